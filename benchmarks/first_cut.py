@@ -1,0 +1,186 @@
+"""The pipeline one writes first, kept to measure the real one against: pandas over openpyxl, one marshmallow schema a
+row, `DataFrame.apply` for the scores, a styled openpyxl report. `python benchmarks/first_cut.py IN.xlsx OUT 2026-09-01`
+
+It uses the same form, models and facts, and takes from the library at once what facts say of all places (the contexts).
+The answers of each supplier it scores on its own, by the table of docs/method.md, for the states that a buyer's sheet
+has: answered, expired, not asked. It writes no reasons, no plan and no JSON document, which spares it most of the work.
+"""
+
+import json
+import sys
+from datetime import date
+from math import isnan
+from pathlib import Path
+
+import pandas as pd
+from marshmallow import EXCLUDE, Schema
+from openpyxl import Workbook
+from openpyxl.styles import Alignment, Font, PatternFill
+
+from questionnaires.form import load_reading_form
+from risk_models.facts import load as load_facts
+from risk_models.features import age_in_months, credibility
+from risk_models.inherent import inherent_risk
+from risk_models.model import Model, serving
+
+FILLS = {"critical": "B3261E", "high": "E8710A", "medium": "F4C542", "low": "7CB342", "insufficient_evidence": "B0BEC5"}
+ORDER = ("low", "medium", "high", "critical")
+
+
+def read(path: Path) -> pd.DataFrame:
+    """One column per question, None where nothing is said."""
+    form = load_reading_form("site")
+    sheet = pd.read_excel(path, engine="openpyxl", dtype=str, keep_default_na=False)
+    titles = {question.title: question.id for question in form.questions}
+    sheet = sheet.rename(columns=titles)
+    schema = Schema.from_dict({name: form.by_id[name].field(required=False) for name in sheet.columns})(unknown=EXCLUDE)
+    rows = []
+    for row in sheet.to_dict("records"):
+        rows.append(schema.load({name: cell for name, cell in row.items() if cell}))
+    return pd.DataFrame(rows, columns=sheet.columns, dtype=object)
+
+
+def coded(answers: pd.DataFrame) -> pd.DataFrame:
+    """The same answers as columns of distinct values, as the library takes them."""
+    columns = {}
+    for name in answers:
+        distinct = list({answer for answer in answers[name] if given(answer)})
+        position = {answer: code for code, answer in enumerate(distinct)}
+        codes = [position[answer] if given(answer) else -1 for answer in answers[name]]
+        categories = pd.Index(distinct, dtype=object, tupleize_cols=False)
+        columns[name] = pd.Categorical.from_codes(codes, dtype=pd.CategoricalDtype(categories))
+    return pd.DataFrame(columns)
+
+
+def given(answer: object) -> bool:
+    """Whether anything is said."""
+    return answer is not None and not (isinstance(answer, float) and isnan(answer))
+
+
+def level_of(points: float, model: Model) -> int:
+    """The position in ORDER of the level that so many points reach."""
+    return max(ORDER.index(level) if round(points, 6) >= bound else 0 for level, bound in model.levels.items())
+
+
+def evidence(row: pd.Series, model: Model, on: date) -> tuple[float, bool]:
+    """How far the answers of a row are believed, and whether all that stands behind them has expired."""
+    grade, dated = (row.get(name) if given(row.get(name)) else None for name in ("evidence_grade", "evidence_date"))
+    told = next((row[name] for name in ("answered_on", "evidence_date") if given(row.get(name))), None)
+    pieces = [("self_declared", 0.0 if told is None else age_in_months(told, on))]
+    if grade in model.credibility and dated is not None:
+        pieces.append((grade, age_in_months(dated, on)))
+    q = max(credibility(model.credibility[name], months) for name, months in pieces)
+    return q, all(months >= model.credibility[name].months for name, months in pieces)
+
+
+def score(row: pd.Series, model: Model, contexts: dict, on: date) -> pd.Series:
+    """Level and score of one supplier."""
+    c, high = contexts["context"][row.name], contexts["context_high"][row.name]
+    q, stale = evidence(row, model, on)
+    risks = [i.rule.risk(row[i.question]) if given(row.get(i.question)) else None for i in model.indicators]
+    harmed = {i.id for i, r in zip(model.indicators, risks, strict=True) if r is not None and r >= 0.5}
+    gated = set()
+    for gate in model.gates:
+        if row.get(gate.question) in gate.none and not stale and not harmed & set(gate.indicators):
+            gated |= set(gate.indicators)
+    base = moves = worst = coverage = 0.0
+    core_settled = True
+    found: dict[str, float] = {}
+    at_worst: dict[str, float] = {}
+    for i, (indicator, r) in enumerate(zip(model.indicators, risks, strict=True)):
+        share = indicator.weight / model.weight
+        ruled_out = any(row.get(question) in values for question, values in indicator.ruled_out.items())
+        settled = (r is not None and (r >= 0.5 or not stale)) or indicator.id in gated
+        if r is None:
+            e, top = c[i], 1.0
+        elif r >= 0.5 or stale:
+            e, top = max(r, c[i]), 1.0
+        else:
+            e = c[i] - q * (c[i] - r) if r < c[i] else r
+            top = 1 - q * (1 - max(r, high[i]))
+        if indicator.id in gated:
+            e, top = min(e, c[i] - q * c[i]), min(top, 1 - q * (1 - high[i]))
+        if ruled_out:
+            e = top = 0.0
+        base += 100 * share * c[i]
+        moves += 100 * share * (e - c[i])
+        worst += 100 * share * max(top, e)
+        coverage += share if settled and not ruled_out else 0
+        core_settled &= settled or ruled_out or not indicator.core
+        found[indicator.id] = 0.0 if ruled_out or indicator.id in gated else r or 0.0
+        silent = not settled and not ruled_out
+        at_worst[indicator.id] = 1.0 if indicator.id in harmed or silent else found[indicator.id]
+        if ruled_out:
+            harmed.discard(indicator.id)
+    total = base + moves
+    for floor in model.floors:
+        if sum(found[name] >= floor.from_risk for name in floor.any) >= floor.count and floor.any:
+            total = max(total, floor.at_least)
+        if sum(at_worst[name] >= floor.from_risk for name in floor.any) >= floor.count and floor.any:
+            worst = max(worst, floor.at_least)
+        if floor.declined_core and not core_settled:
+            worst = max(worst, floor.at_least)
+    worst = max(worst, total)
+    level, inherent = level_of(total, model), level_of(base, model)
+    if level == 0 and not (round(worst, 6) < 75 and core_settled):
+        level = 1
+    if level == 3 and not harmed and inherent < 3:
+        level = 2
+    if round(coverage, 12) < model.insufficient_below or not contexts["place_known"][row.name]:
+        name = ORDER[max(level, inherent)] if harmed else "insufficient_evidence"
+    else:
+        name = ORDER[level]
+    return pd.Series({"level": name, "score": total})
+
+
+def assess(answers: pd.DataFrame, on: date) -> pd.DataFrame:
+    """Level and score of every supplier, by the model that serves its sector."""
+    facts = load_facts().as_of(on)
+    model_of = answers["sector"].map(lambda sector: serving("site", sector if given(sector) else (), on)[0].id)
+    parts = []
+    for _, group in answers.groupby(model_of):
+        sector = group["sector"].iloc[0]
+        model = serving("site", sector if given(sector) else (), on)[0]
+        rows = group.reset_index(names="place")
+        inherent = inherent_risk(coded(rows.drop(columns="place")), model, facts, {})
+        contexts = {
+            "context": inherent.context.T.tolist(),
+            "context_high": inherent.context_high.T.tolist(),
+            "place_known": inherent.place_known.tolist(),
+        }
+        scored = rows.apply(score, axis=1, args=(model, contexts, on))
+        scored.index = rows["place"]
+        parts.append(scored)
+    return pd.concat([answers, pd.concat(parts).sort_index()], axis=1)
+
+
+def report(results: pd.DataFrame, path: Path) -> None:
+    """One styled row a supplier."""
+    book = Workbook()
+    sheet = book.active
+    shown = "reference name name_local country sector level score workers_total city answered_on".split()
+    sheet.append(shown)
+    for cell in sheet[1]:
+        cell.font, cell.fill = Font(bold=True, color="FFFFFF"), PatternFill("solid", fgColor="1F3A4D")
+    for row in results[shown].itertuples(index=False):
+        sheet.append([", ".join(cell) if isinstance(cell, tuple) else cell if given(cell) else None for cell in row])
+        level = sheet.cell(sheet.max_row, 6)
+        level.fill, level.alignment = PatternFill("solid", fgColor=FILLS[level.value]), Alignment(horizontal="center")
+        sheet.cell(sheet.max_row, 7).number_format = "0.0"
+    sheet.freeze_panes, sheet.auto_filter.ref = "A2", sheet.dimensions
+    for column in "ABCDEFGHIJ":
+        sheet.column_dimensions[column].width = 22
+    book.save(path)
+
+
+def main() -> None:
+    file, out, on = Path(sys.argv[1]), Path(sys.argv[2]), date.fromisoformat(sys.argv[3])
+    out.mkdir(parents=True, exist_ok=True)
+    results = assess(read(file), on)
+    report(results, out / "report.xlsx")
+    kept = results[["reference", "level", "score"]].to_dict("records")
+    (out / "results.json").write_text(json.dumps(kept), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

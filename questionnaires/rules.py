@@ -1,0 +1,190 @@
+"""Rules that look at more than one answer: placeholders, contradictions, check digits, and blanks in a form that came
+back.
+
+Each takes what was read and changes it: an answer that cannot be right becomes unknown, with an issue; only a conflict
+of identity rejects rows.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Collection
+from functools import partial
+
+import numpy as np
+
+from questionnaires.answer import Value
+from questionnaires.form import Questionnaire, load, versions
+from questionnaires.reading import Mask, Places, Reading, Said
+from questionnaires.words import countries, everyday, fold
+
+NINES = (9999.0, 99999.0, 999999.0, 9999999.0)
+VERSION = re.compile(r"(?:(\w+)[ /-]+)?([0-9]{4}\.[0-9]+)", re.ASCII)
+
+
+def unknown(reading: Reading, code: str, where: Mask | Places, questions: tuple[str, ...], seen: str) -> None:
+    """Makes answers unknown in some rows and notes why, at the first of the questions."""
+    reading.fault(code, questions[0], where, Said(seen))
+    for question in questions:
+        reading.answers[question].codes[where] = -1
+
+
+def placeholder_head_counts(reading: Reading) -> None:
+    """2 workers of whom 100 % are migrants, 0 workers, and a row of nines are put in to fill a cell (method, section
+    3).
+    """
+    total, share = reading.answers.get("workers_total"), reading.answers.get("migrant_pct")
+    if total and share:
+        both = total.where(2.0) & share.where(100.0)
+        unknown(reading, "placeholder", both, ("workers_total", "migrant_pct"), "2 workers, 100 % migrant")
+    if total:
+        unknown(reading, "placeholder", total.where(0.0), ("workers_total",), "0 workers")
+    for question in ("workers_total", "workers_migrant"):
+        if answers := reading.answers.get(question):
+            for nines in NINES:
+                unknown(reading, "placeholder", answers.where(nines), (question,), f"{nines:.0f}")
+
+
+def more_migrants_than_workers(reading: Reading) -> None:
+    """Both figures are unknown where the part is larger than the whole."""
+    total, migrant = reading.answers.get("workers_total"), reading.answers.get("workers_migrant")
+    if total and migrant:
+        whole, part = total.numbers(), migrant.numbers()
+        for row in np.flatnonzero(part > whole):
+            seen = f"{part[row]:g} of {whole[row]:g}"
+            unknown(reading, "workers.contradiction", np.array([row]), ("workers_migrant", "workers_total"), seen)
+
+
+def is_imo(text: str) -> bool:
+    """Seven digits, the last of which checks the others (IMO resolution A.1117(30))."""
+    return len(text) == 7 and text.isdigit() and sum(int(text[i]) * (7 - i) for i in range(6)) % 10 == int(text[6])
+
+
+def is_mmsi(text: str) -> bool:
+    """Nine digits (ITU-R M.585)."""
+    return len(text) == 9 and text.isdigit()
+
+
+def is_lei(text: str) -> bool:
+    """Twenty letters and digits whose number, letters counted from 10, leaves 1 when divided by 97 (ISO 17442)."""
+    return len(text) == 20 and text.isalnum() and int("".join(str(int(c, 36)) for c in text)) % 97 == 1
+
+
+IDENTIFIERS: dict[str, Callable[[str], bool]] = {"imo": is_imo, "mmsi": is_mmsi, "lei": is_lei}
+NEVER_ZERO = (*IDENTIFIERS, "postal_code", "call_sign", "reference", "licence_number", "registration_number")
+
+
+def identifiers(reading: Reading) -> None:
+    """Zeros and masked numbers (4SFXXXX) are placeholders; a number whose check digit is wrong identifies nobody."""
+    for question in NEVER_ZERO:
+        answers = reading.answers.get(question)
+        if answers is None:
+            continue
+        is_right = IDENTIFIERS.get(question)
+        if is_right:
+            answers.rewrite(partial(plain_identifier, prefix=question.upper()))
+        for value in map(str, answers.values):
+            if not value.strip("0-. ") or "XXX" in value:
+                unknown(reading, "placeholder", answers.where(value), (question,), value)
+            elif is_right and not (value.isascii() and is_right(value)):
+                unknown(reading, "identifier.invalid", answers.where(value), (question,), value)
+
+
+def plain_identifier(text: Value, prefix: str) -> str:
+    """An identifier without blanks, signs and the name of its kind: "IMO 9074729" -> "9074729"."""
+    return fold(str(text)).upper().removeprefix(prefix)
+
+
+def one_country_a_reference(reading: Reading) -> None:
+    """A reference that stands on rows with different countries is no identity: none of its rows is read, whatever their
+    order.
+
+    References are compared as a person reads them: case, blanks around and full-width letters do not count.
+    """
+    references, country = reading.answers.get("reference"), reading.answers.get("country")
+    if references is None or country is None:
+        return
+    number: dict[str, int] = {}
+    table = [
+        number.setdefault(unicodedata.normalize("NFKC", str(v)).casefold(), len(number)) for v in references.values
+    ]
+    same = np.array([*table, -1])[references.codes]
+    both = (same >= 0) & country.given
+    pairs = np.unique(np.stack([same[both], country.codes[both]]), axis=1)
+    several = np.flatnonzero(np.bincount(pairs[0], minlength=len(number)) > 1)
+    for which in several:
+        rows = np.flatnonzero(same == which)
+        reading.fault("row.conflict", "reference", rows, Said(str(references.values[references.codes[rows[0]]])))
+
+
+def address_in_another_country(reading: Reading) -> None:
+    """Warns where the last part of an address is the name of another country than the row's. Neither is changed.
+
+    Codes are not looked for (CA is California and Canada), nor names that are also a place within the row's country.
+    """
+    addresses, country = reading.answers.get("address"), reading.answers.get("country")
+    if addresses is None or country is None:
+        return
+    ends: dict[str, str | None] = {}
+    said = []
+    for address in map(str, addresses.values):
+        end = address.rpartition(",")[2]
+        if end not in ends:
+            word = fold(" ".join(part for part in end.split() if not any(c.isdigit() for c in part)))
+            ends[end] = countries().by_word.get(word) if len(word) > 3 or word in ("usa", "uae") else None
+        said.append(ends[end])
+    number = {code: at for at, code in enumerate(sorted({code for code in said if code}))}
+    told = np.array([*(number[code] if code else -1 for code in said), -1])[addresses.codes]
+    names = countries().names
+    for other, at in number.items():
+        for code, own in enumerate(country.values):
+            if own != other and other not in everyday().same_place.get(str(own), ()):
+                where = (told == at) & (country.codes == code)
+                reading.fault(
+                    "country.contradicted", "address", where, Said(names[other], names.get(str(own), str(own)))
+                )
+
+
+def blanks_in_returned_forms(reading: Reading, form: Questionnaire) -> None:
+    """A blank is "declined" where the row says that our form was sent and came back, and that version asked the
+    question.
+
+    Only questions that feed an indicator can be declined, and only in a column that is there.
+    """
+    version, returned = reading.answers.get("form_version"), reading.answers.get("form_returned")
+    if version is None or returned is None:
+        return
+    for sent in map(str, version.values):
+        rows = version.where(sent) & returned.given
+        asked = asked_by(sent, form)
+        if asked is None:
+            reading.fault("form.unknown_version", "form_version", rows, Said(sent))
+            continue
+        for question, answers in reading.answers.items():
+            if question in asked and form.by_id[question].feeds and question in reading.matched.columns:
+                blank = rows & ~answers.given
+                if blank.any():
+                    answers.put(blank, "declined")
+
+
+def asked_by(sent: str, form: Questionnaire) -> Collection[str] | None:
+    """The ids that a version of a form ("site_fishing 2026.1"; "2026.1" is the core's) asks; None if there is no such
+    form.
+    """
+    found = VERSION.fullmatch(sent)
+    form_id = (found[1] or form.id) if found else ""
+    if found and found[2] in versions(form_id, form.folder):
+        asked = load(form_id, found[2], form.folder)
+        return asked.by_id.keys() if asked.kind == form.kind else None
+    return None
+
+
+def apply_rules(reading: Reading, form: Questionnaire) -> None:
+    """All rules, those that make an answer unknown first: what was put in to fill a cell was not declined."""
+    placeholder_head_counts(reading)
+    more_migrants_than_workers(reading)
+    identifiers(reading)
+    one_country_a_reference(reading)
+    address_in_another_country(reading)
+    blanks_in_returned_forms(reading, form)

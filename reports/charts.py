@@ -1,0 +1,369 @@
+"""Charts as SVG: what a score is made of, how wide its range is, where the risk stands, how many of each level.
+
+Every chart is one self-contained `<svg>` that reads as text too: a title, a description, a level by its name and its
+shape as well as its colour. Colours run from dark to light with the level, so they hold for colour-blind readers and
+on a grey printer. Hatching means: inherent risk only, practice unknown.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Literal, NamedTuple
+
+from reports.document import LEVEL_TITLES, LEVELS, Cell, Detail, Headline, Level, ModelUsed
+
+FILLS: dict[Level, str] = {
+    "critical": "#5e1224",
+    "high": "#c4481f",
+    "medium": "#f2b44b",
+    "low": "#c3dfe9",
+    "insufficient_evidence": "#d9d9d6",
+}
+INKS: dict[Level, str] = {
+    "critical": "#ffffff",
+    "high": "#ffffff",
+    "medium": "#1d242b",
+    "low": "#1d242b",
+    "insufficient_evidence": "#1d242b",
+}
+INK, QUIET, RULE, PAPER = "#1d242b", "#56616b", "#c9ced3", "#ffffff"
+FACT, UP, DOWN, UPLIFT = "#6b7f92", "#b5482a", "#23768a", "#5b4a86"
+
+_FONT = "'Noto Sans', 'Segoe UI', Roboto, Helvetica, Arial, sans-serif"
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+_WIDTH, _LEGEND = 440, 590
+_FACTS_SHOWN, _ANSWERS_SHOWN, _SECTORS_SHOWN, _COUNTRIES_SHOWN = 8, 10, 8, 18
+
+
+def xml(text: str) -> str:
+    """`text` fit to stand in XML or HTML: escaped, and without the characters XML has no place for."""
+    return escape(_NOT_XML.sub("", text))
+
+
+def number(value: float) -> str:
+    """A coordinate, to a tenth."""
+    return f"{value:.1f}".removesuffix(".0")
+
+
+class Text(NamedTuple):
+    """A line of text with its baseline at `y`; `anchor` says which end of it stands at `x`; `halo` keeps it readable."""
+
+    x: float
+    y: float
+    words: str
+    size: float = 12
+    fill: str = INK
+    anchor: Literal["start", "middle", "end"] = "start"
+    bold: bool = False
+    halo: bool = False
+
+    def svg(self) -> str:
+        """As an SVG element."""
+        set_as = (f' text-anchor="{self.anchor}"' if self.anchor != "start" else "") + (
+            ' font-weight="700"' if self.bold else ""
+        )
+        place = f'x="{number(self.x)}" y="{number(self.y)}" font-size="{self.size}"{set_as}'
+        words = f'fill="{self.fill}">{xml(self.words)}</text>'
+        around = f'<text {place} stroke="{PAPER}" stroke-width="3" stroke-linejoin="round" {words}' if self.halo else ""
+        return f"{around}<text {place} {words}"
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A picture `width` by `height`, and what it shows in words. `id` begins every id within it."""
+
+    id: str
+    width: float
+    height: float
+    title: str
+    described: str
+    parts: tuple[str | Text, ...]
+
+    def svg(self) -> str:
+        """The whole picture."""
+        return self._around("".join(part.svg() if isinstance(part, Text) else part for part in self.parts))
+
+    def shapes(self) -> str:
+        """The picture without its lines of text, for a page that sets them itself."""
+        return self._around("".join(part for part in self.parts if isinstance(part, str)))
+
+    def texts(self) -> list[Text]:
+        """The lines of text that `shapes` leaves out."""
+        return [part for part in self.parts if isinstance(part, Text)]
+
+    def _around(self, inside: str) -> str:
+        return (
+            f'<svg xmlns="http://www.w3.org/2000/svg" id="{self.id}" width="{number(self.width)}" '
+            f'height="{number(self.height)}" viewBox="0 0 {number(self.width)} {number(self.height)}" '
+            f'font-family="{_FONT}" role="img" aria-labelledby="{self.id}-title {self.id}-desc">'
+            f'<title id="{self.id}-title">{xml(self.title)}</title>'
+            f'<desc id="{self.id}-desc">{xml(self.described)}</desc>{inside}</svg>'
+        )
+
+
+def rect(x: float, y: float, width: float, height: float, fill: str, *, edge: str = "", opacity: float = 1) -> str:
+    """A filled rectangle, never narrower than can be seen."""
+    size = f'width="{number(max(width, 1.0))}" height="{number(height)}"'
+    seen = (f' stroke="{edge}" stroke-width="0.6"' if edge else "") + (
+        f' fill-opacity="{opacity}"' if opacity < 1 else ""
+    )
+    return f'<rect x="{number(x)}" y="{number(y)}" {size} fill="{fill}"{seen}/>'
+
+
+def line(x1: float, y1: float, x2: float, y2: float, *, stroke: str = INK, width: float = 1) -> str:
+    """A straight line."""
+    ends = f'x1="{number(x1)}" y1="{number(y1)}" x2="{number(x2)}" y2="{number(y2)}"'
+    return f'<line {ends} stroke="{stroke}" stroke-width="{number(width)}"/>'
+
+
+def hatches(chart: str) -> str:
+    """The pattern of each level for what is known from the context alone; `hatch(chart, level)` names it."""
+    patterns = "".join(
+        f'<pattern id="{chart}-{level}" width="5" height="5" patternUnits="userSpaceOnUse" '
+        f'patternTransform="rotate(45)"><rect width="5" height="5" fill="#f6f6f4"/>'
+        f'<rect width="2.6" height="5" fill="{FILLS[level] if level != "insufficient_evidence" else "#a9adb0"}"/>'
+        "</pattern>"
+        for level in LEVELS
+    )
+    return f"<defs>{patterns}</defs>"
+
+
+def hatch(chart: str, level: Level) -> str:
+    """The fill for what is known from the context alone."""
+    return f"url(#{chart}-{level})"
+
+
+def mark(level: Level, x: float, y: float, r: float = 5) -> str:
+    """The shape of a level: diamond, triangle, square, disc, ring."""
+    paint = f'fill="{FILLS[level]}" stroke="{INK}" stroke-width="1"'
+    if level == "critical":
+        corners = [(x, y - r * 1.3), (x + r * 1.3, y), (x, y + r * 1.3), (x - r * 1.3, y)]
+    elif level == "high":
+        corners = [(x, y - r * 1.1), (x + r * 1.15, y + r * 0.9), (x - r * 1.15, y + r * 0.9)]
+    elif level == "medium":
+        corners = [(x - r * 0.9, y - r * 0.9), (x + r * 0.9, y - r * 0.9), (x + r * 0.9, y + r * 0.9),
+                   (x - r * 0.9, y + r * 0.9)]  # fmt: skip
+    else:
+        paint = paint if level == "low" else f'fill="{PAPER}" stroke="{QUIET}" stroke-width="2"'
+        return f'<circle cx="{number(x)}" cy="{number(y)}" r="{number(r * 0.95)}" {paint}/>'
+    points = " ".join(f"{number(a)},{number(b)}" for a, b in corners)
+    return f'<polygon points="{points}" {paint}/>'
+
+
+def counts(chart: str, by_level: Mapping[Level, int]) -> Drawing:
+    """How many results stand at each level, as bars."""
+    total = max(sum(by_level.values()), 1)
+    longest = max(*by_level.values(), 1)
+    parts: list[str | Text] = [hatches(chart)]
+    y = 0.0
+    for level in LEVELS:
+        n = by_level[level]
+        fill = hatch(chart, level) if level == "insufficient_evidence" else FILLS[level]
+        end = 160 + 190 * n / longest
+        parts += [
+            mark(level, 10, y + 15),
+            Text(26, y + 19, LEVEL_TITLES[level], size=13),
+            rect(160, y + 5, end - 160, 20, fill, edge=QUIET) if n else line(160, y + 5, 160, y + 25, stroke=QUIET),
+            Text(end + 8, y + 20, f"{n:,}", size=14, bold=True),
+            Text(_WIDTH, y + 19, f"{100 * n / total:.0f}%", fill=QUIET, anchor="end"),
+        ]
+        y += 30
+    described = "; ".join(f"{LEVEL_TITLES[level]} {by_level[level]}" for level in LEVELS)
+    return Drawing(chart, _WIDTH, y, "Results by level", described, tuple(parts))
+
+
+def ranges(chart: str, headlines: Sequence[Headline], model: ModelUsed) -> Drawing:
+    """Score and range [best, worst] of each result, over the levels of `model`."""
+    height = 34 + 38 * len(headlines)
+    parts = _bands(model, 20, height)
+    for place, headline in enumerate(headlines):
+        y = 34.0 + 38 * place
+        best, score, worst = _at(headline.best), _at(headline.score), _at(headline.worst)
+        told = f"{headline.score:.1f}  ({headline.best:.1f} to {headline.worst:.1f})"
+        parts += [
+            Text(0, y + 12, shortened(headline.name, 12, _WIDTH - 130)),
+            Text(_WIDTH, y + 12, told, size=11, fill=QUIET, anchor="end"),
+            line(best, y + 23, worst, y + 23, width=2),
+            line(best, y + 19, best, y + 27, width=1.5),
+            line(worst, y + 19, worst, y + 27, width=1.5),
+            mark(headline.level, score, y + 23),
+        ]
+    described = "; ".join(f"{h.name}: {h.score:.1f}, from {h.best:.1f} to {h.worst:.1f}" for h in headlines)
+    return Drawing(chart, _WIDTH, height, "Scores with the range that the answers leave open", described, tuple(parts))
+
+
+def bars(chart: str, detail: Detail, model: ModelUsed) -> Drawing:
+    """From nothing to the score: facts add up to the base, answers move it, a floor may lift it."""
+    headline = detail.headline
+    facts = [(r.title, r.points) for r in detail.reasons if r.kind == "context" and r.points]
+    moves = [(r.title, r.points) for r in detail.reasons if r.kind == "answer" and r.points]
+    base = sum(points for _, points in facts)
+    rows: list[_Bar] = []
+    running = 0.0
+    for title, points in _largest(facts, _FACTS_SHOWN, "other facts"):
+        rows.append(_Bar(title, running, running + points, FACT))
+        running += points
+    rows.append(_Bar("Base: what the facts say", 0.0, base, INK, whole=True))
+    for title, points in _largest(moves, _ANSWERS_SHOWN, "other answers"):
+        rows.append(_Bar(title, running, running + points, UP if points > 0 else DOWN))
+        running += points
+    if headline.uplift:
+        floors = "; ".join(floor.title for floor in detail.floors)
+        rows.append(_Bar(f"Floor: {floors}", running, running + headline.uplift, UPLIFT))
+    rows.append(_Bar(f"Score: {headline.level_text}", 0.0, headline.score, FILLS[headline.level], whole=True))
+
+    height = 34 + 36 * len(rows)
+    parts = _bands(model, 20, height)
+    told = []
+    for place, bar in enumerate(rows):
+        y = 34.0 + 36 * place
+        left, right = _at(min(bar.start, bar.end)), _at(max(bar.start, bar.end))
+        points_told = f"{bar.end:.1f}" if bar.whole else f"{bar.end - bar.start:+.1f}".replace("-", "\u2212")
+        if place and not bar.whole:
+            parts.append(line(_at(bar.start), y - 8, _at(bar.start), y + 28, stroke=QUIET, width=0.7))
+        parts += [
+            Text(0, y + 12, shortened(bar.title, 12, _WIDTH - 56), bold=bar.whole),
+            Text(_WIDTH, y + 12, points_told, anchor="end", bold=bar.whole),
+            rect(left, y + 17, right - left, 11, bar.fill, edge=INK if bar.whole else ""),
+        ]
+        told.append(f"{bar.title} {points_told}")
+    return Drawing(
+        chart, _WIDTH, height, f"What the score of {headline.name} is made of", "; ".join(told), tuple(parts)
+    )
+
+
+def heat(chart: str, cells: Sequence[Cell]) -> Drawing:
+    """Countries in rows, sectors in columns, the worst first; what is left out for want of room is said."""
+    all_rows = _worst_first((cell.country_name, cell) for cell in cells)
+    all_columns = _worst_first((cell.sector_title, cell) for cell in cells)
+    rows, columns = all_rows[:_COUNTRIES_SHOWN], all_columns[:_SECTORS_SHOWN]
+    left, top, wide, high = 148, 62, 80, 34
+    parts: list[str | Text] = [hatches(chart)]
+    told = []
+    for place, name in enumerate(columns):
+        lines = wrapped(name, 10.5, wide - 6)[:4]
+        for i, words in enumerate(reversed(lines)):
+            x = left + place * wide + wide / 2
+            parts.append(Text(x, top - 8 - 13 * i, words, size=10.5, fill=QUIET, anchor="middle"))
+    for place, name in enumerate(rows):
+        y = top + place * high
+        parts.append(Text(0, y + 21, shortened(name, 12, left - 8)))
+        parts += [rect(left + i * wide + 1, y + 1, wide - 2, high - 2, "#f4f5f5") for i in range(len(columns))]
+    for cell in cells:
+        if cell.country_name in rows and cell.sector_title in columns:
+            x, y = left + columns.index(cell.sector_title) * wide, top + rows.index(cell.country_name) * high
+            words = (
+                f"{cell.country_name}, {cell.sector_title}: {spoken(cell.value, cell.level, cell.known, cell.results)}"
+            )
+            inherent, several = cell.known == "inherent", cell.results > 1
+            ink = INK if inherent else INKS[cell.level]
+            told.append(words)
+            parts += [
+                f"<g><title>{xml(words)}</title>",
+                rect(x + 1, y + 1, wide - 2, high - 2, hatch(chart, cell.level) if inherent else FILLS[cell.level]),
+                rect(x + 9, y + 6, wide - 18, high - 12, PAPER, opacity=0.9) if inherent else "",
+                Text(
+                    x + wide / 2 - (12 if several else 0),
+                    y + 22,
+                    f"{cell.value:.0f}",
+                    size=14,
+                    fill=ink,
+                    anchor="middle",
+                    bold=True,
+                ),
+                Text(x + wide / 2 + 4, y + 22, f"of {cell.results}", size=10, fill=ink) if several else "",
+                "</g>",
+            ]
+    height = top + len(rows) * high + 34
+    parts += legend(chart, 0, height - 10)
+    cut = [(len(all_rows) - len(rows), "countries"), (len(all_columns) - len(columns), "sectors")]
+    if any(n for n, _ in cut):
+        not_shown = " and ".join(f"{n} {what}" for n, what in cut if n)
+        parts.append(Text(0, 11, f"Not shown, for want of room: {not_shown}.", size=11, fill=QUIET))
+    width = max(left + len(columns) * wide, _LEGEND)
+    return Drawing(chart, width, height, "Worst result by country and sector", "; ".join(told), tuple(parts))
+
+
+def spoken(value: float, level: Level, known: str, results: int) -> str:
+    """A cell or a country in words, for those who do not see its colour."""
+    only = ", inherent risk only" if known == "inherent" else ""
+    return f"{value:.1f}, {LEVEL_TITLES[level].lower()}{only}, {results} result{'' if results == 1 else 's'}"
+
+
+def legend(chart: str, x: float, y: float) -> list[str | Text]:
+    """The levels and the hatching, in one line."""
+    parts: list[str | Text] = []
+    for level in LEVELS[:-1]:
+        parts += [rect(x, y - 9, 16, 11, FILLS[level], edge=QUIET), Text(x + 21, y, LEVEL_TITLES[level], size=11)]
+        x += 36 + measured(LEVEL_TITLES[level], 11)
+    words = "Hatched: inherent risk only, practice unknown"
+    return [*parts, rect(x + 8, y - 9, 16, 11, hatch(chart, "high"), edge=QUIET), Text(x + 29, y, words, size=11)]
+
+
+def measured(words: str, size: float) -> float:
+    """How wide a line runs, near enough to lay it out: full-width characters take an em, others a little over half."""
+    return size * sum(
+        1.0 if unicodedata.east_asian_width(c) in "WF" else 0.0 if unicodedata.combining(c) else 0.56 for c in words
+    )
+
+
+def shortened(words: str, size: float, width: float) -> str:
+    """`words`, cut with an ellipsis where they would run wider than `width`."""
+    if measured(words, size) <= width:
+        return words
+    while words and measured(words, size) > width - size:
+        words = words[:-1]
+    return words.rstrip() + "\u2026"
+
+
+def wrapped(words: str, size: float, width: float) -> list[str]:
+    """`words` in lines of at most `width`, broken at spaces."""
+    lines: list[str] = []
+    for word in words.split():
+        if lines and measured(f"{lines[-1]} {word}", size) <= width:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(shortened(word, size, width))
+    return lines
+
+
+def _at(score: float) -> float:
+    return _WIDTH * min(max(score, 0.0), 100.0) / 100
+
+
+def _worst_first(named: Iterable[tuple[str, Cell]]) -> list[str]:
+    worst: dict[str, tuple[int, float]] = {}
+    for name, cell in named:
+        rank = (-LEVELS.index(cell.level), cell.value)
+        worst[name] = max(worst.get(name, rank), rank)
+    return sorted(worst, key=lambda name: worst[name], reverse=True)
+
+
+def _largest(rows: list[tuple[str, float]], shown: int, rest: str) -> list[tuple[str, float]]:
+    """The rows that move most, in their own order, and the sum of those left over."""
+    kept = sorted(sorted(range(len(rows)), key=lambda i: -abs(rows[i][1]))[:shown])
+    others = [points for i, (_, points) in enumerate(rows) if i not in kept]
+    return [rows[i] for i in kept] + ([(f"{len(others)} {rest}", sum(others))] if others else [])
+
+
+def _bands(model: ModelUsed, top: float, bottom: float) -> list[str | Text]:
+    """The levels as faint columns behind a chart that runs from 0 to 100."""
+    levels: tuple[Level, ...] = ("low", "medium", "high", "critical")
+    starts = (0.0, model.medium_from, model.high_from, model.critical_from, 100.0)
+    parts: list[str | Text] = []
+    for level, start, end in zip(levels, starts, starts[1:], strict=False):
+        words = f"{LEVEL_TITLES[level]} from {start:g}" if start else LEVEL_TITLES[level]
+        parts.append(rect(_at(start), top, _at(end) - _at(start), bottom - top, FILLS[level], opacity=0.11))
+        parts.append(Text(_at(start) + 4, top - 6, words, size=11, fill=QUIET))
+    return parts
+
+
+class _Bar(NamedTuple):
+    title: str
+    start: float
+    end: float
+    fill: str
+    whole: bool = False

@@ -1,0 +1,270 @@
+"""A report as plain data: everything a page shows, and nothing that has to be looked up or worked out again.
+
+Scores, points and confidence run from 0 to 100, shares and coverage from 0 to 1, risks `e` and `c` from 0 to 1.
+Texts are plain text: no markup in any format, whoever wrote them. Every sequence is in the order it is shown in.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Literal
+
+Level = Literal["critical", "high", "medium", "low", "insufficient_evidence"]
+Audience = Literal["internal", "supplier"]
+Priority = Literal["1", "2", "3a", "3b"]
+
+LEVELS: tuple[Level, ...] = ("critical", "high", "medium", "low", "insufficient_evidence")
+LEVEL_TITLES: dict[Level, str] = {
+    "critical": "Critical",
+    "high": "High",
+    "medium": "Medium",
+    "low": "Low",
+    "insufficient_evidence": "Insufficient evidence",
+}
+# The three business priorities of the Bali Process forum; the third is shown in its two halves (factbook BP-03, BP-04).
+PRIORITIES: dict[Priority, str] = {
+    "1": "Ethical employment",
+    "2": "Transparency in supply chains",
+    "3a": "Safeguards and redress mechanisms: safeguards",
+    "3b": "Safeguards and redress mechanisms: redress",
+}
+DRAFT = "Draft: supplier not yet heard"
+WORDING = (
+    "Nothing in this report is a verdict about a person or a company. It speaks of indicators consistent with harm "
+    "and of what was not checked. A low level is not a clearance."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """A file the report was made from; `sha256` may be shortened, `rows` = `accepted` + `rejected`."""
+
+    name: str
+    sha256: str
+    sheets: tuple[str, ...]
+    rows: int
+    accepted: int
+    rejected: int
+
+
+@dataclass(frozen=True, slots=True)
+class ModelUsed:
+    """A released model, how many results it scored, and the scores its levels start from; `digest` may be shortened."""
+
+    id: str
+    version: str
+    title: str
+    digest: str
+    results: int
+    medium_from: float = 25.0
+    high_from: float = 50.0
+    critical_from: float = 75.0
+
+
+@dataclass(frozen=True, slots=True)
+class NotChecked:
+    """A question nobody was asked in `unasked` of the `of` results whose model asks it."""
+
+    title: str
+    unasked: int
+    of: int
+
+
+@dataclass(frozen=True, slots=True)
+class Headline:
+    """One result in one line: a site or an agency.
+
+    `country` and `sector` are None where they are unknown (their titles then say so), `practice_points` and
+    `practice_of` where nothing was asked. `level_text` begins with the level's title and words it for readers
+    ("insufficient evidence, inherent high"). `inherent` and `uplift` are None only in a supplier's copy. `row` counts
+    as the spreadsheet does.
+    """
+
+    kind: Literal["site", "agency"]
+    reference: str
+    name: str
+    country: str | None
+    country_name: str
+    sector: str | None
+    sector_title: str
+    model: str
+    level: Level
+    level_text: str
+    score: float
+    best: float
+    worst: float
+    inherent: float | None
+    inherent_level: Level
+    practice_points: float | None
+    practice_of: float | None
+    case_evidence: str
+    coverage: float
+    confidence: float
+    uplift: float | None
+    floors: tuple[str, ...]
+    next_step: str
+    file: str
+    sheet: str
+    row: int
+
+    @property
+    def place(self) -> str:
+        """Where the row stands in what was sent, as file/sheet/row."""
+        return f"{self.file}/{self.sheet}/{self.row}"
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a score is what it is: `points` of a fact of the context (part of the base) or of an answer (moves it).
+
+    `year` is that of the fact or of the answer's evidence. `from_workers`: it rests on what workers, a union, an NGO or
+    an official told, so a supplier never sees it. `workers`: how many people it speaks of, where it is about a group.
+    """
+
+    kind: Literal["context", "answer"]
+    title: str
+    text: str
+    state: str
+    value: str
+    points: float
+    e: float | None = None
+    c: float | None = None
+    sources: tuple[str, ...] = ()
+    year: int | None = None
+    from_workers: bool = False
+    workers: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Floor:
+    """A named rule that holds the score at `at_least` or above, and the sentence that says why it acts."""
+
+    title: str
+    text: str
+    at_least: float
+    sources: tuple[str, ...] = ()
+    from_workers: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """An action, for one supplier (`suppliers` = 0) or, in the plan, for the `suppliers` it concerns.
+
+    `within_hours` stands before `due` where hours count; `due` is the earliest date over the suppliers concerned.
+    `safety` comes before everything. `names` are the first few concerned.
+    """
+
+    action: str
+    title: str
+    do: str
+    priority: Priority
+    stage: Literal["acknowledge", "act", "advance"]
+    owner: Literal["supplier", "agency", "buyer"]
+    due: date | None
+    within_hours: float | None
+    safety: bool
+    with_workers: str
+    proof: str
+    sources: tuple[str, ...] = ()
+    suppliers: int = 0
+    names: tuple[str, ...] = ()
+    from_workers: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """One result explained. Points of all reasons + `headline.uplift` = `headline.score`."""
+
+    headline: Headline
+    reasons: tuple[Reason, ...]
+    floors: tuple[Floor, ...]
+    steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A country and a sector in the heat map: its worst result, and of how many.
+
+    `known` says what `value` is: the score where practice is known, the inherent risk where it is not.
+    """
+
+    country: str | None
+    country_name: str
+    sector: str | None
+    sector_title: str
+    value: float
+    level: Level
+    known: Literal["practice", "inherent"]
+    results: int
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A country on the map (ISO 3166-1 alpha-2): its worst result, and of how many. `known` as in `Cell`."""
+
+    country: str
+    country_name: str
+    value: float
+    level: Level
+    known: Literal["practice", "inherent"]
+    results: int
+
+
+@dataclass(frozen=True, slots=True)
+class IssueLine:
+    """A fault in what was sent, once for the `count` cells it was found in, with its cure.
+
+    `message` says what is wrong in general, alike for every line of one `code`; `seen` and `cure` are of this line.
+    """
+
+    code: str
+    severity: Literal["error", "warning", "info"]
+    message: str
+    file: str
+    sheet: str
+    cells: str
+    header: str
+    seen: str
+    expected: str
+    cure: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Company:
+    """Sites of one company: the worst of them, and the spread of their scores; never an average."""
+
+    name: str
+    sites: int
+    worst_level: Level
+    lowest: float
+    highest: float
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """An assessment as a reader meets it.
+
+    `results` are all of them, worst first; `details` explains the worst few. `draft` is empty once the supplier has
+    been heard. `method` and `limits` are paragraphs.
+    """
+
+    title: str
+    audience: Audience
+    on: date
+    engine: str
+    facts_digest: str
+    files: tuple[SourceFile, ...]
+    models: tuple[ModelUsed, ...]
+    results: Sequence[Headline]
+    details: tuple[Detail, ...] = ()
+    plan: tuple[Step, ...] = ()
+    companies: tuple[Company, ...] = ()
+    heat: tuple[Cell, ...] = ()
+    places: tuple[Place, ...] = ()
+    not_checked: tuple[NotChecked, ...] = ()
+    issues: tuple[IssueLine, ...] = ()
+    method: tuple[str, ...] = ()
+    limits: tuple[str, ...] = ()
+    draft: str = DRAFT
+    wording: str = WORDING

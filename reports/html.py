@@ -1,0 +1,28 @@
+"""The report as one HTML file: no script, nothing fetched, readable on paper, by keyboard, and in a narrow window."""
+
+import functools
+from pathlib import Path
+
+import jinja2
+from markupsafe import Markup
+
+from reports.charts import FILLS, INKS
+from reports.document import Report
+from reports.pages import pages
+
+ROWS = 200
+
+
+def render(report: Report) -> bytes:
+    """UTF-8. Every text is escaped by the template; only the charts, which escape their own, come in as markup."""
+    return _template().render(page=pages(report, ROWS), fills=FILLS, inks=INKS).encode()
+
+
+@functools.cache
+def _template() -> jinja2.Template:
+    folder = jinja2.FileSystemLoader(Path(__file__).parent / "templates")
+    environment = jinja2.Environment(
+        loader=folder, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["drawn"] = lambda drawing: Markup(drawing.svg())
+    return environment.get_template("report.html")

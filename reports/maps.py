@@ -1,0 +1,286 @@
+"""Maps of the world and of Asia and the Pacific: each country in the colour of its worst result.
+
+Outlines are those of Natural Earth (public domain), 1:50 million, as the npm package `world-atlas` holds them; set-up
+fetches it. The projection is Equal Earth (Savric, Patterson and Jenny, 2018): areas are true to each other. States too
+small to see are dots. Which outline is which country stands in outlines.csv, with a place for the few without outline.
+"""
+
+import csv
+import functools
+import itertools
+import json
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from reports.charts import FILLS, INK, Drawing, Text, hatch, hatches, legend, number, rect, spoken, xml
+from reports.document import LEVELS, Place
+
+OUTLINES = Path(__file__).resolve().parent.parent / "assets/node_modules/world-atlas/countries-50m.json"
+BORDERS = (
+    "Outlines: Natural Earth, 1:50 million. Borders and names on this map are those of its publisher, some of them "
+    "disputed (among others Kashmir, Kosovo, Palestine, Taiwan, Western Sahara); showing them says nothing about "
+    "anyone's claim. Small states are drawn as dots."
+)
+_NO_RESULT, _COAST, _SEA = "#e4e7e8", "#bcc3c7", "#f4f8fa"
+
+Point = tuple[float, float]
+Line = list[Point]
+
+
+class View(NamedTuple):
+    """A window on the world: the meridian in its middle, its edges in degrees, how many units it is wide."""
+
+    title: str
+    middle: float
+    west: float
+    east: float
+    south: float
+    north: float
+    width: float
+
+
+WORLD = View("The world", middle=11, west=-169, east=191, south=-56, north=83, width=860)
+ASIA_PACIFIC = View("Asia and the Pacific", middle=130, west=44, east=214, south=-48, north=54, width=860)
+
+
+class OutlinesMissingError(FileNotFoundError):
+    """The country outlines were not fetched."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"No country outlines at {path}. Run scripts/setup: it fetches them (npm ci in assets/).")
+
+
+class _Shape(NamedTuple):
+    """A country as drawn: the filled path, the path of its edge, and where its largest part lies."""
+
+    filled: str
+    edge: str
+    centre: Point
+    extent: float
+
+
+def choropleth(chart: str, places: Sequence[Place], view: View, outlines: Path = OUTLINES) -> Drawing:
+    """The places on a map of `view`. Raises OutlinesMissingError where `outlines` is not there."""
+    shapes = _drawn(view, outlines)
+    left, top, right, bottom = _frame(view)
+    known = {place.country: place for place in places}
+    window = f'<rect width="{number(right - left)}" height="{number(bottom - top)}"/>'
+    parts: list[str | Text] = [
+        hatches(chart),
+        rect(0, 0, right - left, bottom - top, _SEA),
+        f'<clipPath id="{chart}-window">{window}</clipPath><g clip-path="url(#{chart}-window)">',
+    ]
+    for country, shape in shapes.items():
+        place = known.get(country)
+        parts.append(_country(shape, "" if place is None else _fill(chart, place), _told(place)))
+    marks = [(place, at) for place in known.values() if (at := _seat(place, shapes, view)) is not None]
+    marks.sort(key=lambda pair: (LEVELS.index(pair[0].level), -pair[0].value, pair[0].country))
+    taken: list[Point] = []
+    for place, (x, y) in marks:
+        extent = shapes[place.country].extent if place.country in shapes else 0.0
+        dot = extent < 9
+        if dot:
+            parts.append(
+                f'<circle cx="{number(x)}" cy="{number(y)}" r="5" fill="{_fill(chart, place)}" stroke="{INK}" '
+                f'stroke-width="0.8"><title>{xml(_told(place))}</title></circle>'
+            )
+        beside = 0 if not dot else 15 if x < right - left - 26 else -15
+        hidden = not dot and extent < 24  # a code would cover the country it names
+        if not hidden and all(abs(x + beside - a) > 15 or abs(y - b) > 11 for a, b in taken):
+            taken.append((x + beside, y))
+            parts.append(Text(x + beside, y + 3.5, place.country, size=10, anchor="middle", bold=True, halo=True))
+    parts.append("</g>")
+    height = bottom - top + 30
+    parts += legend(chart, 4, height - 8)
+    outside = sorted(place.country_name for place in known.values() if _seat(place, shapes, view) is None)
+    told = [_told(place) for place in known.values()] + [f"Outside this map: {', '.join(outside)}"] * bool(outside)
+    return Drawing(chart, right - left, height, f"{view.title}: worst result by country", "; ".join(told), tuple(parts))
+
+
+def _country(shape: _Shape, fill: str, told: str) -> str:
+    name = f"<title>{xml(told)}</title>" if told else ""
+    inside, coast = (fill, INK) if fill else (_NO_RESULT, _COAST)
+    if shape.edge == shape.filled:
+        return f'<path d="{shape.filled}" fill="{inside}" stroke="{coast}" stroke-width="0.6">{name}</path>'
+    return (
+        f'<path d="{shape.filled}" fill="{inside}" stroke="{inside}" stroke-width="0.6">{name}</path>'
+        f'<path d="{shape.edge}" fill="none" stroke="{coast}" stroke-width="0.6"/>'
+    )
+
+
+def _fill(chart: str, place: Place) -> str:
+    return hatch(chart, place.level) if place.known == "inherent" else FILLS[place.level]
+
+
+def _told(place: Place | None) -> str:
+    if place is None:
+        return ""
+    return f"{place.country_name}: {spoken(place.value, place.level, place.known, place.results)}"
+
+
+def _seat(place: Place, shapes: dict[str, _Shape], view: View) -> Point | None:
+    """Where the country's mark goes, or None if that is outside the view."""
+    left, top, right, bottom = _frame(view)
+    if place.country in shapes:
+        x, y = shapes[place.country].centre
+    elif place.country in _countries()[1]:
+        a, b = _project(_countries()[1][place.country], view)
+        x, y = a - left, b - top
+    else:
+        return None
+    return (x, y) if 0 <= x <= right - left and 0 <= y <= bottom - top else None
+
+
+@functools.cache
+def _countries() -> tuple[dict[str, str], dict[str, Point]]:
+    """Outline number -> country, and country -> place of those without an outline."""
+    with (Path(__file__).parent / "outlines.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    seats = {r["country"]: (float(r["longitude"]), float(r["latitude"])) for r in rows if r["longitude"]}
+    return {row["outline"]: row["country"] for row in rows if row["outline"]}, seats
+
+
+@functools.cache
+def _topology(outlines: Path) -> tuple[list[Line], dict[str, list[list[int]]]]:
+    """The arcs in degrees, and of each country its rings, a ring being numbers of arcs (~n: arc n backwards).
+
+    An outline of no country in the sense of ISO 3166 goes by its name in brackets. Antarctica is left out.
+    """
+    if not outlines.is_file():
+        raise OutlinesMissingError(outlines)
+    topology = json.loads(outlines.read_bytes())
+    (scale_x, scale_y), (origin_x, origin_y) = topology["transform"]["scale"], topology["transform"]["translate"]
+    arcs: list[Line] = []
+    for steps in topology["arcs"]:
+        x = y = 0
+        arc = []
+        for step_x, step_y in steps:
+            x, y = x + step_x, y + step_y
+            arc.append((x * scale_x + origin_x, y * scale_y + origin_y))
+        arcs.append(arc)
+    countries: dict[str, list[list[int]]] = {}
+    for geometry in topology["objects"]["countries"]["geometries"]:
+        name = geometry["properties"]["name"]
+        country = "XK" if name == "Kosovo" else _countries()[0].get(geometry.get("id", ""), f"({name})")
+        polygons = [geometry["arcs"]] if geometry["type"] == "Polygon" else geometry["arcs"]
+        countries.setdefault(country, []).extend(ring for polygon in polygons for ring in polygon)
+    countries.pop("AQ", None)
+    return arcs, countries
+
+
+@functools.cache
+def _drawn(view: View, outlines: Path) -> dict[str, _Shape]:
+    """Every country that reaches into the view."""
+    degrees, countries = _topology(outlines)
+    lines = [_thinned(arc, view) for arc in degrees]
+    left, top, right, bottom = _frame(view)
+    shapes = {}
+    for country, rings in countries.items():
+        drawn: list[_Ring] = []
+        for ring in rings:
+            points = [at for arc in ring for at in (lines[arc] if arc >= 0 else lines[~arc][::-1])]
+            torn = any(abs(a.x - b.x) > (right - left) / 2 for a, b in itertools.pairwise(points))
+            if not torn:  # a ring torn by the far side of the globe lies outside every view
+                drawn.append(_Ring([_At(at.x - left, at.y - top, at.on_date_line) for at in points]))
+        drawn = [r for r in drawn if r.west < right - left and r.east > 0 and r.north < bottom - top and r.south > 0]
+        if drawn:
+            largest = max(drawn, key=lambda ring: ring.area)
+            kept = [
+                ring for ring in drawn if ring is largest or max(ring.east - ring.west, ring.south - ring.north) > 1
+            ]
+            filled = "".join(_path(ring.points) + "z" for ring in kept)
+            split = any(at.on_date_line for ring in kept for at in ring.points)
+            edge = "".join(_path(part) for ring in kept for part in _off_date_line(ring.points)) if split else filled
+            extent = max(largest.east - largest.west, largest.south - largest.north)
+            shapes[country] = _Shape(filled, edge, largest.centre, extent)
+    return shapes
+
+
+class _At(NamedTuple):
+    """A point as drawn. `on_date_line`: on the meridian of 180 degrees, where the source cuts countries in two."""
+
+    x: float
+    y: float
+    on_date_line: bool
+
+
+class _Ring:
+    """A closed line: its box, its area, the middle of that area."""
+
+    def __init__(self, points: list[_At]) -> None:
+        self.points = points
+        self.west, self.east = min(at.x for at in points), max(at.x for at in points)
+        self.north, self.south = min(at.y for at in points), max(at.y for at in points)
+        twice = across = down = 0.0
+        for a, b in itertools.pairwise(points):
+            piece = a.x * b.y - b.x * a.y
+            twice, across, down = twice + piece, across + (a.x + b.x) * piece, down + (a.y + b.y) * piece
+        middle = ((self.west + self.east) / 2, (self.north + self.south) / 2)
+        self.area = abs(twice) / 2
+        self.centre: Point = (across / (3 * twice), down / (3 * twice)) if abs(twice) > 1e-3 else middle
+
+
+def _thinned(arc: Line, view: View) -> list[_At]:
+    """An arc as drawn, without points too near the one before to be seen apart; its ends stay, so that arcs meet."""
+    kept: list[_At] = []
+    for place, (longitude, latitude) in enumerate(arc):
+        x, y = _project((longitude, latitude), view)
+        on_date_line = abs(longitude) > 179.99
+        near = bool(kept) and abs(x - kept[-1].x) + abs(y - kept[-1].y) < 0.7
+        if not near or on_date_line or place == len(arc) - 1:
+            kept.append(_At(x, y, on_date_line))
+    return kept
+
+
+def _off_date_line(points: list[_At]) -> Iterator[list[_At]]:
+    """The stretches of a ring that are a coast or a border, not the source's cut."""
+    part = points[:1]
+    for a, b in itertools.pairwise(points):
+        if a.on_date_line and b.on_date_line:
+            if len(part) > 1:
+                yield part
+            part = [b]
+        else:
+            part.append(b)
+    if len(part) > 1:
+        yield part
+
+
+def _path(points: Iterable[_At]) -> str:
+    """A line in the letters of SVG, to a tenth, each point told from the one before."""
+    tenths = [(round(at.x * 10), round(at.y * 10)) for at in points]
+    (x, y), steps = tenths[0], []
+    for (a, b), (c, d) in itertools.pairwise(tenths):
+        if (a, b) != (c, d):
+            steps.append(f"{(c - a) / 10:g},{(d - b) / 10:g}")
+    return f"M{x / 10:g},{y / 10:g}l{' '.join(steps)}"
+
+
+def _project(place: Point, view: View) -> Point:
+    """Degrees to the units of the view, down the page, from wherever the view's middle meets the equator."""
+    longitude, latitude = place
+    x, y = _equal_earth((longitude - view.middle + 180) % 360 - 180, latitude)
+    unit = _unit(view)
+    return x * unit, -y * unit
+
+
+def _unit(view: View) -> float:
+    return view.width / (_equal_earth(view.east - view.middle, 0)[0] - _equal_earth(view.west - view.middle, 0)[0])
+
+
+def _frame(view: View) -> tuple[float, float, float, float]:
+    """Left, top, right, bottom of the view."""
+    unit = _unit(view)
+    left, right = (_equal_earth(edge - view.middle, 0)[0] * unit for edge in (view.west, view.east))
+    return left, -_equal_earth(0, view.north)[1] * unit, right, -_equal_earth(0, view.south)[1] * unit
+
+
+def _equal_earth(longitude: float, latitude: float) -> Point:
+    """Equal Earth, from degrees east of its middle; the coefficients are those of its authors."""
+    a1, a2, a3, a4 = 1.340264, -0.081106, 0.000893, 0.003796
+    t = math.asin(math.sqrt(3) / 2 * math.sin(math.radians(latitude)))
+    slope = a1 + 3 * a2 * t**2 + 7 * a3 * t**6 + 9 * a4 * t**8
+    x = 2 * math.sqrt(3) * math.radians(longitude) * math.cos(t) / (3 * slope)
+    return x, a1 * t + a2 * t**3 + a3 * t**7 + a4 * t**9

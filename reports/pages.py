@@ -1,0 +1,349 @@
+"""A report set in words: order, wording and rounding, once for HTML and PDF, so that both say the same.
+
+`pages(report, rows)` gives a tree of dicts, lists and strings, the content of the templates. Everything in it is plain
+text, save the charts, which are drawings. Scores and points are rounded to a tenth, so a list of points may miss its sum by one.
+"""
+
+import statistics
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from datetime import date
+from typing import Any
+
+from reports import charts, maps
+from reports.document import (
+    LEVEL_TITLES,
+    LEVELS,
+    PRIORITIES,
+    Company,
+    Detail,
+    Headline,
+    IssueLine,
+    Level,
+    ModelUsed,
+    NotChecked,
+    Priority,
+    Reason,
+    Report,
+    Step,
+)
+
+Tree = dict[str, Any]
+
+MONTHS = "January February March April May June July August September October November December".split()
+EAST_ASIAN = {"JP": "ja", "KR": "ko", "KP": "ko", "TW": "zh-Hant", "HK": "zh-Hant", "MO": "zh-Hant"}
+OWNERS = {"supplier": "Supplier", "agency": "Recruitment agency", "buyer": "Buyer"}
+KINDS = {"site": "Sites", "agency": "Recruitment agencies"}
+SEVERITIES = {"error": "Not scored", "warning": "Scored, with a doubt", "info": "For your information"}
+# The four parts of the plan under the three business priorities of the Bali Process forum.
+LEADS: dict[Priority, str] = {
+    "1": "Fair recruitment and terms: the employer pays, workers hold their papers, wages and hours as promised.",
+    "2": "Knowing who is in the chain: tiers, recruiters and their sub-agents, vessels, and the answers still missing.",
+    "3a": "Stopping harm to people at risk now, and contracts, training and protection that keep it from returning.",
+    "3b": "Ways to complain that workers trust, and remedy for those already harmed.",
+}
+_CHECKED_SHOWN, _RANGES_SHOWN, _COMPANIES_SHOWN, _ISSUES_SHOWN = 8, 12, 20, 200
+
+
+def score(value: float | None) -> str:
+    """72.46 -> "72.5"; nothing where there is no number."""
+    return "" if value is None else f"{value:.1f}"
+
+
+def points(value: float) -> str:
+    """With its sign: "+12.3", "−4.0" (a true minus); "0.0" has none."""
+    return "0.0" if abs(value) < 0.05 else f"{value:+.1f}".replace("-", "\u2212")
+
+
+def share(value: float) -> str:
+    """0.123 -> "12%"."""
+    return f"{100 * value:.0f}%"
+
+
+def day(on: date) -> str:
+    """25 November 2026."""
+    return f"{on.day} {MONTHS[on.month - 1]} {on.year}"
+
+
+def counted(n: int, one: str, many: str = "") -> str:
+    """ "1 site", "12 sites"."""
+    return f"{n:,} {one if n == 1 else many or one + 's'}"
+
+
+def pages(report: Report, rows: int) -> Tree:
+    """The content of a report in words, with at most `rows` results in its tables."""
+    by_level = dict.fromkeys(LEVELS, 0) | Counter(headline.level for headline in report.results)
+    model = max(report.models, key=lambda used: used.results)
+    models = {used.id: used for used in report.models}
+    total = len(report.results)
+    return {
+        "title": report.title,
+        "draft": report.draft,
+        "audience": "Internal" if report.audience == "internal" else "Supplier's copy",
+        "supplier_copy": report.audience == "supplier",
+        "on": day(report.on),
+        "engine": report.engine,
+        "facts_digest": report.facts_digest,
+        "wording": report.wording,
+        "summary": summary(report),
+        "figures": _figures(report, by_level),
+        "sure": sure(report.results),
+        "not_checked": [_not_checked(question) for question in report.not_checked[:_CHECKED_SHOWN]],
+        "not_checked_more": max(len(report.not_checked) - _CHECKED_SHOWN, 0),
+        "levels": _levels(report.results, by_level),
+        "counts": charts.counts("levels", by_level),
+        "ranges": charts.ranges("ranges", report.results[:_RANGES_SHOWN], model),
+        "heat": charts.heat("heat", report.heat) if report.heat else None,
+        "maps": [
+            maps.choropleth(chart, report.places, view)
+            for chart, view in (("world", maps.WORLD), ("asia-pacific", maps.ASIA_PACIFIC))
+        ]
+        if report.places
+        else [],
+        "borders": maps.BORDERS,
+        "companies": [_company(company) for company in report.companies[:_COMPANIES_SHOWN]],
+        "queue": [_row(place, headline) for place, headline in enumerate(report.results[:rows], 1)],
+        "queue_more": f"The worst {rows:,} of {total:,} results are shown. All of them, one a row, are in the workbook "
+        "(sheet Results) and in the CSV file of this report."
+        if total > rows
+        else "",
+        "any_steps": bool(report.plan),
+        "urgent": [_step(step) for step in report.plan if step.safety],
+        "priorities": [
+            {
+                "id": id_,
+                "title": title,
+                "lead": LEADS[id_],
+                "steps": [_step(step) for step in report.plan if step.priority == id_],
+            }
+            for id_, title in PRIORITIES.items()
+        ],
+        "details": [
+            _detail(f"result-{place}", detail, models.get(detail.headline.model, model))
+            for place, detail in enumerate(report.details, 1)
+        ],
+        "issues": _issues(report.issues),
+        "method": list(report.method),
+        "limits": list(report.limits),
+        "files": [asdict(file) | {"sheets": ", ".join(file.sheets)} for file in report.files],
+        "models": [
+            {
+                "title": used.title,
+                "id": f"{used.id} {used.version}",
+                "digest": used.digest,
+                "results": f"{used.results:,}",
+                "levels": f"medium from {used.medium_from:g}, high from {used.high_from:g}, "
+                f"critical from {used.critical_from:g}",
+            }
+            for used in report.models
+        ],
+    }
+
+
+def levels(results: Iterable[Headline]) -> dict[Level, int]:
+    """How many results stand at each level."""
+    counts = Counter(headline.level for headline in results)
+    return {level: counts[level] for level in LEVELS}
+
+
+def summary(report: Report) -> list[str]:
+    """What was assessed and what came out, in sentences."""
+    by_level = levels(report.results)
+    kinds = Counter(headline.kind for headline in report.results)
+    covered = " and ".join(
+        text
+        for text in (
+            counted(kinds["site"], "site") if kinds["site"] else "",
+            counted(kinds["agency"], "recruitment agency", "recruitment agencies") if kinds["agency"] else "",
+        )
+        if text
+    )
+    rejected = sum(file.rejected for file in report.files)
+    said = [f"This report covers {covered}, read from {counted(len(report.files), 'file')}."]
+    if rejected:
+        said.append(f"{counted(rejected, 'row')} could not be scored; the issues say why and how to mend it.")
+    urgent = by_level["critical"] + by_level["high"]
+    if urgent:
+        said.append(f"{urgent:,} of {len(report.results):,} stand at critical or high: begin with them, in this order.")
+    if by_level["insufficient_evidence"]:
+        said.append(
+            f"For {by_level['insufficient_evidence']:,} the evidence is insufficient: too little was asked or told. "
+            "That is not a low level; they stand in the queue by the risk of their place and trade."
+        )
+    return said
+
+
+def _figures(report: Report, by_level: dict[Level, int]) -> list[Tree]:
+    confidence = statistics.median(h.confidence for h in report.results) if report.results else 0.0
+    figures = [
+        ("Results", f"{len(report.results):,}", ""),
+        ("Critical or high", f"{by_level['critical'] + by_level['high']:,}", ""),
+        ("Insufficient evidence", f"{by_level['insufficient_evidence']:,}", ""),
+        ("Median confidence", f"{confidence:.0f}", "of 100"),
+    ]
+    return [{"label": label, "value": value, "note": note} for label, value, note in figures]
+
+
+def sure(results: Sequence[Headline]) -> list[str]:
+    """How sure the results are, in sentences."""
+    if not results:
+        return []
+    confidence = sorted(headline.confidence for headline in results)
+    low, high = confidence[len(confidence) // 4], confidence[(3 * len(confidence)) // 4]
+    thin = sum(headline.coverage < 0.5 for headline in results)
+    wide = statistics.median(headline.worst - headline.best for headline in results)
+    return [
+        f"Confidence is {statistics.median(confidence):.0f} of 100 at the median; the middle half of the results lies "
+        f"between {low:.0f} and {high:.0f}.",
+        f"For {thin:,} of {len(results):,} results less than half of what the model asks is known from answers.",
+        f"The truth may lie anywhere in the range of a score, {wide:.0f} points wide at the median.",
+    ]
+
+
+def _not_checked(question: NotChecked) -> Tree:
+    asked = question.unasked / question.of if question.of else 0.0
+    return {
+        "title": question.title,
+        "share": share(asked),
+        "width": round(100 * asked),
+        "told": f"not asked in {question.unasked:,} of {question.of:,}",
+    }
+
+
+def _levels(results: Sequence[Headline], by_level: dict[Level, int]) -> list[Tree]:
+    by_kind = Counter((headline.level, headline.kind) for headline in results)
+    return [
+        {
+            "level": level,
+            "title": LEVEL_TITLES[level],
+            "all": f"{by_level[level]:,}",
+            "sites": f"{by_kind[level, 'site']:,}",
+            "agencies": f"{by_kind[level, 'agency']:,}",
+        }
+        for level in LEVELS
+    ]
+
+
+def _company(company: Company) -> Tree:
+    return {
+        "name": company.name,
+        "sites": f"{company.sites:,}",
+        "level": company.worst_level,
+        "level_text": LEVEL_TITLES[company.worst_level],
+        "spread": f"{score(company.lowest)} to {score(company.highest)}",
+    }
+
+
+def _row(place: int, headline: Headline) -> Tree:
+    practice = ""
+    if headline.practice_points is not None and headline.practice_of is not None:
+        practice = f"{headline.practice_points:.0f} of {headline.practice_of:.0f}"
+    return {
+        "place": f"{place:,}",
+        "kind": "Site" if headline.kind == "site" else "Agency",
+        "reference": headline.reference,
+        "name": headline.name,
+        "language": _language(headline),
+        "country": headline.country_name,
+        "sector": headline.sector_title,
+        "level": headline.level,
+        "level_text": headline.level_text[:1].upper() + headline.level_text[1:],
+        "score": score(headline.score),
+        "range": f"{score(headline.best)} to {score(headline.worst)}",
+        "inherent": score(headline.inherent),
+        "inherent_level": LEVEL_TITLES[headline.inherent_level],
+        "practice": practice,
+        "case_evidence": headline.case_evidence,
+        "coverage": share(headline.coverage),
+        "confidence": f"{headline.confidence:.0f}",
+        "floors": "; ".join(headline.floors),
+        "next_step": headline.next_step,
+        "row": headline.place,
+        "model": headline.model,
+    }
+
+
+def _language(headline: Headline) -> str:
+    """The language to draw a name's Han characters in, as a BCP 47 tag; empty for a name without any."""
+    east_asian = any(unicodedata.east_asian_width(character) in "WF" for character in headline.name)
+    return EAST_ASIAN.get(headline.country or "", "zh-Hans") if east_asian else ""
+
+
+def _step(step: Step) -> Tree:
+    if step.within_hours is not None:
+        when = f"within {step.within_hours:g} hours"
+    else:
+        when = f"by {day(step.due)}" if step.due else "no date set"
+    concerned = ", ".join(step.names)
+    if step.suppliers > len(step.names):
+        concerned = f"{concerned} and {step.suppliers - len(step.names):,} more" if concerned else ""
+    return asdict(step) | {
+        "due": when[:1].upper() + when[1:],
+        "owner": OWNERS[step.owner],
+        "stage": step.stage.capitalize(),
+        "sources": ", ".join(step.sources),
+        "concerns": counted(step.suppliers, "result") if step.suppliers else "",
+        "names": concerned,
+        "within_hours": "",
+    }
+
+
+def _detail(chart: str, detail: Detail, model: ModelUsed) -> Tree:
+    quiet = [reason for reason in detail.reasons if reason.state == "not_asked" and abs(reason.points) < 0.05]
+    told = [reason for reason in detail.reasons if reason not in quiet]
+    headline = detail.headline
+    return _row(0, headline) | {
+        "chart": charts.bars(chart, detail, model),
+        "facts": [_reason(reason) for reason in told if reason.kind == "context"],
+        "answers": [_reason(reason) for reason in told if reason.kind == "answer"],
+        "not_asked": [reason.title for reason in quiet],
+        "floors": [
+            {
+                "title": floor.title,
+                "text": floor.text,
+                "at_least": score(floor.at_least),
+                "sources": ", ".join(floor.sources),
+            }
+            for floor in detail.floors
+        ],
+        "uplift": points(headline.uplift) if headline.uplift else "",
+        "steps": [_step(step) for step in detail.steps],
+    }
+
+
+def _reason(reason: Reason) -> Tree:
+    return {
+        "title": reason.title,
+        "text": reason.text,
+        "state": reason.state.replace("_", " "),
+        "value": reason.value,
+        "points": points(reason.points),
+        "up": reason.points > 0,
+        "source": ", ".join([*reason.sources, *([str(reason.year)] if reason.year else [])]),
+    }
+
+
+def _issues(issues: Sequence[IssueLine]) -> list[Tree]:
+    """By severity, then by kind of fault, the commonest first."""
+    groups: dict[tuple[str, str], list[IssueLine]] = {}
+    for issue in issues:
+        groups.setdefault((issue.severity, issue.code), []).append(issue)
+    found = [
+        {
+            "severity": severity,
+            "severity_title": SEVERITIES[severity],
+            "code": code,
+            "message": lines[0].message,
+            "cells": sum(line.count for line in lines),
+            "lines": [asdict(line) | {"place": _place(line)} for line in lines[:_ISSUES_SHOWN]],
+            "more": max(len(lines) - _ISSUES_SHOWN, 0),
+        }
+        for (severity, code), lines in groups.items()
+    ]
+    return sorted(found, key=lambda group: (list(SEVERITIES).index(group["severity"]), -group["cells"], group["code"]))
+
+
+def _place(issue: IssueLine) -> str:
+    return "!".join(part for part in (issue.sheet, issue.cells) if part) or issue.file

@@ -1,0 +1,93 @@
+"""The report as a PDF: A4, tagged for screen readers (PDF/UA-1), with fonts for the scripts that names are written in.
+
+Set by typst from templates/report.typ. The content goes in as JSON and is printed as text: nothing in it can become
+markup. The fonts are Noto families (SIL Open Font License) in packages of fonts that are never imported, only read.
+"""
+
+import functools
+import importlib.util
+import json
+import re
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import typst
+
+from reports.charts import FILLS, INKS, Drawing, shortened
+from reports.document import Report
+from reports.pages import pages
+
+ROWS = 100
+FONT_PACKAGES = (
+    "justmytype_western_core",  # Latin with all of Vietnamese, Greek, Cyrillic
+    "justmytype_intl_cjk",  # Chinese (simplified, traditional), Japanese, Korean
+    "justmytype_intl_sea",  # Thai, Lao, Khmer, Burmese
+    "justmytype_intl_south_asia",  # Devanagari, Bengali, Tamil, Telugu
+    "justmytype_intl_rtl",  # Arabic, Hebrew
+)
+_TEMPLATES = Path(__file__).parent / "templates"
+_LONG_WORD = re.compile(r"\S{28,}")
+
+
+class FontsMissingError(FileNotFoundError):
+    """The fonts were not installed."""
+
+    def __init__(self, package: str) -> None:
+        super().__init__(f"The fonts of {package} are not installed. Run scripts/setup.")
+
+
+def render(report: Report) -> bytes:
+    """The same report gives the same bytes. Raises FontsMissingError.
+
+    A character that none of the fonts has (an emoji in a name, a rarer script) is drawn as a box. PDF/UA-1 allows no
+    boxes, so such a file is tagged all the same but does not claim to meet the standard.
+    """
+    content = json.dumps(_fit(pages(report, ROWS)) | {"fills": FILLS, "inks": INKS}, ensure_ascii=False)
+    try:
+        return _compiled(content, report.on, ["ua-1"])
+    except typst.TypstError as error:
+        if "PDF/UA-1" not in str(error):
+            raise
+        return _compiled(content, report.on, [])
+
+
+def _compiled(content: str, on: date, standards: list[str]) -> bytes:
+    made: bytes = typst.compile(
+        str(_TEMPLATES / "report.typ"),
+        root=str(_TEMPLATES),
+        font_paths=_font_folders(),
+        ignore_system_fonts=True,
+        format="pdf",
+        pdf_standards=standards,
+        sys_inputs={"page": content},
+        timestamp=int(datetime(on.year, on.month, on.day, tzinfo=UTC).timestamp()),
+    )
+    return made
+
+
+@functools.cache
+def _font_folders() -> list[str]:
+    folders = []
+    for package in FONT_PACKAGES:
+        spec = importlib.util.find_spec(package)
+        if spec is None or spec.origin is None:
+            raise FontsMissingError(package)
+        folders.append(str(Path(spec.origin).parent / "fonts"))
+    return folders
+
+
+def _fit(content: Any) -> Any:
+    """The tree of a report as JSON: charts as shapes and lines of text, and places to break in words too long to fit."""
+    if isinstance(content, Drawing):
+        alt = shortened(f"{content.title}. {content.described}", 1, 900)
+        texts = [text._asdict() for text in content.texts()]
+        size = {"width": content.width, "height": content.height}
+        return {"shapes": content.shapes(), "texts": texts, "title": content.title, "alt": alt, **size}
+    if isinstance(content, dict):
+        return {key: _fit(value) for key, value in content.items()}
+    if isinstance(content, list):
+        return [_fit(item) for item in content]
+    if isinstance(content, str):
+        return _LONG_WORD.sub(lambda word: re.sub(r"(.{14})(?=.)", "\\1\u200b", word[0]), content)
+    return content

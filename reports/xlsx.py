@@ -1,0 +1,226 @@
+"""The report as a workbook: Summary, Results (one row a result), Reasons, Actions, Issues, Method.
+
+Text is written as text, so nothing in it becomes a formula, a link or a number, whatever it begins with; text longer
+than a cell holds is cut and says so. Numbers are numbers, in full. Rows go out as they come, so memory stays small.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import date, datetime
+from io import BytesIO
+from operator import attrgetter
+from typing import Any
+
+import xlsxwriter
+from xlsxwriter.format import Format
+from xlsxwriter.worksheet import Worksheet
+
+from reports.charts import FILLS, INKS
+from reports.document import LEVEL_TITLES, LEVELS, PRIORITIES, Headline, Report
+from reports.pages import OWNERS, levels, summary, sure
+
+CELL_HOLDS = 32_767
+CUT = " [cut: longer than a cell holds]"
+
+Row = tuple[str | int | float | date | None, ...]
+Column = tuple[str, float, str, Callable[[Headline], Any]]  # title, width, "text" or a number format, value
+
+COLUMNS: tuple[Column, ...] = (
+    ("Kind", 8, "text", attrgetter("kind")),
+    ("Reference", 14, "text", attrgetter("reference")),
+    ("Name", 36, "text", attrgetter("name")),
+    ("Country", 16, "text", attrgetter("country_name")),
+    ("Sector", 28, "text", attrgetter("sector_title")),
+    ("Level", 24, "text", attrgetter("level_text")),
+    ("Score", 8, "0.0", attrgetter("score")),
+    ("Best", 8, "0.0", attrgetter("best")),
+    ("Worst", 8, "0.0", attrgetter("worst")),
+    ("Inherent", 9, "0.0", attrgetter("inherent")),
+    ("Practice", 9, "0.0", attrgetter("practice_points")),
+    ("of", 7, "0.0", attrgetter("practice_of")),
+    ("Coverage", 9, "0%", attrgetter("coverage")),
+    ("Confidence", 10, "0", attrgetter("confidence")),
+    ("Floors", 30, "text", lambda headline: "; ".join(headline.floors)),
+    ("Next step", 48, "text", attrgetter("next_step")),
+    ("Row sent", 40, "text", attrgetter("place")),
+)
+
+
+POINTS, DATE = "+0.00;-0.00;0.00", "yyyy-mm-dd"
+
+
+def render(report: Report) -> bytes:
+    """The workbook. The same report gives the same bytes."""
+    buffer = BytesIO()
+    with xlsxwriter.Workbook(buffer, {"constant_memory": True}) as book:
+        # The day of the report, not of its making: a workbook can be made again, byte for byte.
+        created = datetime(report.on.year, report.on.month, report.on.day)  # noqa: DTZ001
+        book.set_properties({"title": report.title, "comments": report.draft, "created": created})
+        _lines(book, "Summary", _summary(report))
+        _results(book, report.results)
+        _table(book, "Reasons", _REASONS, _reasons(report))
+        _table(book, "Actions", _ACTIONS, _actions(report))
+        _table(book, "Issues", _ISSUES, _issues(report))
+        _lines(book, "Method", _method(report))
+    return buffer.getvalue()
+
+
+def _results(book: xlsxwriter.Workbook, results: Iterable[Headline]) -> None:
+    """One row a result. Colours come from one rule a level for the whole column, not from a style a cell."""
+    sheet = _sheet(book, "Results", [(title, width) for title, width, _, _ in COLUMNS])
+    texts = [(column, value) for column, (_, _, code, value) in enumerate(COLUMNS) if code == "text"]
+    formats = {code: book.add_format({"num_format": code}) for _, _, code, _ in COLUMNS if code != "text"}
+    numbers = [(column, formats[code], value) for column, (_, _, code, value) in enumerate(COLUMNS) if code != "text"]
+    write_string, write_number, row = sheet.write_string, sheet.write_number, 0
+    for row, headline in enumerate(results, 1):
+        for column, read in texts:
+            words = read(headline)
+            if words:
+                write_string(row, column, words if len(words) <= CELL_HOLDS else _cut(words))
+        for column, number_format, read in numbers:
+            number = read(headline)
+            if number is not None:
+                write_number(row, column, number, number_format)
+    sheet.autofilter(0, 0, row, len(COLUMNS) - 1)
+    level = [title for title, *_ in COLUMNS].index("Level")
+    for of in LEVELS:
+        colours = book.add_format({"bg_color": FILLS[of], "font_color": INKS[of]})
+        begins = {"type": "text", "criteria": "begins with", "value": LEVEL_TITLES[of], "format": colours}
+        sheet.conditional_format(1, level, max(row, 1), level, begins)
+
+
+_REASONS = (
+    ("Reference", 14), ("Name", 30), ("Kind", 9), ("Reason", 34), ("In words", 60), ("State", 12), ("Value", 20),
+    ("Points", 9), ("Effective risk", 9), ("Context risk", 9), ("Sources", 18), ("Year", 7),
+)  # fmt: skip
+_ACTIONS = (
+    ("Priority", 8), ("Heading", 26), ("Action", 36), ("What to do", 60), ("Owner", 18), ("Due", 12),
+    ("Within hours", 8), ("Safety first", 8), ("Stage", 13), ("With workers", 40), ("Proof", 40), ("Results", 8),
+    ("Among them", 40), ("Sources", 18),
+)  # fmt: skip
+_ISSUES = (
+    ("Severity", 9), ("Code", 22), ("What", 40), ("File", 20), ("Sheet", 16), ("Cells", 18), ("Column", 20),
+    ("Seen", 28), ("Expected", 28), ("Cure", 44), ("Count", 8),
+)  # fmt: skip
+
+
+def _reasons(report: Report) -> Iterator[Row]:
+    """Reasons of the results explained; a floor's uplift is one of them, so that a result's points make its score."""
+    for detail in report.details:
+        who = (detail.headline.reference, detail.headline.name)
+        for r in detail.reasons:
+            sources = ", ".join(r.sources)
+            yield (
+                *who,
+                r.kind,
+                r.title,
+                r.text,
+                r.state.replace("_", " "),
+                r.value,
+                r.points,
+                r.e,
+                r.c,
+                sources,
+                r.year,
+            )
+        if detail.headline.uplift:
+            titles, texts = ("; ".join(floor.title for floor in detail.floors), " ".join(f.text for f in detail.floors))
+            yield (*who, "floor", titles, texts, "", "", detail.headline.uplift, None, None, "", None)
+
+
+def _actions(report: Report) -> Iterator[Row]:
+    for s in report.plan:
+        yield (
+            s.priority, PRIORITIES[s.priority], s.title, s.do, OWNERS[s.owner], s.due, s.within_hours,
+            "yes" if s.safety else "", s.stage, s.with_workers, s.proof, s.suppliers, ", ".join(s.names),
+            ", ".join(s.sources),
+        )  # fmt: skip
+
+
+def _issues(report: Report) -> Iterator[Row]:
+    for i in report.issues:
+        yield (i.severity, i.code, i.message, i.file, i.sheet, i.cells, i.header, i.seen, i.expected, i.cure, i.count)
+
+
+def _summary(report: Report) -> Iterator[Row]:
+    yield (report.title,)
+    yield (report.draft,)
+    yield ("On", report.on)
+    for words in (*summary(report), *sure(report.results), report.wording):
+        yield (words,)
+    yield ()
+    for level, n in levels(report.results).items():
+        yield (LEVEL_TITLES[level], n)
+    yield ()
+    yield ("Not checked: nobody was asked", "Not asked in", "Of")
+    for question in report.not_checked:
+        yield (question.title, question.unasked, question.of)
+
+
+def _method(report: Report) -> Iterator[Row]:
+    for words in (*report.method, *report.limits, report.wording):
+        yield (words,)
+    yield ()
+    yield ("Engine", report.engine)
+    yield ("Facts", report.facts_digest)
+    for m in report.models:
+        yield (f"Model: {m.title}", f"{m.id} {m.version}", m.digest, m.results)
+    yield ()
+    yield ("Made from", "Sheets", "Fingerprint (SHA-256)", "Rows", "Accepted", "Rejected")
+    for f in report.files:
+        yield (f.name, ", ".join(f.sheets), f.sha256, f.rows, f.accepted, f.rejected)
+
+
+def _table(book: xlsxwriter.Workbook, name: str, columns: Sequence[tuple[str, float]], rows: Iterable[Row]) -> None:
+    """A sheet of rows under a heading, with filters."""
+    sheet = _sheet(book, name, columns)
+    formats = _formats(book, wrap=True)
+    last = 0
+    for last, row in enumerate(rows, 1):
+        _write(sheet, last, row, formats)
+    sheet.autofilter(0, 0, last, len(columns) - 1)
+
+
+def _lines(book: xlsxwriter.Workbook, name: str, rows: Iterable[Row]) -> None:
+    """A sheet to read."""
+    sheet = book.add_worksheet(name)
+    sheet.hide_gridlines(2)
+    sheet.set_column(0, 0, 90)
+    sheet.set_column(1, 5, 18)
+    formats = _formats(book, wrap=True)
+    for place, row in enumerate(rows):
+        _write(sheet, place, row, formats)
+
+
+def _sheet(book: xlsxwriter.Workbook, name: str, columns: Sequence[tuple[str, float]]) -> Worksheet:
+    sheet = book.add_worksheet(name)
+    heading = book.add_format({"bold": True, "valign": "top", "text_wrap": True, "bottom": 1, "bg_color": "#eef1f4"})
+    for column, (title, width) in enumerate(columns):
+        sheet.set_column(column, column, width)
+        sheet.write_string(0, column, title, heading)
+    sheet.freeze_panes(1, 3 if name == "Results" else 2)
+    sheet.repeat_rows(0)
+    sheet.set_landscape()
+    sheet.set_paper(9)
+    sheet.fit_to_pages(1, 0)
+    return sheet
+
+
+def _formats(book: xlsxwriter.Workbook, *, wrap: bool) -> dict[type, Format]:
+    """How a cell of each type looks in the sheets that are read, not counted."""
+    top = {"valign": "top", "text_wrap": wrap}
+    codes = {str: "@", float: POINTS, int: "0", date: DATE}
+    return {kind: book.add_format(top | {"num_format": code}) for kind, code in codes.items()}
+
+
+def _write(sheet: Worksheet, place: int, row: Row, formats: dict[type, Format]) -> None:
+    for column, value in enumerate(row):
+        if isinstance(value, str):
+            sheet.write_string(place, column, _cut(value), formats[str])
+        elif isinstance(value, date):
+            sheet.write_datetime(place, column, datetime(value.year, value.month, value.day), formats[date])  # noqa: DTZ001
+        elif value is not None:
+            sheet.write_number(place, column, value, formats[type(value)])
+
+
+def _cut(words: str) -> str:
+    return words if len(words) <= CELL_HOLDS else words[: CELL_HOLDS - len(CUT)] + CUT

@@ -1,0 +1,17 @@
+"""When two spellings name the same company: the key under which names, licences and references are compared."""
+
+from __future__ import annotations
+
+import unicodedata
+
+
+def name_key(text: str) -> str:
+    """The letters and digits of a name in any script, without case, accents, spaces and punctuation.
+
+    "Del Mar Services, Inc." and "DEL MAR SERVICES INC" share a key; a name of punctuation alone has the key "".
+    """
+    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    kept = "".join(
+        ch for ch in decomposed if ch.isalnum() or unicodedata.category(ch) in ("Mc", "Mn") and ord(ch) > 0x036F
+    )
+    return unicodedata.normalize("NFC", kept)

@@ -1,0 +1,440 @@
+"""A model: the indicators, weights, contexts and floors by which one kind of supplier is scored.
+
+One TOML file is one version, whole and dated (``models/<model>/<version>.toml``). It is data: every weight and rule carries
+its reason and the ids of its sources, and a file with a fault is refused by name. ``README.md`` beside this file shows how
+to add an indicator.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from risk_models.transforms import Choices, Ramp, Rule, Steps
+
+MODELS = Path(__file__).parent / "models"
+GRADES = ("self_declared", "document", "audit", "worker_voice", "official")
+LEVELS = ("low", "medium", "high", "critical")
+CASES = ("none_recorded", "signals", "pattern", "emergency")
+SOURCES_OF_FACTS = ("answer.", "country.", "sector.", "goods.", "corridor.", "flag.")
+
+
+class BadModel(Exception):
+    """A model file that cannot be used: which file, which item, what is wrong."""
+
+
+@dataclass(frozen=True)
+class Credibility:
+    """How far a kind of evidence is believed (q, 0..1) and for how many months."""
+
+    q: float
+    months: float
+
+
+@dataclass(frozen=True)
+class ScaledFact:
+    """A fact read as risk 0..1: linear from ``zero`` to ``one``, flat outside."""
+
+    fact: str
+    ramp: Ramp
+
+
+@dataclass(frozen=True)
+class Context:
+    """One step of the inherent risk: it closes ``lift`` x (mean of its facts) of what is left to 1."""
+
+    id: str
+    title: str
+    because: str
+    sources: tuple[str, ...]
+    facts: tuple[ScaledFact, ...]
+    lift: float
+    where_known: bool
+
+
+@dataclass(frozen=True)
+class Sharper:
+    """A context sharper than the inherent risk, for the indicators that name it."""
+
+    id: str
+    title: str
+    because: str
+    sources: tuple[str, ...]
+    facts: tuple[ScaledFact, ...]
+
+
+@dataclass(frozen=True)
+class Indicator:
+    """What is asked about, how much it weighs, and how an answer becomes risk."""
+
+    id: str
+    title: str
+    pillar: str
+    reads: str
+    weight: float
+    weight_because: str
+    core: bool
+    strong: bool
+    rule: Rule
+    sharper: tuple[str, ...]
+    ruled_out: Mapping[str, tuple[object, ...]]
+    because: str
+    harm: str
+    ilo: tuple[str, ...]
+    sources: tuple[str, ...]
+
+    @property
+    def question(self) -> str:
+        """The id of the question whose answer this indicator reads."""
+        return self.reads.removeprefix("answer.")
+
+
+@dataclass(frozen=True)
+class Gate:
+    """A question that answers for many indicators at once: "no migrant workers here"."""
+
+    id: str
+    title: str
+    because: str
+    question: str
+    none: tuple[object, ...]
+    indicators: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Floor:
+    """A named rule that holds the score up: ``count`` of ``any`` at r >= ``from_risk``, a declined core question, or cases."""
+
+    id: str
+    title: str
+    because: str
+    sources: tuple[str, ...]
+    at_least: float
+    any: tuple[str, ...]
+    from_risk: float
+    count: int
+    declined_core: bool
+    case: str | None
+
+
+@dataclass(frozen=True)
+class Model:
+    """One version of one model, checked."""
+
+    id: str
+    version: str
+    effective: date
+    title: str
+    kind: str
+    serves: tuple[str, ...]
+    levels: Mapping[str, float]
+    insufficient_below: float
+    reported: float
+    review_months: Mapping[str, int]
+    credibility: Mapping[str, Credibility]
+    audit_counts: bool
+    audit_void_when: tuple[str, ...]
+    contexts: tuple[Context, ...]
+    sharper: tuple[Sharper, ...]
+    indicators: tuple[Indicator, ...]
+    gates: tuple[Gate, ...]
+    floors: tuple[Floor, ...]
+    digest: str
+
+    @property
+    def every_context(self) -> tuple[Context | Sharper, ...]:
+        """The steps of the inherent risk, then the sharper contexts."""
+        return (*self.contexts, *self.sharper)
+
+    @property
+    def weight(self) -> float:
+        """The weight of all indicators together."""
+        return float(sum(indicator.weight for indicator in self.indicators))
+
+
+def load(path: Path) -> Model:
+    """The model in one file. Raises BadModel naming the file, the item and the fault."""
+    data = path.read_bytes()
+    try:
+        raw = tomllib.loads(data.decode("utf-8"))
+    except tomllib.TOMLDecodeError as fault:
+        raise BadModel(f"{path.name}: not TOML: {fault}") from fault
+    reader = _Reader(f"{path.parent.name}/{path.name}")
+    return reader.model(raw, hashlib.sha256(data).hexdigest())
+
+
+@cache
+def load_all(folder: Path = MODELS) -> tuple[Model, ...]:
+    """Every model file in the folder, by id and version."""
+    return tuple(load(path) for path in sorted(folder.glob("*/*.toml")))
+
+
+def in_force(model_id: str, on: date, models: Iterable[Model] | None = None) -> Model:
+    """The latest version of a model that is in force on a day. Raises LookupError where there is none."""
+    versions = [m for m in (load_all() if models is None else models) if m.id == model_id and m.effective <= on]
+    if not versions:
+        raise LookupError(f"no version of the model {model_id} is in force on {on.isoformat()}")
+    return max(versions, key=lambda m: (m.effective, m.version))
+
+
+def serving(kind: str, sectors: Iterable[str], on: date) -> tuple[Model, ...]:
+    """The models that score a supplier of this kind and these ISIC codes on a day: one per pack it belongs to.
+
+    The longest matching prefix in ``serves`` wins; no sector, or one without a pack, is served by the general model ("").
+    """
+    ids = sorted({m.id for m in load_all() if m.kind == kind})
+    current = [in_force(i, on) for i in ids if any(m.effective <= on for m in load_all() if m.id == i)]
+    if not current:
+        raise LookupError(f"no model for a {kind} is in force on {on.isoformat()}")
+    found: dict[str, Model] = {}
+    for code in tuple(sectors) or ("",):
+        best = max(
+            ((len(prefix), m) for m in current for prefix in m.serves if code.startswith(prefix)),
+            key=lambda pair: (pair[0], pair[1].id),
+        )[1]
+        found[best.id] = best
+    return tuple(found.values())
+
+
+class _Reader:
+    """Turns raw TOML into a Model, refusing what does not fit; it only carries the file's name for its messages."""
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+
+    def refuse(self, item: str, fault: str) -> BadModel:
+        return BadModel(f"{self.file}: {item}: {fault}")
+
+    def need(self, raw: Mapping[str, Any], key: str, item: str, kind: type | tuple[type, ...]) -> Any:
+        if key not in raw:
+            raise self.refuse(item, f"{key!r} is missing")
+        if not isinstance(raw[key], kind) or (isinstance(raw[key], bool) and kind is not bool):
+            raise self.refuse(item, f"{key!r} is {raw[key]!r}")
+        return raw[key]
+
+    def texts(self, raw: Mapping[str, Any], key: str, item: str) -> tuple[str, ...]:
+        values = raw.get(key, [])
+        if not isinstance(values, list) or not all(isinstance(v, str) for v in values):
+            raise self.refuse(item, f"{key!r} must be a list of texts")
+        return tuple(values)
+
+    def known_keys(self, raw: Mapping[str, Any], known: str, item: str) -> None:
+        extra = sorted(set(raw) - set(known.split()))
+        if extra:
+            raise self.refuse(item, f"unknown key {extra[0]!r}")
+
+    def share(self, value: Any, item: str, what: str) -> float:
+        if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 <= value <= 1:
+            raise self.refuse(item, f"{what} must lie in 0..1, is {value!r}")
+        return float(value)
+
+    def scaled_facts(self, raw: Mapping[str, Any], item: str) -> tuple[ScaledFact, ...]:
+        facts = []
+        for entry in self.need(raw, "facts", item, list):
+            name = self.need(entry, "fact", item, str)
+            if not name.startswith(SOURCES_OF_FACTS):
+                raise self.refuse(item, f"the fact {name!r} starts with none of {', '.join(SOURCES_OF_FACTS)}")
+            zero, one = (float(self.need(entry, key, f"{item} {name}", (int, float))) for key in ("from", "to"))
+            if zero == one:
+                raise self.refuse(item, f"{name}: 'from' equals 'to'")
+            facts.append(ScaledFact(name, Ramp(zero, one)))
+        if not facts:
+            raise self.refuse(item, "has no facts")
+        return tuple(facts)
+
+    def context(self, raw: Mapping[str, Any]) -> Context:
+        item = f"context {raw.get('id')!r}"
+        self.known_keys(raw, "id title because sources lift lift_because where_known facts notes", item)
+        return Context(
+            id=self.need(raw, "id", item, str),
+            title=self.need(raw, "title", item, str),
+            because=self.need(raw, "because", item, str),
+            sources=self.sources(raw, item),
+            facts=self.scaled_facts(raw, item),
+            lift=self.share(raw.get("lift"), item, "'lift'"),
+            where_known=bool(raw.get("where_known", False)),
+        )
+
+    def sharper(self, raw: Mapping[str, Any]) -> Sharper:
+        item = f"sharper {raw.get('id')!r}"
+        self.known_keys(raw, "id title because sources facts notes", item)
+        return Sharper(
+            id=self.need(raw, "id", item, str),
+            title=self.need(raw, "title", item, str),
+            because=self.need(raw, "because", item, str),
+            sources=self.sources(raw, item),
+            facts=self.scaled_facts(raw, item),
+        )
+
+    def sources(self, raw: Mapping[str, Any], item: str) -> tuple[str, ...]:
+        sources = self.texts(raw, "sources", item)
+        if not sources:
+            raise self.refuse(item, "has no source")
+        return sources
+
+    def rule(self, raw: Mapping[str, Any], item: str) -> Rule:
+        kinds = [key for key in ("choices", "ramp", "steps") if key in raw]
+        if len(kinds) != 1:
+            raise self.refuse(item, "needs exactly one of 'choices', 'ramp', 'steps'")
+        if kinds == ["choices"]:
+            table = {str(code): self.share(r, item, f"the risk of {code!r}") for code, r in raw["choices"].items()}
+            if not table:
+                raise self.refuse(item, "'choices' is empty")
+            return Choices(table)
+        if kinds == ["ramp"]:
+            zero, one = (float(self.need(raw["ramp"], key, item, (int, float))) for key in ("from", "to"))
+            if zero == one:
+                raise self.refuse(item, "'from' equals 'to'")
+            return Ramp(zero, one)
+        steps = tuple((float(value), self.share(r, item, "a step's risk")) for value, r in raw["steps"])
+        if not steps or list(steps) != sorted(steps):
+            raise self.refuse(item, "'steps' must rise by value")
+        return Steps(steps)
+
+    def indicator(self, raw: Mapping[str, Any]) -> Indicator:
+        item = f"indicator {raw.get('id')!r}"
+        known = "id title pillar reads weight weight_because core strong ilo sharper choices ramp steps ruled_out because harm"
+        self.known_keys(raw, known + " sources notes", item)
+        reads = self.need(raw, "reads", item, str)
+        if not reads.startswith("answer."):
+            raise self.refuse(item, f"reads {reads!r}: an indicator reads one answer")
+        weight = float(self.need(raw, "weight", item, (int, float)))
+        if weight <= 0:
+            raise self.refuse(item, "weight must be above 0")
+        ruled_out = raw.get("ruled_out", {})
+        return Indicator(
+            id=self.need(raw, "id", item, str),
+            title=self.need(raw, "title", item, str),
+            pillar=self.need(raw, "pillar", item, str),
+            reads=reads,
+            weight=weight,
+            weight_because=self.need(raw, "weight_because", item, str),
+            core=bool(raw.get("core", False)),
+            strong=bool(raw.get("strong", False)),
+            rule=self.rule(raw, item),
+            sharper=self.texts(raw, "sharper", item),
+            ruled_out={str(k).removeprefix("answer."): tuple(v) for k, v in ruled_out.items()},
+            because=self.need(raw, "because", item, str),
+            harm=self.need(raw, "harm", item, str),
+            ilo=self.texts(raw, "ilo", item),
+            sources=self.sources(raw, item),
+        )
+
+    def gate(self, raw: Mapping[str, Any]) -> Gate:
+        item = f"gate {raw.get('id')!r}"
+        self.known_keys(raw, "id title because reads none indicators sources notes", item)
+        return Gate(
+            id=self.need(raw, "id", item, str),
+            title=self.need(raw, "title", item, str),
+            because=self.need(raw, "because", item, str),
+            question=self.need(raw, "reads", item, str).removeprefix("answer."),
+            none=tuple(self.need(raw, "none", item, list)),
+            indicators=self.texts(raw, "indicators", item),
+        )
+
+    def floor(self, raw: Mapping[str, Any]) -> Floor:
+        item = f"floor {raw.get('id')!r}"
+        self.known_keys(raw, "id title because at_least any from count declined_core case sources notes", item)
+        floor = Floor(
+            id=self.need(raw, "id", item, str),
+            title=self.need(raw, "title", item, str),
+            because=self.need(raw, "because", item, str),
+            sources=self.sources(raw, item),
+            at_least=float(self.need(raw, "at_least", item, (int, float))),
+            any=self.texts(raw, "any", item),
+            from_risk=self.share(raw.get("from", 0.5), item, "'from'"),
+            count=int(raw.get("count", 1)),
+            declined_core=bool(raw.get("declined_core", False)),
+            case=raw.get("case"),
+        )
+        if not 0 < floor.at_least <= 100:
+            raise self.refuse(item, "'at_least' must lie in 0..100")
+        if floor.case is not None and floor.case not in CASES[1:]:
+            raise self.refuse(item, f"'case' is {floor.case!r}")
+        if sum((bool(floor.any), floor.declined_core, floor.case is not None)) != 1:
+            raise self.refuse(item, "needs exactly one of 'any', 'declined_core', 'case'")
+        if floor.any and not 1 <= floor.count <= len(floor.any):
+            raise self.refuse(item, f"'count' {floor.count} cannot be met by {len(floor.any)} indicators")
+        return floor
+
+    def model(self, raw: Mapping[str, Any], digest: str) -> Model:
+        known = "id version effective title kind serves levels insufficient_below reported review_months credibility audit_counts"
+        self.known_keys(raw, known + " audit_void_when context sharper indicator gate floor notes sources", "model")
+        credibility = {
+            grade: Credibility(
+                self.share(entry.get("q"), grade, "'q'"), float(self.need(entry, "months", grade, (int, float)))
+            )
+            for grade, entry in self.need(raw, "credibility", "model", dict).items()
+        }
+        if set(credibility) != set(GRADES):
+            raise self.refuse("credibility", f"needs exactly {', '.join(GRADES)}")
+        levels = {level: float(self.need(raw["levels"], level, "levels", (int, float))) for level in LEVELS[1:]}
+        if list(levels.values()) != sorted(levels.values()):
+            raise self.refuse("levels", "must rise")
+        model = Model(
+            id=self.need(raw, "id", "model", str),
+            version=self.need(raw, "version", "model", str),
+            effective=self.need(raw, "effective", "model", date),
+            title=self.need(raw, "title", "model", str),
+            kind=self.need(raw, "kind", "model", str),
+            serves=self.texts(raw, "serves", "model"),
+            levels=levels,
+            insufficient_below=self.share(raw.get("insufficient_below"), "model", "'insufficient_below'"),
+            reported=self.share(raw.get("reported"), "model", "'reported'"),
+            review_months={str(k): int(v) for k, v in self.need(raw, "review_months", "model", dict).items()},
+            credibility=credibility,
+            audit_counts=bool(raw.get("audit_counts", True)),
+            audit_void_when=self.texts(raw, "audit_void_when", "model"),
+            contexts=tuple(self.context(entry) for entry in self.need(raw, "context", "model", list)),
+            sharper=tuple(self.sharper(entry) for entry in raw.get("sharper", [])),
+            indicators=tuple(self.indicator(entry) for entry in self.need(raw, "indicator", "model", list)),
+            gates=tuple(self.gate(entry) for entry in raw.get("gate", [])),
+            floors=tuple(self.floor(entry) for entry in self.need(raw, "floor", "model", list)),
+            digest=digest,
+        )
+        self.check(model)
+        return model
+
+    def check(self, model: Model) -> None:
+        """What no single entry can know: ids are unique, names point to something, facts cannot rule out too much."""
+        ids = [i.id for i in model.indicators]
+        groups: list[tuple[str, list[str]]] = [
+            ("indicator", ids),
+            ("context and sharper", [c.id for c in model.contexts] + [s.id for s in model.sharper]),
+            ("floor", [f.id for f in model.floors]),
+        ]
+        for what, names in groups:
+            for name in names:
+                if names.count(name) > 1:
+                    raise self.refuse(f"{what} {name!r}", "stands twice")
+        pointers = [(f"gate {g.id!r}", g.indicators) for g in model.gates]
+        pointers += [(f"floor {f.id!r}", f.any) for f in model.floors]
+        pointers += [("audit_void_when", model.audit_void_when)]
+        for item, names_in in pointers:
+            for name in names_in:
+                if name not in ids:
+                    raise self.refuse(item, f"names the indicator {name!r}, which the model does not have")
+        sharper = {s.id for s in model.sharper} | {"agency"}
+        for indicator in model.indicators:
+            for name in indicator.sharper:
+                if name not in sharper:
+                    raise self.refuse(
+                        f"indicator {indicator.id!r}", f"names the sharper context {name!r}, which is not there"
+                    )
+        place = [
+            all(f.fact.startswith(("country.", "sector.")) for f in c.facts) and not c.where_known
+            for c in model.contexts
+        ]
+        if place != sorted(place, reverse=True):
+            raise self.refuse("context", "those made of country and sector facts come first")
+        if not any(i.core for i in model.indicators):
+            raise self.refuse("model", "has no core indicator")
+        # Method section 3: with more than a fifth of the weight ruled out by facts, it should be two models.
+        if sum(i.weight for i in model.indicators if i.ruled_out) > 0.2 * model.weight:
+            raise self.refuse("ruled_out", "facts can rule out more than a fifth of the weight: make it two models")

@@ -1,0 +1,203 @@
+"""From findings to what to do, in which order, by when.
+
+A finding is an indicator in a state that asks for something (harm, declined, expired, not asked), a floor, an unknown country,
+sector or agency, or the level "insufficient evidence". The action library (``actions/*.toml``, one file for each Bali Process
+priority) says which actions answer it and how many days each may take. Order: safety of people first, then what is due
+soonest, then by priority (UG-24: severity before anything else; factbook 7.2).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import cache
+from math import ceil, inf, isinf
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from risk_models.model import Model
+from risk_models.score import DECLINED, EXPIRED, INSUFFICIENT, NOT_ASKED, Scores
+
+ACTIONS = Path(__file__).parent / "actions"
+PRIORITIES = ("1", "2", "3a", "3b")
+STAGES = ("acknowledge", "act", "advance")
+OWNERS = ("supplier", "agency", "buyer")
+FINDING_STATES = ("harm", "declined", "expired", "not_asked")
+UNKNOWN = ("country", "sector", "agency")
+
+
+class BadAction(Exception):
+    """An action file that cannot be used: which file, which action, what is wrong."""
+
+
+@dataclass(frozen=True)
+class Action:
+    """One step of remediation: what to do, who owns it, by when, and what proves that it worked."""
+
+    id: str
+    title: str
+    do: str
+    priority: str
+    stage: str
+    owner: str
+    with_workers: str
+    proof: str
+    safety: bool
+    sources: tuple[str, ...]
+    addresses: tuple[str, ...]
+    states: tuple[str, ...]
+    due_days: Mapping[str, float]
+
+    @property
+    def rank(self) -> tuple[bool, int]:
+        """Order among actions due on the same day: safety, then Bali Process priority."""
+        return (not self.safety, PRIORITIES.index(self.priority))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Days until each action is due, (a, n), infinite where it is not called for; ``actions`` is the library."""
+
+    actions: tuple[Action, ...]
+    days: NDArray[np.float64]
+
+    def steps(self, j: int, on: date) -> tuple[tuple[Action, date], ...]:
+        """The actions of supplier j with their due dates, first things first."""
+        return steps_in_order(self.actions, self.days[:, j].tolist(), on)
+
+
+def steps_in_order(actions: Sequence[Action], days: Sequence[float], on: date) -> tuple[tuple[Action, date], ...]:
+    """Actions with their due dates: safety first, then the soonest, then by priority. Part of a day counts as that day."""
+    called = [(a, d) for a, d in zip(actions, days, strict=True) if not isinf(d)]
+    called.sort(key=lambda pair: (not pair[0].safety, pair[1], pair[0].rank, pair[0].id))
+    return tuple((a, due_on(on, d)) for a, d in called)
+
+
+def due_on(on: date, days: float) -> date:
+    """The day by which an action is due; hours count as the day they begin on."""
+    return on + timedelta(days=ceil(days) if days >= 1 else 0)
+
+
+@cache
+def load_actions(folder: Path = ACTIONS) -> tuple[Action, ...]:
+    """The action library in the order of its files. Raises BadAction naming the file, the action and the fault."""
+    actions: list[Action] = []
+    for path in sorted(folder.glob("*.toml")):
+        for raw in tomllib.loads(path.read_text(encoding="utf-8"))["action"]:
+            actions.append(_action(raw, path.name))
+            if any(a.id == actions[-1].id for a in actions[:-1]):
+                raise BadAction(f"{path.name}: action {actions[-1].id!r} stands twice")
+    return tuple(actions)
+
+
+def actions_digest(folder: Path = ACTIONS) -> str:
+    """sha256 over the action files in order of name."""
+    whole = hashlib.sha256()
+    for path in sorted(folder.glob("*.toml")):
+        whole.update(path.read_bytes())
+    return whole.hexdigest()
+
+
+def _action(raw: Mapping[str, object], file: str) -> Action:
+    name = f"{file}: action {raw.get('id')!r}"
+
+    def text(key: str) -> str:
+        value = raw.get(key)
+        if not isinstance(value, str) or not value.strip():
+            raise BadAction(f"{name}: {key!r} is missing")
+        return value.strip()
+
+    def texts(key: str) -> tuple[str, ...]:
+        value = raw.get(key, [])
+        if not isinstance(value, list) or not value:
+            raise BadAction(f"{name}: {key!r} is missing")
+        return tuple(str(v) for v in value)
+
+    due = raw.get("due_days")
+    if not isinstance(due, dict) or not all(isinstance(d, (int, float)) and d > 0 for d in due.values()):
+        raise BadAction(f"{name}: 'due_days' must give days above 0")
+    action = Action(
+        id=text("id"),
+        title=text("title"),
+        do=text("do"),
+        priority=text("priority"),
+        stage=text("stage"),
+        owner=text("owner"),
+        with_workers=text("with_workers"),
+        proof=text("proof"),
+        safety=bool(raw.get("safety", False)),
+        sources=texts("sources"),
+        addresses=tuple(str(v) for v in raw.get("addresses", ())),  # type: ignore[attr-defined]
+        states=texts("states"),
+        due_days={str(k): float(v) for k, v in due.items()},
+    )
+    for value, allowed, key in (
+        (action.priority, PRIORITIES, "priority"),
+        (action.stage, STAGES, "stage"),
+        (action.owner, OWNERS, "owner"),
+    ):
+        if value not in allowed:
+            raise BadAction(f"{name}: {key!r} is {value!r}, not one of {', '.join(allowed)}")
+    for state in action.states:
+        if state not in FINDING_STATES or state not in action.due_days:
+            raise BadAction(f"{name}: state {state!r} is unknown or has no 'due_days'")
+    return action
+
+
+def plan(
+    scores: Scores, model: Model, unknown: Mapping[str, NDArray[np.bool_]], actions: Sequence[Action] | None = None
+) -> Plan:
+    """What each of n suppliers calls for. ``unknown``: flags (n,) for "country", "sector" and "agency" (named, not assessed)."""
+    library = tuple(load_actions() if actions is None else actions)
+    n = scores.total.shape[0]
+    days = np.full((len(library), n), inf)
+    state = scores.state
+    where: dict[tuple[str, str], NDArray[np.bool_]] = {}
+    for i, indicator in enumerate(model.indicators):
+        where[indicator.id, "harm"] = scores.harms[i]
+        where[indicator.id, "declined"] = state[i] == DECLINED
+        where[indicator.id, "expired"] = state[i] == EXPIRED
+        where[indicator.id, "not_asked"] = state[i] == NOT_ASKED
+    for f, floor in enumerate(model.floors):
+        where[f"floor:{floor.id}", "harm"] = scores.floors[f] == 2
+        where[f"floor:{floor.id}", "declined"] = scores.floors[f] == 1
+    for name in UNKNOWN:
+        where[f"unknown:{name}", "not_asked"] = unknown[name]
+    where["level:insufficient_evidence", "not_asked"] = scores.level == INSUFFICIENT
+    for a, action in enumerate(library):
+        for finding in action.addresses:
+            for name in action.states:
+                called = where.get((finding, name))
+                if called is not None:
+                    np.minimum(days[a], np.where(called, action.due_days[name], inf), out=days[a])
+    return Plan(library, days)
+
+
+def unanswered_findings(models: Sequence[Model], actions: Sequence[Action]) -> tuple[str, ...]:
+    """Findings that the models can make and no action answers, as "finding (state)"; empty when the library is whole."""
+    answered = {(finding, state) for action in actions for finding in action.addresses for state in action.states}
+    missing = [f"{finding} ({state})" for finding, state in findings_of(models) if (finding, state) not in answered]
+    return tuple(missing)
+
+
+def unreached_actions(models: Sequence[Model], actions: Sequence[Action]) -> tuple[str, ...]:
+    """Actions that no finding of the models calls for; empty when the library holds nothing idle."""
+    possible = set(findings_of(models))
+    return tuple(a.id for a in actions if not any((f, s) in possible for f in a.addresses for s in a.states))
+
+
+def findings_of(models: Sequence[Model]) -> tuple[tuple[str, str], ...]:
+    """Every finding the models can make, as (what, state), in model order without repeats."""
+    found: list[tuple[str, str]] = []
+    for model in models:
+        found += [(indicator.id, state) for indicator in model.indicators for state in FINDING_STATES]
+        found += [(f"floor:{floor.id}", "harm") for floor in model.floors if not floor.declined_core]
+        found += [(f"floor:{floor.id}", "declined") for floor in model.floors if floor.case is None]
+    found += [(f"unknown:{name}", "not_asked") for name in UNKNOWN]
+    found.append(("level:insufficient_evidence", "not_asked"))
+    return tuple(dict.fromkeys(found))

@@ -1,0 +1,1 @@
+"""The shell around the three libraries: it fetches, calls and keeps."""

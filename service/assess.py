@@ -1,0 +1,173 @@
+"""The main job: answers of suppliers and agencies in, scores with their reasons and plans out.
+
+Agencies are assessed before the sites that name them; that is the only order there is. Everything here is a value: no file,
+no clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from risk_models.facts import FactsOn
+from risk_models.features import Features, codes_of, features
+from risk_models.identity import name_key
+from risk_models.inherent import AGENCY_SECTOR
+from risk_models.model import Model, serving
+from risk_models.plan import Plan, plan
+from risk_models.score import Scores, queue_rank, score
+
+# Under which of an agency's answers a site may name it.
+AGENCY_NAMES = ("name", "name_local", "reference", "licence_number")
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Suppliers of one kind from one sheet: their answers (see the answers frame in docs/design.md) and Excel row numbers."""
+
+    kind: str
+    answers: pd.DataFrame
+    file: str
+    sheet: str
+    rows: NDArray[np.int64]
+
+    def only(self, positions: Sequence[int]) -> Batch:
+        """A batch of some of these suppliers; each scores the same alone as among the others."""
+        return replace(self, answers=self.answers.take(list(positions)), rows=self.rows[list(positions)])
+
+
+@dataclass(frozen=True)
+class Block:
+    """The suppliers of a batch that one model scored: ``members`` are their positions in the batch.
+
+    ``sectors``: the ISIC code shown for each, of several the one with the largest hazard that the model serves; None if unknown.
+    """
+
+    model: Model
+    members: NDArray[np.intp]
+    answers: pd.DataFrame
+    features: Features
+    scores: Scores
+    plan: Plan
+    sectors: list[str | None]
+
+
+@dataclass(frozen=True)
+class Assessed:
+    """A batch with its scores: for each supplier the block that holds its headline and its position there."""
+
+    batch: Batch
+    blocks: tuple[Block, ...]
+    block: NDArray[np.intp]
+    position: NDArray[np.intp]
+
+    @property
+    def totals(self) -> NDArray[np.float64]:
+        """The score of each supplier of the batch."""
+        totals = np.empty(len(self.block))
+        for b, block in enumerate(self.blocks):
+            mine = self.block == b
+            totals[mine] = block.scores.total[self.position[mine]]
+        return totals
+
+
+def assess(batches: Sequence[Batch], facts: FactsOn, on: date) -> tuple[Assessed, ...]:
+    """Each batch assessed, agencies first. Raises LookupError where no model is in force on that day."""
+    agencies = [assess_batch(batch, facts, on, {}) for batch in batches if batch.kind == "agency"]
+    scores = agency_scores(agencies)
+    sites = [assess_batch(batch, facts, on, scores) for batch in batches if batch.kind == "site"]
+    return (*agencies, *sites)
+
+
+def agency_scores(agencies: Iterable[Assessed]) -> dict[str, float]:
+    """The score of each assessed agency under every name it goes by; of several with one name, the worst."""
+    scores: dict[str, float] = {}
+    for assessed in agencies:
+        totals = assessed.totals
+        for question in AGENCY_NAMES:
+            categories, codes = codes_of(assessed.batch.answers, question)
+            worst = np.full(len(categories) + 1, -1.0)
+            np.maximum.at(worst, codes, totals)
+            for category, value in zip(categories, worst.tolist(), strict=False):
+                key = name_key(str(category))
+                if key and value >= 0:
+                    scores[key] = max(scores.get(key, -1.0), value)
+    return scores
+
+
+def assess_batch(batch: Batch, facts: FactsOn, on: date, scores_of_agencies: Mapping[str, float]) -> Assessed:
+    """One batch assessed; ``scores_of_agencies`` as :func:`agency_scores` gives them."""
+    n = len(batch.answers)
+    blocks: list[Block] = []
+    for model, members in _models(batch, on):
+        answers = batch.answers if len(members) == n else batch.answers.take(members)
+        read = features(answers, model, facts, on, scores_of_agencies)
+        scored = score(read.frame, model)
+        actions = plan(scored, model, _unknown(answers, model, scores_of_agencies))
+        blocks.append(Block(model, members, answers, read, scored, actions, _sectors(answers, model, facts)))
+    chosen, position = np.full(n, -1, dtype=np.intp), np.zeros(n, dtype=np.intp)
+    best_total, best_rank = np.full(n, -1.0), np.full(n, 127, dtype=np.int8)
+    for b, block in enumerate(blocks):
+        total, rank = block.scores.total, queue_rank(block.scores.level, block.scores.inherent_level)
+        # A supplier of several sectors is scored on each and shows the worst.
+        worse = (total > best_total[block.members]) | (
+            (total == best_total[block.members]) & (rank < best_rank[block.members])
+        )
+        at = block.members[worse]
+        chosen[at], position[at] = b, np.flatnonzero(worse)
+        best_total[at], best_rank[at] = total[worse], rank[worse]
+    return Assessed(batch, tuple(blocks), chosen, position)
+
+
+def _models(batch: Batch, on: date) -> list[tuple[Model, NDArray[np.intp]]]:
+    """The models that score the suppliers of a batch, each with their positions; several for one of several sectors."""
+    if batch.kind == "agency":
+        return [(model, np.arange(len(batch.answers))) for model in serving("agency", (), on)]
+    categories, codes = codes_of(batch.answers, "sector")
+    served: dict[str, tuple[Model, list[int]]] = {}
+    for code, sectors in enumerate((*categories, ())):
+        named = tuple(str(s) for s in sectors) if isinstance(sectors, tuple) else ()
+        for model in serving("site", named, on):
+            served.setdefault(model.id, (model, []))[1].append(code if code < len(categories) else -1)
+    found = [(model, np.flatnonzero(np.isin(codes, wanted))) for model, wanted in served.values()]
+    return [(model, members) for model, members in found if len(members)]
+
+
+def _sectors(answers: pd.DataFrame, model: Model, facts: FactsOn) -> list[str | None]:
+    if model.kind == "agency":
+        return [AGENCY_SECTOR] * len(answers)
+    categories, codes = codes_of(answers, "sector")
+    shown: list[str | None] = []
+    for sectors in categories:
+        named = [str(s) for s in sectors] if isinstance(sectors, tuple) else []
+        served = [s for s in named if any(prefix and s.startswith(prefix) for prefix in model.serves)] or named
+        shown.append(max(served, key=lambda s: (facts.sector_hazard(s) or 0.0, s)) if served else None)
+    shown.append(None)
+    return [shown[code] for code in codes.tolist()]
+
+
+def _unknown(
+    answers: pd.DataFrame, model: Model, scores_of_agencies: Mapping[str, float]
+) -> dict[str, NDArray[np.bool_]]:
+    """Where country and sector are unknown, and where an agency is named that was not assessed."""
+    n = len(answers)
+
+    def blank(question: str) -> NDArray[np.bool_]:
+        categories, codes = codes_of(answers, question)
+        return np.array([*(c == "declined" for c in categories), True])[codes]
+
+    categories, codes = codes_of(answers, "agencies")
+    unassessed = [
+        isinstance(named, tuple) and any(name_key(str(name)) not in scores_of_agencies for name in named)
+        for named in categories
+    ]
+    return {
+        "country": blank("country"),
+        "sector": blank("sector") if model.kind == "site" else np.zeros(n, dtype=bool),
+        "agency": np.array([*unassessed, False])[codes],
+    }

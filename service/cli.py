@@ -1,0 +1,337 @@
+"""The command line. ``diligence --help`` lists the commands; docs/command-line.md shows them at work.
+
+Exit status: 0 every row was scored; 1 some rows were rejected, the rest is scored and written (or a check failed);
+2 nothing was usable and nothing was written: one sentence on standard error says why; 70 a fault of ours, with an id.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+import tempfile
+import traceback
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+
+EXIT_SCORED, EXIT_SOME, EXIT_NOTHING, EXIT_OURS = 0, 1, 2, 70
+FORMATS = ("json", "xlsx", "pdf", "html", "csv")
+
+
+class Usage(Exception):
+    """What was asked for cannot be done: one sentence for the user, exit status 2."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs a command and returns its exit status; a fault of ours is logged under an id, never shown as a traceback."""
+    try:
+        arguments = _parser().parse_args(argv)
+        return int(arguments.run(arguments))
+    except Usage as said:
+        print(f"diligence: {said}", file=sys.stderr)
+        return EXIT_NOTHING
+    except KeyboardInterrupt:
+        print("diligence: stopped; nothing was written", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_SOME
+    except Exception:  # noqa: BLE001  the last frame above the user: whatever arrives here is our bug
+        return _our_fault()
+
+
+def _our_fault() -> int:
+    bug = uuid.uuid4().hex[:12]
+    log = Path(tempfile.gettempdir()) / f"diligence-bug-{bug}.log"
+    log.write_text(traceback.format_exc(), encoding="utf-8")
+    print(
+        f"diligence: a fault of ours, not of your file (id {bug}). Its record is in {log}; please send it to us.",
+        file=sys.stderr,
+    )
+    return EXIT_OURS
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="diligence",
+        description="Scores suppliers and recruitment agencies for forced labour and unethical recruitment.",
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    assess = commands.add_parser("assess", help="score the suppliers and agencies in spreadsheets and write a report")
+    assess.add_argument("files", nargs="+", metavar="FILE", help="xlsx, xls, ods, csv or tsv")
+    assess.add_argument("--out", required=True, metavar="DIR", help="folder to write to")
+    assess.add_argument("--kind", choices=("site", "agency"), help="what the rows are; found in each sheet unless told")
+    assess.add_argument("--country", metavar="ISO2", help="country of every row, for a file that has no such column")
+    assess.add_argument(
+        "--sector", metavar="CODE", help="ISIC code or sector of every row, for a file that has no such column"
+    )
+    assess.add_argument("--on", metavar="DATE", help="the day the assessment speaks of (YYYY-MM-DD); today unless told")
+    assess.add_argument("--sheet", metavar="NAME", help="read this sheet alone")
+    assess.add_argument("--map", metavar="FILE", help='TOML or JSON: question = "Header"')
+    assess.add_argument("--date-order", choices=("dmy", "mdy"), help="how dates like 03/04/2025 are meant")
+    assess.add_argument("--formats", default=",".join(FORMATS), metavar="LIST", help=f"of {','.join(FORMATS)}")
+    assess.set_defaults(run=_assess)
+
+    verify = commands.add_parser("verify", help="recompute an assessment from its own file")
+    verify.add_argument("file", metavar="assessment.json")
+    verify.set_defaults(run=_verify)
+
+    template = commands.add_parser("template", help="write a questionnaire as a workbook to fill in")
+    template.add_argument(
+        "form", metavar="FORM", help="site, site_fishing, site_construction, site_domestic_work or agency"
+    )
+    template.add_argument("--out", required=True, metavar="F.xlsx")
+    template.set_defaults(run=_template)
+
+    models = commands.add_parser("models", help="check, list or show the scoring models").add_subparsers(
+        required=True, metavar="check | list | show"
+    )
+    models.add_parser("check", help="every model, form and action is whole and fits the others").set_defaults(
+        run=_models_check
+    )
+    models.add_parser("list", help="id, version, day in force, digest").set_defaults(run=_models_list)
+    show = models.add_parser("show", help="indicators, weights and rules of one model")
+    show.add_argument("id")
+    show.set_defaults(run=_models_show)
+
+    facts = commands.add_parser("facts", help="check or show the country facts").add_subparsers(
+        required=True, metavar="check | show"
+    )
+    facts.add_parser("check", help="every fact has a source, a licence and a value in range").set_defaults(
+        run=_facts_check
+    )
+    show = facts.add_parser("show", help="what is known of one country")
+    show.add_argument("country", metavar="COUNTRY")
+    show.set_defaults(run=_facts_show)
+    return parser
+
+
+def _assess(arguments: argparse.Namespace) -> int:
+    from questionnaires.issues import Unusable
+    from questionnaires.match import read_map
+    from risk_models.facts import load as load_facts
+    from service.assess import assess
+    from service.contract import write
+    from service.take_in import Choices, NothingUsable, take_in
+
+    on = _day(arguments.on)
+    formats = tuple(f.strip() for f in arguments.formats.split(",") if f.strip())
+    if not formats or not set(formats) <= set(FORMATS):
+        raise Usage(f"--formats takes a list of {', '.join(FORMATS)}; '{arguments.formats}' is something else.")
+    files = [(Path(file).name, _bytes(Path(file))) for file in arguments.files]
+    with _progress() as say:
+        try:
+            columns = read_map(_bytes(Path(arguments.map)), arguments.map) if arguments.map else None
+            choices = Choices(
+                arguments.kind, arguments.country, arguments.sector, arguments.sheet, columns, arguments.date_order
+            )
+            taken = take_in(files, choices, on, say)
+        except (NothingUsable, Unusable) as nothing:
+            raise Usage(str(nothing)) from nothing
+        say("scoring")
+        facts = load_facts().as_of(on)
+        try:
+            assessed = assess(taken.batches, facts, on)
+        except LookupError as none:
+            raise Usage(f"{none.args[0]}.") from none
+        out = Path(arguments.out)
+        with _whole_folder(out) as folder:
+            if "json" in formats:
+                say("writing json")
+                with (folder / "assessment.json").open("wb") as file:
+                    write(file, assessed, facts, on, choices.options(), taken.received)
+            others = [f for f in formats if f != "json"]
+            if others:
+                from reports.formats import render
+                from service.reporting import report_on
+
+                title = "Forced labour and ethical recruitment: supplier assessment"
+                report = report_on(assessed, facts, on, taken.files, taken.issues, title)
+                for format_ in others:
+                    say(f"writing {format_}")
+                    rendered = render(report, format_)
+                    (folder / rendered.file_name).write_bytes(rendered.data)
+    received = taken.received
+    print(
+        f"{received['accepted']} of {received['rows']} rows scored, {received['rejected']} rejected. Written to {out}."
+    )
+    for told in [i for i in taken.issues if i.severity == "error"][:5]:
+        print(f"- {told.sentence()}", file=sys.stderr)
+    refused = any(not file["accepted"] for file in taken.files)
+    return EXIT_SOME if received["rejected"] or refused else EXIT_SCORED
+
+
+def _verify(arguments: argparse.Namespace) -> int:
+    from risk_models.facts import load as load_facts
+    from service.verify import NotAnAssessment, objections, parse
+
+    try:
+        document = parse(_bytes(Path(arguments.file)))
+    except NotAnAssessment as fault:
+        raise Usage(f"{arguments.file}: {fault}.") from fault
+    found = objections(document, load_facts())
+    for objection in found:
+        print(objection, file=sys.stderr)
+    if not found:
+        print(f"{len(document['results'])} results recomputed from their answers; every number is identical.")
+    return EXIT_SOME if found else EXIT_SCORED
+
+
+def _template(arguments: argparse.Namespace) -> int:
+    from questionnaires.form import load
+    from questionnaires.words import BadFile
+    from questionnaires.workbook import template
+
+    try:
+        form = load(arguments.form)
+    except BadFile as none:
+        raise Usage(f"there is no form '{arguments.form}'. {none.cure}") from none
+    out = Path(arguments.out)
+    _made(out.parent)
+    out.write_bytes(template(form))
+    print(f"{form.title}, version {form.version}: {len(form.questions)} questions. Written to {out}.")
+    return EXIT_SCORED
+
+
+def _models_check(arguments: argparse.Namespace) -> int:
+    from service.check import faults_of_models
+
+    return _checked(faults_of_models())
+
+
+def _facts_check(arguments: argparse.Namespace) -> int:
+    from service.check import faults_of_facts
+
+    return _checked(faults_of_facts())
+
+
+def _checked(faults: Sequence[str]) -> int:
+    for fault in faults:
+        print(fault, file=sys.stderr)
+    print("No fault found." if not faults else f"{len(faults)} faults.")
+    return EXIT_SOME if faults else EXIT_SCORED
+
+
+def _models_list(arguments: argparse.Namespace) -> int:
+    from risk_models.model import load_all
+
+    for model in load_all():
+        print(
+            f"{model.id:<20} {model.version:<8} from {model.effective}  {len(model.indicators):>3} indicators  "
+            f"sha256 {model.digest[:16]}  {model.title}"
+        )
+    return EXIT_SCORED
+
+
+def _models_show(arguments: argparse.Namespace) -> int:
+    from risk_models.model import load_all
+
+    versions = [model for model in load_all() if model.id == arguments.id]
+    if not versions:
+        raise Usage(
+            f"there is no model '{arguments.id}'; the models are {', '.join(sorted({m.id for m in load_all()}))}."
+        )
+    model = versions[-1]
+    print(f"{model.title}\n{model.id} {model.version}, in force from {model.effective}, sha256 {model.digest}\n")
+    print("Inherent risk, step by step:")
+    for context in model.contexts:
+        print(
+            f"  closes {context.lift:.2f} of what is left  {context.title} ({', '.join(f.fact for f in context.facts)})"
+        )
+    print("\nWeight  Core  Indicator")
+    for indicator in model.indicators:
+        print(
+            f"{indicator.weight:>6g}  {'yes' if indicator.core else '':<4}  {indicator.title} "
+            f"[{indicator.id}; {', '.join(indicator.sources)}]"
+        )
+    print("\nFloors:")
+    for floor in model.floors:
+        print(f"  at least {floor.at_least:g}: {floor.title} ({', '.join(floor.sources)})")
+    return EXIT_SCORED
+
+
+def _facts_show(arguments: argparse.Namespace) -> int:
+    from questionnaires.words import countries
+    from risk_models.facts import load as load_facts
+
+    code = countries().find(arguments.country)
+    if code is None:
+        like = countries().like(arguments.country)
+        raise Usage(
+            f"'{arguments.country}' is not a country we know.{' Did you mean ' + ' or '.join(like) + '?' if like else ''}"
+        )
+    facts = load_facts().as_of(date.today())
+    print(f"{countries().names[code]} ({code})")
+    for name, fact in facts.of_country(code):
+        print(
+            f"  {facts.title('country.' + name):<60} {fact.value:>10.4g}  {fact.year or '':<4}  "
+            f"{facts.use('country.' + name):<8}  {fact.source}"
+        )
+    return EXIT_SCORED
+
+
+def _day(text: str | None) -> date:
+    if text is None:
+        return date.today()
+    try:
+        return date.fromisoformat(text)
+    except ValueError as fault:
+        raise Usage(f"--on takes a day as YYYY-MM-DD; '{text}' is none.") from fault
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError as fault:
+        raise Usage(f"there is no file {path}.") from fault
+    except IsADirectoryError as fault:
+        raise Usage(f"{path} is a folder; name the files in it.") from fault
+    except OSError as fault:
+        raise Usage(f"{path} cannot be read: {fault.strerror}.") from fault
+
+
+def _made(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as fault:
+        raise Usage(f"the folder {folder} cannot be made: {fault.strerror}.") from fault
+
+
+@contextmanager
+def _whole_folder(out: Path) -> Iterator[Path]:
+    """A folder to write to whose files appear in ``out`` together at the end, or not at all."""
+    _made(out)
+    try:
+        work = Path(tempfile.mkdtemp(prefix=".writing-", dir=out))
+    except OSError as fault:
+        raise Usage(f"{out} cannot be written to: {fault.strerror}.") from fault
+    try:
+        yield work
+        for file in work.iterdir():
+            file.replace(out / file.name)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str], None]]:
+    """Says what goes on, as a moving bar on a terminal and not at all elsewhere."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("starting", total=None)
+        yield lambda text: progress.update(task, description=text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

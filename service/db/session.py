@@ -1,0 +1,167 @@
+"""One session factory for web, worker and command line; every statement on a customer's rows is filtered by its organisation.
+
+The filter fails closed: a session that was not told its organisation gets an error for such a statement, never rows, and a
+statement that the filter cannot reach (plain SQL, bare tables, updates in bulk by key) is refused. Work that truly spans
+organisations (the queue of jobs, the tick of schedules, finding a key or a sign-in) says so by ``across()``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, cast
+
+from sqlalchemy import Column, Engine, Executable, create_engine, event, inspect
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import ORMExecuteState, Session, sessionmaker, with_loader_criteria
+from sqlalchemy.sql import visitors
+from sqlalchemy.sql.elements import TextClause
+from sqlalchemy.sql.visitors import ExternallyTraversible
+
+from service.db.tables import Base, Owned
+
+ACROSS = "*"
+UPSERTS = (postgresql.dml.OnConflictDoUpdate, sqlite.dml.OnConflictDoUpdate)
+OWNED = {mapper.local_table for mapper in Base.registry.mappers if issubclass(mapper.class_, Owned)}
+
+
+class NoOrganisation(RuntimeError):
+    """A statement on customers' rows in a session that was not told whose, or on those of another organisation."""
+
+
+class Unfiltered(RuntimeError):
+    """A statement that the filter by organisation cannot reach."""
+
+
+def open_engine(url: str) -> Engine:
+    """An engine for SQLite (WAL, full sync, immediate transactions, foreign keys) or PostgreSQL."""
+    if url.startswith("sqlite"):
+        engine = create_engine(url, connect_args={"timeout": 30}, hide_parameters=True)
+        event.listen(engine, "connect", _set_up_sqlite)
+        event.listen(engine, "begin", _begin)
+        return engine
+    return create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=20, hide_parameters=True)
+
+
+def _set_up_sqlite(connection: Any, _: object) -> None:
+    connection.isolation_level = None  # the driver opens no transaction of its own
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin(connection: Any) -> None:
+    # A deferred transaction that reads first and writes later loses against another writer; an immediate one waits its
+    # turn. One that only reads sees a snapshot and waits for nobody.
+    reads = connection.get_execution_options().get("only_reads", False)
+    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+
+
+class Database:
+    """Sessions on one engine."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.factory = sessionmaker(engine, class_=OwnedSession, expire_on_commit=False)
+
+    @contextmanager
+    def of(self, organisation_id: str, *, write: bool = True) -> Iterator[Session]:
+        """A transaction on the rows of one organisation: committed at the end, rolled back on an error.
+
+        Without ``write`` it sees a snapshot, waits for no writer and refuses to write.
+        """
+        with self.factory.begin() as session:
+            session.info["organisation_id"] = organisation_id
+            if not write:
+                _only_read(session)
+            yield session
+
+    @contextmanager
+    def across(self, *, write: bool = True) -> Iterator[Session]:
+        """A transaction on the rows of all organisations: for the machinery, never for an answer to a caller."""
+        with self.of(ACROSS, write=write) as session:
+            yield session
+
+
+def _only_read(session: Session) -> None:
+    session.info["only_reads"] = True
+    session.connection(execution_options={"only_reads": True, "postgresql_readonly": True})
+
+
+class OwnedSession(Session):
+    """A session that knows whose rows it may touch."""
+
+
+@event.listens_for(OwnedSession, "do_orm_execute")
+def _filter_by_organisation(state: ORMExecuteState) -> None:
+    if state.is_column_load or state.is_relationship_load:
+        return
+    if not state.is_select and state.session.info.get("only_reads"):
+        raise Unfiltered("a write in a session that only reads")
+    organisation_id = state.session.info.get("organisation_id")
+    if organisation_id == ACROSS:
+        return
+    named = _owned_tables(state.statement, state.is_orm_statement)
+    if organisation_id is None:
+        if named:
+            raise NoOrganisation(f"a statement on {min(named)} in a session of no organisation")
+        return
+    if state.is_update and state.is_executemany:
+        raise Unfiltered("an update in bulk by key: load the rows and change them, or say where")
+    if state.is_insert:
+        if named:
+            state.statement = _insert_own(state, organisation_id)
+        return
+    state.statement = state.statement.options(
+        with_loader_criteria(
+            Owned, lambda cls: cls.organisation_id == organisation_id, include_aliases=True, propagate_to_loaders=True
+        )
+    )
+
+
+def _owned_tables(statement: Executable, is_orm: bool) -> set[str]:
+    """Names of customers' tables in a statement, wherever they stand; refuses what the filter would not reach."""
+    mapped: set[Any] = set()
+    bare: set[Any] = set()
+    for element in visitors.iterate(cast(ExternallyTraversible, statement)):
+        if isinstance(element, TextClause):
+            raise Unfiltered("plain SQL is not filtered by organisation")
+        if isinstance(element, UPSERTS) and "organisation_id" not in map(str, element.inferred_target_elements or ()):
+            raise Unfiltered("on conflict, only a row that is unique within its organisation can be updated")
+        entity = element._annotations.get("parententity") if is_orm else None
+        if entity is not None:
+            mapped.add(entity.mapper.local_table)
+        else:
+            bare.add(element.table if isinstance(element, Column) else element)
+    unreached = sorted(table.name for table in (bare - mapped) & OWNED)
+    if unreached:
+        raise Unfiltered(f"a bare table is not filtered by organisation: {unreached[0]}; name its class")
+    return {table.name for table in mapped & OWNED}
+
+
+def _insert_own(state: ORMExecuteState, organisation_id: str) -> Any:
+    """The insert, with the session's organisation as the owner of each row."""
+    given = cast(list[dict[str, Any]], state.parameters if state.is_executemany else [state.parameters or {}])
+    if any(row.get("organisation_id", organisation_id) != organisation_id for row in given):
+        raise NoOrganisation("an insert of rows of another organisation")
+    return state.statement.values(organisation_id=organisation_id)  # type: ignore[attr-defined]
+
+
+@event.listens_for(OwnedSession, "before_flush")
+def _own_new_rows(session: Session, _: object, __: object) -> None:
+    """New rows belong to the session's organisation; a row of another one cannot be written, nor given away."""
+    if session.info.get("only_reads") and (session.new or session.dirty or session.deleted):
+        raise Unfiltered("a write in a session that only reads")
+    organisation_id = session.info.get("organisation_id")
+    for row in (*session.new, *session.dirty, *session.deleted):
+        if not isinstance(row, Owned):
+            continue
+        if organisation_id is None:
+            raise NoOrganisation(f"a write of {type(row).__name__} in a session of no organisation")
+        if organisation_id != ACROSS:
+            owner = inspect(row).attrs.organisation_id
+            if owner.value is None:
+                row.organisation_id = organisation_id
+            if any(other != organisation_id for other in (row.organisation_id, *owner.history.deleted)):
+                raise NoOrganisation(f"a write of {type(row).__name__} of another organisation")

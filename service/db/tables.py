@@ -1,0 +1,380 @@
+"""What is kept. Every row of a customer belongs to an organisation; the session filters by it and fails closed.
+
+Times are UTC with a zone. Ids are random (UUID 4, as text), so that an id tells nothing. Names of workers have no place here.
+"""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, date, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    CheckConstraint,
+    Date,
+    DateTime,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.engine import Dialect
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.types import TypeDecorator
+
+
+class UTCTime(TypeDecorator[datetime]):
+    """A moment, always with a zone: SQLite hands back naive times, so they are stored as UTC and given their zone again."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Refuses a time without a zone; stores UTC."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a time without a zone")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """UTC again."""
+        return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
+
+
+def new_id() -> str:
+    """A random id."""
+    return str(uuid.uuid4())
+
+
+class Base(DeclarativeBase):
+    """Every table."""
+
+    type_annotation_map = {dict[str, Any]: JSON, list[Any]: JSON, datetime: UTCTime, date: Date}
+
+
+class Organisation(Base):
+    """A customer. All else is its."""
+
+    __tablename__ = "organisation"
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
+    name: Mapped[str] = mapped_column(String(200), unique=True)
+    time_zone: Mapped[str] = mapped_column(String(60), default="UTC")
+    keep_months: Mapped[int] = mapped_column(Integer, default=84)
+    created_at: Mapped[datetime]
+
+
+class Owned:
+    """What every row of a customer has; the session adds the condition on it to every statement."""
+
+    organisation_id: Mapped[str] = mapped_column(
+        String(36), ForeignKey("organisation.id", ondelete="CASCADE"), index=True
+    )
+
+
+class User(Owned, Base):
+    """A person who signs in."""
+
+    __tablename__ = "user"
+    __table_args__ = (
+        CheckConstraint("role in ('admin','officer','viewer','approver','case_handler')", name="valid_role"),
+    )
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
+    email: Mapped[str] = mapped_column(String(254), unique=True)
+    name: Mapped[str] = mapped_column(String(200))
+    password_hash: Mapped[str] = mapped_column(String(200))
+    role: Mapped[str] = mapped_column(String(20))
+    active: Mapped[bool] = mapped_column(default=True)
+    must_change_password: Mapped[bool] = mapped_column(default=False)
+    created_at: Mapped[datetime]
+
+
+class SignIn(Owned, Base):
+    """A signed-in browser: the cookie holds a random token, here stands its hash."""
+
+    __tablename__ = "sign_in"
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
+    token_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    user_id: Mapped[str] = mapped_column(String(36), ForeignKey("user.id", ondelete="CASCADE"))
+    created_at: Mapped[datetime]
+    seen_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+
+
+class SignInAttempt(Base):
+    """A failed sign-in, by hashed e-mail and address, for throttling. Belongs to nobody: the account may not exist."""
+
+    __tablename__ = "sign_in_attempt"
+    id: Mapped[int] = mapped_column(BigInteger().with_variant(sqlite.INTEGER(), "sqlite"), primary_key=True)
+    key: Mapped[str] = mapped_column(String(64), index=True)
+    at: Mapped[datetime]
+
+
+class ApiKey(Owned, Base):
+    """A key for machines: shown once, stored hashed."""
+
+    __tablename__ = "api_key"
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
+    name: Mapped[str] = mapped_column(String(200))
+    prefix: Mapped[str] = mapped_column(String(12))
+    key_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    scopes: Mapped[list[Any]]
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    revoked_at: Mapped[datetime | None]
+    used_at: Mapped[datetime | None]
+
+
+class AuditEvent(Owned, Base):
+    """Who did what to which thing. Append-only: the database refuses change and removal (see the migration)."""
+
+    __tablename__ = "audit_event"
+    id: Mapped[int] = mapped_column(BigInteger().with_variant(sqlite.INTEGER(), "sqlite"), primary_key=True)
+    at: Mapped[datetime]
+    actor: Mapped[str] = mapped_column(String(80))
+    action: Mapped[str] = mapped_column(String(60))
+    object_type: Mapped[str] = mapped_column(String(40))
+    object_id: Mapped[str] = mapped_column(String(80))
+    details: Mapped[dict[str, Any]]
+
+
+class Upload(Owned, Base):
+    """A file as it was sent; its bytes lie in the blob store under their digest."""
+
+    __tablename__ = "upload"
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
+    name: Mapped[str] = mapped_column(String(255))
+    sha256: Mapped[str] = mapped_column(String(64))
+    size: Mapped[int]
+    created_by: Mapped[str] = mapped_column(String(80))
+    created_at: Mapped[datetime]
+
+
+class Import(Owned, Base):
+    """Files on their way in: waiting -> previewed -> running -> done; or refused, failed, cancelled.
+
+    ``uploads``: ids in order. ``choices``: what the sender decided. ``found``: sheets, headers, mapping, issues (the preview).
+    ``problem``: why it was refused, as an API caller gets it.
+    """
+
+    __tablename__ = "import"
+    __table_args__ = (
+        CheckConstraint(
+            "state in ('waiting','previewed','running','done','refused','failed','cancelled')", name="valid_state"
+        ),
+    )
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
+    uploads: Mapped[list[Any]]
+    choices: Mapped[dict[str, Any]]
+    state: Mapped[str] = mapped_column(String(12))
+    found: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    problem: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    rows: Mapped[int] = mapped_column(default=0)
+    accepted: Mapped[int] = mapped_column(default=0)
+    rejected: Mapped[int] = mapped_column(default=0)
+    created_by: Mapped[str] = mapped_column(String(80))
+    created_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+
+
+class Supplier(Owned, Base):
+    """A site or an agency, found again by its key: own reference, else identifier, else name, country and address.
+
+    ``latest_id`` points to its newest result; the headline columns repeat that result, so that lists need no join.
+    """
+
+    __tablename__ = "supplier"
+    __table_args__ = (
+        UniqueConstraint("organisation_id", "kind", "key", name="one_supplier_a_key"),
+        CheckConstraint("kind in ('site','agency')", name="valid_kind"),
+        Index("supplier_queue", "organisation_id", "rank", "inherent", "worst", "score"),
+    )
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
+    kind: Mapped[str] = mapped_column(String(8))
+    key: Mapped[str] = mapped_column(String(300))
+    reference: Mapped[str | None] = mapped_column(String(300))
+    name: Mapped[str] = mapped_column(Text)
+    company_key: Mapped[str] = mapped_column(String(300), index=True)
+    country: Mapped[str | None] = mapped_column(String(2))
+    sector: Mapped[str | None] = mapped_column(String(4))
+    answers: Mapped[dict[str, Any]]
+    latest_id: Mapped[str | None] = mapped_column(String(36))
+    level: Mapped[str | None] = mapped_column(String(24))
+    inherent_level: Mapped[str | None] = mapped_column(String(24))
+    rank: Mapped[int | None]
+    score: Mapped[float | None]
+    best: Mapped[float | None]
+    worst: Mapped[float | None]
+    inherent: Mapped[float | None]
+    confidence: Mapped[float | None]
+    coverage: Mapped[float | None]
+    practice: Mapped[float | None]
+    practice_of: Mapped[float | None]
+    model: Mapped[str | None] = mapped_column(String(40))
+    next_step: Mapped[str | None] = mapped_column(String(60))
+    up_to: Mapped[bool] = mapped_column(default=False)
+    assessed_at: Mapped[datetime | None]
+    review_due: Mapped[date | None]
+    version: Mapped[int] = mapped_column(default=1)
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+    deleted_at: Mapped[datetime | None]
+
+
+class Engagement(Owned, Base):
+    """A site names an agency: under the key of the name, reference or licence number it gave (see risk_models.identity)."""
+
+    __tablename__ = "engagement"
+    __table_args__ = (UniqueConstraint("site_id", "agency_key", name="one_engagement_a_name"),)
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
+    site_id: Mapped[str] = mapped_column(String(36), ForeignKey("supplier.id", ondelete="CASCADE"))
+    agency_key: Mapped[str] = mapped_column(String(300), index=True)
+    named: Mapped[str] = mapped_column(Text)
+
+
+class AgencyName(Owned, Base):
+    """Every name an assessed agency goes by: its names, reference and licence number, as keys."""
+
+    __tablename__ = "agency_name"
+    __table_args__ = (UniqueConstraint("agency_id", "key", name="one_name_a_key"),)
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
+    agency_id: Mapped[str] = mapped_column(String(36), ForeignKey("supplier.id", ondelete="CASCADE"))
+    key: Mapped[str] = mapped_column(String(300), index=True)
+
+
+class Result(Owned, Base):
+    """One supplier, assessed once. Inputs and totals are kept; reasons are worked out again when somebody reads them."""
+
+    __tablename__ = "result"
+    __table_args__ = (Index("result_of_supplier", "supplier_id", "created_at"),)
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
+    supplier_id: Mapped[str] = mapped_column(String(36), ForeignKey("supplier.id", ondelete="CASCADE"))
+    import_id: Mapped[str | None] = mapped_column(String(36))
+    cause: Mapped[str] = mapped_column(String(20))
+    on: Mapped[date]
+    engine: Mapped[str] = mapped_column(String(20))
+    model: Mapped[str] = mapped_column(String(40))
+    model_version: Mapped[str] = mapped_column(String(20))
+    facts_digest: Mapped[str] = mapped_column(String(64))
+    answers: Mapped[dict[str, Any]]
+    agency_scores: Mapped[dict[str, Any]]
+    place: Mapped[dict[str, Any]]
+    level: Mapped[str] = mapped_column(String(24))
+    inherent_level: Mapped[str] = mapped_column(String(24))
+    score: Mapped[float] = mapped_column(Float)
+    best: Mapped[float] = mapped_column(Float)
+    worst: Mapped[float] = mapped_column(Float)
+    inherent: Mapped[float] = mapped_column(Float)
+    confidence: Mapped[float] = mapped_column(Float)
+    coverage: Mapped[float] = mapped_column(Float)
+    created_at: Mapped[datetime]
+
+
+class Asking(Owned, Base):
+    """A record of asking: which form version went to whom, when, and if it came back. It makes a blank "declined"."""
+
+    __tablename__ = "asking"
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
+    supplier_id: Mapped[str] = mapped_column(String(36), ForeignKey("supplier.id", ondelete="CASCADE"), index=True)
+    form: Mapped[str] = mapped_column(String(40))
+    form_version: Mapped[str] = mapped_column(String(20))
+    sent_to: Mapped[str] = mapped_column(String(200))
+    sent_on: Mapped[date]
+    returned_on: Mapped[date | None]
+    created_by: Mapped[str] = mapped_column(String(80))
+
+
+class Schedule(Owned, Base):
+    """When suppliers are assessed again: rolling (by level, from the last review) or fixed days, in its own time zone."""
+
+    __tablename__ = "schedule"
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
+    name: Mapped[str] = mapped_column(String(200))
+    rule: Mapped[dict[str, Any]]
+    time_zone: Mapped[str] = mapped_column(String(60))
+    next_due: Mapped[datetime] = mapped_column(index=True)
+    active: Mapped[bool] = mapped_column(default=True)
+    created_by: Mapped[str] = mapped_column(String(80))
+    created_at: Mapped[datetime]
+
+
+class Firing(Owned, Base):
+    """A schedule went off for a slot: unique, and written with its job in one transaction, so that it happens once."""
+
+    __tablename__ = "firing"
+    __table_args__ = (UniqueConstraint("schedule_id", "slot", name="one_firing_a_slot"),)
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
+    schedule_id: Mapped[str] = mapped_column(String(36), ForeignKey("schedule.id", ondelete="CASCADE"))
+    slot: Mapped[datetime]
+    fired_at: Mapped[datetime]
+    missed: Mapped[int] = mapped_column(default=0)
+    job_id: Mapped[str] = mapped_column(String(36))
+
+
+class Job(Owned, Base):
+    """Work to be done at least once, in effect once. ``fence`` rises with every claim; effects are written under their own."""
+
+    __tablename__ = "job"
+    __table_args__ = (
+        CheckConstraint("state in ('queued','running','done','failed','cancelled')", name="valid_job_state"),
+        Index("job_queue", "state", "not_before"),
+    )
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
+    kind: Mapped[str] = mapped_column(String(30))
+    payload: Mapped[dict[str, Any]]
+    state: Mapped[str] = mapped_column(String(12), default="queued")
+    owner: Mapped[str | None] = mapped_column(String(80))
+    fence: Mapped[int] = mapped_column(default=0)
+    attempt: Mapped[int] = mapped_column(default=0)
+    lease_until: Mapped[datetime | None]
+    not_before: Mapped[datetime]
+    checkpoint: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    progress: Mapped[float] = mapped_column(default=0.0)
+    message: Mapped[str] = mapped_column(String(200), default="")
+    cancel: Mapped[bool] = mapped_column(default=False)
+    result: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    created_by: Mapped[str] = mapped_column(String(80))
+    created_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+
+
+class Change(Owned, Base):
+    """The outbox that ``GET /changes`` reads: written with its cause, in one transaction, in the order of ``id``."""
+
+    __tablename__ = "change"
+    id: Mapped[int] = mapped_column(BigInteger().with_variant(sqlite.INTEGER(), "sqlite"), primary_key=True)
+    at: Mapped[datetime]
+    kind: Mapped[str] = mapped_column(String(20))
+    supplier_id: Mapped[str] = mapped_column(String(36))
+    data: Mapped[dict[str, Any]]
+
+
+class Idempotent(Owned, Base):
+    """The answer once given under an Idempotency-Key, stored with its effect."""
+
+    __tablename__ = "idempotent"
+    __table_args__ = (UniqueConstraint("organisation_id", "key", name="one_answer_a_key"),)
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
+    key: Mapped[str] = mapped_column(String(200))
+    request_hash: Mapped[str] = mapped_column(String(64))
+    status: Mapped[int]
+    body: Mapped[str] = mapped_column(Text)
+    headers: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime]
+
+
+class SavedFilter(Owned, Base):
+    """A search of the portfolio that a user keeps."""
+
+    __tablename__ = "saved_filter"
+    __table_args__ = (UniqueConstraint("user_id", "name", name="one_filter_a_name"),)
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
+    user_id: Mapped[str] = mapped_column(String(36), ForeignKey("user.id", ondelete="CASCADE"))
+    name: Mapped[str] = mapped_column(String(100))
+    query: Mapped[dict[str, Any]]

@@ -1,0 +1,453 @@
+"""An assessment turned into a Report: the words of questions, countries, sectors and actions put to its numbers."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from math import isinf
+from typing import Any, Literal
+
+import orjson
+
+from questionnaires.form import Questionnaire, load_reading_form
+from questionnaires.issues import Issue
+from questionnaires.words import countries, sectors
+from reports.document import (
+    LEVEL_TITLES,
+    Cell,
+    Company,
+    Detail,
+    Floor,
+    Headline,
+    IssueLine,
+    ModelUsed,
+    NotChecked,
+    Place,
+    Reason,
+    Report,
+    SourceFile,
+    Step,
+)
+from risk_models.explain import explain, floor_sentence
+from risk_models.facts import FactsOn
+from risk_models.features import codes_of
+from risk_models.identity import name_key
+from risk_models.plan import Action, due_on
+from risk_models.score import LEVEL_NAMES, NOT_ASKED, queue_rank
+from service.assess import Assessed, agency_scores, assess_batch
+from service.contract import ENGINE, result_rows
+
+EXPLAINED = 25  # how many results are explained in full
+NAMES_SHOWN = 3
+
+METHOD = (
+    "Four things are kept apart: the inherent risk (what facts say of a country, a trade and a corridor), practice (what was "
+    "asked and answered), case evidence (what workers, unions and officials reported), and the confidence in the data.",
+    "Every point is accounted for. The facts build the base, each answer moves it up or down by its weight and by how well it "
+    "is evidenced, and named rules hold the score up where a strong sign was admitted, reported, or asked about and left blank. "
+    "Base, moves and uplift add up to the score shown.",
+    "The range runs from the best to the worst reading of what is not known. Silence is never read as safety: what was not "
+    "asked counts as usual for such a place and trade, and what was asked and left blank counts as if it were so.",
+    "Insufficient evidence stands instead of a level where less than half of what matters was asked and answered, or where the "
+    "country or the sector is not known. It is a place in the queue, not a pass.",
+)
+LIMITS = (
+    "Country and sector say where to look, not that harm is present. No fact about a person's nationality is a risk; corridors "
+    "and legal status are.",
+    "A tier of the Trafficking in Persons Report grades a government's response; a fisheries card grades fisheries control. "
+    "Lists of goods lean to traded goods and to countries that are watched; what is not listed is not cleared.",
+    "Where we hold no figure for a country, the value of the countries most like it is taken, and the report says so.",
+)
+
+
+@dataclass(frozen=True)
+class _Line:
+    """One result: where it comes from, its headline, and its place in the queue."""
+
+    part: Assessed
+    position: int
+    headline: Headline
+    rank: tuple[float, float, float, float]
+
+
+def report_on(
+    assessed: Sequence[Assessed],
+    facts: FactsOn,
+    on: date,
+    files: Sequence[Mapping[str, Any]],
+    issues: Sequence[Issue],
+    title: str,
+) -> Report:
+    """The internal report on an assessment. ``files``: the ``input.files`` of the contract, with rows per file."""
+    lines = sorted((line for part in assessed for line in _lines(part)), key=lambda line: line.rank)
+    scores = agency_scores(part for part in assessed if part.batch.kind == "agency")
+    return Report(
+        title=title,
+        audience="internal",
+        on=on,
+        engine=ENGINE,
+        facts_digest=facts.digest,
+        files=tuple(_file(file) for file in files),
+        models=_models(assessed),
+        results=[line.headline for line in lines],
+        details=tuple(_detail(line, facts, on, scores) for line in lines[:EXPLAINED]),
+        plan=_plan(lines, on),
+        companies=_companies(lines),
+        heat=_heat(lines),
+        places=_places(lines),
+        not_checked=_not_checked(assessed),
+        issues=tuple(_issue(i) for i in issues),
+        method=METHOD,
+        limits=LIMITS,
+    )
+
+
+def country_name(code: str | None) -> str:
+    """The English name of a country, "Country unknown" where there is none."""
+    return "Country unknown" if code is None else countries().names.get(code, code)
+
+
+def sector_title(code: str | None) -> str:
+    """The title of an ISIC code, "Sector unknown" where there is none."""
+    return "Sector unknown" if code is None else sectors().names.get(code, code)
+
+
+def answer_words(form: Questionnaire, question: str, answer: object) -> str:
+    """An answer as its form words it: titles for codes, names for countries and sectors."""
+    if isinstance(answer, (list, tuple)):
+        return ", ".join(answer_words(form, question, each) for each in answer)
+    asked = form.by_id.get(question)
+    if answer == "declined":
+        return "asked and left blank"
+    if answer == "cannot_apply":
+        return "does not apply"
+    if isinstance(answer, float):
+        return f"{answer:g}"
+    if asked is None:
+        return str(answer)
+    if asked.type in ("country", "countries"):
+        return country_name(str(answer))
+    if asked.type == "sector":
+        return sector_title(str(answer))
+    return next((choice.title for choice in asked.choices if choice.code == answer), str(answer))
+
+
+def level_words(level: str, inherent_level: str, *, up_to: bool) -> str:
+    """The level as a reader meets it."""
+    if level == "insufficient_evidence":
+        return f"Insufficient evidence, inherent {inherent_level}"
+    words = LEVEL_TITLES[level]  # type: ignore[index]
+    return f"{words}: critical cannot be ruled out" if up_to else words
+
+
+def _lines(part: Assessed) -> list[_Line]:
+    lines: list[_Line] = []
+    batch = part.batch
+    rows_of_block = [_block_lines(part, b) for b in range(len(part.blocks))]
+    for j, (b, position) in enumerate(zip(part.block.tolist(), part.position.tolist(), strict=True)):
+        headline, rank = rows_of_block[b][position]
+        lines.append(_Line(part, j, headline, rank))
+    assert len(lines) == len(batch.rows)
+    return lines
+
+
+def _block_lines(part: Assessed, b: int) -> list[tuple[Headline, tuple[float, float, float, float]]]:
+    block, batch = part.blocks[b], part.batch
+    scores, answers = block.scores, block.answers
+    texts = {}
+    for question in ("name", "name_local", "reference", "imo", "licence_number", "country"):
+        categories, codes = codes_of(answers, question)
+        words = [None if c == "declined" else str(c) for c in categories] + [None]
+        texts[question] = [words[code] for code in codes.tolist()]
+    ranks = queue_rank(scores.level, scores.inherent_level).tolist()
+    floor_titles = [f.title for f in block.model.floors]
+    reached = (scores.floors > 0).T.tolist()
+    next_steps = _next_steps(block.plan.actions, block.plan.days)
+    columns = zip(
+        scores.level.tolist(), scores.total.tolist(), scores.best.tolist(), scores.worst.tolist(), scores.base.tolist(),
+        scores.inherent_level.tolist(), scores.asked.tolist(), scores.practice.tolist(), scores.practice_of.tolist(),
+        scores.coverage.tolist(), scores.confidence.tolist(), scores.uplift.tolist(), scores.capped.tolist(),
+        block.features.frame.case.tolist(),
+        block.sectors, batch.rows[block.members].tolist(), strict=True,
+    )  # fmt: skip
+    found = []
+    for j, (
+        level,
+        total,
+        best,
+        worst,
+        base,
+        inherent,
+        asked,
+        practice,
+        of,
+        coverage,
+        confidence,
+        uplift,
+        capped,
+        case,
+        sector,
+        row,
+    ) in enumerate(columns):
+        country = texts["country"][j]
+        headline = Headline(
+            kind=block.model.kind,  # type: ignore[arg-type]
+            reference=texts["reference"][j] or texts["licence_number"][j] or texts["imo"][j] or "",
+            name=texts["name"][j] or texts["name_local"][j] or "",
+            country=country,
+            country_name=country_name(country),
+            sector=sector,
+            sector_title=sector_title(sector),
+            model=block.model.id,
+            level=LEVEL_NAMES[level],  # type: ignore[arg-type]
+            level_text=level_words(LEVEL_NAMES[level], LEVEL_NAMES[inherent], up_to=capped),
+            score=total,
+            best=best,
+            worst=worst,
+            inherent=base,
+            inherent_level=LEVEL_NAMES[inherent],  # type: ignore[arg-type]
+            practice_points=practice if asked else None,
+            practice_of=of if asked else None,
+            case_evidence=("none recorded", "signals", "pattern", "emergency")[case],
+            coverage=coverage,
+            confidence=confidence,
+            uplift=uplift,
+            floors=tuple(t for t, on in zip(floor_titles, reached[j], strict=True) if on),
+            next_step=next_steps[j],
+            file=batch.file,
+            sheet=batch.sheet,
+            row=row,
+        )
+        found.append((headline, (ranks[j], -base, -worst, -total)))
+    return found
+
+
+def _next_steps(actions: Sequence[Action], days: Any) -> list[str]:
+    order = sorted(range(len(actions)), key=lambda a: (not actions[a].safety, actions[a].rank, actions[a].id))
+    seen: dict[bytes, str] = {}
+    steps = []
+    for column in days.T.copy():
+        key = column.tobytes()
+        if key not in seen:
+            called = [
+                (not actions[a].safety, column[a], actions[a].rank, actions[a].id, actions[a].title)
+                for a in order
+                if not isinf(column[a])
+            ]
+            seen[key] = min(called)[-1] if called else ""
+        steps.append(seen[key])
+    return steps
+
+
+def _detail(line: _Line, facts: FactsOn, on: date, scores: Mapping[str, float]) -> Detail:
+    alone = assess_batch(line.part.batch.only([line.position]), facts, on, scores)
+    block = alone.blocks[alone.block[0]]
+    stored = orjson.loads(next(result_rows(alone, on)))
+    form = load_reading_form(line.part.batch.kind)
+    reasons = [
+        Reason(
+            kind=r.kind,  # type: ignore[arg-type]
+            title=r.title,
+            text=r.text,
+            state=r.state,
+            value=r.value,
+            points=r.points,
+            e=r.effective,
+            c=r.context,
+            sources=r.sources,
+            year=r.year,
+            from_workers=r.state == "reported",
+        )
+        for r in explain(
+            block.model, facts, line.headline.country, stored["reasons"], lambda q, a: answer_words(form, q, a)
+        )
+    ]
+    # Facts first, then what moved the score most; what nobody asked comes last.
+    reasons.sort(
+        key=lambda r: (r.kind == "answer", r.state == "not_asked", -abs(r.points) if r.kind == "answer" else 0)
+    )
+    reported = any(r.from_workers for r in reasons)
+    floors = tuple(
+        Floor(
+            title=f.title,
+            text=floor_sentence(f, ruled_out_not=f.id in stored["cannot_be_ruled_out"]),
+            at_least=f.at_least,
+            sources=f.sources,
+            from_workers=reported,
+        )
+        for f in block.model.floors
+        if f.id in stored["floors"]
+    )
+    days = dict(zip((a.id for a in block.plan.actions), block.plan.days[:, alone.position[0]].tolist(), strict=True))
+    steps = tuple(_step(action, due, days[action.id]) for action, due in block.plan.steps(int(alone.position[0]), on))
+    return Detail(line.headline, tuple(reasons), floors, steps)
+
+
+def _step(action: Action, due: date, days: float, suppliers: int = 0, names: tuple[str, ...] = ()) -> Step:
+    return Step(
+        action=action.id,
+        title=action.title,
+        do=action.do,
+        priority=action.priority,  # type: ignore[arg-type]
+        stage=action.stage,  # type: ignore[arg-type]
+        owner=action.owner,  # type: ignore[arg-type]
+        due=due,
+        within_hours=24 * days if days < 3 else None,
+        safety=action.safety,
+        with_workers=action.with_workers,
+        proof=action.proof,
+        sources=action.sources,
+        suppliers=suppliers,
+        names=names,
+    )
+
+
+def _plan(lines: Sequence[_Line], on: date) -> tuple[Step, ...]:
+    """Every action called for, once, in order of urgency: how many it concerns, the first by name, the earliest day."""
+    concerned: dict[str, list[str]] = defaultdict(list)
+    counts: Counter[str] = Counter()
+    soonest: dict[str, tuple[float, Action]] = {}
+    called = {}
+    for line in lines:
+        block, position = line.part.blocks[line.part.block[line.position]], int(line.part.position[line.position])
+        column = block.plan.days[:, position]
+        key = column.tobytes()
+        if key not in called:
+            called[key] = [(a, d) for a, d in zip(block.plan.actions, column.tolist(), strict=True) if not isinf(d)]
+        for action, days in called[key]:
+            counts[action.id] += 1
+            if len(concerned[action.id]) < NAMES_SHOWN:
+                concerned[action.id].append(line.headline.name or line.headline.reference)
+            if action.id not in soonest or days < soonest[action.id][0]:
+                soonest[action.id] = (days, action)
+    ordered = sorted(soonest.values(), key=lambda pair: (not pair[1].safety, pair[0], pair[1].rank, pair[1].id))
+    return tuple(
+        _step(action, due_on(on, days), days, counts[action.id], tuple(concerned[action.id]))
+        for days, action in ordered
+    )
+
+
+def _models(assessed: Sequence[Assessed]) -> tuple[ModelUsed, ...]:
+    counts: Counter[str] = Counter()
+    models = {}
+    for part in assessed:
+        for b, block in enumerate(part.blocks):
+            counts[block.model.id] += int((part.block == b).sum())
+            models[block.model.id] = block.model
+    return tuple(
+        ModelUsed(m.id, m.version, m.title, m.digest[:12], counts[m.id]) for m in models.values() if counts[m.id]
+    )
+
+
+def _file(file: Mapping[str, Any]) -> SourceFile:
+    return SourceFile(
+        name=file["name"],
+        sha256=file["sha256"][:12],
+        sheets=tuple(sheet["name"] for sheet in file["sheets"]),
+        rows=file["rows"],
+        accepted=file["accepted"],
+        rejected=file["rejected"],
+    )
+
+
+def _issue(told: Issue) -> IssueLine:
+    return IssueLine(
+        code=told.code,
+        severity=told.severity,
+        message=told.sentence(),
+        file=told.file,
+        sheet=told.sheet,
+        cells=", ".join(told.cells) + (" ..." if told.count > len(told.cells) else ""),
+        header=told.header,
+        seen=told.seen,
+        expected=told.expected,
+        cure=told.cure,
+        count=told.count,
+    )
+
+
+def _known(line: _Line) -> tuple[float, Literal["practice", "inherent"]]:
+    """What a map shows of a result: its score where practice is known, its inherent risk where it is not."""
+    h = line.headline
+    return (h.score, "practice") if h.practice_of is not None else (h.inherent or 0.0, "inherent")
+
+
+def _worst(lines: Sequence[_Line]) -> _Line:
+    return min(lines, key=lambda line: line.rank)
+
+
+def _shown_level(line: _Line) -> Any:
+    """The level whose colour is shown: that of the inherent risk where evidence is insufficient."""
+    h = line.headline
+    return h.inherent_level if h.level == "insufficient_evidence" else h.level
+
+
+def _heat(lines: Sequence[_Line]) -> tuple[Cell, ...]:
+    groups: dict[tuple[str | None, str | None], list[_Line]] = defaultdict(list)
+    for line in lines:
+        sector = line.headline.sector
+        groups[line.headline.country, sector[:2] if sector else None].append(line)
+    cells = []
+    for (country, sector), members in groups.items():
+        worst = _worst(members)
+        value, known = _known(worst)
+        cells.append(
+            Cell(
+                country,
+                country_name(country),
+                sector,
+                sector_title(sector),
+                value,
+                _shown_level(worst),
+                known,
+                len(members),
+            )
+        )
+    return tuple(sorted(cells, key=lambda cell: -cell.value))
+
+
+def _places(lines: Sequence[_Line]) -> tuple[Place, ...]:
+    groups: dict[str, list[_Line]] = defaultdict(list)
+    for line in lines:
+        if line.headline.country is not None:
+            groups[line.headline.country].append(line)
+    places = []
+    for country, members in sorted(groups.items()):
+        worst = _worst(members)
+        value, known = _known(worst)
+        level = _shown_level(worst)
+        places.append(Place(country, country_name(country), value, level, known, len(members)))
+    return tuple(places)
+
+
+def _companies(lines: Sequence[_Line]) -> tuple[Company, ...]:
+    """Companies of several sites, worst first: sites with equal names, or under one parent."""
+    groups: dict[str, list[_Line]] = defaultdict(list)
+    for line in lines:
+        if line.headline.kind == "site" and line.headline.name:
+            groups[name_key(line.headline.name)].append(line)
+    found = []
+    for members in groups.values():
+        if len(members) > 1:
+            worst, totals = _worst(members), [m.headline.score for m in members]
+            company = Company(worst.headline.name, len(members), worst.headline.level, min(totals), max(totals))
+            found.append((worst.rank, company))
+    return tuple(company for _, company in sorted(found, key=lambda pair: pair[0]))
+
+
+def _not_checked(assessed: Iterable[Assessed]) -> tuple[NotChecked, ...]:
+    """What was not asked, most widely unasked first; core questions before others."""
+    unasked: Counter[str] = Counter()
+    total: Counter[str] = Counter()
+    core = {}
+    for part in assessed:
+        for b, block in enumerate(part.blocks):
+            mine = part.position[part.block == b]
+            for i, indicator in enumerate(block.model.indicators):
+                total[indicator.title] += len(mine)
+                unasked[indicator.title] += int((block.scores.state[i, mine] == NOT_ASKED).sum())
+                core[indicator.title] = indicator.core
+    order = sorted((t for t in total if unasked[t]), key=lambda t: (-unasked[t] / total[t], not core[t], t))
+    return tuple(NotChecked(title, unasked[title], total[title]) for title in order)

@@ -1,0 +1,109 @@
+"""What an installation can set, read once from the environment: ``DILIGENCE_DATA``, ``DILIGENCE_PORT`` and so on."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+PREFIX = "DILIGENCE_"
+TRUE, FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
+
+
+class BadSetting(ValueError):
+    """A variable of the environment that cannot be meant: one sentence for the operator."""
+
+
+def _setting(default: Any, about: str) -> Any:
+    return field(default=default, metadata={"about": about})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Every setting, with its default. ``describe()`` lists them for the documentation."""
+
+    data: Path = _setting(Path("data"), "Folder for the SQLite database, uploaded files, reports and the secret key.")
+    database_url: str = _setting("", "SQLAlchemy address of the database; SQLite in the data folder unless set.")
+    secret_key_file: str = _setting("", "File with the secret key; made in the data folder at the first start unless set.")
+    host: str = _setting("127.0.0.1", "Address that the web server listens on.")
+    port: int = _setting(8080, "Port that the web server listens on.")
+    hosts: tuple[str, ...] = _setting((), "Host names that the service answers to, with commas between; all unless set.")
+    proxies: int = _setting(0, "How many reverse proxies stand in front and report the caller's address and scheme.")
+    plain_http: bool = _setting(
+        False, "Whether pages are served without TLS: cookies then go without Secure and __Host-. Only on a loopback address."
+    )
+    upload_bytes: int = _setting(50_000_000, "Largest request, all files of an upload together, in bytes.")
+    upload_files: int = _setting(20, "Most files in one upload.")
+    api_per_minute: int = _setting(600, "Requests a minute that one API key may make.")
+    idle_minutes: int = _setting(60, "Minutes without a request after which a sign-in ends.")
+    sign_in_hours: int = _setting(12, "Hours after which a sign-in ends in any case.")
+    key_days: int = _setting(365, "Longest life of an API key, in days.")
+    log_level: str = _setting("INFO", "Least severe lines of the log: DEBUG, INFO, WARNING or ERROR.")
+
+    @property
+    def database(self) -> str:
+        """The address of the database."""
+        return self.database_url or f"sqlite:///{(self.data / 'diligence.db').absolute()}"
+
+    def secret_key(self) -> bytes:
+        """The secret key, 32 random bytes as hexadecimal digits; made at the first call, readable by its owner alone."""
+        path = Path(self.secret_key_file) if self.secret_key_file else self.data / "secret-key"
+        if not path.exists():
+            _make_key(path)
+        key = path.read_bytes().strip()
+        if len(key) < 32:
+            raise BadSetting(f"{path} holds no secret key of 32 characters or more.")
+        return key
+
+
+def _make_key(path: Path) -> None:
+    # Written beside and linked into place, so that of two processes that start at once both read one whole key.
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    draft = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
+        file.write(secrets.token_hex(32) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        pass
+    finally:
+        draft.unlink()
+
+
+def from_environment(environment: Mapping[str, str]) -> Settings:
+    """The settings that an environment says; raises BadSetting for a value or a name that cannot be meant."""
+    known = {PREFIX + one.name.upper(): one for one in fields(Settings)}
+    given = {name: value for name, value in environment.items() if name.startswith(PREFIX)}
+    for name in given.keys() - known.keys():
+        raise BadSetting(f"{name} is no setting.")
+    return Settings(**{known[name].name: _read(name, value, known[name].default) for name, value in given.items()})
+
+
+def _read(name: str, value: str, default: object) -> object:
+    if isinstance(default, bool):
+        if value.lower() not in TRUE + FALSE:
+            raise BadSetting(f"{name} is '{value}': say 1 or 0.")
+        return value.lower() in TRUE
+    if isinstance(default, int):
+        if not value.isascii() or not value.isdigit():
+            raise BadSetting(f"{name} is '{value}': say a whole number.")
+        return int(value)
+    if isinstance(default, tuple):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    return Path(value) if isinstance(default, Path) else value
+
+
+def describe() -> list[tuple[str, str, str]]:
+    """Name in the environment, default and meaning of every setting, in order."""
+    shown = []
+    for one in fields(Settings):
+        default = one.default
+        assert default is not MISSING
+        text = ",".join(default) if isinstance(default, tuple) else str(int(default) if isinstance(default, bool) else default)
+        shown.append((PREFIX + one.name.upper(), text, str(one.metadata["about"])))
+    return shown

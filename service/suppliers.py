@@ -1,0 +1,395 @@
+"""Suppliers and agencies as they are kept: found again, assessed, explained, listed, merged, erased.
+
+Use cases: plain functions of a session that is scoped to one organisation. Reasons are never stored: ``document`` works them
+out again from the stored answers, the model and facts of their day, and the scores that the named agencies had.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+import numpy as np
+import orjson
+from sqlalchemy import and_, delete, or_, select, update
+from sqlalchemy.orm import Session
+
+from risk_models.facts import FactsOn
+from risk_models.facts import load as load_facts
+from risk_models.identity import name_key
+from risk_models.model import in_force
+from risk_models.score import LEVEL_NAMES, queue_rank
+from service.assess import AGENCY_NAMES, Assessed, Batch, Block, assess_batch
+from service.audit import record
+from service.contract import ENGINE, result_rows
+from service.db.tables import AgencyName, Change, Engagement, Result, Supplier
+from service.errors import Refused
+from service.verify import answers_frame
+
+IDENTIFIERS = ("imo", "lei", "licence_number", "registration_number")
+Document = dict[str, Any]
+
+
+def supplier_key(answers: Mapping[str, Any]) -> str:
+    """What a supplier is found again by: own reference, else an identifier, else name, country and address."""
+    reference = answers.get("reference")
+    if reference:
+        return f"ref:{name_key(str(reference))}"
+    for question in IDENTIFIERS:
+        if answers.get(question) and answers[question] not in ("declined", "cannot_apply"):
+            place = f"{answers.get('country') or ''}:" if question in ("licence_number", "registration_number") else ""
+            return f"{question}:{place}{name_key(str(answers[question]))}"
+    parts = (
+        answers.get("name") or answers.get("name_local") or "",
+        answers.get("country") or "",
+        answers.get("address") or "",
+    )
+    return "name:" + "|".join(name_key(str(part)) for part in parts)[:290]
+
+
+def company_key(answers: Mapping[str, Any]) -> str:
+    """Sites with equal names are sites of one company, whatever their address."""
+    return name_key(str(answers.get("name") or answers.get("name_local") or answers.get("reference") or ""))[:300]
+
+
+def put(
+    session: Session, kind: str, answers: Mapping[str, Any], on: date, at: datetime, by: str, cause: str
+) -> tuple[Supplier, Result]:
+    """Keeps one supplier with these answers and assesses it. Answers are validated already; they replace those it had."""
+    keep(session, kind, [answers], [{}], on, at, by, cause, None)
+    supplier = session.scalars(
+        select(Supplier).where(Supplier.kind == kind, Supplier.key == supplier_key(answers))
+    ).one()
+    return supplier, session.get_one(Result, supplier.latest_id)
+
+
+def keep(
+    session: Session,
+    kind: str,
+    rows: Sequence[Mapping[str, Any]],
+    places: Sequence[Mapping[str, Any]],
+    on: date,
+    at: datetime,
+    by: str,
+    cause: str,
+    import_id: str | None,
+) -> list[Result]:
+    """Assesses and keeps suppliers of one kind; of several rows with one key the last stands. Returns their new results."""
+    by_key = {supplier_key(answers): (answers, place) for answers, place in zip(rows, places, strict=True)}
+    keys, answers = list(by_key), [pair[0] for pair in by_key.values()]
+    facts = load_facts().as_of(on)
+    scores = scores_of_agencies(session, answers) if kind == "site" else {}
+    assessed = assess_batch(Batch(kind, answers_frame(answers), "", "", np.arange(len(keys))), facts, on, scores)
+    there: dict[str, Supplier] = {}
+    for start in range(0, len(keys), 500):
+        found = session.scalars(
+            select(Supplier).where(Supplier.kind == kind, Supplier.key.in_(keys[start : start + 500]))
+        )
+        there.update({supplier.key: supplier for supplier in found})
+    results = []
+    for j, key in enumerate(keys):
+        supplier = there.get(key)
+        if supplier is None:
+            supplier = Supplier(kind=kind, key=key, created_at=at, version=0)
+            session.add(supplier)
+        results.append(
+            _keep_one(session, supplier, answers[j], by_key[key][1], assessed, j, scores, on, at, cause, import_id)
+        )
+    if cause == "api":
+        record(session, by, f"{kind}.assessed", kind, results[0].supplier_id, {"cause": cause, "results": len(results)})
+    return results
+
+
+def _keep_one(
+    session: Session,
+    supplier: Supplier,
+    answers: Mapping[str, Any],
+    place: Mapping[str, Any],
+    assessed: Assessed,
+    j: int,
+    scores: Mapping[str, float],
+    on: date,
+    at: datetime,
+    cause: str,
+    import_id: str | None,
+) -> Result:
+    block, p = assessed.blocks[assessed.block[j]], int(assessed.position[j])
+    s = block.scores
+    before = supplier.level
+    supplier.reference = answers.get("reference")
+    supplier.name = str(answers.get("name") or answers.get("name_local") or answers.get("reference") or "")
+    supplier.company_key = company_key(answers)
+    supplier.country = answers.get("country") if answers.get("country") != "declined" else None
+    supplier.sector = block.sectors[p]
+    supplier.answers = dict(answers)
+    supplier.deleted_at = None
+    supplier.updated_at = at
+    supplier.version += 1
+    session.flush()
+    named = (
+        [str(name) for name in answers.get("agencies") or ()]
+        if isinstance(answers.get("agencies"), (list, tuple))
+        else []
+    )
+    result = Result(
+        supplier_id=supplier.id,
+        import_id=import_id,
+        cause=cause,
+        on=on,
+        engine=ENGINE,
+        model=block.model.id,
+        model_version=block.model.version,
+        facts_digest=assessed_digest(on),
+        answers=dict(answers),
+        agency_scores={name_key(name): scores[name_key(name)] for name in named if name_key(name) in scores},
+        place=dict(place),
+        level=LEVEL_NAMES[s.level[p]],
+        inherent_level=LEVEL_NAMES[s.inherent_level[p]],
+        score=float(s.total[p]),
+        best=float(s.best[p]),
+        worst=float(s.worst[p]),
+        inherent=float(s.base[p]),
+        confidence=float(s.confidence[p]),
+        coverage=float(s.coverage[p]),
+        created_at=at,
+    )
+    session.add(result)
+    session.flush()
+    _headline(supplier, result, block, p, at, on)
+    _names(session, supplier, answers, named)
+    if before != result.level:
+        session.add(
+            Change(
+                at=at,
+                kind="level_moved",
+                supplier_id=supplier.id,
+                data={"from": before, "to": result.level, "cause": cause},
+            )
+        )
+    return result
+
+
+def assessed_digest(on: date) -> str:
+    """The digest of the facts as they were known on a day."""
+    return load_facts().as_of(on).digest
+
+
+def _headline(supplier: Supplier, result: Result, block: Block, p: int, at: datetime, on: date) -> None:
+    s = block.scores
+    supplier.latest_id = result.id
+    for name in ("level", "inherent_level", "score", "best", "worst", "inherent", "confidence", "coverage", "model"):
+        setattr(supplier, name, getattr(result, name))
+    supplier.rank = int(queue_rank(s.level[p : p + 1], s.inherent_level[p : p + 1])[0])
+    supplier.practice, supplier.practice_of = (
+        (float(s.practice[p]), float(s.practice_of[p])) if s.asked[p] else (None, None)
+    )
+    steps = block.plan.steps(p, on)
+    supplier.next_step = steps[0][0].id if steps else None
+    supplier.up_to = bool(s.capped[p])
+    supplier.assessed_at = at
+    supplier.review_due = months_after(on, block.model.review_months[result.level])
+
+
+def months_after(day: date, months: int) -> date:
+    """The same day so many months later; the last of the month where there is none."""
+    year, month = divmod(day.month - 1 + months, 12)
+    first_of_next = date(day.year + year + (month == 11), (month + 1) % 12 + 1, 1)
+    last = (first_of_next - date.resolution).day
+    return date(day.year + year, month + 1, min(day.day, last))
+
+
+def _names(session: Session, supplier: Supplier, answers: Mapping[str, Any], named: Sequence[str]) -> None:
+    """The links by which a site finds its agencies, and an agency the sites that use it."""
+    if supplier.kind == "agency":
+        session.execute(delete(AgencyName).where(AgencyName.agency_id == supplier.id))
+        keys = dict.fromkeys(filter(None, (name_key(str(answers.get(q) or "")) for q in AGENCY_NAMES)))
+        session.add_all(AgencyName(agency_id=supplier.id, key=key) for key in keys)
+        return
+    session.execute(delete(Engagement).where(Engagement.site_id == supplier.id))
+    links = {name_key(name): name for name in named}
+    session.add_all(Engagement(site_id=supplier.id, agency_key=key, named=name) for key, name in links.items() if key)
+
+
+def scores_of_agencies(session: Session, answers: Iterable[Mapping[str, Any]]) -> dict[str, float]:
+    """The scores of the agencies that some sites name, by key; of several agencies with one name, the worst."""
+    keys = {
+        name_key(str(name))
+        for row in answers
+        if isinstance(row.get("agencies"), (list, tuple))
+        for name in row["agencies"]
+    } - {""}
+    scores: dict[str, float] = {}
+    wanted = sorted(keys)
+    for start in range(0, len(wanted), 500):
+        found = session.execute(
+            select(AgencyName.key, Supplier.score)
+            .join(Supplier, Supplier.id == AgencyName.agency_id)
+            .where(
+                AgencyName.key.in_(wanted[start : start + 500]),
+                Supplier.deleted_at.is_(None),
+                Supplier.score.is_not(None),
+            )
+        )
+        for key, value in found:
+            scores[key] = max(scores.get(key, -1.0), float(value or 0.0))
+    return scores
+
+
+def reassessed(result: Result) -> tuple[Assessed, FactsOn]:
+    """A stored result worked out again, with its reasons, under the model and facts of its day."""
+    facts = load_facts().as_of(result.on)
+    kind = in_force(result.model, result.on).kind
+    batch = Batch(
+        kind,
+        answers_frame([result.answers]),
+        result.place.get("file", ""),
+        result.place.get("sheet", ""),
+        np.array([result.place.get("row", 1)]),
+    )
+    return assess_batch(batch, facts, result.on, result.agency_scores), facts
+
+
+def document(result: Result) -> Document:
+    """The result object of the contract (docs/assessment.md), reasons and all."""
+    assessed, _ = reassessed(result)
+    again: Document = orjson.loads(next(result_rows(assessed, result.on)))
+    return again
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some of a list, and where the next page begins (None at the end)."""
+
+    items: tuple[Any, ...]
+    next_cursor: str | None
+
+
+def listing(
+    session: Session,
+    kind: str | None = None,
+    level: str | None = None,
+    country: str | None = None,
+    sector: str | None = None,
+    text: str | None = None,
+    cursor: str | None = None,
+    limit: int = 50,
+) -> Page:
+    """Suppliers, worst first: by level, inherent risk, worst case, score. ``cursor``: id of the last one seen."""
+    query = select(Supplier).where(Supplier.deleted_at.is_(None), Supplier.latest_id.is_not(None))
+    if kind:
+        query = query.where(Supplier.kind == kind)
+    if level:
+        query = query.where(Supplier.level == level)
+    if country:
+        query = query.where(Supplier.country == country)
+    if sector:
+        query = query.where(Supplier.sector.startswith(sector))
+    if text:
+        query = query.where(
+            or_(Supplier.name.icontains(text, autoescape=True), Supplier.reference.icontains(text, autoescape=True))
+        )
+    if cursor:
+        after = session.get(Supplier, cursor)
+        if after is None:
+            raise Refused("cursor.unknown", 400, "The cursor is none that this list gave out.")
+        query = query.where(_after(after))
+    query = query.order_by(
+        Supplier.rank, Supplier.inherent.desc(), Supplier.worst.desc(), Supplier.score.desc(), Supplier.id
+    )
+    found = session.scalars(query.limit(limit + 1)).all()
+    return Page(tuple(found[:limit]), found[limit - 1].id if len(found) > limit else None)
+
+
+def _after(last: Supplier) -> Any:
+    """What stands behind a supplier in the order of the list."""
+    columns = (
+        (Supplier.rank, 1, last.rank),
+        (Supplier.inherent, -1, last.inherent),
+        (Supplier.worst, -1, last.worst),
+        (Supplier.score, -1, last.score),
+        (Supplier.id, 1, last.id),
+    )
+    clauses = []
+    for i, (column, direction, value) in enumerate(columns):
+        equal = [other == seen for other, _, seen in columns[:i]]
+        clauses.append(and_(*equal, column > value if direction > 0 else column < value))
+    return or_(*clauses)
+
+
+def get(session: Session, kind: str, name: str) -> Supplier:
+    """A supplier by id, or by the buyer's own reference. Raises Refused, 404, where there is none."""
+    found = session.scalars(
+        select(Supplier)
+        .where(
+            Supplier.kind == kind,
+            Supplier.deleted_at.is_(None),
+            or_(Supplier.id == name, Supplier.key == f"ref:{name_key(name)}"),
+        )
+        .order_by(Supplier.id == name)
+    ).first()
+    if found is None:
+        raise Refused("not_found", 404, f"There is no such {kind}.")
+    return found
+
+
+def results_of(session: Session, supplier: Supplier, limit: int = 50) -> Sequence[Result]:
+    """The results of a supplier, newest first."""
+    return session.scalars(
+        select(Result)
+        .where(Result.supplier_id == supplier.id)
+        .order_by(Result.created_at.desc(), Result.id)
+        .limit(limit)
+    ).all()
+
+
+def agencies_of(session: Session, site: Supplier) -> Sequence[tuple[str, Supplier | None]]:
+    """The agencies a site names, each as named and, where it was assessed, as kept."""
+    links = session.scalars(select(Engagement).where(Engagement.site_id == site.id).order_by(Engagement.named)).all()
+    found = session.execute(
+        select(AgencyName.key, Supplier)
+        .join(Supplier, Supplier.id == AgencyName.agency_id)
+        .where(AgencyName.key.in_([link.agency_key for link in links]), Supplier.deleted_at.is_(None))
+    ).all()
+    kept = dict(found)
+    return [(link.named, kept.get(link.agency_key)) for link in links]
+
+
+def sites_using(session: Session, agency: Supplier) -> Sequence[Supplier]:
+    """The sites that name an agency, worst first."""
+    keys = select(AgencyName.key).where(AgencyName.agency_id == agency.id)
+    sites = select(Engagement.site_id).where(Engagement.agency_key.in_(keys))
+    return session.scalars(
+        select(Supplier)
+        .where(Supplier.id.in_(sites), Supplier.deleted_at.is_(None))
+        .order_by(Supplier.rank, Supplier.inherent.desc())
+    ).all()
+
+
+def sites_of_company(session: Session, site: Supplier) -> Sequence[Supplier]:
+    """The other sites of the same company, worst first."""
+    query = select(Supplier).where(
+        Supplier.kind == "site", Supplier.company_key == site.company_key, Supplier.id != site.id
+    )
+    return session.scalars(
+        query.where(Supplier.deleted_at.is_(None)).order_by(Supplier.rank, Supplier.inherent.desc())
+    ).all()
+
+
+def erase(session: Session, supplier: Supplier, at: datetime, by: str) -> None:
+    """Erases a supplier with all its results; what stays is that it happened."""
+    session.add(Change(at=at, kind="deleted", supplier_id=supplier.id, data={}))
+    record(session, by, f"{supplier.kind}.erased", supplier.kind, supplier.id, {})
+    session.delete(supplier)
+
+
+def merge(session: Session, source: Supplier, target: Supplier, at: datetime, by: str) -> None:
+    """One supplier turns out to be another: its results move there, and it is gone."""
+    if source.id == target.id or source.kind != target.kind:
+        raise Refused("merge.impossible", 422, "Two different suppliers of one kind can be merged.")
+    session.execute(update(Result).where(Result.supplier_id == source.id).values(supplier_id=target.id))
+    session.add(Change(at=at, kind="merged", supplier_id=source.id, data={"into": target.id}))
+    record(session, by, f"{source.kind}.merged", source.kind, source.id, {"into": target.id})
+    session.flush()
+    session.delete(source)

@@ -1,0 +1,167 @@
+"""Files in, batches of answers out: which sheets are read, as what, and what must be said about them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from questionnaires.form import load_reading_form
+from questionnaires.issues import Issue, Unusable, issue
+from questionnaires.match import cells_of, find_header, find_kind, match
+from questionnaires.sheet import Refused, Sheet, read
+from questionnaires.validate import Options, Submission, validate
+from service.assess import Batch
+
+KINDS = ("site", "agency")
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What the sender decided: each is None (or empty) where the file itself is to tell."""
+
+    kind: str | None = None
+    country: str | None = None
+    sector: str | None = None
+    sheet: str | None = None
+    columns: Mapping[str, str] | None = None
+    date_order: str | None = None
+
+    def options(self) -> dict[str, Any]:
+        """As the contract keeps them; a choice not made is left out."""
+        made = {
+            "kind": self.kind,
+            "country": self.country,
+            "sector": self.sector,
+            "sheet": self.sheet,
+            "date_order": self.date_order,
+        }
+        told: dict[str, Any] = {name: value for name, value in made.items() if value}
+        if self.columns:
+            told["map"] = dict(self.columns)
+        return told
+
+
+@dataclass(frozen=True)
+class TakenIn:
+    """Batches in the order of the files, the ``input`` part of the contract, the same issues as values, and counts per file."""
+
+    batches: tuple[Batch, ...]
+    received: dict[str, Any]
+    issues: tuple[Issue, ...]
+    files: tuple[dict[str, Any], ...]
+
+
+class NothingUsable(Exception):
+    """No row of any file can be scored: one sentence that says why and what to do, and every issue found on the way."""
+
+    def __init__(self, sentence: str, issues: Sequence[Issue]) -> None:
+        super().__init__(sentence)
+        self.issues = tuple(issues)
+
+
+def take_in(
+    files: Sequence[tuple[str, bytes]], choices: Choices, on: date, progress: Callable[[str], None] = lambda _: None
+) -> TakenIn:
+    """Reads, matches and checks files (name, bytes). Raises NothingUsable where no row can be scored."""
+    batches: list[Batch] = []
+    issues: list[Issue] = []
+    told: list[dict[str, Any]] = []
+    sentences: list[str] = []
+    for name, data in files:
+        progress(f"reading {name}")
+        entry: dict[str, Any] = {"name": name, "sha256": hashlib.sha256(data).hexdigest(), "sheets": []}
+        counts = {"rows": 0, "accepted": 0, "rejected": 0}
+        try:
+            found = _sheets(read(data, name), name, choices, on)
+        except Refused as refused:
+            issues.append(issue(refused.code, file=name, seen=refused.detail, cure=refused.cure))
+            sentences.append(f"{name}: {refused.detail} {refused.cure}".strip())
+            found = _Found([], [])
+        except Unusable as unusable:
+            issues.append(unusable.issue)
+            sentences.append(f"{name}: {unusable}")
+            found = _Found([], [])
+        issues.extend(found.issues)
+        for sheet, kind, header_row, unmapped, columns, submission in found.tables:
+            entry["sheets"].append(
+                {
+                    "name": sheet.name,
+                    "kind": kind,
+                    "header_row": header_row,
+                    "rows": submission.n_rows,
+                    "columns": columns,
+                    "unmapped": unmapped,
+                }
+            )
+            issues.extend(submission.issues)
+            for count, value in (
+                ("rows", submission.n_rows),
+                ("accepted", submission.accepted),
+                ("rejected", submission.rejected),
+            ):
+                counts[count] += value
+            if submission.accepted:
+                batches.append(Batch(kind, submission.answers, name, sheet.name, submission.rows))
+        told.append({**entry, **counts})
+    total = {count: sum(file[count] for file in told) for count in ("rows", "accepted", "rejected")}
+    if not total["accepted"]:
+        if not sentences:
+            errors = [i for i in issues if i.severity == "error"]
+            sentences = [
+                f"none of the {total['rows']} rows can be scored. "
+                f"The first fault: {errors[0].sentence() if errors else 'no row of data'}"
+            ]
+        raise NothingUsable(" ".join(sentences), issues)
+    received = {
+        "files": [{key: file[key] for key in ("name", "sha256", "sheets")} for file in told],
+        **total,
+        "issues": [i.to_dict() for i in issues],
+    }
+    return TakenIn(tuple(batches), received, tuple(issues), tuple(told))
+
+
+@dataclass(frozen=True)
+class _Found:
+    """The tables of a file and the issues about its sheets."""
+
+    tables: list[tuple[Sheet, str, int, list[str], dict[str, str], Submission]]
+    issues: list[Issue]
+
+
+def _sheets(sheets: Sequence[Sheet], file: str, choices: Choices, on: date) -> _Found:
+    """Every visible sheet that is a table of suppliers or agencies. Raises Unusable where none is."""
+    chosen = [sheet for sheet in sheets if (sheet.name == choices.sheet if choices.sheet else sheet.visible)]
+    issues: list[Issue] = []
+    if choices.sheet and not chosen:
+        names = ", ".join(f"'{sheet.name}'" for sheet in sheets)
+        raise Unusable(issue("sheet.unknown", file=file, seen=choices.sheet, expected=f"The file has {names}."))
+    hidden = [sheet for sheet in sheets if not sheet.visible and sheet not in chosen]
+    issues.extend(issue("sheet.hidden", file=file, sheet=sheet.name, seen=sheet.name) for sheet in hidden)
+    tables = []
+    faults: list[Unusable] = []
+    for sheet in chosen:
+        try:
+            tables.append(_table(sheet, choices, on))
+        except Unusable as unusable:
+            faults.append(unusable)
+    if not tables:
+        raise faults[0] if faults else Unusable(issue("file.no_rows", file=file))
+    # Notes and cover sheets are common: a sheet that is no table is passed over, and said, once another one is.
+    issues.extend(issue("sheet.no_table", file=file, sheet=u.issue.sheet, seen=str(u)) for u in faults)
+    return _Found(tables, issues)
+
+
+def _table(sheet: Sheet, choices: Choices, on: date) -> tuple[Sheet, str, int, list[str], dict[str, str], Submission]:
+    forms = {kind: load_reading_form(kind) for kind in KINDS}
+    wanted = [forms[choices.kind]] if choices.kind else list(forms.values())
+    header_row = find_header(sheet, wanted, choices.columns)
+    headers = cells_of(sheet, header_row)
+    kind = choices.kind or find_kind(headers, sheet.name, forms)
+    matched = match(sheet, header_row, forms[kind], choices.columns)
+    options = Options(choices.date_order, choices.country, choices.sector, on)
+    submission = validate(sheet, header_row, matched, forms[kind], options)
+    columns = {question: matched.headers[at] for question, at in matched.columns.items()}
+    return sheet, kind, header_row, list(matched.unmapped), columns, submission

@@ -1,0 +1,132 @@
+"""Recompute an assessment from its own file: stored answers, the models and facts named in it, nothing else.
+
+Every result is written again and compared with the one that is stored, value by value; so any changed number is objected to,
+and so is a changed reason, state, floor, action or due date.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
+from typing import Any
+
+import numpy as np
+import orjson
+import pandas as pd
+
+from risk_models.facts import Facts
+from risk_models.plan import load_actions
+from service.assess import Assessed, Batch, assess
+from service.contract import actions_part, assessment_part, result_rows
+
+Document = dict[str, Any]
+MOST_OBJECTIONS = 20
+
+
+class NotAnAssessment(Exception):
+    """The file is not an assessment.json: one sentence that says why."""
+
+
+def parse(data: bytes) -> Document:
+    """The document in a file. Raises NotAnAssessment where it is not JSON or lacks a part of the contract."""
+    try:
+        document = orjson.loads(data)
+    except orjson.JSONDecodeError as fault:
+        raise NotAnAssessment(f"this is not JSON: {fault}") from fault
+    if not isinstance(document, dict) or not {"assessment", "input", "actions", "results"} <= set(document):
+        raise NotAnAssessment(
+            "this JSON is not an assessment: it needs the parts assessment, input, actions and results"
+        )
+    return document
+
+
+def objections(document: Document, facts: Facts) -> list[str]:
+    """What does not hold, as sentences; empty when every number is reproduced exactly."""
+    try:
+        return list(_objections(document, facts))
+    except (KeyError, TypeError, ValueError, AttributeError, LookupError) as fault:
+        # The document is somebody else's text: a part of another shape is an objection, not a crash.
+        return [f"the file does not have the shape of an assessment: {type(fault).__name__}: {fault}"]
+
+
+def _objections(document: Document, facts: Facts) -> Iterator[str]:
+    head, stored = document["assessment"], document["results"]
+    on = date.fromisoformat(head["on"])
+    known = facts.as_of(on)
+    if head["facts_digest"] != known.digest:
+        yield f"the facts differ: the file names {head['facts_digest'][:12]}, this release holds {known.digest[:12]} for {on}"
+        return
+    counted = document["input"]
+    if counted["accepted"] != len(stored) or counted["accepted"] + counted["rejected"] != counted["rows"]:
+        yield (
+            f"the counts do not add up: {counted['accepted']} accepted and {counted['rejected']} rejected "
+            f"of {counted['rows']} rows, {len(stored)} results"
+        )
+    batches = _batches(stored)
+    assessed = assess(batches, known, on)
+    expected_head = assessment_part(assessed, known, on, head["options"])
+    for part in ("engine", "models"):
+        if head[part] != expected_head[part]:
+            yield f"the part assessment.{part} is not what this release holds"
+    if document["actions"] != actions_part(load_actions()):
+        yield "the texts of the actions are not what this release holds"
+    told = 0
+    for j, place, row in _recomputed(assessed, stored, on):
+        again = orjson.loads(row)
+        again["row"] = stored[j]["row"]
+        if again == stored[j]:
+            continue
+        told += 1
+        if told <= MOST_OBJECTIONS:
+            yield f"{place}: {_difference(stored[j], again)}"
+    if told > MOST_OBJECTIONS:
+        yield f"and {told - MOST_OBJECTIONS} more results"
+
+
+def _batches(stored: Sequence[Document]) -> list[Batch]:
+    batches = []
+    for kind in ("agency", "site"):
+        positions = [j for j, result in enumerate(stored) if result["kind"] == kind]
+        if positions:
+            answers = answers_frame([stored[j]["answers"] for j in positions])
+            batches.append(Batch(kind, answers, "", "", np.array(positions, dtype=np.int64)))
+    return batches
+
+
+def _recomputed(assessed: Sequence[Assessed], stored: Sequence[Document], on: date) -> Iterator[tuple[int, str, bytes]]:
+    for part in assessed:
+        for j, row in zip(part.batch.rows.tolist(), result_rows(part, on), strict=True):
+            at = stored[j]["row"]
+            yield j, f"{at['file']}, {at['sheet']}, row {at['row']}", row
+
+
+def answers_frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """Answers as stored in JSON, back as the frame of categorical columns that models read."""
+    questions = list(dict.fromkeys(question for row in rows for question in row))
+    columns = {}
+    for question in questions:
+        distinct: dict[Any, int] = {}
+        codes = np.full(len(rows), -1, dtype=np.int32)
+        for j, row in enumerate(rows):
+            if question in row:
+                value = row[question]
+                codes[j] = distinct.setdefault(tuple(value) if isinstance(value, list) else value, len(distinct))
+        categories = pd.Index(list(distinct), dtype=object, tupleize_cols=False)
+        columns[question] = pd.Categorical.from_codes(codes, categories=categories)
+    return pd.DataFrame(columns, index=pd.RangeIndex(len(rows)))
+
+
+def _difference(stored: Document, again: Document) -> str:
+    for key in again:
+        if stored.get(key) == again[key]:
+            continue
+        if key == "reasons" and isinstance(stored.get(key), list):
+            for old, new in zip(stored[key], again[key], strict=False):
+                if old != new:
+                    return (
+                        f"the reason {new['indicator']} says {old.get('points')!r} points ({old.get('state')}), "
+                        f"recomputed {new['points']!r} ({new['state']})"
+                    )
+        return f"{key} is {str(stored.get(key))[:80]!r}, recomputed {str(again[key])[:80]!r}"
+    extra = sorted(set(stored) - set(again))
+    return f"has a part that nothing accounts for: {', '.join(extra)}"

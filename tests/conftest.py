@@ -1,0 +1,57 @@
+"""What every test stands on.
+
+Fixtures are few. A test makes its own input in sight of the reader: a sheet is a Markdown table in the test
+(`sheets.py` turns it into the bytes of a workbook), a model is a few lines of TOML, a supplier a handful of answers.
+What several tests need is a plain function named after what it makes, in a module beside them, and takes what the test
+is about as arguments; it is a fixture only if something must be taken down again. Files go to `tmp_path`, the day is
+always given, and the names of suppliers are invented.
+
+No test reaches the network: a connection to another machine fails the test that tried. Property tests draw the same
+examples on every run, so that a red run can be repeated and a green one means the same everywhere; to look
+further, HYPOTHESIS_PROFILE=search draws new and more of them. Warnings are errors.
+"""
+
+import ipaddress
+import os
+import socket
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile(
+    "suite", derandomize=True, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.register_profile("search", deadline=None, max_examples=2_000, print_blob=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
+
+
+class NetworkUsedError(AssertionError):
+    """A test tried to reach another machine."""
+
+
+def is_here(sock: socket.socket, address: object) -> bool:
+    """Whether an address to connect to is on this machine."""
+    if sock.family not in (socket.AF_INET, socket.AF_INET6):
+        return True
+    host = str(address[0]) if isinstance(address, tuple) else ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_network() -> Iterator[None]:
+    """Connections to this machine only."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("connect", "connect_ex"):
+            original = getattr(socket.socket, name)
+
+            def guarded(sock: socket.socket, address: object, original=original) -> object:
+                if not is_here(sock, address):
+                    raise NetworkUsedError(f"a test tried to reach {address}")
+                return original(sock, address)
+
+            patch.setattr(socket.socket, name, guarded)
+        yield

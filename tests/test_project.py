@@ -1,0 +1,117 @@
+"""The checkout itself: what it may hold, and that its two commands and its pins are what they say."""
+
+import os
+import re
+import socket
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from conftest import NetworkUsedError
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGES = ("questionnaires", "risk_models", "reports", "service")
+IGNORED = (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()
+MADE = {".git"} | {Path(line).name for line in IGNORED if line.endswith("/")}
+SCRIPTS = ("scripts/setup", "scripts/run", "scripts/test", ".ci/run", "requirements/compile")
+# Written so that no pattern matches itself.
+ELSEWHERE = {
+    "the address of a package registry": r"pypi\.org|pythonhosted\.org|npmjs\.org|deb\.debian\.org",
+    "a path of somebody's machine": r"(?<![\w.])/(?:wor[k]|roo[t]|hom[e]/\w+|User[s]/\w+)/",
+    "a note of unfinished work": r"\bTOD[O]\b|\bFIXM[E]\b",
+}
+
+
+def files() -> Iterator[Path]:
+    """Every file of the project, without what set-up and tools make."""
+    for folder, folders, names in os.walk(ROOT):
+        folders[:] = [name for name in folders if name not in MADE]
+        yield from (Path(folder) / name for name in names)
+
+
+def texts() -> dict[str, str]:
+    """The files that are text, by their path in the project."""
+    found = {}
+    for path in files():
+        data = path.read_bytes()
+        if b"\0" not in data:
+            found[path.relative_to(ROOT).as_posix()] = data.decode("utf-8")
+    return found
+
+
+def pins(name: str) -> dict[str, str]:
+    """Package -> version of a file in requirements/."""
+    text = (ROOT / "requirements" / f"{name}.txt").read_text(encoding="utf-8")
+    return dict(re.findall(r"^([\w.-]+)==([^\s;]+)", text, re.MULTILINE))
+
+
+def project() -> dict:
+    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+def asked_for(requirements: list[str]) -> set[str]:
+    return {re.match(r"[\w.-]+", requirement)[0].lower() for requirement in requirements}
+
+
+@pytest.mark.parametrize("what", ELSEWHERE)
+def test_no_file_holds(what):
+    pattern = re.compile(ELSEWHERE[what])
+    held = {path: match[0] for path, text in texts().items() if (match := pattern.search(text))}
+    assert not held
+
+
+def test_lines_end_as_on_unix():
+    assert not [path for path, text in texts().items() if "\r" in text]
+
+
+def test_a_module_stays_short_enough_to_read_in_one_go():
+    modules = {path: text for path, text in texts().items() if path.startswith(PACKAGES) and path.endswith(".py")}
+    lengths = {path: text.count("\n") for path, text in modules.items()}
+    assert lengths
+    assert not {path: lines for path, lines in lengths.items() if lines >= 450}
+
+
+def test_the_readme_names_the_two_commands():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert "scripts/run" in readme
+    assert "scripts/test" in readme
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_a_script_can_be_started_and_stops_at_its_first_failure(script):
+    text = (ROOT / script).read_text(encoding="utf-8")
+    assert os.access(ROOT / script, os.X_OK)
+    assert text.startswith("#!/usr/bin/env bash\n")
+    assert "\nset -euo pipefail\n" in text
+
+
+def test_every_package_asked_for_is_pinned():
+    groups = project()["dependency-groups"]
+    assert asked_for(project()["project"]["dependencies"]) <= pins("run").keys()
+    for group, requirements in groups.items():
+        assert asked_for(requirements) <= pins(group).keys(), group
+
+
+def test_tests_run_on_the_versions_that_users_get():
+    assert pins("run").items() <= pins("test").items()
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in (ROOT / "requirements").glob("*.txt")))
+def test_every_pin_has_a_hash_and_nothing_else_stands_beside_it(name):
+    text = (ROOT / "requirements" / f"{name}.txt").read_text(encoding="utf-8")
+    lines = [line for line in text.splitlines() if not line.startswith("#")]
+    pin_or_hash = re.compile(r"[\w.-]+==[^\s;]+( ; .+)? \\|    --hash=sha256:[0-9a-f]{64}( \\)?")
+    assert not [line for line in lines if not pin_or_hash.fullmatch(line)]
+    assert len(re.findall(r"==.*\\\n    --hash", text)) == len(pins(name))
+
+
+def test_no_test_can_reach_another_machine():
+    # 192.0.2.1 is set aside for documentation: nobody is there (RFC 5737).
+    with socket.socket() as sock, pytest.raises(NetworkUsedError):
+        sock.connect(("192.0.2.1", 80))
+
+
+def test_a_test_can_reach_a_server_of_its_own():
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as client:
+        assert client.getpeername() == server.getsockname()

@@ -1,0 +1,137 @@
+"""The catalogue: every code can happen, and is told with place and cure."""
+
+from datetime import date
+
+import pytest
+from marshmallow import ValidationError
+from questionnaires.form import schema
+from questionnaires.issues import ISSUES, Unusable, issue
+from questionnaires.limits import REFUSALS
+from questionnaires.match import match, read_map
+from tests.test_questionnaires.tables import SITE, submitted, table
+
+TOLD_BY_THE_SERVICE = {"sheet.hidden", "sheet.no_table", "sheet.unknown"}
+
+CASES = {
+    "answer.unknown": "| Supplier | Papers |\n| A | somewhere |",
+    "country.unknown": "| Supplier | Country |\n| A | Narnia |",
+    "country.ambiguous": "| Supplier | Country |\n| A | Thailand |\n| B | NA |",
+    "country.contradicted": "| Supplier | Country | Address |\n| A | US | 5 Long Road, Suwon, Korea |",
+    "date.ambiguous": "| Supplier | Last visit |\n| A | 03/04/2020 |",
+    "date.future": "| Supplier | Last visit |\n| A | 2027-01-01 |",
+    "date.invalid": "| Supplier | Last visit |\n| A | last spring |",
+    "date.range": "| Supplier | Last visit |\n| A | 1066-10-14 |",
+    "date.serial": "| Supplier | Last visit |\n| A | 43657 |",
+    "identifier.invalid": "| Supplier | IMO number |\n| A | 9074728 |",
+    "number.ambiguous": "| Supplier | Workers |\n| A | 1,234 |",
+    "number.invalid": "| Supplier | Workers |\n| A | about fifty |",
+    "number.range": "| Supplier | Workers |\n| A | -3 |",
+    "percent.ambiguous": "| Supplier | % migrant workers |\n| A | 1 |",
+    "percent.share": "| Supplier | % migrant workers |\n| A | 0.45 |",
+    "sector.unknown": "| Supplier | Sector |\n| A | 6322-Cooks |",
+    "text.forbidden_character": "| Supplier | Occupation |\n| A | wel\\u0007der |",
+    "placeholder": "| Supplier | Workers |\n| A | 9999 |",
+    "row.conflict": "| Reference | Country |\n| S1 | TH |\n| S1 | VN |",
+    "row.no_name": "| Supplier | Country |\n| A | TH |\n| | TH |",
+    "row.outside": "| Supplier | Remark |\n| A | |\n| | as of May |",
+    "row.repeated_header": "| Supplier | Country |\n| A | TH |\n| Supplier | Country |\n| B | TH |",
+    "row.total": "| Supplier | Workers |\n| A | 12 |\n| B | 30 |\n| Total | 42 |",
+    "workers.contradiction": "| Supplier | Workers | Migrant workers |\n| A | 10 | 20 |",
+    "form.unknown_version": "| Supplier | Form version | Form returned |\n| A | 1999.7 | 2026-01-05 |",
+    "schema.duplicate_column": "| Supplier | Country | Country |\n| A | TH | VN |",
+    "schema.near_miss": "| Supplier | Contry |\n| A | TH |",
+}
+UNUSABLE = {
+    "file.no_rows": "| Supplier | Country |\n| | \\u00a0 |",
+    "schema.no_name": "| Country | Workers |\n| TH | 5 |",
+    "schema.unmapped": "| Colour | Shape |\n| red | round |",
+}
+BODIES = {
+    "field.type": {"name": ["A"]},
+    "field.unknown": {"name": "A", "score": 0},
+}
+
+
+@pytest.mark.parametrize("code", CASES)
+def test_the_sheet_that_has_it_is_told_so_with_cell_and_cure(code):
+    told = [i for i in submitted(CASES[code], on=date(2026, 9, 1)).issues if i.code == code]
+    assert told
+    assert told[0].cell
+    assert told[0].place == f"Suppliers!{told[0].cell}"
+    assert told[0].place in told[0].sentence()
+    assert told[0].cure
+
+
+@pytest.mark.parametrize("code", UNUSABLE)
+def test_a_sheet_of_which_nothing_can_be_used_says_why(code):
+    with pytest.raises(Unusable) as caught:
+        submitted(UNUSABLE[code])
+    assert caught.value.issue.code == code
+    assert caught.value.issue.cure in str(caught.value)
+
+
+@pytest.mark.parametrize("code", BODIES)
+def test_a_body_that_has_it_is_refused_with_the_code(code):
+    with pytest.raises(ValidationError) as caught:
+        schema(SITE).load(BODIES[code])
+    assert code in str(caught.value.messages)
+
+
+@pytest.mark.parametrize("data", [b"name = ", b"\xff\xfe", b"name = 3"])
+def test_a_map_that_is_no_table_of_texts_is_refused(data):
+    with pytest.raises(Unusable) as caught:
+        read_map(data, "map.toml")
+    assert caught.value.issue.code == "map.unknown"
+
+
+@pytest.mark.parametrize("kind", ["errors", "formulas"])
+def test_cells_with_errors_and_formulas_are_told(kind):
+    sheet = table("| Supplier | Workers |\n| A | 5 |", **{kind: {(2, 1)}})
+    told = submitted(sheet).issues
+    assert [(i.code, i.cell) for i in told] == [("cell.error" if kind == "errors" else "cell.formula", "B2")]
+
+
+def test_every_code_of_the_catalogue_can_happen():
+    elsewhere = {"map.unknown", "cell.error", "cell.formula", "field.required"}
+    assert {*CASES, *UNUSABLE, *BODIES, *elsewhere, *TOLD_BY_THE_SERVICE} == ISSUES.keys() - REFUSALS.keys()
+
+
+def test_an_answer_that_is_needed_is_missed():
+    needed = SITE.by_id["name"].field(required=True)
+    with pytest.raises(ValidationError, match="field.required"):
+        type(schema(SITE)).from_dict({"name": needed})().load({})
+
+
+def test_faults_alike_are_told_once_with_their_first_cells_and_a_count():
+    rows = "\n".join("| A | Narnia |" for _ in range(9))
+    told = submitted(f"| Supplier | Country |\n| B | TH |\n{rows}").issues
+    assert [(i.code, i.cell, i.cells, i.count) for i in told] == [("country.unknown", "B3", ("B3", "B4", "B5", "B6", "B7"), 9)]
+
+
+def test_ten_thousand_different_faults_are_not_ten_thousand_issues():
+    rows = "\n".join(f"| A{n} | land {n} |" for n in range(300))
+    told = [i for i in submitted(f"| Supplier | Country |\n| B | TH |\n{rows}").issues if i.code == "country.unknown"]
+    assert len(told) == 51
+    assert sum(i.count for i in told) == 300
+
+
+def test_an_issue_is_written_as_plain_data():
+    told = issue("country.unknown", file="f.csv", sheet="S", cell="B3", header="Country", seen="Narnia").to_dict()
+    assert told == {
+        "code": "country.unknown", "severity": "error", "file": "f.csv", "sheet": "S", "cell": "B3", "cells": ["B3"],
+        "header": "Country", "seen": "Narnia", "expected": ISSUES["country.unknown"].expected,
+        "cure": ISSUES["country.unknown"].cure, "count": 1,
+    }  # fmt: skip
+
+
+def test_a_sentence_names_the_place_what_was_seen_and_the_cure():
+    told = issue("country.unknown", sheet="Suppliers", cell="D17", header="Country", seen="Narnia", cure="Did you mean Namibia?")
+    assert told.sentence() == "Suppliers!D17 *Country*: 'Narnia' is not a country we know; the row was not read. Did you mean Namibia?"
+
+
+def test_a_map_that_speaks_of_what_is_not_there_is_unusable():
+    sheet = table("| Firm | Firm | Land |\n| A | B | TH |")
+    for chosen in ({"nonsense": "Firm"}, {"name": "Company"}, {"name": "Firm"}, {"name": "Land", "country": "Land"}):
+        with pytest.raises(Unusable) as caught:
+            match(sheet, 1, SITE, chosen)
+        assert caught.value.issue.code == "map.unknown"

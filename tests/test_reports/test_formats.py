@@ -1,0 +1,130 @@
+"""Every format tells the same numbers, says page one's answers, and can be made again byte for byte."""
+
+import csv
+import io
+import re
+from dataclasses import replace
+
+import openpyxl
+import pytest
+from pypdf import PdfReader
+from test_reports.sample import a_headline, a_report, sample
+
+from reports.document import DRAFT, PRIORITIES, WORDING
+from reports.formats import FORMATS, render
+
+
+def pdf_text(data: bytes) -> str:
+    return "\n".join(page.extract_text() for page in PdfReader(io.BytesIO(data)).pages)
+
+
+def html_text(data: bytes) -> str:
+    """What a reader of the page sees, without styles and pictures."""
+    page = re.sub(r"<(style|svg).*?</\1>", " ", data.decode(), flags=re.DOTALL)
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page))
+
+
+def workbook_rows(data: bytes, sheet: str = "Results") -> list[dict]:
+    rows = openpyxl.load_workbook(io.BytesIO(data))[sheet].iter_rows(values_only=True)
+    header = next(rows)
+    return [dict(zip(header, row, strict=True)) for row in rows]
+
+
+def csv_rows(data: bytes) -> list[dict]:
+    return list(csv.DictReader(io.StringIO(data.decode("utf-8-sig"), newline="")))
+
+
+@pytest.fixture(scope="module")
+def rendered():
+    return {name: render(sample(), name).data for name in FORMATS}
+
+
+def test_every_format_gives_the_same_numbers(rendered):
+    report = sample()
+    expected = [(h.score, h.best, h.worst, h.confidence) for h in report.results]
+    sheet = [(r["Score"], r["Best"], r["Worst"], r["Confidence"]) for r in workbook_rows(rendered["xlsx"])]
+    lines = [tuple(float(r[k]) for k in ("score", "best", "worst", "confidence")) for r in csv_rows(rendered["csv"])]
+    assert sheet == pytest.approx(expected)
+    assert lines == expected
+    for text in (html_text(rendered["html"]), re.sub(r"\s+", " ", pdf_text(rendered["pdf"]))):
+        for h in report.results:
+            told = re.search(
+                rf"{h.reference} .*?(\d+\.\d) ?(\d+\.\d) to (\d+\.\d)(?: ?confidence)? ?(\d+)", text
+            )  # the queue comes first, so the first match is its row
+            assert told, h.reference
+            assert [float(x) for x in told.groups()] == pytest.approx([h.score, h.best, h.worst, h.confidence], abs=0.051)
+
+
+def test_points_of_a_result_explained_are_the_same_in_html_pdf_and_workbook(rendered):
+    reasons = workbook_rows(rendered["xlsx"], "Reasons")
+    pdf, html = pdf_text(rendered["pdf"]).replace("\u2212", "-"), html_text(rendered["html"]).replace("\u2212", "-")
+    for detail in sample().details:
+        mine = [r["Points"] for r in reasons if r["Reference"] == detail.headline.reference]
+        assert sum(mine) == pytest.approx(detail.headline.score, abs=1e-9)
+        for points in mine:
+            told = f"{points:+.1f}" if abs(points) >= 0.05 else "0.0"
+            assert told in pdf
+            assert told in html
+
+
+@pytest.mark.parametrize("name", ["html", "pdf"])
+def test_page_one_says_what_when_which_model_how_sure_and_what_was_not_checked(rendered, name):
+    text = html_text(rendered["html"]) if name == "html" else PdfReader(io.BytesIO(rendered["pdf"])).pages[0].extract_text()
+    text = re.sub(r"\s+", " ", text)
+    for said in (
+        "17 sites and 3 recruitment agencies",
+        "25 November 2026",
+        "site_fishing 2026.1",
+        "7c1e55d0aa93",
+        "Confidence is 48 of 100 at the median",
+        "Who holds passports and other papers? not asked in 11 of 20",
+        DRAFT,
+        WORDING,
+    ):
+        assert said in text, said
+
+
+@pytest.mark.parametrize("name", ["html", "pdf"])
+def test_actions_stand_under_the_priorities_of_the_bali_process(rendered, name):
+    text = html_text(rendered["html"]) if name == "html" else pdf_text(rendered["pdf"])
+    text = re.sub(r"\s+", " ", text)
+    places = [text.index(f"Priority {id_}. {title}") for id_, title in PRIORITIES.items()]
+    assert places == sorted(places)
+    assert places[0] < text.index("Check the licence of every recruiter") < places[1]
+    assert places[3] < text.rindex("Repay what workers paid. ") or "Repay what workers paid" in text[places[3] :]
+
+
+def test_a_heard_supplier_takes_the_draft_mark_away():
+    report = replace(sample(), draft="", details=(), plan=())
+    assert DRAFT not in html_text(render(report, "html").data)
+    assert DRAFT not in pdf_text(render(report, "pdf").data)
+
+
+@pytest.mark.parametrize("name", sorted(FORMATS))
+def test_the_same_report_gives_the_same_bytes(rendered, name):
+    assert render(sample(), name).data == rendered[name]
+
+
+@pytest.mark.parametrize("name", sorted(FORMATS))
+def test_a_report_with_one_result_and_nothing_else_can_be_rendered(name):
+    made = render(a_report(a_headline()), name)
+    assert made.data
+    assert made.file_name == f"report.{name}"
+
+
+def test_many_results_are_cut_on_the_page_and_whole_in_the_workbook_and_the_csv():
+    report = a_report(*[a_headline(reference=f"R{i:04}", row=i) for i in range(1, 401)])
+    html = html_text(render(report, "html").data)
+    assert "R0200" in html
+    assert "R0201" not in html
+    assert "The worst 200 of 400 results are shown" in html
+    pdf = pdf_text(render(report, "pdf").data)
+    assert "R0100" in pdf
+    assert "R0101" not in pdf
+    assert len(workbook_rows(render(report, "xlsx").data)) == 400
+    assert len(csv_rows(render(report, "csv").data)) == 400
+
+
+def test_an_unknown_format_is_refused():
+    with pytest.raises(KeyError):
+        render(a_report(a_headline()), "docx")

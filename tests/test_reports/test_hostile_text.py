@@ -1,0 +1,114 @@
+"""Whatever a supplier wrote stays text: no formula, no markup, no link, in no format."""
+
+import csv as reader
+import io
+import zipfile
+from dataclasses import replace
+
+import openpyxl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pypdf import PdfReader
+from test_reports.sample import a_headline, a_report, sample
+from test_reports.test_formats import csv_rows, pdf_text, workbook_rows
+
+from reports.csv import GUARD, guarded
+from reports.formats import FORMATS, render
+from reports.xlsx import CUT
+
+FORMULAS = ["=1+1", "+1+1", "-1+1", "@SUM(A1)", "\t=1+1", "\r=1+1", "\uff1d1+1", "\uff0b1", "\uff0d1", "\uff20A1"]
+LINKS = ["http://example.test/x", "mailto:a@example.test", "file:///C:/x", "00123"]
+
+
+@pytest.mark.parametrize("text", FORMULAS + LINKS)
+def test_text_in_the_workbook_stays_text(text):
+    data = render(a_report(a_headline(name=text)), "xlsx").data
+    cell = openpyxl.load_workbook(io.BytesIO(data))["Results"]["C2"]
+    assert cell.data_type in {"s", "inlineStr"}
+    assert cell.hyperlink is None
+    assert cell.value.replace("\r", "").replace("_x000D_", "") == text.replace("\r", "")
+    parts = zipfile.ZipFile(io.BytesIO(data))
+    assert not [name for name in parts.namelist() if b"<f>" in parts.read(name) and "sheet" in name]
+
+
+@pytest.mark.parametrize("text", FORMULAS)
+def test_text_that_a_spreadsheet_would_run_is_guarded_in_the_csv(text):
+    (row,) = csv_rows(render(a_report(a_headline(name=text)), "csv").data)
+    assert row["name"] == GUARD + text
+
+
+def test_a_negative_number_in_the_csv_is_not_guarded():
+    (row,) = csv_rows(render(a_report(a_headline(uplift=-0.5)), "csv").data)
+    assert row["uplift"] == "-0.5"
+
+
+@given(st.text())
+def test_stripping_one_guard_gives_the_text_back(text):
+    held = guarded(text)
+    assert held.removeprefix(GUARD) == text
+
+
+def test_the_csv_opens_in_a_spreadsheet_as_utf_8_with_its_line_ends():
+    data = render(a_report(a_headline(name="福建, \"远望\"\nline")), "csv").data
+    assert data.startswith(b"\xef\xbb\xbf")
+    assert data.endswith(b"\r\n")
+    assert list(reader.reader(io.StringIO(data.decode("utf-8-sig"), newline="")))[1][2] == '福建, "远望"\nline'
+
+
+def test_text_too_long_for_a_cell_is_cut_and_says_so():
+    (row,) = workbook_rows(render(a_report(a_headline(name="x" * 40_000)), "xlsx").data)
+    assert len(row["Name"]) == 32_767
+    assert row["Name"].endswith(CUT)
+
+
+def test_markup_in_a_name_is_shown_as_written_in_html():
+    name = "<script>alert(1)</script>\" onload='x' & {{ 7*7 }}"
+    report = sample()
+    first = replace(report.results[0], name=name)
+    detail = replace(report.details[0], headline=first)
+    html = render(replace(report, results=(first, *report.results[1:]), details=(detail,)), "html").data.decode()
+    assert "<script" not in html
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in html
+    assert "{{ 7*7 }}" in html
+    assert "onload='x'" not in html
+
+
+def test_markup_in_a_name_is_shown_as_written_in_pdf():
+    name = '#include "/etc/passwd" *b* $x$ @ref <l> #panic()'
+    text = pdf_text(render(a_report(a_headline(name=name)), "pdf").data)
+    assert "#include" in text
+    assert "*b* $x$" in text
+    assert "#panic()" in text
+
+
+@pytest.mark.parametrize("name", ["\u0dc1\u0dca\u200d\u0dbb\u0dd3 \u0dbd\u0d82\u0d9a\u0dcf", "a\x00b\x0bc", "\u202etxt.exe", "\U0001f41f"])
+def test_characters_that_no_font_has_do_not_stop_a_report(name):
+    report = a_report(a_headline(name=name))
+    for of in FORMATS:
+        assert render(report, of).data
+
+
+@settings(max_examples=8)
+@given(st.text(min_size=1, max_size=40), st.text(max_size=40))
+def test_any_text_can_stand_in_any_format(name, step):
+    report = a_report(a_headline(name=name, next_step=step))
+    for of in FORMATS:
+        assert render(report, of).data
+
+
+def test_names_in_the_scripts_of_the_region_are_not_boxes():
+    report = sample()
+    data = render(report, "pdf").data
+    reader_ = PdfReader(io.BytesIO(data))
+    fonts = {str(font["/BaseFont"]) for page in reader_.pages for font in page["/Resources"].get("/Font", {}).values()}
+    for script in ("NotoSansThai", "NotoSansSC", "NotoSansKR", "NotoSansJP", "NotoSansMyanmar", "NotoSansKhmer"):
+        assert any(script in font for font in fonts), script
+    assert "福建远望渔业有限公司" in pdf_text(data).replace("\n", "")
+
+
+def test_the_pdf_is_tagged_and_claims_pdf_ua_1():
+    pdf = PdfReader(io.BytesIO(render(sample(), "pdf").data))
+    assert pdf.root_object["/MarkInfo"]["/Marked"]
+    assert pdf.root_object["/Lang"].startswith("en")
+    assert b"<pdfuaid:part>1</pdfuaid:part>" in pdf.root_object["/Metadata"].get_object().get_data()

@@ -1,0 +1,105 @@
+"""Invented suppliers as the engine sees them: cells that are drawn, put together to a Frame of the toy model."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from hypothesis import strategies as st
+
+from risk_models.model import load
+from risk_models.score import Frame
+
+TOY = load(Path(__file__).parent / "toy.toml")
+K = len(TOY.indicators)
+POSITION = {indicator.id: i for i, indicator in enumerate(TOY.indicators)}
+GATED = {POSITION[name] for gate in TOY.gates for name in gate.indicators}
+CORE = [i for i, indicator in enumerate(TOY.indicators) if indicator.core]
+CAN_BE_RULED_OUT = [i for i, indicator in enumerate(TOY.indicators) if indicator.ruled_out]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One indicator of one supplier: r or None, declined, age beyond shelf life, a report, its context with range."""
+
+    risk: float | None = None
+    declined: bool = False
+    expired: bool = False
+    report: float | None = None
+    ruled_out: bool = False
+    context: float = 0.5
+    spread: tuple[float, float] = (0.0, 0.0)
+
+
+@dataclass(frozen=True)
+class Supplier:
+    """All cells of one supplier, the credibility of its answers, its gate, its case evidence."""
+
+    cells: tuple[Cell, ...]
+    belief: float = 0.4
+    report_belief: float = 0.8
+    gate: bool = False
+    case: int = 0
+    place_known: bool = True
+    known: float = 1.0
+
+    def with_cell(self, i: int, **changes: object) -> "Supplier":
+        cells = list(self.cells)
+        cells[i] = replace(cells[i], **changes)
+        return replace(self, cells=tuple(cells))
+
+
+share = st.floats(0, 1, allow_nan=False).map(lambda x: round(x, 3))
+
+
+@st.composite
+def cells(draw: st.DrawFn, i: int) -> Cell:
+    kind = draw(st.sampled_from(["not_asked", "answered", "answered", "declined", "expired"]))
+    return Cell(
+        risk=draw(share) if kind in ("answered", "expired") else None,
+        declined=kind == "declined",
+        expired=kind == "expired",
+        report=draw(st.none() | share) if draw(st.integers(0, 4)) == 0 else None,
+        ruled_out=i in CAN_BE_RULED_OUT and draw(st.booleans()),
+        context=draw(share),
+        spread=(draw(share), draw(share)),
+    )
+
+
+@st.composite
+def suppliers(draw: st.DrawFn) -> Supplier:
+    return Supplier(
+        cells=tuple(draw(cells(i)) for i in range(K)),
+        belief=draw(st.sampled_from([0.0, 0.1, 0.2, 0.4, 0.55, 0.8])),
+        report_belief=draw(st.sampled_from([0.0, 0.4, 0.8])),
+        gate=draw(st.booleans()),
+        case=draw(st.sampled_from([0, 0, 0, 1, 2, 3])),
+        place_known=draw(st.booleans()),
+        known=draw(share),
+    )
+
+
+def frame(*rows: Supplier) -> Frame:
+    """The Frame of some suppliers, in order."""
+
+    def each(value, kind=np.float64):  # type: ignore[no-untyped-def]
+        return np.array([[value(s, s.cells[i], i) for s in rows] for i in range(K)], dtype=kind)
+
+    return Frame(
+        risk=each(lambda s, c, i: np.nan if c.risk is None else c.risk),
+        least=np.array([[indicator.rule.least] for indicator in TOY.indicators]),
+        belief=each(lambda s, c, i: 0.0 if c.expired else s.belief),
+        context=each(lambda s, c, i: c.context),
+        context_low=each(lambda s, c, i: c.context * (1 - c.spread[0])),
+        context_high=each(lambda s, c, i: c.context + (1 - c.context) * c.spread[1]),
+        answered=each(lambda s, c, i: c.risk is not None, bool),
+        declined=each(lambda s, c, i: c.declined, bool),
+        expired=each(lambda s, c, i: c.expired, bool),
+        ruled_out=each(lambda s, c, i: c.ruled_out, bool),
+        report=each(lambda s, c, i: np.nan if c.report is None else c.report),
+        report_belief=each(lambda s, c, i: s.report_belief),
+        gated=each(lambda s, c, i: s.gate and i in GATED, bool),
+        gate_belief=each(lambda s, c, i: s.belief),
+        inherent_known=np.array([s.known for s in rows]),
+        place_known=np.array([s.place_known for s in rows]),
+        case=np.array([s.case for s in rows], dtype=np.int8),
+    )

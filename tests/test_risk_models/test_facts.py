@@ -1,0 +1,429 @@
+"""Facts: what is known on a day, what a faulty table is refused for, how a gap is filled, what the release holds."""
+
+import csv
+import tomllib
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from risk_models.facts import FOLDER, BadFact, Facts, FactsOn, load
+
+ON = date(2026, 12, 1)
+SHIPPED = load().as_of(ON)
+LISTS = Path(__file__).parents[2] / "questionnaires" / "lists"
+HEADER = "code,fact,value,year,known_from,source"
+# ISO 3166-1 alpha-2, the officially assigned codes.
+ISO_3166 = """
+AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT BV BW BY BZ
+CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ EC EE EG EH ER ES ET FI FJ FK FM FO
+FR GA GB GD GE GF GG GH GI GL GM GN GP GQ GR GS GT GU GW GY HK HM HN HR HT HU ID IE IL IM IN IO IQ IR IS IT JE
+JM JO JP KE KG KH KI KM KN KP KR KW KY KZ LA LB LC LI LK LR LS LT LU LV LY MA MC MD ME MF MG MH MK ML MM MN MO
+MP MQ MR MS MT MU MV MW MX MY MZ NA NC NE NF NG NI NL NO NP NR NU NZ OM PA PE PF PG PH PK PL PM PN PR PS PT PW
+PY QA RE RO RS RU RW SA SB SC SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TC TD TF TG TH TJ TK TL TM
+TN TO TR TT TV TW TZ UA UG UM US UY UZ VA VC VE VG VI VN VU WF WS YE YT ZA ZM ZW
+""".split()
+
+
+def described(fact: str, **changed: object) -> str:
+    """An entry of facts.toml; ``changed`` replaces a line, None leaves it out."""
+    lines: dict[str, object] = {
+        "id": f'"{fact}"',
+        "title": '"A title"',
+        "unit": '"points"',
+        "publisher": '"A publisher"',
+        "licence": '"CC BY 4.0"',
+        "range": "[0, 10]",
+        "higher": '"riskier"',
+        "use": '"scored"',
+        "read": '"As it says."',
+    }
+    told = {**lines, **changed}
+    return "[[fact]]\n" + "".join(f"{key} = {value}\n" for key, value in told.items() if value is not None)
+
+
+def folder(
+    place: Path,
+    *,
+    country: Sequence[str] = (),
+    sector: Sequence[str] = (),
+    corridor: Sequence[str] = (),
+    goods: Sequence[str] = (),
+    words: Sequence[str] = (),
+    described_as: str = "",
+) -> Path:
+    """Fact files of a small world: rows as they stand in the tables, every fact described unless told otherwise."""
+    tables = {"country": country, "sector": sector, "corridor": corridor, "goods": goods}
+    for name, rows in tables.items():
+        (place / f"{name}.csv").write_text("\n".join([HEADER, *rows]) + "\n", encoding="utf-8")
+    (place / "goods_words.csv").write_text("\n".join(["good,words,isic,hs", *words]) + "\n", encoding="utf-8")
+    ids = sorted({f"{name}.{row.split(',')[1]}" for name, rows in tables.items() for row in rows})
+    told = described_as or "\n".join(described(fact) for fact in ids)
+    (place / "facts.toml").write_text(told, encoding="utf-8")
+    return place
+
+
+def facts_of(place: Path, *country: str, described_as: str = "") -> Facts:
+    return load(folder(place, country=country, described_as=described_as))
+
+
+def test_the_latest_row_published_by_the_day_counts(tmp_path: Path) -> None:
+    facts = facts_of(
+        tmp_path,
+        "TH,wealth,4,2020,2021-06-30,First edition",
+        "TH,wealth,5,2022,2023-06-30,Second edition",
+        "TH,wealth,3,2020,2022-06-30,Correction of the first edition",
+    )
+    assert facts.as_of(date(2021, 6, 29)).value("country", "TH", "wealth") is None
+    assert facts.as_of(date(2021, 6, 30)).number("country", "TH", "wealth") == 4
+    assert facts.as_of(date(2022, 12, 31)).number("country", "TH", "wealth") == 3
+    told = facts.as_of(ON).value("country", "TH", "wealth")
+    assert told is not None
+    assert (told.value, told.year, told.source) == (5, 2022, "Second edition")
+
+
+def test_an_empty_value_withdraws_a_fact(tmp_path: Path) -> None:
+    facts = facts_of(
+        tmp_path, "TW,card,1,2015,2015-10-31,Decision", "TW,card,,2019,2019-06-30,Withdrawn: lifting not seen"
+    )
+    assert facts.as_of(date(2019, 6, 29)).number("country", "TW", "card") == 1
+    assert facts.as_of(date(2019, 6, 30)).value("country", "TW", "card") is None
+    assert np.isnan(facts.as_of(ON).number("country", "TW", "card"))
+
+
+def test_namibia_is_a_country_and_not_a_missing_code(tmp_path: Path) -> None:
+    assert facts_of(tmp_path, "NA,wealth,4,2020,2021-06-30,An edition").as_of(ON).number("country", "NA", "wealth") == 4
+
+
+def test_a_year_may_be_untold(tmp_path: Path) -> None:
+    told = facts_of(tmp_path, "TH,wealth,4,,2021-06-30,An edition").as_of(ON).value("country", "TH", "wealth")
+    assert told is not None
+    assert told.year is None
+
+
+@pytest.mark.parametrize(
+    ("row", "fault"),
+    [
+        ("TH,wealth,4,2020,2021-06-30, ", "the source is missing"),
+        ("TH,wealth,11,2020,2021-06-30,An edition", "the value is out of the range"),
+        ("TH,wealth,-1,2020,2021-06-30,An edition", "the value is out of the range"),
+        ("TH,wealth,much,2020,2021-06-30,An edition", "the value is no number"),
+        ("TH,wealth,inf,2020,2021-06-30,An edition", "the value is no number"),
+        ("TH,welth,4,2020,2021-06-30,An edition", "there is no such fact"),
+        ("THA,wealth,4,2020,2021-06-30,An edition", "this is no code"),
+        ("TH,wealth,4,20,2021-06-30,An edition", "the year is no year"),
+        ("TH,wealth,4,2020,2021-06-31,An edition", "known_from is no day"),
+        ("TH,wealth,4,2020,20210630,An edition", "known_from is no day"),
+        ("QA,wealth,5,2020,2021-06-30,Another value for one day", "there is such a row"),
+    ],
+)
+def test_a_faulty_row_is_refused_by_its_line(tmp_path: Path, row: str, fault: str) -> None:
+    rows = ["QA,wealth,4,2020,2021-06-30,An edition", row]
+    with pytest.raises(BadFact, match=f"country.csv: line 3: .*{fault}"):
+        facts_of(tmp_path, *rows, described_as=described("country.wealth"))
+
+
+@pytest.mark.parametrize("key", ["licence", "publisher", "title", "unit", "read"])
+def test_a_fact_that_is_not_wholly_described_is_refused(tmp_path: Path, key: str) -> None:
+    with pytest.raises(BadFact, match=f"facts.toml: country.wealth: '{key}' is missing"):
+        facts_of(tmp_path, described_as=described("country.wealth", **{key: None}))
+
+
+@pytest.mark.parametrize(
+    ("changed", "fault"),
+    [
+        ({"range": "[10, 0]"}, "'range'"),
+        ({"use": '"often"'}, "'use' is one of scored, note, exposure"),
+        ({"higher": '"better"'}, "riskier or safer"),
+        ({"id": '"planet.wealth"'}, "an id is a table and a name"),
+    ],
+)
+def test_a_description_out_of_the_vocabulary_is_refused(tmp_path: Path, changed: dict[str, object], fault: str) -> None:
+    with pytest.raises(BadFact, match=fault):
+        facts_of(tmp_path, described_as=described("country.wealth", **changed))
+
+
+def test_a_fact_described_twice_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadFact, match="described twice"):
+        facts_of(tmp_path, described_as=described("country.wealth") + described("country.wealth"))
+
+
+def test_a_table_with_other_columns_is_refused(tmp_path: Path) -> None:
+    folder(tmp_path)
+    (tmp_path / "sector.csv").write_text("code,value\n", encoding="utf-8")
+    with pytest.raises(BadFact, match="sector.csv: its columns are code, value"):
+        load(tmp_path)
+
+
+def test_a_listed_good_without_words_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadFact, match=r"goods.csv: line 2: TH/moon_dust listed .*: the good is not in goods_words.csv"):
+        load(
+            folder(
+                tmp_path, goods=["TH/moon_dust,listed,1,2022,2022-09-30,A list"], words=["shrimp,shrimp,0311,030617"]
+            )
+        )
+
+
+def test_a_sector_is_read_by_its_longest_known_prefix(tmp_path: Path) -> None:
+    rows = [
+        f"{code},hazard,{value},2026,2026-01-01,Own" for code, value in (("C", 1), ("03", 3), ("031", 4), ("0311", 5))
+    ]
+    facts = load(folder(tmp_path, sector=rows)).as_of(ON)
+    read = {code: facts.sector_hazard(code) for code in ("0311", "0312", "0322", "03", "C", "10")}
+    assert read == {"0311": 5, "0312": 4, "0322": 3, "03": 3, "C": 1, "10": None}
+
+
+def test_a_corridor_has_all_the_rows_that_speak_of_it(tmp_path: Path) -> None:
+    rows = [
+        f"{code},months,{value},2020,2020-12-31,A survey"
+        for code, value in (("NP>QA", 3), ("NP>*", 5), ("*>QA", 1), ("NP>MY", 4))
+    ]
+    facts = load(folder(tmp_path, corridor=rows)).as_of(ON)
+    assert [fact.value for fact in facts.corridor("NP", "QA", "months")] == [3, 5, 1]
+    assert [fact.value for fact in facts.corridor("NP", "JO", "months")] == [5]
+    assert facts.corridor("QA", "NP", "months") == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("Frozen Shrimp, peeled", ("shrimp",)),
+        ("shrimps and FISH", ("fish", "shrimp")),
+        ("0306.17", ("shrimp",)),
+        ("HS 0306.17.00; 7318.15", ("shrimp",)),
+        ("030617", ()),
+        ("冷凍エビ製品", ("shrimp",)),
+        ("กุ้งแช่แข็ง", ("shrimp",)),
+        ("ก่ง", ()),
+        ("shrimper's boots", ()),
+        ("the best thé", ("tea",)),
+        ("the best", ()),
+        ("", ()),
+    ],
+)
+def test_a_product_text_names_goods_by_whole_words_and_dotted_codes(
+    tmp_path: Path, text: str, named: tuple[str, ...]
+) -> None:
+    words = ["fish,fish,0311,0302", "shrimp,shrimp|shrimps|エビ|กุ้ง,0311,030617", "tea,tea|thé,0127,0902"]
+    assert load(folder(tmp_path, words=words)).as_of(ON).goods_in(text) == named
+
+
+def neighbours(place: Path, higher: str) -> FactsOn:
+    """Twenty countries AA to AT of wealth 0, 0.5 to 9.5 and as much debt; ZZ has no wealth, its debt is not known."""
+    codes = [f"A{chr(ord('A') + i)}" for i in range(20)]
+    rows = [f"{code},wealth,{i / 2},2020,2020-12-31,S" for i, code in enumerate(codes)]
+    rows += [f"{code},debt,{i / 2},2020,2020-12-31,S" for i, code in enumerate(codes)]
+    rows += ["ZZ,wealth,0,2020,2020-12-31,S", "XX,people,7,2020,2020-12-31,S"]
+    told = described("country.wealth") + described("country.debt", higher=f'"{higher}"')
+    return facts_of(place, *rows, described_as=told + described("country.people", use='"exposure"')).as_of(ON)
+
+
+@pytest.mark.parametrize(("higher", "expected"), [("riskier", 5.25), ("safer", 1.75)])
+def test_a_gap_takes_the_careful_quarter_of_the_fifteen_nearest(tmp_path: Path, higher: str, expected: float) -> None:
+    filled = neighbours(tmp_path, higher).fill(["debt"])
+    # The fifteen nearest to wealth 0 owe 0, 0.5, ... 7; three quarters of them are no riskier than the value taken.
+    assert filled.values.loc["ZZ", "debt"] == expected
+    assert (filled.low.loc["ZZ", "debt"], filled.high.loc["ZZ", "debt"]) == (0, 7)
+    assert filled.filled["debt"].tolist() == [code == "ZZ" for code in filled.values.index]
+    assert filled.values.loc["AC", "debt"] == filled.low.loc["AC", "debt"] == filled.high.loc["AC", "debt"] == 1
+
+
+def test_of_a_country_of_which_nothing_scored_is_known_nothing_is_filled(tmp_path: Path) -> None:
+    filled = neighbours(tmp_path, "riskier").fill(["debt", "wealth"])
+    assert filled.values.loc["XX"].isna().all()
+    assert not filled.filled.loc["XX"].any()
+
+
+def test_neighbours_at_the_same_distance_go_by_code(tmp_path: Path) -> None:
+    codes = [f"A{chr(ord('A') + i)}" for i in range(20)]
+    rows = [f"{code},wealth,1,2020,2020-12-31,S" for code in [*codes, "ZZ"]]
+    rows += [f"{code},debt,{i / 2},2020,2020-12-31,S" for i, code in reversed(list(enumerate(codes)))]
+    assert facts_of(tmp_path, *rows).as_of(ON).fill(["debt"]).high.loc["ZZ", "debt"] == 7
+
+
+def test_a_neighbour_of_which_little_is_known_is_none(tmp_path: Path) -> None:
+    rows = [f"{code},{fact},1,2020,2020-12-31,S" for code in ("AA", "ZZ") for fact in ("wealth", "voice", "law")]
+    rows += ["AA,debt,2,2020,2020-12-31,S", "AB,wealth,1,2020,2020-12-31,S", "AB,debt,9,2020,2020-12-31,S"]
+    assert facts_of(tmp_path, *rows).as_of(ON).fill(["debt"]).high.loc["ZZ", "debt"] == 2
+
+
+@pytest.mark.parametrize("changed", [{"partial": "true"}, {"use": '"note"'}])
+def test_what_is_partial_or_a_note_is_never_filled(tmp_path: Path, changed: dict[str, object]) -> None:
+    facts = facts_of(tmp_path, "TH,card,1,2020,2020-12-31,S", described_as=described("country.card", **changed)).as_of(
+        ON
+    )
+    with pytest.raises(ValueError, match="card is not known of every country"):
+        facts.fill(["card"])
+
+
+def test_the_digest_changes_with_what_is_scored_and_with_nothing_else(tmp_path: Path) -> None:
+    scored, note = described("country.wealth"), described("country.member", use='"note"')
+    first = "TH,wealth,4,2020,2021-06-30,An edition"
+
+    def digest(name: str, *rows: str) -> str:
+        place = tmp_path / name
+        place.mkdir()
+        return facts_of(place, *rows, described_as=scored + note).as_of(ON).digest
+
+    alone = digest("alone", first)
+    assert digest("again", first) == alone
+    assert digest("order", "QA,wealth,1,2020,2021-06-30,E", first) == digest(
+        "turned", first, "QA,wealth,1,2020,2021-06-30,E"
+    )
+    assert digest("later", first, "TH,wealth,5,2026,2027-01-01,Published after the day") == alone
+    assert digest("noted", first, "TH,member,1,2025,2025-12-31,A body") == alone
+    assert digest("changed", "TH,wealth,5,2020,2021-06-30,An edition") != alone
+    assert digest("corrected", first, "TH,wealth,5,2020,2022-06-30,Correction") != alone
+
+
+def test_only_scored_facts_may_be_read_by_a_model() -> None:
+    facts = load()
+    assert facts.is_scored("country.wgi_rule_of_law")
+    assert not facts.is_scored("country.ilo_c029")
+    assert not facts.is_scored("country.population")
+    assert not facts.is_scored("country.narnia")
+
+
+def test_a_fact_of_a_flag_has_the_words_of_the_country_fact() -> None:
+    assert SHIPPED.title("flag.itf_foc") == SHIPPED.title("country.itf_foc") == "Flag of convenience"
+    assert SHIPPED.use("country.migrants_in") == "exposure"
+
+
+# What the release holds.
+
+
+def test_facts_known_from_memory_are_never_scored() -> None:
+    facts = load()
+    for table, rows in facts.rows.items():
+        remembered = rows[rows["source"].str.startswith("From memory")]
+        assert not [name for name in remembered["fact"].unique() if facts.is_scored(f"{table}.{name}")]
+    assert not [i for i in facts.descriptions if i.endswith("_note") and facts.is_scored(i)]
+
+
+def test_no_ratification_scores_as_protection() -> None:
+    facts = load()
+    assert not [i for i in facts.descriptions if i.startswith("country.ilo_") and facts.is_scored(i)]
+    assert not facts.is_scored("country.psma_party")
+
+
+def test_every_described_fact_has_rows() -> None:
+    facts = load()
+    held = {f"{table}.{fact}" for table, rows in facts.rows.items() for fact in rows["fact"].unique()}
+    assert held == set(facts.descriptions)
+
+
+@pytest.mark.parametrize("country", ["TH", "QA", "NA", "TW", "XK", "MY", "BD"])
+def test_governance_and_tier_are_known_or_filled_for_destinations_and_origins(country: str) -> None:
+    named = ["wgi_voice", "wgi_stability", "wgi_corruption", "wgi_rule_of_law", "inform_risk", "tip_tier"]
+    assert SHIPPED.fill(named).values.loc[country].notna().all()
+
+
+def test_the_facts_of_taiwan_that_no_publisher_gives_are_filled_and_said_to_be() -> None:
+    filled = SHIPPED.fill(["inform_risk", "wgi_voice"]).filled
+    assert filled.loc["TW"].to_dict() == {"inform_risk": True, "wgi_voice": False}
+
+
+def test_the_kuwaiti_exit_permit_is_known_from_its_day() -> None:
+    facts = load()
+    assert facts.as_of(date(2025, 6, 30)).number("country", "KW", "tied_exit_consent") == 0.5
+    assert facts.as_of(date(2025, 7, 1)).number("country", "KW", "tied_exit_consent") == 1
+
+
+def test_a_card_whose_lifting_was_not_seen_is_withdrawn_and_not_zero() -> None:
+    assert SHIPPED.value("country", "TW", "eu_iuu_card") is None
+    assert SHIPPED.number("country", "TH", "eu_iuu_card") == 0
+    assert SHIPPED.number("country", "VN", "eu_iuu_card") == 1
+
+
+def test_a_good_that_left_the_list_is_no_longer_known() -> None:
+    facts = load()
+    assert facts.as_of(date(2021, 1, 1)).number("goods", "UZ/cotton", "forced_labour") == 1
+    assert SHIPPED.value("goods", "UZ/cotton", "forced_labour") is None
+
+
+def test_goods_counted_for_a_country_are_those_of_the_goods_table() -> None:
+    counted: dict[tuple[str, str], int] = defaultdict(int)
+    for (code, fact), _ in SHIPPED.tables["goods"].items():
+        counted[code[:2], fact] += 1
+    for (code, name), told in SHIPPED.tables["country"].items():
+        if name in ("goods_forced_labour", "goods_child_labour"):
+            assert counted[code, name.removeprefix("goods_")] == told.value, (code, name)
+
+
+def test_the_countries_told_for_a_sector_are_those_of_its_most_listed_good() -> None:
+    listed: dict[str, int] = defaultdict(int)
+    for (code, fact), _ in SHIPPED.tables["goods"].items():
+        listed[code[3:]] += fact == "forced_labour"
+    for (sector, name), told in SHIPPED.tables["sector"].items():
+        if name == "listed_countries":
+            of_sector = [
+                n
+                for n, good in SHIPPED.goods.items()
+                if any(i.startswith(sector) or sector.startswith(i) for i in good.isic)
+            ]
+            assert max(listed[name] for name in of_sector) == told.value, sector
+
+
+def test_the_parts_of_a_hazard_told_in_its_source_add_up_to_it() -> None:
+    for (sector, name), told in SHIPPED.tables["sector"].items():
+        if name == "hazard" and "percentile" not in told.source and "only division" not in told.source:
+            parts = [
+                float(part.split(" (")[0].split()[-1])
+                for part in told.source.split("; ")
+                if part.split(" (")[0][-4] in "01"
+            ]
+            assert round(min(0.95, sum(parts)), 2) == told.value, sector
+
+
+def test_all_88_divisions_and_21_sections_have_a_hazard() -> None:
+    assert len(SHIPPED.division_hazards()) == 88
+    sectors = read_list("sector.csv")
+    assert all(SHIPPED.sector_hazard(row["code"]) is not None for row in sectors)
+
+
+def test_sea_fishing_domestic_work_and_construction_stand_above_offices_and_factories() -> None:
+    hazard = {code: SHIPPED.sector_hazard(code) or 0.0 for code in ("0311", "9700", "4100", "2392", "29", "62")}
+    assert min(hazard["0311"], hazard["9700"], hazard["4100"], hazard["2392"]) > hazard["29"] > hazard["62"] > 0
+
+
+def read_list(name: str) -> list[dict[str, str]]:
+    with (LISTS / name).open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_every_country_and_territory_of_iso_3166_and_kosovo_is_in_the_list() -> None:
+    assert len(ISO_3166) == 249
+    assert sorted(row["code"] for row in read_list("country.csv")) == sorted([*ISO_3166, "XK"])
+
+
+def test_every_country_of_which_a_fact_is_known_is_in_the_list() -> None:
+    known = {row["code"] for row in read_list("country.csv")}
+    assert {code for code, _ in SHIPPED.tables["country"]} <= known
+    corridors = {end for code, _ in SHIPPED.tables["corridor"] for end in code.split(">")} - {"*"}
+    assert corridors | {code[:2] for code, _ in SHIPPED.tables["goods"]} <= known
+
+
+def test_the_sector_list_holds_all_of_isic() -> None:
+    codes = [row["code"] for row in read_list("sector.csv")]
+    assert [sum(len(code) == n for code in codes) for n in (1, 2, 3, 4)] == [21, 88, 238, 419]
+    assert len(set(codes)) == len(codes)
+    assert all(code[:-1] in codes for code in codes if len(code) > 2)
+
+
+def test_no_synonym_of_a_sector_looks_like_a_code() -> None:
+    for row in read_list("sector.csv"):
+        assert not [word for word in row["synonyms"].split("|") if word.replace(".", "").isdigit()], row["code"]
+
+
+def test_each_naics_prefix_and_nace_code_stands_once() -> None:
+    for column in ("naics", "nace"):
+        told = [code for row in read_list("sector.csv") for code in row[column].split("|") if code]
+        assert len(told) == len(set(told))
+
+
+def test_facts_toml_names_the_publisher_and_licence_of_every_fact() -> None:
+    entries = tomllib.loads((FOLDER / "facts.toml").read_text(encoding="utf-8"))["fact"]
+    assert all(entry["publisher"] and entry["licence"] for entry in entries)

@@ -1,0 +1,71 @@
+"""A model file with a fault is refused, and told which file, which item and what is wrong."""
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from risk_models.model import BadModel, in_force, load
+from tests.test_risk_models.suppliers import TOY
+
+TEXT = (Path(__file__).parent / "toy.toml").read_text(encoding="utf-8")
+
+
+def refused(tmp_path: Path, old: str, new: str) -> str:
+    assert old in TEXT
+    path = tmp_path / "toy" / "1.toml"
+    path.parent.mkdir()
+    path.write_text(TEXT.replace(old, new, 1), encoding="utf-8")
+    with pytest.raises(BadModel) as fault:
+        load(path)
+    return str(fault.value)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ('id = "papers"', 'id = "fees"', "indicator 'fees': stands twice"),
+        ("weight = 5", "weight = 0", "weight must be above 0"),
+        ('weight_because = "Nothing is graver."', "", "'weight_because' is missing"),
+        ('sources = ["FL09"]', "sources = []", "indicator 'fees': has no source"),
+        ("some = 0.6", "some = 1.6", "the risk of 'some' must lie in 0..1, is 1.6"),
+        ("ramp = { from = 48, to = 80 }", "ramp = { from = 48, to = 48 }", "'from' equals 'to'"),
+        ("steps = [[3, 0.6], [6, 0.9]]", "steps = [[6, 0.9], [3, 0.6]]", "'steps' must rise"),
+        ('sharper = ["corridor_fees", "agency"]', 'sharper = ["nowhere"]', "names the sharper context 'nowhere'"),
+        ('any = ["papers", "violence"]\ncount = 2', 'any = ["papers"]\ncount = 2', "'count' 2 cannot be met"),
+        ('any = ["fees", "wages"]', 'any = ["fees", "ghost"]', "names the indicator 'ghost'"),
+        ('reads = "answer.recruitment_fees"', 'reads = "country.tip_tier"', "an indicator reads one answer"),
+        ('weight = 2\nweight_because = "Far', 'weight = 200\nweight_because = "Far', "more than a fifth of the weight"),
+        ("insufficient_below = 0.5", 'insufficient_below = 0.5\nmood = "good"', "unknown key 'mood'"),
+        ("high = 50", "high = 20", "levels: must rise"),
+        ("official = { q = 0.80, months = 24 }", "", "credibility: needs exactly"),
+        ('case = "pattern"', 'case = "hunch"', "'case' is 'hunch'"),
+    ],
+)
+def test_a_faulty_model_is_refused_by_file_item_and_fault(tmp_path: Path, old: str, new: str, told: str) -> None:
+    message = refused(tmp_path, old, new)
+    assert message.startswith("toy/1.toml: ")
+    assert told in message
+
+
+def test_two_equal_keys_are_refused(tmp_path: Path) -> None:
+    assert "not TOML" in refused(tmp_path, 'kind = "site"', 'kind = "site"\nkind = "agency"')
+
+
+def test_the_version_in_force_is_the_latest_that_has_begun(tmp_path: Path) -> None:
+    for version, day in (("1", "2026-01-01"), ("2", "2026-07-01")):
+        path = tmp_path / f"{version}.toml"
+        path.write_text(
+            TEXT.replace('version = "1"', f'version = "{version}"').replace("2026-01-01", day), encoding="utf-8"
+        )
+    models = [load(path) for path in sorted(tmp_path.glob("*.toml"))]
+    assert in_force("toy", date(2026, 6, 30), models).version == "1"
+    assert in_force("toy", date(2026, 7, 1), models).version == "2"
+    with pytest.raises(LookupError, match="no version of the model toy is in force on 2025-12-31"):
+        in_force("toy", date(2025, 12, 31), models)
+
+
+def test_a_changed_file_has_another_digest(tmp_path: Path) -> None:
+    path = tmp_path / "toy.toml"
+    path.write_text(TEXT + "\n# a word\n", encoding="utf-8")
+    assert load(path).digest != TOY.digest

@@ -1,0 +1,222 @@
+"""Named cases of the arithmetic, each small enough to follow by hand on the toy model (weights 4 5 5 3 2 1 1 2 = 23)."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from risk_models.score import LEVEL_NAMES, STATES, Scores, queue_rank, score
+from tests.test_risk_models.suppliers import CORE, POSITION, TOY, Cell, K, Supplier, frame
+
+HALF = Supplier(cells=(Cell(context=0.5),) * K)
+
+
+def scored(supplier: Supplier) -> Scores:
+    return score(frame(supplier), TOY)
+
+
+def level(scores: Scores) -> str:
+    return LEVEL_NAMES[scores.level[0]]
+
+
+def reached(scores: Scores) -> dict[str, str]:
+    words = {0: "", 1: "cannot be ruled out", 2: "found"}
+    return {f.id: words[int(code)] for f, code in zip(TOY.floors, scores.floors[:, 0], strict=True) if code}
+
+
+def answered(**risks: float) -> Supplier:
+    """Everything answered well, but for the risks named."""
+    supplier = HALF
+    for name, i in POSITION.items():
+        supplier = supplier.with_cell(i, risk=risks.get(name, 0.0))
+    return replace(supplier, belief=0.55)
+
+
+def test_a_reassuring_answer_takes_its_credibility_off_the_context() -> None:
+    scores = scored(replace(HALF.with_cell(POSITION["fees"], risk=0.1), belief=0.4))
+    # e = 0.5 - 0.4 (0.5 - 0.1) = 0.34; it moved 100 x 4/23 x (0.34 - 0.5).
+    assert scores.effective[POSITION["fees"], 0] == pytest.approx(0.34)
+    assert scores.moves[POSITION["fees"], 0] == pytest.approx(100 * 4 / 23 * -0.16)
+    assert scores.base[0] == pytest.approx(50)
+    assert scores.total[0] == pytest.approx(50 - 100 * 4 / 23 * 0.16)
+
+
+def test_a_reassuring_answer_above_its_context_counts_as_given() -> None:
+    supplier = replace(HALF.with_cell(POSITION["hours"], risk=0.4, context=0.2), belief=0.8)
+    assert scored(supplier).effective[POSITION["hours"], 0] == pytest.approx(0.4)
+
+
+def test_admitted_harm_counts_at_least_as_much_as_the_place_makes_likely() -> None:
+    admitted = HALF.with_cell(POSITION["fees"], risk=0.6, context=0.9)
+    assert scored(admitted).effective[POSITION["fees"], 0] == pytest.approx(0.9)
+
+
+def test_what_was_asked_and_left_blank_counts_in_full() -> None:
+    scores = scored(HALF.with_cell(POSITION["fees"], declined=True))
+    assert scores.effective[POSITION["fees"], 0] == 1
+    assert STATES[scores.state[POSITION["fees"], 0]] == "declined"
+
+
+def test_what_nobody_asked_counts_as_usual_there_and_moves_nothing() -> None:
+    scores = scored(HALF)
+    assert (scores.moves == 0).all()
+    assert (scores.total[0], scores.best[0], scores.worst[0]) == (pytest.approx(50), 0, pytest.approx(100))
+    assert not scores.asked[0]
+
+
+def test_expired_evidence_no_longer_reassures_but_harm_does_not_expire() -> None:
+    reassuring = scored(HALF.with_cell(POSITION["fees"], risk=0.0, expired=True))
+    harmful = scored(HALF.with_cell(POSITION["fees"], risk=0.9, expired=True))
+    assert reassuring.effective[POSITION["fees"], 0] == pytest.approx(0.5)
+    assert STATES[reassuring.state[POSITION["fees"], 0]] == "expired"
+    assert harmful.effective[POSITION["fees"], 0] == pytest.approx(0.9)
+    assert STATES[harmful.state[POSITION["fees"], 0]] == "answered"
+    assert (reassuring.coverage[0], harmful.coverage[0]) == (0, pytest.approx(4 / 23))
+
+
+def test_workers_are_not_outvoted_by_the_answer_of_their_employer() -> None:
+    told = answered()
+    contradicted = told.with_cell(POSITION["papers"], report=0.8)
+    assert scored(contradicted).effective[POSITION["papers"], 0] == pytest.approx(0.8)
+    assert reached(scored(contradicted)) == {"strong_sign": "found"}
+
+
+def test_facts_can_rule_an_indicator_out_and_only_a_report_speaks_against_them() -> None:
+    landing = HALF.with_cell(POSITION["sea"], ruled_out=True)
+    assert scored(landing).effective[POSITION["sea"], 0] == 0
+    assert scored(landing).worst[0] == pytest.approx(100 - 100 * 2 / 23)
+    assert scored(landing.with_cell(POSITION["sea"], report=0.8)).effective[POSITION["sea"], 0] == pytest.approx(0.8)
+
+
+def test_a_declaration_of_no_migrants_reassures_as_far_as_it_is_believed() -> None:
+    scores = scored(replace(HALF, gate=True, belief=0.2))
+    assert scores.effective[POSITION["papers"], 0] == pytest.approx(0.4)
+    assert STATES[scores.state[POSITION["papers"], 0]] == "answered"
+    assert scores.effective[POSITION["violence"], 0] == pytest.approx(0.5)
+
+
+def test_harm_found_behind_a_gate_overrules_its_declaration_for_all() -> None:
+    scores = scored(replace(HALF, gate=True, belief=0.2).with_cell(POSITION["fees"], report=0.8))
+    assert scores.effective[POSITION["papers"], 0] == pytest.approx(0.5)
+    assert STATES[scores.state[POSITION["papers"], 0]] == "not_asked"
+
+
+@pytest.mark.parametrize(
+    ("risks", "floors", "at_least"),
+    [
+        ({"papers": 1.0}, {"strong_sign"}, 50),
+        ({"papers": 0.5}, {"strong_sign"}, 50),
+        ({"papers": 0.49}, set(), 0),
+        ({"wages": 0.9}, {"ilo_sign"}, 25),
+        ({"wages": 0.69}, set(), 0),
+        ({"papers": 1.0, "violence": 1.0}, {"strong_sign", "strong_pair"}, 75),
+        ({"hours": 1.0, "channel": 0.8}, set(), 0),
+    ],
+)
+def test_floors_read_what_was_admitted(risks: dict[str, float], floors: set[str], at_least: float) -> None:
+    scores = scored(answered(**risks))
+    assert set(reached(scores)) == floors
+    assert scores.total[0] >= at_least
+    assert scores.best[0] >= at_least
+
+
+def test_floors_never_read_the_context() -> None:
+    supplier = answered()
+    for i in range(K):
+        supplier = supplier.with_cell(i, context=1.0)
+    assert reached(scored(supplier)) == {}
+
+
+def test_a_declined_strong_sign_holds_the_score_up_but_not_its_best_reading() -> None:
+    scores = scored(answered().with_cell(POSITION["papers"], risk=None, declined=True))
+    assert reached(scores) == {"strong_sign": "cannot be ruled out", "declined_core": "cannot be ruled out"}
+    assert scores.total[0] == 50
+    assert scores.best[0] < 50
+    assert level(scores) == "high"
+
+
+def test_a_later_report_does_not_undo_what_silence_could_not_rule_out() -> None:
+    silent = answered().with_cell(POSITION["papers"], risk=None, declined=True)
+    silent = silent.with_cell(POSITION["violence"], risk=None, declined=True)
+    spoken = silent.with_cell(POSITION["papers"], report=0.8)
+    assert reached(scored(silent))["strong_pair"] == "cannot be ruled out"
+    assert reached(scored(spoken))["strong_pair"] == "cannot be ruled out"
+    assert scored(spoken).total[0] >= scored(silent).total[0]
+
+
+def test_critical_through_declined_answers_alone_is_shown_as_high_and_up_to() -> None:
+    silent = answered()
+    for name in ("papers", "violence"):
+        silent = silent.with_cell(POSITION[name], risk=None, declined=True)
+    scores = scored(silent)
+    assert scores.total[0] == 75
+    assert (level(scores), bool(scores.capped[0])) == ("high", True)
+
+
+@pytest.mark.parametrize(
+    ("case", "at_least", "name"), [(0, 0, None), (1, 0, None), (2, 75, "case_pattern"), (3, 90, "case_emergency")]
+)
+def test_case_evidence_is_never_averaged_away(case: int, at_least: float, name: str | None) -> None:
+    scores = scored(replace(answered(), case=case))
+    assert scores.total[0] >= at_least
+    assert (name in reached(scores)) if name else not reached(scores)
+    if case >= 2:
+        assert level(scores) == "critical"
+
+
+def test_an_empty_row_is_insufficient_evidence_however_quiet_the_place() -> None:
+    quiet = Supplier(cells=(Cell(context=0.01),) * K)
+    assert level(scored(quiet)) == "insufficient_evidence"
+
+
+def test_an_unknown_place_is_insufficient_evidence_even_when_all_is_answered() -> None:
+    assert level(scored(replace(answered(), place_known=False))) == "insufficient_evidence"
+
+
+def test_harm_lifts_insufficient_evidence_to_the_level_of_the_place_at_least() -> None:
+    dangerous = Supplier(cells=(Cell(context=0.8),) * K)
+    assert level(scored(dangerous)) == "insufficient_evidence"
+    assert level(scored(dangerous.with_cell(POSITION["hours"], report=0.8))) == "critical"
+
+
+def test_low_needs_every_core_question_answered() -> None:
+    quiet = answered()
+    for i in range(K):
+        quiet = quiet.with_cell(i, context=0.1)
+    quiet = replace(quiet, belief=0.55)
+    assert level(scored(quiet)) == "low"
+    for i in CORE:
+        assert level(scored(quiet.with_cell(i, risk=None))) == "medium"
+
+
+def test_low_needs_evidence_that_bounds_the_worst_case() -> None:
+    quiet = answered()
+    for i in range(K):
+        quiet = quiet.with_cell(i, context=0.1)
+    believed, promised = scored(replace(quiet, belief=0.55)), scored(replace(quiet, belief=0.2))
+    assert (level(believed), level(promised)) == ("low", "medium")
+    assert promised.worst[0] >= 75
+
+
+def test_confidence_is_three_tenths_facts_and_seven_tenths_evidence() -> None:
+    assert scored(replace(answered(), known=0.5)).confidence[0] == pytest.approx(100 * (0.3 * 0.5 + 0.7 * 0.55))
+
+
+def test_practice_counts_only_what_was_asked() -> None:
+    scores = scored(HALF.with_cell(POSITION["fees"], risk=1.0).with_cell(POSITION["papers"], declined=True))
+    assert scores.practice_of[0] == pytest.approx(100 * 9 / 23)
+    assert scores.practice[0] == pytest.approx(100 * 9 / 23)
+
+
+def test_the_queue_puts_insufficient_evidence_right_after_the_level_of_its_inherent_risk() -> None:
+    low, medium, high, critical, insufficient = range(5)
+    levels = np.array([low, insufficient, medium, insufficient, high, critical], dtype=np.int8)
+    inherent = np.array([low, medium, medium, high, medium, low], dtype=np.int8)
+    order = np.argsort(queue_rank(levels, inherent), kind="stable").tolist()
+    assert order == [5, 4, 3, 2, 1, 0]
+
+
+def test_a_frame_of_another_model_is_refused() -> None:
+    other = replace(TOY, indicators=TOY.indicators[:-1])
+    with pytest.raises(ValueError, match="8 indicators, toy 1 has 7"):
+        score(frame(HALF), other)

@@ -1,0 +1,99 @@
+"""Invented answers, drawn from the forms themselves, and what the released models make of them."""
+
+from datetime import date
+from typing import Any
+
+import numpy as np
+import orjson
+from hypothesis import strategies as st
+
+from questionnaires.form import Question, load_reading_form
+from risk_models.facts import load as load_facts
+from risk_models.model import load_all
+from service.assess import Batch, assess
+from service.contract import result_rows
+from service.verify import answers_frame
+
+ON = date(2026, 11, 1)
+FACTS = load_facts().as_of(ON)
+COUNTRIES = ["TH", "MM", "QA", "NO", "SE", "NA", "HK", "BD", "KP", "AQ", "LB"]
+ORIGINS = ["NP", "BD", "MM", "PH", "PK", "ET", "KH"]
+SECTORS = ["0311", "1020", "F", "4100", "9700", "14", "26", "62", "7810"]
+DAYS = ["2026-10-01", "2026-02-01", "2025-06-01", "2023-01-01", "2027-01-01"]
+Answers = dict[str, Any]
+
+
+def indicator_questions(kind: str) -> list[Question]:
+    """The questions that models of a kind read as indicators."""
+    form = load_reading_form(kind)
+    read = {indicator.question for model in load_all() if model.kind == kind for indicator in model.indicators}
+    return [question for question in form.questions if question.id in read]
+
+
+def answer_to(question: Question) -> st.SearchStrategy[Any]:
+    """An answer that the question may get, of any kind but blank."""
+    reserved = st.sampled_from(["declined", "cannot_apply"])
+    if question.type == "yes_no":
+        return st.sampled_from(["yes", "no"]) | reserved
+    if question.type == "choice":
+        return st.sampled_from([c.code for c in question.choices]) | reserved
+    if question.type == "many":
+        return (
+            st.lists(st.sampled_from([c.code for c in question.choices]), min_size=1, max_size=2, unique=True).map(
+                tuple
+            )
+            | reserved
+        )
+    most = float(question.max) if isinstance(question.max, (int, float)) else 400.0
+    return st.floats(0, most).map(lambda x: round(x, 1)) | reserved
+
+
+@st.composite
+def answers(draw: st.DrawFn, kind: str = "site") -> Answers:
+    """One supplier: an identity, some context, some practice, some evidence; each may be missing."""
+    given: Answers = {"name": "Invented Supplier"}
+    identity: dict[str, st.SearchStrategy[Any]] = {
+        "country": st.sampled_from(COUNTRIES),
+        "worker_origin_countries": st.lists(st.sampled_from(ORIGINS), min_size=1, max_size=2, unique=True).map(tuple),
+        "evidence_grade": st.sampled_from(["self_declared", "document", "audit", "worker_voice", "official"]),
+        "evidence_date": st.sampled_from(DAYS),
+        "answered_on": st.sampled_from(DAYS),
+    }
+    if kind == "site":
+        identity |= {
+            "sector": st.lists(st.sampled_from(SECTORS), min_size=1, max_size=2, unique=True).map(tuple),
+            "migrant_pct": st.sampled_from([0.0, 5.0, 40.0, 100.0]),
+            "workers_migrant": st.sampled_from([0.0, 3.0, 250.0]),
+            "flag": st.sampled_from(["PA", "TH", "NO"]),
+            "product": st.sampled_from(["frozen shrimp", "bricks", "software"]),
+        }
+    else:
+        identity |= {
+            "destination_countries": st.lists(st.sampled_from(COUNTRIES), min_size=1, max_size=2, unique=True).map(
+                tuple
+            )
+        }
+    for question, strategy in identity.items():
+        if draw(st.booleans()):
+            given[question] = draw(strategy)
+    asked = draw(st.sampled_from(["nothing", "some", "most"]))
+    for question in indicator_questions(kind):
+        if question.id not in given and asked != "nothing" and draw(st.integers(0, 9)) < (3 if asked == "some" else 9):
+            given[question.id] = draw(answer_to(question))
+    return given
+
+
+def results(*rows: Answers, kind: str = "site", agencies: tuple[Answers, ...] = ()) -> list[dict[str, Any]]:
+    """The results of some suppliers of one kind, in order, as the contract has them."""
+    batches = (
+        [Batch("agency", answers_frame(agencies), "a.xlsx", "Agencies", np.arange(len(agencies)) + 2)]
+        if agencies
+        else []
+    )
+    batches.append(Batch(kind, answers_frame(rows), "s.xlsx", "Rows", np.arange(len(rows)) + 2))
+    return [orjson.loads(row) for row in result_rows(assess(batches, FACTS, ON)[-1], ON)]
+
+
+def result(row: Answers, kind: str = "site", agencies: tuple[Answers, ...] = ()) -> dict[str, Any]:
+    """The result of one supplier."""
+    return results(row, kind=kind, agencies=agencies)[0]
