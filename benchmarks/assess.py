@@ -97,7 +97,7 @@ def main() -> None:
     many, one = options.out / "many.xlsx", options.out / "one.xlsx"
     workbook.write(options.rows, many)
     workbook.write(1, one)
-    cells = options.rows * workbook.COLUMNS
+    cells = options.rows * len(workbook.columns())
 
     diligence = str(Path(sys.executable).parent / "diligence")
 
@@ -136,7 +136,7 @@ def main() -> None:
     start = run([sys.executable, "-c", f"import {IMPORTED}; time.sleep(0.1)"], watch=True).memory
     peak = statistics.median(run(assess(many), watch=True).memory for _ in range(3))
 
-    print(f"{options.rows:,} rows x {workbook.COLUMNS} columns, CPU less start-up, median of {options.rounds}")
+    print(f"{options.rows:,} rows x {len(workbook.columns())} columns, CPU less start-up, median of {options.rounds}")
     for name, seconds in cpu.items():
         spread = f"{min(times[name, many]):.2f} to {max(times[name, many]):.2f} s with start-up"
         print(f"  {name:10} {seconds:8.2f} s  {seconds / cpu['read']:7.1f} readings   ({spread})")

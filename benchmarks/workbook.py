@@ -75,7 +75,7 @@ def value(question: Question, draw: random.Random, row: int, agencies: list[str]
 def columns() -> list[Question]:
     """The questions of the sheet: what describes a supplier, then practice questions in the order they are asked."""
     form = load_reading_form("site")
-    described = [form.by_id[name] for name in DESCRIBED]
+    described = [form.by_id[name] for name in DESCRIBED if name in form.by_id]
     practice = [question for question in form.questions if question.feeds and question not in described]
     return (described + practice)[:COLUMNS]
 

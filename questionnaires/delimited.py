@@ -72,12 +72,12 @@ def loosely(table: Table, limits: Limits, misquoted: array[int]) -> Iterator[lis
     """The records; where a quotation mark stands wrongly the field is as written, and the number of the record noted."""
     end = f"{re.escape(table.delimiter)}\r\n"
     field = re.compile(rf'(?:"([^"]*+(?:""[^"]*+)*+)"(?=[{end}]|\Z)|([^{end}]*+))({re.escape(table.delimiter)}|\r\n|\r|\n|\Z)')
-    at = count = 0
+    count = 0
     record: list[str] = []
-    while at < len(table.text):
-        found = field.match(table.text, at)
-        quoted, plain, sign = found.groups() if found else ("", "", "")
-        at = found.end() if found else len(table.text)
+    for found in field.finditer(table.text):
+        quoted, plain, sign = found.groups()
+        if not sign and not found[0] and not record:  # behind the last line
+            return
         if len(quoted or plain or "") > limits.longest_text:
             raise Refused("limit.cell_text")
         if plain and plain.startswith('"') and misquoted[-1:] != array("i", [count + 1]):
@@ -86,8 +86,6 @@ def loosely(table: Table, limits: Limits, misquoted: array[int]) -> Iterator[lis
         if sign != table.delimiter:
             yield record if record != [""] else []
             record, count = [], count + 1
-    if record:
-        yield record
 
 
 def rows(records: Iterator[list[str]], limits: Limits, widths: array[int]) -> Iterator[list[str]]:

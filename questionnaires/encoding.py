@@ -16,6 +16,8 @@ MARKED = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+for _, known in MARKED:
+    codecs.lookup(known)
 SAMPLE = 100_000  # bytes that are judged
 LIKELY, SURE = 0.8, 3.0  # the share of likely characters that is enough, and by how much the best must be ahead
 
@@ -27,7 +29,7 @@ class Script:
     """
 
     def __init__(self, encoding: str, classes: Mapping[str, float], unlikely: float, *, of_bytes: bool = True) -> None:
-        self.encoding, self.of_bytes = encoding, of_bytes
+        self.encoding, self.of_bytes = codecs.lookup(encoding).name, of_bytes  # found now: no file is opened later
         self.weights = (*classes.values(), unlikely)
         form = "|".join(f"({pattern})" for pattern in (*classes, ANY_DOUBLE if of_bytes else r"[^\x00-\x7f]"))
         self.tokens = re.compile(form.encode("latin-1") if of_bytes else form).finditer

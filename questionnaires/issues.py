@@ -84,6 +84,6 @@ def issue(code: str, **told: Any) -> Issue:
 
 CATALOGUE = Path(__file__).parent / "lists" / "issues.toml"
 ISSUES: dict[str, Kind] = {
-    **{code: Kind(**told) for code, told in tomllib.loads(CATALOGUE.read_text(encoding="utf-8")).items()},
     **{code: Kind("error", "{seen}", "a file that can be read", cure) for code, (_, cure) in REFUSALS.items()},
+    **{code: Kind(**told) for code, told in tomllib.loads(CATALOGUE.read_text(encoding="utf-8")).items()},
 }

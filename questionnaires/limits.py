@@ -35,7 +35,7 @@ class Refused(Exception):
 
     def __init__(self, code: str, more: str = "") -> None:
         sentence, self.cure = REFUSALS[code]
-        self.code = code
+        self.code, self.more = code, more
         self.detail = f"{sentence} {more}".strip()
         super().__init__(f"{self.detail} {self.cure}")
 

@@ -5,7 +5,7 @@ Everything is done on the distinct values of a column and mapped back to its row
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -101,6 +101,9 @@ class Reading:
         self.kinds: Counter[tuple[str, int]] = Counter()
         self.rows: Places = self.rows_of_data(header_row - sheet.first_row)
         self.rejected: Mask = np.zeros(len(self.rows), dtype=np.bool_)
+        formulas = (cell for cell in sheet.formulas if cell not in sheet.errors)
+        self.errors, self.formulas = places_by_column(sheet, sheet.errors), places_by_column(sheet, formulas)
+        self.unreliable(header_row)
 
     def rows_of_data(self, header: int) -> Places:
         """Where the rows of data lie in the sheet: under the header, saying something in a column that is read.
@@ -167,15 +170,18 @@ class Reading:
 
     def marked(self, at: int, sent: Codes) -> None:
         """Takes a column's cells with spreadsheet errors out of ``sent``, and notes them and the formulas."""
-        for code, cells in (("cell.error", self.sheet.errors), ("cell.formula", self.sheet.formulas)):
-            places = np.array(
-                sorted(row - self.sheet.first_row for row, column in cells if column == at), dtype=np.intp
-            )
-            where = np.flatnonzero(np.isin(self.rows, places))
+        for code, cells in (("cell.error", self.errors), ("cell.formula", self.formulas)):
+            where = np.flatnonzero(np.isin(self.rows, cells[at]))
             if code == "cell.error":
                 sent[where] = -1
-            if len(where):
-                self.note(code, at, self.rows[where], Said())
+            self.note(code, at, self.rows[where], Said())
+
+    def unreliable(self, header_row: int) -> None:
+        """Rejects the rows that the reader cannot vouch for: their values may stand in the wrong columns."""
+        for told in self.sheet.faults_under(header_row):
+            where = np.flatnonzero(self.rows == told.row - self.sheet.first_row)
+            self.note(told.code, told.column, self.rows[where], Said(legible(told.seen)))
+            self.rejected[where] = True
 
     def fault(self, code: str, question: str, where: Places | Mask, said: Said) -> None:
         """Notes a fault of some rows of data in a question's column. An error of the catalogue rejects the rows."""
@@ -214,3 +220,11 @@ def given(answers: Iterable[Answered | None], n: int) -> Mask:
         if each is not None:
             found |= each.given
     return found
+
+
+def places_by_column(sheet: Sheet, cells: Iterable[tuple[int, int]]) -> defaultdict[int, list[int]]:
+    """Where in the sheet (counted from its first row) the cells lie, by column."""
+    places: defaultdict[int, list[int]] = defaultdict(list)
+    for row, column in cells:
+        places[column].append(row - sheet.first_row)
+    return places

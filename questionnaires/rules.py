@@ -129,11 +129,11 @@ def address_in_another_country(reading: Reading) -> None:
     ends: dict[str, str | None] = {}
     said = []
     for address in map(str, addresses.values):
-        end = address.rpartition(",")[2]
-        if end not in ends:
+        _, comma, end = address.rpartition(",")
+        if comma and end not in ends:
             word = fold(" ".join(part for part in end.split() if not any(c.isdigit() for c in part)))
             ends[end] = countries().by_word.get(word) if len(word) > 3 or word in ("usa", "uae") else None
-        said.append(ends[end])
+        said.append(ends.get(end) if comma else None)
     number = {code: at for at, code in enumerate(sorted({code for code in said if code}))}
     told = np.array([*(number[code] if code else -1 for code in said), -1])[addresses.codes]
     names = countries().names

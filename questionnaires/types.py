@@ -37,9 +37,7 @@ class Text(Answer):
 
     def read_column(self, texts: Sequence[str]) -> tuple[list[Value | None], dict[int, Fault]]:
         """As for any answer; a plain text that is no word for "nothing here" goes by without a closer look."""
-        words = everyday().nothing | everyday().reserved.keys()
-        longest = 2 * max(map(len, words))  # folded words have no blanks
-        answers: list[Value | None] = list(texts)
+        words, longest = everyday().nothing | everyday().reserved.keys(), everyday().longest
         closer = [
             at for at, text in enumerate(texts) if not is_plain(text) or (len(text) <= longest and fold(text) in words)
         ]

@@ -82,6 +82,7 @@ class Everyday:
     totals: frozenset[str]
     agencies: tuple[str, ...]
     same_place: Mapping[str, frozenset[str]]
+    longest: int  # characters of the longest spelling of "nothing" or a reserved value
 
 
 @cache
@@ -94,6 +95,7 @@ def everyday() -> Everyday:
         yes_no={fold(word): value for value in ("yes", "no") for word in told[value]},
         totals=frozenset(map(fold, told["totals"])),
         agencies=tuple(map(fold, told["agencies"])),
+        longest=max(len(word) for name in ("nothing", "declined", "cannot_apply") for word in told[name]),
         same_place={country: frozenset(others) for country, others in told["same_place"].items()},
     )
 

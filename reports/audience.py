@@ -24,6 +24,8 @@ def as_seen(report: Report) -> Report:
         results=tuple(_headline(headline) for headline in report.results),
         details=tuple(_detail(detail) for detail in report.details),
         plan=tuple(step for step in report.plan if not step.from_workers),
+        heat=(),  # these show inherent risks, and the buyer's other suppliers
+        places=(),
     )
 
 

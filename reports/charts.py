@@ -206,7 +206,8 @@ def bars(chart: str, detail: Detail, model: ModelUsed) -> Drawing:
     for title, points in _largest(facts, _FACTS_SHOWN, "other facts"):
         rows.append(_Bar(title, running, running + points, FACT))
         running += points
-    rows.append(_Bar("Base: what the facts say", 0.0, base, INK, whole=True))
+    if headline.inherent is not None:  # a supplier's copy does not tell the base
+        rows.append(_Bar("Base: what the facts say", 0.0, base, INK, whole=True))
     for title, points in _largest(moves, _ANSWERS_SHOWN, "other answers"):
         rows.append(_Bar(title, running, running + points, UP if points > 0 else DOWN))
         running += points

@@ -161,7 +161,7 @@ def summary(report: Report) -> list[str]:
         if text
     )
     rejected = sum(file.rejected for file in report.files)
-    said = [f"This report covers {covered}, read from {counted(len(report.files), 'file')}."]
+    said = [f"This report covers {covered or 'no supplier'}, read from {counted(len(report.files), 'file')}."]
     if rejected:
         said.append(f"{counted(rejected, 'row')} could not be scored; the issues say why and how to mend it.")
     urgent = by_level["critical"] + by_level["high"]

@@ -28,9 +28,9 @@ COLUMNS: tuple[Column, ...] = (
     ("Kind", 8, "text", attrgetter("kind")),
     ("Reference", 14, "text", attrgetter("reference")),
     ("Name", 36, "text", attrgetter("name")),
-    ("Country", 16, "text", attrgetter("country_name")),
+    ("Country", 20, "text", attrgetter("country_name")),
     ("Sector", 28, "text", attrgetter("sector_title")),
-    ("Level", 24, "text", attrgetter("level_text")),
+    ("Level", 34, "text", attrgetter("level_text")),
     ("Score", 8, "0.0", attrgetter("score")),
     ("Best", 8, "0.0", attrgetter("best")),
     ("Worst", 8, "0.0", attrgetter("worst")),
@@ -148,6 +148,7 @@ def _summary(report: Report) -> Iterator[Row]:
     for words in (*summary(report), *sure(report.results), report.wording):
         yield (words,)
     yield ()
+    yield ("Results by level", "Results")
     for level, n in levels(report.results).items():
         yield (LEVEL_TITLES[level], n)
     yield ()
@@ -157,11 +158,13 @@ def _summary(report: Report) -> Iterator[Row]:
 
 
 def _method(report: Report) -> Iterator[Row]:
+    yield ("Method and sources",)
     for words in (*report.method, *report.limits, report.wording):
         yield (words,)
     yield ()
+    yield ("Made with", "Version", "Digest", "Results")
     yield ("Engine", report.engine)
-    yield ("Facts", report.facts_digest)
+    yield ("Facts", "", report.facts_digest)
     for m in report.models:
         yield (f"Model: {m.title}", f"{m.id} {m.version}", m.digest, m.results)
     yield ()
@@ -173,7 +176,7 @@ def _method(report: Report) -> Iterator[Row]:
 def _table(book: xlsxwriter.Workbook, name: str, columns: Sequence[tuple[str, float]], rows: Iterable[Row]) -> None:
     """A sheet of rows under a heading, with filters."""
     sheet = _sheet(book, name, columns)
-    formats = _formats(book, wrap=True)
+    formats = _formats(book)
     last = 0
     for last, row in enumerate(rows, 1):
         _write(sheet, last, row, formats)
@@ -181,14 +184,20 @@ def _table(book: xlsxwriter.Workbook, name: str, columns: Sequence[tuple[str, fl
 
 
 def _lines(book: xlsxwriter.Workbook, name: str, rows: Iterable[Row]) -> None:
-    """A sheet to read."""
+    """A sheet to read: its first row is the title, a row after a blank one is a heading."""
     sheet = book.add_worksheet(name)
     sheet.hide_gridlines(2)
     sheet.set_column(0, 0, 90)
     sheet.set_column(1, 5, 18)
-    formats = _formats(book, wrap=True)
+    sheet.set_paper(9)
+    sheet.fit_to_pages(1, 0)
+    plain = _formats(book)
+    title = plain | {str: book.add_format({"bold": True, "font_size": 16})}
+    heading = plain | {str: book.add_format({"bold": True, "top": 1})}
+    after_blank = False
     for place, row in enumerate(rows):
-        _write(sheet, place, row, formats)
+        _write(sheet, place, row, title if place == 0 else heading if after_blank else plain)
+        after_blank = not row
 
 
 def _sheet(book: xlsxwriter.Workbook, name: str, columns: Sequence[tuple[str, float]]) -> Worksheet:
@@ -205,9 +214,9 @@ def _sheet(book: xlsxwriter.Workbook, name: str, columns: Sequence[tuple[str, fl
     return sheet
 
 
-def _formats(book: xlsxwriter.Workbook, *, wrap: bool) -> dict[type, Format]:
+def _formats(book: xlsxwriter.Workbook) -> dict[type, Format]:
     """How a cell of each type looks in the sheets that are read, not counted."""
-    top = {"valign": "top", "text_wrap": wrap}
+    top = {"valign": "top", "text_wrap": True}
     codes = {str: "@", float: POINTS, int: "0", date: DATE}
     return {kind: book.add_format(top | {"num_format": code}) for kind, code in codes.items()}
 

@@ -134,7 +134,9 @@ def _models(batch: Batch, on: date) -> list[tuple[Model, NDArray[np.intp]]]:
         named = tuple(str(s) for s in sectors) if isinstance(sectors, tuple) else ()
         for model in serving("site", named, on):
             served.setdefault(model.id, (model, []))[1].append(code if code < len(categories) else -1)
-    found = [(model, np.flatnonzero(np.isin(codes, wanted))) for model, wanted in served.values()]
+    # On equal scores the first model stands: a pack before the general one, whatever the order of the rows.
+    ordered = sorted(served.values(), key=lambda pair: ("" in pair[0].serves, pair[0].id))
+    found = [(model, np.flatnonzero(np.isin(codes, wanted))) for model, wanted in ordered]
     return [(model, members) for model, members in found if len(members)]
 
 

@@ -38,16 +38,18 @@ def record(
     for name, value in kept.items():
         if not _is_code(value):
             raise ValueError(f"the detail '{name}' of {action} is no code, number or date")
-    event = AuditEvent(
-        at=now(), actor=actor, action=action, object_type=object_type, object_id=object_id, details=kept
-    )
+    event = AuditEvent(at=now(), actor=actor, action=action, object_type=object_type, object_id=object_id, details=kept)
     session.add(event)
 
 
 def _is_code(value: object) -> bool:
     if isinstance(value, list | tuple):
         return all(_is_code(one) for one in value)
-    return value is None or isinstance(value, int | float) or (isinstance(value, str) and CODE.fullmatch(value) is not None)
+    return (
+        value is None
+        or isinstance(value, int | float)
+        or (isinstance(value, str) and CODE.fullmatch(value) is not None)
+    )
 
 
 @dataclass(frozen=True, slots=True)

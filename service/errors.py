@@ -64,7 +64,14 @@ def register(app: Flask) -> None:
 
 def problem(code: str, status: int, detail: str, **extra: Any) -> dict[str, Any]:
     """The problem object of RFC 9457; also what an import keeps that was refused after its answer was given."""
-    return {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail, "code": code, **extra}
+    return {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+        "code": code,
+        **extra,
+    }
 
 
 def is_api() -> bool:
@@ -79,13 +86,15 @@ def answer(refused: Refused) -> Response:
         body["instance"] = f"urn:uuid:{g.request_id}"
         response = Response(orjson.dumps(body), refused.status, content_type="application/problem+json")
     else:
-        page = render_template("error.html", refused=refused, title=TITLES().get(refused.status, _("That did not work")))
+        page = render_template(
+            "error.html", refused=refused, title=_titles().get(refused.status, _("That did not work"))
+        )
         response = make_response(page, refused.status)
     response.headers.update(refused.headers)
     return response
 
 
-def TITLES() -> dict[int, str]:  # noqa: N802  a table, made anew because its words depend on the reader's language
+def _titles() -> dict[int, str]:
     return {
         403: _("Not open to you"),
         404: _("Nothing here"),
@@ -99,10 +108,16 @@ def TITLES() -> dict[int, str]:  # noqa: N802  a table, made anew because its wo
 def _refused_by_http(error: HTTPException) -> Response:
     status = error.code or 500
     if isinstance(error, CSRFError):
-        return answer(Refused("form.stale", 400, _("This form has become stale. Go back, reload the page and send it again.")))
+        return answer(
+            Refused("form.stale", 400, _("This form has become stale. Go back, reload the page and send it again."))
+        )
     if status >= 500:
         return _our_fault(error)
-    kept = {name: value for name, value in error.get_headers(request.environ) if name not in ("Content-Type", "Content-Length")}
+    kept = {
+        name: value
+        for name, value in error.get_headers(request.environ)
+        if name not in ("Content-Type", "Content-Length")
+    }
     detail = {
         404: _("There is nothing at this address, or it is not yours to see."),
         405: _("This address does not take %(method)s.", method=request.method),
@@ -115,4 +130,6 @@ def _refused_by_http(error: HTTPException) -> Response:
 
 def _our_fault(error: Exception) -> Response:
     log.error("our_fault", exc_info=error)
-    return answer(Refused("fault", 500, _("Something went wrong on our side. It has been logged under the id of this request.")))
+    return answer(
+        Refused("fault", 500, _("Something went wrong on our side. It has been logged under the id of this request."))
+    )

@@ -10,13 +10,10 @@ import logging
 import sys
 import traceback
 from collections.abc import MutableMapping
-from types import TracebackType
 from typing import Any
 
 import orjson
 import structlog
-
-ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
 
 
 def set_up(level: str = "INFO") -> None:
@@ -58,7 +55,7 @@ def place_of_error(_: object, __: str, line: MutableMapping[str, Any]) -> Mutabl
     given = line.pop("exc_info", None)
     error = given if isinstance(given, BaseException) else given[1] if isinstance(given, tuple) else None
     if given is True:
-        error = sys.exception() if sys.version_info >= (3, 12) else sys.exc_info()[1]
+        error = sys.exception()
     if error is not None:
         line["error"] = list(_chain(error))
     return line

@@ -92,7 +92,7 @@ def report_on(
         files=tuple(_file(file) for file in files),
         models=_models(assessed),
         results=[line.headline for line in lines],
-        details=tuple(_detail(line, facts, on, scores) for line in lines[:EXPLAINED]),
+        details=tuple(detail(_alone(line, facts, on, scores), facts, on) for line in lines[:EXPLAINED]),
         plan=_plan(lines, on),
         companies=_companies(lines),
         heat=_heat(lines),
@@ -241,11 +241,17 @@ def _next_steps(actions: Sequence[Action], days: Any) -> list[str]:
     return steps
 
 
-def _detail(line: _Line, facts: FactsOn, on: date, scores: Mapping[str, float]) -> Detail:
-    alone = assess_batch(line.part.batch.only([line.position]), facts, on, scores)
+def _alone(line: _Line, facts: FactsOn, on: date, scores: Mapping[str, float]) -> Assessed:
+    """One result worked out by itself: the same numbers to the last bit, and little to look through."""
+    return assess_batch(line.part.batch.only([line.position]), facts, on, scores)
+
+
+def detail(alone: Assessed, facts: FactsOn, on: date) -> Detail:
+    """The one supplier of a batch explained: its headline, every reason as a sentence, its floors and its actions."""
     block = alone.blocks[alone.block[0]]
+    headline = _lines(alone)[0].headline
     stored = orjson.loads(next(result_rows(alone, on)))
-    form = load_reading_form(line.part.batch.kind)
+    form = load_reading_form(alone.batch.kind)
     reasons = [
         Reason(
             kind=r.kind,  # type: ignore[arg-type]
@@ -261,7 +267,7 @@ def _detail(line: _Line, facts: FactsOn, on: date, scores: Mapping[str, float]) 
             from_workers=r.state == "reported",
         )
         for r in explain(
-            block.model, facts, line.headline.country, stored["reasons"], lambda q, a: answer_words(form, q, a)
+            block.model, facts, headline.country, stored["reasons"], lambda q, a: answer_words(form, q, a)
         )
     ]
     # Facts first, then what moved the score most; what nobody asked comes last.
@@ -282,7 +288,7 @@ def _detail(line: _Line, facts: FactsOn, on: date, scores: Mapping[str, float]) 
     )
     days = dict(zip((a.id for a in block.plan.actions), block.plan.days[:, alone.position[0]].tolist(), strict=True))
     steps = tuple(_step(action, due, days[action.id]) for action, due in block.plan.steps(int(alone.position[0]), on))
-    return Detail(line.headline, tuple(reasons), floors, steps)
+    return Detail(headline, tuple(reasons), floors, steps)
 
 
 def _step(action: Action, due: date, days: float, suppliers: int = 0, names: tuple[str, ...] = ()) -> Step:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 PREFIX = "DILIGENCE_"
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
 TRUE, FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 
 
@@ -27,13 +28,18 @@ class Settings:
 
     data: Path = _setting(Path("data"), "Folder for the SQLite database, uploaded files, reports and the secret key.")
     database_url: str = _setting("", "SQLAlchemy address of the database; SQLite in the data folder unless set.")
-    secret_key_file: str = _setting("", "File with the secret key; made in the data folder at the first start unless set.")
+    secret_key_file: str = _setting(
+        "", "File with the secret key; made in the data folder at the first start unless set."
+    )
     host: str = _setting("127.0.0.1", "Address that the web server listens on.")
     port: int = _setting(8080, "Port that the web server listens on.")
-    hosts: tuple[str, ...] = _setting((), "Host names that the service answers to, with commas between; all unless set.")
+    hosts: tuple[str, ...] = _setting(
+        (), "Host names that the service answers to, with commas between; all unless set."
+    )
     proxies: int = _setting(0, "How many reverse proxies stand in front and report the caller's address and scheme.")
     plain_http: bool = _setting(
-        False, "Whether pages are served without TLS: cookies then go without Secure and __Host-. Only on a loopback address."
+        False,
+        "Whether pages are served without TLS: cookies then go without Secure and __Host-. Only on a loopback address.",
     )
     upload_bytes: int = _setting(50_000_000, "Largest request, all files of an upload together, in bytes.")
     upload_files: int = _setting(20, "Most files in one upload.")
@@ -42,6 +48,11 @@ class Settings:
     sign_in_hours: int = _setting(12, "Hours after which a sign-in ends in any case.")
     key_days: int = _setting(365, "Longest life of an API key, in days.")
     log_level: str = _setting("INFO", "Least severe lines of the log: DEBUG, INFO, WARNING or ERROR.")
+
+    def __post_init__(self) -> None:
+        """Refuses to send pages, and with them cookies, over a network in the clear."""
+        if self.plain_http and self.host not in LOOPBACK:
+            raise BadSetting(f"Without TLS the service listens on {' or '.join(LOOPBACK)} only, not on {self.host}.")
 
     @property
     def database(self) -> str:
@@ -81,7 +92,8 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
     given = {name: value for name, value in environment.items() if name.startswith(PREFIX)}
     for name in given.keys() - known.keys():
         raise BadSetting(f"{name} is no setting.")
-    return Settings(**{known[name].name: _read(name, value, known[name].default) for name, value in given.items()})
+    read: dict[str, Any] = {known[name].name: _read(name, value, known[name].default) for name, value in given.items()}
+    return Settings(**read)
 
 
 def _read(name: str, value: str, default: object) -> object:
@@ -104,6 +116,10 @@ def describe() -> list[tuple[str, str, str]]:
     for one in fields(Settings):
         default = one.default
         assert default is not MISSING
-        text = ",".join(default) if isinstance(default, tuple) else str(int(default) if isinstance(default, bool) else default)
+        text = (
+            ",".join(default)
+            if isinstance(default, tuple)
+            else str(int(default) if isinstance(default, bool) else default)
+        )
         shown.append((PREFIX + one.name.upper(), text, str(one.metadata["about"])))
     return shown

@@ -16,6 +16,7 @@ import orjson
 from sqlalchemy import and_, delete, or_, select, update
 from sqlalchemy.orm import Session
 
+from reports.document import Detail
 from risk_models.facts import FactsOn
 from risk_models.facts import load as load_facts
 from risk_models.identity import name_key
@@ -26,6 +27,7 @@ from service.audit import record
 from service.contract import ENGINE, result_rows
 from service.db.tables import AgencyName, Change, Engagement, Result, Supplier
 from service.errors import Refused
+from service.reporting import detail
 from service.verify import answers_frame
 
 IDENTIFIERS = ("imo", "lei", "licence_number", "registration_number")
@@ -256,6 +258,26 @@ def document(result: Result) -> Document:
     assessed, _ = reassessed(result)
     again: Document = orjson.loads(next(result_rows(assessed, result.on)))
     return again
+
+
+def explained(result: Result) -> Detail:
+    """A result as a reader meets it: headline, reasons as sentences with their sources, floors, actions."""
+    assessed, facts = reassessed(result)
+    return detail(assessed, facts, result.on)
+
+
+def moved_by(before: Result, after: Result) -> list[tuple[str, float]]:
+    """Which reasons moved a score from one result to the next: title and change in points, the largest first."""
+    points: dict[str, float] = {}
+    for result, sign in ((before, -1.0), (after, 1.0)):
+        told = explained(result)
+        for reason in told.reasons:
+            points[reason.title] = points.get(reason.title, 0.0) + sign * reason.points
+        points["Rules that hold the score up"] = points.get("Rules that hold the score up", 0.0) + sign * (
+            told.headline.uplift or 0.0
+        )
+    moved = [(title, change) for title, change in points.items() if abs(change) > 1e-6]
+    return sorted(moved, key=lambda pair: (-abs(pair[1]), pair[0]))
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from questionnaires.form import load_reading_form
+from questionnaires.form import form_ids, load, load_reading_form
 from questionnaires.issues import Issue, Unusable, issue
 from questionnaires.match import cells_of, find_header, find_kind, match
 from questionnaires.sheet import Refused, Sheet, read
 from questionnaires.validate import Options, Submission, validate
+from questionnaires.workbook import sayings
 from service.assess import Batch
 
 KINDS = ("site", "agency")
@@ -133,12 +134,13 @@ class _Found:
 
 def _sheets(sheets: Sequence[Sheet], file: str, choices: Choices, on: date) -> _Found:
     """Every visible sheet that is a table of suppliers or agencies. Raises Unusable where none is."""
-    chosen = [sheet for sheet in sheets if (sheet.name == choices.sheet if choices.sheet else sheet.visible)]
+    wanted = choices.sheet or _answer_sheet(sheets)
+    chosen = [sheet for sheet in sheets if (sheet.name == wanted if wanted else sheet.visible)]
     issues: list[Issue] = []
     if choices.sheet and not chosen:
         names = ", ".join(f"'{sheet.name}'" for sheet in sheets)
         raise Unusable(issue("sheet.unknown", file=file, seen=choices.sheet, expected=f"The file has {names}."))
-    hidden = [sheet for sheet in sheets if not sheet.visible and sheet not in chosen]
+    hidden = [] if wanted else [sheet for sheet in sheets if not sheet.visible]
     issues.extend(issue("sheet.hidden", file=file, sheet=sheet.name, seen=sheet.name) for sheet in hidden)
     tables = []
     faults: list[Unusable] = []
@@ -152,6 +154,15 @@ def _sheets(sheets: Sequence[Sheet], file: str, choices: Choices, on: date) -> _
     # Notes and cover sheets are common: a sheet that is no table is passed over, and said, once another one is.
     issues.extend(issue("sheet.no_table", file=file, sheet=u.issue.sheet, seen=str(u)) for u in faults)
     return _Found(tables, issues)
+
+
+def _answer_sheet(sheets: Sequence[Sheet]) -> str | None:
+    """The sheet to read of a workbook that was made from a template of ours; its other sheets explain and list."""
+    stamp = next((sheet.stamp for sheet in sheets if sheet.stamp), None)
+    if stamp is None or stamp.split()[0] not in form_ids():
+        return None
+    name = str(sayings()["entity"][load(stamp.split()[0]).kind]["sheet"])
+    return name if any(sheet.name == name for sheet in sheets) else None
 
 
 def _table(sheet: Sheet, choices: Choices, on: date) -> tuple[Sheet, str, int, list[str], dict[str, str], Submission]:

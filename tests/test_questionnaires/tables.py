@@ -28,7 +28,7 @@ def of_rows(rows: list[list[str]], name: str = "Suppliers", **more: object) -> S
         values = list(dict.fromkeys(cell for cell in cells if cell))
         codes = np.array([values.index(cell) if cell else -1 for cell in cells], dtype=np.int32)
         columns.append(Column(tuple(values), codes))
-    told = {"visible": True, "errors": frozenset(), "formulas": frozenset(), "stamp": None, **more}
+    told = {"visible": True, "errors": {}, "formulas": (), "stamp": None, **more}
     return Sheet(file="list.xlsx", name=name, first_row=1, n_rows=len(rows), columns=tuple(columns), **told)
 
 

@@ -2,13 +2,14 @@
 
 from datetime import date
 
+import numpy as np
 import pytest
 from marshmallow import ValidationError
 from questionnaires.form import schema
 from questionnaires.issues import ISSUES, Unusable, issue
 from questionnaires.limits import REFUSALS
 from questionnaires.match import match, read_map
-from tests.test_questionnaires.tables import SITE, submitted, table
+from tests.test_questionnaires.tables import SITE, of_rows, said, submitted, table
 
 TOLD_BY_THE_SERVICE = {"sheet.hidden", "sheet.no_table", "sheet.unknown"}
 
@@ -86,13 +87,27 @@ def test_a_map_that_is_no_table_of_texts_is_refused(data):
 
 @pytest.mark.parametrize("kind", ["errors", "formulas"])
 def test_cells_with_errors_and_formulas_are_told(kind):
-    sheet = table("| Supplier | Workers |\n| A | 5 |", **{kind: {(2, 1)}})
+    sheet = table("| Supplier | Workers |\n| A | 5 |", **{kind: {(2, 1): ""}})
     told = submitted(sheet).issues
     assert [(i.code, i.cell) for i in told] == [("cell.error" if kind == "errors" else "cell.formula", "B2")]
 
 
+@pytest.mark.parametrize(
+    ("code", "more"),
+    [
+        ("csv.field_count", {"widths": np.array([2, 3, 2], dtype=np.int32)}),
+        ("csv.quoting", {"misquoted": (2,)}),
+        ("limit.cell_text", {"cell_text": 4}),
+    ],
+)
+def test_a_row_the_reader_cannot_vouch_for_is_rejected(code, more):
+    got = submitted(of_rows([["Supplier", "Occupation"], ["A", "welder", "x"], ["B", "cook", ""]], **more))
+    assert [(i.code, i.cell[1:]) for i in got.issues if i.severity == "error"][-1] == (code, "2")
+    assert said(got, "name") == ["B"]
+
+
 def test_every_code_of_the_catalogue_can_happen():
-    elsewhere = {"map.unknown", "cell.error", "cell.formula", "field.required"}
+    elsewhere = {"map.unknown", "cell.error", "cell.formula", "field.required", "csv.field_count", "csv.quoting"}
     assert {*CASES, *UNUSABLE, *BODIES, *elsewhere, *TOLD_BY_THE_SERVICE} == ISSUES.keys() - REFUSALS.keys()
 
 

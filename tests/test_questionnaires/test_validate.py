@@ -229,7 +229,7 @@ def test_a_question_without_a_column_was_not_declined():
 def test_cells_with_a_spreadsheet_error_are_missing_and_formulas_are_told():
     sheet = table(
         "| Supplier | Workers | Colour |\n| A | 5 | #N/A |\n| B | #N/A | x |",
-        errors={(3, 1), (2, 2)}, formulas={(2, 1)},
+        errors={(3, 1): "#N/A", (2, 2): "#N/A"}, formulas=((2, 1),),
     )  # fmt: skip
     got = submitted(sheet)
     assert said(got, "workers_total") == [5.0, None]

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pypdf import PdfReader
-from test_reports.sample import a_headline, a_report, sample
-from test_reports.test_formats import csv_rows, pdf_text, workbook_rows
 
 from reports.csv import GUARD, guarded
 from reports.formats import FORMATS, render
 from reports.xlsx import CUT
+from tests.test_reports.read_back import csv_rows, pdf_text, workbook_rows
+from tests.test_reports.sample import a_headline, a_report, sample
 
 FORMULAS = ["=1+1", "+1+1", "-1+1", "@SUM(A1)", "\t=1+1", "\r=1+1", "\uff1d1+1", "\uff0b1", "\uff0d1", "\uff20A1"]
 LINKS = ["http://example.test/x", "mailto:a@example.test", "file:///C:/x", "00123"]
@@ -50,7 +50,7 @@ def test_stripping_one_guard_gives_the_text_back(text):
 
 
 def test_the_csv_opens_in_a_spreadsheet_as_utf_8_with_its_line_ends():
-    data = render(a_report(a_headline(name="福建, \"远望\"\nline")), "csv").data
+    data = render(a_report(a_headline(name='福建, "远望"\nline')), "csv").data
     assert data.startswith(b"\xef\xbb\xbf")
     assert data.endswith(b"\r\n")
     assert list(reader.reader(io.StringIO(data.decode("utf-8-sig"), newline="")))[1][2] == '福建, "远望"\nline'
@@ -82,7 +82,9 @@ def test_markup_in_a_name_is_shown_as_written_in_pdf():
     assert "#panic()" in text
 
 
-@pytest.mark.parametrize("name", ["\u0dc1\u0dca\u200d\u0dbb\u0dd3 \u0dbd\u0d82\u0d9a\u0dcf", "a\x00b\x0bc", "\u202etxt.exe", "\U0001f41f"])
+@pytest.mark.parametrize(
+    "name", ["\u0dc1\u0dca\u200d\u0dbb\u0dd3 \u0dbd\u0d82\u0d9a\u0dcf", "a\x00b\x0bc", "\u202etxt.exe", "\U0001f41f"]
+)
 def test_characters_that_no_font_has_do_not_stop_a_report(name):
     report = a_report(a_headline(name=name))
     for of in FORMATS:

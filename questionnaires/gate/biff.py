@@ -5,9 +5,9 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 
-from questionnaires.compound import CompoundFile
+from questionnaires.gate.compound import UTF16, CompoundFile
 from questionnaires.limits import Limits, Refused
-from questionnaires.marks import Marks, mark, shown_as
+from questionnaires.gate.marks import Marks, mark, shown_as
 
 BOF, EOF, BOUNDSHEET, FILEPASS, FORMAT, XF = 0x809, 0x0A, 0x85, 0x2F, 0x41E, 0xE0
 FORMULA, NUMBER, LABEL, BOOLERR, RK, MULRK, LABELSST, RSTRING = 0x06, 0x203, 0x204, 0x205, 0x27E, 0xBD, 0xFD, 0xD6
@@ -97,8 +97,9 @@ class Book:
         """The code of a number format."""
         if self.version < 0x600:
             return record[3 : 3 + record[2]].decode("latin-1")
-        wide = len(record) > 4 and record[4] & 1
-        return record[5:].decode("utf-16-le" if wide else "latin-1", "replace")
+        if len(record) > 4 and record[4] & 1:
+            return UTF16.decode(record[5:], "replace")[0]
+        return record[5:].decode("latin-1")
 
     def sheet(self, at: int) -> Marks:
         """The marks of the sheet whose records begin at a place."""

@@ -85,9 +85,9 @@ def contents(data: bytes, limits: Limits) -> dict[str, Part]:
 
 
 def decoded(raw: bytes, flags: int) -> str:
-    """The name of a part."""
+    """The name of a part. An old one that is not ASCII is of no part that is read: any reading of it will do."""
     try:
-        return raw.decode("utf-8" if flags & UTF8 else "cp437")
+        return raw.decode("utf-8" if flags & UTF8 else "latin-1")
     except UnicodeDecodeError:
         raise Refused("archive.bad_entry_name") from None
 

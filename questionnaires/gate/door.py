@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from questionnaires.archive import contents
+from questionnaires.gate.archive import contents
 from questionnaires.limits import Limits, Refused
 
 OLE2 = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"

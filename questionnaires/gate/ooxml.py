@@ -8,10 +8,10 @@ from array import array
 from collections.abc import Callable, Iterator, Mapping
 from itertools import chain
 
-from questionnaires.archive import contents, inflate
+from questionnaires.gate.archive import contents, inflate
 from questionnaires.limits import Limits, Refused
-from questionnaires.markup import End, LONGEST_TEXT, Markup, Plain, Start, without_definitions
-from questionnaires.marks import NO_RESULT, Marks, column_of, mark, shown_as
+from questionnaires.gate.markup import End, LONGEST_TEXT, Markup, Plain, Start, without_definitions
+from questionnaires.gate.marks import NO_RESULT, Marks, column_of, mark, shown_as
 
 ACTIVE = re.compile("macroenabled|vbaproject|macrosheet|activex|oleobject", re.IGNORECASE)
 LIVE_LINK = re.compile(rb"<(?:\w+:)?(?:dde|ole)Link\b")

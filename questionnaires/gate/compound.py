@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import struct
 from array import array
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from typing import NamedTuple
 
 from questionnaires.limits import Refused
 
+UTF16 = codecs.lookup("utf-16-le")  # found now: the process that reads opens no file later
 HEADER, ENTRY = struct.Struct("<8s16x5H6x9L"), struct.Struct("<64sHBx12x36xLL4x")
 NO_MORE = 0xFFFFFFFC  # sector numbers from here on mean something else
 STREAM = 2
@@ -89,4 +91,4 @@ def entries(listed: bytes) -> Iterator[Stream]:
     for at in range(0, len(listed) - ENTRY.size + 1, ENTRY.size):
         name, length, kind, first, size = ENTRY.unpack_from(listed, at)
         if kind and 2 <= length <= 64:
-            yield Stream(name[: length - 2].decode("utf-16-le", "replace"), kind, first, size)
+            yield Stream(UTF16.decode(name[: length - 2], "replace")[0], kind, first, size)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from questionnaires.archive import contents, inflate
+from questionnaires.gate.archive import contents, inflate
 from questionnaires.limits import Limits, Refused
-from questionnaires.markup import LONGEST_TEXT, Markup, Plain, without_definitions
-from questionnaires.marks import Marks, mark
+from questionnaires.gate.markup import LONGEST_TEXT, Markup, Plain, without_definitions
+from questionnaires.gate.marks import Marks, mark
 
 SPREADSHEET = b"application/vnd.oasis.opendocument.spreadsheet"
 

@@ -81,8 +81,13 @@ class Markup:
 
     def look_at(self, piece: bytes, *, last: bool = False) -> bytes:
         """Parses a piece."""
-        cut = piece.rfind(b">")
-        self.unclosed = self.unclosed + len(piece) if cut < 0 else len(piece) - cut
+        opened, closed = piece.rfind(b"<"), piece.rfind(b">")
+        if opened > closed:
+            self.unclosed = len(piece) - opened
+        elif closed >= 0:
+            self.unclosed = 0
+        elif self.unclosed:
+            self.unclosed += len(piece)
         if self.unclosed > LONGEST_TAG:
             raise Refused("xml.too_complex")
         try:

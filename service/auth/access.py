@@ -1,0 +1,55 @@
+"""The one file that lists every route and who may call it (access.toml), read once and checked."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+FILE = Path(__file__).with_name("access.toml")
+
+
+class BadAccess(ValueError):
+    """access.toml is faulty: one sentence for its author."""
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """``roles`` and ``scopes`` with what they are for; lines "METHOD endpoint" with the reason, the roles or the scope."""
+
+    roles: Mapping[str, str]
+    scopes: Mapping[str, str]
+    open: Mapping[str, str]
+    pages: Mapping[str, frozenset[str]]
+    api: Mapping[str, str]
+
+    def may(self, role: str, endpoint: str, method: str = "GET") -> bool:
+        """Whether people of a role may call a page."""
+        return role in self.pages.get(line(method, endpoint), frozenset())
+
+
+def line(method: str, endpoint: str) -> str:
+    """How a route is written in the file."""
+    return f"{'GET' if method == 'HEAD' else method} {endpoint}"
+
+
+def load(file: Path = FILE) -> Access:
+    """The file; raises BadAccess for a role or scope it does not define and for a route that stands in it twice."""
+    read = tomllib.loads(file.read_text(encoding="utf-8"))
+    roles, scopes = read["roles"], read["scopes"]
+    pages = {name: frozenset(roles if may == "everyone" else may) for name, may in read["pages"].items()}
+    for name, may in pages.items():
+        if unknown := may - roles.keys():
+            raise BadAccess(f"{file.name}: {name}: no such role: {min(unknown)}")
+    for name, scope in read["api"].items():
+        if scope not in scopes:
+            raise BadAccess(f"{file.name}: {name}: no such scope: {scope}")
+    tables = (read["open"], pages, read["api"])
+    names = [name for table in tables for name in table]
+    if twice := {name for name in names if names.count(name) > 1}:
+        raise BadAccess(f"{file.name}: {min(twice)} stands in two tables")
+    return Access(roles, scopes, read["open"], pages, read["api"])
+
+
+ACCESS = load()

@@ -1,0 +1,64 @@
+"""Who calls, and the rows they may touch: what every page and every API route starts from."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+from flask import current_app, g
+from sqlalchemy.orm import Session
+
+from service.db.session import Database
+from service.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A person or a machine of an organisation.
+
+    ``actor`` is what the audit trail calls them: ``user:<id>`` or ``key:<id>``. A person has a role and no scopes, a key
+    has scopes and no role.
+    """
+
+    organisation_id: str
+    organisation: str
+    time_zone: str
+    actor: str
+    name: str
+    role: str | None = None
+    scopes: frozenset[str] = frozenset()
+
+    @property
+    def id(self) -> str:
+        """The id of the user or the key."""
+        return self.actor.partition(":")[2]
+
+
+def caller() -> Caller:
+    """Who calls. Raises LookupError on a route that is open to all."""
+    found: Caller | None = g.get("caller")
+    if found is None:
+        raise LookupError("nobody is known to call an open route")
+    return found
+
+
+def reading() -> AbstractContextManager[Session]:
+    """The rows of the caller's organisation, to read: a snapshot that waits for no writer."""
+    return database().of(caller().organisation_id, write=False)
+
+
+def writing() -> AbstractContextManager[Session]:
+    """The rows of the caller's organisation, to change: one transaction, committed at the end."""
+    return database().of(caller().organisation_id)
+
+
+def database() -> Database:
+    """The database of this application."""
+    found: Database = current_app.extensions["database"]
+    return found
+
+
+def settings() -> Settings:
+    """The settings of this application."""
+    found: Settings = current_app.extensions["settings"]
+    return found

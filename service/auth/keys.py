@@ -1,0 +1,84 @@
+"""API keys: ``dk_<prefix>_<secret>``, shown once, kept as a hash, with scopes and a day on which they end."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Sequence
+from datetime import timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from service.audit import record
+from service.auth.access import ACCESS
+from service.clock import now
+from service.db.tables import ApiKey
+from service.errors import Refused, not_found
+
+PREFIX_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
+# How often "last used" is written: once a minute, not with every request.
+USED_EVERY = timedelta(minutes=1)
+
+
+def create(
+    session: Session, name: str, scopes: Sequence[str], days: int, by: str, longest: int = 365
+) -> tuple[ApiKey, str]:
+    """A new key and its text, which is told here and never again.
+
+    Raises Refused: ``key.name``, ``key.scopes`` (none, or one that does not exist), ``key.days`` (1 to ``longest``).
+    """
+    if not 1 <= len(name.strip()) <= 200:
+        raise Refused("key.name", 422, "A key needs a name of up to 200 letters.")
+    unknown = sorted(set(scopes) - ACCESS.scopes.keys())
+    if not scopes or unknown:
+        raise Refused("key.scopes", 422, "A key needs one scope or more, each of those that exist.", unknown=unknown)
+    if not 1 <= days <= longest:
+        raise Refused("key.days", 422, f"A key ends after 1 to {longest} days.")
+    prefix = "".join(secrets.choice(PREFIX_ALPHABET) for _ in range(8))
+    text = f"dk_{prefix}_{secrets.token_urlsafe(32)}"
+    at = now()
+    key = ApiKey(
+        name=name.strip(),
+        prefix=prefix,
+        key_hash=_hash(text),
+        scopes=sorted(set(scopes)),
+        created_at=at,
+        expires_at=at + timedelta(days=days),
+    )
+    session.add(key)
+    session.flush()
+    record(session, by, "key.created", "api_key", key.id, {"scopes": key.scopes, "days": days})
+    return key, text
+
+
+def find(session: Session, text: str) -> ApiKey | None:
+    """The key of a text, from all organisations; None if there is none, it has ended or it was revoked."""
+    parts = text.split("_", 2)
+    if len(parts) != 3 or parts[0] != "dk":
+        return None
+    kept = session.scalars(select(ApiKey).where(ApiKey.prefix == parts[1], ApiKey.revoked_at.is_(None))).all()
+    given = _hash(text)
+    # Compared in constant time: how long a refusal takes tells nothing of the hash.
+    return next((key for key in kept if hmac.compare_digest(key.key_hash, given) and key.expires_at > now()), None)
+
+
+def revoke(session: Session, key_id: str, by: str) -> None:
+    """Ends a key at once and for good; one that is revoked already stays as it is. Raises Refused ``not_found``."""
+    key = session.get(ApiKey, key_id)
+    if key is None:
+        raise not_found()
+    if key.revoked_at is None:
+        key.revoked_at = now()
+        record(session, by, "key.revoked", "api_key", key.id)
+
+
+def listing(session: Session) -> Sequence[ApiKey]:
+    """Every key of the organisation, newest first."""
+    return session.scalars(select(ApiKey).order_by(ApiKey.created_at.desc(), ApiKey.id)).all()
+
+
+def _hash(text: str) -> str:
+    # 32 random bytes cannot be guessed: no slow hash is needed.
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,65 @@
+"""Sign-ins, kept by the server: the browser holds a random token, the database its hash. Ended there, it is ended."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from datetime import timedelta
+
+from sqlalchemy import ColumnElement, delete, or_, select
+from sqlalchemy.orm import Session
+
+from service.clock import now
+from service.db.tables import Organisation, SignIn, User
+from service.settings import Settings
+
+# How often "last seen" is written: once a minute, not with every request.
+SEEN_EVERY = timedelta(minutes=1)
+
+
+def start(session: Session, user: User, settings: Settings) -> str:
+    """Signs a user in and returns the token for the cookie; sign-ins of anyone that have run out are cleared away."""
+    at = now()
+    session.execute(delete(SignIn).where(_has_run_out(settings)))
+    token = secrets.token_urlsafe(32)
+    session.add(
+        SignIn(
+            organisation_id=user.organisation_id,
+            token_hash=_hash(token),
+            user_id=user.id,
+            created_at=at,
+            seen_at=at,
+            expires_at=at + timedelta(hours=settings.sign_in_hours),
+        )
+    )
+    return token
+
+
+def find(session: Session, token: str, settings: Settings) -> tuple[SignIn, User, Organisation] | None:
+    """The sign-in of a token, its user and organisation; None if there is none, it has run out, or the user may not."""
+    found = session.execute(
+        select(SignIn, User, Organisation)
+        .join(User, User.id == SignIn.user_id)
+        .join(Organisation, Organisation.id == User.organisation_id)
+        .where(SignIn.token_hash == _hash(token), User.active, ~_has_run_out(settings))
+    ).one_or_none()
+    return None if found is None else (found[0], found[1], found[2])
+
+
+def end(session: Session, token: str) -> None:
+    """Ends the sign-in of a token."""
+    session.execute(delete(SignIn).where(SignIn.token_hash == _hash(token)))
+
+
+def end_all(session: Session, user_id: str) -> None:
+    """Ends every sign-in of a user, in whatever browser."""
+    session.execute(delete(SignIn).where(SignIn.user_id == user_id))
+
+
+def _has_run_out(settings: Settings) -> ColumnElement[bool]:
+    at = now()
+    return or_(SignIn.expires_at <= at, SignIn.seen_at <= at - timedelta(minutes=settings.idle_minutes))
+
+
+def _hash(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()

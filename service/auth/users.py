@@ -1,0 +1,134 @@
+"""The people of an organisation: made by an admin, who hands over a password for one sign-in."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from service.audit import record
+from service.auth import passwords, sign_ins
+from service.auth.access import ACCESS
+from service.clock import now
+from service.db.tables import User
+from service.errors import Refused, not_found
+
+EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s.]+(\.[^@\s.]+)+")
+
+
+def create(session: Session, email: str, name: str, role: str, by: str) -> tuple[User, str]:
+    """A new user and the password for the first sign-in, which is told here and never again.
+
+    Raises Refused: ``user.email``, ``user.email_taken``, ``user.name``, ``user.role``.
+    """
+    email, name = normal_email(email), name.strip()
+    if not EMAIL.fullmatch(email) or len(email) > 254:
+        raise Refused("user.email", 422, "That is no e-mail address.")
+    if not 1 <= len(name) <= 200:
+        raise Refused("user.name", 422, "A user needs a name of up to 200 letters.")
+    _check_role(role)
+    password = passwords.one_time()
+    user = User(
+        email=email,
+        name=name,
+        password_hash=passwords.hash_password(password),
+        role=role,
+        active=True,
+        must_change_password=True,
+        created_at=now(),
+    )
+    try:
+        with session.begin_nested():
+            session.add(user)
+    except IntegrityError as taken:
+        raise Refused("user.email_taken", 409, "This e-mail address signs in already.") from taken
+    record(session, by, "user.created", "user", user.id, {"role": role})
+    return user, password
+
+
+def change_role(session: Session, user_id: str, role: str, by: str) -> None:
+    """Gives a user another role from the next request on. Raises Refused: ``not_found``, ``user.role``, ``user.last_admin``."""
+    _check_role(role)
+    user = get(session, user_id)
+    if user.role == role:
+        return
+    _keep_an_admin(session, user)
+    record(session, by, "user.role_changed", "user", user.id, {"from": user.role, "to": role})
+    user.role = role
+
+
+def deactivate(session: Session, user_id: str, by: str) -> None:
+    """Ends a user's access at once, sign-ins included. Raises Refused: ``not_found``, ``user.last_admin``."""
+    user = get(session, user_id)
+    if user.active:
+        _keep_an_admin(session, user)
+        user.active = False
+        sign_ins.end_all(session, user.id)
+        record(session, by, "user.deactivated", "user", user.id)
+
+
+def activate(session: Session, user_id: str, by: str) -> None:
+    """Gives a user access again, with the password they had. Raises Refused ``not_found``."""
+    user = get(session, user_id)
+    if not user.active:
+        user.active = True
+        record(session, by, "user.activated", "user", user.id)
+
+
+def reset_password(session: Session, user_id: str, by: str) -> str:
+    """A new password for one sign-in, told here and never again; ends the user's sign-ins. Raises Refused ``not_found``."""
+    password = passwords.one_time()
+    kept = passwords.hash_password(password)  # before the transaction opens: nobody waits for it
+    user = get(session, user_id)
+    user.password_hash, user.must_change_password = kept, True
+    sign_ins.end_all(session, user.id)
+    record(session, by, "user.password_reset", "user", user.id)
+    return password
+
+
+def change_password(session: Session, user_id: str, new: str) -> None:
+    """A user's own new password; ends every sign-in of theirs. Raises Refused with the code of the fault."""
+    kept = passwords.hash_password(new)  # before the transaction opens: nobody waits for it
+    user = get(session, user_id)
+    fault = passwords.fault(new, user.email, user.name)
+    if fault is not None:
+        raise Refused(fault, 422, passwords.FAULTS[fault])
+    user.password_hash, user.must_change_password = kept, False
+    sign_ins.end_all(session, user.id)
+    record(session, f"user:{user.id}", "user.password_changed", "user", user.id)
+
+
+def listing(session: Session) -> Sequence[User]:
+    """Every user of the organisation: those with access first, by name."""
+    return session.scalars(select(User).order_by(User.active.desc(), User.name, User.id)).all()
+
+
+def get(session: Session, user_id: str) -> User:
+    """A user of the organisation. Raises Refused ``not_found``."""
+    user = session.get(User, user_id)
+    if user is None:
+        raise not_found()
+    return user
+
+
+def normal_email(email: str) -> str:
+    """An e-mail address as it is kept and compared."""
+    return email.strip().lower()
+
+
+def _check_role(role: str) -> None:
+    if role not in ACCESS.roles:
+        raise Refused("user.role", 422, f"A role is one of {', '.join(ACCESS.roles)}.")
+
+
+def _keep_an_admin(session: Session, user: User) -> None:
+    """An organisation without an admin could never have one again."""
+    if user.role != "admin" or not user.active:
+        return
+    # Locked, so that of two admins who demote each other at once one stays.
+    admins = session.scalars(select(User.id).where(User.role == "admin", User.active).with_for_update()).all()
+    if set(admins) <= {user.id}:
+        raise Refused("user.last_admin", 409, "The last admin stays: make somebody else an admin first.")

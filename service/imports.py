@@ -1,0 +1,221 @@
+"""Files on their way in: received, looked at, confirmed, assessed and kept.
+
+An upload is acknowledged only after its bytes are safe and one transaction holds upload, import, job and audit event. What is
+found is shown before anything is scored; an import that says "confirm" in its choices goes straight through.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from questionnaires.issues import Issue
+from questionnaires.sheet import Limits, check_door
+from questionnaires.sheet import Refused as RefusedFile
+from service import suppliers
+from service.assess import Batch
+from service.audit import record
+from service.clock import now
+from service.db.session import Database
+from service.db.tables import Import, Upload
+from service.errors import Refused
+from service.files import Blobs
+from service.jobs.table import Claimed, effect, enqueue
+from service.take_in import Choices, NothingUsable, TakenIn, take_in
+
+CHUNK = 500
+STATUS = {"upload.too_large": 413, "file.type_not_allowed": 415, "file.type_mismatch": 415}
+CHOICES = ("kind", "country", "sector", "sheet", "columns", "date_order", "confirm", "on")
+
+
+def receive(
+    db: Database,
+    blobs: Blobs,
+    organisation_id: str,
+    files: Sequence[tuple[str, bytes]],
+    choices: Mapping[str, Any],
+    by: str,
+    limits: Limits,
+) -> Import:
+    """Takes files in. Raises Refused (413, 415, 422) for what the door can tell; else the import waits to be read."""
+    if not files:
+        raise Refused("file.missing", 422, "No file was sent.")
+    unknown = sorted(set(choices) - set(CHOICES))
+    if unknown:
+        raise Refused("field.unknown", 422, f"There is no choice '{unknown[0]}'.")
+    for name, data in files:
+        try:
+            check_door(data, name, limits)
+        except RefusedFile as refused:
+            raise Refused(
+                refused.code, STATUS.get(refused.code, 422), f"{refused.detail} {refused.cure}".strip()
+            ) from refused
+    digests = [blobs.put(data) for _, data in files]
+    at = now()
+    with db.of(organisation_id) as session:
+        uploads = [
+            Upload(name=name, sha256=digest, size=len(data), created_by=by, created_at=at)
+            for (name, data), digest in zip(files, digests, strict=True)
+        ]
+        session.add_all(uploads)
+        session.flush()
+        taken = Import(
+            uploads=[u.id for u in uploads], choices=dict(choices), state="waiting", created_by=by, created_at=at
+        )
+        session.add(taken)
+        session.flush()
+        enqueue(session, "read_import", {"import_id": taken.id}, by)
+        record(
+            session,
+            by,
+            "import.received",
+            "import",
+            taken.id,
+            {"files": len(files), "bytes": sum(len(d) for _, d in files)},
+        )
+        return taken
+
+
+def read_import(db: Database, blobs: Blobs, claimed: Claimed) -> dict[str, Any]:
+    """The job that looks at an import: what was found, or why it is refused."""
+    import_id = claimed.payload["import_id"]
+    with db.of(claimed.organisation_id) as session:
+        taken = session.get_one(Import, import_id)
+        files, choices = _files(session, blobs, taken), dict(taken.choices)
+    try:
+        found = take_in(files, choices_of(choices), _on(choices))
+    except NothingUsable as nothing:
+        with effect(db, claimed) as session:
+            taken = session.get_one(Import, import_id)
+            taken.state, taken.finished_at = "refused", now()
+            taken.problem = problem_of(nothing)
+            record(session, claimed.actor, "import.refused", "import", import_id, {"code": taken.problem["code"]})
+        return {"state": "refused"}
+    with effect(db, claimed) as session:
+        taken = session.get_one(Import, import_id)
+        taken.found = found.received
+        taken.rows, taken.accepted, taken.rejected = (found.received[k] for k in ("rows", "accepted", "rejected"))
+        taken.state = "previewed"
+        if choices.get("confirm"):
+            _start(session, taken, claimed.actor)
+    return {"state": "previewed"}
+
+
+def confirm(session: Session, import_id: str, choices: Mapping[str, Any], by: str) -> Import:
+    """The sender has seen what was found. Other choices than before are read again first; the same ones are scored now."""
+    taken = get(session, import_id)
+    if taken.state != "previewed":
+        raise Refused(
+            "import.state", 409, f"The import is {taken.state}; only one that was looked at can be confirmed."
+        )
+    unknown = sorted(set(choices) - set(CHOICES))
+    if unknown:
+        raise Refused("field.unknown", 422, f"There is no choice '{unknown[0]}'.")
+    changed = {**taken.choices, **choices}
+    if {k: v for k, v in changed.items() if k != "confirm"} != {
+        k: v for k, v in taken.choices.items() if k != "confirm"
+    }:
+        taken.choices, taken.state = changed, "waiting"
+        enqueue(session, "read_import", {"import_id": taken.id}, by)
+        record(session, by, "import.changed", "import", taken.id, {"choices": sorted(choices)})
+    else:
+        _start(session, taken, by)
+    return taken
+
+
+def _start(session: Session, taken: Import, by: str) -> None:
+    taken.state = "running"
+    enqueue(session, "assess_import", {"import_id": taken.id}, by)
+    record(session, by, "import.confirmed", "import", taken.id, {"rows": taken.accepted})
+
+
+def assess_import(db: Database, blobs: Blobs, claimed: Claimed) -> dict[str, Any]:
+    """The job that scores an import and keeps its suppliers, agencies first, in chunks that are each kept or not at all."""
+    import_id = claimed.payload["import_id"]
+    with db.of(claimed.organisation_id) as session:
+        taken = session.get_one(Import, import_id)
+        files, choices = _files(session, blobs, taken), dict(taken.choices)
+        on = _on(choices) if choices.get("on") else taken.created_at.date()
+    found: TakenIn = take_in(files, choices_of(choices), on)
+    rows = [
+        (batch, j)
+        for kind in ("agency", "site")
+        for batch in found.batches
+        if batch.kind == kind
+        for j in range(len(batch.rows))
+    ]
+    done = int(claimed.checkpoint.get("rows", 0))
+    answers_of = {id(batch): _rows_of(batch) for batch in found.batches}
+    while done < len(rows):
+        kind = rows[done][0].kind
+        chunk = [row for row in rows[done : done + CHUNK] if row[0].kind == kind]
+        answers = [answers_of[id(batch)][j] for batch, j in chunk]
+        places = [{"file": batch.file, "sheet": batch.sheet, "row": int(batch.rows[j])} for batch, j in chunk]
+        with effect(
+            db, claimed, checkpoint={"rows": done + len(chunk)}, progress=(done + len(chunk)) / len(rows)
+        ) as session:
+            suppliers.keep(session, kind, answers, places, on, now(), claimed.actor, "import", import_id)
+        done += len(chunk)
+    with effect(db, claimed) as session:
+        taken = session.get_one(Import, import_id)
+        taken.state, taken.finished_at = "done", now()
+        record(session, claimed.actor, "import.done", "import", import_id, {"rows": len(rows)})
+    return {"rows": len(rows)}
+
+
+def get(session: Session, import_id: str) -> Import:
+    """An import by id. Raises Refused, 404, where there is none."""
+    taken = session.scalars(select(Import).where(Import.id == import_id)).first()
+    if taken is None:
+        raise Refused("not_found", 404, "There is no such import.")
+    return taken
+
+
+def listing(session: Session, limit: int = 50) -> Sequence[Import]:
+    """Imports, newest first."""
+    return session.scalars(select(Import).order_by(Import.created_at.desc(), Import.id).limit(limit)).all()
+
+
+def choices_of(choices: Mapping[str, Any]) -> Choices:
+    """What the sender decided, as the reader takes it."""
+    told = {name: choices.get(name) or None for name in ("kind", "country", "sector", "sheet", "columns", "date_order")}
+    return Choices(**told)
+
+
+def problem_of(nothing: NothingUsable) -> dict[str, Any]:
+    """Why nothing could be used, as an API caller gets it (RFC 9457), with every issue found on the way."""
+    first: Issue | None = next((i for i in nothing.issues if i.severity == "error"), None)
+    code = first.code if first else "file.no_rows"
+    return {
+        "type": f"urn:diligence:problem:{code}",
+        "title": "The file cannot be used",
+        "status": 422,
+        "code": code,
+        "detail": str(nothing),
+        "issues": [i.to_dict() for i in nothing.issues[:50]],
+    }
+
+
+def _files(session: Session, blobs: Blobs, taken: Import) -> list[tuple[str, bytes]]:
+    uploads = {u.id: u for u in session.scalars(select(Upload).where(Upload.id.in_(taken.uploads)))}
+    return [(uploads[i].name, blobs.get(uploads[i].sha256)) for i in taken.uploads]
+
+
+def _on(choices: Mapping[str, Any]) -> date:
+    return date.fromisoformat(choices["on"]) if choices.get("on") else now().date()
+
+
+def _rows_of(batch: Batch) -> list[dict[str, Any]]:
+    """The answers of a batch row by row, as they are kept: JSON values, blanks left out."""
+    rows: list[dict[str, Any]] = [{} for _ in range(len(batch.rows))]
+    for question in batch.answers.columns:
+        column = batch.answers[question].cat
+        values = [list(v) if isinstance(v, tuple) else v for v in column.categories]
+        for row, code in zip(rows, column.codes.tolist(), strict=True):
+            if code >= 0:
+                row[str(question)] = values[code]
+    return rows

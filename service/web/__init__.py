@@ -1,0 +1,1 @@
+"""Pages for people: server-rendered, usable by keyboard, without inline code."""

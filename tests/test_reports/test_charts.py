@@ -1,0 +1,126 @@
+"""Charts are well-formed, add up, and read without their colours."""
+
+import re
+import xml.etree.ElementTree as ET
+from dataclasses import replace
+
+import pytest
+
+from reports import charts
+from reports.document import LEVEL_TITLES, LEVELS, Cell, Reason
+from tests.test_reports.sample import MODELS, a_detail, a_headline, sample
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def texts(drawing):
+    return [text.words for text in drawing.texts()]
+
+
+def drawings():
+    report = sample()
+    return {
+        "counts": charts.counts("counts", dict.fromkeys(LEVELS, 3)),
+        "ranges": charts.ranges("ranges", report.results[:5], MODELS[0]),
+        "bars": charts.bars("bars", report.details[0], MODELS[0]),
+        "heat": charts.heat("heat", report.heat),
+    }
+
+
+@pytest.mark.parametrize("name", ["counts", "ranges", "bars", "heat"])
+def test_a_chart_is_xml_with_a_title_and_a_description(name):
+    root = ET.fromstring(drawings()[name].svg())
+    assert root.tag == f"{SVG}svg"
+    told = root.attrib["aria-labelledby"].split()
+    assert [root.find(f"{SVG}{tag}").attrib["id"] for tag in ("title", "desc")] == told
+    assert root.find(f"{SVG}title").text
+    assert root.find(f"{SVG}desc").text
+
+
+@pytest.mark.parametrize("name", ["counts", "ranges", "bars", "heat"])
+def test_nothing_in_a_chart_is_drawn_outside_it(name):
+    drawing = drawings()[name]
+    for part in ET.fromstring(drawing.svg()).iter(f"{SVG}rect"):
+        x, width = float(part.get("x", 0)), float(part.get("width"))
+        assert x >= 0
+        assert x + width <= drawing.width + 0.11
+    assert all(0 <= text.x <= drawing.width and 0 <= text.y <= drawing.height for text in drawing.texts())
+
+
+def test_a_chart_without_its_text_still_has_all_its_shapes():
+    drawing = drawings()["bars"]
+    assert "<text" not in drawing.shapes()
+    assert drawing.shapes().count("<rect") == drawing.svg().count("<rect")
+
+
+def test_bars_lead_from_nothing_through_the_base_to_the_score():
+    detail = sample().details[0]
+    told = texts(charts.bars("b", detail, MODELS[0]))
+    shown = {title: told[place + 1] for place, title in enumerate(told[:-1])}
+    assert shown["Base: what the facts say"] == f"{detail.headline.inherent:.1f}"
+    assert shown["Score: critical"] == f"{detail.headline.score:.1f}"
+    assert shown["Written contracts in the worker's language"] == "\u22124.3"
+    assert shown["Floor: Papers withheld together with debt"] == f"+{detail.headline.uplift:.1f}"
+    steps = [float(p.replace("\u2212", "-")) for p in shown.values() if re.fullmatch(r"[+\u2212]\d+\.\d", p)]
+    assert sum(steps) == pytest.approx(detail.headline.score, abs=0.6)
+
+
+def test_bars_sum_up_the_answers_there_is_no_room_for():
+    few = a_detail(a_headline(score=70.0))
+    many = tuple(Reason("answer", f"Answer {i}", "", "answered", "", 0.1) for i in range(30))
+    told = texts(charts.bars("b", replace(few, reasons=few.reasons + many), MODELS[0]))
+    assert any(re.fullmatch(r"\d+ other answers", words) for words in told)
+    assert "Answer 29" not in told
+
+
+def test_a_level_is_told_by_its_name_and_its_shape():
+    told = texts(charts.counts("c", dict.fromkeys(LEVELS, 1)))
+    assert set(LEVEL_TITLES.values()) <= set(told)
+    outlines = {re.sub(r'(fill|stroke|stroke-width)="[^"]*"', "", charts.mark(level, 10, 10)) for level in LEVELS[:4]}
+    assert len(outlines) == 4
+
+
+def test_fills_run_from_dark_to_light_with_the_level_so_that_grey_paper_tells_them():
+    def luminance(colour):
+        red, green, blue = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
+        channel = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in (red, green, blue)]
+        return 0.2126 * channel[0] + 0.7152 * channel[1] + 0.0722 * channel[2]
+
+    light = [luminance(charts.FILLS[level]) for level in ("critical", "high", "medium", "low")]
+    assert light == sorted(light)
+    for level in LEVELS:
+        high, low = sorted((luminance(charts.FILLS[level]), luminance(charts.INKS[level])), reverse=True)
+        assert (high + 0.05) / (low + 0.05) >= 4.5, level
+
+
+def test_a_heat_cell_known_from_facts_alone_is_hatched_and_says_so():
+    cells = (
+        Cell("TH", "Thailand", "1020", "Fish processing", 80.0, "critical", "practice", 3),
+        Cell("FJ", "Fiji", "1020", "Fish processing", 44.0, "medium", "inherent", 1),
+    )
+    drawing = charts.heat("h", cells)
+    assert "Thailand, Fish processing: 80.0, critical, 3 results" in drawing.described
+    assert "Fiji, Fish processing: 44.0, medium, inherent risk only, 1 result" in drawing.described
+    assert 'fill="url(#h-medium)"' in drawing.svg()
+    assert 'fill="url(#h-critical)"' not in drawing.svg()
+
+
+def test_a_heat_map_puts_the_worst_first_and_says_what_it_leaves_out():
+    cells = [Cell(None, f"Land {i:02}", None, "Trade", float(i), "medium", "practice", 1) for i in range(30)]
+    told = texts(charts.heat("h", cells))
+    assert [words for words in told if words.startswith("Land")][0] == "Land 29"
+    assert "Not shown, for want of room: 12 countries." in told
+
+
+def test_a_name_cannot_break_out_of_a_chart():
+    name = '</text><script>alert("x")</script>\x00&'
+    headline = a_headline(name=name)
+    root = ET.fromstring(charts.ranges("r", [headline], MODELS[0]).svg())
+    assert not list(root.iter(f"{SVG}script"))
+
+
+@pytest.mark.parametrize(("words", "cut"), [("short", "short"), ("a" * 60, "a" * 15), ("\u6f01" * 60, "\u6f01" * 8)])
+def test_a_label_too_long_is_cut_by_its_width(words, cut):
+    shown = charts.shortened(words, 10, 100)
+    assert shown.startswith(cut)
+    assert charts.measured(shown, 10) <= 100

@@ -1,0 +1,236 @@
+"""The command line, as its user meets it: what is written, what is said, which status it ends with."""
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import openpyxl
+import pytest
+
+from service import cli
+
+SCHEMA = json.loads((Path(cli.__file__).parent / "assessment.schema.json").read_text(encoding="utf-8"))
+SITES = [
+    {
+        "Supplier": "Blue Lagoon Seafoods",
+        "Country": "Thailand",
+        "Sector": "fishing",
+        "Agencies": "Golden Bridge Manpower",
+    },
+    {"Supplier": "Dune Builders", "Country": "QA", "Sector": "construction", "Agencies": ""},
+    {"Supplier": "Kalahari Fish", "Country": "NA", "Sector": "fishing; construction", "Agencies": ""},
+    {"Supplier": "", "Country": "Norway", "Sector": "software", "Agencies": ""},
+]
+AGENCIES = [
+    {"Agency name": "Golden Bridge Manpower", "Country": "Nepal"},
+    {"Agency name": "Harbour Crew", "Country": "Narnia"},
+]
+
+
+def write(path: Path, rows: list[dict[str, str]]) -> Path:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]))
+    writer.writeheader()
+    writer.writerows(rows)
+    path.write_text(text.getvalue(), encoding="utf-8")
+    return path
+
+
+def assess(tmp_path: Path, *files: Path, formats: str = "json", **options: str) -> tuple[int, dict[str, Any] | None]:
+    out = tmp_path / "out"
+    told = [f"--{name.replace('_', '-')}={value}" for name, value in {"on": "2026-11-01", **options}.items()]
+    status = cli.main(["assess", *map(str, files), "--out", str(out), "--formats", formats, *told])
+    path = out / "assessment.json"
+    return status, json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+
+
+def test_every_row_is_accounted_for_and_the_document_keeps_its_schema(tmp_path: Path) -> None:
+    status, document = assess(tmp_path, write(tmp_path / "sites.csv", SITES))
+    assert status == 1
+    assert document is not None
+    jsonschema.validate(document, SCHEMA, cls=jsonschema.Draft202012Validator)
+    assert (document["input"]["rows"], document["input"]["accepted"], document["input"]["rejected"]) == (4, 3, 1)
+    assert [r["name"] for r in document["results"]] == ["Blue Lagoon Seafoods", "Dune Builders", "Kalahari Fish"]
+    assert [r["country"] for r in document["results"]] == ["TH", "QA", "NA"]
+    assert [r["model"] for r in document["results"]][:2] == ["site_fishing", "site_construction"]
+    assert [i["cell"] for i in document["input"]["issues"] if i["code"] == "row.no_name"] == ["A5"]
+
+
+def test_agencies_are_scored_before_the_sites_that_name_them(tmp_path: Path) -> None:
+    sites, agencies = write(tmp_path / "sites.csv", SITES[:2]), write(tmp_path / "agencies.csv", AGENCIES[:1])
+    _, document = assess(tmp_path, sites, agencies)
+    assert document is not None
+    assert [r["kind"] for r in document["results"]] == ["agency", "site", "site"]
+    agency, site = document["results"][:2]
+    heard = [x for x in site["reasons"] if x["indicator"] == "agency"]
+    assert not heard or heard[0]["value"] == pytest.approx(agency["score"])
+
+
+def test_a_country_that_is_not_understood_is_rejected_with_its_cell_and_a_cure(tmp_path: Path) -> None:
+    status, document = assess(tmp_path, write(tmp_path / "agencies.csv", AGENCIES))
+    assert status == 1
+    assert document is not None
+    told = [i for i in document["input"]["issues"] if i["code"] == "country.unknown"]
+    assert [(i["cell"], i["seen"]) for i in told] == [("B3", "Narnia")]
+    assert "Namibia" in told[0]["cure"] + told[0]["expected"]
+
+
+def test_defaults_serve_files_without_such_a_column_and_never_fill_blanks(tmp_path: Path) -> None:
+    bare = write(tmp_path / "bare.csv", [{"Supplier": "Nameless Bay"}])
+    _, document = assess(tmp_path, bare, country="HK", sector="0311")
+    assert document is not None
+    assert (document["results"][0]["country"], document["results"][0]["sector"]) == ("HK", "0311")
+    blank = write(
+        tmp_path / "blank.csv",
+        [{"Supplier": "Nameless Bay", "Country": ""}, {"Supplier": "Other Bay", "Country": "TH"}],
+    )
+    _, document = assess(tmp_path, blank, country="HK")
+    assert document is not None
+    assert [r["country"] for r in document["results"]] == [None, "TH"]
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("empty.csv", b""),
+        ("noise.xlsx", bytes(range(256)) * 40),
+        ("header.csv", b"Supplier,Country\n"),
+        ("poem.txt", b"roses are red\nviolets are blue\n"),
+    ],
+)
+def test_nothing_usable_writes_nothing_and_says_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, data: bytes
+) -> None:
+    (tmp_path / name).write_bytes(data)
+    status, document = assess(tmp_path, tmp_path / name)
+    said = capsys.readouterr()
+    assert (status, document) == (2, None)
+    assert not (tmp_path / "out").exists() or not list((tmp_path / "out").iterdir())
+    assert said.err.startswith("diligence: ")
+    assert "Traceback" not in said.err
+
+
+def test_a_file_that_is_not_there_is_said_plainly(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert assess(tmp_path, tmp_path / "absent.csv")[0] == 2
+    assert f"there is no file {tmp_path / 'absent.csv'}" in capsys.readouterr().err
+
+
+def test_one_bad_file_among_good_ones_is_told_and_the_rest_is_scored(tmp_path: Path) -> None:
+    (tmp_path / "bad.xlsx").write_bytes(b"PK\x03\x04 nothing")
+    status, document = assess(tmp_path, write(tmp_path / "sites.csv", SITES[:1]), tmp_path / "bad.xlsx")
+    assert status == 1
+    assert document is not None
+    assert [f["name"] for f in document["input"]["files"]] == ["sites.csv", "bad.xlsx"]
+    assert any(i["file"] == "bad.xlsx" and i["severity"] == "error" for i in document["input"]["issues"])
+
+
+def test_a_fault_of_ours_shows_an_id_and_no_traceback(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr("service.take_in.take_in", lambda *_: 1 / 0)
+    status, _ = assess(tmp_path, write(tmp_path / "sites.csv", SITES[:1]))
+    said = capsys.readouterr().err
+    assert status == 70
+    assert "ZeroDivisionError" not in said
+    record = next(tmp_path.glob("diligence-bug-*.log"))
+    assert record.stem.rsplit("-", 1)[1] in said
+    assert "ZeroDivisionError" in record.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda d: d["results"][0].update(score=d["results"][0]["score"] + 1e-12),
+        lambda d: d["results"][0]["reasons"][0].update(points=d["results"][0]["reasons"][0]["points"] * 2),
+        lambda d: d["results"][1].update(level="low"),
+        lambda d: d["results"][1].update(confidence=99.0),
+        lambda d: d["results"][0]["answers"].update(country="NO"),
+        lambda d: d["results"][0]["actions"].pop(),
+        lambda d: d["results"].pop(),
+        lambda d: d["assessment"]["models"][0]["indicators"][0].update(weight=0.5),
+        lambda d: d["assessment"].update(facts_digest="0" * 64),
+        lambda d: d["input"].update(accepted=99),
+        lambda d: d["results"][0].update(answers=None),
+        lambda d: d.update(results=3),
+    ],
+)
+def test_verify_objects_to_any_change(tmp_path: Path, capsys: pytest.CaptureFixture[str], change: Any) -> None:
+    _, document = assess(tmp_path, write(tmp_path / "sites.csv", SITES[:2]))
+    path = tmp_path / "out/assessment.json"
+    assert cli.main(["verify", str(path)]) == 0
+    change(document)
+    path.write_text(json.dumps(document, ensure_ascii=False), encoding="utf-8")
+    assert cli.main(["verify", str(path)]) == 1
+    assert capsys.readouterr().err.strip()
+
+
+def test_verify_says_what_it_was_given(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "x.json").write_text("[1, 2]", encoding="utf-8")
+    assert cli.main(["verify", str(tmp_path / "x.json")]) == 2
+    assert "is not an assessment" in capsys.readouterr().err
+
+
+def test_a_map_goes_before_the_headers_own_words(tmp_path: Path) -> None:
+    sheet = write(tmp_path / "odd.csv", [{"Wer": "Blue Lagoon Seafoods", "Wo": "TH"}])
+    (tmp_path / "map.toml").write_text('name = "Wer"\ncountry = "Wo"\n', encoding="utf-8")
+    _, document = assess(tmp_path, sheet, map=str(tmp_path / "map.toml"))
+    assert document is not None
+    assert (document["results"][0]["name"], document["results"][0]["country"]) == ("Blue Lagoon Seafoods", "TH")
+    assert document["input"]["files"][0]["sheets"][0]["columns"] == {"name": "Wer", "country": "Wo"}
+
+
+def test_every_format_is_written_and_holds_the_same_scores(tmp_path: Path) -> None:
+    status, document = assess(tmp_path, write(tmp_path / "sites.csv", SITES[:3]), formats="json,xlsx,pdf,html,csv")
+    assert status == 0
+    assert document is not None
+    written = {path.suffix for path in (tmp_path / "out").iterdir()}
+    assert written == {".json", ".xlsx", ".pdf", ".html", ".csv"}
+    scores = sorted(round(r["score"], 1) for r in document["results"])
+    book = openpyxl.load_workbook(next((tmp_path / "out").glob("*.xlsx")), read_only=True)
+    rows = list(book["Results"].iter_rows(values_only=True))
+    header = next(i for i, row in enumerate(rows) if "Score" in row)
+    column = rows[header].index("Score")
+    assert (
+        sorted(round(float(row[column]), 1) for row in rows[header + 1 :] if isinstance(row[column], (int, float)))
+        == scores
+    )
+
+
+def test_models_and_facts_are_printed_and_hold(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["models", "check"]) == 0
+    assert cli.main(["facts", "check"]) == 0
+    assert cli.main(["models", "list"]) == 0
+    assert cli.main(["models", "show", "site_fishing"]) == 0
+    assert cli.main(["facts", "show", "Thailand"]) == 0
+    said = capsys.readouterr().out
+    assert "site_domestic_work" in said
+    assert "Rule of law" in said or "rule of law" in said
+
+
+def test_a_country_that_is_not_known_is_answered_with_a_proposal(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["facts", "show", "Thalland"]) == 2
+    assert "Did you mean Thailand" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("form", ["site", "site_fishing", "site_construction", "site_domestic_work", "agency"])
+def test_a_template_is_a_workbook_that_can_be_assessed_when_filled(tmp_path: Path, form: str) -> None:
+    path = tmp_path / "form.xlsx"
+    assert cli.main(["template", form, "--out", str(path)]) == 0
+    book = openpyxl.load_workbook(path)
+    sheet = next(s for s in book.worksheets if s.sheet_state == "visible" and s.max_column > 10)
+    header = next(row for row in sheet.iter_rows(max_row=10) if sum(cell.value is not None for cell in row) > 10)
+    columns = {str(cell.value): cell.column for cell in header if cell.value}
+    name = next(c for title, c in columns.items() if "name" in title.lower())
+    sheet.cell(row=header[0].row + 1, column=name, value="Blue Lagoon Seafoods")
+    country = next(c for title, c in columns.items() if title.lower().startswith("country"))
+    sheet.cell(row=header[0].row + 1, column=country, value="Thailand")
+    book.save(path)
+    status, document = assess(tmp_path, path)
+    assert status == 0
+    assert document is not None
+    assert document["results"][0]["country"] == "TH"
+    assert document["results"][0]["kind"] == ("agency" if form == "agency" else "site")
