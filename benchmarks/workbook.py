@@ -61,21 +61,21 @@ def value(question: Question, draw: random.Random, row: int, agencies: list[str]
         return None
     if question.type in ("yes_no", "choice", "many"):
         titles = [choice.title for choice in question.choices] or ["Yes", "No"]
-        # Most answers reassure, as they do.
-        return draw.choice(titles) if draw.random() < 0.5 else titles[-1]
+        # The first choice is the reassuring one, and the one that most sheets bring.
+        return draw.choice(titles) if draw.random() < 0.3 else titles[0]
     if question.type == "date":
         return (date(2025, 10, 1) + timedelta(days=draw.randrange(300))).isoformat()
     if question.type == "percent":
         return draw.randint(0, 100)
     if question.type in ("number", "money"):
-        return draw.randint(int(question.min or 0), min(int(question.max or 1000), 1000))
+        return draw.randint(int(question.min or 0), min(int(question.max or 36), 36))
     return words(draw, 1)
 
 
 def columns() -> list[Question]:
     """The questions of the sheet: what describes a supplier, then practice questions in the order they are asked."""
     form = load_reading_form("site")
-    described = [form.by_id[name] for name in DESCRIBED if name in form.by_id]
+    described = [form.by_id[name] for name in DESCRIBED]
     practice = [question for question in form.questions if question.feeds and question not in described]
     return (described + practice)[:COLUMNS]
 

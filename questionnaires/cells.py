@@ -15,7 +15,7 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from io import BytesIO
-from itertools import count, islice, zip_longest
+from itertools import count, islice, repeat, zip_longest
 from typing import Any
 
 from questionnaires.gate.marks import Marks, Rows
@@ -41,15 +41,16 @@ class Columns:
 
     def add(self, rows: Sequence[Sequence[Cell]]) -> None:
         """Adds rows; a short row is empty at its end."""
-        while len(self.codes) < max(map(len, rows)):
+        widest = max(map(len, rows))
+        while len(self.codes) < widest:
             self.numbers.append(defaultdict(count().__next__, {"": -1}))
             self.codes.append(array("i", [-1]) * self.n_rows)
-        nothing = ("",) * len(rows)
-        columns = zip_longest(*rows, fillvalue="")
-        for number, codes, column in zip_longest(self.numbers, self.codes, columns, fillvalue=nothing):
-            if bool in map(type, column):  # True is 1 to a dict
-                column = [as_text(value) if type(value) is bool else value for value in column]
-            codes.extend(map(number.__getitem__, column))
+        columns = zip(*rows, strict=True) if len(set(map(len, rows))) == 1 else zip_longest(*rows, fillvalue="")
+        for number, codes, column in zip(self.numbers, self.codes, columns, strict=False):
+            cells = map(as_text_if_bool, column) if bool in map(type, column) else column
+            codes.extend(map(number.__getitem__, cells))
+        for codes in self.codes[widest:]:
+            codes.extend(repeat(-1, len(rows)))
         self.n_rows += len(rows)
 
     def finished(self) -> Iterator[tuple[list[str], array[int]]]:
@@ -61,9 +62,13 @@ class Columns:
                 raise Refused("limit.cell_text")
             again: dict[str, int] = {}
             table = [again.setdefault(text, len(again)) for text in texts]
-            if len(again) < len(texts):  # the number 12 and the text "12"
-                codes = array("i", map([*table, -1].__getitem__, codes))
-            yield list(again), codes
+            same = len(again) == len(texts)  # else there is, say, the number 12 and the text "12"
+            yield list(again), codes if same else array("i", map([*table, -1].__getitem__, codes))
+
+
+def as_text_if_bool(value: Cell) -> Cell:
+    """A truth value as text, for to a dict True is 1; all else as it is."""
+    return as_text(value) if type(value) is bool else value
 
 
 def as_text(value: Cell) -> str:
@@ -143,7 +148,7 @@ def grid(sheet: Any, marks: Marks, limits: Limits) -> dict[str, Any]:
     """The columns of a sheet from A on, with what its marks say put into them: errors are empty, percentages have a sign."""
     top, left = sheet.start or (0, 0)
     columns = Columns(limits.longest_text)
-    rows = sheet.iter_rows()
+    rows = islice(sheet.iter_rows(), top, None)  # it gives the empty rows above, not the empty columns beside
     while block := list(islice(rows, BLOCK)):
         first = top + 1 + columns.n_rows
         put(block, first, left, marks.errors, lambda value, error: "")
@@ -173,7 +178,7 @@ def shown(value: Cell, way: str) -> Cell:
         return value
     if way == "%":
         return f"{value * 100:.15g}%"
-    return str(int(value)).zfill(len(way)) if value.is_integer() and 0 <= value < 10 ** len(way) else value
+    return str(int(value)).zfill(len(way)) if value.is_integer() and 0 < value < 10 ** len(way) else value
 
 
 def confine(limits: Limits) -> None:
@@ -186,7 +191,9 @@ def confine(limits: Limits) -> None:
         (resource.RLIMIT_NPROC, 0),
         (resource.RLIMIT_NOFILE, 3),  # the three that are open: a file or a connection would be a fourth
     ):
-        resource.setrlimit(what, (most, most))
+        _, highest = resource.getrlimit(what)
+        kept = most if highest == resource.RLIM_INFINITY else min(most, highest)
+        resource.setrlimit(what, (kept, kept))
 
 
 def main() -> None:

@@ -71,7 +71,9 @@ def strictly(table: Table, limits: Limits) -> Iterator[list[str]]:
 def loosely(table: Table, limits: Limits, misquoted: array[int]) -> Iterator[list[str]]:
     """The records; where a quotation mark stands wrongly the field is as written, and the number of the record noted."""
     end = f"{re.escape(table.delimiter)}\r\n"
-    field = re.compile(rf'(?:"([^"]*+(?:""[^"]*+)*+)"(?=[{end}]|\Z)|([^{end}]*+))({re.escape(table.delimiter)}|\r\n|\r|\n|\Z)')
+    field = re.compile(
+        rf'(?:"([^"]*+(?:""[^"]*+)*+)"(?=[{end}]|\Z)|([^{end}]*+))({re.escape(table.delimiter)}|\r\n|\r|\n|\Z)'
+    )
     count = 0
     record: list[str] = []
     for found in field.finditer(table.text):

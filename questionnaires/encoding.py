@@ -54,9 +54,7 @@ def latin(encoding: str, small: str = "", capital: str = "") -> Script:
         rf"(?<=[A-Za-z])[{small}]|[{small}](?=[A-Za-z])|(?<![a-z])[{capital}](?=[A-Za-z])|(?<=[A-Z])[{capital}]"
         r"|(?<![^\s\"'(])[àèéìíòóùúáâôøåäöüÀÈÉØÅÄÖÜ](?![^\s\"',;.)])"
     )
-    signs = (
-        r"[\xa0€£°®™©§«»ºª·–—‘’“”„…•½¼¾²³±×](?![^\W\d_])|(?<![^\W\d_])[\xa0¡¿£€«“‘„–—’·](?=\w)|(?<=[A-Za-z])[’‘·](?=[A-Za-z])"
-    )
+    signs = r"[\xa0€£°®™©§«»ºª·–—‘’“”„…•½¼¾²³±×](?![^\W\d_])|(?<![^\W\d_])[\xa0¡¿£€«“‘„–—’·](?=\w)|(?<=[A-Za-z])[’‘·](?=[A-Za-z])"
     return Script(encoding, {letters: -4.1, signs: -5.0}, -9.0, of_bytes=False)
 
 

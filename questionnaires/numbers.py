@@ -11,6 +11,8 @@ from typing import Any, Self
 from questionnaires.answer import Answer, Fault
 
 PLAIN_NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?", re.ASCII)
+# Digits, and decimals that are no group of thousands.
+UNMISTAKABLE = re.compile(r"-?[0-9]{1,15}(\.([0-9]{1,2}|[0-9]{4,15}))?", re.ASCII)
 GROUPED = {  # thousands in groups, by the sign between them: the decimal sign is the other one
     ".": re.compile(r"[+-]?[1-9][0-9]{0,2}(,[0-9]{3})+(\.[0-9]*)?", re.ASCII),
     ",": re.compile(r"[+-]?[1-9][0-9]{0,2}(\.[0-9]{3})+(,[0-9]*)?", re.ASCII),
@@ -42,11 +44,20 @@ class Number(Answer):
         """A field that reads ambiguous numbers with the one decimal sign the rest of the column proves."""
         proven: set[str] = set()
         for text in texts:
-            if "," in text or "." in text:
+            if UNMISTAKABLE.fullmatch(text):
+                proven |= {"."} if "." in text else set()
+            elif "," in text or "." in text:
                 signs = decimal_signs(self.bare(unicodedata.normalize("NFKC", text).strip()))
                 if len(signs) == 1:
                     proven |= signs
         return (self.like(decimal=proven.pop()) if len(proven) == 1 else self), None
+
+    def plain(self, text: str) -> float | None:
+        """A number in range that can be read in one way only."""
+        if not UNMISTAKABLE.fullmatch(text):
+            return None
+        number = float(text) + 0.0
+        return number if self.within(number) else None
 
     def like(self, **changed: Any) -> Self:
         """The same field with something changed."""
@@ -59,8 +70,6 @@ class Number(Answer):
 
     def of_text(self, text: str) -> float:
         """The number a text says. Of two readings the one in range, else the one the column proves, is taken."""
-        if text.isdigit() and text.isascii() and len(text) <= 60:
-            return self.checked(float(text), text)
         bare = self.bare(unicodedata.normalize("NFKC", text)) if len(text) <= 60 else ""
         signs = decimal_signs(bare)
         readings = {sign: float(bare.replace("," if sign == "." else ".", "").replace(",", ".")) for sign in signs}
@@ -145,6 +154,10 @@ class Percent(Number):
     def like(self, **changed: Any) -> Self:
         """The same field with something changed."""
         return super().like(**{"scale": self.scale, **changed})
+
+    def plain(self, text: str) -> float | None:
+        """None: what a percentage says depends on its column."""
+        return None
 
     def bare(self, text: str) -> str:
         """The text without its sign."""

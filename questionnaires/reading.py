@@ -146,7 +146,7 @@ class Reading:
         at = self.matched.columns[question]
         column = self.sheet.columns[at]
         sent = column.codes[self.rows]
-        self.marked(at, sent)
+        self.marked(at)
         used = np.flatnonzero(np.bincount(sent + 1, minlength=len(column.values) + 1)[1:])
         texts = [column.values[code] for code in used]
         field, said = field.fitted(texts, date_order)
@@ -168,12 +168,10 @@ class Reading:
                     fault.code, question, where, Said(fault.seen, fault.expected, fault.cure) if apart else OTHERS
                 )
 
-    def marked(self, at: int, sent: Codes) -> None:
-        """Takes a column's cells with spreadsheet errors out of ``sent``, and notes them and the formulas."""
+    def marked(self, at: int) -> None:
+        """Notes a column's cells that hold a spreadsheet error, which the reader left empty, and its formulas."""
         for code, cells in (("cell.error", self.errors), ("cell.formula", self.formulas)):
             where = np.flatnonzero(np.isin(self.rows, cells[at]))
-            if code == "cell.error":
-                sent[where] = -1
             self.note(code, at, self.rows[where], Said())
 
     def unreliable(self, header_row: int) -> None:

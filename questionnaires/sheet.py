@@ -89,15 +89,17 @@ class Sheet:
         for at, column in enumerate(self.columns):
             if max(map(len, column.values), default=0) > self.cell_text:
                 long = [code for code, text in enumerate(column.values) if len(text) > self.cell_text]
-                found += [Fault(self.first_row + int(place), at, "limit.cell_text", column.values[column.codes[place]][:80])
-                          for place in np.flatnonzero(np.isin(column.codes, long))]
+                found += [
+                    Fault(self.first_row + int(place), at, "limit.cell_text", column.values[column.codes[place]][:80])
+                    for place in np.flatnonzero(np.isin(column.codes, long))
+                ]
         return found
 
     def ragged(self, header_row: int) -> list[Fault]:
         """The rows under the header with another number of fields than it has.
 
-        Not at fault are blank rows, fields too many that are all empty, and blocks of sixteen rows that are short alike: so
-        Excel leaves empty cells out at the end of rows (Microsoft, article 77295).
+        Not at fault are blank rows, fields too many that are all empty, and whole blocks of sixteen rows that are short
+        alike: so Excel leaves empty cells out at the end of rows (Microsoft, article 77295).
         """
         if self.widths is None or header_row > len(self.widths):
             return []
@@ -106,7 +108,7 @@ class Sheet:
         wrong[:header_row] = False
         for begin in range(0, len(wrong), 16):
             block = self.widths[begin : begin + 16]
-            if wrong[begin] and block[0] < wanted and (block == block[0]).all():
+            if len(block) == 16 and wrong[begin] and block[0] < wanted and (block == block[0]).all():
                 wrong[begin : begin + 16] = False
         beyond = np.logical_or.reduce([column.codes >= 0 for column in self.columns[wanted:]], initial=False)
         wrong &= (self.widths < wanted) | beyond

@@ -20,31 +20,17 @@ LINE_MARKS = re.compile("[\r\n\u2028\u2029\x85]+")
 WHOLE_AS_FLOAT = re.compile(r"[0-9]+\.0", re.ASCII)
 
 
-def is_plain(text: str) -> bool:
-    """Whether cleaning would leave the text as it is: an unguarded line of ASCII with single blanks inside."""
-    return (
-        text.isascii()
-        and text.isprintable()
-        and text[:1].isalnum()
-        and text[-1] != " "
-        and "  " not in text
-        and text[-2:] != ".0"
-    )
-
-
 class Text(Answer):
     """A text on one line. ``1421.0``, a number that a spreadsheet made of an identifier, is 1421."""
 
-    def read_column(self, texts: Sequence[str]) -> tuple[list[Value | None], dict[int, Fault]]:
-        """As for any answer; a plain text that is no word for "nothing here" goes by without a closer look."""
-        words, longest = everyday().nothing | everyday().reserved.keys(), everyday().longest
-        closer = [
-            at for at, text in enumerate(texts) if not is_plain(text) or (len(text) <= longest and fold(text) in words)
-        ]
-        read, faults = super().read_column([texts[at] for at in closer])
-        for at, answer in zip(closer, read, strict=True):
-            answers[at] = answer
-        return answers, {closer[at]: fault for at, fault in faults.items()}
+    def plain(self, text: str) -> str | None:
+        """A line of ASCII with single blanks inside that begins with a letter or digit and is no word for "nothing here"."""
+        words = everyday()
+        if not (text.isascii() and text.isprintable() and text[:1].isalnum() and text[-1] != " " and "  " not in text):
+            return None
+        if text[-2:] == ".0" or (len(text) <= words.longest and fold(text) in words.set_apart):
+            return None
+        return text
 
     def of_text(self, text: str) -> str:
         """The text itself."""
@@ -74,9 +60,9 @@ class Date(Answer):
         fault, day = day_of(text, self.order)
         if fault and day is None:
             raise Fault(fault, text)
-        if day is not None and not self.least[: len(day)] <= day <= self.most[: len(day)]:
+        if day is not None and not self.least[: len(day)] <= day <= self.most:
             raise Fault("date.range", text, expected=f"a date from {self.least} to {self.most}")
-        if day is not None and self.on and day > self.on[: len(day)]:
+        if day is not None and self.on and day > self.on:
             raise Fault("date.future", text)
         if fault:
             raise Fault(fault, text, kept=day)

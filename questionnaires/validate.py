@@ -73,6 +73,9 @@ def validate(
     fill_in(reading, options)
     apply_rules(reading, form)
     nameless = ~given((reading.answers.get(question) for question in NAMES), len(reading.rows))
+    named = given((reading.answers.get(question) for question in ("name", "name_local")), len(reading.rows))
+    if "name" in matched.columns:
+        reading.fault("row.unnamed", "name", ~named & ~nameless, Said())
     reading.fault("row.no_name", next(question for question in NAMES if question in matched.columns), nameless, Said())
     kept = ~reading.rejected
     answers = pd.DataFrame(

@@ -82,7 +82,8 @@ class Everyday:
     totals: frozenset[str]
     agencies: tuple[str, ...]
     same_place: Mapping[str, frozenset[str]]
-    longest: int  # characters of the longest spelling of "nothing" or a reserved value
+    set_apart: frozenset[str]  # the folded words for "nothing" and the reserved values
+    longest: int  # characters of the longest of their spellings
 
 
 @cache
@@ -95,6 +96,7 @@ def everyday() -> Everyday:
         yes_no={fold(word): value for value in ("yes", "no") for word in told[value]},
         totals=frozenset(map(fold, told["totals"])),
         agencies=tuple(map(fold, told["agencies"])),
+        set_apart=frozenset(fold(word) for name in ("nothing", "declined", "cannot_apply") for word in told[name]),
         longest=max(len(word) for name in ("nothing", "declined", "cannot_apply") for word in told[name]),
         same_place={country: frozenset(others) for country, others in told["same_place"].items()},
     )
@@ -118,8 +120,6 @@ class Countries:
         found = self.by_word.get(word)
         if found is None and word.startswith("the"):
             found = self.by_word.get(word[3:])
-        if found is None and text[:3].upper() == "EU-":  # ICCAT writes a member state's flag so: EU-ESP
-            found = self.by_word.get(fold(text[3:]))
         return found
 
     def like(self, text: str) -> tuple[str, ...]:

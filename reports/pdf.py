@@ -10,7 +10,7 @@ import json
 import re
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import typst
 
@@ -45,25 +45,24 @@ def render(report: Report) -> bytes:
     """
     content = json.dumps(_fit(pages(report, ROWS)) | {"fills": FILLS, "inks": INKS}, ensure_ascii=False)
     try:
-        return _compiled(content, report.on, ["ua-1"])
+        return _compiled(content, report.on, "ua-1")
     except typst.TypstError as error:
         if "PDF/UA-1" not in str(error):
             raise
-        return _compiled(content, report.on, [])
+        return _compiled(content, report.on, None)
 
 
-def _compiled(content: str, on: date, standards: list[str]) -> bytes:
-    made: bytes = typst.compile(
+def _compiled(content: str, on: date, standard: Literal["ua-1"] | None) -> bytes:
+    return typst.compile(
         str(_TEMPLATES / "report.typ"),
         root=str(_TEMPLATES),
         font_paths=_font_folders(),
         ignore_system_fonts=True,
         format="pdf",
-        pdf_standards=standards,
+        pdf_standards=standard,
         sys_inputs={"page": content},
         timestamp=int(datetime(on.year, on.month, on.day, tzinfo=UTC).timestamp()),
     )
-    return made
 
 
 @functools.cache

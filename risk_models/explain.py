@@ -91,7 +91,8 @@ def explain(
             )
         else:
             rule_of = contexts[name]
-            title, source, year = facts.title(name), rule_of.sources, None
+            title = rule_of.title if name.startswith("answer.") else facts.title(name)
+            source, year = rule_of.sources, None
             seen = facts.value("country", country or "", name.split(".", 1)[1]) if name.startswith("country.") else None
             if seen is not None:
                 source, year = (seen.source, *rule_of.sources), seen.year

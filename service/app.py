@@ -47,7 +47,7 @@ log = structlog.get_logger("service")
 
 def create_app(settings: Settings, database: Database | None = None) -> Flask:
     """The application with all its routes; opens the database of the settings unless it is given one."""
-    app = Flask(__name__, static_folder="web/static", template_folder="web/templates")
+    app = Flask(__name__, static_folder=None, template_folder="web/templates")
     cookie = {"SECURE": not settings.plain_http, "HTTPONLY": True, "SAMESITE": "Lax", "PATH": "/"}
     app.config.update({f"SESSION_COOKIE_{name}": value for name, value in cookie.items()})
     app.config.update(
@@ -63,6 +63,8 @@ def create_app(settings: Settings, database: Database | None = None) -> Flask:
         BABEL_DEFAULT_LOCALE="en_GB",
         BABEL_TRANSLATION_DIRECTORIES="web/translations",
     )
+    app.static_folder = "web/static"  # here, not above: Flask would put its route in place before it is configured
+    app.add_url_rule("/static/<path:filename>", "static", app.send_static_file)
     app.extensions["settings"] = settings
     app.extensions["database"] = database or Database(open_engine(settings.database))
     app.jinja_env.undefined = StrictUndefined
@@ -101,8 +103,7 @@ def _finish(response: Response) -> Response:
         response.headers.setdefault(name, value)
     if not caller.settings().plain_http:
         response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
-    if request.endpoint != "static":
-        response.headers.setdefault("Cache-Control", "no-store")
+    response.headers.setdefault("Cache-Control", "no-store")  # static files bring their own
     response.headers["X-Request-Id"] = g.request_id
     log.info(
         "request",

@@ -22,8 +22,13 @@ from risk_models.plan import Action, load_actions, steps_in_order
 from risk_models.score import LEVEL_NAMES, NOT_ASKED, STATES
 from service.assess import Assessed, Block
 
+Pick = NDArray[np.intp]
+
 ENGINE = "2026.1"
 NULL = b"null"
+DECLINED_JSON = b'"declined"'
+CHUNK = 1_000
+IDENTIFIERS = (("imo", "IMO"), ("lei", "LEI"), ("licence_number", "licence"), ("registration_number", "register"))
 
 
 def models_part(models: Iterable[Model]) -> list[dict[str, Any]]:
@@ -124,51 +129,58 @@ def write(
 
 
 def result_rows(assessed: Assessed, on: date) -> Iterator[bytes]:
-    """One result as JSON bytes for each supplier of a batch, in the order of its rows."""
-    rows = [_block_rows(block, assessed, on) for block in assessed.blocks]
-    for b, position in zip(assessed.block.tolist(), assessed.position.tolist(), strict=True):
-        yield rows[b][position]
+    """One result as JSON bytes for each supplier of a batch, in the order of its rows; made in chunks, to stay small."""
+    n = len(assessed.block)
+    for start in range(0, n, CHUNK):
+        blocks, positions = assessed.block[start : start + CHUNK], assessed.position[start : start + CHUNK]
+        rows: list[bytes] = [b""] * len(blocks)
+        for b, block in enumerate(assessed.blocks):
+            mine = np.flatnonzero(blocks == b)
+            if len(mine):
+                for at, row in zip(mine.tolist(), _block_rows(block, positions[mine], assessed, on), strict=True):
+                    rows[at] = row
+        yield from rows
 
 
-def _block_rows(block: Block, assessed: Assessed, on: date) -> list[bytes]:
-    scores, answers, model, batch = block.scores, block.answers, block.model, assessed.batch
-    names = _texts(answers, "name")
-    names = [local if name is NULL else name for name, local in zip(names, _texts(answers, "name_local"), strict=True)]
-    sectors = [NULL if code is None else b'"%s"' % code.encode() for code in block.sectors]
-    plans = _plans(block, on)
-    floors = _flags(scores.floors > 0, [f.id for f in model.floors])
-    not_ruled_out = _flags(scores.floors == 1, [f.id for f in model.floors])
+def _block_rows(block: Block, pick: Pick, assessed: Assessed, on: date) -> list[bytes]:
+    """The results of some suppliers of a block: ``pick`` are their positions in it."""
+    scores, model, batch = block.scores, block.model, assessed.batch
+    answers = _Answers(block, pick)
+    names = answers.texts("name")
+    names = [local if name is NULL else name for name, local in zip(names, answers.texts("name_local"), strict=True)]
+    plans = _plans(block, pick, on)
+    floors = scores.floors[:, pick]
+    ids = [f.id for f in model.floors]
+    points_of = zip(_floats(scores.practice[pick]), _floats(scores.practice_of[pick]), strict=True)
     practice = [
-        b'{"points":%s,"of":%s}' % pair if asked else NULL
-        for pair, asked in zip(
-            zip(_floats(scores.practice), _floats(scores.practice_of), strict=True), scores.asked.tolist(), strict=True
-        )
+        b'{"points":%b,"of":%b}' % pair if asked else NULL
+        for pair, asked in zip(points_of, scores.asked[pick].tolist(), strict=True)
     ]
     place = b'"file":%s,"sheet":%s' % (orjson.dumps(batch.file), orjson.dumps(batch.sheet))
     columns: list[Sequence[bytes | int]] = [
-        _reference(block),
+        answers.reference(),
         names,
-        _texts(answers, "country"),
-        sectors,
-        _named(scores.level, LEVEL_NAMES),
-        _floats(scores.total),
-        _floats(scores.best),
-        _floats(scores.worst),
-        _floats(scores.base),
-        _named(scores.inherent_level, LEVEL_NAMES),
+        answers.texts("country"),
+        [NULL if block.sectors[j] is None else orjson.dumps(block.sectors[j]) for j in pick.tolist()],
+        _named(scores.level[pick], LEVEL_NAMES),
+        _floats(scores.total[pick]),
+        _floats(scores.best[pick]),
+        _floats(scores.worst[pick]),
+        _floats(scores.base[pick]),
+        _named(scores.inherent_level[pick], LEVEL_NAMES),
         practice,
-        _named(block.features.frame.case, CASES),
-        _floats(scores.coverage),
-        _floats(scores.confidence),
-        _floats(scores.uplift),
-        floors,
-        not_ruled_out,
-        [b"true" if capped else b"false" for capped in scores.capped.tolist()],
+        _named(block.features.frame.case[pick], CASES),
+        _floats(scores.coverage[pick]),
+        _floats(scores.confidence[pick]),
+        _floats(scores.uplift[pick]),
+        _flags(floors > 0, ids),
+        _flags(floors == 1, ids),
+        [b"true" if capped else b"false" for capped in scores.capped[pick].tolist()],
         [plan[0] for plan in plans],
-        _answers(block),
-        _reasons(block),
+        answers.all(),
+        _reasons(block, pick, answers),
         [plan[1] for plan in plans],
-        batch.rows[block.members].tolist(),
+        batch.rows[block.members[pick]].tolist(),
     ]
     form = (
         b'{"kind":"%s","reference":%%b,"name":%%b,"country":%%b,"sector":%%b,"model":"%s",'
@@ -178,6 +190,49 @@ def _block_rows(block: Block, assessed: Assessed, on: date) -> list[bytes]:
         b'"row":{%s,"row":%%d}}'
     ) % (model.kind.encode(), model.id.encode(), place.replace(b"%", b"%%"))
     return [form % row for row in zip(*columns, strict=True)]
+
+
+class _Answers:
+    """The answers of some suppliers of a block as JSON: each distinct answer is turned into bytes once."""
+
+    def __init__(self, block: Block, pick: Pick) -> None:
+        self.block, self.pick, self.n = block, pick, len(pick)
+
+    def codes(self, question: str) -> tuple[Sequence[object], list[int]]:
+        categories, codes = codes_of(self.block.answers, question)
+        return categories, codes[self.pick].tolist()
+
+    def values(self, question: str) -> tuple[list[bytes], list[int]]:
+        """Distinct answers as JSON, with null at the end, and the code of each supplier (-1 finds the null)."""
+        categories, codes = self.codes(question)
+        used = set(codes)
+        return [orjson.dumps(c) if code in used else NULL for code, c in enumerate(categories)] + [NULL], codes
+
+    def texts(self, question: str) -> list[bytes]:
+        """An answer that is shown as a name: null where it was declined."""
+        fragments, codes = self.values(question)
+        return [NULL if fragments[code] == DECLINED_JSON else fragments[code] for code in codes]
+
+    def reference(self) -> list[bytes]:
+        """The buyer's own reference; else an identifier, told by its kind; else null."""
+        found = self.texts("reference")
+        for question, label in IDENTIFIERS:
+            if NULL not in found:
+                break
+            categories, codes = self.codes(question)
+            told = [NULL if c == "declined" else orjson.dumps(f"{label} {c}") for c in categories] + [NULL]
+            found = [told[code] if value is NULL else value for value, code in zip(found, codes, strict=True)]
+        return found
+
+    def all(self) -> list[bytes]:
+        """What was said, by question; blanks are left out."""
+        columns = []
+        for question in map(str, self.block.answers.columns):
+            fragments, codes = self.values(question)
+            label = orjson.dumps(question) + b":"
+            told = [label + fragment for fragment in fragments[:-1]] + [b""]
+            columns.append([told[code] for code in codes])
+        return [b",".join(filter(None, row)) for row in zip(*columns, strict=True)]
 
 
 def _floats(values: NDArray[np.float64]) -> list[bytes]:
@@ -193,29 +248,6 @@ def _named(codes: NDArray[np.int8], names: Sequence[str]) -> list[bytes]:
     return [quoted[code] for code in codes.tolist()]
 
 
-def _texts(answers: Any, question: str) -> list[bytes]:
-    categories, codes = codes_of(answers, question)
-    fragments = [NULL if c == "declined" else orjson.dumps(c) for c in categories] + [NULL]
-    return [fragments[code] for code in codes.tolist()]
-
-
-def _reference(block: Block) -> list[bytes]:
-    """The buyer's own reference; else an identifier, told by its kind; else null."""
-    found = _texts(block.answers, "reference")
-    for question, label in (
-        ("imo", "IMO"),
-        ("lei", "LEI"),
-        ("licence_number", "licence"),
-        ("registration_number", "register"),
-    ):
-        if all(value is not NULL for value in found):
-            break
-        categories, codes = codes_of(block.answers, question)
-        fragments = [NULL if c == "declined" else orjson.dumps(f"{label} {c}") for c in categories] + [NULL]
-        found = [fragments[code] if value is NULL else value for value, code in zip(found, codes.tolist(), strict=True)]
-    return found
-
-
 def _flags(flags: NDArray[np.bool_], names: Sequence[str]) -> list[bytes]:
     """JSON lists of the names whose flag is set, column by column of (f, n)."""
     seen: dict[bytes, bytes] = {}
@@ -228,83 +260,55 @@ def _flags(flags: NDArray[np.bool_], names: Sequence[str]) -> list[bytes]:
     return lists
 
 
-def _answers(block: Block) -> list[bytes]:
-    columns = []
-    for question in block.answers.columns:
-        categories, codes = codes_of(block.answers, str(question))
-        label = orjson.dumps(str(question))
-        fragments = [label + b":" + orjson.dumps(answer) for answer in categories] + [b""]
-        columns.append([fragments[code] for code in codes.tolist()])
-    return [b",".join(filter(None, row)) for row in zip(*columns, strict=True)]
-
-
-def _reasons(block: Block) -> list[bytes]:
-    contexts = _context_reasons(block.features.inherent.parts, len(block.answers))
+def _reasons(block: Block, pick: Pick, answers: _Answers) -> list[bytes]:
+    """Every reason of each supplier: contexts first, then the indicators in model order."""
     frame, scores = block.features.frame, block.scores
-    columns: list[list[bytes]] = [contexts]
+    columns = [_context_reasons(part, pick) for part in block.features.inherent.parts]
     for i, indicator in enumerate(block.model.indicators):
-        categories, codes = codes_of(block.answers, indicator.question)
-        values = [orjson.dumps(answer) for answer in categories] + [NULL]
+        values, codes = answers.values(indicator.question)
         head = b'{"indicator":"%s","kind":"answer","state":"' % indicator.id.encode()
-        seen: dict[tuple[int, int, float, float, float], bytes] = {}
-        column = []
-        keys = zip(
-            scores.state[i].tolist(), codes.tolist(), scores.effective[i].tolist(), frame.context[i].tolist(),
-            scores.moves[i].tolist(),
-            strict=True,
-        )  # fmt: skip
-        for key in keys:
-            fragment = seen.get(key)
-            if fragment is None:
-                state, code, e, c, points = key
-                value = NULL if state == NOT_ASKED else values[code]
-                numbers = (orjson.dumps(e), orjson.dumps(c), orjson.dumps(points))
-                fragment = head + b'%s","value":%s,"e":%s,"c":%s,"points":%s}' % (
-                    STATES[state].encode(),
-                    value,
-                    *numbers,
-                )
-                seen[key] = fragment
-            column.append(fragment)
-        columns.append(column)
+        # The words of a reason depend on its state and answer alone: each pair is made once.
+        words = [
+            [head + b'%s","value":%s,"e":' % (name.encode(), NULL if state == NOT_ASKED else value) for value in values]
+            for state, name in enumerate(STATES)
+        ]
+        numbers = (_floats(column[i, pick]) for column in (scores.effective, frame.context, scores.moves))
+        rows = zip(scores.state[i, pick].tolist(), codes, *numbers, strict=True)
+        columns.append(
+            [
+                b"".join((words[state][code], e, b',"c":', c, b',"points":', points, b"}"))
+                for state, code, e, c, points in rows
+            ]
+        )
     return [b",".join(filter(None, row)) for row in zip(*columns, strict=True)]
 
 
-def _context_reasons(parts: Sequence[Part], n: int) -> list[bytes]:
-    stacked = np.stack([v for p in parts for v in (p.points, p.x, p.value, p.state.astype(np.float64))])
-    seen: dict[bytes, bytes] = {}
-    reasons = []
-    for column in np.ascontiguousarray(stacked.T):
-        key = column.tobytes()
-        if key not in seen:
-            seen[key] = b",".join(
-                filter(None, (_context_reason(p, *column[4 * m : 4 * m + 4].tolist()) for m, p in enumerate(parts)))
-            )
-        reasons.append(seen[key])
-    return reasons
+def _context_reasons(part: Part, pick: Pick) -> list[bytes]:
+    """The reason that a fact is, for each supplier; empty where it says nothing.
+
+    A place that is unknown is one reason: the facts it stands for, and sharper contexts that added nothing, are left out.
+    """
+    points, state = part.points[pick], part.state[pick]
+    silent = points == 0
+    if part.id not in (UNKNOWN_PLACE, part.context):
+        silent &= state == PART_STATES.index("unknown")
+    if silent.all():
+        return [b""] * len(pick)
+    heads = [
+        b'{"indicator":"%s","kind":"context","state":"%s","value":' % (part.id.encode(), name.encode())
+        for name in PART_STATES
+    ]
+    values = _floats(part.value[pick])  # orjson writes NaN as null
+    rows = zip(silent.tolist(), state.tolist(), values, _floats(part.x[pick]), _floats(points), strict=True)
+    return [
+        b"" if out else b"".join((heads[code], value, b',"e":', x, b',"c":null,"points":', added, b"}"))
+        for out, code, value, x, added in rows
+    ]
 
 
-def _context_reason(part: Part, points: float, x: float, value: float, state: float) -> bytes:
-    name = PART_STATES[int(state)]
-    # A place that is unknown is one reason; the facts it stands for, and sharper contexts that added nothing, are left out.
-    if points == 0 and (part.id in (UNKNOWN_PLACE, part.context) or name == "unknown"):
-        return b""
-    return orjson.dumps(
-        {
-            "indicator": part.id,
-            "kind": "context",
-            "state": name,
-            "value": None if np.isnan(value) else value,
-            "e": x,
-            "c": None,
-            "points": points,
-        }
-    )
-
-
-def _plans(block: Block, on: date) -> list[tuple[bytes, bytes]]:
+def _plans(block: Block, pick: Pick, on: date) -> list[tuple[bytes, bytes]]:
     """For each supplier its next step and its actions with due dates, as JSON."""
-    actions, days = block.plan.actions, block.plan.days
+    actions, days = block.plan.actions, block.plan.days[:, pick]
     seen: dict[bytes, tuple[bytes, bytes]] = {}
     plans = []
     for column in np.ascontiguousarray(days.T):

@@ -14,7 +14,7 @@ import structlog
 from flask import Flask, Response, g, make_response, render_template, request
 from flask_babel import gettext as _
 from flask_wtf.csrf import CSRFError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, SecurityError
 
 log = structlog.get_logger("service")
 
@@ -107,6 +107,10 @@ def _titles() -> dict[int, str]:
 
 def _refused_by_http(error: HTTPException) -> Response:
     status = error.code or 500
+    if isinstance(error, SecurityError):  # the host is not ours: there is no address to build a page with
+        return Response(
+            "This service does not answer to that host name.\n", 400, content_type="text/plain; charset=utf-8"
+        )
     if isinstance(error, CSRFError):
         return answer(
             Refused("form.stale", 400, _("This form has become stale. Go back, reload the page and send it again."))

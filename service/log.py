@@ -10,14 +10,14 @@ import logging
 import sys
 import traceback
 from collections.abc import MutableMapping
-from typing import Any
+from typing import Any, TextIO
 
 import orjson
 import structlog
 
 
-def set_up(level: str = "INFO") -> None:
-    """Sends our lines and those of the libraries to standard error in one shape."""
+def set_up(level: str = "INFO", stream: TextIO | None = None) -> None:
+    """Sends our lines and those of the libraries to a stream, standard error unless told, in one shape."""
     shared: list[structlog.types.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_logger_name,
@@ -31,7 +31,7 @@ def set_up(level: str = "INFO") -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
@@ -42,6 +42,8 @@ def set_up(level: str = "INFO") -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level)
+    # A line that cannot be written is let go: what Python prints instead would quote the error.
+    logging.raiseExceptions = False
     # One line for each request is ours; theirs would quote the address with its query.
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
 

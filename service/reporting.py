@@ -343,7 +343,9 @@ def _models(assessed: Sequence[Assessed]) -> tuple[ModelUsed, ...]:
             counts[block.model.id] += int((part.block == b).sum())
             models[block.model.id] = block.model
     return tuple(
-        ModelUsed(m.id, m.version, m.title, m.digest[:12], counts[m.id]) for m in models.values() if counts[m.id]
+        ModelUsed(m.id, m.version, m.title, m.digest[:12], counts[m.id], *m.levels.values())
+        for m in models.values()
+        if counts[m.id]
     )
 
 

@@ -18,16 +18,13 @@ from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
+from network import NetworkUsedError
 
 settings.register_profile(
     "suite", derandomize=True, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.register_profile("search", deadline=None, max_examples=2_000, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
-
-
-class NetworkUsedError(AssertionError):
-    """A test tried to reach another machine."""
 
 
 def is_here(sock: socket.socket, address: object) -> bool:

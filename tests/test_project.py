@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import NetworkUsedError
+from network import NetworkUsedError
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("questionnaires", "risk_models", "reports", "service")

@@ -51,9 +51,11 @@ def contents(data: bytes, limits: Limits) -> dict[str, Part]:
         if start + CENTRAL.size > at:
             raise Refused("archive.corrupt")
         entry = CENTRAL.unpack_from(data, start)
-        signature, _, _, flags, method, _, _, crc, packed, size, n_name, n_extra, n_comment, _, _, attributes, local = entry
-        raw = data[start + CENTRAL.size :][: n_name]
-        extra = data[start + CENTRAL.size + n_name :][: n_extra]
+        signature, _, _, flags, method, _, _, crc, packed, size, n_name, n_extra, n_comment, _, _, attributes, local = (
+            entry
+        )
+        raw = data[start + CENTRAL.size :][:n_name]
+        extra = data[start + CENTRAL.size + n_name :][:n_extra]
         start += CENTRAL.size + n_name + n_extra + n_comment
         if signature != b"PK\1\2" or start > at:
             raise Refused("archive.corrupt")
@@ -98,7 +100,9 @@ def long_sizes(extra: bytes, *values: int) -> tuple[int, int, int]:
     while at + 4 <= len(extra):
         kind, length = struct.unpack_from("<2H", extra, at)
         if kind == 1:
-            numbers = iter(struct.unpack_from(f"<{length // 8}Q", extra[: at + 4 + length].ljust(at + 4 + length // 8 * 8), at + 4))
+            numbers = (
+                int.from_bytes(extra[place : place + 8], "little") for place in range(at + 4, at + 4 + length, 8)
+            )
             size, packed, local = (next(numbers, FULL) if value == FULL else value for value in values)
             return size, packed, local
         at += 4 + length
@@ -110,8 +114,10 @@ def opened(data: bytes, local: int, told: tuple[bytes, int, int, int, int, int])
     name, flags, method, crc, packed, size = told
     if local + LOCAL.size > len(data):
         raise Refused("archive.corrupt")
-    signature, _, own_flags, own_method, _, _, own_crc, own_packed, own_size, n_name, n_extra = LOCAL.unpack_from(data, local)
-    begin = local + LOCAL.size + n_name + n_extra
+    signature, _, own_flags, own_method, _, _, own_crc, own_packed, own_size, n_name, n_extra = LOCAL.unpack_from(
+        data, local
+    )
+    begin: int = local + LOCAL.size + n_name + n_extra
     if signature != b"PK\3\4" or own_method != method or (own_flags ^ flags) & (LOCKED | SIZES_FOLLOW):
         raise Refused("archive.corrupt")
     if data[local + LOCAL.size :][:n_name] != name:
@@ -128,6 +134,7 @@ def inflate(data: bytes, part: Part) -> Iterator[bytes]:
     Raises Refused as soon as there are more, at the end if there are fewer, or if the checksum does not hold.
     """
     size = crc = 0
+    pieces: Iterator[bytes]
     if part.method == STORED:
         pieces = (data[at : min(at + CHUNK, part.end)] for at in range(part.start, part.end, CHUNK))
     else:

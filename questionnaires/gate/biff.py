@@ -6,8 +6,8 @@ import struct
 from collections.abc import Iterator
 
 from questionnaires.gate.compound import UTF16, CompoundFile
-from questionnaires.limits import Limits, Refused
 from questionnaires.gate.marks import Marks, mark, shown_as
+from questionnaires.limits import Limits, Refused
 
 BOF, EOF, BOUNDSHEET, FILEPASS, FORMAT, XF = 0x809, 0x0A, 0x85, 0x2F, 0x41E, 0xE0
 FORMULA, NUMBER, LABEL, BOOLERR, RK, MULRK, LABELSST, RSTRING = 0x06, 0x203, 0x204, 0x205, 0x27E, 0xBD, 0xFD, 0xD6
@@ -25,7 +25,9 @@ def examine(data: bytes, limits: Limits) -> list[Marks]:
     names = {stream.name.casefold().strip("\x01\x03\x05") for stream in file.streams}
     if "encryptedpackage" in names:
         raise Refused("file.encrypted")
-    if names & {"_vba_project_cur", "_vba_project", "vba", "ole10native"} or any(name.startswith("mbd") for name in names):
+    if names & {"_vba_project_cur", "_vba_project", "vba", "ole10native"} or any(
+        name.startswith("mbd") for name in names
+    ):
         raise Refused("file.active_content")
     book = next((stream for stream in file.streams if stream.name.casefold() in ("workbook", "book")), None)
     if book is None:

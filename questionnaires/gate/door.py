@@ -20,9 +20,7 @@ NO_TEXT = re.compile(
     re.IGNORECASE,
 )
 # A name is only ever shown; one that is a path, a header line or two names in one was not given by a person.
-BAD_NAME = re.compile(
-    '[\x00-\x1f\x7f-\x9f/\\\\:*?"<>|\u202a-\u202e\u2066-\u2069\ud800-\udfff]|;\\s*\\.|\\.\\w+;|[. ]$'
-)
+BAD_NAME = re.compile('[\x00-\x1f\x7f-\x9f/\\\\:*?"<>|\u202a-\u202e\u2066-\u2069\ud800-\udfff]|;\\s*\\.|\\.\\w+;|[. ]$')
 
 # Parts that run or that hold other files; and the kinds of parts a workbook has, most by their ending, some have none.
 ACTIVE = re.compile(

@@ -36,7 +36,9 @@ class Markup:
     Raises Refused for definitions (DTD), depth, and whatever makes a reader slow; ``file.corrupt`` for what is not XML.
     """
 
-    def __init__(self, start: Start, end: End | None = None, text: End | None = None, plain: Plain | None = None) -> None:
+    def __init__(
+        self, start: Start, end: End | None = None, text: End | None = None, plain: Plain | None = None
+    ) -> None:
         self.start, self.end, self.plain = start, end, plain
         self.depth = self.elements = self.unclosed = 0
         self.held = b""
@@ -122,10 +124,11 @@ class Markup:
             raise Refused("file.corrupt", f"A part of it is written in {encoding[:20]}.")
 
 
-def without_definitions(pieces: Iterable[bytes]) -> None:
-    """Looks for definitions in a part that is not read otherwise. Raises Refused where there are any."""
+def has(pieces: Iterable[bytes], pattern: re.Pattern[bytes]) -> bool:
+    """Whether something stands in a part that is not read otherwise."""
     tail = b""
     for piece in pieces:
-        if DEFINITIONS.search(tail + piece):
-            raise Refused("xml.dtd_forbidden")
-        tail = piece[-10:]
+        if pattern.search(tail + piece):
+            return True
+        tail = piece[-64:]
+    return False

@@ -9,14 +9,15 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import chain
 
 from questionnaires.gate.archive import contents, inflate
-from questionnaires.limits import Limits, Refused
-from questionnaires.gate.markup import End, LONGEST_TEXT, Markup, Plain, Start, without_definitions
 from questionnaires.gate.marks import NO_RESULT, Marks, column_of, mark, shown_as
+from questionnaires.gate.markup import DEFINITIONS, LONGEST_TEXT, End, Markup, Plain, Start, has
+from questionnaires.limits import Limits, Refused
 
 ACTIVE = re.compile("macroenabled|vbaproject|macrosheet|activex|oleobject", re.IGNORECASE)
 LIVE_LINK = re.compile(rb"<(?:\w+:)?(?:dde|ole)Link\b")
 REFERENCE = re.compile(r"([A-Za-z]{1,7})([0-9]{1,10})")
 PERCENT_FORMATS = {"9": "%", "10": "%"}  # built in: 0% and 0.00%
+MOST_STYLES = 100
 
 # What nearly every row looks like; @ stands for the prefix of the elements, STYLES for the styles that say something. In a
 # quiet row no cell is an error, a formula or in such a style; group 2 is there if the row is not quiet. A group inside of
@@ -24,9 +25,9 @@ PERCENT_FORMATS = {"9": "%", "10": "%"}  # built in: 0% and 0.00%
 TEXT = rb'(?:<@t(?: xml:space="preserve")?+>[^<]*+</@t>|<@t ?/>)'
 STRINGS = rb"(?:<@si>" + TEXT + rb'(?:<@phoneticPr(?: \w+="\w*")*+ ?/>)?+</@si>|<@si ?/>)++'
 VALUE = rb"(?:<@v>[^<]*+</@v>|<@v ?/>|<@is>" + TEXT + rb"</@is>)?+</@c>"
-QUIET = rb'<@c r="[A-Z]{1,3}\1"(?: s="(?!(?:STYLES)")\d{1,5}"| t="(?:s|n|b|str|inlineStr)")*+ ?(?:/>|>' + VALUE + rb")"
+QUIET = rb'<@c r="[A-Z]{1,3}\1"(?: s="(?!(?:STYLES)")\d{1,5}"| t="(?:s|n|b|str|inlineStr)"| [cv]m="\d{1,5}")*+ ?(?:/>|>' + VALUE + rb")"
 CELL = (
-    rb'<@c r="[A-Z]{1,3}\1"(?: s="\d{1,5}"| t="(?:s|n|b|str|inlineStr|e)")*+ ?(?:/>|>'
+    rb'<@c r="[A-Z]{1,3}\1"(?: s="\d{1,5}"| t="(?:s|n|b|str|inlineStr|e)"| [cv]m="\d{1,5}")*+ ?(?:/>|>'
     rb'(?:<@f(?: \w+="[^"<&]*+")*+ ?(?:/>|>[^<]*+</@f>))?+' + VALUE + rb")"
 )
 ROW = (
@@ -109,7 +110,9 @@ class Parts:
         def start(name: str, attributes: Mapping[str, str]) -> None:
             if name == "Relationship" and attributes.get("TargetMode") != "External":
                 target = attributes.get("Target", "")
-                path = target[1:] if target.startswith("/") else posixpath.normpath(f"xl/{target}")
+                path = target.removeprefix("/")
+                if path == target and not path.startswith("xl/"):
+                    path = posixpath.normpath(f"xl/{target}")
                 found[attributes.get("Id", "")] = (attributes.get("Type", "").rpartition("/")[2], path)
 
         Markup(start).read(self.read("xl/_rels/workbook.xml.rels"))
@@ -154,10 +157,10 @@ class Parts:
 
     def check_unread(self) -> None:
         """Refuses what the parts that are not read may hide: definitions, and links to other programs."""
-        for name in self.parts.keys() - self.seen:
-            if name.endswith((".xml", ".rels", ".vml")):
-                without_definitions(self.read(name))
-            if name.startswith("xl/externallinks/") and LIVE_LINK.search(b"".join(self.read(name))):
+        for name in sorted(self.parts.keys() - self.seen):
+            if name.endswith((".xml", ".rels", ".vml")) and has(self.read(name), DEFINITIONS):
+                raise Refused("xml.dtd_forbidden")
+            if name.startswith("xl/externallinks/") and has(self.read(name), LIVE_LINK):
                 raise Refused("file.active_content", "It links to another program.")
 
 
@@ -169,13 +172,16 @@ class Document:
         found = re.search(rb"<(\w{1,20}:)?" + root + rb"[\s>]", first)
         self.pieces = chain([first], pieces)
         self.prefix = found[1] or b"" if found else b""
-        self.styles = "|".join(styles).encode() or b"-"
+        # So many styles that to try them all would be slow: then any may say something.
+        self.styles = "|".join(styles).encode() or b"-" if len(styles) <= MOST_STYLES else rb"\d{1,5}"
 
     def form(self, form: bytes) -> re.Pattern[bytes]:
         """A form, compiled."""
         return re.compile(form.replace(b"@", self.prefix).replace(b"STYLES", self.styles))
 
-    def read(self, start: Start, end: End, text: End, tag: bytes, form: bytes, tell: Callable[[re.Match[bytes]], None]) -> None:
+    def read(
+        self, start: Start, end: End, text: End, tag: bytes, form: bytes, tell: Callable[[re.Match[bytes]], None]
+    ) -> None:
         """Reads it; what repeats is the element ``tag``."""
         name = self.prefix + tag
         Markup(start, end, text, Plain(b"<" + name, b"</" + name + b">", self.form(form), tell)).read(self.pieces)
@@ -230,10 +236,10 @@ class Sheet:
     def __init__(self, limits: Limits, styles: Mapping[str, str]) -> None:
         self.limits, self.styles = limits, styles
         self.marks = Marks()
-        self.row = self.column = 0
+        self.row = self.cell_row = self.column = 0
         self.cell: Mapping[str, str] = {}
         self.within = self.value = ""
-        self.formula = self.has_value = False
+        self.formula = self.filled = self.in_cell = False
 
     def read(self, pieces: Iterator[bytes]) -> None:
         """Looks at the whole sheet."""
@@ -247,6 +253,7 @@ class Sheet:
     def plain(self, found: re.Match[bytes]) -> None:
         """A plain row."""
         row, held, begin, end = int(found[1]), found.string, found.start(), found.end()
+        self.row = row
         last = held.rfind(self.cell_begins, begin, end)
         if last < 0:
             return
@@ -258,7 +265,8 @@ class Sheet:
         if found[2] is None:
             return
         for letters, style in self.find_styled(held, begin, end) if self.styles else ():
-            mark(self.marks.shown, column_of(letters), self.styles[style.decode()], row)
+            if way := self.styles.get(style.decode()):
+                mark(self.marks.shown, column_of(letters), way, row)
         if held.find(b' t="e"', begin, end) > 0:
             for letters, text in self.find_errors(held, begin, end):
                 mark(self.marks.errors, column_of(letters), text.decode(), row)
@@ -271,22 +279,30 @@ class Sheet:
     def start(self, name: str, attributes: Mapping[str, str]) -> None:
         """An element of a row that is not plain."""
         if name == "row":
-            number = attributes.get("r", "")
-            self.row = int(number) if number.isdecimal() else self.row + 1
+            number = attributes.get("r", str(self.row + 1))
+            if not re.fullmatch("[0-9]{1,10}", number):
+                raise Refused("file.corrupt", f"'{number[:20]}' is not a row.")
+            self.row = int(number)
             self.column = -1
         elif name == "c":
-            self.cell, self.value, self.formula, self.has_value = attributes, "", False, False
+            if self.in_cell:
+                raise Refused("file.corrupt", "A cell lies in a cell.")
+            self.in_cell = True
+            self.cell, self.value, self.formula, self.filled = attributes, "", False, False
             place = REFERENCE.fullmatch(attributes.get("r", ""))
+            if place is None and "r" in attributes:
+                raise Refused("file.corrupt", f"'{attributes['r'][:20]}' is not a cell.")
             self.column = column_of(place[1].encode()) if place else self.column + 1
-            self.row = int(place[2]) if place else self.row
+            self.cell_row = int(place[2]) if place else self.row
         elif name == "f":
             self.formula = True
+        elif name in ("v", "is"):
+            self.filled = True
         self.within = name
 
     def text(self, text: str) -> None:
         """A piece of text."""
         if self.within in ("v", "t"):
-            self.has_value = True
             self.value += text
             if len(self.value) > LONGEST_TEXT:
                 raise Refused("limit.cell_text")
@@ -296,13 +312,14 @@ class Sheet:
         self.within = ""
         if name != "c":
             return
-        if self.has_value:
-            self.marks.filled(self.row, self.column, self.limits)
+        self.in_cell = False
+        if self.filled:
+            self.marks.filled(self.cell_row, self.column, self.limits)
         if way := self.styles.get(self.cell.get("s", "")):
-            mark(self.marks.shown, self.column, way, self.row)
+            mark(self.marks.shown, self.column, way, self.cell_row)
         if self.cell.get("t") == "e":
-            mark(self.marks.errors, self.column, self.value, self.row)
+            mark(self.marks.errors, self.column, self.value, self.cell_row)
         if self.formula:
-            mark(self.marks.formulas, self.column, "", self.row)
-            if not self.has_value and self.cell.get("t") != "str":
-                mark(self.marks.errors, self.column, NO_RESULT, self.row)
+            mark(self.marks.formulas, self.column, "", self.cell_row)
+            if not self.value and self.cell.get("t") != "str":
+                mark(self.marks.errors, self.column, NO_RESULT, self.cell_row)

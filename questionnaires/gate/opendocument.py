@@ -6,16 +6,18 @@ import re
 from collections.abc import Iterator, Mapping
 
 from questionnaires.gate.archive import contents, inflate
-from questionnaires.limits import Limits, Refused
-from questionnaires.gate.markup import LONGEST_TEXT, Markup, Plain, without_definitions
 from questionnaires.gate.marks import Marks, mark
+from questionnaires.gate.markup import DEFINITIONS, LONGEST_TEXT, Markup, Plain, has
+from questionnaires.limits import Limits, Refused
 
 SPREADSHEET = b"application/vnd.oasis.opendocument.spreadsheet"
 
 # What nearly every row looks like: cells of one column each that are no percentage, formula or error, and an empty rest.
 KIND = rb'"(?:string|float|date|time|currency|boolean)"'
 CELL = (
-    rb"<table:table-cell(?: (?:office|calcext):value-type=" + KIND + rb'| office:(?:date-|time-|boolean-|string-)?value="[^"<]*+"'
+    rb"<table:table-cell(?: (?:office|calcext):value-type="
+    + KIND
+    + rb'| office:(?:date-|time-|boolean-|string-)?value="[^"<]*+"'
     rb'| (?:table:style-name|office:currency|table:content-validation-name)="[^"<]*+")*+'
     rb"(?:/>|>(?:<text:p>[^<]*+</text:p>|<text:p/>)*+</table:table-cell>)"
 )
@@ -31,8 +33,8 @@ def examine(data: bytes, limits: Limits) -> list[Marks]:
     for name, part in parts.items():
         if name == "META-INF/manifest.xml":
             Markup(locked).read(inflate(data, part))
-        elif name != "content.xml" and name.endswith((".xml", ".rdf")):
-            without_definitions(inflate(data, part))
+        elif name != "content.xml" and name.endswith((".xml", ".rdf")) and has(inflate(data, part), DEFINITIONS):
+            raise Refused("xml.dtd_forbidden")
     content = Content(limits)
     content.read(inflate(data, parts["content.xml"]))
     return content.sheets
@@ -115,7 +117,7 @@ class Content:
         """A cell or a row ends."""
         if name in ("table-cell", "covered-table-cell"):
             repeated = times(self.cell, "number-columns-repeated")
-            if named(self.cell, "value-type"):
+            if any(key.endswith(("value", "value-type")) for key in self.cell):
                 self.cells.append((self.column, repeated, self.cell, self.value))
             self.column += repeated
         elif name == "table-row":
@@ -133,7 +135,9 @@ class Content:
                 raise Refused("archive.expands_too_large", "Its cells repeat long texts.")
             kinds = [kind for key, kind in cell.items() if key.endswith("value-type")]
             formula = named(cell, ":formula")
-            for row in range(self.row, self.row + self.rows) if formula or "percentage" in kinds or "error" in kinds else ():
+            for row in (
+                range(self.row, self.row + self.rows) if formula or "percentage" in kinds or "error" in kinds else ()
+            ):
                 for at in range(column, column + repeated):
                     if "error" in kinds:
                         mark(marks.errors, at, value, row)

@@ -136,7 +136,7 @@ def _owned_tables(statement: Executable, is_orm: bool) -> set[str]:
             bare.add(element.table if isinstance(element, Column) else element)
     unreached = sorted(table.name for table in (bare - mapped) & OWNED)
     if unreached:
-        raise Unfiltered(f"a bare table is not filtered by organisation: {unreached[0]}; name its class")
+        raise Unfiltered(f"a bare table is not filtered by organisation: {unreached[0]}; select from its class")
     return {table.name for table in mapped & OWNED}
 
 

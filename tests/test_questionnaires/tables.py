@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+
 from questionnaires.form import load_reading_form
 from questionnaires.match import find_header, match
 from questionnaires.sheet import Column, Sheet
@@ -16,7 +17,13 @@ AGENCY = load_reading_form("agency", FORMS)
 def table(markdown: str, name: str = "Suppliers", **more: object) -> Sheet:
     """A sheet whose rows are the lines of the table, from row 1; ``\\u00a0`` and the like are read as in Python."""
     lines = [line.strip() for line in markdown.strip().splitlines()]
-    rows = [[cell.strip().encode().decode("raw_unicode_escape") if "\\" in cell else cell.strip() for cell in line[1:-1].split("|")] for line in lines]
+    rows = [
+        [
+            cell.strip().encode().decode("raw_unicode_escape") if "\\" in cell else cell.strip()
+            for cell in line[1:-1].split("|")
+        ]
+        for line in lines
+    ]
     return of_rows(rows, name, **more)
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from marshmallow import ValidationError
+
 from questionnaires.form import form_ids, load, load_reading_form, schema, versions
 from questionnaires.words import BadFile
 from tests.test_questionnaires.tables import FORMS, SITE
@@ -42,17 +43,27 @@ FAULTY = {
     "with choices for a text": (HEAD + question(type='"text"'), "is of type text, with 1 choices"),
     "with a choice without title": (HEAD + question(choices='[ { code = "own" } ]'), "without code or title"),
     "with a reserved choice": (HEAD + question(choices='[ { code = "declined", title = "No" } ]'), "reserved code"),
-    "with a spelling that is reserved": (HEAD + question(choices='[ { code = "no", title = "Not applicable" } ]'), "everywhere"),
+    "with a spelling that is reserved": (
+        HEAD + question(choices='[ { code = "no", title = "Not applicable" } ]'),
+        "everywhere",
+    ),
     "with a spelling for two choices": (
-        HEAD + question(choices='[ { code = "a", title = "A", spellings = ["x"] }, { code = "b", title = "B", spellings = ["X."] } ]'),
+        HEAD
+        + question(
+            choices='[ { code = "a", title = "A", spellings = ["x"] }, { code = "b", title = "B", spellings = ["X."] } ]'
+        ),
         "'X.' means a and b",
     ),
     "with a choice of many that could not be told from two": (
-        HEAD + question(type='"many"', choices='[ { code = "a", title = "Debt; threats" } ]'), "with ; or | in its title"
+        HEAD + question(type='"many"', choices='[ { code = "a", title = "Debt; threats" } ]'),
+        "with ; or | in its title",
     ),
     "with an id twice": (HEAD + NAME + NAME.replace('"Name"', '"Other"'), "is the id of two questions"),
     "with a title twice": (HEAD + NAME + NAME.replace('"name"', '"other"'), "is the title of two questions"),
-    "with a header for two questions": (HEAD + NAME + question(synonyms='["NAME "]'), "papers: the header 'NAME ' names name too"),
+    "with a header for two questions": (
+        HEAD + NAME + question(synonyms='["NAME "]'),
+        "papers: the header 'NAME ' names name too",
+    ),
 }
 
 

@@ -5,6 +5,7 @@ from datetime import date
 import numpy as np
 import pytest
 from marshmallow import ValidationError
+
 from questionnaires.form import schema
 from questionnaires.issues import ISSUES, Unusable, issue
 from questionnaires.limits import REFUSALS
@@ -34,6 +35,7 @@ CASES = {
     "placeholder": "| Supplier | Workers |\n| A | 9999 |",
     "row.conflict": "| Reference | Country |\n| S1 | TH |\n| S1 | VN |",
     "row.no_name": "| Supplier | Country |\n| A | TH |\n| | TH |",
+    "row.unnamed": "| Reference | Supplier |\n| S1 | |",
     "row.outside": "| Supplier | Remark |\n| A | |\n| | as of May |",
     "row.repeated_header": "| Supplier | Country |\n| A | TH |\n| Supplier | Country |\n| B | TH |",
     "row.total": "| Supplier | Workers |\n| A | 12 |\n| B | 30 |\n| Total | 42 |",
@@ -120,7 +122,9 @@ def test_an_answer_that_is_needed_is_missed():
 def test_faults_alike_are_told_once_with_their_first_cells_and_a_count():
     rows = "\n".join("| A | Narnia |" for _ in range(9))
     told = submitted(f"| Supplier | Country |\n| B | TH |\n{rows}").issues
-    assert [(i.code, i.cell, i.cells, i.count) for i in told] == [("country.unknown", "B3", ("B3", "B4", "B5", "B6", "B7"), 9)]
+    assert [(i.code, i.cell, i.cells, i.count) for i in told] == [
+        ("country.unknown", "B3", ("B3", "B4", "B5", "B6", "B7"), 9)
+    ]
 
 
 def test_ten_thousand_different_faults_are_not_ten_thousand_issues():
@@ -140,8 +144,13 @@ def test_an_issue_is_written_as_plain_data():
 
 
 def test_a_sentence_names_the_place_what_was_seen_and_the_cure():
-    told = issue("country.unknown", sheet="Suppliers", cell="D17", header="Country", seen="Narnia", cure="Did you mean Namibia?")
-    assert told.sentence() == "Suppliers!D17 *Country*: 'Narnia' is not a country we know; the row was not read. Did you mean Namibia?"
+    told = issue(
+        "country.unknown", sheet="Suppliers", cell="D17", header="Country", seen="Narnia", cure="Did you mean Namibia?"
+    )
+    assert (
+        told.sentence()
+        == "Suppliers!D17 *Country*: 'Narnia' is not a country we know; the row was not read. Did you mean Namibia?"
+    )
 
 
 def test_a_map_that_speaks_of_what_is_not_there_is_unusable():

@@ -1,6 +1,7 @@
 """Which row is the header, which kind of sheet it is, which column answers what."""
 
 import pytest
+
 from questionnaires.issues import Unusable
 from questionnaires.match import cells_of, find_header, find_kind, match, read_map
 from tests.test_questionnaires.tables import AGENCY, SITE, table
@@ -36,7 +37,7 @@ HEADERS = {
     "in another script": (1, "| 管轄 | 企業名 | 所在地 |\n| 北 | アルファ | 札幌 |"),
     "although data below holds a word of a header": (
         1,
-        "| Colour | Shape | Weight |\n| red | round | 4 |\n| Country | 3 | 4 |",
+        "| Colour | Shape | Weight |\n| red | round | 4 |\n| Country | 3 | 4 |\n| blue | flat | 5 |",
     ),
 }
 
@@ -69,6 +70,7 @@ def test_a_sheet_without_rows_under_a_header_is_unusable(markdown):
         (["name", "country"], "Sheet1", "site"),
         (["name", "country"], "Manning agents", "agency"),
         (["name", "Licensed since"], "Sheet1", "agency"),
+        (["Supplier", "Country"], "Suppliers and agencies", "site"),
         (["Colour"], "Sheet1", "site"),
     ],
 )
@@ -76,7 +78,10 @@ def test_the_kind_of_a_sheet_is_told_by_its_headers_and_its_name(headers, sheet,
     assert find_kind(headers, sheet, FORMS) == kind
 
 
-@pytest.mark.parametrize("header", ["COUNTRY", "country / region", "Country/Region", " Cöuntry ", "country\u00a0/\u00a0region", "Jurisdiction"])
+@pytest.mark.parametrize(
+    "header",
+    ["COUNTRY", "country / region", "Country/Region", " Cöuntry ", "country\u00a0/\u00a0region", "Jurisdiction"],
+)
 def test_a_header_is_known_whatever_its_case_blanks_and_marks(header):
     matched = match(table(f"| Supplier | {header} |\n| A | TH |"), 1, SITE)
     assert matched.columns == {"name": 0, "country": 1}
@@ -100,7 +105,9 @@ def test_a_header_we_do_not_know_is_listed():
 def test_a_header_spelt_almost_alike_is_proposed_and_not_taken():
     matched = match(table("| Supplier | Contry |\n| A | TH |"), 1, SITE)
     assert matched.columns == {"name": 0}
-    assert [(i.code, i.cell, i.seen, i.expected) for i in matched.issues] == [("schema.near_miss", "B1", "Contry", "Country")]
+    assert [(i.code, i.cell, i.seen, i.expected) for i in matched.issues] == [
+        ("schema.near_miss", "B1", "Contry", "Country")
+    ]
 
 
 def test_two_columns_for_one_question_are_a_tie_and_neither_is_read():
@@ -111,6 +118,11 @@ def test_two_columns_for_one_question_are_a_tie_and_neither_is_read():
     (told,) = matched.issues
     assert (told.code, told.cells, told.expected) == ("schema.duplicate_column", ("B1", "C1"), "Country")
     assert "'Jurisdiction' (B1) and 'Country / Region' (C1)" in told.sentence()
+
+
+def test_what_a_tie_left_open_is_not_proposed_to_a_third_column():
+    matched = match(table("| Supplier | Country | Country | Contry |\n| A | TH | VN | TH |"), 1, SITE)
+    assert [told.code for told in matched.issues] == ["schema.duplicate_column"]
 
 
 @pytest.mark.parametrize(

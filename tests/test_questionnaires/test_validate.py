@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from questionnaires.issues import Unusable
 from tests.test_questionnaires.tables import codes, of_rows, said, submitted, table
 
@@ -72,7 +73,7 @@ def test_a_row_needs_a_name_in_any_script_or_a_reference():
            | n/a       | \\u00a0     |           | TH      |"""
     )
     assert said(got, "name") == ["Alpha", "阿爾法", None]
-    assert (got.accepted, got.rejected, codes(got)) == (3, 1, ["row.no_name"])
+    assert (got.accepted, got.rejected, codes(got)) == (3, 1, ["row.unnamed", "row.no_name"])
 
 
 def test_a_name_that_cannot_be_read_is_no_name():
@@ -167,7 +168,15 @@ def test_more_migrants_than_workers_are_both_unknown():
 
 
 @pytest.mark.parametrize(
-    ("number", "read"), [("9074729", "9074729"), ("IMO 9074729", "9074729"), ("9074728", None), ("907472", None), ("0", None), ("0.0", None)]
+    ("number", "read"),
+    [
+        ("9074729", "9074729"),
+        ("IMO 9074729", "9074729"),
+        ("9074728", None),
+        ("907472", None),
+        ("0", None),
+        ("0.0", None),
+    ],
 )
 def test_an_imo_number_has_a_check_digit(number, read):
     got = submitted(f"| Supplier | IMO number |\n| A | {number} |\n| B | IMO9074729 |")
@@ -228,12 +237,36 @@ def test_a_question_without_a_column_was_not_declined():
 
 def test_cells_with_a_spreadsheet_error_are_missing_and_formulas_are_told():
     sheet = table(
-        "| Supplier | Workers | Colour |\n| A | 5 | #N/A |\n| B | #N/A | x |",
-        errors={(3, 1): "#N/A", (2, 2): "#N/A"}, formulas=((2, 1),),
-    )  # fmt: skip
+        "| Supplier | Workers | Colour |\n| A | 5 | |\n| B | | x |",
+        errors={(3, 1): "#N/A", (2, 2): "#N/A"},
+        formulas=((2, 1), (3, 1)),
+    )
     got = submitted(sheet)
     assert said(got, "workers_total") == [5.0, None]
-    assert [(i.code, i.severity, i.cell) for i in got.issues] == [("cell.formula", "info", "B2"), ("cell.error", "warning", "B3")]
+    told = [(i.code, i.severity, i.cell, i.count) for i in got.issues]
+    assert told == [("cell.formula", "info", "B2", 1), ("cell.error", "warning", "B3", 1)]
+
+
+@pytest.mark.parametrize(
+    ("header", "text", "read"),
+    [
+        ("LEI", "529900T8BM49AURSDO55", "529900T8BM49AURSDO55"),
+        ("LEI", "529900T8BM49AURSDO56", None),
+        ("Call sign", "4SFXXXX", None),
+        ("Call sign", "4SF1234", "4SF1234"),
+    ],
+)
+def test_an_identifier_that_is_masked_or_fails_its_check_is_unknown(header, text, read):
+    got = submitted(f"| Supplier | {header} |\n| A | {text} |")
+    assert said(got, "lei" if header == "LEI" else "call_sign") == [read]
+
+
+def test_declined_is_an_answer_only_to_a_question_of_practice_or_a_figure():
+    got = submitted(
+        "| Supplier | Country | Occupation | Workers | Papers |\n| A | declined | declined | declined | declined |"
+    )
+    answers = {question: said(got, question)[0] for question in ("country", "occupation", "workers_total", "papers")}
+    assert answers == {"country": None, "occupation": None, "workers_total": "declined", "papers": "declined"}
 
 
 def test_dates_are_read_in_the_order_told_and_not_after_the_day():
@@ -249,7 +282,26 @@ def test_a_column_of_shares_is_told_once():
     assert [(i.code, i.cell, i.count) for i in got.issues] == [("percent.share", "B2", 3)]
 
 
-CELLS = st.sampled_from(["", "Alpha", "Thailand", "NA", "Narnia", "12", "1,234", "0", "declined", "n/a", "yes", "own", "A\x00", "2 of 3", "9999", "\u00a0"])
+CELLS = st.sampled_from(
+    [
+        "",
+        "Alpha",
+        "Thailand",
+        "NA",
+        "Narnia",
+        "12",
+        "1,234",
+        "0",
+        "declined",
+        "n/a",
+        "yes",
+        "own",
+        "A\x00",
+        "2 of 3",
+        "9999",
+        "\u00a0",
+    ]
+)
 
 
 @given(st.lists(st.lists(CELLS, min_size=6, max_size=6), min_size=1, max_size=12))

@@ -1,0 +1,91 @@
+"""One strict reading of JSON bodies: UTF-8, no duplicate keys, no NaN, no deep nesting, an object and nothing else."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from flask import request
+
+from service.errors import Refused
+
+DEEPEST = 20
+UNREADABLE = 1_000  # deeper than this no parser should be asked
+LONGEST = 1_000_000
+
+
+def json_object() -> dict[str, Any]:
+    """The body of the request. Raises Refused with a code for each way in which it is none."""
+    if request.mimetype != "application/json":
+        raise Refused("content_type", 415, "Send the body as application/json.")
+    if request.content_length is not None and request.content_length > LONGEST:
+        raise Refused("body.too_large", 413, f"A JSON body has at most {LONGEST} bytes.")
+    data = request.get_data(cache=False)
+    if len(data) > LONGEST:
+        raise Refused("body.too_large", 413, f"A JSON body has at most {LONGEST} bytes.")
+    return parse_object(data)
+
+
+def parse_object(data: bytes) -> dict[str, Any]:
+    """A JSON object from bytes, read strictly (RFC 8259, with names that are unique and numbers that are finite)."""
+    if data.startswith((b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf")):
+        raise Refused("json.encoding", 400, "JSON is sent as UTF-8 without a mark.")
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as fault:
+        raise Refused("json.encoding", 400, f"Byte {fault.start + 1} is not UTF-8.") from fault
+    deepest = _depth(text)
+    if deepest > DEEPEST:
+        status = 422 if deepest < UNREADABLE else 400
+        raise Refused("json.too_deep", status, f"The body nests deeper than {DEEPEST} levels.")
+    try:
+        body = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite)
+    except json.JSONDecodeError as fault:
+        raise Refused("json.syntax", 400, f"Line {fault.lineno}, column {fault.colno}: {fault.msg}.") from fault
+    except (ValueError, RecursionError) as fault:
+        raise Refused("json.invalid_number", 400, "A number in the body is too large.") from fault
+    if not isinstance(body, dict):
+        raise Refused("field.type", 422, "The body is to be an object.")
+    return body
+
+
+def _depth(text: str) -> int:
+    """How deep arrays and objects nest, outside of strings; no parser is asked, since some fall over it."""
+    deepest = depth = 0
+    in_string = escaped = False
+    for character in text:
+        if in_string:
+            if escaped:
+                escaped = False
+            elif character == "\\":
+                escaped = True
+            elif character == '"':
+                in_string = False
+        elif character == '"':
+            in_string = True
+        elif character in "[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif character in "]}":
+            depth -= 1
+    return deepest
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise Refused("json.duplicate_key", 400, "A name stands twice in one object.")
+        found[name] = value
+    return found
+
+
+def _no_constant(text: str) -> float:
+    raise Refused("json.invalid_number", 400, f"{text} is no number in JSON.")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if number in (float("inf"), float("-inf")):
+        raise Refused("number.range", 422, "A number in the body is too large.")
+    return number

@@ -1,0 +1,135 @@
+"""Asking suppliers: which version of which form went to whom and when, and whether it came back.
+
+The record tells two blanks apart: *not asked*, and *declined* (asked in a form that came back, and left blank).
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+from typing import Any
+
+from openpyxl import load_workbook
+from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
+from openpyxl.packaging.custom import StringProperty
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from questionnaires.form import RESERVED, Questionnaire, form_ids, load, versions
+from questionnaires.sheet import STAMP
+from questionnaires.words import countries
+from questionnaires.workbook import FIRST, HEADER, note, template
+from service.audit import record
+from service.db.tables import Asking, Supplier, new_id
+from service.errors import Refused, not_found
+from service.suppliers import IDENTIFIERS
+
+ANSWER_DAYS = 14  # after which a form that did not come back is asked after
+# What a supplier is found again by is filled in for it.
+FILLED_IN = ("reference", "name", "name_local", "country", "address", *IDENTIFIERS)
+
+
+def ask(
+    session: Session, supplier: Supplier, form_id: str, sent_to: str, sent_on: date, by: str, version: str | None = None
+) -> tuple[Asking, bytes]:
+    """Records that a form (of its newest version unless told) goes to a supplier; gives it as the bytes of a workbook.
+
+    The workbook bears the supplier's reference and the id of the record. Raises Refused, 422, for what cannot be asked.
+    """
+    form = _form(form_id, version, supplier.kind)
+    if not 1 <= len(sent_to.strip()) <= 200:
+        raise Refused("asking.sent_to", 422, "Say in 1 to 200 letters to whom the form goes.")
+    asking = Asking(
+        id=new_id(),
+        supplier_id=supplier.id,
+        form=form.id,
+        form_version=form.version,
+        sent_to=sent_to.strip(),
+        sent_on=sent_on,
+        created_by=by,
+    )
+    session.add(asking)
+    told = {"asking": asking.id, "form": form.id, "version": form.version}
+    record(session, by, "form.sent", supplier.kind, supplier.id, told)
+    return asking, workbook(asking, supplier, form)
+
+
+def _form(form_id: str, version: str | None, kind: str) -> Questionnaire:
+    if form_id not in form_ids() or (version is not None and version not in versions(form_id)):
+        raise Refused("asking.form", 422, "There is no such form, or no such version of it.")
+    form = load(form_id, version)
+    if form.kind != kind:
+        raise Refused("asking.form", 422, f"That form is for a {form.kind}, and this is a {kind}.")
+    return form
+
+
+def workbook(asking: Asking, supplier: Supplier, form: Questionnaire) -> bytes:
+    """The form as a workbook for one supplier: who it is stands in the first row, and which asking it is in the stamp."""
+    book = load_workbook(io.BytesIO(template(form)))
+    sheet = next(sheet for sheet in book.worksheets if sheet.sheet_state == "visible" and sheet.title != "About")
+    filled = {question: supplier.answers.get(question) for question in FILLED_IN}
+    filled["country"] = countries().names.get(str(filled["country"]))
+    filled["form_version"] = f"{form.id} {form.version}"
+    of_title = {question.title: question for question in form.questions}
+    for at, header in enumerate(sheet[HEADER], 1):
+        question = of_title[str(header.value)]
+        header.comment = note(question)  # openpyxl forgets the size of the note when it reads it
+        said = filled.get(question.id)
+        if said and said not in RESERVED:
+            cell = sheet.cell(FIRST, at, ILLEGAL_CHARACTERS_RE.sub("", str(said)))
+            cell.data_type = "s"  # a text, though it begin with "="
+    for row in (("reference", supplier.reference or ""), ("asking", asking.id)):
+        book[STAMP].append(row)
+    book.custom_doc_props.append(StringProperty(name="_asking", value=asking.id))  # type: ignore[attr-defined]
+    held = io.BytesIO()
+    book.save(held)
+    return held.getvalue()
+
+
+def mark_returned(session: Session, asking_id: str, on: date, by: str) -> Asking:
+    """Records that a form came back. Raises Refused: 404 where there is no such asking, 422 for a day before it was sent."""
+    asking = session.scalars(select(Asking).where(Asking.id == asking_id)).first()
+    if asking is None:
+        raise not_found("There is no such asking.")
+    if on < asking.sent_on:
+        raise Refused("asking.returned_on", 422, "It cannot have come back before it was sent.")
+    asking.returned_on = on
+    record(session, by, "form.returned", "asking", asking.id, {"on": on.isoformat()})
+    return asking
+
+
+def of_supplier(session: Session, supplier: Supplier) -> Sequence[Asking]:
+    """What a supplier was asked, newest first."""
+    query = select(Asking).where(Asking.supplier_id == supplier.id)
+    return session.scalars(query.order_by(Asking.sent_on.desc(), Asking.id)).all()
+
+
+def overdue(session: Session, on: date, days: int = ANSWER_DAYS, limit: int = 50) -> list[tuple[Asking, Supplier]]:
+    """What has been out for so many days or longer and did not come back, the longest first."""
+    query = (
+        select(Asking, Supplier)
+        .join(Supplier, Supplier.id == Asking.supplier_id)
+        .where(Asking.returned_on.is_(None), Asking.sent_on <= on - timedelta(days=days), Supplier.deleted_at.is_(None))
+    )
+    found = session.execute(query.order_by(Asking.sent_on, Asking.id).limit(limit))
+    return [(asking, supplier) for asking, supplier in found]
+
+
+def answers_with_record(session: Session, supplier: Supplier, answers: Mapping[str, Any]) -> dict[str, Any]:
+    """The answers, with ``declined`` for what is blank though a form that asked it came back; else a blank stays one.
+
+    Of each form, the version that came back last counts. Only what feeds an indicator can be declined.
+    """
+    returned = select(Asking).where(Asking.supplier_id == supplier.id, Asking.returned_on.is_not(None))
+    found = session.scalars(returned.order_by(Asking.returned_on, Asking.sent_on, Asking.id)).all()
+    last = {asking.form: asking for asking in found}
+    whole = {question: said for question, said in answers.items() if said not in (None, "", [], ())}
+    for asking in last.values():
+        for question in load(asking.form, asking.form_version).questions:
+            if question.feeds and not question.person:
+                whole.setdefault(question.id, "declined")
+    if found:
+        whole.setdefault("form_version", f"{found[-1].form} {found[-1].form_version}")
+        whole.setdefault("form_returned", str(found[-1].returned_on))
+    return whole

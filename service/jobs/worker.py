@@ -1,0 +1,128 @@
+"""A worker: claims jobs one after another and runs them. Any number of them, in any number of processes."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from threading import Event, Thread
+from typing import Any
+
+import structlog
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
+
+from service.db.session import Database
+from service.db.tables import Job, new_id
+from service.errors import Refused
+from service.jobs.table import (
+    LEASE,
+    MOST_ATTEMPTS,
+    Cancelled,
+    Claimed,
+    LostLease,
+    claim,
+    end,
+    heartbeat,
+    put_back,
+)
+
+IDLE = 1.0  # seconds between looks at an empty table
+NO_DATABASE = 5.0  # seconds until the next try when the database does not answer, or its disk is full
+
+log = structlog.get_logger("service.jobs")
+
+
+@dataclass(frozen=True)
+class Handler:
+    """How a kind of job is done. ``run`` may be called again after any of its effects. It gives the result of the job, or
+    None if its last effect gave it.
+
+    ``unfinished`` is called when the job failed for good or was cancelled, in the transaction in which it ends.
+    """
+
+    run: Callable[[Database, Claimed], dict[str, Any] | None]
+    unfinished: Callable[[Session, Job], None] | None = None
+
+
+def work(db: Database, handlers: Mapping[str, Handler], stop: Event, lease_seconds: float = LEASE) -> None:
+    """Runs jobs until ``stop`` is set; a job that has begun is finished first."""
+    owner = f"{socket.gethostname()[:40]}:{os.getpid()}:{new_id()[:8]}"
+    while not stop.is_set():
+        try:
+            claimed = claim(db, owner, lease_seconds, handlers)
+            if claimed is None:
+                stop.wait(IDLE)
+            else:
+                run_job(db, claimed, handlers[claimed.kind])
+        except OperationalError as fault:
+            # Nothing is lost: where a job could not be put back, its lease runs out, and it is claimed again.
+            log.error("database_unavailable", exc_info=fault)
+            stop.wait(NO_DATABASE)
+
+
+def run_job(db: Database, claimed: Claimed, handler: Handler) -> None:
+    """Runs a claimed job to its end, or leaves it for another attempt. Raises OperationalError for want of a database."""
+    said = log.bind(job=claimed.id, kind=claimed.kind, attempt=claimed.attempt)
+    said.info("job_begun")
+    began = time.monotonic()
+    try:
+        state = _attempt(db, claimed, handler, said)
+    except LostLease:
+        state = "lost"
+    said.info(f"job_{state}", seconds=round(time.monotonic() - began, 3))
+
+
+def _attempt(db: Database, claimed: Claimed, handler: Handler, said: Any) -> str:
+    """How it went. Raises LostLease and OperationalError."""
+    if claimed.cancel:
+        return end(db, claimed, "cancelled", "Cancelled.", also=handler.unfinished)
+    if claimed.attempt > MOST_ATTEMPTS:
+        message = f"Given up: {MOST_ATTEMPTS} attempts did not come to an end."
+        return end(db, claimed, "failed", message, also=handler.unfinished)
+    try:
+        with _kept(db, claimed):
+            result = handler.run(db, claimed)
+        return "done" if result is None else end(db, claimed, "done", result=result)
+    except LostLease:
+        raise
+    except Cancelled:
+        return end(db, claimed, "cancelled", "Cancelled.", also=handler.unfinished)
+    except Refused as refused:
+        return end(db, claimed, "failed", refused.detail or refused.code, also=handler.unfinished)
+    except OperationalError:
+        put_back(db, claimed, "The database was not available.", counted=False)
+        raise
+    except Exception as fault:  # noqa: BLE001  the last frame of a job: whatever arrives here is our bug
+        bug = new_id()
+        said.error("job_fault", bug=bug, exc_info=fault)
+        message = f"A fault of ours; it has been logged under {bug}."
+        if claimed.attempt >= MOST_ATTEMPTS:
+            return end(db, claimed, "failed", message, also=handler.unfinished)
+        put_back(db, claimed, message)
+        return "put_back"
+
+
+@contextmanager
+def _kept(db: Database, claimed: Claimed) -> Iterator[None]:
+    """Renews the lease while the job runs."""
+    ended = Event()
+    beating = Thread(target=_beat, args=(db, claimed, ended), name=f"lease of {claimed.id}", daemon=True)
+    beating.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        beating.join()
+
+
+def _beat(db: Database, claimed: Claimed, ended: Event) -> None:
+    while not ended.wait(claimed.lease_seconds / 3):
+        try:
+            if not heartbeat(db, claimed):
+                return
+        except OperationalError as fault:
+            log.warning("lease_not_renewed", job=claimed.id, exc_info=fault)

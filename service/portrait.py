@@ -1,0 +1,112 @@
+"""One supplier as an officer reads about it: what it says, why, what to do, who else is concerned, and how it got there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from reports.document import DRAFT, Detail, ModelUsed
+from risk_models.model import in_force
+from service import follow_up, suppliers
+from service.db.tables import Asking, Result, Supplier
+from service.gate import Decision, decide
+from service.reporting import country_name
+
+HISTORY = 6  # results whose moves are worked out
+Moves = Sequence[tuple[str, float]]
+
+
+@dataclass(frozen=True)
+class Past:
+    """An earlier state: the result, the points from the one before it (None for the first), and what moved it."""
+
+    result: Result
+    change: float | None
+    moves: Moves
+
+
+@dataclass(frozen=True)
+class Portrait:
+    """Everything the page of a supplier shows. ``draft`` is empty once the supplier has answered a form."""
+
+    supplier: Supplier
+    result: Result
+    detail: Detail
+    model: ModelUsed
+    decision: Decision
+    draft: str
+    agencies: Sequence[tuple[str, Supplier | None]]
+    sites: Sequence[Supplier]
+    corridors: Sequence[tuple[str, str]]
+    history: Sequence[Past]
+    older: int
+    askings: Sequence[Asking]
+
+
+def portrait(session: Session, kind: str, name: str) -> Portrait:
+    """A supplier by id or reference. ``sites``: other sites of the company, or those that use the agency.
+
+    Raises Refused, 404, where there is none.
+    """
+    supplier = suppliers.get(session, kind, name)
+    results = suppliers.results_of(session, supplier)
+    latest = next(result for result in results if result.id == supplier.latest_id)
+    asked = follow_up.of_supplier(session, supplier)
+    model = in_force(latest.model, latest.on)
+    return Portrait(
+        supplier=supplier,
+        result=latest,
+        detail=suppliers.explained(latest),
+        model=ModelUsed(model.id, model.version, model.title, model.digest[:12], 1, *model.levels.values()),
+        decision=decide(suppliers.document(latest), model),
+        draft="" if any(asking.returned_on for asking in asked) else DRAFT,
+        agencies=suppliers.agencies_of(session, supplier) if kind == "site" else (),
+        sites=suppliers.sites_of_company(session, supplier)
+        if kind == "site"
+        else suppliers.sites_using(session, supplier),
+        corridors=_corridors(latest),
+        history=_history(results[: HISTORY + 1]),
+        older=max(len(results) - HISTORY, 0),
+        askings=asked,
+    )
+
+
+def _corridors(result: Result) -> list[tuple[str, str]]:
+    """Where workers come from and go to, by name: of an agency its destinations, of a site its country."""
+    origins = result.answers.get("worker_origin_countries")
+    ends = result.answers.get("destination_countries") or [result.answers.get("country")]
+    if not isinstance(origins, list | tuple) or not isinstance(ends, list | tuple):
+        return []
+    return [(country_name(a), country_name(b)) for a in origins for b in ends if b and b != "declined"]
+
+
+def _history(results: Sequence[Result]) -> list[Past]:
+    """Newest first; the last of the results is only compared with."""
+    told = [
+        Past(after, after.score - before.score, _moves(before, after))
+        for after, before in zip(results, results[1:], strict=False)
+    ]
+    return told + [Past(results[-1], None, ())] if len(results) <= HISTORY else told
+
+
+def _moves(before: Result, after: Result) -> Moves:
+    """What moved a score; nothing is worked out where all that it rests on is the same."""
+    same = ("answers", "agency_scores", "model", "model_version", "facts_digest", "on")
+    if all(getattr(before, name) == getattr(after, name) for name in same):
+        return ()
+    return suppliers.moved_by(before, after)
+
+
+def moved(session: Session, supplier: Supplier, at: datetime) -> Moves:
+    """What moved the score of a supplier in the assessment made at a moment; nothing for its first."""
+    found = session.scalars(
+        select(Result)
+        .where(Result.supplier_id == supplier.id, Result.created_at <= at)
+        .order_by(Result.created_at.desc(), Result.id)
+        .limit(2)
+    ).all()
+    return suppliers.moved_by(found[1], found[0]) if len(found) > 1 else ()

@@ -1,0 +1,153 @@
+"""Files on their way in: sent, looked at, corrected, confirmed, followed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response, flash, make_response, redirect, render_template, request, url_for
+from flask_babel import gettext as _
+from werkzeug.wrappers import Response as AnyResponse
+
+from questionnaires.form import form_ids, load
+from questionnaires.sheet import Limits
+from questionnaires.words import countries, sectors
+from questionnaires.workbook import template
+from service import findings, imports, supplier_list
+from service.auth.caller import caller, database, reading, settings, writing
+from service.clock import today
+from service.db.tables import Import
+from service.errors import Refused, not_found
+from service.files import Blobs
+from service.jobs import table as jobs
+from service.web.pages.suppliers import MEDIA_TYPES, as_file
+
+CHOICES = ("kind", "country", "sector", "sheet", "date_order", "on")
+AT_WORK = ("waiting", "running")
+
+
+def blobs() -> Blobs:
+    """Where the bytes of files and reports are kept."""
+    return Blobs(settings().data / "blobs")
+
+
+def form() -> Response:
+    """The form to send files with."""
+    return _form(None)
+
+
+def _form(refused: Refused | None) -> Response:
+    forms = [load(form_id) for form_id in form_ids()]
+    page = render_template("upload.html", forms=forms, refused=refused, given=request.form, offered=_offered())
+    return make_response(page, refused.status if refused else 200)
+
+
+def _offered() -> dict[str, Any]:
+    named = sorted(countries().names.items(), key=lambda pair: pair[1])
+    return {"countries": named, "sectors": [(code, title) for code, title in sectors().names.items() if len(code) <= 2]}
+
+
+def send() -> AnyResponse:
+    """Takes files in; what the door refuses is said above the form."""
+    files = [(file.filename or "", file.read()) for file in request.files.getlist("files") if file.filename]
+    try:
+        taken = imports.receive(
+            database(), blobs(), caller().organisation_id, files, _choices(), caller().actor, Limits()
+        )
+    except Refused as refused:
+        return _form(refused)
+    return redirect(url_for("pages.one_import", import_id=taken.id), 303)
+
+
+def _choices() -> dict[str, Any]:
+    told = {name: request.form.get(name, "").strip() for name in CHOICES}
+    return {name: value for name, value in told.items() if value}
+
+
+def template_of(form_id: str) -> Response:
+    """A form as an empty workbook. Raises Refused ``not_found``."""
+    if form_id not in form_ids():
+        raise not_found()
+    asked = load(form_id)
+    return as_file(template(asked), MEDIA_TYPES["xlsx"], f"{asked.id}_{asked.version}.xlsx")
+
+
+def listing() -> str:
+    """Everything that was sent, newest first, and what is at work."""
+    with reading() as session:
+        return render_template("imports.html", imports=imports.listing(session), jobs=jobs.listing(session, limit=30))
+
+
+def one(import_id: str) -> Response:
+    """An import: what was found, how far it is, or what came of it."""
+    return _one(import_id, None)
+
+
+def _one(import_id: str, refused: Refused | None) -> Response:
+    on = today(caller().time_zone)
+    with reading() as session:
+        taken = imports.get(session, import_id)
+        told: dict[str, Any] = {
+            "taken": taken,
+            "refused": refused,
+            "at_work": taken.state in AT_WORK,
+            "job": findings.progress(session, taken),
+            "offered": _offered(),
+        }
+        issues = (taken.found or taken.problem or {}).get("issues", ())
+        told |= {"tables": findings.tables(taken), "issues": findings.grouped(issues), "questions": findings.questions}
+        if taken.state == "done":
+            wanted = supplier_list.Wanted(imported=taken.id)
+            told |= {
+                "counts": supplier_list.counts(session, wanted, on),
+                "shown": supplier_list.shown(session, wanted, on),
+            }
+    return make_response(render_template("import.html", **told), refused.status if refused else 200)
+
+
+def progress(import_id: str) -> Response:
+    """How far an import is, for the part of its page that is renewed; tells the page to start anew once it is over."""
+    with reading() as session:
+        taken = imports.get(session, import_id)
+        job = findings.progress(session, taken)
+    over = {} if taken.state in AT_WORK else {"HX-Refresh": "true"}
+    return make_response(render_template("progress.html", taken=taken, job=job), 200, over)
+
+
+def confirm(import_id: str) -> AnyResponse:
+    """Scores what was found as it was shown."""
+    with writing() as session:
+        imports.confirm(session, import_id, {}, caller().actor)
+    return redirect(url_for("pages.one_import", import_id=import_id), 303)
+
+
+def correct(import_id: str) -> AnyResponse:
+    """Has the files read again with other choices: columns that answer other questions, other defaults."""
+    try:
+        with writing() as session:
+            taken = imports.get(session, import_id)
+            imports.confirm(session, import_id, _corrections(taken), caller().actor)
+    except Refused as refused:
+        if refused.code == "not_found":
+            raise
+        return _one(import_id, refused)
+    return redirect(url_for("pages.one_import", import_id=import_id), 303)
+
+
+def _corrections(taken: Import) -> dict[str, Any]:
+    pairs = list(zip(request.form.getlist("header"), request.form.getlist("question"), strict=False))
+    choices: dict[str, Any] = {n: request.form.get(n, "").strip() or None for n in CHOICES if n in request.form}
+    columns = findings.corrected(taken, pairs)
+    changed: dict[str, Any] = {name: value for name, value in choices.items() if value != taken.choices.get(name)}
+    if columns != (taken.choices.get("columns") or {}):
+        changed["columns"] = columns
+    if not changed:
+        raise Refused("import.unchanged", 422, _("Nothing was changed: the files have been read like this already."))
+    return changed
+
+
+def cancel_job(job_id: str) -> AnyResponse:
+    """Asks for a job to be cancelled."""
+    with writing() as session:
+        jobs.cancel(session, job_id, caller().actor)
+    flash(_("It will be cancelled before its next step. What is done already stays."))
+    return redirect(url_for("pages.imports"), 303)

@@ -1,0 +1,45 @@
+"""How scores come about: models, weights, reasons, facts and sources, as they are in force today."""
+
+from __future__ import annotations
+
+from flask import render_template
+
+from risk_models.facts import load as load_facts
+from risk_models.model import Model, in_force, load_all
+from service.auth.caller import caller
+from service.clock import today
+from service.errors import not_found
+from service.reporting import LIMITS, METHOD, sector_title
+from service.supplier_list import actions
+
+
+def overview() -> str:
+    """The method in words, the models, the facts, the actions."""
+    on = today(caller().time_zone)
+    facts = load_facts().as_of(on)
+    return render_template(
+        "method.html",
+        method=METHOD,
+        limits=LIMITS,
+        models=_models(),
+        facts=sorted(facts.descriptions.values(), key=lambda fact: (fact.use != "scored", fact.id)),
+        digest=facts.digest,
+        actions=sorted(actions().values(), key=lambda action: (action.priority, not action.safety, action.id)),
+        on=on,
+    )
+
+
+def one(model_id: str) -> str:
+    """A model: every indicator, context, gate and floor. Raises Refused ``not_found``."""
+    model = next((model for model in _models() if model.id == model_id), None)
+    if model is None:
+        raise not_found()
+    facts = load_facts().as_of(today(caller().time_zone))
+    trades = [sector_title(prefix) for prefix in model.serves if prefix]
+    return render_template("model.html", model=model, trades=trades, fact_title=facts.title)
+
+
+def _models() -> list[Model]:
+    on = today(caller().time_zone)
+    ids = sorted({model.id for model in load_all() if model.effective <= on}, key=lambda i: (i != "site_general", i))
+    return [in_force(model_id, on) for model_id in ids]

@@ -1,0 +1,46 @@
+"""The first page: what needs me now. And what is to be done first, over all suppliers."""
+
+from __future__ import annotations
+
+from flask import Response, render_template
+from markupsafe import Markup
+
+from reports import charts, maps
+from service import portfolio, portrait, supplier_list
+from service.auth.caller import caller, reading
+from service.clock import now, today
+from service.errors import not_found
+
+VIEWS = {"world": maps.WORLD, "asia-pacific": maps.ASIA_PACIFIC}
+EXPLAINED = 4  # movers whose reasons are worked out
+
+
+def show() -> str:
+    """The portfolio."""
+    on = today(caller().time_zone)
+    with reading() as session:
+        overview = portfolio.overview(session, on, now(), queue_length=8)
+        sure = supplier_list.sureness(session, supplier_list.Wanted(), on)
+        movers = [
+            (mover, portrait.moved(session, mover.supplier, mover.at) if i < EXPLAINED else None)
+            for i, mover in enumerate(overview.movers[:8])
+        ]
+    heat = Markup(charts.heat("heat", overview.heat).svg()) if overview.heat else ""
+    return render_template("portfolio.html", overview=overview, sure=sure, movers=movers, heat=heat, on=on, views=VIEWS)
+
+
+def chart(view: str) -> Response:
+    """A map of the portfolio as a picture. Raises Refused ``not_found``."""
+    if view not in VIEWS:
+        raise not_found()
+    with reading() as session:
+        places = portfolio.overview(session, today(caller().time_zone), now()).places
+    return Response(maps.choropleth(view, places, VIEWS[view]).svg(), content_type="image/svg+xml")
+
+
+def actions() -> str:
+    """What is to be done first, by action, with the suppliers it concerns."""
+    with reading() as session:
+        steps = supplier_list.next_steps(session, today(caller().time_zone))
+    library = supplier_list.actions()
+    return render_template("actions.html", steps=[(library[step.id], step) for step in steps if step.id in library])

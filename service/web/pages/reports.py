@@ -1,0 +1,47 @@
+"""Reports: asked for, made by a job, fetched."""
+
+from __future__ import annotations
+
+from flask import Response, make_response, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response as AnyResponse
+
+from service import report_jobs, supplier_list
+from service.auth.caller import caller, reading, writing
+from service.web.pages.imports import blobs
+from service.web.pages.suppliers import as_file
+
+
+def ask() -> AnyResponse:
+    """Asks for a report of one supplier, or of what the table shows."""
+    told = request.form
+    with writing() as session:
+        job = report_jobs.request(
+            session,
+            told.get("format", ""),
+            caller().actor,
+            supplier_list.wanted_from(told),
+            told.get("supplier_id") or None,
+            told.get("audience", "internal"),
+        )
+    return redirect(url_for("pages.report", job_id=job.id), 303)
+
+
+def one(job_id: str) -> str:
+    """How far a report is, and the way to fetch it."""
+    with reading() as session:
+        return render_template("report_job.html", state=report_jobs.state(session, job_id))
+
+
+def progress(job_id: str) -> Response:
+    """How far a report is, for the part of its page that is renewed."""
+    with reading() as session:
+        state = report_jobs.state(session, job_id)
+    over = {} if state.job.state in ("queued", "running") else {"HX-Refresh": "true"}
+    return make_response(render_template("report_progress.html", state=state), 200, over)
+
+
+def fetch(job_id: str) -> Response:
+    """The report as a file."""
+    with reading() as session:
+        rendered = report_jobs.fetch(session, blobs(), job_id)
+    return as_file(rendered.data, rendered.media_type, rendered.file_name)

@@ -1,0 +1,89 @@
+"""When suppliers are reviewed: schedules, their next dates, and those that were missed."""
+
+from __future__ import annotations
+
+from typing import Any
+from zoneinfo import available_timezones
+
+from flask import Response, flash, make_response, redirect, render_template, request, url_for
+from flask_babel import gettext as _
+from werkzeug.wrappers import Response as AnyResponse
+
+from service import schedules
+from service.auth.caller import caller, reading, writing
+from service.clock import now, today
+from service.errors import Refused
+
+NEVER_CHOSEN = ("Etc/", "posix", "right", "SystemV")
+
+
+def listing() -> Response:
+    """Every schedule with its next five dates, and the form for one more."""
+    return _page(None)
+
+
+def create() -> AnyResponse:
+    """A new schedule."""
+    told = request.form
+    try:
+        with writing() as session:
+            schedules.create(session, told.get("name", ""), _rule(), told.get("time_zone", ""), caller().actor)
+    except Refused as refused:
+        return _page(refused)
+    flash(_("The schedule is made. Its next dates stand below."))
+    return redirect(url_for("pages.schedules"), 303)
+
+
+def change(schedule_id: str) -> AnyResponse:
+    """Pauses a schedule, or has it go on."""
+    active = request.form.get("active") == "yes"
+    with writing() as session:
+        schedules.update(session, schedule_id, caller().actor, active=active)
+    flash(_("The schedule goes on.") if active else _("The schedule is paused."))
+    return redirect(url_for("pages.schedules"), 303)
+
+
+def delete(schedule_id: str) -> AnyResponse:
+    """Removes a schedule."""
+    with writing() as session:
+        schedules.delete(session, schedule_id, caller().actor)
+    flash(_("The schedule is removed."))
+    return redirect(url_for("pages.schedules"), 303)
+
+
+def _rule() -> dict[str, Any]:
+    """The rule that the form says; fields that such a rule does not have are left out."""
+    told = request.form
+    rule: dict[str, Any] = {"kind": told.get("kind", ""), "time": told.get("time", "")}
+    if rule["kind"] == "fixed":
+        rule["every"] = told.get("every", "")
+        if rule["every"] == "week":
+            rule["day"] = told.get("weekday", "")
+        elif rule["every"] != "day":
+            day = told.get("day", "")
+            rule["day"] = int(day) if day.isascii() and day.isdigit() and len(day) < 4 else 0
+    return rule
+
+
+def _page(refused: Refused | None) -> Response:
+    at = now()
+    with reading() as session:
+        shown = [
+            (
+                schedule,
+                schedules.next_dates(schedule.rule, schedule.time_zone, at),
+                schedules.firings(session, schedule, limit=5),
+            )
+            for schedule in schedules.listing(session)
+        ]
+        coming = schedules.coming(session, today(caller().time_zone))
+    page = render_template(
+        "schedules.html",
+        schedules=shown,
+        coming=coming,
+        zones=[zone for zone in sorted(available_timezones()) if "/" in zone and not zone.startswith(NEVER_CHOSEN)],
+        weekdays=schedules.WEEKDAYS,
+        refused=refused,
+        given=request.form,
+    )
+    return make_response(page, refused.status if refused else 200)

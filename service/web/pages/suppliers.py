@@ -1,0 +1,170 @@
+"""The table of sites or agencies, the page of one of them, and what can be done to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+from flask import Response, flash, redirect, render_template, request, url_for
+from flask_babel import gettext as _
+from markupsafe import Markup
+from werkzeug.wrappers import Response as AnyResponse
+
+from questionnaires.form import form_ids, load
+from reports import charts
+from service import follow_up, portrait, supplier_list, suppliers
+from service.auth.caller import caller, reading, writing
+from service.clock import now, today
+from service.errors import Refused
+from service.supplier_list import Wanted
+from service.web.pictures import range_plot
+
+PATHS = {"site": "suppliers", "agency": "agencies"}
+MEDIA_TYPES = {
+    "csv": "text/csv; charset=utf-8",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+}
+
+
+def table(kind: str) -> str:
+    """A page of the table, narrowed and sorted as the address says."""
+    wanted = _wanted(kind, request.args)
+    page = request.args.get("page", "1")
+    on = today(caller().time_zone)
+    with reading() as session:
+        shown = supplier_list.shown(session, wanted, on, int(page) if page.isascii() and page.isdigit() else 1)
+        return render_template(
+            "suppliers.html",
+            kind=kind,
+            wanted=wanted,
+            shown=shown,
+            offered=supplier_list.offered(session, kind),
+            saved=supplier_list.saved(session, caller().id, kind),
+            on=on,
+        )
+
+
+def export(kind: str, format: str) -> Response:  # noqa: A002  the word of the field
+    """The table as shown, as a file."""
+    on = today(caller().time_zone)
+    with reading() as session:
+        data = supplier_list.export(session, _wanted(kind, request.args), on, format)
+    return as_file(data, MEDIA_TYPES[format], f"{PATHS[kind]}_{on.isoformat()}.{format}")
+
+
+def as_file(data: bytes, media_type: str, name: str) -> Response:
+    """Bytes that the browser is to keep rather than to show."""
+    return Response(data, content_type=media_type, headers={"Content-Disposition": f'attachment; filename="{name}"'})
+
+
+def save_filter(kind: str) -> AnyResponse:
+    """Keeps the filter that is being shown."""
+    wanted = _wanted(kind, request.form)
+    with writing() as session:
+        supplier_list.save(session, caller().id, request.form.get("filter_name", ""), wanted)
+    flash(_("The filter is kept."))
+    return redirect(url_for(f"pages.{PATHS[kind]}", **_address(wanted)), 303)
+
+
+def forget_filter(kind: str, filter_id: str) -> AnyResponse:
+    """Removes a filter."""
+    with writing() as session:
+        supplier_list.forget(session, caller().id, filter_id)
+    flash(_("The filter is removed."))
+    return redirect(url_for(f"pages.{PATHS[kind]}"), 303)
+
+
+def _wanted(kind: str, told: Mapping[str, str]) -> Wanted:
+    return supplier_list.wanted_from({**told, "kind": kind})
+
+
+def _address(wanted: Wanted) -> dict[str, Any]:
+    return {name: value for name, value in wanted.to_dict().items() if name != "kind"}
+
+
+def one(kind: str, supplier_id: str) -> str:
+    """The page of a site or an agency."""
+    with reading() as session:
+        found = portrait.portrait(session, kind, supplier_id)
+    forms = [form for form in map(load, form_ids()) if form.kind == kind]
+    return render_template(
+        "supplier.html",
+        kind=kind,
+        p=found,
+        plot=range_plot(found.detail.headline, found.model),
+        bars=Markup(charts.bars("bars", found.detail, found.model).svg()),
+        forms=forms,
+        on=today(caller().time_zone),
+    )
+
+
+def ask(kind: str, supplier_id: str) -> AnyResponse:
+    """Records that a form goes to a supplier; the form is fetched from its page."""
+    with writing() as session:
+        supplier = suppliers.get(session, kind, supplier_id)
+        told = (request.form.get("form", ""), request.form.get("sent_to", ""), today(caller().time_zone))
+        follow_up.ask(session, supplier, *told, caller().actor)
+    flash(_("Recorded. Fetch the form below and send it: it knows whom it went to."))
+    return redirect(url_for(f"pages.{kind}", supplier_id=supplier_id, _anchor="asking"), 303)
+
+
+def asked_form(kind: str, supplier_id: str, asking_id: str) -> Response:
+    """The form of a record of asking, as a workbook. Raises Refused ``not_found``."""
+    with reading() as session:
+        supplier = suppliers.get(session, kind, supplier_id)
+        asking = next((a for a in follow_up.of_supplier(session, supplier) if a.id == asking_id), None)
+        if asking is None:
+            raise Refused("not_found", 404, "There is no such asking.")
+        data = follow_up.workbook(asking, supplier, load(asking.form, asking.form_version))
+    return as_file(data, MEDIA_TYPES["xlsx"], f"{asking.form}_{asking.form_version}_{asking.sent_on.isoformat()}.xlsx")
+
+
+def returned(kind: str, supplier_id: str, asking_id: str) -> AnyResponse:
+    """Records that a form came back on a day."""
+    try:
+        on = date.fromisoformat(request.form.get("on", ""))
+    except ValueError as fault:
+        raise Refused("asking.returned_on", 422, "Say the day as year, month and day.") from fault
+    with writing() as session:
+        suppliers.get(session, kind, supplier_id)
+        follow_up.mark_returned(session, asking_id, on, caller().actor)
+    flash(_("Recorded: the form came back. Upload it to have its answers assessed."))
+    return redirect(url_for(f"pages.{kind}", supplier_id=supplier_id, _anchor="asking"), 303)
+
+
+def confirm_erase(kind: str, supplier_id: str) -> str:
+    """Asks once more before a supplier is erased."""
+    with reading() as session:
+        supplier = suppliers.get(session, kind, supplier_id)
+        results = len(suppliers.results_of(session, supplier, limit=1000))
+    return render_template("erase.html", kind=kind, supplier=supplier, results=results)
+
+
+def erase(kind: str, supplier_id: str) -> AnyResponse:
+    """Erases a supplier with all its results."""
+    with writing() as session:
+        suppliers.erase(session, suppliers.get(session, kind, supplier_id), now(), caller().actor)
+    flash(_("Erased, with every result. The audit trail keeps that it happened, and by whom."))
+    return redirect(url_for(f"pages.{PATHS[kind]}"), 303)
+
+
+def confirm_merge(kind: str, supplier_id: str) -> str:
+    """Asks which supplier this one is, before the two are merged."""
+    text = request.args.get("text", "").strip()[:200]
+    with reading() as session:
+        supplier = suppliers.get(session, kind, supplier_id)
+        wanted = Wanted(kind=kind, text=text or supplier.name)
+        found = supplier_list.shown(session, wanted, today(caller().time_zone)).suppliers
+    others = [other for other in found if other.id != supplier.id]
+    return render_template("merge.html", kind=kind, supplier=supplier, text=text, others=others)
+
+
+def merge(kind: str, supplier_id: str) -> AnyResponse:
+    """Merges a supplier into another, which stays."""
+    with writing() as session:
+        source = suppliers.get(session, kind, supplier_id)
+        target = suppliers.get(session, kind, request.form.get("into", ""))
+        suppliers.merge(session, source, target, now(), caller().actor)
+    flash(_("Merged: its results stand here now."))
+    return redirect(url_for(f"pages.{kind}", supplier_id=target.id), 303)

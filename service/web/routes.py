@@ -1,0 +1,97 @@
+"""Every page over the use cases, in one list: method, address, name, function, and what the address fixes.
+
+Who may call it stands in ``service/auth/access.toml`` under "METHOD pages.<name>".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from flask import Blueprint, Flask
+
+from reports.document import LEVEL_TITLES, PRIORITIES
+from reports.pages import LEADS, OWNERS, points, share
+from service.reporting import country_name, sector_title
+from service.supplier_list import level_of, step_title
+from service.web.pages import imports, method, portfolio, reports, schedules, suppliers
+from service.web.pictures import strip
+
+
+class Route(NamedTuple):
+    """One page."""
+
+    method: str
+    address: str
+    name: str
+    view: Callable[..., Any]
+    fixed: dict[str, str] = {}
+
+
+def _of_kind(kind: str) -> list[Route]:
+    """The pages that sites and agencies both have."""
+    path, fixed = suppliers.PATHS[kind], {"kind": kind}
+    one = f"/{path}/<supplier_id>"
+    return [
+        Route("GET", f"/{path}", path, suppliers.table, fixed),
+        Route("GET", f"/{path}.<format>", f"{path}_file", suppliers.export, fixed),
+        Route("POST", f"/{path}/filters", f"save_{kind}_filter", suppliers.save_filter, fixed),
+        Route("POST", f"/{path}/filters/<filter_id>/forget", f"forget_{kind}_filter", suppliers.forget_filter, fixed),
+        Route("GET", one, kind, suppliers.one, fixed),
+        Route("POST", f"{one}/askings", f"ask_{kind}", suppliers.ask, fixed),
+        Route("GET", f"{one}/askings/<asking_id>", f"{kind}_form", suppliers.asked_form, fixed),
+        Route("POST", f"{one}/askings/<asking_id>/returned", f"{kind}_form_returned", suppliers.returned, fixed),
+        Route("GET", f"{one}/erase", f"confirm_erase_{kind}", suppliers.confirm_erase, fixed),
+        Route("POST", f"{one}/erase", f"erase_{kind}", suppliers.erase, fixed),
+        Route("GET", f"{one}/merge", f"confirm_merge_{kind}", suppliers.confirm_merge, fixed),
+        Route("POST", f"{one}/merge", f"merge_{kind}", suppliers.merge, fixed),
+    ]
+
+
+ROUTES: tuple[Route, ...] = (
+    Route("GET", "/", "portfolio", portfolio.show),
+    Route("GET", "/maps/<view>.svg", "map", portfolio.chart),
+    Route("GET", "/actions", "actions", portfolio.actions),
+    *_of_kind("site"),
+    *_of_kind("agency"),
+    Route("GET", "/upload", "upload", imports.form),
+    Route("POST", "/upload", "send", imports.send),
+    Route("GET", "/templates/<form_id>.xlsx", "template", imports.template_of),
+    Route("GET", "/imports", "imports", imports.listing),
+    Route("GET", "/imports/<import_id>", "one_import", imports.one),
+    Route("GET", "/imports/<import_id>/progress", "import_progress", imports.progress),
+    Route("POST", "/imports/<import_id>/confirm", "confirm_import", imports.confirm),
+    Route("POST", "/imports/<import_id>/correct", "correct_import", imports.correct),
+    Route("POST", "/jobs/<job_id>/cancel", "cancel_job", imports.cancel_job),
+    Route("POST", "/reports", "ask_report", reports.ask),
+    Route("GET", "/reports/<job_id>", "report", reports.one),
+    Route("GET", "/reports/<job_id>/progress", "report_progress", reports.progress),
+    Route("GET", "/reports/<job_id>/file", "report_file", reports.fetch),
+    Route("GET", "/schedules", "schedules", schedules.listing),
+    Route("POST", "/schedules", "create_schedule", schedules.create),
+    Route("POST", "/schedules/<schedule_id>", "change_schedule", schedules.change),
+    Route("POST", "/schedules/<schedule_id>/delete", "delete_schedule", schedules.delete),
+    Route("GET", "/method", "method", method.overview),
+    Route("GET", "/method/<model_id>", "model", method.one),
+)
+
+
+def register(app: Flask) -> None:
+    """Puts these pages on the application, and what their templates say things with."""
+    pages = Blueprint("pages", __name__)
+    for route in ROUTES:
+        pages.add_url_rule(route.address, route.name, route.view, methods=[route.method], defaults=dict(route.fixed))
+    app.register_blueprint(pages)
+    app.jinja_env.globals.update(
+        strip=strip,
+        level_of=level_of,
+        step_title=step_title,
+        country_name=country_name,
+        sector_title=sector_title,
+        points=points,
+        share=share,
+        LEVEL_TITLES=LEVEL_TITLES,
+        PRIORITIES=PRIORITIES,
+        LEADS=LEADS,
+        OWNERS=OWNERS,
+    )

@@ -1,0 +1,94 @@
+"""Organisations, people, browsers and keys for the tests of the service."""
+
+import itertools
+import re
+from datetime import datetime
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from service.auth import keys, passwords, sign_ins
+from service.clock import now
+from service.db.session import Database
+from service.db.tables import Organisation, User, new_id
+
+PASSWORD = "seven quiet herons wade"
+_number = itertools.count(1)
+
+
+def an_organisation(database: Database, name: str = "Harbour Foods", time_zone: str = "UTC") -> str:
+    """A new organisation; its id."""
+    organisation = Organisation(id=new_id(), name=name, time_zone=time_zone, created_at=now())
+    with database.across() as session:
+        session.add(organisation)
+    return organisation.id
+
+
+def a_user(
+    database: Database,
+    organisation_id: str,
+    role: str = "officer",
+    email: str | None = None,
+    name: str = "Ana Marín",
+    **more: object,
+) -> str:
+    """A new user who has long chosen their own password (`PASSWORD`); their id."""
+    user = User(
+        id=new_id(),
+        email=email or f"user{next(_number)}@harbour.example",
+        name=name,
+        password_hash=_hash_of_password(),
+        role=role,
+        created_at=now(),
+        **more,
+    )
+    with database.of(organisation_id) as session:
+        session.add(user)
+    return user.id
+
+
+def _hash_of_password(kept: list[str] = []) -> str:  # noqa: B006  made once: a hash takes its time
+    if not kept:
+        kept.append(passwords.hash_password(PASSWORD))
+    return kept[0]
+
+
+def a_browser(app: Flask, user_id: str) -> FlaskClient:
+    """A browser in which a user is signed in."""
+    client = app.test_client()
+    database, settings = app.extensions["database"], app.extensions["settings"]
+    with database.across() as session:
+        token = sign_ins.start(session, session.get_one(User, user_id), settings)
+    client.set_cookie("diligence" if settings.plain_http else "__Host-diligence", token)
+    return client
+
+
+def form_token(client: FlaskClient) -> str:
+    """What a form of this browser has to bring back, read from a page that has a form for everybody."""
+    page = client.get("/password", follow_redirects=True).get_data(as_text=True)
+    return re.search(r'name="csrf_token" value="([^"]+)"', page)[1]
+
+
+def send(client: FlaskClient, path: str, **fields: object) -> TestResponse:
+    """Sends a form as a page does."""
+    return client.post(path, data={"csrf_token": form_token(client), **fields})
+
+
+def a_key(database: Database, organisation_id: str, *scopes: str, days: int = 30) -> dict[str, str]:
+    """The header that a new API key is sent in."""
+    with database.of(organisation_id) as session:
+        _key, text = keys.create(session, "Portal", scopes, days, "system:test")
+    return {"Authorization": f"Bearer {text}"}
+
+
+def stop_the_clock(monkeypatch: pytest.MonkeyPatch, at: datetime) -> None:
+    """Makes it this moment, for all that asks `service.clock`."""
+
+    class Stopped(datetime):
+        @classmethod
+        def now(cls, tz: object = None) -> datetime:
+            return at
+
+    monkeypatch.setattr("service.clock.datetime", Stopped)

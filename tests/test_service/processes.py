@@ -1,0 +1,101 @@
+"""Workers and schedulers as processes of their own, to be killed, stopped, and given a clock that is set.
+
+    python processes.py work URL LEASE PAUSE     runs jobs of kind "count" (and reviews, done by counting) until it is ended
+    python processes.py tick URL DAYS            ticks at 06:00 of so many days, one right after the other
+    python processes.py live URL LEASE PAUSE     a worker and a scheduler that ticks five times a second
+
+A job of kind "count" has as many effects as its payload says (`of`): the change "counted" with its number, and the number as
+the checkpoint. Half of PAUSE seconds goes by within each effect, and half between two.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from threading import Event
+from typing import IO, Any
+
+from sqlalchemy import select
+
+from service import changes
+from service.clock import now
+from service.db.session import Database, open_engine
+from service.db.tables import Change, Job
+from service.jobs import scheduler, table, worker
+from service.log import set_up
+
+ROOT = Path(__file__).resolve().parents[2]
+FIRST_DAY = datetime(2026, 3, 1, 6, tzinfo=UTC)
+
+
+def count(db: Database, claimed: table.Claimed, pause: float = 0.0) -> dict[str, Any]:
+    """Counts, one effect a number."""
+    last = claimed.payload.get("of", 5)
+    for n in range(claimed.checkpoint.get("counted", 0), last):
+        with table.effect(db, claimed, checkpoint={"counted": n + 1}, progress=(n + 1) / last) as session:
+            data = {"n": n, "padding": "x" * claimed.payload.get("bytes", 0)}
+            changes.write(session, "counted", claimed.id, data, now())
+            time.sleep(pause / 2)
+        time.sleep(pause / 2)
+    return {"counted": last}
+
+
+def counted(database: Database, job_id: str) -> list[int]:
+    """The numbers that a job has counted, in order."""
+    with database.across(write=False) as session:
+        found = session.scalars(select(Change).where(Change.supplier_id == job_id, Change.kind == "counted"))
+        return sorted(change.data["n"] for change in found)
+
+
+def job(database: Database, job_id: str) -> Job:
+    """A job as it is now."""
+    with database.across(write=False) as session:
+        return session.get_one(Job, job_id)
+
+
+@contextmanager
+def started(role: str, database: Database, *arguments: object, log: IO[Any] | None = None, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A process of its own on a database; killed at the end if it still runs. Its log goes to a file if one is given."""
+    url = database.engine.url.render_as_string(hide_password=False)
+    command = [sys.executable, __file__, role, url, *map(str, arguments)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
+    process = subprocess.Popen(command, env=environment, stderr=log or subprocess.DEVNULL)
+    try:
+        yield process
+    finally:
+        process.send_signal(signal.SIGCONT)
+        process.kill()
+        process.wait()
+
+
+def wait_until(condition: Callable[[], object], seconds: float = 20) -> None:
+    """Returns as soon as a condition holds; fails after so many seconds."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"it did not come about within {seconds} seconds"
+        time.sleep(0.02)
+
+
+def main(role: str, url: str, *arguments: str) -> None:
+    """The process itself."""
+    set_up()
+    worker.IDLE = worker.NO_DATABASE = table.BACK_OFF = 0.1
+    db = Database(open_engine(url))
+    if role == "tick":
+        for day in range(int(arguments[0])):
+            scheduler.tick(db, FIRST_DAY + timedelta(days=day))
+        return
+    lease, pause = map(float, arguments)
+    handler = worker.Handler(lambda db, claimed: count(db, claimed, pause))
+    if role == "live":
+        scheduler.ticking(db, timedelta(seconds=0.2)).start()
+    worker.work(db, {"count": handler, "review_suppliers": handler}, Event(), lease)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

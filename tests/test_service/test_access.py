@@ -1,0 +1,159 @@
+"""Made from service/auth/access.toml: every route has a line, and every line holds for every role and scope."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from callers import a_browser, a_key, a_user, an_organisation, form_token
+from flask import Flask
+from flask.testing import FlaskClient
+from objects import OBJECTS
+from werkzeug.routing import Rule
+from werkzeug.test import TestResponse
+
+from service.app import create_app
+from service.auth.access import ACCESS, BadAccess, line, load
+from service.db.session import Database, open_engine
+from service.db.tables import Base, new_id
+from service.settings import Settings
+
+PAGES = [(route, role) for route in ACCESS.pages for role in ACCESS.roles]
+CALLED = [*ACCESS.pages, *ACCESS.api]
+
+
+@dataclass(frozen=True)
+class World:
+    """Two organisations: in one a user of every role and an object of every kind, in the other an admin."""
+
+    app: Flask
+    database: Database
+    ours: str
+    users: dict[str, str]
+    objects: dict[str, str]
+    other_admin: str
+    other: str
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    folder: Path = tmp_path_factory.mktemp("access")
+    database = Database(open_engine(f"sqlite:///{folder / 'test.db'}"))
+    Base.metadata.create_all(database.engine)
+    ours, other = an_organisation(database), an_organisation(database, "Quay Textiles")
+    users = {role: a_user(database, ours, role) for role in ACCESS.roles}
+    with database.of(ours) as session:
+        objects = {name: make(session) for name, make in OBJECTS.items()}
+    app = create_app(Settings(data=folder, plain_http=True), database)
+    return World(app, database, ours, users, objects, a_user(database, other, "admin"), other)
+
+
+def rules(app: Flask) -> dict[str, Rule]:
+    """Every route of the application, as access.toml writes it."""
+    found = {}
+    for rule in app.url_map.iter_rules():
+        found.update({line(method, rule.endpoint): rule for method in rule.methods or ()})
+    return found
+
+
+def call(world: World, client: FlaskClient, route: str, objects: dict[str, str], **more: object) -> TestResponse:
+    """Calls a route of the file with these objects in its address."""
+    method, endpoint = route.split(" ")
+    rule = rules(world.app)[route]
+    unknown = rule.arguments - objects.keys()
+    assert not unknown, f"tests/test_service/objects.py cannot make {unknown}, which {route} asks for"
+    with world.app.test_request_context():
+        address = world.app.url_for(endpoint, **{name: objects[name] for name in rule.arguments})
+    return client.open(address, method=method, **more)
+
+
+def test_every_route_has_a_line_and_every_line_a_route(world: World):
+    assert rules(world.app).keys() == {*ACCESS.open, *ACCESS.pages, *ACCESS.api}
+
+
+@pytest.mark.parametrize(("route", "role"), PAGES)
+def test_a_page_opens_to_the_roles_of_its_line_and_to_no_other(world: World, route: str, role: str):
+    client = a_browser(world.app, world.users[role])
+    answer = call(world, client, route, {name: new_id() for name in OBJECTS}, data={"csrf_token": form_token(client)})
+    assert (answer.status_code == 403) == (role not in ACCESS.pages[route])
+    assert answer.status_code < 500
+
+
+@pytest.mark.parametrize("route", ACCESS.pages)
+def test_a_page_sends_whom_nobody_knows_to_sign_in(world: World, route: str):
+    answer = call(world, world.app.test_client(), route, world.objects)
+    assert answer.status_code == 303
+    assert answer.location.startswith("/sign-in")
+
+
+@pytest.mark.parametrize("route", [route for route in ACCESS.pages if not route.startswith("GET ")])
+def test_a_page_that_changes_something_wants_the_mark_of_its_own_form(world: World, route: str):
+    client = a_browser(world.app, world.users["admin"])
+    assert call(world, client, route, world.objects).status_code == 400
+    stranger = form_token(a_browser(world.app, world.users["admin"]))
+    assert call(world, client, route, world.objects, data={"csrf_token": stranger}).status_code == 400
+
+
+@pytest.mark.parametrize("route", ACCESS.api)
+def test_a_route_of_the_api_opens_to_its_scope_and_to_no_other(world: World, route: str):
+    scope, nowhere = ACCESS.api[route], {name: new_id() for name in OBJECTS}
+    client = world.app.test_client()
+    allowed = call(world, client, route, nowhere, headers=a_key(world.database, world.ours, scope))
+    assert allowed.status_code not in (401, 403)
+    assert allowed.status_code < 500
+    all_others = a_key(world.database, world.ours, *(ACCESS.scopes.keys() - {scope}))
+    refused = call(world, client, route, nowhere, headers=all_others)
+    assert (refused.status_code, refused.json["code"]) == (403, "key.scope")
+
+
+@pytest.mark.parametrize("route", ACCESS.api)
+def test_a_route_of_the_api_takes_keys_alone_and_no_cookie(world: World, route: str):
+    for client in (world.app.test_client(), a_browser(world.app, world.users["admin"])):
+        assert call(world, client, route, world.objects).status_code == 401
+
+
+@pytest.mark.parametrize("route", CALLED)
+def test_an_object_of_another_organisation_looks_exactly_like_none(world: World, route: str):
+    if not rules(world.app)[route].arguments:
+        return
+    client = a_browser(world.app, world.other_admin)
+    more = {"data": {"csrf_token": form_token(client)}}
+    if route in ACCESS.api:
+        more = {"headers": a_key(world.database, world.other, *ACCESS.scopes)}
+    answers = []
+    for objects in (world.objects, {name: new_id() for name in OBJECTS}):
+        answer = call(world, client, route, objects, **more)
+        said = answer.get_data(as_text=True)
+        for marked in (*objects.values(), answer.headers["X-Request-Id"]):
+            said = said.replace(marked, "")
+        answers.append((answer.status_code, re.sub(r'(name="csrf_token" value=|CSRFToken)[^>]*', "", said)))
+    theirs, none = answers
+    assert theirs == none
+    assert theirs[0] >= 400
+
+
+def test_a_route_without_a_line_is_refused_to_everybody(world: World, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delitem(ACCESS.pages, "GET users.listing")
+    answer = a_browser(world.app, world.users["admin"]).get("/users")
+    assert answer.status_code == 500
+    assert "Ana" not in answer.get_data(as_text=True).partition("<main")[2]
+
+
+def test_asking_for_the_head_of_a_page_is_like_asking_for_the_page(world: World):
+    assert a_browser(world.app, world.users["viewer"]).head("/users").status_code == 403
+    assert a_browser(world.app, world.users["admin"]).head("/users").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("lines", "says"),
+    [
+        ('[pages]\n"GET a" = ["nobody"]\n[api]', "no such role: nobody"),
+        ('[pages]\n[api]\n"GET a" = "everything"', "no such scope: everything"),
+        ('[pages]\n"GET a" = "everyone"\n[api]\n"GET a" = "read"', "GET a stands in two tables"),
+    ],
+)
+def test_a_faulty_file_is_refused_by_name(tmp_path: Path, lines: str, says: str):
+    file = tmp_path / "access.toml"
+    file.write_text(f'[roles]\nadmin = "All"\n[scopes]\nread = "Reads"\n[open]\n{lines}\n', encoding="utf-8")
+    with pytest.raises(BadAccess, match=says):
+        load(file)

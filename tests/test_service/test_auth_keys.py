@@ -1,0 +1,162 @@
+"""API keys: made, found, ended; and what a program is told that has none."""
+
+import hmac
+from datetime import timedelta
+
+import pytest
+from callers import a_browser, a_key, a_user, an_organisation, send, stop_the_clock
+from flask import Flask
+from sqlalchemy import select
+
+from service.auth import keys
+from service.auth.access import ACCESS
+from service.auth.caller import caller
+from service.auth.commands import create_key
+from service.clock import now
+from service.db.session import Database
+from service.db.tables import ApiKey
+from service.errors import Refused
+
+
+@pytest.fixture
+def called(app: Flask, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The address of a route of the API that wants the scope `assess` and says who called."""
+    monkeypatch.setitem(ACCESS.api, "GET who", "assess")
+    app.add_url_rule("/api/v1/who", "who", lambda: {"actor": caller().actor, "organisation": caller().organisation})
+    return "/api/v1/who"
+
+
+def found(database: Database, text: str) -> ApiKey | None:
+    with database.across() as session:
+        return keys.find(session, text)
+
+
+def test_a_key_opens_its_scope_and_says_for_whom_it_calls(app: Flask, database: Database, called: str):
+    answer = app.test_client().get(called, headers=a_key(database, an_organisation(database), "assess"))
+    assert answer.status_code == 200
+    assert answer.json["organisation"] == "Harbour Foods"
+    assert answer.json["actor"].startswith("key:")
+
+
+@pytest.mark.parametrize(
+    ("header", "code"),
+    [
+        ({}, "key.missing"),
+        ({"Authorization": "Basic YTpi"}, "key.missing"),
+        ({"Authorization": "Bearer "}, "key.missing"),
+        ({"Authorization": "Bearer something"}, "key.invalid"),
+        ({"Authorization": "Bearer dk_abcdefgh_" + "x" * 43}, "key.invalid"),
+    ],
+)
+def test_who_has_no_key_is_told_to_bring_one(app: Flask, called: str, header: dict[str, str], code: str):
+    answer = app.test_client().get(called, headers=header)
+    assert (answer.status_code, answer.json["code"]) == (401, code)
+    assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+    assert answer.content_type == "application/problem+json"
+
+
+def test_a_key_without_the_scope_is_told_which_one(app: Flask, database: Database, called: str):
+    answer = app.test_client().get(called, headers=a_key(database, an_organisation(database), "suppliers:read"))
+    assert (answer.status_code, answer.json["code"], answer.json["scope"]) == (403, "key.scope", "assess")
+
+
+def test_a_key_is_kept_as_a_hash_and_told_once(database: Database):
+    text = a_key(database, an_organisation(database), "assess")["Authorization"].removeprefix("Bearer ")
+    with database.across() as session:
+        kept = session.scalars(select(ApiKey)).one()
+    assert text.startswith(f"dk_{kept.prefix}_")
+    assert len(text.split("_", 2)[2]) == 43
+    assert text.split("_", 2)[2] not in repr(vars(kept))
+
+
+def test_a_key_is_found_by_its_whole_text_alone(database: Database):
+    text = a_key(database, an_organisation(database), "assess")["Authorization"].removeprefix("Bearer ")
+    assert found(database, text) is not None
+    last = "A" if text[-1] != "A" else "B"
+    for other in (text[:-1], text + "x", text[:-1] + last, text.upper(), text[3:], "dk__", ""):
+        assert found(database, other) is None
+
+
+def test_how_long_a_refusal_takes_tells_nothing_of_the_hash(database: Database, monkeypatch: pytest.MonkeyPatch):
+    text = a_key(database, an_organisation(database), "assess")["Authorization"].removeprefix("Bearer ")
+    compared = []
+    same = hmac.compare_digest
+    monkeypatch.setattr(hmac, "compare_digest", lambda a, b: compared.append((a, b)) or same(a, b))
+    found(database, text[:-1] + "?")
+    assert len(compared) == 1
+    assert text not in compared[0]
+
+
+def test_a_key_ends_on_its_day(database: Database, monkeypatch: pytest.MonkeyPatch):
+    at = now()
+    text = a_key(database, an_organisation(database), "assess", days=7)["Authorization"].removeprefix("Bearer ")
+    stop_the_clock(monkeypatch, at + timedelta(days=7, seconds=-5))
+    assert found(database, text) is not None
+    stop_the_clock(monkeypatch, at + timedelta(days=7, seconds=5))
+    assert found(database, text) is None
+
+
+def test_a_revoked_key_is_refused_at_once(app: Flask, database: Database, called: str):
+    organisation_id = an_organisation(database)
+    header = a_key(database, organisation_id, "assess")
+    with database.of(organisation_id) as session:
+        keys.revoke(session, keys.listing(session)[0].id, "user:ana")
+    answer = app.test_client().get(called, headers=header)
+    assert (answer.status_code, answer.json["code"]) == (401, "key.invalid")
+
+
+def test_last_used_is_written_at_most_once_a_minute(app: Flask, database: Database, called: str, monkeypatch):
+    organisation_id, at = an_organisation(database), now()
+    header = a_key(database, organisation_id, "assess")
+    seen = []
+    for seconds in (0, 30, 59, 60, 100):
+        stop_the_clock(monkeypatch, at + timedelta(seconds=seconds))
+        app.test_client().get(called, headers=header)
+        with database.of(organisation_id) as session:
+            seen.append((keys.listing(session)[0].used_at - at).total_seconds())
+    assert seen == [0, 0, 0, 60, 60]
+
+
+@pytest.mark.parametrize(
+    ("name", "scopes", "days", "code"),
+    [
+        (" ", ["assess"], 30, "key.name"),
+        ("x" * 201, ["assess"], 30, "key.name"),
+        ("Portal", [], 30, "key.scopes"),
+        ("Portal", ["assess", "everything"], 30, "key.scopes"),
+        ("Portal", ["assess"], 0, "key.days"),
+        ("Portal", ["assess"], 366, "key.days"),
+    ],
+)
+def test_a_key_needs_a_name_scopes_that_exist_and_an_end(
+    database: Database, name: str, scopes: list[str], days: int, code: str
+):
+    with database.of(an_organisation(database)) as session, pytest.raises(Refused) as refused:
+        keys.create(session, name, scopes, days, "user:ana")
+    assert refused.value.code == code
+
+
+def test_the_command_line_makes_a_key_for_an_organisation_by_name(database: Database):
+    an_organisation(database)
+    assert found(database, create_key(database, "Harbour Foods", "Portal", ["assess"], 30)) is not None
+    with pytest.raises(Refused, match=r"no organisation called Quay"):
+        create_key(database, "Quay", "Portal", ["assess"], 30)
+
+
+def test_the_page_shows_a_new_key_once_and_revokes_it(app: Flask, database: Database):
+    client = a_browser(app, a_user(database, an_organisation(database), "admin"))
+    page = send(client, "/keys", name="Portal", days="90", scopes=["assess"]).get_data(as_text=True)
+    text = page.partition('id="shown-once"')[2].partition('value="')[2].partition('"')[0]
+    kept = found(database, text)
+    assert kept is not None
+    assert text not in client.get("/keys").get_data(as_text=True)
+    send(client, f"/keys/{kept.id}/revoke")
+    assert found(database, text) is None
+    assert "revoked" in client.get("/keys").get_data(as_text=True)
+
+
+def test_the_page_keeps_what_was_typed_when_it_refuses(app: Flask, database: Database):
+    client = a_browser(app, a_user(database, an_organisation(database), "admin"))
+    answer = send(client, "/keys", name="Portal", days="90")
+    assert answer.status_code == 422
+    assert 'value="Portal"' in answer.get_data(as_text=True)

@@ -1,0 +1,268 @@
+"""Signing in, staying signed in, and out again; one's own password."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from callers import PASSWORD, a_browser, a_user, an_organisation, form_token, send, stop_the_clock
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import select
+from werkzeug.test import TestResponse
+
+from service.app import create_app
+from service.auth import passwords
+from service.clock import now
+from service.db.session import Database
+from service.db.tables import AuditEvent, SignIn, User
+from service.settings import Settings
+
+EMAIL = "ana@harbour.example"
+NEW = "nine grey seals drift by"
+
+
+@pytest.fixture
+def ana(database: Database) -> str:
+    """A user who signs in with `EMAIL` and `PASSWORD`; her id."""
+    return a_user(database, an_organisation(database), "admin", EMAIL)
+
+
+def enter(client: FlaskClient, password: str = PASSWORD, email: str = EMAIL, wanted: str = "") -> TestResponse:
+    return send(client, "/sign-in", email=email, password=password, next=wanted)
+
+
+def is_signed_in(client: FlaskClient) -> bool:
+    return client.get("/password").status_code == 200
+
+
+def token_of(client: FlaskClient) -> str:
+    return client.get_cookie("diligence").value
+
+
+def test_the_right_password_signs_in_and_leads_to_the_page_that_was_asked_for(app: Flask, ana: str):
+    client = app.test_client()
+    asked = client.get("/audit?action=user.created")
+    assert asked.location == "/sign-in?next=/audit?action%3Duser.created"
+    answer = enter(client, wanted="/audit?action=user.created")
+    assert (answer.status_code, answer.location) == (303, "/audit?action=user.created")
+    assert is_signed_in(client)
+
+
+@pytest.mark.parametrize(
+    "elsewhere",
+    ["https://evil.example/", "//evil.example", "/\\evil.example", "evil", "javascript:x", "/\tx", "/\n/evil"],
+)
+def test_signing_in_never_leads_to_another_place(app: Flask, ana: str, elsewhere: str):
+    assert enter(app.test_client(), wanted=elsewhere).location == "/users"
+
+
+def test_the_e_mail_address_is_found_however_it_is_typed(app: Flask, ana: str):
+    assert enter(app.test_client(), email=" Ana@Harbour.example ").status_code == 303
+
+
+def test_a_wrong_password_an_unknown_account_and_an_ended_one_get_one_answer_after_the_same_work(
+    app: Flask, database: Database, ana: str, monkeypatch: pytest.MonkeyPatch
+):
+    compared = []
+    fits = passwords.fits
+    monkeypatch.setattr(passwords, "fits", lambda given, kept: compared.append(kept) or fits(given, kept))
+    with database.across() as session:
+        organisation_id = session.get_one(User, ana).organisation_id
+    a_user(database, organisation_id, email="bo@harbour.example", active=False)
+    client = app.test_client()
+    answers = [
+        enter(client, "not the password"),
+        enter(client, email="nobody@harbour.example"),
+        enter(client, email="bo@harbour.example"),
+    ]
+    told = {answer.get_data(as_text=True).partition('role="alert"')[2].partition("</p>")[0] for answer in answers}
+    assert {answer.status_code for answer in answers} == {403}
+    assert told == {">The e-mail address or the password is wrong."}
+    assert len(compared) == 3
+    parameters = {kept.rsplit("$", 2)[0] for kept in compared}
+    assert len(parameters) == 1
+
+
+def test_a_token_that_was_there_before_signing_in_is_not_taken_over(app: Flask, ana: str):
+    client = app.test_client()
+    client.set_cookie("diligence", "chosen-by-somebody-else")
+    enter(client)
+    assert token_of(client) != "chosen-by-somebody-else"
+    stranger = app.test_client()
+    stranger.set_cookie("diligence", "chosen-by-somebody-else")
+    assert not is_signed_in(stranger)
+
+
+def test_signing_in_again_ends_the_sign_in_that_this_browser_had(app: Flask, ana: str):
+    client = app.test_client()
+    enter(client)
+    before = token_of(client)
+    send(client, "/sign-in", email=EMAIL, password=PASSWORD)
+    stranger = app.test_client()
+    stranger.set_cookie("diligence", before)
+    assert not is_signed_in(stranger)
+    assert is_signed_in(client)
+
+
+def test_a_form_from_before_signing_in_is_stale_after_it(app: Flask, ana: str):
+    client = app.test_client()
+    before = form_token(client)
+    client.post("/sign-in", data={"csrf_token": before, "email": EMAIL, "password": PASSWORD})
+    assert client.post("/sign-out", data={"csrf_token": before}).status_code == 400
+
+
+def test_signing_in_wants_the_mark_of_its_own_form(app: Flask, ana: str):
+    assert app.test_client().post("/sign-in", data={"email": EMAIL, "password": PASSWORD}).status_code == 400
+
+
+def test_the_database_holds_no_token_and_no_password(app: Flask, database: Database, ana: str):
+    client = app.test_client()
+    enter(client)
+    with database.across() as session:
+        kept = session.scalars(select(SignIn)).one()
+        assert token_of(client) not in (kept.token_hash, kept.id)
+        assert session.get_one(User, ana).password_hash.startswith("$argon2id$")
+
+
+def test_the_cookie_is_out_of_reach_of_scripts_of_other_sites_and_of_other_hosts(tmp_path: Path, database: Database):
+    a_user(database, an_organisation(database), "admin", EMAIL)
+    client = create_app(Settings(data=tmp_path), database).test_client()
+    cookies = [cookie.split("; ") for cookie in enter(client).headers.getlist("Set-Cookie")]
+    named = {cookie[0].partition("=")[0]: set(cookie[1:]) for cookie in cookies}
+    assert "__Host-diligence" in named
+    for attributes in named.values():
+        assert attributes >= {"HttpOnly", "Secure", "Path=/", "SameSite=Lax"}
+        assert not any(attribute.startswith("Domain") for attribute in attributes)
+
+
+def test_signing_out_ends_the_sign_in_on_the_server(app: Flask, ana: str):
+    client = app.test_client()
+    enter(client)
+    token = token_of(client)
+    send(client, "/sign-out")
+    assert client.get_cookie("diligence") is None
+    client.set_cookie("diligence", token)
+    assert not is_signed_in(client)
+
+
+def test_signing_out_everywhere_ends_every_browser_of_this_user_and_of_no_other(
+    app: Flask, database: Database, ana: str
+):
+    first, second = a_browser(app, ana), a_browser(app, ana)
+    other = a_browser(app, a_user(database, an_organisation(database, "Quay Textiles")))
+    send(first, "/sign-out-everywhere")
+    assert [is_signed_in(client) for client in (first, second, other)] == [False, False, True]
+
+
+def test_a_sign_in_ends_when_it_is_idle(app: Flask, ana: str, monkeypatch: pytest.MonkeyPatch):
+    client, at = a_browser(app, ana), now()
+    for minutes in (50, 100, 150):
+        stop_the_clock(monkeypatch, at + timedelta(minutes=minutes))
+        assert is_signed_in(client)
+    stop_the_clock(monkeypatch, at + timedelta(minutes=150 + 60))
+    assert not is_signed_in(client)
+
+
+def test_a_sign_in_ends_after_its_hours_however_busy(app: Flask, ana: str, monkeypatch: pytest.MonkeyPatch):
+    client, at = a_browser(app, ana), now()
+    for minutes in range(0, 12 * 60, 45):
+        stop_the_clock(monkeypatch, at + timedelta(minutes=minutes))
+        assert is_signed_in(client)
+    stop_the_clock(monkeypatch, at + timedelta(hours=12))
+    assert not is_signed_in(client)
+
+
+def test_sign_ins_that_have_run_out_are_cleared_away(app: Flask, database: Database, ana: str, monkeypatch):
+    at = now()
+    a_browser(app, ana)
+    stop_the_clock(monkeypatch, at + timedelta(hours=13))
+    a_browser(app, ana)
+    with database.across() as session:
+        assert len(session.scalars(select(SignIn)).all()) == 1
+
+
+def test_who_is_deactivated_is_out_at_once(app: Flask, database: Database, ana: str):
+    client = a_browser(app, ana)
+    with database.across() as session:
+        session.get_one(User, ana).active = False
+    assert not is_signed_in(client)
+
+
+def test_a_hash_with_parameters_of_the_past_is_renewed_at_sign_in(app: Flask, database: Database, ana: str):
+    weak = passwords.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
+    with database.across() as session:
+        session.get_one(User, ana).password_hash = weak
+    assert enter(app.test_client()).status_code == 303
+    with database.across() as session:
+        renewed = session.get_one(User, ana).password_hash
+    assert renewed != weak
+    assert not passwords.is_dated(renewed)
+    assert passwords.fits(PASSWORD, renewed)
+
+
+def test_signing_in_and_out_stand_in_the_audit_trail(app: Flask, database: Database, ana: str):
+    client = app.test_client()
+    enter(client)
+    send(client, "/sign-out")
+    with database.across() as session:
+        events = session.scalars(select(AuditEvent).order_by(AuditEvent.id)).all()
+    assert [(event.action, event.actor) for event in events] == [
+        ("user.signed_in", f"user:{ana}"),
+        ("user.signed_out", f"user:{ana}"),
+    ]
+
+
+def test_a_part_of_a_page_that_asks_when_signed_out_makes_the_whole_page_go_to_sign_in(app: Flask):
+    answer = app.test_client().get("/users", headers={"HX-Request": "true"})
+    assert (answer.status_code, answer.headers["HX-Redirect"]) == (401, "/sign-in")
+
+
+def test_the_first_password_opens_nothing_but_the_choice_of_ones_own(app: Flask, database: Database):
+    user_id = a_user(database, an_organisation(database), "admin", EMAIL, must_change_password=True)
+    client = a_browser(app, user_id)
+    assert client.get("/users").location == "/password"
+    assert send(client, "/users", name="Bo", email="bo@harbour.example", role="viewer").location == "/password"
+    send(client, "/password", current=PASSWORD, new=NEW, again=NEW)
+    assert client.get("/users").status_code == 200
+
+
+def test_a_new_password_ends_the_other_sign_ins_and_keeps_this_one(app: Flask, ana: str):
+    here, elsewhere = a_browser(app, ana), a_browser(app, ana)
+    before = token_of(here)
+    send(here, "/password", current=PASSWORD, new=NEW, again=NEW)
+    assert token_of(here) != before
+    assert [is_signed_in(here), is_signed_in(elsewhere)] == [True, False]
+    assert enter(app.test_client()).status_code == 403
+    assert enter(app.test_client(), NEW).status_code == 303
+
+
+@pytest.mark.parametrize(
+    ("current", "new", "again", "says"),
+    [
+        ("wrong", NEW, NEW, "current password is wrong"),
+        (PASSWORD, NEW, NEW + "s", "differ"),
+        (PASSWORD, PASSWORD, PASSWORD, "is the current one"),
+        (PASSWORD, "short", "short", "12 characters or more"),
+        (PASSWORD, "x" * 129, "x" * 129, "128 characters at most"),
+        (PASSWORD, "aaaaabbbbbccccc", "aaaaabbbbbccccc", "easy to guess"),
+        (PASSWORD, f"{EMAIL}1", f"{EMAIL}1", "easy to guess"),
+    ],
+)
+def test_a_password_that_will_not_do_is_refused_with_its_reason(
+    app: Flask, ana: str, current: str, new: str, again: str, says: str
+):
+    client = a_browser(app, ana)
+    answer = send(client, "/password", current=current, new=new, again=again)
+    assert answer.status_code == 422
+    assert says in answer.get_data(as_text=True)
+    assert enter(app.test_client()).status_code == 303
+
+
+def test_one_password_may_be_typed_in_two_ways():
+    composed, decomposed = "caf\u00e9 at the old quay", "cafe\u0301 at the old quay"
+    assert passwords.fits(decomposed, passwords.hash_password(composed))
+
+
+def test_a_password_longer_than_any_that_can_be_set_never_fits():
+    longest = "ab" * 64
+    assert not passwords.fits(longest + "x", passwords.hash_password(longest))

@@ -1,0 +1,148 @@
+"""People of an organisation: made by an admin, given a role, taken away again."""
+
+import pytest
+from callers import PASSWORD, a_browser, a_user, an_organisation, send
+from flask import Flask
+from sqlalchemy import select
+
+from service.auth import passwords, users
+from service.auth.commands import create_organisation, create_user
+from service.db.session import Database
+from service.db.tables import AuditEvent, Organisation, User
+from service.errors import Refused
+
+
+def shown_once(page: str) -> str:
+    return page.partition('id="shown-once"')[2].partition('value="')[2].partition('"')[0]
+
+
+def test_a_new_user_signs_in_with_the_password_that_was_shown_and_chooses_their_own(app: Flask, database: Database):
+    admin = a_browser(app, a_user(database, an_organisation(database), "admin"))
+    page = send(admin, "/users", name="Bo", email="Bo@Harbour.example", role="officer").get_data(as_text=True)
+    password = shown_once(page)
+    assert password not in admin.get("/users").get_data(as_text=True)
+    bo = app.test_client()
+    assert send(bo, "/sign-in", email="bo@harbour.example", password=password).status_code == 303
+    assert bo.get("/password").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("given", "code", "status"),
+    [
+        ({"email": "no address"}, "user.email", 422),
+        ({"email": f"{'x' * 64}@{'y' * 190}.example"}, "user.email", 422),
+        ({"name": " "}, "user.name", 422),
+        ({"role": "owner"}, "user.role", 422),
+        ({"email": "ana@harbour.example"}, "user.email_taken", 409),
+    ],
+)
+def test_a_user_needs_an_address_of_their_own_a_name_and_a_role(
+    database: Database, given: dict[str, str], code: str, status: int
+):
+    organisation_id = an_organisation(database)
+    a_user(database, organisation_id, email="ana@harbour.example")
+    fields = {"email": "bo@harbour.example", "name": "Bo", "role": "viewer", **given}
+    with database.of(organisation_id) as session, pytest.raises(Refused) as refused:
+        users.create(session, **fields, by="user:ana")
+    assert (refused.value.code, refused.value.status) == (code, status)
+
+
+def test_an_address_that_is_taken_spoils_nothing_else_in_the_transaction(database: Database):
+    organisation_id = an_organisation(database)
+    a_user(database, organisation_id, email="ana@harbour.example")
+    with database.of(organisation_id) as session:
+        with pytest.raises(Refused):
+            users.create(session, "ana@harbour.example", "Ana", "viewer", "user:ana")
+        users.create(session, "bo@harbour.example", "Bo", "viewer", "user:ana")
+    with database.of(organisation_id) as session:
+        assert {user.email for user in users.listing(session)} == {"ana@harbour.example", "bo@harbour.example"}
+
+
+@pytest.mark.parametrize("loss", ["role", "deactivate"])
+def test_the_last_admin_stays(app: Flask, database: Database, loss: str):
+    organisation_id = an_organisation(database)
+    first = a_user(database, organisation_id, "admin")
+    a_user(database, organisation_id, "admin", active=False)
+    a_user(database, an_organisation(database, "Quay Textiles"), "admin")
+    client = a_browser(app, first)
+    assert send(client, f"/users/{first}/{loss}", role="viewer").status_code == 409
+    a_user(database, organisation_id, "admin")
+    assert send(client, f"/users/{first}/{loss}", role="viewer").status_code == 303
+
+
+def test_a_role_counts_from_the_next_request(app: Flask, database: Database):
+    organisation_id = an_organisation(database)
+    admin, bo = a_user(database, organisation_id, "admin"), a_user(database, organisation_id, "viewer")
+    browser = a_browser(app, bo)
+    assert browser.get("/users").status_code == 403
+    send(a_browser(app, admin), f"/users/{bo}/role", role="admin")
+    assert browser.get("/users").status_code == 200
+
+
+def test_ending_access_signs_the_user_out_and_giving_it_back_lets_them_in(app: Flask, database: Database):
+    organisation_id = an_organisation(database)
+    admin = a_browser(app, a_user(database, organisation_id, "admin"))
+    bo = a_user(database, organisation_id, email="bo@harbour.example")
+    browser = a_browser(app, bo)
+    send(admin, f"/users/{bo}/deactivate")
+    assert browser.get("/password").status_code == 303
+    send(admin, f"/users/{bo}/activate")
+    assert browser.get("/password").status_code == 303
+    assert send(app.test_client(), "/sign-in", email="bo@harbour.example", password=PASSWORD).location == "/password"
+
+
+def test_a_reset_password_ends_sign_ins_and_is_good_for_choosing_ones_own(app: Flask, database: Database):
+    organisation_id = an_organisation(database)
+    admin = a_browser(app, a_user(database, organisation_id, "admin"))
+    bo = a_user(database, organisation_id, email="bo@harbour.example")
+    browser = a_browser(app, bo)
+    password = shown_once(send(admin, f"/users/{bo}/password").get_data(as_text=True))
+    assert browser.get("/password").status_code == 303
+    with database.of(organisation_id) as session:
+        user = users.get(session, bo)
+    assert passwords.fits(password, user.password_hash)
+    assert user.must_change_password
+
+
+def test_what_is_done_to_a_user_stands_in_the_audit_trail_without_their_name(app: Flask, database: Database):
+    organisation_id = an_organisation(database)
+    admin_id = a_user(database, organisation_id, "admin")
+    admin, bo = a_browser(app, admin_id), a_user(database, organisation_id, "viewer", name="Bo Lindqvist")
+    send(admin, f"/users/{bo}/role", role="officer")
+    send(admin, f"/users/{bo}/password")
+    send(admin, f"/users/{bo}/deactivate")
+    send(admin, f"/users/{bo}/activate")
+    with database.of(organisation_id) as session:
+        events = session.scalars(select(AuditEvent).order_by(AuditEvent.id)).all()
+    done = ["user.role_changed", "user.password_reset", "user.deactivated", "user.activated"]
+    assert [event.action for event in events] == done
+    assert {(event.actor, event.object_id) for event in events} == {(f"user:{admin_id}", bo)}
+    assert events[0].details == {"from": "viewer", "to": "officer"}
+
+
+def test_the_command_line_makes_an_organisation_and_its_first_user(database: Database):
+    organisation_id = create_organisation(database, "Harbour Foods", "Asia/Bangkok")
+    password = create_user(database, "Harbour Foods", "ana@harbour.example", "Ana", "admin")
+    with database.across() as session:
+        user = session.scalars(select(User)).one()
+        actions = session.scalars(select(AuditEvent.action).order_by(AuditEvent.id)).all()
+    assert (user.organisation_id, user.must_change_password) == (organisation_id, True)
+    assert passwords.fits(password, user.password_hash)
+    assert actions == ["organisation.created", "user.created"]
+
+
+@pytest.mark.parametrize(
+    ("name", "zone", "code"),
+    [
+        ("Harbour Foods", "UTC", "organisation.taken"),
+        (" ", "UTC", "organisation.name"),
+        ("Quay", "Asia/Nowhere", "time_zone.unknown"),
+    ],
+)
+def test_an_organisation_needs_a_name_of_its_own_and_a_time_zone(database: Database, name: str, zone: str, code: str):
+    an_organisation(database)
+    with pytest.raises(Refused) as refused:
+        create_organisation(database, name, zone)
+    assert refused.value.code == code
+    with database.across() as session:
+        assert session.scalars(select(Organisation.name)).all() == ["Harbour Foods"]

@@ -1,0 +1,134 @@
+"""Processes die, stall, meet and get their clocks set: nothing is lost, and nothing happens twice."""
+
+import os
+import signal
+import time
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from callers import an_organisation
+from processes import FIRST_DAY, count, counted, job, started, wait_until
+from sqlalchemy import select
+
+from service.clock import now
+from service.db.session import Database
+from service.db.tables import Firing, Job, Schedule
+from service.jobs.table import enqueue
+
+DAILY = {"kind": "fixed", "every": "day", "time": "06:00"}
+DAY = timedelta(days=1)
+
+
+def a_job(database: Database, **payload: int) -> str:
+    """A job that counts, in an organisation of its own; its id."""
+    with database.of(an_organisation(database)) as session:
+        return enqueue(session, "count", payload, "user:1").id
+
+
+def a_schedule(database: Database, organisation_id: str, name: str = "Daily") -> str:
+    """A daily schedule that is first due on the first day; its id."""
+    with database.of(organisation_id) as session:
+        schedule = Schedule(name=name, rule=DAILY, time_zone="UTC", next_due=FIRST_DAY, created_by="", created_at=FIRST_DAY)
+        session.add(schedule)
+        session.flush()
+        return schedule.id
+
+
+def fired(database: Database, schedule_id: str) -> list[datetime]:
+    """The dates for which a schedule went off, in order."""
+    with database.across(write=False) as session:
+        return list(session.scalars(select(Firing.slot).where(Firing.schedule_id == schedule_id).order_by(Firing.slot)))
+
+
+def test_a_job_whose_worker_is_killed_is_resumed_by_another_and_each_effect_is_there_once(database: Database):
+    job_id = a_job(database, of=20)
+    with started("work", database, 1, 0.1) as first:
+        wait_until(lambda: len(counted(database, job_id)) >= 5)
+        os.kill(first.pid, signal.SIGKILL)
+        first.wait()
+        left = len(counted(database, job_id))
+        with started("work", database, 1, 0):
+            wait_until(lambda: job(database, job_id).state == "done")
+    assert 5 <= left < 20
+    assert job(database, job_id).fence == 2
+    assert counted(database, job_id) == list(range(20))
+
+
+def test_a_worker_that_stalled_and_comes_back_after_another_took_over_writes_nothing(database: Database):
+    job_id = a_job(database, of=20)
+    with started("work", database, 1, 0.2) as stalled:
+        # Stopped between two effects: one that is stopped within holds its lock, and nobody can take over.
+        wait_until(lambda: len(counted(database, job_id)) >= 3)
+        os.kill(stalled.pid, signal.SIGSTOP)
+        with started("work", database, 1, 0.2):
+            wait_until(lambda: job(database, job_id).fence == 2 and len(counted(database, job_id)) >= 6)
+            os.kill(stalled.pid, signal.SIGCONT)
+            wait_until(lambda: job(database, job_id).state == "done")
+    assert counted(database, job_id) == list(range(20))
+
+
+def test_two_schedulers_on_one_database_let_each_of_sixty_dates_go_off_once(database: Database):
+    schedule_id = a_schedule(database, an_organisation(database))
+    with started("tick", database, 60) as one, started("tick", database, 60) as other:
+        assert (one.wait(60), other.wait(60)) == (0, 0)
+    assert fired(database, schedule_id) == [FIRST_DAY + day * DAY for day in range(60)]
+    with database.across(write=False) as session:
+        slots = Counter(job.payload["slot"] for job in session.scalars(select(Job)))
+    assert slots == {(FIRST_DAY + day * DAY).isoformat(): 1 for day in range(60)}
+
+
+class Clock:
+    """The clock of a process (libfaketime), which can be set while it runs."""
+
+    def __init__(self, folder: Path) -> None:
+        found = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
+        assert found, "this test sets the clock of a process with libfaketime: install it (Debian: libfaketime)"
+        self.file = folder / "clock"
+        # Only the time of day is set: a real step does not touch the clock that counts from start-up.
+        self.environment = {
+            "LD_PRELOAD": str(found[0]),
+            "FAKETIME_TIMESTAMP_FILE": str(self.file),
+            "FAKETIME_NO_CACHE": "1",
+            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        }
+
+    def set(self, to: datetime) -> None:
+        """Sets it; written beside and moved, so that nobody reads half of it."""
+        draft = self.file.with_suffix(".new")
+        draft.write_text(f"{(to - now()).total_seconds():+.3f}", encoding="ascii")
+        draft.replace(self.file)
+
+
+def test_a_clock_set_forth_and_back_by_a_day_neither_stalls_nor_doubles_anything(database: Database, tmp_path: Path):
+    organisation_id, clock = an_organisation(database), Clock(tmp_path)
+    schedule_id = a_schedule(database, organisation_id)
+    days = [FIRST_DAY + day * DAY for day in range(3)]
+
+    def jobs() -> list[Job]:
+        with database.across(write=False) as session:
+            return list(session.scalars(select(Job).order_by(Job.created_at)))
+
+    clock.set(days[0] - timedelta(seconds=1))
+    with started("live", database, 1.5, 0.2, **clock.environment):
+        wait_until(lambda: fired(database, schedule_id) == days[:1])
+        wait_until(lambda: jobs()[0].state == "done")
+
+        clock.set(days[1] + timedelta(seconds=5))
+        wait_until(lambda: fired(database, schedule_id) == days[:2])
+        wait_until(lambda: jobs()[-1].checkpoint)
+
+        clock.set(days[0] + timedelta(seconds=9))  # while the job of the second day runs
+        wait_until(lambda: all(job.state == "done" for job in jobs()))
+        late = a_schedule(database, organisation_id, "Late")  # due at once: goes off if there is a tick, and runs
+        wait_until(lambda: fired(database, late) == days[:1])
+        wait_until(lambda: all(job.state == "done" for job in jobs()))
+
+        for day in (1, 2):
+            clock.set(days[day] + timedelta(seconds=5))
+            wait_until(lambda day=day: fired(database, late) == days[: day + 1])
+        wait_until(lambda: fired(database, schedule_id) == days)
+        wait_until(lambda: all(job.state == "done" for job in jobs()))
+    assert [job.created_at.day for job in jobs()] == [1, 1, 2, 2, 3, 3]
+    assert [counted(database, job.id) for job in jobs()] == [[0, 1, 2, 3, 4]] * 6

@@ -1,0 +1,227 @@
+"""What a caller gets when something cannot be, and the headers on every kind of answer."""
+
+import json
+import logging
+import re
+import uuid
+from collections.abc import Iterator
+from io import StringIO
+from pathlib import Path
+
+import pytest
+import structlog
+from callers import a_browser, a_user, an_organisation, form_token
+from flask import Flask, abort, request
+from flask.testing import FlaskClient
+
+from service.app import HEADERS, create_app
+from service.auth.access import ACCESS
+from service.db.session import Database
+from service.errors import Refused, not_found
+from service.log import set_up
+from service.settings import Settings
+
+SECRET = "Nguyen Van An paid 2,000 dollars"
+
+
+def open_to_all(app: Flask, monkeypatch: pytest.MonkeyPatch, address: str, answer: object, *methods: str) -> None:
+    """Puts a route on the application that anybody may call."""
+    endpoint = address.strip("/").replace("/", "-")
+    for method in methods or ("GET",):
+        monkeypatch.setitem(ACCESS.open, f"{method} {endpoint}", "a test")
+    app.add_url_rule(address, endpoint, answer, methods=list(methods or ("GET",)))
+
+
+@pytest.fixture
+def client(app: Flask, monkeypatch: pytest.MonkeyPatch) -> FlaskClient:
+    """A browser before an application whose routes refuse and break, as pages and in the API."""
+
+    def breaks() -> str:
+        raise RuntimeError(SECRET)
+
+    def refuses() -> str:
+        raise Refused("file.too_long", 422, "The file has too many rows.", headers={"Retry-After": "3"}, rows=12)
+
+    def nothing() -> str:
+        raise not_found()
+
+    for face in ("/page", "/api/v1"):
+        open_to_all(app, monkeypatch, f"{face}/breaks", breaks)
+        open_to_all(app, monkeypatch, f"{face}/refuses", refuses)
+        open_to_all(app, monkeypatch, f"{face}/nothing", nothing)
+        for status in (400, 406, 409, 413, 415, 429, 503):
+            open_to_all(app, monkeypatch, f"{face}/{status}", lambda status=status: abort(status))
+    return app.test_client()
+
+
+@pytest.fixture
+def log() -> Iterator[StringIO]:
+    """The log as it is written in earnest."""
+    root, written = logging.getLogger(), StringIO()
+    handlers, level, raising = root.handlers, root.level, logging.raiseExceptions
+    set_up(stream=written)
+    yield written
+    root.handlers, root.level, logging.raiseExceptions = handlers, level, raising
+    structlog.reset_defaults()
+
+
+def lines(log: StringIO) -> list[dict]:
+    return [json.loads(line) for line in log.getvalue().splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("address", "status", "code"),
+    [
+        ("refuses", 422, "file.too_long"),
+        ("nothing", 404, "not_found"),
+        ("nowhere", 404, "not_found"),
+        ("400", 400, "request.bad"),
+        ("406", 406, "not_acceptable"),
+        ("409", 409, "http.409"),
+        ("413", 413, "request.too_large"),
+        ("415", 415, "media_type.unsupported"),
+        ("429", 429, "too_many_requests"),
+        ("503", 500, "fault"),
+        ("breaks", 500, "fault"),
+    ],
+)
+def test_the_api_answers_every_refusal_in_one_shape_and_a_page_with_a_page(
+    client: FlaskClient, address: str, status: int, code: str
+):
+    answer = client.get(f"/api/v1/{address}")
+    assert answer.status_code == status
+    assert answer.content_type == "application/problem+json"
+    problem = json.loads(answer.data)
+    assert problem.keys() >= {"type", "title", "status", "detail", "code", "instance"}
+    assert (problem["status"], problem["code"]) == (status, code)
+    assert problem["instance"] == f"urn:uuid:{answer.headers['X-Request-Id']}"
+
+    page = client.get(f"/page/{address}")
+    assert page.status_code == status
+    assert page.content_type.startswith("text/html")
+    assert page.headers["X-Request-Id"] in page.get_data(as_text=True)
+
+
+def test_a_refusal_brings_its_further_members_and_headers(client: FlaskClient):
+    answer = client.get("/api/v1/refuses")
+    assert json.loads(answer.data)["rows"] == 12
+    assert answer.headers["Retry-After"] == "3"
+    assert client.get("/page/refuses").headers["Retry-After"] == "3"
+
+
+def test_a_method_that_an_address_does_not_take_is_told_which_it_takes(client: FlaskClient):
+    answer = client.post("/api/v1/refuses")
+    assert (answer.status_code, json.loads(answer.data)["code"]) == (405, "method.not_allowed")
+    assert set(answer.headers["Allow"].split(", ")) == {"GET", "HEAD"}
+    assert client.options("/api/v1/refuses").status_code == 405
+
+
+def test_what_broke_is_told_to_nobody_and_logged_by_place_without_what_stood_in_it(client: FlaskClient, log: StringIO):
+    for address in ("/api/v1/breaks", "/page/breaks"):
+        answer = client.get(address)
+        assert SECRET not in answer.get_data(as_text=True)
+        assert "RuntimeError" not in answer.get_data(as_text=True)
+        assert SECRET not in log.getvalue()
+        fault = [line for line in lines(log) if line["event"] == "our_fault"][-1]
+        assert fault["request_id"] == answer.headers["X-Request-Id"]
+        assert fault["error"][0]["type"] == "RuntimeError"
+        assert re.search(r"test_errors\.py:\d+ breaks$", fault["error"][0]["at"][-1])
+
+
+def test_a_librarys_own_line_is_written_in_the_same_shape_without_the_text_of_its_error(log: StringIO):
+    try:
+        raise KeyError(SECRET)
+    except KeyError:
+        logging.getLogger("library").exception("it failed")
+    (line,) = lines(log)
+    assert (line["event"], line["logger"], line["level"]) == ("it failed", "library", "error")
+    assert line["error"][0]["type"] == "KeyError"
+    assert SECRET not in json.dumps(line)
+
+
+def test_a_request_is_logged_in_one_line_without_its_address(app: Flask, database: Database, log: StringIO):
+    client = a_browser(app, a_user(database, an_organisation(database), "admin"))
+    client.get("/audit?actor=Nguyen+Van+An")
+    (line,) = lines(log)
+    assert (line["event"], line["method"], line["route"], line["status"]) == ("request", "GET", "/audit", 200)
+    assert line["actor"].startswith("user:")
+    assert "Nguyen" not in json.dumps(line)
+
+
+def test_every_request_has_an_id_of_its_own_whatever_the_caller_sends(client: FlaskClient):
+    ids = {client.get("/sign-in", headers={"X-Request-Id": "mine"}).headers["X-Request-Id"] for _ in range(3)}
+    assert len(ids) == 3
+    assert all(uuid.UUID(one) for one in ids)
+
+
+@pytest.mark.parametrize(
+    ("method", "address", "status"),
+    [
+        ("GET", "/sign-in", 200),
+        ("GET", "/users", 303),
+        ("GET", "/static/app.css", 200),
+        ("GET", "/static/none.css", 404),
+        ("GET", "/nowhere", 404),
+        ("POST", "/nowhere", 404),
+        ("DELETE", "/sign-in", 405),
+        ("POST", "/sign-in", 400),
+        ("GET", "/page/breaks", 500),
+        ("GET", "/api/v1/breaks", 500),
+        ("GET", "/api/v1/nowhere", 404),
+        ("GET", "/page/413", 413),
+    ],
+)
+def test_the_headers_of_safety_are_on_every_kind_of_answer(client: FlaskClient, method: str, address: str, status: int):
+    answer = client.open(address, method=method)
+    answer.close()
+    assert answer.status_code == status
+    assert {name: answer.headers.get(name) for name in HEADERS} == HEADERS
+    assert answer.headers["Cache-Control"] == (
+        "public, max-age=3600" if status == 200 and "static" in address else "no-store"
+    )
+
+
+def test_the_policy_allows_nothing_inline_and_nothing_from_elsewhere():
+    policy = HEADERS["Content-Security-Policy"]
+    assert "default-src 'self'" in policy
+    assert "frame-ancestors 'none'" in policy
+    assert not re.search(r"unsafe|https?:|\*", policy)
+
+
+def test_no_page_has_a_script_or_style_in_it(app: Flask, database: Database):
+    client = a_browser(app, a_user(database, an_organisation(database), "admin"))
+    for address in ("/users", "/keys", "/audit", "/password", "/nowhere"):
+        page = client.get(address).get_data(as_text=True)
+        assert not re.search(r"<style|\sstyle=|\son\w+=|<script(?![^>]*\ssrc=)|javascript:", page)
+
+
+def test_with_tls_the_browser_is_told_to_stay_with_it(tmp_path: Path, database: Database, app: Flask):
+    secure = create_app(Settings(data=tmp_path), database).test_client()
+    assert "max-age" in secure.get("/sign-in").headers["Strict-Transport-Security"]
+    assert "Strict-Transport-Security" not in app.test_client().get("/sign-in").headers
+
+
+def test_a_host_that_is_not_ours_is_refused_with_every_header(tmp_path: Path, database: Database):
+    client = create_app(Settings(data=tmp_path, plain_http=True, hosts=("diligence.example",)), database).test_client()
+    answer = client.get("/sign-in", headers={"Host": "evil.example"})
+    assert answer.status_code == 400
+    assert answer.headers["X-Frame-Options"] == "DENY"
+    assert client.get("/sign-in", headers={"Host": "diligence.example"}).status_code == 200
+
+
+def test_a_request_that_is_too_large_is_refused_in_shape(tmp_path: Path, database: Database):
+    app = create_app(Settings(data=tmp_path, plain_http=True, upload_bytes=1_000), database)
+    client = a_browser(app, a_user(database, an_organisation(database), "admin"))
+    answer = client.post("/users", data={"csrf_token": form_token(client), "name": "x" * 2_000})
+    assert answer.status_code == 413
+    assert "Too large" in answer.get_data(as_text=True)
+
+
+@pytest.mark.parametrize(("proxies", "seen"), [(0, "127.0.0.1"), (1, "192.0.2.7")])
+def test_the_callers_address_is_believed_from_a_proxy_that_was_told_of_and_from_nobody_else(
+    tmp_path: Path, database: Database, monkeypatch: pytest.MonkeyPatch, proxies: int, seen: str
+):
+    app = create_app(Settings(data=tmp_path, plain_http=True, proxies=proxies), database)
+    open_to_all(app, monkeypatch, "/page/address", lambda: request.remote_addr)
+    answer = app.test_client().get("/page/address", headers={"X-Forwarded-For": "10.9.9.9, 192.0.2.7"})
+    assert answer.get_data(as_text=True) == seen

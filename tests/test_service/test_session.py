@@ -1,0 +1,230 @@
+"""Two organisations never see each other: whatever the statement, and an unasked-for organisation is an error, not all rows."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Executable, delete, exists, func, insert, literal, select, text, true, update
+from sqlalchemy.dialects.sqlite import insert as upsert
+from sqlalchemy.orm import Bundle, Session, aliased
+
+from service.clock import now
+from service.db.session import Database, NoOrganisation, Unfiltered
+from service.db.tables import Organisation, SignIn, User
+
+SERVICE = Path(__file__).resolve().parents[2] / "service"
+
+
+def make_two(database: Database) -> None:
+    """Organisations a and b with a user and a sign-in each: ua, sa and ub, sb."""
+    at = now()
+    for name in "ab":
+        with database.of(name) as session:
+            session.add(Organisation(id=name, name=name, created_at=at))
+            session.flush()
+            session.add(User(**user(f"u{name}")))
+            session.flush()
+            session.add(
+                SignIn(id=f"s{name}", token_hash=name, user_id=f"u{name}", created_at=at, seen_at=at, expires_at=at)
+            )
+
+
+def user(identity: str, **more: object) -> dict[str, object]:
+    given = {"id": identity, "email": f"{identity}@harbour.example", "name": identity, "password_hash": ""}
+    return {**given, "role": "admin", "active": True, "must_change_password": False, "created_at": now(), **more}
+
+
+def users_of(database: Database) -> dict[str, tuple[str, str]]:
+    """Every user there is: id -> organisation, name."""
+    with database.across() as session:
+        return {row.id: (row.organisation_id, row.name) for row in session.scalars(select(User))}
+
+
+Other = aliased(User)
+Sub = select(User).subquery()
+With = select(User.id).cte()
+OWN = {
+    "columns": (select(User.id), [("ua",)]),
+    "two classes": (select(User.id, SignIn.id).join(SignIn, true()), [("ua", "sa")]),
+    "an alias": (select(Other.id), [("ua",)]),
+    "a bundle": (select(Bundle("user", User.id)), [(("ua",),)]),
+    "a count": (select(func.count()).select_from(User), [(1,)]),
+    "a count in a column": (select(select(func.count(User.id)).scalar_subquery()), [(1,)]),
+    "a window": (select(User.id, func.row_number().over(order_by=User.id)), [("ua", 1)]),
+    "a subquery": (select(Sub.c.id), [("ua",)]),
+    "an alias of a subquery": (select(aliased(User, Sub).id), [("ua",)]),
+    "a common table expression": (select(With.c.id), [("ua",)]),
+    "a union": (select(User.id).union_all(select(SignIn.id)), [("ua",), ("sa",)]),
+    "a union within": (select(select(User.id).union_all(select(SignIn.id)).subquery()), [("ua",), ("sa",)]),
+    "a join from another class": (
+        select(Organisation.id).join(User, User.organisation_id == Organisation.id),
+        [("a",)],
+    ),
+    "an outer join": (
+        select(Organisation.id, User.id).outerjoin(User, User.organisation_id == Organisation.id),
+        [("a", "ua"), ("b", None)],
+    ),
+    "exists": (select(Organisation.id).where(exists().where(User.organisation_id == Organisation.id)), [("a",)]),
+    "exists alone": (select(literal(1)).where(select(User.id).where(User.id == "ub").exists()), []),
+    "in": (select(Organisation.id).where(Organisation.id.in_(select(User.organisation_id))), [("a",)]),
+    "update returning": (update(User).values(name="x").returning(User.id), [("ua",)]),
+    "delete returning": (delete(SignIn).returning(SignIn.id), [("sa",)]),
+}
+REFUSED = {
+    "plain SQL": text('select id from "user"'),
+    "a class from plain SQL": select(User).from_statement(text('select * from "user"')),
+    "a count that the class does not show through": select(func.count(User.id).filter(User.id != "x")),
+    "a bare table": select(User.__table__),
+    "a bare column": select(User.__table__.c.id),
+    "a count of a bare table": select(func.count()).select_from(User.__table__),
+    "a class joined to a bare table": select(User.id, SignIn.__table__.c.id).join(SignIn.__table__, true()),
+    "a removal from a bare table": delete(SignIn.__table__),
+    "an insert into a bare table": insert(User.__table__).values(**user("x", organisation_id="b")),
+    "an upsert by id": upsert(User)
+    .values(**user("ub"))
+    .on_conflict_do_update(index_elements=["id"], set_={"name": "x"}),
+}
+
+
+@pytest.mark.parametrize("form", OWN)
+def test_a_statement_reaches_only_the_rows_of_the_sessions_organisation(database: Database, form: str):
+    make_two(database)
+    statement, expected = OWN[form]
+    with database.of("a") as session:
+        assert [tuple(row) for row in session.execute(statement)] == expected
+
+
+@pytest.mark.parametrize("form", OWN)
+def test_a_session_of_no_organisation_gets_an_error_and_no_rows(database: Database, form: str):
+    with database.factory() as session, pytest.raises(NoOrganisation):
+        session.execute(OWN[form][0])
+
+
+@pytest.mark.parametrize("form", REFUSED)
+def test_a_statement_the_filter_cannot_reach_is_refused(database: Database, form: str):
+    make_two(database)
+    with database.of("a") as session, pytest.raises(Unfiltered):
+        session.execute(REFUSED[form])
+    assert users_of(database).keys() == {"ua", "ub"}
+
+
+def test_get_finds_no_row_of_another_organisation(database: Database):
+    make_two(database)
+    with database.of("a") as session:
+        assert session.get(User, "ub") is None
+        assert session.get(User, "ua") is not None
+
+
+@pytest.mark.parametrize(
+    "statement", [update(User).values(name="x"), update(User).where(User.id == "ub").values(name="x")]
+)
+def test_an_update_without_a_look_at_the_rows_leaves_the_others_alone(database: Database, statement: Executable):
+    make_two(database)
+    with database.of("a") as session:
+        session.execute(statement)
+    assert users_of(database)["ub"] == ("b", "ub")
+
+
+def test_a_removal_without_a_look_at_the_rows_leaves_the_others_alone(database: Database):
+    make_two(database)
+    with database.of("a") as session:
+        session.execute(delete(User))
+    assert users_of(database).keys() == {"ub"}
+
+
+def test_an_update_by_keys_in_bulk_is_refused_since_it_asks_for_no_organisation(database: Database):
+    make_two(database)
+    with database.of("a") as session, pytest.raises(Unfiltered):
+        session.execute(update(User), [{"id": "ub", "name": "x"}])
+
+
+def test_what_is_inserted_belongs_to_the_session(database: Database):
+    make_two(database)
+    with database.of("a") as session:
+        session.execute(insert(User), [user("one"), user("two")])
+        session.execute(insert(User).values(**user("three")))
+        session.execute(insert(User).values(**user("four", organisation_id="b")))
+        session.add(User(**user("five")))
+    owners = {identity: owner for identity, (owner, _name) in users_of(database).items()}
+    assert owners == {"ua": "a", "ub": "b", "one": "a", "two": "a", "three": "a", "four": "a", "five": "a"}
+
+
+def test_rows_of_another_organisation_cannot_be_inserted(database: Database):
+    make_two(database)
+    with database.of("a") as session, pytest.raises(NoOrganisation):
+        session.execute(insert(User), [user("x", organisation_id="b")])
+    with pytest.raises(NoOrganisation), database.of("a") as session:
+        session.add(User(**user("x", organisation_id="b")))
+
+
+def change(session: Session, row: User) -> None:
+    row.name = "x"
+
+
+def take(session: Session, row: User) -> None:
+    row.organisation_id = "a"
+
+
+def remove(session: Session, row: User) -> None:
+    session.delete(row)
+
+
+@pytest.mark.parametrize("write", [change, take, remove])
+def test_a_row_that_was_loaded_elsewhere_cannot_be_written(database: Database, write: Callable[[Session, User], None]):
+    make_two(database)
+    with database.of("b") as session:
+        theirs = session.get_one(User, "ub")
+    with database.of("a") as session:
+        session.add(theirs)
+        write(session, theirs)
+        with pytest.raises(NoOrganisation):
+            session.flush()
+        session.expunge_all()
+    assert users_of(database)["ub"] == ("b", "ub")
+
+
+def test_a_row_cannot_be_given_away(database: Database):
+    make_two(database)
+    with pytest.raises(NoOrganisation), database.of("a") as session:
+        session.get_one(User, "ua").organisation_id = "b"
+
+
+def test_a_session_of_no_organisation_writes_nothing(database: Database):
+    with pytest.raises(NoOrganisation), database.factory.begin() as session:
+        session.add(User(**user("x", organisation_id="a")))
+
+
+def test_the_machinery_sees_all_rows_when_it_says_so(database: Database):
+    make_two(database)
+    with database.across() as session:
+        assert set(session.scalars(select(User.id))) == {"ua", "ub"}
+
+
+def test_a_session_that_only_reads_refuses_to_write(database: Database):
+    make_two(database)
+    with database.of("a", write=False) as session, pytest.raises(Unfiltered):
+        session.execute(update(User).values(name="x"))
+    with pytest.raises(Unfiltered), database.of("a", write=False) as session:
+        session.get_one(User, "ua").name = "x"
+    assert users_of(database)["ua"] == ("a", "ua")
+
+
+def test_who_reads_waits_for_no_writer(database: Database):
+    make_two(database)
+    with database.of("a") as writer:
+        writer.execute(update(User).values(name="x"))
+        with database.of("a", write=False) as reader:
+            assert reader.scalars(select(User.name)).all() == ["ua"]
+
+
+def test_no_module_goes_round_the_filter():
+    # What the filter never sees: the engine's own connections, and rows written past the session's flush.
+    round_about = re.compile(r"\.connection\(|\.bulk_(?:save|insert|update)|exec_driver_sql|__table__|metadata\.tables")
+    operators = {SERVICE / "db"}
+    found = {
+        path.relative_to(SERVICE).as_posix(): match[0]
+        for path in SERVICE.rglob("*.py")
+        if not operators & {*path.parents} and (match := round_about.search(path.read_text(encoding="utf-8")))
+    }
+    assert not found
