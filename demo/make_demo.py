@@ -1,8 +1,9 @@
 """Writes the demo workbook: what a buyer of seafood and building works might really send, messy on purpose.
 
-Every company, vessel and agency in it is invented, and says so in its name or in its script. What the mess shows: title rows
-above the header, countries in many spellings and one misspelt, placeholders, percentages as text, dates in many shapes, answers
-refused and forms returned with blanks, an address that looks like a formula, columns we do not know, a row of totals.
+Every company, vessel and agency in it is invented, and says so in its name or in its script. What the mess shows: title
+rows above the header, countries in many spellings and one misspelt, placeholders, percentages as text, dates in many
+shapes, answers refused and forms returned with blanks, an address that looks like a formula, columns we do not know, a
+row of totals.
 
 Run ``python demo/make_demo.py`` to write it again; the bytes are always the same.
 """
@@ -10,7 +11,7 @@ Run ``python demo/make_demo.py`` to write it again; the bytes are always the sam
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import xlsxwriter
@@ -24,174 +25,103 @@ Row = Mapping[str, Cell]
 # ------------------------------------------------------------------------------------- how three kinds of supplier answer
 # The best kind asked workers; the usual kind says what it knows; keys are the buyer's own headers.
 
-CHECKED: Row = {
-    "Recruitment fees": "None, checked with workers",
-    "Debt": "none, workers asked",
-    "Bonded labour": "none verified",
-    "Contract as promised": "Yes, workers asked",
-    "Written contract": "own language",
-    "Agency checks": "all checked",
-    "Months since last check": 3,
-    "Fees repaid": "none found",
-    "Who keeps passports?": "Workers hold",
-    "Free to leave site": "free",
-    "Phones allowed": "always",
-    "Free to resign": "no penalty",
-    "Can change employer": "yes",
-    "State labour programme": "none, traced",
-    "Wages paid on time": "in full",
-    "Minimum wage met": "Yes",
-    "Deductions": "statutory only",
-    "Voluntary overtime": "free to refuse",
-    "Max weekly hours": 45,
-    "Health and safety": "good",
-    "Accommodation": "inspected",
-    "Under 18": "none, age verified",
-    "Violence": "none, workers asked",
-    "Threats": "none, workers asked",
-    "Grievance mechanism": "independent hotline",
-    "Trade union": "union",
-    "Retaliation": "none, workers asked",
-    "Subcontracting": "none",
-    "Audit coaching": "none, off-site interviews",
-}
-
-SAID: Row = {
-    "Recruitment fees": "No",
-    "Debt": "no",
-    "Bonded labour": "No",
-    "Contract as promised": "yes",
-    "Written contract": "Yes",
-    "Agency checks": "licence only",
-    "Months since last check": 10,
-    "Fees repaid": "not looked into",
-    "Who keeps passports?": "workers",
-    "Free to leave site": "YES",
-    "Phones allowed": "yes",
-    "Free to resign": "notice period",
-    "Can change employer": "yes",
-    "State labour programme": "no",
-    "Wages paid on time": "mostly on time",
-    "Minimum wage met": "yes",
-    "Deductions": "agreed in writing",
-    "Voluntary overtime": "expected",
-    "Max weekly hours": 58,
-    "Health and safety": "minor gaps",
-    "Accommodation": "not inspected",
-    "Under 18": "No",
-    "Violence": "none reported",
-    "Threats": "no",
-    "Grievance mechanism": "zero complaints",
-    "Trade union": "no",
-    "Retaliation": "no",
-    "Subcontracting": "declared",
-    "Audit coaching": "no",
-}
-
-CHECKED_AT_SEA: Row = {
-    **{key: value for key, value in CHECKED.items() if key not in ("Max weekly hours", "Accommodation")},
-    "Accommodation": "good",
-    "IUU list": "No",
-    "Identity clear": "yes",
-    "Crew recruitment": "direct",
-    "Deposit": "none",
-    "Crew contract": "complete",
-    "Youngest aboard": 24,
-    "Crew list": "aboard and ashore",
-    "Medical care": "yes",
-    "Repatriation": "owner",
-    "Crew losses": "none",
-    "Months at sea": 0.5,
-    "Transshipment": "never",
-    "AIS": "always on",
-    "Rest hours per day": 11,
-    "Rest hours per week": 80,
-    "Wifi for crew": "free wifi",
-    "Pay system": "wage and share",
-    "Pay sent home": "own account",
-    "Observer on board": "observer and inspection",
-    "Insurance": "insured",
-}
-
-SAID_AT_SEA: Row = {
-    **{key: value for key, value in SAID.items() if key != "Max weekly hours"},
-    "IUU list": "no",
-    "Identity clear": "yes",
-    "Crew recruitment": "licensed manning agent",
-    "Deposit": "no",
-    "Crew contract": "incomplete",
-    "Youngest aboard": 19,
-    "Crew list": "aboard only",
-    "Medical care": "first aid only",
-    "Repatriation": "if contract completed",
-    "Crew losses": "none",
-    "Months at sea": 2,
-    "Transshipment": "supplies",
-    "AIS": "vms only",
-    "Rest hours per day": 9,
-    "Rest hours per week": 70,
-    "Wifi for crew": "weekly",
-    "Pay system": "share only",
-    "Pay sent home": "after trip",
-    "Observer on board": "none",
-    "Insurance": "some",
-}
-
-CHECKED_BUILDING: Row = {
-    **CHECKED,
-    "Tiers of subcontracting": 1,
-    "Labour supply": "own workers",
-    "Self-employed": "all employees",
-    "Realistic programme": "ring-fenced",
-    "Exit permit": "not required",
-    "Pay-when-paid": "never",
-    "Payment method": "bank transfer",
-    "Gratuity": "in full",
-    "Persons per room": 2,
-    "Heat stress": "no",
-    "Site fatalities": "0",
-    "Union access": "unannounced",
-    "Materials traced": "fully traced",
-    "Insurance": "insured",
-}
-
-SAID_BUILDING: Row = {
-    **SAID,
-    "Tiers of subcontracting": 3,
-    "Labour supply": "manpower company",
-    "Self-employed": "all employees",
-    "Realistic programme": "tight",
-    "Exit permit": "always given",
-    "Pay-when-paid": "sometimes",
-    "Payment method": "WPS",
-    "Gratuity": "paid",
-    "Persons per room": 6,
-    "Heat stress": "midday ban kept",
-    "Site fatalities": "none",
-    "Union access": "by appointment",
-    "Materials traced": "some",
-    "Insurance": "yes",
-}
-
 
 def unanswered(answers: Row, *headers: str) -> Row:
     """The answers without those that were left blank."""
     return {header: value for header, value in answers.items() if header not in headers}
 
 
+# fmt: off
+CHECKED: Row = {
+    "Recruitment fees": "None, checked with workers", "Debt": "none, workers asked",
+    "Bonded labour": "none verified", "Contract as promised": "Yes, workers asked",
+    "Written contract": "own language", "Agency checks": "all checked", "Months since last check": 3,
+    "Fees repaid": "none found", "Who keeps passports?": "Workers hold", "Free to leave site": "free",
+    "Phones allowed": "always", "Free to resign": "no penalty", "Can change employer": "yes",
+    "State labour programme": "none, traced", "Wages paid on time": "in full", "Minimum wage met": "Yes",
+    "Deductions": "statutory only", "Voluntary overtime": "free to refuse", "Max weekly hours": 45,
+    "Health and safety": "good", "Accommodation": "inspected", "Under 18": "none, age verified",
+    "Violence": "none, workers asked", "Threats": "none, workers asked",
+    "Grievance mechanism": "independent hotline", "Trade union": "union", "Retaliation": "none, workers asked",
+    "Subcontracting": "none", "Audit coaching": "none, off-site interviews",
+}
+
+SAID: Row = {
+    "Recruitment fees": "No", "Debt": "no", "Bonded labour": "No", "Contract as promised": "yes",
+    "Written contract": "Yes", "Agency checks": "licence only", "Months since last check": 10,
+    "Fees repaid": "not looked into", "Who keeps passports?": "workers", "Free to leave site": "YES",
+    "Phones allowed": "yes", "Free to resign": "notice period", "Can change employer": "yes",
+    "State labour programme": "no", "Wages paid on time": "mostly on time", "Minimum wage met": "yes",
+    "Deductions": "agreed in writing", "Voluntary overtime": "expected", "Max weekly hours": 58,
+    "Health and safety": "minor gaps", "Accommodation": "not inspected", "Under 18": "No",
+    "Violence": "none reported", "Threats": "no", "Grievance mechanism": "zero complaints", "Trade union": "no",
+    "Retaliation": "no", "Subcontracting": "declared", "Audit coaching": "no",
+}
+
+CHECKED_AT_SEA: Row = {
+    **unanswered(CHECKED, "Max weekly hours"), "Accommodation": "good", "IUU list": "No", "Identity clear": "yes",
+    "Crew recruitment": "direct", "Deposit": "none", "Crew contract": "complete", "Youngest aboard": 24,
+    "Crew list": "aboard and ashore", "Medical care": "yes", "Repatriation": "owner", "Crew losses": "none",
+    "Months at sea": 0.5, "Transshipment": "never", "AIS": "always on", "Rest hours per day": 11,
+    "Rest hours per week": 80, "Wifi for crew": "free wifi", "Pay system": "wage and share",
+    "Pay sent home": "own account", "Observer on board": "observer and inspection", "Insurance": "insured",
+}
+
+SAID_AT_SEA: Row = {
+    **unanswered(SAID, "Max weekly hours"), "IUU list": "no", "Identity clear": "yes",
+    "Crew recruitment": "licensed manning agent", "Deposit": "no", "Crew contract": "incomplete",
+    "Youngest aboard": 19, "Crew list": "aboard only", "Medical care": "first aid only",
+    "Repatriation": "if contract completed", "Crew losses": "none", "Months at sea": 2, "Transshipment": "supplies",
+    "AIS": "vms only", "Rest hours per day": 9, "Rest hours per week": 70, "Wifi for crew": "weekly",
+    "Pay system": "share only", "Pay sent home": "after trip", "Observer on board": "none", "Insurance": "some",
+}
+
+CHECKED_BUILDING: Row = {
+    **CHECKED, "Tiers of subcontracting": 1, "Labour supply": "own workers", "Self-employed": "all employees",
+    "Realistic programme": "ring-fenced", "Exit permit": "not required", "Pay-when-paid": "never",
+    "Payment method": "bank transfer", "Gratuity": "in full", "Persons per room": 2, "Heat stress": "no",
+    "Site fatalities": "0", "Union access": "unannounced", "Materials traced": "fully traced",
+    "Insurance": "insured",
+}
+
+SAID_BUILDING: Row = {
+    **SAID, "Tiers of subcontracting": 3, "Labour supply": "manpower company", "Self-employed": "all employees",
+    "Realistic programme": "tight", "Exit permit": "always given", "Pay-when-paid": "sometimes",
+    "Payment method": "WPS", "Gratuity": "paid", "Persons per room": 6, "Heat stress": "midday ban kept",
+    "Site fatalities": "none", "Union access": "by appointment", "Materials traced": "some", "Insurance": "yes",
+}
+# fmt: on
+
 # ------------------------------------------------------------------------------------------------------------- the sites
 
 IDENTITY = (
-    "Vendor no", "Supplier", "Local name", "Group", "Tier", "Country / Region", "Province", "Full address", "Industry", "Products",
-    "No. of workers", "% migrant workers", "Workers from", "Recruitment agencies", "IMO no.", "Flag state", "Vessel type", "Vessel owner",
+    "Vendor no", "Supplier", "Local name", "Group", "Tier", "Country / Region", "Province", "Full address",
+    "Industry", "Products",
+    "No. of workers", "% migrant workers", "Workers from", "Recruitment agencies", "IMO no.", "Flag state",
+    "Vessel type", "Vessel owner",
 )  # fmt: skip
-EVIDENCE = ("Evidence", "Evidence date", "As of", "Form version", "Returned on", "Reported issues", "Reported by", "Buyer contact", "Remarks")
+EVIDENCE = (
+    "Evidence",
+    "Evidence date",
+    "As of",
+    "Form version",
+    "Returned on",
+    "Reported issues",
+    "Reported by",
+    "Buyer contact",
+    "Remarks",
+)
 
 
 def site(vendor_no: str, supplier: str, country: str, industry: str, *answers: Row, **told: Cell) -> Row:
     """One row of the sheet of suppliers; ``told`` names identity and evidence by their headers, with _ for blanks."""
     named = {next(h for h in (*IDENTITY, *EVIDENCE) if key(h) == word): value for word, value in told.items()}
-    row: dict[str, Cell] = {"Vendor no": vendor_no, "Supplier": supplier, "Country / Region": country, "Industry": industry}
+    row: dict[str, Cell] = {
+        "Vendor no": vendor_no,
+        "Supplier": supplier,
+        "Country / Region": country,
+        "Industry": industry,
+    }
     for part in (*answers, named):
         row.update(part)
     return row
@@ -205,154 +135,251 @@ def key(header: str) -> str:
 SITES: Sequence[Row] = (
     site(
         "SK-001", "Fjordlykt Test Salmon AS (fictional)", "Norway", "Fish processing", CHECKED,
-        province="Trøndelag", full_address="Prøvebrygga 1, Trondheim", products="Salmon fillets", tier=1, no_of_workers=212, migrant_workers="38%",
-        workers_from="Poland; Lithuania", recruitment_agencies="Nordlys Prøve Bemanning AS (fictional)", evidence="worker interviews", evidence_date=date(2026, 6, 9), as_of="09.06.2026",
+        province="Trøndelag", full_address="Prøvebrygga 1, Trondheim", products="Salmon fillets", tier=1,
+        no_of_workers=212, migrant_workers="38%",
+        workers_from="Poland; Lithuania", recruitment_agencies="Nordlys Prøve Bemanning AS (fictional)",
+        evidence="worker interviews", evidence_date=date(2026, 6, 9), as_of="09.06.2026",
     ),
     site(
         "SK-002", "FV Silver Petrel (fictional)", "Norway", "Marine fishing", CHECKED_AT_SEA,
-        {"Agency checks": "no agencies"}, products="Cod", tier=2, no_of_workers=14, migrant_workers="0%", flag_state="NO", vessel_type="trawler",
+        {"Agency checks": "no agencies"}, products="Cod", tier=2, no_of_workers=14, migrant_workers="0%",
+        flag_state="NO", vessel_type="trawler",
         vessel_owner="Silver Petrel Prøverederi AS", evidence="union", evidence_date="2026-04-22", as_of="2026-04-22",
     ),
     site(
-        "SK-003", "Nine Herons Shrimp Processing (fictional)", "Thailand", "Processing and preserving of fish", SAID,
-        {"Recruitment fees": "some workers", "Debt": "own loans", "Who keeps passports?": "kept in office", "Accommodation": "crowded", "Months since last check": 16},
-        local_name="บริษัท นกกระสาเก้าตัวสมมติ จำกัด", province="Samut Sakhon", full_address="88/8 Moo 8, Tha Chin Sub-district, Samut Sakhon",
-        products="Shrimp, peeled, frozen", tier=1, no_of_workers=1240, migrant_workers="81 %", workers_from="Myanmar; Cambodia",
-        recruitment_agencies="Golden Ferry Manpower (fictional); Uncle Chai boat broker (fictional)", evidence="social audit", evidence_date="12 March 2026", as_of="15.06.2026",
+        "SK-003", "Nine Herons Shrimp Processing (fictional)", "Thailand", "Seafood processing / 1020", SAID,
+        {"Recruitment fees": "some workers", "Debt": "own loans", "Who keeps passports?": "kept in office",
+        "Accommodation": "crowded", "Months since last check": 16},
+        local_name="บริษัท นกกระสาเก้าตัวสมมติ จำกัด", province="Samut Sakhon",
+        full_address="88/8 Moo 8, Tha Chin Sub-district, Samut Sakhon",
+        products="Shrimp, peeled, frozen", tier=1, no_of_workers=1240, migrant_workers="81 %",
+        workers_from="Myanmar; Cambodia",
+        recruitment_agencies="Golden Ferry Manpower (fictional); Uncle Chai boat broker (fictional)",
+        evidence="social audit", evidence_date="12 March 2026", as_of="15.06.2026",
     ),
     site(
-        "SK-004", "FV Sommut 8 (fictional)", "ประเทศไทย", "Fishing", SAID_AT_SEA,
-        {"Who keeps passports?": "captain", "Debt": "deducted", "Recruitment fees": "all workers", "Months at sea": 5, "Rest hours per day": 6, "Rest hours per week": 44, "Wifi for crew": "captain only"},
-        local_name="เรือสมมุติ ๘", products="Squid, surimi fish", tier=2, no_of_workers=27, migrant_workers="96 %", workers_from="Myanmar", recruitment_agencies="Golden Ferry Manpower (fictional)",
-        imo_no="n/a", flag_state="TH", vessel_type="trawler", vessel_owner="Sommut Fleet (fictional)", evidence="documents", evidence_date="2026-02-11", as_of="15.06.2026",
+        "SK-004", "FV Sommut 8 (fictional)", "ไทย", "Fishing", SAID_AT_SEA,
+        {"Who keeps passports?": "captain", "Debt": "deducted", "Recruitment fees": "all workers", "Months at sea": 5,
+        "Rest hours per day": 6, "Rest hours per week": 44, "Wifi for crew": "captain only"},
+        local_name="เรือสมมุติ ๘", products="Squid, surimi fish", tier=2, no_of_workers=27, migrant_workers="96 %",
+        workers_from="Myanmar", recruitment_agencies="Golden Ferry Manpower (fictional)",
+        imo_no="n/a", flag_state="TH", vessel_type="trawler", vessel_owner="Sommut Fleet (fictional)",
+        evidence="documents", evidence_date="2026-02-11", as_of="15.06.2026",
     ),
     site(
         "SK-005", "FV Ming Xiang 19 (fictional)", "Taiwan", "Marine fishing",
         unanswered(SAID_AT_SEA, "Crew losses", "Transshipment", "AIS", "Identity clear"),
-        {"Months at sea": 14, "Rest hours per day": 5, "Rest hours per week": 39, "Wifi for crew": "no wifi", "Deposit": "deposit", "Pay sent home": "end of contract", "Crew recruitment": "brokers"},
-        local_name="虛構遠洋十九號", products="Tuna", tier=3, no_of_workers=31, migrant_workers="87 %", workers_from="Indonesia; Philippines", recruitment_agencies="Fictional Crew Dispatch Co. (invented)",
-        imo_no="9999999", flag_state="TW", vessel_type="longliner", vessel_owner="-", evidence="self-assessment", as_of="2026-05-04",
+        {"Months at sea": 14, "Rest hours per day": 5, "Rest hours per week": 39, "Wifi for crew": "no wifi",
+        "Deposit": "deposit", "Pay sent home": "end of contract", "Crew recruitment": "brokers"},
+        local_name="虛構遠洋十九號", products="Tuna", tier=3, no_of_workers=31, migrant_workers="87 %",
+        workers_from="Indonesia; Philippines", recruitment_agencies="Fictional Crew Dispatch Co. (invented)",
+        imo_no="9999999", flag_state="TW", vessel_type="longliner", vessel_owner="-", evidence="self-assessment",
+        as_of="2026-05-04",
         reported_issues="wages withheld; documents withheld; violence", reported_by="NGO",
     ),
     site(
-        "SK-006", "FV Quiet Hope (fictional)", "Panama", "Marine fishing", {"Months at sea": 9, "Identity clear": "owner unknown"},
-        products="Squid", tier=3, no_of_workers=2, migrant_workers="100 %", imo_no="unknown", flag_state="Panama", vessel_type="squid jigger", vessel_owner="n/a", remarks="came with the purchase of the frozen lot",
+        "SK-006", "FV Quiet Hope (fictional)", "Panama", "Marine fishing", {"Months at sea": 9,
+        "Identity clear": "owner unknown"},
+        products="Squid", tier=3, no_of_workers=2, migrant_workers="100 %", imo_no="unknown", flag_state="Panama",
+        vessel_type="squid jigger", vessel_owner="n/a", remarks="came with the purchase of the frozen lot",
     ),
     site(
-        "SK-007", "FV Kelp Runner (fictional)", "Namibia", "Marine fishing", SAID_AT_SEA, {"Pay system": "wage", "Months at sea": 1, "Observer on board": "observer", "Rest hours per day": 10, "Rest hours per week": 77},
-        products="Hake", tier=2, no_of_workers=38, migrant_workers="5%", flag_state="Namibia", vessel_type="trawler", vessel_owner="Kelp Runner Example Fishing", evidence="labour inspection", evidence_date="2026-03-30", as_of="2026-06-01",
+        "SK-007", "FV Kelp Runner (fictional)", "Namibia", "Marine fishing", SAID_AT_SEA, {"Pay system": "wage",
+        "Months at sea": 1, "Observer on board": "observer", "Rest hours per day": 10, "Rest hours per week": 77},
+        products="Hake", tier=2, no_of_workers=38, migrant_workers="5%", flag_state="Namibia", vessel_type="trawler",
+        vessel_owner="Kelp Runner Example Fishing", evidence="labour inspection", evidence_date="2026-03-30",
+        as_of="2026-06-01",
     ),
     site(
-        "SK-008", "Blue Lantern Cannery (fictional)", "Ecuador", "Fish canning", SAID, {"Recruitment fees": "none, workers asked", "Trade union": "committee", "Grievance mechanism": "own channel"},
-        group="Blue Lantern Group (fictional)", province="Manabí", full_address="=Km 4 Vía Imaginaria, Manta", products="Canned tuna", tier=1, no_of_workers="1 850", migrant_workers="2 %", evidence="audit", evidence_date="18/05/2026", as_of="18/05/2026",
+        "SK-008", "Blue Lantern Cannery (fictional)", "Ecuador", "Fish canning", SAID,
+        {"Recruitment fees": "none, workers asked", "Trade union": "committee", "Grievance mechanism": "own channel"},
+        group="Blue Lantern Group (fictional)", province="Manabí", full_address="=Km 4 Vía Imaginaria, Manta",
+        products="Canned tuna", tier=1, no_of_workers="1 850", migrant_workers="2 %", evidence="audit",
+        evidence_date="18/05/2026", as_of="18/05/2026",
     ),
     site(
-        "SK-009", "Hai Dang Gia Dinh Seafood (fictional)", "Viet Nam", "Seafood processing", SAID, {"Max weekly hours": 66, "Voluntary overtime": "no rest day"},
-        local_name="Thủy sản Hải Đăng Giả Định", province="Cà Mau", products="Pangasius, shrimp", tier=1, no_of_workers=930, migrant_workers="0 %", evidence="smeta", evidence_date="2024-05-20", as_of="2024-06-01", remarks="audit older than two years",
+        "SK-009", "Hai Dang Gia Dinh Seafood (fictional)", "Viet Nam", "Seafood processing", SAID,
+        {"Max weekly hours": 66, "Voluntary overtime": "no rest day"},
+        local_name="Thủy sản Hải Đăng Giả Định", province="Cà Mau", products="Pangasius, shrimp", tier=1,
+        no_of_workers=930, migrant_workers="0 %", evidence="smeta", evidence_date="2024-05-20", as_of="2024-06-01",
+        remarks="audit older than two years",
     ),
     site(
-        "SK-010", "Fictional Blue Whale Aquatics", "P.R. China", "Seafood processing", SAID, {"State labour programme": "not traced", "Trade union": "appointed", "Max weekly hours": 70, "Audit coaching": "no audit"},
-        local_name="虚构蓝鲸水产有限公司", province="Shandong", full_address="虚构路 1 号, 青岛", products="Whitefish fillets, squid rings", tier=1, no_of_workers=2100, migrant_workers="unknown", evidence="saq", as_of="2026-06-20",
+        "SK-010", "Fictional Blue Whale Aquatics", "P.R. China", "Seafood processing", SAID,
+        {"State labour programme": "not traced", "Trade union": "appointed", "Max weekly hours": 70,
+        "Audit coaching": "no audit"},
+        local_name="虚构蓝鲸水产有限公司", province="Shandong", full_address="虚构路 1 号, 青岛",
+        products="Whitefish fillets, squid rings", tier=1, no_of_workers=2100, migrant_workers="unknown",
+        evidence="saq", as_of="2026-06-20",
     ),
     site(
-        "SK-011", "Conservas Costa Inventada", "España", "Fish processing", CHECKED, {"Max weekly hours": 44, "Grievance mechanism": "own channel"},
-        province="Galicia", products="Mussels, sardines", tier=1, no_of_workers=160, migrant_workers="11 %", workers_from="Morocco, Senegal", evidence="audit", evidence_date="2026-05-11", as_of="2026-05-11",
+        "SK-011", "Conservas Costa Inventada", "España", "Fish processing", CHECKED, {"Max weekly hours": 44,
+        "Grievance mechanism": "own channel"},
+        province="Galicia", products="Mussels, sardines", tier=1, no_of_workers=160, migrant_workers="11 %",
+        workers_from="Morocco, Senegal", evidence="audit", evidence_date="2026-05-11", as_of="2026-05-11",
     ),
     site(
-        "SK-012", "Anchoveta Andina de Ejemplo", "Perú", "Fish meal", SAID, province="Ancash", products="Fish meal, fish oil", tier=2, no_of_workers=340, migrant_workers="0 %", evidence="documents", evidence_date="2026-01-15", as_of="2026-02-01",
+        "SK-012", "Anchoveta Andina de Ejemplo", "Perú", "Fish meal", SAID, province="Ancash",
+        products="Fish meal, fish oil", tier=2, no_of_workers=340, migrant_workers="0 %", evidence="documents",
+        evidence_date="46037", as_of="2026-02-01",
     ),
     site(
-        "SK-013", "Sundarban Sample Shrimp Farms", "Bangladesh", "Aquaculture", SAID, {"Bonded labour": "advances", "Under 18": "not checked", "Wages paid on time": "often late", "Written contract": "oral"},
-        province="Khulna", products="Shrimp", tier=2, no_of_workers=410, migrant_workers="0 %", evidence="NGO", evidence_date="2026-03-08", as_of="2026-03-08",
+        "SK-013", "Sundarban Sample Shrimp Farms", "Bangladesh", "Aquaculture", SAID, {"Bonded labour": "advances",
+        "Under 18": "not checked", "Wages paid on time": "often late", "Written contract": "oral"},
+        province="Khulna", products="Shrimp", tier=2, no_of_workers=410, migrant_workers="0 %", evidence="NGO",
+        evidence_date="2026-03-08", as_of="2026-03-08",
     ),
-    site("SK-014", "Imaginary Ice & Fish Works", "India", "Fish processing", products="Shrimp, frozen", tier=2, no_of_workers="n/a", migrant_workers="n/a", remarks="new; no answers yet"),
-    site("SK-015", "Paper Moon Crab House (fictional)", "U.S.A.", "Fish processing", products="Crab meat", tier=1, no_of_workers=75, migrant_workers="70 %", workers_from="Mexico", remarks="seasonal visas"),
+    site("SK-014", "Imaginary Ice & Fish Works", "India", "Fish processing", products="Shrimp, frozen", tier=2,
+    no_of_workers="n/a", migrant_workers="n/a", remarks="new; no answers yet"),
+    site("SK-015", "Paper Moon Crab House (fictional)", "U.S.A.", "Fish processing", products="Crab meat", tier=1,
+    no_of_workers=75, migrant_workers="70 %", workers_from="Mexico", remarks="seasonal visas"),
     site(
-        "SK-016", "Dune Lantern Towers, site and camp (fictional)", "Qatar", "Construction of buildings", SAID_BUILDING,
-        {"Recruitment fees": "workers pay", "Debt": "own loans", "Who keeps passports?": "contractor", "Pay-when-paid": "months behind", "Persons per room": 12, "Wages paid on time": "often late", "Heat stress": "insufficient", "Tiers of subcontracting": 4, "Deductions": "recruitment fees"},
-        products="Tower, 41 floors", tier=2, no_of_workers=1900, migrant_workers="98 %", workers_from="Nepal; Bangladesh; India", recruitment_agencies="Padma Example Recruiting (fictional); Himalayan Sample Overseas (fictional)",
+        "SK-016", "Dune Lantern Towers, site and camp (fictional)", "Qatar", "Building construction", SAID_BUILDING,
+        {"Recruitment fees": "workers pay", "Debt": "own loans", "Who keeps passports?": "contractor",
+        "Pay-when-paid": "months behind", "Persons per room": 12, "Wages paid on time": "often late",
+        "Heat stress": "insufficient", "Tiers of subcontracting": 4, "Deductions": "recruitment fees"},
+        products="Tower, 41 floors", tier=2, no_of_workers=1900, migrant_workers="98 %",
+        workers_from="Nepal; Bangladesh; India",
+        recruitment_agencies="Padma Example Recruiting (fictional); Himalayan Sample Overseas (fictional)",
         evidence="worker survey", evidence_date="2026-04-02", as_of="2026-04-30",
     ),
     site(
-        "SK-017", "Palm Quay Fit-out (fictional)", "U.A.E.", "Specialised construction", unanswered(SAID_BUILDING, "Recruitment fees", "Debt", "Who keeps passports?", "Free to resign", "Fees repaid"),
+        "SK-017", "Palm Quay Fit-out (fictional)", "U.A.E.", "Specialised construction", unanswered(SAID_BUILDING,
+        "Recruitment fees", "Debt", "Who keeps passports?", "Free to resign", "Fees repaid"),
         {"Exit permit": "absconding reports filed in the past year", "Threats": "refused to say"},
-        products="Interior works", tier=1, no_of_workers=260, migrant_workers="100 %", workers_from="India; Pakistan", recruitment_agencies="Dhow & Desert Labour Supply (fictional)",
-        evidence="self-declaration", as_of="2026-07-01", form_version="site_construction 2026.1", returned_on="2026-07-01",
+        products="Interior works", tier=1, no_of_workers=260, migrant_workers="70 %", workers_from="India; Pakistan",
+        recruitment_agencies="Dhow & Desert Labour Supply (fictional)",
+        evidence="self-declaration", as_of="2026-07-01", form_version="site_construction 2026.1",
+        returned_on="2026-07-01",
     ),
     site(
-        "SK-018", "Marsh Lane Extension (fictional)", "Great Britain", "Construction", SAID_BUILDING, {"Self-employed": "some", "Labour supply": "gangmasters", "Payment method": "cash", "Trade union": "barred"},
-        province="Kent", products="School building", tier=1, no_of_workers=85, migrant_workers="44 %", workers_from="Romania; Albania", evidence="documents", evidence_date="2026-05-29", as_of="2026-06-02",
+        "SK-018", "Marsh Lane Extension (fictional)", "Great Britain", "Construction", SAID_BUILDING,
+        {"Self-employed": "some", "Labour supply": "gangmasters", "Payment method": "cash", "Trade union": "barred"},
+        province="Kent", products="School building", tier=1, no_of_workers=85, migrant_workers="44 %",
+        workers_from="Romania; Albania", evidence="documents", evidence_date="2026-05-29", as_of="2026-06-02",
     ),
     site(
-        "SK-019", "Kota Contoh Formwork (fictional)", "MALAYSIA", "Construction", SAID_BUILDING, {"Recruitment fees": "most", "Debt": "lent", "Can change employer": "tied permit", "Fees repaid": "in progress", "Who keeps passports?": "locker"},
-        products="Formwork, scaffolding", tier=2, no_of_workers=520, migrant_workers="92 %", workers_from="Bangladesh; Nepal; Indonesia", recruitment_agencies="Padma Example Recruiting (fictional)", evidence="worker interviews", evidence_date="2026-01-20", as_of="2026-02-03",
+        "SK-019", "Kota Contoh Formwork (fictional)", "MALAYSIA", "Construction", SAID_BUILDING,
+        {"Recruitment fees": "most", "Debt": "lent", "Can change employer": "tied permit",
+        "Fees repaid": "in progress", "Who keeps passports?": "locker"},
+        products="Formwork, scaffolding", tier=2, no_of_workers=520, migrant_workers="92 %",
+        workers_from="Bangladesh; Nepal; Indonesia", recruitment_agencies="Padma Example Recruiting (fictional)",
+        evidence="worker interviews", evidence_date="2026-01-20", as_of="2026-02-03",
     ),
     site(
-        "SK-020", "Harbour Crane Slab (fictional)", "Republic of Korea", "Civil engineering", SAID_BUILDING, {"Labour supply": "licensed supplier", "Exit permit": "not required", "Tiers of subcontracting": 2},
-        local_name="가상항만건설", province="Busan", products="Quay wall", tier=1, no_of_workers=310, migrant_workers="35 %", workers_from="Viet Nam; Nepal", evidence="audit", evidence_date="2026-03-17", as_of="2026-03-17",
+        "SK-020", "Harbour Crane Slab (fictional)", "Republic of Korea", "Civil engineering", SAID_BUILDING,
+        {"Labour supply": "licensed supplier", "Exit permit": "not required", "Tiers of subcontracting": 2},
+        local_name="가상항만건설", province="Busan", products="Quay wall", tier=1, no_of_workers=310,
+        migrant_workers="35 %", workers_from="Viet Nam; Nepal", evidence="audit", evidence_date="2026-03-17",
+        as_of="2026-03-17",
     ),
     site(
-        "SK-021", "Hypothetical Kiln Brickworks", "Pakistan", "Manufacture of bricks", SAID, {"Bonded labour": "they may not leave, or the debt passes to the family", "Under 18": "children", "Wages paid on time": "held", "Written contract": "no", "Audit coaching": "never audited"},
-        province="Punjab", products="Bricks", tier=3, no_of_workers=140, migrant_workers="10 %", evidence="NGO", evidence_date="2026-02-24", as_of="2026-02-24", reported_issues="bonded labour; children", reported_by="union",
+        "SK-021", "Hypothetical Kiln Brickworks", "Pakistan", "Bricks", SAID,
+        {"Bonded labour": "they may not leave, or the debt passes to the family", "Under 18": "children",
+        "Wages paid on time": "held", "Written contract": "no", "Audit coaching": "never audited"},
+        province="Punjab", products="Bricks", tier=3, no_of_workers=140, migrant_workers="10 %", evidence="NGO",
+        evidence_date="2026-02-24", as_of="2026-02-24", reported_issues="bonded labour; children",
+        reported_by="union",
     ),
     site(
-        "SK-022", "Prøve Tømrer A/S (fictional)", "Denmark", "Construction", CHECKED_BUILDING, products="Timber frames", tier=1, no_of_workers=64, migrant_workers="9 %", workers_from="Poland",
+        "SK-022", "Prøve Tømrer A/S (fictional)", "Denmark", "Construction", CHECKED_BUILDING,
+        products="Timber frames", tier=1, no_of_workers=64, migrant_workers="9 %",
         evidence="union", evidence_date="2026-05-05", as_of="2026-05-05",
     ),
-    site("SK-023", "Granite Echo Quarry (fictional)", "Indonesa", "Quarrying", SAID, products="Paving stone", tier=3, no_of_workers=95, migrant_workers="0 %", as_of="2026-06-11"),
-    site("SK-024", "Nowhere Bay Aggregates (fictional)", "n/a", "Building materials?", products="Sand", tier=3, no_of_workers=9999, migrant_workers="-", remarks="country to follow"),
+    site("SK-023", "Granite Echo Quarry (fictional)", "Indonesa", "Quarrying", SAID, products="Paving stone", tier=3,
+    no_of_workers=95, migrant_workers="0 %", as_of="2026-06-11"),
+    site("SK-024", "Nowhere Bay Aggregates (fictional)", "n/a", "Building materials?", products="Sand", tier=3,
+    no_of_workers=9999, migrant_workers="-", remarks="country to follow"),
     site(
-        "SK-025", "Casa Bonita Imaginaria (fictional)", "Guatemala", "Building construction", SAID_BUILDING, {"Labour supply": "direct", "Tiers of subcontracting": 1, "Exit permit": "no"},
+        "SK-025", "Casa Bonita Imaginaria (fictional)", "Guatemala", "Building construction",
+        unanswered(SAID_BUILDING, "Debt", "Violence", "Who keeps passports?", "Threats"), {"Labour supply": "direct",
+        "Tiers of subcontracting": 1, "Exit permit": "no", "Grievance mechanism": "own channel", "Pay-when-paid": "no",
+        "Materials traced": "yes"},
         products="Cold store", tier=1, no_of_workers=58, migrant_workers="0 %", evidence="saq", as_of="11/06/2026",
+        form_version="site_construction 2026.1", returned_on="2026-06-11",
     ),
 )  # fmt: skip
 
 # ---------------------------------------------------------------------------------------------------------- the agencies
 
 AGENCY_HEADER = (
-    "Ref", "Agency", "Chinese name", "Country", "Type of agency", "Recruits from", "Places workers in", "Client sectors", "Workers placed last year",
-    "Licence no.", "Licensed since", "Licence expiry", "Licence status", "Blacklisted?", "Uses sub-agents", "Months since last audit", "IRIS",
-    "Fee policy", "Who pays?", "Costs paid by workers", "Deposits or bonds", "Legal cap", "Loans to workers", "Refunds", "Contract in own language",
-    "Job as described", "Contract changed", "PDO", "Passports", "Boarding house", "Penalty for leaving", "Violence or abuse", "Threats", "Age check",
-    "Visa type", "Hotline", "Data protection", "Reported issues", "Reported by", "Evidence", "Date of evidence", "As of", "Form version", "Returned on", "Email",
+    "Ref", "Agency", "Chinese name", "Country", "Type of agency", "Recruits from", "Places workers in",
+    "Client sectors", "Workers placed last year",
+    "Licence no.", "Licensed since", "Licence expiry", "Licence status", "Blacklisted?", "Uses sub-agents",
+    "Months since last audit", "IRIS",
+    "Fee policy", "Who pays?", "Costs paid by workers", "Deposits or bonds", "Legal cap", "Loans to workers",
+    "Refunds", "Contract in own language",
+    "Job as described", "Contract changed", "PDO", "Passports", "Boarding house", "Penalty for leaving",
+    "Violence or abuse", "Threats", "Age check",
+    "Visa type", "Hotline", "Data protection", "Reported issues", "Reported by", "Evidence", "Date of evidence",
+    "As of", "Form version", "Returned on", "Email",
 )  # fmt: skip
 
 AGENCIES: Sequence[Row] = tuple(
     dict(zip(AGENCY_HEADER, cells, strict=True))
     for cells in (
         (
-            "AG-1", "Golden Ferry Manpower (fictional)", "", "Thailand", "labour supply", "Myanmar; Cambodia", "Thailand", "Fishing; Fish processing", 1400,
-            "TH-0000-1", 2015, "31/12/2026", "valid", "no", "yes, not checked", 19, "no", "partly", "part", "documents; medical", "no", "within cap", "own loans", "not looked into", "yes",
-            "no complaints", "no", "leaflet", "during processing", "no boarding house", "must repay costs", "none reported", "no", "ID only", "work permit", "no complaints", "no policy", "", "", "self-declaration", "", "2026-05-30", "", "", "office@golden-ferry.invalid",
+            "AG-1", "Golden Ferry Manpower (fictional)", "", "Thailand", "labour supply", "Myanmar; Cambodia",
+            "Thailand", "Fishing; Fish processing", 1400,
+            "TH-0000-1", 2015, "31/12/2026", "valid", "no", "yes, not checked", 19, "no", "partly", "part",
+            "documents; medical", "no", "within cap", "own loans", "not looked into", "yes",
+            "no complaints", "no", "leaflet", "during processing", "no boarding house", "must repay costs",
+            "none reported", "no", "ID only", "work permit", "no complaints", "no policy", "", "", "self-declaration",
+            "", "2026-05-30", "", "", "office@golden-ferry.invalid",
         ),
         (
-            "AG-2", "Padma Example Recruiting (fictional)", "", "Bangladesh", "overseas placement", "Bangladesh", "Qatar; Malaysia", "Construction", 3200,
-            "RL-0000-2", "2009", "2026-06-30", "under renewal", "under investigation", "unknown sub-agents", 120, "never", "no policy", "all", "travel; visa; medical; training", "security deposit", "above the cap",
-            "advance", "no", "english only", "some differences", "sometimes", "charged", "agency", "permission", "forfeits deposit", "none reported", "no", "ID only", "another sponsor", "none", "no rules", "recruitment fees; deposits", "union", "documents", "2026-03-02", "2026-03-02", "", "", "",
+            "AG-2", "Padma Example Recruiting (fictional)", "", "Bangladesh", "overseas placement", "Bangladesh",
+            "Qatar; Malaysia", "Construction", 3200,
+            "RL-0000-2", "2009", "2026-06-30", "under renewal", "under investigation", "unknown sub-agents", 120,
+            "never", "no policy", "all", "travel; visa; medical; training", "security deposit", "above the cap",
+            "advance", "no", "english only", "some differences", "sometimes", "charged", "agency", "permission",
+            "forfeits deposit", "none reported", "no", "ID only", "another sponsor", "none", "no rules",
+            "recruitment fees; deposits", "union", "documents", "2026-03-02", "2026-03-02", "", "", "",
         ),
         (
-            "AG-3", "Himalayan Sample Overseas (fictional)", "", "Nepal", "overseas recruitment", "Nepal", "Qatar; Malaysia; United Arab Emirates", "Construction; Manufacturing", 860,
-            "DOFE-0000-3", "2016-07", "15.07.2027", "valid", "no", "registered and checked", 5, "in progress", "employer pays principle", "employer", "none", "none", "no fees", "none, workers asked", "in full", "own language",
-            "yes, workers asked", "compared", "free", "workers hold", "none", "no penalty", "none, workers asked", "none, workers asked", "verified", "work visa", "own channel", "with consent", "", "", "worker calls", "2026-07-19", "2026-07-19", "", "", "",
+            "AG-3", "Himalayan Sample Overseas (fictional)", "", "Nepal", "overseas recruitment", "Nepal",
+            "Qatar; Malaysia; United Arab Emirates", "Construction; Manufacturing", 860,
+            "DOFE-0000-3", "2016-07", "15.07.2027", "valid", "no", "registered and checked", 5, "in progress",
+            "employer pays principle", "employer", "none", "none", "no fees", "none, workers asked", "in full",
+            "own language",
+            "yes, workers asked", "compared", "free", "workers hold", "none", "no penalty", "none, workers asked",
+            "none, workers asked", "verified", "work visa", "own channel", "with consent", "", "", "worker calls",
+            "2026-07-19", "2026-07-19", "", "", "",
         ),
         (
-            "AG-4", "Dhow & Desert Labour Supply (fictional)", "", "UAE", "manpower supply", "India; Pakistan", "UAE", "Construction", 540,
-            "n/a", "", "", "suspended", "yes", "yes", "", "no", "no", "", "", "", "", "", "", "on arrival", "", "", "no", "", "curfew", "reported", "", "", "", "", "none", "", "", "", "self-declared", "", "2026-06-15", "agency 2026.1", "2026-06-15", "desk@dhow-desert.invalid",
+            "AG-4", "Dhow & Desert Labour Supply (fictional)", "", "UAE", "manpower supply", "India; Pakistan", "UAE",
+            "Construction", 540,
+            "n/a", "", "", "suspended", "yes", "yes", "", "no", "no", "", "", "", "", "", "", "on arrival", "", "",
+            "no", "", "curfew", "reported", "", "", "", "", "none", "", "", "", "self-declared", "", "2026-06-15",
+            "agency 2026.1", "2026-06-15", "desk@dhow-desert.invalid",
         ),
         (
-            "AG-5", "Fictional Crew Dispatch Co. (invented)", "虛構船員派遣有限公司", "Taiwan, Province of China", "manning", "Indonesia; Philippines", "Taiwan", "Marine fishing", 300,
-            "TW-0000-5", 2018, date(2027, 3, 31), "active", "no", "yes", 40, "none", "nothing", "most", "documents; travel; equipment", "deposit; kickback", "not sure", "deducted from wages", "none repaid", "english only",
-            "lower pay than promised", "often", "no", "until contract ends", "with permission", "fine; absconding report", "unresolved", "yes", "ID only", "work permit", "no", "sold", "passport retention", "NGO", "worker interviews", "2026-05-04", "2026-05-04", "", "", "",
+            "AG-5", "Fictional Crew Dispatch Co. (invented)", "虛構船員派遣有限公司", "Taiwan, Province of China", "manning",
+            "Indonesia; Philippines", "Taiwan", "Marine fishing", 300,
+            "TW-0000-5", 2018, date(2027, 3, 31), "active", "no", "yes", 40, "none", "nothing", "most",
+            "documents; travel; equipment", "deposit; kickback", "not sure", "deducted from wages", "none repaid",
+            "english only",
+            "lower pay than promised", "often", "no", "until contract ends", "with permission",
+            "fine; absconding report", "unresolved", "yes", "ID only", "work permit", "no", "sold",
+            "passport retention", "NGO", "worker interviews", "2026-05-04", "2026-05-04", "", "", "",
         ),
         (
-            "AG-6", "Nordlys Prøve Bemanning AS (fictional)", "", "Norway", "staffing", "Poland; Lithuania", "Norway", "Fish processing; Aquaculture", 190,
-            "NO-0000-6", "2012", "", "registered", "never", "direct", 2, "no", "employer pays", "none, checked with workers", "none", "none", "nothing paid", "none, workers asked", "none found", "own language",
-            "as promised", "compared", "all workers", "own", "not lodged", "free to leave", "none, workers asked", "none, workers asked", "none under 18", "free movement", "independent hotline", "with consent", "", "", "union", "2026-06-09", "2026-06-09", "", "", "",
+            "AG-6", "Nordlys Prøve Bemanning AS (fictional)", "", "Norway", "staffing", "Poland; Lithuania", "Norway",
+            "Fish processing; Aquaculture", 190,
+            "NO-0000-6", "2012", "", "registered", "never", "direct", 2, "no", "employer pays",
+            "none, checked with workers", "none", "none", "nothing paid", "none, workers asked", "none found",
+            "own language",
+            "as promised", "compared", "all workers", "own", "not lodged", "free to leave", "none, workers asked",
+            "none, workers asked", "none under 18", "free movement", "independent hotline", "with consent", "", "",
+            "union", "2026-06-09", "2026-06-09", "", "", "",
         ),
         (
-            "AG-7", "Make-Believe Employment Centre (fictional)", "虛構僱傭中心", "Hong Kong SAR", "Foreign Domestic Helpers", "Philippines; Indonesia", "Hong Kong", "Domestic work", "410",
-            "HK-0000-7", "2017", "30 September 2026", "valid", "no", "known", 14, "no", "partly", "some", "medical; training", "none", "within cap", "loan", "refused to say", "own language",
-            "no complaints", "not aware", "yes", "on request", "free", "nothing", "none reported", "no", "verified", "work visa", "own channel", "no policy", "", "", "documents", "2026-02-14", "2026-02-14", "", "", "",
+            "AG-7", "Make-Believe Employment Centre (fictional)", "虛構僱傭中心", "Hong Kong SAR",
+            "Foreign Domestic Helpers", "Philippines; Indonesia", "Hong Kong", "Domestic work", "410",
+            "HK-0000-7", "2017", "30 September 2026", "valid", "no", "known", 14, "no", "partly", "some",
+            "medical; training", "none", "within cap", "loan", "refused to say", "own language",
+            "no complaints", "not aware", "yes", "on request", "free", "nothing", "none reported", "no", "verified",
+            "work visa", "own channel", "no policy", "", "", "documents", "2026-02-14", "2026-02-14", "", "", "",
         ),
     )
 )  # fmt: skip
@@ -360,12 +387,20 @@ AGENCIES: Sequence[Row] = tuple(
 
 def write(path: Path = WORKBOOK) -> Path:
     """The workbook at ``path``, the same bytes each time."""
-    book = xlsxwriter.Workbook(path, {"default_date_format": "dd.mm.yyyy", "strings_to_formulas": False, "strings_to_urls": False})
-    book.set_properties({"title": "Demo: a buyer of seafood and building works (all invented)", "created": datetime(2026, 7, 31)})
+    book = xlsxwriter.Workbook(
+        path, {"default_date_format": "dd.mm.yyyy", "strings_to_formulas": False, "strings_to_urls": False}
+    )
+    book.set_properties(
+        {
+            "title": "Demo: a buyer of seafood and building works (all invented)",
+            "created": datetime(2026, 7, 31, tzinfo=UTC),
+        }
+    )
     practice = dict.fromkeys(header for part in (CHECKED, SAID_AT_SEA, SAID_BUILDING) for header in part)
     sheet(
         book, "Suppliers", (*IDENTITY, *practice, *EVIDENCE), SITES,
-        ("Saltmarsh & Keel (a fictional buyer of seafood and building works)", "Supplier master, export of 31.07.2026. All names are invented.", ""),
+        ("Saltmarsh & Keel (a fictional buyer of seafood and building works)",
+        "Supplier master, export of 31.07.2026. All names are invented.", ""),
         total={"Vendor no": "Total", "Tier": len(SITES)},
     )  # fmt: skip
     sheet(book, "Agencies", AGENCY_HEADER, AGENCIES, ("Recruitment agencies named by suppliers (all invented)",))
@@ -373,7 +408,14 @@ def write(path: Path = WORKBOOK) -> Path:
     return path
 
 
-def sheet(book: xlsxwriter.Workbook, name: str, header: Sequence[str], rows: Sequence[Row], titles: Sequence[str], total: Row | None = None) -> None:
+def sheet(
+    book: xlsxwriter.Workbook,
+    name: str,
+    header: Sequence[str],
+    rows: Sequence[Row],
+    titles: Sequence[str],
+    total: Row | None = None,
+) -> None:
     """One sheet: titles, header, rows and perhaps a row of totals. Texts stay texts, whatever they look like."""
     page = book.add_worksheet(name)
     bold = book.add_format({"bold": True, "text_wrap": True, "valign": "top"})
@@ -391,4 +433,4 @@ def sheet(book: xlsxwriter.Workbook, name: str, header: Sequence[str], rows: Seq
 
 
 if __name__ == "__main__":
-    print(write())
+    write()

@@ -31,13 +31,13 @@ class Script:
     def __init__(self, encoding: str, classes: Mapping[str, float], unlikely: float, *, of_bytes: bool = True) -> None:
         self.encoding, self.of_bytes = codecs.lookup(encoding).name, of_bytes  # found now: no file is opened later
         self.weights = (*classes.values(), unlikely)
-        form = "|".join(f"({pattern})" for pattern in (*classes, ANY_DOUBLE if of_bytes else r"[^\x00-\x7f]"))
-        self.tokens = re.compile(form.encode("latin-1") if of_bytes else form).finditer
+        others = ANY_DOUBLE if of_bytes else r"[^\x00-\x7f]"
+        self.tokens = re.compile("|".join(f"({pattern})" for pattern in (*classes, others))).finditer
 
     def judge(self, sample: bytes) -> tuple[float, float]:
         """How likely a text is in all (a logarithm), and the share of its characters that are."""
-        found = self.tokens(sample if self.of_bytes else sample.decode(self.encoding, "replace"))
-        counts = Counter(token.lastindex or 0 for token in found)
+        text = sample.decode("latin-1") if self.of_bytes else sample.decode(self.encoding, "replace")
+        counts = Counter(token.lastindex or 0 for token in self.tokens(text))
         likely = sum(counts.values()) - counts[len(self.weights)]
         total = sum(self.weights[number - 1] * count for number, count in counts.items())
         return total, likely / max(1, counts.total())

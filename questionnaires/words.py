@@ -117,6 +117,8 @@ class Countries:
     def find(self, text: str) -> str | None:
         """The code of the country of this name, synonym or code; None if the word is not known. Never a guess."""
         word = fold(text)
+        if len(word) <= 3 and word.isascii() and not text.isascii():
+            return None  # "Mỹ" is the United States to those who write it so, and never Malaysia's code
         found = self.by_word.get(word)
         if found is None and word.startswith("the"):
             found = self.by_word.get(word[3:])

@@ -16,10 +16,10 @@ from service import errors
 from service.auth import caller, door
 from service.db.session import Database, open_engine
 from service.settings import Settings
-from service.web import account, admin, navigation
+from service.web import account, admin, navigation, routes
 
 # Everything that has routes: each entry puts its blueprints on the application.
-FACES: tuple[Callable[[Flask], None], ...] = (account.register, admin.register)
+FACES: tuple[Callable[[Flask], None], ...] = (account.register, admin.register, routes.register)
 
 # Nothing inline, nothing from elsewhere; Bootstrap's style sheet draws its marks from data: addresses.
 CONTENT_SECURITY = "; ".join(

@@ -59,7 +59,9 @@ def text(*lines: str, delimiter: str = ",", encoding: str = "utf-8") -> bytes:
 # Packages of raw parts
 
 
-def zipped(parts: Mapping[str, str | bytes] | Iterable[tuple[str, str | bytes]], method: int = zipfile.ZIP_DEFLATED) -> bytes:
+def zipped(
+    parts: Mapping[str, str | bytes] | Iterable[tuple[str, str | bytes]], method: int = zipfile.ZIP_DEFLATED
+) -> bytes:
     """A zip archive of parts by name; a list of pairs may hold a name twice."""
     held = io.BytesIO()
     with zipfile.ZipFile(held, "w", method) as archive:
@@ -129,7 +131,9 @@ def ods_cell(value: Cell, attributes: str = "") -> str:
     """A cell of an .ods."""
     if value is None:
         return f"<table:table-cell{attributes}/>"
-    kind = 'office:value-type="string"' if isinstance(value, str) else f'office:value-type="float" office:value="{value}"'
+    kind = (
+        'office:value-type="string"' if isinstance(value, str) else f'office:value-type="float" office:value="{value}"'
+    )
     return f"<table:table-cell {kind}{attributes}><text:p>{value}</text:p></table:table-cell>"
 
 
@@ -179,7 +183,12 @@ def compound(**streams: bytes) -> bytes:
     head = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(16) + struct.pack("<5H6x", 0x3E, 3, 0xFFFE, 9, 6)
     head += struct.pack("<9L", 0, 1, 1, 0, 4096, end, 0, end, 0) + struct.pack("<109L", 0, *[free] * 108)
     assert len(table) <= sector // 4, "one sector of the table is enough for a test"
-    return head + struct.pack(f"<{sector // 4}L", *table, *[free] * (sector // 4 - len(table))) + directory + b"".join(contents)
+    return (
+        head
+        + struct.pack(f"<{sector // 4}L", *table, *[free] * (sector // 4 - len(table)))
+        + directory
+        + b"".join(contents)
+    )
 
 
 def xls(rows: Iterable[Iterable[Cell]], **more: bytes) -> bytes:

@@ -1,10 +1,13 @@
 """The checkout itself: what it may hold, and that its two commands and its pins are what they say."""
 
+import ast
 import os
 import re
 import socket
+import sys
 import tomllib
 from collections.abc import Iterator
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -54,6 +57,17 @@ def asked_for(requirements: list[str]) -> set[str]:
     return {re.match(r"[\w.-]+", requirement)[0].lower() for requirement in requirements}
 
 
+def imports(path: Path) -> Iterator[str]:
+    """Packages from elsewhere that a module imports."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        if isinstance(node, ast.ImportFrom) and not node.level:
+            names.append(node.module)
+        for name in {name.partition(".")[0] for name in names}:
+            if name not in sys.stdlib_module_names and name not in PACKAGES:
+                yield name
+
+
 @pytest.mark.parametrize("what", ELSEWHERE)
 def test_no_file_holds(what):
     pattern = re.compile(ELSEWHERE[what])
@@ -91,6 +105,15 @@ def test_every_package_asked_for_is_pinned():
     assert asked_for(project()["project"]["dependencies"]) <= pins("run").keys()
     for group, requirements in groups.items():
         assert asked_for(requirements) <= pins(group).keys(), group
+
+
+def test_every_package_imported_is_asked_for_and_no_other():
+    providers = packages_distributions()
+    imported = {name for module in PACKAGES for path in (ROOT / module).rglob("*.py") for name in imports(path)}
+    needed = {distribution.lower() for name in imported for distribution in providers.get(name, [name])}
+    # Flask and Jinja bring these two of their own makers; the packages of fonts are read and never imported.
+    asked = {name for name in asked_for(project()["project"]["dependencies"]) if not name.startswith("justmytype-")}
+    assert needed - {"werkzeug", "markupsafe"} == asked
 
 
 def test_tests_run_on_the_versions_that_users_get():

@@ -25,7 +25,10 @@ MOST_STYLES = 100
 TEXT = rb'(?:<@t(?: xml:space="preserve")?+>[^<]*+</@t>|<@t ?/>)'
 STRINGS = rb"(?:<@si>" + TEXT + rb'(?:<@phoneticPr(?: \w+="\w*")*+ ?/>)?+</@si>|<@si ?/>)++'
 VALUE = rb"(?:<@v>[^<]*+</@v>|<@v ?/>|<@is>" + TEXT + rb"</@is>)?+</@c>"
-QUIET = rb'<@c r="[A-Z]{1,3}\1"(?: s="(?!(?:STYLES)")\d{1,5}"| t="(?:s|n|b|str|inlineStr)"| [cv]m="\d{1,5}")*+ ?(?:/>|>' + VALUE + rb")"
+QUIET = (
+    rb'<@c r="[A-Z]{1,3}\1"(?: s="(?!(?:STYLES)")\d{1,5}"| t="(?:s|n|b|str|inlineStr)"| [cv]m="\d{1,5}")*+ ?'
+    rb"(?:/>|>" + VALUE + rb")"
+)
 CELL = (
     rb'<@c r="[A-Z]{1,3}\1"(?: s="\d{1,5}"| t="(?:s|n|b|str|inlineStr|e)"| [cv]m="\d{1,5}")*+ ?(?:/>|>'
     rb'(?:<@f(?: \w+="[^"<&]*+")*+ ?(?:/>|>[^<]*+</@f>))?+' + VALUE + rb")"

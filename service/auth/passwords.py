@@ -19,7 +19,7 @@ FAULTS = {
     "password.long": f"A password has {LONGEST} characters at most.",
     "password.guessable": "This password is easy to guess: it repeats itself, or is your own name or address.",
 }
-_hasher = PasswordHasher.from_parameters(RFC_9106_LOW_MEMORY)
+HASHER = PasswordHasher.from_parameters(RFC_9106_LOW_MEMORY)
 # A hash takes 64 MiB: so many at once and no more, however many sign in.
 _turn = threading.BoundedSemaphore(2)
 # Letters and digits that are not taken for each other when read aloud.
@@ -34,7 +34,7 @@ def _normal(password: str) -> str:
 def hash_password(password: str) -> str:
     """The hash to keep."""
     with _turn:
-        return _hasher.hash(_normal(password))
+        return HASHER.hash(_normal(password))
 
 
 # What the password of an account that does not exist is compared with: the answer takes as long.
@@ -45,14 +45,14 @@ def fits(password: str, kept: str) -> bool:
     """Whether a password is the one that was hashed. A password longer than any that can be set never is."""
     with _turn:
         try:
-            return _hasher.verify(kept, _normal(password[: LONGEST + 1]))
+            return HASHER.verify(kept, _normal(password[: LONGEST + 1]))
         except VerifyMismatchError:
             return False
 
 
 def is_dated(kept: str) -> bool:
     """Whether a hash was made with parameters that have since been raised."""
-    return _hasher.check_needs_rehash(kept)
+    return HASHER.check_needs_rehash(kept)
 
 
 def fault(password: str, *known: str) -> str | None:

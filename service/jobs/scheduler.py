@@ -11,7 +11,6 @@ from datetime import UTC, datetime, timedelta
 from itertools import takewhile
 
 import structlog
-from apscheduler.jobstores.memory import MemoryJobStore  # type: ignore[import-untyped]
 from apscheduler.schedulers.background import BackgroundScheduler  # type: ignore[import-untyped]
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -28,24 +27,28 @@ LISTED = 60  # of the dates that were missed, so many are listed in the job; all
 log = structlog.get_logger("service.schedules")
 
 
-class _Store(MemoryJobStore):  # type: ignore[misc]
-    """A tick that is farther off than the time between two is due: the clock was set back.
+class _Scheduler(BackgroundScheduler):  # type: ignore[misc]
+    """APScheduler plans by the clock of the machine: left alone, it waits for a day when that is set back by one.
 
-    APScheduler plans by the clock of the machine. Left alone, it would wait for a day when that is set back by one.
+    So a tick that is farther off than the time between two is due, and no wait is longer than that.
     """
 
-    def get_due_jobs(self, now: datetime) -> list[object]:
-        for job in self.get_all_jobs():
-            if abs(job.next_run_time - now) > job.trigger.interval:
-                job.next_run_time = now
-                self.update_job(job)
-        found: list[object] = super().get_due_jobs(now)
-        return found
+    def __init__(self, every: timedelta) -> None:
+        super().__init__(timezone=UTC)
+        self.every = every
+
+    def _process_jobs(self) -> float:
+        at = now()
+        for job in self.get_jobs():
+            if abs(job.next_run_time - at) > self.every:
+                job.modify(next_run_time=at)
+        longest = self.every.total_seconds()
+        return min(super()._process_jobs() or longest, longest)
 
 
 def ticking(db: Database, every: timedelta = EVERY) -> BackgroundScheduler:
     """What ticks in a thread of its own, the first time at once, between its ``start()`` and ``shutdown()``."""
-    scheduler = BackgroundScheduler(timezone=UTC, jobstores={"default": _Store()})
+    scheduler = _Scheduler(every)
     scheduler.add_job(
         lambda: tick(db, now()),
         "interval",

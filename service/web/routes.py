@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
 
 from flask import Blueprint, Flask
 
@@ -28,15 +29,21 @@ class Route(NamedTuple):
     fixed: dict[str, str] = {}
 
 
-def _of_kind(kind: str) -> list[Route]:
-    """The pages that sites and agencies both have."""
-    path, fixed = suppliers.PATHS[kind], {"kind": kind}
-    one = f"/{path}/<supplier_id>"
+def _table(path: str) -> list[Route]:
+    """A table of suppliers, with its files and filters."""
+    fixed = {"path": path}
     return [
         Route("GET", f"/{path}", path, suppliers.table, fixed),
         Route("GET", f"/{path}.<format>", f"{path}_file", suppliers.export, fixed),
-        Route("POST", f"/{path}/filters", f"save_{kind}_filter", suppliers.save_filter, fixed),
-        Route("POST", f"/{path}/filters/<filter_id>/forget", f"forget_{kind}_filter", suppliers.forget_filter, fixed),
+        Route("POST", f"/{path}/filters", f"{path}_save_filter", suppliers.save_filter, fixed),
+        Route("POST", f"/{path}/filters/<filter_id>/forget", f"{path}_forget_filter", suppliers.forget_filter, fixed),
+    ]
+
+
+def _of_kind(kind: str) -> list[Route]:
+    """The pages that sites and agencies both have."""
+    one, fixed = f"/{suppliers.PATHS[kind]}/<supplier_id>", {"kind": kind}
+    return [
         Route("GET", one, kind, suppliers.one, fixed),
         Route("POST", f"{one}/askings", f"ask_{kind}", suppliers.ask, fixed),
         Route("GET", f"{one}/askings/<asking_id>", f"{kind}_form", suppliers.asked_form, fixed),
@@ -52,6 +59,8 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/", "portfolio", portfolio.show),
     Route("GET", "/maps/<view>.svg", "map", portfolio.chart),
     Route("GET", "/actions", "actions", portfolio.actions),
+    *_table("suppliers"),
+    *_table("agencies"),
     *_of_kind("site"),
     *_of_kind("agency"),
     Route("GET", "/upload", "upload", imports.form),
@@ -84,6 +93,7 @@ def register(app: Flask) -> None:
     app.register_blueprint(pages)
     app.jinja_env.globals.update(
         strip=strip,
+        zone_of=ZoneInfo,
         level_of=level_of,
         step_title=step_title,
         country_name=country_name,

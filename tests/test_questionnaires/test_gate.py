@@ -12,10 +12,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from openpyxl import Workbook
-from sheets import MAIN, SHEET, biff, compound, ods, ods_cell, ods_row, record, saved, shared_strings, workbook, worksheet
+from sheets import (
+    MAIN,
+    SHEET,
+    biff,
+    compound,
+    ods,
+    ods_cell,
+    ods_row,
+    record,
+    saved,
+    shared_strings,
+    workbook,
+    worksheet,
+    zipped,
+)
 from sheets import xls as old_workbook
 from sheets import xlsx as package
-from sheets import zipped
 
 from questionnaires.gate import biff as old
 from questionnaires.gate import ooxml, opendocument
@@ -146,15 +159,20 @@ def test_a_macro_workbook_without_macros_is_of_a_type_that_is_not_read():
 
 def test_a_type_that_speaks_of_macros_is_enough():
     types = str(package()["[Content_Types].xml"])
-    for changed in (types.replace("spreadsheetml.sheet.main", "ms-excel.sheet.macroEnabled.main"),
-                    types.replace("</Types>", '<Default Extension="bin" ContentType="application/vnd.ms-office.vbaProject"/></Types>')):  # fmt: skip
+    macro = '<Default Extension="bin" ContentType="application/vnd.ms-office.vbaProject"/></Types>'
+    for changed in (
+        types.replace("spreadsheetml.sheet.main", "ms-excel.sheet.macroEnabled.main"),
+        types.replace("</Types>", macro),
+    ):
         assert refusal(zipped(package() | {"[Content_Types].xml": changed})) == "file.active_content"
 
 
 # The archive
 
 
-@pytest.mark.parametrize("name", ["../../a.xml", "/etc/a.xml", "xl\\a.xml", "C:/a.xml", "xl/../../a.xml", "xl//a.xml", "a\x01.xml"])
+@pytest.mark.parametrize(
+    "name", ["../../a.xml", "/etc/a.xml", "xl\\a.xml", "C:/a.xml", "xl/../../a.xml", "xl//a.xml", "a\x01.xml"]
+)
 def test_a_part_with_the_name_of_a_path_is_refused(name):
     assert refusal(zipped(package() | {name: "<a/>"})) == "archive.bad_entry_name"
 
@@ -184,7 +202,10 @@ def test_parts_that_do_not_belong_into_a_workbook_are_refused():
 
 
 def test_too_many_parts_are_refused():
-    assert refusal(zipped(package() | {f"xl/a{n}.xml": "<a/>" for n in range(50)}), entries=40) == "archive.too_many_entries"
+    assert (
+        refusal(zipped(package() | {f"xl/a{n}.xml": "<a/>" for n in range(50)}), entries=40)
+        == "archive.too_many_entries"
+    )
 
 
 def test_an_archive_that_lies_about_itself_is_refused():
@@ -200,7 +221,9 @@ def test_an_archive_that_lies_about_itself_is_refused():
     assert refusal(patched(data, "_rels/.rels", 42, "<L", first)) == "archive.corrupt"  # two names
     assert second > first
     doubled = zipped([("a.xml", "x"), *package().items()])
-    assert refusal(patched(doubled, "a.xml", 20, "<L", 60, own=18)) == "archive.corrupt"  # its bytes are the next part's too
+    assert (
+        refusal(patched(doubled, "a.xml", 20, "<L", 60, own=18)) == "archive.corrupt"
+    )  # its bytes are the next part's too
 
 
 def test_a_locked_part_is_said_to_be_locked():
@@ -221,7 +244,15 @@ def test_a_part_that_would_be_too_large_is_not_unpacked():
 
 @pytest.mark.parametrize(
     "part",
-    [SHEET, "xl/sharedStrings.xml", "xl/styles.xml", "xl/workbook.xml", "[Content_Types].xml", "docProps/core.xml", "xl/a.rels"],
+    [
+        SHEET,
+        "xl/sharedStrings.xml",
+        "xl/styles.xml",
+        "xl/workbook.xml",
+        "[Content_Types].xml",
+        "docProps/core.xml",
+        "xl/a.rels",
+    ],
 )
 def test_definitions_are_refused_in_every_part(part):
     assert refusal(zipped(package() | {part: DTD + "<a/>"})) == "xml.dtd_forbidden"
@@ -337,7 +368,9 @@ def test_an_ods_with_macros_a_password_or_definitions_is_refused():
         return refusal(zipped(ods(ods_row("a"), **more)), "list.ods")
 
     locked = "<m:manifest xmlns:m='m'><m:file-entry><m:encryption-data/></m:file-entry></m:manifest>"
-    event = '<office:event-listeners><script:event-listener xlink:href="vnd.sun.star.script:a"/></office:event-listeners>'
+    event = (
+        '<office:event-listeners><script:event-listener xlink:href="vnd.sun.star.script:a"/></office:event-listeners>'
+    )
     assert code(**{"META-INF/manifest.xml": locked}) == "file.encrypted"
     assert code(**{"Basic/Standard/Module1.xml": "<a/>"}) == "file.active_content"
     assert code(**{"Basic/script-lc.xml": "<a/>", "Basic/Standard/script-lb.xml": "<a/>"}) == ""
@@ -362,7 +395,9 @@ def test_an_old_workbook_with_a_password_or_macros_is_refused():
     assert code(old_workbook([["a"]], _VBA_PROJECT_CUR=b"Sub a()")) == "file.active_content"
     assert code(old_workbook([["a"]], MBD0001=b"a")) == "file.active_content"
     assert code(compound(WordDocument=b"a")) == "file.type_mismatch"
-    macros = biff([["a"]]).replace(struct.pack("<4B", 0, 0, 9, 0) + b"Suppliers", struct.pack("<4B", 0, 1, 9, 0) + b"Suppliers")
+    macros = biff([["a"]]).replace(
+        struct.pack("<4B", 0, 0, 9, 0) + b"Suppliers", struct.pack("<4B", 0, 1, 9, 0) + b"Suppliers"
+    )
     assert code(compound(Workbook=macros)) == "file.active_content"
 
 
@@ -373,7 +408,9 @@ def test_an_old_workbook_that_leads_into_itself_or_ends_in_a_record_is_corrupt()
         struct.pack_into("<L", held, 512 + 4 * place, place)
         assert refusal(bytes(held), "list.xls") == "file.corrupt"
     assert refusal(data[:1000], "list.xls") == "file.corrupt"
-    assert refusal(compound(Workbook=biff([["a"]])[:60] + struct.pack("<2H", 0x204, 0xFFFF)), "list.xls") == "file.corrupt"
+    assert (
+        refusal(compound(Workbook=biff([["a"]])[:60] + struct.pack("<2H", 0x204, 0xFFFF)), "list.xls") == "file.corrupt"
+    )
 
 
 def test_an_old_workbook_is_measured():
@@ -386,16 +423,29 @@ def test_an_old_workbook_is_measured():
 # What the gate tells of cells
 
 
-CELLS = {  # raw cells of a number, an error and a formula, as programs write them and as they could
-    "number": ['<c r="{}"><v>1</v></c>', '<c r="{}" t="n"><v>1</v></c>', "<c r='{}'><v>1</v></c>", '<c t="n" r="{}"><v>1</v></c>'],
+# Raw cells as programs write them, and as they could be written.
+CELLS = {
+    "number": [
+        '<c r="{}"><v>1</v></c>',
+        '<c r="{}" t="n"><v>1</v></c>',
+        "<c r='{}'><v>1</v></c>",
+        '<c t="n" r="{}"><v>1</v></c>',
+    ],
     "error": ['<c r="{}" t="e"><v>#N/A</v></c>', "<c r='{}' t='e'><v>#N/A</v></c>"],
-    "formula": ['<c r="{}"><f>A1</f><v>1</v></c>', '<c r="{}" t="str"><f ca="1">A1</f><v></v></c>', "<c r='{}'><f>A1</f><v>1</v></c>"],
+    "formula": [
+        '<c r="{}"><f>A1</f><v>1</v></c>',
+        '<c r="{}" t="str"><f ca="1">A1</f><v></v></c>',
+        "<c r='{}'><f>A1</f><v>1</v></c>",
+    ],
     "no result": ['<c r="{}"><f>A1</f></c>', '<c r="{}"><f>A1</f><v/></c>', "<c r='{}'><f>A1</f></c>"],
-    "error of a formula": ['<c r="{}" t="e"><f>A1</f><v>#REF!</v></c>', "<c r='{}' t='e'><f t='shared' si='0'/><v>#REF!</v></c>"],
+    "error of a formula": [
+        '<c r="{}" t="e"><f>A1</f><v>#REF!</v></c>',
+        "<c r='{}' t='e'><f t='shared' si='0'/><v>#REF!</v></c>",
+    ],
     "percent": ['<c r="{}" s="1"><v>0.5</v></c>', '<c s="1" r="{}"><v>0.5</v></c>'],
     "nothing": ['<c r="{}" s="2"/>', ""],
     "text": ['<c r="{}" t="inlineStr"><is><t>a</t></is></c>', '<c r="{}" t="inlineStr"><is><r><t>a</t></r></is></c>'],
-}  # fmt: skip
+}
 WRITTEN = [(kind, form) for kind, forms in CELLS.items() for form in forms]
 STYLES = f'<styleSheet xmlns="{MAIN}"><cellXfs><xf numFmtId="0"/><xf numFmtId="9"/><xf numFmtId="14"/></cellXfs></styleSheet>'
 
@@ -404,7 +454,9 @@ STYLES = f'<styleSheet xmlns="{MAIN}"><cellXfs><xf numFmtId="0"/><xf numFmtId="9
 @given(st.lists(st.lists(st.sampled_from(WRITTEN), max_size=6), max_size=8), st.booleans())
 def test_marks_are_the_same_however_the_cells_are_written(grid, prefixed):
     markup = "".join(
-        f'<row r="{row}">' + "".join(form.format(f"{chr(65 + at)}{row}") for at, (_, form) in enumerate(cells)) + "</row>"
+        f'<row r="{row}">'
+        + "".join(form.format(f"{chr(65 + at)}{row}") for at, (_, form) in enumerate(cells))
+        + "</row>"
         for row, cells in enumerate(grid, 1)
     )
     sheet = worksheet(markup)
@@ -418,7 +470,9 @@ def test_marks_are_the_same_however_the_cells_are_written(grid, prefixed):
         return {(row, column, said) for (column, said), found in rows.items() for row in found}
 
     assert told(marks.errors) == {(row, at, says[kind]) for row, at, kind in placed if kind in says}
-    assert told(marks.formulas) == {(row, at, "") for row, at, kind in placed if "formula" in kind or kind == "no result"}
+    assert told(marks.formulas) == {
+        (row, at, "") for row, at, kind in placed if "formula" in kind or kind == "no result"
+    }
     assert told(marks.shown) == {(row, at, "%") for row, at, kind in placed if kind == "percent"}
     filled = [(row, at) for row, at, kind in placed if kind not in ("nothing", "no result")]
     assert max((row for row, _ in filled), default=0) <= marks.rows <= len(grid)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from openpyxl import Workbook
-from openpyxl.utils.cell import coordinate_from_string, column_index_from_string
+from openpyxl.utils.cell import column_index_from_string, coordinate_from_string
 from sheets import SHEET, biff, compound, ods, ods_cell, ods_row, record, saved, shared_strings, text, workbook, zipped
 from sheets import xls as old_workbook
 from sheets import xlsx as package
@@ -34,6 +34,11 @@ def grid(sheet: Sheet) -> list[list[str]]:
     """The cells row by row, "" where empty."""
     columns = [[column.values[code] if code >= 0 else "" for code in column.codes] for column in sheet.columns]
     return [list(row) for row in zip(*columns, strict=True)]
+
+
+def raw(*cells: str, row: int = 1, **parts: str) -> bytes:
+    """An .xlsx with one row of raw cells."""
+    return zipped(package(f'<row r="{row}">' + "".join(cells) + "</row>", **parts))
 
 
 def book_of(*rows: list[object], formats: dict[str, str] | None = None) -> bytes:
@@ -64,7 +69,13 @@ def test_a_column_is_its_distinct_texts_in_order_of_first_sight_and_a_code_for_e
     assert country.values == ("Country", "TH")
     assert country.codes.tolist() == [0, 1, -1, 1]
     assert country.codes.dtype == np.int32
-    assert (sheet.file, sheet.name, sheet.visible, sheet.first_row, sheet.n_rows) == ("list.xlsx", "Suppliers", True, 1, 4)
+    assert (sheet.file, sheet.name, sheet.visible, sheet.first_row, sheet.n_rows) == (
+        "list.xlsx",
+        "Suppliers",
+        True,
+        1,
+        4,
+    )
 
 
 def test_the_same_table_in_every_format_is_the_same_sheet():
@@ -90,7 +101,9 @@ def test_rows_keep_their_numbers_and_columns_their_letters(name):
         book.active["C4"], book.active["D6"] = "Supplier", "TH"
         data = saved(book)
     elif name == "list.ods":
-        data = zipped(ods(ods_row(None, repeated=3) + ods_row(None, None, "Supplier") + ods_row() + ods_row(*[None] * 3, "TH")))
+        data = zipped(
+            ods(ods_row(None, repeated=3) + ods_row(None, None, "Supplier") + ods_row() + ods_row(*[None] * 3, "TH"))
+        )
     else:
         data = old_workbook([[], [], [], [None, None, "Supplier"], [], [None, None, None, "TH"]])
     sheet = only(data, name)
@@ -125,8 +138,10 @@ def test_a_template_is_known_by_its_stamp_and_keeps_its_own_sheets_to_itself():
 def test_numbers_are_as_short_as_they_can_be_told():
     sheet = only(book_of([12, 12.0, 0.1, -3, 1e21, 123456789012, "012", "12.0"]))
     assert grid(sheet) == [["12", "12", "0.1", "-3", "1e+21", "123456789012", "012", "12.0"]]
-    stored = '<row r="1"><c r="A1"><v>3.9919999999999999e+02</v></c><c r="B1"><v>-0</v></c><c r="C1"><v>1421.0</v></c></row>'
-    assert grid(only(zipped(package(stored)))) == [["399.2", "0", "1421"]]
+    stored = raw(
+        '<c r="A1"><v>3.9919999999999999e+02</v></c>', '<c r="B1"><v>-0</v></c>', '<c r="C1"><v>1421.0</v></c>'
+    )
+    assert grid(only(stored)) == [["399.2", "0", "1421"]]
 
 
 def test_a_number_and_the_same_digits_as_text_are_one_text_and_a_truth_value_is_not_one():
@@ -136,17 +151,17 @@ def test_a_number_and_the_same_digits_as_text_are_one_text_and_a_truth_value_is_
 
 
 def test_days_are_iso_and_keep_their_time():
-    day = datetime.datetime(2024, 3, 1)
+    day = datetime.datetime.fromisoformat("2024-03-01")
     assert grid(only(book_of([day.date(), day, day.replace(hour=13, minute=45), datetime.time(6, 30)]))) == [
         ["2024-03-01", "2024-03-01", "2024-03-01T13:45:00", "06:30:00"]
     ]
-    dated = ' office:value-type="date" office:date-value="2024-03-01"'
-    assert grid(only(zipped(ods(f"<table:table-row><table:table-cell{dated}/></table:table-row>")), "list.ods")) == [["2024-03-01"]]
+    dated = '<table:table-cell office:value-type="date" office:date-value="2024-03-01"/>'
+    assert grid(only(zipped(ods(f"<table:table-row>{dated}</table:table-row>")), "list.ods")) == [["2024-03-01"]]
 
 
 def test_days_counted_from_1904_are_the_days_meant():
     book = Workbook()
-    book.epoch = datetime.datetime(1904, 1, 1)
+    book.epoch = datetime.datetime.fromisoformat("1904-01-01")
     book.active.append([datetime.date(2024, 3, 1)])
     assert grid(only(saved(book))) == [["2024-03-01"]]
 
@@ -176,14 +191,16 @@ def test_zeros_that_the_format_of_a_number_shows_are_kept():
 
 def test_texts_are_verbatim():
     odd = ["\u00a0", "  padded ", "line\nbreak", "=1+1", "'5-17", "e\u0301", "zero\u200bwidth", "NA", "None"]
-    assert grid(only(text("|" + "|".join(f"x{n}" for n in range(9)) + "|") + b",".join(f'"{cell}"'.encode() for cell in odd), "list.csv"))[1] == odd
+    quoted = ",".join(f'"{cell}"' for cell in odd)
+    assert grid(only(f"{','.join('abcdefghi')}\n{quoted}\n".encode(), "list.csv"))[1] == odd
+    cells = '<c r="A1" t="s"><v>0</v></c>', '<c r="B1" t="s"><v>1</v></c>'
     shared = {"xl/sharedStrings.xml": shared_strings("a &amp; b", "NA")}
-    assert grid(only(zipped(package('<row r="1"><c r="A1" t="s"><v>0</v></c><c r="B1" t="s"><v>1</v></c></row>') | shared))) == [["a & b", "NA"]]
+    assert grid(only(raw(*cells, **shared))) == [["a & b", "NA"]]
 
 
 def test_errors_are_empty_and_told_with_their_cells():
-    error = '<c r="{0}" t="e"><v>{1}</v></c>'
-    sheet = only(zipped(package(f'<row r="3"><c r="A3"><v>1</v></c>{error.format("B3", "#DIV/0!")}{error.format("C3", "#N/A")}</row>')))
+    cells = '<c r="A3"><v>1</v></c>', '<c r="B3" t="e"><v>#DIV/0!</v></c>', '<c r="C3" t="e"><v>#N/A</v></c>'
+    sheet = only(raw(*cells, row=3))
     assert grid(sheet) == [["1", "", ""]]
     assert sheet.errors == {(3, 1): "#DIV/0!", (3, 2): "#N/A"}
     saved_as_text = only(text("| a | b | c |", "| 1 | #DIV/0! | #N/A |", "| 2 | x | #N/A |"), "list.csv")
@@ -197,7 +214,7 @@ def test_errors_are_empty_and_told_with_their_cells():
 
 
 def test_formulas_are_told_and_one_without_a_saved_result_is_an_error():
-    sheet = only(zipped(package('<row r="1"><c r="A1"><f>1+1</f><v>2</v></c><c r="B1"><f>1+1</f></c><c r="C1"><v>3</v></c></row>')))
+    sheet = only(raw('<c r="A1"><f>1+1</f><v>2</v></c>', '<c r="B1"><f>1+1</f></c>', '<c r="C1"><v>3</v></c>'))
     assert grid(sheet) == [["2", "", "3"]]
     assert sorted(sheet.formulas) == [(1, 0), (1, 1)]
     assert sheet.errors == {(1, 1): "a formula without a saved result"}
@@ -228,7 +245,8 @@ def test_excel_leaves_out_empty_fields_in_blocks_of_sixteen_rows():
 
 def test_a_text_longer_than_a_cell_holds_is_a_fault_of_its_row():
     long = "x" * 40_000
-    for data, name in ((f"a,b\n1,2\n3,{long}\n".encode(), "list.csv"), (zipped(ods(ods_row("a", "b") + ods_row(1, 2) + ods_row(3, long))), "list.ods")):
+    workbook_of_it = zipped(ods(ods_row("a", "b") + ods_row(1, 2) + ods_row(3, long)))
+    for data, name in ((f"a,b\n1,2\n3,{long}\n".encode(), "list.csv"), (workbook_of_it, "list.ods")):
         assert only(data, name).faults_under(1) == (Fault(3, 1, "limit.cell_text", "x" * 80),)
     assert refusal(f"a,b\n1,{long}\n".encode(), "list.csv", longest_text=39_999) == "limit.cell_text"
 
@@ -258,7 +276,7 @@ def test_an_answer_that_does_not_add_up_is_not_believed(monkeypatch):
 
 
 def test_what_the_reader_cannot_read_behind_the_gate_is_corrupt():
-    assert refusal(zipped(package('<row r="1"><c r="A1" t="s"><v>7</v></c></row>'))) == "file.corrupt"
+    assert refusal(raw('<c r="A1" t="s"><v>7</v></c>')) == "file.corrupt"
     assert refusal(zipped(package() | {SHEET: package()[SHEET].replace("</worksheet>", "")})) == "file.corrupt"
 
 
@@ -267,7 +285,9 @@ def test_what_the_reader_cannot_read_behind_the_gate_is_corrupt():
     ["open('/etc/hostname')", "import socket; socket.socket()", "import os; os.pipe()", "bytearray(1_500_000_000)"],
 )
 def test_the_process_that_reads_can_open_nothing_and_hold_little(deed):
-    start = "import sys; sys.path.append(sys.argv[1]); import socket; from questionnaires.cells import confine, Limits; "
+    start = (
+        "import sys; sys.path.append(sys.argv[1]); import socket; from questionnaires.cells import confine, Limits; "
+    )
     asked = f"confine(Limits(memory=1_000_000_000))\ntry: {deed}\nexcept (OSError, MemoryError): print('kept in')"
     command = [sys.executable, "-I", "-S", "-c", start + "\n" + asked, str(ROOT)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=20)

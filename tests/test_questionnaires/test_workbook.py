@@ -6,12 +6,12 @@ import pytest
 from openpyxl import Workbook, load_workbook
 from openpyxl.utils import get_column_letter
 
-from questionnaires.form import load
+from questionnaires.form import form_ids, load, load_reading_form
 from questionnaires.match import find_header, find_kind, match
 from questionnaires.sheet import read
 from questionnaires.validate import validate
 from questionnaires.words import fold
-from questionnaires.workbook import template
+from questionnaires.workbook import offered, template
 from tests.test_questionnaires.tables import AGENCY, FORMS, SITE, said
 
 FORM = load("site_fishing", None, FORMS)
@@ -144,3 +144,22 @@ def test_no_text_is_longer_than_a_spreadsheet_takes(form):
         for check in sheet.data_validations.dataValidation:
             assert len(check.error or "") <= 255
             assert len(check.errorTitle or "") <= 32
+
+
+@pytest.mark.parametrize("form_id", form_ids())
+def test_what_a_form_that_ships_offers_is_read_as_so_many_answers(form_id):
+    for question in load(form_id).questions:
+        texts = offered(question)
+        answers, faults = question.field().fitted(texts)[0].read_column(texts)
+        assert {texts[at]: fault.code for at, fault in faults.items()} == {}, question.id
+        assert len(set(answers)) == len(texts), question.id
+
+
+@pytest.mark.parametrize("form_id", form_ids())
+def test_a_template_that_ships_names_every_question_by_its_header(form_id):
+    form = load(form_id)
+    sheet = load_workbook(io.BytesIO(template(form)))[{"site": "Sites", "agency": "Agencies"}[form.kind]]
+    headers = [cell.value for cell in sheet[2]]
+    reading_form = load_reading_form(form.kind)
+    asked = [question.id for question in form.questions if not question.person]
+    assert [reading_form.headers[fold(header)][1] for header in headers] == asked

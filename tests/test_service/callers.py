@@ -1,5 +1,6 @@
 """Organisations, people, browsers and keys for the tests of the service."""
 
+import functools
 import itertools
 import re
 from datetime import datetime
@@ -39,7 +40,7 @@ def a_user(
         id=new_id(),
         email=email or f"user{next(_number)}@harbour.example",
         name=name,
-        password_hash=_hash_of_password(),
+        password_hash=_hash_of_password(passwords.HASHER),
         role=role,
         created_at=now(),
         **more,
@@ -49,10 +50,9 @@ def a_user(
     return user.id
 
 
-def _hash_of_password(kept: list[str] = []) -> str:  # noqa: B006  made once: a hash takes its time
-    if not kept:
-        kept.append(passwords.hash_password(PASSWORD))
-    return kept[0]
+@functools.cache  # a hash takes its time
+def _hash_of_password(_hasher: object) -> str:
+    return passwords.hash_password(PASSWORD)
 
 
 def a_browser(app: Flask, user_id: str) -> FlaskClient:

@@ -3,17 +3,38 @@
 `database` is each kind of database in turn. People, keys and browsers are made by the functions of `callers.py`.
 """
 
+import sys
 from collections.abc import Iterator
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from argon2 import PasswordHasher
 from flask import Flask
 
 from service.app import create_app
 from service.audit import ddl
+from service.auth import passwords
 from service.db.session import Database, open_engine
 from service.db.tables import Base
+from service.log import set_up
 from service.settings import Settings
+
+
+class StandardError(StringIO):
+    """Standard error as it is while a test runs: pytest hands out another for each."""
+
+    def write(self, text: str) -> int:
+        return sys.stderr.write(text)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def log() -> None:
+    """The log as it is in earnest, from warnings on: what broke in a test stands in its captured output."""
+    set_up("WARNING", StandardError())
+
+
+QUICK = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
 
 
 @pytest.fixture(params=["sqlite"])
@@ -32,3 +53,10 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
 def app(database: Database, tmp_path: Path) -> Flask:
     """The application over that database, as it is served without TLS on this machine."""
     return create_app(Settings(data=tmp_path, plain_http=True), database)
+
+
+@pytest.fixture
+def quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hashes that take no time, where the test is not about them."""
+    monkeypatch.setattr(passwords, "HASHER", QUICK)
+    monkeypatch.setattr(passwords, "NOBODY", QUICK.hash("nobody"))

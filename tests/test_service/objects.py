@@ -1,39 +1,91 @@
-"""What stands in the address of a route: for each variable an object of an organisation, made whole enough to be found.
+"""What stands in the address of a route: for each variable an object of an organisation, or a word.
 
-The tests of access call every route with them, so a route with a new variable needs a line in `OBJECTS`.
+The tests of access call every route with them, so a route with a new variable needs a line below.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 
 from sqlalchemy.orm import Session
 
 from service.clock import now
-from service.db.tables import ApiKey, User, new_id
+from service.db.tables import ApiKey, Asking, Import, Job, SavedFilter, Schedule, Supplier, User, new_id
+
+Made = Mapping[str, str]
 
 
-def user_id(session: Session) -> str:
-    made = new_id()
-    session.add(
-        User(id=made, email=f"{made}@harbour.example", name="Bo", password_hash="", role="viewer", created_at=now())
+def a_user(session: Session, made: Made) -> User:
+    mail = f"{new_id()}@harbour.example"
+    return User(email=mail, name="Bo", password_hash="", role="viewer", created_at=now())
+
+
+def a_key(session: Session, made: Made) -> ApiKey:
+    at, scopes = now(), ["assess"]
+    end = at + timedelta(days=1)
+    return ApiKey(name="Portal", prefix="abcdefgh", key_hash=new_id(), scopes=scopes, created_at=at, expires_at=end)
+
+
+def a_supplier(session: Session, made: Made) -> Supplier:
+    at = now()
+    return Supplier(
+        kind="site",
+        key=new_id(),
+        name="Blue Pier Cannery",
+        company_key="blue pier cannery",
+        answers={"name": "Blue Pier Cannery", "country": "TH"},
+        created_at=at,
+        updated_at=at,
     )
+
+
+def an_asking(session: Session, made: Made) -> Asking:
+    form = {"form": "site", "form_version": "2026.1", "sent_to": "the manager", "sent_on": now().date()}
+    return Asking(supplier_id=made["supplier_id"], created_by="user:ana", **form)
+
+
+def an_import(session: Session, made: Made) -> Import:
+    return Import(uploads=[], choices={}, state="previewed", found={}, created_by="user:ana", created_at=now())
+
+
+def a_job(session: Session, made: Made) -> Job:
+    return Job(kind="render_report", payload={}, not_before=now(), created_by="user:ana", created_at=now())
+
+
+def a_schedule(session: Session, made: Made) -> Schedule:
+    due = now() + timedelta(days=30)
+    more = {"time_zone": "UTC", "next_due": due, "created_by": "user:ana", "created_at": now()}
+    return Schedule(name="Every spring", rule={}, **more)
+
+
+def a_filter(session: Session, made: Made) -> SavedFilter:
+    return SavedFilter(user_id=made["user_id"], name="Fishing", query={})
+
+
+OBJECTS: dict[str, Callable[[Session, Made], object]] = {
+    "user_id": a_user,
+    "key_id": a_key,
+    "supplier_id": a_supplier,
+    "asking_id": an_asking,
+    "import_id": an_import,
+    "job_id": a_job,
+    "schedule_id": a_schedule,
+    "filter_id": a_filter,
+}
+# Nobody owns these: they are the same for every organisation.
+WORDS = {"format": "csv", "view": "inherent", "form_id": "site", "model_id": "site_fishing"}
+
+
+def make_all(session: Session) -> dict[str, str]:
+    """One object of every kind in the organisation of the session: variable -> id."""
+    made: dict[str, str] = {}
+    for variable, make in OBJECTS.items():
+        row = make(session, made)
+        session.add(row)
+        session.flush()
+        made[variable] = row.id
     return made
 
 
-def key_id(session: Session) -> str:
-    at, made = now(), new_id()
-    session.add(
-        ApiKey(
-            id=made,
-            name="Portal",
-            prefix="abcdefgh",
-            key_hash=made,
-            scopes=["assess"],
-            created_at=at,
-            expires_at=at + timedelta(days=1),
-        )
-    )
-    return made
-
-
-OBJECTS: dict[str, Callable[[Session], str]] = {"user_id": user_id, "key_id": key_id}
+def none_of_them() -> dict[str, str]:
+    """Ids that nothing has."""
+    return {variable: new_id() for variable in OBJECTS}

@@ -8,14 +8,14 @@ import pytest
 from callers import a_browser, a_key, a_user, an_organisation, form_token
 from flask import Flask
 from flask.testing import FlaskClient
-from objects import OBJECTS
+from objects import OBJECTS, WORDS, make_all, none_of_them
 from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
 from service.app import create_app
 from service.auth.access import ACCESS, BadAccess, line, load
 from service.db.session import Database, open_engine
-from service.db.tables import Base, new_id
+from service.db.tables import Base
 from service.settings import Settings
 
 PAGES = [(route, role) for route in ACCESS.pages for role in ACCESS.roles]
@@ -43,7 +43,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     ours, other = an_organisation(database), an_organisation(database, "Quay Textiles")
     users = {role: a_user(database, ours, role) for role in ACCESS.roles}
     with database.of(ours) as session:
-        objects = {name: make(session) for name, make in OBJECTS.items()}
+        objects = make_all(session)
     app = create_app(Settings(data=folder, plain_http=True), database)
     return World(app, database, ours, users, objects, a_user(database, other, "admin"), other)
 
@@ -56,14 +56,20 @@ def rules(app: Flask) -> dict[str, Rule]:
     return found
 
 
+def variables(rule: Rule) -> set[str]:
+    """What stands in the address of a route."""
+    return rule.arguments - (rule.defaults or {}).keys()
+
+
 def call(world: World, client: FlaskClient, route: str, objects: dict[str, str], **more: object) -> TestResponse:
     """Calls a route of the file with these objects in its address."""
     method, endpoint = route.split(" ")
     rule = rules(world.app)[route]
-    unknown = rule.arguments - objects.keys()
+    asked_for = variables(rule)
+    unknown = asked_for - objects.keys() - WORDS.keys()
     assert not unknown, f"tests/test_service/objects.py cannot make {unknown}, which {route} asks for"
     with world.app.test_request_context():
-        address = world.app.url_for(endpoint, **{name: objects[name] for name in rule.arguments})
+        address = world.app.url_for(endpoint, **{name: {**objects, **WORDS}[name] for name in asked_for})
     return client.open(address, method=method, **more)
 
 
@@ -74,7 +80,7 @@ def test_every_route_has_a_line_and_every_line_a_route(world: World):
 @pytest.mark.parametrize(("route", "role"), PAGES)
 def test_a_page_opens_to_the_roles_of_its_line_and_to_no_other(world: World, route: str, role: str):
     client = a_browser(world.app, world.users[role])
-    answer = call(world, client, route, {name: new_id() for name in OBJECTS}, data={"csrf_token": form_token(client)})
+    answer = call(world, client, route, none_of_them(), data={"csrf_token": form_token(client)})
     assert (answer.status_code == 403) == (role not in ACCESS.pages[route])
     assert answer.status_code < 500
 
@@ -96,7 +102,7 @@ def test_a_page_that_changes_something_wants_the_mark_of_its_own_form(world: Wor
 
 @pytest.mark.parametrize("route", ACCESS.api)
 def test_a_route_of_the_api_opens_to_its_scope_and_to_no_other(world: World, route: str):
-    scope, nowhere = ACCESS.api[route], {name: new_id() for name in OBJECTS}
+    scope, nowhere = ACCESS.api[route], none_of_them()
     client = world.app.test_client()
     allowed = call(world, client, route, nowhere, headers=a_key(world.database, world.ours, scope))
     assert allowed.status_code not in (401, 403)
@@ -114,14 +120,14 @@ def test_a_route_of_the_api_takes_keys_alone_and_no_cookie(world: World, route: 
 
 @pytest.mark.parametrize("route", CALLED)
 def test_an_object_of_another_organisation_looks_exactly_like_none(world: World, route: str):
-    if not rules(world.app)[route].arguments:
+    if not variables(rules(world.app)[route]) & OBJECTS.keys():
         return
     client = a_browser(world.app, world.other_admin)
     more = {"data": {"csrf_token": form_token(client)}}
     if route in ACCESS.api:
         more = {"headers": a_key(world.database, world.other, *ACCESS.scopes)}
     answers = []
-    for objects in (world.objects, {name: new_id() for name in OBJECTS}):
+    for objects in (world.objects, none_of_them()):
         answer = call(world, client, route, objects, **more)
         said = answer.get_data(as_text=True)
         for marked in (*objects.values(), answer.headers["X-Request-Id"]):

@@ -14,6 +14,7 @@ from service.db.tables import SignInAttempt
 
 SECRET, ANA, HERE = b"k" * 32, "ana@harbour.example", "192.0.2.7"
 START = datetime(2026, 11, 25, 9, tzinfo=UTC)
+pytestmark = pytest.mark.usefixtures("quick_hashes")
 
 
 def fail(database: Database, times: int, email: str = ANA, address: str = HERE) -> None:

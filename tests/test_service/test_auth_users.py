@@ -11,6 +11,8 @@ from service.db.session import Database
 from service.db.tables import AuditEvent, Organisation, User
 from service.errors import Refused
 
+pytestmark = pytest.mark.usefixtures("quick_hashes")
+
 
 def shown_once(page: str) -> str:
     return page.partition('id="shown-once"')[2].partition('value="')[2].partition('"')[0]
@@ -88,7 +90,7 @@ def test_ending_access_signs_the_user_out_and_giving_it_back_lets_them_in(app: F
     assert browser.get("/password").status_code == 303
     send(admin, f"/users/{bo}/activate")
     assert browser.get("/password").status_code == 303
-    assert send(app.test_client(), "/sign-in", email="bo@harbour.example", password=PASSWORD).location == "/password"
+    assert send(app.test_client(), "/sign-in", email="bo@harbour.example", password=PASSWORD).location == "/"
 
 
 def test_a_reset_password_ends_sign_ins_and_is_good_for_choosing_ones_own(app: Flask, database: Database):

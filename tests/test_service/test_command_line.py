@@ -10,6 +10,7 @@ import jsonschema
 import openpyxl
 import pytest
 
+from questionnaires.form import load
 from service import cli
 
 SCHEMA = json.loads((Path(cli.__file__).parent / "assessment.schema.json").read_text(encoding="utf-8"))
@@ -221,13 +222,11 @@ def test_a_template_is_a_workbook_that_can_be_assessed_when_filled(tmp_path: Pat
     path = tmp_path / "form.xlsx"
     assert cli.main(["template", form, "--out", str(path)]) == 0
     book = openpyxl.load_workbook(path)
-    sheet = next(s for s in book.worksheets if s.sheet_state == "visible" and s.max_column > 10)
-    header = next(row for row in sheet.iter_rows(max_row=10) if sum(cell.value is not None for cell in row) > 10)
-    columns = {str(cell.value): cell.column for cell in header if cell.value}
-    name = next(c for title, c in columns.items() if "name" in title.lower())
-    sheet.cell(row=header[0].row + 1, column=name, value="Blue Lagoon Seafoods")
-    country = next(c for title, c in columns.items() if title.lower().startswith("country"))
-    sheet.cell(row=header[0].row + 1, column=country, value="Thailand")
+    titles = {load(form).by_id[question].title: answer for question, answer in (("name", "Blue Lagoon"), ("country", "Thailand"))}
+    cells = [cell for sheet in book.worksheets for row in sheet.iter_rows(max_row=5) for cell in row if cell.value in titles]
+    for cell in cells:
+        if cell.parent.sheet_state == "visible":
+            cell.offset(row=1).value = titles[str(cell.value)]
     book.save(path)
     status, document = assess(tmp_path, path)
     assert status == 0

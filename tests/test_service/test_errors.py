@@ -9,7 +9,6 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
-import structlog
 from callers import a_browser, a_user, an_organisation, form_token
 from flask import Flask, abort, request
 from flask.testing import FlaskClient
@@ -55,18 +54,17 @@ def client(app: Flask, monkeypatch: pytest.MonkeyPatch) -> FlaskClient:
 
 
 @pytest.fixture
-def log() -> Iterator[StringIO]:
-    """The log as it is written in earnest."""
-    root, written = logging.getLogger(), StringIO()
-    handlers, level, raising = root.handlers, root.level, logging.raiseExceptions
-    set_up(stream=written)
-    yield written
-    root.handlers, root.level, logging.raiseExceptions = handlers, level, raising
-    structlog.reset_defaults()
+def written() -> Iterator[StringIO]:
+    """What is written to the log."""
+    root, stream = logging.getLogger(), StringIO()
+    handlers, level = root.handlers, root.level
+    set_up(stream=stream)
+    yield stream
+    root.handlers, root.level = handlers, level
 
 
-def lines(log: StringIO) -> list[dict]:
-    return [json.loads(line) for line in log.getvalue().splitlines()]
+def lines(written: StringIO) -> list[dict]:
+    return [json.loads(line) for line in written.getvalue().splitlines()]
 
 
 @pytest.mark.parametrize(
@@ -116,33 +114,35 @@ def test_a_method_that_an_address_does_not_take_is_told_which_it_takes(client: F
     assert client.options("/api/v1/refuses").status_code == 405
 
 
-def test_what_broke_is_told_to_nobody_and_logged_by_place_without_what_stood_in_it(client: FlaskClient, log: StringIO):
+def test_what_broke_is_told_to_nobody_and_logged_by_place_without_what_stood_in_it(
+    client: FlaskClient, written: StringIO
+):
     for address in ("/api/v1/breaks", "/page/breaks"):
         answer = client.get(address)
         assert SECRET not in answer.get_data(as_text=True)
         assert "RuntimeError" not in answer.get_data(as_text=True)
-        assert SECRET not in log.getvalue()
-        fault = [line for line in lines(log) if line["event"] == "our_fault"][-1]
+        assert SECRET not in written.getvalue()
+        fault = [line for line in lines(written) if line["event"] == "our_fault"][-1]
         assert fault["request_id"] == answer.headers["X-Request-Id"]
         assert fault["error"][0]["type"] == "RuntimeError"
         assert re.search(r"test_errors\.py:\d+ breaks$", fault["error"][0]["at"][-1])
 
 
-def test_a_librarys_own_line_is_written_in_the_same_shape_without_the_text_of_its_error(log: StringIO):
+def test_a_librarys_own_line_is_written_in_the_same_shape_without_the_text_of_its_error(written: StringIO):
     try:
         raise KeyError(SECRET)
     except KeyError:
         logging.getLogger("library").exception("it failed")
-    (line,) = lines(log)
+    (line,) = lines(written)
     assert (line["event"], line["logger"], line["level"]) == ("it failed", "library", "error")
     assert line["error"][0]["type"] == "KeyError"
     assert SECRET not in json.dumps(line)
 
 
-def test_a_request_is_logged_in_one_line_without_its_address(app: Flask, database: Database, log: StringIO):
+def test_a_request_is_logged_in_one_line_without_its_address(app: Flask, database: Database, written: StringIO):
     client = a_browser(app, a_user(database, an_organisation(database), "admin"))
     client.get("/audit?actor=Nguyen+Van+An")
-    (line,) = lines(log)
+    (line,) = lines(written)
     assert (line["event"], line["method"], line["route"], line["status"]) == ("request", "GET", "/audit", 200)
     assert line["actor"].startswith("user:")
     assert "Nguyen" not in json.dumps(line)

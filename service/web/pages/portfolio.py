@@ -26,7 +26,16 @@ def show() -> str:
             for i, mover in enumerate(overview.movers[:8])
         ]
     heat = Markup(charts.heat("heat", overview.heat).svg()) if overview.heat else ""
-    return render_template("portfolio.html", overview=overview, sure=sure, movers=movers, heat=heat, on=on, views=VIEWS)
+    return render_template(
+        "portfolio.html",
+        overview=overview,
+        sure=sure,
+        movers=movers,
+        heat=heat,
+        on=on,
+        views=VIEWS,
+        borders=maps.BORDERS,
+    )
 
 
 def chart(view: str) -> Response:

@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from service import schedules
 from service.auth.caller import caller, reading, writing
-from service.clock import now, today
+from service.clock import now
 from service.errors import Refused
 
 NEVER_CHOSEN = ("Etc/", "posix", "right", "SystemV")
@@ -76,11 +76,9 @@ def _page(refused: Refused | None) -> Response:
             )
             for schedule in schedules.listing(session)
         ]
-        coming = schedules.coming(session, today(caller().time_zone))
     page = render_template(
         "schedules.html",
         schedules=shown,
-        coming=coming,
         zones=[zone for zone in sorted(available_timezones()) if "/" in zone and not zone.startswith(NEVER_CHOSEN)],
         weekdays=schedules.WEEKDAYS,
         refused=refused,

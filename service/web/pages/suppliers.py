@@ -1,4 +1,4 @@
-"""The table of sites or agencies, the page of one of them, and what can be done to it."""
+"""The tables of suppliers and agencies, the page of one of them, and what can be done to it."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from service.errors import Refused
 from service.supplier_list import Wanted
 from service.web.pictures import range_plot
 
+TABLES = {"suppliers": "", "agencies": "agency"}  # the first holds all, the second agencies alone
 PATHS = {"site": "suppliers", "agency": "agencies"}
 MEDIA_TYPES = {
     "csv": "text/csv; charset=utf-8",
@@ -27,30 +28,35 @@ MEDIA_TYPES = {
 }
 
 
-def table(kind: str) -> str:
+def table(path: str) -> str:
     """A page of the table, narrowed and sorted as the address says."""
-    wanted = _wanted(kind, request.args)
+    wanted = _wanted(path, request.args)
     page = request.args.get("page", "1")
     on = today(caller().time_zone)
+    here = _address(wanted)
     with reading() as session:
         shown = supplier_list.shown(session, wanted, on, int(page) if page.isascii() and page.isdigit() else 1)
-        return render_template(
-            "suppliers.html",
-            kind=kind,
-            wanted=wanted,
-            shown=shown,
-            offered=supplier_list.offered(session, kind),
-            saved=supplier_list.saved(session, caller().id, kind),
-            on=on,
-        )
+        saved = supplier_list.saved(session, caller().id, wanted.kind)
+        offered = supplier_list.offered(session, wanted.kind)
+    return render_template(
+        "suppliers.html",
+        path=path,
+        wanted=wanted,
+        here=here,
+        at=lambda **changes: url_for(f"pages.{path}", **{**here, **changes}),
+        shown=shown,
+        offered=offered,
+        saved=[(kept, _address(supplier_list.wanted_from(kept.query))) for kept in saved],
+        on=on,
+    )
 
 
-def export(kind: str, format: str) -> Response:  # noqa: A002  the word of the field
+def export(path: str, format: str) -> Response:  # noqa: A002  the word of the field
     """The table as shown, as a file."""
     on = today(caller().time_zone)
     with reading() as session:
-        data = supplier_list.export(session, _wanted(kind, request.args), on, format)
-    return as_file(data, MEDIA_TYPES[format], f"{PATHS[kind]}_{on.isoformat()}.{format}")
+        data = supplier_list.export(session, _wanted(path, request.args), on, format)
+    return as_file(data, MEDIA_TYPES[format], f"{path}_{on.isoformat()}.{format}")
 
 
 def as_file(data: bytes, media_type: str, name: str) -> Response:
@@ -58,25 +64,25 @@ def as_file(data: bytes, media_type: str, name: str) -> Response:
     return Response(data, content_type=media_type, headers={"Content-Disposition": f'attachment; filename="{name}"'})
 
 
-def save_filter(kind: str) -> AnyResponse:
+def save_filter(path: str) -> AnyResponse:
     """Keeps the filter that is being shown."""
-    wanted = _wanted(kind, request.form)
+    wanted = _wanted(path, request.form)
     with writing() as session:
         supplier_list.save(session, caller().id, request.form.get("filter_name", ""), wanted)
     flash(_("The filter is kept."))
-    return redirect(url_for(f"pages.{PATHS[kind]}", **_address(wanted)), 303)
+    return redirect(url_for(f"pages.{path}", **_address(wanted)), 303)
 
 
-def forget_filter(kind: str, filter_id: str) -> AnyResponse:
+def forget_filter(path: str, filter_id: str) -> AnyResponse:
     """Removes a filter."""
     with writing() as session:
         supplier_list.forget(session, caller().id, filter_id)
     flash(_("The filter is removed."))
-    return redirect(url_for(f"pages.{PATHS[kind]}"), 303)
+    return redirect(url_for(f"pages.{path}"), 303)
 
 
-def _wanted(kind: str, told: Mapping[str, str]) -> Wanted:
-    return supplier_list.wanted_from({**told, "kind": kind})
+def _wanted(path: str, told: Mapping[str, str]) -> Wanted:
+    return supplier_list.wanted_from({**told, "kind": TABLES[path]})
 
 
 def _address(wanted: Wanted) -> dict[str, Any]:

@@ -1,0 +1,138 @@
+"""An office with suppliers of its own, all invented, and what a test needs to see it in a browser."""
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, timedelta
+from pathlib import Path
+from threading import Event, Thread
+from typing import Any
+
+from test_service.callers import PASSWORD, a_user, an_organisation
+from werkzeug.serving import make_server
+
+from questionnaires.form import Question, load_reading_form
+from service import imports, report_jobs, suppliers
+from service.app import create_app
+from service.audit import ddl
+from service.clock import now
+from service.db.session import Database, open_engine
+from service.db.tables import Base
+from service.files import Blobs
+from service.jobs.worker import Handler, work
+from service.settings import Settings
+
+FIRST = "Blue Amber Coral Delta Ember Fern Garnet Harbour Indigo Juniper Kite Lagoon Maple Nettle Orchid Pearl".split()
+SECOND = "Seafood Foods Garments Builders Timber Packing Trading Farms".split()
+PLACES = [
+    ("TH", "1020"), ("TH", "0311"), ("MY", "2220"), ("VN", "1410"), ("QA", "4100"), ("TW", "0311"), ("ID", "1020"),
+    ("BD", "1410"), ("FJ", "0312"), ("KH", "1520"), ("JP", "2930"), ("NZ", "0141"), (None, None),
+]  # fmt: skip
+ORIGINS = ["MM", "NP", "KH", "LA", "ID", "PH", "BD"]
+
+
+def given_answer(question: Question, draw: random.Random) -> Any:
+    """An answer that the question may get; None where a form has no simple one."""
+    if question.type == "yes_no":
+        return draw.choice(["yes", "no"])
+    if question.type == "choice" and question.choices:
+        return draw.choice(question.choices).code
+    return None
+
+
+def a_portfolio(number: int = 40, seed: int = 7) -> list[tuple[str, dict[str, Any]]]:
+    """Kinds and answers of that many sites and a few agencies; of some nothing was asked, of some much."""
+    draw = random.Random(seed)
+    agencies = [f"{FIRST[i]} Manpower" for i in range(5)]
+    found: list[tuple[str, dict[str, Any]]] = []
+    for kind, count in (("agency", len(agencies) - 1), ("site", number)):
+        feeding = [q for q in load_reading_form(kind).questions if q.feeds]
+        for i in range(count):
+            country, sector = PLACES[i % len(PLACES)]
+            answers: dict[str, Any] = {"reference": f"{kind[0].upper()}-{i + 1:03}"}
+            answers["name"] = agencies[i] if kind == "agency" else f"{FIRST[i % 16]} {SECOND[(i // 2) % 8]}"
+            if country:
+                answers["country"] = country
+            if kind == "site" and sector:
+                answers["sector"] = [sector]
+            if i % 3:
+                answers["worker_origin_countries"] = draw.sample(ORIGINS, 2)
+            if kind == "agency":
+                answers["destination_countries"] = ["TH", "MY"]
+            elif i % 4 == 1:
+                answers["agencies"] = draw.sample(agencies, 2)
+            share = (0.0, 0.85, 0.3, 0.95, 0.7)[i % 5]
+            for question in feeding:
+                said = given_answer(question, draw) if draw.random() < share else None
+                if said is not None:
+                    answers[question.id] = said
+            if share:
+                answers |= {"answered_on": "2026-10-01", "evidence_date": "2026-09-15", "evidence_grade": "audit"}
+            found.append((kind, answers))
+    return found
+
+
+def keep(database: Database, organisation_id: str, suppliers_told: list[tuple[str, dict[str, Any]]], on: date) -> None:
+    """Assesses and keeps suppliers as of a day."""
+    with database.of(organisation_id) as session:
+        for kind in ("agency", "site"):
+            answers = [told for of_kind, told in suppliers_told if of_kind == kind]
+            places = [{"file": "portfolio.xlsx", "sheet": "Suppliers", "row": i + 2} for i in range(len(answers))]
+            if answers:
+                at = now() - timedelta(days=(now().date() - on).days)
+                suppliers.keep(session, kind, answers, places, on, at, "system:test", "import", None)
+
+
+def a_settled_organisation(database: Database, name: str, email: str) -> str:
+    """An organisation with an admin, and suppliers that were assessed twice: some have moved."""
+    organisation_id = an_organisation(database, name, "Asia/Bangkok")
+    a_user(database, organisation_id, "admin", email)
+    told = a_portfolio()
+    keep(database, organisation_id, told, now().date() - timedelta(days=200))
+    draw = random.Random(11)
+    forms = {kind: [q for q in load_reading_form(kind).questions if q.feeds] for kind in ("site", "agency")}
+    again = []
+    for kind, answers in told[::2]:
+        changed = dict(answers)
+        for question in draw.sample(forms[kind], 12):
+            if (said := given_answer(question, draw)) is not None:
+                changed[question.id] = said
+        again.append((kind, changed))
+    keep(database, organisation_id, again, now().date() - timedelta(days=3))
+    return organisation_id
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[tuple[str, Database]]:
+    """The service at an address of this machine, with a worker; two organisations that know nothing of each other."""
+    engine = open_engine(f"sqlite:///{folder / 'web.db'}")
+    Base.metadata.create_all(engine)
+    with engine.begin() as connection:
+        for statement in ddl(engine.dialect.name):
+            connection.exec_driver_sql(statement)
+    database, blobs, stop = Database(engine), Blobs(folder / "blobs"), Event()
+    app = create_app(Settings(data=folder, plain_http=True), database)
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    handlers = {
+        "read_import": Handler(lambda db, claimed: imports.read_import(db, blobs, claimed)),
+        "assess_import": Handler(lambda db, claimed: imports.assess_import(db, blobs, claimed)),
+        "render_report": Handler(lambda db, claimed: report_jobs.render_report(db, blobs, claimed)),
+    }
+    threads = [
+        Thread(target=server.serve_forever, daemon=True),
+        Thread(target=work, args=(database, handlers, stop), daemon=True),
+    ]
+    for thread in threads:
+        thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}", database
+    finally:
+        stop.set()
+        server.shutdown()
+        server.server_close()
+        for thread in threads:
+            thread.join(timeout=10)
+        engine.dispose()
+
+
+__all__ = ["PASSWORD", "a_portfolio", "a_settled_organisation", "keep", "served"]
