@@ -74,7 +74,7 @@ def run(command: list[str], watch: bool = False) -> Run:
     ended.set()
     if watch:
         watcher.join()
-    if process.returncode > 1:      # 1: some rows were rejected
+    if process.returncode:
         sys.exit(f"{' '.join(command)}: exit {process.returncode}\n{message.decode()}")
     return Run(usage.ru_utime + usage.ru_stime, max(peak, usage.ru_maxrss * 1024))
 

@@ -18,6 +18,7 @@ from openpyxl import Workbook
 from openpyxl.styles import Alignment, Font, PatternFill
 
 from questionnaires.form import load_reading_form
+from risk_models.answers import from_rows
 from risk_models.facts import load as load_facts
 from risk_models.features import age_in_months, credibility
 from risk_models.inherent import inherent_risk
@@ -38,18 +39,6 @@ def read(path: Path) -> pd.DataFrame:
     for row in sheet.to_dict("records"):
         rows.append(schema.load({name: cell for name, cell in row.items() if cell}))
     return pd.DataFrame(rows, columns=sheet.columns, dtype=object)
-
-
-def coded(answers: pd.DataFrame) -> pd.DataFrame:
-    """The same answers as columns of distinct values, as the library takes them."""
-    columns = {}
-    for name in answers:
-        distinct = list({answer for answer in answers[name] if given(answer)})
-        position = {answer: code for code, answer in enumerate(distinct)}
-        codes = [position[answer] if given(answer) else -1 for answer in answers[name]]
-        categories = pd.Index(distinct, dtype=object, tupleize_cols=False)
-        columns[name] = pd.Categorical.from_codes(codes, dtype=pd.CategoricalDtype(categories))
-    return pd.DataFrame(columns)
 
 
 def given(answer: object) -> bool:
@@ -142,7 +131,8 @@ def assess(answers: pd.DataFrame, on: date) -> pd.DataFrame:
         sector = group["sector"].iloc[0]
         model = serving("site", sector if given(sector) else (), on)[0]
         rows = group.reset_index(names="place")
-        inherent = inherent_risk(coded(rows.drop(columns="place")), model, facts, {})
+        told = [{name: v for name, v in row.items() if given(v)} for row in rows.to_dict("records")]
+        inherent = inherent_risk(from_rows(told), model, facts, {})
         contexts = {
             "context": inherent.context.T.tolist(),
             "context_high": inherent.context_high.T.tolist(),

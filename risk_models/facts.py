@@ -16,7 +16,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -167,14 +167,35 @@ class FactsOn:
     def goods_in(self, text: str) -> tuple[str, ...]:
         """The goods a product text names, by words in many languages or by HS codes written with a dot (0306.17)."""
         told = plain(text)
-        spaced = f" {told} "
-        codes = [code.replace(".", "") for code in HS_CODE.findall(text)]
-        return tuple(
-            name
-            for name, good in self.goods.items()
-            if any((word in told) if WITHOUT_BLANKS.search(word) else (f" {word} " in spaced) for word in good.words)
-            or any(code.startswith(prefix) for code in codes for prefix in good.hs)
-        )
+        words = told.split()
+        phrases, longest, inside = self._goods_words
+        found = {
+            good
+            for size in range(1, longest + 1)
+            for start in range(len(words) - size + 1)
+            for good in phrases.get(" ".join(words[start : start + size]), ())
+        }
+        if WITHOUT_BLANKS.search(told):
+            found.update(good for word, good in inside if word in told)
+        for code in HS_CODE.findall(text) if "." in text else ():
+            digits = code.replace(".", "")
+            found.update(
+                name for name, good in self.goods.items() if any(digits.startswith(prefix) for prefix in good.hs)
+            )
+        return tuple(name for name in self.goods if name in found) if found else ()
+
+    @cached_property
+    def _goods_words(self) -> tuple[dict[str, list[str]], int, list[tuple[str, str]]]:
+        """Goods by the words that name them, the most words one has, and words of scripts without blanks with their goods."""
+        phrases: dict[str, list[str]] = {}
+        inside: list[tuple[str, str]] = []
+        for name, good in self.goods.items():
+            for word in good.words:
+                if WITHOUT_BLANKS.search(word):
+                    inside.append((word, name))
+                else:
+                    phrases.setdefault(word, []).append(name)
+        return phrases, max((len(word.split()) for word in phrases), default=0), inside
 
     @cached_property
     def _countries(self) -> pd.DataFrame:
@@ -255,20 +276,25 @@ class Facts:
     goods: Mapping[str, Good]
 
     def as_of(self, on: date) -> FactsOn:
-        """The facts as they were known on a day."""
-        tables = {}
-        for name, rows in self.rows.items():
-            known = rows[rows["known_from"] <= on.isoformat()].drop_duplicates(["code", "fact"], keep="last")
-            known = known[known["value"].notna()]
-            keys = zip(known["code"].tolist(), known["fact"].tolist(), strict=True)
-            columns = zip(known["value"].tolist(), known["year"].tolist(), known["source"].tolist(), strict=True)
-            told = (Fact(value, int(year) if year else None, source) for value, year, source in columns)
-            tables[name] = MappingProxyType(dict(zip(keys, told, strict=True)))
-        return FactsOn(on, MappingProxyType(tables), self.descriptions, self.goods)
+        """The facts as they were known on a day: one object a day, so that what is worked out from it is not worked out again."""
+        return _known_on(self, on)
 
     def is_scored(self, fact_id: str) -> bool:
         """Whether there is such a fact and a model may score it."""
         return fact_id in self.descriptions and self.descriptions[fact_id].use == "scored"
+
+
+@lru_cache(maxsize=64)
+def _known_on(facts: Facts, on: date) -> FactsOn:
+    tables = {}
+    for name, rows in facts.rows.items():
+        known = rows[rows["known_from"] <= on.isoformat()].drop_duplicates(["code", "fact"], keep="last")
+        known = known[known["value"].notna()]
+        keys = zip(known["code"].tolist(), known["fact"].tolist(), strict=True)
+        columns = zip(known["value"].tolist(), known["year"].tolist(), known["source"].tolist(), strict=True)
+        told = (Fact(value, int(year) if year else None, source) for value, year, source in columns)
+        tables[name] = MappingProxyType(dict(zip(keys, told, strict=True)))
+    return FactsOn(on, MappingProxyType(tables), facts.descriptions, facts.goods)
 
 
 def of_the_country(fact_id: str) -> str:

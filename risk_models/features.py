@@ -15,9 +15,9 @@ from functools import partial
 from typing import Final
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
+from risk_models.answers import Answers
 from risk_models.facts import FactsOn
 from risk_models.inherent import Inherent, inherent_risk
 from risk_models.model import Credibility, Model
@@ -29,10 +29,10 @@ CANNOT_APPLY: Final = "cannot_apply"
 DAYS_A_MONTH: Final = 30.4375
 
 
-def said(answers: pd.DataFrame, question: str, values: Sequence[object]) -> Flags:
+def said(answers: Answers, question: str, values: Sequence[object]) -> Flags:
     """Where the answer to a question is one of these values."""
-    categories, codes = codes_of(answers, question)
-    flags: Flags = np.array([*(answer in values for answer in categories), False], dtype=np.bool_)[codes]
+    column = answers.column(question)
+    flags: Flags = np.array([*(answer in values for answer in column.values), False], dtype=np.bool_)[column.codes]
     return flags
 
 
@@ -49,22 +49,14 @@ class Features:
     inherent: Inherent
 
 
-def codes_of(answers: pd.DataFrame, question: str) -> tuple[Sequence[object], NDArray[np.int32]]:
-    """The distinct answers to a question and, per supplier, the position of its own (-1: nothing said)."""
-    if question not in answers.columns:
-        return (), np.full(len(answers), -1, dtype=np.int32)
-    column = answers[question].cat
-    return tuple(column.categories), column.codes.to_numpy().astype(np.int32)
-
-
-def spread(answers: pd.DataFrame, question: str, value_of: Callable[[object], float], missing: float) -> Floats:
+def spread(answers: Answers, question: str, value_of: Callable[[object], float], missing: float) -> Floats:
     """One number per supplier, worked out once per distinct answer; ``missing`` where nothing was said."""
-    categories, codes = codes_of(answers, question)
-    return np.array([value_of(answer) for answer in categories] + [missing], dtype=np.float64)[codes]
+    column = answers.column(question)
+    return np.array([value_of(answer) for answer in column.values] + [missing], dtype=np.float64)[column.codes]
 
 
 def features(
-    answers: pd.DataFrame,
+    answers: Answers,
     model: Model,
     facts: FactsOn,
     on: date,
@@ -83,15 +75,15 @@ def features(
     report_belief = _report_belief(answers, model, on)
     risk, report = np.full((k, n), np.nan), np.full((k, n), np.nan)
     declined, ruled_out, gated = (np.zeros((k, n), dtype=bool) for _ in range(3))
-    reports, report_codes = codes_of(answers, "reported_harms")
+    reports = answers.column("reported_harms")
 
     for i, indicator in enumerate(model.indicators):
         risk[i] = spread(answers, indicator.question, partial(_risk, indicator.rule), np.nan)
         declined[i] = said(answers, indicator.question, (DECLINED,))
         for question, values in indicator.ruled_out.items():
             ruled_out[i] |= said(answers, question, values)
-        named = [isinstance(told, tuple) and indicator.id in told for told in reports]
-        report[i] = np.where(np.array([*named, False])[report_codes], model.reported, np.nan)
+        named = [isinstance(told, tuple) and indicator.id in told for told in reports.values]
+        report[i] = np.where(np.array([*named, False])[reports.codes], model.reported, np.nan)
 
     gate_belief = np.broadcast_to(row_belief, (k, n))
     for gate in model.gates:
@@ -134,67 +126,59 @@ def age_in_months(written: object, on: date) -> float:
         return np.nan
 
 
-def credibility(grade: Credibility, months: float) -> float:
-    """q of a piece of evidence: full for half its shelf life, then falling linearly to 0; a future date counts 0 (EN-3)."""
-    if months < 0:
-        return 0.0
+def _ages(answers: Answers, question: str, on: date) -> Floats:
+    """Months since the day that a question gives, per supplier; NaN where it gives none."""
+    return spread(answers, question, lambda day: age_in_months(day, on), np.nan)
+
+
+def _credibility(grade: Credibility, months: Floats) -> Floats:
+    """q of evidence of one grade at several ages: full for half its shelf life, then falling linearly to 0 (EN-3)."""
     half = grade.months / 2
-    return grade.q if months <= half else max(0.0, grade.q * (grade.months - months) / half)
+    fading = np.clip(grade.q * (grade.months - months) / half, 0.0, grade.q)
+    # A future date counts 0; age itself never leaves 0 to the shelf life.
+    return np.where(months < 0, 0.0, fading)
 
 
-def _rows(answers: pd.DataFrame, questions: Sequence[str]) -> tuple[list[tuple[object, ...]], NDArray[np.intp]]:
-    """The distinct combinations of answers to a few questions, and which one each supplier has."""
-    columns = [codes_of(answers, question) for question in questions]
-    stacked = np.column_stack([codes for _, codes in columns])
-    distinct, which = np.unique(stacked, axis=0, return_inverse=True)
-    combos = [
-        tuple(None if code < 0 else categories[code] for (categories, _), code in zip(columns, row, strict=True))
-        for row in distinct.tolist()
-    ]
-    return combos, np.asarray(which).reshape(-1)
-
-
-def _belief(answers: pd.DataFrame, model: Model, on: date, audit_void: Flags) -> tuple[Floats, Flags]:
+def _belief(answers: Answers, model: Model, on: date, audit_void: Flags) -> tuple[Floats, Flags]:
     """q of the best unexpired evidence of each supplier's answers, and where all of it is past its shelf life.
 
     Two pieces stand behind an answer: the declaration itself, as old as its form, and the graded evidence of the row.
     Graded evidence without a date counts as a declaration; a declaration without any date counts as made today.
     """
-    combos, which = _rows(answers, ("evidence_grade", "evidence_date", "answered_on", "form_returned"))
-    values = np.zeros((len(combos), 3))
-    for j, (grade, evidence_date, answered_on, returned) in enumerate(combos):
-        told = next((d for d in (answered_on, returned, evidence_date) if isinstance(d, str) and d != DECLINED), None)
-        age = age_in_months(told, on)
-        pieces = [("self_declared", 0.0 if np.isnan(age) else age)]
-        graded = age_in_months(evidence_date, on)
-        if isinstance(grade, str) and grade in model.credibility and not np.isnan(graded):
-            pieces.append((grade, graded))
-        values[j, 0] = max(credibility(model.credibility[g], months) for g, months in pieces)
-        values[j, 1] = max(credibility(model.credibility[g], months) for g, months in pieces if g != "audit")
+    shown = _ages(answers, "evidence_date", on)
+    told = shown
+    for question in ("form_returned", "answered_on"):
+        day = _ages(answers, question, on)
+        told = np.where(np.isnan(day), told, day)
+    told = np.where(np.isnan(told), 0.0, told)
+    own = model.credibility["self_declared"]
+    belief, expired = _credibility(own, told), told >= own.months
+    for name, grade in model.credibility.items():
+        here = said(answers, "evidence_grade", (name,)) & ~np.isnan(shown)
+        months = np.where(here, shown, 0.0)
         # A void audit is believed no more, yet the answers stay answered: finding harm never lowers coverage.
-        values[j, 2] = float(all(months >= model.credibility[g].months for g, months in pieces))
-    of_row = values[which]
-    return np.where(audit_void, of_row[:, 1], of_row[:, 0]), of_row[:, 2] > 0
+        counts = here & ~audit_void if name == "audit" else here
+        belief = np.where(counts, np.maximum(belief, _credibility(grade, months)), belief)
+        expired = np.where(here, expired & (months >= grade.months), expired)
+    return belief, expired
 
 
-def _report_belief(answers: pd.DataFrame, model: Model, on: date) -> Floats:
+def _report_belief(answers: Answers, model: Model, on: date) -> Floats:
     """q of reports by workers, unions, NGOs (worker voice) or officials, by their date; it only feeds confidence."""
-    combos, which = _rows(answers, ("reported_by", "evidence_date", "answered_on"))
-    values = []
-    for by, evidence_date, answered_on in combos:
-        grade = model.credibility["official" if by == "official" else "worker_voice"]
-        age = age_in_months(evidence_date or answered_on, on)
-        values.append(credibility(grade, 0.0 if np.isnan(age) else age))
-    return np.array(values)[which]
+    shown, told = _ages(answers, "evidence_date", on), _ages(answers, "answered_on", on)
+    age = np.where(np.isnan(shown), np.where(np.isnan(told), 0.0, told), shown)
+    by_officials = said(answers, "reported_by", ("official",))
+    voice, official = (_credibility(model.credibility[grade], age) for grade in ("worker_voice", "official"))
+    return np.where(by_officials, official, voice)
 
 
-def _audit_void(answers: pd.DataFrame, model: Model) -> Flags:
+def _audit_void(answers: Answers, model: Model) -> Flags:
     """Where an audit proves nothing: private homes, state-imposed labour, coached sites (method section 3, FLS-d, CD08)."""
     void = np.full(len(answers), not model.audit_counts)
-    reports, report_codes = codes_of(answers, "reported_harms")
+    reports = answers.column("reported_harms")
     for indicator in model.indicators:
         if indicator.id in model.audit_void_when:
             void |= np.nan_to_num(spread(answers, indicator.question, indicator.rule.risk, np.nan)) >= 0.5
-            named = [isinstance(told, tuple) and indicator.id in told for told in reports]
-            void |= np.array([*named, False])[report_codes]
+            named = [isinstance(told, tuple) and indicator.id in told for told in reports.values]
+            void |= np.array([*named, False])[reports.codes]
     return void

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
+
+NOT_ALPHANUMERIC = re.compile("[^a-z0-9]+")
 
 
 def name_key(text: str) -> str:
@@ -10,7 +13,10 @@ def name_key(text: str) -> str:
 
     "Del Mar Services, Inc." and "DEL MAR SERVICES INC" share a key; a name of punctuation alone has the key "".
     """
-    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    folded = text.casefold()
+    if folded.isascii():
+        return NOT_ALPHANUMERIC.sub("", folded)
+    decomposed = unicodedata.normalize("NFKD", folded)
     kept = "".join(
         ch for ch in decomposed if ch.isalnum() or unicodedata.category(ch) in ("Mc", "Mn") and ord(ch) > 0x036F
     )

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
+from risk_models.answers import Answers
 from risk_models.facts import FactsOn
 from risk_models.identity import name_key
 from risk_models.model import Context, Model, ScaledFact
@@ -107,7 +107,7 @@ def _place_table(model_digest: str, facts: FactsOn, wanted: tuple[str, ...]) -> 
     )
 
 
-def inherent_risk(answers: pd.DataFrame, model: Model, facts: FactsOn, agency_scores: Mapping[str, float]) -> Inherent:
+def inherent_risk(answers: Answers, model: Model, facts: FactsOn, agency_scores: Mapping[str, float]) -> Inherent:
     """Context c of every indicator for n suppliers, and the parts it is made of.
 
     100 x sum(w c) / sum(w) equals the sum of the parts' points, to rounding.
@@ -243,16 +243,14 @@ def _place(
 class _FactReader:
     """Reads one fact for n suppliers at a time: distinct answers are looked up once and spread by their codes."""
 
-    def __init__(self, answers: pd.DataFrame, model: Model, facts: FactsOn) -> None:
+    def __init__(self, answers: Answers, model: Model, facts: FactsOn) -> None:
         self.answers, self.model, self.facts, self.n = answers, model, facts, len(answers)
         scored = [f.fact for c in _place_contexts(model) for f in c.facts if f.fact.startswith("country.")]
         self.table = _place_table(model.digest, facts, tuple(dict.fromkeys(scored)))
 
     def column(self, question: str) -> tuple[Sequence[object], NDArray[np.int32]]:
-        if question not in self.answers.columns:
-            return (), np.full(self.n, -1, dtype=np.int32)
-        cat = self.answers[question].cat
-        return tuple(cat.categories), cat.codes.to_numpy().astype(np.int32)
+        column = self.answers.column(question)
+        return column.values, column.codes
 
     def states(self, question: str) -> NDArray[np.int32]:
         """Per supplier the row of its country in the place table, -1 where it is unknown or nothing is known of it."""

@@ -13,8 +13,9 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from functools import cache
-from math import ceil, inf, isinf
+from functools import cache, cached_property, lru_cache
+from math import ceil, inf
+from operator import itemgetter
 from pathlib import Path
 
 import numpy as np
@@ -53,7 +54,7 @@ class Action:
     states: tuple[str, ...]
     due_days: Mapping[str, float]
 
-    @property
+    @cached_property
     def rank(self) -> tuple[bool, int]:
         """Order among actions due on the same day: safety, then Bali Process priority."""
         return (not self.safety, PRIORITIES.index(self.priority))
@@ -73,11 +74,12 @@ class Plan:
 
 def steps_in_order(actions: Sequence[Action], days: Sequence[float], on: date) -> tuple[tuple[Action, date], ...]:
     """Actions with their due dates: safety first, then the soonest, then by priority. Part of a day counts as that day."""
-    called = [(a, d) for a, d in zip(actions, days, strict=True) if not isinf(d)]
-    called.sort(key=lambda pair: (not pair[0].safety, pair[1], pair[0].rank, pair[0].id))
-    return tuple((a, due_on(on, d)) for a, d in called)
+    called = [(not a.safety, d, a.rank, a.id, a) for a, d in zip(actions, days, strict=True) if d < inf]
+    called.sort(key=itemgetter(0, 1, 2, 3))
+    return tuple((a, due_on(on, d)) for _, d, _, _, a in called)
 
 
+@lru_cache(maxsize=1024)
 def due_on(on: date, days: float) -> date:
     """The day by which an action is due; hours count as the day they begin on."""
     return on + timedelta(days=ceil(days) if days >= 1 else 0)

@@ -12,14 +12,14 @@ from flask_babel import Babel
 from jinja2 import StrictUndefined
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from service import errors
+from service import api, errors
 from service.auth import caller, door
 from service.db.session import Database, open_engine
 from service.settings import Settings
 from service.web import account, admin, navigation, routes
 
 # Everything that has routes: each entry puts its blueprints on the application.
-FACES: tuple[Callable[[Flask], None], ...] = (account.register, admin.register, routes.register)
+FACES: tuple[Callable[[Flask], None], ...] = (account.register, admin.register, routes.register, api.register)
 
 # Nothing inline, nothing from elsewhere; Bootstrap's style sheet draws its marks from data: addresses.
 CONTENT_SECURITY = "; ".join(
@@ -76,10 +76,8 @@ def create_app(settings: Settings, database: Database | None = None) -> Flask:
         register(app)
     app.after_request(_finish)
     errors.register(app)  # last: flask-smorest brings handlers of its own
-    if settings.proxies:
-        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
-            app.wsgi_app, x_for=settings.proxies, x_proto=settings.proxies, x_host=settings.proxies
-        )
+    trusted = settings.proxies
+    app.wsgi_app = ProxyFix(app.wsgi_app, x_for=trusted, x_proto=trusted, x_host=trusted)  # type: ignore[method-assign]
     return app
 
 

@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
+from risk_models.answers import Answers
 from risk_models.facts import FactsOn
-from risk_models.features import Features, codes_of, features
+from risk_models.features import Features, features
 from risk_models.identity import name_key
 from risk_models.inherent import AGENCY_SECTOR
 from risk_models.model import Model, serving
@@ -31,14 +31,14 @@ class Batch:
     """Suppliers of one kind from one sheet: their answers (see the answers frame in docs/design.md) and Excel row numbers."""
 
     kind: str
-    answers: pd.DataFrame
+    answers: Answers
     file: str
     sheet: str
     rows: NDArray[np.int64]
 
     def only(self, positions: Sequence[int]) -> Batch:
         """A batch of some of these suppliers; each scores the same alone as among the others."""
-        return replace(self, answers=self.answers.take(list(positions)), rows=self.rows[list(positions)])
+        return replace(self, answers=self.answers.take(positions), rows=self.rows[list(positions)])
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Block:
 
     model: Model
     members: NDArray[np.intp]
-    answers: pd.DataFrame
+    answers: Answers
     features: Features
     scores: Scores
     plan: Plan
@@ -90,10 +90,10 @@ def agency_scores(agencies: Iterable[Assessed]) -> dict[str, float]:
     for assessed in agencies:
         totals = assessed.totals
         for question in AGENCY_NAMES:
-            categories, codes = codes_of(assessed.batch.answers, question)
-            worst = np.full(len(categories) + 1, -1.0)
-            np.maximum.at(worst, codes, totals)
-            for category, value in zip(categories, worst.tolist(), strict=False):
+            column = assessed.batch.answers.column(question)
+            worst = np.full(len(column.values) + 1, -1.0)
+            np.maximum.at(worst, column.codes, totals)
+            for category, value in zip(column.values, worst.tolist(), strict=False):
                 key = name_key(str(category))
                 if key and value >= 0:
                     scores[key] = max(scores.get(key, -1.0), value)
@@ -128,48 +128,46 @@ def _models(batch: Batch, on: date) -> list[tuple[Model, NDArray[np.intp]]]:
     """The models that score the suppliers of a batch, each with their positions; several for one of several sectors."""
     if batch.kind == "agency":
         return [(model, np.arange(len(batch.answers))) for model in serving("agency", (), on)]
-    categories, codes = codes_of(batch.answers, "sector")
+    column = batch.answers.column("sector")
     served: dict[str, tuple[Model, list[int]]] = {}
-    for code, sectors in enumerate((*categories, ())):
+    for code, sectors in enumerate((*column.values, ())):
         named = tuple(str(s) for s in sectors) if isinstance(sectors, tuple) else ()
         for model in serving("site", named, on):
-            served.setdefault(model.id, (model, []))[1].append(code if code < len(categories) else -1)
+            served.setdefault(model.id, (model, []))[1].append(code if code < len(column.values) else -1)
     # On equal scores the first model stands: a pack before the general one, whatever the order of the rows.
     ordered = sorted(served.values(), key=lambda pair: ("" in pair[0].serves, pair[0].id))
-    found = [(model, np.flatnonzero(np.isin(codes, wanted))) for model, wanted in ordered]
+    found = [(model, np.flatnonzero(np.isin(column.codes, wanted))) for model, wanted in ordered]
     return [(model, members) for model, members in found if len(members)]
 
 
-def _sectors(answers: pd.DataFrame, model: Model, facts: FactsOn) -> list[str | None]:
+def _sectors(answers: Answers, model: Model, facts: FactsOn) -> list[str | None]:
     if model.kind == "agency":
         return [AGENCY_SECTOR] * len(answers)
-    categories, codes = codes_of(answers, "sector")
+    column = answers.column("sector")
     shown: list[str | None] = []
-    for sectors in categories:
+    for sectors in column.values:
         named = [str(s) for s in sectors] if isinstance(sectors, tuple) else []
         served = [s for s in named if any(prefix and s.startswith(prefix) for prefix in model.serves)] or named
         shown.append(max(served, key=lambda s: (facts.sector_hazard(s) or 0.0, s)) if served else None)
     shown.append(None)
-    return [shown[code] for code in codes.tolist()]
+    return [shown[code] for code in column.codes.tolist()]
 
 
-def _unknown(
-    answers: pd.DataFrame, model: Model, scores_of_agencies: Mapping[str, float]
-) -> dict[str, NDArray[np.bool_]]:
+def _unknown(answers: Answers, model: Model, scores_of_agencies: Mapping[str, float]) -> dict[str, NDArray[np.bool_]]:
     """Where country and sector are unknown, and where an agency is named that was not assessed."""
     n = len(answers)
 
     def blank(question: str) -> NDArray[np.bool_]:
-        categories, codes = codes_of(answers, question)
-        return np.array([*(c == "declined" for c in categories), True])[codes]
+        column = answers.column(question)
+        return np.array([*(c == "declined" for c in column.values), True])[column.codes]
 
-    categories, codes = codes_of(answers, "agencies")
+    column = answers.column("agencies")
     unassessed = [
         isinstance(named, tuple) and any(name_key(str(name)) not in scores_of_agencies for name in named)
-        for named in categories
+        for named in column.values
     ]
     return {
         "country": blank("country"),
         "sector": blank("sector") if model.kind == "site" else np.zeros(n, dtype=bool),
-        "agency": np.array([*unassessed, False])[codes],
+        "agency": np.array([*unassessed, False])[column.codes],
     }

@@ -1,122 +1,216 @@
 """Backup and restore that check themselves: every row as JSON, every file by its digest, in one tar file. Any database to any other.
 
-A backup is read in one transaction, so it holds one moment. It is read back and counted before it is called done; restoring
-goes into an empty database only and ends by counting again.
+A backup holds one moment. It is read back and compared with its manifest before it is called done; restoring goes into an
+empty database only, and ends by reading every row again and comparing with the manifest.
 """
 
 from __future__ import annotations
 
 import hashlib
 import io
+import os
 import tarfile
-from collections.abc import Iterator
-from datetime import date, datetime
+import tempfile
+from collections.abc import Iterator, Mapping
+from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import orjson
-from sqlalchemy import func, insert, select
+from sqlalchemy import BigInteger, Table, func, insert, select
+from sqlalchemy.orm import Session
 
+from service.db.migrations import revision
 from service.db.session import Database
 from service.db.tables import Base
 from service.files import Blobs
+from service.retention import used_files
 
 MANIFEST = "manifest.json"
 FORMAT = 1
+CHUNK = 500  # rows inserted at once
+TABLES: tuple[Table, ...] = tuple(Base.metadata.sorted_tables)
 
 
 class BadBackup(Exception):
     """A backup that cannot be restored, or was not written whole: one sentence that says why."""
 
 
+class Tally:
+    """Counts lines and sums up their digests: the same for the same lines in any order, as two databases may sort apart."""
+
+    def __init__(self) -> None:
+        self.count, self.sum = 0, 0
+
+    def add(self, line: bytes) -> None:
+        """One more line."""
+        self.count += 1
+        self.sum = (self.sum + int.from_bytes(hashlib.sha256(line).digest())) % 2**256
+
+    def shown(self) -> dict[str, Any]:
+        """As the manifest holds it."""
+        return {"count": self.count, "sum": f"{self.sum:064x}"}
+
+
 def back_up(db: Database, blobs: Blobs, target: Path, at: datetime) -> dict[str, int]:
-    """Writes everything to a new tar file, checks it, and returns the number of rows of each table and of files."""
+    """Writes everything to a new tar file, checks it, and returns the number of rows of each table and of files.
+
+    Raises BadBackup where the target is there already, a file that a row speaks of is missing, or what was written does not
+    read back.
+    """
     if target.exists():
         raise BadBackup(f"{target} is there already; a backup never overwrites another.")
     work = target.with_name(target.name + ".part")
-    counts: dict[str, int] = {}
-    with tarfile.open(work, "w:gz") as tar:
-        with db.across() as session:
-            for table in Base.metadata.sorted_tables:
-                lines = [orjson.dumps(dict(row)) for row in session.execute(select(table)).mappings()]
-                counts[table.name] = len(lines)
-                _add(tar, f"rows/{table.name}.jsonl", b"\n".join(lines))
-        for digest in blobs.digests():
-            _add(tar, f"files/{digest}", blobs.get(digest))
-        counts["files"] = len(blobs.digests())
-        _add(tar, MANIFEST, orjson.dumps({"format": FORMAT, "at": at.isoformat(), "counts": counts}))
-    check(work)
-    work.replace(target)
+    try:
+        with _private(work) as file, tarfile.open(fileobj=file, mode="w:gz", compresslevel=3) as tar:
+            with db.across(write=False) as session:
+                tallies = {table.name: _add_rows(tar, table, session) for table in TABLES}
+                files = sorted(used_files(session))
+            for digest in files:
+                try:
+                    _add(tar, f"files/{digest}", blobs.get(digest))
+                except FileNotFoundError as gone:
+                    raise BadBackup(f"the file {digest[:12]} is not in the store; it may have been erased just now.") from gone
+            manifest = {
+                "format": FORMAT,
+                "revision": revision(db.engine),
+                "at": at.isoformat(),
+                "files": len(files),
+                "tables": {name: tally.shown() for name, tally in tallies.items()},
+            }
+            _add(tar, MANIFEST, orjson.dumps(manifest))
+        counts = counted(check(work))
+        work.replace(target)
+    finally:
+        work.unlink(missing_ok=True)
     return counts
 
 
 def check(source: Path) -> dict[str, Any]:
-    """Reads a backup whole and compares it with its manifest. Raises BadBackup where anything is missing or changed."""
-    found: dict[str, int] = {}
+    """Reads a backup whole and compares it with its manifest, which it returns. Raises BadBackup where anything is missing or
+    changed."""
+    tallies: dict[str, Tally] = {}
+    files = 0
     manifest: dict[str, Any] | None = None
     try:
         with tarfile.open(source, "r:gz") as tar:
-            for name, data in _members(tar):
+            for name, file in _members(tar):
                 if name == MANIFEST:
-                    manifest = orjson.loads(data)
+                    manifest = orjson.loads(file.read())
                 elif name.startswith("rows/"):
-                    found[name[5:-6]] = len(data.splitlines()) if data else 0
+                    tally = tallies[name[5:-6]] = Tally()
+                    for line in file:
+                        tally.add(line)
+                elif hashlib.sha256(file.read()).hexdigest() != name[6:]:
+                    raise BadBackup(f"{source}: the file {name[6:18]} was changed.")
                 else:
-                    if hashlib.sha256(data).hexdigest() != name[6:]:
-                        raise BadBackup(f"{source}: the file {name[6:18]} was changed.")
-                    found["files"] = found.get("files", 0) + 1
+                    files += 1
     except (tarfile.TarError, EOFError, OSError, orjson.JSONDecodeError) as fault:
         raise BadBackup(f"{source} is no whole backup: {fault}.") from fault
     if manifest is None or manifest.get("format") != FORMAT:
         raise BadBackup(f"{source} is no backup of this kind.")
-    if {**dict.fromkeys(manifest["counts"], 0), **found} != manifest["counts"]:
+    found = {name: tally.shown() for name, tally in tallies.items()}
+    if (found, files) != (manifest["tables"], manifest["files"]):
         raise BadBackup(f"{source} does not hold what its manifest says.")
     return manifest
 
 
 def restore(db: Database, blobs: Blobs, source: Path) -> dict[str, int]:
-    """Puts a checked backup into an empty database and returns its counts. Raises BadBackup where the database is not empty."""
+    """Puts a backup into an empty, migrated database, and returns its counts.
+
+    Raises BadBackup where the backup is not whole, the database is not empty or of another version, or holds anything else
+    afterwards; then nothing was written but files.
+    """
     manifest = check(source)
-    tables = {table.name: table for table in Base.metadata.sorted_tables}
+    if manifest["revision"] != revision(db.engine):
+        raise BadBackup(
+            f"{source} was written at schema {manifest['revision']} and the database is at {revision(db.engine)}: restore "
+            "with the version that wrote it, then upgrade."
+        )
     with db.across() as session:
-        for table in tables.values():
+        for table in TABLES:
             if session.scalar(select(func.count()).select_from(table)):
                 raise BadBackup(f"the table {table.name} is not empty; restore goes into an empty database.")
         with tarfile.open(source, "r:gz") as tar:
-            rows = {name[5:-6]: data for name, data in _members(tar) if name.startswith("rows/")}
-        for name, table in tables.items():
-            lines = [_typed(table, orjson.loads(line)) for line in rows.get(name, b"").splitlines()]
-            for start in range(0, len(lines), 500):
-                session.execute(insert(table), lines[start : start + 500])
-        with tarfile.open(source, "r:gz") as tar:
-            for name, data in _members(tar):
-                if name.startswith("files/"):
-                    blobs.put(data)
-        for name, table in tables.items():
-            count = session.scalar(select(func.count()).select_from(table))
-            if count != manifest["counts"].get(name, 0):
-                raise BadBackup(
-                    f"the table {name} holds {count} rows after restoring, not {manifest['counts'].get(name, 0)}."
-                )
-    counts: dict[str, int] = manifest["counts"]
-    return counts
+            # Tables stand in the tar in the order in which one may refer to another, files behind them.
+            by_name = {table.name: table for table in TABLES}
+            for name, file in _members(tar):
+                if name.startswith("rows/"):
+                    _insert(session, by_name[name[5:-6]], file)
+                elif name.startswith("files/"):
+                    blobs.put(file.read())
+        for table in TABLES:
+            tally = Tally()
+            for line in _lines(session, table):
+                tally.add(line)
+            if tally.shown() != manifest["tables"][table.name]:
+                raise BadBackup(f"the table {table.name} does not read back as it was saved.")
+    return counted(manifest)
 
 
-def _add(tar: tarfile.TarFile, name: str, data: bytes) -> None:
+def counted(manifest: Mapping[str, Any]) -> dict[str, int]:
+    """Rows of each table that has any, and files."""
+    rows = {name: int(tally["count"]) for name, tally in manifest["tables"].items() if tally["count"]}
+    return {**rows, "files": int(manifest["files"])}
+
+
+def _private(path: Path) -> IO[bytes]:
+    # A backup holds everything there is: its owner alone may read it.
+    return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600), "wb")
+
+
+def _lines(session: Session, table: Table) -> Iterator[bytes]:
+    """Rows as lines of JSON, the same for the same rows on every database."""
+    rows = session.execute(select(table).execution_options(yield_per=CHUNK)).mappings()
+    for row in rows:
+        plain = {name: v.astimezone(UTC) if isinstance(v, datetime) else v for name, v in row.items()}
+        yield orjson.dumps(plain, option=orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE)
+
+
+def _add_rows(tar: tarfile.TarFile, table: Table, session: Session) -> Tally:
+    tally = Tally()
+    with tempfile.TemporaryFile() as file:  # a tar says the length of a member before it
+        for line in _lines(session, table):
+            tally.add(line)
+            file.write(line)
+        _add(tar, f"rows/{table.name}.jsonl", file)
+    return tally
+
+
+def _add(tar: tarfile.TarFile, name: str, data: bytes | IO[bytes]) -> None:
+    file = io.BytesIO(data) if isinstance(data, bytes) else data
     entry = tarfile.TarInfo(name)
-    entry.size = len(data)
+    entry.size = file.seek(0, io.SEEK_END)
     entry.mode = 0o600
-    tar.addfile(entry, io.BytesIO(data))
+    file.seek(0)
+    tar.addfile(entry, file)
 
 
-def _members(tar: tarfile.TarFile) -> Iterator[tuple[str, bytes]]:
+def _members(tar: tarfile.TarFile) -> Iterator[tuple[str, IO[bytes]]]:
     for entry in tar:
         file = tar.extractfile(entry)
         if file is not None:
-            yield entry.name, file.read()
+            yield entry.name, file
 
 
-def _typed(table: Any, row: dict[str, Any]) -> dict[str, Any]:
+def _insert(session: Session, table: Table, file: IO[bytes]) -> None:
+    rows: list[dict[str, Any]] = []
+    for line in file:
+        rows.append(_typed(table, orjson.loads(line)))
+        if len(rows) == CHUNK:
+            session.execute(insert(table), rows)
+            rows = []
+    if rows:
+        session.execute(insert(table), rows)
+    if session.get_bind().dialect.name == "postgresql":
+        # Rows that brought their number leave the counter behind where it was.
+        for column in table.primary_key:
+            if isinstance(column.type, BigInteger):
+                counter = func.pg_get_serial_sequence(table.name, column.name)
+                session.execute(select(func.setval(counter, func.max(column))).having(func.max(column).is_not(None)))
+
+
+def _typed(table: Table, row: dict[str, Any]) -> dict[str, Any]:
     """JSON texts back to the times and days of their columns."""
     for column in table.columns:
         value = row.get(column.name)

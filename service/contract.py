@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
+from functools import lru_cache
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -15,7 +16,6 @@ import orjson
 from numpy.typing import NDArray
 
 from risk_models.facts import FactsOn
-from risk_models.features import codes_of
 from risk_models.inherent import PART_STATES, UNKNOWN_PLACE, Part
 from risk_models.model import CASES, Model
 from risk_models.plan import Action, load_actions, steps_in_order
@@ -196,17 +196,20 @@ class _Answers:
     """The answers of some suppliers of a block as JSON: each distinct answer is turned into bytes once."""
 
     def __init__(self, block: Block, pick: Pick) -> None:
-        self.block, self.pick, self.n = block, pick, len(pick)
+        self.block, self.pick = block, pick
+        self.known: dict[str, tuple[dict[int, bytes], list[int]]] = {}
 
     def codes(self, question: str) -> tuple[Sequence[object], list[int]]:
-        categories, codes = codes_of(self.block.answers, question)
-        return categories, codes[self.pick].tolist()
+        column = self.block.answers.column(question)
+        return column.values, column.codes[self.pick].tolist()
 
-    def values(self, question: str) -> tuple[list[bytes], list[int]]:
-        """Distinct answers as JSON, with null at the end, and the code of each supplier (-1 finds the null)."""
-        categories, codes = self.codes(question)
-        used = set(codes)
-        return [orjson.dumps(c) if code in used else NULL for code, c in enumerate(categories)] + [NULL], codes
+    def values(self, question: str) -> tuple[dict[int, bytes], list[int]]:
+        """The answers these suppliers gave as JSON, by code (-1: null), and the code of each."""
+        if question not in self.known:
+            values, codes = self.codes(question)
+            used = {*codes, -1}
+            self.known[question] = {code: NULL if code < 0 else orjson.dumps(values[code]) for code in used}, codes
+        return self.known[question]
 
     def texts(self, question: str) -> list[bytes]:
         """An answer that is shown as a name: null where it was declined."""
@@ -219,18 +222,21 @@ class _Answers:
         for question, label in IDENTIFIERS:
             if NULL not in found:
                 break
-            categories, codes = self.codes(question)
-            told = [NULL if c == "declined" else orjson.dumps(f"{label} {c}") for c in categories] + [NULL]
+            values, codes = self.codes(question)
+            told = {
+                c: NULL if c < 0 or values[c] == "declined" else orjson.dumps(f"{label} {values[c]}")
+                for c in set(codes)
+            }
             found = [told[code] if value is NULL else value for value, code in zip(found, codes, strict=True)]
         return found
 
     def all(self) -> list[bytes]:
         """What was said, by question; blanks are left out."""
         columns = []
-        for question in map(str, self.block.answers.columns):
+        for question in self.block.answers.columns:
             fragments, codes = self.values(question)
             label = orjson.dumps(question) + b":"
-            told = [label + fragment for fragment in fragments[:-1]] + [b""]
+            told = {code: b"" if code < 0 else label + fragment for code, fragment in fragments.items()}
             columns.append([told[code] for code in codes])
         return [b",".join(filter(None, row)) for row in zip(*columns, strict=True)]
 
@@ -269,7 +275,10 @@ def _reasons(block: Block, pick: Pick, answers: _Answers) -> list[bytes]:
         head = b'{"indicator":"%s","kind":"answer","state":"' % indicator.id.encode()
         # The words of a reason depend on its state and answer alone: each pair is made once.
         words = [
-            [head + b'%s","value":%s,"e":' % (name.encode(), NULL if state == NOT_ASKED else value) for value in values]
+            {
+                code: head + b'%s","value":%s,"e":' % (name.encode(), NULL if state == NOT_ASKED else value)
+                for code, value in values.items()
+            }
             for state, name in enumerate(STATES)
         ]
         numbers = (_floats(column[i, pick]) for column in (scores.effective, frame.context, scores.moves))
@@ -315,7 +324,12 @@ def _plans(block: Block, pick: Pick, on: date) -> list[tuple[bytes, bytes]]:
         key = column.tobytes()
         if key not in seen:
             steps = steps_in_order(actions, column.tolist(), on)
-            listed = b",".join(orjson.dumps({"id": action.id, "due": due.isoformat()}) for action, due in steps)
+            listed = b",".join(_step(action.id, due) for action, due in steps)
             seen[key] = (orjson.dumps(steps[0][0].id) if steps else NULL, listed)
         plans.append(seen[key])
     return plans
+
+
+@lru_cache(maxsize=4096)
+def _step(action: str, due: date) -> bytes:
+    return orjson.dumps({"id": action, "due": due.isoformat()})

@@ -1,10 +1,11 @@
-"""The blob store: files under the digest of their bytes, in a folder. Two verbs, so that another store can stand behind them."""
+"""The blob store: files under the digest of their bytes, in a folder."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import tempfile
+from datetime import datetime
 from pathlib import Path
 
 
@@ -19,8 +20,11 @@ class Blobs:
         """Keeps bytes for good and returns their sha256: written, synced and renamed, the folder synced, before it returns."""
         digest = hashlib.sha256(data).hexdigest()
         target = self._place(digest)
-        if target.exists():
+        try:
+            os.utime(target)  # it is wanted from now on: see drop_unless_put_since
             return digest
+        except FileNotFoundError:
+            pass
         target.parent.mkdir(exist_ok=True)
         descriptor, name = tempfile.mkstemp(dir=target.parent)
         try:
@@ -44,9 +48,23 @@ class Blobs:
         """The bytes of a digest. Raises FileNotFoundError where they are not kept."""
         return self._place(digest).read_bytes()
 
-    def drop(self, digest: str) -> None:
-        """Removes the bytes of a digest, if they are there."""
-        self._place(digest).unlink(missing_ok=True)
+    def drop_unless_put_since(self, digest: str, moment: datetime) -> bool:
+        """Removes the bytes of a digest, unless they were put again since a moment; whether they are gone.
+
+        Somebody who puts bytes that are there already gets them kept: moved away first, they are looked at where nobody can
+        put them again, and come back if they were.
+        """
+        target = self._place(digest)
+        aside = target.with_name(digest + ".gone")
+        try:
+            target.replace(aside)
+        except FileNotFoundError:
+            return True
+        if aside.stat().st_mtime >= moment.timestamp():
+            aside.replace(target)
+            return False
+        aside.unlink()
+        return True
 
     def digests(self) -> tuple[str, ...]:
         """Every digest kept, in order."""

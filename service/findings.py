@@ -121,3 +121,8 @@ def progress(session: Session, taken: Import) -> Job | None:
     """The job that is at work on an import, or worked on it last."""
     jobs = (job for kind in ("assess_import", "read_import") for job in listing(session, kind, limit=200))
     return next((job for job in jobs if job.payload.get("import_id") == taken.id), None)
+
+
+def at_work(taken: Import, job: Job | None) -> bool:
+    """Whether something still happens to an import by itself: not once its job has failed or was cancelled."""
+    return taken.state in ("waiting", "running") and (job is None or job.state in ("queued", "running"))

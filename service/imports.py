@@ -6,7 +6,7 @@ found is shown before anything is scored; an import that says "confirm" in its c
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -17,7 +17,6 @@ from questionnaires.issues import Issue
 from questionnaires.sheet import Limits, check_door
 from questionnaires.sheet import Refused as RefusedFile
 from service import suppliers
-from service.assess import Batch
 from service.audit import record
 from service.clock import now
 from service.db.session import Database
@@ -40,8 +39,12 @@ def receive(
     choices: Mapping[str, Any],
     by: str,
     limits: Limits,
+    also: Callable[[Session, Import], None] | None = None,
 ) -> Import:
-    """Takes files in. Raises Refused (413, 415, 422) for what the door can tell; else the import waits to be read."""
+    """Takes files in. Raises Refused (413, 415, 422) for what the door can tell; else the import waits to be read.
+
+    ``also``: what else is written in the transaction that holds the import.
+    """
     if not files:
         raise Refused("file.missing", 422, "No file was sent.")
     unknown = sorted(set(choices) - set(CHOICES))
@@ -77,6 +80,8 @@ def receive(
             taken.id,
             {"files": len(files), "bytes": sum(len(d) for _, d in files)},
         )
+        if also is not None:
+            also(session, taken)
         return taken
 
 
@@ -149,7 +154,7 @@ def assess_import(db: Database, blobs: Blobs, claimed: Claimed) -> dict[str, Any
         for j in range(len(batch.rows))
     ]
     done = int(claimed.checkpoint.get("rows", 0))
-    answers_of = {id(batch): _rows_of(batch) for batch in found.batches}
+    answers_of = {id(batch): batch.answers.rows() for batch in found.batches}
     while done < len(rows):
         kind = rows[done][0].kind
         chunk = [row for row in rows[done : done + CHUNK] if row[0].kind == kind]
@@ -207,15 +212,3 @@ def _files(session: Session, blobs: Blobs, taken: Import) -> list[tuple[str, byt
 
 def _on(choices: Mapping[str, Any]) -> date:
     return date.fromisoformat(choices["on"]) if choices.get("on") else now().date()
-
-
-def _rows_of(batch: Batch) -> list[dict[str, Any]]:
-    """The answers of a batch row by row, as they are kept: JSON values, blanks left out."""
-    rows: list[dict[str, Any]] = [{} for _ in range(len(batch.rows))]
-    for question in batch.answers.columns:
-        column = batch.answers[question].cat
-        values = [list(v) if isinstance(v, tuple) else v for v in column.categories]
-        for row, code in zip(rows, column.codes.tolist(), strict=True):
-            if code >= 0:
-                row[str(question)] = values[code]
-    return rows

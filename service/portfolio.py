@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from reports.document import LEVELS, Cell, Place
 from service.db.tables import Change, Supplier
-from service.reporting import country_name, sector_title
+from service.wording import country_name, sector_title
 
 
 @dataclass(frozen=True)
@@ -45,12 +45,8 @@ def overview(session: Session, today: date, at: datetime, queue_length: int = 10
     """Everything the portfolio page shows, in a handful of queries."""
     kept = (Supplier.deleted_at.is_(None), Supplier.latest_id.is_not(None))
     order = (Supplier.rank, Supplier.inherent.desc(), Supplier.worst.desc(), Supplier.score.desc(), Supplier.id)
-    by_level = dict(
-        session.execute(select(Supplier.level, func.count()).where(*kept).group_by(Supplier.level)).tuples().all()
-    )
-    by_kind = dict(
-        session.execute(select(Supplier.kind, func.count()).where(*kept).group_by(Supplier.kind)).tuples().all()
-    )
+    by_level = dict(session.execute(select(Supplier.level, func.count()).where(*kept).group_by(Supplier.level)).all())
+    by_kind = dict(session.execute(select(Supplier.kind, func.count()).where(*kept).group_by(Supplier.kind)).all())
     insufficient = select(Supplier).where(*kept, Supplier.level == "insufficient_evidence").order_by(*order)
     due = select(Supplier).where(*kept, Supplier.review_due <= today + timedelta(days=30))
     cells, places = _where(session, kept)
@@ -95,7 +91,7 @@ def _where(session: Session, kept: tuple[Any, ...]) -> tuple[tuple[Cell, ...], t
         Supplier.rank,
         Supplier.inherent,
     )
-    rows = session.execute(select(*columns, Supplier.score, Supplier.practice_of).where(*kept)).tuples().all()
+    rows = session.execute(select(*columns, Supplier.score, Supplier.practice_of).where(*kept)).all()
     cells: dict[tuple[str | None, str | None], list[Any]] = {}
     places: dict[str, list[Any]] = {}
     for row in rows:

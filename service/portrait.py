@@ -14,7 +14,7 @@ from risk_models.model import in_force
 from service import follow_up, suppliers
 from service.db.tables import Asking, Result, Supplier
 from service.gate import Decision, decide
-from service.reporting import country_name
+from service.wording import country_name
 
 HISTORY = 6  # results whose moves are worked out
 Moves = Sequence[tuple[str, float]]

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from reports.document import Report
 from reports.formats import FORMATS, Rendered, render
+from risk_models.answers import from_rows
 from risk_models.facts import load as load_facts
 from service import suppliers
 from service.assess import Assessed, Batch, assess_batch
@@ -26,7 +27,6 @@ from service.jobs.table import Claimed, effect, enqueue
 from service.jobs.table import get as get_job
 from service.reporting import EXPLAINED, report_on
 from service.supplier_list import Wanted, ids, wanted_from
-from service.verify import answers_frame
 
 KIND = "render_report"
 AUDIENCES = ("internal", "supplier")
@@ -116,7 +116,7 @@ def _again(group: Sequence[Result]) -> Assessed:
     on, kind = group[0].on, "agency" if group[0].model == "agency" else "site"
     rows = np.array([int(result.place.get("row", 1)) for result in group])
     file = str(group[0].place.get("file", ""))
-    batch = Batch(kind, answers_frame([result.answers for result in group]), file, "", rows)
+    batch = Batch(kind, from_rows([result.answers for result in group]), file, "", rows)
     return assess_batch(batch, load_facts().as_of(on), on, group[0].agency_scores)
 
 

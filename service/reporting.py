@@ -6,16 +6,15 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from math import isinf
+from math import inf, isinf
 from typing import Any, Literal
 
+import numpy as np
 import orjson
 
-from questionnaires.form import Questionnaire, load_reading_form
+from questionnaires.form import load_reading_form
 from questionnaires.issues import Issue
-from questionnaires.words import countries, sectors
 from reports.document import (
-    LEVEL_TITLES,
     Cell,
     Company,
     Detail,
@@ -32,12 +31,12 @@ from reports.document import (
 )
 from risk_models.explain import explain, floor_sentence
 from risk_models.facts import FactsOn
-from risk_models.features import codes_of
 from risk_models.identity import name_key
 from risk_models.plan import Action, due_on
 from risk_models.score import LEVEL_NAMES, NOT_ASKED, queue_rank
 from service.assess import Assessed, agency_scores, assess_batch
 from service.contract import ENGINE, result_rows
+from service.wording import answer_words, country_name, level_words, sector_title
 
 EXPLAINED = 25  # how many results are explained in full
 NAMES_SHOWN = 3
@@ -92,7 +91,7 @@ def report_on(
         files=tuple(_file(file) for file in files),
         models=_models(assessed),
         results=[line.headline for line in lines],
-        details=tuple(detail(_alone(line, facts, on, scores), facts, on) for line in lines[:EXPLAINED]),
+        details=_details(lines[:EXPLAINED], facts, on, scores),
         plan=_plan(lines, on),
         companies=_companies(lines),
         heat=_heat(lines),
@@ -102,44 +101,6 @@ def report_on(
         method=METHOD,
         limits=LIMITS,
     )
-
-
-def country_name(code: str | None) -> str:
-    """The English name of a country, "Country unknown" where there is none."""
-    return "Country unknown" if code is None else countries().names.get(code, code)
-
-
-def sector_title(code: str | None) -> str:
-    """The title of an ISIC code, "Sector unknown" where there is none."""
-    return "Sector unknown" if code is None else sectors().names.get(code, code)
-
-
-def answer_words(form: Questionnaire, question: str, answer: object) -> str:
-    """An answer as its form words it: titles for codes, names for countries and sectors."""
-    if isinstance(answer, (list, tuple)):
-        return ", ".join(answer_words(form, question, each) for each in answer)
-    asked = form.by_id.get(question)
-    if answer == "declined":
-        return "asked and left blank"
-    if answer == "cannot_apply":
-        return "does not apply"
-    if isinstance(answer, float):
-        return f"{answer:g}"
-    if asked is None:
-        return str(answer)
-    if asked.type in ("country", "countries"):
-        return country_name(str(answer))
-    if asked.type == "sector":
-        return sector_title(str(answer))
-    return next((choice.title for choice in asked.choices if choice.code == answer), str(answer))
-
-
-def level_words(level: str, inherent_level: str, *, up_to: bool) -> str:
-    """The level as a reader meets it."""
-    if level == "insufficient_evidence":
-        return f"Insufficient evidence, inherent {inherent_level}"
-    words = LEVEL_TITLES[level]  # type: ignore[index]
-    return f"{words}: critical cannot be ruled out" if up_to else words
 
 
 def _lines(part: Assessed) -> list[_Line]:
@@ -158,9 +119,9 @@ def _block_lines(part: Assessed, b: int) -> list[tuple[Headline, tuple[float, fl
     scores, answers = block.scores, block.answers
     texts = {}
     for question in ("name", "name_local", "reference", "imo", "licence_number", "country"):
-        categories, codes = codes_of(answers, question)
-        words = [None if c == "declined" else str(c) for c in categories] + [None]
-        texts[question] = [words[code] for code in codes.tolist()]
+        column = answers.column(question)
+        words = [None if c == "declined" else str(c) for c in column.values] + [None]
+        texts[question] = [words[code] for code in column.codes.tolist()]
     ranks = queue_rank(scores.level, scores.inherent_level).tolist()
     floor_titles = [f.title for f in block.model.floors]
     reached = (scores.floors > 0).T.tolist()
@@ -241,17 +202,30 @@ def _next_steps(actions: Sequence[Action], days: Any) -> list[str]:
     return steps
 
 
-def _alone(line: _Line, facts: FactsOn, on: date, scores: Mapping[str, float]) -> Assessed:
-    """One result worked out by itself: the same numbers to the last bit, and little to look through."""
-    return assess_batch(line.part.batch.only([line.position]), facts, on, scores)
+def _details(lines: Sequence[_Line], facts: FactsOn, on: date, scores: Mapping[str, float]) -> tuple[Detail, ...]:
+    """Some results explained, in order: worked out again by themselves, which gives the same numbers to the last bit."""
+    told: dict[tuple[int, int], Detail] = {}
+    parts = {id(line.part): line.part for line in lines}
+    for name, part in parts.items():
+        positions = [line.position for line in lines if id(line.part) == name]
+        few = assess_batch(part.batch.only(positions), facts, on, scores)
+        told.update({(name, p): d for p, d in zip(positions, explained(few, facts, on), strict=True)})
+    return tuple(told[id(line.part), line.position] for line in lines)
 
 
-def detail(alone: Assessed, facts: FactsOn, on: date) -> Detail:
-    """The one supplier of a batch explained: its headline, every reason as a sentence, its floors and its actions."""
-    block = alone.blocks[alone.block[0]]
-    headline = _lines(alone)[0].headline
-    stored = orjson.loads(next(result_rows(alone, on)))
-    form = load_reading_form(alone.batch.kind)
+def explained(assessed: Assessed, facts: FactsOn, on: date) -> tuple[Detail, ...]:
+    """Each supplier of a batch explained: its headline, every reason as a sentence, its floors and its actions."""
+    stored = [orjson.loads(row) for row in result_rows(assessed, on)]
+    return tuple(_detail(line, result, facts, on) for line, result in zip(_lines(assessed), stored, strict=True))
+
+
+def _detail(line: _Line, stored: Mapping[str, Any], facts: FactsOn, on: date) -> Detail:
+    block = line.part.blocks[line.part.block[line.position]]
+    position = int(line.part.position[line.position])
+    form = load_reading_form(line.part.batch.kind)
+    sentences = explain(
+        block.model, facts, line.headline.country, stored["reasons"], lambda q, a: answer_words(form, q, a)
+    )
     reasons = [
         Reason(
             kind=r.kind,  # type: ignore[arg-type]
@@ -266,9 +240,7 @@ def detail(alone: Assessed, facts: FactsOn, on: date) -> Detail:
             year=r.year,
             from_workers=r.state == "reported",
         )
-        for r in explain(
-            block.model, facts, headline.country, stored["reasons"], lambda q, a: answer_words(form, q, a)
-        )
+        for r in sentences
     ]
     # Facts first, then what moved the score most; what nobody asked comes last.
     reasons.sort(
@@ -286,9 +258,9 @@ def detail(alone: Assessed, facts: FactsOn, on: date) -> Detail:
         for f in block.model.floors
         if f.id in stored["floors"]
     )
-    days = dict(zip((a.id for a in block.plan.actions), block.plan.days[:, alone.position[0]].tolist(), strict=True))
-    steps = tuple(_step(action, due, days[action.id]) for action, due in block.plan.steps(int(alone.position[0]), on))
-    return Detail(headline, tuple(reasons), floors, steps)
+    days = dict(zip((a.id for a in block.plan.actions), block.plan.days[:, position].tolist(), strict=True))
+    steps = tuple(_step(action, due, days[action.id]) for action, due in block.plan.steps(position, on))
+    return Detail(line.headline, tuple(reasons), floors, steps)
 
 
 def _step(action: Action, due: date, days: float, suppliers: int = 0, names: tuple[str, ...] = ()) -> Step:
@@ -312,27 +284,37 @@ def _step(action: Action, due: date, days: float, suppliers: int = 0, names: tup
 
 def _plan(lines: Sequence[_Line], on: date) -> tuple[Step, ...]:
     """Every action called for, once, in order of urgency: how many it concerns, the first by name, the earliest day."""
-    concerned: dict[str, list[str]] = defaultdict(list)
-    counts: Counter[str] = Counter()
-    soonest: dict[str, tuple[float, Action]] = {}
-    called = {}
-    for line in lines:
-        block, position = line.part.blocks[line.part.block[line.position]], int(line.part.position[line.position])
-        column = block.plan.days[:, position]
-        key = column.tobytes()
-        if key not in called:
-            called[key] = [(a, d) for a, d in zip(block.plan.actions, column.tolist(), strict=True) if not isinf(d)]
-        for action, days in called[key]:
-            counts[action.id] += 1
-            if len(concerned[action.id]) < NAMES_SHOWN:
-                concerned[action.id].append(line.headline.name or line.headline.reference)
-            if action.id not in soonest or days < soonest[action.id][0]:
-                soonest[action.id] = (days, action)
-    ordered = sorted(soonest.values(), key=lambda pair: (not pair[1].safety, pair[0], pair[1].rank, pair[1].id))
+    place = {(id(line.part), line.position): n for n, line in enumerate(lines)}
+    parts = {id(line.part): line.part for line in lines}
+    concerned: dict[str, list[int]] = defaultdict(list)
+    soonest: dict[str, float] = {}
+    actions: dict[str, Action] = {}
+    for name, part in parts.items():
+        where = np.array([place[name, j] for j in range(len(part.block))])
+        for b, block in enumerate(part.blocks):
+            mine = np.flatnonzero(part.block == b)
+            days = block.plan.days[:, part.position[mine]]
+            for action, row in zip(block.plan.actions, days, strict=True):
+                called = np.isfinite(row)
+                if called.any():
+                    actions[action.id] = action
+                    concerned[action.id] += where[mine[called]].tolist()
+                    soonest[action.id] = min(soonest.get(action.id, inf), float(row[called].min()))
+    ordered = sorted(actions.values(), key=lambda a: (not a.safety, soonest[a.id], a.rank, a.id))
     return tuple(
-        _step(action, due_on(on, days), days, counts[action.id], tuple(concerned[action.id]))
-        for days, action in ordered
+        _step(
+            action,
+            due_on(on, soonest[action.id]),
+            soonest[action.id],
+            len(concerned[action.id]),
+            tuple(_called(lines[n].headline) for n in sorted(concerned[action.id])[:NAMES_SHOWN]),
+        )
+        for action in ordered
     )
+
+
+def _called(headline: Headline) -> str:
+    return headline.name or headline.reference
 
 
 def _models(assessed: Sequence[Assessed]) -> tuple[ModelUsed, ...]:

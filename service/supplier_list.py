@@ -20,7 +20,7 @@ from reports.document import LEVELS
 from risk_models.plan import Action, load_actions
 from service.db.tables import Result, SavedFilter, Supplier
 from service.errors import Refused, not_found
-from service.reporting import country_name, level_words, sector_title
+from service.wording import country_name, level_words, sector_title
 
 PAGE = 50
 REVIEWS = ("overdue", "soon")
@@ -98,7 +98,7 @@ def shown(session: Session, wanted: Wanted, on: date, page: int = 1) -> Shown:
 
 def sureness(session: Session, wanted: Wanted, on: date) -> Sureness:
     """How sure the scores are of all that is wanted."""
-    rows = session.execute(select(Supplier.confidence, Supplier.coverage).where(*_is(wanted, on))).tuples().all()
+    rows = session.execute(select(Supplier.confidence, Supplier.coverage).where(*_is(wanted, on))).all()
     confidence = statistics.median(confidence or 0.0 for confidence, _ in rows) if rows else None
     return Sureness(len(rows), confidence, sum((coverage or 0.0) < 0.5 for _, coverage in rows))
 
@@ -111,7 +111,7 @@ def ids(session: Session, wanted: Wanted, on: date) -> list[str]:
 def counts(session: Session, wanted: Wanted, on: date) -> dict[str, int]:
     """How many of what is wanted stand at each level."""
     by_level = select(Supplier.level, func.count()).where(*_is(wanted, on)).group_by(Supplier.level)
-    found = dict(session.execute(by_level).tuples().all())
+    found = dict(session.execute(by_level).all())
     return {level: found.get(level, 0) for level in LEVELS}
 
 

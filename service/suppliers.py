@@ -7,28 +7,27 @@ out again from the stored answers, the model and facts of their day, and the sco
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
 import numpy as np
 import orjson
-from sqlalchemy import and_, delete, or_, select, update
+from sqlalchemy import delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from reports.document import Detail
+from risk_models.answers import from_rows
 from risk_models.facts import FactsOn
 from risk_models.facts import load as load_facts
 from risk_models.identity import name_key
 from risk_models.model import in_force
 from risk_models.score import LEVEL_NAMES, queue_rank
+from service import changes, reporting
 from service.assess import AGENCY_NAMES, Assessed, Batch, Block, assess_batch
 from service.audit import record
 from service.contract import ENGINE, result_rows
-from service.db.tables import AgencyName, Change, Engagement, Result, Supplier
+from service.db.tables import AgencyName, Engagement, Result, Supplier
 from service.errors import Refused
-from service.reporting import detail
-from service.verify import answers_frame
 
 IDENTIFIERS = ("imo", "lei", "licence_number", "registration_number")
 Document = dict[str, Any]
@@ -67,6 +66,12 @@ def put(
     return supplier, session.get_one(Result, supplier.latest_id)
 
 
+def find(session: Session, kind: str, answers: Mapping[str, Any]) -> Supplier | None:
+    """The supplier that such answers are kept under, locked until the transaction ends; None if there is none yet."""
+    query = select(Supplier).where(Supplier.kind == kind, Supplier.key == supplier_key(answers))
+    return session.scalars(query.with_for_update()).first()
+
+
 def keep(
     session: Session,
     kind: str,
@@ -83,7 +88,7 @@ def keep(
     keys, answers = list(by_key), [pair[0] for pair in by_key.values()]
     facts = load_facts().as_of(on)
     scores = scores_of_agencies(session, answers) if kind == "site" else {}
-    assessed = assess_batch(Batch(kind, answers_frame(answers), "", "", np.arange(len(keys))), facts, on, scores)
+    assessed = assess_batch(Batch(kind, from_rows(answers), "", "", np.arange(len(keys))), facts, on, scores)
     there: dict[str, Supplier] = {}
     for start in range(0, len(keys), 500):
         found = session.scalars(
@@ -162,13 +167,8 @@ def _keep_one(
     _headline(supplier, result, block, p, at, on)
     _names(session, supplier, answers, named)
     if before != result.level:
-        session.add(
-            Change(
-                at=at,
-                kind="level_moved",
-                supplier_id=supplier.id,
-                data={"from": before, "to": result.level, "cause": cause},
-            )
+        changes.write(
+            session, "level_moved", supplier.id, {"from": before, "to": result.level, "cause": cause}, at
         )
     return result
 
@@ -245,7 +245,7 @@ def reassessed(result: Result) -> tuple[Assessed, FactsOn]:
     kind = in_force(result.model, result.on).kind
     batch = Batch(
         kind,
-        answers_frame([result.answers]),
+        from_rows([result.answers]),
         result.place.get("file", ""),
         result.place.get("sheet", ""),
         np.array([result.place.get("row", 1)]),
@@ -263,7 +263,7 @@ def document(result: Result) -> Document:
 def explained(result: Result) -> Detail:
     """A result as a reader meets it: headline, reasons as sentences with their sources, floors, actions."""
     assessed, facts = reassessed(result)
-    return detail(assessed, facts, result.on)
+    return reporting.explained(assessed, facts, result.on)[0]
 
 
 def moved_by(before: Result, after: Result) -> list[tuple[str, float]]:
@@ -278,66 +278,6 @@ def moved_by(before: Result, after: Result) -> list[tuple[str, float]]:
         )
     moved = [(title, change) for title, change in points.items() if abs(change) > 1e-6]
     return sorted(moved, key=lambda pair: (-abs(pair[1]), pair[0]))
-
-
-@dataclass(frozen=True)
-class Page:
-    """Some of a list, and where the next page begins (None at the end)."""
-
-    items: tuple[Any, ...]
-    next_cursor: str | None
-
-
-def listing(
-    session: Session,
-    kind: str | None = None,
-    level: str | None = None,
-    country: str | None = None,
-    sector: str | None = None,
-    text: str | None = None,
-    cursor: str | None = None,
-    limit: int = 50,
-) -> Page:
-    """Suppliers, worst first: by level, inherent risk, worst case, score. ``cursor``: id of the last one seen."""
-    query = select(Supplier).where(Supplier.deleted_at.is_(None), Supplier.latest_id.is_not(None))
-    if kind:
-        query = query.where(Supplier.kind == kind)
-    if level:
-        query = query.where(Supplier.level == level)
-    if country:
-        query = query.where(Supplier.country == country)
-    if sector:
-        query = query.where(Supplier.sector.startswith(sector))
-    if text:
-        query = query.where(
-            or_(Supplier.name.icontains(text, autoescape=True), Supplier.reference.icontains(text, autoescape=True))
-        )
-    if cursor:
-        after = session.get(Supplier, cursor)
-        if after is None:
-            raise Refused("cursor.unknown", 400, "The cursor is none that this list gave out.")
-        query = query.where(_after(after))
-    query = query.order_by(
-        Supplier.rank, Supplier.inherent.desc(), Supplier.worst.desc(), Supplier.score.desc(), Supplier.id
-    )
-    found = session.scalars(query.limit(limit + 1)).all()
-    return Page(tuple(found[:limit]), found[limit - 1].id if len(found) > limit else None)
-
-
-def _after(last: Supplier) -> Any:
-    """What stands behind a supplier in the order of the list."""
-    columns = (
-        (Supplier.rank, 1, last.rank),
-        (Supplier.inherent, -1, last.inherent),
-        (Supplier.worst, -1, last.worst),
-        (Supplier.score, -1, last.score),
-        (Supplier.id, 1, last.id),
-    )
-    clauses = []
-    for i, (column, direction, value) in enumerate(columns):
-        equal = [other == seen for other, _, seen in columns[:i]]
-        clauses.append(and_(*equal, column > value if direction > 0 else column < value))
-    return or_(*clauses)
 
 
 def get(session: Session, kind: str, name: str) -> Supplier:
@@ -401,7 +341,7 @@ def sites_of_company(session: Session, site: Supplier) -> Sequence[Supplier]:
 
 def erase(session: Session, supplier: Supplier, at: datetime, by: str) -> None:
     """Erases a supplier with all its results; what stays is that it happened."""
-    session.add(Change(at=at, kind="deleted", supplier_id=supplier.id, data={}))
+    changes.write(session, "deleted", supplier.id, {}, at)
     record(session, by, f"{supplier.kind}.erased", supplier.kind, supplier.id, {})
     session.delete(supplier)
 
@@ -411,7 +351,7 @@ def merge(session: Session, source: Supplier, target: Supplier, at: datetime, by
     if source.id == target.id or source.kind != target.kind:
         raise Refused("merge.impossible", 422, "Two different suppliers of one kind can be merged.")
     session.execute(update(Result).where(Result.supplier_id == source.id).values(supplier_id=target.id))
-    session.add(Change(at=at, kind="merged", supplier_id=source.id, data={"into": target.id}))
+    changes.write(session, "merged", source.id, {"into": target.id}, at)
     record(session, by, f"{source.kind}.merged", source.kind, source.id, {"into": target.id})
     session.flush()
     session.delete(source)

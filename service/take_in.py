@@ -14,6 +14,7 @@ from questionnaires.match import cells_of, find_header, find_kind, match
 from questionnaires.sheet import Refused, Sheet, read
 from questionnaires.validate import Options, Submission, validate
 from questionnaires.workbook import sayings
+from risk_models.answers import from_frame
 from service.assess import Batch
 
 KINDS = ("site", "agency")
@@ -105,7 +106,7 @@ def take_in(
             ):
                 counts[count] += value
             if submission.accepted:
-                batches.append(Batch(kind, submission.answers, name, sheet.name, submission.rows))
+                batches.append(Batch(kind, from_frame(submission.answers), name, sheet.name, submission.rows))
         told.append({**entry, **counts})
     total = {count: sum(file[count] for file in told) for count in ("rows", "accepted", "rejected")}
     if not total["accepted"]:

@@ -6,14 +6,14 @@ and so is a changed reason, state, floor, action or due date.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import Any
 
 import numpy as np
 import orjson
-import pandas as pd
 
+from risk_models.answers import from_rows
 from risk_models.facts import Facts
 from risk_models.plan import load_actions
 from service.assess import Assessed, Batch, assess
@@ -88,7 +88,7 @@ def _batches(stored: Sequence[Document]) -> list[Batch]:
     for kind in ("agency", "site"):
         positions = [j for j, result in enumerate(stored) if result["kind"] == kind]
         if positions:
-            answers = answers_frame([stored[j]["answers"] for j in positions])
+            answers = from_rows(stored[j]["answers"] for j in positions)
             batches.append(Batch(kind, answers, "", "", np.array(positions, dtype=np.int64)))
     return batches
 
@@ -98,22 +98,6 @@ def _recomputed(assessed: Sequence[Assessed], stored: Sequence[Document], on: da
         for j, row in zip(part.batch.rows.tolist(), result_rows(part, on), strict=True):
             at = stored[j]["row"]
             yield j, f"{at['file']}, {at['sheet']}, row {at['row']}", row
-
-
-def answers_frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """Answers as stored in JSON, back as the frame of categorical columns that models read."""
-    questions = list(dict.fromkeys(question for row in rows for question in row))
-    columns = {}
-    for question in questions:
-        distinct: dict[Any, int] = {}
-        codes = np.full(len(rows), -1, dtype=np.int32)
-        for j, row in enumerate(rows):
-            if question in row:
-                value = row[question]
-                codes[j] = distinct.setdefault(tuple(value) if isinstance(value, list) else value, len(distinct))
-        categories = pd.Index(list(distinct), dtype=object, tupleize_cols=False)
-        columns[question] = pd.Categorical.from_codes(codes, categories=categories)
-    return pd.DataFrame(columns, index=pd.RangeIndex(len(rows)))
 
 
 def _difference(stored: Document, again: Document) -> str:

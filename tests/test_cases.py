@@ -16,10 +16,10 @@ import orjson
 import pytest
 
 from questionnaires.form import load_reading_form
+from risk_models.answers import from_rows
 from risk_models.facts import load as load_facts
 from service.assess import Batch, assess
 from service.contract import result_rows
-from service.verify import answers_frame
 
 CASES = sorted(path for path in (Path(__file__).parent / "cases").iterdir() if path.is_dir())
 MANY = ("many", "countries", "sector")
@@ -49,7 +49,7 @@ def suppliers(path: Path) -> list[tuple[str, dict[str, Any]]]:
 
 
 def last_result(path: Path, on: date) -> dict[str, Any]:
-    batches = [Batch(kind, answers_frame([answers]), "case", kind, np.array([2])) for kind, answers in suppliers(path)]
+    batches = [Batch(kind, from_rows([answers]), "case", kind, np.array([2])) for kind, answers in suppliers(path)]
     return orjson.loads(list(result_rows(assess(batches, load_facts().as_of(on), on)[-1], on))[-1])  # type: ignore[no-any-return]
 
 

@@ -57,15 +57,18 @@ def asked_for(requirements: list[str]) -> set[str]:
     return {re.match(r"[\w.-]+", requirement)[0].lower() for requirement in requirements}
 
 
-def imports(path: Path) -> Iterator[str]:
-    """Packages from elsewhere that a module imports."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-        if isinstance(node, ast.ImportFrom) and not node.level:
-            names.append(node.module)
-        for name in {name.partition(".")[0] for name in names}:
-            if name not in sys.stdlib_module_names and name not in PACKAGES:
-                yield name
+def imported(folders: tuple[str, ...]) -> set[str]:
+    """Packages from elsewhere that the modules of some folders import, by the names under which they are asked for."""
+    modules = [path for folder in folders for path in (ROOT / folder).rglob("*.py")]
+    ours = {*PACKAGES, *(part for path in modules for part in (path.stem, path.parent.name))}
+    names = set()
+    for node in (node for path in modules for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            names.add(node.module.partition(".")[0])
+    providers = packages_distributions()
+    return {maker.lower() for name in names - ours - sys.stdlib_module_names for maker in providers.get(name, [name])}
 
 
 @pytest.mark.parametrize("what", ELSEWHERE)
@@ -108,12 +111,14 @@ def test_every_package_asked_for_is_pinned():
 
 
 def test_every_package_imported_is_asked_for_and_no_other():
-    providers = packages_distributions()
-    imported = {name for module in PACKAGES for path in (ROOT / module).rglob("*.py") for name in imports(path)}
-    needed = {distribution.lower() for name in imported for distribution in providers.get(name, [name])}
+    needed = imported(PACKAGES)
     # Flask and Jinja bring these two of their own makers; the packages of fonts are read and never imported.
     asked = {name for name in asked_for(project()["project"]["dependencies"]) if not name.startswith("justmytype-")}
     assert needed - {"werkzeug", "markupsafe"} == asked
+
+
+def test_every_package_that_tests_import_is_pinned():
+    assert imported(("tests", "benchmarks")) <= pins("test").keys()
 
 
 def test_tests_run_on_the_versions_that_users_get():

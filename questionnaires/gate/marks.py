@@ -38,8 +38,6 @@ class Marks:
             self.columns = column + 1
             if column >= limits.columns:
                 raise Refused("limit.columns", f"{limits.columns:,} are read at most.")
-        if self.rows * self.columns > limits.cells:
-            raise Refused("limit.cells", f"{self.rows:,} rows by {self.columns:,} columns.")
 
 
 def mark(rows: Rows, column: int, said: str, row: int) -> None:

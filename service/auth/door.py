@@ -133,17 +133,11 @@ def _by_key(scope: str) -> None:
         raise Refused("key.missing", 401, "Send an API key: Authorization: Bearer dk_...", headers=challenge)
     with database().across(write=False) as session:
         key = keys.find(session, text.strip())
-        organisation = session.get_one(Organisation, key.organisation_id) if key else None
-    if key is None or organisation is None:
+    if key is None:
         challenge["WWW-Authenticate"] += ', error="invalid_token"'
         raise Refused("key.invalid", 401, "There is no such key, or it has ended.", headers=challenge)
     g.caller = Caller(
-        organisation.id,
-        organisation.name,
-        organisation.time_zone,
-        f"key:{key.id}",
-        key.name,
-        scopes=frozenset(key.scopes),
+        key.organisation_id, key.organisation, key.time_zone, f"key:{key.id}", key.name, scopes=key.scopes
     )
     if key.used_at is None or now() - key.used_at >= keys.USED_EVERY:
         with database().of(key.organisation_id) as session:

@@ -6,15 +6,16 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Sequence
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from service.audit import record
 from service.auth.access import ACCESS
 from service.clock import now
-from service.db.tables import ApiKey
+from service.db.tables import ApiKey, Organisation
 from service.errors import Refused, not_found
 
 PREFIX_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
@@ -53,15 +54,48 @@ def create(
     return key, text
 
 
-def find(session: Session, text: str) -> ApiKey | None:
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A key that is good, and the organisation it calls for."""
+
+    id: str
+    name: str
+    scopes: frozenset[str]
+    used_at: datetime | None
+    organisation_id: str
+    organisation: str
+    time_zone: str
+
+
+# Built once, and columns rather than rows: every call of the API asks this.
+_OF_PREFIX = (
+    select(
+        ApiKey.key_hash,
+        ApiKey.expires_at,
+        ApiKey.id,
+        ApiKey.name,
+        ApiKey.scopes,
+        ApiKey.used_at,
+        Organisation.id,
+        Organisation.name,
+        Organisation.time_zone,
+    )
+    .join(Organisation, Organisation.id == ApiKey.organisation_id)
+    .where(ApiKey.prefix == bindparam("prefix"), ApiKey.revoked_at.is_(None))
+)
+
+
+def find(session: Session, text: str) -> Found | None:
     """The key of a text, from all organisations; None if there is none, it has ended or it was revoked."""
     parts = text.split("_", 2)
     if len(parts) != 3 or parts[0] != "dk":
         return None
-    kept = session.scalars(select(ApiKey).where(ApiKey.prefix == parts[1], ApiKey.revoked_at.is_(None))).all()
     given = _hash(text)
-    # Compared in constant time: how long a refusal takes tells nothing of the hash.
-    return next((key for key in kept if hmac.compare_digest(key.key_hash, given) and key.expires_at > now()), None)
+    for key_hash, expires_at, key_id, name, scopes, used_at, *of in session.execute(_OF_PREFIX, {"prefix": parts[1]}):
+        # Compared in constant time: how long a refusal takes tells nothing of the hash.
+        if hmac.compare_digest(key_hash, given) and expires_at > now():
+            return Found(key_id, name, frozenset(scopes), used_at, *of)
+    return None
 
 
 def revoke(session: Session, key_id: str, by: str) -> None:

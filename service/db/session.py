@@ -34,7 +34,7 @@ class Unfiltered(RuntimeError):
 
 
 def open_engine(url: str) -> Engine:
-    """An engine for SQLite (WAL, full sync, immediate transactions, foreign keys) or PostgreSQL."""
+    """An engine for SQLite (WAL, full sync, immediate transactions, foreign keys, erased means overwritten) or PostgreSQL."""
     if url.startswith("sqlite"):
         engine = create_engine(url, connect_args={"timeout": 30}, hide_parameters=True)
         event.listen(engine, "connect", _set_up_sqlite)
@@ -46,7 +46,7 @@ def open_engine(url: str) -> Engine:
 def _set_up_sqlite(connection: Any, _: object) -> None:
     connection.isolation_level = None  # the driver opens no transaction of its own
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000"):
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000", "secure_delete=ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 
@@ -86,7 +86,10 @@ class Database:
 
 def _only_read(session: Session) -> None:
     session.info["only_reads"] = True
-    session.connection(execution_options={"only_reads": True, "postgresql_readonly": True})
+    options: dict[str, Any] = {"only_reads": True}
+    if session.get_bind().dialect.name == "postgresql":  # there each statement would see a snapshot of its own
+        options |= {"postgresql_readonly": True, "isolation_level": "REPEATABLE READ"}
+    session.connection(execution_options=options)
 
 
 class OwnedSession(Session):

@@ -70,6 +70,17 @@ class Organisation(Base):
     created_at: Mapped[datetime]
 
 
+class Erasure(Base):
+    """An organisation was erased with all that was its: this is what remains. ``counts``: rows of each table, and files."""
+
+    __tablename__ = "erasure"
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
+    organisation_id: Mapped[str] = mapped_column(String(36))
+    at: Mapped[datetime]
+    actor: Mapped[str] = mapped_column(String(80))
+    counts: Mapped[dict[str, Any]]
+
+
 class Owned:
     """What every row of a customer has; the session adds the condition on it to every statement."""
 
@@ -129,6 +140,8 @@ class ApiKey(Owned, Base):
     expires_at: Mapped[datetime]
     revoked_at: Mapped[datetime | None]
     used_at: Mapped[datetime | None]
+    minute: Mapped[datetime | None]  # of which ``taken`` requests were handed out to the processes that serve it
+    taken: Mapped[int] = mapped_column(default=0)
 
 
 class AuditEvent(Owned, Base):

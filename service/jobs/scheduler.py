@@ -42,8 +42,8 @@ class _Scheduler(BackgroundScheduler):  # type: ignore[misc]
         for job in self.get_jobs():
             if abs(job.next_run_time - at) > self.every:
                 job.modify(next_run_time=at)
-        longest = self.every.total_seconds()
-        return min(super()._process_jobs() or longest, longest)
+        wait, longest = super()._process_jobs(), self.every.total_seconds()
+        return longest if wait is None else min(float(wait), longest)
 
 
 def ticking(db: Database, every: timedelta = EVERY) -> BackgroundScheduler:
@@ -79,9 +79,9 @@ def tick(db: Database, at: datetime) -> list[str]:
 
 def go_off(session: Session, schedule_id: str, at: datetime) -> list[str]:
     """Lets a schedule go off if it is due and did not, and moves its next date on; gives the id of the job, if any."""
-    query = select(Schedule).where(Schedule.id == schedule_id, Schedule.active).with_for_update(skip_locked=True)
+    query = select(Schedule).where(Schedule.id == schedule_id, Schedule.active).with_for_update()
     schedule = session.scalars(query).first()
-    if schedule is None:  # paused or removed; or somebody is at it, and the next tick will see what is left
+    if schedule is None:  # paused or removed meanwhile
         return []
     first, later = schedule.next_due, slots(schedule.rule, schedule.time_zone, schedule.next_due)
     passed = [first, *takewhile(lambda slot: slot <= at, later)] if first <= at else []

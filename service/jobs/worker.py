@@ -51,6 +51,7 @@ class Handler:
 def work(db: Database, handlers: Mapping[str, Handler], stop: Event, lease_seconds: float = LEASE) -> None:
     """Runs jobs until ``stop`` is set; a job that has begun is finished first."""
     owner = f"{socket.gethostname()[:40]}:{os.getpid()}:{new_id()[:8]}"
+    log.info("worker_begun", owner=owner, kinds=sorted(handlers))
     while not stop.is_set():
         try:
             claimed = claim(db, owner, lease_seconds, handlers)

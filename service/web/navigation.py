@@ -19,6 +19,7 @@ MAIN: tuple[tuple[str, LazyString], ...] = (
     ("pages.method", lazy_gettext("Method")),
 )
 ADMIN: tuple[tuple[str, LazyString], ...] = (
+    ("pages.imports", lazy_gettext("Imports and jobs")),
     ("users.listing", lazy_gettext("Users")),
     ("keys.listing", lazy_gettext("API keys")),
     ("audit.listing", lazy_gettext("Audit trail")),

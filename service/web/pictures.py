@@ -33,14 +33,20 @@ def strip(supplier: Supplier) -> Markup:
 
 def range_plot(headline: Headline, model: ModelUsed) -> Markup:
     """From the best to the worst reading, with the score and the inherent risk, over the levels of the model."""
-    width, top, high = 640.0, 24.0, 40.0
+    width, top, high = 480.0, 24.0, 36.0
     starts = (0.0, model.medium_from, model.high_from, model.critical_from, 100.0)
     parts: list[str | Text] = []
     for level, start, end in zip(BANDS, starts, starts[1:], strict=False):
         x = width * start / 100
         parts += [
             rect(x, top, width * (end - start) / 100, high, FILLS[level], opacity=0.22),
-            Text(x + 4, top - 8, f"{LEVEL_TITLES[level]} {start:g} to {end:g}", size=12, fill=QUIET),
+            Text(
+                x + 4,
+                top - 8,
+                f"{LEVEL_TITLES[level]} from {start:g}" if start else LEVEL_TITLES[level],
+                size=12,
+                fill=QUIET,
+            ),
         ]
     best, score, worst = (width * value / 100 for value in (headline.best, headline.score, headline.worst))
     middle = top + high / 2

@@ -13,10 +13,10 @@ from flask import Blueprint, Flask
 
 from reports.document import LEVEL_TITLES, PRIORITIES
 from reports.pages import LEADS, OWNERS, points, share
-from service.reporting import country_name, sector_title
 from service.supplier_list import level_of, step_title
 from service.web.pages import imports, method, portfolio, reports, schedules, suppliers
 from service.web.pictures import strip
+from service.wording import country_name, sector_title
 
 
 class Route(NamedTuple):

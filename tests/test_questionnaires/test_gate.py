@@ -210,7 +210,6 @@ def test_too_many_parts_are_refused():
 
 def test_an_archive_that_lies_about_itself_is_refused():
     data = zipped(package())
-    first, second = (data.index(part.encode()) - 30 for part in ("[Content_Types].xml", "_rels/.rels"))
     assert refusal(b"PK\3\4" + data) == "archive.corrupt"
     assert refusal(data + b"more") == "archive.corrupt"
     assert refusal(data[: len(data) // 2]) == "archive.corrupt"
@@ -218,12 +217,13 @@ def test_an_archive_that_lies_about_itself_is_refused():
     assert refusal(patched(data, SHEET, 24, "<L", 10, own=22)) == "archive.expands_too_large"  # longer than it says
     assert refusal(patched(data, SHEET, 24, "<L", 9999, own=22)) == "archive.corrupt"  # shorter than it says
     assert refusal(patched(data, SHEET, 16, "<L", 1, own=14)) == "archive.corrupt"  # another checksum
-    assert refusal(patched(data, "_rels/.rels", 42, "<L", first)) == "archive.corrupt"  # two names
-    assert second > first
-    doubled = zipped([("a.xml", "x"), *package().items()])
-    assert (
-        refusal(patched(doubled, "a.xml", 20, "<L", 60, own=18)) == "archive.corrupt"
-    )  # its bytes are the next part's too
+    assert refusal(data.replace(SHEET.encode(), SHEET.upper().encode(), 1)) == "archive.corrupt"  # two names
+    longer = bytearray(data)
+    longer[-10] += 1
+    assert refusal(bytes(longer)) == "archive.corrupt"  # its table of contents is longer than it says
+    overlapping = zipped([("a.png", "x"), *package().items()])
+    assert refusal(overlapping) == ""
+    assert refusal(patched(overlapping, "a.png", 20, "<L", 60, own=18)) == "archive.corrupt"
 
 
 def test_a_locked_part_is_said_to_be_locked():
@@ -283,6 +283,7 @@ def test_a_part_that_is_missing_or_no_markup_is_corrupt():
         assert refusal(zipped({key: part for key, part in parts.items() if key != name})) == "file.corrupt"
     assert refusal(rows('<row r="1"><c r="A1"><v>1</c></row>')) == "file.corrupt"
     assert refusal(rows(one('<c r="A\u0100"><v>1</v></c>'))) == "file.corrupt"
+    assert refusal(rows(one('<c r="D1"><f><c r="B1"><v>1</v></c></f><v>1</v></c>'))) == "file.corrupt"
 
 
 def test_a_link_to_another_program_is_refused_and_one_to_another_workbook_is_not():
@@ -303,11 +304,23 @@ def test_a_link_to_another_program_is_refused_and_one_to_another_workbook_is_not
         ("<row>" + "<c><v>1</v></c>" * 100 + "</row>", "limit.columns"),
         ('<row r="1"><c r="AX1"><v>1</v></c></row><row r="200"><c r="A200"><v>1</v></c></row>', "limit.cells"),
         ("<row r='1'><c r='A900'><v>1</v></c></row>", "limit.rows"),
+        ('<row r="200"><c r="A200"><v>1</v></c></row><row><c><v>1</v></c></row>', "limit.rows"),
         ("<x:row xmlns:x='a' r='1'><x:c r='A900'><x:v>1</x:v></x:c></x:row>", "limit.rows"),
     ],
 )
 def test_a_sheet_is_measured_by_its_filled_cells(cells, code):
     assert refusal(rows(cells), rows=200, columns=50, cells=5000) == code
+
+
+def test_sheets_are_measured_together():
+    wide = "|" + " a |" * 40 + "\n"
+    two = workbook(wide * 80, name="One", Two=wide * 80)
+    assert refusal(two, cells=6400) == ""
+    assert refusal(two, cells=6399) == "limit.cells"
+    table = ods_row(*["a"] * 40, repeated=80)
+    two = zipped(ods(f'{table}</table:table><table:table table:name="Two">{table}'))
+    assert refusal(two, "list.ods", cells=6400) == ""
+    assert refusal(two, "list.ods", cells=6399) == "limit.cells"
 
 
 def test_empty_cells_with_a_format_and_a_lying_dimension_do_not_count():

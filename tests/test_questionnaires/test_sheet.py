@@ -68,7 +68,7 @@ def test_a_column_is_its_distinct_texts_in_order_of_first_sight_and_a_code_for_e
     assert supplier.codes.tolist() == [0, 1, 2, 1]
     assert country.values == ("Country", "TH")
     assert country.codes.tolist() == [0, 1, -1, 1]
-    assert country.codes.dtype == np.int32
+    assert (country.codes.dtype, country.codes.flags.aligned) == (np.int32, True)
     assert (sheet.file, sheet.name, sheet.visible, sheet.first_row, sheet.n_rows) == (
         "list.xlsx",
         "Suppliers",
@@ -208,8 +208,12 @@ def test_errors_are_empty_and_told_with_their_cells():
     assert saved_as_text.errors == {(2, 1): "#DIV/0!", (2, 2): "#N/A", (3, 2): "#N/A"}
     old = record(0x205, b"\0\0\1\0\0\0\x2a\1")
     assert only(compound(Workbook=biff([["a"]], cells=old)), "list.xls").errors == {(1, 1): "#N/A"}
-    wrong = ods_cell("", ' calcext:value-type="error" table:formula="of:=1/0"').replace("<text:p>", "<text:p>#DIV/0!")
+    wrong = (
+        '<table:table-cell table:formula="of:=1/0" office:value-type="float" office:value="0" calcext:value-type="error">'
+        "<office:annotation><text:p>Why?</text:p></office:annotation><text:p>#DIV/0!</text:p></table:table-cell>"
+    )
     found = only(zipped(ods(f"<table:table-row>{ods_cell('a')}{wrong}</table:table-row>")), "list.ods")
+    assert grid(found) == [["a", ""]]
     assert (found.errors, found.formulas) == ({(1, 1): "#DIV/0!"}, ((1, 1),))
 
 
@@ -248,7 +252,9 @@ def test_a_text_longer_than_a_cell_holds_is_a_fault_of_its_row():
     workbook_of_it = zipped(ods(ods_row("a", "b") + ods_row(1, 2) + ods_row(3, long)))
     for data, name in ((f"a,b\n1,2\n3,{long}\n".encode(), "list.csv"), (workbook_of_it, "list.ods")):
         assert only(data, name).faults_under(1) == (Fault(3, 1, "limit.cell_text", "x" * 80),)
+    assert only(f"{long},,\na,b,c\n1,2,3\n".encode(), "list.csv").faults_under(2) == ()
     assert refusal(f"a,b\n1,{long}\n".encode(), "list.csv", longest_text=39_999) == "limit.cell_text"
+    assert refusal(workbook(f"| a |\n| {long[:32_000]} |"), longest_text=31_999) == "limit.cell_text"
 
 
 # The process that reads

@@ -8,11 +8,11 @@ import orjson
 from hypothesis import strategies as st
 
 from questionnaires.form import Question, load_reading_form
+from risk_models.answers import from_rows
 from risk_models.facts import load as load_facts
 from risk_models.model import load_all
 from service.assess import Batch, assess
 from service.contract import result_rows
-from service.verify import answers_frame
 
 ON = date(2026, 11, 1)
 FACTS = load_facts().as_of(ON)
@@ -86,11 +86,11 @@ def answers(draw: st.DrawFn, kind: str = "site") -> Answers:
 def results(*rows: Answers, kind: str = "site", agencies: tuple[Answers, ...] = ()) -> list[dict[str, Any]]:
     """The results of some suppliers of one kind, in order, as the contract has them."""
     batches = (
-        [Batch("agency", answers_frame(agencies), "a.xlsx", "Agencies", np.arange(len(agencies)) + 2)]
+        [Batch("agency", from_rows(agencies), "a.xlsx", "Agencies", np.arange(len(agencies)) + 2)]
         if agencies
         else []
     )
-    batches.append(Batch(kind, answers_frame(rows), "s.xlsx", "Rows", np.arange(len(rows)) + 2))
+    batches.append(Batch(kind, from_rows(rows), "s.xlsx", "Rows", np.arange(len(rows)) + 2))
     return [orjson.loads(row) for row in result_rows(assess(batches, FACTS, ON)[-1], ON)]
 
 

@@ -8,15 +8,14 @@ from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
 
+import databases
 import pytest
 from argon2 import PasswordHasher
 from flask import Flask
 
 from service.app import create_app
-from service.audit import ddl
 from service.auth import passwords
-from service.db.session import Database, open_engine
-from service.db.tables import Base
+from service.db.session import Database
 from service.log import set_up
 from service.settings import Settings
 
@@ -37,16 +36,26 @@ def log() -> None:
 QUICK = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
 
 
-@pytest.fixture(params=["sqlite"])
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+@pytest.fixture(scope="session")
+def sqlite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[databases.Empty]:
+    """What makes empty SQLite databases."""
+    with databases.sqlite(tmp_path_factory.mktemp("sqlite")) as empty:
+        yield empty
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[databases.Empty]:
+    """What makes empty databases on a PostgreSQL server of this run."""
+    with databases.postgresql() as empty:
+        yield empty
+
+
+@pytest.fixture(params=databases.KINDS)
+def database(request: pytest.FixtureRequest) -> Iterator[Database]:
     """An empty database with every table and trigger."""
-    engine = open_engine(f"{request.param}:///{tmp_path / 'test.db'}")
-    Base.metadata.create_all(engine)
-    with engine.begin() as connection:
-        for statement in ddl(engine.dialect.name):
-            connection.exec_driver_sql(statement)
-    yield Database(engine)
-    engine.dispose()
+    empty: databases.Empty = request.getfixturevalue(request.param)
+    with empty() as engine:
+        yield Database(engine)
 
 
 @pytest.fixture

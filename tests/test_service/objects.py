@@ -9,7 +9,7 @@ from datetime import timedelta
 from sqlalchemy.orm import Session
 
 from service.clock import now
-from service.db.tables import ApiKey, Asking, Import, Job, SavedFilter, Schedule, Supplier, User, new_id
+from service.db.tables import ApiKey, Asking, Import, Job, Result, SavedFilter, Schedule, Supplier, User, new_id
 
 Made = Mapping[str, str]
 
@@ -57,6 +57,25 @@ def a_schedule(session: Session, made: Made) -> Schedule:
     return Schedule(name="Every spring", rule={}, **more)
 
 
+def a_result(session: Session, made: Made) -> Result:
+    at = now()
+    numbers = dict.fromkeys(("score", "best", "worst", "inherent", "confidence", "coverage"), 50.0)
+    of = {"model": "site_general", "model_version": "2026.1", "engine": "2026.1", "facts_digest": "0" * 64}
+    return Result(
+        supplier_id=made["supplier_id"],
+        cause="api",
+        on=at.date(),
+        answers={"name": "Blue Pier Cannery", "country": "TH"},
+        agency_scores={},
+        place={},
+        level="high",
+        inherent_level="high",
+        created_at=at,
+        **of,
+        **numbers,
+    )
+
+
 def a_filter(session: Session, made: Made) -> SavedFilter:
     return SavedFilter(user_id=made["user_id"], name="Fishing", query={})
 
@@ -70,6 +89,7 @@ OBJECTS: dict[str, Callable[[Session, Made], object]] = {
     "job_id": a_job,
     "schedule_id": a_schedule,
     "filter_id": a_filter,
+    "result_id": a_result,
 }
 # Nobody owns these: they are the same for every organisation.
 WORDS = {"format": "csv", "view": "inherent", "form_id": "site", "model_id": "site_fishing"}

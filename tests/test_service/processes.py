@@ -59,7 +59,9 @@ def job(database: Database, job_id: str) -> Job:
 
 
 @contextmanager
-def started(role: str, database: Database, *arguments: object, log: IO[Any] | None = None, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
+def started(
+    role: str, database: Database, *arguments: object, log: IO[Any] | None = None, **environment: str
+) -> Iterator[subprocess.Popen[bytes]]:
     """A process of its own on a database; killed at the end if it still runs. Its log goes to a file if one is given."""
     url = database.engine.url.render_as_string(hide_password=False)
     command = [sys.executable, __file__, role, url, *map(str, arguments)]

@@ -26,7 +26,7 @@ def called(app: Flask, monkeypatch: pytest.MonkeyPatch) -> str:
     return "/api/v1/who"
 
 
-def found(database: Database, text: str) -> ApiKey | None:
+def found(database: Database, text: str) -> keys.Found | None:
     with database.across() as session:
         return keys.find(session, text)
 

@@ -2,14 +2,12 @@
 
 import os
 import signal
-import time
 from collections import Counter
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
-import pytest
 from callers import an_organisation
-from processes import FIRST_DAY, count, counted, job, started, wait_until
+from processes import FIRST_DAY, counted, job, started, wait_until
 from sqlalchemy import select
 
 from service.clock import now
@@ -30,7 +28,9 @@ def a_job(database: Database, **payload: int) -> str:
 def a_schedule(database: Database, organisation_id: str, name: str = "Daily") -> str:
     """A daily schedule that is first due on the first day; its id."""
     with database.of(organisation_id) as session:
-        schedule = Schedule(name=name, rule=DAILY, time_zone="UTC", next_due=FIRST_DAY, created_by="", created_at=FIRST_DAY)
+        schedule = Schedule(
+            name=name, rule=DAILY, time_zone="UTC", next_due=FIRST_DAY, created_by="", created_at=FIRST_DAY
+        )
         session.add(schedule)
         session.flush()
         return schedule.id
@@ -57,16 +57,16 @@ def test_a_job_whose_worker_is_killed_is_resumed_by_another_and_each_effect_is_t
 
 
 def test_a_worker_that_stalled_and_comes_back_after_another_took_over_writes_nothing(database: Database):
-    job_id = a_job(database, of=20)
-    with started("work", database, 1, 0.2) as stalled:
+    job_id = a_job(database, of=12)
+    with started("work", database, 0.6, 0.2) as stalled:
         # Stopped between two effects: one that is stopped within holds its lock, and nobody can take over.
         wait_until(lambda: len(counted(database, job_id)) >= 3)
         os.kill(stalled.pid, signal.SIGSTOP)
-        with started("work", database, 1, 0.2):
+        with started("work", database, 0.6, 0.2):
             wait_until(lambda: job(database, job_id).fence == 2 and len(counted(database, job_id)) >= 6)
             os.kill(stalled.pid, signal.SIGCONT)
             wait_until(lambda: job(database, job_id).state == "done")
-    assert counted(database, job_id) == list(range(20))
+    assert counted(database, job_id) == list(range(12))
 
 
 def test_two_schedulers_on_one_database_let_each_of_sixty_dates_go_off_once(database: Database):
@@ -111,7 +111,7 @@ def test_a_clock_set_forth_and_back_by_a_day_neither_stalls_nor_doubles_anything
             return list(session.scalars(select(Job).order_by(Job.created_at)))
 
     clock.set(days[0] - timedelta(seconds=1))
-    with started("live", database, 1.5, 0.2, **clock.environment):
+    with started("live", database, 1.5, 0.1, **clock.environment):
         wait_until(lambda: fired(database, schedule_id) == days[:1])
         wait_until(lambda: jobs()[0].state == "done")
 

@@ -1,17 +1,19 @@
 """An office with suppliers of its own, all invented, and what a test needs to see it in a browser."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
+from functools import cache
 from pathlib import Path
 from threading import Event, Thread
-from typing import Any
+from typing import Any, TypeVar
 
-from test_service.callers import PASSWORD, a_user, an_organisation
+from test_service.callers import a_user, an_organisation
 from werkzeug.serving import make_server
 
 from questionnaires.form import Question, load_reading_form
+from risk_models.model import load_all
 from service import imports, report_jobs, suppliers
 from service.app import create_app
 from service.audit import ddl
@@ -22,6 +24,7 @@ from service.files import Blobs
 from service.jobs.worker import Handler, work
 from service.settings import Settings
 
+T = TypeVar("T")
 FIRST = "Blue Amber Coral Delta Ember Fern Garnet Harbour Indigo Juniper Kite Lagoon Maple Nettle Orchid Pearl".split()
 SECOND = "Seafood Foods Garments Builders Timber Packing Trading Farms".split()
 PLACES = [
@@ -31,13 +34,20 @@ PLACES = [
 ORIGINS = ["MM", "NP", "KH", "LA", "ID", "PH", "BD"]
 
 
-def given_answer(question: Question, draw: random.Random) -> Any:
-    """An answer that the question may get; None where a form has no simple one."""
-    if question.type == "yes_no":
-        return draw.choice(["yes", "no"])
-    if question.type == "choice" and question.choices:
-        return draw.choice(question.choices).code
-    return None
+def given_answer(question: Question, draw: random.Random, good: float) -> Any:
+    """An answer that the question may get, with a chance the one of least risk; None where a form has no simple one."""
+    offered = ["yes", "no"] if question.type == "yes_no" else [choice.code for choice in question.choices]
+    if question.type not in ("yes_no", "choice") or not offered:
+        return None
+    rule = _rules().get(question.id)
+    if rule is not None and draw.random() < good:
+        return min(offered, key=rule.risk)
+    return draw.choice(offered)
+
+
+@cache
+def _rules() -> dict[str, Any]:
+    return {indicator.question: indicator.rule for model in load_all() for indicator in model.indicators}
 
 
 def a_portfolio(number: int = 40, seed: int = 7) -> list[tuple[str, dict[str, Any]]]:
@@ -61,9 +71,9 @@ def a_portfolio(number: int = 40, seed: int = 7) -> list[tuple[str, dict[str, An
                 answers["destination_countries"] = ["TH", "MY"]
             elif i % 4 == 1:
                 answers["agencies"] = draw.sample(agencies, 2)
-            share = (0.0, 0.85, 0.3, 0.95, 0.7)[i % 5]
+            share, good = (0.0, 0.85, 0.3, 0.95, 0.7)[i % 5], (0.97, 1.0, 0.9)[i % 3]
             for question in feeding:
-                said = given_answer(question, draw) if draw.random() < share else None
+                said = given_answer(question, draw, good) if draw.random() < share else None
                 if said is not None:
                     answers[question.id] = said
             if share:
@@ -95,7 +105,7 @@ def a_settled_organisation(database: Database, name: str, email: str) -> str:
     for kind, answers in told[::2]:
         changed = dict(answers)
         for question in draw.sample(forms[kind], 12):
-            if (said := given_answer(question, draw)) is not None:
+            if (said := given_answer(question, draw, 0.6)) is not None:
                 changed[question.id] = said
         again.append((kind, changed))
     keep(database, organisation_id, again, now().date() - timedelta(days=3))
@@ -103,14 +113,15 @@ def a_settled_organisation(database: Database, name: str, email: str) -> str:
 
 
 @contextmanager
-def served(folder: Path) -> Iterator[tuple[str, Database]]:
-    """The service at an address of this machine, with a worker; two organisations that know nothing of each other."""
+def served(folder: Path, prepare: Callable[[Database], T]) -> Iterator[tuple[str, Database, T]]:
+    """The service at an address of this machine, with a worker; what ``prepare`` makes is there before it starts."""
     engine = open_engine(f"sqlite:///{folder / 'web.db'}")
     Base.metadata.create_all(engine)
     with engine.begin() as connection:
         for statement in ddl(engine.dialect.name):
             connection.exec_driver_sql(statement)
     database, blobs, stop = Database(engine), Blobs(folder / "blobs"), Event()
+    prepared = prepare(database)
     app = create_app(Settings(data=folder, plain_http=True), database)
     server = make_server("127.0.0.1", 0, app, threaded=True)
     handlers = {
@@ -125,7 +136,7 @@ def served(folder: Path) -> Iterator[tuple[str, Database]]:
     for thread in threads:
         thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}", database
+        yield f"http://127.0.0.1:{server.server_port}", database, prepared
     finally:
         stop.set()
         server.shutdown()
@@ -133,6 +144,3 @@ def served(folder: Path) -> Iterator[tuple[str, Database]]:
         for thread in threads:
             thread.join(timeout=10)
         engine.dispose()
-
-
-__all__ = ["PASSWORD", "a_portfolio", "a_settled_organisation", "keep", "served"]

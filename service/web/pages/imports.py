@@ -22,7 +22,6 @@ from service.jobs import table as jobs
 from service.web.pages.suppliers import MEDIA_TYPES, as_file
 
 CHOICES = ("kind", "country", "sector", "sheet", "date_order", "on")
-AT_WORK = ("waiting", "running")
 
 
 def blobs() -> Blobs:
@@ -48,7 +47,11 @@ def _offered() -> dict[str, Any]:
 
 def send() -> AnyResponse:
     """Takes files in; what the door refuses is said above the form."""
-    files = [(file.filename or "", file.read()) for file in request.files.getlist("files") if file.filename]
+    sent = [file for file in request.files.getlist("files") if file.filename]
+    most = settings().upload_files
+    if len(sent) > most:
+        return _form(Refused("upload.too_many", 413, _("Send at most %(most)s files at once.", most=most)))
+    files = [(file.filename or "", file.read()) for file in sent]
     try:
         taken = imports.receive(
             database(), blobs(), caller().organisation_id, files, _choices(), caller().actor, Limits()
@@ -86,11 +89,12 @@ def _one(import_id: str, refused: Refused | None) -> Response:
     on = today(caller().time_zone)
     with reading() as session:
         taken = imports.get(session, import_id)
+        job = findings.progress(session, taken)
         told: dict[str, Any] = {
             "taken": taken,
             "refused": refused,
-            "at_work": taken.state in AT_WORK,
-            "job": findings.progress(session, taken),
+            "at_work": findings.at_work(taken, job),
+            "job": job,
             "offered": _offered(),
         }
         issues = (taken.found or taken.problem or {}).get("issues", ())
@@ -109,7 +113,7 @@ def progress(import_id: str) -> Response:
     with reading() as session:
         taken = imports.get(session, import_id)
         job = findings.progress(session, taken)
-    over = {} if taken.state in AT_WORK else {"HX-Refresh": "true"}
+    over = {} if findings.at_work(taken, job) else {"HX-Refresh": "true"}
     return make_response(render_template("progress.html", taken=taken, job=job), 200, over)
 
 

@@ -11,7 +11,7 @@ from service.auth.caller import caller, reading
 from service.clock import now, today
 from service.errors import not_found
 
-VIEWS = {"world": maps.WORLD, "asia-pacific": maps.ASIA_PACIFIC}
+VIEWS = {"asia-pacific": maps.ASIA_PACIFIC, "world": maps.WORLD}
 EXPLAINED = 4  # movers whose reasons are worked out
 
 

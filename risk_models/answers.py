@@ -1,0 +1,90 @@
+"""Answers of n suppliers as models read them: per question its distinct answers once, and for each supplier which one.
+
+Rules are applied to distinct answers and spread by their codes, which is what makes a large sheet cheap. A frame of
+categorical columns (what a sheet gives) and rows of JSON (what is stored) both become this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+Codes = NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class Column:
+    """The distinct answers to one question, and per supplier the position of its own; -1 where nothing was said."""
+
+    values: tuple[object, ...]
+    codes: Codes
+
+
+@dataclass(frozen=True)
+class Answers:
+    """The answers of ``n`` suppliers, by question id."""
+
+    n: int
+    columns: Mapping[str, Column]
+
+    def __len__(self) -> int:
+        return self.n
+
+    def column(self, question: str) -> Column:
+        """The answers to a question; to one that nobody was asked, nothing."""
+        found = self.columns.get(question)
+        return found if found is not None else Column((), np.full(self.n, -1, dtype=np.int32))
+
+    def take(self, positions: NDArray[np.intp] | Sequence[int]) -> Answers:
+        """Some of the suppliers, in the order given, with the distinct answers that they use."""
+        picked = np.asarray(positions, dtype=np.intp)
+        columns = {}
+        for question, column in self.columns.items():
+            codes = column.codes[picked]
+            used = np.zeros(len(column.values) + 1, dtype=bool)
+            used[codes] = True  # code -1 marks the last place, which stands for nothing
+            kept = np.flatnonzero(used[:-1])
+            again = np.full(len(column.values) + 1, -1, dtype=np.int32)
+            again[kept] = np.arange(len(kept), dtype=np.int32)
+            columns[question] = Column(tuple(column.values[k] for k in kept.tolist()), again[codes])
+        return Answers(len(picked), columns)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The answers supplier by supplier as JSON values: tuples as lists, blanks left out."""
+        rows: list[dict[str, Any]] = [{} for _ in range(self.n)]
+        for question, column in self.columns.items():
+            values = [list(v) if isinstance(v, tuple) else v for v in column.values]
+            for row, code in zip(rows, column.codes.tolist(), strict=True):
+                if code >= 0:
+                    row[question] = values[code]
+        return rows
+
+
+def from_frame(frame: pd.DataFrame) -> Answers:
+    """The answers of a sheet: a frame with a categorical column for each question."""
+    columns = {}
+    for question in frame.columns:
+        column = frame[question].cat
+        codes = column.codes.to_numpy().astype(np.int32)
+        columns[str(question)] = Column(tuple(column.categories), codes)
+    return Answers(len(frame), columns)
+
+
+def from_rows(rows: Iterable[Mapping[str, Any]]) -> Answers:
+    """The answers of suppliers as stored or sent: JSON values by question id; lists become tuples, null is nothing."""
+    told = list(rows)
+    columns = {}
+    for question in dict.fromkeys(question for row in told for question in row):
+        distinct: dict[Any, int] = {}
+        codes = np.full(len(told), -1, dtype=np.int32)
+        for j, row in enumerate(told):
+            value = row.get(question)
+            if value is not None:
+                codes[j] = distinct.setdefault(tuple(value) if isinstance(value, list) else value, len(distinct))
+        columns[question] = Column(tuple(distinct), codes)
+    return Answers(len(told), columns)

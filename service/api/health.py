@@ -1,0 +1,34 @@
+"""Whether the service lives, and whether it can serve: for whoever watches over it. Open to all, and says nothing else."""
+
+from __future__ import annotations
+
+import orjson
+from flask import Blueprint, Response
+from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
+
+from service.auth.caller import database
+from service.db.tables import Organisation
+
+pages = Blueprint("health", __name__, url_prefix="/health")
+
+
+@pages.get("/live")
+def live() -> Response:
+    """The process answers."""
+    return _said("live", 200)
+
+
+@pages.get("/ready")
+def ready() -> Response:
+    """The database answers and has its tables; 503 if not."""
+    try:
+        with database().across(write=False) as session:
+            session.scalars(select(Organisation.id).limit(1)).all()
+    except SQLAlchemyError:
+        return _said("unavailable", 503)
+    return _said("ready", 200)
+
+
+def _said(status: str, code: int) -> Response:
+    return Response(orjson.dumps({"status": status}), code, content_type="application/json")

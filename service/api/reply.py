@@ -1,0 +1,50 @@
+"""What a route of the API gives back, before it becomes bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+from flask import Response, request
+
+from service.errors import Refused
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A JSON body (None for an empty one), its status, headers, and the tag of the version it shows."""
+
+    body: Any
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+    etag: str | None = None
+
+
+def response(reply: Reply) -> Response:
+    """The answer to the request that is under way; 304 where the caller has this version already."""
+    data = b"" if reply.body is None else reply.body if isinstance(reply.body, bytes) else orjson.dumps(reply.body)
+    made = Response(data, reply.status, dict(reply.headers))
+    if reply.body is None:
+        made.headers.pop("Content-Type", None)
+    else:
+        made.content_type = "application/json"
+    if reply.etag is not None:
+        made.set_etag(reply.etag)
+        made.headers["Cache-Control"] = "private, no-cache"
+        if request.method in ("GET", "HEAD"):
+            made.make_conditional(request)
+    return made
+
+
+def check_version(current: str | None) -> None:
+    """Holds the request to its If-Match and If-None-Match. ``current``: the tag of what is there, None for nothing.
+
+    Raises Refused ``precondition.failed``, 412.
+    """
+    wanted, unwanted = request.if_match, request.if_none_match
+    if wanted and (current is None or not wanted.contains(current)):
+        raise Refused("precondition.failed", 412, "What is there is not the version that If-Match names. Read it again.")
+    if unwanted and current is not None and unwanted.contains_weak(current):
+        raise Refused("precondition.failed", 412, "There is one already, and If-None-Match asks for none.")

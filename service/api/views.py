@@ -1,0 +1,192 @@
+"""What the API does with suppliers, agencies, companies, changes, reports and schedules: each a use case, read and shown.
+
+A view takes the session of the request (scoped to the caller's organisation), what the address names, and ``query`` and
+``body`` as the route reads them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+import numpy as np
+import orjson
+from flask import request
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from risk_models.answers import from_rows
+from risk_models.facts import load as load_facts
+from service import changes, listings, report_jobs, schedules, suppliers
+from service.api import read, shown
+from service.api.reply import Reply, check_version
+from service.assess import Batch, assess_batch
+from service.auth.caller import caller
+from service.clock import now, today
+from service.contract import ENGINE, result_rows
+from service.db.tables import Result, Supplier
+from service.errors import Refused, not_found
+from service.listings import Page
+from service.supplier_list import Wanted
+
+Told = Mapping[str, Any]
+
+
+def listed(page: Page, show: Callable[[Any], Any]) -> Reply:
+    """A page of a list; the next one stands in ``next`` and in the Link header."""
+    following = None
+    if page.next_cursor is not None:
+        following = f"{request.path}?{urlencode({**request.args.to_dict(), 'cursor': page.next_cursor})}"
+    headers = {"Link": f'<{following}>; rel="next"'} if following else {}
+    return Reply({"items": [show(item) for item in page.items], "next": following}, headers=headers)
+
+
+def assess(session: Session, body: dict[str, Any]) -> Reply:
+    """The onboarding gate: one supplier assessed and nothing of it kept."""
+    told = dict(body)
+    kind = told.pop("kind", "site")
+    if not isinstance(kind, str) or kind not in shown.PLURALS:
+        raise Refused("field.value", 422, "kind: It is site or agency.")
+    answers = read.answers(kind, told)
+    on = today(caller().time_zone)
+    scores = suppliers.scores_of_agencies(session, [answers]) if kind == "site" else {}
+    batch = Batch(kind, from_rows([answers]), "", "", np.array([1]))
+    assessed = assess_batch(batch, load_facts().as_of(on), on, scores)
+    result = orjson.loads(next(result_rows(assessed, on)))
+    return Reply(shown.assessment(result, on))
+
+
+def put(session: Session, kind: str, supplier_id: str, body: dict[str, Any]) -> Reply:
+    """Keeps a supplier under the buyer's own reference, and assesses it."""
+    if body.get("reference", supplier_id) != supplier_id:
+        raise Refused("field.read_only", 422, "reference: It stands in the address, and differs from the one in the body.")
+    answers = read.answers(kind, {**body, "reference": supplier_id})
+    if answers.get("reference") is None:
+        raise Refused("reference.empty", 422, "The reference in the address says nothing.")
+    there = suppliers.find(session, kind, answers)
+    check_version(None if there is None else tag(there))
+    try:
+        kept, result = suppliers.put(
+            session, kind, answers, today(caller().time_zone), now(), caller().actor, "api"
+        )
+    except IntegrityError as taken:
+        raise Refused("supplier.at_work", 409, "Somebody is keeping this supplier just now. Send it again.") from taken
+    address = {"Location": f"/api/v1/{shown.PLURALS[kind]}/{kept.id}"}
+    created = there is None
+    return Reply(shown.supplier(kept, result), 201 if created else 200, address if created else {}, tag(kept))
+
+
+def tag(kept: Supplier) -> str:
+    """The tag of a version of a supplier, as this release of the method shows it."""
+    return f"{kept.id}-{kept.version}-{ENGINE}"
+
+
+def list_suppliers(session: Session, kind: str, query: Told) -> Reply:
+    """Suppliers or agencies, worst first."""
+    return listed(listings.suppliers(session, kind, **query), shown.headline)
+
+
+def one(session: Session, kind: str, supplier_id: str) -> Reply:
+    """A supplier or agency, by id or the buyer's reference."""
+    kept = suppliers.get(session, kind, supplier_id)
+    result = session.get(Result, kept.latest_id) if kept.latest_id else None
+    if result is None:
+        raise not_found(f"There is no such {kind}.")
+    return Reply(shown.supplier(kept, result), etag=tag(kept))
+
+
+def history(session: Session, kind: str, supplier_id: str, query: Told) -> Reply:
+    """What a supplier was assessed at, newest first."""
+    return listed(listings.results(session, suppliers.get(session, kind, supplier_id), **query), shown.result_line)
+
+
+def result(session: Session, result_id: str) -> Reply:
+    """A result, reasons and all, as of its day."""
+    found = session.get(Result, result_id)
+    if found is None:
+        raise not_found("There is no such assessment.")
+    return Reply(shown.assessment(suppliers.document(found), found.on))
+
+
+def erase(session: Session, kind: str, supplier_id: str) -> Reply:
+    """Erases a supplier or agency with all its results."""
+    kept = suppliers.get(session, kind, supplier_id)
+    check_version(tag(kept))
+    suppliers.erase(session, kept, now(), caller().actor)
+    return Reply(None, 204)
+
+
+def merge(session: Session, kind: str, supplier_id: str, body: Told) -> Reply:
+    """One supplier turns out to be another."""
+    source, target = (suppliers.get(session, kind, name) for name in (supplier_id, body["into"]))
+    suppliers.merge(session, source, target, now(), caller().actor)
+    return one(session, kind, target.id)
+
+
+def companies(session: Session, query: Told) -> Reply:
+    """Companies by name, with the worst of their sites."""
+    return listed(listings.companies(session, **query), shown.company)
+
+
+def read_changes(session: Session, query: Told) -> Reply:
+    """What happened since a cursor, in order; ``cursor`` is the one to ask with next, also when there is nothing new."""
+    page = changes.read(session, query.get("since"), query["limit"])
+    return Reply({"items": [shown.change(item) for item in page.items], "cursor": page.next_cursor})
+
+
+def ask_report(session: Session, body: Told) -> Reply:
+    """Asks for a report of one supplier, or of all that a filter wants."""
+    asked = dict(body)
+    form, audience, supplier_id = asked.pop("format"), asked.pop("audience"), asked.pop("supplier_id", None)
+    job = report_jobs.request(session, form, caller().actor, Wanted(**asked), supplier_id, audience)
+    session.flush()
+    made = shown.report(report_jobs.state(session, job.id))
+    return Reply(made, 202, {"Location": f"/api/v1/reports/{job.id}"})
+
+
+def list_reports(session: Session, query: Told) -> Reply:
+    """Reports that were asked for, newest first."""
+    page = listings.reports(session, **query)
+    return listed(page, lambda job: shown.report(report_jobs.State(job, job.state == "done")))
+
+
+def report(session: Session, job_id: str) -> Reply:
+    """How far a report is."""
+    return Reply(shown.report(report_jobs.state(session, job_id)))
+
+
+def list_schedules(session: Session) -> Reply:
+    """All schedules, the next one first."""
+    found = [_schedule(session, kept.id) for kept in schedules.listing(session)]
+    return Reply({"items": found, "next": None})
+
+
+def _schedule(session: Session, schedule_id: str) -> dict[str, Any]:
+    kept = schedules.get(session, schedule_id)
+    return shown.schedule(kept, list(schedules.firings(session, kept, 5)))
+
+
+def schedule(session: Session, schedule_id: str) -> Reply:
+    """A schedule with its next five dates and its last firings."""
+    return Reply(_schedule(session, schedule_id))
+
+
+def create_schedule(session: Session, body: Told) -> Reply:
+    """A new schedule."""
+    made = schedules.create(session, body["name"], body["rule"], body["time_zone"], caller().actor)
+    session.flush()
+    return Reply(_schedule(session, made.id), 201, {"Location": f"/api/v1/schedules/{made.id}"})
+
+
+def change_schedule(session: Session, schedule_id: str, body: Told) -> Reply:
+    """Changes what is given of a schedule."""
+    schedules.update(session, schedule_id, caller().actor, **body)
+    session.flush()
+    return Reply(_schedule(session, schedule_id))
+
+
+def delete_schedule(session: Session, schedule_id: str) -> Reply:
+    """Removes a schedule."""
+    schedules.delete(session, schedule_id, caller().actor)
+    return Reply(None, 204)

@@ -1,0 +1,155 @@
+"""What is kept, for how long, and how it is erased: an organisation with all that is its, and what is older than it keeps.
+
+Files belong to whoever has a row that speaks of them; two organisations that sent the same bytes share them, and they go with
+the last one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from sqlalchemy import delete, func, select
+from sqlalchemy.engine import CursorResult
+from sqlalchemy.orm import Session
+
+from service import suppliers
+from service.audit import record
+from service.db.session import Database
+from service.db.tables import (
+    Base,
+    Change,
+    Erasure,
+    Firing,
+    Idempotent,
+    Import,
+    Job,
+    Organisation,
+    Owned,
+    Result,
+    SignIn,
+    SignInAttempt,
+    Supplier,
+    Upload,
+    new_id,
+)
+from service.files import Blobs
+
+BY = "system:retention"
+# A file is laid in the store before the row that speaks of it: one that is younger may still get its row.
+SETTLED = timedelta(hours=1)
+SHORT_LIVED = timedelta(days=7)  # answers to repeated requests, failed attempts to sign in
+CHUNK = 200
+
+log = structlog.get_logger("service.retention")
+
+
+def erase_organisation(db: Database, blobs: Blobs, organisation_id: str, at: datetime, by: str) -> dict[str, int]:
+    """Erases an organisation: its rows, its audit trail, and the files that nobody else has. Returns how many of each.
+
+    What remains is an ``Erasure``: that it happened, when, by whom and how much, without a name. Files that were sent within
+    the last hour go with the next ``tidy``.
+    """
+    with db.across() as session:
+        counts = counts_of(session, organisation_id)
+        session.execute(delete(Organisation).where(Organisation.id == organisation_id))  # the rest goes with it
+        session.add(Erasure(id=new_id(), organisation_id=organisation_id, at=at, actor=by, counts=counts))
+    dropped = drop_unused_files(db, blobs, at - SETTLED)
+    log.info("organisation_erased", organisation=organisation_id, rows=sum(counts.values()), files=dropped)
+    return {**counts, "files": dropped}
+
+
+def counts_of(session: Session, organisation_id: str) -> dict[str, int]:
+    """How many rows of each table an organisation has, where it has any."""
+    counts: dict[str, int] = {}
+    for mapper in Base.registry.mappers:
+        kind: Any = mapper.class_
+        if issubclass(kind, Owned):
+            query = select(func.count()).select_from(kind).where(kind.organisation_id == organisation_id)
+            counts[kind.__tablename__] = session.scalar(query) or 0
+    return {name: count for name, count in sorted(counts.items()) if count}
+
+
+def used_files(session: Session) -> set[str]:
+    """The digests of all files that a row speaks of: what was sent, and reports that were made."""
+    used = set(session.scalars(select(Upload.sha256)))
+    for made in session.scalars(select(Job.result).where(Job.kind == "render_report", Job.state == "done")):
+        used.update({str(made["sha256"])} if made and "sha256" in made else ())
+    return used
+
+
+def drop_unused_files(db: Database, blobs: Blobs, before: datetime) -> int:
+    """Removes the files that no row speaks of and that were put before a moment; how many."""
+    with db.across(write=False) as session:
+        used = used_files(session)
+    return sum(blobs.drop_unless_put_since(digest, before) for digest in blobs.digests() if digest not in used)
+
+
+def tidy(db: Database, blobs: Blobs, at: datetime) -> dict[str, int]:
+    """Removes what every organisation keeps no longer, and what nobody needs; may run at any time, in any number of processes.
+
+    After ``keep_months`` go: suppliers not assessed since, with all their results; earlier results of the others; uploads
+    and imports; jobs and their reports; dates of schedules; changes. The audit trail stays as long as its organisation.
+    """
+    counts = {"suppliers": 0, "rows": 0}
+    with db.across(write=False) as session:
+        kept = {row.id: row.keep_months for row in session.scalars(select(Organisation))}
+    for organisation_id, months in kept.items():
+        before = months_before(at, months)
+        counts["suppliers"] += _forget_suppliers(db, organisation_id, before, at)
+        with db.of(organisation_id) as session:
+            removed = _forget_rows(session, before)
+            if sum(removed.values()):
+                record(session, BY, "retention.removed", "organisation", organisation_id, removed)
+        counts["rows"] += sum(removed.values())
+    with db.across() as session:
+        session.execute(delete(Idempotent).where(Idempotent.created_at < at - SHORT_LIVED))
+        session.execute(delete(SignInAttempt).where(SignInAttempt.at < at - SHORT_LIVED))
+        session.execute(delete(SignIn).where(SignIn.expires_at < at))
+    counts["files"] = drop_unused_files(db, blobs, at - SETTLED)
+    log.info("tidied", **counts)
+    return counts
+
+
+def months_before(at: datetime, months: int) -> datetime:
+    """The same moment so many months before; the last day of the month where there is none such."""
+    return at + (suppliers.months_after(at.date(), -months) - at.date())
+
+
+def _forget_suppliers(db: Database, organisation_id: str, before: datetime, at: datetime) -> int:
+    forgotten = 0
+    while True:
+        with db.of(organisation_id) as session:
+            old = session.scalars(select(Supplier).where(Supplier.updated_at < before).limit(CHUNK)).all()
+            for supplier in old:
+                suppliers.erase(session, supplier, at, BY)
+        forgotten += len(old)
+        if len(old) < CHUNK:
+            return forgotten
+
+
+def _forget_rows(session: Session, before: datetime) -> Mapping[str, int]:
+    latest = select(Supplier.latest_id).where(Supplier.latest_id.is_not(None))
+    last_change = select(func.max(Change.id)).scalar_subquery()
+    old = {
+        "result": delete(Result).where(Result.created_at < before, Result.id.not_in(latest)),
+        "import": delete(Import).where(Import.created_at < before, Import.state.not_in(("waiting", "running"))),
+        "job": delete(Job).where(Job.created_at < before, Job.state.in_(("done", "failed", "cancelled"))),
+        "firing": delete(Firing).where(Firing.fired_at < before),
+        # The newest change stays: numbers are given out from the highest there is, and a reader waits behind it.
+        "change": delete(Change).where(Change.at < before, Change.id < last_change),
+    }
+    counts: dict[str, int] = {}
+    for name, statement in old.items():
+        removed = session.execute(statement)
+        assert isinstance(removed, CursorResult)
+        counts[name] = removed.rowcount
+    # Uploads that an import still speaks of stay with it.
+    wanted = {upload for uploads in session.scalars(select(Import.uploads)) for upload in uploads}
+    uploads = session.scalars(select(Upload).where(Upload.created_at < before)).all()
+    gone = [upload for upload in uploads if upload.id not in wanted]
+    for upload in gone:
+        session.delete(upload)
+    return {**counts, "upload": len(gone)}

@@ -1,0 +1,194 @@
+"""A worker: what becomes of a job that ends well, fails, is refused, is cancelled, or kills whoever runs it."""
+
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from threading import Event, Thread
+from typing import Any
+
+import pytest
+from callers import an_organisation, stop_the_clock
+from processes import job, wait_until
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
+from structlog.testing import capture_logs
+
+from service.clock import now
+from service.db.session import Database
+from service.db.tables import Job, Organisation
+from service.errors import Refused
+from service.jobs import table, worker
+from service.jobs.handlers import HANDLERS
+
+
+def put(database: Database) -> str:
+    """A job on the table; its id."""
+    with database.of(an_organisation(database)) as session:
+        return table.enqueue(session, "count", {}, "user:1").id
+
+
+def handler(run: Callable[[Database, table.Claimed], Any]) -> worker.Handler:
+    """One that names the organisation after a job that did not end well."""
+
+    def unfinished(session: Session, ended: Job) -> None:
+        session.get_one(Organisation, ended.organisation_id).name = f"it is {ended.state}"
+
+    return worker.Handler(run, unfinished)
+
+
+def raising(error: Exception) -> worker.Handler:
+    def run(_: Database, __: table.Claimed) -> None:
+        raise error
+
+    return handler(run)
+
+
+def name_of(database: Database, job_id: str) -> str:
+    with database.across(write=False) as session:
+        return session.get_one(Organisation, job(database, job_id).organisation_id).name
+
+
+def test_a_job_ends_with_the_result_of_its_handler(database: Database):
+    job_id = put(database)
+    worker.run_job(database, table.claim(database, "w"), handler(lambda _, claimed: {"kind": claimed.kind}))
+    ended = job(database, job_id)
+    assert (ended.state, ended.result, ended.progress) == ("done", {"kind": "count"}, 1.0)
+    assert name_of(database, job_id) == "Harbour Foods"
+
+
+def test_a_job_that_its_last_effect_ended_stays_as_that_left_it(database: Database):
+    def run(db: Database, claimed: table.Claimed) -> None:
+        with table.effect(db, claimed, result={"rows": 7}):
+            pass
+
+    job_id = put(database)
+    worker.run_job(database, table.claim(database, "w"), worker.Handler(run))
+    assert (job(database, job_id).state, job(database, job_id).result) == ("done", {"rows": 7})
+
+
+def test_what_is_refused_fails_at_once_and_says_why(database: Database):
+    job_id = put(database)
+    worker.run_job(database, table.claim(database, "w"), raising(Refused("report.empty", 422, "There is nothing.")))
+    assert (job(database, job_id).state, job(database, job_id).message) == ("failed", "There is nothing.")
+    assert name_of(database, job_id) == "it is failed"
+
+
+def test_a_fault_of_ours_is_tried_again_and_fails_in_the_end_under_an_id_that_the_log_has(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+):
+    job_id, at = put(database), now()
+    for attempt in range(1, table.MOST_ATTEMPTS + 1):
+        stop_the_clock(monkeypatch, at + attempt * timedelta(minutes=5))
+        with capture_logs() as lines:
+            worker.run_job(database, table.claim(database, "w"), raising(ValueError("Thida Aung, passport")))
+        now_is = job(database, job_id)
+        fault = next(line for line in lines if line["event"] == "job_fault")
+        assert fault["bug"] in now_is.message
+        assert "Thida" not in now_is.message
+        assert (now_is.attempt, name_of(database, job_id) == "it is failed") == (
+            attempt,
+            attempt == table.MOST_ATTEMPTS,
+        )
+    assert now_is.state == "failed"
+    stop_the_clock(monkeypatch, at + timedelta(hours=2))
+    assert table.claim(database, "w") is None
+
+
+def test_a_job_that_kills_every_worker_is_given_up(database: Database, monkeypatch: pytest.MonkeyPatch):
+    job_id, at, begun = put(database), now(), []
+    for attempt in range(table.MOST_ATTEMPTS + 1):
+        stop_the_clock(monkeypatch, at + attempt * timedelta(minutes=5))
+        claimed = table.claim(database, "w")  # and then it is dead
+    worker.run_job(database, claimed, handler(lambda _, __: begun.append(1) or {}))
+    assert (begun, job(database, job_id).state) == ([], "failed")
+    assert "Given up" in job(database, job_id).message
+    assert name_of(database, job_id) == "it is failed"
+
+
+def test_an_absent_database_is_no_attempt(database: Database):
+    job_id = put(database)
+    absent = raising(OperationalError("select", {}, Exception("disk full")))
+    for attempt in range(table.MOST_ATTEMPTS + 2):
+        with pytest.raises(OperationalError):
+            worker.run_job(database, table.claim(database, "w"), absent)
+        assert (job(database, job_id).attempt, job(database, job_id).fence) == (0, attempt + 1)
+        with database.across() as session:
+            session.get_one(Job, job_id).not_before = now()
+    assert job(database, job_id).state == "queued"
+
+
+@pytest.mark.parametrize("when", ["before it began", "while it ran"])
+def test_a_cancelled_job_ends_as_that(database: Database, when: str):
+    job_id, effects = put(database), []
+
+    def cancel(db: Database) -> None:
+        with db.of(job(db, job_id).organisation_id) as session:
+            table.cancel(session, job_id, "user:1")
+
+    def run(db: Database, claimed: table.Claimed) -> dict[str, Any]:
+        cancel(db)
+        with table.effect(db, claimed):
+            effects.append(1)
+        return {}
+
+    if when == "before it began":
+        cancel(database)
+    worker.run_job(database, table.claim(database, "w"), handler(run))
+    assert (effects, job(database, job_id).state) == ([], "cancelled")
+    assert name_of(database, job_id) == "it is cancelled"
+
+
+def test_a_job_lost_to_another_worker_is_left_to_it(database: Database):
+    job_id = put(database)
+
+    def run(db: Database, claimed: table.Claimed) -> dict[str, Any]:
+        with db.across() as session:
+            session.get_one(Job, job_id).fence += 1
+        return {}
+
+    worker.run_job(database, table.claim(database, "w"), handler(run))
+    assert (job(database, job_id).state, name_of(database, job_id)) == ("running", "Harbour Foods")
+
+
+def test_the_lease_of_a_job_that_takes_longer_is_renewed_while_it_runs(database: Database):
+    put(database)
+    claimed, others = table.claim(database, "w", lease_seconds=0.6), []
+
+    def run(db: Database, _: table.Claimed) -> dict[str, Any]:
+        for _ in range(6):
+            time.sleep(0.2)
+            others.append(table.claim(db, "other"))
+        return {}
+
+    worker.run_job(database, claimed, handler(run))
+    assert others == [None] * 6
+    assert job(database, claimed.id).state == "done"
+
+
+def test_a_worker_outlives_a_fault_and_an_absent_database_and_stops_when_told(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(worker, "IDLE", 0.01)
+    monkeypatch.setattr(worker, "NO_DATABASE", 0.01)
+    monkeypatch.setattr(table, "BACK_OFF", 0.01)
+    errors: list[Exception] = [ValueError(), OperationalError("select", {}, Exception())]
+
+    def run(_: Database, __: table.Claimed) -> dict[str, Any]:
+        if errors:
+            raise errors.pop()
+        return {"at": "last"}
+
+    job_id, stop = put(database), Event()
+    working = Thread(target=worker.work, args=(database, {"count": worker.Handler(run)}, stop))
+    working.start()
+    try:
+        wait_until(lambda: job(database, job_id).state == "done")
+    finally:
+        stop.set()
+        working.join(10)
+    assert not working.is_alive()
+    assert (errors, job(database, job_id).result) == ([], {"at": "last"})
+
+
+def test_a_review_of_suppliers_is_a_kind_of_job():
+    assert "review_suppliers" in HANDLERS

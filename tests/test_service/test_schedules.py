@@ -1,0 +1,205 @@
+"""Schedules: rules that are refused, the dates that a rule gives in its time zone, and what may be done with one."""
+
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from callers import an_organisation, stop_the_clock
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sqlalchemy import select
+
+from service import schedules
+from service.db.session import Database
+from service.db.tables import AuditEvent
+from service.errors import Refused
+
+MORNING = datetime(2026, 3, 1, 5, tzinfo=UTC)
+
+
+def daily(time: str) -> dict[str, str]:
+    return {"kind": "fixed", "every": "day", "time": time}
+
+
+def local(rule: dict[str, object], time_zone: str, after: datetime, n: int = 5) -> list[str]:
+    """The next dates as the clocks of the zone show them."""
+    found = schedules.next_dates(rule, time_zone, after, n)
+    return [f"{moment.astimezone(ZoneInfo(time_zone)):%a %d %b %H:%M}" for moment in found]
+
+
+@pytest.mark.parametrize(
+    ("rule", "dates"),
+    [
+        ({"kind": "rolling"}, ["Sun 01 Mar 06:00", "Mon 02 Mar 06:00", "Tue 03 Mar 06:00"]),
+        (daily("04:30"), ["Mon 02 Mar 04:30", "Tue 03 Mar 04:30", "Wed 04 Mar 04:30"]),
+        (
+            {"kind": "fixed", "every": "week", "day": "sunday", "time": "05:00"},
+            ["Sun 08 Mar 05:00", "Sun 15 Mar 05:00", "Sun 22 Mar 05:00"],
+        ),
+        ({"kind": "fixed", "every": "month", "day": 28}, ["Sat 28 Mar 06:00", "Tue 28 Apr 06:00", "Thu 28 May 06:00"]),
+        ({"kind": "fixed", "every": "quarter", "day": 1}, ["Wed 01 Apr 06:00", "Wed 01 Jul 06:00", "Thu 01 Oct 06:00"]),
+    ],
+)
+def test_a_rule_gives_the_dates_that_it_says(rule: dict[str, object], dates: list[str]):
+    assert local(rule, "UTC", MORNING, 3) == dates
+
+
+def test_five_dates_are_given_unless_told():
+    assert len(schedules.next_dates({"kind": "rolling"}, "UTC", MORNING)) == 5
+
+
+@pytest.mark.parametrize(
+    ("rule", "code"),
+    [
+        ({}, "schedule.kind"),
+        ({"kind": "sometimes"}, "schedule.kind"),
+        ({"kind": "fixed"}, "schedule.every"),
+        ({"kind": "fixed", "every": "year"}, "schedule.every"),
+        ({"kind": "fixed", "every": ["day"]}, "schedule.every"),
+        ({"kind": "fixed", "every": "week", "day": 1}, "schedule.day"),
+        ({"kind": "fixed", "every": "week", "day": "Funday"}, "schedule.day"),
+        ({"kind": "fixed", "every": "month"}, "schedule.day"),
+        ({"kind": "fixed", "every": "month", "day": 29}, "schedule.day"),
+        ({"kind": "fixed", "every": "quarter", "day": 0}, "schedule.day"),
+        ({"kind": "fixed", "every": "month", "day": True}, "schedule.day"),
+        (daily("24:00"), "schedule.time"),
+        (daily("6:00"), "schedule.time"),
+        (daily("06:00\n"), "schedule.time"),
+        (daily("٠٦:٠٠"), "schedule.time"),
+        ({"kind": "rolling", "time": 6}, "schedule.time"),
+        ({"kind": "rolling", "every": "day"}, "schedule.unknown_field"),
+        ({"kind": "rolling", "cron": "* * * * *"}, "schedule.unknown_field"),
+    ],
+)
+def test_what_is_no_rule_is_refused_with_its_code(rule: dict[str, object], code: str):
+    with pytest.raises(Refused) as refused:
+        schedules.next_dates(rule, "UTC", MORNING)
+    assert (refused.value.code, refused.value.status) == (code, 422)
+
+
+@pytest.mark.parametrize("zone", ["", "Bangkok", "../../etc/passwd", "Europe", "CEST+2"])
+def test_what_is_no_time_zone_is_refused(zone: str):
+    with pytest.raises(Refused) as refused:
+        schedules.next_dates({"kind": "rolling"}, zone, MORNING)
+    assert refused.value.code == "schedule.time_zone"
+
+
+def test_a_time_that_the_clocks_leave_out_in_spring_comes_as_much_later_as_they_go_forward():
+    after = datetime(2026, 3, 28, 0, tzinfo=UTC)
+    assert local(daily("02:30"), "Europe/Berlin", after, 3) == [
+        "Sat 28 Mar 02:30",
+        "Sun 29 Mar 03:30",
+        "Mon 30 Mar 02:30",
+    ]
+
+
+def test_a_time_that_the_clocks_show_twice_in_autumn_goes_off_the_first_time_only():
+    found = schedules.next_dates(daily("02:30"), "Europe/Berlin", datetime(2026, 10, 24, 12, tzinfo=UTC), 2)
+    assert found == [datetime(2026, 10, 25, 0, 30, tzinfo=UTC), datetime(2026, 10, 26, 1, 30, tzinfo=UTC)]
+    between = datetime(2026, 10, 25, 1, tzinfo=UTC)  # 02:00 for the second time
+    assert schedules.next_dates(daily("02:30"), "Europe/Berlin", between, 1) == found[1:]
+
+
+def test_a_date_that_an_island_left_out_does_not_go_off_twice():
+    found = schedules.next_dates(daily("06:00"), "Pacific/Apia", datetime(2011, 12, 29, 0, tzinfo=UTC), 3)
+    assert found == [datetime(2011, 12, day, 16, tzinfo=UTC) for day in (29, 30, 31)]
+
+
+@settings(max_examples=60)
+@given(
+    zone=st.sampled_from(
+        ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Africa/Casablanca", "Asia/Kolkata"]
+    ),
+    after=st.datetimes(datetime(2020, 1, 1), datetime(2035, 1, 1)),
+    minutes=st.integers(0, 1439),
+)
+def test_a_daily_rule_goes_off_on_every_day_of_its_zone_once(zone: str, after: datetime, minutes: int):
+    after = after.replace(tzinfo=UTC)
+    found = schedules.next_dates(daily(f"{minutes // 60:02}:{minutes % 60:02}"), zone, after, 400)
+    days = [moment.astimezone(ZoneInfo(zone)).date() for moment in found]
+    assert found[0] > after
+    assert found[0] - after <= timedelta(hours=25)
+    assert days == [days[0] + timedelta(days=n) for n in range(400)]
+
+
+def test_a_schedule_is_kept_whole_with_its_next_date_and_who_made_it(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+):
+    stop_the_clock(monkeypatch, MORNING)
+    organisation_id = an_organisation(database)
+    with database.of(organisation_id) as session:
+        rule = {"kind": "fixed", "every": "week", "day": "monday"}
+        made = schedules.create(session, " Each Monday ", rule, "Asia/Bangkok", "user:1").id
+    with database.of(organisation_id) as session:
+        kept = schedules.get(session, made)
+        events = [(event.actor, event.action, event.object_id) for event in session.scalars(select(AuditEvent))]
+    assert (kept.name, kept.time_zone, kept.active, kept.created_by) == ("Each Monday", "Asia/Bangkok", True, "user:1")
+    assert kept.rule == {"kind": "fixed", "every": "week", "day": "monday", "time": "06:00"}
+    assert kept.next_due == datetime(2026, 3, 1, 23, tzinfo=UTC)
+    assert events == [("user:1", "schedule.created", made)]
+
+
+@pytest.mark.parametrize("name", ["", "  ", "x" * 201])
+def test_a_schedule_has_a_name(database: Database, name: str):
+    with database.of(an_organisation(database)) as session, pytest.raises(Refused) as refused:
+        schedules.create(session, name, {"kind": "rolling"}, "UTC", "user:1")
+    assert refused.value.code == "schedule.name"
+
+
+def test_a_changed_rule_or_zone_has_dates_of_its_own(database: Database, monkeypatch: pytest.MonkeyPatch):
+    stop_the_clock(monkeypatch, MORNING)
+    with database.of(an_organisation(database)) as session:
+        made = schedules.create(session, "Daily", daily("06:00"), "UTC", "user:1")
+        schedules.update(session, made.id, "user:2", rule=daily("04:00"))
+        assert made.next_due == datetime(2026, 3, 2, 4, tzinfo=UTC)
+        schedules.update(session, made.id, "user:2", time_zone="America/Lima")
+        assert made.next_due == datetime(2026, 3, 1, 9, tzinfo=UTC)
+        with pytest.raises(Refused):
+            schedules.update(session, made.id, "user:2", rule={"kind": "never"})
+        session.flush()
+        events = session.scalars(select(AuditEvent).order_by(AuditEvent.id)).all()
+    assert [event.details["time"] for event in events] == ["06:00", "04:00", "04:00"]
+
+
+def test_schedules_are_listed_the_next_first_and_paused_ones_last(database: Database):
+    with database.of(an_organisation(database)) as session:
+        for name, time in (("late", "23:59"), ("paused", "00:01"), ("early", "00:02")):
+            schedules.create(
+                session, name, {"kind": "fixed", "every": "month", "day": 1, "time": time}, "UTC", "user:1"
+            )
+        paused = next(one for one in schedules.listing(session) if one.name == "paused")
+        schedules.update(session, paused.id, "user:1", active=False)
+        assert [one.name for one in schedules.listing(session)] == ["early", "late", "paused"]
+
+
+def test_a_removed_schedule_is_gone_and_that_is_recorded(database: Database):
+    organisation_id = an_organisation(database)
+    with database.of(organisation_id) as session:
+        made = schedules.create(session, "Daily", daily("06:00"), "UTC", "user:1").id
+        session.flush()
+        schedules.delete(session, made, "user:2")
+    with database.of(organisation_id) as session:
+        assert schedules.listing(session) == []
+        actions = session.scalars(select(AuditEvent.action).order_by(AuditEvent.id)).all()
+        assert actions == ["schedule.created", "schedule.deleted"]
+
+
+@pytest.mark.parametrize("what", [schedules.get, schedules.delete, schedules.update])
+def test_the_schedule_of_another_organisation_looks_like_none(database: Database, what: object):
+    with database.of(an_organisation(database, "One")) as session:
+        made = schedules.create(session, "Daily", daily("06:00"), "UTC", "user:1").id
+    arguments = () if what is schedules.get else ("user:2",)
+    told = []
+    with database.of(an_organisation(database, "Other")) as session:
+        for schedule_id in (made, "none at all"):
+            with pytest.raises(Refused) as refused:
+                what(session, schedule_id, *arguments)
+            told.append((refused.value.code, refused.value.status, refused.value.detail))
+    assert told[0] == told[1]
+    assert told[0][:2] == ("not_found", 404)
+
+
+def test_the_day_of_a_firing_is_that_of_the_zone():
+    moment = schedules.next_dates(daily("00:30"), "Pacific/Auckland", MORNING, 1)[0]
+    assert moment.astimezone(ZoneInfo("Pacific/Auckland")).date() == date(2026, 3, 2)
+    assert moment.date() == date(2026, 3, 1)

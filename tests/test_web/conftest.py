@@ -1,0 +1,97 @@
+"""The service in a browser: one server with a worker, two organisations, and Debian's Chromium without a window."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, StorageState, sync_playwright
+from test_service.callers import PASSWORD, a_user, an_organisation
+from test_web.office import a_settled_organisation, served
+
+from service.db.session import Database
+
+ANA, EVE = "ana@harbour.example", "eve@quay.example"
+
+
+class Office(NamedTuple):
+    """Where the service is, its database, and the ids of Ana's organisation (settled) and Eve's (empty)."""
+
+    address: str
+    database: Database
+    harbour: str
+    quay: str
+
+
+@pytest.fixture(scope="session")
+def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
+    """The service with the two organisations."""
+
+    def prepare(database: Database) -> tuple[str, str]:
+        harbour = a_settled_organisation(database, "Harbour Foods", ANA)
+        quay = an_organisation(database, "Quay Trading")
+        a_user(database, quay, "admin", EVE)
+        return harbour, quay
+
+    with served(tmp_path_factory.mktemp("web"), prepare) as (address, database, (harbour, quay)):
+        yield Office(address, database, harbour, quay)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """The browser."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-dev-shm-usage"]
+        )
+        yield browser
+        browser.close()
+
+
+def signed_in(context: BrowserContext, office: Office, email: str) -> Page:
+    """A page of a browser in which somebody has signed in through the form."""
+    page = context.new_page()
+    page.set_default_timeout(15_000)
+    page.goto(f"{office.address}/sign-in")
+    page.fill("#email", email)
+    page.fill("#password", PASSWORD)
+    page.click("main button")
+    page.wait_for_url(f"{office.address}/")
+    return page
+
+
+@pytest.fixture(scope="session")
+def cookies(chromium: Browser, office: Office) -> dict[str, StorageState]:
+    """What a browser keeps once somebody has signed in, by their e-mail address."""
+    kept = {}
+    for email in (ANA, EVE):
+        context = chromium.new_context(base_url=office.address)
+        signed_in(context, office, email)
+        kept[email] = context.storage_state()
+        context.close()
+    return kept
+
+
+@contextmanager
+def browsing(chromium: Browser, office: Office, kept: StorageState) -> Iterator[Page]:
+    """A browser of somebody who has signed in, at the portfolio."""
+    context = chromium.new_context(base_url=office.address, viewport={"width": 1280, "height": 900}, storage_state=kept)
+    page = context.new_page()
+    page.set_default_timeout(15_000)
+    page.goto("/")
+    yield page
+    context.close()
+
+
+@pytest.fixture
+def ana(chromium: Browser, office: Office, cookies: dict[str, StorageState]) -> Iterator[Page]:
+    """Ana's browser."""
+    with browsing(chromium, office, cookies[ANA]) as page:
+        yield page
+
+
+@pytest.fixture
+def eve(chromium: Browser, office: Office, cookies: dict[str, StorageState]) -> Iterator[Page]:
+    """Eve's browser."""
+    with browsing(chromium, office, cookies[EVE]) as page:
+        yield page

@@ -1,0 +1,222 @@
+"""What an officer does, in a browser: the pages, with and without script, by two organisations."""
+
+import re
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect
+from pypdf import PdfReader
+from sheets import workbook
+from test_web.conftest import ANA, Office, signed_in
+
+MESSY = """
+| Supplier list, second half of 2026 |                  |                |             |
+| (confidential)                     |                  |                |             |
+| Supplier name                      | Where it lies    | Sector         | Number of workers |
+| Opal Net Works                     | Thailand         | Marine fishing | 120         |
+| Quartz Canning                     | Viet Nam         | 1020           | many        |
+| Slate Weaving                      | Bangladesh       | Garments       | 900         |
+"""
+
+
+def send(page: Page, name: str, data: bytes) -> None:
+    """Sends a file through the page for uploads."""
+    page.goto("/upload")
+    page.set_input_files("#files", [{"name": name, "mimeType": "application/octet-stream", "buffer": data}])
+    page.click("text=Look at them")
+
+
+def addresses(page: Page) -> dict[str, str]:
+    """A page of each kind, with a site and an agency that are there."""
+    page.goto("/agencies")
+    agency = page.locator("td a.name").first.get_attribute("href")
+    page.goto("/suppliers?level=insufficient_evidence")
+    unknown = page.locator("td a.name[href^='/suppliers/']").first.get_attribute("href")
+    page.goto("/suppliers?text=S-002")
+    site = page.locator("td a.name[href^='/suppliers/']").first.get_attribute("href")
+    named = {"portfolio": "/", "agency": agency, "site": site, "site of which little is known": unknown}
+    named |= {"merge": f"{site}/merge", "erase": f"{site}/erase", "model": "/method/site_general"}
+    plain = ("suppliers", "agencies", "actions", "upload", "imports", "schedules", "method", "sign-in")
+    return named | {path: f"/{path}" for path in plain}
+
+
+def test_an_officer_uploads_a_messy_workbook_corrects_a_column_and_reads_what_came_of_it(ana: Page) -> None:
+    send(ana, "messy.xlsx", workbook(MESSY))
+    expect(ana.get_by_role("heading", name="What was found")).to_be_visible()
+    expect(ana.get_by_text("headers in row 3.")).to_be_visible()
+    column = ana.get_by_label("Question that Where it lies answers")
+    expect(column).to_have_value("")
+    expect(ana.get_by_text("many").first).to_be_attached()  # the cell that could not be read, with its cure
+
+    column.select_option("country")
+    ana.click("text=Read again with these changes")
+    expect(ana.get_by_text("your choice")).to_be_visible()
+    expect(ana.get_by_label("Question that Where it lies answers")).to_have_value("country")
+
+    ana.get_by_role("button", name="Assess 3 rows").click()
+    expect(ana.get_by_role("heading", name="Assessed", exact=True)).to_be_visible()
+    ana.get_by_role("link", name="Slate Weaving").click()
+    expect(ana.locator(".headline .place")).to_contain_text("Bangladesh")
+    expect(ana.get_by_text("Draft: supplier not yet heard")).to_be_visible()
+    expect(ana.locator(".headline .level")).to_contain_text("Insufficient evidence")
+
+
+def test_a_refused_file_says_why_and_leads_back_to_another(ana: Page) -> None:
+    send(ana, "notes.xlsx", b"this is no workbook")
+    expect(ana.get_by_role("alert")).to_be_visible()
+    expect(ana.get_by_role("button", name="Look at them")).to_be_visible()
+
+
+def test_each_reason_shows_its_value_state_source_and_date_when_it_is_opened(ana: Page) -> None:
+    ana.goto("/suppliers?text=S-002")
+    ana.locator("td a.name[href^='/suppliers/']").first.click()
+    ana.evaluate("document.querySelectorAll('#why ~ details.more').forEach((each) => { each.open = true })")
+    answered = ana.locator("section[aria-labelledby=why] details.reason", has=ana.get_by_text("answered", exact=True))
+    reason = answered.first
+    expect(reason.locator(".body")).to_be_hidden()
+    reason.locator("summary").click()
+    for words in ("Source", "Answered", "2026-09-15", "Read as risk"):
+        expect(reason.locator(".body")).to_contain_text(words)
+
+
+def test_the_report_of_a_supplier_comes_as_a_pdf_that_names_it(ana: Page, tmp_path: Path) -> None:
+    ana.goto("/suppliers?text=S-002")
+    ana.locator("td a.name[href^='/suppliers/']").first.click()
+    name, score = ana.locator("h1").inner_text(), ana.locator(".figures dd").first.inner_text().split()[0]
+    ana.get_by_role("button", name="Make report").click()
+    expect(ana.get_by_role("heading", name="The report is ready")).to_be_visible(timeout=30_000)
+    with ana.expect_download() as download:
+        ana.get_by_role("link", name="Fetch it").click()
+    download.value.save_as(tmp_path / "report.pdf")
+    text = "".join(page.extract_text() for page in PdfReader(tmp_path / "report.pdf").pages)
+    assert name in text
+    assert score in text
+
+
+def test_a_schedule_shows_its_next_five_dates_in_its_own_time_zone(ana: Page) -> None:
+    ana.goto("/schedules")
+    ana.fill("#name", "Monday review")
+    ana.check("#fixed")
+    ana.select_option("#every", "week")
+    ana.select_option("#time_zone", "Asia/Tokyo")
+    ana.fill("#time", "07:30")
+    ana.get_by_role("button", name="Make schedule").click()
+    made = ana.locator("section", has=ana.get_by_role("heading", name="Monday review"))
+    dates = made.locator("ol.dates li")
+    expect(dates).to_have_count(5)
+    assert all(re.fullmatch(r"Mon \d+ \w+ \d{4}, 07:30", text) for text in dates.all_inner_texts())
+    made.get_by_role("button", name="Pause Monday review").click()
+    expect(made.get_by_text("paused", exact=True)).to_be_visible()
+
+
+def test_the_table_narrows_while_one_types_and_is_taken_away_as_shown(ana: Page, tmp_path: Path) -> None:
+    ana.goto("/suppliers")
+    ana.locator("#text").press_sequentially("amber")
+    expect(ana.locator("#results tbody tr").first).to_contain_text("Amber")
+    ana.wait_for_url(re.compile("text=amber"))
+    shown = ana.locator("#results tbody tr a.name").all_inner_texts()
+    ana.reload()  # the links above the table carry the filter of the address
+    with ana.expect_download() as download:
+        ana.get_by_role("link", name="As shown: CSV").click()
+    download.value.save_as(tmp_path / "table.csv")
+    lines = (tmp_path / "table.csv").read_text(encoding="utf-8-sig").splitlines()
+    assert [line.split(",")[2] for line in lines[1:]] == shown
+
+
+def test_a_filter_is_kept_under_a_name_and_removed(ana: Page) -> None:
+    ana.goto("/suppliers?country=TH&level=high")
+    ana.fill("#filter-name", "Thai, high")
+    ana.get_by_role("button", name="Keep", exact=True).click()
+    ana.goto("/suppliers")
+    ana.get_by_role("link", name="Thai, high").click()
+    assert "country=TH" in ana.url
+    assert "level=high" in ana.url
+    ana.get_by_role("button", name="Remove the filter Thai, high").click()
+    expect(ana.get_by_role("link", name="Thai, high")).to_have_count(0)
+
+
+def test_asking_is_recorded_and_the_form_that_is_fetched_names_the_supplier(ana: Page, tmp_path: Path) -> None:
+    ana.goto("/suppliers?text=S-006")
+    ana.locator("td a.name[href^='/suppliers/']").first.click()
+    expect(ana.get_by_text("Draft: supplier not yet heard")).to_be_visible()
+    ana.fill("#sent-to", "Site office")
+    ana.get_by_role("button", name="Ask for answers").click()
+    with ana.expect_download() as download:
+        ana.get_by_role("link", name="Fetch the form").click()
+    download.value.save_as(tmp_path / "form.xlsx")
+    assert (tmp_path / "form.xlsx").stat().st_size > 5_000
+    ana.get_by_role("button", name="It came back").click()
+    expect(ana.get_by_text("came back", exact=False).first).to_be_visible()
+    expect(ana.get_by_text("Draft: supplier not yet heard")).to_have_count(0)
+
+
+def test_one_supplier_is_merged_into_another_and_one_erased_only_after_asking_again(ana: Page) -> None:
+    twins = "\n".join(
+        ["| Reference | Supplier name | Country |", "| X-1 | Twin Mills | Japan |", "| X-2 | Twin Mills | Japan |"]
+    )
+    send(ana, "twins.xlsx", workbook(twins))
+    ana.get_by_role("button", name="Assess 2 rows").click()
+    expect(ana.get_by_role("heading", name="Assessed", exact=True)).to_be_visible()
+    ana.goto("/suppliers?text=X-1")
+    ana.locator("td a.name").click()
+    ana.get_by_role("link", name="Merge with another").click()
+    ana.get_by_label(re.compile("Twin Mills")).check()
+    ana.get_by_role("button", name="Merge into it").click()
+    expect(ana.locator(".timeline > li")).to_have_count(2)
+    ana.get_by_role("link", name="Erase").click()
+    ana.get_by_role("button", name="Erase for good").click()
+    ana.goto("/suppliers?text=Twin")
+    expect(ana.get_by_text("Nobody is like that.")).to_be_visible()
+
+
+def test_another_organisation_sees_nothing_and_is_told_what_it_would_be_told_of_nothing(ana: Page, eve: Page) -> None:
+    there = {name: path for name, path in addresses(ana).items() if re.search("[0-9a-f]{8}-", path)}
+    ana.goto("/imports")
+    there["import"] = ana.locator("main td a[href^='/imports/']").first.get_attribute("href") or ""
+    expect(eve.get_by_role("heading", name="Nothing has been assessed yet")).to_be_visible()
+    for path in there.values():
+        assert ana.goto(path).status == 200
+        refused, nothing = eve.goto(path), None
+        told = re.sub("[0-9a-f-]{36}", "", eve.locator("main").inner_text())
+        nothing = eve.goto(re.sub("[0-9a-f]{8}-", "00000000-", path))
+        assert (refused.status, told) == (nothing.status, re.sub("[0-9a-f-]{36}", "", eve.locator("main").inner_text()))
+        assert refused.status == 404
+
+
+def test_files_are_taken_in_without_any_script(chromium: Browser, office: Office) -> None:
+    context = chromium.new_context(base_url=office.address, java_script_enabled=False)
+    page = signed_in(context, office, ANA)
+    send(page, "plain.csv", b"Supplier name,Country\nTopaz Farm,New Zealand\n")
+    button = page.get_by_role("button", name="Assess 1 row")
+    expect(button).to_be_visible(timeout=20_000)  # the page renews itself
+    button.click()
+    expect(page.get_by_role("heading", name="Assessed", exact=True)).to_be_visible(timeout=20_000)
+    context.close()
+
+
+@pytest.mark.parametrize("width", [1280, 360])
+def test_no_page_has_a_fault_of_accessibility_or_runs_out_of_a_narrow_window(ana: Page, width: int) -> None:
+    faults, refused_by_policy = [], []
+    ana.on("console", lambda said: refused_by_policy.append(said.text) if said.type == "error" else None)
+    for name, path in addresses(ana).items():
+        ana.set_viewport_size({"width": width, "height": 900})
+        assert ana.goto(path).status == 200, name
+        ana.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true })")
+        found = Axe().run(ana).response
+        assert found["passes"], "it looked at nothing"
+        faults += [(name, each["id"], each["nodes"][0]["html"][:120]) for each in found["violations"]]
+        if ana.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
+            faults.append((name, "runs out of the window", str(width)))
+    assert faults == []
+    assert refused_by_policy == []
+
+
+def test_every_page_can_be_walked_by_keyboard_from_its_first_link(ana: Page) -> None:
+    ana.goto("/suppliers")
+    ana.keyboard.press("Tab")
+    expect(ana.locator(":focus")).to_have_text("Skip to the content")
+    ana.keyboard.press("Enter")
+    ana.keyboard.press("Tab")
+    inside = ana.evaluate("document.getElementById('main').contains(document.activeElement)")
+    assert inside
