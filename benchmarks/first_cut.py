@@ -51,23 +51,24 @@ def level_of(points: float, model: Model) -> int:
     return max(ORDER.index(level) if round(points, 6) >= bound else 0 for level, bound in model.levels.items())
 
 
-def evidence(row: pd.Series, model: Model, on: date) -> tuple[float, bool]:
+def evidence(row: pd.Series, model: Model, on: date, audit_counts: bool) -> tuple[float, bool]:
     """How far the answers of a row are believed, and whether all that stands behind them has expired."""
     grade, dated = (row.get(name) if given(row.get(name)) else None for name in ("evidence_grade", "evidence_date"))
     told = next((row[name] for name in ("answered_on", "evidence_date") if given(row.get(name))), None)
     pieces = [("self_declared", 0.0 if told is None else age_in_months(told, on))]
     if grade in model.credibility and dated is not None:
         pieces.append((grade, age_in_months(dated, on)))
-    q = max(credibility(model.credibility[name], months) for name, months in pieces)
+    counting = [(name, months) for name, months in pieces if name != "audit" or audit_counts]
+    q = max(credibility(model.credibility[name], months) for name, months in counting)
     return q, all(months >= model.credibility[name].months for name, months in pieces)
 
 
 def score(row: pd.Series, model: Model, contexts: dict, on: date) -> pd.Series:
     """Level and score of one supplier."""
     c, high = contexts["context"][row.name], contexts["context_high"][row.name]
-    q, stale = evidence(row, model, on)
     risks = [i.rule.risk(row[i.question]) if given(row.get(i.question)) else None for i in model.indicators]
     harmed = {i.id for i, r in zip(model.indicators, risks, strict=True) if r is not None and r >= 0.5}
+    q, stale = evidence(row, model, on, model.audit_counts and not harmed & set(model.audit_void_when))
     gated = set()
     for gate in model.gates:
         if row.get(gate.question) in gate.none and not stale and not harmed & set(gate.indicators):

@@ -11,11 +11,12 @@ from reports.document import Report
 from reports.pages import pages
 
 ROWS = 200
+EXPLAINED = 25  # results explained in full
 
 
 def render(report: Report) -> bytes:
     """UTF-8. Every text is escaped by the template; only the charts, which escape their own, come in as markup."""
-    return _template().render(page=pages(report, ROWS), fills=FILLS, inks=INKS).encode()
+    return _template().render(page=pages(report, ROWS, EXPLAINED), fills=FILLS, inks=INKS).encode()
 
 
 @functools.cache

@@ -1,6 +1,6 @@
 """A report set in words: order, wording and rounding, once for HTML and PDF, so that both say the same.
 
-`pages(report, rows)` gives a tree of dicts, lists and strings, the content of the templates. Everything in it is plain
+`pages(report, rows, explained)` gives a tree of dicts, lists and strings, the content of the templates. Everything in it is plain
 text, save the charts, which are drawings. Scores and points are rounded to a tenth, so a list of points may miss its sum by one.
 """
 
@@ -72,8 +72,8 @@ def counted(n: int, one: str, many: str = "") -> str:
     return f"{n:,} {one if n == 1 else many or one + 's'}"
 
 
-def pages(report: Report, rows: int) -> Tree:
-    """The content of a report in words, with at most `rows` results in its tables."""
+def pages(report: Report, rows: int, explained: int) -> Tree:
+    """The content of a report in words, with at most `rows` results in its tables and `explained` of them in full."""
     by_level = dict.fromkeys(LEVELS, 0) | Counter(headline.level for headline in report.results)
     model = max(report.models, key=lambda used: used.results)
     models = {used.id: used for used in report.models}
@@ -122,8 +122,12 @@ def pages(report: Report, rows: int) -> Tree:
         ],
         "details": [
             _detail(f"result-{place}", detail, models.get(detail.headline.model, model))
-            for place, detail in enumerate(report.details, 1)
+            for place, detail in enumerate(report.details[:explained], 1)
         ],
+        "details_more": f"The worst {explained} are explained here; {len(report.details)} are in the workbook "
+        "(sheet Reasons), and all in assessment.json."
+        if len(report.details) > explained
+        else "",
         "issues": _issues(report.issues),
         "method": list(report.method),
         "limits": list(report.limits),

@@ -19,6 +19,7 @@ from reports.document import Report
 from reports.pages import pages
 
 ROWS = 100
+EXPLAINED = 10  # results explained in full
 FONT_PACKAGES = (
     "justmytype_western_core",  # Latin with all of Vietnamese, Greek, Cyrillic
     "justmytype_intl_cjk",  # Chinese (simplified, traditional), Japanese, Korean
@@ -43,7 +44,7 @@ def render(report: Report) -> bytes:
     A character that none of the fonts has (an emoji in a name, a rarer script) is drawn as a box. PDF/UA-1 allows no
     boxes, so such a file is tagged all the same but does not claim to meet the standard.
     """
-    content = json.dumps(_fit(pages(report, ROWS)) | {"fills": FILLS, "inks": INKS}, ensure_ascii=False)
+    content = json.dumps(_fit(pages(report, ROWS, EXPLAINED)) | {"fills": FILLS, "inks": INKS}, ensure_ascii=False)
     try:
         return _compiled(content, report.on, "ua-1")
     except typst.TypstError as error:

@@ -24,8 +24,10 @@ CUT = " [cut: longer than a cell holds]"
 Row = tuple[str | int | float | date | None, ...]
 Column = tuple[str, float, str, Callable[[Headline], Any]]  # title, width, "text" or a number format, value
 
+KIND: Column = ("Kind", 8, "text", attrgetter("kind"))
+ROW: Column = ("Row", 8, "0", attrgetter("row"))
+PLACE: Column = ("Row sent", 40, "text", attrgetter("place"))
 COLUMNS: tuple[Column, ...] = (
-    ("Kind", 8, "text", attrgetter("kind")),
     ("Reference", 14, "text", attrgetter("reference")),
     ("Name", 36, "text", attrgetter("name")),
     ("Country", 20, "text", attrgetter("country_name")),
@@ -37,12 +39,17 @@ COLUMNS: tuple[Column, ...] = (
     ("Inherent", 9, "0.0", attrgetter("inherent")),
     ("Practice", 9, "0.0", attrgetter("practice_points")),
     ("of", 7, "0.0", attrgetter("practice_of")),
-    ("Coverage", 9, "0%", attrgetter("coverage")),
     ("Confidence", 10, "0", attrgetter("confidence")),
     ("Floors", 30, "text", lambda headline: "; ".join(headline.floors)),
     ("Next step", 48, "text", attrgetter("next_step")),
-    ("Row sent", 40, "text", attrgetter("place")),
 )
+
+
+def columns_of(results: Sequence[Headline]) -> tuple[Column, ...]:
+    """The columns these results need: their kind where there are two, and file and sheet of a row where there are several."""
+    kind = (KIND,) if len({headline.kind for headline in results}) > 1 else ()
+    place = PLACE if len({(headline.file, headline.sheet) for headline in results}) > 1 else ROW
+    return (*kind, *COLUMNS, place)
 
 
 POINTS, DATE = "+0.00;-0.00;0.00", "yyyy-mm-dd"
@@ -64,12 +71,13 @@ def render(report: Report) -> bytes:
     return buffer.getvalue()
 
 
-def _results(book: xlsxwriter.Workbook, results: Iterable[Headline]) -> None:
+def _results(book: xlsxwriter.Workbook, results: Sequence[Headline]) -> None:
     """One row a result. Colours come from one rule a level for the whole column, not from a style a cell."""
-    sheet = _sheet(book, "Results", [(title, width) for title, width, _, _ in COLUMNS])
-    texts = [(column, value) for column, (_, _, code, value) in enumerate(COLUMNS) if code == "text"]
-    formats = {code: book.add_format({"num_format": code}) for _, _, code, _ in COLUMNS if code != "text"}
-    numbers = [(column, formats[code], value) for column, (_, _, code, value) in enumerate(COLUMNS) if code != "text"]
+    columns = columns_of(results)
+    sheet = _sheet(book, "Results", [(title, width) for title, width, _, _ in columns])
+    texts = [(column, value) for column, (_, _, code, value) in enumerate(columns) if code == "text"]
+    formats = {code: book.add_format({"num_format": code}) for _, _, code, _ in columns if code != "text"}
+    numbers = [(column, formats[code], value) for column, (_, _, code, value) in enumerate(columns) if code != "text"]
     write_string, write_number, row = sheet.write_string, sheet.write_number, 0
     for row, headline in enumerate(results, 1):
         for column, read in texts:
@@ -80,8 +88,8 @@ def _results(book: xlsxwriter.Workbook, results: Iterable[Headline]) -> None:
             number = read(headline)
             if number is not None:
                 write_number(row, column, number, number_format)
-    sheet.autofilter(0, 0, row, len(COLUMNS) - 1)
-    level = [title for title, *_ in COLUMNS].index("Level")
+    sheet.autofilter(0, 0, row, len(columns) - 1)
+    level = [title for title, *_ in columns].index("Level")
     for of in LEVELS:
         colours = book.add_format({"bg_color": FILLS[of], "font_color": INKS[of]})
         begins = {"type": "text", "criteria": "begins with", "value": LEVEL_TITLES[of], "format": colours}
@@ -108,6 +116,8 @@ def _reasons(report: Report) -> Iterator[Row]:
     for detail in report.details:
         who = (detail.headline.reference, detail.headline.name)
         for r in detail.reasons:
+            if r.state == "not_asked" and not r.points:
+                continue  # what nobody was asked stands in the summary, once
             sources = ", ".join(r.sources)
             yield (
                 *who,

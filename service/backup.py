@@ -1,4 +1,4 @@
-"""Backup and restore that check themselves: every row as JSON, every file by its digest, in one tar file. Any database to any other.
+"""Backup and restore that check themselves: rows as JSON, files by digest, in one tar file, from any database to any other.
 
 A backup holds one moment. It is read back and compared with its manifest before it is called done; restoring goes into an
 empty database only, and ends by reading every row again and comparing with the manifest.
@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import IO, Any
 
 import orjson
-from sqlalchemy import BigInteger, Table, func, insert, select
+from sqlalchemy import BigInteger, Date, Table, func, insert, select
 from sqlalchemy.orm import Session
 
 from service.db.migrations import revision
 from service.db.session import Database
-from service.db.tables import Base
+from service.db.tables import Base, UTCTime
 from service.files import Blobs
 from service.retention import used_files
 
@@ -64,13 +64,15 @@ def back_up(db: Database, blobs: Blobs, target: Path, at: datetime) -> dict[str,
     try:
         with _private(work) as file, tarfile.open(fileobj=file, mode="w:gz", compresslevel=3) as tar:
             with db.across(write=False) as session:
-                tallies = {table.name: _add_rows(tar, table, session) for table in TABLES}
+                tallies = {str(table.name): _add_rows(tar, table, session) for table in TABLES}
                 files = sorted(used_files(session))
             for digest in files:
                 try:
                     _add(tar, f"files/{digest}", blobs.get(digest))
                 except FileNotFoundError as gone:
-                    raise BadBackup(f"the file {digest[:12]} is not in the store; it may have been erased just now.") from gone
+                    raise BadBackup(
+                        f"the file {digest[:12]} is not in the store; it may have been erased just now."
+                    ) from gone
             manifest = {
                 "format": FORMAT,
                 "revision": revision(db.engine),
@@ -163,7 +165,7 @@ def _lines(session: Session, table: Table) -> Iterator[bytes]:
     """Rows as lines of JSON, the same for the same rows on every database."""
     rows = session.execute(select(table).execution_options(yield_per=CHUNK)).mappings()
     for row in rows:
-        plain = {name: v.astimezone(UTC) if isinstance(v, datetime) else v for name, v in row.items()}
+        plain = {str(name): v.astimezone(UTC) if isinstance(v, datetime) else v for name, v in row.items()}
         yield orjson.dumps(plain, option=orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE)
 
 
@@ -214,10 +216,8 @@ def _typed(table: Table, row: dict[str, Any]) -> dict[str, Any]:
     """JSON texts back to the times and days of their columns."""
     for column in table.columns:
         value = row.get(column.name)
-        if isinstance(value, str):
-            kind = column.type.python_type
-            if kind is datetime:
-                row[column.name] = datetime.fromisoformat(value)
-            elif kind is date:
-                row[column.name] = date.fromisoformat(value)
+        if isinstance(value, str) and isinstance(column.type, UTCTime):
+            row[column.name] = datetime.fromisoformat(value)
+        elif isinstance(value, str) and isinstance(column.type, Date):
+            row[column.name] = date.fromisoformat(value)
     return row

@@ -18,6 +18,8 @@ from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 
+from service import operate
+
 EXIT_SCORED, EXIT_SOME, EXIT_NOTHING, EXIT_OURS = 0, 1, 2, 70
 FORMATS = ("json", "xlsx", "pdf", "html", "csv")
 
@@ -108,6 +110,7 @@ def _parser() -> argparse.ArgumentParser:
     show = facts.add_parser("show", help="what is known of one country")
     show.add_argument("country", metavar="COUNTRY")
     show.set_defaults(run=_facts_show)
+    operate.add_commands(commands)
     return parser
 
 

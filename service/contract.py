@@ -27,7 +27,7 @@ Pick = NDArray[np.intp]
 ENGINE = "2026.1"
 NULL = b"null"
 DECLINED_JSON = b'"declined"'
-CHUNK = 1_000
+CHUNK = 500
 IDENTIFIERS = (("imo", "IMO"), ("lei", "LEI"), ("licence_number", "licence"), ("registration_number", "register"))
 
 
@@ -238,7 +238,7 @@ class _Answers:
             label = orjson.dumps(question) + b":"
             told = {code: b"" if code < 0 else label + fragment for code, fragment in fragments.items()}
             columns.append([told[code] for code in codes])
-        return [b",".join(filter(None, row)) for row in zip(*columns, strict=True)]
+        return [b",".join(filter(None, row)) for row in zip(*columns, strict=True)] if columns else [b""] * len(self.pick)
 
 
 def _floats(values: NDArray[np.float64]) -> list[bytes]:

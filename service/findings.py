@@ -114,7 +114,8 @@ def grouped(issues: Sequence[Mapping[str, Any]]) -> list[Group]:
 
 def _sentence(issue: Issue) -> str:
     told = {"seen": issue.seen, "header": issue.header, "expected": issue.expected, "count": issue.count}
-    return ISSUES[issue.code].message.format(**told)
+    sentence = ISSUES[issue.code].message.format(**told)
+    return sentence[:1].upper() + sentence[1:]
 
 
 def progress(session: Session, taken: Import) -> Job | None:

@@ -13,6 +13,7 @@ from typing import Any
 from openpyxl import load_workbook
 from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 from openpyxl.packaging.custom import StringProperty
+from openpyxl.worksheet.worksheet import Worksheet
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -77,14 +78,22 @@ def workbook(asking: Asking, supplier: Supplier, form: Questionnaire) -> bytes:
         header.comment = note(question)  # openpyxl forgets the size of the note when it reads it
         said = filled.get(question.id)
         if said and said not in RESERVED:
-            cell = sheet.cell(FIRST, at, ILLEGAL_CHARACTERS_RE.sub("", str(said)))
-            cell.data_type = "s"  # a text, though it begin with "="
-    for row in (("reference", supplier.reference or ""), ("asking", asking.id)):
-        book[STAMP].append(row)
+            _write(sheet, FIRST, at, str(said))
+    stamp = book[STAMP]
+    for row, (name, text) in enumerate(
+        (("reference", supplier.reference or ""), ("asking", asking.id)), stamp.max_row + 1
+    ):
+        _write(stamp, row, 1, name)
+        _write(stamp, row, 2, text)
     book.custom_doc_props.append(StringProperty(name="_asking", value=asking.id))  # type: ignore[attr-defined]
     held = io.BytesIO()
     book.save(held)
     return held.getvalue()
+
+
+def _write(sheet: Worksheet, row: int, column: int, text: str) -> None:
+    cell = sheet.cell(row, column, ILLEGAL_CHARACTERS_RE.sub("", text))
+    cell.data_type = "s"  # a text, though it begin with "="
 
 
 def mark_returned(session: Session, asking_id: str, on: date, by: str) -> Asking:

@@ -20,8 +20,8 @@ from service import suppliers
 from service.audit import record
 from service.clock import now
 from service.db.session import Database
-from service.db.tables import Import, Upload
-from service.errors import Refused
+from service.db.tables import Import, Job, Upload
+from service.errors import Refused, problem
 from service.files import Blobs
 from service.jobs.table import Claimed, effect, enqueue
 from service.take_in import Choices, NothingUsable, TakenIn, take_in
@@ -170,6 +170,15 @@ def assess_import(db: Database, blobs: Blobs, claimed: Claimed) -> dict[str, Any
         taken.state, taken.finished_at = "done", now()
         record(session, claimed.actor, "import.done", "import", import_id, {"rows": len(rows)})
     return {"rows": len(rows)}
+
+
+def unfinished(session: Session, job: Job) -> None:
+    """A job of an import came to no end: so does the import. What was kept already stays."""
+    taken = session.get(Import, job.payload["import_id"])
+    if taken is not None and taken.state in ("waiting", "running"):
+        taken.state, taken.finished_at = "cancelled" if job.state == "cancelled" else "failed", now()
+        taken.problem = problem(f"import.{taken.state}", 500 if taken.state == "failed" else 409, job.message)
+        record(session, job.created_by, f"import.{taken.state}", "import", taken.id, {"job": job.id})
 
 
 def get(session: Session, import_id: str) -> Import:

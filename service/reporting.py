@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 import orjson
+from numpy.typing import NDArray
 
 from questionnaires.form import load_reading_form
 from questionnaires.issues import Issue
@@ -286,7 +287,7 @@ def _plan(lines: Sequence[_Line], on: date) -> tuple[Step, ...]:
     """Every action called for, once, in order of urgency: how many it concerns, the first by name, the earliest day."""
     place = {(id(line.part), line.position): n for n, line in enumerate(lines)}
     parts = {id(line.part): line.part for line in lines}
-    concerned: dict[str, list[int]] = defaultdict(list)
+    concerned: dict[str, list[NDArray[np.intp]]] = defaultdict(list)
     soonest: dict[str, float] = {}
     actions: dict[str, Action] = {}
     for name, part in parts.items():
@@ -298,19 +299,15 @@ def _plan(lines: Sequence[_Line], on: date) -> tuple[Step, ...]:
                 called = np.isfinite(row)
                 if called.any():
                     actions[action.id] = action
-                    concerned[action.id] += where[mine[called]].tolist()
+                    concerned[action.id].append(where[mine[called]])
                     soonest[action.id] = min(soonest.get(action.id, inf), float(row[called].min()))
-    ordered = sorted(actions.values(), key=lambda a: (not a.safety, soonest[a.id], a.rank, a.id))
-    return tuple(
-        _step(
-            action,
-            due_on(on, soonest[action.id]),
-            soonest[action.id],
-            len(concerned[action.id]),
-            tuple(_called(lines[n].headline) for n in sorted(concerned[action.id])[:NAMES_SHOWN]),
-        )
-        for action in ordered
-    )
+    steps = []
+    for action in sorted(actions.values(), key=lambda a: (not a.safety, soonest[a.id], a.rank, a.id)):
+        all_of_them = np.sort(np.concatenate(concerned[action.id]))
+        names = tuple(_called(lines[n].headline) for n in all_of_them[:NAMES_SHOWN].tolist())
+        days = soonest[action.id]
+        steps.append(_step(action, due_on(on, days), days, len(all_of_them), names))
+    return tuple(steps)
 
 
 def _called(headline: Headline) -> str:

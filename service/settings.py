@@ -59,6 +59,11 @@ class Settings:
         """The address of the database."""
         return self.database_url or f"sqlite:///{(self.data / 'diligence.db').absolute()}"
 
+    @property
+    def files(self) -> Path:
+        """The folder of uploads and reports; all processes of an installation share it."""
+        return self.data / "blobs"
+
     def secret_key(self) -> bytes:
         """The secret key, 32 random bytes as hexadecimal digits; made at the first call, readable by its owner alone."""
         path = Path(self.secret_key_file) if self.secret_key_file else self.data / "secret-key"

@@ -263,16 +263,15 @@ class NextStep:
 
 def next_steps(session: Session, on: date, named: int = 5) -> list[NextStep]:
     """What is to be done first, over the whole portfolio: each action with the suppliers it concerns, worst first."""
-    found = session.scalars(select(Supplier).where(*_is(Wanted(), on)).order_by(*QUEUE)).all()
-    by_step: dict[str, list[Supplier]] = {}
-    for supplier in found:
-        if supplier.next_step:
-            by_step.setdefault(supplier.next_step, []).append(supplier)
+    by_step = select(Supplier.next_step, func.count()).where(*_is(Wanted(), on)).group_by(Supplier.next_step)
+    totals = {step: count for step, count in session.execute(by_step) if step}
+    last = (True, (True, len(totals)), "")
     order = {action.id: (not action.safety, action.rank, action.id) for action in load_actions()}
-    return [
-        NextStep(step, members[:named], len(members))
-        for step, members in sorted(by_step.items(), key=lambda pair: order.get(pair[0], (True, (True, 9), pair[0])))
-    ]
+    found = []
+    for step in sorted(totals, key=lambda step: order.get(step, last)):
+        members = select(Supplier).where(*_is(Wanted(step=step), on)).order_by(*QUEUE).limit(named)
+        found.append(NextStep(step, session.scalars(members).all(), totals[step]))
+    return found
 
 
 def actions() -> Mapping[str, Action]:

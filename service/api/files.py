@@ -31,7 +31,7 @@ WORDS = {"kind": tuple(shown.PLURALS), "date_order": ("dmy", "mdy"), "confirm": 
 
 def blobs() -> Blobs:
     """Where the bytes of files and reports are kept."""
-    return Blobs(settings().data / "blobs")
+    return Blobs(settings().files)
 
 
 def send() -> Response:

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
+from marshmallow import Schema
 
 from questionnaires.form import Question, load_reading_form
 from service.api.objects import Json, objects
+from service.api.reply import CONDITIONS
 from service.api.shown import PLURALS
 from service.auth.access import ACCESS, line
 
@@ -39,6 +41,7 @@ REFUSALS = {
     422: "The body or a parameter says something that cannot be. `errors` lists what, at most 100.",
     429: "More requests than the key may make in a minute. Retry-After says when to come again.",
 }
+TAG = r'^(\*|(W/)?"[!#-~]{1,200}")$'
 HEADERS: Json = {
     f"RateLimit-{name}": {"description": about, "schema": {"type": "integer"}}
     for name, about in (
@@ -87,8 +90,8 @@ def _operation(route: Route, plugin: MarshmallowPlugin) -> Json:
             parameters.append({"name": name, "in": "query", "required": field.required, "schema": schema})
     if route.method == "POST":
         parameters.append(KEY_HEADER)
-    for header in ("If-Match", "If-None-Match") if route.versioned else ():
-        parameters.append({"name": header, "in": "header", "schema": {"type": "string", "pattern": '^"[!#-~]{1,80}"$'}})
+    for header in CONDITIONS[route.method] if route.versioned else ():
+        parameters.append({"name": header, "in": "header", "schema": {"type": "string", "pattern": TAG}})
     made: Json = {
         "operationId": route.name,
         "summary": route.about,
@@ -133,12 +136,17 @@ def _answer(route: Route) -> Json:
 
 def _refusals(route: Route, names: list[str]) -> Json:
     statuses = set() if route.open else {401, 403, 422, 429}
-    statuses |= {404} if names else set()
+    statuses |= {404} if names or route.method == "POST" and "supplier_id" in _fields(route) else set()
     statuses |= {400} if route.query is not None or route.method == "POST" else set()
     statuses |= {400, 413, 415} if route.body is not None else set()
     statuses |= {409} if route.method in ("POST", "PUT") or route.reply.startswith("*/") else set()
+    statuses |= {400} if route.versioned else set()
     statuses |= {412} if route.versioned and route.method != "GET" else set()
     return {str(status): {"description": REFUSALS[status], "content": PROBLEM} for status in sorted(statuses)}
+
+
+def _fields(route: Route) -> Iterable[str]:
+    return route.body.fields if isinstance(route.body, Schema) else ()
 
 
 def answers_schema(kind: str) -> Json:

@@ -9,7 +9,7 @@ from typing import Any
 from flask import request
 from marshmallow import RAISE, Schema, ValidationError, fields, validate
 
-from questionnaires.answer import FORBIDDEN, legible
+from questionnaires.answer import legible
 from questionnaires.form import load_reading_form, schema
 from questionnaires.words import sectors
 from service.auth.caller import caller
@@ -35,6 +35,12 @@ OURS = {column.key for table in (Supplier, Result) for column in table.__table__
 }  # fmt: skip
 
 
+# As the answers to our forms (questionnaires.answer.FORBIDDEN), written as a schema writes it.
+PRINTED = validate.Regexp(
+    r"^[^\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]+$", error="text.forbidden_character"
+)
+
+
 class Strict(Schema):
     """A body that is read in full: a field it does not have is refused."""
 
@@ -47,19 +53,14 @@ class Strict(Schema):
 
 
 class Word(fields.String):
-    """A text without control characters, of 1 to 200 characters unless told."""
+    """A text without control characters, of 1 to 200 characters unless told; ``pattern`` says more."""
 
     default_error_messages = {"invalid": "field.type", "required": "field.required", "null": "field.type"}
 
-    def __init__(self, longest: int = 200, **more: Any) -> None:
+    def __init__(self, longest: int = 200, pattern: str = "", **more: Any) -> None:
         checks = [validate.Length(1, longest, error="field.value"), *more.pop("also", ())]
-        super().__init__(validate=checks, **more)
-
-    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
-        text: str = super()._deserialize(value, attr, data, **kwargs)
-        if FORBIDDEN.search(text):
-            raise ValidationError("text.forbidden_character")
-        return text
+        wanted = validate.Regexp(pattern, error="field.value") if pattern else PRINTED
+        super().__init__(validate=[*checks, wanted], **more)
 
 
 class OneOf(Word):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,6 +11,9 @@ import orjson
 from flask import Response, request
 
 from service.errors import Refused
+
+TAG = r'(W/)?"[!#-~]{1,200}"'
+TAGS = re.compile(rf"\*|{TAG}(\s*,\s*{TAG})*", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +37,28 @@ def response(reply: Reply) -> Response:
     if reply.etag is not None:
         made.set_etag(reply.etag)
         made.headers["Cache-Control"] = "private, no-cache"
-        if request.method in ("GET", "HEAD"):
-            made.make_conditional(request)
+        if request.method in ("GET", "HEAD") and request.if_none_match.contains_weak(reply.etag):
+            made.status_code = 304
+            made.set_data(b"")
+            del made.headers["Content-Length"], made.headers["Content-Type"]
     return made
+
+
+# What a method that knows versions heeds; a HEAD is like a GET.
+CONDITIONS = {
+    "GET": ("If-None-Match",), "HEAD": ("If-None-Match",), "PUT": ("If-Match", "If-None-Match"), "DELETE": ("If-Match",)
+}  # fmt: skip
+
+
+def check_conditions() -> None:
+    """Refuses tags that are none: one that is misspelt would leave the change it was to guard unguarded.
+
+    Raises Refused ``precondition.malformed``, 400.
+    """
+    for name in CONDITIONS[request.method]:
+        given = request.headers.get(name)
+        if given is not None and not TAGS.fullmatch(given):
+            raise Refused("precondition.malformed", 400, f'{name} takes a tag as it came in ETag, "in quotes", or *.')
 
 
 def check_version(current: str | None) -> None:

@@ -22,7 +22,7 @@ from service.api import files, health, once, openapi, read, views
 from service.api.body import json_object
 from service.api.rate import Allowances
 from service.api.read import Count, Flag, OneOf, Strict, Word
-from service.api.reply import response
+from service.api.reply import check_conditions, response
 from service.api.shown import PLURALS
 from service.auth.caller import caller, reading, writing
 from service.errors import Refused
@@ -54,7 +54,7 @@ class Route(NamedTuple):
 def _paged(**more: fields.Field[Any]) -> Schema:
     """The parameters of a list."""
     limit = Count(load_default=50, validate=validate.Range(1, 200, error="field.value"))
-    wanted: Any = {**more, "cursor": Word(1000), "limit": limit}
+    wanted: Any = {**more, "cursor": Word(1000, "^[A-Za-z0-9_-]+$"), "limit": limit}
     return Strict.from_dict(wanted)()
 
 
@@ -64,9 +64,17 @@ def _strict(**more: fields.Field[Any]) -> Schema:
 
 
 LIST = _paged()
-SUPPLIERS = _paged(level=OneOf(LEVELS), country=Word(2), sector=Word(4), text=Word(), company=Word(300))
+COUNTRY, SECTOR = "^[A-Z]{2}$", "^([A-U]|[0-9]{2,4})$"
+SUPPLIERS = _paged(
+    level=OneOf(LEVELS),
+    country=Word(2, COUNTRY),
+    sector=Word(4, SECTOR),
+    text=Word(),
+    company=Word(300),
+)
 IMPORTS = _paged(state=OneOf(("waiting", "previewed", "running", "done", "refused", "failed", "cancelled")))
-CHANGES = _strict(since=Word(18), limit=Count(load_default=100, validate=validate.Range(1, 1000, error="field.value")))
+MANY = Count(load_default=100, validate=validate.Range(1, 1000, error="field.value"))
+CHANGES = _strict(since=Word(18, "^[0-9]+$"), limit=MANY)
 MERGE = _strict(into=Word(300, required=True))
 RULE = _strict(kind=Word(required=True), every=Word(), day=fields.Raw(), time=Word())
 SCHEDULE = _strict(name=Word(required=True), rule=fields.Nested(RULE, required=True), time_zone=Word(required=True))
@@ -77,8 +85,8 @@ REPORT = _strict(
     supplier_id=Word(36),
     kind=OneOf(PLURALS),
     level=OneOf(LEVELS),
-    country=Word(),
-    sector=Word(4),
+    country=Word(2, COUNTRY),
+    sector=Word(4, SECTOR),
     text=Word(),
 )
 CONFIRM = _strict(
@@ -191,6 +199,8 @@ def _handler(route: Route) -> Callable[..., Response]:
         query = read.parameters(route.query or NOTHING)
         if route.query is not None:
             told["query"] = query
+        if route.versioned:
+            check_conditions()
         asked: dict[str, Any] = {}
         if isinstance(route.body, str | Schema):
             asked = json_object()

@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
+from service.db.session import Database
+from service.files import Blobs
+from service.imports import assess_import, read_import, unfinished
+from service.jobs.table import Claimed
 from service.jobs.worker import Handler
+from service.report_jobs import render_report
 from service.reviews import review_suppliers
 
-HANDLERS: Mapping[str, Handler] = {
-    "review_suppliers": Handler(review_suppliers),
-}
+
+def handlers(blobs: Blobs) -> Mapping[str, Handler]:
+    """How each kind of job is done, with the files where they are kept."""
+
+    def with_files(run: Callable[[Database, Blobs, Claimed], dict[str, Any] | None]) -> Any:
+        return lambda db, claimed: run(db, blobs, claimed)
+
+    return {
+        "read_import": Handler(with_files(read_import), unfinished),
+        "assess_import": Handler(with_files(assess_import), unfinished),
+        "render_report": Handler(with_files(render_report)),
+        "review_suppliers": Handler(review_suppliers),
+    }

@@ -13,6 +13,8 @@ from flask import Blueprint, Flask
 
 from reports.document import LEVEL_TITLES, PRIORITIES
 from reports.pages import LEADS, OWNERS, points, share
+from service.auth.access import ACCESS
+from service.auth.caller import caller
 from service.supplier_list import level_of, step_title
 from service.web.pages import imports, method, portfolio, reports, schedules, suppliers
 from service.web.pictures import strip
@@ -85,6 +87,11 @@ ROUTES: tuple[Route, ...] = (
 )
 
 
+def may(name: str, method: str = "POST") -> bool:
+    """Whether who is signed in may call a page of this list: what they may not do is not offered to them."""
+    return ACCESS.may(caller().role or "", f"pages.{name}", method)
+
+
 def register(app: Flask) -> None:
     """Puts these pages on the application, and what their templates say things with."""
     pages = Blueprint("pages", __name__)
@@ -92,6 +99,7 @@ def register(app: Flask) -> None:
         pages.add_url_rule(route.address, route.name, route.view, methods=[route.method], defaults=dict(route.fixed))
     app.register_blueprint(pages)
     app.jinja_env.globals.update(
+        may=may,
         strip=strip,
         zone_of=ZoneInfo,
         level_of=level_of,

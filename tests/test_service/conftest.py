@@ -1,6 +1,8 @@
-"""What tests of the service stand on: a database of their own, made in `tmp_path`, and the application over it.
+"""What tests of the service stand on: an empty database of their own, and the application over it.
 
-`database` is each kind of database in turn. People, keys and browsers are made by the functions of `callers.py`.
+`database` is each kind of database in turn; where a test goes through the application it is SQLite alone, for the sake of
+time: what the application does with a database is tested below it on both. People, keys and browsers are made by the
+functions of `callers.py`.
 """
 
 import sys
@@ -50,7 +52,14 @@ def postgresql() -> Iterator[databases.Empty]:
         yield empty
 
 
-@pytest.fixture(params=databases.KINDS)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Which kinds of database a test runs on."""
+    if "database" in metafunc.fixturenames:
+        kinds = databases.KINDS[:1] if "app" in metafunc.fixturenames else databases.KINDS
+        metafunc.parametrize("database", kinds, indirect=True)
+
+
+@pytest.fixture
 def database(request: pytest.FixtureRequest) -> Iterator[Database]:
     """An empty database with every table and trigger."""
     empty: databases.Empty = request.getfixturevalue(request.param)

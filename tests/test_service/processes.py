@@ -1,11 +1,12 @@
 """Workers and schedulers as processes of their own, to be killed, stopped, and given a clock that is set.
 
-    python processes.py work URL LEASE PAUSE     runs jobs of kind "count" (and reviews, done by counting) until it is ended
-    python processes.py tick URL DAYS            ticks at 06:00 of so many days, one right after the other
-    python processes.py live URL LEASE PAUSE     a worker and a scheduler that ticks five times a second
+    python processes.py work URL LEASE WITHIN BETWEEN    runs jobs of kind "count" until it is ended
+    python processes.py tick URL DAYS                    ticks at 06:00 of so many days, one right after the other
+    python processes.py live URL LEASE WITHIN BETWEEN    a worker that counts where a schedule asks for a review, and a
+                                                         scheduler that ticks five times a second
 
 A job of kind "count" has as many effects as its payload says (`of`): the change "counted" with its number, and the number as
-the checkpoint. Half of PAUSE seconds goes by within each effect, and half between two.
+the checkpoint. So many seconds go by WITHIN each effect, when it is written and not committed, and BETWEEN two.
 """
 
 import os
@@ -33,15 +34,16 @@ ROOT = Path(__file__).resolve().parents[2]
 FIRST_DAY = datetime(2026, 3, 1, 6, tzinfo=UTC)
 
 
-def count(db: Database, claimed: table.Claimed, pause: float = 0.0) -> dict[str, Any]:
+def count(db: Database, claimed: table.Claimed, within: float, between: float) -> dict[str, Any]:
     """Counts, one effect a number."""
     last = claimed.payload.get("of", 5)
     for n in range(claimed.checkpoint.get("counted", 0), last):
         with table.effect(db, claimed, checkpoint={"counted": n + 1}, progress=(n + 1) / last) as session:
             data = {"n": n, "padding": "x" * claimed.payload.get("bytes", 0)}
             changes.write(session, "counted", claimed.id, data, now())
-            time.sleep(pause / 2)
-        time.sleep(pause / 2)
+            session.flush()
+            time.sleep(within)
+        time.sleep(between)
     return {"counted": last}
 
 
@@ -92,8 +94,8 @@ def main(role: str, url: str, *arguments: str) -> None:
         for day in range(int(arguments[0])):
             scheduler.tick(db, FIRST_DAY + timedelta(days=day))
         return
-    lease, pause = map(float, arguments)
-    handler = worker.Handler(lambda db, claimed: count(db, claimed, pause))
+    lease, within, between = map(float, arguments)
+    handler = worker.Handler(lambda db, claimed: count(db, claimed, within, between))
     if role == "live":
         scheduler.ticking(db, timedelta(seconds=0.2)).start()
     worker.work(db, {"count": handler, "review_suppliers": handler}, Event(), lease)

@@ -44,12 +44,12 @@ def fired(database: Database, schedule_id: str) -> list[datetime]:
 
 def test_a_job_whose_worker_is_killed_is_resumed_by_another_and_each_effect_is_there_once(database: Database):
     job_id = a_job(database, of=20)
-    with started("work", database, 1, 0.1) as first:
+    with started("work", database, 1, 0.1, 0) as first:
         wait_until(lambda: len(counted(database, job_id)) >= 5)
         os.kill(first.pid, signal.SIGKILL)
         first.wait()
         left = len(counted(database, job_id))
-        with started("work", database, 1, 0):
+        with started("work", database, 1, 0, 0):
             wait_until(lambda: job(database, job_id).state == "done")
     assert 5 <= left < 20
     assert job(database, job_id).fence == 2
@@ -58,11 +58,11 @@ def test_a_job_whose_worker_is_killed_is_resumed_by_another_and_each_effect_is_t
 
 def test_a_worker_that_stalled_and_comes_back_after_another_took_over_writes_nothing(database: Database):
     job_id = a_job(database, of=12)
-    with started("work", database, 0.6, 0.2) as stalled:
+    with started("work", database, 0.6, 0, 0.1) as stalled:
         # Stopped between two effects: one that is stopped within holds its lock, and nobody can take over.
         wait_until(lambda: len(counted(database, job_id)) >= 3)
         os.kill(stalled.pid, signal.SIGSTOP)
-        with started("work", database, 0.6, 0.2):
+        with started("work", database, 0.6, 0, 0.1):
             wait_until(lambda: job(database, job_id).fence == 2 and len(counted(database, job_id)) >= 6)
             os.kill(stalled.pid, signal.SIGCONT)
             wait_until(lambda: job(database, job_id).state == "done")
@@ -111,7 +111,7 @@ def test_a_clock_set_forth_and_back_by_a_day_neither_stalls_nor_doubles_anything
             return list(session.scalars(select(Job).order_by(Job.created_at)))
 
     clock.set(days[0] - timedelta(seconds=1))
-    with started("live", database, 1.5, 0.1, **clock.environment):
+    with started("live", database, 1.5, 0.05, 0.05, **clock.environment):
         wait_until(lambda: fired(database, schedule_id) == days[:1])
         wait_until(lambda: jobs()[0].state == "done")
 

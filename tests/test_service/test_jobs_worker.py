@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 
@@ -17,8 +18,10 @@ from service.clock import now
 from service.db.session import Database
 from service.db.tables import Job, Organisation
 from service.errors import Refused
+from service.files import Blobs
 from service.jobs import table, worker
-from service.jobs.handlers import HANDLERS
+from service.jobs.handlers import handlers
+from service.jobs.scheduler import KIND
 
 
 def put(database: Database) -> str:
@@ -190,5 +193,5 @@ def test_a_worker_outlives_a_fault_and_an_absent_database_and_stops_when_told(
     assert (errors, job(database, job_id).result) == ([], {"at": "last"})
 
 
-def test_a_review_of_suppliers_is_a_kind_of_job():
-    assert "review_suppliers" in HANDLERS
+def test_what_a_schedule_asks_for_is_a_kind_of_job(tmp_path: Path):
+    assert KIND in handlers(Blobs(tmp_path))

@@ -14,14 +14,15 @@ from werkzeug.serving import make_server
 
 from questionnaires.form import Question, load_reading_form
 from risk_models.model import load_all
-from service import imports, report_jobs, suppliers
+from service import suppliers
 from service.app import create_app
 from service.audit import ddl
 from service.clock import now
 from service.db.session import Database, open_engine
 from service.db.tables import Base
 from service.files import Blobs
-from service.jobs.worker import Handler, work
+from service.jobs.handlers import handlers
+from service.jobs.worker import work
 from service.settings import Settings
 
 T = TypeVar("T")
@@ -124,14 +125,9 @@ def served(folder: Path, prepare: Callable[[Database], T]) -> Iterator[tuple[str
     prepared = prepare(database)
     app = create_app(Settings(data=folder, plain_http=True), database)
     server = make_server("127.0.0.1", 0, app, threaded=True)
-    handlers = {
-        "read_import": Handler(lambda db, claimed: imports.read_import(db, blobs, claimed)),
-        "assess_import": Handler(lambda db, claimed: imports.assess_import(db, blobs, claimed)),
-        "render_report": Handler(lambda db, claimed: report_jobs.render_report(db, blobs, claimed)),
-    }
     threads = [
         Thread(target=server.serve_forever, daemon=True),
-        Thread(target=work, args=(database, handlers, stop), daemon=True),
+        Thread(target=work, args=(database, handlers(blobs), stop), daemon=True),
     ]
     for thread in threads:
         thread.start()

@@ -26,7 +26,7 @@ CHOICES = ("kind", "country", "sector", "sheet", "date_order", "on")
 
 def blobs() -> Blobs:
     """Where the bytes of files and reports are kept."""
-    return Blobs(settings().data / "blobs")
+    return Blobs(settings().files)
 
 
 def form() -> Response:

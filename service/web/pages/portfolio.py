@@ -12,7 +12,7 @@ from service.clock import now, today
 from service.errors import not_found
 
 VIEWS = {"asia-pacific": maps.ASIA_PACIFIC, "world": maps.WORLD}
-EXPLAINED = 4  # movers whose reasons are worked out
+MOVERS = 5  # that are shown, with what moved them
 
 
 def show() -> str:
@@ -21,10 +21,7 @@ def show() -> str:
     with reading() as session:
         overview = portfolio.overview(session, on, now(), queue_length=8)
         sure = supplier_list.sureness(session, supplier_list.Wanted(), on)
-        movers = [
-            (mover, portrait.moved(session, mover.supplier, mover.at) if i < EXPLAINED else None)
-            for i, mover in enumerate(overview.movers[:8])
-        ]
+        movers = [(mover, portrait.moved(session, mover.supplier, mover.at)) for mover in overview.movers[:MOVERS]]
     heat = Markup(charts.heat("heat", overview.heat).svg()) if overview.heat else ""
     return render_template(
         "portfolio.html",

@@ -1,0 +1,56 @@
+"""An organisation with rows of every kind, and files: what is saved, restored and erased."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+
+from callers import an_organisation
+from objects import make_all
+from sqlalchemy import func, select
+
+from service import changes, suppliers
+from service.audit import record
+from service.db.session import Database
+from service.db.tables import Base, Firing, Idempotent, Import, Job, Organisation, SignIn, Upload
+from service.files import Blobs
+
+AT = datetime(2026, 3, 2, 9, 30, 0, 123456, tzinfo=UTC)
+
+
+def a_full_organisation(database: Database, blobs: Blobs, name: str = "Harbour Foods", sent: bytes = b"shared") -> str:
+    """An organisation with something in every table that an organisation has; it sent a file and had a report made."""
+    organisation_id = an_organisation(database, name, "Asia/Bangkok")
+    with database.of(organisation_id) as session:
+        made = make_all(session)
+        answers = [{"name": "Wat Pho Shrimp 株式会社", "country": "TH", "sector": ["1020"], "agencies": ["Quick Crew"]}]
+        agencies = [{"name": "Quick Crew", "country": "NP", "destination_countries": ["TH"]}]
+        for kind, told in (("agency", agencies), ("site", answers)):
+            suppliers.keep(session, kind, told, [{"file": "a.xlsx", "row": 2}], AT.date(), AT, "user:ana", "import", None)
+        changes.write(session, "review_due", made["supplier_id"], {"due": "2026-06-01"}, AT)
+        record(session, "user:ana", "import.received", "import", made["import_id"], {"files": 1})
+        upload = Upload(name="a.xlsx", sha256=blobs.put(sent), size=len(sent), created_by="user:ana", created_at=AT)
+        session.add(upload)
+        session.flush()
+        told = {"choices": {}, "state": "done", "created_by": "user:ana", "created_at": AT}
+        session.add(Import(uploads=[upload.id], **told))
+        report = {"sha256": blobs.put(f"report of {name}".encode()), "size": 1}
+        more = {"not_before": AT, "created_by": "user:ana", "created_at": AT}
+        session.add(Job(kind="render_report", payload={}, state="done", result=report, **more))
+        session.add(Firing(schedule_id=made["schedule_id"], slot=AT, fired_at=AT, job_id=made["job_id"]))
+        session.add(SignIn(token_hash=name, user_id=made["user_id"], created_at=AT, seen_at=AT, expires_at=AT + timedelta(days=999)))
+        session.add(Idempotent(key="k", request_hash="h", status=201, body="{}", headers={}, created_at=AT))
+    return organisation_id
+
+
+def rows(database: Database) -> Mapping[str, list[dict[str, object]]]:
+    """Every row of every table, in order."""
+    with database.across(write=False) as session:
+        return {
+            table.name: sorted((dict(row) for row in session.execute(select(table)).mappings()), key=str)
+            for table in Base.metadata.sorted_tables
+        }
+
+
+def organisations(database: Database) -> int:
+    """How many organisations there are."""
+    with database.across(write=False) as session:
+        return session.scalars(select(func.count(Organisation.id))).one()

@@ -1,0 +1,58 @@
+"""A procurement system that calls the API with a key, and a worker that does what it set going."""
+
+from dataclasses import dataclass
+from io import BytesIO
+
+from callers import a_key
+from flask import Flask
+from werkzeug.test import TestResponse
+
+from service import imports, report_jobs
+from service.auth.access import ACCESS
+from service.db.session import Database
+from service.files import Blobs
+from service.jobs.table import claim
+from service.jobs.worker import Handler, run_job
+
+
+@dataclass(frozen=True)
+class Portal:
+    """Calls paths under /api/v1 with its key."""
+
+    app: Flask
+    key: dict[str, str]
+
+    def call(self, method: str, path: str, **more: object) -> TestResponse:
+        headers = {**self.key, **more.pop("headers", {})}
+        return self.app.test_client().open(f"/api/v1{path}", method=method, headers=headers, **more)
+
+    def get(self, path: str, **headers: str) -> TestResponse:
+        return self.call("GET", path, headers={name.replace("_", "-"): value for name, value in headers.items()})
+
+    def post(self, path: str, body: object = None, **headers: str) -> TestResponse:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return self.call("POST", path, headers=named, **({} if body is None else {"json": body}))
+
+    def put(self, path: str, body: object, **headers: str) -> TestResponse:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return self.call("PUT", path, json=body, headers=named)
+
+    def send(self, name: str, data: bytes, **fields: str) -> TestResponse:
+        headers = {"Idempotency-Key": fields.pop("once")} if "once" in fields else {}
+        return self.call("POST", "/imports", data={"file": (BytesIO(data), name), **fields}, headers=headers)
+
+
+def a_portal(app: Flask, organisation_id: str, *scopes: str) -> Portal:
+    """A portal of an organisation, with a key for these scopes (all of them unless told)."""
+    return Portal(app, a_key(app.extensions["database"], organisation_id, *(scopes or ACCESS.scopes)))
+
+
+def work_off(database: Database, blobs: Blobs) -> None:
+    """Does every job that waits, one after another."""
+    handlers = {
+        "read_import": Handler(lambda db, claimed: imports.read_import(db, blobs, claimed)),
+        "assess_import": Handler(lambda db, claimed: imports.assess_import(db, blobs, claimed)),
+        report_jobs.KIND: Handler(lambda db, claimed: report_jobs.render_report(db, blobs, claimed)),
+    }
+    while (claimed := claim(database, "test", kinds=handlers)) is not None:
+        run_job(database, claimed, handlers[claimed.kind])

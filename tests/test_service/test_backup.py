@@ -1,0 +1,199 @@
+"""A backup holds everything, goes into any other database, and finds out itself when anything is missing or was changed."""
+
+import io
+import tarfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import orjson
+import pytest
+from databases import KINDS, Empty
+from kept import AT, a_full_organisation, rows
+from sqlalchemy import delete
+
+from service import backup
+from service.audit import record
+from service.auth import keys
+from service.backup import BadBackup, back_up, check, restore
+from service.db.session import Database
+from service.db.tables import Organisation
+from service.files import Blobs
+
+
+@pytest.fixture
+def blobs(tmp_path: Path) -> Blobs:
+    """The files of the database that is saved."""
+    return Blobs(tmp_path / "blobs")
+
+
+@pytest.fixture(params=KINDS)
+def other(request: pytest.FixtureRequest) -> Iterator[Database]:
+    """A second, empty database, of each kind in turn."""
+    empty: Empty = request.getfixturevalue(request.param)
+    with empty() as engine:
+        yield Database(engine)
+
+
+def test_a_backup_restored_anywhere_holds_every_row_and_file(
+    database: Database, other: Database, blobs: Blobs, tmp_path: Path
+):
+    a_full_organisation(database, blobs)
+    a_full_organisation(database, blobs, "Hill Builders")
+    told = back_up(database, blobs, tmp_path / "all.tar.gz", AT)
+    restored = Blobs(tmp_path / "restored")
+    assert restore(other, restored, tmp_path / "all.tar.gz") == told
+    assert rows(other) == rows(database)
+    assert [restored.get(digest) for digest in blobs.digests()] == [blobs.get(digest) for digest in blobs.digests()]
+    assert told["files"] == 3
+    assert (told["supplier"], told["organisation"]) == (6, 2)
+
+
+def test_a_restored_database_goes_on_counting_where_it_was(
+    database: Database, other: Database, blobs: Blobs, tmp_path: Path
+):
+    organisation_id = a_full_organisation(database, blobs)
+    back_up(database, blobs, tmp_path / "all.tar.gz", AT)
+    restore(other, blobs, tmp_path / "all.tar.gz")
+    with other.of(organisation_id) as session:
+        record(session, "user:ana", "key.revoked", "api_key", "1")
+        keys.create(session, "Portal", ["assess"], 30, "user:ana")
+    assert len(rows(other)["audit_event"]) == len(rows(database)["audit_event"]) + 2
+
+
+def test_a_backup_holds_one_moment(database: Database, blobs: Blobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    # While tables are read one after another, another organisation comes in.
+    a_full_organisation(database, blobs)
+    add = backup._add_rows
+    came = []
+
+    def add_and_write(*told: object) -> backup.Tally:
+        if not came:
+            came.append(1)
+            tally = add(*told)
+            a_full_organisation(database, blobs, "Late Foods", b"late")
+            return tally
+        return add(*told)
+
+    monkeypatch.setattr(backup, "_add_rows", add_and_write)
+    told = back_up(database, blobs, tmp_path / "all.tar.gz", AT)
+    assert (told["organisation"], told["upload"], told["files"]) == (1, 1, 2)
+
+
+def test_a_backup_never_overwrites_another(database: Database, blobs: Blobs, tmp_path: Path):
+    (tmp_path / "all.tar.gz").write_bytes(b"the only one there is")
+    with pytest.raises(BadBackup, match="never overwrites"):
+        back_up(database, blobs, tmp_path / "all.tar.gz", AT)
+    assert (tmp_path / "all.tar.gz").read_bytes() == b"the only one there is"
+
+
+def test_a_backup_is_for_the_eyes_of_its_owner(sqlite: Empty, blobs: Blobs, tmp_path: Path):
+    with sqlite() as engine:
+        back_up(Database(engine), blobs, tmp_path / "all.tar.gz", AT)
+    assert (tmp_path / "all.tar.gz").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_backup_without_a_file_that_was_sent_is_none(sqlite: Empty, blobs: Blobs, tmp_path: Path):
+    with sqlite() as engine:
+        a_full_organisation(Database(engine), blobs)
+        (blobs.folder / blobs.digests()[0][:2] / blobs.digests()[0]).unlink()
+        with pytest.raises(BadBackup, match="not in the store"):
+            back_up(Database(engine), blobs, tmp_path / "all.tar.gz", AT)
+    assert [path.name for path in tmp_path.glob("all*")] == []
+
+
+@contextmanager
+def a_backup(empty: Empty, blobs: Blobs, folder: Path) -> Iterator[Path]:
+    with empty() as engine:
+        a_full_organisation(Database(engine), blobs)
+        back_up(Database(engine), blobs, folder / "all.tar.gz", AT)
+        yield folder / "all.tar.gz"
+
+
+def changed(source: Path, change: Callable[[str, bytes], bytes | None]) -> None:
+    """Writes a backup again, each member as a function gives it (None: left out)."""
+    with tarfile.open(source) as tar:
+        members = {entry.name: tar.extractfile(entry).read() for entry in tar}
+    with tarfile.open(source, "w:gz") as tar:
+        for name, data in members.items():
+            given = change(name, data)
+            if given is not None:
+                entry = tarfile.TarInfo(name)
+                entry.size = len(given)
+                tar.addfile(entry, io.BytesIO(given))
+
+
+CHANGES: dict[str, Callable[[str, bytes], bytes | None]] = {
+    "a row is gone": lambda name, data: b"" if name == "rows/supplier.jsonl" else data,
+    "a row was changed": lambda name, data: data.replace(b'"TH"', b'"MY"') if name == "rows/supplier.jsonl" else data,
+    "a row is there twice": lambda name, data: data * 2 if name == "rows/organisation.jsonl" else data,
+    "a table is gone": lambda name, data: None if name == "rows/audit_event.jsonl" else data,
+    "a file is gone": lambda name, data: None if name.startswith("files/") else data,
+    "a file was changed": lambda name, data: data + b"x" if name.startswith("files/") else data,
+    "the manifest is gone": lambda name, data: None if name == "manifest.json" else data,
+    "it is of another kind": lambda name, data: b'{"format": 99}' if name == "manifest.json" else data,
+}
+
+
+@pytest.mark.parametrize("what", CHANGES)
+def test_a_backup_that_was_changed_is_found_out_and_nothing_is_restored(
+    sqlite: Empty, blobs: Blobs, tmp_path: Path, what: str
+):
+    with a_backup(sqlite, blobs, tmp_path) as file, sqlite() as engine:
+        changed(file, CHANGES[what])
+        with pytest.raises(BadBackup):
+            restore(Database(engine), Blobs(tmp_path / "restored"), file)
+        assert not any(rows(Database(engine)).values())
+
+
+@pytest.mark.parametrize("length", [0, 100, 2000])
+def test_a_backup_that_was_cut_short_is_found_out(sqlite: Empty, blobs: Blobs, tmp_path: Path, length: int):
+    with a_backup(sqlite, blobs, tmp_path) as file:
+        file.write_bytes(file.read_bytes()[:length])
+        with pytest.raises(BadBackup):
+            check(file)
+
+
+def test_a_backup_goes_into_an_empty_database_only(sqlite: Empty, blobs: Blobs, tmp_path: Path):
+    with a_backup(sqlite, blobs, tmp_path) as file, sqlite() as engine:
+        a_full_organisation(Database(engine), blobs, "Hill Builders")
+        before = rows(Database(engine))
+        with pytest.raises(BadBackup, match="not empty"):
+            restore(Database(engine), blobs, file)
+        assert rows(Database(engine)) == before
+
+
+def test_a_backup_of_another_schema_is_refused_with_what_to_do(sqlite: Empty, blobs: Blobs, tmp_path: Path):
+    def older(name: str, data: bytes) -> bytes:
+        return orjson.dumps({**orjson.loads(data), "revision": "0000"}) if name == "manifest.json" else data
+
+    with a_backup(sqlite, blobs, tmp_path) as file, sqlite() as engine:
+        changed(file, older)
+        with pytest.raises(BadBackup, match="restore with the version that wrote it"):
+            restore(Database(engine), blobs, file)
+
+
+def test_what_does_not_read_back_as_it_was_saved_is_not_restored(
+    sqlite: Empty, blobs: Blobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    with a_backup(sqlite, blobs, tmp_path) as file, sqlite() as engine:
+        insert = backup._insert
+
+        def lose_one(session: object, table: object, lines: object) -> None:
+            insert(session, table, lines)
+            if table.name == "sign_in":
+                session.execute(delete(table))
+
+        monkeypatch.setattr(backup, "_insert", lose_one)
+        with pytest.raises(BadBackup, match="sign_in does not read back"):
+            restore(Database(engine), Blobs(tmp_path / "restored"), file)
+        assert not any(rows(Database(engine)).values())
+
+
+def test_the_sample_has_something_in_every_table(sqlite: Empty, blobs: Blobs):
+    # Else a table that is not saved would not be missed above.
+    with sqlite() as engine:
+        a_full_organisation(Database(engine), blobs)
+        empty = {name for name, kept in rows(Database(engine)).items() if not kept}
+    assert empty == {"erasure", "sign_in_attempt"}
+    assert Organisation.__tablename__ not in empty

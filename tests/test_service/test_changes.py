@@ -1,0 +1,144 @@
+"""The outbox: a reader who goes on from where they were sees every change once, however the writers overlap."""
+
+from datetime import UTC, datetime
+from threading import Event, Thread
+
+import databases
+import pytest
+from callers import an_organisation
+
+from service import changes
+from service.db.session import Database
+from service.errors import Refused
+
+AT = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+def write(database: Database, organisation_id: str, *names: str) -> None:
+    """Changes to suppliers of these names, in one transaction."""
+    with database.of(organisation_id) as session:
+        for name in names:
+            changes.write(session, "level_moved", name, {"from": "low", "to": "high"}, AT)
+
+
+class Reader:
+    """Reads on from the last cursor each time."""
+
+    def __init__(self, database: Database, organisation_id: str) -> None:
+        self.database, self.organisation_id = database, organisation_id
+        self.cursor: str | None = None
+        self.seen: list[str] = []
+
+    def read(self, limit: int = 100) -> list[str]:
+        with self.database.of(self.organisation_id, write=False) as session:
+            page = changes.read(session, self.cursor, limit)
+        self.cursor = page.next_cursor
+        self.seen += [one.supplier_id for one in page.items]
+        return [one.supplier_id for one in page.items]
+
+
+@pytest.fixture
+def organisation_id(database: Database) -> str:
+    """An organisation."""
+    return an_organisation(database)
+
+
+def test_changes_are_read_in_order_a_page_at_a_time_and_then_only_what_is_new(database: Database, organisation_id: str):
+    reader = Reader(database, organisation_id)
+    assert reader.read() == []
+    write(database, organisation_id, "a", "b", "c")
+    assert [reader.read(2), reader.read(2), reader.read(2)] == [["a", "b"], ["c"], []]
+    write(database, organisation_id, "d")
+    assert reader.read() == ["d"]
+
+
+def test_a_change_is_kept_with_what_it_says(database: Database, organisation_id: str):
+    write(database, organisation_id, "a")
+    with database.of(organisation_id, write=False) as session:
+        (item,) = changes.read(session).items
+    assert (item.kind, item.supplier_id, item.data, item.at) == ("level_moved", "a", {"from": "low", "to": "high"}, AT)
+
+
+def test_an_organisation_reads_its_own_changes_only(database: Database, organisation_id: str):
+    other = an_organisation(database, "Other")
+    write(database, other, "theirs")
+    write(database, organisation_id, "ours")
+    assert Reader(database, organisation_id).read() == ["ours"]
+    assert Reader(database, other).read() == ["theirs"]
+
+
+@pytest.mark.parametrize("cursor", ["", "x", "-1", "1.5", "٣", "9" * 19, "1 or 1=1"])
+def test_what_is_no_cursor_is_refused(cursor: str, sqlite: databases.Empty):
+    with sqlite() as engine:
+        database = Database(engine)
+        with database.of(an_organisation(database), write=False) as session, pytest.raises(Refused) as refused:
+            changes.read(session, cursor)
+    assert (refused.value.code, refused.value.status) == ("cursor.unknown", 400)
+
+
+@pytest.mark.parametrize("fate", ["is committed", "is rolled back"])
+def test_of_two_writers_at_once_the_one_who_began_first_and_ends_last_is_not_passed_over(
+    database: Database, organisation_id: str, fate: str
+):
+    """On SQLite the second writer waits for the first, so that there is nothing to pass over."""
+    reader, drawn, may_end = Reader(database, organisation_id), Event(), Event()
+    write(database, organisation_id, "before")
+
+    def first() -> None:
+        with database.of(organisation_id) as session:
+            changes.write(session, "level_moved", "slow", {}, AT)
+            session.flush()  # its id is drawn
+            drawn.set()
+            may_end.wait(20)
+            if fate == "is rolled back":
+                session.rollback()
+
+    slow, quick = Thread(target=first), Thread(target=write, args=(database, organisation_id, "quick", "quicker"))
+    slow.start()
+    assert drawn.wait(20)
+    quick.start()
+    quick.join(2 if database.engine.dialect.name == "postgresql" else 0.2)
+    assert reader.read() == ["before"]
+    may_end.set()
+    slow.join(20)
+    quick.join(20)
+    reader.read()
+    reader.read()
+    assert reader.seen == ["before", *(["slow"] if fate == "is committed" else []), "quick", "quicker"]
+
+
+def test_a_reader_among_many_writers_sees_every_change_once_and_in_order(database: Database, organisation_id: str):
+    reader = Reader(database, organisation_id)
+    names = [[f"{writer}.{n}" for n in range(12)] for writer in range(4)]
+
+    def write_all(mine: list[str]) -> None:
+        for start in range(0, len(mine), 3):
+            write(database, organisation_id, *mine[start : start + 3])
+
+    writers = [Thread(target=write_all, args=(mine,)) for mine in names]
+    for writer in writers:
+        writer.start()
+    while any(writer.is_alive() for writer in writers):
+        reader.read(5)
+    while reader.read():
+        pass
+    assert sorted(reader.seen) == sorted(name for mine in names for name in mine)
+    assert reader.cursor is not None
+
+
+def test_a_change_of_a_part_that_was_undone_is_gone_and_later_ones_are_still_marked(
+    database: Database, organisation_id: str
+):
+    reader = Reader(database, organisation_id)
+    with database.of(organisation_id) as session:
+        part = session.begin_nested()
+        changes.write(session, "level_moved", "undone", {}, AT)
+        session.flush()
+        part.rollback()
+        changes.write(session, "level_moved", "kept", {}, AT)
+        session.flush()
+        if database.engine.dialect.name == "postgresql":
+            write(database, organisation_id, "quick")
+            assert reader.read() == []
+    reader.read()
+    assert reader.seen[0] == "kept"

@@ -1,0 +1,77 @@
+"""The database is made by steps, and the steps end where the tables are that the service works with."""
+
+from pathlib import Path
+from threading import Thread
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from callers import an_organisation
+from databases import Empty, opened
+from sqlalchemy import inspect, text
+from sqlalchemy.exc import DatabaseError
+
+from service.audit import record
+from service.db.migrations import migrate, newest, revision
+from service.db.session import Database
+from service.db.tables import Base
+
+
+def test_the_steps_end_at_the_tables_that_the_service_works_with(database: Database):
+    with database.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        assert compare_metadata(context, Base.metadata) == []
+
+
+def test_every_rule_of_a_table_is_there_too(database: Database):
+    # What the comparison above leaves out.
+    inspector = inspect(database.engine)
+    for table in Base.metadata.sorted_tables:
+        rules = {check.name for check in table.constraints if type(check).__name__ == "CheckConstraint"}
+        assert rules == {check["name"] for check in inspector.get_check_constraints(table.name)}, table.name
+        keys = {(key.parent.name, key.column.table.name, key.ondelete) for key in table.foreign_keys}
+        assert keys == {
+            (key["constrained_columns"][0], key["referred_table"], key["options"].get("ondelete"))
+            for key in inspector.get_foreign_keys(table.name)
+        }, table.name
+
+
+def test_an_empty_database_becomes_the_newest_and_a_second_time_changes_nothing(tmp_path: Path):
+    with opened(f"sqlite:///{tmp_path / 'new.db'}") as engine:
+        assert revision(engine) is None
+        assert migrate(engine) is None
+        assert revision(engine) == newest()
+        assert migrate(engine) == newest()
+
+
+def test_what_is_kept_outlives_a_migration(database: Database):
+    organisation_id = an_organisation(database)
+    migrate(database.engine)
+    assert an_organisation_is_there(database, organisation_id)
+
+
+def an_organisation_is_there(database: Database, organisation_id: str) -> bool:
+    with database.engine.connect() as connection:
+        return connection.execute(text("SELECT count(*) FROM organisation WHERE id = :id"), {"id": organisation_id}).scalar() == 1
+
+
+@pytest.mark.parametrize("statement", ["UPDATE audit_event SET actor = 'x'", "DELETE FROM audit_event"])
+def test_a_migrated_database_refuses_to_change_its_audit_trail(database: Database, statement: str):
+    with database.of(an_organisation(database)) as session:
+        record(session, "user:ana", "key.revoked", "api_key", "1")
+    with pytest.raises(DatabaseError, match="append-only"), database.engine.begin() as connection:
+        connection.execute(text(statement))
+
+
+def test_two_processes_that_migrate_at_once_do_it_once(postgresql: Empty):
+    with postgresql() as engine:
+        with engine.begin() as connection:
+            connection.exec_driver_sql("DROP SCHEMA public CASCADE")
+            connection.exec_driver_sql("CREATE SCHEMA public")
+        seen: list[str | None] = []
+        both = [Thread(target=lambda: seen.append(migrate(engine))) for _ in range(2)]
+        for one in both:
+            one.start()
+        for one in both:
+            one.join()
+    assert sorted(seen, key=str) == sorted([None, newest()], key=str)

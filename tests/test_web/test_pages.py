@@ -1,0 +1,126 @@
+"""Pages without a browser: what each role is offered, what an address may hold, and that nothing stands inline."""
+
+import io
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from test_service.callers import a_browser, a_user, an_organisation, form_token
+from test_web.office import a_portfolio, keep
+
+from service.app import create_app
+from service.auth.access import ACCESS
+from service.clock import now
+from service.db.session import Database, open_engine
+from service.db.tables import Base
+from service.settings import Settings
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
+    """The application with a small portfolio of one organisation."""
+    folder = tmp_path_factory.mktemp("pages")
+    engine = open_engine(f"sqlite:///{folder / 'pages.db'}")
+    Base.metadata.create_all(engine)
+    database = Database(engine)
+    app = create_app(Settings(data=folder, plain_http=True), database)
+    app.extensions["harbour"] = an_organisation(database, "Harbour Foods", "Asia/Bangkok")
+    keep(database, app.extensions["harbour"], a_portfolio(14), now().date() - timedelta(days=10))
+    yield app
+    engine.dispose()
+
+
+def somebody(app: Flask, role: str) -> FlaskClient:
+    return a_browser(app, a_user(app.extensions["database"], app.extensions["harbour"], role))
+
+
+def every_page(client: FlaskClient) -> dict[str, str]:
+    """The pages that a person can walk to from the first, by address, with their text."""
+    seen: dict[str, str] = {}
+    waiting = ["/"]
+    while waiting and len(seen) < 60:
+        path = waiting.pop(0)
+        answer = client.get(path)
+        assert answer.status_code == 200, (path, answer.status_code)
+        seen[path] = answer.get_data(as_text=True) if answer.mimetype == "text/html" else ""
+        for found in re.findall(r'<a [^>]*href="(/[^"#]*)', seen[path]):
+            address = found.replace("&amp;", "&")
+            like = re.sub(r"[0-9a-f-]{36}|=[^&]*", "", address)
+            if all(re.sub(r"[0-9a-f-]{36}|=[^&]*", "", other) != like for other in (*seen, *waiting)):
+                waiting.append(address)
+    return seen
+
+
+@pytest.mark.parametrize("role", ["admin", "officer", "viewer", "approver", "case_handler"])
+def test_nobody_is_offered_what_their_role_does_not_open(app: Flask, role: str) -> None:
+    router = app.url_map.bind("localhost")
+    pages = every_page(somebody(app, role))  # every link was followed, and none was refused
+    sent = {path for text in pages.values() for path in re.findall(r'<form [^>]*method="post" action="([^"?]*)', text)}
+    refused = [path for path in sent if not ACCESS.may(role, router.match(path, "POST")[0], "POST")]
+    assert refused == []
+    assert len(pages) > 15
+    assert "/reports" in sent
+
+
+def test_nothing_stands_inline_so_that_the_policy_of_the_pages_holds(app: Flask) -> None:
+    for path, text in every_page(somebody(app, "admin")).items():
+        assert not re.search(r"<style|\sstyle=|\son\w+=|javascript:|<script(?![^>]*\ssrc=)", text), path
+        assert "http://" not in text.replace("http://www.w3.org/", ""), path
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/suppliers?page=-1", "/suppliers?page=999999999999999999999", "/suppliers?page=x", "/suppliers?sort=;drop",
+        "/suppliers?country=%00", "/suppliers?text=%25%27%22%3Cscript%3E", "/suppliers?sector=%25", "/suppliers?review=soon",
+    ],
+)  # fmt: skip
+def test_an_address_that_means_nothing_shows_the_table(app: Flask, address: str) -> None:
+    answer = somebody(app, "viewer").get(address)
+    assert answer.status_code == 200
+    assert "<script>" not in answer.get_data(as_text=True)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/suppliers/none", "/suppliers/none/erase", "/agencies/none", "/imports/none", "/reports/none",
+        "/reports/none/file", "/maps/moon.svg", "/method/none", "/templates/none.xlsx",
+    ],
+)  # fmt: skip
+def test_what_is_not_there_is_a_page_that_says_so(app: Flask, path: str) -> None:
+    assert somebody(app, "admin").get(path).status_code == 404
+
+
+def test_a_name_that_looks_like_markup_is_shown_as_text(app: Flask) -> None:
+    on = now().date()
+    keep(app.extensions["database"], app.extensions["harbour"], [("site", {"name": "<b onclick=x>Bold</b>"})], on)
+    text = somebody(app, "viewer").get("/suppliers?text=Bold").get_data(as_text=True)
+    assert "&lt;b onclick=x&gt;Bold&lt;/b&gt;" in text
+    assert "<b onclick" not in text
+
+
+def test_too_many_files_are_refused_above_the_form(app: Flask) -> None:
+    client = somebody(app, "officer")
+    files = [(io.BytesIO(b"Name\nOak\n"), f"{i}.csv") for i in range(21)]
+    answer = client.post("/upload", data={"csrf_token": form_token(client), "files": files})
+    assert answer.status_code == 413
+    assert "at most 20 files" in answer.get_data(as_text=True)
+
+
+def test_the_pages_of_a_portfolio_answer_at_once(app: Flask) -> None:
+    client = somebody(app, "viewer")
+    pages = every_page(client)  # what is worked out once has been
+    slow = []
+    for path in pages:
+        took = []
+        for _ in range(3):
+            began = now()
+            client.get(path)
+            took.append((now() - began).total_seconds())
+        if min(took) > 0.5:
+            slow.append((path, min(took)))
+    assert slow == []

@@ -1,0 +1,167 @@
+"""Reports made from what is kept say what the pages say; what was found in files is told in order."""
+
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from test_service.callers import an_organisation
+
+from questionnaires.form import load_reading_form
+from service import findings, portrait, report_jobs, suppliers
+from service.clock import now
+from service.db.session import Database, open_engine
+from service.db.tables import Base, Import
+from service.errors import Refused
+from service.files import Blobs
+from service.jobs.table import claim
+from service.jobs.worker import Handler, run_job
+from service.supplier_list import Wanted
+
+EARLY, LATE = date(2026, 1, 15), date(2026, 11, 1)
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    """An empty database."""
+    engine = open_engine(f"sqlite:///{tmp_path / 'reports.db'}")
+    Base.metadata.create_all(engine)
+    yield Database(engine)
+    engine.dispose()
+
+
+def a_portfolio(database: Database) -> tuple[str, list[str]]:
+    """An organisation with three sites and an agency, the last of the ids.
+
+    The farm named the agency before it was known; the shed was assessed when its evidence was older than the mill's.
+    """
+    organisation = an_organisation(database)
+    asked = [q for q in load_reading_form("site").questions if q.feeds and q.type == "choice"]
+    answers = {q.id: q.choices[0].code for q in asked} | {"evidence_grade": "audit", "evidence_date": "2025-12-01"}
+    site = {"country": "MY", "sector": ["1410"], "agencies": ["Fig Manpower"], **answers}
+    with database.of(organisation) as session:
+
+        def put(kind: str, told: dict[str, Any], on: date) -> str:
+            return suppliers.put(session, kind, told, on, now(), "system:test", "api")[0].id
+
+        farm = put("site", {"name": "Fig Farm", **site}, LATE)
+        agency = put("agency", {"name": "Fig Manpower", "country": "NP"}, EARLY)
+        shed, mill = put("site", {"name": "Fig Shed", **site}, LATE), put("site", {"name": "Fig Mill", **site}, EARLY)
+        return organisation, [mill, shed, farm, agency]
+
+
+def test_a_report_has_the_numbers_that_the_pages_have_whatever_the_day(database: Database) -> None:
+    organisation, ids = a_portfolio(database)
+    with database.of(organisation, write=False) as session:
+        report = report_jobs.report(session, ids)
+        shown = {h.name: (h.score, h.best, h.worst, h.level) for h in report.results}
+        for detail in report.details:
+            assert (detail.headline.score, detail.headline.level) == (
+                shown[detail.headline.name][0],
+                detail.headline.level,
+            )
+        for supplier_id, kind in zip(ids, ("site", "site", "site", "agency"), strict=True):
+            page = portrait.portrait(session, kind, supplier_id).supplier
+            assert shown[page.name] == (page.score, page.best, page.worst, page.level)
+        assert report.on == LATE
+
+
+def test_a_report_is_made_once_by_a_job_and_fetched_from_the_store(database: Database, tmp_path: Path) -> None:
+    organisation, ids = a_portfolio(database)
+    blobs = Blobs(tmp_path / "blobs")
+    with database.of(organisation) as session:
+        job_id = report_jobs.request(session, "csv", "user:1", Wanted(kind="site")).id
+        session.flush()
+        with pytest.raises(Refused) as early:
+            report_jobs.fetch(session, blobs, job_id)
+        assert early.value.code == "report.not_ready"
+    handler = Handler(lambda db, claimed: report_jobs.render_report(db, blobs, claimed))
+    run_job(database, claim(database, "test"), handler)
+    with database.of(organisation) as session:
+        made = report_jobs.fetch(session, blobs, job_id)
+    text = made.data.decode("utf-8-sig")
+    assert made.file_name.endswith(".csv")
+    assert "Fig Mill" in text
+    assert "Fig Manpower" not in text
+    with database.of(an_organisation(database, "Elsewhere")) as session, pytest.raises(Refused) as other:
+        report_jobs.fetch(session, blobs, job_id)
+    assert other.value.status == 404
+
+
+def test_no_report_is_asked_for_in_vain(database: Database) -> None:
+    organisation, ids = a_portfolio(database)
+    with database.of(organisation) as session:
+        for told, code in (
+            ({"format": "docx"}, "format.unknown"),
+            ({"format": "pdf", "wanted": Wanted(text="nobody")}, "report.empty"),
+            ({"format": "pdf", "supplier_id": "no-such"}, "not_found"),
+            ({"format": "pdf", "audience": "supplier"}, "audience.unknown"),  # a copy is of one supplier
+        ):
+            with pytest.raises(Refused) as refused:
+                report_jobs.request(session, by="user:1", **told)
+            assert refused.value.code == code
+        report_jobs.request(session, "pdf", "user:1", supplier_id=ids[0], audience="supplier")
+
+
+def an_import(columns: dict[str, str], unmapped: list[str], chosen: dict[str, str] | None = None) -> Import:
+    """An import that was looked at: one sheet, its columns by question."""
+    sheet = {"name": "S", "kind": "site", "header_row": 1, "rows": 2, "columns": columns, "unmapped": unmapped}
+    found = {"files": [{"name": "a.xlsx", "sha256": "0" * 64, "sheets": [sheet]}], "issues": []}
+    return Import(found=found, choices={"columns": chosen} if chosen else {}, state="previewed")
+
+
+def test_only_what_a_reader_changed_is_told_to_the_reader_of_files() -> None:
+    taken = an_import({"name": "Firm", "city": "Town"}, ["Place"])
+    assert findings.corrected(taken, [("Firm", "name"), ("Town", "city"), ("Place", "")]) == {}
+    assert findings.corrected(taken, [("Firm", "name"), ("Town", "city"), ("Place", "country")]) == {"country": "Place"}
+
+
+def test_a_column_that_is_corrected_twice_answers_its_last_question() -> None:
+    taken = an_import({"name": "Firm", "region": "Place"}, [], {"region": "Place"})
+    assert findings.corrected(taken, [("Firm", "name"), ("Place", "country")]) == {"country": "Place"}
+
+
+def test_two_columns_cannot_be_given_one_question() -> None:
+    taken = an_import({"name": "Firm"}, ["A", "B"])
+    with pytest.raises(Refused) as tied:
+        findings.corrected(taken, [("A", "country"), ("B", "country")])
+    assert tied.value.code == "columns.tied"
+
+
+def test_issues_are_told_by_kind_with_what_is_not_scored_first() -> None:
+    told = {
+        "file": "a.xlsx",
+        "sheet": "S",
+        "cell": "B2",
+        "cells": ["B2"],
+        "header": "H",
+        "seen": "x",
+        "expected": "",
+        "cure": "",
+    }
+    issues = [
+        {**told, "code": "sheet.hidden", "severity": "info", "count": 1},
+        {**told, "code": "file.no_rows", "severity": "error", "count": 1},
+        {**told, "code": "sheet.hidden", "severity": "info", "count": 4},
+    ]
+    groups = findings.grouped(issues)
+    assert [(group.code, group.cells, len(group.lines)) for group in groups] == [
+        ("file.no_rows", 1, 1),
+        ("sheet.hidden", 5, 2),
+    ]
+
+
+def test_an_import_whose_job_has_ended_is_no_longer_at_work(database: Database) -> None:
+    organisation = an_organisation(database)
+    with database.of(organisation) as session:
+        taken = an_import({}, [])
+        taken.state, taken.uploads, taken.created_by, taken.created_at = "waiting", [], "user:1", now()
+        session.add(taken)
+        session.flush()
+        job = report_jobs.enqueue(session, "read_import", {"import_id": taken.id}, "user:1")
+        session.flush()
+        assert findings.at_work(taken, findings.progress(session, taken))
+        job.state = "failed"
+        session.flush()
+        assert not findings.at_work(taken, findings.progress(session, taken))

@@ -1,0 +1,111 @@
+"""The table of suppliers: what it finds, in which order, and what is taken away of it."""
+
+import csv
+import io
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+import pytest
+from openpyxl import load_workbook
+from sqlalchemy.orm import Session
+from test_service.callers import a_user, an_organisation
+
+from service import supplier_list, suppliers
+from service.clock import now
+from service.db.session import Database, open_engine
+from service.db.tables import Base
+from service.errors import Refused
+from service.supplier_list import Wanted, wanted_from
+
+ON = date(2026, 11, 1)
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    """An empty database."""
+    engine = open_engine(f"sqlite:///{tmp_path / 'list.db'}")
+    Base.metadata.create_all(engine)
+    yield Database(engine)
+    engine.dispose()
+
+
+def keep(session: Session, name: str, country: str | None = "TH", kind: str = "site", **more: object) -> str:
+    """A supplier, assessed; its id."""
+    answers = {"name": name, "reference": name, "country": country, **more}
+    answers = {question: answer for question, answer in answers.items() if answer is not None}
+    return suppliers.put(session, kind, answers, ON, now(), "system:test", "api")[0].id
+
+
+def names(session: Session, **wanted: str) -> list[str]:
+    return [s.name for s in supplier_list.shown(session, wanted_from(wanted), ON).suppliers]
+
+
+def test_each_filter_narrows_the_table(database: Database) -> None:
+    with database.of(an_organisation(database)) as session:
+        keep(session, "Lime Mill", "TH", sector=["1410"])
+        keep(session, "Lime Trawler", "JP", sector=["0311"])
+        keep(session, "Agency Lime", "NP", kind="agency")
+        keep(session, "Plum 100%", None)
+        assert set(names(session, text="lime")) == {"Lime Mill", "Lime Trawler", "Agency Lime"}
+        assert names(session, text="100%") == ["Plum 100%"]
+        assert names(session, text="_") == []  # a wildcard of the database is a letter like any other
+        assert names(session, sector="03") == ["Lime Trawler"]
+        assert names(session, country="unknown") == ["Plum 100%"]
+        assert names(session, kind="agency") == ["Agency Lime"]
+        assert set(names(session, level="nonsense", sort="nonsense")) == set(names(session))
+
+
+def test_the_queue_begins_with_the_worst_and_other_orders_hold(database: Database) -> None:
+    with database.of(an_organisation(database)) as session:
+        for name, country in (("b", "JP"), ("A", "MM"), ("c", "TH")):
+            keep(session, name, country)
+        assert names(session, sort="name") == ["A", "b", "c"]
+        shown = supplier_list.shown(session, Wanted(), ON).suppliers
+        assert [s.inherent for s in shown] == sorted((s.inherent for s in shown), reverse=True)
+
+
+def test_pages_hold_everybody_once_and_say_how_sure_all_are(database: Database) -> None:
+    with database.of(an_organisation(database)) as session:
+        count = supplier_list.PAGE + 3
+        rows = [{"name": f"Site {i}", "reference": f"R{i}", "country": "TH"} for i in range(count)]
+        suppliers.keep(session, "site", rows, [{}] * count, ON, now(), "system:test", "import", None)
+        first, last = (supplier_list.shown(session, Wanted(), ON, page) for page in (1, 99))
+        assert (first.pages, last.page, first.sure.total, first.sure.thin) == (2, 2, count, count)
+        assert len({s.id for s in (*first.suppliers, *last.suppliers)}) == count
+
+
+def test_a_table_is_taken_away_whole_and_runs_no_formula(database: Database) -> None:
+    with database.of(an_organisation(database)) as session:
+        keep(session, "=1+1")
+        keep(session, "Pear Works")
+        rows = list(csv.reader(io.StringIO(supplier_list.export(session, Wanted(), ON, "csv").decode("utf-8-sig"))))
+        assert {row[2] for row in rows[1:]} == {"'=1+1", "Pear Works"}
+        sheet = load_workbook(io.BytesIO(supplier_list.export(session, Wanted(), ON, "xlsx"))).active
+        cells = [row[2] for row in sheet.iter_rows(min_row=2)]
+        assert {(cell.value, cell.data_type) for cell in cells} == {("=1+1", "s"), ("Pear Works", "s")}
+        with pytest.raises(Refused, match="csv or xlsx"):
+            supplier_list.export(session, Wanted(), ON, "docx")
+
+
+def test_a_filter_belongs_to_its_user_and_its_name_is_taken_once(database: Database) -> None:
+    organisation = an_organisation(database)
+    ana, ben = a_user(database, organisation), a_user(database, organisation)
+    with database.of(organisation) as session:
+        kept = supplier_list.save(session, ana, "Mine", Wanted(country="TH"))
+        with pytest.raises(Refused) as taken:
+            supplier_list.save(session, ana, "Mine", Wanted())
+        assert taken.value.code == "filter.taken"
+        assert supplier_list.saved(session, ben, "") == []
+        with pytest.raises(Refused):
+            supplier_list.forget(session, ben, kept.id)
+        assert [wanted_from(one.query) for one in supplier_list.saved(session, ana, "")] == [Wanted(country="TH")]
+
+
+def test_what_to_do_first_counts_every_supplier_once(database: Database) -> None:
+    with database.of(an_organisation(database)) as session:
+        for name in "abc":
+            keep(session, name)
+        steps = supplier_list.next_steps(session, ON, named=1)
+        assert sum(step.total for step in steps) == 3
+        assert all(len(step.suppliers) == 1 for step in steps)
