@@ -17,8 +17,9 @@ from typing import Any
 import orjson
 from sqlalchemy import Select, and_, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy.types import TypeEngine
 
-from service.db.tables import Import, Job, Result, Supplier
+from service.db.tables import Import, Job, Result, Supplier, UTCTime
 from service.errors import Refused
 from service.report_jobs import KIND
 
@@ -151,12 +152,13 @@ def _values(cursor: str, order: Order) -> list[Any]:
         told = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         if not isinstance(told, list) or len(told) != len(order):
             raise ValueError("not the values of this order")
-        return [_value(column.type.python_type, value) for (column, _), value in zip(order, told, strict=True)]
+        return [_value(column.type, value) for (column, _), value in zip(order, told, strict=True)]
     except (ValueError, binascii.Error) as fault:
         raise Refused("cursor.unknown", 400, "The cursor is none that this list gave out.") from fault
 
 
-def _value(wanted: type, told: object) -> Any:
+def _value(kind: TypeEngine[Any], told: object) -> Any:
+    wanted = datetime if isinstance(kind, UTCTime) else kind.python_type
     if wanted is datetime and isinstance(told, str):
         moment = datetime.fromisoformat(told)
         if moment.tzinfo is not None:

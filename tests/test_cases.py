@@ -1,8 +1,8 @@
 """Named situations that an expert can read and argue with: tests/cases/<name>/.
 
-``why.md`` says what the case is about and works its numbers by hand; ``answers.csv`` holds what was said (kind, question, answer;
-an agency before the site that names it; several answers in one cell with | between); ``expected.csv`` the numbers that must come out, of the last
-row: a field of the result, or the points of one reason.
+``why.md`` says what the case is about and works its numbers by hand. ``answers.csv`` holds what was said (an agency before the
+site that names it; several answers in one cell with | between). ``expected.csv`` holds the numbers that must come out, of the
+last supplier: a field of its result, or the points of one reason.
 """
 
 import csv

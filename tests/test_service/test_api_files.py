@@ -1,0 +1,206 @@
+"""Imports, reports and schedules through the API, worked off as a worker does."""
+
+from pathlib import Path
+
+import pytest
+from callers import an_organisation
+from flask import Flask
+from portal import Portal, a_portal, work_off
+
+from service.app import create_app
+from service.db.session import Database
+from service.files import Blobs
+from service.settings import Settings
+
+CSV = b"Reference,Supplier name,Country,Sector\nS-1,Blue Pier Cannery,Thailand,1020\nS-2,Cold Fjord,Norway,1020\n"
+SCHEDULE = {"name": "Every morning", "rule": {"kind": "rolling", "time": "06:00"}, "time_zone": "Asia/Bangkok"}
+
+
+@pytest.fixture
+def portal(app: Flask, database: Database) -> Portal:
+    return a_portal(app, an_organisation(database))
+
+
+@pytest.fixture
+def blobs(tmp_path: Path) -> Blobs:
+    return Blobs(tmp_path / "blobs")
+
+
+def test_an_import_confirms_itself_and_is_followed_to_its_end(portal: Portal, database: Database, blobs: Blobs):
+    taken = portal.send("suppliers.csv", CSV, kind="site")
+    assert (taken.status_code, taken.json["state"], taken.json["job"]["state"]) == (202, "waiting", "queued")
+    work_off(database, blobs)
+    done = portal.call("GET", taken.location.removeprefix("/api/v1")).json
+    assert (done["state"], done["rows"], done["accepted"], done["rejected"]) == ("done", 2, 2, 0)
+    assert done["job"]["progress"] == 1.0
+    assert sum(done["counts"].values()) == 2
+    assert done["files"][0]["name"] == "suppliers.csv"
+    assert portal.get("/suppliers/S-1").json["country"] == "TH"
+    assert [line["id"] for line in portal.get("/imports?state=done").json["items"]] == [done["id"]]
+
+
+def test_defaults_fill_what_no_column_says(portal: Portal, database: Database, blobs: Blobs):
+    portal.send("s.csv", b"Reference,Supplier name\nS-1,Blue Pier\n", default_country="Thailand", default_sector="1020")
+    work_off(database, blobs)
+    kept = portal.get("/suppliers/S-1").json
+    assert (kept["country"], kept["sector"]) == ("TH", "1020")
+
+
+def test_an_import_waits_to_be_confirmed_where_the_sender_wants_to_look(
+    portal: Portal, database: Database, blobs: Blobs
+):
+    taken = portal.send("suppliers.csv", CSV, confirm="false")
+    work_off(database, blobs)
+    address = taken.location.removeprefix("/api/v1")
+    assert portal.get(address).json["state"] == "previewed"
+    assert portal.get("/suppliers").json["items"] == []
+    assert portal.post(f"{address}/confirm", {}).status_code == 202
+    work_off(database, blobs)
+    assert portal.get(address).json["state"] == "done"
+    late = portal.post(f"{address}/confirm", {})
+    assert (late.status_code, late.json["code"]) == (409, "import.state")
+
+
+def test_an_import_is_read_again_with_other_columns(portal: Portal, database: Database, blobs: Blobs):
+    taken = portal.send("s.csv", b"Reference,Supplier name,Plant,Country\nS-1,Blue,Pier Two,TH\n", confirm="false")
+    work_off(database, blobs)
+    address = taken.location.removeprefix("/api/v1")
+    assert portal.post(f"{address}/confirm", {"columns": {"name": "Plant"}}).status_code == 202
+    work_off(database, blobs)
+    assert portal.get("/suppliers/S-1").json["name"] == "Pier Two"
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "status", "code"),
+    [
+        ("s.xlsx", b"MZ\x90\x00 not a workbook", 415, "file.type_mismatch"),
+        ("s.exe", b"MZ\x90\x00", 415, "file.type_not_allowed"),
+        ("s.csv", b"", 422, "file.empty"),
+    ],
+)
+def test_what_the_door_can_tell_is_refused_before_the_answer(
+    portal: Portal, name: str, data: bytes, status: int, code: str
+):
+    answer = portal.send(name, data)
+    assert (answer.status_code, answer.json["code"]) == (status, code)
+    assert portal.get("/imports").json["items"] == []
+
+
+def test_what_only_the_reader_finds_ends_the_import_with_its_problem(portal: Portal, database: Database, blobs: Blobs):
+    taken = portal.send("s.csv", b"Colour,Size\nred,4\n", kind="site")
+    assert taken.status_code == 202
+    work_off(database, blobs)
+    refused = portal.get(taken.location.removeprefix("/api/v1")).json
+    assert refused["state"] == "refused"
+    assert (refused["problem"]["status"], refused["problem"]["code"]) == (422, "schema.unmapped")
+
+
+@pytest.mark.parametrize(
+    ("fields", "code"),
+    [
+        ({"colour": "red"}, "field.unknown"),
+        ({"kind": "factory"}, "field.value"),
+        ({"confirm": "perhaps"}, "field.value"),
+        ({"default_country": "Narnia"}, "country.unknown"),
+        ({"default_sector": "wishing"}, "sector.unknown"),
+        ({"date_order": "ymd"}, "field.value"),
+        ({"on": "soon"}, "date.invalid"),
+        ({"sheet": "a\x00b"}, "text.forbidden_character"),
+        ({"columns": "[]"}, "field.type"),
+        ({"columns": '{"nme": "Name"}'}, "field.unknown"),
+        ({"columns": '{"name": 1}'}, "field.type"),
+        ({"columns": '{"name": "A", "name": "B"}'}, "json.duplicate_key"),
+    ],
+)
+def test_a_choice_that_cannot_be_is_refused(portal: Portal, fields: dict[str, str], code: str):
+    assert portal.send("suppliers.csv", CSV, **fields).json["code"] == code
+
+
+def test_an_upload_is_a_form_with_a_file(portal: Portal, database: Database, tmp_path: Path):
+    assert portal.post("/imports", {"file": "x"}).json["code"] == "content_type"
+    assert portal.call("POST", "/imports", data={"kind": "site"}, content_type="multipart/form-data").json["code"] == (
+        "file.missing"
+    )
+    small = create_app(Settings(data=tmp_path, plain_http=True, upload_bytes=1000), database)
+    answer = Portal(small, portal.key).send("s.csv", CSV * 100)
+    assert (answer.status_code, answer.mimetype) == (413, "application/problem+json")
+
+
+def test_an_import_is_cancelled(portal: Portal, database: Database, blobs: Blobs):
+    address = portal.send("suppliers.csv", CSV).location.removeprefix("/api/v1")
+    assert portal.post(f"{address}/cancel").status_code == 202
+    work_off(database, blobs)
+    assert portal.get("/suppliers").json["items"] == []
+
+
+def test_a_report_is_asked_for_made_and_fetched(portal: Portal, database: Database, blobs: Blobs):
+    kept = portal.put("/suppliers/S-1", {"name": "Blue Pier Cannery", "country": "TH", "sector": "1020"}).json
+    asked = portal.post("/reports", {"format": "csv", "supplier_id": kept["id"]})
+    address = asked.location.removeprefix("/api/v1")
+    assert (asked.status_code, asked.json["state"]) == (202, "queued")
+    early = portal.get(f"{address}/file")
+    assert (early.status_code, early.json["code"]) == (409, "report.not_ready")
+    work_off(database, blobs)
+    assert (portal.get(address).json["state"], portal.get(address).json["results"]) == ("done", 1)
+    file = portal.get(f"{address}/file")
+    assert (file.status_code, file.mimetype) == (200, "text/csv")
+    assert "Blue Pier Cannery" in file.get_data(as_text=True)
+    assert "attachment" in file.headers["Content-Disposition"]
+    assert [line["id"] for line in portal.get("/reports").json["items"]] == [asked.json["id"]]
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ({}, "field.required"),
+        ({"format": "docx"}, "field.value"),
+        ({"format": "csv", "colour": "red"}, "field.unknown"),
+        ({"format": 7}, "field.type"),
+        ({"format": "csv", "level": "high"}, "report.empty"),
+        ({"format": "csv", "supplier_id": "nobody"}, "not_found"),
+        ({"format": "csv", "audience": "supplier"}, "audience.unknown"),
+    ],
+)
+def test_a_report_that_cannot_be_is_refused(portal: Portal, body: dict[str, object], code: str):
+    assert portal.post("/reports", body).json["code"] == code
+
+
+def test_a_schedule_is_made_seen_changed_and_removed(portal: Portal):
+    made = portal.post("/schedules", SCHEDULE)
+    address = made.location.removeprefix("/api/v1")
+    assert (made.status_code, len(made.json["next_dates"])) == (201, 5)
+    assert portal.get(address).json == made.json
+    paused = portal.call("PATCH", address, json={"active": False, "name": "Each morning"}).json
+    assert (paused["active"], paused["name"], paused["next_dates"]) == (False, "Each morning", [])
+    assert portal.get("/schedules").json["items"] == [paused]
+    assert portal.call("DELETE", address).status_code == 204
+    assert portal.get(address).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"time_zone": "Nowhere"}, "schedule.time_zone"),
+        ({"rule": {"kind": "sometimes"}}, "schedule.kind"),
+        ({"rule": {"kind": "rolling", "colour": "red"}}, "field.unknown"),
+        ({"rule": "daily"}, "field.type"),
+        ({"rule": {"kind": "fixed", "every": "month", "day": 31}}, "schedule.day"),
+        ({"name": ""}, "field.value"),
+        ({"active": True}, "field.unknown"),
+        ({"name": "a\x00b"}, "text.forbidden_character"),
+    ],
+)
+def test_a_schedule_that_cannot_be_is_refused(portal: Portal, change: dict[str, object], code: str):
+    assert portal.post("/schedules", {**SCHEDULE, **change}).json["code"] == code
+
+
+def test_two_organisations_see_nothing_of_each_others_files(app: Flask, database: Database, portal: Portal):
+    stranger = a_portal(app, an_organisation(database, "Quay Textiles"))
+    taken = portal.send("suppliers.csv", CSV).location.removeprefix("/api/v1")
+    made = portal.post("/schedules", SCHEDULE).location.removeprefix("/api/v1")
+    for address in (taken, made):
+        assert stranger.get(address).status_code == 404
+    for path in ("/imports", "/schedules", "/reports"):
+        assert stranger.get(path).json["items"] == []
+    assert stranger.post(f"{taken}/cancel").status_code == 404
+    assert stranger.call("DELETE", made).status_code == 404

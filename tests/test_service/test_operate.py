@@ -1,0 +1,174 @@
+"""Whoever runs an installation: its commands, and what each says and ends with."""
+
+import sys
+from pathlib import Path
+
+import pytest
+from kept import organisations, rows
+from sqlalchemy import select
+
+from service import cli, demo
+from service.auth import keys
+from service.clock import now
+from service.db.migrations import newest, revision
+from service.db.session import Database, open_engine
+from service.db.tables import ApiKey, Import, Job, Supplier, User
+from service.files import Blobs
+from service.settings import Settings
+
+
+@pytest.fixture(autouse=True)
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quick_hashes: None) -> Path:
+    """The data folder that the environment names."""
+    monkeypatch.setenv("DILIGENCE_DATA", str(tmp_path / "data"))
+    monkeypatch.setattr("service.log.set_up", lambda level: None)
+    return tmp_path / "data"
+
+
+def run(*words: str, status: int = 0) -> None:
+    """Runs a command, which ends with a status."""
+    assert cli.main([*map(str, words)]) == status
+
+
+def database(data: Path) -> Database:
+    """The database in a data folder."""
+    return Database(open_engine(Settings(data=data).database))
+
+
+def test_migrate_makes_the_database_and_says_so(data: Path, capsys: pytest.CaptureFixture[str]):
+    run("migrate")
+    run("migrate")
+    assert capsys.readouterr().out.splitlines() == [
+        f"The database went from empty to {newest()}.",
+        f"The database is at {newest()} already.",
+    ]
+    assert revision(database(data).engine) == newest()
+    assert data.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize("part", ["web", "worker", "scheduler"])
+def test_a_part_does_not_start_on_a_database_that_is_not_up_to_date(part: str, capsys: pytest.CaptureFixture[str]):
+    run(part, status=2)
+    assert "run diligence migrate first" in capsys.readouterr().err
+
+
+def test_an_organisation_its_people_and_its_keys_are_made_and_what_is_secret_is_shown_once(
+    data: Path, capsys: pytest.CaptureFixture[str]
+):
+    run("migrate")
+    run("organisations", "create", "Harbour Foods", "--time-zone", "Asia/Bangkok")
+    capsys.readouterr()
+    run("users", "create", "--organisation", "Harbour Foods", "--email", "Ana@harbour.example", "--name", "Ana", "--role", "admin")
+    password = capsys.readouterr().out.split()[-1]
+    run("keys", "create", "--organisation", "Harbour Foods", "--scopes", "assess,suppliers:read", "--days", "7")
+    key = capsys.readouterr().out.strip()
+    with database(data).across() as session:
+        ana = session.scalars(select(User)).one()
+        assert (ana.email, ana.role, ana.must_change_password) == ("ana@harbour.example", "admin", True)
+        assert keys.find(session, key) is not None
+        kept = session.scalars(select(ApiKey)).one()
+    assert kept.scopes == ["assess", "suppliers:read"]
+    assert (kept.expires_at - now()).days in (6, 7)
+    assert password not in repr(rows(database(data)))
+    assert key not in repr(rows(database(data)))
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["keys", "create", "--organisation", "Nobody", "--scopes", "assess"], "no organisation called Nobody"),
+        (["keys", "create", "--organisation", "Harbour Foods", "--scopes", "all"], "each of those that exist"),
+        (["users", "create", "--organisation", "Harbour Foods", "--email", "x", "--name", "X"], "no e-mail address"),
+        (["organisations", "create", "Harbour Foods"], "already"),
+        (["organisations", "create", "Hill Builders", "--time-zone", "Mars/Olympus"], "no time zone"),
+        (["erase", "--organisation", "Nobody", "--yes"], "no organisation called Nobody"),
+        (["restore", "nowhere.tar.gz"], "no whole backup"),
+        (["web", "--port", "eighty"], "whole number"),
+        (["web", "--host", "localhost", "--port", "1"], "cannot be had"),
+    ],
+)
+def test_what_cannot_be_is_one_sentence_and_status_2(
+    words: list[str], said: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    run("migrate")
+    run("organisations", "create", "Harbour Foods")
+    capsys.readouterr()
+    if words[-1] == "1":
+        monkeypatch.setattr("service.serve.create_server", taken)
+    run(*words, status=2)
+    told = capsys.readouterr()
+    assert said in told.err
+    assert told.err.count("\n") == 1
+    assert not told.out
+
+
+def taken(*_: object, **__: object) -> None:
+    raise OSError(98, "Address already in use")
+
+
+def test_pages_without_tls_are_served_on_this_machine_only(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("DILIGENCE_PLAIN_HTTP", "1")
+    run("serve", "--host", "0.0.0.0", status=2)
+    assert "Without TLS" in capsys.readouterr().err
+
+
+def test_the_demo_is_an_upload_like_any_other_and_is_there_once(data: Path):
+    run("migrate")
+    db, blobs = database(data), Blobs(Settings(data=data).files)
+    first = demo.load(db, blobs)
+    second = demo.load(db, blobs)
+    with db.across(write=False) as session:
+        assert [taken.state for taken in session.scalars(select(Import))] == ["done"]
+        assert {job.state for job in session.scalars(select(Job))} == {"done"}
+        kept = session.scalars(select(Supplier)).all()
+        assert {supplier.kind for supplier in kept} == {"site", "agency"}
+        assert len({supplier.level for supplier in kept}) >= 3
+    assert organisations(db) == 1
+    # Nobody has signed in yet, so that nobody is left without a password.
+    assert first.password
+    assert second.password
+    assert first.password != second.password
+
+
+def test_a_password_of_the_demo_that_somebody_chose_stays(data: Path):
+    run("migrate")
+    db, blobs = database(data), Blobs(Settings(data=data).files)
+    demo.load(db, blobs)
+    with db.across() as session:
+        user = session.scalars(select(User)).one()
+        user.must_change_password = False
+        chosen = user.password_hash
+    assert demo.load(db, blobs).password is None
+    with db.across(write=False) as session:
+        assert session.scalars(select(User)).one().password_hash == chosen
+
+
+def test_what_is_backed_up_is_restored_in_another_place(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    run("migrate")
+    demo.load(database(data), Blobs(Settings(data=data).files))
+    run("backup", tmp_path / "monday.tar.gz")
+    run("restore", tmp_path / "monday.tar.gz", "--data", tmp_path / "other")
+    assert rows(database(tmp_path / "other")) == rows(database(data))
+    assert "read back" in capsys.readouterr().out
+    run("restore", tmp_path / "monday.tar.gz", "--data", tmp_path / "other", status=2)
+    run("backup", tmp_path / "monday.tar.gz", status=2)
+
+
+def test_an_organisation_is_erased_only_for_a_yes(data: Path, capsys: pytest.CaptureFixture[str]):
+    run("migrate")
+    run("organisations", "create", "Harbour Foods")
+    run("erase", "--organisation", "Harbour Foods", status=1)
+    assert "Nothing was erased" in capsys.readouterr().out
+    assert organisations(database(data)) == 1
+    run("erase", "--organisation", "Harbour Foods", "--yes")
+    assert organisations(database(data)) == 0
+
+
+def test_help_answers_without_loading_the_service(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    for heavy in ("service.serve", "service.backup", "service.errors"):
+        monkeypatch.setitem(sys.modules, heavy, None)
+    with pytest.raises(SystemExit):
+        cli.main(["--help"])
+    assert "restore" in capsys.readouterr().out

@@ -1,0 +1,159 @@
+"""The service as it runs in earnest: all in one process on SQLite, and as several processes on PostgreSQL."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.cookiejar import CookieJar
+from io import BytesIO
+from pathlib import Path
+from urllib.error import HTTPError, URLError
+from urllib.parse import urlencode
+from urllib.request import HTTPCookieProcessor, Request, build_opener
+
+import pytest
+from callers import PASSWORD
+from databases import Empty
+from processes import ROOT, wait_until
+from werkzeug.datastructures import FileStorage
+from werkzeug.test import encode_multipart
+
+LIST = "Supplier,Country,Sector\nBlue Lagoon Seafoods,Thailand,fishing\nDune Builders,Qatar,construction\n"
+
+
+def a_port() -> int:
+    """A port that nobody listens on just now."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
+
+
+@dataclass
+class Browser:
+    """Somebody who visits an address, with cookies."""
+
+    address: str
+    opener: object = field(default_factory=lambda: build_opener(HTTPCookieProcessor(CookieJar())))
+
+    def get(self, path: str, data: bytes | None = None, headers: dict[str, str] | None = None) -> str:
+        """The page at a path; with data it is sent there."""
+        with self.opener.open(Request(self.address + path, data, headers or {}), timeout=20) as response:
+            return response.read().decode()
+
+    def send(self, path: str, **fields: str) -> str:
+        """Sends the form of a page; the page that comes of it."""
+        token = re.search(r'name="csrf_token" value="([^"]+)"', self.get(path))[1]
+        return self.get(path, urlencode({"csrf_token": token, **fields}).encode())
+
+    def is_up(self) -> bool:
+        """Whether the service says it is ready."""
+        try:
+            return json.loads(self.get("/health/ready")) == {"status": "ready"}
+        except (URLError, ConnectionError):
+            return False
+
+
+@contextmanager
+def running(*words: object, **environment: str) -> Iterator[subprocess.Popen[str]]:
+    """A command of ours as a process; killed at the end if it still runs."""
+    command = [sys.executable, "-m", "service.cli", *map(str, words)]
+    told = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
+    process = subprocess.Popen(command, env=told, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def said(process: subprocess.Popen[str]) -> tuple[Browser, str, str | None]:
+    """What `serve --demo` prints at its start: the address, who signs in, and with which password."""
+    address, sign_in = process.stdout.readline(), process.stdout.readline()
+    email, password = re.search(r"as (\S+) with (?:the password (\S+)|your password)", sign_in).groups()
+    return Browser(re.search(r"http://\S+", address)[0]), email, password
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_serve_prints_where_it_is_and_who_signs_in_and_stops_cleanly(tmp_path: Path, number: int):
+    with running("serve", "--demo", "--data", tmp_path / "data", "--port", a_port()) as process:
+        browser, email, password = said(process)
+        assert "What needs me now" not in browser.send("/sign-in", email=email, password="wrong")
+        browser.send("/sign-in", email=email, password=password)
+        browser.send("/password", current=password, new=PASSWORD, again=PASSWORD)
+        assert "What needs me now" in browser.get("/")
+        began = time.monotonic()
+        process.send_signal(number)
+        assert process.wait(20) == 0
+        assert time.monotonic() - began < 10
+        assert process.stderr.read() == ""
+
+
+def test_serve_with_the_demo_is_up_within_seconds_the_second_time(tmp_path: Path):
+    data, port = tmp_path / "data", a_port()
+    with running("serve", "--demo", "--data", data, "--port", port) as process:
+        said(process)
+    began = time.monotonic()
+    with running("serve", "--demo", "--data", data, "--port", port) as process:  # the first was killed
+        browser, email, password = said(process)
+        assert time.monotonic() - began < 10
+        assert browser.is_up()
+        assert "seafood_and_construction_buyer" not in browser.send("/sign-in", email=email, password=password)
+
+
+def test_a_port_that_is_taken_is_told(tmp_path: Path):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        with running("serve", "--data", tmp_path / "data", "--port", port) as process:
+            assert process.wait(20) == 2
+            assert process.stderr.read() == (
+                f"diligence: Port {port} of 127.0.0.1 cannot be had (Address already in use): say another with --port.\n"
+            )
+
+
+def test_web_worker_and_scheduler_share_the_work_on_postgresql(postgresql: Empty, tmp_path: Path):
+    with postgresql() as engine:
+        port = a_port()
+        environment = {
+            "DILIGENCE_DATABASE_URL": engine.url.render_as_string(hide_password=False),
+            "DILIGENCE_DATA": str(tmp_path / "data"),
+            "DILIGENCE_PLAIN_HTTP": "1",
+        }
+
+        def told(*words: str) -> str:
+            with running(*words, **environment) as process:
+                out, err = process.communicate(timeout=30)
+                assert process.returncode == 0, err
+                return out
+
+        assert "already" in told("migrate")
+        told("organisations", "create", "Harbour Foods")
+        scopes = ("imports:write", "suppliers:read")
+        key = told("keys", "create", "--organisation", "Harbour Foods", "--scopes", *scopes).strip()
+        with (
+            running("web", "--port", port, **environment) as web,
+            running("worker", **environment) as one,
+            running("worker", **environment) as two,
+            running("scheduler", **environment) as scheduler,
+        ):
+            portal, headers = Browser(f"http://127.0.0.1:{port}"), {"Authorization": f"Bearer {key}"}
+            wait_until(portal.is_up)
+            with pytest.raises(HTTPError, match="401"):
+                portal.get("/api/v1/suppliers")
+            boundary, body = encode_multipart({"file": FileStorage(stream=BytesIO(LIST.encode()), filename="list.csv")})
+            more = {"Content-Type": f"multipart/form-data; boundary={boundary}"}
+            sent = json.loads(portal.get("/api/v1/imports", body, {**headers, **more}))
+            wait_until(lambda: json.loads(portal.get(f"/api/v1/imports/{sent['id']}", None, headers))["state"] == "done")
+            page = json.loads(portal.get("/api/v1/suppliers", None, headers))
+            assert {row["name"] for row in page["items"]} == {"Blue Lagoon Seafoods", "Dune Builders"}
+            for process in (web, one, two, scheduler):
+                process.terminate()
+            assert [process.wait(20) for process in (web, one, two, scheduler)] == [0, 0, 0, 0]
+            log = web.stderr.read()
+        assert '"event":"request"' in log
+        assert "Blue Lagoon" not in log
