@@ -20,7 +20,6 @@ from openpyxl.styles import Alignment, Font, PatternFill
 from questionnaires.form import load_reading_form
 from risk_models.answers import from_rows
 from risk_models.facts import load as load_facts
-from risk_models.features import age_in_months, credibility
 from risk_models.inherent import inherent_risk
 from risk_models.model import Model, serving
 
@@ -51,15 +50,26 @@ def level_of(points: float, model: Model) -> int:
     return max(ORDER.index(level) if round(points, 6) >= bound else 0 for level, bound in model.levels.items())
 
 
+def months_old(written: str | None, on: date) -> float:
+    """Months from an ISO date to a day; what bears no date is of that day."""
+    return 0.0 if written is None else (on - date.fromisoformat(written)).days / 30.4375
+
+
+def believed(grade: str, months: float, model: Model) -> float:
+    """q of a piece of evidence: full for half its shelf life, then falling to 0."""
+    full, shelf_life = model.credibility[grade].q, model.credibility[grade].months
+    return 0.0 if months < 0 else min(full, max(0.0, full * (shelf_life - months) / (shelf_life / 2)))
+
+
 def evidence(row: pd.Series, model: Model, on: date, audit_counts: bool) -> tuple[float, bool]:
     """How far the answers of a row are believed, and whether all that stands behind them has expired."""
     grade, dated = (row.get(name) if given(row.get(name)) else None for name in ("evidence_grade", "evidence_date"))
     told = next((row[name] for name in ("answered_on", "evidence_date") if given(row.get(name))), None)
-    pieces = [("self_declared", 0.0 if told is None else age_in_months(told, on))]
+    pieces = [("self_declared", months_old(told, on))]
     if grade in model.credibility and dated is not None:
-        pieces.append((grade, age_in_months(dated, on)))
+        pieces.append((grade, months_old(dated, on)))
     counting = [(name, months) for name, months in pieces if name != "audit" or audit_counts]
-    q = max(credibility(model.credibility[name], months) for name, months in counting)
+    q = max(believed(name, months, model) for name, months in counting)
     return q, all(months >= model.credibility[name].months for name, months in pieces)
 
 

@@ -65,6 +65,13 @@ class Answers:
         return rows
 
 
+def combinations(*codes: Codes) -> tuple[list[tuple[int, ...]], NDArray[np.intp]]:
+    """The distinct combinations of the codes of a few questions, and per supplier which one it has."""
+    seen: dict[tuple[int, ...], int] = {}
+    which = [seen.setdefault(row, len(seen)) for row in zip(*(column.tolist() for column in codes), strict=True)]
+    return list(seen), np.array(which, dtype=np.intp)
+
+
 def from_frame(frame: pd.DataFrame) -> Answers:
     """The answers of a sheet: a frame with a categorical column for each question."""
     columns = {}

@@ -78,12 +78,15 @@ def features(
     reports = answers.column("reported_harms")
 
     for i, indicator in enumerate(model.indicators):
-        risk[i] = spread(answers, indicator.question, partial(_risk, indicator.rule), np.nan)
-        declined[i] = said(answers, indicator.question, (DECLINED,))
+        if indicator.question in answers.columns:
+            risk[i] = spread(answers, indicator.question, partial(_risk, indicator.rule), np.nan)
+            declined[i] = said(answers, indicator.question, (DECLINED,))
         for question, values in indicator.ruled_out.items():
-            ruled_out[i] |= said(answers, question, values)
-        named = [isinstance(told, tuple) and indicator.id in told for told in reports.values]
-        report[i] = np.where(np.array([*named, False])[reports.codes], model.reported, np.nan)
+            if question in answers.columns:
+                ruled_out[i] |= said(answers, question, values)
+        if reports.values:
+            named = [isinstance(told, tuple) and indicator.id in told for told in reports.values]
+            report[i] = np.where(np.array([*named, False])[reports.codes], model.reported, np.nan)
 
     gate_belief = np.broadcast_to(row_belief, (k, n))
     for gate in model.gates:

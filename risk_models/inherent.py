@@ -17,7 +17,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from risk_models.answers import Answers
+from risk_models.answers import Answers, combinations
 from risk_models.facts import FactsOn
 from risk_models.identity import name_key
 from risk_models.model import Context, Model, ScaledFact
@@ -121,7 +121,7 @@ def inherent_risk(answers: Answers, model: Model, facts: FactsOn, agency_scores:
         scaled = [reader.scaled(fact) for fact in context.facts]
         before, m = h, len(scaled)
         for fact, s in zip(context.facts, scaled, strict=True):
-            x = np.where(np.isnan(s.x), 0.0, s.x)
+            x = _or(s.x, 0.0)
             gain = context.lift * x / m * (1.0 - before)
             h = h + gain
             parts.append(Part(fact.fact, context.id, x, s.value, s.state, gain))
@@ -133,8 +133,9 @@ def inherent_risk(answers: Answers, model: Model, facts: FactsOn, agency_scores:
     sharper = {s.id: _sharper(reader, s.facts) for s in model.sharper}
     sharper["agency"] = reader.agency(agency_scores)
     extra = {name: np.zeros(n) for name in sharper}
+    speaks = {name: not (np.isnan(s.x) & np.isnan(s.high)).all() for name, s in sharper.items()}
     for i, indicator in enumerate(model.indicators):
-        for name in indicator.sharper:
+        for name in filter(speaks.__getitem__, indicator.sharper):
             s = sharper[name]
             over = s.x > c[i]  # NaN compares false: an unknown sharper context leaves the inherent risk
             extra[name] += np.where(over, indicator.weight * (s.x - c[i]), 0.0)
@@ -145,7 +146,7 @@ def inherent_risk(answers: Answers, model: Model, facts: FactsOn, agency_scores:
         part.points[:] *= 100.0
     for name, weighted in extra.items():
         s = sharper[name]
-        parts.append(Part(name, name, np.nan_to_num(s.x), s.value, s.state, 100.0 * weighted / model.weight))
+        parts.append(Part(name, name, _or(s.x, 0.0), s.value, s.state, 100.0 * weighted / model.weight))
     return Inherent(c, c_low, c_high, tuple(parts), known, place_known)
 
 
@@ -196,12 +197,12 @@ def _place(
             rows = [hazard if f.fact.startswith("sector.") else reader.country(f, place) for f in context.facts]
             before = h
             for fact, s in zip(context.facts, rows, strict=True):
-                gains[fact.fact] = context.lift * np.nan_to_num(s.x) / m * (1.0 - before)
+                gains[fact.fact] = context.lift * _or(s.x, 0.0) / m * (1.0 - before)
                 h = h + gains[fact.fact]
                 scaled[fact.fact] = s
                 counted += s.state == 0
-            h_low = h_low + context.lift * sum(np.nan_to_num(s.low) for s in rows) / m * (1.0 - h_low)
-            h_high = h_high + context.lift * sum(np.nan_to_num(s.high, nan=1.0) for s in rows) / m * (1.0 - h_high)
+            h_low = h_low + context.lift * sum(_or(s.low, 0.0) for s in rows) / m * (1.0 - h_low)
+            h_high = h_high + context.lift * sum(_or(s.high, 1.0) for s in rows) / m * (1.0 - h_high)
         if unknown.any():
             at, lowest, highest = reader.unknown_place(contexts, place, hazard.x, unknown)
             h, h_low, h_high = (
@@ -220,7 +221,7 @@ def _place(
         for name, (points, x, value, state) in shares.items():
             s = scaled[name]
             points[:] = np.where(over, np.where(unknown, 0.0, gains[name]), points)
-            x[:] = np.where(over, np.nan_to_num(s.x), x)
+            x[:] = np.where(over, _or(s.x, 0.0), x)
             value[:] = np.where(over, s.value, value)
             state[:] = np.where(over, s.state, state)
     parts = [
@@ -346,9 +347,9 @@ class _FactReader:
         to_question = "country" if self.model.kind == "site" else "destination_countries"
         origins, origin_codes = self.column("worker_origin_countries")
         places, place_codes = self.column(to_question)
-        pairs, which = np.unique(np.column_stack([origin_codes, place_codes]), axis=0, return_inverse=True)
+        pairs, which = combinations(origin_codes, place_codes)
         raw, declined, gaps = [], [], []
-        for o, p in pairs.tolist():
+        for o, p in pairs:
             origin, place = origins[o] if o >= 0 else (), places[p] if p >= 0 else ()
             declined.append("declined" in (origin, place))
             froms = [str(v) for v in origin] if isinstance(origin, tuple) else []
@@ -357,7 +358,6 @@ class _FactReader:
             known = [v for v in values if not np.isnan(v)]
             raw.append(max(known, key=fact.ramp.risk) if known else np.nan)
             gaps.append(len(known) < len(values))
-        which = np.asarray(which).reshape(-1)
         column = self._spread(fact, raw, declined, which.astype(np.int32))
         # A corridor that is declared and missing from our table may lie anywhere: the top of its range is open.
         high = np.where(np.array([*gaps, False])[which], 1.0, column.high)
@@ -371,9 +371,9 @@ class _FactReader:
         """Goods of the product text that are listed for the country of work; not listed proves nothing."""
         products, product_codes = self.column("product")
         places, place_codes = self.column("country")
-        pairs, which = np.unique(np.column_stack([product_codes, place_codes]), axis=0, return_inverse=True)
+        pairs, which = combinations(product_codes, place_codes)
         raw = []
-        for product, place in pairs.tolist():
+        for product, place in pairs:
             listed = np.nan
             if product >= 0 and place >= 0:
                 values = [
@@ -383,7 +383,7 @@ class _FactReader:
                 known = [v for v in values if not np.isnan(v)]
                 listed = max(known) if known else np.nan
             raw.append(listed)
-        return self._spread(fact, raw, [False] * len(raw), np.asarray(which).reshape(-1).astype(np.int32))
+        return self._spread(fact, raw, [False] * len(raw), which.astype(np.int32))
 
     def agency(self, agency_scores: Mapping[str, float]) -> _Scaled:
         """The score of the worst agency named; declined stands at the top, one not assessed leaves the range open."""
@@ -400,6 +400,11 @@ class _FactReader:
         x = np.where(refused, 1.0, value / 100.0)
         state = np.where(refused, 3, np.where(np.isnan(x), 2, 0)).astype(np.int8)
         return _Scaled(x, x, np.where(gap, 1.0, x), value, state)
+
+
+def _or(values: Floats, otherwise: float) -> Floats:
+    """The values, and another one where they are unknown."""
+    return np.where(np.isnan(values), otherwise, values)
 
 
 def _ramp(fact: ScaledFact, values: Floats) -> Floats:

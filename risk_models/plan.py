@@ -160,11 +160,11 @@ def plan(
     days = np.full((len(library), n), inf)
     state = scores.state
     where: dict[tuple[str, str], NDArray[np.bool_]] = {}
-    for i, indicator in enumerate(model.indicators):
-        where[indicator.id, "harm"] = scores.harms[i]
-        where[indicator.id, "declined"] = state[i] == DECLINED
-        where[indicator.id, "expired"] = state[i] == EXPIRED
-        where[indicator.id, "not_asked"] = state[i] == NOT_ASKED
+    ids = [indicator.id for indicator in model.indicators]
+    found = {"harm": scores.harms, "declined": state == DECLINED, "expired": state == EXPIRED, "not_asked": state == NOT_ASKED}
+    for name, flags in found.items():
+        # Most of what could be found is not: what nobody calls for is passed over.
+        where |= {(ids[i], name): flags[i] for i in np.flatnonzero(flags.any(axis=1)).tolist()}
     for f, floor in enumerate(model.floors):
         where[f"floor:{floor.id}", "harm"] = scores.floors[f] == 2
         where[f"floor:{floor.id}", "declined"] = scores.floors[f] == 1

@@ -2,7 +2,7 @@
 
 Arrays have one row per indicator and one column per supplier (k, n), so that a column of suppliers lies together in memory.
 Sums run over the indicators in model order, one after the other: the same inputs give the same number to the last bit,
-alone or in a batch, on any machine. No exp, no log, no matrix product, no sum over an axis.
+alone or in a batch, on any machine. No exp, no log, no matrix product, no sum of fractions over an axis.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ STATES: Final = ("not_asked", "answered", "reported", "declined", "expired", "ru
 NOT_ASKED, ANSWERED, REPORTED, DECLINED, EXPIRED, RULED_OUT = range(6)
 INSUFFICIENT: Final = len(LEVELS)
 LEVEL_NAMES: Final = (*LEVELS, "insufficient_evidence")
+IN_HAND: Final = 16_384  # answers that are worked out at once, of some indicators and all suppliers
 
 
 @dataclass(frozen=True)
@@ -87,8 +88,8 @@ class Scores:
 
 
 @dataclass(frozen=True)
-class _Row:
-    """One indicator of all suppliers, worked out."""
+class _Rows:
+    """Some indicators of all suppliers, worked out: (m, n) each."""
 
     state: Codes
     effective: Floats
@@ -104,8 +105,8 @@ class _Row:
     declined: Flags
 
 
-def _indicator(frame: Frame, i: int, overruled: Flags) -> _Row:
-    """The table of method section 3 for one indicator; ``overruled`` where harm found elsewhere overrules its gate."""
+def _indicators(frame: Frame, i: slice, overruled: Flags) -> _Rows:
+    """The table of method section 3 for some indicators; ``overruled`` where harm found elsewhere overrules a gate."""
     c, low, high = frame.context[i], frame.context_low[i], frame.context_high[i]
     q, least = frame.belief[i], frame.least[i]
     reported = ~np.isnan(frame.report[i])
@@ -164,7 +165,7 @@ def _indicator(frame: Frame, i: int, overruled: Flags) -> _Row:
     found = np.where(out, 0.0, found)
     shown = np.where(declined, 1.0, found)
     silent = ~covers_without_report & ~out
-    return _Row(
+    return _Rows(
         state=state,
         effective=e,
         best=best,
@@ -180,19 +181,22 @@ def _indicator(frame: Frame, i: int, overruled: Flags) -> _Row:
     )
 
 
-def _overruled(frame: Frame, model: Model) -> dict[str, Flags]:
-    """For each indicator behind a gate: where harm was found in any indicator of that gate."""
+def _overruled(frame: Frame, model: Model) -> Flags:
+    """For each indicator behind a gate (k, n): where harm was found in any indicator of that gate."""
     position = {indicator.id: i for i, indicator in enumerate(model.indicators)}
-    n = frame.case.shape[0]
-    overruled: dict[str, Flags] = {}
+    overruled = np.zeros(frame.risk.shape, dtype=bool)
     for gate in model.gates:
-        harm = np.zeros(n, dtype=bool)
-        for name in gate.indicators:
-            i = position[name]
-            harm |= (frame.answered[i] & (np.nan_to_num(frame.risk[i]) >= 0.5)) | ~np.isnan(frame.report[i])
-        for name in gate.indicators:
-            overruled[name] = overruled.get(name, np.zeros(n, dtype=bool)) | harm
+        behind = [position[name] for name in gate.indicators]
+        with_harm = frame.answered[behind] & (np.nan_to_num(frame.risk[behind]) >= 0.5)
+        overruled[behind] |= (with_harm | ~np.isnan(frame.report[behind])).any(axis=0)
     return overruled
+
+
+def _added(so_far: Floats, rows: Floats) -> Floats:
+    """A sum with rows (m, n) added one after another, so that it is the same to the last bit for one supplier and for many."""
+    for row in rows:
+        so_far = so_far + row
+    return so_far
 
 
 def score(frame: Frame, model: Model) -> Scores:
@@ -203,7 +207,6 @@ def score(frame: Frame, model: Model) -> Scores:
     k, n = frame.risk.shape
     if k != len(model.indicators):
         raise ValueError(f"the frame has {k} indicators, {model.id} {model.version} has {len(model.indicators)}")
-    weight = model.weight
     base, best, worst, raised = (np.zeros(n) for _ in range(4))
     practice, practice_of, covered, covered_alone, believed = (np.zeros(n) for _ in range(5))
     state = np.empty((k, n), dtype=np.int8)
@@ -212,35 +215,38 @@ def score(frame: Frame, model: Model) -> Scores:
     core_settled = np.ones(n, dtype=bool)
     found, shown, at_worst = np.zeros((3, len(model.floors), n), dtype=np.int16)
     strong_report = {f.id for f in model.floors if f.any and all(i.strong for i in model.indicators if i.id in f.any)}
-    overruled, nothing = _overruled(frame, model), np.zeros(n, dtype=bool)
+    overruled = _overruled(frame, model)
+    shares = np.array([[indicator.weight / model.weight] for indicator in model.indicators])
+    core = np.array([indicator.core for indicator in model.indicators])
 
-    for i, indicator in enumerate(model.indicators):
-        row = _indicator(frame, i, overruled.get(indicator.id, nothing))
-        share = indicator.weight / weight
-        base += 100.0 * share * frame.context[i]
-        moves[i] = 100.0 * share * (row.effective - frame.context[i])
-        raised += moves[i]
-        best += 100.0 * share * row.best
-        worst += 100.0 * share * row.worst
+    # All indicators at once for a few suppliers, one after another for many: what is in hand stays small.
+    step = max(1, IN_HAND // max(1, n))
+    for start in range(0, k, step):
+        i = slice(start, min(k, start + step))
+        row, share = _indicators(frame, i, overruled[i]), shares[i]
+        context = frame.context[i]
+        moves[i] = 100.0 * share * (row.effective - context)
+        base, raised = _added(base, 100.0 * share * context), _added(raised, moves[i])
+        best, worst = _added(best, 100.0 * share * row.best), _added(worst, 100.0 * share * row.worst)
         asked = (row.state != NOT_ASKED) & (row.state != RULED_OUT)
-        practice += np.where(asked, 100.0 * share * row.effective, 0.0)
-        practice_of += np.where(asked, 100.0 * share, 0.0)
-        covered += np.where(row.covers, share, 0.0)
-        covered_alone += np.where(row.covers_without_report, share, 0.0)
-        believed += np.where(row.covers, share * row.belief, 0.0)
+        practice = _added(practice, np.where(asked, 100.0 * share * row.effective, 0.0))
+        practice_of = _added(practice_of, np.where(asked, 100.0 * share, 0.0))
+        covered = _added(covered, np.where(row.covers, share, 0.0))
+        covered_alone = _added(covered_alone, np.where(row.covers_without_report, share, 0.0))
+        believed = _added(believed, np.where(row.covers, share * row.belief, 0.0))
         state[i], effective[i], harms[i] = row.state, row.effective, row.harm
-        any_harm |= row.harm
-        if indicator.core:
-            core_declined |= row.declined
-            core_settled &= row.covers_without_report | (row.state == RULED_OUT)
+        any_harm |= row.harm.any(axis=0)
+        core_declined |= row.declined[core[i]].any(axis=0)
+        core_settled &= (row.covers_without_report | (row.state == RULED_OUT))[core[i]].all(axis=0)
         reported = row.state == REPORTED
         for f, floor in enumerate(model.floors):
-            if indicator.id in floor.any:
-                # A strong sign acts on any report of it; other floors read the risk alone.
-                by_report = reported if floor.id in strong_report else nothing
-                found[f] += (row.floor_found >= floor.from_risk) | by_report
-                shown[f] += (row.floor_shown >= floor.from_risk) | by_report
-                at_worst[f] += (row.floor_worst >= floor.from_risk) | by_report
+            for j, indicator in enumerate(model.indicators[i]):
+                if indicator.id in floor.any:
+                    # A strong sign acts on any report of it; other floors read the risk alone.
+                    by_report = reported[j] if floor.id in strong_report else False
+                    found[f] += (row.floor_found[j] >= floor.from_risk) | by_report
+                    shown[f] += (row.floor_shown[j] >= floor.from_risk) | by_report
+                    at_worst[f] += (row.floor_worst[j] >= floor.from_risk) | by_report
 
     floors = np.zeros((len(model.floors), n), dtype=np.int8)
     floor_best, floor_shown, floor_worst = np.zeros(n), np.zeros(n), np.zeros(n)

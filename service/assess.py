@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from risk_models.answers import Answers
 from risk_models.facts import FactsOn
-from risk_models.features import Features, features
+from risk_models.features import features
 from risk_models.identity import name_key
-from risk_models.inherent import AGENCY_SECTOR
+from risk_models.inherent import AGENCY_SECTOR, Part
 from risk_models.model import Model, serving
 from risk_models.plan import Plan, plan
 from risk_models.score import Scores, queue_rank, score
@@ -45,13 +45,16 @@ class Batch:
 class Block:
     """The suppliers of a batch that one model scored: ``members`` are their positions in the batch.
 
+    ``context`` (k, n), ``parts`` and ``case`` are what is shown of its frame; the rest of it is let go once it is scored.
     ``sectors``: the ISIC code shown for each, of several the one with the largest hazard that the model serves; None if unknown.
     """
 
     model: Model
     members: NDArray[np.intp]
     answers: Answers
-    features: Features
+    context: NDArray[np.float64]
+    parts: tuple[Part, ...]
+    case: NDArray[np.int8]
     scores: Scores
     plan: Plan
     sectors: list[str | None]
@@ -109,7 +112,19 @@ def assess_batch(batch: Batch, facts: FactsOn, on: date, scores_of_agencies: Map
         read = features(answers, model, facts, on, scores_of_agencies)
         scored = score(read.frame, model)
         actions = plan(scored, model, _unknown(answers, model, scores_of_agencies))
-        blocks.append(Block(model, members, answers, read, scored, actions, _sectors(answers, model, facts)))
+        blocks.append(
+            Block(
+                model,
+                members,
+                answers,
+                read.frame.context,
+                read.inherent.parts,
+                read.frame.case,
+                scored,
+                actions,
+                _sectors(answers, model, facts),
+            )
+        )
     chosen, position = np.full(n, -1, dtype=np.intp), np.zeros(n, dtype=np.intp)
     best_total, best_rank = np.full(n, -1.0), np.full(n, 127, dtype=np.int8)
     for b, block in enumerate(blocks):

@@ -169,7 +169,7 @@ def _block_rows(block: Block, pick: Pick, assessed: Assessed, on: date) -> list[
         _floats(scores.base[pick]),
         _named(scores.inherent_level[pick], LEVEL_NAMES),
         practice,
-        _named(block.features.frame.case[pick], CASES),
+        _named(block.case[pick], CASES),
         _floats(scores.coverage[pick]),
         _floats(scores.confidence[pick]),
         _floats(scores.uplift[pick]),
@@ -238,7 +238,9 @@ class _Answers:
             label = orjson.dumps(question) + b":"
             told = {code: b"" if code < 0 else label + fragment for code, fragment in fragments.items()}
             columns.append([told[code] for code in codes])
-        return [b",".join(filter(None, row)) for row in zip(*columns, strict=True)] if columns else [b""] * len(self.pick)
+        return (
+            [b",".join(filter(None, row)) for row in zip(*columns, strict=True)] if columns else [b""] * len(self.pick)
+        )
 
 
 def _floats(values: NDArray[np.float64]) -> list[bytes]:
@@ -268,8 +270,8 @@ def _flags(flags: NDArray[np.bool_], names: Sequence[str]) -> list[bytes]:
 
 def _reasons(block: Block, pick: Pick, answers: _Answers) -> list[bytes]:
     """Every reason of each supplier: contexts first, then the indicators in model order."""
-    frame, scores = block.features.frame, block.scores
-    columns = [_context_reasons(part, pick) for part in block.features.inherent.parts]
+    scores = block.scores
+    columns = [_context_reasons(part, pick) for part in block.parts]
     for i, indicator in enumerate(block.model.indicators):
         values, codes = answers.values(indicator.question)
         head = b'{"indicator":"%s","kind":"answer","state":"' % indicator.id.encode()
@@ -281,7 +283,7 @@ def _reasons(block: Block, pick: Pick, answers: _Answers) -> list[bytes]:
             }
             for state, name in enumerate(STATES)
         ]
-        numbers = (_floats(column[i, pick]) for column in (scores.effective, frame.context, scores.moves))
+        numbers = (_floats(column[i, pick]) for column in (scores.effective, block.context, scores.moves))
         rows = zip(scores.state[i, pick].tolist(), codes, *numbers, strict=True)
         columns.append(
             [

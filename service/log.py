@@ -44,8 +44,9 @@ def set_up(level: str = "INFO", stream: TextIO | None = None) -> None:
     root.setLevel(level)
     # A line that cannot be written is let go: what Python prints instead would quote the error.
     logging.raiseExceptions = False
-    # One line for each request is ours; theirs would quote the address with its query.
-    logging.getLogger("werkzeug").setLevel(logging.WARNING)
+    # One line for each request is ours; theirs would quote the address with its query. The other two tell every step.
+    for name in ("werkzeug", "alembic", "apscheduler"):
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def _as_json(_: object, __: str, line: MutableMapping[str, Any]) -> str:

@@ -39,7 +39,7 @@ from service.assess import Assessed, agency_scores, assess_batch
 from service.contract import ENGINE, result_rows
 from service.wording import answer_words, country_name, level_words, sector_title
 
-EXPLAINED = 25  # how many results are explained in full
+EXPLAINED = 12  # how many results are explained in full
 NAMES_SHOWN = 3
 
 METHOD = (
@@ -131,7 +131,7 @@ def _block_lines(part: Assessed, b: int) -> list[tuple[Headline, tuple[float, fl
         scores.level.tolist(), scores.total.tolist(), scores.best.tolist(), scores.worst.tolist(), scores.base.tolist(),
         scores.inherent_level.tolist(), scores.asked.tolist(), scores.practice.tolist(), scores.practice_of.tolist(),
         scores.coverage.tolist(), scores.confidence.tolist(), scores.uplift.tolist(), scores.capped.tolist(),
-        block.features.frame.case.tolist(),
+        block.case.tolist(),
         block.sectors, batch.rows[block.members].tolist(), strict=True,
     )  # fmt: skip
     found = []
@@ -305,8 +305,8 @@ def _plan(lines: Sequence[_Line], on: date) -> tuple[Step, ...]:
     for action in sorted(actions.values(), key=lambda a: (not a.safety, soonest[a.id], a.rank, a.id)):
         all_of_them = np.sort(np.concatenate(concerned[action.id]))
         names = tuple(_called(lines[n].headline) for n in all_of_them[:NAMES_SHOWN].tolist())
-        days = soonest[action.id]
-        steps.append(_step(action, due_on(on, days), days, len(all_of_them), names))
+        within = soonest[action.id]
+        steps.append(_step(action, due_on(on, within), within, len(all_of_them), names))
     return tuple(steps)
 
 

@@ -136,7 +136,7 @@ def update(
     schedule = get(session, schedule_id, lock=True)
     before = (schedule.rule, schedule.time_zone, schedule.active)
     schedule.name = schedule.name if name is None else _named(name)
-    schedule.time_zone = time_zone or schedule.time_zone
+    schedule.time_zone = schedule.time_zone if time_zone is None else time_zone
     schedule.rule = validated(schedule.rule if rule is None else rule, schedule.time_zone)
     schedule.active = schedule.active if active is None else active
     if (schedule.rule, schedule.time_zone, schedule.active) != before:  # else a date that is due just now stays due

@@ -114,7 +114,6 @@ def _bound(app: Flask, settings: Settings) -> Server:
             max_request_body_size=4 * settings.upload_bytes,
             # What a proxy says of the caller is read by the application, if it is told that there is one.
             clear_untrusted_proxy_headers=not settings.proxies,
-            url_scheme="http" if settings.plain_http else "https",
         )
     except OSError as taken:
         raise CannotStart(

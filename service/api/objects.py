@@ -46,6 +46,7 @@ def _page(items: str) -> Json:
 def objects() -> Json:
     """Every schema, by name."""
     result: Json = json.loads(CONTRACT.read_text(encoding="utf-8"))["$defs"]["result"]
+    result["properties"]["reasons"]["items"]["properties"]["value"] = {}  # apispec takes "true" for a name
     code = _object({"code": TEXT, "text": TEXT})
     gate: Json = {
         "decision": {"enum": ["proceed", "ask", "hold"]},

@@ -36,7 +36,8 @@ def a_full_organisation(database: Database, blobs: Blobs, name: str = "Harbour F
         more = {"not_before": AT, "created_by": "user:ana", "created_at": AT}
         session.add(Job(kind="render_report", payload={}, state="done", result=report, **more))
         session.add(Firing(schedule_id=made["schedule_id"], slot=AT, fired_at=AT, job_id=made["job_id"]))
-        session.add(SignIn(token_hash=name, user_id=made["user_id"], created_at=AT, seen_at=AT, expires_at=AT + timedelta(days=999)))
+        times = {"created_at": AT, "seen_at": AT, "expires_at": AT + timedelta(days=999)}
+        session.add(SignIn(token_hash=name, user_id=made["user_id"], **times))
         session.add(Idempotent(key="k", request_hash="h", status=201, body="{}", headers={}, created_at=AT))
     return organisation_id
 

@@ -4,10 +4,12 @@ import json
 
 import pytest
 from callers import an_organisation
-from flask import Flask
 from portal import Portal, a_portal
 
-from service.db.session import Database
+from service.app import create_app
+from service.db.session import Database, open_engine
+from service.db.tables import Base
+from service.settings import Settings
 
 GOOD = '"country": "BD", "sector": "1410"'
 MANY = ", ".join(f'"k{i}": 1' for i in range(5_000))
@@ -59,8 +61,12 @@ REFUSED: dict[str, tuple[int, str, str | bytes]] = {
 }
 
 
-@pytest.fixture
-def portal(app: Flask, database: Database) -> Portal:
+@pytest.fixture(scope="module")
+def portal(tmp_path_factory: pytest.TempPathFactory) -> Portal:
+    folder = tmp_path_factory.mktemp("bodies")
+    database = Database(open_engine(f"sqlite:///{folder / 'test.db'}"))
+    Base.metadata.create_all(database.engine)
+    app = create_app(Settings(data=folder, plain_http=True, api_per_minute=100_000), database)
     return a_portal(app, an_organisation(database))
 
 

@@ -62,10 +62,10 @@ def test_an_import_waits_to_be_confirmed_where_the_sender_wants_to_look(
 
 
 def test_an_import_is_read_again_with_other_columns(portal: Portal, database: Database, blobs: Blobs):
-    taken = portal.send("s.csv", b"Reference,Supplier name,Plant,Country\nS-1,Blue,Pier Two,TH\n", confirm="false")
+    taken = portal.send("s.csv", b"Reference,Supplier name,Known as,Country\nS-1,Blue,Pier Two,TH\n", confirm="false")
     work_off(database, blobs)
     address = taken.location.removeprefix("/api/v1")
-    assert portal.post(f"{address}/confirm", {"columns": {"name": "Plant"}}).status_code == 202
+    assert portal.post(f"{address}/confirm", {"columns": {"name": "Known as"}}).status_code == 202
     work_off(database, blobs)
     assert portal.get("/suppliers/S-1").json["name"] == "Pier Two"
 

@@ -77,7 +77,8 @@ def test_of_two_requests_at_once_under_one_key_one_has_an_effect(portal: Portal)
 
 
 def test_an_answer_is_kept_for_a_day(portal: Portal, monkeypatch: pytest.MonkeyPatch):
-    start = datetime.now(UTC)
+    start = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
+    stop_the_clock(monkeypatch, start)
     portal.post("/schedules", SCHEDULE, Idempotency_Key="monday")
     stop_the_clock(monkeypatch, start + timedelta(hours=23))
     assert portal.post("/schedules", SCHEDULE, Idempotency_Key="monday").headers.get("Idempotency-Replayed")

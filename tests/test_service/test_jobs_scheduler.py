@@ -4,6 +4,7 @@ import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from apscheduler.jobstores.memory import MemoryJobStore
 from callers import an_organisation, stop_the_clock
 from processes import wait_until
 from sqlalchemy import select
@@ -154,6 +155,36 @@ def test_it_ticks_at_once_and_on_until_it_is_shut_down(database: Database, monke
     so_far = len(ticks)
     time.sleep(0.2)
     assert len(ticks) == so_far
+
+
+def test_it_ticks_on_though_the_clock_is_set_back_at_the_very_moment_it_reckons_how_long_to_wait(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    class Clock(datetime):
+        ahead = DAY
+
+        @classmethod
+        def now(cls, tz: object = None) -> datetime:
+            return START + timedelta(seconds=time.monotonic()) + Clock.ahead
+
+    def set_back(store: MemoryJobStore) -> datetime:
+        if len(ticks) == 3:
+            Clock.ahead = timedelta(0)
+        return next_run_time(store)
+
+    ticks: list[datetime] = []
+    next_run_time = MemoryJobStore.get_next_run_time
+    monkeypatch.setattr("service.clock.datetime", Clock)
+    monkeypatch.setattr("apscheduler.schedulers.base.datetime", Clock)
+    monkeypatch.setattr(MemoryJobStore, "get_next_run_time", set_back)
+    monkeypatch.setattr(scheduler, "tick", lambda db, at: ticks.append(at))
+    ticking = scheduler.ticking(None, timedelta(seconds=0.05))
+    ticking.start()
+    try:
+        wait_until(lambda: len(ticks) >= 8, 5)
+    finally:
+        ticking.shutdown()
+    assert ticks[0] - ticks[-1] > 0.9 * DAY
 
 
 def test_it_ticks_at_least_each_minute():

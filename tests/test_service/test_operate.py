@@ -1,5 +1,7 @@
 """Whoever runs an installation: its commands, and what each says and ends with."""
 
+import re
+import shlex
 import sys
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from service.db.migrations import newest, revision
 from service.db.session import Database, open_engine
 from service.db.tables import ApiKey, Import, Job, Supplier, User
 from service.files import Blobs
-from service.settings import Settings
+from service.settings import Settings, describe
 
 
 @pytest.fixture(autouse=True)
@@ -58,7 +60,8 @@ def test_an_organisation_its_people_and_its_keys_are_made_and_what_is_secret_is_
     run("migrate")
     run("organisations", "create", "Harbour Foods", "--time-zone", "Asia/Bangkok")
     capsys.readouterr()
-    run("users", "create", "--organisation", "Harbour Foods", "--email", "Ana@harbour.example", "--name", "Ana", "--role", "admin")
+    ana = ("--email", "Ana@harbour.example", "--name", "Ana", "--role", "admin")
+    run("users", "create", "--organisation", "Harbour Foods", *ana)
     password = capsys.readouterr().out.split()[-1]
     run("keys", "create", "--organisation", "Harbour Foods", "--scopes", "assess,suppliers:read", "--days", "7")
     key = capsys.readouterr().out.strip()
@@ -172,3 +175,18 @@ def test_help_answers_without_loading_the_service(monkeypatch: pytest.MonkeyPatc
     with pytest.raises(SystemExit):
         cli.main(["--help"])
     assert "restore" in capsys.readouterr().out
+
+
+GUIDE = (Path(cli.__file__).parents[1] / "docs" / "operate.md").read_text(encoding="utf-8")
+
+
+def test_the_guide_lists_every_setting_as_it_is():
+    for name, default, about in describe():
+        shown = f"`{default}`" if default else ""
+        assert f"| `{name}` | {shown} | {about} |" in GUIDE
+
+
+@pytest.mark.parametrize("line", re.findall(r"^    (diligence [^#\n&]+)", GUIDE, re.MULTILINE))
+def test_every_command_of_the_guide_is_one(line: str):
+    words = shlex.split(line)[1:]
+    assert callable(cli._parser().parse_args(words).run)
