@@ -125,7 +125,8 @@ def _run(server: Server) -> None:
     def ended(*_: object) -> None:
         raise SystemExit(0)  # where the server waits it ends its threads on this
 
-    signal.signal(signal.SIGTERM, ended)
+    for number in (signal.SIGINT, signal.SIGTERM):  # a shell that puts us behind it has SIGINT ignored
+        signal.signal(number, ended)
     server.run()
 
 

@@ -1,12 +1,13 @@
 """A worker: what becomes of a job that ends well, fails, is refused, is cancelled, or kills whoever runs it."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 
+import databases
 import pytest
 from callers import an_organisation, stop_the_clock
 from processes import job, wait_until
@@ -22,6 +23,13 @@ from service.files import Blobs
 from service.jobs import table, worker
 from service.jobs.handlers import handlers
 from service.jobs.scheduler import KIND
+
+
+@pytest.fixture
+def database(sqlite: databases.Empty) -> Iterator[Database]:
+    """An empty database; of one kind, for a worker sees of it what `table` shows, which is tested on both."""
+    with sqlite() as engine:
+        yield Database(engine)
 
 
 def put(database: Database) -> str:
