@@ -17,6 +17,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from questionnaires.form import load_reading_form
+
 CLIENTS = 8
 MOST_P95 = 300.0  # milliseconds
 MOST_RATIO = 2.5
@@ -64,8 +66,6 @@ class Round:
 
 def answered() -> dict[str, object]:
     """A supplier that answers every question with a choice as well: what the gate gets at its fullest."""
-    from questionnaires.form import load_reading_form
-
     choices = {q.id: q.choices[0].code for q in load_reading_form("site").questions if q.type == "choice"}
     return {**choices, **WHOLE}
 

@@ -213,12 +213,8 @@ def score(frame: Frame, model: Model) -> Scores:
     effective, moves, harms = np.empty((k, n)), np.empty((k, n)), np.empty((k, n), dtype=bool)
     any_harm, core_declined = np.zeros(n, dtype=bool), np.zeros(n, dtype=bool)
     core_settled = np.ones(n, dtype=bool)
-    found, shown, at_worst = np.zeros((3, len(model.floors), n), dtype=np.int16)  # counts: whole numbers, in any order
-    reads = np.array([[i.id in floor.any for i in model.indicators] for floor in model.floors], dtype=np.int16)
-    alike: dict[tuple[float, bool], list[int]] = {}
-    for f, floor in enumerate(model.floors):
-        strong = bool(floor.any) and all(i.strong for i in model.indicators if i.id in floor.any)
-        alike.setdefault((floor.from_risk, strong), []).append(f)
+    found, shown, at_worst = np.zeros((3, len(model.floors), n), dtype=np.int16)
+    strong_report = {f.id for f in model.floors if f.any and all(i.strong for i in model.indicators if i.id in f.any)}
     overruled = _overruled(frame, model)
     shares = np.array([[indicator.weight / model.weight] for indicator in model.indicators])
     core = np.array([indicator.core for indicator in model.indicators])
@@ -243,11 +239,14 @@ def score(frame: Frame, model: Model) -> Scores:
         core_declined |= row.declined[core[i]].any(axis=0)
         core_settled &= (row.covers_without_report | (row.state == RULED_OUT))[core[i]].all(axis=0)
         reported = row.state == REPORTED
-        for (from_risk, strong), of in alike.items():
-            # A strong sign acts on any report of it; other floors read the risk alone.
-            by_report = reported if strong else False
-            for counted, risks in ((found, row.floor_found), (shown, row.floor_shown), (at_worst, row.floor_worst)):
-                counted[of] += reads[of, i] @ ((risks >= from_risk) | by_report).astype(np.int16)
+        for f, floor in enumerate(model.floors):
+            for j, indicator in enumerate(model.indicators[i]):
+                if indicator.id in floor.any:
+                    # A strong sign acts on any report of it; other floors read the risk alone.
+                    by_report = reported[j] if floor.id in strong_report else False
+                    found[f] += (row.floor_found[j] >= floor.from_risk) | by_report
+                    shown[f] += (row.floor_shown[j] >= floor.from_risk) | by_report
+                    at_worst[f] += (row.floor_worst[j] >= floor.from_risk) | by_report
 
     floors = np.zeros((len(model.floors), n), dtype=np.int8)
     floor_best, floor_shown, floor_worst = np.zeros(n), np.zeros(n), np.zeros(n)

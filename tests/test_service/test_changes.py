@@ -109,7 +109,7 @@ def test_of_two_writers_at_once_the_one_who_began_first_and_ends_last_is_not_pas
 
 def test_a_reader_among_many_writers_sees_every_change_once_and_in_order(database: Database, organisation_id: str):
     reader = Reader(database, organisation_id)
-    names = [[f"{writer}.{n}" for n in range(12)] for writer in range(4)]
+    names = [[f"{writer}.{n}" for n in range(9)] for writer in range(3)]
 
     def write_all(mine: list[str]) -> None:
         for start in range(0, len(mine), 3):

@@ -45,16 +45,16 @@ def ask(session: Session, supplier: Supplier, form: str = "site", sent_on: date 
 
 
 @pytest.fixture
-def database(sqlite: databases.Empty) -> Iterator[Database]:
+def one_database(sqlite: databases.Empty) -> Iterator[Database]:
     """An empty database; of one kind, for nothing here differs between them."""
     with sqlite() as engine:
         yield Database(engine)
 
 
 @pytest.fixture
-def session(database: Database) -> Iterator[Session]:
+def session(one_database: Database) -> Iterator[Session]:
     """A session of an organisation."""
-    with database.of(an_organisation(database)) as session:
+    with one_database.of(an_organisation(one_database)) as session:
         yield session
 
 
@@ -142,11 +142,11 @@ def test_a_form_that_came_back_is_marked_and_cannot_have_come_back_before_it_wen
     assert follow_up.mark_returned(session, asking_id, BACK, "user:1").returned_on == BACK
 
 
-def test_the_asking_of_another_organisation_looks_like_none(database: Database):
-    with database.of(an_organisation(database, "One")) as session:
+def test_the_asking_of_another_organisation_looks_like_none(one_database: Database):
+    with one_database.of(an_organisation(one_database, "One")) as session:
         asking_id, _ = ask(session, a_supplier(session))
-    other = an_organisation(database, "Other")
-    with database.of(other) as session, pytest.raises(Refused) as refused:
+    other = an_organisation(one_database, "Other")
+    with one_database.of(other) as session, pytest.raises(Refused) as refused:
         follow_up.mark_returned(session, asking_id, BACK, "user:1")
     assert (refused.value.code, refused.value.status) == ("not_found", 404)
 

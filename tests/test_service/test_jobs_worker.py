@@ -26,15 +26,15 @@ from service.jobs.scheduler import KIND
 
 
 @pytest.fixture
-def database(sqlite: databases.Empty) -> Iterator[Database]:
+def one_database(sqlite: databases.Empty) -> Iterator[Database]:
     """An empty database; of one kind, for a worker sees of it what `table` shows, which is tested on both."""
     with sqlite() as engine:
         yield Database(engine)
 
 
-def put(database: Database) -> str:
+def put(one_database: Database) -> str:
     """A job on the table; its id."""
-    with database.of(an_organisation(database)) as session:
+    with one_database.of(an_organisation(one_database)) as session:
         return table.enqueue(session, "count", {}, "user:1").id
 
 
@@ -54,83 +54,85 @@ def raising(error: Exception) -> worker.Handler:
     return handler(run)
 
 
-def name_of(database: Database, job_id: str) -> str:
-    with database.across(write=False) as session:
-        return session.get_one(Organisation, job(database, job_id).organisation_id).name
+def name_of(one_database: Database, job_id: str) -> str:
+    with one_database.across(write=False) as session:
+        return session.get_one(Organisation, job(one_database, job_id).organisation_id).name
 
 
-def test_a_job_ends_with_the_result_of_its_handler(database: Database):
-    job_id = put(database)
-    worker.run_job(database, table.claim(database, "w"), handler(lambda _, claimed: {"kind": claimed.kind}))
-    ended = job(database, job_id)
+def test_a_job_ends_with_the_result_of_its_handler(one_database: Database):
+    job_id = put(one_database)
+    worker.run_job(one_database, table.claim(one_database, "w"), handler(lambda _, claimed: {"kind": claimed.kind}))
+    ended = job(one_database, job_id)
     assert (ended.state, ended.result, ended.progress) == ("done", {"kind": "count"}, 1.0)
-    assert name_of(database, job_id) == "Harbour Foods"
+    assert name_of(one_database, job_id) == "Harbour Foods"
 
 
-def test_a_job_that_its_last_effect_ended_stays_as_that_left_it(database: Database):
+def test_a_job_that_its_last_effect_ended_stays_as_that_left_it(one_database: Database):
     def run(db: Database, claimed: table.Claimed) -> None:
         with table.effect(db, claimed, result={"rows": 7}):
             pass
 
-    job_id = put(database)
-    worker.run_job(database, table.claim(database, "w"), worker.Handler(run))
-    assert (job(database, job_id).state, job(database, job_id).result) == ("done", {"rows": 7})
+    job_id = put(one_database)
+    worker.run_job(one_database, table.claim(one_database, "w"), worker.Handler(run))
+    assert (job(one_database, job_id).state, job(one_database, job_id).result) == ("done", {"rows": 7})
 
 
-def test_what_is_refused_fails_at_once_and_says_why(database: Database):
-    job_id = put(database)
-    worker.run_job(database, table.claim(database, "w"), raising(Refused("report.empty", 422, "There is nothing.")))
-    assert (job(database, job_id).state, job(database, job_id).message) == ("failed", "There is nothing.")
-    assert name_of(database, job_id) == "it is failed"
+def test_what_is_refused_fails_at_once_and_says_why(one_database: Database):
+    job_id = put(one_database)
+    worker.run_job(
+        one_database, table.claim(one_database, "w"), raising(Refused("report.empty", 422, "There is nothing."))
+    )
+    assert (job(one_database, job_id).state, job(one_database, job_id).message) == ("failed", "There is nothing.")
+    assert name_of(one_database, job_id) == "it is failed"
 
 
 def test_a_fault_of_ours_is_tried_again_and_fails_in_the_end_under_an_id_that_the_log_has(
-    database: Database, monkeypatch: pytest.MonkeyPatch
+    one_database: Database, monkeypatch: pytest.MonkeyPatch
 ):
-    job_id, at = put(database), now()
+    job_id, at = put(one_database), now()
     for attempt in range(1, table.MOST_ATTEMPTS + 1):
         stop_the_clock(monkeypatch, at + attempt * timedelta(minutes=5))
         with capture_logs() as lines:
-            worker.run_job(database, table.claim(database, "w"), raising(ValueError("Thida Aung, passport")))
-        now_is = job(database, job_id)
+            worker.run_job(one_database, table.claim(one_database, "w"), raising(ValueError("Thida Aung, passport")))
+        now_is = job(one_database, job_id)
         fault = next(line for line in lines if line["event"] == "job_fault")
         assert fault["bug"] in now_is.message
         assert "Thida" not in now_is.message
-        assert (now_is.attempt, name_of(database, job_id) == "it is failed") == (
+        assert (now_is.attempt, name_of(one_database, job_id) == "it is failed") == (
             attempt,
             attempt == table.MOST_ATTEMPTS,
         )
     assert now_is.state == "failed"
     stop_the_clock(monkeypatch, at + timedelta(hours=2))
-    assert table.claim(database, "w") is None
+    assert table.claim(one_database, "w") is None
 
 
-def test_a_job_that_kills_every_worker_is_given_up(database: Database, monkeypatch: pytest.MonkeyPatch):
-    job_id, at, begun = put(database), now(), []
+def test_a_job_that_kills_every_worker_is_given_up(one_database: Database, monkeypatch: pytest.MonkeyPatch):
+    job_id, at, begun = put(one_database), now(), []
     for attempt in range(table.MOST_ATTEMPTS + 1):
         stop_the_clock(monkeypatch, at + attempt * timedelta(minutes=5))
-        claimed = table.claim(database, "w")  # and then it is dead
-    worker.run_job(database, claimed, handler(lambda _, __: begun.append(1) or {}))
-    assert (begun, job(database, job_id).state) == ([], "failed")
-    assert "Given up" in job(database, job_id).message
-    assert name_of(database, job_id) == "it is failed"
+        claimed = table.claim(one_database, "w")  # and then it is dead
+    worker.run_job(one_database, claimed, handler(lambda _, __: begun.append(1) or {}))
+    assert (begun, job(one_database, job_id).state) == ([], "failed")
+    assert "Given up" in job(one_database, job_id).message
+    assert name_of(one_database, job_id) == "it is failed"
 
 
-def test_an_absent_database_is_no_attempt(database: Database):
-    job_id = put(database)
+def test_an_absent_database_is_no_attempt(one_database: Database):
+    job_id = put(one_database)
     absent = raising(OperationalError("select", {}, Exception("disk full")))
     for attempt in range(table.MOST_ATTEMPTS + 2):
         with pytest.raises(OperationalError):
-            worker.run_job(database, table.claim(database, "w"), absent)
-        assert (job(database, job_id).attempt, job(database, job_id).fence) == (0, attempt + 1)
-        with database.across() as session:
+            worker.run_job(one_database, table.claim(one_database, "w"), absent)
+        assert (job(one_database, job_id).attempt, job(one_database, job_id).fence) == (0, attempt + 1)
+        with one_database.across() as session:
             session.get_one(Job, job_id).not_before = now()
-    assert job(database, job_id).state == "queued"
+    assert job(one_database, job_id).state == "queued"
 
 
 @pytest.mark.parametrize("when", ["before it began", "while it ran"])
-def test_a_cancelled_job_ends_as_that(database: Database, when: str):
-    job_id, effects = put(database), []
+def test_a_cancelled_job_ends_as_that(one_database: Database, when: str):
+    job_id, effects = put(one_database), []
 
     def cancel(db: Database) -> None:
         with db.of(job(db, job_id).organisation_id) as session:
@@ -143,27 +145,27 @@ def test_a_cancelled_job_ends_as_that(database: Database, when: str):
         return {}
 
     if when == "before it began":
-        cancel(database)
-    worker.run_job(database, table.claim(database, "w"), handler(run))
-    assert (effects, job(database, job_id).state) == ([], "cancelled")
-    assert name_of(database, job_id) == "it is cancelled"
+        cancel(one_database)
+    worker.run_job(one_database, table.claim(one_database, "w"), handler(run))
+    assert (effects, job(one_database, job_id).state) == ([], "cancelled")
+    assert name_of(one_database, job_id) == "it is cancelled"
 
 
-def test_a_job_lost_to_another_worker_is_left_to_it(database: Database):
-    job_id = put(database)
+def test_a_job_lost_to_another_worker_is_left_to_it(one_database: Database):
+    job_id = put(one_database)
 
     def run(db: Database, claimed: table.Claimed) -> dict[str, Any]:
         with db.across() as session:
             session.get_one(Job, job_id).fence += 1
         return {}
 
-    worker.run_job(database, table.claim(database, "w"), handler(run))
-    assert (job(database, job_id).state, name_of(database, job_id)) == ("running", "Harbour Foods")
+    worker.run_job(one_database, table.claim(one_database, "w"), handler(run))
+    assert (job(one_database, job_id).state, name_of(one_database, job_id)) == ("running", "Harbour Foods")
 
 
-def test_the_lease_of_a_job_that_takes_longer_is_renewed_while_it_runs(database: Database):
-    put(database)
-    claimed, others = table.claim(database, "w", lease_seconds=0.6), []
+def test_the_lease_of_a_job_that_takes_longer_is_renewed_while_it_runs(one_database: Database):
+    put(one_database)
+    claimed, others = table.claim(one_database, "w", lease_seconds=0.6), []
 
     def run(db: Database, _: table.Claimed) -> dict[str, Any]:
         for _ in range(6):
@@ -171,13 +173,13 @@ def test_the_lease_of_a_job_that_takes_longer_is_renewed_while_it_runs(database:
             others.append(table.claim(db, "other"))
         return {}
 
-    worker.run_job(database, claimed, handler(run))
+    worker.run_job(one_database, claimed, handler(run))
     assert others == [None] * 6
-    assert job(database, claimed.id).state == "done"
+    assert job(one_database, claimed.id).state == "done"
 
 
 def test_a_worker_outlives_a_fault_and_an_absent_database_and_stops_when_told(
-    database: Database, monkeypatch: pytest.MonkeyPatch
+    one_database: Database, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(worker, "IDLE", 0.01)
     monkeypatch.setattr(worker, "NO_DATABASE", 0.01)
@@ -189,16 +191,16 @@ def test_a_worker_outlives_a_fault_and_an_absent_database_and_stops_when_told(
             raise errors.pop()
         return {"at": "last"}
 
-    job_id, stop = put(database), Event()
-    working = Thread(target=worker.work, args=(database, {"count": worker.Handler(run)}, stop))
+    job_id, stop = put(one_database), Event()
+    working = Thread(target=worker.work, args=(one_database, {"count": worker.Handler(run)}, stop))
     working.start()
     try:
-        wait_until(lambda: job(database, job_id).state == "done")
+        wait_until(lambda: job(one_database, job_id).state == "done")
     finally:
         stop.set()
         working.join(10)
     assert not working.is_alive()
-    assert (errors, job(database, job_id).result) == ([], {"at": "last"})
+    assert (errors, job(one_database, job_id).result) == ([], {"at": "last"})
 
 
 def test_what_a_schedule_asks_for_is_a_kind_of_job(tmp_path: Path):
