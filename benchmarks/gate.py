@@ -131,7 +131,9 @@ def main() -> None:
             port_text, key = server.stdout.readline().split()
             port = int(port_text)
             warm = http.client.HTTPConnection("127.0.0.1", port)
-            call(warm, "PUT", "/api/v1/agencies/A-1", key, json.dumps({"name": "Swift Hands", "country": "NP"}).encode())
+            call(
+                warm, "PUT", "/api/v1/agencies/A-1", key, json.dumps({"name": "Swift Hands", "country": "NP"}).encode()
+            )
             rounds: dict[str, list[Round]] = {name: [] for name in routes}
             for count in range(told.rounds + 1):  # the first warms up
                 for name, (method, path, body) in routes.items():
@@ -146,7 +148,9 @@ def main() -> None:
     p95 = {name: statistics.quantiles([t for r in of for t in r.times], n=20)[-1] for name, of in rounds.items()}
     print(f"{'route':28}{'p95 ms':>10}{'CPU ms':>10}{'x bare':>10}{'x live':>10}")
     for name in routes:
-        print(f"{name:28}{p95[name]:10.1f}{cpu[name]:10.2f}{cpu[name] / cpu['bare']:10.2f}{cpu[name] / cpu['live']:10.2f}")
+        print(
+            f"{name:28}{p95[name]:10.1f}{cpu[name]:10.2f}{cpu[name] / cpu['bare']:10.2f}{cpu[name] / cpu['live']:10.2f}"
+        )
     gates = [name for name in routes if name.startswith("gate")]
     held = all(p95[name] <= MOST_P95 and cpu[name] <= MOST_RATIO * cpu["bare"] for name in gates)
     print("held" if held else "not held", f"(p95 at most {MOST_P95:.0f} ms, CPU at most {MOST_RATIO} times bare)")

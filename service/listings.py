@@ -116,9 +116,7 @@ def companies(session: Session, *, cursor: str | None = None, limit: int = 50) -
 
 
 def _kept(kind: str) -> Select[Supplier]:
-    return select(Supplier).where(
-        Supplier.kind == kind, Supplier.deleted_at.is_(None), Supplier.latest_id.is_not(None)
-    )
+    return select(Supplier).where(Supplier.kind == kind, Supplier.deleted_at.is_(None), Supplier.latest_id.is_not(None))
 
 
 def _page(session: Session, query: Select[Any], order: Order, cursor: str | None, limit: int) -> Page:

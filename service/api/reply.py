@@ -68,6 +68,8 @@ def check_version(current: str | None) -> None:
     """
     wanted, unwanted = request.if_match, request.if_none_match
     if wanted and (current is None or not wanted.contains(current)):
-        raise Refused("precondition.failed", 412, "What is there is not the version that If-Match names. Read it again.")
+        raise Refused(
+            "precondition.failed", 412, "What is there is not the version that If-Match names. Read it again."
+        )
     if unwanted and current is not None and unwanted.contains_weak(current):
         raise Refused("precondition.failed", 412, "There is one already, and If-None-Match asks for none.")

@@ -101,7 +101,10 @@ UPLOAD: dict[str, Any] = {
         "kind": {"enum": list(PLURALS)},
         "date_order": {"enum": list(files.WORDS["date_order"])},
         "confirm": {"enum": list(files.WORDS["confirm"])},
-        "columns": {"type": "string", "description": "A JSON object: question id -> header of the column that answers it."},
+        "columns": {
+            "type": "string",
+            "description": "A JSON object: question id -> header of the column that answers it.",
+        },
     },
     "required": ["file"],
     "additionalProperties": False,
@@ -181,9 +184,7 @@ def register(app: Flask) -> None:
         api.add_url_rule(route.address, route.name, _handler(route), methods=[route.method])
     api.before_request(_count)
     api.after_request(_finish)
-    app.extensions["allowances"] = Allowances(
-        app.extensions["database"], app.extensions["settings"].api_per_minute
-    )
+    app.extensions["allowances"] = Allowances(app.extensions["database"], app.extensions["settings"].api_per_minute)
     app.register_blueprint(api)
     app.register_blueprint(health.pages)
 

@@ -60,16 +60,16 @@ def assess(session: Session, body: dict[str, Any]) -> Reply:
 def put(session: Session, kind: str, supplier_id: str, body: dict[str, Any]) -> Reply:
     """Keeps a supplier under the buyer's own reference, and assesses it."""
     if body.get("reference", supplier_id) != supplier_id:
-        raise Refused("field.read_only", 422, "reference: It stands in the address, and differs from the one in the body.")
+        raise Refused(
+            "field.read_only", 422, "reference: It stands in the address, and differs from the one in the body."
+        )
     answers = read.answers(kind, {**body, "reference": supplier_id})
     if answers.get("reference") is None:
         raise Refused("reference.empty", 422, "The reference in the address says nothing.")
     there = suppliers.find(session, kind, answers)
     check_version(None if there is None else tag(there))
     try:
-        kept, result = suppliers.put(
-            session, kind, answers, today(caller().time_zone), now(), caller().actor, "api"
-        )
+        kept, result = suppliers.put(session, kind, answers, today(caller().time_zone), now(), caller().actor, "api")
     except IntegrityError as taken:
         raise Refused("supplier.at_work", 409, "Somebody is keeping this supplier just now. Send it again.") from taken
     address = {"Location": f"/api/v1/{shown.PLURALS[kind]}/{kept.id}"}

@@ -138,7 +138,9 @@ def test_an_answer_tells_what_is_left_of_the_minute(
     assert other.get("/schedules").status_code == 200
 
 
-def test_counting_does_not_write_with_every_request(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_counting_does_not_write_with_every_request(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     stop_the_clock(monkeypatch, datetime(2026, 11, 1, 12, 0, 15, tzinfo=UTC))
     app = create_app(Settings(data=tmp_path, plain_http=True, api_per_minute=400), database)
     portal = a_portal(app, an_organisation(database))

@@ -59,7 +59,9 @@ def test_the_gate_gives_the_result_object_of_the_contract(portal: Portal):
     said = portal.post("/assessments", {**LITTLE, "name": "Blue Pier Cannery"}).json
     result = {name: value for name, value in said.items() if not name.startswith("decision")}
     Draft202012Validator({**CONTRACT["$defs"]["result"], "$defs": CONTRACT["$defs"]}).validate(result)
-    assert sum(reason["points"] for reason in said["reasons"]) + said["uplift"] == pytest.approx(said["score"], abs=1e-9)
+    assert sum(reason["points"] for reason in said["reasons"]) + said["uplift"] == pytest.approx(
+        said["score"], abs=1e-9
+    )
 
 
 def test_the_gate_asks_where_nothing_at_all_is_said(portal: Portal):
