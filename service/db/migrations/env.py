@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Literal
 
 from alembic import context
 from sqlalchemy import Connection
@@ -18,7 +19,7 @@ def _run(connection: Connection) -> None:
         context.run_migrations()
 
 
-def _rendered(kind: str, item: object, _: object) -> str | bool:
+def _rendered(kind: str, item: object, _: object) -> str | Literal[False]:
     # A revision stands by itself: it does not change when a class of ours does.
     return "sa.DateTime(timezone=True)" if kind == "type" and isinstance(item, UTCTime) else False
 
