@@ -19,7 +19,7 @@ from sqlalchemy.dialects.postgresql import REGCLASS
 from sqlalchemy.orm import Session
 
 from service.db.tables import Change
-from service.errors import Refused
+from service.refusal import Refused
 
 MARK = 0x4348  # the class of our marks among the advisory locks of the database
 LOCKS = table("pg_locks", *map(column, ("locktype", "database", "classid", "objid")))

@@ -6,15 +6,14 @@ the log gets the id with where it happened.
 
 from __future__ import annotations
 
-from http import HTTPStatus
-from typing import Any
-
 import orjson
 import structlog
 from flask import Flask, Response, g, make_response, render_template, request
 from flask_babel import gettext as _
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException, SecurityError
+
+from service.refusal import Refused, problem
 
 log = structlog.get_logger("service")
 
@@ -35,43 +34,11 @@ CODES = {
 }
 
 
-class Refused(Exception):
-    """A request that cannot be: a ``code`` for machines, the HTTP ``status``, one or two sentences, and more members.
-
-    The code is for life and is made of words in lower case with dots between; ``extra`` are further members of the problem
-    object (RFC 9457, section 3.2). ``headers`` go out with the answer.
-    """
-
-    def __init__(
-        self, code: str, status: int, detail: str = "", *, headers: dict[str, str] | None = None, **extra: Any
-    ) -> None:
-        super().__init__(detail or code)
-        self.code, self.status, self.detail, self.extra = code, status, detail, extra
-        self.headers = headers or {}
-
-
-def not_found(what: str = "") -> Refused:
-    """What is not there, and what belongs to another organisation: the two look the same."""
-    return Refused("not_found", 404, what or "There is no such thing here.")
-
-
 def register(app: Flask) -> None:
     """Every error of this application in the shape of its face. Call it last: a later handler would win."""
     app.register_error_handler(Refused, answer)
     app.register_error_handler(HTTPException, _refused_by_http)
     app.register_error_handler(Exception, _our_fault)
-
-
-def problem(code: str, status: int, detail: str, **extra: Any) -> dict[str, Any]:
-    """The problem object of RFC 9457; also what an import keeps that was refused after its answer was given."""
-    return {
-        "type": "about:blank",
-        "title": HTTPStatus(status).phrase,
-        "status": status,
-        "detail": detail,
-        "code": code,
-        **extra,
-    }
 
 
 def is_api() -> bool:

@@ -12,8 +12,8 @@ from questionnaires.form import load_reading_form
 from questionnaires.issues import ISSUES, Issue
 from reports.pages import SEVERITIES
 from service.db.tables import Import, Job
-from service.errors import Refused
 from service.jobs.table import listing
+from service.refusal import Refused
 
 LINES = 40  # of one kind of issue, that are shown
 

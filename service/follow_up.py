@@ -23,7 +23,7 @@ from questionnaires.words import countries
 from questionnaires.workbook import FIRST, HEADER, note, template
 from service.audit import record
 from service.db.tables import Asking, Supplier, new_id
-from service.errors import Refused, not_found
+from service.refusal import Refused, not_found
 from service.suppliers import IDENTIFIERS
 
 ANSWER_DAYS = 14  # after which a form that did not come back is asked after

@@ -21,9 +21,9 @@ from service.audit import record
 from service.clock import now
 from service.db.session import Database
 from service.db.tables import Import, Job, Upload
-from service.errors import Refused, problem
 from service.files import Blobs
 from service.jobs.table import Claimed, effect, enqueue
+from service.refusal import Refused, problem
 from service.take_in import Choices, NothingUsable, TakenIn, take_in
 
 CHUNK = 500

@@ -20,7 +20,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from sqlalchemy.types import TypeEngine
 
 from service.db.tables import Import, Job, Result, Supplier, UTCTime
-from service.errors import Refused
+from service.refusal import Refused
 from service.report_jobs import KIND
 
 UP, DOWN = 1, -1

@@ -77,8 +77,8 @@ def add_commands(commands: Any) -> None:
 
 def _run(command: Command, arguments: argparse.Namespace) -> int:
     from service.backup import BadBackup
-    from service.errors import Refused
     from service.log import set_up
+    from service.refusal import Refused
     from service.serve import CannotStart
     from service.settings import BadSetting
 

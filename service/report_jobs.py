@@ -21,10 +21,10 @@ from service.audit import record
 from service.clock import today
 from service.db.session import Database
 from service.db.tables import Import, Job, Organisation, Result, Supplier
-from service.errors import Refused, not_found
 from service.files import Blobs
 from service.jobs.table import Claimed, effect, enqueue
 from service.jobs.table import get as get_job
+from service.refusal import Refused, not_found
 from service.reporting import EXPLAINED, report_on
 from service.supplier_list import Wanted, ids, wanted_from
 

@@ -26,7 +26,7 @@ from sqlalchemy.orm import Session
 from service.audit import record
 from service.clock import now
 from service.db.tables import Firing, Schedule, new_id
-from service.errors import Refused, not_found
+from service.refusal import Refused, not_found
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 FIRST_OF_QUARTER = (1, 4, 7, 10)

@@ -19,7 +19,7 @@ from reports.csv import guarded
 from reports.document import LEVELS
 from risk_models.plan import Action, load_actions
 from service.db.tables import Result, SavedFilter, Supplier
-from service.errors import Refused, not_found
+from service.refusal import Refused, not_found
 from service.wording import country_name, level_words, sector_title
 
 PAGE = 50

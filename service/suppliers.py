@@ -27,7 +27,7 @@ from service.assess import AGENCY_NAMES, Assessed, Batch, Block, assess_batch
 from service.audit import record
 from service.contract import ENGINE, result_rows
 from service.db.tables import AgencyName, Engagement, Result, Supplier
-from service.errors import Refused
+from service.refusal import Refused
 
 IDENTIFIERS = ("imo", "lei", "licence_number", "registration_number")
 Document = dict[str, Any]

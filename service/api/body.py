@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import request
 
-from service.errors import Refused
+from service.refusal import Refused
 
 DEEPEST = 20
 UNREADABLE = 1_000  # deeper than this no parser should be asked

@@ -21,9 +21,9 @@ from service.api.reply import Reply, response
 from service.api.views import listed
 from service.auth.caller import caller, database, reading, settings
 from service.db.tables import Import
-from service.errors import Refused
 from service.files import Blobs
 from service.jobs import table as jobs
+from service.refusal import Refused
 
 FIELDS = ("kind", "default_country", "default_sector", "sheet", "date_order", "columns", "on", "confirm")
 WORDS = {"kind": tuple(shown.PLURALS), "date_order": ("dmy", "mdy"), "confirm": ("true", "false")}

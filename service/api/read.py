@@ -15,7 +15,7 @@ from questionnaires.words import sectors
 from service.auth.caller import caller
 from service.clock import today
 from service.db.tables import Result, Supplier
-from service.errors import Refused
+from service.refusal import Refused
 
 MOST_ERRORS = 100
 ORDER = ("field.read_only", "field.unknown", "field.type", "field.required")

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 from flask import Response, request
 
-from service.errors import Refused
+from service.refusal import Refused
 
 TAG = r'(W/)?"[!#-~]{1,200}"'
 TAGS = re.compile(rf"\*|{TAG}(\s*,\s*{TAG})*", re.ASCII)

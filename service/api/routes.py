@@ -25,7 +25,7 @@ from service.api.read import Count, Flag, OneOf, Strict, Word
 from service.api.reply import check_conditions, response
 from service.api.shown import PLURALS
 from service.auth.caller import caller, reading, writing
-from service.errors import Refused
+from service.refusal import Refused
 from service.report_jobs import AUDIENCES
 
 PREFIX = "/api/v1"

@@ -26,8 +26,8 @@ from service.auth.caller import caller
 from service.clock import now, today
 from service.contract import ENGINE, result_rows
 from service.db.tables import Result, Supplier
-from service.errors import Refused, not_found
 from service.listings import Page
+from service.refusal import Refused, not_found
 from service.supplier_list import Wanted
 
 Told = Mapping[str, Any]

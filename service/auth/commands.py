@@ -14,7 +14,7 @@ from service.auth import keys, users
 from service.clock import now
 from service.db.session import Database
 from service.db.tables import Organisation, new_id
-from service.errors import Refused
+from service.refusal import Refused
 
 BY = "system:command_line"
 

@@ -15,7 +15,7 @@ from service.auth.access import ACCESS, line
 from service.auth.caller import Caller, database, settings
 from service.clock import now
 from service.db.tables import ApiKey, Organisation, SignIn, User
-from service.errors import Refused
+from service.refusal import Refused
 
 # What somebody with a one-time password may do before they have set their own.
 BEFORE_OWN_PASSWORD = ("account.password", "account.change_password", "account.sign_out")

@@ -14,7 +14,7 @@ from service.auth import passwords, sign_ins
 from service.auth.access import ACCESS
 from service.clock import now
 from service.db.tables import User
-from service.errors import Refused, not_found
+from service.refusal import Refused, not_found
 
 EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s.]+(\.[^@\s.]+)+")
 

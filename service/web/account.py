@@ -14,7 +14,7 @@ from service.audit import record
 from service.auth import door, passwords, sign_ins, throttle, users
 from service.auth.caller import caller, database, reading, settings, writing
 from service.db.tables import User
-from service.errors import Refused
+from service.refusal import Refused
 from service.web.navigation import home
 
 pages = Blueprint("account", __name__)

@@ -15,7 +15,7 @@ from service.auth.commands import create_key
 from service.clock import now
 from service.db.session import Database
 from service.db.tables import ApiKey
-from service.errors import Refused
+from service.refusal import Refused
 
 
 @pytest.fixture

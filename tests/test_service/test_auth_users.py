@@ -9,7 +9,7 @@ from service.auth import passwords, users
 from service.auth.commands import create_organisation, create_user
 from service.db.session import Database
 from service.db.tables import AuditEvent, Organisation, User
-from service.errors import Refused
+from service.refusal import Refused
 
 pytestmark = pytest.mark.usefixtures("quick_hashes")
 

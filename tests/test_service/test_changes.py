@@ -9,7 +9,7 @@ from callers import an_organisation
 
 from service import changes
 from service.db.session import Database
-from service.errors import Refused
+from service.refusal import Refused
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)
 

@@ -16,8 +16,8 @@ from flask.testing import FlaskClient
 from service.app import HEADERS, create_app
 from service.auth.access import ACCESS
 from service.db.session import Database
-from service.errors import Refused, not_found
 from service.log import set_up
+from service.refusal import Refused, not_found
 from service.settings import Settings
 
 SECRET = "Nguyen Van An paid 2,000 dollars"

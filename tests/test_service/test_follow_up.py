@@ -17,7 +17,7 @@ from service import follow_up
 from service.clock import now
 from service.db.session import Database
 from service.db.tables import AuditEvent, Supplier
-from service.errors import Refused
+from service.refusal import Refused
 
 SENT, BACK = date(2026, 3, 1), date(2026, 3, 12)
 FORM = load("site")

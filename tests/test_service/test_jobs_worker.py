@@ -18,11 +18,11 @@ from structlog.testing import capture_logs
 from service.clock import now
 from service.db.session import Database
 from service.db.tables import Job, Organisation
-from service.errors import Refused
 from service.files import Blobs
 from service.jobs import table, worker
 from service.jobs.handlers import handlers
 from service.jobs.scheduler import KIND
+from service.refusal import Refused
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from service import schedules
 from service.db.session import Database
 from service.db.tables import AuditEvent
-from service.errors import Refused
+from service.refusal import Refused
 
 MORNING = datetime(2026, 3, 1, 5, tzinfo=UTC)
 

@@ -13,10 +13,10 @@ from service import findings, portrait, report_jobs, suppliers
 from service.clock import now
 from service.db.session import Database, open_engine
 from service.db.tables import Base, Import
-from service.errors import Refused
 from service.files import Blobs
 from service.jobs.table import claim
 from service.jobs.worker import Handler, run_job
+from service.refusal import Refused
 from service.supplier_list import Wanted
 
 EARLY, LATE = date(2026, 1, 15), date(2026, 11, 1)

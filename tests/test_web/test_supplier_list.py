@@ -15,7 +15,7 @@ from service import supplier_list, suppliers
 from service.clock import now
 from service.db.session import Database, open_engine
 from service.db.tables import Base
-from service.errors import Refused
+from service.refusal import Refused
 from service.supplier_list import Wanted, wanted_from
 
 ON = date(2026, 11, 1)

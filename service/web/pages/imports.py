@@ -16,9 +16,9 @@ from service import findings, imports, supplier_list
 from service.auth.caller import caller, database, reading, settings, writing
 from service.clock import today
 from service.db.tables import Import
-from service.errors import Refused, not_found
 from service.files import Blobs
 from service.jobs import table as jobs
+from service.refusal import Refused, not_found
 from service.web.pages.suppliers import MEDIA_TYPES, as_file
 
 CHOICES = ("kind", "country", "sector", "sheet", "date_order", "on")

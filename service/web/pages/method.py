@@ -8,7 +8,7 @@ from risk_models.facts import load as load_facts
 from risk_models.model import Model, in_force, load_all
 from service.auth.caller import caller
 from service.clock import today
-from service.errors import not_found
+from service.refusal import not_found
 from service.reporting import LIMITS, METHOD
 from service.supplier_list import actions
 from service.wording import sector_title

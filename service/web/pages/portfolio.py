@@ -9,7 +9,7 @@ from reports import charts, maps
 from service import portfolio, portrait, supplier_list
 from service.auth.caller import caller, reading
 from service.clock import now, today
-from service.errors import not_found
+from service.refusal import not_found
 
 VIEWS = {"asia-pacific": maps.ASIA_PACIFIC, "world": maps.WORLD}
 MOVERS = 5  # that are shown, with what moved them

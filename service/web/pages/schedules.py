@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from service import schedules
 from service.auth.caller import caller, reading, writing
 from service.clock import now
-from service.errors import Refused
+from service.refusal import Refused
 
 NEVER_CHOSEN = ("Etc/", "posix", "right", "SystemV")
 

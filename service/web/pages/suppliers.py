@@ -16,7 +16,7 @@ from reports import charts
 from service import follow_up, portrait, supplier_list, suppliers
 from service.auth.caller import caller, reading, writing
 from service.clock import now, today
-from service.errors import Refused
+from service.refusal import Refused
 from service.supplier_list import Wanted
 from service.web.pictures import range_plot
 
