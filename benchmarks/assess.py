@@ -108,6 +108,9 @@ def main() -> None:
     def read(file: Path) -> list[str]:
         return [sys.executable, str(HERE / "read.py"), str(file)]
 
+    def read_safely(file: Path) -> list[str]:
+        return [sys.executable, str(HERE / "read_safely.py"), str(file)]
+
     def first_cut(file: Path) -> list[str]:
         return [sys.executable, str(HERE / "first_cut.py"), str(file), str(options.out / f"first-cut-{file.stem}"), ON]
 
@@ -115,7 +118,7 @@ def main() -> None:
     start = run([sys.executable, "-c", f"import {IMPORTED}; time.sleep(0.1)"], watch=True).memory
     peak = statistics.median(run(assess(many), watch=True).memory for _ in range(3))
 
-    contestants = {"read": read, "assess": assess}
+    contestants = {"read": read, "read safely": read_safely, "assess": assess}
     if not options.without_first_cut:
         contestants["first cut"] = first_cut
         for command in (assess(many), first_cut(many)):
@@ -141,7 +144,8 @@ def main() -> None:
     print(f"{options.rows:,} rows x {len(workbook.columns())} columns, CPU less start-up, median of {options.rounds}")
     for name, seconds in cpu.items():
         spread = f"{min(times[name, many]):.2f} to {max(times[name, many]):.2f} s with start-up"
-        print(f"  {name:10} {seconds:8.2f} s  {seconds / cpu['read']:7.1f} readings   ({spread})")
+        print(f"  {name:12} {seconds:8.2f} s  {seconds / cpu['read']:7.1f} readings   ({spread})")
+    print(f"  assess is {cpu['assess'] / cpu['read safely']:.1f} times the reading that it does itself")
     per_cell = (peak - start) / cells
     print(f"  memory over import: {(peak - start) / 1e6:.0f} MB, {per_cell:.0f} bytes a cell")
     kept = cpu["assess"] / cpu["read"] <= MOST_READINGS and per_cell <= MOST_BYTES

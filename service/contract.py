@@ -272,23 +272,31 @@ def _reasons(block: Block, pick: Pick, answers: _Answers) -> list[bytes]:
     """Every reason of each supplier: contexts first, then the indicators in model order."""
     scores = block.scores
     columns = [_context_reasons(part, pick) for part in block.parts]
+    usual, usual_texts = np.empty(0), list[bytes]()  # most indicators share one context: it is written out once
     for i, indicator in enumerate(block.model.indicators):
-        values, codes = answers.values(indicator.question)
+        context, state = block.context[i, pick], scores.state[i, pick]
+        if not np.array_equal(context, usual):
+            usual, usual_texts = context, _floats(context)
         head = b'{"indicator":"%s","kind":"answer","state":"' % indicator.id.encode()
+        if (state == NOT_ASKED).all():  # then e = c, and nothing moved
+            silent = head + b'not_asked","value":null,"e":'
+            columns.append([b"".join((silent, c, b',"c":', c, b',"points":0.0}')) for c in usual_texts])
+            continue
+        values, codes = answers.values(indicator.question)
         # The words of a reason depend on its state and answer alone: each pair is made once.
         words = [
             {
-                code: head + b'%s","value":%s,"e":' % (name.encode(), NULL if state == NOT_ASKED else value)
+                code: head + b'%s","value":%s,"e":' % (name.encode(), NULL if number == NOT_ASKED else value)
                 for code, value in values.items()
             }
-            for state, name in enumerate(STATES)
+            for number, name in enumerate(STATES)
         ]
-        numbers = (_floats(column[i, pick]) for column in (scores.effective, block.context, scores.moves))
-        rows = zip(scores.state[i, pick].tolist(), codes, *numbers, strict=True)
+        effective, moves = _floats(scores.effective[i, pick]), _floats(scores.moves[i, pick])
+        rows = zip(state.tolist(), codes, effective, usual_texts, moves, strict=True)
         columns.append(
             [
-                b"".join((words[state][code], e, b',"c":', c, b',"points":', points, b"}"))
-                for state, code, e, c, points in rows
+                b"".join((words[number][code], e, b',"c":', c, b',"points":', points, b"}"))
+                for number, code, e, c, points in rows
             ]
         )
     return [b",".join(filter(None, row)) for row in zip(*columns, strict=True)]

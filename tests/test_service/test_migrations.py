@@ -69,9 +69,9 @@ def test_two_processes_that_migrate_at_once_do_it_once(postgresql: Empty):
             connection.exec_driver_sql("DROP SCHEMA public CASCADE")
             connection.exec_driver_sql("CREATE SCHEMA public")
         seen: list[str | None] = []
-        both = [Thread(target=lambda: seen.append(migrate(engine))) for _ in range(2)]
+        both = [Thread(target=lambda: seen.append(migrate(engine)), daemon=True) for _ in range(2)]
         for one in both:
             one.start()
         for one in both:
-            one.join()
+            one.join(20)
     assert sorted(seen, key=str) == sorted([None, newest()], key=str)

@@ -1,0 +1,9 @@
+"""The reading that `assess` does: door, gate and reader in a process of their own, every cell as text."""
+
+import sys
+from pathlib import Path
+
+from questionnaires.sheet import read
+
+file = Path(sys.argv[1])
+read(file.read_bytes(), file.name)
