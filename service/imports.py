@@ -85,7 +85,7 @@ def receive(
         return taken
 
 
-def read_import(db: Database, blobs: Blobs, claimed: Claimed) -> dict[str, Any]:
+def read_import(db: Database, blobs: Blobs, claimed: Claimed) -> None:
     """The job that looks at an import: what was found, or why it is refused."""
     import_id = claimed.payload["import_id"]
     with db.of(claimed.organisation_id) as session:
@@ -94,20 +94,19 @@ def read_import(db: Database, blobs: Blobs, claimed: Claimed) -> dict[str, Any]:
     try:
         found = take_in(files, choices_of(choices), _on(choices))
     except NothingUsable as nothing:
-        with effect(db, claimed) as session:
+        with effect(db, claimed, result={"state": "refused"}) as session:
             taken = session.get_one(Import, import_id)
             taken.state, taken.finished_at = "refused", now()
             taken.problem = problem_of(nothing)
             record(session, claimed.actor, "import.refused", "import", import_id, {"code": taken.problem["code"]})
-        return {"state": "refused"}
-    with effect(db, claimed) as session:
+        return
+    with effect(db, claimed, result={"state": "previewed"}) as session:
         taken = session.get_one(Import, import_id)
         taken.found = found.received
         taken.rows, taken.accepted, taken.rejected = (found.received[k] for k in ("rows", "accepted", "rejected"))
         taken.state = "previewed"
         if choices.get("confirm"):
             _start(session, taken, claimed.actor)
-    return {"state": "previewed"}
 
 
 def confirm(session: Session, import_id: str, choices: Mapping[str, Any], by: str) -> Import:
@@ -138,7 +137,7 @@ def _start(session: Session, taken: Import, by: str) -> None:
     record(session, by, "import.confirmed", "import", taken.id, {"rows": taken.accepted})
 
 
-def assess_import(db: Database, blobs: Blobs, claimed: Claimed) -> dict[str, Any]:
+def assess_import(db: Database, blobs: Blobs, claimed: Claimed) -> None:
     """The job that scores an import and keeps its suppliers, agencies first, in chunks that are each kept or not at all."""
     import_id = claimed.payload["import_id"]
     with db.of(claimed.organisation_id) as session:
@@ -165,11 +164,10 @@ def assess_import(db: Database, blobs: Blobs, claimed: Claimed) -> dict[str, Any
         ) as session:
             suppliers.keep(session, kind, answers, places, on, now(), claimed.actor, "import", import_id)
         done += len(chunk)
-    with effect(db, claimed) as session:
+    with effect(db, claimed, result={"rows": len(rows)}) as session:
         taken = session.get_one(Import, import_id)
         taken.state, taken.finished_at = "done", now()
         record(session, claimed.actor, "import.done", "import", import_id, {"rows": len(rows)})
-    return {"rows": len(rows)}
 
 
 def unfinished(session: Session, job: Job) -> None:

@@ -59,7 +59,7 @@ def request(
     return job
 
 
-def render_report(db: Database, blobs: Blobs, claimed: Claimed) -> dict[str, Any]:
+def render_report(db: Database, blobs: Blobs, claimed: Claimed) -> None:
     """The job: the report in its format, its bytes kept; the result says under which digest."""
     asked = claimed.payload
     with db.of(claimed.organisation_id, write=False) as session:
@@ -73,9 +73,8 @@ def render_report(db: Database, blobs: Blobs, claimed: Claimed) -> dict[str, Any
         "size": len(rendered.data),
         "results": len(made.results),
     }
-    with effect(db, claimed, progress=1.0) as session:
+    with effect(db, claimed, progress=1.0, result=kept) as session:
         record(session, claimed.actor, "report.made", "job", claimed.id, {"format": asked["format"]})
-    return kept
 
 
 def report(session: Session, supplier_ids: Sequence[str], audience: str = "internal") -> Report:

@@ -16,6 +16,7 @@ from service.db.migrations import newest, revision
 from service.db.session import Database, open_engine
 from service.db.tables import ApiKey, Import, Job, Supplier, User
 from service.files import Blobs
+from service.jobs.handlers import handlers
 from service.settings import Settings, describe
 
 
@@ -175,6 +176,13 @@ def test_help_answers_without_loading_the_service(monkeypatch: pytest.MonkeyPatc
     with pytest.raises(SystemExit):
         cli.main(["--help"])
     assert "restore" in capsys.readouterr().out
+
+
+def test_every_kind_of_job_that_is_asked_for_can_be_done(tmp_path: Path):
+    code = [path.read_text(encoding="utf-8") for path in Path(cli.__file__).parent.rglob("*.py")]
+    named = r'(?:enqueue\(\s*session,\s*|^KIND = )"(\w+)"'
+    asked = {kind for text in code for kind in re.findall(named, text, re.MULTILINE)}
+    assert asked == handlers(Blobs(tmp_path)).keys()
 
 
 GUIDE = (Path(cli.__file__).parents[1] / "docs" / "operate.md").read_text(encoding="utf-8")
