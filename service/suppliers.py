@@ -26,7 +26,7 @@ from service import changes, reporting
 from service.assess import AGENCY_NAMES, Assessed, Batch, Block, assess_batch
 from service.audit import record
 from service.contract import ENGINE, result_rows
-from service.db.tables import AgencyName, Engagement, Result, Supplier
+from service.db.tables import AgencyName, Engagement, Result, Supplier, new_id
 from service.refusal import Refused
 
 IDENTIFIERS = ("imo", "lei", "licence_number", "registration_number")
@@ -95,18 +95,40 @@ def keep(
             select(Supplier).where(Supplier.kind == kind, Supplier.key.in_(keys[start : start + 500]))
         )
         there.update({supplier.key: supplier for supplier in found})
-    results = []
+    known = [supplier.id for supplier in there.values()]
+    for start in range(0, len(known), 500):
+        session.execute(delete(AgencyName).where(AgencyName.agency_id.in_(known[start : start + 500])))
+        session.execute(delete(Engagement).where(Engagement.site_id.in_(known[start : start + 500])))
+    for key in keys:
+        if key not in there:
+            there[key] = Supplier(id=new_id(), kind=kind, key=key, created_at=at, version=0)
     for j, key in enumerate(keys):
-        supplier = there.get(key)
-        if supplier is None:
-            supplier = Supplier(kind=kind, key=key, created_at=at, version=0)
-            session.add(supplier)
-        results.append(
-            _keep_one(session, supplier, answers[j], by_key[key][1], assessed, j, scores, on, at, cause, import_id)
-        )
+        _identify(there[key], answers[j], assessed, j, at)
+    session.add_all(there[key] for key in keys)
+    session.flush()  # all suppliers at once, before what points to them
+    with session.no_autoflush:
+        results = [
+            _keep_one(session, there[key], answers[j], by_key[key][1], assessed, j, scores, on, at, cause, import_id)
+            for j, key in enumerate(keys)
+        ]
+    session.flush()
     if cause == "api":
         record(session, by, f"{kind}.assessed", kind, results[0].supplier_id, {"cause": cause, "results": len(results)})
     return results
+
+
+def _identify(supplier: Supplier, answers: Mapping[str, Any], assessed: Assessed, j: int, at: datetime) -> None:
+    """What a supplier is known by and what it said, of its newest answers."""
+    block, p = assessed.blocks[assessed.block[j]], int(assessed.position[j])
+    supplier.reference = answers.get("reference")
+    supplier.name = str(answers.get("name") or answers.get("name_local") or answers.get("reference") or "")
+    supplier.company_key = company_key(answers)
+    supplier.country = answers.get("country") if answers.get("country") != "declined" else None
+    supplier.sector = block.sectors[p]
+    supplier.answers = dict(answers)
+    supplier.deleted_at = None
+    supplier.updated_at = at
+    supplier.version += 1
 
 
 def _keep_one(
@@ -125,22 +147,13 @@ def _keep_one(
     block, p = assessed.blocks[assessed.block[j]], int(assessed.position[j])
     s = block.scores
     before = supplier.level
-    supplier.reference = answers.get("reference")
-    supplier.name = str(answers.get("name") or answers.get("name_local") or answers.get("reference") or "")
-    supplier.company_key = company_key(answers)
-    supplier.country = answers.get("country") if answers.get("country") != "declined" else None
-    supplier.sector = block.sectors[p]
-    supplier.answers = dict(answers)
-    supplier.deleted_at = None
-    supplier.updated_at = at
-    supplier.version += 1
-    session.flush()
     named = (
         [str(name) for name in answers.get("agencies") or ()]
         if isinstance(answers.get("agencies"), (list, tuple))
         else []
     )
     result = Result(
+        id=new_id(),
         supplier_id=supplier.id,
         import_id=import_id,
         cause=cause,
@@ -163,13 +176,10 @@ def _keep_one(
         created_at=at,
     )
     session.add(result)
-    session.flush()
     _headline(supplier, result, block, p, at, on)
     _names(session, supplier, answers, named)
     if before != result.level:
-        changes.write(
-            session, "level_moved", supplier.id, {"from": before, "to": result.level, "cause": cause}, at
-        )
+        changes.write(session, "level_moved", supplier.id, {"from": before, "to": result.level, "cause": cause}, at)
     return result
 
 
@@ -205,11 +215,9 @@ def months_after(day: date, months: int) -> date:
 def _names(session: Session, supplier: Supplier, answers: Mapping[str, Any], named: Sequence[str]) -> None:
     """The links by which a site finds its agencies, and an agency the sites that use it."""
     if supplier.kind == "agency":
-        session.execute(delete(AgencyName).where(AgencyName.agency_id == supplier.id))
         keys = dict.fromkeys(filter(None, (name_key(str(answers.get(q) or "")) for q in AGENCY_NAMES)))
         session.add_all(AgencyName(agency_id=supplier.id, key=key) for key in keys)
         return
-    session.execute(delete(Engagement).where(Engagement.site_id == supplier.id))
     links = {name_key(name): name for name in named}
     session.add_all(Engagement(site_id=supplier.id, agency_key=key, named=name) for key, name in links.items() if key)
 
