@@ -1,6 +1,7 @@
 """Made from service/auth/access.toml: every route has a line, and every line holds for every role and scope."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,7 +37,7 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     folder: Path = tmp_path_factory.mktemp("access")
     database = Database(open_engine(f"sqlite:///{folder / 'test.db'}"))
     Base.metadata.create_all(database.engine)
@@ -45,7 +46,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     with database.of(ours) as session:
         objects = make_all(session)
     app = create_app(Settings(data=folder, plain_http=True), database)
-    return World(app, database, ours, users, objects, a_user(database, other, "admin"), other)
+    yield World(app, database, ours, users, objects, a_user(database, other, "admin"), other)
+    database.engine.dispose()
 
 
 def rules(app: Flask) -> dict[str, Rule]:

@@ -1,6 +1,7 @@
 """JSON that a service gets sent by accident or on purpose: each kind is refused with its code, and none breaks it."""
 
 import json
+from collections.abc import Iterator
 
 import pytest
 from callers import an_organisation
@@ -62,12 +63,13 @@ REFUSED: dict[str, tuple[int, str, str | bytes]] = {
 
 
 @pytest.fixture(scope="module")
-def portal(tmp_path_factory: pytest.TempPathFactory) -> Portal:
+def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
     folder = tmp_path_factory.mktemp("bodies")
     database = Database(open_engine(f"sqlite:///{folder / 'test.db'}"))
     Base.metadata.create_all(database.engine)
     app = create_app(Settings(data=folder, plain_http=True, api_per_minute=100_000), database)
-    return a_portal(app, an_organisation(database))
+    yield a_portal(app, an_organisation(database))
+    database.engine.dispose()
 
 
 def post(portal: Portal, data: str | bytes, content_type: str = "application/json"):

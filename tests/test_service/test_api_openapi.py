@@ -42,11 +42,12 @@ def _of(name: str) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory) -> Flask:
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
     folder: Path = tmp_path_factory.mktemp("openapi")
     database = Database(open_engine(f"sqlite:///{folder / 'test.db'}"))
     Base.metadata.create_all(database.engine)
-    return create_app(Settings(data=folder, plain_http=True, api_per_minute=1_000_000), database)
+    yield create_app(Settings(data=folder, plain_http=True, api_per_minute=1_000_000), database)
+    database.engine.dispose()
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 import re
 import shlex
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -33,9 +34,21 @@ def run(*words: str, status: int = 0) -> None:
     assert cli.main([*map(str, words)]) == status
 
 
+OPENED: list[Database] = []
+
+
+@pytest.fixture(autouse=True)
+def closed() -> Iterator[None]:
+    """Every database that a test opened is closed again."""
+    yield
+    while OPENED:
+        OPENED.pop().engine.dispose()
+
+
 def database(data: Path) -> Database:
     """The database in a data folder."""
-    return Database(open_engine(Settings(data=data).database))
+    OPENED.append(Database(open_engine(Settings(data=data).database)))
+    return OPENED[-1]
 
 
 def test_migrate_makes_the_database_and_says_so(data: Path, capsys: pytest.CaptureFixture[str]):
