@@ -75,7 +75,7 @@ def create_app(settings: Settings, database: Database | None = None) -> Flask:
     for register in FACES:
         register(app)
     app.after_request(_finish)
-    errors.register(app)  # last: flask-smorest brings handlers of its own
+    errors.register(app)  # last: a handler registered later would win
     trusted = settings.proxies
     app.wsgi_app = ProxyFix(app.wsgi_app, x_for=trusted, x_proto=trusted, x_host=trusted)  # type: ignore[method-assign]
     return app

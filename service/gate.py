@@ -19,14 +19,6 @@ class Decision:
     reasons: tuple[tuple[str, str], ...]
     next_step: str | None
 
-    def to_dict(self) -> dict[str, Any]:
-        """As the API answers."""
-        return {
-            "decision": self.decision,
-            "reasons": [{"code": code, "text": text} for code, text in self.reasons],
-            "next_step": self.next_step,
-        }
-
 
 def decide(result: Mapping[str, Any], model: Model) -> Decision:
     """Hold on critical; proceed on low or medium with enough asked and no core question open; ask otherwise.
