@@ -37,7 +37,7 @@ def tree_memory(pid: int) -> int:
     for process in [pid, *descendants(pid)]:
         try:
             resident = Path(f"/proc/{process}/statm").read_text(encoding="ascii").split()[1]
-        except OSError:     # it has ended meanwhile
+        except OSError:  # it has ended meanwhile
             continue
         total += int(resident) * os.sysconf("SC_PAGE_SIZE")
     return total
@@ -133,13 +133,11 @@ def main() -> None:
     times: dict[tuple[str, Path], list[float]] = {(name, file): [] for name in contestants for file in (many, one)}
     for number in range(options.rounds):
         for name, command in contestants.items():
-            if name == "first cut" and number >= 3:      # it is slow, and its ratio is not close to anything
+            if name == "first cut" and number >= 3:  # it is slow, and its ratio is not close to anything
                 continue
             for file in (many, one):
                 times[name, file].append(run(command(file)).cpu)
-    cpu = {
-        name: statistics.median(times[name, many]) - statistics.median(times[name, one]) for name in contestants
-    }
+    cpu = {name: statistics.median(times[name, many]) - statistics.median(times[name, one]) for name in contestants}
 
     print(f"{options.rows:,} rows x {len(workbook.columns())} columns, CPU less start-up, median of {options.rounds}")
     for name, seconds in cpu.items():

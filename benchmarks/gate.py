@@ -48,6 +48,8 @@ server = waitress.create_server(app, host="127.0.0.1", port=0, threads=8)
 print(server.effective_port, key, flush=True)
 server.run()
 """
+# The gate remembers the inherent risk of a place it has seen: so no request is like the one before it.
+COUNTRIES = "TH VN ID BD IN CN MY PK KH LK TR MX BR PT TW QA JO MU KR JP PH NO DE GH".split()
 LITTLE = {"country": "TH", "sector": "1020"}
 WHOLE = {
     "name": "Blue Pier Cannery", "country": "TH", "sector": ["1020"], "product": "frozen shrimp", "workers_total": 420,
@@ -85,15 +87,20 @@ def call(connection: http.client.HTTPConnection, method: str, path: str, key: st
         raise SystemExit(f"{method} {path}: {answer.status} {said[:300]!r}")
 
 
-def one_round(pid: int, port: int, key: str, method: str, path: str, body: bytes | None, requests: int) -> Round:
-    """So many requests by eight clients at once."""
+def bodies(body: dict[str, object]) -> list[bytes]:
+    """The body as suppliers of many countries and sizes send it."""
+    return [json.dumps({**body, "country": code, "workers_total": 90 + i}).encode() for i, code in enumerate(COUNTRIES)]
+
+
+def one_round(pid: int, port: int, key: str, method: str, path: str, sent: list[bytes], requests: int) -> Round:
+    """So many requests by eight clients at once, with each of the bodies in turn."""
     times: list[float] = []
 
     def client() -> None:
         connection = http.client.HTTPConnection("127.0.0.1", port)
-        for _ in range(requests // CLIENTS):
+        for count in range(requests // CLIENTS):
             began = time.perf_counter()
-            call(connection, method, path, key, body)
+            call(connection, method, path, key, sent[count % len(sent)] if sent else None)
             times.append(1000 * (time.perf_counter() - began))
         connection.close()
 
@@ -137,8 +144,8 @@ def main() -> None:
             rounds: dict[str, list[Round]] = {name: [] for name in routes}
             for count in range(told.rounds + 1):  # the first warms up
                 for name, (method, path, body) in routes.items():
-                    data = None if body is None else json.dumps(body).encode()
-                    measured = one_round(server.pid, port, key, method, path, data, told.requests)
+                    sent = [] if body is None else bodies(body)
+                    measured = one_round(server.pid, port, key, method, path, sent, told.requests)
                     if count:
                         rounds[name].append(measured)
         finally:

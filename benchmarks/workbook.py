@@ -85,7 +85,7 @@ def write(rows: int, path: Path) -> None:
     draw = random.Random(SEED)
     questions = columns()
     agencies = [f"{words(draw, 2)} Manpower" for _ in range(200)]
-    with xlsxwriter.Workbook(path) as book:     # texts stand once and are shared, as Excel writes them
+    with xlsxwriter.Workbook(path) as book:  # texts stand once and are shared, as Excel writes them
         sheet = book.add_worksheet("Suppliers")
         for column, question in enumerate(questions):
             sheet.write_string(0, column, question.title)

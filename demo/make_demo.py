@@ -1,19 +1,23 @@
-"""Writes the demo workbook: what a buyer of seafood and building works might really send, messy on purpose.
+"""Writes the demo: what a buyer of seafood and building works might really send, messy on purpose, and what lies beside it.
 
 Every company, vessel and agency in it is invented, and says so in its name or in its script. What the mess shows: title
 rows above the header, countries in many spellings and one misspelt, placeholders, percentages as text, dates in many
 shapes, answers refused and forms returned with blanks, an address that looks like a formula, columns we do not know, a
-row of totals.
+row of totals, evidence behind single answers. The agencies are in ``agencies.py``, the small files beside in ``records.py``.
 
-Run ``python demo/make_demo.py`` to write it again; the bytes are always the same.
+Run ``python demo/make_demo.py`` to write all of it again; the bytes are always the same.
 """
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+import agencies
+import records
 import xlsxwriter
 
 HERE = Path(__file__).parent
@@ -103,6 +107,7 @@ IDENTITY = (
 EVIDENCE = (
     "Evidence",
     "Evidence date",
+    "Pieces of evidence",
     "As of",
     "Form version",
     "Returned on",
@@ -156,6 +161,8 @@ SITES: Sequence[Row] = (
         workers_from="Myanmar; Cambodia",
         recruitment_agencies="Golden Ferry Manpower (fictional); Uncle Chai boat broker (fictional)",
         evidence="social audit", evidence_date="12 March 2026", as_of="15.06.2026",
+        pieces_of_evidence="audit; 2026-03-12; until 2027-03-12; ref AUD-EXAMPLE-3\n"
+        "worker voice; 2026-08-20; covers Recruitment fees, Debt, Who keeps passports?",
     ),
     site(
         "SK-004", "FV Sommut 8 (fictional)", "ไทย", "Fishing", SAID_AT_SEA,
@@ -196,12 +203,14 @@ SITES: Sequence[Row] = (
         group="Blue Lantern Group (fictional)", province="Manabí", full_address="=Km 4 Vía Imaginaria, Manta",
         products="Canned tuna", tier=1, no_of_workers="1 850", migrant_workers="2 %", evidence="audit",
         evidence_date="18/05/2026", as_of="18/05/2026",
+        pieces_of_evidence="certificate; 2026-01-05; until 2027-01-05; covers Free to leave site; ref CERT-EXAMPLE-8",
     ),
     site(
         "SK-009", "Hai Dang Gia Dinh Seafood (fictional)", "Viet Nam", "Seafood processing", SAID,
         {"Max weekly hours": 66, "Voluntary overtime": "no rest day"},
         local_name="Thủy sản Hải Đăng Giả Định", province="Cà Mau", products="Pangasius, shrimp", tier=1,
         no_of_workers=930, migrant_workers="0 %", evidence="smeta", evidence_date="2024-05-20", as_of="2024-06-01",
+        pieces_of_evidence="certificate; 2024-05-20; until 2025-05-20; ref CERT-EXAMPLE-9",
         remarks="audit older than two years",
     ),
     site(
@@ -257,6 +266,7 @@ SITES: Sequence[Row] = (
         {"Self-employed": "some", "Labour supply": "gangmasters", "Payment method": "cash", "Trade union": "barred"},
         province="Kent", products="School building", tier=1, no_of_workers=85, migrant_workers="44 %",
         workers_from="Romania; Albania", evidence="documents", evidence_date="2026-05-29", as_of="2026-06-02",
+        pieces_of_evidence="document; 2026-05-29; covers Payment method | photo of the notice board; last May",
     ),
     site(
         "SK-019", "Kota Contoh Formwork (fictional)", "MALAYSIA", "Construction", SAID_BUILDING,
@@ -271,6 +281,7 @@ SITES: Sequence[Row] = (
         {"Labour supply": "licensed supplier", "Exit permit": "not required", "Tiers of subcontracting": 2},
         local_name="가상항만건설", province="Busan", products="Quay wall", tier=1, no_of_workers=310,
         migrant_workers="35 %", workers_from="Viet Nam; Nepal", evidence="audit", evidence_date="2026-03-17",
+        pieces_of_evidence="official; 17.03.2026; covers Site fatalities, Heat stress; ref INSP-EXAMPLE-20",
         as_of="2026-03-17",
     ),
     site(
@@ -300,102 +311,19 @@ SITES: Sequence[Row] = (
     ),
 )  # fmt: skip
 
-# ---------------------------------------------------------------------------------------------------------- the agencies
 
-AGENCY_HEADER = (
-    "Ref", "Agency", "Chinese name", "Country", "Type of agency", "Recruits from", "Places workers in",
-    "Client sectors", "Workers placed last year",
-    "Licence no.", "Licensed since", "Licence expiry", "Licence status", "Blacklisted?", "Uses sub-agents",
-    "Months since last audit", "IRIS",
-    "Fee policy", "Who pays?", "Costs paid by workers", "Deposits or bonds", "Legal cap", "Loans to workers",
-    "Refunds", "Contract in own language",
-    "Job as described", "Contract changed", "PDO", "Passports", "Boarding house", "Penalty for leaving",
-    "Violence or abuse", "Threats", "Age check",
-    "Visa type", "Hotline", "Data protection", "Reported issues", "Reported by", "Evidence", "Date of evidence",
-    "As of", "Form version", "Returned on", "Email",
-)  # fmt: skip
-
-AGENCIES: Sequence[Row] = tuple(
-    dict(zip(AGENCY_HEADER, cells, strict=True))
-    for cells in (
-        (
-            "AG-1", "Golden Ferry Manpower (fictional)", "", "Thailand", "labour supply", "Myanmar; Cambodia",
-            "Thailand", "Fishing; Fish processing", 1400,
-            "TH-0000-1", 2015, "31/12/2026", "valid", "no", "yes, not checked", 19, "no", "partly", "part",
-            "documents; medical", "no", "within cap", "own loans", "not looked into", "yes",
-            "no complaints", "no", "leaflet", "during processing", "no boarding house", "must repay costs",
-            "none reported", "no", "ID only", "work permit", "no complaints", "no policy", "", "", "self-declaration",
-            "", "2026-05-30", "", "", "office@golden-ferry.invalid",
-        ),
-        (
-            "AG-2", "Padma Example Recruiting (fictional)", "", "Bangladesh", "overseas placement", "Bangladesh",
-            "Qatar; Malaysia", "Construction", 3200,
-            "RL-0000-2", "2009", "2026-06-30", "under renewal", "under investigation", "unknown sub-agents", 120,
-            "never", "no policy", "all", "travel; visa; medical; training", "security deposit", "above the cap",
-            "advance", "no", "english only", "some differences", "sometimes", "charged", "agency", "permission",
-            "forfeits deposit", "none reported", "no", "ID only", "another sponsor", "none", "no rules",
-            "recruitment fees; deposits", "union", "documents", "2026-03-02", "2026-03-02", "", "", "",
-        ),
-        (
-            "AG-3", "Himalayan Sample Overseas (fictional)", "", "Nepal", "overseas recruitment", "Nepal",
-            "Qatar; Malaysia; United Arab Emirates", "Construction; Manufacturing", 860,
-            "DOFE-0000-3", "2016-07", "15.07.2027", "valid", "no", "registered and checked", 5, "in progress",
-            "employer pays principle", "employer", "none", "none", "no fees", "none, workers asked", "in full",
-            "own language",
-            "yes, workers asked", "compared", "free", "workers hold", "none", "no penalty", "none, workers asked",
-            "none, workers asked", "verified", "work visa", "own channel", "with consent", "", "", "worker calls",
-            "2026-07-19", "2026-07-19", "", "", "",
-        ),
-        (
-            "AG-4", "Dhow & Desert Labour Supply (fictional)", "", "UAE", "manpower supply", "India; Pakistan", "UAE",
-            "Construction", 540,
-            "n/a", "", "", "suspended", "yes", "yes", "", "no", "no", "", "", "", "", "", "", "on arrival", "", "",
-            "no", "", "curfew", "reported", "", "", "", "", "none", "", "", "", "self-declared", "", "2026-06-15",
-            "agency 2026.1", "2026-06-15", "desk@dhow-desert.invalid",
-        ),
-        (
-            "AG-5", "Fictional Crew Dispatch Co. (invented)", "虛構船員派遣有限公司", "Taiwan, Province of China", "manning",
-            "Indonesia; Philippines", "Taiwan", "Marine fishing", 300,
-            "TW-0000-5", 2018, date(2027, 3, 31), "active", "no", "yes", 40, "none", "nothing", "most",
-            "documents; travel; equipment", "deposit; kickback", "not sure", "deducted from wages", "none repaid",
-            "english only",
-            "lower pay than promised", "often", "no", "until contract ends", "with permission",
-            "fine; absconding report", "unresolved", "yes", "ID only", "work permit", "no", "sold",
-            "passport retention", "NGO", "worker interviews", "2026-05-04", "2026-05-04", "", "", "",
-        ),
-        (
-            "AG-6", "Nordlys Prøve Bemanning AS (fictional)", "", "Norway", "staffing", "Poland; Lithuania", "Norway",
-            "Fish processing; Aquaculture", 190,
-            "NO-0000-6", "2012", "", "registered", "never", "direct", 2, "no", "employer pays",
-            "none, checked with workers", "none", "none", "nothing paid", "none, workers asked", "none found",
-            "own language",
-            "as promised", "compared", "all workers", "own", "not lodged", "free to leave", "none, workers asked",
-            "none, workers asked", "none under 18", "free movement", "independent hotline", "with consent", "", "",
-            "union", "2026-06-09", "2026-06-09", "", "", "",
-        ),
-        (
-            "AG-7", "Make-Believe Employment Centre (fictional)", "虛構僱傭中心", "Hong Kong SAR",
-            "Foreign Domestic Helpers", "Philippines; Indonesia", "Hong Kong", "Domestic work", "410",
-            "HK-0000-7", "2017", "30 September 2026", "valid", "no", "known", 14, "no", "partly", "some",
-            "medical; training", "none", "within cap", "loan", "refused to say", "own language",
-            "no complaints", "not aware", "yes", "on request", "free", "nothing", "none reported", "no", "verified",
-            "work visa", "own channel", "no policy", "", "", "documents", "2026-02-14", "2026-02-14", "", "", "",
-        ),
-    )
-)  # fmt: skip
-
-
-def write(path: Path = WORKBOOK) -> Path:
-    """The workbook at ``path``, the same bytes each time."""
+def workbook(path: Path, title: str) -> xlsxwriter.Workbook:
+    """An empty workbook at ``path``; filled alike, its bytes are the same each time."""
     book = xlsxwriter.Workbook(
         path, {"default_date_format": "dd.mm.yyyy", "strings_to_formulas": False, "strings_to_urls": False}
     )
-    book.set_properties(
-        {
-            "title": "Demo: a buyer of seafood and building works (all invented)",
-            "created": datetime(2026, 7, 31, tzinfo=UTC),
-        }
-    )
+    book.set_properties({"title": f"Demo: {title} (all invented)", "created": datetime(2026, 7, 31, tzinfo=UTC)})
+    return book
+
+
+def write_suppliers() -> None:
+    """The workbook of suppliers and agencies."""
+    book = workbook(WORKBOOK, "a buyer of seafood and building works")
     practice = dict.fromkeys(header for part in (CHECKED, SAID_AT_SEA, SAID_BUILDING) for header in part)
     sheet(
         book, "Suppliers", (*IDENTITY, *practice, *EVIDENCE), SITES,
@@ -403,9 +331,34 @@ def write(path: Path = WORKBOOK) -> Path:
         "Supplier master, export of 31.07.2026. All names are invented.", ""),
         total={"Vendor no": "Total", "Tier": len(SITES)},
     )  # fmt: skip
-    sheet(book, "Agencies", AGENCY_HEADER, AGENCIES, ("Recruitment agencies named by suppliers (all invented)",))
+    sheet(
+        book,
+        "Agencies",
+        agencies.HEADER,
+        agencies.AGENCIES,
+        ("Recruitment agencies named by suppliers (all invented)",),
+    )
     book.close()
-    return path
+
+
+def write_records() -> None:
+    """What lies beside it: case records, the buyer's own answers, cohorts with exchange rates, and a watchlist."""
+    title = "case records about suppliers"
+    with closing(workbook(HERE / "case_records.xlsx", title)) as book:
+        sheet(
+            book, "Cases", records.CASE_HEADER, records.CASES, (f"Demo: {title} (all invented; no names of persons)",)
+        )
+    with closing(workbook(HERE / "own_practices.xlsx", "what the buyer says of itself")) as book:
+        sheet(book, "Buying", records.OWN_HEADER, records.OWN, ())
+        stamp = book.add_worksheet("_form")  # as in a workbook made from the template: known for the buyer's own
+        stamp.write_column(0, 0, ("form", "version"))
+        stamp.write_column(0, 1, ("buyer", "2026.1"))
+        stamp.hide()
+    with closing(workbook(HERE / "repayment_cohorts.xlsx", "cohorts of workers who paid for their jobs")) as book:
+        sheet(book, "Cohorts", records.COHORT_HEADER, records.COHORTS, ())
+    for name, rows in (("exchange_rates.csv", records.RATES), ("watchlist.csv", records.LISTED)):
+        with (HERE / name).open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file, lineterminator="\n").writerows(rows)
 
 
 def sheet(
@@ -433,4 +386,5 @@ def sheet(
 
 
 if __name__ == "__main__":
-    write()
+    write_suppliers()
+    write_records()

@@ -9,14 +9,27 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from marshmallow import ValidationError, fields
 
 from questionnaires.issues import ISSUES
 from questionnaires.words import everyday, fold
 
-Value = str | float | tuple[str, ...]
+
+class Piece(NamedTuple):
+    """One piece of evidence. ``grade`` is its kind, ``date`` and ``expires`` are ISO days; ``covers`` holds question ids,
+    none for all of the form; ``source`` is where it can be looked up.
+    """
+
+    grade: str
+    date: str | None = None
+    expires: str | None = None
+    covers: tuple[str, ...] = ()
+    source: str | None = None
+
+
+Value = str | float | tuple[str, ...] | tuple[Piece, ...]
 
 INVISIBLE = re.compile("[\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff\u00ad]")
 BLANKS = re.compile(r"\s+")
@@ -27,7 +40,8 @@ GUARD = re.compile(r"'[=+\-@\t0-9]")
 class Fault(Exception):
     """Why a value is not taken: a code of the catalogue, and what of the value could be kept (usually nothing).
 
-    ``like`` finds what the sender may have meant; it is slow, and asked only when the fault is told.
+    ``like`` finds what the sender may have meant; it is slow, and asked only when the fault is told. ``also``: what else is
+    wrong with the same value.
     """
 
     def __init__(
@@ -38,11 +52,12 @@ class Fault(Exception):
         expected: str = "",
         kept: Value | None = None,
         like: Callable[[str], Sequence[str]] | None = None,
+        also: tuple[Fault, ...] = (),
     ) -> None:
         super().__init__(code, seen)
         self.code, self.seen, self.kept = code, legible(str(seen)), kept
         self.expected = expected or ISSUES[code].expected
-        self.like = like
+        self.like, self.also = like, also
 
     @property
     def cure(self) -> str:

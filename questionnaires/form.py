@@ -18,12 +18,26 @@ from marshmallow import Schema
 
 from questionnaires import types
 from questionnaires.answer import Answer
+from questionnaires.evidence import Evidence
 from questionnaires.numbers import Money, Number, Percent
 from questionnaires.words import BadFile, everyday, fold
 
 FORMS = Path(__file__).parent / "forms"
-KINDS = ("site", "agency")
-TYPES = ("text", "number", "money", "percent", "date", "yes_no", "choice", "many", "country", "countries", "sector")
+KINDS = ("site", "agency", "case", "repayment", "buyer")
+TYPES = (
+    "text",
+    "number",
+    "money",
+    "percent",
+    "date",
+    "yes_no",
+    "choice",
+    "many",
+    "country",
+    "countries",
+    "sector",
+    "evidence",
+)
 FORM_KEYS = {"id", "version", "title", "kind", "includes", "sources", "question"}
 CHOICE_KEYS = {"code", "title", "spellings"}
 RESERVED = ("declined", "cannot_apply")
@@ -43,7 +57,8 @@ class Choice:
 class Question:
     """One question; ``id`` is for life.
 
-    ``min`` and ``max`` are numbers, or ISO days; a date's ``max`` may be ``"today"``.
+    ``min`` and ``max`` are numbers, or ISO days; a date's ``max`` may be ``"today"``. ``sources``: the published rules it
+    asks about, by id, where no indicator carries them. ``ours``: the buyer answers it, not who gets the form.
     """
 
     id: str
@@ -58,21 +73,30 @@ class Question:
     max: float | str | None = None
     unit: str = ""
     person: bool = False
+    ours: bool = False
     synonyms: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
     choices: tuple[Choice, ...] = ()
 
     def answers(self) -> dict[str, str]:
-        """Codes of the choices, by every folded word for them."""
-        return {
+        """Codes of the choices, by every folded word for them.
+
+        A choice spelt "yes" or "no" is also meant by the everyday words for it, in any language, save numbers (a 1 may
+        count deaths) and those that say "nothing here".
+        """
+        told = {
             fold(word): choice.code
             for choice in self.choices
             for word in (choice.code, choice.title, *choice.spellings)
         }
+        words = {w: m for w, m in everyday().yes_no.items() if w not in everyday().nothing and not w[0].isdigit()}
+        return {w: told[m] for w, m in words.items() if m in told} | told
 
-    def field(self, on: str = "", **kwargs: Any) -> Answer:
+    def field(self, on: str = "", headers: Mapping[str, tuple[int, str]] | None = None, **kwargs: Any) -> Answer:
         """The field that reads an answer.
 
-        ``on``: the ISO day after which a date lies in the future, if the question minds.
+        ``on``: the ISO day after which a date lies in the future, if the question minds. ``headers``: those of the form
+        (:attr:`Questionnaire.headers`), by which evidence names the questions it covers.
         """
         kwargs["reserved"] = bool(self.feeds) or self.type not in ("text", "country", "sector")
         bounds = {"least": self.min, "most": self.max}
@@ -97,6 +121,8 @@ class Question:
                 return types.Sector(**kwargs)
             case "yes_no":
                 return types.YesNo(**kwargs)
+            case "evidence":
+                return Evidence(headers=headers or {}, on=on, **kwargs)
         return types.Text(**kwargs)
 
 
@@ -127,7 +153,9 @@ class Questionnaire:
         """
         index: dict[str, tuple[int, str]] = {}
         for question in self.questions:
-            for rank, words in ((ID, [question.id]), (TITLE, [question.title]), (SYNONYM, question.synonyms)):
+            # "Evidence" over a column of a buyer's own sheet names its kind alone, never pieces as we write them.
+            ids = [question.id] if question.type != "evidence" else []
+            for rank, words in ((ID, ids), (TITLE, [question.title]), (SYNONYM, question.synonyms)):
                 for word in words:
                     other = index.setdefault(fold(word), (rank, question.id))[1]
                     if other != question.id:
@@ -210,7 +238,7 @@ def schema(form: Questionnaire, on: str = "") -> Schema:
     Questions about a person are not in it. ``schema(form).load(body)`` gives the answers, or raises marshmallow's
     ``ValidationError`` with, by question, a dict of code, seen, expected and cure (or the bare code of the catalogue).
     """
-    asked = {q.id: q.field(on, required=q.required) for q in form.questions if not q.person}
+    asked = {q.id: q.field(on, form.headers, required=q.required) for q in form.questions if not q.person}
     return Body.from_dict(asked, name=f"{form.id}_answers")()  # type: ignore[arg-type]
 
 
@@ -267,7 +295,7 @@ def question(told: Mapping[str, Any], file: str) -> Question:
             f"is of type {told['type']}, with {len(choices)} choices",
             "A choice has choices, many may have; no other.",
         )
-    lists = {key: tuple(told.get(key, ())) for key in ("feeds", "synonyms")}
+    lists = {key: tuple(told.get(key, ())) for key in ("feeds", "synonyms", "sources")}
     asked = Question(**{**told, **lists, "choices": choices})
     if told["type"] == "many" and any(sign in offered.title for offered in choices for sign in ";|"):
         raise BadFile(file, item, "has a choice with ; or | in its title", "These stand between several answers.")

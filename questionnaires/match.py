@@ -19,7 +19,8 @@ from questionnaires.sheet import Sheet, cell_name
 from questionnaires.words import everyday, fold, nearest
 
 ROWS_LOOKED_AT = 50  # a header lies among the first rows, or the sheet is not a table
-NAMES = ("name", "name_local", "reference")  # a row needs one of them
+NAMES = ("name", "name_local", "reference", "case_id")  # a row needs one of them
+OF_A_CASE = {"case_id", "finding", "phase"}  # what only a sheet of case records asks
 ALIKE = 86  # per cent of letters in common for a header to be proposed
 
 
@@ -70,13 +71,16 @@ def find_header(sheet: Sheet, forms: Iterable[Questionnaire], chosen: Mapping[st
 
 
 def find_kind(headers: Sequence[str], sheet_name: str, forms: Mapping[str, Questionnaire]) -> str:
-    """ "agency" or "site". ``forms``: the reading form of each.
+    """ "agency", "site" or "case". ``forms``: the reading form of each.
 
-    The only form in which a header is the name of the row decides; else a sheet's name that speaks of agencies; else
-    the form that understands more of the headers, a site if they are equal.
+    A sheet that has cases, findings and their phases holds case records. Else the only form in which a header is the name of
+    the row decides; else a sheet's name that speaks of agencies; else the form that understands more of the headers, a site
+    if they are equal.
     """
     words = [fold(header) for header in headers if header.strip()]
     read = {kind: {form.headers[word][1] for word in words if word in form.headers} for kind, form in forms.items()}
+    if read.pop("case", set()) >= OF_A_CASE:
+        return "case"
     named = [kind for kind, questions in read.items() if questions & {"name", "name_local"}]
     if len(named) == 1:
         return named[0]
@@ -87,7 +91,7 @@ def find_kind(headers: Sequence[str], sheet_name: str, forms: Mapping[str, Quest
 
 def match(sheet: Sheet, header_row: int, form: Questionnaire, chosen: Mapping[str, str] | None = None) -> Matched:
     """The column of each question. ``chosen`` (question: header, see :func:`read_map`) goes before the headers' own
-    words.
+    words; a question whose header is "" is read from no column.
 
     Raises :class:`Unusable` if no header is understood, none is the name or reference of a row, two are its name, or
     ``chosen`` names a question or header that is not there.
@@ -99,7 +103,7 @@ def match(sheet: Sheet, header_row: int, form: Questionnaire, chosen: Mapping[st
     for at, word in enumerate(words):
         if word in form.headers and at not in columns.values():
             rank, question = form.headers[word]
-            if question not in columns:
+            if question not in columns and question not in (chosen or {}):
                 claims.setdefault(question, []).append((rank, at))
     issues: list[Issue] = []
     tied: set[str] = set()
@@ -156,6 +160,8 @@ def taken(sheet: Sheet, words: Sequence[str], form: Questionnaire, chosen: Mappi
     """
     columns: dict[str, int] = {}
     for question, header in chosen.items():
+        if not header and question in form.by_id:
+            continue
         found = [at for at, word in enumerate(words) if word and word == fold(header)]
         if question not in form.by_id:
             expected = "The ids of questions are listed by the form."

@@ -161,12 +161,13 @@ class Reading:
             order = np.argsort(sent, kind="stable")
             ends = np.searchsorted(sent[order], used, side="right")
             starts = np.searchsorted(sent[order], used, side="left")
-            for which, fault in faults.items():
+            for which, first in faults.items():
                 where = order[starts[which] : ends[which]]
-                apart = self.kinds[fault.code, at] < TOLD_APART
-                self.fault(
-                    fault.code, question, where, Said(fault.seen, fault.expected, fault.cure) if apart else OTHERS
-                )
+                for fault in (first, *first.also):
+                    apart = self.kinds[fault.code, at] < TOLD_APART
+                    self.fault(
+                        fault.code, question, where, Said(fault.seen, fault.expected, fault.cure) if apart else OTHERS
+                    )
 
     def marked(self, at: int) -> None:
         """Notes a column's cells that hold a spreadsheet error, which the reader left empty, and its formulas."""

@@ -56,6 +56,45 @@ def more_migrants_than_workers(reading: Reading) -> None:
             unknown(reading, "workers.contradiction", np.array([row]), ("workers_migrant", "workers_total"), seen)
 
 
+GROUPED = re.compile(r"[0-9]{1,3}([ ,.'\u2019][0-9]{3})+")
+WORKERS_OF = re.compile(
+    rf"(.*\S)\s*[:=(\uff1a]\s*({GROUPED.pattern}|[0-9]{{1,9}}([.,][0-9]{{1,2}})?)\s*(%?)(\s*workers)?\s*\)?"
+)
+
+
+def workers_by_agency(reading: Reading) -> None:
+    """An agency with its workers is written "NAME: 60" or "NAME: 12.5%", however it was sent; what has no such number is told and
+    left out.
+    """
+    answers = reading.answers.get("workers_by_agency")
+    if answers is None:
+        return
+    for value in answers.values:
+        unread = [part for part in value if not one_agency(str(part))] if isinstance(value, tuple) else []
+        if unread:
+            reading.fault(
+                "workers_by_agency.unread", "workers_by_agency", answers.where(value), Said("; ".join(map(str, unread)))
+            )
+    answers.rewrite(
+        lambda value: (
+            tuple(filter(None, (one_agency(str(part)) for part in value))) if isinstance(value, tuple) else value
+        )
+    )
+    answers.codes[answers.where(())] = -1
+
+
+def one_agency(text: str) -> str:
+    """One agency with its workers as we write it; "" where the text is none."""
+    found = WORKERS_OF.fullmatch(text)
+    if found is None:
+        return ""
+    name, number, percent = found[1], found[2], found[5]
+    count = float(re.sub("[^0-9]", "", number) if GROUPED.fullmatch(number) else number.replace(",", "."))
+    if percent:
+        return f"{name}: {count:g}%" if count <= 100 else ""
+    return f"{name}: {count:.0f}" if count.is_integer() else ""
+
+
 def is_imo(text: str) -> bool:
     """Seven digits, the last of which checks the others (IMO resolution A.1117(30))."""
     return len(text) == 7 and text.isdigit() and sum(int(text[i]) * (7 - i) for i in range(6)) % 10 == int(text[6])
@@ -150,7 +189,7 @@ def blanks_in_returned_forms(reading: Reading, form: Questionnaire) -> None:
     """A blank is "declined" where the row says that our form was sent and came back, and that version asked the
     question.
 
-    Only questions that feed an indicator can be declined, and only in a column that is there.
+    Only questions that feed an indicator and are not the buyer's own can be declined, and only in a column that is there.
     """
     version, returned = reading.answers.get("form_version"), reading.answers.get("form_returned")
     if version is None or returned is None:
@@ -162,7 +201,8 @@ def blanks_in_returned_forms(reading: Reading, form: Questionnaire) -> None:
             reading.fault("form.unknown_version", "form_version", rows, Said(sent))
             continue
         for question, answers in reading.answers.items():
-            if question in asked and form.by_id[question].feeds and question in reading.matched.columns:
+            about = form.by_id[question]
+            if question in asked and about.feeds and not about.ours and question in reading.matched.columns:
                 blank = rows & ~answers.given
                 if blank.any():
                     answers.put(blank, "declined")
@@ -180,11 +220,33 @@ def asked_by(sent: str, form: Questionnaire) -> Collection[str] | None:
     return None
 
 
+COHORT = ("linked_reference", "linked_name", "nationality", "job", "intake_from", "intake_to", "age_group")
+
+
+def one_cohort_a_case(reading: Reading) -> None:
+    """The rows of a case speak of one group: two nationalities under one number would put groups together (DS-3)."""
+    cases = reading.answers.get("case_id")
+    if cases is None:
+        return
+    for question in COHORT:
+        answers = reading.answers.get(question)
+        if answers is None:
+            continue
+        number: dict[str, int] = {}
+        table = np.array([*(number.setdefault(fold(str(value)), len(number)) for value in answers.values), -1])
+        for case, name in enumerate(cases.values):
+            rows = cases.codes == case
+            if len(set(table[answers.codes[rows]].tolist()) - {-1}) > 1:
+                reading.fault("case.conflict", "case_id", rows, Said(str(name)))
+
+
 def apply_rules(reading: Reading, form: Questionnaire) -> None:
     """All rules, those that make an answer unknown first: what was put in to fill a cell was not declined."""
     placeholder_head_counts(reading)
     more_migrants_than_workers(reading)
+    workers_by_agency(reading)
     identifiers(reading)
     one_country_a_reference(reading)
+    one_cohort_a_case(reading)
     address_in_another_country(reading)
     blanks_in_returned_forms(reading, form)

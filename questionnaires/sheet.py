@@ -54,8 +54,8 @@ class Sheet:
 
     ``errors``: cells (row, column from 0) that hold a spreadsheet error, with its text; they are empty in the columns.
     ``formulas``: cells whose text is the saved result of a formula. ``stamp``: form and version of the template the workbook
-    was made from, "site 2026.1". ``encoding`` and ``widths`` (fields of each row) are of text files; ``misquoted``: their rows
-    with a quotation mark in the wrong place.
+    was made from, "site 2026.1"; ``asking``: the id of the record of asking it was sent out for. ``encoding`` and
+    ``widths`` (fields of each row) are of text files; ``misquoted``: their rows with a quotation mark in the wrong place.
     """
 
     file: str
@@ -67,6 +67,7 @@ class Sheet:
     errors: Mapping[tuple[int, int], str] = field(default_factory=dict)
     formulas: tuple[tuple[int, int], ...] = ()
     stamp: str | None = None
+    asking: str | None = None
     encoding: str = ""
     widths: Codes | None = None
     misquoted: tuple[int, ...] = ()
@@ -125,10 +126,15 @@ def read(data: bytes, name: str, limits: Limits | None = None) -> tuple[Sheet, .
     limits = limits or Limits()
     kind = check_door(data, name, limits)
     sheets = list(sheets_of(run(data, kind, name, limits), name, limits))
-    stamp = next((stamp_of(sheet) for sheet in sheets if sheet.name == STAMP and not sheet.visible), None)
-    if stamp is None:
+    told = next((stamp_of(sheet) for sheet in sheets if sheet.name == STAMP and not sheet.visible), {})
+    if not told.keys() >= {"form", "version"}:
         return tuple(sheets)
-    return tuple(replace(sheet, stamp=stamp) for sheet in sheets if sheet.visible or not sheet.name.startswith("_"))
+    stamp, asking = f"{told['form']} {told['version']}", told.get("asking")
+    return tuple(
+        replace(sheet, stamp=stamp, asking=asking)
+        for sheet in sheets
+        if sheet.visible or not sheet.name.startswith("_")
+    )
 
 
 def run(data: bytes, kind: str, name: str, limits: Limits) -> bytes:
@@ -193,10 +199,12 @@ def without(column: Column, text: str) -> tuple[Column, npt.NDArray[np.intp]]:
     return Column((*column.values[:code], *column.values[code + 1 :]), codes), np.flatnonzero(column.codes == code)
 
 
-def stamp_of(sheet: Sheet) -> str | None:
-    """Form and version, which a template holds in the second column of its stamp."""
-    told = [column.values[code] for column in sheet.columns[1:2] for code in column.codes[:2] if code >= 0]
-    return " ".join(told) if len(told) == 2 else None
+def stamp_of(sheet: Sheet) -> dict[str, str]:
+    """What a template says of itself: the texts of the second column of its stamp by those of the first."""
+    rows = [
+        [column.values[code] if code >= 0 else "" for code in column.codes.tolist()] for column in sheet.columns[:2]
+    ]
+    return dict(zip(*rows, strict=True)) if len(rows) == 2 else {}
 
 
 def cell_name(row: int, column: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -13,6 +14,7 @@ from questionnaires.answer import Fault, Value
 from questionnaires.form import Questionnaire
 from questionnaires.issues import Issue, Unusable, issue
 from questionnaires.match import NAMES, Matched
+from questionnaires.people import Refusal
 from questionnaires.reading import Answered, Reading, Said, given
 from questionnaires.rules import apply_rules
 from questionnaires.sheet import Sheet
@@ -52,24 +54,33 @@ class Submission:
 
 
 def validate(
-    sheet: Sheet, header_row: int, matched: Matched, form: Questionnaire, options: Options | None = None
+    sheet: Sheet,
+    header_row: int,
+    matched: Matched,
+    form: Questionnaire,
+    options: Options | None = None,
+    refusals: Sequence[Refusal] = (),
 ) -> Submission:
     """The answers of a sheet whose header stands in ``header_row`` (Excel's number), and the issues, those of matching
     first.
 
     A row is rejected if it has neither a name (in any script) nor a reference, if its country is there and not
     understood, or if its reference also stands on a row of another country; whatever else is not understood is unknown,
-    and said. Answers to questions about a person are not read. Raises :class:`Unusable` if the sheet has no rows of
+    and said. Answers to questions about a person are not read. ``refusals``: cells that were taken out of the sheet beforehand
+    (:func:`questionnaires.people.without_people`); their rows are rejected. Raises :class:`Unusable` if the sheet has no rows of
     data or a default is not understood.
     """
     options = options or Options()
     reading = Reading(sheet, header_row, matched)
     if not len(reading.rows):
         raise Unusable(issue("file.no_rows", file=sheet.file, sheet=sheet.name))
+    for refusal in refusals:
+        reading.note(refusal.code, refusal.column, refusal.places, Said())
+        reading.rejected |= np.isin(reading.rows, refusal.places)
     on = options.on.isoformat() if options.on else ""
     for question in matched.columns:
         if not form.by_id[question].person:
-            reading.read(question, form.by_id[question].field(on), options.date_order)
+            reading.read(question, form.by_id[question].field(on, form.headers), options.date_order)
     fill_in(reading, options)
     apply_rules(reading, form)
     nameless = ~given((reading.answers.get(question) for question in NAMES), len(reading.rows))

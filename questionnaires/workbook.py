@@ -55,6 +55,7 @@ WIDTHS = {
     "country": 22,
     "countries": 26,
     "sector": 34,
+    "evidence": 44,
 }
 WIDE = {"name": 34, "name_local": 28, "address": 42, "product": 28}
 
@@ -153,7 +154,9 @@ def fill_headers(sheet: Worksheet, asked: Sequence[Question], ranges: dict[tuple
                 "money": "#,##0.00",
                 "percent": "0.##",
             }.get(question.type, "@")
-            column.alignment = Alignment(vertical="top", wrap_text=question.type in ("text", "many", "countries"))
+            column.alignment = Alignment(
+                vertical="top", wrap_text=question.type in ("text", "many", "countries", "evidence")
+            )
             check = cell_check(question, ranges)
             if check:
                 check.add(f"{letter}{FIRST}:{letter}{FIRST + ROWS}")
@@ -212,7 +215,10 @@ def cell_check(question: Question, ranges: Mapping[tuple[str, ...], str]) -> Dat
 
 
 def fill_about(sheet: Worksheet, form: Questionnaire, asked: Sequence[Question], entity: Mapping[str, str]) -> None:
-    """The page that is read first: what it is for, how to fill it in, who sees it, and every question."""
+    """The page that is read first: what it is for, how to fill it in, who sees it, and every question.
+
+    What ``entity`` says under a heading of the page goes before what is said to all.
+    """
     sheet.sheet_view.showGridLines = False
     for letter, width in zip("ABCDE", (3, 34, 62, 52, 3), strict=True):
         sheet.column_dimensions[letter].width = width
@@ -222,7 +228,7 @@ def fill_about(sheet: Worksheet, form: Questionnaire, asked: Sequence[Question],
     sheet.cell(3, 2, f"Form {form.id}, version {form.version}").font = Font(name=FONT, color="7B8794")
     row = 5
     for said in sayings()["about"]:
-        grave, text = said.get("grave", False), said["text"].format(**entity)
+        grave, text = said.get("grave", False), entity.get(said["heading"], said["text"]).format(**entity)
         fill = PatternFill("solid", fgColor="FBE3D6" if grave else PALE)
         for column, cell_text in ((2, said["heading"]), (3, text)):
             cell = sheet.cell(row, column, cell_text)

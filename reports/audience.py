@@ -8,8 +8,9 @@ it is higher than its own answers alone would make it.
 """
 
 from dataclasses import replace
+from datetime import date
 
-from reports.document import Detail, Headline, Reason, Report
+from reports.document import Detail, Headline, Reason, Report, Step
 
 SMALL_GROUP = 10
 SET_ASIDE = "Country, trade and other evidence, not itemised in this copy"
@@ -19,19 +20,34 @@ def as_seen(report: Report) -> Report:
     """The report as its audience may see it; an internal one unchanged."""
     if report.audience == "internal":
         return report
+    steps = _steps(report.plan)
     return replace(
         report,
-        results=tuple(_headline(headline) for headline in report.results),
+        results=tuple(_headline(headline, steps) for headline in report.results),
         details=tuple(_detail(detail) for detail in report.details),
-        plan=tuple(step for step in report.plan if not step.from_workers),
+        plan=steps,
+        cases=(),
         heat=(),  # these show inherent risks, and the buyer's other suppliers
         places=(),
+        buyer=(),
+        buyer_plan=(),
     )
 
 
-def _headline(headline: Headline) -> Headline:
+def _steps(steps: tuple[Step, ...]) -> tuple[Step, ...]:
+    """The steps that a supplier's own answers call for, each by the day that they alone would set."""
+    own = [
+        step if step.own_due is None else replace(step, due=step.own_due, within_hours=step.own_within_hours)
+        for step in steps
+        if not step.from_workers
+    ]
+    return tuple(sorted(own, key=lambda step: (not step.safety, step.due or date.max)))
+
+
+def _headline(headline: Headline, steps: tuple[Step, ...]) -> Headline:
     return replace(
         headline,
+        next_step=steps[0].title if steps else "",
         inherent=None,
         practice_points=None,
         practice_of=None,
@@ -42,7 +58,7 @@ def _headline(headline: Headline) -> Headline:
 
 
 def _detail(detail: Detail) -> Detail:
-    shown = tuple(reason for reason in detail.reasons if _may_be_seen(reason))
+    shown = tuple(replace(reason, evidence="") for reason in detail.reasons if _may_be_seen(reason))
     hidden = detail.headline.score - sum(reason.points for reason in shown)
     rest = Reason(
         kind="context",
@@ -52,11 +68,12 @@ def _detail(detail: Detail) -> Detail:
         value="",
         points=hidden,
     )
+    steps = _steps(detail.steps)
     return Detail(
-        headline=_headline(detail.headline),
+        headline=_headline(detail.headline, steps),
         reasons=(rest, *shown),
         floors=tuple(floor for floor in detail.floors if not floor.from_workers),
-        steps=tuple(step for step in detail.steps if not step.from_workers),
+        steps=steps,
     )
 
 

@@ -158,15 +158,17 @@ def counts(chart: str, by_level: Mapping[Level, int]) -> Drawing:
     total = max(sum(by_level.values()), 1)
     longest = max(*by_level.values(), 1)
     parts: list[str | Text] = [hatches(chart)]
-    y = 0.0
+    y, start = 0.0, 180.0  # the bars begin behind the longest title
     for level in LEVELS:
         n = by_level[level]
         fill = hatch(chart, level) if level == "insufficient_evidence" else FILLS[level]
-        end = 160 + 190 * n / longest
+        end = start + (350 - start) * n / longest
         parts += [
             mark(level, 10, y + 15),
             Text(26, y + 19, LEVEL_TITLES[level], size=13),
-            rect(160, y + 5, end - 160, 20, fill, edge=QUIET) if n else line(160, y + 5, 160, y + 25, stroke=QUIET),
+            rect(start, y + 5, end - start, 20, fill, edge=QUIET)
+            if n
+            else line(start, y + 5, start, y + 25, stroke=QUIET),
             Text(end + 8, y + 20, f"{n:,}", size=14, bold=True),
             Text(_WIDTH, y + 19, f"{100 * n / total:.0f}%", fill=QUIET, anchor="end"),
         ]

@@ -119,6 +119,7 @@ class Reason:
 
     `year` is that of the fact or of the answer's evidence. `from_workers`: it rests on what workers, a union, an NGO or
     an official told, so a supplier never sees it. `workers`: how many people it speaks of, where it is about a group.
+    `evidence`: the best piece of evidence behind an answer, and what it counts; no supplier's copy has it.
     """
 
     kind: Literal["context", "answer"]
@@ -133,6 +134,12 @@ class Reason:
     year: int | None = None
     from_workers: bool = False
     workers: int | None = None
+    evidence: str = ""
+
+    @property
+    def in_full(self) -> str:
+        """The reason in words, and the evidence behind it."""
+        return f"{self.text} {self.evidence}".rstrip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +158,9 @@ class Step:
     """An action, for one supplier (`suppliers` = 0) or, in the plan, for the `suppliers` it concerns.
 
     `within_hours` stands before `due` where hours count; `due` is the earliest date over the suppliers concerned.
-    `safety` comes before everything. `names` are the first few concerned.
+    `safety` comes before everything. `names` are the first few concerned. `from_workers`: only what workers, unions, NGOs or
+    officials reported calls for it, or case records do; `own_due` and `own_within_hours`: when it would be due without them
+    (None where they change nothing).
     """
 
     action: str
@@ -169,16 +178,47 @@ class Step:
     suppliers: int = 0
     names: tuple[str, ...] = ()
     from_workers: bool = False
+    own_due: date | None = None
+    own_within_hours: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BuyerFinding:
+    """One practice of the buyer itself, in one of its units. `state` is "harm", "declined", "not_asked" or "answered", the
+    last being no finding. It never touches the score of a supplier.
+    """
+
+    unit: str
+    title: str
+    text: str
+    state: Literal["harm", "declined", "not_asked", "answered"]
+    value: str
+    actions: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Detail:
-    """One result explained. Points of all reasons + `headline.uplift` = `headline.score`."""
+    """One result explained. Points of all reasons + `headline.uplift` = `headline.score`.
+
+    `steadiness`: how likely the level stays under other reasonable weights, 0..1; None where it was not worked out.
+    """
 
     headline: Headline
     reasons: tuple[Reason, ...]
     floors: tuple[Floor, ...]
     steps: tuple[Step, ...]
+    steadiness: float | None = None
+
+    @property
+    def steady(self) -> str:
+        """The steadiness as a sentence, rounded down: a level is never called steadier than it is. Empty where unknown."""
+        if self.steadiness is None:
+            return ""
+        level = LEVEL_TITLES[self.headline.level].lower()
+        return (
+            f"The level would stay {level} in {int(100 * self.steadiness + 1e-6)} of 100 other reasonable weightings."
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,6 +282,21 @@ class Company:
 
 
 @dataclass(frozen=True, slots=True)
+class CaseLine:
+    """A case record: what it is about, who the group is, how strong the evidence, and what the published rules read in it.
+
+    For internal readers only: a supplier's copy holds none.
+    """
+
+    case: str
+    about: str
+    group: str
+    strength: str
+    findings: int
+    readings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """An assessment as a reader meets it.
 
@@ -266,5 +321,8 @@ class Report:
     issues: tuple[IssueLine, ...] = ()
     method: tuple[str, ...] = ()
     limits: tuple[str, ...] = ()
+    buyer: tuple[BuyerFinding, ...] = ()
+    buyer_plan: tuple[Step, ...] = ()
+    cases: tuple[CaseLine, ...] = ()
     draft: str = DRAFT
     wording: str = WORDING

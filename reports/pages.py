@@ -8,7 +8,7 @@ import statistics
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import date
 from typing import Any
 
@@ -17,8 +17,10 @@ from reports.document import (
     LEVEL_TITLES,
     LEVELS,
     PRIORITIES,
+    BuyerFinding,
     Company,
     Detail,
+    Floor,
     Headline,
     IssueLine,
     Level,
@@ -35,6 +37,7 @@ Tree = dict[str, Any]
 MONTHS = "January February March April May June July August September October November December".split()
 EAST_ASIAN = {"JP": "ja", "KR": "ko", "KP": "ko", "TW": "zh-Hant", "HK": "zh-Hant", "MO": "zh-Hant"}
 OWNERS = {"supplier": "Supplier", "agency": "Recruitment agency", "buyer": "Buyer"}
+BUYER_STATES = {"harm": "To change", "declined": "Left blank", "not_asked": "Not answered", "answered": "Nothing found"}
 KINDS = {"site": "Sites", "agency": "Recruitment agencies"}
 SEVERITIES = {"error": "Not scored", "warning": "Scored, with a doubt", "info": "For your information"}
 # The four parts of the plan under the three business priorities of the Bali Process forum.
@@ -44,7 +47,7 @@ LEADS: dict[Priority, str] = {
     "3a": "Stopping harm to people at risk now, and contracts, training and protection that keep it from returning.",
     "3b": "Ways to complain that workers trust, and remedy for those already harmed.",
 }
-_CHECKED_SHOWN, _RANGES_SHOWN, _COMPANIES_SHOWN, _ISSUES_SHOWN = 8, 12, 20, 200
+_CHECKED_SHOWN, _RANGES_SHOWN, _COMPANIES_SHOWN, _CASES_SHOWN, _ISSUES_SHOWN = 8, 12, 20, 40, 200
 
 
 def score(value: float | None) -> str:
@@ -75,7 +78,8 @@ def counted(n: int, one: str, many: str = "") -> str:
 def pages(report: Report, rows: int, explained: int) -> Tree:
     """The content of a report in words, with at most `rows` results in its tables and `explained` of them in full."""
     by_level = dict.fromkeys(LEVELS, 0) | Counter(headline.level for headline in report.results)
-    model = max(report.models, key=lambda used: used.results)
+    none = ModelUsed("", "", "", "", 0)  # a report on case records alone scores nothing
+    model = max(report.models, key=lambda used: used.results, default=none)
     models = {used.id: used for used in report.models}
     total = len(report.results)
     return {
@@ -86,6 +90,7 @@ def pages(report: Report, rows: int, explained: int) -> Tree:
         "on": day(report.on),
         "engine": report.engine,
         "facts_digest": report.facts_digest,
+        "facts": report.facts_digest[:12],
         "wording": report.wording,
         "summary": summary(report),
         "figures": _figures(report, by_level),
@@ -103,6 +108,12 @@ def pages(report: Report, rows: int, explained: int) -> Tree:
         if report.places
         else [],
         "borders": maps.BORDERS,
+        "cases": [
+            asdict(case) | {"findings": counted(case.findings, "finding")} for case in report.cases[:_CASES_SHOWN]
+        ],
+        "cases_more": f"{len(report.cases):,} cases are in the workbook (sheet Cases)."
+        if len(report.cases) > _CASES_SHOWN
+        else "",
         "companies": [_company(company) for company in report.companies[:_COMPANIES_SHOWN]],
         "queue": [_row(place, headline) for place, headline in enumerate(report.results[:rows], 1)],
         "queue_more": f"The worst {rows:,} of {total:,} results are shown. All of them, one a row, are in the workbook "
@@ -124,10 +135,15 @@ def pages(report: Report, rows: int, explained: int) -> Tree:
             _detail(f"result-{place}", detail, models.get(detail.headline.model, model))
             for place, detail in enumerate(report.details[:explained], 1)
         ],
-        "details_more": f"The worst {explained} are explained here; {len(report.details)} are in the workbook "
+        "details_more": f"The worst {explained} are explained here; the worst {len(report.details)} in the workbook "
         "(sheet Reasons), and all in assessment.json."
         if len(report.details) > explained
         else "",
+        "buyer": [_buyer(finding) for finding in report.buyer if finding.state != "answered"],
+        "buyer_clear": [
+            f"{unit}: {practices}" if unit else practices for unit, practices in _clear(report.buyer).items()
+        ],
+        "buyer_steps": [_step(step) for step in report.buyer_plan],
         "issues": _issues(report.issues),
         "method": list(report.method),
         "limits": list(report.limits),
@@ -166,6 +182,11 @@ def summary(report: Report) -> list[str]:
     )
     rejected = sum(file.rejected for file in report.files)
     said = [f"This report covers {covered or 'no supplier'}, read from {counted(len(report.files), 'file')}."]
+    if report.cases:
+        said.append(f"It holds {counted(len(report.cases), 'case record')}, told for internal readers alone.")
+    in_danger = sum(case.strength == "emergency" for case in report.cases)
+    if in_danger:
+        said.append(f"{counted(in_danger, 'case')} may mean that people are in danger now: begin there, within hours.")
     if rejected:
         said.append(f"{counted(rejected, 'row')} could not be scored; the issues say why and how to mend it.")
     urgent = by_level["critical"] + by_level["high"]
@@ -275,7 +296,8 @@ def _language(headline: Headline) -> str:
     return EAST_ASIAN.get(headline.country or "", "zh-Hans") if east_asian else ""
 
 
-def _step(step: Step) -> Tree:
+def _step(step: Step, of: Headline | None = None) -> Tree:
+    """An action in words; in the plan ``of`` an agency, what a supplier would do is the agency's to do."""
     if step.within_hours is not None:
         when = f"within {step.within_hours:g} hours"
     else:
@@ -285,7 +307,7 @@ def _step(step: Step) -> Tree:
         concerned = f"{concerned} and {step.suppliers - len(step.names):,} more" if concerned else ""
     return asdict(step) | {
         "due": when[:1].upper() + when[1:],
-        "owner": OWNERS[step.owner],
+        "owner": OWNERS["agency" if of and of.kind == "agency" and step.owner == "supplier" else step.owner],
         "stage": step.stage.capitalize(),
         "sources": ", ".join(step.sources),
         "concerns": counted(step.suppliers, "result") if step.suppliers else "",
@@ -298,29 +320,80 @@ def _detail(chart: str, detail: Detail, model: ModelUsed) -> Tree:
     quiet = [reason for reason in detail.reasons if reason.state == "not_asked" and abs(reason.points) < 0.05]
     told = [reason for reason in detail.reasons if reason not in quiet]
     headline = detail.headline
+    answers = [reason for reason in told if reason.kind == "answer"]
+    evidence = _usual_evidence(answers)
+    highest = max((floor.at_least for floor in detail.floors), default=0.0)
+    lower = sorted((floor for floor in detail.floors if floor.at_least < highest), key=lambda floor: -floor.at_least)
     return _row(0, headline) | {
         "chart": charts.bars(chart, detail, model),
-        "facts": [_reason(reason) for reason in told if reason.kind == "context"],
-        "answers": [_reason(reason) for reason in told if reason.kind == "answer"],
-        "not_asked": [reason.title for reason in quiet],
-        "floors": [
-            {
-                "title": floor.title,
-                "text": floor.text,
-                "at_least": score(floor.at_least),
-                "sources": ", ".join(floor.sources),
-            }
-            for floor in detail.floors
+        "facts": _once([_reason(reason) for reason in told if reason.kind == "context"]),
+        "answers": [
+            _reason(reason if reason.evidence != evidence else replace(reason, evidence="")) for reason in answers
         ],
+        "evidence": f"Evidence, where a line tells no other: {evidence}" if evidence else "",
+        "not_asked": [reason.title for reason in quiet],
+        "floors": [_floor(floor) for floor in detail.floors if floor.at_least == highest],
+        "floors_below": "; ".join(f"{floor.title} ({floor.at_least:g})" for floor in lower),
         "uplift": points(headline.uplift) if headline.uplift else "",
-        "steps": [_step(step) for step in detail.steps],
+        "steady": detail.steady,
+        "steps": [_step(step, headline) for step in detail.steps],
     }
+
+
+def _floor(floor: Floor) -> Tree:
+    """A rule that holds the score up; its sentence begins with its title, which is not said twice."""
+    text = floor.text.removeprefix(floor.title).lstrip(".: ")
+    return {
+        "title": floor.title,
+        "text": text[:1].upper() + text[1:],
+        "at_least": score(floor.at_least),
+        "sources": ", ".join(floor.sources),
+    }
+
+
+def _usual_evidence(answers: Sequence[Reason]) -> str:
+    """The evidence behind most answers, where it stands behind several; it is then told once for all of them."""
+    evidence, answered = max(
+        Counter(r.evidence for r in answers if r.evidence).items(), key=lambda c: c[1], default=("", 0)
+    )
+    return evidence if answered > 1 else ""
+
+
+def _once(rows: Sequence[Tree]) -> list[Tree]:
+    """Rows in which words alike from one to the next stand once: several facts may be of one context and one source."""
+    before = ({"text": "", "source": ""}, *rows)
+    return [
+        row
+        | ({"text": ""} if row["text"] == above["text"] else {})
+        | ({"source": "as above"} if row["source"] and row["source"] == above["source"] else {})
+        for above, row in zip(before, rows, strict=False)
+    ]
+
+
+def _buyer(finding: BuyerFinding) -> Tree:
+    return {
+        "unit": finding.unit,
+        "title": finding.title,
+        "text": finding.text,
+        "state": BUYER_STATES[finding.state],
+        "actions": "; ".join(finding.actions),
+        "sources": ", ".join(finding.sources),
+    }
+
+
+def _clear(findings: Sequence[BuyerFinding]) -> dict[str, str]:
+    """By unit the practices that were asked about and in which nothing was found."""
+    told: dict[str, list[str]] = {}
+    for finding in findings:
+        if finding.state == "answered":
+            told.setdefault(finding.unit, []).append(finding.title)
+    return {unit: "; ".join(titles) for unit, titles in told.items()}
 
 
 def _reason(reason: Reason) -> Tree:
     return {
         "title": reason.title,
-        "text": reason.text,
+        "text": reason.in_full,
         "state": reason.state.replace("_", " "),
         "value": reason.value,
         "points": points(reason.points),

@@ -19,7 +19,7 @@ from reports.document import Report
 from reports.pages import pages
 
 ROWS = 100
-EXPLAINED = 10  # results explained in full
+EXPLAINED = 5  # results explained in full; the page in HTML and the workbook hold more
 FONT_PACKAGES = (
     "justmytype_western_core",  # Latin with all of Vietnamese, Greek, Cyrillic
     "justmytype_intl_cjk",  # Chinese (simplified, traditional), Japanese, Korean

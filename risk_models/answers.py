@@ -6,15 +6,32 @@ categorical columns (what a sheet gives) and rows of JSON (what is stored) both 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 Codes = NDArray[np.int32]
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+EVIDENCE = "evidence"  # the question whose answers are pieces of evidence
+CASE_HARMS = "case_harms"  # asked in no form: the indicators that case records set
+CASE_TOLD = "case_told"  # nor is this: the day of their newest finding
+
+
+class Piece(NamedTuple):
+    """One piece of evidence (see risk_models/evidence.py). In a frame it may be any tuple of these five."""
+
+    grade: str
+    date: str | None = None
+    expires: str | None = None
+    covers: tuple[str, ...] = ()
+    source: str | None = None
 
 
 @dataclass(frozen=True)
@@ -38,7 +55,13 @@ class Answers:
     def column(self, question: str) -> Column:
         """The answers to a question; to one that nobody was asked, nothing."""
         found = self.columns.get(question)
-        return found if found is not None else Column((), np.full(self.n, -1, dtype=np.int32))
+        return found if found is not None else self._nothing
+
+    @cached_property
+    def _nothing(self) -> Column:
+        codes = np.full(self.n, -1, dtype=np.int32)
+        codes.setflags(write=False)  # every question that nobody was asked shares it
+        return Column((), codes)
 
     def take(self, positions: NDArray[np.intp] | Sequence[int]) -> Answers:
         """Some of the suppliers, in the order given, with the distinct answers that they use."""
@@ -55,14 +78,44 @@ class Answers:
         return Answers(len(picked), columns)
 
     def rows(self) -> list[dict[str, Any]]:
-        """The answers supplier by supplier as JSON values: tuples as lists, blanks left out."""
+        """The answers supplier by supplier as JSON values: tuples as lists, pieces of evidence as objects, blanks left out."""
         rows: list[dict[str, Any]] = [{} for _ in range(self.n)]
         for question, column in self.columns.items():
-            values = [list(v) if isinstance(v, tuple) else v for v in column.values]
+            values = [as_json(value) for value in column.values]
             for row, code in zip(rows, column.codes.tolist(), strict=True):
                 if code >= 0:
                     row[question] = values[code]
         return rows
+
+
+def as_json(value: Any) -> Any:
+    """An answer as JSON has it: tuples as lists, a piece of evidence as an object of what it says."""
+    if isinstance(value, Piece):
+        return {name: as_json(said) for name, said in value._asdict().items() if said not in (None, ())}
+    return [as_json(each) for each in value] if isinstance(value, tuple) else value
+
+
+def _held(question: str, value: Any) -> Any:
+    """An answer as it is held: lists as tuples, evidence as pieces, whether it comes as objects or as tuples."""
+    if question == EVIDENCE and isinstance(value, list | tuple):
+        told = [
+            piece if isinstance(piece, Mapping) else dict(zip(Piece._fields, piece, strict=True)) for piece in value
+        ]
+        return tuple(Piece(**{**piece, "covers": tuple(piece.get("covers") or ())}) for piece in told)
+    return tuple(value) if isinstance(value, list) else value
+
+
+def said(answers: Answers, question: str, values: Sequence[object]) -> Flags:
+    """Where the answer to a question is one of these values."""
+    column = answers.column(question)
+    flags: Flags = np.array([*(answer in values for answer in column.values), False], dtype=np.bool_)[column.codes]
+    return flags
+
+
+def spread(answers: Answers, question: str, value_of: Callable[[object], float], missing: float) -> Floats:
+    """One number per supplier, worked out once per distinct answer; ``missing`` where nothing was said."""
+    column = answers.column(question)
+    return np.array([value_of(answer) for answer in column.values] + [missing], dtype=np.float64)[column.codes]
 
 
 def combinations(*codes: Codes) -> tuple[list[tuple[int, ...]], NDArray[np.intp]]:
@@ -78,7 +131,10 @@ def from_frame(frame: pd.DataFrame) -> Answers:
     for question in frame.columns:
         column = frame[question].cat
         codes = column.codes.to_numpy().astype(np.int32)
-        columns[str(question)] = Column(tuple(column.categories), codes)
+        values = tuple(column.categories)
+        if question == EVIDENCE:
+            values = tuple(_held(EVIDENCE, value) for value in values)
+        columns[str(question)] = Column(values, codes)
     return Answers(len(frame), columns)
 
 
@@ -92,6 +148,6 @@ def from_rows(rows: Iterable[Mapping[str, Any]]) -> Answers:
         for j, row in enumerate(told):
             value = row.get(question)
             if value is not None:
-                codes[j] = distinct.setdefault(tuple(value) if isinstance(value, list) else value, len(distinct))
+                codes[j] = distinct.setdefault(_held(question, value), len(distinct))
         columns[question] = Column(tuple(distinct), codes)
     return Answers(len(told), columns)

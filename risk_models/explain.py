@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
 
 from risk_models.facts import FactsOn
 from risk_models.inherent import UNKNOWN_PLACE
 from risk_models.model import Floor, Indicator, Model
+from risk_models.plan import Action
+from risk_models.transforms import on_day
 
 Stored = Mapping[str, object]
 
 
 @dataclass(frozen=True)
 class Reason:
-    """One reason in words: points moved the score by that much (context reasons build the inherent risk)."""
+    """One reason in words: points moved the score by that much (context reasons build the inherent risk).
+
+    ``state`` is the stored one, told apart once more: "cannot_apply" where that is the answer, or a gate question says so.
+    ``evidence``: what stands behind an answer, and what it counts.
+    """
 
     id: str
     kind: str
@@ -27,15 +34,25 @@ class Reason:
     points: float
     sources: tuple[str, ...]
     year: int | None = None
+    evidence: str = ""
 
 
 def explain(
-    model: Model, facts: FactsOn, country: str | None, stored: Sequence[Stored], title_of: Callable[[str, object], str]
+    model: Model,
+    facts: FactsOn,
+    country: str | None,
+    stored: Sequence[Stored],
+    title_of: Callable[[str, object], str],
+    evidence_of: Callable[[str], str] = lambda question: "",
+    agency: str = "",
 ) -> tuple[Reason, ...]:
-    """The stored reasons of one supplier as sentences.
+    """The stored reasons of one supplier as sentences, and last what is not known there and so widens the range alone.
 
     ``stored``: the ``reasons`` of a result. ``title_of(question, answer)``: the words of an answer, from its questionnaire.
+    ``evidence_of(question)``: the sentence about the evidence behind an answer. ``agency``: which agency's score counts
+    (risk_models.agencies.counted).
     """
+    gates = {name: gate for gate in model.gates for name in gate.indicators}
     indicators = {indicator.id: indicator for indicator in model.indicators}
     contexts = {c.id: c for c in model.contexts} | {fact.fact: c for c in model.contexts for fact in c.facts}
     sharper = {s.id: s for s in model.sharper}
@@ -47,8 +64,16 @@ def explain(
             indicator = indicators[name]
             value = entry.get("value")
             said = "" if value is None else title_of(indicator.question, value)
-            text = sentence(indicator, state, said, e or 0.0, harm=_is_harm(indicator, state, value))
-            reasons.append(Reason(name, "answer", indicator.title, text, state, said, e, c, points, indicator.sources))
+            text = sentence(indicator, state, said, e or 0.0, harm=_is_harm(indicator, state, value, facts.on))
+            evidence = evidence_of(indicator.question) if state in ("answered", "expired") else ""
+            if state == "answered" and value in (None, "cannot_apply"):
+                state, gate = "cannot_apply", gates.get(name)
+                if value is None and gate is not None:
+                    text, evidence = f"{gate.title}: declared, so this cannot apply here.", evidence_of(gate.question)
+                else:
+                    text = "Answered: this cannot apply here. It is believed as far as its evidence goes."
+            told = Reason(name, "answer", indicator.title, text, state, said, e, c, points, indicator.sources)
+            reasons.append(replace(told, evidence=evidence))
         elif name == UNKNOWN_PLACE:
             text = (
                 "The country or the sector is not known. Three quarters of all places and trades in the fact table would "
@@ -58,7 +83,9 @@ def explain(
                 Reason(name, "context", "Country or sector unknown", text, state, "", e, c, points, ("EN-4",))
             )
         elif name == "agency":
-            text = "The score of the worst agency named here, as the usual level for recruitment through it."
+            text = agency or _with_state(
+                "The worst agency named here is the usual level for recruitment through it.", state
+            )
             reasons.append(
                 Reason(
                     name,
@@ -111,7 +138,40 @@ def explain(
                     year,
                 )
             )
+    told_of = {contexts[reason.id].id for reason in reasons if reason.id in contexts}
+    # What acts only where it is known stands in no result while it is not, yet it is why the worst case lies so high.
+    reasons += [
+        Reason(
+            rule.id,
+            "context",
+            rule.title,
+            _with_state(rule.because, "unknown"),
+            "unknown",
+            "",
+            None,
+            None,
+            0.0,
+            rule.sources,
+        )
+        for rule in model.contexts
+        if rule.where_known and rule.id not in told_of
+    ]
     return tuple(reasons)
+
+
+def names_no_agency(actions: Iterable[Action]) -> tuple[Reason, ...]:
+    """One reason more, without points, where a site employs migrants and names nobody who recruited them.
+
+    ``actions``: what its plan calls for.
+    """
+    if not any("unknown:agencies_not_named" in action.addresses for action in actions):
+        return ()
+    text = (
+        "It employs migrant workers and names no agency, labour supplier or broker. Who recruited them is not known, so the "
+        "score of no agency counts here; that is a question to ask, and no sign that nobody did."
+    )
+    sources = ("SD-03", "SD-65")
+    return (Reason("agency", "context", "Names no agency", text, "not_named", "", None, None, 0.0, sources),)
 
 
 def sentence(indicator: Indicator, state: str, said: str, effective: float, *, harm: bool) -> str:
@@ -121,7 +181,7 @@ def sentence(indicator: Indicator, state: str, said: str, effective: float, *, h
     if state == "declined":
         return "Asked, and the form came back with this left blank: it cannot be ruled out."
     if state == "ruled_out":
-        return "Ruled out by the facts about this site."
+        return "Ruled out by what else is known."
     if state == "reported":
         return f"Reported by workers or officials. {indicator.harm}"
     told = indicator.because.replace("{value}", said or "does not apply here")
@@ -139,9 +199,9 @@ def floor_sentence(floor: Floor, *, ruled_out_not: bool) -> str:
     return f"{floor.title}. {floor.because}"
 
 
-def _is_harm(indicator: Indicator, state: str, value: object) -> bool:
+def _is_harm(indicator: Indicator, state: str, value: object, on: date) -> bool:
     answer = tuple(value) if isinstance(value, list) else value
-    return state == "reported" or (state in ("answered", "expired") and indicator.rule.risk(answer) >= 0.5)
+    return state == "reported" or (state in ("answered", "expired") and on_day(indicator.rule, on).risk(answer) >= 0.5)
 
 
 def _with_state(because: str, state: str) -> str:

@@ -132,17 +132,24 @@ class FactsOn:
 
     def title(self, fact_id: str) -> str:
         """The title of a fact ("country.tip_tier"; that of "flag.itf_foc" is the country's)."""
-        return self.descriptions[of_the_country(fact_id)].title
+        return self.descriptions[described_under(fact_id)].title
 
     def use(self, fact_id: str) -> str:
         """What a fact is for: "scored", "note" or "exposure"."""
-        return self.descriptions[of_the_country(fact_id)].use
+        return self.descriptions[described_under(fact_id)].use
 
     def of_country(self, code: str) -> tuple[tuple[str, Fact], ...]:
         """Everything known of a country, in the order of ``facts.toml``."""
         names = [full.removeprefix("country.") for full in self.descriptions if full.startswith("country.")]
         known = [(name, self.value("country", code, name)) for name in names]
         return tuple((name, fact) for name, fact in known if fact is not None)
+
+    def of_corridor(self, origin: str, destination: str) -> tuple[tuple[str, str, Fact], ...]:
+        """Everything known of a corridor and of its two ends alone, in the order of ``facts.toml``: code, name, fact."""
+        names = [full.removeprefix("corridor.") for full in self.descriptions if full.startswith("corridor.")]
+        codes = (f"{origin}>{destination}", f"{origin}>*", f"*>{destination}")
+        known = [(code, name, self.value("corridor", code, name)) for name in names for code in codes]
+        return tuple((code, name, fact) for code, name, fact in known if fact is not None)
 
     def sector(self, code: str, fact: str) -> Fact | None:
         """A fact of the longest known prefix of an ISIC code: 0311, else 031, else 03. A section is its own letter."""
@@ -297,9 +304,10 @@ def _known_on(facts: Facts, on: date) -> FactsOn:
     return FactsOn(on, MappingProxyType(tables), facts.descriptions, facts.goods)
 
 
-def of_the_country(fact_id: str) -> str:
-    """The id under which a fact is described: a fact of a flag is one of the flag's country."""
-    return f"country.{fact_id.removeprefix('flag.')}" if fact_id.startswith("flag.") else fact_id
+def described_under(fact_id: str) -> str:
+    """The id under which a fact is described: one of a flag is its country's, one of a destination is a corridor's."""
+    table, _, name = fact_id.partition(".")
+    return f"{ {'flag': 'country', 'destination': 'corridor'}.get(table, table) }.{name}"
 
 
 def plain(text: str) -> str:

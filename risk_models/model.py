@@ -12,17 +12,19 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
-from functools import cache
+from functools import cache, cached_property
+from math import inf
 from pathlib import Path
 from typing import Any
 
-from risk_models.transforms import Choices, Ramp, Rule, Steps
+from risk_models.transforms import Ramp, Rule, rule_of
 
 MODELS = Path(__file__).parent / "models"
 GRADES = ("self_declared", "document", "audit", "worker_voice", "official")
 LEVELS = ("low", "medium", "high", "critical")
+METHODS = (1, 2)
 CASES = ("none_recorded", "signals", "pattern", "emergency")
-SOURCES_OF_FACTS = ("answer.", "country.", "sector.", "goods.", "corridor.", "flag.")
+SOURCES_OF_FACTS = ("answer.", "country.", "sector.", "goods.", "corridor.", "destination.", "flag.")
 
 
 class BadModel(Exception):
@@ -71,7 +73,7 @@ class Sharper:
 
 @dataclass(frozen=True)
 class Indicator:
-    """What is asked about, how much it weighs, and how an answer becomes risk."""
+    """What is asked about, how much it weighs, how an answer becomes risk. ``safeguard``: see docs/models.md."""
 
     id: str
     title: str
@@ -81,9 +83,11 @@ class Indicator:
     weight_because: str
     core: bool
     strong: bool
+    safeguard: bool
     rule: Rule
     sharper: tuple[str, ...]
     ruled_out: Mapping[str, tuple[object, ...]]
+    heard: Mapping[str, tuple[str, ...]]
     because: str
     harm: str
     ilo: tuple[str, ...]
@@ -125,19 +129,26 @@ class Floor:
 
 @dataclass(frozen=True)
 class Model:
-    """One version of one model, checked."""
+    """One version of one model, checked.
+
+    ``method``: by which edition of the method it is read (docs/models.md); ``certificate_months``: for how long a certificate counts
+    at most, whatever day of expiry it bears.
+    """
 
     id: str
     version: str
+    method: int
     effective: date
     title: str
     kind: str
     serves: tuple[str, ...]
     levels: Mapping[str, float]
     insufficient_below: float
+    silent_from: float
     reported: float
     review_months: Mapping[str, int]
     credibility: Mapping[str, Credibility]
+    certificate_months: float
     audit_counts: bool
     audit_void_when: tuple[str, ...]
     contexts: tuple[Context, ...]
@@ -152,7 +163,7 @@ class Model:
         """The steps of the inherent risk, then the sharper contexts."""
         return (*self.contexts, *self.sharper)
 
-    @property
+    @cached_property
     def weight(self) -> float:
         """The weight of all indicators together."""
         return float(sum(indicator.weight for indicator in self.indicators))
@@ -183,22 +194,30 @@ def in_force(model_id: str, on: date, models: Iterable[Model] | None = None) -> 
     return max(versions, key=lambda m: (m.effective, m.version))
 
 
-def serving(kind: str, sectors: Iterable[str], on: date) -> tuple[Model, ...]:
+def of_version(model_id: str, version: str) -> Model:
+    """One version of a model. Raises LookupError where there is none."""
+    found = next((m for m in load_all() if (m.id, m.version) == (model_id, version)), None)
+    if found is None:
+        raise LookupError(f"there is no version {version} of the model {model_id}")
+    return found
+
+
+def serving(kind: str, sectors: Iterable[str], on: date, models: Iterable[Model] | None = None) -> tuple[Model, ...]:
     """The models that score a supplier of this kind and these ISIC codes on a day: one per pack it belongs to.
 
     The longest matching prefix in ``serves`` wins; no sector, or one without a pack, is served by the general model ("").
+    ``models`` are those to choose from, all unless told; a sector that none of them serves is passed over.
     """
-    ids = sorted({m.id for m in load_all() if m.kind == kind})
-    current = [in_force(i, on) for i in ids if any(m.effective <= on for m in load_all() if m.id == i)]
+    there = tuple(load_all() if models is None else models)
+    ids = sorted({m.id for m in there if m.kind == kind})
+    current = [in_force(i, on, there) for i in ids if any(m.effective <= on for m in there if m.id == i)]
     if not current:
         raise LookupError(f"no model for a {kind} is in force on {on.isoformat()}")
     found: dict[str, Model] = {}
     for code in tuple(sectors) or ("",):
-        best = max(
-            ((len(prefix), m) for m in current for prefix in m.serves if code.startswith(prefix)),
-            key=lambda pair: (pair[0], pair[1].id),
-        )[1]
-        found[best.id] = best
+        fit = [(len(prefix), m.id, m) for m in current for prefix in m.serves if code.startswith(prefix)]
+        for _, name, best in sorted(fit, key=lambda each: each[:2])[-1:]:
+            found[name] = best
     return tuple(found.values())
 
 
@@ -279,28 +298,15 @@ class _Reader:
         return sources
 
     def rule(self, raw: Mapping[str, Any], item: str) -> Rule:
-        kinds = [key for key in ("choices", "ramp", "steps") if key in raw]
-        if len(kinds) != 1:
-            raise self.refuse(item, "needs exactly one of 'choices', 'ramp', 'steps'")
-        if kinds == ["choices"]:
-            table = {str(code): self.share(r, item, f"the risk of {code!r}") for code, r in raw["choices"].items()}
-            if not table:
-                raise self.refuse(item, "'choices' is empty")
-            return Choices(table)
-        if kinds == ["ramp"]:
-            zero, one = (float(self.need(raw["ramp"], key, item, (int, float))) for key in ("from", "to"))
-            if zero == one:
-                raise self.refuse(item, "'from' equals 'to'")
-            return Ramp(zero, one)
-        steps = tuple((float(value), self.share(r, item, "a step's risk")) for value, r in raw["steps"])
-        if not steps or list(steps) != sorted(steps):
-            raise self.refuse(item, "'steps' must rise by value")
-        return Steps(steps)
+        try:
+            return rule_of(raw)
+        except ValueError as fault:
+            raise self.refuse(item, str(fault)) from fault
 
     def indicator(self, raw: Mapping[str, Any]) -> Indicator:
         item = f"indicator {raw.get('id')!r}"
         known = "id title pillar reads weight weight_because core strong ilo sharper choices ramp steps ruled_out because harm"
-        self.known_keys(raw, known + " sources notes", item)
+        self.known_keys(raw, known + " since heard safeguard sources notes", item)
         reads = self.need(raw, "reads", item, str)
         if not reads.startswith("answer."):
             raise self.refuse(item, f"reads {reads!r}: an indicator reads one answer")
@@ -317,9 +323,11 @@ class _Reader:
             weight_because=self.need(raw, "weight_because", item, str),
             core=bool(raw.get("core", False)),
             strong=bool(raw.get("strong", False)),
+            safeguard=bool(raw.get("safeguard", False)),
             rule=self.rule(raw, item),
             sharper=self.texts(raw, "sharper", item),
             ruled_out={str(k).removeprefix("answer."): tuple(v) for k, v in ruled_out.items()},
+            heard={str(k).removeprefix("answer."): tuple(v) for k, v in raw.get("heard", {}).items()},
             because=self.need(raw, "because", item, str),
             harm=self.need(raw, "harm", item, str),
             ilo=self.texts(raw, "ilo", item),
@@ -363,9 +371,17 @@ class _Reader:
             raise self.refuse(item, f"'count' {floor.count} cannot be met by {len(floor.any)} indicators")
         return floor
 
+    def method(self, raw: Mapping[str, Any]) -> int:
+        edition = raw.get("method", METHODS[0])
+        if edition not in METHODS or isinstance(edition, bool):
+            raise self.refuse("model", f"'method' is {edition!r}, not one of {', '.join(map(str, METHODS))}")
+        return int(edition)
+
     def model(self, raw: Mapping[str, Any], digest: str) -> Model:
         known = "id version effective title kind serves levels insufficient_below reported review_months credibility audit_counts"
-        self.known_keys(raw, known + " audit_void_when context sharper indicator gate floor notes sources", "model")
+        self.known_keys(
+            raw, known + " method certificate_months silent_from audit_void_when context sharper indicator gate floor notes sources", "model"
+        )
         credibility = {
             grade: Credibility(
                 self.share(entry.get("q"), grade, "'q'"), float(self.need(entry, "months", grade, (int, float)))
@@ -380,15 +396,18 @@ class _Reader:
         model = Model(
             id=self.need(raw, "id", "model", str),
             version=self.need(raw, "version", "model", str),
+            method=self.method(raw),
             effective=self.need(raw, "effective", "model", date),
             title=self.need(raw, "title", "model", str),
             kind=self.need(raw, "kind", "model", str),
             serves=self.texts(raw, "serves", "model"),
             levels=levels,
             insufficient_below=self.share(raw.get("insufficient_below"), "model", "'insufficient_below'"),
+            silent_from=self.share(raw.get("silent_from", 0.5), "model", "'silent_from'"),
             reported=self.share(raw.get("reported"), "model", "'reported'"),
             review_months={str(k): int(v) for k, v in self.need(raw, "review_months", "model", dict).items()},
             credibility=credibility,
+            certificate_months=float(raw.get("certificate_months", inf)),
             audit_counts=bool(raw.get("audit_counts", True)),
             audit_void_when=self.texts(raw, "audit_void_when", "model"),
             contexts=tuple(self.context(entry) for entry in self.need(raw, "context", "model", list)),

@@ -8,7 +8,7 @@ soonest, then by priority (UG-24: severity before anything else; factbook 7.2).
 
 from __future__ import annotations
 
-import hashlib
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ PRIORITIES = ("1", "2", "3a", "3b")
 STAGES = ("acknowledge", "act", "advance")
 OWNERS = ("supplier", "agency", "buyer")
 FINDING_STATES = ("harm", "declined", "expired", "not_asked")
-UNKNOWN = ("country", "sector", "agency")
+UNKNOWN = ("country", "sector", "agency", "agencies_not_named")
 
 
 class BadAction(Exception):
@@ -38,7 +38,11 @@ class BadAction(Exception):
 
 @dataclass(frozen=True)
 class Action:
-    """One step of remediation: what to do, who owns it, by when, and what proves that it worked."""
+    """One step of remediation: what to do, who owns it, by when, and what proves that it worked.
+
+    ``since``: the version of the models it came with, if it came later than the first. ``leaving``: it weighs an end of the
+    relationship, and is never what is proposed to move a level.
+    """
 
     id: str
     title: str
@@ -53,6 +57,12 @@ class Action:
     addresses: tuple[str, ...]
     states: tuple[str, ...]
     due_days: Mapping[str, float]
+    since: str = ""
+    leaving: bool = False
+
+    def answers(self, version: str) -> bool:
+        """Whether the action was there when a version of a model was released: a plan made under an older one stays as it was."""
+        return not self.since or _order(self.since) <= _order(version)
 
     @cached_property
     def rank(self) -> tuple[bool, int]:
@@ -62,10 +72,14 @@ class Action:
 
 @dataclass(frozen=True)
 class Plan:
-    """Days until each action is due, (a, n), infinite where it is not called for; ``actions`` is the library."""
+    """Days until each action is due, (a, n), infinite where it is not called for; ``actions`` is the library.
+
+    ``own_days``: the same, had nobody reported anything and were there no case records; None where there is none of either.
+    """
 
     actions: tuple[Action, ...]
     days: NDArray[np.float64]
+    own_days: NDArray[np.float64] | None = None
 
     def steps(self, j: int, on: date) -> tuple[tuple[Action, date], ...]:
         """The actions of supplier j with their due dates, first things first."""
@@ -97,12 +111,8 @@ def load_actions(folder: Path = ACTIONS) -> tuple[Action, ...]:
     return tuple(actions)
 
 
-def actions_digest(folder: Path = ACTIONS) -> str:
-    """sha256 over the action files in order of name."""
-    whole = hashlib.sha256()
-    for path in sorted(folder.glob("*.toml")):
-        whole.update(path.read_bytes())
-    return whole.hexdigest()
+def _order(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split("."))
 
 
 def _action(raw: Mapping[str, object], file: str) -> Action:
@@ -137,7 +147,11 @@ def _action(raw: Mapping[str, object], file: str) -> Action:
         addresses=tuple(str(v) for v in raw.get("addresses", ())),  # type: ignore[attr-defined]
         states=texts("states"),
         due_days={str(k): float(v) for k, v in due.items()},
+        since=str(raw.get("since", "")),
+        leaving=bool(raw.get("leaving", False)),
     )
+    if action.since and not re.fullmatch(r"[0-9]+(\.[0-9]+)*", action.since):
+        raise BadAction(f"{name}: 'since' is {action.since!r}, which is no version")
     for value, allowed, key in (
         (action.priority, PRIORITIES, "priority"),
         (action.stage, STAGES, "stage"),
@@ -154,14 +168,22 @@ def _action(raw: Mapping[str, object], file: str) -> Action:
 def plan(
     scores: Scores, model: Model, unknown: Mapping[str, NDArray[np.bool_]], actions: Sequence[Action] | None = None
 ) -> Plan:
-    """What each of n suppliers calls for. ``unknown``: flags (n,) for "country", "sector" and "agency" (named, not assessed)."""
-    library = tuple(load_actions() if actions is None else actions)
+    """What each of n suppliers calls for. ``unknown``: flags (n,) for each of UNKNOWN.
+
+    "agency": one is named that was not assessed; "agencies_not_named": none is named though migrants are employed.
+    """
+    library, calls = _library(model.version) if actions is None else _calls(actions, model.version)
     n = scores.total.shape[0]
     days = np.full((len(library), n), inf)
     state = scores.state
     where: dict[tuple[str, str], NDArray[np.bool_]] = {}
     ids = [indicator.id for indicator in model.indicators]
-    found = {"harm": scores.harms, "declined": state == DECLINED, "expired": state == EXPIRED, "not_asked": state == NOT_ASKED}
+    found = {
+        "harm": scores.harms,
+        "declined": state == DECLINED,
+        "expired": state == EXPIRED,
+        "not_asked": state == NOT_ASKED,
+    }
     for name, flags in found.items():
         # Most of what could be found is not: what nobody calls for is passed over.
         where |= {(ids[i], name): flags[i] for i in np.flatnonzero(flags.any(axis=1)).tolist()}
@@ -171,25 +193,46 @@ def plan(
     for name in UNKNOWN:
         where[f"unknown:{name}", "not_asked"] = unknown[name]
     where["level:insufficient_evidence", "not_asked"] = scores.level == INSUFFICIENT
-    for a, action in enumerate(library):
-        for finding in action.addresses:
-            for name in action.states:
-                called = where.get((finding, name))
-                if called is not None:
-                    np.minimum(days[a], np.where(called, action.due_days[name], inf), out=days[a])
+    for finding, called in where.items():
+        if n == 1:  # the onboarding gate: an array of one costs more than the number in it
+            for a, due in calls.get(finding, ()) if called[0] else ():
+                days[a, 0] = min(days[a, 0], due)
+            continue
+        for a, due in calls.get(finding, ()):
+            np.minimum(days[a], np.where(called, due, inf), out=days[a])
     return Plan(library, days)
 
 
-def unanswered_findings(models: Sequence[Model], actions: Sequence[Action]) -> tuple[str, ...]:
-    """Findings that the models can make and no action answers, as "finding (state)"; empty when the library is whole."""
+Calls = Mapping[tuple[str, str], Sequence[tuple[int, float]]]
+
+
+@cache
+def _library(version: str) -> tuple[tuple[Action, ...], Calls]:
+    """The library for the models of a version, and what its findings call for."""
+    return _calls(load_actions(), version)
+
+
+def _calls(actions: Sequence[Action], version: str) -> tuple[tuple[Action, ...], Calls]:
+    """The actions that such models may call for; for each finding and state which of them, and within how many days."""
+    library = tuple(action for action in actions if action.answers(version))
+    calls: dict[tuple[str, str], list[tuple[int, float]]] = {}
+    for a, action in enumerate(library):
+        for finding in action.addresses:
+            for state in action.states:
+                calls.setdefault((finding, state), []).append((a, action.due_days[state]))
+    return library, calls
+
+
+def unanswered_findings(findings: Sequence[tuple[str, str]], actions: Sequence[Action]) -> tuple[str, ...]:
+    """Findings that can be made (:func:`findings_of`) and no action answers, as "finding (state)"; empty when all is whole."""
     answered = {(finding, state) for action in actions for finding in action.addresses for state in action.states}
-    missing = [f"{finding} ({state})" for finding, state in findings_of(models) if (finding, state) not in answered]
+    missing = [f"{finding} ({state})" for finding, state in findings if (finding, state) not in answered]
     return tuple(missing)
 
 
-def unreached_actions(models: Sequence[Model], actions: Sequence[Action]) -> tuple[str, ...]:
-    """Actions that no finding of the models calls for; empty when the library holds nothing idle."""
-    possible = set(findings_of(models))
+def unreached_actions(findings: Sequence[tuple[str, str]], actions: Sequence[Action]) -> tuple[str, ...]:
+    """Actions that no finding calls for; empty when the library holds nothing idle."""
+    possible = set(findings)
     return tuple(a.id for a in actions if not any((f, s) in possible for f in a.addresses for s in a.states))
 
 

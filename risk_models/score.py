@@ -7,8 +7,9 @@ alone or in a batch, on any machine. No exp, no log, no matrix product, no sum o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, replace
+from typing import Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,8 +23,9 @@ Codes = NDArray[np.int8]
 STATES: Final = ("not_asked", "answered", "reported", "declined", "expired", "ruled_out")
 NOT_ASKED, ANSWERED, REPORTED, DECLINED, EXPIRED, RULED_OUT = range(6)
 INSUFFICIENT: Final = len(LEVELS)
+WORST_OF_LOW: Final = 75.0  # "low" needs a worst case below this
 LEVEL_NAMES: Final = (*LEVELS, "insufficient_evidence")
-IN_HAND: Final = 16_384  # answers that are worked out at once, of some indicators and all suppliers
+IN_HAND: Final = 8_192  # answers that are worked out at once: all indicators of a few suppliers, or one of many
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,8 @@ class Scores:
     Points of scores are 0..100. ``floors`` (f, n): 0 not reached, 1 reached by what was declined alone ("cannot be ruled out"),
     2 reached by what was admitted, reported or found. ``level`` and ``inherent_level`` index LEVEL_NAMES. ``capped``: the
     score would be critical, but only through declined answers: shown as "up to". ``asked`` is false where ``practice`` is none.
+    ``floor`` and ``floor_worst``: the points that floors reached hold the score and its worst case at. ``core_declined``,
+    ``core_settled``: any core question declined, all of them answered or ruled out. ``coverage_alone``: coverage without reports.
     """
 
     state: Codes
@@ -85,11 +89,25 @@ class Scores:
     practice_of: Floats
     coverage: Floats
     confidence: Floats
+    floor: Floats
+    floor_worst: Floats
+    core_declined: Flags
+    core_settled: Flags
+    coverage_alone: Floats
+
+
+Arrays = TypeVar("Arrays", Frame, Scores)
 
 
 @dataclass(frozen=True)
-class _Rows:
-    """Some indicators of all suppliers, worked out: (m, n) each."""
+class Tile:
+    """Some indicators ``i`` of n suppliers, worked out: (m, n) each.
+
+    ``covers``: answered, with or without reports; ``found``: the r that floors read; ``unsure``: what counts for a floor in the
+    worst case.
+    """
+
+    i: slice
 
     state: Codes
     effective: Floats
@@ -99,86 +117,93 @@ class _Rows:
     covers: Flags
     covers_without_report: Flags
     belief: Floats
-    floor_found: Floats
-    floor_shown: Floats
-    floor_worst: Floats
+    found: Floats
     declined: Flags
+    reported: Flags
+    unsure: Flags
 
 
-def _indicators(frame: Frame, i: slice, overruled: Flags) -> _Rows:
-    """The table of method section 3 for some indicators; ``overruled`` where harm found elsewhere overrules a gate."""
-    c, low, high = frame.context[i], frame.context_low[i], frame.context_high[i]
-    q, least = frame.belief[i], frame.least[i]
-    reported = ~np.isnan(frame.report[i])
-    own = frame.answered[i]
-    r = np.where(own, frame.risk[i], 0.0)
+def _tile(frame: Frame, i: slice, overruled: Flags, silent_from: float) -> Tile:
+    """The table of method section 3 for some indicators; ``overruled`` where harm found elsewhere overrules a gate.
+
+    ``silent_from``: from this r on an answer short of harm says that nobody looked, and reassures nobody. What every cell needs
+    is worked out for all, times 0 or 1 where it does not apply (a choice by flags that come at random costs a processor far
+    more); what few cells are is then written over it, where they are.
+    """
+    shape = frame.context[i].shape
+    c, low, high, q = (of[i].ravel() for of in (frame.context, frame.context_low, frame.context_high, frame.belief))
+    least = np.broadcast_to(frame.least[i], shape).ravel()
+    own, report = frame.answered[i].ravel(), frame.report[i].ravel()
+    r = np.fmax(frame.risk[i].ravel(), np.zeros(c.size))  # 0 where there is no answer
     admits = own & (r >= 0.5)
+    reported = ~np.isnan(report)
     harm = admits | reported
-    gated = frame.gated[i] & ~overruled
-    declined = frame.declined[i] & ~gated
-    expired = own & ~admits & frame.expired[i]
-    reassures = own & ~admits & ~expired
+    expired = own & ~admits & frame.expired[i].ravel()
+    told = own & ~expired
+    gated = (frame.gated[i] & ~overruled).ravel()
+    declined = frame.declined[i].ravel() & ~gated
+    out = frame.ruled_out[i].ravel() & ~reported
 
-    # Without a report: not asked first, then each state over it.
-    e = np.where(reassures, np.where(r < c, c - q * (c - r), r), c)
-    best = np.where(reassures, r, np.minimum(low, least))
-    worst = np.where(reassures, 1.0 - q * (1.0 - np.maximum(r, high)), 1.0)
-    e = np.where(expired, np.maximum(c, r), e)
-    e, best = np.where(admits, np.maximum(r, c), e), np.where(admits, r, best)
-    e, best, worst = (np.where(declined, value, now) for value, now in ((1.0, e), (least, best), (1.0, worst)))
+    # Evidence counts for a reassuring answer alone; with none, the same lines serve what is admitted, expired and not asked.
+    known_q = q * told
+    if silent_from < 0.5:
+        known_q *= admits | (r < silent_from)
+    reassuring_q = known_q * ~admits
+    e = np.maximum(c - reassuring_q * (c - r), r)
+    best = r * told + np.minimum(low, least) * ~told
+    worst = 1.0 - reassuring_q * (1.0 - np.maximum(r, high))
+    covers = told & ~declined | gated
+    state = told.astype(np.int8)  # answered or not asked
+    found = r
 
-    # A gate ("no migrants here") is an answer with r = 0; it counts wherever it gives less than the indicator's own.
-    gate_q = frame.gate_belief[i]
-    e = np.where(gated, np.minimum(e, c - gate_q * c), e)
-    best = np.where(gated, np.minimum(best, 0.0), best)
-    worst = np.where(gated, np.minimum(worst, 1.0 - gate_q * (1.0 - high)), worst)
-
-    # A report raises, never replaces a higher value.
-    report = np.where(reported, frame.report[i], 0.0)
-    e = np.where(reported, np.maximum(np.maximum(report, c), e), e)
-    best = np.where(reported, np.maximum(report, best), best)
-    worst = np.where(reported, 1.0, worst)
-
-    # Facts rule an indicator out whatever its answer says; only a report of harm speaks against the facts.
-    out = frame.ruled_out[i] & ~reported
-    harm &= ~out
-    e, best, worst = (np.where(out, 0.0, value) for value in (e, best, worst))
-    # Low and high of an uncertain context may cross a score taken at its point: the range always holds the score.
-    best, worst = np.minimum(best, e), np.maximum(worst, e)
-
-    covers_without_report = ((own & ~expired) | gated) & ~declined & ~out
-    covers = covers_without_report | reported
-    state = np.full(c.shape, NOT_ASKED, dtype=np.int8)
-    for code, where in (
-        (EXPIRED, expired),
-        (ANSWERED, covers_without_report),
-        (DECLINED, declined),
-        (REPORTED, reported),
-        (RULED_OUT, out),
+    for here, code in (
+        (expired, EXPIRED),
+        (gated, ANSWERED),
+        (declined, DECLINED),
+        (reported, REPORTED),
+        (out, RULED_OUT),
     ):
-        state[where] = code
+        at = np.flatnonzero(here)
+        if not at.size:
+            continue
+        state[at] = code
+        if code == DECLINED:
+            e[at], best[at], worst[at], known_q[at] = 1.0, least[at], 1.0, 0.0
+        elif code == ANSWERED:
+            # A gate ("no migrants here") is an answer with r = 0; it counts wherever it gives less than the indicator's own.
+            gate_q, usual = frame.gate_belief[i].ravel()[at], c[at]
+            e[at] = np.minimum(e[at], usual - gate_q * usual)
+            best[at] = np.minimum(best[at], 0.0)
+            worst[at] = np.minimum(worst[at], 1.0 - gate_q * (1.0 - high[at]))
+            known_q[at] = np.maximum(known_q[at], gate_q)
+            found = found * (harm | ~gated)
+        elif code == REPORTED:
+            # A report raises, never replaces a higher value.
+            e[at] = np.maximum(np.maximum(report[at], c[at]), e[at])
+            best[at], worst[at] = np.maximum(report[at], best[at]), 1.0
+            known_q[at] = np.maximum(known_q[at], frame.report_belief[i].ravel()[at])
+            found = np.fmax(found, report)
+        elif code == RULED_OUT:
+            # Facts rule an indicator out whatever its answer says; only a report of harm speaks against the facts.
+            e[at], best[at], worst[at], known_q[at] = 0.0, 0.0, 0.0, 0.0
+            found, harm, covers = found * ~out, harm & ~out, covers & ~out
 
-    known_q = np.where(own & ~expired, q, 0.0)
-    known_q = np.where(gated, np.maximum(known_q, gate_q), known_q)
-    known_q = np.where(reported, np.maximum(known_q, frame.report_belief[i]), known_q)
-    found = np.where(gated & ~harm, 0.0, np.maximum(r, report))
-    found = np.where(out, 0.0, found)
-    shown = np.where(declined, 1.0, found)
-    silent = ~covers_without_report & ~out
-    return _Rows(
-        state=state,
-        effective=e,
-        best=best,
-        worst=worst,
-        harm=harm,
-        covers=covers,
-        covers_without_report=covers_without_report,
-        belief=np.where(covers, known_q, 0.0),
-        floor_found=found,
-        floor_shown=shown,
-        floor_worst=np.where(harm | silent, 1.0, shown),
-        declined=declined,
-    )
+    worked = {
+        "state": state,
+        "effective": e,
+        # Low and high of an uncertain context may cross a score taken at its point: the range always holds the score.
+        "best": np.minimum(best, e),
+        "worst": np.maximum(worst, e),
+        "harm": harm,
+        "covers": covers | reported,
+        "covers_without_report": covers,
+        "belief": known_q,
+        "found": found,
+        "declined": declined,
+        "reported": reported,
+        "unsure": harm | declined | ~(covers | out),
+    }
+    return Tile(i=i, **{name: values.reshape(shape) for name, values in worked.items()})
 
 
 def _overruled(frame: Frame, model: Model) -> Flags:
@@ -192,13 +217,6 @@ def _overruled(frame: Frame, model: Model) -> Flags:
     return overruled
 
 
-def _added(so_far: Floats, rows: Floats) -> Floats:
-    """A sum with rows (m, n) added one after another, so that it is the same to the last bit for one supplier and for many."""
-    for row in rows:
-        so_far = so_far + row
-    return so_far
-
-
 def score(frame: Frame, model: Model) -> Scores:
     """Scores of the n suppliers of a frame under a model.
 
@@ -207,92 +225,150 @@ def score(frame: Frame, model: Model) -> Scores:
     k, n = frame.risk.shape
     if k != len(model.indicators):
         raise ValueError(f"the frame has {k} indicators, {model.id} {model.version} has {len(model.indicators)}")
-    base, best, worst, raised = (np.zeros(n) for _ in range(4))
-    practice, practice_of, covered, covered_alone, believed = (np.zeros(n) for _ in range(5))
-    state = np.empty((k, n), dtype=np.int8)
-    effective, moves, harms = np.empty((k, n)), np.empty((k, n)), np.empty((k, n), dtype=bool)
-    any_harm, core_declined = np.zeros(n, dtype=bool), np.zeros(n, dtype=bool)
-    core_settled = np.ones(n, dtype=bool)
-    found, shown, at_worst = np.zeros((3, len(model.floors), n), dtype=np.int16)
-    strong_report = {f.id for f in model.floors if f.any and all(i.strong for i in model.indicators if i.id in f.any)}
-    overruled = _overruled(frame, model)
-    shares = np.array([[indicator.weight / model.weight] for indicator in model.indicators])
-    core = np.array([indicator.core for indicator in model.indicators])
+    scores = _room(k, n, len(model.floors))
+    if n <= IN_HAND:
+        _score(frame, model, scores)
+    else:
+        for start in range(0, n, IN_HAND):
+            here = slice(start, start + IN_HAND)
+            _score(some(frame, here), model, some(scores, here))
+    return scores
 
-    # All indicators at once for a few suppliers, one after another for many: what is in hand stays small.
+
+def _room(k: int, n: int, floors: int) -> Scores:
+    """Scores of n suppliers that are not worked out yet."""
+    kinds = {"Floats": np.float64, "Flags": np.bool_, "Codes": np.int8}
+    shapes = {"state": (k, n), "effective": (k, n), "moves": (k, n), "harms": (k, n), "floors": (floors, n)}
+    return Scores(**{f.name: np.empty(shapes.get(f.name, n), dtype=kinds[str(f.type)]) for f in fields(Scores)})
+
+
+def some(of: Arrays, here: slice | NDArray[np.intp]) -> Arrays:
+    """The same of some suppliers; of a slice of them a view, not a copy."""
+    arrays = {f.name: getattr(of, f.name) for f in fields(of)}
+    return replace(of, **{name: array[..., here] for name, array in arrays.items() if name != "least"})
+
+
+def tiles(frame: Frame, model: Model) -> Iterator[Tile]:
+    """The indicators of some suppliers worked out: all at once of a few suppliers, one after another of many."""
+    k, n = frame.risk.shape
+    overruled = _overruled(frame, model)
     step = max(1, IN_HAND // max(1, n))
     for start in range(0, k, step):
         i = slice(start, min(k, start + step))
-        row, share = _indicators(frame, i, overruled[i]), shares[i]
-        context = frame.context[i]
-        moves[i] = 100.0 * share * (row.effective - context)
-        base, raised = _added(base, 100.0 * share * context), _added(raised, moves[i])
-        best, worst = _added(best, 100.0 * share * row.best), _added(worst, 100.0 * share * row.worst)
-        asked = (row.state != NOT_ASKED) & (row.state != RULED_OUT)
-        practice = _added(practice, np.where(asked, 100.0 * share * row.effective, 0.0))
-        practice_of = _added(practice_of, np.where(asked, 100.0 * share, 0.0))
-        covered = _added(covered, np.where(row.covers, share, 0.0))
-        covered_alone = _added(covered_alone, np.where(row.covers_without_report, share, 0.0))
-        believed = _added(believed, np.where(row.covers, share * row.belief, 0.0))
-        state[i], effective[i], harms[i] = row.state, row.effective, row.harm
-        any_harm |= row.harm.any(axis=0)
-        core_declined |= row.declined[core[i]].any(axis=0)
-        core_settled &= (row.covers_without_report | (row.state == RULED_OUT))[core[i]].all(axis=0)
-        reported = row.state == REPORTED
-        for f, floor in enumerate(model.floors):
-            for j, indicator in enumerate(model.indicators[i]):
-                if indicator.id in floor.any:
-                    # A strong sign acts on any report of it; other floors read the risk alone.
-                    by_report = reported[j] if floor.id in strong_report else False
-                    found[f] += (row.floor_found[j] >= floor.from_risk) | by_report
-                    shown[f] += (row.floor_shown[j] >= floor.from_risk) | by_report
-                    at_worst[f] += (row.floor_worst[j] >= floor.from_risk) | by_report
+        yield _tile(frame, i, overruled[i], model.silent_from)
 
-    floors = np.zeros((len(model.floors), n), dtype=np.int8)
-    floor_best, floor_shown, floor_worst = np.zeros(n), np.zeros(n), np.zeros(n)
+
+def shares(model: Model) -> Floats:
+    """The share of each indicator in the weight of all (k, 1)."""
+    return np.array([[indicator.weight / model.weight] for indicator in model.indicators])
+
+
+def _score(frame: Frame, model: Model, scores: Scores) -> None:
+    """Writes the scores of as many suppliers as fit in hand."""
+    n = frame.risk.shape[1]
+    base, best, worst, raised = np.zeros((4, n))
+    practice, practice_of, covered, covered_alone, believed = np.zeros((5, n))
+    any_harm, core_declined, core_settled = np.zeros(n, dtype=bool), np.zeros(n, dtype=bool), np.ones(n, dtype=bool)
+    found, shown, at_worst = np.zeros((3, len(model.floors), n), dtype=np.int16)
+    share_of = shares(model)
+    core = np.array([indicator.core for indicator in model.indicators])
+    safeguard = np.array([[indicator.safeguard] for indicator in model.indicators])
+    read_by = _read_by_floors(model)
+    readers: list[list[int]] = [[] for _ in core]
+    for f, (members, _, _) in enumerate(read_by):
+        for member in members.tolist():
+            readers[member].append(f)
+
+    for tile in tiles(frame, model):
+        i, share, context = tile.i, share_of[tile.i], frame.context[tile.i]
+        points = 100.0 * share
+        np.multiply(points, tile.effective - context, out=scores.moves[i])
+        scores.state[i], scores.effective[i], scores.harms[i] = tile.state, tile.effective, tile.harm
+        asked = points * ((tile.state != NOT_ASKED) & (tile.state != RULED_OUT))
+        covers = share * tile.covers_without_report
+        _add(base, points * context)
+        _add(raised, scores.moves[i])
+        _add(best, points * tile.best)
+        _add(worst, points * tile.worst)
+        _add(practice, asked * tile.effective)
+        _add(practice_of, asked)
+        _add(covered_alone, covers)
+        _add(covered, share * tile.covers if tile.reported.any() else covers)
+        _add(believed, share * tile.belief)
+        # A safeguard that is missing is a finding, not harm to anyone, unless somebody reports it.
+        any_harm |= (tile.harm & (~safeguard[i] | tile.reported)).any(axis=0)
+        if core[i].any():
+            core_declined |= tile.declined[core[i]].any(axis=0)
+            core_settled &= (tile.covers_without_report | (tile.state == RULED_OUT))[core[i]].all(axis=0)
+        for f in {f for floors in readers[i] for f in floors}:
+            members, from_risk, by_report = read_by[f]
+            j = members[(members >= i.start) & (members < i.stop)] - i.start
+            hit = tile.found[j] >= from_risk
+            if by_report:
+                hit |= tile.reported[j]
+            _count(found[f], hit)
+            _count(shown[f], hit | tile.declined[j])
+            _count(at_worst[f], hit | tile.unsure[j])
+
+    floor_best, floor_shown, floor_worst = np.zeros((3, n))
     for f, floor in enumerate(model.floors):
         by_fact, by_silence, by_worst = _reached(
             floor, frame, found[f], shown[f], at_worst[f], core_declined, core_settled
         )
-        floors[f] = np.where(by_fact, 2, np.where(by_silence, 1, 0))
+        scores.floors[f] = np.where(by_fact, 2, np.where(by_silence, 1, 0))
         for value, reached in (
             (floor_best, by_fact),
             (floor_shown, by_fact | by_silence),
             (floor_worst, by_fact | by_silence | by_worst),
         ):
-            np.maximum(value, np.where(reached, floor.at_least, 0.0), out=value)
+            np.maximum(value, floor.at_least * reached, out=value)
 
     plain = base + raised
-    total = np.maximum(plain, floor_shown)
+    scores.base[:], scores.total[:] = base, np.maximum(plain, floor_shown)
+    scores.uplift[:] = scores.total - plain
     # The sums above and the total are added in different orders: the range gives way by the last bits, the score does not.
-    best = np.minimum(np.maximum(best, floor_best), total)
-    worst = np.maximum(np.minimum(np.maximum(worst, floor_worst), 100.0), total)
-    any_harm |= frame.case >= 1
-    inherent_level = _threshold(base, model)
-    level, capped = _level(
-        model, frame, total, worst, inherent_level, any_harm, core_declined, core_settled, covered_alone
+    scores.best[:] = np.minimum(np.maximum(best, floor_best), scores.total)
+    scores.worst[:] = np.maximum(np.minimum(np.maximum(worst, floor_worst), 100.0), scores.total)
+    scores.floor[:], scores.floor_worst[:] = floor_shown, floor_worst
+    scores.harm[:], scores.core_declined[:], scores.core_settled[:] = (
+        any_harm | (frame.case >= 1),
+        core_declined,
+        core_settled,
     )
-    return Scores(
-        state=state,
-        effective=effective,
-        moves=moves,
-        harms=harms,
-        base=base,
-        uplift=total - plain,
-        total=total,
-        best=best,
-        worst=worst,
-        level=level,
-        inherent_level=inherent_level,
-        floors=floors,
-        capped=capped,
-        harm=any_harm,
-        asked=practice_of > 0,
-        practice=practice,
-        practice_of=practice_of,
-        coverage=np.minimum(covered, 1.0),
-        confidence=100.0 * (0.3 * frame.inherent_known + 0.7 * believed),
-    )
+    scores.practice[:], scores.practice_of[:], scores.asked[:] = practice, practice_of, practice_of > 0
+    scores.coverage[:], scores.coverage_alone[:] = np.minimum(covered, 1.0), covered_alone
+    scores.confidence[:] = 100.0 * (0.3 * frame.inherent_known + 0.7 * believed)
+    scores.inherent_level[:] = threshold(base, model)
+    scores.level[:], scores.capped[:] = _level(model, frame.place_known, scores)
+
+
+def _add(so_far: Floats, rows: Floats) -> None:
+    """Adds rows (m, n) one after another, so that the sum is the same to the last bit for one supplier and for many."""
+    if len(rows) > len(so_far):  # few suppliers: an accumulated sum runs down the rows in the same order, in one call
+        so_far[:] = np.add.accumulate(np.vstack((so_far, rows)), axis=0)[-1]
+        return
+    for row in rows:
+        so_far += row
+
+
+def _count(so_far: NDArray[np.int16], flags: Flags) -> None:
+    """Adds how many of the rows (m, n) hold."""
+    for row in flags if len(flags) <= len(so_far) else (flags.sum(axis=0),):
+        so_far += row
+
+
+def _read_by_floors(model: Model) -> list[tuple[NDArray[np.intp], float, bool]]:
+    """For each floor the indicators that it reads (none where it reads something else), from what r on, and whether any report
+    of them acts.
+
+    A strong sign acts on any report of it; other floors read the risk alone.
+    """
+    strong = {indicator.id for indicator in model.indicators if indicator.strong}
+    at = {indicator.id: i for i, indicator in enumerate(model.indicators)}
+    return [
+        (np.array([at[name] for name in floor.any], dtype=np.intp), floor.from_risk, strong.issuperset(floor.any))
+        for floor in model.floors
+    ]
 
 
 def _reached(
@@ -313,7 +389,7 @@ def _reached(
     return found >= floor.count, shown >= floor.count, at_worst >= floor.count
 
 
-def _threshold(points: Floats, model: Model) -> Codes:
+def threshold(points: Floats, model: Model) -> Codes:
     """The level of a number of points, read off 6 decimals, bounds inclusive."""
     rounded = np.round(points, 6)
     level = np.zeros(points.shape, dtype=np.int8)
@@ -322,25 +398,16 @@ def _threshold(points: Floats, model: Model) -> Codes:
     return level
 
 
-def _level(
-    model: Model,
-    frame: Frame,
-    total: Floats,
-    worst: Floats,
-    inherent_level: Codes,
-    harm: Flags,
-    core_declined: Flags,
-    core_settled: Flags,
-    coverage_without_reports: Floats,
-) -> tuple[Codes, Flags]:
+def _level(model: Model, place_known: Flags, scores: Scores) -> tuple[Codes, Flags]:
     """The level in words (index of LEVEL_NAMES), and where it was held at high because only declined answers made it critical."""
     low, medium, high, critical = range(4)
-    level = _threshold(total, model)
-    level[(level == low) & ~((np.round(worst, 6) < 75) & core_settled)] = medium
-    capped = (level == critical) & ~harm & (inherent_level < critical)
+    inherent_level = scores.inherent_level
+    level = threshold(scores.total, model)
+    level[(level == low) & ~((np.round(scores.worst, 6) < WORST_OF_LOW) & scores.core_settled)] = medium
+    capped = (level == critical) & ~scores.harm & (inherent_level < critical)
     level[capped] = high
-    silent = (np.round(coverage_without_reports, 12) < model.insufficient_below) | ~frame.place_known
-    lifted = harm | core_declined
+    silent = (np.round(scores.coverage_alone, 12) < model.insufficient_below) | ~place_known
+    lifted = scores.harm | scores.core_declined
     level = np.where(silent & lifted, np.maximum(level, inherent_level), level).astype(np.int8)
     level[silent & ~lifted] = INSUFFICIENT
     return level, capped & (level != INSUFFICIENT)

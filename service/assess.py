@@ -13,14 +13,16 @@ from datetime import date
 import numpy as np
 from numpy.typing import NDArray
 
-from risk_models.answers import Answers
+from risk_models.answers import Answers, combinations, said, spread
+from risk_models.case_evidence import CaseEvidence, with_case_harms
 from risk_models.facts import FactsOn
 from risk_models.features import features
 from risk_models.identity import name_key
-from risk_models.inherent import AGENCY_SECTOR, Part
+from risk_models.inherent import Part
 from risk_models.model import Model, serving
 from risk_models.plan import Plan, plan
-from risk_models.score import Scores, queue_rank, score
+from risk_models.readings import AGENCY_SECTOR
+from risk_models.score import Frame, Scores, queue_rank, score, some
 
 # Under which of an agency's answers a site may name it.
 AGENCY_NAMES = ("name", "name_local", "reference", "licence_number")
@@ -28,24 +30,29 @@ AGENCY_NAMES = ("name", "name_local", "reference", "licence_number")
 
 @dataclass(frozen=True)
 class Batch:
-    """Suppliers of one kind from one sheet: their answers (see the answers frame in docs/design.md) and Excel row numbers."""
+    """Suppliers of one kind from one sheet: their answers (see the answers frame in docs/design.md) and Excel row numbers.
+
+    ``case``: what case records say of them (service/cases.py); None where no case is about any of them.
+    """
 
     kind: str
     answers: Answers
     file: str
     sheet: str
     rows: NDArray[np.int64]
+    case: CaseEvidence | None = None
 
     def only(self, positions: Sequence[int]) -> Batch:
         """A batch of some of these suppliers; each scores the same alone as among the others."""
-        return replace(self, answers=self.answers.take(positions), rows=self.rows[list(positions)])
+        case = self.case.take(positions) if self.case else None
+        return replace(self, answers=self.answers.take(positions), rows=self.rows[list(positions)], case=case)
 
 
 @dataclass(frozen=True)
 class Block:
     """The suppliers of a batch that one model scored: ``members`` are their positions in the batch.
 
-    ``context`` (k, n), ``parts`` and ``case`` are what is shown of its frame; the rest of it is let go once it is scored.
+    ``context`` (k, n), ``parts`` and ``case`` are what is shown of its frame; ``frame`` itself is let go unless it was asked for.
     ``sectors``: the ISIC code shown for each, of several the one with the largest hazard that the model serves; None if unknown.
     """
 
@@ -58,16 +65,21 @@ class Block:
     scores: Scores
     plan: Plan
     sectors: list[str | None]
+    frame: Frame | None = None
 
 
 @dataclass(frozen=True)
 class Assessed:
-    """A batch with its scores: for each supplier the block that holds its headline and its position there."""
+    """A batch with its scores: for each supplier the block that holds its headline and its position there.
+
+    ``agency_scores``: those it was assessed with, as :func:`agency_scores` gives them.
+    """
 
     batch: Batch
     blocks: tuple[Block, ...]
     block: NDArray[np.intp]
     position: NDArray[np.intp]
+    agency_scores: Mapping[str, float]
 
     @property
     def totals(self) -> NDArray[np.float64]:
@@ -79,11 +91,21 @@ class Assessed:
         return totals
 
 
-def assess(batches: Sequence[Batch], facts: FactsOn, on: date) -> tuple[Assessed, ...]:
-    """Each batch assessed, agencies first. Raises LookupError where no model is in force on that day."""
-    agencies = [assess_batch(batch, facts, on, {}) for batch in batches if batch.kind == "agency"]
+def assess(
+    batches: Sequence[Batch],
+    facts: FactsOn,
+    on: date,
+    models: Sequence[Model] | None = None,
+    keep_frames: bool = False,
+) -> tuple[Assessed, ...]:
+    """Each batch assessed, agencies first. Raises LookupError where no model is in force on that day.
+
+    ``models`` are those to choose from, all that are released unless told: an old assessment is replayed with its own.
+    ``keep_frames``: blocks hold what was scored, for questions about weights.
+    """
+    agencies = [assess_batch(batch, facts, on, {}, models, keep_frames) for batch in batches if batch.kind == "agency"]
     scores = agency_scores(agencies)
-    sites = [assess_batch(batch, facts, on, scores) for batch in batches if batch.kind == "site"]
+    sites = [assess_batch(batch, facts, on, scores, models, keep_frames) for batch in batches if batch.kind == "site"]
     return (*agencies, *sites)
 
 
@@ -103,15 +125,25 @@ def agency_scores(agencies: Iterable[Assessed]) -> dict[str, float]:
     return scores
 
 
-def assess_batch(batch: Batch, facts: FactsOn, on: date, scores_of_agencies: Mapping[str, float]) -> Assessed:
-    """One batch assessed; ``scores_of_agencies`` as :func:`agency_scores` gives them."""
+def assess_batch(
+    batch: Batch,
+    facts: FactsOn,
+    on: date,
+    scores_of_agencies: Mapping[str, float],
+    models: Sequence[Model] | None = None,
+    keep_frames: bool = False,
+) -> Assessed:
+    """One batch assessed; ``scores_of_agencies`` as :func:`agency_scores` gives them, the rest as in :func:`assess`."""
     n = len(batch.answers)
     blocks: list[Block] = []
-    for model, members in _models(batch, on):
+    for model, members in _models(batch, on, models):
         answers = batch.answers if len(members) == n else batch.answers.take(members)
-        read = features(answers, model, facts, on, scores_of_agencies)
+        case = batch.case.take(members) if batch.case else None
+        # What cases set is heard like a report, and is no answer of the supplier: the answers kept do not hold it.
+        heard = with_case_harms(answers, case) if case else answers
+        read = features(heard, model, facts, on, scores_of_agencies, case.strength if case else None)
         scored = score(read.frame, model)
-        actions = plan(scored, model, _unknown(answers, model, scores_of_agencies))
+        actions = _with_own(scored, read.frame, model, _unknown(answers, model, scores_of_agencies))
         blocks.append(
             Block(
                 model,
@@ -123,6 +155,7 @@ def assess_batch(batch: Batch, facts: FactsOn, on: date, scores_of_agencies: Map
                 scored,
                 actions,
                 _sectors(answers, model, facts),
+                read.frame if keep_frames else None,
             )
         )
     chosen, position = np.full(n, -1, dtype=np.intp), np.zeros(n, dtype=np.intp)
@@ -136,22 +169,39 @@ def assess_batch(batch: Batch, facts: FactsOn, on: date, scores_of_agencies: Map
         at = block.members[worse]
         chosen[at], position[at] = b, np.flatnonzero(worse)
         best_total[at], best_rank[at] = total[worse], rank[worse]
-    return Assessed(batch, tuple(blocks), chosen, position)
+    return Assessed(batch, tuple(blocks), chosen, position, scores_of_agencies)
 
 
-def _models(batch: Batch, on: date) -> list[tuple[Model, NDArray[np.intp]]]:
+def _with_own(scored: Scores, frame: Frame, model: Model, unknown: Mapping[str, NDArray[np.bool_]]) -> Plan:
+    """What is to be done, and beside it what would be by the suppliers' own answers alone, where the two can differ."""
+    whole = plan(scored, model, unknown)
+    told = np.flatnonzero(~np.isnan(frame.report).all(axis=0) | (frame.case > 0))
+    if not len(told):
+        return whole
+    of_these = some(frame, told)
+    alone = replace(of_these, report=np.full_like(of_these.report, np.nan), case=np.zeros_like(of_these.case))
+    own_days = whole.days.copy()
+    own_days[:, told] = plan(score(alone, model), model, {name: flags[told] for name, flags in unknown.items()}).days
+    return replace(whole, own_days=own_days)
+
+
+def _models(batch: Batch, on: date, models: Sequence[Model] | None) -> list[tuple[Model, NDArray[np.intp]]]:
     """The models that score the suppliers of a batch, each with their positions; several for one of several sectors."""
     if batch.kind == "agency":
-        return [(model, np.arange(len(batch.answers))) for model in serving("agency", (), on)]
+        return [(model, np.arange(len(batch.answers))) for model in serving("agency", (), on, models)]
     column = batch.answers.column("sector")
     served: dict[str, tuple[Model, list[int]]] = {}
     for code, sectors in enumerate((*column.values, ())):
         named = tuple(str(s) for s in sectors) if isinstance(sectors, tuple) else ()
-        for model in serving("site", named, on):
+        for model in serving("site", named, on, models):
             served.setdefault(model.id, (model, []))[1].append(code if code < len(column.values) else -1)
     # On equal scores the first model stands: a pack before the general one, whatever the order of the rows.
     ordered = sorted(served.values(), key=lambda pair: ("" in pair[0].serves, pair[0].id))
-    found = [(model, np.flatnonzero(np.isin(column.codes, wanted))) for model, wanted in ordered]
+    found = []
+    for model, wanted in ordered:
+        is_wanted = np.zeros(len(column.values) + 1, dtype=bool)
+        is_wanted[wanted] = True  # code -1 marks the last place, which stands for nothing
+        found.append((model, np.flatnonzero(is_wanted[column.codes])))
     return [(model, members) for model, members in found if len(members)]
 
 
@@ -169,7 +219,7 @@ def _sectors(answers: Answers, model: Model, facts: FactsOn) -> list[str | None]
 
 
 def _unknown(answers: Answers, model: Model, scores_of_agencies: Mapping[str, float]) -> dict[str, NDArray[np.bool_]]:
-    """Where country and sector are unknown, and where an agency is named that was not assessed."""
+    """Where country and sector are unknown, an agency is named that was not assessed, or none is though migrants work there."""
     n = len(answers)
 
     def blank(question: str) -> NDArray[np.bool_]:
@@ -185,4 +235,26 @@ def _unknown(answers: Answers, model: Model, scores_of_agencies: Mapping[str, fl
         "country": blank("country"),
         "sector": blank("sector") if model.kind == "site" else np.zeros(n, dtype=bool),
         "agency": np.array([*unassessed, False])[column.codes],
+        "agencies_not_named": blank("agencies") & _employs_migrants(answers)
+        if model.kind == "site"
+        else np.zeros(n, dtype=bool),
     }
+
+
+def _employs_migrants(answers: Answers) -> NDArray[np.bool_]:
+    """Where a site says that migrants work there, or where they come from, and not that it uses no agencies at all."""
+    counted = [spread(answers, q, _number, 0.0) > 0 for q in ("workers_migrant", "migrant_pct")]
+    country, origins = answers.column("country"), answers.column("worker_origin_countries")
+    pairs, which = combinations(country.codes, origins.codes)
+    abroad = []
+    for home, origin in pairs:
+        named = origins.values[origin] if origin >= 0 else ()
+        own = country.values[home] if home >= 0 else None
+        abroad.append(isinstance(named, tuple) and any(place != own for place in named))
+    here: NDArray[np.bool_] = counted[0] | counted[1] | np.array(abroad, dtype=bool)[which]
+    here &= ~said(answers, "uses_agencies", ("no",))
+    return here
+
+
+def _number(answer: object) -> float:
+    return float(answer) if isinstance(answer, (int, float)) else 0.0

@@ -45,7 +45,10 @@ def write(session: Session, kind: str, supplier_id: str, data: Mapping[str, Any]
 
 
 def read(session: Session, since: str | None = None, limit: int = 100) -> Page:
-    """The changes after a cursor (from the first unless told), in order. Raises Refused, 400, for what is no cursor."""
+    """The changes after a cursor (from the first unless told), in order. Raises Refused, 400, for what is no cursor.
+
+    On PostgreSQL the session may not read one snapshot: RuntimeError.
+    """
     if since is not None and not (since.isascii() and since.isdigit() and len(since) < 19):
         raise Refused("cursor.unknown", 400, "The cursor is none that this list gave out.")
     after = int(since or 0)
@@ -60,7 +63,10 @@ def _settled(session: Session) -> int:
     """The highest id up to which all that was drawn is committed, or never will be.
 
     The order counts: first what was drawn, then the marks, and only then, in a statement with a later snapshot, the changes.
+    In one snapshot a writer who ends between the first and the second statement would have no mark and no rows.
     """
+    if session.info.get("snapshot"):
+        raise RuntimeError("changes are read without a snapshot: Database.of(..., write=False, snapshot=False)")
     drawn = session.scalars(select(_drawn())).one()
     ours = select(DATABASES.c.oid).where(DATABASES.c.datname == func.current_database()).scalar_subquery()
     marks = select(func.min(cast(LOCKS.c.objid, Integer))).where(

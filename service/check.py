@@ -9,14 +9,20 @@ from collections.abc import Sequence
 
 from questionnaires.form import form_ids, load, load_reading_form
 from questionnaires.words import BadFile, sectors
-from risk_models.facts import BadFact, Facts
+from risk_models.buyer import Practice, Practices
+from risk_models.buyer import load_all as load_practices
+from risk_models.editions import faults as faults_of_editions
+from risk_models.facts import BadFact, Facts, described_under
 from risk_models.facts import load as load_facts
 from risk_models.features import CANNOT_APPLY, DECLINED
 from risk_models.model import MODELS, BadModel, Indicator, Model, load_all
-from risk_models.plan import BadAction, load_actions, unanswered_findings, unreached_actions
-from risk_models.transforms import Choices
+from risk_models.plan import BadAction, findings_of, load_actions, unanswered_findings, unreached_actions
+from risk_models.transforms import Choices, Since
+from service.cases import faults_of_cases
+from service.contract import actions_digest, actions_part, actions_released
 
 RELEASED = MODELS / "RELEASED"
+NUMBERS = ("number", "money", "percent")
 
 
 def faults_of_models() -> list[str]:
@@ -27,21 +33,27 @@ def faults_of_models() -> list[str]:
             load(form)
     except (BadModel, BadAction, BadFact, BadFile) as fault:
         return [str(fault)]
+    buying = load_practices()
+    findings = [*findings_of(models), *(finding for rules in buying for finding in rules.findings)]
     faults = _released(models)
-    faults += [f"actions: no action answers the finding {finding}" for finding in unanswered_findings(models, actions)]
-    faults += [f"actions: nothing calls for the action {action}" for action in unreached_actions(models, actions)]
+    faults += [fault for rules in buying for fault in _practices_fit(rules)]
+    digest = actions_digest(actions_part(actions))
+    if digest not in actions_released():
+        faults.append(f"actions: they changed since the last release; add to RELEASED, with its name: NAME {digest}")
+    faults += [f"actions: no action answers the finding {told}" for told in unanswered_findings(findings, actions)]
+    faults += [f"actions: nothing calls for the action {action}" for action in unreached_actions(findings, actions)]
+    newest = {model.id: model for model in sorted(models, key=lambda m: (m.effective, m.version))}
     for model in models:
-        faults += _fits(model, facts)
-    return faults
+        faults += _fits(model, facts, newest=newest[model.id] is model)
+    return faults + faults_of_cases()
 
 
 def faults_of_facts() -> list[str]:
-    """Faults of the fact tables as sentences; empty when they load."""
+    """Faults of the fact tables as sentences; empty when they load and what was released stands unchanged."""
     try:
-        load_facts()
+        return faults_of_editions()
     except BadFact as fault:
         return [str(fault)]
-    return []
 
 
 def _released(models: Sequence[Model]) -> list[str]:
@@ -65,7 +77,10 @@ def _released(models: Sequence[Model]) -> list[str]:
     ]
 
 
-def _fits(model: Model, facts: Facts) -> list[str]:
+def _fits(model: Model, facts: Facts, *, newest: bool) -> list[str]:
+    """Faults of one model. Only the newest version must know every answer the newest forms offer: an older one is frozen,
+    and an answer that came after it reads as not asked there.
+    """
     name = f"{model.id}/{model.version}.toml"
     form = load_reading_form(model.kind)
     faults = []
@@ -78,7 +93,13 @@ def _fits(model: Model, facts: Facts) -> list[str]:
             faults.append(f"{form.file or form.id}: {question.id} does not say that it feeds {indicator.id}")
         faults += [
             f"{name}: {indicator.id}: {fault}"
-            for fault in _answers_fit(indicator, question.type, [c.code for c in question.choices])
+            for fault in _answers_fit(indicator, question.type, [c.code for c in question.choices], newest=newest)
+        ]
+        faults += [
+            f"{name}: {indicator.id} hears {code!r} of {q}, which no form offers"
+            for q, codes in indicator.heard.items()
+            for code in codes
+            if q not in form.by_id or code not in {c.code for c in form.by_id[q].choices}
         ]
         faults += [
             f"{name}: {indicator.id} is ruled out by {q}, which no form asks"
@@ -91,15 +112,15 @@ def _fits(model: Model, facts: Facts) -> list[str]:
         if g.question not in form.by_id
     ]
     reports = form.by_id.get("reported_harms")
-    for choice in reports.choices if reports else ():
-        if choice.code not in {i.id for i in model.indicators}:
+    heard = {code for i in model.indicators for code in i.heard.get("reported_harms", (i.id,))}
+    for choice in reports.choices if reports and newest else ():
+        if choice.code not in heard:
             faults.append(f"{name}: workers may report {choice.code}, which the model cannot hear")
     for scaled in [f for c in model.every_context for f in c.facts]:
-        table, fact = scaled.fact.split(".", 1)
-        if table == "answer":
-            if fact not in form.by_id:
+        if scaled.fact.startswith("answer."):
+            if scaled.fact.removeprefix("answer.") not in form.by_id:
                 faults.append(f"{name}: a context reads {scaled.fact}, which no form asks")
-        elif not facts.is_scored(f"{'country' if table == 'flag' else table}.{fact}"):
+        elif not facts.is_scored(described_under(scaled.fact)):
             faults.append(f"{name}: a context reads {scaled.fact}, which is no fact to be scored")
     faults += [
         f"{name}: serves {code!r}, which is no ISIC code"
@@ -109,17 +130,28 @@ def _fits(model: Model, facts: Facts) -> list[str]:
     return faults
 
 
-def _answers_fit(indicator: Indicator, kind: str, codes: Sequence[str]) -> list[str]:
+def _practices_fit(rules: Practices) -> list[str]:
+    """What a buyer is asked about itself, and the rules that read it."""
+    name, form = f"buyer/{rules.version}.toml", load("buyer")
+    faults = []
+    for practice in rules.practices:
+        asked = form.by_id.get(practice.question)
+        if asked is None or practice.id not in asked.feeds:
+            faults.append(f"{name}: {practice.id} reads {practice.question}, which the form does not ask for it")
+        else:
+            told = _answers_fit(practice, asked.type, [c.code for c in asked.choices], newest=True)
+            faults += [f"{name}: {practice.id}: {fault}" for fault in told]
+    return faults
+
+
+def _answers_fit(indicator: Indicator | Practice, kind: str, codes: Sequence[str], *, newest: bool) -> list[str]:
     """Every answer the form offers has a risk, and every risk belongs to an answer."""
     if not isinstance(indicator.rule, Choices):
-        return (
-            []
-            if kind in ("number", "money", "percent")
-            else [f"reads numbers, and {indicator.question} is asked as {kind}"]
-        )
+        read, kinds = ("dates", ("date",)) if isinstance(indicator.rule, Since) else ("numbers", NUMBERS)
+        return [] if kind in kinds else [f"reads {read}, and {indicator.question} is asked as {kind}"]
     offered = {"yes", "no"} if kind == "yes_no" else set(codes)
     told = set(indicator.rule.table)
     if told & {DECLINED, CANNOT_APPLY}:
         return ["'declined' and 'cannot_apply' are no choices"]
-    faults = [f"the answer {code!r} has no risk" for code in sorted(offered - told)]
+    faults = [f"the answer {code!r} has no risk" for code in sorted(offered - told) if newest]
     return faults + [f"the answer {code!r} is not offered" for code in sorted(told - offered)]

@@ -16,10 +16,11 @@ import traceback
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
-from service import operate
+from service import models_commands, operate, repay_command
 
 EXIT_SCORED, EXIT_SOME, EXIT_NOTHING, EXIT_OURS = 0, 1, 2, 70
 FORMATS = ("json", "xlsx", "pdf", "html", "csv")
@@ -68,7 +69,12 @@ def _parser() -> argparse.ArgumentParser:
     assess = commands.add_parser("assess", help="score the suppliers and agencies in spreadsheets and write a report")
     assess.add_argument("files", nargs="+", metavar="FILE", help="xlsx, xls, ods, csv or tsv")
     assess.add_argument("--out", required=True, metavar="DIR", help="folder to write to")
-    assess.add_argument("--kind", choices=("site", "agency"), help="what the rows are; found in each sheet unless told")
+    assess.add_argument(
+        "--kind", choices=("site", "agency", "case"), help="what the rows are; found in each sheet unless told"
+    )
+    assess.add_argument(
+        "--buyer", metavar="FILE", help="what you answer about your own practices (form buyer): no scores"
+    )
     assess.add_argument("--country", metavar="ISO2", help="country of every row, for a file that has no such column")
     assess.add_argument(
         "--sector", metavar="CODE", help="ISIC code or sector of every row, for a file that has no such column"
@@ -86,32 +92,25 @@ def _parser() -> argparse.ArgumentParser:
 
     template = commands.add_parser("template", help="write a questionnaire as a workbook to fill in")
     template.add_argument(
-        "form", metavar="FORM", help="site, site_fishing, site_construction, site_domestic_work or agency"
+        "form",
+        metavar="FORM",
+        help="site, site_fishing, site_construction, site_domestic_work, agency, case, repayment or buyer",
     )
     template.add_argument("--out", required=True, metavar="F.xlsx")
     template.set_defaults(run=_template)
 
-    models = commands.add_parser("models", help="check, list or show the scoring models").add_subparsers(
-        required=True, metavar="check | list | show"
-    )
-    models.add_parser("check", help="every model, form and action is whole and fits the others").set_defaults(
-        run=_models_check
-    )
-    models.add_parser("list", help="id, version, day in force, digest").set_defaults(run=_models_list)
-    show = models.add_parser("show", help="indicators, weights and rules of one model")
-    show.add_argument("id")
-    show.set_defaults(run=_models_show)
-
+    models_commands.add_commands(commands)
     facts = commands.add_parser("facts", help="check or show the country facts").add_subparsers(
         required=True, metavar="check | show"
     )
     facts.add_parser("check", help="every fact has a source, a licence and a value in range").set_defaults(
         run=_facts_check
     )
-    show = facts.add_parser("show", help="what is known of one country")
+    show = facts.add_parser("show", help='what is known of one country, or of a corridor: "NP>QA"')
     show.add_argument("country", metavar="COUNTRY")
     show.set_defaults(run=_facts_show)
     operate.add_commands(commands)
+    repay_command.add_commands(commands)
     return parser
 
 
@@ -120,6 +119,8 @@ def _assess(arguments: argparse.Namespace) -> int:
     from questionnaires.match import read_map
     from risk_models.facts import load as load_facts
     from service.assess import assess
+    from service.buying import buyer_lines, buyer_part
+    from service.case_contract import case_lines, cases_part
     from service.contract import write
     from service.take_in import Choices, NothingUsable, take_in
 
@@ -129,13 +130,15 @@ def _assess(arguments: argparse.Namespace) -> int:
     formats = tuple(f.strip() for f in arguments.formats.split(",") if f.strip())
     if not formats or not set(formats) <= set(FORMATS):
         raise Usage(f"--formats takes a list of {', '.join(FORMATS)}; '{arguments.formats}' is something else.")
-    files = [(Path(file).name, _bytes(Path(file))) for file in arguments.files]
+    named = [*arguments.files, *([arguments.buyer] if arguments.buyer else [])]
+    files = [(Path(file).name, _bytes(Path(file))) for file in named]
     with _progress() as say:
         try:
             columns = read_map(_bytes(Path(arguments.map)), arguments.map) if arguments.map else None
             choices = Choices(
-                arguments.kind, arguments.country, arguments.sector, arguments.sheet, columns, arguments.date_order
-            )
+                arguments.kind, arguments.country, arguments.sector, arguments.sheet, columns, arguments.date_order,
+                Path(arguments.buyer).name if arguments.buyer else None,
+            )  # fmt: skip
             taken = take_in(files, choices, on, say)
         except (NothingUsable, Unusable) as nothing:
             raise Usage(str(nothing)) from nothing
@@ -143,6 +146,7 @@ def _assess(arguments: argparse.Namespace) -> int:
         facts = load_facts().as_of(on)
         try:
             assessed = assess(taken.batches, facts, on)
+            buyer = buyer_part(taken.buying, on)
         except LookupError as none:
             raise Usage(f"{none.args[0]}.") from none
         out = Path(arguments.out)
@@ -150,7 +154,8 @@ def _assess(arguments: argparse.Namespace) -> int:
             if "json" in formats:
                 say("writing json")
                 with (folder / "assessment.json").open("wb") as file:
-                    write(file, assessed, facts, on, choices.options(), taken.received)
+                    cases = cases_part(taken.cases, taken.batches, on)
+                    write(file, assessed, facts, on, choices.options(), taken.received, buyer, cases)
             others = [f for f in formats if f != "json"]
             if others:
                 from reports.formats import render
@@ -158,6 +163,9 @@ def _assess(arguments: argparse.Namespace) -> int:
 
                 title = "Forced labour and ethical recruitment: supplier assessment"
                 report = report_on(assessed, facts, on, taken.files, taken.issues, title)
+                findings, steps = buyer_lines(taken.buying, on)
+                shown = case_lines(taken.cases, taken.batches, on)
+                report = replace(report, buyer=findings, buyer_plan=steps, cases=shown)
                 for format_ in others:
                     say(f"writing {format_}")
                     rendered = render(report, format_)
@@ -166,6 +174,8 @@ def _assess(arguments: argparse.Namespace) -> int:
     print(
         f"{received['accepted']} of {received['rows']} rows scored, {received['rejected']} rejected. Written to {out}."
     )
+    if taken.cases:
+        print(f"{len(taken.cases)} case records read.")
     for told in [i for i in taken.issues if i.severity == "error"][:5]:
         print(f"- {told.sentence()}", file=sys.stderr)
     refused = any(not file["accepted"] for file in taken.files)
@@ -204,12 +214,6 @@ def _template(arguments: argparse.Namespace) -> int:
     return EXIT_SCORED
 
 
-def _models_check(arguments: argparse.Namespace) -> int:
-    from service.check import faults_of_models
-
-    return _checked(faults_of_models())
-
-
 def _facts_check(arguments: argparse.Namespace) -> int:
     from service.check import faults_of_facts
 
@@ -223,60 +227,28 @@ def _checked(faults: Sequence[str]) -> int:
     return EXIT_SOME if faults else EXIT_SCORED
 
 
-def _models_list(arguments: argparse.Namespace) -> int:
-    from risk_models.model import load_all
-
-    for model in load_all():
-        print(
-            f"{model.id:<20} {model.version:<8} from {model.effective}  {len(model.indicators):>3} indicators  "
-            f"sha256 {model.digest[:16]}  {model.title}"
-        )
-    return EXIT_SCORED
-
-
-def _models_show(arguments: argparse.Namespace) -> int:
-    from risk_models.model import load_all
-
-    versions = [model for model in load_all() if model.id == arguments.id]
-    if not versions:
-        raise Usage(
-            f"there is no model '{arguments.id}'; the models are {', '.join(sorted({m.id for m in load_all()}))}."
-        )
-    model = versions[-1]
-    print(f"{model.title}\n{model.id} {model.version}, in force from {model.effective}, sha256 {model.digest}\n")
-    print("Inherent risk, step by step:")
-    for context in model.contexts:
-        print(
-            f"  closes {context.lift:.2f} of what is left  {context.title} ({', '.join(f.fact for f in context.facts)})"
-        )
-    print("\nWeight  Core  Indicator")
-    for indicator in model.indicators:
-        print(
-            f"{indicator.weight:>6g}  {'yes' if indicator.core else '':<4}  {indicator.title} "
-            f"[{indicator.id}; {', '.join(indicator.sources)}]"
-        )
-    print("\nFloors:")
-    for floor in model.floors:
-        print(f"  at least {floor.at_least:g}: {floor.title} ({', '.join(floor.sources)})")
-    return EXIT_SCORED
-
-
 def _facts_show(arguments: argparse.Namespace) -> int:
     from questionnaires.words import countries
     from risk_models.facts import load as load_facts
 
-    code = countries().find(arguments.country)
-    if code is None:
-        like = countries().like(arguments.country)
-        raise Usage(
-            f"'{arguments.country}' is not a country we know.{' Did you mean ' + ' or '.join(like) + '?' if like else ''}"
-        )
+    codes = []
+    for named in arguments.country.split(">")[:2]:
+        code = countries().find(named.strip())
+        if code is None:
+            like = countries().like(named)
+            raise Usage(
+                f"'{named}' is not a country we know.{' Did you mean ' + ' or '.join(like) + '?' if like else ''}"
+            )
+        codes.append(code)
     facts = load_facts().as_of(date.today())
-    print(f"{countries().names[code]} ({code})")
-    for name, fact in facts.of_country(code):
+    print(" to ".join(f"{countries().names[code]} ({code})" for code in codes))
+    if len(codes) == 1:
+        known = [("", f"country.{name}", fact) for name, fact in facts.of_country(codes[0])]
+    else:
+        known = [(f"{code:<6}", f"corridor.{name}", fact) for code, name, fact in facts.of_corridor(*codes)]
+    for code, name, fact in known:
         print(
-            f"  {facts.title('country.' + name):<60} {fact.value:>10.4g}  {fact.year or '':<4}  "
-            f"{facts.use('country.' + name):<8}  {fact.source}"
+            f"  {code}{facts.title(name):<60} {fact.value:>10.4g}  {fact.year or '':<4}  {facts.use(name):<8}  {fact.source}"
         )
     return EXIT_SCORED
 

@@ -6,19 +6,22 @@ and plan is turned into JSON once and put together by its code, so that a large 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from risk_models.answers import as_json
 from risk_models.facts import FactsOn
 from risk_models.inherent import PART_STATES, UNKNOWN_PLACE, Part
 from risk_models.model import CASES, Model
-from risk_models.plan import Action, load_actions, steps_in_order
+from risk_models.plan import ACTIONS, Action, load_actions, steps_in_order
 from risk_models.score import LEVEL_NAMES, NOT_ASKED, STATES
 from service.assess import Assessed, Block
 
@@ -105,6 +108,17 @@ def actions_part(actions: Sequence[Action]) -> list[dict[str, Any]]:
     ]
 
 
+def actions_digest(told: Sequence[Mapping[str, Any]]) -> str:
+    """sha256 of the part of the actions; ``risk_models/actions/RELEASED`` keeps it for every release."""
+    return hashlib.sha256(orjson.dumps(list(told))).hexdigest()
+
+
+def actions_released(folder: Path = ACTIONS) -> frozenset[str]:
+    """The digests of all libraries of actions that were released."""
+    lines = (folder / "RELEASED").read_text(encoding="utf-8").splitlines()
+    return frozenset(line.split()[1] for line in lines if line and not line.startswith("#"))
+
+
 def write(
     out: BinaryIO,
     assessed: Sequence[Assessed],
@@ -112,12 +126,18 @@ def write(
     on: date,
     options: Mapping[str, Any],
     received: Mapping[str, Any],
+    buyer: Mapping[str, Any] | None = None,
+    cases: Sequence[Mapping[str, Any]] = (),
 ) -> None:
-    """The whole document, results row by row. ``received``: the ``input`` part."""
+    """The whole document, results row by row. ``received``: the ``input`` part; ``buyer``: what the buyer said of itself;
+    ``cases``: see service/case_contract.py.
+    """
     head = {
         "assessment": assessment_part(assessed, facts, on, options),
         "input": received,
         "actions": actions_part(load_actions()),
+        "cases": list(cases),
+        **({"buyer": buyer} if buyer is not None else {}),
     }
     out.write(orjson.dumps(head)[:-1] + b',"results":[')
     first = True
@@ -208,7 +228,8 @@ class _Answers:
         if question not in self.known:
             values, codes = self.codes(question)
             used = {*codes, -1}
-            self.known[question] = {code: NULL if code < 0 else orjson.dumps(values[code]) for code in used}, codes
+            told = {code: NULL if code < 0 else orjson.dumps(values[code], default=as_json) for code in used}
+            self.known[question] = told, codes
         return self.known[question]
 
     def texts(self, question: str) -> list[bytes]:

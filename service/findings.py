@@ -77,7 +77,8 @@ def questions(kind: str) -> dict[str, list[tuple[str, str]]]:
 def corrected(taken: Import, answers: Sequence[tuple[str, str]]) -> dict[str, str]:
     """The map of columns (question: header) after a reader's corrections, given as (header, question).
 
-    Only what differs from what was found is told to the reader of files. Raises Refused ``columns.tied`` where two columns
+    Only what differs from what was found is told to the reader of files; a column that is to answer nothing any more leaves
+    its question without one (""). Raises Refused ``columns.tied`` where two columns
     would answer one question.
     """
     as_found = {column.header: column.question for table in tables(taken) for column in table.columns}
@@ -86,9 +87,10 @@ def corrected(taken: Import, answers: Sequence[tuple[str, str]]) -> dict[str, st
     for question in changed.values():
         if list(changed.values()).count(question) > 1:
             raise Refused("columns.tied", 422, f"Two columns cannot both answer the question '{question}'.")
+    dropped = {as_found[header]: "" for header, question in answers if not question and as_found.get(header)}
     # A column that is given another question no longer answers the one it was told before.
     told = {question: header for question, header in told.items() if header not in changed}
-    return told | {question: header for header, question in changed.items()}
+    return told | dropped | {question: header for header, question in changed.items()}
 
 
 def grouped(issues: Sequence[Mapping[str, Any]]) -> list[Group]:

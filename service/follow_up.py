@@ -6,7 +6,7 @@ The record tells two blanks apart: *not asked*, and *declined* (asked in a form 
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
 
@@ -108,6 +108,15 @@ def mark_returned(session: Session, asking_id: str, on: date, by: str) -> Asking
     return asking
 
 
+def get(session: Session, supplier: Supplier, asking_id: str) -> Asking:
+    """A record of asking of a supplier. Raises Refused, 404, where there is none."""
+    query = select(Asking).where(Asking.id == asking_id, Asking.supplier_id == supplier.id)
+    asking = session.scalars(query).first()
+    if asking is None:
+        raise not_found("There is no such asking.")
+    return asking
+
+
 def of_supplier(session: Session, supplier: Supplier) -> Sequence[Asking]:
     """What a supplier was asked, newest first."""
     query = select(Asking).where(Asking.supplier_id == supplier.id)
@@ -125,20 +134,28 @@ def overdue(session: Session, on: date, days: int = ANSWER_DAYS, limit: int = 50
     return [(asking, supplier) for asking, supplier in found]
 
 
-def answers_with_record(session: Session, supplier: Supplier, answers: Mapping[str, Any]) -> dict[str, Any]:
-    """The answers, with ``declined`` for what is blank though a form that asked it came back; else a blank stays one.
+def of_returned_form(session: Session, asking_id: str, by: str, on: date) -> tuple[Asking, Supplier] | None:
+    """The record of asking that a form which came back bears, and who was asked; None where this organisation has no such record.
 
-    Of each form, the version that came back last counts. Only what feeds an indicator can be declined.
+    The record is marked as returned, on this day unless it was before; a form that is sent in again stays returned when it was.
     """
-    returned = select(Asking).where(Asking.supplier_id == supplier.id, Asking.returned_on.is_not(None))
-    found = session.scalars(returned.order_by(Asking.returned_on, Asking.sent_on, Asking.id)).all()
-    last = {asking.form: asking for asking in found}
+    asking = session.scalars(select(Asking).where(Asking.id == asking_id).with_for_update()).first()
+    if asking is None:
+        return None
+    if asking.returned_on is None:
+        mark_returned(session, asking.id, max(on, asking.sent_on), by)
+    return asking, session.get_one(Supplier, asking.supplier_id)
+
+
+def answers_of_returned(asking: Asking, answers: Mapping[str, Any], unread: Collection[str] = ()) -> dict[str, Any]:
+    """The answers in a form that came back: what it asked and is blank was declined.
+
+    Only what feeds an indicator, and is not the buyer's own to say, can be declined; ``unread`` are questions whose cell was not
+    blank but could not be read.
+    """
     whole = {question: said for question, said in answers.items() if said not in (None, "", [], ())}
-    for asking in last.values():
-        for question in load(asking.form, asking.form_version).questions:
-            if question.feeds and not question.person:
-                whole.setdefault(question.id, "declined")
-    if found:
-        whole.setdefault("form_version", f"{found[-1].form} {found[-1].form_version}")
-        whole.setdefault("form_returned", str(found[-1].returned_on))
-    return whole
+    for question in load(asking.form, asking.form_version).questions:
+        if question.feeds and not question.person and not question.ours and question.id not in unread:
+            whole.setdefault(question.id, "declined")
+    told = {"form_version": f"{asking.form} {asking.form_version}", "form_returned": str(asking.returned_on)}
+    return {**whole, **told}

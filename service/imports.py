@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from questionnaires.issues import Issue
 from questionnaires.sheet import Limits, check_door
 from questionnaires.sheet import Refused as RefusedFile
-from service import suppliers
+from service import case_intake, follow_up, kept_cases, own_practices, suppliers
 from service.audit import record
 from service.clock import now
 from service.db.session import Database
@@ -25,8 +25,10 @@ from service.files import Blobs
 from service.jobs.table import Claimed, effect, enqueue
 from service.refusal import Refused, problem
 from service.take_in import Choices, NothingUsable, TakenIn, take_in
+from service.watchlists.lists import ask_to_screen
 
 CHUNK = 500
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"  # of the name of a cell, before the number of its row
 STATUS = {"upload.too_large": 413, "file.type_not_allowed": 415, "file.type_mismatch": 415}
 CHOICES = ("kind", "country", "sector", "sheet", "columns", "date_order", "confirm", "on")
 
@@ -40,10 +42,13 @@ def receive(
     by: str,
     limits: Limits,
     also: Callable[[Session, Import], None] | None = None,
+    *,
+    cases: bool = False,
 ) -> Import:
     """Takes files in. Raises Refused (413, 415, 422) for what the door can tell; else the import waits to be read.
 
-    ``also``: what else is written in the transaction that holds the import.
+    ``also``: what else is written in the transaction that holds the import; ``cases``: whether who sends it may bring case
+    records.
     """
     if not files:
         raise Refused("file.missing", 422, "No file was sent.")
@@ -71,7 +76,7 @@ def receive(
         )
         session.add(taken)
         session.flush()
-        enqueue(session, "read_import", {"import_id": taken.id}, by)
+        enqueue(session, "read_import", {"import_id": taken.id, "cases": cases}, by)
         record(
             session,
             by,
@@ -86,30 +91,62 @@ def receive(
 
 
 def read_import(db: Database, blobs: Blobs, claimed: Claimed) -> None:
-    """The job that looks at an import: what was found, or why it is refused."""
+    """The job that looks at an import: what was found, or why it is refused. What may not be kept goes out of the store."""
     import_id = claimed.payload["import_id"]
+    if "removed" in claimed.checkpoint:  # refused by an earlier attempt that came no further
+        _remove(db, blobs, claimed, claimed.checkpoint["removed"])
+        return
     with db.of(claimed.organisation_id) as session:
         taken = session.get_one(Import, import_id)
         files, choices = _files(session, blobs, taken), dict(taken.choices)
+    may_bring = bool(claimed.payload.get("cases"))
     try:
-        found = take_in(files, choices_of(choices), _on(choices))
+        found = take_in(files, choices_of(choices), _on(choices), buyer_alone=True)
     except NothingUsable as nothing:
+        refusal = case_intake.refusal(nothing.issues, (), may_bring=may_bring)
+        if refusal is not None:
+            _refuse_and_remove(db, blobs, claimed, refusal)
+            return
         with effect(db, claimed, result={"state": "refused"}) as session:
-            taken = session.get_one(Import, import_id)
-            taken.state, taken.finished_at = "refused", now()
-            taken.problem = problem_of(nothing)
-            record(session, claimed.actor, "import.refused", "import", import_id, {"code": taken.problem["code"]})
+            _refuse(session, claimed, problem_of(nothing))
+        return
+    refusal = case_intake.refusal(found.issues, found.cases, may_bring=may_bring)
+    if refusal is not None:
+        _refuse_and_remove(db, blobs, claimed, refusal)
         return
     with effect(db, claimed, result={"state": "previewed"}) as session:
         taken = session.get_one(Import, import_id)
-        taken.found = found.received
+        taken.found = (
+            {**found.received, "issues": case_intake.issues_of(session, found)} if found.cases else found.received
+        )
         taken.rows, taken.accepted, taken.rejected = (found.received[k] for k in ("rows", "accepted", "rejected"))
         taken.state = "previewed"
         if choices.get("confirm"):
             _start(session, taken, claimed.actor)
 
 
-def confirm(session: Session, import_id: str, choices: Mapping[str, Any], by: str) -> Import:
+def _refuse(session: Session, claimed: Claimed, refusal: dict[str, Any]) -> Import:
+    taken = session.get_one(Import, claimed.payload["import_id"])
+    taken.state, taken.finished_at, taken.problem = "refused", now(), refusal
+    record(session, claimed.actor, "import.refused", "import", taken.id, {"code": refusal["code"]})
+    return taken
+
+
+def _refuse_and_remove(db: Database, blobs: Blobs, claimed: Claimed, refusal: dict[str, Any]) -> None:
+    """Refuses an import whose files may not stay. The job ends only once they are gone."""
+    removed: dict[str, Any] = {}
+    with effect(db, claimed, checkpoint=removed) as session:
+        removed["removed"] = case_intake.give_up(session, _refuse(session, claimed, refusal))
+    _remove(db, blobs, claimed, removed["removed"])
+
+
+def _remove(db: Database, blobs: Blobs, claimed: Claimed, digests: Sequence[str]) -> None:
+    case_intake.remove(db, blobs, digests)
+    with effect(db, claimed, result={"state": "refused"}):
+        pass
+
+
+def confirm(session: Session, import_id: str, choices: Mapping[str, Any], by: str, *, cases: bool = False) -> Import:
     """The sender has seen what was found. Other choices than before are read again first; the same ones are scored now."""
     taken = get(session, import_id)
     if taken.state != "previewed":
@@ -124,7 +161,7 @@ def confirm(session: Session, import_id: str, choices: Mapping[str, Any], by: st
         k: v for k, v in taken.choices.items() if k != "confirm"
     }:
         taken.choices, taken.state = changed, "waiting"
-        enqueue(session, "read_import", {"import_id": taken.id}, by)
+        enqueue(session, "read_import", {"import_id": taken.id, "cases": cases}, by)
         record(session, by, "import.changed", "import", taken.id, {"choices": sorted(choices)})
     else:
         _start(session, taken, by)
@@ -144,7 +181,7 @@ def assess_import(db: Database, blobs: Blobs, claimed: Claimed) -> None:
         taken = session.get_one(Import, import_id)
         files, choices = _files(session, blobs, taken), dict(taken.choices)
         on = _on(choices) if choices.get("on") else taken.created_at.date()
-    found: TakenIn = take_in(files, choices_of(choices), on)
+    found: TakenIn = take_in(files, choices_of(choices), on, buyer_alone=True)
     rows = [
         (batch, j)
         for kind in ("agency", "site")
@@ -152,22 +189,64 @@ def assess_import(db: Database, blobs: Blobs, claimed: Claimed) -> None:
         if batch.kind == kind
         for j in range(len(batch.rows))
     ]
-    done = int(claimed.checkpoint.get("rows", 0))
+    so_far = dict(claimed.checkpoint)
+    if found.cases and "cases" not in so_far:
+        with effect(db, claimed, checkpoint=so_far) as session:
+            kept = kept_cases.keep(session, found.cases, on, now(), claimed.actor, import_id)
+            so_far["cases"] = [case.id for case in kept]
+    done = int(so_far.get("rows", 0))
     answers_of = {id(batch): batch.answers.rows() for batch in found.batches}
+    if found.askings:
+        with effect(db, claimed) as session:
+            _returned(session, found, answers_of, on, claimed.actor)
     while done < len(rows):
         kind = rows[done][0].kind
         chunk = [row for row in rows[done : done + CHUNK] if row[0].kind == kind]
         answers = [answers_of[id(batch)][j] for batch, j in chunk]
         places = [{"file": batch.file, "sheet": batch.sheet, "row": int(batch.rows[j])} for batch, j in chunk]
-        with effect(
-            db, claimed, checkpoint={"rows": done + len(chunk)}, progress=(done + len(chunk)) / len(rows)
-        ) as session:
+        so_far["rows"] = done + len(chunk)
+        with effect(db, claimed, checkpoint=so_far, progress=so_far["rows"] / len(rows)) as session:
             suppliers.keep(session, kind, answers, places, on, now(), claimed.actor, "import", import_id)
-        done += len(chunk)
+        done = so_far["rows"]
     with effect(db, claimed, result={"rows": len(rows)}) as session:
         taken = session.get_one(Import, import_id)
         taken.state, taken.finished_at = "done", now()
+        case_intake.finish(session, so_far.get("cases", ()), import_id, on, now(), claimed.actor)
+        ask_to_screen(session, claimed.actor, import_id=import_id)
+        own = [row for batch in found.buying for row in batch.answers.rows()]
+        own_practices.keep(session, own, on, now(), claimed.actor, import_id)
         record(session, claimed.actor, "import.done", "import", import_id, {"rows": len(rows)})
+
+
+def _returned(
+    session: Session, found: TakenIn, answers_of: Mapping[int, list[dict[str, Any]]], on: date, by: str
+) -> None:
+    """Joins the record of asking to the answers of who was asked: what is blank in a form that came back was declined.
+
+    That holds for the supplier the form went to, and for no other row: a list of suppliers refuses nothing by being short.
+    """
+    for batch in found.batches:
+        asking_id = found.askings.get((batch.file, batch.sheet))
+        asked = None if asking_id is None else follow_up.of_returned_form(session, asking_id, by, on)
+        if asked is None or asked[1].kind != batch.kind:
+            continue
+        asking, supplier = asked
+        for row, answers in zip(batch.rows.tolist(), answers_of[id(batch)], strict=True):
+            if suppliers.supplier_key(answers) == supplier.key:
+                unread = _unread(found, batch.file, batch.sheet, row)
+                answers.update(follow_up.answers_of_returned(asking, answers, unread))
+
+
+def _unread(found: TakenIn, file: str, sheet: str, row: int) -> set[str]:
+    """The questions whose cell in a row holds something that could not be used."""
+    sheets = next(each["sheets"] for each in found.received["files"] if each["name"] == file)
+    question_of = {header: q for q, header in next(s["columns"] for s in sheets if s["name"] == sheet).items()}
+    here = (issue for issue in found.issues if (issue.file, issue.sheet) == (file, sheet) and issue.severity != "info")
+    return {
+        question_of[issue.header]
+        for issue in here
+        if issue.header in question_of and any(cell.lstrip(LETTERS) == str(row) for cell in issue.cells)
+    }
 
 
 def unfinished(session: Session, job: Job) -> None:

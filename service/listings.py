@@ -11,7 +11,7 @@ import binascii
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import orjson
@@ -19,9 +19,13 @@ from sqlalchemy import Select, and_, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 from sqlalchemy.types import TypeEngine
 
+from service.db.buyer_tables import BuyerAnswers
+from service.db.case_tables import KeptCase
 from service.db.tables import Import, Job, Result, Supplier, UTCTime
+from service.db.watchlist_tables import WatchlistMatch
 from service.refusal import Refused
 from service.report_jobs import KIND
+from service.supplier_list import Wanted, conditions
 
 UP, DOWN = 1, -1
 Order = Sequence[tuple[InstrumentedAttribute[Any], int]]
@@ -45,25 +49,17 @@ class Page:
 def suppliers(
     session: Session,
     kind: str,
+    wanted: Wanted,
+    on: date,
     *,
-    level: str | None = None,
-    country: str | None = None,
-    sector: str | None = None,
-    text: str | None = None,
     company: str | None = None,
     cursor: str | None = None,
     limit: int = 50,
 ) -> Page:
     """Sites or agencies, worst first: by level, inherent risk, worst case, score. Raises Refused ``cursor.unknown``."""
-    query = _kept(kind)
-    for column, value in ((Supplier.level, level), (Supplier.country, country), (Supplier.company_key, company)):
-        if value:
-            query = query.where(column == value)
-    if sector:
-        query = query.where(Supplier.sector.startswith(sector, autoescape=True))
-    if text:
-        named = (Supplier.name, Supplier.reference)
-        query = query.where(or_(*(column.icontains(text, autoescape=True) for column in named)))
+    query = select(Supplier).where(Supplier.kind == kind, *conditions(wanted, on))
+    if company:
+        query = query.where(Supplier.company_key == company)
     return _page(session, query, WORST_FIRST, cursor, limit)
 
 
@@ -83,6 +79,45 @@ def reports(session: Session, *, cursor: str | None = None, limit: int = 50) -> 
     """Reports that were asked for, newest first. Raises Refused ``cursor.unknown``."""
     query = select(Job).where(Job.kind == KIND)
     return _page(session, query, ((Job.created_at, DOWN), (Job.id, UP)), cursor, limit)
+
+
+def jobs(session: Session, *, cursor: str | None = None, limit: int = 50) -> Page:
+    """Jobs of every kind, newest first. Raises Refused ``cursor.unknown``."""
+    return _page(session, select(Job), ((Job.created_at, DOWN), (Job.id, UP)), cursor, limit)
+
+
+def matches(
+    session: Session, *, state: str = "open", supplier_id: str | None = None, cursor: str | None = None, limit: int = 50
+) -> Page:
+    """Matches in a state that are still found, newest first. Raises Refused ``cursor.unknown``."""
+    query = select(WatchlistMatch).where(WatchlistMatch.found, WatchlistMatch.state == state)
+    if supplier_id is not None:
+        query = query.where(WatchlistMatch.supplier_id == supplier_id)
+    return _page(session, query, ((WatchlistMatch.found_at, DOWN), (WatchlistMatch.id, UP)), cursor, limit)
+
+
+def buyer_answers(session: Session, *, cursor: str | None = None, limit: int = 50) -> Page:
+    """What the buyer's units answered about themselves, newest first. Raises Refused ``cursor.unknown``."""
+    query = select(BuyerAnswers)
+    return _page(session, query, ((BuyerAnswers.created_at, DOWN), (BuyerAnswers.id, UP)), cursor, limit)
+
+
+def cases(
+    session: Session,
+    *,
+    state: str | None = None,
+    supplier_id: str | None = None,
+    cursor: str | None = None,
+    limit: int = 50,
+) -> Page:
+    """Case records, the strongest evidence first, then the newest. Raises Refused ``cursor.unknown``."""
+    query = select(KeptCase)
+    if state is not None:
+        query = query.where(KeptCase.state == state)
+    if supplier_id is not None:
+        query = query.where(KeptCase.supplier_id == supplier_id)
+    order = ((KeptCase.strength, DOWN), (KeptCase.created_at, DOWN), (KeptCase.id, UP))
+    return _page(session, query, order, cursor, limit)
 
 
 @dataclass(frozen=True)

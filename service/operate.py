@@ -50,6 +50,19 @@ def add_commands(commands: Any) -> None:
     parser.add_argument("--organisation", required=True, metavar="NAME")
     parser.add_argument("--yes", action="store_true", help="do it; without this it is only told what would go")
 
+    watchlist = commands.add_parser("watchlist", help="lists that suppliers are screened against").add_subparsers(
+        required=True, metavar="import | list | remove"
+    )
+    parser = one("import", _watchlist_import, "replace a list by what stands in a CSV file", watchlist)
+    parser.add_argument("file", metavar="FILE", help="OpenSanctions targets.simple.csv, or a table of your own")
+    parser.add_argument("--organisation", required=True, metavar="NAME")
+    parser.add_argument("--name", metavar="LIST", help="what the list is called (the name of the file)")
+    parser = one("list", _watchlist_list, "name, entries and day of each list", watchlist)
+    parser.add_argument("--organisation", required=True, metavar="NAME")
+    parser = one("remove", _watchlist_remove, "remove a list with its matches", watchlist)
+    parser.add_argument("name", metavar="LIST")
+    parser.add_argument("--organisation", required=True, metavar="NAME")
+
     create = {
         name: commands.add_parser(name, help=about).add_subparsers(required=True, metavar="create")
         for name, about in (
@@ -139,7 +152,8 @@ def _migrate(settings: Settings, arguments: argparse.Namespace) -> int:
     from service.db.migrations import migrate, newest
     from service.serve import opened
 
-    before = migrate(opened(settings).engine)
+    with opened(settings) as database:
+        before = migrate(database.engine)
     now = newest()
     print(
         f"The database is at {now} already."
@@ -155,7 +169,8 @@ def _backup(settings: Settings, arguments: argparse.Namespace) -> int:
     from service.files import Blobs
     from service.serve import current
 
-    counts = back_up(current(settings), Blobs(settings.files), Path(arguments.file), now())
+    with current(settings) as database:
+        counts = back_up(database, Blobs(settings.files), Path(arguments.file), now())
     print(f"{_told(counts)}. Read back and found whole: {arguments.file}.")
     return DONE
 
@@ -166,9 +181,9 @@ def _restore(settings: Settings, arguments: argparse.Namespace) -> int:
     from service.files import Blobs
     from service.serve import opened
 
-    database = opened(settings)
-    migrate(database.engine)
-    counts = restore(database, Blobs(settings.files), Path(arguments.file))
+    with opened(settings) as database:
+        migrate(database.engine)
+        counts = restore(database, Blobs(settings.files), Path(arguments.file))
     print(f"{_told(counts)}. Restored, read back and found the same.")
     return DONE
 
@@ -180,23 +195,44 @@ def _erase(settings: Settings, arguments: argparse.Namespace) -> int:
     from service.retention import counts_of, erase_organisation
     from service.serve import current
 
-    database = current(settings)
-    organisation_id = find_organisation(database, arguments.organisation)
-    if not arguments.yes:
-        with database.across(write=False) as session:
-            counts = counts_of(session, organisation_id)
-        print(f"{arguments.organisation} has {_told(counts)}. Nothing was erased: say --yes to erase it all, for good.")
-        return NOT_SURE
-    counts = erase_organisation(database, Blobs(settings.files), organisation_id, now(), BY)
+    with current(settings) as database:
+        organisation_id = find_organisation(database, arguments.organisation)
+        if not arguments.yes:
+            with database.across(write=False) as session:
+                counts = counts_of(session, organisation_id)
+            print(
+                f"{arguments.organisation} has {_told(counts)}. Nothing was erased: say --yes to erase it all, for good."
+            )
+            return NOT_SURE
+        counts = erase_organisation(database, Blobs(settings.files), organisation_id, now(), BY)
     print(f"{arguments.organisation} was erased: {_told(counts)}. Backups made before still hold it.")
     return DONE
+
+
+def _watchlist_import(settings: Settings, arguments: argparse.Namespace) -> int:
+    from service.watchlist_commands import import_file
+
+    return import_file(settings, arguments)
+
+
+def _watchlist_list(settings: Settings, arguments: argparse.Namespace) -> int:
+    from service.watchlist_commands import list_all
+
+    return list_all(settings, arguments)
+
+
+def _watchlist_remove(settings: Settings, arguments: argparse.Namespace) -> int:
+    from service.watchlist_commands import remove
+
+    return remove(settings, arguments)
 
 
 def _create_organisation(settings: Settings, arguments: argparse.Namespace) -> int:
     from service.auth.commands import create_organisation
     from service.serve import current
 
-    create_organisation(current(settings), arguments.name, arguments.time_zone)
+    with current(settings) as database:
+        create_organisation(database, arguments.name, arguments.time_zone)
     print(f"{arguments.name} was made. Next: diligence users create --organisation '{arguments.name}' --role admin ...")
     return DONE
 
@@ -206,7 +242,9 @@ def _create_user(settings: Settings, arguments: argparse.Namespace) -> int:
     from service.serve import current
 
     told = (arguments.organisation, arguments.email, arguments.name, arguments.role)
-    print(f"The password for the first sign-in: {create_user(current(settings), *told)}")
+    with current(settings) as database:
+        password = create_user(database, *told)
+    print(f"The password for the first sign-in: {password}")
     return DONE
 
 
@@ -215,9 +253,8 @@ def _create_key(settings: Settings, arguments: argparse.Namespace) -> int:
     from service.serve import current
 
     scopes = [scope for part in arguments.scopes for scope in part.split(",") if scope]
-    text = create_key(
-        current(settings), arguments.organisation, arguments.name, scopes, arguments.days, settings.key_days
-    )
+    with current(settings) as database:
+        text = create_key(database, arguments.organisation, arguments.name, scopes, arguments.days, settings.key_days)
     print(text)
     return DONE
 

@@ -7,11 +7,15 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
+import numpy as np
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from reports.document import LEVELS, Cell, Place
-from service.db.tables import Change, Supplier
+from risk_models.answers import from_rows
+from service.assess import Batch
+from service.case_evidence import from_kept
+from service.db.tables import Change, Result, Supplier
 from service.wording import country_name, sector_title
 
 
@@ -117,3 +121,17 @@ def _shown(members: Sequence[Any]) -> tuple[float, Any, Any]:
     )
     shown = inherent_level if level == "insufficient_evidence" else level
     return (score, shown, "practice") if practice_of is not None else (inherent, shown, "inherent")
+
+
+def batches(session: Session) -> list[Batch]:
+    """All suppliers that are kept, agencies first, with what they answered last: to be assessed again as one portfolio."""
+    found = []
+    for kind in ("agency", "site"):
+        latest = select(Supplier.answers, Result.case_evidence).join(Result, Result.id == Supplier.latest_id)
+        kept = latest.where(Supplier.kind == kind, Supplier.deleted_at.is_(None), Supplier.latest_id.is_not(None))
+        rows = session.execute(kept.order_by(Supplier.id)).all()
+        if rows:
+            answers = from_rows(row.answers for row in rows)
+            cases = from_kept([row.case_evidence for row in rows])
+            found.append(Batch(kind, answers, "", "", np.arange(1, len(rows) + 1), cases))
+    return found

@@ -6,17 +6,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
 from reports.document import DRAFT, Detail, ModelUsed
-from risk_models.model import in_force
-from service import follow_up, suppliers
+from risk_models.model import of_version
+from service import follow_up, listings, suppliers, worker_derived
 from service.db.tables import Asking, Result, Supplier
 from service.gate import Decision, decide
+from service.listings import Page
+from service.refusal import not_found
+from service.watchlists.matches import OfSupplier, of_supplier
 from service.wording import country_name
 
-HISTORY = 6  # results whose moves are worked out
+HISTORY = 6  # results on a page, each with what moved it
 Moves = Sequence[tuple[str, float]]
 
 
@@ -42,25 +45,27 @@ class Portrait:
     agencies: Sequence[tuple[str, Supplier | None]]
     sites: Sequence[Supplier]
     corridors: Sequence[tuple[str, str]]
-    history: Sequence[Past]
-    older: int
+    history: Page
     askings: Sequence[Asking]
+    watchlists: OfSupplier
 
 
-def portrait(session: Session, kind: str, name: str) -> Portrait:
+def portrait(session: Session, kind: str, name: str, *, sees_worker_derived: bool) -> Portrait:
     """A supplier by id or reference. ``sites``: other sites of the company, or those that use the agency.
 
     Raises Refused, 404, where there is none.
     """
     supplier = suppliers.get(session, kind, name)
-    results = suppliers.results_of(session, supplier)
-    latest = next(result for result in results if result.id == supplier.latest_id)
+    latest = session.get(Result, supplier.latest_id) if supplier.latest_id else None
+    if latest is None:
+        raise not_found(f"There is no such {kind}.")
     asked = follow_up.of_supplier(session, supplier)
-    model = in_force(latest.model, latest.on)
+    model = of_version(latest.model, latest.model_version)
+    detail = suppliers.explained(latest)
     return Portrait(
         supplier=supplier,
         result=latest,
-        detail=suppliers.explained(latest),
+        detail=detail if sees_worker_derived else worker_derived.detail_without(detail),
         model=ModelUsed(model.id, model.version, model.title, model.digest[:12], 1, *model.levels.values()),
         decision=decide(suppliers.document(latest), model),
         draft="" if any(asking.returned_on for asking in asked) else DRAFT,
@@ -68,14 +73,14 @@ def portrait(session: Session, kind: str, name: str) -> Portrait:
         sites=suppliers.sites_of_company(session, supplier)
         if kind == "site"
         else suppliers.sites_using(session, supplier),
-        corridors=_corridors(latest),
-        history=_history(results[: HISTORY + 1]),
-        older=max(len(results) - HISTORY, 0),
+        corridors=corridors(latest),
+        history=history(session, supplier),
         askings=asked,
+        watchlists=of_supplier(session, supplier.id),
     )
 
 
-def _corridors(result: Result) -> list[tuple[str, str]]:
+def corridors(result: Result) -> list[tuple[str, str]]:
     """Where workers come from and go to, by name: of an agency its destinations, of a site its country."""
     origins = result.answers.get("worker_origin_countries")
     ends = result.answers.get("destination_countries") or [result.answers.get("country")]
@@ -84,18 +89,34 @@ def _corridors(result: Result) -> list[tuple[str, str]]:
     return [(country_name(a), country_name(b)) for a in origins for b in ends if b and b != "declined"]
 
 
-def _history(results: Sequence[Result]) -> list[Past]:
-    """Newest first; the last of the results is only compared with."""
-    told = [
-        Past(after, after.score - before.score, _moves(before, after))
-        for after, before in zip(results, results[1:], strict=False)
-    ]
-    return told + [Past(results[-1], None, ())] if len(results) <= HISTORY else told
+def history(session: Session, supplier: Supplier, cursor: str | None = None) -> Page:
+    """How a supplier got where it is, newest first, as a page of Past. Raises Refused ``cursor.unknown``."""
+    page = listings.results(session, supplier, cursor=cursor, limit=HISTORY)
+    return Page(tuple(past(session, result) for result in page.items), page.next_cursor)
+
+
+def past(session: Session, result: Result) -> Past:
+    """A result, beside the one before it."""
+    before = session.scalars(
+        select(Result)
+        .where(
+            Result.supplier_id == result.supplier_id,
+            or_(
+                Result.created_at < result.created_at,
+                and_(Result.created_at == result.created_at, Result.id > result.id),
+            ),
+        )
+        .order_by(Result.created_at.desc(), Result.id)
+        .limit(1)
+    ).first()
+    return (
+        Past(result, None, ()) if before is None else Past(result, result.score - before.score, _moves(before, result))
+    )
 
 
 def _moves(before: Result, after: Result) -> Moves:
     """What moved a score; nothing is worked out where all that it rests on is the same."""
-    same = ("answers", "agency_scores", "model", "model_version", "facts_digest", "on")
+    same = ("answers", "agency_scores", "case_evidence", "model", "model_version", "facts_digest", "on")
     if all(getattr(before, name) == getattr(after, name) for name in same):
         return ()
     return suppliers.moved_by(before, after)

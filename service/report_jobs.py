@@ -15,7 +15,7 @@ from reports.document import Report
 from reports.formats import FORMATS, Rendered, render
 from risk_models.answers import from_rows
 from risk_models.facts import load as load_facts
-from service import suppliers
+from service import case_evidence, own_practices, suppliers
 from service.assess import Assessed, Batch, assess_batch
 from service.audit import record
 from service.clock import today
@@ -27,6 +27,7 @@ from service.jobs.table import get as get_job
 from service.refusal import Refused, not_found
 from service.reporting import EXPLAINED, report_on
 from service.supplier_list import Wanted, ids, wanted_from
+from service.worker_derived import report_without
 
 KIND = "render_report"
 AUDIENCES = ("internal", "supplier")
@@ -39,11 +40,14 @@ def request(
     wanted: Wanted | None = None,
     supplier_id: str | None = None,
     audience: str = "internal",
+    *,
+    worker_derived: bool = True,
 ) -> Job:
     """Asks for a report of one supplier, or of all that a filter wants. Raises Refused: ``format.unknown``,
     ``audience.unknown``, ``report.empty``, ``not_found``.
 
-    A supplier's copy is of one supplier: it never shows another.
+    A supplier's copy is of one supplier: it never shows another. ``worker_derived``: whether an internal report tells what
+    workers reported; only who may see that may fetch it then.
     """
     if format not in FORMATS:
         raise Refused("format.unknown", 422, f"A report comes as {', '.join(FORMATS)}.")
@@ -53,7 +57,8 @@ def request(
         _supplier(session, supplier_id)
     elif not ids(session, wanted or Wanted(), today()):
         raise Refused("report.empty", 422, "There is no supplier like that to report on.")
-    asked = {"format": format, "audience": audience, "supplier_id": supplier_id}
+    shown = worker_derived and audience == "internal"
+    asked = {"format": format, "audience": audience, "supplier_id": supplier_id, "worker_derived": shown}
     job = enqueue(session, KIND, {**asked, "wanted": (wanted or Wanted()).to_dict()}, by)
     record(session, by, "report.requested", "job", job.id, {"format": format, "supplier": supplier_id})
     return job
@@ -65,6 +70,10 @@ def render_report(db: Database, blobs: Blobs, claimed: Claimed) -> None:
     with db.of(claimed.organisation_id, write=False) as session:
         one = asked["supplier_id"]
         made = report(session, [one] if one else ids(session, wanted_from(asked["wanted"]), today()), asked["audience"])
+        if not one:
+            made = with_own_practices(session, made)
+    if not _worker_derived(asked):
+        made = report_without(made)
     rendered = render(made, asked["format"])
     kept = {
         "sha256": blobs.put(rendered.data),
@@ -93,6 +102,12 @@ def report(session: Session, supplier_ids: Sequence[str], audience: str = "inter
     return replace(whole, details=details, title=title, audience="supplier" if audience == "supplier" else "internal")
 
 
+def with_own_practices(session: Session, made: Report) -> Report:
+    """A report on the portfolio with what the buyer does to it, as it stands today. No supplier's copy is such a report."""
+    findings, steps = own_practices.lines(own_practices.units(session, today()))
+    return replace(made, buyer=findings, buyer_plan=steps)
+
+
 def _latest(session: Session, supplier_ids: Sequence[str]) -> list[Result]:
     found: dict[str, Result] = {}
     for start in range(0, len(supplier_ids), 500):
@@ -115,7 +130,8 @@ def _again(group: Sequence[Result]) -> Assessed:
     on, kind = group[0].on, "agency" if group[0].model == "agency" else "site"
     rows = np.array([int(result.place.get("row", 1)) for result in group])
     file = str(group[0].place.get("file", ""))
-    batch = Batch(kind, from_rows([result.answers for result in group]), file, "", rows)
+    cases = case_evidence.from_kept([result.case_evidence for result in group])
+    batch = Batch(kind, from_rows([result.answers for result in group]), file, "", rows, cases)
     return assess_batch(batch, load_facts().as_of(on), on, group[0].agency_scores)
 
 
@@ -151,9 +167,18 @@ def state(session: Session, job_id: str) -> State:
     return State(job, job.state == "done")
 
 
-def fetch(session: Session, blobs: Blobs, job_id: str) -> Rendered:
-    """A report as a file. Raises Refused: ``not_found``, ``report.not_ready``."""
+def _worker_derived(asked: Mapping[str, Any]) -> bool:
+    """Whether a report that was asked for tells what workers reported."""
+    return asked.get("audience", "internal") == "internal" and bool(asked.get("worker_derived", True))
+
+
+def fetch(session: Session, blobs: Blobs, job_id: str, *, sees_worker_derived: bool) -> Rendered:
+    """A report as a file. Raises Refused: ``not_found``, ``report.closed``, ``report.not_ready``."""
     found = state(session, job_id)
+    if _worker_derived(found.job.payload) and not sees_worker_derived:
+        raise Refused(
+            "report.closed", 403, "It tells what workers reported, which is not open to you: ask for one of your own."
+        )
     if not found.ready or found.job.result is None:
         raise Refused("report.not_ready", 409, f"The report is {found.job.state}.")
     kept = found.job.result

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
-from math import inf, isinf
 from typing import Any, Literal
 
 import numpy as np
@@ -28,19 +26,20 @@ from reports.document import (
     Reason,
     Report,
     SourceFile,
-    Step,
 )
-from risk_models.explain import explain, floor_sentence
+from risk_models.agencies import counted
+from risk_models.evidence import behind, sentence
+from risk_models.explain import explain, floor_sentence, names_no_agency
 from risk_models.facts import FactsOn
 from risk_models.identity import name_key
-from risk_models.plan import Action, due_on
 from risk_models.score import LEVEL_NAMES, NOT_ASKED, queue_rank
+from risk_models.steadiness import steadiness
 from service.assess import Assessed, agency_scores, assess_batch
 from service.contract import ENGINE, result_rows
+from service.report_steps import Line, first_steps, plan_of, steps_of
 from service.wording import answer_words, country_name, level_words, sector_title
 
 EXPLAINED = 12  # how many results are explained in full
-NAMES_SHOWN = 3
 
 METHOD = (
     "Four things are kept apart: the inherent risk (what facts say of a country, a trade and a corridor), practice (what was "
@@ -60,16 +59,6 @@ LIMITS = (
     "Lists of goods lean to traded goods and to countries that are watched; what is not listed is not cleared.",
     "Where we hold no figure for a country, the value of the countries most like it is taken, and the report says so.",
 )
-
-
-@dataclass(frozen=True)
-class _Line:
-    """One result: where it comes from, its headline, and its place in the queue."""
-
-    part: Assessed
-    position: int
-    headline: Headline
-    rank: tuple[float, float, float, float]
 
 
 def report_on(
@@ -93,7 +82,7 @@ def report_on(
         models=_models(assessed),
         results=[line.headline for line in lines],
         details=_details(lines[:EXPLAINED], facts, on, scores),
-        plan=_plan(lines, on),
+        plan=plan_of(lines, on),
         companies=_companies(lines),
         heat=_heat(lines),
         places=_places(lines),
@@ -104,13 +93,13 @@ def report_on(
     )
 
 
-def _lines(part: Assessed) -> list[_Line]:
-    lines: list[_Line] = []
+def _lines(part: Assessed) -> list[Line]:
+    lines: list[Line] = []
     batch = part.batch
     rows_of_block = [_block_lines(part, b) for b in range(len(part.blocks))]
     for j, (b, position) in enumerate(zip(part.block.tolist(), part.position.tolist(), strict=True)):
         headline, rank = rows_of_block[b][position]
-        lines.append(_Line(part, j, headline, rank))
+        lines.append(Line(part, j, headline, rank))
     assert len(lines) == len(batch.rows)
     return lines
 
@@ -126,7 +115,7 @@ def _block_lines(part: Assessed, b: int) -> list[tuple[Headline, tuple[float, fl
     ranks = queue_rank(scores.level, scores.inherent_level).tolist()
     floor_titles = [f.title for f in block.model.floors]
     reached = (scores.floors > 0).T.tolist()
-    next_steps = _next_steps(block.plan.actions, block.plan.days)
+    next_steps = first_steps(block.plan.actions, block.plan.days)
     columns = zip(
         scores.level.tolist(), scores.total.tolist(), scores.best.tolist(), scores.worst.tolist(), scores.base.tolist(),
         scores.inherent_level.tolist(), scores.asked.tolist(), scores.practice.tolist(), scores.practice_of.tolist(),
@@ -186,47 +175,46 @@ def _block_lines(part: Assessed, b: int) -> list[tuple[Headline, tuple[float, fl
     return found
 
 
-def _next_steps(actions: Sequence[Action], days: Any) -> list[str]:
-    order = sorted(range(len(actions)), key=lambda a: (not actions[a].safety, actions[a].rank, actions[a].id))
-    seen: dict[bytes, str] = {}
-    steps = []
-    for column in days.T.copy():
-        key = column.tobytes()
-        if key not in seen:
-            called = [
-                (not actions[a].safety, column[a], actions[a].rank, actions[a].id, actions[a].title)
-                for a in order
-                if not isinf(column[a])
-            ]
-            seen[key] = min(called)[-1] if called else ""
-        steps.append(seen[key])
-    return steps
-
-
-def _details(lines: Sequence[_Line], facts: FactsOn, on: date, scores: Mapping[str, float]) -> tuple[Detail, ...]:
+def _details(lines: Sequence[Line], facts: FactsOn, on: date, scores: Mapping[str, float]) -> tuple[Detail, ...]:
     """Some results explained, in order: worked out again by themselves, which gives the same numbers to the last bit."""
     told: dict[tuple[int, int], Detail] = {}
     parts = {id(line.part): line.part for line in lines}
     for name, part in parts.items():
         positions = [line.position for line in lines if id(line.part) == name]
-        few = assess_batch(part.batch.only(positions), facts, on, scores)
+        few = assess_batch(part.batch.only(positions), facts, on, scores, keep_frames=True)
         told.update({(name, p): d for p, d in zip(positions, explained(few, facts, on), strict=True)})
     return tuple(told[id(line.part), line.position] for line in lines)
 
 
 def explained(assessed: Assessed, facts: FactsOn, on: date) -> tuple[Detail, ...]:
-    """Each supplier of a batch explained: its headline, every reason as a sentence, its floors and its actions."""
+    """Each supplier of a batch explained: its headline, every reason as a sentence, its floors and its actions.
+
+    How steady its level is, is told where the frames were kept.
+    """
     stored = [orjson.loads(row) for row in result_rows(assessed, on)]
-    return tuple(_detail(line, result, facts, on) for line, result in zip(_lines(assessed), stored, strict=True))
+    steady = [steadiness(b.frame, b.model, b.scores) if b.frame else None for b in assessed.blocks]
+    return tuple(
+        _detail(line, result, facts, on, steady[assessed.block[line.position]])
+        for line, result in zip(_lines(assessed), stored, strict=True)
+    )
 
 
-def _detail(line: _Line, stored: Mapping[str, Any], facts: FactsOn, on: date) -> Detail:
+def _detail(
+    line: Line, stored: Mapping[str, Any], facts: FactsOn, on: date, steady: NDArray[np.float64] | None
+) -> Detail:
     block = line.part.blocks[line.part.block[line.position]]
     position = int(line.part.position[line.position])
     form = load_reading_form(line.part.batch.kind)
+    evidence = behind(block.answers.take([position]), block.model, on)
     sentences = explain(
-        block.model, facts, line.headline.country, stored["reasons"], lambda q, a: answer_words(form, q, a)
-    )
+        block.model,
+        facts,
+        line.headline.country,
+        stored["reasons"],
+        lambda q, a: answer_words(form, q, a),
+        lambda q: sentence(evidence(q)),
+        counted(line.part.batch.answers.take([line.position]).rows()[0], line.part.agency_scores),
+    ) + names_no_agency(action for action, _ in block.plan.steps(position, on))
     reasons = [
         Reason(
             kind=r.kind,  # type: ignore[arg-type]
@@ -240,6 +228,7 @@ def _detail(line: _Line, stored: Mapping[str, Any], facts: FactsOn, on: date) ->
             sources=r.sources,
             year=r.year,
             from_workers=r.state == "reported",
+            evidence=r.evidence,
         )
         for r in sentences
     ]
@@ -254,64 +243,13 @@ def _detail(line: _Line, stored: Mapping[str, Any], facts: FactsOn, on: date) ->
             text=floor_sentence(f, ruled_out_not=f.id in stored["cannot_be_ruled_out"]),
             at_least=f.at_least,
             sources=f.sources,
-            from_workers=reported,
+            from_workers=reported or f.case is not None,
         )
         for f in block.model.floors
         if f.id in stored["floors"]
     )
-    days = dict(zip((a.id for a in block.plan.actions), block.plan.days[:, position].tolist(), strict=True))
-    steps = tuple(_step(action, due, days[action.id]) for action, due in block.plan.steps(position, on))
-    return Detail(line.headline, tuple(reasons), floors, steps)
-
-
-def _step(action: Action, due: date, days: float, suppliers: int = 0, names: tuple[str, ...] = ()) -> Step:
-    return Step(
-        action=action.id,
-        title=action.title,
-        do=action.do,
-        priority=action.priority,  # type: ignore[arg-type]
-        stage=action.stage,  # type: ignore[arg-type]
-        owner=action.owner,  # type: ignore[arg-type]
-        due=due,
-        within_hours=24 * days if days < 3 else None,
-        safety=action.safety,
-        with_workers=action.with_workers,
-        proof=action.proof,
-        sources=action.sources,
-        suppliers=suppliers,
-        names=names,
-    )
-
-
-def _plan(lines: Sequence[_Line], on: date) -> tuple[Step, ...]:
-    """Every action called for, once, in order of urgency: how many it concerns, the first by name, the earliest day."""
-    place = {(id(line.part), line.position): n for n, line in enumerate(lines)}
-    parts = {id(line.part): line.part for line in lines}
-    concerned: dict[str, list[NDArray[np.intp]]] = defaultdict(list)
-    soonest: dict[str, float] = {}
-    actions: dict[str, Action] = {}
-    for name, part in parts.items():
-        where = np.array([place[name, j] for j in range(len(part.block))])
-        for b, block in enumerate(part.blocks):
-            mine = np.flatnonzero(part.block == b)
-            days = block.plan.days[:, part.position[mine]]
-            for action, row in zip(block.plan.actions, days, strict=True):
-                called = np.isfinite(row)
-                if called.any():
-                    actions[action.id] = action
-                    concerned[action.id].append(where[mine[called]])
-                    soonest[action.id] = min(soonest.get(action.id, inf), float(row[called].min()))
-    steps = []
-    for action in sorted(actions.values(), key=lambda a: (not a.safety, soonest[a.id], a.rank, a.id)):
-        all_of_them = np.sort(np.concatenate(concerned[action.id]))
-        names = tuple(_called(lines[n].headline) for n in all_of_them[:NAMES_SHOWN].tolist())
-        within = soonest[action.id]
-        steps.append(_step(action, due_on(on, within), within, len(all_of_them), names))
-    return tuple(steps)
-
-
-def _called(headline: Headline) -> str:
-    return headline.name or headline.reference
+    steps = steps_of(block.plan, position, on)
+    return Detail(line.headline, tuple(reasons), floors, steps, None if steady is None else float(steady[position]))
 
 
 def _models(assessed: Sequence[Assessed]) -> tuple[ModelUsed, ...]:
@@ -355,24 +293,24 @@ def _issue(told: Issue) -> IssueLine:
     )
 
 
-def _known(line: _Line) -> tuple[float, Literal["practice", "inherent"]]:
+def _known(line: Line) -> tuple[float, Literal["practice", "inherent"]]:
     """What a map shows of a result: its score where practice is known, its inherent risk where it is not."""
     h = line.headline
     return (h.score, "practice") if h.practice_of is not None else (h.inherent or 0.0, "inherent")
 
 
-def _worst(lines: Sequence[_Line]) -> _Line:
+def _worst(lines: Sequence[Line]) -> Line:
     return min(lines, key=lambda line: line.rank)
 
 
-def _shown_level(line: _Line) -> Any:
+def _shown_level(line: Line) -> Any:
     """The level whose colour is shown: that of the inherent risk where evidence is insufficient."""
     h = line.headline
     return h.inherent_level if h.level == "insufficient_evidence" else h.level
 
 
-def _heat(lines: Sequence[_Line]) -> tuple[Cell, ...]:
-    groups: dict[tuple[str | None, str | None], list[_Line]] = defaultdict(list)
+def _heat(lines: Sequence[Line]) -> tuple[Cell, ...]:
+    groups: dict[tuple[str | None, str | None], list[Line]] = defaultdict(list)
     for line in lines:
         sector = line.headline.sector
         groups[line.headline.country, sector[:2] if sector else None].append(line)
@@ -395,8 +333,8 @@ def _heat(lines: Sequence[_Line]) -> tuple[Cell, ...]:
     return tuple(sorted(cells, key=lambda cell: -cell.value))
 
 
-def _places(lines: Sequence[_Line]) -> tuple[Place, ...]:
-    groups: dict[str, list[_Line]] = defaultdict(list)
+def _places(lines: Sequence[Line]) -> tuple[Place, ...]:
+    groups: dict[str, list[Line]] = defaultdict(list)
     for line in lines:
         if line.headline.country is not None:
             groups[line.headline.country].append(line)
@@ -409,9 +347,9 @@ def _places(lines: Sequence[_Line]) -> tuple[Place, ...]:
     return tuple(places)
 
 
-def _companies(lines: Sequence[_Line]) -> tuple[Company, ...]:
+def _companies(lines: Sequence[Line]) -> tuple[Company, ...]:
     """Companies of several sites, worst first: sites with equal names, or under one parent."""
-    groups: dict[str, list[_Line]] = defaultdict(list)
+    groups: dict[str, list[Line]] = defaultdict(list)
     for line in lines:
         if line.headline.kind == "site" and line.headline.name:
             groups[name_key(line.headline.name)].append(line)
@@ -425,7 +363,7 @@ def _companies(lines: Sequence[_Line]) -> tuple[Company, ...]:
 
 
 def _not_checked(assessed: Iterable[Assessed]) -> tuple[NotChecked, ...]:
-    """What was not asked, most widely unasked first; core questions before others."""
+    """What was not asked, most widely unasked first; core questions before others, then what most results are asked."""
     unasked: Counter[str] = Counter()
     total: Counter[str] = Counter()
     core = {}
@@ -436,5 +374,5 @@ def _not_checked(assessed: Iterable[Assessed]) -> tuple[NotChecked, ...]:
                 total[indicator.title] += len(mine)
                 unasked[indicator.title] += int((block.scores.state[i, mine] == NOT_ASKED).sum())
                 core[indicator.title] = indicator.core
-    order = sorted((t for t in total if unasked[t]), key=lambda t: (-unasked[t] / total[t], not core[t], t))
+    order = sorted((t for t in total if unasked[t]), key=lambda t: (-unasked[t] / total[t], not core[t], -total[t], t))
     return tuple(NotChecked(title, unasked[title], total[title]) for title in order)

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from service import suppliers
 from service.audit import record
+from service.db.buyer_tables import BuyerAnswers
 from service.db.session import Database
 from service.db.tables import (
     Base,
@@ -35,13 +36,17 @@ from service.db.tables import (
     Upload,
     new_id,
 )
+from service.db.watchlist_tables import WatchlistMatch
 from service.files import Blobs
+from service.refusal import Refused
 
 BY = "system:retention"
 # A file is laid in the store before the row that speaks of it: one that is younger may still get its row.
 SETTLED = timedelta(hours=1)
-SHORT_LIVED = timedelta(days=7)  # answers to repeated requests, failed attempts to sign in
+ANSWERED = timedelta(days=1)  # as long as the answer to a request with an Idempotency-Key is promised
+SHORT_LIVED = timedelta(days=7)  # failed attempts to sign in
 CHUNK = 200
+SHORTEST, LONGEST = 24, 240  # months: so long a low level stands until its review, and it must still be there then
 
 log = structlog.get_logger("service.retention")
 
@@ -90,8 +95,9 @@ def drop_unused_files(db: Database, blobs: Blobs, before: datetime) -> int:
 def tidy(db: Database, blobs: Blobs, at: datetime) -> dict[str, int]:
     """Removes what every organisation keeps no longer, and what nobody needs; may run at any time, in any number of processes.
 
-    After ``keep_months`` go: suppliers not assessed since, with all their results; earlier results of the others; uploads
-    and imports; jobs and their reports; dates of schedules; changes. The audit trail stays as long as its organisation.
+    After ``keep_months`` go: suppliers not assessed since, with all their results; earlier results of the others; what the
+    buyer answered about itself; uploads and imports; jobs and their reports; dates of schedules; changes. The audit trail
+    stays as long as its organisation.
     """
     counts = {"suppliers": 0, "rows": 0}
     with db.across(write=False) as session:
@@ -105,12 +111,24 @@ def tidy(db: Database, blobs: Blobs, at: datetime) -> dict[str, int]:
                 record(session, BY, "retention.removed", "organisation", organisation_id, removed)
         counts["rows"] += sum(removed.values())
     with db.across() as session:
-        session.execute(delete(Idempotent).where(Idempotent.created_at < at - SHORT_LIVED))
+        session.execute(delete(Idempotent).where(Idempotent.created_at < at - ANSWERED))
         session.execute(delete(SignInAttempt).where(SignInAttempt.at < at - SHORT_LIVED))
         session.execute(delete(SignIn).where(SignIn.expires_at < at))
     counts["files"] = drop_unused_files(db, blobs, at - SETTLED)
     log.info("tidied", **counts)
     return counts
+
+
+def keep_for(session: Session, organisation_id: str, months: int, by: str) -> Organisation:
+    """Sets how many months an organisation keeps things. Raises Refused ``keep_months``, 422."""
+    if not SHORTEST <= months <= LONGEST:
+        raise Refused("keep_months", 422, f"Things are kept for {SHORTEST} to {LONGEST} months.")
+    organisation = session.get_one(Organisation, organisation_id)
+    if organisation.keep_months != months:
+        told = {"from": organisation.keep_months, "to": months}
+        record(session, by, "organisation.keep_months_changed", "organisation", organisation_id, told)
+        organisation.keep_months = months
+    return organisation
 
 
 def months_before(at: datetime, months: int) -> datetime:
@@ -138,6 +156,9 @@ def _forget_rows(session: Session, before: datetime) -> Mapping[str, int]:
         "import": delete(Import).where(Import.created_at < before, Import.state.not_in(("waiting", "running"))),
         "job": delete(Job).where(Job.created_at < before, Job.state.in_(("done", "failed", "cancelled"))),
         "firing": delete(Firing).where(Firing.fired_at < before),
+        "buyer_answers": delete(BuyerAnswers).where(BuyerAnswers.created_at < before),
+        # A decision on what is found no more waits for the day on which it is found again, but not for ever.
+        "watchlist_match": delete(WatchlistMatch).where(~WatchlistMatch.found, WatchlistMatch.decided_at < before),
         # The newest change stays: numbers are given out from the highest there is, and a reader waits behind it.
         "change": delete(Change).where(Change.at < before, Change.id < last_change),
     }

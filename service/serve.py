@@ -40,7 +40,12 @@ class CannotStart(Exception):
 
 def serve(settings: Settings, say: Callable[[str], None], *, with_demo: bool = False) -> None:
     """Pages, API, worker and scheduler in one process until SIGINT or SIGTERM; brings the database up to date first."""
-    db, blobs = opened(settings), Blobs(settings.files)
+    with opened(settings) as db:
+        _serve(settings, db, say, with_demo=with_demo)
+
+
+def _serve(settings: Settings, db: Database, say: Callable[[str], None], *, with_demo: bool) -> None:
+    blobs = Blobs(settings.files)
     server = _bound(create_app(settings, db), settings)
     migrate(db.engine)
     first = demo.load(db, blobs) if with_demo else None
@@ -58,32 +63,28 @@ def serve(settings: Settings, say: Callable[[str], None], *, with_demo: bool = F
         stop.set()
         for part in parts:
             part.join(LAST_WAIT)
-        db.engine.dispose()
 
 
 def web(settings: Settings) -> None:
     """Pages and API alone, until SIGINT or SIGTERM. Raises CannotStart."""
-    db = current(settings)
-    server = _bound(create_app(settings, db), settings)
-    log.info("web_started", host=settings.host, port=settings.port)
-    _run(server)
-    db.engine.dispose()
+    with current(settings) as db:
+        server = _bound(create_app(settings, db), settings)
+        log.info("web_started", host=settings.host, port=settings.port)
+        _run(server)
 
 
 def worker(settings: Settings) -> None:
     """Does jobs until SIGINT or SIGTERM; the one it is at is finished. Raises CannotStart."""
-    db = current(settings)
-    log.info("worker_started")
-    work(db, handlers(Blobs(settings.files)), _stopped_by_signals())
-    db.engine.dispose()
+    with current(settings) as db:
+        log.info("worker_started")
+        work(db, handlers(Blobs(settings.files)), _stopped_by_signals())
 
 
 def scheduler(settings: Settings) -> None:
     """Lets schedules go off and removes what is kept no longer, until SIGINT or SIGTERM. Raises CannotStart."""
-    db = current(settings)
-    log.info("scheduler_started")
-    _schedule(db, Blobs(settings.files), _stopped_by_signals())
-    db.engine.dispose()
+    with current(settings) as db:
+        log.info("scheduler_started")
+        _schedule(db, Blobs(settings.files), _stopped_by_signals())
 
 
 def opened(settings: Settings) -> Database:
@@ -97,6 +98,7 @@ def current(settings: Settings) -> Database:
     db = opened(settings)
     found = revision(db.engine)
     if found != newest():
+        db.close()
         raise CannotStart(f"The database is at {found or 'nothing'}, not at {newest()}: run diligence migrate first.")
     return db
 

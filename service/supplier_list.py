@@ -92,30 +92,30 @@ def shown(session: Session, wanted: Wanted, on: date, page: int = 1) -> Shown:
     sure = sureness(session, wanted, on)
     pages = max(1, -(-sure.total // PAGE))
     page = min(max(page, 1), pages)
-    found = select(Supplier).where(*_is(wanted, on)).order_by(*SORTS[wanted.sort])
+    found = select(Supplier).where(*conditions(wanted, on)).order_by(*SORTS[wanted.sort])
     return Shown(session.scalars(found.limit(PAGE).offset(PAGE * (page - 1))).all(), page, pages, sure)
 
 
 def sureness(session: Session, wanted: Wanted, on: date) -> Sureness:
     """How sure the scores are of all that is wanted."""
-    rows = session.execute(select(Supplier.confidence, Supplier.coverage).where(*_is(wanted, on))).all()
+    rows = session.execute(select(Supplier.confidence, Supplier.coverage).where(*conditions(wanted, on))).all()
     confidence = statistics.median(confidence or 0.0 for confidence, _ in rows) if rows else None
     return Sureness(len(rows), confidence, sum((coverage or 0.0) < 0.5 for _, coverage in rows))
 
 
 def ids(session: Session, wanted: Wanted, on: date) -> list[str]:
     """The ids of everything that is wanted, in its order."""
-    return list(session.scalars(select(Supplier.id).where(*_is(wanted, on)).order_by(*SORTS[wanted.sort])))
+    return list(session.scalars(select(Supplier.id).where(*conditions(wanted, on)).order_by(*SORTS[wanted.sort])))
 
 
 def counts(session: Session, wanted: Wanted, on: date) -> dict[str, int]:
     """How many of what is wanted stand at each level."""
-    by_level = select(Supplier.level, func.count()).where(*_is(wanted, on)).group_by(Supplier.level)
+    by_level = select(Supplier.level, func.count()).where(*conditions(wanted, on)).group_by(Supplier.level)
     found = dict(session.execute(by_level).all())
     return {level: found.get(level, 0) for level in LEVELS}
 
 
-def _is(wanted: Wanted, on: date) -> list[ColumnElement[bool]]:
+def conditions(wanted: Wanted, on: date) -> list[ColumnElement[bool]]:
     """What a supplier must be to be among what is wanted."""
     chosen: list[ColumnElement[bool]] = [Supplier.deleted_at.is_(None), Supplier.latest_id.is_not(None)]
     if wanted.text:
@@ -151,7 +151,7 @@ class Offered:
 
 def offered(session: Session, kind: str = "") -> Offered:
     """The countries and divisions of the suppliers kept; "unknown" among them where one is not known."""
-    query = select(Supplier.country, Supplier.sector).where(*_is(Wanted(kind=kind), date.max)).distinct()
+    query = select(Supplier.country, Supplier.sector).where(*conditions(Wanted(kind=kind), date.max)).distinct()
     rows = session.execute(query).all()
     return Offered(
         _titled({row[0] for row in rows}, country_name),
@@ -184,7 +184,7 @@ COLUMNS: tuple[tuple[str, str], ...] = (
 
 def rows(session: Session, wanted: Wanted, on: date) -> list[list[Any]]:
     """Everything that is wanted, in its order, one row a supplier, as COLUMNS name them."""
-    found = session.scalars(select(Supplier).where(*_is(wanted, on)).order_by(*SORTS[wanted.sort]))
+    found = session.scalars(select(Supplier).where(*conditions(wanted, on)).order_by(*SORTS[wanted.sort]))
     return [
         [
             s.kind, s.reference or "", s.name, country_name(s.country), sector_title(s.sector), level_of(s), s.score,
@@ -236,10 +236,10 @@ def save(session: Session, user_id: str, name: str, wanted: Wanted) -> SavedFilt
     return kept
 
 
-def saved(session: Session, user_id: str, kind: str) -> list[SavedFilter]:
-    """The filters a user keeps for the table of one kind, by name."""
+def saved(session: Session, user_id: str, kind: str | None = None) -> list[SavedFilter]:
+    """The filters a user keeps, by name; those for the table of one kind where it is told."""
     found = session.scalars(select(SavedFilter).where(SavedFilter.user_id == user_id).order_by(SavedFilter.name))
-    return [kept for kept in found if kept.query.get("kind", "") == kind]
+    return [kept for kept in found if kind is None or kept.query.get("kind", "") == kind]
 
 
 def forget(session: Session, user_id: str, filter_id: str) -> None:
@@ -263,13 +263,13 @@ class NextStep:
 
 def next_steps(session: Session, on: date, named: int = 5) -> list[NextStep]:
     """What is to be done first, over the whole portfolio: each action with the suppliers it concerns, worst first."""
-    by_step = select(Supplier.next_step, func.count()).where(*_is(Wanted(), on)).group_by(Supplier.next_step)
+    by_step = select(Supplier.next_step, func.count()).where(*conditions(Wanted(), on)).group_by(Supplier.next_step)
     totals = {step: count for step, count in session.execute(by_step) if step}
     last = (True, (True, len(totals)), "")
     order = {action.id: (not action.safety, action.rank, action.id) for action in load_actions()}
     found = []
     for step in sorted(totals, key=lambda step: order.get(step, last)):
-        members = select(Supplier).where(*_is(Wanted(step=step), on)).order_by(*QUEUE).limit(named)
+        members = select(Supplier).where(*conditions(Wanted(step=step), on)).order_by(*QUEUE).limit(named)
         found.append(NextStep(step, session.scalars(members).all(), totals[step]))
     return found
 

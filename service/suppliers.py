@@ -12,22 +12,26 @@ from typing import Any
 
 import numpy as np
 import orjson
-from sqlalchemy import delete, or_, select, update
+from sqlalchemy import bindparam, delete, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from reports.document import Detail
 from risk_models.answers import from_rows
+from risk_models.editions import known_as, released
 from risk_models.facts import FactsOn
 from risk_models.facts import load as load_facts
 from risk_models.identity import name_key
-from risk_models.model import in_force
+from risk_models.model import Model, of_version
 from risk_models.score import LEVEL_NAMES, queue_rank
-from service import changes, reporting
-from service.assess import AGENCY_NAMES, Assessed, Batch, Block, assess_batch
+from service import case_evidence, changes, reporting
+from service.assess import AGENCY_NAMES, Assessed, Batch, assess_batch
 from service.audit import record
 from service.contract import ENGINE, result_rows
+from service.db.case_tables import KeptCase
 from service.db.tables import AgencyName, Engagement, Result, Supplier, new_id
 from service.refusal import Refused
+from service.watchlists.lists import ask_to_screen
+from service.watchlists.matches import moved
 
 IDENTIFIERS = ("imo", "lei", "licence_number", "registration_number")
 Document = dict[str, Any]
@@ -63,6 +67,7 @@ def put(
     supplier = session.scalars(
         select(Supplier).where(Supplier.kind == kind, Supplier.key == supplier_key(answers))
     ).one()
+    ask_to_screen(session, by, supplier_ids=[supplier.id])
     return supplier, session.get_one(Result, supplier.latest_id)
 
 
@@ -82,13 +87,12 @@ def keep(
     by: str,
     cause: str,
     import_id: str | None,
-) -> list[Result]:
-    """Assesses and keeps suppliers of one kind; of several rows with one key the last stands. Returns their new results."""
+) -> None:
+    """Assesses and keeps suppliers of one kind; of several rows with one key the last stands."""
     by_key = {supplier_key(answers): (answers, place) for answers, place in zip(rows, places, strict=True)}
-    keys, answers = list(by_key), [pair[0] for pair in by_key.values()]
+    keys, answers = list(by_key), from_rows(pair[0] for pair in by_key.values()).rows()
     facts = load_facts().as_of(on)
     scores = scores_of_agencies(session, answers) if kind == "site" else {}
-    assessed = assess_batch(Batch(kind, from_rows(answers), "", "", np.arange(len(keys))), facts, on, scores)
     there: dict[str, Supplier] = {}
     for start in range(0, len(keys), 500):
         found = session.scalars(
@@ -102,19 +106,45 @@ def keep(
     for key in keys:
         if key not in there:
             there[key] = Supplier(id=new_id(), kind=kind, key=key, created_at=at, version=0)
+    ids = [there[key].id for key in keys]
+    newly = case_evidence.linked(session, kind, ids, answers)
+    cases = case_evidence.evidence(session, ids, on, newly)
+    assessed = assess_batch(Batch(kind, from_rows(answers), "", "", np.arange(len(keys)), cases), facts, on, scores)
+    results: list[Document] = []
     for j, key in enumerate(keys):
-        _identify(there[key], answers[j], assessed, j, at)
-    session.add_all(there[key] for key in keys)
+        supplier, before = there[key], there[key].level
+        _identify(supplier, answers[j], assessed, j, at)
+        result = _result(supplier, answers[j], assessed, j, scores, on)
+        results.append(
+            result | {"place": dict(by_key[key][1]), "cause": cause, "import_id": import_id, "created_at": at}
+        )
+        _headline(supplier, results[-1], assessed, j)
+        if before != supplier.level:
+            moved_to = {"from": before, "to": supplier.level, "cause": cause}
+            changes.write(session, "level_moved", supplier.id, moved_to, at)
+    session.add_all(there.values())
     session.flush()  # all suppliers at once, before what points to them
-    with session.no_autoflush:
-        results = [
-            _keep_one(session, there[key], answers[j], by_key[key][1], assessed, j, scores, on, at, cause, import_id)
-            for j, key in enumerate(keys)
-        ]
-    session.flush()
+    for case, supplier_id in newly:
+        case.supplier_id = supplier_id
+    session.execute(insert(Result), results)
+    names = [name for key, said in zip(keys, answers, strict=True) for name in _names(there[key], said)]
+    if names:
+        session.execute(insert(AgencyName if kind == "agency" else Engagement), names)
     if cause == "api":
-        record(session, by, f"{kind}.assessed", kind, results[0].supplier_id, {"cause": cause, "results": len(results)})
-    return results
+        told = {"cause": cause, "results": len(results)}
+        record(session, by, f"{kind}.assessed", kind, results[0]["supplier_id"], told)
+
+
+def assess_again(session: Session, ids: Iterable[str], on: date, at: datetime, by: str) -> None:
+    """Assesses suppliers from the answers that are kept, since something else they rest on changed; agencies first."""
+    found = session.scalars(select(Supplier).where(Supplier.id.in_(list(ids))).order_by(Supplier.id)).all()
+    latest = session.scalars(select(Result).where(Result.id.in_([supplier.latest_id for supplier in found])))
+    places = {result.supplier_id: result.place for result in latest}
+    for kind in ("agency", "site"):
+        some = [supplier for supplier in found if supplier.kind == kind and supplier.id in places]
+        if some:
+            answers = [supplier.answers for supplier in some]
+            keep(session, kind, answers, [places[s.id] for s in some], on, at, by, "review", None)
 
 
 def _identify(supplier: Supplier, answers: Mapping[str, Any], assessed: Assessed, j: int, at: datetime) -> None:
@@ -131,56 +161,39 @@ def _identify(supplier: Supplier, answers: Mapping[str, Any], assessed: Assessed
     supplier.version += 1
 
 
-def _keep_one(
-    session: Session,
-    supplier: Supplier,
-    answers: Mapping[str, Any],
-    place: Mapping[str, Any],
-    assessed: Assessed,
-    j: int,
-    scores: Mapping[str, float],
-    on: date,
-    at: datetime,
-    cause: str,
-    import_id: str | None,
-) -> Result:
+def _result(
+    supplier: Supplier, answers: Mapping[str, Any], assessed: Assessed, j: int, scores: Mapping[str, float], on: date
+) -> Document:
+    """What is kept of an assessment: its inputs and totals, as the columns of Result."""
     block, p = assessed.blocks[assessed.block[j]], int(assessed.position[j])
     s = block.scores
-    before = supplier.level
-    named = (
-        [str(name) for name in answers.get("agencies") or ()]
-        if isinstance(answers.get("agencies"), (list, tuple))
-        else []
-    )
-    result = Result(
-        id=new_id(),
-        supplier_id=supplier.id,
-        import_id=import_id,
-        cause=cause,
-        on=on,
-        engine=ENGINE,
-        model=block.model.id,
-        model_version=block.model.version,
-        facts_digest=assessed_digest(on),
-        answers=dict(answers),
-        agency_scores={name_key(name): scores[name_key(name)] for name in named if name_key(name) in scores},
-        place=dict(place),
-        level=LEVEL_NAMES[s.level[p]],
-        inherent_level=LEVEL_NAMES[s.inherent_level[p]],
-        score=float(s.total[p]),
-        best=float(s.best[p]),
-        worst=float(s.worst[p]),
-        inherent=float(s.base[p]),
-        confidence=float(s.confidence[p]),
-        coverage=float(s.coverage[p]),
-        created_at=at,
-    )
-    session.add(result)
-    _headline(supplier, result, block, p, at, on)
-    _names(session, supplier, answers, named)
-    if before != result.level:
-        changes.write(session, "level_moved", supplier.id, {"from": before, "to": result.level, "cause": cause}, at)
-    return result
+    keys = map(name_key, _named(answers))
+    return {
+        "id": new_id(),
+        "supplier_id": supplier.id,
+        "on": on,
+        "engine": ENGINE,
+        "model": block.model.id,
+        "model_version": block.model.version,
+        "facts_digest": assessed_digest(on),
+        "answers": dict(answers),
+        "agency_scores": {key: scores[key] for key in keys if key in scores},
+        "case_evidence": case_evidence.as_kept(assessed.batch.case, j),
+        "level": LEVEL_NAMES[s.level[p]],
+        "inherent_level": LEVEL_NAMES[s.inherent_level[p]],
+        "score": float(s.total[p]),
+        "best": float(s.best[p]),
+        "worst": float(s.worst[p]),
+        "inherent": float(s.base[p]),
+        "confidence": float(s.confidence[p]),
+        "coverage": float(s.coverage[p]),
+    }
+
+
+def _named(answers: Mapping[str, Any]) -> list[str]:
+    """The agencies that answers name."""
+    named = answers.get("agencies")
+    return [str(name) for name in named] if isinstance(named, list | tuple) else []
 
 
 def assessed_digest(on: date) -> str:
@@ -188,11 +201,12 @@ def assessed_digest(on: date) -> str:
     return load_facts().as_of(on).digest
 
 
-def _headline(supplier: Supplier, result: Result, block: Block, p: int, at: datetime, on: date) -> None:
-    s = block.scores
-    supplier.latest_id = result.id
+def _headline(supplier: Supplier, result: Document, assessed: Assessed, j: int) -> None:
+    block, p = assessed.blocks[assessed.block[j]], int(assessed.position[j])
+    s, on = block.scores, result["on"]
+    supplier.latest_id, supplier.assessed_at = result["id"], result["created_at"]
     for name in ("level", "inherent_level", "score", "best", "worst", "inherent", "confidence", "coverage", "model"):
-        setattr(supplier, name, getattr(result, name))
+        setattr(supplier, name, result[name])
     supplier.rank = int(queue_rank(s.level[p : p + 1], s.inherent_level[p : p + 1])[0])
     supplier.practice, supplier.practice_of = (
         (float(s.practice[p]), float(s.practice_of[p])) if s.asked[p] else (None, None)
@@ -200,8 +214,7 @@ def _headline(supplier: Supplier, result: Result, block: Block, p: int, at: date
     steps = block.plan.steps(p, on)
     supplier.next_step = steps[0][0].id if steps else None
     supplier.up_to = bool(s.capped[p])
-    supplier.assessed_at = at
-    supplier.review_due = months_after(on, block.model.review_months[result.level])
+    supplier.review_due = months_after(on, block.model.review_months[result["level"]])
 
 
 def months_after(day: date, months: int) -> date:
@@ -212,14 +225,27 @@ def months_after(day: date, months: int) -> date:
     return date(day.year + year, month + 1, min(day.day, last))
 
 
-def _names(session: Session, supplier: Supplier, answers: Mapping[str, Any], named: Sequence[str]) -> None:
+def _names(supplier: Supplier, answers: Mapping[str, Any]) -> list[Document]:
     """The links by which a site finds its agencies, and an agency the sites that use it."""
     if supplier.kind == "agency":
         keys = dict.fromkeys(filter(None, (name_key(str(answers.get(q) or "")) for q in AGENCY_NAMES)))
-        session.add_all(AgencyName(agency_id=supplier.id, key=key) for key in keys)
-        return
-    links = {name_key(name): name for name in named}
-    session.add_all(Engagement(site_id=supplier.id, agency_key=key, named=name) for key, name in links.items() if key)
+        return [{"id": new_id(), "agency_id": supplier.id, "key": key} for key in keys]
+    links = {name_key(name): name for name in _named(answers)}
+    return [
+        {"id": new_id(), "site_id": supplier.id, "agency_key": key, "named": name} for key, name in links.items() if key
+    ]
+
+
+# Built once: every call of the gate asks this.
+_SCORES_OF_AGENCIES = (
+    select(AgencyName.key, Supplier.score)
+    .join(Supplier, Supplier.id == AgencyName.agency_id)
+    .where(
+        AgencyName.key.in_(bindparam("keys", expanding=True)),
+        Supplier.deleted_at.is_(None),
+        Supplier.score.is_not(None),
+    )
+)
 
 
 def scores_of_agencies(session: Session, answers: Iterable[Mapping[str, Any]]) -> dict[str, float]:
@@ -233,32 +259,29 @@ def scores_of_agencies(session: Session, answers: Iterable[Mapping[str, Any]]) -
     scores: dict[str, float] = {}
     wanted = sorted(keys)
     for start in range(0, len(wanted), 500):
-        found = session.execute(
-            select(AgencyName.key, Supplier.score)
-            .join(Supplier, Supplier.id == AgencyName.agency_id)
-            .where(
-                AgencyName.key.in_(wanted[start : start + 500]),
-                Supplier.deleted_at.is_(None),
-                Supplier.score.is_not(None),
-            )
-        )
-        for key, value in found:
+        for key, value in session.execute(_SCORES_OF_AGENCIES, {"keys": wanted[start : start + 500]}):
             scores[key] = max(scores.get(key, -1.0), float(value or 0.0))
     return scores
 
 
+def made_with(result: Result) -> tuple[Model, FactsOn]:
+    """The version of the model and the edition of the facts that a stored result was made with."""
+    model, facts = of_version(result.model, result.model_version), load_facts()
+    return model, known_as(facts, released(), result.facts_digest, result.on) or facts.as_of(result.on)
+
+
 def reassessed(result: Result) -> tuple[Assessed, FactsOn]:
-    """A stored result worked out again, with its reasons, under the model and facts of its day."""
-    facts = load_facts().as_of(result.on)
-    kind = in_force(result.model, result.on).kind
+    """A stored result worked out again, with its reasons, under the very model and facts it was made with."""
+    model, facts = made_with(result)
     batch = Batch(
-        kind,
+        model.kind,
         from_rows([result.answers]),
         result.place.get("file", ""),
         result.place.get("sheet", ""),
         np.array([result.place.get("row", 1)]),
+        case_evidence.from_kept([result.case_evidence]),
     )
-    return assess_batch(batch, facts, result.on, result.agency_scores), facts
+    return assess_batch(batch, facts, result.on, result.agency_scores, [model], keep_frames=True), facts
 
 
 def document(result: Result) -> Document:
@@ -359,7 +382,13 @@ def merge(session: Session, source: Supplier, target: Supplier, at: datetime, by
     if source.id == target.id or source.kind != target.kind:
         raise Refused("merge.impossible", 422, "Two different suppliers of one kind can be merged.")
     session.execute(update(Result).where(Result.supplier_id == source.id).values(supplier_id=target.id))
+    moved(session, source.id, target.id)
+    cases = session.scalars(select(KeptCase).where(KeptCase.supplier_id == source.id)).all()
+    for case in cases:
+        case.supplier_id = target.id
     changes.write(session, "merged", source.id, {"into": target.id}, at)
     record(session, by, f"{source.kind}.merged", source.kind, source.id, {"into": target.id})
     session.flush()
     session.delete(source)
+    if cases:
+        assess_again(session, [target.id], at.date(), at, by)

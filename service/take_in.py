@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
+from questionnaires import people
 from questionnaires.form import form_ids, load, load_reading_form
 from questionnaires.issues import Issue, Unusable, issue
 from questionnaires.match import cells_of, find_header, find_kind, match
@@ -16,8 +17,10 @@ from questionnaires.validate import Options, Submission, validate
 from questionnaires.workbook import sayings
 from risk_models.answers import from_frame
 from service.assess import Batch
+from service.cases import CaseRecord, link, readings_of, records_of, with_cases
 
-KINDS = ("site", "agency")
+KINDS = ("site", "agency", "case")
+BUYER = "buyer"  # a workbook made from the buyer's own form; never guessed from headers
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,11 @@ class Choices:
     sheet: str | None = None
     columns: Mapping[str, str] | None = None
     date_order: str | None = None
+    buyer: str | None = None  # the file in which the buyer answers about itself
+
+    def of(self, file: str) -> Choices:
+        """The choices for one file: the buyer's own is read as that, and what was chosen for suppliers is not meant for it."""
+        return Choices(kind=BUYER, date_order=self.date_order) if file == self.buyer else self
 
     def options(self) -> dict[str, Any]:
         """As the contract keeps them; a choice not made is left out."""
@@ -39,6 +47,7 @@ class Choices:
             "sector": self.sector,
             "sheet": self.sheet,
             "date_order": self.date_order,
+            "buyer": self.buyer,
         }
         told: dict[str, Any] = {name: value for name, value in made.items() if value}
         if self.columns:
@@ -48,12 +57,20 @@ class Choices:
 
 @dataclass(frozen=True)
 class TakenIn:
-    """Batches in the order of the files, the ``input`` part of the contract, the same issues as values, and counts per file."""
+    """Batches in the order of the files, the ``input`` part of the contract, the same issues as values, and counts per file.
+
+    ``askings``: for a file and sheet that came back from somebody who was asked, the id of that record. ``buying``: the answers
+    of the buyer about itself; no supplier is among them, and they are not counted as rows. ``cases``: the case records, which
+    the batches they are about know already.
+    """
 
     batches: tuple[Batch, ...]
     received: dict[str, Any]
     issues: tuple[Issue, ...]
     files: tuple[dict[str, Any], ...]
+    askings: Mapping[tuple[str, str], str]
+    buying: tuple[Batch, ...] = ()
+    cases: tuple[CaseRecord, ...] = ()
 
 
 class NothingUsable(Exception):
@@ -65,19 +82,31 @@ class NothingUsable(Exception):
 
 
 def take_in(
-    files: Sequence[tuple[str, bytes]], choices: Choices, on: date, progress: Callable[[str], None] = lambda _: None
+    files: Sequence[tuple[str, bytes]],
+    choices: Choices,
+    on: date,
+    progress: Callable[[str], None] = lambda _: None,
+    *,
+    buyer_alone: bool = False,
 ) -> TakenIn:
-    """Reads, matches and checks files (name, bytes). Raises NothingUsable where no row can be scored."""
+    """Reads, matches and checks files (name, bytes). Raises NothingUsable where no row can be scored.
+
+    ``buyer_alone``: whether it is enough that the buyer answers about itself.
+    """
     batches: list[Batch] = []
+    buying: list[Batch] = []
+    cases: list[CaseRecord] = []
     issues: list[Issue] = []
     told: list[dict[str, Any]] = []
     sentences: list[str] = []
+    askings: dict[tuple[str, str], str] = {}
+    total = {"rows": 0, "accepted": 0, "rejected": 0}
     for name, data in files:
         progress(f"reading {name}")
         entry: dict[str, Any] = {"name": name, "sha256": hashlib.sha256(data).hexdigest(), "sheets": []}
         counts = {"rows": 0, "accepted": 0, "rejected": 0}
         try:
-            found = _sheets(read(data, name), name, choices, on)
+            found = _sheets(read(data, name), name, choices.of(name), on)
         except Refused as refused:
             issues.append(issue(refused.code, file=name, seen=refused.detail, cure=refused.cure))
             sentences.append(f"{name}: {refused.detail} {refused.cure}".strip())
@@ -99,17 +128,24 @@ def take_in(
                 }
             )
             issues.extend(submission.issues)
+            if sheet.asking:
+                askings[name, sheet.name] = sheet.asking
+            group = buying if kind == BUYER else batches
             for count, value in (
                 ("rows", submission.n_rows),
                 ("accepted", submission.accepted),
                 ("rejected", submission.rejected),
             ):
                 counts[count] += value
+                total[count] += value if group is batches else 0
             if submission.accepted:
-                batches.append(Batch(kind, from_frame(submission.answers), name, sheet.name, submission.rows))
+                batch = Batch(kind, from_frame(submission.answers), name, sheet.name, submission.rows)
+                if kind == people.KIND:
+                    cases.extend(records_of(batch))
+                else:
+                    group.append(batch)
         told.append({**entry, **counts})
-    total = {count: sum(file[count] for file in told) for count in ("rows", "accepted", "rejected")}
-    if not total["accepted"]:
+    if not total["accepted"] and not (buyer_alone and buying):
         if not sentences:
             errors = [i for i in issues if i.severity == "error"]
             sentences = [
@@ -117,12 +153,19 @@ def take_in(
                 f"The first fault: {errors[0].sentence() if errors else 'no row of data'}"
             ]
         raise NothingUsable(" ".join(sentences), issues)
+    links = link(cases, batches)
+    issues.extend(
+        issue("case.unlinked", file=record.file, sheet=record.sheet, seen=record.case.id)
+        for record, places in zip(cases, links, strict=True)
+        if not places
+    )
+    known = with_cases(batches, readings_of(cases, on), links)
     received = {
         "files": [{key: file[key] for key in ("name", "sha256", "sheets")} for file in told],
         **total,
         "issues": [i.to_dict() for i in issues],
     }
-    return TakenIn(tuple(batches), received, tuple(issues), tuple(told))
+    return TakenIn(known, received, tuple(issues), tuple(told), askings, tuple(buying), tuple(cases))
 
 
 @dataclass(frozen=True)
@@ -167,13 +210,23 @@ def _answer_sheet(sheets: Sequence[Sheet]) -> str | None:
 
 
 def _table(sheet: Sheet, choices: Choices, on: date) -> tuple[Sheet, str, int, list[str], dict[str, str], Submission]:
-    forms = {kind: load_reading_form(kind) for kind in KINDS}
-    wanted = [forms[choices.kind]] if choices.kind else list(forms.values())
+    kinds = (BUYER,) if BUYER in (choices.kind, (sheet.stamp or "").split(" ")[0]) else KINDS
+    forms = {kind: load_reading_form(kind) for kind in kinds}
+    wanted = [forms[choices.kind]] if choices.kind in forms else list(forms.values())
     header_row = find_header(sheet, wanted, choices.columns)
     headers = cells_of(sheet, header_row)
-    kind = choices.kind or find_kind(headers, sheet.name, forms)
-    matched = match(sheet, header_row, forms[kind], choices.columns)
+    kind = BUYER if BUYER in kinds else choices.kind or find_kind(headers, sheet.name, forms)
+    refusals: tuple[people.Refusal, ...] = ()
+    if kind == people.KIND:
+        sheet, refusals = people.without_people(sheet, header_row, forms[kind], choices.columns)
+    try:
+        matched = match(sheet, header_row, forms[kind], choices.columns)
+    except Unusable as unusable:
+        if kind != people.KIND:
+            raise
+        # What was taken for a header may be a row of anything: it is not repeated.
+        raise Unusable(replace(unusable.issue, seen="", cure=issue(unusable.issue.code).cure)) from None
     options = Options(choices.date_order, choices.country, choices.sector, on)
-    submission = validate(sheet, header_row, matched, forms[kind], options)
+    submission = validate(sheet, header_row, matched, forms[kind], options, refusals)
     columns = {question: matched.headers[at] for question, at in matched.columns.items()}
     return sheet, kind, header_row, list(matched.unmapped), columns, submission

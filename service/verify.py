@@ -14,10 +14,15 @@ import numpy as np
 import orjson
 
 from risk_models.answers import from_rows
+from risk_models.editions import known_as, released
 from risk_models.facts import Facts
+from risk_models.model import load_all
 from risk_models.plan import load_actions
 from service.assess import Assessed, Batch, assess
-from service.contract import actions_part, assessment_part, result_rows
+from service.buying import objections_to
+from service.case_contract import case_part, record_of
+from service.cases import link, readings_of, with_cases
+from service.contract import actions_digest, actions_part, actions_released, assessment_part, result_rows
 
 Document = dict[str, Any]
 MOST_OBJECTIONS = 20
@@ -52,24 +57,45 @@ def objections(document: Document, facts: Facts) -> list[str]:
 def _objections(document: Document, facts: Facts) -> Iterator[str]:
     head, stored = document["assessment"], document["results"]
     on = date.fromisoformat(head["on"])
-    known = facts.as_of(on)
-    if head["facts_digest"] != known.digest:
-        yield f"the facts differ: the file names {head['facts_digest'][:12]}, this release holds {known.digest[:12]} for {on}"
+    known = known_as(facts, released(), head["facts_digest"], on)
+    if known is None:
+        held = facts.as_of(on).digest[:12]
+        yield f"the facts differ: the file names {head['facts_digest'][:12]}, this release holds {held} for {on}"
+        return
+    versions = {model["id"]: model["version"] for model in head["models"]}
+    there = {(model.id, model.version) for model in load_all()}
+    gone = [f"{name} {version}" for name, version in versions.items() if (name, version) not in there]
+    if gone:
+        yield f"this release does not hold the models {', '.join(gone)}"
         return
     counted = document["input"]
-    if counted["accepted"] != len(stored) or counted["accepted"] + counted["rejected"] != counted["rows"]:
+    cases = document.get("cases", [])
+    of_cases = sum(len(case["row"]["rows"]) for case in cases)
+    if counted["accepted"] != len(stored) + of_cases or counted["accepted"] + counted["rejected"] != counted["rows"]:
         yield (
             f"the counts do not add up: {counted['accepted']} accepted and {counted['rejected']} rejected "
-            f"of {counted['rows']} rows, {len(stored)} results"
+            f"of {counted['rows']} rows, {len(stored)} results, {of_cases} rows of cases"
         )
-    batches = _batches(stored)
-    assessed = assess(batches, known, on)
+    records = [record_of(case) for case in cases]
+    batches: Sequence[Batch] = batches_of(stored)
+    links, readings = link(records, batches), readings_of(records, on)
+    for case, record, reading, places in zip(cases, records, readings, links, strict=True):
+        results = [stored[int(batches[b].rows[j])] for b, j in places]
+        again = case_part(record, reading, [{"kind": result["kind"], **result["row"]} for result in results])
+        if again != case:
+            yield f"the case {case['case']}: {_difference(case, again)}"
+    batches = with_cases(batches, readings, links)
+    # The versions it was made with, whatever is in force on that day by now.
+    models = [model for model in load_all() if versions.get(model.id, model.version) == model.version]
+    assessed = assess(batches, known, on, models)
     expected_head = assessment_part(assessed, known, on, head["options"])
     for part in ("engine", "models"):
         if head[part] != expected_head[part]:
             yield f"the part assessment.{part} is not what this release holds"
-    if document["actions"] != actions_part(load_actions()):
+    if actions_digest(document["actions"]) not in {actions_digest(actions_part(load_actions())), *actions_released()}:
         yield "the texts of the actions are not what this release holds"
+    if "buyer" in document:
+        yield from objections_to(document["buyer"], on)
     told = 0
     for j, place, row in _recomputed(assessed, stored, on):
         again = orjson.loads(row)
@@ -83,7 +109,7 @@ def _objections(document: Document, facts: Facts) -> Iterator[str]:
         yield f"and {told - MOST_OBJECTIONS} more results"
 
 
-def _batches(stored: Sequence[Document]) -> list[Batch]:
+def batches_of(stored: Sequence[Document]) -> list[Batch]:
     batches = []
     for kind in ("agency", "site"):
         positions = [j for j, result in enumerate(stored) if result["kind"] == kind]

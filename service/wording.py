@@ -1,10 +1,15 @@
-"""Codes in words, as a reader meets them: countries, sectors, answers, levels."""
+"""Codes in words, as a reader meets them: countries, sectors, answers, levels, actions."""
 
 from __future__ import annotations
 
+from datetime import date
+
 from questionnaires.form import Questionnaire
 from questionnaires.words import countries, sectors
-from reports.document import LEVEL_TITLES
+from reports.document import LEVEL_TITLES, Step
+from risk_models.answers import Piece
+from risk_models.evidence import TITLES
+from risk_models.plan import Action
 
 
 def country_name(code: str | None) -> str:
@@ -18,7 +23,10 @@ def sector_title(code: str | None) -> str:
 
 
 def answer_words(form: Questionnaire, question: str, answer: object) -> str:
-    """An answer as its form words it: titles for codes, names for countries and sectors."""
+    """An answer as its form words it: titles for codes, names for countries and sectors, evidence by kind and date."""
+    if isinstance(answer, (dict, Piece)):
+        piece = answer if isinstance(answer, Piece) else Piece(**answer)
+        return " ".join(filter(None, (TITLES[piece.grade], piece.date, f"({piece.source})" if piece.source else "")))
     if isinstance(answer, (list, tuple)):
         return ", ".join(answer_words(form, question, each) for each in answer)
     asked = form.by_id.get(question)
@@ -43,3 +51,23 @@ def level_words(level: str, inherent_level: str, *, up_to: bool) -> str:
         return f"Insufficient evidence, inherent {inherent_level}"
     words = LEVEL_TITLES[level]  # type: ignore[index]
     return f"{words}: critical cannot be ruled out" if up_to else words
+
+
+def step(action: Action, due: date, days: float, suppliers: int = 0, names: tuple[str, ...] = ()) -> Step:
+    """An action as a report shows it, due on a day, within so many days."""
+    return Step(
+        action=action.id,
+        title=action.title,
+        do=action.do,
+        priority=action.priority,  # type: ignore[arg-type]
+        stage=action.stage,  # type: ignore[arg-type]
+        owner=action.owner,  # type: ignore[arg-type]
+        due=due,
+        within_hours=24 * days if days < 3 else None,
+        safety=action.safety,
+        with_workers=action.with_workers,
+        proof=action.proof,
+        sources=action.sources,
+        suppliers=suppliers,
+        names=names,
+    )

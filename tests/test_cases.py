@@ -1,8 +1,9 @@
 """Named situations that an expert can read and argue with: tests/cases/<name>/.
 
 ``why.md`` says what the case is about and works its numbers by hand. ``answers.csv`` holds what was said (an agency before the
-site that names it; several answers in one cell with | between). ``expected.csv`` holds the numbers that must come out, of the
-last supplier: a field of its result, or the points of one reason.
+site that names it; several answers in one cell with | between; evidence as in a sheet). ``expected.csv`` holds what must come
+out, of the supplier named, else of the last: a field of its result; ``points`` or ``of`` of its practice; the points, state, e
+or c of one reason; or which action is the first, second, third ... step of its plan.
 """
 
 import csv
@@ -23,6 +24,7 @@ from service.contract import result_rows
 
 CASES = sorted(path for path in (Path(__file__).parent / "cases").iterdir() if path.is_dir())
 MANY = ("many", "countries", "sector")
+NUMBERS = ("number", "percent", "money")
 
 
 def rows(path: Path) -> list[dict[str, str]]:
@@ -30,40 +32,56 @@ def rows(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def suppliers(path: Path) -> list[tuple[str, dict[str, Any]]]:
-    """The suppliers of a case in order: kind and typed answers."""
+def suppliers(path: Path) -> list[tuple[str, str, dict[str, Any]]]:
+    """The suppliers of a case in order: name in the case, kind and typed answers."""
     found: dict[str, dict[str, Any]] = defaultdict(dict)
     kinds = {}
     for row in rows(path / "answers.csv"):
         kinds[row["supplier"]] = row["kind"]
-        asked = load_reading_form(row["kind"]).by_id[row["question"]]
-        value: Any = row["answer"]
-        if value in ("declined", "cannot_apply"):
-            pass
-        elif asked.type in MANY:
-            value = tuple(value.split("|"))
-        elif asked.type in ("number", "percent", "money"):
-            value = float(value)
-        found[row["supplier"]][row["question"]] = value
-    return [(kinds[name], answers) for name, answers in found.items()]
+        found[row["supplier"]][row["question"]] = typed(row["kind"], row["question"], row["answer"])
+    return [(name, kinds[name], answers) for name, answers in found.items()]
 
 
-def last_result(path: Path, on: date) -> dict[str, Any]:
-    batches = [Batch(kind, from_rows([answers]), "case", kind, np.array([2])) for kind, answers in suppliers(path)]
-    return orjson.loads(list(result_rows(assess(batches, load_facts().as_of(on), on)[-1], on))[-1])  # type: ignore[no-any-return]
+def typed(kind: str, question: str, told: str) -> Any:
+    form = load_reading_form(kind)
+    asked = form.by_id[question]
+    if asked.type == "evidence":
+        return asked.field(headers=form.headers).read(told)
+    if told in ("declined", "cannot_apply"):
+        return told
+    return tuple(told.split("|")) if asked.type in MANY else float(told) if asked.type in NUMBERS else told
+
+
+def results(path: Path, on: date) -> dict[str, dict[str, Any]]:
+    """The result of each supplier of a case, by its name there, in the order of the case."""
+    told = suppliers(path)
+    batches = [Batch(kind, from_rows([answers]), "case", kind, np.array([2])) for _, kind, answers in told]
+    assessed = [
+        orjson.loads(row) for each in assess(batches, load_facts().as_of(on), on) for row in result_rows(each, on)
+    ]
+    return dict(zip((name for name, _, _ in told), assessed, strict=True))
+
+
+def of(result: dict[str, Any], what: str, name: str) -> Any:
+    """What one row of ``expected.csv`` is about."""
+    if what == "field":
+        return result[name]
+    if what == "practice":
+        return result["practice"][name]
+    if what == "step":
+        return result["actions"][int(name) - 1]["id"]
+    reasons = [reason for reason in result["reasons"] if reason["indicator"] == name]
+    assert reasons, f"no reason is called {name}"
+    return sum(reason["points"] for reason in reasons) if what == "points" else reasons[0][what]
 
 
 @pytest.mark.parametrize("path", CASES, ids=lambda path: path.name)
 def test_the_numbers_are_those_worked_by_hand(path: Path) -> None:
     assert (path / "why.md").read_text(encoding="utf-8").strip()
-    expected = rows(path / "expected.csv")
-    result = last_result(path, date(2026, 11, 1))
-    points = defaultdict(float)
-    for reason in result["reasons"]:
-        points[reason["indicator"]] += reason["points"]
-    for row in expected:
-        value = points[row["name"]] if row["what"] == "points" else result[row["name"]]
+    found = results(path, date(2026, 11, 1))
+    for row in rows(path / "expected.csv"):
+        value = of(found[row.get("supplier") or list(found)[-1]], row["what"], row["name"])
         if isinstance(value, (int, float)) and not isinstance(value, bool):
-            assert value == pytest.approx(float(row["value"]), abs=0.005), row["name"]
+            assert value == pytest.approx(float(row["value"]), abs=0.005), row
         else:
-            assert ("|".join(value) if isinstance(value, list) else str(value)) == row["value"], row["name"]
+            assert ("|".join(value) if isinstance(value, list) else str(value)) == row["value"], row

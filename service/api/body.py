@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from flask import request
@@ -12,6 +13,8 @@ from service.refusal import Refused
 DEEPEST = 20
 UNREADABLE = 1_000  # deeper than this no parser should be asked
 LONGEST = 1_000_000
+STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)', re.DOTALL)  # one that is not closed goes to the end
+BRACKET = re.compile(r"[\[\]{}]")
 
 
 def json_object() -> dict[str, Any]:
@@ -52,21 +55,11 @@ def parse_object(data: bytes) -> dict[str, Any]:
 def _depth(text: str) -> int:
     """How deep arrays and objects nest, outside of strings; no parser is asked, since some fall over it."""
     deepest = depth = 0
-    in_string = escaped = False
-    for character in text:
-        if in_string:
-            if escaped:
-                escaped = False
-            elif character == "\\":
-                escaped = True
-            elif character == '"':
-                in_string = False
-        elif character == '"':
-            in_string = True
-        elif character in "[{":
+    for bracket in BRACKET.findall(STRING.sub("", text)):
+        if bracket in "[{":
             depth += 1
             deepest = max(deepest, depth)
-        elif character in "]}":
+        else:
             depth -= 1
     return deepest
 

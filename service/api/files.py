@@ -14,24 +14,18 @@ from questionnaires.answer import Fault, legible
 from questionnaires.form import load_reading_form
 from questionnaires.sheet import Limits
 from questionnaires.types import Country, Date, Sector
-from service import findings, imports, listings, report_jobs
+from service import case_intake, findings, imports, listings, report_jobs
 from service.api import once, shown
 from service.api.body import parse_object
 from service.api.reply import Reply, response
 from service.api.views import listed
-from service.auth.caller import caller, database, reading, settings
+from service.auth.caller import blobs, caller, database, reading, settings
 from service.db.tables import Import
-from service.files import Blobs
 from service.jobs import table as jobs
 from service.refusal import Refused
 
 FIELDS = ("kind", "default_country", "default_sector", "sheet", "date_order", "columns", "on", "confirm")
-WORDS = {"kind": tuple(shown.PLURALS), "date_order": ("dmy", "mdy"), "confirm": ("true", "false")}
-
-
-def blobs() -> Blobs:
-    """Where the bytes of files and reports are kept."""
-    return Blobs(settings().files)
+WORDS = {"kind": (*shown.PLURALS, "buyer", "case"), "date_order": ("dmy", "mdy"), "confirm": ("true", "false")}
 
 
 def send() -> Response:
@@ -64,7 +58,8 @@ def send() -> Response:
             once.keep(session, key, asked, replies[0])
 
     who = caller()
-    imports.receive(database(), blobs(), who.organisation_id, files, choices, who.actor, Limits(), also)
+    sent = (who.organisation_id, files, choices, who.actor, Limits(), also)
+    imports.receive(database(), blobs(), *sent, cases=who.handles_cases)
     return response(replies[0])
 
 
@@ -103,7 +98,7 @@ def choices_of(told: Mapping[str, str]) -> dict[str, Any]:
 
 def _sectors(text: str) -> tuple[str, ...]:
     codes = Sector(reserved=False).read(text)
-    return codes if isinstance(codes, tuple) else ()
+    return tuple(map(str, codes)) if isinstance(codes, tuple) else ()
 
 
 def _clean(text: str) -> str:
@@ -122,7 +117,7 @@ def _day(text: str) -> str:
 def _columns(text: str) -> dict[str, str]:
     """Which column answers which question: a JSON object, question id -> header."""
     told = parse_object(text.encode("utf-8", "replace"))
-    known = {question.id for kind in shown.PLURALS for question in load_reading_form(kind).questions}
+    known = {question.id for kind in WORDS["kind"] for question in load_reading_form(kind).questions}
     for question, header in told.items():
         if question not in known:
             raise Refused("field.unknown", 422, f"columns: There is no question {legible(json.dumps(question))}.")
@@ -138,7 +133,11 @@ def list_imports(session: Session, query: Mapping[str, Any]) -> Reply:
 
 def one_import(session: Session, import_id: str) -> Reply:
     """An import: how far it is, what was found, what came of it."""
-    return Reply(shown.import_(session, imports.get(session, import_id)))
+    return Reply(shown.import_(session, _import(session, import_id)))
+
+
+def _import(session: Session, import_id: str) -> Import:
+    return case_intake.open_to(imports.get(session, import_id), reads_cases=caller().reads_cases)
 
 
 def confirm(session: Session, import_id: str, body: Mapping[str, Any]) -> Reply:
@@ -146,24 +145,30 @@ def confirm(session: Session, import_id: str, body: Mapping[str, Any]) -> Reply:
     told = dict(body)
     columns = told.pop("columns", None)
     choices = choices_of({**told, **({} if columns is None else {"columns": json.dumps(columns)})})
-    taken = imports.confirm(session, import_id, choices, caller().actor)
+    _import(session, import_id)
+    taken = imports.confirm(session, import_id, choices, caller().actor, cases=caller().handles_cases)
     session.flush()
     return Reply(shown.import_(session, taken), 202)
 
 
 def cancel(session: Session, import_id: str) -> Reply:
     """Asks for the job of an import to be cancelled."""
-    taken = imports.get(session, import_id)
+    taken = _import(session, import_id)
     job = findings.progress(session, taken)
     if job is not None:
         jobs.cancel(session, job.id, caller().actor)
     return Reply(shown.import_(session, taken), 202)
 
 
+def cancel_job(session: Session, job_id: str) -> Reply:
+    """Asks for a job to be cancelled: it ends before its next effect."""
+    return Reply(shown.job(jobs.cancel(session, job_id, caller().actor)), 202)
+
+
 def report_file(job_id: str) -> Response:
     """A report as a file."""
     with reading() as session:
-        rendered = report_jobs.fetch(session, blobs(), job_id)
+        rendered = report_jobs.fetch(session, blobs(), job_id, sees_worker_derived=caller().sees_worker_derived)
     sent = Response(rendered.data, content_type=rendered.media_type)
     sent.headers["Content-Disposition"] = f'attachment; filename="{rendered.file_name}"'
     # A report is opened by people: nothing in it may run, wherever it is shown.

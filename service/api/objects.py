@@ -11,7 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from reports.document import LEVELS
+from risk_models.buyer import FINDINGS
+from risk_models.case_rules import STRENGTHS
+from risk_models.screening import BY, ROLES
 from service.api.shown import HEADLINE, PLURALS
+from service.auth.access import ACCESS
+from service.watchlists.matches import STATES as MATCH_STATES
+from service.worker_derived import NOT_SHOWN, RAISED
 
 Json = dict[str, Any]
 CONTRACT = Path(__file__).parents[1] / "assessment.schema.json"
@@ -47,6 +53,11 @@ def objects() -> Json:
     """Every schema, by name."""
     result: Json = json.loads(CONTRACT.read_text(encoding="utf-8"))["$defs"]["result"]
     result["properties"]["reasons"]["items"]["properties"]["value"] = {}  # apispec takes "true" for a name
+    # What a key without the scope cases:read gets where an indicator was reported.
+    states = result["properties"]["reasons"]["items"]["properties"]["state"]
+    states["enum"] = [*states["enum"], RAISED]
+    evidence = result["properties"]["case_evidence"]
+    evidence["enum"] = [*evidence["enum"], NOT_SHOWN]
     code = _object({"code": TEXT, "text": TEXT})
     gate: Json = {
         "decision": {"enum": ["proceed", "ask", "hold"]},
@@ -54,6 +65,9 @@ def objects() -> Json:
     }
     dates: Json = {"id": TEXT, "version": WHOLE, "assessed_at": MAYBE_MOMENT, "review_due": MAYBE_DAY}
     assessment = {**result["properties"], **gate}
+    of_question = dict.fromkeys(("question", "code", "severity", "seen", "expected", "cure"), TEXT)
+    told = "What was sent and does not stand, by the codes that a sheet gets; only in the answer to what was sent."
+    issues = {"issues": {"type": "array", "items": _object(of_question), "description": told}}
     headline: Json = {name: result["properties"].get(name, WORDS) for name in HEADLINE}
     supplier_line = {"kind": {"enum": list(PLURALS)}, **headline, **dates}
     import_line: Json = {
@@ -91,10 +105,125 @@ def objects() -> Json:
         "company": TEXT, "name": TEXT, "sites": WHOLE, "countries": {"type": "array", "items": TEXT},
         "worst": {"$ref": "#/components/schemas/SupplierLine"},
     }  # fmt: skip
+    supplier = {"$ref": "#/components/schemas/SupplierLine"}
+    no_supplier = {"oneOf": [{"type": "null"}, supplier]}
+    suppliers, texts = {"type": "array", "items": supplier}, {"type": "array", "items": TEXT}
+    move = {"type": "array", "items": _object({"title": TEXT, "points": NUMBER})}
+    places: Json = {
+        "country": WORDS, "value": NUMBER, "level": {"enum": list(LEVELS)}, "known": {"enum": ["practice", "inherent"]},
+        "results": WHOLE,
+    }  # fmt: skip
+    mover = {"supplier": supplier, "from": WORDS, "to": TEXT, "at": MOMENT, "cause": TEXT, "moves": move}
+    portfolio: Json = {
+        "counts": _object(dict.fromkeys(LEVELS, WHOLE)), "kinds": _object(dict.fromkeys(PLURALS, WHOLE)),
+        "median_confidence": {"type": ["number", "null"]}, "thin": WHOLE, "insufficient_evidence": suppliers,
+        "worst": suppliers, "review_due": suppliers, "overdue": WHOLE,
+        "heat_map": {"type": "array", "items": _object({**places, "sector": WORDS})},
+        "places": {"type": "array", "items": _object(places)},
+        "movers": {"type": "array", "items": _object(mover)},
+    }  # fmt: skip
+    others: Json = {
+        "agencies": {"type": "array", "items": _object({"named": TEXT, "agency": no_supplier})}, "sites": suppliers,
+        "corridors": {"type": "array", "items": _object({"from": TEXT, "to": TEXT})},
+    }  # fmt: skip
+    asking: Json = {
+        "id": TEXT, "form": TEXT, "form_version": TEXT, "sent_to": TEXT, "sent_on": {"type": "string", "format": "date"},
+        "returned_on": MAYBE_DAY,
+    }  # fmt: skip
+    a_job: Json = {
+        "id": TEXT, "kind": TEXT, "state": {"enum": list(JOB_STATES)}, "progress": NUMBER, "message": TEXT,
+        "created_at": MOMENT, "finished_at": MAYBE_MOMENT,
+    }  # fmt: skip
+    model_line: Json = {
+        "id": TEXT, "version": TEXT, "title": TEXT, "kind": TEXT, "effective": {"type": "string", "format": "date"},
+        "serves": texts, "levels": ANYTHING, "digest": TEXT,
+    }  # fmt: skip
+    things: Json = {"type": "array", "items": ANYTHING}
+    model: Json = {
+        **model_line, "indicators": things, "contexts": things, "floors": things, "gates": things,
+        "insufficient_below": NUMBER, "reported": NUMBER, "review_months": ANYTHING, "credibility": ANYTHING,
+    }  # fmt: skip
+    method: Json = {"method": texts, "limits": texts, "facts_digest": TEXT, "facts": things, "actions": things}
+    user: Json = {
+        "id": TEXT, "email": TEXT, "name": TEXT, "role": {"enum": list(ACCESS.roles)}, "active": {"type": "boolean"},
+        "must_change_password": {"type": "boolean"}, "created_at": MOMENT,
+    }  # fmt: skip
+    once_only = {"type": "string", "description": "Told in this answer and never again."}
+    key: Json = {
+        "id": TEXT, "name": TEXT, "prefix": TEXT, "scopes": texts, "created_at": MOMENT, "expires_at": MOMENT,
+        "revoked_at": MAYBE_MOMENT, "used_at": MAYBE_MOMENT,
+    }  # fmt: skip
+    event: Json = {
+        "id": WHOLE, "at": MOMENT, "actor": TEXT, "action": TEXT, "object_type": TEXT, "object_id": TEXT,
+        "details": ANYTHING,
+    }  # fmt: skip
+    organisation: Json = {
+        "id": TEXT, "name": TEXT, "time_zone": TEXT, "keep_months": WHOLE, "created_at": MOMENT,
+    }  # fmt: skip
+    watchlist: Json = {
+        "id": TEXT, "name": TEXT, "entries": WHOLE, "rows": WHOLE, "rejected": WHOLE, "left_out": ANYTHING,
+        "imported_at": MAYBE_MOMENT,
+    }  # fmt: skip
+    why: Json = {
+        "by": {"enum": list(BY)}, "role": {"enum": list(ROLES)}, "given": TEXT, "listed": TEXT, "score": NUMBER,
+        "agreed": {"type": "array", "items": texts}, "countries": {"enum": ["agree", "differ", "unknown"]},
+    }  # fmt: skip
+    entry: Json = {
+        **dict.fromkeys(("key", "kind", "imo", "lei", "list", "listed_on", "reason", "source"), TEXT),
+        **dict.fromkeys(("names", "countries", "licences"), texts),
+    }  # fmt: skip
+    match: Json = {
+        "id": TEXT, "supplier_id": TEXT, "kind": {"enum": list(PLURALS)}, "name": TEXT, "reference": WORDS,
+        "watchlist": TEXT, "state": {"enum": list(MATCH_STATES)}, "found": {"type": "boolean"}, "fingerprint": TEXT,
+        "why": _object(why), "entry": _object(entry), "note": TEXT, "decided_by": WORDS, "found_at": MOMENT,
+        "decided_at": MAYBE_MOMENT,
+    }  # fmt: skip
+    case_line: Json = {
+        "id": TEXT, "number": TEXT, "state": {"enum": ["open", "closed"]}, "outcome": WORDS, "supplier_id": WORDS,
+        "linked_reference": WORDS, "linked_name": WORDS, "strength": {"enum": list(STRENGTHS)}, "created_at": MOMENT,
+        "closed_at": MAYBE_MOMENT,
+    }  # fmt: skip
+    first_step = _object({"id": TEXT, "within_hours": NUMBER, "by": MOMENT})
+    finding = _object({
+        "number": WHOLE, "finding": TEXT, "phase": WORDS, "found": {"type": "boolean"}, "source": WORDS, "found_on": WORDS,
+        "note": WORDS, "recorded_at": MOMENT,
+    })  # fmt: skip
+    case: Json = {
+        **case_line, "rules": ANYTHING, "cohort": ANYTHING, "acts": texts, "asked_in_full": texts, "because": texts,
+        "indicators": texts, "not_placed": texts, "readings": things, "ilo_indicators": things,
+        "first_steps": {"type": "array", "items": first_step}, "findings": {"type": "array", "items": finding},
+    }  # fmt: skip
+    standing = _object(
+        {**dict.fromkeys(("score", "best", "worst", "confidence"), NUMBER), "level": TEXT, "floors": texts}
+    )
+    moved = {**dict.fromkeys(("kind", "title", "state_before", "state_after"), TEXT), "before": NUMBER, "after": NUMBER}
+    fewest = _object({"actions": texts, "level": TEXT, "score": NUMBER, "moves_level": {"type": "boolean"}})
+    what_if: Json = {
+        "before": standing, "after": standing, "moves": {"type": "array", "items": _object(moved)}, "fewest": fewest,
+    }  # fmt: skip
+    unit: Json = {
+        "id": TEXT, "name": WORDS, "form_version": TEXT, "answers": ANYTHING, "on": {"type": "string", "format": "date"},
+        "import_id": WORDS, "created_by": TEXT, "created_at": MOMENT,
+    }  # fmt: skip
+    due: Json = {"id": TEXT, "due": {"type": "string", "format": "date"}}
+    practice: Json = {
+        **dict.fromkeys(("practice", "title", "question", "text"), TEXT), "state": {"enum": [*FINDINGS, "answered"]}, "value": {},
+        "sources": texts, "actions": {"type": "array", "items": _object(due)},
+    }  # fmt: skip
+    own_action: Json = {
+        **dict.fromkeys(("id", "title", "do", "owner", "priority", "stage", "with_workers", "proof"), TEXT), "due": MAYBE_DAY,
+        "sources": texts,
+    }  # fmt: skip
+    own_practices: Json = {
+        "on": {"type": "string", "format": "date"}, "rules": _object(dict.fromkeys(("version", "digest", "title"), TEXT)),
+        "units": {"type": "array", "items": _object({**unit, "findings": {"type": "array", "items": _object(practice)}})},
+        "actions": {"type": "array", "items": _object(own_action)},
+    }  # fmt: skip
+    source = dict.fromkeys(("id", "title", "publisher", "mark", "seen"), TEXT)
     error = _object({"field": TEXT, "code": TEXT, "detail": TEXT, "seen": TEXT, "expected": TEXT}, ("seen", "expected"))
     return {
-        "Assessment": _object(assessment, about=result.get("description", "A result with what to do about it.")),
-        "Supplier": _object({**assessment, **dates}, about="A supplier or agency with its latest result."),
+        "Assessment": _object({**assessment, **issues}, ("issues",), "A result with what to do about it."),
+        "Supplier": _object({**assessment, **dates, **issues}, ("issues",), "A supplier or agency with its latest result."),
         "SupplierLine": _object(supplier_line),
         "SupplierPage": _page("SupplierLine"),
         "ResultLine": _object(line),
@@ -110,6 +239,46 @@ def objects() -> Json:
         "ReportPage": _page("Report"),
         "Schedule": _object(schedule),
         "ScheduleList": _page("Schedule"),
+        "Portfolio": _object(portfolio),
+        "NextStep": _object({"action": ANYTHING, "total": WHOLE, "suppliers": suppliers}),
+        "NextStepList": _page("NextStep"),
+        "Others": _object(others),
+        "Moves": _object({"id": TEXT, "change": {"type": ["number", "null"]}, "moves": move}),
+        "Form": _object({"id": TEXT, "version": TEXT, "title": TEXT, "kind": TEXT}),
+        "FormList": _page("Form"),
+        "Asking": _object(asking),
+        "AskingList": _page("Asking"),
+        "Job": _object(a_job),
+        "JobPage": _page("Job"),
+        "Method": _object(method),
+        "ModelLine": _object(model_line),
+        "ModelList": _page("ModelLine"),
+        "Model": _object(model),
+        "Source": _object(source),
+        "SourceList": _page("Source"),
+        "User": _object(user),
+        "UserList": _page("User"),
+        "UserWithPassword": _object({**user, "password": once_only}),
+        "Filter": _object({"id": TEXT, "name": TEXT, "wanted": ANYTHING}),
+        "FilterList": _page("Filter"),
+        "Key": _object(key),
+        "KeyList": _page("Key"),
+        "KeyWithText": _object({**key, "key": once_only}),
+        "AuditEvent": _object(event),
+        "AuditPage": _page("AuditEvent"),
+        "WhatIf": _object(what_if),
+        "Organisation": _object(organisation),
+        "CaseLine": _object(case_line),
+        "CasePage": _page("CaseLine"),
+        "Case": _object(case, about="What was found of one group of people, and how it reads. Never a verdict; no person."),
+        "Watchlist": _object(watchlist),
+        "WatchlistList": _page("Watchlist"),
+        "Match": _object(match, about="A supplier may be an entry of a list. Context and a next step, never a verdict."),
+        "MatchPage": _page("Match"),
+        "OwnPractices": _object({**own_practices, **issues}, ("issues",), "The buyer itself; no supplier's score reads it."),
+        "UnitAnswers": _object(unit),
+        "UnitAnswersPage": _page("UnitAnswers"),
+        "Repayment": _repayment(),
         "Problem": {
             "type": "object",
             "description": "RFC 9457. `code` is for life; further members tell more.",
@@ -120,3 +289,56 @@ def objects() -> Json:
             "required": ["type", "title", "status", "detail", "code", "instance"],
         },
     }  # fmt: skip
+
+
+def _repayment() -> Json:
+    """The document of a repayment calculation (``service/repayment.py``)."""
+    amount = {"type": "string", "pattern": r"^-?[0-9]+\.[0-9]{2}$"}
+    maybe_amount = {**amount, "type": ["string", "null"]}
+    reading = _object({"low": amount, "central": amount, "high": amount})
+    maybe_reading = {"oneOf": [{"type": "null"}, reading]}
+    day, texts, flag = {"type": "string", "format": "date"}, {"type": "array", "items": TEXT}, {"type": "boolean"}
+    line: Json = {
+        "item": TEXT, "title": TEXT, "told": TEXT, "paid_from": MAYBE_DAY, "paid_to": MAYBE_DAY, "evidence": TEXT,
+        "paid_by": TEXT, "rate": WORDS, "counted": flag, "principal": reading, "interest": reading, "why": TEXT, "place": TEXT,
+    }  # fmt: skip
+    cohort: Json = {
+        "cohort": TEXT, **dict.fromkeys(("origin", "origin_name", "destination", "destination_name"), WORDS), "agency": TEXT,
+        "job": TEXT, "hired_from": MAYBE_DAY, "hired_to": MAYBE_DAY, "current": WHOLE, "past": WHOLE, "past_left_out": WHOLE,
+        "weight": TEXT, "known_cost": maybe_reading, "known_share": maybe_reading, "months_of_wage": WORDS,
+        "over_a_month": {"type": ["boolean", "null"]}, "complete": flag, "fees": reading, "per_worker": reading,
+        "total": reading, "items": {"type": "array", "items": _object(line)},
+    }  # fmt: skip
+    terms: Json = {
+        "interest": TEXT, "instalments": WHOLE, "first_payment": day, "discovered": day, "deadline": day,
+        "past_since": MAYBE_DAY, "zero_fee_from": MAYBE_DAY,
+    }  # fmt: skip
+    sent: Json = {
+        "file": WORDS, "sha256": WORDS, "sheet": WORDS, "rows": WHOLE, "accepted": WHOLE,
+        "issues": {"type": "array", "items": ANYTHING},
+    }  # fmt: skip
+    instalment: Json = {
+        "number": WHOLE, "due": day, "cohort": TEXT, "group": {"enum": ["current", "past", "not told apart"]},
+        "workers": WHOLE, "per_worker": amount, "amount": amount, "in_time": flag,
+    }  # fmt: skip
+    fault = {"code": TEXT, "severity": {"enum": ["error", "warning"]}, "cohort": TEXT, "place": TEXT, "text": TEXT}
+    assumption = {"id": TEXT, "text": TEXT, "sources": texts, "cohorts": texts}
+    check: Json = {
+        "kind": {"enum": ["item", "cohort", "part", "sum", "difference"]}, "title": TEXT, "low": amount,
+        "central": amount, "high": amount,
+    }  # fmt: skip
+    lists = {
+        "cohorts": cohort, "instalments": instalment, "assumptions": assumption, "steps": {"text": TEXT, "sources": texts},
+        "faults": fault, "reconciliation": check,
+    }  # fmt: skip
+    told: Json = {
+        "title": TEXT, "wording": TEXT, "rules": _object({"version": TEXT, "sha256": TEXT}), "on": day, "currency": TEXT,
+        "terms": _object(terms), "input": _object(sent), "complete": flag,
+        **dict.fromkeys(("total", "fees", "interest", "uplift", "repaid"), reading),
+        "workers": _object(dict.fromkeys(("current", "past", "past_left_out"), WHOLE)),
+        "management": _object({"figure": maybe_amount, "ratio": WORDS, "published_ratio": TEXT}), "sources": ANYTHING,
+        **{name: {"type": "array", "items": _object(each)} for name, each in lists.items()},
+    }  # fmt: skip
+    return _object(
+        told, about="What workers are owed: amounts are texts with two digits, in the currency of the report."
+    )

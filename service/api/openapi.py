@@ -11,6 +11,7 @@ from apispec.ext.marshmallow import MarshmallowPlugin
 from marshmallow import Schema
 
 from questionnaires.form import Question, load_reading_form
+from risk_models.evidence import TITLES as EVIDENCE_GRADES
 from service.api.objects import Json, objects
 from service.api.reply import CONDITIONS
 from service.api.shown import PLURALS
@@ -28,6 +29,19 @@ TYPES: dict[str, list[str]] = {
     "many": ["array", "string"],
     "countries": ["array", "string"],
     "sector": ["array", "string"],
+}
+PIECE: Json = {
+    "type": "object",
+    "description": "One piece of evidence; covers holds question ids, none for all of the form.",
+    "properties": {
+        "grade": {"enum": list(EVIDENCE_GRADES)},
+        "date": {"type": "string", "format": "date"},
+        "expires": {"type": "string", "format": "date"},
+        "covers": {"type": "array", "items": {"type": "string"}},
+        "source": {"type": "string"},
+    },
+    "required": ["grade"],
+    "additionalProperties": False,
 }
 REFUSALS = {
     400: "The request cannot be read: its JSON, a cursor, a header.",
@@ -65,7 +79,7 @@ def document(routes: Iterable[Route]) -> Json:
     spec = APISpec("Diligence", "1", "3.1.1", plugins=[plugin], info={"description": about})
     for name, schema in objects().items():
         spec.components.schema(name, schema)
-    for kind in PLURALS:
+    for kind in (*PLURALS, "buyer"):
         spec.components.schema(f"{kind.capitalize()}Answers", answers_schema(kind))
     spec.components.schema("Gate", _gate())
     spec.components.security_scheme("key", {"type": "http", "scheme": "bearer", "description": "An API key: dk_..."})
@@ -88,7 +102,7 @@ def _operation(route: Route, plugin: MarshmallowPlugin) -> Json:
         for name, field in route.query.fields.items():
             schema = convert.field2property(field)
             parameters.append({"name": name, "in": "query", "required": field.required, "schema": schema})
-    if route.method == "POST":
+    if route.method == "POST" and not route.secret:
         parameters.append(KEY_HEADER)
     for header in CONDITIONS[route.method] if route.versioned else ():
         parameters.append({"name": header, "in": "header", "schema": {"type": "string", "pattern": TAG}})
@@ -170,6 +184,8 @@ def _gate() -> Json:
 
 def _answer_schema(question: Question) -> Json:
     told: Json = {"title": question.title, "description": question.ask}
+    if question.type == "evidence":
+        return {**told, "type": ["array", "string", "null"], "items": PIECE}
     made: Json = {**told, "type": [*TYPES.get(question.type, ["string"]), "null"]}
     if "array" in made["type"]:
         made["items"] = {"type": "string"}

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
-from typing import Any
+from functools import cache, lru_cache
+from typing import Any, NamedTuple
 
 from flask import request
 from marshmallow import RAISE, Schema, ValidationError, fields, validate
 
-from questionnaires.answer import legible
+from questionnaires.answer import FORBIDDEN, Piece, legible
+from questionnaires.entry import checked
 from questionnaires.form import load_reading_form, schema
-from questionnaires.words import sectors
+from questionnaires.issues import Issue
 from service.auth.caller import caller
 from service.clock import today
 from service.db.tables import Result, Supplier
@@ -35,10 +36,16 @@ OURS = {column.key for table in (Supplier, Result) for column in table.__table__
 }  # fmt: skip
 
 
-# As the answers to our forms (questionnaires.answer.FORBIDDEN), written as a schema writes it.
-PRINTED = validate.Regexp(
-    r"^[^\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]+$", error="text.forbidden_character"
-)
+# As the answers to our forms (questionnaires.answer.FORBIDDEN), as a schema can write it: less halves of characters, for which
+# many readers of schemas refuse a pattern.
+PRINTABLE = r"[^\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff]"
+PRINTED = validate.Regexp(f"^{PRINTABLE}+$", error="text.forbidden_character")
+PRINTED_OR_EMPTY = validate.Regexp(f"^{PRINTABLE}*$", error="text.forbidden_character")
+
+
+def _whole(text: str) -> None:
+    if FORBIDDEN.search(text):
+        raise ValidationError("text.forbidden_character")
 
 
 class Strict(Schema):
@@ -53,14 +60,15 @@ class Strict(Schema):
 
 
 class Word(fields.String):
-    """A text without control characters, of 1 to 200 characters unless told; ``pattern`` says more."""
+    """A text without control characters, of ``shortest`` to ``longest`` characters; ``pattern`` says more."""
 
     default_error_messages = {"invalid": "field.type", "required": "field.required", "null": "field.type"}
 
-    def __init__(self, longest: int = 200, pattern: str = "", **more: Any) -> None:
-        checks = [validate.Length(1, longest, error="field.value"), *more.pop("also", ())]
-        wanted = validate.Regexp(pattern, error="field.value") if pattern else PRINTED
-        super().__init__(validate=[*checks, wanted], **more)
+    def __init__(self, longest: int = 200, pattern: str = "", shortest: int = 1, **more: Any) -> None:
+        checks = [validate.Length(shortest, longest, error="field.value"), *more.pop("also", ())]
+        printed = PRINTED if shortest else PRINTED_OR_EMPTY
+        wanted = validate.Regexp(pattern, error="field.value") if pattern else printed
+        super().__init__(validate=[*checks, wanted, _whole], **more)
 
 
 class OneOf(Word):
@@ -92,6 +100,20 @@ class Count(fields.Integer):
         return int(value)
 
 
+class Whole(fields.Integer):
+    """A whole number in a body, between two others."""
+
+    default_error_messages = {"invalid": "field.type", "required": "field.required", "null": "field.type"}
+
+    def __init__(self, least: int, most: int, **more: Any) -> None:
+        super().__init__(strict=True, validate=validate.Range(least, most, error="field.value"), **more)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> int:
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise ValidationError("field.type")
+        return value
+
+
 def parameters(wanted: Schema) -> dict[str, Any]:
     """The parameters in the address. Raises Refused, 422, with the code of the first fault and a list of all."""
     twice = [name for name, values in request.args.lists() if len(values) > 1]
@@ -118,28 +140,63 @@ def body(wanted: Schema, told: Mapping[str, Any]) -> dict[str, Any]:
     return read
 
 
-def answers(kind: str, told: Mapping[str, Any]) -> dict[str, Any]:
-    """Answers by question id, checked as those of a sheet are; what says nothing is left out.
+class Told(NamedTuple):
+    """Answers by question id as JSON holds them, and what must be said about those that do not stand."""
+
+    answers: dict[str, Any]
+    issues: list[dict[str, str]]
+
+
+def answers(kind: str, told: Mapping[str, Any]) -> Told:
+    """Answers by question id, read and held to the same rules as those of a sheet; what says nothing is left out.
 
     Raises Refused, 422: ``field.read_only``, ``field.unknown``, ``field.type``, or the code of the catalogue of issues.
     """
     wanted = _schema(kind, today(caller().time_zone).isoformat())
-    try:
-        read: dict[str, Any] = wanted.load(told)
-    except ValidationError as fault:
-        errors = _errors(fault.messages_dict)
+    read: dict[str, Any] = {}
+    faults: dict[str, Any] = {name: ["field.unknown"] for name in told if name not in wanted.fields}
+    # As the schema would load it, but only the few fields of well over a hundred that are given.
+    for name in sorted(told.keys() - faults.keys(), key=_order(kind).__getitem__):
+        try:
+            read[name] = wanted.fields[name].deserialize(told[name], name, told)
+        except ValidationError as fault:
+            faults[name] = fault.messages
+    faults |= {name: ["field.required"] for name in _required(kind) if name not in told}
+    if faults:
+        errors = _errors(faults)
         for error in errors:
             if error["code"] == "field.unknown" and error["field"] in OURS:
                 error["code"], error["detail"] = "field.read_only", DETAILS["field.read_only"]
-        raise _refused(errors) from fault
-    given = {question: answer for question, answer in read.items() if answer is not None}
-    if "naics" in given and "sector" not in given:
-        codes = [isic for part in str(given["naics"]).split(";") for isic in sectors().of_naics(part.strip())]
-        given |= {"sector": tuple(dict.fromkeys(codes))} if codes else {}
-    return given
+        raise _refused(errors)
+    stands, issues = checked(load_reading_form(kind), read)
+    if graver := [issue for issue in issues if issue.severity == "error"]:
+        raise _refused([_error(i.code, i.header, i.sentence(), seen=i.seen, expected=i.expected) for i in graver])
+    return Told({question: _json(answer) for question, answer in stands.items()}, [_issue(i) for i in issues])
 
 
-@lru_cache(maxsize=8)  # two kinds, and the days that it is somewhere on earth
+def _json(answer: Any) -> Any:
+    """An answer as JSON holds it: a tuple as a list, a piece of evidence as an object of what it says."""
+    if isinstance(answer, Piece):
+        return {name: _json(said) for name, said in answer._asdict().items() if said not in (None, ())}
+    return [_json(each) for each in answer] if isinstance(answer, tuple) else answer
+
+
+def _issue(of: Issue) -> dict[str, str]:
+    names = ("code", "severity", "seen", "expected", "cure")
+    return {"question": of.header, **{name: getattr(of, name) for name in names}}
+
+
+@cache
+def _order(kind: str) -> Mapping[str, int]:
+    return {question.id: at for at, question in enumerate(load_reading_form(kind).questions)}
+
+
+@cache
+def _required(kind: str) -> tuple[str, ...]:
+    return tuple(question.id for question in load_reading_form(kind).questions if question.required)
+
+
+@lru_cache(maxsize=12)  # a few kinds, and the days that it is somewhere on earth
 def _schema(kind: str, on: str) -> Schema:
     return schema(load_reading_form(kind), on)
 

@@ -73,3 +73,8 @@ def check_version(current: str | None) -> None:
         )
     if unwanted and current is not None and unwanted.contains_weak(current):
         raise Refused("precondition.failed", 412, "There is one already, and If-None-Match asks for none.")
+
+
+def attachment(data: bytes, media_type: str, name: str) -> Response:
+    """Bytes that are kept rather than shown."""
+    return Response(data, content_type=media_type, headers={"Content-Disposition": f'attachment; filename="{name}"'})

@@ -18,22 +18,44 @@ from marshmallow import Schema, fields, validate
 
 from reports.document import LEVELS
 from reports.formats import FORMATS
-from service.api import files, health, once, openapi, read, views
+from service import retention
+from service.api import (
+    asking,
+    cases,
+    files,
+    health,
+    method,
+    office,
+    once,
+    openapi,
+    overview,
+    own_practices,
+    read,
+    repayment,
+    views,
+    watchlists,
+    what_if,
+)
 from service.api.body import json_object
 from service.api.rate import Allowances
-from service.api.read import Count, Flag, OneOf, Strict, Word
+from service.api.read import Count, Flag, OneOf, Strict, Whole, Word
 from service.api.reply import check_conditions, response
 from service.api.shown import PLURALS
+from service.auth.access import ACCESS
 from service.auth.caller import caller, reading, writing
 from service.refusal import Refused
 from service.report_jobs import AUDIENCES
+from service.supplier_list import REVIEWS, SORTS
+from service.watchlists.matches import DECISIONS, NOTE, STATES
 
 PREFIX = "/api/v1"
 
 
 class Route(NamedTuple):
-    """One route: ``rows`` says how its transaction uses them ("" where it has none or its own), ``body`` is the name of a
-    schema of answers, a schema that is loaded, or the parts of a form; ``fixed`` is what the address fixes.
+    """One route: ``rows`` says how its transaction uses them: "read" a snapshot, "latest" what is committed before each
+    statement, "write", "" where it has none or its own. ``body`` is the name of a schema of answers, a schema that is loaded,
+    or the parts of a form; ``fixed`` is what the address fixes; ``secret``: the answer holds what is told once, so
+    it is never stored under an Idempotency-Key.
     """
 
     method: str
@@ -49,6 +71,7 @@ class Route(NamedTuple):
     fixed: dict[str, str] = {}
     versioned: bool = False
     open: bool = False
+    secret: bool = False
 
 
 def _paged(**more: fields.Field[Any]) -> Schema:
@@ -65,16 +88,41 @@ def _strict(**more: fields.Field[Any]) -> Schema:
 
 LIST = _paged()
 COUNTRY, SECTOR = "^[A-Z]{2}$", "^([A-U]|[0-9]{2,4})$"
-SUPPLIERS = _paged(
-    level=OneOf(LEVELS),
-    country=Word(2, COUNTRY),
-    sector=Word(4, SECTOR),
-    text=Word(),
-    company=Word(300),
+FILTER: dict[str, fields.Field[Any]] = {
+    "level": OneOf(LEVELS),
+    "country": Word(7, "^([A-Z]{2}|unknown)$"),
+    "sector": Word(7, "^([A-U]|[0-9]{2,4}|unknown)$"),
+    "text": Word(),
+    "review": OneOf(REVIEWS),
+    "step": Word(60, "^[a-z0-9_]+$"),
+    "imported": Word(36, "^[0-9a-f-]+$"),
+}
+SUPPLIERS = _paged(**FILTER, company=Word(300))
+WANTED: dict[str, fields.Field[Any]] = {**FILTER, "kind": OneOf(PLURALS), "sort": OneOf(SORTS)}
+TABLE = _strict(**WANTED, format=OneOf(overview.MEDIA_TYPES, load_default="csv"))
+SAVED = _strict(**WANTED, name=Word(100, required=True))
+ASKING = _strict(form=Word(40, required=True), sent_to=Word(required=True), version=Word(20))
+RETURNED = _strict(on=Word(10, "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"))
+USER = _strict(email=Word(254, required=True), name=Word(required=True), role=OneOf(ACCESS.roles, required=True))
+USER_CHANGE = _strict(role=OneOf(ACCESS.roles), active=Flag())
+KEY = _strict(
+    name=Word(required=True),
+    scopes=fields.List(OneOf(ACCESS.scopes), required=True, validate=validate.Length(1, 20, error="field.value")),
+    days=Whole(1, 3650, required=True),
 )
+AUDIT = _strict(
+    **{name: Word(80) for name in ("actor", "action", "object_id")},
+    **{name: Word(10, "^[0-9]{4}-[0-9]{2}-[0-9]{2}$") for name in ("since", "until")},
+    cursor=Word(18, "^[0-9]+$"),
+    limit=Count(load_default=50, validate=validate.Range(1, 200, error="field.value")),
+)
+ORGANISATION = _strict(keep_months=Whole(retention.SHORTEST, retention.LONGEST, required=True))
 IMPORTS = _paged(state=OneOf(("waiting", "previewed", "running", "done", "refused", "failed", "cancelled")))
 MANY = Count(load_default=100, validate=validate.Range(1, 1000, error="field.value"))
 CHANGES = _strict(since=Word(18, "^[0-9]+$"), limit=MANY)
+MATCHES = _paged(state=OneOf(STATES, load_default="open"), supplier_id=Word(36))
+DECISION = _strict(decision=OneOf(DECISIONS, required=True), note=Word(NOTE, required=True), fingerprint=Word(64))
+CASES = _paged(state=OneOf(cases.STATES), supplier_id=Word(36))
 MERGE = _strict(into=Word(300, required=True))
 RULE = _strict(kind=Word(required=True), every=Word(), day=fields.Raw(), time=Word())
 SCHEDULE = _strict(name=Word(required=True), rule=fields.Nested(RULE, required=True), time_zone=Word(required=True))
@@ -91,19 +139,19 @@ REPORT = _strict(
 )
 CONFIRM = _strict(
     **{name: Word() for name in ("kind", "default_country", "default_sector", "sheet", "date_order", "on")},
-    columns=fields.Dict(keys=fields.String(), values=Word(1000)),
+    columns=fields.Dict(keys=fields.String(), values=Word(1000, shortest=0)),
 )
 UPLOAD: dict[str, Any] = {
     "type": "object",
     "properties": {
         "file": {"type": "array", "items": {"type": "string", "format": "binary"}, "minItems": 1},
         **{name: {"type": "string"} for name in files.FIELDS},
-        "kind": {"enum": list(PLURALS)},
+        "kind": {"enum": list(files.WORDS["kind"])},
         "date_order": {"enum": list(files.WORDS["date_order"])},
         "confirm": {"enum": list(files.WORDS["confirm"])},
         "columns": {
             "type": "string",
-            "description": "A JSON object: question id -> header of the column that answers it.",
+            "description": 'A JSON object: question id -> header of the column that answers it, "" for none.',
         },
     },
     "required": ["file"],
@@ -128,6 +176,19 @@ def _of_kind(kind: str) -> tuple[Route, ...]:
               "ResultPage", query=LIST, fixed=fixed),
         Route("POST", f"{one}/merge", f"merge_{named}", views.merge, "It turns out to be another one: its results move there.",
               "Supplier", (200,), "write", body=MERGE, fixed=fixed),
+        Route("POST", f"{one}/what-if", f"what_if_{named}", what_if.try_it,
+              "What changed answers, agencies or actions would move. Nothing is kept.", "WhatIf", body=what_if.BODY,
+              fixed=fixed),
+        Route("GET", f"{one}/others", f"{named}_others", overview.others,
+              "Agencies it names, sites of its company or that use it, corridors.", "Others", fixed=fixed),
+        Route("GET", f"{one}/askings", f"{named}_askings", asking.listing, "What it was asked, newest first.",
+              "AskingList", fixed=fixed),
+        Route("POST", f"{one}/askings", f"ask_{named}", asking.ask, "Records that a form goes to it.", "Asking", (201,),
+              "write", body=ASKING, fixed=fixed),
+        Route("GET", f"{one}/askings/<asking_id>/form", f"{named}_form", asking.form,
+              "The form of a record of asking, as the workbook that goes out.", "*/*", rows="", fixed=fixed),
+        Route("POST", f"{one}/askings/<asking_id>/returned", f"{named}_form_returned", asking.returned,
+              "Records that a form came back; today unless told.", "Asking", (200,), "write", body=RETURNED, fixed=fixed),
     )  # fmt: skip
 
 
@@ -138,14 +199,46 @@ def _document() -> Response:
 ROUTES: tuple[Route, ...] = (
     Route("POST", "/assessments", "assess", views.assess, "The onboarding gate: assesses, decides, keeps nothing.",
           "Assessment", body="Gate"),
+    Route("POST", "/repayments", "repay", repayment.work_out,
+          "What cohorts of workers are owed back for recruitment fees. Nothing is kept.", "Repayment", body=repayment.BODY),
     Route("GET", "/assessments/<result_id>", "result", views.result, "A result as of its day, reasons and all.",
           "Assessment"),
+    Route("GET", "/assessments/<result_id>/moves", "moves", overview.moves,
+          "What moved the score since the assessment before.", "Moves"),
+    Route("GET", "/portfolio", "portfolio", overview.show, "What needs somebody now, over all suppliers.", "Portfolio"),
+    Route("GET", "/actions", "actions", overview.actions, "What to do first, with whom it concerns.", "NextStepList"),
+    Route("GET", "/table", "table", overview.table, "The table of suppliers as a file.", "*/*", rows="", query=TABLE),
     *_of_kind("site"),
     *_of_kind("agency"),
     Route("GET", "/companies", "companies", views.companies, "Companies by name, with the worst of their sites.",
           "CompanyPage", query=LIST),
     Route("GET", "/changes", "changes", views.read_changes, "What happened since a cursor, in order.", "ChangePage",
-          query=CHANGES),
+          rows="latest", query=CHANGES),
+    Route("GET", "/cases", "cases", cases.list_cases, "Case records, the strongest evidence first.", "CasePage",
+          query=CASES),
+    Route("POST", "/cases", "open_case", cases.open_case, "A new case of one group of people; no person may be in it.",
+          "Case", (201,), "write", body=cases.CASE),
+    Route("GET", "/cases/<case_id>", "one_case", cases.one, "A case with its findings, readings and first steps.", "Case"),
+    Route("POST", "/cases/<case_id>/findings", "add_finding", cases.add_finding,
+          "One more finding; it opens a closed case again.", "Case", (201,), "write", body=cases.FINDING),
+    Route("POST", "/cases/<case_id>/close", "close_case", cases.close, "Closes a case.", "Case", (200,), "write",
+          body=cases.CLOSING),
+    Route("GET", "/watchlists", "watchlists", watchlists.list_all, "The lists that suppliers are screened against.",
+          "WatchlistList"),
+    Route("GET", "/matches", "matches", watchlists.list_matches,
+          "Suppliers that may be an entry of a list, and why; open ones unless told.", "MatchPage", query=MATCHES),
+    Route("POST", "/matches/<match_id>", "decide_match", watchlists.decide,
+          "Says that the two are the same (confirm) or not (dismiss). It moves no score.", "Match", (200,), "write",
+          body=DECISION),
+    Route("GET", "/buyer", "buyer", own_practices.show, "What your own units answered about their practices, and findings.",
+          "OwnPractices"),
+    Route("PUT", "/buyer", "put_buyer", own_practices.put,
+          "Keeps the answers of the unit named in the body; its earlier answers stay as its past.", "OwnPractices", (200,),
+          "write", body="BuyerAnswers"),
+    Route("GET", "/buyer/answers", "buyer_history", own_practices.history, "What units answered, newest first.",
+          "UnitAnswersPage", query=LIST),
+    Route("DELETE", "/buyer/answers/<answers_id>", "erase_buyer", own_practices.erase,
+          "Erases the unit that these answers are of, with all it ever answered.", "", (204,), "write"),
     Route("POST", "/imports", "send", files.send, "Takes files in; they are read and scored by jobs.", "Import", (202,),
           "", body=UPLOAD),
     Route("GET", "/imports", "imports", files.list_imports, "Imports, newest first.", "ImportPage", query=IMPORTS),
@@ -155,6 +248,9 @@ ROUTES: tuple[Route, ...] = (
           "Scores an import as found, or has it read again with other choices.", "Import", (202,), "write", body=CONFIRM),
     Route("POST", "/imports/<import_id>/cancel", "cancel_import", files.cancel, "Asks for an import to be cancelled.",
           "Import", (202,), "write"),
+    Route("GET", "/jobs", "jobs", overview.jobs, "What is at work or was, newest first.", "JobPage", query=LIST),
+    Route("POST", "/jobs/<job_id>/cancel", "cancel_job", files.cancel_job, "Asks for a job to be cancelled.", "Job",
+          (202,), "write"),
     Route("POST", "/reports", "ask_report", views.ask_report, "Asks for a report of one supplier or of a filter.",
           "Report", (202,), "write", body=REPORT),
     Route("GET", "/reports", "reports", views.list_reports, "Reports, newest first.", "ReportPage", query=LIST),
@@ -168,6 +264,33 @@ ROUTES: tuple[Route, ...] = (
           "Schedule", (200,), "write", body=SCHEDULE_CHANGE),
     Route("DELETE", "/schedules/<schedule_id>", "delete_schedule", views.delete_schedule, "Removes it.", "", (204,),
           "write"),
+    Route("GET", "/forms", "forms", asking.forms, "The forms that can be sent out.", "FormList"),
+    Route("GET", "/forms/<form_id>/template", "template", asking.empty, "A form as an empty workbook.", "*/*", rows=""),
+    Route("GET", "/method", "method", method.show, "The method in words, the facts, the actions.", "Method"),
+    Route("GET", "/models", "models", method.listing, "The models in force today.", "ModelList"),
+    Route("GET", "/models/<model_id>", "model", method.one, "A model whole: weights, reasons, rules, sources.", "Model"),
+    Route("GET", "/sources", "sources", method.register, "The register of sources.", "SourceList"),
+    Route("GET", "/users", "users", office.list_users, "Everybody who may sign in.", "UserList"),
+    Route("POST", "/users", "create_user", office.create_user, "A new user, with a password for the first sign-in.",
+          "UserWithPassword", (201,), "write", body=USER, secret=True),
+    Route("PATCH", "/users/<user_id>", "change_user", office.change_user, "Another role, or access ended or renewed.",
+          "User", (200,), "write", body=USER_CHANGE),
+    Route("POST", "/users/<user_id>/password", "reset_password", office.reset_password,
+          "A new password for one sign-in; ends the user's sign-ins.", "UserWithPassword", (200,), "write", secret=True),
+    Route("GET", "/users/<user_id>/filters", "filters", office.list_filters, "The filters that a user keeps.",
+          "FilterList"),
+    Route("POST", "/users/<user_id>/filters", "save_filter", office.save_filter, "Keeps a filter for a user.", "Filter",
+          (201,), "write", body=SAVED),
+    Route("DELETE", "/users/<user_id>/filters/<filter_id>", "forget_filter", office.forget_filter,
+          "Removes a filter of a user.", "", (204,), "write"),
+    Route("GET", "/keys", "keys", office.list_keys, "Every API key, never its text.", "KeyList"),
+    Route("POST", "/keys", "create_key", office.create_key, "A new API key; its text is told once.", "KeyWithText",
+          (201,), "write", body=KEY, secret=True),
+    Route("DELETE", "/keys/<key_id>", "revoke_key", office.revoke_key, "Ends a key at once.", "", (204,), "write"),
+    Route("GET", "/audit", "audit", office.read_audit, "Who did what, newest first.", "AuditPage", query=AUDIT),
+    Route("GET", "/organisation", "organisation", office.organisation, "The organisation of the key.", "Organisation"),
+    Route("PATCH", "/organisation", "change_organisation", office.change_organisation,
+          "Sets how many months things are kept.", "Organisation", (200,), "write", body=ORGANISATION),
     Route("GET", "/openapi.json", "openapi", _document, "This document.", "", rows="", open=True),
 )  # fmt: skip
 
@@ -210,7 +333,10 @@ def _handler(route: Route) -> Callable[..., Response]:
             made: Response = route.view(**told)
             return made
         key = once.key_of_request() if request.method == "POST" else None
-        with writing() if route.rows == "write" or key else reading() as session:
+        if key and route.secret:
+            raise Refused("idempotency.secret", 400, "What is told once is not stored: leave the Idempotency-Key out.")
+        written = route.rows == "write" or key
+        with writing() if written else reading(snapshot=route.rows == "read") as session:
             digest = once.asked_for(json.dumps(asked, sort_keys=True).encode()) if key else ""
             reply = once.once(session, key, digest, lambda: route.view(session, **told))
         return response(reply)

@@ -8,9 +8,10 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from risk_models.model import in_force
-from service import findings, schedules, suppliers
+from service import findings, schedules, suppliers, worker_derived
+from service.auth.caller import caller
 from service.clock import now
-from service.db.tables import Change, Firing, Import, Job, Result, Schedule, Supplier
+from service.db.tables import Asking, Change, Firing, Import, Job, Result, Schedule, Supplier
 from service.gate import decide
 from service.listings import Company
 from service.report_jobs import State
@@ -30,10 +31,11 @@ def moment(at: datetime | None) -> str | None:
 
 
 def assessment(result: dict[str, Any], on: Any) -> dict[str, Any]:
-    """A result object of the contract, with what to do about it."""
+    """A result object of the contract as the caller may see it, with what to do about it."""
     decision = decide(result, in_force(result["model"], on))
     said = [{"code": code, "text": text} for code, text in decision.reasons]
-    return {**result, "decision": decision.decision, "decision_reasons": said}
+    seen = result if caller().sees_worker_derived else worker_derived.without(result)
+    return {**seen, "decision": decision.decision, "decision_reasons": said}
 
 
 def _dates(supplier: Supplier) -> dict[str, Any]:
@@ -82,6 +84,20 @@ def change(written: Change) -> dict[str, Any]:
         "supplier_id": written.supplier_id,
         "data": written.data,
     }
+
+
+def asking(asked: Asking) -> dict[str, Any]:
+    """A record of asking."""
+    told = {name: getattr(asked, name) for name in ("id", "form", "form_version", "sent_to")}
+    back = None if asked.returned_on is None else asked.returned_on.isoformat()
+    return {**told, "sent_on": asked.sent_on.isoformat(), "returned_on": back}
+
+
+def job(of: Job) -> dict[str, Any]:
+    """A job in a list."""
+    names = ("id", "kind", "state", "progress", "message")
+    times = {"created_at": moment(of.created_at), "finished_at": moment(of.finished_at)}
+    return {**{name: getattr(of, name) for name in names}, **times}
 
 
 def _job(job: Job | None) -> dict[str, Any] | None:

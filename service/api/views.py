@@ -28,7 +28,7 @@ from service.contract import ENGINE, result_rows
 from service.db.tables import Result, Supplier
 from service.listings import Page
 from service.refusal import Refused, not_found
-from service.supplier_list import Wanted
+from service.supplier_list import Wanted, wanted_from
 
 Told = Mapping[str, Any]
 
@@ -48,13 +48,18 @@ def assess(session: Session, body: dict[str, Any]) -> Reply:
     kind = told.pop("kind", "site")
     if not isinstance(kind, str) or kind not in shown.PLURALS:
         raise Refused("field.value", 422, "kind: It is site or agency.")
-    answers = read.answers(kind, told)
+    answers, issues = read.answers(kind, told)
     on = today(caller().time_zone)
     scores = suppliers.scores_of_agencies(session, [answers]) if kind == "site" else {}
     batch = Batch(kind, from_rows([answers]), "", "", np.array([1]))
     assessed = assess_batch(batch, load_facts().as_of(on), on, scores)
     result = orjson.loads(next(result_rows(assessed, on)))
-    return Reply(shown.assessment(result, on))
+    return Reply(_with(issues, shown.assessment(result, on)))
+
+
+def _with(issues: list[dict[str, str]], answer: dict[str, Any]) -> dict[str, Any]:
+    """The answer to what was sent, with what of it does not stand."""
+    return {**answer, "issues": issues} if issues else answer
 
 
 def put(session: Session, kind: str, supplier_id: str, body: dict[str, Any]) -> Reply:
@@ -63,7 +68,7 @@ def put(session: Session, kind: str, supplier_id: str, body: dict[str, Any]) -> 
         raise Refused(
             "field.read_only", 422, "reference: It stands in the address, and differs from the one in the body."
         )
-    answers = read.answers(kind, {**body, "reference": supplier_id})
+    answers, issues = read.answers(kind, {**body, "reference": supplier_id})
     if answers.get("reference") is None:
         raise Refused("reference.empty", 422, "The reference in the address says nothing.")
     there = suppliers.find(session, kind, answers)
@@ -74,7 +79,8 @@ def put(session: Session, kind: str, supplier_id: str, body: dict[str, Any]) -> 
         raise Refused("supplier.at_work", 409, "Somebody is keeping this supplier just now. Send it again.") from taken
     address = {"Location": f"/api/v1/{shown.PLURALS[kind]}/{kept.id}"}
     created = there is None
-    return Reply(shown.supplier(kept, result), 201 if created else 200, address if created else {}, tag(kept))
+    shown_now = _with(issues, shown.supplier(kept, result))
+    return Reply(shown_now, 201 if created else 200, address if created else {}, tag(kept))
 
 
 def tag(kept: Supplier) -> str:
@@ -84,7 +90,10 @@ def tag(kept: Supplier) -> str:
 
 def list_suppliers(session: Session, kind: str, query: Told) -> Reply:
     """Suppliers or agencies, worst first."""
-    return listed(listings.suppliers(session, kind, **query), shown.headline)
+    told = dict(query)
+    page = {name: told.pop(name) for name in ("company", "cursor", "limit") if name in told}
+    found = listings.suppliers(session, kind, wanted_from(told), today(caller().time_zone), **page)
+    return listed(found, shown.headline)
 
 
 def one(session: Session, kind: str, supplier_id: str) -> Reply:
@@ -139,7 +148,10 @@ def ask_report(session: Session, body: Told) -> Reply:
     """Asks for a report of one supplier, or of all that a filter wants."""
     asked = dict(body)
     form, audience, supplier_id = asked.pop("format"), asked.pop("audience"), asked.pop("supplier_id", None)
-    job = report_jobs.request(session, form, caller().actor, Wanted(**asked), supplier_id, audience)
+    who = caller()
+    job = report_jobs.request(
+        session, form, who.actor, Wanted(**asked), supplier_id, audience, worker_derived=who.sees_worker_derived
+    )
     session.flush()
     made = shown.report(report_jobs.state(session, job.id))
     return Reply(made, 202, {"Location": f"/api/v1/reports/{job.id}"})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,10 +23,26 @@ class Access:
     open: Mapping[str, str]
     pages: Mapping[str, frozenset[str]]
     api: Mapping[str, str]
+    worker_derived_roles: frozenset[str]
+    worker_derived_scope: str
+    case_roles: frozenset[str]
+    case_scope: str
 
     def may(self, role: str, endpoint: str, method: str = "GET") -> bool:
         """Whether people of a role may call a page."""
         return role in self.pages.get(line(method, endpoint), frozenset())
+
+    def sees_worker_derived(self, role: str | None, scopes: Collection[str]) -> bool:
+        """Whether somebody is shown who reported what, or only that an indicator is raised (``service/worker_derived.py``)."""
+        return role in self.worker_derived_roles or self.worker_derived_scope in scopes
+
+    def handles_cases(self, role: str | None, scopes: Collection[str]) -> bool:
+        """Whether somebody may record cases, and bring sheets of them."""
+        return role in self.case_roles or self.case_scope in scopes
+
+    def reads_cases(self, role: str | None, scopes: Collection[str]) -> bool:
+        """Whether somebody may read the case records themselves."""
+        return role in self.case_roles or not {self.case_scope, self.worker_derived_scope}.isdisjoint(scopes)
 
 
 def line(method: str, endpoint: str) -> str:
@@ -49,7 +65,27 @@ def load(file: Path = FILE) -> Access:
     names = [name for table in tables for name in table]
     if twice := {name for name in names if names.count(name) > 1}:
         raise BadAccess(f"{file.name}: {min(twice)} stands in two tables")
-    return Access(roles, scopes, read["open"], pages, read["api"])
+    of_workers = read["worker_derived"]
+    if unknown := set(of_workers["roles"]) - roles.keys():
+        raise BadAccess(f"{file.name}: worker_derived: no such role: {min(unknown)}")
+    if of_workers["scope"] not in scopes:
+        raise BadAccess(f"{file.name}: worker_derived: no such scope: {of_workers['scope']}")
+    cases = read["case_records"]
+    if unknown := set(cases["roles"]) - roles.keys():
+        raise BadAccess(f"{file.name}: case_records: no such role: {min(unknown)}")
+    if cases["scope"] not in scopes:
+        raise BadAccess(f"{file.name}: case_records: no such scope: {cases['scope']}")
+    return Access(
+        roles,
+        scopes,
+        read["open"],
+        pages,
+        read["api"],
+        frozenset(of_workers["roles"]),
+        of_workers["scope"],
+        frozenset(cases["roles"]),
+        cases["scope"],
+    )
 
 
 ACCESS = load()

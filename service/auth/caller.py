@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from flask import current_app, g
 from sqlalchemy.orm import Session
 
+from service.auth.access import ACCESS
 from service.db.session import Database
+from service.files import Blobs
 from service.settings import Settings
 
 
@@ -33,6 +35,21 @@ class Caller:
         """The id of the user or the key."""
         return self.actor.partition(":")[2]
 
+    @property
+    def sees_worker_derived(self) -> bool:
+        """Whether they are shown who reported what."""
+        return ACCESS.sees_worker_derived(self.role, self.scopes)
+
+    @property
+    def handles_cases(self) -> bool:
+        """Whether they may record cases."""
+        return ACCESS.handles_cases(self.role, self.scopes)
+
+    @property
+    def reads_cases(self) -> bool:
+        """Whether they may read case records themselves, and imports of them."""
+        return ACCESS.reads_cases(self.role, self.scopes)
+
 
 def caller() -> Caller:
     """Who calls. Raises LookupError on a route that is open to all."""
@@ -42,9 +59,9 @@ def caller() -> Caller:
     return found
 
 
-def reading() -> AbstractContextManager[Session]:
-    """The rows of the caller's organisation, to read: a snapshot that waits for no writer."""
-    return database().of(caller().organisation_id, write=False)
+def reading(*, snapshot: bool = True) -> AbstractContextManager[Session]:
+    """The rows of the caller's organisation, to read, waiting for no writer: a snapshot unless told (Database.of)."""
+    return database().of(caller().organisation_id, write=False, snapshot=snapshot)
 
 
 def writing() -> AbstractContextManager[Session]:
@@ -62,3 +79,8 @@ def settings() -> Settings:
     """The settings of this application."""
     found: Settings = current_app.extensions["settings"]
     return found
+
+
+def blobs() -> Blobs:
+    """Where the bytes of files and reports of this application are kept."""
+    return Blobs(settings().files)

@@ -22,11 +22,12 @@ EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s.]+(\.[^@\s.]+)+")
 def create(session: Session, email: str, name: str, role: str, by: str) -> tuple[User, str]:
     """A new user and the password for the first sign-in, which is told here and never again.
 
-    Raises Refused: ``user.email``, ``user.email_taken``, ``user.name``, ``user.role``.
+    Raises Refused: ``user.email``, ``user.email_taken`` (by somebody of this organisation), ``user.name``, ``user.role``. An
+    address that signs in for another organisation is refused like one that is misspelt: who else is here is nobody's business.
     """
     email, name = normal_email(email), name.strip()
     if not EMAIL.fullmatch(email) or len(email) > 254:
-        raise Refused("user.email", 422, "That is no e-mail address.")
+        raise _no_email()
     if not 1 <= len(name) <= 200:
         raise Refused("user.name", 422, "A user needs a name of up to 200 letters.")
     _check_role(role)
@@ -44,6 +45,8 @@ def create(session: Session, email: str, name: str, role: str, by: str) -> tuple
         with session.begin_nested():
             session.add(user)
     except IntegrityError as taken:
+        if session.scalar(select(User.id).where(User.email == email)) is None:
+            raise _no_email() from taken
         raise Refused("user.email_taken", 409, "This e-mail address signs in already.") from taken
     record(session, by, "user.created", "user", user.id, {"role": role})
     return user, password
@@ -117,6 +120,10 @@ def get(session: Session, user_id: str) -> User:
 def normal_email(email: str) -> str:
     """An e-mail address as it is kept and compared."""
     return email.strip().lower()
+
+
+def _no_email() -> Refused:
+    return Refused("user.email", 422, "This e-mail address cannot be used: check it, or give another.")
 
 
 def _check_role(role: str) -> None:

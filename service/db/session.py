@@ -9,18 +9,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, cast
+from typing import Any, Self, cast
 
-from sqlalchemy import Column, Engine, Executable, create_engine, event, inspect
+import orjson
+from sqlalchemy import Column, Engine, Executable, create_engine, event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import ORMExecuteState, Session, sessionmaker, with_loader_criteria
+from sqlalchemy.orm.attributes import get_history
+from sqlalchemy.orm.base import PassiveFlag
 from sqlalchemy.sql import visitors
 from sqlalchemy.sql.elements import TextClause
 from sqlalchemy.sql.visitors import ExternallyTraversible
 
+import service.db.buyer_tables
+import service.db.case_tables
+import service.db.watchlist_tables  # noqa: F401  every table is filtered, wherever it is defined
 from service.db.tables import Base, Owned
 
 ACROSS = "*"
+JSON: dict[str, Any] = {
+    "json_serializer": lambda value: orjson.dumps(value).decode(),
+    "json_deserializer": orjson.loads,
+}
 UPSERTS = (postgresql.dml.OnConflictDoUpdate, sqlite.dml.OnConflictDoUpdate)
 OWNED = {mapper.local_table for mapper in Base.registry.mappers if issubclass(mapper.class_, Owned)}
 
@@ -36,11 +46,11 @@ class Unfiltered(RuntimeError):
 def open_engine(url: str) -> Engine:
     """An engine for SQLite (WAL, full sync, immediate transactions, foreign keys, erased means overwritten) or PostgreSQL."""
     if url.startswith("sqlite"):
-        engine = create_engine(url, connect_args={"timeout": 30}, hide_parameters=True)
+        engine = create_engine(url, connect_args={"timeout": 30}, hide_parameters=True, **JSON)
         event.listen(engine, "connect", _set_up_sqlite)
         event.listen(engine, "begin", _begin)
         return engine
-    return create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=20, hide_parameters=True)
+    return create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=20, hide_parameters=True, **JSON)
 
 
 def _set_up_sqlite(connection: Any, _: object) -> None:
@@ -59,22 +69,33 @@ def _begin(connection: Any) -> None:
 
 
 class Database:
-    """Sessions on one engine."""
+    """Sessions on one engine. As a context it closes its connections at the end."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.factory = sessionmaker(engine, class_=OwnedSession, expire_on_commit=False)
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes the connections that the engine holds."""
+        self.engine.dispose()
+
     @contextmanager
-    def of(self, organisation_id: str, *, write: bool = True) -> Iterator[Session]:
+    def of(self, organisation_id: str, *, write: bool = True, snapshot: bool = True) -> Iterator[Session]:
         """A transaction on the rows of one organisation: committed at the end, rolled back on an error.
 
-        Without ``write`` it sees a snapshot, waits for no writer and refuses to write.
+        Without ``write`` it sees a snapshot, waits for no writer and refuses to write. Without ``snapshot`` as well, each
+        statement sees what was committed before it (on PostgreSQL; SQLite knows snapshots alone).
         """
         with self.factory.begin() as session:
             session.info["organisation_id"] = organisation_id
             if not write:
-                _only_read(session)
+                _only_read(session, snapshot)
             yield session
 
     @contextmanager
@@ -84,11 +105,13 @@ class Database:
             yield session
 
 
-def _only_read(session: Session) -> None:
-    session.info["only_reads"] = True
+def _only_read(session: Session, snapshot: bool) -> None:
+    session.info |= {"only_reads": True, "snapshot": snapshot}
     options: dict[str, Any] = {"only_reads": True}
-    if session.get_bind().dialect.name == "postgresql":  # there each statement would see a snapshot of its own
-        options |= {"postgresql_readonly": True, "isolation_level": "REPEATABLE READ"}
+    if session.get_bind().dialect.name == "postgresql":
+        options["postgresql_readonly"] = True
+        if snapshot:  # or each statement would see a snapshot of its own
+            options["isolation_level"] = "REPEATABLE READ"
     session.connection(execution_options=options)
 
 
@@ -163,8 +186,9 @@ def _own_new_rows(session: Session, _: object, __: object) -> None:
         if organisation_id is None:
             raise NoOrganisation(f"a write of {type(row).__name__} in a session of no organisation")
         if organisation_id != ACROSS:
-            owner = inspect(row).attrs.organisation_id
-            if owner.value is None:
+            # Asked of this attribute alone: inspect(row).attrs would make an object for each of the row's.
+            before = get_history(row, "organisation_id", PassiveFlag.PASSIVE_NO_INITIALIZE).deleted
+            if cast(str | None, row.organisation_id) is None:  # a new row that was not told whose it is
                 row.organisation_id = organisation_id
-            if any(other != organisation_id for other in (row.organisation_id, *owner.history.deleted)):
+            if any(other != organisation_id for other in (row.organisation_id, *before)):
                 raise NoOrganisation(f"a write of {type(row).__name__} of another organisation")

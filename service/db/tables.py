@@ -262,7 +262,10 @@ class AgencyName(Owned, Base):
 
 
 class Result(Owned, Base):
-    """One supplier, assessed once. Inputs and totals are kept; reasons are worked out again when somebody reads them."""
+    """One supplier, assessed once. Inputs and totals are kept; reasons are worked out again when somebody reads them.
+
+    ``case_evidence``: what its case records said on that day (service/case_evidence.py); None where there was none.
+    """
 
     __tablename__ = "result"
     __table_args__ = (Index("result_of_supplier", "supplier_id", "created_at"),)
@@ -277,6 +280,7 @@ class Result(Owned, Base):
     facts_digest: Mapped[str] = mapped_column(String(64))
     answers: Mapped[dict[str, Any]]
     agency_scores: Mapped[dict[str, Any]]
+    case_evidence: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     place: Mapped[dict[str, Any]]
     level: Mapped[str] = mapped_column(String(24))
     inherent_level: Mapped[str] = mapped_column(String(24))

@@ -12,6 +12,8 @@ from service.jobs.table import Claimed
 from service.jobs.worker import Handler
 from service.report_jobs import render_report
 from service.reviews import review_suppliers
+from service.watchlists import lists
+from service.watchlists.screening import screen_suppliers
 
 
 def handlers(blobs: Blobs) -> Mapping[str, Handler]:
@@ -25,4 +27,6 @@ def handlers(blobs: Blobs) -> Mapping[str, Handler]:
         "assess_import": Handler(with_files(assess_import), unfinished),
         "render_report": Handler(with_files(render_report)),
         "review_suppliers": Handler(review_suppliers),
+        "load_watchlist": Handler(with_files(lists.load_watchlist), lists.unfinished),
+        "screen_suppliers": Handler(screen_suppliers),
     }

@@ -1,4 +1,4 @@
-"""What an admin looks after: users, API keys and the audit trail."""
+"""What an admin looks after: users, API keys, the audit trail, and how long things are kept."""
 
 from __future__ import annotations
 
@@ -10,22 +10,24 @@ from flask import Blueprint, Flask, Response, flash, make_response, redirect, re
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as AnyResponse
 
-from service import audit
+from service import audit, retention
 from service.auth import keys, users
 from service.auth.access import ACCESS
 from service.auth.caller import caller, reading, settings, writing
 from service.clock import now
+from service.db.tables import Organisation
 from service.refusal import Refused
 
 user_pages = Blueprint("users", __name__, url_prefix="/users")
 key_pages = Blueprint("keys", __name__, url_prefix="/keys")
 audit_pages = Blueprint("audit", __name__, url_prefix="/audit")
+organisation_pages = Blueprint("organisation", __name__, url_prefix="/organisation")
 KEY_DAYS = (30, 90, 180, 365)
 
 
 def register(app: Flask) -> None:
     """Puts these pages on the application."""
-    for blueprint in (user_pages, key_pages, audit_pages):
+    for blueprint in (user_pages, key_pages, audit_pages, organisation_pages):
         app.register_blueprint(blueprint)
 
 
@@ -174,6 +176,33 @@ def _start_of(day: str, later: int = 0) -> datetime | None:
         return start.astimezone(UTC)
     except (ValueError, OverflowError):
         return None
+
+
+@organisation_pages.get("", endpoint="show")
+def show_organisation() -> Response:
+    """The organisation, and the form for how long it keeps things."""
+    return _organisation()
+
+
+@organisation_pages.post("", endpoint="change")
+def change_organisation() -> AnyResponse:
+    """Sets how many months things are kept."""
+    told = request.form.get("keep_months", "")
+    months = int(told) if told.isascii() and told.isdigit() and len(told) < 5 else 0
+    try:
+        with writing() as session:
+            retention.keep_for(session, caller().organisation_id, months, caller().actor)
+    except Refused as refused:
+        return _organisation(refused)
+    return _back("organisation.show", _("Kept. It holds from the next round on."))
+
+
+def _organisation(refused: Refused | None = None) -> Response:
+    with reading() as session:
+        organisation = session.get_one(Organisation, caller().organisation_id)
+    told = {"shortest": retention.SHORTEST, "longest": retention.LONGEST, "given": request.form}
+    page = render_template("organisation.html", organisation=organisation, refused=refused, **told)
+    return make_response(page, refused.status if refused else 200)
 
 
 def _back(endpoint: str, said: str) -> AnyResponse:

@@ -15,8 +15,21 @@ from reports.document import LEVEL_TITLES, PRIORITIES
 from reports.pages import LEADS, OWNERS, points, share
 from service.auth.access import ACCESS
 from service.auth.caller import caller
+from service.sources import register as register_of_sources
 from service.supplier_list import level_of, step_title
-from service.web.pages import imports, method, portfolio, reports, schedules, suppliers
+from service.web.pages import (
+    cases,
+    imports,
+    method,
+    own_practices,
+    portfolio,
+    repayment,
+    reports,
+    schedules,
+    suppliers,
+    watchlists,
+    what_if,
+)
 from service.web.pictures import strip
 from service.wording import country_name, sector_title
 
@@ -47,6 +60,7 @@ def _of_kind(kind: str) -> list[Route]:
     one, fixed = f"/{suppliers.PATHS[kind]}/<supplier_id>", {"kind": kind}
     return [
         Route("GET", one, kind, suppliers.one, fixed),
+        Route("GET", f"{one}/history", f"{kind}_history", suppliers.history, fixed),
         Route("POST", f"{one}/askings", f"ask_{kind}", suppliers.ask, fixed),
         Route("GET", f"{one}/askings/<asking_id>", f"{kind}_form", suppliers.asked_form, fixed),
         Route("POST", f"{one}/askings/<asking_id>/returned", f"{kind}_form_returned", suppliers.returned, fixed),
@@ -54,6 +68,8 @@ def _of_kind(kind: str) -> list[Route]:
         Route("POST", f"{one}/erase", f"erase_{kind}", suppliers.erase, fixed),
         Route("GET", f"{one}/merge", f"confirm_merge_{kind}", suppliers.confirm_merge, fixed),
         Route("POST", f"{one}/merge", f"merge_{kind}", suppliers.merge, fixed),
+        Route("GET", f"{one}/what-if", f"what_if_{kind}", what_if.form, fixed),
+        Route("POST", f"{one}/what-if", f"try_{kind}", what_if.tried, fixed),
     ]
 
 
@@ -82,7 +98,21 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/schedules", "create_schedule", schedules.create),
     Route("POST", "/schedules/<schedule_id>", "change_schedule", schedules.change),
     Route("POST", "/schedules/<schedule_id>/delete", "delete_schedule", schedules.delete),
+    Route("GET", "/cases", "cases", cases.listing),
+    Route("POST", "/cases", "open_case", cases.open_case),
+    Route("POST", "/cases/sheets", "send_cases", cases.send),
+    Route("GET", "/cases/<case_id>", "one_case", cases.one),
+    Route("POST", "/cases/<case_id>/findings", "add_finding", cases.add_finding),
+    Route("POST", "/cases/<case_id>/close", "close_case", cases.close),
+    Route("GET", "/watchlists", "watchlists", watchlists.listing),
+    Route("POST", "/matches/<match_id>", "decide_match", watchlists.decide),
+    Route("GET", "/repayment", "repayment", repayment.form),
+    Route("POST", "/repayment", "work_out_repayment", repayment.work_out),
+    Route("GET", "/our-practices", "buyer", own_practices.show),
+    Route("POST", "/our-practices", "answer_buyer", own_practices.answer),
+    Route("POST", "/our-practices/<answers_id>/erase", "erase_buyer", own_practices.erase),
     Route("GET", "/method", "method", method.overview),
+    Route("GET", "/method/sources", "sources", method.register),
     Route("GET", "/method/<model_id>", "model", method.one),
 )
 
@@ -112,4 +142,5 @@ def register(app: Flask) -> None:
         PRIORITIES=PRIORITIES,
         LEADS=LEADS,
         OWNERS=OWNERS,
+        SOURCES=register_of_sources(),
     )

@@ -13,6 +13,15 @@ from questionnaires.match import match, read_map
 from tests.test_questionnaires.tables import SITE, of_rows, said, submitted, table
 
 TOLD_BY_THE_SERVICE = {"sheet.hidden", "sheet.no_table", "sheet.unknown"}
+# tests/test_questionnaires/test_watchlist.py
+TOLD_OF_WATCHLISTS = {f"watchlist.{what}" for what in ("characters", "columns", "kind", "no_name", "twice")}
+
+# tests/test_questionnaires/test_people.py
+TOLD_OF_CASES = {
+    "case.conflict",
+    "case.unlinked",
+    *(f"person.{what}" for what in ("email", "identity_number", "name", "phone")),
+}
 
 CASES = {
     "answer.unknown": "| Supplier | Papers |\n| A | somewhere |",
@@ -24,6 +33,15 @@ CASES = {
     "date.invalid": "| Supplier | Last visit |\n| A | last spring |",
     "date.range": "| Supplier | Last visit |\n| A | 1066-10-14 |",
     "date.serial": "| Supplier | Last visit |\n| A | 43657 |",
+    "evidence.covers": "| Supplier | Evidence pieces |\n| A | audit; covers the weather |",
+    "evidence.date": "| Supplier | Evidence pieces |\n| A | audit; 2026-03 |",
+    "evidence.expiry": "| Supplier | Evidence pieces |\n| A | audit; 2026-03-01; until 2025-03-01 |",
+    "evidence.future": "| Supplier | Evidence pieces |\n| A | audit; 2027-03-01 |",
+    "evidence.long": f"| Supplier | Evidence pieces |\n| A | audit; ref {'7' * 121} |",
+    "evidence.no_kind": "| Supplier | Evidence pieces |\n| A | 2026-03-01 |",
+    "evidence.part": "| Supplier | Evidence pieces |\n| A | audit; glanced at |",
+    "evidence.person": "| Supplier | Evidence pieces |\n| A | audit; ref ana@mill.example |",
+    "evidence.twice": "| Supplier | Evidence pieces |\n| A | audit; document |",
     "identifier.invalid": "| Supplier | IMO number |\n| A | 9074728 |",
     "number.ambiguous": "| Supplier | Workers |\n| A | 1,234 |",
     "number.invalid": "| Supplier | Workers |\n| A | about fifty |",
@@ -39,6 +57,7 @@ CASES = {
     "row.outside": "| Supplier | Remark |\n| A | |\n| | as of May |",
     "row.repeated_header": "| Supplier | Country |\n| A | TH |\n| Supplier | Country |\n| B | TH |",
     "row.total": "| Supplier | Workers |\n| A | 12 |\n| B | 30 |\n| Total | 42 |",
+    "workers_by_agency.unread": "| Supplier | Agencies | Workers of each agency |\n| A | Kite Placement | Kite Placement |",
     "workers.contradiction": "| Supplier | Workers | Migrant workers |\n| A | 10 | 20 |",
     "form.unknown_version": "| Supplier | Form version | Form returned |\n| A | 1999.7 | 2026-01-05 |",
     "schema.duplicate_column": "| Supplier | Country | Country |\n| A | TH | VN |",
@@ -110,7 +129,8 @@ def test_a_row_the_reader_cannot_vouch_for_is_rejected(code, more):
 
 def test_every_code_of_the_catalogue_can_happen():
     elsewhere = {"map.unknown", "cell.error", "cell.formula", "field.required", "csv.field_count", "csv.quoting"}
-    assert {*CASES, *UNUSABLE, *BODIES, *elsewhere, *TOLD_BY_THE_SERVICE} == ISSUES.keys() - REFUSALS.keys()
+    told = {*CASES, *UNUSABLE, *BODIES, *elsewhere, *TOLD_BY_THE_SERVICE, *TOLD_OF_WATCHLISTS, *TOLD_OF_CASES}
+    assert told == ISSUES.keys() - REFUSALS.keys()
 
 
 def test_an_answer_that_is_needed_is_missed():

@@ -156,6 +156,14 @@ def test_a_column_map_goes_before_the_words_of_the_headers():
     assert matched.unmapped == ("Supplier",)
 
 
+def test_a_question_that_a_map_gives_no_header_is_read_from_no_column():
+    sheet = table("| Supplier | Country |\n| Alpha | TH |")
+    matched = match(sheet, 1, SITE, {"country": ""})
+    assert (dict(matched.columns), matched.unmapped) == ({"name": 0}, ("Country",))
+    with pytest.raises(Unusable):
+        match(sheet, 1, SITE, {"no_such_question": ""})
+
+
 def test_a_column_map_is_toml_or_json():
     assert read_map(b'name = "Firma"\n', "map.toml") == {"name": "Firma"}
     assert read_map(b'\xef\xbb\xbf{"name": "Firma"}', "MAP.JSON") == {"name": "Firma"}

@@ -10,7 +10,7 @@ from marshmallow import ValidationError
 
 from questionnaires.numbers import Money, Number, Percent
 from questionnaires.types import Choice, Countries, Country, Date, Many, Sector, Text, YesNo
-from questionnaires.words import countries, sectors
+from questionnaires.words import countries, everyday, sectors
 
 PAPERS = Choice(choices={"worker": "worker", "theworkers": "worker", "none": "none"}, titles=["The workers", "None"])
 
@@ -89,6 +89,21 @@ def test_a_number_with_its_decimals_is_read_as_written_in_both_styles(value):
 def test_a_number_that_goes_the_short_way_is_what_a_closer_look_gives(text):
     field = Number(least=-500, most=5000)
     assert field.plain(text) is None or field.plain(text) == field.read(text)
+
+
+@given(st.from_regex(r"\A[ -~é]{0,6}( {1,2}[ -~]{1,8})?\Z") | st.sampled_from(sorted(everyday().set_apart)))
+@example("12.0")
+@example("n/a ")
+@example("unknown")
+@settings(max_examples=200)
+def test_a_text_that_goes_the_short_way_is_what_a_closer_look_gives(text):
+    field = Text()
+    assert field.plain(text) is None or field.plain(text) == field.read(text)
+
+
+def test_no_word_for_nothing_holds_a_digit_so_a_text_that_does_is_one_at_a_glance():
+    assert not [word for word in everyday().set_apart if any(map(str.isdigit, word))]
+    assert Text().plain("Site 9") == "Site 9"
 
 
 @given(st.text(max_size=30))

@@ -11,7 +11,7 @@ from questionnaires.match import find_header, find_kind, match
 from questionnaires.sheet import read
 from questionnaires.validate import validate
 from questionnaires.words import fold
-from questionnaires.workbook import offered, template
+from questionnaires.workbook import offered, sayings, template
 from tests.test_questionnaires.tables import AGENCY, FORMS, SITE, said
 
 FORM = load("site_fishing", None, FORMS)
@@ -158,7 +158,7 @@ def test_what_a_form_that_ships_offers_is_read_as_so_many_answers(form_id):
 @pytest.mark.parametrize("form_id", form_ids())
 def test_a_template_that_ships_names_every_question_by_its_header(form_id):
     form = load(form_id)
-    sheet = load_workbook(io.BytesIO(template(form)))[{"site": "Sites", "agency": "Agencies"}[form.kind]]
+    sheet = load_workbook(io.BytesIO(template(form)))[sayings()["entity"][form.kind]["sheet"]]
     headers = [cell.value for cell in sheet[2]]
     reading_form = load_reading_form(form.kind)
     asked = [question.id for question in form.questions if not question.person]

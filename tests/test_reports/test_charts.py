@@ -124,3 +124,13 @@ def test_a_label_too_long_is_cut_by_its_width(words, cut):
     shown = charts.shortened(words, 10, 100)
     assert shown.startswith(cut)
     assert charts.measured(shown, 10) <= 100
+
+
+def test_the_title_of_a_level_ends_before_its_bar_begins():
+    drawn = charts.counts("counts", dict.fromkeys(LEVELS, 3))
+    begin = min(
+        float(x) for part in drawn.parts if isinstance(part, str) for x in re.findall(r'^<rect x="([0-9.]+)"', part)
+    )
+    titles = [text for text in drawn.texts() if text.words in LEVEL_TITLES.values()]
+    assert len(titles) == len(LEVELS)
+    assert all(text.x + charts.measured(text.words, text.size) < begin for text in titles)

@@ -1,11 +1,14 @@
 """The rule language: an answer to its risk."""
 
 import math
+from datetime import date
 
 import pytest
 
-from risk_models.transforms import Choices, Ramp, Rule, Steps
+from risk_models.transforms import Choices, Ramp, Rule, Since, Steps, on_day
 
+TODAY = date(2026, 11, 25)
+RUN_OUT = on_day(Since(((-60, 0.3), (1, 0.7))), TODAY)
 FEES = Choices({"none": 0.0, "some": 0.6, "all": 1.0})
 
 
@@ -27,6 +30,12 @@ FEES = Choices({"none": 0.0, "some": 0.6, "all": 1.0})
         (Steps(((3, 0.6), (6, 0.9))), 3.0, 0.6),
         (Steps(((3, 0.6), (6, 0.9))), 12.0, 0.9),
         (Steps(((3, 0.6), (6, 0.9))), "long", math.nan),
+        (RUN_OUT, "2027-06-01", 0.0),
+        (RUN_OUT, "2027-01-24", 0.3),
+        (RUN_OUT, "2026-11-25", 0.3),
+        (RUN_OUT, "2026-11-24", 0.7),
+        (RUN_OUT, "2026-02-30", math.nan),
+        (RUN_OUT, 20261124.0, math.nan),
     ],
 )
 def test_an_answer_has_the_risk_its_rule_says(rule: Rule, answer: object, risk: float) -> None:
@@ -40,3 +49,13 @@ def test_the_least_risk_is_that_of_the_best_answer() -> None:
         0,
         0,
     )
+
+
+def test_a_rule_about_a_date_is_not_read_without_a_day() -> None:
+    with pytest.raises(ValueError, match="read on a day"):
+        Since(((1, 0.7),)).risk("2026-11-24")
+
+
+def test_only_a_rule_about_a_date_minds_the_day() -> None:
+    assert on_day(FEES, TODAY) is FEES
+    assert (RUN_OUT.least, Since(((-36500, 0.1), (1, 0.5))).least) == (0.0, 0.0)

@@ -44,6 +44,8 @@ def answer_to(question: Question) -> st.SearchStrategy[Any]:
             )
             | reserved
         )
+    if question.type == "date":
+        return st.sampled_from(DAYS) | reserved
     most = float(question.max) if isinstance(question.max, (int, float)) else 400.0
     return st.floats(0, most).map(lambda x: round(x, 1)) | reserved
 
@@ -86,9 +88,7 @@ def answers(draw: st.DrawFn, kind: str = "site") -> Answers:
 def results(*rows: Answers, kind: str = "site", agencies: tuple[Answers, ...] = ()) -> list[dict[str, Any]]:
     """The results of some suppliers of one kind, in order, as the contract has them."""
     batches = (
-        [Batch("agency", from_rows(agencies), "a.xlsx", "Agencies", np.arange(len(agencies)) + 2)]
-        if agencies
-        else []
+        [Batch("agency", from_rows(agencies), "a.xlsx", "Agencies", np.arange(len(agencies)) + 2)] if agencies else []
     )
     batches.append(Batch(kind, from_rows(rows), "s.xlsx", "Rows", np.arange(len(rows)) + 2))
     return [orjson.loads(row) for row in result_rows(assess(batches, FACTS, ON)[-1], ON)]

@@ -11,6 +11,7 @@ from service import changes, suppliers
 from service.audit import record
 from service.db.session import Database
 from service.db.tables import Base, Firing, Idempotent, Import, Job, Organisation, SignIn, Upload
+from service.db.watchlist_tables import WatchlistEntry
 from service.files import Blobs
 
 AT = datetime(2026, 3, 2, 9, 30, 0, 123456, tzinfo=UTC)
@@ -24,7 +25,9 @@ def a_full_organisation(database: Database, blobs: Blobs, name: str = "Harbour F
         answers = [{"name": "Wat Pho Shrimp 株式会社", "country": "TH", "sector": ["1020"], "agencies": ["Quick Crew"]}]
         agencies = [{"name": "Quick Crew", "country": "NP", "destination_countries": ["TH"]}]
         for kind, told in (("agency", agencies), ("site", answers)):
-            suppliers.keep(session, kind, told, [{"file": "a.xlsx", "row": 2}], AT.date(), AT, "user:ana", "import", None)
+            suppliers.keep(
+                session, kind, told, [{"file": "a.xlsx", "row": 2}], AT.date(), AT, "user:ana", "import", None
+            )
         changes.write(session, "review_due", made["supplier_id"], {"due": "2026-06-01"}, AT)
         record(session, "user:ana", "import.received", "import", made["import_id"], {"files": 1})
         upload = Upload(name="a.xlsx", sha256=blobs.put(sent), size=len(sent), created_by="user:ana", created_at=AT)
@@ -36,6 +39,8 @@ def a_full_organisation(database: Database, blobs: Blobs, name: str = "Harbour F
         more = {"not_before": AT, "created_by": "user:ana", "created_at": AT}
         session.add(Job(kind="render_report", payload={}, state="done", result=report, **more))
         session.add(Firing(schedule_id=made["schedule_id"], slot=AT, fired_at=AT, job_id=made["job_id"]))
+        entry = {"watchlist_id": made["watchlist_id"], "edition": "1", "key": "1"}
+        session.add(WatchlistEntry(content={"names": ["Blue Pier"]}, **entry))
         times = {"created_at": AT, "seen_at": AT, "expires_at": AT + timedelta(days=999)}
         session.add(SignIn(token_hash=name, user_id=made["user_id"], **times))
         session.add(Idempotent(key="k", request_hash="h", status=201, body="{}", headers={}, created_at=AT))

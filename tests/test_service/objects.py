@@ -9,7 +9,10 @@ from datetime import timedelta
 from sqlalchemy.orm import Session
 
 from service.clock import now
+from service.db.buyer_tables import BuyerAnswers
+from service.db.case_tables import KeptCase, KeptFinding
 from service.db.tables import ApiKey, Asking, Import, Job, Result, SavedFilter, Schedule, Supplier, User, new_id
+from service.db.watchlist_tables import Screening, Watchlist, WatchlistMatch
 
 Made = Mapping[str, str]
 
@@ -80,6 +83,56 @@ def a_filter(session: Session, made: Made) -> SavedFilter:
     return SavedFilter(user_id=made["user_id"], name="Fishing", query={})
 
 
+def a_watchlist(session: Session, made: Made) -> Watchlist:
+    told = {"form": "own", "rows": 1, "rejected": 0, "left_out": {}}
+    return Watchlist(name="Held at the border", told=told, imported_by="user:ana", created_at=now())
+
+
+def a_match(session: Session, made: Made) -> WatchlistMatch:
+    why = {"by": "name", "role": "site", "given": "Blue Pier Cannery", "listed": "Blue Pier", "score": 0.93}
+    content = {
+        **dict.fromkeys(("kind", "imo", "lei", "list", "listed_on", "reason", "source"), ""),
+        "names": ["Blue Pier"],
+        "countries": ["TH"],
+        "licences": [],
+    }
+    return WatchlistMatch(
+        supplier_id=made["supplier_id"],
+        watchlist_id=made["watchlist_id"],
+        entry_key="1",
+        state="open",
+        fingerprint="0" * 64,
+        why={**why, "agreed": [["blue", "blue"], ["pier", "pier"]], "countries": "agree"},
+        content=content,
+        found_at=now(),
+    )
+
+
+def a_screening(session: Session, made: Made) -> Screening:
+    of = {"supplier_id": made["supplier_id"], "watchlist_id": made["watchlist_id"]}
+    return Screening(edition=new_id(), identity="0" * 64, at=now(), **of)
+
+
+def buyer_answers(session: Session, made: Made) -> BuyerAnswers:
+    of = {"unit": "outdoorwear", "form_version": "2026.1", "on": now().date()}
+    return BuyerAnswers(
+        answers={"name": "Outdoor wear", "payment_days": 95.0}, created_by="user:ana", created_at=now(), **of
+    )
+
+
+def a_case(session: Session, made: Made) -> KeptCase:
+    group = {"nationality": "NP", "job": "Sewing operator", "intake_from": "2025", "intake_to": None, "people": 12.0}
+    of = {"number": "C-1", "key": "c 1", "age_group": "adults", "acts": ["recruitment"], "asked_in_full": []}
+    by = {"created_by": "user:ana", "created_at": now(), "strength_since": now(), "strength": 3}
+    return KeptCase(supplier_id=made["supplier_id"], cohort=group, **of, **by)
+
+
+def a_finding(session: Session, made: Made) -> KeptFinding:
+    told = {"finding": "locked_in", "phase": "work", "found": True, "source": "grievance", "found_on": "2026-11-01"}
+    by = {"created_by": "user:ana", "created_at": now()}
+    return KeptFinding(case_id=made["case_id"], number=1, **told, **by)
+
+
 OBJECTS: dict[str, Callable[[Session, Made], object]] = {
     "user_id": a_user,
     "key_id": a_key,
@@ -90,6 +143,12 @@ OBJECTS: dict[str, Callable[[Session, Made], object]] = {
     "schedule_id": a_schedule,
     "filter_id": a_filter,
     "result_id": a_result,
+    "watchlist_id": a_watchlist,
+    "match_id": a_match,
+    "screening_id": a_screening,
+    "answers_id": buyer_answers,
+    "case_id": a_case,
+    "finding_id": a_finding,
 }
 # Nobody owns these: they are the same for every organisation.
 WORDS = {"format": "csv", "view": "inherent", "form_id": "site", "model_id": "site_fishing"}

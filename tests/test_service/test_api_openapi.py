@@ -22,10 +22,13 @@ from service.db.tables import Base
 from service.settings import Settings
 
 # Where a schema cannot say what holds, a request that fits it may still be refused: which words name a country, a trade
-# or a time zone, which bytes are a workbook, whether there is anything to report on, whether an Idempotency-Key was used.
+# or a time zone, which bytes are a workbook, whether there is anything to report on, whether an Idempotency-Key was used,
+# which days a calendar has, how long a key may live, what is an e-mail address, which forms there are.
 NOT_SAID_BY_SCHEMA = (
-    "assess", "put_site", "put_agency", "send", "confirm_import", "create_schedule", "change_schedule", "ask_report",
-    "merge_site", "merge_agency", "cancel_import",
+    "assess", "repay", "put_site", "put_agency", "send", "confirm_import", "create_schedule", "change_schedule", "ask_report",
+    "merge_site", "merge_agency", "cancel_import", "cancel_job", "audit", "create_key", "create_user", "ask_site", "ask_agency",
+    "site_form_returned", "agency_form_returned", "save_filter", "what_if_site", "what_if_agency", "put_buyer", "decide_match",
+    "open_case", "add_finding", "close_case",
 )  # fmt: skip
 # The gate reads the questions of both kinds with the same code: trying each of them once more takes a minute.
 READ_LIKE_THE_GATE = ("put_site", "put_agency")

@@ -49,6 +49,17 @@ def test_a_user_needs_an_address_of_their_own_a_name_and_a_role(
     assert (refused.value.code, refused.value.status) == (code, status)
 
 
+def test_an_address_that_signs_in_elsewhere_is_refused_like_one_that_is_misspelt(database: Database):
+    a_user(database, an_organisation(database, "Quay Textiles"), email="eve@quay.example")
+    said = []
+    with database.of(an_organisation(database)) as session:
+        for email in ("eve@quay.example", "eve at quay"):
+            with pytest.raises(Refused) as refused:
+                users.create(session, email, "Eve", "viewer", "user:ana")
+            said.append((refused.value.code, refused.value.status, refused.value.detail, refused.value.extra))
+    assert said[0] == said[1]
+
+
 def test_an_address_that_is_taken_spoils_nothing_else_in_the_transaction(database: Database):
     organisation_id = an_organisation(database)
     a_user(database, organisation_id, email="ana@harbour.example")

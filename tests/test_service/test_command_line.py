@@ -222,8 +222,13 @@ def test_a_template_is_a_workbook_that_can_be_assessed_when_filled(tmp_path: Pat
     path = tmp_path / "form.xlsx"
     assert cli.main(["template", form, "--out", str(path)]) == 0
     book = openpyxl.load_workbook(path)
-    titles = {load(form).by_id[question].title: answer for question, answer in (("name", "Blue Lagoon"), ("country", "Thailand"))}
-    cells = [cell for sheet in book.worksheets for row in sheet.iter_rows(max_row=5) for cell in row if cell.value in titles]
+    titles = {
+        load(form).by_id[question].title: answer
+        for question, answer in (("name", "Blue Lagoon"), ("country", "Thailand"))
+    }
+    cells = [
+        cell for sheet in book.worksheets for row in sheet.iter_rows(max_row=5) for cell in row if cell.value in titles
+    ]
     for cell in cells:
         if cell.parent.sheet_state == "visible":
             cell.offset(row=1).value = titles[str(cell.value)]

@@ -16,13 +16,13 @@ from questionnaires.sheet import read
 from service import follow_up
 from service.clock import now
 from service.db.session import Database
-from service.db.tables import AuditEvent, Supplier
+from service.db.tables import Asking, AuditEvent, Supplier
 from service.refusal import Refused
 
 SENT, BACK = date(2026, 3, 1), date(2026, 3, 12)
 FORM = load("site")
 VERSION = FORM.version
-FED = [question.id for question in FORM.questions if question.feeds and not question.person]
+FED = [q.id for q in FORM.questions if q.feeds and not q.person and not q.ours]
 
 
 def a_supplier(session: Session, kind: str = "site", **answers: object) -> Supplier:
@@ -164,30 +164,41 @@ def test_what_has_been_out_too_long_is_told_the_longest_first_until_it_comes_bac
     assert fresh in [asking.id for asking, _ in follow_up.overdue(session, on, days=3)]
 
 
-def test_a_blank_is_declined_once_the_form_that_asked_came_back_and_not_asked_until_then(session: Session):
-    supplier = a_supplier(session)
-    answered, blank = FED[0], FED[1:]
+def came_back(session: Session, supplier: Supplier, form: str = "site") -> Asking:
+    """A form that was sent out and came back."""
+    asking_id, _ = ask(session, supplier, form)
+    found = follow_up.of_returned_form(session, asking_id, "user:1", BACK)
+    assert found is not None
+    assert found[1].id == supplier.id
+    return found[0]
+
+
+def test_a_blank_in_a_form_that_came_back_is_declined_and_what_was_answered_stands(session: Session):
+    answered, unread, blank = FED[0], FED[1], FED[2:]
     answers = {"name": "Blue Pier Cannery", answered: "no", blank[0]: None, blank[1]: []}
-    said = {"name": "Blue Pier Cannery", answered: "no"}
-    assert follow_up.answers_with_record(session, supplier, answers) == said
-    asking_id, _ = ask(session, supplier)
-    assert follow_up.answers_with_record(session, supplier, answers) == said
-    follow_up.mark_returned(session, asking_id, BACK, "user:1")
-    whole = follow_up.answers_with_record(session, supplier, answers)
-    assert whole[answered] == "no"
+    whole = follow_up.answers_of_returned(came_back(session, a_supplier(session)), answers, {unread})
+    assert (whole["name"], whole[answered]) == ("Blue Pier Cannery", "no")
+    assert unread not in whole
     assert {question: whole[question] for question in blank} == dict.fromkeys(blank, "declined")
     assert (whole["form_version"], whole["form_returned"]) == (f"site {VERSION}", "2026-03-12")
 
 
 def test_what_feeds_nothing_or_was_not_in_the_form_is_never_declined(session: Session):
-    supplier = a_supplier(session)
-    asking_id, _ = ask(session, supplier)
-    follow_up.mark_returned(session, asking_id, BACK, "user:1")
-    whole = follow_up.answers_with_record(session, supplier, {})
+    whole = follow_up.answers_of_returned(came_back(session, a_supplier(session)), {})
     assert whole.keys() == {*FED, "form_version", "form_returned"}
 
 
-def test_a_form_that_came_back_from_one_supplier_says_nothing_of_another(session: Session):
-    asking_id, _ = ask(session, a_supplier(session))
-    follow_up.mark_returned(session, asking_id, BACK, "user:1")
-    assert follow_up.answers_with_record(session, a_supplier(session, reference="S-8"), {}) == {}
+def test_a_form_that_is_sent_in_again_came_back_when_it_first_did(session: Session):
+    asking = came_back(session, a_supplier(session))
+    again = follow_up.of_returned_form(session, asking.id, "user:1", date(2026, 4, 1))
+    assert again is not None
+    assert again[0].returned_on == BACK
+
+
+def test_a_form_of_another_organisation_came_back_from_nobody(one_database: Database):
+    with one_database.of(an_organisation(one_database, "One")) as session:
+        asking_id, _ = ask(session, a_supplier(session))
+    with one_database.of(an_organisation(one_database, "Other")) as session:
+        assert follow_up.of_returned_form(session, asking_id, "user:1", BACK) is None
+    with one_database.across() as session:
+        assert session.get_one(Asking, asking_id).returned_on is None

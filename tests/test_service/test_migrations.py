@@ -52,7 +52,12 @@ def test_what_is_kept_outlives_a_migration(database: Database):
 
 def an_organisation_is_there(database: Database, organisation_id: str) -> bool:
     with database.engine.connect() as connection:
-        return connection.execute(text("SELECT count(*) FROM organisation WHERE id = :id"), {"id": organisation_id}).scalar() == 1
+        return (
+            connection.execute(
+                text("SELECT count(*) FROM organisation WHERE id = :id"), {"id": organisation_id}
+            ).scalar()
+            == 1
+        )
 
 
 @pytest.mark.parametrize("statement", ["UPDATE audit_event SET actor = 'x'", "DELETE FROM audit_event"])

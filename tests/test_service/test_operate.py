@@ -4,18 +4,22 @@ import re
 import shlex
 import sys
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from kept import organisations, rows
-from sqlalchemy import select
+from sqlalchemy import Engine, select
 
-from service import cli, demo
+from service import cli, demo, portfolio
 from service.auth import keys
 from service.clock import now
+from service.db.buyer_tables import BuyerAnswers
+from service.db.case_tables import KeptCase
 from service.db.migrations import newest, revision
 from service.db.session import Database, open_engine
 from service.db.tables import ApiKey, Import, Job, Supplier, User
+from service.db.watchlist_tables import WatchlistMatch
 from service.files import Blobs
 from service.jobs.handlers import handlers
 from service.settings import Settings, describe
@@ -95,7 +99,7 @@ def test_an_organisation_its_people_and_its_keys_are_made_and_what_is_secret_is_
     [
         (["keys", "create", "--organisation", "Nobody", "--scopes", "assess"], "no organisation called Nobody"),
         (["keys", "create", "--organisation", "Harbour Foods", "--scopes", "all"], "each of those that exist"),
-        (["users", "create", "--organisation", "Harbour Foods", "--email", "x", "--name", "X"], "no e-mail address"),
+        (["users", "create", "--organisation", "Harbour Foods", "--email", "x", "--name", "X"], "cannot be used"),
         (["organisations", "create", "Harbour Foods"], "already"),
         (["organisations", "create", "Hill Builders", "--time-zone", "Mars/Olympus"], "no time zone"),
         (["erase", "--organisation", "Nobody", "--yes"], "no organisation called Nobody"),
@@ -142,6 +146,11 @@ def test_the_demo_is_an_upload_like_any_other_and_is_there_once(data: Path):
         kept = session.scalars(select(Supplier)).all()
         assert {supplier.kind for supplier in kept} == {"site", "agency"}
         assert len({supplier.level for supplier in kept}) >= 3
+        assert portfolio.movers(session, now() - timedelta(days=90))  # some have moved since an earlier assessment
+        assert all(case.supplier_id for case in session.scalars(select(KeptCase)))
+        assert session.scalars(select(KeptCase.id)).first()
+        assert session.scalars(select(BuyerAnswers.id)).first()
+        assert session.scalars(select(WatchlistMatch.id)).first()
     assert organisations(db) == 1
     # Nobody has signed in yet, so that nobody is left without a password.
     assert first.password
@@ -194,7 +203,8 @@ def test_help_answers_without_loading_the_service(monkeypatch: pytest.MonkeyPatc
 def test_every_kind_of_job_that_is_asked_for_can_be_done(tmp_path: Path):
     code = [path.read_text(encoding="utf-8") for path in Path(cli.__file__).parent.rglob("*.py")]
     named = r'(?:enqueue\(\s*session,\s*|^KIND = )"(\w+)"'
-    asked = {kind for text in code for kind in re.findall(named, text, re.MULTILINE)}
+    at_work = [text for text in code if "from service.jobs" in text]
+    asked = {kind for text in at_work for kind in re.findall(named, text, re.MULTILINE)}
     assert asked == handlers(Blobs(tmp_path)).keys()
 
 
@@ -211,3 +221,24 @@ def test_the_guide_lists_every_setting_as_it_is():
 def test_every_command_of_the_guide_is_one(line: str):
     words = shlex.split(line)[1:]
     assert callable(cli._parser().parse_args(words).run)
+
+
+def test_a_command_closes_every_connection_that_it_opens(data: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    opened: list[Database] = []
+    begin = Database.__init__
+
+    def counted(self: Database, engine: Engine) -> None:
+        begin(self, engine)
+        opened.append(self)
+
+    run("migrate")
+    monkeypatch.setattr(Database, "__init__", counted)
+    name = ("--organisation", "Harbour Foods")
+    for words in (
+        ("organisations", "create", "Harbour Foods"), ("users", "create", *name, "--email", "a@b.example", "--name", "A"),
+        ("keys", "create", *name, "--scopes", "assess"), ("backup", tmp_path / "a.tar.gz"), ("erase", *name, "--yes"),
+        ("restore", tmp_path / "a.tar.gz", "--data", tmp_path / "other"),
+    ):  # fmt: skip
+        run(*words)
+    assert len(opened) == 6
+    assert [database.engine.pool.checkedin() for database in opened] == [0] * 6  # type: ignore[attr-defined]

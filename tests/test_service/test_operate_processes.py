@@ -141,7 +141,9 @@ def test_web_worker_and_scheduler_share_the_work_on_postgresql(postgresql: Empty
             boundary, body = encode_multipart({"file": FileStorage(stream=BytesIO(LIST.encode()), filename="list.csv")})
             more = {"Content-Type": f"multipart/form-data; boundary={boundary}"}
             sent = json.loads(portal.get("/api/v1/imports", body, {**headers, **more}))
-            wait_until(lambda: json.loads(portal.get(f"/api/v1/imports/{sent['id']}", None, headers))["state"] == "done")
+            wait_until(
+                lambda: json.loads(portal.get(f"/api/v1/imports/{sent['id']}", None, headers))["state"] == "done"
+            )
             page = json.loads(portal.get("/api/v1/suppliers", None, headers))
             assert {row["name"] for row in page["items"]} == {"Blue Lagoon Seafoods", "Dune Builders"}
             log = "".join(stopped(process, signal.SIGTERM) for process in (web, worker, scheduler))

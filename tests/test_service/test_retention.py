@@ -13,8 +13,9 @@ from sqlalchemy import select
 from service import retention, suppliers
 from service.clock import now
 from service.db.session import Database
-from service.db.tables import AuditEvent, Change, Erasure, Job, Organisation, Supplier, Upload
+from service.db.tables import AuditEvent, Change, Erasure, Idempotent, Job, Organisation, Supplier, Upload
 from service.files import Blobs
+from service.refusal import Refused
 from service.retention import drop_unused_files, erase_organisation, months_before, tidy, used_files
 
 NOW = datetime(2046, 3, 2, 12, tzinfo=UTC)  # no model was in force twenty years before today
@@ -56,7 +57,9 @@ def test_that_an_organisation_was_erased_is_kept_without_its_name(database: Data
 
 
 def test_files_go_with_the_last_organisation_that_has_them(database: Database, blobs: Blobs):
-    one, two = (a_full_organisation(database, blobs, name, b"the same list") for name in ("Harbour Foods", "Hill Builders"))
+    one, two = (
+        a_full_organisation(database, blobs, name, b"the same list") for name in ("Harbour Foods", "Hill Builders")
+    )
     settle(blobs)
     assert erase_organisation(database, blobs, one, now(), "system:test")["files"] == 1
     with database.across(write=False) as session:
@@ -116,7 +119,9 @@ def keep_for(database: Database, organisation_id: str, months: int) -> None:
         session.get_one(Organisation, organisation_id).keep_months = months
 
 
-def test_suppliers_that_were_not_assessed_for_as_long_go_and_of_others_the_old_results(database: Database, blobs: Blobs):
+def test_suppliers_that_were_not_assessed_for_as_long_go_and_of_others_the_old_results(
+    database: Database, blobs: Blobs
+):
     organisation_id = an_organisation(database)
     keep_for(database, organisation_id, 24)
     a_supplier(database, organisation_id, "Current Cannery", NOW - 3 * YEAR, NOW - YEAR, NOW - timedelta(days=1))
@@ -135,7 +140,9 @@ def test_each_organisation_keeps_for_as_long_as_it_says(database: Database, blob
     assert (results_of(database, short), results_of(database, long)) == ([], [("Cannery", 1)])
 
 
-def test_that_a_supplier_went_is_told_to_those_who_follow_and_stands_in_the_audit_trail(database: Database, blobs: Blobs):
+def test_that_a_supplier_went_is_told_to_those_who_follow_and_stands_in_the_audit_trail(
+    database: Database, blobs: Blobs
+):
     organisation_id = an_organisation(database)
     supplier_id = a_supplier(database, organisation_id, "Old Cannery", NOW - 20 * YEAR)
     tidy(database, blobs, NOW)
@@ -203,3 +210,29 @@ def test_more_suppliers_than_go_in_one_transaction_all_go(
     monkeypatch.setattr(retention, "CHUNK", 2)
     tidy(database, blobs, NOW)
     assert results_of(database, organisation_id) == []
+
+
+def test_the_answer_to_a_repeated_request_is_forgotten_after_its_day(database: Database, blobs: Blobs):
+    organisation_id = an_organisation(database)
+    told = {"request_hash": "h", "status": 201, "body": "{}", "headers": {}}
+    with database.of(organisation_id) as session:
+        for key, age in (("yesterday", 25), ("today", 23)):
+            session.add(Idempotent(key=key, created_at=now() - timedelta(hours=age), **told))
+    tidy(database, blobs, now())
+    with database.across(write=False) as session:
+        assert [kept.key for kept in session.scalars(select(Idempotent))] == ["today"]
+
+
+def test_how_long_things_are_kept_is_set_within_bounds_and_told(database: Database, blobs: Blobs):
+    organisation_id = an_organisation(database)
+    with database.of(organisation_id) as session:
+        for months in (retention.SHORTEST - 1, retention.LONGEST + 1):
+            with pytest.raises(Refused):
+                retention.keep_for(session, organisation_id, months, "user:ana")
+        retention.keep_for(session, organisation_id, retention.SHORTEST, "user:ana")
+    with database.across(write=False) as session:
+        assert session.get_one(Organisation, organisation_id).keep_months == retention.SHORTEST
+        (event,) = session.scalars(select(AuditEvent))
+        assert (event.action, event.details) == (
+            "organisation.keep_months_changed", {"from": 84, "to": retention.SHORTEST},
+        )  # fmt: skip

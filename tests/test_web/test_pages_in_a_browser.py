@@ -47,8 +47,27 @@ def addresses(page: Page) -> dict[str, str]:
     page.goto("/suppliers?text=S-002")
     site = page.locator("td a.name[href^='/suppliers/']").first.get_attribute("href")
     named = {"portfolio": "/", "agency": agency, "site": site, "site of which little is known": unknown}
-    named |= {"merge": f"{site}/merge", "erase": f"{site}/erase", "model": "/method/site_general"}
-    plain = ("suppliers", "agencies", "actions", "upload", "imports", "schedules", "method", "sign-in")
+    named |= {
+        "what if": f"{site}/what-if",
+        "merge": f"{site}/merge",
+        "erase": f"{site}/erase",
+        "model": "/method/site_general",
+        "sources": "/method/sources",
+        "history": f"{site}/history",
+    }
+    plain = (
+        "suppliers",
+        "agencies",
+        "actions",
+        "upload",
+        "imports",
+        "schedules",
+        "watchlists",
+        "our-practices",
+        "method",
+        "organisation",
+        "sign-in",
+    )
     return named | {path: f"/{path}" for path in plain}
 
 

@@ -62,7 +62,7 @@ def test_a_report_has_the_numbers_that_the_pages_have_whatever_the_day(database:
                 detail.headline.level,
             )
         for supplier_id, kind in zip(ids, ("site", "site", "site", "agency"), strict=True):
-            page = portrait.portrait(session, kind, supplier_id).supplier
+            page = portrait.portrait(session, kind, supplier_id, sees_worker_derived=True).supplier
             assert shown[page.name] == (page.score, page.best, page.worst, page.level)
         assert report.on == LATE
 
@@ -74,18 +74,18 @@ def test_a_report_is_made_once_by_a_job_and_fetched_from_the_store(database: Dat
         job_id = report_jobs.request(session, "csv", "user:1", Wanted(kind="site")).id
         session.flush()
         with pytest.raises(Refused) as early:
-            report_jobs.fetch(session, blobs, job_id)
+            report_jobs.fetch(session, blobs, job_id, sees_worker_derived=True)
         assert early.value.code == "report.not_ready"
     handler = Handler(lambda db, claimed: report_jobs.render_report(db, blobs, claimed))
     run_job(database, claim(database, "test"), handler)
     with database.of(organisation) as session:
-        made = report_jobs.fetch(session, blobs, job_id)
+        made = report_jobs.fetch(session, blobs, job_id, sees_worker_derived=True)
     text = made.data.decode("utf-8-sig")
     assert made.file_name.endswith(".csv")
     assert "Fig Mill" in text
     assert "Fig Manpower" not in text
     with database.of(an_organisation(database, "Elsewhere")) as session, pytest.raises(Refused) as other:
-        report_jobs.fetch(session, blobs, job_id)
+        report_jobs.fetch(session, blobs, job_id, sees_worker_derived=True)
     assert other.value.status == 404
 
 

@@ -6,27 +6,23 @@ from typing import Any
 
 from flask import Response, flash, make_response, redirect, render_template, request, url_for
 from flask_babel import gettext as _
+from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
 from questionnaires.form import form_ids, load
 from questionnaires.sheet import Limits
 from questionnaires.words import countries, sectors
 from questionnaires.workbook import template
-from service import findings, imports, supplier_list
-from service.auth.caller import caller, database, reading, settings, writing
+from service import case_intake, findings, imports, supplier_list
+from service.auth.access import ACCESS
+from service.auth.caller import blobs, caller, database, reading, settings, writing
 from service.clock import today
 from service.db.tables import Import
-from service.files import Blobs
 from service.jobs import table as jobs
 from service.refusal import Refused, not_found
 from service.web.pages.suppliers import MEDIA_TYPES, as_file
 
 CHOICES = ("kind", "country", "sector", "sheet", "date_order", "on")
-
-
-def blobs() -> Blobs:
-    """Where the bytes of files and reports are kept."""
-    return Blobs(settings().files)
 
 
 def form() -> Response:
@@ -53,8 +49,9 @@ def send() -> AnyResponse:
         return _form(Refused("upload.too_many", 413, _("Send at most %(most)s files at once.", most=most)))
     files = [(file.filename or "", file.read()) for file in sent]
     try:
+        who, cases = caller(), caller().handles_cases
         taken = imports.receive(
-            database(), blobs(), caller().organisation_id, files, _choices(), caller().actor, Limits()
+            database(), blobs(), who.organisation_id, files, _choices(), who.actor, Limits(), cases=cases
         )
     except Refused as refused:
         return _form(refused)
@@ -80,6 +77,18 @@ def listing() -> str:
         return render_template("imports.html", imports=imports.listing(session), jobs=jobs.listing(session, limit=30))
 
 
+def _open(session: Session, import_id: str) -> Import:
+    return case_intake.open_to(imports.get(session, import_id), reads_cases=caller().reads_cases)
+
+
+def _to_confirm(session: Session, import_id: str) -> Import:
+    """An import that the caller may decide on: of case records, or of suppliers by who may send those."""
+    taken = _open(session, import_id)
+    if not case_intake.holds_cases(taken) and not ACCESS.may(caller().role or "", "pages.send", "POST"):
+        raise Refused("forbidden", 403, _("It is for those who bring suppliers."))
+    return taken
+
+
 def one(import_id: str) -> Response:
     """An import: what was found, how far it is, or what came of it."""
     return _one(import_id, None)
@@ -88,7 +97,7 @@ def one(import_id: str) -> Response:
 def _one(import_id: str, refused: Refused | None) -> Response:
     on = today(caller().time_zone)
     with reading() as session:
-        taken = imports.get(session, import_id)
+        taken = _open(session, import_id)
         job = findings.progress(session, taken)
         told: dict[str, Any] = {
             "taken": taken,
@@ -96,6 +105,7 @@ def _one(import_id: str, refused: Refused | None) -> Response:
             "at_work": findings.at_work(taken, job),
             "job": job,
             "offered": _offered(),
+            "of_cases": case_intake.holds_cases(taken),
         }
         issues = (taken.found or taken.problem or {}).get("issues", ())
         told |= {"tables": findings.tables(taken), "issues": findings.grouped(issues), "questions": findings.questions}
@@ -111,7 +121,7 @@ def _one(import_id: str, refused: Refused | None) -> Response:
 def progress(import_id: str) -> Response:
     """How far an import is, for the part of its page that is renewed; tells the page to start anew once it is over."""
     with reading() as session:
-        taken = imports.get(session, import_id)
+        taken = _open(session, import_id)
         job = findings.progress(session, taken)
     over = {} if findings.at_work(taken, job) else {"HX-Refresh": "true"}
     return make_response(render_template("progress.html", taken=taken, job=job), 200, over)
@@ -120,7 +130,8 @@ def progress(import_id: str) -> Response:
 def confirm(import_id: str) -> AnyResponse:
     """Scores what was found as it was shown."""
     with writing() as session:
-        imports.confirm(session, import_id, {}, caller().actor)
+        _to_confirm(session, import_id)
+        imports.confirm(session, import_id, {}, caller().actor, cases=caller().handles_cases)
     return redirect(url_for("pages.one_import", import_id=import_id), 303)
 
 
@@ -128,8 +139,9 @@ def correct(import_id: str) -> AnyResponse:
     """Has the files read again with other choices: columns that answer other questions, other defaults."""
     try:
         with writing() as session:
-            taken = imports.get(session, import_id)
-            imports.confirm(session, import_id, _corrections(taken), caller().actor)
+            taken = _to_confirm(session, import_id)
+            cases = caller().handles_cases
+            imports.confirm(session, import_id, _corrections(taken), caller().actor, cases=cases)
     except Refused as refused:
         if refused.code == "not_found":
             raise

@@ -5,7 +5,8 @@ from __future__ import annotations
 from flask import render_template
 
 from risk_models.facts import load as load_facts
-from risk_models.model import Model, in_force, load_all
+from risk_models.model import Model
+from service import models, sources
 from service.auth.caller import caller
 from service.clock import today
 from service.refusal import not_found
@@ -40,7 +41,10 @@ def one(model_id: str) -> str:
     return render_template("model.html", model=model, trades=trades, fact_title=facts.title)
 
 
+def register() -> str:
+    """Every source that a rule, a weight or an action refers to."""
+    return render_template("sources.html", families=sources.families(), marks=sources.MARKS)
+
+
 def _models() -> list[Model]:
-    on = today(caller().time_zone)
-    ids = sorted({model.id for model in load_all() if model.effective <= on}, key=lambda i: (i != "site_general", i))
-    return [in_force(model_id, on) for model_id in ids]
+    return models.in_force_on(today(caller().time_zone))

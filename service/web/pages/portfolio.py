@@ -6,7 +6,7 @@ from flask import Response, render_template
 from markupsafe import Markup
 
 from reports import charts, maps
-from service import portfolio, portrait, supplier_list
+from service import own_practices, portfolio, portrait, supplier_list
 from service.auth.caller import caller, reading
 from service.clock import now, today
 from service.refusal import not_found
@@ -21,11 +21,13 @@ def show() -> str:
     with reading() as session:
         overview = portfolio.overview(session, on, now(), queue_length=8)
         sure = supplier_list.sureness(session, supplier_list.Wanted(), on)
+        own = own_practices.units(session, on)
         movers = [(mover, portrait.moved(session, mover.supplier, mover.at)) for mover in overview.movers[:MOVERS]]
     heat = Markup(charts.heat("heat", overview.heat).svg()) if overview.heat else ""
     return render_template(
         "portfolio.html",
         overview=overview,
+        own=own_practices.lines(own) if own else None,
         sure=sure,
         movers=movers,
         heat=heat,

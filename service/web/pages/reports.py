@@ -6,8 +6,7 @@ from flask import Response, make_response, redirect, render_template, request, u
 from werkzeug.wrappers import Response as AnyResponse
 
 from service import report_jobs, supplier_list
-from service.auth.caller import caller, reading, writing
-from service.web.pages.imports import blobs
+from service.auth.caller import blobs, caller, reading, writing
 from service.web.pages.suppliers import as_file
 
 
@@ -22,6 +21,7 @@ def ask() -> AnyResponse:
             supplier_list.wanted_from(told),
             told.get("supplier_id") or None,
             told.get("audience", "internal"),
+            worker_derived=caller().sees_worker_derived,
         )
     return redirect(url_for("pages.report", job_id=job.id), 303)
 
@@ -43,5 +43,5 @@ def progress(job_id: str) -> Response:
 def fetch(job_id: str) -> Response:
     """The report as a file."""
     with reading() as session:
-        rendered = report_jobs.fetch(session, blobs(), job_id)
+        rendered = report_jobs.fetch(session, blobs(), job_id, sees_worker_derived=caller().sees_worker_derived)
     return as_file(rendered.data, rendered.media_type, rendered.file_name)

@@ -13,7 +13,8 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from questionnaires.form import form_ids, load
 from reports import charts
-from service import follow_up, portrait, supplier_list, suppliers
+from risk_models.case_rules import STRENGTHS
+from service import follow_up, kept_cases, portrait, supplier_list, suppliers
 from service.auth.caller import caller, reading, writing
 from service.clock import now, today
 from service.refusal import Refused
@@ -92,7 +93,8 @@ def _address(wanted: Wanted) -> dict[str, Any]:
 def one(kind: str, supplier_id: str) -> str:
     """The page of a site or an agency."""
     with reading() as session:
-        found = portrait.portrait(session, kind, supplier_id)
+        found = portrait.portrait(session, kind, supplier_id, sees_worker_derived=caller().sees_worker_derived)
+        cases = kept_cases.of_supplier(session, found.supplier.id) if caller().reads_cases else ()
     forms = [form for form in map(load, form_ids()) if form.kind == kind]
     return render_template(
         "supplier.html",
@@ -101,8 +103,18 @@ def one(kind: str, supplier_id: str) -> str:
         plot=range_plot(found.detail.headline, found.model),
         bars=Markup(charts.bars("bars", found.detail, found.model).svg()),
         forms=forms,
+        cases=cases,
+        strengths=STRENGTHS,
         on=today(caller().time_zone),
     )
+
+
+def history(kind: str, supplier_id: str) -> str:
+    """Earlier assessments of a supplier, by pages. Raises Refused: ``not_found``, ``cursor.unknown``."""
+    with reading() as session:
+        supplier = suppliers.get(session, kind, supplier_id)
+        page = portrait.history(session, supplier, request.args.get("cursor"))
+    return render_template("history.html", kind=kind, supplier=supplier, page=page)
 
 
 def ask(kind: str, supplier_id: str) -> AnyResponse:
@@ -119,9 +131,7 @@ def asked_form(kind: str, supplier_id: str, asking_id: str) -> Response:
     """The form of a record of asking, as a workbook. Raises Refused ``not_found``."""
     with reading() as session:
         supplier = suppliers.get(session, kind, supplier_id)
-        asking = next((a for a in follow_up.of_supplier(session, supplier) if a.id == asking_id), None)
-        if asking is None:
-            raise Refused("not_found", 404, "There is no such asking.")
+        asking = follow_up.get(session, supplier, asking_id)
         data = follow_up.workbook(asking, supplier, load(asking.form, asking.form_version))
     return as_file(data, MEDIA_TYPES["xlsx"], f"{asking.form}_{asking.form_version}_{asking.sent_on.isoformat()}.xlsx")
 
@@ -133,7 +143,7 @@ def returned(kind: str, supplier_id: str, asking_id: str) -> AnyResponse:
     except ValueError as fault:
         raise Refused("asking.returned_on", 422, "Say the day as year, month and day.") from fault
     with writing() as session:
-        suppliers.get(session, kind, supplier_id)
+        follow_up.get(session, suppliers.get(session, kind, supplier_id), asking_id)
         follow_up.mark_returned(session, asking_id, on, caller().actor)
     flash(_("Recorded: the form came back. Upload it to have its answers assessed."))
     return redirect(url_for(f"pages.{kind}", supplier_id=supplier_id, _anchor="asking"), 303)

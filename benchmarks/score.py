@@ -1,0 +1,128 @@
+"""What scoring costs: `python benchmarks/score.py` prints ratios to copying the float32 matrix; README.md says what they mean.
+
+Suppliers are drawn (seeded): a model of 60 indicators, every state among them. Each contestant runs in a process of its own, by
+turns; CPU time counts, and the median. Two ratios are printed: of the first run in a process, which is what a user waits for and
+what is held against the limit, and of a second run in the same memory. On a virtual machine the first touch of a page costs many
+times a copy, so the two lie far apart.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from risk_models.model import MODELS, Indicator, Model, load
+from risk_models.score import Frame, score
+from risk_models.steadiness import steadiness
+
+INDICATORS = 60
+MOST_COPIES = 12.0
+
+
+def model_of_sixty() -> Model:
+    """The general model, its indicators repeated up to 60; those that a floor or a gate names are the first of their name."""
+    model = load(MODELS / "site_general" / "2026.1.toml")
+    again: list[Indicator] = []
+    while len(model.indicators) + len(again) < INDICATORS:
+        source = model.indicators[len(again) % len(model.indicators)]
+        again.append(replace(source, id=f"{source.id}_{len(again)}"))
+    return replace(model, indicators=(*model.indicators, *again)[:INDICATORS])
+
+
+def drawn(rows: int, model: Model, seed: int = 7) -> Frame:
+    """Suppliers with every state: of ten cells six answered, three not asked; some declined, expired or reported."""
+    draw = np.random.default_rng(seed)
+    k = len(model.indicators)
+    shape = (k, rows)
+    risk = np.where(draw.random(shape, dtype=np.float32) < 0.6, np.round(draw.random(shape), 2), np.nan)
+    answered = ~np.isnan(risk)
+    chance = draw.random(shape, dtype=np.float32)
+    context = np.empty(shape)
+    context[:] = draw.random(rows)
+    context[: k // 5] = np.maximum(context[: k // 5], draw.random(rows))  # some indicators have a sharper context
+    gated_here = {i for gate in model.gates for i in gate.indicators}
+    behind = np.array([[indicator.id in gated_here] for indicator in model.indicators])
+    return Frame(
+        risk=risk,
+        least=np.array([[indicator.rule.least] for indicator in model.indicators]),
+        belief=np.broadcast_to(draw.choice([0.0, 0.2, 0.4, 0.55, 0.8], rows), shape),
+        context=context,
+        context_low=0.9 * context,
+        context_high=0.1 + 0.9 * context,
+        answered=answered,
+        declined=~answered & (chance < 0.03),
+        expired=np.broadcast_to(draw.random(rows) < 0.05, shape),
+        ruled_out=(chance > 0.98) & np.array([[bool(indicator.ruled_out)] for indicator in model.indicators]),
+        report=np.where((chance > 0.5) & (chance < 0.51), 0.8, np.nan),
+        report_belief=np.broadcast_to(draw.choice([0.4, 0.8], rows), shape),
+        gated=behind & (draw.random(rows) < 0.1),
+        gate_belief=np.broadcast_to(draw.choice([0.2, 0.4], rows), shape),
+        inherent_known=draw.random(rows),
+        place_known=draw.random(rows) < 0.9,
+        case=np.zeros(rows, dtype=np.int8),
+    )
+
+
+def measured(what: str, rows: int) -> tuple[float, float]:
+    """CPU seconds of a first and a second run of one contestant in this process; what it reads is made before."""
+    model = model_of_sixty()
+    if what == "copy":
+        matrix = np.random.default_rng(7).random((INDICATORS, rows), dtype=np.float32)
+        return timed(matrix.copy)
+    frame = drawn(rows, model)
+    if what == "score":
+        return timed(lambda: score(frame, model))
+    scores = score(frame, model)
+    return timed(lambda: steadiness(frame, model, scores))
+
+
+def timed(run: Callable[[], object]) -> tuple[float, float]:
+    began = time.process_time()
+    run()
+    first = time.process_time()
+    run()
+    return first - began, time.process_time() - first
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--only", choices=("copy", "score", "steadiness"), help="one contestant in this process")
+    told = parser.parse_args()
+    if told.only:
+        print(json.dumps(measured(told.only, told.rows)))
+        return
+    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
+    contestants = ("copy", "score", "steadiness")
+    times: dict[str, list[tuple[float, float]]] = {name: [] for name in contestants}
+    for _ in range(told.rounds):
+        for name in contestants:
+            command = [sys.executable, str(Path(__file__)), "--only", name, "--rows", str(told.rows)]
+            ran = subprocess.run(command, env=environment, check=True, capture_output=True)
+            times[name].append(tuple(json.loads(ran.stdout)))
+    print(f"{told.rows:,} suppliers x {INDICATORS} indicators, CPU, median of {told.rounds}")
+    first, again = (
+        {name: statistics.median(run[which] for run in of) for name, of in times.items()} for which in (0, 1)
+    )
+    for name in contestants:
+        ratios = (
+            f"{first[name] / first['copy']:8.1f} copies {again[name]:8.3f} s{again[name] / again['copy']:8.1f} copies"
+        )
+        print(f"  {name:12}{first[name]:8.3f} s{ratios}")
+    print("  " + "first run, then a second in the same memory".rjust(62))
+    kept = first["score"] <= MOST_COPIES * first["copy"] and first["steadiness"] <= first["score"]
+    print(f"  at most {MOST_COPIES:g} copies, and steadiness within the scoring time: {'kept' if kept else 'NOT KEPT'}")
+    sys.exit(0 if kept else 1)
+
+
+if __name__ == "__main__":
+    main()

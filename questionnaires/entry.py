@@ -1,0 +1,48 @@
+"""One entity's answers as JSON, held to the rules of sheets that look at more than one answer.
+
+A JSON answer has been read by the same fields as a cell; here it passes the same rules (:mod:`questionnaires.rules`) as
+a sheet of one row: a placeholder, a contradiction or a wrong check digit becomes unknown wherever it comes from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from questionnaires.answer import Value
+from questionnaires.form import Questionnaire
+from questionnaires.issues import Issue
+from questionnaires.match import Matched
+from questionnaires.reading import Answered, Reading
+from questionnaires.rules import NEVER_ZERO, apply_rules
+from questionnaires.sheet import Column, Sheet
+from questionnaires.validate import Options, fill_in
+
+# What the rules look at: an entry without any of it passes at once.
+RULED = {"workers_total", "workers_migrant", "migrant_pct", "workers_by_agency", "address", "form_version", *NEVER_ZERO}
+FILLED = {"name_local", "naics"}
+
+
+def checked(form: Questionnaire, told: Mapping[str, Value | None]) -> tuple[dict[str, Value], tuple[Issue, ...]]:
+    """The answers that stand, and what must be said about the others; their ``header`` is the id of the question.
+
+    ``told``: answers by question id as the fields give them. None is a blank, which is "declined" where the entry says that our
+    form was sent and came back; a question that is not there was not asked.
+    """
+    given = {question: answer for question, answer in told.items() if answer is not None}
+    if not (RULED | FILLED) & given.keys():
+        return given, ()
+    questions = tuple(told)
+    row = np.array([0, 1], dtype=np.int32)
+    sheet = Sheet("", "", True, 1, 2, tuple(Column((question, "."), row) for question in questions))
+    places = {question: at for at, question in enumerate(questions)}
+    reading = Reading(sheet, 1, Matched(places, questions, (), frozenset(), ()))
+    for question, answer in told.items():
+        values, code = ([], -1) if answer is None else ([answer], 0)
+        reading.answers[question] = Answered(values, np.array([code], dtype=np.int32))
+    fill_in(reading, Options())
+    apply_rules(reading, form)
+    stands = {q: a.values[a.codes[0]] for q, a in reading.answers.items() if a.codes[0] >= 0}
+    return stands, tuple(replace(issue, cell="", cells=()) for issue in reading.issues())

@@ -1,0 +1,237 @@
+"""The repayment calculation as a workbook: Summary, Cohorts, Items, Instalments, Assumptions, Reconciliation.
+
+It is made from the document of a calculation (``repayment.json``). Text is written as text, so nothing in it becomes a
+formula, a link or a number; amounts are numbers, to the cent. The same document gives the same bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from io import BytesIO
+from typing import Any
+
+import xlsxwriter
+from xlsxwriter.format import Format
+from xlsxwriter.worksheet import Worksheet
+
+Document = Mapping[str, Any]
+Row = Sequence[str | int | Decimal | date | None]
+MONEY, COUNT, DAY = "#,##0.00", "#,##0", "yyyy-mm-dd"
+READINGS = ("low", "central", "high")
+GROUPS = {"current": "Current workers", "past": "Past workers", "not told apart": "Not told apart by cohort"}
+EVIDENCE = {
+    "self_declared": "Word of the employer or agency",
+    "document": "Receipts or documents",
+    "audit": "Independent audit",
+    "worker_voice": "Interviews with workers, union or NGO",
+    "official": "Finding of an authority",
+}
+PAYERS = {
+    "worker": "Worker", "deducted": "Taken from wages", "employer": "Employer", "agency": "Agency",
+    "not_known": "Not known",
+}  # fmt: skip
+
+COHORTS = (
+    ("Cohort", 16), ("Origin", 16), ("Destination", 16), ("Agency", 14), ("Job", 16), ("Hired from", 11), ("Hired to", 11),
+    ("Current workers", 9), ("Past workers", 9), ("Past, left out", 9), ("Weight of evidence", 10),
+    ("Known cost, low", 13), ("Known cost, central", 13), ("Known cost, high", 13), ("Of it counts", 9),
+    ("Months of earnings", 10), ("Fees per worker, low", 13), ("Fees per worker, central", 13), ("Fees per worker, high", 13),
+    ("Owed per worker, low", 13), ("Owed per worker, central", 13), ("Owed per worker, high", 13),
+    ("Owed in total, low", 16), ("Owed in total, central", 16), ("Owed in total, high", 16), ("Complete", 10),
+)  # fmt: skip
+ITEMS = (
+    ("Cohort", 16), ("Class", 9), ("Fee item", 36), ("As told", 18), ("Paid from", 11), ("Paid to", 11), ("Evidence", 26),
+    ("Paid by", 16), ("Rate", 12), ("Counted", 9), ("Per worker, low", 13), ("Per worker, central", 13),
+    ("Per worker, high", 13), ("Interest, low", 12), ("Interest, central", 12), ("Interest, high", 12), ("Workers", 9),
+    ("Total, low", 16), ("Total, central", 16), ("Total, high", 16), ("Remark", 34), ("Where it stands", 18),
+)  # fmt: skip
+INSTALMENTS = (
+    ("Payment", 9), ("Due", 12), ("Cohort", 18), ("To whom", 26), ("Workers", 9), ("Each", 14), ("Amount", 16),
+    ("Before the deadline", 11),
+)  # fmt: skip
+ASSUMPTIONS = (("Id", 26), ("Assumption", 90), ("Cohorts", 30), ("Sources", 46), ("What the sources say", 70))
+RECONCILIATION = (("", 14), ("What", 60), ("Low", 18), ("Central", 18), ("High", 18))
+KINDS = {"item": "Item", "cohort": "Cohort", "part": "Part", "sum": "Sum", "difference": "Difference"}
+
+
+def render(told: Document) -> bytes:
+    """The workbook of a calculation."""
+    buffer = BytesIO()
+    on = date.fromisoformat(told["on"])
+    with xlsxwriter.Workbook(buffer, {"in_memory": True}) as book:
+        # The day of the calculation, not of its making: a workbook can be made again, byte for byte.
+        created = datetime(on.year, on.month, on.day)  # noqa: DTZ001
+        book.set_properties({"title": told["title"], "comments": told["wording"], "created": created})
+        _summary(book, told)
+        _table(book, "Cohorts", COHORTS, _cohorts(told))
+        _table(book, "Items", ITEMS, _items(told))
+        _table(book, "Instalments", INSTALMENTS, _instalments(told))
+        _table(book, "Assumptions", ASSUMPTIONS, _assumptions(told))
+        _table(book, "Reconciliation", RECONCILIATION, _reconciliation(told), strong=("Sum", "Difference"))
+    return buffer.getvalue()
+
+
+def amounts(reading: Mapping[str, str] | None) -> tuple[Decimal | None, ...]:
+    """Low, central, high; None three times where there is no figure."""
+    return tuple(None if reading is None else Decimal(reading[name]) for name in READINGS)
+
+
+def _summary(book: xlsxwriter.Workbook, told: Document) -> None:
+    """The sheet to read: its first row is the title, a row after a blank one is a heading."""
+    sheet = book.add_worksheet("Summary")
+    sheet.hide_gridlines(2)
+    sheet.set_column(0, 0, 64)
+    sheet.set_column(1, 3, 20)
+    sheet.set_paper(9)
+    sheet.fit_to_pages(1, 0)
+    plain = _formats(book)
+    title = plain | {str: book.add_format({"bold": True, "font_size": 16, "num_format": "@"})}
+    heading = plain | {str: book.add_format({"bold": True, "top": 1, "text_wrap": True, "num_format": "@"})}
+    after_blank = False
+    for place, row in enumerate(_lines(told)):
+        _write(sheet, place, row, title if place == 0 else heading if after_blank else plain)
+        after_blank = not row
+
+
+def _lines(told: Document) -> Iterator[Row]:
+    terms, workers, management = told["terms"], told["workers"], told["management"]
+    yield (told["title"],)
+    yield (told["wording"],)
+    if not told["complete"]:
+        yield ("Not complete: something that was sent is not in these figures. It is listed below.",)
+    yield ("Calculated as of", date.fromisoformat(told["on"]))
+    yield ()
+    yield (f"Amounts in {told['currency']}", "Low", "Central", "High")
+    yield ("Fees and costs that workers paid", *amounts(told["fees"]))
+    yield ("Interest on them", *amounts(told["interest"]))
+    yield ("Raised to management's own figure by", *amounts(told["uplift"]))
+    yield ("Paid back already, as far as it is shown", *amounts(told["repaid"]))
+    yield ("Owed to workers", *amounts(told["total"]))
+    yield ()
+    yield ("Workers", "Number")
+    yield ("Current workers", workers["current"])
+    yield ("Past workers", workers["past"])
+    yield ("Past workers left out by the cut-off", workers["past_left_out"])
+    yield ()
+    yield ("Payment", "")
+    yield ("Deadline", date.fromisoformat(terms["deadline"]))
+    yield ("First payment", date.fromisoformat(terms["first_payment"]))
+    yield ("Instalments", terms["instalments"])
+    yield ("Interest, per cent a year", Decimal(terms["interest"]))
+    if management["figure"] is not None:
+        yield ()
+        yield ("Management's own figure", "")
+        yield ("What management says (a floor, never an estimate)", Decimal(management["figure"]))
+        yield ("Times that the central figure of the fees comes to", Decimal(management["ratio"]))
+        yield ("In the published case an independent check came to", Decimal(management["published_ratio"]))
+    yield ()
+    yield ("What goes with the figures", "Sources")
+    for step in told["steps"]:
+        yield (step["text"], ", ".join(step["sources"]))
+    if told["faults"] or told["input"]["issues"]:
+        yield ()
+        yield ("What could not be used, or was read in another way", "Where", "Cohort")
+        for fault in told["faults"]:
+            yield (fault["text"], fault["place"], fault["cohort"])
+        for issue in told["input"]["issues"]:
+            yield (issue["text"],)
+
+
+def _day(text: str | None) -> date | None:
+    return None if text is None else date.fromisoformat(text)
+
+
+def _cohorts(told: Document) -> Iterator[Row]:
+    for each in told["cohorts"]:
+        share = each["known_share"]
+        yield (
+            each["cohort"], each["origin_name"], each["destination_name"], each["agency"], each["job"],
+            _day(each["hired_from"]), _day(each["hired_to"]), each["current"], each["past"], each["past_left_out"],
+            Decimal(each["weight"]), *amounts(each["known_cost"]), None if share is None else Decimal(share["central"]),
+            None if each["months_of_wage"] is None else Decimal(each["months_of_wage"]), *amounts(each["fees"]),
+            *amounts(each["per_worker"]), *amounts(each["total"]), "yes" if each["complete"] else "no",
+        )  # fmt: skip
+
+
+def _items(told: Document) -> Iterator[Row]:
+    for each in told["cohorts"]:
+        workers = each["current"] + each["past"]
+        for line in each["items"]:
+            principal, interest = amounts(line["principal"]), amounts(line["interest"])
+            both = [
+                one + two for one, two in zip(principal, interest, strict=True) if one is not None and two is not None
+            ]
+            yield (
+                each["cohort"], line["item"], line["title"], line["told"], _day(line["paid_from"]), _day(line["paid_to"]),
+                EVIDENCE.get(line["evidence"], ""), PAYERS.get(line["paid_by"], ""), line["rate"],
+                "yes" if line["counted"] else "no", *principal, *interest, workers,
+                *(amount * workers if line["counted"] else Decimal(0) for amount in both), line["why"], line["place"],
+            )  # fmt: skip
+
+
+def _instalments(told: Document) -> Iterator[Row]:
+    for each in told["instalments"]:
+        yield (
+            each["number"], _day(each["due"]), each["cohort"], GROUPS[each["group"]], each["workers"],
+            Decimal(each["per_worker"]), Decimal(each["amount"]), "yes" if each["in_time"] else "no",
+        )  # fmt: skip
+
+
+def _assumptions(told: Document) -> Iterator[Row]:
+    titles = {name: source["title"] for name, source in told["sources"].items()}
+    for each in told["assumptions"]:
+        said = "\n".join(f"{name}: {titles[name]}" for name in each["sources"] if name in titles)
+        yield (each["id"], each["text"], ", ".join(each["cohorts"]) or "all", "; ".join(each["sources"]), said)
+
+
+def _reconciliation(told: Document) -> Iterator[Row]:
+    for each in told["reconciliation"]:
+        yield (KINDS[each["kind"]], each["title"], *amounts(each))
+
+
+def _table(
+    book: xlsxwriter.Workbook,
+    name: str,
+    columns: Sequence[tuple[str, float]],
+    rows: Iterable[Row],
+    strong: Sequence[str] = (),
+) -> None:
+    """A sheet of rows under a heading, with filters; rows whose first cell is one of ``strong`` are set in bold."""
+    sheet = book.add_worksheet(name)
+    heading = book.add_format({"bold": True, "valign": "top", "text_wrap": True, "bottom": 1, "bg_color": "#eef1f4"})
+    for column, (title, width) in enumerate(columns):
+        sheet.set_column(column, column, width)
+        sheet.write_string(0, column, title, heading)
+    sheet.freeze_panes(1, 1)
+    sheet.repeat_rows(0)
+    sheet.set_landscape()
+    sheet.set_paper(9)
+    sheet.fit_to_pages(1, 0)
+    plain, bold = _formats(book), _formats(book, bold=True)
+    last = 0
+    for last, row in enumerate(rows, 1):
+        _write(sheet, last, row, bold if row[0] in strong else plain)
+    sheet.autofilter(0, 0, last, len(columns) - 1)
+
+
+def _formats(book: xlsxwriter.Workbook, **more: bool) -> dict[type, Format]:
+    """How a cell of each type looks."""
+    top = {"valign": "top", **more}
+    texts = book.add_format({**top, "text_wrap": True, "num_format": "@"})
+    codes = {Decimal: MONEY, int: COUNT, date: DAY}
+    return {str: texts, **{kind: book.add_format({**top, "num_format": code}) for kind, code in codes.items()}}
+
+
+def _write(sheet: Worksheet, place: int, row: Row, formats: dict[type, Format]) -> None:
+    for column, value in enumerate(row):
+        if isinstance(value, str):
+            sheet.write_string(place, column, value, formats[str])
+        elif isinstance(value, date):
+            day = datetime(value.year, value.month, value.day)  # noqa: DTZ001
+            sheet.write_datetime(place, column, day, formats[date])
+        elif isinstance(value, Decimal):
+            sheet.write_number(place, column, float(value), formats[Decimal])
+        elif value is not None:
+            sheet.write_number(place, column, value, formats[int])

@@ -1,0 +1,101 @@
+"""What cohorts of workers are owed back, through the API: rows and rates in, the whole calculation out. Nothing is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from marshmallow import ValidationError, fields, validate
+from sqlalchemy.orm import Session
+
+from risk_models.exchange import BadRates, Rates, rates_of
+from risk_models.repayment import BadTerms
+from service.api import read
+from service.api.openapi import answers_schema
+from service.api.read import Strict, Whole, Word
+from service.api.reply import Reply
+from service.auth.caller import caller
+from service.clock import today
+from service.cohort_sheet import KIND, NoCohorts, Row, person_said
+from service.refusal import Refused
+from service.repayment import DAYS, TERMS, calculate, currency_of, terms_of
+
+MOST_ROWS, MOST_RATES = 2_000, 20_000
+DAY = "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
+WRONG: Any = {"invalid": "field.type", "required": "field.required", "null": "field.type"}
+
+
+class Amount(fields.Float):
+    """A number of the body from ``least`` to ``most``, as a decimal."""
+
+    default_error_messages = WRONG
+
+    def __init__(self, least: float, most: float, **more: Any) -> None:
+        super().__init__(validate=validate.Range(least, most, error="field.value"), **more)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Any:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise ValidationError("field.type")
+        return Decimal(f"{value:.12g}")
+
+
+_rate: Any = {
+    "date": Word(10, DAY, required=True),
+    "currency": Word(3, "^[A-Z]{3}$", required=True),
+    "per_unit": Amount(1e-9, 1e11, required=True),
+}
+_body: Any = {
+    "rows": fields.List(
+        fields.Dict(keys=fields.String(), error_messages=WRONG, metadata=answers_schema(KIND)),
+        required=True,
+        validate=validate.Length(1, MOST_ROWS, error="field.value"),
+        error_messages=WRONG,
+        metadata={"description": "The rows of the form `repayment`: one for each fee item of a cohort."},
+    ),
+    "rates": fields.List(
+        fields.Nested(Strict.from_dict(_rate, name="RepaymentRate")()),
+        load_default=list,
+        validate=validate.Length(0, MOST_RATES, error="field.value"),
+        error_messages=WRONG,
+        metadata={"description": "How many units of a currency one unit of the report's currency bought on a day."},
+    ),
+    "currency": Word(3, "^[A-Z]{3}$", load_default="USD"),
+    **{name: Word(10, DAY) for name in DAYS},
+    "interest": Amount(0, 100),
+    "instalments": Whole(1, 12),
+    "management_figure": Amount(0.01, 1e11),
+}
+BODY = Strict.from_dict(_body)()
+
+
+def work_out(session: Session, body: Mapping[str, Any]) -> Reply:
+    """The calculation as it is written to ``repayment.json``."""
+    told = {
+        name: f"{said:f}" if isinstance(said, Decimal) else str(said) for name, said in body.items() if name in TERMS
+    }
+    try:
+        currency = currency_of(body["currency"])
+        lines = {
+            at: (each["date"], each["currency"], f"{each['per_unit']:f}") for at, each in enumerate(body["rates"], 1)
+        }
+        rates = rates_of(currency, lines) if lines else Rates(currency)
+        terms = terms_of(told, rates, today(caller().time_zone))
+        return Reply(calculate([_row(at, row) for at, row in enumerate(body["rows"], 1)], terms))
+    except (BadRates, BadTerms, NoCohorts) as fault:
+        raise Refused("repayment.impossible", 422, str(fault)) from fault
+
+
+def _row(number: int, told: Mapping[str, Any]) -> Row:
+    """The answers of a row, read as those of a sheet. Raises Refused, 422, that says which row."""
+    try:
+        answers = read.answers(KIND, told).answers
+    except Refused as refused:
+        raise Refused(refused.code, refused.status, f"Row {number}: {refused.detail}", **refused.extra) from refused
+    if not answers.get("reference"):
+        raise Refused("field.required", 422, f"Row {number}: reference: Each row says which cohort it speaks of.")
+    found = person_said(answers)
+    if found is not None:
+        question, code = found
+        raise Refused(code, 422, f"Row {number}: {question}: It looks like a person's. Cohorts are counted, not named.")
+    return Row(answers, f"row {number}")

@@ -1,0 +1,70 @@
+"""What is kept of case records: one group of people, and what was found of it. No name, telephone number or paper of anybody."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from service.db.tables import Base, Owned, new_id
+
+
+class KeptCase(Owned, Base):
+    """A case: who the group is, which site or agency it is about (None: none that is known), and whether it is open.
+
+    ``key``: that of its number, by which it is found again. ``strength``: index of risk_models.case_rules.STRENGTHS as it was
+    read last, reached at ``strength_since``. ``outcome``: why it was closed. It goes with the supplier it is about.
+    """
+
+    __tablename__ = "case_record"
+    __table_args__ = (
+        UniqueConstraint("organisation_id", "key", name="one_case_a_number"),
+        CheckConstraint("state in ('open','closed')", name="valid_case_state"),
+        Index("case_queue", "organisation_id", "state", "strength", "created_at"),
+    )
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
+    number: Mapped[str] = mapped_column(String(300))
+    key: Mapped[str] = mapped_column(String(300))
+    supplier_id: Mapped[str | None] = mapped_column(
+        String(36), ForeignKey("supplier.id", ondelete="CASCADE"), index=True
+    )
+    linked_reference: Mapped[str | None] = mapped_column(Text)
+    linked_name: Mapped[str | None] = mapped_column(Text)
+    cohort: Mapped[dict[str, Any]]
+    age_group: Mapped[str | None] = mapped_column(String(20))
+    acts: Mapped[list[Any]]
+    asked_in_full: Mapped[list[Any]]
+    strength: Mapped[int] = mapped_column(default=0)
+    strength_since: Mapped[datetime]
+    state: Mapped[str] = mapped_column(String(10), default="open")
+    outcome: Mapped[str | None] = mapped_column(String(30))
+    closed_by: Mapped[str | None] = mapped_column(String(80))
+    closed_at: Mapped[datetime | None]
+    created_by: Mapped[str] = mapped_column(String(80))
+    created_at: Mapped[datetime]
+
+
+class KeptFinding(Owned, Base):
+    """One finding of a case, as it was recorded: it is added, and never changed. ``number`` counts within the case.
+
+    ``place``: the row of the sheet it stood in; ``place`` is empty and ``import_id`` None where it was entered by hand or sent
+    through the API.
+    """
+
+    __tablename__ = "case_finding"
+    __table_args__ = (UniqueConstraint("case_id", "number", name="one_finding_a_number"),)
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
+    case_id: Mapped[str] = mapped_column(String(36), ForeignKey("case_record.id", ondelete="CASCADE"))
+    number: Mapped[int]
+    finding: Mapped[str] = mapped_column(String(60))
+    phase: Mapped[str | None] = mapped_column(String(20))
+    found: Mapped[bool]
+    source: Mapped[str | None] = mapped_column(String(40))
+    found_on: Mapped[str | None] = mapped_column(String(10))
+    note: Mapped[str | None] = mapped_column(Text)
+    place: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    import_id: Mapped[str | None] = mapped_column(String(36))
+    created_by: Mapped[str] = mapped_column(String(80))
+    created_at: Mapped[datetime]

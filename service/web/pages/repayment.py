@@ -1,0 +1,61 @@
+"""What workers are owed back: cohorts and rates in, the figures and the workbook out. Nothing is kept on the server.
+
+The workbook goes out within the page it is shown on, since there is no place it could be fetched from afterwards.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from typing import Any
+
+from flask import Response, make_response, render_template, request
+from flask_babel import gettext as _
+
+from reports.repayment import EVIDENCE, GROUPS, PAYERS, render
+from risk_models.exchange import BadRates, Rates, read_rates
+from risk_models.repayment import BadTerms
+from service.auth.caller import caller
+from service.clock import today
+from service.cohort_sheet import NoCohorts, read_cohorts
+from service.refusal import Refused
+from service.repayment import TERMS, calculate, currency_of, terms_of
+from service.sources import MARKS
+from service.web.pages.suppliers import MEDIA_TYPES
+
+
+def form() -> Response:
+    """The form to send cohorts and rates with."""
+    return _page(None, None)
+
+
+def work_out() -> Response:
+    """The figures of what was sent; what is wrong with it is said above the form."""
+    try:
+        return _page(_calculated(), None)
+    except (BadRates, BadTerms, NoCohorts) as fault:
+        return _page(None, Refused("repayment.impossible", 422, str(fault)))
+
+
+def _calculated() -> dict[str, Any]:
+    cohorts, rates_file = request.files.get("cohorts"), request.files.get("rates")
+    if cohorts is None or not cohorts.filename:
+        raise NoCohorts(_("Choose the sheet of cohorts."))
+    currency = currency_of(request.form.get("currency", "").strip() or None)
+    rates = read_rates(rates_file.read(), currency) if rates_file and rates_file.filename else Rates(currency)
+    terms = terms_of({name: request.form.get(name, "") for name in TERMS}, rates, today(caller().time_zone))
+    sent = read_cohorts(cohorts.read(), cohorts.filename, terms.on)
+    return calculate(sent.rows, terms, sent)
+
+
+def _page(told: dict[str, Any] | None, refused: Refused | None) -> Response:
+    workbook = None if told is None else f"data:{MEDIA_TYPES['xlsx']};base64,{b64encode(render(told)).decode()}"
+    page = render_template(
+        "repayment.html",
+        told=told,
+        workbook=workbook,
+        refused=refused,
+        given=request.form,
+        on=today(caller().time_zone),
+        words={"evidence": EVIDENCE, "payers": PAYERS, "groups": GROUPS, "marks": MARKS},
+    )
+    return make_response(page, refused.status if refused else 200)

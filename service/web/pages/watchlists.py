@@ -1,0 +1,50 @@
+"""Watchlists: the lists, the matches that wait for somebody, and what is decided on them."""
+
+from __future__ import annotations
+
+from flask import Response, flash, make_response, redirect, render_template, request, url_for
+from flask_babel import gettext as _
+from werkzeug.wrappers import Response as AnyResponse
+
+from service import listings
+from service.auth.caller import caller, reading, writing
+from service.clock import now
+from service.refusal import Refused
+from service.watchlists import lists, matches
+
+
+def listing() -> Response:
+    """The lists, and the matches in a state: those that are open, unless told."""
+    return _page(None)
+
+
+def decide(match_id: str) -> AnyResponse:
+    """Confirms or dismisses a match, and goes back to where the form stood."""
+    told = request.form
+    try:
+        with writing() as session:
+            note, seen = told.get("note", ""), told.get("fingerprint", "")
+            match = matches.decide(session, match_id, told.get("decision", ""), note, now(), caller().actor, seen)
+            supplier = matches.shown(session, [match])[0].supplier
+    except Refused as refused:
+        if refused.status == 404:
+            raise
+        return _page(refused)
+    flash(_("Recorded. Nobody is asked again while neither the supplier nor the entry changes."))
+    if told.get("back") == "supplier":
+        return redirect(url_for(f"pages.{supplier.kind}", supplier_id=supplier.id, _anchor="watchlists"), 303)
+    return redirect(url_for("pages.watchlists"), 303)
+
+
+def _page(refused: Refused | None) -> Response:
+    state = request.args.get("state", "")
+    state = state if state in matches.STATES else "open"
+    with reading() as session:
+        page = listings.matches(session, state=state, cursor=request.args.get("cursor"))
+        told = {
+            "lists": lists.listing(session),
+            "counts": matches.counts(session),
+            "matches": matches.shown(session, page.items),
+        }
+    page_shown = render_template("watchlists.html", state=state, next=page.next_cursor, refused=refused, **told)
+    return make_response(page_shown, refused.status if refused else 200)

@@ -1,0 +1,70 @@
+"""What workers, unions, NGOs or officials reported, closed to whoever may not see it.
+
+They see that an indicator is raised, and its points; not that it was reported, by whom, or in which words. Who may see it
+stands in one place, under ``worker_derived`` in ``service/auth/access.toml``; what is closed stands here, for pages, the API and
+reports alike. A report by an NGO or an official is closed too: what is left would else tell that a worker spoke.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+from reports.document import Detail, Headline, Reason, Report
+from risk_models.answers import CASE_HARMS, EVIDENCE
+from risk_models.model import load_all
+
+RAISED = "raised"
+NOT_SHOWN = "not_shown"  # instead of the strength of case evidence
+SENTENCE = "This indicator is raised. What that rests on is shown to case handlers, officers and admins."
+ANSWERS = ("reported_harms", "reported_by", "worker_reported_items", CASE_HARMS)
+VOICE = "worker_voice"  # the grade of evidence that is what workers said
+
+
+def without(result: Mapping[str, Any]) -> dict[str, Any]:
+    """A result object of the contract without its worker-derived detail."""
+    answers = {question: said for question, said in result["answers"].items() if not _tells(question, said)}
+    if isinstance(answers.get(EVIDENCE), list):
+        answers[EVIDENCE] = [piece for piece in answers[EVIDENCE] if not _tells("evidence_grade", piece["grade"])]
+    hidden = _case_floors()
+    floors = [floor for floor in result["floors"] if floor not in hidden]
+    reasons = [{**r, "state": RAISED, "value": None} if r["state"] == "reported" else r for r in result["reasons"]]
+    told = {"answers": answers, "reasons": reasons, "case_evidence": NOT_SHOWN, "floors": floors}
+    return {**result, **told}
+
+
+@cache
+def _case_floors() -> frozenset[str]:
+    """Ids and titles of the rules that hold a score up because of case records: of every version of the models."""
+    floors = [floor for model in load_all() for floor in model.floors if floor.case is not None]
+    return frozenset(name for floor in floors for name in (floor.id, floor.title))
+
+
+def _tells(question: str, said: object) -> bool:
+    return question in ANSWERS or (question, said) == ("evidence_grade", VOICE)
+
+
+def detail_without(detail: Detail) -> Detail:
+    """A result explained, without its worker-derived detail."""
+    reasons = tuple(_closed(reason) for reason in detail.reasons)
+    floors = tuple(floor for floor in detail.floors if floor.title not in _case_floors())
+    return replace(detail, headline=_headline(detail.headline), reasons=reasons, floors=floors)
+
+
+def _headline(headline: Headline) -> Headline:
+    floors = tuple(title for title in headline.floors if title not in _case_floors())
+    return replace(headline, case_evidence=NOT_SHOWN.replace("_", " "), floors=floors)
+
+
+def report_without(report: Report) -> Report:
+    """A report without the worker-derived detail of its results."""
+    details = tuple(detail_without(detail) for detail in report.details)
+    return replace(report, results=tuple(map(_headline, report.results)), details=details, cases=())
+
+
+def _closed(reason: Reason) -> Reason:
+    if reason.state != "reported":
+        return replace(reason, evidence="")  # it names what workers said, and its absence would name it too
+    return replace(reason, text=SENTENCE, state=RAISED, value="", sources=(), year=None)

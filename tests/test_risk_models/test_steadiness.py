@@ -1,0 +1,117 @@
+"""How steady a level is, held against a referee that draws weights and lets the engine score again."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from risk_models.model import Model
+from risk_models.score import LEVEL_NAMES, Frame, score
+from risk_models.steadiness import concentration, likely_levels, steadiness
+from tests.test_risk_models.suppliers import CAN_BE_RULED_OUT, CORE, TOY, Cell, K, Supplier, frame
+
+DRAWS, SUPPLIERS = 8_000, 60
+
+
+def some_suppliers(seed: int, answered: float) -> Frame:
+    """Suppliers of every kind, drawn: most cells answered or not asked, a few declined, expired, reported, ruled out."""
+    draw = np.random.default_rng(seed)
+
+    def cell(i: int, calm: float) -> Cell:
+        kind = draw.random()
+        return Cell(
+            risk=round(float(draw.random() * calm), 2) if kind < answered else None,
+            declined=kind > 0.985,
+            expired=kind < 0.04,
+            report=0.6 if draw.random() < 0.01 else None,
+            ruled_out=i in CAN_BE_RULED_OUT and draw.random() < 0.1,
+            context=round(float(draw.random()), 2),
+            spread=(0.1, 0.1),
+        )
+
+    rows = []
+    for _ in range(SUPPLIERS):
+        calm = float(draw.choice([0.3, 0.6, 1.0]))
+        rows.append(
+            Supplier(
+                cells=tuple(cell(i, calm) for i in range(K)),
+                belief=float(draw.choice([0.2, 0.55, 0.8])),
+                gate=bool(draw.random() < 0.1),
+                place_known=bool(draw.random() < 0.9),
+            )
+        )
+    return frame(*rows)
+
+
+def referee(of: Frame, model: Model, draws: int, seed: int) -> np.ndarray:
+    """The share of drawn weights under which the engine itself shows each level (5, n)."""
+    weights = np.array([indicator.weight for indicator in model.indicators])
+    seen = np.zeros((len(LEVEL_NAMES), of.risk.shape[1]))
+    for drawn in np.random.default_rng(seed).dirichlet(concentration(K) * weights / weights.sum(), draws):
+        indicators = tuple(replace(i, weight=float(w)) for i, w in zip(model.indicators, drawn, strict=True))
+        level = score(of, replace(model, indicators=indicators)).level
+        seen[level, np.arange(len(level))] += 1
+    return seen / draws
+
+
+@pytest.mark.parametrize(("seed", "answered"), [(1, 0.6), (2, 0.8)])
+def test_likely_levels_are_within_two_hundredths_of_a_referee_that_draws_weights(seed: int, answered: float) -> None:
+    of = some_suppliers(seed, answered)
+    likely, seen = likely_levels(of, TOY, score(of, TOY)), referee(of, TOY, DRAWS, seed)
+    noise = 3 * np.sqrt(np.maximum(seen * (1 - seen), 1 / DRAWS) / DRAWS)  # three standard errors of the referee itself
+    assert ((seen.max(axis=0) < 0.95).sum()) >= 15, "few levels hang on weights: the referee would see nothing"
+    assert (np.abs(likely - seen) <= 0.02 + noise).all()
+    # Over all suppliers the noise of the referee evens out.
+    assert np.abs(likely - seen).mean() < 0.004
+
+
+def test_chances_add_up_to_one_and_the_level_shown_has_its_own() -> None:
+    of = some_suppliers(3, 0.8)
+    scores = score(of, TOY)
+    likely = likely_levels(of, TOY, scores)
+    assert np.allclose(likely.sum(axis=0), 1.0)
+    assert (likely >= 0).all()
+    assert np.array_equal(steadiness(of, TOY, scores), likely[scores.level, np.arange(SUPPLIERS)])
+
+
+def test_where_every_value_is_the_same_weights_change_nothing() -> None:
+    calm = Supplier(cells=tuple(Cell(risk=0.1, context=0.1) for _ in range(K)), belief=0.8)
+    of = frame(calm)
+    scores = score(of, TOY)
+    assert LEVEL_NAMES[scores.level[0]] == "low"
+    assert steadiness(of, TOY, scores)[0] == pytest.approx(1.0)
+
+
+def test_a_floor_holds_whatever_the_weights() -> None:
+    strong = next(i for i, indicator in enumerate(TOY.indicators) if indicator.strong)
+    quiet = Supplier(cells=tuple(Cell(risk=0.0, context=0.1) for _ in range(K)), belief=0.8)
+    harmed = quiet.with_cell(strong, risk=1.0)
+    of = frame(harmed)
+    scores = score(of, TOY)
+    assert scores.floor[0] >= 50
+    assert likely_levels(of, TOY, scores)[: LEVEL_NAMES.index("high"), 0].sum() < 1e-6
+
+
+def test_an_unknown_place_is_insufficient_evidence_under_any_weights() -> None:
+    lost = Supplier(cells=tuple(Cell(risk=0.3, context=0.5) for _ in range(K)), place_known=False)
+    of = frame(lost)
+    assert steadiness(of, TOY, score(of, TOY))[0] == pytest.approx(1.0)
+
+
+def test_a_supplier_alone_is_as_steady_as_among_others() -> None:
+    of = some_suppliers(4, 0.7)
+    together = steadiness(of, TOY, score(of, TOY))
+    one = some_suppliers(4, 0.7)
+    alone = type(one)(**{name: value if name == "least" else value[..., 7:8] for name, value in vars(one).items()})
+    assert steadiness(alone, TOY, score(alone, TOY))[0] == pytest.approx(together[7], abs=1e-12)
+
+
+def test_coverage_near_its_bound_is_a_matter_of_weights() -> None:
+    asked = [i for i in range(K) if i not in CORE][:1] + CORE
+    half: list[Cell] = [Cell(context=0.6) for _ in range(K)]
+    weight = 0.0
+    for i in asked:
+        if weight + TOY.indicators[i].weight <= 0.55 * TOY.weight:
+            half[i], weight = Cell(risk=0.2, context=0.6), weight + TOY.indicators[i].weight
+    of = frame(Supplier(cells=tuple(half), belief=0.4))
+    assert 0.02 < likely_levels(of, TOY, score(of, TOY))[-1, 0] < 0.98

@@ -1,0 +1,62 @@
+"""Lists and suppliers for the tests of watchlists, and a worker that does what they ask for."""
+
+from typing import Any
+
+from sqlalchemy import select
+
+from questionnaires.watchlist import read
+from service import suppliers
+from service.clock import now
+from service.db.session import Database
+from service.db.tables import Supplier
+from service.db.watchlist_tables import WatchlistMatch
+from service.files import Blobs
+from service.jobs.handlers import handlers
+from service.jobs.table import claim
+from service.jobs.worker import run_job
+from service.watchlists import lists, matches
+
+HEADER = "name;kind;country;imo;lei;licence;list;reason"
+HELD = "Blue Pier Fishing Co., Ltd.;company;TH;;;;Held at the border;Debt bondage"
+BY = "user:ana"
+
+
+def work_off(database: Database, blobs: Blobs) -> None:
+    """Does every job that waits, one after another."""
+    known = handlers(blobs)
+    while (claimed := claim(database, "test")) is not None:
+        run_job(database, claimed, known[claimed.kind])
+
+
+def put_in(
+    database: Database, blobs: Blobs, organisation_id: str, *rows: str, name: str = "Held", work: bool = True
+) -> str | None:
+    """Imports a list of one's own; the job, which is done unless told."""
+    data = "\n".join([HEADER, *rows]).encode()
+    job = lists.receive(database, blobs, organisation_id, name, read(data, "held.csv"), BY)
+    if work:
+        work_off(database, blobs)
+    return job
+
+
+def keep_supplier(database: Database, organisation_id: str, kind: str = "site", **answers: Any) -> str:
+    """Keeps one supplier as the API does; its id."""
+    told = {"name": "Blue Pier Fishing", "country": "TH", **answers}
+    with database.of(organisation_id) as session:
+        return suppliers.put(session, kind, told, now().date(), now(), BY, "api")[0].id
+
+
+def found(database: Database, organisation_id: str) -> list[tuple[str, str, str]]:
+    """Every match that is found: supplier, listed name, state."""
+    with database.of(organisation_id, write=False) as session:
+        query = select(WatchlistMatch, Supplier.name).join(Supplier, Supplier.id == WatchlistMatch.supplier_id)
+        rows = session.execute(query.where(WatchlistMatch.found)).all()
+        return sorted((name, match.why["listed"], match.state) for match, name in rows)
+
+
+def decide(database: Database, organisation_id: str, decision: str, note: str = "Another address.") -> str:
+    """Decides on the one match there is; its id."""
+    with database.of(organisation_id) as session:
+        match = session.scalars(select(WatchlistMatch)).one()
+        matches.decide(session, match.id, decision, note, now(), BY)
+        return match.id

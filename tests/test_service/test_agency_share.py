@@ -1,0 +1,139 @@
+"""Which agency's score counts for a site, and what share of its workers it supplies: told in the reason, never in the points."""
+
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pytest
+from callers import a_browser, a_user, an_organisation
+from flask import Flask
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from portal import a_portal
+from sheets import workbook
+
+from questionnaires.rules import one_agency
+from reports.document import Reason
+from risk_models.answers import from_rows
+from risk_models.facts import load as load_facts
+from service.assess import Batch, assess
+from service.db.session import Database
+from service.reporting import explained
+from service.take_in import Choices, take_in
+
+ON = date(2026, 11, 25)
+WORSE = {
+    "name": "Fern Crew",
+    "country": "NP",
+    "recruitment_fees": "most",
+    "worker_debt": "bound",
+    "destination_countries": ["QA"],
+}
+BETTER = {"name": "Kite Placement", "country": "NP", "recruitment_fees": "none_checked", "licence_status": "valid"}
+SITE = {"name": "Invented Camp", "country": "NO", "sector": ["62"], "agencies": ["Kite Placement", "Fern Crew"]}
+
+
+def worst_agency(site: dict[str, Any], *agencies: dict[str, Any]) -> tuple[float, Reason | None]:
+    """The score of a site, and the reason that its agencies are."""
+    batches = [Batch("site", from_rows([site]), "", "", np.array([2]))]
+    if agencies:
+        batches.insert(0, Batch("agency", from_rows(agencies), "", "", np.arange(len(agencies)) + 2))
+    facts = load_facts().as_of(ON)
+    detail = explained(assess(batches, facts, ON)[-1], facts, ON)[0]
+    return detail.headline.score, next((r for r in detail.reasons if r.title == "Worst agency named"), None)
+
+
+def test_the_reason_names_the_agency_that_counts_its_score_and_its_share() -> None:
+    told = {**SITE, "workers_total": 100.0, "workers_by_agency": ["Kite Placement: 90", "FERN CREW: 10"]}
+    _, reason = worst_agency(told, WORSE, BETTER)
+    assert reason is not None
+    score = f"{float(reason.value):.1f}"
+    assert reason.text.startswith(
+        f"The score of Fern Crew ({score}), which supplies 10 of 100 workers, counts as the usual level"
+    )
+    assert "the worst of 2 assessed agencies" in reason.text
+
+
+@pytest.mark.parametrize(
+    ("more", "share"),
+    [
+        ({"workers_by_agency": ["Fern Crew: 12.5%"], "workers_total": 80.0}, ", which supplies 12.5 percent of the workers,"),
+        ({"workers_by_agency": ["Fern Crew: 60"]}, ", which supplies 60 workers,"),
+        ({"workers_by_agency": ["Fern Crew: 60"], "workers_total": 40.0}, ", which supplies 60 workers,"),
+        ({"workers_by_agency": ["Kite Placement: 60"], "workers_total": 100.0}, ""),
+        ({"workers_by_agency": "declined"}, ""),
+        ({}, ""),
+    ],
+)  # fmt: skip
+def test_the_share_is_told_as_far_as_it_is_known(more: dict[str, Any], share: str) -> None:
+    _, reason = worst_agency({**SITE, **more}, WORSE, BETTER)
+    assert reason is not None
+    assert f"({float(reason.value):.1f}){share} counts as" in reason.text
+
+
+@settings(max_examples=15)
+@given(st.integers(0, 1000), st.integers(1, 1000))
+def test_a_share_never_dilutes(workers: int, total: int) -> None:
+    alone, _ = worst_agency(SITE, WORSE, BETTER)
+    told = {**SITE, "workers_total": float(total), "workers_by_agency": [f"Fern Crew: {workers}"]}
+    assert worst_agency(told, WORSE, BETTER)[0] == alone
+
+
+def test_one_assessed_agency_is_named_and_one_that_nobody_assessed_is_not() -> None:
+    _, reason = worst_agency({**SITE, "agencies": ["Nobody Knows", "Fern Crew"]}, WORSE)
+    assert reason is not None
+    assert reason.text.startswith("The score of Fern Crew (")
+    assert "worst of" not in reason.text
+    assert worst_agency({**SITE, "agencies": ["Nobody Knows"]}, WORSE)[1] is None
+
+
+def test_agencies_left_blank_are_told_as_that() -> None:
+    _, reason = worst_agency({**SITE, "agencies": "declined"})
+    assert reason is not None
+    assert "Asked and left blank" in reason.text
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("Kite Placement: 60", "Kite Placement: 60"), ("Kite = 1,200", "Kite: 1200"), ("Kite (60)", "Kite: 60"),
+        ("Kite: 15 %", "Kite: 15%"), ("Kite: 12,5%", "Kite: 12.5%"), ("Kite: 60 workers", "Kite: 60"),
+        ("Crew 24: 7", "Crew 24: 7"), ("บริษัทจัดหางาน：30", "บริษัทจัดหางาน: 30"), ("Kite", ""), ("Kite: many", ""), (": 60", ""),
+        ("Kite: 120%", ""), ("Kite: 2.5", ""),
+    ],
+)  # fmt: skip
+def test_an_agency_with_its_workers_is_read_however_it_is_written(text: str, read: str) -> None:
+    assert one_agency(text) == read
+
+
+@settings(max_examples=50)
+@given(st.text(max_size=40))
+def test_what_is_read_is_read_again_as_the_same(text: str) -> None:
+    assert one_agency(one_agency(text)) == one_agency(text)
+
+
+def test_a_sheet_keeps_what_it_can_of_a_cell_and_tells_of_the_rest() -> None:
+    sheet = workbook(
+        "| Supplier | Country | Agencies | Workers of each agency |",
+        "| Invented Camp | NO | Fern Crew; Kite | Fern Crew: 1,200; Kite |",
+        "| Other Camp | NO | Kite | Kite |",
+    )
+    found = take_in([("s.xlsx", sheet)], Choices(), ON)
+    first, second = found.batches[0].answers.rows()
+    assert first["workers_by_agency"] == ["Fern Crew: 1200"]
+    assert "workers_by_agency" not in second
+    told = [(i.code, i.seen, i.cells) for i in found.issues if i.severity != "info"]
+    assert told == [("workers_by_agency.unread", "Kite", ("D2", "D3"))]
+
+
+def test_the_page_of_a_site_names_the_agency_and_its_share(app: Flask, database: Database) -> None:
+    harbour = an_organisation(database)
+    portal = a_portal(app, harbour)
+    assert portal.put("/agencies/A-1", WORSE).status_code == 201
+    told = {**SITE, "workers_total": 100, "workers_by_agency": "Fern Crew: 60 workers; Kite"}
+    made = portal.put("/suppliers/S-1", told).json
+    assert made["answers"]["workers_by_agency"] == ["Fern Crew: 60"]
+    assert [issue["code"] for issue in made["issues"]] == ["workers_by_agency.unread"]
+    page = a_browser(app, a_user(database, harbour)).get(f"/suppliers/{made['id']}").get_data(as_text=True)
+    assert "The score of Fern Crew (" in page
+    assert "which supplies 60 of 100 workers" in page

@@ -1,0 +1,131 @@
+"""The portfolio, what to do, the table, connections, asking and the method, through the API."""
+
+from io import BytesIO
+
+import pytest
+from callers import an_organisation
+from flask import Flask
+from openpyxl import load_workbook
+from portal import Portal, a_portal
+
+from questionnaires.form import load
+from service.db.session import Database
+
+CANNERY = {"name": "Blue Pier Cannery", "country": "TH", "sector": ["1020"]}
+
+
+@pytest.fixture
+def portal(app: Flask, database: Database) -> Portal:
+    return a_portal(app, an_organisation(database))
+
+
+@pytest.fixture
+def stranger(app: Flask, database: Database) -> Portal:
+    return a_portal(app, an_organisation(database, "Quay Textiles"))
+
+
+def test_the_portfolio_counts_queues_maps_and_tells_who_moved_and_why(portal: Portal):
+    portal.put("/suppliers/S-1", CANNERY)
+    portal.put("/suppliers/S-1", {**CANNERY, "reported_harms": ["papers_withheld"], "reported_by": "workers"})
+    portal.put("/suppliers/S-2", {**CANNERY, "country": "NO"})
+    said = portal.get("/portfolio").json
+    levels = [portal.get(f"/suppliers/{name}").json["level"] for name in ("S-1", "S-2")]
+    assert said["counts"] == {level: levels.count(level) for level in said["counts"]}
+    assert said["kinds"] == {"site": 2, "agency": 0}
+    assert (
+        {cell["country"] for cell in said["heat_map"]} == {place["country"] for place in said["places"]} == {"TH", "NO"}
+    )
+    (mover,) = said["movers"]
+    assert (mover["supplier"]["reference"], mover["from"]) == ("S-1", "insufficient_evidence")
+    assert mover["moves"][0]["points"] > 0
+
+
+def test_what_to_do_first_comes_with_whom_it_concerns(portal: Portal):
+    portal.put("/suppliers/S-1", CANNERY)
+    step = portal.get("/actions").json["items"][0]
+    assert (step["total"], step["suppliers"][0]["reference"]) == (1, "S-1")
+    assert step["action"]["id"] == portal.get("/suppliers/S-1").json["next_step"]
+    assert step["action"]["proof"]
+
+
+def test_the_table_comes_as_a_file_as_the_filter_says(portal: Portal):
+    portal.put("/suppliers/S-1", CANNERY)
+    portal.put("/suppliers/S-2", {**CANNERY, "name": "Fjord Foods", "country": "NO"})
+    text = portal.get("/table?country=NO").get_data(as_text=True)
+    assert "Fjord Foods" in text
+    assert "Blue Pier" not in text
+    book = load_workbook(BytesIO(portal.get("/table?format=xlsx&sort=name").get_data()))
+    assert [row[2] for row in book.active.iter_rows(values_only=True)] == ["Name", "Blue Pier Cannery", "Fjord Foods"]
+
+
+def test_a_list_is_narrowed_as_the_page_narrows_it(portal: Portal):
+    portal.put("/suppliers/S-1", CANNERY)
+    portal.put("/suppliers/S-2", {"name": "Nowhere Foods"})
+    step = portal.get("/suppliers/S-1").json["next_step"]
+    assert [one["reference"] for one in portal.get("/suppliers?country=unknown").json["items"]] == ["S-2"]
+    assert "S-1" in [one["reference"] for one in portal.get(f"/suppliers?step={step}").json["items"]]
+    assert portal.get("/suppliers?review=overdue").json["items"] == []
+
+
+def test_agencies_sites_and_corridors_hang_together(portal: Portal):
+    portal.put("/agencies/A-1", {"name": "Swift Hands", "country": "NP", "destination_countries": ["TH"]})
+    named = {"agencies": ["Swift Hands", "Nobody Knows"], "worker_origin_countries": ["NP"]}
+    portal.put("/suppliers/S-1", {**CANNERY, **named})
+    of_site, of_agency = portal.get("/suppliers/S-1/others").json, portal.get("/agencies/A-1/others").json
+    found = {one["named"]: one["agency"] and one["agency"]["reference"] for one in of_site["agencies"]}
+    assert found == {"Swift Hands": "A-1", "Nobody Knows": None}
+    assert of_site["corridors"] == [{"from": "Nepal", "to": "Thailand"}]
+    assert [site["reference"] for site in of_agency["sites"]] == ["S-1"]
+
+
+def test_what_moved_a_score_is_told_of_each_assessment(portal: Portal):
+    portal.put("/suppliers/S-1", CANNERY)
+    portal.put("/suppliers/S-1", {**CANNERY, "country": "NO"})
+    last, first = portal.get("/suppliers/S-1/assessments").json["items"]
+    moved = portal.get(f"/assessments/{last['id']}/moves").json
+    assert moved["change"] == pytest.approx(last["score"] - first["score"])
+    assert sum(move["points"] for move in moved["moves"]) == pytest.approx(moved["change"], abs=1e-4)
+    assert portal.get(f"/assessments/{first['id']}/moves").json["change"] is None
+
+
+def test_asking_is_recorded_fetched_and_marked_as_returned(portal: Portal, stranger: Portal):
+    portal.put("/suppliers/S-1", CANNERY)
+    made = portal.post("/suppliers/S-1/askings", {"form": "site", "sent_to": "the desk"})
+    assert (made.status_code, made.json["form_version"]) == (201, load("site").version)
+    book = load_workbook(BytesIO(portal.get(made.location.removeprefix("/api/v1")).get_data()))
+    assert dict(book["_form"].values)["asking"] == made.json["id"]
+    back = f"/suppliers/S-1/askings/{made.json['id']}/returned"
+    assert portal.post(back, {"on": "2020-01-01"}).json["code"] == "asking.returned_on"
+    assert portal.post(back, {}).json["returned_on"] == made.json["sent_on"]
+    assert portal.get("/suppliers/S-1/askings").json["items"][0]["returned_on"] == made.json["sent_on"]
+    portal.put("/suppliers/S-2", CANNERY)
+    assert portal.post(f"/suppliers/S-2/askings/{made.json['id']}/returned", {}).status_code == 404
+    assert stranger.get("/suppliers/S-1/askings").status_code == 404
+
+
+def test_the_forms_are_listed_and_fetched_empty(portal: Portal):
+    forms = portal.get("/forms").json["items"]
+    assert {"site", "agency"} <= {form["id"] for form in forms}
+    for form in forms:
+        assert load_workbook(BytesIO(portal.get(f"/forms/{form['id']}/template").get_data()))["_form"]
+    assert portal.get("/forms/none/template").status_code == 404
+
+
+def test_a_model_is_told_whole_and_every_source_it_names_is_in_the_register(portal: Portal):
+    sources = {source["id"]: source for source in portal.get("/sources").json["items"]}
+    for line in portal.get("/models").json["items"]:
+        model = portal.get(f"/models/{line['id']}").json
+        assert model["digest"] == line["digest"]
+        for part in ("indicators", "contexts", "floors"):
+            assert all(sources[name]["title"] for item in model[part] for name in item["sources"])
+        assert all(item["weight_because"] for item in model["indicators"])
+    assert portal.get("/models/none").status_code == 404
+    assert {fact["id"] for fact in portal.get("/method").json["facts"]} >= {"country.wgi_rule_of_law"}
+
+
+def test_jobs_are_listed_and_cancelled(portal: Portal):
+    portal.send("a.csv", b"Name,Country\nBlue Pier,Thailand\n")
+    (job,) = portal.get("/jobs").json["items"]
+    assert (job["kind"], job["state"]) == ("read_import", "queued")
+    assert portal.post(f"/jobs/{job['id']}/cancel").status_code == 202
+    assert portal.post("/jobs/none/cancel").status_code == 404

@@ -1,0 +1,41 @@
+"""Everything a page does the API does: held through the one table in docs/api.md."""
+
+import re
+from pathlib import Path
+
+from service.api.routes import ROUTES
+from service.auth.access import ACCESS
+
+LINE = re.compile(r"^\| (`(?:GET|POST) \w+\.\w+`.*) \| (`.*`) \|$", re.MULTILINE)
+# Pages of one's own sign-in, which a machine does not have.
+OWN = {name for name in ACCESS.pages if name.split(" ")[1].startswith("account.")}
+
+
+def quoted(cell: str) -> list[str]:
+    return re.findall(r"`([^`]+)`", cell)
+
+
+PAIRS = [
+    (page, route)
+    for pages, routes in LINE.findall(Path("docs/api.md").read_text(encoding="utf-8"))
+    for page in quoted(pages)
+    for route in quoted(routes)
+]
+
+
+def test_every_page_has_its_route_of_the_api():
+    assert {page for page, _ in PAIRS} == ACCESS.pages.keys() - OWN
+
+
+def test_every_route_that_stands_beside_a_page_is_there():
+    there = {f"{route.method} {route.address.replace('<', '{').replace('>', '}')}" for route in ROUTES}
+    assert {route for _, route in PAIRS} <= there
+
+
+def test_a_page_that_changes_something_stands_beside_a_route_that_does():
+    by_page: dict[str, set[str]] = {}
+    for page, route in PAIRS:
+        by_page.setdefault(page, set()).add(route.split(" ")[0])
+    changing = {page: methods for page, methods in by_page.items() if page.startswith("POST ")}
+    assert changing
+    assert all(methods & {"POST", "PUT", "PATCH", "DELETE"} for methods in changing.values())

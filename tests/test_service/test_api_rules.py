@@ -1,0 +1,70 @@
+"""A JSON answer passes the rules that a sheet passes: the same codes, as issues of the answer."""
+
+from datetime import date
+
+import pytest
+from callers import an_organisation
+from flask import Flask
+from portal import Portal, a_portal
+from sheets import workbook
+
+from questionnaires.form import load_reading_form
+from service.db.session import Database
+from service.take_in import Choices, take_in
+
+CANNERY = {"name": "Blue Pier Cannery", "country": "TH", "sector": ["1020"]}
+# What is sent, what code it gets, and which answers are left of it.
+CASES = [
+    ({"workers_total": 2, "migrant_pct": 100}, "placeholder", {}),
+    ({"workers_total": 0}, "placeholder", {}),
+    ({"workers_total": 9999}, "placeholder", {}),
+    ({"workers_total": 20, "workers_migrant": 30}, "workers.contradiction", {}),
+    ({"imo": "9074728"}, "identifier.invalid", {}),
+    ({"imo": "IMO 9074729"}, None, {"imo": "9074729"}),
+    ({"lei": "5493001KJTIIGC8Y1R13"}, "identifier.invalid", {}),
+    ({"registration_number": "4SFXXXX"}, "placeholder", {}),
+    ({"address": "12 Pier Road, Cambodia"}, "country.contradicted", {"address": "12 Pier Road, Cambodia"}),
+    ({"form_version": "1999.1", "form_returned": "2026-03-01"}, "form.unknown_version", None),
+]
+
+
+@pytest.fixture
+def portal(app: Flask, database: Database) -> Portal:
+    return a_portal(app, an_organisation(database))
+
+
+@pytest.mark.parametrize(("sent", "code", "left"), CASES)
+def test_an_answer_that_cannot_be_right_is_told_by_its_code_and_unknown(
+    portal: Portal, sent: dict[str, object], code: str | None, left: dict[str, object] | None
+):
+    for answer in (portal.post("/assessments", CANNERY | sent), portal.put("/suppliers/S-1", CANNERY | sent)):
+        assert answer.status_code in (200, 201)
+        assert [issue["code"] for issue in answer.json.get("issues", ())] == ([code] if code else [])
+        if left is not None:
+            assert {q: a for q, a in answer.json["answers"].items() if q in sent} == left
+
+
+@pytest.mark.parametrize(("sent", "code", "left"), CASES)
+def test_a_sheet_gets_the_same_code_for_the_same_answer(sent: dict[str, object], code: str | None, left: object):
+    titles = {question.id: question.title for question in load_reading_form("site").questions}
+    row = {"name": "Blue Pier Cannery", "country": "Thailand", **sent}
+    cells = [[titles[question] for question in row], ["---"] * len(row), list(map(str, row.values()))]
+    table = "\n".join(f"| {' | '.join(line)} |" for line in cells)
+    found = take_in([("a.xlsx", workbook(table))], Choices(), date(2026, 11, 1))
+    assert [issue.code for issue in found.issues if issue.severity != "info"] == ([code] if code else [])
+
+
+def test_a_null_is_declined_where_the_body_says_the_form_came_back_and_what_is_left_out_was_not_asked(portal: Portal):
+    form = load_reading_form("site")
+    fed = [question.id for question in form.questions if question.feeds and question.type == "choice"][:2]
+    body = {**CANNERY, fed[0]: None}
+    back = {"form_version": "2026.1", "form_returned": "2026-03-01"}
+    assert fed[0] not in portal.post("/assessments", body).json["answers"]
+    said = portal.post("/assessments", body | back).json["answers"]
+    assert said[fed[0]] == "declined"
+    assert fed[1] not in said
+
+
+def test_what_is_read_from_another_answer_is_read_as_in_a_sheet(portal: Portal):
+    said = portal.post("/assessments", {"country": "TH", "naics": "311710", "name_local": "บริษัท"}).json
+    assert (said["sector"], said["name"]) == ("1020", "บริษัท")

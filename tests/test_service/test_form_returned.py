@@ -1,0 +1,109 @@
+"""A form that was sent out comes back as a file: its blanks are refusals of whom it asked, and of nobody else."""
+
+from io import BytesIO
+
+import pytest
+from callers import an_organisation
+from flask import Flask
+from openpyxl import load_workbook
+from portal import Portal, a_portal, work_off
+from sheets import workbook
+
+from questionnaires.form import load
+from service.db.session import Database
+from service.files import Blobs
+
+CANNERY = {"name": "Blue Pier Cannery", "country": "TH", "sector": ["1020"]}
+FORM = load("site")
+ASKED = {q.id for q in FORM.questions if q.feeds and not q.person and not q.ours}
+
+
+@pytest.fixture
+def portal(app: Flask, database: Database) -> Portal:
+    return a_portal(app, an_organisation(database))
+
+
+def asked(portal: Portal, reference: str = "S-1") -> tuple[str, str]:
+    """Keeps a supplier and asks it; the id of the record, and where its form is."""
+    portal.put(f"/suppliers/{reference}", CANNERY)
+    made = portal.post(f"/suppliers/{reference}/askings", {"form": "site", "sent_to": "the desk"})
+    return made.json["id"], made.location.removeprefix("/api/v1")
+
+
+def filled_in(portal: Portal, form: str, *rows: dict[str, object]) -> bytes:
+    """The form with answers put in by question, from its first row on."""
+    book = load_workbook(BytesIO(portal.get(form).get_data()))
+    sheet = book.worksheets[1]
+    at = {q.id: [h.value for h in sheet[2]].index(q.title) + 1 for q in FORM.questions if not q.person}
+    for number, row in enumerate(rows, 3):
+        for question, said in row.items():
+            sheet.cell(number, at[question], said)
+    held = BytesIO()
+    book.save(held)
+    return held.getvalue()
+
+
+def take_in(portal: Portal, name: str, data: bytes) -> dict[str, object]:
+    made = portal.send(name, data)
+    work_off(portal.app.extensions["database"], Blobs(portal.app.extensions["settings"].files))
+    done = portal.get(made.location.removeprefix("/api/v1")).json
+    assert done["state"] == "done", done
+    return done
+
+
+def declined(portal: Portal, reference: str = "S-1") -> set[str]:
+    answers = portal.get(f"/suppliers/{reference}").json["answers"]
+    return {question for question, said in answers.items() if said == "declined"}
+
+
+def test_what_is_blank_in_a_form_that_came_back_was_declined_and_the_record_says_it_came_back(portal: Portal):
+    asking_id, form = asked(portal)
+    assert declined(portal) == set()
+    take_in(portal, "back.xlsx", filled_in(portal, form, {"uses_agencies": "No"}))
+    said = portal.get("/suppliers/S-1").json
+    assert said["answers"]["uses_agencies"] == "no"
+    assert declined(portal) == ASKED - said["answers"].keys() | declined(portal)
+    assert "papers_retention" in declined(portal)
+    (record,) = portal.get("/suppliers/S-1/askings").json["items"]
+    assert (record["id"], record["returned_on"]) == (asking_id, said["answers"]["form_returned"])
+    assert said["answers"]["form_version"] == f"site {FORM.version}"
+
+
+def test_a_cell_that_could_not_be_read_was_not_declined(portal: Portal):
+    _, form = asked(portal)
+    take_in(portal, "back.xlsx", filled_in(portal, form, {"papers_retention": "who knows, ask Bo"}))
+    assert "papers_retention" not in portal.get("/suppliers/S-1").json["answers"]
+    assert declined(portal)
+
+
+def test_another_row_in_the_form_refuses_nothing(portal: Portal):
+    _, form = asked(portal)
+    other = {"reference": "S-2", "name": "Red Quay Foods", "country": "Thailand"}
+    take_in(portal, "back.xlsx", filled_in(portal, form, {}, other))
+    assert declined(portal, "S-1")
+    assert declined(portal, "S-2") == set()
+
+
+def test_a_plain_list_of_the_same_supplier_refuses_nothing(portal: Portal):
+    _, form = asked(portal)
+    table = """
+    | Reference | Name | Country | Workers' papers |
+    |---|---|---|---|
+    | S-1 | Blue Pier Cannery | Thailand | |
+    """
+    take_in(portal, "list.xlsx", workbook(table))
+    assert declined(portal) == set()
+    take_in(portal, "back.xlsx", filled_in(portal, form, {}))
+    assert declined(portal)
+    take_in(portal, "list.xlsx", workbook(table))
+    assert declined(portal) == set()
+
+
+def test_a_form_that_another_organisation_sent_out_is_a_plain_list_here(app: Flask, database: Database, portal: Portal):
+    stranger = a_portal(app, an_organisation(database, "Quay Textiles"))
+    _, form = asked(stranger)
+    data = filled_in(stranger, form, {})
+    portal.put("/suppliers/S-1", CANNERY)
+    take_in(portal, "back.xlsx", data)
+    assert declined(portal) == set()
+    assert stranger.get("/suppliers/S-1/askings").json["items"][0]["returned_on"] is None

@@ -1,0 +1,87 @@
+"""Released versions are frozen: an assessment made with them is recomputed to the last bit, whatever came after.
+
+``frozen/<version>.json.gz`` is an assessment of invented suppliers as that release wrote it. It is never made again; where it no
+longer verifies, something that was released has been changed.
+"""
+
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from risk_models.answers import from_rows
+from risk_models.facts import load
+from risk_models.model import load_all
+from risk_models.plan import load_actions
+from service.contract import actions_digest, actions_part
+from service.verify import objections
+
+FROZEN = sorted((Path(__file__).parent / "frozen").glob("*.json.gz"))
+
+
+@pytest.fixture
+def document() -> dict[str, Any]:
+    """The assessment of the first release, to change."""
+    return _read(FROZEN[0])
+
+
+def _read(path: Path) -> dict[str, Any]:
+    told: dict[str, Any] = json.loads(gzip.decompress(path.read_bytes()))
+    return told
+
+
+@pytest.mark.parametrize("path", FROZEN, ids=lambda path: path.name)
+def test_an_assessment_of_every_release_is_recomputed_to_the_last_bit(path: Path) -> None:
+    assert objections(_read(path), load()) == []
+
+
+def test_it_was_made_on_a_day_on_which_newer_versions_are_in_force(document: dict[str, Any]) -> None:
+    on, versions = document["assessment"]["on"], {model["version"] for model in document["assessment"]["models"]}
+    assert versions == {"2026.1"}
+    assert any(model.effective.isoformat() <= on and model.version != "2026.1" for model in load_all())
+
+
+def test_every_state_but_being_ruled_out_is_in_it(document: dict[str, Any]) -> None:
+    states = {reason["state"] for result in document["results"] for reason in result["reasons"]}
+    assert states >= {"answered", "declined", "expired", "not_asked", "reported", "known", "unknown"}
+
+
+def test_a_model_that_this_release_does_not_hold_is_told(document: dict[str, Any]) -> None:
+    document["assessment"]["models"][0]["version"] = "1999.1"
+    (told,) = objections(document, load())
+    assert "does not hold the models agency 1999.1" in told
+
+
+def test_a_model_left_out_of_the_head_is_found(document: dict[str, Any]) -> None:
+    head = document["assessment"]
+    head["models"] = [model for model in head["models"] if model["id"] != "site_fishing"]
+    assert objections(document, load())
+
+
+def test_an_action_left_out_everywhere_is_found(document: dict[str, Any]) -> None:
+    gone = document["results"][2]["actions"][-1]["id"]
+    document["actions"] = [action for action in document["actions"] if action["id"] != gone]
+    for result in document["results"]:
+        result["actions"] = [action for action in result["actions"] if action["id"] != gone]
+    assert "the texts of the actions are not what this release holds" in objections(document, load())
+
+
+def test_a_reworded_action_is_found_in_a_file_and_allowed_to_a_release(document: dict[str, Any]) -> None:
+    assert actions_digest(document["actions"]) != actions_digest(actions_part(load_actions()))
+    document["actions"][0]["do"] = "Do nothing."
+    assert "the texts of the actions are not what this release holds" in objections(document, load())
+
+
+def test_an_action_that_came_later_is_not_in_a_plan_under_an_older_model() -> None:
+    later = [action for action in load_actions() if action.since == "2026.2"]
+    assert later
+    for action in later:
+        assert not action.answers("2026.1")
+        assert action.answers("2026.2")
+
+
+def test_answers_come_back_from_a_file_as_they_were(document: dict[str, Any]) -> None:
+    told = [result["answers"] for result in document["results"]]
+    assert from_rows(told).rows() == told

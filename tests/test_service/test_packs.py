@@ -1,0 +1,257 @@
+"""The sector packs as an officer meets them: named situations, and what their newest versions owe to the ones before."""
+
+from datetime import date
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from marshmallow import ValidationError
+
+from questionnaires.form import Question, load, load_reading_form, schema
+from risk_models.answers import from_rows
+from risk_models.explain import sentence
+from risk_models.features import features
+from risk_models.model import Model, in_force, load_all
+from risk_models.plan import load_actions
+from risk_models.score import LEVEL_NAMES, score
+from service.sources import register
+from tests.test_service.answers import COUNTRIES, FACTS, ON, Answers, answers, indicator_questions, result
+
+SITES = ("site_general", "site_fishing", "site_construction", "site_domestic_work")
+TRADE = {"site_general": "14", "site_fishing": "0311", "site_construction": "4100", "site_domestic_work": "9700"}
+BEFORE = date(2026, 10, 31)
+
+
+def newest(model_id: str) -> Model:
+    return in_force(model_id, ON)
+
+
+def before(model_id: str) -> Model:
+    return in_force(model_id, BEFORE)
+
+
+def scored(row: Answers, model: Model) -> Any:
+    return score(features(from_rows([row]), model, FACTS, ON, {}).frame, model)
+
+
+def best_answer(question: Question, model: Model) -> Any:
+    """The answer with the least risk to a question of a model."""
+    rule = next(i.rule for i in model.indicators if i.question == question.id)
+    if question.type in ("choice", "many"):
+        best = min((c.code for c in question.choices), key=rule.risk)
+        return (best,) if question.type == "many" else best
+    return min((float(x) for x in range(200)), key=rule.risk)
+
+
+def exemplary(model_id: str, country: str = "NO", **others: Any) -> Answers:
+    """A site with the best answer to every question of its model, told by workers a month ago; the others as given."""
+    model = newest(model_id)
+    asked = {q.id: q for q in indicator_questions("site") if q.id in {i.question for i in model.indicators}}
+    row: Answers = {"name": "Invented Site", "country": country, "sector": (TRADE[model_id],)}
+    row |= {name: best_answer(question, model) for name, question in asked.items()}
+    return row | {"evidence_grade": "worker_voice", "evidence_date": "2026-10-01", "answered_on": "2026-10-01"} | others
+
+
+# ---------------------------------------------------------------- named situations
+
+
+def test_an_exemplary_vessel_is_low_and_the_same_vessel_dark_for_months_is_not() -> None:
+    clear: Answers = {"flag": "DK", "distant_water_pct": 0.0, "non_psma_ports_pct": 0.0, "migrant_pct": 0.0}
+    clear |= {"workers_migrant": 0.0, "uses_agencies": "no"}
+    assert result(exemplary("site_fishing", "DK", **clear))["level"] == "low"
+    for dark in (
+        {"months_at_sea": 7.0},
+        {"months_at_sea": 4.0},
+        {"position_signal": "off"},
+        {"position_signal": "gaps"},
+    ):
+        seen = result(exemplary("site_fishing", "DK", **clear, **dark))
+        assert seen["level"] != "low", dark
+        assert "out_of_sight" in seen["floors"]
+        assert seen["score"] >= 25
+        assert "vessel_identity" in {a["id"] for a in seen["actions"]}
+    told = next(i for i in newest("site_fishing").indicators if i.id == "position_gaps")
+    assert "only less seen" in sentence(told, "answered", "none carried", 0.5, harm=False)
+
+
+@pytest.mark.parametrize("country", COUNTRIES)
+@pytest.mark.parametrize("grade", ["self_declared", "audit", "official"])
+def test_no_tracking_signal_never_reassures(country: str, grade: str) -> None:
+    row: Answers = {"country": country, "sector": ("0311",), "flag": "PA", "evidence_grade": grade}
+    row |= {"evidence_date": "2026-10-01", "answered_on": "2026-10-01"}
+    silent, model = {**row, "position_signal": "none"}, newest("site_fishing")
+    i = [indicator.id for indicator in model.indicators].index("position_gaps")
+    asked, not_asked = scored(silent, model), scored(row, model)
+    assert asked.moves[i, 0] >= 0
+    assert asked.total[0] >= not_asked.total[0]
+    assert asked.worst[0] >= not_asked.worst[0] - 1e-9
+    assert not asked.harm[0]
+
+
+@pytest.mark.parametrize("country", ["HK", "LB", "NO"])
+def test_an_audit_of_a_private_home_does_not_reassure_and_workers_do(country: str) -> None:
+    told = {grade: result(exemplary("site_domestic_work", country, evidence_grade=grade))["score"]
+            for grade in ("self_declared", "audit", "worker_voice")}  # fmt: skip
+    assert told["audit"] == told["self_declared"]
+    assert told["worker_voice"] < told["audit"]
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [("state_placement", "transfer"), ("state_placement", "service"), ("audit_deception", "coached"),
+     ("free_talks", "watched"), ("free_talks", "barred")],
+)  # fmt: skip
+@pytest.mark.parametrize("model_id", ["site_general", "site_fishing", "site_construction"])
+def test_where_nobody_can_speak_freely_no_audit_counts(model_id: str, question: str, answer: str) -> None:
+    free = [result(exemplary(model_id, "TH", evidence_grade=grade)) for grade in ("self_declared", "audit")]
+    assert free[1]["confidence"] > free[0]["confidence"]
+    watched = [
+        result(exemplary(model_id, "TH", evidence_grade=grade, **{question: answer}))
+        for grade in ("self_declared", "audit")
+    ]
+    assert watched[1]["confidence"] == watched[0]["confidence"]
+    assert watched[1]["score"] == watched[0]["score"]
+
+
+def test_labour_imposed_by_a_state_leads_to_the_decision_on_leaving() -> None:
+    found = result(exemplary("site_general", state_placement="order"))
+    assert found["level"] in ("high", "critical")
+    assert "state_imposed" in found["floors"]
+    assert {"decide_state_imposed", "use_leverage_before_leaving"} <= {a["id"] for a in found["actions"]}
+    upstream = result(exemplary("site_general", state_placement="supplier"))
+    assert "decide_state_imposed" in {a["id"] for a in upstream["actions"]}
+
+
+@pytest.mark.parametrize("model_id", SITES)
+def test_people_bound_in_their_own_place_count_though_there_are_no_migrants(model_id: str) -> None:
+    none = {"workers_migrant": 0.0, "migrant_pct": 0.0, "uses_agencies": "no"}
+    for answer in ("worked_off", "family_works", "growing", "child_given", "bound"):
+        bound = result(exemplary(model_id, "NO", **none, family_debt=answer))
+        assert "strong_sign" in bound["floors"]
+        assert bound["level"] in ("high", "critical")
+    with_wages = result(exemplary(model_id, "NO", **none, family_debt="growing", wage_payment="unpaid"))
+    assert with_wages["score"] >= 75
+    row = exemplary(model_id, "NO", local_brokers="lends")
+    i = [indicator.id for indicator in newest(model_id).indicators].index("broker_of_nationals")
+    assert scored({**row, **none}, newest(model_id)).moves[i, 0] == scored(row, newest(model_id)).moves[i, 0] > 0
+    assert not {"bonded_in_place", "broker_of_nationals"} & {n for g in newest(model_id).gates for n in g.indicators}
+
+
+@pytest.mark.parametrize(
+    ("sector", "answer"),
+    [
+        ("14", {"grievance_channel": "unused"}),
+        ("14", {"months_since_monitoring": 120.0}),
+        ("14", {"worker_representation": "appointed"}),
+        ("14", {"recruitment_fees": "not_known"}),
+        ("0311", {"position_signal": "gaps", "transshipment": "catch", "iuu_listing": "met", "oversight": "neither"}),
+        ("0311", {"work_agreement": "incomplete", "communications_aboard": "dear"}),
+        ("4100", {"programme_pressure": "squeezed", "materials_origin": "untraced", "site_access": "inspectors_only"}),
+        ("9700", {"household_checks": "none", "months_since_contact": 120.0}),
+    ],
+)
+def test_a_weak_safeguard_does_not_make_up_for_evidence_that_is_not_there(sector: str, answer: Answers) -> None:
+    row = {"country": "TH", "sector": (sector,), **answer}
+    assert result(row)["level"] == "insufficient_evidence"
+    assert result({**row, "papers_retention": "held"})["level"] != "insufficient_evidence"
+    reported = {**row, "reported_harms": ("grievance_weak",), "reported_by": "workers"}
+    assert result(reported)["level"] != "insufficient_evidence"
+
+
+def test_a_missing_safeguard_is_still_a_finding_with_an_action() -> None:
+    found = result({"country": "TH", "sector": ("14",), "grievance_channel": "unused"})
+    assert "grievance_site" in {a["id"] for a in found["actions"]}
+
+
+@pytest.mark.parametrize(
+    ("model_id", "floor"),
+    [("site_fishing", "crew_lost"), ("site_construction", "deaths"), ("site_general", "ilo_sign")],
+)
+def test_a_death_that_workers_report_is_heard_in_every_trade(model_id: str, floor: str) -> None:
+    reported = result(exemplary(model_id, reported_harms=("crew_lost",), reported_by="workers"))
+    assert floor in reported["floors"]
+    assert reported["score"] > result(exemplary(model_id))["score"]
+
+
+# ---------------------------------------------------------------- what the versions owe each other
+
+
+@pytest.mark.parametrize("model_id", SITES)
+def test_new_indicators_do_not_swamp_and_the_old_ones_keep_weight_and_core(model_id: str) -> None:
+    new, old = newest(model_id), before(model_id)
+    assert (old.version, new.version) == ("2026.1", "2026.2")
+    kept = {i.id: i for i in new.indicators}
+    for indicator in old.indicators:
+        assert (kept[indicator.id].weight, kept[indicator.id].core) == (indicator.weight, indicator.core)
+    assert {i.id for i in new.indicators if i.core} == {i.id for i in old.indicators if i.core}
+    assert new.weight - old.weight <= 0.1 * new.weight
+
+
+@pytest.mark.parametrize("model_id", SITES)
+def test_no_answer_of_the_old_version_became_worse_and_none_that_tells_nothing_reassures(model_id: str) -> None:
+    new = {i.id: i for i in newest(model_id).indicators}
+    for indicator in before(model_id).indicators:
+        for code, risk in getattr(indicator.rule, "table", {}).items():
+            assert new[indicator.id].rule.risk(code) <= risk, (indicator.id, code)
+    assert newest(model_id).silent_from == 0.49
+
+
+@settings(max_examples=30)
+@given(answers())
+def test_under_the_version_before_answers_that_came_after_it_are_still_explained(row: Answers) -> None:
+    for model in (before(model_id) for model_id in SITES):
+        scores = scored(row, model)
+        assert abs(scores.base[0] + scores.moves[:, 0].sum() + scores.uplift[0] - scores.total[0]) < 1e-9
+        assert scores.best[0] <= scores.total[0] <= scores.worst[0]
+        assert LEVEL_NAMES[scores.level[0]]
+
+
+def test_every_indicator_of_the_newest_models_has_an_action_of_its_own_for_harm() -> None:
+    answered = {finding for action in load_actions() if "harm" in action.states for finding in action.addresses}
+    for model_id in SITES:
+        assert {i.id for i in newest(model_id).indicators} <= answered
+
+
+# ---------------------------------------------------------------- forms
+
+
+@pytest.mark.parametrize(
+    ("question", "told", "meant"),
+    [
+        ("work_agreement", "sí", "complete"),
+        ("work_agreement", "Oui", "complete"),
+        ("papers_retention", "nein", "worker_holds"),
+        ("free_talks", "Ja", "alone"),
+        ("violence", "はい", "open"),
+        ("local_brokers", "không", "none"),
+        ("camp_faults", "No", ("none",)),
+        ("position_signal", "ไม่", "none"),
+    ],
+)
+def test_yes_and_no_are_understood_in_every_language_where_a_choice_says_so(
+    question: str, told: str, meant: Any
+) -> None:
+    assert schema(load_reading_form("site")).load({question: told})[question] == meant
+
+
+def test_a_number_is_no_yes_to_a_question_of_choices() -> None:
+    with pytest.raises(ValidationError):
+        schema(load_reading_form("site")).load({"site_deaths": "1"})
+
+
+def test_a_word_that_says_nothing_here_is_no_answer_to_a_question_of_yes_and_no() -> None:
+    assert schema(load_reading_form("site")).load({"papers_retention": "なし"})["papers_retention"] is None
+
+
+@pytest.mark.parametrize("form_id", ["site", "site_fishing", "site_construction", "site_domestic_work"])
+def test_every_question_that_feeds_a_model_can_be_found_under_headers_in_several_languages(form_id: str) -> None:
+    for question in load(form_id).questions:
+        if question.feeds:
+            assert len(question.synonyms) >= 4, question.id
+
+
+def test_every_source_named_by_a_question_or_model_stands_in_the_register() -> None:
+    named = {s for form_id in ("site", "site_fishing", "site_construction", "site_domestic_work")
+             for q in load(form_id).questions for s in q.sources}  # fmt: skip
+    named |= {s for m in load_all() for item in (*m.indicators, *m.floors, *m.every_context) for s in item.sources}
+    assert named <= set(register())

@@ -1,0 +1,238 @@
+"""``diligence repay``, as its user meets it: what is written, what is said, which status it ends with."""
+
+import io
+import json
+import zipfile
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import cohorts
+import jsonschema
+import openpyxl
+import pytest
+from sheets import workbook
+
+from service import cli, cohort_sheet
+from service.api.objects import objects
+
+
+def repay(tmp_path: Path, data: bytes, *options: str, rates: bytes | None = cohorts.RATES) -> tuple[int, Any]:
+    """The exit status, and the document if one was written."""
+    tmp_path.mkdir(exist_ok=True)
+    (tmp_path / "cohorts.xlsx").write_bytes(data)
+    told = ["repay", str(tmp_path / "cohorts.xlsx"), "--out", str(tmp_path / "out"), "--on", "2026-01-01", *options]
+    if rates is not None:
+        (tmp_path / "rates.csv").write_bytes(rates)
+        told += ["--rates", str(tmp_path / "rates.csv")]
+    status = cli.main(told)
+    path = tmp_path / "out" / "repayment.json"
+    return status, json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+
+
+def book(tmp_path: Path) -> openpyxl.Workbook:
+    """The workbook that was written."""
+    return openpyxl.load_workbook(tmp_path / "out" / "repayment.xlsx")
+
+
+def test_a_sheet_of_cohorts_becomes_a_workbook_and_a_document_with_the_same_figures(
+    tmp_path: Path, capsys: Any
+) -> None:
+    status, told = repay(tmp_path, cohorts.sheet())
+    assert status == 0
+    jsonschema.validate(told, objects()["Repayment"], cls=jsonschema.Draft202012Validator)
+    assert told["total"]["central"] == cohorts.TOTAL
+    assert [each["per_worker"]["central"] for each in told["cohorts"]] == ["125.00", "750.00"]
+    assert "14 workers" not in capsys.readouterr().out  # 12 and 4
+    written = book(tmp_path)
+    assert written.sheetnames == ["Summary", "Cohorts", "Items", "Instalments", "Assumptions", "Reconciliation"]
+    totals = {row[0].value: row[2].value for row in written["Summary"].iter_rows(max_col=3)}
+    assert totals["Owed to workers"] == float(cohorts.TOTAL)
+    items = list(written["Items"].iter_rows(min_row=2, values_only=True))
+    heads = [cell.value for cell in written["Items"][1]]
+    assert sum(row[heads.index("Total, central")] for row in items) == float(cohorts.TOTAL)
+    paid = written["Instalments"].iter_rows(min_row=2, values_only=True)
+    assert sum(row[6] for row in paid) == float(cohorts.TOTAL)
+    differences = [row for row in written["Reconciliation"].iter_rows(values_only=True) if row[0] == "Difference"]
+    assert len(differences) == 4
+    assert all(figure == 0 for row in differences for figure in row[2:5])
+
+
+def test_every_assumption_is_listed_with_its_source_in_both(tmp_path: Path) -> None:
+    _, told = repay(tmp_path, cohorts.sheet())
+    listed = {row[0] for row in book(tmp_path)["Assumptions"].iter_rows(min_row=2, values_only=True)}
+    assert listed == {each["id"] for each in told["assumptions"]}
+    assert {"after_policy", "rates", "deadline", "corridor_fact", "same_scale"} <= listed
+    assert all(each["sources"] for each in told["assumptions"])
+    named = {name for each in told["assumptions"] for name in each["sources"] if name.startswith("RP-")}
+    assert named <= told["sources"].keys()
+
+
+def test_options_change_what_they_say(tmp_path: Path) -> None:
+    _, told = repay(
+        tmp_path, cohorts.sheet(), "--interest", "10", "--instalments", "3", "--discovered", "2025-11-01",
+        "--management-figure", "10000", "--first-payment", "2026-01-15", "--past-since", "2020-01-01",
+    )  # fmt: skip
+    assert told["terms"] == {
+        "interest": "10", "instalments": 3, "first_payment": "2026-01-15", "discovered": "2025-11-01",
+        "deadline": "2026-01-30", "past_since": "2020-01-01", "zero_fee_from": None,
+    }  # fmt: skip
+    assert told["management"] == {"figure": "10000.00", "ratio": "0.45", "published_ratio": "2.57"}
+    assert Decimal(told["interest"]["central"]) > 0
+    assert told["uplift"]["central"] == "5500.00"
+    assert {each["number"]: each["in_time"] for each in told["instalments"]} == {1: True, 2: False, 3: False}
+
+
+def test_what_cannot_be_used_is_told_and_the_rest_is_calculated(tmp_path: Path, capsys: Any) -> None:
+    no_rate = cohorts.MEDICAL.replace("2018-06-15", "2015-01-01")
+    status, told = repay(tmp_path, cohorts.sheet(cohorts.NP_18, no_rate, cohorts.NP_19))
+    assert status == 1
+    assert not told["complete"]
+    assert told["total"]["central"] == "4200.00"
+    assert [(fault["code"], fault["place"]) for fault in told["faults"]] == [("rate.missing", "Cohorts, row 3")]
+    assert "MYR on 2015-01-01" in capsys.readouterr().err
+    assert any("MYR on 2015-01-01" in str(cell.value) for row in book(tmp_path)["Summary"] for cell in row)
+
+
+@pytest.mark.parametrize("row", [cohorts.MEDICAL.replace("MYR", "ringgit"), cohorts.MEDICAL.replace("100", "much")])
+def test_an_item_without_an_amount_or_a_currency_is_not_counted(tmp_path: Path, row: str) -> None:
+    status, told = repay(tmp_path, cohorts.sheet(cohorts.NP_18, row, cohorts.NP_19))
+    assert (status, told["total"]["central"]) == (1, "4200.00")
+    assert [fault["code"] for fault in told["faults"]] == ["item.incomplete"]
+
+
+def test_rows_of_a_cohort_that_contradict_each_other_keep_it_out(tmp_path: Path) -> None:
+    other = cohorts.MEDICAL.replace("NP-18 | |", "np-18 | India |")
+    status, told = repay(tmp_path, cohorts.sheet(cohorts.NP_18, other, cohorts.NP_19))
+    assert (status, [each["cohort"] for each in told["cohorts"]]) == (1, ["NP-19"])
+    assert "Origin" in told["faults"][0]["text"]
+
+
+@pytest.mark.parametrize("header", ["Worker name", "Passport No", "Phone", "Employee ID", "Date of birth", "E-mail"])
+def test_a_column_for_persons_refuses_the_sheet(tmp_path: Path, capsys: Any, header: str) -> None:
+    rows = [f"{row} | Xyz" for row in cohorts.ROWS]
+    assert repay(tmp_path, cohorts.sheet(*rows, headers=(*cohorts.HEADERS, header))) == (2, None)
+    said = capsys.readouterr().err
+    assert header in said
+    assert "Remove the column" in said
+    assert "Xyz" not in said
+
+
+@pytest.mark.parametrize("said", ["Mr Aung Kyaw Zaw", "+60 12-345 6789", "thiri@mail.example", "passport A12345678"])
+@pytest.mark.parametrize("column", ["Remark", "Job", "Evidence"])
+def test_a_cell_that_speaks_of_a_person_refuses_its_row_and_is_never_repeated(
+    tmp_path: Path, capsys: Any, said: str, column: str
+) -> None:
+    headers = cohorts.HEADERS if column in cohorts.HEADERS else (*cohorts.HEADERS, column)
+    rows = [f"{row} |" if column not in cohorts.HEADERS else row for row in cohorts.ROWS]
+    cells = [*map(str.strip, rows[2].split("|"))]
+    cells[headers.index(column)] = said
+    status, told = repay(tmp_path, cohorts.sheet(rows[0], rows[1], " | ".join(cells), headers=headers))
+    assert status == 1
+    assert [issue["code"].split(".")[0] for issue in told["input"]["issues"] if issue["cell"].endswith("4")] == [
+        "person"
+    ]
+    assert not told["complete"]
+    assert [each["cohort"] for each in told["cohorts"]] == ["NP-18"]
+    shown = capsys.readouterr()
+    package = zipfile.ZipFile(io.BytesIO((tmp_path / "out" / "repayment.xlsx").read_bytes()))
+    whole = "".join(package.read(part).decode() for part in package.namelist())
+    for kept in (json.dumps(told), shown.out, shown.err, whole):
+        assert said not in kept
+        assert said.rsplit(maxsplit=1)[-1] not in kept
+
+
+def test_a_sheet_beside_the_cohorts_is_passed_over_and_never_repeated(tmp_path: Path, capsys: Any) -> None:
+    status, told = repay(
+        tmp_path, workbook("| Contact | Telephone |", "| Xyz | 1 |", name="Notes", Cohorts=cohorts.TABLE)
+    )
+    assert (status, told["total"]["central"]) == (0, cohorts.TOTAL)
+    assert repay(tmp_path / "other", workbook("| Ma Thiri Aung | +95 9 123 456 789 |", "| 1 | 2 |")) == (2, None)
+    assert "Thiri" not in capsys.readouterr().err
+
+
+def test_a_header_spelt_almost_right_is_proposed(tmp_path: Path, capsys: Any) -> None:
+    assert repay(tmp_path, cohorts.sheet(headers=("Cohortt", *cohorts.HEADERS[1:]))) == (2, None)
+    assert "almost 'Cohort'" in capsys.readouterr().err
+
+
+def test_text_in_the_workbook_never_becomes_a_formula(tmp_path: Path) -> None:
+    row = cohorts.NP_18.replace("NP-18", "'=1+1")  # as a CSV export guards it
+    _, told = repay(tmp_path, cohorts.sheet(row, cohorts.NP_19))
+    assert told["cohorts"][0]["cohort"] == "=1+1"
+    cells = [cell for sheet in book(tmp_path) for row in sheet for cell in row]
+    assert {cell.data_type for cell in cells} <= {"s", "n", "d"}
+    assert any(cell.value == "=1+1" for cell in cells)
+
+
+def test_columns_are_wide_enough_for_what_stands_in_them(tmp_path: Path) -> None:
+    repay(tmp_path, cohorts.sheet(), "--management-figure", "123456789")
+    for sheet in book(tmp_path):
+        widths = {at: each.width for each in sheet.column_dimensions.values() for at in range(each.min, each.max + 1)}
+        for column in sheet.iter_cols(min_row=2):
+            width = widths[column[0].column]
+            numbers = [f"{cell.value:,.2f}" for cell in column if isinstance(cell.value, float | int)]
+            assert all(len(number) < width for number in numbers), (sheet.title, column[0].column_letter)
+
+
+def test_the_same_sheet_gives_the_same_bytes(tmp_path: Path) -> None:
+    data = cohorts.sheet()
+    repay(tmp_path, data)
+    assert book(tmp_path).properties.created.date().isoformat() == "2026-01-01"
+    first = [(tmp_path / "out" / name).read_bytes() for name in ("repayment.xlsx", "repayment.json")]
+    repay(tmp_path, data)
+    assert [(tmp_path / "out" / name).read_bytes() for name in ("repayment.xlsx", "repayment.json")] == first
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--currency", "dollar"], "three capital letters"), (["--interest", "abc"], "no number"),
+        (["--interest", "101"], "0 to 100"), (["--instalments", "13"], "1 (a lump sum"), (["--instalments", "1.5"], "whole"),
+        (["--on", "2026-02-30"], "YYYY-MM-DD"), (["--first-payment", "2020-01-01"], "first payment"),
+        (["--currency", "EUR"], "per_eur"), (["--sheet", "Nowhere"], "no sheet 'Nowhere'"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_asked_is_one_sentence_and_status_2(
+    tmp_path: Path, capsys: Any, options: list[str], said: str
+) -> None:
+    assert repay(tmp_path, cohorts.sheet(), *options) == (2, None)
+    told = capsys.readouterr().err
+    assert said in told
+    assert "Traceback" not in told
+    assert told.count("\n") == 1
+
+
+@pytest.mark.parametrize("data", [b"", b"nothing", cohorts.sheet("a | b", headers=("Colour", "Taste"))])
+def test_a_file_without_cohorts_is_one_sentence_and_status_2(tmp_path: Path, capsys: Any, data: bytes) -> None:
+    assert repay(tmp_path, data) == (2, None)
+    assert capsys.readouterr().err.startswith("diligence: ")
+
+
+def test_a_sheet_that_takes_too_long_is_refused(tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cohort_sheet, "MOST_ROWS", 3)
+    assert repay(tmp_path, cohorts.sheet())[0] == 0
+    assert repay(tmp_path / "more", cohorts.sheet(*cohorts.ROWS, cohorts.MEDICAL)) == (2, None)
+    assert "at most 3 rows" in capsys.readouterr().err
+
+
+def test_nothing_to_calculate_with_is_status_2_and_says_what_is_missing(tmp_path: Path, capsys: Any) -> None:
+    assert repay(tmp_path, cohorts.sheet(), rates=None) == (2, None)
+    assert "There is no rate for MYR" in capsys.readouterr().err
+
+
+def test_the_template_filled_in_is_read_back(tmp_path: Path) -> None:
+    assert cli.main(["template", "repayment", "--out", str(tmp_path / "form.xlsx")]) == 0
+    form = openpyxl.load_workbook(tmp_path / "form.xlsx")
+    asked = {cell.value: cell.column for cell in form["Cohorts"][2]}
+    told = {row[1].value: row[2].value for row in form["About"].iter_rows(max_col=3)}
+    assert "owed back" in told["What this is for"]
+    assert "on the sheet 'Cohorts'" in told["How to fill it in"]
+    assert not {"Name of worker", "Number of a worker"} & asked.keys()
+    for row, line in enumerate(cohorts.ROWS, 3):
+        for header, value in zip(cohorts.HEADERS, map(str.strip, line.split("|")), strict=True):
+            form["Cohorts"].cell(row, asked[header], int(value) if value.isdigit() else value or None)
+    held = io.BytesIO()
+    form.save(held)
+    status, told = repay(tmp_path, held.getvalue())
+    assert (status, told["total"]["central"]) == (0, cohorts.TOTAL)

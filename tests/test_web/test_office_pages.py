@@ -1,0 +1,137 @@
+"""The register of sources, earlier assessments, the organisation, a column that is to answer nothing, texts to translate."""
+
+import re
+import subprocess
+import sys
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from babel.messages.pofile import read_po
+from flask import Flask
+from flask.testing import FlaskClient
+from test_service.callers import a_browser, a_key, a_user, an_organisation, form_token, send
+
+from service import findings, portrait, sources
+from service.app import create_app
+from service.db.session import Database, open_engine
+from service.db.tables import Base, Import, Organisation
+from service.settings import Settings
+
+CANNERY = {"name": "Blue Pier Cannery", "country": "TH", "sector": ["1020"]}
+TRANSLATIONS = Path("service/web/translations/messages.pot")
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Flask:
+    engine = open_engine(f"sqlite:///{tmp_path / 'pages.db'}")
+    Base.metadata.create_all(engine)
+    app = create_app(Settings(data=tmp_path, plain_http=True), Database(engine))
+    app.extensions["harbour"] = an_organisation(app.extensions["database"])
+    yield app
+    engine.dispose()
+
+
+def somebody(app: Flask, role: str = "admin") -> FlaskClient:
+    return a_browser(app, a_user(app.extensions["database"], app.extensions["harbour"], role))
+
+
+def put(app: Flask, times: int) -> None:
+    key = a_key(app.extensions["database"], app.extensions["harbour"], "suppliers:write")
+    for month in range(times):
+        body = {**CANNERY, "workers_total": 100 + month}
+        assert app.test_client().put("/api/v1/suppliers/S-1", json=body, headers=key).status_code in (200, 201)
+
+
+def test_every_source_that_a_page_names_leads_to_its_line_in_the_register(app: Flask):
+    put(app, 1)
+    client = somebody(app, "viewer")
+    register = client.get("/method/sources").get_data(as_text=True)
+    there = set(re.findall(r'<tr id="([^"]+)"', register))
+    assert there == sources.register().keys()
+    one = next(iter(sources.register().values()))
+    assert one.title in register.replace("&#39;", "'").replace("&amp;", "&")
+    for path in ("/method", "/method/site_general", "/suppliers/S-1"):
+        named = set(re.findall(r'href="/method/sources#([^"]+)"', client.get(path).get_data(as_text=True)))
+        assert named
+        assert named <= there
+
+
+def test_all_earlier_assessments_are_shown_in_pages(app: Flask):
+    put(app, 2 * portrait.HISTORY + 1)
+    client = somebody(app, "viewer")
+    path, pages = "/suppliers/S-1/history", []
+    while path:
+        page = client.get(path).get_data(as_text=True)
+        pages.append(page.count("<li><div><strong>"))
+        older = re.search(r'href="(/suppliers/[^"]+/history[^"]+)"', page)
+        path = older[1].replace("&amp;", "&") if older else ""
+    assert pages == [portrait.HISTORY, portrait.HISTORY, 1]
+    assert "/history?cursor=" in client.get("/suppliers/S-1").get_data(as_text=True)
+    assert client.get("/suppliers/S-1/history?cursor=nonsense").status_code == 400
+
+
+def test_an_admin_sets_how_long_things_are_kept(app: Flask):
+    admin = somebody(app)
+    assert send(admin, "/organisation", keep_months="36").status_code == 303
+    assert 'value="36"' in admin.get("/organisation").get_data(as_text=True)
+    for told in ("5", "x", "", "99999"):
+        assert send(admin, "/organisation", keep_months=told).status_code == 422
+    database: Database = app.extensions["database"]
+    with database.across(write=False) as session:
+        assert session.get_one(Organisation, app.extensions["harbour"]).keep_months == 36
+    assert somebody(app, "officer").get("/organisation").status_code == 403
+
+
+def looked_at(**choices: object) -> Import:
+    columns = {"name": "Name", "city": "Place"}
+    sheet = {"name": "S", "kind": "site", "header_row": 1, "rows": 1, "columns": columns, "unmapped": ["Colour"]}
+    return Import(choices=choices, found={"files": [{"name": "a.xlsx", "sheets": [sheet]}]})
+
+
+def test_a_column_that_was_read_can_be_told_to_answer_nothing():
+    as_shown = [("Name", "name"), ("Place", "city"), ("Colour", "")]
+    assert findings.corrected(looked_at(), as_shown) == {}
+    dropped = [("Name", "name"), ("Place", ""), ("Colour", "")]
+    assert findings.corrected(looked_at(), dropped) == {"city": ""}
+    taken_up = [("Name", "name"), ("Place", ""), ("Colour", "city")]
+    assert findings.corrected(looked_at(city=""), taken_up) == {"city": "Colour"}
+
+
+def test_a_page_offers_to_read_a_column_no_more(app: Flask):
+    database: Database = app.extensions["database"]
+    with database.of(app.extensions["harbour"]) as session:
+        taken = looked_at()
+        taken.uploads, taken.state, taken.created_by = [], "previewed", "user:ana"
+        taken.created_at = session.get_one(Organisation, app.extensions["harbour"]).created_at
+        taken.found = {**taken.found, "issues": []}
+        session.add(taken)
+        session.flush()
+        path = f"/imports/{taken.id}"
+    client = somebody(app, "officer")
+    chosen = re.findall(r'<select[^>]*name="question".*?</select>', client.get(path).get_data(as_text=True), re.DOTALL)
+    assert [select.count('<option value=""') for select in chosen] == [1, 1, 1]
+    fields = {"header": ["Name", "Place", "Colour"], "question": ["name", "", ""], "csrf_token": form_token(client)}
+    assert client.post(f"{path}/correct", data=fields).status_code == 303
+    with database.across(write=False) as session:
+        assert session.get_one(Import, path.removeprefix("/imports/")).choices["columns"] == {"city": ""}
+
+
+def test_every_text_of_the_pages_stands_in_the_template_for_translations(tmp_path: Path):
+    fresh = tmp_path / "messages.pot"
+    told = (
+        "extract",
+        "--mapping",
+        "service/web/babel.toml",
+        "--keywords",
+        "lazy_gettext",
+        "--output",
+        str(fresh),
+        "service",
+    )
+    command = [sys.executable, "-m", "babel.messages.frontend", "-q", *told]
+    subprocess.run(command, check=True, capture_output=True)
+    catalogues = [read_po(BytesIO(file.read_bytes())) for file in (fresh, TRANSLATIONS)]
+    ids = [{message.id for message in catalogue if message.id} for catalogue in catalogues]
+    assert ids[0] == ids[1], "run scripts/messages"
+    assert len(ids[0]) > 300

@@ -1,0 +1,110 @@
+"""What workers are owed, on its page: sent, shown, downloaded, with and without a browser."""
+
+import io
+import re
+from base64 import b64decode
+from collections.abc import Iterator
+from pathlib import Path
+
+import openpyxl
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from playwright.sync_api import Page, expect
+from test_service import cohorts
+from test_service.callers import a_browser, a_user, an_organisation, form_token
+from test_web.test_pages_in_a_browser import faults_of
+from werkzeug.test import TestResponse
+
+from service.app import create_app
+from service.db.session import Database, open_engine
+from service.db.tables import Base
+from service.settings import Settings
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
+    folder = tmp_path_factory.mktemp("repayment")
+    engine = open_engine(f"sqlite:///{folder / 'pages.db'}")
+    Base.metadata.create_all(engine)
+    database = Database(engine)
+    app = create_app(Settings(data=folder, plain_http=True), database)
+    app.extensions["harbour"] = an_organisation(database, "Harbour Foods", "Asia/Bangkok")
+    yield app
+    engine.dispose()
+
+
+def somebody(app: Flask, role: str) -> FlaskClient:
+    return a_browser(app, a_user(app.extensions["database"], app.extensions["harbour"], role))
+
+
+def send(client: FlaskClient, data: bytes | None, rates: bytes | None = cohorts.RATES, **fields: str) -> TestResponse:
+    files = {"cohorts": (io.BytesIO(data), "cohorts.xlsx")} if data is not None else {}
+    files |= {"rates": (io.BytesIO(rates), "rates.csv")} if rates is not None else {}
+    return client.post("/repayment", data={"csrf_token": form_token(client), "on": "2026-01-01", **fields, **files})
+
+
+def test_what_was_sent_is_shown_and_its_workbook_goes_along(app: Flask) -> None:
+    answer = send(somebody(app, "officer"), cohorts.sheet())
+    text = answer.get_data(as_text=True)
+    assert answer.status_code == 200
+    assert "USD 4,500.00" in text
+    assert "half" in text
+    link = re.search(r'href="data:[^;]+;base64,([^"]+)" download="repayment.xlsx"', text)
+    summary = openpyxl.load_workbook(io.BytesIO(b64decode(link[1])))["Summary"]
+    assert {row[0].value: row[2].value for row in summary.iter_rows(max_col=3)}["Owed to workers"] == 4500
+    assert not re.search(r"<style|\sstyle=|\son\w+=|javascript:|<script(?![^>]*\ssrc=)", text)
+
+
+@pytest.mark.parametrize(
+    ("data", "fields", "said"),
+    [
+        (None, {}, "Choose the sheet of cohorts"), (b"nothing", {}, "cohorts.xlsx"),
+        (cohorts.sheet(), {"interest": "much"}, "is no number"), (cohorts.sheet(), {"currency": "EUR"}, "per_eur"),
+        (cohorts.sheet(), {"instalments": "99"}, "lump sum"),
+        (cohorts.sheet(*[f"{row} | Xyz" for row in cohorts.ROWS], headers=(*cohorts.HEADERS, "Worker name")), {}, "Remove the"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_used_is_said_above_the_form(app: Flask, data: bytes | None, fields: dict, said: str) -> None:
+    answer = send(somebody(app, "officer"), data, **fields)
+    assert answer.status_code == 422
+    assert said in answer.get_data(as_text=True)
+    assert "Xyz" not in answer.get_data(as_text=True)
+
+
+def test_a_name_that_looks_like_markup_is_shown_as_text(app: Flask) -> None:
+    row = cohorts.NP_19.replace("NP-19", "<b onclick=x>9")
+    text = send(somebody(app, "officer"), cohorts.sheet(cohorts.NP_18, row)).get_data(as_text=True)
+    assert "&lt;b onclick=x&gt;9" in text
+    assert "<b onclick" not in text
+
+
+@pytest.mark.parametrize("role", ["viewer", "approver"])
+def test_it_is_for_those_who_act(app: Flask, role: str) -> None:
+    client = somebody(app, role)
+    assert client.get("/repayment").status_code == 403
+    assert send(client, cohorts.sheet()).status_code == 403
+    assert 'href="/repayment"' not in client.get("/").get_data(as_text=True)
+
+
+def test_an_officer_sends_cohorts_reads_the_figures_and_downloads_the_workbook(ana: Page, tmp_path: Path) -> None:
+    ana.get_by_role("link", name="Repayment", exact=True).click()
+    assert faults_of(ana, "repayment, empty") == []
+    for name, data in (("cohorts", cohorts.sheet()), ("rates", cohorts.RATES)):
+        sent = {"name": f"{name}.xlsx" if name == "cohorts" else "rates.csv", "mimeType": "text/plain", "buffer": data}
+        ana.set_input_files(f"#{name}-file", [sent])
+    ana.fill("#on", "2026-01-01")
+    ana.fill("#management_figure", "1500")
+    ana.get_by_role("button", name="Work it out").click()
+    expect(ana.get_by_role("heading", name="USD 4,500.00")).to_be_visible()
+    expect(ana.get_by_text("3.00 times it")).to_be_visible()
+    cohort = ana.locator("details.reason", has_text="NP-19").first
+    cohort.locator("summary").click()
+    expect(cohort.get_by_text("of which 0.50 counts after a zero-fee policy")).to_be_visible()
+    with ana.expect_download() as download:
+        ana.get_by_role("link", name="Download the workbook").click()
+    download.value.save_as(tmp_path / "repayment.xlsx")
+    assert "Reconciliation" in openpyxl.load_workbook(tmp_path / "repayment.xlsx").sheetnames
+    assert faults_of(ana, "repayment") == []
+    ana.set_viewport_size({"width": 360, "height": 800})
+    assert faults_of(ana, "repayment, narrow") == []

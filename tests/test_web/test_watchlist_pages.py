@@ -1,0 +1,38 @@
+"""A match in a browser: found, read, decided on, and not asked again; nothing of it is hidden from those who see little."""
+
+from pathlib import Path
+
+from playwright.sync_api import Page, expect
+from sqlalchemy import select
+from test_service.listed import put_in
+from test_web.conftest import Office
+from test_web.test_pages_in_a_browser import faults_of
+
+from service.db.tables import Supplier
+from service.files import Blobs
+
+
+def test_an_officer_reads_why_and_decides_with_a_note(ana: Page, office: Office) -> None:
+    with office.database.of(office.harbour, write=False) as session:
+        agency = session.scalars(select(Supplier).where(Supplier.kind == "agency").order_by(Supplier.key)).first()
+    row = f"{agency.name} Co., Ltd.;agency;{agency.country};;;;Suspended agencies;Fees"
+    blobs = Blobs(Path(office.database.engine.url.database).parent / "blobs")
+    put_in(office.database, blobs, office.harbour, row, work=False)
+    ana.goto("/watchlists")
+    match = ana.locator("section.panel", has=ana.get_by_role("heading", name=agency.name))
+    for _ in range(50):
+        if match.count():
+            break
+        ana.wait_for_timeout(200)
+        ana.reload()
+    expect(match.get_by_text("A country agrees.")).to_be_visible()
+    assert faults_of(ana, "watchlists") == []
+    match.get_by_label("What you compared").fill("Another address and other owners.")
+    match.get_by_role("button", name="It is another").click()
+    expect(ana.get_by_text("Nobody is asked again while neither the supplier nor the entry changes.")).to_be_visible()
+    expect(match).to_have_count(0)
+    ana.get_by_role("link", name="Dismissed (1)").click()
+    expect(ana.get_by_text("Another address and other owners.")).to_be_visible()
+    ana.get_by_role("heading", name=agency.name).get_by_role("link").click()
+    expect(ana.locator("section", has=ana.locator("#watchlists")).get_by_text("dismissed")).to_be_visible()
+    assert faults_of(ana, "agency with a match") == []
