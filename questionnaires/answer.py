@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple, Self
 
 from marshmallow import ValidationError, fields
@@ -33,6 +33,7 @@ Value = str | float | tuple[str, ...] | tuple[Piece, ...]
 
 INVISIBLE = re.compile("[\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff\u00ad]")
 BLANKS = re.compile(r"\s+")
+DECLINED, CANNOT_APPLY = RESERVED = ("declined", "cannot_apply")  # what may be said instead of an answer
 FORBIDDEN = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
 GUARD = re.compile(r"'[=+\-@\t0-9]")
 
@@ -77,6 +78,8 @@ def clean(text: str) -> str:
 
     Raises :class:`Fault` for control characters. Line breaks and no-break spaces become blanks.
     """
+    if text.isascii() and text.isidentifier():
+        return text  # one plain word, as a code is: there is nothing to clean
     if not (text.isascii() and text.isprintable()):
         if FORBIDDEN.search(text):
             raise Fault("text.forbidden_character", text)
@@ -89,12 +92,12 @@ class Answer(fields.Field[Any]):
     """Any answer: cleans the text, sees "nothing here" and the reserved values, and leaves the rest to the kind of
     answer.
 
-    ``reserved``: whether "declined" and "cannot apply" are answers here, or nothing (a name, a country).
+    ``reserved``: which of RESERVED are answers here; the others say nothing (in a name, a country).
     """
 
     default_error_messages = {"required": "field.required", "null": "field.type"}
 
-    def __init__(self, *, reserved: bool = True, **kwargs: Any) -> None:
+    def __init__(self, *, reserved: Collection[str] = RESERVED, **kwargs: Any) -> None:
         super().__init__(allow_none=True, **kwargs)
         self.reserved = reserved
 
@@ -122,6 +125,13 @@ class Answer(fields.Field[Any]):
         """What :meth:`read` gives for a text so plain that it needs no closer look; None for any other. For speed only."""
         return None
 
+    def deserialize(
+        self, value: Any, attr: str | None = None, data: Mapping[str, Any] | None = None, **kwargs: Any
+    ) -> Any:
+        """As any field; a text goes straight to :meth:`read`, for an answer has no checks beside it."""
+        plain = isinstance(value, str) and not self.validators
+        return (self._deserialize if plain else super().deserialize)(value, attr, data, **kwargs)
+
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Value | None:
         try:
             return self.read(value)
@@ -141,7 +151,8 @@ class Answer(fields.Field[Any]):
         if word in everyday().nothing or not word:
             return None
         if word in everyday().reserved:
-            return everyday().reserved[word] if self.reserved else None
+            meant = everyday().reserved[word]
+            return meant if meant in self.reserved else None
         return self.of_text(text)
 
     def known(self, text: str, word: str) -> Value | None:

@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from questionnaires.answer import Value
-from questionnaires.form import Questionnaire
+from questionnaires.form import DATED, Questionnaire
 from questionnaires.issues import Issue
 from questionnaires.match import Matched
 from questionnaires.reading import Answered, Reading
@@ -21,7 +21,10 @@ from questionnaires.sheet import Column, Sheet
 from questionnaires.validate import Options, fill_in
 
 # What the rules look at: an entry without any of it passes at once.
-RULED = {"workers_total", "workers_migrant", "migrant_pct", "workers_by_agency", "address", "form_version", *NEVER_ZERO}
+RULED = {
+    "workers_total", "workers_migrant", "migrant_pct", "agencies", "workers_by_agency", "address", "city", "region",
+    "form_version", *DATED, *NEVER_ZERO,
+}  # fmt: skip
 FILLED = {"name_local", "naics"}
 
 
@@ -35,13 +38,13 @@ def checked(form: Questionnaire, told: Mapping[str, Value | None]) -> tuple[dict
     if not (RULED | FILLED) & given.keys():
         return given, ()
     questions = tuple(told)
-    row = np.array([0, 1], dtype=np.int32)
-    sheet = Sheet("", "", True, 1, 2, tuple(Column((question, "."), row) for question in questions))
+    cells = Column(("", "."), np.array([0, 1], dtype=np.int32))  # their texts have been read: that there is one is all
+    sheet = Sheet("", "", True, 1, 2, (cells,) * len(questions))
     places = {question: at for at, question in enumerate(questions)}
-    reading = Reading(sheet, 1, Matched(places, questions, (), frozenset(), ()))
-    for question, answer in told.items():
-        values, code = ([], -1) if answer is None else ([answer], 0)
-        reading.answers[question] = Answered(values, np.array([code], dtype=np.int32))
+    reading = Reading(sheet, 1, Matched(places, questions, (), frozenset(), ()), rows=np.array([1]))
+    codes = np.array([[-1 if answer is None else 0] for answer in told.values()], dtype=np.int32)
+    for (question, answer), code in zip(told.items(), codes, strict=True):
+        reading.answers[question] = Answered([] if answer is None else [answer], code)
     fill_in(reading, Options())
     apply_rules(reading, form)
     stands = {q: a.values[a.codes[0]] for q, a in reading.answers.items() if a.codes[0] >= 0}

@@ -17,7 +17,7 @@ from typing import Any
 from marshmallow import Schema
 
 from questionnaires import types
-from questionnaires.answer import Answer
+from questionnaires.answer import DECLINED, RESERVED, Answer
 from questionnaires.evidence import Evidence
 from questionnaires.numbers import Money, Number, Percent
 from questionnaires.words import BadFile, everyday, fold
@@ -40,7 +40,7 @@ TYPES = (
 )
 FORM_KEYS = {"id", "version", "title", "kind", "includes", "sources", "question"}
 CHOICE_KEYS = {"code", "title", "spellings"}
-RESERVED = ("declined", "cannot_apply")
+DATED = ("form_returned", "answered_on", "evidence_date")  # the days that say how old the answers of a row are
 ID, TITLE, SYNONYM = 0, 1, 2  # how well a header names a question, best first
 
 
@@ -59,6 +59,7 @@ class Question:
 
     ``min`` and ``max`` are numbers, or ISO days; a date's ``max`` may be ``"today"``. ``sources``: the published rules it
     asks about, by id, where no indicator carries them. ``ours``: the buyer answers it, not who gets the form.
+    ``may_decline``: it feeds no indicator, yet leads to facts (a flag, a product): to decline it in so many words counts.
     """
 
     id: str
@@ -74,9 +75,15 @@ class Question:
     unit: str = ""
     person: bool = False
     ours: bool = False
+    may_decline: bool = False
     synonyms: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
     choices: tuple[Choice, ...] = ()
+
+    @property
+    def declinable(self) -> bool:
+        """Whether it counts as declined where a form came back and it is blank: facts of a place can be found elsewhere."""
+        return bool(self.feeds) and not self.person and not self.ours
 
     def answers(self) -> dict[str, str]:
         """Codes of the choices, by every folded word for them.
@@ -98,7 +105,8 @@ class Question:
         ``on``: the ISO day after which a date lies in the future, if the question minds. ``headers``: those of the form
         (:attr:`Questionnaire.headers`), by which evidence names the questions it covers.
         """
-        kwargs["reserved"] = bool(self.feeds) or self.type not in ("text", "country", "sector")
+        if not self.feeds and self.type in ("text", "country", "sector"):
+            kwargs["reserved"] = (DECLINED,) if self.may_decline else ()
         bounds = {"least": self.min, "most": self.max}
         titles = tuple(choice.title for choice in self.choices)
         match self.type:
@@ -108,7 +116,8 @@ class Question:
                 return kinds[self.type](**kwargs)
             case "date":
                 days = {name: str(day) for name, day in bounds.items() if day not in (None, "today")}
-                return types.Date(on=on if self.max == "today" else "", **days, **kwargs)
+                late = self.id in DATED  # the method counts it 0, and would take a blank for today
+                return types.Date(on=on if self.max == "today" else "", late=late, **days, **kwargs)
             case "choice":
                 return types.Choice(choices=self.answers(), titles=titles, **kwargs)
             case "many":

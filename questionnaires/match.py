@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from questionnaires.form import Questionnaire
 from questionnaires.issues import Issue, Unusable, issue
@@ -20,6 +20,7 @@ from questionnaires.words import everyday, fold, nearest
 
 ROWS_LOOKED_AT = 50  # a header lies among the first rows, or the sheet is not a table
 NAMES = ("name", "name_local", "reference", "case_id")  # a row needs one of them
+STANDS_ON = (*NAMES, "country", "sector")  # what a row is, and where: one header twice for it is no table
 OF_A_CASE = {"case_id", "finding", "phase"}  # what only a sheet of case records asks
 ALIKE = 86  # per cent of letters in common for a header to be proposed
 
@@ -46,7 +47,7 @@ def find_header(sheet: Sheet, forms: Iterable[Questionnaire], chosen: Mapping[st
     the first.
 
     Titles, key-value blocks, legends and group headings above it name fewer. ``chosen`` (question: header) counts
-    first. Raises :class:`Unusable` if there is no row with data under it.
+    first. Raises :class:`Unusable` if there is no row with data under it, or no header is in sight.
     """
     wanted = set(map(fold, (chosen or {}).values()))
     known = [form.headers for form in forms]
@@ -61,7 +62,10 @@ def find_header(sheet: Sheet, forms: Iterable[Questionnaire], chosen: Mapping[st
         if labels:
             found.append((len(wanted & set(words)), named, labels, row))
     if not found:
-        raise Unusable(issue("file.no_rows", file=sheet.file, sheet=sheet.name))
+        texts = cells_of(sheet, sheet.first_row) if sheet.n_rows else []
+        is_header = any(fold(text) in headers for text in texts if text for headers in (wanted, *known))
+        code = "file.no_rows" if is_header or not any(texts) else "schema.unmapped"
+        raise Unusable(issue(code, file=sheet.file, sheet=sheet.name))
     most = max(each[:2] for each in found)
     best = [(labels, row) for *named, labels, row in found if tuple(named) == most]
     if any(most):
@@ -93,8 +97,9 @@ def match(sheet: Sheet, header_row: int, form: Questionnaire, chosen: Mapping[st
     """The column of each question. ``chosen`` (question: header, see :func:`read_map`) goes before the headers' own
     words; a question whose header is "" is read from no column.
 
-    Raises :class:`Unusable` if no header is understood, none is the name or reference of a row, two are its name, or
-    ``chosen`` names a question or header that is not there.
+    Raises :class:`Unusable` if no header is understood, none is the name or reference of a row, two are its name, one header
+    stands twice for what a row is or where (no map could tell them apart), or ``chosen`` names a question or header that is
+    not there.
     """
     headers = tuple(cells_of(sheet, header_row))
     words = [fold(header) if header else "" for header in headers]
@@ -115,12 +120,14 @@ def match(sheet: Sheet, header_row: int, form: Questionnaire, chosen: Mapping[st
         tied.add(question)
         cells = [cell_name(header_row, at) for at in equal]
         both = " and ".join(f"'{headers[at]}' ({cell})" for at, cell in zip(equal, cells, strict=True))
+        alike = len({words[at] for at in equal}) < len(equal)
         issues.append(
             issue("schema.duplicate_column", file=sheet.file, sheet=sheet.name, cell=cells[0], cells=cells,
-                  header=headers[equal[0]], seen=both, expected=form.by_id[question].title, count=len(equal))
+                  header=headers[equal[0]], seen=both, expected=form.by_id[question].title, count=len(equal),
+                  cure="Rename or remove all but one." if alike else "")
         )  # fmt: skip
-        if question == "name":
-            raise Unusable(issues[-1])
+        if question == "name" or (alike and question in STANDS_ON):
+            raise Unusable(replace(issues[-1], severity="error"))
     order = {question: columns[question] for question in form.by_id if question in columns}
     for at, word in enumerate(words):
         meant = missed(word, form, order, tied) if word and at not in order.values() else None

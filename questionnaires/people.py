@@ -16,6 +16,7 @@ import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -142,10 +143,16 @@ def _is_named(text: str, firm: bool) -> bool:
     return not firm and _follows_cue(text)
 
 
+def _is_surely_named(text: str) -> bool:
+    """Whether a text carries a name that no other word can be taken for: after a title, or two names side by side."""
+    names, keys = _words().names, [[fold(word) for word in run] for run in _runs(text)]
+    return _is_named(text, firm=True) or any(a in names and b in names for run in keys for a, b in pairwise(run))
+
+
 def _has_name(run: Sequence[str], keys: Sequence[str]) -> bool:
     names = _words().names
     capital = any(key in names and word[0].isupper() for word, key in zip(run, keys, strict=True))
-    two = any(a in names and b in names for a, b in zip(keys, keys[1:], strict=False))
+    two = any(a in names and b in names for a, b in pairwise(keys))
     shaped = 3 <= len(run) <= 4 and keys[0] in _words().weak_titles and all(word[0].isupper() for word in run)
     return capital or two or shaped
 
@@ -192,7 +199,7 @@ def without_people(
     """The sheet with the cells that look like a person's data emptied, and which they were.
 
     ``header_row``: Excel's number; ``chosen``: question: header, as in :func:`questionnaires.match.match`. The header's own
-    cells are looked at for numbers and addresses.
+    cells are looked at for numbers, addresses, and names that nothing else can be.
     """
     headers = cells_of(sheet, header_row)
     named = {fold(header): question for question, header in (chosen or {}).items()}
@@ -212,7 +219,7 @@ def without_people(
         codes = column.codes.copy()
         for code, numbers in refused.items():
             places = np.flatnonzero(np.isin(column.codes, numbers))
-            if question or of_persons or code == "person.name":
+            if question or of_persons or (code == "person.name" and not _is_surely_named(header)):
                 places = places[places != at_header]  # a header may sound like a name, and has its own words
             if len(places):
                 refusals.append(Refusal(code, at, places))

@@ -31,11 +31,15 @@ INVISIBLE = " \t\r\n\v\f\xa0\u200b\ufeff\u3000"
 
 @dataclass(frozen=True)
 class Said:
-    """What an issue says beside its code: what was seen, and expectation and cure where the catalogue's do not do."""
+    """What an issue says beside its code: what was seen, and expectation and cure where the catalogue's do not do.
+
+    ``beside``: the question whose cell in the same row is a part of it, for two answers that do not go together.
+    """
 
     seen: str = ""
     expected: str = ""
     cure: str = ""
+    beside: str = ""
 
 
 OTHERS = Said("(others)")
@@ -92,14 +96,18 @@ class Answered:
 
 
 class Reading:
-    """The rows of data of a sheet and what was read of them; ``rejected`` marks the rows that hold an error."""
+    """The rows of data of a sheet and what was read of them; ``rejected`` marks the rows that hold an error.
 
-    def __init__(self, sheet: Sheet, header_row: int, matched: Matched) -> None:
+    ``rows``: where the rows of data are, where that is known beforehand.
+    """
+
+    def __init__(self, sheet: Sheet, header_row: int, matched: Matched, rows: Places | None = None) -> None:
         self.sheet, self.matched = sheet, matched
         self.answers: dict[str, Answered] = {}
+        self.unread: dict[str, Mask] = {}  # by question, where the cell holds something that could not be read
         self.noted: dict[tuple[str, int, Said], list[Places]] = {}
         self.kinds: Counter[tuple[str, int]] = Counter()
-        self.rows: Places = self.rows_of_data(header_row - sheet.first_row)
+        self.rows: Places = self.rows_of_data(header_row - sheet.first_row) if rows is None else rows
         self.rejected: Mask = np.zeros(len(self.rows), dtype=np.bool_)
         formulas = (cell for cell in sheet.formulas if cell not in sheet.errors)
         self.errors, self.formulas = places_by_column(sheet, sheet.errors), places_by_column(sheet, formulas)
@@ -155,6 +163,8 @@ class Reading:
         table = np.full(len(column.values) + 1, -1, dtype=np.int32)
         table[used] = [-1 if answer is None else number.setdefault(answer, len(number)) for answer in answers]
         self.answers[question] = Answered(list(number), table[sent])
+        lost = [used[which] for which in faults if answers[which] is None]
+        self.unread[question] = np.isin(sent, lost) | np.isin(self.rows, self.errors[at])
         if said:
             self.note(said.code, at, self.rows[sent >= 0], Said(said.seen))
         if faults:
@@ -202,7 +212,9 @@ class Reading:
         sheet, found = self.sheet, []
         for (code, column, said), noted in self.noted.items():
             places = np.unique(np.concatenate(noted))
-            cells = [cell_name(sheet.first_row + int(place), max(column, 0)) for place in places[:CELLS_NAMED]]
+            beside = self.matched.columns.get(said.beside)
+            columns = [max(column, 0), *([] if beside is None else [beside])]
+            cells = [cell_name(sheet.first_row + int(place), at) for place in places[:CELLS_NAMED] for at in columns]
             told = issue(
                 code, file=sheet.file, sheet=sheet.name, cell=cells[0], cells=cells, count=len(places),
                 header=self.matched.headers[column] if column >= 0 else "",

@@ -15,11 +15,12 @@ from functools import partial
 import numpy as np
 
 from questionnaires.answer import Value
-from questionnaires.form import Questionnaire, load, versions
+from questionnaires.form import DATED, Questionnaire, load, versions
 from questionnaires.reading import Mask, Places, Reading, Said
 from questionnaires.words import countries, everyday, fold
 
 NINES = (9999.0, 99999.0, 999999.0, 9999999.0)
+PART_OF_DAY = re.compile("[0-9]{4}(-[0-9]{2})?", re.ASCII)
 VERSION = re.compile(r"(?:(\w+)[ /-]+)?([0-9]{4}\.[0-9]+)", re.ASCII)
 
 
@@ -157,52 +158,175 @@ def one_country_a_reference(reading: Reading) -> None:
         reading.fault("row.conflict", "reference", rows, Said(str(references.values[references.codes[rows[0]]])))
 
 
-def address_in_another_country(reading: Reading) -> None:
-    """Warns where the last part of an address is the name of another country than the row's. Neither is changed.
+def place_in_another_country(reading: Reading, question: str) -> None:
+    """Warns where a city, a region or the last part of an address is the name of another country than the row's. Neither is
+    changed.
 
-    Codes are not looked for (CA is California and Canada), nor names that are also a place within the row's country.
+    Codes are not looked for (CA is California and Canada), nor names that are also a place within the row's country. A city or
+    region counts by the country's own name alone: in some language or other, many a town is called like a country.
     """
-    addresses, country = reading.answers.get("address"), reading.answers.get("country")
-    if addresses is None or country is None:
+    places, country = reading.answers.get(question), reading.answers.get("country")
+    if places is None or country is None:
         return
+    known = countries().by_word if question == "address" else countries().by_name
     ends: dict[str, str | None] = {}
     said = []
-    for address in map(str, addresses.values):
-        _, comma, end = address.rpartition(",")
-        if comma and end not in ends:
+    for place in map(str, places.values):
+        _, comma, end = place.rpartition(",")
+        if end not in ends:
             word = fold(" ".join(part for part in end.split() if not any(c.isdigit() for c in part)))
-            ends[end] = countries().by_word.get(word) if len(word) > 3 or word in ("usa", "uae") else None
-        said.append(ends.get(end) if comma else None)
+            ends[end] = known.get(word) if len(word) > 3 or word in ("usa", "uae") else None
+        said.append(ends[end] if comma or question != "address" else None)
     number = {code: at for at, code in enumerate(sorted({code for code in said if code}))}
-    told = np.array([*(number[code] if code else -1 for code in said), -1])[addresses.codes]
+    told = np.array([*(number[code] if code else -1 for code in said), -1])[places.codes]
     names = countries().names
     for other, at in number.items():
         for code, own in enumerate(country.values):
             if own != other and other not in everyday().same_place.get(str(own), ()):
                 where = (told == at) & (country.codes == code)
                 reading.fault(
-                    "country.contradicted", "address", where, Said(names[other], names.get(str(own), str(own)))
+                    "country.contradicted",
+                    question,
+                    where,
+                    Said(names[other], names.get(str(own), str(own)), beside="country"),
                 )
+
+
+def one_place_in_two_countries(reading: Reading) -> None:
+    """Warns where a city with its region lies in one country here and in another in more rows of the sheet (in as many: at
+    all of them): a country next to the right one in a list is picked easily. Nothing is changed.
+    """
+    city, region, country = (reading.answers.get(question) for question in ("city", "region", "country"))
+    if city is None or region is None or country is None:
+        return
+    whole = city.given & region.given & country.given
+    rows = np.flatnonzero(whole)
+    folded = [np.array([*map(fold, map(str, answers.values))], dtype=object) for answers in (city, region)]
+    number: dict[tuple[str, str], int] = {}
+    pairs = zip(folded[0][city.codes[rows]], folded[1][region.codes[rows]], strict=True)
+    place = np.array([number.setdefault(pair, len(number)) for pair in pairs], dtype=np.int64)
+    found, counts = np.unique(np.stack([place, country.codes[rows]]), axis=1, return_counts=True)
+    most = np.zeros(len(number), dtype=np.int64)
+    np.maximum.at(most, found[0], counts)
+    names = countries().names
+    for at in np.flatnonzero(np.bincount(found[0], minlength=len(number)) > 1):
+        of_place = found[0] == at
+        first = of_place & (counts == most[at])
+        usual = {int(code) for code in found[1][first]}
+        for code in map(int, found[1][of_place]):
+            others = sorted(names.get(str(country.values[o]), "") for o in usual - {code})
+            if others:
+                where = rows[(place == at) & (country.codes[rows] == code)]
+                seen = f"{city.values[city.codes[where[0]]]}, {region.values[region.codes[where[0]]]}"
+                reading.fault("country.elsewhere", "city", where, Said(seen, " and ".join(others), beside="country"))
+
+
+def in_words(value: Value) -> str:
+    """An answer as an issue shows it."""
+    parts = value if isinstance(value, tuple) else (value,)
+    return "; ".join(f"{part:g}" if isinstance(part, float) else str(part) for part in parts)
+
+
+def contradicted(reading: Reading, question: str, beside: str, where: Mask) -> None:
+    """Makes an answer unknown where another of the same row speaks against it, and tells both cells."""
+    answers, others = reading.answers[question], reading.answers[beside]
+    header = reading.matched.headers[reading.matched.columns[beside]]
+    for row in np.flatnonzero(where):
+        seen, against = in_words(answers.values[answers.codes[row]]), in_words(others.values[others.codes[row]])
+        said = Said(seen, f"'{against}' under *{header}*", beside=beside)
+        reading.fault("answer.contradicted", question, np.array([row]), said)
+    answers.codes[where] = -1
+
+
+def agencies_denied(reading: Reading) -> None:
+    """That no agency is used is unknown where one is named: the one that is named counts."""
+    denied = reading.answers.get("uses_agencies")
+    for question in ("agencies", "workers_by_agency"):
+        named = reading.answers.get(question)
+        if denied and named:
+            is_named = np.array([*(isinstance(value, tuple) for value in named.values), False])[named.codes]
+            contradicted(reading, "uses_agencies", question, denied.where("no") & is_named)
+
+
+def migrants_denied(reading: Reading, form: Questionnaire) -> None:
+    """That there is no migrant is unknown where a share of migrants, or a country that workers come from, says there are: those
+    who are there count. Where the number of workers is known, :func:`share_against_counts` holds numbers against the share.
+    """
+    count, share = reading.answers.get("workers_migrant"), reading.answers.get("migrant_pct")
+    if form.kind != "site" or (count is None and share is None):
+        return
+    if count and share:
+        contradicted(reading, "workers_migrant", "migrant_pct", count.where(0.0) & (share.numbers() > 0))
+        total = reading.answers.get("workers_total")
+        uncounted = np.True_ if total is None else ~total.given
+        contradicted(reading, "migrant_pct", "workers_migrant", share.where(0.0) & (count.numbers() > 0) & uncounted)
+    origins, country = reading.answers.get("worker_origin_countries"), reading.answers.get("country")
+    for question, denied in (("workers_migrant", count), ("migrant_pct", share)):
+        if denied and origins:
+            where = denied.where(0.0) & origins.given
+            for row in np.flatnonzero(where):
+                named = origins.values[origins.codes[row]]
+                own = country.values[country.codes[row]] if country and country.codes[row] >= 0 else None
+                where[row] = isinstance(named, tuple) and any(place != own for place in named)
+            contradicted(reading, question, "worker_origin_countries", where)
+
+
+APART = 5.0  # percentage points: figures are rounded, and counted on different days
+
+
+def share_against_counts(reading: Reading) -> None:
+    """Of a share of migrants and the one that the numbers of workers make, the larger stands where they are far apart."""
+    total, count, share = (reading.answers.get(q) for q in ("workers_total", "workers_migrant", "migrant_pct"))
+    if total is None or count is None or share is None:
+        return
+    whole, part, told = total.numbers(), count.numbers(), share.numbers()
+    counted = 100 * part / np.where(whole > 0, whole, np.nan)
+    for row in np.flatnonzero(np.abs(counted - told) > APART):
+        against = f"{part[row]:g} of {whole[row]:g} workers ({counted[row]:.0f} %)"
+        said = Said(f"{told[row]:g} %", against, beside="workers_migrant")
+        reading.fault("workers.share", "migrant_pct", np.array([row]), said)
+        if counted[row] > told[row]:
+            share.put(np.array([row]), round(float(counted[row]), 1))
+
+
+def parts_of_days(reading: Reading) -> None:
+    """A year or month that dates the answers of a row is its first day: undated they would count as told today."""
+    for question in DATED:
+        answers = reading.answers.get(question)
+        if answers is None:
+            continue
+        for value in map(str, answers.values):
+            if PART_OF_DAY.fullmatch(value):
+                reading.fault("date.part", question, answers.where(value), Said(value))
+        answers.rewrite(lambda value: f"{value}-01-01"[:10] if PART_OF_DAY.fullmatch(str(value)) else value)
 
 
 def blanks_in_returned_forms(reading: Reading, form: Questionnaire) -> None:
     """A blank is "declined" where the row says that our form was sent and came back, and that version asked the
     question.
 
-    Only questions that feed an indicator and are not the buyer's own can be declined, and only in a column that is there.
+    A fault in that record does not undo the asking, or silence could be had for a wrong date (method, section 3: declining
+    costs at least as much as any truth). A day that cannot be read, or lies in the future, still says that the form came
+    back; a version that is not known, or left out beside such a day, has asked whatever has a column. Only questions that feed
+    an indicator and are not the buyer's own can be declined, and only in a column that is there.
     """
-    version, returned = reading.answers.get("form_version"), reading.answers.get("form_returned")
-    if version is None or returned is None:
+    version, day = reading.answers.get("form_version"), reading.answers.get("form_returned")
+    if version is None or day is None:
         return
-    for sent in map(str, version.values):
-        rows = version.where(sent) & returned.given
-        asked = asked_by(sent, form)
+    unread = reading.unread.get("form_returned", np.zeros(len(day.codes), dtype=np.bool_))
+    reading.fault("form.returned_unread", "form_returned", unread, Said())
+    returned = (day.given & ~day.where("cannot_apply")) | unread
+    reading.fault("form.no_version", "form_version", returned & ~version.given, Said())
+    for sent in (*map(str, version.values), None):
+        rows = returned & (~version.given if sent is None else version.where(sent))
+        asked = None if sent is None else asked_by(sent, form)
         if asked is None:
-            reading.fault("form.unknown_version", "form_version", rows, Said(sent))
-            continue
+            if sent is not None:
+                reading.fault("form.unknown_version", "form_version", rows, Said(sent))
+            asked = form.by_id.keys()
         for question, answers in reading.answers.items():
             about = form.by_id[question]
-            if question in asked and about.feeds and not about.ours and question in reading.matched.columns:
+            if question in asked and about.declinable and question in reading.matched.columns:
                 blank = rows & ~answers.given
                 if blank.any():
                     answers.put(blank, "declined")
@@ -241,12 +365,18 @@ def one_cohort_a_case(reading: Reading) -> None:
 
 
 def apply_rules(reading: Reading, form: Questionnaire) -> None:
-    """All rules, those that make an answer unknown first: what was put in to fill a cell was not declined."""
+    """All rules; that of blanks in a form that came back last, when it is known what stands."""
     placeholder_head_counts(reading)
     more_migrants_than_workers(reading)
     workers_by_agency(reading)
+    agencies_denied(reading)
+    migrants_denied(reading, form)
+    share_against_counts(reading)
     identifiers(reading)
     one_country_a_reference(reading)
     one_cohort_a_case(reading)
-    address_in_another_country(reading)
+    for question in ("address", "city", "region"):
+        place_in_another_country(reading, question)
+    one_place_in_two_countries(reading)
+    parts_of_days(reading)
     blanks_in_returned_forms(reading, form)

@@ -44,19 +44,27 @@ class Date(Answer):
     """A day as YYYY-MM-DD. A bare year or month stays as it is given (YYYY, YYYY-MM), less precise but true.
 
     ``order``: "dmy" or "mdy" for dates such as 03/04/2020. ``least``, ``most``: ISO days. ``on``: the day after which a
-    date is in the future.
+    date is in the future; ``late``: whether such a date is kept, beside the fault.
     """
 
     def __init__(
-        self, *, order: str | None = None, least: str = "1900", most: str = "2100-12-31", on: str = "", **kwargs: Any
+        self,
+        *,
+        order: str | None = None,
+        least: str = "1900",
+        most: str = "2100-12-31",
+        on: str = "",
+        late: bool = False,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.order, self.least, self.most, self.on = order, least, most, on
+        self.order, self.least, self.most, self.on, self.late = order, least, most, on, late
 
     def fitted(self, texts: Sequence[str], date_order: str | None = None) -> tuple[Self, Fault | None]:
         """A field that reads 03/04/2020 in the order said, else in the one order the column's other dates prove."""
         order = date_order or order_of(texts)
-        return type(self)(order=order, least=self.least, most=self.most, on=self.on, reserved=self.reserved), None
+        said: dict[str, Any] = {name: getattr(self, name) for name in ("least", "most", "on", "late", "reserved")}
+        return type(self)(order=order, **said), None
 
     def of_text(self, text: str) -> str:
         """The day a text says."""
@@ -66,7 +74,7 @@ class Date(Answer):
         if day is not None and not self.least[: len(day)] <= day <= self.most:
             raise Fault("date.range", text, expected=f"a date from {self.least} to {self.most}")
         if day is not None and self.on and day > self.on:
-            raise Fault("date.future", text)
+            raise Fault("date.future", text, kept=day if self.late else None)
         if fault:
             raise Fault(fault, text, kept=day)
         return str(day)
@@ -107,6 +115,11 @@ class Choice(Answer):
     def __init__(self, *, choices: Mapping[str, str], titles: Sequence[str], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.choices, self.titles = choices, titles
+        self.codes = {code for code in choices.values() if choices.get(fold(code)) == code and code.isidentifier()}
+
+    def read(self, value: object) -> Value | None:
+        """As any answer; a code as it stands in the form needs no closer look."""
+        return value if isinstance(value, str) and value in self.codes else super().read(value)
 
     def known(self, text: str, word: str) -> Value | None:
         """A choice named "none" or "unknown" is an answer."""

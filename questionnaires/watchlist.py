@@ -214,7 +214,7 @@ class _Reader:
         listed_on = ""
         if told["listed_on"]:
             try:
-                listed_on = str(Date(reserved=False).read(told["listed_on"]))
+                listed_on = str(Date(reserved=()).read(told["listed_on"]))
             except Fault as fault:
                 self.fault(fault.code, number, "listed_on", seen=told["listed_on"])
         licence = told["licence"][:SHORT]

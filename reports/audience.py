@@ -20,7 +20,7 @@ def as_seen(report: Report) -> Report:
     """The report as its audience may see it; an internal one unchanged."""
     if report.audience == "internal":
         return report
-    steps = _steps(report.plan)
+    steps = own_steps(report.plan)
     return replace(
         report,
         results=tuple(_headline(headline, steps) for headline in report.results),
@@ -34,7 +34,7 @@ def as_seen(report: Report) -> Report:
     )
 
 
-def _steps(steps: tuple[Step, ...]) -> tuple[Step, ...]:
+def own_steps(steps: tuple[Step, ...]) -> tuple[Step, ...]:
     """The steps that a supplier's own answers call for, each by the day that they alone would set."""
     own = [
         step if step.own_due is None else replace(step, due=step.own_due, within_hours=step.own_within_hours)
@@ -68,7 +68,7 @@ def _detail(detail: Detail) -> Detail:
         value="",
         points=hidden,
     )
-    steps = _steps(detail.steps)
+    steps = own_steps(detail.steps)
     return Detail(
         headline=_headline(detail.headline, steps),
         reasons=(rest, *shown),

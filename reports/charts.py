@@ -13,6 +13,7 @@ from html import escape
 from typing import Literal, NamedTuple
 
 from reports.document import LEVEL_TITLES, LEVELS, Cell, Detail, Headline, Level, ModelUsed
+from reports.words import bounded
 
 FILLS: dict[Level, str] = {
     "critical": "#5e1224",
@@ -184,7 +185,7 @@ def ranges(chart: str, headlines: Sequence[Headline], model: ModelUsed) -> Drawi
     for place, headline in enumerate(headlines):
         y = 34.0 + 38 * place
         best, score, worst = _at(headline.best), _at(headline.score), _at(headline.worst)
-        told = f"{headline.score:.1f}  ({headline.best:.1f} to {headline.worst:.1f})"
+        told = f"{bounded(headline)}  ({headline.best:.1f} to {headline.worst:.1f})"
         parts += [
             Text(0, y + 12, shortened(headline.name, 12, _WIDTH - 130)),
             Text(_WIDTH, y + 12, told, size=11, fill=QUIET, anchor="end"),
@@ -218,15 +219,15 @@ def bars(chart: str, detail: Detail, model: ModelUsed) -> Drawing:
         rows.append(_Bar(f"Floor: {floors}", running, running + headline.uplift, UPLIFT))
     rows.append(_Bar(f"Score: {headline.level_text}", 0.0, headline.score, FILLS[headline.level], whole=True))
 
-    height = 34 + 36 * len(rows)
+    height = 34 + 31 * len(rows)
     parts = _bands(model, 20, height)
     told = []
     for place, bar in enumerate(rows):
-        y = 34.0 + 36 * place
+        y = 34.0 + 31 * place
         left, right = _at(min(bar.start, bar.end)), _at(max(bar.start, bar.end))
         points_told = f"{bar.end:.1f}" if bar.whole else f"{bar.end - bar.start:+.1f}".replace("-", "\u2212")
         if place and not bar.whole:
-            parts.append(line(_at(bar.start), y - 8, _at(bar.start), y + 28, stroke=QUIET, width=0.7))
+            parts.append(line(_at(bar.start), y - 3, _at(bar.start), y + 28, stroke=QUIET, width=0.7))
         parts += [
             Text(0, y + 12, shortened(bar.title, 12, _WIDTH - 56), bold=bar.whole),
             Text(_WIDTH, y + 12, points_told, anchor="end", bold=bar.whole),
@@ -243,11 +244,11 @@ def heat(chart: str, cells: Sequence[Cell]) -> Drawing:
     all_rows = _worst_first((cell.country_name, cell) for cell in cells)
     all_columns = _worst_first((cell.sector_title, cell) for cell in cells)
     rows, columns = all_rows[:_COUNTRIES_SHOWN], all_columns[:_SECTORS_SHOWN]
-    left, top, wide, high = 148, 62, 80, 34
+    left, top, wide, high = 148, 62, 84, 34
     parts: list[str | Text] = [hatches(chart)]
     told = []
     for place, name in enumerate(columns):
-        lines = wrapped(name, 10.5, wide - 6)[:4]
+        lines = wrapped(name, 10.5, wide - 2)[:4]
         for i, words in enumerate(reversed(lines)):
             x = left + place * wide + wide / 2
             parts.append(Text(x, top - 8 - 13 * i, words, size=10.5, fill=QUIET, anchor="middle"))

@@ -26,6 +26,7 @@ COLUMNS: tuple[tuple[str, Callable[[Headline], Any]], ...] = (
     ("model", lambda h: h.model),
     ("level", lambda h: h.level),
     ("level_text", lambda h: h.level_text),
+    ("up_to", lambda h: "yes" if h.up_to else ""),
     ("score", lambda h: h.score),
     ("best", lambda h: h.best),
     ("worst", lambda h: h.worst),

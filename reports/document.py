@@ -36,6 +36,16 @@ WORDING = (
 
 
 @dataclass(frozen=True, slots=True)
+class Source:
+    """A rule or publication that is cited by its `id`: what it says and whose it is; `caution` where its text was not seen."""
+
+    id: str
+    title: str
+    publisher: str
+    caution: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class SourceFile:
     """A file the report was made from; `sha256` may be shortened, `rows` = `accepted` + `rejected`."""
 
@@ -77,7 +87,7 @@ class Headline:
     `country` and `sector` are None where they are unknown (their titles then say so), `practice_points` and
     `practice_of` where nothing was asked. `level_text` begins with the level's title and words it for readers
     ("insufficient evidence, inherent high"). `inherent` and `uplift` are None only in a supplier's copy. `row` counts
-    as the spreadsheet does.
+    as the spreadsheet does. `up_to`: declined answers alone lift the score this high, so it is a bound and no finding.
     """
 
     kind: Literal["site", "agency"]
@@ -106,6 +116,7 @@ class Headline:
     file: str
     sheet: str
     row: int
+    up_to: bool = False
 
     @property
     def place(self) -> str:
@@ -119,7 +130,8 @@ class Reason:
 
     `year` is that of the fact or of the answer's evidence. `from_workers`: it rests on what workers, a union, an NGO or
     an official told, so a supplier never sees it. `workers`: how many people it speaks of, where it is about a group.
-    `evidence`: the best piece of evidence behind an answer, and what it counts; no supplier's copy has it.
+    `evidence`: the best piece of evidence behind an answer, and what it counts; no supplier's copy has it. `harm`: the
+    answer is a finding, admitted or reported, also where the place was thought so bad that it adds no point.
     """
 
     kind: Literal["context", "answer"]
@@ -135,6 +147,7 @@ class Reason:
     from_workers: bool = False
     workers: int | None = None
     evidence: str = ""
+    harm: bool = False
 
     @property
     def in_full(self) -> str:
@@ -301,7 +314,7 @@ class Report:
     """An assessment as a reader meets it.
 
     `results` are all of them, worst first; `details` explains the worst few. `draft` is empty once the supplier has
-    been heard. `method` and `limits` are paragraphs.
+    been heard. `method` and `limits` are paragraphs. `sources` is the register: a format lists those of it that it cites.
     """
 
     title: str
@@ -324,5 +337,6 @@ class Report:
     buyer: tuple[BuyerFinding, ...] = ()
     buyer_plan: tuple[Step, ...] = ()
     cases: tuple[CaseLine, ...] = ()
+    sources: tuple[Source, ...] = ()
     draft: str = DRAFT
     wording: str = WORDING

@@ -9,7 +9,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
-from datetime import date
+from itertools import groupby
 from typing import Any
 
 from reports import charts, maps
@@ -31,14 +31,20 @@ from reports.document import (
     Report,
     Step,
 )
+from reports.sources import cited, named_in
+from reports.words import bounded, counted, day, points, score, share
 
 Tree = dict[str, Any]
 
-MONTHS = "January February March April May June July August September October November December".split()
 EAST_ASIAN = {"JP": "ja", "KR": "ko", "KP": "ko", "TW": "zh-Hant", "HK": "zh-Hant", "MO": "zh-Hant"}
 OWNERS = {"supplier": "Supplier", "agency": "Recruitment agency", "buyer": "Buyer"}
 BUYER_STATES = {"harm": "To change", "declined": "Left blank", "not_asked": "Not answered", "answered": "Nothing found"}
 KINDS = {"site": "Sites", "agency": "Recruitment agencies"}
+ANSWERS = (
+    "Found",
+    "Cannot be ruled out: asked and left blank, or the evidence has run out",
+    "Other answers",
+)
 SEVERITIES = {"error": "Not scored", "warning": "Scored, with a doubt", "info": "For your information"}
 # The four parts of the plan under the three business priorities of the Bali Process forum.
 LEADS: dict[Priority, str] = {
@@ -48,36 +54,13 @@ LEADS: dict[Priority, str] = {
     "3b": "Ways to complain that workers trust, and remedy for those already harmed.",
 }
 _CHECKED_SHOWN, _RANGES_SHOWN, _COMPANIES_SHOWN, _CASES_SHOWN, _ISSUES_SHOWN = 8, 12, 20, 40, 200
-
-
-def score(value: float | None) -> str:
-    """72.46 -> "72.5"; nothing where there is no number."""
-    return "" if value is None else f"{value:.1f}"
-
-
-def points(value: float) -> str:
-    """With its sign: "+12.3", "−4.0" (a true minus); "0.0" has none."""
-    return "0.0" if abs(value) < 0.05 else f"{value:+.1f}".replace("-", "\u2212")
-
-
-def share(value: float) -> str:
-    """0.123 -> "12%"."""
-    return f"{100 * value:.0f}%"
-
-
-def day(on: date) -> str:
-    """25 November 2026."""
-    return f"{on.day} {MONTHS[on.month - 1]} {on.year}"
-
-
-def counted(n: int, one: str, many: str = "") -> str:
-    """ "1 site", "12 sites"."""
-    return f"{n:,} {one if n == 1 else many or one + 's'}"
+_EMERGENCIES_NAMED = 5
 
 
 def pages(report: Report, rows: int, explained: int) -> Tree:
     """The content of a report in words, with at most `rows` results in its tables and `explained` of them in full."""
     by_level = dict.fromkeys(LEVELS, 0) | Counter(headline.level for headline in report.results)
+    sources = cited(report, report.details[:explained])
     none = ModelUsed("", "", "", "", 0)  # a report on case records alone scores nothing
     model = max(report.models, key=lambda used: used.results, default=none)
     models = {used.id: used for used in report.models}
@@ -109,7 +92,8 @@ def pages(report: Report, rows: int, explained: int) -> Tree:
         else [],
         "borders": maps.BORDERS,
         "cases": [
-            asdict(case) | {"findings": counted(case.findings, "finding")} for case in report.cases[:_CASES_SHOWN]
+            asdict(case) | {"findings": counted(case.findings, "finding"), "sources": named_in(case, sources)}
+            for case in report.cases[:_CASES_SHOWN]
         ],
         "cases_more": f"{len(report.cases):,} cases are in the workbook (sheet Cases)."
         if len(report.cases) > _CASES_SHOWN
@@ -147,6 +131,11 @@ def pages(report: Report, rows: int, explained: int) -> Tree:
         "issues": _issues(report.issues),
         "method": list(report.method),
         "limits": list(report.limits),
+        "sources": [
+            {"publisher": publisher, "rows": [asdict(source) for source in theirs]}
+            for publisher, theirs in groupby(sources, key=lambda source: source.publisher)
+        ],
+        "anchors": {source.id: f"source-{source.id.replace(' ', '-')}" for source in sources},
         "files": [asdict(file) | {"sheets": ", ".join(file.sheets)} for file in report.files],
         "models": [
             {
@@ -184,9 +173,17 @@ def summary(report: Report) -> list[str]:
     said = [f"This report covers {covered or 'no supplier'}, read from {counted(len(report.files), 'file')}."]
     if report.cases:
         said.append(f"It holds {counted(len(report.cases), 'case record')}, told for internal readers alone.")
-    in_danger = sum(case.strength == "emergency" for case in report.cases)
+    in_danger = [
+        f"{case.case} about {case.about}" if case.about else case.case
+        for case in report.cases
+        if case.strength == "emergency"
+    ]
     if in_danger:
-        said.append(f"{counted(in_danger, 'case')} may mean that people are in danger now: begin there, within hours.")
+        rest = len(in_danger) - _EMERGENCIES_NAMED
+        named = ", ".join(in_danger[:_EMERGENCIES_NAMED]) + (f" and {rest:,} more" if rest > 0 else "")
+        said.append(
+            f"{counted(len(in_danger), 'case')} may mean that people are in danger now: begin there, within hours: {named}."
+        )
     if rejected:
         said.append(f"{counted(rejected, 'row')} could not be scored; the issues say why and how to mend it.")
     urgent = by_level["critical"] + by_level["high"]
@@ -275,7 +272,7 @@ def _row(place: int, headline: Headline) -> Tree:
         "sector": headline.sector_title,
         "level": headline.level,
         "level_text": headline.level_text[:1].upper() + headline.level_text[1:],
-        "score": score(headline.score),
+        "score": bounded(headline),
         "range": f"{score(headline.best)} to {score(headline.worst)}",
         "inherent": score(headline.inherent),
         "inherent_level": LEVEL_TITLES[headline.inherent_level],
@@ -309,7 +306,7 @@ def _step(step: Step, of: Headline | None = None) -> Tree:
         "due": when[:1].upper() + when[1:],
         "owner": OWNERS["agency" if of and of.kind == "agency" and step.owner == "supplier" else step.owner],
         "stage": step.stage.capitalize(),
-        "sources": ", ".join(step.sources),
+        "sources": list(step.sources),
         "concerns": counted(step.suppliers, "result") if step.suppliers else "",
         "names": concerned,
         "within_hours": "",
@@ -327,9 +324,7 @@ def _detail(chart: str, detail: Detail, model: ModelUsed) -> Tree:
     return _row(0, headline) | {
         "chart": charts.bars(chart, detail, model),
         "facts": _once([_reason(reason) for reason in told if reason.kind == "context"]),
-        "answers": [
-            _reason(reason if reason.evidence != evidence else replace(reason, evidence="")) for reason in answers
-        ],
+        "answers": _grouped([r if r.evidence != evidence else replace(r, evidence="") for r in answers]),
         "evidence": f"Evidence, where a line tells no other: {evidence}" if evidence else "",
         "not_asked": [reason.title for reason in quiet],
         "floors": [_floor(floor) for floor in detail.floors if floor.at_least == highest],
@@ -340,6 +335,15 @@ def _detail(chart: str, detail: Detail, model: ModelUsed) -> Tree:
     }
 
 
+def _grouped(answers: Sequence[Reason]) -> list[Tree]:
+    """The answers under what they say: found, not to be ruled out, the rest. Within each they stay in their order."""
+    groups: dict[str, list[Reason]] = {title: [] for title in ANSWERS}
+    found, open_, rest = groups.values()
+    for reason in answers:
+        (found if reason.harm else open_ if reason.state in ("declined", "expired") else rest).append(reason)
+    return [{"title": title, "rows": [_reason(r) for r in rows]} for title, rows in groups.items() if rows]
+
+
 def _floor(floor: Floor) -> Tree:
     """A rule that holds the score up; its sentence begins with its title, which is not said twice."""
     text = floor.text.removeprefix(floor.title).lstrip(".: ")
@@ -347,7 +351,7 @@ def _floor(floor: Floor) -> Tree:
         "title": floor.title,
         "text": text[:1].upper() + text[1:],
         "at_least": score(floor.at_least),
-        "sources": ", ".join(floor.sources),
+        "sources": list(floor.sources),
     }
 
 
@@ -361,11 +365,11 @@ def _usual_evidence(answers: Sequence[Reason]) -> str:
 
 def _once(rows: Sequence[Tree]) -> list[Tree]:
     """Rows in which words alike from one to the next stand once: several facts may be of one context and one source."""
-    before = ({"text": "", "source": ""}, *rows)
+    before = ({"text": "", "sources": []}, *rows)
     return [
         row
         | ({"text": ""} if row["text"] == above["text"] else {})
-        | ({"source": "as above"} if row["source"] and row["source"] == above["source"] else {})
+        | ({"sources": ["as above"]} if row["sources"] and row["sources"] == above["sources"] else {})
         for above, row in zip(before, rows, strict=False)
     ]
 
@@ -377,7 +381,7 @@ def _buyer(finding: BuyerFinding) -> Tree:
         "text": finding.text,
         "state": BUYER_STATES[finding.state],
         "actions": "; ".join(finding.actions),
-        "sources": ", ".join(finding.sources),
+        "sources": list(finding.sources),
     }
 
 
@@ -397,8 +401,8 @@ def _reason(reason: Reason) -> Tree:
         "state": reason.state.replace("_", " "),
         "value": reason.value,
         "points": points(reason.points),
-        "up": reason.points > 0,
-        "source": ", ".join([*reason.sources, *([str(reason.year)] if reason.year else [])]),
+        "tone": "" if abs(reason.points) < 0.05 else "up" if reason.points > 0 else "down",
+        "sources": [*reason.sources, *([str(reason.year)] if reason.year else [])],
     }
 
 

@@ -1,4 +1,4 @@
-"""The report as a workbook: Summary, Results (one row a result), Reasons, Actions, Issues, Method.
+"""The report as a workbook: Summary, Results (one row a result), Reasons, Actions, Issues, Method, Sources.
 
 Text is written as text, so nothing in it becomes a formula, a link or a number, whatever it begins with; text longer
 than a cell holds is cut and says so. Numbers are numbers, in full. Rows go out as they come, so memory stays small.
@@ -19,6 +19,7 @@ from xlsxwriter.worksheet import Worksheet
 from reports.charts import FILLS, INKS
 from reports.document import LEVEL_TITLES, LEVELS, PRIORITIES, Headline, Report
 from reports.pages import BUYER_STATES, OWNERS, levels, summary, sure
+from reports.sources import cited
 
 CELL_HOLDS = 32_767
 CUT = " [cut: longer than a cell holds]"
@@ -74,6 +75,8 @@ def render(report: Report) -> bytes:
             _table(book, "Buyer", _BUYER, _buyer(report))
         _table(book, "Issues", _ISSUES, _issues(report))
         _lines(book, "Method", _method(report))
+        if report.sources:
+            _table(book, "Sources", _SOURCES, _sources(report))
     return buffer.getvalue()
 
 
@@ -128,6 +131,9 @@ _ISSUES = (
 )  # fmt: skip
 
 
+_SOURCES = (("Id", 12), ("What it says", 100), ("Publisher", 40), ("Caution", 50))
+
+
 def _reasons(report: Report) -> Iterator[Row]:
     """Reasons of the results explained; a floor's uplift is one of them, so that a result's points make its score."""
     for detail in report.details:
@@ -176,6 +182,11 @@ def _buyer(report: Report) -> Iterator[Row]:
 def _issues(report: Report) -> Iterator[Row]:
     for i in report.issues:
         yield (i.severity, i.code, i.message, i.file, i.sheet, i.cells, i.header, i.seen, i.expected, i.cure, i.count)
+
+
+def _sources(report: Report) -> Iterator[Row]:
+    for s in cited(report, report.details):
+        yield (s.id, s.title, s.publisher, s.caution)
 
 
 def _summary(report: Report) -> Iterator[Row]:

@@ -1,4 +1,4 @@
-"""Which agency's score counts for a site, in words, with the share of its workers that it supplies (method, section 1).
+"""Which agency's score counts for a site, in words, and how many workers came through it (method, section 1).
 
 A site takes the score of its worst assessed agency whole. The share is shown beside it and never makes it smaller: one worker who
 came through a bad agency paid as much as a hundred.
@@ -6,7 +6,7 @@ came through a bad agency paid as much as a hundred.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from risk_models.identity import name_key
@@ -30,18 +30,36 @@ def counted(answers: Mapping[str, Any], scores: Mapping[str, float]) -> str:
     return f"{told} It counts whole, whatever its share."
 
 
+def workers_through(keys: Collection[str], answers: Mapping[str, Any]) -> float | None:
+    """How many workers of a site came through an agency that goes by these ``name_key``; None where the site does not say.
+
+    A share ("NAME: 60%") counts where the site says how many workers it has.
+    """
+    total, counts = answers.get("workers_total"), []
+    for told in _told(keys, answers):
+        if not told.endswith("%"):
+            counts.append(float(told))
+        elif isinstance(total, int | float):
+            counts.append(total * float(told[:-1]) / 100)
+    return sum(counts) if counts else None
+
+
 def _share(agency: str, answers: Mapping[str, Any]) -> str:
-    """How many workers an agency supplies, where the site says so ("NAME: 60" or "NAME: 60%"); else ""."""
+    """How many workers an agency supplies, in words, where the site says so; else ""."""
+    told, total = next(_told((name_key(agency),), answers), ""), answers.get("workers_total")
+    if told.endswith("%"):
+        return f"{told[:-1]} percent of the workers"
+    if told and isinstance(total, int | float) and total >= float(told):
+        return f"{told} of {total:,.0f} workers"
+    return told and f"{told} workers"
+
+
+def _told(keys: Collection[str], answers: Mapping[str, Any]) -> Iterator[str]:
+    """What a site says of the workers of an agency: a number, or a share with "%"."""
     for entry in _list(answers.get("workers_by_agency")):
         name, _, told = str(entry).rpartition(": ")
-        if name_key(name) == name_key(agency):
-            total = answers.get("workers_total")
-            if told.endswith("%"):
-                return f"{told[:-1]} percent of the workers"
-            if isinstance(total, int | float) and total >= float(told):
-                return f"{told} of {total:,.0f} workers"
-            return f"{told} workers"
-    return ""
+        if name_key(name) in keys:
+            yield told
 
 
 def _list(answer: object) -> list[object]:

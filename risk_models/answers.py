@@ -19,6 +19,7 @@ Codes = NDArray[np.int32]
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
+DECLINED = "declined"  # the answer of who was asked and left it blank, or said so
 EVIDENCE = "evidence"  # the question whose answers are pieces of evidence
 CASE_HARMS = "case_harms"  # asked in no form: the indicators that case records set
 CASE_TOLD = "case_told"  # nor is this: the day of their newest finding
@@ -141,13 +142,16 @@ def from_frame(frame: pd.DataFrame) -> Answers:
 def from_rows(rows: Iterable[Mapping[str, Any]]) -> Answers:
     """The answers of suppliers as stored or sent: JSON values by question id; lists become tuples, null is nothing."""
     told = list(rows)
-    columns = {}
-    for question in dict.fromkeys(question for row in told for question in row):
-        distinct: dict[Any, int] = {}
-        codes = np.full(len(told), -1, dtype=np.int32)
-        for j, row in enumerate(told):
-            value = row.get(question)
-            if value is not None:
-                codes[j] = distinct.setdefault(_held(question, value), len(distinct))
-        columns[question] = Column(tuple(distinct), codes)
+    distinct: dict[str, dict[Any, int]] = {question: {} for row in told for question in row}
+    codes = [
+        [
+            -1 if value is None else number.setdefault(_held(question, value), len(number))
+            for value in (row.get(question) for row in told)
+        ]
+        for question, number in distinct.items()
+    ]
+    table = np.array(codes, dtype=np.int32).reshape(len(distinct), len(told))
+    columns = {
+        question: Column(tuple(number), row) for (question, number), row in zip(distinct.items(), table, strict=True)
+    }
     return Answers(len(told), columns)

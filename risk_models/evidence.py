@@ -3,7 +3,8 @@
 Behind an answer stand the declaration itself (as old as its form), the graded evidence of the row (``evidence_grade`` and
 ``evidence_date``), and the pieces of the question ``evidence`` that cover it; a piece that names no question covers all. The
 best is the one that counts most today, whatever its kind (method section 3, EN-3). A piece without a date is no more than a
-declaration and adds nothing to the one that is there; one of a future date counts nothing.
+declaration and adds nothing to the one that is there; one of a future date counts nothing. A certificate counts no longer than
+the model says, whatever day of expiry it bears.
 """
 
 from __future__ import annotations
@@ -15,13 +16,14 @@ from typing import Any
 
 import numpy as np
 
-from risk_models.answers import CASE_HARMS, CASE_TOLD, EVIDENCE, Answers, Flags, Floats, Piece, said, spread
+from risk_models.answers import CASE_HARMS, CASE_TOLD, DECLINED, EVIDENCE, Answers, Flags, Floats, Piece, said, spread
 from risk_models.model import Credibility, Indicator, Model
 
 DAYS_A_MONTH = 30.4375
 CERTIFICATE = "certificate"
 AUDITS = ("audit", CERTIFICATE)  # what is void where nobody could speak freely
-TOLD_ON = ("evidence_date", "form_returned", "answered_on")  # how old the declaration is, the first that is given
+# How old the declaration is, the first that is given, by edition of the method: an answer bears the date of its form.
+TOLD_ON = {1: ("evidence_date", "form_returned", "answered_on"), 2: ("form_returned", "answered_on", "evidence_date")}
 TITLES = {
     "self_declared": "Self-declared",
     "document": "Document",
@@ -34,12 +36,15 @@ TITLES = {
 
 @dataclass(frozen=True)
 class Standing:
-    """What a piece counts on a day: ``q``, whether it is past its time, whether the context voids audits."""
+    """What a piece counts on a day: ``q``, whether it is past its time, whether the context voids audits, and the months a
+    certificate was held to, where it bears a later day of expiry.
+    """
 
     piece: Piece
     q: float
     expired: bool
     void: bool = False
+    held_to: float | None = None
 
 
 def age_in_months(written: object, on: date) -> float:
@@ -68,8 +73,8 @@ def credibility(grade: Credibility, months: Floats) -> Floats:
 def standing(piece: Piece, model: Model, on: date, *, void: bool) -> Standing | None:
     """What a piece counts on a day; None for one without a date, which is a declaration and no more.
 
-    A certificate counts as an audit, over its own validity where it tells its expiry; any other kind over its shelf life, or
-    until it expires where that is sooner.
+    A certificate counts as an audit, over its own validity where it tells its expiry, at most the months the model allows; any
+    other kind over its shelf life, or until it expires where that is sooner.
     """
     age = age_in_months(piece.date, on)
     if np.isnan(age):
@@ -77,13 +82,16 @@ def standing(piece: Piece, model: Model, on: date, *, void: bool) -> Standing | 
     grade = model.credibility["audit" if piece.grade == CERTIFICATE else piece.grade]
     life = grade.months
     validity = age - age_in_months(piece.expires, on)
+    held_to = None
     if not np.isnan(validity):
-        life = validity if piece.grade == CERTIFICATE else min(life, validity)
+        most = model.certificate_months if piece.grade == CERTIFICATE else life
+        held_to = most if piece.grade == CERTIFICATE and validity > most else None
+        life = min(most, validity)
     void = void and piece.grade in AUDITS
     if life <= 0 or void:
-        return Standing(piece, 0.0, bool(age >= life), void)
+        return Standing(piece, 0.0, bool(age >= life), void, held_to)
     q = float(credibility(Credibility(grade.q, life), np.array(age)))
-    return Standing(piece, q, bool(age >= life))
+    return Standing(piece, q, bool(age >= life), held_to=held_to)
 
 
 def covering(told: object, question: str) -> Iterator[Piece]:
@@ -142,14 +150,16 @@ def _of_rows(answers: Answers, model: Model, on: date, void: Flags) -> tuple[Flo
     Graded evidence without a date counts as a declaration; a declaration without any date counts as made today.
     """
     shown = ages(answers, "evidence_date", on)
-    told = shown
-    for question in TOLD_ON[1:]:
+    told = np.full(len(answers), np.nan)
+    for question in TOLD_ON[model.method]:
         told = np.where(np.isnan(told), ages(answers, question, on), told)
     told = np.where(np.isnan(told), 0.0, told)
     own = model.credibility["self_declared"]
     belief, expired = credibility(own, told), told >= own.months
     for name, grade in model.credibility.items():
         here = said(answers, "evidence_grade", (name,)) & ~np.isnan(shown)
+        if not here.any():
+            continue
         months = np.where(here, shown, 0.0)
         # A void audit is believed no more, yet the answers stay answered: finding harm never lowers coverage.
         counts = here & ~void if name == "audit" else here
@@ -179,13 +189,17 @@ def report_belief(answers: Answers, model: Model, on: date) -> Floats:
 
 
 def audit_void(answers: Answers, model: Model) -> Flags:
-    """Where an audit proves nothing: private homes, state-imposed labour, coached sites (method section 3, FLS-d, CD08)."""
+    """Where an audit proves nothing: private homes, state-imposed labour, coached sites, or sites that decline to say so (method
+    section 3, FLS-d, CD08).
+    """
     void = np.full(len(answers), not model.audit_counts)
     for indicator in model.indicators:
         if indicator.id in model.audit_void_when:
             void |= np.nan_to_num(spread(answers, indicator.question, indicator.rule.risk, np.nan)) >= 0.5
             reported = reported_by(answers, indicator)
             void |= False if reported is None else reported
+            if model.method > 1:  # to leave it blank may not make an audit count for more than to say yes
+                void |= said(answers, indicator.question, (DECLINED,))
     return void
 
 
@@ -213,7 +227,7 @@ def behind(answers: Answers, model: Model, on: date) -> Callable[[str], Standing
         name: column.values[column.codes[0]] for name, column in answers.columns.items() if column.codes[0] >= 0
     }
     void = bool(audit_void(answers, model)[0])
-    day = next((told[name] for name in TOLD_ON if not np.isnan(age_in_months(told.get(name), on))), None)
+    day = next((told[name] for name in TOLD_ON[model.method] if not np.isnan(age_in_months(told.get(name), on))), None)
     of_the_row = [Piece("self_declared", day)] if day else []
     if told.get("evidence_grade") in model.credibility:
         of_the_row.append(Piece(told["evidence_grade"], told.get("evidence_date")))
@@ -236,6 +250,7 @@ def sentence(stands: Standing) -> str:
     of = f"{title} of {in_words(piece.date)}" if piece.date else f"{title} no date given"
     named = f" ({piece.source})" if piece.source else ""
     until = f", valid until {in_words(piece.expires)}" if piece.expires else ""
+    until += f", held to {stands.held_to:g} months" if stands.held_to is not None else ""
     past = ": past its time, so it" if stands.expired else ","
     nothing = " An audit or certificate proves nothing here." if stands.void else ""
     return f"{of}{named}{until}{past} counts {stands.q:.2f} today.{nothing}"

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from types import MappingProxyType
 
 from risk_models.facts import FactsOn
 from risk_models.inherent import UNKNOWN_PLACE
 from risk_models.model import Floor, Indicator, Model
 from risk_models.plan import Action
+from risk_models.score import WORST_OF_LOW
 from risk_models.transforms import on_day
 
 Stored = Mapping[str, object]
@@ -20,7 +22,7 @@ class Reason:
     """One reason in words: points moved the score by that much (context reasons build the inherent risk).
 
     ``state`` is the stored one, told apart once more: "cannot_apply" where that is the answer, or a gate question says so.
-    ``evidence``: what stands behind an answer, and what it counts.
+    ``evidence``: what stands behind an answer, and what it counts. ``harm``: it is a finding, admitted or reported.
     """
 
     id: str
@@ -35,6 +37,7 @@ class Reason:
     sources: tuple[str, ...]
     year: int | None = None
     evidence: str = ""
+    harm: bool = False
 
 
 def explain(
@@ -45,15 +48,20 @@ def explain(
     title_of: Callable[[str, object], str],
     evidence_of: Callable[[str], str] = lambda question: "",
     agency: str = "",
+    beside: Sequence[Model] = (),
+    answers: Mapping[str, object] = MappingProxyType({}),
 ) -> tuple[Reason, ...]:
     """The stored reasons of one supplier as sentences, and last what is not known there and so widens the range alone.
 
     ``stored``: the ``reasons`` of a result. ``title_of(question, answer)``: the words of an answer, from its questionnaire.
     ``evidence_of(question)``: the sentence about the evidence behind an answer. ``agency``: which agency's score counts
-    (risk_models.agencies.counted).
+    (risk_models.agencies.counted). ``beside``: the models of its other sectors, whose findings stand among the reasons without
+    points. ``answers``: all it said, to tell what contradicts a declaration.
     """
-    gates = {name: gate for gate in model.gates for name in gate.indicators}
-    indicators = {indicator.id: indicator for indicator in model.indicators}
+    own, models = {indicator.id for indicator in model.indicators}, (*beside[::-1], model)
+    gates = {name: gate for each in models for gate in each.gates for name in gate.indicators}
+    indicators = {indicator.id: indicator for each in models for indicator in each.indicators}
+    asked_by = {indicator.id: each.title for each in models for indicator in each.indicators}
     contexts = {c.id: c for c in model.contexts} | {fact.fact: c for c in model.contexts for fact in c.facts}
     sharper = {s.id: s for s in model.sharper}
     reasons: list[Reason] = []
@@ -64,7 +72,13 @@ def explain(
             indicator = indicators[name]
             value = entry.get("value")
             said = "" if value is None else title_of(indicator.question, value)
-            text = sentence(indicator, state, said, e or 0.0, harm=_is_harm(indicator, state, value, facts.on))
+            harm = _is_harm(indicator, state, value, facts.on)
+            text = sentence(indicator, state, said, e or 0.0, harm=harm)
+            declared = gates.get(name)
+            if harm and declared is not None and answers.get(declared.question) in declared.none:
+                text += f' This contradicts what was declared ("{declared.title}"), which therefore counts for nothing here.'
+            if name not in own:
+                text += f' Only asked under "{asked_by[name]}", another of its trades: it is a finding, and moves no points here.'
             evidence = evidence_of(indicator.question) if state in ("answered", "expired") else ""
             if state == "answered" and value in (None, "cannot_apply"):
                 state, gate = "cannot_apply", gates.get(name)
@@ -73,15 +87,19 @@ def explain(
                 else:
                     text = "Answered: this cannot apply here. It is believed as far as its evidence goes."
             told = Reason(name, "answer", indicator.title, text, state, said, e, c, points, indicator.sources)
-            reasons.append(replace(told, evidence=evidence))
+            reasons.append(replace(told, evidence=evidence, harm=harm))
         elif name == UNKNOWN_PLACE:
-            text = (
+            title, text = (
+                "Country or sector unknown",
                 "The country or the sector is not known. Three quarters of all places and trades in the fact table would "
-                "score lower than the value taken here; the range covers all of them."
+                "score lower than the value taken here; the range covers all of them.",
             )
-            reasons.append(
-                Reason(name, "context", "Country or sector unknown", text, state, "", e, c, points, ("EN-4",))
-            )
+            if state == "declined":
+                title, text = (
+                    "Flag or owner's country declined",
+                    "The flag or the country of the owner was asked for and left blank: taken as the worst in the fact table.",
+                )
+            reasons.append(Reason(name, "context", title, text, state, "", e, c, points, ("EN-4",)))
         elif name == "agency":
             text = agency or _with_state(
                 "The worst agency named here is the usual level for recruitment through it.", state
@@ -174,6 +192,36 @@ def names_no_agency(actions: Iterable[Action]) -> tuple[Reason, ...]:
     return (Reason("agency", "context", "Names no agency", text, "not_named", "", None, None, 0.0, sources),)
 
 
+def why_not_low(model: Model, result: Stored, reasons: Sequence[Reason]) -> tuple[Reason, ...]:
+    """One reason more, without points, where the score alone would be low and the level is medium; it says what low still needs.
+
+    ``result``: as the contract has it; ``reasons``: those explained from it.
+    """
+    score, worst = _number(result["score"]) or 0.0, _number(result["worst"]) or 0.0
+    if result["level"] != "medium" or round(score, 6) >= model.levels["medium"]:
+        return ()
+    text = f"A score of {score:.1f} alone would be low."
+    core = {indicator.id for indicator in model.indicators if indicator.core}
+    unsettled = [
+        r.title
+        for r in reasons
+        if r.id in core and (r.state in ("not_asked", "declined", "expired") or (r.state == "reported" and not r.value))
+    ]
+    if unsettled:
+        text += f" Low needs every core question answered; open: {', '.join(unsettled)}."
+    if round(worst, 6) >= WORST_OF_LOW:
+        text += (
+            f" Low needs a worst case below {WORST_OF_LOW:g}; here it reaches {worst:.1f}, since answers are believed only as "
+            "far as their evidence goes. What workers or an authority confirm would bring it down."
+        )
+        unknown = dict.fromkeys(r.title for r in reasons if r.kind == "context" and r.state in ("unknown", "filled"))
+        if unknown:
+            text += f" Facts that are not known here keep it up too: {', '.join(unknown)}."
+    return (
+        Reason("level", "context", "Why the level is not low", text, "", "", None, None, 0.0, ("method section 3",)),
+    )
+
+
 def sentence(indicator: Indicator, state: str, said: str, effective: float, *, harm: bool) -> str:
     """What an officer would say of one indicator. Never a verdict: harm reads "indicators consistent with ..."."""
     if state == "not_asked":
@@ -195,8 +243,8 @@ def sentence(indicator: Indicator, state: str, said: str, effective: float, *, h
 def floor_sentence(floor: Floor, *, ruled_out_not: bool) -> str:
     """Why a floor holds the score up; ``ruled_out_not`` where only declined answers reached it."""
     if ruled_out_not:
-        return f"{floor.title}: cannot be ruled out, since questions were asked and left blank. {floor.because}"
-    return f"{floor.title}. {floor.because}"
+        return f"It cannot be ruled out, since questions were asked and left blank. {floor.because}"
+    return floor.because
 
 
 def _is_harm(indicator: Indicator, state: str, value: object, on: date) -> bool:

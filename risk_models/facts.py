@@ -166,6 +166,10 @@ class FactsOn:
         hazards = {code: known.value for (code, fact), known in self.tables["sector"].items() if fact == "hazard"}
         return np.array([hazards[code] for code in sorted(hazards) if len(code) == 2], dtype=np.float64)
 
+    def largest_hazard(self) -> float:
+        """The largest hazard of any sector: what a sector that was declined may be."""
+        return max(known.value for (_, fact), known in self.tables["sector"].items() if fact == "hazard")
+
     def corridor(self, origin: str, destination: str, fact: str) -> tuple[Fact, ...]:
         """All rows that speak of a corridor: its own, from its origin to anywhere, from anywhere to its destination."""
         codes = (f"{origin}>{destination}", f"{origin}>*", f"*>{destination}")

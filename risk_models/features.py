@@ -17,7 +17,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from risk_models.answers import Answers, said, spread
+from risk_models.answers import DECLINED, Answers, said, spread
 from risk_models.evidence import Belief, report_belief, reported_by
 from risk_models.facts import FactsOn
 from risk_models.inherent import Inherent, inherent_risk
@@ -25,7 +25,6 @@ from risk_models.model import Model
 from risk_models.score import Frame
 from risk_models.transforms import Rule, on_day
 
-DECLINED: Final = "declined"
 CANNOT_APPLY: Final = "cannot_apply"
 
 
@@ -63,9 +62,11 @@ def features(
     declined, ruled_out, gated = (np.zeros((k, n), dtype=bool) for _ in range(3))
 
     for i, indicator in enumerate(model.indicators):
-        if indicator.question in answers.columns:
-            risk[i] = spread(answers, indicator.question, partial(_risk, on_day(indicator.rule, on)), np.nan)
-            declined[i] = said(answers, indicator.question, (DECLINED,))
+        asked = indicator.question
+        if asked in answers.columns:
+            risk[i] = spread(answers, asked, partial(_risk, on_day(indicator.rule, on)), np.nan)
+            if DECLINED in answers.columns[asked].values:
+                declined[i] = said(answers, asked, (DECLINED,))
         for question, values in indicator.ruled_out.items():
             if question in answers.columns:
                 ruled_out[i] |= said(answers, question, values)

@@ -201,11 +201,13 @@ def _place(
     best_h = np.full(n, -1.0)
     low, high, known = np.zeros(n), np.zeros(n), np.zeros(n)
     shares = {fact.fact: (np.zeros(n), np.zeros(n), np.full(n, np.nan), np.zeros(n, dtype=np.int8)) for fact in facts}
-    unknown_points = np.zeros(n)
+    unknown_points, unknown_state = np.zeros(n), np.full(n, 2, dtype=np.int8)
     place_known = np.zeros(n, dtype=bool)
     for question in ("country", "flag", "owner_country"):
         place = reader.states(question)
-        if question != "country" and not (place >= 0).any():
+        # Country and sector are exempt from the rule on silence: unknown is insufficient evidence.
+        declined = reader.declined(question) & (question != "country")
+        if question != "country" and not ((place >= 0) | declined).any():
             continue
         unknown = unknown_sector | (place < 0)
         h, h_low, h_high = np.zeros(n), np.zeros(n), np.zeros(n)
@@ -226,18 +228,20 @@ def _place(
         if unknown.any():
             at, lowest, highest = reader.unknown_place(contexts, place, hazard.x, unknown)
             h, h_low, h_high = (
-                np.where(unknown, at, h),
+                np.where(unknown, np.where(declined, highest, at), h),
                 np.where(unknown, lowest, h_low),
                 np.where(unknown, highest, h_high),
             )
-        # A flag or an owner's state adds to what is known only where it is itself named; the country always counts.
-        over = (h > best_h) if question == "country" else (h > best_h) & (place >= 0)
+        # A flag or an owner's state adds only where it is itself named, or declined (as the worst there is); the country always.
+        counts = np.full(n, True) if question == "country" else (place >= 0) | declined
+        over = (h > best_h) & counts
         if question == "country":
             place_known, known = ~unknown, counted / max(1, len(facts))
         best_h = np.where(over, h, best_h)
-        named = np.full(n, True) if question == "country" else place >= 0
-        low, high = np.where(named, np.maximum(low, h_low), low), np.where(named, np.maximum(high, h_high), high)
+        low = np.where(counts & ~declined, np.maximum(low, h_low), low)
+        high = np.where(counts, np.maximum(high, h_high), high)
         unknown_points = np.where(over, np.where(unknown, h, 0.0), unknown_points)
+        unknown_state = np.where(over, np.where(declined, 3, 2), unknown_state).astype(np.int8)
         for name, (points, x, value, state) in shares.items():
             s = scaled[name]
             points[:] = np.where(over, np.where(unknown, 0.0, gains[name]), points)
@@ -250,7 +254,7 @@ def _place(
             UNKNOWN_PLACE,
             unknown_points,
             np.full(n, np.nan),
-            np.full(n, 2, dtype=np.int8),
+            unknown_state,
             unknown_points.copy(),
         )
     ]

@@ -13,7 +13,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cache, cached_property
-from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -129,11 +128,7 @@ class Floor:
 
 @dataclass(frozen=True)
 class Model:
-    """One version of one model, checked.
-
-    ``method``: by which edition of the method it is read (docs/models.md); ``certificate_months``: for how long a certificate counts
-    at most, whatever day of expiry it bears.
-    """
+    """One version of one model, checked; ``method`` and ``certificate_months``: see docs/models.md."""
 
     id: str
     version: str
@@ -371,17 +366,10 @@ class _Reader:
             raise self.refuse(item, f"'count' {floor.count} cannot be met by {len(floor.any)} indicators")
         return floor
 
-    def method(self, raw: Mapping[str, Any]) -> int:
-        edition = raw.get("method", METHODS[0])
-        if edition not in METHODS or isinstance(edition, bool):
-            raise self.refuse("model", f"'method' is {edition!r}, not one of {', '.join(map(str, METHODS))}")
-        return int(edition)
-
     def model(self, raw: Mapping[str, Any], digest: str) -> Model:
-        known = "id version effective title kind serves levels insufficient_below reported review_months credibility audit_counts"
-        self.known_keys(
-            raw, known + " method certificate_months silent_from audit_void_when context sharper indicator gate floor notes sources", "model"
-        )
+        known = "id version method effective title kind serves levels insufficient_below silent_from reported sources "
+        known += "review_months credibility certificate_months audit_counts audit_void_when context sharper indicator "
+        self.known_keys(raw, known + "gate floor notes", "model")
         credibility = {
             grade: Credibility(
                 self.share(entry.get("q"), grade, "'q'"), float(self.need(entry, "months", grade, (int, float)))
@@ -396,7 +384,7 @@ class _Reader:
         model = Model(
             id=self.need(raw, "id", "model", str),
             version=self.need(raw, "version", "model", str),
-            method=self.method(raw),
+            method=raw.get("method", METHODS[0]),
             effective=self.need(raw, "effective", "model", date),
             title=self.need(raw, "title", "model", str),
             kind=self.need(raw, "kind", "model", str),
@@ -407,7 +395,7 @@ class _Reader:
             reported=self.share(raw.get("reported"), "model", "'reported'"),
             review_months={str(k): int(v) for k, v in self.need(raw, "review_months", "model", dict).items()},
             credibility=credibility,
-            certificate_months=float(raw.get("certificate_months", inf)),
+            certificate_months=float(raw.get("certificate_months", "inf")),
             audit_counts=bool(raw.get("audit_counts", True)),
             audit_void_when=self.texts(raw, "audit_void_when", "model"),
             contexts=tuple(self.context(entry) for entry in self.need(raw, "context", "model", list)),
@@ -452,6 +440,8 @@ class _Reader:
         ]
         if place != sorted(place, reverse=True):
             raise self.refuse("context", "those made of country and sector facts come first")
+        if model.method not in METHODS:
+            raise self.refuse("model", f"'method' is {model.method!r}, not one of {', '.join(map(str, METHODS))}")
         if not any(i.core for i in model.indicators):
             raise self.refuse("model", "has no core indicator")
         # Method section 3: with more than a fifth of the weight ruled out by facts, it should be two models.

@@ -1,9 +1,9 @@
 """From findings to what to do, in which order, by when.
 
 A finding is an indicator in a state that asks for something (harm, declined, expired, not asked), a floor, an unknown country,
-sector or agency, or the level "insufficient evidence". The action library (``actions/*.toml``, one file for each Bali Process
-priority) says which actions answer it and how many days each may take. Order: safety of people first, then what is due
-soonest, then by priority (UG-24: severity before anything else; factbook 7.2).
+sector or agency, the level "insufficient evidence", or a worst case that alone keeps a level from low. The action library
+(``actions/*.toml``, one file for each Bali Process priority) says which actions answer it and how many days each may take. Order:
+safety of people first, then what is due soonest, then by priority (UG-24: severity before anything else; factbook 7.2).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import cache, cached_property, lru_cache
 from math import ceil, inf
@@ -21,8 +21,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from risk_models.model import Model
-from risk_models.score import DECLINED, EXPIRED, INSUFFICIENT, NOT_ASKED, Scores
+from risk_models.model import LEVELS, Model
+from risk_models.score import DECLINED, EXPIRED, INSUFFICIENT, NOT_ASKED, WORST_OF_LOW, Scores, threshold
 
 ACTIONS = Path(__file__).parent / "actions"
 PRIORITIES = ("1", "2", "3a", "3b")
@@ -80,6 +80,27 @@ class Plan:
     actions: tuple[Action, ...]
     days: NDArray[np.float64]
     own_days: NDArray[np.float64] | None = None
+
+    @property
+    def own(self) -> Plan:
+        """The plan that suppliers' own answers alone call for."""
+        return self if self.own_days is None else replace(self, days=self.own_days)
+
+    def sooner(self, to: NDArray[np.intp], other: Plan, of: NDArray[np.intp]) -> Plan:
+        """The same, with what another plan calls some suppliers to, as soon as either says: at ``to`` here, at ``of`` there."""
+        place = {action.id: a for a, action in enumerate(other.actions)}
+        shared = [(a, place[action.id]) for a, action in enumerate(self.actions) if action.id in place]
+        ours, theirs = (np.array(rows, dtype=np.intp) for rows in zip(*shared, strict=True))
+
+        def least(mine: NDArray[np.float64], more: NDArray[np.float64]) -> NDArray[np.float64]:
+            days = mine.copy()
+            days[np.ix_(ours, to)] = np.minimum(days[np.ix_(ours, to)], more[np.ix_(theirs, of)])
+            return days
+
+        days = least(self.days, other.days)
+        if self.own_days is None and other.own_days is None:
+            return Plan(self.actions, days)
+        return Plan(self.actions, days, least(self.own.days, other.own.days))
 
     def steps(self, j: int, on: date) -> tuple[tuple[Action, date], ...]:
         """The actions of supplier j with their due dates, first things first."""
@@ -193,6 +214,8 @@ def plan(
     for name in UNKNOWN:
         where[f"unknown:{name}", "not_asked"] = unknown[name]
     where["level:insufficient_evidence", "not_asked"] = scores.level == INSUFFICIENT
+    low_but_for_the_worst = (scores.level == LEVELS.index("medium")) & (threshold(scores.total, model) == 0)
+    where["level:worst_case_open", "not_asked"] = low_but_for_the_worst & (np.round(scores.worst, 6) >= WORST_OF_LOW)
     for finding, called in where.items():
         if n == 1:  # the onboarding gate: an array of one costs more than the number in it
             for a, due in calls.get(finding, ()) if called[0] else ():
@@ -244,5 +267,5 @@ def findings_of(models: Sequence[Model]) -> tuple[tuple[str, str], ...]:
         found += [(f"floor:{floor.id}", "harm") for floor in model.floors if not floor.declined_core]
         found += [(f"floor:{floor.id}", "declined") for floor in model.floors if floor.case is None]
     found += [(f"unknown:{name}", "not_asked") for name in UNKNOWN]
-    found.append(("level:insufficient_evidence", "not_asked"))
+    found += [("level:insufficient_evidence", "not_asked"), ("level:worst_case_open", "not_asked")]
     return tuple(dict.fromkeys(found))

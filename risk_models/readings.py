@@ -1,6 +1,7 @@
 """One fact of n suppliers on the scale 0..1: looked up once for each distinct answer, and spread by the codes of the answers.
 
-What is not known is NaN, with the range it may lie in; what was declined stands at the top of its scale.
+What is not known is NaN, with the range it may lie in; what was declined stands at the top of its scale (of a country or a good:
+at the worst that a truthful answer could have named).
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from risk_models.answers import Answers, combinations
+from risk_models.answers import DECLINED, Answers, combinations, said
 from risk_models.facts import FactsOn
 from risk_models.identity import name_key
 from risk_models.model import Context, Model, ScaledFact
@@ -83,6 +84,10 @@ class FactReader:
         column = self.answers.column(question)
         return column.values, column.codes
 
+    def declined(self, question: str) -> Flags:
+        """Where a state that the place may lie in was asked for and declined, under an edition of the method that minds."""
+        return said(self.answers, question, (DECLINED,)) & (self.model.method > 1)
+
     def states(self, question: str) -> NDArray[np.int32]:
         """Per supplier the row of its country in the place table, -1 where it is unknown or nothing is known of it."""
         categories, codes = self.column(question)
@@ -90,17 +95,21 @@ class FactReader:
         return np.array([*rows, -1], dtype=np.int32)[codes]
 
     def hazard(self) -> Scaled:
-        """The hazard of the sector, the largest where several are given; NaN where the sector is unknown."""
+        """The hazard of the sector, the largest where several are given; NaN where the sector is unknown.
+
+        The sectors an agency places in, declined, stand at the largest hazard of all; a site's own sector is exempt from that.
+        """
         question = "sector" if self.model.kind == "site" else "placement_sectors"
         own = () if self.model.kind == "site" else (AGENCY_SECTOR,)
         categories, codes = self.column(question)
-        hazards = []
+        hazards, declined = [], []
         for given in (*categories, ()):
             named = given if isinstance(given, tuple) else ()
             found = [v for v in (self.facts.sector_hazard(str(code)) for code in (*own, *named)) if v is not None]
-            hazards.append(max(found) if found else np.nan)
+            declined.append(given == DECLINED and self.model.kind == "agency" and self.model.method > 1)
+            hazards.append(self.facts.largest_hazard() if declined[-1] else max(found) if found else np.nan)
         x = np.array(hazards)[codes]
-        return Scaled(x, x, x, x, np.where(np.isnan(x), 2, 0).astype(np.int8))
+        return Scaled(x, x, x, x, np.where(np.array(declined)[codes], 3, np.where(np.isnan(x), 2, 0)).astype(np.int8))
 
     def country(self, fact: ScaledFact, place: NDArray[np.int32]) -> Scaled:
         """A filled country fact, scaled; the range of a filled value is that of its nearest countries."""
@@ -167,12 +176,12 @@ class FactReader:
     def _answer(self, fact: ScaledFact, question: str) -> Scaled:
         categories, codes = self.column(question)
         raw = [float(a) if isinstance(a, (int, float)) else np.nan for a in categories]
-        return self._spread(fact, raw, [a == "declined" for a in categories], codes)
+        return self._spread(fact, raw, [a == DECLINED for a in categories], codes)
 
     def _looked_up(self, fact: ScaledFact, question: str, name: str) -> Scaled:
         categories, codes = self.column(question)
         raw = [self.facts.number("country", str(code), name) for code in categories]
-        return self._spread(fact, raw, [a == "declined" and question == "flag" for a in categories], codes)
+        return self._spread(fact, raw, [a == DECLINED and question == "flag" for a in categories], codes)
 
     def _corridor(self, fact: ScaledFact, name: str) -> Scaled:
         """The largest over all corridors between the countries of origin and of work."""
@@ -183,7 +192,7 @@ class FactReader:
         found, declined = [], []
         for o, p in pairs:
             origin, place = origins[o] if o >= 0 else (), places[p] if p >= 0 else ()
-            declined.append("declined" in (origin, place))
+            declined.append(DECLINED in (origin, place))
             froms = [str(v) for v in origin] if isinstance(origin, tuple) else []
             to = [str(v) for v in place] if isinstance(place, tuple) else [str(place)] if isinstance(place, str) else []
             found.append([self._worst_in_corridor(fact, a, b, name) for a in froms for b in to if a != b])
@@ -202,7 +211,7 @@ class FactReader:
             at_home = self._worst_in_corridor(fact, "*", str(home), name)
             # Its own country is a gap in what we know only where it names no other.
             found.append([*values, at_home] if not named or not np.isnan(at_home) else values)
-            declined.append(place == "declined")
+            declined.append(place == DECLINED)
         return self._largest_known(fact, found, declined, which.astype(np.int32))
 
     def _largest_known(
@@ -226,22 +235,24 @@ class FactReader:
         return max(values, key=fact.ramp.risk) if values else np.nan
 
     def _goods(self, fact: ScaledFact, name: str) -> Scaled:
-        """Goods of the product text that are listed for the country of work; not listed proves nothing."""
+        """Goods of the product text that are listed for the country of work; not listed proves nothing.
+
+        Products that are declined count as listed where any good is listed for the country.
+        """
         products, product_codes = self.column("product")
         places, place_codes = self.column("country")
         pairs, which = combinations(product_codes, place_codes)
-        raw = []
+        raw, declined = [], []
         for product, place in pairs:
-            listed = np.nan
+            refused = product >= 0 and products[product] == DECLINED and self.model.method > 1
+            values = []
             if product >= 0 and place >= 0:
-                values = [
-                    self.facts.number("goods", f"{places[place]}/{good}", name)
-                    for good in self.facts.goods_in(str(products[product]))
-                ]
-                known = [v for v in values if not np.isnan(v)]
-                listed = max(known) if known else np.nan
-            raw.append(listed)
-        return self._spread(fact, raw, [False] * len(raw), which.astype(np.int32))
+                goods = self.facts.goods if refused else self.facts.goods_in(str(products[product]))
+                values = [self.facts.number("goods", f"{places[place]}/{good}", name) for good in goods]
+            known = [v for v in values if not np.isnan(v)]
+            raw.append(max(known) if known else np.nan)
+            declined.append(refused and bool(known))
+        return self._spread(fact, raw, declined, which.astype(np.int32))
 
     def agency(self, agency_scores: Mapping[str, float]) -> Scaled:
         """The score of the worst agency named; declined stands at the top, one not assessed leaves the range open."""
@@ -251,7 +262,7 @@ class FactReader:
             names = named if isinstance(named, tuple) else (named,)
             scores = [agency_scores[key] for key in (name_key(str(name)) for name in names) if key in agency_scores]
             raw.append(max(scores) if scores else np.nan)
-            declined.append(named == "declined")
+            declined.append(named == DECLINED)
             gaps.append(named != "cannot_apply" and len(scores) < len(names))
         value = np.array([*raw, np.nan])[codes]
         refused, gap = np.array([*declined, False])[codes], np.array([*gaps, False])[codes]

@@ -7,14 +7,14 @@ alone or in a batch, on any machine. No exp, no log, no matrix product, no sum o
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from risk_models.model import LEVELS, Floor, Model
+from risk_models.model import LEVELS, Model
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -123,12 +123,12 @@ class Tile:
     unsure: Flags
 
 
-def _tile(frame: Frame, i: slice, overruled: Flags, silent_from: float) -> Tile:
+def _tile(frame: Frame, i: slice, overruled: Flags, model: Model) -> Tile:
     """The table of method section 3 for some indicators; ``overruled`` where harm found elsewhere overrules a gate.
 
-    ``silent_from``: from this r on an answer short of harm says that nobody looked, and reassures nobody. What every cell needs
-    is worked out for all, times 0 or 1 where it does not apply (a choice by flags that come at random costs a processor far
-    more); what few cells are is then written over it, where they are.
+    The model's ``silent_from``: from this r on an answer short of harm says that nobody looked, and reassures nobody. What every
+    cell needs is worked out for all, times 0 or 1 where it does not apply (a choice by flags that come at random costs a
+    processor far more); what few cells are is then written over it, where they are.
     """
     shape = frame.context[i].shape
     c, low, high, q = (of[i].ravel() for of in (frame.context, frame.context_low, frame.context_high, frame.belief))
@@ -141,13 +141,15 @@ def _tile(frame: Frame, i: slice, overruled: Flags, silent_from: float) -> Tile:
     expired = own & ~admits & frame.expired[i].ravel()
     told = own & ~expired
     gated = (frame.gated[i] & ~overruled).ravel()
-    declined = frame.declined[i].ravel() & ~gated
     out = frame.ruled_out[i].ravel() & ~reported
+    declined = frame.declined[i].ravel() & ~gated
+    if model.method > 1:
+        declined &= ~out  # silence about what cannot be here holds nothing back
 
     # Evidence counts for a reassuring answer alone; with none, the same lines serve what is admitted, expired and not asked.
     known_q = q * told
-    if silent_from < 0.5:
-        known_q *= admits | (r < silent_from)
+    if model.silent_from < 0.5:
+        known_q *= admits | (r < model.silent_from)
     reassuring_q = known_q * ~admits
     e = np.maximum(c - reassuring_q * (c - r), r)
     best = r * told + np.minimum(low, least) * ~told
@@ -255,7 +257,7 @@ def tiles(frame: Frame, model: Model) -> Iterator[Tile]:
     step = max(1, IN_HAND // max(1, n))
     for start in range(0, k, step):
         i = slice(start, min(k, start + step))
-        yield _tile(frame, i, overruled[i], model.silent_from)
+        yield _tile(frame, i, overruled[i], model)
 
 
 def shares(model: Model) -> Floats:
@@ -273,11 +275,7 @@ def _score(frame: Frame, model: Model, scores: Scores) -> None:
     share_of = shares(model)
     core = np.array([indicator.core for indicator in model.indicators])
     safeguard = np.array([[indicator.safeguard] for indicator in model.indicators])
-    read_by = _read_by_floors(model)
-    readers: list[list[int]] = [[] for _ in core]
-    for f, (members, _, _) in enumerate(read_by):
-        for member in members.tolist():
-            readers[member].append(f)
+    readings = _readings_of_floors(model)
 
     for tile in tiles(frame, model):
         i, share, context = tile.i, share_of[tile.i], frame.context[tile.i]
@@ -286,42 +284,38 @@ def _score(frame: Frame, model: Model, scores: Scores) -> None:
         scores.state[i], scores.effective[i], scores.harms[i] = tile.state, tile.effective, tile.harm
         asked = points * ((tile.state != NOT_ASKED) & (tile.state != RULED_OUT))
         covers = share * tile.covers_without_report
-        _add(base, points * context)
-        _add(raised, scores.moves[i])
-        _add(best, points * tile.best)
-        _add(worst, points * tile.worst)
-        _add(practice, asked * tile.effective)
-        _add(practice_of, asked)
-        _add(covered_alone, covers)
-        _add(covered, share * tile.covers if tile.reported.any() else covers)
-        _add(believed, share * tile.belief)
+        _add(
+            (base, points * context),
+            (raised, scores.moves[i]),
+            (best, points * tile.best),
+            (worst, points * tile.worst),
+            (practice, asked * tile.effective),
+            (practice_of, asked),
+            (covered_alone, covers),
+            (covered, share * tile.covers if tile.reported.any() else covers),
+            (believed, share * tile.belief),
+        )
         # A safeguard that is missing is a finding, not harm to anyone, unless somebody reports it.
         any_harm |= (tile.harm & (~safeguard[i] | tile.reported)).any(axis=0)
         if core[i].any():
             core_declined |= tile.declined[core[i]].any(axis=0)
             core_settled &= (tile.covers_without_report | (tile.state == RULED_OUT))[core[i]].all(axis=0)
-        for f in {f for floors in readers[i] for f in floors}:
-            members, from_risk, by_report = read_by[f]
-            j = members[(members >= i.start) & (members < i.stop)] - i.start
-            hit = tile.found[j] >= from_risk
-            if by_report:
-                hit |= tile.reported[j]
-            _count(found[f], hit)
-            _count(shown[f], hit | tile.declined[j])
-            _count(at_worst[f], hit | tile.unsure[j])
+        read = readings.within(i)
+        if len(read.floor):
+            j = read.indicator - i.start
+            hit = (tile.found[j] >= read.from_risk) | (tile.reported[j] & read.by_report)
+            _count(found, read.floor, hit)
+            _count(shown, read.floor, hit | tile.declined[j])
+            _count(at_worst, read.floor, hit | tile.unsure[j])
 
-    floor_best, floor_shown, floor_worst = np.zeros((3, n))
-    for f, floor in enumerate(model.floors):
-        by_fact, by_silence, by_worst = _reached(
-            floor, frame, found[f], shown[f], at_worst[f], core_declined, core_settled
-        )
-        scores.floors[f] = np.where(by_fact, 2, np.where(by_silence, 1, 0))
-        for value, reached in (
-            (floor_best, by_fact),
-            (floor_shown, by_fact | by_silence),
-            (floor_worst, by_fact | by_silence | by_worst),
-        ):
-            np.maximum(value, floor.at_least * reached, out=value)
+    by_fact, by_silence, by_worst = _reached(model, frame, (found, shown, at_worst), core_declined, core_settled)
+    by_silence |= by_fact
+    by_worst |= by_silence
+    scores.floors[:] = by_fact.astype(np.int8) + by_silence
+    at_least = np.array([floor.at_least for floor in model.floors])[:, None]
+    floor_best, floor_shown, floor_worst = (
+        (at_least * reached).max(axis=0, initial=0.0) for reached in (by_fact, by_silence, by_worst)
+    )
 
     plain = base + raised
     scores.base[:], scores.total[:] = base, np.maximum(plain, floor_shown)
@@ -342,51 +336,74 @@ def _score(frame: Frame, model: Model, scores: Scores) -> None:
     scores.level[:], scores.capped[:] = _level(model, frame.place_known, scores)
 
 
-def _add(so_far: Floats, rows: Floats) -> None:
-    """Adds rows (m, n) one after another, so that the sum is the same to the last bit for one supplier and for many."""
-    if len(rows) > len(so_far):  # few suppliers: an accumulated sum runs down the rows in the same order, in one call
-        so_far[:] = np.add.accumulate(np.vstack((so_far, rows)), axis=0)[-1]
+def _add(*sums: tuple[Floats, Floats]) -> None:
+    """Adds to each sum (n,) its rows (m, n), one after another: it is the same to the last bit for one supplier and for many."""
+    m, n = sums[0][1].shape
+    if m > n:  # few suppliers: an accumulated sum runs down the rows in the same order, in one call
+        stacked = np.empty((len(sums), m + 1, n))
+        for each, (so_far, rows) in zip(stacked, sums, strict=True):
+            each[0], each[1:] = so_far, rows
+        for (so_far, _), total in zip(sums, np.add.accumulate(stacked, axis=1)[:, -1], strict=True):
+            so_far[:] = total
         return
-    for row in rows:
-        so_far += row
+    for so_far, rows in sums:
+        for row in rows:
+            np.add(so_far, row, out=so_far)
 
 
-def _count(so_far: NDArray[np.int16], flags: Flags) -> None:
-    """Adds how many of the rows (m, n) hold."""
-    for row in flags if len(flags) <= len(so_far) else (flags.sum(axis=0),):
-        so_far += row
+def _count(so_far: NDArray[np.int16], floor: NDArray[np.intp], flags: Flags) -> None:
+    """Adds for each floor how many of its rows hold: ``flags`` (m, n) with the floor of each row, in the order of the floors."""
+    if flags.shape[1] > len(flags):  # many suppliers, few rows
+        for f, row in zip(floor.tolist(), flags, strict=True):
+            so_far[f] += row
+        return
+    first = np.flatnonzero(np.append(True, floor[1:] != floor[:-1]))
+    so_far[floor[first]] += np.add.reduceat(flags, first, axis=0, dtype=np.int16)
 
 
-def _read_by_floors(model: Model) -> list[tuple[NDArray[np.intp], float, bool]]:
-    """For each floor the indicators that it reads (none where it reads something else), from what r on, and whether any report
-    of them acts.
+@dataclass(frozen=True)
+class _Readings:
+    """Which floor reads which indicator, (m,) in the order of the floors; from what r on, and whether any report acts, (m, 1)."""
 
-    A strong sign acts on any report of it; other floors read the risk alone.
-    """
+    floor: NDArray[np.intp]
+    indicator: NDArray[np.intp]
+    from_risk: Floats
+    by_report: Flags
+
+    def within(self, i: slice) -> _Readings:
+        """Those of some indicators."""
+        here = np.flatnonzero((self.indicator >= i.start) & (self.indicator < i.stop))
+        return _Readings(self.floor[here], self.indicator[here], self.from_risk[here], self.by_report[here])
+
+
+def _readings_of_floors(model: Model) -> _Readings:
+    """What the floors of a model read. A strong sign acts on any report of it; other floors read the risk alone."""
     strong = {indicator.id for indicator in model.indicators if indicator.strong}
     at = {indicator.id: i for i, indicator in enumerate(model.indicators)}
-    return [
-        (np.array([at[name] for name in floor.any], dtype=np.intp), floor.from_risk, strong.issuperset(floor.any))
-        for floor in model.floors
-    ]
+    read = [(f, at[name], floor) for f, floor in enumerate(model.floors) for name in floor.any]
+    return _Readings(
+        np.array([f for f, _, _ in read], dtype=np.intp),
+        np.array([i for _, i, _ in read], dtype=np.intp),
+        np.array([floor.from_risk for _, _, floor in read])[:, None],
+        np.array([strong.issuperset(floor.any) for _, _, floor in read], dtype=bool)[:, None],
+    )
 
 
 def _reached(
-    floor: Floor,
-    frame: Frame,
-    found: NDArray[np.int16],
-    shown: NDArray[np.int16],
-    at_worst: NDArray[np.int16],
-    core_declined: Flags,
-    core_settled: Flags,
+    model: Model, frame: Frame, counted: Sequence[NDArray[np.int16]], core_declined: Flags, core_settled: Flags
 ) -> tuple[Flags, Flags, Flags]:
-    """Where a floor acts: by what was found, by what was declined, and at worst."""
-    if floor.case is not None:
-        by_case = frame.case >= ("none_recorded", "signals", "pattern", "emergency").index(floor.case)
-        return by_case, by_case, by_case
-    if floor.declined_core:
-        return np.zeros_like(core_declined), core_declined, ~core_settled
-    return found >= floor.count, shown >= floor.count, at_worst >= floor.count
+    """Where each floor acts (f, n): by what was found, by what was declined, and at worst; ``counted`` are how many of what it
+    reads were found, declined or found, and bad at worst.
+    """
+    needed = np.array([floor.count for floor in model.floors])[:, None]
+    by_fact, by_silence, by_worst = (count >= needed for count in counted)
+    for f, floor in enumerate(model.floors):
+        if floor.case is not None:
+            by_case = frame.case >= ("none_recorded", "signals", "pattern", "emergency").index(floor.case)
+            by_fact[f] = by_silence[f] = by_worst[f] = by_case
+        elif floor.declined_core:
+            by_fact[f], by_silence[f], by_worst[f] = False, core_declined, ~core_settled
+    return by_fact, by_silence, by_worst
 
 
 def threshold(points: Floats, model: Model) -> Codes:

@@ -6,7 +6,7 @@ no clock.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -19,7 +19,7 @@ from risk_models.facts import FactsOn
 from risk_models.features import features
 from risk_models.identity import name_key
 from risk_models.inherent import Part
-from risk_models.model import Model, serving
+from risk_models.model import Floor, Model, serving
 from risk_models.plan import Plan, plan
 from risk_models.readings import AGENCY_SECTOR
 from risk_models.score import Frame, Scores, queue_rank, score, some
@@ -72,7 +72,9 @@ class Block:
 class Assessed:
     """A batch with its scores: for each supplier the block that holds its headline and its position there.
 
-    ``agency_scores``: those it was assessed with, as :func:`agency_scores` gives them.
+    A supplier of several sectors stands in several blocks; what the others found counts in the block of its headline (score,
+    range, floors that both know, actions) or is told beside it (:meth:`beside`). ``agency_scores``: those it was assessed with,
+    as :func:`agency_scores` gives them.
     """
 
     batch: Batch
@@ -81,14 +83,41 @@ class Assessed:
     position: NDArray[np.intp]
     agency_scores: Mapping[str, float]
 
-    @property
-    def totals(self) -> NDArray[np.float64]:
-        """The score of each supplier of the batch."""
-        totals = np.empty(len(self.block))
+    def each(self, name: str) -> NDArray[np.float64]:
+        """A number of the scores for every supplier of the batch, NaN where no model scores it."""
+        values = np.full(len(self.block), np.nan)
         for b, block in enumerate(self.blocks):
             mine = self.block == b
-            totals[mine] = block.scores.total[self.position[mine]]
-        return totals
+            values[mine] = getattr(block.scores, name)[self.position[mine]]
+        return values
+
+    def beside(self, block: Block, pick: NDArray[np.intp]) -> Iterator[tuple[Block, NDArray[np.intp]]]:
+        """The other blocks that scored some suppliers of a block (``pick``: positions in it), under the models of their other
+        sectors, each with the positions there; -1 for a supplier that it did not score.
+        """
+        members = block.members[pick]
+        for other in self.blocks:
+            if other is block or min(block.model.method, other.model.method) < 2:
+                continue
+            at = np.minimum(np.searchsorted(other.members, members), len(other.members) - 1)
+            there = other.members[at] == members
+            if there.any():
+                yield other, np.where(there, at, -1)
+
+    def floors(self, block: Block, pick: NDArray[np.intp]) -> tuple[list[Floor], NDArray[np.int8]]:
+        """The rules that may hold up the scores of some suppliers of a block, and how each was reached (f, n), as in Scores.
+
+        Those of its model come first, then what the models of their other sectors have more.
+        """
+        own = {floor.id for floor in block.model.floors}
+        more: dict[str, tuple[Floor, NDArray[np.int8]]] = {}
+        for other, at in self.beside(block, pick):
+            for f, floor in enumerate(other.model.floors):
+                if floor.id not in own:
+                    there = np.where(at >= 0, other.scores.floors[f, at], 0).astype(np.int8)
+                    more[floor.id] = (floor, np.maximum(more[floor.id][1], there) if floor.id in more else there)
+        rows = [block.scores.floors[:, pick], *(reached[np.newaxis] for _, reached in more.values())]
+        return [*block.model.floors, *(floor for floor, _ in more.values())], np.vstack(rows)
 
 
 def assess(
@@ -113,7 +142,7 @@ def agency_scores(agencies: Iterable[Assessed]) -> dict[str, float]:
     """The score of each assessed agency under every name it goes by; of several with one name, the worst."""
     scores: dict[str, float] = {}
     for assessed in agencies:
-        totals = assessed.totals
+        totals = assessed.each("total")
         for question in AGENCY_NAMES:
             column = assessed.batch.answers.column(question)
             worst = np.full(len(column.values) + 1, -1.0)
@@ -160,16 +189,52 @@ def assess_batch(
         )
     chosen, position = np.full(n, -1, dtype=np.intp), np.zeros(n, dtype=np.intp)
     best_total, best_rank = np.full(n, -1.0), np.full(n, 127, dtype=np.int8)
+    rank_first = all(block.model.method > 1 for block in blocks)
     for b, block in enumerate(blocks):
         total, rank = block.scores.total, queue_rank(block.scores.level, block.scores.inherent_level)
         # A supplier of several sectors is scored on each and shows the worst.
-        worse = (total > best_total[block.members]) | (
-            (total == best_total[block.members]) & (rank < best_rank[block.members])
-        )
+        total_there, rank_there = best_total[block.members], best_rank[block.members]
+        if rank_first:
+            worse = (rank < rank_there) | ((rank == rank_there) & _higher(total, total_there))
+        else:
+            worse = (total > total_there) | ((total == total_there) & (rank < rank_there))
         at = block.members[worse]
         chosen[at], position[at] = b, np.flatnonzero(worse)
         best_total[at], best_rank[at] = total[worse], rank[worse]
-    return Assessed(batch, tuple(blocks), chosen, position, scores_of_agencies)
+    assessed = Assessed(batch, tuple(blocks), chosen, position, scores_of_agencies)
+    return assessed if len(blocks) < 2 else _with_the_worst_of_all(assessed)
+
+
+def _higher(points: NDArray[np.float64], than: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Where points are higher by more than the last bits, in which the sums of two models may differ."""
+    higher: NDArray[np.bool_] = np.round(points, 9) > np.round(than, 9)
+    return higher
+
+
+def _with_the_worst_of_all(assessed: Assessed) -> Assessed:
+    """Under the headline of a supplier of several sectors: the highest score of its models, their range, what each calls for.
+
+    What another model scores higher is an uplift, so that points and uplift go on adding up to the score.
+    """
+    blocks = list(assessed.blocks)
+    for b, block in enumerate(assessed.blocks):
+        mine = assessed.position[assessed.block == b]
+        scores, plan_of = block.scores, block.plan
+        for other, at in assessed.beside(block, mine):
+            to, of = mine[at >= 0], at[at >= 0]
+            higher = _higher(other.scores.total[of], scores.total[to])
+            total = np.where(higher, other.scores.total[of], scores.total[to])
+            scores.uplift[to] += total - scores.total[to]
+            scores.total[to] = total
+            scores.best[to] = np.minimum(np.maximum(scores.best[to], other.scores.best[of]), total)
+            scores.worst[to] = np.maximum(np.maximum(scores.worst[to], other.scores.worst[of]), total)
+            ids = {floor.id: f for f, floor in enumerate(other.model.floors)}
+            for f, floor in enumerate(block.model.floors):
+                if floor.id in ids:
+                    scores.floors[f, to] = np.maximum(scores.floors[f, to], other.scores.floors[ids[floor.id], of])
+            plan_of = plan_of.sooner(to, other.plan, of)
+        blocks[b] = replace(block, plan=plan_of)
+    return replace(assessed, blocks=tuple(blocks))
 
 
 def _with_own(scored: Scores, frame: Frame, model: Model, unknown: Mapping[str, NDArray[np.bool_]]) -> Plan:

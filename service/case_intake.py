@@ -1,6 +1,7 @@
 """Sheets of case records on their way in: who may bring them, what may not stay, and what becomes of the rest.
 
-A file in which a person can be read is not kept: the import is refused, and the file goes out of the store in the same act.
+A file in which a person can be read is not kept: the import is refused, and the file goes out of the store in the same act. No
+file of case records is kept once its cases are.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ REMOVED = "The file was not kept: it has been removed from the store."
 
 
 def refusal(issues: Sequence[Issue], cases: Sequence[CaseRecord], *, may_bring: bool) -> dict[str, Any] | None:
-    """Why files may not be kept, as an import keeps it (RFC 9457); None where nothing stands against them."""
+    """Why files may not be kept, as an import keeps it (RFC 9457); None where nothing was found against them."""
     persons = [told for told in issues if told.code in CODES]
     if persons:
         cells = sum(told.count for told in persons)

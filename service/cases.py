@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
+from questionnaires.answer import RESERVED
 from questionnaires.form import load
 from risk_models.case_evidence import evidence_of
 from risk_models.case_rules import case_rules, case_rules_released
@@ -23,7 +24,6 @@ from service.assess import Batch
 REFERENCES = ("reference", "imo", "licence_number", "lei", "mmsi", "call_sign", "registration_number")
 NAMES = ("name", "name_local")
 KINDS_OF_NUMBER = ("imo", "lei", "mmsi")  # as they are written before a number
-RESERVED = ("declined", "cannot_apply")
 COHORT = ("nationality", "job", "intake_from", "intake_to", "people")
 ONCE = ("linked_reference", "linked_name", "age_group", *COHORT)
 LISTS = ("acts", "asked_in_full")

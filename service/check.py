@@ -9,12 +9,13 @@ from collections.abc import Sequence
 
 from questionnaires.form import form_ids, load, load_reading_form
 from questionnaires.words import BadFile, sectors
+from risk_models.answers import DECLINED
 from risk_models.buyer import Practice, Practices
 from risk_models.buyer import load_all as load_practices
 from risk_models.editions import faults as faults_of_editions
 from risk_models.facts import BadFact, Facts, described_under
 from risk_models.facts import load as load_facts
-from risk_models.features import CANNOT_APPLY, DECLINED
+from risk_models.features import CANNOT_APPLY
 from risk_models.model import MODELS, BadModel, Indicator, Model, load_all
 from risk_models.plan import BadAction, findings_of, load_actions, unanswered_findings, unreached_actions
 from risk_models.transforms import Choices, Since

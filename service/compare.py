@@ -100,22 +100,13 @@ def compare(
     for old, new in zip(assess(batches, facts, on, before), assess(batches, facts, on, after), strict=True):
         both = (old.block >= 0) & (new.block >= 0)
         apart += int(((old.block >= 0) != (new.block >= 0)).sum())
-        levels, totals = ([_each(part, name) for part in (old, new)] for name in ("level", "total"))
+        levels, totals = ([part.each(name) for part in (old, new)] for name in ("level", "total"))
         np.add.at(matrix, (levels[0][both].astype(np.intp), levels[1][both].astype(np.intp)), 1)
         moved = both & (levels[0] != levels[1])
         changed += int((both & ~moved & (np.abs(totals[1] - totals[0]) > SMALL)).sum())
         movers += [_mover(old, new, j) for j in np.flatnonzero(moved).tolist()]
     movers.sort(key=lambda m: (-LEVEL_NAMES.index(m.after), -m.score_after, m.name, m.row))
     return Comparison(matrix, tuple(movers), changed, apart)
-
-
-def _each(part: Assessed, name: str) -> NDArray[np.float64]:
-    """A number of the scores for every supplier, NaN where no model scores it."""
-    values = np.full(len(part.block), np.nan)
-    for b, block in enumerate(part.blocks):
-        mine = part.block == b
-        values[mine] = getattr(block.scores, name)[part.position[mine]]
-    return values
 
 
 def _mover(old: Assessed, new: Assessed, j: int) -> Mover:

@@ -22,7 +22,7 @@ from risk_models.facts import FactsOn
 from risk_models.inherent import PART_STATES, UNKNOWN_PLACE, Part
 from risk_models.model import CASES, Model
 from risk_models.plan import ACTIONS, Action, load_actions, steps_in_order
-from risk_models.score import LEVEL_NAMES, NOT_ASKED, STATES
+from risk_models.score import DECLINED, LEVEL_NAMES, NOT_ASKED, STATES
 from service.assess import Assessed, Block
 
 Pick = NDArray[np.intp]
@@ -129,8 +129,8 @@ def write(
     buyer: Mapping[str, Any] | None = None,
     cases: Sequence[Mapping[str, Any]] = (),
 ) -> None:
-    """The whole document, results row by row. ``received``: the ``input`` part; ``buyer``: what the buyer said of itself;
-    ``cases``: see service/case_contract.py.
+    """The whole document, results row by row, and its digest. ``received``: the ``input`` part; ``buyer``: what the buyer said
+    of itself; ``cases``: see service/case_contract.py.
     """
     head = {
         "assessment": assessment_part(assessed, facts, on, options),
@@ -139,13 +139,26 @@ def write(
         "cases": list(cases),
         **({"buyer": buyer} if buyer is not None else {}),
     }
-    out.write(orjson.dumps(head)[:-1] + b',"results":[')
+    told = orjson.dumps(head)
+    digest = hashlib.sha256(told)
+    out.write(told[:-1] + b',"results":[')
     first = True
     for part in assessed:
         for row in result_rows(part, on):
+            digest.update(row)
             out.write(row if first else b",\n" + row)
             first = False
-    out.write(b"]}\n")
+    out.write(b'],"digest":"%s"}\n' % digest.hexdigest().encode())
+
+
+def digest_of(document: Mapping[str, Any]) -> str:
+    """sha256 of a document as :func:`write` makes it: of all but the results and the digest itself, then of each result, as JSON
+    without blanks in the order of their keys.
+    """
+    digest = hashlib.sha256(orjson.dumps({k: v for k, v in document.items() if k not in ("results", "digest")}))
+    for result in document["results"]:
+        digest.update(orjson.dumps(result))
+    return digest.hexdigest()
 
 
 def result_rows(assessed: Assessed, on: date) -> Iterator[bytes]:
@@ -169,8 +182,8 @@ def _block_rows(block: Block, pick: Pick, assessed: Assessed, on: date) -> list[
     names = answers.texts("name")
     names = [local if name is NULL else name for name, local in zip(names, answers.texts("name_local"), strict=True)]
     plans = _plans(block, pick, on)
-    floors = scores.floors[:, pick]
-    ids = [f.id for f in model.floors]
+    rules, floors = assessed.floors(block, pick)
+    ids = [rule.id for rule in rules]
     points_of = zip(_floats(scores.practice[pick]), _floats(scores.practice_of[pick]), strict=True)
     practice = [
         b'{"points":%b,"of":%b}' % pair if asked else NULL
@@ -198,7 +211,7 @@ def _block_rows(block: Block, pick: Pick, assessed: Assessed, on: date) -> list[
         [b"true" if capped else b"false" for capped in scores.capped[pick].tolist()],
         [plan[0] for plan in plans],
         answers.all(),
-        _reasons(block, pick, answers),
+        _reasons(assessed, block, pick, answers),
         [plan[1] for plan in plans],
         batch.rows[block.members[pick]].tolist(),
     ]
@@ -225,12 +238,12 @@ class _Answers:
 
     def values(self, question: str) -> tuple[dict[int, bytes], list[int]]:
         """The answers these suppliers gave as JSON, by code (-1: null), and the code of each."""
-        if question not in self.known:
+        found = self.known.get(question)
+        if found is None:
             values, codes = self.codes(question)
-            used = {*codes, -1}
-            told = {code: NULL if code < 0 else orjson.dumps(values[code], default=as_json) for code in used}
-            self.known[question] = told, codes
-        return self.known[question]
+            told = {code: orjson.dumps(values[code], default=as_json) for code in set(codes) if code >= 0}
+            found = self.known[question] = {**told, -1: NULL}, codes
+        return found
 
     def texts(self, question: str) -> list[bytes]:
         """An answer that is shown as a name: null where it was declined."""
@@ -256,8 +269,8 @@ class _Answers:
         columns = []
         for question in self.block.answers.columns:
             fragments, codes = self.values(question)
-            label = orjson.dumps(question) + b":"
-            told = {code: b"" if code < 0 else label + fragment for code, fragment in fragments.items()}
+            label = b'"%s":' % question.encode()
+            told = {code: label + fragment for code, fragment in fragments.items()} | {-1: b""}
             columns.append([told[code] for code in codes])
         return (
             [b",".join(filter(None, row)) for row in zip(*columns, strict=True)] if columns else [b""] * len(self.pick)
@@ -270,6 +283,12 @@ def _floats(values: NDArray[np.float64]) -> list[bytes]:
         if values.size
         else []
     )
+
+
+def _rows_of_floats(values: NDArray[np.float64]) -> Iterator[list[bytes]]:
+    """The numbers of each row (m, n), written in one go."""
+    written, n = _floats(values.ravel()), values.shape[1]
+    return (written[start : start + n] for start in range(0, len(written), n))
 
 
 def _named(codes: NDArray[np.int8], names: Sequence[str]) -> list[bytes]:
@@ -289,61 +308,110 @@ def _flags(flags: NDArray[np.bool_], names: Sequence[str]) -> list[bytes]:
     return lists
 
 
-def _reasons(block: Block, pick: Pick, answers: _Answers) -> list[bytes]:
-    """Every reason of each supplier: contexts first, then the indicators in model order."""
+def _reasons(assessed: Assessed, block: Block, pick: Pick, answers: _Answers) -> list[bytes]:
+    """Every reason of each supplier: contexts first, then the indicators in model order, then what was found beside."""
     scores = block.scores
-    columns = [_context_reasons(part, pick) for part in block.parts]
-    usual, usual_texts = np.empty(0), list[bytes]()  # most indicators share one context: it is written out once
+    columns = _context_reasons(block.parts, pick)
+    states = scores.state[:, pick]
+    silent = (states == NOT_ASKED).all(axis=1)
+    effective, moves = (_rows_of_floats(of[:, pick][~silent]) for of in (scores.effective, scores.moves))
+    contexts = block.context[:, pick]
+    written: dict[bytes, list[bytes]] = {}  # most indicators share one context: it is written out once
     for i, indicator in enumerate(block.model.indicators):
-        context, state = block.context[i, pick], scores.state[i, pick]
-        if not np.array_equal(context, usual):
-            usual, usual_texts = context, _floats(context)
+        key = contexts[i].tobytes()
+        context = written.get(key) or written.setdefault(key, _floats(contexts[i]))
         head = b'{"indicator":"%s","kind":"answer","state":"' % indicator.id.encode()
-        if (state == NOT_ASKED).all():  # then e = c, and nothing moved
-            silent = head + b'not_asked","value":null,"e":'
-            columns.append([b"".join((silent, c, b',"c":', c, b',"points":0.0}')) for c in usual_texts])
+        if silent[i]:  # then e = c, and nothing moved
+            said = head + b'not_asked","value":null,"e":'
+            columns.append([b"".join((said, c, b',"c":', c, b',"points":0.0}')) for c in context])
             continue
-        values, codes = answers.values(indicator.question)
-        # The words of a reason depend on its state and answer alone: each pair is made once.
-        words = [
-            {
-                code: head + b'%s","value":%s,"e":' % (name.encode(), NULL if number == NOT_ASKED else value)
-                for code, value in values.items()
-            }
-            for number, name in enumerate(STATES)
-        ]
-        effective, moves = _floats(scores.effective[i, pick]), _floats(scores.moves[i, pick])
-        rows = zip(state.tolist(), codes, effective, usual_texts, moves, strict=True)
-        columns.append(
-            [
-                b"".join((words[number][code], e, b',"c":', c, b',"points":', points, b"}"))
-                for number, code, e, c, points in rows
-            ]
-        )
+        told = answers.values(indicator.question)
+        columns.append(_answer_reasons(head, told, states[i].tolist(), next(effective), context, next(moves)))
+    columns += _found_beside(assessed, block, pick, answers)
     return [b",".join(filter(None, row)) for row in zip(*columns, strict=True)]
 
 
-def _context_reasons(part: Part, pick: Pick) -> list[bytes]:
-    """The reason that a fact is, for each supplier; empty where it says nothing.
+def _answer_reasons(
+    head: bytes,
+    told: tuple[dict[int, bytes], list[int]],
+    state: list[int],
+    effective: list[bytes],
+    context: list[bytes],
+    points: list[bytes],
+) -> list[bytes]:
+    """The reason that the answer to one indicator is, for each supplier."""
+    values, codes = told
+    # The words of a reason depend on its state and answer alone: each pair is made once.
+    words = {
+        number: {
+            code: head + b'%s","value":%s,"e":' % (STATES[number].encode(), NULL if number == NOT_ASKED else value)
+            for code, value in values.items()
+        }
+        for number in set(state)
+    }
+    return [
+        b"".join((words[number][code], e, b',"c":', c, b',"points":', moved, b"}"))
+        for number, code, e, c, moved in zip(state, codes, effective, context, points, strict=True)
+    ]
+
+
+def _found_beside(assessed: Assessed, block: Block, pick: Pick, answers: _Answers) -> list[list[bytes]]:
+    """Harm and silence that only the models of a supplier's other sectors ask about: reasons without points."""
+    columns = []
+    told = {indicator.id: np.full(len(pick), True) for indicator in block.model.indicators}
+    for other, at in assessed.beside(block, pick):
+        scores = other.scores
+        for i, indicator in enumerate(other.model.indicators):
+            before = told.get(indicator.id, np.full(len(pick), False))
+            told[indicator.id] = before | (at >= 0)
+            if before.all():
+                continue
+            state = scores.state[i, at]
+            found = (at >= 0) & ~before & (scores.harms[i, at] | (state == DECLINED))
+            if found.any():
+                rows = _answer_reasons(
+                    b'{"indicator":"%s","kind":"answer","state":"' % indicator.id.encode(),
+                    answers.values(indicator.question),
+                    state.tolist(),
+                    _floats(scores.effective[i, at]),
+                    _floats(other.context[i, at]),
+                    [b"0.0"] * len(pick),
+                )
+                columns.append([row if here else b"" for row, here in zip(rows, found.tolist(), strict=True)])
+    return columns
+
+
+def _context_reasons(parts: Sequence[Part], pick: Pick) -> list[list[bytes]]:
+    """The reason that each fact is, for each supplier; empty where it says nothing.
 
     A place that is unknown is one reason: the facts it stands for, and sharper contexts that added nothing, are left out.
     """
-    points, state = part.points[pick], part.state[pick]
-    silent = points == 0
-    if part.id not in (UNKNOWN_PLACE, part.context):
-        silent &= state == PART_STATES.index("unknown")
-    if silent.all():
-        return [b""] * len(pick)
-    heads = [
-        b'{"indicator":"%s","kind":"context","state":"%s","value":' % (part.id.encode(), name.encode())
-        for name in PART_STATES
-    ]
-    values = _floats(part.value[pick])  # orjson writes NaN as null
-    rows = zip(silent.tolist(), state.tolist(), values, _floats(part.x[pick]), _floats(points), strict=True)
-    return [
-        b"" if out else b"".join((heads[code], value, b',"e":', x, b',"c":null,"points":', added, b"}"))
-        for out, code, value, x, added in rows
-    ]
+    state = np.array([part.state[pick] for part in parts])
+    value, x, points = (
+        np.array([of[pick] for of in columns])
+        for columns in zip(*((part.value, part.x, part.points) for part in parts), strict=True)
+    )
+    told = np.array([part.id in (UNKNOWN_PLACE, part.context) for part in parts])[:, None]
+    silent = (points == 0) & (told | (state == PART_STATES.index("unknown")))
+    nobody = silent.all(axis=1)
+    values, xs, added = (_rows_of_floats(of[~nobody]) for of in (value, x, points))  # orjson writes NaN as null
+    reasons = []
+    for p, part in enumerate(parts):
+        if nobody[p]:
+            reasons.append([b""] * len(pick))
+            continue
+        heads = [
+            b'{"indicator":"%s","kind":"context","state":"%s","value":' % (part.id.encode(), name.encode())
+            for name in PART_STATES
+        ]
+        rows = zip(silent[p].tolist(), state[p].tolist(), next(values), next(xs), next(added), strict=True)
+        reasons.append(
+            [
+                b"" if out else b"".join((heads[code], v, b',"e":', e, b',"c":null,"points":', moved, b"}"))
+                for out, code, v, e, moved in rows
+            ]
+        )
+    return reasons
 
 
 def _plans(block: Block, pick: Pick, on: date) -> list[tuple[bytes, bytes]]:

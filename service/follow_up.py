@@ -6,7 +6,7 @@ The record tells two blanks apart: *not asked*, and *declined* (asked in a form 
 from __future__ import annotations
 
 import io
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
 
@@ -17,11 +17,13 @@ from openpyxl.worksheet.worksheet import Worksheet
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from questionnaires.form import RESERVED, Questionnaire, form_ids, load, versions
+from questionnaires.answer import RESERVED
+from questionnaires.form import Questionnaire, form_ids, load, versions
 from questionnaires.sheet import STAMP
 from questionnaires.words import countries
 from questionnaires.workbook import FIRST, HEADER, note, template
 from service.audit import record
+from service.clock import today
 from service.db.tables import Asking, Supplier, new_id
 from service.refusal import Refused, not_found
 from service.suppliers import IDENTIFIERS
@@ -97,12 +99,17 @@ def _write(sheet: Worksheet, row: int, column: int, text: str) -> None:
 
 
 def mark_returned(session: Session, asking_id: str, on: date, by: str) -> Asking:
-    """Records that a form came back. Raises Refused: 404 where there is no such asking, 422 for a day before it was sent."""
+    """Records that a form came back.
+
+    Raises Refused: 404 where there is no such asking, 422 for a day before it was sent or still to come (everywhere on earth).
+    """
     asking = session.scalars(select(Asking).where(Asking.id == asking_id)).first()
     if asking is None:
         raise not_found("There is no such asking.")
     if on < asking.sent_on:
         raise Refused("asking.returned_on", 422, "It cannot have come back before it was sent.")
+    if on > today("Etc/GMT-14"):
+        raise Refused("asking.returned_on", 422, "It cannot have come back on a day that is still to come.")
     asking.returned_on = on
     record(session, by, "form.returned", "asking", asking.id, {"on": on.isoformat()})
     return asking
@@ -143,19 +150,19 @@ def of_returned_form(session: Session, asking_id: str, by: str, on: date) -> tup
     if asking is None:
         return None
     if asking.returned_on is None:
-        mark_returned(session, asking.id, max(on, asking.sent_on), by)
+        mark_returned(session, asking.id, max(min(on, today()), asking.sent_on), by)
     return asking, session.get_one(Supplier, asking.supplier_id)
 
 
-def answers_of_returned(asking: Asking, answers: Mapping[str, Any], unread: Collection[str] = ()) -> dict[str, Any]:
-    """The answers in a form that came back: what it asked and is blank was declined.
+def answers_of_returned(asking: Asking, answers: Mapping[str, Any]) -> dict[str, Any]:
+    """The answers in a form that came back: what it asked and is blank was declined (Question.declinable).
 
-    Only what feeds an indicator, and is not the buyer's own to say, can be declined; ``unread`` are questions whose cell was not
-    blank but could not be read.
+    What could not be read counts as blank, as it does in a row that bears its own form_returned: an answer that nobody
+    understands may not cost less than none. The issue of its cell says how to mend it.
     """
     whole = {question: said for question, said in answers.items() if said not in (None, "", [], ())}
     for question in load(asking.form, asking.form_version).questions:
-        if question.feeds and not question.person and not question.ours and question.id not in unread:
+        if question.declinable:
             whole.setdefault(question.id, "declined")
     told = {"form_version": f"{asking.form} {asking.form_version}", "form_returned": str(asking.returned_on)}
     return {**whole, **told}

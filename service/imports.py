@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from questionnaires import people
 from questionnaires.issues import Issue
 from questionnaires.sheet import Limits, check_door
 from questionnaires.sheet import Refused as RefusedFile
@@ -28,7 +29,6 @@ from service.take_in import Choices, NothingUsable, TakenIn, take_in
 from service.watchlists.lists import ask_to_screen
 
 CHUNK = 500
-LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"  # of the name of a cell, before the number of its row
 STATUS = {"upload.too_large": 413, "file.type_not_allowed": 415, "file.type_mismatch": 415}
 CHOICES = ("kind", "country", "sector", "sheet", "columns", "date_order", "confirm", "on")
 
@@ -104,6 +104,8 @@ def read_import(db: Database, blobs: Blobs, claimed: Claimed) -> None:
         found = take_in(files, choices_of(choices), _on(choices), buyer_alone=True)
     except NothingUsable as nothing:
         refusal = case_intake.refusal(nothing.issues, (), may_bring=may_bring)
+        if refusal is None and choices.get("kind") == people.KIND:
+            refusal = problem_of(nothing)  # what cannot be read was not searched for persons either
         if refusal is not None:
             _refuse_and_remove(db, blobs, claimed, refusal)
             return
@@ -211,6 +213,8 @@ def assess_import(db: Database, blobs: Blobs, claimed: Claimed) -> None:
     with effect(db, claimed, result={"rows": len(rows)}) as session:
         taken = session.get_one(Import, import_id)
         taken.state, taken.finished_at = "done", now()
+        if found.cases:  # nobody needs the files any more: what no net has caught goes with the next tidying
+            case_intake.give_up(session, taken)
         case_intake.finish(session, so_far.get("cases", ()), import_id, on, now(), claimed.actor)
         ask_to_screen(session, claimed.actor, import_id=import_id)
         own = [row for batch in found.buying for row in batch.answers.rows()]
@@ -231,22 +235,9 @@ def _returned(
         if asked is None or asked[1].kind != batch.kind:
             continue
         asking, supplier = asked
-        for row, answers in zip(batch.rows.tolist(), answers_of[id(batch)], strict=True):
+        for answers in answers_of[id(batch)]:
             if suppliers.supplier_key(answers) == supplier.key:
-                unread = _unread(found, batch.file, batch.sheet, row)
-                answers.update(follow_up.answers_of_returned(asking, answers, unread))
-
-
-def _unread(found: TakenIn, file: str, sheet: str, row: int) -> set[str]:
-    """The questions whose cell in a row holds something that could not be used."""
-    sheets = next(each["sheets"] for each in found.received["files"] if each["name"] == file)
-    question_of = {header: q for q, header in next(s["columns"] for s in sheets if s["name"] == sheet).items()}
-    here = (issue for issue in found.issues if (issue.file, issue.sheet) == (file, sheet) and issue.severity != "info")
-    return {
-        question_of[issue.header]
-        for issue in here
-        if issue.header in question_of and any(cell.lstrip(LETTERS) == str(row) for cell in issue.cells)
-    }
+                answers.update(follow_up.answers_of_returned(asking, answers))
 
 
 def unfinished(session: Session, job: Job) -> None:

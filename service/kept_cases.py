@@ -13,9 +13,11 @@ from typing import Any
 
 import numpy as np
 from marshmallow import ValidationError
-from sqlalchemy import select
+from sqlalchemy import Select, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from questionnaires.answer import RESERVED
 from questionnaires.form import load, schema
 from questionnaires.issues import issue
 from questionnaires.people import FIRMS, REFERENCES, person_in
@@ -29,7 +31,7 @@ from service.assess import Batch
 from service.audit import record
 from service.case_contract import case_part, first_steps
 from service.case_evidence import findings_of, record_of
-from service.cases import COHORT, LISTS, NAMES, ONCE, RESERVED, CaseRecord, link
+from service.cases import COHORT, LISTS, NAMES, ONCE, CaseRecord, link
 from service.cases import REFERENCES as NUMBERS
 from service.db.case_tables import KeptCase, KeptFinding
 from service.db.tables import Supplier, new_id
@@ -108,17 +110,17 @@ def open_case(
     group = {key: value for key, value in said.items() if key not in LISTS}
     several = {key: tuple(said.get(key, ())) for key in LISTS}
     number = str(group.get("case_id") or "")
-    key = name_key(number) or number
     if not number:
         raise Refused("case.number", 422, "Give the case a number that leads to nobody.")
-    if session.scalars(select(KeptCase.id).where(KeptCase.key == key)).first() is not None:
+    wanted = [_finding(finding, on) for finding in findings]
+    case = _new(number, group, several, at, by)
+    try:
+        with session.begin_nested():
+            session.add(case)
+    except IntegrityError as taken:
         raise Refused(
             "case.taken", 409, "There is a case of this number: add what was found to it, or give another number."
-        )
-    wanted = [_finding(finding, on) for finding in findings]
-    case = _new(key, number, group, several, at, by)
-    session.add(case)
-    session.flush()
+        ) from taken
     record(session, by, "case.opened", "case", case.id, {})
     _add(session, case, wanted, on, at, by)
     link_waiting(session)
@@ -159,19 +161,18 @@ def keep(
     """
     touched = []
     for told in records:
-        key = name_key(told.case.id) or told.case.id
-        case = session.scalars(select(KeptCase).where(KeptCase.key == key).with_for_update()).first()
-        group = _group_of(told)
+        case = session.scalars(_of_number(told.case.id).with_for_update()).first()
+        group, more = _group_of(told), True
         if case is None:
             several = {"acts": told.case.acts, "asked_in_full": told.case.asked}
-            case = _new(key, told.case.id, group, several, at, by)
+            case = _new(told.case.id, group, several, at, by)
             session.add(case)
             session.flush()
             record(session, by, "case.opened", "case", case.id, {"import": import_id})
         elif contradicts(case, told):
             continue
         else:
-            _complete(session, case, told, by)
+            more = _complete(session, case, told, by)
         there = {_told(finding) for finding in findings_of(session, [case]).get(case.id, ())}
         new = []
         for finding, note, row in zip(told.case.findings, told.notes, told.rows_of, strict=True):
@@ -187,7 +188,8 @@ def keep(
                 place = {"file": told.file, "sheet": told.sheet, "row": row}
                 new.append({**said, "place": place, "import_id": import_id})
         _add(session, case, new, on, at, by)
-        touched.append(case)
+        if more or new:
+            touched.append(case)
     return touched
 
 
@@ -201,12 +203,7 @@ def contradicts(case: KeptCase, told: CaseRecord) -> bool:
 
 def contradicted(session: Session, records: Iterable[CaseRecord]) -> list[CaseRecord]:
     """Those of some records whose number is that of a case about another group."""
-    return [
-        told
-        for told in records
-        for case in session.scalars(select(KeptCase).where(KeptCase.key == (name_key(told.case.id) or told.case.id)))
-        if contradicts(case, told)
-    ]
+    return [told for told in records for case in session.scalars(_of_number(told.case.id)) if contradicts(case, told)]
 
 
 def link_waiting(session: Session) -> list[KeptCase]:
@@ -237,13 +234,22 @@ def whom(session: Session, records: Sequence[CaseRecord]) -> list[str | None]:
     return [ids[places[0][0]][places[0][1]] if len(places) == 1 else None for places in found]
 
 
+def _key(number: str) -> str:
+    """What a case is found again by."""
+    return (name_key(number) or number)[:300]
+
+
+def _of_number(number: str) -> Select[KeptCase]:
+    return select(KeptCase).where(KeptCase.key == _key(number))
+
+
 def _new(
-    key: str, number: str, group: Mapping[str, Any], several: Mapping[str, Sequence[str]], at: datetime, by: str
+    number: str, group: Mapping[str, Any], several: Mapping[str, Sequence[str]], at: datetime, by: str
 ) -> KeptCase:
     return KeptCase(
         id=new_id(),
         number=number,
-        key=key[:300],
+        key=_key(number),
         linked_reference=group.get("linked_reference"),
         linked_name=group.get("linked_name"),
         cohort={name: group.get(name) for name in COHORT},
@@ -263,8 +269,8 @@ def _group_of(told: CaseRecord) -> dict[str, Any]:
     return {**told.cohort, **linked, "age_group": told.case.people}
 
 
-def _complete(session: Session, case: KeptCase, told: CaseRecord, by: str) -> None:
-    """What was not told of the group before is filled in; what was told stays."""
+def _complete(session: Session, case: KeptCase, told: CaseRecord, by: str) -> bool:
+    """Fills in what was not told of the group before; what was told stays. Whether there was anything."""
     new = _group_of(told)
     filled = [name for name in COHORT if case.cohort.get(name) is None and new[name] is not None]
     case.cohort = {**case.cohort, **{name: new[name] for name in filled}}
@@ -279,6 +285,7 @@ def _complete(session: Session, case: KeptCase, told: CaseRecord, by: str) -> No
             filled.append(name)
     if filled:
         record(session, by, "case.completed", "case", case.id, {"fields": filled})
+    return bool(filled)
 
 
 def _add(

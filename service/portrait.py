@@ -44,6 +44,7 @@ class Portrait:
     draft: str
     agencies: Sequence[tuple[str, Supplier | None]]
     sites: Sequence[Supplier]
+    reach: suppliers.Reach | None
     corridors: Sequence[tuple[str, str]]
     history: Page
     askings: Sequence[Asking]
@@ -51,7 +52,7 @@ class Portrait:
 
 
 def portrait(session: Session, kind: str, name: str, *, sees_worker_derived: bool) -> Portrait:
-    """A supplier by id or reference. ``sites``: other sites of the company, or those that use the agency.
+    """A supplier by id or reference. ``sites``: other sites of the company, or those that use the agency, with its ``reach``.
 
     Raises Refused, 404, where there is none.
     """
@@ -62,6 +63,8 @@ def portrait(session: Session, kind: str, name: str, *, sees_worker_derived: boo
     asked = follow_up.of_supplier(session, supplier)
     model = of_version(latest.model, latest.model_version)
     detail = suppliers.explained(latest)
+    sites = suppliers.sites_of_company if kind == "site" else suppliers.sites_using
+    others = sites(session, supplier)
     return Portrait(
         supplier=supplier,
         result=latest,
@@ -70,9 +73,8 @@ def portrait(session: Session, kind: str, name: str, *, sees_worker_derived: boo
         decision=decide(suppliers.document(latest), model),
         draft="" if any(asking.returned_on for asking in asked) else DRAFT,
         agencies=suppliers.agencies_of(session, supplier) if kind == "site" else (),
-        sites=suppliers.sites_of_company(session, supplier)
-        if kind == "site"
-        else suppliers.sites_using(session, supplier),
+        sites=others,
+        reach=suppliers.reach(session, supplier, others) if kind == "agency" else None,
         corridors=corridors(latest),
         history=history(session, supplier),
         askings=asked,

@@ -27,7 +27,7 @@ from service.jobs.table import get as get_job
 from service.refusal import Refused, not_found
 from service.reporting import EXPLAINED, report_on
 from service.supplier_list import Wanted, ids, wanted_from
-from service.worker_derived import report_without
+from service.worker_derived import report_without, with_own_plan
 
 KIND = "render_report"
 AUDIENCES = ("internal", "supplier")
@@ -69,11 +69,11 @@ def render_report(db: Database, blobs: Blobs, claimed: Claimed) -> None:
     asked = claimed.payload
     with db.of(claimed.organisation_id, write=False) as session:
         one = asked["supplier_id"]
-        made = report(session, [one] if one else ids(session, wanted_from(asked["wanted"]), today()), asked["audience"])
+        shown = _worker_derived(asked)
+        some = [one] if one else ids(session, wanted_from(asked["wanted"], own=not shown), today())
+        made = report(session, some, asked["audience"], worker_derived=shown)
         if not one:
             made = with_own_practices(session, made)
-    if not _worker_derived(asked):
-        made = report_without(made)
     rendered = render(made, asked["format"])
     kept = {
         "sha256": blobs.put(rendered.data),
@@ -86,20 +86,26 @@ def render_report(db: Database, blobs: Blobs, claimed: Claimed) -> None:
         record(session, claimed.actor, "report.made", "job", claimed.id, {"format": asked["format"]})
 
 
-def report(session: Session, supplier_ids: Sequence[str], audience: str = "internal") -> Report:
-    """The report on the latest results of some suppliers, each as of its own day. Raises Refused ``report.empty``."""
+def report(
+    session: Session, supplier_ids: Sequence[str], audience: str = "internal", *, worker_derived: bool = True
+) -> Report:
+    """The report on the latest results of some suppliers, each as of its own day; ``worker_derived``: whether it tells what
+    workers reported. Raises Refused ``report.empty``.
+    """
     results = _latest(session, supplier_ids)
     if not results:
         raise Refused("report.empty", 422, "There is no supplier like that to report on.")
     on = max(result.on for result in results)
-    assessed = [_again(group) for group in _alike(results)]
+    again = [_again(group) for group in _alike(results)]
+    assessed = again if worker_derived else [with_own_plan(part) for part in again]
     organisation = session.get_one(Organisation, results[0].organisation_id)
     whole = report_on(assessed, load_facts().as_of(on), on, _files(session, results), (), organisation.name)
     # Explained from what is kept: a report of one supplier knows the scores that its agencies had.
     by_place = {result.supplier_id: result for result in results}
     details = tuple(suppliers.explained(by_place[i]) for i in supplier_ids[:EXPLAINED] if i in by_place)
     title = whole.results[0].name if len(results) == 1 else organisation.name
-    return replace(whole, details=details, title=title, audience="supplier" if audience == "supplier" else "internal")
+    made = replace(whole, details=details, title=title, audience="supplier" if audience == "supplier" else "internal")
+    return made if worker_derived else report_without(made)
 
 
 def with_own_practices(session: Session, made: Report) -> Report:

@@ -17,7 +17,7 @@ from risk_models.plan import Action, Plan, due_on
 from service.assess import Assessed
 from service.wording import step
 
-NAMES_SHOWN = 3
+NAMES_SHOWN, NAMES_IN_DANGER = 3, 10  # of those an action concerns; where safety comes first, hours count
 
 
 @dataclass(frozen=True)
@@ -51,8 +51,7 @@ def first_steps(actions: Sequence[Action], days: Any) -> list[str]:
 def steps_of(plan: Plan, position: int, on: date) -> tuple[Step, ...]:
     """The steps of one supplier, first things first; those that only reports or cases call for are marked."""
     days = dict(zip((a.id for a in plan.actions), plan.days[:, position].tolist(), strict=True))
-    alone = plan.days if plan.own_days is None else plan.own_days
-    own = dict(zip((a.id for a in plan.actions), alone[:, position].tolist(), strict=True))
+    own = dict(zip((a.id for a in plan.actions), plan.own.days[:, position].tolist(), strict=True))
     return tuple(_step(action, days[action.id], own[action.id], on) for action, _ in plan.steps(position, on))
 
 
@@ -78,7 +77,7 @@ def plan_of(lines: Sequence[Line], on: date) -> tuple[Step, ...]:
         for b, block in enumerate(part.blocks):
             mine = np.flatnonzero(part.block == b)
             days = block.plan.days[:, part.position[mine]]
-            own = days if block.plan.own_days is None else block.plan.own_days[:, part.position[mine]]
+            own = block.plan.own.days[:, part.position[mine]]
             for action, row, own_row in zip(block.plan.actions, days, own, strict=True):
                 called = np.isfinite(row)
                 if called.any():
@@ -89,7 +88,8 @@ def plan_of(lines: Sequence[Line], on: date) -> tuple[Step, ...]:
     steps = []
     for action in sorted(actions.values(), key=lambda a: (not a.safety, soonest[a.id], a.rank, a.id)):
         all_of_them = np.sort(np.concatenate(concerned[action.id]))
-        names = tuple(_called(lines[n].headline) for n in all_of_them[:NAMES_SHOWN].tolist())
+        shown = all_of_them[: NAMES_IN_DANGER if action.safety else NAMES_SHOWN]
+        names = tuple(_called(lines[n].headline) for n in shown.tolist())
         steps.append(_step(action, soonest[action.id], alone[action.id], on, len(all_of_them), names))
     return tuple(steps)
 

@@ -12,7 +12,7 @@ import orjson
 from numpy.typing import NDArray
 
 from questionnaires.form import load_reading_form
-from questionnaires.issues import Issue
+from questionnaires.issues import ISSUES, Issue
 from reports.document import (
     Cell,
     Company,
@@ -25,18 +25,21 @@ from reports.document import (
     Place,
     Reason,
     Report,
+    Source,
     SourceFile,
 )
 from risk_models.agencies import counted
 from risk_models.evidence import behind, sentence
-from risk_models.explain import explain, floor_sentence, names_no_agency
-from risk_models.facts import FactsOn
+from risk_models.explain import Reason as Explained
+from risk_models.explain import explain, floor_sentence, names_no_agency, why_not_low
+from risk_models.facts import FactsOn, described_under
 from risk_models.identity import name_key
 from risk_models.score import LEVEL_NAMES, NOT_ASKED, queue_rank
 from risk_models.steadiness import steadiness
-from service.assess import Assessed, agency_scores, assess_batch
+from service.assess import Assessed, Block, agency_scores, assess_batch
 from service.contract import ENGINE, result_rows
 from service.report_steps import Line, first_steps, plan_of, steps_of
+from service.sources import MARKS, register
 from service.wording import answer_words, country_name, level_words, sector_title
 
 EXPLAINED = 12  # how many results are explained in full
@@ -90,6 +93,9 @@ def report_on(
         issues=tuple(_issue(i) for i in issues),
         method=METHOD,
         limits=LIMITS,
+        sources=tuple(
+            Source(s.id, s.title, s.publisher, MARKS[s.mark] if s.mark != "seen" else "") for s in register().values()
+        ),
     )
 
 
@@ -113,8 +119,8 @@ def _block_lines(part: Assessed, b: int) -> list[tuple[Headline, tuple[float, fl
         words = [None if c == "declined" else str(c) for c in column.values] + [None]
         texts[question] = [words[code] for code in column.codes.tolist()]
     ranks = queue_rank(scores.level, scores.inherent_level).tolist()
-    floor_titles = [f.title for f in block.model.floors]
-    reached = (scores.floors > 0).T.tolist()
+    rules, codes = part.floors(block, np.arange(len(block.members)))
+    floor_titles, reached = [rule.title for rule in rules], (codes > 0).T.tolist()
     next_steps = first_steps(block.plan.actions, block.plan.days)
     columns = zip(
         scores.level.tolist(), scores.total.tolist(), scores.best.tolist(), scores.worst.tolist(), scores.base.tolist(),
@@ -170,6 +176,7 @@ def _block_lines(part: Assessed, b: int) -> list[tuple[Headline, tuple[float, fl
             file=batch.file,
             sheet=batch.sheet,
             row=row,
+            up_to=capped,
         )
         found.append((headline, (ranks[j], -base, -worst, -total)))
     return found
@@ -206,6 +213,8 @@ def _detail(
     position = int(line.part.position[line.position])
     form = load_reading_form(line.part.batch.kind)
     evidence = behind(block.answers.take([position]), block.model, on)
+    answers = line.part.batch.answers.take([line.position]).rows()[0]
+    beside = [(other, int(at[0])) for other, at in line.part.beside(block, np.array([position]))]
     sentences = explain(
         block.model,
         facts,
@@ -213,15 +222,18 @@ def _detail(
         stored["reasons"],
         lambda q, a: answer_words(form, q, a),
         lambda q: sentence(evidence(q)),
-        counted(line.part.batch.answers.take([line.position]).rows()[0], line.part.agency_scores),
+        counted(answers, line.part.agency_scores),
+        [other.model for other, _ in beside],
+        answers,
     ) + names_no_agency(action for action, _ in block.plan.steps(position, on))
+    sentences = why_not_low(block.model, stored, sentences) + sentences
     reasons = [
         Reason(
             kind=r.kind,  # type: ignore[arg-type]
             title=r.title,
             text=r.text,
             state=r.state,
-            value=r.value,
+            value=_with_unit(r, facts),
             points=r.points,
             e=r.effective,
             c=r.context,
@@ -229,14 +241,20 @@ def _detail(
             year=r.year,
             from_workers=r.state == "reported",
             evidence=r.evidence,
+            harm=r.harm,
         )
         for r in sentences
     ]
-    # Facts first, then what moved the score most; what nobody asked comes last.
+    # Facts first; of the answers what was found, what cannot be ruled out, then what moved the score most; not asked comes last.
     reasons.sort(
-        key=lambda r: (r.kind == "answer", r.state == "not_asked", -abs(r.points) if r.kind == "answer" else 0)
+        key=lambda r: (
+            (1, r.state == "not_asked", not r.harm, r.state not in ("declined", "expired"), -abs(r.points))
+            if r.kind == "answer"
+            else (0,)
+        )
     )
     reported = any(r.from_workers for r in reasons)
+    rules, _ = line.part.floors(block, np.array([position]))
     floors = tuple(
         Floor(
             title=f.title,
@@ -245,11 +263,37 @@ def _detail(
             sources=f.sources,
             from_workers=reported or f.case is not None,
         )
-        for f in block.model.floors
+        for f in rules
         if f.id in stored["floors"]
     )
+    floors += _higher_elsewhere(beside, block, position, from_workers=reported)
     steps = steps_of(block.plan, position, on)
-    return Detail(line.headline, tuple(reasons), floors, steps, None if steady is None else float(steady[position]))
+    # Where nothing was asked no weighting can change a level: that it is steady says nothing.
+    shown = None if steady is None or stored["practice"] is None else float(steady[position])
+    return Detail(line.headline, tuple(reasons), floors, steps, shown)
+
+
+def _higher_elsewhere(
+    beside: Sequence[tuple[Block, int]], block: Block, position: int, *, from_workers: bool
+) -> tuple[Floor, ...]:
+    """Where another sector's model scores a supplier higher than the one that is shown, the rule that the worst counts."""
+    scores = block.scores
+    own = max(scores.total[position] - scores.uplift[position], scores.floor[position])
+    highest, title = max(
+        ((float(other.scores.total[at]), other.model.title) for other, at in beside), default=(-1.0, "")
+    )
+    if round(highest, 6) <= round(float(own), 6):
+        return ()
+    text = (
+        f'A supplier of several trades is scored for each, and the worst counts: as "{title}" it scores {highest:.1f}.'
+    )
+    return (Floor("A higher score in another of its trades", text, highest, ("method section 3",), from_workers),)
+
+
+def _with_unit(reason: Explained, facts: FactsOn) -> str:
+    """The value of a reason, and of a fact what it is counted in."""
+    about = facts.descriptions.get(described_under(reason.id)) if reason.kind == "context" and reason.value else None
+    return f"{reason.value} ({about.unit})" if about else reason.value
 
 
 def _models(assessed: Sequence[Assessed]) -> tuple[ModelUsed, ...]:
@@ -281,7 +325,7 @@ def _issue(told: Issue) -> IssueLine:
     return IssueLine(
         code=told.code,
         severity=told.severity,
-        message=told.sentence(),
+        message=_in_general(told),
         file=told.file,
         sheet=told.sheet,
         cells=", ".join(told.cells) + (" ..." if told.count > len(told.cells) else ""),
@@ -291,6 +335,15 @@ def _issue(told: Issue) -> IssueLine:
         cure=told.cure,
         count=told.count,
     )
+
+
+def _in_general(told: Issue) -> str:
+    """What is wrong, for all issues of one code: without the cell and what stands in it, which each line tells."""
+    message = ISSUES[told.code].message
+    if message == "{seen}":  # a refusal of the door, which is a sentence of its own
+        return told.seen
+    words = message.format(seen="…", header="…", expected="…", count="some")
+    return words[:1].upper() + words[1:]
 
 
 def _known(line: Line) -> tuple[float, Literal["practice", "inherent"]]:

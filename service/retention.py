@@ -11,13 +11,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import delete, func, select
+from sqlalchemy import and_, delete, exists, func, or_, select
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
 from service import suppliers
 from service.audit import record
 from service.db.buyer_tables import BuyerAnswers
+from service.db.case_tables import KeptCase, KeptFinding
 from service.db.session import Database
 from service.db.tables import (
     Base,
@@ -96,8 +97,8 @@ def tidy(db: Database, blobs: Blobs, at: datetime) -> dict[str, int]:
     """Removes what every organisation keeps no longer, and what nobody needs; may run at any time, in any number of processes.
 
     After ``keep_months`` go: suppliers not assessed since, with all their results; earlier results of the others; what the
-    buyer answered about itself; uploads and imports; jobs and their reports; dates of schedules; changes. The audit trail
-    stays as long as its organisation.
+    buyer answered about itself; case records that are closed, or about nobody who is kept, with all that was added to them;
+    uploads and imports; jobs and their reports; dates of schedules; changes. The audit trail stays as long as its organisation.
     """
     counts = {"suppliers": 0, "rows": 0}
     with db.across(write=False) as session:
@@ -151,11 +152,15 @@ def _forget_suppliers(db: Database, organisation_id: str, before: datetime, at: 
 def _forget_rows(session: Session, before: datetime) -> Mapping[str, int]:
     latest = select(Supplier.latest_id).where(Supplier.latest_id.is_not(None))
     last_change = select(func.max(Change.id)).scalar_subquery()
+    added_to = exists().where(KeptFinding.case_id == KeptCase.id, KeptFinding.created_at >= before)
+    # An open case about a supplier goes with the supplier: it bears on every assessment until it is closed.
+    forgotten = and_(KeptCase.supplier_id.is_(None), KeptCase.created_at < before, ~added_to)
     old = {
         "result": delete(Result).where(Result.created_at < before, Result.id.not_in(latest)),
         "import": delete(Import).where(Import.created_at < before, Import.state.not_in(("waiting", "running"))),
         "job": delete(Job).where(Job.created_at < before, Job.state.in_(("done", "failed", "cancelled"))),
         "firing": delete(Firing).where(Firing.fired_at < before),
+        "case_record": delete(KeptCase).where(or_(KeptCase.closed_at < before, forgotten)),
         "buyer_answers": delete(BuyerAnswers).where(BuyerAnswers.created_at < before),
         # A decision on what is found no more waits for the day on which it is found again, but not for ever.
         "watchlist_match": delete(WatchlistMatch).where(~WatchlistMatch.found, WatchlistMatch.decided_at < before),

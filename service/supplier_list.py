@@ -40,7 +40,10 @@ SORTS: Mapping[str, tuple[Any, ...]] = {
 
 @dataclass(frozen=True)
 class Wanted:
-    """What is to be shown; an empty field wants all. ``unknown`` stands for no country or no sector."""
+    """What is to be shown; an empty field wants all. ``unknown`` stands for no country or no sector.
+
+    ``own``: steps are those that suppliers' own answers alone call for (service/worker_derived.py).
+    """
 
     kind: str = ""
     text: str = ""
@@ -51,19 +54,21 @@ class Wanted:
     step: str = ""
     imported: str = ""
     sort: str = "queue"
+    own: bool = False
 
     def to_dict(self) -> dict[str, str]:
         """The fields that say something: what an address carries and what is kept of a saved filter."""
-        return {name: value for name, value in vars(self).items() if value and (name, value) != ("sort", "queue")}
+        told = {name: value for name, value in vars(self).items() if value and name != "own"}
+        return {name: value for name, value in told.items() if (name, value) != ("sort", "queue")}
 
 
-def wanted_from(told: Mapping[str, str]) -> Wanted:
-    """What an address or a saved filter wants; what it cannot mean is left out."""
-    known = {name: str(told.get(name, "")).strip()[:200] for name in Wanted.__dataclass_fields__}
+def wanted_from(told: Mapping[str, str], *, own: bool) -> Wanted:
+    """What an address or a saved filter wants, for who looks at it; what it cannot mean is left out."""
+    known = {name: str(told.get(name, "")).strip()[:200] for name in Wanted.__dataclass_fields__ if name != "own"}
     for name, values in (("kind", ("site", "agency")), ("level", LEVELS), ("review", REVIEWS), ("sort", tuple(SORTS))):
         if known[name] not in values:
             known[name] = ""
-    return Wanted(**{**known, "sort": known["sort"] or "queue"})
+    return Wanted(**{**known, "sort": known["sort"] or "queue"}, own=own)
 
 
 @dataclass(frozen=True)
@@ -133,7 +138,7 @@ def conditions(wanted: Wanted, on: date) -> list[ColumnElement[bool]]:
     if wanted.level:
         chosen.append(Supplier.level == wanted.level)
     if wanted.step:
-        chosen.append(Supplier.next_step == wanted.step)
+        chosen.append((Supplier.own_step if wanted.own else Supplier.next_step) == wanted.step)
     if wanted.review:
         chosen.append(Supplier.review_due < on if wanted.review == "overdue" else Supplier.review_due <= on + SOON)
     if wanted.imported:
@@ -164,6 +169,11 @@ def _titled(codes: set[str | None], title: Any) -> tuple[tuple[str, str], ...]:
     return tuple(sorted(pairs, key=lambda pair: (pair[0] == "unknown", pair[1])))
 
 
+def next_step(supplier: Supplier, *, own: bool) -> str | None:
+    """The id of the first action called for at a supplier; ``own``: by its own answers alone."""
+    return supplier.own_step if own else supplier.next_step
+
+
 def step_title(action_id: str | None) -> str:
     """The title of an action of the library; nothing where none is called for."""
     return next((action.title for action in load_actions() if action.id == action_id), "")
@@ -188,7 +198,8 @@ def rows(session: Session, wanted: Wanted, on: date) -> list[list[Any]]:
     return [
         [
             s.kind, s.reference or "", s.name, country_name(s.country), sector_title(s.sector), level_of(s), s.score,
-            s.best, s.worst, s.inherent, s.practice, s.practice_of, s.coverage, s.confidence, step_title(s.next_step),
+            s.best, s.worst, s.inherent, s.practice, s.practice_of, s.coverage, s.confidence,
+            step_title(next_step(s, own=wanted.own)),
             s.review_due.isoformat() if s.review_due else "", s.assessed_at.date().isoformat() if s.assessed_at else "",
             s.model or "",
         ]
@@ -261,15 +272,19 @@ class NextStep:
     total: int
 
 
-def next_steps(session: Session, on: date, named: int = 5) -> list[NextStep]:
-    """What is to be done first, over the whole portfolio: each action with the suppliers it concerns, worst first."""
-    by_step = select(Supplier.next_step, func.count()).where(*conditions(Wanted(), on)).group_by(Supplier.next_step)
+def next_steps(session: Session, on: date, named: int = 5, *, own: bool) -> list[NextStep]:
+    """What is to be done first, over the whole portfolio: each action with the suppliers it concerns, worst first.
+
+    ``own``: by suppliers' own answers alone.
+    """
+    first = Supplier.own_step if own else Supplier.next_step
+    by_step = select(first, func.count()).where(*conditions(Wanted(), on)).group_by(first)
     totals = {step: count for step, count in session.execute(by_step) if step}
     last = (True, (True, len(totals)), "")
     order = {action.id: (not action.safety, action.rank, action.id) for action in load_actions()}
     found = []
     for step in sorted(totals, key=lambda step: order.get(step, last)):
-        members = select(Supplier).where(*conditions(Wanted(step=step), on)).order_by(*QUEUE).limit(named)
+        members = select(Supplier).where(*conditions(Wanted(step=step, own=own), on)).order_by(*QUEUE).limit(named)
         found.append(NextStep(step, session.scalars(members).all(), totals[step]))
     return found
 

@@ -7,6 +7,7 @@ out again from the stored answers, the model and facts of their day, and the sco
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
@@ -15,20 +16,23 @@ import orjson
 from sqlalchemy import bindparam, delete, insert, or_, select, update
 from sqlalchemy.orm import Session
 
+from questionnaires.form import load as load_form
 from reports.document import Detail
+from risk_models.agencies import workers_through
 from risk_models.answers import from_rows
 from risk_models.editions import known_as, released
 from risk_models.facts import FactsOn
 from risk_models.facts import load as load_facts
 from risk_models.identity import name_key
-from risk_models.model import Model, of_version
+from risk_models.model import Model, load_all, of_version
+from risk_models.plan import Plan
 from risk_models.score import LEVEL_NAMES, queue_rank
 from service import case_evidence, changes, reporting
 from service.assess import AGENCY_NAMES, Assessed, Batch, assess_batch
 from service.audit import record
 from service.contract import ENGINE, result_rows
 from service.db.case_tables import KeptCase
-from service.db.tables import AgencyName, Engagement, Result, Supplier, new_id
+from service.db.tables import AgencyName, Asking, Engagement, Result, Supplier, new_id
 from service.refusal import Refused
 from service.watchlists.lists import ask_to_screen
 from service.watchlists.matches import moved
@@ -88,7 +92,10 @@ def keep(
     cause: str,
     import_id: str | None,
 ) -> None:
-    """Assesses and keeps suppliers of one kind; of several rows with one key the last stands."""
+    """Assesses and keeps suppliers of one kind; of several rows with one key the last stands.
+
+    Answers replace those that were there, but for what was declined in a form that came back.
+    """
     by_key = {supplier_key(answers): (answers, place) for answers, place in zip(rows, places, strict=True)}
     keys, answers = list(by_key), from_rows(pair[0] for pair in by_key.values()).rows()
     facts = load_facts().as_of(on)
@@ -99,6 +106,10 @@ def keep(
             select(Supplier).where(Supplier.kind == kind, Supplier.key.in_(keys[start : start + 500]))
         )
         there.update({supplier.key: supplier for supplier in found})
+    declined = _declined(session, there.values())
+    for key, said in zip(keys, answers, strict=True):
+        for question in declined.get(there[key].id, ()) if key in there else ():
+            said.setdefault(question, "declined")
     known = [supplier.id for supplier in there.values()]
     for start in range(0, len(known), 500):
         session.execute(delete(AgencyName).where(AgencyName.agency_id.in_(known[start : start + 500])))
@@ -133,6 +144,23 @@ def keep(
     if cause == "api":
         told = {"cause": cause, "results": len(results)}
         record(session, by, f"{kind}.assessed", kind, results[0]["supplier_id"], told)
+
+
+def _declined(session: Session, kept: Iterable[Supplier]) -> dict[str, set[str]]:
+    """What suppliers left blank in forms that came back, by id: it stays declined until it is answered, whatever list comes
+    in later without it.
+    """
+    blank = {one.id: {question for question, said in one.answers.items() if said == "declined"} for one in kept}
+    wanted = [supplier_id for supplier_id, questions in blank.items() if questions]
+    found: dict[str, set[str]] = {}
+    for start in range(0, len(wanted), 500):
+        asked = select(Asking.supplier_id, Asking.form, Asking.form_version).where(
+            Asking.supplier_id.in_(wanted[start : start + 500]), Asking.returned_on.is_not(None)
+        )
+        for supplier_id, form, version in session.execute(asked):
+            there = {question.id for question in load_form(form, version).questions}
+            found.setdefault(supplier_id, set()).update(blank[supplier_id] & there)
+    return found
 
 
 def assess_again(session: Session, ids: Iterable[str], on: date, at: datetime, by: str) -> None:
@@ -211,10 +239,14 @@ def _headline(supplier: Supplier, result: Document, assessed: Assessed, j: int) 
     supplier.practice, supplier.practice_of = (
         (float(s.practice[p]), float(s.practice_of[p])) if s.asked[p] else (None, None)
     )
-    steps = block.plan.steps(p, on)
-    supplier.next_step = steps[0][0].id if steps else None
+    supplier.next_step, supplier.own_step = (_first_step(plan, p, on) for plan in (block.plan, block.plan.own))
     supplier.up_to = bool(s.capped[p])
     supplier.review_due = months_after(on, block.model.review_months[result["level"]])
+
+
+def _first_step(plan: Plan, p: int, on: date) -> str | None:
+    steps = plan.steps(p, on)
+    return steps[0][0].id if steps else None
 
 
 def months_after(day: date, months: int) -> date:
@@ -270,6 +302,12 @@ def made_with(result: Result) -> tuple[Model, FactsOn]:
     return model, known_as(facts, released(), result.facts_digest, result.on) or facts.as_of(result.on)
 
 
+def models_with(model: Model) -> list[Model]:
+    """The models of one release: the version of each that bears the number of this one, else all its versions."""
+    released_with = {other.id for other in load_all() if other.version == model.version}
+    return [other for other in load_all() if other.version == model.version or other.id not in released_with]
+
+
 def reassessed(result: Result) -> tuple[Assessed, FactsOn]:
     """A stored result worked out again, with its reasons, under the very model and facts it was made with."""
     model, facts = made_with(result)
@@ -281,7 +319,7 @@ def reassessed(result: Result) -> tuple[Assessed, FactsOn]:
         np.array([result.place.get("row", 1)]),
         case_evidence.from_kept([result.case_evidence]),
     )
-    return assess_batch(batch, facts, result.on, result.agency_scores, [model], keep_frames=True), facts
+    return assess_batch(batch, facts, result.on, result.agency_scores, models_with(model), keep_frames=True), facts
 
 
 def document(result: Result) -> Document:
@@ -360,6 +398,22 @@ def sites_using(session: Session, agency: Supplier) -> Sequence[Supplier]:
     ).all()
 
 
+@dataclass(frozen=True)
+class Reach:
+    """Whom an agency reaches: how many sites name it, how many of them ``tell`` of its workers, and how many those are."""
+
+    sites: int
+    tell: int
+    workers: float
+
+
+def reach(session: Session, agency: Supplier, sites: Sequence[Supplier]) -> Reach:
+    """Whom an agency reaches by what the sites that use it say, as :func:`sites_using` gives them."""
+    keys = frozenset(session.scalars(select(AgencyName.key).where(AgencyName.agency_id == agency.id)))
+    counts = [count for site in sites if (count := workers_through(keys, site.answers)) is not None]
+    return Reach(len(sites), len(counts), sum(counts))
+
+
 def sites_of_company(session: Session, site: Supplier) -> Sequence[Supplier]:
     """The other sites of the same company, worst first."""
     query = select(Supplier).where(
@@ -378,10 +432,11 @@ def erase(session: Session, supplier: Supplier, at: datetime, by: str) -> None:
 
 
 def merge(session: Session, source: Supplier, target: Supplier, at: datetime, by: str) -> None:
-    """One supplier turns out to be another: its results move there, and it is gone."""
+    """One supplier turns out to be another: its results and what it was asked move there, and it is gone."""
     if source.id == target.id or source.kind != target.kind:
         raise Refused("merge.impossible", 422, "Two different suppliers of one kind can be merged.")
-    session.execute(update(Result).where(Result.supplier_id == source.id).values(supplier_id=target.id))
+    for of_it in (Result, Asking):
+        session.execute(update(of_it).where(of_it.supplier_id == source.id).values(supplier_id=target.id))
     moved(session, source.id, target.id)
     cases = session.scalars(select(KeptCase).where(KeptCase.supplier_id == source.id)).all()
     for case in cases:

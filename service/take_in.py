@@ -14,6 +14,7 @@ from questionnaires.issues import Issue, Unusable, issue
 from questionnaires.match import cells_of, find_header, find_kind, match
 from questionnaires.sheet import Refused, Sheet, read
 from questionnaires.validate import Options, Submission, validate
+from questionnaires.words import countries, fold
 from questionnaires.workbook import sayings
 from risk_models.answers import from_frame
 from service.assess import Batch
@@ -209,6 +210,17 @@ def _answer_sheet(sheets: Sequence[Sheet]) -> str | None:
     return name if any(sheet.name == name for sheet in sheets) else None
 
 
+def _of_countries(submission: Submission) -> bool:
+    """Whether a sheet of three rows or more says no more of them than names, nine in ten those of countries: a list beside the
+    table.
+    """
+    if submission.accepted < 3 or "name" not in submission.answers or {"reference", "country"} & {*submission.answers}:
+        return False
+    names = submission.answers["name"]
+    called = [fold(str(name)) in countries().by_word for name in names.cat.categories]
+    return bool(names.notna().all()) and sum(called) >= 0.9 * len(called)
+
+
 def _table(sheet: Sheet, choices: Choices, on: date) -> tuple[Sheet, str, int, list[str], dict[str, str], Submission]:
     kinds = (BUYER,) if BUYER in (choices.kind, (sheet.stamp or "").split(" ")[0]) else KINDS
     forms = {kind: load_reading_form(kind) for kind in kinds}
@@ -228,5 +240,7 @@ def _table(sheet: Sheet, choices: Choices, on: date) -> tuple[Sheet, str, int, l
         raise Unusable(replace(unusable.issue, seen="", cure=issue(unusable.issue.code).cure)) from None
     options = Options(choices.date_order, choices.country, choices.sector, on)
     submission = validate(sheet, header_row, matched, forms[kind], options, refusals)
+    if _of_countries(submission):
+        raise Unusable(issue("sheet.of_countries", file=sheet.file, sheet=sheet.name))
     columns = {question: matched.headers[at] for question, at in matched.columns.items()}
     return sheet, kind, header_row, list(matched.unmapped), columns, submission

@@ -52,13 +52,13 @@ class Ground:
         scores = self.agency_scores if agency_scores is None else agency_scores
         case = self.case.take(np.zeros(len(rows), dtype=np.intp)) if self.case else None
         batch = Batch(self.model.kind, from_rows(rows), "", "", np.arange(len(rows)) + 1, case)
-        return assess_batch(batch, self.facts, self.on, scores, [self.model])
+        return assess_batch(batch, self.facts, self.on, scores, suppliers.models_with(self.model))
 
 
 def ground(result: Result) -> Ground:
     """What a stored result stands on."""
     assessed, facts = suppliers.reassessed(result)
-    model, case = assessed.blocks[0].model, assessed.batch.case
+    model, case = assessed.blocks[assessed.block[0]].model, assessed.batch.case
     return Ground(result.answers, result.agency_scores, model, facts, result.on, case)
 
 
@@ -124,7 +124,7 @@ def what_if(
     if grade is not None and grade not in GRADES:
         raise ValueError(f"{grade} is no kind of evidence")
     now = ground.assessed([ground.answers])
-    offered, done = closing(now.blocks[0]), list(dict.fromkeys(actions))
+    offered, done = closing(*shown_first(now)), list(dict.fromkeys(actions))
     unknown = [name for name in done if name not in offered]
     if unknown:
         raise ValueError(f"{unknown[0]} is not called for here")
@@ -148,9 +148,9 @@ def fewest_actions(ground: Ground, grade: str = "worker_voice") -> Fewest:
     among them (SAFE-8).
     """
     now = ground.assessed([ground.answers])
-    block = now.blocks[0]
+    block, *beside = shown_first(now)
     library = {action.id: action for action in block.plan.actions}
-    closes = {name: closed for name, closed in closing(block).items() if closed and not library[name].leaving}
+    closes = {name: closed for name, closed in closing(block, *beside).items() if closed and not library[name].leaving}
     severity = {name: (not library[name].safety, -_highest_floor(block, closed)) for name, closed in closes.items()}
 
     def after(*taken: Sequence[str]) -> list[_Place]:
@@ -176,20 +176,27 @@ def fewest_actions(ground: Ground, grade: str = "worker_voice") -> Fewest:
     return Fewest(tuple(library[name] for name in done) if moved else (), at.level, at.score, moved)
 
 
-def closing(block: Block) -> dict[str, frozenset[str]]:
+def shown_first(assessed: Assessed) -> tuple[Block, ...]:
+    """The blocks of the one supplier that was assessed, that of its headline before those of its other sectors."""
+    first = assessed.blocks[assessed.block[0]]
+    return (first, *(block for block in assessed.blocks if block is not first))
+
+
+def closing(block: Block, *beside: Block) -> dict[str, frozenset[str]]:
     """For each action that the one supplier of a block is called to, in the order of the library, the indicators it would close.
 
-    These are those it names that are in a state it answers. An action that stands by others (a plan of remedy, a referral) names
-    floors alone and closes none by itself.
+    ``beside``: the blocks of its other sectors, whose findings count as well. Closed is what it names in a state that it
+    answers. An action that stands by others (a plan of remedy, a referral) names floors alone and closes none by itself.
     """
-    scores = block.scores
     called: dict[str, set[str]] = {"harm": set(), "declined": set(), "expired": set(), "not_asked": set()}
-    for i, indicator in enumerate(block.model.indicators):
-        named = {DECLINED: "declined", EXPIRED: "expired", NOT_ASKED: "not_asked"}.get(int(scores.state[i, 0]))
-        if named:
-            called[named].add(indicator.id)
-        if scores.harms[i, 0]:
-            called["harm"].add(indicator.id)
+    for each in (block, *beside):
+        scores = each.scores
+        for i, indicator in enumerate(each.model.indicators):
+            named = {DECLINED: "declined", EXPIRED: "expired", NOT_ASKED: "not_asked"}.get(int(scores.state[i, 0]))
+            if named:
+                called[named].add(indicator.id)
+            if scores.harms[i, 0]:
+                called["harm"].add(indicator.id)
     plan = zip(block.plan.actions, block.plan.days[:, 0].tolist(), strict=True)
     return {
         action.id: frozenset(name for name in action.addresses for state in action.states if name in called[state])
@@ -223,7 +230,9 @@ def _highest_floor(block: Block, ids: Set[str]) -> float:
 def _answered_best(ground: Ground, ids: Set[str], grade: str | None) -> dict[str, Any]:
     """The answers with some indicators answered best, and reports of them closed where the evidence can close them."""
     answers = dict(ground.answers)
-    indicators = [indicator for indicator in ground.model.indicators if indicator.id in ids]
+    others = [model for model in suppliers.models_with(ground.model) if model.kind == ground.model.kind]
+    known = {indicator.id: indicator for model in (*others, ground.model) for indicator in model.indicators}
+    indicators = [indicator for name, indicator in known.items() if name in ids]
     if grade in CLOSING:
         for indicator in indicators:
             for question, codes in {"reported_harms": (indicator.id,), **indicator.heard}.items():
@@ -247,9 +256,9 @@ def _with(answers: Answers, changed: Answers, on: date, grade: str | None) -> di
 
 def _places(assessed: Assessed) -> list[_Place]:
     """Where each version of a supplier stands."""
-    scores = assessed.blocks[0].scores
-    ranks = queue_rank(scores.level, scores.inherent_level).tolist()
-    columns = (ranks, (scores.total - scores.uplift).tolist(), scores.total.tolist(), scores.level.tolist())
+    level, inherent = (assessed.each(name).astype(np.int8) for name in ("level", "inherent_level"))
+    total, uplift = assessed.each("total"), assessed.each("uplift")
+    columns = (queue_rank(level, inherent).tolist(), (total - uplift).tolist(), total.tolist(), level.tolist())
     return [_Place(rank, plain, score, LEVEL_NAMES[level]) for rank, plain, score, level in zip(*columns, strict=True)]
 
 

@@ -12,9 +12,11 @@ from dataclasses import replace
 from functools import cache
 from typing import Any
 
+from reports.audience import own_steps
 from reports.document import Detail, Headline, Reason, Report
 from risk_models.answers import CASE_HARMS, EVIDENCE
 from risk_models.model import load_all
+from service.assess import Assessed
 
 RAISED = "raised"
 NOT_SHOWN = "not_shown"  # instead of the strength of case evidence
@@ -23,8 +25,15 @@ ANSWERS = ("reported_harms", "reported_by", "worker_reported_items", CASE_HARMS)
 VOICE = "worker_voice"  # the grade of evidence that is what workers said
 
 
+def with_own_plan(assessed: Assessed) -> Assessed:
+    """The same scores, with what suppliers' own answers alone call for: an action that only reports or cases ask for would tell
+    of them.
+    """
+    return replace(assessed, blocks=tuple(replace(block, plan=block.plan.own) for block in assessed.blocks))
+
+
 def without(result: Mapping[str, Any]) -> dict[str, Any]:
-    """A result object of the contract without its worker-derived detail."""
+    """A result object of the contract without its worker-derived detail. It is made from an assessment :func:`with_own_plan`."""
     answers = {question: said for question, said in result["answers"].items() if not _tells(question, said)}
     if isinstance(answers.get(EVIDENCE), list):
         answers[EVIDENCE] = [piece for piece in answers[EVIDENCE] if not _tells("evidence_grade", piece["grade"])]
@@ -50,7 +59,9 @@ def detail_without(detail: Detail) -> Detail:
     """A result explained, without its worker-derived detail."""
     reasons = tuple(_closed(reason) for reason in detail.reasons)
     floors = tuple(floor for floor in detail.floors if floor.title not in _case_floors())
-    return replace(detail, headline=_headline(detail.headline), reasons=reasons, floors=floors)
+    steps = own_steps(detail.steps)
+    headline = replace(_headline(detail.headline), next_step=steps[0].title if steps else "")
+    return replace(detail, headline=headline, reasons=reasons, floors=floors, steps=steps)
 
 
 def _headline(headline: Headline) -> Headline:
@@ -59,7 +70,7 @@ def _headline(headline: Headline) -> Headline:
 
 
 def report_without(report: Report) -> Report:
-    """A report without the worker-derived detail of its results."""
+    """A report without the worker-derived detail of its results. It is made from assessments :func:`with_own_plan`."""
     details = tuple(detail_without(detail) for detail in report.details)
     return replace(report, results=tuple(map(_headline, report.results)), details=details, cases=())
 

@@ -54,6 +54,9 @@ def parse_object(data: bytes) -> dict[str, Any]:
 
 def _depth(text: str) -> int:
     """How deep arrays and objects nest, outside of strings; no parser is asked, since some fall over it."""
+    openings = text.count("[") + text.count("{")
+    if openings <= DEEPEST:
+        return openings  # as deep as that at most
     deepest = depth = 0
     for bracket in BRACKET.findall(STRING.sub("", text)):
         if bracket in "[{":

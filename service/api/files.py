@@ -82,7 +82,7 @@ def choices_of(told: Mapping[str, str]) -> dict[str, Any]:
         if "sheet" in told:
             made["sheet"] = _clean(told["sheet"])
         if "default_country" in told:
-            made["country"] = Country(reserved=False).read(told["default_country"])
+            made["country"] = Country(reserved=()).read(told["default_country"])
         if "default_sector" in told:
             made["sector"] = ";".join(map(str, _sectors(told["default_sector"])))
         if "on" in told:
@@ -97,7 +97,7 @@ def choices_of(told: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _sectors(text: str) -> tuple[str, ...]:
-    codes = Sector(reserved=False).read(text)
+    codes = Sector(reserved=()).read(text)
     return tuple(map(str, codes)) if isinstance(codes, tuple) else ()
 
 
@@ -108,7 +108,7 @@ def _clean(text: str) -> str:
 
 
 def _day(text: str) -> str:
-    day = str(Date(reserved=False).read(text))
+    day = str(Date(reserved=()).read(text))
     if len(day) != 10:
         raise Fault("date.invalid", text)
     return day

@@ -124,6 +124,7 @@ def objects() -> Json:
     }  # fmt: skip
     others: Json = {
         "agencies": {"type": "array", "items": _object({"named": TEXT, "agency": no_supplier})}, "sites": suppliers,
+        "reach": {"anyOf": [_object({"sites": WHOLE, "tell": WHOLE, "workers": NUMBER}), {"type": "null"}]},
         "corridors": {"type": "array", "items": _object({"from": TEXT, "to": TEXT})},
     }  # fmt: skip
     asking: Json = {

@@ -67,7 +67,8 @@ def list_filters(session: Session, user_id: str) -> Reply:
 
 def save_filter(session: Session, user_id: str, body: Told) -> Reply:
     """Keeps a filter for a user."""
-    wanted = wanted_from({name: value for name, value in body.items() if name != "name"})
+    told = {name: value for name, value in body.items() if name != "name"}
+    wanted = wanted_from(told, own=not caller().sees_worker_derived)
     return Reply(_filter(supplier_list.save(session, users.get(session, user_id).id, body["name"], wanted)), 201)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from typing import Any
 
 from flask import Response
@@ -75,7 +76,7 @@ def _moves(pairs: portrait.Moves) -> list[dict[str, Any]]:
 def actions(session: Session) -> Reply:
     """What is to be done first over all suppliers: each action with the worst few that it concerns."""
     library = supplier_list.actions()
-    steps = supplier_list.next_steps(session, today(caller().time_zone))
+    steps = supplier_list.next_steps(session, today(caller().time_zone), own=not caller().sees_worker_derived)
     items = [
         {"action": action(library[step.id]), "total": step.total, "suppliers": _headlines(step.suppliers)}
         for step in steps
@@ -88,20 +89,24 @@ def table(query: Told) -> Response:
     """The table of suppliers as a file, narrowed and sorted as the page does it."""
     form, on = query["format"], today(caller().time_zone)
     with reading() as session:
-        data = supplier_list.export(session, wanted_from(query), on, form)
+        wanted = wanted_from(query, own=not caller().sees_worker_derived)
+        data = supplier_list.export(session, wanted, on, form)
     return attachment(data, MEDIA_TYPES[form], f"suppliers_{on.isoformat()}.{form}")
 
 
 def others(session: Session, kind: str, supplier_id: str) -> Reply:
-    """Who else a supplier has to do with: agencies it names, sites of its company or that use the agency, corridors."""
+    """Who else a supplier has to do with: agencies it names; sites of its company, or that use the agency and how many workers
+    they say came through it; corridors.
+    """
     kept = suppliers.get(session, kind, supplier_id)
     latest = session.get(Result, kept.latest_id) if kept.latest_id else None
-    sites = suppliers.sites_of_company if kind == "site" else suppliers.sites_using
+    sites = (suppliers.sites_of_company if kind == "site" else suppliers.sites_using)(session, kept)
     named = suppliers.agencies_of(session, kept) if kind == "site" else ()
     return Reply(
         {
             "agencies": [{"named": name, "agency": shown.headline(a) if a else None} for name, a in named],
-            "sites": _headlines(sites(session, kept)),
+            "sites": _headlines(sites),
+            "reach": asdict(suppliers.reach(session, kept, sites)) if kind == "agency" else None,
             "corridors": [{"from": a, "to": b} for a, b in (portrait.corridors(latest) if latest else ())],
         }
     )

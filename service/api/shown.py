@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
+import orjson
 from sqlalchemy.orm import Session
 
 from risk_models.model import in_force
 from service import findings, schedules, suppliers, worker_derived
+from service.assess import Assessed
 from service.auth.caller import caller
 from service.clock import now
+from service.contract import result_rows
 from service.db.tables import Asking, Change, Firing, Import, Job, Result, Schedule, Supplier
 from service.gate import decide
 from service.listings import Company
 from service.report_jobs import State
-from service.supplier_list import Wanted, counts
+from service.supplier_list import Wanted, counts, next_step
 
 MOST_ISSUES = 500
 PLURALS = {"site": "suppliers", "agency": "agencies"}
@@ -30,11 +33,14 @@ def moment(at: datetime | None) -> str | None:
     return None if at is None else at.isoformat()
 
 
-def assessment(result: dict[str, Any], on: Any) -> dict[str, Any]:
-    """A result object of the contract as the caller may see it, with what to do about it."""
+def assessment(assessed: Assessed, on: date) -> dict[str, Any]:
+    """The result object of the contract of one supplier as the caller may see it, with what to do about it."""
+    all_of_it = caller().sees_worker_derived
+    told = assessed if all_of_it else worker_derived.with_own_plan(assessed)
+    result = orjson.loads(next(result_rows(told, on)))
     decision = decide(result, in_force(result["model"], on))
     said = [{"code": code, "text": text} for code, text in decision.reasons]
-    seen = result if caller().sees_worker_derived else worker_derived.without(result)
+    seen = result if all_of_it else worker_derived.without(result)
     return {**seen, "decision": decision.decision, "decision_reasons": said}
 
 
@@ -49,12 +55,19 @@ def _dates(supplier: Supplier) -> dict[str, Any]:
 
 def supplier(kept: Supplier, result: Result) -> dict[str, Any]:
     """A supplier or agency with its latest result, reasons and all."""
-    return {**assessment(suppliers.document(result), result.on), **_dates(kept)}
+    return {**result_(result), **_dates(kept)}
+
+
+def result_(kept: Result) -> dict[str, Any]:
+    """A stored result, reasons and all, as of its day."""
+    return assessment(suppliers.reassessed(kept)[0], kept.on)
 
 
 def headline(kept: Supplier) -> dict[str, Any]:
     """A supplier or agency in a list."""
-    return {"kind": kept.kind, **{name: getattr(kept, name) for name in HEADLINE}, **_dates(kept)}
+    told = {name: getattr(kept, name) for name in HEADLINE}
+    told["next_step"] = next_step(kept, own=not caller().sees_worker_derived)
+    return {"kind": kept.kind, **told, **_dates(kept)}
 
 
 def result_line(result: Result) -> dict[str, Any]:

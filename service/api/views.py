@@ -11,7 +11,6 @@ from typing import Any
 from urllib.parse import urlencode
 
 import numpy as np
-import orjson
 from flask import request
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -24,7 +23,7 @@ from service.api.reply import Reply, check_version
 from service.assess import Batch, assess_batch
 from service.auth.caller import caller
 from service.clock import now, today
-from service.contract import ENGINE, result_rows
+from service.contract import ENGINE
 from service.db.tables import Result, Supplier
 from service.listings import Page
 from service.refusal import Refused, not_found
@@ -53,8 +52,7 @@ def assess(session: Session, body: dict[str, Any]) -> Reply:
     scores = suppliers.scores_of_agencies(session, [answers]) if kind == "site" else {}
     batch = Batch(kind, from_rows([answers]), "", "", np.array([1]))
     assessed = assess_batch(batch, load_facts().as_of(on), on, scores)
-    result = orjson.loads(next(result_rows(assessed, on)))
-    return Reply(_with(issues, shown.assessment(result, on)))
+    return Reply(_with(issues, shown.assessment(assessed, on)))
 
 
 def _with(issues: list[dict[str, str]], answer: dict[str, Any]) -> dict[str, Any]:
@@ -88,11 +86,15 @@ def tag(kept: Supplier) -> str:
     return f"{kept.id}-{kept.version}-{ENGINE}"
 
 
+def _wanted(told: Told) -> Wanted:
+    return wanted_from(told, own=not caller().sees_worker_derived)
+
+
 def list_suppliers(session: Session, kind: str, query: Told) -> Reply:
     """Suppliers or agencies, worst first."""
     told = dict(query)
     page = {name: told.pop(name) for name in ("company", "cursor", "limit") if name in told}
-    found = listings.suppliers(session, kind, wanted_from(told), today(caller().time_zone), **page)
+    found = listings.suppliers(session, kind, _wanted(told), today(caller().time_zone), **page)
     return listed(found, shown.headline)
 
 
@@ -115,7 +117,7 @@ def result(session: Session, result_id: str) -> Reply:
     found = session.get(Result, result_id)
     if found is None:
         raise not_found("There is no such assessment.")
-    return Reply(shown.assessment(suppliers.document(found), found.on))
+    return Reply(shown.result_(found))
 
 
 def erase(session: Session, kind: str, supplier_id: str) -> Reply:
@@ -150,7 +152,7 @@ def ask_report(session: Session, body: Told) -> Reply:
     form, audience, supplier_id = asked.pop("format"), asked.pop("audience"), asked.pop("supplier_id", None)
     who = caller()
     job = report_jobs.request(
-        session, form, who.actor, Wanted(**asked), supplier_id, audience, worker_derived=who.sees_worker_derived
+        session, form, who.actor, _wanted(asked), supplier_id, audience, worker_derived=who.sees_worker_derived
     )
     session.flush()
     made = shown.report(report_jobs.state(session, job.id))

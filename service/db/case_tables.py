@@ -25,7 +25,7 @@ class KeptCase(Owned, Base):
         Index("case_queue", "organisation_id", "state", "strength", "created_at"),
     )
     id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
-    number: Mapped[str] = mapped_column(String(300))
+    number: Mapped[str] = mapped_column(Text)
     key: Mapped[str] = mapped_column(String(300))
     supplier_id: Mapped[str | None] = mapped_column(
         String(36), ForeignKey("supplier.id", ondelete="CASCADE"), index=True

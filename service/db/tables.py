@@ -231,6 +231,7 @@ class Supplier(Owned, Base):
     practice_of: Mapped[float | None]
     model: Mapped[str | None] = mapped_column(String(40))
     next_step: Mapped[str | None] = mapped_column(String(60))
+    own_step: Mapped[str | None] = mapped_column(String(60))
     up_to: Mapped[bool] = mapped_column(default=False)
     assessed_at: Mapped[datetime | None]
     review_due: Mapped[date | None]

@@ -12,11 +12,14 @@ from zoneinfo import ZoneInfo
 from flask import Blueprint, Flask
 
 from reports.document import LEVEL_TITLES, PRIORITIES
-from reports.pages import LEADS, OWNERS, points, share
+from reports.pages import LEADS, OWNERS
+from reports.words import points, share
 from service.auth.access import ACCESS
 from service.auth.caller import caller
+from service.db.tables import Supplier
 from service.sources import register as register_of_sources
 from service.supplier_list import level_of, step_title
+from service.supplier_list import next_step as first_step
 from service.web.pages import (
     cases,
     imports,
@@ -122,6 +125,11 @@ def may(name: str, method: str = "POST") -> bool:
     return ACCESS.may(caller().role or "", f"pages.{name}", method)
 
 
+def next_step(supplier: Supplier) -> str | None:
+    """The id of the first action called for at a supplier, as who is signed in may see it."""
+    return first_step(supplier, own=not caller().sees_worker_derived)
+
+
 def register(app: Flask) -> None:
     """Puts these pages on the application, and what their templates say things with."""
     pages = Blueprint("pages", __name__)
@@ -133,6 +141,7 @@ def register(app: Flask) -> None:
         strip=strip,
         zone_of=ZoneInfo,
         level_of=level_of,
+        next_step=next_step,
         step_title=step_title,
         country_name=country_name,
         sector_title=sector_title,

@@ -159,3 +159,14 @@ def test_every_form_that_ships_loads_and_every_kind_can_be_read():
         assert load(form).questions
     for kind in ("site", "agency"):
         assert "name" in load_reading_form(kind).by_id
+
+
+def test_what_leads_to_facts_can_be_declined_in_so_many_words_and_the_place_of_work_is_then_unknown():
+    site = load_reading_form("site").by_id
+    said = {
+        question: site[question].field().read("declined")
+        for question in ("flag", "owner_country", "product", "country")
+    }
+    assert said == {"flag": "declined", "owner_country": "declined", "product": "declined", "country": None}
+    assert site["product"].field().read("not applicable") is None
+    assert load_reading_form("agency").by_id["placement_sectors"].field().read("refused to say") == "declined"

@@ -12,7 +12,7 @@ from questionnaires.limits import REFUSALS
 from questionnaires.match import match, read_map
 from tests.test_questionnaires.tables import SITE, of_rows, said, submitted, table
 
-TOLD_BY_THE_SERVICE = {"sheet.hidden", "sheet.no_table", "sheet.unknown"}
+TOLD_BY_THE_SERVICE = {"sheet.hidden", "sheet.no_table", "sheet.of_countries", "sheet.unknown"}
 # tests/test_questionnaires/test_watchlist.py
 TOLD_OF_WATCHLISTS = {f"watchlist.{what}" for what in ("characters", "columns", "kind", "no_name", "twice")}
 
@@ -25,12 +25,15 @@ TOLD_OF_CASES = {
 
 CASES = {
     "answer.unknown": "| Supplier | Papers |\n| A | somewhere |",
+    "answer.contradicted": "| Supplier | Agencies used | Agencies |\n| A | no | Kite Placement |",
+    "country.elsewhere": "| Supplier | City | State or province | Country |\n| A | Ash | E | Fiji |\n| B | Ash | E | Tonga |",
     "country.unknown": "| Supplier | Country |\n| A | Narnia |",
     "country.ambiguous": "| Supplier | Country |\n| A | Thailand |\n| B | NA |",
     "country.contradicted": "| Supplier | Country | Address |\n| A | US | 5 Long Road, Suwon, Korea |",
     "date.ambiguous": "| Supplier | Last visit |\n| A | 03/04/2020 |",
     "date.future": "| Supplier | Last visit |\n| A | 2027-01-01 |",
     "date.invalid": "| Supplier | Last visit |\n| A | last spring |",
+    "date.part": "| Supplier | Form returned |\n| A | 2019 |",
     "date.range": "| Supplier | Last visit |\n| A | 1066-10-14 |",
     "date.serial": "| Supplier | Last visit |\n| A | 43657 |",
     "evidence.covers": "| Supplier | Evidence pieces |\n| A | audit; covers the weather |",
@@ -59,8 +62,11 @@ CASES = {
     "row.total": "| Supplier | Workers |\n| A | 12 |\n| B | 30 |\n| Total | 42 |",
     "workers_by_agency.unread": "| Supplier | Agencies | Workers of each agency |\n| A | Kite Placement | Kite Placement |",
     "workers.contradiction": "| Supplier | Workers | Migrant workers |\n| A | 10 | 20 |",
+    "workers.share": "| Supplier | Workers | Migrant workers | % migrant workers |\n| A | 100 | 10 | 60% |",
+    "form.no_version": "| Supplier | Form version | Form returned |\n| A | | 2026-01-05 |",
+    "form.returned_unread": "| Supplier | Form version | Form returned |\n| A | 2026.1 | in spring |",
     "form.unknown_version": "| Supplier | Form version | Form returned |\n| A | 1999.7 | 2026-01-05 |",
-    "schema.duplicate_column": "| Supplier | Country | Country |\n| A | TH | VN |",
+    "schema.duplicate_column": "| Supplier | Jurisdiction | Country / Region |\n| A | TH | VN |",
     "schema.near_miss": "| Supplier | Contry |\n| A | TH |",
 }
 UNUSABLE = {

@@ -53,11 +53,19 @@ def test_a_column_map_tells_the_header_where_no_header_is_known():
     assert find_header(sheet, [SITE], {"name": "Firma"}) == 2
 
 
-@pytest.mark.parametrize("markdown", ["| Supplier | Country |", "| | |\n| | |", "| 1 | 2 |\n| 3 | 4 |"])
-def test_a_sheet_without_rows_under_a_header_is_unusable(markdown):
+@pytest.mark.parametrize(
+    ("markdown", "code"),
+    [
+        ("| Supplier | Country |", "file.no_rows"),
+        ("| | |\n| | |", "file.no_rows"),
+        ("| 1 | 2 |\n| 3 | 4 |", "schema.unmapped"),
+        ("| a line of something else |", "schema.unmapped"),
+    ],
+)
+def test_a_sheet_without_rows_under_a_header_is_unusable(markdown, code):
     with pytest.raises(Unusable) as caught:
         find_header(table(markdown), [SITE])
-    assert caught.value.issue.code == "file.no_rows"
+    assert caught.value.issue.code == code
 
 
 @pytest.mark.parametrize(
@@ -121,7 +129,7 @@ def test_two_columns_for_one_question_are_a_tie_and_neither_is_read():
 
 
 def test_what_a_tie_left_open_is_not_proposed_to_a_third_column():
-    matched = match(table("| Supplier | Country | Country | Contry |\n| A | TH | VN | TH |"), 1, SITE)
+    matched = match(table("| Supplier | Jurisdiction | Country / Region | Contry |\n| A | TH | VN | TH |"), 1, SITE)
     assert [told.code for told in matched.issues] == ["schema.duplicate_column"]
 
 
@@ -131,6 +139,19 @@ def test_what_a_tie_left_open_is_not_proposed_to_a_third_column():
 def test_an_id_goes_before_a_title_and_a_title_before_a_synonym(better, worse):
     matched = match(table(f"| {worse} | {better} |\n| A | B |"), 1, SITE)
     assert (matched.columns["name"], matched.unmapped) == (1, (worse,))
+
+
+@pytest.mark.parametrize("header", ["Country", "Sector", "Reference", "Local name"])
+def test_one_header_twice_for_what_a_row_is_or_where_is_unusable(header):
+    with pytest.raises(Unusable) as caught:
+        match(table(f"| Supplier | {header} | {header.upper()} |\n| A | TH | VN |"), 1, SITE)
+    told = caught.value.issue
+    assert (told.code, told.severity, told.cells) == ("schema.duplicate_column", "error", ("B1", "C1"))
+
+
+def test_one_header_twice_elsewhere_leaves_its_question_unread():
+    matched = match(table("| Supplier | Country | Workers | Workers |\n| A | TH | 5 | 50 |"), 1, SITE)
+    assert (set(matched.columns), matched.tied) == ({"name", "country"}, {"workers_total"})
 
 
 def test_a_tie_on_the_name_is_unusable():

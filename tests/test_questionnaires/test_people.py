@@ -319,6 +319,16 @@ def test_what_stands_above_the_header_or_in_it_is_refused_too():
     assert "worker@" not in repr(found)
 
 
+@pytest.mark.parametrize(
+    ("header", "refused"), [("Mr Lee", True), ("John Smith", True), ("Grace", False), ("Rose water", False)]
+)
+def test_a_header_that_can_be_nothing_but_a_name_is_refused(header, refused):
+    book = workbook(f"| Case | Finding | Phase | {header} |", "| C-1 | Violence | work | x |", name="Cases")
+    found = taken(book)
+    assert {i.cell for i in found.issues if i.code == "person.name"} == ({"D1"} if refused else set())
+    assert (header in repr(found)) != refused
+
+
 def test_a_sheet_that_is_no_table_is_not_repeated_when_cases_were_asked_for():
     book = workbook("| Xan Ruda | told | much |", "| Somchai | more | again |", name="Cases")
     with pytest.raises(NothingUsable) as refused:

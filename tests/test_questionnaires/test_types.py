@@ -381,7 +381,7 @@ def test_declined_and_not_applicable_are_answers(field):
 
 
 def test_a_name_is_never_declined():
-    assert one(Text(reserved=False), "declined") is None
+    assert one(Text(reserved=()), "declined") is None
 
 
 @pytest.mark.parametrize(

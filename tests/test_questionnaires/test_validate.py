@@ -115,7 +115,7 @@ def test_a_default_serves_a_sheet_that_has_no_such_column():
 def test_a_default_never_fills_a_blank_or_settles_a_tie():
     got = submitted("| Supplier | Country |\n| A | |\n| B | TH |", default_country="HK")
     assert said(got, "country") == [None, "TH"]
-    tied = submitted("| Supplier | Country | Country |\n| A | TH | VN |", default_country="HK")
+    tied = submitted("| Supplier | Jurisdiction | Country / Region |\n| A | TH | VN |", default_country="HK")
     assert "country" not in tied.answers
 
 
@@ -221,13 +221,156 @@ def test_a_blank_in_a_form_that_came_back_is_declined():
            | A        |         |        |               | site 2026.1       | 2026-02-01    |
            | B        | TH      | own    |               | site_fishing 2026.1 | 2026-02-01  |
            | C        | TH      |        |               | 2026.1            |               |
-           | D        | TH      |        |               |                   | 2026-02-01    |
-           | E        | TH      |        |               | agency 2026.1     | 2026-02-01    |"""
+           | D        | TH      |        |               |                   |               |"""
     )
-    assert said(got, "papers") == ["declined", "worker", None, None, None]
-    assert said(got, "months_at_sea") == [None, "declined", None, None, None]
-    assert said(got, "country") == [None, "TH", "TH", "TH", "TH"]
-    assert [(i.code, i.seen) for i in got.issues] == [("form.unknown_version", "agency 2026.1")]
+    assert said(got, "papers") == ["declined", "worker", None, None]
+    assert said(got, "months_at_sea") == [None, "declined", None, None]
+    assert said(got, "country") == [None, "TH", "TH", "TH"]
+    assert codes(got) == []
+
+
+@pytest.mark.parametrize("version", ["agency 2026.1", "site 1999.7", "our own list", ""])
+def test_a_form_that_came_back_in_a_version_not_known_asked_whatever_has_a_column(version):
+    got = submitted(
+        f"""| Supplier | Papers | Months at sea | Form version | Form returned |
+            | A        |        |               | {version}    | 2026-02-01    |
+            | B        |        |               | {version}    |               |"""
+    )
+    assert (said(got, "papers"), said(got, "months_at_sea")) == (["declined", None], ["declined", None])
+    code = "form.unknown_version" if version else "form.no_version"
+    assert [(i.code, i.cell, i.count) for i in got.issues] == [(code, "D2", 1)]
+
+
+@pytest.mark.parametrize(
+    "day", ["2026-09-02", "31/31/2026", "last week", "1066-10-14", "03/04/2026", "2026-02-01", "#N/A"]
+)
+def test_a_day_of_return_that_cannot_be_right_does_not_make_silence_cheaper(day):
+    sheet = "| Supplier | Papers | Months at sea | Form version | Form returned |\n| A | | | site 2026.1 | {} |"
+    errors = {(2, 4): day} if day == "#N/A" else {}
+    got = submitted(table(sheet.format("" if errors else day), errors=errors), on=date(2026, 9, 1))
+    assert (said(got, "papers"), said(got, "months_at_sea")) == (["declined"], [None])
+    told = [i for i in got.issues if i.code in ("form.returned_unread", "date.future")]
+    assert [(i.cell, i.header) for i in told] == ([] if day == "2026-02-01" else [("E2", "Form returned")])
+
+
+@pytest.mark.parametrize("header", ["Form returned", "answered_on", "Evidence of"])
+@pytest.mark.parametrize(
+    ("cell", "read", "code"),
+    [
+        ("2026-09-02", "2026-09-02", "date.future"),
+        ("2019", "2019-01-01", "date.part"),
+        ("2019-03", "2019-03-01", "date.part"),
+        ("2026-08-31", "2026-08-31", None),
+        ("last spring", None, "date.invalid"),
+    ],
+)
+def test_a_day_that_dates_the_answers_is_whole_and_kept_though_it_lies_ahead(header, cell, read, code):
+    got = submitted(f"| Supplier | {header} |\n| A | {cell} |", on=date(2026, 9, 1))
+    question = {"Form returned": "form_returned", "Evidence of": "evidence_date"}.get(header, header)
+    assert (said(got, question), codes(got)) == ([read], [code] if code else [])
+
+
+@pytest.mark.parametrize("day", ["", "n/a", "-", "not applicable"])
+def test_a_form_that_did_not_come_back_declined_nothing(day):
+    got = submitted(f"| Supplier | Papers | Form version | Form returned |\n| A | | site 2026.1 | {day} |")
+    assert (said(got, "papers"), codes(got)) == ([None], [])
+
+
+def test_no_agency_beside_one_that_is_named_is_unknown():
+    got = submitted(
+        """| Supplier | Agencies used | Agencies       | Workers of each agency |
+           | A        | no            | Kite Placement |                        |
+           | B        | no            |                | Kite Placement: 4      |
+           | C        | no            | n/a            |                        |
+           | D        | no            | declined       |                        |
+           | E        | yes           | Kite Placement |                        |"""
+    )
+    assert said(got, "uses_agencies") == [None, None, "no", "no", "yes"]
+    assert said(got, "agencies")[0] == ("Kite Placement",)
+    told = [(i.code, i.cells, i.seen) for i in got.issues]
+    assert told == [("answer.contradicted", ("B2", "C2"), "no"), ("answer.contradicted", ("B3", "D3"), "no")]
+    assert "'Kite Placement' under *Agencies*" in got.issues[0].sentence()
+
+
+@pytest.mark.parametrize(
+    ("country", "count", "share", "origins", "left"),
+    [
+        ("TH", "0", "30%", "", (None, 30.0)),
+        ("TH", "0", "", "Myanmar", (None, None)),
+        ("TH", "0", "0%", "Thailand; Myanmar", (None, None)),
+        ("TH", "0", "0%", "Thailand", (0.0, 0.0)),
+        ("TH", "0", "0%", "", (0.0, 0.0)),
+        ("", "0", "", "Myanmar", (None, None)),
+        ("TH", "8", "", "Myanmar", (8.0, None)),
+        ("TH", "8", "0%", "", (8.0, None)),
+    ],
+)
+def test_no_migrants_beside_migrants_is_unknown(country, count, share, origins, left):
+    header = ["Supplier", "Country", "Migrant workers", "% migrant workers", "worker_origin_countries"]
+    got = submitted(of_rows([header, ["A", country, count, share, origins], ["B", "TH", "", "2.5%", ""]]))
+    assert (said(got, "workers_migrant")[0], said(got, "migrant_pct")[0]) == left
+    denied = {"C": count == "0" and left[0] is None, "D": share == "0%" and left[1] is None}
+    told = [i.cells for i in got.issues if i.code == "answer.contradicted"]
+    assert [cells[0] for cells in told] == [f"{column}2" for column in denied if denied[column]]
+    assert all(cells[1] in ("C2", "D2", "E2") for cells in told)
+
+
+@pytest.mark.parametrize(
+    ("total", "count", "share", "left"),
+    [
+        ("200", "150", "10%", 75.0),
+        ("200", "150", "0%", 75.0),
+        ("200", "20", "60%", 60.0),
+        ("200", "150", "72%", 72.0),
+        ("", "150", "10%", 10.0),
+        ("7", "3", "", None),
+    ],
+)
+def test_of_a_share_of_migrants_and_the_numbers_the_larger_stands(total, count, share, left):
+    header = ["Supplier", "Workers", "Migrant workers", "% migrant workers"]
+    got = submitted(of_rows([header, ["A", total, count, share], ["B", "", "", "2.5%"]]))
+    assert said(got, "migrant_pct") == [left, 2.5]
+    told = [(i.code, i.cells) for i in got.issues]
+    apart = total and share and float(share[:-1]) not in (72.0,)
+    assert told == ([("workers.share", ("D2", "C2"))] if apart else [])
+
+
+@pytest.mark.parametrize(
+    ("place", "flagged"), [("Cambodia", True), ("Monaco", True), ("Thailand", False), ("MC", False), ("Maurice", False)]
+)
+@pytest.mark.parametrize("header", ["City", "State or province"])
+def test_a_city_or_region_that_is_another_country_is_told(header, place, flagged):
+    got = submitted(f"| Supplier | Country | {header} |\n| A | Thailand | {place} |")
+    assert [(i.code, i.cells) for i in got.issues] == [("country.contradicted", ("C2", "B2"))] * flagged
+    assert said(got, "country") == ["TH"]
+
+
+def test_places_of_which_none_is_whole_are_not_compared():
+    got = submitted(
+        """| Supplier | City       | State or province | Country |
+           | A        |            | East              | Fiji    |
+           | B        | Port Ash   |                   | Tonga   |"""
+    )
+    assert codes(got) == []
+
+
+def test_a_place_that_lies_in_another_country_in_more_rows_is_told_and_nothing_changed():
+    got = submitted(
+        """| Supplier | City       | State or province | Country |
+           | A        | Santa Vera | Los Altos         | Mexico  |
+           | B        | Santa Vera | Los Altos         | Monaco  |
+           | C        | SANTA VERA | los altos         | Mexico  |
+           | D        | Port Ash   | East              | Fiji    |
+           | E        | Port Ash   | East              | Tonga   |
+           | F        | Port Ash   |                   | Samoa   |"""
+    )
+    assert said(got, "country") == ["MX", "MC", "MX", "FJ", "TO", "WS"]
+    told = [(i.cells, i.seen, i.expected) for i in got.issues if i.code == "country.elsewhere"]
+    assert told == [
+        (("B3", "D3"), "Santa Vera, Los Altos", "Mexico"),
+        (("B5", "D5"), "Port Ash, East", "Tonga"),
+        (("B6", "D6"), "Port Ash, East", "Fiji"),
+    ]
 
 
 def test_a_question_without_a_column_was_not_declined():

@@ -188,7 +188,8 @@ def a_detail(headline: Headline) -> Detail:
     ]  # fmt: skip
     reasons += [
         Reason("answer", title, text, state, value, points, e=e, c=0.66, sources=sources, year=2026,
-               from_workers=state == "reported", workers=6 if state == "reported" else None)
+               from_workers=state == "reported", workers=6 if state == "reported" else None,
+               harm=e >= 0.8 and state in ("answered", "reported"))
         for title, text, state, value, points, e, sources in answers
     ]  # fmt: skip
     uplift = headline.score - sum(reason.points for reason in reasons)

@@ -9,8 +9,10 @@ import pytest
 from pypdf import PdfReader
 
 import reports
-from reports.document import DRAFT, PRIORITIES, WORDING
+from reports.document import DRAFT, PRIORITIES, WORDING, CaseLine
 from reports.formats import FORMATS, render
+from reports.pages import ANSWERS
+from reports.pdf import EXPLAINED
 from tests.test_reports.read_back import csv_rows, html_text, pdf_text, workbook_rows
 from tests.test_reports.sample import a_headline, a_report, sample
 
@@ -41,12 +43,12 @@ def test_every_format_gives_the_same_numbers(rendered):
 def test_points_of_a_result_explained_are_the_same_in_html_pdf_and_workbook(rendered):
     reasons = workbook_rows(rendered["xlsx"], "Reasons")
     pdf, html = pdf_text(rendered["pdf"]).replace("\u2212", "-"), html_text(rendered["html"]).replace("\u2212", "-")
-    for detail in sample().details:
+    for place, detail in enumerate(sample().details):
         mine = [r["Points"] for r in reasons if r["Reference"] == detail.headline.reference]
         assert sum(mine) == pytest.approx(detail.headline.score, abs=1e-9)
         for points in mine:
             told = f"{points:+.1f}" if abs(points) >= 0.05 else "0.0"
-            assert told in pdf
+            assert told in pdf or place >= EXPLAINED
             assert told in html
 
 
@@ -79,6 +81,34 @@ def test_actions_stand_under_the_priorities_of_the_bali_process(rendered, name):
     assert places == sorted(places)
     assert places[0] < text.index("Check the licence of every recruiter") < places[1]
     assert "Repay what workers paid" in text[places[3] : text.index("Results explained", places[3])]
+
+
+@pytest.mark.parametrize("name", ["html", "pdf"])
+def test_what_was_found_stands_before_what_was_left_blank_and_that_before_the_rest(name):
+    titles = (
+        "Papers are held by the employer",
+        "A grievance line that workers use",
+        "Written contracts in the",
+    )
+    text = html_text(render(sample(), name).data) if name == "html" else pdf_text(render(sample(), name).data)
+    text = text[text.index("Facts of the place, trade and work") :]
+    places = [text.index(said) for pair in zip(ANSWERS, titles, strict=True) for said in (pair[0][:20], pair[1])]
+    assert places == sorted(places)
+
+
+@pytest.mark.parametrize("name", ["html", "pdf"])
+def test_page_one_names_the_cases_in_which_people_may_be_in_danger(name):
+    lines = [
+        CaseLine(f"CR-{n}", "Quiet Gull (vessel)", "9 people", strength, 1, ())
+        for n, strength in enumerate(["emergency"] * 6 + ["signals"])
+    ]
+    data = render(replace(sample(), cases=tuple(lines)), name).data
+    text = html_text(data) if name == "html" else PdfReader(io.BytesIO(data)).pages[0].extract_text()
+    text = re.sub(r"\s+", " ", text).split("Results by level")[0]
+    assert "6 cases may mean that people are in danger now" in text
+    assert "CR-0 about Quiet Gull (vessel), " in text
+    assert "CR-4 about Quiet Gull (vessel) and 1 more" in text
+    assert "CR-6" not in text
 
 
 def test_a_heard_supplier_takes_the_draft_mark_away():
@@ -120,3 +150,13 @@ def test_every_format_is_documented():
 def test_an_unknown_format_is_refused():
     with pytest.raises(KeyError):
         render(a_report(a_headline()), "docx")
+
+
+@pytest.mark.parametrize("name", ["html", "pdf"])
+def test_a_score_that_only_declined_answers_lift_is_told_as_a_bound(name):
+    report = a_report(a_headline(reference="S-1", up_to=True), a_headline(reference="S-2"))
+    data = render(report, name).data
+    text = re.sub(r"\s+", " ", html_text(data) if name == "html" else pdf_text(data))
+    queue = text[text.rindex("Who needs what first") :]
+    assert "up to 61.2" in queue[queue.index("S-1") : queue.index("S-2")]
+    assert "up to" not in queue[queue.index("S-2") :]

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from risk_models.answers import Piece, from_frame, from_rows
-from risk_models.evidence import Belief, behind, sentence, standing
+from risk_models.evidence import Belief, Standing, behind, sentence, standing
 from risk_models.facts import load
 from risk_models.features import features
 from risk_models.model import Model
@@ -61,10 +61,37 @@ def test_a_piece_counts_in_full_for_half_its_shelf_life_and_then_fades_to_nothin
 
 
 def test_a_certificate_counts_as_an_audit_over_its_own_validity() -> None:
-    three_years = Piece("certificate", days_ago(700), (ON + timedelta(days=700)).isoformat())
+    three_years = Piece("certificate", days_ago(500), (ON + timedelta(days=590)).isoformat())
     assert q_of(three_years) == pytest.approx(0.55)
-    assert q_of(three_years._replace(expires=(ON + timedelta(days=350)).isoformat())) == pytest.approx(0.55 * 2 / 3)
+    assert q_of(three_years._replace(expires=(ON + timedelta(days=250)).isoformat())) == pytest.approx(0.55 * 2 / 3)
     assert standing(three_years._replace(expires=ON.isoformat()), TOY, ON, void=False).expired  # type: ignore[union-attr]
+
+
+def test_a_certificate_counts_no_longer_than_three_years_whatever_its_day_of_expiry() -> None:
+    thirty_years = Piece("certificate", days_ago(500), "2056-01-01")
+    assert q_of(thirty_years) == pytest.approx(0.55)
+    assert q_of(thirty_years._replace(date=days_ago(822))) == pytest.approx(
+        0.55 / 2, abs=0.001
+    )  # 27 of 36 months are gone
+    old = standing(thirty_years._replace(date=days_ago(1100)), TOY, ON, void=False)
+    assert old is not None
+    assert (old.q, old.expired) == (0.0, True)
+    assert "valid until 1 January 2056, held to 36 months: past its time" in sentence(old)
+    assert "held to" not in sentence(Standing(Piece("certificate", days_ago(30), days_ago(-300)), 0.55, expired=False))
+
+
+def test_a_row_whose_evidence_bears_a_future_day_is_believed_as_far_as_its_declaration_goes() -> None:
+    row = {"evidence_grade": "audit", "evidence_date": days_ago(-90)}
+    assert belief(row) == 0
+    assert belief({**row, "answered_on": days_ago(30)}) == pytest.approx(0.20)
+    assert state({**row, "recruitment_fees": "none"}) == "answered"
+
+
+def test_a_declaration_is_as_old_as_its_form_whatever_the_date_of_the_evidence_beside_it() -> None:
+    audited = {"evidence_grade": "audit", "evidence_date": days_ago(700)}
+    assert belief({**audited, "form_returned": days_ago(30), "answered_on": days_ago(300)}) == pytest.approx(0.20)
+    assert belief({**audited, "answered_on": days_ago(270)}) == pytest.approx(0.1, abs=0.01)
+    assert belief(audited) == 0
 
 
 def test_a_certificate_without_expiry_counts_as_long_as_an_audit() -> None:
@@ -118,6 +145,7 @@ def test_an_audit_or_certificate_counts_nothing_in_a_home_or_where_workers_were_
     assert belief(row, model=HOME) == pytest.approx(0.20)
     assert belief({**row, "coached": "yes"}) == pytest.approx(0.20)
     assert belief({**row, "reported_harms": ["coached"]}) == pytest.approx(0.20)
+    assert belief({**row, "coached": "declined"}) == pytest.approx(0.20)
     row["evidence"].append({"grade": "worker_voice", "date": days_ago(30)})
     assert belief(row, model=HOME) == pytest.approx(0.80)
 

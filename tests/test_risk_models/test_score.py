@@ -88,6 +88,30 @@ def test_facts_can_rule_an_indicator_out_and_only_a_report_speaks_against_them()
     assert scored(landing.with_cell(POSITION["sea"], report=0.8)).effective[POSITION["sea"], 0] == pytest.approx(0.8)
 
 
+def test_what_facts_rule_out_holds_nothing_back_when_it_is_declined() -> None:
+    core, floored = POSITION["papers"], POSITION["violence"]
+    ruled_out = answered().with_cell(core, risk=None, declined=True, ruled_out=True)
+    ruled_out = ruled_out.with_cell(floored, risk=None, declined=True, ruled_out=True)
+    scores = scored(ruled_out)
+    assert reached(scores) == {}
+    assert scores.total[0] < 50
+    assert not scores.core_declined[0]
+    assert scores.core_settled[0]
+    assert [STATES[scores.state[i, 0]] for i in (core, floored)] == ["ruled_out", "ruled_out"]
+    # Out of the worst case as well: it stands where it would with nothing said.
+    assert (
+        scores.worst[0] == scored(ruled_out.with_cell(core, declined=False).with_cell(floored, declined=False)).worst[0]
+    )
+    # A report speaks against the facts, and then the silence counts again.
+    spoken = scored(ruled_out.with_cell(core, report=0.8))
+    assert reached(spoken) == {"strong_sign": "found", "declined_core": "cannot be ruled out"}
+
+
+def test_the_method_before_hears_what_was_declined_though_facts_rule_it_out() -> None:
+    silent = answered().with_cell(POSITION["papers"], risk=None, declined=True, ruled_out=True)
+    assert set(reached(score(frame(silent), replace(TOY, method=1)))) == {"strong_sign", "declined_core"}
+
+
 def test_a_declaration_of_no_migrants_reassures_as_far_as_it_is_believed() -> None:
     scores = scored(replace(HALF, gate=True, belief=0.2))
     assert scores.effective[POSITION["papers"], 0] == pytest.approx(0.4)

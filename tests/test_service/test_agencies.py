@@ -70,9 +70,33 @@ def test_a_licence_three_months_out_is_held_as_one_that_was_lost() -> None:
     assert "licence_lost" in result({**AGENCY, "licence_expiry": "2026-08-02"}, "agency")["floors"]
 
 
-def test_where_the_state_asks_for_no_licence_none_can_run_out() -> None:
-    told = reasons({**AGENCY, "licence_status": "not_required", "licence_expiry": "2020-01-01"})["licence_run_out"]
-    assert (told["state"], told["e"]) == ("ruled_out", 0.0)
+@pytest.mark.parametrize("expiry", [{}, {"licence_expiry": "declined"}, {"licence_expiry": "2027-01-01"}])
+def test_where_the_state_asks_for_no_licence_none_can_run_out(expiry: Answers) -> None:
+    told = reasons({**AGENCY, "licence_status": "not_required", **expiry})["licence_run_out"]
+    assert told["state"] == "answered"
+    assert told["points"] < 0
+
+
+def test_a_licence_that_ran_out_is_told_though_none_is_said_to_be_required() -> None:
+    row = {**AGENCY, "licence_status": "not_required", "licence_expiry": "2020-01-01"}
+    told = reasons(row)["licence_run_out"]
+    assert (told["state"], told["e"]) == ("answered", 0.9)
+    assert "licence_lost" in result(row, "agency")["floors"]
+    batch = Batch("agency", from_rows([row]), "a.xlsx", "Agencies", np.array([2]))
+    (detail,) = explained(assess([batch], FACTS, ON)[0], FACTS, ON)
+    (reason,) = [reason for reason in detail.reasons if reason.title == "Licence run out"]
+    assert 'contradicts what was declared ("The state asks for no licence")' in reason.text
+
+
+@pytest.mark.parametrize("by", ["official", "workers"])
+def test_a_sanction_that_is_reported_weighs_like_one_that_is_admitted(by: str) -> None:
+    admitted, reported = (
+        result({**AGENCY, **told}, "agency")
+        for told in ({"blacklisted": "yes"}, {"reported_harms": ("agency_sanctioned",), "reported_by": by})
+    )
+    assert "licence_lost" in admitted["floors"]
+    assert "licence_lost" in reported["floors"]
+    assert "licence_lost" not in result({**AGENCY, "blacklisted": "under_investigation"}, "agency")["floors"]
 
 
 def test_a_certificate_reassures_to_its_last_day() -> None:

@@ -134,6 +134,13 @@ def test_the_page_of_a_site_names_the_agency_and_its_share(app: Flask, database:
     made = portal.put("/suppliers/S-1", told).json
     assert made["answers"]["workers_by_agency"] == ["Fern Crew: 60"]
     assert [issue["code"] for issue in made["issues"]] == ["workers_by_agency.unread"]
-    page = a_browser(app, a_user(database, harbour)).get(f"/suppliers/{made['id']}").get_data(as_text=True)
+    ana = a_browser(app, a_user(database, harbour))
+    page = ana.get(f"/suppliers/{made['id']}").get_data(as_text=True)
     assert "The score of Fern Crew (" in page
     assert "which supplies 60 of 100 workers" in page
+    agency = ana.get("/agencies/A-1").get_data(as_text=True)
+    assert "1 site names it. 60 workers came through it, as 1 of 1 say." in agency
+    assert portal.put("/suppliers/S-2", {"name": "Other Camp", "agencies": "Fern Crew"}).status_code == 201
+    assert "2 sites name it. 60 workers came through it, as 1 of 2 say." in ana.get("/agencies/A-1").get_data(
+        as_text=True
+    )

@@ -78,6 +78,22 @@ def test_agencies_sites_and_corridors_hang_together(portal: Portal):
     assert [site["reference"] for site in of_agency["sites"]] == ["S-1"]
 
 
+def test_an_agency_is_told_with_the_sites_and_workers_it_reaches(portal: Portal):
+    portal.put("/agencies/A-1", {"name": "Swift Hands", "licence_number": "NP-77", "country": "NP"})
+    assert portal.get("/agencies/A-1/others").json["reach"] == {"sites": 0, "tell": 0, "workers": 0}
+    for number, told in enumerate(
+        (
+            {"agencies": ["Swift Hands", "Other"], "workers_by_agency": ["SWIFT HANDS: 60", "Other: 500"]},
+            {"agencies": ["NP-77"], "workers_total": 200, "workers_by_agency": ["NP-77: 15%"]},
+            {"agencies": ["Swift Hands"], "workers_by_agency": ["Swift Hands: 15%"]},  # of how many, it does not say
+            {"agencies": ["Other"], "workers_by_agency": ["Other: 7"]},
+        )
+    ):
+        assert portal.put(f"/suppliers/S-{number}", {**CANNERY, **told}).status_code == 201
+    assert portal.get("/agencies/A-1/others").json["reach"] == {"sites": 3, "tell": 2, "workers": 90}
+    assert portal.get("/suppliers/S-1/others").json["reach"] is None
+
+
 def test_what_moved_a_score_is_told_of_each_assessment(portal: Portal):
     portal.put("/suppliers/S-1", CANNERY)
     portal.put("/suppliers/S-1", {**CANNERY, "country": "NO"})

@@ -322,7 +322,9 @@ def test_the_health_of_the_service_is_open_to_all_and_says_nothing_else(app: Fla
     client = app.test_client()
     assert client.get("/health/live").json == {"status": "live"}
     assert client.get("/health/ready").json == {"status": "ready"}
-    empty = create_app(Settings(data=tmp_path / "elsewhere", plain_http=True)).test_client()
-    ready = empty.get("/health/ready")
-    assert (ready.status_code, ready.json) == (503, {"status": "unavailable"})
-    assert empty.get("/health/live").status_code == 200
+    elsewhere = create_app(Settings(data=tmp_path / "elsewhere", plain_http=True))
+    empty = elsewhere.test_client()
+    with elsewhere.extensions["database"]:
+        ready = empty.get("/health/ready")
+        assert (ready.status_code, ready.json) == (503, {"status": "unavailable"})
+        assert empty.get("/health/live").status_code == 200

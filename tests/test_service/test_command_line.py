@@ -128,6 +128,17 @@ def test_one_bad_file_among_good_ones_is_told_and_the_rest_is_scored(tmp_path: P
     assert any(i["file"] == "bad.xlsx" and i["severity"] == "error" for i in document["input"]["issues"])
 
 
+def test_a_list_of_countries_is_no_table_of_sites(tmp_path: Path) -> None:
+    sites = [{"Supplier": name, "Code": str(at)} for at, name in enumerate(("Thailand", "Malaysia", "Japan"))]
+    status, document = assess(
+        tmp_path, write(tmp_path / "sites.csv", SITES[:1]), write(tmp_path / "country.csv", sites)
+    )
+    assert (status, document["input"]["rows"]) == (1, 1)
+    assert [i["code"] for i in document["input"]["issues"] if i["file"] == "country.csv"] == ["sheet.of_countries"]
+    sites[0]["Supplier"] = "Blue Pier Cannery"
+    assert assess(tmp_path, write(tmp_path / "mixed.csv", sites))[0] == 0
+
+
 def test_a_fault_of_ours_shows_an_id_and_no_traceback(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

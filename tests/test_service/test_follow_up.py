@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 
 import databases
 import pytest
@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from questionnaires.form import load
 from questionnaires.sheet import read
 from service import follow_up
-from service.clock import now
+from service.clock import now, today
 from service.db.session import Database
 from service.db.tables import Asking, AuditEvent, Supplier
 from service.refusal import Refused
@@ -22,7 +22,7 @@ from service.refusal import Refused
 SENT, BACK = date(2026, 3, 1), date(2026, 3, 12)
 FORM = load("site")
 VERSION = FORM.version
-FED = [q.id for q in FORM.questions if q.feeds and not q.person and not q.ours]
+FED = [q.id for q in FORM.questions if q.declinable]
 
 
 def a_supplier(session: Session, kind: str = "site", **answers: object) -> Supplier:
@@ -142,6 +142,14 @@ def test_a_form_that_came_back_is_marked_and_cannot_have_come_back_before_it_wen
     assert follow_up.mark_returned(session, asking_id, BACK, "user:1").returned_on == BACK
 
 
+def test_a_form_cannot_have_come_back_on_a_day_still_to_come(session: Session):
+    asking_id, _ = ask(session, a_supplier(session))
+    with pytest.raises(Refused) as refused:
+        follow_up.mark_returned(session, asking_id, today() + timedelta(days=3), "user:1")
+    assert refused.value.code == "asking.returned_on"
+    assert follow_up.mark_returned(session, asking_id, today(), "user:1").returned_on == today()
+
+
 def test_the_asking_of_another_organisation_looks_like_none(one_database: Database):
     with one_database.of(an_organisation(one_database, "One")) as session:
         asking_id, _ = ask(session, a_supplier(session))
@@ -174,11 +182,10 @@ def came_back(session: Session, supplier: Supplier, form: str = "site") -> Askin
 
 
 def test_a_blank_in_a_form_that_came_back_is_declined_and_what_was_answered_stands(session: Session):
-    answered, unread, blank = FED[0], FED[1], FED[2:]
+    answered, blank = FED[0], FED[1:]
     answers = {"name": "Blue Pier Cannery", answered: "no", blank[0]: None, blank[1]: []}
-    whole = follow_up.answers_of_returned(came_back(session, a_supplier(session)), answers, {unread})
+    whole = follow_up.answers_of_returned(came_back(session, a_supplier(session)), answers)
     assert (whole["name"], whole[answered]) == ("Blue Pier Cannery", "no")
-    assert unread not in whole
     assert {question: whole[question] for question in blank} == dict.fromkeys(blank, "declined")
     assert (whole["form_version"], whole["form_returned"]) == (f"site {VERSION}", "2026-03-12")
 

@@ -69,11 +69,11 @@ def test_what_is_blank_in_a_form_that_came_back_was_declined_and_the_record_says
     assert said["answers"]["form_version"] == f"site {FORM.version}"
 
 
-def test_a_cell_that_could_not_be_read_was_not_declined(portal: Portal):
+def test_a_cell_that_could_not_be_read_costs_no_less_than_a_blank_one_and_is_told(portal: Portal):
     _, form = asked(portal)
-    take_in(portal, "back.xlsx", filled_in(portal, form, {"papers_retention": "who knows, ask Bo"}))
-    assert "papers_retention" not in portal.get("/suppliers/S-1").json["answers"]
-    assert declined(portal)
+    told = take_in(portal, "back.xlsx", filled_in(portal, form, {"papers_retention": "who knows, ask Bo"}))
+    assert "papers_retention" in declined(portal)
+    assert ("answer.unknown", "who knows, ask Bo") in [(issue["code"], issue["seen"]) for issue in told["issues"]]
 
 
 def test_another_row_in_the_form_refuses_nothing(portal: Portal):
@@ -84,19 +84,53 @@ def test_another_row_in_the_form_refuses_nothing(portal: Portal):
     assert declined(portal, "S-2") == set()
 
 
-def test_a_plain_list_of_the_same_supplier_refuses_nothing(portal: Portal):
-    _, form = asked(portal)
-    table = """
+LIST = """
     | Reference | Name | Country | Workers' papers |
     |---|---|---|---|
     | S-1 | Blue Pier Cannery | Thailand | |
     """
-    take_in(portal, "list.xlsx", workbook(table))
+
+
+def test_a_plain_list_of_a_supplier_refuses_nothing(portal: Portal):
+    asked(portal)
+    take_in(portal, "list.xlsx", workbook(LIST))
     assert declined(portal) == set()
+
+
+def test_what_was_declined_stays_declined_when_a_list_comes_in_later(portal: Portal):
+    _, form = asked(portal)
+    take_in(portal, "back.xlsx", filled_in(portal, form, {"uses_agencies": "No"}))
+    refused, level = declined(portal), portal.get("/suppliers/S-1").json["level"]
+    for _ in range(2):
+        take_in(portal, "list.xlsx", workbook(LIST))
+        assert declined(portal) == refused
+        assert portal.get("/suppliers/S-1").json["level"] == level
+    assert "uses_agencies" not in portal.get("/suppliers/S-1").json["answers"]
+
+
+def test_what_was_declined_stays_declined_in_a_later_put_until_it_is_answered(portal: Portal):
+    _, form = asked(portal)
     take_in(portal, "back.xlsx", filled_in(portal, form, {}))
-    assert declined(portal)
-    take_in(portal, "list.xlsx", workbook(table))
+    refused = declined(portal)
+    portal.put("/suppliers/S-1", {**CANNERY, "papers_retention": "never"})
+    assert declined(portal) == refused - {"papers_retention"}
+    portal.put("/suppliers/S-1", CANNERY)
+    assert declined(portal) == refused - {"papers_retention"}
+
+
+def test_what_a_list_said_was_declined_is_replaced_by_the_next_one_since_no_form_came_back(portal: Portal):
+    asked(portal)
+    portal.put("/suppliers/S-1", {**CANNERY, "papers_retention": "declined"})
+    assert declined(portal) == {"papers_retention"}
+    portal.put("/suppliers/S-1", CANNERY)
     assert declined(portal) == set()
+
+
+def test_what_a_supplier_was_asked_goes_with_it_when_it_turns_out_to_be_another(portal: Portal):
+    asking_id, _ = asked(portal)
+    portal.put("/suppliers/S-2", CANNERY)
+    portal.post("/suppliers/S-1/merge", {"into": "S-2"})
+    assert [asking["id"] for asking in portal.get("/suppliers/S-2/askings").json["items"]] == [asking_id]
 
 
 def test_a_form_that_another_organisation_sent_out_is_a_plain_list_here(app: Flask, database: Database, portal: Portal):

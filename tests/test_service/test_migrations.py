@@ -4,14 +4,17 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from callers import an_organisation
-from databases import Empty, opened
-from sqlalchemy import inspect, text
+from databases import KINDS, Empty, opened
+from sqlalchemy import MetaData, insert, inspect, text
 from sqlalchemy.exc import DatabaseError
 
 from service.audit import record
+from service.clock import now
 from service.db.migrations import migrate, newest, revision
 from service.db.session import Database
 from service.db.tables import Base
@@ -66,6 +69,43 @@ def test_a_migrated_database_refuses_to_change_its_audit_trail(database: Databas
         record(session, "user:ana", "key.revoked", "api_key", "1")
     with pytest.raises(DatabaseError, match="append-only"), database.engine.begin() as connection:
         connection.execute(text(statement))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_first_step_counts_as_a_suppliers_own_where_nobody_had_reported_anything(
+    request: pytest.FixtureRequest, kind: str, tmp_path: Path
+):
+    of_postgresql = request.getfixturevalue("postgresql") if kind == "postgresql" else None
+    with of_postgresql() if of_postgresql else opened(f"sqlite:///{tmp_path / 'old.db'}") as engine:
+        with engine.begin() as connection:
+            if of_postgresql:
+                connection.exec_driver_sql("DROP SCHEMA public CASCADE")
+                connection.exec_driver_sql("CREATE SCHEMA public")
+            config = Config()
+            config.set_main_option("script_location", "service/db/migrations")
+            config.attributes["connection"] = connection
+            command.upgrade(config, "0003")
+            before = MetaData()
+            before.reflect(connection)
+            at = dict.fromkeys(("created_at", "updated_at"), now())
+            connection.execute(insert(before.tables["organisation"]).values(
+                id="ours", name="Harbour", time_zone="UTC", keep_months=84, created_at=now()
+            ))  # fmt: skip
+            of = {
+                "organisation_id": "ours",
+                "kind": "site",
+                "name": "",
+                "company_key": "",
+                "version": 1,
+                "up_to": False,
+            }
+            for name, answers in (("quiet", {"name": "Quiet"}), ("told", {"reported_harms": ["violence"]})):
+                told = {"id": name, "key": name, "answers": answers, "next_step": "ask"}
+                connection.execute(insert(before.tables["supplier"]).values(**told, **of, **at))
+        migrate(engine)
+        with engine.connect() as connection:
+            found = connection.execute(text("SELECT id, own_step FROM supplier")).all()
+    assert dict(tuple(row) for row in found) == {"quiet": "ask", "told": None}
 
 
 def test_two_processes_that_migrate_at_once_do_it_once(postgresql: Empty):

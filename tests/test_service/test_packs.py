@@ -173,6 +173,13 @@ def test_a_death_that_workers_report_is_heard_in_every_trade(model_id: str, floo
     assert reported["score"] > result(exemplary(model_id))["score"]
 
 
+@pytest.mark.parametrize(("age", "child"), [(15.0, True), (16.0, True), (17.0, True), (17.9, True), (18.0, False)])
+def test_whoever_is_under_18_aboard_is_a_child_at_hazardous_work(age: float, child: bool) -> None:
+    told = result(exemplary("site_fishing", youngest_aboard=age))
+    assert ("strong_sign" in told["floors"]) == child
+    assert (told["score"] >= 50) == child
+
+
 # ---------------------------------------------------------------- what the versions owe each other
 
 

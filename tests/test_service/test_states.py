@@ -2,17 +2,21 @@
 
 from dataclasses import replace
 from datetime import date
+from typing import Any
 
 import numpy as np
 import orjson
 import pytest
 
+from questionnaires.issues import issue
+from reports.document import Detail
 from reports.formats import render
 from risk_models.answers import from_rows
 from risk_models.facts import load
 from service.assess import Assessed, Batch, assess
 from service.contract import result_rows
 from service.reporting import explained, report_on
+from tests.test_service.test_packs import exemplary
 
 ON = date(2026, 11, 20)
 FACTS = load().as_of(ON)
@@ -84,3 +88,80 @@ def test_what_acts_only_where_it_is_known_is_named_while_it_is_not() -> None:
     assert all(r.points == 0 and "its whole share to the worst case" in r.text for r in unknown.values())
     tied = "Law that ties migrants to an employer"
     assert [any(r.state == "unknown" and r.title == tied for r in reasons) for reasons in (few, more)] == [True, False]
+
+
+def test_what_was_found_is_told_first_and_what_was_left_blank_next(assessed: Assessed) -> None:
+    answers = [reason for reason in explained(assessed, FACTS, ON)[0].reasons if reason.kind == "answer"]
+    found = [reason for reason in answers if reason.harm]
+    assert {reason.state for reason in found} == {"answered", "reported"}
+    assert answers[: len(found)] == found
+    assert [reason.title for reason in answers if "ndicators consistent with" in reason.text] == [
+        r.title for r in found
+    ]
+    open_ = [reason.state for reason in answers[len(found) :]]
+    assert open_.index("declined") < min(open_.index("answered"), open_.index("ruled_out"), open_.index("not_asked"))
+
+
+def test_a_fact_is_told_with_what_it_is_counted_in(assessed: Assessed) -> None:
+    values = {reason.title: reason.value for reason in explained(assessed, FACTS, ON)[0].reasons}
+    assert values["Voice and accountability"].endswith("(about -2.5 to 2.5, higher is safer)")
+    assert values["Voice and accountability"].startswith(f"{FACTS.number('country', 'TH', 'wgi_voice'):.4g} ")
+
+
+def test_faults_of_one_kind_stand_under_a_sentence_that_fits_each_of_them(assessed: Assessed) -> None:
+    faults = [
+        issue("country.unknown", sheet="Rows", cell=f"B{n}", header="Land", seen=seen)
+        for n, seen in enumerate(("Narnia", "Lilliput"), 2)
+    ]
+    told = report_on([assessed], FACTS, ON, [], faults, "Suppliers").issues
+    assert {line.message for line in told} == {"'…' is not a country we know; the row was not read."}
+    assert [line.seen for line in told] == ["Narnia", "Lilliput"]
+
+
+def one(row: dict[str, Any]) -> Detail:
+    """One site, explained with its frame."""
+    batch = Batch("site", from_rows([row]), "s.xlsx", "Rows", np.array([2]))
+    return explained(assess([batch], FACTS, ON, keep_frames=True)[0], FACTS, ON)[0]
+
+
+OFFICE = exemplary("site_general", "NO", uses_agencies="no", workers_migrant=0.0, migrant_pct=0.0)
+
+
+def test_a_score_that_would_be_low_and_is_not_says_why_and_what_would_settle_it() -> None:
+    paper = one({**OFFICE, "evidence_grade": "self_declared"})
+    assert (paper.headline.level, paper.headline.score < 25) == ("medium", True)
+    assert paper.reasons[0].title == "Why the level is not low"
+    assert (
+        f"reaches {paper.headline.worst:.1f}, since answers are believed only as far as their evidence"
+        in paper.reasons[0].text
+    )
+    assert [step.action for step in paper.steps] == ["confirm_answers"]
+    assert paper.headline.next_step == "Have the good answers confirmed"
+    open_core = one({q: a for q, a in OFFICE.items() if q not in ("violence", "threats")})
+    assert open_core.headline.level == "medium"
+    assert "every core question answered; open: Violence, Threats." in open_core.reasons[0].text
+
+
+def test_a_level_that_is_what_the_score_says_needs_no_such_reason() -> None:
+    for row in ({**OFFICE, "country": "MM", "evidence_grade": "self_declared"}, {**OFFICE, "papers_retention": "held"}):
+        assert all(reason.title != "Why the level is not low" for reason in one(row).reasons)
+        assert "confirm_answers" not in {step.action for step in one(row).steps}
+
+
+def test_how_steady_a_level_is_is_said_only_where_something_was_asked() -> None:
+    empty = {"name": "Empty Mill", "country": "TH", "sector": ["14"]}
+    assert one(empty).steadiness is None
+    assert one({**empty, "papers_retention": "held"}).steadiness is not None
+
+
+def test_the_title_of_a_rule_is_not_said_again_in_its_sentence() -> None:
+    for told in ("held", "declined"):
+        (rule,) = [floor for floor in one({**VESSEL, "papers_retention": told}).floors if floor.at_least == 50][:1]
+        assert rule.title not in rule.text
+        assert ("cannot be ruled out" in rule.text) == (told == "declined")
+
+
+def test_no_context_says_of_a_place_what_its_facts_do_not_say() -> None:
+    text = " ".join(reason.text for reason in one({"name": "Fjord Mill", "country": "NO", "sector": ["62"]}).reasons)
+    assert "law is weak" not in text
+    assert "The good is on" not in text

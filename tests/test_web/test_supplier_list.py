@@ -38,7 +38,7 @@ def keep(session: Session, name: str, country: str | None = "TH", kind: str = "s
 
 
 def names(session: Session, **wanted: str) -> list[str]:
-    return [s.name for s in supplier_list.shown(session, wanted_from(wanted), ON).suppliers]
+    return [s.name for s in supplier_list.shown(session, wanted_from(wanted, own=False), ON).suppliers]
 
 
 def test_each_filter_narrows_the_table(database: Database) -> None:
@@ -99,13 +99,15 @@ def test_a_filter_belongs_to_its_user_and_its_name_is_taken_once(database: Datab
         assert supplier_list.saved(session, ben, "") == []
         with pytest.raises(Refused):
             supplier_list.forget(session, ben, kept.id)
-        assert [wanted_from(one.query) for one in supplier_list.saved(session, ana, "")] == [Wanted(country="TH")]
+        assert [wanted_from(one.query, own=False) for one in supplier_list.saved(session, ana, "")] == [
+            Wanted(country="TH")
+        ]
 
 
 def test_what_to_do_first_counts_every_supplier_once(database: Database) -> None:
     with database.of(an_organisation(database)) as session:
         for name in "abc":
             keep(session, name)
-        steps = supplier_list.next_steps(session, ON, named=1)
+        steps = supplier_list.next_steps(session, ON, named=1, own=False)
         assert sum(step.total for step in steps) == 3
         assert all(len(step.suppliers) == 1 for step in steps)

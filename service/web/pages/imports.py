@@ -74,7 +74,8 @@ def template_of(form_id: str) -> Response:
 def listing() -> str:
     """Everything that was sent, newest first, and what is at work."""
     with reading() as session:
-        return render_template("imports.html", imports=imports.listing(session), jobs=jobs.listing(session, limit=30))
+        told = {"imports": imports.listing(session), "jobs": jobs.listing(session, limit=30)}
+        return render_template("imports.html", **told, holds_cases=case_intake.holds_cases)
 
 
 def _open(session: Session, import_id: str) -> Import:

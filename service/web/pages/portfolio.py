@@ -49,6 +49,6 @@ def chart(view: str) -> Response:
 def actions() -> str:
     """What is to be done first, by action, with the suppliers it concerns."""
     with reading() as session:
-        steps = supplier_list.next_steps(session, today(caller().time_zone))
+        steps = supplier_list.next_steps(session, today(caller().time_zone), own=not caller().sees_worker_derived)
     library = supplier_list.actions()
     return render_template("actions.html", steps=[(library[step.id], step) for step in steps if step.id in library])

@@ -18,7 +18,7 @@ def ask() -> AnyResponse:
             session,
             told.get("format", ""),
             caller().actor,
-            supplier_list.wanted_from(told),
+            supplier_list.wanted_from(told, own=not caller().sees_worker_derived),
             told.get("supplier_id") or None,
             told.get("audience", "internal"),
             worker_derived=caller().sees_worker_derived,

@@ -47,7 +47,7 @@ def table(path: str) -> str:
         at=lambda **changes: url_for(f"pages.{path}", **{**here, **changes}),
         shown=shown,
         offered=offered,
-        saved=[(kept, _address(supplier_list.wanted_from(kept.query))) for kept in saved],
+        saved=[(kept, _address(_wanted(path, kept.query))) for kept in saved],
         on=on,
     )
 
@@ -83,7 +83,7 @@ def forget_filter(path: str, filter_id: str) -> AnyResponse:
 
 
 def _wanted(path: str, told: Mapping[str, str]) -> Wanted:
-    return supplier_list.wanted_from({**told, "kind": TABLES[path]})
+    return supplier_list.wanted_from({**told, "kind": TABLES[path]}, own=not caller().sees_worker_derived)
 
 
 def _address(wanted: Wanted) -> dict[str, Any]:

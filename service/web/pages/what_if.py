@@ -15,7 +15,7 @@ from service import suppliers
 from service.auth.caller import reading
 from service.db.tables import Result
 from service.refusal import Refused, not_found
-from service.what_if import Ground, closing, fewest_actions, ground, what_if
+from service.what_if import Ground, closing, fewest_actions, ground, shown_first, what_if
 from service.wording import answer_words
 
 AS_NOW = "as_now"
@@ -48,8 +48,8 @@ def _page(kind: str, supplier_id: str, told: dict[str, str] | None) -> str:
         if result is None:
             raise not_found(f"There is no such {kind}.")
         stands = ground(result)
-        block = stands.assessed([stands.answers]).blocks[0]
-        closed = closing(block)
+        block, *beside = shown_first(stands.assessed([stands.answers]))
+        closed = closing(block, *beside)
         grade = (told or {}).get("evidence_grade", "worker_voice") or None
         made = None
         if told is not None:

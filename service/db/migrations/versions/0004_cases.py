@@ -1,4 +1,4 @@
-"""Case records, and with each result what they said of the supplier on that day."""
+"""Case records; with each result what they said of the supplier on that day; the first step that its own answers call for."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from alembic import op
 
 revision = "0004"
 down_revision = "0003"
+REPORTS = ("reported_harms", "worker_reported_items")  # answers that tell what workers or officials reported
 
 
 def _owned() -> tuple[sa.schema.SchemaItem, ...]:
@@ -19,7 +20,7 @@ def upgrade() -> None:
     op.create_table(
         "case_record",
         sa.Column("id", sa.String(length=36), nullable=False),
-        sa.Column("number", sa.String(length=300), nullable=False),
+        sa.Column("number", sa.Text(), nullable=False),
         sa.Column("key", sa.String(length=300), nullable=False),
         sa.Column("supplier_id", sa.String(length=36), nullable=True),
         sa.Column("linked_reference", sa.Text(), nullable=True),
@@ -67,3 +68,7 @@ def upgrade() -> None:
     )
     op.create_index("ix_case_finding_organisation_id", "case_finding", ["organisation_id"])
     op.add_column("result", sa.Column("case_evidence", sa.JSON(), nullable=True))
+    op.add_column("supplier", sa.Column("own_step", sa.String(length=60), nullable=True))
+    # Whoever has reports among its answers gets its own with its next assessment: until then none is shown.
+    reported = " or ".join(f"cast(answers as text) like '%\"{name}\"%'" for name in REPORTS)
+    op.execute(f"update supplier set own_step = next_step where not ({reported})")

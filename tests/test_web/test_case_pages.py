@@ -1,0 +1,152 @@
+"""The pages of case records, in a browser: opened by hand and as a sheet, added to, closed; and who is shown what of them."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+from sheets import text
+from test_service.callers import a_user
+from test_web.conftest import Office, signed_in
+from test_web.test_pages_in_a_browser import faults_of
+
+SAFETY = "Find out today whether anyone is in danger, and get them to safety"
+HEADER = "| Case | Site reference | Nationality | Adults or children | Finding | Phase | Source | Note |"
+SHEET = text(HEADER, "| CR-50 | S-016 | Nepal | Adults | Papers held by someone else | at work | Union | |")
+NAMED = text(HEADER, "| CR-51 | S-016 | Nepal | Adults | Violence | at work | Union | told by Mr Somchai Jaidee |")
+
+
+def browser_of(chromium: Browser, office: Office, role: str) -> Iterator[Page]:
+    """The browser of somebody of a role."""
+    email = f"{role}@harbour.example"
+    a_user(office.database, office.harbour, role, email)
+    context = chromium.new_context(base_url=office.address, viewport={"width": 1280, "height": 900})
+    yield signed_in(context, office, email)
+    context.close()
+
+
+@pytest.fixture(scope="module")
+def handler(chromium: Browser, office: Office) -> Iterator[Page]:
+    yield from browser_of(chromium, office, "case_handler")
+
+
+@pytest.fixture(scope="module")
+def officer(chromium: Browser, office: Office) -> Iterator[Page]:
+    yield from browser_of(chromium, office, "officer")
+
+
+@pytest.fixture(scope="module")
+def viewer(chromium: Browser, office: Office) -> Iterator[Page]:
+    yield from browser_of(chromium, office, "viewer")
+
+
+def faults(page: Page, name: str) -> list[tuple[str, str, str]]:
+    """The faults of a page, wide and narrow."""
+    found = []
+    for width in (390, 1280):
+        page.set_viewport_size({"width": width, "height": 900})
+        found += faults_of(page, f"{name}, {width} wide")
+    return found
+
+
+def site(page: Page, reference: str) -> None:
+    """Goes to the page of a site."""
+    page.goto(f"/suppliers?text={reference}")
+    page.locator("td a.name").first.click()
+
+
+def test_a_case_handler_opens_a_case_and_reads_what_does_not_wait(handler: Page) -> None:
+    handler.locator("header details summary").click()
+    handler.get_by_role("link", name="Cases", exact=True).click()
+    assert faults(handler, "cases, none") == []
+    handler.get_by_label("Case", exact=True).fill("CR-40")
+    handler.get_by_label("Reference of site or agency").fill("S-011")
+    handler.get_by_label("Nationality").select_option("MM")
+    handler.get_by_label("Finding").select_option("locked_in")
+    handler.get_by_label("Phase").select_option("work")
+    handler.get_by_label("Note").fill("told by Mr Somchai Jaidee")
+    handler.get_by_role("button", name="Open the case").click()
+    expect(handler.get_by_role("alert")).to_contain_text("looks like the name of a person")
+    expect(handler.get_by_role("alert")).not_to_contain_text("Somchai")
+    expect(handler.get_by_label("Reference of site or agency")).to_have_value("S-011")  # nothing has to be typed again
+    assert faults(handler, "cases, refused") == []
+
+    handler.get_by_label("Note").fill("gate chained at night")
+    handler.get_by_role("button", name="Open the case").click()
+    expect(handler.get_by_role("heading", name="Case CR-40")).to_be_visible()
+    first = handler.locator("section[aria-labelledby=first] details").first
+    expect(first.locator("summary")).to_contain_text(SAFETY)
+    expect(first.locator("summary")).to_contain_text("within 6 hours")
+    expect(first.locator("summary")).to_contain_text("5 hours left")
+    expect(handler.locator("section[aria-labelledby=findings]")).to_contain_text("gate chained at night")
+    assert faults(handler, "case, an emergency") == []
+
+
+def test_whom_the_case_is_about_is_told_to_each_role_as_far_as_it_may_see(
+    handler: Page, officer: Page, viewer: Page
+) -> None:
+    shown = {}
+    for name, page in (("handler", handler), ("officer", officer), ("viewer", viewer)):
+        site(page, "S-011")
+        shown[name] = page.locator("main").inner_text()
+        assert faults(page, f"site, {name}") == []
+        page.goto("/cases")
+        expect(page.get_by_text("CR-40")).to_have_count(1 if name == "handler" else 0)
+    assert all("Critical" in text for text in shown.values())
+    assert {name for name, text in shown.items() if "CR-40" in text} == {"handler"}
+    assert {name for name, text in shown.items() if SAFETY in text and "emergency" in text} == {"handler", "officer"}
+    assert "not shown" in shown["viewer"]
+    assert SAFETY not in shown["viewer"]
+    assert "emergency" not in shown["viewer"]
+
+
+def test_a_finding_is_added_and_the_case_closed_with_an_outcome(handler: Page) -> None:
+    handler.goto("/cases")
+    handler.get_by_role("link", name="CR-40").click()
+    handler.get_by_label("Finding", exact=True).select_option("papers_held")
+    handler.get_by_label("Date", exact=True).fill("yesterday")
+    handler.get_by_role("button", name="Add the finding").click()
+    expect(handler.get_by_role("alert")).to_contain_text("Date")
+    handler.get_by_label("Date", exact=True).fill("2026-10")
+    handler.get_by_role("button", name="Add the finding").click()
+    expect(handler.locator("section[aria-labelledby=findings] tbody tr")).to_have_count(2)
+    expect(handler.get_by_text("Without a phase, and so read in no list:")).to_be_visible()
+    handler.get_by_label("Remedied, and the people concerned say so themselves").check()
+    handler.get_by_role("button", name="Close it").click()
+    expect(handler.get_by_text("People first, before anything else")).to_have_count(0)
+    assert faults(handler, "case, closed") == []
+    handler.goto("/cases?state=closed")
+    expect(handler.get_by_role("link", name="CR-40")).to_be_visible()
+    site(handler, "S-011")
+    expect(handler.locator(".figures")).to_contain_text("none recorded")
+    expect(handler.locator(".timeline")).to_contain_text("90.0")  # as it was while the case was open
+
+
+def sent(page: Page, name: str, data: bytes) -> None:
+    page.goto("/cases")
+    page.set_input_files("#files", [{"name": name, "mimeType": "text/csv", "buffer": data}])
+    page.get_by_role("button", name="Look at them").click()
+
+
+def test_a_sheet_of_cases_is_looked_at_confirmed_and_kept(handler: Page, officer: Page) -> None:
+    sent(handler, "october.csv", SHEET)
+    expect(handler.get_by_role("heading", name="What was found")).to_be_visible(timeout=20_000)
+    assert faults(handler, "sheet of cases, looked at") == []
+    handler.locator("section[aria-labelledby=confirm] button").click()
+    expect(handler.get_by_text("The case records are kept")).to_be_visible(timeout=20_000)
+    assert faults(handler, "sheet of cases, kept") == []
+    handler.get_by_role("link", name="See the cases").click()
+    expect(handler.get_by_role("link", name="CR-50")).to_be_visible()
+    officer.goto("/imports")
+    expect(officer.get_by_text("case records", exact=True)).to_be_visible()
+    expect(officer.get_by_text("october.csv")).to_have_count(0)
+    assert faults(officer, "imports, one of them closed") == []
+
+
+def test_a_sheet_in_which_a_person_can_be_read_is_refused_with_its_cell_and_cure(handler: Page) -> None:
+    sent(handler, "november.csv", NAMED)
+    expect(handler.get_by_role("heading", name="It cannot be used")).to_be_visible(timeout=20_000)
+    expect(handler.locator("main")).to_contain_text("removed from the store")
+    expect(handler.locator("main")).to_contain_text("H2")
+    expect(handler.locator("main")).to_contain_text("say it by role")
+    expect(handler.locator("main")).not_to_contain_text("Somchai")
+    assert faults(handler, "sheet of cases, refused") == []
