@@ -63,6 +63,13 @@ def of_supplier(session: Session, supplier_id: str) -> Sequence[KeptCase]:
     return session.scalars(select(KeptCase).where(KeptCase.supplier_id == supplier_id).order_by(*order)).all()
 
 
+def emergencies(session: Session, on: date) -> list[Shown]:
+    """The open cases in which somebody may be in danger now, read on a day; the one that waits longest comes first."""
+    urgent = (KeptCase.state == "open", KeptCase.strength == STRENGTHS.index("emergency"))
+    found = session.scalars(select(KeptCase).where(*urgent).order_by(KeptCase.strength_since, KeptCase.id))
+    return [shown(session, case, on) for case in found]
+
+
 @dataclass(frozen=True)
 class FirstStep:
     """A step that does not wait, and the moment by which it is to be done."""

@@ -7,6 +7,7 @@ A view takes the session of the request (scoped to the caller's organisation), w
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from threading import Lock
 from typing import Any
 from urllib.parse import urlencode
 
@@ -30,6 +31,9 @@ from service.refusal import Refused, not_found
 from service.supplier_list import Wanted, wanted_from
 
 Told = Mapping[str, Any]
+# Requests that are assessed at once would take the interpreter from each other at every call of numpy: each then costs half as
+# much again, and all of them wait longer.
+TURN = Lock()
 
 
 def listed(page: Page, show: Callable[[Any], Any]) -> Reply:
@@ -47,12 +51,13 @@ def assess(session: Session, body: dict[str, Any]) -> Reply:
     kind = told.pop("kind", "site")
     if not isinstance(kind, str) or kind not in shown.PLURALS:
         raise Refused("field.value", 422, "kind: It is site or agency.")
-    answers, issues = read.answers(kind, told)
     on = today(caller().time_zone)
-    scores = suppliers.scores_of_agencies(session, [answers]) if kind == "site" else {}
-    batch = Batch(kind, from_rows([answers]), "", "", np.array([1]))
-    assessed = assess_batch(batch, load_facts().as_of(on), on, scores)
-    return Reply(_with(issues, shown.assessment(assessed, on)))
+    with TURN:
+        answers, issues = read.answers(kind, told)
+        scores = suppliers.scores_of_agencies(session, [answers]) if kind == "site" else {}
+        batch = Batch(kind, from_rows([answers]), "", "", np.array([1]))
+        assessed = assess_batch(batch, load_facts().as_of(on), on, scores)
+        return Reply(_with(issues, shown.assessment(assessed, on)))
 
 
 def _with(issues: list[dict[str, str]], answer: dict[str, Any]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ MAIN: tuple[tuple[str, LazyString], ...] = (
     ("pages.suppliers", lazy_gettext("Suppliers")),
     ("pages.agencies", lazy_gettext("Agencies")),
     ("pages.actions", lazy_gettext("Actions")),
+    ("pages.cases", lazy_gettext("Cases")),
     ("pages.repayment", lazy_gettext("Repayment")),
     ("pages.buyer", lazy_gettext("Our practices")),
     ("pages.method", lazy_gettext("Method")),
@@ -22,7 +23,6 @@ MAIN: tuple[tuple[str, LazyString], ...] = (
 # What is set up now and then stands behind one's name: the head of a page has room for what is used every day.
 ADMIN: tuple[tuple[str, LazyString], ...] = (
     ("pages.schedules", lazy_gettext("Schedules")),
-    ("pages.cases", lazy_gettext("Cases")),
     ("pages.watchlists", lazy_gettext("Watchlists")),
     ("pages.imports", lazy_gettext("Imports and jobs")),
     ("users.listing", lazy_gettext("Users")),

@@ -55,7 +55,6 @@ def site(page: Page, reference: str) -> None:
 
 
 def test_a_case_handler_opens_a_case_and_reads_what_does_not_wait(handler: Page) -> None:
-    handler.locator("header details summary").click()
     handler.get_by_role("link", name="Cases", exact=True).click()
     assert faults(handler, "cases, none") == []
     handler.get_by_label("Case", exact=True).fill("CR-40")
@@ -99,6 +98,18 @@ def test_whom_the_case_is_about_is_told_to_each_role_as_far_as_it_may_see(
     assert "emergency" not in shown["viewer"]
 
 
+def test_the_first_page_begins_with_whoever_may_be_in_danger_now(handler: Page, officer: Page, viewer: Page) -> None:
+    for name, page in (("handler", handler), ("officer", officer), ("viewer", viewer)):
+        page.goto("/")
+        first = page.locator("section[aria-labelledby=danger]")
+        expect(first).to_have_count(0 if name == "viewer" else 1)
+        expect(page.get_by_role("link", name="Case CR-40")).to_have_count(1 if name == "handler" else 0)
+        if name != "viewer":
+            expect(first).to_contain_text(SAFETY)
+            expect(first).to_contain_text("5 hours left")
+        assert faults(page, f"portfolio, {name}") == []
+
+
 def test_a_finding_is_added_and_the_case_closed_with_an_outcome(handler: Page) -> None:
     handler.goto("/cases")
     handler.get_by_role("link", name="CR-40").click()
@@ -116,6 +127,8 @@ def test_a_finding_is_added_and_the_case_closed_with_an_outcome(handler: Page) -
     assert faults(handler, "case, closed") == []
     handler.goto("/cases?state=closed")
     expect(handler.get_by_role("link", name="CR-40")).to_be_visible()
+    handler.goto("/")
+    expect(handler.locator("section[aria-labelledby=danger]")).to_have_count(0)
     site(handler, "S-011")
     expect(handler.locator(".figures")).to_contain_text("none recorded")
     expect(handler.locator(".timeline")).to_contain_text("90.0")  # as it was while the case was open

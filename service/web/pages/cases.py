@@ -109,11 +109,11 @@ def one(case_id: str) -> Response:
 def _one(case_id: str, refused: Refused | None) -> Response:
     with reading() as session:
         told = kept_cases.shown(session, kept_cases.get(session, case_id), today(caller().time_zone))
-    made = render_template("case.html", c=told, refused=refused, left=_left, given=request.form, **_words())
+    made = render_template("case.html", c=told, refused=refused, left=left, given=request.form, **_words())
     return make_response(made, refused.status if refused else 200)
 
 
-def _left(by: datetime) -> str:
+def left(by: datetime) -> str:
     """How long there is until a moment, or since when it is past."""
     hours = (by - now()).total_seconds() / 3600
     if hours >= 48:

@@ -6,10 +6,12 @@ from flask import Response, render_template
 from markupsafe import Markup
 
 from reports import charts, maps
-from service import own_practices, portfolio, portrait, supplier_list
+from service import kept_cases, own_practices, portfolio, portrait, supplier_list
 from service.auth.caller import caller, reading
 from service.clock import now, today
 from service.refusal import not_found
+from service.watchlists import matches
+from service.web.pages.cases import left
 
 VIEWS = {"asia-pacific": maps.ASIA_PACIFIC, "world": maps.WORLD}
 MOVERS = 5  # that are shown, with what moved them
@@ -22,11 +24,16 @@ def show() -> str:
         overview = portfolio.overview(session, on, now(), queue_length=8)
         sure = supplier_list.sureness(session, supplier_list.Wanted(), on)
         own = own_practices.units(session, on)
+        emergencies = kept_cases.emergencies(session, on) if caller().sees_worker_derived else []
+        waiting = matches.counts(session)["open"]
         movers = [(mover, portrait.moved(session, mover.supplier, mover.at)) for mover in overview.movers[:MOVERS]]
     heat = Markup(charts.heat("heat", overview.heat).svg()) if overview.heat else ""
     return render_template(
         "portfolio.html",
         overview=overview,
+        emergencies=emergencies,
+        left=left,
+        waiting=waiting,
         own=own_practices.lines(own) if own else None,
         sure=sure,
         movers=movers,
