@@ -64,7 +64,7 @@ def believed(grade: str, months: float, model: Model) -> float:
 def evidence(row: pd.Series, model: Model, on: date, audit_counts: bool) -> tuple[float, bool]:
     """How far the answers of a row are believed, and whether all that stands behind them has expired."""
     grade, dated = (row.get(name) if given(row.get(name)) else None for name in ("evidence_grade", "evidence_date"))
-    told = next((row[name] for name in ("answered_on", "evidence_date") if given(row.get(name))), None)
+    told = next((row[name] for name in ("evidence_date", "answered_on") if given(row.get(name))), None)
     pieces = [("self_declared", months_old(told, on))]
     if grade in model.credibility and dated is not None:
         pieces.append((grade, months_old(dated, on)))
@@ -77,6 +77,7 @@ def score(row: pd.Series, model: Model, contexts: dict, on: date) -> pd.Series:
     """Level and score of one supplier."""
     c, high = contexts["context"][row.name], contexts["context_high"][row.name]
     risks = [i.rule.risk(row[i.question]) if given(row.get(i.question)) else None for i in model.indicators]
+    risks = [r if given(r) else None for r in risks]  # a model of an earlier year knows no choice that came later
     harmed = {i.id for i, r in zip(model.indicators, risks, strict=True) if r is not None and r >= 0.5}
     q, stale = evidence(row, model, on, model.audit_counts and not harmed & set(model.audit_void_when))
     gated = set()

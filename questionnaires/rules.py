@@ -22,6 +22,7 @@ from questionnaires.words import countries, everyday, fold
 NINES = (9999.0, 99999.0, 999999.0, 9999999.0)
 PART_OF_DAY = re.compile("[0-9]{4}(-[0-9]{2})?", re.ASCII)
 VERSION = re.compile(r"(?:(\w+)[ /-]+)?([0-9]{4}\.[0-9]+)", re.ASCII)
+WITH_A_DIGIT = re.compile(r"\S*\d\S*")  # a house number, a postal code
 
 
 def unknown(reading: Reading, code: str, where: Mask | Places, questions: tuple[str, ...], seen: str) -> None:
@@ -170,13 +171,16 @@ def place_in_another_country(reading: Reading, question: str) -> None:
         return
     known = countries().by_word if question == "address" else countries().by_name
     ends: dict[str, str | None] = {}
-    said = []
+    said: list[str | None] = []
     for place in map(str, places.values):
         _, comma, end = place.rpartition(",")
+        if question == "address" and not comma:
+            said.append(None)
+            continue
         if end not in ends:
-            word = fold(" ".join(part for part in end.split() if not any(c.isdigit() for c in part)))
+            word = fold(WITH_A_DIGIT.sub(" ", end))
             ends[end] = known.get(word) if len(word) > 3 or word in ("usa", "uae") else None
-        said.append(ends[end] if comma or question != "address" else None)
+        said.append(ends[end])
     number = {code: at for at, code in enumerate(sorted({code for code in said if code}))}
     told = np.array([*(number[code] if code else -1 for code in said), -1])[places.codes]
     names = countries().names

@@ -38,7 +38,7 @@ class Scaled:
 
 @dataclass(frozen=True)
 class PlaceTable:
-    """Facts of every country and hazards of every sector as one model reads them, and the spread of their combined value."""
+    """Facts of every country and hazards of every sector, as all models read them that want the same facts."""
 
     countries: Mapping[str, int]
     values: Mapping[str, Floats]
@@ -57,7 +57,7 @@ def place_contexts(model: Model) -> tuple[Context, ...]:
 
 
 @lru_cache(maxsize=32)
-def place_table(model_digest: str, facts: FactsOn, wanted: tuple[str, ...]) -> PlaceTable:
+def place_table(facts: FactsOn, wanted: tuple[str, ...]) -> PlaceTable:
     table = facts.fill([name.removeprefix("country.") for name in wanted])
     columns = {name: name.removeprefix("country.") for name in wanted}
     # Of some territories no fact is known at all: they are places unknown to us and stay out of the table.
@@ -78,7 +78,7 @@ class FactReader:
     def __init__(self, answers: Answers, model: Model, facts: FactsOn) -> None:
         self.answers, self.model, self.facts, self.n = answers, model, facts, len(answers)
         scored = [f.fact for c in place_contexts(model) for f in c.facts if f.fact.startswith("country.")]
-        self.table = place_table(model.digest, facts, tuple(dict.fromkeys(scored)))
+        self.table = place_table(facts, tuple(dict.fromkeys(scored)))
 
     def column(self, question: str) -> tuple[Sequence[object], NDArray[np.int32]]:
         column = self.answers.column(question)

@@ -24,6 +24,7 @@ from service import models_commands, operate, repay_command
 
 EXIT_SCORED, EXIT_SOME, EXIT_NOTHING, EXIT_OURS = 0, 1, 2, 70
 FORMATS = ("json", "xlsx", "pdf", "html", "csv")
+ROOM = 1 << 17  # bytes of the document that wait to be written
 
 
 class Usage(Exception):
@@ -153,7 +154,7 @@ def _assess(arguments: argparse.Namespace) -> int:
         with _whole_folder(out) as folder:
             if "json" in formats:
                 say("writing json")
-                with (folder / "assessment.json").open("wb") as file:
+                with (folder / "assessment.json").open("wb", buffering=ROOM) as file:
                     cases = cases_part(taken.cases, taken.batches, on)
                     write(file, assessed, facts, on, choices.options(), taken.received, buyer, cases)
             others = [f for f in formats if f != "json"]

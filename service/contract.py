@@ -189,12 +189,13 @@ def _block_rows(block: Block, pick: Pick, assessed: Assessed, on: date) -> list[
         b'{"points":%b,"of":%b}' % pair if asked else NULL
         for pair, asked in zip(points_of, scores.asked[pick].tolist(), strict=True)
     ]
+    sectors = {sector: orjson.dumps(sector) for sector in set(block.sectors)}
     place = b'"file":%s,"sheet":%s' % (orjson.dumps(batch.file), orjson.dumps(batch.sheet))
     columns: list[Sequence[bytes | int]] = [
         answers.reference(),
         names,
         answers.texts("country"),
-        [NULL if block.sectors[j] is None else orjson.dumps(block.sectors[j]) for j in pick.tolist()],
+        [sectors[block.sectors[j]] for j in pick.tolist()],
         _named(scores.level[pick], LEVEL_NAMES),
         _floats(scores.total[pick]),
         _floats(scores.best[pick]),
@@ -241,7 +242,8 @@ class _Answers:
         found = self.known.get(question)
         if found is None:
             values, codes = self.codes(question)
-            told = {code: orjson.dumps(values[code], default=as_json) for code in set(codes) if code >= 0}
+            said = [code for code in set(codes) if code >= 0]
+            told = dict(zip(said, _one_by_one([values[code] for code in said]), strict=True))
             found = self.known[question] = {**told, -1: NULL}, codes
         return found
 
@@ -275,6 +277,18 @@ class _Answers:
         return (
             [b",".join(filter(None, row)) for row in zip(*columns, strict=True)] if columns else [b""] * len(self.pick)
         )
+
+
+def _one_by_one(values: Sequence[object]) -> list[bytes]:
+    """Each value as JSON. Texts and numbers are written in one call and parted, which costs a tenth: where nothing had to be
+    escaped there is no quote inside a text, so that what parts two texts stands nowhere else.
+    """
+    kinds = set(map(type, values))
+    if kinds == {str} and b"\\" not in (written := orjson.dumps(values)):
+        return [b'"%b"' % text for text in written[2:-2].split(b'","')]
+    if kinds and kinds <= {int, float}:
+        return orjson.dumps(values)[1:-1].split(b",")
+    return [orjson.dumps(value, default=as_json) for value in values]
 
 
 def _floats(values: NDArray[np.float64]) -> list[bytes]:
