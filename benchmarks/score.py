@@ -67,6 +67,7 @@ def drawn(rows: int, model: Model, seed: int = 7) -> Frame:
         gate_belief=np.broadcast_to(draw.choice([0.2, 0.4], rows), shape),
         inherent_known=draw.random(rows),
         place_known=draw.random(rows) < 0.9,
+        critical_by_silence=draw.random(rows) < 0.02,
         case=np.zeros(rows, dtype=np.int8),
     )
 

@@ -78,6 +78,16 @@ class Answers:
             columns[question] = Column(tuple(column.values[k] for k in kept.tolist()), again[codes])
         return Answers(len(picked), columns)
 
+    def without(self, answer: object) -> Answers:
+        """The same where nobody gave this answer: whoever did has said nothing."""
+        columns = {
+            question: Column(column.values, np.where(column.codes == column.values.index(answer), -1, column.codes))
+            if answer in column.values
+            else column
+            for question, column in self.columns.items()
+        }
+        return Answers(self.n, columns)
+
     def rows(self) -> list[dict[str, Any]]:
         """The answers supplier by supplier as JSON values: tuples as lists, pieces of evidence as objects, blanks left out."""
         rows: list[dict[str, Any]] = [{} for _ in range(self.n)]

@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 from risk_models.answers import DECLINED, Answers, said, spread
 from risk_models.evidence import Belief, report_belief, reported_by
 from risk_models.facts import FactsOn
-from risk_models.inherent import Inherent, inherent_risk
-from risk_models.model import Model
-from risk_models.score import Frame
+from risk_models.inherent import PART_STATES, Inherent, inherent_risk
+from risk_models.model import LEVELS, Model
+from risk_models.score import Frame, shares, threshold
 from risk_models.transforms import Rule, on_day
 
 CANNOT_APPLY: Final = "cannot_apply"
@@ -103,6 +103,24 @@ def features(
         gate_belief=np.array(gate_belief) if evidence.pieces.values else np.broadcast_to(evidence.row[0], (k, n)),
         inherent_known=inherent.known,
         place_known=inherent.place_known,
+        critical_by_silence=_critical_by_silence(answers, inherent, model, facts, agency_scores),
         case=np.zeros(n, dtype=np.int8) if case is None else case,
     )
     return Features(frame, inherent)
+
+
+def _critical_by_silence(
+    answers: Answers, inherent: Inherent, model: Model, facts: FactsOn, agency_scores: Mapping[str, float]
+) -> NDArray[np.bool_]:
+    """Where the inherent risk is critical, and would not be if what was declined had not been asked (method section 3: through
+    declined answers alone a level is high at most).
+    """
+    nowhere = np.zeros(len(answers), dtype=bool)
+    if model.method < 2 or not any((part.state == PART_STATES.index("declined")).any() for part in inherent.parts):
+        return nowhere
+    unasked = inherent_risk(answers.without(DECLINED), model, facts, agency_scores)
+    with_it, without = (
+        threshold(100.0 * (shares(model) * of.context).sum(axis=0), model) for of in (inherent, unasked)
+    )
+    critical: NDArray[np.bool_] = (with_it == LEVELS.index("critical")) & (without < LEVELS.index("critical"))
+    return critical

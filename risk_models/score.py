@@ -37,6 +37,7 @@ class Frame:
     indicator's own answer; ``report`` r of a report by workers or officials, NaN where none, and its ``report_belief``;
     ``gated``: declared not to apply by a gate question, with the evidence of the declaration ``gate_belief``.
     Per supplier (n,): ``inherent_known`` share of context facts known, ``place_known`` country and sector known,
+    ``critical_by_silence`` the inherent risk is critical only because facts that were declined count as the worst there are,
     ``case`` 0 none recorded, 1 signals, 2 pattern, 3 emergency.
     """
 
@@ -56,6 +57,7 @@ class Frame:
     gate_belief: Floats
     inherent_known: Floats
     place_known: Flags
+    critical_by_silence: Flags
     case: Codes
 
 
@@ -333,7 +335,7 @@ def _score(frame: Frame, model: Model, scores: Scores) -> None:
     scores.coverage[:], scores.coverage_alone[:] = np.minimum(covered, 1.0), covered_alone
     scores.confidence[:] = 100.0 * (0.3 * frame.inherent_known + 0.7 * believed)
     scores.inherent_level[:] = threshold(base, model)
-    scores.level[:], scores.capped[:] = _level(model, frame.place_known, scores)
+    scores.level[:], scores.capped[:] = _level(model, frame, scores)
 
 
 def _add(*sums: tuple[Floats, Floats]) -> None:
@@ -415,15 +417,18 @@ def threshold(points: Floats, model: Model) -> Codes:
     return level
 
 
-def _level(model: Model, place_known: Flags, scores: Scores) -> tuple[Codes, Flags]:
+def _level(model: Model, frame: Frame, scores: Scores) -> tuple[Codes, Flags]:
     """The level in words (index of LEVEL_NAMES), and where it was held at high because only declined answers made it critical."""
     low, medium, high, critical = range(4)
     inherent_level = scores.inherent_level
+    inherent_level = np.where(
+        frame.critical_by_silence & ~scores.harm, np.minimum(inherent_level, high), inherent_level
+    )
     level = threshold(scores.total, model)
     level[(level == low) & ~((np.round(scores.worst, 6) < WORST_OF_LOW) & scores.core_settled)] = medium
     capped = (level == critical) & ~scores.harm & (inherent_level < critical)
     level[capped] = high
-    silent = (np.round(scores.coverage_alone, 12) < model.insufficient_below) | ~place_known
+    silent = (np.round(scores.coverage_alone, 12) < model.insufficient_below) | ~frame.place_known
     lifted = scores.harm | scores.core_declined
     level = np.where(silent & lifted, np.maximum(level, inherent_level), level).astype(np.int8)
     level[silent & ~lifted] = INSUFFICIENT

@@ -109,6 +109,7 @@ def _likely(frame: Frame, model: Model, scores: Scores) -> Floats:
         _add_worst(means, frame, model, np.flatnonzero(may_be_low))
     bounded = _distance(means, WORST, (WORST_OF_LOW - HALF_OF_6_DECIMALS) / 100.0)
     uncovered[~frame.place_known] = CERTAIN
+    usual_below[2][frame.critical_by_silence & ~scores.harm] = CERTAIN
     lifted = scores.harm | scores.core_declined
     r = _correlations(frame, model, means, _open_together(below, [*usual_below, bounded, uncovered]))
 

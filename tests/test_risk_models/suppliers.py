@@ -40,6 +40,7 @@ class Supplier:
     gate: bool = False
     case: int = 0
     place_known: bool = True
+    critical_by_silence: bool = False
     known: float = 1.0
 
     def with_cell(self, i: int, **changes: object) -> "Supplier":
@@ -74,6 +75,7 @@ def suppliers(draw: st.DrawFn) -> Supplier:
         gate=draw(st.booleans()),
         case=draw(st.sampled_from([0, 0, 0, 1, 2, 3])),
         place_known=draw(st.booleans()),
+        critical_by_silence=draw(st.booleans()),
         known=draw(share),
     )
 
@@ -101,5 +103,6 @@ def frame(*rows: Supplier) -> Frame:
         gate_belief=each(lambda s, c, i: s.belief),
         inherent_known=np.array([s.known for s in rows]),
         place_known=np.array([s.place_known for s in rows]),
+        critical_by_silence=np.array([s.critical_by_silence for s in rows]),
         case=np.array([s.case for s in rows], dtype=np.int8),
     )

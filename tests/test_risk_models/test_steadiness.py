@@ -38,6 +38,7 @@ def some_suppliers(seed: int, answered: float) -> Frame:
                 belief=float(draw.choice([0.2, 0.55, 0.8])),
                 gate=bool(draw.random() < 0.1),
                 place_known=bool(draw.random() < 0.9),
+                critical_by_silence=bool(draw.random() < 0.2),
             )
         )
     return frame(*rows)

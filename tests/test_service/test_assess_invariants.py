@@ -144,6 +144,18 @@ def test_a_context_that_is_declined_is_told_so() -> None:
     assert told["sector.hazard"]["state"] == "declined"
 
 
+def test_a_level_is_critical_through_what_was_declined_of_a_place_only_where_harm_or_the_place_itself_makes_it_so() -> (
+    None
+):
+    vessel = {"name": "Invented Heron", "country": "NO", "sector": ("0311",), "owner_country": "declined"}
+    silent = result({**vessel, "papers_retention": "declined"})
+    assert (silent["inherent_level"], silent["level"], silent["up_to"]) == ("critical", "high", True)
+    harmed = result({**vessel, "papers_retention": "held"})
+    assert (harmed["level"], harmed["up_to"]) == ("critical", False)
+    there = result({**vessel, "country": "MM", "papers_retention": "declined"})
+    assert (there["level"], there["up_to"]) == ("critical", False)
+
+
 @few
 @given(st.data())
 def test_not_asking_a_core_question_never_gives_low(data: st.DataObject) -> None:
