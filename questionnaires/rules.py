@@ -16,7 +16,7 @@ import numpy as np
 
 from questionnaires.answer import Value
 from questionnaires.form import DATED, Questionnaire, load, versions
-from questionnaires.reading import Mask, Places, Reading, Said
+from questionnaires.reading import Answered, Mask, Places, Reading, Said
 from questionnaires.words import countries, everyday, fold
 
 NINES = (9999.0, 99999.0, 999999.0, 9999999.0)
@@ -293,6 +293,24 @@ def share_against_counts(reading: Reading) -> None:
             share.put(np.array([row]), round(float(counted[row]), 1))
 
 
+def share_from_counts(reading: Reading) -> None:
+    """Where the share of migrants is blank and both numbers of workers are there, it is what they make."""
+    total, count = reading.answers.get("workers_total"), reading.answers.get("workers_migrant")
+    if total is None or count is None:
+        return
+    blank = Answered([], np.full(len(total.codes), -1, dtype=np.int32))
+    share = reading.answers.get("migrant_pct", blank)
+    whole, part = total.numbers(), count.numbers()
+    known = ~share.given & (whole > 0) & (part >= 0)
+    if not known.any():
+        return
+    counted = np.round(100 * part / np.where(known, whole, 1.0), 1)
+    for value in np.unique(counted[known]):
+        share.put(known & (counted == value), float(value))
+    reading.answers["migrant_pct"] = share
+    reading.fault("workers.share_counted", "workers_migrant", known, Said(beside="workers_total"))
+
+
 def parts_of_days(reading: Reading) -> None:
     """A year or month that dates the answers of a row is its first day: undated they would count as told today."""
     for question in DATED:
@@ -376,6 +394,7 @@ def apply_rules(reading: Reading, form: Questionnaire) -> None:
     agencies_denied(reading)
     migrants_denied(reading, form)
     share_against_counts(reading)
+    share_from_counts(reading)
     identifiers(reading)
     one_country_a_reference(reading)
     one_cohort_a_case(reading)

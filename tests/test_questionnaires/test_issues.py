@@ -63,6 +63,7 @@ CASES = {
     "workers_by_agency.unread": "| Supplier | Agencies | Workers of each agency |\n| A | Kite Placement | Kite Placement |",
     "workers.contradiction": "| Supplier | Workers | Migrant workers |\n| A | 10 | 20 |",
     "workers.share": "| Supplier | Workers | Migrant workers | % migrant workers |\n| A | 100 | 10 | 60% |",
+    "workers.share_counted": "| Supplier | Workers | Migrant workers |\n| A | 200 | 150 |",
     "form.no_version": "| Supplier | Form version | Form returned |\n| A | | 2026-01-05 |",
     "form.returned_unread": "| Supplier | Form version | Form returned |\n| A | 2026.1 | in spring |",
     "form.unknown_version": "| Supplier | Form version | Form returned |\n| A | 1999.7 | 2026-01-05 |",

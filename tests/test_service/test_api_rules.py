@@ -41,6 +41,11 @@ CASES = [
         "workers.share",
         {"workers_total": 200, "workers_migrant": 150, "migrant_pct": 75},
     ),
+    (
+        {"workers_total": 200, "workers_migrant": 150},
+        "workers.share_counted",
+        {"workers_total": 200, "workers_migrant": 150},
+    ),
     ({"evidence_date": "2019"}, "date.part", {"evidence_date": "2019-01-01"}),
     ({"form_version": "1999.1", "form_returned": "2026-03-01"}, "form.unknown_version", None),
 ]
@@ -98,3 +103,5 @@ def test_a_day_of_return_still_to_come_is_refused_with_its_code(portal: Portal):
 def test_what_is_read_from_another_answer_is_read_as_in_a_sheet(portal: Portal):
     said = portal.post("/assessments", {"country": "TH", "naics": "311710", "name_local": "บริษัท"}).json
     assert (said["sector"], said["name"]) == ("1020", "บริษัท")
+    said = portal.post("/assessments", CANNERY | {"workers_total": 200, "workers_migrant": 150}).json
+    assert said["answers"]["migrant_pct"] == 75
