@@ -79,7 +79,7 @@ OWN = [
 COHORT_HEADER = (
     "Cohort", "Origin", "Destination", "Agency reference", "Job", "Hired from", "Hired to", "Current workers",
     "Past workers", "First monthly earnings", "Currency of earnings", "Zero-fee policy from",
-    "All kinds of fees asked about", "Fee item", "Amount per worker", "Currency", "Paid on, or from", "Evidence",
+    "All kinds of fees asked about", "Fee item", "Amount per worker", "Fair value", "Currency", "Paid on, or from", "Evidence",
     "Paid by",
 )  # fmt: skip
 
@@ -89,17 +89,21 @@ COHORTS = [
     for cells in (
         (
             "NP-QA 2025", *_FIRST, "Formwork carpenter", "2025-09", "2025-12", 140, 12, 330, "USD", "", "yes", "RF1",
-            95000, "NPR", date(2025, 9, 15), "worker interviews", "worker",
+            95000, "", "NPR", date(2025, 9, 15), "worker interviews", "worker",
         ),
-        ("NP-QA 2025", *_REST, "RC6", 38000, "NPR", date(2025, 9, 20), "receipts", "worker"),
-        ("NP-QA 2025", *_REST, "Paid back already", 20000, "NPR", date(2026, 6, 1), "receipts", "employer"),
+        ("NP-QA 2025", *_REST, "RC6", 38000, "", "NPR", date(2025, 9, 20), "receipts", "worker"),
+        ("NP-QA 2025", *_REST, "Paid back already", 20000, "", "NPR", date(2026, 6, 1), "receipts", "employer"),
+        (
+            "NP-QA 2025", *_REST, "Lodging and food at work", 31000, 24000, "NPR", date(2025, 9, 30), "worker interviews",
+            "Nobody yet: the worker still owes it",
+        ),
         (
             "PK-AE 2026", "Pakistan", "United Arab Emirates", "AG-4", "Fit-out worker", "2026-02", "2026-04", 60, 0, 400,
-            "USD", "2026-01-01", "", "", "", "", "", "", "",
+            "USD", "2026-01-01", "", "", "", "", "", "", "", "",
         ),
         (
             "BD-QA 2025", "Bangladesh", "Qatar", "AG-2", "Steel fixer", "2025-03", "2025-06", 85, 20, 310, "USD", "", "no",
-            "total", 2900, "USD", "2025-03", "audit", "worker",
+            "total", 2900, "", "USD", "2025-03", "audit", "worker",
         ),
     )
 ]  # fmt: skip

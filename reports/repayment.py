@@ -30,7 +30,7 @@ EVIDENCE = {
 }
 PAYERS = {
     "worker": "Worker", "deducted": "Taken from wages", "employer": "Employer", "agency": "Agency",
-    "not_known": "Not known",
+    "owed": "Nobody yet: still owed", "not_known": "Not known",
 }  # fmt: skip
 
 COHORTS = (
@@ -39,7 +39,9 @@ COHORTS = (
     ("Known cost, low", 13), ("Known cost, central", 13), ("Known cost, high", 13), ("Of it counts", 9),
     ("Months of earnings", 10), ("Fees per worker, low", 13), ("Fees per worker, central", 13), ("Fees per worker, high", 13),
     ("Owed per worker, low", 13), ("Owed per worker, central", 13), ("Owed per worker, high", 13),
-    ("Owed in total, low", 16), ("Owed in total, central", 16), ("Owed in total, high", 16), ("Complete", 10),
+    ("Owed in total, low", 16), ("Owed in total, central", 16), ("Owed in total, high", 16),
+    ("To cancel per worker, low", 13), ("To cancel per worker, central", 13), ("To cancel per worker, high", 13),
+    ("Complete", 10),
 )  # fmt: skip
 ITEMS = (
     ("Cohort", 16), ("Class", 9), ("Fee item", 36), ("As told", 18), ("Paid from", 11), ("Paid to", 11), ("Evidence", 26),
@@ -109,6 +111,8 @@ def _lines(told: Document) -> Iterator[Row]:
     yield ("Raised to management's own figure by", *amounts(told["uplift"]))
     yield ("Paid back already, as far as it is shown", *amounts(told["repaid"]))
     yield ("Owed to workers", *amounts(told["total"]))
+    if Decimal(told["to_cancel"]["high"]):
+        yield ("Debts of workers to cancel (not paid out, not in the sum)", *amounts(told["to_cancel"]))
     yield ()
     yield ("Workers", "Number")
     yield ("Current workers", workers["current"])
@@ -151,7 +155,8 @@ def _cohorts(told: Document) -> Iterator[Row]:
             _day(each["hired_from"]), _day(each["hired_to"]), each["current"], each["past"], each["past_left_out"],
             Decimal(each["weight"]), *amounts(each["known_cost"]), None if share is None else Decimal(share["central"]),
             None if each["months_of_wage"] is None else Decimal(each["months_of_wage"]), *amounts(each["fees"]),
-            *amounts(each["per_worker"]), *amounts(each["total"]), "yes" if each["complete"] else "no",
+            *amounts(each["per_worker"]), *amounts(each["total"]), *amounts(each["to_cancel"]),
+            "yes" if each["complete"] else "no",
         )  # fmt: skip
 
 
@@ -166,7 +171,7 @@ def _items(told: Document) -> Iterator[Row]:
             yield (
                 each["cohort"], line["item"], line["title"], line["told"], _day(line["paid_from"]), _day(line["paid_to"]),
                 EVIDENCE.get(line["evidence"], ""), PAYERS.get(line["paid_by"], ""), line["rate"],
-                "yes" if line["counted"] else "no", *principal, *interest, workers,
+                "to cancel" if line["to_cancel"] else "yes" if line["counted"] else "no", *principal, *interest, workers,
                 *(amount * workers if line["counted"] else Decimal(0) for amount in both), line["why"], line["place"],
             )  # fmt: skip
 

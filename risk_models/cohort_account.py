@@ -12,7 +12,7 @@ from risk_models.exchange import NOTHING, Period, Reading, plus
 from risk_models.facts import FactsOn
 
 CENT, ZERO = Decimal("0.01"), Decimal(0)
-WEAKEST, DRAWN, REPAID, WHOLE = "self_declared", "corridor", "repaid", "total"
+WEAKEST, DRAWN, REPAID, WHOLE, OPEN = "self_declared", "corridor", "repaid", "total", "owed"
 
 
 @dataclass(frozen=True)
@@ -48,13 +48,14 @@ class _Account:
     def owed(self, facts: FactsOn) -> Owed:
         """The whole account."""
         cohort, before = self.cohort, len(self.notes.faults)
-        told = [self.told(item) for item in cohort.items if item.item != REPAID]
-        account = self.one_account([each for each in told if each is not None])
+        told = [each for item in cohort.items if item.item != REPAID and (each := self.told(item))]
+        account = self.one_account([each for each in told if each.line.paid_by != OPEN])
+        debts = self.one_account([each for each in told if each.line.paid_by == OPEN])
         known = known_cost(cohort, self.terms, facts, self.notes)
-        weight = self.weight(account)
-        lines = [each.line for each in account]
-        lines += self.drawn([line for line in lines if line.counted], weight, known)
-        if not any(line.counted for line in lines):
+        weight = self.weight([*account, *debts])
+        drawn = self.drawn([each.line for each in (*account, *debts) if each.line.counted], weight, known)
+        lines = [*(each.line for each in account), *drawn, *(self.to_cancel(each.line) for each in debts)]
+        if not any(line.counted or line.to_cancel for line in lines):
             self.fault("cohort.no_basis", f"{cohort.origin or '?'}>{cohort.destination or '?'}")
         if cohort.current is None and cohort.past is None:
             self.fault("cohort.no_workers", "")
@@ -85,7 +86,7 @@ class _Account:
         rule, payer = entries("evidence", "grade")[grade], item.paid_by or "not_known"
         low = item.amount * rule["low"] if item.low is None else item.low
         high = item.amount * rule["high"] if item.high is None else item.high
-        found = self.converted(item, (low, item.amount, high))
+        found = self.converted(item, self.above_fair_value(item, low, high))
         if found is None:
             return None
         amounts, rate, paid = found
@@ -96,11 +97,32 @@ class _Account:
         self.notes.assume("evidence", self.cohort.id, rule["sources"], grade=grade, because=rule["because"])
         counts = entries("paid_by", "code")[payer]["counts"]
         principal = rounded(amount * share for amount, share in zip(amounts, counts, strict=True))
+        interest = NOTHING if payer == OPEN else self.interest(principal, paid)
         line = Line(
-            item.item, principal, self.interest(principal, paid), grade, payer, f"{item.amount:f} {item.currency}", paid,
+            item.item, principal, interest, grade, payer, f"{item.amount:f} {item.currency}", paid,
             rate, place=item.place,
         )  # fmt: skip
         return _Told(line, amounts.central, Decimal(rule["weight"]))
+
+    def above_fair_value(self, item: FeeItem, low: Decimal, high: Decimal) -> tuple[Decimal, Decimal, Decimal]:
+        """What counts of an item: all of it, but of lodging and food at work what goes beyond a fair value (RP-9)."""
+        if not entries("item", "code")[item.item].get("fair"):
+            if item.fair is not None:
+                self.fault("item.fair_value", f"{item.fair:f} {item.currency}", item.place)
+            return low, item.amount, high
+        self.notes.assume("fair_value", self.cohort.id)
+        if item.fair is None:
+            self.notes.assume("fair_value_not_told", self.cohort.id)
+            return (ZERO if low <= item.amount else low), item.amount, high
+        beyond = (max(ZERO, amount - item.fair) for amount in (low, item.amount, high))
+        return next(beyond), next(beyond), next(beyond)
+
+    def to_cancel(self, line: Line) -> Line:
+        """The line of a debt that is still open: cancelled and not paid out."""
+        if not line.counted:
+            return line
+        self.notes.assume("still_owed", self.cohort.id)
+        return replace(line, counted=False, to_cancel=True, why="Still a debt: it is cancelled, not paid out.")
 
     def converted(
         self, item: FeeItem, amounts: tuple[Decimal, Decimal, Decimal]

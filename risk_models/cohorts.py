@@ -35,8 +35,8 @@ def entries(table: str, key: str) -> Mapping[str, Mapping[str, Any]]:
 class FeeItem:
     """What one worker of a cohort paid; or, item "repaid", was paid back.
 
-    ``item``, ``evidence`` and ``paid_by`` are codes of the rules, "" where not given. ``place``: where it stands in what was
-    sent.
+    ``item``, ``evidence`` and ``paid_by`` are codes of the rules, "" where not given. ``fair``: the fair value of what was
+    charged for. ``place``: where it stands in what was sent.
     """
 
     item: str
@@ -47,6 +47,7 @@ class FeeItem:
     paid_by: str = ""
     low: Decimal | None = None
     high: Decimal | None = None
+    fair: Decimal | None = None
     place: str = ""
 
 
@@ -118,7 +119,7 @@ class Line:
     """What one item comes to for one worker, in the currency of the report.
 
     ``told``: amount and currency as they were sent; ``rate``: units of that currency for one of the report's. ``why``: why it
-    is not ``counted`` in the sums, or how it came about.
+    is not ``counted`` in the sums, or how it came about. ``to_cancel``: a debt that is still open, which stands beside them.
     """
 
     item: str
@@ -130,6 +131,7 @@ class Line:
     paid: Period | None = None
     rate: Reading | None = None
     counted: bool = True
+    to_cancel: bool = False
     why: str = ""
     place: str = ""
 
@@ -190,6 +192,11 @@ class Owed:
     def repaid(self) -> Reading:
         """What was paid back, below nothing."""
         return plus(line.sum for line in self.lines if line.item == "repaid")
+
+    @property
+    def to_cancel(self) -> Reading:
+        """What one worker still owes and is to owe no more: it is cancelled, not paid out."""
+        return plus(line.principal for line in self.lines if line.to_cancel)
 
     @property
     def per_worker(self) -> Reading:

@@ -49,7 +49,8 @@ class Check:
 @dataclass(frozen=True)
 class Repayment:
     """A whole calculation: ``total`` is ``fees`` (what workers paid), ``interest`` on them, ``uplift`` (what raises the fees to
-    management's own figure), and ``repaid``, which is below nothing. ``ratio``: ``fees.central`` to management's own figure.
+    management's own figure), and ``repaid``, which is below nothing. ``to_cancel``: debts still open, not in the total.
+    ``ratio``: ``fees.central`` to management's own figure.
     """
 
     terms: Terms
@@ -59,6 +60,7 @@ class Repayment:
     uplift: Reading
     repaid: Reading
     total: Reading
+    to_cancel: Reading
     ratio: Decimal | None
     deadline: date
     instalments: tuple[Instalment, ...]
@@ -98,6 +100,7 @@ def repayment(cohorts: Sequence[Cohort], terms: Terms, facts: FactsOn, faults: S
         uplift=uplift,
         repaid=repaid,
         total=total,
+        to_cancel=plus(account.to_cancel.times(account.workers) for account in accounts),
         ratio=ratio(fees.central, terms.management) if terms.management else None,
         deadline=deadline,
         instalments=instalments,

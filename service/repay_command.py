@@ -66,9 +66,11 @@ def _repay(arguments: argparse.Namespace) -> int:
     if len(sentences) > TOLD:
         print(f"- and {len(sentences) - TOLD} more, all in repayment.xlsx", file=sys.stderr)
     workers = told["workers"]["current"] + told["workers"]["past"]
+    debts = told["to_cancel"]["central"]
+    cancelled = f" Debts of {currency} {_shown(debts)} are to be cancelled." if float(debts) else ""
     print(
         f"{len(told['cohorts'])} cohorts, {workers} workers: {currency} {_shown(total['central'])} are owed "
-        f"({_shown(total['low'])} to {_shown(total['high'])}){'' if told['complete'] else ', not complete'}. "
+        f"({_shown(total['low'])} to {_shown(total['high'])}){'' if told['complete'] else ', not complete'}.{cancelled} "
         f"Deadline {told['terms']['deadline']}. Written to {arguments.out}."
     )
     return WHOLE if told["complete"] else IN_PART

@@ -48,7 +48,7 @@ def calculate(rows: Sequence[Row], terms: Terms, sent: Sent | None = None) -> Do
     """
     cohorts, faults = cohorts_of(rows)
     made = repayment(cohorts, terms, load_facts().as_of(terms.on), faults)
-    if not any(line.counted for each in made.cohorts for line in each.lines):
+    if not any(line.counted or line.to_cancel for each in made.cohorts for line in each.lines):
         why = dict.fromkeys(fault.sentence() for fault in made.faults)
         raise NoCohorts(" ".join(["Nothing can be calculated.", *list(why)[:MOST_REASONS]]))
     return document(made, sent, len(rows))
@@ -178,6 +178,7 @@ def _item(row: Row, cohort: str, faults: list[Fault]) -> FeeItem | None:
         paid_by=said.get("paid_by") or "",
         low=_decimal(said.get("amount_low")),
         high=_decimal(said.get("amount_high")),
+        fair=_decimal(said.get("fair_value")),
         place=row.place,
     )
 
@@ -252,6 +253,7 @@ def document(made: Repayment, sent: Sent | None, n_rows: int) -> Document:
         "interest": _reading(made.interest),
         "uplift": _reading(made.uplift),
         "repaid": _reading(made.repaid),
+        "to_cancel": _reading(made.to_cancel),
         "workers": {
             "current": sum(each.current for each in made.cohorts),
             "past": sum(each.past for each in made.cohorts),
@@ -327,6 +329,7 @@ def _owed(each: Owed) -> Document:
         "fees": _reading(each.fees),
         "per_worker": _reading(each.per_worker),
         "total": _reading(each.total),
+        "to_cancel": _reading(each.to_cancel),
         "items": [_line(line) for line in each.lines],
     }
 
@@ -343,6 +346,7 @@ def _line(line: Line) -> Document:
         "paid_by": line.paid_by,
         "rate": None if line.rate is None else _plain(line.rate.central),
         "counted": line.counted,
+        "to_cancel": line.to_cancel,
         "principal": _reading(line.principal),
         "interest": _reading(line.interest),
         "why": line.why,

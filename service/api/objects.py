@@ -22,6 +22,7 @@ from service.worker_derived import NOT_SHOWN, RAISED
 Json = dict[str, Any]
 CONTRACT = Path(__file__).parents[1] / "assessment.schema.json"
 TEXT: Json = {"type": "string"}
+CODE: Json = {"type": "string", "pattern": "^[a-z0-9_]+([.][a-z0-9_]+)*$"}
 WORDS: Json = {"type": ["string", "null"]}
 NUMBER: Json = {"type": "number"}
 WHOLE: Json = {"type": "integer", "minimum": 0}
@@ -221,7 +222,7 @@ def objects() -> Json:
         "actions": {"type": "array", "items": _object(own_action)},
     }  # fmt: skip
     source = dict.fromkeys(("id", "title", "publisher", "mark", "seen"), TEXT)
-    error = _object({"field": TEXT, "code": TEXT, "detail": TEXT, "seen": TEXT, "expected": TEXT}, ("seen", "expected"))
+    error = _object({"field": TEXT, "code": CODE, "detail": TEXT, "seen": TEXT, "expected": TEXT}, ("seen", "expected"))
     return {
         "Assessment": _object({**assessment, **issues}, ("issues",), "A result with what to do about it."),
         "Supplier": _object({**assessment, **dates, **issues}, ("issues",), "A supplier or agency with its latest result."),
@@ -284,7 +285,7 @@ def objects() -> Json:
             "type": "object",
             "description": "RFC 9457. `code` is for life; further members tell more.",
             "properties": {
-                "type": TEXT, "title": TEXT, "status": {"type": "integer"}, "detail": TEXT, "code": TEXT,
+                "type": TEXT, "title": TEXT, "status": {"type": "integer"}, "detail": TEXT, "code": CODE,
                 "instance": TEXT, "errors": {"type": "array", "items": error, "maxItems": 100},
             },
             "required": ["type", "title", "status", "detail", "code", "instance"],
@@ -301,14 +302,15 @@ def _repayment() -> Json:
     day, texts, flag = {"type": "string", "format": "date"}, {"type": "array", "items": TEXT}, {"type": "boolean"}
     line: Json = {
         "item": TEXT, "title": TEXT, "told": TEXT, "paid_from": MAYBE_DAY, "paid_to": MAYBE_DAY, "evidence": TEXT,
-        "paid_by": TEXT, "rate": WORDS, "counted": flag, "principal": reading, "interest": reading, "why": TEXT, "place": TEXT,
+        "paid_by": TEXT, "rate": WORDS, "counted": flag, "to_cancel": flag, "principal": reading, "interest": reading,
+        "why": TEXT, "place": TEXT,
     }  # fmt: skip
     cohort: Json = {
         "cohort": TEXT, **dict.fromkeys(("origin", "origin_name", "destination", "destination_name"), WORDS), "agency": TEXT,
         "job": TEXT, "hired_from": MAYBE_DAY, "hired_to": MAYBE_DAY, "current": WHOLE, "past": WHOLE, "past_left_out": WHOLE,
         "weight": TEXT, "known_cost": maybe_reading, "known_share": maybe_reading, "months_of_wage": WORDS,
         "over_a_month": {"type": ["boolean", "null"]}, "complete": flag, "fees": reading, "per_worker": reading,
-        "total": reading, "items": {"type": "array", "items": _object(line)},
+        "total": reading, "to_cancel": reading, "items": {"type": "array", "items": _object(line)},
     }  # fmt: skip
     terms: Json = {
         "interest": TEXT, "instalments": WHOLE, "first_payment": day, "discovered": day, "deadline": day,
@@ -335,7 +337,7 @@ def _repayment() -> Json:
     told: Json = {
         "title": TEXT, "wording": TEXT, "rules": _object({"version": TEXT, "sha256": TEXT}), "on": day, "currency": TEXT,
         "terms": _object(terms), "input": _object(sent), "complete": flag,
-        **dict.fromkeys(("total", "fees", "interest", "uplift", "repaid"), reading),
+        **dict.fromkeys(("total", "fees", "interest", "uplift", "repaid", "to_cancel"), reading),
         "workers": _object(dict.fromkeys(("current", "past", "past_left_out"), WHOLE)),
         "management": _object({"figure": maybe_amount, "ratio": WORDS, "published_ratio": TEXT}), "sources": ANYTHING,
         **{name: {"type": "array", "items": _object(each)} for name, each in lists.items()},

@@ -57,7 +57,7 @@ def reading(low: str, central: str, high: str) -> Reading:
 def item(amount: str | int, code: str = "RF1", currency: str = "USD", **more: Any) -> FeeItem:
     """What a worker told that they paid, on 1 June 2018 unless told."""
     told = {"paid": paid("2018-06-01"), "evidence": "worker_voice", "paid_by": "worker", **more}
-    told |= {name: Decimal(told[name]) for name in ("low", "high") if told.get(name) is not None}
+    told |= {name: Decimal(told[name]) for name in ("low", "high", "fair") if told.get(name) is not None}
     return FeeItem(code, Decimal(amount), currency, **told)
 
 

@@ -224,6 +224,60 @@ def test_the_whole_cost_and_its_items_are_not_counted_twice():
     assert alone(cohort(item(500, "total"), item(70, "debt_interest"))).per_worker.central == 570
 
 
+def test_of_lodging_and_food_only_what_goes_beyond_a_fair_value_counts():
+    board = item(300, "board", low=250, high=400, fair=260)
+    told = made(cohort(board, item(25, "board_interest")))
+    assert told.cohorts[0].per_worker == reading("22.50", "65.00", "170.00")
+    assert [line.principal for line in told.cohorts[0].lines][0] == reading("0.00", "40.00", "140.00")
+    assert "fair_value" in assumed(told)
+    assert "fair_value_not_told" not in assumed(told)
+
+
+def test_without_a_fair_value_a_charge_for_lodging_and_food_counts_in_all_readings_but_the_low_one():
+    told = made(cohort(item(300, "board", evidence="official")))
+    assert told.cohorts[0].per_worker == reading("0.00", "300.00", "300.00")
+    assert "fair_value_not_told" in assumed(told)
+
+
+def test_lodging_and_food_say_nothing_of_what_the_corridor_costs():
+    known = facts(NP_MY={"cost_usd": 1000})
+    one = cohort(item(900, "board", fair=0, evidence="official"), item(400, evidence="official"), covers_all=False)
+    assert alone(one, known=known).per_worker.central == 900 + 400 + 300
+
+
+def test_a_fair_value_of_a_recruitment_fee_is_not_used_and_said():
+    told = made(cohort(item(300, fair=100, evidence="official")))
+    assert told.cohorts[0].per_worker.central == 300
+    assert codes(told) == ["item.fair_value"]
+    assert told.complete
+
+
+def test_a_debt_that_is_still_open_is_cancelled_and_not_paid_out():
+    debt = item(200, "board", paid_by="owed", evidence="official", fair=50)
+    told = made(cohort(item(100, evidence="official"), debt), interest=Decimal(10))
+    (one,) = told.cohorts
+    assert one.fees.central == 100
+    assert one.to_cancel.central == 150
+    assert told.to_cancel == reading("1500.00", "1500.00", "1500.00")
+    assert sum(each.amount for each in told.instalments) == told.total.central
+    assert one.lines[-1].interest.high == 0  # nobody has paid it yet
+    assert {"still_owed"} <= assumed(told)
+
+
+def test_a_cohort_that_owes_and_has_paid_nothing_is_not_without_a_basis():
+    told = made(cohort(item(200, paid_by="owed", evidence="official")))
+    assert (codes(told), told.total.central, told.to_cancel.central) == ([], 0, 2000)
+
+
+def test_a_fee_still_owed_counts_when_evidence_is_held_against_the_known_cost():
+    one = cohort(
+        item(400, evidence="official"), item(300, "RF2", paid_by="owed", evidence="official"), covers_all=False
+    )
+    told = alone(one, known=facts(NP_MY={"cost_usd": 1000}))
+    assert told.per_worker.central == 400 + Decimal("0.5") * 300
+    assert told.to_cancel.central == 300
+
+
 def test_what_was_paid_back_is_deducted_as_far_as_it_is_shown():
     def owed(grade: str, amount: int = 30):
         return alone(cohort(item(100, evidence="official"), item(amount, "repaid", evidence=grade))).per_worker

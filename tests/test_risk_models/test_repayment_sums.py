@@ -38,6 +38,7 @@ def items(draw: Any) -> FeeItem:
         paid_by=draw(st.sampled_from(PAYERS)),
         low=amount / 2 if spread else None,
         high=amount * 3 if spread else None,
+        fair=draw(st.none() | AMOUNTS),
     )
 
 
@@ -86,6 +87,7 @@ def test_low_is_not_above_central_nor_central_above_high(told: Any):
         assert in_order(owed.per_worker), owed.cohort
         assert in_order(owed.fees), owed.cohort
         assert in_order(owed.interest), owed.cohort
+        assert in_order(owed.to_cancel), owed.cohort
         assert 0 <= owed.weight <= 1
 
 
@@ -101,6 +103,8 @@ def test_totals_add_up_to_the_cent_item_by_item_and_cohort_by_cohort(told: Any):
     assert sum(one.amount for one in result.instalments) == result.total.central
     assert all(figure == 0 for row in result.reconciliation if row.kind == "difference" for figure in row.amount)
     assert all(figure == figure.quantize(Decimal("0.01")) for figure in result.total)
+    debts = [line.principal.times(each.workers) for each in result.cohorts for line in each.lines if line.to_cancel]
+    assert plus(debts) == result.to_cancel
     for owed in result.cohorts:
         parts = [one for one in result.instalments if (one.cohort, one.group) == (owed.cohort.id, "current")]
         if owed.current and sum(c.cohort.id == owed.cohort.id for c in result.cohorts) == 1:

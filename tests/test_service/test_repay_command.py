@@ -68,6 +68,27 @@ def test_every_assumption_is_listed_with_its_source_in_both(tmp_path: Path) -> N
     assert named <= told["sources"].keys()
 
 
+def test_lodging_and_food_count_above_a_fair_value_and_an_open_debt_is_cancelled(tmp_path: Path, capsys: Any) -> None:
+    headers = (*cohorts.HEADERS, "Fair value")
+    rows = (
+        f"{cohorts.NP_18} |",
+        "NP-18 | | | | | | | | | board and lodging | 200 | MYR | 2018-06-01 | workers | wage deduction | 120",
+        "NP-18 | | | | | | | | | board and lodging | 100 | MYR | 2018-06-01 | workers | still owed | 60",
+    )
+    status, told = repay(tmp_path, cohorts.sheet(*rows, headers=headers))
+    assert status == 0
+    assert told["cohorts"][0]["per_worker"]["central"] == "120.00"  # 400 and what goes beyond 120, at 4 to the dollar
+    assert (told["total"]["central"], told["to_cancel"]["central"]) == ("1440.00", "120.00")
+    assert "Debts of USD 120.00 are to be cancelled." in capsys.readouterr().out
+    written = book(tmp_path)
+    summary = {row[0].value: row[2].value for row in written["Summary"].iter_rows(max_col=3)}
+    assert summary["Debts of workers to cancel (not paid out, not in the sum)"] == 120
+    heads = [cell.value for cell in written["Items"][1]]
+    counted = [row[heads.index("Counted")] for row in written["Items"].iter_rows(min_row=2, values_only=True)]
+    assert counted == ["yes", "yes", "to cancel"]
+    jsonschema.validate(told, objects()["Repayment"], cls=jsonschema.Draft202012Validator)
+
+
 def test_options_change_what_they_say(tmp_path: Path) -> None:
     _, told = repay(
         tmp_path, cohorts.sheet(), "--interest", "10", "--instalments", "3", "--discovered", "2025-11-01",
