@@ -35,7 +35,13 @@ WORKBOOK, RECORDS, OWN_PRACTICES, WATCHLIST = (
     DEMO / name
     for name in ("seafood_and_construction_buyer.xlsx", "case_records.xlsx", "own_practices.xlsx", "watchlist.csv")
 )
-JOBS = ("read_import", "assess_import", "load_watchlist", "screen_suppliers")  # what the demo needs done
+JOBS = (
+    "read_import",
+    "assess_import",
+    "load_watchlist",
+    "screen_suppliers",
+    "follow_agencies",
+)  # what the demo needs done
 BY = "system:demo"
 EARLIER = timedelta(days=85)  # within the months for which the portfolio tells who moved
 

@@ -1,7 +1,8 @@
-"""Reviews: which suppliers are due, and the job that assesses them again.
+"""Reviews: which suppliers are due, and the jobs that assess suppliers again.
 
 Each result says when the next review is due: so many months on, by its level (``review_months`` of its model). A review
-assesses a supplier from the answers that are kept, under the models and facts of the day.
+assesses a supplier from the answers that are kept, under the models and facts of the day. Sites whose agencies moved are assessed
+again at once, for a site takes the score of its worst agency.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from service import changes, suppliers
 from service.audit import record
 from service.clock import now, today
 from service.db.session import Database
-from service.db.tables import Result, Supplier
+from service.db.tables import Engagement, Result, Supplier
 from service.jobs.table import Claimed, effect
 
 KINDS = ("agency", "site")  # agencies first: a site's score takes those of its agencies in
@@ -77,6 +78,32 @@ def review_suppliers(db: Database, claimed: Claimed) -> None:
     with effect(db, claimed, result={"reviewed": so_far["done"], "on": so_far["on"]}) as session:
         told = {"suppliers": so_far["done"], "on": so_far["on"]}
         record(session, claimed.actor, "schedule.reviewed", "schedule", claimed.payload["schedule_id"], told)
+
+
+def follow_agencies(db: Database, claimed: Claimed) -> None:
+    """The job that follows agencies whose score or name moved: assesses the sites that name them again, a chunk in each
+    transaction; those that have taken in the present scores already are passed over.
+
+    Its payload: ``agency_keys`` and ``on``, the day of the assessment.
+    """
+    so_far = dict(claimed.checkpoint) or {"after": "", "assessed": 0}
+    on = date.fromisoformat(claimed.payload["on"])
+    naming = select(Engagement.site_id).where(Engagement.agency_key.in_(claimed.payload["agency_keys"]))
+    which = and_(_is_kept(), Supplier.id.in_(naming))
+    while True:
+        with db.of(claimed.organisation_id, write=False) as session:
+            query = select(Supplier.id).where(which, Supplier.id > so_far["after"]).order_by(Supplier.id)
+            ids = session.scalars(query.limit(CHUNK)).all()
+        if not ids:
+            break
+        so_far |= {"after": ids[-1]}
+        with effect(db, claimed, checkpoint=so_far) as session:
+            sites = session.scalars(select(Supplier).where(which, Supplier.id.in_(ids)).with_for_update()).all()
+            moved = [site.id for site in suppliers.agency_scores_moved(session, sites)]
+            suppliers.assess_again(session, moved, on, now(), claimed.actor, "agency")
+            so_far["assessed"] += len(moved)
+    with effect(db, claimed, result={"assessed": so_far["assessed"]}):
+        pass
 
 
 def _review(session: Session, kind: str, chunk: Sequence[Supplier], on: date, by: str) -> None:

@@ -33,6 +33,7 @@ from service.audit import record
 from service.contract import ENGINE, result_rows
 from service.db.case_tables import KeptCase
 from service.db.tables import AgencyName, Asking, Engagement, Result, Supplier, new_id
+from service.jobs.table import enqueue
 from service.refusal import Refused
 from service.watchlists.lists import ask_to_screen
 from service.watchlists.matches import moved
@@ -111,6 +112,8 @@ def keep(
         for question in declined.get(there[key].id, ()) if key in there else ():
             said.setdefault(question, "declined")
     known = [supplier.id for supplier in there.values()]
+    before = {supplier.id: (supplier.score, supplier.level) for supplier in there.values()}
+    known_as_before = _agency_names(session, known) if kind == "agency" else {}
     for start in range(0, len(known), 500):
         session.execute(delete(AgencyName).where(AgencyName.agency_id.in_(known[start : start + 500])))
         session.execute(delete(Engagement).where(Engagement.site_id.in_(known[start : start + 500])))
@@ -123,15 +126,16 @@ def keep(
     assessed = assess_batch(Batch(kind, from_rows(answers), "", "", np.arange(len(keys)), cases), facts, on, scores)
     results: list[Document] = []
     for j, key in enumerate(keys):
-        supplier, before = there[key], there[key].level
+        supplier = there[key]
         _identify(supplier, answers[j], assessed, j, at)
         result = _result(supplier, answers[j], assessed, j, scores, on)
         results.append(
             result | {"place": dict(by_key[key][1]), "cause": cause, "import_id": import_id, "created_at": at}
         )
         _headline(supplier, results[-1], assessed, j)
-        if before != supplier.level:
-            moved_to = {"from": before, "to": supplier.level, "cause": cause}
+        level = before.get(supplier.id, (None, None))[1]
+        if level != supplier.level:
+            moved_to = {"from": level, "to": supplier.level, "cause": cause}
             changes.write(session, "level_moved", supplier.id, moved_to, at)
     session.add_all(there.values())
     session.flush()  # all suppliers at once, before what points to them
@@ -141,9 +145,56 @@ def keep(
     names = [name for key, said in zip(keys, answers, strict=True) for name in _names(there[key], said)]
     if names:
         session.execute(insert(AgencyName if kind == "agency" else Engagement), names)
+    if kind == "agency":
+        known_as: dict[str, set[str]] = {supplier.id: set() for supplier in there.values()}
+        for name in names:
+            known_as[name["agency_id"]].add(name["key"])
+        other = [
+            known_as_before.get(one.id, set()) ^ known_as[one.id]
+            if before.get(one.id, (None, None))[0] == one.score
+            else known_as_before.get(one.id, set()) | known_as[one.id]
+            for one in there.values()
+        ]
+        _follow_agencies(session, set().union(*other), on, by)
     if cause == "api":
         told = {"cause": cause, "results": len(results)}
         record(session, by, f"{kind}.assessed", kind, results[0]["supplier_id"], told)
+
+
+def _agency_names(session: Session, agency_ids: Sequence[str]) -> dict[str, set[str]]:
+    """What agencies are known as, by id."""
+    names: dict[str, set[str]] = {}
+    for start in range(0, len(agency_ids), 500):
+        query = select(AgencyName.agency_id, AgencyName.key)
+        for agency_id, key in session.execute(query.where(AgencyName.agency_id.in_(agency_ids[start : start + 500]))):
+            names.setdefault(agency_id, set()).add(key)
+    return names
+
+
+def _follow_agencies(session: Session, keys: Iterable[str], on: date, by: str) -> None:
+    """Has the sites that name these agencies assessed again (:func:`service.reviews.follow_agencies`), in the caller's
+    transaction: a site takes the score of its worst agency.
+    """
+    wanted = sorted(keys)
+    named: set[str] = set()
+    for start in range(0, len(wanted), 500):
+        query = select(Engagement.agency_key).where(Engagement.agency_key.in_(wanted[start : start + 500]))
+        named.update(session.scalars(query.distinct()))
+    if named:
+        enqueue(session, "follow_agencies", {"agency_keys": sorted(named), "on": on.isoformat()}, by)
+
+
+def agency_scores_moved(session: Session, sites: Sequence[Supplier]) -> list[Supplier]:
+    """Those of some sites whose latest assessment took in other scores of their agencies than these have now."""
+    scores = scores_of_agencies(session, [site.answers for site in sites])
+    query = select(Result.id, Result.agency_scores).where(Result.id.in_([site.latest_id for site in sites]))
+    taken_in: dict[str, dict[str, float]] = dict(session.execute(query).all())
+    return [site for site in sites if taken_in.get(site.latest_id or "") != _scores_for(site.answers, scores)]
+
+
+def _scores_for(answers: Mapping[str, Any], scores: Mapping[str, float]) -> dict[str, float]:
+    """The scores of the agencies that answers name, by key."""
+    return {key: scores[key] for key in map(name_key, _named(answers)) if key in scores}
 
 
 def _declined(session: Session, kept: Iterable[Supplier]) -> dict[str, set[str]]:
@@ -163,7 +214,7 @@ def _declined(session: Session, kept: Iterable[Supplier]) -> dict[str, set[str]]
     return found
 
 
-def assess_again(session: Session, ids: Iterable[str], on: date, at: datetime, by: str) -> None:
+def assess_again(session: Session, ids: Iterable[str], on: date, at: datetime, by: str, cause: str = "review") -> None:
     """Assesses suppliers from the answers that are kept, since something else they rest on changed; agencies first."""
     found = session.scalars(select(Supplier).where(Supplier.id.in_(list(ids))).order_by(Supplier.id)).all()
     latest = session.scalars(select(Result).where(Result.id.in_([supplier.latest_id for supplier in found])))
@@ -172,7 +223,7 @@ def assess_again(session: Session, ids: Iterable[str], on: date, at: datetime, b
         some = [supplier for supplier in found if supplier.kind == kind and supplier.id in places]
         if some:
             answers = [supplier.answers for supplier in some]
-            keep(session, kind, answers, [places[s.id] for s in some], on, at, by, "review", None)
+            keep(session, kind, answers, [places[s.id] for s in some], on, at, by, cause, None)
 
 
 def _identify(supplier: Supplier, answers: Mapping[str, Any], assessed: Assessed, j: int, at: datetime) -> None:
@@ -195,7 +246,6 @@ def _result(
     """What is kept of an assessment: its inputs and totals, as the columns of Result."""
     block, p = assessed.blocks[assessed.block[j]], int(assessed.position[j])
     s = block.scores
-    keys = map(name_key, _named(answers))
     return {
         "id": new_id(),
         "supplier_id": supplier.id,
@@ -205,7 +255,7 @@ def _result(
         "model_version": block.model.version,
         "facts_digest": assessed_digest(on),
         "answers": dict(answers),
-        "agency_scores": {key: scores[key] for key in keys if key in scores},
+        "agency_scores": _scores_for(answers, scores),
         "case_evidence": case_evidence.as_kept(assessed.batch.case, j),
         "level": LEVEL_NAMES[s.level[p]],
         "inherent_level": LEVEL_NAMES[s.inherent_level[p]],
@@ -426,6 +476,8 @@ def sites_of_company(session: Session, site: Supplier) -> Sequence[Supplier]:
 
 def erase(session: Session, supplier: Supplier, at: datetime, by: str) -> None:
     """Erases a supplier with all its results; what stays is that it happened."""
+    if supplier.kind == "agency":
+        _follow_agencies(session, _agency_names(session, [supplier.id]).get(supplier.id, ()), at.date(), by)
     changes.write(session, "deleted", supplier.id, {}, at)
     record(session, by, f"{supplier.kind}.erased", supplier.kind, supplier.id, {})
     session.delete(supplier)

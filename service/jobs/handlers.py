@@ -11,7 +11,7 @@ from service.imports import assess_import, read_import, unfinished
 from service.jobs.table import Claimed
 from service.jobs.worker import Handler
 from service.report_jobs import render_report
-from service.reviews import review_suppliers
+from service.reviews import follow_agencies, review_suppliers
 from service.watchlists import lists
 from service.watchlists.screening import screen_suppliers
 
@@ -27,6 +27,7 @@ def handlers(blobs: Blobs) -> Mapping[str, Handler]:
         "assess_import": Handler(with_files(assess_import), unfinished),
         "render_report": Handler(with_files(render_report)),
         "review_suppliers": Handler(review_suppliers),
+        "follow_agencies": Handler(follow_agencies),
         "load_watchlist": Handler(with_files(lists.load_watchlist), lists.unfinished),
         "screen_suppliers": Handler(screen_suppliers),
     }

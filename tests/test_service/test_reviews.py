@@ -186,3 +186,69 @@ def test_a_review_of_one_organisation_leaves_others_alone(database: Database, or
     other = an_organisation(database, "Other")
     review(database, put_review(database, other, MONTHLY))
     assert reviewed(database, organisation_id) == []
+
+
+def follow(database: Database) -> list[dict[str, object]]:
+    """Runs the jobs that wait, all of which follow agencies; what each came to."""
+    results = []
+    while claimed := table.claim(database, "w"):
+        assert claimed.kind == "follow_agencies"
+        worker.run_job(database, claimed, worker.Handler(reviews.follow_agencies))
+        results.append(job(database, claimed.id).result)
+    return results
+
+
+def put_agency(database: Database, organisation_id: str, **answers: object) -> None:
+    said = {"reference": "A-1", "name": "Calm Rivers Recruiting", "country": "NP", **answers}
+    with database.of(organisation_id) as session:
+        suppliers.put(session, "agency", said, THEN, datetime(2026, 3, 2, tzinfo=UTC), "user:1", "api")
+
+
+def causes(database: Database, organisation_id: str, reference: str) -> list[str]:
+    """Why a supplier was assessed, the first time first."""
+    with database.of(organisation_id, write=False) as session:
+        found = select(Result.cause).join(Supplier, Result.supplier_id == Supplier.id)
+        return list(session.scalars(found.where(Supplier.reference == reference).order_by(Result.created_at)))
+
+
+def test_sites_that_name_an_agency_are_assessed_again_when_its_score_moves(database: Database, organisation_id: str):
+    before = kept(database, organisation_id)
+    put_agency(database, organisation_id, papers_retention="agency", debt_bondage="yes", blacklisted="yes")
+    assert follow(database) == [{"assessed": 1}]
+    after = kept(database, organisation_id)
+    assert after["A-1"].score > before["A-1"].score
+    assert after["S-1"].inherent > before["S-1"].inherent
+    assert causes(database, organisation_id, "S-1") == ["api", "agency"]
+    assert causes(database, organisation_id, "S-2") == ["api"]
+
+
+def test_an_agency_whose_score_stands_moves_no_site(database: Database, organisation_id: str):
+    put_agency(database, organisation_id)
+    assert follow(database) == []
+    assert causes(database, organisation_id, "S-1") == ["api"]
+
+
+def test_a_site_that_was_assessed_with_the_new_score_already_is_passed_over(database: Database, organisation_id: str):
+    put_agency(database, organisation_id, blacklisted="yes")
+    with database.of(organisation_id) as session:
+        site = {"reference": "S-1", "name": "Blue Pier", "country": "TH", "agencies": ["Calm Rivers Recruiting"]}
+        suppliers.put(session, "site", site, THEN, datetime(2026, 3, 3, tzinfo=UTC), "user:1", "api")
+    assert follow(database) == [{"assessed": 0}]
+    assert causes(database, organisation_id, "S-1") == ["api", "api"]
+
+
+@pytest.mark.parametrize("change", ["renamed", "erased"])
+def test_a_site_whose_agency_is_no_longer_known_by_that_name_is_assessed_without_it(
+    database: Database, organisation_id: str, change: str
+):
+    if change == "renamed":
+        put_agency(database, organisation_id, name="Still Waters Recruiting")
+    else:
+        with database.of(organisation_id) as session:
+            agency = suppliers.get(session, "agency", "A-1")
+            suppliers.erase(session, agency, datetime(2026, 3, 2, tzinfo=UTC), "user:1")
+    assert follow(database) == [{"assessed": 1}]
+    with database.of(organisation_id, write=False) as session:
+        latest = session.get_one(Result, kept(database, organisation_id)["S-1"].latest_id)
+        assert latest.agency_scores == {}
+    assert causes(database, organisation_id, "S-1") == ["api", "agency"]
