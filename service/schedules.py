@@ -29,7 +29,10 @@ from service.db.tables import Firing, Schedule, new_id
 from service.refusal import Refused, not_found
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+KINDS, EVERY = ("rolling", "fixed"), ("day", "week", "month", "quarter")
 FIRST_OF_QUARTER = (1, 4, 7, 10)
+LAST_DAY = 28  # every month has it
+TIME, MORNING = re.compile("([01][0-9]|2[0-3]):[0-5][0-9]"), "06:00"
 Rule = Mapping[str, Any]
 
 
@@ -38,14 +41,14 @@ def validated(rule: Rule, time_zone: str) -> dict[str, Any]:
     if time_zone not in _time_zones():
         raise Refused("schedule.time_zone", 422, "There is no such time zone. Say one of the IANA list: Asia/Bangkok.")
     kind, every = rule.get("kind"), rule.get("every")
-    if kind not in ("rolling", "fixed"):
+    if kind not in KINDS:
         raise Refused("schedule.kind", 422, "A schedule is rolling or fixed.")
-    whole: dict[str, Any] = {"kind": kind, "time": rule.get("time", "06:00")}
-    if not isinstance(whole["time"], str) or not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", whole["time"]):
+    whole: dict[str, Any] = {"kind": kind, "time": rule.get("time", MORNING)}
+    if not isinstance(whole["time"], str) or not TIME.fullmatch(whole["time"]):
         raise Refused("schedule.time", 422, "Say the time as hours and minutes, 00:00 to 23:59.")
     if kind == "fixed":
-        if every not in ("day", "week", "month", "quarter"):
-            raise Refused("schedule.every", 422, "A fixed schedule is of every day, week, month or quarter.")
+        if every not in EVERY:
+            raise Refused("schedule.every", 422, f"A fixed schedule is of every {' or '.join(EVERY)}.")
         whole["every"] = every
         if every != "day":
             whole["day"] = _day(every, rule.get("day"))
@@ -60,9 +63,9 @@ def _day(every: str, day: object) -> str | int:
         if not isinstance(day, str) or day not in WEEKDAYS:
             raise Refused("schedule.day", 422, f"The day of a week is one of {', '.join(WEEKDAYS)}.")
         return day
-    if not isinstance(day, int) or isinstance(day, bool) or not 1 <= day <= 28:
-        raise Refused("schedule.day", 422, "The day of a month is 1 to 28, so that every month has it.")
-    return day
+    if not isinstance(day, int | float) or isinstance(day, bool) or day not in range(1, LAST_DAY + 1):
+        raise Refused("schedule.day", 422, f"The day of a month is 1 to {LAST_DAY}, so that every month has it.")
+    return int(day)  # 5.0 is a whole number too, in JSON
 
 
 @cache

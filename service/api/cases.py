@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from marshmallow import Schema, fields, validate
+from marshmallow import Schema
 from sqlalchemy.orm import Session
 
 from questionnaires.form import load
 from risk_models.case_rules import STRENGTHS
 from service import kept_cases, listings
 from service.api import shown
-from service.api.read import Flag, OneOf, Strict, Whole, Word
+from service.api.read import Flag, Many, OneOf, Part, Strict, Whole, Word
 from service.api.reply import Reply
 from service.api.views import listed
 from service.auth.caller import caller
@@ -28,8 +28,8 @@ def _codes(question: str) -> tuple[str, ...]:
     return tuple(choice.code for choice in load(kept_cases.FORM).by_id[question].choices)
 
 
-def _some(question: str) -> fields.List[Any]:
-    return fields.List(OneOf(_codes(question)), validate=validate.Length(0, 20, error="field.value"))
+def _some(question: str) -> Many:
+    return Many(OneOf(_codes(question)), 0, 20)
 
 
 FINDING: Schema = Strict.from_dict(
@@ -56,9 +56,7 @@ CASE: Schema = Strict.from_dict(
         "age_group": OneOf(_codes("age_group")),
         "acts": _some("acts"),
         "asked_in_full": _some("asked_in_full"),
-        "findings": fields.List(
-            fields.Nested(FINDING), load_default=list, validate=validate.Length(0, 200, error="field.value")
-        ),
+        "findings": Many(Part(FINDING), 0, 200, load_default=list),
     },
     name="NewCase",
 )()

@@ -122,13 +122,17 @@ def read_audit(session: Session, query: Told) -> Reply:
 
 
 def _start_of(day: str | None, later: int = 0) -> datetime | None:
-    """When a day begins for the organisation, or so many days later. Raises Refused, 422, for what is no day."""
+    """When a day begins for the organisation, or so many days later; None, no bound, for a moment beyond all that calendars
+    have. Raises Refused, 422, for what is no day.
+    """
     if day is None:
         return None
     try:
         start = date.fromisoformat(day) + timedelta(days=later)
         return datetime.combine(start, time(), ZoneInfo(caller().time_zone)).astimezone(UTC)
-    except (ValueError, OverflowError) as fault:
+    except OverflowError:
+        return None
+    except ValueError as fault:
         raise Refused("parameter.value", 422, "since and until: say a day as 2026-03-01.") from fault
 
 

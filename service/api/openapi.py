@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
-from marshmallow import Schema
+from marshmallow import Schema, fields
 
-from questionnaires.form import Question, load_reading_form
+from questionnaires.form import Question, load_reading_form, schema
 from risk_models.evidence import TITLES as EVIDENCE_GRADES
 from service.api.objects import Json, objects
+from service.api.read import PRINTED_OR_EMPTY
 from service.api.reply import CONDITIONS
 from service.api.shown import PLURALS
 from service.auth.access import ACCESS, line
@@ -35,10 +36,9 @@ PIECE: Json = {
     "description": "One piece of evidence; covers holds question ids, none for all of the form.",
     "properties": {
         "grade": {"enum": list(EVIDENCE_GRADES)},
-        "date": {"type": "string", "format": "date"},
-        "expires": {"type": "string", "format": "date"},
-        "covers": {"type": "array", "items": {"type": "string"}},
-        "source": {"type": "string"},
+        **{name: {"type": ["string", "null"], "examples": ["2026-03-01"]} for name in ("date", "expires")},
+        "covers": {"type": ["array", "string", "null"], "items": {"type": ["string", "null"]}},
+        "source": {"type": ["string", "null"]},
     },
     "required": ["grade"],
     "additionalProperties": False,
@@ -68,7 +68,7 @@ KEY_HEADER: Json = {
     "name": "Idempotency-Key",
     "in": "header",
     "description": "Sent again with the same body within 24 hours, the request gets its first answer and has no second effect.",
-    "schema": {"type": "string", "pattern": "^[!-~]{1,100}$"},
+    "schema": {"type": "string", "pattern": "^[!-~]([ -~]{0,98}[!-~])?$"},  # HTTP cuts the blanks around a header
 }
 
 
@@ -77,8 +77,8 @@ def document(routes: Iterable[Route]) -> Json:
     plugin = MarshmallowPlugin()
     about = "Scores suppliers and recruitment agencies, explains each score, and says what to do about it."
     spec = APISpec("Diligence", "1", "3.1.1", plugins=[plugin], info={"description": about})
-    for name, schema in objects().items():
-        spec.components.schema(name, schema)
+    for name, made_of in objects().items():
+        spec.components.schema(name, made_of)
     for kind in (*PLURALS, "buyer"):
         spec.components.schema(f"{kind.capitalize()}Answers", answers_schema(kind))
     spec.components.schema("Gate", _gate())
@@ -153,7 +153,7 @@ def _refusals(route: Route, names: list[str]) -> Json:
     statuses |= {404} if names or route.method == "POST" and "supplier_id" in _fields(route) else set()
     statuses |= {400} if route.query is not None or route.method == "POST" else set()
     statuses |= {400, 413, 415} if route.body is not None else set()
-    statuses |= {409} if route.method in ("POST", "PUT") or route.reply.startswith("*/") else set()
+    statuses |= {409} if route.method in ("POST", "PUT", "PATCH") or route.reply.startswith("*/") else set()
     statuses |= {400} if route.versioned else set()
     statuses |= {412} if route.versioned and route.method != "GET" else set()
     return {str(status): {"description": REFUSALS[status], "content": PROBLEM} for status in sorted(statuses)}
@@ -165,32 +165,34 @@ def _fields(route: Route) -> Iterable[str]:
 
 def answers_schema(kind: str) -> Json:
     """The body of answers to the forms of a kind, by question id."""
-    questions = [question for question in load_reading_form(kind).questions if not question.person]
+    form = load_reading_form(kind)
+    questions, read = [question for question in form.questions if not question.person], schema(form).fields
     return {
         "type": "object",
         "description": "Answers by question id. What is left out was not asked; `declined` and `cannot_apply` are answers.",
-        "properties": {question.id: _answer_schema(question) for question in questions},
+        "properties": {question.id: _answer_schema(question, read[question.id]) for question in questions},
         "additionalProperties": False,
     }
 
 
 def _gate() -> Json:
-    """The body of the onboarding gate: answers of either kind, and which."""
-    properties: Json = {"kind": {"enum": list(PLURALS), "default": "site"}}
-    for kind in PLURALS:
-        properties = {**answers_schema(kind)["properties"], **properties}
-    return {"type": "object", "properties": properties, "additionalProperties": False}
+    """The body of the onboarding gate: answers of one kind, and which; of a site unless told."""
+    site, agency = (answers_schema(kind) for kind in PLURALS)
+    site["properties"]["kind"] = {"const": "site", "default": "site"}
+    agency["properties"]["kind"] = {"const": "agency"}
+    return {"type": "object", "oneOf": [site, {**agency, "required": ["kind"]}]}
 
 
-def _answer_schema(question: Question) -> Json:
+def _answer_schema(question: Question, read: fields.Field[Any]) -> Json:
     told: Json = {"title": question.title, "description": question.ask}
     if question.type == "evidence":
         return {**told, "type": ["array", "string", "null"], "items": PIECE}
-    made: Json = {**told, "type": [*TYPES.get(question.type, ["string"]), "null"]}
+    printed: Json = {"pattern": PRINTED_OR_EMPTY.regex.pattern}
+    made: Json = {**told, "type": [*TYPES.get(question.type, ["string"]), "null"], **printed}
     if "array" in made["type"]:
-        made["items"] = {"type": "string"}
+        made["items"] = {"type": "string", **printed}
     if "number" in made["type"]:
-        bounds: dict[str, Any] = {"minimum": question.min, "maximum": question.max}
+        bounds: dict[str, Any] = {"minimum": getattr(read, "least", None), "maximum": getattr(read, "most", None)}
         made |= {name: bound for name, bound in bounds.items() if isinstance(bound, (int, float))}
     if question.choices:
         made["examples"] = [choice.code for choice in question.choices]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from functools import cache, lru_cache
 from typing import Any, NamedTuple
@@ -12,13 +13,14 @@ from marshmallow import RAISE, Schema, ValidationError, fields, validate
 from questionnaires.answer import FORBIDDEN, Piece, legible
 from questionnaires.entry import checked
 from questionnaires.form import load_reading_form, schema
-from questionnaires.issues import Issue
+from questionnaires.issues import Issue, issue
 from service.auth.caller import caller
 from service.clock import today
 from service.db.tables import Result, Supplier
 from service.refusal import Refused
 
 MOST_ERRORS = 100
+DAY = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
 ORDER = ("field.read_only", "field.unknown", "field.type", "field.required")
 DETAILS = {
     "field.read_only": "This is worked out or given by the service: it cannot be set.",
@@ -26,6 +28,7 @@ DETAILS = {
     "field.type": "The value is of another type than this field takes.",
     "field.required": "This field must be given.",
     "field.value": "The field does not take this value.",
+    "text.forbidden_character": issue("text.forbidden_character").cure,
     "parameter.unknown": "There is no such parameter here.",
     "parameter.value": "The parameter does not take this value.",
 }
@@ -38,9 +41,15 @@ OURS = {column.key for table in (Supplier, Result) for column in table.__table__
 
 # As the answers to our forms (questionnaires.answer.FORBIDDEN), as a schema can write it: less halves of characters, for which
 # many readers of schemas refuse a pattern.
-PRINTABLE = r"[^\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff]"
+UNPRINTABLE = r"\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff"
+PRINTABLE = f"[^{UNPRINTABLE}]"
 PRINTED = validate.Regexp(f"^{PRINTABLE}+$", error="text.forbidden_character")
 PRINTED_OR_EMPTY = validate.Regexp(f"^{PRINTABLE}*$", error="text.forbidden_character")
+# What a use case cuts the blanks from, and refuses with a code of its own where nothing is left.
+NOT_BLANK = {"pattern": rf"^{PRINTABLE}*[^\s\x85{UNPRINTABLE}]{PRINTABLE}*$"}
+
+# marshmallow's own sentences are no codes: every field of a body or parameter has these instead.
+WRONG: Any = {"invalid": "field.type", "type": "field.type", "null": "field.type", "required": "field.required"}
 
 
 def _whole(text: str) -> None:
@@ -59,10 +68,16 @@ class Strict(Schema):
     error_messages = {"unknown": "field.unknown", "type": "field.type"}
 
 
+class OfSettings(NamedTuple):
+    """A limit that an installation sets: the document is given the number of the service that serves it."""
+
+    name: str
+
+
 class Word(fields.String):
     """A text without control characters, of ``shortest`` to ``longest`` characters; ``pattern`` says more."""
 
-    default_error_messages = {"invalid": "field.type", "required": "field.required", "null": "field.type"}
+    default_error_messages = WRONG
 
     def __init__(self, longest: int = 200, pattern: str = "", shortest: int = 1, **more: Any) -> None:
         checks = [validate.Length(shortest, longest, error="field.value"), *more.pop("also", ())]
@@ -78,10 +93,46 @@ class OneOf(Word):
         super().__init__(also=(validate.OneOf(tuple(words), error="field.value"),), **more)
 
 
+class Day(fields.String):
+    """A day as 2026-03-01. It stays a text: a day that no calendar has is refused by the use case, with a code of its own."""
+
+    default_error_messages = WRONG
+
+    def __init__(self, **more: Any) -> None:
+        super().__init__(metadata={"format": "date"}, **more)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
+        text: str = super()._deserialize(value, attr, data, **kwargs)
+        if not DAY.fullmatch(text):
+            raise ValidationError("field.value")
+        return text
+
+
+class Many(fields.List[Any]):
+    """Several values of one kind, ``fewest`` to ``most`` of them."""
+
+    default_error_messages = WRONG
+
+    def __init__(self, each: fields.Field[Any], fewest: int, most: int, **more: Any) -> None:
+        super().__init__(each, validate=validate.Length(fewest, most, error="field.value"), **more)
+
+
+class Part(fields.Nested):
+    """An object within a body, read as strictly."""
+
+    default_error_messages = WRONG
+
+
+class Named(fields.Dict):
+    """Values by names that the use case knows."""
+
+    default_error_messages = WRONG
+
+
 class Flag(fields.Boolean):
     """true or false."""
 
-    default_error_messages = {"invalid": "field.type", "required": "field.required", "null": "field.type"}
+    default_error_messages = WRONG
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> bool:
         if not isinstance(value, bool):
@@ -92,7 +143,7 @@ class Flag(fields.Boolean):
 class Count(fields.Integer):
     """A whole number in a parameter."""
 
-    default_error_messages = {"invalid": "field.type", "too_large": "field.value", "null": "field.type"}
+    default_error_messages = {**WRONG, "too_large": "field.value"}
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> int:
         if not (isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 9):
@@ -101,17 +152,17 @@ class Count(fields.Integer):
 
 
 class Whole(fields.Integer):
-    """A whole number in a body, between two others."""
+    """A whole number in a body, between two others; 3.0 is one, as in JSON schema. Without ``most`` a use case says what is."""
 
-    default_error_messages = {"invalid": "field.type", "required": "field.required", "null": "field.type"}
+    default_error_messages = WRONG
 
-    def __init__(self, least: int, most: int, **more: Any) -> None:
+    def __init__(self, least: int, most: int | None = None, **more: Any) -> None:
         super().__init__(strict=True, validate=validate.Range(least, most, error="field.value"), **more)
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> int:
-        if not isinstance(value, int) or isinstance(value, bool):
+        if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value):
             raise ValidationError("field.type")
-        return value
+        return int(value)
 
 
 def parameters(wanted: Schema) -> dict[str, Any]:

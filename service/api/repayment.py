@@ -13,7 +13,7 @@ from risk_models.exchange import BadRates, Rates, rates_of
 from risk_models.repayment import BadTerms
 from service.api import read
 from service.api.openapi import answers_schema
-from service.api.read import Strict, Whole, Word
+from service.api.read import NOT_BLANK, WRONG, Day, Many, Named, Part, Strict, Whole, Word
 from service.api.reply import Reply
 from service.auth.caller import caller
 from service.clock import today
@@ -22,12 +22,15 @@ from service.refusal import Refused
 from service.repayment import DAYS, TERMS, calculate, currency_of, terms_of
 
 MOST_ROWS, MOST_RATES = 2_000, 20_000
-DAY = "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
-WRONG: Any = {"invalid": "field.type", "required": "field.required", "null": "field.type"}
+ROW = answers_schema(KIND)
+ROW["properties"]["reference"] |= {"type": "string", **NOT_BLANK}  # each row says which cohort it speaks of
+ROW["required"] = ["reference"]
 
 
 class Amount(fields.Float):
-    """A number of the body from ``least`` to ``most``, as a decimal."""
+    """A number of the body from ``least`` to ``most``. It is held to them as it was sent, and turned into a decimal later: the
+    double that JSON has for 0.01 is a little more than the decimal 0.01.
+    """
 
     default_error_messages = WRONG
 
@@ -37,31 +40,35 @@ class Amount(fields.Float):
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Any:
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise ValidationError("field.type")
-        return Decimal(f"{value:.12g}")
+        return value
+
+
+def _decimal(number: float) -> str:
+    return f"{Decimal(f'{number:.12g}'):f}"
 
 
 _rate: Any = {
-    "date": Word(10, DAY, required=True),
+    "date": Day(required=True),
     "currency": Word(3, "^[A-Z]{3}$", required=True),
     "per_unit": Amount(1e-9, 1e11, required=True),
 }
 _body: Any = {
-    "rows": fields.List(
-        fields.Dict(keys=fields.String(), error_messages=WRONG, metadata=answers_schema(KIND)),
+    "rows": Many(
+        Named(keys=fields.String(), metadata=ROW),
+        1,
+        MOST_ROWS,
         required=True,
-        validate=validate.Length(1, MOST_ROWS, error="field.value"),
-        error_messages=WRONG,
         metadata={"description": "The rows of the form `repayment`: one for each fee item of a cohort."},
     ),
-    "rates": fields.List(
-        fields.Nested(Strict.from_dict(_rate, name="RepaymentRate")()),
+    "rates": Many(
+        Part(Strict.from_dict(_rate, name="RepaymentRate")()),
+        0,
+        MOST_RATES,
         load_default=list,
-        validate=validate.Length(0, MOST_RATES, error="field.value"),
-        error_messages=WRONG,
         metadata={"description": "How many units of a currency one unit of the report's currency bought on a day."},
     ),
     "currency": Word(3, "^[A-Z]{3}$", load_default="USD"),
-    **{name: Word(10, DAY) for name in DAYS},
+    **{name: Day() for name in DAYS},
     "interest": Amount(0, 100),
     "instalments": Whole(1, 12),
     "management_figure": Amount(0.01, 1e11),
@@ -71,13 +78,11 @@ BODY = Strict.from_dict(_body)()
 
 def work_out(session: Session, body: Mapping[str, Any]) -> Reply:
     """The calculation as it is written to ``repayment.json``."""
-    told = {
-        name: f"{said:f}" if isinstance(said, Decimal) else str(said) for name, said in body.items() if name in TERMS
-    }
+    told = {name: said if isinstance(said, str) else _decimal(said) for name, said in body.items() if name in TERMS}
     try:
         currency = currency_of(body["currency"])
         lines = {
-            at: (each["date"], each["currency"], f"{each['per_unit']:f}") for at, each in enumerate(body["rates"], 1)
+            at: (each["date"], each["currency"], _decimal(each["per_unit"])) for at, each in enumerate(body["rates"], 1)
         }
         rates = rates_of(currency, lines) if lines else Rates(currency)
         terms = terms_of(told, rates, today(caller().time_zone))

@@ -16,6 +16,7 @@ import orjson
 from flask import Blueprint, Flask, Response, current_app, g, request
 from marshmallow import Schema, fields, validate
 
+from questionnaires.form import form_ids, load, versions
 from reports.document import LEVELS
 from reports.formats import FORMATS
 from service import retention
@@ -32,19 +33,22 @@ from service.api import (
     own_practices,
     read,
     repayment,
+    schedules,
     views,
     watchlists,
     what_if,
 )
 from service.api.body import json_object
 from service.api.rate import Allowances
-from service.api.read import Count, Flag, OneOf, Strict, Whole, Word
+from service.api.read import NOT_BLANK, Count, Day, Flag, Many, Named, OfSettings, OneOf, Strict, Whole, Word
 from service.api.reply import check_conditions, response
 from service.api.shown import PLURALS
+from service.auth import users
 from service.auth.access import ACCESS
-from service.auth.caller import caller, reading, writing
+from service.auth.caller import caller, reading, settings, writing
 from service.refusal import Refused
 from service.report_jobs import AUDIENCES
+from service.settings import Settings
 from service.supplier_list import REVIEWS, SORTS
 from service.watchlists.matches import DECISIONS, NOTE, STATES
 
@@ -100,33 +104,35 @@ FILTER: dict[str, fields.Field[Any]] = {
 SUPPLIERS = _paged(**FILTER, company=Word(300))
 WANTED: dict[str, fields.Field[Any]] = {**FILTER, "kind": OneOf(PLURALS), "sort": OneOf(SORTS)}
 TABLE = _strict(**WANTED, format=OneOf(overview.MEDIA_TYPES, load_default="csv"))
-SAVED = _strict(**WANTED, name=Word(100, required=True))
-ASKING = _strict(form=Word(40, required=True), sent_to=Word(required=True), version=Word(20))
-RETURNED = _strict(on=Word(10, "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"))
-USER = _strict(email=Word(254, required=True), name=Word(required=True), role=OneOf(ACCESS.roles, required=True))
+SAVED = _strict(**WANTED, name=Word(100, required=True, metadata=NOT_BLANK))
+RETURNED = _strict(on=Day())
+USER = _strict(
+    email=Word(254, required=True, metadata={"pattern": users.EMAIL_OR_BLANKS}),
+    name=Word(required=True, metadata=NOT_BLANK),
+    role=OneOf(ACCESS.roles, required=True),
+)
 USER_CHANGE = _strict(role=OneOf(ACCESS.roles), active=Flag())
 KEY = _strict(
-    name=Word(required=True),
-    scopes=fields.List(OneOf(ACCESS.scopes), required=True, validate=validate.Length(1, 20, error="field.value")),
-    days=Whole(1, 3650, required=True),
+    name=Word(required=True, metadata=NOT_BLANK),
+    scopes=Many(OneOf(ACCESS.scopes), 1, 20, required=True),
+    days=Whole(1, required=True, metadata={"maximum": OfSettings("key_days")}),
 )
 AUDIT = _strict(
     **{name: Word(80) for name in ("actor", "action", "object_id")},
-    **{name: Word(10, "^[0-9]{4}-[0-9]{2}-[0-9]{2}$") for name in ("since", "until")},
+    **{name: Day() for name in ("since", "until")},
     cursor=Word(18, "^[0-9]+$"),
     limit=Count(load_default=50, validate=validate.Range(1, 200, error="field.value")),
 )
 ORGANISATION = _strict(keep_months=Whole(retention.SHORTEST, retention.LONGEST, required=True))
 IMPORTS = _paged(state=OneOf(("waiting", "previewed", "running", "done", "refused", "failed", "cancelled")))
-MANY = Count(load_default=100, validate=validate.Range(1, 1000, error="field.value"))
-CHANGES = _strict(since=Word(18, "^[0-9]+$"), limit=MANY)
+HUNDRED = Count(load_default=100, validate=validate.Range(1, 1000, error="field.value"))
+CHANGES = _strict(since=Word(18, "^[0-9]+$"), limit=HUNDRED)
 MATCHES = _paged(state=OneOf(STATES, load_default="open"), supplier_id=Word(36))
-DECISION = _strict(decision=OneOf(DECISIONS, required=True), note=Word(NOTE, required=True), fingerprint=Word(64))
+DECISION = _strict(
+    decision=OneOf(DECISIONS, required=True), note=Word(NOTE, required=True, metadata=NOT_BLANK), fingerprint=Word(64)
+)
 CASES = _paged(state=OneOf(cases.STATES), supplier_id=Word(36))
 MERGE = _strict(into=Word(300, required=True))
-RULE = _strict(kind=Word(required=True), every=Word(), day=fields.Raw(), time=Word())
-SCHEDULE = _strict(name=Word(required=True), rule=fields.Nested(RULE, required=True), time_zone=Word(required=True))
-SCHEDULE_CHANGE = _strict(name=Word(), rule=fields.Nested(RULE), time_zone=Word(), active=Flag())
 REPORT = _strict(
     format=OneOf(FORMATS, required=True),
     audience=OneOf(AUDIENCES, load_default="internal"),
@@ -138,13 +144,19 @@ REPORT = _strict(
     text=Word(),
 )
 CONFIRM = _strict(
-    **{name: Word() for name in ("kind", "default_country", "default_sector", "sheet", "date_order", "on")},
-    columns=fields.Dict(keys=fields.String(), values=Word(1000, shortest=0)),
+    **{name: Word() for name in ("default_country", "default_sector", "sheet", "on")},
+    **{name: OneOf(files.WORDS[name]) for name in ("kind", "date_order")},
+    columns=Named(keys=fields.String(), values=Word(1000, shortest=0)),
 )
 UPLOAD: dict[str, Any] = {
     "type": "object",
     "properties": {
-        "file": {"type": "array", "items": {"type": "string", "format": "binary"}, "minItems": 1},
+        "file": {
+            "type": "array",
+            "items": {"type": "string", "format": "binary"},
+            "minItems": 1,
+            "maxItems": OfSettings("upload_files"),
+        },
         **{name: {"type": "string"} for name in files.FIELDS},
         "kind": {"enum": list(files.WORDS["kind"])},
         "date_order": {"enum": list(files.WORDS["date_order"])},
@@ -157,6 +169,17 @@ UPLOAD: dict[str, Any] = {
     "required": ["file"],
     "additionalProperties": False,
 }
+
+
+def _asking(kind: str) -> Schema:
+    """What a supplier or agency can be asked: the forms of its kind. A form or version that is none has a code of its own."""
+    of_kind = [form_id for form_id in form_ids() if load(form_id).kind == kind]
+    of_forms = sorted({version for form_id in of_kind for version in versions(form_id)})
+    return _strict(
+        form=Word(40, required=True, metadata={"enum": of_kind}),
+        sent_to=Word(required=True, metadata=NOT_BLANK),
+        version=Word(20, metadata={"enum": of_forms}),
+    )
 
 
 def _of_kind(kind: str) -> tuple[Route, ...]:
@@ -177,14 +200,14 @@ def _of_kind(kind: str) -> tuple[Route, ...]:
         Route("POST", f"{one}/merge", f"merge_{named}", views.merge, "It turns out to be another one: its results move there.",
               "Supplier", (200,), "write", body=MERGE, fixed=fixed),
         Route("POST", f"{one}/what-if", f"what_if_{named}", what_if.try_it,
-              "What changed answers, agencies or actions would move. Nothing is kept.", "WhatIf", body=what_if.BODY,
+              "What changed answers, agencies or actions would move. Nothing is kept.", "WhatIf", body=what_if.body(kind),
               fixed=fixed),
         Route("GET", f"{one}/others", f"{named}_others", overview.others,
               "Agencies it names, sites of its company or that use it, corridors.", "Others", fixed=fixed),
         Route("GET", f"{one}/askings", f"{named}_askings", asking.listing, "What it was asked, newest first.",
               "AskingList", fixed=fixed),
         Route("POST", f"{one}/askings", f"ask_{named}", asking.ask, "Records that a form goes to it.", "Asking", (201,),
-              "write", body=ASKING, fixed=fixed),
+              "write", body=_asking(kind), fixed=fixed),
         Route("GET", f"{one}/askings/<asking_id>/form", f"{named}_form", asking.form,
               "The form of a record of asking, as the workbook that goes out.", "*/*", rows="", fixed=fixed),
         Route("POST", f"{one}/askings/<asking_id>/returned", f"{named}_form_returned", asking.returned,
@@ -193,7 +216,7 @@ def _of_kind(kind: str) -> tuple[Route, ...]:
 
 
 def _document() -> Response:
-    return Response(_document_bytes(), content_type="application/json")
+    return Response(_document_bytes(settings()), content_type="application/json")
 
 
 ROUTES: tuple[Route, ...] = (
@@ -256,13 +279,13 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/reports", "reports", views.list_reports, "Reports, newest first.", "ReportPage", query=LIST),
     Route("GET", "/reports/<job_id>", "report", views.report, "How far a report is.", "Report"),
     Route("GET", "/reports/<job_id>/file", "report_file", files.report_file, "The report as a file.", "*/*", rows=""),
-    Route("GET", "/schedules", "schedules", views.list_schedules, "All schedules with their next dates.", "ScheduleList"),
-    Route("POST", "/schedules", "create_schedule", views.create_schedule, "A new schedule.", "Schedule", (201,), "write",
-          body=SCHEDULE),
-    Route("GET", "/schedules/<schedule_id>", "schedule", views.schedule, "A schedule with its dates.", "Schedule"),
-    Route("PATCH", "/schedules/<schedule_id>", "change_schedule", views.change_schedule, "Changes what is given of it.",
-          "Schedule", (200,), "write", body=SCHEDULE_CHANGE),
-    Route("DELETE", "/schedules/<schedule_id>", "delete_schedule", views.delete_schedule, "Removes it.", "", (204,),
+    Route("GET", "/schedules", "schedules", schedules.listing, "All schedules with their next dates.", "ScheduleList"),
+    Route("POST", "/schedules", "create_schedule", schedules.create, "A new schedule.", "Schedule", (201,), "write",
+          body=schedules.NEW),
+    Route("GET", "/schedules/<schedule_id>", "schedule", schedules.one, "A schedule with its dates.", "Schedule"),
+    Route("PATCH", "/schedules/<schedule_id>", "change_schedule", schedules.change, "Changes what is given of it.",
+          "Schedule", (200,), "write", body=schedules.CHANGE),
+    Route("DELETE", "/schedules/<schedule_id>", "delete_schedule", schedules.delete, "Removes it.", "", (204,),
           "write"),
     Route("GET", "/forms", "forms", asking.forms, "The forms that can be sent out.", "FormList"),
     Route("GET", "/forms/<form_id>/template", "template", asking.empty, "A form as an empty workbook.", "*/*", rows=""),
@@ -296,8 +319,10 @@ ROUTES: tuple[Route, ...] = (
 
 
 @cache
-def _document_bytes() -> bytes:
-    return orjson.dumps(openapi.document(route for route in ROUTES if route.name != "openapi"))
+def _document_bytes(of: Settings) -> bytes:
+    made = openapi.document(route for route in ROUTES if route.name != "openapi")
+    # What is not JSON as it stands is a limit that this installation sets.
+    return orjson.dumps(made, default=lambda limit: getattr(of, limit.name))
 
 
 def register(app: Flask) -> None:

@@ -1,4 +1,4 @@
-"""What the API does with suppliers, agencies, companies, changes, reports and schedules: each a use case, read and shown.
+"""What the API does with suppliers, agencies, companies, changes and reports: each a use case, read and shown.
 
 A view takes the session of the request (scoped to the caller's organisation), what the address names, and ``query`` and
 ``body`` as the route reads them.
@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from risk_models.answers import from_rows
 from risk_models.facts import load as load_facts
-from service import changes, listings, report_jobs, schedules, suppliers
+from service import changes, listings, report_jobs, suppliers
 from service.api import read, shown
 from service.api.reply import Reply, check_version
 from service.assess import Batch, assess_batch
@@ -173,39 +173,3 @@ def list_reports(session: Session, query: Told) -> Reply:
 def report(session: Session, job_id: str) -> Reply:
     """How far a report is."""
     return Reply(shown.report(report_jobs.state(session, job_id)))
-
-
-def list_schedules(session: Session) -> Reply:
-    """All schedules, the next one first."""
-    found = [_schedule(session, kept.id) for kept in schedules.listing(session)]
-    return Reply({"items": found, "next": None})
-
-
-def _schedule(session: Session, schedule_id: str) -> dict[str, Any]:
-    kept = schedules.get(session, schedule_id)
-    return shown.schedule(kept, list(schedules.firings(session, kept, 5)))
-
-
-def schedule(session: Session, schedule_id: str) -> Reply:
-    """A schedule with its next five dates and its last firings."""
-    return Reply(_schedule(session, schedule_id))
-
-
-def create_schedule(session: Session, body: Told) -> Reply:
-    """A new schedule."""
-    made = schedules.create(session, body["name"], body["rule"], body["time_zone"], caller().actor)
-    session.flush()
-    return Reply(_schedule(session, made.id), 201, {"Location": f"/api/v1/schedules/{made.id}"})
-
-
-def change_schedule(session: Session, schedule_id: str, body: Told) -> Reply:
-    """Changes what is given of a schedule."""
-    schedules.update(session, schedule_id, caller().actor, **body)
-    session.flush()
-    return Reply(_schedule(session, schedule_id))
-
-
-def delete_schedule(session: Session, schedule_id: str) -> Reply:
-    """Removes a schedule."""
-    schedules.delete(session, schedule_id, caller().actor)
-    return Reply(None, 204)

@@ -5,30 +5,32 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from marshmallow import fields, validate
+from marshmallow import Schema, fields
 from sqlalchemy.orm import Session
 
 from reports.document import Detail
 from risk_models.evidence import TITLES
 from service import suppliers
 from service.api import read
-from service.api.read import OneOf, Strict, Word
+from service.api.read import Many, Named, OneOf, Strict, Word
 from service.api.reply import Reply
 from service.db.tables import Result
 from service.refusal import Refused, not_found
 from service.what_if import Fewest, fewest_actions, ground, what_if
 
-_asked: Any = {
-    "answers": fields.Dict(keys=fields.String(), error_messages={"invalid": "field.type", "null": "field.type"}),
-    "actions": fields.List(
-        Word(60, "^[a-z0-9_]+$"),
-        validate=validate.Length(0, 100, error="field.value"),
-        error_messages={"invalid": "field.type", "null": "field.type"},
-    ),
-    "evidence_grade": OneOf(TITLES),
-}
-BODY = Strict.from_dict(_asked)()
 MOVE = ("kind", "title", "before", "after", "state_before", "state_after")
+
+
+def body(kind: str) -> Schema:
+    """What may be changed: answers to the questions of a kind, actions, the grade of the evidence."""
+    asked: Any = {
+        "answers": Named(
+            keys=fields.String(), metadata={"allOf": [{"$ref": f"#/components/schemas/{kind.capitalize()}Answers"}]}
+        ),
+        "actions": Many(Word(60, "^[a-z0-9_]+$"), 0, 100),
+        "evidence_grade": OneOf(TITLES),
+    }
+    return Strict.from_dict(asked)()
 
 
 def try_it(session: Session, kind: str, supplier_id: str, body: Mapping[str, Any]) -> Reply:

@@ -16,7 +16,9 @@ from service.clock import now
 from service.db.tables import User
 from service.refusal import Refused, not_found
 
-EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s.]+(\.[^@\s.]+)+")
+_SIGN = r"\s\x00-\x1f\x7f-\x9f\ufffe\uffff"
+EMAIL = re.compile(rf"[^@{_SIGN}]{{1,64}}@[^@.{_SIGN}]+(\.[^@.{_SIGN}]+)+")
+EMAIL_OR_BLANKS = rf"^\s*{EMAIL.pattern}\s*$"  # as it may be sent: normal_email cuts the blanks
 
 
 def create(session: Session, email: str, name: str, role: str, by: str) -> tuple[User, str]:

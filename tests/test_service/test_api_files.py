@@ -184,6 +184,11 @@ def test_a_schedule_is_made_seen_changed_and_removed(portal: Portal):
         ({"rule": {"kind": "sometimes"}}, "schedule.kind"),
         ({"rule": {"kind": "rolling", "colour": "red"}}, "field.unknown"),
         ({"rule": "daily"}, "field.type"),
+        ({"rule": None}, "field.type"),
+        ({"rule": {"kind": "fixed", "every": "week", "day": None}}, "field.type"),
+        ({"rule": {"kind": "rolling", "time": None}}, "field.type"),
+        ({"rule": {}}, "field.required"),
+        ({"time_zone": None}, "field.type"),
         ({"rule": {"kind": "fixed", "every": "month", "day": 31}}, "schedule.day"),
         ({"name": ""}, "field.value"),
         ({"active": True}, "field.unknown"),
@@ -191,7 +196,9 @@ def test_a_schedule_is_made_seen_changed_and_removed(portal: Portal):
     ],
 )
 def test_a_schedule_that_cannot_be_is_refused(portal: Portal, change: dict[str, object], code: str):
-    assert portal.post("/schedules", {**SCHEDULE, **change}).json["code"] == code
+    answer = portal.post("/schedules", {**SCHEDULE, **change}).json
+    assert answer["code"] == code
+    assert answer["detail"].rpartition(": ")[2]  # what to do about it
 
 
 def test_two_organisations_see_nothing_of_each_others_files(app: Flask, database: Database, portal: Portal):

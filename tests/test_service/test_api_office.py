@@ -90,6 +90,9 @@ def test_the_audit_trail_comes_newest_first_and_in_pages(portal: Portal):
     assert [event["details"]["days"] for event in second["items"]][:1] == [1]
     assert portal.get("/audit?until=2020-01-01").json["items"] == []
     assert portal.get("/audit?until=2020-13-01").status_code == 422
+    assert portal.get("/audit?since=0001-01-01&until=9999-12-31").json[
+        "items"
+    ]  # the ends of the calendar are no bounds
 
 
 def test_how_long_things_are_kept_is_set_within_bounds_and_told_in_the_audit_trail(portal: Portal):
@@ -98,7 +101,10 @@ def test_how_long_things_are_kept_is_set_within_bounds_and_told_in_the_audit_tra
     assert answer.json["keep_months"] == portal.get("/organisation").json["keep_months"] == 60
     (event,) = portal.get("/audit?action=organisation.keep_months_changed").json["items"]
     assert event["details"] == {"from": 84, "to": 60}
-    for months in (0, 5, 100_000, "60", True):
+    assert (
+        portal.call("PATCH", "/organisation", json={"keep_months": 61.0}).json["keep_months"] == 61
+    )  # a whole number in JSON
+    for months in (0, 5, 100_000, "60", True, 60.5, None):
         assert portal.call("PATCH", "/organisation", json={"keep_months": months}).status_code == 422
 
 

@@ -107,6 +107,20 @@ def test_what_speaks_of_a_person_is_refused_and_not_repeated(portal: Portal, que
     assert text not in answer.get_data(as_text=True)
 
 
+@pytest.mark.parametrize(
+    "field", [{"management_figure": 0.01}, {"rates": [{**RATES[0], "per_unit": 1e-9}, *RATES[1:]]}]
+)
+def test_the_least_that_a_field_takes_is_taken(portal: Portal, field: dict[str, Any]) -> None:
+    assert portal.post("/repayments", {**BODY, **field}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "field", [{"rows": None}, {"rows": [None]}, {"rates": None}, {"rates": [None]}, {"interest": None}]
+)
+def test_a_null_is_no_value_of_a_field(portal: Portal, field: dict[str, Any]) -> None:
+    assert portal.post("/repayments", {**BODY, **field}).json["code"] == "field.type"
+
+
 def test_an_item_that_cannot_be_counted_leaves_the_rest(portal: Portal) -> None:
     told = asked(portal, rows=[NP_18, {**MEDICAL, "currency": None}, NP_19]).json
     assert [(fault["code"], fault["place"]) for fault in told["faults"]] == [("item.incomplete", "row 2")]

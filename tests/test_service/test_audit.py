@@ -131,6 +131,23 @@ def test_the_page_shows_times_of_the_organisation_and_days_as_it_counts_them(
     assert "report.asked</code>" not in client.get("/audit?until=2026-11-25").get_data(as_text=True)
 
 
+def test_the_page_tells_details_in_plain_words(app: Flask, database: Database):
+    organisation_id = an_organisation(database)
+    details = {
+        "active": True,
+        "found": False,
+        "level_before": None,
+        "rows": 0,
+        "scopes": ["assess", "admin"],
+        "unknown": [],
+    }
+    with database.of(organisation_id) as session:
+        audit.record(session, "user:ana", "a.b", "c", "d", details)
+    page = a_browser(app, a_user(database, organisation_id, "admin")).get("/audit?action=a.b").get_data(as_text=True)
+    told = page.partition('<td class="quiet">')[2].partition("</td>")[0].replace("<code>", "").replace("</code>", "")
+    assert told == "active yes; found no; level before nothing; rows 0; scopes assess, admin; unknown nothing"
+
+
 @pytest.mark.parametrize(
     "query", ["before=x", "before=" + "9" * 40, "since=yesterday", "until=9999-12-31", "actor=<script>"]
 )

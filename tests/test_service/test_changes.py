@@ -131,7 +131,10 @@ def test_changes_are_not_read_from_one_snapshot_which_a_writer_who_just_ended_is
 ):
     with postgresql() as engine:
         database = Database(engine)
-        with database.of(an_organisation(database), write=False) as session, pytest.raises(RuntimeError, match="snapshot"):
+        with (
+            database.of(an_organisation(database), write=False) as session,
+            pytest.raises(RuntimeError, match="snapshot"),
+        ):
             changes.read(session)
 
 
