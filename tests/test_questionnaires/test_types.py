@@ -299,6 +299,22 @@ def test_what_is_no_sector_is_not_guessed(text):
     assert one(Sector(), text) == "sector.unknown"
 
 
+@pytest.mark.parametrize(
+    ("text", "codes"),
+    [
+        ("Construction of buildings", ("41",)),
+        ("Specialized construction activities", ("43",)),
+        ("Manufacture of wearing apparel", ("14",)),
+        ("Activities of households as employers of domestic personnel", ("97",)),
+        ("Growing of vegetables", ("0113",)),
+        ("MARINE FISHING", ("0311",)),
+        ("Electricity, gas, steam and air conditioning supply; Fishing", ("D", "031")),
+    ],
+)
+def test_a_sector_is_known_by_its_official_title(text, codes):
+    assert one(Sector(), text) == codes
+
+
 def test_the_part_of_a_sector_that_is_not_understood_is_told_and_the_rest_kept():
     answers, faults = Sector().read_column(["apparel, wizardry"])
     assert (answers[0], faults[0].seen) == (("14",), "wizardry")
