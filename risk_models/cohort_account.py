@@ -57,6 +57,8 @@ class _Account:
         lines = [*(each.line for each in account), *drawn, *(self.to_cancel(each.line) for each in debts)]
         if not any(line.counted or line.to_cancel for line in lines):
             self.fault("cohort.no_basis", f"{cohort.origin or '?'}>{cohort.destination or '?'}")
+        if known is None and not weight and any(not beside(each.line) for each in (*account, *debts)):
+            self.fault("cohort.own_word", f"{cohort.origin or '?'}>{cohort.destination or '?'}")
         if cohort.current is None and cohort.past is None:
             self.fault("cohort.no_workers", "")
         paid = plus(line.sum for line in lines if line.counted)

@@ -211,6 +211,17 @@ def test_that_nobody_paid_is_a_warning_where_the_corridor_has_a_known_cost():
     assert "none_paid_is_a_warning" in assumed(told)
 
 
+@pytest.mark.parametrize("amount", [0, 500])
+def test_the_employers_own_word_alone_is_a_floor_and_no_whole_account(amount: int):
+    own_word = cohort(item(amount, evidence="self_declared"))
+    told = made(own_word)
+    assert (codes(told), told.complete) == (["cohort.own_word"], False)
+    assert told.cohorts[0].per_worker.central == amount
+    assert made(own_word, known=facts(NP_MY={"cost_usd": 1000})).complete
+    assert made(cohort(item(amount, evidence="self_declared"), item(1, "RC1", evidence="document"))).complete
+    assert made(cohort(item(amount, evidence="worker_voice"))).complete
+
+
 def test_one_item_told_by_two_kinds_of_evidence_counts_once_at_the_higher_figure():
     told = made(cohort(item(100, evidence="self_declared"), item(260), item(30, "RC1"), item(20, "RC1")))
     assert told.cohorts[0].per_worker.central == 310  # rows of one grade are parts
