@@ -16,8 +16,10 @@ import xlsxwriter
 from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
+from reports.rows import Value, write_row
+
 Document = Mapping[str, Any]
-Row = Sequence[str | int | Decimal | date | None]
+Row = Sequence[Value | Decimal]
 MONEY, COUNT, DAY = "#,##0.00", "#,##0", "yyyy-mm-dd"
 READINGS = ("low", "central", "high")
 GROUPS = {"current": "Current workers", "past": "Past workers", "not told apart": "Not told apart by cohort"}
@@ -62,7 +64,7 @@ def render(told: Document) -> bytes:
     """The workbook of a calculation."""
     buffer = BytesIO()
     on = date.fromisoformat(told["on"])
-    with xlsxwriter.Workbook(buffer, {"in_memory": True}) as book:
+    with xlsxwriter.Workbook(buffer, {"constant_memory": True}) as book:
         # The day of the calculation, not of its making: a workbook can be made again, byte for byte.
         created = datetime(on.year, on.month, on.day)  # noqa: DTZ001
         book.set_properties({"title": told["title"], "comments": told["wording"], "created": created})
@@ -206,9 +208,9 @@ def _table(
     """A sheet of rows under a heading, with filters; rows whose first cell is one of ``strong`` are set in bold."""
     sheet = book.add_worksheet(name)
     heading = book.add_format({"bold": True, "valign": "top", "text_wrap": True, "bottom": 1, "bg_color": "#eef1f4"})
-    for column, (title, width) in enumerate(columns):
+    for column, (_, width) in enumerate(columns):
         sheet.set_column(column, column, width)
-        sheet.write_string(0, column, title, heading)
+    write_row(sheet, 0, [title for title, _ in columns], [heading] * len(columns))
     sheet.freeze_panes(1, 1)
     sheet.repeat_rows(0)
     sheet.set_landscape()
@@ -230,13 +232,5 @@ def _formats(book: xlsxwriter.Workbook, **more: bool) -> dict[type, Format]:
 
 
 def _write(sheet: Worksheet, place: int, row: Row, formats: dict[type, Format]) -> None:
-    for column, value in enumerate(row):
-        if isinstance(value, str):
-            sheet.write_string(place, column, value, formats[str])
-        elif isinstance(value, date):
-            day = datetime(value.year, value.month, value.day)  # noqa: DTZ001
-            sheet.write_datetime(place, column, day, formats[date])
-        elif isinstance(value, Decimal):
-            sheet.write_number(place, column, float(value), formats[Decimal])
-        elif value is not None:
-            sheet.write_number(place, column, value, formats[int])
+    values = [float(value) if isinstance(value, Decimal) else value for value in row]
+    write_row(sheet, place, values, [formats.get(type(value)) for value in row])

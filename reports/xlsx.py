@@ -6,8 +6,6 @@ than a cell holds is cut and says so. Numbers are numbers, in full. Rows go out 
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, datetime
-from functools import partial
-from inspect import unwrap
 from io import BytesIO
 from operator import attrgetter
 from typing import Any
@@ -19,12 +17,10 @@ from xlsxwriter.worksheet import Worksheet
 from reports.charts import FILLS, INKS
 from reports.document import LEVEL_TITLES, LEVELS, PRIORITIES, Headline, Report
 from reports.pages import BUYER_STATES, OWNERS, levels, summary, sure
+from reports.rows import Value, write_row
 from reports.sources import cited
 
-CELL_HOLDS = 32_767
-CUT = " [cut: longer than a cell holds]"
-
-Row = tuple[str | int | float | date | None, ...]
+Row = tuple[Value, ...]
 Column = tuple[str, float, str, Callable[[Headline], Any]]  # title, width, "text", "plain" or a number format, value
 
 KIND: Column = ("Kind", 8, "text", attrgetter("kind"))
@@ -84,24 +80,13 @@ def _results(book: xlsxwriter.Workbook, results: Sequence[Headline]) -> None:
     """One row a result. Colours come from one rule a level for the whole column, not from a style a cell."""
     columns = columns_of(results)
     sheet = _sheet(book, "Results", [(title, width) for title, width, _, _ in columns])
-    texts = [(column, value) for column, (_, _, code, value) in enumerate(columns) if code == "text"]
     codes = {code for _, _, code, _ in columns} - {"text", "plain"}
-    formats = {code: book.add_format({"num_format": code}) for code in sorted(codes)} | {"plain": None}
-    numbers = [(column, formats[code], value) for column, (_, _, code, value) in enumerate(columns) if code != "text"]
-    # What these wrap takes a place as "B3" too: to try that first is a tenth of the time a cell takes.
-    write_string, write_number = (
-        partial(unwrap(write), sheet) for write in (Worksheet.write_string, Worksheet.write_number)
-    )
+    formats = {code: book.add_format({"num_format": code}) for code in sorted(codes)}
+    looks = [formats.get(code) for _, _, code, _ in columns]
+    reads = [read for *_, read in columns]
     row = 0
     for row, headline in enumerate(results, 1):
-        for column, read in texts:
-            words = read(headline)
-            if words:
-                write_string(row, column, words if len(words) <= CELL_HOLDS else _cut(words))
-        for column, number_format, read in numbers:
-            number = read(headline)
-            if number is not None:
-                write_number(row, column, number, number_format)
+        write_row(sheet, row, [read(headline) for read in reads], looks)
     sheet.autofilter(0, 0, row, len(columns) - 1)
     level = [title for title, *_ in columns].index("Level")
     for of in LEVELS:
@@ -227,7 +212,7 @@ def _table(book: xlsxwriter.Workbook, name: str, columns: Sequence[tuple[str, fl
     formats = _formats(book)
     last = 0
     for last, row in enumerate(rows, 1):
-        _write(sheet, last, row, formats)
+        write_row(sheet, last, row, [formats.get(type(value)) for value in row])
     sheet.autofilter(0, 0, last, len(columns) - 1)
 
 
@@ -244,16 +229,17 @@ def _lines(book: xlsxwriter.Workbook, name: str, rows: Iterable[Row]) -> None:
     heading = plain | {str: book.add_format({"bold": True, "top": 1})}
     after_blank = False
     for place, row in enumerate(rows):
-        _write(sheet, place, row, title if place == 0 else heading if after_blank else plain)
+        formats = title if place == 0 else heading if after_blank else plain
+        write_row(sheet, place, row, [formats.get(type(value)) for value in row])
         after_blank = not row
 
 
 def _sheet(book: xlsxwriter.Workbook, name: str, columns: Sequence[tuple[str, float]]) -> Worksheet:
     sheet = book.add_worksheet(name)
     heading = book.add_format({"bold": True, "valign": "top", "text_wrap": True, "bottom": 1, "bg_color": "#eef1f4"})
-    for column, (title, width) in enumerate(columns):
+    for column, (_, width) in enumerate(columns):
         sheet.set_column(column, column, width)
-        sheet.write_string(0, column, title, heading)
+    write_row(sheet, 0, [title for title, _ in columns], [heading] * len(columns))
     sheet.freeze_panes(1, 3 if name == "Results" else 2)
     sheet.repeat_rows(0)
     sheet.set_landscape()
@@ -267,17 +253,3 @@ def _formats(book: xlsxwriter.Workbook) -> dict[type, Format]:
     top = {"valign": "top", "text_wrap": True}
     codes = {str: "@", float: POINTS, int: "0", date: DATE}
     return {kind: book.add_format(top | {"num_format": code}) for kind, code in codes.items()}
-
-
-def _write(sheet: Worksheet, place: int, row: Row, formats: dict[type, Format]) -> None:
-    for column, value in enumerate(row):
-        if isinstance(value, str):
-            sheet.write_string(place, column, _cut(value), formats[str])
-        elif isinstance(value, date):
-            sheet.write_datetime(place, column, datetime(value.year, value.month, value.day), formats[date])  # noqa: DTZ001
-        elif value is not None:
-            sheet.write_number(place, column, value, formats[type(value)])
-
-
-def _cut(words: str) -> str:
-    return words if len(words) <= CELL_HOLDS else words[: CELL_HOLDS - len(CUT)] + CUT

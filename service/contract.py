@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from functools import lru_cache
+from itertools import groupby, repeat
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -30,7 +31,7 @@ Pick = NDArray[np.intp]
 ENGINE = "2026.1"
 NULL = b"null"
 DECLINED_JSON = b'"declined"'
-CHUNK = 500
+CHUNK = 700
 IDENTIFIERS = (("imo", "IMO"), ("lei", "LEI"), ("licence_number", "licence"), ("registration_number", "register"))
 
 
@@ -166,16 +167,12 @@ def result_rows(assessed: Assessed, on: date) -> Iterator[bytes]:
     n = len(assessed.block)
     for start in range(0, n, CHUNK):
         blocks, positions = assessed.block[start : start + CHUNK], assessed.position[start : start + CHUNK]
-        rows: list[bytes] = [b""] * len(blocks)
-        for b, block in enumerate(assessed.blocks):
-            mine = np.flatnonzero(blocks == b)
-            if len(mine):
-                for at, row in zip(mine.tolist(), _block_rows(block, positions[mine], assessed, on), strict=True):
-                    rows[at] = row
-        yield from rows
+        rows = [_block_rows(block, positions[blocks == b], assessed, on) for b, block in enumerate(assessed.blocks)]
+        for b in blocks.tolist():
+            yield next(rows[b])
 
 
-def _block_rows(block: Block, pick: Pick, assessed: Assessed, on: date) -> list[bytes]:
+def _block_rows(block: Block, pick: Pick, assessed: Assessed, on: date) -> Iterator[bytes]:
     """The results of some suppliers of a block: ``pick`` are their positions in it."""
     scores, model, batch = block.scores, block.model, assessed.batch
     answers = _Answers(block, pick)
@@ -191,7 +188,7 @@ def _block_rows(block: Block, pick: Pick, assessed: Assessed, on: date) -> list[
     ]
     sectors = {sector: orjson.dumps(sector) for sector in set(block.sectors)}
     place = b'"file":%s,"sheet":%s' % (orjson.dumps(batch.file), orjson.dumps(batch.sheet))
-    columns: list[Sequence[bytes | int]] = [
+    columns: list[Iterable[bytes | int]] = [
         answers.reference(),
         names,
         answers.texts("country"),
@@ -223,7 +220,7 @@ def _block_rows(block: Block, pick: Pick, assessed: Assessed, on: date) -> list[
         b'"floors":%%b,"cannot_be_ruled_out":%%b,"up_to":%%b,"next_step":%%b,"answers":{%%b},"reasons":[%%b],"actions":[%%b],'
         b'"row":{%s,"row":%%d}}'
     ) % (model.kind.encode(), model.id.encode(), place.replace(b"%", b"%%"))
-    return [form % row for row in zip(*columns, strict=True)]
+    yield from (form % row for row in zip(*columns, strict=True))
 
 
 class _Answers:
@@ -266,7 +263,7 @@ class _Answers:
             found = [told[code] if value is NULL else value for value, code in zip(found, codes, strict=True)]
         return found
 
-    def all(self) -> list[bytes]:
+    def all(self) -> Iterator[bytes]:
         """What was said, by question; blanks are left out."""
         columns = []
         for question in self.block.answers.columns:
@@ -274,9 +271,8 @@ class _Answers:
             label = b'"%s":' % question.encode()
             told = {code: label + fragment for code, fragment in fragments.items()} | {-1: b""}
             columns.append([told[code] for code in codes])
-        return (
-            [b",".join(filter(None, row)) for row in zip(*columns, strict=True)] if columns else [b""] * len(self.pick)
-        )
+        rows = zip(*columns, strict=True) if columns else repeat((), len(self.pick))
+        return (b",".join(filter(None, row)) for row in rows)
 
 
 def _one_by_one(values: Sequence[object]) -> list[bytes]:
@@ -322,7 +318,7 @@ def _flags(flags: NDArray[np.bool_], names: Sequence[str]) -> list[bytes]:
     return lists
 
 
-def _reasons(assessed: Assessed, block: Block, pick: Pick, answers: _Answers) -> list[bytes]:
+def _reasons(assessed: Assessed, block: Block, pick: Pick, answers: _Answers) -> Iterator[bytes]:
     """Every reason of each supplier: contexts first, then the indicators in model order, then what was found beside."""
     scores = block.scores
     columns = _context_reasons(block.parts, pick)
@@ -331,18 +327,23 @@ def _reasons(assessed: Assessed, block: Block, pick: Pick, answers: _Answers) ->
     effective, moves = (_rows_of_floats(of[:, pick][~silent]) for of in (scores.effective, scores.moves))
     contexts = block.context[:, pick]
     written: dict[bytes, list[bytes]] = {}  # most indicators share one context: it is written out once
-    for i, indicator in enumerate(block.model.indicators):
-        key = contexts[i].tobytes()
-        context = written.get(key) or written.setdefault(key, _floats(contexts[i]))
-        head = b'{"indicator":"%s","kind":"answer","state":"' % indicator.id.encode()
-        if silent[i]:  # then e = c, and nothing moved
-            said = head + b'not_asked","value":null,"e":'
-            columns.append([b"".join((said, c, b',"c":', c, b',"points":0.0}')) for c in context])
+    indicators = block.model.indicators
+    heads = [b'{"indicator":"%s","kind":"answer","state":"' % indicator.id.encode() for indicator in indicators]
+    for (key, unasked), members in groupby(range(len(heads)), lambda i: (contexts[i].tobytes(), silent[i])):
+        run = list(members)
+        context = written.get(key) or written.setdefault(key, _floats(contexts[run[0]]))
+        if unasked:  # then e = c, and nothing moved: what a run of them says depends on the context alone
+            said = {
+                c: b",".join(heads[i] + b'not_asked","value":null,"e":%b,"c":%b,"points":0.0}' % (c, c) for i in run)
+                for c in set(context)
+            }
+            columns.append([said[c] for c in context])
             continue
-        told = answers.values(indicator.question)
-        columns.append(_answer_reasons(head, told, states[i].tolist(), next(effective), context, next(moves)))
+        for i in run:
+            told = answers.values(indicators[i].question)
+            columns.append(_answer_reasons(heads[i], told, states[i].tolist(), next(effective), context, next(moves)))
     columns += _found_beside(assessed, block, pick, answers)
-    return [b",".join(filter(None, row)) for row in zip(*columns, strict=True)]
+    return (b",".join(filter(None, row)) for row in zip(*columns, strict=True))
 
 
 def _answer_reasons(

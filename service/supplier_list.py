@@ -17,12 +17,14 @@ from sqlalchemy.orm import Session
 
 from reports.csv import guarded
 from reports.document import LEVELS
+from reports.rows import write_row
 from risk_models.plan import Action, load_actions
 from service.db.tables import Result, SavedFilter, Supplier
 from service.refusal import Refused, not_found
 from service.wording import country_name, level_words, sector_title
 
 PAGE = 50
+WIDEST = 45  # characters that a column of the workbook shows at most
 REVIEWS = ("overdue", "soon")
 SOON = timedelta(days=30)
 QUEUE = (Supplier.rank, Supplier.inherent.desc(), Supplier.worst.desc(), Supplier.score.desc(), Supplier.id)
@@ -221,16 +223,16 @@ def export(session: Session, wanted: Wanted, on: date, format: str) -> bytes:  #
 
 def _workbook(titles: Sequence[str], cells: Sequence[Sequence[Any]]) -> bytes:
     held = BytesIO()
-    # Texts stay texts: a name that begins with "=" is no formula.
-    plain = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
-    with xlsxwriter.Workbook(held, plain) as book:
+    with xlsxwriter.Workbook(held, {"constant_memory": True}) as book:
         sheet, bold = book.add_worksheet("Suppliers"), book.add_format({"bold": True})
-        sheet.write_row(0, 0, titles, bold)
+        for column, values in enumerate(zip(titles, *cells, strict=True)):
+            longest = max(len(value) for value in values if isinstance(value, str))
+            sheet.set_column(column, column, min(longest + 2, WIDEST))
+        write_row(sheet, 0, titles, [bold] * len(titles))
         for number, row in enumerate(cells, 1):
-            sheet.write_row(number, 0, row)
+            write_row(sheet, number, row, [None] * len(row))
         sheet.freeze_panes(1, 3)
         sheet.autofilter(0, 0, max(len(cells), 1), len(titles) - 1)
-        sheet.autofit(320)
     return held.getvalue()
 
 

@@ -13,7 +13,7 @@ from pypdf import PdfReader
 
 from reports.csv import GUARD, guarded
 from reports.formats import FORMATS, render
-from reports.xlsx import CUT
+from reports.rows import CUT
 from tests.test_reports.read_back import csv_rows, pdf_text, workbook_rows
 from tests.test_reports.sample import a_headline, a_report, sample
 
@@ -56,10 +56,35 @@ def test_the_csv_opens_in_a_spreadsheet_as_utf_8_with_its_line_ends():
     assert list(reader.reader(io.StringIO(data.decode("utf-8-sig"), newline="")))[1][2] == '福建, "远望"\nline'
 
 
-def test_text_too_long_for_a_cell_is_cut_and_says_so():
-    (row,) = workbook_rows(render(a_report(a_headline(name="x" * 40_000)), "xlsx").data)
-    assert len(row["Name"]) == 32_767
+@pytest.mark.parametrize("name", ["<r><t>Ltd</t></r>", "<r><Ltd></r>", "A & B <Ltd> 'C'", " Ltd\n", "C_x Ltd"])
+def test_markup_in_a_name_is_shown_as_written_in_the_workbook(name):
+    report = sample()
+    detail = replace(report.details[0], headline=a_headline(name=name))
+    data = render(replace(report, results=(a_headline(name=name),), details=(detail,)), "xlsx").data
+    assert [row["Name"] for row in workbook_rows(data)] == [name]
+    assert {row["Name"] for row in workbook_rows(data, "Reasons")} == {name}
+
+
+def test_characters_that_xml_cannot_hold_are_escaped_as_excel_does():
+    (row,) = workbook_rows(render(a_report(a_headline(name="a\x07b\uffff_x0041_x0042_")), "xlsx").data)
+    assert row["Name"] == "a_x0007_b_xFFFF__x005F_x0041_x005F_x0042_"
+
+
+@pytest.mark.parametrize("text", ["x" * 40_000, "\U0001f41f" * 20_000])
+def test_text_too_long_for_a_cell_is_cut_and_says_so(text):
+    (row,) = workbook_rows(render(a_report(a_headline(name=text)), "xlsx").data)
+    assert 32_766 <= len(row["Name"].encode("utf-16-le")) / 2 <= 32_767
     assert row["Name"].endswith(CUT)
+
+
+def test_text_that_a_cell_just_holds_is_whole():
+    (row,) = workbook_rows(render(a_report(a_headline(name="x" * 32_767)), "xlsx").data)
+    assert row["Name"] == "x" * 32_767
+
+
+def test_a_score_that_is_no_number_makes_no_workbook():
+    with pytest.raises(ValueError, match="no cell holds nan"):
+        render(a_report(a_headline(score=float("nan"))), "xlsx")
 
 
 def test_markup_in_a_name_is_shown_as_written_in_html():

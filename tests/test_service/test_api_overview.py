@@ -58,6 +58,14 @@ def test_the_table_comes_as_a_file_as_the_filter_says(portal: Portal):
     assert [row[2] for row in book.active.iter_rows(values_only=True)] == ["Name", "Blue Pier Cannery", "Fjord Foods"]
 
 
+@pytest.mark.parametrize("name", ["<r><x></r>", "=1+1", "http://example.test/x", "007"])
+def test_a_name_in_the_table_stays_text(portal: Portal, name: str):
+    portal.put("/suppliers/S-1", {**CANNERY, "name": name})
+    book = load_workbook(BytesIO(portal.get("/table?format=xlsx").get_data()))
+    cell = book.active.cell(2, 3)
+    assert (cell.value, cell.data_type, cell.hyperlink) == (name, "s", None)
+
+
 def test_a_list_is_narrowed_as_the_page_narrows_it(portal: Portal):
     portal.put("/suppliers/S-1", CANNERY)
     portal.put("/suppliers/S-2", {"name": "Nowhere Foods"})

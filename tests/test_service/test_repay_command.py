@@ -196,6 +196,12 @@ def test_columns_are_wide_enough_for_what_stands_in_them(tmp_path: Path) -> None
             assert all(len(number) < width for number in numbers), (sheet.title, column[0].column_letter)
 
 
+def test_markup_in_a_name_stays_text(tmp_path: Path) -> None:
+    _, told = repay(tmp_path, cohorts.sheet(cohorts.NP_18.replace("NP-18", "<r><x></r>")))
+    assert told["cohorts"][0]["cohort"] == "<r><x></r>"
+    assert book(tmp_path)["Cohorts"]["A2"].value == "<r><x></r>"
+
+
 def test_the_same_sheet_gives_the_same_bytes(tmp_path: Path) -> None:
     data = cohorts.sheet()
     repay(tmp_path, data)
