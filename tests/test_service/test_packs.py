@@ -25,6 +25,7 @@ from service.assess import Batch, assess
 from service.check import faults_of_models
 from service.compare import models_at
 from service.contract import write
+from service.reporting import explained
 from service.sources import register
 from service.verify import objections
 from tests.test_service.answers import COUNTRIES, FACTS, ON, Answers, answers, indicator_questions, result, results
@@ -274,6 +275,18 @@ def harm(told: dict[str, Any]) -> set[str]:
     explained = explain(model, FACTS, told["country"], told["reasons"], lambda question, answer: str(answer))
     by_id = {indicator.id: indicator.question for indicator in model.indicators}
     return {by_id[reason.id] for reason in explained if reason.harm}
+
+
+@pytest.mark.parametrize(("grade", "said"), [("audit", "until they confirm it."), ("official", "stands behind this.")])
+def test_an_explanation_says_whether_anybody_confirms_that_harm_was_put_right(grade: str, said: str) -> None:
+    row = exemplary("site_general", "TH", violence="remedied", evidence_grade=grade)
+    batch = Batch("site", from_rows([row]), "s.xlsx", "Rows", np.array([2]))
+    (detail,) = explained(assess([batch], FACTS, ON)[0], FACTS, ON)
+    (violence,) = [reason for reason in detail.reasons if reason.title == "Violence"]
+    assert violence.text.endswith(said)
+    assert violence.harm == ("Indicators consistent" in violence.text) == (grade == "audit")
+    (threats,) = [reason for reason in detail.reasons if reason.title == "Threats"]
+    assert "stands behind this" not in threats.text
 
 
 def test_a_piece_of_evidence_confirms_what_it_covers_and_nothing_else() -> None:
