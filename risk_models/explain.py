@@ -79,9 +79,10 @@ def explain(
                 text += f' This contradicts what was declared ("{declared.title}"), which therefore counts for nothing here.'
             if name not in own:
                 text += f' Only asked under "{asked_by[name]}", another of its trades: it is a finding, and moves no points here.'
-            if isinstance(value, str) and value in indicator.confirmed and state == "answered":
-                text += UNCONFIRMED if harm else CONFIRMED
             evidence = evidence_of(indicator.question) if state in ("answered", "expired") else ""
+            if isinstance(value, str) and value in indicator.confirmed and state == "answered":
+                # With the evidence, not in the text: it tells what workers said, which a supplier's copy leaves out.
+                evidence = f"{evidence} {UNCONFIRMED if harm else CONFIRMED}".strip()
             if state == "answered" and value in (None, "cannot_apply"):
                 state, gate = "cannot_apply", gates.get(name)
                 if value is None and gate is not None:
@@ -251,9 +252,9 @@ def floor_sentence(floor: Floor, *, ruled_out_not: bool) -> str:
 
 # Of an answer that harm was put right (method section 8: a finding closes on private confirmation by workers).
 UNCONFIRMED = (
-    " No evidence from workers or an authority stands behind this, so it counts as a sign until they confirm it."
+    "No evidence from workers or an authority stands behind this, so it counts as a sign until they confirm it."
 )
-CONFIRMED = " Evidence from workers or an authority stands behind this."
+CONFIRMED = "Evidence from workers or an authority stands behind this."
 
 
 def _is_harm(
