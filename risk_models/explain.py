@@ -72,7 +72,7 @@ def explain(
             indicator = indicators[name]
             value = entry.get("value")
             said = "" if value is None else title_of(indicator.question, value)
-            harm = _is_harm(indicator, state, value, facts.on)
+            harm = _is_harm(indicator, state, value, facts.on, e, c)
             text = sentence(indicator, state, said, e or 0.0, harm=harm)
             declared = gates.get(name)
             if harm and declared is not None and answers.get(declared.question) in declared.none:
@@ -80,6 +80,9 @@ def explain(
             if name not in own:
                 text += f' Only asked under "{asked_by[name]}", another of its trades: it is a finding, and moves no points here.'
             evidence = evidence_of(indicator.question) if state in ("answered", "expired") else ""
+            if isinstance(value, str) and value in indicator.confirmed and state == "answered":
+                # With the evidence, not in the text: it tells what workers said, which a supplier's copy leaves out.
+                evidence = f"{evidence} {UNCONFIRMED if harm else CONFIRMED}".strip()
             if state == "answered" and value in (None, "cannot_apply"):
                 state, gate = "cannot_apply", gates.get(name)
                 if value is None and gate is not None:
@@ -247,9 +250,22 @@ def floor_sentence(floor: Floor, *, ruled_out_not: bool) -> str:
     return floor.because
 
 
-def _is_harm(indicator: Indicator, state: str, value: object, on: date) -> bool:
+# Of an answer that harm was put right (method section 8: a finding closes on private confirmation by workers).
+UNCONFIRMED = (
+    "No evidence from workers or an authority stands behind this, so it counts as a sign until they confirm it."
+)
+CONFIRMED = "Evidence from workers or an authority stands behind this."
+
+
+def _is_harm(
+    indicator: Indicator, state: str, value: object, on: date, effective: float | None, context: float | None
+) -> bool:
     answer = tuple(value) if isinstance(value, list) else value
-    return state == "reported" or (state in ("answered", "expired") and on_day(indicator.rule, on).risk(answer) >= 0.5)
+    risk = on_day(indicator.rule, on).risk(answer)
+    # Harm is never believed away: an effective risk below that of the answer tells that its being put right was confirmed.
+    if answer in indicator.confirmed and effective is not None and effective < max(risk, context or 0.0):
+        return state == "reported"
+    return state == "reported" or (state in ("answered", "expired") and risk >= 0.5)
 
 
 def _with_state(because: str, state: str) -> str:
