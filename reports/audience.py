@@ -4,10 +4,10 @@ A supplier's copy is made of an assessment of the supplier's own answers alone, 
 they would be had nobody else said anything: no number in it can betray that somebody did. What rests on workers, unions,
 NGOs, officials or case records is therefore refused here, not left out line by line.
 
-What remains is narrowed once more. Only steps that are the supplier's or the agency's own to do are shown: the buyer's protect
-people, and work while nobody expects them. Of the answers it lists what must change; all else (facts, reassuring answers, small
-groups) is one line that every copy has, so that an answer missing from the list betrays nothing. Where the rows were read from
-is left out: the name of a file may tell who was asked.
+What remains is narrowed once more. Only steps that are the supplier's or the agency's own to do are shown, without what proves
+them: the buyer's protect people, and both they and its visits and calls work while nobody expects them. Of the answers it
+lists what must change; all else (facts, reassuring answers, small groups) is one line that every copy has, so that an answer
+missing from the list betrays nothing. Where the rows were read from is left out: the name of a file may tell who was asked.
 """
 
 from dataclasses import replace
@@ -58,11 +58,14 @@ def own_steps(steps: tuple[Step, ...]) -> tuple[Step, ...]:
 
 
 def _its_own_to_do(steps: tuple[Step, ...]) -> tuple[Step, ...]:
-    return tuple(step for step in steps if step.owner != "buyer")
+    return tuple(replace(step, proof="") for step in steps if step.owner != "buyer")
 
 
 def _of_own_answers(report: Report) -> bool:
-    parts = [report.plan, *(part for detail in report.details for part in (detail.reasons, detail.floors, detail.steps))]
+    parts = [
+        report.plan,
+        *(part for detail in report.details for part in (detail.reasons, detail.floors, detail.steps)),
+    ]
     headlines = [*report.results, *(detail.headline for detail in report.details)]
     return not (
         report.cases

@@ -11,6 +11,7 @@ import numpy as np
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from questionnaires.form import load_reading_form
 from reports.document import Report
 from reports.formats import FORMATS, Rendered, render
 from risk_models.answers import from_rows
@@ -125,8 +126,15 @@ def supplier_copy(session: Session, supplier_id: str) -> Report:
     batch = Batch(model.kind, own, "", "", np.zeros(1, dtype=np.intp))
     assessed = assess_batch(batch, facts, result.on, {}, suppliers.models_with(model))
     whole = report_on([assessed], facts, result.on, (), (), "")
-    details = explained(assessed, facts, result.on)
-    return replace(whole, title=whole.results[0].name, details=details, audience="supplier")
+    ours = {question.id for question in load_reading_form(model.kind).questions if question.ours}
+    of_ours = {i.title for block in assessed.blocks for i in block.model.indicators if i.question in ours}
+    return replace(
+        whole,
+        title=whole.results[0].name,
+        audience="supplier",
+        details=explained(assessed, facts, result.on),
+        not_checked=tuple(question for question in whole.not_checked if question.title not in of_ours),
+    )
 
 
 def with_own_practices(session: Session, made: Report) -> Report:
