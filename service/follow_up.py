@@ -69,7 +69,7 @@ def _form(form_id: str, version: str | None, kind: str) -> Questionnaire:
 
 def workbook(asking: Asking, supplier: Supplier, form: Questionnaire) -> bytes:
     """The form as a workbook for one supplier: who it is stands in the first row, and which asking it is in the stamp."""
-    book = load_workbook(io.BytesIO(template(form)))
+    book = load_workbook(io.BytesIO(template(form, sent=True)))
     sheet = next(sheet for sheet in book.worksheets if sheet.sheet_state == "visible" and sheet.title != "About")
     filled = {question: supplier.answers.get(question) for question in FILLED_IN}
     filled["country"] = countries().names.get(str(filled["country"]))

@@ -77,6 +77,13 @@ def test_the_workbook_says_whom_it_asks_and_which_asking_it_is(session: Session)
     assert book.custom_doc_props["_asking"].value == asking_id
 
 
+def test_the_workbook_says_that_a_blank_in_it_will_count_as_declined(session: Session):
+    _, book = ask(session, a_supplier(session))
+    told = " ".join(str(cell.value) for row in book["About"].iter_rows() for cell in row)
+    assert "Once this form is back, an empty cell counts as declined" in told
+    assert "neither good nor bad" not in told
+
+
 def test_the_workbook_is_read_as_the_form_it_is(session: Session):
     _, data = follow_up.ask(session, a_supplier(session), "site", "the desk", SENT, "user:1")
     (about, sheet) = read(data, "answers.xlsx")
