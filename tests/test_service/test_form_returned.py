@@ -69,6 +69,14 @@ def test_what_is_blank_in_a_form_that_came_back_was_declined_and_the_record_says
     assert said["answers"]["form_version"] == f"site {FORM.version}"
 
 
+def test_a_returned_form_is_scored_by_the_trade_that_was_known_though_nobody_wrote_it_again(portal: Portal):
+    portal.put("/suppliers/S-1", CANNERY | {"sector": ["0311"]})
+    made = portal.post("/suppliers/S-1/askings", {"form": "site_fishing", "sent_to": "the desk"})
+    take_in(portal, "back.xlsx", portal.get(made.location.removeprefix("/api/v1")).get_data())
+    said = portal.get("/suppliers/S-1").json
+    assert (said["answers"]["sector"], said["model"]) == (["0311"], "site_fishing")
+
+
 def test_a_cell_that_could_not_be_read_costs_no_less_than_a_blank_one_and_is_told(portal: Portal):
     _, form = asked(portal)
     told = take_in(portal, "back.xlsx", filled_in(portal, form, {"papers_retention": "who knows, ask Bo"}))
