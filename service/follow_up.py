@@ -8,7 +8,8 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
-from typing import Any
+from string import ascii_uppercase
+from typing import Any, NamedTuple
 
 from openpyxl import load_workbook
 from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
@@ -24,9 +25,10 @@ from questionnaires.words import countries, sectors
 from questionnaires.workbook import FIRST, HEADER, note, template
 from service.audit import record
 from service.clock import today
-from service.db.tables import Asking, Supplier, new_id
+from service.db.tables import Asking, Import, Result, Supplier, new_id
 from service.refusal import Refused, not_found
 from service.suppliers import IDENTIFIERS
+from service.worker_derived import ANSWERS as REPORTS
 
 ANSWER_DAYS = 14  # after which a form that did not come back is asked after
 # What is known of who and where a supplier is, and of its trade, is filled in for it: it is found again by that, and what it
@@ -179,3 +181,40 @@ def answers_of_returned(asking: Asking, answers: Mapping[str, Any]) -> dict[str,
             whole.setdefault(question.id, "declined")
     told = {"form_version": f"{asking.form} {asking.form_version}", "form_returned": str(asking.returned_on)}
     return {**whole, **told}
+
+
+class Unread(NamedTuple):
+    """A cell of which no answer could be taken: where it stands, under which header, and what was seen in it."""
+
+    place: str
+    header: str
+    seen: str
+
+
+def unread(session: Session, result: Result) -> list[Unread]:
+    """The cells of the row a result was read from that gave no answer, as far as the issues of its import name them (of many
+    alike they name the first). What others reported is left out: not everybody may see it.
+    """
+    kept = session.get(Import, result.import_id) if result.import_id else None
+    file, sheet, row = (result.place.get(name, "") for name in ("file", "sheet", "row"))
+    found: Mapping[str, Any] = (kept.found if kept else None) or {}
+    columns = {
+        header: question
+        for received in found.get("files", ())
+        if received["name"] == file
+        for one in received["sheets"]
+        if one["name"] == sheet
+        for question, header in one["columns"].items()
+    }
+    return [
+        Unread(f"{sheet}!{cell}" if sheet else cell, issue["header"], issue["seen"])
+        for issue in found.get("issues", ())
+        if (issue["file"], issue["sheet"]) == (file, sheet) and _open(columns.get(issue["header"]), result.answers)
+        for cell in issue["cells"]
+        if cell.lstrip(ascii_uppercase) == str(row)
+    ]
+
+
+def _open(question: str | None, answers: Mapping[str, Any]) -> bool:
+    """Whether it is a question to which nothing is known, or which counts as declined."""
+    return question is not None and question not in REPORTS and answers.get(question) in (None, "declined")
