@@ -66,10 +66,11 @@ def sayings() -> Mapping[str, Any]:
     return tomllib.loads((LISTS / "template.toml").read_text(encoding="utf-8"))
 
 
-def template(form: Questionnaire) -> bytes:
+def template(form: Questionnaire, *, sent: bool = False) -> bytes:
     """The form as the bytes of an .xlsx workbook. Filled in and read back, it gives the answers that were chosen.
 
-    Questions about a person are left out: their answers would not be kept.
+    Questions about a person are left out: their answers would not be kept. ``sent``: it goes out under a record of asking, so
+    that a blank in it will count as declined, and it says so.
     """
     book = Workbook()
     asked = [question for question in form.questions if not question.person]
@@ -80,7 +81,7 @@ def template(form: Questionnaire) -> bytes:
         book.create_sheet("_lists"),
     )
     about.title = "About"
-    fill_about(about, form, asked, entity)
+    fill_about(about, form, asked, entity, sent=sent)
     ranges = fill_lists(lists, asked)
     fill_headers(sheet, asked, ranges)
     stamp = book.create_sheet("_form")
@@ -214,10 +215,13 @@ def cell_check(question: Question, ranges: Mapping[tuple[str, ...], str]) -> Dat
     return check
 
 
-def fill_about(sheet: Worksheet, form: Questionnaire, asked: Sequence[Question], entity: Mapping[str, str]) -> None:
+def fill_about(
+    sheet: Worksheet, form: Questionnaire, asked: Sequence[Question], entity: Mapping[str, str], *, sent: bool
+) -> None:
     """The page that is read first: what it is for, how to fill it in, who sees it, and every question.
 
-    What ``entity`` says under a heading of the page goes before what is said to all.
+    What ``entity`` says under a heading of the page goes before what is said to all; what is said of a form that is ``sent``
+    before both.
     """
     sheet.sheet_view.showGridLines = False
     for letter, width in zip("ABCDE", (3, 34, 62, 52, 3), strict=True):
@@ -228,7 +232,8 @@ def fill_about(sheet: Worksheet, form: Questionnaire, asked: Sequence[Question],
     sheet.cell(3, 2, f"Form {form.id}, version {form.version}").font = Font(name=FONT, color="7B8794")
     row = 5
     for said in sayings()["about"]:
-        grave, text = said.get("grave", False), entity.get(said["heading"], said["text"]).format(**entity)
+        told = entity.get(said["heading"], said["text"])
+        grave, text = said.get("grave", False), (said.get("sent", told) if sent else told).format(**entity)
         fill = PatternFill("solid", fgColor="FBE3D6" if grave else PALE)
         for column, cell_text in ((2, said["heading"]), (3, text)):
             cell = sheet.cell(row, column, cell_text)

@@ -1,10 +1,13 @@
-"""What a supplier may see of a report (method section 8): nothing that could point at a worker, no small group.
+"""What a supplier may see of a report (method section 8): its own answers, open facts, its own steps, and nothing else.
 
-A supplier's copy of a detail lists what its own answers say must change. Everything else (facts, reassuring answers,
-what workers, unions or officials told) becomes one line that every supplier's copy has, so that neither the line nor
-an answer missing from the list betrays anything; the numbers from which it could be worked out (inherent risk,
-practice points, uplift) are left out. The score itself stays: a supplier who knows the model could still notice that
-it is higher than its own answers alone would make it.
+A supplier's copy is made of an assessment of the supplier's own answers alone, so score, range, confidence and level are what
+they would be had nobody else said anything: no number in it can betray that somebody did. What rests on workers, unions,
+NGOs, officials or case records is therefore refused here, not left out line by line.
+
+What remains is narrowed once more. Only steps that are the supplier's or the agency's own to do are shown, without what proves
+them: the buyer's protect people, and both they and its visits and calls work while nobody expects them. Of the answers it
+lists what must change; all else (facts, reassuring answers, small groups) is one line that every copy has, so that an answer
+missing from the list betrays nothing. Where the rows were read from is left out: the name of a file may tell who was asked.
 """
 
 from dataclasses import replace
@@ -14,13 +17,21 @@ from reports.document import Detail, Headline, Reason, Report, Step
 
 SMALL_GROUP = 10
 SET_ASIDE = "Country, trade and other evidence, not itemised in this copy"
+NOT_SHOWN = "not shown in this copy"
 
 
 def as_seen(report: Report) -> Report:
-    """The report as its audience may see it; an internal one unchanged."""
+    """The report as its audience may see it; an internal one unchanged.
+
+    Raises ValueError for a supplier's copy of what rests on more than the supplier's own answers.
+    """
     if report.audience == "internal":
         return report
-    steps = own_steps(report.plan)
+    if not _of_own_answers(report):
+        raise ValueError(
+            "a supplier's copy is made of the supplier's own answers: these results rest on what others told"
+        )
+    steps = _its_own_to_do(report.plan)
     return replace(
         report,
         results=tuple(_headline(headline, steps) for headline in report.results),
@@ -29,6 +40,8 @@ def as_seen(report: Report) -> Report:
         cases=(),
         heat=(),  # these show inherent risks, and the buyer's other suppliers
         places=(),
+        files=(),
+        issues=(),
         buyer=(),
         buyer_plan=(),
     )
@@ -44,6 +57,23 @@ def own_steps(steps: tuple[Step, ...]) -> tuple[Step, ...]:
     return tuple(sorted(own, key=lambda step: (not step.safety, step.due or date.max)))
 
 
+def _its_own_to_do(steps: tuple[Step, ...]) -> tuple[Step, ...]:
+    return tuple(replace(step, proof="") for step in steps if step.owner != "buyer")
+
+
+def _of_own_answers(report: Report) -> bool:
+    parts = [
+        report.plan,
+        *(part for detail in report.details for part in (detail.reasons, detail.floors, detail.steps)),
+    ]
+    headlines = [*report.results, *(detail.headline for detail in report.details)]
+    return not (
+        report.cases
+        or any(one.from_workers for part in parts for one in part)
+        or any(headline.case_evidence not in ("none recorded", NOT_SHOWN) for headline in headlines)
+    )
+
+
 def _headline(headline: Headline, steps: tuple[Step, ...]) -> Headline:
     return replace(
         headline,
@@ -52,8 +82,11 @@ def _headline(headline: Headline, steps: tuple[Step, ...]) -> Headline:
         practice_points=None,
         practice_of=None,
         uplift=None,
-        case_evidence="not shown in this copy",
+        case_evidence=NOT_SHOWN,
         floors=(),
+        file="",
+        sheet="",
+        row=0,
     )
 
 
@@ -68,15 +101,10 @@ def _detail(detail: Detail) -> Detail:
         value="",
         points=hidden,
     )
-    steps = own_steps(detail.steps)
-    return Detail(
-        headline=_headline(detail.headline, steps),
-        reasons=(rest, *shown),
-        floors=tuple(floor for floor in detail.floors if not floor.from_workers),
-        steps=steps,
-    )
+    steps = _its_own_to_do(detail.steps)
+    return Detail(headline=_headline(detail.headline, steps), reasons=(rest, *shown), floors=detail.floors, steps=steps)
 
 
 def _may_be_seen(reason: Reason) -> bool:
     small = reason.workers is not None and reason.workers < SMALL_GROUP
-    return reason.kind == "answer" and reason.points > 0 and not reason.from_workers and not small
+    return reason.kind == "answer" and reason.points > 0 and not small

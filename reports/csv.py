@@ -42,7 +42,7 @@ COLUMNS: tuple[tuple[str, Callable[[Headline], Any]], ...] = (
     ("next_step", lambda h: h.next_step),
     ("file", lambda h: h.file),
     ("sheet", lambda h: h.sheet),
-    ("row", lambda h: h.row),
+    ("row", lambda h: h.row or None),
 )
 
 

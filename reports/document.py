@@ -87,7 +87,8 @@ class Headline:
     `country` and `sector` are None where they are unknown (their titles then say so), `practice_points` and
     `practice_of` where nothing was asked. `level_text` begins with the level's title and words it for readers
     ("insufficient evidence, inherent high"). `inherent` and `uplift` are None only in a supplier's copy. `row` counts
-    as the spreadsheet does. `up_to`: declined answers alone lift the score this high, so it is a bound and no finding.
+    as the spreadsheet does, and is 0 where it is not told. `up_to`: declined answers alone lift the score this high, so it
+    is a bound and no finding.
     """
 
     kind: Literal["site", "agency"]
@@ -120,8 +121,8 @@ class Headline:
 
     @property
     def place(self) -> str:
-        """Where the row stands in what was sent, as file/sheet/row."""
-        return f"{self.file}/{self.sheet}/{self.row}"
+        """Where the row stands in what was sent, as file/sheet/row; empty where it came in no file, or that is not told."""
+        return f"{self.file}/{self.sheet}/{self.row}" if self.file else ""
 
 
 @dataclass(frozen=True, slots=True)

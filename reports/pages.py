@@ -53,6 +53,10 @@ LEADS: dict[Priority, str] = {
     "3a": "Stopping harm to people at risk now, and contracts, training and protection that keep it from returning.",
     "3b": "Ways to complain that workers trust, and remedy for those already harmed.",
 }
+COPY = (
+    "It rests on the supplier's own answers and on open facts alone: it would read the same whatever else is known to the buyer, "
+    "whose own assessment may differ."
+)
 _CHECKED_SHOWN, _RANGES_SHOWN, _COMPANIES_SHOWN, _CASES_SHOWN, _ISSUES_SHOWN = 8, 12, 20, 40, 200
 _EMERGENCIES_NAMED = 5
 
@@ -69,7 +73,6 @@ def pages(report: Report, rows: int, explained: int) -> Tree:
         "title": report.title,
         "draft": report.draft,
         "audience": "Internal" if report.audience == "internal" else "Supplier's copy",
-        "supplier_copy": report.audience == "supplier",
         "on": day(report.on),
         "engine": report.engine,
         "facts_digest": report.facts_digest,
@@ -170,7 +173,11 @@ def summary(report: Report) -> list[str]:
         if text
     )
     rejected = sum(file.rejected for file in report.files)
-    said = [f"This report covers {covered or 'no supplier'}, read from {counted(len(report.files), 'file')}."]
+    said = [
+        f"This copy covers {covered}. {COPY}"
+        if report.audience == "supplier"
+        else f"This report covers {covered or 'no supplier'}, read from {counted(len(report.files), 'file')}."
+    ]
     if report.cases:
         said.append(f"It holds {counted(len(report.cases), 'case record')}, told for internal readers alone.")
     in_danger = [

@@ -24,7 +24,7 @@ Row = tuple[Value, ...]
 Column = tuple[str, float, str, Callable[[Headline], Any]]  # title, width, "text", "plain" or a number format, value
 
 KIND: Column = ("Kind", 8, "text", attrgetter("kind"))
-ROW: Column = ("Row", 8, "plain", attrgetter("row"))
+ROW: Column = ("Row", 8, "plain", lambda headline: headline.row or None)
 PLACE: Column = ("Row sent", 40, "text", attrgetter("place"))
 COLUMNS: tuple[Column, ...] = (
     ("Reference", 14, "text", attrgetter("reference")),
@@ -200,6 +200,8 @@ def _method(report: Report) -> Iterator[Row]:
     yield ("Facts", "", report.facts_digest)
     for m in report.models:
         yield (f"Model: {m.title}", f"{m.id} {m.version}", m.digest, m.results)
+    if not report.files:
+        return
     yield ()
     yield ("Made from", "Sheets", "Fingerprint (SHA-256)", "Rows", "Accepted", "Rejected")
     for f in report.files:

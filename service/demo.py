@@ -91,7 +91,7 @@ def _assess_earlier(db: Database, organisation_id: str, files: Sequence[tuple[st
 
 def _less(row: Mapping[str, Any]) -> dict[str, Any]:
     """What identifies a supplier, and half of what else it answered."""
-    rest = [question for question in row if question not in follow_up.FILLED_IN and question != "sector"]
+    rest = [question for question in row if question not in follow_up.FILLED_IN]
     left_out = set(rest[len(rest) // 2 :])
     return {question: said for question, said in row.items() if question not in left_out}
 

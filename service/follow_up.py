@@ -8,7 +8,8 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
-from typing import Any
+from string import ascii_uppercase
+from typing import Any, NamedTuple
 
 from openpyxl import load_workbook
 from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
@@ -20,17 +21,22 @@ from sqlalchemy.orm import Session
 from questionnaires.answer import RESERVED
 from questionnaires.form import Questionnaire, form_ids, load, versions
 from questionnaires.sheet import STAMP
-from questionnaires.words import countries
+from questionnaires.words import countries, sectors
 from questionnaires.workbook import FIRST, HEADER, note, template
 from service.audit import record
 from service.clock import today
-from service.db.tables import Asking, Supplier, new_id
+from service.db.tables import Asking, Import, Result, Supplier, new_id
 from service.refusal import Refused, not_found
 from service.suppliers import IDENTIFIERS
+from service.worker_derived import ANSWERS as REPORTS
 
 ANSWER_DAYS = 14  # after which a form that did not come back is asked after
-# What a supplier is found again by is filled in for it.
-FILLED_IN = ("reference", "name", "name_local", "country", "address", *IDENTIFIERS)
+# What is known of who and where a supplier is, and of its trade, is filled in for it: it is found again by that, and what it
+# leaves as it stands is not lost. What is known of its practice is not: it must not be led.
+FILLED_IN = (
+    "reference", "name", "name_local", "trade_name", "parent", "country", "region", "city", "address", "postal_code", "sector",
+    "tax_number", "duns", "mmsi", "call_sign", "flag", *IDENTIFIERS,
+)  # fmt: skip
 
 
 def ask(
@@ -69,18 +75,15 @@ def _form(form_id: str, version: str | None, kind: str) -> Questionnaire:
 
 def workbook(asking: Asking, supplier: Supplier, form: Questionnaire) -> bytes:
     """The form as a workbook for one supplier: who it is stands in the first row, and which asking it is in the stamp."""
-    book = load_workbook(io.BytesIO(template(form)))
+    book = load_workbook(io.BytesIO(template(form, sent=True)))
     sheet = next(sheet for sheet in book.worksheets if sheet.sheet_state == "visible" and sheet.title != "About")
-    filled = {question: supplier.answers.get(question) for question in FILLED_IN}
-    filled["country"] = countries().names.get(str(filled["country"]))
+    filled = {question: _in_words(question, supplier.answers.get(question)) for question in FILLED_IN}
     filled["form_version"] = f"{form.id} {form.version}"
     of_title = {question.title: question for question in form.questions}
     for at, header in enumerate(sheet[HEADER], 1):
         question = of_title[str(header.value)]
         header.comment = note(question)  # openpyxl forgets the size of the note when it reads it
-        said = filled.get(question.id)
-        if said and said not in RESERVED:
-            _write(sheet, FIRST, at, str(said))
+        _write(sheet, FIRST, at, filled.get(question.id, ""))
     stamp = book[STAMP]
     for row, (name, text) in enumerate(
         (("reference", supplier.reference or ""), ("asking", asking.id)), stamp.max_row + 1
@@ -93,7 +96,19 @@ def workbook(asking: Asking, supplier: Supplier, form: Questionnaire) -> bytes:
     return held.getvalue()
 
 
+def _in_words(question: str, answer: Any) -> str:
+    """An answer as it is written into a form, and read out of it again; "" where there is none."""
+    if not answer or answer in RESERVED:
+        return ""
+    if question == "sector":
+        codes = [code for code in answer if code in sectors().names]
+        return f"{codes[0]} {sectors().names[codes[0]]}" if len(codes) == 1 else "; ".join(codes)
+    return countries().names.get(answer, "") if question in ("country", "flag") else str(answer)
+
+
 def _write(sheet: Worksheet, row: int, column: int, text: str) -> None:
+    if not text:
+        return
     cell = sheet.cell(row, column, ILLEGAL_CHARACTERS_RE.sub("", text))
     cell.data_type = "s"  # a text, though it begin with "="
 
@@ -166,3 +181,40 @@ def answers_of_returned(asking: Asking, answers: Mapping[str, Any]) -> dict[str,
             whole.setdefault(question.id, "declined")
     told = {"form_version": f"{asking.form} {asking.form_version}", "form_returned": str(asking.returned_on)}
     return {**whole, **told}
+
+
+class Unread(NamedTuple):
+    """A cell of which no answer could be taken: where it stands, under which header, and what was seen in it."""
+
+    place: str
+    header: str
+    seen: str
+
+
+def unread(session: Session, result: Result) -> list[Unread]:
+    """The cells of the row a result was read from that gave no answer, as far as the issues of its import name them (of many
+    alike they name the first). What others reported is left out: not everybody may see it.
+    """
+    kept = session.get(Import, result.import_id) if result.import_id else None
+    file, sheet, row = (result.place.get(name, "") for name in ("file", "sheet", "row"))
+    found: Mapping[str, Any] = (kept.found if kept else None) or {}
+    columns = {
+        header: question
+        for received in found.get("files", ())
+        if received["name"] == file
+        for one in received["sheets"]
+        if one["name"] == sheet
+        for question, header in one["columns"].items()
+    }
+    return [
+        Unread(f"{sheet}!{cell}" if sheet else cell, issue["header"], issue["seen"])
+        for issue in found.get("issues", ())
+        if (issue["file"], issue["sheet"]) == (file, sheet) and _open(columns.get(issue["header"]), result.answers)
+        for cell in issue["cells"]
+        if cell.lstrip(ascii_uppercase) == str(row)
+    ]
+
+
+def _open(question: str | None, answers: Mapping[str, Any]) -> bool:
+    """Whether it is a question to which nothing is known, or which counts as declined."""
+    return question is not None and question not in REPORTS and answers.get(question) in (None, "declined")

@@ -11,6 +11,7 @@ import numpy as np
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from questionnaires.form import load_reading_form
 from reports.document import Report
 from reports.formats import FORMATS, Rendered, render
 from risk_models.answers import from_rows
@@ -25,9 +26,9 @@ from service.files import Blobs
 from service.jobs.table import Claimed, effect, enqueue
 from service.jobs.table import get as get_job
 from service.refusal import Refused, not_found
-from service.reporting import EXPLAINED, report_on
+from service.reporting import EXPLAINED, explained, report_on
 from service.supplier_list import Wanted, ids, wanted_from
-from service.worker_derived import report_without, with_own_plan
+from service.worker_derived import own_answers, report_without, with_own_plan
 
 KIND = "render_report"
 AUDIENCES = ("internal", "supplier")
@@ -71,7 +72,11 @@ def render_report(db: Database, blobs: Blobs, claimed: Claimed) -> None:
         one = asked["supplier_id"]
         shown = _worker_derived(asked)
         some = [one] if one else ids(session, wanted_from(asked["wanted"], own=not shown), today())
-        made = report(session, some, asked["audience"], worker_derived=shown)
+        made = (
+            supplier_copy(session, one)
+            if asked["audience"] == "supplier"
+            else report(session, some, worker_derived=shown)
+        )
         if not one:
             made = with_own_practices(session, made)
     rendered = render(made, asked["format"])
@@ -86,11 +91,9 @@ def render_report(db: Database, blobs: Blobs, claimed: Claimed) -> None:
         record(session, claimed.actor, "report.made", "job", claimed.id, {"format": asked["format"]})
 
 
-def report(
-    session: Session, supplier_ids: Sequence[str], audience: str = "internal", *, worker_derived: bool = True
-) -> Report:
-    """The report on the latest results of some suppliers, each as of its own day; ``worker_derived``: whether it tells what
-    workers reported. Raises Refused ``report.empty``.
+def report(session: Session, supplier_ids: Sequence[str], *, worker_derived: bool = True) -> Report:
+    """The internal report on the latest results of some suppliers, each as of its own day; ``worker_derived``: whether it tells
+    what workers reported. Raises Refused ``report.empty``.
     """
     results = _latest(session, supplier_ids)
     if not results:
@@ -104,8 +107,34 @@ def report(
     by_place = {result.supplier_id: result for result in results}
     details = tuple(suppliers.explained(by_place[i]) for i in supplier_ids[:EXPLAINED] if i in by_place)
     title = whole.results[0].name if len(results) == 1 else organisation.name
-    made = replace(whole, details=details, title=title, audience="supplier" if audience == "supplier" else "internal")
+    made = replace(whole, details=details, title=title)
     return made if worker_derived else report_without(made)
+
+
+def supplier_copy(session: Session, supplier_id: str) -> Report:
+    """A supplier's copy: its latest result as it would be on that day had nobody but the supplier said anything.
+
+    No report, no case and no score of an agency goes into it (that is another's, and may rest on what its workers told), so it
+    is alike with them and without. Raises Refused ``report.empty``.
+    """
+    results = _latest(session, [supplier_id])
+    if not results:
+        raise Refused("report.empty", 422, "There is no supplier like that to report on.")
+    result = results[0]
+    model, facts = suppliers.made_with(result)
+    own = from_rows([own_answers(model.kind, result.answers)])
+    batch = Batch(model.kind, own, "", "", np.zeros(1, dtype=np.intp))
+    assessed = assess_batch(batch, facts, result.on, {}, suppliers.models_with(model))
+    whole = report_on([assessed], facts, result.on, (), (), "")
+    ours = {question.id for question in load_reading_form(model.kind).questions if question.ours}
+    of_ours = {i.title for block in assessed.blocks for i in block.model.indicators if i.question in ours}
+    return replace(
+        whole,
+        title=whole.results[0].name,
+        audience="supplier",
+        details=explained(assessed, facts, result.on),
+        not_checked=tuple(question for question in whole.not_checked if question.title not in of_ours),
+    )
 
 
 def with_own_practices(session: Session, made: Report) -> Report:

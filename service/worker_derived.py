@@ -12,6 +12,7 @@ from dataclasses import replace
 from functools import cache
 from typing import Any
 
+from questionnaires.form import Question, load_reading_form
 from reports.audience import own_steps
 from reports.document import Detail, Headline, Reason, Report
 from risk_models.answers import CASE_HARMS, EVIDENCE
@@ -32,11 +33,37 @@ def with_own_plan(assessed: Assessed) -> Assessed:
     return replace(assessed, blocks=tuple(replace(block, plan=block.plan.own) for block in assessed.blocks))
 
 
+def own_answers(kind: str, answers: Mapping[str, Any]) -> dict[str, Any]:
+    """What a supplier itself said, of all that is kept of it: what its copy of a report is made of.
+
+    Left out is what others reported, what the buyer answers about its own checks, and the evidence that is what workers said.
+    Where no form of the supplier's came back, the answers that such evidence stands behind are the workers', not its own.
+    """
+    form = load_reading_form(kind)
+    said = answers.get(EVIDENCE)
+    pieces = [*(said if isinstance(said, list) else ()), {"grade": answers.get("evidence_grade")}]
+    voiced = [p.get("covers") or () for p in pieces if p["grade"] == VOICE and "form_returned" not in answers]
+
+    def its_own(question: Question) -> bool:
+        return not question.ours and not (
+            question.feeds and any(not covers or question.id in covers for covers in voiced)
+        )
+
+    left_out = {question.id for question in form.questions if not its_own(question)}
+    return {question: told for question, told in _openly(answers).items() if question not in left_out}
+
+
+def _openly(answers: Mapping[str, Any]) -> dict[str, Any]:
+    """Answers without those that tell what was reported, and without the evidence that is what workers said."""
+    told = {question: said for question, said in answers.items() if not _tells(question, said)}
+    if isinstance(told.get(EVIDENCE), list):
+        told[EVIDENCE] = [piece for piece in told[EVIDENCE] if not _tells("evidence_grade", piece["grade"])]
+    return told
+
+
 def without(result: Mapping[str, Any]) -> dict[str, Any]:
     """A result object of the contract without its worker-derived detail. It is made from an assessment :func:`with_own_plan`."""
-    answers = {question: said for question, said in result["answers"].items() if not _tells(question, said)}
-    if isinstance(answers.get(EVIDENCE), list):
-        answers[EVIDENCE] = [piece for piece in answers[EVIDENCE] if not _tells("evidence_grade", piece["grade"])]
+    answers = _openly(result["answers"])
     hidden = _case_floors()
     floors = [floor for floor in result["floors"] if floor not in hidden]
     reasons = [{**r, "state": RAISED, "value": None} if r["state"] == "reported" else r for r in result["reasons"]]

@@ -1,6 +1,7 @@
 """The workbook to fill in: what it offers, and that what is chosen in it is what is read."""
 
 import io
+import re
 
 import pytest
 from openpyxl import Workbook, load_workbook
@@ -11,7 +12,7 @@ from questionnaires.match import find_header, find_kind, match
 from questionnaires.sheet import read
 from questionnaires.validate import validate
 from questionnaires.words import fold
-from questionnaires.workbook import offered, sayings, template
+from questionnaires.workbook import SAID_ANYWHERE, offered, sayings, template
 from tests.test_questionnaires.tables import AGENCY, FORMS, SITE, said
 
 FORM = load("site_fishing", None, FORMS)
@@ -90,6 +91,31 @@ def test_it_opens_on_the_page_that_says_what_it_is_for():
         assert wanted in text
     for question in FORM.questions:
         assert (question.ask in text) != question.person
+
+
+def if_you_do_not_know(form, **how) -> str:
+    """What the page About says under that heading."""
+    about = load_workbook(io.BytesIO(template(form, **how)))["About"]
+    return next(row[2].value for row in about.iter_rows() if row[1].value == "If you do not know")
+
+
+@pytest.mark.parametrize("form", ["site", "site_fishing", "agency"])
+def test_a_form_says_truly_what_an_empty_cell_counts(form):
+    empty, sent = (if_you_do_not_know(load(form), sent=sent) for sent in (False, True))
+    assert "leave the cell empty: that counts as not asked" in empty
+    assert "where 'Form returned on' is filled in, an empty cell counts as declined" in empty
+    assert "Do not leave a question empty" in sent
+    assert "an empty cell counts as declined, and that is the worst answer" in sent
+    titles = {choice.title for question in load(form).questions for choice in question.choices}
+    for text in (empty, sent):
+        quoted = re.findall(r"'([^']+)'", text)
+        known = titles | {*SAID_ANYWHERE} | {question.title for question in load(form).questions}
+        assert set(quoted) <= known
+
+
+def test_a_form_about_ourselves_or_of_cases_says_what_an_empty_cell_means_there():
+    assert "not answered yet" in if_you_do_not_know(load("buyer"))
+    assert "'Found' left empty means yes" in if_you_do_not_know(load("case"))
 
 
 def test_the_page_about_it_is_never_taken_for_a_table():

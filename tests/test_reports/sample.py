@@ -111,7 +111,7 @@ _ROWS = (
 )  # fmt: skip
 
 
-def headlines() -> tuple[Headline, ...]:
+def headlines(audience: str = "internal") -> tuple[Headline, ...]:
     made = []
     for place, row in enumerate(_ROWS):
         (
@@ -143,7 +143,7 @@ def headlines() -> tuple[Headline, ...]:
                 score=shown, best=best, worst=worst, inherent=inherent, inherent_level=inherent_level,
                 practice_points=round(shown * asked / 100, 1) if asked else None,
                 practice_of=float(asked) if asked else None, coverage=coverage, confidence=float(confidence),
-                case_evidence="signals" if place == 0 else "none recorded",
+                case_evidence="signals" if place == 0 and audience == "internal" else "none recorded",
                 uplift=0.0, floors=floors, next_step=step or "Send the questionnaire and name a day for its return",
                 file="agencies.csv" if kind == "agency" else "suppliers.xlsx",
                 sheet="agencies" if kind == "agency" else "Suppliers 2026", row=place + 6,
@@ -152,7 +152,7 @@ def headlines() -> tuple[Headline, ...]:
     return tuple(made)
 
 
-def a_detail(headline: Headline) -> Detail:
+def a_detail(headline: Headline, audience: str = "internal") -> Detail:
     """Facts that add up to the inherent risk, answers that lead from there to the score, a floor for what is "
     "missing."""
     facts = [
@@ -191,6 +191,7 @@ def a_detail(headline: Headline) -> Detail:
                from_workers=state == "reported", workers=6 if state == "reported" else None,
                harm=e >= 0.8 and state in ("answered", "reported"))
         for title, text, state, value, points, e, sources in answers
+        if state != "reported" or audience == "internal"
     ]  # fmt: skip
     uplift = headline.score - sum(reason.points for reason in reasons)
     if uplift < 0:  # the answers of this one reassure
@@ -281,8 +282,9 @@ def _cells(results: tuple[Headline, ...]) -> tuple[tuple[Cell, ...], tuple[Place
 
 
 def sample(audience: str = "internal") -> Report:
-    results = headlines()
-    details = tuple(a_detail(headline) for headline in results[:6])
+    """A large report; what workers told stands in the internal one alone, as it is when a copy is made."""
+    results = headlines(audience)
+    details = tuple(a_detail(headline, audience) for headline in results[:6])
     results = tuple(detail.headline for detail in details) + results[6:]
     cells, places = _cells(results)
     return a_report(

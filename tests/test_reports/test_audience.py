@@ -1,11 +1,12 @@
-"""A supplier's copy holds nothing that could point at a worker."""
+"""A supplier's copy holds its own answers and steps, and is made of nothing that others told."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
 from reports.audience import SET_ASIDE, as_seen
-from reports.document import Reason
+from reports.document import Floor, Reason
 from reports.formats import FORMATS, render
 from tests.test_reports.read_back import html_text, pdf_text, workbook_rows
 from tests.test_reports.sample import sample
@@ -22,12 +23,48 @@ def visible(report, name):
     return html_text(data) + data.decode()
 
 
+def with_one_detail(report, **changed):
+    detail = replace(report.details[0], **changed)
+    return replace(report, details=(detail,))
+
+
+TOLD = {
+    "a reason": {"reasons": (Reason("answer", "Wages are paid late", "", "reported", "", 3.1, from_workers=True),)},
+    "a floor": {"floors": (Floor("A strong sign", "", 50.0, from_workers=True),)},
+    "a step": {"steps": (replace(sample().plan[1], from_workers=True),)},
+}
+
+
 @pytest.mark.parametrize("name", sorted(FORMATS))
-def test_what_workers_told_is_in_no_format_of_a_suppliers_copy(name):
-    if name != "csv":
-        assert "Wages are paid late" in visible(sample(), name)
-    assert "Wages are paid late" not in visible(sample("supplier"), name)
-    assert "signals" not in visible(sample("supplier"), name)
+@pytest.mark.parametrize("told", TOLD)
+def test_what_rests_on_more_than_own_answers_is_made_into_no_suppliers_copy(name, told):
+    with pytest.raises(ValueError, match="own answers"):
+        render(with_one_detail(sample("supplier"), **TOLD[told]), name)
+
+
+def test_case_evidence_is_made_into_no_suppliers_copy():
+    report = sample("supplier")
+    told = replace(report, results=(replace(report.results[0], case_evidence="signals"), *report.results[1:]))
+    with pytest.raises(ValueError, match="own answers"):
+        as_seen(told)
+    assert {headline.case_evidence for headline in as_seen(report).results} == {"not shown in this copy"}
+
+
+@pytest.mark.parametrize("name", sorted(FORMATS))
+def test_a_suppliers_copy_does_not_name_the_files_that_rows_were_read_from(name):
+    assert "suppliers.xlsx" in visible(sample(), name)
+    assert "suppliers.xlsx" not in visible(sample("supplier"), name)
+
+
+def test_the_next_step_of_a_suppliers_copy_is_its_own_to_do():
+    report = with_one_detail(
+        sample("supplier"), steps=tuple(sorted(sample().plan, key=lambda step: step.owner != "buyer"))
+    )
+    assert report.details[0].steps[0].owner == "buyer"
+    (detail,) = as_seen(report).details
+    assert detail.steps
+    assert "buyer" not in {step.owner for step in detail.steps}
+    assert detail.headline.next_step == detail.steps[0].title
 
 
 def test_points_of_a_suppliers_copy_still_make_the_score():
@@ -35,11 +72,8 @@ def test_points_of_a_suppliers_copy_still_make_the_score():
         assert sum(reason.points for reason in detail.reasons) == pytest.approx(detail.headline.score, abs=1e-9)
 
 
-def test_the_line_that_holds_the_rest_is_there_whether_or_not_anything_was_reported():
-    report = sample("supplier")
-    details = as_seen(report).details
-    silent = report.details[0].reasons
-    assert any(reason.from_workers for reason in silent)
+def test_the_line_that_holds_the_rest_is_in_every_copy():
+    details = as_seen(sample("supplier")).details
     assert [detail.reasons[0].title for detail in details] == [SET_ASIDE] * len(details)
 
 

@@ -64,6 +64,8 @@ def test_the_signs_that_the_reading_of_a_case_names_are_cited():
 
 def test_a_suppliers_copy_lists_no_source_of_what_it_does_not_show():
     hidden = replace(
-        report("supplier"), plan=(), details=tuple(replace(d, reasons=d.reasons[:4]) for d in report().details)
+        report("supplier"),
+        plan=(),
+        details=tuple(replace(d, reasons=d.reasons[:4]) for d in report("supplier").details),
     )
     assert "Papers are kept by somebody else" not in html_text(render(hidden, "html").data)

@@ -18,6 +18,7 @@ from service.clock import now, today
 from service.db.session import Database
 from service.db.tables import Asking, AuditEvent, Supplier
 from service.refusal import Refused
+from service.take_in import Choices, take_in
 
 SENT, BACK = date(2026, 3, 1), date(2026, 3, 12)
 FORM = load("site")
@@ -77,6 +78,13 @@ def test_the_workbook_says_whom_it_asks_and_which_asking_it_is(session: Session)
     assert book.custom_doc_props["_asking"].value == asking_id
 
 
+def test_the_workbook_says_that_a_blank_in_it_will_count_as_declined(session: Session):
+    _, book = ask(session, a_supplier(session))
+    told = " ".join(str(cell.value) for row in book["About"].iter_rows() for cell in row)
+    assert "Once this form is back, an empty cell counts as declined" in told
+    assert "neither good nor bad" not in told
+
+
 def test_the_workbook_is_read_as_the_form_it_is(session: Session):
     _, data = follow_up.ask(session, a_supplier(session), "site", "the desk", SENT, "user:1")
     (about, sheet) = read(data, "answers.xlsx")
@@ -102,6 +110,25 @@ def test_an_agency_is_asked_the_form_for_agencies_with_its_licence_number_filled
     _, book = ask(session, agency, "agency")
     told = filled_in(book, "agency")
     assert (told["licence_number"], told["form_version"]) == ("TH-88/2560", f"agency {load('agency').version}")
+
+
+def test_what_is_known_of_who_and_where_a_supplier_is_comes_back_as_it_was(session: Session):
+    known = {
+        "country": "TW", "sector": ["0311", "1020"], "imo": "9074729", "flag": "PA", "call_sign": "BVXY", "parent": "Pearl Group",
+        "city": "Kaohsiung", "tax_number": "007",
+    }  # fmt: skip
+    vessel = a_supplier(session, papers_retention="held", **known)
+    _, data = follow_up.ask(session, vessel, "site_fishing", "the desk", SENT, "user:1")
+    (batch,) = take_in([("back.xlsx", data)], Choices(), BACK).batches
+    (row,) = batch.answers.rows()
+    assert {question: row.get(question) for question in known} == known
+    assert "papers_retention" not in row
+
+
+def test_a_sector_that_is_not_known_or_was_declined_is_left_to_the_supplier(session: Session):
+    for number, sector in enumerate(("declined", [], ["no such code"])):
+        _, book = ask(session, a_supplier(session, sector=sector, reference=f"S-{number}"))
+        assert "sector" not in filled_in(book)
 
 
 def test_it_is_recorded_what_went_to_whom_and_when_and_the_audit_trail_holds_no_address(session: Session):

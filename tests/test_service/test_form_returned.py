@@ -1,16 +1,19 @@
 """A form that was sent out comes back as a file: its blanks are refusals of whom it asked, and of nobody else."""
 
+import re
 from io import BytesIO
 
 import pytest
-from callers import an_organisation
+from callers import a_browser, a_user, an_organisation
 from flask import Flask
 from openpyxl import load_workbook
 from portal import Portal, a_portal, work_off
 from sheets import workbook
+from sqlalchemy import select
 
 from questionnaires.form import load
 from service.db.session import Database
+from service.db.tables import Supplier
 from service.files import Blobs
 
 CANNERY = {"name": "Blue Pier Cannery", "country": "TH", "sector": ["1020"]}
@@ -69,11 +72,59 @@ def test_what_is_blank_in_a_form_that_came_back_was_declined_and_the_record_says
     assert said["answers"]["form_version"] == f"site {FORM.version}"
 
 
+def test_a_returned_form_is_scored_by_the_trade_that_was_known_though_nobody_wrote_it_again(portal: Portal):
+    portal.put("/suppliers/S-1", CANNERY | {"sector": ["0311"]})
+    made = portal.post("/suppliers/S-1/askings", {"form": "site_fishing", "sent_to": "the desk"})
+    take_in(portal, "back.xlsx", portal.get(made.location.removeprefix("/api/v1")).get_data())
+    said = portal.get("/suppliers/S-1").json
+    assert (said["answers"]["sector"], said["model"]) == (["0311"], "site_fishing")
+
+
 def test_a_cell_that_could_not_be_read_costs_no_less_than_a_blank_one_and_is_told(portal: Portal):
     _, form = asked(portal)
     told = take_in(portal, "back.xlsx", filled_in(portal, form, {"papers_retention": "who knows, ask Bo"}))
     assert "papers_retention" in declined(portal)
     assert ("answer.unknown", "who knows, ask Bo") in [(issue["code"], issue["seen"]) for issue in told["issues"]]
+
+
+UNREADABLE = """
+    | Reference | Name | Country | Recruitment fees paid by workers | Harm that workers or others report |
+    |---|---|---|---|---|
+    | S-1 | Blue Pier Cannery | Thailand | yes - most | they told us |
+    | S-2 | Red Quay Foods | Thailand | most | |
+    """
+
+
+def test_an_answer_that_could_not_be_read_is_told_on_the_page_of_who_gave_it(portal: Portal, database: Database):
+    take_in(portal, "list.xlsx", workbook(UNREADABLE))
+    told = page_of(portal, database, "S-1")
+    assert "Answered, but not understood" in told
+    assert "yes - most" in told
+    assert "they told us" not in told
+    assert "Answered, but not understood" not in page_of(portal, database, "S-2")
+    take_in(portal, "mended.xlsx", workbook(UNREADABLE.replace("yes - most", "most")))
+    assert "Answered, but not understood" not in page_of(portal, database, "S-1")
+
+
+@pytest.mark.parametrize(
+    ("sector", "form"),
+    [("0311", "site_fishing"), ("4100", "site_construction"), ("9700", "site_domestic_work"), ("1020", "site")],
+)
+def test_the_page_offers_the_form_of_the_suppliers_trade_first(
+    portal: Portal, database: Database, sector: str, form: str
+):
+    portal.put("/suppliers/S-1", CANNERY | {"sector": [sector]})
+    offered = re.findall(r'<option value="(site\w*|agency)"( selected)?>', page_of(portal, database, "S-1", "officer"))
+    assert ([id_ for id_, selected in offered if selected] or [offered[0][0]]) == [form]
+    listed = [item["id"] for item in portal.get("/forms").json["items"]]
+    assert listed == sorted(listed)
+
+
+def page_of(portal: Portal, database: Database, reference: str, role: str = "viewer") -> str:
+    found = portal.get(f"/suppliers/{reference}").json["id"]
+    with database.across() as session:
+        organisation = session.scalars(select(Supplier.organisation_id).where(Supplier.id == found)).one()
+    return a_browser(portal.app, a_user(database, organisation, role)).get(f"/suppliers/{found}").get_data(as_text=True)
 
 
 def test_another_row_in_the_form_refuses_nothing(portal: Portal):

@@ -16,6 +16,7 @@ from risk_models.facts import load
 from service.assess import Assessed, Batch, assess
 from service.contract import result_rows
 from service.reporting import explained, report_on
+from service.worker_derived import own_answers
 from tests.test_service.test_packs import exemplary
 
 ON = date(2026, 11, 20)
@@ -58,6 +59,9 @@ def test_evidence_is_named_where_there_is_an_answer_to_believe_and_nowhere_else(
 
 @pytest.mark.parametrize("audience", ["internal", "supplier"])
 def test_a_report_tells_states_and_evidence_to_ourselves_alone(assessed: Assessed, audience: str) -> None:
+    if audience == "supplier":
+        own = from_rows([own_answers("site", assessed.batch.answers.rows()[0])])
+        assessed = assess([replace(assessed.batch, answers=own)], FACTS, ON)[0]
     report = replace(report_on([assessed], FACTS, ON, [], [], "Sea Heron"), audience=audience)  # type: ignore[arg-type]
     page = render(report, "html").data.decode()
     assert ("Document of 3 October 2026 (P-7), counts 0.40 today." in page) == (audience == "internal")

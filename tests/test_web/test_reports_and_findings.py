@@ -77,7 +77,7 @@ def test_a_report_is_made_once_by_a_job_and_fetched_from_the_store(database: Dat
             report_jobs.fetch(session, blobs, job_id, sees_worker_derived=True)
         assert early.value.code == "report.not_ready"
     handler = Handler(lambda db, claimed: report_jobs.render_report(db, blobs, claimed))
-    run_job(database, claim(database, "test"), handler)
+    run_job(database, claim(database, "test", kinds=[report_jobs.KIND]), handler)
     with database.of(organisation) as session:
         made = report_jobs.fetch(session, blobs, job_id, sees_worker_derived=True)
     text = made.data.decode("utf-8-sig")

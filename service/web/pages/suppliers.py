@@ -95,6 +95,7 @@ def one(kind: str, supplier_id: str) -> str:
     with reading() as session:
         found = portrait.portrait(session, kind, supplier_id, sees_worker_derived=caller().sees_worker_derived)
         cases = kept_cases.of_supplier(session, found.supplier.id) if caller().reads_cases else ()
+        unread = follow_up.unread(session, found.result)
     forms = [form for form in map(load, form_ids()) if form.kind == kind]
     return render_template(
         "supplier.html",
@@ -103,6 +104,7 @@ def one(kind: str, supplier_id: str) -> str:
         plot=range_plot(found.detail.headline, found.model),
         bars=Markup(charts.bars("bars", found.detail, found.model).svg()),
         forms=forms,
+        unread=unread,
         cases=cases,
         strengths=STRENGTHS,
         on=today(caller().time_zone),
