@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from math import inf, isinf
+from math import inf, isfinite
 from typing import Any
 
 import numpy as np
@@ -32,17 +32,12 @@ class Line:
 
 def first_steps(actions: Sequence[Action], days: Any) -> list[str]:
     """For each supplier the title of its first action."""
-    order = sorted(range(len(actions)), key=lambda a: (not actions[a].safety, actions[a].rank, actions[a].id))
     seen: dict[bytes, str] = {}
     steps = []
     for column in days.T.copy():
         key = column.tobytes()
         if key not in seen:
-            called = [
-                (not actions[a].safety, column[a], actions[a].rank, actions[a].id, actions[a].title)
-                for a in order
-                if not isinf(column[a])
-            ]
+            called = [(a.turn(d), a.title) for a, d in zip(actions, column.tolist(), strict=True) if isfinite(d)]
             seen[key] = min(called)[-1] if called else ""
         steps.append(seen[key])
     return steps
@@ -58,7 +53,7 @@ def steps_of(plan: Plan, position: int, on: date) -> tuple[Step, ...]:
 def _step(action: Action, days: float, own: float, on: date, suppliers: int = 0, names: tuple[str, ...] = ()) -> Step:
     """A step, and beside it when it would be due by suppliers' own answers alone."""
     told = step(action, due_on(on, days), days, suppliers, names)
-    if isinf(own):
+    if not isfinite(own):
         return replace(told, from_workers=True)
     alone = step(action, due_on(on, own), own)
     return told if days == own else replace(told, own_due=alone.due, own_within_hours=alone.within_hours)
@@ -84,9 +79,10 @@ def plan_of(lines: Sequence[Line], on: date) -> tuple[Step, ...]:
                     actions[action.id] = action
                     concerned[action.id].append(where[mine[called]])
                     soonest[action.id] = min(soonest.get(action.id, inf), float(row[called].min()))
-                    alone[action.id] = min(alone.get(action.id, inf), float(own_row[called].min()))
+                    own_called = own_row[called & np.isfinite(own_row)]
+                    alone[action.id] = min(alone.get(action.id, inf), float(own_called.min(initial=inf)))
     steps = []
-    for action in sorted(actions.values(), key=lambda a: (not a.safety, soonest[a.id], a.rank, a.id)):
+    for action in sorted(actions.values(), key=lambda a: a.turn(soonest[a.id])):
         all_of_them = np.sort(np.concatenate(concerned[action.id]))
         shown = all_of_them[: NAMES_IN_DANGER if action.safety else NAMES_SHOWN]
         names = tuple(_called(lines[n].headline) for n in shown.tolist())
