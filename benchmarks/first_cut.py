@@ -21,7 +21,7 @@ from questionnaires.form import load_reading_form
 from risk_models.answers import from_rows
 from risk_models.facts import load as load_facts
 from risk_models.inherent import inherent_risk
-from risk_models.model import Model, serving
+from risk_models.model import Floor, Model, serving
 
 FILLS = {"critical": "B3261E", "high": "E8710A", "medium": "F4C542", "low": "7CB342", "insufficient_evidence": "B0BEC5"}
 ORDER = ("low", "medium", "high", "critical")
@@ -43,6 +43,11 @@ def read(path: Path) -> pd.DataFrame:
 def given(answer: object) -> bool:
     """Whether anything is said."""
     return answer is not None and not (isinstance(answer, float) and isnan(answer))
+
+
+def held(floor: Floor, risks: dict[str, float]) -> bool:
+    signs = (any(risks[name] >= floor.from_risk for name in sign) for sign in floor.signs)
+    return sum(signs) >= floor.count
 
 
 def level_of(points: float, model: Model) -> int:
@@ -115,9 +120,9 @@ def score(row: pd.Series, model: Model, contexts: dict, on: date) -> pd.Series:
             harmed.discard(indicator.id)
     total = base + moves
     for floor in model.floors:
-        if sum(found[name] >= floor.from_risk for name in floor.any) >= floor.count and floor.any:
+        if floor.signs and held(floor, found):
             total = max(total, floor.at_least)
-        if sum(at_worst[name] >= floor.from_risk for name in floor.any) >= floor.count and floor.any:
+        if floor.signs and held(floor, at_worst):
             worst = max(worst, floor.at_least)
         if floor.declined_core and not core_settled:
             worst = max(worst, floor.at_least)

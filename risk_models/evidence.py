@@ -21,9 +21,8 @@ from risk_models.model import Credibility, Indicator, Model
 
 DAYS_A_MONTH = 30.4375
 CERTIFICATE = "certificate"
+CONFIRMING = ("worker_voice", "official")  # whose word closes a finding (method section 8)
 AUDITS = ("audit", CERTIFICATE)  # what is void where nobody could speak freely
-# How old the declaration is, the first that is given, by edition of the method: an answer bears the date of its form.
-TOLD_ON = {1: ("evidence_date", "form_returned", "answered_on"), 2: ("form_returned", "answered_on", "evidence_date")}
 TITLES = {
     "self_declared": "Self-declared",
     "document": "Document",
@@ -45,6 +44,13 @@ class Standing:
     expired: bool
     void: bool = False
     held_to: float | None = None
+
+
+def told_on(model: Model) -> tuple[str, ...]:
+    """The questions that say how old a declaration is, the first that is given: an answer bears the date of its form."""
+    if model.method > 1:
+        return ("form_returned", "answered_on", "evidence_date")
+    return ("evidence_date", "form_returned", "answered_on")
 
 
 def age_in_months(written: object, on: date) -> float:
@@ -130,6 +136,25 @@ class Belief:
         found = [self.of(question) for question in questions]
         return np.array([q for q, _ in found]), np.array([expired for _, expired in found])
 
+    def confirmed(self, question: str) -> Flags:
+        """Where workers, a union, an NGO or an authority stand behind an answer, and not past their time (n,)."""
+        here = np.zeros(len(self.answers), dtype=bool)
+        shown = ages(self.answers, "evidence_date", self.on)
+        for name in CONFIRMING:
+            fresh = credibility(self.model.credibility[name], shown) > 0  # never where there is no date
+            here |= said(self.answers, "evidence_grade", (name,)) & fresh
+        pieces = [
+            any(
+                stands is not None and stands.q > 0
+                for piece in covering(told, question)
+                if piece.grade in CONFIRMING
+                for stands in [standing(piece, self.model, self.on, void=False)]
+            )
+            for told in self.pieces.values
+        ]
+        here |= np.array([*pieces, False])[self.pieces.codes]
+        return here
+
     def _with_pieces(self, question: str) -> tuple[Floats, Flags]:
         best, past = (np.zeros((2, len(self.pieces.values) + 1)) for _ in range(2))
         past[:] = 1.0
@@ -151,7 +176,7 @@ def _of_rows(answers: Answers, model: Model, on: date, void: Flags) -> tuple[Flo
     """
     shown = ages(answers, "evidence_date", on)
     told = np.full(len(answers), np.nan)
-    for question in TOLD_ON[model.method]:
+    for question in told_on(model):
         told = np.where(np.isnan(told), ages(answers, question, on), told)
     told = np.where(np.isnan(told), 0.0, told)
     own = model.credibility["self_declared"]
@@ -227,7 +252,7 @@ def behind(answers: Answers, model: Model, on: date) -> Callable[[str], Standing
         name: column.values[column.codes[0]] for name, column in answers.columns.items() if column.codes[0] >= 0
     }
     void = bool(audit_void(answers, model)[0])
-    day = next((told[name] for name in TOLD_ON[model.method] if not np.isnan(age_in_months(told.get(name), on))), None)
+    day = next((told[name] for name in told_on(model) if not np.isnan(age_in_months(told.get(name), on))), None)
     of_the_row = [Piece("self_declared", day)] if day else []
     if told.get("evidence_grade") in model.credibility:
         of_the_row.append(Piece(told["evidence_grade"], told.get("evidence_date")))

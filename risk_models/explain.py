@@ -72,7 +72,7 @@ def explain(
             indicator = indicators[name]
             value = entry.get("value")
             said = "" if value is None else title_of(indicator.question, value)
-            harm = _is_harm(indicator, state, value, facts.on)
+            harm = _is_harm(indicator, state, value, facts.on, e, c)
             text = sentence(indicator, state, said, e or 0.0, harm=harm)
             declared = gates.get(name)
             if harm and declared is not None and answers.get(declared.question) in declared.none:
@@ -247,9 +247,15 @@ def floor_sentence(floor: Floor, *, ruled_out_not: bool) -> str:
     return floor.because
 
 
-def _is_harm(indicator: Indicator, state: str, value: object, on: date) -> bool:
+def _is_harm(
+    indicator: Indicator, state: str, value: object, on: date, effective: float | None, context: float | None
+) -> bool:
     answer = tuple(value) if isinstance(value, list) else value
-    return state == "reported" or (state in ("answered", "expired") and on_day(indicator.rule, on).risk(answer) >= 0.5)
+    risk = on_day(indicator.rule, on).risk(answer)
+    # Harm is never believed away: an effective risk below that of the answer tells that its being put right was confirmed.
+    if answer in indicator.confirmed and effective is not None and effective < max(risk, context or 0.0):
+        return state == "reported"
+    return state == "reported" or (state in ("answered", "expired") and risk >= 0.5)
 
 
 def _with_state(because: str, state: str) -> str:

@@ -33,6 +33,11 @@ def _risk(rule: Rule, answer: object) -> float:
     return 0.0 if answer == CANNOT_APPLY else np.nan if answer == DECLINED else rule.risk(answer)
 
 
+def _closed(confirmed: Mapping[str, float], answer: object) -> float:
+    """r of an answer that workers or an authority confirm; NaN where that changes nothing."""
+    return confirmed.get(answer, np.nan) if isinstance(answer, str) else np.nan
+
+
 @dataclass(frozen=True)
 class Features:
     """The frame a model scores and, beside it, what made its contexts (shown as reasons)."""
@@ -65,6 +70,9 @@ def features(
         asked = indicator.question
         if asked in answers.columns:
             risk[i] = spread(answers, asked, partial(_risk, on_day(indicator.rule, on)), np.nan)
+            if indicator.confirmed and said(answers, asked, tuple(indicator.confirmed)).any():
+                closed = spread(answers, asked, partial(_closed, indicator.confirmed), np.nan)
+                risk[i] = np.where(evidence.confirmed(asked) & ~np.isnan(closed), closed, risk[i])
             if DECLINED in answers.columns[asked].values:
                 declined[i] = said(answers, asked, (DECLINED,))
         for question, values in indicator.ruled_out.items():

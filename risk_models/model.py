@@ -16,12 +16,12 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
-from risk_models.transforms import Ramp, Rule, rule_of
+from risk_models.transforms import Choices, Ramp, Rule, rule_of
 
 MODELS = Path(__file__).parent / "models"
 GRADES = ("self_declared", "document", "audit", "worker_voice", "official")
 LEVELS = ("low", "medium", "high", "critical")
-METHODS = (1, 2)
+METHODS = (1, 2, 3)
 CASES = ("none_recorded", "signals", "pattern", "emergency")
 SOURCES_OF_FACTS = ("answer.", "country.", "sector.", "goods.", "corridor.", "destination.", "flag.")
 
@@ -72,7 +72,7 @@ class Sharper:
 
 @dataclass(frozen=True)
 class Indicator:
-    """What is asked about, how much it weighs, how an answer becomes risk. ``safeguard``: see docs/models.md."""
+    """What is asked about, how much it weighs, how an answer becomes risk. ``safeguard``, ``confirmed``: see docs/models.md."""
 
     id: str
     title: str
@@ -84,6 +84,7 @@ class Indicator:
     strong: bool
     safeguard: bool
     rule: Rule
+    confirmed: Mapping[str, float]
     sharper: tuple[str, ...]
     ruled_out: Mapping[str, tuple[object, ...]]
     heard: Mapping[str, tuple[str, ...]]
@@ -112,23 +113,31 @@ class Gate:
 
 @dataclass(frozen=True)
 class Floor:
-    """A named rule that holds the score up: ``count`` of ``any`` at r >= ``from_risk``, a declined core question, or cases."""
+    """A named rule that holds the score up: ``count`` of ``signs`` at r >= ``from_risk``, a declined core question, or cases.
+
+    A sign is told by one indicator, or by any of several that tell of the same fact.
+    """
 
     id: str
     title: str
     because: str
     sources: tuple[str, ...]
     at_least: float
-    any: tuple[str, ...]
+    signs: tuple[tuple[str, ...], ...]
     from_risk: float
     count: int
     declined_core: bool
     case: str | None
 
+    @property
+    def any(self) -> tuple[str, ...]:
+        """Every indicator that it reads."""
+        return tuple(name for sign in self.signs for name in sign)
+
 
 @dataclass(frozen=True)
 class Model:
-    """One version of one model, checked; ``method`` and ``certificate_months``: see docs/models.md."""
+    """One version of one model, checked; ``method``, ``told_by`` and ``certificate_months``: see docs/models.md."""
 
     id: str
     version: str
@@ -137,6 +146,7 @@ class Model:
     title: str
     kind: str
     serves: tuple[str, ...]
+    told_by: tuple[str, ...]
     levels: Mapping[str, float]
     insufficient_below: float
     silent_from: float
@@ -197,20 +207,26 @@ def of_version(model_id: str, version: str) -> Model:
     return found
 
 
+def current(kind: str, on: date, models: Iterable[Model] | None = None) -> tuple[Model, ...]:
+    """Of each model for a kind of supplier the version in force on a day. Raises LookupError where there is none."""
+    there = tuple(load_all() if models is None else models)
+    ids = sorted({m.id for m in there if m.kind == kind})
+    found = tuple(in_force(i, on, there) for i in ids if any(m.effective <= on for m in there if m.id == i))
+    if not found:
+        raise LookupError(f"no model for a {kind} is in force on {on.isoformat()}")
+    return found
+
+
 def serving(kind: str, sectors: Iterable[str], on: date, models: Iterable[Model] | None = None) -> tuple[Model, ...]:
     """The models that score a supplier of this kind and these ISIC codes on a day: one per pack it belongs to.
 
     The longest matching prefix in ``serves`` wins; no sector, or one without a pack, is served by the general model ("").
     ``models`` are those to choose from, all unless told; a sector that none of them serves is passed over.
     """
-    there = tuple(load_all() if models is None else models)
-    ids = sorted({m.id for m in there if m.kind == kind})
-    current = [in_force(i, on, there) for i in ids if any(m.effective <= on for m in there if m.id == i)]
-    if not current:
-        raise LookupError(f"no model for a {kind} is in force on {on.isoformat()}")
+    there = current(kind, on, models)
     found: dict[str, Model] = {}
     for code in tuple(sectors) or ("",):
-        fit = [(len(prefix), m.id, m) for m in current for prefix in m.serves if code.startswith(prefix)]
+        fit = [(len(prefix), m.id, m) for m in there for prefix in m.serves if code.startswith(prefix)]
         for _, name, best in sorted(fit, key=lambda each: each[:2])[-1:]:
             found[name] = best
     return tuple(found.values())
@@ -298,17 +314,35 @@ class _Reader:
         except ValueError as fault:
             raise self.refuse(item, str(fault)) from fault
 
+    def confirmed(self, raw: Mapping[str, Any], rule: Rule, item: str) -> dict[str, float]:
+        """The lower r of an answer that workers or an authority confirm."""
+        told: Mapping[str, Any] = raw.get("confirmed", {})
+        for code, risk in told.items():
+            table = rule.table if isinstance(rule, Choices) else {}
+            if not rule.least <= self.share(risk, item, f"'confirmed' {code!r}") < table.get(code, 0.0):
+                raise self.refuse(item, f"'confirmed' {code!r} must be a choice, and lie below its risk there")
+        return {code: float(risk) for code, risk in told.items()}
+
+    def signs(self, raw: Mapping[str, Any], item: str) -> tuple[tuple[str, ...], ...]:
+        """The signs that a floor reads: each an indicator, or a list of those that tell of the same fact."""
+        values = raw.get("any", [])
+        if not isinstance(values, list):
+            raise self.refuse(item, "'any' must be a list")
+        return tuple(
+            (value,) if isinstance(value, str) else self.texts({"any": value}, "any", item) for value in values
+        )
+
     def indicator(self, raw: Mapping[str, Any]) -> Indicator:
         item = f"indicator {raw.get('id')!r}"
         known = "id title pillar reads weight weight_because core strong ilo sharper choices ramp steps ruled_out because harm"
-        self.known_keys(raw, known + " since heard safeguard sources notes", item)
+        self.known_keys(raw, known + " since confirmed heard safeguard sources notes", item)
         reads = self.need(raw, "reads", item, str)
         if not reads.startswith("answer."):
             raise self.refuse(item, f"reads {reads!r}: an indicator reads one answer")
         weight = float(self.need(raw, "weight", item, (int, float)))
         if weight <= 0:
             raise self.refuse(item, "weight must be above 0")
-        ruled_out = raw.get("ruled_out", {})
+        ruled_out, rule = raw.get("ruled_out", {}), self.rule(raw, item)
         return Indicator(
             id=self.need(raw, "id", item, str),
             title=self.need(raw, "title", item, str),
@@ -319,7 +353,8 @@ class _Reader:
             core=bool(raw.get("core", False)),
             strong=bool(raw.get("strong", False)),
             safeguard=bool(raw.get("safeguard", False)),
-            rule=self.rule(raw, item),
+            rule=rule,
+            confirmed=self.confirmed(raw, rule, item),
             sharper=self.texts(raw, "sharper", item),
             ruled_out={str(k).removeprefix("answer."): tuple(v) for k, v in ruled_out.items()},
             heard={str(k).removeprefix("answer."): tuple(v) for k, v in raw.get("heard", {}).items()},
@@ -350,7 +385,7 @@ class _Reader:
             because=self.need(raw, "because", item, str),
             sources=self.sources(raw, item),
             at_least=float(self.need(raw, "at_least", item, (int, float))),
-            any=self.texts(raw, "any", item),
+            signs=self.signs(raw, item),
             from_risk=self.share(raw.get("from", 0.5), item, "'from'"),
             count=int(raw.get("count", 1)),
             declined_core=bool(raw.get("declined_core", False)),
@@ -360,14 +395,16 @@ class _Reader:
             raise self.refuse(item, "'at_least' must lie in 0..100")
         if floor.case is not None and floor.case not in CASES[1:]:
             raise self.refuse(item, f"'case' is {floor.case!r}")
-        if sum((bool(floor.any), floor.declined_core, floor.case is not None)) != 1:
+        if sum((bool(floor.signs), floor.declined_core, floor.case is not None)) != 1:
             raise self.refuse(item, "needs exactly one of 'any', 'declined_core', 'case'")
-        if floor.any and not 1 <= floor.count <= len(floor.any):
-            raise self.refuse(item, f"'count' {floor.count} cannot be met by {len(floor.any)} indicators")
+        if not all(floor.signs):
+            raise self.refuse(item, "has an empty list in 'any'")
+        if floor.signs and not 1 <= floor.count <= len(floor.signs):
+            raise self.refuse(item, f"'count' {floor.count} cannot be met by {len(floor.signs)} signs")
         return floor
 
     def model(self, raw: Mapping[str, Any], digest: str) -> Model:
-        known = "id version method effective title kind serves levels insufficient_below silent_from reported sources "
+        known = "id version method effective title kind serves told_by levels insufficient_below silent_from reported sources "
         known += "review_months credibility certificate_months audit_counts audit_void_when context sharper indicator "
         self.known_keys(raw, known + "gate floor notes", "model")
         credibility = {
@@ -389,6 +426,7 @@ class _Reader:
             title=self.need(raw, "title", "model", str),
             kind=self.need(raw, "kind", "model", str),
             serves=self.texts(raw, "serves", "model"),
+            told_by=self.texts(raw, "told_by", "model"),
             levels=levels,
             insufficient_below=self.share(raw.get("insufficient_below"), "model", "'insufficient_below'"),
             silent_from=self.share(raw.get("silent_from", 0.5), "model", "'silent_from'"),

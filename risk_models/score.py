@@ -273,11 +273,11 @@ def _score(frame: Frame, model: Model, scores: Scores) -> None:
     base, best, worst, raised = np.zeros((4, n))
     practice, practice_of, covered, covered_alone, believed = np.zeros((5, n))
     any_harm, core_declined, core_settled = np.zeros(n, dtype=bool), np.zeros(n, dtype=bool), np.ones(n, dtype=bool)
-    found, shown, at_worst = np.zeros((3, len(model.floors), n), dtype=np.int16)
     share_of = shares(model)
     core = np.array([indicator.core for indicator in model.indicators])
     safeguard = np.array([[indicator.safeguard] for indicator in model.indicators])
     readings = _readings_of_floors(model)
+    found, shown, at_worst = np.zeros((3, len(readings.floor), n), dtype=bool)
 
     for tile in tiles(frame, model):
         i, share, context = tile.i, share_of[tile.i], frame.context[tile.i]
@@ -303,14 +303,15 @@ def _score(frame: Frame, model: Model, scores: Scores) -> None:
             core_declined |= tile.declined[core[i]].any(axis=0)
             core_settled &= (tile.covers_without_report | (tile.state == RULED_OUT))[core[i]].all(axis=0)
         read = readings.within(i)
-        if len(read.floor):
+        if len(read.sign):
             j = read.indicator - i.start
             hit = (tile.found[j] >= read.from_risk) | (tile.reported[j] & read.by_report)
-            _count(found, read.floor, hit)
-            _count(shown, read.floor, hit | tile.declined[j])
-            _count(at_worst, read.floor, hit | tile.unsure[j])
+            _mark(found, read.sign, hit)
+            _mark(shown, read.sign, hit | tile.declined[j])
+            _mark(at_worst, read.sign, hit | tile.unsure[j])
 
-    by_fact, by_silence, by_worst = _reached(model, frame, (found, shown, at_worst), core_declined, core_settled)
+    counted = [_counted(signs, readings.floor, len(model.floors)) for signs in (found, shown, at_worst)]
+    by_fact, by_silence, by_worst = _reached(model, frame, counted, core_declined, core_settled)
     by_silence |= by_fact
     by_worst |= by_silence
     scores.floors[:] = by_fact.astype(np.int8) + by_silence
@@ -353,21 +354,32 @@ def _add(*sums: tuple[Floats, Floats]) -> None:
             np.add(so_far, row, out=so_far)
 
 
-def _count(so_far: NDArray[np.int16], floor: NDArray[np.intp], flags: Flags) -> None:
-    """Adds for each floor how many of its rows hold: ``flags`` (m, n) with the floor of each row, in the order of the floors."""
+def _mark(so_far: Flags, sign: NDArray[np.intp], flags: Flags) -> None:
+    """Marks the signs of which any row holds: ``flags`` (m, n) with the sign of each row, in the order of the signs."""
     if flags.shape[1] > len(flags):  # many suppliers, few rows
-        for f, row in zip(floor.tolist(), flags, strict=True):
-            so_far[f] += row
+        for s, row in zip(sign.tolist(), flags, strict=True):
+            so_far[s] |= row
         return
-    first = np.flatnonzero(np.append(True, floor[1:] != floor[:-1]))
-    so_far[floor[first]] += np.add.reduceat(flags, first, axis=0, dtype=np.int16)
+    first = np.flatnonzero(np.append(True, sign[1:] != sign[:-1]))
+    so_far[sign[first]] |= np.logical_or.reduceat(flags, first, axis=0)
+
+
+def _counted(signs: Flags, floor: NDArray[np.intp], floors: int) -> NDArray[np.int16]:
+    """How many of its signs each floor has (f, n): ``signs`` (s, n) with the floor of each."""
+    count = np.zeros((floors, signs.shape[1]), dtype=np.int16)
+    for f, row in zip(floor.tolist(), signs, strict=True):
+        count[f] += row
+    return count
 
 
 @dataclass(frozen=True)
 class _Readings:
-    """Which floor reads which indicator, (m,) in the order of the floors; from what r on, and whether any report acts, (m, 1)."""
+    """Which sign of a floor reads which indicator, (m,) in the order of the signs; from what r on, and whether any report acts,
+    (m, 1). ``floor``: the floor of each sign (s,), in the order of the floors.
+    """
 
     floor: NDArray[np.intp]
+    sign: NDArray[np.intp]
     indicator: NDArray[np.intp]
     from_risk: Floats
     by_report: Flags
@@ -375,16 +387,18 @@ class _Readings:
     def within(self, i: slice) -> _Readings:
         """Those of some indicators."""
         here = np.flatnonzero((self.indicator >= i.start) & (self.indicator < i.stop))
-        return _Readings(self.floor[here], self.indicator[here], self.from_risk[here], self.by_report[here])
+        return _Readings(self.floor, self.sign[here], self.indicator[here], self.from_risk[here], self.by_report[here])
 
 
 def _readings_of_floors(model: Model) -> _Readings:
     """What the floors of a model read. A strong sign acts on any report of it; other floors read the risk alone."""
     strong = {indicator.id for indicator in model.indicators if indicator.strong}
     at = {indicator.id: i for i, indicator in enumerate(model.indicators)}
-    read = [(f, at[name], floor) for f, floor in enumerate(model.floors) for name in floor.any]
+    signs = [(f, floor, sign) for f, floor in enumerate(model.floors) for sign in floor.signs]
+    read = [(s, at[name], floor) for s, (_, floor, sign) in enumerate(signs) for name in sign]
     return _Readings(
-        np.array([f for f, _, _ in read], dtype=np.intp),
+        np.array([f for f, _, _ in signs], dtype=np.intp),
+        np.array([s for s, _, _ in read], dtype=np.intp),
         np.array([i for _, i, _ in read], dtype=np.intp),
         np.array([floor.from_risk for _, _, floor in read])[:, None],
         np.array([strong.issuperset(floor.any) for _, _, floor in read], dtype=bool)[:, None],
@@ -394,8 +408,8 @@ def _readings_of_floors(model: Model) -> _Readings:
 def _reached(
     model: Model, frame: Frame, counted: Sequence[NDArray[np.int16]], core_declined: Flags, core_settled: Flags
 ) -> tuple[Flags, Flags, Flags]:
-    """Where each floor acts (f, n): by what was found, by what was declined, and at worst; ``counted`` are how many of what it
-    reads were found, declined or found, and bad at worst.
+    """Where each floor acts (f, n): by what was found, by what was declined, and at worst; ``counted`` are how many of its signs
+    were found, declined or found, and bad at worst.
     """
     needed = np.array([floor.count for floor in model.floors])[:, None]
     by_fact, by_silence, by_worst = (count >= needed for count in counted)

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from risk_models.answers import Answers, combinations, said, spread
 from risk_models.case_evidence import CaseEvidence, with_case_harms
 from risk_models.facts import FactsOn
-from risk_models.features import features
+from risk_models.features import CANNOT_APPLY, features
 from risk_models.identity import name_key
 from risk_models.inherent import Part
-from risk_models.model import Floor, Model, serving
+from risk_models.model import Floor, Model, current, serving
 from risk_models.plan import Plan, plan
 from risk_models.readings import AGENCY_SECTOR
 from risk_models.score import Frame, Scores, queue_rank, score, some
@@ -251,23 +251,45 @@ def _with_own(scored: Scores, frame: Frame, model: Model, unknown: Mapping[str, 
 
 
 def _models(batch: Batch, on: date, models: Sequence[Model] | None) -> list[tuple[Model, NDArray[np.intp]]]:
-    """The models that score the suppliers of a batch, each with their positions; several for one of several sectors."""
+    """The models that score the suppliers of a batch, each with their positions; several for one of several sectors.
+
+    Since edition 3 of the method a supplier of unknown sector is scored under the packs as well that its answers tell of
+    (docs/method.md).
+    """
     if batch.kind == "agency":
         return [(model, np.arange(len(batch.answers))) for model in serving("agency", (), on, models)]
     column = batch.answers.column("sector")
-    served: dict[str, tuple[Model, list[int]]] = {}
-    for code, sectors in enumerate((*column.values, ())):
+    served: dict[str, Model] = {}
+    wanted: dict[str, NDArray[np.bool_]] = {}
+    by_code = (*column.values, ())  # code -1 marks the last place, which stands for nothing
+    for code, sectors in enumerate(by_code):
         named = tuple(str(s) for s in sectors) if isinstance(sectors, tuple) else ()
         for model in serving("site", named, on, models):
-            served.setdefault(model.id, (model, []))[1].append(code if code < len(column.values) else -1)
+            served[model.id] = model
+            wanted.setdefault(model.id, np.zeros(len(by_code), dtype=bool))[code] = True
+    members = {name: codes[column.codes] for name, codes in wanted.items()}
+    unknown = np.array([not isinstance(sectors, tuple) or not sectors for sectors in by_code])[column.codes]
+    if unknown.any() and all(model.method > 2 for model in serving("site", (), on, models)):
+        for model in current("site", on, models):
+            if model.told_by:
+                served[model.id] = model
+                members[model.id] = members.get(model.id, False) | unknown & _of_the_trade(batch.answers, model)
     # On equal scores the first model stands: a pack before the general one, whatever the order of the rows.
-    ordered = sorted(served.values(), key=lambda pair: ("" in pair[0].serves, pair[0].id))
-    found = []
-    for model, wanted in ordered:
-        is_wanted = np.zeros(len(column.values) + 1, dtype=bool)
-        is_wanted[wanted] = True  # code -1 marks the last place, which stands for nothing
-        found.append((model, np.flatnonzero(is_wanted[column.codes])))
-    return [(model, members) for model, members in found if len(members)]
+    ordered = sorted(served.values(), key=lambda model: ("" in model.serves, model.id))
+    found = [(model, np.flatnonzero(members[model.id])) for model in ordered]
+    return [(model, positions) for model, positions in found if len(positions)]
+
+
+def _of_the_trade(answers: Answers, model: Model) -> NDArray[np.bool_]:
+    """Where a supplier answers questions that the form of this model alone asks, left them blank in a form that came back, or
+    names that form.
+    """
+    forms = answers.column("form_version")
+    here = np.array([*(str(sent).split(" ")[0] == model.id for sent in forms.values), False])[forms.codes]
+    for question in model.told_by:
+        column = answers.column(question)
+        here |= np.array([*(told != CANNOT_APPLY for told in column.values), False])[column.codes]
+    return here
 
 
 def _sectors(answers: Answers, model: Model, facts: FactsOn) -> list[str | None]:

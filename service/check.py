@@ -46,6 +46,8 @@ def faults_of_models() -> list[str]:
     newest = {model.id: model for model in sorted(models, key=lambda m: (m.effective, m.version))}
     for model in models:
         faults += _fits(model, facts, newest=newest[model.id] is model)
+    for model in newest.values():
+        faults += _told_by_fits(model, [other for other in newest.values() if other.kind == model.kind])
     return faults + faults_of_cases()
 
 
@@ -129,6 +131,21 @@ def _fits(model: Model, facts: Facts, *, newest: bool) -> list[str]:
         if code and code not in sectors().names
     ]
     return faults
+
+
+def _told_by_fits(model: Model, kind: Sequence[Model]) -> list[str]:
+    """What tells of a pack's trade is asked by its form, by no other, and leaves nothing out that it alone reads."""
+    if not model.told_by:
+        return []
+    name, told = f"{model.id}/{model.version}.toml", set(model.told_by)
+    forms = {other.id: {q.id for q in load(other.id).questions} for other in kind if other.id in form_ids()}
+    core, others = {q.id for q in load(model.kind).questions}, [ids for form, ids in forms.items() if form != model.id]
+    alone = forms.get(model.id, set()) - core.union(*others)
+    faults = [f"{name}: told_by names {q!r}, which its form does not ask, or not alone" for q in sorted(told - alone)]
+    read = {indicator.question for indicator in model.indicators}
+    return faults + [
+        f"{name}: told_by leaves out {q!r}, which its form alone asks" for q in sorted(read & alone - told)
+    ]
 
 
 def _practices_fit(rules: Practices) -> list[str]:
