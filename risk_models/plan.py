@@ -1,7 +1,7 @@
 """From findings to what to do, in which order, by when.
 
 A finding is an indicator in a state that asks for something (harm, declined, expired, not asked), a floor, an unknown country,
-sector or agency, what a level rests on, or a circumstance such as that somebody spoke. The action library (``actions/*.toml``, one
+sector or agency, what a level rests on, or a circumstance such as that somebody spoke. The action library (``actions/*.toml``, a
 file for each Bali Process priority) says which actions answer it, how many days each may take, and under which findings it is
 withheld. Order: safety of people first, then what is due soonest; among what is due on one day the order of
 ``actions/order.toml``: protect, stop the harm, redress, find out, prevent (UG-24: severity before anything else; factbook 7.2).
@@ -25,7 +25,17 @@ from numpy.typing import NDArray
 from risk_models.answers import Answers
 from risk_models.identity import name_key
 from risk_models.model import LEVELS, Model
-from risk_models.score import DECLINED, EXPIRED, INSUFFICIENT, NOT_ASKED, REPORTED, WORST_OF_LOW, Scores, shares, threshold
+from risk_models.score import (
+    DECLINED,
+    EXPIRED,
+    INSUFFICIENT,
+    NOT_ASKED,
+    REPORTED,
+    WORST_OF_LOW,
+    Scores,
+    shares,
+    threshold,
+)
 
 ACTIONS = Path(__file__).parent / "actions"
 ORDER = "order.toml"
@@ -41,12 +51,13 @@ CIRCUMSTANCES = {
     "agency:high": "harm",  # an agency that is named stands high or critical
     "level:insufficient_evidence": "not_asked",
     "level:worst_case_open": "not_asked",  # low but for its worst case
-    "level:rests_on_context": "not_asked",  # medium or above by its place and trade, with no harm found and no core question blank
+    "level:rests_on_context": "not_asked",  # medium or above, with no harm found and no core question blank
     "level:low": "not_asked",
     "open:few": "not_asked",  # few of the questions are still to be asked
 }
 CASE_OF_COERCION = "case:coercion"  # a case in which coercion at work is reached, however strong it is beside
 FEW_OPEN = 0.15  # of the weight of a model: a form that came back but for this is not sent again
+CHILDREN = ("child_labour", "under_18_aboard")
 MINIMUM_AGE_AT_SEA = 16  # C188-1
 
 
@@ -98,7 +109,7 @@ class Action:
         return (not self.safety, PRIORITIES.index(self.priority) if self.place < 0 else self.place)
 
     def turn(self, days: float) -> tuple[bool, float, tuple[bool, int], str]:
-        """Where it stands in a plan that calls for it within so many days; the least comes first. Parts of a day count as the day:
+        """Where it stands in a plan that calls for it within so many days; the least comes first. Part of a day counts as the day:
         what protects people is not overtaken by a demand that is due some hours sooner.
         """
         return (not self.safety, days if self.place < 0 else ceil(days), self.rank, self.id)
@@ -294,9 +305,7 @@ def plan(scores: Scores, model: Model, unknown: Mapping[str, NDArray[np.bool_]])
     return Plan(library, days)
 
 
-def _standing(
-    scores: Scores, model: Model, told: Mapping[str, NDArray[np.bool_]]
-) -> dict[str, NDArray[np.bool_]]:
+def _standing(scores: Scores, model: Model, told: Mapping[str, NDArray[np.bool_]]) -> dict[str, NDArray[np.bool_]]:
     """Where each of CIRCUMSTANCES stands, (n,); ``told``: those that are read off the answers, nowhere unless given."""
     by_points = threshold(scores.total, model)
     reported = scores.state == REPORTED
@@ -319,16 +328,11 @@ def _standing(
     }
 
 
-CHILDREN = ("child_labour", "under_18_aboard")
-
-
-def circumstances(
-    answers: Answers, model: Model, agency_scores: Mapping[str, float]
-) -> dict[str, NDArray[np.bool_]]:
+def circumstances(answers: Answers, model: Model, agency_scores: Mapping[str, float]) -> dict[str, NDArray[np.bool_]]:
     """What is read off the answers of n suppliers for their plans, flags (n,): see CIRCUMSTANCES.
 
-    ``agency_scores``: 0..100 by ``name_key`` of an agency's name, reference or licence number. Below the minimum age, or of an age
-    not told, is no "young:in_hazard": a child is taken out of the work (RM-04), a young worker off the hazard (RM-05).
+    ``agency_scores``: 0..100 by ``name_key`` of an agency's name, reference or licence number. Nobody below the minimum age, or of
+    an age not told, is "young:in_hazard": a child is taken out of the work (RM-04), a young worker off the hazard (RM-05).
     """
 
     def flags(question: str, test: Callable[[object], bool]) -> NDArray[np.bool_]:

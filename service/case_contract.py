@@ -67,9 +67,7 @@ def case_part(
         "row": {"file": record.file, "sheet": record.sheet, "rows": list(record.rows)},
         "strength": reading.strength,
         "because": list(reading.because),
-        "first_steps": [
-            {"id": action.id, "within_hours": 24 * days} for action, days in first_steps(reading, library)
-        ],
+        "first_steps": [{"id": action.id, "within_hours": 24 * days} for action, days in first_steps(reading, library)],
         "indicators": list(reading.indicators),
         "not_placed": list(reading.not_placed),
         "readings": [_by_list(each) for each in reading.lists],
