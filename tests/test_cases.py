@@ -3,7 +3,7 @@
 ``why.md`` says what the case is about and works its numbers by hand. ``answers.csv`` holds what was said (an agency before the
 site that names it; several answers in one cell with | between; evidence as in a sheet). ``expected.csv`` holds what must come
 out, of the supplier named, else of the last: a field of its result; ``points`` or ``of`` of its practice; the points, state, e
-or c of one reason; or which action is the first, second, third ... step of its plan.
+or c of one reason; or which action is the first, second, third ... step of its plan. A row ``on`` gives the day, where it is not 2026-11-01.
 """
 
 import csv
@@ -78,8 +78,10 @@ def of(result: dict[str, Any], what: str, name: str) -> Any:
 @pytest.mark.parametrize("path", CASES, ids=lambda path: path.name)
 def test_the_numbers_are_those_worked_by_hand(path: Path) -> None:
     assert (path / "why.md").read_text(encoding="utf-8").strip()
-    found = results(path, date(2026, 11, 1))
-    for row in rows(path / "expected.csv"):
+    expected = rows(path / "expected.csv")
+    on = next((row["value"] for row in expected if row["what"] == "on"), "2026-11-01")
+    found = results(path, date.fromisoformat(on))
+    for row in (row for row in expected if row["what"] != "on"):
         value = of(found[row.get("supplier") or list(found)[-1]], row["what"], row["name"])
         if isinstance(value, (int, float)) and not isinstance(value, bool):
             assert value == pytest.approx(float(row["value"]), abs=0.005), row

@@ -112,6 +112,41 @@ def test_the_method_before_hears_what_was_declined_though_facts_rule_it_out() ->
     assert set(reached(score(frame(silent), replace(TOY, method=1)))) == {"strong_sign", "declined_core"}
 
 
+def test_two_answers_that_tell_of_one_sign_count_once() -> None:
+    pair = "money_and_papers"
+    twice, both = answered(fees=1.0, wages=1.0), answered(wages=0.8, papers=0.8)
+    assert pair not in reached(scored(twice))
+    assert reached(scored(both))[pair] == "found"
+    assert scored(both).total[0] >= 60
+    silent = answered()
+    for name in ("fees", "wages"):
+        silent = silent.with_cell(POSITION[name], risk=None, declined=True)
+    assert pair not in reached(scored(silent))
+    silent = silent.with_cell(POSITION["papers"], risk=None, declined=True)
+    assert reached(scored(silent))[pair] == "cannot be ruled out"
+
+
+def test_at_worst_two_questions_left_open_that_tell_of_one_sign_count_once() -> None:
+    def unasked(*names: str) -> Supplier:
+        supplier = replace(answered(), belief=0.8)
+        for name in names:
+            supplier = supplier.with_cell(POSITION[name], risk=None)
+        return supplier
+
+    alone = replace(TOY, floors=tuple(floor for floor in TOY.floors if floor.id == "money_and_papers"))
+    worst = {
+        names: score(frame(unasked(*names)), alone).floor_worst[0] for names in (("fees", "wages"), ("wages", "papers"))
+    }
+    assert worst == {("fees", "wages"): 0, ("wages", "papers"): 60}
+
+
+def test_signs_are_counted_the_same_for_one_supplier_and_for_thousands() -> None:
+    kinds = (answered(fees=1.0, wages=1.0), answered(fees=1.0, papers=0.9), answered(wages=0.9, papers=0.9), answered())
+    many = score(frame(*kinds * 1200), TOY)
+    alone = np.hstack([scored(kind).floors for kind in kinds])
+    assert np.array_equal(many.floors, np.tile(alone, 1200))
+
+
 def test_a_declaration_of_no_migrants_reassures_as_far_as_it_is_believed() -> None:
     scores = scored(replace(HALF, gate=True, belief=0.2))
     assert scores.effective[POSITION["papers"], 0] == pytest.approx(0.4)

@@ -1,5 +1,6 @@
 """Invented answers, drawn from the forms themselves, and what the released models make of them."""
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
@@ -10,11 +11,11 @@ from hypothesis import strategies as st
 from questionnaires.form import Question, load_reading_form
 from risk_models.answers import from_rows
 from risk_models.facts import load as load_facts
-from risk_models.model import load_all
+from risk_models.model import Model, load_all
 from service.assess import Batch, assess
 from service.contract import result_rows
 
-ON = date(2026, 11, 1)
+ON = date(2026, 11, 26)
 FACTS = load_facts().as_of(ON)
 COUNTRIES = ["TH", "MM", "QA", "NO", "SE", "NA", "HK", "BD", "KP", "AQ", "LB"]
 ORIGINS = ["NP", "BD", "MM", "PH", "PK", "ET", "KH"]
@@ -85,13 +86,15 @@ def answers(draw: st.DrawFn, kind: str = "site") -> Answers:
     return given
 
 
-def results(*rows: Answers, kind: str = "site", agencies: tuple[Answers, ...] = ()) -> list[dict[str, Any]]:
-    """The results of some suppliers of one kind, in order, as the contract has them."""
+def results(
+    *rows: Answers, kind: str = "site", agencies: tuple[Answers, ...] = (), models: Sequence[Model] | None = None
+) -> list[dict[str, Any]]:
+    """The results of some suppliers of one kind, in order, as the contract has them; ``models``: those in force unless told."""
     batches = (
         [Batch("agency", from_rows(agencies), "a.xlsx", "Agencies", np.arange(len(agencies)) + 2)] if agencies else []
     )
     batches.append(Batch(kind, from_rows(rows), "s.xlsx", "Rows", np.arange(len(rows)) + 2))
-    return [orjson.loads(row) for row in result_rows(assess(batches, FACTS, ON)[-1], ON)]
+    return [orjson.loads(row) for row in result_rows(assess(batches, FACTS, ON, models)[-1], ON)]
 
 
 def result(row: Answers, kind: str = "site", agencies: tuple[Answers, ...] = ()) -> dict[str, Any]:

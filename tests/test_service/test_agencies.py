@@ -1,6 +1,6 @@
 """How an agency is scored: what it writes, does and is reported for, item by item; its licence on the day; its destinations."""
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from risk_models.answers import from_rows
 from risk_models.facts import load as load_facts
 from risk_models.model import in_force
+from risk_models.plan import load_actions
 from risk_models.transforms import on_day
 from service.assess import Batch, assess
 from service.contract import result_rows
@@ -41,6 +42,11 @@ def called_for(row: Answers, kind: str = "agency") -> set[str]:
     return {action["id"] for action in result(row, kind)["actions"]}
 
 
+def ago(days: int) -> str:
+    """The day so many days before that of the assessment."""
+    return (ON - timedelta(days=days)).isoformat()
+
+
 def told_on(row: Answers, on: date) -> dict[str, Any]:
     batch = Batch("agency", from_rows([row]), "a.xlsx", "Agencies", np.array([2]))
     facts = load_facts().as_of(on)
@@ -52,11 +58,11 @@ def told_on(row: Answers, on: date) -> dict[str, Any]:
 
 
 def test_a_licence_counts_through_its_last_day_and_is_run_out_the_day_after() -> None:
-    last_day, day_after = ({**AGENCY, "licence_expiry": day} for day in ("2026-11-01", "2026-10-31"))
+    last_day, day_after = ({**AGENCY, "licence_expiry": day} for day in (ago(0), ago(1)))
     assert reasons(last_day)["licence_run_out"]["e"] < 0.7
     assert "stop_intake_unlicensed" not in called_for(last_day)
     assert reasons(day_after)["licence_run_out"]["e"] >= 0.7
-    assert reasons(day_after)["licence_run_out"]["value"] == "2026-10-31"
+    assert reasons(day_after)["licence_run_out"]["value"] == ago(1)
     assert "stop_intake_unlicensed" in called_for(day_after)
 
 
@@ -66,8 +72,8 @@ def test_the_same_answers_are_read_again_on_a_later_day() -> None:
 
 
 def test_a_licence_three_months_out_is_held_as_one_that_was_lost() -> None:
-    assert "licence_lost" not in result({**AGENCY, "licence_expiry": "2026-08-03"}, "agency")["floors"]
-    assert "licence_lost" in result({**AGENCY, "licence_expiry": "2026-08-02"}, "agency")["floors"]
+    assert "licence_lost" not in result({**AGENCY, "licence_expiry": ago(90)}, "agency")["floors"]
+    assert "licence_lost" in result({**AGENCY, "licence_expiry": ago(91)}, "agency")["floors"]
 
 
 @pytest.mark.parametrize("expiry", [{}, {"licence_expiry": "declined"}, {"licence_expiry": "2027-01-01"}])
@@ -101,8 +107,20 @@ def test_a_sanction_that_is_reported_weighs_like_one_that_is_admitted(by: str) -
 
 def test_a_certificate_reassures_to_its_last_day() -> None:
     row = {**AGENCY, "recruitment_certificate": "certified"}
-    in_date, out = (reasons({**row, "certificate_expiry": day}) for day in ("2026-11-01", "2026-10-31"))
+    in_date, out = (reasons({**row, "certificate_expiry": day}) for day in (ago(0), ago(1)))
     assert in_date["certificate_run_out"]["points"] < 0 <= out["certificate_run_out"]["points"]
+
+
+@pytest.mark.parametrize("declared", ["none", "in_process"])
+def test_a_certificate_that_ran_out_is_told_though_none_is_said_to_be_held(declared: str) -> None:
+    row = {**AGENCY, "recruitment_certificate": declared, "certificate_expiry": ago(200)}
+    told, expired = reasons(row), reasons({**row, "recruitment_certificate": "expired"})
+    assert told["certificate_run_out"]["points"] == expired["certificate_run_out"]["points"] >= 0
+    step = next(a.id for a in load_actions() if "certificate_run_out" in a.addresses and a.states == ("harm",))
+    assert step in called_for(row)
+    for held in ({}, {"certificate_expiry": "declined"}):
+        none = reasons({**AGENCY, "recruitment_certificate": declared, **held})["certificate_run_out"]
+        assert (none["state"], none["points"] < 0) == ("answered", True)
 
 
 def test_the_model_before_reads_no_dates_and_stays_what_it_was() -> None:

@@ -1,33 +1,42 @@
 """The sector packs as an officer meets them: named situations, and what their newest versions owe to the ones before."""
 
-from datetime import date
+from io import BytesIO
+from itertools import pairwise
 from typing import Any
 
+import numpy as np
+import orjson
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from marshmallow import ValidationError
 
 from questionnaires.form import Question, load, load_reading_form, schema
-from risk_models.answers import from_rows
-from risk_models.explain import sentence
+from risk_models.answers import Piece, from_rows
+from risk_models.explain import explain, sentence
+from risk_models.facts import load as load_facts
 from risk_models.features import features
 from risk_models.model import Model, in_force, load_all
 from risk_models.plan import load_actions
 from risk_models.score import LEVEL_NAMES, score
+from service.assess import Batch, assess
+from service.compare import models_at
+from service.contract import write
 from service.sources import register
-from tests.test_service.answers import COUNTRIES, FACTS, ON, Answers, answers, indicator_questions, result
+from service.verify import objections
+from tests.test_service.answers import COUNTRIES, FACTS, ON, Answers, answers, indicator_questions, result, results
 
 SITES = ("site_general", "site_fishing", "site_construction", "site_domestic_work")
 TRADE = {"site_general": "14", "site_fishing": "0311", "site_construction": "4100", "site_domestic_work": "9700"}
-BEFORE = date(2026, 10, 31)
 
 
 def newest(model_id: str) -> Model:
     return in_force(model_id, ON)
 
 
-def before(model_id: str) -> Model:
-    return in_force(model_id, BEFORE)
+def released(model_id: str) -> list[Model]:
+    """The versions of a model, oldest first."""
+    return sorted((model for model in load_all() if model.id == model_id), key=lambda model: model.effective)
 
 
 def scored(row: Answers, model: Model) -> Any:
@@ -180,33 +189,213 @@ def test_whoever_is_under_18_aboard_is_a_child_at_hazardous_work(age: float, chi
     assert (told["score"] >= 50) == child
 
 
+# ---------------------------------------------------------------- one fact told twice
+
+
+@pytest.mark.parametrize("model_id", SITES)
+@pytest.mark.parametrize("answer", [("bound", "bound"), ("declined", "declined")])
+def test_two_debts_are_no_debt_and_something_else(model_id: str, answer: tuple[str, str]) -> None:
+    twice = exemplary(model_id, worker_debt=answer[0], family_debt=answer[1])
+    told, before = result(twice), results(twice, models=models_at("2026.2", ON))[0]
+    assert set(told["floors"]) - {"core_declined"} == {"strong_sign"}
+    assert told["score"] == pytest.approx(50)
+    assert {"strong_pair", "debt_and_papers", "debt_and_wages"} <= set(before["floors"])
+    once = result({**twice, "family_debt": "none_checked"})
+    assert set(once["floors"]) == set(told["floors"])
+
+
+@pytest.mark.parametrize("model_id", SITES)
+@pytest.mark.parametrize("debt", ["worker_debt", "family_debt"])
+@pytest.mark.parametrize(
+    ("floor", "question", "answer"),
+    [("debt_and_papers", "papers_retention", "held"), ("debt_and_isolation", "outside_contact", "none"),
+     ("debt_and_deception", "promises_kept", "other_job"), ("debt_and_wages", "wage_payment", "unpaid"),
+     ("debt_and_exit_penalty", "freedom_to_resign", "reported"), ("debt_and_threats", "threats", "open")],
+)  # fmt: skip
+def test_either_debt_and_something_else_are_both(
+    model_id: str, debt: str, floor: str, question: str, answer: str
+) -> None:
+    row = exemplary(model_id, **{debt: "bound", question: answer})
+    told = result(row)
+    assert floor in told["floors"]
+    assert told["score"] >= 75
+    silent = result({**row, debt: "declined", question: "declined"})
+    assert floor in silent["cannot_be_ruled_out"]
+    assert silent["score"] >= 75
+
+
+def test_one_child_aboard_is_one_strong_sign_and_a_child_and_papers_are_two() -> None:
+    child = exemplary("site_fishing", youngest_aboard=16.0, youngest_workers="young_hazardous")
+    told = result(child)
+    assert "strong_sign" in told["floors"]
+    assert "strong_pair" not in told["floors"]
+    assert told["score"] < 75
+    assert "strong_pair" in result({**child, "papers_retention": "held"})["floors"]
+
+
+@pytest.mark.parametrize("model_id", [*SITES, "agency"])
+def test_a_pair_of_strong_signs_does_not_say_that_a_rule_for_case_records_was_met(model_id: str) -> None:
+    pair = next(floor for floor in newest(model_id).floors if floor.id == "strong_pair")
+    assert "as in RULE-a" in pair.because
+    assert "case records alone" in pair.because
+
+
+# ---------------------------------------------------------------- harm that was put right
+
+
+@pytest.mark.parametrize("question", ["violence", "threats", "retaliation"])
+@pytest.mark.parametrize("model_id", SITES)
+def test_harm_put_right_counts_so_once_workers_or_an_authority_confirm_it(model_id: str, question: str) -> None:
+    def told(answer: str, grade: str, day: str = "2026-10-01") -> dict[str, Any]:
+        row = exemplary(model_id, "TH", **{question: answer})
+        return result({**row, "evidence_grade": grade, "evidence_date": day})
+
+    for grade in ("self_declared", "document", "audit"):
+        stands, goes_on, silent = (told(answer, grade) for answer in ("remedied", "open", "declined"))
+        assert question in harm(stands), grade
+        assert stands["score"] <= goes_on["score"]
+        assert stands["score"] <= silent["score"]
+    for grade in ("worker_voice", "official"):
+        assert question not in harm(told("remedied", grade))
+        assert question in harm(told("open", grade))
+        assert question in harm(told("remedied", grade, "2027-05-01")), "a day to come confirms nothing"
+        assert question in harm(told("remedied", grade, "2023-01-01")), "past its time it confirms no more"
+    if question == "violence":
+        assert told("remedied", "audit")["score"] >= 50
+        assert {"strong_sign"} <= set(told("remedied", "audit")["floors"]) - set(told("remedied", "official")["floors"])
+
+
+def harm(told: dict[str, Any]) -> set[str]:
+    """The questions whose answers are told as harm, as the explanation has it."""
+    model = next(m for m in load_all() if (m.id, m.version) == (told["model"], newest(told["model"]).version))
+    explained = explain(model, FACTS, told["country"], told["reasons"], lambda question, answer: str(answer))
+    by_id = {indicator.id: indicator.question for indicator in model.indicators}
+    return {by_id[reason.id] for reason in explained if reason.harm}
+
+
+def test_a_piece_of_evidence_confirms_what_it_covers_and_nothing_else() -> None:
+    row = exemplary("site_general", "TH", violence="remedied", threats="remedied", evidence_grade="document")
+    piece = Piece("worker_voice", "2026-10-01", covers=("violence",))
+    told = result({**row, "evidence": (piece,)})
+    assert harm(told) == {"threats"}
+    fresh_audit = Piece("audit", "2026-11-20")
+    old = piece._replace(date="2025-07-01")
+    assert harm(result({**row, "evidence": (old, fresh_audit)})) == {"threats"}, "a fresher audit takes nothing away"
+
+
+@pytest.mark.parametrize("model_id", SITES)
+def test_fees_paid_back_count_so_once_workers_confirm_it(model_id: str) -> None:
+    by = {
+        grade: harm(result(exemplary(model_id, recruitment_fees="repaid", evidence_grade=grade)))
+        for grade in ("self_declared", "worker_voice")
+    }
+    assert by == {"self_declared": {"recruitment_fees"}, "worker_voice": set()}
+
+
+# ---------------------------------------------------------------- a trade that is told by the answers alone
+
+AT_SEA: Answers = {"name": "Invented Vessel", "country": "TH", "answered_on": "2026-11-01", "crew_losses": "abandoned"}
+ON_SITE: Answers = {
+    "name": "Invented Tower",
+    "country": "QA",
+    "answered_on": "2026-11-01",
+    "site_deaths": "unexplained",
+}
+
+
+@pytest.mark.parametrize(
+    ("row", "model_id", "floor", "step"),
+    [(AT_SEA, "site_fishing", "crew_lost", "keep_people_safe"),
+     (ON_SITE, "site_construction", "deaths", "account_for_the_dead_and_missing")],
+)  # fmt: skip
+def test_harm_that_only_a_pack_asks_about_is_told_though_the_sector_is_not_known(
+    row: Answers, model_id: str, floor: str, step: str
+) -> None:
+    for sector in ({}, {"sector": "declined"}):
+        told = result({**row, **sector})
+        assert (told["model"], told["sector"]) == (model_id, None)
+        assert floor in told["floors"]
+        assert told["level"] in ("high", "critical")
+        assert {step, "name_sector"} <= {action["id"] for action in told["actions"]}
+    before = results(row, models=models_at("2026.2", ON))[0]
+    assert (before["model"], before["level"], before["floors"]) == ("site_general", "insufficient_evidence", [])
+
+
+def test_a_sector_that_is_not_known_is_never_guessed_so_good_answers_stay_insufficient_evidence() -> None:
+    calm = exemplary("site_fishing", "NO") | {"sector": None}
+    told = result({question: answer for question, answer in calm.items() if answer is not None})
+    assert told["sector"] is None
+    assert told["level"] == "insufficient_evidence"
+
+
+def test_the_name_of_a_form_tells_of_its_trade_and_cannot_apply_tells_of_none() -> None:
+    def models(**said: Any) -> set[str]:
+        row = {"name": "Invented Supplier", "country": "TH", **said}
+        batch = Batch("site", from_rows([row]), "s.xlsx", "Rows", np.array([2]))
+        return {block.model.id for block in assess([batch], FACTS, ON)[0].blocks}
+
+    assert models(form_version="site_fishing 2026.2") == {"site_general", "site_fishing"}
+    assert models(form_version="site 2026.2") == {"site_general"}
+    assert models(heat="cannot_apply", crew_losses="declined") == {"site_general", "site_fishing"}
+    assert models(heat="cannot_apply", injury_cover="none") == {"site_general"}
+    assert models(crew_losses="abandoned", sector=("14",)) == {"site_general"}
+    assert models(crew_losses="none", site_deaths="none") == {"site_general", "site_fishing", "site_construction"}
+
+
+@given(answers(), st.sampled_from(["crew_losses", "site_deaths", "boarding_house"]))
+@settings(max_examples=40)
+def test_more_that_only_a_pack_asks_lowers_no_score_where_the_sector_is_not_known(row: Answers, question: str) -> None:
+    unknown = {name: said for name, said in row.items() if name not in ("sector", question)}
+    model = next(m for m in map(newest, SITES) if question in m.told_by)
+    rule = next(i.rule for i in model.indicators if i.question == question)
+    told = [result({**unknown, question: code}) for code in sorted(rule.table, key=rule.risk)]
+    silent = result({**unknown, question: "declined"})
+    for better, worse in pairwise([*told, silent]):
+        assert worse["score"] >= better["score"] - 1e-9
+    for each in (*told, silent):
+        assert abs(sum(x["points"] for x in each["reasons"]) + each["uplift"] - each["score"]) < 1e-9
+        assert each["best"] <= each["score"] <= each["worst"]
+
+
+def test_an_assessment_of_a_supplier_of_unknown_sector_verifies() -> None:
+    out = BytesIO()
+    batch = Batch("site", from_rows([AT_SEA, ON_SITE, {**AT_SEA, "sector": ("14",)}]), "s.xlsx", "Rows", np.arange(3))
+    received = {"files": [], "rows": 3, "accepted": 3, "rejected": 0, "issues": []}
+    write(out, assess([batch], FACTS, ON), FACTS, ON, {}, received)
+    document = orjson.loads(out.getvalue())
+    assert {m["id"] for m in document["assessment"]["models"]} == {"site_general", "site_fishing", "site_construction"}
+    assert objections(document, load_facts()) == []
+
+
 # ---------------------------------------------------------------- what the versions owe each other
 
 
 @pytest.mark.parametrize("model_id", SITES)
 def test_new_indicators_do_not_swamp_and_the_old_ones_keep_weight_and_core(model_id: str) -> None:
-    new, old = newest(model_id), before(model_id)
-    assert (old.version, new.version) == ("2026.1", "2026.2")
+    new = newest(model_id)
+    assert new is released(model_id)[-1]
     kept = {i.id: i for i in new.indicators}
-    for indicator in old.indicators:
-        assert (kept[indicator.id].weight, kept[indicator.id].core) == (indicator.weight, indicator.core)
-    assert {i.id for i in new.indicators if i.core} == {i.id for i in old.indicators if i.core}
-    assert new.weight - old.weight <= 0.1 * new.weight
+    for old in released(model_id)[:-1]:
+        for indicator in old.indicators:
+            assert (kept[indicator.id].weight, kept[indicator.id].core) == (indicator.weight, indicator.core)
+        assert {i.id for i in new.indicators if i.core} == {i.id for i in old.indicators if i.core}
+        assert new.weight - old.weight <= 0.1 * new.weight
 
 
 @pytest.mark.parametrize("model_id", SITES)
-def test_no_answer_of_the_old_version_became_worse_and_none_that_tells_nothing_reassures(model_id: str) -> None:
+def test_no_answer_of_an_old_version_became_worse_unless_it_wants_confirming(model_id: str) -> None:
     new = {i.id: i for i in newest(model_id).indicators}
-    for indicator in before(model_id).indicators:
+    for indicator in (i for old in released(model_id)[:-1] for i in old.indicators):
         for code, risk in getattr(indicator.rule, "table", {}).items():
-            assert new[indicator.id].rule.risk(code) <= risk, (indicator.id, code)
+            now = new[indicator.id]
+            assert now.confirmed.get(code, now.rule.risk(code)) <= risk, (indicator.id, code)
     assert newest(model_id).silent_from == 0.49
 
 
 @settings(max_examples=30)
 @given(answers())
-def test_under_the_version_before_answers_that_came_after_it_are_still_explained(row: Answers) -> None:
-    for model in (before(model_id) for model_id in SITES):
+def test_under_the_versions_before_answers_that_came_after_them_are_still_explained(row: Answers) -> None:
+    for model in (old for model_id in SITES for old in released(model_id)[:-1]):
         scores = scored(row, model)
         assert abs(scores.base[0] + scores.moves[:, 0].sum() + scores.uplift[0] - scores.total[0]) < 1e-9
         assert scores.best[0] <= scores.total[0] <= scores.worst[0]
