@@ -109,7 +109,7 @@ class Action:
         return (not self.safety, PRIORITIES.index(self.priority) if self.place < 0 else self.place)
 
     def turn(self, days: float) -> tuple[bool, float, tuple[bool, int], str]:
-        """Where it stands in a plan that calls for it within so many days; the least comes first. Part of a day counts as the day:
+        """Where it stands in a plan that calls for it within so many days; the least comes first. Part of a day counts as a day:
         what protects people is not overtaken by a demand that is due some hours sooner.
         """
         return (not self.safety, days if self.place < 0 else ceil(days), self.rank, self.id)
@@ -331,8 +331,8 @@ def _standing(scores: Scores, model: Model, told: Mapping[str, NDArray[np.bool_]
 def circumstances(answers: Answers, model: Model, agency_scores: Mapping[str, float]) -> dict[str, NDArray[np.bool_]]:
     """What is read off the answers of n suppliers for their plans, flags (n,): see CIRCUMSTANCES.
 
-    ``agency_scores``: 0..100 by ``name_key`` of an agency's name, reference or licence number. Nobody below the minimum age, or of
-    an age not told, is "young:in_hazard": a child is taken out of the work (RM-04), a young worker off the hazard (RM-05).
+    ``agency_scores``: 0..100 by ``name_key`` of an agency's name, reference or licence number. Nobody below the minimum age,
+    or of an age not told, is "young:in_hazard": a child is taken out of the work (RM-04), a young worker off the hazard (RM-05).
     """
 
     def flags(question: str, test: Callable[[object], bool]) -> NDArray[np.bool_]:

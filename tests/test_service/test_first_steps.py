@@ -14,7 +14,7 @@ from risk_models.case_evidence import evidence_of
 from risk_models.cases import Case, Finding, read
 from risk_models.facts import load as load_facts
 from risk_models.identity import name_key
-from risk_models.model import in_force, load_all
+from risk_models.model import Model, in_force, load_all
 from risk_models.plan import (
     CIRCUMSTANCES,
     UNKNOWN,
@@ -28,6 +28,7 @@ from risk_models.plan import (
     unanswered_findings,
     unreached_actions,
 )
+from risk_models.transforms import Choices
 from service.assess import Batch, assess, assess_batch
 from service.case_contract import first_steps
 from service.contract import result_rows
@@ -103,6 +104,15 @@ def test_where_people_are_bound_the_buyer_protects_them_before_anything_is_asked
     found = steps(clean(model_id, **sign), "agency" if model_id == "agency" else "site")
     assert found[:2] == PROTECT
     assert LIBRARY[found[2]].owner != "buyer" or not LIBRARY[found[2]].safety
+
+
+@pytest.mark.parametrize("model", [in_force(name, ON) for name in (*TRADE, "agency")], ids=lambda model: model.id)
+def test_every_strong_sign_of_every_model_calls_for_the_people_first(model: Model) -> None:
+    strong = [i for i in model.indicators if i.strong and isinstance(i.rule, Choices)]
+    assert strong
+    for indicator in strong:
+        worst = max(indicator.rule.table, key=indicator.rule.table.__getitem__)
+        assert steps(clean(model.id, **{indicator.question: worst}), model.kind)[:2] == PROTECT, indicator.id
 
 
 @pytest.mark.parametrize("harm", ["papers_withheld", "worker_paid_fees", "housing_poor"])
