@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import cache, cached_property, lru_cache
-from math import ceil, inf, isfinite
+from math import ceil, inf
 from pathlib import Path
 
 import numpy as np
@@ -117,8 +117,7 @@ class Action:
 
 @dataclass(frozen=True)
 class Plan:
-    """Days until each action is due, (a, n), infinite where it is not called for, NaN where it is withheld (so it stays withheld
-    in whatever it is put together with); ``actions`` is the library.
+    """Days until each action is due, (a, n), infinite where it is not called for or is withheld; ``actions`` is the library.
 
     ``own_days``: the same, had nobody reported anything and were there no case records; None where there is none of either.
     """
@@ -155,7 +154,7 @@ class Plan:
 
 def steps_in_order(actions: Sequence[Action], days: Sequence[float], on: date) -> tuple[tuple[Action, date], ...]:
     """The actions that are called for with their due dates, in the order of their turns. Part of a day counts as that day."""
-    called = [(a, d) for a, d in zip(actions, days, strict=True) if isfinite(d)]
+    called = [(a, d) for a, d in zip(actions, days, strict=True) if d < inf]
     called.sort(key=lambda each: each[0].turn(each[1]))
     return tuple((a, due_on(on, d)) for a, d in called)
 
@@ -301,7 +300,7 @@ def plan(scores: Scores, model: Model, unknown: Mapping[str, NDArray[np.bool_]])
         for name in action.not_where:
             withheld = standing.get(name, where.get((name, "harm")))
             if withheld is not None:
-                days[a, withheld] = np.nan
+                days[a, withheld] = inf
     return Plan(library, days)
 
 

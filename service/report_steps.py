@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from math import inf, isfinite
+from math import inf, isinf
 from typing import Any
 
 import numpy as np
@@ -37,7 +37,7 @@ def first_steps(actions: Sequence[Action], days: Any) -> list[str]:
     for column in days.T.copy():
         key = column.tobytes()
         if key not in seen:
-            called = [(a.turn(d), a.title) for a, d in zip(actions, column.tolist(), strict=True) if isfinite(d)]
+            called = [(a.turn(d), a.title) for a, d in zip(actions, column.tolist(), strict=True) if not isinf(d)]
             seen[key] = min(called)[-1] if called else ""
         steps.append(seen[key])
     return steps
@@ -53,7 +53,7 @@ def steps_of(plan: Plan, position: int, on: date) -> tuple[Step, ...]:
 def _step(action: Action, days: float, own: float, on: date, suppliers: int = 0, names: tuple[str, ...] = ()) -> Step:
     """A step, and beside it when it would be due by suppliers' own answers alone."""
     told = step(action, due_on(on, days), days, suppliers, names)
-    if not isfinite(own):
+    if isinf(own):
         return replace(told, from_workers=True)
     alone = step(action, due_on(on, own), own)
     return told if days == own else replace(told, own_due=alone.due, own_within_hours=alone.within_hours)
@@ -79,8 +79,7 @@ def plan_of(lines: Sequence[Line], on: date) -> tuple[Step, ...]:
                     actions[action.id] = action
                     concerned[action.id].append(where[mine[called]])
                     soonest[action.id] = min(soonest.get(action.id, inf), float(row[called].min()))
-                    own_called = own_row[called & np.isfinite(own_row)]
-                    alone[action.id] = min(alone.get(action.id, inf), float(own_called.min(initial=inf)))
+                    alone[action.id] = min(alone.get(action.id, inf), float(own_row[called].min()))
     steps = []
     for action in sorted(actions.values(), key=lambda a: a.turn(soonest[a.id])):
         all_of_them = np.sort(np.concatenate(concerned[action.id]))
