@@ -15,6 +15,11 @@ from risk_models.score import WORST_OF_LOW
 from risk_models.transforms import on_day
 
 Stored = Mapping[str, object]
+# Of an answer that harm was put right (method section 8: a finding closes on private confirmation by workers).
+UNCONFIRMED = (
+    " No evidence from workers or an authority stands behind this, so it counts as a sign until they confirm it."
+)
+CONFIRMED = " Evidence from workers or an authority stands behind this."
 
 
 @dataclass(frozen=True)
@@ -74,6 +79,8 @@ def explain(
             said = "" if value is None else title_of(indicator.question, value)
             harm = _is_harm(indicator, state, value, facts.on, e, c)
             text = sentence(indicator, state, said, e or 0.0, harm=harm)
+            if isinstance(value, str) and value in indicator.confirmed and state == "answered":
+                text += UNCONFIRMED if harm else CONFIRMED
             declared = gates.get(name)
             if harm and declared is not None and answers.get(declared.question) in declared.none:
                 text += f' This contradicts what was declared ("{declared.title}"), which therefore counts for nothing here.'

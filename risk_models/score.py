@@ -7,7 +7,7 @@ alone or in a batch, on any machine. No exp, no log, no matrix product, no sum o
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from typing import Final, TypeVar
 
@@ -277,7 +277,7 @@ def _score(frame: Frame, model: Model, scores: Scores) -> None:
     core = np.array([indicator.core for indicator in model.indicators])
     safeguard = np.array([[indicator.safeguard] for indicator in model.indicators])
     readings = _readings_of_floors(model)
-    found, shown, at_worst = np.zeros((3, len(readings.floor), n), dtype=bool)
+    signs = np.zeros((3, len(readings.floor), n), dtype=bool)  # found, declined or found, bad at worst
 
     for tile in tiles(frame, model):
         i, share, context = tile.i, share_of[tile.i], frame.context[tile.i]
@@ -306,11 +306,9 @@ def _score(frame: Frame, model: Model, scores: Scores) -> None:
         if len(read.sign):
             j = read.indicator - i.start
             hit = (tile.found[j] >= read.from_risk) | (tile.reported[j] & read.by_report)
-            _mark(found, read.sign, hit)
-            _mark(shown, read.sign, hit | tile.declined[j])
-            _mark(at_worst, read.sign, hit | tile.unsure[j])
+            _mark(signs, read.sign, np.array([hit, hit | tile.declined[j], hit | tile.unsure[j]]))
 
-    counted = [_counted(signs, readings.floor, len(model.floors)) for signs in (found, shown, at_worst)]
+    counted = _counted(signs, readings.floor, len(model.floors))
     by_fact, by_silence, by_worst = _reached(model, frame, counted, core_declined, core_settled)
     by_silence |= by_fact
     by_worst |= by_silence
@@ -355,20 +353,24 @@ def _add(*sums: tuple[Floats, Floats]) -> None:
 
 
 def _mark(so_far: Flags, sign: NDArray[np.intp], flags: Flags) -> None:
-    """Marks the signs of which any row holds: ``flags`` (m, n) with the sign of each row, in the order of the signs."""
-    if flags.shape[1] > len(flags):  # many suppliers, few rows
-        for s, row in zip(sign.tolist(), flags, strict=True):
-            so_far[s] |= row
+    """Marks the signs of which any row holds: ``flags`` (3, m, n) with the sign of each row, in the order of the signs."""
+    if flags.shape[2] > len(sign):  # many suppliers, few rows
+        for row, s in enumerate(sign.tolist()):
+            so_far[:, s] |= flags[:, row]
         return
     first = np.flatnonzero(np.append(True, sign[1:] != sign[:-1]))
-    so_far[sign[first]] |= np.logical_or.reduceat(flags, first, axis=0)
+    so_far[:, sign[first]] |= np.logical_or.reduceat(flags, first, axis=1)
 
 
 def _counted(signs: Flags, floor: NDArray[np.intp], floors: int) -> NDArray[np.int16]:
-    """How many of its signs each floor has (f, n): ``signs`` (s, n) with the floor of each."""
-    count = np.zeros((floors, signs.shape[1]), dtype=np.int16)
-    for f, row in zip(floor.tolist(), signs, strict=True):
-        count[f] += row
+    """How many of its signs each floor has (3, f, n): ``signs`` (3, s, n) with the floor of each, in the order of the floors."""
+    count = np.zeros((3, floors, signs.shape[2]), dtype=np.int16)
+    if signs.shape[2] > len(floor):
+        for s, f in enumerate(floor.tolist()):
+            count[:, f] += signs[:, s]
+    elif len(floor):
+        first = np.flatnonzero(np.append(True, floor[1:] != floor[:-1]))
+        count[:, floor[first]] = np.add.reduceat(signs, first, axis=1, dtype=np.int16)
     return count
 
 
@@ -406,7 +408,7 @@ def _readings_of_floors(model: Model) -> _Readings:
 
 
 def _reached(
-    model: Model, frame: Frame, counted: Sequence[NDArray[np.int16]], core_declined: Flags, core_settled: Flags
+    model: Model, frame: Frame, counted: NDArray[np.int16], core_declined: Flags, core_settled: Flags
 ) -> tuple[Flags, Flags, Flags]:
     """Where each floor acts (f, n): by what was found, by what was declined, and at worst; ``counted`` are how many of its signs
     were found, declined or found, and bad at worst.

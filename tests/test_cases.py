@@ -3,7 +3,8 @@
 ``why.md`` says what the case is about and works its numbers by hand. ``answers.csv`` holds what was said (an agency before the
 site that names it; several answers in one cell with | between; evidence as in a sheet). ``expected.csv`` holds what must come
 out, of the supplier named, else of the last: a field of its result; ``points`` or ``of`` of its practice; the points, state, e
-or c of one reason; or which action is the first, second, third ... step of its plan. A row ``on`` gives the day, where it is not 2026-11-01.
+or c of one reason; or which action is the first, second, third ... step of its plan. A row ``on`` gives the day, where it is not
+1 November 2026.
 """
 
 import csv

@@ -1,5 +1,6 @@
 """The sector packs as an officer meets them: named situations, and what their newest versions owe to the ones before."""
 
+from dataclasses import replace
 from io import BytesIO
 from itertools import pairwise
 from typing import Any
@@ -19,9 +20,12 @@ from risk_models.features import features
 from risk_models.model import Model, in_force, load_all
 from risk_models.plan import load_actions
 from risk_models.score import LEVEL_NAMES, score
+from service import check
 from service.assess import Batch, assess
+from service.check import faults_of_models
 from service.compare import models_at
 from service.contract import write
+from service.reporting import explained
 from service.sources import register
 from service.verify import objections
 from tests.test_service.answers import COUNTRIES, FACTS, ON, Answers, answers, indicator_questions, result, results
@@ -273,6 +277,18 @@ def harm(told: dict[str, Any]) -> set[str]:
     return {by_id[reason.id] for reason in explained if reason.harm}
 
 
+@pytest.mark.parametrize(("grade", "said"), [("audit", "until they confirm it."), ("official", "stands behind this.")])
+def test_an_explanation_says_whether_anybody_confirms_that_harm_was_put_right(grade: str, said: str) -> None:
+    row = exemplary("site_general", "TH", violence="remedied", evidence_grade=grade)
+    batch = Batch("site", from_rows([row]), "s.xlsx", "Rows", np.array([2]))
+    (detail,) = explained(assess([batch], FACTS, ON)[0], FACTS, ON)
+    (violence,) = [reason for reason in detail.reasons if reason.title == "Violence"]
+    assert violence.text.endswith(said)
+    assert violence.harm == ("Indicators consistent" in violence.text) == (grade == "audit")
+    (threats,) = [reason for reason in detail.reasons if reason.title == "Threats"]
+    assert "stands behind this" not in threats.text
+
+
 def test_a_piece_of_evidence_confirms_what_it_covers_and_nothing_else() -> None:
     row = exemplary("site_general", "TH", violence="remedied", threats="remedied", evidence_grade="document")
     piece = Piece("worker_voice", "2026-10-01", covers=("violence",))
@@ -357,13 +373,28 @@ def test_more_that_only_a_pack_asks_lowers_no_score_where_the_sector_is_not_know
         assert each["best"] <= each["score"] <= each["worst"]
 
 
-def test_an_assessment_of_a_supplier_of_unknown_sector_verifies() -> None:
+def test_a_pack_names_all_that_its_form_alone_asks_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert faults_of_models() == []
+    pack = newest("site_fishing")
+    changed = replace(pack, told_by=(*(q for q in pack.told_by if q != "crew_losses"), "injury_cover"))
+    monkeypatch.setattr(check, "load_all", lambda: tuple(changed if model is pack else model for model in load_all()))
+    assert faults_of_models() == [
+        "site_fishing/2026.3.toml: told_by names 'injury_cover', which its form does not ask, or not alone",
+        "site_fishing/2026.3.toml: told_by leaves out 'crew_losses', which its form alone asks",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("version", "used"),
+    [("2026.2", {"site_general"}), ("2026.3", {"site_general", "site_fishing", "site_construction"})],
+)
+def test_an_assessment_of_suppliers_of_unknown_sector_is_replayed_as_it_was_made(version: str, used: set[str]) -> None:
     out = BytesIO()
     batch = Batch("site", from_rows([AT_SEA, ON_SITE, {**AT_SEA, "sector": ("14",)}]), "s.xlsx", "Rows", np.arange(3))
     received = {"files": [], "rows": 3, "accepted": 3, "rejected": 0, "issues": []}
-    write(out, assess([batch], FACTS, ON), FACTS, ON, {}, received)
+    write(out, assess([batch], FACTS, ON, models_at(version, ON)), FACTS, ON, {}, received)
     document = orjson.loads(out.getvalue())
-    assert {m["id"] for m in document["assessment"]["models"]} == {"site_general", "site_fishing", "site_construction"}
+    assert {m["id"] for m in document["assessment"]["models"]} == used
     assert objections(document, load_facts()) == []
 
 
