@@ -311,6 +311,9 @@ def _standing(scores: Scores, model: Model, told: Mapping[str, NDArray[np.bool_]
     of_cases = [scores.floors[f] == 2 for f, floor in enumerate(model.floors) if floor.case is not None]
     of_children = [i for i, indicator in enumerate(model.indicators) if indicator.id in CHILDREN]
     open_share = (shares(model) * (scores.state == NOT_ASKED)).sum(axis=0)
+    safeguard = np.array([[indicator.safeguard] for indicator in model.indicators])
+    # A case may tell of what no indicator of the model reads: harm, and none of it in an answer.
+    of_cases.append(scores.harm & ~(scores.harms & ~safeguard).any(axis=0))
     no_harm = ~scores.harm & ~scores.core_declined & (scores.level != INSUFFICIENT)
     nowhere = np.zeros(scores.total.shape, dtype=bool)
     return {

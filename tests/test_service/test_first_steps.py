@@ -375,6 +375,15 @@ def test_the_plan_of_the_site_such_a_case_is_about_begins_as_the_case_does() -> 
     assert found[:3] == [action.id for action, _ in first_steps(held)]
 
 
+def test_a_case_that_tells_what_no_question_asks_makes_people_safe_all_the_same() -> None:
+    told_once = reading(("contract_not_kept", "work"))
+    assert not {i.id for i in in_force("site_general", ON).indicators} & set(told_once.indicators)
+    of_case = replace(batch(clean("site_general")), case=evidence_of([[told_once]]))
+    plan_of = assess([of_case], FACTS, ON)[0].blocks[0].plan
+    assert [action.id for action, _ in plan_of.steps(0, ON)][:2] == PROTECT
+    assert "keep_people_safe" not in {action.id for action, _ in plan_of.own.steps(0, ON)}
+
+
 def test_a_case_without_coercion_says_neither() -> None:
     mild = reading(("wages_withheld", "work"))
     assert (mild.strength, mild.urgent, first_steps(mild)) == ("signals", False, [])
