@@ -15,11 +15,6 @@ from risk_models.score import WORST_OF_LOW
 from risk_models.transforms import on_day
 
 Stored = Mapping[str, object]
-# Of an answer that harm was put right (method section 8: a finding closes on private confirmation by workers).
-UNCONFIRMED = (
-    " No evidence from workers or an authority stands behind this, so it counts as a sign until they confirm it."
-)
-CONFIRMED = " Evidence from workers or an authority stands behind this."
 
 
 @dataclass(frozen=True)
@@ -79,14 +74,15 @@ def explain(
             said = "" if value is None else title_of(indicator.question, value)
             harm = _is_harm(indicator, state, value, facts.on, e, c)
             text = sentence(indicator, state, said, e or 0.0, harm=harm)
-            if isinstance(value, str) and value in indicator.confirmed and state == "answered":
-                text += UNCONFIRMED if harm else CONFIRMED
             declared = gates.get(name)
             if harm and declared is not None and answers.get(declared.question) in declared.none:
                 text += f' This contradicts what was declared ("{declared.title}"), which therefore counts for nothing here.'
             if name not in own:
                 text += f' Only asked under "{asked_by[name]}", another of its trades: it is a finding, and moves no points here.'
             evidence = evidence_of(indicator.question) if state in ("answered", "expired") else ""
+            if isinstance(value, str) and value in indicator.confirmed and state == "answered":
+                # With the evidence, not in the text: it tells what workers said, which a supplier's copy leaves out.
+                evidence = f"{evidence} {UNCONFIRMED if harm else CONFIRMED}".strip()
             if state == "answered" and value in (None, "cannot_apply"):
                 state, gate = "cannot_apply", gates.get(name)
                 if value is None and gate is not None:
@@ -252,6 +248,13 @@ def floor_sentence(floor: Floor, *, ruled_out_not: bool) -> str:
     if ruled_out_not:
         return f"It cannot be ruled out, since questions were asked and left blank. {floor.because}"
     return floor.because
+
+
+# Of an answer that harm was put right (method section 8: a finding closes on private confirmation by workers).
+UNCONFIRMED = (
+    "No evidence from workers or an authority stands behind this, so it counts as a sign until they confirm it."
+)
+CONFIRMED = "Evidence from workers or an authority stands behind this."
 
 
 def _is_harm(

@@ -16,6 +16,7 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
+from risk_models.entries import Entries
 from risk_models.transforms import Choices, Ramp, Rule, rule_of
 
 MODELS = Path(__file__).parent / "models"
@@ -232,37 +233,10 @@ def serving(kind: str, sectors: Iterable[str], on: date, models: Iterable[Model]
     return tuple(found.values())
 
 
-class _Reader:
-    """Turns raw TOML into a Model, refusing what does not fit; it only carries the file's name for its messages."""
+class _Reader(Entries):
+    """Turns raw TOML into a Model, refusing what does not fit."""
 
-    def __init__(self, file: str) -> None:
-        self.file = file
-
-    def refuse(self, item: str, fault: str) -> BadModel:
-        return BadModel(f"{self.file}: {item}: {fault}")
-
-    def need(self, raw: Mapping[str, Any], key: str, item: str, kind: type | tuple[type, ...]) -> Any:
-        if key not in raw:
-            raise self.refuse(item, f"{key!r} is missing")
-        if not isinstance(raw[key], kind) or (isinstance(raw[key], bool) and kind is not bool):
-            raise self.refuse(item, f"{key!r} is {raw[key]!r}")
-        return raw[key]
-
-    def texts(self, raw: Mapping[str, Any], key: str, item: str) -> tuple[str, ...]:
-        values = raw.get(key, [])
-        if not isinstance(values, list) or not all(isinstance(v, str) for v in values):
-            raise self.refuse(item, f"{key!r} must be a list of texts")
-        return tuple(values)
-
-    def known_keys(self, raw: Mapping[str, Any], known: str, item: str) -> None:
-        extra = sorted(set(raw) - set(known.split()))
-        if extra:
-            raise self.refuse(item, f"unknown key {extra[0]!r}")
-
-    def share(self, value: Any, item: str, what: str) -> float:
-        if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 <= value <= 1:
-            raise self.refuse(item, f"{what} must lie in 0..1, is {value!r}")
-        return float(value)
+    fault = BadModel
 
     def scaled_facts(self, raw: Mapping[str, Any], item: str) -> tuple[ScaledFact, ...]:
         facts = []
@@ -302,12 +276,6 @@ class _Reader:
             facts=self.scaled_facts(raw, item),
         )
 
-    def sources(self, raw: Mapping[str, Any], item: str) -> tuple[str, ...]:
-        sources = self.texts(raw, "sources", item)
-        if not sources:
-            raise self.refuse(item, "has no source")
-        return sources
-
     def rule(self, raw: Mapping[str, Any], item: str) -> Rule:
         try:
             return rule_of(raw)
@@ -322,15 +290,6 @@ class _Reader:
             if not rule.least <= self.share(risk, item, f"'confirmed' {code!r}") < table.get(code, 0.0):
                 raise self.refuse(item, f"'confirmed' {code!r} must be a choice, and lie below its risk there")
         return {code: float(risk) for code, risk in told.items()}
-
-    def signs(self, raw: Mapping[str, Any], item: str) -> tuple[tuple[str, ...], ...]:
-        """The signs that a floor reads: each an indicator, or a list of those that tell of the same fact."""
-        values = raw.get("any", [])
-        if not isinstance(values, list):
-            raise self.refuse(item, "'any' must be a list")
-        return tuple(
-            (value,) if isinstance(value, str) else self.texts({"any": value}, "any", item) for value in values
-        )
 
     def indicator(self, raw: Mapping[str, Any]) -> Indicator:
         item = f"indicator {raw.get('id')!r}"
@@ -385,7 +344,7 @@ class _Reader:
             because=self.need(raw, "because", item, str),
             sources=self.sources(raw, item),
             at_least=float(self.need(raw, "at_least", item, (int, float))),
-            signs=self.signs(raw, item),
+            signs=self.groups(raw, "any", item),
             from_risk=self.share(raw.get("from", 0.5), item, "'from'"),
             count=int(raw.get("count", 1)),
             declined_core=bool(raw.get("declined_core", False)),

@@ -14,6 +14,7 @@ from typing import Final, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from risk_models.floors import counted, mark, reached, readings_of
 from risk_models.model import LEVELS, Model
 
 Floats = NDArray[np.float64]
@@ -276,7 +277,7 @@ def _score(frame: Frame, model: Model, scores: Scores) -> None:
     share_of = shares(model)
     core = np.array([indicator.core for indicator in model.indicators])
     safeguard = np.array([[indicator.safeguard] for indicator in model.indicators])
-    readings = _readings_of_floors(model)
+    readings = readings_of(model)
     signs = np.zeros((3, len(readings.floor), n), dtype=bool)  # found, declined or found, bad at worst
 
     for tile in tiles(frame, model):
@@ -306,10 +307,10 @@ def _score(frame: Frame, model: Model, scores: Scores) -> None:
         if len(read.sign):
             j = read.indicator - i.start
             hit = (tile.found[j] >= read.from_risk) | (tile.reported[j] & read.by_report)
-            _mark(signs, read.sign, np.array([hit, hit | tile.declined[j], hit | tile.unsure[j]]))
+            mark(signs, read.sign, np.array([hit, hit | tile.declined[j], hit | tile.unsure[j]]))
 
-    counted = _counted(signs, readings.floor, len(model.floors))
-    by_fact, by_silence, by_worst = _reached(model, frame, counted, core_declined, core_settled)
+    counts = counted(signs, readings.floor, len(model.floors))
+    by_fact, by_silence, by_worst = reached(model, counts, frame.case, core_declined, core_settled)
     by_silence |= by_fact
     by_worst |= by_silence
     scores.floors[:] = by_fact.astype(np.int8) + by_silence
@@ -350,78 +351,6 @@ def _add(*sums: tuple[Floats, Floats]) -> None:
     for so_far, rows in sums:
         for row in rows:
             np.add(so_far, row, out=so_far)
-
-
-def _mark(so_far: Flags, sign: NDArray[np.intp], flags: Flags) -> None:
-    """Marks the signs of which any row holds: ``flags`` (3, m, n) with the sign of each row, in the order of the signs."""
-    if flags.shape[2] > len(sign):  # many suppliers, few rows
-        for row, s in enumerate(sign.tolist()):
-            so_far[:, s] |= flags[:, row]
-        return
-    first = np.flatnonzero(np.append(True, sign[1:] != sign[:-1]))
-    so_far[:, sign[first]] |= np.logical_or.reduceat(flags, first, axis=1)
-
-
-def _counted(signs: Flags, floor: NDArray[np.intp], floors: int) -> NDArray[np.int16]:
-    """How many of its signs each floor has (3, f, n): ``signs`` (3, s, n) with the floor of each, in the order of the floors."""
-    count = np.zeros((3, floors, signs.shape[2]), dtype=np.int16)
-    if signs.shape[2] > len(floor):
-        for s, f in enumerate(floor.tolist()):
-            count[:, f] += signs[:, s]
-    elif len(floor):
-        first = np.flatnonzero(np.append(True, floor[1:] != floor[:-1]))
-        count[:, floor[first]] = np.add.reduceat(signs, first, axis=1, dtype=np.int16)
-    return count
-
-
-@dataclass(frozen=True)
-class _Readings:
-    """Which sign of a floor reads which indicator, (m,) in the order of the signs; from what r on, and whether any report acts,
-    (m, 1). ``floor``: the floor of each sign (s,), in the order of the floors.
-    """
-
-    floor: NDArray[np.intp]
-    sign: NDArray[np.intp]
-    indicator: NDArray[np.intp]
-    from_risk: Floats
-    by_report: Flags
-
-    def within(self, i: slice) -> _Readings:
-        """Those of some indicators."""
-        here = np.flatnonzero((self.indicator >= i.start) & (self.indicator < i.stop))
-        return _Readings(self.floor, self.sign[here], self.indicator[here], self.from_risk[here], self.by_report[here])
-
-
-def _readings_of_floors(model: Model) -> _Readings:
-    """What the floors of a model read. A strong sign acts on any report of it; other floors read the risk alone."""
-    strong = {indicator.id for indicator in model.indicators if indicator.strong}
-    at = {indicator.id: i for i, indicator in enumerate(model.indicators)}
-    signs = [(f, floor, sign) for f, floor in enumerate(model.floors) for sign in floor.signs]
-    read = [(s, at[name], floor) for s, (_, floor, sign) in enumerate(signs) for name in sign]
-    return _Readings(
-        np.array([f for f, _, _ in signs], dtype=np.intp),
-        np.array([s for s, _, _ in read], dtype=np.intp),
-        np.array([i for _, i, _ in read], dtype=np.intp),
-        np.array([floor.from_risk for _, _, floor in read])[:, None],
-        np.array([strong.issuperset(floor.any) for _, _, floor in read], dtype=bool)[:, None],
-    )
-
-
-def _reached(
-    model: Model, frame: Frame, counted: NDArray[np.int16], core_declined: Flags, core_settled: Flags
-) -> tuple[Flags, Flags, Flags]:
-    """Where each floor acts (f, n): by what was found, by what was declined, and at worst; ``counted`` are how many of its signs
-    were found, declined or found, and bad at worst.
-    """
-    needed = np.array([floor.count for floor in model.floors])[:, None]
-    by_fact, by_silence, by_worst = (count >= needed for count in counted)
-    for f, floor in enumerate(model.floors):
-        if floor.case is not None:
-            by_case = frame.case >= ("none_recorded", "signals", "pattern", "emergency").index(floor.case)
-            by_fact[f] = by_silence[f] = by_worst[f] = by_case
-        elif floor.declined_core:
-            by_fact[f], by_silence[f], by_worst[f] = False, core_declined, ~core_settled
-    return by_fact, by_silence, by_worst
 
 
 def threshold(points: Floats, model: Model) -> Codes:

@@ -283,10 +283,11 @@ def test_an_explanation_says_whether_anybody_confirms_that_harm_was_put_right(gr
     batch = Batch("site", from_rows([row]), "s.xlsx", "Rows", np.array([2]))
     (detail,) = explained(assess([batch], FACTS, ON)[0], FACTS, ON)
     (violence,) = [reason for reason in detail.reasons if reason.title == "Violence"]
-    assert violence.text.endswith(said)
+    assert violence.evidence.endswith(said)
+    assert "stand" not in violence.text, "a supplier's copy shows the text, and not what workers said"
     assert violence.harm == ("Indicators consistent" in violence.text) == (grade == "audit")
     (threats,) = [reason for reason in detail.reasons if reason.title == "Threats"]
-    assert "stands behind this" not in threats.text
+    assert "stands behind this" not in threats.evidence
 
 
 def test_a_piece_of_evidence_confirms_what_it_covers_and_nothing_else() -> None:

@@ -1,0 +1,60 @@
+"""The entries of a data file, as TOML gives them: what is missing or of another kind is refused by file, item and fault."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+class Entries:
+    """Reads values out of entries of one file; ``fault`` is what it raises where one does not fit."""
+
+    fault: type[Exception]
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+
+    def refuse(self, item: str, fault: str) -> Exception:
+        """The fault of an item, to be raised."""
+        return self.fault(f"{self.file}: {item}: {fault}")
+
+    def need(self, raw: Mapping[str, Any], key: str, item: str, kind: type | tuple[type, ...]) -> Any:
+        """A value that must be there, of its kind."""
+        if key not in raw:
+            raise self.refuse(item, f"{key!r} is missing")
+        if not isinstance(raw[key], kind) or (isinstance(raw[key], bool) and kind is not bool):
+            raise self.refuse(item, f"{key!r} is {raw[key]!r}")
+        return raw[key]
+
+    def texts(self, raw: Mapping[str, Any], key: str, item: str) -> tuple[str, ...]:
+        """A list of texts; empty where it is left out."""
+        values = raw.get(key, [])
+        if not isinstance(values, list) or not all(isinstance(v, str) for v in values):
+            raise self.refuse(item, f"{key!r} must be a list of texts")
+        return tuple(values)
+
+    def groups(self, raw: Mapping[str, Any], key: str, item: str) -> tuple[tuple[str, ...], ...]:
+        """A list of texts and of lists of texts; a text alone is a list of one."""
+        values = raw.get(key, [])
+        if not isinstance(values, list):
+            raise self.refuse(item, f"{key!r} must be a list")
+        return tuple((v,) if isinstance(v, str) else self.texts({key: v}, key, item) for v in values)
+
+    def sources(self, raw: Mapping[str, Any], item: str) -> tuple[str, ...]:
+        """The ids of its sources, of which there must be one."""
+        sources = self.texts(raw, "sources", item)
+        if not sources:
+            raise self.refuse(item, "has no source")
+        return sources
+
+    def known_keys(self, raw: Mapping[str, Any], known: str, item: str) -> None:
+        """Refuses any key but the known ones, given with blanks between."""
+        extra = sorted(set(raw) - set(known.split()))
+        if extra:
+            raise self.refuse(item, f"unknown key {extra[0]!r}")
+
+    def share(self, value: Any, item: str, what: str) -> float:
+        """A number in 0..1."""
+        if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 <= value <= 1:
+            raise self.refuse(item, f"{what} must lie in 0..1, is {value!r}")
+        return float(value)
