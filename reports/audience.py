@@ -11,7 +11,7 @@ missing from the list betrays nothing. Where the rows were read from is left out
 """
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 
 from reports.document import Detail, Headline, Reason, Report, Step
 
@@ -54,7 +54,13 @@ def own_steps(steps: tuple[Step, ...]) -> tuple[Step, ...]:
         for step in steps
         if not step.from_workers
     ]
-    return tuple(sorted(own, key=lambda step: (not step.safety, step.due or date.max)))
+    return tuple(sorted(own, key=_turn))  # what is due on one day stays in the order of the plan
+
+
+def _turn(step: Step) -> tuple[bool, date]:
+    """What keeps people safe comes first, then what is due first; part of a day counts as one."""
+    due = step.due or date.max
+    return not step.safety, due + timedelta(days=1) if step.within_hours else due
 
 
 def _its_own_to_do(steps: tuple[Step, ...]) -> tuple[Step, ...]:

@@ -102,7 +102,7 @@ class Checked:
 @dataclass(frozen=True)
 class CaseReading:
     """All that is read in a case. ``strength`` of STRENGTHS, with its reasons; ``indicators``: what it sets in a model;
-    ``told_on``: the day of the newest finding, None where none has a date.
+    ``told_on``: the day of the newest finding, None where none has a date. ``urgent``: coercion at work is reached (CC-5).
     """
 
     lists: tuple[ListReading, ...]
@@ -112,6 +112,7 @@ class CaseReading:
     indicators: tuple[str, ...]
     not_placed: tuple[str, ...]
     told_on: date | None = None
+    urgent: bool = False
 
 
 class _Record:
@@ -164,9 +165,10 @@ def read(case: Case, on: date, rules: CaseRules | None = None) -> CaseReading:
     reached = [rule for rule in rules.told["strength"] if _meets(rule, record, settled, on)]
     strength = max((STRENGTHS.index(rule["strength"]) for rule in reached), default=0)
     because = [rule["because"] for rule in reached if STRENGTHS.index(rule["strength"]) == strength]
-    urgent = rules.told["urgent"]
-    if any(reading.dimensions[urgent["dimension"] - 1].best for reading in settled):
-        because.append(f"{urgent['title'].capitalize()}.")
+    coercion = rules.told["urgent"]
+    urgent = any(reading.dimensions[coercion["dimension"] - 1].best for reading in settled)
+    if urgent:
+        because.append(f"{coercion['title'].capitalize()}.")
     harms = {name for what in record.told for name in rules.findings[what].indicators}
     child = rules.told["child_harm"]
     if any(r.people == "child" and r.dimensions[child["dimension"] - 1].best for r in settled):
@@ -174,7 +176,7 @@ def read(case: Case, on: date, rules: CaseRules | None = None) -> CaseReading:
     days = [_days_since(finding.on, on) for finding in case.findings if finding.found and finding.on]
     newest = on - timedelta(days=max(0.0, min(days))) if days else None
     placed = record.not_placed
-    return CaseReading(lists, ilo, STRENGTHS[strength], tuple(because), tuple(sorted(harms)), placed, newest)
+    return CaseReading(lists, ilo, STRENGTHS[strength], tuple(because), tuple(sorted(harms)), placed, newest, urgent)
 
 
 def _by_list(record: _Record, people: str) -> ListReading:

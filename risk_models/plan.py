@@ -1,35 +1,64 @@
 """From findings to what to do, in which order, by when.
 
 A finding is an indicator in a state that asks for something (harm, declined, expired, not asked), a floor, an unknown country,
-sector or agency, the level "insufficient evidence", or a worst case that alone keeps a level from low. The action library
-(``actions/*.toml``, one file for each Bali Process priority) says which actions answer it and how many days each may take. Order:
-safety of people first, then what is due soonest, then by priority (UG-24: severity before anything else; factbook 7.2).
+sector or agency, what a level rests on, or a circumstance such as that somebody spoke. The action library (``actions/*.toml``, a
+file for each Bali Process priority) says which actions answer it, how many days each may take, and under which findings it is
+withheld. Order: safety of people first, then what is due soonest; among what is due on one day the order of
+``actions/order.toml``: protect, stop the harm, redress, find out, prevent (UG-24: severity before anything else; factbook 7.2).
+Under models older than that file plans stay as they were.
 """
 
 from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import cache, cached_property, lru_cache
 from math import ceil, inf
-from operator import itemgetter
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from risk_models.answers import Answers
+from risk_models.identity import name_key
 from risk_models.model import LEVELS, Model
-from risk_models.score import DECLINED, EXPIRED, INSUFFICIENT, NOT_ASKED, WORST_OF_LOW, Scores, threshold
+from risk_models.score import (
+    DECLINED,
+    EXPIRED,
+    INSUFFICIENT,
+    NOT_ASKED,
+    REPORTED,
+    WORST_OF_LOW,
+    Scores,
+    shares,
+    threshold,
+)
 
 ACTIONS = Path(__file__).parent / "actions"
+ORDER = "order.toml"
 PRIORITIES = ("1", "2", "3a", "3b")
 STAGES = ("acknowledge", "act", "advance")
 OWNERS = ("supplier", "agency", "buyer")
 FINDING_STATES = ("harm", "declined", "expired", "not_asked")
 UNKNOWN = ("country", "sector", "agency", "agencies_not_named")
+# What a plan reads beside indicators, floors and the unknown; each with the state in which actions hear it.
+CIRCUMSTANCES = {
+    "told:harm": "harm",  # somebody told of harm: a report, or a case record
+    "young:in_hazard": "harm",  # who is under 18 is above the minimum age, and at hazardous work
+    "agency:high": "harm",  # an agency that is named stands high or critical
+    "level:insufficient_evidence": "not_asked",
+    "level:worst_case_open": "not_asked",  # low but for its worst case
+    "level:rests_on_context": "not_asked",  # medium or above, with no harm found and no core question blank
+    "level:low": "not_asked",
+    "open:few": "not_asked",  # few of the questions are still to be asked
+}
+CASE_OF_COERCION = "case:coercion"  # a case in which coercion at work is reached, however strong it is beside
+FEW_OPEN = 0.15  # of the weight of a model: a form that came back but for this is not sent again
+CHILDREN = ("child_labour", "under_18_aboard")
+MINIMUM_AGE_AT_SEA = 16  # C188-1
 
 
 class BadAction(Exception):
@@ -41,7 +70,9 @@ class Action:
     """One step of remediation: what to do, who owns it, by when, and what proves that it worked.
 
     ``since``: the version of the models it came with, if it came later than the first. ``leaving``: it weighs an end of the
-    relationship, and is never what is proposed to move a level.
+    relationship, and is never what is proposed to move a level. ``not_where``: findings under which it would endanger people or
+    does not fit, and is withheld. ``place``: where it stands in the order of the library; -1 under models older than that order,
+    which read ``addresses_before`` where it is given.
     """
 
     id: str
@@ -59,20 +90,34 @@ class Action:
     due_days: Mapping[str, float]
     since: str = ""
     leaving: bool = False
+    not_where: tuple[str, ...] = ()
+    addresses_before: tuple[str, ...] | None = None
+    place: int = -1
 
     def answers(self, version: str) -> bool:
         """Whether the action was there when a version of a model was released: a plan made under an older one stays as it was."""
         return not self.since or _order(self.since) <= _order(version)
 
+    def before_order(self) -> Action:
+        """The action as models read it that are older than the order of the library."""
+        addresses = self.addresses if self.addresses_before is None else self.addresses_before
+        return replace(self, addresses=addresses, not_where=(), place=-1)
+
     @cached_property
     def rank(self) -> tuple[bool, int]:
-        """Order among actions due on the same day: safety, then Bali Process priority."""
-        return (not self.safety, PRIORITIES.index(self.priority))
+        """Order among actions due on the same day: safety, then its place; before there were places, Bali Process priority."""
+        return (not self.safety, PRIORITIES.index(self.priority) if self.place < 0 else self.place)
+
+    def turn(self, days: float) -> tuple[bool, float, tuple[bool, int], str]:
+        """Where it stands in a plan that calls for it within so many days; the least comes first. Part of a day counts as a day:
+        what protects people is not overtaken by a demand that is due some hours sooner.
+        """
+        return (not self.safety, days if self.place < 0 else ceil(days), self.rank, self.id)
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Days until each action is due, (a, n), infinite where it is not called for; ``actions`` is the library.
+    """Days until each action is due, (a, n), infinite where it is not called for or is withheld; ``actions`` is the library.
 
     ``own_days``: the same, had nobody reported anything and were there no case records; None where there is none of either.
     """
@@ -108,10 +153,10 @@ class Plan:
 
 
 def steps_in_order(actions: Sequence[Action], days: Sequence[float], on: date) -> tuple[tuple[Action, date], ...]:
-    """Actions with their due dates: safety first, then the soonest, then by priority. Part of a day counts as that day."""
-    called = [(not a.safety, d, a.rank, a.id, a) for a, d in zip(actions, days, strict=True) if d < inf]
-    called.sort(key=itemgetter(0, 1, 2, 3))
-    return tuple((a, due_on(on, d)) for _, d, _, _, a in called)
+    """The actions that are called for with their due dates, in the order of their turns. Part of a day counts as that day."""
+    called = [(a, d) for a, d in zip(actions, days, strict=True) if d < inf]
+    called.sort(key=lambda each: each[0].turn(each[1]))
+    return tuple((a, due_on(on, d)) for a, d in called)
 
 
 @lru_cache(maxsize=1024)
@@ -124,12 +169,41 @@ def due_on(on: date, days: float) -> date:
 def load_actions(folder: Path = ACTIONS) -> tuple[Action, ...]:
     """The action library in the order of its files. Raises BadAction naming the file, the action and the fault."""
     actions: list[Action] = []
+    places = {name: place for place, name in enumerate(_ordered(folder))}
     for path in sorted(folder.glob("*.toml")):
-        for raw in tomllib.loads(path.read_text(encoding="utf-8"))["action"]:
-            actions.append(_action(raw, path.name))
-            if any(a.id == actions[-1].id for a in actions[:-1]):
-                raise BadAction(f"{path.name}: action {actions[-1].id!r} stands twice")
+        for raw in tomllib.loads(path.read_text(encoding="utf-8")).get("action", ()):
+            action = _action(raw, path.name)
+            if any(a.id == action.id for a in actions):
+                raise BadAction(f"{path.name}: action {action.id!r} stands twice")
+            if action.id not in places:
+                raise BadAction(f"{path.name}: action {action.id!r} has no place in {ORDER}")
+            actions.append(replace(action, place=places[action.id]))
+    gone = places.keys() - {action.id for action in actions}
+    if gone:
+        raise BadAction(f"{ORDER}: {min(gone)!r} is no action")
     return tuple(actions)
+
+
+def _ordered(folder: Path) -> list[str]:
+    told = tomllib.loads((folder / ORDER).read_text(encoding="utf-8"))
+    names = [str(name) for turn in told["turn"] for name in turn["actions"]]
+    for name in names:
+        if names.count(name) > 1:
+            raise BadAction(f"{ORDER}: {name!r} stands twice")
+    return names
+
+
+@cache
+def ordered_since(folder: Path = ACTIONS) -> str:
+    """The version of the models from which on plans follow the order of the library."""
+    return str(tomllib.loads((folder / ORDER).read_text(encoding="utf-8"))["since"])
+
+
+def actions_of(version: str) -> tuple[Action, ...]:
+    """The library as models of a version, or an assessment made under a version of the library, read it."""
+    library = [action for action in load_actions() if action.answers(version)]
+    old = _order(version) < _order(ordered_since())
+    return tuple(action.before_order() if old else action for action in library)
 
 
 def _order(version: str) -> tuple[int, ...]:
@@ -170,6 +244,8 @@ def _action(raw: Mapping[str, object], file: str) -> Action:
         due_days={str(k): float(v) for k, v in due.items()},
         since=str(raw.get("since", "")),
         leaving=bool(raw.get("leaving", False)),
+        not_where=texts("not_where") if "not_where" in raw else (),
+        addresses_before=texts("addresses_before") if "addresses_before" in raw else None,
     )
     if action.since and not re.fullmatch(r"[0-9]+(\.[0-9]+)*", action.since):
         raise BadAction(f"{name}: 'since' is {action.since!r}, which is no version")
@@ -186,14 +262,12 @@ def _action(raw: Mapping[str, object], file: str) -> Action:
     return action
 
 
-def plan(
-    scores: Scores, model: Model, unknown: Mapping[str, NDArray[np.bool_]], actions: Sequence[Action] | None = None
-) -> Plan:
-    """What each of n suppliers calls for. ``unknown``: flags (n,) for each of UNKNOWN.
+def plan(scores: Scores, model: Model, unknown: Mapping[str, NDArray[np.bool_]]) -> Plan:
+    """What each of n suppliers calls for. ``unknown``: flags (n,) for each of UNKNOWN, and those of :func:`circumstances`.
 
     "agency": one is named that was not assessed; "agencies_not_named": none is named though migrants are employed.
     """
-    library, calls = _library(model.version) if actions is None else _calls(actions, model.version)
+    library, calls = _library(model.version)
     n = scores.total.shape[0]
     days = np.full((len(library), n), inf)
     state = scores.state
@@ -213,9 +287,8 @@ def plan(
         where[f"floor:{floor.id}", "declined"] = scores.floors[f] == 1
     for name in UNKNOWN:
         where[f"unknown:{name}", "not_asked"] = unknown[name]
-    where["level:insufficient_evidence", "not_asked"] = scores.level == INSUFFICIENT
-    low_but_for_the_worst = (scores.level == LEVELS.index("medium")) & (threshold(scores.total, model) == 0)
-    where["level:worst_case_open", "not_asked"] = low_but_for_the_worst & (np.round(scores.worst, 6) >= WORST_OF_LOW)
+    standing = _standing(scores, model, unknown)
+    where |= {(name, CIRCUMSTANCES[name]): flags for name, flags in standing.items()}
     for finding, called in where.items():
         if n == 1:  # the onboarding gate: an array of one costs more than the number in it
             for a, due in calls.get(finding, ()) if called[0] else ():
@@ -223,7 +296,61 @@ def plan(
             continue
         for a, due in calls.get(finding, ()):
             np.minimum(days[a], np.where(called, due, inf), out=days[a])
+    for a, action in enumerate(library):
+        for name in action.not_where:
+            withheld = standing.get(name, where.get((name, "harm")))
+            if withheld is not None:
+                days[a, withheld] = inf
     return Plan(library, days)
+
+
+def _standing(scores: Scores, model: Model, told: Mapping[str, NDArray[np.bool_]]) -> dict[str, NDArray[np.bool_]]:
+    """Where each of CIRCUMSTANCES stands, (n,); ``told``: those that are read off the answers, nowhere unless given."""
+    by_points = threshold(scores.total, model)
+    reported = scores.state == REPORTED
+    of_cases = [scores.floors[f] == 2 for f, floor in enumerate(model.floors) if floor.case is not None]
+    of_children = [i for i, indicator in enumerate(model.indicators) if indicator.id in CHILDREN]
+    open_share = (shares(model) * (scores.state == NOT_ASKED)).sum(axis=0)
+    safeguard = np.array([[indicator.safeguard] for indicator in model.indicators])
+    # A case may tell of what no indicator of the model reads: harm, and none of it in an answer.
+    of_cases.append(scores.harm & ~(scores.harms & ~safeguard).any(axis=0))
+    no_harm = ~scores.harm & ~scores.core_declined & (scores.level != INSUFFICIENT)
+    nowhere = np.zeros(scores.total.shape, dtype=bool)
+    return {
+        "told:harm": np.logical_or.reduce([reported.any(axis=0), *of_cases]),
+        "young:in_hazard": told.get("young:in_hazard", nowhere) & ~reported[of_children].any(axis=0),
+        "agency:high": told.get("agency:high", nowhere),
+        "level:insufficient_evidence": scores.level == INSUFFICIENT,
+        "level:worst_case_open": (scores.level == LEVELS.index("medium"))
+        & (by_points == 0)
+        & (np.round(scores.worst, 6) >= WORST_OF_LOW),
+        "level:rests_on_context": no_harm & (by_points > 0),
+        "level:low": scores.level == LEVELS.index("low"),
+        "open:few": (open_share > 0) & (np.round(open_share, 12) <= FEW_OPEN),
+    }
+
+
+def circumstances(answers: Answers, model: Model, agency_scores: Mapping[str, float]) -> dict[str, NDArray[np.bool_]]:
+    """What is read off the answers of n suppliers for their plans, flags (n,): see CIRCUMSTANCES.
+
+    ``agency_scores``: 0..100 by ``name_key`` of an agency's name, reference or licence number. Nobody below the minimum age,
+    or of an age not told, is "young:in_hazard": a child is taken out of the work (RM-04), a young worker off the hazard (RM-05).
+    """
+
+    def flags(question: str, test: Callable[[object], bool]) -> NDArray[np.bool_]:
+        column = answers.column(question)
+        return np.array([*(test(value) for value in column.values), False])[column.codes]
+
+    def high(named: object) -> bool:
+        scores = [agency_scores.get(name_key(str(name)), 0.0) for name in named] if isinstance(named, tuple) else []
+        return max(scores, default=0.0) >= model.levels["high"]
+
+    def aged(low: float, high: float) -> NDArray[np.bool_]:
+        return flags("youngest_aboard", lambda age: isinstance(age, (int, float)) and low <= age < high)
+
+    young = flags("youngest_workers", lambda said: said == "young_hazardous") | aged(MINIMUM_AGE_AT_SEA, 18)
+    child = flags("youngest_workers", lambda said: said == "below_age") | aged(0, MINIMUM_AGE_AT_SEA)
+    return {"young:in_hazard": young & ~child, "agency:high": flags("agencies", high)}
 
 
 Calls = Mapping[tuple[str, str], Sequence[tuple[int, float]]]
@@ -231,13 +358,8 @@ Calls = Mapping[tuple[str, str], Sequence[tuple[int, float]]]
 
 @cache
 def _library(version: str) -> tuple[tuple[Action, ...], Calls]:
-    """The library for the models of a version, and what its findings call for."""
-    return _calls(load_actions(), version)
-
-
-def _calls(actions: Sequence[Action], version: str) -> tuple[tuple[Action, ...], Calls]:
-    """The actions that such models may call for; for each finding and state which of them, and within how many days."""
-    library = tuple(action for action in actions if action.answers(version))
+    """The library for the models of a version, and for each finding and state which of it answers, and within how many days."""
+    library = actions_of(version)
     calls: dict[tuple[str, str], list[tuple[int, float]]] = {}
     for a, action in enumerate(library):
         for finding in action.addresses:
@@ -267,5 +389,5 @@ def findings_of(models: Sequence[Model]) -> tuple[tuple[str, str], ...]:
         found += [(f"floor:{floor.id}", "harm") for floor in model.floors if not floor.declined_core]
         found += [(f"floor:{floor.id}", "declined") for floor in model.floors if floor.case is None]
     found += [(f"unknown:{name}", "not_asked") for name in UNKNOWN]
-    found += [("level:insufficient_evidence", "not_asked"), ("level:worst_case_open", "not_asked")]
+    found += CIRCUMSTANCES.items()
     return tuple(dict.fromkeys(found))

@@ -20,7 +20,7 @@ from risk_models.features import CANNOT_APPLY, features
 from risk_models.identity import name_key
 from risk_models.inherent import Part
 from risk_models.model import Floor, Model, current, serving
-from risk_models.plan import Plan, plan
+from risk_models.plan import Plan, circumstances, plan
 from risk_models.readings import AGENCY_SECTOR
 from risk_models.score import Frame, Scores, queue_rank, score, some
 
@@ -325,6 +325,7 @@ def _unknown(answers: Answers, model: Model, scores_of_agencies: Mapping[str, fl
         "agencies_not_named": blank("agencies") & _employs_migrants(answers)
         if model.kind == "site"
         else np.zeros(n, dtype=bool),
+        **circumstances(answers, model, scores_of_agencies),
     }
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from reports.document import CaseLine
 from risk_models.case_rules import case_rules
 from risk_models.cases import Case, CaseReading, Finding, ListReading, Reading
-from risk_models.plan import Action, load_actions
+from risk_models.plan import CASE_OF_COERCION, Action, actions_of, load_actions
 from service.assess import Batch
 from service.cases import COHORT, CaseRecord, Place, link, readings_of
 from service.wording import country_name
@@ -35,8 +35,10 @@ def cases_part(records: Sequence[CaseRecord], batches: Sequence[Batch], on: date
     return [case_part(record, reading, about) for record, reading, about in found]
 
 
-def case_part(record: CaseRecord, reading: CaseReading, about: Sequence[Document]) -> Document:
-    """One record with its readings; ``about``: the rows of the results it is about."""
+def case_part(
+    record: CaseRecord, reading: CaseReading, about: Sequence[Document], library: str | None = None
+) -> Document:
+    """One record with its readings; ``about``: the rows of the results it is about; ``library``: see :func:`first_steps`."""
     rules = case_rules()
     case = record.case
     findings = [
@@ -65,7 +67,7 @@ def case_part(record: CaseRecord, reading: CaseReading, about: Sequence[Document
         "row": {"file": record.file, "sheet": record.sheet, "rows": list(record.rows)},
         "strength": reading.strength,
         "because": list(reading.because),
-        "first_steps": [{"id": action.id, "within_hours": 24 * days} for action, days in first_steps(reading.strength)],
+        "first_steps": [{"id": action.id, "within_hours": 24 * days} for action, days in first_steps(reading, library)],
         "indicators": list(reading.indicators),
         "not_placed": list(reading.not_placed),
         "readings": [_by_list(each) for each in reading.lists],
@@ -82,17 +84,20 @@ def case_part(record: CaseRecord, reading: CaseReading, about: Sequence[Document
     }
 
 
-def first_steps(strength: str) -> list[tuple[Action, float]]:
-    """The steps for the safety of people that evidence of this strength calls for, with their days; the soonest first.
+def first_steps(reading: CaseReading, library: str | None = None) -> list[tuple[Action, float]]:
+    """The steps for the safety of people that a case calls for, with their days, in the order in which they are taken.
 
-    They stand with the case, so that one that is about no site or agency of the files is not left without.
+    They stand with the case, so that one that is about no site or agency of the files is not left without. Its strength calls for
+    them, and coercion at work that is reached, whatever its strength (CC-5). ``library``: the version of the library of actions
+    that an assessment was made with; the newest unless told.
     """
+    findings = {f"floor:case_{reading.strength}", *((CASE_OF_COERCION,) if reading.urgent else ())}
     called = [
         (action, action.due_days["harm"])
-        for action in load_actions()
-        if action.safety and f"floor:case_{strength}" in action.addresses and "harm" in action.states
+        for action in (load_actions() if library is None else actions_of(library))
+        if action.safety and findings & set(action.addresses) and "harm" in action.states
     ]
-    return sorted(called, key=lambda step: (step[1], step[0].id))
+    return sorted(called, key=lambda step: step[0].turn(step[1]))
 
 
 def _by_list(each: ListReading) -> Document:
@@ -180,7 +185,7 @@ def _line(record: CaseRecord, reading: CaseReading, batches: Sequence[Batch], pl
     ages = {"adults": "adults", "children": "children", "both": "adults and children"}.get(record.case.people or "")
     group = [part for part in (nationality, cohort["job"], intake, people, ages or "age not told") if part]
     told = [*reading.because]
-    told += [f"Within {24 * days:g} hours: {action.title}." for action, days in first_steps(reading.strength)]
+    told += [f"Within {24 * days:g} hours: {action.title}." for action, days in first_steps(reading)]
     for each in reading.lists:
         told += [d.because for d in each.dimensions if d.best or d.found]
         told += [_class(each), each.forced_labour.because, each.trafficking.because]

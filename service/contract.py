@@ -114,10 +114,11 @@ def actions_digest(told: Sequence[Mapping[str, Any]]) -> str:
     return hashlib.sha256(orjson.dumps(list(told))).hexdigest()
 
 
-def actions_released(folder: Path = ACTIONS) -> frozenset[str]:
-    """The digests of all libraries of actions that were released."""
+def actions_released(folder: Path = ACTIONS) -> dict[str, str]:
+    """The version of every library of actions that was released, by its digest."""
     lines = (folder / "RELEASED").read_text(encoding="utf-8").splitlines()
-    return frozenset(line.split()[1] for line in lines if line and not line.startswith("#"))
+    told = [line.split() for line in lines if line and not line.startswith("#")]
+    return {digest: version for version, digest in told}
 
 
 def write(

@@ -100,7 +100,7 @@ def shown(session: Session, case: KeptCase, on: date) -> Shown:
     supplier = session.get(Supplier, case.supplier_id) if case.supplier_id else None
     steps = [
         FirstStep(action, 24 * days, case.strength_since + timedelta(days=days))
-        for action, days in (first_steps(reading.strength) if case.state == "open" else ())
+        for action, days in (first_steps(reading) if case.state == "open" else ())
     ]
     return Shown(case, supplier, findings, case_part(told, reading, ()), steps)
 

@@ -32,17 +32,12 @@ class Line:
 
 def first_steps(actions: Sequence[Action], days: Any) -> list[str]:
     """For each supplier the title of its first action."""
-    order = sorted(range(len(actions)), key=lambda a: (not actions[a].safety, actions[a].rank, actions[a].id))
     seen: dict[bytes, str] = {}
     steps = []
     for column in days.T.copy():
         key = column.tobytes()
         if key not in seen:
-            called = [
-                (not actions[a].safety, column[a], actions[a].rank, actions[a].id, actions[a].title)
-                for a in order
-                if not isinf(column[a])
-            ]
+            called = [(a.turn(d), a.title) for a, d in zip(actions, column.tolist(), strict=True) if not isinf(d)]
             seen[key] = min(called)[-1] if called else ""
         steps.append(seen[key])
     return steps
@@ -86,7 +81,7 @@ def plan_of(lines: Sequence[Line], on: date) -> tuple[Step, ...]:
                     soonest[action.id] = min(soonest.get(action.id, inf), float(row[called].min()))
                     alone[action.id] = min(alone.get(action.id, inf), float(own_row[called].min()))
     steps = []
-    for action in sorted(actions.values(), key=lambda a: (not a.safety, soonest[a.id], a.rank, a.id)):
+    for action in sorted(actions.values(), key=lambda a: a.turn(soonest[a.id])):
         all_of_them = np.sort(np.concatenate(concerned[action.id]))
         shown = all_of_them[: NAMES_IN_DANGER if action.safety else NAMES_SHOWN]
         names = tuple(_called(lines[n].headline) for n in shown.tolist())

@@ -88,9 +88,11 @@ def _objections(document: Document, facts: Facts) -> Iterator[str]:
     records = [record_of(case) for case in cases]
     batches: Sequence[Batch] = batches_of(stored)
     links, readings = link(records, batches), readings_of(records, on)
+    library = actions_released().get(actions_digest(document["actions"]))
     for case, record, reading, places in zip(cases, records, readings, links, strict=True):
         results = [stored[int(batches[b].rows[j])] for b, j in places]
-        again = case_part(record, reading, [{"kind": result["kind"], **result["row"]} for result in results])
+        about = [{"kind": result["kind"], **result["row"]} for result in results]
+        again = case_part(record, reading, about, library)
         if again != case:
             yield f"the case {case['case']}: {_difference(case, again)}"
     batches = with_cases(batches, readings, links)

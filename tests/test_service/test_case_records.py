@@ -15,6 +15,7 @@ from sheets import workbook
 from questionnaires.form import load
 from reports.audience import as_seen
 from risk_models.answers import from_rows
+from risk_models.cases import CaseReading
 from risk_models.facts import load as load_facts
 from service import cli
 from service.assess import Batch, assess
@@ -298,7 +299,7 @@ def test_form_lists_and_models_fit() -> None:
 
 
 def test_only_steps_for_the_safety_of_people_stand_with_a_case() -> None:
-    assert first_steps("none_recorded") == []
-    days = [days for _, days in first_steps("emergency")]
+    assert first_steps(CaseReading((), (), "none_recorded", (), (), ())) == []
+    days = [days for _, days in first_steps(CaseReading((), (), "emergency", (), (), ()))]
     assert days == sorted(days)
     assert days[0] < 1

@@ -140,7 +140,7 @@ def test_a_score_that_would_be_low_and_is_not_says_why_and_what_would_settle_it(
         in paper.reasons[0].text
     )
     assert [step.action for step in paper.steps] == ["confirm_answers"]
-    assert paper.headline.next_step == "Have the good answers confirmed"
+    assert paper.headline.next_step == "Settle what keeps the level from low"
     open_core = one({q: a for q, a in OFFICE.items() if q not in ("violence", "threats")})
     assert open_core.headline.level == "medium"
     assert "every core question answered; open: Violence, Threats." in open_core.reasons[0].text

@@ -10,6 +10,7 @@ from test_web.conftest import Office, signed_in
 from test_web.test_pages_in_a_browser import faults_of
 
 SAFETY = "Find out today whether anyone is in danger, and get them to safety"
+SPOKEN = "No one loses anything for having spoken"
 HEADER = "| Case | Site reference | Nationality | Adults or children | Finding | Phase | Source | Note |"
 SHEET = text(HEADER, "| CR-50 | S-016 | Nepal | Adults | Papers held by someone else | at work | Union | |")
 NAMED = text(HEADER, "| CR-51 | S-016 | Nepal | Adults | Violence | at work | Union | told by Mr Somchai Jaidee |")
@@ -92,10 +93,11 @@ def test_whom_the_case_is_about_is_told_to_each_role_as_far_as_it_may_see(
         expect(page.get_by_text("CR-40")).to_have_count(1 if name == "handler" else 0)
     assert all("Critical" in text for text in shown.values())
     assert {name for name, text in shown.items() if "CR-40" in text} == {"handler"}
-    assert {name for name, text in shown.items() if SAFETY in text and "emergency" in text} == {"handler", "officer"}
-    assert "not shown" in shown["viewer"]
-    assert SAFETY not in shown["viewer"]
-    assert "emergency" not in shown["viewer"]
+    # What the site itself admits calls for safety, and everyone reads that; what is asked since somebody spoke would tell of it.
+    assert all(SAFETY in text for text in shown.values())
+    assert {name for name, text in shown.items() if SPOKEN in text} == {"handler", "officer"}
+    assert {name for name, text in shown.items() if "not shown" in text} == {"viewer"}
+    assert {name for name, text in shown.items() if "show an emergency" in text} == {"handler", "officer"}
 
 
 def test_the_first_page_begins_with_whoever_may_be_in_danger_now(handler: Page, officer: Page, viewer: Page) -> None:
