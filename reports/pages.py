@@ -65,6 +65,7 @@ def pages(report: Report, rows: int, explained: int) -> Tree:
     model = max(report.models, key=lambda used: used.results, default=none)
     models = {used.id: used for used in report.models}
     total = len(report.results)
+    more = len(report.not_checked) - _CHECKED_SHOWN
     return {
         "title": report.title,
         "draft": report.draft,
@@ -79,7 +80,7 @@ def pages(report: Report, rows: int, explained: int) -> Tree:
         "figures": _figures(report, by_level),
         "sure": sure(report.results),
         "not_checked": [_not_checked(question) for question in report.not_checked[:_CHECKED_SHOWN]],
-        "not_checked_more": max(len(report.not_checked) - _CHECKED_SHOWN, 0),
+        "not_checked_more": f"and {counted(more, 'more question')}; the workbook lists them." if more > 0 else "",
         "levels": _levels(report.results, by_level),
         "counts": charts.counts("levels", by_level),
         "ranges": charts.ranges("ranges", report.results[:_RANGES_SHOWN], model),
@@ -186,18 +187,31 @@ def summary(report: Report) -> list[str]:
         )
     if rejected:
         said.append(f"{counted(rejected, 'row')} could not be scored; the issues say why and how to mend it.")
-    urgent = by_level["critical"] + by_level["high"]
-    if urgent:
-        said.append(f"{urgent:,} of {len(report.results):,} stand at critical or high: begin with them, in this order.")
-    if by_level["insufficient_evidence"]:
+    urgent, thin = by_level["critical"] + by_level["high"], by_level["insufficient_evidence"]
+    if len(report.results) == 1 and not thin:
+        said.append(f"It stands at {report.results[0].level_text.lower()}.")
+    elif urgent:
+        stand, them = ("stands", "it") if urgent == 1 else ("stand", "them, in this order")
+        said.append(f"{urgent:,} of {len(report.results):,} {stand} at critical or high: begin with {them}.")
+    if thin:
+        whom = "it" if len(report.results) == 1 else f"{thin:,}"
+        they = "it stands in the queue by the risk of its" if thin == 1 else "they stand in the queue by the risk of their"
         said.append(
-            f"For {by_level['insufficient_evidence']:,} the evidence is insufficient: too little was asked or told. "
-            "That is not a low level; they stand in the queue by the risk of their place and trade."
+            f"For {whom} the evidence is insufficient: too little was asked or told. That is not a low level; {they} place and "
+            "trade."
         )
     return said
 
 
 def _figures(report: Report, by_level: dict[Level, int]) -> list[Tree]:
+    if len(report.results) == 1:
+        (only,) = report.results
+        return [
+            {"label": "Score", "value": bounded(only), "note": ""},
+            {"label": "The truth may lie", "value": f"{only.best:.0f} to {only.worst:.0f}", "note": ""},
+            {"label": "Known from answers", "value": share(only.coverage), "note": ""},
+            {"label": "Confidence", "value": f"{only.confidence:.0f}", "note": "of 100"},
+        ]
     confidence = statistics.median(h.confidence for h in report.results) if report.results else 0.0
     figures = [
         ("Results", f"{len(report.results):,}", ""),
@@ -212,6 +226,12 @@ def sure(results: Sequence[Headline]) -> list[str]:
     """How sure the results are, in sentences."""
     if not results:
         return []
+    if len(results) == 1:
+        (only,) = results
+        return [
+            f"Confidence is {only.confidence:.0f} of 100; {share(only.coverage)} of what the model asks is known from answers.",
+            f"The truth may lie anywhere from {only.best:.0f} to {only.worst:.0f}.",
+        ]
     confidence = sorted(headline.confidence for headline in results)
     low, high = confidence[len(confidence) // 4], confidence[(3 * len(confidence)) // 4]
     thin = sum(headline.coverage < 0.5 for headline in results)
@@ -225,12 +245,12 @@ def sure(results: Sequence[Headline]) -> list[str]:
 
 
 def _not_checked(question: NotChecked) -> Tree:
-    asked = question.unasked / question.of if question.of else 0.0
+    unasked = question.unasked / question.of if question.of else 0.0
+    several = question.of > 1
     return {
         "title": question.title,
-        "share": share(asked),
-        "width": round(100 * asked),
-        "told": f"not asked in {question.unasked:,} of {question.of:,}",
+        "width": round(100 * unasked) if several else 0,
+        "told": f"not asked in {question.unasked:,} of {question.of:,} ({share(unasked)})" if several else "",
     }
 
 
@@ -261,7 +281,7 @@ def _company(company: Company) -> Tree:
 def _row(place: int, headline: Headline) -> Tree:
     practice = ""
     if headline.practice_points is not None and headline.practice_of is not None:
-        practice = f"{headline.practice_points:.0f} of {headline.practice_of:.0f}"
+        practice = f"{headline.practice_points:.0f} of at most {headline.practice_of:.0f} points"
     return {
         "place": f"{place:,}",
         "kind": "Site" if headline.kind == "site" else "Agency",
@@ -328,7 +348,9 @@ def _detail(chart: str, detail: Detail, model: ModelUsed) -> Tree:
         "evidence": f"Evidence, where a line tells no other: {evidence}" if evidence else "",
         "not_asked": [reason.title for reason in quiet],
         "floors": [_floor(floor) for floor in detail.floors if floor.at_least == highest],
-        "floors_below": "; ".join(f"{floor.title} ({floor.at_least:g})" for floor in lower),
+        "floors_below": "; ".join(f"{floor.title} ({floor.at_least:g})" for floor in lower if not floor.open),
+        "open_below": "; ".join(f"{floor.title} ({floor.at_least:g})" for floor in lower if floor.open),
+        "silence": detail.silence,
         "uplift": points(headline.uplift) if headline.uplift else "",
         "steady": detail.steady,
         "steps": [_step(step, headline) for step in detail.steps],
@@ -348,7 +370,7 @@ def _floor(floor: Floor) -> Tree:
     """A rule that holds the score up; its sentence begins with its title, which is not said twice."""
     text = floor.text.removeprefix(floor.title).lstrip(".: ")
     return {
-        "title": floor.title,
+        "title": floor.named,
         "text": text[:1].upper() + text[1:],
         "at_least": score(floor.at_least),
         "sources": list(floor.sources),

@@ -11,9 +11,10 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from questionnaires.form import load_reading_form
+from questionnaires.form import Questionnaire, load_reading_form
 from questionnaires.issues import ISSUES, Issue
 from reports.document import (
+    OPEN,
     Cell,
     Company,
     Detail,
@@ -29,12 +30,15 @@ from reports.document import (
     SourceFile,
 )
 from risk_models.agencies import counted
+from risk_models.case_evidence import with_case_harms
 from risk_models.evidence import behind, sentence
 from risk_models.explain import Reason as Explained
-from risk_models.explain import explain, floor_sentence, names_no_agency, why_not_low
+from risk_models.explain import explain, floor_sentence, names_no_agency, own_side, why_not_low
 from risk_models.facts import FactsOn, described_under
 from risk_models.identity import name_key
-from risk_models.score import LEVEL_NAMES, NOT_ASKED, queue_rank
+from risk_models.model import Floor as Rule
+from risk_models.model import Model
+from risk_models.score import DECLINED, LEVEL_NAMES, NOT_ASKED, queue_rank, threshold
 from risk_models.steadiness import steadiness
 from service.assess import Assessed, Block, agency_scores, assess_batch
 from service.contract import ENGINE, result_rows
@@ -43,6 +47,7 @@ from service.sources import MARKS, register
 from service.wording import answer_words, country_name, level_words, sector_title
 
 EXPLAINED = 12  # how many results are explained in full
+MEASURED = ("number", "percent", "money", "date")  # questions whose answer says nothing without their words
 
 METHOD = (
     "Four things are kept apart: the inherent risk (what facts say of a country, a trade and a corridor), practice (what was "
@@ -120,7 +125,12 @@ def _block_lines(part: Assessed, b: int) -> list[tuple[Headline, tuple[float, fl
         texts[question] = [words[code] for code in column.codes.tolist()]
     ranks = queue_rank(scores.level, scores.inherent_level).tolist()
     rules, codes = part.floors(block, np.arange(len(block.members)))
-    floor_titles, reached = [rule.title for rule in rules], (codes > 0).T.tolist()
+    silent = _by_silence(block, rules, codes).tolist()
+    named = [("", rule.title + OPEN, rule.title) for rule in rules]  # by its code
+    reached = [
+        tuple(sorted(filter(None, (of[code] for of, code in zip(named, column, strict=True))), key=_is_open))
+        for column in codes.T.tolist()
+    ]
     next_steps = first_steps(block.plan.actions, block.plan.days)
     columns = zip(
         scores.level.tolist(), scores.total.tolist(), scores.best.tolist(), scores.worst.tolist(), scores.base.tolist(),
@@ -159,7 +169,7 @@ def _block_lines(part: Assessed, b: int) -> list[tuple[Headline, tuple[float, fl
             sector_title=sector_title(sector),
             model=block.model.id,
             level=LEVEL_NAMES[level],  # type: ignore[arg-type]
-            level_text=level_words(LEVEL_NAMES[level], LEVEL_NAMES[inherent], up_to=capped),
+            level_text=level_words(LEVEL_NAMES[level], LEVEL_NAMES[inherent], up_to=capped, silent=silent[j]),
             score=total,
             best=best,
             worst=worst,
@@ -171,15 +181,33 @@ def _block_lines(part: Assessed, b: int) -> list[tuple[Headline, tuple[float, fl
             coverage=coverage,
             confidence=confidence,
             uplift=uplift,
-            floors=tuple(t for t, on in zip(floor_titles, reached[j], strict=True) if on),
+            floors=reached[j],
             next_step=next_steps[j],
             file=batch.file,
             sheet=batch.sheet,
             row=row,
             up_to=capped,
+            silent=silent[j],
         )
         found.append((headline, (ranks[j], -base, -worst, -total)))
     return found
+
+
+def _is_open(title: str) -> bool:
+    return title.endswith(OPEN)
+
+
+def _by_silence(block: Block, rules: Sequence[Rule], codes: NDArray[np.int8]) -> NDArray[np.bool_]:
+    """Whose score is held up by blanks for the most part: most rules that reach rest on them alone, and with the blanks read
+    as not asked the score would stand at a lower level.
+    """
+    scores, found = block.scores, codes > 1
+    at_least = np.array([rule.at_least for rule in rules]).reshape(-1, 1)
+    blank = (scores.moves * (scores.state == DECLINED)).sum(axis=0)
+    told = np.maximum(scores.total - scores.uplift - blank, (at_least * found).max(axis=0, initial=0.0))
+    lower = threshold(told, block.model) < threshold(scores.total, block.model)
+    silent: NDArray[np.bool_] = ((codes == 1).sum(axis=0) > found.sum(axis=0)) & lower
+    return silent
 
 
 def _details(lines: Sequence[Line], facts: FactsOn, on: date, scores: Mapping[str, float]) -> tuple[Detail, ...]:
@@ -213,7 +241,9 @@ def _detail(
     position = int(line.part.position[line.position])
     form = load_reading_form(line.part.batch.kind)
     evidence = behind(block.answers.take([position]), block.model, on)
-    answers = line.part.batch.answers.take([line.position]).rows()[0]
+    batch = line.part.batch.only([line.position])
+    answers = batch.answers.rows()[0]
+    heard = with_case_harms(batch.answers, batch.case).rows()[0] if batch.case else answers
     beside = [(other, int(at[0])) for other, at in line.part.beside(block, np.array([position]))]
     sentences = explain(
         block.model,
@@ -224,7 +254,7 @@ def _detail(
         lambda q: sentence(evidence(q)),
         counted(answers, line.part.agency_scores),
         [other.model for other, _ in beside],
-        answers,
+        heard,
     ) + names_no_agency(action for action, _ in block.plan.steps(position, on))
     sentences = why_not_low(block.model, stored, sentences) + sentences
     reasons = [
@@ -233,7 +263,7 @@ def _detail(
             title=r.title,
             text=r.text,
             state=r.state,
-            value=_with_unit(r, facts),
+            value=_value(r, block.model, form, facts),
             points=r.points,
             e=r.effective,
             c=r.context,
@@ -262,10 +292,12 @@ def _detail(
             at_least=f.at_least,
             sources=f.sources,
             from_workers=reported or f.case is not None,
+            open=f.id in stored["cannot_be_ruled_out"],
         )
         for f in rules
         if f.id in stored["floors"]
     )
+    floors = tuple(sorted(floors, key=lambda floor: floor.open))
     floors += _higher_elsewhere(beside, block, position, from_workers=reported)
     steps = steps_of(block.plan, position, on)
     # Where nothing was asked no weighting can change a level: that it is steady says nothing.
@@ -290,10 +322,28 @@ def _higher_elsewhere(
     return (Floor("A higher score in another of its trades", text, highest, ("method section 3",), from_workers),)
 
 
-def _with_unit(reason: Explained, facts: FactsOn) -> str:
-    """The value of a reason, and of a fact what it is counted in."""
-    about = facts.descriptions.get(described_under(reason.id)) if reason.kind == "context" and reason.value else None
-    return f"{reason.value} ({about.unit})" if about else reason.value
+def _value(reason: Explained, model: Model, form: Questionnaire, facts: FactsOn) -> str:
+    """The value of a reason as it may stand alone: a fact with its unit, a number or a day with the words of its question, and
+    what was reported before what the supplier itself answered.
+    """
+    if reason.kind == "context":
+        only = {sharper.id: sharper.facts[0].fact for sharper in model.sharper if len(sharper.facts) == 1}
+        return _of_fact(reason.value, only.get(reason.id, reason.id), form, facts) if reason.value else ""
+    asked = form.by_id.get(reason.question)
+    said = f"{asked.title}: {reason.value}" if asked and asked.type in MEASURED and reason.value else reason.value
+    if not reason.reported:
+        return said
+    return ". ".join(filter(None, (reason.reported, said and own_side(model.kind, reason.answer, said))))
+
+
+def _of_fact(value: str, fact: str, form: Questionnaire, facts: FactsOn) -> str:
+    """The value of a fact with its unit."""
+    asked, about = form.by_id.get(fact.removeprefix("answer.")), facts.descriptions.get(described_under(fact))
+    if fact == "agency":
+        return f"score {value} of 100"
+    if asked and asked.type == "percent":
+        return f"{value}%"
+    return f"{value} ({about.unit})" if about else value
 
 
 def _models(assessed: Sequence[Assessed]) -> tuple[ModelUsed, ...]:
@@ -381,6 +431,7 @@ def _heat(lines: Sequence[Line]) -> tuple[Cell, ...]:
                 _shown_level(worst),
                 known,
                 len(members),
+                up_to=known == "practice" and worst.headline.up_to,
             )
         )
     return tuple(sorted(cells, key=lambda cell: -cell.value))
@@ -396,7 +447,8 @@ def _places(lines: Sequence[Line]) -> tuple[Place, ...]:
         worst = _worst(members)
         value, known = _known(worst)
         level = _shown_level(worst)
-        places.append(Place(country, country_name(country), value, level, known, len(members)))
+        up_to = known == "practice" and worst.headline.up_to
+        places.append(Place(country, country_name(country), value, level, known, len(members), up_to))
     return tuple(places)
 
 

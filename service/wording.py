@@ -23,7 +23,9 @@ def sector_title(code: str | None) -> str:
 
 
 def answer_words(form: Questionnaire, question: str, answer: object) -> str:
-    """An answer as its form words it: titles for codes, names for countries and sectors, evidence by kind and date."""
+    """An answer as its form words it: titles for codes, names for countries and sectors, numbers with their unit, evidence by
+    kind and date.
+    """
     if isinstance(answer, (dict, Piece)):
         piece = answer if isinstance(answer, Piece) else Piece(**answer)
         return " ".join(filter(None, (TITLES[piece.grade], piece.date, f"({piece.source})" if piece.source else "")))
@@ -35,7 +37,8 @@ def answer_words(form: Questionnaire, question: str, answer: object) -> str:
     if answer == "cannot_apply":
         return "does not apply"
     if isinstance(answer, float):
-        return f"{answer:g}"
+        unit = asked.unit if asked else ""
+        return f"{answer:g} {unit.removesuffix('s') if answer == 1 else unit}".rstrip()
     if asked is None:
         return str(answer)
     if asked.type in ("country", "countries"):
@@ -45,12 +48,14 @@ def answer_words(form: Questionnaire, question: str, answer: object) -> str:
     return next((choice.title for choice in asked.choices if choice.code == answer), str(answer))
 
 
-def level_words(level: str, inherent_level: str, *, up_to: bool) -> str:
-    """The level as a reader meets it."""
+def level_words(level: str, inherent_level: str, *, up_to: bool, silent: bool = False) -> str:
+    """The level as a reader meets it. ``silent``: most of what holds the score up are questions that were left blank."""
     if level == "insufficient_evidence":
         return f"Insufficient evidence, inherent {inherent_level}"
     words = LEVEL_TITLES[level]  # type: ignore[index]
-    return f"{words}: critical cannot be ruled out" if up_to else words
+    if up_to:
+        return f"{words}: critical cannot be ruled out"
+    return f"{words}: most of it cannot be ruled out" if silent else words
 
 
 def step(action: Action, due: date, days: float, suppliers: int = 0, names: tuple[str, ...] = ()) -> Step:
