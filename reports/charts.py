@@ -206,12 +206,12 @@ def bars(chart: str, detail: Detail, model: ModelUsed) -> Drawing:
     base = sum(points for _, points in facts)
     rows: list[_Bar] = []
     running = 0.0
-    for title, points in _largest(facts, _FACTS_SHOWN, "other facts"):
+    for title, points in _largest(facts, _FACTS_SHOWN, "other fact"):
         rows.append(_Bar(title, running, running + points, FACT))
         running += points
     if headline.inherent is not None:  # a supplier's copy does not tell the base
         rows.append(_Bar("Base: what the facts say", 0.0, base, INK, whole=True))
-    for title, points in _largest(moves, _ANSWERS_SHOWN, "other answers"):
+    for title, points in _largest(moves, _ANSWERS_SHOWN, "other answer"):
         rows.append(_Bar(title, running, running + points, UP if points > 0 else DOWN))
         running += points
     if headline.uplift:
@@ -357,7 +357,7 @@ def _largest(rows: list[tuple[str, float]], shown: int, rest: str) -> list[tuple
     """The rows that move most, in their own order, and the sum of those left over."""
     kept = sorted(sorted(range(len(rows)), key=lambda i: -abs(rows[i][1]))[:shown])
     others = [points for i, (_, points) in enumerate(rows) if i not in kept]
-    return [rows[i] for i in kept] + ([(f"{len(others)} {rest}", sum(others))] if others else [])
+    return [rows[i] for i in kept] + ([(counted(len(others), rest), sum(others))] if others else [])
 
 
 def _bands(model: ModelUsed, top: float, bottom: float) -> list[str | Text]:

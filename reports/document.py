@@ -243,9 +243,10 @@ class Detail:
         blank = sum(floor.open for floor in self.floors)
         if not self.headline.silent or not blank:
             return ""
+        rest = "rests" if blank == 1 else "rest"
         return (
-            f"Most of it cannot be ruled out: {blank} of {len(self.floors)} rules {'rests' if blank == 1 else 'rest'} on questions "
-            "that were left blank. Without these the level would be lower."
+            f"Most of it cannot be ruled out: {blank} of {len(self.floors)} rules {rest} on questions that were left blank. "
+            "Without these the level would be lower."
         )
 
     @property

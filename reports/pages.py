@@ -171,6 +171,10 @@ def summary(report: Report) -> list[str]:
         if text
     )
     rejected = sum(file.rejected for file in report.files)
+    if len(report.results) == 1:
+        (only,) = report.results
+        called = only.name or only.reference
+        covered = f"the {covered.removeprefix('1 ')} {called}" if called else covered
     said = [f"This report covers {covered or 'no supplier'}, read from {counted(len(report.files), 'file')}."]
     if report.cases:
         said.append(f"It holds {counted(len(report.cases), 'case record')}, told for internal readers alone.")
@@ -195,7 +199,9 @@ def summary(report: Report) -> list[str]:
         said.append(f"{urgent:,} of {len(report.results):,} {stand} at critical or high: begin with {them}.")
     if thin:
         whom = "it" if len(report.results) == 1 else f"{thin:,}"
-        they = "it stands in the queue by the risk of its" if thin == 1 else "they stand in the queue by the risk of their"
+        they = (
+            "it stands in the queue by the risk of its" if thin == 1 else "they stand in the queue by the risk of their"
+        )
         said.append(
             f"For {whom} the evidence is insufficient: too little was asked or told. That is not a low level; {they} place and "
             "trade."
@@ -347,7 +353,7 @@ def _detail(chart: str, detail: Detail, model: ModelUsed) -> Tree:
         "answers": _grouped([r if r.evidence != evidence else replace(r, evidence="") for r in answers]),
         "evidence": f"Evidence, where a line tells no other: {evidence}" if evidence else "",
         "not_asked": [reason.title for reason in quiet],
-        "floors": [_floor(floor) for floor in detail.floors if floor.at_least == highest],
+        "floors": _floors([floor for floor in detail.floors if floor.at_least == highest]),
         "floors_below": "; ".join(f"{floor.title} ({floor.at_least:g})" for floor in lower if not floor.open),
         "open_below": "; ".join(f"{floor.title} ({floor.at_least:g})" for floor in lower if floor.open),
         "silence": detail.silence,
@@ -366,15 +372,22 @@ def _grouped(answers: Sequence[Reason]) -> list[Tree]:
     return [{"title": title, "rows": [_reason(r) for r in rows]} for title, rows in groups.items() if rows]
 
 
-def _floor(floor: Floor) -> Tree:
-    """A rule that holds the score up; its sentence begins with its title, which is not said twice."""
-    text = floor.text.removeprefix(floor.title).lstrip(".: ")
-    return {
-        "title": floor.named,
-        "text": text[:1].upper() + text[1:],
-        "at_least": score(floor.at_least),
-        "sources": list(floor.sources),
-    }
+def _floors(floors: Sequence[Floor]) -> list[Tree]:
+    """Rules that hold the score up; where a sentence begins with its title, or as the one before, that is not said twice."""
+    told, said = [], ""
+    for floor in floors:
+        text = floor.text.removeprefix(floor.title).lstrip(".: ")
+        first, _, rest = text.partition(". ")
+        text, said = (rest if rest and first == said else text), first
+        told.append(
+            {
+                "title": floor.named,
+                "text": text[:1].upper() + text[1:],
+                "at_least": score(floor.at_least),
+                "sources": list(floor.sources),
+            }
+        )
+    return told
 
 
 def _usual_evidence(answers: Sequence[Reason]) -> str:

@@ -237,9 +237,7 @@ def why_not_low(model: Model, result: Stored, reasons: Sequence[Reason]) -> tupl
     )
 
 
-def sentence(
-    indicator: Indicator, state: str, said: str, effective: float, *, harm: bool, reported: str = ""
-) -> str:
+def sentence(indicator: Indicator, state: str, said: str, effective: float, *, harm: bool, reported: str = "") -> str:
     """What an officer would say of one indicator. Never a verdict: harm reads "indicators consistent with ..."."""
     if state == "not_asked":
         return "Not asked: taken as usual for such a place and trade."
