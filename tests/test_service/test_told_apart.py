@@ -184,7 +184,7 @@ def test_a_headline_that_rests_on_what_was_admitted_says_nothing_of_blanks():
 
 
 def test_a_headline_that_would_stand_without_its_blanks_is_not_said_to_rest_on_them():
-    told = detail(SILENT | {"country": "KP", "sector": ["0311"]})
+    told = detail(SILENT | {"country": "KP", "sector": ["0311"], "migrant_pct": 100.0})
     assert sum(floor.open for floor in told.floors) > len(told.floors) / 2
     assert (told.headline.inherent or 0.0) >= 75
     assert told.silence == ""
