@@ -1,6 +1,6 @@
 """A report set in words: order, wording and rounding, once for HTML and PDF, so that both say the same.
 
-`pages(report, rows, explained)` gives a tree of dicts, lists and strings, the content of the templates. Everything in it is plain
+`pages(report, rows, explain)` gives a tree of dicts, lists and strings, the content of the templates. Everything in it is plain
 text, save the charts, which are drawings. Scores and points are rounded to a tenth, so a list of points may miss its sum by one.
 """
 
@@ -8,7 +8,7 @@ import statistics
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from itertools import groupby
 from typing import Any
 
@@ -19,20 +19,18 @@ from reports.document import (
     PRIORITIES,
     BuyerFinding,
     Company,
-    Detail,
-    Floor,
     Headline,
     IssueLine,
     Level,
     ModelUsed,
     NotChecked,
     Priority,
-    Reason,
     Report,
     Step,
 )
+from reports.explained import explained
 from reports.sources import cited, named_in
-from reports.words import bounded, counted, day, points, score, share
+from reports.words import bounded, counted, day, score, share
 
 Tree = dict[str, Any]
 
@@ -40,11 +38,6 @@ EAST_ASIAN = {"JP": "ja", "KR": "ko", "KP": "ko", "TW": "zh-Hant", "HK": "zh-Han
 OWNERS = {"supplier": "Supplier", "agency": "Recruitment agency", "buyer": "Buyer"}
 BUYER_STATES = {"harm": "To change", "declined": "Left blank", "not_asked": "Not answered", "answered": "Nothing found"}
 KINDS = {"site": "Sites", "agency": "Recruitment agencies"}
-ANSWERS = (
-    "Found",
-    "Cannot be ruled out: asked and left blank, or the evidence has run out",
-    "Other answers",
-)
 SEVERITIES = {"error": "Not scored", "warning": "Scored, with a doubt", "info": "For your information"}
 # The four parts of the plan under the three business priorities of the Bali Process forum.
 LEADS: dict[Priority, str] = {
@@ -57,10 +50,10 @@ _CHECKED_SHOWN, _RANGES_SHOWN, _COMPANIES_SHOWN, _CASES_SHOWN, _ISSUES_SHOWN = 8
 _EMERGENCIES_NAMED = 5
 
 
-def pages(report: Report, rows: int, explained: int) -> Tree:
-    """The content of a report in words, with at most `rows` results in its tables and `explained` of them in full."""
+def pages(report: Report, rows: int, explain: int) -> Tree:
+    """The content of a report in words, with at most `rows` results in its tables and `explain` of them in full."""
     by_level = dict.fromkeys(LEVELS, 0) | Counter(headline.level for headline in report.results)
-    sources = cited(report, report.details[:explained])
+    sources = cited(report, report.details[:explain])
     none = ModelUsed("", "", "", "", 0)  # a report on case records alone scores nothing
     model = max(report.models, key=lambda used: used.results, default=none)
     models = {used.id: used for used in report.models}
@@ -117,12 +110,14 @@ def pages(report: Report, rows: int, explained: int) -> Tree:
             for id_, title in PRIORITIES.items()
         ],
         "details": [
-            _detail(f"result-{place}", detail, models.get(detail.headline.model, model))
-            for place, detail in enumerate(report.details[:explained], 1)
+            _row(0, detail.headline)
+            | explained(f"result-{place}", detail, models.get(detail.headline.model, model))
+            | {"steps": [_step(step, detail.headline) for step in detail.steps]}
+            for place, detail in enumerate(report.details[:explain], 1)
         ],
-        "details_more": f"The worst {explained} are explained here; the worst {len(report.details)} in the workbook "
+        "details_more": f"The worst {explain} are explained here; the worst {len(report.details)} in the workbook "
         "(sheet Reasons), and all in assessment.json."
-        if len(report.details) > explained
+        if len(report.details) > explain
         else "",
         "buyer": [_buyer(finding) for finding in report.buyer if finding.state != "answered"],
         "buyer_clear": [
@@ -339,76 +334,6 @@ def _step(step: Step, of: Headline | None = None) -> Tree:
     }
 
 
-def _detail(chart: str, detail: Detail, model: ModelUsed) -> Tree:
-    quiet = [reason for reason in detail.reasons if reason.state == "not_asked" and abs(reason.points) < 0.05]
-    told = [reason for reason in detail.reasons if reason not in quiet]
-    headline = detail.headline
-    answers = [reason for reason in told if reason.kind == "answer"]
-    evidence = _usual_evidence(answers)
-    highest = max((floor.at_least for floor in detail.floors), default=0.0)
-    lower = sorted((floor for floor in detail.floors if floor.at_least < highest), key=lambda floor: -floor.at_least)
-    return _row(0, headline) | {
-        "chart": charts.bars(chart, detail, model),
-        "facts": _once([_reason(reason) for reason in told if reason.kind == "context"]),
-        "answers": _grouped([r if r.evidence != evidence else replace(r, evidence="") for r in answers]),
-        "evidence": f"Evidence, where a line tells no other: {evidence}" if evidence else "",
-        "not_asked": [reason.title for reason in quiet],
-        "floors": _floors([floor for floor in detail.floors if floor.at_least == highest]),
-        "floors_below": "; ".join(f"{floor.title} ({floor.at_least:g})" for floor in lower if not floor.open),
-        "open_below": "; ".join(f"{floor.title} ({floor.at_least:g})" for floor in lower if floor.open),
-        "silence": detail.silence,
-        "uplift": points(headline.uplift) if headline.uplift else "",
-        "steady": detail.steady,
-        "steps": [_step(step, headline) for step in detail.steps],
-    }
-
-
-def _grouped(answers: Sequence[Reason]) -> list[Tree]:
-    """The answers under what they say: found, not to be ruled out, the rest. Within each they stay in their order."""
-    groups: dict[str, list[Reason]] = {title: [] for title in ANSWERS}
-    found, open_, rest = groups.values()
-    for reason in answers:
-        (found if reason.harm else open_ if reason.state in ("declined", "expired") else rest).append(reason)
-    return [{"title": title, "rows": [_reason(r) for r in rows]} for title, rows in groups.items() if rows]
-
-
-def _floors(floors: Sequence[Floor]) -> list[Tree]:
-    """Rules that hold the score up; where a sentence begins with its title, or as the one before, that is not said twice."""
-    told, said = [], ""
-    for floor in floors:
-        text = floor.text.removeprefix(floor.title).lstrip(".: ")
-        first, _, rest = text.partition(". ")
-        text, said = (rest if rest and first == said else text), first
-        told.append(
-            {
-                "title": floor.named,
-                "text": text[:1].upper() + text[1:],
-                "at_least": score(floor.at_least),
-                "sources": list(floor.sources),
-            }
-        )
-    return told
-
-
-def _usual_evidence(answers: Sequence[Reason]) -> str:
-    """The evidence behind most answers, where it stands behind several; it is then told once for all of them."""
-    evidence, answered = max(
-        Counter(r.evidence for r in answers if r.evidence).items(), key=lambda c: c[1], default=("", 0)
-    )
-    return evidence if answered > 1 else ""
-
-
-def _once(rows: Sequence[Tree]) -> list[Tree]:
-    """Rows in which words alike from one to the next stand once: several facts may be of one context and one source."""
-    before = ({"text": "", "sources": []}, *rows)
-    return [
-        row
-        | ({"text": ""} if row["text"] == above["text"] else {})
-        | ({"sources": ["as above"]} if row["sources"] and row["sources"] == above["sources"] else {})
-        for above, row in zip(before, rows, strict=False)
-    ]
-
-
 def _buyer(finding: BuyerFinding) -> Tree:
     return {
         "unit": finding.unit,
@@ -427,18 +352,6 @@ def _clear(findings: Sequence[BuyerFinding]) -> dict[str, str]:
         if finding.state == "answered":
             told.setdefault(finding.unit, []).append(finding.title)
     return {unit: "; ".join(titles) for unit, titles in told.items()}
-
-
-def _reason(reason: Reason) -> Tree:
-    return {
-        "title": reason.title,
-        "text": reason.in_full,
-        "state": reason.state.replace("_", " "),
-        "value": reason.value,
-        "points": points(reason.points),
-        "tone": "" if abs(reason.points) < 0.05 else "up" if reason.points > 0 else "down",
-        "sources": [*reason.sources, *([str(reason.year)] if reason.year else [])],
-    }
 
 
 def _issues(issues: Sequence[IssueLine]) -> list[Tree]:

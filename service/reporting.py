@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from questionnaires.form import Questionnaire, load_reading_form
+from questionnaires.form import load_reading_form
 from questionnaires.issues import ISSUES, Issue
 from reports.document import (
     OPEN,
-    Cell,
-    Company,
     Detail,
     Floor,
     Headline,
     IssueLine,
     ModelUsed,
     NotChecked,
-    Place,
     Reason,
     Report,
     Source,
@@ -32,22 +29,19 @@ from reports.document import (
 from risk_models.agencies import counted
 from risk_models.case_evidence import with_case_harms
 from risk_models.evidence import behind, sentence
-from risk_models.explain import Reason as Explained
-from risk_models.explain import explain, floor_sentence, names_no_agency, own_side, why_not_low
-from risk_models.facts import FactsOn, described_under
-from risk_models.identity import name_key
+from risk_models.explain import explain, floor_sentence, names_no_agency, why_not_low
+from risk_models.facts import FactsOn
 from risk_models.model import Floor as Rule
-from risk_models.model import Model
 from risk_models.score import DECLINED, LEVEL_NAMES, NOT_ASKED, queue_rank, threshold
 from risk_models.steadiness import steadiness
 from service.assess import Assessed, Block, agency_scores, assess_batch
 from service.contract import ENGINE, result_rows
+from service.report_groups import companies, heat, places
 from service.report_steps import Line, first_steps, plan_of, steps_of
 from service.sources import MARKS, register
-from service.wording import answer_words, country_name, level_words, sector_title
+from service.wording import answer_words, country_name, level_words, sector_title, value_of
 
 EXPLAINED = 12  # how many results are explained in full
-MEASURED = ("number", "percent", "money", "date")  # questions whose answer says nothing without their words
 
 METHOD = (
     "Four things are kept apart: the inherent risk (what facts say of a country, a trade and a corridor), practice (what was "
@@ -91,9 +85,9 @@ def report_on(
         results=[line.headline for line in lines],
         details=_details(lines[:EXPLAINED], facts, on, scores),
         plan=plan_of(lines, on),
-        companies=_companies(lines),
-        heat=_heat(lines),
-        places=_places(lines),
+        companies=companies(lines),
+        heat=heat(lines),
+        places=places(lines),
         not_checked=_not_checked(assessed),
         issues=tuple(_issue(i) for i in issues),
         method=METHOD,
@@ -263,7 +257,7 @@ def _detail(
             title=r.title,
             text=r.text,
             state=r.state,
-            value=_value(r, block.model, form, facts),
+            value=value_of(r, block.model, form, facts),
             points=r.points,
             e=r.effective,
             c=r.context,
@@ -322,30 +316,6 @@ def _higher_elsewhere(
     return (Floor("A higher score in another of its trades", text, highest, ("method section 3",), from_workers),)
 
 
-def _value(reason: Explained, model: Model, form: Questionnaire, facts: FactsOn) -> str:
-    """The value of a reason as it may stand alone: a fact with its unit, a number or a day with the words of its question, and
-    what was reported before what the supplier itself answered.
-    """
-    if reason.kind == "context":
-        only = {sharper.id: sharper.facts[0].fact for sharper in model.sharper if len(sharper.facts) == 1}
-        return _of_fact(reason.value, only.get(reason.id, reason.id), form, facts) if reason.value else ""
-    asked = form.by_id.get(reason.question)
-    said = f"{asked.title}: {reason.value}" if asked and asked.type in MEASURED and reason.value else reason.value
-    if not reason.reported:
-        return said
-    return ". ".join(filter(None, (reason.reported, said and own_side(model.kind, reason.answer, said))))
-
-
-def _of_fact(value: str, fact: str, form: Questionnaire, facts: FactsOn) -> str:
-    """The value of a fact with its unit."""
-    asked, about = form.by_id.get(fact.removeprefix("answer.")), facts.descriptions.get(described_under(fact))
-    if fact == "agency":
-        return f"score {value} of 100"
-    if asked and asked.type == "percent":
-        return f"{value}%"
-    return f"{value} ({about.unit})" if about else value
-
-
 def _models(assessed: Sequence[Assessed]) -> tuple[ModelUsed, ...]:
     counts: Counter[str] = Counter()
     models = {}
@@ -394,77 +364,6 @@ def _in_general(told: Issue) -> str:
         return told.seen
     words = message.format(seen="…", header="…", expected="…", count="some")
     return words[:1].upper() + words[1:]
-
-
-def _known(line: Line) -> tuple[float, Literal["practice", "inherent"]]:
-    """What a map shows of a result: its score where practice is known, its inherent risk where it is not."""
-    h = line.headline
-    return (h.score, "practice") if h.practice_of is not None else (h.inherent or 0.0, "inherent")
-
-
-def _worst(lines: Sequence[Line]) -> Line:
-    return min(lines, key=lambda line: line.rank)
-
-
-def _shown_level(line: Line) -> Any:
-    """The level whose colour is shown: that of the inherent risk where evidence is insufficient."""
-    h = line.headline
-    return h.inherent_level if h.level == "insufficient_evidence" else h.level
-
-
-def _heat(lines: Sequence[Line]) -> tuple[Cell, ...]:
-    groups: dict[tuple[str | None, str | None], list[Line]] = defaultdict(list)
-    for line in lines:
-        sector = line.headline.sector
-        groups[line.headline.country, sector[:2] if sector else None].append(line)
-    cells = []
-    for (country, sector), members in groups.items():
-        worst = _worst(members)
-        value, known = _known(worst)
-        cells.append(
-            Cell(
-                country,
-                country_name(country),
-                sector,
-                sector_title(sector),
-                value,
-                _shown_level(worst),
-                known,
-                len(members),
-                up_to=known == "practice" and worst.headline.up_to,
-            )
-        )
-    return tuple(sorted(cells, key=lambda cell: -cell.value))
-
-
-def _places(lines: Sequence[Line]) -> tuple[Place, ...]:
-    groups: dict[str, list[Line]] = defaultdict(list)
-    for line in lines:
-        if line.headline.country is not None:
-            groups[line.headline.country].append(line)
-    places = []
-    for country, members in sorted(groups.items()):
-        worst = _worst(members)
-        value, known = _known(worst)
-        level = _shown_level(worst)
-        up_to = known == "practice" and worst.headline.up_to
-        places.append(Place(country, country_name(country), value, level, known, len(members), up_to))
-    return tuple(places)
-
-
-def _companies(lines: Sequence[Line]) -> tuple[Company, ...]:
-    """Companies of several sites, worst first: sites with equal names, or under one parent."""
-    groups: dict[str, list[Line]] = defaultdict(list)
-    for line in lines:
-        if line.headline.kind == "site" and line.headline.name:
-            groups[name_key(line.headline.name)].append(line)
-    found = []
-    for members in groups.values():
-        if len(members) > 1:
-            worst, totals = _worst(members), [m.headline.score for m in members]
-            company = Company(worst.headline.name, len(members), worst.headline.level, min(totals), max(totals))
-            found.append((worst.rank, company))
-    return tuple(company for _, company in sorted(found, key=lambda pair: pair[0]))
 
 
 def _not_checked(assessed: Iterable[Assessed]) -> tuple[NotChecked, ...]:

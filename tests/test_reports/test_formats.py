@@ -11,8 +11,8 @@ from pypdf import PdfReader
 
 import reports
 from reports.document import DRAFT, PRIORITIES, WORDING, CaseLine, Company, Detail, Floor, NotChecked
+from reports.explained import ANSWERS
 from reports.formats import FORMATS, render
-from reports.pages import ANSWERS
 from reports.pdf import EXPLAINED
 from tests.test_reports.read_back import csv_rows, html_text, pdf_text, workbook_rows
 from tests.test_reports.sample import a_headline, a_report, sample
