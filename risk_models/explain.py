@@ -276,16 +276,15 @@ def _reported(indicator: Indicator, answers: Mapping[str, object], title_of: Cal
     told: dict[str, list[str]] = {}
     for question, codes in (*heard.items(), (CASE_HARMS, heard["reported_harms"])):
         given = answers.get(question)
-        by = {"reported_harms": f"reported by {who}", CASE_HARMS: "told in case records"}.get(
-            question, "reported by workers"
+        by = {"reported_harms": f"Reported by {who}", CASE_HARMS: "Told in case records"}.get(
+            question, "Reported by workers"
         )
         for code in codes:
             if isinstance(given, (list, tuple)) and code in given:
                 words = title_of("reported_harms" if question == CASE_HARMS else question, code)
                 # Cases may set an indicator that no sheet offers as a report: it then goes by its title.
                 told.setdefault(by, []).append(_inside(indicator.title if words == code else words))
-    all_told = "; ".join(f"{by}: {', '.join(words)}" for by, words in told.items())
-    return all_told[:1].upper() + all_told[1:]
+    return ". ".join(f"{by}: {'; '.join(words)}" for by, words in told.items())
 
 
 def floor_sentence(floor: Floor, *, ruled_out_not: bool) -> str:

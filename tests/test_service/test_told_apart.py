@@ -188,3 +188,13 @@ def test_a_headline_that_would_stand_without_its_blanks_is_not_said_to_rest_on_t
     assert sum(floor.open for floor in told.floors) > len(told.floors) / 2
     assert (told.headline.inherent or 0.0) >= 75
     assert told.silence == ""
+
+
+def test_what_several_told_is_set_apart_and_so_are_the_things_they_told():
+    case = evidence_as_told([1], [("worker_paid_fees",)], ["2026-10-01"])
+    agency = {"name": "Kite Crew", "country": "NP", "worker_reported_items": ["placement", "recovery"]}
+    told = reason(detail(agency, "agency", case), "Workers pay for the job")
+    assert told.value == (
+        "Reported by workers: fee of the agency or a recruiter for the job; fees recovered later from wages, rent or food. "
+        "Told in case records: workers paid for the job"
+    )
