@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from html import escape
 from typing import Literal, NamedTuple
 
-from reports.document import LEVEL_TITLES, LEVELS, Cell, Detail, Headline, Level, ModelUsed
-from reports.words import bounded
+from reports.document import LEVEL_TITLES, LEVELS, Cell, Detail, Headline, Level, ModelUsed, Place
+from reports.words import bounded, counted
 
 FILLS: dict[Level, str] = {
     "critical": "#5e1224",
@@ -206,17 +206,19 @@ def bars(chart: str, detail: Detail, model: ModelUsed) -> Drawing:
     base = sum(points for _, points in facts)
     rows: list[_Bar] = []
     running = 0.0
-    for title, points in _largest(facts, _FACTS_SHOWN, "other facts"):
+    for title, points in _largest(facts, _FACTS_SHOWN, "other fact"):
         rows.append(_Bar(title, running, running + points, FACT))
         running += points
     if headline.inherent is not None:  # a supplier's copy does not tell the base
         rows.append(_Bar("Base: what the facts say", 0.0, base, INK, whole=True))
-    for title, points in _largest(moves, _ANSWERS_SHOWN, "other answers"):
+    for title, points in _largest(moves, _ANSWERS_SHOWN, "other answer"):
         rows.append(_Bar(title, running, running + points, UP if points > 0 else DOWN))
         running += points
     if headline.uplift:
-        floors = "; ".join(floor.title for floor in detail.floors)
-        rows.append(_Bar(f"Floor: {floors}", running, running + headline.uplift, UPLIFT))
+        highest = [f for f in detail.floors if f.at_least == max(each.at_least for each in detail.floors)]
+        open_ = ", cannot be ruled out" if highest and all(floor.open for floor in highest) else ""
+        titles = "; ".join(floor.title for floor in highest)
+        rows.append(_Bar(f"Floor{open_}: {titles}", running, running + headline.uplift, UPLIFT))
     rows.append(_Bar(f"Score: {headline.level_text}", 0.0, headline.score, FILLS[headline.level], whole=True))
 
     height = 34 + 31 * len(rows)
@@ -244,24 +246,23 @@ def heat(chart: str, cells: Sequence[Cell]) -> Drawing:
     all_rows = _worst_first((cell.country_name, cell) for cell in cells)
     all_columns = _worst_first((cell.sector_title, cell) for cell in cells)
     rows, columns = all_rows[:_COUNTRIES_SHOWN], all_columns[:_SECTORS_SHOWN]
-    left, top, wide, high = 148, 62, 84, 34
+    left, wide, high = 148, 84, 38
+    headers = [wrapped(name, 10.5, wide - 2) for name in columns]
+    top = 26 + 13 * max(map(len, headers), default=0)  # below the note on what is not shown
     parts: list[str | Text] = [hatches(chart)]
     told = []
-    for place, name in enumerate(columns):
-        lines = wrapped(name, 10.5, wide - 2)[:4]
-        for i, words in enumerate(reversed(lines)):
+    for place, header in enumerate(headers):
+        for i, words in enumerate(reversed(header)):
             x = left + place * wide + wide / 2
             parts.append(Text(x, top - 8 - 13 * i, words, size=10.5, fill=QUIET, anchor="middle"))
     for place, name in enumerate(rows):
         y = top + place * high
-        parts.append(Text(0, y + 21, shortened(name, 12, left - 8)))
+        parts.append(Text(0, y + 23, shortened(name, 12, left - 8)))
         parts += [rect(left + i * wide + 1, y + 1, wide - 2, high - 2, "#f4f5f5") for i in range(len(columns))]
     for cell in cells:
         if cell.country_name in rows and cell.sector_title in columns:
             x, y = left + columns.index(cell.sector_title) * wide, top + rows.index(cell.country_name) * high
-            words = (
-                f"{cell.country_name}, {cell.sector_title}: {spoken(cell.value, cell.level, cell.known, cell.results)}"
-            )
+            words = f"{cell.country_name}, {cell.sector_title}: {spoken(cell)}"
             inherent, several = cell.known == "inherent", cell.results > 1
             ink = INK if inherent else INKS[cell.level]
             told.append(words)
@@ -270,31 +271,37 @@ def heat(chart: str, cells: Sequence[Cell]) -> Drawing:
                 rect(x + 1, y + 1, wide - 2, high - 2, hatch(chart, cell.level) if inherent else FILLS[cell.level]),
                 rect(x + 9, y + 6, wide - 18, high - 12, PAPER, opacity=0.9) if inherent else "",
                 Text(
-                    x + wide / 2 - (12 if several else 0),
-                    y + 22,
-                    f"{cell.value:.0f}",
-                    size=14,
+                    x + wide / 2,
+                    y + (19 if several else 24),
+                    f"{'up to ' if cell.up_to else ''}{cell.value:.0f}",
+                    size=12 if cell.up_to else 14,
                     fill=ink,
                     anchor="middle",
                     bold=True,
                 ),
-                Text(x + wide / 2 + 4, y + 22, f"of {cell.results}", size=10, fill=ink) if several else "",
+                Text(x + wide / 2, y + 31, f"of {cell.results:,}", size=10, fill=ink, anchor="middle")
+                if several
+                else "",
                 "</g>",
             ]
     height = top + len(rows) * high + 34
     parts += legend(chart, 0, height - 10)
-    cut = [(len(all_rows) - len(rows), "countries"), (len(all_columns) - len(columns), "sectors")]
-    if any(n for n, _ in cut):
-        not_shown = " and ".join(f"{n} {what}" for n, what in cut if n)
+    cut = [
+        (len(all_rows) - len(rows), "country", "countries"),
+        (len(all_columns) - len(columns), "sector", "sectors"),
+    ]
+    if any(n for n, _, _ in cut):
+        not_shown = " and ".join(counted(*what) for what in cut if what[0])
         parts.append(Text(0, 11, f"Not shown, for want of room: {not_shown}.", size=11, fill=QUIET))
     width = max(left + len(columns) * wide, _LEGEND)
     return Drawing(chart, width, height, "Worst result by country and sector", "; ".join(told), tuple(parts))
 
 
-def spoken(value: float, level: Level, known: str, results: int) -> str:
+def spoken(of: Cell | Place) -> str:
     """A cell or a country in words, for those who do not see its colour."""
-    only = ", inherent risk only" if known == "inherent" else ""
-    return f"{value:.1f}, {LEVEL_TITLES[level].lower()}{only}, {results} result{'' if results == 1 else 's'}"
+    only = ", inherent risk only" if of.known == "inherent" else ""
+    up_to = "up to " if of.up_to else ""
+    return f"{up_to}{of.value:.1f}, {LEVEL_TITLES[of.level].lower()}{only}, {counted(of.results, 'result')}"
 
 
 def legend(chart: str, x: float, y: float) -> list[str | Text]:
@@ -350,7 +357,7 @@ def _largest(rows: list[tuple[str, float]], shown: int, rest: str) -> list[tuple
     """The rows that move most, in their own order, and the sum of those left over."""
     kept = sorted(sorted(range(len(rows)), key=lambda i: -abs(rows[i][1]))[:shown])
     others = [points for i, (_, points) in enumerate(rows) if i not in kept]
-    return [rows[i] for i in kept] + ([(f"{len(others)} {rest}", sum(others))] if others else [])
+    return [rows[i] for i in kept] + ([(counted(len(others), rest), sum(others))] if others else [])
 
 
 def _bands(model: ModelUsed, top: float, bottom: float) -> list[str | Text]:

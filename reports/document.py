@@ -14,6 +14,8 @@ Audience = Literal["internal", "supplier"]
 Priority = Literal["1", "2", "3a", "3b"]
 
 LEVELS: tuple[Level, ...] = ("critical", "high", "medium", "low", "insufficient_evidence")
+# How the title of a rule ends where only questions that were left blank reached it.
+OPEN = " (cannot be ruled out)"
 LEVEL_TITLES: dict[Level, str] = {
     "critical": "Critical",
     "high": "High",
@@ -87,8 +89,10 @@ class Headline:
     `country` and `sector` are None where they are unknown (their titles then say so), `practice_points` and
     `practice_of` where nothing was asked. `level_text` begins with the level's title and words it for readers
     ("insufficient evidence, inherent high"). `inherent` and `uplift` are None only in a supplier's copy. `row` counts
-    as the spreadsheet does, and is 0 where it is not told. `up_to`: declined answers alone lift the score this high, so it
-    is a bound and no finding.
+    as the spreadsheet does, and is 0 where it is not told. `floors` are the titles of the rules that reached: first those that
+    rest on something admitted, reported or found, then those that end in OPEN. `up_to`: declined answers alone lift the score
+    this high, so it is a bound and no finding. `silent`: most of these rules rest on blanks alone, without which the level would
+    be lower.
     """
 
     kind: Literal["site", "agency"]
@@ -118,6 +122,7 @@ class Headline:
     sheet: str
     row: int
     up_to: bool = False
+    silent: bool = False
 
     @property
     def place(self) -> str:
@@ -158,13 +163,22 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Floor:
-    """A named rule that holds the score at `at_least` or above, and the sentence that says why it acts."""
+    """A named rule that holds the score at `at_least` or above, and the sentence that says why it acts.
+
+    `open`: only questions that were left blank reached it, so what it names cannot be ruled out, and was not found.
+    """
 
     title: str
     text: str
     at_least: float
     sources: tuple[str, ...] = ()
     from_workers: bool = False
+    open: bool = False
+
+    @property
+    def named(self) -> str:
+        """The title, and whether what it names cannot be ruled out."""
+        return self.title + OPEN * self.open
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +239,18 @@ class Detail:
     steadiness: float | None = None
 
     @property
+    def silence(self) -> str:
+        """A sentence where the score is held up by what was left blank rather than by what is known; empty elsewhere."""
+        blank = sum(floor.open for floor in self.floors)
+        if not self.headline.silent or not blank:
+            return ""
+        rest = "rests" if blank == 1 else "rest"
+        return (
+            f"Most of it cannot be ruled out: {blank} of {len(self.floors)} rules {rest} on questions that were left blank. "
+            "Without these the level would be lower."
+        )
+
+    @property
     def steady(self) -> str:
         """The steadiness as a sentence, rounded down: a level is never called steadier than it is. Empty where unknown."""
         if self.steadiness is None:
@@ -239,7 +265,8 @@ class Detail:
 class Cell:
     """A country and a sector in the heat map: its worst result, and of how many.
 
-    `known` says what `value` is: the score where practice is known, the inherent risk where it is not.
+    `known` says what `value` is: the score where practice is known, the inherent risk where it is not; `up_to` that the score
+    is a bound, as in `Headline`.
     """
 
     country: str | None
@@ -250,11 +277,12 @@ class Cell:
     level: Level
     known: Literal["practice", "inherent"]
     results: int
+    up_to: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A country on the map (ISO 3166-1 alpha-2): its worst result, and of how many. `known` as in `Cell`."""
+    """A country on the map (ISO 3166-1 alpha-2): its worst result, and of how many. `known` and `up_to` as in `Cell`."""
 
     country: str
     country_name: str
@@ -262,6 +290,7 @@ class Place:
     level: Level
     known: Literal["practice", "inherent"]
     results: int
+    up_to: bool = False
 
 
 @dataclass(frozen=True, slots=True)

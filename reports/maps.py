@@ -117,7 +117,7 @@ def _fill(chart: str, place: Place) -> str:
 def _told(place: Place | None) -> str:
     if place is None:
         return ""
-    return f"{place.country_name}: {spoken(place.value, place.level, place.known, place.results)}"
+    return f"{place.country_name}: {spoken(place)}"
 
 
 def _seat(place: Place, shapes: dict[str, _Shape], view: View) -> Point | None:

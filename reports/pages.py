@@ -1,6 +1,6 @@
 """A report set in words: order, wording and rounding, once for HTML and PDF, so that both say the same.
 
-`pages(report, rows, explained)` gives a tree of dicts, lists and strings, the content of the templates. Everything in it is plain
+`pages(report, rows, explain)` gives a tree of dicts, lists and strings, the content of the templates. Everything in it is plain
 text, save the charts, which are drawings. Scores and points are rounded to a tenth, so a list of points may miss its sum by one.
 """
 
@@ -8,7 +8,7 @@ import statistics
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from itertools import groupby
 from typing import Any
 
@@ -19,20 +19,18 @@ from reports.document import (
     PRIORITIES,
     BuyerFinding,
     Company,
-    Detail,
-    Floor,
     Headline,
     IssueLine,
     Level,
     ModelUsed,
     NotChecked,
     Priority,
-    Reason,
     Report,
     Step,
 )
+from reports.explained import explained
 from reports.sources import cited, named_in
-from reports.words import bounded, counted, day, points, score, share
+from reports.words import bounded, counted, day, score, share
 
 Tree = dict[str, Any]
 
@@ -40,11 +38,6 @@ EAST_ASIAN = {"JP": "ja", "KR": "ko", "KP": "ko", "TW": "zh-Hant", "HK": "zh-Han
 OWNERS = {"supplier": "Supplier", "agency": "Recruitment agency", "buyer": "Buyer"}
 BUYER_STATES = {"harm": "To change", "declined": "Left blank", "not_asked": "Not answered", "answered": "Nothing found"}
 KINDS = {"site": "Sites", "agency": "Recruitment agencies"}
-ANSWERS = (
-    "Found",
-    "Cannot be ruled out: asked and left blank, or the evidence has run out",
-    "Other answers",
-)
 SEVERITIES = {"error": "Not scored", "warning": "Scored, with a doubt", "info": "For your information"}
 # The four parts of the plan under the three business priorities of the Bali Process forum.
 LEADS: dict[Priority, str] = {
@@ -61,14 +54,15 @@ _CHECKED_SHOWN, _RANGES_SHOWN, _COMPANIES_SHOWN, _CASES_SHOWN, _ISSUES_SHOWN = 8
 _EMERGENCIES_NAMED = 5
 
 
-def pages(report: Report, rows: int, explained: int) -> Tree:
-    """The content of a report in words, with at most `rows` results in its tables and `explained` of them in full."""
+def pages(report: Report, rows: int, explain: int) -> Tree:
+    """The content of a report in words, with at most `rows` results in its tables and `explain` of them in full."""
     by_level = dict.fromkeys(LEVELS, 0) | Counter(headline.level for headline in report.results)
-    sources = cited(report, report.details[:explained])
+    sources = cited(report, report.details[:explain])
     none = ModelUsed("", "", "", "", 0)  # a report on case records alone scores nothing
     model = max(report.models, key=lambda used: used.results, default=none)
     models = {used.id: used for used in report.models}
     total = len(report.results)
+    more = len(report.not_checked) - _CHECKED_SHOWN
     return {
         "title": report.title,
         "draft": report.draft,
@@ -82,7 +76,7 @@ def pages(report: Report, rows: int, explained: int) -> Tree:
         "figures": _figures(report, by_level),
         "sure": sure(report.results),
         "not_checked": [_not_checked(question) for question in report.not_checked[:_CHECKED_SHOWN]],
-        "not_checked_more": max(len(report.not_checked) - _CHECKED_SHOWN, 0),
+        "not_checked_more": f"and {counted(more, 'more question')}; the workbook lists them." if more > 0 else "",
         "levels": _levels(report.results, by_level),
         "counts": charts.counts("levels", by_level),
         "ranges": charts.ranges("ranges", report.results[:_RANGES_SHOWN], model),
@@ -119,12 +113,14 @@ def pages(report: Report, rows: int, explained: int) -> Tree:
             for id_, title in PRIORITIES.items()
         ],
         "details": [
-            _detail(f"result-{place}", detail, models.get(detail.headline.model, model))
-            for place, detail in enumerate(report.details[:explained], 1)
+            _row(0, detail.headline)
+            | explained(f"result-{place}", detail, models.get(detail.headline.model, model))
+            | {"steps": [_step(step, detail.headline) for step in detail.steps]}
+            for place, detail in enumerate(report.details[:explain], 1)
         ],
-        "details_more": f"The worst {explained} are explained here; the worst {len(report.details)} in the workbook "
+        "details_more": f"The worst {explain} are explained here; the worst {len(report.details)} in the workbook "
         "(sheet Reasons), and all in assessment.json."
-        if len(report.details) > explained
+        if len(report.details) > explain
         else "",
         "buyer": [_buyer(finding) for finding in report.buyer if finding.state != "answered"],
         "buyer_clear": [
@@ -173,6 +169,10 @@ def summary(report: Report) -> list[str]:
         if text
     )
     rejected = sum(file.rejected for file in report.files)
+    if len(report.results) == 1:
+        (only,) = report.results
+        called = only.name or only.reference
+        covered = f"the {covered.removeprefix('1 ')} {called}" if called else covered
     said = [
         f"This copy covers {covered}. {COPY}"
         if report.audience == "supplier"
@@ -193,18 +193,33 @@ def summary(report: Report) -> list[str]:
         )
     if rejected:
         said.append(f"{counted(rejected, 'row')} could not be scored; the issues say why and how to mend it.")
-    urgent = by_level["critical"] + by_level["high"]
-    if urgent:
-        said.append(f"{urgent:,} of {len(report.results):,} stand at critical or high: begin with them, in this order.")
-    if by_level["insufficient_evidence"]:
+    urgent, thin = by_level["critical"] + by_level["high"], by_level["insufficient_evidence"]
+    if len(report.results) == 1 and not thin:
+        said.append(f"It stands at {report.results[0].level_text.lower()}.")
+    elif urgent:
+        stand, them = ("stands", "it") if urgent == 1 else ("stand", "them, in this order")
+        said.append(f"{urgent:,} of {len(report.results):,} {stand} at critical or high: begin with {them}.")
+    if thin:
+        whom = "it" if len(report.results) == 1 else f"{thin:,}"
+        they = (
+            "it stands in the queue by the risk of its" if thin == 1 else "they stand in the queue by the risk of their"
+        )
         said.append(
-            f"For {by_level['insufficient_evidence']:,} the evidence is insufficient: too little was asked or told. "
-            "That is not a low level; they stand in the queue by the risk of their place and trade."
+            f"For {whom} the evidence is insufficient: too little was asked or told. That is not a low level; {they} place and "
+            "trade."
         )
     return said
 
 
 def _figures(report: Report, by_level: dict[Level, int]) -> list[Tree]:
+    if len(report.results) == 1:
+        (only,) = report.results
+        return [
+            {"label": "Score", "value": bounded(only), "note": ""},
+            {"label": "The truth may lie", "value": f"{only.best:.0f} to {only.worst:.0f}", "note": ""},
+            {"label": "Known from answers", "value": share(only.coverage), "note": ""},
+            {"label": "Confidence", "value": f"{only.confidence:.0f}", "note": "of 100"},
+        ]
     confidence = statistics.median(h.confidence for h in report.results) if report.results else 0.0
     figures = [
         ("Results", f"{len(report.results):,}", ""),
@@ -219,6 +234,12 @@ def sure(results: Sequence[Headline]) -> list[str]:
     """How sure the results are, in sentences."""
     if not results:
         return []
+    if len(results) == 1:
+        (only,) = results
+        return [
+            f"Confidence is {only.confidence:.0f} of 100; {share(only.coverage)} of what the model asks is known from answers.",
+            f"The truth may lie anywhere from {only.best:.0f} to {only.worst:.0f}.",
+        ]
     confidence = sorted(headline.confidence for headline in results)
     low, high = confidence[len(confidence) // 4], confidence[(3 * len(confidence)) // 4]
     thin = sum(headline.coverage < 0.5 for headline in results)
@@ -232,12 +253,12 @@ def sure(results: Sequence[Headline]) -> list[str]:
 
 
 def _not_checked(question: NotChecked) -> Tree:
-    asked = question.unasked / question.of if question.of else 0.0
+    unasked = question.unasked / question.of if question.of else 0.0
+    several = question.of > 1
     return {
         "title": question.title,
-        "share": share(asked),
-        "width": round(100 * asked),
-        "told": f"not asked in {question.unasked:,} of {question.of:,}",
+        "width": round(100 * unasked) if several else 0,
+        "told": f"not asked in {question.unasked:,} of {question.of:,} ({share(unasked)})" if several else "",
     }
 
 
@@ -268,7 +289,7 @@ def _company(company: Company) -> Tree:
 def _row(place: int, headline: Headline) -> Tree:
     practice = ""
     if headline.practice_points is not None and headline.practice_of is not None:
-        practice = f"{headline.practice_points:.0f} of {headline.practice_of:.0f}"
+        practice = f"{headline.practice_points:.0f} of at most {headline.practice_of:.0f} points"
     return {
         "place": f"{place:,}",
         "kind": "Site" if headline.kind == "site" else "Agency",
@@ -320,67 +341,6 @@ def _step(step: Step, of: Headline | None = None) -> Tree:
     }
 
 
-def _detail(chart: str, detail: Detail, model: ModelUsed) -> Tree:
-    quiet = [reason for reason in detail.reasons if reason.state == "not_asked" and abs(reason.points) < 0.05]
-    told = [reason for reason in detail.reasons if reason not in quiet]
-    headline = detail.headline
-    answers = [reason for reason in told if reason.kind == "answer"]
-    evidence = _usual_evidence(answers)
-    highest = max((floor.at_least for floor in detail.floors), default=0.0)
-    lower = sorted((floor for floor in detail.floors if floor.at_least < highest), key=lambda floor: -floor.at_least)
-    return _row(0, headline) | {
-        "chart": charts.bars(chart, detail, model),
-        "facts": _once([_reason(reason) for reason in told if reason.kind == "context"]),
-        "answers": _grouped([r if r.evidence != evidence else replace(r, evidence="") for r in answers]),
-        "evidence": f"Evidence, where a line tells no other: {evidence}" if evidence else "",
-        "not_asked": [reason.title for reason in quiet],
-        "floors": [_floor(floor) for floor in detail.floors if floor.at_least == highest],
-        "floors_below": "; ".join(f"{floor.title} ({floor.at_least:g})" for floor in lower),
-        "uplift": points(headline.uplift) if headline.uplift else "",
-        "steady": detail.steady,
-        "steps": [_step(step, headline) for step in detail.steps],
-    }
-
-
-def _grouped(answers: Sequence[Reason]) -> list[Tree]:
-    """The answers under what they say: found, not to be ruled out, the rest. Within each they stay in their order."""
-    groups: dict[str, list[Reason]] = {title: [] for title in ANSWERS}
-    found, open_, rest = groups.values()
-    for reason in answers:
-        (found if reason.harm else open_ if reason.state in ("declined", "expired") else rest).append(reason)
-    return [{"title": title, "rows": [_reason(r) for r in rows]} for title, rows in groups.items() if rows]
-
-
-def _floor(floor: Floor) -> Tree:
-    """A rule that holds the score up; its sentence begins with its title, which is not said twice."""
-    text = floor.text.removeprefix(floor.title).lstrip(".: ")
-    return {
-        "title": floor.title,
-        "text": text[:1].upper() + text[1:],
-        "at_least": score(floor.at_least),
-        "sources": list(floor.sources),
-    }
-
-
-def _usual_evidence(answers: Sequence[Reason]) -> str:
-    """The evidence behind most answers, where it stands behind several; it is then told once for all of them."""
-    evidence, answered = max(
-        Counter(r.evidence for r in answers if r.evidence).items(), key=lambda c: c[1], default=("", 0)
-    )
-    return evidence if answered > 1 else ""
-
-
-def _once(rows: Sequence[Tree]) -> list[Tree]:
-    """Rows in which words alike from one to the next stand once: several facts may be of one context and one source."""
-    before = ({"text": "", "sources": []}, *rows)
-    return [
-        row
-        | ({"text": ""} if row["text"] == above["text"] else {})
-        | ({"sources": ["as above"]} if row["sources"] and row["sources"] == above["sources"] else {})
-        for above, row in zip(before, rows, strict=False)
-    ]
-
-
 def _buyer(finding: BuyerFinding) -> Tree:
     return {
         "unit": finding.unit,
@@ -399,18 +359,6 @@ def _clear(findings: Sequence[BuyerFinding]) -> dict[str, str]:
         if finding.state == "answered":
             told.setdefault(finding.unit, []).append(finding.title)
     return {unit: "; ".join(titles) for unit, titles in told.items()}
-
-
-def _reason(reason: Reason) -> Tree:
-    return {
-        "title": reason.title,
-        "text": reason.in_full,
-        "state": reason.state.replace("_", " "),
-        "value": reason.value,
-        "points": points(reason.points),
-        "tone": "" if abs(reason.points) < 0.05 else "up" if reason.points > 0 else "down",
-        "sources": [*reason.sources, *([str(reason.year)] if reason.year else [])],
-    }
 
 
 def _issues(issues: Sequence[IssueLine]) -> list[Tree]:

@@ -141,7 +141,7 @@ def _reasons(report: Report) -> Iterator[Row]:
                 r.year,
             )
         if detail.headline.uplift:
-            titles, texts = ("; ".join(floor.title for floor in detail.floors), " ".join(f.text for f in detail.floors))
+            titles, texts = ("; ".join(floor.named for floor in detail.floors), " ".join(f.text for f in detail.floors))
             yield (*who, "floor", titles, texts, "", "", detail.headline.uplift, None, None, "", None)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from types import MappingProxyType
 
+from risk_models.answers import CASE_HARMS, DECLINED
 from risk_models.facts import FactsOn
 from risk_models.inherent import UNKNOWN_PLACE
 from risk_models.model import Floor, Indicator, Model
@@ -15,6 +16,12 @@ from risk_models.score import WORST_OF_LOW
 from risk_models.transforms import on_day
 
 Stored = Mapping[str, object]
+REPORTERS = {
+    "workers": "workers",
+    "union": "a union",
+    "ngo": "an NGO or the press",
+    "official": "an authority",
+}
 
 
 @dataclass(frozen=True)
@@ -23,6 +30,7 @@ class Reason:
 
     ``state`` is the stored one, told apart once more: "cannot_apply" where that is the answer, or a gate question says so.
     ``evidence``: what stands behind an answer, and what it counts. ``harm``: it is a finding, admitted or reported.
+    ``value`` is the supplier's own ``answer`` to ``question`` in words; ``reported`` what others told against it, and who.
     """
 
     id: str
@@ -38,6 +46,9 @@ class Reason:
     year: int | None = None
     evidence: str = ""
     harm: bool = False
+    question: str = ""
+    answer: object = None
+    reported: str = ""
 
 
 def explain(
@@ -73,7 +84,10 @@ def explain(
             value = entry.get("value")
             said = "" if value is None else title_of(indicator.question, value)
             harm = _is_harm(indicator, state, value, facts.on, e, c)
-            text = sentence(indicator, state, said, e or 0.0, harm=harm)
+            reported = _reported(indicator, answers, title_of) if state == "reported" else ""
+            text = sentence(indicator, state, said, e or 0.0, harm=harm, reported=reported)
+            if reported and value is not None:
+                text += f" {own_side(model.kind, value, said)}."
             declared = gates.get(name)
             if harm and declared is not None and answers.get(declared.question) in declared.none:
                 text += f' This contradicts what was declared ("{declared.title}"), which therefore counts for nothing here.'
@@ -90,6 +104,7 @@ def explain(
                 else:
                     text = "Answered: this cannot apply here. It is believed as far as its evidence goes."
             told = Reason(name, "answer", indicator.title, text, state, said, e, c, points, indicator.sources)
+            told = replace(told, question=indicator.question, answer=value, reported=reported)
             reasons.append(replace(told, evidence=evidence, harm=harm))
         elif name == UNKNOWN_PLACE:
             title, text = (
@@ -225,7 +240,7 @@ def why_not_low(model: Model, result: Stored, reasons: Sequence[Reason]) -> tupl
     )
 
 
-def sentence(indicator: Indicator, state: str, said: str, effective: float, *, harm: bool) -> str:
+def sentence(indicator: Indicator, state: str, said: str, effective: float, *, harm: bool, reported: str = "") -> str:
     """What an officer would say of one indicator. Never a verdict: harm reads "indicators consistent with ..."."""
     if state == "not_asked":
         return "Not asked: taken as usual for such a place and trade."
@@ -234,13 +249,45 @@ def sentence(indicator: Indicator, state: str, said: str, effective: float, *, h
     if state == "ruled_out":
         return "Ruled out by what else is known."
     if state == "reported":
-        return f"Reported by workers or officials. {indicator.harm}"
+        return f"{reported or 'Reported by workers or officials'}. {indicator.harm}"
     told = indicator.because.replace("{value}", said or "does not apply here")
     if harm:
         return f"{told} {indicator.harm}"
     if state == "expired":
         return f"{told} The evidence is past its shelf life, so it no longer reassures."
     return told
+
+
+def own_side(kind: str, answer: object, said: str) -> str:
+    """What a supplier itself answered, to stand beside what others reported of it: "The supplier says: ...".
+
+    ``kind``: "site" or "agency"; ``answer``: as stored; ``said``: in words.
+    """
+    who = "The agency" if kind == "agency" else "The supplier"
+    return f"{who} left the question blank" if answer == DECLINED else f"{who} says: {_inside(said)}"
+
+
+def _inside(words: str) -> str:
+    """Words that began a sentence, inside another; what begins with two capitals (AIS, NGO) stays as it is."""
+    return words if words[1:2].isupper() else words[:1].lower() + words[1:]
+
+
+def _reported(indicator: Indicator, answers: Mapping[str, object], title_of: Callable[[str, object], str]) -> str:
+    """What was reported, and by whom: "Reported by workers: papers withheld". It is heard as in evidence.reported_by."""
+    heard = {"reported_harms": (indicator.id,), **indicator.heard}
+    who = REPORTERS.get(str(answers.get("reported_by")), "workers or officials")
+    told: dict[str, list[str]] = {}
+    for question, codes in (*heard.items(), (CASE_HARMS, heard["reported_harms"])):
+        given = answers.get(question)
+        by = {"reported_harms": f"Reported by {who}", CASE_HARMS: "Told in case records"}.get(
+            question, "Reported by workers"
+        )
+        for code in codes:
+            if isinstance(given, (list, tuple)) and code in given:
+                words = title_of("reported_harms" if question == CASE_HARMS else question, code)
+                # Cases may set an indicator that no sheet offers as a report: it then goes by its title.
+                told.setdefault(by, []).append(_inside(indicator.title if words == code else words))
+    return ". ".join(f"{by}: {'; '.join(words)}" for by, words in told.items())
 
 
 def floor_sentence(floor: Floor, *, ruled_out_not: bool) -> str:

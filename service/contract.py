@@ -27,6 +27,7 @@ from risk_models.score import DECLINED, LEVEL_NAMES, NOT_ASKED, STATES
 from service.assess import Assessed, Block
 
 Pick = NDArray[np.intp]
+Document = dict[str, Any]
 
 ENGINE = "2026.1"
 NULL = b"null"
@@ -35,7 +36,7 @@ CHUNK = 700
 IDENTIFIERS = (("imo", "IMO"), ("lei", "LEI"), ("licence_number", "licence"), ("registration_number", "register"))
 
 
-def models_part(models: Iterable[Model]) -> list[dict[str, Any]]:
+def models_part(models: Iterable[Model]) -> list[Document]:
     """The texts and weights of the models used, each once."""
     return [
         {
@@ -76,9 +77,7 @@ def models_part(models: Iterable[Model]) -> list[dict[str, Any]]:
     ]
 
 
-def assessment_part(
-    assessed: Sequence[Assessed], facts: FactsOn, on: date, options: Mapping[str, Any]
-) -> dict[str, Any]:
+def assessment_part(assessed: Sequence[Assessed], facts: FactsOn, on: date, options: Mapping[str, Any]) -> Document:
     """The head of the document: day, engine, options, models and facts used."""
     used = {block.model.id: block.model for part in assessed for block in part.blocks}
     return {
@@ -90,7 +89,7 @@ def assessment_part(
     }
 
 
-def actions_part(actions: Sequence[Action]) -> list[dict[str, Any]]:
+def actions_part(actions: Sequence[Action]) -> list[Document]:
     """The texts of the actions, each once."""
     return [
         {

@@ -24,7 +24,7 @@ class Mover:
     """A supplier whose level moved, and when."""
 
     supplier: Supplier
-    before: str | None
+    before: str
     after: str
     at: datetime
     cause: str
@@ -69,20 +69,19 @@ def overview(session: Session, today: date, at: datetime, queue_length: int = 10
 
 
 def movers(session: Session, since: datetime, limit: int = 20) -> tuple[Mover, ...]:
-    """Suppliers whose level moved since a moment, latest first; a first assessment is no move."""
+    """Suppliers whose level moved since a moment, latest first; a first assessment is no move.
+
+    First assessments are left out by the query: after a large upload they would fill it, and hide every move.
+    """
+    before = Change.data["from"].as_string()
     found = session.execute(
         select(Change, Supplier)
         .join(Supplier, Supplier.id == Change.supplier_id)
-        .where(Change.kind == "level_moved", Change.at >= since, Supplier.deleted_at.is_(None))
+        .where(Change.kind == "level_moved", Change.at >= since, before.is_not(None), Supplier.deleted_at.is_(None))
         .order_by(Change.id.desc())
-        .limit(limit * 5)
+        .limit(limit)
     )
-    moved = [
-        Mover(s, c.data.get("from"), c.data["to"], c.at, c.data.get("cause", ""))
-        for c, s in found
-        if c.data.get("from")
-    ]
-    return tuple(moved[:limit])
+    return tuple(Mover(s, c.data["from"], c.data["to"], c.at, c.data.get("cause", "")) for c, s in found)
 
 
 def _where(session: Session, kept: tuple[Any, ...]) -> tuple[tuple[Cell, ...], tuple[Place, ...]]:
@@ -94,8 +93,11 @@ def _where(session: Session, kept: tuple[Any, ...]) -> tuple[tuple[Cell, ...], t
         Supplier.inherent_level,
         Supplier.rank,
         Supplier.inherent,
+        Supplier.score,
+        Supplier.practice_of,
+        Supplier.up_to,
     )
-    rows = session.execute(select(*columns, Supplier.score, Supplier.practice_of).where(*kept)).all()
+    rows = session.execute(select(*columns).where(*kept)).all()
     cells: dict[tuple[str | None, str | None], list[Any]] = {}
     places: dict[str, list[Any]] = {}
     for row in rows:
@@ -104,23 +106,23 @@ def _where(session: Session, kept: tuple[Any, ...]) -> tuple[tuple[Cell, ...], t
         if country:
             places.setdefault(country, []).append(row)
     heat = tuple(
-        Cell(country, country_name(country), sector, sector_title(sector), *_shown(members), results=len(members))
+        Cell(country, country_name(country), sector, sector_title(sector), results=len(members), **_shown(members))
         for (country, sector), members in cells.items()
     )
     on_map = tuple(
-        Place(country, country_name(country), *_shown(members), results=len(members))
+        Place(country, country_name(country), results=len(members), **_shown(members))
         for country, members in sorted(places.items())
     )
     return tuple(sorted(heat, key=lambda cell: -cell.value)), on_map
 
 
-def _shown(members: Sequence[Any]) -> tuple[float, Any, Any]:
-    """Value, level and what is known, of the worst of some suppliers."""
-    _, _, level, inherent_level, _, inherent, score, practice_of = min(
-        members, key=lambda row: (row[4], -row[5], -row[6])
-    )
-    shown = inherent_level if level == "insufficient_evidence" else level
-    return (score, shown, "practice") if practice_of is not None else (inherent, shown, "inherent")
+def _shown(members: Sequence[Any]) -> dict[str, Any]:
+    """Value, level, what is known, and whether the value is a bound, of the worst of some suppliers."""
+    worst = min(members, key=lambda row: (row.rank, -row.inherent, -row.score))
+    level = worst.inherent_level if worst.level == "insufficient_evidence" else worst.level
+    if worst.practice_of is None:
+        return {"value": worst.inherent, "level": level, "known": "inherent"}
+    return {"value": worst.score, "level": level, "known": "practice", "up_to": worst.up_to}
 
 
 def batches(session: Session) -> list[Batch]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import orjson
@@ -14,33 +14,32 @@ from numpy.typing import NDArray
 from questionnaires.form import load_reading_form
 from questionnaires.issues import ISSUES, Issue
 from reports.document import (
-    Cell,
-    Company,
+    OPEN,
     Detail,
     Floor,
     Headline,
     IssueLine,
     ModelUsed,
     NotChecked,
-    Place,
     Reason,
     Report,
     Source,
     SourceFile,
 )
 from risk_models.agencies import counted
+from risk_models.case_evidence import with_case_harms
 from risk_models.evidence import behind, sentence
-from risk_models.explain import Reason as Explained
 from risk_models.explain import explain, floor_sentence, names_no_agency, why_not_low
-from risk_models.facts import FactsOn, described_under
-from risk_models.identity import name_key
-from risk_models.score import LEVEL_NAMES, NOT_ASKED, queue_rank
+from risk_models.facts import FactsOn
+from risk_models.model import Floor as Rule
+from risk_models.score import DECLINED, LEVEL_NAMES, NOT_ASKED, queue_rank, threshold
 from risk_models.steadiness import steadiness
 from service.assess import Assessed, Block, agency_scores, assess_batch
 from service.contract import ENGINE, result_rows
+from service.report_groups import companies, heat, places
 from service.report_steps import Line, first_steps, plan_of, steps_of
 from service.sources import MARKS, register
-from service.wording import answer_words, country_name, level_words, sector_title
+from service.wording import answer_words, country_name, level_words, sector_title, value_of
 
 EXPLAINED = 12  # how many results are explained in full
 
@@ -86,9 +85,9 @@ def report_on(
         results=[line.headline for line in lines],
         details=_details(lines[:EXPLAINED], facts, on, scores),
         plan=plan_of(lines, on),
-        companies=_companies(lines),
-        heat=_heat(lines),
-        places=_places(lines),
+        companies=companies(lines),
+        heat=heat(lines),
+        places=places(lines),
         not_checked=_not_checked(assessed),
         issues=tuple(_issue(i) for i in issues),
         method=METHOD,
@@ -120,7 +119,12 @@ def _block_lines(part: Assessed, b: int) -> list[tuple[Headline, tuple[float, fl
         texts[question] = [words[code] for code in column.codes.tolist()]
     ranks = queue_rank(scores.level, scores.inherent_level).tolist()
     rules, codes = part.floors(block, np.arange(len(block.members)))
-    floor_titles, reached = [rule.title for rule in rules], (codes > 0).T.tolist()
+    silent = _by_silence(block, rules, codes).tolist()
+    named = [("", rule.title + OPEN, rule.title) for rule in rules]  # by its code
+    reached = [
+        tuple(sorted(filter(None, (of[code] for of, code in zip(named, column, strict=True))), key=_is_open))
+        for column in codes.T.tolist()
+    ]
     next_steps = first_steps(block.plan.actions, block.plan.days)
     columns = zip(
         scores.level.tolist(), scores.total.tolist(), scores.best.tolist(), scores.worst.tolist(), scores.base.tolist(),
@@ -159,7 +163,7 @@ def _block_lines(part: Assessed, b: int) -> list[tuple[Headline, tuple[float, fl
             sector_title=sector_title(sector),
             model=block.model.id,
             level=LEVEL_NAMES[level],  # type: ignore[arg-type]
-            level_text=level_words(LEVEL_NAMES[level], LEVEL_NAMES[inherent], up_to=capped),
+            level_text=level_words(LEVEL_NAMES[level], LEVEL_NAMES[inherent], up_to=capped, silent=silent[j]),
             score=total,
             best=best,
             worst=worst,
@@ -171,15 +175,33 @@ def _block_lines(part: Assessed, b: int) -> list[tuple[Headline, tuple[float, fl
             coverage=coverage,
             confidence=confidence,
             uplift=uplift,
-            floors=tuple(t for t, on in zip(floor_titles, reached[j], strict=True) if on),
+            floors=reached[j],
             next_step=next_steps[j],
             file=batch.file,
             sheet=batch.sheet,
             row=row,
             up_to=capped,
+            silent=silent[j],
         )
         found.append((headline, (ranks[j], -base, -worst, -total)))
     return found
+
+
+def _is_open(title: str) -> bool:
+    return title.endswith(OPEN)
+
+
+def _by_silence(block: Block, rules: Sequence[Rule], codes: NDArray[np.int8]) -> NDArray[np.bool_]:
+    """Whose score is held up by blanks for the most part: most rules that reach rest on them alone, and with the blanks read
+    as not asked the score would stand at a lower level.
+    """
+    scores, found = block.scores, codes > 1
+    at_least = np.array([rule.at_least for rule in rules]).reshape(-1, 1)
+    blank = (scores.moves * (scores.state == DECLINED)).sum(axis=0)
+    told = np.maximum(scores.total - scores.uplift - blank, (at_least * found).max(axis=0, initial=0.0))
+    lower = threshold(told, block.model) < threshold(scores.total, block.model)
+    silent: NDArray[np.bool_] = ((codes == 1).sum(axis=0) > found.sum(axis=0)) & lower
+    return silent
 
 
 def _details(lines: Sequence[Line], facts: FactsOn, on: date, scores: Mapping[str, float]) -> tuple[Detail, ...]:
@@ -213,7 +235,9 @@ def _detail(
     position = int(line.part.position[line.position])
     form = load_reading_form(line.part.batch.kind)
     evidence = behind(block.answers.take([position]), block.model, on)
-    answers = line.part.batch.answers.take([line.position]).rows()[0]
+    batch = line.part.batch.only([line.position])
+    answers = batch.answers.rows()[0]
+    heard = with_case_harms(batch.answers, batch.case).rows()[0] if batch.case else answers
     beside = [(other, int(at[0])) for other, at in line.part.beside(block, np.array([position]))]
     sentences = explain(
         block.model,
@@ -224,7 +248,7 @@ def _detail(
         lambda q: sentence(evidence(q)),
         counted(answers, line.part.agency_scores),
         [other.model for other, _ in beside],
-        answers,
+        heard,
     ) + names_no_agency(action for action, _ in block.plan.steps(position, on))
     sentences = why_not_low(block.model, stored, sentences) + sentences
     reasons = [
@@ -233,7 +257,7 @@ def _detail(
             title=r.title,
             text=r.text,
             state=r.state,
-            value=_with_unit(r, facts),
+            value=value_of(r, block.model, form, facts),
             points=r.points,
             e=r.effective,
             c=r.context,
@@ -262,10 +286,12 @@ def _detail(
             at_least=f.at_least,
             sources=f.sources,
             from_workers=reported or f.case is not None,
+            open=f.id in stored["cannot_be_ruled_out"],
         )
         for f in rules
         if f.id in stored["floors"]
     )
+    floors = tuple(sorted(floors, key=lambda floor: floor.open))
     floors += _higher_elsewhere(beside, block, position, from_workers=reported)
     steps = steps_of(block.plan, position, on)
     # Where nothing was asked no weighting can change a level: that it is steady says nothing.
@@ -288,12 +314,6 @@ def _higher_elsewhere(
         f'A supplier of several trades is scored for each, and the worst counts: as "{title}" it scores {highest:.1f}.'
     )
     return (Floor("A higher score in another of its trades", text, highest, ("method section 3",), from_workers),)
-
-
-def _with_unit(reason: Explained, facts: FactsOn) -> str:
-    """The value of a reason, and of a fact what it is counted in."""
-    about = facts.descriptions.get(described_under(reason.id)) if reason.kind == "context" and reason.value else None
-    return f"{reason.value} ({about.unit})" if about else reason.value
 
 
 def _models(assessed: Sequence[Assessed]) -> tuple[ModelUsed, ...]:
@@ -344,75 +364,6 @@ def _in_general(told: Issue) -> str:
         return told.seen
     words = message.format(seen="…", header="…", expected="…", count="some")
     return words[:1].upper() + words[1:]
-
-
-def _known(line: Line) -> tuple[float, Literal["practice", "inherent"]]:
-    """What a map shows of a result: its score where practice is known, its inherent risk where it is not."""
-    h = line.headline
-    return (h.score, "practice") if h.practice_of is not None else (h.inherent or 0.0, "inherent")
-
-
-def _worst(lines: Sequence[Line]) -> Line:
-    return min(lines, key=lambda line: line.rank)
-
-
-def _shown_level(line: Line) -> Any:
-    """The level whose colour is shown: that of the inherent risk where evidence is insufficient."""
-    h = line.headline
-    return h.inherent_level if h.level == "insufficient_evidence" else h.level
-
-
-def _heat(lines: Sequence[Line]) -> tuple[Cell, ...]:
-    groups: dict[tuple[str | None, str | None], list[Line]] = defaultdict(list)
-    for line in lines:
-        sector = line.headline.sector
-        groups[line.headline.country, sector[:2] if sector else None].append(line)
-    cells = []
-    for (country, sector), members in groups.items():
-        worst = _worst(members)
-        value, known = _known(worst)
-        cells.append(
-            Cell(
-                country,
-                country_name(country),
-                sector,
-                sector_title(sector),
-                value,
-                _shown_level(worst),
-                known,
-                len(members),
-            )
-        )
-    return tuple(sorted(cells, key=lambda cell: -cell.value))
-
-
-def _places(lines: Sequence[Line]) -> tuple[Place, ...]:
-    groups: dict[str, list[Line]] = defaultdict(list)
-    for line in lines:
-        if line.headline.country is not None:
-            groups[line.headline.country].append(line)
-    places = []
-    for country, members in sorted(groups.items()):
-        worst = _worst(members)
-        value, known = _known(worst)
-        level = _shown_level(worst)
-        places.append(Place(country, country_name(country), value, level, known, len(members)))
-    return tuple(places)
-
-
-def _companies(lines: Sequence[Line]) -> tuple[Company, ...]:
-    """Companies of several sites, worst first: sites with equal names, or under one parent."""
-    groups: dict[str, list[Line]] = defaultdict(list)
-    for line in lines:
-        if line.headline.kind == "site" and line.headline.name:
-            groups[name_key(line.headline.name)].append(line)
-    found = []
-    for members in groups.values():
-        if len(members) > 1:
-            worst, totals = _worst(members), [m.headline.score for m in members]
-            company = Company(worst.headline.name, len(members), worst.headline.level, min(totals), max(totals))
-            found.append((worst.rank, company))
-    return tuple(company for _, company in sorted(found, key=lambda pair: pair[0]))
 
 
 def _not_checked(assessed: Iterable[Assessed]) -> tuple[NotChecked, ...]:

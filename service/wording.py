@@ -9,7 +9,12 @@ from questionnaires.words import countries, sectors
 from reports.document import LEVEL_TITLES, Step
 from risk_models.answers import Piece
 from risk_models.evidence import TITLES
+from risk_models.explain import Reason, own_side
+from risk_models.facts import FactsOn, described_under
+from risk_models.model import Model
 from risk_models.plan import Action
+
+MEASURED = ("number", "percent", "money", "date")  # questions whose answer says nothing without their words
 
 
 def country_name(code: str | None) -> str:
@@ -23,7 +28,9 @@ def sector_title(code: str | None) -> str:
 
 
 def answer_words(form: Questionnaire, question: str, answer: object) -> str:
-    """An answer as its form words it: titles for codes, names for countries and sectors, evidence by kind and date."""
+    """An answer as its form words it: titles for codes, names for countries and sectors, numbers with their unit, evidence by
+    kind and date.
+    """
     if isinstance(answer, (dict, Piece)):
         piece = answer if isinstance(answer, Piece) else Piece(**answer)
         return " ".join(filter(None, (TITLES[piece.grade], piece.date, f"({piece.source})" if piece.source else "")))
@@ -35,7 +42,8 @@ def answer_words(form: Questionnaire, question: str, answer: object) -> str:
     if answer == "cannot_apply":
         return "does not apply"
     if isinstance(answer, float):
-        return f"{answer:g}"
+        unit = asked.unit if asked else ""
+        return f"{answer:g} {unit.removesuffix('s') if answer == 1 else unit}".rstrip()
     if asked is None:
         return str(answer)
     if asked.type in ("country", "countries"):
@@ -45,12 +53,38 @@ def answer_words(form: Questionnaire, question: str, answer: object) -> str:
     return next((choice.title for choice in asked.choices if choice.code == answer), str(answer))
 
 
-def level_words(level: str, inherent_level: str, *, up_to: bool) -> str:
-    """The level as a reader meets it."""
+def value_of(reason: Reason, model: Model, form: Questionnaire, facts: FactsOn) -> str:
+    """The value of a reason as it may stand alone: a fact with its unit, a number or a day with the words of its question, and
+    what was reported before what the supplier itself answered.
+    """
+    if reason.kind == "context":
+        only = {sharper.id: sharper.facts[0].fact for sharper in model.sharper if len(sharper.facts) == 1}
+        return _of_fact(reason.value, only.get(reason.id, reason.id), form, facts) if reason.value else ""
+    asked = form.by_id.get(reason.question)
+    said = f"{asked.title}: {reason.value}" if asked and asked.type in MEASURED and reason.value else reason.value
+    if not reason.reported:
+        return said
+    return ". ".join(filter(None, (reason.reported, said and own_side(model.kind, reason.answer, said))))
+
+
+def _of_fact(value: str, fact: str, form: Questionnaire, facts: FactsOn) -> str:
+    """The value of a fact with its unit."""
+    asked, about = form.by_id.get(fact.removeprefix("answer.")), facts.descriptions.get(described_under(fact))
+    if fact == "agency":
+        return f"score {value} of 100"
+    if asked and asked.type == "percent":
+        return f"{value}%"
+    return f"{value} ({about.unit})" if about else value
+
+
+def level_words(level: str, inherent_level: str, *, up_to: bool, silent: bool = False) -> str:
+    """The level as a reader meets it. ``silent``: most of what holds the score up are questions that were left blank."""
     if level == "insufficient_evidence":
         return f"Insufficient evidence, inherent {inherent_level}"
     words = LEVEL_TITLES[level]  # type: ignore[index]
-    return f"{words}: critical cannot be ruled out" if up_to else words
+    if up_to:
+        return f"{words}: critical cannot be ruled out"
+    return f"{words}: most of it cannot be ruled out" if silent else words
 
 
 def step(action: Action, due: date, days: float, suppliers: int = 0, names: tuple[str, ...] = ()) -> Step:

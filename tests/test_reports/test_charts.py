@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from reports import charts
-from reports.document import LEVEL_TITLES, LEVELS, Cell, Reason
+from reports.document import LEVEL_TITLES, LEVELS, Cell, Detail, Floor, Reason
 from tests.test_reports.sample import MODELS, a_detail, a_headline, sample
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -110,6 +110,39 @@ def test_a_heat_map_puts_the_worst_first_and_says_what_it_leaves_out():
     told = texts(charts.heat("h", cells))
     assert [words for words in told if words.startswith("Land")][0] == "Land 29"
     assert "Not shown, for want of room: 12 countries." in told
+
+
+def test_a_heat_cell_says_of_how_many_and_that_a_score_is_a_bound_within_its_borders():
+    bound = Cell("TH", "Thailand", "1020", "Fish processing", 75.0, "high", "practice", 13_294, up_to=True)
+    found = Cell("QA", "Qatar", "1020", "Fish processing", 75.0, "critical", "practice", 1)
+    drawing = charts.heat("h", (bound, found))
+    told = {text.words: text for text in drawing.texts()}
+    assert {"up to 75", "75", "of 13,294"} <= told.keys()
+    assert "Thailand, Fish processing: up to 75.0, high, 13,294 results" in drawing.described
+    for words in ("up to 75", "of 13,294"):
+        text = told[words]
+        assert text.anchor == "middle"
+        assert charts.measured(words, text.size) <= 82, words  # a cell is 82 wide
+    assert told["up to 75"].y != told["of 13,294"].y
+
+
+def test_a_heat_map_counts_what_it_leaves_out_in_words_that_agree_with_the_number():
+    cells = [Cell("TH", "Thailand", f"{i}", f"Trade {i}", float(i), "medium", "practice", 1) for i in range(9)]
+    assert "Not shown, for want of room: 1 sector." in texts(charts.heat("h", cells))
+
+
+def test_the_title_of_a_sector_is_not_cut_in_a_heat_map():
+    title = "Glass, ceramics, cement and other mineral products"
+    told = texts(charts.heat("h", [Cell("TH", "Thailand", "23", title, 60.0, "high", "practice", 1)]))
+    assert [word for word in title.split() if not any(word in line.split() for line in told)] == []
+
+
+def test_a_floor_that_rests_on_blanks_alone_is_named_so_in_the_bars():
+    headline = a_headline(score=75.0, uplift=20.0, level="critical", level_text="Critical")
+    floors = [Floor("Debt and papers withheld", "", 75.0, open=True), Floor("A strong sign", "", 50.0)]
+    for expected, named in (("Floor, cannot be ruled out: Debt", floors), ("Floor: A strong sign", floors[1:])):
+        told = texts(charts.bars("b", Detail(headline, (), tuple(named), ()), MODELS[0]))
+        assert [words for words in told if words.startswith(expected)], told
 
 
 def test_a_name_cannot_break_out_of_a_chart():

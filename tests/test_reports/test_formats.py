@@ -5,13 +5,14 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+import openpyxl
 import pytest
 from pypdf import PdfReader
 
 import reports
-from reports.document import DRAFT, PRIORITIES, WORDING, CaseLine
+from reports.document import DRAFT, PRIORITIES, WORDING, CaseLine, Company, Detail, Floor, NotChecked
+from reports.explained import ANSWERS
 from reports.formats import FORMATS, render
-from reports.pages import ANSWERS
 from reports.pdf import EXPLAINED
 from tests.test_reports.read_back import csv_rows, html_text, pdf_text, workbook_rows
 from tests.test_reports.sample import a_headline, a_report, sample
@@ -160,3 +161,54 @@ def test_a_score_that_only_declined_answers_lift_is_told_as_a_bound(name):
     queue = text[text.rindex("Who needs what first") :]
     assert "up to 61.2" in queue[queue.index("S-1") : queue.index("S-2")]
     assert "up to" not in queue[queue.index("S-2") :]
+
+
+@pytest.mark.parametrize("name", ["html", "pdf", "xlsx"])
+def test_a_report_on_one_supplier_speaks_of_one(name):
+    headline = a_headline(level="critical", level_text="Critical", score=82.4, best=50.2, worst=96.3, confidence=82.0)
+    told = render(a_report(headline, not_checked=(NotChecked("Isolation", 1, 1),)), name).data
+    rows = (
+        repr([list(row) for row in openpyxl.load_workbook(io.BytesIO(told))["Summary"].values])
+        if name == "xlsx"
+        else ""
+    )
+    text = rows or re.sub(r"\s+", " ", {"html": html_text, "pdf": pdf_text}[name](told))
+    assert "This report covers the site Siren Bay Foods, read from 1 file." in text
+    assert "It stands at critical." in text
+    assert "The truth may lie anywhere from 50 to 96." in text
+    for words in ("1 of 1", "in this order", "between 82 and 82", "at the median"):
+        assert words not in text, words
+
+
+def test_one_urgent_result_among_several_is_spoken_of_as_one():
+    headlines = [a_headline(level="critical", level_text="Critical"), *[a_headline(level="low", level_text="Low")] * 2]
+    assert "1 of 3 stands at critical or high: begin with it." in html_text(render(a_report(*headlines), "html").data)
+
+
+def test_the_name_of_a_company_keeps_its_words_together_in_the_pdf():
+    name = "Lone Heron Shrimp (fictional)"
+    report = a_report(a_headline(), companies=(Company(name, 2, "insufficient_evidence", 56.25, 58.5),))
+    lines = pdf_text(render(report, "pdf").data).splitlines()
+    assert [line for line in lines if "Lone Heron" in line], lines
+
+
+@pytest.mark.parametrize("name", ["html", "pdf"])
+def test_rules_that_rest_on_blanks_are_named_so_and_their_sentence_stands_once(name):
+    blank = "It cannot be ruled out, since questions were asked and left blank."
+    floors = [Floor(title, f"{blank} So says rule {title}.", 75.0, open=True) for title in ("A", "B")]
+    floors += [Floor("C", "Lower.", 50.0), Floor("D", "Lower still.", 25.0, open=True)]
+    detail = Detail(a_headline(silent=True), (), tuple(floors), ())
+    text = re.sub(
+        r"\s+",
+        " ",
+        {"html": html_text, "pdf": pdf_text}[name](render(a_report(a_headline(), details=(detail,)), name).data),
+    )
+    assert text.count(blank) == 1
+    for words in (
+        "Floor at 75.0: B (cannot be ruled out).",
+        "So says rule B.",
+        "act as well: C (50).",
+        "ruled out: D (25).",
+    ):
+        assert words in text, words
+    assert "Most of it cannot be ruled out: 3 of 4 rules rest on questions that were left blank." in text

@@ -167,3 +167,10 @@ def test_a_faulty_file_is_refused_by_name(tmp_path: Path, lines: str, says: str)
     file.write_text(f'[roles]\nadmin = "All"\n[scopes]\nread = "Reads"\n[open]\n{lines}\n', encoding="utf-8")
     with pytest.raises(BadAccess, match=says):
         load(file)
+
+
+def test_the_role_of_an_approver_is_described_as_what_it_opens():
+    opens = {role: {route for route, roles in ACCESS.pages.items() if role in roles} for role in ACCESS.roles}
+    assert opens["approver"] == opens["viewer"]  # once it opens more, say so on the page of users
+    assert "viewer" in ACCESS.roles["approver"]
+    assert "approves" not in ACCESS.roles["approver"]

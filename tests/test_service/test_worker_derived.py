@@ -124,7 +124,16 @@ def test_the_api_hands_out_a_report_by_the_same_rule(app: Flask, database: Datab
 
 
 SAFETY = "Find out today whether anyone is in danger"
-OF_A_CASE = ("C-77", "Case records show", "case_emergency", "case_pattern", '"emergency"', "keep_people_safe", SAFETY)
+OF_A_CASE = (
+    "C-77",
+    "Case records show",
+    "old in case records",
+    "case_emergency",
+    "case_pattern",
+    '"emergency"',
+    "keep_people_safe",
+    SAFETY,
+)
 NOBODY_SEES = ("gate chained",)  # the words of a finding are shown on the page of its case alone
 PLAIN = {"name": "Quiet Harbour Foods", "country": "TH", "sector": ["1020"]}
 

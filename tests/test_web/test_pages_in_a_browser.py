@@ -35,6 +35,9 @@ def faults_of(page: Page, name: str) -> list[tuple[str, str, str]]:
     faults = [(name, each["id"], each["nodes"][0]["html"][:120]) for each in found["violations"]]
     if page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
         faults.append((name, "runs out of the window", ""))
+    wide = "[...document.querySelectorAll('.panel')].filter((each) => each.scrollWidth > each.clientWidth && "
+    wide += "getComputedStyle(each).overflowX === 'visible').map((each) => each.innerText.slice(0, 60))"
+    faults += [(name, "runs out of its panel", words) for words in page.evaluate(wide)]
     return faults
 
 

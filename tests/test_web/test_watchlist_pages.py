@@ -15,7 +15,8 @@ from service.files import Blobs
 def test_an_officer_reads_why_and_decides_with_a_note(ana: Page, office: Office) -> None:
     with office.database.of(office.harbour, write=False) as session:
         agency = session.scalars(select(Supplier).where(Supplier.kind == "agency").order_by(Supplier.key)).first()
-    row = f"{agency.name} Co., Ltd.;agency;{agency.country};;;;Suspended agencies;Fees"
+    reason = "Fees, see https://list.example/agencies/suspended-in-the-year-2026/and-not-yet-let-in-again"
+    row = f"{agency.name} Co., Ltd.;agency;{agency.country};;;;Suspended agencies;{reason}"
     blobs = Blobs(Path(office.database.engine.url.database).parent / "blobs")
     put_in(office.database, blobs, office.harbour, row, work=False)
     ana.goto("/watchlists")

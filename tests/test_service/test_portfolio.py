@@ -1,0 +1,76 @@
+"""What the portfolio page says of a whole organisation: who moved, and the worst of each country and trade."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from callers import a_browser, a_user, an_organisation
+from flask import Flask
+
+from service import portfolio, suppliers
+from service.db.session import Database
+from service.db.tables import Result
+
+AT = datetime(2026, 11, 20, 9, tzinfo=UTC)
+PIER = {"reference": "S-1", "name": "Blue Pier Cannery", "country": "TH", "sector": ["1020"]}
+
+
+def keep(database: Database, organisation: str, at: datetime, *told: dict[str, Any]) -> None:
+    """Takes in some sites, as an upload does."""
+    with database.of(organisation) as session:
+        places = [{"file": "a.xlsx", "row": row} for row in range(2, len(told) + 2)]
+        suppliers.keep(session, "site", [dict(one) for one in told], places, at.date(), at, "user:ana", "import", None)
+
+
+def moved(database: Database, organisation: str) -> list[tuple[str, str, str]]:
+    with database.of(organisation, write=False) as session:
+        found = portfolio.movers(session, AT - timedelta(days=90))
+        return [(mover.supplier.name, mover.before, mover.after) for mover in found]
+
+
+def test_who_moved_is_still_told_after_a_large_upload_of_others(database: Database):
+    organisation = an_organisation(database)
+    keep(database, organisation, AT, PIER)
+    assert moved(database, organisation) == []  # a first assessment is no move
+    keep(database, organisation, AT + timedelta(hours=1), PIER | {"papers_retention": "until_end"})
+    told = moved(database, organisation)
+    assert [(name, before) for name, before, _ in told] == [("Blue Pier Cannery", "insufficient_evidence")]
+    others = [{"reference": f"N-{i}", "name": f"Pale Loom {i}", "country": "TH"} for i in range(120)]
+    keep(database, organisation, AT + timedelta(hours=2), *others)
+    assert moved(database, organisation) == told
+
+
+def test_a_score_that_blanks_alone_lift_is_a_bound_on_the_heat_map_too(app: Flask, database: Database):
+    organisation = an_organisation(database)
+    blanks = dict.fromkeys(("papers_retention", "worker_debt", "recruitment_fees", "threats", "violence"), "declined")
+    keep(database, organisation, AT, PIER | blanks)
+    with database.of(organisation, write=False) as session:
+        (cell,) = portfolio.overview(session, AT.date(), AT).heat
+    assert (cell.up_to, cell.level) == (True, "high")
+    page = a_browser(app, a_user(database, organisation)).get("/").get_data(as_text=True)
+    assert f">up to {cell.value:.0f}</text>" in page
+
+
+def test_the_page_of_a_supplier_tells_rules_that_rest_on_blanks_before_they_are_opened(app: Flask, database: Database):
+    organisation = an_organisation(database)
+    blanks = dict.fromkeys(("papers_retention", "worker_debt", "recruitment_fees", "threats", "violence"), "declined")
+    keep(database, organisation, AT, PIER | blanks | {"movement": "locked"})
+    page = a_browser(app, a_user(database, organisation)).get("/suppliers/S-1").get_data(as_text=True)
+    rules = page.split("Rules that hold the score up")[1].split("<h3>")[0]
+    lines = [line.split("</summary>")[0] for line in rules.split("<summary>")[1:]]
+    open_ = ["cannot be ruled out" in line for line in lines]
+    assert {True, False} == set(open_)
+    assert open_ == sorted(open_)
+
+
+def test_what_was_found_stands_open_on_the_page_also_where_it_adds_no_point(app: Flask, database: Database):
+    organisation = an_organisation(database)
+    unused = {"grievance_channel": "unused", "papers_retention": "worker_holds", "state_placement": "order"}
+    keep(database, organisation, AT, PIER | {"country": "KP", "sector": ["0311"]} | unused)
+    with database.of(organisation, write=False) as session:
+        latest = session.get(Result, suppliers.get(session, "site", "S-1").latest_id)
+        still = [r.title for r in suppliers.explained(latest).reasons if r.harm and abs(r.points) < 0.05]
+    assert still
+    page = a_browser(app, a_user(database, organisation)).get("/suppliers/S-1").get_data(as_text=True)
+    found = page.split("Found: admitted, or reported")[1].split("<h4>")[0]
+    assert [title for title in still if title not in found] == []
+    assert "Papers withheld" not in found
