@@ -293,7 +293,7 @@ def _known(session: Session, found: TakenIn) -> list[Issue]:
         anew = {key for key, says in zip(keys, asked.tolist(), strict=True) if says} & there
         for code, known in (("known.listed", there - anew), ("known.answers", anew)):
             if known:
-                seen = "1 of them is" if len(known) == 1 else f"{len(known):,} of them are"
+                seen = f"{len(known):,} of {len(set(keys)):,} suppliers {'is' if len(known) == 1 else 'are'}"
                 told.append(issue(code, file=batch.file, sheet=batch.sheet, seen=seen))
     return told
 

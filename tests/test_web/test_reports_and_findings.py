@@ -144,7 +144,14 @@ def test_two_columns_of_one_sheet_cannot_be_given_one_question_and_both_are_name
 
 def test_a_question_is_given_a_column_in_each_of_two_sheets() -> None:
     taken = an_import({"name": "Firm"}, ["Ctry"])
-    agencies = {"name": "T", "kind": "agency", "header_row": 1, "rows": 1, "columns": {"name": "Who"}, "unmapped": ["Land"]}
+    agencies = {
+        "name": "T",
+        "kind": "agency",
+        "header_row": 1,
+        "rows": 1,
+        "columns": {"name": "Who"},
+        "unmapped": ["Land"],
+    }
     taken.found["files"][0]["sheets"].append(agencies)
     answers = [*of_sheet("S", ("Ctry", "country")), *of_sheet("T", ("Land", "country"))]
     assert findings.corrected(taken, answers) == [told("S", country="Ctry"), told("T", country="Land")]
