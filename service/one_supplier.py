@@ -7,8 +7,9 @@ whole row: it never stands behind an answer that it did not come with.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
 from typing import Any
@@ -34,6 +35,7 @@ REPORTS = ("reported_harms", "worker_reported_items")  # what others tell of it:
 # What the rules for one row hold against each other (questionnaires/rules.py).
 WORKFORCE = ("workers_total", "workers_migrant", "migrant_pct", "uses_agencies", "agencies", "workers_by_agency")
 HARM = 0.5  # r from which an answer admits harm (method section 3)
+JUST_BELOW = math.nextafter(HARM, 0.0)
 UNKNOWN = -1.0  # below every r: an answer that no model in force can read
 
 
@@ -73,6 +75,7 @@ class Practice:
     fed: frozenset[str]
     reassuring: Mapping[str, frozenset[object]]
     rules: Mapping[str, tuple[Rule, ...]]
+    read: dict[tuple[str, object], float] = field(default_factory=dict)  # the risk of answers that were met
 
     def risk(self, question: str, answer: object) -> float:
         """The highest r (0..1) of an answer under any model that reads it; -1 where none can.
@@ -80,12 +83,14 @@ class Practice:
         A declined one stands right below harm that is admitted: it may be as bad, and was not said.
         """
         if answer == DECLINED:
-            return float(np.nextafter(HARM, 0.0))
+            return JUST_BELOW
         if answer == "cannot_apply":
             return 0.0
         held = tuple(answer) if isinstance(answer, list) else answer
-        read = [rule.risk(held) for rule in self.rules.get(question, ())]
-        return max((r for r in read if not np.isnan(r)), default=UNKNOWN)
+        if (question, held) not in self.read:
+            read = [rule.risk(held) for rule in self.rules.get(question, ())]
+            self.read[question, held] = max((r for r in read if not math.isnan(r)), default=UNKNOWN)
+        return self.read[question, held]
 
     def harms(self, question: str, answer: object) -> bool:
         """Whether an answer admits harm, or tells what others reported."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
+from functools import partial
 from typing import Any, NamedTuple
 
 from questionnaires.form import Question
@@ -21,6 +22,9 @@ class Read(NamedTuple):
 
     batch: Batch
     matched: Matched
+
+
+_Told = tuple[int, Callable[[], Issue]]  # how many rows an issue is about, and what makes it
 
 
 class _Place(NamedTuple):
@@ -45,14 +49,16 @@ def issues_of(sheets: Sequence[Read], kind: str, on: date) -> list[Issue]:
     weighed = practice(kind, on)
     wanted = [at for group in groups for at in group]
     rows = dict(zip(wanted, _rows(of_kind, [places[at] for at in wanted]), strict=True))
-    same: list[Issue] = []
-    contradicted: list[Issue] = []
+    same: list[_Told] = []
+    contradicted: list[_Told] = []
     for group in groups:
         told, where = [rows[at] for at in group], [places[at] for at in group]
         one = joined(told, weighed, kind)
-        same.append(_same(keys[group[0]], told, where, one.differing, weighed))
-        contradicted += [_contradicted(weighed.questions[q], told, where, one.answers[q]) for q in one.contradicted]
-    return [*_first(contradicted), *_first(same)]
+        same.append((len(where), partial(_same, keys[group[0]], told, where, one.differing, weighed)))
+        for q in one.contradicted:
+            given = [(row[q], place) for row, place in zip(told, where, strict=True) if q in row]
+            contradicted.append((len(given), partial(_contradicted, weighed.questions[q], given, one.answers[q])))
+    return [*_first(contradicted, "answers"), *_first(same, "groups of rows")]
 
 
 def _rows(sheets: Sequence[Read], places: Sequence[_Place]) -> list[dict[str, Any]]:
@@ -76,8 +82,7 @@ def _same(
     return _issue("row.same_supplier", by, where, f"{_in_words(where)} ('{called}'{more})", title)
 
 
-def _contradicted(question: Question, rows: Sequence[dict[str, Any]], where: Sequence[_Place], stands: Any) -> Issue:
-    given = [(row[question.id], place) for row, place in zip(rows, where, strict=True) if question.id in row]
+def _contradicted(question: Question, given: Sequence[tuple[Any, _Place]], stands: Any) -> Issue:
     said = ", ".join(f"'{_said(question, answer)}' ({_in_words([place])})" for answer, place in given[:5])
     seen = f"{said}; '{_said(question, stands)}' counts"
     return _issue("row.contradicted", question.id, [place for _, place in given], seen, "")
@@ -92,17 +97,22 @@ def _issue(code: str, question: str, where: Sequence[_Place], seen: str, expecte
     return issue(code, file=batch.file, sheet=batch.sheet, seen=seen, expected=expected, **told)
 
 
-def _first(found: Sequence[Issue]) -> list[Issue]:
+def _first(found: Sequence[_Told], what: str) -> list[Issue]:
     """The first of many issues of one code, and one that tells how many more there are."""
+    listed = [tell() for _, tell in found[:LISTED]]
     rest = found[LISTED:]
-    if not rest:
-        return list(found)
-    seen = f"the rows of each of {len(rest):,} more suppliers"
-    if rest[0].code == "row.contradicted":
-        seen = f"{len(rest):,} more answers"
-    more = {"cell": rest[0].cell, "cells": [one.cell for one in rest[:10]], "count": sum(one.count for one in rest)}
-    where = {"file": rest[0].file, "sheet": rest[0].sheet}
-    return [*found[:LISTED], issue(rest[0].code, seen=seen, expected="reference, number or name", **where, **more)]
+    if rest:
+        some = [tell() for _, tell in rest[:10]]
+        places = {
+            "file": some[0].file,
+            "sheet": some[0].sheet,
+            "cell": some[0].cell,
+            "cells": [one.cell for one in some],
+        }
+        count = sum(rows for rows, _ in rest)
+        seen = f"{len(rest):,} more {what}"
+        listed.append(issue(some[0].code, seen=seen, expected="reference, number or name", count=count, **places))
+    return listed
 
 
 def _column(read: Read, question: str) -> int:

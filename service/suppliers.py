@@ -198,7 +198,8 @@ def _with_what_stood(
         query = select(Result.supplier_id, func.max(Result.on)).where(
             Result.supplier_id.in_(undated[start : start + 500]), Result.cause.in_(BROUGHT)
         )
-        came_in |= dict(session.execute(query.group_by(Result.supplier_id)).tuples().all())
+        found: dict[str, date] = dict(session.execute(query.group_by(Result.supplier_id)).all())
+        came_in |= found
     return [
         dict(said) if one is None else told_again(one.answers, said, weighed, kind, came_in.get(one.id))
         for one, said in zip(there, answers, strict=True)
