@@ -18,6 +18,7 @@ from questionnaires.issues import Issue, issue
 from questionnaires.sheet import Limits, check_door
 from questionnaires.sheet import Refused as RefusedFile
 from service import case_intake, follow_up, kept_cases, own_practices, suppliers
+from service.agency_names import names_in
 from service.audit import record
 from service.clock import now
 from service.db.session import Database
@@ -234,7 +235,7 @@ def assess_import(db: Database, blobs: Blobs, claimed: Claimed) -> None:
         chunk = [one for one in told[done : done + CHUNK] if one.kind == kind]
         weighed = practice(kind, on)
         answers = [joined(one.rows, weighed, kind).answers for one in chunk]
-        named = {one.key: suppliers.agency_names(one.rows) for one in chunk} if kind == "agency" else {}
+        named = {one.key: names_in(one.rows) for one in chunk} if kind == "agency" else {}
         so_far["rows"] = done + len(chunk)
         with effect(db, claimed, checkpoint=so_far, progress=so_far["rows"] / len(told)) as session:
             places = [one.place for one in chunk]

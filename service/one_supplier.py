@@ -56,6 +56,11 @@ def supplier_key(answers: Row) -> str:
     return "name:" + "|".join(name_key(str(part)) for part in parts)[:290]
 
 
+def company_key(answers: Row) -> str:
+    """Sites with equal names are sites of one company, whatever their address."""
+    return name_key(str(answers.get("name") or answers.get("name_local") or answers.get("reference") or ""))[:300]
+
+
 def supplier_keys(answers: Answers) -> list[str]:
     """The key of each of n suppliers (:func:`supplier_key`)."""
     keyed = {question: answers.columns[question] for question in KEYED if question in answers.columns}

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -28,24 +27,19 @@ from risk_models.model import Model, load_all, of_version
 from risk_models.plan import Plan
 from risk_models.score import LEVEL_NAMES, queue_rank
 from service import case_evidence, changes, reporting
-from service.assess import AGENCY_NAMES, Assessed, Batch, assess_batch
+from service.agency_names import follow, links, named_by, names_of, own_names
+from service.assess import Assessed, Batch, assess_batch
 from service.audit import record
 from service.contract import ENGINE, result_rows
 from service.db.case_tables import KeptCase
 from service.db.tables import AgencyName, Asking, Engagement, Result, Supplier, new_id
-from service.jobs.table import enqueue
-from service.one_supplier import is_undated, practice, supplier_key, supplier_keys, told_again
+from service.one_supplier import company_key, is_undated, practice, supplier_key, supplier_keys, told_again
 from service.refusal import Refused
 from service.watchlists.lists import ask_to_screen
 from service.watchlists.matches import moved
 
 BROUGHT = ("import", "api")  # causes by which somebody told of suppliers; by any other what is kept is assessed again
 Document = dict[str, Any]
-
-
-def company_key(answers: Mapping[str, Any]) -> str:
-    """Sites with equal names are sites of one company, whatever their address."""
-    return name_key(str(answers.get("name") or answers.get("name_local") or answers.get("reference") or ""))[:300]
 
 
 def put(
@@ -99,9 +93,9 @@ def keep(
         answers = _with_what_stood(session, kind, [there.get(key) for key in keys], answers, on)
     known = [supplier.id for supplier in there.values()]
     before = {supplier.id: (supplier.score, supplier.level) for supplier in there.values()}
-    known_as_before = _agency_names(session, known) if kind == "agency" else {}
+    known_as_before = names_of(session, known) if kind == "agency" else {}
     # What an agency was called in another row of its file is none of its answers: it stays until the agency is erased.
-    stay = {one.id: known_as_before.get(one.id, set()) - set(_own_names(one.answers)) for one in there.values()}
+    stay = {one.id: known_as_before.get(one.id, set()) - set(own_names(one.answers)) for one in there.values()}
     for start in range(0, len(known), 500):
         session.execute(delete(AgencyName).where(AgencyName.agency_id.in_(known[start : start + 500])))
         session.execute(delete(Engagement).where(Engagement.site_id.in_(known[start : start + 500])))
@@ -131,7 +125,7 @@ def keep(
     names = [
         name
         for key, said in zip(keys, answers, strict=True)
-        for name in _names(there[key], said, stay.get(there[key].id, ()), (also_named or {}).get(key, ()))
+        for name in links(there[key], said, stay.get(there[key].id, ()), (also_named or {}).get(key, ()))
     ]
     if names:
         session.execute(insert(AgencyName if kind == "agency" else Engagement), names)
@@ -145,33 +139,10 @@ def keep(
             else known_as_before.get(one.id, set()) | known_as[one.id]
             for one in there.values()
         ]
-        _follow_agencies(session, set().union(*other), on, by)
+        follow(session, set().union(*other), on, by)
     if cause == "api":
         told = {"cause": cause, "results": len(results)}
         record(session, by, f"{kind}.assessed", kind, results[0]["supplier_id"], told)
-
-
-def _agency_names(session: Session, agency_ids: Sequence[str]) -> dict[str, set[str]]:
-    """What agencies are known as, by id."""
-    names: dict[str, set[str]] = {}
-    for start in range(0, len(agency_ids), 500):
-        query = select(AgencyName.agency_id, AgencyName.key)
-        for agency_id, key in session.execute(query.where(AgencyName.agency_id.in_(agency_ids[start : start + 500]))):
-            names.setdefault(agency_id, set()).add(key)
-    return names
-
-
-def _follow_agencies(session: Session, keys: Iterable[str], on: date, by: str) -> None:
-    """Has the sites that name these agencies assessed again (:func:`service.reviews.follow_agencies`), in the caller's
-    transaction: a site takes the score of its worst agency.
-    """
-    wanted = sorted(keys)
-    named: set[str] = set()
-    for start in range(0, len(wanted), 500):
-        query = select(Engagement.agency_key).where(Engagement.agency_key.in_(wanted[start : start + 500]))
-        named.update(session.scalars(query.distinct()))
-    if named:
-        enqueue(session, "follow_agencies", {"agency_keys": sorted(named), "on": on.isoformat()}, by)
 
 
 def agency_scores_moved(session: Session, sites: Sequence[Supplier]) -> list[Supplier]:
@@ -184,7 +155,7 @@ def agency_scores_moved(session: Session, sites: Sequence[Supplier]) -> list[Sup
 
 def _scores_for(answers: Mapping[str, Any], scores: Mapping[str, float]) -> dict[str, float]:
     """The scores of the agencies that answers name, by key."""
-    return {key: scores[key] for key in map(name_key, _named(answers)) if key in scores}
+    return {key: scores[key] for key in map(name_key, named_by(answers)) if key in scores}
 
 
 def _with_what_stood(
@@ -260,12 +231,6 @@ def _result(
     }
 
 
-def _named(answers: Mapping[str, Any]) -> list[str]:
-    """The agencies that answers name."""
-    named = answers.get("agencies")
-    return [str(name) for name in named] if isinstance(named, list | tuple) else []
-
-
 def assessed_digest(on: date) -> str:
     """The digest of the facts as they were known on a day."""
     return load_facts().as_of(on).digest
@@ -297,27 +262,6 @@ def months_after(day: date, months: int) -> date:
     first_of_next = date(day.year + year + (month == 11), (month + 1) % 12 + 1, 1)
     last = (first_of_next - date.resolution).day
     return date(day.year + year, month + 1, min(day.day, last))
-
-
-def agency_names(rows: Iterable[Mapping[str, Any]]) -> set[str]:
-    """The keys of all names that an agency bears in some rows."""
-    return {key for row in rows for key in _own_names(row)}
-
-
-def _own_names(answers: Mapping[str, Any]) -> list[str]:
-    """The keys of what an agency calls itself."""
-    return list(filter(None, (name_key(str(answers.get(question) or "")) for question in AGENCY_NAMES)))
-
-
-def _names(supplier: Supplier, answers: Mapping[str, Any], *others: Iterable[str]) -> list[Document]:
-    """The links by which a site finds its agencies, and an agency the sites that use it. ``others``: more keys of an agency."""
-    if supplier.kind == "agency":
-        keys = dict.fromkeys(chain(_own_names(answers), *others))
-        return [{"id": new_id(), "agency_id": supplier.id, "key": key} for key in keys]
-    links = {name_key(name): name for name in _named(answers)}
-    return [
-        {"id": new_id(), "site_id": supplier.id, "agency_key": key, "named": name} for key, name in links.items() if key
-    ]
 
 
 # Built once: every call of the gate asks this.
@@ -479,7 +423,7 @@ def sites_of_company(session: Session, site: Supplier) -> Sequence[Supplier]:
 def erase(session: Session, supplier: Supplier, at: datetime, by: str) -> None:
     """Erases a supplier with all its results; what stays is that it happened."""
     if supplier.kind == "agency":
-        _follow_agencies(session, _agency_names(session, [supplier.id]).get(supplier.id, ()), at.date(), by)
+        follow(session, names_of(session, [supplier.id]).get(supplier.id, ()), at.date(), by)
     changes.write(session, "deleted", supplier.id, {}, at)
     record(session, by, f"{supplier.kind}.erased", supplier.kind, supplier.id, {})
     session.delete(supplier)
