@@ -12,6 +12,7 @@ from questionnaires.form import load_reading_form
 from questionnaires.issues import ISSUES, Issue
 from reports.pages import SEVERITIES
 from service.db.tables import Import, Job
+from service.imports import choices_of
 from service.jobs.table import listing
 from service.refusal import Refused
 
@@ -33,11 +34,14 @@ class Group:
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a sheet: its header, the question it answers ("" for none), and whether the sender said so."""
+    """A column of a sheet: its header, the question it answers ("" for none), whether the sender said so, and whether it holds
+    the contact of a person, which is never read.
+    """
 
     header: str
     question: str
     chosen: bool
+    contact: bool = False
 
 
 @dataclass(frozen=True)
@@ -51,46 +55,106 @@ class Table:
     rows: int
     columns: Sequence[Column]
 
+    @property
+    def unread(self) -> int:
+        """How many columns answer no question."""
+        return sum(not column.question for column in self.columns)
+
+    @property
+    def contacts(self) -> int:
+        """How many columns hold contacts of persons."""
+        return sum(column.contact for column in self.columns)
+
+
+Answer = tuple[str, str, str, str]  # a file, a sheet, a header in it, and the question that it is to answer
+
 
 def tables(taken: Import) -> list[Table]:
     """The sheets of an import that was looked at, with their columns: those that answer a question first."""
-    chosen = taken.choices.get("columns") or {}
     found = []
     for file in (taken.found or {}).get("files", ()):
         for sheet in file["sheets"]:
-            columns = [Column(header, q, chosen.get(q) == header) for q, header in sheet["columns"].items()]
+            asked = load_reading_form(sheet["kind"]).by_id
+            chosen = _told(taken.choices, file["name"], sheet["name"])
+            columns = [
+                Column(header, q, chosen.get(q) == header, q in asked and asked[q].person)
+                for q, header in sheet["columns"].items()
+            ]
             columns += [Column(header, "", False) for header in sheet["unmapped"]]
             place = (file["name"], sheet["name"], sheet["kind"], sheet["header_row"], sheet["rows"])
             found.append(Table(*place, columns))
     return found
 
 
-def questions(kind: str) -> dict[str, list[tuple[str, str]]]:
-    """The questions a column of such a sheet may answer, as (id, title), by section in the order they are asked."""
+def _told(choices: Mapping[str, Any], file: str, sheet: str) -> dict[str, str]:
+    """What the sender said of the columns of a sheet: question -> header, "" for none."""
+    read = choices_of(choices)
+    return {**(read.columns or {}), **read.of_sheet(file, sheet)}
+
+
+def questions(kind: str, column: Column | None = None) -> dict[str, list[tuple[str, str]]]:
+    """The questions a column of such a sheet may answer, as (id, title), by section in the order they are asked. One about a
+    person is among them for a column that was found to hold that.
+    """
     sections: dict[str, list[tuple[str, str]]] = {}
     for question in load_reading_form(kind).questions:
-        if not question.person:
+        if not question.person or (column is not None and column.question == question.id):
             sections.setdefault(question.section, []).append((question.id, question.title))
     return sections
 
 
-def corrected(taken: Import, answers: Sequence[tuple[str, str]]) -> dict[str, str]:
-    """The map of columns (question: header) after a reader's corrections, given as (header, question).
+def tried(taken: Import, answers: Sequence[Answer] = ()) -> dict[tuple[str, str, str], str]:
+    """What a reader chose that could not be used, now (``answers``) or when the files were read again: by file, sheet and header
+    the question, for the page that shows the fault.
+    """
+    if answers:
+        return {(file, sheet, header): question for file, sheet, header, question in answers}
+    choices = (taken.problem or {}).get("choices")
+    if taken.state != "previewed" or not choices:
+        return {}
+    found = {}
+    for table in tables(taken):
+        told = _told(choices, table.file, table.sheet)
+        by_header = {header: question for question, header in told.items() if header}
+        for column in table.columns:
+            as_found = "" if column.question in told else column.question
+            found[table.file, table.sheet, column.header] = by_header.get(column.header, as_found)
+    return found
+
+
+def corrected(taken: Import, answers: Sequence[Answer]) -> list[dict[str, Any]]:
+    """The maps of columns after a reader's corrections: of each sheet that has one its ``file``, its ``sheet`` and its
+    ``columns`` (question: header).
 
     Only what differs from what was found is told to the reader of files; a column that is to answer nothing any more leaves
-    its question without one (""). Raises Refused ``columns.tied`` where two columns
-    would answer one question.
+    its question without one (""). Raises Refused ``columns.tied`` where two columns of one sheet would answer one question.
     """
-    as_found = {column.header: column.question for table in tables(taken) for column in table.columns}
-    told: dict[str, str] = dict(taken.choices.get("columns") or {})
+    maps = []
+    for table in tables(taken):
+        mine = [(header, q) for file, sheet, header, q in answers if (file, sheet) == (table.file, table.sheet)]
+        columns = _corrected(table, _told(taken.choices, table.file, table.sheet), mine)
+        if columns:
+            maps.append({"file": table.file, "sheet": table.sheet, "columns": columns})
+    return maps
+
+
+def _corrected(table: Table, told: Mapping[str, str], answers: Sequence[tuple[str, str]]) -> dict[str, str]:
+    as_found = {column.header: column.question for column in table.columns}
+    by_question: dict[str, str] = {}
+    for header, question in answers:
+        if question and by_question.setdefault(question, header) != header:
+            asked = load_reading_form(table.kind).by_id.get(question)
+            raise Refused(
+                "columns.tied",
+                422,
+                f"In '{table.sheet or table.file}' two columns, '{by_question[question]}' and '{header}', cannot both answer the "
+                f"question '{asked.title if asked else question}'. Set one of them to 'not read'.",
+            )
     changed = {header: question for header, question in answers if question and as_found.get(header) != question}
-    for question in changed.values():
-        if list(changed.values()).count(question) > 1:
-            raise Refused("columns.tied", 422, f"Two columns cannot both answer the question '{question}'.")
     dropped = {as_found[header]: "" for header, question in answers if not question and as_found.get(header)}
     # A column that is given another question no longer answers the one it was told before.
-    told = {question: header for question, header in told.items() if header not in changed}
-    return told | dropped | {question: header for header, question in changed.items()}
+    stands = {q: header for q, header in told.items() if header not in changed and header in ("", *as_found)}
+    return stands | dropped | {question: header for header, question in changed.items()}
 
 
 def grouped(issues: Sequence[Mapping[str, Any]]) -> list[Group]:
@@ -105,7 +169,7 @@ def grouped(issues: Sequence[Mapping[str, Any]]) -> list[Group]:
             members[0].severity,
             SEVERITIES[members[0].severity],
             _sentence(members[0]),
-            sum(issue.count for issue in members),
+            sum(issue.count for issue in members if issue.cell),
             [(issue, _sentence(issue)) for issue in members[:LINES]],
             max(len(members) - LINES, 0),
         )
@@ -118,6 +182,15 @@ def _sentence(issue: Issue) -> str:
     told = {"seen": issue.seen, "header": issue.header, "expected": issue.expected, "count": issue.count}
     sentence = ISSUES[issue.code].message.format(**told)
     return sentence[:1].upper() + sentence[1:]
+
+
+def left_out(issues: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
+    """The sheets that are not read, each with the reason."""
+    return [
+        (told["sheet"] or told["file"], _sentence(Issue(**{**told, "cells": tuple(told["cells"])})))
+        for told in issues
+        if told["code"] in ("sheet.no_table", "sheet.hidden")
+    ]
 
 
 def progress(session: Session, taken: Import) -> Job | None:

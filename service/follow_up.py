@@ -26,8 +26,8 @@ from questionnaires.workbook import FIRST, HEADER, note, template
 from service.audit import record
 from service.clock import today
 from service.db.tables import Asking, Import, Result, Supplier, new_id
+from service.one_supplier import IDENTIFIERS
 from service.refusal import Refused, not_found
-from service.suppliers import IDENTIFIERS
 from service.worker_derived import ANSWERS as REPORTS
 
 ANSWER_DAYS = 14  # after which a form that did not come back is asked after

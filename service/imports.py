@@ -8,24 +8,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from questionnaires import people
-from questionnaires.issues import Issue
+from questionnaires.issues import Issue, issue
 from questionnaires.sheet import Limits, check_door
 from questionnaires.sheet import Refused as RefusedFile
 from service import case_intake, follow_up, kept_cases, own_practices, suppliers
+from service.agency_names import names_in
 from service.audit import record
 from service.clock import now
 from service.db.session import Database
-from service.db.tables import Import, Job, Upload
+from service.db.tables import Import, Job, Supplier, Upload
 from service.files import Blobs
 from service.jobs.table import Claimed, effect, enqueue
+from service.one_supplier import asks_in, joined, practice, supplier_key, supplier_keys, together
 from service.refusal import Refused, problem
-from service.take_in import Choices, NothingUsable, TakenIn, take_in
+from service.take_in import Choices, NothingUsable, SheetMap, TakenIn, take_in
 from service.watchlists.lists import ask_to_screen
 
 CHUNK = 500
@@ -98,7 +100,7 @@ def read_import(db: Database, blobs: Blobs, claimed: Claimed) -> None:
         return
     with db.of(claimed.organisation_id) as session:
         taken = session.get_one(Import, import_id)
-        files, choices = _files(session, blobs, taken), dict(taken.choices)
+        files, choices, found_before = _files(session, blobs, taken), dict(taken.choices), taken.found
     may_bring = bool(claimed.payload.get("cases"))
     try:
         found = take_in(files, choices_of(choices), _on(choices), buyer_alone=True)
@@ -108,23 +110,56 @@ def read_import(db: Database, blobs: Blobs, claimed: Claimed) -> None:
             refusal = problem_of(nothing)  # what cannot be read was not searched for persons either
         if refusal is not None:
             _refuse_and_remove(db, blobs, claimed, refusal)
-            return
-        with effect(db, claimed, result={"state": "refused"}) as session:
-            _refuse(session, claimed, problem_of(nothing))
+        elif "before" in claimed.payload:
+            _put_back(db, claimed, problem_of(nothing))
+        else:
+            with effect(db, claimed, result={"state": "refused"}) as session:
+                _refuse(session, claimed, problem_of(nothing))
         return
     refusal = case_intake.refusal(found.issues, found.cases, may_bring=may_bring)
     if refusal is not None:
         _refuse_and_remove(db, blobs, claimed, refusal)
         return
+    lost = _lost(found, found_before or {}, claimed.payload.get("before"), choices)
+    if lost:
+        _put_back(db, claimed, problem("import.sheet_lost", 422, lost, issues=[i.to_dict() for i in found.issues[:50]]))
+        return
     with effect(db, claimed, result={"state": "previewed"}) as session:
         taken = session.get_one(Import, import_id)
-        taken.found = (
-            {**found.received, "issues": case_intake.issues_of(session, found)} if found.cases else found.received
-        )
+        issues = case_intake.issues_of(session, found) if found.cases else found.received["issues"]
+        taken.found = {**found.received, "issues": [*issues, *(told.to_dict() for told in _known(session, found))]}
         taken.rows, taken.accepted, taken.rejected = (found.received[k] for k in ("rows", "accepted", "rejected"))
         taken.state = "previewed"
         if choices.get("confirm"):
             _start(session, taken, claimed.actor)
+
+
+def _lost(
+    found: TakenIn, found_before: Mapping[str, Any], before: Mapping[str, Any] | None, choices: Mapping[str, Any]
+) -> str:
+    """Which sheets that were read before are not read with other choices, and why; "" where none is lost, or where the sender
+    named the one sheet to read.
+    """
+    if before is None or choices.get("sheet") != before.get("sheet"):
+        return ""
+    sheets = [
+        {(file["name"], sheet["name"]) for file in files for sheet in file["sheets"]}
+        for files in (found_before.get("files", ()), found.files)
+    ]
+    lost = sorted(sheets[0] - sheets[1])
+    why = {(told.file, told.sheet): told.seen for told in found.issues if told.code == "sheet.no_table"}
+    return " ".join(
+        f"The sheet '{sheet or file}' would not be read. {why.get((file, sheet), '')}" for file, sheet in lost
+    )
+
+
+def _put_back(db: Database, claimed: Claimed, refusal: dict[str, Any]) -> None:
+    """Leaves an import as it was found before choices that cannot be used; its problem says why, and what was chosen."""
+    with effect(db, claimed, result={"state": "previewed"}) as session:
+        taken = session.get_one(Import, claimed.payload["import_id"])
+        taken.problem = {**refusal, "choices": taken.choices}
+        taken.choices, taken.state = claimed.payload["before"], "previewed"
+        record(session, claimed.actor, "import.unchanged", "import", taken.id, {"code": refusal["code"]})
 
 
 def _refuse(session: Session, claimed: Claimed, refusal: dict[str, Any]) -> Import:
@@ -162,8 +197,8 @@ def confirm(session: Session, import_id: str, choices: Mapping[str, Any], by: st
     if {k: v for k, v in changed.items() if k != "confirm"} != {
         k: v for k, v in taken.choices.items() if k != "confirm"
     }:
-        taken.choices, taken.state = changed, "waiting"
-        enqueue(session, "read_import", {"import_id": taken.id, "cases": cases}, by)
+        enqueue(session, "read_import", {"import_id": taken.id, "cases": cases, "before": taken.choices}, by)
+        taken.choices, taken.state, taken.problem = changed, "waiting", None
         record(session, by, "import.changed", "import", taken.id, {"choices": sorted(choices)})
     else:
         _start(session, taken, by)
@@ -171,7 +206,7 @@ def confirm(session: Session, import_id: str, choices: Mapping[str, Any], by: st
 
 
 def _start(session: Session, taken: Import, by: str) -> None:
-    taken.state = "running"
+    taken.state, taken.problem = "running", None
     enqueue(session, "assess_import", {"import_id": taken.id}, by)
     record(session, by, "import.confirmed", "import", taken.id, {"rows": taken.accepted})
 
@@ -184,13 +219,6 @@ def assess_import(db: Database, blobs: Blobs, claimed: Claimed) -> None:
         files, choices = _files(session, blobs, taken), dict(taken.choices)
         on = _on(choices) if choices.get("on") else taken.created_at.date()
     found: TakenIn = take_in(files, choices_of(choices), on, buyer_alone=True)
-    rows = [
-        (batch, j)
-        for kind in ("agency", "site")
-        for batch in found.batches
-        if batch.kind == kind
-        for j in range(len(batch.rows))
-    ]
     so_far = dict(claimed.checkpoint)
     if found.cases and "cases" not in so_far:
         with effect(db, claimed, checkpoint=so_far) as session:
@@ -201,16 +229,19 @@ def assess_import(db: Database, blobs: Blobs, claimed: Claimed) -> None:
     if found.askings:
         with effect(db, claimed) as session:
             _returned(session, found, answers_of, on, claimed.actor)
-    while done < len(rows):
-        kind = rows[done][0].kind
-        chunk = [row for row in rows[done : done + CHUNK] if row[0].kind == kind]
-        answers = [answers_of[id(batch)][j] for batch, j in chunk]
-        places = [{"file": batch.file, "sheet": batch.sheet, "row": int(batch.rows[j])} for batch, j in chunk]
+    told = _told(found, answers_of)
+    while done < len(told):
+        kind = told[done].kind
+        chunk = [one for one in told[done : done + CHUNK] if one.kind == kind]
+        weighed = practice(kind, on)
+        answers = [joined(one.rows, weighed, kind).answers for one in chunk]
+        named = {one.key: names_in(one.rows) for one in chunk} if kind == "agency" else {}
         so_far["rows"] = done + len(chunk)
-        with effect(db, claimed, checkpoint=so_far, progress=so_far["rows"] / len(rows)) as session:
-            suppliers.keep(session, kind, answers, places, on, now(), claimed.actor, "import", import_id)
+        with effect(db, claimed, checkpoint=so_far, progress=so_far["rows"] / len(told)) as session:
+            places = [one.place for one in chunk]
+            suppliers.keep(session, kind, answers, places, on, now(), claimed.actor, "import", import_id, named)
         done = so_far["rows"]
-    with effect(db, claimed, result={"rows": len(rows)}) as session:
+    with effect(db, claimed, result={"rows": found.received["accepted"]}) as session:
         taken = session.get_one(Import, import_id)
         taken.state, taken.finished_at = "done", now()
         if found.cases:  # nobody needs the files any more: what no net has caught goes with the next tidying
@@ -219,7 +250,53 @@ def assess_import(db: Database, blobs: Blobs, claimed: Claimed) -> None:
         ask_to_screen(session, claimed.actor, import_id=import_id)
         own = [row for batch in found.buying for row in batch.answers.rows()]
         own_practices.keep(session, own, on, now(), claimed.actor, import_id)
-        record(session, claimed.actor, "import.done", "import", import_id, {"rows": len(rows)})
+        record(session, claimed.actor, "import.done", "import", import_id, {"rows": found.received["accepted"]})
+
+
+class _Told(NamedTuple):
+    """A supplier of an import: what it is found again by, all rows that tell of it, and the place of the first of them."""
+
+    kind: str
+    key: str
+    rows: Sequence[Mapping[str, Any]]
+    place: Mapping[str, Any]
+
+
+def _told(found: TakenIn, answers_of: Mapping[int, Sequence[Mapping[str, Any]]]) -> list[_Told]:
+    """The suppliers of an import, agencies first, each with all its rows, in whichever files and sheets they stand."""
+    told = []
+    for kind in ("agency", "site"):
+        batches = [batch for batch in found.batches if batch.kind == kind]
+        places = [(batch, j) for batch in batches for j in range(len(batch.rows))]
+        keys = [key for batch in batches for key in supplier_keys(batch.answers)]
+        for group in together(keys):
+            batch, j = places[group[0]]
+            place = {"file": batch.file, "sheet": batch.sheet, "row": int(batch.rows[j])}
+            rows = [answers_of[id(places[at][0])][places[at][1]] for at in group]
+            told.append(_Told(kind, keys[group[0]], rows, place))
+    return told
+
+
+def _known(session: Session, found: TakenIn) -> list[Issue]:
+    """How many suppliers of each sheet are kept already, and what of their answers stays."""
+    told = []
+    for batch in found.batches:
+        keys = supplier_keys(batch.answers)
+        there: set[str] = set()
+        for start in range(0, len(keys), CHUNK):
+            query = select(Supplier.key).where(
+                Supplier.kind == batch.kind, Supplier.key.in_(keys[start : start + CHUNK])
+            )
+            there.update(session.scalars(query))
+        # A form that came back answers or declines, even where all of it is blank.
+        came_back = (batch.file, batch.sheet) in found.askings
+        asked = asks_in(batch.answers, batch.kind) | came_back
+        anew = {key for key, says in zip(keys, asked.tolist(), strict=True) if says} & there
+        for code, known in (("known.listed", there - anew), ("known.answers", anew)):
+            if known:
+                seen = f"{len(known):,} of {len(set(keys)):,} suppliers {'is' if len(known) == 1 else 'are'}"
+                told.append(issue(code, file=batch.file, sheet=batch.sheet, seen=seen))
+    return told
 
 
 def _returned(
@@ -236,7 +313,7 @@ def _returned(
             continue
         asking, supplier = asked
         for answers in answers_of[id(batch)]:
-            if suppliers.supplier_key(answers) == supplier.key:
+            if supplier_key(answers) == supplier.key:
                 answers.update(follow_up.answers_of_returned(asking, answers))
 
 
@@ -263,9 +340,13 @@ def listing(session: Session, limit: int = 50) -> Sequence[Import]:
 
 
 def choices_of(choices: Mapping[str, Any]) -> Choices:
-    """What the sender decided, as the reader takes it."""
-    told = {name: choices.get(name) or None for name in ("kind", "country", "sector", "sheet", "columns", "date_order")}
-    return Choices(**told)
+    """What the sender decided, as the reader takes it. ``columns``: a map for all sheets, or a list of maps of one sheet each."""
+    names = ("kind", "country", "sector", "sheet", "date_order")
+    told: dict[str, Any] = {name: choices.get(name) or None for name in names}
+    columns = choices.get("columns") or {}
+    if isinstance(columns, list):
+        return Choices(**told, maps=tuple(SheetMap(**each) for each in columns))
+    return Choices(**told, columns=columns or None)
 
 
 def problem_of(nothing: NothingUsable) -> dict[str, Any]:

@@ -13,10 +13,9 @@ from typing import Any
 
 import numpy as np
 import orjson
-from sqlalchemy import bindparam, delete, insert, or_, select, update
+from sqlalchemy import bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
-from questionnaires.form import load as load_form
 from reports.document import Detail
 from risk_models.agencies import workers_through
 from risk_models.answers import from_rows
@@ -28,46 +27,27 @@ from risk_models.model import Model, load_all, of_version
 from risk_models.plan import Plan
 from risk_models.score import LEVEL_NAMES, queue_rank
 from service import case_evidence, changes, reporting
-from service.assess import AGENCY_NAMES, Assessed, Batch, assess_batch
+from service.agency_names import follow, links, named_by, names_of, own_names
+from service.assess import Assessed, Batch, assess_batch
 from service.audit import record
 from service.contract import ENGINE, result_rows
 from service.db.case_tables import KeptCase
 from service.db.tables import AgencyName, Asking, Engagement, Result, Supplier, new_id
-from service.jobs.table import enqueue
+from service.one_supplier import company_key, is_undated, practice, supplier_key, supplier_keys, told_again
 from service.refusal import Refused
 from service.watchlists.lists import ask_to_screen
 from service.watchlists.matches import moved
 
-IDENTIFIERS = ("imo", "lei", "licence_number", "registration_number")
+BROUGHT = ("import", "api")  # causes by which somebody told of suppliers; by any other what is kept is assessed again
 Document = dict[str, Any]
-
-
-def supplier_key(answers: Mapping[str, Any]) -> str:
-    """What a supplier is found again by: own reference, else an identifier, else name, country and address."""
-    reference = answers.get("reference")
-    if reference:
-        return f"ref:{name_key(str(reference))}"
-    for question in IDENTIFIERS:
-        if answers.get(question) and answers[question] not in ("declined", "cannot_apply"):
-            place = f"{answers.get('country') or ''}:" if question in ("licence_number", "registration_number") else ""
-            return f"{question}:{place}{name_key(str(answers[question]))}"
-    parts = (
-        answers.get("name") or answers.get("name_local") or "",
-        answers.get("country") or "",
-        answers.get("address") or "",
-    )
-    return "name:" + "|".join(name_key(str(part)) for part in parts)[:290]
-
-
-def company_key(answers: Mapping[str, Any]) -> str:
-    """Sites with equal names are sites of one company, whatever their address."""
-    return name_key(str(answers.get("name") or answers.get("name_local") or answers.get("reference") or ""))[:300]
 
 
 def put(
     session: Session, kind: str, answers: Mapping[str, Any], on: date, at: datetime, by: str, cause: str
 ) -> tuple[Supplier, Result]:
-    """Keeps one supplier with these answers and assesses it. Answers are validated already; they replace those it had."""
+    """Keeps one supplier with these answers, which are validated already, and assesses it. What it answered before stays as
+    :func:`service.one_supplier.told_again` says.
+    """
     keep(session, kind, [answers], [{}], on, at, by, cause, None)
     supplier = session.scalars(
         select(Supplier).where(Supplier.kind == kind, Supplier.key == supplier_key(answers))
@@ -92,13 +72,15 @@ def keep(
     by: str,
     cause: str,
     import_id: str | None,
+    also_named: Mapping[str, Iterable[str]] | None = None,
 ) -> None:
-    """Assesses and keeps suppliers of one kind; of several rows with one key the last stands.
+    """Assesses and keeps suppliers of one kind, one row each (:func:`service.one_supplier.joined`).
 
-    Answers replace those that were there, but for what was declined in a form that came back.
+    Where somebody told of them (``cause`` is one of BROUGHT), what stood before stays as
+    :func:`service.one_supplier.told_again` says. ``also_named``: by the key of an agency, other keys of names it goes by.
     """
-    by_key = {supplier_key(answers): (answers, place) for answers, place in zip(rows, places, strict=True)}
-    keys, answers = list(by_key), from_rows(pair[0] for pair in by_key.values()).rows()
+    read = from_rows(rows)
+    keys, answers = supplier_keys(read), read.rows()
     facts = load_facts().as_of(on)
     scores = scores_of_agencies(session, answers) if kind == "site" else {}
     there: dict[str, Supplier] = {}
@@ -107,13 +89,13 @@ def keep(
             select(Supplier).where(Supplier.kind == kind, Supplier.key.in_(keys[start : start + 500]))
         )
         there.update({supplier.key: supplier for supplier in found})
-    declined = _declined(session, there.values())
-    for key, said in zip(keys, answers, strict=True):
-        for question in declined.get(there[key].id, ()) if key in there else ():
-            said.setdefault(question, "declined")
+    if cause in BROUGHT:
+        answers = _with_what_stood(session, kind, [there.get(key) for key in keys], answers, on)
     known = [supplier.id for supplier in there.values()]
     before = {supplier.id: (supplier.score, supplier.level) for supplier in there.values()}
-    known_as_before = _agency_names(session, known) if kind == "agency" else {}
+    known_as_before = names_of(session, known) if kind == "agency" else {}
+    # What an agency was called in another row of its file is none of its answers: it stays until the agency is erased.
+    stay = {one.id: known_as_before.get(one.id, set()) - set(own_names(one.answers)) for one in there.values()}
     for start in range(0, len(known), 500):
         session.execute(delete(AgencyName).where(AgencyName.agency_id.in_(known[start : start + 500])))
         session.execute(delete(Engagement).where(Engagement.site_id.in_(known[start : start + 500])))
@@ -129,9 +111,7 @@ def keep(
         supplier = there[key]
         _identify(supplier, answers[j], assessed, j, at)
         result = _result(supplier, answers[j], assessed, j, scores, on)
-        results.append(
-            result | {"place": dict(by_key[key][1]), "cause": cause, "import_id": import_id, "created_at": at}
-        )
+        results.append(result | {"place": dict(places[j]), "cause": cause, "import_id": import_id, "created_at": at})
         _headline(supplier, results[-1], assessed, j)
         level = before.get(supplier.id, (None, None))[1]
         if level != supplier.level:
@@ -142,7 +122,11 @@ def keep(
     for case, supplier_id in newly:
         case.supplier_id = supplier_id
     session.execute(insert(Result), results)
-    names = [name for key, said in zip(keys, answers, strict=True) for name in _names(there[key], said)]
+    names = [
+        name
+        for key, said in zip(keys, answers, strict=True)
+        for name in links(there[key], said, stay.get(there[key].id, ()), (also_named or {}).get(key, ()))
+    ]
     if names:
         session.execute(insert(AgencyName if kind == "agency" else Engagement), names)
     if kind == "agency":
@@ -155,33 +139,10 @@ def keep(
             else known_as_before.get(one.id, set()) | known_as[one.id]
             for one in there.values()
         ]
-        _follow_agencies(session, set().union(*other), on, by)
+        follow(session, set().union(*other), on, by)
     if cause == "api":
         told = {"cause": cause, "results": len(results)}
         record(session, by, f"{kind}.assessed", kind, results[0]["supplier_id"], told)
-
-
-def _agency_names(session: Session, agency_ids: Sequence[str]) -> dict[str, set[str]]:
-    """What agencies are known as, by id."""
-    names: dict[str, set[str]] = {}
-    for start in range(0, len(agency_ids), 500):
-        query = select(AgencyName.agency_id, AgencyName.key)
-        for agency_id, key in session.execute(query.where(AgencyName.agency_id.in_(agency_ids[start : start + 500]))):
-            names.setdefault(agency_id, set()).add(key)
-    return names
-
-
-def _follow_agencies(session: Session, keys: Iterable[str], on: date, by: str) -> None:
-    """Has the sites that name these agencies assessed again (:func:`service.reviews.follow_agencies`), in the caller's
-    transaction: a site takes the score of its worst agency.
-    """
-    wanted = sorted(keys)
-    named: set[str] = set()
-    for start in range(0, len(wanted), 500):
-        query = select(Engagement.agency_key).where(Engagement.agency_key.in_(wanted[start : start + 500]))
-        named.update(session.scalars(query.distinct()))
-    if named:
-        enqueue(session, "follow_agencies", {"agency_keys": sorted(named), "on": on.isoformat()}, by)
 
 
 def agency_scores_moved(session: Session, sites: Sequence[Supplier]) -> list[Supplier]:
@@ -194,24 +155,26 @@ def agency_scores_moved(session: Session, sites: Sequence[Supplier]) -> list[Sup
 
 def _scores_for(answers: Mapping[str, Any], scores: Mapping[str, float]) -> dict[str, float]:
     """The scores of the agencies that answers name, by key."""
-    return {key: scores[key] for key in map(name_key, _named(answers)) if key in scores}
+    return {key: scores[key] for key in map(name_key, named_by(answers)) if key in scores}
 
 
-def _declined(session: Session, kept: Iterable[Supplier]) -> dict[str, set[str]]:
-    """What suppliers left blank in forms that came back, by id: it stays declined until it is answered, whatever list comes
-    in later without it.
-    """
-    blank = {one.id: {question for question, said in one.answers.items() if said == "declined"} for one in kept}
-    wanted = [supplier_id for supplier_id, questions in blank.items() if questions]
-    found: dict[str, set[str]] = {}
-    for start in range(0, len(wanted), 500):
-        asked = select(Asking.supplier_id, Asking.form, Asking.form_version).where(
-            Asking.supplier_id.in_(wanted[start : start + 500]), Asking.returned_on.is_not(None)
+def _with_what_stood(
+    session: Session, kind: str, there: Sequence[Supplier | None], answers: Sequence[Mapping[str, Any]], on: date
+) -> list[dict[str, Any]]:
+    """Answers that come in, with what stays of those that stood; ``there``: the supplier of each, None for a new one."""
+    weighed = practice(kind, on)
+    undated = [one.id for one in there if one is not None and is_undated(one.answers, weighed)]
+    came_in: dict[str, date] = {}
+    for start in range(0, len(undated), 500):
+        query = select(Result.supplier_id, func.max(Result.on)).where(
+            Result.supplier_id.in_(undated[start : start + 500]), Result.cause.in_(BROUGHT)
         )
-        for supplier_id, form, version in session.execute(asked):
-            there = {question.id for question in load_form(form, version).questions}
-            found.setdefault(supplier_id, set()).update(blank[supplier_id] & there)
-    return found
+        found: dict[str, date] = dict(session.execute(query.group_by(Result.supplier_id)).all())
+        came_in |= found
+    return [
+        dict(said) if one is None else told_again(one.answers, said, weighed, kind, came_in.get(one.id))
+        for one, said in zip(there, answers, strict=True)
+    ]
 
 
 def assess_again(session: Session, ids: Iterable[str], on: date, at: datetime, by: str, cause: str = "review") -> None:
@@ -268,12 +231,6 @@ def _result(
     }
 
 
-def _named(answers: Mapping[str, Any]) -> list[str]:
-    """The agencies that answers name."""
-    named = answers.get("agencies")
-    return [str(name) for name in named] if isinstance(named, list | tuple) else []
-
-
 def assessed_digest(on: date) -> str:
     """The digest of the facts as they were known on a day."""
     return load_facts().as_of(on).digest
@@ -305,17 +262,6 @@ def months_after(day: date, months: int) -> date:
     first_of_next = date(day.year + year + (month == 11), (month + 1) % 12 + 1, 1)
     last = (first_of_next - date.resolution).day
     return date(day.year + year, month + 1, min(day.day, last))
-
-
-def _names(supplier: Supplier, answers: Mapping[str, Any]) -> list[Document]:
-    """The links by which a site finds its agencies, and an agency the sites that use it."""
-    if supplier.kind == "agency":
-        keys = dict.fromkeys(filter(None, (name_key(str(answers.get(q) or "")) for q in AGENCY_NAMES)))
-        return [{"id": new_id(), "agency_id": supplier.id, "key": key} for key in keys]
-    links = {name_key(name): name for name in _named(answers)}
-    return [
-        {"id": new_id(), "site_id": supplier.id, "agency_key": key, "named": name} for key, name in links.items() if key
-    ]
 
 
 # Built once: every call of the gate asks this.
@@ -477,7 +423,7 @@ def sites_of_company(session: Session, site: Supplier) -> Sequence[Supplier]:
 def erase(session: Session, supplier: Supplier, at: datetime, by: str) -> None:
     """Erases a supplier with all its results; what stays is that it happened."""
     if supplier.kind == "agency":
-        _follow_agencies(session, _agency_names(session, [supplier.id]).get(supplier.id, ()), at.date(), by)
+        follow(session, names_of(session, [supplier.id]).get(supplier.id, ()), at.date(), by)
     changes.write(session, "deleted", supplier.id, {}, at)
     record(session, by, f"{supplier.kind}.erased", supplier.kind, supplier.id, {})
     session.delete(supplier)

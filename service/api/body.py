@@ -30,7 +30,15 @@ def json_object() -> dict[str, Any]:
 
 
 def parse_object(data: bytes) -> dict[str, Any]:
-    """A JSON object from bytes, read strictly (RFC 8259, with names that are unique and numbers that are finite)."""
+    """A JSON object from bytes, read strictly (:func:`parse`)."""
+    body = parse(data)
+    if not isinstance(body, dict):
+        raise Refused("field.type", 422, "The body is to be an object.")
+    return body
+
+
+def parse(data: bytes) -> Any:
+    """JSON from bytes, read strictly (RFC 8259, with names that are unique and numbers that are finite)."""
     if data.startswith((b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf")):
         raise Refused("json.encoding", 400, "JSON is sent as UTF-8 without a mark.")
     try:
@@ -42,14 +50,11 @@ def parse_object(data: bytes) -> dict[str, Any]:
         status = 422 if deepest < UNREADABLE else 400
         raise Refused("json.too_deep", status, f"The body nests deeper than {DEEPEST} levels.")
     try:
-        body = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite)
+        return json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite)
     except json.JSONDecodeError as fault:
         raise Refused("json.syntax", 400, f"Line {fault.lineno}, column {fault.colno}: {fault.msg}.") from fault
     except (ValueError, RecursionError) as fault:
         raise Refused("json.invalid_number", 400, "A number in the body is too large.") from fault
-    if not isinstance(body, dict):
-        raise Refused("field.type", 422, "The body is to be an object.")
-    return body
 
 
 def _depth(text: str) -> int:

@@ -16,7 +16,7 @@ from questionnaires.sheet import Limits
 from questionnaires.types import Country, Date, Sector
 from service import case_intake, findings, imports, listings, report_jobs
 from service.api import once, shown
-from service.api.body import parse_object
+from service.api.body import parse
 from service.api.reply import Reply, response
 from service.api.views import listed
 from service.auth.caller import blobs, caller, database, reading, settings
@@ -114,9 +114,27 @@ def _day(text: str) -> str:
     return day
 
 
-def _columns(text: str) -> dict[str, str]:
-    """Which column answers which question: a JSON object, question id -> header."""
-    told = parse_object(text.encode("utf-8", "replace"))
+def _columns(text: str) -> dict[str, str] | list[dict[str, Any]]:
+    """Which column answers which question: a JSON object, question id -> header; or an array of such maps of one sheet each."""
+    told = parse(text.encode("utf-8", "replace"))
+    if isinstance(told, dict):
+        return _column_map(told)
+    if not isinstance(told, list) or not told:
+        raise Refused("field.type", 422, "columns: Send an object, or an array with one for each sheet.")
+    for each in told:
+        if not isinstance(each, dict) or not isinstance(each.get("columns"), dict):
+            raise Refused("field.type", 422, "columns: Each entry is an object with the columns of one sheet.")
+        if strange := sorted(set(each) - {"file", "sheet", "columns"}):
+            raise Refused("field.unknown", 422, f"columns: An entry has no {legible(strange[0])}.")
+        if not all(
+            isinstance(each.get(name, ""), str) and each.get(name, "").isprintable() for name in ("file", "sheet")
+        ):
+            raise Refused("field.type", 422, "columns: Name the file and the sheet of an entry as texts.")
+        _column_map(each["columns"])
+    return told
+
+
+def _column_map(told: dict[str, Any]) -> dict[str, str]:
     known = {question.id for kind in WORDS["kind"] for question in load_reading_form(kind).questions}
     for question, header in told.items():
         if question not in known:

@@ -82,7 +82,10 @@ def objects() -> Json:
         "counts": {"oneOf": [{"type": "null"}, _object(dict.fromkeys(LEVELS, WHOLE))]},
         "issues": {"type": "array", "items": ANYTHING},
         "issues_total": WHOLE,
-        "problem": {"type": ["object", "null"], "description": "Why it was refused: what a refused request gets."},
+        "problem": {
+            "type": ["object", "null"],
+            "description": "Why it was refused, or why other choices could not be used: what a refused request gets.",
+        },
     }
     line: Json = {
         "id": TEXT, "cause": TEXT, "model": TEXT, "model_version": TEXT, "level": {"enum": list(LEVELS)},

@@ -129,6 +129,31 @@ class Named(fields.Dict):
     default_error_messages = WRONG
 
 
+COLUMNS = (
+    'An object: question id -> header of the column that answers it, "" for none; of several sheets it is meant for those that '
+    "have the header. Or an array with an object for each sheet: its file and sheet, either of which may be left out for any, "
+    "and its columns, as before."
+)
+_NAME = {"type": "string", "maxLength": 1000, "pattern": PRINTED_OR_EMPTY.regex.pattern}
+_OF_SHEET = {"type": "object", "additionalProperties": _NAME}
+
+
+class Columns(fields.Field[Any]):
+    """Which column answers which question, for all sheets or sheet by sheet; the use case knows the questions."""
+
+    default_error_messages = WRONG
+
+    def __init__(self) -> None:
+        one = {
+            "type": "object",
+            "properties": {"file": _NAME, "sheet": _NAME, "columns": _OF_SHEET},
+            "required": ["columns"],
+            "additionalProperties": False,
+        }
+        many = {"type": "array", "minItems": 1, "items": one}
+        super().__init__(metadata={"description": COLUMNS, "oneOf": [_OF_SHEET, many]})
+
+
 class Flag(fields.Boolean):
     """true or false."""
 

@@ -40,7 +40,7 @@ from service.api import (
 )
 from service.api.body import json_object
 from service.api.rate import Allowances
-from service.api.read import NOT_BLANK, Count, Day, Flag, Many, Named, OfSettings, OneOf, Strict, Whole, Word
+from service.api.read import NOT_BLANK, Count, Day, Flag, Many, OfSettings, OneOf, Strict, Whole, Word
 from service.api.reply import check_conditions, response
 from service.api.shown import PLURALS
 from service.auth import users
@@ -146,7 +146,7 @@ REPORT = _strict(
 CONFIRM = _strict(
     **{name: Word() for name in ("default_country", "default_sector", "sheet", "on")},
     **{name: OneOf(files.WORDS[name]) for name in ("kind", "date_order")},
-    columns=Named(keys=fields.String(), values=Word(1000, shortest=0)),
+    columns=read.Columns(),
 )
 UPLOAD: dict[str, Any] = {
     "type": "object",
@@ -163,7 +163,7 @@ UPLOAD: dict[str, Any] = {
         "confirm": {"enum": list(files.WORDS["confirm"])},
         "columns": {
             "type": "string",
-            "description": 'A JSON object: question id -> header of the column that answers it, "" for none.',
+            "description": f"As JSON. {read.COLUMNS}",
         },
     },
     "required": ["file"],

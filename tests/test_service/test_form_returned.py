@@ -148,7 +148,7 @@ def test_a_plain_list_of_a_supplier_refuses_nothing(portal: Portal):
     assert declined(portal) == set()
 
 
-def test_what_was_declined_stays_declined_when_a_list_comes_in_later(portal: Portal):
+def test_what_was_answered_and_what_was_declined_stays_when_a_list_comes_in_later(portal: Portal):
     _, form = asked(portal)
     take_in(portal, "back.xlsx", filled_in(portal, form, {"uses_agencies": "No"}))
     refused, level = declined(portal), portal.get("/suppliers/S-1").json["level"]
@@ -156,7 +156,7 @@ def test_what_was_declined_stays_declined_when_a_list_comes_in_later(portal: Por
         take_in(portal, "list.xlsx", workbook(LIST))
         assert declined(portal) == refused
         assert portal.get("/suppliers/S-1").json["level"] == level
-    assert "uses_agencies" not in portal.get("/suppliers/S-1").json["answers"]
+    assert portal.get("/suppliers/S-1").json["answers"]["uses_agencies"] == "no"
 
 
 def test_what_was_declined_stays_declined_in_a_later_put_until_it_is_answered(portal: Portal):
@@ -169,11 +169,13 @@ def test_what_was_declined_stays_declined_in_a_later_put_until_it_is_answered(po
     assert declined(portal) == refused - {"papers_retention"}
 
 
-def test_what_a_list_said_was_declined_is_replaced_by_the_next_one_since_no_form_came_back(portal: Portal):
+def test_what_was_declined_in_so_many_words_stays_until_it_is_answered_though_no_form_came_back(portal: Portal):
     asked(portal)
     portal.put("/suppliers/S-1", {**CANNERY, "papers_retention": "declined"})
-    assert declined(portal) == {"papers_retention"}
-    portal.put("/suppliers/S-1", CANNERY)
+    for later in ({}, {"contract_language": "all"}):
+        portal.put("/suppliers/S-1", {**CANNERY, **later})
+        assert declined(portal) == {"papers_retention"}
+    portal.put("/suppliers/S-1", {**CANNERY, "papers_retention": "never"})
     assert declined(portal) == set()
 
 

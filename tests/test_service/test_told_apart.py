@@ -110,7 +110,9 @@ def test_every_format_that_shows_values_shows_both(form: str):
 @pytest.mark.parametrize("form", ["html", "pdf", "xlsx"])
 def test_neither_a_suppliers_copy_nor_whoever_may_not_see_it_reads_that_workers_spoke(form: str):
     answers = PIER | {"reported_harms": ["papers_withheld"], "reported_by": "workers"}
-    with pytest.raises(ValueError, match="own answers"):  # the copy is made of those: tests/test_service/test_supplier_copy.py
+    with pytest.raises(
+        ValueError, match="own answers"
+    ):  # the copy is made of those: tests/test_service/test_supplier_copy.py
         text_of(answers, form, "supplier")
     closed = worker_derived.detail_without(detail(answers))
     assert "eported by" not in repr(closed)

@@ -90,12 +90,14 @@ def looked_at(**choices: object) -> Import:
 
 
 def test_a_column_that_was_read_can_be_told_to_answer_nothing():
-    as_shown = [("Name", "name"), ("Place", "city"), ("Colour", "")]
-    assert findings.corrected(looked_at(), as_shown) == {}
-    dropped = [("Name", "name"), ("Place", ""), ("Colour", "")]
-    assert findings.corrected(looked_at(), dropped) == {"city": ""}
-    taken_up = [("Name", "name"), ("Place", ""), ("Colour", "city")]
-    assert findings.corrected(looked_at(city=""), taken_up) == {"city": "Colour"}
+    def of(**questions: str) -> list[findings.Answer]:
+        return [("a.xlsx", "S", header, question) for header, question in questions.items()]
+
+    assert findings.corrected(looked_at(), of(Name="name", Place="city", Colour="")) == []
+    (dropped,) = findings.corrected(looked_at(), of(Name="name", Place="", Colour=""))
+    assert dropped["columns"] == {"city": ""}
+    (taken_up,) = findings.corrected(looked_at(columns={"city": ""}), of(Name="name", Place="", Colour="city"))
+    assert taken_up["columns"] == {"city": "Colour"}
 
 
 def test_a_page_offers_to_read_a_column_no_more(app: Flask):
@@ -111,10 +113,12 @@ def test_a_page_offers_to_read_a_column_no_more(app: Flask):
     client = somebody(app, "officer")
     chosen = re.findall(r'<select[^>]*name="question".*?</select>', client.get(path).get_data(as_text=True), re.DOTALL)
     assert [select.count('<option value=""') for select in chosen] == [1, 1, 1]
-    fields = {"header": ["Name", "Place", "Colour"], "question": ["name", "", ""], "csrf_token": form_token(client)}
+    fields = {"file": ["a.xlsx"] * 3, "sheet_of": ["S"] * 3, "header": ["Name", "Place", "Colour"]}
+    fields |= {"question": ["name", "", ""], "csrf_token": form_token(client)}
     assert client.post(f"{path}/correct", data=fields).status_code == 303
     with database.across(write=False) as session:
-        assert session.get_one(Import, path.removeprefix("/imports/")).choices["columns"] == {"city": ""}
+        chosen = session.get_one(Import, path.removeprefix("/imports/")).choices["columns"]
+        assert chosen == [{"file": "a.xlsx", "sheet": "S", "columns": {"city": ""}}]
 
 
 def test_every_text_of_the_pages_stands_in_the_template_for_translations(tmp_path: Path):

@@ -97,6 +97,56 @@ def test_an_officer_uploads_a_messy_workbook_corrects_a_column_and_reads_what_ca
     expect(ana.locator(".headline .level")).to_contain_text("Insufficient evidence")
 
 
+TWO_SHEETS = {
+    "Sites": """
+        | Supplier | Where it lies |
+        |---|---|
+        | Slate Weaving | Bangladesh |
+        """,
+    "Agencies": """
+        | Agency name | Nation state | E-mail |
+        |---|---|---|
+        | Fern Placement | Nepal | |
+        """,
+}
+
+
+def test_an_officer_corrects_a_column_in_each_of_two_sheets_and_a_wrong_choice_loses_nothing(ana: Page) -> None:
+    send(
+        ana, "two.xlsx", workbook(TWO_SHEETS["Sites"], name="Sites", Agencies=TWO_SHEETS["Agencies"], Notes="| seen |")
+    )
+    expect(ana.get_by_text("1 sheet is left out:")).to_be_visible()
+    expect(ana.get_by_text("1 column holds contacts, which are never read or kept.")).to_be_visible()
+    expect(ana.get_by_text("No row says the country: all 1 rows").first).to_be_visible()
+    again = ana.get_by_role("button", name="Read again with these changes")
+    site = ana.get_by_label("Question that Where it lies answers in Sites")
+    agency = ana.get_by_label("Question that Nation state answers in Agencies")
+    named = ana.get_by_label("Question that Agency name answers in Agencies")
+
+    agency.select_option("name")
+    again.click()
+    expect(ana.get_by_role("alert")).to_contain_text("'Agency name' and 'Nation state'")
+    expect(agency).to_have_value("name")
+
+    named.select_option("")
+    agency.select_option("")
+    again.click()
+    expect(ana.get_by_role("alert")).to_contain_text("The sheet 'Agencies' would not be read")
+    expect(named).to_have_value("")
+
+    named.select_option("name")
+    agency.select_option("country")
+    site.select_option("country")
+    again.click()
+    expect(ana.get_by_text("your choice")).to_have_count(2)
+    expect(site).to_have_value("country")
+    expect(agency).to_have_value("country")
+    assert faults_of(ana, "two sheets corrected") == []
+    ana.get_by_role("button", name="Assess 2 rows").click()
+    expect(ana.get_by_role("heading", name="Assessed", exact=True)).to_be_visible()
+    expect(ana.get_by_role("link", name="Fern Placement")).to_be_visible()
+
+
 def test_a_refused_file_says_why_and_leads_back_to_another(ana: Page) -> None:
     send(ana, "notes.xlsx", b"this is no workbook")
     expect(ana.get_by_role("alert")).to_be_visible()

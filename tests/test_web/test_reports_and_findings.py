@@ -77,7 +77,7 @@ def test_a_report_is_made_once_by_a_job_and_fetched_from_the_store(database: Dat
             report_jobs.fetch(session, blobs, job_id, sees_worker_derived=True)
         assert early.value.code == "report.not_ready"
     handler = Handler(lambda db, claimed: report_jobs.render_report(db, blobs, claimed))
-    run_job(database, claim(database, "test", kinds=[report_jobs.KIND]), handler)
+    run_job(database, claim(database, "test", kinds=(report_jobs.KIND,)), handler)
     with database.of(organisation) as session:
         made = report_jobs.fetch(session, blobs, job_id, sees_worker_derived=True)
     text = made.data.decode("utf-8-sig")
@@ -111,22 +111,61 @@ def an_import(columns: dict[str, str], unmapped: list[str], chosen: dict[str, st
     return Import(found=found, choices={"columns": chosen} if chosen else {}, state="previewed")
 
 
+def of_sheet(sheet: str, *answers: tuple[str, str]) -> list[findings.Answer]:
+    """What the columns of a sheet are said to answer, as the page sends it."""
+    return [("a.xlsx", sheet, header, question) for header, question in answers]
+
+
+def told(sheet: str, **columns: str) -> dict[str, object]:
+    return {"file": "a.xlsx", "sheet": sheet, "columns": columns}
+
+
 def test_only_what_a_reader_changed_is_told_to_the_reader_of_files() -> None:
     taken = an_import({"name": "Firm", "city": "Town"}, ["Place"])
-    assert findings.corrected(taken, [("Firm", "name"), ("Town", "city"), ("Place", "")]) == {}
-    assert findings.corrected(taken, [("Firm", "name"), ("Town", "city"), ("Place", "country")]) == {"country": "Place"}
+    as_found = of_sheet("S", ("Firm", "name"), ("Town", "city"))
+    assert findings.corrected(taken, [*as_found, *of_sheet("S", ("Place", ""))]) == []
+    assert findings.corrected(taken, [*as_found, *of_sheet("S", ("Place", "country"))]) == [told("S", country="Place")]
 
 
 def test_a_column_that_is_corrected_twice_answers_its_last_question() -> None:
     taken = an_import({"name": "Firm", "region": "Place"}, [], {"region": "Place"})
-    assert findings.corrected(taken, [("Firm", "name"), ("Place", "country")]) == {"country": "Place"}
+    answers = of_sheet("S", ("Firm", "name"), ("Place", "country"))
+    assert findings.corrected(taken, answers) == [told("S", country="Place")]
 
 
-def test_two_columns_cannot_be_given_one_question() -> None:
+def test_two_columns_of_one_sheet_cannot_be_given_one_question_and_both_are_named() -> None:
     taken = an_import({"name": "Firm"}, ["A", "B"])
     with pytest.raises(Refused) as tied:
-        findings.corrected(taken, [("A", "country"), ("B", "country")])
+        findings.corrected(taken, of_sheet("S", ("A", "country"), ("B", "country")))
     assert tied.value.code == "columns.tied"
+    assert "'A' and 'B'" in tied.value.detail
+    assert "'Country'" in tied.value.detail
+
+
+def test_a_question_is_given_a_column_in_each_of_two_sheets() -> None:
+    taken = an_import({"name": "Firm"}, ["Ctry"])
+    agencies = {
+        "name": "T",
+        "kind": "agency",
+        "header_row": 1,
+        "rows": 1,
+        "columns": {"name": "Who"},
+        "unmapped": ["Land"],
+    }
+    taken.found["files"][0]["sheets"].append(agencies)
+    answers = [*of_sheet("S", ("Ctry", "country")), *of_sheet("T", ("Land", "country"))]
+    assert findings.corrected(taken, answers) == [told("S", country="Ctry"), told("T", country="Land")]
+
+
+def test_a_column_of_contacts_stays_what_it_was_found_to_be() -> None:
+    taken = an_import({"name": "Firm", "contact_email": "Mail"}, ["Fax"])
+    (table,) = findings.tables(taken)
+    assert (table.unread, table.contacts) == (1, 1)
+    mail = next(column for column in table.columns if column.header == "Mail")
+    offered = {question for asked in findings.questions("site", mail).values() for question, _ in asked}
+    assert "contact_email" in offered
+    as_shown = of_sheet("S", *((column.header, column.question) for column in table.columns))
+    assert findings.corrected(taken, as_shown) == []
 
 
 def test_issues_are_told_by_kind_with_what_is_not_scored_first() -> None:

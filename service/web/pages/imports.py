@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flask import Response, flash, make_response, redirect, render_template, request, url_for
@@ -95,7 +96,7 @@ def one(import_id: str) -> Response:
     return _one(import_id, None)
 
 
-def _one(import_id: str, refused: Refused | None) -> Response:
+def _one(import_id: str, refused: Refused | None, answers: Sequence[findings.Answer] = ()) -> Response:
     on = today(caller().time_zone)
     with reading() as session:
         taken = _open(session, import_id)
@@ -110,6 +111,8 @@ def _one(import_id: str, refused: Refused | None) -> Response:
         }
         issues = (taken.found or taken.problem or {}).get("issues", ())
         told |= {"tables": findings.tables(taken), "issues": findings.grouped(issues), "questions": findings.questions}
+        told |= {"tried": findings.tried(taken, answers), "left_out": findings.left_out(issues)}
+        told["given"] = _given(taken, refused)
         if taken.state == "done":
             wanted = supplier_list.Wanted(imported=taken.id)
             told |= {
@@ -146,16 +149,29 @@ def correct(import_id: str) -> AnyResponse:
     except Refused as refused:
         if refused.code == "not_found":
             raise
-        return _one(import_id, refused)
+        return _one(import_id, refused, _answers())
     return redirect(url_for("pages.one_import", import_id=import_id), 303)
 
 
+def _answers() -> list[findings.Answer]:
+    """What each column of each sheet was said to answer."""
+    told = (request.form.getlist(name) for name in ("file", "sheet_of", "header", "question"))
+    return list(zip(*told, strict=False))
+
+
+def _given(taken: Import, refused: Refused | None) -> Mapping[str, Any]:
+    """The other choices as they are to be shown: those that could not be used stay, so that they can be mended."""
+    if refused is not None and request.method == "POST":
+        return {name: request.form.get(name, "") for name in CHOICES}
+    tried: Mapping[str, Any] | None = (taken.problem or {}).get("choices")
+    return taken.choices if tried is None else tried
+
+
 def _corrections(taken: Import) -> dict[str, Any]:
-    pairs = list(zip(request.form.getlist("header"), request.form.getlist("question"), strict=False))
     choices: dict[str, Any] = {n: request.form.get(n, "").strip() or None for n in CHOICES if n in request.form}
-    columns = findings.corrected(taken, pairs)
+    columns = findings.corrected(taken, _answers())
     changed: dict[str, Any] = {name: value for name, value in choices.items() if value != taken.choices.get(name)}
-    if columns != (taken.choices.get("columns") or {}):
+    if columns != findings.corrected(taken, ()):
         changed["columns"] = columns
     if not changed:
         raise Refused("import.unchanged", 422, _("Nothing was changed: the files have been read like this already."))

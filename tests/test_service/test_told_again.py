@@ -1,0 +1,261 @@
+"""Suppliers that come in again through the API, and files whose rows or sheets are not what they seem."""
+
+from datetime import date
+
+import pytest
+from callers import an_organisation
+from flask import Flask
+from portal import Portal, a_portal, work_off
+from sheets import workbook
+from sqlalchemy import select
+
+from service import imports, suppliers
+from service.clock import now
+from service.db.session import Database
+from service.db.tables import AgencyName, Supplier
+from service.files import Blobs
+from service.take_in import Choices, take_in
+
+CANNERY = {"name": "Blue Pier Cannery", "country": "TH", "sector": ["1020"], "owner": "Nine Herons Holding"}
+ANSWERED = {
+    "papers_retention": "held",
+    "violence": "none_asked",
+    "evidence_grade": "audit",
+    "evidence_date": "2026-03-01",
+}
+STATED = ("level", "score", "range", "confidence", "coverage", "reasons", "decision")
+
+
+@pytest.fixture
+def portal(app: Flask, database: Database) -> Portal:
+    return a_portal(app, an_organisation(database))
+
+
+def work(portal: Portal) -> None:
+    work_off(portal.app.extensions["database"], Blobs(portal.app.extensions["settings"].files))
+
+
+def send(portal: Portal, name: str, data: bytes, **fields: str) -> dict:
+    """An import, once its jobs are done."""
+    made = portal.send(name, data, **fields)
+    work(portal)
+    return portal.get(made.location.removeprefix("/api/v1")).json
+
+
+def confirm(portal: Portal, taken: dict, body: dict) -> dict:
+    address = f"/imports/{taken['id']}"
+    assert portal.post(f"{address}/confirm", body).status_code == 202
+    work(portal)
+    return portal.get(address).json
+
+
+def codes(taken: dict) -> list[str]:
+    return [issue["code"] for issue in taken["issues"]]
+
+
+LIST = """
+    | Reference | Name | Country | Sector |
+    |---|---|---|---|
+    | S-1 | Blue Pier Foods | Thailand | 1020 |
+    | S-9 | Red Quay | Thailand | 1020 |
+    """
+
+
+def test_a_plain_list_and_a_nightly_put_leave_what_a_supplier_answered(portal: Portal):
+    before = portal.put("/suppliers/S-1", {**CANNERY, **ANSWERED}).json
+    told = send(portal, "list.xlsx", workbook(LIST))
+    (issue,) = told["issues"]
+    assert (issue["code"], issue["severity"]) == ("known.listed", "info")
+    assert issue["seen"] == "1 of 2 suppliers is"
+    after = portal.put("/suppliers/S-1", {"name": "Blue Pier Foods", "country": "TH"}).json
+    assert after["answers"] == {**before["answers"], "name": "Blue Pier Foods"}
+    assert {name: after[name] for name in STATED if name in before} == {n: before[n] for n in STATED if n in before}
+
+
+def test_new_answers_replace_the_earlier_ones_and_the_preview_says_what_stays(portal: Portal):
+    portal.put("/suppliers/S-1", {**CANNERY, **ANSWERED})
+    sheet = """
+        | Reference | Name | Country | Wages paid in full and on time |
+        |---|---|---|---|
+        | S-1 | Blue Pier Cannery | Thailand | on_time |
+        """
+    assert "known.answers" in codes(send(portal, "answers.xlsx", workbook(sheet)))
+    answers = portal.get("/suppliers/S-1").json["answers"]
+    assert answers["papers_retention"] == "held"
+    assert answers["wage_payment"] == "on_time"
+    assert answers["owner"] == "Nine Herons Holding"
+    assert not answers.keys() & {"violence", "evidence_grade", "evidence_date"}
+
+
+def test_undated_answers_count_as_made_on_the_day_they_came_in(portal: Portal):
+    database, then = portal.app.extensions["database"], date(2026, 1, 20)
+    who = {"reference": "S-1", "name": "Blue Pier Cannery", "country": "TH"}
+    with database.of(an_organisation(database, "Quay Textiles")) as session:
+        suppliers.put(session, "site", {**who, "papers_retention": "worker_holds"}, then, now(), "user:1", "api")
+        kept, _ = suppliers.put(session, "site", who, date(2026, 11, 1), now(), "user:1", "api")
+        assert kept.answers["answered_on"] == "2026-01-20"
+        kept, _ = suppliers.put(session, "site", who, date(2026, 11, 2), now(), "user:1", "api")
+        assert kept.answers["answered_on"] == "2026-01-20"
+
+
+def test_the_gate_keeps_nothing_of_what_stood_before(portal: Portal):
+    portal.put("/suppliers/S-1", {**CANNERY, **ANSWERED})
+    assert "papers_retention" not in portal.post("/assessments", {**CANNERY, "reference": "S-1"}).json["answers"]
+
+
+TWICE = """
+    | Reference | Site name | Country | Sector | Who holds workers' identity papers |
+    |---|---|---|---|---|
+    | V-100 | Vee | Thailand | 1020 | held |
+    | V-101 | Wee | Thailand | 1020 | worker_holds |
+    | V-100 | Vee Ltd | Thailand | 1020 | worker_holds |
+    """
+
+
+@pytest.mark.parametrize("chunk", [500, 1])
+def test_of_two_rows_with_one_reference_the_harm_stands_and_both_cells_are_named(
+    portal: Portal, monkeypatch: pytest.MonkeyPatch, chunk: int
+):
+    monkeypatch.setattr(imports, "CHUNK", chunk)
+    told = send(portal, "twice.xlsx", workbook(TWICE))
+    contradicted, same = told["issues"]
+    assert (contradicted["code"], contradicted["severity"]) == ("row.contradicted", "warning")
+    assert contradicted["cells"] == ["E2", "E4"]
+    assert (same["code"], same["severity"], same["cells"]) == ("row.same_supplier", "info", ["A2", "A4"])
+    assert "Site name" in same["seen"]
+    kept = portal.get("/suppliers/V-100").json
+    assert kept["answers"]["papers_retention"] == "held"
+    assert kept["version"] == 1
+    assert sum(told["counts"].values()) == 2
+
+
+def test_an_agency_is_found_by_every_name_its_rows_bear_also_after_a_later_list(portal: Portal):
+    agencies = """
+        | Licence number | Agency name | Country | Identity papers of workers |
+        |---|---|---|---|
+        | MM-2231 | Mandalay Star | Myanmar | |
+        | MM-2231 | Mandalay Star Example Agency | Myanmar | |
+        """
+    told = send(portal, "agencies.xlsx", workbook(agencies), kind="agency")
+    assert "row.same_supplier" in codes(told)
+    database = portal.app.extensions["database"]
+
+    def named() -> set[str]:
+        with database.across(write=False) as session:
+            return set(session.scalars(select(AgencyName.key)))
+
+    both = {"mandalaystar", "mandalaystarexampleagency", "mm2231"}
+    assert named() == both
+    for name in ("Mandalay Star", "Mandalay Star Example Agency"):
+        site = portal.put("/suppliers/S-1", {**CANNERY, "agencies": [name]}).json
+        assert [each["named"] for each in portal.get(f"/suppliers/{site['id']}/others").json["agencies"]] == [name]
+        assert portal.get(f"/suppliers/{site['id']}/others").json["agencies"][0]["agency"] is not None
+    send(portal, "again.csv", b"Licence number,Agency name,Country\nMM-2231,Mandalay Star,Myanmar\n", kind="agency")
+    with database.across(write=False) as session:
+        agency = session.scalars(select(Supplier).where(Supplier.kind == "agency")).one()
+        organisation = agency.organisation_id
+    with database.of(organisation) as session:
+        suppliers.assess_again(session, [agency.id], date(2026, 11, 2), now(), "user:1")
+    assert named() == both
+
+
+def test_thousands_of_repeated_rows_are_told_in_a_few_issues():
+    rows = "".join(f"R-{number},Site {number},TH,{1 + at}\n" for at in (0, 1) for number in range(300))
+    found = take_in([("s.csv", f"Reference,Name,Country,Tier\n{rows}".encode())], Choices(), date(2026, 11, 1))
+    same = [issue for issue in found.issues if issue.code == "row.same_supplier"]
+    assert len(same) == 41
+    assert sum(issue.count for issue in same) == 600
+    assert "260 more" in same[-1].seen
+
+
+# ---------------------------------------------------------------- columns, sheet by sheet
+
+
+def two_sheets() -> bytes:
+    sites = """
+        | Reference | Name | Whereabouts |
+        |---|---|---|
+        | S-1 | Blue Pier | Thailand |
+        """
+    agencies = """
+        | Reference | Agency name | Nation state | Known to us as |
+        |---|---|---|---|
+        | A-1 | Swift Hands | Nepal | Swift |
+        """
+    return workbook(sites, name="Sites", Agencies=agencies)
+
+
+def sheets_of(taken: dict) -> dict[str, dict[str, str]]:
+    return {sheet["name"]: sheet["columns"] for file in taken["files"] for sheet in file["sheets"]}
+
+
+def test_each_sheet_of_a_workbook_gets_a_map_of_its_own(portal: Portal):
+    taken = send(portal, "two.xlsx", two_sheets(), confirm="false")
+    columns = [
+        {"sheet": "Sites", "columns": {"country": "Whereabouts"}},
+        {"file": "two.xlsx", "sheet": "Agencies", "columns": {"country": "Nation state"}},
+    ]
+    assert confirm(portal, taken, {"columns": columns})["state"] == "done"
+    assert portal.get("/suppliers/S-1").json["country"] == "TH"
+    assert portal.get("/agencies/A-1").json["country"] == "NP"
+
+
+def test_a_map_for_all_sheets_drops_none_that_lacks_its_header(portal: Portal):
+    taken = send(portal, "two.xlsx", two_sheets(), confirm="false")
+    done = confirm(portal, taken, {"columns": {"country": "Whereabouts"}})
+    assert set(sheets_of(done)) == {"Sites", "Agencies"}
+    assert portal.get("/suppliers/S-1").json["country"] == "TH"
+    assert portal.get("/agencies/A-1").json["country"] is None
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"name": "No such header"},
+        [{"sheet": "Agencies", "columns": {"name": "", "reference": ""}}],
+        [{"sheet": "Agencies", "columns": {"name": "Nobody"}}],
+    ],
+)
+def test_choices_that_cannot_be_used_leave_an_import_as_it_was_found_with_the_fault(portal: Portal, columns: object):
+    taken = send(portal, "two.xlsx", two_sheets(), confirm="false")
+    after = confirm(portal, taken, {"columns": columns})
+    assert after["state"] == "previewed"
+    assert sheets_of(after) == sheets_of(taken)
+    assert after["choices"] == taken["choices"]
+    assert after["problem"]["detail"]
+    assert portal.get("/suppliers").json["items"] == []
+    done = confirm(portal, after, {})
+    assert (done["state"], done["problem"], done["accepted"]) == ("done", None, 2)
+
+
+def test_the_sender_may_still_choose_to_read_one_sheet_alone(portal: Portal):
+    taken = send(portal, "two.xlsx", two_sheets(), confirm="false")
+    assert set(sheets_of(confirm(portal, taken, {"sheet": "Sites"}))) == {"Sites"}
+
+
+@pytest.mark.parametrize(
+    ("columns", "code"),
+    [
+        ([], "field.type"),
+        ([{"sheet": "Sites"}], "field.type"),
+        ([{"sheet": 1, "columns": {}}], "field.type"),
+        ([{"tab": "Sites", "columns": {}}], "field.unknown"),
+        ([{"columns": {"nme": "Name"}}], "field.unknown"),
+    ],
+)
+def test_a_map_of_sheets_that_cannot_be_is_refused(portal: Portal, columns: object, code: str):
+    taken = send(portal, "two.xlsx", two_sheets(), confirm="false")
+    answer = portal.post(f"/imports/{taken['id']}/confirm", {"columns": columns})
+    assert (answer.status_code, answer.json["code"]) == (422, code)
+
+
+def test_a_sheet_without_any_country_or_sector_is_told_with_its_rows():
+    found = take_in(
+        [("s.csv", b"Name,Colour\nBlue Pier,red\nRed Quay,blue\n")], Choices(kind="site"), date(2026, 11, 1)
+    )
+    told = {issue.code: issue for issue in found.issues}
+    assert {code for code in told if code.startswith("sheet.")} == {"sheet.no_country", "sheet.no_sector"}
+    assert told["sheet.no_country"].severity == "warning"
+    assert "all 2 rows" in told["sheet.no_country"].sentence()
+    filled = take_in([("s.csv", b"Name\nBlue\n")], Choices(kind="site", country="TH", sector="1020"), date(2026, 11, 1))
+    assert not [issue for issue in filled.issues if issue.code.startswith("sheet.")]
