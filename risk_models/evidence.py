@@ -22,6 +22,7 @@ from risk_models.model import Credibility, Indicator, Model
 DAYS_A_MONTH = 30.4375
 CERTIFICATE = "certificate"
 CONFIRMING = ("worker_voice", "official")  # whose word closes a finding (method section 8)
+TOLD_ON = ("form_returned", "answered_on", "evidence_date")  # how old a declaration is: an answer bears the date of its form
 AUDITS = ("audit", CERTIFICATE)  # what is void where nobody could speak freely
 TITLES = {
     "self_declared": "Self-declared",
@@ -47,10 +48,8 @@ class Standing:
 
 
 def told_on(model: Model) -> tuple[str, ...]:
-    """The questions that say how old a declaration is, the first that is given: an answer bears the date of its form."""
-    if model.method > 1:
-        return ("form_returned", "answered_on", "evidence_date")
-    return ("evidence_date", "form_returned", "answered_on")
+    """The questions that say how old a declaration is, the first that is given."""
+    return TOLD_ON if model.method > 1 else ("evidence_date", "form_returned", "answered_on")
 
 
 def age_in_months(written: object, on: date) -> float:

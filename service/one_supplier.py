@@ -226,7 +226,7 @@ def _of_record(row: Row) -> dict[str, Any]:
 
 def _told_on(record: Row) -> str | None:
     """The day a row was answered on: what the newest edition of the method takes for it."""
-    days = (record.get(question) for question in TOLD_ON[max(TOLD_ON)])
+    days = (record.get(question) for question in TOLD_ON)
     return next((day for day in days if isinstance(day, str) and day not in ("declined", "cannot_apply")), None)
 
 
