@@ -22,7 +22,11 @@ from risk_models.model import Credibility, Indicator, Model
 DAYS_A_MONTH = 30.4375
 CERTIFICATE = "certificate"
 CONFIRMING = ("worker_voice", "official")  # whose word closes a finding (method section 8)
-TOLD_ON = ("form_returned", "answered_on", "evidence_date")  # how old a declaration is: an answer bears the date of its form
+TOLD_ON = (
+    "form_returned",
+    "answered_on",
+    "evidence_date",
+)  # how old a declaration is: an answer bears the date of its form
 AUDITS = ("audit", CERTIFICATE)  # what is void where nobody could speak freely
 TITLES = {
     "self_declared": "Self-declared",

@@ -73,6 +73,7 @@ class Practice:
 
     ``asked``: the questions of practice, which a supplier answers for itself and an indicator reads. ``fed``: those and what the
     buyer answers that one reads. ``reassuring``: answers that speak for many indicators at once ("no agencies"), by question.
+    ``silent_from``: from this r on an answer short of harm says that nobody looked (docs/models.md).
     """
 
     questions: Mapping[str, Question]
@@ -80,6 +81,7 @@ class Practice:
     fed: frozenset[str]
     reassuring: Mapping[str, frozenset[object]]
     rules: Mapping[str, tuple[Rule, ...]]
+    silent_from: float
     read: dict[tuple[str, object], float] = field(default_factory=dict)  # the risk of answers that were met
 
     def risk(self, question: str, answer: object) -> float:
@@ -100,6 +102,10 @@ class Practice:
     def harms(self, question: str, answer: object) -> bool:
         """Whether an answer admits harm, or tells what others reported."""
         return question in REPORTS or self.risk(question, answer) >= HARM
+
+    def tells_nothing(self, question: str, answer: object) -> bool:
+        """Whether an answer is declined, or says that nobody looked."""
+        return answer == DECLINED or self.silent_from <= self.risk(question, answer) < HARM
 
     def reassures(self, question: str, answer: object) -> bool:
         """Whether an answer speaks for many indicators at once."""
@@ -144,6 +150,7 @@ def practice(kind: str, on: date) -> Practice:
         frozenset(question.id for question in questions.values() if question.feeds),
         {question: frozenset(none) for question, none in gates.items()},
         {question: tuple(read) for question, read in rules.items()},
+        min((model.silent_from for model in models), default=HARM),
     )
 
 
@@ -271,11 +278,13 @@ def _answered_anew(before: Row, now: Row, weighed: Practice, kind: str) -> dict[
             continue
         if question not in weighed.fed or answer == DECLINED or weighed.harms(question, answer):
             kept[question] = answer
-    # To decline to answer is no answer: admitted harm stays beside it.
+    # To decline, or to say that nobody looked, undoes nothing that was admitted: the harm stays.
     answered = {
         question: answer
         for question, answer in now.items()
-        if not (answer == DECLINED and question in kept and weighed.harms(question, kept[question]))
+        if not (
+            question in kept and weighed.tells_nothing(question, answer) and weighed.harms(question, kept[question])
+        )
     }
     return _together(kept, answered, kind)
 

@@ -88,6 +88,13 @@ def test_to_decline_is_no_answer_to_harm_that_was_admitted():
     assert again({**WHO, **SAFE}, {**WHO, "papers_retention": "declined"})["papers_retention"] == "declined"
 
 
+def test_that_nobody_looked_is_no_answer_to_harm_that_was_admitted():
+    unseen = {**WHO, "recruitment_fees": "not_known"}
+    assert again({**WHO, "recruitment_fees": "most"}, unseen)["recruitment_fees"] == "most"
+    assert again({**WHO, "recruitment_fees": "none_checked"}, unseen)["recruitment_fees"] == "not_known"
+    assert again({**WHO, "recruitment_fees": "most"}, {**WHO, "recruitment_fees": "none"})["recruitment_fees"] == "none"
+
+
 def test_what_workers_reported_stays_beside_new_answers_with_who_reported_it():
     before = {**WHO, "reported_harms": ["papers_retention"], "reported_by": "union"}
     told = {"reported_harms": ["papers_retention"], "reported_by": "union"}
