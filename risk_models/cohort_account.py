@@ -53,7 +53,8 @@ class _Account:
         debts = self.one_account([each for each in told if each.line.paid_by == OPEN])
         known = known_cost(cohort, self.terms, facts, self.notes)
         weight = self.weight([*account, *debts])
-        drawn = self.drawn([each.line for each in (*account, *debts) if each.line.counted], weight, known)
+        paid, owing = ([each.line for each in of if each.line.counted] for of in (account, debts))
+        drawn = self.drawn(paid, owing, weight, known)
         lines = [*(each.line for each in account), *drawn, *(self.to_cancel(each.line) for each in debts)]
         if not any(line.counted or line.to_cancel for line in lines):
             self.fault("cohort.no_basis", f"{cohort.origin or '?'}>{cohort.destination or '?'}")
@@ -61,14 +62,14 @@ class _Account:
             self.fault("cohort.own_word", f"{cohort.origin or '?'}>{cohort.destination or '?'}")
         if cohort.current is None and cohort.past is None:
             self.fault("cohort.no_workers", "")
-        paid = plus(line.sum for line in lines if line.counted)
+        sums = plus(line.sum for line in lines if line.counted)
         fees = plus(line.principal for line in lines if line.counted)
         wage = converted(cohort.wage, cohort.wage_currency, cohort.hired, self.terms)
         past, since = cohort.past or 0, self.terms.past_since
         left_out = past if since and cohort.left and cohort.left.last < since else 0
         return Owed(
             cohort=cohort,
-            lines=(*lines, *self.paid_back(paid)),
+            lines=(*lines, *self.paid_back(sums)),
             current=cohort.current or 0,
             past=past - left_out,
             past_left_out=left_out,
@@ -212,12 +213,17 @@ class _Account:
             return most
         return weight
 
-    def drawn(self, counted: Sequence[Line], weight: Decimal, known: Known | None) -> list[Line]:
-        """The line that draws weak evidence up to the known cost of the corridor; none where it stands."""
+    def drawn(self, counted: Sequence[Line], debts: Sequence[Line], weight: Decimal, known: Known | None) -> list[Line]:
+        """The line that draws weak evidence up to the known cost of the corridor; none where it stands. What is still owed was
+        not paid: the more of it, the less is left of the known cost.
+        """
         if known is None:
             return []
-        said = plus(line.principal for line in counted if not beside(line))
-        if counted and not said.central:
+        owing = plus(line.principal for line in debts if not beside(line))
+        said = plus(
+            (*(line.principal for line in counted if not beside(line)), Reading(owing.high, owing.central, owing.low))
+        )
+        if (counted or debts) and not said.central:
             self.notes.assume("none_paid_is_a_warning", self.cohort.id)
         lacking = 1 - weight
         principal = rounded(

@@ -289,6 +289,12 @@ def test_a_fee_still_owed_counts_when_evidence_is_held_against_the_known_cost():
     assert told.to_cancel.central == 300
 
 
+def test_a_higher_debt_never_makes_the_high_reading_of_what_was_paid_the_lower_one():
+    debt = item(300, "RF2", paid_by="owed", evidence="audit", low=100, high=900)
+    told = alone(cohort(debt, covers_all=False), known=facts(NP_MY={"cost_usd": 1000}))
+    assert told.fees == reading("0.00", "350.00", "600.00")  # half of 700 - 900, 1,000 - 300 and 1,300 - 100
+
+
 def test_what_was_paid_back_is_deducted_as_far_as_it_is_shown():
     def owed(grade: str, amount: int = 30):
         return alone(cohort(item(100, evidence="official"), item(amount, "repaid", evidence=grade))).per_worker
