@@ -7,6 +7,7 @@ was declined or found, and what is bad at worst.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +34,7 @@ class Readings:
         return Readings(self.floor, self.sign[here], self.indicator[here], self.from_risk[here], self.by_report[here])
 
 
+@lru_cache(maxsize=64)
 def readings_of(model: Model) -> Readings:
     """What the floors of a model read. A strong sign acts on any report of it; other floors read the risk alone."""
     strong = {indicator.id for indicator in model.indicators if indicator.strong}

@@ -136,9 +136,9 @@ class Floor:
         return tuple(name for sign in self.signs for name in sign)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Model:
-    """One version of one model, checked; ``method``, ``told_by`` and ``certificate_months``: see docs/models.md."""
+    """One version of one model, checked; equal to itself alone. ``method``, ``told_by``, ``certificate_months``: docs/models.md."""
 
     id: str
     version: str

@@ -296,11 +296,13 @@ def plan(scores: Scores, model: Model, unknown: Mapping[str, NDArray[np.bool_]])
             continue
         for a, due in calls.get(finding, ()):
             np.minimum(days[a], np.where(called, due, inf), out=days[a])
-    for a, action in enumerate(library):
+    named = {name for action in library for name in action.not_where}
+    there = {name: standing.get(name, where.get((name, "harm"))) for name in named}
+    somewhere = {name: flags for name, flags in there.items() if flags is not None and flags.any()}
+    for a, action in enumerate(library if somewhere else ()):
         for name in action.not_where:
-            withheld = standing.get(name, where.get((name, "harm")))
-            if withheld is not None:
-                days[a, withheld] = inf
+            if name in somewhere:
+                days[a, somewhere[name]] = inf
     return Plan(library, days)
 
 

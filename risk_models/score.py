@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
+from functools import lru_cache
 from typing import Final, TypeVar
 
 import numpy as np
@@ -263,9 +264,12 @@ def tiles(frame: Frame, model: Model) -> Iterator[Tile]:
         yield _tile(frame, i, overruled[i], model)
 
 
+@lru_cache(maxsize=64)
 def shares(model: Model) -> Floats:
-    """The share of each indicator in the weight of all (k, 1)."""
-    return np.array([[indicator.weight / model.weight] for indicator in model.indicators])
+    """The share of each indicator in the weight of all (k, 1), to be read alone."""
+    share = np.array([[indicator.weight / model.weight] for indicator in model.indicators])
+    share.flags.writeable = False
+    return share
 
 
 def _score(frame: Frame, model: Model, scores: Scores) -> None:
