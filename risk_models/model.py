@@ -138,7 +138,7 @@ class Floor:
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """One version of one model, checked; equal to itself alone. ``method``, ``told_by``, ``certificate_months``: docs/models.md."""
+    """One version of one model, checked; equal to itself alone. For ``method``, ``told_by`` and the like see docs/models.md."""
 
     id: str
     version: str
