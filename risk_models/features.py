@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from functools import partial
+from functools import lru_cache, partial
 from typing import Final
 
 import numpy as np
@@ -36,6 +36,14 @@ def _risk(rule: Rule, answer: object) -> float:
 def _closed(confirmed: Mapping[str, float], answer: object) -> float:
     """r of an answer that workers or an authority confirm; NaN where that changes nothing."""
     return confirmed.get(answer, np.nan) if isinstance(answer, str) else np.nan
+
+
+@lru_cache(maxsize=64)
+def _least(model: Model) -> NDArray[np.float64]:
+    """r of the best answer to each indicator (k, 1)."""
+    least = np.array([[indicator.rule.least] for indicator in model.indicators])
+    least.flags.writeable = False
+    return least
 
 
 @dataclass(frozen=True)
@@ -96,7 +104,7 @@ def features(
     answered = ~np.isnan(risk)
     frame = Frame(
         risk=risk,
-        least=np.array([[indicator.rule.least] for indicator in model.indicators]),
+        least=_least(model),
         belief=belief,
         context=inherent.context,
         context_low=inherent.context_low,

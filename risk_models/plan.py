@@ -267,7 +267,7 @@ def plan(scores: Scores, model: Model, unknown: Mapping[str, NDArray[np.bool_]])
 
     "agency": one is named that was not assessed; "agencies_not_named": none is named though migrants are employed.
     """
-    library, calls = _library(model.version)
+    library, calls, not_where = _library(model.version)
     n = scores.total.shape[0]
     days = np.full((len(library), n), inf)
     state = scores.state
@@ -296,8 +296,7 @@ def plan(scores: Scores, model: Model, unknown: Mapping[str, NDArray[np.bool_]])
             continue
         for a, due in calls.get(finding, ()):
             np.minimum(days[a], np.where(called, due, inf), out=days[a])
-    named = {name for action in library for name in action.not_where}
-    there = {name: standing.get(name, where.get((name, "harm"))) for name in named}
+    there = {name: standing.get(name, where.get((name, "harm"))) for name in not_where}
     somewhere = {name: flags for name, flags in there.items() if flags is not None and flags.any()}
     for a, action in enumerate(library if somewhere else ()):
         for name in action.not_where:
@@ -359,15 +358,17 @@ Calls = Mapping[tuple[str, str], Sequence[tuple[int, float]]]
 
 
 @cache
-def _library(version: str) -> tuple[tuple[Action, ...], Calls]:
-    """The library for the models of a version, and for each finding and state which of it answers, and within how many days."""
+def _library(version: str) -> tuple[tuple[Action, ...], Calls, frozenset[str]]:
+    """The library for the models of a version, for each finding and state which of it answers, and within how many days, and
+    where any of it is withheld.
+    """
     library = actions_of(version)
     calls: dict[tuple[str, str], list[tuple[int, float]]] = {}
     for a, action in enumerate(library):
         for finding in action.addresses:
             for state in action.states:
                 calls.setdefault((finding, state), []).append((a, action.due_days[state]))
-    return library, calls
+    return library, calls, frozenset(name for action in library for name in action.not_where)
 
 
 def unanswered_findings(findings: Sequence[tuple[str, str]], actions: Sequence[Action]) -> tuple[str, ...]:

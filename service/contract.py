@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from functools import lru_cache
-from itertools import groupby, repeat
+from itertools import groupby
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -18,22 +18,18 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from risk_models.answers import as_json
 from risk_models.facts import FactsOn
 from risk_models.inherent import PART_STATES, UNKNOWN_PLACE, Part
 from risk_models.model import CASES, Model
 from risk_models.plan import ACTIONS, Action, load_actions, steps_in_order
 from risk_models.score import DECLINED, LEVEL_NAMES, NOT_ASKED, STATES
 from service.assess import Assessed, Block
+from service.written_answers import NULL, Pick, WrittenAnswers
 
-Pick = NDArray[np.intp]
 Document = dict[str, Any]
 
 ENGINE = "2026.1"
-NULL = b"null"
-DECLINED_JSON = b'"declined"'
 CHUNK = 700
-IDENTIFIERS = (("imo", "IMO"), ("lei", "LEI"), ("licence_number", "licence"), ("registration_number", "register"))
 
 
 def models_part(models: Iterable[Model]) -> list[Document]:
@@ -175,7 +171,7 @@ def result_rows(assessed: Assessed, on: date) -> Iterator[bytes]:
 def _block_rows(block: Block, pick: Pick, assessed: Assessed, on: date) -> Iterator[bytes]:
     """The results of some suppliers of a block: ``pick`` are their positions in it."""
     scores, model, batch = block.scores, block.model, assessed.batch
-    answers = _Answers(block, pick)
+    answers = WrittenAnswers(block, pick)
     names = answers.texts("name")
     names = [local if name is NULL else name for name, local in zip(names, answers.texts("name_local"), strict=True)]
     plans = _plans(block, pick, on)
@@ -223,70 +219,6 @@ def _block_rows(block: Block, pick: Pick, assessed: Assessed, on: date) -> Itera
     yield from (form % row for row in zip(*columns, strict=True))
 
 
-class _Answers:
-    """The answers of some suppliers of a block as JSON: each distinct answer is turned into bytes once."""
-
-    def __init__(self, block: Block, pick: Pick) -> None:
-        self.block, self.pick = block, pick
-        self.known: dict[str, tuple[dict[int, bytes], list[int]]] = {}
-
-    def codes(self, question: str) -> tuple[Sequence[object], list[int]]:
-        column = self.block.answers.column(question)
-        return column.values, column.codes[self.pick].tolist()
-
-    def values(self, question: str) -> tuple[dict[int, bytes], list[int]]:
-        """The answers these suppliers gave as JSON, by code (-1: null), and the code of each."""
-        found = self.known.get(question)
-        if found is None:
-            values, codes = self.codes(question)
-            said = [code for code in set(codes) if code >= 0]
-            told = dict(zip(said, _one_by_one([values[code] for code in said]), strict=True))
-            found = self.known[question] = {**told, -1: NULL}, codes
-        return found
-
-    def texts(self, question: str) -> list[bytes]:
-        """An answer that is shown as a name: null where it was declined."""
-        fragments, codes = self.values(question)
-        return [NULL if fragments[code] == DECLINED_JSON else fragments[code] for code in codes]
-
-    def reference(self) -> list[bytes]:
-        """The buyer's own reference; else an identifier, told by its kind; else null."""
-        found = self.texts("reference")
-        for question, label in IDENTIFIERS:
-            if NULL not in found:
-                break
-            values, codes = self.codes(question)
-            told = {
-                c: NULL if c < 0 or values[c] == "declined" else orjson.dumps(f"{label} {values[c]}")
-                for c in set(codes)
-            }
-            found = [told[code] if value is NULL else value for value, code in zip(found, codes, strict=True)]
-        return found
-
-    def all(self) -> Iterator[bytes]:
-        """What was said, by question; blanks are left out."""
-        columns = []
-        for question in self.block.answers.columns:
-            fragments, codes = self.values(question)
-            label = b'"%s":' % question.encode()
-            told = {code: label + fragment for code, fragment in fragments.items()} | {-1: b""}
-            columns.append([told[code] for code in codes])
-        rows = zip(*columns, strict=True) if columns else repeat((), len(self.pick))
-        return (b",".join(filter(None, row)) for row in rows)
-
-
-def _one_by_one(values: Sequence[object]) -> list[bytes]:
-    """Each value as JSON. Texts and numbers are written in one call and parted, which costs a tenth: where nothing had to be
-    escaped there is no quote inside a text, so that what parts two texts stands nowhere else.
-    """
-    kinds = set(map(type, values)) if len(values) > 1 else set()
-    if kinds == {str} and b"\\" not in (written := orjson.dumps(values)):
-        return [b'"%b"' % text for text in written[2:-2].split(b'","')]
-    if kinds and kinds <= {int, float}:
-        return orjson.dumps(values)[1:-1].split(b",")
-    return [orjson.dumps(value, default=as_json) for value in values]
-
-
 def _floats(values: NDArray[np.float64]) -> list[bytes]:
     return (
         orjson.dumps(np.ascontiguousarray(values), option=orjson.OPT_SERIALIZE_NUMPY)[1:-1].split(b",")
@@ -318,7 +250,7 @@ def _flags(flags: NDArray[np.bool_], names: Sequence[str]) -> list[bytes]:
     return lists
 
 
-def _reasons(assessed: Assessed, block: Block, pick: Pick, answers: _Answers) -> Iterator[bytes]:
+def _reasons(assessed: Assessed, block: Block, pick: Pick, answers: WrittenAnswers) -> Iterator[bytes]:
     """Every reason of each supplier: contexts first, then the indicators in model order, then what was found beside."""
     scores = block.scores
     columns = _context_reasons(block.parts, pick)
@@ -370,7 +302,7 @@ def _answer_reasons(
     ]
 
 
-def _found_beside(assessed: Assessed, block: Block, pick: Pick, answers: _Answers) -> list[list[bytes]]:
+def _found_beside(assessed: Assessed, block: Block, pick: Pick, answers: WrittenAnswers) -> list[list[bytes]]:
     """Harm and silence that only the models of a supplier's other sectors ask about: reasons without points."""
     columns = []
     told = {indicator.id: np.full(len(pick), True) for indicator in block.model.indicators}
