@@ -36,8 +36,11 @@ def read(path: Path) -> pd.DataFrame:
     schema = Schema.from_dict({name: form.by_id[name].field(required=False) for name in sheet.columns})(unknown=EXCLUDE)
     rows = []
     for row in sheet.to_dict("records"):
-        rows.append(schema.load({name: cell for name, cell in row.items() if cell}))
-    return pd.DataFrame(rows, columns=sheet.columns, dtype=object)
+        told = schema.load({name: cell for name, cell in row.items() if cell})
+        if {"workers_total", "workers_migrant"} <= told.keys():  # the share of migrants that the numbers make
+            told["migrant_pct"] = round(100 * told["workers_migrant"] / told["workers_total"], 1)
+        rows.append(told)
+    return pd.DataFrame(rows, columns=[*sheet.columns, "migrant_pct"], dtype=object)
 
 
 def given(answer: object) -> bool:
