@@ -154,8 +154,8 @@ def assess(answers: pd.DataFrame, on: date) -> pd.DataFrame:
         told = [{name: v for name, v in row.items() if given(v)} for row in rows.to_dict("records")]
         inherent = inherent_risk(from_rows(told), model, facts, {})
         contexts = {
-            "context": inherent.context.T.tolist(),
-            "context_high": inherent.context_high.T.tolist(),
+            "context": inherent.context[inherent.context_of].T.tolist(),
+            "context_high": inherent.context_high[inherent.context_of].T.tolist(),
             "place_known": inherent.place_known.tolist(),
         }
         scored = rows.apply(score, axis=1, args=(model, contexts, on))

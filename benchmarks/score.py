@@ -45,9 +45,8 @@ def drawn(rows: int, model: Model, seed: int = 7) -> Frame:
     risk = np.where(draw.random(shape, dtype=np.float32) < 0.6, np.round(draw.random(shape), 2), np.nan)
     answered = ~np.isnan(risk)
     chance = draw.random(shape, dtype=np.float32)
-    context = np.empty(shape)
-    context[:] = draw.random(rows)
-    context[: k // 5] = np.maximum(context[: k // 5], draw.random(rows))  # some indicators have a sharper context
+    sharper = 6  # contexts beside the one that most indicators share, for a fifth of them
+    context = np.vstack([usual := draw.random((1, rows)), np.maximum(usual, draw.random((sharper, rows)))])
     gated_here = {i for gate in model.gates for i in gate.indicators}
     behind = np.array([[indicator.id in gated_here] for indicator in model.indicators])
     return Frame(
@@ -57,11 +56,13 @@ def drawn(rows: int, model: Model, seed: int = 7) -> Frame:
         context=context,
         context_low=0.9 * context,
         context_high=0.1 + 0.9 * context,
+        context_of=np.array([1 + i % sharper if i < k // 5 else 0 for i in range(k)]),
         answered=answered,
         declined=~answered & (chance < 0.03),
         expired=np.broadcast_to(draw.random(rows) < 0.05, shape),
         ruled_out=(chance > 0.98) & np.array([[bool(indicator.ruled_out)] for indicator in model.indicators]),
-        report=np.where((chance > 0.5) & (chance < 0.51), 0.8, np.nan),
+        reported=(chance > 0.5) & (chance < 0.51),
+        report=np.broadcast_to(0.8, shape),
         report_belief=np.broadcast_to(draw.choice([0.4, 0.8], rows), shape),
         gated=behind & (draw.random(rows) < 0.1),
         gate_belief=np.broadcast_to(draw.choice([0.2, 0.4], rows), shape),

@@ -71,8 +71,8 @@ def features(
     inherent = inherent_risk(answers, model, facts, agency_scores)
     evidence = Belief(answers, model, on)
     belief, expired = evidence.of_all([indicator.question for indicator in model.indicators])
-    risk, report = np.full((k, n), np.nan), np.full((k, n), np.nan)
-    declined, ruled_out, gated = (np.zeros((k, n), dtype=bool) for _ in range(3))
+    risk = np.full((k, n), np.nan)
+    declined, ruled_out, gated, reported = (np.zeros((k, n), dtype=bool) for _ in range(4))
 
     for i, indicator in enumerate(model.indicators):
         asked = indicator.question
@@ -86,9 +86,9 @@ def features(
         for question, values in indicator.ruled_out.items():
             if question in answers.columns:
                 ruled_out[i] |= said(answers, question, values)
-        reported = reported_by(answers, indicator)
-        if reported is not None:
-            report[i] = np.where(reported, model.reported, np.nan)
+        told = reported_by(answers, indicator)
+        if told is not None:
+            reported[i] = told
 
     gate_belief = [evidence.row[0]] * k
     for gate in model.gates:
@@ -109,11 +109,13 @@ def features(
         context=inherent.context,
         context_low=inherent.context_low,
         context_high=inherent.context_high,
+        context_of=inherent.context_of,
         answered=answered,
         declined=declined,
         expired=expired,
         ruled_out=ruled_out,
-        report=report,
+        reported=reported,
+        report=np.broadcast_to(model.reported, (k, n)),
         report_belief=np.broadcast_to(report_belief(answers, model, on), (k, n)),
         gated=gated,
         gate_belief=np.array(gate_belief) if evidence.pieces.values else np.broadcast_to(evidence.row[0], (k, n)),
@@ -136,7 +138,7 @@ def _critical_by_silence(
         return nowhere
     unasked = inherent_risk(answers.without(DECLINED), model, facts, agency_scores)
     with_it, without = (
-        threshold(100.0 * (shares(model) * of.context).sum(axis=0), model) for of in (inherent, unasked)
+        threshold(100.0 * (shares(model) * of.context[of.context_of]).sum(axis=0), model) for of in (inherent, unasked)
     )
     critical: NDArray[np.bool_] = (with_it == LEVELS.index("critical")) & (without < LEVELS.index("critical"))
     return critical

@@ -28,11 +28,6 @@ class Readings:
     from_risk: Floats
     by_report: Flags
 
-    def within(self, i: slice) -> Readings:
-        """Those of some indicators."""
-        here = np.flatnonzero((self.indicator >= i.start) & (self.indicator < i.stop))
-        return Readings(self.floor, self.sign[here], self.indicator[here], self.from_risk[here], self.by_report[here])
-
 
 @lru_cache(maxsize=64)
 def readings_of(model: Model) -> Readings:
@@ -48,6 +43,14 @@ def readings_of(model: Model) -> Readings:
         np.array([floor.from_risk for _, _, floor in read])[:, None],
         np.array([strong.issuperset(floor.any) for _, _, floor in read], dtype=bool)[:, None],
     )
+
+
+@lru_cache(maxsize=1024)
+def readings_within(model: Model, start: int, stop: int) -> Readings:
+    """What the floors of a model read of its indicators from one up to another."""
+    of = readings_of(model)
+    here = np.flatnonzero((of.indicator >= start) & (of.indicator < stop))
+    return Readings(of.floor, of.sign[here], of.indicator[here], of.from_risk[here], of.by_report[here])
 
 
 def mark(so_far: Flags, sign: NDArray[np.intp], flags: Flags) -> None:

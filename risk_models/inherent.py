@@ -45,11 +45,15 @@ class Part:
 
 @dataclass(frozen=True)
 class Inherent:
-    """Contexts of n suppliers: (k, n) ``context`` c with low and high; the parts whose points add up to the base."""
+    """Contexts of n suppliers, and the parts whose points add up to the base.
+
+    ``context`` c with low and high has a row for each that differs (m, n); ``context_of`` (k,) says which row an indicator has.
+    """
 
     context: Floats
     context_low: Floats
     context_high: Floats
+    context_of: NDArray[np.intp]
     parts: tuple[Part, ...]
     known: Floats
     place_known: Flags
@@ -148,26 +152,46 @@ def _worked_out(answers: Answers, model: Model, facts: FactsOn, agency_scores: M
         low = low + context.lift * sum(np.where(np.isnan(s.x), 0.0, s.low) for s in scaled) / m * (1.0 - low)
         high = high + context.lift * sum(np.where(np.isnan(s.x), 1.0, s.high) for s in scaled) / m * (1.0 - high)
 
-    k, n = len(model.indicators), len(answers)
-    c, c_low, c_high = (np.broadcast_to(v, (k, n)).copy() for v in (h, low, high))
     sharper = {s.id: _sharper(reader, s.facts) for s in model.sharper}
     sharper["agency"] = reader.agency(agency_scores)
-    extra = {name: np.zeros(n) for name in sharper}
+    extra = {name: np.zeros(len(answers)) for name in sharper}
     speaks = {name: not (np.isnan(s.x) & np.isnan(s.high)).all() for name, s in sharper.items()}
-    for i, indicator in enumerate(model.indicators):
-        for name in filter(speaks.__getitem__, indicator.sharper):
-            s = sharper[name]
-            over = s.x > c[i]  # NaN compares false: an unknown sharper context leaves the inherent risk
-            extra[name] += np.where(over, indicator.weight * (s.x - c[i]), 0.0)
-            c[i] = np.where(over, s.x, c[i])
-            c_low[i] = np.where(np.isnan(s.x), c_low[i], np.maximum(c_low[i], s.low))
-            c_high[i] = np.where(np.isnan(s.high), c_high[i], np.maximum(c_high[i], s.high))
+    rows: list[tuple[Floats, Floats, Floats]] = []
+    row_of: dict[tuple[str, ...], int] = {}
+    gains: list[list[Floats]] = []
+    context_of = []
+    for indicator in model.indicators:
+        names = tuple(filter(speaks.__getitem__, indicator.sharper))
+        if names not in row_of:
+            row_of[names] = len(rows)
+            row, gained = _sharpened((h, low, high), [sharper[name] for name in names])
+            rows.append(row)
+            gains.append(gained)
+        context_of.append(row_of[names])
+        for name, gain in zip(names, gains[row_of[names]], strict=True):
+            extra[name] += indicator.weight * gain
+    c, c_low, c_high = (np.array(of) for of in zip(*rows, strict=True))
     for part in parts:
         part.points[:] *= 100.0
     for name, weighted in extra.items():
         s = sharper[name]
         parts.append(Part(name, name, known_or(s.x, 0.0), s.value, s.state, 100.0 * weighted / model.weight))
-    return Inherent(c, c_low, c_high, tuple(parts), known, place_known)
+    return Inherent(c, c_low, c_high, np.array(context_of, dtype=np.intp), tuple(parts), known, place_known)
+
+
+def _sharpened(
+    usual: tuple[Floats, Floats, Floats], sharper: Sequence[Scaled]
+) -> tuple[tuple[Floats, Floats, Floats], list[Floats]]:
+    """A context with low and high that sharper ones raise, and by how much each of them does."""
+    c, low, high = usual
+    gains = []
+    for s in sharper:
+        over = s.x > c  # NaN compares false: an unknown sharper context leaves the inherent risk
+        gains.append(np.where(over, s.x - c, 0.0))
+        c = np.where(over, s.x, c)
+        low = np.where(np.isnan(s.x), low, np.maximum(low, s.low))
+        high = np.where(np.isnan(s.high), high, np.maximum(high, s.high))
+    return (c, low, high), gains
 
 
 def _sharper(reader: FactReader, facts: Sequence[ScaledFact]) -> Scaled:

@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from risk_models.floors import counted, mark, reached, readings_of
+from risk_models.floors import counted, mark, reached, readings_of, readings_within
 from risk_models.model import LEVELS, Model
 
 Floats = NDArray[np.float64]
@@ -35,9 +35,10 @@ class Frame:
     """What a model reads of n suppliers: all (k, n) unless said otherwise.
 
     ``risk`` r of the answer, NaN where there is none; ``least`` r of the best answer, (k, 1); ``belief`` q of its evidence;
-    ``context`` c with ``context_low`` and ``context_high``; ``answered``, ``declined``, ``expired``, ``ruled_out`` flags of the
-    indicator's own answer; ``report`` r of a report by workers or officials, NaN where none, and its ``report_belief``;
-    ``gated``: declared not to apply by a gate question, with the evidence of the declaration ``gate_belief``.
+    ``answered``, ``declined``, ``expired``, ``ruled_out`` flags of the indicator's own answer; ``reported`` by workers or
+    officials, there ``report`` r and ``report_belief``; ``gated``: declared not to apply by a gate question, with the evidence of
+    the declaration ``gate_belief``. Most indicators share a context: ``context`` c with ``context_low`` and ``context_high`` has
+    a row for each that differs, (m, n), and ``context_of`` (k,) says which row an indicator has.
     Per supplier (n,): ``inherent_known`` share of context facts known, ``place_known`` country and sector known,
     ``critical_by_silence`` the inherent risk is critical only because facts that were declined count as the worst there are,
     ``case`` 0 none recorded, 1 signals, 2 pattern, 3 emergency.
@@ -49,10 +50,12 @@ class Frame:
     context: Floats
     context_low: Floats
     context_high: Floats
+    context_of: NDArray[np.intp]
     answered: Flags
     declined: Flags
     expired: Flags
     ruled_out: Flags
+    reported: Flags
     report: Floats
     report_belief: Floats
     gated: Flags
@@ -65,18 +68,21 @@ class Frame:
 
 @dataclass(frozen=True)
 class Scores:
-    """What the method makes of a frame. (k, n): ``state`` (see STATES), ``effective`` e, ``moves`` in points, ``harms``.
+    """What the method makes of a frame. (k, n): ``state`` (see STATES), ``effective`` e, ``harms``, ``moves`` in points.
 
     Points of scores are 0..100. ``floors`` (f, n): 0 not reached, 1 reached by what was declined alone ("cannot be ruled out"),
     2 reached by what was admitted, reported or found. ``level`` and ``inherent_level`` index LEVEL_NAMES. ``capped``: the
     score would be critical, but only through declined answers: shown as "up to". ``asked`` is false where ``practice`` is none.
     ``floor`` and ``floor_worst``: the points that floors reached hold the score and its worst case at. ``core_declined``,
     ``core_settled``: any core question declined, all of them answered or ruled out. ``coverage_alone``: coverage without reports.
+    ``context`` and ``context_of`` are those of the frame, ``share`` the share of each indicator in the weight of all (k, 1).
     """
 
+    context: Floats
+    context_of: NDArray[np.intp]
+    share: Floats
     state: Codes
     effective: Floats
-    moves: Floats
     harms: Flags
     base: Floats
     uplift: Floats
@@ -99,6 +105,16 @@ class Scores:
     core_settled: Flags
     coverage_alone: Floats
 
+    @property
+    def contexts(self) -> Floats:
+        """The context of each indicator (k, n)."""
+        return self.context[self.context_of]
+
+    @property
+    def moves(self) -> Floats:
+        """By how many points each indicator moves a score away from the inherent risk (k, n)."""
+        return 100.0 * self.share * (self.effective - self.contexts)
+
 
 Arrays = TypeVar("Arrays", Frame, Scores)
 
@@ -107,109 +123,129 @@ Arrays = TypeVar("Arrays", Frame, Scores)
 class Tile:
     """Some indicators ``i`` of n suppliers, worked out: (m, n) each.
 
-    ``covers``: answered, with or without reports; ``found``: the r that floors read; ``unsure``: what counts for a floor in the
-    worst case.
+    ``found``: the r that floors read; ``settled``: answered, declared not to apply or ruled out. 1 or 0: ``asked``, anything was
+    said or reported; ``covers``, it is answered; ``covers_or_reported``.
     """
 
     i: slice
 
+    context: Floats
     state: Codes
     effective: Floats
     best: Floats
     worst: Floats
     harm: Flags
-    covers: Flags
-    covers_without_report: Flags
-    belief: Floats
-    found: Floats
     declined: Flags
     reported: Flags
-    unsure: Flags
+    settled: Flags
+    belief: Floats
+    found: Floats
+    asked: Floats
+    covers: Floats
+    covers_or_reported: Floats
+
+
+_NOTHING = np.zeros(IN_HAND)
 
 
 def _tile(frame: Frame, i: slice, overruled: Flags, model: Model) -> Tile:
     """The table of method section 3 for some indicators; ``overruled`` where harm found elsewhere overrules a gate.
 
-    The model's ``silent_from``: from this r on an answer short of harm says that nobody looked, and reassures nobody. What every
-    cell needs is worked out for all, times 0 or 1 where it does not apply (a choice by flags that come at random costs a
-    processor far more); what few cells are is then written over it, where they are.
+    The model's ``silent_from``: from this r on an answer short of harm says that nobody looked, and reassures nobody. Every cell
+    is worked out as answered or not asked, times 0 or 1 where a part does not apply (a choice by flags that come at random costs
+    a processor far more, and so does a product of a number and a flag). What few cells are is written over it, where they are.
     """
-    shape = frame.context[i].shape
-    c, low, high, q = (of[i].ravel() for of in (frame.context, frame.context_low, frame.context_high, frame.belief))
-    least = np.broadcast_to(frame.least[i], shape).ravel()
-    own, report = frame.answered[i].ravel(), frame.report[i].ravel()
-    r = np.fmax(frame.risk[i].ravel(), np.zeros(c.size))  # 0 where there is no answer
-    admits = own & (r >= 0.5)
-    reported = ~np.isnan(report)
-    harm = admits | reported
-    expired = own & ~admits & frame.expired[i].ravel()
-    told = own & ~expired
+    row = frame.context_of[i]
+    of_row = row if len(row) > 1 else slice(int(row[0]), int(row[0]) + 1)  # of one a view, of several a copy
+    context = frame.context[of_row]
+    c, low, high = context.ravel(), frame.context_low[of_row].ravel(), frame.context_high[of_row].ravel()
+    shape, n, least = context.shape, context.shape[1], frame.least[i].ravel()
+    own, reported, q = frame.answered[i].ravel(), frame.reported[i].ravel(), frame.belief[i].ravel()
+    r = np.fmax(frame.risk[i].ravel(), _NOTHING[: c.size])  # 0 where there is no answer
+    admits = r >= 0.5
+    assures = own & (r < min(0.5, model.silent_from))
+    heard = assures | admits if model.silent_from < 0.5 else own
     gated = (frame.gated[i] & ~overruled).ravel()
     out = frame.ruled_out[i].ravel() & ~reported
     declined = frame.declined[i].ravel() & ~gated
     if model.method > 1:
         declined &= ~out  # silence about what cannot be here holds nothing back
+    expired = frame.expired[i].ravel() & own & ~admits
 
-    # Evidence counts for a reassuring answer alone; with none, the same lines serve what is admitted, expired and not asked.
-    known_q = q * told
-    if model.silent_from < 0.5:
-        known_q *= admits | (r < model.silent_from)
-    reassuring_q = known_q * ~admits
-    e = np.maximum(c - reassuring_q * (c - r), r)
-    best = r * told + np.minimum(low, least) * ~told
-    worst = 1.0 - reassuring_q * (1.0 - np.maximum(r, high))
-    covers = told & ~declined | gated
-    state = told.astype(np.int8)  # answered or not asked
+    # Evidence counts for a reassuring answer alone; with none, the same lines serve what is admitted and not asked.
+    reassuring_q = assures.astype(np.float64)
+    reassuring_q *= q
+    known_q = heard.astype(np.float64)
+    known_q *= q
+    e = c - r
+    e *= reassuring_q
+    np.subtract(c, e, out=e)
+    np.maximum(e, r, out=e)
+    worst = np.maximum(r, high)
+    np.subtract(1.0, worst, out=worst)
+    worst *= reassuring_q
+    np.subtract(1.0, worst, out=worst)
+    asked = own.astype(np.float64)
+    best = r.copy()
+    if least.any():
+        best += np.minimum(low, np.repeat(least, n)) * ~own
+    harm = admits | reported
+    settled = own.copy()
+    covers = asked.copy()
+    state = own.astype(np.int8)  # answered or not asked
     found = r
 
-    for here, code in (
-        (expired, EXPIRED),
-        (gated, ANSWERED),
-        (declined, DECLINED),
-        (reported, REPORTED),
-        (out, RULED_OUT),
-    ):
-        at = np.flatnonzero(here)
-        if not at.size:
-            continue
-        state[at] = code
-        if code == DECLINED:
-            e[at], best[at], worst[at], known_q[at] = 1.0, least[at], 1.0, 0.0
-        elif code == ANSWERED:
-            # A gate ("no migrants here") is an answer with r = 0; it counts wherever it gives less than the indicator's own.
-            gate_q, usual = frame.gate_belief[i].ravel()[at], c[at]
-            e[at] = np.minimum(e[at], usual - gate_q * usual)
-            best[at] = np.minimum(best[at], 0.0)
-            worst[at] = np.minimum(worst[at], 1.0 - gate_q * (1.0 - high[at]))
-            known_q[at] = np.maximum(known_q[at], gate_q)
-            found = found * (harm | ~gated)
-        elif code == REPORTED:
-            # A report raises, never replaces a higher value.
-            e[at] = np.maximum(np.maximum(report[at], c[at]), e[at])
-            best[at], worst[at] = np.maximum(report[at], best[at]), 1.0
-            known_q[at] = np.maximum(known_q[at], frame.report_belief[i].ravel()[at])
-            found = np.fmax(found, report)
-        elif code == RULED_OUT:
-            # Facts rule an indicator out whatever its answer says; only a report of harm speaks against the facts.
-            e[at], best[at], worst[at], known_q[at] = 0.0, 0.0, 0.0, 0.0
-            found, harm, covers = found * ~out, harm & ~out, covers & ~out
+    few = np.flatnonzero(expired | gated | declined | reported | out)
+    if few.size:
+        found = r.copy()
+    if (at := few[expired[few]]).size:
+        e[at], best[at], worst[at] = np.maximum(c[at], r[at]), np.minimum(low[at], least[at // n]), 1.0
+        state[at], settled[at], covers[at], known_q[at] = EXPIRED, False, 0.0, 0.0
+    if (at := few[gated[few]]).size:
+        # A gate ("no migrants here") is an answer with r = 0; it counts wherever it gives less than the indicator's own.
+        gate_q, usual = frame.gate_belief[i].ravel()[at], c[at]
+        e[at], best[at] = np.minimum(e[at], usual - gate_q * usual), np.minimum(best[at], 0.0)
+        worst[at] = np.minimum(worst[at], 1.0 - gate_q * (1.0 - high[at]))
+        state[at], settled[at], covers[at], known_q[at] = ANSWERED, True, 1.0, np.maximum(known_q[at], gate_q)
+        asked[at] = 1.0
+        found[at] *= harm[at]
+    if (at := few[declined[few]]).size:
+        e[at], best[at], worst[at] = 1.0, least[at // n], 1.0
+        state[at], settled[at], covers[at], known_q[at], asked[at] = DECLINED, False, 0.0, 0.0, 1.0
+    if (at := few[reported[few]]).size:
+        # A report raises, never replaces a higher value.
+        report, report_q = (of[i].ravel()[at] for of in (frame.report, frame.report_belief))
+        e[at], best[at], worst[at] = np.maximum(np.maximum(report, c[at]), e[at]), np.maximum(report, best[at]), 1.0
+        state[at], known_q[at], asked[at] = REPORTED, np.maximum(known_q[at], report_q), 1.0
+        found[at] = np.fmax(found[at], report)
+    if (at := few[out[few]]).size:
+        # Facts rule an indicator out whatever its answer says; only a report of harm speaks against the facts.
+        e[at], best[at], worst[at], found[at], harm[at] = 0.0, 0.0, 0.0, 0.0, False
+        state[at], settled[at], covers[at], known_q[at], asked[at] = RULED_OUT, True, 0.0, 0.0, 0.0
 
-    worked = {
+    # Low and high of an uncertain context may cross a score taken at its point: the range always holds the score.
+    np.minimum(best, e, out=best)
+    np.maximum(worst, e, out=worst)
+    covers_or_reported = covers
+    if reported.any():
+        covers_or_reported = covers.copy()
+        covers_or_reported[reported] = 1.0
+    worked: dict[str, NDArray[Any]] = {
         "state": state,
         "effective": e,
-        # Low and high of an uncertain context may cross a score taken at its point: the range always holds the score.
-        "best": np.minimum(best, e),
-        "worst": np.maximum(worst, e),
+        "best": best,
+        "worst": worst,
         "harm": harm,
-        "covers": covers | reported,
-        "covers_without_report": covers,
-        "belief": known_q,
-        "found": found,
         "declined": declined,
         "reported": reported,
-        "unsure": harm | declined | ~(covers | out),
+        "settled": settled,
+        "belief": known_q,
+        "found": found,
+        "asked": asked,
+        "covers": covers,
+        "covers_or_reported": covers_or_reported,
     }
-    return Tile(i=i, **{name: values.reshape(shape) for name, values in worked.items()})
+    return Tile(i=i, context=context, **{name: values.reshape(shape) for name, values in worked.items()})
 
 
 def _overruled(frame: Frame, model: Model) -> Flags:
@@ -218,8 +254,7 @@ def _overruled(frame: Frame, model: Model) -> Flags:
     overruled = np.zeros(frame.risk.shape, dtype=bool)
     for gate in model.gates:
         behind = [position[name] for name in gate.indicators]
-        with_harm = frame.answered[behind] & (np.nan_to_num(frame.risk[behind]) >= 0.5)
-        overruled[behind] |= (with_harm | ~np.isnan(frame.report[behind])).any(axis=0)
+        overruled[behind] |= ((frame.risk[behind] >= 0.5) | frame.reported[behind]).any(axis=0)
     return overruled
 
 
@@ -231,7 +266,7 @@ def score(frame: Frame, model: Model) -> Scores:
     k, n = frame.risk.shape
     if k != len(model.indicators):
         raise ValueError(f"the frame has {k} indicators, {model.id} {model.version} has {len(model.indicators)}")
-    scores = _room(k, n, len(model.floors))
+    scores = _room(frame, model)
     if n <= IN_HAND:
         _score(frame, model, scores)
     else:
@@ -241,17 +276,26 @@ def score(frame: Frame, model: Model) -> Scores:
     return scores
 
 
-def _room(k: int, n: int, floors: int) -> Scores:
-    """Scores of n suppliers that are not worked out yet."""
+def _room(frame: Frame, model: Model) -> Scores:
+    """Scores of the suppliers of a frame that are not worked out yet."""
+    k, n = frame.risk.shape
     kinds = {"Floats": np.float64, "Flags": np.bool_, "Codes": np.int8}
-    shapes = {"state": (k, n), "effective": (k, n), "moves": (k, n), "harms": (k, n), "floors": (floors, n)}
-    return Scores(**{f.name: np.empty(shapes.get(f.name, n), dtype=kinds[str(f.type)]) for f in fields(Scores)})
+    shapes = {"state": (k, n), "effective": (k, n), "harms": (k, n), "floors": (len(model.floors), n)}
+    given = ("context", "context_of", "share")
+    made: dict[str, Any] = {
+        f.name: np.empty(shapes.get(f.name, (n,)), dtype=kinds[str(f.type)])
+        for f in fields(Scores)
+        if f.name not in given
+    }
+    return Scores(context=frame.context, context_of=frame.context_of, share=shares(model), **made)
 
 
 def some(of: Arrays, here: slice | NDArray[np.intp]) -> Arrays:
     """The same of some suppliers; of a slice of them a view, not a copy."""
     arrays = {f.name: getattr(of, f.name) for f in fields(of)}
-    return replace(of, **{name: array[..., here] for name, array in arrays.items() if name != "least"})
+    return replace(
+        of, **{name: array[..., here] for name, array in arrays.items() if name not in ("least", "context_of", "share")}
+    )
 
 
 def tiles(frame: Frame, model: Model) -> Iterator[Tile]:
@@ -285,33 +329,35 @@ def _score(frame: Frame, model: Model, scores: Scores) -> None:
     signs = np.zeros((3, len(readings.floor), n), dtype=bool)  # found, declined or found, bad at worst
 
     for tile in tiles(frame, model):
-        i, share, context = tile.i, share_of[tile.i], frame.context[tile.i]
+        i, share = tile.i, share_of[tile.i]
         points = 100.0 * share
-        np.multiply(points, tile.effective - context, out=scores.moves[i])
         scores.state[i], scores.effective[i], scores.harms[i] = tile.state, tile.effective, tile.harm
-        asked = points * ((tile.state != NOT_ASKED) & (tile.state != RULED_OUT))
-        covers = share * tile.covers_without_report
+        moved = tile.effective - tile.context
+        moved *= points
+        asked = points * tile.asked
+        covers = share * tile.covers
         _add(
-            (base, points * context),
-            (raised, scores.moves[i]),
+            (base, points * tile.context),
+            (raised, moved),
             (best, points * tile.best),
             (worst, points * tile.worst),
             (practice, asked * tile.effective),
             (practice_of, asked),
             (covered_alone, covers),
-            (covered, share * tile.covers if tile.reported.any() else covers),
+            (covered, covers if tile.covers is tile.covers_or_reported else share * tile.covers_or_reported),
             (believed, share * tile.belief),
         )
         # A safeguard that is missing is a finding, not harm to anyone, unless somebody reports it.
         any_harm |= (tile.harm & (~safeguard[i] | tile.reported)).any(axis=0)
         if core[i].any():
             core_declined |= tile.declined[core[i]].any(axis=0)
-            core_settled &= (tile.covers_without_report | (tile.state == RULED_OUT))[core[i]].all(axis=0)
-        read = readings.within(i)
+            core_settled &= tile.settled[core[i]].all(axis=0)
+        read = readings_within(model, i.start, i.stop)
         if len(read.sign):
             j = read.indicator - i.start
             hit = (tile.found[j] >= read.from_risk) | (tile.reported[j] & read.by_report)
-            mark(signs, read.sign, np.array([hit, hit | tile.declined[j], hit | tile.unsure[j]]))
+            unsure = tile.harm[j] | tile.declined[j] | ~tile.settled[j]
+            mark(signs, read.sign, np.array([hit, hit | tile.declined[j], hit | unsure]))
 
     counts = counted(signs, readings.floor, len(model.floors))
     by_fact, by_silence, by_worst = reached(model, counts, frame.case, core_declined, core_settled)

@@ -152,8 +152,8 @@ def _means(frame: Frame, model: Model, scores: Scores) -> _Means:
     n = frame.risk.shape[1]
     first, second, lowest, highest = np.zeros((4, n)), np.zeros((4, n)), np.zeros((4, n)), np.ones((4, n))
     lowest[SCORE], highest[SCORE] = 1.0, 0.0
-    for share, effective, context in zip(shares(model)[:, 0], scores.effective, frame.context, strict=True):
-        for which, values in ((SCORE, effective), (INHERENT, context)):
+    for share, effective, c in zip(shares(model)[:, 0], scores.effective, frame.context_of.tolist(), strict=True):
+        for which, values in ((SCORE, effective), (INHERENT, frame.context[c])):
             weighted = share * values
             first[which] += weighted
             second[which] += weighted * values
@@ -220,7 +220,7 @@ def _correlations(frame: Frame, model: Model, means: _Means, at: NDArray[np.intp
     products = np.zeros((4, 4, at.size))
     for tile in tiles(few, model):
         weights = share_of[tile.i]
-        values = (tile.effective, tile.worst, few.context[tile.i], tile.covers_without_report.astype(np.float64))
+        values = (tile.effective, tile.worst, tile.context, tile.covers)
         for a in range(4):
             weighted = weights * values[a]
             for b in range(a + 1, 4):

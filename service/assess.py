@@ -52,14 +52,13 @@ class Batch:
 class Block:
     """The suppliers of a batch that one model scored: ``members`` are their positions in the batch.
 
-    ``context`` (k, n), ``parts`` and ``case`` are what is shown of its frame; ``frame`` itself is let go unless it was asked for.
+    ``parts`` and ``case`` are what is shown of its frame; ``frame`` itself is let go unless it was asked for.
     ``sectors``: the ISIC code shown for each, of several the one with the largest hazard that the model serves; None if unknown.
     """
 
     model: Model
     members: NDArray[np.intp]
     answers: Answers
-    context: NDArray[np.float64]
     parts: tuple[Part, ...]
     case: NDArray[np.int8]
     scores: Scores
@@ -178,7 +177,6 @@ def assess_batch(
                 model,
                 members,
                 answers,
-                read.frame.context,
                 read.inherent.parts,
                 read.frame.case,
                 scored,
@@ -240,11 +238,11 @@ def _with_the_worst_of_all(assessed: Assessed) -> Assessed:
 def _with_own(scored: Scores, frame: Frame, model: Model, unknown: Mapping[str, NDArray[np.bool_]]) -> Plan:
     """What is to be done, and beside it what would be by the suppliers' own answers alone, where the two can differ."""
     whole = plan(scored, model, unknown)
-    told = np.flatnonzero(~np.isnan(frame.report).all(axis=0) | (frame.case > 0))
+    told = np.flatnonzero(frame.reported.any(axis=0) | (frame.case > 0))
     if not len(told):
         return whole
     of_these = some(frame, told)
-    alone = replace(of_these, report=np.full_like(of_these.report, np.nan), case=np.zeros_like(of_these.case))
+    alone = replace(of_these, reported=np.zeros_like(of_these.reported), case=np.zeros_like(of_these.case))
     own_days = whole.days.copy()
     own_days[:, told] = plan(score(alone, model), model, {name: flags[told] for name, flags in unknown.items()}).days
     return replace(whole, own_days=own_days)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from risk_models.facts import FactsOn
 from risk_models.inherent import UNKNOWN_PLACE
 from risk_models.model import Model, load_all
-from risk_models.score import INSUFFICIENT, LEVEL_NAMES, STATES, WORST_OF_LOW, threshold
+from risk_models.score import INSUFFICIENT, LEVEL_NAMES, STATES, WORST_OF_LOW, some, threshold
 from service.assess import Assessed, Batch, Block, assess
 
 SMALL = 1e-6  # points
@@ -168,8 +168,9 @@ def _points(block: Block, position: int) -> dict[tuple[str, str], float]:
     for part in block.parts:
         key = ("context", titles.get(part.context, part.context))
         points[key] = points.get(key, 0.0) + float(part.points[position])
-    for i, indicator in enumerate(model.indicators):
-        points["indicator", indicator.title] = float(scores.moves[i, position])
+    moves = some(scores, np.array([position])).moves[:, 0]
+    for indicator, by in zip(model.indicators, moves.tolist(), strict=True):
+        points["indicator", indicator.title] = by
     reached = [f for f, floor in enumerate(model.floors) if scores.floors[f, position] > 0]
     if reached and scores.uplift[position] > 0:
         highest = max(reached, key=lambda f: model.floors[f].at_least)

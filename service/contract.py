@@ -22,7 +22,7 @@ from risk_models.facts import FactsOn
 from risk_models.inherent import PART_STATES, UNKNOWN_PLACE, Part
 from risk_models.model import CASES, Model
 from risk_models.plan import ACTIONS, Action, load_actions, steps_in_order
-from risk_models.score import DECLINED, LEVEL_NAMES, NOT_ASKED, STATES
+from risk_models.score import DECLINED, LEVEL_NAMES, NOT_ASKED, STATES, some
 from service.assess import Assessed, Block
 from service.written_answers import NULL, Pick, WrittenAnswers
 
@@ -252,12 +252,12 @@ def _flags(flags: NDArray[np.bool_], names: Sequence[str]) -> list[bytes]:
 
 def _reasons(assessed: Assessed, block: Block, pick: Pick, answers: WrittenAnswers) -> Iterator[bytes]:
     """Every reason of each supplier: contexts first, then the indicators in model order, then what was found beside."""
-    scores = block.scores
+    scores = some(block.scores, pick)
     columns = _context_reasons(block.parts, pick)
-    states = scores.state[:, pick]
+    states = scores.state
     silent = (states == NOT_ASKED).all(axis=1)
-    effective, moves = (_rows_of_floats(of[:, pick][~silent]) for of in (scores.effective, scores.moves))
-    contexts = block.context[:, pick]
+    effective, moves = (_rows_of_floats(of[~silent]) for of in (scores.effective, scores.moves))
+    contexts = scores.contexts
     written: dict[bytes, list[bytes]] = {}  # most indicators share one context: it is written out once
     indicators = block.model.indicators
     heads = [b'{"indicator":"%s","kind":"answer","state":"' % indicator.id.encode() for indicator in indicators]
@@ -321,7 +321,7 @@ def _found_beside(assessed: Assessed, block: Block, pick: Pick, answers: Written
                     answers.values(indicator.question),
                     state.tolist(),
                     _floats(scores.effective[i, at]),
-                    _floats(other.context[i, at]),
+                    _floats(scores.context[scores.context_of[i], at]),
                     [b"0.0"] * len(pick),
                 )
                 columns.append([row if here else b"" for row, here in zip(rows, found.tolist(), strict=True)])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from risk_models.model import Model
-from risk_models.score import LEVEL_NAMES, Frame, score
+from risk_models.score import LEVEL_NAMES, Frame, score, some
 from risk_models.steadiness import concentration, likely_levels, steadiness
 from tests.test_risk_models.suppliers import CAN_BE_RULED_OUT, CORE, TOY, Cell, K, Supplier, frame
 
@@ -102,8 +102,7 @@ def test_an_unknown_place_is_insufficient_evidence_under_any_weights() -> None:
 def test_a_supplier_alone_is_as_steady_as_among_others() -> None:
     of = some_suppliers(4, 0.7)
     together = steadiness(of, TOY, score(of, TOY))
-    one = some_suppliers(4, 0.7)
-    alone = type(one)(**{name: value if name == "least" else value[..., 7:8] for name, value in vars(one).items()})
+    alone = some(of, slice(7, 8))
     assert steadiness(alone, TOY, score(alone, TOY))[0] == pytest.approx(together[7], abs=1e-12)
 
 
