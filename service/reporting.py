@@ -31,8 +31,7 @@ from risk_models.case_evidence import with_case_harms
 from risk_models.evidence import behind, sentence
 from risk_models.explain import explain, floor_sentence, names_no_agency, why_not_low
 from risk_models.facts import FactsOn
-from risk_models.model import Floor as Rule
-from risk_models.score import DECLINED, LEVEL_NAMES, NOT_ASKED, queue_rank, threshold
+from risk_models.score import LEVEL_NAMES, NOT_ASKED, queue_rank
 from risk_models.steadiness import steadiness
 from service.assess import Assessed, Block, agency_scores, assess_batch
 from service.contract import ENGINE, result_rows
@@ -119,7 +118,7 @@ def _block_lines(part: Assessed, b: int) -> list[tuple[Headline, tuple[float, fl
         texts[question] = [words[code] for code in column.codes.tolist()]
     ranks = queue_rank(scores.level, scores.inherent_level).tolist()
     rules, codes = part.floors(block, np.arange(len(block.members)))
-    silent = _by_silence(block, rules, codes).tolist()
+    silent = part.silent[block.members].tolist()
     named = [("", rule.title + OPEN, rule.title) for rule in rules]  # by its code
     reached = [
         tuple(sorted(filter(None, (of[code] for of, code in zip(named, column, strict=True))), key=_is_open))
@@ -189,19 +188,6 @@ def _block_lines(part: Assessed, b: int) -> list[tuple[Headline, tuple[float, fl
 
 def _is_open(title: str) -> bool:
     return title.endswith(OPEN)
-
-
-def _by_silence(block: Block, rules: Sequence[Rule], codes: NDArray[np.int8]) -> NDArray[np.bool_]:
-    """Whose score is held up by blanks for the most part: most rules that reach rest on them alone, and with the blanks read
-    as not asked the score would stand at a lower level.
-    """
-    scores, found = block.scores, codes > 1
-    at_least = np.array([rule.at_least for rule in rules]).reshape(-1, 1)
-    blank = (scores.moves * (scores.state == DECLINED)).sum(axis=0)
-    told = np.maximum(scores.total - scores.uplift - blank, (at_least * found).max(axis=0, initial=0.0))
-    lower = threshold(told, block.model) < threshold(scores.total, block.model)
-    silent: NDArray[np.bool_] = ((codes == 1).sum(axis=0) > found.sum(axis=0)) & lower
-    return silent
 
 
 def _details(lines: Sequence[Line], facts: FactsOn, on: date, scores: Mapping[str, float]) -> tuple[Detail, ...]:
