@@ -29,7 +29,7 @@ from reports.document import (
 from risk_models.agencies import counted
 from risk_models.case_evidence import with_case_harms
 from risk_models.evidence import behind, sentence
-from risk_models.explain import explain, floor_sentence, names_no_agency, why_not_low
+from risk_models.explain import explain, floor_sentence, names_no_agency, names_sectors, why_not_low
 from risk_models.facts import FactsOn
 from risk_models.score import LEVEL_NAMES, NOT_ASKED, queue_rank
 from risk_models.steadiness import steadiness
@@ -296,10 +296,12 @@ def _higher_elsewhere(
     )
     if round(highest, 6) <= round(float(own), 6):
         return ()
-    text = (
-        f'A supplier of several trades is scored for each, and the worst counts: as "{title}" it scores {highest:.1f}.'
-    )
-    return (Floor("A higher score in another of its trades", text, highest, ("method section 3",), from_workers),)
+    named, why = "A higher score in another of its trades", "A supplier of several trades is scored for each"
+    if not names_sectors(block.answers.take([position]).rows()[0]):
+        named = "A higher score read as another trade"
+        why = "The sector is not known: a supplier is then scored as a site of any, and for each trade that its answers tell of"
+    text = f'{why}, and the worst counts: as "{title}" it scores {highest:.1f}.'
+    return (Floor(named, text, highest, ("method section 3",), from_workers),)
 
 
 def _models(assessed: Sequence[Assessed]) -> tuple[ModelUsed, ...]:
