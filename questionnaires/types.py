@@ -257,7 +257,7 @@ CODED = re.compile(
 # After words (and not after the name of a classification): a further code, with words of its own.
 FURTHER = (
     r"(?<=[^\W\d_]|\))(?<!ISIC|NACE)(?<!NAICS)(?:\s+(?:and|&|\+|[-–—]))?\s+"
-    rf"(?=(?:{NAMED})?[0-9]{{2}}(?:[0-9]{{1,4}}|\.[0-9]{{1,2}})?\s*[-–—:]?\s*[^\W\d_])"
+    rf"(?=(?:{NAMED})?[0-9]{{2}}(?:[0-9]{{1,4}}|\.[0-9]{{1,2}})?(?:\s*[-–—:]\s*|\s+)[^\W\d_])"
 )
 NEXT = re.compile(FURTHER, re.IGNORECASE)
 SEVERAL = re.compile(f"{APART}|{LESS_APART}|{FURTHER}", re.IGNORECASE)
@@ -277,7 +277,7 @@ class Sector(Several):
 
     def of_text(self, text: str) -> tuple[str, ...]:
         """The answers of the parts of the text; a code with its title begins a part."""
-        return super().of_text(NEXT.sub(";", text))
+        return super().of_text(NEXT.sub(";", text) if CODED.fullmatch(text) else text)
 
     def one(self, text: str) -> tuple[str, ...]:
         """The ISIC codes of a code or a word."""

@@ -344,6 +344,7 @@ def test_two_sectors_with_their_titles_stand_in_one_cell(text):
         ("0311 Marine fishing, wizardry", ("0311",), "wizardry"),
         ("ISIC 0311 Marine fishing, 9999 wizardry", ("0311",), "9999 wizardry"),
         ("fishing; F/V", ("031",), "F/V"),
+        ("construction, house 56 in the yard", ("F",), "house 56 in the yard"),
     ],
 )
 def test_a_further_sector_that_is_not_understood_is_told_and_the_rest_kept(text, kept, strange):
