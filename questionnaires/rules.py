@@ -1,4 +1,4 @@
-"""Rules that look at more than one answer: placeholders, contradictions, check digits, and blanks in a form that came
+"""Rules that look at more than one answer: placeholders, numbers that do not fit, check digits, and blanks in a form that came
 back.
 
 Each takes what was read and changes it: an answer that cannot be right becomes unknown, with an issue; only a conflict
@@ -15,6 +15,7 @@ from functools import partial
 import numpy as np
 
 from questionnaires.answer import Value
+from questionnaires.contradictions import contradictions
 from questionnaires.form import DATED, Questionnaire, load, versions
 from questionnaires.reading import Answered, Mask, Places, Reading, Said
 from questionnaires.words import countries, everyday, fold
@@ -225,56 +226,6 @@ def one_place_in_two_countries(reading: Reading) -> None:
                 reading.fault("country.elsewhere", "city", where, Said(seen, " and ".join(others), beside="country"))
 
 
-def in_words(value: Value) -> str:
-    """An answer as an issue shows it."""
-    parts = value if isinstance(value, tuple) else (value,)
-    return "; ".join(f"{part:g}" if isinstance(part, float) else str(part) for part in parts)
-
-
-def contradicted(reading: Reading, question: str, beside: str, where: Mask) -> None:
-    """Makes an answer unknown where another of the same row speaks against it, and tells both cells."""
-    answers, others = reading.answers[question], reading.answers[beside]
-    header = reading.matched.headers[reading.matched.columns[beside]]
-    for row in np.flatnonzero(where):
-        seen, against = in_words(answers.values[answers.codes[row]]), in_words(others.values[others.codes[row]])
-        said = Said(seen, f"'{against}' under *{header}*", beside=beside)
-        reading.fault("answer.contradicted", question, np.array([row]), said)
-    answers.codes[where] = -1
-
-
-def agencies_denied(reading: Reading) -> None:
-    """That no agency is used is unknown where one is named: the one that is named counts."""
-    denied = reading.answers.get("uses_agencies")
-    for question in ("agencies", "workers_by_agency"):
-        named = reading.answers.get(question)
-        if denied and named:
-            is_named = np.array([*(isinstance(value, tuple) for value in named.values), False])[named.codes]
-            contradicted(reading, "uses_agencies", question, denied.where("no") & is_named)
-
-
-def migrants_denied(reading: Reading, form: Questionnaire) -> None:
-    """That there is no migrant is unknown where a share of migrants, or a country that workers come from, says there are: those
-    who are there count. Where the number of workers is known, :func:`share_against_counts` holds numbers against the share.
-    """
-    count, share = reading.answers.get("workers_migrant"), reading.answers.get("migrant_pct")
-    if form.kind != "site" or (count is None and share is None):
-        return
-    if count and share:
-        contradicted(reading, "workers_migrant", "migrant_pct", count.where(0.0) & (share.numbers() > 0))
-        total = reading.answers.get("workers_total")
-        uncounted = np.True_ if total is None else ~total.given
-        contradicted(reading, "migrant_pct", "workers_migrant", share.where(0.0) & (count.numbers() > 0) & uncounted)
-    origins, country = reading.answers.get("worker_origin_countries"), reading.answers.get("country")
-    for question, denied in (("workers_migrant", count), ("migrant_pct", share)):
-        if denied and origins:
-            where = denied.where(0.0) & origins.given
-            for row in np.flatnonzero(where):
-                named = origins.values[origins.codes[row]]
-                own = country.values[country.codes[row]] if country and country.codes[row] >= 0 else None
-                where[row] = isinstance(named, tuple) and any(place != own for place in named)
-            contradicted(reading, question, "worker_origin_countries", where)
-
-
 APART = 5.0  # percentage points: figures are rounded, and counted on different days
 
 
@@ -391,8 +342,7 @@ def apply_rules(reading: Reading, form: Questionnaire) -> None:
     placeholder_head_counts(reading)
     more_migrants_than_workers(reading)
     workers_by_agency(reading)
-    agencies_denied(reading)
-    migrants_denied(reading, form)
+    contradictions(reading, form)
     share_against_counts(reading)
     share_from_counts(reading)
     identifiers(reading)

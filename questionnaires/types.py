@@ -98,13 +98,17 @@ class YesNo(Answer):
         raise Fault("field.type", value)
 
 
+APART = "[;|、；]"
+LESS_APART = r"[,，]|/(?!(?<=\b\w/)\w\b)"  # not the stroke of n/a or F/V
+
+
 def parts_of(text: str, known: Callable[[str], bool], commas: bool) -> list[str]:
     """The parts of a cell that holds several values: split at ; | and line marks, then, if allowed, at , and / where a
     part is not known.
     """
     found = []
-    for part in re.split(r"[;|、；]", text):
-        smaller = re.split(r"[,/，]", part) if commas and not known(part.strip()) else [part]
+    for part in re.split(APART, text):
+        smaller = re.split(LESS_APART, part) if commas and not known(part.strip()) else [part]
         found += [small.strip() for small in smaller if small.strip()]
     return found
 
@@ -245,10 +249,20 @@ class Countries(Several):
         return countries().like(text)
 
 
+NAMED = r"(ISIC|NACE|NAICS)(?:\s*Rev\.?\s*[0-9.]+)?\s*:?\s*"
 CODED = re.compile(
-    r"(?:(ISIC|NACE|NAICS)(?:\s*Rev\.?\s*[0-9.]+)?\s*:?\s*)?([0-9]{2}\.[0-9]{1,2}|[0-9]{1,6}|[A-U])(?:\s*[-–—:]\s*(.+)|\s+(\D.*))?",
+    rf"(?:{NAMED})?([0-9]{{2}}\.[0-9]{{1,2}}|[0-9]{{1,6}}|[A-U])(?:\s*[-–—:]\s*(.+)|\s+(\D.*))?",
     re.ASCII | re.IGNORECASE,
 )
+# After words (and not after the name of a classification): a further code, with words of its own.
+FURTHER = (
+    r"(?<=[^\W\d_]|\))(?<!ISIC|NACE)(?<!NAICS)(?:\s+(?:and|&|\+|[-–—]))?\s+"
+    rf"(?=(?:{NAMED})?[0-9]{{2}}(?:[0-9]{{1,4}}|\.[0-9]{{1,2}})?(?:\s*[-–—:]\s*|\s+)[^\W\d_])"
+)
+NEXT = re.compile(FURTHER, re.IGNORECASE)
+SEVERAL = re.compile(f"{APART}|{LESS_APART}|{FURTHER}", re.IGNORECASE)
+# In the titles of a classification that is named, a comma stands apart only before another code.
+SEVERAL_NAMED = re.compile(rf"{APART}|(?:{LESS_APART})\s*(?={NAMED}|[0-9]{{2}})|{FURTHER}", re.IGNORECASE)
 
 
 class Sector(Several):
@@ -256,10 +270,14 @@ class Sector(Several):
     words.
 
     A number that is no ISIC code is not a sector (an occupation code, an HS code), and a code beside words counts only
-    if the words are a sector of the same branch.
+    if the words are a sector of the same branch. Words that may go on to a further sector are read part by part.
     """
 
     code = "sector.unknown"
+
+    def of_text(self, text: str) -> tuple[str, ...]:
+        """The answers of the parts of the text; a code with its title begins a part."""
+        return super().of_text(NEXT.sub(";", text) if CODED.fullmatch(text) else text)
 
     def one(self, text: str) -> tuple[str, ...]:
         """The ISIC codes of a code or a word."""
@@ -274,9 +292,11 @@ class Sector(Several):
             found = sectors().of_nace(code)
         else:
             found = (code,) if code in sectors().names else ()
-        if words and not system and not any(same_branch(found, said) for said in (words, *words.split())):
+        if not words or same_branch(found, words):
+            return found
+        if (SEVERAL_NAMED if system else SEVERAL).search(words):
             return ()
-        return found
+        return found if system or any(same_branch(found, said) for said in words.split()) else ()
 
     def like(self, text: str) -> tuple[str, ...]:
         """Sectors in like words."""

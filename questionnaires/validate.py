@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -144,19 +145,20 @@ def fill_blanks(answers: Answered, others: Answered) -> None:
     answers.codes = np.where(answers.given, answers.codes, np.array([*table, -1], dtype=np.int32)[others.codes])
 
 
+NAICS_APART = re.compile(r"[;|]|[,/\s]+(?=[0-9])")  # a line break within a cell has become a blank
+
+
 def of_naics(reading: Reading) -> Answered:
     """The ISIC codes of the NAICS codes in the rows; a code that is in no list is told."""
     naics = reading.answers["naics"]
     values: list[Value] = []
     table = []
     for code, text in enumerate(map(str, naics.values)):
-        found = tuple(
-            dict.fromkeys(
-                isic for part in text.replace(",", ";").split(";") for isic in sectors().of_naics(part.strip())
-            )
-        )
-        if not found:
-            reading.fault("sector.unknown", "naics", naics.codes == code, Said(text))
+        parts = {part.strip(): sectors().of_naics(part.strip()) for part in NAICS_APART.split(text)}
+        found = tuple(dict.fromkeys(isic for part in parts.values() for isic in part))
+        strange = ", ".join(part for part, isic in parts.items() if part and not isic)
+        if strange or not found:
+            reading.fault("sector.unknown", "naics", naics.codes == code, Said(strange or text))
         table.append(len(values) if found else -1)
         values += [found] if found else []
     codes = np.array([*table, -1], dtype=np.int32)[naics.codes]

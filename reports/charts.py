@@ -29,6 +29,7 @@ INKS: dict[Level, str] = {
     "low": "#1d242b",
     "insufficient_evidence": "#1d242b",
 }
+BLANKS = "rests on blanks"  # most of what holds the score up
 INK, QUIET, RULE, PAPER = "#1d242b", "#56616b", "#c9ced3", "#ffffff"
 FACT, UP, DOWN, UPLIFT = "#6b7f92", "#b5482a", "#23768a", "#5b4a86"
 
@@ -263,7 +264,8 @@ def heat(chart: str, cells: Sequence[Cell]) -> Drawing:
         if cell.country_name in rows and cell.sector_title in columns:
             x, y = left + columns.index(cell.sector_title) * wide, top + rows.index(cell.country_name) * high
             words = f"{cell.country_name}, {cell.sector_title}: {spoken(cell)}"
-            inherent, several = cell.known == "inherent", cell.results > 1
+            inherent = cell.known == "inherent"
+            below = [f"of {cell.results:,}"] * (cell.results > 1) + [BLANKS] * cell.silent
             ink = INK if inherent else INKS[cell.level]
             told.append(words)
             parts += [
@@ -272,16 +274,24 @@ def heat(chart: str, cells: Sequence[Cell]) -> Drawing:
                 rect(x + 9, y + 6, wide - 18, high - 12, PAPER, opacity=0.9) if inherent else "",
                 Text(
                     x + wide / 2,
-                    y + (19 if several else 24),
+                    y + (24, 19, 15)[len(below)],
                     f"{'up to ' if cell.up_to else ''}{cell.value:.0f}",
                     size=12 if cell.up_to else 14,
                     fill=ink,
                     anchor="middle",
                     bold=True,
                 ),
-                Text(x + wide / 2, y + 31, f"of {cell.results:,}", size=10, fill=ink, anchor="middle")
-                if several
-                else "",
+                *(
+                    Text(
+                        x + wide / 2,
+                        y + (31 if len(below) == 1 else 25 + 9 * i),
+                        words,
+                        size=9.5,
+                        fill=ink,
+                        anchor="middle",
+                    )
+                    for i, words in enumerate(below)
+                ),
                 "</g>",
             ]
     height = top + len(rows) * high + 34
@@ -300,8 +310,8 @@ def heat(chart: str, cells: Sequence[Cell]) -> Drawing:
 def spoken(of: Cell | Place) -> str:
     """A cell or a country in words, for those who do not see its colour."""
     only = ", inherent risk only" if of.known == "inherent" else ""
-    up_to = "up to " if of.up_to else ""
-    return f"{up_to}{of.value:.1f}, {LEVEL_TITLES[of.level].lower()}{only}, {counted(of.results, 'result')}"
+    up_to, silent = "up to " if of.up_to else "", f" ({BLANKS})" if of.silent else ""
+    return f"{up_to}{of.value:.1f}, {LEVEL_TITLES[of.level].lower()}{silent}{only}, {counted(of.results, 'result')}"
 
 
 def legend(chart: str, x: float, y: float) -> list[str | Text]:

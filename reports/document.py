@@ -266,7 +266,7 @@ class Cell:
     """A country and a sector in the heat map: its worst result, and of how many.
 
     `known` says what `value` is: the score where practice is known, the inherent risk where it is not; `up_to` that the score
-    is a bound, as in `Headline`.
+    is a bound, `silent` that most of what holds it up are blanks, as in `Headline`.
     """
 
     country: str | None
@@ -278,11 +278,12 @@ class Cell:
     known: Literal["practice", "inherent"]
     results: int
     up_to: bool = False
+    silent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A country on the map (ISO 3166-1 alpha-2): its worst result, and of how many. `known` and `up_to` as in `Cell`."""
+    """A country on the map (ISO 3166-1 alpha-2): its worst result, and of how many. `known` and what follows as in `Cell`."""
 
     country: str
     country_name: str
@@ -291,6 +292,7 @@ class Place:
     known: Literal["practice", "inherent"]
     results: int
     up_to: bool = False
+    silent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,6 +322,7 @@ class Company:
     name: str
     sites: int
     worst_level: Level
+    worst_text: str
     lowest: float
     highest: float
 

@@ -281,7 +281,7 @@ def _company(company: Company) -> Tree:
         "name": company.name,
         "sites": f"{company.sites:,}",
         "level": company.worst_level,
-        "level_text": LEVEL_TITLES[company.worst_level],
+        "level_text": company.worst_text,
         "spread": f"{score(company.lowest)} to {score(company.highest)}",
     }
 

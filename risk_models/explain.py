@@ -92,7 +92,12 @@ def explain(
             if harm and declared is not None and answers.get(declared.question) in declared.none:
                 text += f' This contradicts what was declared ("{declared.title}"), which therefore counts for nothing here.'
             if name not in own:
-                text += f' Only asked under "{asked_by[name]}", another of its trades: it is a finding, and moves no points here.'
+                trade = (
+                    "another of its trades"
+                    if names_sectors(answers)
+                    else "which it is read as while its sector is not known"
+                )
+                text += f' Only asked under "{asked_by[name]}", {trade}: it is a finding, and moves no points here.'
             evidence = evidence_of(indicator.question) if state in ("answered", "expired") else ""
             if isinstance(value, str) and value in indicator.confirmed and state == "answered":
                 # With the evidence, not in the text: it tells what workers said, which a supplier's copy leaves out.
@@ -288,6 +293,12 @@ def _reported(indicator: Indicator, answers: Mapping[str, object], title_of: Cal
                 # Cases may set an indicator that no sheet offers as a report: it then goes by its title.
                 told.setdefault(by, []).append(_inside(indicator.title if words == code else words))
     return ". ".join(f"{by}: {'; '.join(words)}" for by, words in told.items())
+
+
+def names_sectors(answers: Mapping[str, object]) -> bool:
+    """Whether a site says which its sectors are; one that does not is read as any that its answers tell of."""
+    sectors = answers.get("sector")
+    return isinstance(sectors, (list, tuple)) and bool(sectors)
 
 
 def floor_sentence(floor: Floor, *, ruled_out_not: bool) -> str:

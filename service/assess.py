@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +23,7 @@ from risk_models.inherent import Part
 from risk_models.model import Floor, Model, current, serving
 from risk_models.plan import Plan, circumstances, plan
 from risk_models.readings import AGENCY_SECTOR
-from risk_models.score import Frame, Scores, queue_rank, score, some
+from risk_models.score import DECLINED, Frame, Scores, queue_rank, score, some, threshold
 
 # Under which of an agency's answers a site may name it.
 AGENCY_NAMES = ("name", "name_local", "reference", "licence_number")
@@ -117,6 +118,24 @@ class Assessed:
                     more[floor.id] = (floor, np.maximum(more[floor.id][1], there) if floor.id in more else there)
         rows = [block.scores.floors[:, pick], *(reached[np.newaxis] for _, reached in more.values())]
         return [*block.model.floors, *(floor for floor, _ in more.values())], np.vstack(rows)
+
+    @cached_property
+    def silent(self) -> NDArray[np.bool_]:
+        """Whose score is held up by blanks for the most part: most rules that reach rest on them alone, and with the blanks read
+        as not asked the score would stand at a lower level.
+        """
+        silent = np.zeros(len(self.block), dtype=np.bool_)
+        for b, block in enumerate(self.blocks):
+            mine = self.block == b
+            pick, scores = self.position[mine], block.scores
+            rules, codes = self.floors(block, pick)
+            found, total = codes > 1, scores.total[pick]
+            at_least = np.array([rule.at_least for rule in rules]).reshape(-1, 1)
+            blank = (scores.moves[:, pick] * (scores.state[:, pick] == DECLINED)).sum(axis=0)
+            told = np.maximum(total - scores.uplift[pick] - blank, (at_least * found).max(axis=0, initial=0.0))
+            lower = threshold(told, block.model) < threshold(total, block.model)
+            silent[mine] = ((codes == 1).sum(axis=0) > found.sum(axis=0)) & lower
+        return silent
 
 
 def assess(

@@ -96,6 +96,7 @@ def _where(session: Session, kept: tuple[Any, ...]) -> tuple[tuple[Cell, ...], t
         Supplier.score,
         Supplier.practice_of,
         Supplier.up_to,
+        Supplier.silent,
     )
     rows = session.execute(select(*columns).where(*kept)).all()
     cells: dict[tuple[str | None, str | None], list[Any]] = {}
@@ -117,12 +118,13 @@ def _where(session: Session, kept: tuple[Any, ...]) -> tuple[tuple[Cell, ...], t
 
 
 def _shown(members: Sequence[Any]) -> dict[str, Any]:
-    """Value, level, what is known, and whether the value is a bound, of the worst of some suppliers."""
+    """Value, level, what is known, and whether the value is a bound or rests on blanks, of the worst of some suppliers."""
     worst = min(members, key=lambda row: (row.rank, -row.inherent, -row.score))
     level = worst.inherent_level if worst.level == "insufficient_evidence" else worst.level
     if worst.practice_of is None:
         return {"value": worst.inherent, "level": level, "known": "inherent"}
-    return {"value": worst.score, "level": level, "known": "practice", "up_to": worst.up_to}
+    doubt = {"up_to": worst.up_to, "silent": bool(worst.silent)}
+    return {"value": worst.score, "level": level, "known": "practice"} | doubt
 
 
 def batches(session: Session) -> list[Batch]:

@@ -46,8 +46,8 @@ def companies(lines: Sequence[Line]) -> tuple[Company, ...]:
     for members in groups.values():
         if len(members) > 1:
             worst, totals = _worst(members), [m.headline.score for m in members]
-            company = Company(worst.headline.name, len(members), worst.headline.level, min(totals), max(totals))
-            found.append((worst.rank, company))
+            h = worst.headline
+            found.append((worst.rank, Company(h.name, len(members), h.level, h.level_text, min(totals), max(totals))))
     return tuple(company for _, company in sorted(found, key=lambda pair: pair[0]))
 
 
@@ -63,4 +63,5 @@ def _shown(lines: Sequence[Line]) -> dict[str, Any]:
     level = h.inherent_level if h.level == "insufficient_evidence" else h.level
     if h.practice_of is None:
         return {"value": h.inherent or 0.0, "level": level, "known": "inherent", "results": len(lines)}
-    return {"value": h.score, "level": level, "known": "practice", "results": len(lines), "up_to": h.up_to}
+    doubt = {"up_to": h.up_to, "silent": h.silent}
+    return {"value": h.score, "level": level, "known": "practice", "results": len(lines)} | doubt

@@ -29,10 +29,9 @@ from reports.document import (
 from risk_models.agencies import counted
 from risk_models.case_evidence import with_case_harms
 from risk_models.evidence import behind, sentence
-from risk_models.explain import explain, floor_sentence, names_no_agency, why_not_low
+from risk_models.explain import explain, floor_sentence, names_no_agency, names_sectors, why_not_low
 from risk_models.facts import FactsOn
-from risk_models.model import Floor as Rule
-from risk_models.score import DECLINED, LEVEL_NAMES, NOT_ASKED, queue_rank, threshold
+from risk_models.score import LEVEL_NAMES, NOT_ASKED, queue_rank
 from risk_models.steadiness import steadiness
 from service.assess import Assessed, Block, agency_scores, assess_batch
 from service.contract import ENGINE, result_rows
@@ -119,7 +118,7 @@ def _block_lines(part: Assessed, b: int) -> list[tuple[Headline, tuple[float, fl
         texts[question] = [words[code] for code in column.codes.tolist()]
     ranks = queue_rank(scores.level, scores.inherent_level).tolist()
     rules, codes = part.floors(block, np.arange(len(block.members)))
-    silent = _by_silence(block, rules, codes).tolist()
+    silent = part.silent[block.members].tolist()
     named = [("", rule.title + OPEN, rule.title) for rule in rules]  # by its code
     reached = [
         tuple(sorted(filter(None, (of[code] for of, code in zip(named, column, strict=True))), key=_is_open))
@@ -189,19 +188,6 @@ def _block_lines(part: Assessed, b: int) -> list[tuple[Headline, tuple[float, fl
 
 def _is_open(title: str) -> bool:
     return title.endswith(OPEN)
-
-
-def _by_silence(block: Block, rules: Sequence[Rule], codes: NDArray[np.int8]) -> NDArray[np.bool_]:
-    """Whose score is held up by blanks for the most part: most rules that reach rest on them alone, and with the blanks read
-    as not asked the score would stand at a lower level.
-    """
-    scores, found = block.scores, codes > 1
-    at_least = np.array([rule.at_least for rule in rules]).reshape(-1, 1)
-    blank = (scores.moves * (scores.state == DECLINED)).sum(axis=0)
-    told = np.maximum(scores.total - scores.uplift - blank, (at_least * found).max(axis=0, initial=0.0))
-    lower = threshold(told, block.model) < threshold(scores.total, block.model)
-    silent: NDArray[np.bool_] = ((codes == 1).sum(axis=0) > found.sum(axis=0)) & lower
-    return silent
 
 
 def _details(lines: Sequence[Line], facts: FactsOn, on: date, scores: Mapping[str, float]) -> tuple[Detail, ...]:
@@ -310,10 +296,12 @@ def _higher_elsewhere(
     )
     if round(highest, 6) <= round(float(own), 6):
         return ()
-    text = (
-        f'A supplier of several trades is scored for each, and the worst counts: as "{title}" it scores {highest:.1f}.'
-    )
-    return (Floor("A higher score in another of its trades", text, highest, ("method section 3",), from_workers),)
+    named, why = "A higher score in another of its trades", "A supplier of several trades is scored for each"
+    if not names_sectors(block.answers.take([position]).rows()[0]):
+        named = "A higher score read as another trade"
+        why = "The sector is not known: a supplier is then scored as a site of any, and for each trade that its answers tell of"
+    text = f'{why}, and the worst counts: as "{title}" it scores {highest:.1f}.'
+    return (Floor(named, text, highest, ("method section 3",), from_workers),)
 
 
 def _models(assessed: Sequence[Assessed]) -> tuple[ModelUsed, ...]:

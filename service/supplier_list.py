@@ -183,7 +183,8 @@ def step_title(action_id: str | None) -> str:
 
 def level_of(supplier: Supplier) -> str:
     """The level of a supplier as a reader meets it."""
-    return level_words(supplier.level or "", supplier.inherent_level or "", up_to=supplier.up_to)
+    silent = bool(supplier.silent)
+    return level_words(supplier.level or "", supplier.inherent_level or "", up_to=supplier.up_to, silent=silent)
 
 
 COLUMNS: tuple[tuple[str, str], ...] = (

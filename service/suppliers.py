@@ -247,7 +247,7 @@ def _headline(supplier: Supplier, result: Document, assessed: Assessed, j: int) 
         (float(s.practice[p]), float(s.practice_of[p])) if s.asked[p] else (None, None)
     )
     supplier.next_step, supplier.own_step = (_first_step(plan, p, on) for plan in (block.plan, block.plan.own))
-    supplier.up_to = bool(s.capped[p])
+    supplier.up_to, supplier.silent = bool(s.capped[p]), bool(assessed.silent[j])
     supplier.review_due = months_after(on, block.model.review_months[result["level"]])
 
 

@@ -30,6 +30,19 @@ ANYTHING: Json = {"type": "object"}
 MOMENT: Json = {"type": "string", "format": "date-time"}
 MAYBE_MOMENT: Json = {"type": ["string", "null"], "format": "date-time"}
 MAYBE_DAY: Json = {"type": ["string", "null"], "format": "date"}
+UP_TO: Json = {
+    "type": "boolean",
+    "description": "Declined answers alone lift the value this high: a bound and no finding.",
+}
+SILENT: Json = {
+    "type": "boolean",
+    "description": "Most rules that hold the score up rest on blanks alone, without which the level would be lower: most of it "
+    "cannot be ruled out, and was not found.",
+}
+MAYBE_SILENT: Json = {
+    "type": ["boolean", "null"],
+    "description": f"{SILENT['description']} Null until a supplier that was last assessed by an older version is assessed again.",
+}
 STATES = ("waiting", "previewed", "running", "done", "refused", "failed", "cancelled")
 JOB_STATES = ("queued", "running", "done", "failed", "cancelled")
 
@@ -64,13 +77,15 @@ def objects() -> Json:
         "decision": {"enum": ["proceed", "ask", "hold"]},
         "decision_reasons": {"type": "array", "items": code, "minItems": 1},
     }
-    dates: Json = {"id": TEXT, "version": WHOLE, "assessed_at": MAYBE_MOMENT, "review_due": MAYBE_DAY}
+    beside: Json = {
+        "id": TEXT, "version": WHOLE, "silent": MAYBE_SILENT, "assessed_at": MAYBE_MOMENT, "review_due": MAYBE_DAY,
+    }  # fmt: skip
     assessment = {**result["properties"], **gate}
     of_question = dict.fromkeys(("question", "code", "severity", "seen", "expected", "cure"), TEXT)
     told = "What was sent and does not stand, by the codes that a sheet gets; only in the answer to what was sent."
     issues = {"issues": {"type": "array", "items": _object(of_question), "description": told}}
     headline: Json = {name: result["properties"].get(name, WORDS) for name in HEADLINE}
-    supplier_line = {"kind": {"enum": list(PLURALS)}, **headline, **dates}
+    supplier_line = {"kind": {"enum": list(PLURALS)}, **headline, **beside}
     import_line: Json = {
         "id": TEXT, "state": {"enum": list(STATES)}, "choices": ANYTHING, "rows": WHOLE, "accepted": WHOLE,
         "rejected": WHOLE, "created_at": MOMENT, "finished_at": MAYBE_MOMENT,
@@ -115,7 +130,7 @@ def objects() -> Json:
     move = {"type": "array", "items": _object({"title": TEXT, "points": NUMBER})}
     places: Json = {
         "country": WORDS, "value": NUMBER, "level": {"enum": list(LEVELS)}, "known": {"enum": ["practice", "inherent"]},
-        "results": WHOLE,
+        "results": WHOLE, "up_to": UP_TO, "silent": SILENT,
     }  # fmt: skip
     mover = {"supplier": supplier, "from": WORDS, "to": TEXT, "at": MOMENT, "cause": TEXT, "moves": move}
     portfolio: Json = {
@@ -228,7 +243,7 @@ def objects() -> Json:
     error = _object({"field": TEXT, "code": CODE, "detail": TEXT, "seen": TEXT, "expected": TEXT}, ("seen", "expected"))
     return {
         "Assessment": _object({**assessment, **issues}, ("issues",), "A result with what to do about it."),
-        "Supplier": _object({**assessment, **dates, **issues}, ("issues",), "A supplier or agency with its latest result."),
+        "Supplier": _object({**assessment, **beside, **issues}, ("issues",), "A supplier or agency with its latest result."),
         "SupplierLine": _object(supplier_line),
         "SupplierPage": _page("SupplierLine"),
         "ResultLine": _object(line),

@@ -54,7 +54,7 @@ def _headlines(found: Iterable[Supplier]) -> list[dict[str, Any]]:
 
 
 def _cell(of: Any, **more: Any) -> dict[str, Any]:
-    names = ("country", "value", "level", "known", "results")
+    names = ("country", "value", "level", "known", "results", "up_to", "silent")
     return {**{name: getattr(of, name) for name in names}, **more}
 
 

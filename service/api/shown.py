@@ -44,10 +44,12 @@ def assessment(assessed: Assessed, on: date) -> dict[str, Any]:
     return {**seen, "decision": decision.decision, "decision_reasons": said}
 
 
-def _dates(supplier: Supplier) -> dict[str, Any]:
+def _beside(supplier: Supplier) -> dict[str, Any]:
+    """What is told of a supplier beside its latest result."""
     return {
         "id": supplier.id,
         "version": supplier.version,
+        "silent": supplier.silent,
         "assessed_at": moment(supplier.assessed_at),
         "review_due": supplier.review_due.isoformat() if supplier.review_due else None,
     }
@@ -55,7 +57,7 @@ def _dates(supplier: Supplier) -> dict[str, Any]:
 
 def supplier(kept: Supplier, result: Result) -> dict[str, Any]:
     """A supplier or agency with its latest result, reasons and all."""
-    return {**result_(result), **_dates(kept)}
+    return {**result_(result), **_beside(kept)}
 
 
 def result_(kept: Result) -> dict[str, Any]:
@@ -67,7 +69,7 @@ def headline(kept: Supplier) -> dict[str, Any]:
     """A supplier or agency in a list."""
     told = {name: getattr(kept, name) for name in HEADLINE}
     told["next_step"] = next_step(kept, own=not caller().sees_worker_derived)
-    return {"kind": kept.kind, **told, **_dates(kept)}
+    return {"kind": kept.kind, **told, **_beside(kept)}
 
 
 def result_line(result: Result) -> dict[str, Any]:

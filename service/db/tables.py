@@ -233,6 +233,7 @@ class Supplier(Owned, Base):
     next_step: Mapped[str | None] = mapped_column(String(60))
     own_step: Mapped[str | None] = mapped_column(String(60))
     up_to: Mapped[bool] = mapped_column(default=False)
+    silent: Mapped[bool | None]  # None: assessed before this was kept
     assessed_at: Mapped[datetime | None]
     review_due: Mapped[date | None]
     version: Mapped[int] = mapped_column(default=1)

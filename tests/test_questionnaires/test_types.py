@@ -320,6 +320,52 @@ def test_the_part_of_a_sector_that_is_not_understood_is_told_and_the_rest_kept()
     assert (answers[0], faults[0].seen) == (("14",), "wizardry")
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "0311 Marine fishing; 4100 Building construction",
+        "0311 Marine fishing\n4100 Building construction",
+        "0311 Marine fishing / 4100 Building construction",
+        "0311 - Marine fishing, 4100 - Building construction",
+        "0311 Marine fishing and 4100 Building construction",
+        "0311 Marine fishing 4100 Building construction",
+        "ISIC 0311 Marine fishing; ISIC Rev. 4: 4100 Building construction",
+        "0311 Sea fishing vessel (F/V), 4100 Building construction",
+    ],
+)
+def test_two_sectors_with_their_titles_stand_in_one_cell(text):
+    assert one(Sector(), text) == ("0311", "4100")
+
+
+@pytest.mark.parametrize(
+    ("text", "kept", "strange"),
+    [
+        ("0311 Marine fishing; 9999 wizardry", ("0311",), "9999 wizardry"),
+        ("0311 Marine fishing, wizardry", ("0311",), "wizardry"),
+        ("ISIC 0311 Marine fishing, 9999 wizardry", ("0311",), "9999 wizardry"),
+        ("fishing; F/V", ("031",), "F/V"),
+        ("construction, house 56 in the yard", ("F",), "house 56 in the yard"),
+    ],
+)
+def test_a_further_sector_that_is_not_understood_is_told_and_the_rest_kept(text, kept, strange):
+    answers, faults = Sector().read_column([text])
+    assert (answers[0], faults[0].code, faults[0].seen) == (kept, "sector.unknown", strange)
+
+
+@pytest.mark.parametrize(
+    ("text", "codes"),
+    [
+        ("G Wholesale and retail trade; repair of motor vehicles and motorcycles", ("G",)),
+        ("0145 Raising of swine/pigs", ("0145",)),
+        ("NAICS 11 Agriculture, Forestry, Fishing and Hunting", ("A",)),
+        ("0311 Fishing vessel", ("0311",)),
+        ("fishing, n/a", ("031",)),
+    ],
+)
+def test_a_title_that_holds_a_comma_or_a_stroke_is_one_sector(text, codes):
+    assert one(Sector(), text) == codes
+
+
 def test_every_code_and_name_of_the_sector_list_is_a_sector():
     known = sectors()
     assert [code for code in known.names if one(Sector(), code) != (code,)] == []

@@ -131,6 +131,21 @@ def test_naics_codes_say_the_sector_where_nothing_else_does():
     assert [(i.code, i.cell) for i in got.issues] == [("sector.unknown", "C4")]
 
 
+@pytest.mark.parametrize("apart", ["; ", ", ", " / ", " "])
+def test_of_several_naics_codes_the_one_that_is_not_known_is_told(apart):
+    got = submitted(f"| Supplier | NAICS |\n| A | 114111{apart}236115 |\n| B | 114111{apart}999999 |")
+    assert said(got, "sector") == [("0311", "41"), ("0311",)]
+    assert [(i.code, i.cell, i.seen) for i in got.issues] == [("sector.unknown", "B3", "999999")]
+
+
+def test_two_sectors_in_a_cell_are_both_read_and_a_strange_one_is_told_with_its_cell():
+    got = submitted(
+        "| Supplier | Sector |\n| A | 0311 Marine fishing; 4100 Building |\n| B | 0311 Marine fishing; 9999 Wizardry |"
+    )
+    assert said(got, "sector") == [("0311", "4100"), ("0311",)]
+    assert [(i.code, i.cell, i.seen) for i in got.issues] == [("sector.unknown", "B3", "9999 Wizardry")]
+
+
 def test_a_person_is_never_read():
     got = submitted("| Supplier | E-mail |\n| A | ann@example.org |\n| B | \\u0000 |")
     assert list(got.answers) == ["name"]

@@ -298,8 +298,8 @@ def sample(audience: str = "internal") -> Report:
         details=details,
         plan=tuple(_steps()),
         companies=(
-            Company("Sea Lantern Fishery", 3, "critical", 41.0, 88.4),
-            Company("Desert Crown Contracting", 2, "high", 38.2, 72.8),
+            Company("Sea Lantern Fishery", 3, "critical", "Critical", 41.0, 88.4),
+            Company("Desert Crown Contracting", 2, "high", "High", 38.2, 72.8),
         ),
         heat=cells,
         places=places,

@@ -126,6 +126,20 @@ def test_a_heat_cell_says_of_how_many_and_that_a_score_is_a_bound_within_its_bor
     assert told["up to 75"].y != told["of 13,294"].y
 
 
+def test_a_heat_cell_says_that_a_score_rests_on_blanks_within_its_borders():
+    blanks = Cell("TH", "Thailand", "1020", "Fish processing", 80.0, "critical", "practice", 3, silent=True)
+    drawing = charts.heat(
+        "h", (blanks, Cell("QA", "Qatar", "1020", "Fish processing", 76.0, "critical", "practice", 1))
+    )
+    told = {text.words: text for text in drawing.texts()}
+    assert "Thailand, Fish processing: 80.0, critical (rests on blanks), 3 results" in drawing.described
+    assert "Qatar, Fish processing: 76.0, critical, 1 result" in drawing.described
+    lines = [told[words].y for words in ("80", "of 3", "rests on blanks")]
+    assert sorted(set(lines)) == lines
+    assert lines[-1] - lines[0] < 26  # a cell is 36 high, and the first line 14
+    assert charts.measured("rests on blanks", told["rests on blanks"].size) <= 82
+
+
 def test_a_heat_map_counts_what_it_leaves_out_in_words_that_agree_with_the_number():
     cells = [Cell("TH", "Thailand", f"{i}", f"Trade {i}", float(i), "medium", "practice", 1) for i in range(9)]
     assert "Not shown, for want of room: 1 sector." in texts(charts.heat("h", cells))

@@ -40,6 +40,19 @@ def test_the_portfolio_counts_queues_maps_and_tells_who_moved_and_why(portal: Po
     assert mover["moves"][0]["points"] > 0
 
 
+def test_what_rests_on_blanks_is_told_in_lists_on_the_maps_and_of_the_supplier_itself(portal: Portal):
+    blanks = dict.fromkeys(("papers_retention", "worker_debt", "recruitment_fees", "threats", "violence"), "declined")
+    portal.put("/suppliers/S-1", CANNERY | blanks)
+    portal.put("/suppliers/S-2", {**CANNERY, "country": "NO", "papers_retention": "declined", "violence": "none_known"})
+    portal.put("/suppliers/S-3", {**CANNERY, "country": "DE", "papers_retention": "until_end"})
+    told = {"TH": (True, True), "NO": (False, True), "DE": (False, False)}  # a bound, rests on blanks
+    said = portal.get("/portfolio").json
+    for lines in (said["heat_map"], said["places"], said["worst"], portal.get("/suppliers").json["items"]):
+        assert {line["country"]: (line["up_to"], line["silent"]) for line in lines} == told
+    whole = [portal.get(f"/suppliers/S-{n}").json for n in (1, 2, 3)]
+    assert [(one["up_to"], one["silent"]) for one in whole] == [*told.values()]
+
+
 def test_what_to_do_first_comes_with_whom_it_concerns(portal: Portal):
     portal.put("/suppliers/S-1", CANNERY)
     step = portal.get("/actions").json["items"][0]

@@ -5,10 +5,12 @@ from typing import Any
 
 from callers import a_browser, a_user, an_organisation
 from flask import Flask
+from sqlalchemy import select
 
-from service import portfolio, suppliers
+from service import portfolio, supplier_list, suppliers
 from service.db.session import Database
-from service.db.tables import Result
+from service.db.tables import Result, Supplier
+from service.supplier_list import Wanted
 
 AT = datetime(2026, 11, 20, 9, tzinfo=UTC)
 PIER = {"reference": "S-1", "name": "Blue Pier Cannery", "country": "TH", "sector": ["1020"]}
@@ -48,6 +50,33 @@ def test_a_score_that_blanks_alone_lift_is_a_bound_on_the_heat_map_too(app: Flas
     assert (cell.up_to, cell.level) == (True, "high")
     page = a_browser(app, a_user(database, organisation)).get("/").get_data(as_text=True)
     assert f">up to {cell.value:.0f}</text>" in page
+
+
+def test_a_level_that_rests_on_blanks_is_told_so_wherever_it_is_shown(app: Flask, database: Database):
+    organisation = an_organisation(database)
+    one_blank = PIER | {
+        "country": "NO",
+        "papers_retention": "declined",
+        "violence": "none_known",
+        "recruitment_fees": "none",
+    }
+    two_trades = one_blank | {"reference": "S-2", "name": "Two Trades", "sector": ["1020", "0311"]}
+    admitted = one_blank | {"reference": "S-3", "name": "Open Hand", "papers_retention": "until_end", "country": "DE"}
+    keep(database, organisation, AT, one_blank, two_trades, admitted)
+    with database.of(organisation, write=False) as session:
+        heat = {cell.country: cell.silent for cell in portfolio.overview(session, AT.date(), AT).heat}
+        kept = session.scalars(select(Supplier).order_by(Supplier.reference)).all()
+        latest = [session.get_one(Result, one.latest_id) for one in kept]
+        assert [one.silent for one in kept] == [suppliers.explained(one).headline.silent for one in latest]
+        assert [one.silent for one in kept] == [True, True, False]
+        levels = [row[5] for row in supplier_list.rows(session, Wanted(sort="name"), AT.date())]
+    assert heat == {"NO": True, "DE": False}
+    assert levels == ["High: most of it cannot be ruled out", "High", "High: most of it cannot be ruled out"]
+    browser = a_browser(app, a_user(database, organisation))
+    for address in ("/", "/suppliers"):
+        page = browser.get(address).get_data(as_text=True)
+        assert page.count(">High: most of it cannot be ruled out</span>") == 2
+    assert "high (rests on blanks)" in browser.get("/").get_data(as_text=True)
 
 
 def test_the_page_of_a_supplier_tells_rules_that_rest_on_blanks_before_they_are_opened(app: Flask, database: Database):

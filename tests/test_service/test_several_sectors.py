@@ -58,6 +58,18 @@ def test_what_another_model_found_moves_no_points_and_says_so() -> None:
     assert {floor.title for floor in detail.floors} == titles
 
 
+def test_where_the_sector_is_not_known_nothing_is_called_one_of_its_trades() -> None:
+    unknown = {name: value for name, value in YARD.items() if name != "sector"}
+    told = explained(assessed({**unknown, **LOST, **DEATHS}), FACTS, ON)[0]
+    (reason,) = [reason for reason in told.reasons if "moves no points here" in reason.text]
+    assert "which it is read as while its sector is not known" in reason.text
+    higher = explained(assessed({**unknown, **LOST, **SILENT_ON_SITE}), FACTS, ON)[0]
+    (rule,) = [floor for floor in higher.floors if floor.title == "A higher score read as another trade"]
+    assert rule.text.startswith("The sector is not known: ")
+    assert 'as "Construction' in rule.text
+    assert "its trades" not in repr((told, higher))
+
+
 def test_the_level_is_the_worst_of_all_and_the_score_the_highest() -> None:
     """Harm at sea makes the level; silence about the building site, on which no core question is, makes the score."""
     row = {**YARD, **LOST, **SILENT_ON_SITE}
