@@ -152,9 +152,8 @@ class Plan:
         """The actions of supplier j with their due dates, first things first."""
         return steps_in_order(self.actions, self.days[:, j].tolist(), on)
 
-
     def first(self) -> list[str | None]:
-        """The id of the action that comes first (:meth:`Action.turn`) at each of n suppliers, None where nothing is called for."""
+        """The id of the action that comes first (:meth:`Action.turn`) at each of n suppliers; None where none is."""
         called = np.flatnonzero((self.days < inf).any(axis=1)).tolist()
         if not called:
             return [None] * self.days.shape[1]

@@ -72,7 +72,7 @@ def _where(flags: Sequence[bool], values: Sequence[float]) -> list[float | None]
     return [value if flag else None for flag, value in zip(flags, values, strict=True)]
 
 
-def result(
+def result_of(
     supplier_id: str,
     answers: Mapping[str, Any],
     headline: Mapping[str, Any],

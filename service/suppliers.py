@@ -31,7 +31,7 @@ from service.audit import record
 from service.contract import result_rows
 from service.db.case_tables import KeptCase
 from service.db.tables import AgencyName, Asking, Engagement, Result, Supplier, new_id
-from service.headlines import headlines, result
+from service.headlines import headlines, result_of
 from service.one_supplier import company_key, is_undated, practice, supplier_key, told_again
 from service.refusal import Refused
 from service.watchlists.lists import ask_to_screen
@@ -104,24 +104,25 @@ def keep(
     newly = case_evidence.linked(session, kind, ids, answers)
     cases = case_evidence.evidence(session, ids, on, newly)
     assessed = assess_batch(Batch(kind, read, "", "", np.arange(len(keys)), cases), facts, on, scores)
+    told = headlines(assessed, on)
     results: list[Document] = []
     new: list[Document] = []
     moved_to: list[tuple[str, Document]] = []
-    for j, (key, supplier_id, headline) in enumerate(zip(keys, ids, headlines(assessed, on), strict=True)):
-        inputs_and_totals = result(supplier_id, answers[j], headline, assessed, j, scores, on)
-        brought = {"place": dict(places[j]), "cause": cause, "import_id": import_id, "created_at": at}
-        results.append(inputs_and_totals | brought)
-        columns = _identity(answers[j]) | headline | {"latest_id": results[-1]["id"], "assessed_at": at, "updated_at": at}
+    for j, (key, supplier_id, headline) in enumerate(zip(keys, ids, told, strict=True)):
+        result = result_of(supplier_id, answers[j], headline, assessed, j, scores, on)
+        results.append(result | {"place": dict(places[j]), "cause": cause, "import_id": import_id, "created_at": at})
+        latest = {"latest_id": result["id"], "assessed_at": at, "updated_at": at}
+        columns = _identity(answers[j]) | headline | latest
         if key in there:
-            for name, value in columns.items():
-                setattr(there[key], name, value)
+            for column, value in columns.items():
+                setattr(there[key], column, value)
             there[key].version += 1
         else:
             new.append({"id": supplier_id, "kind": kind, "key": key, "version": 1, "created_at": at} | columns)
         level = before.get(supplier_id, (None, None))[1]
         if level != headline["level"]:
             moved_to.append((supplier_id, {"from": level, "to": headline["level"], "cause": cause}))
-    if new:  # at once, as rows: as objects it takes longer than to score them
+    if new:  # as rows, not objects: those take longer to write than to score
         session.execute(insert(Supplier).execution_options(render_nulls=True), new)
     changes.write_all(session, "level_moved", moved_to, at)
     for case, supplier_id in newly:
@@ -139,15 +140,14 @@ def keep(
         for name in names:
             known_as[name["agency_id"]].add(name["key"])
         other = [
-            known_as_before.get(one["supplier_id"], set()) ^ known_as[one["supplier_id"]]
-            if before.get(one["supplier_id"], (None, None))[0] == one["score"]
-            else known_as_before.get(one["supplier_id"], set()) | known_as[one["supplier_id"]]
-            for one in results
+            known_as_before.get(supplier_id, set()) ^ known_as[supplier_id]
+            if before.get(supplier_id, (None, None))[0] == headline["score"]
+            else known_as_before.get(supplier_id, set()) | known_as[supplier_id]
+            for supplier_id, headline in zip(ids, told, strict=True)
         ]
         follow(session, set().union(*other), on, by)
     if cause == "api":
-        told = {"cause": cause, "results": len(results)}
-        record(session, by, f"{kind}.assessed", kind, results[0]["supplier_id"], told)
+        record(session, by, f"{kind}.assessed", kind, ids[0], {"cause": cause, "results": len(results)})
 
 
 def agency_scores_moved(session: Session, sites: Sequence[Supplier]) -> list[Supplier]:
