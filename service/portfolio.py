@@ -121,8 +121,9 @@ def _where(session: Session, counted: Sequence[Any]) -> tuple[tuple[Cell, ...], 
         in_countries[group.country] += group.suppliers
     cells: list[Cell] = []
     places: dict[str, Place] = {}
-    for country, sector, *shown in session.execute(worst.order_by(*worst_first)):
-        name, value = country_name(country), _shown(*shown)
+    for row in session.execute(worst.order_by(*worst_first)):
+        (country, sector), value = row[:2], _shown(row)
+        name = country_name(country)
         cells.append(Cell(country, name, sector, sector_title(sector), results=in_cells[country, sector], **value))
         if country and country not in places:
             places[country] = Place(country, name, results=in_countries[country], **value)
@@ -130,14 +131,12 @@ def _where(session: Session, counted: Sequence[Any]) -> tuple[tuple[Cell, ...], 
     return tuple(cells), tuple(place for _, place in sorted(places.items()))
 
 
-def _shown(
-    level: str, inherent_level: str, inherent: float, score: float, practice_of: float | None, up_to: bool
-) -> dict[str, Any]:
+def _shown(worst: Any) -> dict[str, Any]:
     """Value, level, what is known, and whether the value is a bound, of the worst of some suppliers."""
-    level = inherent_level if level == "insufficient_evidence" else level
-    if practice_of is None:
-        return {"value": inherent, "level": level, "known": "inherent"}
-    return {"value": score, "level": level, "known": "practice", "up_to": up_to}
+    level = worst.inherent_level if worst.level == "insufficient_evidence" else worst.level
+    if worst.practice_of is None:
+        return {"value": worst.inherent, "level": level, "known": "inherent"}
+    return {"value": worst.score, "level": level, "known": "practice", "up_to": worst.up_to}
 
 
 def batches(session: Session) -> list[Batch]:
