@@ -1,20 +1,21 @@
 """What is kept of an assessment: the headline of each supplier is that of its result, whether it is new or was known."""
 
 from datetime import UTC, datetime
+from math import inf
 from typing import Any
 
 import numpy as np
 import pytest
 from callers import an_organisation
 from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy import select
 
-from risk_models.answers import from_rows
+from risk_models.plan import Plan, actions_of, ordered_since
 from service import changes, suppliers
-from service.assess import Batch, assess
 from service.db.session import Database
 from service.db.tables import Result, Supplier
-from tests.test_service.answers import FACTS, ON, Answers, answers, indicator_questions
+from tests.test_service.answers import ON, Answers, indicator_questions
 
 AT = datetime(2026, 11, 26, 9, tzinfo=UTC)
 OF_A_RESULT = ("level", "inherent_level", "score", "best", "worst", "inherent", "confidence", "coverage", "model")
@@ -104,10 +105,12 @@ def test_each_supplier_has_one_change_for_its_first_level_in_the_order_of_the_ro
     assert [one.name for one in found] == [row.get("name", row.get("reference")) for row in SITES]
 
 
-@given(answers())
-def test_the_first_of_a_plan_is_the_first_of_its_steps(row: Answers):
-    batch = Batch("site", from_rows([row, {"name": "Nothing Told"}, *SITES]), "", "", np.arange(2 + len(SITES)))
-    for block in assess([batch], FACTS, ON)[0].blocks:
-        for plan in (block.plan, block.plan.own):
-            in_order = [plan.steps(j, ON) for j in range(len(block.members))]
-            assert plan.first() == [steps[0][0].id if steps else None for steps in in_order]
+@pytest.mark.parametrize("version", ["2026.1", ordered_since()])
+@given(seed=st.integers(0, 2**32 - 1))
+def test_the_first_of_a_plan_is_the_first_of_its_steps(version: str, seed: int):
+    library = actions_of(version)
+    due = [*[inf] * 60, 0.02, 0.5, 1.0, 1.5, 2.0, 7.0, 30.0]
+    plan = Plan(library, np.random.default_rng(seed).choice(due, size=(len(library), 5)))
+    plan.days[:, 0] = inf
+    in_order = [plan.steps(j, ON) for j in range(5)]
+    assert plan.first() == [steps[0][0].id if steps else None for steps in in_order]
