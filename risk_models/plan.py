@@ -59,6 +59,7 @@ CASE_OF_COERCION = "case:coercion"  # a case in which coercion at work is reache
 FEW_OPEN = 0.15  # of the weight of a model: a form that came back but for this is not sent again
 CHILDREN = ("child_labour", "under_18_aboard")
 MINIMUM_AGE_AT_SEA = 16  # C188-1
+LATER = 1e6  # days, more than any action has: what is no matter of safety comes after all that is
 
 
 class BadAction(Exception):
@@ -150,6 +151,20 @@ class Plan:
     def steps(self, j: int, on: date) -> tuple[tuple[Action, date], ...]:
         """The actions of supplier j with their due dates, first things first."""
         return steps_in_order(self.actions, self.days[:, j].tolist(), on)
+
+    def first(self) -> list[str | None]:
+        """The id of the action that comes first (:meth:`Action.turn`) at each of n suppliers; None where none is."""
+        called = np.flatnonzero((self.days < inf).any(axis=1)).tolist()
+        if not called:
+            return [None] * self.days.shape[1]
+        called.sort(key=lambda a: self.actions[a].turn(0.0))
+        # In the order of what is due on one day: of those that are due first, argmin picks the first.
+        actions = [self.actions[a] for a in called]
+        days = self.days[called]
+        turns = np.where([[action.place < 0] for action in actions], days, np.ceil(days))
+        turns += np.where([[action.safety] for action in actions], 0.0, LATER)
+        which, somewhere = turns.argmin(axis=0).tolist(), (turns.min(axis=0) < inf).tolist()
+        return [actions[w].id if there else None for w, there in zip(which, somewhere, strict=True)]
 
 
 def steps_in_order(actions: Sequence[Action], days: Sequence[float], on: date) -> tuple[tuple[Action, date], ...]:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from risk_models.identity import name_key
 from service.assess import AGENCY_NAMES
-from service.db.tables import AgencyName, Engagement, Supplier, new_id
+from service.db.tables import AgencyName, Engagement, new_id
 from service.jobs.table import enqueue
 
 
@@ -26,14 +26,14 @@ def own_names(answers: Mapping[str, Any]) -> list[str]:
     return list(filter(None, (name_key(str(answers.get(question) or "")) for question in AGENCY_NAMES)))
 
 
-def links(supplier: Supplier, answers: Mapping[str, Any], *others: Iterable[str]) -> list[dict[str, Any]]:
+def links(kind: str, supplier_id: str, answers: Mapping[str, Any], *others: Iterable[str]) -> list[dict[str, Any]]:
     """The links by which a site finds its agencies, and an agency the sites that use it. ``others``: more keys of an agency."""
-    if supplier.kind == "agency":
+    if kind == "agency":
         keys = dict.fromkeys(chain(own_names(answers), *others))
-        return [{"id": new_id(), "agency_id": supplier.id, "key": key} for key in keys]
+        return [{"id": new_id(), "agency_id": supplier_id, "key": key} for key in keys]
     links = {name_key(name): name for name in named_by(answers)}
     return [
-        {"id": new_id(), "site_id": supplier.id, "agency_key": key, "named": name} for key, name in links.items() if key
+        {"id": new_id(), "site_id": supplier_id, "agency_key": key, "named": name} for key, name in links.items() if key
     ]
 
 
@@ -64,3 +64,8 @@ def named_by(answers: Mapping[str, Any]) -> list[str]:
     """The agencies that answers name."""
     named = answers.get("agencies")
     return [str(name) for name in named] if isinstance(named, list | tuple) else []
+
+
+def scores_for(answers: Mapping[str, Any], scores: Mapping[str, float]) -> dict[str, float]:
+    """The scores of the agencies that answers name, by key."""
+    return {key: scores[key] for key in map(name_key, named_by(answers)) if key in scores}

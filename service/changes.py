@@ -9,12 +9,12 @@ puts one up after it looked draws an id beyond all those that it can see. On SQL
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, cast, column, func, select, table
+from sqlalchemy import ColumnElement, Integer, cast, column, func, insert, select, table
 from sqlalchemy.dialects.postgresql import REGCLASS
 from sqlalchemy.orm import Session
 
@@ -35,13 +35,23 @@ class Page:
 
 
 def write(session: Session, kind: str, supplier_id: str, data: Mapping[str, Any], at: datetime) -> None:
-    """Writes a change, in the caller's transaction. Nobody adds a Change but here: it would be one without a mark."""
+    """Writes a change, in the caller's transaction."""
+    write_all(session, kind, [(supplier_id, data)], at)
+
+
+def write_all(session: Session, kind: str, told: Sequence[tuple[str, Mapping[str, Any]]], at: datetime) -> None:
+    """Writes changes of a kind, each of a supplier, in the caller's transaction. Nobody writes a Change but here: it would be
+    one without a mark.
+    """
+    if not told:
+        return
     if session.get_bind().dialect.name == "postgresql":
         transaction = session.get_nested_transaction() or session.get_transaction()
         if session.info.get("marked") is not transaction:
             session.execute(select(func.pg_advisory_xact_lock_shared(MARK, _drawn())))
             session.info["marked"] = transaction
-    session.add(Change(at=at, kind=kind, supplier_id=supplier_id, data=dict(data)))
+    rows = [{"at": at, "kind": kind, "supplier_id": supplier_id, "data": dict(data)} for supplier_id, data in told]
+    session.execute(insert(Change), rows)
 
 
 def read(session: Session, since: str | None = None, limit: int = 100) -> Page:

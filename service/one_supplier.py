@@ -171,6 +171,8 @@ def joined(rows: Sequence[Row], weighed: Practice, kind: str) -> Joined:
     Of contradictory answers about practice the one of more risk stands, never the better. Lists are put together; of two shares
     the larger stands, of a denial and anything else the other; of any other two the first.
     """
+    if len(rows) == 1:
+        return Joined({question: answer for question, answer in rows[0].items() if answer is not None}, (), ())
     told: dict[str, Any] = {}
     contradicted: dict[str, None] = {}
     differing: dict[str, None] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -17,6 +18,18 @@ from service.assess import Batch
 from service.case_evidence import from_kept
 from service.db.tables import Change, Result, Supplier
 from service.wording import country_name, sector_title
+
+KEPT = (Supplier.deleted_at.is_(None), Supplier.latest_id.is_not(None))
+DIVISION = func.substr(Supplier.sector, 1, 2)
+SHOWN = (
+    Supplier.level,
+    Supplier.inherent_level,
+    Supplier.inherent,
+    Supplier.score,
+    Supplier.practice_of,
+    Supplier.up_to,
+    Supplier.silent,
+)
 
 
 @dataclass(frozen=True)
@@ -47,24 +60,21 @@ class Overview:
 
 def overview(session: Session, today: date, at: datetime, queue_length: int = 10) -> Overview:
     """Everything the portfolio page shows, in a handful of queries."""
-    kept = (Supplier.deleted_at.is_(None), Supplier.latest_id.is_not(None))
     order = (Supplier.rank, Supplier.inherent.desc(), Supplier.worst.desc(), Supplier.score.desc(), Supplier.id)
-    by_level = dict(session.execute(select(Supplier.level, func.count()).where(*kept).group_by(Supplier.level)).all())
-    by_kind = dict(session.execute(select(Supplier.kind, func.count()).where(*kept).group_by(Supplier.kind)).all())
-    insufficient = select(Supplier).where(*kept, Supplier.level == "insufficient_evidence").order_by(*order)
-    due = select(Supplier).where(*kept, Supplier.review_due <= today + timedelta(days=30))
-    cells, places = _where(session, kept)
+    counted = _counted(session, today)
+    insufficient = select(Supplier).where(*KEPT, Supplier.level == "insufficient_evidence").order_by(*order)
+    due = select(Supplier).where(*KEPT, Supplier.review_due <= today + timedelta(days=30))
+    cells, places = _where(session, counted)
     return Overview(
-        counts={level: by_level.get(level, 0) for level in LEVELS},
-        kinds={kind: by_kind.get(kind, 0) for kind in ("site", "agency")},
+        counts={level: sum(group.suppliers for group in counted if group.level == level) for level in LEVELS},
+        kinds={kind: sum(group.suppliers for group in counted if group.kind == kind) for kind in ("site", "agency")},
         queue=session.scalars(insufficient.limit(queue_length)).all(),
-        worst=session.scalars(select(Supplier).where(*kept).order_by(*order).limit(queue_length)).all(),
+        worst=session.scalars(select(Supplier).where(*KEPT).order_by(*order).limit(queue_length)).all(),
         heat=cells,
         places=places,
         movers=movers(session, at - timedelta(days=90)),
         due=session.scalars(due.order_by(Supplier.review_due, *order).limit(queue_length)).all(),
-        overdue=session.scalar(select(func.count()).select_from(Supplier).where(*kept, Supplier.review_due < today))
-        or 0,
+        overdue=sum(group.overdue for group in counted),
     )
 
 
@@ -84,42 +94,46 @@ def movers(session: Session, since: datetime, limit: int = 20) -> tuple[Mover, .
     return tuple(Mover(s, c.data["from"], c.data["to"], c.at, c.data.get("cause", "")) for c, s in found)
 
 
-def _where(session: Session, kept: tuple[Any, ...]) -> tuple[tuple[Cell, ...], tuple[Place, ...]]:
-    """The worst of each country and sector, and of each country: its score where practice is known, else its inherent risk."""
-    columns = (
-        Supplier.country,
-        Supplier.sector,
-        Supplier.level,
-        Supplier.inherent_level,
-        Supplier.rank,
-        Supplier.inherent,
-        Supplier.score,
-        Supplier.practice_of,
-        Supplier.up_to,
-        Supplier.silent,
-    )
-    rows = session.execute(select(*columns).where(*kept)).all()
-    cells: dict[tuple[str | None, str | None], list[Any]] = {}
-    places: dict[str, list[Any]] = {}
-    for row in rows:
-        country, sector = row[0], row[1]
-        cells.setdefault((country, sector[:2] if sector else None), []).append(row)
-        if country:
-            places.setdefault(country, []).append(row)
-    heat = tuple(
-        Cell(country, country_name(country), sector, sector_title(sector), results=len(members), **_shown(members))
-        for (country, sector), members in cells.items()
-    )
-    on_map = tuple(
-        Place(country, country_name(country), results=len(members), **_shown(members))
-        for country, members in sorted(places.items())
-    )
-    return tuple(sorted(heat, key=lambda cell: -cell.value)), on_map
+def places(session: Session, today: date) -> tuple[Place, ...]:
+    """The worst of each country, as maps show it."""
+    return _where(session, _counted(session, today))[1]
 
 
-def _shown(members: Sequence[Any]) -> dict[str, Any]:
+def _counted(session: Session, today: date) -> Sequence[Any]:
+    """How many suppliers there are, and how many of them are overdue, by kind, level, country and division."""
+    overdue = func.count().filter(Supplier.review_due < today).label("overdue")
+    by = (Supplier.kind, Supplier.level, Supplier.country, DIVISION.label("division"))
+    groups = select(*by, func.count().label("suppliers"), overdue).where(*KEPT).group_by(*by)
+    return session.execute(groups).all()
+
+
+def _where(session: Session, counted: Sequence[Any]) -> tuple[tuple[Cell, ...], tuple[Place, ...]]:
+    """The worst of each country and sector, and of each country: its score where practice is known, else its inherent risk.
+
+    The database picks them: it takes longer to hand over every supplier. Of equal values the first in the queue comes first.
+    """
+    worst_first = (Supplier.rank, Supplier.inherent.desc(), Supplier.score.desc(), Supplier.id)
+    turn = func.row_number().over(partition_by=(Supplier.country, DIVISION), order_by=worst_first).label("turn")
+    turns = select(Supplier.id, turn).where(*KEPT).subquery()
+    worst = select(Supplier.country, DIVISION, *SHOWN).join(turns, turns.c.id == Supplier.id).where(turns.c.turn == 1)
+    in_cells, in_countries = Counter[Any](), Counter[Any]()
+    for group in counted:
+        in_cells[group.country, group.division] += group.suppliers
+        in_countries[group.country] += group.suppliers
+    cells: list[Cell] = []
+    places: dict[str, Place] = {}
+    for row in session.execute(worst.order_by(*worst_first)):
+        (country, sector), value = row[:2], _shown(row)
+        name = country_name(country)
+        cells.append(Cell(country, name, sector, sector_title(sector), results=in_cells[country, sector], **value))
+        if country and country not in places:
+            places[country] = Place(country, name, results=in_countries[country], **value)
+    cells.sort(key=lambda cell: -cell.value)
+    return tuple(cells), tuple(place for _, place in sorted(places.items()))
+
+
+def _shown(worst: Any) -> dict[str, Any]:
     """Value, level, what is known, and whether the value is a bound or rests on blanks, of the worst of some suppliers."""
-    worst = min(members, key=lambda row: (row.rank, -row.inherent, -row.score))
     level = worst.inherent_level if worst.level == "insufficient_evidence" else worst.level
     if worst.practice_of is None:
         return {"value": worst.inherent, "level": level, "known": "inherent"}
@@ -132,7 +146,7 @@ def batches(session: Session) -> list[Batch]:
     found = []
     for kind in ("agency", "site"):
         latest = select(Supplier.answers, Result.case_evidence).join(Result, Result.id == Supplier.latest_id)
-        kept = latest.where(Supplier.kind == kind, Supplier.deleted_at.is_(None), Supplier.latest_id.is_not(None))
+        kept = latest.where(Supplier.kind == kind, *KEPT)
         rows = session.execute(kept.order_by(Supplier.id)).all()
         if rows:
             answers = from_rows(row.answers for row in rows)

@@ -15,7 +15,7 @@ from sqlalchemy import and_, delete, exists, func, or_, select
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
-from service import suppliers
+from service import headlines, suppliers
 from service.audit import record
 from service.db.buyer_tables import BuyerAnswers
 from service.db.case_tables import KeptCase, KeptFinding
@@ -134,7 +134,7 @@ def keep_for(session: Session, organisation_id: str, months: int, by: str) -> Or
 
 def months_before(at: datetime, months: int) -> datetime:
     """The same moment so many months before; the last day of the month where there is none such."""
-    return at + (suppliers.months_after(at.date(), -months) - at.date())
+    return at + (headlines.months_after(at.date(), -months) - at.date())
 
 
 def _forget_suppliers(db: Database, organisation_id: str, before: datetime, at: datetime) -> int:

@@ -15,6 +15,9 @@ from flask import Flask
 from sqlalchemy.exc import OperationalError
 from waitress.server import BaseWSGIServer, MultiSocketServer, create_server
 
+from questionnaires.form import load_reading_form
+from risk_models.facts import load as load_facts
+from risk_models.model import load_all
 from service import demo, retention
 from service.app import create_app
 from service.clock import now
@@ -25,6 +28,7 @@ from service.jobs.handlers import handlers
 from service.jobs.scheduler import ticking
 from service.jobs.worker import work
 from service.settings import Settings
+from service.take_in import KINDS
 
 THREADS = 8  # requests that a web process works on at the same time
 TIDY_EVERY = 6 * 3600.0  # seconds
@@ -48,6 +52,7 @@ def _serve(settings: Settings, db: Database, say: Callable[[str], None], *, with
     blobs = Blobs(settings.files)
     server = _bound(create_app(settings, db), settings)
     migrate(db.engine)
+    _read_data()
     first = demo.load(db, blobs) if with_demo else None
     say(f"Diligence is at http://{settings.host}:{settings.port}  (Ctrl-C stops it)")
     if first is not None:
@@ -69,6 +74,7 @@ def web(settings: Settings) -> None:
     """Pages and API alone, until SIGINT or SIGTERM. Raises CannotStart."""
     with current(settings) as db:
         server = _bound(create_app(settings, db), settings)
+        _read_data()
         log.info("web_started", host=settings.host, port=settings.port)
         _run(server)
 
@@ -121,6 +127,14 @@ def _bound(app: Flask, settings: Settings) -> Server:
         raise CannotStart(
             f"Port {settings.port} of {settings.host} cannot be had ({taken.strerror}): say another with --port."
         ) from taken
+
+
+def _read_data() -> None:
+    """Reads models, facts and forms, which takes a second or two: now, and not while somebody waits for a first page."""
+    load_all()
+    load_facts()
+    for kind in KINDS:
+        load_reading_form(kind)
 
 
 def _run(server: Server) -> None:

@@ -104,10 +104,14 @@ def shown(session: Session, wanted: Wanted, on: date, page: int = 1) -> Shown:
 
 
 def sureness(session: Session, wanted: Wanted, on: date) -> Sureness:
-    """How sure the scores are of all that is wanted."""
-    rows = session.execute(select(Supplier.confidence, Supplier.coverage).where(*conditions(wanted, on))).all()
-    confidence = statistics.median(confidence or 0.0 for confidence, _ in rows) if rows else None
-    return Sureness(len(rows), confidence, sum((coverage or 0.0) < 0.5 for _, coverage in rows))
+    """How sure the scores are of all that is wanted, counted by the database: ten thousand rows take long to hand over."""
+    among = conditions(wanted, on)
+    confidence, coverage = (func.coalesce(column, 0.0) for column in (Supplier.confidence, Supplier.coverage))
+    counted = select(func.count(), func.count().filter(coverage < 0.5)).select_from(Supplier).where(*among)
+    total, thin = session.execute(counted).one()
+    middle = select(confidence).where(*among).order_by(confidence).offset((total - 1) // 2).limit(2 - total % 2)
+    median = statistics.median(session.scalars(middle)) if total else None
+    return Sureness(total, median, thin)
 
 
 def ids(session: Session, wanted: Wanted, on: date) -> list[str]:

@@ -24,16 +24,15 @@ from risk_models.facts import FactsOn
 from risk_models.facts import load as load_facts
 from risk_models.identity import name_key
 from risk_models.model import Model, load_all, of_version
-from risk_models.plan import Plan
-from risk_models.score import LEVEL_NAMES, queue_rank
 from service import case_evidence, changes, reporting
-from service.agency_names import follow, links, named_by, names_of, own_names
+from service.agency_names import follow, links, names_of, own_names, scores_for
 from service.assess import Assessed, Batch, assess_batch
 from service.audit import record
-from service.contract import ENGINE, result_rows
+from service.contract import result_rows
 from service.db.case_tables import KeptCase
 from service.db.tables import AgencyName, Asking, Engagement, Result, Supplier, new_id
-from service.one_supplier import company_key, is_undated, practice, supplier_key, supplier_keys, told_again
+from service.headlines import headlines, result_of
+from service.one_supplier import company_key, is_undated, practice, supplier_key, told_again
 from service.refusal import Refused
 from service.watchlists.lists import ask_to_screen
 from service.watchlists.matches import moved
@@ -80,7 +79,8 @@ def keep(
     :func:`service.one_supplier.told_again` says. ``also_named``: by the key of an agency, other keys of names it goes by.
     """
     read = from_rows(rows)
-    keys, answers = supplier_keys(read), read.rows()
+    answers = read.rows()
+    keys = list(map(supplier_key, answers))
     facts = load_facts().as_of(on)
     scores = scores_of_agencies(session, answers) if kind == "site" else {}
     there: dict[str, Supplier] = {}
@@ -89,8 +89,9 @@ def keep(
             select(Supplier).where(Supplier.kind == kind, Supplier.key.in_(keys[start : start + 500]))
         )
         there.update({supplier.key: supplier for supplier in found})
-    if cause in BROUGHT:
+    if there and cause in BROUGHT:
         answers = _with_what_stood(session, kind, [there.get(key) for key in keys], answers, on)
+        read = from_rows(answers)
     known = [supplier.id for supplier in there.values()]
     before = {supplier.id: (supplier.score, supplier.level) for supplier in there.values()}
     known_as_before = names_of(session, known) if kind == "agency" else {}
@@ -99,50 +100,54 @@ def keep(
     for start in range(0, len(known), 500):
         session.execute(delete(AgencyName).where(AgencyName.agency_id.in_(known[start : start + 500])))
         session.execute(delete(Engagement).where(Engagement.site_id.in_(known[start : start + 500])))
-    for key in keys:
-        if key not in there:
-            there[key] = Supplier(id=new_id(), kind=kind, key=key, created_at=at, version=0)
-    ids = [there[key].id for key in keys]
+    ids = [there[key].id if key in there else new_id() for key in keys]
     newly = case_evidence.linked(session, kind, ids, answers)
     cases = case_evidence.evidence(session, ids, on, newly)
-    assessed = assess_batch(Batch(kind, from_rows(answers), "", "", np.arange(len(keys)), cases), facts, on, scores)
+    assessed = assess_batch(Batch(kind, read, "", "", np.arange(len(keys)), cases), facts, on, scores)
+    told = headlines(assessed, on)
     results: list[Document] = []
-    for j, key in enumerate(keys):
-        supplier = there[key]
-        _identify(supplier, answers[j], assessed, j, at)
-        result = _result(supplier, answers[j], assessed, j, scores, on)
+    new: list[Document] = []
+    moved_to: list[tuple[str, Document]] = []
+    for j, (key, supplier_id, headline) in enumerate(zip(keys, ids, told, strict=True)):
+        result = result_of(supplier_id, answers[j], headline, assessed, j, scores, on)
         results.append(result | {"place": dict(places[j]), "cause": cause, "import_id": import_id, "created_at": at})
-        _headline(supplier, results[-1], assessed, j)
-        level = before.get(supplier.id, (None, None))[1]
-        if level != supplier.level:
-            moved_to = {"from": level, "to": supplier.level, "cause": cause}
-            changes.write(session, "level_moved", supplier.id, moved_to, at)
-    session.add_all(there.values())
-    session.flush()  # all suppliers at once, before what points to them
+        latest = {"latest_id": result["id"], "assessed_at": at, "updated_at": at}
+        columns = _identity(answers[j]) | headline | latest
+        if key in there:
+            for column, value in columns.items():
+                setattr(there[key], column, value)
+            there[key].version += 1
+        else:
+            new.append({"id": supplier_id, "kind": kind, "key": key, "version": 1, "created_at": at} | columns)
+        level = before.get(supplier_id, (None, None))[1]
+        if level != headline["level"]:
+            moved_to.append((supplier_id, {"from": level, "to": headline["level"], "cause": cause}))
+    if new:  # as rows, not objects: those take longer to write than to score
+        session.execute(insert(Supplier).execution_options(render_nulls=True), new)
+    changes.write_all(session, "level_moved", moved_to, at)
     for case, supplier_id in newly:
         case.supplier_id = supplier_id
     session.execute(insert(Result), results)
     names = [
         name
-        for key, said in zip(keys, answers, strict=True)
-        for name in links(there[key], said, stay.get(there[key].id, ()), (also_named or {}).get(key, ()))
+        for key, supplier_id, said in zip(keys, ids, answers, strict=True)
+        for name in links(kind, supplier_id, said, stay.get(supplier_id, ()), (also_named or {}).get(key, ()))
     ]
     if names:
         session.execute(insert(AgencyName if kind == "agency" else Engagement), names)
     if kind == "agency":
-        known_as: dict[str, set[str]] = {supplier.id: set() for supplier in there.values()}
+        known_as: dict[str, set[str]] = {supplier_id: set() for supplier_id in ids}
         for name in names:
             known_as[name["agency_id"]].add(name["key"])
         other = [
-            known_as_before.get(one.id, set()) ^ known_as[one.id]
-            if before.get(one.id, (None, None))[0] == one.score
-            else known_as_before.get(one.id, set()) | known_as[one.id]
-            for one in there.values()
+            known_as_before.get(supplier_id, set()) ^ known_as[supplier_id]
+            if before.get(supplier_id, (None, None))[0] == headline["score"]
+            else known_as_before.get(supplier_id, set()) | known_as[supplier_id]
+            for supplier_id, headline in zip(ids, told, strict=True)
         ]
         follow(session, set().union(*other), on, by)
     if cause == "api":
-        told = {"cause": cause, "results": len(results)}
-        record(session, by, f"{kind}.assessed", kind, results[0]["supplier_id"], told)
+        record(session, by, f"{kind}.assessed", kind, ids[0], {"cause": cause, "results": len(results)})
 
 
 def agency_scores_moved(session: Session, sites: Sequence[Supplier]) -> list[Supplier]:
@@ -150,12 +155,7 @@ def agency_scores_moved(session: Session, sites: Sequence[Supplier]) -> list[Sup
     scores = scores_of_agencies(session, [site.answers for site in sites])
     query = select(Result.id, Result.agency_scores).where(Result.id.in_([site.latest_id for site in sites]))
     taken_in: dict[str, dict[str, float]] = dict(session.execute(query).all())
-    return [site for site in sites if taken_in.get(site.latest_id or "") != _scores_for(site.answers, scores)]
-
-
-def _scores_for(answers: Mapping[str, Any], scores: Mapping[str, float]) -> dict[str, float]:
-    """The scores of the agencies that answers name, by key."""
-    return {key: scores[key] for key in map(name_key, named_by(answers)) if key in scores}
+    return [site for site in sites if taken_in.get(site.latest_id or "") != scores_for(site.answers, scores)]
 
 
 def _with_what_stood(
@@ -189,79 +189,16 @@ def assess_again(session: Session, ids: Iterable[str], on: date, at: datetime, b
             keep(session, kind, answers, [places[s.id] for s in some], on, at, by, cause, None)
 
 
-def _identify(supplier: Supplier, answers: Mapping[str, Any], assessed: Assessed, j: int, at: datetime) -> None:
-    """What a supplier is known by and what it said, of its newest answers."""
-    block, p = assessed.blocks[assessed.block[j]], int(assessed.position[j])
-    supplier.reference = answers.get("reference")
-    supplier.name = str(answers.get("name") or answers.get("name_local") or answers.get("reference") or "")
-    supplier.company_key = company_key(answers)
-    supplier.country = answers.get("country") if answers.get("country") != "declined" else None
-    supplier.sector = block.sectors[p]
-    supplier.answers = dict(answers)
-    supplier.deleted_at = None
-    supplier.updated_at = at
-    supplier.version += 1
-
-
-def _result(
-    supplier: Supplier, answers: Mapping[str, Any], assessed: Assessed, j: int, scores: Mapping[str, float], on: date
-) -> Document:
-    """What is kept of an assessment: its inputs and totals, as the columns of Result."""
-    block, p = assessed.blocks[assessed.block[j]], int(assessed.position[j])
-    s = block.scores
+def _identity(answers: Mapping[str, Any]) -> Document:
+    """What a supplier is known by and what it said, of its newest answers, as columns of Supplier."""
     return {
-        "id": new_id(),
-        "supplier_id": supplier.id,
-        "on": on,
-        "engine": ENGINE,
-        "model": block.model.id,
-        "model_version": block.model.version,
-        "facts_digest": assessed_digest(on),
+        "reference": answers.get("reference"),
+        "name": str(answers.get("name") or answers.get("name_local") or answers.get("reference") or ""),
+        "company_key": company_key(answers),
+        "country": answers.get("country") if answers.get("country") != "declined" else None,
         "answers": dict(answers),
-        "agency_scores": _scores_for(answers, scores),
-        "case_evidence": case_evidence.as_kept(assessed.batch.case, j),
-        "level": LEVEL_NAMES[s.level[p]],
-        "inherent_level": LEVEL_NAMES[s.inherent_level[p]],
-        "score": float(s.total[p]),
-        "best": float(s.best[p]),
-        "worst": float(s.worst[p]),
-        "inherent": float(s.base[p]),
-        "confidence": float(s.confidence[p]),
-        "coverage": float(s.coverage[p]),
+        "deleted_at": None,
     }
-
-
-def assessed_digest(on: date) -> str:
-    """The digest of the facts as they were known on a day."""
-    return load_facts().as_of(on).digest
-
-
-def _headline(supplier: Supplier, result: Document, assessed: Assessed, j: int) -> None:
-    block, p = assessed.blocks[assessed.block[j]], int(assessed.position[j])
-    s, on = block.scores, result["on"]
-    supplier.latest_id, supplier.assessed_at = result["id"], result["created_at"]
-    for name in ("level", "inherent_level", "score", "best", "worst", "inherent", "confidence", "coverage", "model"):
-        setattr(supplier, name, result[name])
-    supplier.rank = int(queue_rank(s.level[p : p + 1], s.inherent_level[p : p + 1])[0])
-    supplier.practice, supplier.practice_of = (
-        (float(s.practice[p]), float(s.practice_of[p])) if s.asked[p] else (None, None)
-    )
-    supplier.next_step, supplier.own_step = (_first_step(plan, p, on) for plan in (block.plan, block.plan.own))
-    supplier.up_to, supplier.silent = bool(s.capped[p]), bool(assessed.silent[j])
-    supplier.review_due = months_after(on, block.model.review_months[result["level"]])
-
-
-def _first_step(plan: Plan, p: int, on: date) -> str | None:
-    steps = plan.steps(p, on)
-    return steps[0][0].id if steps else None
-
-
-def months_after(day: date, months: int) -> date:
-    """The same day so many months later; the last of the month where there is none."""
-    year, month = divmod(day.month - 1 + months, 12)
-    first_of_next = date(day.year + year + (month == 11), (month + 1) % 12 + 1, 1)
-    last = (first_of_next - date.resolution).day
-    return date(day.year + year, month + 1, min(day.day, last))
 
 
 # Built once: every call of the gate asks this.

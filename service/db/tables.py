@@ -270,7 +270,10 @@ class Result(Owned, Base):
     """
 
     __tablename__ = "result"
-    __table_args__ = (Index("result_of_supplier", "supplier_id", "created_at"),)
+    __table_args__ = (
+        Index("result_of_supplier", "supplier_id", "created_at"),
+        Index("result_of_import", "organisation_id", "import_id", "supplier_id"),
+    )
     id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
     supplier_id: Mapped[str] = mapped_column(String(36), ForeignKey("supplier.id", ondelete="CASCADE"))
     import_id: Mapped[str | None] = mapped_column(String(36))

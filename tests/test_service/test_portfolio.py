@@ -1,8 +1,10 @@
 """What the portfolio page says of a whole organisation: who moved, and the worst of each country and trade."""
 
+import statistics
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from callers import a_browser, a_user, an_organisation
 from flask import Flask
 from sqlalchemy import select
@@ -39,6 +41,68 @@ def test_who_moved_is_still_told_after_a_large_upload_of_others(database: Databa
     others = [{"reference": f"N-{i}", "name": f"Pale Loom {i}", "country": "TH"} for i in range(120)]
     keep(database, organisation, AT + timedelta(hours=2), *others)
     assert moved(database, organisation) == told
+
+
+KNOWN = {"papers_retention": "worker_holds", "worker_debt": "none", "recruitment_fees": "never"}
+
+
+def many(count: int) -> list[dict[str, Any]]:
+    """Sites of three countries and none, of trades with two divisions and none; some of which little or nothing is known."""
+    return [
+        {"reference": f"S-{i}", "name": f"Pale Loom {i}"}
+        | ({"country": ("TH", "QA", "NO")[i % 4]} if i % 4 < 3 else {})
+        | ({"sector": [("1020", "1030", "4100")[i % 5]]} if i % 5 < 3 else {})
+        | ({"papers_retention": "held"} if i % 7 == 0 else KNOWN if i % 3 else {})
+        for i in range(count)
+    ]
+
+
+def test_each_cell_and_each_country_shows_the_worst_of_its_suppliers_and_how_many_there_are(database: Database):
+    organisation, other = an_organisation(database), an_organisation(database, "Other")
+    keep(database, organisation, AT, *many(60))
+    keep(database, other, AT, *(one | {"papers_retention": "held"} for one in many(20)))
+    with database.of(organisation, write=False) as session:
+        told = portfolio.overview(session, AT.date(), AT)
+        kept = session.scalars(select(Supplier)).all()
+        assert portfolio.places(session, AT.date()) == told.places
+
+    def shown(members: list[Supplier]) -> tuple[int, float, str]:
+        worst = min(members, key=lambda one: (one.rank, -one.inherent, -one.score, one.id))
+        known = "inherent" if worst.practice_of is None else "practice"
+        return len(members), worst.inherent if known == "inherent" else worst.score, known
+
+    cells: dict[Any, list[Supplier]] = {}
+    countries: dict[Any, list[Supplier]] = {}
+    for one in kept:
+        cells.setdefault((one.country, one.sector[:2] if one.sector else None), []).append(one)
+        countries.setdefault(one.country, []).append(one)
+    of_cells = {(cell.country, cell.sector): (cell.results, cell.value, cell.known) for cell in told.heat}
+    assert of_cells == {where: shown(members) for where, members in cells.items()}
+    of_places = [(place.country, (place.results, place.value, place.known)) for place in told.places]
+    assert of_places == [(c, shown(members)) for c, members in sorted(countries.items(), key=str) if c]
+    assert [cell.value for cell in told.heat] == sorted((cell.value for cell in told.heat), reverse=True)
+    assert (sum(told.counts.values()), told.kinds) == (60, {"site": 60, "agency": 0})
+
+
+def test_what_is_overdue_is_counted_from_the_day_after_it_was_due(database: Database):
+    organisation = an_organisation(database)
+    keep(database, organisation, AT, *many(6))
+    with database.of(organisation, write=False) as session:
+        due = [one.review_due for one in session.scalars(select(Supplier))]
+        for today in (AT.date(), min(due), max(due), max(due) + timedelta(days=1)):
+            assert portfolio.overview(session, today, AT).overdue == sum(day < today for day in due)
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 7, 8])
+def test_how_sure_scores_are_is_their_median_and_how_many_told_little(database: Database, count: int):
+    organisation = an_organisation(database)
+    if count:
+        keep(database, organisation, AT, *many(count))
+    with database.of(organisation, write=False) as session:
+        kept = session.scalars(select(Supplier)).all()
+        found = supplier_list.sureness(session, supplier_list.Wanted(), AT.date())
+    median = statistics.median(one.confidence for one in kept) if kept else None
+    assert found == supplier_list.Sureness(count, median, sum(one.coverage < 0.5 for one in kept))
 
 
 def test_a_score_that_blanks_alone_lift_is_a_bound_on_the_heat_map_too(app: Flask, database: Database):

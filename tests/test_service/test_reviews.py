@@ -8,7 +8,7 @@ from processes import job
 from sqlalchemy import select
 
 from risk_models.model import in_force
-from service import changes, reviews, suppliers
+from service import changes, headlines, reviews, suppliers
 from service.db.session import Database
 from service.db.tables import AuditEvent, Result, Supplier
 from service.jobs import table, worker
@@ -72,7 +72,7 @@ def reviewed(database: Database, organisation_id: str) -> list[str]:
 def test_a_review_falls_due_by_the_level_of_the_result_for_sites_and_agencies(database: Database, organisation_id: str):
     for one in kept(database, organisation_id).values():
         months = in_force(one.model, THEN).review_months[one.level]
-        assert one.review_due == suppliers.months_after(THEN, months)
+        assert one.review_due == headlines.months_after(THEN, months)
 
 
 def test_what_is_due_is_told_the_worst_first_and_what_is_coming_by_day(database: Database, organisation_id: str):
@@ -102,7 +102,7 @@ def test_a_rolling_review_assesses_what_is_due_again_and_moves_its_date_on(
     for reference in ("A-1", "S-1"):
         one = after[reference]
         months = in_force(one.model, date(2026, 6, 1)).review_months[one.level]
-        assert one.review_due == suppliers.months_after(date(2026, 6, 1), months)
+        assert one.review_due == headlines.months_after(date(2026, 6, 1), months)
         assert one.answers == before[reference].answers
     assert after["S-2"].latest_id == before["S-2"].latest_id
     with database.of(organisation_id, write=False, snapshot=False) as session:

@@ -1,8 +1,10 @@
 """Two organisations never see each other: whatever the statement, and an unasked-for organisation is an error, not all rows."""
 
 import re
+import time
 from collections.abc import Callable
 from pathlib import Path
+from threading import Event, Thread
 
 import pytest
 from sqlalchemy import Executable, delete, exists, func, insert, literal, select, text, true, update
@@ -216,6 +218,35 @@ def test_who_reads_waits_for_no_writer(database: Database):
         writer.execute(update(User).values(name="x"))
         with database.of("a", write=False) as reader:
             assert reader.scalars(select(User.name)).all() == ["ua"]
+
+
+def test_who_writes_once_gets_its_turn_beside_who_writes_chunk_after_chunk(database: Database):
+    make_two(database)
+    chunks: list[int] = []
+    begun, stop = Event(), Event()
+
+    def write_chunks() -> None:
+        while not stop.is_set() and len(chunks) < 200:
+            with database.of("a") as session:
+                session.execute(update(User).values(name="chunk"))
+                begun.set()
+                time.sleep(0.02)
+            chunks.append(1)
+            time.sleep(0.001)  # what is worked out between two chunks
+
+    busy = Thread(target=write_chunks)
+    busy.start()
+    begun.wait()
+    waited = []
+    for name in "xyz":
+        before = len(chunks)
+        with database.of("b") as session:
+            session.execute(update(User).values(name=name))
+        waited.append(len(chunks) - before)
+    stop.set()
+    busy.join()
+    assert max(waited) <= 3
+    assert users_of(database)["ub"] == ("b", "z")
 
 
 def test_no_module_goes_round_the_filter():

@@ -49,7 +49,7 @@ def chart(view: str) -> Response:
     if view not in VIEWS:
         raise not_found()
     with reading() as session:
-        places = portfolio.overview(session, today(caller().time_zone), now()).places
+        places = portfolio.places(session, today(caller().time_zone))
     return Response(maps.choropleth(view, places, VIEWS[view]).svg(), content_type="image/svg+xml")
 
 
