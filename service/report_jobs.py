@@ -112,7 +112,7 @@ def report(session: Session, supplier_ids: Sequence[str], *, worker_derived: boo
 
 
 def supplier_copy(session: Session, supplier_id: str) -> Report:
-    """A supplier's copy: its latest result as it would be on that day had nobody but the supplier said anything.
+    """A supplier's copy: its latest result as it would be on that day had nobody but the supplier said anything (own_answers).
 
     No report, no case and no score of an agency goes into it (that is another's, and may rest on what its workers told), so it
     is alike with them and without. Raises Refused ``report.empty``.
@@ -122,7 +122,8 @@ def supplier_copy(session: Session, supplier_id: str) -> Report:
         raise Refused("report.empty", 422, "There is no supplier like that to report on.")
     result = results[0]
     model, facts = suppliers.made_with(result)
-    own = from_rows([own_answers(model.kind, result.answers)])
+    in_form = session.get_one(Supplier, supplier_id).form_answers
+    own = from_rows([own_answers(model.kind, result.answers, in_form)])
     batch = Batch(model.kind, own, "", "", np.zeros(1, dtype=np.intp))
     assessed = assess_batch(batch, facts, result.on, {}, suppliers.models_with(model))
     whole = report_on([assessed], facts, result.on, (), (), "")

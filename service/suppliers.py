@@ -79,7 +79,7 @@ def keep(
     :func:`service.one_supplier.told_again` says. ``also_named``: by the key of an agency, other keys of names it goes by.
     """
     read = from_rows(rows)
-    answers = read.rows()
+    answers = said = read.rows()
     keys = list(map(supplier_key, answers))
     facts = load_facts().as_of(on)
     scores = scores_of_agencies(session, answers) if kind == "site" else {}
@@ -113,12 +113,15 @@ def keep(
         results.append(result | {"place": dict(places[j]), "cause": cause, "import_id": import_id, "created_at": at})
         latest = {"latest_id": result["id"], "assessed_at": at, "updated_at": at}
         columns = _identity(answers[j]) | headline | latest
+        if cause in BROUGHT and "form_returned" in said[j]:
+            columns["form_answers"] = said[j]
         if key in there:
             for column, value in columns.items():
                 setattr(there[key], column, value)
             there[key].version += 1
         else:
-            new.append({"id": supplier_id, "kind": kind, "key": key, "version": 1, "created_at": at} | columns)
+            first = {"id": supplier_id, "kind": kind, "key": key, "version": 1, "created_at": at, "form_answers": None}
+            new.append(first | columns)
         level = before.get(supplier_id, (None, None))[1]
         if level != headline["level"]:
             moved_to.append((supplier_id, {"from": level, "to": headline["level"], "cause": cause}))
@@ -367,11 +370,12 @@ def erase(session: Session, supplier: Supplier, at: datetime, by: str) -> None:
 
 
 def merge(session: Session, source: Supplier, target: Supplier, at: datetime, by: str) -> None:
-    """One supplier turns out to be another: its results and what it was asked move there, and it is gone."""
+    """One supplier turns out to be another: its results and what it was asked and answered move there, and it is gone."""
     if source.id == target.id or source.kind != target.kind:
         raise Refused("merge.impossible", 422, "Two different suppliers of one kind can be merged.")
     for of_it in (Result, Asking):
         session.execute(update(of_it).where(of_it.supplier_id == source.id).values(supplier_id=target.id))
+    target.form_answers = target.form_answers or source.form_answers
     moved(session, source.id, target.id)
     cases = session.scalars(select(KeptCase).where(KeptCase.supplier_id == source.id)).all()
     for case in cases:

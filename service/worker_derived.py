@@ -18,6 +18,7 @@ from reports.document import Detail, Headline, Reason, Report
 from risk_models.answers import CASE_HARMS, EVIDENCE
 from risk_models.model import load_all
 from service.assess import Assessed
+from service.one_supplier import RECORD
 
 RAISED = "raised"
 NOT_SHOWN = "not_shown"  # instead of the strength of case evidence
@@ -33,13 +34,18 @@ def with_own_plan(assessed: Assessed) -> Assessed:
     return replace(assessed, blocks=tuple(replace(block, plan=block.plan.own) for block in assessed.blocks))
 
 
-def own_answers(kind: str, answers: Mapping[str, Any]) -> dict[str, Any]:
+def own_answers(kind: str, answers: Mapping[str, Any], in_form: Mapping[str, Any] | None) -> dict[str, Any]:
     """What a supplier itself said, of all that is kept of it: what its copy of a report is made of.
 
-    Left out is what others reported, what the buyer answers about its own checks, and the evidence that is what workers said.
-    Where no form of the supplier's came back, the answers that such evidence stands behind are the workers', not its own.
+    ``in_form``: what it answered in the form that came back from it last. Of its practice that alone is its own then, with the
+    evidence it gave: whatever came in since may be what its workers said, however it is marked. Where no form came back, the
+    answers that stand on what workers said are the workers'. Left out in any case is what others reported, what the buyer
+    answers about its own checks, and the evidence that is what workers said.
     """
     form = load_reading_form(kind)
+    if in_form is not None:
+        practice = {question.id for question in form.questions if question.feeds} | set(RECORD)
+        answers = {**in_form, **{question: told for question, told in answers.items() if question not in practice}}
     said = answers.get(EVIDENCE)
     pieces = [*(said if isinstance(said, list) else ()), {"grade": answers.get("evidence_grade")}]
     voiced = [p.get("covers") or () for p in pieces if p["grade"] == VOICE and "form_returned" not in answers]

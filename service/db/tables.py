@@ -217,6 +217,7 @@ class Supplier(Owned, Base):
     country: Mapped[str | None] = mapped_column(String(2))
     sector: Mapped[str | None] = mapped_column(String(4))
     answers: Mapped[dict[str, Any]]
+    form_answers: Mapped[dict[str, Any] | None]  # of the form that came back last, as it came
     latest_id: Mapped[str | None] = mapped_column(String(36))
     level: Mapped[str | None] = mapped_column(String(24))
     inherent_level: Mapped[str | None] = mapped_column(String(24))

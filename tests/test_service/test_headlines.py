@@ -48,7 +48,7 @@ def test_a_supplier_that_told_enough_has_every_column(database: Database):
     organisation = an_organisation(database)
     keep(database, organisation, SITES[1])
     (one,) = kept(database, organisation).values()
-    assert {name for name, value in one.items() if value is None} == {"deleted_at"}
+    assert {name for name, value in one.items() if value is None} == {"deleted_at", "form_answers"}
     assert (one["version"], one["created_at"], one["updated_at"], one["assessed_at"]) == (1, AT, AT, AT)
 
 

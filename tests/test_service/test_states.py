@@ -60,7 +60,7 @@ def test_evidence_is_named_where_there_is_an_answer_to_believe_and_nowhere_else(
 @pytest.mark.parametrize("audience", ["internal", "supplier"])
 def test_a_report_tells_states_and_evidence_to_ourselves_alone(assessed: Assessed, audience: str) -> None:
     if audience == "supplier":
-        own = from_rows([own_answers("site", assessed.batch.answers.rows()[0])])
+        own = from_rows([own_answers("site", assessed.batch.answers.rows()[0], None)])
         assessed = assess([replace(assessed.batch, answers=own)], FACTS, ON)[0]
     report = replace(report_on([assessed], FACTS, ON, [], [], "Sea Heron"), audience=audience)  # type: ignore[arg-type]
     page = render(report, "html").data.decode()

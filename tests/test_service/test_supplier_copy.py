@@ -136,6 +136,33 @@ def test_answers_that_are_the_workers_and_came_in_no_form_of_its_own_are_not_the
     assert titles["Papers withheld"] == "answered"
 
 
+@pytest.mark.parametrize("evidence", [{"evidence_grade": "worker_voice", "evidence_date": "2026-11-02"}, {}])
+def test_what_came_in_after_its_form_came_back_is_not_the_suppliers(database: Database, evidence: dict[str, str]):
+    organisation = an_organisation(database)
+    site = keep(database, organisation, "site", CANNERY | {"migrant_pct": 75.0})
+    before = copy_of(database, organisation, site)
+    listed = {name: CANNERY[name] for name in ("reference", "name", "country", "sector", "agencies")}
+    keep(database, organisation, "site", listed | {"papers_retention": "held", "violence": "open"} | evidence)
+    with database.of(organisation, write=False) as session:
+        reasons = report_jobs.report(session, [site]).details[0].reasons
+    was, now_ = ({r.title: r.value for r in told} for told in (before.details[0].reasons, reasons))
+    assert (was["Violence"], now_["Violence"]) == ("None known", "Yes, not yet remedied")
+    assert replace(copy_of(database, organisation, site), on=before.on) == before
+
+
+def test_harm_that_workers_told_of_before_its_form_came_back_is_not_the_suppliers(database: Database):
+    organisation = an_organisation(database)
+    listed = {name: CANNERY[name] for name in ("reference", "name", "country", "sector", "agencies")}
+    survey = {"violence": "open", "evidence_grade": "worker_voice", "evidence_date": "2026-09-02"}
+    site = keep(database, organisation, "site", listed | survey)
+    keep(database, organisation, "site", CANNERY | {"violence": "declined"})
+    with database.of(organisation, write=False) as session:
+        whole = report_jobs.report(session, [site])
+    made = (whole, copy_of(database, organisation, site))
+    (heard, told) = [next(r.state for r in of.details[0].reasons if r.title == "Violence") for of in made]
+    assert (heard, told) == ("answered", "declined")  # harm that was told stays, and the supplier said nothing of it
+
+
 def test_what_the_buyer_says_of_its_own_checks_is_not_in_an_agencys_copy(database: Database):
     organisation = an_organisation(database)
     agency = keep(

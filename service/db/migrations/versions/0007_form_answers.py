@@ -1,0 +1,14 @@
+"""What a supplier answered in the form that came back from it last, apart from what else is known of it."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0007"
+down_revision = "0006"
+
+
+def upgrade() -> None:
+    """From 0006."""
+    op.add_column("supplier", sa.Column("form_answers", sa.JSON(), nullable=True))
