@@ -12,6 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from questionnaires.answer import Value
+from questionnaires.contradictions import declared
 from questionnaires.form import DATED, Questionnaire
 from questionnaires.issues import Issue
 from questionnaires.match import Matched
@@ -23,9 +24,10 @@ from questionnaires.validate import Options, fill_in
 # What the rules look at: an entry without any of it passes at once.
 RULED = {
     "workers_total", "workers_migrant", "migrant_pct", "agencies", "workers_by_agency", "address", "city", "region",
-    "form_version", *DATED, *NEVER_ZERO,
+    "form_version", *DATED, *NEVER_ZERO, *(each.question for each in declared()),
 }  # fmt: skip
 FILLED = {"name_local", "naics"}
+LOOKED_AT = frozenset(RULED | FILLED)
 
 
 def checked(form: Questionnaire, told: Mapping[str, Value | None]) -> tuple[dict[str, Value], tuple[Issue, ...]]:
@@ -35,11 +37,11 @@ def checked(form: Questionnaire, told: Mapping[str, Value | None]) -> tuple[dict
     form was sent and came back; a question that is not there was not asked.
     """
     given = {question: answer for question, answer in told.items() if answer is not None}
-    if not (RULED | FILLED) & given.keys():
+    if not LOOKED_AT & given.keys():
         return given, ()
     questions = tuple(told)
-    cells = Column(("", "."), np.array([0, 1], dtype=np.int32))  # their texts have been read: that there is one is all
-    sheet = Sheet("", "", True, 1, 2, (cells,) * len(questions))
+    at = np.array([0, 1], dtype=np.int32)
+    sheet = Sheet("", "", True, 1, 2, tuple(Column(("", _in_words(told[question])), at) for question in questions))
     places = {question: at for at, question in enumerate(questions)}
     reading = Reading(sheet, 1, Matched(places, questions, (), frozenset(), ()), rows=np.array([1]))
     codes = np.array([[-1 if answer is None else 0] for answer in told.values()], dtype=np.int32)
@@ -49,3 +51,9 @@ def checked(form: Questionnaire, told: Mapping[str, Value | None]) -> tuple[dict
     apply_rules(reading, form)
     stands = {q: a.values[a.codes[0]] for q, a in reading.answers.items() if a.codes[0] >= 0}
     return stands, tuple(replace(issue, cell="", cells=()) for issue in reading.issues())
+
+
+def _in_words(answer: Value | None) -> str:
+    """An answer in place of the text of a cell: what an issue shows of it, and that it is no empty cell."""
+    parts = answer if isinstance(answer, tuple) else (answer,)
+    return "; ".join(f"{part:g}" if isinstance(part, float) else str(part) for part in parts) or "."

@@ -32,6 +32,11 @@ CASES = [
     ({"uses_agencies": "no", "agencies": ["Kite"]}, "answer.contradicted", {"agencies": ["Kite"]}),
     ({"workers_migrant": 0, "migrant_pct": 30}, "answer.contradicted", {"migrant_pct": 30}),
     (
+        {"fees_repaid": "none_found", "recruitment_fees": "some"},
+        "answer.contradicted",
+        {"recruitment_fees": "some"},
+    ),
+    (
         {"workers_migrant": 0, "worker_origin_countries": ["MM"]},
         "answer.contradicted",
         {"worker_origin_countries": ["MM"]},
@@ -77,6 +82,13 @@ def test_a_sheet_gets_the_same_code_for_the_same_answer(sent: dict[str, object],
     found = take_in([("a.xlsx", workbook(table))], Choices(), date(2026, 11, 1))
     told = [issue.code for issue in found.issues if not issue.code.startswith(("schema.", "sheet."))]
     assert told == ([code] if code else [])
+
+
+def test_a_contradiction_is_told_with_both_answers_as_they_were_sent(portal: Portal):
+    sent = {**CANNERY, "uses_agencies": "no", "agencies": ["Kite", "Heron"]}
+    (issue,) = portal.put("/suppliers/S-1", sent).json["issues"]
+    assert (issue["question"], issue["seen"]) == ("uses_agencies", "no")
+    assert issue["expected"] == "'Kite; Heron' under *agencies*"
 
 
 def test_a_null_is_declined_where_the_body_says_the_form_came_back_and_what_is_left_out_was_not_asked(portal: Portal):
