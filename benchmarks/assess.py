@@ -18,7 +18,10 @@ import workbook
 
 HERE = Path(__file__).resolve().parent
 ON = "2026-09-01"
-IMPORTED = "time, service.assess, service.contract, service.reporting, service.take_in, reports.formats"
+IMPORTED = (
+    "time, service.assessing.assess, service.assessing.contract, service.reporting.explained, service.taking_in.take_in, "
+    "reports.formats"
+)
 MOST_READINGS = 8.0
 MOST_BYTES = 250.0
 

@@ -20,7 +20,7 @@ from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
-from service import models_commands, operate, repay_command
+from service.commands import models_commands, operate, repay_command
 
 EXIT_SCORED, EXIT_SOME, EXIT_NOTHING, EXIT_OURS = 0, 1, 2, 70
 FORMATS = ("json", "xlsx", "pdf", "html", "csv")
@@ -119,11 +119,11 @@ def _assess(arguments: argparse.Namespace) -> int:
     from questionnaires.issues import Unusable
     from questionnaires.match import read_map
     from risk_models.facts import load as load_facts
-    from service.assess import assess
-    from service.buying import buyer_lines, buyer_part
-    from service.case_contract import case_lines, cases_part
-    from service.contract import write
-    from service.take_in import Choices, NothingUsable, take_in
+    from service.assessing.assess import assess
+    from service.assessing.contract import write
+    from service.buyer.buying import buyer_lines, buyer_part
+    from service.cases.case_contract import case_lines, cases_part
+    from service.taking_in.take_in import Choices, NothingUsable, take_in
 
     # One run makes millions of small objects and then ends: looking through them for cycles finds none and takes time.
     gc.disable()
@@ -160,7 +160,7 @@ def _assess(arguments: argparse.Namespace) -> int:
             others = [f for f in formats if f != "json"]
             if others:
                 from reports.formats import render
-                from service.reporting import report_on
+                from service.reporting.explained import report_on
 
                 title = "Forced labour and ethical recruitment: supplier assessment"
                 report = report_on(assessed, facts, on, taken.files, taken.issues, title)
@@ -185,7 +185,7 @@ def _assess(arguments: argparse.Namespace) -> int:
 
 def _verify(arguments: argparse.Namespace) -> int:
     from risk_models.facts import load as load_facts
-    from service.verify import NotAnAssessment, objections, parse
+    from service.assessing.verify import NotAnAssessment, objections, parse
 
     try:
         document = parse(_bytes(Path(arguments.file)))
@@ -216,7 +216,7 @@ def _template(arguments: argparse.Namespace) -> int:
 
 
 def _facts_check(arguments: argparse.Namespace) -> int:
-    from service.check import faults_of_facts
+    from service.method.check import faults_of_facts
 
     return _checked(faults_of_facts())
 

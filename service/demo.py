@@ -16,7 +16,6 @@ from sqlalchemy import select
 
 from questionnaires import watchlist
 from questionnaires.sheet import Limits
-from service import follow_up, imports, schedules, suppliers
 from service.auth import users
 from service.auth.commands import create_organisation
 from service.clock import now
@@ -26,7 +25,10 @@ from service.files import Blobs
 from service.jobs.handlers import handlers
 from service.jobs.table import claim
 from service.jobs.worker import run_job
-from service.take_in import Choices, take_in
+from service.monitoring import follow_up, schedules
+from service.register import suppliers
+from service.taking_in import imports
+from service.taking_in.take_in import Choices, take_in
 from service.watchlists import lists
 
 ORGANISATION, TIME_ZONE, EMAIL = "Demo", "Asia/Bangkok", "officer@demo.example"

@@ -15,7 +15,6 @@ from sqlalchemy import and_, delete, exists, func, or_, select
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
-from service import headlines, suppliers
 from service.audit import record
 from service.db.buyer_tables import BuyerAnswers
 from service.db.case_tables import KeptCase, KeptFinding
@@ -40,6 +39,7 @@ from service.db.tables import (
 from service.db.watchlist_tables import WatchlistMatch
 from service.files import Blobs
 from service.refusal import Refused
+from service.register import headlines, suppliers
 
 BY = "system:retention"
 # A file is laid in the store before the row that speaks of it: one that is younger may still get its row.

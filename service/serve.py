@@ -28,7 +28,7 @@ from service.jobs.handlers import handlers
 from service.jobs.scheduler import ticking
 from service.jobs.worker import work
 from service.settings import Settings
-from service.take_in import KINDS
+from service.taking_in.take_in import KINDS
 
 THREADS = 8  # requests that a web process works on at the same time
 TIDY_EVERY = 6 * 3600.0  # seconds

@@ -10,14 +10,15 @@ from sqlalchemy.orm import Session
 
 from questionnaires.form import load
 from risk_models.case_rules import STRENGTHS
-from service import kept_cases, listings
 from service.api import shown
 from service.api.read import Flag, Many, OneOf, Part, Strict, Whole, Word
 from service.api.reply import Reply
 from service.api.views import listed
 from service.auth.caller import caller
+from service.cases import kept_cases
 from service.clock import now, today
 from service.db.case_tables import KeptCase
+from service.register import listings
 
 Told = Mapping[str, Any]
 STATES = ("open", "closed")

@@ -14,15 +14,18 @@ from questionnaires.answer import Fault, legible
 from questionnaires.form import load_reading_form
 from questionnaires.sheet import Limits
 from questionnaires.types import Country, Date, Sector
-from service import case_intake, findings, imports, listings, report_jobs
 from service.api import once, shown
 from service.api.body import parse
 from service.api.reply import Reply, response
 from service.api.views import listed
 from service.auth.caller import blobs, caller, database, reading, settings
+from service.cases import case_intake
 from service.db.tables import Import
 from service.jobs import table as jobs
 from service.refusal import Refused
+from service.register import listings
+from service.reporting import report_jobs
+from service.taking_in import findings, imports
 
 FIELDS = ("kind", "default_country", "default_sector", "sheet", "date_order", "columns", "on", "confirm")
 WORDS = {"kind": (*shown.PLURALS, "buyer", "case"), "date_order": ("dmy", "mdy"), "confirm": ("true", "false")}

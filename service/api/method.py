@@ -11,13 +11,14 @@ from sqlalchemy.orm import Session
 from risk_models.facts import load as load_facts
 from risk_models.model import Model, in_force
 from risk_models.plan import Action
-from service import models, sources, supplier_list
 from service.api.reply import Reply
+from service.assessing.contract import actions_part, models_part
 from service.auth.caller import caller
 from service.clock import today
-from service.contract import actions_part, models_part
+from service.method import models, sources
 from service.refusal import not_found
-from service.reporting import LIMITS, METHOD
+from service.register import supplier_list
+from service.reporting.explained import LIMITS, METHOD
 
 
 def action(of: Action) -> Mapping[str, Any]:

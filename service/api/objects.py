@@ -1,6 +1,7 @@
 """The schemas of what the API gives back (JSON Schema 2020-12), by the names that the OpenAPI document uses.
 
-The result object is the one of ``service/assessment.schema.json``; the functions that make the others stand in ``shown.py``.
+The result object is the one of ``service/assessing/assessment.schema.json``; the functions that make the others stand in
+``shown.py``.
 """
 
 from __future__ import annotations
@@ -16,11 +17,11 @@ from risk_models.case_rules import STRENGTHS
 from risk_models.screening import BY, ROLES
 from service.api.shown import HEADLINE, PLURALS
 from service.auth.access import ACCESS
+from service.reporting.worker_derived import NOT_SHOWN, RAISED
 from service.watchlists.matches import STATES as MATCH_STATES
-from service.worker_derived import NOT_SHOWN, RAISED
 
 Json = dict[str, Any]
-CONTRACT = Path(__file__).parents[1] / "assessment.schema.json"
+CONTRACT = Path(__file__).parents[1] / "assessing" / "assessment.schema.json"
 TEXT: Json = {"type": "string"}
 CODE: Json = {"type": "string", "pattern": "^[a-z0-9_]+([.][a-z0-9_]+)*$"}
 WORDS: Json = {"type": ["string", "null"]}
@@ -312,7 +313,7 @@ def objects() -> Json:
 
 
 def _repayment() -> Json:
-    """The document of a repayment calculation (``service/repayment.py``)."""
+    """The document of a repayment calculation (``service/repaying/repayment.py``)."""
     amount = {"type": "string", "pattern": r"^-?[0-9]+\.[0-9]{2}$"}
     maybe_amount = {**amount, "type": ["string", "null"]}
     reading = _object({"low": amount, "central": amount, "high": amount})

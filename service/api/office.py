@@ -11,14 +11,15 @@ from zoneinfo import ZoneInfo
 from flask import request
 from sqlalchemy.orm import Session
 
-from service import audit, retention, supplier_list
+from service import audit, retention
 from service.api import shown
 from service.api.reply import Reply
 from service.auth import keys, users
 from service.auth.caller import caller, settings
 from service.db.tables import ApiKey, Organisation, SavedFilter, User
 from service.refusal import Refused
-from service.supplier_list import wanted_from
+from service.register import supplier_list
+from service.register.supplier_list import wanted_from
 
 Told = Mapping[str, Any]
 

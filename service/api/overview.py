@@ -9,7 +9,6 @@ from typing import Any
 from flask import Response
 from sqlalchemy.orm import Session
 
-from service import listings, portfolio, portrait, supplier_list, suppliers
 from service.api import shown
 from service.api.method import action
 from service.api.reply import Reply, attachment
@@ -18,7 +17,8 @@ from service.auth.caller import caller, reading
 from service.clock import now, today
 from service.db.tables import Result, Supplier
 from service.refusal import not_found
-from service.supplier_list import Wanted, wanted_from
+from service.register import listings, portfolio, portrait, supplier_list, suppliers
+from service.register.supplier_list import Wanted, wanted_from
 
 Told = Mapping[str, Any]
 MEDIA_TYPES = {

@@ -8,14 +8,15 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from risk_models.buyer import in_force
-from service import listings, own_practices
 from service.api import read, shown
 from service.api.reply import Reply
 from service.api.views import listed
 from service.auth.caller import caller
-from service.buying import Told
+from service.buyer import own_practices
+from service.buyer.buying import Told
 from service.clock import now, today
 from service.db.buyer_tables import BuyerAnswers
+from service.register import listings
 
 
 def show(session: Session) -> Reply:

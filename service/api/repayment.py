@@ -17,9 +17,9 @@ from service.api.read import NOT_BLANK, WRONG, Day, Many, Named, Part, Strict, W
 from service.api.reply import Reply
 from service.auth.caller import caller
 from service.clock import today
-from service.cohort_sheet import KIND, NoCohorts, Row, person_said
 from service.refusal import Refused
-from service.repayment import DAYS, TERMS, calculate, currency_of, terms_of
+from service.repaying.cohort_sheet import KIND, NoCohorts, Row, person_said
+from service.repaying.repayment import DAYS, TERMS, calculate, currency_of, terms_of
 
 MOST_ROWS, MOST_RATES = 2_000, 20_000
 ROW = answers_schema(KIND)

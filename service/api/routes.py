@@ -47,9 +47,9 @@ from service.auth import users
 from service.auth.access import ACCESS
 from service.auth.caller import caller, reading, settings, writing
 from service.refusal import Refused
-from service.report_jobs import AUDIENCES
+from service.register.supplier_list import REVIEWS, SORTS
+from service.reporting.report_jobs import AUDIENCES
 from service.settings import Settings
-from service.supplier_list import REVIEWS, SORTS
 from service.watchlists.matches import DECISIONS, NOTE, STATES
 
 PREFIX = "/api/v1"

@@ -1,4 +1,4 @@
-"""Schedules through the API: made, shown, changed, removed. What is no rule is refused by ``service/schedules.py``."""
+"""Schedules through the API: made, shown, changed, removed. What is no rule is refused by ``service/monitoring/schedules.py``."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 from marshmallow import ValidationError, fields
 from sqlalchemy.orm import Session
 
-from service import schedules
 from service.api import shown
 from service.api.read import NOT_BLANK, WRONG, Flag, Strict, Word
 from service.api.reply import Reply
 from service.auth.caller import caller
+from service.monitoring import schedules
 
 Told = Mapping[str, Any]
 

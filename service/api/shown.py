@@ -9,16 +9,19 @@ import orjson
 from sqlalchemy.orm import Session
 
 from risk_models.model import in_force
-from service import findings, schedules, suppliers, worker_derived
-from service.assess import Assessed
+from service.assessing.assess import Assessed
+from service.assessing.contract import result_rows
 from service.auth.caller import caller
 from service.clock import now
-from service.contract import result_rows
 from service.db.tables import Asking, Change, Firing, Import, Job, Result, Schedule, Supplier
-from service.gate import decide
-from service.listings import Company
-from service.report_jobs import State
-from service.supplier_list import Wanted, counts, next_step
+from service.monitoring import schedules
+from service.register import suppliers
+from service.register.gate import decide
+from service.register.listings import Company
+from service.register.supplier_list import Wanted, counts, next_step
+from service.reporting import worker_derived
+from service.reporting.report_jobs import State
+from service.taking_in import findings
 
 MOST_ISSUES = 500
 PLURALS = {"site": "suppliers", "agency": "agencies"}

@@ -18,17 +18,18 @@ from sqlalchemy.orm import Session
 
 from risk_models.answers import from_rows
 from risk_models.facts import load as load_facts
-from service import changes, listings, report_jobs, suppliers
 from service.api import read, shown
 from service.api.reply import Reply, check_version
-from service.assess import Batch, assess_batch
+from service.assessing.assess import Batch, assess_batch
+from service.assessing.contract import ENGINE
 from service.auth.caller import caller
 from service.clock import now, today
-from service.contract import ENGINE
 from service.db.tables import Result, Supplier
-from service.listings import Page
 from service.refusal import Refused, not_found
-from service.supplier_list import Wanted, wanted_from
+from service.register import changes, listings, suppliers
+from service.register.listings import Page
+from service.register.supplier_list import Wanted, wanted_from
+from service.reporting import report_jobs
 
 Told = Mapping[str, Any]
 # Requests that are assessed at once would take the interpreter from each other at every call of numpy: each then costs half as

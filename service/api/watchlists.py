@@ -8,12 +8,12 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from service import listings
 from service.api import shown
 from service.api.reply import Reply
 from service.api.views import listed
 from service.auth.caller import caller
 from service.clock import now
+from service.register import listings
 from service.watchlists import lists, matches
 from service.watchlists.matches import Shown
 

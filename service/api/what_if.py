@@ -10,13 +10,13 @@ from sqlalchemy.orm import Session
 
 from reports.document import Detail
 from risk_models.evidence import TITLES
-from service import suppliers
 from service.api import read
 from service.api.read import Many, Named, OneOf, Strict, Word
 from service.api.reply import Reply
+from service.assessing.what_if import Fewest, fewest_actions, ground, what_if
 from service.db.tables import Result
 from service.refusal import Refused, not_found
-from service.what_if import Fewest, fewest_actions, ground, what_if
+from service.register import suppliers
 
 MOVE = ("kind", "title", "before", "after", "state_before", "state_after")
 

@@ -33,7 +33,9 @@ class Access:
         return role in self.pages.get(line(method, endpoint), frozenset())
 
     def sees_worker_derived(self, role: str | None, scopes: Collection[str]) -> bool:
-        """Whether somebody is shown who reported what, or only that an indicator is raised (``service/worker_derived.py``)."""
+        """Whether somebody is shown who reported what, or only that an indicator is raised
+        (``service/reporting/worker_derived.py``).
+        """
         return role in self.worker_derived_roles or self.worker_derived_scope in scopes
 
     def handles_cases(self, role: str | None, scopes: Collection[str]) -> bool:

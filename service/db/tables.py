@@ -267,7 +267,7 @@ class AgencyName(Owned, Base):
 class Result(Owned, Base):
     """One supplier, assessed once. Inputs and totals are kept; reasons are worked out again when somebody reads them.
 
-    ``case_evidence``: what its case records said on that day (service/case_evidence.py); None where there was none.
+    ``case_evidence``: what its case records said on that day (service/cases/case_evidence.py); None where there was none.
     """
 
     __tablename__ = "result"

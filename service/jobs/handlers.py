@@ -7,11 +7,11 @@ from typing import Any
 
 from service.db.session import Database
 from service.files import Blobs
-from service.imports import assess_import, read_import, unfinished
 from service.jobs.table import Claimed
 from service.jobs.worker import Handler
-from service.report_jobs import render_report
-from service.reviews import follow_agencies, review_suppliers
+from service.monitoring.reviews import follow_agencies, review_suppliers
+from service.reporting.report_jobs import render_report
+from service.taking_in.imports import assess_import, read_import, unfinished
 from service.watchlists import lists
 from service.watchlists.screening import screen_suppliers
 

@@ -19,13 +19,13 @@ from service.clock import now
 from service.db.session import Database
 from service.db.tables import Firing, Schedule
 from service.jobs.table import enqueue
-from service.schedules import slots
+from service.monitoring.schedules import slots
 
 EVERY = timedelta(seconds=30)
 KIND = "review_suppliers"
 LISTED = 60  # of the dates that were missed, so many are listed in the job; all are counted
 
-log = structlog.get_logger("service.schedules")
+log = structlog.get_logger("service.monitoring.schedules")
 
 
 class _Scheduler(BackgroundScheduler):  # type: ignore[misc]

@@ -13,11 +13,11 @@ from datetime import datetime
 from sqlalchemy import and_, exists, func, select, update
 from sqlalchemy.orm import Session, aliased
 
-from service import changes
 from service.audit import record
 from service.db.tables import Supplier, User
 from service.db.watchlist_tables import Screening, Watchlist, WatchlistMatch
 from service.refusal import Refused, not_found
+from service.register import changes
 
 DECISIONS = {"confirm": "confirmed", "dismiss": "dismissed"}
 STATES = ("open", *DECISIONS.values())

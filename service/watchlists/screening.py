@@ -19,12 +19,12 @@ from sqlalchemy.orm import Session
 from questionnaires.rules import is_imo, is_lei
 from risk_models.screening import Entry, Match, Party
 from risk_models.screening import Watchlist as Ready
-from service import changes
 from service.clock import now
 from service.db.session import Database
 from service.db.tables import Result, Supplier, new_id
 from service.db.watchlist_tables import Screening, Watchlist, WatchlistEntry, WatchlistMatch
 from service.jobs.table import Claimed, effect
+from service.register import changes
 
 CHUNK = 200  # suppliers screened in one transaction
 READY = 3  # lists that a process keeps ready

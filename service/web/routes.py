@@ -17,9 +17,10 @@ from reports.words import points, share
 from service.auth.access import ACCESS
 from service.auth.caller import caller
 from service.db.tables import Supplier
-from service.sources import register as register_of_sources
-from service.supplier_list import level_of, step_title
-from service.supplier_list import next_step as first_step
+from service.method.sources import register as register_of_sources
+from service.register.supplier_list import level_of, step_title
+from service.register.supplier_list import next_step as first_step
+from service.reporting.wording import country_name, sector_title
 from service.web.pages import (
     cases,
     imports,
@@ -34,7 +35,6 @@ from service.web.pages import (
     what_if,
 )
 from service.web.pictures import strip
-from service.wording import country_name, sector_title
 
 
 class Route(NamedTuple):

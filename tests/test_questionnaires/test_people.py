@@ -10,7 +10,7 @@ from questionnaires.form import load
 from questionnaires.issues import ISSUES
 from questionnaires.people import column_of_persons, person_in, without_people
 from questionnaires.sheet import read
-from service.take_in import Choices, NothingUsable, take_in
+from service.taking_in.take_in import Choices, NothingUsable, take_in
 
 CASE = load("case")
 ON = date(2026, 6, 1)

@@ -7,12 +7,12 @@ from callers import an_organisation
 from objects import make_all
 from sqlalchemy import func, select
 
-from service import changes, suppliers
 from service.audit import record
 from service.db.session import Database
 from service.db.tables import Base, Firing, Idempotent, Import, Job, Organisation, SignIn, Upload
 from service.db.watchlist_tables import WatchlistEntry
 from service.files import Blobs
+from service.register import changes, suppliers
 
 AT = datetime(2026, 3, 2, 9, 30, 0, 123456, tzinfo=UTC)
 

@@ -5,7 +5,6 @@ from typing import Any
 from sqlalchemy import select
 
 from questionnaires.watchlist import read
-from service import suppliers
 from service.clock import now
 from service.db.session import Database
 from service.db.tables import Supplier
@@ -14,6 +13,7 @@ from service.files import Blobs
 from service.jobs.handlers import handlers
 from service.jobs.table import claim
 from service.jobs.worker import run_job
+from service.register import suppliers
 from service.watchlists import lists, matches
 
 HEADER = "name;kind;country;imo;lei;licence;list;reason"

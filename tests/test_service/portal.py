@@ -7,12 +7,13 @@ from callers import a_key
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from service import imports, report_jobs
 from service.auth.access import ACCESS
 from service.db.session import Database
 from service.files import Blobs
 from service.jobs.table import claim
 from service.jobs.worker import Handler, run_job
+from service.reporting import report_jobs
+from service.taking_in import imports
 
 
 @dataclass(frozen=True)

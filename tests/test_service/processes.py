@@ -23,12 +23,12 @@ from typing import IO, Any
 
 from sqlalchemy import select
 
-from service import changes
 from service.clock import now
 from service.db.session import Database, open_engine
 from service.db.tables import Change, Job
 from service.jobs import scheduler, table, worker
 from service.log import set_up
+from service.register import changes
 
 ROOT = Path(__file__).resolve().parents[2]
 FIRST_DAY = datetime(2026, 3, 1, 6, tzinfo=UTC)

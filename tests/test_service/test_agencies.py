@@ -14,9 +14,9 @@ from risk_models.facts import load as load_facts
 from risk_models.model import in_force
 from risk_models.plan import load_actions
 from risk_models.transforms import on_day
-from service.assess import Batch, assess
-from service.contract import result_rows
-from service.reporting import explained
+from service.assessing.assess import Batch, assess
+from service.assessing.contract import result_rows
+from service.reporting.explained import explained
 from tests.test_service.answers import (
     FACTS,
     ON,

@@ -16,10 +16,10 @@ from questionnaires.rules import one_agency
 from reports.document import Reason
 from risk_models.answers import from_rows
 from risk_models.facts import load as load_facts
-from service.assess import Batch, assess
+from service.assessing.assess import Batch, assess
 from service.db.session import Database
-from service.reporting import explained
-from service.take_in import Choices, take_in
+from service.reporting.explained import explained
+from service.taking_in.take_in import Choices, take_in
 
 ON = date(2026, 11, 25)
 WORSE = {

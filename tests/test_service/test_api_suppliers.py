@@ -15,7 +15,7 @@ from service.app import create_app
 from service.db.session import Database
 from service.settings import Settings
 
-CONTRACT = json.loads(Path("service/assessment.schema.json").read_text(encoding="utf-8"))
+CONTRACT = json.loads(Path("service/assessing/assessment.schema.json").read_text(encoding="utf-8"))
 LITTLE = {"country": "TH", "sector": "1020"}
 
 

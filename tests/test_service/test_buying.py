@@ -20,15 +20,15 @@ from reports.formats import render
 from risk_models.answers import from_rows
 from risk_models.buyer import findings, in_force
 from service import cli
-from service.buying import buyer_lines
-from service.check import faults_of_models
-from service.take_in import Choices, NothingUsable, take_in
+from service.buyer.buying import buyer_lines
+from service.method.check import faults_of_models
+from service.taking_in.take_in import Choices, NothingUsable, take_in
 from tests.sheets import workbook
 from tests.test_reports.read_back import html_text, pdf_text, workbook_rows
 from tests.test_reports.sample import sample
 
 ON = date(2026, 11, 25)
-SCHEMA = json.loads((Path(cli.__file__).parent / "assessment.schema.json").read_text(encoding="utf-8"))
+SCHEMA = json.loads((Path(cli.__file__).parent / "assessing" / "assessment.schema.json").read_text(encoding="utf-8"))
 FORM = load("buyer")
 RULES = in_force(ON)
 TOLD = {

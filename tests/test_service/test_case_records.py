@@ -18,11 +18,11 @@ from risk_models.answers import from_rows
 from risk_models.cases import CaseReading
 from risk_models.facts import load as load_facts
 from service import cli
-from service.assess import Batch, assess
-from service.case_contract import case_lines, first_steps
-from service.cases import faults_of_cases, link, records_of
-from service.reporting import report_on
-from service.take_in import Choices, take_in
+from service.assessing.assess import Batch, assess
+from service.cases.case_contract import case_lines, first_steps
+from service.cases.records import faults_of_cases, link, records_of
+from service.reporting.explained import report_on
+from service.taking_in.take_in import Choices, take_in
 
 COLUMNS = {
     "case": "Case",
@@ -127,7 +127,9 @@ def test_a_sheet_of_cases_is_told_apart_from_sites_and_agencies(told: dict[str, 
 
 
 def test_the_document_follows_its_schema(told: dict[str, Any], without: dict[str, Any]) -> None:
-    schema = json.loads(Path(cli.__file__).with_name("assessment.schema.json").read_text(encoding="utf-8"))
+    schema = json.loads(
+        (Path(cli.__file__).parent / "assessing" / "assessment.schema.json").read_text(encoding="utf-8")
+    )
     jsonschema.validate(told, schema)
     jsonschema.validate(without, schema)
     assert without["cases"] == []

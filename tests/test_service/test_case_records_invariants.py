@@ -14,8 +14,8 @@ from risk_models.case_evidence import evidence_of
 from risk_models.case_rules import case_rules
 from risk_models.cases import Case, Finding, read
 from risk_models.facts import load
-from service.assess import Batch, assess
-from service.contract import result_rows
+from service.assessing.assess import Batch, assess
+from service.assessing.contract import result_rows
 from tests.test_service.answers import Answers, answers
 
 ON = date(2026, 11, 25)

@@ -14,7 +14,8 @@ from sheets import text, workbook
 from sqlalchemy import select
 
 from questionnaires.sheet import Limits
-from service import case_intake, imports, retention, suppliers
+from service import retention
+from service.cases import case_intake
 from service.clock import now
 from service.db.case_tables import KeptCase, KeptFinding
 from service.db.session import Database
@@ -22,6 +23,8 @@ from service.db.tables import Import, Job, Result, Supplier, Upload
 from service.files import Blobs
 from service.jobs.table import claim
 from service.jobs.worker import Handler, run_job
+from service.register import suppliers
+from service.taking_in import imports
 
 HEADER = (
     "| Case | Reference of site or agency | Nationality | Job | Adults or children | Finding | Phase | Source | Date "

@@ -7,9 +7,9 @@ import databases
 import pytest
 from callers import an_organisation
 
-from service import changes
 from service.db.session import Database
 from service.refusal import Refused
+from service.register import changes
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)
 

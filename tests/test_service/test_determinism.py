@@ -22,12 +22,12 @@ from hypothesis import strategies as st
 from questionnaires.answer import Piece
 from risk_models.answers import from_rows
 from risk_models.facts import load
-from service import suppliers
-from service.assess import Batch, assess
+from service.assessing.assess import Batch, assess
+from service.assessing.contract import result_rows
 from service.clock import now
-from service.contract import result_rows
 from service.db.session import Database
 from service.db.tables import Result
+from service.register import suppliers
 from tests.test_service.answers import answers, results
 
 ON = date(2026, 11, 20)
@@ -44,8 +44,8 @@ from datetime import date
 import numpy as np
 from risk_models.answers import from_rows
 from risk_models.facts import load
-from service.assess import Batch, assess
-from service.contract import result_rows
+from service.assessing.assess import Batch, assess
+from service.assessing.contract import result_rows
 rows, on = json.load(sys.stdin), date(2026, 11, 20)
 assessed = assess([Batch("site", from_rows(rows), "", "", np.arange(len(rows)))], load().as_of(on), on)
 print(hashlib.sha256(b"".join(result_rows(assessed[0], on))).hexdigest())

@@ -29,11 +29,11 @@ from risk_models.plan import (
     unreached_actions,
 )
 from risk_models.transforms import Choices
-from service.assess import Batch, assess, assess_batch
-from service.case_contract import first_steps
-from service.contract import result_rows
-from service.report_steps import first_steps as titles_of_first_steps
-from service.what_if import best_answer
+from service.assessing.assess import Batch, assess, assess_batch
+from service.assessing.contract import result_rows
+from service.assessing.what_if import best_answer
+from service.cases.case_contract import first_steps
+from service.reporting.report_steps import first_steps as titles_of_first_steps
 from tests.test_service.answers import Answers, answers, indicator_questions
 from tests.test_service.test_packs import TRADE
 

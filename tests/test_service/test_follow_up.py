@@ -13,12 +13,12 @@ from sqlalchemy.orm import Session
 
 from questionnaires.form import load
 from questionnaires.sheet import read
-from service import follow_up
 from service.clock import now, today
 from service.db.session import Database
 from service.db.tables import Asking, AuditEvent, Supplier
+from service.monitoring import follow_up
 from service.refusal import Refused
-from service.take_in import Choices, take_in
+from service.taking_in.take_in import Choices, take_in
 
 SENT, BACK = date(2026, 3, 1), date(2026, 3, 12)
 FORM = load("site")

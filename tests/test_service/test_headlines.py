@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from risk_models.plan import Plan, actions_of, ordered_since
-from service import changes, suppliers
 from service.db.session import Database
 from service.db.tables import Result, Supplier
+from service.register import changes, suppliers
 from tests.test_service.answers import ON, Answers, indicator_questions
 
 AT = datetime(2026, 11, 26, 9, tzinfo=UTC)

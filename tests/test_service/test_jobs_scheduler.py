@@ -10,10 +10,10 @@ from processes import wait_until
 from sqlalchemy import select
 from structlog.testing import capture_logs
 
-from service import schedules
 from service.db.session import Database
 from service.db.tables import Firing, Job, Schedule
 from service.jobs import scheduler
+from service.monitoring import schedules
 
 DAILY = {"kind": "fixed", "every": "day", "time": "06:00"}
 START = datetime(2026, 3, 1, 5, tzinfo=UTC)

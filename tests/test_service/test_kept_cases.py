@@ -10,12 +10,14 @@ from callers import an_organisation
 from kept import rows
 from sqlalchemy import select
 
-from service import kept_cases, retention, suppliers
+from service import retention
+from service.cases import kept_cases
 from service.db.case_tables import KeptCase, KeptFinding
 from service.db.session import Database
 from service.db.tables import AuditEvent, Result, Supplier
 from service.files import Blobs
 from service.refusal import Refused
+from service.register import suppliers
 
 AT = datetime(2026, 11, 2, 9, 30, tzinfo=UTC)
 ON = AT.date()

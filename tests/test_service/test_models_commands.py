@@ -13,13 +13,14 @@ from risk_models.answers import from_rows
 from risk_models.facts import load as load_facts
 from risk_models.model import load_all
 from risk_models.score import LEVEL_NAMES
-from service import cli, suppliers
-from service.assess import Batch, assess_batch
+from service import cli
+from service.assessing.assess import Batch, assess_batch
 from service.auth.commands import create_organisation
 from service.clock import now
-from service.compare import compare, models_at
 from service.db.session import Database, open_engine
-from service.reporting import explained
+from service.method.compare import compare, models_at
+from service.register import suppliers
+from service.reporting.explained import explained
 
 ON = date(2026, 11, 20)
 FACTS = load_facts().as_of(ON)

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from risk_models.answers import from_rows
 from risk_models.evidence import Belief
 from risk_models.facts import load as load_facts
-from service.assess import Batch, assess_batch
-from service.models import in_force_on
-from service.one_supplier import joined, practice, supplier_key, supplier_keys, told_again
+from service.assessing.assess import Batch, assess_batch
+from service.method.models import in_force_on
+from service.taking_in.one_supplier import joined, practice, supplier_key, supplier_keys, told_again
 
 ON = date(2026, 11, 20)
 SITE = practice("site", ON)

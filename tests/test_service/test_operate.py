@@ -11,7 +11,7 @@ import pytest
 from kept import organisations, rows
 from sqlalchemy import Engine, select
 
-from service import cli, demo, portfolio
+from service import cli, demo
 from service.auth import keys
 from service.clock import now
 from service.db.buyer_tables import BuyerAnswers
@@ -22,6 +22,7 @@ from service.db.tables import ApiKey, Import, Job, Supplier, User
 from service.db.watchlist_tables import WatchlistMatch
 from service.files import Blobs
 from service.jobs.handlers import handlers
+from service.register import portfolio
 from service.settings import Settings, describe
 
 

@@ -15,7 +15,7 @@ from test_buying import answered
 from test_buying import suppliers as a_supplier_file
 
 from reports.pages import BUYER_STATES
-from service import imports, own_practices, report_jobs
+from service.buyer import own_practices
 from service.clock import now
 from service.db.buyer_tables import BuyerAnswers
 from service.db.session import Database
@@ -23,7 +23,9 @@ from service.db.tables import AuditEvent, Import, Supplier
 from service.files import Blobs
 from service.jobs.table import claim
 from service.jobs.worker import Handler, run_job
+from service.reporting import report_jobs
 from service.retention import erase_organisation, tidy
+from service.taking_in import imports
 from tests.test_reports.read_back import workbook_rows
 
 AT = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)

@@ -20,14 +20,14 @@ from risk_models.features import features
 from risk_models.model import Model, in_force, load_all
 from risk_models.plan import load_actions
 from risk_models.score import LEVEL_NAMES, score
-from service import check
-from service.assess import Batch, assess
-from service.check import faults_of_models
-from service.compare import models_at
-from service.contract import write
-from service.reporting import explained
-from service.sources import register
-from service.verify import objections
+from service.assessing.assess import Batch, assess
+from service.assessing.contract import write
+from service.assessing.verify import objections
+from service.method import check
+from service.method.check import faults_of_models
+from service.method.compare import models_at
+from service.method.sources import register
+from service.reporting.explained import explained
 from tests.test_service.answers import COUNTRIES, FACTS, ON, Answers, answers, indicator_questions, result, results
 
 SITES = ("site_general", "site_fishing", "site_construction", "site_domestic_work")

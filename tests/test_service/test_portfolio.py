@@ -9,10 +9,10 @@ from callers import a_browser, a_user, an_organisation
 from flask import Flask
 from sqlalchemy import select
 
-from service import portfolio, supplier_list, suppliers
 from service.db.session import Database
 from service.db.tables import Result, Supplier
-from service.supplier_list import Wanted
+from service.register import portfolio, supplier_list, suppliers
+from service.register.supplier_list import Wanted
 
 AT = datetime(2026, 11, 20, 9, tzinfo=UTC)
 PIER = {"reference": "S-1", "name": "Blue Pier Cannery", "country": "TH", "sector": ["1020"]}

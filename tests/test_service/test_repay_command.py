@@ -13,8 +13,9 @@ import openpyxl
 import pytest
 from sheets import workbook
 
-from service import cli, cohort_sheet
+from service import cli
 from service.api.objects import objects
+from service.repaying import cohort_sheet
 
 
 def repay(tmp_path: Path, data: bytes, *options: str, rates: bytes | None = cohorts.RATES) -> tuple[int, Any]:

@@ -8,10 +8,11 @@ from processes import job
 from sqlalchemy import select
 
 from risk_models.model import in_force
-from service import changes, headlines, reviews, suppliers
 from service.db.session import Database
 from service.db.tables import AuditEvent, Result, Supplier
 from service.jobs import table, worker
+from service.monitoring import reviews
+from service.register import changes, headlines, suppliers
 
 THEN = date(2026, 3, 1)
 ROLLING = {"kind": "rolling", "time": "06:00"}

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from service import schedules
 from service.db.session import Database
 from service.db.tables import AuditEvent
+from service.monitoring import schedules
 from service.refusal import Refused
 
 MORNING = datetime(2026, 3, 1, 5, tzinfo=UTC)

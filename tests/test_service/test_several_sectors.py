@@ -13,11 +13,11 @@ from portal import a_portal
 from risk_models.answers import from_rows
 from risk_models.model import of_version
 from risk_models.score import LEVEL_NAMES, queue_rank
-from service.assess import Assessed, Batch, assess
-from service.contract import result_rows
+from service.assessing.assess import Assessed, Batch, assess
+from service.assessing.contract import result_rows
+from service.assessing.what_if import Ground, what_if
 from service.db.session import Database
-from service.reporting import explained
-from service.what_if import Ground, what_if
+from service.reporting.explained import explained
 from tests.test_service.answers import FACTS, ON, Answers, answers, result, results
 
 SMALL = 1e-9

@@ -13,10 +13,10 @@ from reports.document import Detail
 from reports.formats import render
 from risk_models.answers import from_rows
 from risk_models.facts import load
-from service.assess import Assessed, Batch, assess
-from service.contract import result_rows
-from service.reporting import explained, report_on
-from service.worker_derived import own_answers
+from service.assessing.assess import Assessed, Batch, assess
+from service.assessing.contract import result_rows
+from service.reporting.explained import explained, report_on
+from service.reporting.worker_derived import own_answers
 from tests.test_service.test_packs import exemplary
 
 ON = date(2026, 11, 20)

@@ -16,11 +16,13 @@ from portal import Portal, a_portal, work_off
 from reports.document import Report
 from reports.formats import FORMATS, render
 from risk_models.plan import Action, load_actions
-from service import kept_cases, report_jobs, suppliers
+from service.cases import kept_cases
 from service.clock import now
 from service.db.session import Database
 from service.files import Blobs
-from service.wording import step
+from service.register import suppliers
+from service.reporting import report_jobs
+from service.reporting.wording import step
 from tests.test_reports.read_back import pdf_text
 from tests.test_reports.sample import a_detail, a_report, headlines
 

@@ -9,12 +9,13 @@ from portal import Portal, a_portal, work_off
 from sheets import workbook
 from sqlalchemy import select
 
-from service import imports, suppliers
 from service.clock import now
 from service.db.session import Database
 from service.db.tables import AgencyName, Supplier
 from service.files import Blobs
-from service.take_in import Choices, take_in
+from service.register import suppliers
+from service.taking_in import imports
+from service.taking_in.take_in import Choices, take_in
 
 CANNERY = {"name": "Blue Pier Cannery", "country": "TH", "sector": ["1020"], "owner": "Nine Herons Holding"}
 ANSWERED = {

@@ -14,9 +14,9 @@ from reports.formats import render
 from risk_models.answers import from_rows
 from risk_models.case_evidence import CaseEvidence, evidence_as_told
 from risk_models.facts import load
-from service import worker_derived
-from service.assess import Assessed, Batch, assess
-from service.reporting import explained, report_on
+from service.assessing.assess import Assessed, Batch, assess
+from service.reporting import worker_derived
+from service.reporting.explained import explained, report_on
 from tests.test_reports.read_back import html_text, pdf_text, workbook_rows
 
 ON = date(2026, 11, 20)

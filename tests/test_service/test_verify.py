@@ -8,7 +8,7 @@ import pytest
 
 from risk_models.facts import load
 from service import cli
-from service.verify import objections
+from service.assessing.verify import objections
 
 # One row with answers that no score reads, one that is not read, and a column that is not.
 SHEET = """Reference,Supplier,Country,Sector,Workers,Migrant workers,Colour

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from listed import BY, HELD, decide, found, keep_supplier, put_in, work_off
 from sqlalchemy import func, select
 
-from service import changes, suppliers
 from service.clock import now
 from service.db.session import Database
 from service.db.tables import AuditEvent, Job, Result, Supplier, Upload, new_id
@@ -17,6 +16,7 @@ from service.db.watchlist_tables import Screening, Watchlist, WatchlistEntry, Wa
 from service.files import Blobs
 from service.jobs.table import LostLease, claim
 from service.refusal import Refused
+from service.register import changes, suppliers
 from service.watchlists import lists, matches, screening
 
 

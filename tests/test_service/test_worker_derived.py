@@ -8,11 +8,12 @@ from callers import a_browser, a_user, an_organisation, send
 from flask import Flask
 from portal import a_portal, work_off
 
-from service import kept_cases, worker_derived
 from service.auth.access import ACCESS
+from service.cases import kept_cases
 from service.clock import now
 from service.db.session import Database
 from service.files import Blobs
+from service.reporting import worker_derived
 
 REPORTED = {
     "name": "Blue Pier Cannery", "country": "TH", "sector": ["1020"], "reported_harms": ["papers_withheld"],

@@ -14,7 +14,6 @@ from werkzeug.serving import make_server
 
 from questionnaires.form import Question, load_reading_form
 from risk_models.model import load_all
-from service import suppliers
 from service.app import create_app
 from service.audit import ddl
 from service.clock import now
@@ -23,6 +22,7 @@ from service.db.tables import Base
 from service.files import Blobs
 from service.jobs.handlers import handlers
 from service.jobs.worker import work
+from service.register import suppliers
 from service.settings import Settings
 
 T = TypeVar("T")

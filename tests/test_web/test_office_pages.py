@@ -12,11 +12,13 @@ from flask import Flask
 from flask.testing import FlaskClient
 from test_service.callers import a_browser, a_key, a_user, an_organisation, form_token, send
 
-from service import findings, portrait, sources
 from service.app import create_app
 from service.db.session import Database, open_engine
 from service.db.tables import Base, Import, Organisation
+from service.method import sources
+from service.register import portrait
 from service.settings import Settings
+from service.taking_in import findings
 
 CANNERY = {"name": "Blue Pier Cannery", "country": "TH", "sector": ["1020"]}
 TRANSLATIONS = Path("service/web/translations/messages.pot")

@@ -9,7 +9,6 @@ import pytest
 from test_service.callers import an_organisation
 
 from questionnaires.form import load_reading_form
-from service import findings, portrait, report_jobs, suppliers
 from service.clock import now
 from service.db.session import Database, open_engine
 from service.db.tables import Base, Import
@@ -17,7 +16,10 @@ from service.files import Blobs
 from service.jobs.table import claim
 from service.jobs.worker import Handler, run_job
 from service.refusal import Refused
-from service.supplier_list import Wanted
+from service.register import portrait, suppliers
+from service.register.supplier_list import Wanted
+from service.reporting import report_jobs
+from service.taking_in import findings
 
 EARLY, LATE = date(2026, 1, 15), date(2026, 11, 1)
 

@@ -11,12 +11,12 @@ from openpyxl import load_workbook
 from sqlalchemy.orm import Session
 from test_service.callers import a_user, an_organisation
 
-from service import supplier_list, suppliers
 from service.clock import now
 from service.db.session import Database, open_engine
 from service.db.tables import Base
 from service.refusal import Refused
-from service.supplier_list import Wanted, wanted_from
+from service.register import supplier_list, suppliers
+from service.register.supplier_list import Wanted, wanted_from
 
 ON = date(2026, 11, 1)
 

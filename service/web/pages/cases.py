@@ -13,11 +13,13 @@ from questionnaires.form import Question, load
 from questionnaires.sheet import Limits
 from questionnaires.words import countries
 from risk_models.case_rules import STRENGTHS, case_rules
-from service import imports, kept_cases, listings
 from service.auth.caller import blobs, caller, database, reading, settings, writing
+from service.cases import kept_cases
 from service.clock import now, today
 from service.db.tables import Supplier
 from service.refusal import Refused
+from service.register import listings
+from service.taking_in import imports
 
 STATES = ("open", "closed")
 STRENGTH_WORDS = {name: name.replace("_", " ") for name in STRENGTHS}

@@ -14,13 +14,15 @@ from questionnaires.form import form_ids, load
 from questionnaires.sheet import Limits
 from questionnaires.words import countries, sectors
 from questionnaires.workbook import template
-from service import case_intake, findings, imports, supplier_list
 from service.auth.access import ACCESS
 from service.auth.caller import blobs, caller, database, reading, settings, writing
+from service.cases import case_intake
 from service.clock import today
 from service.db.tables import Import
 from service.jobs import table as jobs
 from service.refusal import Refused, not_found
+from service.register import supplier_list
+from service.taking_in import findings, imports
 from service.web.pages.suppliers import MEDIA_TYPES, as_file
 
 CHOICES = ("kind", "country", "sector", "sheet", "date_order", "on")

@@ -6,13 +6,13 @@ from flask import render_template
 
 from risk_models.facts import load as load_facts
 from risk_models.model import Model
-from service import models, sources
 from service.auth.caller import caller
 from service.clock import today
+from service.method import models, sources
 from service.refusal import not_found
-from service.reporting import LIMITS, METHOD
-from service.supplier_list import actions
-from service.wording import sector_title
+from service.register.supplier_list import actions
+from service.reporting.explained import LIMITS, METHOD
+from service.reporting.wording import sector_title
 
 
 def overview() -> str:

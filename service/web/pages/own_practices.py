@@ -12,9 +12,10 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from questionnaires.form import Question, load, schema
 from risk_models.answers import as_json
-from service import listings, own_practices
 from service.auth.caller import caller, reading, writing
+from service.buyer import own_practices
 from service.clock import now, today
+from service.register import listings
 
 NEW = "new"  # the unit to be filled in is none of those that answered already
 NOT_TYPED = ("form_version", "form_returned")  # they tell of a form that was sent out

@@ -6,10 +6,12 @@ from flask import Response, render_template
 from markupsafe import Markup
 
 from reports import charts, maps
-from service import kept_cases, own_practices, portfolio, portrait, supplier_list
 from service.auth.caller import caller, reading
+from service.buyer import own_practices
+from service.cases import kept_cases
 from service.clock import now, today
 from service.refusal import not_found
+from service.register import portfolio, portrait, supplier_list
 from service.watchlists import matches
 from service.web.pages.cases import left
 

@@ -16,10 +16,10 @@ from risk_models.exchange import BadRates, Rates, read_rates
 from risk_models.repayment import BadTerms
 from service.auth.caller import caller
 from service.clock import today
-from service.cohort_sheet import NoCohorts, read_cohorts
+from service.method.sources import MARKS
 from service.refusal import Refused
-from service.repayment import TERMS, calculate, currency_of, terms_of
-from service.sources import MARKS
+from service.repaying.cohort_sheet import NoCohorts, read_cohorts
+from service.repaying.repayment import TERMS, calculate, currency_of, terms_of
 from service.web.pages.suppliers import MEDIA_TYPES
 
 

@@ -9,9 +9,9 @@ from flask import Response, flash, make_response, redirect, render_template, req
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as AnyResponse
 
-from service import schedules
 from service.auth.caller import caller, reading, writing
 from service.clock import now
+from service.monitoring import schedules
 from service.refusal import Refused
 
 NEVER_CHOSEN = ("Etc/", "posix", "right", "SystemV")

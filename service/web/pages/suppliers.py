@@ -14,11 +14,13 @@ from werkzeug.wrappers import Response as AnyResponse
 from questionnaires.form import form_ids, load
 from reports import charts
 from risk_models.case_rules import STRENGTHS
-from service import follow_up, kept_cases, portrait, supplier_list, suppliers
 from service.auth.caller import caller, reading, writing
+from service.cases import kept_cases
 from service.clock import now, today
+from service.monitoring import follow_up
 from service.refusal import Refused
-from service.supplier_list import Wanted
+from service.register import portrait, supplier_list, suppliers
+from service.register.supplier_list import Wanted
 from service.web.pictures import range_plot
 
 TABLES = {"suppliers": "", "agencies": "agency"}  # the first holds all, the second agencies alone

@@ -6,10 +6,10 @@ from flask import Response, flash, make_response, redirect, render_template, req
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as AnyResponse
 
-from service import listings
 from service.auth.caller import caller, reading, writing
 from service.clock import now
 from service.refusal import Refused
+from service.register import listings
 from service.watchlists import lists, matches
 
 

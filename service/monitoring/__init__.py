@@ -1,0 +1,1 @@
+"""Asking suppliers and assessing them again when that is due."""

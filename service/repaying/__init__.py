@@ -1,0 +1,1 @@
+"""The repayment calculator: cohorts in, what they are owed out."""

@@ -1,0 +1,1 @@
+"""Assessments in the words of reports, for ourselves and for a supplier."""
