@@ -384,7 +384,10 @@ def erase(session: Session, supplier: Supplier, at: datetime, by: str) -> None:
 
 
 def merge(session: Session, source: Supplier, target: Supplier, at: datetime, by: str) -> None:
-    """One supplier turns out to be another: its results and what it was asked and answered move there, and it is gone."""
+    """One supplier turns out to be another: its results and what it was asked and answered move there, and it is gone.
+
+    Of an agency its names move as well: sites that name it go on finding it, and are assessed again with the score it has now.
+    """
     if source.id == target.id or source.kind != target.kind:
         raise Refused("merge.impossible", 422, "Two different suppliers of one kind can be merged.")
     for of_it in (Result, Asking):
@@ -396,6 +399,12 @@ def merge(session: Session, source: Supplier, target: Supplier, at: datetime, by
         case.supplier_id = target.id
     changes.write(session, "merged", source.id, {"into": target.id}, at)
     record(session, by, f"{source.kind}.merged", source.kind, source.id, {"into": target.id})
+    if source.kind == "agency":
+        names = names_of(session, [source.id, target.id])
+        its_own, new = names.get(source.id, set()), names.get(source.id, set()) - names.get(target.id, set())
+        if new:
+            session.execute(insert(AgencyName), [{"agency_id": target.id, "key": key} for key in sorted(new)])
+        follow(session, its_own, at.date(), by)
     session.flush()
     session.delete(source)
     if cases:

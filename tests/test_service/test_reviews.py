@@ -255,6 +255,20 @@ def test_a_site_whose_agency_is_no_longer_known_by_that_name_is_assessed_without
     assert causes(database, organisation_id, "S-1") == ["api", "agency"]
 
 
+def test_a_site_finds_its_agency_after_that_was_merged_into_another(database: Database, organisation_id: str):
+    with database.of(organisation_id) as session:
+        other = {"reference": "A-2", "name": "Still Waters Recruiting", "country": "NP", "blacklisted": "yes"}
+        target, _ = suppliers.put(session, "agency", other, THEN, AT, "user:1", "api")
+        source = suppliers.get(session, "agency", "A-1")
+        before = source.score
+        suppliers.merge(session, source, target, AT, "user:1")
+    assert follow(database) == [{"assessed": 1}]
+    with database.of(organisation_id, write=False) as session:
+        latest = session.get_one(Result, kept(database, organisation_id)["S-1"].latest_id)
+        assert latest.agency_scores == {"calmriversrecruiting": target.score}
+        assert target.score != before
+
+
 def test_answers_that_bear_no_day_age_from_when_they_came_in_however_often_they_are_reviewed(database: Database):
     organisation = an_organisation(database)
     answers = {"name": "Blue Pier Cannery", "country": "TH", "sector": ["1020"], "papers_retention": "worker_holds"}
