@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import gc
 import os
-import shutil
 import sys
 import tempfile
 import traceback
@@ -21,14 +20,11 @@ from datetime import date
 from pathlib import Path
 
 from service.commands import models_commands, operate, repay_command
+from service.commands.files import Usage, bytes_of, made, whole_folder
 
 EXIT_SCORED, EXIT_SOME, EXIT_NOTHING, EXIT_OURS = 0, 1, 2, 70
 FORMATS = ("json", "xlsx", "pdf", "html", "csv")
 ROOM = 1 << 17  # bytes of the document that wait to be written
-
-
-class Usage(Exception):
-    """What was asked for cannot be done: one sentence for the user, exit status 2."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -132,10 +128,10 @@ def _assess(arguments: argparse.Namespace) -> int:
     if not formats or not set(formats) <= set(FORMATS):
         raise Usage(f"--formats takes a list of {', '.join(FORMATS)}; '{arguments.formats}' is something else.")
     named = [*arguments.files, *([arguments.buyer] if arguments.buyer else [])]
-    files = [(Path(file).name, _bytes(Path(file))) for file in named]
+    files = [(Path(file).name, bytes_of(Path(file))) for file in named]
     with _progress() as say:
         try:
-            columns = read_map(_bytes(Path(arguments.map)), arguments.map) if arguments.map else None
+            columns = read_map(bytes_of(Path(arguments.map)), arguments.map) if arguments.map else None
             choices = Choices(
                 arguments.kind, arguments.country, arguments.sector, arguments.sheet, columns, arguments.date_order,
                 Path(arguments.buyer).name if arguments.buyer else None,
@@ -151,7 +147,7 @@ def _assess(arguments: argparse.Namespace) -> int:
         except LookupError as none:
             raise Usage(f"{none.args[0]}.") from none
         out = Path(arguments.out)
-        with _whole_folder(out) as folder:
+        with whole_folder(out) as folder:
             if "json" in formats:
                 say("writing json")
                 with (folder / "assessment.json").open("wb", buffering=ROOM) as file:
@@ -188,7 +184,7 @@ def _verify(arguments: argparse.Namespace) -> int:
     from service.assessing.verify import NotAnAssessment, objections, parse
 
     try:
-        document = parse(_bytes(Path(arguments.file)))
+        document = parse(bytes_of(Path(arguments.file)))
     except NotAnAssessment as fault:
         raise Usage(f"{arguments.file}: {fault}.") from fault
     found = objections(document, load_facts())
@@ -209,7 +205,7 @@ def _template(arguments: argparse.Namespace) -> int:
     except BadFile as none:
         raise Usage(f"there is no form '{arguments.form}'. {none.cure}") from none
     out = Path(arguments.out)
-    _made(out.parent)
+    made(out.parent)
     out.write_bytes(template(form))
     print(f"{form.title}, version {form.version}: {len(form.questions)} questions. Written to {out}.")
     return EXIT_SCORED
@@ -261,40 +257,6 @@ def _day(text: str | None) -> date:
         return date.fromisoformat(text)
     except ValueError as fault:
         raise Usage(f"--on takes a day as YYYY-MM-DD; '{text}' is none.") from fault
-
-
-def _bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except FileNotFoundError as fault:
-        raise Usage(f"there is no file {path}.") from fault
-    except IsADirectoryError as fault:
-        raise Usage(f"{path} is a folder; name the files in it.") from fault
-    except OSError as fault:
-        raise Usage(f"{path} cannot be read: {fault.strerror}.") from fault
-
-
-def _made(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as fault:
-        raise Usage(f"the folder {folder} cannot be made: {fault.strerror}.") from fault
-
-
-@contextmanager
-def _whole_folder(out: Path) -> Iterator[Path]:
-    """A folder to write to whose files appear in ``out`` together at the end, or not at all."""
-    _made(out)
-    try:
-        work = Path(tempfile.mkdtemp(prefix=".writing-", dir=out))
-    except OSError as fault:
-        raise Usage(f"{out} cannot be written to: {fault.strerror}.") from fault
-    try:
-        yield work
-        for file in work.iterdir():
-            file.replace(out / file.name)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
 
 
 @contextmanager

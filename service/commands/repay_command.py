@@ -13,6 +13,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from service.commands.files import Usage, bytes_of, whole_folder
+
 WHOLE, IN_PART, NOTHING = 0, 1, 2
 TOLD = 10  # faults that are told one by one
 
@@ -47,7 +49,6 @@ def add_commands(commands: Any) -> None:
 def _repay(arguments: argparse.Namespace) -> int:
     from risk_models.exchange import BadRates
     from risk_models.repayment import BadTerms
-    from service.cli import Usage
     from service.repaying.cohort_sheet import NoCohorts
 
     try:
@@ -78,15 +79,14 @@ def _repay(arguments: argparse.Namespace) -> int:
 
 def _calculated(arguments: argparse.Namespace) -> dict[str, Any]:
     from risk_models.exchange import Rates, read_rates
-    from service.cli import _bytes
     from service.repaying.cohort_sheet import read_cohorts
     from service.repaying.repayment import TERMS, calculate, currency_of, terms_of
 
     currency = currency_of(arguments.currency)
-    rates = read_rates(_bytes(Path(arguments.rates)), currency) if arguments.rates else Rates(currency)
+    rates = read_rates(bytes_of(Path(arguments.rates)), currency) if arguments.rates else Rates(currency)
     said = {name: getattr(arguments, name) for name in TERMS}
     terms = terms_of({name: text for name, text in said.items() if text is not None}, rates, date.today())
-    data, name = _bytes(Path(arguments.file)), Path(arguments.file).name
+    data, name = bytes_of(Path(arguments.file)), Path(arguments.file).name
     sent = read_cohorts(data, name, terms.on, arguments.sheet, arguments.date_order)
     return calculate(sent.rows, terms, sent)
 
@@ -95,9 +95,8 @@ def _write(out: Path, told: dict[str, Any]) -> None:
     import orjson
 
     from reports.repayment import render
-    from service.cli import _whole_folder
 
-    with _whole_folder(out) as folder:
+    with whole_folder(out) as folder:
         (folder / "repayment.json").write_bytes(orjson.dumps(told, option=orjson.OPT_INDENT_2))
         (folder / "repayment.xlsx").write_bytes(render(told))
 

@@ -35,7 +35,7 @@ from service.register import changes
 from service.register.agency_names import follow, links, names_of, own_names, scores_for
 from service.register.headlines import headlines, result_of
 from service.reporting import explained as reporting
-from service.taking_in.one_supplier import company_key, is_undated, practice, supplier_key, told_again
+from service.taking_in.one_supplier import Practice, company_key, is_undated, practice, supplier_key, told_again
 from service.watchlists.lists import ask_to_screen
 from service.watchlists.matches import moved
 
@@ -169,7 +169,22 @@ def _with_what_stood(
 ) -> list[dict[str, Any]]:
     """Answers that come in, with what stays of those that stood; ``there``: the supplier of each, None for a new one."""
     weighed = practice(kind, on)
-    undated = [one.id for one in there if one is not None and is_undated(one.answers, weighed)]
+    came_in = _came_in(session, [one for one in there if one is not None], weighed)
+    return [
+        dict(said) if one is None else told_again(one.answers, said, weighed, kind, came_in.get(one.id))
+        for one, said in zip(there, answers, strict=True)
+    ]
+
+
+def _dated(session: Session, kind: str, there: Sequence[Supplier], on: date) -> list[dict[str, Any]]:
+    """Answers that stand, with the day they came in where they bear none: to look at them again makes them no younger."""
+    came_in = _came_in(session, there, practice(kind, on))
+    return [one.answers | ({"answered_on": came_in[one.id].isoformat()} if one.id in came_in else {}) for one in there]
+
+
+def _came_in(session: Session, there: Sequence[Supplier], weighed: Practice) -> dict[str, date]:
+    """When somebody last told of those suppliers whose answers bear no day, by id."""
+    undated = [one.id for one in there if is_undated(one.answers, weighed)]
     came_in: dict[str, date] = {}
     for start in range(0, len(undated), 500):
         query = select(Result.supplier_id, func.max(Result.on)).where(
@@ -177,10 +192,7 @@ def _with_what_stood(
         )
         found: dict[str, date] = dict(session.execute(query.group_by(Result.supplier_id)).all())
         came_in |= found
-    return [
-        dict(said) if one is None else told_again(one.answers, said, weighed, kind, came_in.get(one.id))
-        for one, said in zip(there, answers, strict=True)
-    ]
+    return came_in
 
 
 def assess_again(session: Session, ids: Iterable[str], on: date, at: datetime, by: str, cause: str = "review") -> None:
@@ -191,8 +203,7 @@ def assess_again(session: Session, ids: Iterable[str], on: date, at: datetime, b
     for kind in ("agency", "site"):
         some = [supplier for supplier in found if supplier.kind == kind and supplier.id in places]
         if some:
-            answers = [supplier.answers for supplier in some]
-            keep(session, kind, answers, [places[s.id] for s in some], on, at, by, cause, None)
+            keep(session, kind, _dated(session, kind, some, on), [places[s.id] for s in some], on, at, by, cause, None)
 
 
 def _identity(answers: Mapping[str, Any]) -> Document:
@@ -373,7 +384,10 @@ def erase(session: Session, supplier: Supplier, at: datetime, by: str) -> None:
 
 
 def merge(session: Session, source: Supplier, target: Supplier, at: datetime, by: str) -> None:
-    """One supplier turns out to be another: its results and what it was asked and answered move there, and it is gone."""
+    """One supplier turns out to be another: its results and what it was asked and answered move there, and it is gone.
+
+    Of an agency its names move as well: sites that name it go on finding it, and are assessed again with the score it has now.
+    """
     if source.id == target.id or source.kind != target.kind:
         raise Refused("merge.impossible", 422, "Two different suppliers of one kind can be merged.")
     for of_it in (Result, Asking):
@@ -385,6 +399,12 @@ def merge(session: Session, source: Supplier, target: Supplier, at: datetime, by
         case.supplier_id = target.id
     changes.write(session, "merged", source.id, {"into": target.id}, at)
     record(session, by, f"{source.kind}.merged", source.kind, source.id, {"into": target.id})
+    if source.kind == "agency":
+        names = names_of(session, [source.id, target.id])
+        its_own, new = names.get(source.id, set()), names.get(source.id, set()) - names.get(target.id, set())
+        if new:
+            session.execute(insert(AgencyName), [{"agency_id": target.id, "key": key} for key in sorted(new)])
+        follow(session, its_own, at.date(), by)
     session.flush()
     session.delete(source)
     if cases:

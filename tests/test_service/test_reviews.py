@@ -15,6 +15,7 @@ from service.monitoring import reviews
 from service.register import changes, headlines, suppliers
 
 THEN = date(2026, 3, 1)
+AT = datetime(2026, 3, 1, tzinfo=UTC)
 ROLLING = {"kind": "rolling", "time": "06:00"}
 MONTHLY = {"kind": "fixed", "every": "month", "day": 1, "time": "06:00"}
 
@@ -32,8 +33,7 @@ def organisation_id(database: Database) -> str:
             ),
             ("site", {"reference": "S-2", "name": "Green Hill", "country": "SE", "sector": ["62"]}),
         ):
-            at = datetime(2026, 3, 1, tzinfo=UTC)
-            suppliers.put(session, kind, answers, THEN, at, "user:1", "api")
+            suppliers.put(session, kind, answers, THEN, AT, "user:1", "api")
     return organisation_id
 
 
@@ -253,3 +253,33 @@ def test_a_site_whose_agency_is_no_longer_known_by_that_name_is_assessed_without
         latest = session.get_one(Result, kept(database, organisation_id)["S-1"].latest_id)
         assert latest.agency_scores == {}
     assert causes(database, organisation_id, "S-1") == ["api", "agency"]
+
+
+def test_a_site_finds_its_agency_after_that_was_merged_into_another(database: Database, organisation_id: str):
+    with database.of(organisation_id) as session:
+        other = {"reference": "A-2", "name": "Still Waters Recruiting", "country": "NP", "blacklisted": "yes"}
+        target, _ = suppliers.put(session, "agency", other, THEN, AT, "user:1", "api")
+        source = suppliers.get(session, "agency", "A-1")
+        before = source.score
+        suppliers.merge(session, source, target, AT, "user:1")
+    assert follow(database) == [{"assessed": 1}]
+    with database.of(organisation_id, write=False) as session:
+        latest = session.get_one(Result, kept(database, organisation_id)["S-1"].latest_id)
+        assert latest.agency_scores == {"calmriversrecruiting": target.score}
+        assert target.score != before
+
+
+def test_answers_that_bear_no_day_age_from_when_they_came_in_however_often_they_are_reviewed(database: Database):
+    organisation = an_organisation(database)
+    answers = {"name": "Blue Pier Cannery", "country": "TH", "sector": ["1020"], "papers_retention": "worker_holds"}
+    with database.of(organisation) as session:
+        supplier, _ = suppliers.put(session, "site", answers, THEN, AT, "user:ana", "api")
+        for on in (date(2026, 3, 2), date(2029, 3, 1), date(2029, 3, 2)):
+            suppliers.assess_again(session, [supplier.id], on, AT, "user:ana")
+            (of_papers,) = [
+                reason["state"]
+                for reason in suppliers.document(session.get_one(Result, supplier.latest_id))["reasons"]
+                if reason["indicator"] == "papers_withheld"
+            ]
+            assert of_papers == ("answered" if on.year == 2026 else "expired")
+        assert supplier.answers["answered_on"] == THEN.isoformat()

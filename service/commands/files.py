@@ -1,0 +1,49 @@
+"""What commands read and write: files that are there, and folders that are written whole or not at all."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+class Usage(Exception):
+    """What was asked for cannot be done: one sentence for the user, exit status 2."""
+
+
+def bytes_of(path: Path) -> bytes:
+    """The bytes of a file. Raises Usage where it cannot be read."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError as fault:
+        raise Usage(f"there is no file {path}.") from fault
+    except IsADirectoryError as fault:
+        raise Usage(f"{path} is a folder; name the files in it.") from fault
+    except OSError as fault:
+        raise Usage(f"{path} cannot be read: {fault.strerror}.") from fault
+
+
+def made(folder: Path) -> None:
+    """Makes a folder if there is none. Raises Usage where it cannot be made."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as fault:
+        raise Usage(f"the folder {folder} cannot be made: {fault.strerror}.") from fault
+
+
+@contextmanager
+def whole_folder(out: Path) -> Iterator[Path]:
+    """A folder to write to whose files appear in ``out`` together at the end, or not at all."""
+    made(out)
+    try:
+        work = Path(tempfile.mkdtemp(prefix=".writing-", dir=out))
+    except OSError as fault:
+        raise Usage(f"{out} cannot be written to: {fault.strerror}.") from fault
+    try:
+        yield work
+        for file in work.iterdir():
+            file.replace(out / file.name)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
