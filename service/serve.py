@@ -50,9 +50,10 @@ def serve(settings: Settings, say: Callable[[str], None], *, with_demo: bool = F
 
 def _serve(settings: Settings, db: Database, say: Callable[[str], None], *, with_demo: bool) -> None:
     blobs = Blobs(settings.files)
-    server = _bound(create_app(settings, db), settings)
+    app = create_app(settings, db)
+    server = _bound(app, settings)
     migrate(db.engine)
-    _read_data()
+    _read_data(app)
     first = demo.load(db, blobs) if with_demo else None
     say(f"Diligence is at http://{settings.host}:{settings.port}  (Ctrl-C stops it)")
     if first is not None:
@@ -73,8 +74,9 @@ def _serve(settings: Settings, db: Database, say: Callable[[str], None], *, with
 def web(settings: Settings) -> None:
     """Pages and API alone, until SIGINT or SIGTERM. Raises CannotStart."""
     with current(settings) as db:
-        server = _bound(create_app(settings, db), settings)
-        _read_data()
+        app = create_app(settings, db)
+        server = _bound(app, settings)
+        _read_data(app)
         log.info("web_started", host=settings.host, port=settings.port)
         _run(server)
 
@@ -129,8 +131,10 @@ def _bound(app: Flask, settings: Settings) -> Server:
         ) from taken
 
 
-def _read_data() -> None:
-    """Reads models, facts and forms, which takes a second or two: now, and not while somebody waits for a first page."""
+def _read_data(app: Flask) -> None:
+    """Reads models, facts, forms and pages, which takes a second or two: now, and not while somebody waits for a first page."""
+    for page in app.jinja_env.list_templates(extensions=["html"]):
+        app.jinja_env.get_template(page)
     load_all()
     load_facts()
     for kind in KINDS:
