@@ -254,6 +254,7 @@ CODED = re.compile(
     rf"(?:{NAMED})?([0-9]{{2}}\.[0-9]{{1,2}}|[0-9]{{1,6}}|[A-U])(?:\s*[-–—:]\s*(.+)|\s+(\D.*))?",
     re.ASCII | re.IGNORECASE,
 )
+BEHIND = re.compile(rf"([^\W\d_][^()]*?)\s*\(((?:{NAMED})?[0-9]{{2}}[0-9.]*)\)", re.IGNORECASE)
 # After words (and not after the name of a classification): a further code, with words of its own.
 FURTHER = (
     r"(?<=[^\W\d_]|\))(?<!ISIC|NACE)(?<!NAICS)(?:\s+(?:and|&|\+|[-–—]))?\s+"
@@ -282,7 +283,8 @@ class Sector(Several):
     def one(self, text: str) -> tuple[str, ...]:
         """The ISIC codes of a code or a word."""
         by_word = sectors().by_word.get(fold(text), ())
-        coded = CODED.fullmatch(text.removesuffix(".0"))
+        behind = BEHIND.fullmatch(text)  # the code in brackets behind its title
+        coded = CODED.fullmatch(f"{behind[2]} {behind[1]}" if behind else text.removesuffix(".0"))
         if by_word or not coded:
             return by_word
         system, code, words = (coded[1] or "").upper(), coded[2].upper(), coded[3] or coded[4]

@@ -276,6 +276,8 @@ def test_several_countries_stand_in_one_cell():
         ("1410 - Manufacture of wearing apparel", ("1410",)),
         ("fishing; construction", ("031", "F")), ("Apparel|Health", ("14", "86")),
         ("fishing / construction", ("031", "F")),
+        ("Marine fishing (0311)", ("0311",)), ("Marine fishing (ISIC Rev. 4: 0311)", ("0311",)), ("Garments (14.1)", ("141",)),
+        ("Finfish fishing (NAICS 114111)", ("0311",)), ("Marine fishing (0311), Construction (41)", ("0311", "41")),
     ],
 )  # fmt: skip
 def test_a_sector_is_known_by_code_and_by_words(text, codes):
@@ -293,6 +295,9 @@ def test_a_sector_is_known_by_code_and_by_words(text, codes):
         "9999",
         "03.99.1",
         "wizardry",
+        "Fishing (41)",
+        "Fishing (2019)",
+        "Seafood (10) and garments (14)",
     ],
 )
 def test_what_is_no_sector_is_not_guessed(text):
