@@ -7,7 +7,7 @@ from playwright.sync_api import Browser, Page, expect
 from sheets import text
 from test_service.callers import a_user
 from test_web.conftest import Office, signed_in
-from test_web.test_pages_in_a_browser import faults_of
+from test_web.every_page import faults_of
 
 SAFETY = "Find out today whether anyone is in danger, and get them to safety"
 SPOKEN = "No one loses anything for having spoken"

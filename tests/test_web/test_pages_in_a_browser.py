@@ -3,12 +3,11 @@
 import re
 from pathlib import Path
 
-import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 from pypdf import PdfReader
 from sheets import workbook
 from test_web.conftest import ANA, Office, signed_in
+from test_web.every_page import addresses, faults_of
 
 MESSY = """
 | Supplier list, second half of 2026 |                  |                |             |
@@ -25,53 +24,6 @@ def send(page: Page, name: str, data: bytes) -> None:
     page.goto("/upload")
     page.set_input_files("#files", [{"name": name, "mimeType": "application/octet-stream", "buffer": data}])
     page.click("text=Look at them")
-
-
-def faults_of(page: Page, name: str) -> list[tuple[str, str, str]]:
-    """What is wrong with the page as it stands, opened wherever it can be: for those who cannot see it, or see little."""
-    page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true })")
-    found = Axe().run(page).response
-    assert found["passes"], "it looked at nothing"
-    faults = [(name, each["id"], each["nodes"][0]["html"][:120]) for each in found["violations"]]
-    if page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
-        faults.append((name, "runs out of the window", ""))
-    wide = "[...document.querySelectorAll('.panel')].filter((each) => each.scrollWidth > each.clientWidth && "
-    wide += "getComputedStyle(each).overflowX === 'visible').map((each) => each.innerText.slice(0, 60))"
-    faults += [(name, "runs out of its panel", words) for words in page.evaluate(wide)]
-    return faults
-
-
-def addresses(page: Page) -> dict[str, str]:
-    """A page of each kind, with a site and an agency that are there."""
-    page.goto("/agencies")
-    agency = page.locator("td a.name").first.get_attribute("href")
-    page.goto("/suppliers?level=insufficient_evidence")
-    unknown = page.locator("td a.name[href^='/suppliers/']").first.get_attribute("href")
-    page.goto("/suppliers?text=S-002")
-    site = page.locator("td a.name[href^='/suppliers/']").first.get_attribute("href")
-    named = {"portfolio": "/", "agency": agency, "site": site, "site of which little is known": unknown}
-    named |= {
-        "what if": f"{site}/what-if",
-        "merge": f"{site}/merge",
-        "erase": f"{site}/erase",
-        "model": "/method/site_general",
-        "sources": "/method/sources",
-        "history": f"{site}/history",
-    }
-    plain = (
-        "suppliers",
-        "agencies",
-        "actions",
-        "upload",
-        "imports",
-        "schedules",
-        "watchlists",
-        "our-practices",
-        "method",
-        "organisation",
-        "sign-in",
-    )
-    return named | {path: f"/{path}" for path in plain}
 
 
 def test_an_officer_uploads_a_messy_workbook_corrects_a_column_and_reads_what_came_of_it(ana: Page) -> None:
@@ -278,25 +230,3 @@ def test_files_are_taken_in_without_any_script(chromium: Browser, office: Office
     button.click()
     expect(page.get_by_role("heading", name="Assessed", exact=True)).to_be_visible(timeout=20_000)
     context.close()
-
-
-@pytest.mark.parametrize("width", [1280, 360])
-def test_no_page_has_a_fault_of_accessibility_or_runs_out_of_a_narrow_window(ana: Page, width: int) -> None:
-    faults, refused_by_policy = [], []
-    ana.on("console", lambda said: refused_by_policy.append(said.text) if said.type == "error" else None)
-    for name, path in addresses(ana).items():
-        ana.set_viewport_size({"width": width, "height": 900})
-        assert ana.goto(path).status == 200, name
-        faults += faults_of(ana, name)
-    assert faults == []
-    assert refused_by_policy == []
-
-
-def test_every_page_can_be_walked_by_keyboard_from_its_first_link(ana: Page) -> None:
-    ana.goto("/suppliers")
-    ana.keyboard.press("Tab")
-    expect(ana.locator(":focus")).to_have_text("Skip to the content")
-    ana.keyboard.press("Enter")
-    ana.keyboard.press("Tab")
-    inside = ana.evaluate("document.getElementById('main').contains(document.activeElement)")
-    assert inside

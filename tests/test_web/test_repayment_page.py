@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 from playwright.sync_api import Page, expect
 from test_service import cohorts
 from test_service.callers import a_browser, a_user, an_organisation, form_token
-from test_web.test_pages_in_a_browser import faults_of
+from test_web.every_page import faults_of
 from werkzeug.test import TestResponse
 
 from service.app import create_app

@@ -6,7 +6,7 @@ from playwright.sync_api import Page, expect
 from sqlalchemy import select
 from test_service.listed import put_in
 from test_web.conftest import Office
-from test_web.test_pages_in_a_browser import faults_of
+from test_web.every_page import faults_of
 
 from service.db.tables import Supplier
 from service.files import Blobs

@@ -1,0 +1,51 @@
+"""Where each kind of page is, and what is wrong with a page for those who cannot see it, or see little of it."""
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page
+
+
+def faults_of(page: Page, name: str) -> list[tuple[str, str, str]]:
+    """What is wrong with the page as it stands, opened wherever it can be: for those who cannot see it, or see little."""
+    page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true })")
+    found = Axe().run(page).response
+    assert found["passes"], "it looked at nothing"
+    faults = [(name, each["id"], each["nodes"][0]["html"][:120]) for each in found["violations"]]
+    if page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
+        faults.append((name, "runs out of the window", ""))
+    wide = "[...document.querySelectorAll('.panel')].filter((each) => each.scrollWidth > each.clientWidth && "
+    wide += "getComputedStyle(each).overflowX === 'visible').map((each) => each.innerText.slice(0, 60))"
+    faults += [(name, "runs out of its panel", words) for words in page.evaluate(wide)]
+    return faults
+
+
+def addresses(page: Page) -> dict[str, str]:
+    """A page of each kind, with a site and an agency that are there."""
+    page.goto("/agencies")
+    agency = page.locator("td a.name").first.get_attribute("href")
+    page.goto("/suppliers?level=insufficient_evidence")
+    unknown = page.locator("td a.name[href^='/suppliers/']").first.get_attribute("href")
+    page.goto("/suppliers?text=S-002")
+    site = page.locator("td a.name[href^='/suppliers/']").first.get_attribute("href")
+    named = {"portfolio": "/", "agency": agency, "site": site, "site of which little is known": unknown}
+    named |= {
+        "what if": f"{site}/what-if",
+        "merge": f"{site}/merge",
+        "erase": f"{site}/erase",
+        "model": "/method/site_general",
+        "sources": "/method/sources",
+        "history": f"{site}/history",
+    }
+    plain = (
+        "suppliers",
+        "agencies",
+        "actions",
+        "upload",
+        "imports",
+        "schedules",
+        "watchlists",
+        "our-practices",
+        "method",
+        "organisation",
+        "sign-in",
+    )
+    return named | {path: f"/{path}" for path in plain}

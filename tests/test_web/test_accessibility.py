@@ -1,0 +1,27 @@
+"""Every page for those who cannot see it, who have no mouse, and in narrow windows."""
+
+import pytest
+from playwright.sync_api import Page, expect
+from test_web.every_page import addresses, faults_of
+
+
+@pytest.mark.parametrize("width", [1280, 360])
+def test_no_page_has_a_fault_of_accessibility_or_runs_out_of_a_narrow_window(ana: Page, width: int) -> None:
+    faults, refused_by_policy = [], []
+    ana.on("console", lambda said: refused_by_policy.append(said.text) if said.type == "error" else None)
+    for name, path in addresses(ana).items():
+        ana.set_viewport_size({"width": width, "height": 900})
+        assert ana.goto(path).status == 200, name
+        faults += faults_of(ana, name)
+    assert faults == []
+    assert refused_by_policy == []
+
+
+def test_every_page_can_be_walked_by_keyboard_from_its_first_link(ana: Page) -> None:
+    ana.goto("/suppliers")
+    ana.keyboard.press("Tab")
+    expect(ana.locator(":focus")).to_have_text("Skip to the content")
+    ana.keyboard.press("Enter")
+    ana.keyboard.press("Tab")
+    inside = ana.evaluate("document.getElementById('main').contains(document.activeElement)")
+    assert inside
