@@ -31,7 +31,7 @@ AGENCY_NAMES = ("name", "name_local", "reference", "licence_number")
 
 @dataclass(frozen=True)
 class Batch:
-    """Suppliers of one kind from one sheet: their answers (see the answers frame in docs/design.md) and Excel row numbers.
+    """Suppliers of one kind from one sheet: their answers and Excel row numbers.
 
     ``case``: what case records say of them (service/cases/records.py); None where no case is about any of them.
     """
