@@ -78,6 +78,15 @@ def test_no_file_holds(what):
     assert not held
 
 
+def test_what_a_document_or_a_comment_names_is_there():
+    named = re.compile(
+        r"(?<![\w/.])(?:docs|benchmarks|tests|" + "|".join(PACKAGES) + r")/[\w/.-]+\.(?:py|md|toml|json)\b"
+    )
+    told = {path: text for path, text in texts().items() if path.endswith((".py", ".md", ".toml"))}
+    gone = {path: name for path, text in told.items() for name in named.findall(text) if not (ROOT / name).exists()}
+    assert not gone
+
+
 def test_lines_end_as_on_unix():
     assert not [path for path, text in texts().items() if "\r" in text]
 
