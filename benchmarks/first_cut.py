@@ -17,6 +17,7 @@ from marshmallow import EXCLUDE, Schema
 from openpyxl import Workbook
 from openpyxl.styles import Alignment, Font, PatternFill
 
+from questionnaires.contradictions import declared
 from questionnaires.form import load_reading_form
 from risk_models.answers import from_rows
 from risk_models.facts import load as load_facts
@@ -39,6 +40,9 @@ def read(path: Path) -> pd.DataFrame:
         told = schema.load({name: cell for name, cell in row.items() if cell})
         if {"workers_total", "workers_migrant"} <= told.keys():  # the share of migrants that the numbers make
             told["migrant_pct"] = round(100 * told["workers_migrant"] / told["workers_total"], 1)
+        for each in declared():  # a denial beside what it denies is unknown
+            if any(told.get(question) in choices for question, choices in each.told_by.items()):
+                told = {q: a for q, a in told.items() if q != each.question or a not in each.denies}
         rows.append(told)
     return pd.DataFrame(rows, columns=[*sheet.columns, "migrant_pct"], dtype=object)
 
