@@ -32,6 +32,7 @@ from service.clock import now
 from service.db.session import Database, open_engine
 from service.db.tables import Base, Organisation, new_id
 from service.log import set_up
+from service.serve import read_data
 from service.settings import Settings
 
 folder = Path(sys.argv[1])
@@ -44,6 +45,7 @@ with database.across() as session:
 with database.of(organisation.id) as session:
     key = keys.create(session, "Bench", ["assess", "schedules:write", "suppliers:write"], 1, "system:bench")[1]
 app = create_app(Settings(data=folder, plain_http=True, api_per_minute=100_000_000), database)
+read_data(app)
 server = waitress.create_server(app, host="127.0.0.1", port=0, threads=8)
 print(server.effective_port, key, flush=True)
 server.run()

@@ -21,13 +21,16 @@ from questionnaires.rules import NEVER_ZERO, apply_rules
 from questionnaires.sheet import Column, Sheet
 from questionnaires.validate import Options, fill_in
 
-# What the rules look at: an entry without any of it passes at once.
+# What makes the rules look: an entry without any of it passes at once.
 RULED = {
     "workers_total", "workers_migrant", "migrant_pct", "agencies", "workers_by_agency", "address", "city", "region",
     "form_version", *DATED, *NEVER_ZERO, *(each.question for each in declared()),
 }  # fmt: skip
 FILLED = {"name_local", "naics"}
 LOOKED_AT = frozenset(RULED | FILLED)
+# What they then read beside it; blanks in a form that came back are looked for among all answers.
+BESIDE = {"name", "sector", "country", "worker_origin_countries", "uses_agencies"}
+READ = LOOKED_AT | BESIDE.union(*(each.told_by for each in declared()))
 
 
 def checked(form: Questionnaire, told: Mapping[str, Value | None]) -> tuple[dict[str, Value], tuple[Issue, ...]]:
@@ -39,17 +42,19 @@ def checked(form: Questionnaire, told: Mapping[str, Value | None]) -> tuple[dict
     given = {question: answer for question, answer in told.items() if answer is not None}
     if not LOOKED_AT & given.keys():
         return given, ()
-    questions = tuple(told)
+    read = {question: answer for question, answer in told.items() if question in READ or "form_version" in told}
+    questions = tuple(read)
     at = np.array([0, 1], dtype=np.int32)
-    sheet = Sheet("", "", True, 1, 2, tuple(Column(("", _in_words(told[question])), at) for question in questions))
+    sheet = Sheet("", "", True, 1, 2, tuple(Column(("", _in_words(answer)), at) for answer in read.values()))
     places = {question: at for at, question in enumerate(questions)}
     reading = Reading(sheet, 1, Matched(places, questions, (), frozenset(), ()), rows=np.array([1]))
-    codes = np.array([[-1 if answer is None else 0] for answer in told.values()], dtype=np.int32)
-    for (question, answer), code in zip(told.items(), codes, strict=True):
+    codes = np.array([[-1 if answer is None else 0] for answer in read.values()], dtype=np.int32)
+    for (question, answer), code in zip(read.items(), codes, strict=True):
         reading.answers[question] = Answered([] if answer is None else [answer], code)
     fill_in(reading, Options())
     apply_rules(reading, form)
-    stands = {q: a.values[a.codes[0]] for q, a in reading.answers.items() if a.codes[0] >= 0}
+    after = {q: a.values[a.codes[0]] if a.codes[0] >= 0 else None for q, a in reading.answers.items()}
+    stands = {question: answer for question, answer in {**told, **after}.items() if answer is not None}
     return stands, tuple(replace(issue, cell="", cells=()) for issue in reading.issues())
 
 

@@ -129,6 +129,20 @@ def spread(answers: Answers, question: str, value_of: Callable[[object], float],
     return np.array([value_of(answer) for answer in column.values] + [missing], dtype=np.float64)[column.codes]
 
 
+def spread_all(answers: Answers, wanted: Sequence[tuple[str, Callable[[object], float]]], missing: float) -> Floats:
+    """The same for several questions, each with what makes its numbers: (m, n), looked up in one table."""
+    table, first = [], []
+    for question, value_of in wanted:
+        table.append(missing)
+        first.append(len(table))  # code -1 lies before the values of its question
+        table += [value_of(answer) for answer in answers.column(question).values]
+    codes = np.array([answers.column(question).codes for question, _ in wanted], dtype=np.int32).reshape(
+        -1, len(answers)
+    )
+    numbers: Floats = np.array(table, dtype=np.float64)[codes + np.array(first, dtype=np.int32)[:, None]]
+    return numbers
+
+
 def combinations(*codes: Codes) -> tuple[list[tuple[int, ...]], NDArray[np.intp]]:
     """The distinct combinations of the codes of a few questions, and per supplier which one it has."""
     seen: dict[tuple[int, ...], int] = {}
@@ -155,8 +169,8 @@ def from_rows(rows: Iterable[Mapping[str, Any]]) -> Answers:
     distinct: dict[str, dict[Any, int]] = {question: {} for row in told for question in row}
     codes = [
         [
-            -1 if value is None else number.setdefault(_held(question, value), len(number))
-            for value in (row.get(question) for row in told)
+            -1 if (value := row.get(question)) is None else number.setdefault(_held(question, value), len(number))
+            for row in told
         ]
         for question, number in distinct.items()
     ]

@@ -74,7 +74,7 @@ def ages(answers: Answers, question: str, on: date) -> Floats:
 def credibility(grade: Credibility, months: Floats) -> Floats:
     """q of evidence of one kind at several ages: full for half its shelf life, then falling linearly to 0 (EN-3)."""
     half = grade.months / 2
-    fading = np.clip(grade.q * (grade.months - months) / half, 0.0, grade.q)
+    fading = np.minimum(np.maximum(grade.q * (grade.months - months) / half, 0.0), grade.q)
     # A future date counts 0; age itself never leaves 0 to the shelf life.
     return np.where(months < 0, 0.0, fading)
 
@@ -184,7 +184,10 @@ def _of_rows(answers: Answers, model: Model, on: date, void: Flags) -> tuple[Flo
     told = np.where(np.isnan(told), 0.0, told)
     own = model.credibility["self_declared"]
     belief, expired = credibility(own, told), told >= own.months
+    graded = answers.column("evidence_grade").values
     for name, grade in model.credibility.items():
+        if name not in graded:
+            continue
         here = said(answers, "evidence_grade", (name,)) & ~np.isnan(shown)
         if not here.any():
             continue
@@ -223,7 +226,7 @@ def audit_void(answers: Answers, model: Model) -> Flags:
     void = np.full(len(answers), not model.audit_counts)
     for indicator in model.indicators:
         if indicator.id in model.audit_void_when:
-            void |= np.nan_to_num(spread(answers, indicator.question, indicator.rule.risk, np.nan)) >= 0.5
+            void |= spread(answers, indicator.question, indicator.rule.risk, np.nan) >= 0.5
             reported = reported_by(answers, indicator)
             void |= False if reported is None else reported
             if model.method > 1:  # to leave it blank may not make an audit count for more than to say yes
@@ -236,10 +239,11 @@ def reported_by(answers: Answers, indicator: Indicator) -> Flags | None:
     same kind would) or where else the model hears of it; None nowhere.
     """
     reported: Flags | None = None
-    heard = {"reported_harms": (indicator.id,), **indicator.heard}
-    for question, codes in {**heard, CASE_HARMS: heard["reported_harms"]}.items():
-        column = answers.column(question)
-        if column.values:
+    for question in ("reported_harms", CASE_HARMS, *indicator.heard):
+        column = answers.columns.get(question)
+        if column is not None and column.values:
+            of = "reported_harms" if question == CASE_HARMS else question
+            codes = indicator.heard.get(of, (indicator.id,))
             named = [isinstance(told, tuple) and not set(codes).isdisjoint(told) for told in column.values]
             here = np.array([*named, False])[column.codes]
             reported = here if reported is None else reported | here

@@ -17,10 +17,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from risk_models.answers import DECLINED, Answers, said, spread
+from risk_models.answers import DECLINED, Answers, said, spread, spread_all
 from risk_models.evidence import Belief, report_belief, reported_by
 from risk_models.facts import FactsOn
-from risk_models.inherent import PART_STATES, Inherent, inherent_risk
+from risk_models.inherent import Inherent, inherent_risk
 from risk_models.model import LEVELS, Model
 from risk_models.score import Frame, shares, threshold
 from risk_models.transforms import Rule, on_day
@@ -74,10 +74,12 @@ def features(
     risk = np.full((k, n), np.nan)
     declined, ruled_out, gated, reported = (np.zeros((k, n), dtype=bool) for _ in range(4))
 
+    asked_of = [(i, one) for i, one in enumerate(model.indicators) if one.question in answers.columns]
+    rules = [(indicator.question, partial(_risk, on_day(indicator.rule, on))) for _, indicator in asked_of]
+    risk[[i for i, _ in asked_of]] = spread_all(answers, rules, np.nan)
     for i, indicator in enumerate(model.indicators):
         asked = indicator.question
         if asked in answers.columns:
-            risk[i] = spread(answers, asked, partial(_risk, on_day(indicator.rule, on)), np.nan)
             if indicator.confirmed and said(answers, asked, tuple(indicator.confirmed)).any():
                 closed = spread(answers, asked, partial(_closed, indicator.confirmed), np.nan)
                 risk[i] = np.where(evidence.confirmed(asked) & ~np.isnan(closed), closed, risk[i])
@@ -95,6 +97,8 @@ def features(
         # A declaration whose evidence has run out reassures nobody.
         declared, run_out = evidence.of(gate.question)
         none = said(answers, gate.question, gate.none) & ~run_out
+        if not none.any():
+            continue
         for i, indicator in enumerate(model.indicators):
             if indicator.id in gate.indicators:
                 gated[i] |= none
@@ -134,7 +138,7 @@ def _critical_by_silence(
     declined answers alone a level is high at most).
     """
     nowhere = np.zeros(len(answers), dtype=bool)
-    if model.method < 2 or not any((part.state == PART_STATES.index("declined")).any() for part in inherent.parts):
+    if model.method < 2 or not inherent.rests_on_silence:
         return nowhere
     unasked = inherent_risk(answers.without(DECLINED), model, facts, agency_scores)
     with_it, without = (

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, cast
 
 import numpy as np
@@ -57,6 +58,11 @@ class Inherent:
     parts: tuple[Part, ...]
     known: Floats
     place_known: Flags
+
+    @cached_property
+    def rests_on_silence(self) -> bool:
+        """Whether any fact of any supplier counts as the worst there is because it was declined."""
+        return any((part.state == PART_STATES.index("declined")).any() for part in self.parts)
 
 
 PART_STATES = ("known", "filled", "unknown", "declined")

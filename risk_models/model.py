@@ -12,7 +12,7 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +94,7 @@ class Indicator:
     ilo: tuple[str, ...]
     sources: tuple[str, ...]
 
-    @property
+    @cached_property
     def question(self) -> str:
         """The id of the question whose answer this indicator reads."""
         return self.reads.removeprefix("answer.")
@@ -210,7 +210,12 @@ def of_version(model_id: str, version: str) -> Model:
 
 def current(kind: str, on: date, models: Iterable[Model] | None = None) -> tuple[Model, ...]:
     """Of each model for a kind of supplier the version in force on a day. Raises LookupError where there is none."""
-    there = tuple(load_all() if models is None else models)
+    return _current(kind, on, None if models is None else tuple(models))
+
+
+@lru_cache(maxsize=64)
+def _current(kind: str, on: date, models: tuple[Model, ...] | None) -> tuple[Model, ...]:
+    there = load_all() if models is None else models
     ids = sorted({m.id for m in there if m.kind == kind})
     found = tuple(in_force(i, on, there) for i in ids if any(m.effective <= on for m in there if m.id == i))
     if not found:

@@ -297,20 +297,22 @@ def plan(scores: Scores, model: Model, unknown: Mapping[str, NDArray[np.bool_]])
     for name, flags in found.items():
         # Most of what could be found is not: what nobody calls for is passed over.
         where |= {(ids[i], name): flags[i] for i in np.flatnonzero(flags.any(axis=1)).tolist()}
-    for f, floor in enumerate(model.floors):
-        where[f"floor:{floor.id}", "harm"] = scores.floors[f] == 2
-        where[f"floor:{floor.id}", "declined"] = scores.floors[f] == 1
+    for name, reached in (("harm", scores.floors == 2), ("declined", scores.floors == 1)):
+        where |= {(f"floor:{floor.id}", name): flags for floor, flags in zip(model.floors, reached, strict=True)}
     for name in UNKNOWN:
         where[f"unknown:{name}", "not_asked"] = unknown[name]
     standing = _standing(scores, model, unknown)
     where |= {(name, CIRCUMSTANCES[name]): flags for name, flags in standing.items()}
-    for finding, called in where.items():
-        if n == 1:  # the onboarding gate: an array of one costs more than the number in it
-            for a, due in calls.get(finding, ()) if called[0] else ():
-                days[a, 0] = min(days[a, 0], due)
-            continue
-        for a, due in calls.get(finding, ()):
-            np.minimum(days[a], np.where(called, due, inf), out=days[a])
+    if n == 1:  # the onboarding gate: an array of one costs more than the number in it
+        soonest = [inf] * len(library)
+        for finding in (finding for finding, called in where.items() if called[0]):
+            for a, due in calls.get(finding, ()):
+                soonest[a] = min(soonest[a], due)
+        days[:, 0] = soonest
+    else:
+        for finding, called in where.items():
+            for a, due in calls.get(finding, ()):
+                np.minimum(days[a], np.where(called, due, inf), out=days[a])
     there = {name: standing.get(name, where.get((name, "harm"))) for name in not_where}
     somewhere = {name: flags for name, flags in there.items() if flags is not None and flags.any()}
     for a, action in enumerate(library if somewhere else ()):

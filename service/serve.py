@@ -6,6 +6,7 @@ leaves it to another: jobs are resumed where they stood.
 
 from __future__ import annotations
 
+import gc
 import signal
 from collections.abc import Callable
 from threading import Event, Thread
@@ -53,7 +54,7 @@ def _serve(settings: Settings, db: Database, say: Callable[[str], None], *, with
     app = create_app(settings, db)
     server = _bound(app, settings)
     migrate(db.engine)
-    _read_data(app)
+    read_data(app)
     first = demo.load(db, blobs) if with_demo else None
     say(f"Diligence is at http://{settings.host}:{settings.port}  (Ctrl-C stops it)")
     if first is not None:
@@ -76,7 +77,7 @@ def web(settings: Settings) -> None:
     with current(settings) as db:
         app = create_app(settings, db)
         server = _bound(app, settings)
-        _read_data(app)
+        read_data(app)
         log.info("web_started", host=settings.host, port=settings.port)
         _run(server)
 
@@ -131,7 +132,7 @@ def _bound(app: Flask, settings: Settings) -> Server:
         ) from taken
 
 
-def _read_data(app: Flask) -> None:
+def read_data(app: Flask) -> None:
     """Reads models, facts, forms and pages, which takes a second or two: now, and not while somebody waits for a first page."""
     for page in app.jinja_env.list_templates(extensions=["html"]):
         app.jinja_env.get_template(page)
@@ -139,6 +140,8 @@ def _read_data(app: Flask) -> None:
     load_facts()
     for kind in KINDS:
         load_reading_form(kind)
+    gc.collect()
+    gc.freeze()  # all this stays: requests do not pay for looking through it for garbage
 
 
 def _run(server: Server) -> None:

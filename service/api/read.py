@@ -228,13 +228,13 @@ def answers(kind: str, told: Mapping[str, Any]) -> Told:
 
     Raises Refused, 422: ``field.read_only``, ``field.unknown``, ``field.type``, or the code of the catalogue of issues.
     """
-    wanted = _schema(kind, today(caller().time_zone).isoformat())
+    wanted = _schema(kind, today(caller().time_zone).isoformat()).fields
     read: dict[str, Any] = {}
-    faults: dict[str, Any] = {name: ["field.unknown"] for name in told if name not in wanted.fields}
+    faults: dict[str, Any] = {name: ["field.unknown"] for name in told if name not in wanted}
     # As the schema would load it, but only the few fields of well over a hundred that are given.
     for name in sorted(told.keys() - faults.keys(), key=_order(kind).__getitem__):
         try:
-            read[name] = wanted.fields[name].deserialize(told[name], name, told)
+            read[name] = wanted[name].deserialize(told[name], name, told)
         except ValidationError as fault:
             faults[name] = fault.messages
     faults |= {name: ["field.required"] for name in _required(kind) if name not in told}

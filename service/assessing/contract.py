@@ -252,74 +252,76 @@ def _flags(flags: NDArray[np.bool_], names: Sequence[str]) -> list[bytes]:
 
 def _reasons(assessed: Assessed, block: Block, pick: Pick, answers: WrittenAnswers) -> Iterator[bytes]:
     """Every reason of each supplier: contexts first, then the indicators in model order, then what was found beside."""
-    scores = some(block.scores, pick)
+    scores = block.scores if len(block.members) == 1 else some(block.scores, pick)
     columns = _context_reasons(block.parts, pick)
-    states = scores.state
-    silent = (states == NOT_ASKED).all(axis=1)
-    effective, moves = (_rows_of_floats(of[~silent]) for of in (scores.effective, scores.moves))
-    contexts = scores.contexts
-    written: dict[bytes, list[bytes]] = {}  # most indicators share one context: it is written out once
+    silent = (scores.state == NOT_ASKED).all(axis=1)
+    states, contexts = scores.state.tolist(), list(_rows_of_floats(scores.context))
+    shared_by = list(zip(scores.context_of.tolist(), silent.tolist(), strict=True))
     indicators = block.model.indicators
     heads = [b'{"indicator":"%s","kind":"answer","state":"' % indicator.id.encode() for indicator in indicators]
-    for (key, unasked), members in groupby(range(len(heads)), lambda i: (contexts[i].tobytes(), silent[i])):
-        run = list(members)
-        context = written.get(key) or written.setdefault(key, _floats(contexts[run[0]]))
+    asked = np.flatnonzero(~silent).tolist()
+    said = _answer_reasons(
+        [word for i in asked for word in _words(heads[i], answers.values(indicators[i].question), states[i])],
+        _floats(scores.effective[asked].ravel()),
+        [c for i in asked for c in contexts[shared_by[i][0]]],
+        _floats(scores.moves[asked].ravel()),
+    )
+    each = iter([said[at : at + len(pick)] for at in range(0, len(said), len(pick))])
+    for (shared, unasked), members in groupby(range(len(heads)), shared_by.__getitem__):
         if unasked:  # then e = c, and nothing moved: what a run of them says depends on the context alone
-            said = {
+            run, context = list(members), contexts[shared]
+            of_run = {
                 c: b",".join(heads[i] + b'not_asked","value":null,"e":%b,"c":%b,"points":0.0}' % (c, c) for i in run)
                 for c in set(context)
             }
-            columns.append([said[c] for c in context])
-            continue
-        for i in run:
-            told = answers.values(indicators[i].question)
-            columns.append(_answer_reasons(heads[i], told, states[i].tolist(), next(effective), context, next(moves)))
+            columns.append([of_run[c] for c in context])
+        else:
+            columns += [next(each) for _ in members]
     columns += _found_beside(assessed, block, pick, answers)
     return (b",".join(filter(None, row)) for row in zip(*columns, strict=True))
 
 
-def _answer_reasons(
-    head: bytes,
-    told: tuple[dict[int, bytes], list[int]],
-    state: list[int],
-    effective: list[bytes],
-    context: list[bytes],
-    points: list[bytes],
-) -> list[bytes]:
-    """The reason that the answer to one indicator is, for each supplier."""
+def _words(head: bytes, told: tuple[dict[int, bytes], list[int]], state: list[int]) -> list[bytes]:
+    """What the reason that an answer is says in words, for each supplier: it depends on state and answer alone."""
     values, codes = told
-    # The words of a reason depend on its state and answer alone: each pair is made once.
     words = {
         number: {
-            code: head + b'%s","value":%s,"e":' % (STATES[number].encode(), NULL if number == NOT_ASKED else value)
+            code: head + b'%b","value":%b,"e":' % (STATES[number].encode(), NULL if number == NOT_ASKED else value)
             for code, value in values.items()
         }
         for number in set(state)
     }
+    return [words[number][code] for number, code in zip(state, codes, strict=True)]
+
+
+def _answer_reasons(
+    words: list[bytes], effective: list[bytes], context: list[bytes], points: list[bytes]
+) -> list[bytes]:
+    """The reasons that answers are, of words and numbers."""
     return [
-        b"".join((words[number][code], e, b',"c":', c, b',"points":', moved, b"}"))
-        for number, code, e, c, moved in zip(state, codes, effective, context, points, strict=True)
+        b"".join((word, e, b',"c":', c, b',"points":', moved, b"}"))
+        for word, e, c, moved in zip(words, effective, context, points, strict=True)
     ]
 
 
 def _found_beside(assessed: Assessed, block: Block, pick: Pick, answers: WrittenAnswers) -> list[list[bytes]]:
     """Harm and silence that only the models of a supplier's other sectors ask about: reasons without points."""
     columns = []
-    told = {indicator.id: np.full(len(pick), True) for indicator in block.model.indicators}
+    everywhere, nowhere = np.full(len(pick), True), np.full(len(pick), False)
+    told = dict.fromkeys((indicator.id for indicator in block.model.indicators), everywhere)
     for other, at in assessed.beside(block, pick):
         scores = other.scores
         for i, indicator in enumerate(other.model.indicators):
-            before = told.get(indicator.id, np.full(len(pick), False))
+            before = told.get(indicator.id, nowhere)
             told[indicator.id] = before | (at >= 0)
             if before.all():
                 continue
             state = scores.state[i, at]
             found = (at >= 0) & ~before & (scores.harms[i, at] | (state == DECLINED))
             if found.any():
+                head = b'{"indicator":"%s","kind":"answer","state":"' % indicator.id.encode()
                 rows = _answer_reasons(
-                    b'{"indicator":"%s","kind":"answer","state":"' % indicator.id.encode(),
-                    answers.values(indicator.question),
-                    state.tolist(),
+                    _words(head, answers.values(indicator.question), state.tolist()),
                     _floats(scores.effective[i, at]),
                     _floats(scores.context[scores.context_of[i], at]),
                     [b"0.0"] * len(pick),
@@ -347,11 +349,13 @@ def _context_reasons(parts: Sequence[Part], pick: Pick) -> list[list[bytes]]:
         if nobody[p]:
             reasons.append([b""] * len(pick))
             continue
-        heads = [
-            b'{"indicator":"%s","kind":"context","state":"%s","value":' % (part.id.encode(), name.encode())
-            for name in PART_STATES
-        ]
-        rows = zip(silent[p].tolist(), state[p].tolist(), next(values), next(xs), next(added), strict=True)
+        codes = state[p].tolist()
+        heads = {
+            code: b'{"indicator":"%b","kind":"context","state":"%b","value":'
+            % (part.id.encode(), PART_STATES[code].encode())
+            for code in set(codes)
+        }
+        rows = zip(silent[p].tolist(), codes, next(values), next(xs), next(added), strict=True)
         reasons.append(
             [
                 b"" if out else b"".join((heads[code], v, b',"e":', e, b',"c":null,"points":', moved, b"}"))

@@ -25,17 +25,6 @@ class WrittenAnswers:
     def __init__(self, block: Block, pick: Pick) -> None:
         self.block, self.pick = block, pick
         self.known: dict[str, tuple[dict[int, bytes], list[int]]] = {}
-        if len(pick) == 1:
-            self._write_texts(int(pick[0]))
-
-    def _write_texts(self, at: int) -> None:
-        """What one supplier said in texts, in one call: the onboarding gate waits for it."""
-        said = {q: (column, int(column.codes[at])) for q, column in self.block.answers.columns.items()}
-        texts = {q: column.values[code] for q, (column, code) in said.items() if code >= 0}
-        texts = {q: value for q, value in texts.items() if type(value) is str}
-        for question, told in zip(texts, _one_by_one(list(texts.values())), strict=True):
-            code = said[question][1]
-            self.known[question] = {code: told, -1: NULL}, [code]
 
     def codes(self, question: str) -> tuple[Sequence[object], list[int]]:
         column = self.block.answers.column(question)
@@ -46,9 +35,10 @@ class WrittenAnswers:
         found = self.known.get(question)
         if found is None:
             values, codes = self.codes(question)
-            said = [code for code in set(codes) if code >= 0]
-            told = dict(zip(said, _one_by_one([values[code] for code in said]), strict=True))
-            found = self.known[question] = {**told, -1: NULL}, codes
+            said = [*({*codes} - {-1})]
+            told = {-1: NULL}
+            told |= zip(said, _one_by_one([values[code] for code in said]), strict=True)
+            found = self.known[question] = told, codes
         return found
 
     def texts(self, question: str) -> list[bytes]:
@@ -72,6 +62,11 @@ class WrittenAnswers:
 
     def all(self) -> Iterator[bytes]:
         """What was said, by question; blanks are left out."""
+        if len(self.pick) == 1:  # the onboarding gate waits for it: all in one call
+            at = int(self.pick[0])
+            said = ((question, column, column.codes[at]) for question, column in self.block.answers.columns.items())
+            alone = {question: column.values[code] for question, column, code in said if code >= 0}
+            return iter([orjson.dumps(alone, default=as_json)[1:-1]])
         columns = []
         for question in self.block.answers.columns:
             fragments, codes = self.values(question)

@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Lock
 from typing import Any, Self, cast
+from weakref import WeakKeyDictionary
 
 import orjson
-from sqlalchemy import Column, Engine, Executable, create_engine, event
+from sqlalchemy import Column, Engine, Executable, Table, create_engine, event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import ORMExecuteState, Session, sessionmaker, with_loader_criteria
 from sqlalchemy.orm.attributes import get_history
@@ -34,6 +35,8 @@ JSON: dict[str, Any] = {
     "json_deserializer": orjson.loads,
 }
 UPSERTS = (postgresql.dml.OnConflictDoUpdate, sqlite.dml.OnConflictDoUpdate)
+# A query that is made once and asked again and again (they never change) is looked through once for each organisation.
+_filtered: WeakKeyDictionary[Executable, dict[str, Executable]] = WeakKeyDictionary()
 OWNED = {mapper.local_table for mapper in Base.registry.mappers if issubclass(mapper.class_, Owned)}
 
 
@@ -146,6 +149,10 @@ def _filter_by_organisation(state: ORMExecuteState) -> None:
     organisation_id = state.session.info.get("organisation_id")
     if organisation_id == ACROSS:
         return
+    known = _filtered.get(state.statement, {}).get(organisation_id or "")
+    if known is not None and state.is_select:
+        state.statement = known
+        return
     named = _owned_tables(state.statement, state.is_orm_statement)
     if organisation_id is None:
         if named:
@@ -157,11 +164,14 @@ def _filter_by_organisation(state: ORMExecuteState) -> None:
         if named:
             state.statement = _insert_own(state, organisation_id)
         return
-    state.statement = state.statement.options(
+    filtered = state.statement.options(
         with_loader_criteria(
             Owned, lambda cls: cls.organisation_id == organisation_id, include_aliases=True, propagate_to_loaders=True
         )
     )
+    if state.is_select:
+        _filtered.setdefault(state.statement, {})[organisation_id] = filtered
+    state.statement = filtered
 
 
 def _owned_tables(statement: Executable, is_orm: bool) -> set[str]:
@@ -176,8 +186,10 @@ def _owned_tables(statement: Executable, is_orm: bool) -> set[str]:
         entity = element._annotations.get("parententity") if is_orm else None
         if entity is not None:
             mapped.add(entity.mapper.local_table)
-        else:
-            bare.add(element.table if isinstance(element, Column) else element)
+        elif isinstance(element, Column):
+            bare.add(element.table)
+        elif isinstance(element, Table):
+            bare.add(element)
     unreached = sorted(table.name for table in (bare - mapped) & OWNED)
     if unreached:
         raise Unfiltered(f"a bare table is not filtered by organisation: {unreached[0]}; select from its class")

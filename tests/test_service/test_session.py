@@ -97,6 +97,27 @@ def test_a_statement_reaches_only_the_rows_of_the_sessions_organisation(database
         assert [tuple(row) for row in session.execute(statement)] == expected
 
 
+def test_a_query_that_is_asked_again_is_filtered_for_whoever_asks(database: Database):
+    make_two(database)
+    query = select(User.id)
+    for name, own in (("a", ["ua"]), ("b", ["ub"]), ("a", ["ua"])):
+        with database.of(name) as session:
+            assert session.scalars(query).all() == own
+    with database.factory() as session, pytest.raises(NoOrganisation):
+        session.execute(query)
+
+
+def test_an_update_that_was_made_before_is_refused_by_keys_in_bulk_all_the_same(database: Database):
+    make_two(database)
+    change = update(User)
+    with database.of("a") as session:
+        session.execute(change.values(name="x"))
+        session.execute(change, {"name": "y"})
+    with database.of("a") as session, pytest.raises(Unfiltered):
+        session.execute(change, [{"id": "ub", "name": "z"}])
+    assert users_of(database)["ub"] == ("b", "ub")
+
+
 @pytest.mark.parametrize("form", OWN)
 def test_a_session_of_no_organisation_gets_an_error_and_no_rows(database: Database, form: str):
     with database.factory() as session, pytest.raises(NoOrganisation):
