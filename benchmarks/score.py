@@ -19,8 +19,9 @@ from pathlib import Path
 
 import numpy as np
 
+from risk_models.frame import Frame
 from risk_models.model import MODELS, Indicator, Model, load
-from risk_models.score import Frame, score
+from risk_models.score import score
 from risk_models.steadiness import steadiness
 
 INDICATORS = 60

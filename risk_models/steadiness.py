@@ -22,19 +22,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from risk_models.frame import INSUFFICIENT, LEVEL_NAMES, WORST_OF_LOW, Floats, Frame, Scores, shares, some
 from risk_models.model import LEVELS, Model
-from risk_models.score import (
-    IN_HAND,
-    INSUFFICIENT,
-    LEVEL_NAMES,
-    WORST_OF_LOW,
-    Floats,
-    Frame,
-    Scores,
-    shares,
-    some,
-    tiles,
-)
+from risk_models.score import IN_HAND, tiles
 
 SPREAD = Path(__file__).with_name("steadiness.toml")
 CERTAIN: Final = 8.0  # standard deviations: as good as never or always
