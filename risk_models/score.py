@@ -14,6 +14,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from risk_models import kernel
 from risk_models.floors import counted, mark, reached, readings_of, readings_within
 from risk_models.frame import (
     ANSWERED,
@@ -185,7 +186,10 @@ def score(frame: Frame, model: Model) -> Scores:
     if k != len(model.indicators):
         raise ValueError(f"the frame has {k} indicators, {model.id} {model.version} has {len(model.indicators)}")
     scores = room(frame, model)
-    if n <= IN_HAND:
+    library = kernel.loaded()
+    if library is not None:
+        kernel.score(library, frame, model, scores)
+    elif n <= IN_HAND:
         _score(frame, model, scores)
     else:
         for start in range(0, n, IN_HAND):
