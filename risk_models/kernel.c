@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Suppliers in a block: enough that a row of it is read in one go, few enough that all sums stay near. A multiple of EIGHT. */
 enum { BLOCK = 384, EIGHT = 8, MOST_SUMS = 13 };
 
 /* Wider registers where the machine that runs this has them: it is told when it is loaded, not when it is compiled. */
@@ -49,13 +50,13 @@ typedef struct {
     ptrdiff_t row, column;
 } Array;
 
-/* The fields of score.Frame, in their order. Those of one row have row = 0. */
+/* The fields of frame.Frame, in their order; row = 0 of those that have no rows. */
 typedef struct {
     Array risk, least, belief, context, context_low, context_high, context_of, answered, declined, expired, ruled_out, reported,
         report, report_belief, gated, gate_belief, inherent_known, place_known, critical_by_silence, case_;
 } Frame;
 
-/* The fields of score.Scores that are worked out, in their order, each without gaps; as steadiness reads them as well. */
+/* The fields of frame.Scores that are worked out, in their order, each without gaps. */
 typedef struct {
     int8_t *state;
     double *effective;
@@ -91,6 +92,7 @@ typedef struct {
     double insufficient_below;
 } Model;
 
+/* Of numbers; a NaN as ``a`` gives ``b``. */
 PART double larger(double a, double b) { return a > b ? a : b; }
 PART double smaller(double a, double b) { return a < b ? a : b; }
 
@@ -125,8 +127,8 @@ PART Cell in_range(Cell cell) {
     return cell;
 }
 
-/* One indicator of a block of suppliers: what is read of it, and what is written. State, harm and effective risk lie where they are
- * asked for. ``few`` cells, at ``at``, are more than answered or not asked. */
+/* One indicator of a block of suppliers: what is read of it, and what is written. State, effective risk and harm lie where they
+ * are asked for. ``few`` cells, at the places ``at``, are more than answered or not asked. */
 typedef struct {
     ptrdiff_t i, start, count;
     double least;
@@ -186,6 +188,7 @@ PART void tell_apart(const Model *model, Row *row) {
         row->declined[j] = declined;
     }
     row->few = 0;
+    /* Eight at a time, for most are none. */
     for (ptrdiff_t from = 0; from < count; from += EIGHT) {
         uint64_t any;
         memcpy(&any, few + from, EIGHT);
@@ -196,8 +199,8 @@ PART void tell_apart(const Model *model, Row *row) {
     }
 }
 
-/* A cell that is answered or not asked: without branches. Evidence counts for a reassuring answer alone; with none, the same lines
- * serve what is admitted and not asked. */
+/* A cell that is answered or not asked: without branches. Evidence counts for a reassuring answer alone; with none, the same
+ * lines serve what is admitted and not asked. */
 PART Cell usual(const Row *row, double assures_below, double hears_silence, ptrdiff_t j) {
     const double c = row->context[j], own = row->own[j], own_q = own * row->belief[j];
     const double r = larger(row->risk[j], 0.0); /* 0 where there is no answer */
@@ -295,8 +298,8 @@ PART void add(double of[][BLOCK], Cell cell, double share, ptrdiff_t j) {
 }
 
 /*
- * The table of method section 3 for one indicator (score._tile), added to the sums. Every cell is added as answered or not asked; then
- * the sums of the few that are more are put back, and added to again as what they are.
+ * The table of method section 3 for one indicator (score._tile), added to the sums. Every cell is added as answered or not asked;
+ * then the sums of the few that are more are put back, and added to again as what they are.
  */
 PART void work_out(const Frame *frame, const Model *model, Row *row, void (*add)(double[][BLOCK], Cell, double, ptrdiff_t),
                    double sums[][BLOCK], int number_of_sums) {
@@ -510,7 +513,7 @@ static const double CERTAIN = 8.0, OPEN = 3.5, HALF_OF_6_DECIMALS = 5e-7, PI = 3
 /* The weighted means that decide on a level. */
 enum { OF_SCORE, OF_WORST, OF_INHERENT, OF_COVERAGE, MEANS };
 
-/* What steadiness reads of score.Scores, in the order of kernel.py. */
+/* What steadiness reads of frame.Scores, in the order of kernel.py. */
 typedef struct {
     Array harm, floor, floor_worst, core_declined, core_settled, coverage_alone;
 } Shown;
@@ -662,7 +665,8 @@ static void likely_of(const Model *model, double of[][BLOCK], ptrdiff_t j, Flag 
     }
     /* What weights do not change: floors, what is settled, where the supplier is. */
     if (critical_by_silence && !harm) usual_below[2] = CERTAIN;
-    if (!(below[0] > -OPEN && floor_worst < WORST_OF_LOW && core_settled)) means.mean[OF_WORST] = 1.0, means.spread[OF_WORST] = 0.0;
+    const Flag may_be_low = below[0] > -OPEN && floor_worst < WORST_OF_LOW && core_settled;
+    if (!may_be_low) means.mean[OF_WORST] = 1.0, means.spread[OF_WORST] = 0.0;
     const double bounded = distance(&means, OF_WORST, (WORST_OF_LOW - HALF_OF_6_DECIMALS) / 100.0);
     const double uncovered = place_known ? distance(&means, OF_COVERAGE, model->insufficient_below) : CERTAIN;
     for (int l = 0; l < 3; l++) open_score |= fabs(below[l]) < OPEN, open += fabs(usual_below[l]) < OPEN;
@@ -677,12 +681,13 @@ static void likely_of(const Model *model, double of[][BLOCK], ptrdiff_t j, Flag 
 
     /* The chance of each level or a lower one, without and with the rule on evidence. */
     const Event enough = {uncovered, OF_COVERAGE, -1.0}, too_little = {uncovered, OF_COVERAGE, 1.0};
-    const Event below_low = {below[0], OF_SCORE, 1.0}, below_medium = {below[1], OF_SCORE, 1.0}, below_high = {below[2], OF_SCORE, 1.0};
+    const Event below_medium = {below[0], OF_SCORE, 1.0}, below_high = {below[1], OF_SCORE, 1.0};
+    const Event below_critical = {below[2], OF_SCORE, 1.0};
     double at_most[LEVELS];
     const double answered = ALL_OF(enough);
-    at_most[0] = ALL_OF(below_low, {bounded, OF_WORST, 1.0}, enough);
-    at_most[1] = ALL_OF(below_medium, enough);
-    at_most[2] = harm ? ALL_OF(below_high, enough)
+    at_most[0] = ALL_OF(below_medium, {bounded, OF_WORST, 1.0}, enough);
+    at_most[1] = ALL_OF(below_high, enough);
+    at_most[2] = harm ? ALL_OF(below_critical, enough)
                       : answered - ALL_OF({below[2], OF_SCORE, -1.0}, {usual_below[2], OF_INHERENT, -1.0}, enough);
     at_most[3] = answered;
     /* Short of evidence, harm and a declined core question show a level that is not below that of the inherent risk. */
@@ -690,8 +695,8 @@ static void likely_of(const Model *model, double of[][BLOCK], ptrdiff_t j, Flag 
     if (lifted) {
         const double lowest = smaller(bounded, below[0]);
         at_most[0] += ALL_OF({lowest, OF_SCORE, 1.0}, {usual_below[0], OF_INHERENT, 1.0}, too_little);
-        at_most[1] += ALL_OF(below_medium, {usual_below[1], OF_INHERENT, 1.0}, too_little);
-        at_most[2] += harm ? ALL_OF(below_high, {usual_below[2], OF_INHERENT, 1.0}, too_little)
+        at_most[1] += ALL_OF(below_high, {usual_below[1], OF_INHERENT, 1.0}, too_little);
+        at_most[2] += harm ? ALL_OF(below_critical, {usual_below[2], OF_INHERENT, 1.0}, too_little)
                            : ALL_OF({usual_below[2], OF_INHERENT, 1.0}, too_little);
         at_most[3] += ALL_OF(too_little);
     }

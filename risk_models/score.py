@@ -180,6 +180,7 @@ def _overruled(frame: Frame, model: Model) -> Flags:
 def score(frame: Frame, model: Model) -> Scores:
     """Scores of the n suppliers of a frame under a model.
 
+    By the compiled kernel where there is one, else by the lines below; the numbers are the same to the last bit.
     ``base + moves + uplift = total`` to 1e-9 and ``best <= total <= worst`` for each. Source of the rules: docs/method.md.
     """
     k, n = frame.risk.shape
