@@ -19,8 +19,10 @@ from pathlib import Path
 
 import numpy as np
 
+from risk_models import kernel
+from risk_models.frame import Frame
 from risk_models.model import MODELS, Indicator, Model, load
-from risk_models.score import Frame, score
+from risk_models.score import score
 from risk_models.steadiness import steadiness
 
 INDICATORS = 60
@@ -111,7 +113,8 @@ def main() -> None:
             command = [sys.executable, str(Path(__file__)), "--only", name, "--rows", str(told.rows)]
             ran = subprocess.run(command, env=environment, check=True, capture_output=True)
             times[name].append(tuple(json.loads(ran.stdout)))
-    print(f"{told.rows:,} suppliers x {INDICATORS} indicators, CPU, median of {told.rounds}")
+    engine = "the compiled kernel" if kernel.loaded() else "numpy"
+    print(f"{told.rows:,} suppliers x {INDICATORS} indicators by {engine}, CPU, median of {told.rounds}")
     first, again = (
         {name: statistics.median(run[which] for run in of) for name, of in times.items()} for which in (0, 1)
     )

@@ -9,10 +9,10 @@ from types import MappingProxyType
 
 from risk_models.answers import CASE_HARMS, DECLINED
 from risk_models.facts import FactsOn
+from risk_models.frame import WORST_OF_LOW
 from risk_models.inherent import UNKNOWN_PLACE
 from risk_models.model import Floor, Indicator, Model
 from risk_models.plan import Action
-from risk_models.score import WORST_OF_LOW
 from risk_models.transforms import on_day
 
 Stored = Mapping[str, object]

@@ -23,19 +23,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from risk_models.answers import Answers
+from risk_models.frame import DECLINED, EXPIRED, INSUFFICIENT, NOT_ASKED, REPORTED, WORST_OF_LOW, Scores, shares
 from risk_models.identity import name_key
 from risk_models.model import LEVELS, Model
-from risk_models.score import (
-    DECLINED,
-    EXPIRED,
-    INSUFFICIENT,
-    NOT_ASKED,
-    REPORTED,
-    WORST_OF_LOW,
-    Scores,
-    shares,
-    threshold,
-)
+from risk_models.score import threshold
 
 ACTIONS = Path(__file__).parent / "actions"
 ORDER = "order.toml"

@@ -8,115 +8,34 @@ alone or in a batch, on any machine. No exp, no log, no matrix product, no sum o
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields, replace
-from functools import lru_cache
-from typing import Any, Final, TypeVar
+from dataclasses import dataclass
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from risk_models import kernel
 from risk_models.floors import counted, mark, reached, readings_of, readings_within
+from risk_models.frame import (
+    ANSWERED,
+    DECLINED,
+    EXPIRED,
+    INSUFFICIENT,
+    REPORTED,
+    RULED_OUT,
+    WORST_OF_LOW,
+    Codes,
+    Flags,
+    Floats,
+    Frame,
+    Scores,
+    room,
+    shares,
+    some,
+)
 from risk_models.model import LEVELS, Model
 
-Floats = NDArray[np.float64]
-Flags = NDArray[np.bool_]
-Codes = NDArray[np.int8]
-
-STATES: Final = ("not_asked", "answered", "reported", "declined", "expired", "ruled_out")
-NOT_ASKED, ANSWERED, REPORTED, DECLINED, EXPIRED, RULED_OUT = range(6)
-INSUFFICIENT: Final = len(LEVELS)
-WORST_OF_LOW: Final = 75.0  # "low" needs a worst case below this
-LEVEL_NAMES: Final = (*LEVELS, "insufficient_evidence")
 IN_HAND: Final = 8_192  # answers that are worked out at once: all indicators of a few suppliers, or one of many
-
-
-@dataclass(frozen=True)
-class Frame:
-    """What a model reads of n suppliers: all (k, n) unless said otherwise.
-
-    ``risk`` r of the answer, NaN where there is none; ``least`` r of the best answer, (k, 1); ``belief`` q of its evidence;
-    ``answered``, ``declined``, ``expired``, ``ruled_out`` flags of the indicator's own answer; ``reported`` by workers or
-    officials, there ``report`` r and ``report_belief``; ``gated``: declared not to apply by a gate question, with the evidence of
-    the declaration ``gate_belief``. Most indicators share a context: ``context`` c with ``context_low`` and ``context_high`` has
-    a row for each that differs, (m, n), and ``context_of`` (k,) says which row an indicator has.
-    Per supplier (n,): ``inherent_known`` share of context facts known, ``place_known`` country and sector known,
-    ``critical_by_silence`` the inherent risk is critical only because facts that were declined count as the worst there are,
-    ``case`` 0 none recorded, 1 signals, 2 pattern, 3 emergency.
-    """
-
-    risk: Floats
-    least: Floats
-    belief: Floats
-    context: Floats
-    context_low: Floats
-    context_high: Floats
-    context_of: NDArray[np.intp]
-    answered: Flags
-    declined: Flags
-    expired: Flags
-    ruled_out: Flags
-    reported: Flags
-    report: Floats
-    report_belief: Floats
-    gated: Flags
-    gate_belief: Floats
-    inherent_known: Floats
-    place_known: Flags
-    critical_by_silence: Flags
-    case: Codes
-
-
-@dataclass(frozen=True)
-class Scores:
-    """What the method makes of a frame. (k, n): ``state`` (see STATES), ``effective`` e, ``harms``, ``moves`` in points.
-
-    Points of scores are 0..100. ``floors`` (f, n): 0 not reached, 1 reached by what was declined alone ("cannot be ruled out"),
-    2 reached by what was admitted, reported or found. ``level`` and ``inherent_level`` index LEVEL_NAMES. ``capped``: the
-    score would be critical, but only through declined answers: shown as "up to". ``asked`` is false where ``practice`` is none.
-    ``floor`` and ``floor_worst``: the points that floors reached hold the score and its worst case at. ``core_declined``,
-    ``core_settled``: any core question declined, all of them answered or ruled out. ``coverage_alone``: coverage without reports.
-    ``context`` and ``context_of`` are those of the frame, ``share`` the share of each indicator in the weight of all (k, 1).
-    """
-
-    context: Floats
-    context_of: NDArray[np.intp]
-    share: Floats
-    state: Codes
-    effective: Floats
-    harms: Flags
-    base: Floats
-    uplift: Floats
-    total: Floats
-    best: Floats
-    worst: Floats
-    level: Codes
-    inherent_level: Codes
-    floors: Codes
-    capped: Flags
-    harm: Flags
-    asked: Flags
-    practice: Floats
-    practice_of: Floats
-    coverage: Floats
-    confidence: Floats
-    floor: Floats
-    floor_worst: Floats
-    core_declined: Flags
-    core_settled: Flags
-    coverage_alone: Floats
-
-    @property
-    def contexts(self) -> Floats:
-        """The context of each indicator (k, n)."""
-        return self.context[self.context_of]
-
-    @property
-    def moves(self) -> Floats:
-        """By how many points each indicator moves a score away from the inherent risk (k, n)."""
-        return 100.0 * self.share * (self.effective - self.contexts)
-
-
-Arrays = TypeVar("Arrays", Frame, Scores)
 
 
 @dataclass(frozen=True)
@@ -261,41 +180,23 @@ def _overruled(frame: Frame, model: Model) -> Flags:
 def score(frame: Frame, model: Model) -> Scores:
     """Scores of the n suppliers of a frame under a model.
 
+    By the compiled kernel where there is one, else by the lines below; the numbers are the same to the last bit.
     ``base + moves + uplift = total`` to 1e-9 and ``best <= total <= worst`` for each. Source of the rules: docs/method.md.
     """
     k, n = frame.risk.shape
     if k != len(model.indicators):
         raise ValueError(f"the frame has {k} indicators, {model.id} {model.version} has {len(model.indicators)}")
-    scores = _room(frame, model)
-    if n <= IN_HAND:
+    scores = room(frame, model)
+    library = kernel.loaded()
+    if library is not None:
+        kernel.score(library, frame, model, scores)
+    elif n <= IN_HAND:
         _score(frame, model, scores)
     else:
         for start in range(0, n, IN_HAND):
             here = slice(start, start + IN_HAND)
             _score(some(frame, here), model, some(scores, here))
     return scores
-
-
-def _room(frame: Frame, model: Model) -> Scores:
-    """Scores of the suppliers of a frame that are not worked out yet."""
-    k, n = frame.risk.shape
-    kinds = {"Floats": np.float64, "Flags": np.bool_, "Codes": np.int8}
-    shapes = {"state": (k, n), "effective": (k, n), "harms": (k, n), "floors": (len(model.floors), n)}
-    given = ("context", "context_of", "share")
-    made: dict[str, Any] = {
-        f.name: np.empty(shapes.get(f.name, (n,)), dtype=kinds[str(f.type)])
-        for f in fields(Scores)
-        if f.name not in given
-    }
-    return Scores(context=frame.context, context_of=frame.context_of, share=shares(model), **made)
-
-
-def some(of: Arrays, here: slice | NDArray[np.intp]) -> Arrays:
-    """The same of some suppliers; of a slice of them a view, not a copy."""
-    arrays = {f.name: getattr(of, f.name) for f in fields(of)}
-    return replace(
-        of, **{name: array[..., here] for name, array in arrays.items() if name not in ("least", "context_of", "share")}
-    )
 
 
 def tiles(frame: Frame, model: Model) -> Iterator[Tile]:
@@ -306,14 +207,6 @@ def tiles(frame: Frame, model: Model) -> Iterator[Tile]:
     for start in range(0, k, step):
         i = slice(start, min(k, start + step))
         yield _tile(frame, i, overruled[i], model)
-
-
-@lru_cache(maxsize=64)
-def shares(model: Model) -> Floats:
-    """The share of each indicator in the weight of all (k, 1), to be read alone."""
-    share = np.array([[indicator.weight / model.weight] for indicator in model.indicators])
-    share.flags.writeable = False
-    return share
 
 
 def _score(frame: Frame, model: Model, scores: Scores) -> None:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from risk_models.frame import Floats, Scores, shares
 from risk_models.model import Model
-from risk_models.score import Floats, Scores, shares
 from risk_models.steadiness import concentration
 
 DRAWS, SEED = 500, 2026

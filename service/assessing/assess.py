@@ -18,12 +18,13 @@ from risk_models.answers import Answers, combinations, said, spread
 from risk_models.case_evidence import CaseEvidence, with_case_harms
 from risk_models.facts import FactsOn
 from risk_models.features import CANNOT_APPLY, features
+from risk_models.frame import DECLINED, Frame, Scores, some
 from risk_models.identity import name_key
 from risk_models.inherent import Part
 from risk_models.model import Floor, Model, current, serving
 from risk_models.plan import Plan, circumstances, plan
 from risk_models.readings import AGENCY_SECTOR
-from risk_models.score import DECLINED, Frame, Scores, queue_rank, score, some, threshold
+from risk_models.score import queue_rank, score, threshold
 
 # Under which of an agency's answers a site may name it.
 AGENCY_NAMES = ("name", "name_local", "reference", "licence_number")

@@ -19,10 +19,10 @@ import orjson
 from numpy.typing import NDArray
 
 from risk_models.facts import FactsOn
+from risk_models.frame import DECLINED, LEVEL_NAMES, NOT_ASKED, STATES, some
 from risk_models.inherent import PART_STATES, UNKNOWN_PLACE, Part
 from risk_models.model import CASES, Model
 from risk_models.plan import ACTIONS, Action, load_actions, steps_in_order
-from risk_models.score import DECLINED, LEVEL_NAMES, NOT_ASKED, STATES, some
 from service.assessing.assess import Assessed, Block
 from service.assessing.written_answers import NULL, Pick, WrittenAnswers
 

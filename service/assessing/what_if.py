@@ -21,9 +21,10 @@ from risk_models.answers import EVIDENCE, from_rows
 from risk_models.case_evidence import CaseEvidence
 from risk_models.evidence import TITLES as GRADES
 from risk_models.facts import FactsOn
+from risk_models.frame import DECLINED, EXPIRED, LEVEL_NAMES, NOT_ASKED
 from risk_models.model import Floor, Model
 from risk_models.plan import Action
-from risk_models.score import DECLINED, EXPIRED, LEVEL_NAMES, NOT_ASKED, queue_rank
+from risk_models.score import queue_rank
 from risk_models.transforms import Choices, Ramp, Rule, Since
 from service.assessing.assess import Assessed, Batch, Block, assess_batch
 from service.db.tables import Result

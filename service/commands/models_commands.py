@@ -146,7 +146,7 @@ def _compare(arguments: argparse.Namespace) -> int:
 
 
 def _tell(found: Comparison, before: str, after: str) -> None:
-    from risk_models.score import LEVEL_NAMES
+    from risk_models.frame import LEVEL_NAMES
 
     names = [_level(name) for name in LEVEL_NAMES]
     wide = max(map(len, names)) + 2
@@ -181,7 +181,7 @@ def _sensitivity(arguments: argparse.Namespace) -> int:
 def _tell_sensitivity(block: Block) -> None:
     import numpy as np
 
-    from risk_models.score import LEVEL_NAMES
+    from risk_models.frame import LEVEL_NAMES
     from risk_models.sensitivity import rank_ranges, weight_effects
     from risk_models.steadiness import steadiness
 

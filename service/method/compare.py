@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from risk_models.facts import FactsOn
+from risk_models.frame import INSUFFICIENT, LEVEL_NAMES, STATES, WORST_OF_LOW, some
 from risk_models.inherent import UNKNOWN_PLACE
 from risk_models.model import Model, load_all
-from risk_models.score import INSUFFICIENT, LEVEL_NAMES, STATES, WORST_OF_LOW, some, threshold
+from risk_models.score import threshold
 from service.assessing.assess import Assessed, Batch, Block, assess
 
 SMALL = 1e-6  # points

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from risk_models.facts import load as load_facts
-from risk_models.score import LEVEL_NAMES, queue_rank
+from risk_models.frame import LEVEL_NAMES
+from risk_models.score import queue_rank
 from service.assessing.assess import Assessed, Block
 from service.assessing.contract import ENGINE
 from service.cases import case_evidence

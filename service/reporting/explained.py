@@ -31,7 +31,8 @@ from risk_models.case_evidence import with_case_harms
 from risk_models.evidence import behind, sentence
 from risk_models.explain import explain, floor_sentence, names_no_agency, names_sectors, why_not_low
 from risk_models.facts import FactsOn
-from risk_models.score import LEVEL_NAMES, NOT_ASKED, queue_rank
+from risk_models.frame import LEVEL_NAMES, NOT_ASKED
+from risk_models.score import queue_rank
 from risk_models.steadiness import steadiness
 from service.assessing.assess import Assessed, Block, agency_scores, assess_batch
 from service.assessing.contract import ENGINE, result_rows

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 from hypothesis import strategies as st
 
+from risk_models.frame import Frame
 from risk_models.model import load
-from risk_models.score import Frame
 
 TOY = load(Path(__file__).parent / "toy.toml")
 K = len(TOY.indicators)

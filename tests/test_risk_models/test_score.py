@@ -5,9 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from risk_models.score import LEVEL_NAMES, STATES, Scores, queue_rank, score
+from risk_models.frame import LEVEL_NAMES, STATES, Scores
+from risk_models.score import queue_rank, score
 from tests.test_risk_models.suppliers import CORE, POSITION, TOY, Cell, K, Supplier, frame
 
+pytestmark = pytest.mark.usefixtures("each_engine")
 HALF = Supplier(cells=(Cell(context=0.5),) * K)
 
 

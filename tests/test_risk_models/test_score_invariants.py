@@ -3,12 +3,15 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from risk_models.score import LEVEL_NAMES, queue_rank, score
+from risk_models.frame import LEVEL_NAMES
+from risk_models.score import queue_rank, score
 from tests.test_risk_models.suppliers import CORE, GATED, TOY, K, Supplier, frame, share, suppliers
 
+pytestmark = pytest.mark.usefixtures("each_engine")
 HIGH, CRITICAL = LEVEL_NAMES.index("high"), LEVEL_NAMES.index("critical")
 LOW = LEVEL_NAMES.index("low")
 SMALL = 1e-9

@@ -11,8 +11,8 @@ import pytest
 from questionnaires.words import countries
 from risk_models.answers import from_rows
 from risk_models.facts import load as load_facts
+from risk_models.frame import LEVEL_NAMES
 from risk_models.model import load_all
-from risk_models.score import LEVEL_NAMES
 from service import cli
 from service.assessing.assess import Batch, assess_batch
 from service.auth.commands import create_organisation

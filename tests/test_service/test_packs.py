@@ -17,9 +17,10 @@ from risk_models.answers import Piece, from_rows
 from risk_models.explain import explain, sentence
 from risk_models.facts import load as load_facts
 from risk_models.features import features
+from risk_models.frame import LEVEL_NAMES
 from risk_models.model import Model, in_force, load_all
 from risk_models.plan import load_actions
-from risk_models.score import LEVEL_NAMES, score
+from risk_models.score import score
 from service.assessing.assess import Batch, assess
 from service.assessing.contract import write
 from service.assessing.verify import objections

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from portal import a_portal
 
 from risk_models.answers import from_rows
+from risk_models.frame import LEVEL_NAMES
 from risk_models.model import of_version
-from risk_models.score import LEVEL_NAMES, queue_rank
+from risk_models.score import queue_rank
 from service.assessing.assess import Assessed, Batch, assess
 from service.assessing.contract import result_rows
 from service.assessing.what_if import Ground, what_if
