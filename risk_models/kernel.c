@@ -15,7 +15,7 @@
 #include <string.h>
 
 /* Suppliers in a block: enough that a row of it is read in one go, few enough that all sums stay near. A multiple of EIGHT. */
-enum { BLOCK = 384, EIGHT = 8, MOST_SUMS = 13 };
+enum { BLOCK = 384, EIGHT = 8, MOST_SUMS = 9 };
 
 /* Wider registers where the machine that runs this has them: it is told when it is loaded, not when it is compiled. */
 #if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__)
@@ -96,11 +96,19 @@ typedef struct {
 PART double larger(double a, double b) { return a > b ? a : b; }
 PART double smaller(double a, double b) { return a < b ? a : b; }
 
-/* Columns of a row, side by side: where they lie if they do, else copied to ``room``. */
-PART const double *numbers(const Array *of, ptrdiff_t i, ptrdiff_t start, ptrdiff_t count, double *room) {
-    const char *at = of->at + i * of->row + start * of->column;
-    if (of->column == sizeof(double)) return (const double *)at;
-    for (ptrdiff_t j = 0; j < count; j++) room[j] = *(const double *)(at + j * of->column);
+/* Suppliers that are worked out together, BLOCK at most: side by side from ``start``, or those ``which`` says from there on. */
+typedef struct {
+    ptrdiff_t start, count;
+    const ptrdiff_t *which;
+} Some;
+
+PART ptrdiff_t place(const Some *some, ptrdiff_t j) { return some->start + (some->which ? some->which[j] : j); }
+
+/* Their columns of a row, side by side: where they lie if they do, else copied to ``room``. */
+PART const double *numbers(const Array *of, ptrdiff_t i, const Some *some, double *room) {
+    const char *row = of->at + i * of->row;
+    if (of->column == sizeof(double) && !some->which) return (const double *)row + some->start;
+    for (ptrdiff_t j = 0; j < some->count; j++) room[j] = *(const double *)(row + place(some, j) * of->column);
     return room;
 }
 
@@ -108,10 +116,12 @@ PART double number(const Array *of, ptrdiff_t i, ptrdiff_t j) {
     return *(const double *)(of->at + i * of->row + j * of->column);
 }
 
-PART const Flag *flags(const Array *of, ptrdiff_t i, ptrdiff_t start, ptrdiff_t count, Flag *room) {
-    const char *at = of->at + i * of->row + start * of->column;
-    if (of->column == sizeof(Flag)) return (const Flag *)at;
-    for (ptrdiff_t j = 0; j < count; j++) room[j] = *(const Flag *)(at + j * of->column);
+PART Flag flag(const Array *of, ptrdiff_t i, ptrdiff_t j) { return *(const Flag *)(of->at + i * of->row + j * of->column); }
+
+PART const Flag *flags(const Array *of, ptrdiff_t i, const Some *some, Flag *room) {
+    const char *row = of->at + i * of->row;
+    if (of->column == sizeof(Flag) && !some->which) return (const Flag *)row + some->start;
+    for (ptrdiff_t j = 0; j < some->count; j++) room[j] = *(const Flag *)(row + place(some, j) * of->column);
     return room;
 }
 
@@ -130,7 +140,8 @@ PART Cell in_range(Cell cell) {
 /* One indicator of a block of suppliers: what is read of it, and what is written. State, effective risk and harm lie where they
  * are asked for. ``few`` cells, at the places ``at``, are more than answered or not asked. */
 typedef struct {
-    ptrdiff_t i, start, count;
+    ptrdiff_t i, count;
+    const Some *some;
     double least;
     const double *context, *low, *high, *risk, *belief;
     const Flag *answered, *left_blank, *too_old, *ruled_out, *behind_gate, *reported, *overruled;
@@ -144,21 +155,25 @@ typedef struct {
     Flag flag_rooms[6][BLOCK];
 } Row;
 
-PART void look(const Frame *frame, ptrdiff_t i, ptrdiff_t start, ptrdiff_t count, const Flag *overruled, Row *row) {
-    const ptrdiff_t context = *(const ptrdiff_t *)(frame->context_of.at + i * frame->context_of.column);
-    row->i = i, row->start = start, row->count = count, row->overruled = overruled;
+PART ptrdiff_t context_of(const Frame *frame, ptrdiff_t i) {
+    return *(const ptrdiff_t *)(frame->context_of.at + i * frame->context_of.column);
+}
+
+PART void look(const Frame *frame, ptrdiff_t i, const Some *some, const Flag *overruled, Row *row) {
+    const ptrdiff_t context = context_of(frame, i);
+    row->i = i, row->some = some, row->count = some->count, row->overruled = overruled;
     row->least = number(&frame->least, i, 0);
-    row->context = numbers(&frame->context, context, start, count, row->rooms[0]);
-    row->low = numbers(&frame->context_low, context, start, count, row->rooms[1]);
-    row->high = numbers(&frame->context_high, context, start, count, row->rooms[2]);
-    row->risk = numbers(&frame->risk, i, start, count, row->rooms[3]);
-    row->belief = numbers(&frame->belief, i, start, count, row->rooms[4]);
-    row->answered = flags(&frame->answered, i, start, count, row->flag_rooms[0]);
-    row->left_blank = flags(&frame->declined, i, start, count, row->flag_rooms[1]);
-    row->too_old = flags(&frame->expired, i, start, count, row->flag_rooms[2]);
-    row->ruled_out = flags(&frame->ruled_out, i, start, count, row->flag_rooms[3]);
-    row->behind_gate = flags(&frame->gated, i, start, count, row->flag_rooms[4]);
-    row->reported = flags(&frame->reported, i, start, count, row->flag_rooms[5]);
+    row->context = numbers(&frame->context, context, some, row->rooms[0]);
+    row->low = numbers(&frame->context_low, context, some, row->rooms[1]);
+    row->high = numbers(&frame->context_high, context, some, row->rooms[2]);
+    row->risk = numbers(&frame->risk, i, some, row->rooms[3]);
+    row->belief = numbers(&frame->belief, i, some, row->rooms[4]);
+    row->answered = flags(&frame->answered, i, some, row->flag_rooms[0]);
+    row->left_blank = flags(&frame->declined, i, some, row->flag_rooms[1]);
+    row->too_old = flags(&frame->expired, i, some, row->flag_rooms[2]);
+    row->ruled_out = flags(&frame->ruled_out, i, some, row->flag_rooms[3]);
+    row->behind_gate = flags(&frame->gated, i, some, row->flag_rooms[4]);
+    row->reported = flags(&frame->reported, i, some, row->flag_rooms[5]);
 }
 
 /* What each cell is, as if it were answered or not asked, and which few are more than that. */
@@ -221,7 +236,7 @@ PART Cell usual(const Row *row, double assures_below, double hears_silence, ptrd
 
 /* A cell that is more than that: a later line overrules an earlier one. */
 PART Cell unusual(Cell cell, const Frame *frame, Row *row, ptrdiff_t j) {
-    const ptrdiff_t i = row->i, n = row->start + j;
+    const ptrdiff_t i = row->i, n = place(row->some, j);
     const double c = cell.context, r = cell.found;
     const Flag out = row->ruled_out[j] & !row->reported[j];
     if (row->too_old[j] && row->answered[j] && !(row->risk[j] >= 0.5)) {
@@ -258,15 +273,16 @@ PART Cell unusual(Cell cell, const Frame *frame, Row *row, ptrdiff_t j) {
 }
 
 /* For each indicator behind a gate (indicators, BLOCK): where harm was found in any indicator of that gate. */
-PART void find_overruled(const Frame *frame, const Model *model, ptrdiff_t start, ptrdiff_t count, Flag *overruled) {
+PART void find_overruled(const Frame *frame, const Model *model, const Some *some, Flag *overruled) {
+    const ptrdiff_t count = some->count;
     memset(overruled, 0, (size_t)model->indicators * BLOCK);
     for (ptrdiff_t g = 0; g < model->gates; g++) {
         Flag harm[BLOCK] = {0};
         for (ptrdiff_t b = model->behind_from[g]; b < model->behind_from[g + 1]; b++) {
             double room[BLOCK];
             Flag flag_room[BLOCK];
-            const double *risk = numbers(&frame->risk, model->behind[b], start, count, room);
-            const Flag *reported = flags(&frame->reported, model->behind[b], start, count, flag_room);
+            const double *risk = numbers(&frame->risk, model->behind[b], some, room);
+            const Flag *reported = flags(&frame->reported, model->behind[b], some, flag_room);
             CELL_BY_CELL
             for (ptrdiff_t j = 0; j < count; j++) harm[j] |= (Flag)(risk[j] >= 0.5) | reported[j];
         }
@@ -359,10 +375,11 @@ PART void raise(const Flag *where, double at_least, ptrdiff_t count, double *poi
 }
 
 /* Which floors hold (floors.reached). */
-PART void reach(const Frame *frame, const Model *model, const Sums *sums, const Flag *signs, ptrdiff_t n, ptrdiff_t start,
-                ptrdiff_t count, int8_t *reached, Floors *floors) {
+PART void reach(const Frame *frame, const Model *model, const Sums *sums, const Flag *signs, ptrdiff_t n, const Some *some,
+                int8_t *reached, Floors *floors) {
+    const ptrdiff_t count = some->count;
     Flag room[BLOCK];
-    const int8_t *cases = (const int8_t *)flags(&frame->case_, 0, start, count, room);
+    const int8_t *cases = (const int8_t *)flags(&frame->case_, 0, some, room);
     memset(floors, 0, sizeof *floors);
     for (ptrdiff_t f = 0; f < model->floors; f++) {
         int16_t found[BLOCK] = {0}, silent[BLOCK] = {0}, at_worst[BLOCK] = {0};
@@ -377,7 +394,7 @@ PART void reach(const Frame *frame, const Model *model, const Sums *sums, const 
         const int16_t needed = (int16_t)model->needed[f];
         const int8_t from_case = (int8_t)model->from_case[f];
         const double at_least = model->at_least[f];
-        int8_t *out = reached + f * n + start;
+        int8_t *out = reached + f * n + some->start;
         Flag by_fact[BLOCK], by_silence[BLOCK], by_worst[BLOCK];
         CELL_BY_CELL
         for (ptrdiff_t j = 0; j < count; j++) {
@@ -433,16 +450,16 @@ PART int8_t level_of(const Model *model, double total, double worst, double cove
 }
 
 /* Floors, range, levels: what is made once for each supplier (the end of score._score). */
-PART void finish(const Frame *frame, const Model *model, const Sums *sums, const Floors *floors, ptrdiff_t start,
-                 ptrdiff_t count, const Scores *scores) {
+PART void finish(const Frame *frame, const Model *model, const Sums *sums, const Floors *floors, const Some *some,
+                 const Scores *scores) {
     double room[BLOCK];
     Flag rooms[3][BLOCK];
-    const double *inherent_known = numbers(&frame->inherent_known, 0, start, count, room);
-    const Flag *place_known = flags(&frame->place_known, 0, start, count, rooms[0]);
-    const Flag *critical_by_silence = flags(&frame->critical_by_silence, 0, start, count, rooms[1]);
-    const int8_t *cases = (const int8_t *)flags(&frame->case_, 0, start, count, rooms[2]);
-    for (ptrdiff_t j = 0; j < count; j++) {
-        const ptrdiff_t at = start + j;
+    const double *inherent_known = numbers(&frame->inherent_known, 0, some, room);
+    const Flag *place_known = flags(&frame->place_known, 0, some, rooms[0]);
+    const Flag *critical_by_silence = flags(&frame->critical_by_silence, 0, some, rooms[1]);
+    const int8_t *cases = (const int8_t *)flags(&frame->case_, 0, some, rooms[2]);
+    for (ptrdiff_t j = 0; j < some->count; j++) {
+        const ptrdiff_t at = some->start + j;
         const double plain = sums->of[BASE][j] + sums->of[RAISED][j];
         const double total = larger(plain, floors->shown[j]);
         /* The sums and the total are added in different orders: the range gives way by the last bits, the score does not. */
@@ -481,26 +498,26 @@ int diligence_score(const Frame *frame, const Model *model, const Scores *scores
     if (!overruled) return 1;
     Flag *signs = overruled + k * BLOCK;
     for (ptrdiff_t start = 0; start < n; start += BLOCK) {
-        const ptrdiff_t count = n - start < BLOCK ? n - start : BLOCK;
+        const Some some = {start, n - start < BLOCK ? n - start : BLOCK, NULL};
         Sums sums;
         Floors floors;
         Row row;
         memset(&sums, 0, sizeof sums);
         memset(signs, 0, (size_t)signs_in_all * BLOCK);
-        find_overruled(frame, model, start, count, overruled);
+        find_overruled(frame, model, &some, overruled);
         for (ptrdiff_t i = 0; i < k; i++) {
             const ptrdiff_t at = i * n + start;
             row.state = scores->state + at;
             row.effective = scores->effective + at;
             row.harm = scores->harms + at;
-            look(frame, i, start, count, overruled + i * BLOCK, &row);
+            look(frame, i, &some, overruled + i * BLOCK, &row);
             work_out(frame, model, &row, add, sums.of, SUMS);
-            mark_harm(&row, model->core[i], model->safeguard[i], count, &sums);
+            mark_harm(&row, model->core[i], model->safeguard[i], some.count, &sums);
             for (ptrdiff_t m = model->read_from[i]; m < model->read_from[i + 1]; m++)
-                mark(&row, model->from_risk[m], model->by_report[m], count, signs + model->sign[m] * BLOCK);
+                mark(&row, model->from_risk[m], model->by_report[m], some.count, signs + model->sign[m] * BLOCK);
         }
-        reach(frame, model, &sums, signs, n, start, count, scores->floors, &floors);
-        finish(frame, model, &sums, &floors, start, count, scores);
+        reach(frame, model, &sums, signs, n, &some, scores->floors, &floors);
+        finish(frame, model, &sums, &floors, &some, scores);
     }
     free(overruled);
     return 0;
@@ -515,7 +532,7 @@ enum { OF_SCORE, OF_WORST, OF_INHERENT, OF_COVERAGE, MEANS };
 
 /* What steadiness reads of frame.Scores, in the order of kernel.py. */
 typedef struct {
-    Array harm, floor, floor_worst, core_declined, core_settled, coverage_alone;
+    Array state, effective, harm, floor, floor_worst, core_declined, core_settled, coverage_alone;
 } Shown;
 
 /* Gauss-Legendre on 0..1: node, weight, node, ... */
@@ -525,24 +542,41 @@ typedef struct {
     double pair[2 * PAIR], triple[2 * TRIPLE];
 } Spread;
 
-/* What is added up over the indicators: values, squares, and the products of two that meet in a rule. */
-enum { E, EE, LOWEST, HIGHEST, W, WW, C, CC, EW, EC, E_COVERS, W_COVERS, C_COVERS, MOMENTS };
+/* What is added up of a block of suppliers: effective risk and context, their squares and product, and how far the risk reaches. */
+typedef struct {
+    _Alignas(64) double e[BLOCK], ee[BLOCK], lowest[BLOCK], highest[BLOCK], c[BLOCK], cc[BLOCK], ec[BLOCK];
+} Sides;
+
+PART void add_sides(const Frame *frame, const Model *model, const Shown *shown, const Some *some, Sides *sides) {
+    memset(sides, 0, sizeof *sides);
+    for (ptrdiff_t j = 0; j < some->count; j++) sides->lowest[j] = 1.0;
+    for (ptrdiff_t i = 0; i < model->indicators; i++) {
+        double rooms[2][BLOCK];
+        const double share = model->share[i], *effective = numbers(&shown->effective, i, some, rooms[0]);
+        const double *context = numbers(&frame->context, context_of(frame, i), some, rooms[1]);
+        CELL_BY_CELL
+        for (ptrdiff_t j = 0; j < some->count; j++) {
+            const double e = share * effective[j], c = share * context[j];
+            sides->e[j] += e;
+            sides->ee[j] += e * effective[j];
+            sides->ec[j] += e * context[j];
+            sides->c[j] += c;
+            sides->cc[j] += c * context[j];
+            sides->lowest[j] = smaller(sides->lowest[j], effective[j]);
+            sides->highest[j] = larger(sides->highest[j], effective[j]);
+        }
+    }
+}
+
+/* What is added up besides of the few whose level hangs on their worst case: for that, their cells are worked out again. */
+enum { W, WW, EW, W_COVERS, MOMENTS };
 
 PART void add_moments(double of[][BLOCK], Cell cell, double share, ptrdiff_t j) {
-    const double e = share * cell.effective, worst = share * cell.worst, c = share * cell.context;
-    of[LOWEST][j] = smaller(of[LOWEST][j], cell.effective);
-    of[HIGHEST][j] = larger(of[HIGHEST][j], cell.effective);
-    of[E][j] += e;
-    of[EE][j] += e * cell.effective;
+    const double worst = share * cell.worst;
     of[W][j] += worst;
     of[WW][j] += worst * cell.worst;
-    of[C][j] += c;
-    of[CC][j] += c * cell.context;
-    of[EW][j] += e * cell.worst;
-    of[EC][j] += e * cell.context;
-    of[E_COVERS][j] += e * cell.covers;
+    of[EW][j] += share * cell.effective * cell.worst;
     of[W_COVERS][j] += worst * cell.covers;
-    of[C_COVERS][j] += c * cell.covers;
 }
 
 /* One supplier's weighted means, and how far each hangs together with the others. */
@@ -631,19 +665,10 @@ static double all_of(const Event *events, int count, const Means *means, const S
     return chance;
 }
 #define ALL_OF(...) \
-    all_of((const Event[]){__VA_ARGS__}, sizeof((const Event[]){__VA_ARGS__}) / sizeof(Event), &means, by)
+    all_of((const Event[]){__VA_ARGS__}, sizeof((const Event[]){__VA_ARGS__}) / sizeof(Event), means, by)
 
-/* Means and correlations of supplier j; the worst case and the inherent risk never meet in one rule. */
-static Means means_of(double of[][BLOCK], ptrdiff_t j, double coverage, const Spread *by) {
-    Means means = {.mean = {of[E][j], of[W][j], of[C][j], coverage},
-                   .lowest = {of[LOWEST][j], 0.0, 0.0, 0.0},
-                   .highest = {of[HIGHEST][j], 1.0, 1.0, 1.0}};
-    const double second[MEANS] = {of[EE][j], of[WW][j], of[CC][j], coverage};
-    for (int which = 0; which < MEANS; which++) {
-        const double squared = means.mean[which] * means.mean[which];
-        means.spread[which] = sqrt(larger(second[which] - squared, 0.0) / (by->concentration + 1.0));
-    }
-    return means;
+static double spread_of(double mean, double square, const Spread *by) {
+    return sqrt(larger(square - mean * mean, 0.0) / (by->concentration + 1.0));
 }
 
 PART void join(Means *means, int a, int b, double product, const Spread *by) {
@@ -651,34 +676,76 @@ PART void join(Means *means, int a, int b, double product, const Spread *by) {
     means->r[a][b] = means->r[b][a] = clipped((product - means->mean[a] * means->mean[b]) / apart, -0.999, 0.999);
 }
 
-/* How likely each level is for one supplier (steadiness._likely). */
-static void likely_of(const Model *model, double of[][BLOCK], ptrdiff_t j, Flag place_known, Flag critical_by_silence,
-                      Flag harm, double floor, double floor_worst, Flag core_declined, Flag core_settled,
-                      double coverage_alone, const Spread *by, double likely[LEVELS + 1]) {
-    Means means = means_of(of, j, coverage_alone, by);
-    double below[3], usual_below[3];
-    int open_score = 0, open = 0;
+/* The weighted means of supplier j; the worst case, which is seldom asked for, stands at its worst. */
+static Means means_of(const Sides *sides, ptrdiff_t j, double coverage, const Spread *by) {
+    Means means = {.mean = {sides->e[j], 1.0, sides->c[j], coverage},
+                   .lowest = {sides->lowest[j], 0.0, 0.0, 0.0},
+                   .highest = {sides->highest[j], 1.0, 1.0, 1.0}};
+    means.spread[OF_SCORE] = spread_of(sides->e[j], sides->ee[j], by);
+    means.spread[OF_INHERENT] = spread_of(sides->c[j], sides->cc[j], by);
+    means.spread[OF_COVERAGE] = spread_of(coverage, coverage, by);
+    join(&means, OF_SCORE, OF_INHERENT, sides->ec[j], by);
+    return means;
+}
+
+/* How far each bound is from being crossed, in standard deviations: positive where the mean stays below it. */
+typedef struct {
+    double below[3], usual_below[3], bounded, uncovered;
+    Flag may_be_low, meets_coverage; /* coverage may cross its bound, and another mean one of its own */
+} Bounds;
+
+static Bounds bounds_of(const Model *model, const Means *means, Flag place_known, Flag critical_by_silence, Flag harm,
+                        double floor, double floor_worst, Flag core_settled) {
+    Bounds bounds = {.bounded = -CERTAIN};
+    Flag open = 0;
     for (int l = 0; l < 3; l++) {
         const double bound = model->level_from[l] / 100.0 - HALF_OF_6_DECIMALS / 100.0;
-        below[l] = floor >= model->level_from[l] ? -CERTAIN : distance(&means, OF_SCORE, bound);
-        usual_below[l] = distance(&means, OF_INHERENT, bound);
+        bounds.below[l] = floor >= model->level_from[l] ? -CERTAIN : distance(means, OF_SCORE, bound);
+        bounds.usual_below[l] = distance(means, OF_INHERENT, bound);
     }
     /* What weights do not change: floors, what is settled, where the supplier is. */
-    if (critical_by_silence && !harm) usual_below[2] = CERTAIN;
-    const Flag may_be_low = below[0] > -OPEN && floor_worst < WORST_OF_LOW && core_settled;
-    if (!may_be_low) means.mean[OF_WORST] = 1.0, means.spread[OF_WORST] = 0.0;
-    const double bounded = distance(&means, OF_WORST, (WORST_OF_LOW - HALF_OF_6_DECIMALS) / 100.0);
-    const double uncovered = place_known ? distance(&means, OF_COVERAGE, model->insufficient_below) : CERTAIN;
-    for (int l = 0; l < 3; l++) open_score |= fabs(below[l]) < OPEN, open += fabs(usual_below[l]) < OPEN;
-    open += open_score + (fabs(bounded) < OPEN) + (fabs(uncovered) < OPEN);
-    if (open > 1) {
-        join(&means, OF_SCORE, OF_WORST, of[EW][j], by);
-        join(&means, OF_SCORE, OF_INHERENT, of[EC][j], by);
-        join(&means, OF_SCORE, OF_COVERAGE, of[E_COVERS][j], by);
-        join(&means, OF_WORST, OF_COVERAGE, of[W_COVERS][j], by);
-        join(&means, OF_INHERENT, OF_COVERAGE, of[C_COVERS][j], by);
-    }
+    if (critical_by_silence && !harm) bounds.usual_below[2] = CERTAIN;
+    bounds.uncovered = place_known ? distance(means, OF_COVERAGE, model->insufficient_below) : CERTAIN;
+    for (int l = 0; l < 3; l++) open |= fabs(bounds.below[l]) < OPEN || fabs(bounds.usual_below[l]) < OPEN;
+    bounds.meets_coverage = open && fabs(bounds.uncovered) < OPEN;
+    bounds.may_be_low = bounds.below[0] > -OPEN && floor_worst < WORST_OF_LOW && core_settled;
+    return bounds;
+}
 
+/* Whether a cell covers its indicator. Of one that is reported, its own answer has to; no gate answers for it, for what is
+ * reported overrules its gates. */
+static Flag covers(const Frame *frame, ptrdiff_t i, ptrdiff_t n, Flag state) {
+    if (state != REPORTED) return state == ANSWERED;
+    const Flag expired = flag(&frame->expired, i, n) && !(number(&frame->risk, i, n) >= 0.5);
+    return flag(&frame->answered, i, n) && !expired && !flag(&frame->declined, i, n);
+}
+
+/* Fills in how far score and inherent risk of supplier n hang together with its coverage. */
+static void meet_coverage(const Frame *frame, const Model *model, const Shown *shown, ptrdiff_t n, const Spread *by, Means *means) {
+    double e = 0.0, c = 0.0;
+    for (ptrdiff_t i = 0; i < model->indicators; i++) {
+        if (!covers(frame, i, n, flag(&shown->state, i, n))) continue;
+        e += model->share[i] * number(&shown->effective, i, n);
+        c += model->share[i] * number(&frame->context, context_of(frame, i), n);
+    }
+    join(means, OF_SCORE, OF_COVERAGE, e, by);
+    join(means, OF_INHERENT, OF_COVERAGE, c, by);
+}
+
+/* Fills in the worst case of supplier j. That and the inherent risk never meet in one rule. */
+static void meet_worst(double of[][BLOCK], ptrdiff_t j, const Spread *by, Bounds *bounds, Means *means) {
+    means->mean[OF_WORST] = of[W][j];
+    means->spread[OF_WORST] = spread_of(of[W][j], of[WW][j], by);
+    bounds->bounded = distance(means, OF_WORST, (WORST_OF_LOW - HALF_OF_6_DECIMALS) / 100.0);
+    join(means, OF_SCORE, OF_WORST, of[EW][j], by);
+    join(means, OF_WORST, OF_COVERAGE, of[W_COVERS][j], by);
+}
+
+/* How likely each level is for one supplier (steadiness._likely). */
+static void likely_of(const Means *means, const Bounds *bounds, Flag harm, Flag core_declined, const Spread *by,
+                      double likely[LEVELS + 1]) {
+    const double *below = bounds->below, *usual_below = bounds->usual_below;
+    const double bounded = bounds->bounded, uncovered = bounds->uncovered;
     /* The chance of each level or a lower one, without and with the rule on evidence. */
     const Event enough = {uncovered, OF_COVERAGE, -1.0}, too_little = {uncovered, OF_COVERAGE, 1.0};
     const Event below_medium = {below[0], OF_SCORE, 1.0}, below_high = {below[1], OF_SCORE, 1.0};
@@ -715,35 +782,52 @@ static void likely_of(const Model *model, double of[][BLOCK], ptrdiff_t j, Flag 
 FOR_EACH_MACHINE
 int diligence_likely_levels(const Frame *frame, const Model *model, const Shown *shown, const Spread *by, double *likely,
                             ptrdiff_t n) {
-    Flag *overruled = malloc((size_t)(model->indicators + 1) * BLOCK);
+    const ptrdiff_t k = model->indicators;
+    Flag *overruled = malloc((size_t)(k + 1) * BLOCK);
     if (!overruled) return 1;
     for (ptrdiff_t start = 0; start < n; start += BLOCK) {
-        const ptrdiff_t count = n - start < BLOCK ? n - start : BLOCK;
-        _Alignas(64) double moments[MOMENTS][BLOCK];
-        Row row;
-        int8_t state[BLOCK];
-        double effective[BLOCK], rooms[3][BLOCK];
-        Flag harms[BLOCK], flag_rooms[5][BLOCK];
-        row.state = state, row.effective = effective, row.harm = harms;
-        memset(moments, 0, sizeof moments);
-        for (ptrdiff_t j = 0; j < count; j++) moments[LOWEST][j] = 1.0;
-        find_overruled(frame, model, start, count, overruled);
-        for (ptrdiff_t i = 0; i < model->indicators; i++) {
-            look(frame, i, start, count, overruled + i * BLOCK, &row);
-            work_out(frame, model, &row, add_moments, moments, MOMENTS);
+        const Some block = {start, n - start < BLOCK ? n - start : BLOCK, NULL};
+        double rooms[3][BLOCK];
+        Flag flag_rooms[5][BLOCK];
+        const Flag *place_known = flags(&frame->place_known, 0, &block, flag_rooms[0]);
+        const Flag *critical_by_silence = flags(&frame->critical_by_silence, 0, &block, flag_rooms[1]);
+        const Flag *harm = flags(&shown->harm, 0, &block, flag_rooms[2]);
+        const Flag *core_declined = flags(&shown->core_declined, 0, &block, flag_rooms[3]);
+        const Flag *core_settled = flags(&shown->core_settled, 0, &block, flag_rooms[4]);
+        const double *floor = numbers(&shown->floor, 0, &block, rooms[0]);
+        const double *floor_worst = numbers(&shown->floor_worst, 0, &block, rooms[1]);
+        const double *coverage_alone = numbers(&shown->coverage_alone, 0, &block, rooms[2]);
+        Sides sides;
+        Means means[BLOCK];
+        Bounds bounds[BLOCK];
+        ptrdiff_t few[BLOCK];
+        Some closer = {start, 0, few}; /* those whose worst case decides */
+        add_sides(frame, model, shown, &block, &sides);
+        for (ptrdiff_t j = 0; j < block.count; j++) {
+            means[j] = means_of(&sides, j, coverage_alone[j], by);
+            bounds[j] = bounds_of(model, &means[j], place_known[j], critical_by_silence[j], harm[j], floor[j], floor_worst[j],
+                                  core_settled[j]);
+            if (bounds[j].meets_coverage) meet_coverage(frame, model, shown, start + j, by, &means[j]);
+            if (bounds[j].may_be_low) few[closer.count++] = j;
         }
-        const Flag *place_known = flags(&frame->place_known, 0, start, count, flag_rooms[0]);
-        const Flag *critical_by_silence = flags(&frame->critical_by_silence, 0, start, count, flag_rooms[1]);
-        const Flag *harm = flags(&shown->harm, 0, start, count, flag_rooms[2]);
-        const Flag *core_declined = flags(&shown->core_declined, 0, start, count, flag_rooms[3]);
-        const Flag *core_settled = flags(&shown->core_settled, 0, start, count, flag_rooms[4]);
-        const double *floor = numbers(&shown->floor, 0, start, count, rooms[0]);
-        const double *floor_worst = numbers(&shown->floor_worst, 0, start, count, rooms[1]);
-        const double *coverage_alone = numbers(&shown->coverage_alone, 0, start, count, rooms[2]);
-        for (ptrdiff_t j = 0; j < count; j++) {
+        if (closer.count) {
+            _Alignas(64) double moments[MOMENTS][BLOCK];
+            Row row;
+            int8_t state[BLOCK];
+            double effective[BLOCK];
+            Flag harms[BLOCK];
+            row.state = state, row.effective = effective, row.harm = harms;
+            memset(moments, 0, sizeof moments);
+            find_overruled(frame, model, &closer, overruled);
+            for (ptrdiff_t i = 0; i < k; i++) {
+                look(frame, i, &closer, overruled + i * BLOCK, &row);
+                work_out(frame, model, &row, add_moments, moments, MOMENTS);
+            }
+            for (ptrdiff_t f = 0; f < closer.count; f++) meet_worst(moments, f, by, &bounds[few[f]], &means[few[f]]);
+        }
+        for (ptrdiff_t j = 0; j < block.count; j++) {
             double of[LEVELS + 1];
-            likely_of(model, moments, j, place_known[j], critical_by_silence[j], harm[j], floor[j], floor_worst[j],
-                      core_declined[j], core_settled[j], coverage_alone[j], by, of);
+            likely_of(&means[j], &bounds[j], harm[j], core_declined[j], by, of);
             for (int level = 0; level <= LEVELS; level++) likely[level * n + start + j] = of[level];
         }
     }

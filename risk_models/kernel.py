@@ -162,7 +162,9 @@ def _kinds(of: type[Frame | Scores], names: Iterable[str]) -> dict[str, np.dtype
 
 _READ: Final = _kinds(Frame, (f.name for f in fields(Frame)))
 _WRITTEN: Final = tuple(f.name for f in fields(Scores) if f.name not in ("context", "context_of", "share"))
-_SHOWN: Final = _kinds(Scores, ("harm", "floor", "floor_worst", "core_declined", "core_settled", "coverage_alone"))
+_SHOWN: Final = _kinds(
+    Scores, ("state", "effective", "harm", "floor", "floor_worst", "core_declined", "core_settled", "coverage_alone")
+)
 
 
 def _places(
@@ -202,9 +204,9 @@ def score(library: ctypes.CDLL, frame: Frame, model: Model, scores: Scores) -> N
 
 def likely_levels(library: ctypes.CDLL, frame: Frame, model: Model, scores: Scores, spread: Spread) -> Floats:
     """What steadiness.likely_levels makes of a frame and its scores (5, n), but for the last bits."""
-    n = frame.risk.shape[1]
+    k, n = frame.risk.shape
     likely = np.empty((len(LEVEL_NAMES), n))
-    shown = _places(scores, _SHOWN, (n,), {})
+    shown = _places(scores, _SHOWN, (n,), dict.fromkeys(("state", "effective"), (k, n)))
     told = (
         ctypes.byref(_told(model)),
         shown,
