@@ -73,7 +73,7 @@ def objects() -> Json:
     states["enum"] = [*states["enum"], RAISED]
     evidence = result["properties"]["case_evidence"]
     evidence["enum"] = [*evidence["enum"], NOT_SHOWN]
-    code = _object({"code": TEXT, "text": TEXT})
+    code, texts = _object({"code": TEXT, "text": TEXT}), {"type": "array", "items": TEXT}
     gate: Json = {
         "decision": {"enum": ["proceed", "ask", "hold"]},
         "decision_reasons": {"type": "array", "items": code, "minItems": 1},
@@ -85,6 +85,7 @@ def objects() -> Json:
     of_question = dict.fromkeys(("question", "code", "severity", "seen", "expected", "cure"), TEXT)
     told = "What was sent and does not stand, by the codes that a sheet gets; only in the answer to what was sent."
     issues = {"issues": {"type": "array", "items": _object(of_question), "description": told}}
+    also_found_under = {**texts, "description": "References, numbers or names of suppliers that were merged into it."}
     headline: Json = {name: result["properties"].get(name, WORDS) for name in HEADLINE}
     supplier_line = {"kind": {"enum": list(PLURALS)}, **headline, **beside}
     import_line: Json = {
@@ -127,7 +128,7 @@ def objects() -> Json:
     }  # fmt: skip
     supplier = {"$ref": "#/components/schemas/SupplierLine"}
     no_supplier = {"oneOf": [{"type": "null"}, supplier]}
-    suppliers, texts = {"type": "array", "items": supplier}, {"type": "array", "items": TEXT}
+    suppliers = {"type": "array", "items": supplier}
     move = {"type": "array", "items": _object({"title": TEXT, "points": NUMBER})}
     places: Json = {
         "country": WORDS, "value": NUMBER, "level": {"enum": list(LEVELS)}, "known": {"enum": ["practice", "inherent"]},
@@ -244,7 +245,10 @@ def objects() -> Json:
     error = _object({"field": TEXT, "code": CODE, "detail": TEXT, "seen": TEXT, "expected": TEXT}, ("seen", "expected"))
     return {
         "Assessment": _object({**assessment, **issues}, ("issues",), "A result with what to do about it."),
-        "Supplier": _object({**assessment, **beside, **issues}, ("issues",), "A supplier or agency with its latest result."),
+        "Supplier": _object(
+            {**assessment, **beside, "also_found_under": also_found_under, **issues}, ("issues",),
+            "A supplier or agency with its latest result.",
+        ),
         "SupplierLine": _object(supplier_line),
         "SupplierPage": _page("SupplierLine"),
         "ResultLine": _object(line),

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from questionnaires.answer import RESERVED
 from questionnaires.entry import checked
 from questionnaires.form import Question, load_reading_form
 from risk_models.answers import DECLINED, EVIDENCE, Answers
@@ -54,6 +55,16 @@ def supplier_key(answers: Row) -> str:
         answers.get("address") or "",
     )
     return "name:" + "|".join(name_key(str(part)) for part in parts)[:290]
+
+
+def as_its_own(stood: Row, row: Row) -> dict[str, Any]:
+    """A row that names a supplier as one that was merged into it, as if it named the supplier itself.
+
+    Who it is, its own rows tell: the old one gives it no reference, and a number, name or place only where it has none.
+    """
+    told = {question: answer for question, answer in row.items() if question != "reference"}
+    its_own = {question: stood[question] for question in KEYED if stood.get(question) not in (None, *RESERVED)}
+    return told | its_own
 
 
 def company_key(answers: Row) -> str:
