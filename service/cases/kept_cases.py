@@ -36,6 +36,7 @@ from service.db.case_tables import KeptCase, KeptFinding
 from service.db.tables import Supplier, new_id
 from service.refusal import Refused, not_found
 from service.register import suppliers
+from service.register.found_again import old_numbers
 
 FORM = "case"
 OF_FINDING = ("finding", "phase", "found", "source", "found_on", "note")
@@ -235,10 +236,12 @@ def whom(session: Session, records: Sequence[CaseRecord]) -> list[str | None]:
         query = select(Supplier.id, Supplier.answers).where(Supplier.kind == kind, Supplier.deleted_at.is_(None))
         rows = session.execute(query.order_by(Supplier.id)).all()
         named = [{key: row.answers[key] for key in (*NUMBERS, *NAMES) if key in row.answers} for row in rows]
-        batches.append(Batch(kind, from_rows(named), "", "", np.arange(len(rows))))
-        ids.append([row.id for row in rows])
-    found = link(records, batches)
-    return [ids[places[0][0]][places[0][1]] if len(places) == 1 else None for places in found]
+        old = old_numbers(session, kind)
+        named += [told for _, told in old]
+        batches.append(Batch(kind, from_rows(named), "", "", np.arange(len(named))))
+        ids.append([*(row.id for row in rows), *(supplier_id for supplier_id, _ in old)])
+    about = [{ids[kind][at] for kind, at in places} for places in link(records, batches)]
+    return [found.pop() if len(found) == 1 else None for found in about]
 
 
 def _key(number: str) -> str:

@@ -19,6 +19,7 @@ from service.db.session import Database
 from service.db.tables import AgencyName, MergedKey, Result, Supplier, new_id
 from service.files import Blobs
 from service.register import found_again, suppliers
+from service.register.supplier_list import Wanted, ids
 from service.taking_in import imports
 from service.taking_in.one_supplier import as_its_own
 
@@ -311,6 +312,15 @@ def test_a_form_that_went_out_before_the_merge_still_tells_what_was_declined(por
     assert portal.get("/suppliers/S-1").json["answers"]["papers_retention"] == "declined"
 
 
+@pytest.mark.parametrize("linked", ["S-2", "s 2"])
+def test_a_case_that_gives_the_old_reference_is_about_the_supplier_that_is_kept(portal: Portal, linked: str):
+    merged = two_that_are_one(portal)
+    told = {"number": "C-1", "linked_reference": linked, "nationality": "MM", "job": "Packer"}
+    found = {"finding": "locked_in", "phase": "work", "source": "grievance"}
+    made = portal.post("/cases", {**told, "findings": [found]})
+    assert made.json["supplier_id"] == merged["id"]
+
+
 # ---------------------------------------------------------------- what becomes of old keys
 
 
@@ -328,3 +338,11 @@ def test_old_keys_go_with_their_supplier_and_with_its_organisation(database: Dat
     assert left() == 1
     retention.erase_organisation(database, Blobs(tmp_path), harbour, now(), "system:test")
     assert left() == 0
+
+
+def test_a_search_for_the_old_reference_finds_the_supplier_that_is_kept(database: Database, harbour: str):
+    target = put(database, harbour, {"reference": "S-1", **CANNERY})
+    source = put(database, harbour, {"reference": "V-20931", **OLD_NAME})
+    merge(database, harbour, source, target)
+    with database.of(harbour, write=False) as session:
+        assert ids(session, Wanted(text="20931"), ON) == [target]
