@@ -73,7 +73,7 @@ def objects() -> Json:
     states["enum"] = [*states["enum"], RAISED]
     evidence = result["properties"]["case_evidence"]
     evidence["enum"] = [*evidence["enum"], NOT_SHOWN]
-    code, texts = _object({"code": TEXT, "text": TEXT}), {"type": "array", "items": TEXT}
+    code = _object({"code": TEXT, "text": TEXT})
     gate: Json = {
         "decision": {"enum": ["proceed", "ask", "hold"]},
         "decision_reasons": {"type": "array", "items": code, "minItems": 1},
@@ -85,7 +85,10 @@ def objects() -> Json:
     of_question = dict.fromkeys(("question", "code", "severity", "seen", "expected", "cure"), TEXT)
     told = "What was sent and does not stand, by the codes that a sheet gets; only in the answer to what was sent."
     issues = {"issues": {"type": "array", "items": _object(of_question), "description": told}}
-    also_found_under = {**texts, "description": "References, numbers or names of suppliers that were merged into it."}
+    also_found_under: Json = {
+        "type": "array", "items": _object({"id": TEXT, "named": TEXT}),
+        "description": "References, numbers or names of those that were merged into it.",
+    }  # fmt: skip
     headline: Json = {name: result["properties"].get(name, WORDS) for name in HEADLINE}
     supplier_line = {"kind": {"enum": list(PLURALS)}, **headline, **beside}
     import_line: Json = {
@@ -128,7 +131,7 @@ def objects() -> Json:
     }  # fmt: skip
     supplier = {"$ref": "#/components/schemas/SupplierLine"}
     no_supplier = {"oneOf": [{"type": "null"}, supplier]}
-    suppliers = {"type": "array", "items": supplier}
+    suppliers, texts = {"type": "array", "items": supplier}, {"type": "array", "items": TEXT}
     move = {"type": "array", "items": _object({"title": TEXT, "points": NUMBER})}
     places: Json = {
         "country": WORDS, "value": NUMBER, "level": {"enum": list(LEVELS)}, "known": {"enum": ["practice", "inherent"]},

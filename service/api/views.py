@@ -141,6 +141,13 @@ def merge(session: Session, kind: str, supplier_id: str, body: Told) -> Reply:
     return one(session, kind, target.id)
 
 
+def let_go(session: Session, kind: str, supplier_id: str, merged_key_id: str) -> Reply:
+    """A supplier is no longer found by the key of one that was merged into it."""
+    kept = suppliers.get(session, kind, supplier_id)
+    found_again.let_go(session, kept, merged_key_id, caller().actor)
+    return Reply(None, 204)
+
+
 def companies(session: Session, query: Told) -> Reply:
     """Companies by name, with the worst of their sites."""
     return listed(listings.companies(session, **query), shown.company)

@@ -12,7 +12,9 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from service.audit import record
 from service.db.tables import MergedKey, Supplier
+from service.refusal import not_found
 from service.taking_in.one_supplier import IDENTIFIERS, supplier_key
 
 CHUNK = 500
@@ -53,14 +55,9 @@ def _merged(kind: str, keys: Collection[str], *what: Any) -> Any:
 
 
 def old_keys(session: Session, supplier: Supplier) -> Sequence[MergedKey]:
-    """The keys of all that were merged into a supplier, in the order in which they were."""
+    """The keys of all that were merged into a supplier, by which it is found beside its own, in the order in which they were."""
     query = select(MergedKey).where(MergedKey.supplier_id == supplier.id)
     return session.scalars(query.order_by(MergedKey.merged_at, MergedKey.key)).all()
-
-
-def also_found_under(session: Session, supplier: Supplier) -> list[str]:
-    """What a supplier is found under beside its own key, as a reader meets it: references, numbers, names with their place."""
-    return [old.named for old in old_keys(session, supplier)]
 
 
 def old_numbers(session: Session, kind: str) -> list[tuple[str, dict[str, str]]]:
@@ -76,6 +73,20 @@ def take_over(session: Session, source: Supplier, target: Supplier, at: datetime
     session.execute(theirs.values(supplier_id=target.id))
     told = {"kind": source.kind, "key": source.key, "named": _in_words(source), "merged_at": at}
     session.add(MergedKey(supplier_id=target.id, **told))
+
+
+def let_go(session: Session, supplier: Supplier, merged_key_id: str, by: str) -> None:
+    """A supplier is no longer found by an old key: whoever is next told of under it is a supplier of its own, without history.
+
+    What came in under that key stays here. Raises Refused, 404, where the supplier has no such key.
+    """
+    query = select(MergedKey).where(MergedKey.id == merged_key_id, MergedKey.supplier_id == supplier.id)
+    old = session.scalars(query).first()
+    if old is None:
+        raise not_found("It is found under no such key.")
+    session.delete(old)
+    supplier.version += 1
+    record(session, by, f"{supplier.kind}.key_let_go", supplier.kind, supplier.id, {})
 
 
 def _in_words(supplier: Supplier) -> str:

@@ -75,6 +75,11 @@ def two_that_are_one(portal: Portal, old: Mapping[str, object] = OLD_NAME) -> di
     return portal.post("/suppliers/S-2/merge", {"into": "S-1"}).json
 
 
+def old_names(supplier: dict) -> list[str]:
+    """What a supplier is also found under, as the API tells it."""
+    return [old["named"] for old in supplier["also_found_under"]]
+
+
 # ---------------------------------------------------------------- what finds it
 
 
@@ -110,7 +115,8 @@ def test_all_keys_of_one_that_was_merged_twice_over_find_the_last(database: Data
     merge(database, harbour, second, third)
     assert {put(database, harbour, {"reference": name}) for name in ("A", "B", "C")} == {third}
     with database.of(harbour, write=False) as session:
-        assert found_again.also_found_under(session, session.get_one(Supplier, third)) == ["A", "B"]
+        old = found_again.old_keys(session, session.get_one(Supplier, third))
+        assert [each.named for each in old] == ["A", "B"]
 
 
 def test_a_review_of_one_that_an_old_list_told_more_of_makes_no_second_supplier(database: Database, harbour: str):
@@ -192,7 +198,7 @@ def test_who_a_supplier_is_an_old_row_tells_only_where_nothing_is_known():
 
 def test_an_old_reference_answers_with_the_supplier_that_is_kept(portal: Portal):
     merged = two_that_are_one(portal)
-    assert (merged["reference"], merged["also_found_under"]) == ("S-1", ["S-2"])
+    assert (merged["reference"], old_names(merged)) == ("S-1", ["S-2"])
     old, own = portal.get("/suppliers/S-2"), portal.get("/suppliers/S-1")
     assert old.json == own.json == merged
     assert old.headers["ETag"] == own.headers["ETag"]
@@ -227,8 +233,8 @@ def test_nobody_erases_or_merges_a_supplier_by_the_reference_of_one_that_is_gone
     for answer in (portal.call("DELETE", "/suppliers/S-2"), portal.post("/suppliers/S-2/merge", {"into": "S-3"})):
         assert (answer.status_code, answer.json["code"]) == (404, "not_found")
         assert "merged into S-1" in answer.json["detail"]
-    assert portal.get("/suppliers/S-1").json["also_found_under"] == ["S-2"]
-    assert portal.post("/suppliers/S-3/merge", {"into": "S-2"}).json["also_found_under"] == ["S-2", "S-3"]
+    assert old_names(portal.get("/suppliers/S-1").json) == ["S-2"]
+    assert old_names(portal.post("/suppliers/S-3/merge", {"into": "S-2"}).json) == ["S-2", "S-3"]
 
 
 def test_the_reference_of_one_that_was_merged_makes_a_supplier_of_its_own_once_the_other_is_erased(portal: Portal):
@@ -338,6 +344,21 @@ def test_old_keys_go_with_their_supplier_and_with_its_organisation(database: Dat
     assert left() == 1
     retention.erase_organisation(database, Blobs(tmp_path), harbour, now(), "system:test")
     assert left() == 0
+
+
+def test_a_key_that_is_let_go_makes_a_supplier_of_its_own_again_and_what_came_in_stays(portal: Portal):
+    merged = two_that_are_one(portal)
+    address = f"/suppliers/S-2/merged-keys/{merged['also_found_under'][0]['id']}"
+    assert (
+        portal.call("DELETE", address.replace("S-2", portal.put("/suppliers/S-3", CANNERY).json["id"])).status_code
+        == 404
+    )
+    assert portal.call("DELETE", address).status_code == 204
+    assert portal.call("DELETE", address).status_code == portal.get("/suppliers/S-2").status_code == 404
+    after = portal.get("/suppliers/S-1").json
+    assert (after["also_found_under"], after["version"]) == ([], merged["version"] + 1)
+    assert portal.put("/suppliers/S-2", OLD_NAME).status_code == 201
+    assert len(portal.get("/suppliers/S-1/assessments").json["items"]) == 2
 
 
 def test_a_search_for_the_old_reference_finds_the_supplier_that_is_kept(database: Database, harbour: str):

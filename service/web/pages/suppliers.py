@@ -19,7 +19,7 @@ from service.cases import kept_cases
 from service.clock import now, today
 from service.monitoring import follow_up
 from service.refusal import Refused
-from service.register import portrait, supplier_list, suppliers
+from service.register import found_again, portrait, supplier_list, suppliers
 from service.register.supplier_list import Wanted
 from service.web.pictures import range_plot
 
@@ -189,3 +189,12 @@ def merge(kind: str, supplier_id: str) -> AnyResponse:
         suppliers.merge(session, source, target, now(), caller().actor)
     flash(_("Merged: its results stand here now."))
     return redirect(url_for(f"pages.{kind}", supplier_id=target.id), 303)
+
+
+def let_go(kind: str, supplier_id: str, merged_key_id: str) -> AnyResponse:
+    """Has a supplier no longer found by the key of one that was merged into it."""
+    with writing() as session:
+        supplier = suppliers.get(session, kind, supplier_id)
+        found_again.let_go(session, supplier, merged_key_id, caller().actor)
+    flash(_("Let go: the next list that names it makes it one of its own, without history."))
+    return redirect(url_for(f"pages.{kind}", supplier_id=supplier.id), 303)
