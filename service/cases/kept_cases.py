@@ -177,7 +177,7 @@ def keep(
             session.add(case)
             session.flush()
             record(session, by, "case.opened", "case", case.id, {"import": import_id})
-        elif contradicts(case, told):
+        elif contradicts(session, case, told):
             continue
         else:
             more = _complete(session, case, told, by)
@@ -201,17 +201,27 @@ def keep(
     return touched
 
 
-def contradicts(case: KeptCase, told: CaseRecord) -> bool:
-    """Whether a record says another thing of the group than the case of its number: they are two groups then."""
+def contradicts(session: Session, case: KeptCase, told: CaseRecord) -> bool:
+    """Whether a record says another thing of the group than the case of its number: they are two groups then. Two references may
+    be of one supplier.
+    """
     kept = {**case.cohort, "age_group": case.age_group, "linked_reference": case.linked_reference}
     new = _group_of(told)
     named = ("linked_reference", "nationality", "job", "intake_from", "intake_to", "age_group")
-    return any(kept[key] and new[key] and name_key(str(kept[key])) != name_key(str(new[key])) for key in named)
+    other = [key for key in named if kept[key] and new[key] and name_key(str(kept[key])) != name_key(str(new[key]))]
+    if other == ["linked_reference"] and case.supplier_id is not None:
+        return whom(session, [told]) != [case.supplier_id]
+    return bool(other)
 
 
 def contradicted(session: Session, records: Iterable[CaseRecord]) -> list[CaseRecord]:
     """Those of some records whose number is that of a case about another group."""
-    return [told for told in records for case in session.scalars(_of_number(told.case.id)) if contradicts(case, told)]
+    return [
+        told
+        for told in records
+        for case in session.scalars(_of_number(told.case.id))
+        if contradicts(session, case, told)
+    ]
 
 
 def link_waiting(session: Session) -> list[KeptCase]:

@@ -29,6 +29,8 @@ from service.method.models import in_force_on
 Row = Mapping[str, Any]
 
 IDENTIFIERS = ("imo", "lei", "licence_number", "registration_number")
+REGISTERED = ("licence_number", "registration_number")  # unique within a country alone
+PLACE = ("country", "region", "city", "address", "postal_code", "latitude", "longitude")
 KEYED = ("reference", *IDENTIFIERS, "name", "name_local", "country", "address")
 # How a whole row came to be known and how far it is believed. It goes with the answers of that row, and with no others.
 RECORD = ("evidence_grade", "evidence_date", "answered_on", "form_version", "form_returned", EVIDENCE)
@@ -47,7 +49,7 @@ def supplier_key(answers: Row) -> str:
         return f"ref:{name_key(str(reference))}"
     for question in IDENTIFIERS:
         if answers.get(question) and answers[question] not in ("declined", "cannot_apply"):
-            place = f"{answers.get('country') or ''}:" if question in ("licence_number", "registration_number") else ""
+            place = f"{answers.get('country') or ''}:" if question in REGISTERED else ""
             return f"{question}:{place}{name_key(str(answers[question]))}"
     parts = (
         answers.get("name") or answers.get("name_local") or "",
@@ -60,11 +62,15 @@ def supplier_key(answers: Row) -> str:
 def as_its_own(stood: Row, row: Row) -> dict[str, Any]:
     """A row that names a supplier as one that was merged into it, as if it named the supplier itself.
 
-    Who it is, its own rows tell: the old one gives it no reference, and a number, name or place only where it has none.
+    Who and where it is, its own rows tell: the old one gives it no reference, a number or name only where it has none, a place
+    only where it has none at all: halves of two places are no place, and a number of a register is of the register's country.
     """
-    told = {question: answer for question, answer in row.items() if question != "reference"}
-    its_own = {question: stood[question] for question in KEYED if stood.get(question) not in (None, *RESERVED)}
-    return told | its_own
+    known = {question: answer for question, answer in stood.items() if answer is not None and answer not in RESERVED}
+    left_out = {"reference", *(PLACE if known.keys() & set(PLACE) else ())}
+    if known.get("country") and row.get("country") not in (None, known["country"]):
+        left_out.update(REGISTERED)
+    told = {question: answer for question, answer in row.items() if question not in left_out}
+    return told | {question: known[question] for question in (*KEYED, *PLACE) if question in known}
 
 
 def company_key(answers: Row) -> str:

@@ -5,7 +5,8 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from callers import an_organisation
+from callers import a_browser, a_user, an_organisation
+from callers import send as send_form
 from flask import Flask
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -122,7 +123,7 @@ def test_all_keys_of_one_that_was_merged_twice_over_find_the_last(database: Data
 def test_a_review_of_one_that_an_old_list_told_more_of_makes_no_second_supplier(database: Database, harbour: str):
     target = put(database, harbour, CANNERY)  # found by name and place
     merge(database, harbour, put(database, harbour, {"reference": "S-2"}), target)
-    put(database, harbour, {"reference": "S-2", "imo": "9074729", "address": "1 Dock Road"})
+    put(database, harbour, {"reference": "S-2", "imo": "9074729", "address": "1 Dock Road", "licence_number": "7"})
     with database.of(harbour) as session:
         suppliers.assess_again(session, [target], ON, now(), BY)
         assert session.scalars(select(func.count(Result.id)).where(Result.supplier_id == target)).one() == 4
@@ -190,6 +191,9 @@ def test_who_a_supplier_is_an_old_row_tells_only_where_nothing_is_known():
     assert as_its_own(stood, row) == {
         "reference": "S-1", "name": "Blue Pier", "imo": "9074729", "address": "1 Dock Road", "workers_total": 9,
     }  # fmt: skip
+    assert as_its_own({**stood, "country": "TH"}, {**row, "country": "VN", "city": "Hue", "licence_number": "7"}) == {
+        "reference": "S-1", "name": "Blue Pier", "imo": "9074729", "country": "TH", "workers_total": 9,
+    }  # fmt: skip
     assert "reference" not in as_its_own({"name": "Blue Pier"}, row)
 
 
@@ -244,6 +248,21 @@ def test_the_reference_of_one_that_was_merged_makes_a_supplier_of_its_own_once_t
     anew = portal.put("/suppliers/S-2", OLD_NAME)
     assert (anew.status_code, anew.json["reference"], anew.json["also_found_under"]) == (201, "S-2", [])
     assert anew.json["id"] != merged["id"]
+
+
+@pytest.mark.parametrize(("role", "lets_go"), [("officer", True), ("viewer", False)])
+def test_the_page_of_a_supplier_tells_what_it_is_also_found_under_and_an_officer_lets_it_go(
+    app: Flask, database: Database, harbour: str, role: str, lets_go: bool
+):
+    portal = a_portal(app, harbour)
+    merged = two_that_are_one(portal)
+    browser, page = a_browser(app, a_user(database, harbour, role)), f"/suppliers/{merged['id']}"
+    address = f"{page}/merged-keys/{merged['also_found_under'][0]['id']}/let-go"
+    shown = browser.get("/suppliers/S-2").get_data(as_text=True)
+    assert "Also found under: S-2</summary>" in shown
+    assert (f'action="{address}"' in shown) == lets_go
+    assert send_form(browser, address).status_code == (303 if lets_go else 403)
+    assert ("Also found under" in browser.get(page).get_data(as_text=True)) != lets_go
 
 
 # ---------------------------------------------------------------- in files
@@ -325,6 +344,20 @@ def test_a_case_that_gives_the_old_reference_is_about_the_supplier_that_is_kept(
     found = {"finding": "locked_in", "phase": "work", "source": "grievance"}
     made = portal.post("/cases", {**told, "findings": [found]})
     assert made.json["supplier_id"] == merged["id"]
+
+
+def test_a_sheet_that_names_a_known_case_by_either_reference_tells_of_one_case(portal: Portal):
+    portal.put("/suppliers/S-1", CANNERY)
+    portal.put("/suppliers/S-2", OLD_NAME)
+    sheet = "Case,Site reference,Finding,Phase\nC-9,{},{},at work\n"
+    send(portal, "first.csv", sheet.format("S-2", "Locked in").encode(), kind="case")
+    portal.post("/suppliers/S-2/merge", {"into": "S-1"})
+    for reference, finding in (("S-1", "Violence"), ("S-2", "Threatened with violence")):
+        told = send(portal, "more.csv", sheet.format(reference, finding).encode(), kind="case")
+        assert "case.conflict" not in [issue["code"] for issue in told["issues"]]
+    (case,) = portal.get("/cases").json["items"]
+    assert case["supplier_id"] == portal.get("/suppliers/S-1").json["id"]
+    assert len(portal.get(f"/cases/{case['id']}").json["findings"]) == 3
 
 
 # ---------------------------------------------------------------- what becomes of old keys
