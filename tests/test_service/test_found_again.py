@@ -19,6 +19,9 @@ from service.clock import now
 from service.db.session import Database
 from service.db.tables import AgencyName, MergedKey, Result, Supplier, new_id
 from service.files import Blobs
+from service.jobs.table import claim, enqueue
+from service.jobs.worker import Handler, run_job
+from service.monitoring import reviews
 from service.register import found_again, suppliers
 from service.register.supplier_list import Wanted, ids
 from service.taking_in import imports
@@ -126,7 +129,13 @@ def test_a_review_of_one_that_an_old_list_told_more_of_makes_no_second_supplier(
     put(database, harbour, {"reference": "S-2", "imo": "9074729", "address": "1 Dock Road", "licence_number": "7"})
     with database.of(harbour) as session:
         suppliers.assess_again(session, [target], ON, now(), BY)
-        assert session.scalars(select(func.count(Result.id)).where(Result.supplier_id == target)).one() == 4
+        session.get_one(Supplier, target).review_due = ON
+        payload = {"schedule_id": "s", "rule": {"kind": "rolling", "time": "06:00"}, "time_zone": "UTC"}
+        enqueue(session, "review_suppliers", payload, BY)
+    run_job(database, claim(database, "w", kinds=["review_suppliers"]), Handler(reviews.review_suppliers))
+    with database.of(harbour, write=False) as session:
+        causes = session.scalars(select(Result.cause).where(Result.supplier_id == target))
+        assert sorted(causes) == ["api", "api", "api", "review", "review"]
     (one,) = kept(database, harbour)
     assert (one.id, one.answers["imo"], one.reference) == (target, "9074729", None)
 
