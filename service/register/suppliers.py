@@ -410,6 +410,10 @@ def merge(session: Session, source: Supplier, target: Supplier, at: datetime, by
     """
     if source.id == target.id or source.kind != target.kind:
         raise Refused("merge.impossible", 422, "Two different suppliers of one kind can be merged.")
+    # Whoever tells of either just now has done so before, or finds the one that stays.
+    both = select(Supplier).where(Supplier.id.in_([source.id, target.id])).order_by(Supplier.id).with_for_update()
+    if len(session.scalars(both.execution_options(populate_existing=True)).all()) < 2:
+        raise Refused("not_found", 404, f"There is no such {source.kind} any more.")
     for of_it in (Result, Asking):
         session.execute(update(of_it).where(of_it.supplier_id == source.id).values(supplier_id=target.id))
     target.form_answers = target.form_answers or source.form_answers

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from callers import a_browser, a_user, an_organisation
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from portal import Portal, a_portal, work_off
 from sheets import workbook
 from sqlalchemy import func, select
+from sqlalchemy.exc import NoResultFound
 
 from service import retention
 from service.clock import now
@@ -22,6 +24,7 @@ from service.files import Blobs
 from service.jobs.table import claim, enqueue
 from service.jobs.worker import Handler, run_job
 from service.monitoring import reviews
+from service.refusal import Refused
 from service.register import found_again, suppliers
 from service.register.supplier_list import Wanted, ids
 from service.taking_in import imports
@@ -204,6 +207,41 @@ def test_who_a_supplier_is_an_old_row_tells_only_where_nothing_is_known():
         "reference": "S-1", "name": "Blue Pier", "imo": "9074729", "country": "TH", "workers_total": 9,
     }  # fmt: skip
     assert "reference" not in as_its_own({"name": "Blue Pier"}, row)
+
+
+def test_what_is_told_of_a_supplier_while_it_is_merged_is_not_lost(database: Database, harbour: str):
+    target, source = (put(database, harbour, {"reference": name}) for name in ("S-1", "S-2"))
+    other = Thread(target=merge, args=(database, harbour, source, target), daemon=True)
+    with database.of(harbour) as session:
+        suppliers.put(session, "site", {"reference": "S-2", "workers_total": 80}, ON, now(), BY, "api")
+        other.start()
+        other.join(0.5)  # it waits until this one is done
+    other.join(20)
+    with database.of(harbour, write=False) as session:
+        told = session.scalars(select(Result).where(Result.supplier_id == target))
+        assert sorted(result.answers.get("workers_total", 0) for result in told) == [0, 0, 80]
+    assert [one.id for one in kept(database, harbour)] == [target]
+
+
+def test_two_merges_at_once_leave_all_keys_with_the_last_or_refuse_one(database: Database, harbour: str):
+    one, two, three = (put(database, harbour, {"reference": name}) for name in "ABC")
+    refused: list[str] = []
+
+    def merge_later() -> None:
+        try:
+            merge(database, harbour, one, two)
+        except (Refused, NoResultFound) as gone:
+            refused.append(str(gone))
+
+    other = Thread(target=merge_later, daemon=True)
+    with database.of(harbour) as session:
+        suppliers.merge(session, session.get_one(Supplier, two), session.get_one(Supplier, three), now(), BY)
+        session.flush()
+        other.start()
+        other.join(0.5)
+    other.join(20)
+    assert len(refused) == 1
+    assert {one.reference: one.id for one in kept(database, harbour)} == {"A": one, "C": three}
 
 
 # ---------------------------------------------------------------- through the API
