@@ -85,6 +85,10 @@ def objects() -> Json:
     of_question = dict.fromkeys(("question", "code", "severity", "seen", "expected", "cure"), TEXT)
     told = "What was sent and does not stand, by the codes that a sheet gets; only in the answer to what was sent."
     issues = {"issues": {"type": "array", "items": _object(of_question), "description": told}}
+    also_found_under: Json = {
+        "type": "array", "items": _object({"id": TEXT, "named": TEXT}),
+        "description": "References, numbers or names of those that were merged into it.",
+    }  # fmt: skip
     headline: Json = {name: result["properties"].get(name, WORDS) for name in HEADLINE}
     supplier_line = {"kind": {"enum": list(PLURALS)}, **headline, **beside}
     import_line: Json = {
@@ -244,7 +248,10 @@ def objects() -> Json:
     error = _object({"field": TEXT, "code": CODE, "detail": TEXT, "seen": TEXT, "expected": TEXT}, ("seen", "expected"))
     return {
         "Assessment": _object({**assessment, **issues}, ("issues",), "A result with what to do about it."),
-        "Supplier": _object({**assessment, **beside, **issues}, ("issues",), "A supplier or agency with its latest result."),
+        "Supplier": _object(
+            {**assessment, **beside, "also_found_under": also_found_under, **issues}, ("issues",),
+            "A supplier or agency with its latest result.",
+        ),
         "SupplierLine": _object(supplier_line),
         "SupplierPage": _page("SupplierLine"),
         "ResultLine": _object(line),

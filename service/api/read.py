@@ -35,7 +35,7 @@ DETAILS = {
 # Fields of ours, in one table or another, that an answer could be taken for.
 OURS = {column.key for table in (Supplier, Result) for column in table.__table__.columns} | {
     "decision", "decision_reasons", "reasons", "actions", "practice", "case_evidence", "uplift", "floors",
-    "cannot_be_ruled_out", "row", "assessment",
+    "cannot_be_ruled_out", "row", "assessment", "also_found_under",
 }  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from service.clock import now
 from service.db.tables import Asking, Change, Firing, Import, Job, Result, Schedule, Supplier
 from service.monitoring import schedules
 from service.register import suppliers
+from service.register.found_again import old_keys
 from service.register.gate import decide
 from service.register.listings import Company
 from service.register.supplier_list import Wanted, counts, next_step
@@ -58,9 +59,10 @@ def _beside(supplier: Supplier) -> dict[str, Any]:
     }
 
 
-def supplier(kept: Supplier, result: Result) -> dict[str, Any]:
-    """A supplier or agency with its latest result, reasons and all."""
-    return {**result_(result), **_beside(kept)}
+def supplier(session: Session, kept: Supplier, result: Result) -> dict[str, Any]:
+    """A supplier or agency with its latest result, reasons and all, and what else it is found under."""
+    old = [{"id": old.id, "named": old.named} for old in old_keys(session, kept)]
+    return {**result_(result), **_beside(kept), "also_found_under": old}
 
 
 def result_(kept: Result) -> dict[str, Any]:

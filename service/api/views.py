@@ -26,7 +26,7 @@ from service.auth.caller import caller
 from service.clock import now, today
 from service.db.tables import Result, Supplier
 from service.refusal import Refused, not_found
-from service.register import changes, listings, suppliers
+from service.register import changes, found_again, listings, suppliers
 from service.register.listings import Page
 from service.register.supplier_list import Wanted, wanted_from
 from service.reporting import report_jobs
@@ -75,7 +75,7 @@ def put(session: Session, kind: str, supplier_id: str, body: dict[str, Any]) -> 
     answers, issues = read.answers(kind, {**body, "reference": supplier_id})
     if answers.get("reference") is None:
         raise Refused("reference.empty", 422, "The reference in the address says nothing.")
-    there = suppliers.find(session, kind, answers)
+    there = found_again.find(session, kind, answers)
     check_version(None if there is None else tag(there))
     try:
         kept, result = suppliers.put(session, kind, answers, today(caller().time_zone), now(), caller().actor, "api")
@@ -83,7 +83,7 @@ def put(session: Session, kind: str, supplier_id: str, body: dict[str, Any]) -> 
         raise Refused("supplier.at_work", 409, "Somebody is keeping this supplier just now. Send it again.") from taken
     address = {"Location": f"/api/v1/{shown.PLURALS[kind]}/{kept.id}"}
     created = there is None
-    shown_now = _with(issues, shown.supplier(kept, result))
+    shown_now = _with(issues, shown.supplier(session, kept, result))
     return Reply(shown_now, 201 if created else 200, address if created else {}, tag(kept))
 
 
@@ -110,7 +110,7 @@ def one(session: Session, kind: str, supplier_id: str) -> Reply:
     result = session.get(Result, kept.latest_id) if kept.latest_id else None
     if result is None:
         raise not_found(f"There is no such {kind}.")
-    return Reply(shown.supplier(kept, result), etag=tag(kept))
+    return Reply(shown.supplier(session, kept, result), etag=tag(kept))
 
 
 def history(session: Session, kind: str, supplier_id: str, query: Told) -> Reply:
@@ -128,7 +128,7 @@ def result(session: Session, result_id: str) -> Reply:
 
 def erase(session: Session, kind: str, supplier_id: str) -> Reply:
     """Erases a supplier or agency with all its results."""
-    kept = suppliers.get(session, kind, supplier_id)
+    kept = suppliers.get(session, kind, supplier_id, itself=True)
     check_version(tag(kept))
     suppliers.erase(session, kept, now(), caller().actor)
     return Reply(None, 204)
@@ -136,9 +136,16 @@ def erase(session: Session, kind: str, supplier_id: str) -> Reply:
 
 def merge(session: Session, kind: str, supplier_id: str, body: Told) -> Reply:
     """One supplier turns out to be another."""
-    source, target = (suppliers.get(session, kind, name) for name in (supplier_id, body["into"]))
+    source, target = suppliers.get(session, kind, supplier_id, itself=True), suppliers.get(session, kind, body["into"])
     suppliers.merge(session, source, target, now(), caller().actor)
     return one(session, kind, target.id)
+
+
+def let_go(session: Session, kind: str, supplier_id: str, merged_key_id: str) -> Reply:
+    """A supplier is no longer found by the key of one that was merged into it."""
+    kept = suppliers.get(session, kind, supplier_id)
+    found_again.let_go(session, kept, merged_key_id, caller().actor)
+    return Reply(None, 204)
 
 
 def companies(session: Session, query: Told) -> Reply:

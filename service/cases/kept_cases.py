@@ -36,6 +36,7 @@ from service.db.case_tables import KeptCase, KeptFinding
 from service.db.tables import Supplier, new_id
 from service.refusal import Refused, not_found
 from service.register import suppliers
+from service.register.found_again import old_numbers
 
 FORM = "case"
 OF_FINDING = ("finding", "phase", "found", "source", "found_on", "note")
@@ -176,7 +177,7 @@ def keep(
             session.add(case)
             session.flush()
             record(session, by, "case.opened", "case", case.id, {"import": import_id})
-        elif contradicts(case, told):
+        elif contradicts(session, case, told):
             continue
         else:
             more = _complete(session, case, told, by)
@@ -200,17 +201,27 @@ def keep(
     return touched
 
 
-def contradicts(case: KeptCase, told: CaseRecord) -> bool:
-    """Whether a record says another thing of the group than the case of its number: they are two groups then."""
+def contradicts(session: Session, case: KeptCase, told: CaseRecord) -> bool:
+    """Whether a record says another thing of the group than the case of its number: they are two groups then. Two references may
+    be of one supplier.
+    """
     kept = {**case.cohort, "age_group": case.age_group, "linked_reference": case.linked_reference}
     new = _group_of(told)
     named = ("linked_reference", "nationality", "job", "intake_from", "intake_to", "age_group")
-    return any(kept[key] and new[key] and name_key(str(kept[key])) != name_key(str(new[key])) for key in named)
+    other = [key for key in named if kept[key] and new[key] and name_key(str(kept[key])) != name_key(str(new[key]))]
+    if other == ["linked_reference"] and case.supplier_id is not None:
+        return whom(session, [told]) != [case.supplier_id]
+    return bool(other)
 
 
 def contradicted(session: Session, records: Iterable[CaseRecord]) -> list[CaseRecord]:
     """Those of some records whose number is that of a case about another group."""
-    return [told for told in records for case in session.scalars(_of_number(told.case.id)) if contradicts(case, told)]
+    return [
+        told
+        for told in records
+        for case in session.scalars(_of_number(told.case.id))
+        if contradicts(session, case, told)
+    ]
 
 
 def link_waiting(session: Session) -> list[KeptCase]:
@@ -235,10 +246,12 @@ def whom(session: Session, records: Sequence[CaseRecord]) -> list[str | None]:
         query = select(Supplier.id, Supplier.answers).where(Supplier.kind == kind, Supplier.deleted_at.is_(None))
         rows = session.execute(query.order_by(Supplier.id)).all()
         named = [{key: row.answers[key] for key in (*NUMBERS, *NAMES) if key in row.answers} for row in rows]
-        batches.append(Batch(kind, from_rows(named), "", "", np.arange(len(rows))))
-        ids.append([row.id for row in rows])
-    found = link(records, batches)
-    return [ids[places[0][0]][places[0][1]] if len(places) == 1 else None for places in found]
+        old = old_numbers(session, kind)
+        named += [told for _, told in old]
+        batches.append(Batch(kind, from_rows(named), "", "", np.arange(len(named))))
+        ids.append([*(row.id for row in rows), *(supplier_id for supplier_id, _ in old)])
+    about = [{ids[kind][at] for kind, at in places} for places in link(records, batches)]
+    return [found.pop() if len(found) == 1 else None for found in about]
 
 
 def _key(number: str) -> str:

@@ -197,7 +197,8 @@ class Import(Owned, Base):
 
 
 class Supplier(Owned, Base):
-    """A site or an agency, found again by its key: own reference, else identifier, else name, country and address.
+    """A site or an agency, found again by its key: own reference, else identifier, else name, country and address. The keys of
+    those that were merged into it find it as well (MergedKey).
 
     ``latest_id`` points to its newest result; the headline columns repeat that result, so that lists need no join.
     """
@@ -241,6 +242,22 @@ class Supplier(Owned, Base):
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
     deleted_at: Mapped[datetime | None]
+
+
+class MergedKey(Owned, Base):
+    """A key of a supplier that was merged into another, which it goes on finding. No supplier has it for its own.
+
+    ``named``: the reference, number or name and place that the key was made of, as a reader meets it.
+    """
+
+    __tablename__ = "merged_key"
+    __table_args__ = (UniqueConstraint("organisation_id", "kind", "key", name="one_merged_supplier_a_key"),)
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
+    supplier_id: Mapped[str] = mapped_column(String(36), ForeignKey("supplier.id", ondelete="CASCADE"), index=True)
+    kind: Mapped[str] = mapped_column(String(8))
+    key: Mapped[str] = mapped_column(String(300))
+    named: Mapped[str] = mapped_column(Text)
+    merged_at: Mapped[datetime]
 
 
 class Engagement(Owned, Base):

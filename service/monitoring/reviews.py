@@ -114,6 +114,6 @@ def _review(session: Session, kind: str, chunk: Sequence[Supplier], on: date, by
     latest = session.scalars(select(Result).where(Result.id.in_([supplier.latest_id for supplier in chunk])))
     places = {result.id: result.place for result in latest}
     answers = [supplier.answers for supplier in chunk]
-    suppliers.keep(
-        session, kind, answers, [places.get(s.latest_id or "", {}) for s in chunk], on, at, by, "review", None
-    )
+    where = [places.get(supplier.latest_id or "", {}) for supplier in chunk]
+    keys = [supplier.key for supplier in chunk]
+    suppliers.keep(session, kind, answers, where, on, at, by, "review", None, keys=keys)

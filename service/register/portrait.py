@@ -11,10 +11,11 @@ from sqlalchemy.orm import Session
 
 from reports.document import DRAFT, Detail, ModelUsed
 from risk_models.model import of_version
-from service.db.tables import Asking, Result, Supplier
+from service.db.tables import Asking, MergedKey, Result, Supplier
 from service.monitoring import follow_up
 from service.refusal import not_found
 from service.register import listings, suppliers
+from service.register.found_again import old_keys
 from service.register.gate import Decision, decide
 from service.register.listings import Page
 from service.reporting import worker_derived
@@ -39,6 +40,7 @@ class Portrait:
     """Everything the page of a supplier shows. ``draft`` is empty once the supplier has answered a form."""
 
     supplier: Supplier
+    old_keys: Sequence[MergedKey]
     result: Result
     detail: Detail
     model: ModelUsed
@@ -69,6 +71,7 @@ def portrait(session: Session, kind: str, name: str, *, sees_worker_derived: boo
     others = sites(session, supplier)
     return Portrait(
         supplier=supplier,
+        old_keys=old_keys(session, supplier),
         result=latest,
         detail=detail if sees_worker_derived else worker_derived.detail_without(detail),
         model=ModelUsed(model.id, model.version, model.title, model.digest[:12], 1, *model.levels.values()),

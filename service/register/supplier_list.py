@@ -19,7 +19,7 @@ from reports.csv import guarded
 from reports.document import LEVELS
 from reports.rows import write_row
 from risk_models.plan import Action, load_actions
-from service.db.tables import Result, SavedFilter, Supplier
+from service.db.tables import MergedKey, Result, SavedFilter, Supplier
 from service.refusal import Refused, not_found
 from service.reporting.wording import country_name, level_words, sector_title
 
@@ -131,7 +131,9 @@ def conditions(wanted: Wanted, on: date) -> list[ColumnElement[bool]]:
     chosen: list[ColumnElement[bool]] = [Supplier.deleted_at.is_(None), Supplier.latest_id.is_not(None)]
     if wanted.text:
         named = (Supplier.name, Supplier.reference)
-        chosen.append(or_(*(column.icontains(wanted.text, autoescape=True) for column in named)))
+        old = select(MergedKey.supplier_id).where(MergedKey.named.icontains(wanted.text, autoescape=True))
+        bearing = [column.icontains(wanted.text, autoescape=True) for column in named]
+        chosen.append(or_(*bearing, Supplier.id.in_(old)))
     if wanted.sector:
         unknown = wanted.sector == "unknown"
         chosen.append(

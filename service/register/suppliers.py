@@ -32,10 +32,19 @@ from service.db.case_tables import KeptCase
 from service.db.tables import AgencyName, Asking, Engagement, Result, Supplier, new_id
 from service.refusal import Refused
 from service.register import changes
-from service.register.agency_names import follow, links, names_of, own_names, scores_for
+from service.register.agency_names import follow, links, names_in, names_of, own_names, scores_for
+from service.register.found_again import find, found_under, merged, take_over
 from service.register.headlines import headlines, result_of
 from service.reporting import explained as reporting
-from service.taking_in.one_supplier import Practice, company_key, is_undated, practice, supplier_key, told_again
+from service.taking_in.one_supplier import (
+    Practice,
+    as_its_own,
+    company_key,
+    is_undated,
+    practice,
+    supplier_key,
+    told_again,
+)
 from service.watchlists.lists import ask_to_screen
 from service.watchlists.matches import moved
 
@@ -50,17 +59,10 @@ def put(
     :func:`service.taking_in.one_supplier.told_again` says.
     """
     keep(session, kind, [answers], [{}], on, at, by, cause, None)
-    supplier = session.scalars(
-        select(Supplier).where(Supplier.kind == kind, Supplier.key == supplier_key(answers))
-    ).one()
+    supplier = find(session, kind, answers)
+    assert supplier is not None
     ask_to_screen(session, by, supplier_ids=[supplier.id])
     return supplier, session.get_one(Result, supplier.latest_id)
-
-
-def find(session: Session, kind: str, answers: Mapping[str, Any]) -> Supplier | None:
-    """The supplier that such answers are kept under, locked until the transaction ends; None if there is none yet."""
-    query = select(Supplier).where(Supplier.kind == kind, Supplier.key == supplier_key(answers))
-    return session.scalars(query.with_for_update()).first()
 
 
 def keep(
@@ -74,8 +76,10 @@ def keep(
     cause: str,
     import_id: str | None,
     also_named: Mapping[str, Iterable[str]] | None = None,
+    keys: Sequence[str] | None = None,
 ) -> None:
-    """Assesses and keeps suppliers of one kind, one row each (:func:`service.taking_in.one_supplier.joined`).
+    """Assesses and keeps suppliers of one kind, one row each (:func:`service.taking_in.one_supplier.joined`). ``keys``: what each
+    is found by, where it is known already; else what its answers make.
 
     Where somebody told of them (``cause`` is one of BROUGHT), what stood before stays as
     :func:`service.taking_in.one_supplier.told_again` says. ``also_named``: by the key of an agency, other keys of names it
@@ -83,19 +87,21 @@ def keep(
     """
     read = from_rows(rows)
     answers = said = read.rows()
-    keys = list(map(supplier_key, answers))
+    keys = list(map(supplier_key, answers)) if keys is None else keys
     facts = load_facts().as_of(on)
     scores = scores_of_agencies(session, answers) if kind == "site" else {}
-    there: dict[str, Supplier] = {}
-    for start in range(0, len(keys), 500):
-        found = session.scalars(
-            select(Supplier).where(Supplier.kind == kind, Supplier.key.in_(keys[start : start + 500]))
-        )
-        there.update({supplier.key: supplier for supplier in found})
-    if there and cause in BROUGHT:
-        answers = _with_what_stood(session, kind, [there.get(key) for key in keys], answers, on)
-        read = from_rows(answers)
+    there = found_under(session, kind, keys)
     known = [supplier.id for supplier in there.values()]
+    if len(set(known)) < len(known):  # merged since the rows of each were joined: the job reads them once more
+        raise RuntimeError("two rows of one supplier")
+    old_names: dict[str, set[str]] = {}
+    if there and cause in BROUGHT:
+        old = {j: there[key] for j, key in enumerate(keys) if key in there and there[key].key != key}
+        if old:
+            old_names = {keys[j]: names_in([said[j]]) for j in old}
+            said = [as_its_own(old[j].answers, row) if j in old else row for j, row in enumerate(said)]
+        answers = _with_what_stood(session, kind, [there.get(key) for key in keys], said, on)
+        read = from_rows(answers)
     before = {supplier.id: (supplier.score, supplier.level) for supplier in there.values()}
     known_as_before = names_of(session, known) if kind == "agency" else {}
     # What an agency was called in another row of its file is none of its answers: it stays until the agency is erased.
@@ -136,8 +142,10 @@ def keep(
     session.execute(insert(Result), results)
     names = [
         name
-        for key, supplier_id, said in zip(keys, ids, answers, strict=True)
-        for name in links(kind, supplier_id, said, stay.get(supplier_id, ()), (also_named or {}).get(key, ()))
+        for key, supplier_id, row in zip(keys, ids, answers, strict=True)
+        for name in links(
+            kind, supplier_id, row, stay.get(supplier_id, ()), (also_named or {}).get(key, ()), old_names.get(key, ())
+        )
     ]
     if names:
         session.execute(insert(AgencyName if kind == "agency" else Engagement), names)
@@ -203,7 +211,8 @@ def assess_again(session: Session, ids: Iterable[str], on: date, at: datetime, b
     for kind in ("agency", "site"):
         some = [supplier for supplier in found if supplier.kind == kind and supplier.id in places]
         if some:
-            keep(session, kind, _dated(session, kind, some, on), [places[s.id] for s in some], on, at, by, cause, None)
+            answers, where = _dated(session, kind, some, on), [places[s.id] for s in some]
+            keep(session, kind, answers, where, on, at, by, cause, None, keys=[s.key for s in some])
 
 
 def _identity(answers: Mapping[str, Any]) -> Document:
@@ -299,17 +308,27 @@ def moved_by(before: Result, after: Result) -> list[tuple[str, float]]:
     return sorted(moved, key=lambda pair: (-abs(pair[1]), pair[0]))
 
 
-def get(session: Session, kind: str, name: str) -> Supplier:
-    """A supplier by id, or by the buyer's own reference. Raises Refused, 404, where there is none."""
+def get(session: Session, kind: str, name: str, *, itself: bool = False) -> Supplier:
+    """A supplier by id, or by the buyer's own reference, also by one that was merged into it unless it is wanted ``itself``.
+
+    Raises Refused, 404, where there is none.
+    """
+    key = f"ref:{name_key(name)}"
     found = session.scalars(
         select(Supplier)
         .where(
             Supplier.kind == kind,
             Supplier.deleted_at.is_(None),
-            or_(Supplier.id == name, Supplier.key == f"ref:{name_key(name)}"),
+            or_(Supplier.id == name, Supplier.key == key),
         )
         .order_by(Supplier.id == name)
     ).first()
+    if found is None:
+        kept = merged(session, kind, [key]).get(key)
+        if kept is not None and itself:
+            other = kept.reference or kept.id
+            raise Refused("not_found", 404, f"This {kind} was merged into {other}. Name that one if it is meant.")
+        found = kept
     if found is None:
         raise Refused("not_found", 404, f"There is no such {kind}.")
     return found
@@ -386,14 +405,21 @@ def erase(session: Session, supplier: Supplier, at: datetime, by: str) -> None:
 def merge(session: Session, source: Supplier, target: Supplier, at: datetime, by: str) -> None:
     """One supplier turns out to be another: its results and what it was asked and answered move there, and it is gone.
 
-    Of an agency its names move as well: sites that name it go on finding it, and are assessed again with the score it has now.
+    Whatever names it by its key finds the other from now on. Of an agency its names move as well: sites that name it go on
+    finding it, and are assessed again with the score it has now.
     """
     if source.id == target.id or source.kind != target.kind:
         raise Refused("merge.impossible", 422, "Two different suppliers of one kind can be merged.")
+    # Whoever tells of either just now has done so before, or finds the one that stays.
+    both = select(Supplier).where(Supplier.id.in_([source.id, target.id])).order_by(Supplier.id).with_for_update()
+    if len(session.scalars(both.execution_options(populate_existing=True)).all()) < 2:
+        raise Refused("not_found", 404, f"There is no such {source.kind} any more.")
     for of_it in (Result, Asking):
         session.execute(update(of_it).where(of_it.supplier_id == source.id).values(supplier_id=target.id))
     target.form_answers = target.form_answers or source.form_answers
     moved(session, source.id, target.id)
+    take_over(session, source, target, at)
+    target.version += 1
     cases = session.scalars(select(KeptCase).where(KeptCase.supplier_id == source.id)).all()
     for case in cases:
         case.supplier_id = target.id

@@ -14,9 +14,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from questionnaires import people
+from questionnaires.answer import RESERVED
 from questionnaires.issues import Issue, issue
 from questionnaires.sheet import Limits, check_door
 from questionnaires.sheet import Refused as RefusedFile
+from service.assessing.assess import Batch
 from service.audit import record
 from service.buyer import own_practices
 from service.cases import case_intake, kept_cases
@@ -27,9 +29,18 @@ from service.files import Blobs
 from service.jobs.table import Claimed, effect, enqueue
 from service.monitoring import follow_up
 from service.refusal import Refused, problem
-from service.register import suppliers
+from service.register import found_again, suppliers
 from service.register.agency_names import names_in
-from service.taking_in.one_supplier import asks_in, joined, practice, supplier_key, supplier_keys, together
+from service.taking_in.one_supplier import (
+    KEYED,
+    as_its_own,
+    asks_in,
+    joined,
+    practice,
+    supplier_key,
+    supplier_keys,
+    together,
+)
 from service.taking_in.take_in import Choices, NothingUsable, SheetMap, TakenIn, take_in
 from service.watchlists.lists import ask_to_screen
 
@@ -233,16 +244,20 @@ def assess_import(db: Database, blobs: Blobs, claimed: Claimed) -> None:
         with effect(db, claimed) as session:
             _returned(session, found, answers_of, on, claimed.actor)
     told = _told(found, answers_of)
+    with db.of(claimed.organisation_id, write=False) as session:
+        told[done:] = _of_one_supplier(session, told[done:])
     while done < len(told):
         kind = told[done].kind
         chunk = [one for one in told[done : done + CHUNK] if one.kind == kind]
+        so_far["rows"] = done + len(chunk)
+        chunk = [one for one in chunk if one.rows]
         weighed = practice(kind, on)
         answers = [joined(one.rows, weighed, kind).answers for one in chunk]
-        named = {one.key: names_in(one.rows) for one in chunk} if kind == "agency" else {}
-        so_far["rows"] = done + len(chunk)
+        named = {one.key: one.names for one in chunk}
         with effect(db, claimed, checkpoint=so_far, progress=so_far["rows"] / len(told)) as session:
-            places = [one.place for one in chunk]
-            suppliers.keep(session, kind, answers, places, on, now(), claimed.actor, "import", import_id, named)
+            if chunk:
+                more = (on, now(), claimed.actor, "import", import_id, named, [one.key for one in chunk])
+                suppliers.keep(session, kind, answers, [one.place for one in chunk], *more)
         done = so_far["rows"]
     with effect(db, claimed, result={"rows": found.received["accepted"]}) as session:
         taken = session.get_one(Import, import_id)
@@ -257,12 +272,15 @@ def assess_import(db: Database, blobs: Blobs, claimed: Claimed) -> None:
 
 
 class _Told(NamedTuple):
-    """A supplier of an import: what it is found again by, all rows that tell of it, and the place of the first of them."""
+    """A supplier of an import: what it is found again by, all rows that tell of it (none: they stand with another, into which it
+    was merged), the place of the first of them, and of an agency the keys of all names that they bear.
+    """
 
     kind: str
     key: str
     rows: Sequence[Mapping[str, Any]]
     place: Mapping[str, Any]
+    names: set[str]
 
 
 def _told(found: TakenIn, answers_of: Mapping[int, Sequence[Mapping[str, Any]]]) -> list[_Told]:
@@ -276,8 +294,32 @@ def _told(found: TakenIn, answers_of: Mapping[int, Sequence[Mapping[str, Any]]])
             batch, j = places[group[0]]
             place = {"file": batch.file, "sheet": batch.sheet, "row": int(batch.rows[j])}
             rows = [answers_of[id(places[at][0])][places[at][1]] for at in group]
-            told.append(_Told(kind, keys[group[0]], rows, place))
+            told.append(_Told(kind, keys[group[0]], rows, place, names_in(rows) if kind == "agency" else set()))
     return told
+
+
+def _of_one_supplier(session: Session, told: Sequence[_Told]) -> list[_Told]:
+    """The same, where rows that name a supplier which was merged stand with those of the one it was merged into, behind its own.
+
+    There are as many as before: how far an import is, is told by their number, whatever is merged meanwhile.
+    """
+    result, first = list(told), {(one.kind, one.key): at for at, one in enumerate(told)}
+    for kind in ("agency", "site"):
+        of_kind = [at for at, one in enumerate(told) if one.kind == kind]
+        merged = found_again.merged(session, kind, [told[at].key for at in of_kind])
+        for at in of_kind if merged else ():
+            one, kept = told[at], merged.get(told[at].key)
+            if kept is None:
+                continue
+            rows = [as_its_own(kept.answers, row) for row in one.rows]
+            own = first.setdefault((kind, kept.key), at)
+            if own == at:
+                result[at] = one._replace(key=kept.key, rows=rows)
+            else:
+                there = result[own]
+                result[own] = there._replace(rows=[*there.rows, *rows], names=there.names | one.names)
+                result[at] = one._replace(rows=())
+    return result
 
 
 def _known(session: Session, found: TakenIn) -> list[Issue]:
@@ -285,6 +327,11 @@ def _known(session: Session, found: TakenIn) -> list[Issue]:
     told = []
     for batch in found.batches:
         keys = supplier_keys(batch.answers)
+        merged = found_again.merged(session, batch.kind, keys)
+        if merged:
+            seen = _merged_in_words(batch, keys, merged)
+            told.append(issue("known.merged", file=batch.file, sheet=batch.sheet, seen=seen))
+            keys = [merged[key].key if key in merged else key for key in keys]
         there: set[str] = set()
         for start in range(0, len(keys), CHUNK):
             query = select(Supplier.key).where(
@@ -302,6 +349,19 @@ def _known(session: Session, found: TakenIn) -> list[Issue]:
     return told
 
 
+def _merged_in_words(batch: Batch, keys: Sequence[str], merged: Mapping[str, Supplier]) -> str:
+    """Which rows of a sheet name suppliers that were merged, and whom they are taken for: "'S-2' (now 'S-1')"."""
+    some = list(merged)[:5]
+    rows = batch.answers.take([keys.index(key) for key in some]).rows()
+    pairs = [(_called(row), _called(merged[key].answers)) for key, row in zip(some, rows, strict=True)]
+    more = [f"{len(merged) - len(some)} more"] if len(merged) > len(some) else []
+    return ", ".join([*(f"'{old}' (now '{kept}')" for old, kept in pairs), *more])
+
+
+def _called(answers: Mapping[str, Any]) -> str:
+    return next((str(answers[question]) for question in KEYED if answers.get(question) not in (None, *RESERVED)), "")
+
+
 def _returned(
     session: Session, found: TakenIn, answers_of: Mapping[int, list[dict[str, Any]]], on: date, by: str
 ) -> None:
@@ -315,8 +375,9 @@ def _returned(
         if asked is None or asked[1].kind != batch.kind:
             continue
         asking, supplier = asked
+        its_keys = {supplier.key, *(old.key for old in found_again.old_keys(session, supplier))}
         for answers in answers_of[id(batch)]:
-            if supplier_key(answers) == supplier.key:
+            if supplier_key(answers) in its_keys:
                 answers.update(follow_up.answers_of_returned(asking, answers))
 
 

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from questionnaires.answer import RESERVED
 from questionnaires.entry import checked
 from questionnaires.form import Question, load_reading_form
 from risk_models.answers import DECLINED, EVIDENCE, Answers
@@ -28,6 +29,8 @@ from service.method.models import in_force_on
 Row = Mapping[str, Any]
 
 IDENTIFIERS = ("imo", "lei", "licence_number", "registration_number")
+REGISTERED = ("licence_number", "registration_number")  # unique within a country alone
+PLACE = ("country", "region", "city", "address", "postal_code", "latitude", "longitude")
 KEYED = ("reference", *IDENTIFIERS, "name", "name_local", "country", "address")
 # How a whole row came to be known and how far it is believed. It goes with the answers of that row, and with no others.
 RECORD = ("evidence_grade", "evidence_date", "answered_on", "form_version", "form_returned", EVIDENCE)
@@ -46,7 +49,7 @@ def supplier_key(answers: Row) -> str:
         return f"ref:{name_key(str(reference))}"
     for question in IDENTIFIERS:
         if answers.get(question) and answers[question] not in ("declined", "cannot_apply"):
-            place = f"{answers.get('country') or ''}:" if question in ("licence_number", "registration_number") else ""
+            place = f"{answers.get('country') or ''}:" if question in REGISTERED else ""
             return f"{question}:{place}{name_key(str(answers[question]))}"
     parts = (
         answers.get("name") or answers.get("name_local") or "",
@@ -54,6 +57,20 @@ def supplier_key(answers: Row) -> str:
         answers.get("address") or "",
     )
     return "name:" + "|".join(name_key(str(part)) for part in parts)[:290]
+
+
+def as_its_own(stood: Row, row: Row) -> dict[str, Any]:
+    """A row that names a supplier as one that was merged into it, as if it named the supplier itself.
+
+    Who and where it is, its own rows tell: the old one gives it no reference, a number or name only where it has none, a place
+    only where it has none at all: halves of two places are no place, and a number of a register is of the register's country.
+    """
+    known = {question: answer for question, answer in stood.items() if answer is not None and answer not in RESERVED}
+    left_out = {"reference", *(PLACE if known.keys() & set(PLACE) else ())}
+    if known.get("country") and row.get("country") not in (None, known["country"]):
+        left_out.update(REGISTERED)
+    told = {question: answer for question, answer in row.items() if question not in left_out}
+    return told | {question: known[question] for question in (*KEYED, *PLACE) if question in known}
 
 
 def company_key(answers: Row) -> str:

@@ -71,6 +71,7 @@ def _of_kind(kind: str) -> list[Route]:
         Route("POST", f"{one}/erase", f"erase_{kind}", suppliers.erase, fixed),
         Route("GET", f"{one}/merge", f"confirm_merge_{kind}", suppliers.confirm_merge, fixed),
         Route("POST", f"{one}/merge", f"merge_{kind}", suppliers.merge, fixed),
+        Route("POST", f"{one}/merged-keys/<merged_key_id>/let-go", f"let_go_{kind}", suppliers.let_go, fixed),
         Route("GET", f"{one}/what-if", f"what_if_{kind}", what_if.form, fixed),
         Route("POST", f"{one}/what-if", f"try_{kind}", what_if.tried, fixed),
     ]

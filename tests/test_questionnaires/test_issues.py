@@ -14,7 +14,8 @@ from tests.test_questionnaires.tables import SITE, of_rows, said, submitted, tab
 
 TOLD_BY_THE_SERVICE = {"sheet.hidden", "sheet.no_table", "sheet.of_countries", "sheet.unknown"} | {
     # tests/test_service/test_told_again.py
-    *("known.listed", "known.answers", "row.same_supplier", "row.contradicted", "sheet.no_country", "sheet.no_sector")
+    *("known.listed", "known.answers", "row.same_supplier", "row.contradicted", "sheet.no_country", "sheet.no_sector"),
+    "known.merged",  # tests/test_service/test_found_again.py
 }
 # tests/test_questionnaires/test_watchlist.py
 TOLD_OF_WATCHLISTS = {f"watchlist.{what}" for what in ("characters", "columns", "kind", "no_name", "twice")}

@@ -11,7 +11,19 @@ from sqlalchemy.orm import Session
 from service.clock import now
 from service.db.buyer_tables import BuyerAnswers
 from service.db.case_tables import KeptCase, KeptFinding
-from service.db.tables import ApiKey, Asking, Import, Job, Result, SavedFilter, Schedule, Supplier, User, new_id
+from service.db.tables import (
+    ApiKey,
+    Asking,
+    Import,
+    Job,
+    MergedKey,
+    Result,
+    SavedFilter,
+    Schedule,
+    Supplier,
+    User,
+    new_id,
+)
 from service.db.watchlist_tables import Screening, Watchlist, WatchlistMatch
 
 Made = Mapping[str, str]
@@ -39,6 +51,11 @@ def a_supplier(session: Session, made: Made) -> Supplier:
         created_at=at,
         updated_at=at,
     )
+
+
+def a_merged_key(session: Session, made: Made) -> MergedKey:
+    told = {"kind": "site", "key": "ref:s2", "named": "S-2", "merged_at": now()}
+    return MergedKey(supplier_id=made["supplier_id"], **told)
 
 
 def an_asking(session: Session, made: Made) -> Asking:
@@ -137,6 +154,7 @@ OBJECTS: dict[str, Callable[[Session, Made], object]] = {
     "user_id": a_user,
     "key_id": a_key,
     "supplier_id": a_supplier,
+    "merged_key_id": a_merged_key,
     "asking_id": an_asking,
     "import_id": an_import,
     "job_id": a_job,

@@ -155,11 +155,11 @@ def test_a_review_that_broke_off_is_taken_up_where_it_stopped_and_on_its_own_day
     job_id = put_review(database, organisation_id, MONTHLY)
     keep, calls = suppliers.keep, []
 
-    def breaks_off(*arguments: object) -> object:
+    def breaks_off(*arguments: object, **more: object) -> object:
         calls.append(1)
         if len(calls) == 3:
             raise KeyboardInterrupt
-        return keep(*arguments)
+        return keep(*arguments, **more)
 
     with monkeypatch.context() as patch:
         patch.setattr(suppliers, "keep", breaks_off)

@@ -201,6 +201,11 @@ def test_one_supplier_is_merged_into_another_and_one_erased_only_after_asking_ag
     ana.get_by_label(re.compile("Twin Mills")).check()
     ana.get_by_role("button", name="Merge into it").click()
     expect(ana.locator(".timeline > li")).to_have_count(2)
+    assert faults_of(ana, "a supplier that another was merged into") == []
+    ana.reload()
+    ana.get_by_text("Also found under: X-1").click()
+    ana.get_by_role("button", name="Let go X-1").click()
+    expect(ana.get_by_text("Also found under")).to_have_count(0)
     ana.get_by_role("link", name="Erase").click()
     ana.get_by_role("button", name="Erase for good").click()
     ana.goto("/suppliers?text=Twin")

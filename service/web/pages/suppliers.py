@@ -19,7 +19,7 @@ from service.cases import kept_cases
 from service.clock import now, today
 from service.monitoring import follow_up
 from service.refusal import Refused
-from service.register import portrait, supplier_list, suppliers
+from service.register import found_again, portrait, supplier_list, suppliers
 from service.register.supplier_list import Wanted
 from service.web.pictures import range_plot
 
@@ -156,7 +156,7 @@ def returned(kind: str, supplier_id: str, asking_id: str) -> AnyResponse:
 def confirm_erase(kind: str, supplier_id: str) -> str:
     """Asks once more before a supplier is erased."""
     with reading() as session:
-        supplier = suppliers.get(session, kind, supplier_id)
+        supplier = suppliers.get(session, kind, supplier_id, itself=True)
         results = len(suppliers.results_of(session, supplier, limit=1000))
     return render_template("erase.html", kind=kind, supplier=supplier, results=results)
 
@@ -164,7 +164,8 @@ def confirm_erase(kind: str, supplier_id: str) -> str:
 def erase(kind: str, supplier_id: str) -> AnyResponse:
     """Erases a supplier with all its results."""
     with writing() as session:
-        suppliers.erase(session, suppliers.get(session, kind, supplier_id), now(), caller().actor)
+        supplier = suppliers.get(session, kind, supplier_id, itself=True)
+        suppliers.erase(session, supplier, now(), caller().actor)
     flash(_("Erased, with every result. The audit trail keeps that it happened, and by whom."))
     return redirect(url_for(f"pages.{PATHS[kind]}"), 303)
 
@@ -173,7 +174,7 @@ def confirm_merge(kind: str, supplier_id: str) -> str:
     """Asks which supplier this one is, before the two are merged."""
     text = request.args.get("text", "").strip()[:200]
     with reading() as session:
-        supplier = suppliers.get(session, kind, supplier_id)
+        supplier = suppliers.get(session, kind, supplier_id, itself=True)
         wanted = Wanted(kind=kind, text=text or supplier.name)
         found = supplier_list.shown(session, wanted, today(caller().time_zone)).suppliers
     others = [other for other in found if other.id != supplier.id]
@@ -183,8 +184,17 @@ def confirm_merge(kind: str, supplier_id: str) -> str:
 def merge(kind: str, supplier_id: str) -> AnyResponse:
     """Merges a supplier into another, which stays."""
     with writing() as session:
-        source = suppliers.get(session, kind, supplier_id)
+        source = suppliers.get(session, kind, supplier_id, itself=True)
         target = suppliers.get(session, kind, request.form.get("into", ""))
         suppliers.merge(session, source, target, now(), caller().actor)
     flash(_("Merged: its results stand here now."))
     return redirect(url_for(f"pages.{kind}", supplier_id=target.id), 303)
+
+
+def let_go(kind: str, supplier_id: str, merged_key_id: str) -> AnyResponse:
+    """Has a supplier no longer found by the key of one that was merged into it."""
+    with writing() as session:
+        supplier = suppliers.get(session, kind, supplier_id)
+        found_again.let_go(session, supplier, merged_key_id, caller().actor)
+    flash(_("Let go: the next list that names it makes it one of its own, without history."))
+    return redirect(url_for(f"pages.{kind}", supplier_id=supplier.id), 303)

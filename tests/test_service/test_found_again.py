@@ -1,0 +1,449 @@
+"""A supplier that was merged into another does not come back with the next list: its old keys find the one that was kept."""
+
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from threading import Thread
+
+import pytest
+from callers import a_browser, a_user, an_organisation
+from callers import send as send_form
+from flask import Flask
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from portal import Portal, a_portal, work_off
+from sheets import workbook
+from sqlalchemy import func, select
+from sqlalchemy.exc import NoResultFound
+
+from service import retention
+from service.clock import now
+from service.db.session import Database
+from service.db.tables import AgencyName, MergedKey, Result, Supplier, new_id
+from service.files import Blobs
+from service.jobs.table import claim, enqueue
+from service.jobs.worker import Handler, run_job
+from service.monitoring import reviews
+from service.refusal import Refused
+from service.register import found_again, suppliers
+from service.register.supplier_list import Wanted, ids
+from service.taking_in import imports
+from service.taking_in.one_supplier import as_its_own
+
+BY = "user:ana"
+ON = date(2026, 11, 20)
+CANNERY = {"name": "Blue Pier Cannery", "country": "TH", "sector": ["1020"]}
+OLD_NAME = {"name": "Pier Seafood", "country": "VN", "sector": ["1020"]}
+
+
+@pytest.fixture
+def harbour(database: Database) -> str:
+    """An organisation."""
+    return an_organisation(database)
+
+
+@pytest.fixture
+def portal(app: Flask, database: Database) -> Portal:
+    return a_portal(app, an_organisation(database))
+
+
+def put(database: Database, organisation: str, answers: Mapping[str, object], kind: str = "site") -> str:
+    """Keeps a supplier as a list or a PUT does; its id."""
+    with database.of(organisation) as session:
+        return suppliers.put(session, kind, answers, ON, now(), BY, "api")[0].id
+
+
+def merge(database: Database, organisation: str, source: str, target: str) -> None:
+    with database.of(organisation) as session:
+        two = [session.get_one(Supplier, name) for name in (source, target)]
+        suppliers.merge(session, *two, now(), BY)
+
+
+def kept(database: Database, organisation: str) -> list[Supplier]:
+    with database.of(organisation, write=False) as session:
+        return list(session.scalars(select(Supplier).order_by(Supplier.created_at, Supplier.id)))
+
+
+def work(portal: Portal) -> None:
+    work_off(portal.app.extensions["database"], Blobs(portal.app.extensions["settings"].files))
+
+
+def send(portal: Portal, name: str, data: bytes, **fields: str) -> dict:
+    """An import, once its jobs are done."""
+    made = portal.send(name, data, **fields)
+    work(portal)
+    return portal.get(made.location.removeprefix("/api/v1")).json
+
+
+def two_that_are_one(portal: Portal, old: Mapping[str, object] = OLD_NAME) -> dict:
+    """S-2 merged into S-1, as S-1 is then."""
+    portal.put("/suppliers/S-1", CANNERY)
+    portal.put("/suppliers/S-2", old)
+    return portal.post("/suppliers/S-2/merge", {"into": "S-1"}).json
+
+
+def old_names(supplier: dict) -> list[str]:
+    """What a supplier is also found under, as the API tells it."""
+    return [old["named"] for old in supplier["also_found_under"]]
+
+
+# ---------------------------------------------------------------- what finds it
+
+
+@pytest.mark.parametrize(
+    "old",
+    [
+        {"reference": "S-2"},
+        {"imo": "9074729"},
+        {"licence_number": "L/1", "country": "NP"},
+        {"name": "Pier Seafood", "country": "TH", "address": "1 Dock Road"},
+    ],
+)
+@pytest.mark.parametrize("its_own", [{"reference": "S-1"}, {"lei": "529900T8BM49AURSDO55"}, {}])
+def test_whatever_found_a_supplier_before_it_was_merged_finds_the_one_that_was_kept(
+    database: Database, harbour: str, old: dict, its_own: dict
+):
+    target = put(database, harbour, {**CANNERY, **its_own})
+    before = kept(database, harbour)[0]
+    source = put(database, harbour, old)
+    merge(database, harbour, source, target)
+    assert put(database, harbour, {**old, "workers_total": 80}) == target
+    (after,) = kept(database, harbour)
+    assert (after.key, after.reference, after.name, after.country) == (
+        before.key, before.reference, before.name, before.country,
+    )  # fmt: skip
+    assert after.answers["workers_total"] == 80
+    assert put(database, harbour, {**CANNERY, **its_own}) == target
+
+
+def test_all_keys_of_one_that_was_merged_twice_over_find_the_last(database: Database, harbour: str):
+    first, second, third = (put(database, harbour, {"reference": name}) for name in ("A", "B", "C"))
+    merge(database, harbour, first, second)
+    merge(database, harbour, second, third)
+    assert {put(database, harbour, {"reference": name}) for name in ("A", "B", "C")} == {third}
+    with database.of(harbour, write=False) as session:
+        old = found_again.old_keys(session, session.get_one(Supplier, third))
+        assert [each.named for each in old] == ["A", "B"]
+
+
+def test_a_review_of_one_that_an_old_list_told_more_of_makes_no_second_supplier(database: Database, harbour: str):
+    target = put(database, harbour, CANNERY)  # found by name and place
+    merge(database, harbour, put(database, harbour, {"reference": "S-2"}), target)
+    put(database, harbour, {"reference": "S-2", "imo": "9074729", "address": "1 Dock Road", "licence_number": "7"})
+    with database.of(harbour) as session:
+        suppliers.assess_again(session, [target], ON, now(), BY)
+        session.get_one(Supplier, target).review_due = ON
+        payload = {"schedule_id": "s", "rule": {"kind": "rolling", "time": "06:00"}, "time_zone": "UTC"}
+        enqueue(session, "review_suppliers", payload, BY)
+    run_job(database, claim(database, "w", kinds=["review_suppliers"]), Handler(reviews.review_suppliers))
+    with database.of(harbour, write=False) as session:
+        causes = session.scalars(select(Result.cause).where(Result.supplier_id == target))
+        assert sorted(causes) == ["api", "api", "api", "review", "review"]
+    (one,) = kept(database, harbour)
+    assert (one.id, one.answers["imo"], one.reference) == (target, "9074729", None)
+
+
+def test_an_old_key_of_one_organisation_finds_nobody_of_another(database: Database, harbour: str):
+    elsewhere = an_organisation(database, "Quay Textiles")
+    target, source = (put(database, harbour, {"reference": name}) for name in ("S-1", "S-2"))
+    merge(database, harbour, source, target)
+    assert put(database, elsewhere, {"reference": "S-2"}) not in (source, target)
+
+
+def test_an_agency_and_a_site_of_one_reference_stay_two(database: Database, harbour: str):
+    target, source = (put(database, harbour, {"reference": name, "country": "NP"}, "agency") for name in ("1", "2"))
+    merge(database, harbour, source, target)
+    assert put(database, harbour, {"reference": "2", "country": "TH"}) != target
+    assert put(database, harbour, {"reference": "2", "country": "NP"}, "agency") == target
+
+
+def test_an_agency_keeps_every_name_when_an_old_list_names_it(database: Database, harbour: str):
+    target = put(database, harbour, {"reference": "A-1", "name": "Swift Hands", "country": "NP"}, "agency")
+    source = put(database, harbour, {"reference": "A-2", "name": "Fern", "country": "NP"}, "agency")
+    merge(database, harbour, source, target)
+    put(database, harbour, {"reference": "A-2", "name": "Fern Recruiting", "country": "NP"}, "agency")
+    with database.of(harbour, write=False) as session:
+        names = set(session.scalars(select(AgencyName.key).where(AgencyName.agency_id == target)))
+    assert names == {"a1", "a2", "swifthands", "fern", "fernrecruiting"}
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(
+        st.one_of(
+            st.tuples(st.just("list"), st.sets(st.sampled_from("ABCD"), min_size=1)),
+            st.tuples(st.just("merge"), st.permutations("ABCD")),
+        ),
+        max_size=8,
+    )
+)
+def test_after_any_lists_and_merges_no_key_has_two_suppliers(database: Database, acts: list):
+    organisation = an_organisation(database, new_id())
+    one_with: dict[str, str] = {}  # by each reference, the one that it was merged into
+    for act, names in acts:
+        if act == "list":
+            for name in sorted(names):
+                put(database, organisation, {"reference": name})
+                one_with.setdefault(name, name)
+        elif (source := one_with.get(names[0])) and (target := one_with.get(names[1])) and source != target:
+            with database.of(organisation) as session:
+                two = [suppliers.get(session, "site", name, itself=True) for name in (source, target)]
+                suppliers.merge(session, *two, now(), BY)
+            one_with = {name: target if one == source else one for name, one in one_with.items()}
+    with database.of(organisation, write=False) as session:
+        found = {name: suppliers.get(session, "site", name).reference for name in one_with}
+        keys = [*session.scalars(select(Supplier.key)), *session.scalars(select(MergedKey.key))]
+    assert found == one_with
+    assert sorted(keys) == sorted(f"ref:{name.lower()}" for name in one_with)
+
+
+def test_who_a_supplier_is_an_old_row_tells_only_where_nothing_is_known():
+    stood = {"reference": "S-1", "name": "Blue Pier", "imo": "declined", "workers_total": 5}
+    row = {"reference": "S-2", "name": "Pier", "imo": "9074729", "address": "1 Dock Road", "workers_total": 9}
+    assert as_its_own(stood, row) == {
+        "reference": "S-1", "name": "Blue Pier", "imo": "9074729", "address": "1 Dock Road", "workers_total": 9,
+    }  # fmt: skip
+    assert as_its_own({**stood, "country": "TH"}, {**row, "country": "VN", "city": "Hue", "licence_number": "7"}) == {
+        "reference": "S-1", "name": "Blue Pier", "imo": "9074729", "country": "TH", "workers_total": 9,
+    }  # fmt: skip
+    assert "reference" not in as_its_own({"name": "Blue Pier"}, row)
+
+
+def test_what_is_told_of_a_supplier_while_it_is_merged_is_not_lost(database: Database, harbour: str):
+    target, source = (put(database, harbour, {"reference": name}) for name in ("S-1", "S-2"))
+    other = Thread(target=merge, args=(database, harbour, source, target), daemon=True)
+    with database.of(harbour) as session:
+        suppliers.put(session, "site", {"reference": "S-2", "workers_total": 80}, ON, now(), BY, "api")
+        other.start()
+        other.join(0.5)  # it waits until this one is done
+    other.join(20)
+    with database.of(harbour, write=False) as session:
+        told = session.scalars(select(Result).where(Result.supplier_id == target))
+        assert sorted(result.answers.get("workers_total", 0) for result in told) == [0, 0, 80]
+    assert [one.id for one in kept(database, harbour)] == [target]
+
+
+def test_two_merges_at_once_leave_all_keys_with_the_last_or_refuse_one(database: Database, harbour: str):
+    one, two, three = (put(database, harbour, {"reference": name}) for name in "ABC")
+    refused: list[str] = []
+
+    def merge_later() -> None:
+        try:
+            merge(database, harbour, one, two)
+        except (Refused, NoResultFound) as gone:
+            refused.append(str(gone))
+
+    other = Thread(target=merge_later, daemon=True)
+    with database.of(harbour) as session:
+        suppliers.merge(session, session.get_one(Supplier, two), session.get_one(Supplier, three), now(), BY)
+        session.flush()
+        other.start()
+        other.join(0.5)
+    other.join(20)
+    assert len(refused) == 1
+    assert {one.reference: one.id for one in kept(database, harbour)} == {"A": one, "C": three}
+
+
+# ---------------------------------------------------------------- through the API
+
+
+def test_an_old_reference_answers_with_the_supplier_that_is_kept(portal: Portal):
+    merged = two_that_are_one(portal)
+    assert (merged["reference"], old_names(merged)) == ("S-1", ["S-2"])
+    old, own = portal.get("/suppliers/S-2"), portal.get("/suppliers/S-1")
+    assert old.json == own.json == merged
+    assert old.headers["ETag"] == own.headers["ETag"]
+    assert portal.get("/suppliers/S-2/assessments").json == portal.get("/suppliers/S-1/assessments").json
+
+
+def test_a_put_under_an_old_reference_tells_of_the_supplier_and_does_not_rename_it(portal: Portal):
+    merged = two_that_are_one(portal)
+    tag = portal.get("/suppliers/S-1").headers["ETag"]
+    assert portal.put("/suppliers/S-2", OLD_NAME, If_None_Match="*").status_code == 412
+    told = portal.put("/suppliers/S-2", {**OLD_NAME, "papers_retention": "held"}, If_Match=tag)
+    assert (told.status_code, told.json["id"], told.json["version"]) == (200, merged["id"], merged["version"] + 1)
+    assert "Location" not in told.headers
+    assert (told.json["reference"], told.json["name"], told.json["country"]) == ("S-1", "Blue Pier Cannery", "TH")
+    assert told.json["answers"]["papers_retention"] == "held"
+    assert portal.put("/suppliers/S-2", OLD_NAME, If_Match=tag).status_code == 412
+    assert [one["reference"] for one in portal.get("/suppliers").json["items"]] == ["S-1"]
+
+
+def test_a_merge_makes_a_new_version_of_the_supplier_that_is_kept(portal: Portal):
+    before = portal.put("/suppliers/S-1", CANNERY)
+    portal.put("/suppliers/S-2", OLD_NAME)
+    portal.post("/suppliers/S-2/merge", {"into": "S-1"})
+    after = portal.get("/suppliers/S-1", If_None_Match=before.headers["ETag"])
+    assert (after.status_code, after.json["version"]) == (200, before.json["version"] + 1)
+    assert portal.get("/suppliers/S-2", If_None_Match=after.headers["ETag"]).status_code == 304
+
+
+def test_nobody_erases_or_merges_a_supplier_by_the_reference_of_one_that_is_gone(portal: Portal):
+    two_that_are_one(portal)
+    portal.put("/suppliers/S-3", CANNERY)
+    for answer in (portal.call("DELETE", "/suppliers/S-2"), portal.post("/suppliers/S-2/merge", {"into": "S-3"})):
+        assert (answer.status_code, answer.json["code"]) == (404, "not_found")
+        assert "merged into S-1" in answer.json["detail"]
+    assert old_names(portal.get("/suppliers/S-1").json) == ["S-2"]
+    assert old_names(portal.post("/suppliers/S-3/merge", {"into": "S-2"}).json) == ["S-2", "S-3"]
+
+
+def test_the_reference_of_one_that_was_merged_makes_a_supplier_of_its_own_once_the_other_is_erased(portal: Portal):
+    merged = two_that_are_one(portal)
+    assert portal.call("DELETE", "/suppliers/S-1").status_code == 204
+    assert portal.get("/suppliers/S-2").status_code == 404
+    anew = portal.put("/suppliers/S-2", OLD_NAME)
+    assert (anew.status_code, anew.json["reference"], anew.json["also_found_under"]) == (201, "S-2", [])
+    assert anew.json["id"] != merged["id"]
+
+
+@pytest.mark.parametrize(("role", "lets_go"), [("officer", True), ("viewer", False)])
+def test_the_page_of_a_supplier_tells_what_it_is_also_found_under_and_an_officer_lets_it_go(
+    app: Flask, database: Database, harbour: str, role: str, lets_go: bool
+):
+    portal = a_portal(app, harbour)
+    merged = two_that_are_one(portal)
+    browser, page = a_browser(app, a_user(database, harbour, role)), f"/suppliers/{merged['id']}"
+    address = f"{page}/merged-keys/{merged['also_found_under'][0]['id']}/let-go"
+    shown = browser.get("/suppliers/S-2").get_data(as_text=True)
+    assert "Also found under: S-2</summary>" in shown
+    assert (f'action="{address}"' in shown) == lets_go
+    assert send_form(browser, address).status_code == (303 if lets_go else 403)
+    assert ("Also found under" in browser.get(page).get_data(as_text=True)) != lets_go
+
+
+# ---------------------------------------------------------------- in files
+
+
+LIST = """
+    | Reference | Site name | Country | Sector | Who holds workers' identity papers | Number of workers |
+    |---|---|---|---|---|---|
+    | S-2 | Pier Seafood | Viet Nam | 1020 | held | 90 |
+    | S-9 | Red Quay | Thailand | 1020 | worker_holds | 20 |
+    | S-1 | Blue Pier Foods | Thailand | 1020 | worker_holds | 80 |
+    """
+OLD_ALONE = """
+    | Reference | Site name | Country | Sector |
+    |---|---|---|---|
+    | S-2 | Pier Seafood | Viet Nam | 1020 |
+    | S-9 | Red Quay | Thailand | 1020 |
+    """
+
+
+def test_a_list_that_names_the_old_reference_makes_no_second_supplier_and_the_preview_says_why(portal: Portal):
+    merged = two_that_are_one(portal)
+    told = send(portal, "list.xlsx", workbook(OLD_ALONE))
+    issues = {issue["code"]: issue["seen"] for issue in told["issues"]}
+    assert issues["known.merged"] == "'S-2' (now 'S-1')"
+    assert issues["known.listed"] == "1 of 2 suppliers is"
+    after = portal.get("/suppliers/S-1").json
+    assert (after["id"], after["name"], after["country"]) == (merged["id"], "Blue Pier Cannery", "TH")
+    assert [line["cause"] for line in portal.get("/suppliers/S-1/assessments").json["items"]] == [
+        "import",
+        "api",
+        "api",
+    ]
+    assert sorted(one["reference"] for one in portal.get("/suppliers").json["items"]) == ["S-1", "S-9"]
+
+
+@pytest.mark.parametrize("chunk", [500, 1])
+def test_rows_under_the_old_and_the_own_reference_are_rows_of_one_supplier(
+    portal: Portal, monkeypatch: pytest.MonkeyPatch, chunk: int
+):
+    monkeypatch.setattr(imports, "CHUNK", chunk)
+    merged = two_that_are_one(portal)
+    told = send(portal, "list.xlsx", workbook(LIST))
+    assert (told["state"], sum(told["counts"].values())) == ("done", 2)
+    after = portal.get("/suppliers/S-1").json
+    assert (after["id"], after["version"]) == (merged["id"], merged["version"] + 1)
+    assert (after["reference"], after["name"], after["country"]) == ("S-1", "Blue Pier Foods", "TH")
+    assert (after["answers"]["papers_retention"], after["answers"]["workers_total"]) == ("held", 80)
+    assert sorted(one["reference"] for one in portal.get("/suppliers").json["items"]) == ["S-1", "S-9"]
+
+
+def test_two_that_are_merged_while_a_list_that_names_both_is_kept_are_kept_once_by_the_next_attempt(
+    database: Database, harbour: str
+):
+    rows = [{"reference": "S-1", **CANNERY}, {"reference": "S-2", **OLD_NAME}]
+    target, source = (put(database, harbour, row) for row in rows)
+    merge(database, harbour, source, target)
+    with pytest.raises(RuntimeError), database.of(harbour) as session:
+        suppliers.keep(session, "site", rows, [{}, {}], ON, now(), BY, "import", None)
+    assert len(kept(database, harbour)) == 1
+
+
+def test_a_form_that_went_out_before_the_merge_still_tells_what_was_declined(portal: Portal):
+    portal.put("/suppliers/S-2", OLD_NAME)
+    made = portal.post("/suppliers/S-2/askings", {"form": "site", "sent_to": "the manager"})
+    form = portal.call("GET", made.location.removeprefix("/api/v1")).data
+    portal.put("/suppliers/S-1", CANNERY)
+    portal.post("/suppliers/S-2/merge", {"into": "S-1"})
+    send(portal, "back.xlsx", form)
+    (one,) = portal.get("/suppliers").json["items"]
+    assert one["reference"] == "S-1"
+    assert portal.get("/suppliers/S-1").json["answers"]["papers_retention"] == "declined"
+
+
+@pytest.mark.parametrize("linked", ["S-2", "s 2"])
+def test_a_case_that_gives_the_old_reference_is_about_the_supplier_that_is_kept(portal: Portal, linked: str):
+    merged = two_that_are_one(portal)
+    told = {"number": "C-1", "linked_reference": linked, "nationality": "MM", "job": "Packer"}
+    found = {"finding": "locked_in", "phase": "work", "source": "grievance"}
+    made = portal.post("/cases", {**told, "findings": [found]})
+    assert made.json["supplier_id"] == merged["id"]
+
+
+def test_a_sheet_that_names_a_known_case_by_either_reference_tells_of_one_case(portal: Portal):
+    portal.put("/suppliers/S-1", CANNERY)
+    portal.put("/suppliers/S-2", OLD_NAME)
+    sheet = "Case,Site reference,Finding,Phase\nC-9,{},{},at work\n"
+    send(portal, "first.csv", sheet.format("S-2", "Locked in").encode(), kind="case")
+    portal.post("/suppliers/S-2/merge", {"into": "S-1"})
+    for reference, finding in (("S-1", "Violence"), ("S-2", "Threatened with violence")):
+        told = send(portal, "more.csv", sheet.format(reference, finding).encode(), kind="case")
+        assert "case.conflict" not in [issue["code"] for issue in told["issues"]]
+    (case,) = portal.get("/cases").json["items"]
+    assert case["supplier_id"] == portal.get("/suppliers/S-1").json["id"]
+    assert len(portal.get(f"/cases/{case['id']}").json["findings"]) == 3
+
+
+# ---------------------------------------------------------------- what becomes of old keys
+
+
+def test_old_keys_go_with_their_supplier_and_with_its_organisation(database: Database, harbour: str, tmp_path: Path):
+    def left() -> int:
+        with database.across(write=False) as session:
+            return session.scalars(select(func.count(MergedKey.id))).one()
+
+    one, two, three, four = (put(database, harbour, {"reference": name}) for name in "ABCD")
+    merge(database, harbour, two, one)
+    merge(database, harbour, four, three)
+    assert left() == 2
+    with database.of(harbour) as session:
+        suppliers.erase(session, session.get_one(Supplier, one), now(), BY)
+    assert left() == 1
+    retention.erase_organisation(database, Blobs(tmp_path), harbour, now(), "system:test")
+    assert left() == 0
+
+
+def test_a_key_that_is_let_go_makes_a_supplier_of_its_own_again_and_what_came_in_stays(portal: Portal):
+    merged = two_that_are_one(portal)
+    address = f"/suppliers/S-2/merged-keys/{merged['also_found_under'][0]['id']}"
+    assert (
+        portal.call("DELETE", address.replace("S-2", portal.put("/suppliers/S-3", CANNERY).json["id"])).status_code
+        == 404
+    )
+    assert portal.call("DELETE", address).status_code == 204
+    assert portal.call("DELETE", address).status_code == portal.get("/suppliers/S-2").status_code == 404
+    after = portal.get("/suppliers/S-1").json
+    assert (after["also_found_under"], after["version"]) == ([], merged["version"] + 1)
+    assert portal.put("/suppliers/S-2", OLD_NAME).status_code == 201
+    assert len(portal.get("/suppliers/S-1/assessments").json["items"]) == 2
+
+
+def test_a_search_for_the_old_reference_finds_the_supplier_that_is_kept(database: Database, harbour: str):
+    target = put(database, harbour, {"reference": "S-1", **CANNERY})
+    source = put(database, harbour, {"reference": "V-20931", **OLD_NAME})
+    merge(database, harbour, source, target)
+    with database.of(harbour, write=False) as session:
+        assert ids(session, Wanted(text="20931"), ON) == [target]
