@@ -2,8 +2,8 @@
 
 Suppliers are drawn (seeded): a model of 60 indicators, every state among them. Each contestant runs in a process of its own, by
 turns, beside the same drawn suppliers; CPU time counts, and the median. Two runs of each are shown. The first touches memory that
-the machine may not have lent yet, which can cost three times what is done with it, and by no rule that the process could know; the
-second runs in the same memory and is held against the limit.
+the machine may not have lent yet, which by chance costs up to three times what is done with it; the second runs in the same
+memory, and is held against the limit.
 """
 
 import argparse

@@ -182,8 +182,7 @@ def load(path: Path) -> Model:
         raw = tomllib.loads(data.decode("utf-8"))
     except tomllib.TOMLDecodeError as fault:
         raise BadModel(f"{path.name}: not TOML: {fault}") from fault
-    reader = _Reader(f"{path.parent.name}/{path.name}")
-    return reader.model(raw, hashlib.sha256(data).hexdigest())
+    return _Reader(f"{path.parent.name}/{path.name}").model(raw, hashlib.sha256(data).hexdigest())
 
 
 @cache
@@ -210,14 +209,13 @@ def of_version(model_id: str, version: str) -> Model:
 
 def current(kind: str, on: date, models: Iterable[Model] | None = None) -> tuple[Model, ...]:
     """Of each model for a kind of supplier the version in force on a day. Raises LookupError where there is none."""
-    return _current(kind, on, None if models is None else tuple(models))
+    return _current(kind, on, tuple(load_all() if models is None else models))
 
 
 @lru_cache(maxsize=64)
-def _current(kind: str, on: date, models: tuple[Model, ...] | None) -> tuple[Model, ...]:
-    there = load_all() if models is None else models
-    ids = sorted({m.id for m in there if m.kind == kind})
-    found = tuple(in_force(i, on, there) for i in ids if any(m.effective <= on for m in there if m.id == i))
+def _current(kind: str, on: date, models: tuple[Model, ...]) -> tuple[Model, ...]:
+    there = [m for m in models if m.kind == kind and m.effective <= on]
+    found = tuple(in_force(i, on, there) for i in sorted({m.id for m in there}))
     if not found:
         raise LookupError(f"no model for a {kind} is in force on {on.isoformat()}")
     return found

@@ -41,6 +41,7 @@ from service.taking_in.one_supplier import (
     as_its_own,
     company_key,
     is_undated,
+    joined,
     practice,
     supplier_key,
     told_again,
@@ -405,8 +406,9 @@ def erase(session: Session, supplier: Supplier, at: datetime, by: str) -> None:
 def merge(session: Session, source: Supplier, target: Supplier, at: datetime, by: str) -> None:
     """One supplier turns out to be another: its results and what it was asked and answered move there, and it is gone.
 
-    Whatever names it by its key finds the other from now on. Of an agency its names move as well: sites that name it go on
-    finding it, and are assessed again with the score it has now.
+    What both answered is joined as rows of one supplier are (:func:`service.taking_in.one_supplier.joined`), so that nothing
+    that was admitted is lost, and the one that stays is assessed again. Whatever names the other by its key finds it from now on.
+    Of an agency its names move as well: sites that name it go on finding it, and are assessed again with the score it has now.
     """
     if source.id == target.id or source.kind != target.kind:
         raise Refused("merge.impossible", 422, "Two different suppliers of one kind can be merged.")
@@ -414,24 +416,24 @@ def merge(session: Session, source: Supplier, target: Supplier, at: datetime, by
     both = select(Supplier).where(Supplier.id.in_([source.id, target.id])).order_by(Supplier.id).with_for_update()
     if len(session.scalars(both.execution_options(populate_existing=True)).all()) < 2:
         raise Refused("not_found", 404, f"There is no such {source.kind} any more.")
+    on, kind = at.date(), source.kind
+    its_own, more = _dated(session, kind, [target, source], on)
     for of_it in (Result, Asking):
         session.execute(update(of_it).where(of_it.supplier_id == source.id).values(supplier_id=target.id))
+    target.answers = joined([its_own, as_its_own(its_own, more)], practice(kind, on), kind).answers
     target.form_answers = target.form_answers or source.form_answers
     moved(session, source.id, target.id)
     take_over(session, source, target, at)
-    target.version += 1
-    cases = session.scalars(select(KeptCase).where(KeptCase.supplier_id == source.id)).all()
-    for case in cases:
+    for case in session.scalars(select(KeptCase).where(KeptCase.supplier_id == source.id)):
         case.supplier_id = target.id
     changes.write(session, "merged", source.id, {"into": target.id}, at)
     record(session, by, f"{source.kind}.merged", source.kind, source.id, {"into": target.id})
     if source.kind == "agency":
         names = names_of(session, [source.id, target.id])
-        its_own, new = names.get(source.id, set()), names.get(source.id, set()) - names.get(target.id, set())
+        theirs, new = names.get(source.id, set()), names.get(source.id, set()) - names.get(target.id, set())
         if new:
             session.execute(insert(AgencyName), [{"agency_id": target.id, "key": key} for key in sorted(new)])
-        follow(session, its_own, at.date(), by)
+        follow(session, theirs, on, by)
     session.flush()
     session.delete(source)
-    if cases:
-        assess_again(session, [target.id], at.date(), at, by)
+    assess_again(session, [target.id], on, at, by, "merge")

@@ -87,6 +87,30 @@ def old_names(supplier: dict) -> list[str]:
     return [old["named"] for old in supplier["also_found_under"]]
 
 
+# ---------------------------------------------------------------- what it answered
+
+
+def test_harm_that_either_admitted_stands_in_the_score_of_the_one_that_is_kept(database: Database, harbour: str):
+    target = put(database, harbour, {**CANNERY, "reference": "S-1", "wage_payment": "on_time"})
+    (before,) = kept(database, harbour)
+    source = put(database, harbour, {**CANNERY, "reference": "S-2", "papers_retention": "held"})
+    merge(database, harbour, source, target)
+    (after,) = kept(database, harbour)
+    assert (after.answers["papers_retention"], after.answers["wage_payment"]) == ("held", "on_time")
+    assert (after.score or 0.0) > (before.score or 0.0) + 1
+    with database.of(harbour, write=False) as session:
+        newest = session.get_one(Result, after.latest_id)
+        assert (newest.cause, newest.score, newest.supplier_id) == ("merge", after.score, target)
+
+
+def test_of_two_answers_to_one_question_the_one_of_more_risk_stands_after_a_merge(database: Database, harbour: str):
+    good, bad = ({**CANNERY, "wage_payment": told} for told in ("on_time", "unpaid"))
+    for n, (into, other) in enumerate([(good, bad), (bad, good)]):
+        target = put(database, harbour, {**into, "reference": f"T-{n}"})
+        merge(database, harbour, put(database, harbour, {**other, "reference": f"O-{n}"}), target)
+    assert [one.answers["wage_payment"] for one in kept(database, harbour)] == ["unpaid", "unpaid"]
+
+
 # ---------------------------------------------------------------- what finds it
 
 
@@ -138,7 +162,7 @@ def test_a_review_of_one_that_an_old_list_told_more_of_makes_no_second_supplier(
     run_job(database, claim(database, "w", kinds=["review_suppliers"]), Handler(reviews.review_suppliers))
     with database.of(harbour, write=False) as session:
         causes = session.scalars(select(Result.cause).where(Result.supplier_id == target))
-        assert sorted(causes) == ["api", "api", "api", "review", "review"]
+        assert sorted(causes) == ["api", "api", "api", "merge", "review", "review"]
     (one,) = kept(database, harbour)
     assert (one.id, one.answers["imo"], one.reference) == (target, "9074729", None)
 
@@ -219,7 +243,7 @@ def test_what_is_told_of_a_supplier_while_it_is_merged_is_not_lost(database: Dat
     other.join(20)
     with database.of(harbour, write=False) as session:
         told = session.scalars(select(Result).where(Result.supplier_id == target))
-        assert sorted(result.answers.get("workers_total", 0) for result in told) == [0, 0, 80]
+        assert sorted(result.answers.get("workers_total", 0) for result in told) == [0, 0, 80, 80]
     assert [one.id for one in kept(database, harbour)] == [target]
 
 
@@ -340,6 +364,7 @@ def test_a_list_that_names_the_old_reference_makes_no_second_supplier_and_the_pr
     assert (after["id"], after["name"], after["country"]) == (merged["id"], "Blue Pier Cannery", "TH")
     assert [line["cause"] for line in portal.get("/suppliers/S-1/assessments").json["items"]] == [
         "import",
+        "merge",
         "api",
         "api",
     ]
@@ -438,7 +463,8 @@ def test_a_key_that_is_let_go_makes_a_supplier_of_its_own_again_and_what_came_in
     after = portal.get("/suppliers/S-1").json
     assert (after["also_found_under"], after["version"]) == ([], merged["version"] + 1)
     assert portal.put("/suppliers/S-2", OLD_NAME).status_code == 201
-    assert len(portal.get("/suppliers/S-1/assessments").json["items"]) == 2
+    causes = [line["cause"] for line in portal.get("/suppliers/S-1/assessments").json["items"]]
+    assert causes == ["merge", "api", "api"]
 
 
 def test_a_search_for_the_old_reference_finds_the_supplier_that_is_kept(database: Database, harbour: str):
