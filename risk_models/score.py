@@ -3,6 +3,8 @@
 Arrays have one row per indicator and one column per supplier (k, n), so that a column of suppliers lies together in memory.
 Sums run over the indicators in model order, one after the other: the same inputs give the same number to the last bit,
 alone or in a batch, on any machine. No exp, no log, no matrix product, no sum of fractions over an axis.
+
+``kernel.c`` does the same, compiled. Whoever changes a rule changes both; tests hold them together to the last bit.
 """
 
 from __future__ import annotations

@@ -200,7 +200,8 @@ def test_one_supplier_is_merged_into_another_and_one_erased_only_after_asking_ag
     ana.get_by_role("link", name="Merge with another").click()
     ana.get_by_label(re.compile("Twin Mills")).check()
     ana.get_by_role("button", name="Merge into it").click()
-    expect(ana.locator(".timeline > li")).to_have_count(2)
+    expect(ana.locator(".timeline > li")).to_have_count(3)
+    expect(ana.locator(".timeline > li").first).to_contain_text("another was merged into it")
     assert faults_of(ana, "a supplier that another was merged into") == []
     ana.reload()
     ana.get_by_text("Also found under: X-1").click()

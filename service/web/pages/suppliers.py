@@ -187,7 +187,7 @@ def merge(kind: str, supplier_id: str) -> AnyResponse:
         source = suppliers.get(session, kind, supplier_id, itself=True)
         target = suppliers.get(session, kind, request.form.get("into", ""))
         suppliers.merge(session, source, target, now(), caller().actor)
-    flash(_("Merged: its results stand here now."))
+    flash(_("Merged: its results and answers stand here now."))
     return redirect(url_for(f"pages.{kind}", supplier_id=target.id), 303)
 
 
