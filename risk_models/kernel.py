@@ -41,7 +41,7 @@ FLAGS: Final = (
 )
 
 
-def library() -> Path:
+def path() -> Path:
     """Where the compiled kernel of this source, these flags and this kind of machine stands, or would stand."""
     made_from = (SOURCE.read_bytes(), *map(str.encode, (*FLAGS, sys.platform, platform.machine())))
     return SOURCE.with_name(f"kernel-{hashlib.sha256(b' '.join(made_from)).hexdigest()[:16]}.so")
@@ -49,7 +49,7 @@ def library() -> Path:
 
 def build() -> str:
     """Compiles the kernel where that is not done yet; what it did, in a line. CalledProcessError where the compiler fails."""
-    target = library()
+    target = path()
     if target.exists():
         return "the kernel is compiled"
     compiler = shutil.which("cc")
@@ -69,7 +69,7 @@ def build() -> str:
 def loaded() -> ctypes.CDLL | None:
     """The compiled kernel; none where it was not compiled or this machine cannot load it."""
     try:
-        return ctypes.CDLL(str(library()))
+        return ctypes.CDLL(str(path()))
     except OSError:
         return None
 

@@ -175,10 +175,10 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_set_up_compiles_once_and_says_so(elsewhere: Path) -> None:
     assert kernel.loaded() is None
     assert kernel.build().startswith("compiled the kernel")
-    made = kernel.library().stat().st_mtime_ns
+    made = kernel.path().stat().st_mtime_ns
     assert kernel.build() == "the kernel is compiled"
-    assert kernel.library().stat().st_mtime_ns == made
-    assert sorted(elsewhere.parent.iterdir()) == sorted([elsewhere, kernel.library()])
+    assert kernel.path().stat().st_mtime_ns == made
+    assert sorted(elsewhere.parent.iterdir()) == sorted([elsewhere, kernel.path()])
     kernel.loaded.cache_clear()
     assert kernel.loaded() is not None
 
@@ -187,9 +187,9 @@ def test_a_library_of_another_source_or_other_flags_is_not_loaded_and_not_kept(
     elsewhere: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kernel.build()
-    first = kernel.library()
+    first = kernel.path()
     monkeypatch.setattr(kernel, "FLAGS", (*kernel.FLAGS, "-DOTHER"))
-    assert kernel.library() != first
+    assert kernel.path() != first
     elsewhere.write_text(SOURCE + "\n", encoding="utf-8")
     kernel.loaded.cache_clear()
     assert kernel.loaded() is None
@@ -198,7 +198,7 @@ def test_a_library_of_another_source_or_other_flags_is_not_loaded_and_not_kept(
 
 
 def test_a_library_that_does_not_load_leaves_the_work_to_numpy(elsewhere: Path) -> None:
-    kernel.library().write_bytes(b"of another machine")
+    kernel.path().write_bytes(b"of another machine")
     assert kernel.loaded() is None
 
 
