@@ -2,8 +2,8 @@
 
 Suppliers are drawn (seeded): a model of 60 indicators, every state among them. Each contestant runs in a process of its own, by
 turns, beside the same drawn suppliers; CPU time counts, and the median. Two runs of each are shown. The first touches memory that
-the machine may not have lent yet, which by chance costs up to three times what is done with it; it is what a user waits for,
-and is held against the limit. The second runs in the same memory.
+the machine may not have lent yet, which by chance costs up to ten times what is done with it; it is what a user waits for,
+and is held against the limit. The second runs in the same memory. A copy is the faster of its two runs.
 """
 
 import argparse
@@ -22,11 +22,12 @@ import numpy as np
 from risk_models import kernel
 from risk_models.frame import Frame
 from risk_models.model import MODELS, Indicator, Model, load
-from risk_models.score import score
+from risk_models.score import score, score_with_cells
 from risk_models.steadiness import steadiness
 
 INDICATORS = 60
 MOST_COPIES = 12.0
+CONTESTANTS = ("copy", "score", "cells", "steadiness")
 
 
 def model_of_sixty() -> Model:
@@ -83,6 +84,8 @@ def measured(what: str, rows: int) -> tuple[float, float]:
         return timed(frame.risk.astype(np.float32).copy)
     if what == "score":
         return timed(lambda: score(frame, model))
+    if what == "cells":
+        return timed(lambda: score_with_cells(frame, model))
     scores = score(frame, model)
     return timed(lambda: steadiness(frame, model, scores))
 
@@ -99,16 +102,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--only", choices=("copy", "score", "steadiness"), help="one contestant in this process")
+    parser.add_argument("--only", choices=CONTESTANTS, help="one contestant in this process")
     told = parser.parse_args()
     if told.only:
         print(json.dumps(measured(told.only, told.rows)))
         return
     environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
-    contestants = ("copy", "score", "steadiness")
-    times: dict[str, list[tuple[float, float]]] = {name: [] for name in contestants}
+    times: dict[str, list[tuple[float, float]]] = {name: [] for name in CONTESTANTS}
     for _ in range(told.rounds):
-        for name in contestants:
+        for name in CONTESTANTS:
             command = [sys.executable, str(Path(__file__)), "--only", name, "--rows", str(told.rows)]
             ran = subprocess.run(command, env=environment, check=True, capture_output=True)
             times[name].append(tuple(json.loads(ran.stdout)))
@@ -117,13 +119,12 @@ def main() -> None:
     first, again = (
         {name: statistics.median(run[which] for run in of) for name, of in times.items()} for which in (0, 1)
     )
-    for name in contestants:
-        ratios = (
-            f"{first[name] / first['copy']:8.1f} copies {again[name]:8.3f} s{again[name] / again['copy']:8.1f} copies"
-        )
-        print(f"  {name:12}{first[name]:8.3f} s{ratios}")
-    print("  " + "first run, then a second in the same memory".rjust(62))
-    kept = first["score"] <= MOST_COPIES * first["copy"] and first["steadiness"] <= first["score"]
+    copy = min(first["copy"], again["copy"])
+    for name in CONTESTANTS:
+        shown = (f"{seconds:8.3f} s{seconds / copy:8.1f} copies" for seconds in (first[name], again[name]))
+        print(f"  {name:12}" + "".join(shown))
+    print("  first run, then a second in the same memory; cells: score, and what each indicator comes to")
+    kept = first["score"] <= MOST_COPIES * copy and first["steadiness"] <= first["score"]
     print(f"  at most {MOST_COPIES:g} copies, and steadiness within the scoring time: {'kept' if kept else 'NOT KEPT'}")
     sys.exit(0 if kept else 1)
 

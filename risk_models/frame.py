@@ -61,24 +61,23 @@ class Frame:
     case: Codes
 
 
+# Of each supplier, which steadiness reads: weighted means of the products of effective risk e, context c and "its own answer
+# covers it", and how far e reaches over the indicators.
+MOMENTS: Final = ("ee", "ec", "cc", "e_covered", "c_covered", "lowest", "highest")
+
+
 @dataclass(frozen=True)
 class Scores:
-    """What the method makes of a frame. (k, n): ``state`` (see STATES), ``effective`` e, ``harms``, ``moves`` in points.
+    """What the method makes of a frame, supplier by supplier (n,); see Cells for what each indicator comes to.
 
     Points of scores are 0..100. ``floors`` (f, n): 0 not reached, 1 reached by what was declined alone ("cannot be ruled out"),
     2 reached by what was admitted, reported or found. ``level`` and ``inherent_level`` index LEVEL_NAMES. ``capped``: the
     score would be critical, but only through declined answers: shown as "up to". ``asked`` is false where ``practice`` is none.
     ``floor`` and ``floor_worst``: the points that floors reached hold the score and its worst case at. ``core_declined``,
     ``core_settled``: any core question declined, all of them answered or ruled out. ``coverage_alone``: coverage without reports.
-    ``context`` and ``context_of`` are those of the frame, ``share`` the share of each indicator in the weight of all (k, 1).
+    ``moments`` (7, n): see MOMENTS.
     """
 
-    context: Floats
-    context_of: NDArray[np.intp]
-    share: Floats
-    state: Codes
-    effective: Floats
-    harms: Flags
     base: Floats
     uplift: Floats
     total: Floats
@@ -99,6 +98,22 @@ class Scores:
     core_declined: Flags
     core_settled: Flags
     coverage_alone: Floats
+    moments: Floats
+
+
+@dataclass(frozen=True)
+class Cells:
+    """What each indicator of each supplier comes to (k, n): ``state`` (see STATES), ``effective`` e, ``harms``.
+
+    ``context`` and ``context_of`` are those of the frame, ``share`` the share of each indicator in the weight of all (k, 1).
+    """
+
+    context: Floats
+    context_of: NDArray[np.intp]
+    share: Floats
+    state: Codes
+    effective: Floats
+    harms: Flags
 
     @property
     def contexts(self) -> Floats:
@@ -111,21 +126,30 @@ class Scores:
         return 100.0 * self.share * (self.effective - self.contexts)
 
 
-Arrays = TypeVar("Arrays", Frame, Scores)
+Arrays = TypeVar("Arrays", Frame, Scores, Cells)
 
 
-def room(frame: Frame, model: Model) -> Scores:
-    """Scores of the suppliers of a frame that are not worked out yet."""
-    k, n = frame.risk.shape
+def room_for_scores(suppliers: int, model: Model) -> Scores:
+    """Scores of some suppliers that are not worked out yet."""
     kinds = {"Floats": np.float64, "Flags": np.bool_, "Codes": np.int8}
-    shapes = {"state": (k, n), "effective": (k, n), "harms": (k, n), "floors": (len(model.floors), n)}
-    given = ("context", "context_of", "share")
+    rows = {"floors": (len(model.floors),), "moments": (len(MOMENTS),)}
     made: dict[str, Any] = {
-        f.name: np.empty(shapes.get(f.name, (n,)), dtype=kinds[str(f.type)])
-        for f in fields(Scores)
-        if f.name not in given
+        f.name: np.empty((*rows.get(f.name, ()), suppliers), dtype=kinds[str(f.type)]) for f in fields(Scores)
     }
-    return Scores(context=frame.context, context_of=frame.context_of, share=shares(model), **made)
+    return Scores(**made)
+
+
+def room_for_cells(frame: Frame, model: Model) -> Cells:
+    """Cells of the suppliers of a frame that are not worked out yet."""
+    shape = frame.risk.shape
+    return Cells(
+        context=frame.context,
+        context_of=frame.context_of,
+        share=shares(model),
+        state=np.empty(shape, dtype=np.int8),
+        effective=np.empty(shape),
+        harms=np.empty(shape, dtype=np.bool_),
+    )
 
 
 def some(of: Arrays, here: slice | NDArray[np.intp]) -> Arrays:

@@ -15,7 +15,7 @@
 #include <string.h>
 
 /* Suppliers in a block: enough that a row of it is read in one go, few enough that all sums stay near. A multiple of EIGHT. */
-enum { BLOCK = 384, EIGHT = 8, MOST_SUMS = 9 };
+enum { BLOCK = 384, EIGHT = 8 };
 
 /* Wider registers where the machine that runs this has them: it is told when it is loaded, not when it is compiled. */
 #if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__)
@@ -56,18 +56,22 @@ typedef struct {
         report, report_belief, gated, gate_belief, inherent_known, place_known, critical_by_silence, case_;
 } Frame;
 
-/* The fields of frame.Scores that are worked out, in their order, each without gaps. */
+/* The fields of frame.Scores, in their order, each without gaps. */
 typedef struct {
-    int8_t *state;
-    double *effective;
-    Flag *harms;
     double *base, *uplift, *total, *best, *worst;
     int8_t *level, *inherent_level, *floors;
     Flag *capped, *harm, *asked;
     double *practice, *practice_of, *coverage, *confidence, *floor, *floor_worst;
     Flag *core_declined, *core_settled;
-    double *coverage_alone;
+    double *coverage_alone, *moments;
 } Scores;
+
+/* The fields of frame.Cells that are worked out, (indicators, n) without gaps. */
+typedef struct {
+    int8_t *state;
+    double *effective;
+    Flag *harms;
+} Cells;
 
 /* What the rules read of a model; see kernel.py. */
 typedef struct {
@@ -138,7 +142,7 @@ PART Cell in_range(Cell cell) {
 }
 
 /* One indicator of a block of suppliers: what is read of it, and what is written. State, effective risk and harm lie where they
- * are asked for. ``few`` cells, at the places ``at``, are more than answered or not asked. */
+ * are asked for. ``few`` cells, at the places ``at``, are more than answered or not asked; ``plain`` is 0 there, else 1. */
 typedef struct {
     ptrdiff_t i, count;
     const Some *some;
@@ -148,7 +152,7 @@ typedef struct {
     int8_t *state;
     double *effective;
     Flag *harm;
-    _Alignas(64) double own[BLOCK], found[BLOCK];
+    _Alignas(64) double own[BLOCK], plain[BLOCK], found[BLOCK];
     Flag declined[BLOCK], settled[BLOCK];
     ptrdiff_t few, at[BLOCK];
     double rooms[5][BLOCK];
@@ -202,6 +206,8 @@ PART void tell_apart(const Model *model, Row *row) {
         row->settled[j] = answered[j];
         row->declined[j] = declined;
     }
+    CELL_BY_CELL
+    for (ptrdiff_t j = 0; j < count; j++) row->plain[j] = few[j] ^ 1;
     row->few = 0;
     /* Eight at a time, for most are none. */
     for (ptrdiff_t from = 0; from < count; from += EIGHT) {
@@ -293,8 +299,10 @@ PART void find_overruled(const Frame *frame, const Model *model, const Some *som
     }
 }
 
-/* What is added up over the indicators, for a block of suppliers. */
-enum { BASE, RAISED, BEST, WORST, PRACTICE, PRACTICE_OF, COVERED_ALONE, COVERED, BELIEVED, SUMS };
+/* frame.MOMENTS; the last two are no sums. */
+enum { EE, EC, CC, E_COVERED, C_COVERED, LOWEST, HIGHEST, MOMENTS };
+/* What is added up over the indicators, for a block of suppliers; after the first come the moments. */
+enum { BASE, RAISED, BEST, WORST, PRACTICE, PRACTICE_OF, COVERED_ALONE, COVERED, BELIEVED, FIRST, SUMS = FIRST + MOMENTS };
 typedef struct {
     _Alignas(64) double of[SUMS][BLOCK];
     Flag any_harm[BLOCK], core_declined[BLOCK], core_unsettled[BLOCK];
@@ -302,6 +310,7 @@ typedef struct {
 
 PART void add(double of[][BLOCK], Cell cell, double share, ptrdiff_t j) {
     const double points = 100.0 * share, asked = points * cell.asked;
+    const double e = share * cell.effective, c = share * cell.context;
     of[BASE][j] += points * cell.context;
     of[RAISED][j] += (cell.effective - cell.context) * points;
     of[BEST][j] += points * cell.best;
@@ -311,34 +320,44 @@ PART void add(double of[][BLOCK], Cell cell, double share, ptrdiff_t j) {
     of[COVERED_ALONE][j] += share * cell.covers;
     of[COVERED][j] += share * cell.covers_or_reported;
     of[BELIEVED][j] += share * cell.belief;
+    of[FIRST + EE][j] += e * cell.effective;
+    of[FIRST + EC][j] += e * cell.context;
+    of[FIRST + CC][j] += c * cell.context;
+    of[FIRST + E_COVERED][j] += e * cell.covers;
+    of[FIRST + C_COVERED][j] += c * cell.covers;
 }
 
 /*
- * The table of method section 3 for one indicator (score._tile), added to the sums. Every cell is added as answered or not asked;
- * then the sums of the few that are more are put back, and added to again as what they are.
+ * The table of method section 3 for one indicator (score._tile), added to the sums. Every cell is worked out as answered or not
+ * asked; the few that are more weigh nothing there, which leaves a sum as it is, and are added afterwards as what they are.
  */
 PART void work_out(const Frame *frame, const Model *model, Row *row, void (*add)(double[][BLOCK], Cell, double, ptrdiff_t),
-                   double sums[][BLOCK], int number_of_sums) {
+                   double sums[][BLOCK]) {
     const double share = model->share[row->i], assures_below = model->assures_below;
     const double hears_silence = model->hears_silence ? 1.0 : 0.0;
-    double *effective = row->effective, before[MOST_SUMS][BLOCK];
+    double *effective = row->effective;
     tell_apart(model, row);
-    for (int s = 0; s < number_of_sums; s++)
-        for (ptrdiff_t f = 0; f < row->few; f++) before[s][f] = sums[s][row->at[f]];
     CELL_BY_CELL
     for (ptrdiff_t j = 0; j < row->count; j++) {
         const Cell cell = in_range(usual(row, assures_below, hears_silence, j));
         effective[j] = cell.effective;
         row->found[j] = cell.found;
-        add(sums, cell, share, j);
+        add(sums, cell, share * row->plain[j], j);
     }
     for (ptrdiff_t f = 0; f < row->few; f++) {
         const ptrdiff_t j = row->at[f];
         const Cell cell = in_range(unusual(usual(row, assures_below, hears_silence, j), frame, row, j));
         effective[j] = cell.effective;
         row->found[j] = cell.found;
-        for (int s = 0; s < number_of_sums; s++) sums[s][j] = before[s][f];
         add(sums, cell, share, j);
+    }
+}
+
+PART void widen(const double *effective, ptrdiff_t count, double *lowest, double *highest) {
+    CELL_BY_CELL
+    for (ptrdiff_t j = 0; j < count; j++) {
+        lowest[j] = smaller(lowest[j], effective[j]);
+        highest[j] = larger(highest[j], effective[j]);
     }
 }
 
@@ -451,13 +470,15 @@ PART int8_t level_of(const Model *model, double total, double worst, double cove
 
 /* Floors, range, levels: what is made once for each supplier (the end of score._score). */
 PART void finish(const Frame *frame, const Model *model, const Sums *sums, const Floors *floors, const Some *some,
-                 const Scores *scores) {
+                 const Scores *scores, ptrdiff_t n) {
     double room[BLOCK];
     Flag rooms[3][BLOCK];
     const double *inherent_known = numbers(&frame->inherent_known, 0, some, room);
     const Flag *place_known = flags(&frame->place_known, 0, some, rooms[0]);
     const Flag *critical_by_silence = flags(&frame->critical_by_silence, 0, some, rooms[1]);
     const int8_t *cases = (const int8_t *)flags(&frame->case_, 0, some, rooms[2]);
+    for (ptrdiff_t m = 0; m < MOMENTS; m++)
+        memcpy(scores->moments + m * n + some->start, sums->of[FIRST + m], (size_t)some->count * sizeof(double));
     for (ptrdiff_t j = 0; j < some->count; j++) {
         const ptrdiff_t at = some->start + j;
         const double plain = sums->of[BASE][j] + sums->of[RAISED][j];
@@ -490,9 +511,9 @@ PART void finish(const Frame *frame, const Model *model, const Sums *sums, const
     }
 }
 
-/* Writes the scores of n suppliers. Returns 0, or 1 where there is no memory to work in. */
+/* Writes the scores of n suppliers, and their cells unless those are NULL. Returns 0, or 1 where there is no memory to work in. */
 FOR_EACH_MACHINE
-int diligence_score(const Frame *frame, const Model *model, const Scores *scores, ptrdiff_t n) {
+int diligence_score(const Frame *frame, const Model *model, const Scores *scores, const Cells *cells, ptrdiff_t n) {
     const ptrdiff_t k = model->indicators, signs_in_all = model->signs_from[model->floors];
     Flag *overruled = malloc((size_t)(k + signs_in_all + 1) * BLOCK);
     if (!overruled) return 1;
@@ -502,22 +523,27 @@ int diligence_score(const Frame *frame, const Model *model, const Scores *scores
         Sums sums;
         Floors floors;
         Row row;
+        int8_t state[BLOCK];
+        double effective[BLOCK];
+        Flag harms[BLOCK];
         memset(&sums, 0, sizeof sums);
+        for (ptrdiff_t j = 0; j < BLOCK; j++) sums.of[FIRST + LOWEST][j] = 1.0;
         memset(signs, 0, (size_t)signs_in_all * BLOCK);
         find_overruled(frame, model, &some, overruled);
         for (ptrdiff_t i = 0; i < k; i++) {
             const ptrdiff_t at = i * n + start;
-            row.state = scores->state + at;
-            row.effective = scores->effective + at;
-            row.harm = scores->harms + at;
+            row.state = cells ? cells->state + at : state;
+            row.effective = cells ? cells->effective + at : effective;
+            row.harm = cells ? cells->harms + at : harms;
             look(frame, i, &some, overruled + i * BLOCK, &row);
-            work_out(frame, model, &row, add, sums.of, SUMS);
+            work_out(frame, model, &row, add, sums.of);
+            widen(row.effective, some.count, sums.of[FIRST + LOWEST], sums.of[FIRST + HIGHEST]);
             mark_harm(&row, model->core[i], model->safeguard[i], some.count, &sums);
             for (ptrdiff_t m = model->read_from[i]; m < model->read_from[i + 1]; m++)
                 mark(&row, model->from_risk[m], model->by_report[m], some.count, signs + model->sign[m] * BLOCK);
         }
         reach(frame, model, &sums, signs, n, &some, scores->floors, &floors);
-        finish(frame, model, &sums, &floors, &some, scores);
+        finish(frame, model, &sums, &floors, &some, scores, n);
     }
     free(overruled);
     return 0;
@@ -532,7 +558,7 @@ enum { OF_SCORE, OF_WORST, OF_INHERENT, OF_COVERAGE, MEANS };
 
 /* What steadiness reads of frame.Scores, in the order of kernel.py. */
 typedef struct {
-    Array state, effective, harm, floor, floor_worst, core_declined, core_settled, coverage_alone;
+    Array base, uplift, total, harm, floor, floor_worst, core_declined, core_settled, coverage_alone, moments;
 } Shown;
 
 /* Gauss-Legendre on 0..1: node, weight, node, ... */
@@ -542,41 +568,15 @@ typedef struct {
     double pair[2 * PAIR], triple[2 * TRIPLE];
 } Spread;
 
-/* What is added up of a block of suppliers: effective risk and context, their squares and product, and how far the risk reaches. */
-typedef struct {
-    _Alignas(64) double e[BLOCK], ee[BLOCK], lowest[BLOCK], highest[BLOCK], c[BLOCK], cc[BLOCK], ec[BLOCK];
-} Sides;
-
-PART void add_sides(const Frame *frame, const Model *model, const Shown *shown, const Some *some, Sides *sides) {
-    memset(sides, 0, sizeof *sides);
-    for (ptrdiff_t j = 0; j < some->count; j++) sides->lowest[j] = 1.0;
-    for (ptrdiff_t i = 0; i < model->indicators; i++) {
-        double rooms[2][BLOCK];
-        const double share = model->share[i], *effective = numbers(&shown->effective, i, some, rooms[0]);
-        const double *context = numbers(&frame->context, context_of(frame, i), some, rooms[1]);
-        CELL_BY_CELL
-        for (ptrdiff_t j = 0; j < some->count; j++) {
-            const double e = share * effective[j], c = share * context[j];
-            sides->e[j] += e;
-            sides->ee[j] += e * effective[j];
-            sides->ec[j] += e * context[j];
-            sides->c[j] += c;
-            sides->cc[j] += c * context[j];
-            sides->lowest[j] = smaller(sides->lowest[j], effective[j]);
-            sides->highest[j] = larger(sides->highest[j], effective[j]);
-        }
-    }
-}
-
 /* What is added up besides of the few whose level hangs on their worst case: for that, their cells are worked out again. */
-enum { W, WW, EW, W_COVERS, MOMENTS };
+enum { W, WW, EW, W_COVERED, OF_WORSTS };
 
-PART void add_moments(double of[][BLOCK], Cell cell, double share, ptrdiff_t j) {
+PART void add_worst(double of[][BLOCK], Cell cell, double share, ptrdiff_t j) {
     const double worst = share * cell.worst;
     of[W][j] += worst;
     of[WW][j] += worst * cell.worst;
     of[EW][j] += share * cell.effective * cell.worst;
-    of[W_COVERS][j] += worst * cell.covers;
+    of[W_COVERED][j] += worst * cell.covers;
 }
 
 /* One supplier's weighted means, and how far each hangs together with the others. */
@@ -599,9 +599,10 @@ static double distance(const Means *means, int which, double bound) {
     const double d = above + 1.0 / 6 - (n + 1.0 / 3) * y +
                      0.02 * (x / (above + 0.5) - y / (under + 0.5) + (x - 0.5) / (n + 1.0));
     const double off = above - n * y;
-    const double exponent = above * log(above / (n * y)) + under * log(under / (n * x));
+    const double a = off / (n * y), b = -off / (n * x);
+    const double exponent = n * (y * ((1.0 + a) * log1p(a) - a) + x * ((1.0 + b) * log1p(b) - b));
     const double slope =
-        fabs(off) < 1e-6 * n ? 1.0 / sqrt(n * x * y) : sqrt(2.0 * larger(exponent, 0.0)) / fabs(off);
+        fabs(off) < 1e-8 * n ? 1.0 / sqrt(n * x * y) : sqrt(2.0 * larger(exponent, 0.0)) / fabs(off);
     return clipped(d * slope / sqrt(1.0 + 1.0 / (6.0 * n)), -CERTAIN, CERTAIN);
 }
 
@@ -676,28 +677,31 @@ PART void join(Means *means, int a, int b, double product, const Spread *by) {
     means->r[a][b] = means->r[b][a] = clipped((product - means->mean[a] * means->mean[b]) / apart, -0.999, 0.999);
 }
 
-/* The weighted means of supplier j; the worst case, which is seldom asked for, stands at its worst. */
-static Means means_of(const Sides *sides, ptrdiff_t j, double coverage, const Spread *by) {
-    Means means = {.mean = {sides->e[j], 1.0, sides->c[j], coverage},
-                   .lowest = {sides->lowest[j], 0.0, 0.0, 0.0},
-                   .highest = {sides->highest[j], 1.0, 1.0, 1.0}};
-    means.spread[OF_SCORE] = spread_of(sides->e[j], sides->ee[j], by);
-    means.spread[OF_INHERENT] = spread_of(sides->c[j], sides->cc[j], by);
+/* The weighted means of supplier j, of its score without floors, its inherent risk and its moments; the worst case, which is
+ * seldom asked for, stands at its worst. */
+static Means means_of(double score, double inherent, double coverage, const double *moments[MOMENTS], ptrdiff_t j,
+                      const Spread *by) {
+    Means means = {.mean = {score, 1.0, inherent, coverage},
+                   .lowest = {moments[LOWEST][j], 0.0, 0.0, 0.0},
+                   .highest = {moments[HIGHEST][j], 1.0, 1.0, 1.0}};
+    means.spread[OF_SCORE] = spread_of(score, moments[EE][j], by);
+    means.spread[OF_INHERENT] = spread_of(inherent, moments[CC][j], by);
     means.spread[OF_COVERAGE] = spread_of(coverage, coverage, by);
-    join(&means, OF_SCORE, OF_INHERENT, sides->ec[j], by);
+    join(&means, OF_SCORE, OF_INHERENT, moments[EC][j], by);
+    join(&means, OF_SCORE, OF_COVERAGE, moments[E_COVERED][j], by);
+    join(&means, OF_INHERENT, OF_COVERAGE, moments[C_COVERED][j], by);
     return means;
 }
 
 /* How far each bound is from being crossed, in standard deviations: positive where the mean stays below it. */
 typedef struct {
     double below[3], usual_below[3], bounded, uncovered;
-    Flag may_be_low, meets_coverage; /* coverage may cross its bound, and another mean one of its own */
+    Flag may_be_low;
 } Bounds;
 
 static Bounds bounds_of(const Model *model, const Means *means, Flag place_known, Flag critical_by_silence, Flag harm,
                         double floor, double floor_worst, Flag core_settled) {
     Bounds bounds = {.bounded = -CERTAIN};
-    Flag open = 0;
     for (int l = 0; l < 3; l++) {
         const double bound = model->level_from[l] / 100.0 - HALF_OF_6_DECIMALS / 100.0;
         bounds.below[l] = floor >= model->level_from[l] ? -CERTAIN : distance(means, OF_SCORE, bound);
@@ -706,30 +710,8 @@ static Bounds bounds_of(const Model *model, const Means *means, Flag place_known
     /* What weights do not change: floors, what is settled, where the supplier is. */
     if (critical_by_silence && !harm) bounds.usual_below[2] = CERTAIN;
     bounds.uncovered = place_known ? distance(means, OF_COVERAGE, model->insufficient_below) : CERTAIN;
-    for (int l = 0; l < 3; l++) open |= fabs(bounds.below[l]) < OPEN || fabs(bounds.usual_below[l]) < OPEN;
-    bounds.meets_coverage = open && fabs(bounds.uncovered) < OPEN;
     bounds.may_be_low = bounds.below[0] > -OPEN && floor_worst < WORST_OF_LOW && core_settled;
     return bounds;
-}
-
-/* Whether a cell covers its indicator. Of one that is reported, its own answer has to; no gate answers for it, for what is
- * reported overrules its gates. */
-static Flag covers(const Frame *frame, ptrdiff_t i, ptrdiff_t n, Flag state) {
-    if (state != REPORTED) return state == ANSWERED;
-    const Flag expired = flag(&frame->expired, i, n) && !(number(&frame->risk, i, n) >= 0.5);
-    return flag(&frame->answered, i, n) && !expired && !flag(&frame->declined, i, n);
-}
-
-/* Fills in how far score and inherent risk of supplier n hang together with its coverage. */
-static void meet_coverage(const Frame *frame, const Model *model, const Shown *shown, ptrdiff_t n, const Spread *by, Means *means) {
-    double e = 0.0, c = 0.0;
-    for (ptrdiff_t i = 0; i < model->indicators; i++) {
-        if (!covers(frame, i, n, flag(&shown->state, i, n))) continue;
-        e += model->share[i] * number(&shown->effective, i, n);
-        c += model->share[i] * number(&frame->context, context_of(frame, i), n);
-    }
-    join(means, OF_SCORE, OF_COVERAGE, e, by);
-    join(means, OF_INHERENT, OF_COVERAGE, c, by);
 }
 
 /* Fills in the worst case of supplier j. That and the inherent risk never meet in one rule. */
@@ -738,7 +720,7 @@ static void meet_worst(double of[][BLOCK], ptrdiff_t j, const Spread *by, Bounds
     means->spread[OF_WORST] = spread_of(of[W][j], of[WW][j], by);
     bounds->bounded = distance(means, OF_WORST, (WORST_OF_LOW - HALF_OF_6_DECIMALS) / 100.0);
     join(means, OF_SCORE, OF_WORST, of[EW][j], by);
-    join(means, OF_WORST, OF_COVERAGE, of[W_COVERS][j], by);
+    join(means, OF_WORST, OF_COVERAGE, of[W_COVERED][j], by);
 }
 
 /* How likely each level is for one supplier (steadiness._likely). */
@@ -787,43 +769,45 @@ int diligence_likely_levels(const Frame *frame, const Model *model, const Shown 
     if (!overruled) return 1;
     for (ptrdiff_t start = 0; start < n; start += BLOCK) {
         const Some block = {start, n - start < BLOCK ? n - start : BLOCK, NULL};
-        double rooms[3][BLOCK];
+        double rooms[6 + MOMENTS][BLOCK];
         Flag flag_rooms[5][BLOCK];
         const Flag *place_known = flags(&frame->place_known, 0, &block, flag_rooms[0]);
         const Flag *critical_by_silence = flags(&frame->critical_by_silence, 0, &block, flag_rooms[1]);
         const Flag *harm = flags(&shown->harm, 0, &block, flag_rooms[2]);
         const Flag *core_declined = flags(&shown->core_declined, 0, &block, flag_rooms[3]);
         const Flag *core_settled = flags(&shown->core_settled, 0, &block, flag_rooms[4]);
-        const double *floor = numbers(&shown->floor, 0, &block, rooms[0]);
-        const double *floor_worst = numbers(&shown->floor_worst, 0, &block, rooms[1]);
-        const double *coverage_alone = numbers(&shown->coverage_alone, 0, &block, rooms[2]);
-        Sides sides;
+        const double *base = numbers(&shown->base, 0, &block, rooms[0]);
+        const double *uplift = numbers(&shown->uplift, 0, &block, rooms[1]);
+        const double *total = numbers(&shown->total, 0, &block, rooms[2]);
+        const double *floor = numbers(&shown->floor, 0, &block, rooms[3]);
+        const double *floor_worst = numbers(&shown->floor_worst, 0, &block, rooms[4]);
+        const double *coverage_alone = numbers(&shown->coverage_alone, 0, &block, rooms[5]);
+        const double *moments[MOMENTS];
+        for (int m = 0; m < MOMENTS; m++) moments[m] = numbers(&shown->moments, m, &block, rooms[6 + m]);
         Means means[BLOCK];
         Bounds bounds[BLOCK];
         ptrdiff_t few[BLOCK];
         Some closer = {start, 0, few}; /* those whose worst case decides */
-        add_sides(frame, model, shown, &block, &sides);
         for (ptrdiff_t j = 0; j < block.count; j++) {
-            means[j] = means_of(&sides, j, coverage_alone[j], by);
+            means[j] = means_of((total[j] - uplift[j]) / 100.0, base[j] / 100.0, coverage_alone[j], moments, j, by);
             bounds[j] = bounds_of(model, &means[j], place_known[j], critical_by_silence[j], harm[j], floor[j], floor_worst[j],
                                   core_settled[j]);
-            if (bounds[j].meets_coverage) meet_coverage(frame, model, shown, start + j, by, &means[j]);
             if (bounds[j].may_be_low) few[closer.count++] = j;
         }
         if (closer.count) {
-            _Alignas(64) double moments[MOMENTS][BLOCK];
+            _Alignas(64) double worsts[OF_WORSTS][BLOCK];
             Row row;
             int8_t state[BLOCK];
             double effective[BLOCK];
             Flag harms[BLOCK];
             row.state = state, row.effective = effective, row.harm = harms;
-            memset(moments, 0, sizeof moments);
+            memset(worsts, 0, sizeof worsts);
             find_overruled(frame, model, &closer, overruled);
             for (ptrdiff_t i = 0; i < k; i++) {
                 look(frame, i, &closer, overruled + i * BLOCK, &row);
-                work_out(frame, model, &row, add_moments, moments, MOMENTS);
+                work_out(frame, model, &row, add_worst, worsts);
             }
-            for (ptrdiff_t f = 0; f < closer.count; f++) meet_worst(moments, f, by, &bounds[few[f]], &means[few[f]]);
+            for (ptrdiff_t f = 0; f < closer.count; f++) meet_worst(worsts, f, by, &bounds[few[f]], &means[few[f]]);
         }
         for (ptrdiff_t j = 0; j < block.count; j++) {
             double of[LEVELS + 1];

@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from risk_models.floors import readings_of
-from risk_models.frame import LEVEL_NAMES, Floats, Frame, Scores, shares
+from risk_models.frame import LEVEL_NAMES, MOMENTS, Cells, Floats, Frame, Scores, shares
 from risk_models.model import CASES, Model
 
 SOURCE: Final = Path(__file__).with_name("kernel.c")
@@ -161,9 +161,22 @@ def _kinds(of: type[Frame | Scores], names: Iterable[str]) -> dict[str, np.dtype
 
 
 _READ: Final = _kinds(Frame, (f.name for f in fields(Frame)))
-_WRITTEN: Final = tuple(f.name for f in fields(Scores) if f.name not in ("context", "context_of", "share"))
+_SCORES: Final = tuple(f.name for f in fields(Scores))
+_CELLS: Final = ("state", "effective", "harms")
 _SHOWN: Final = _kinds(
-    Scores, ("state", "effective", "harm", "floor", "floor_worst", "core_declined", "core_settled", "coverage_alone")
+    Scores,
+    (
+        "base",
+        "uplift",
+        "total",
+        "harm",
+        "floor",
+        "floor_worst",
+        "core_declined",
+        "core_settled",
+        "coverage_alone",
+        "moments",
+    ),
 )
 
 
@@ -194,19 +207,28 @@ def _read(frame: Frame) -> ctypes.Array[ctypes.c_ssize_t]:
     return _places(frame, _READ, (k, n), {**contexts, **each, "context_of": (k,), "least": (k, 1)})
 
 
-def score(library: ctypes.CDLL, frame: Frame, model: Model, scores: Scores) -> None:
-    """Writes the scores of a frame into ``scores``, made by frame.room: those of numpy to the last bit."""
-    written = (ctypes.c_void_p * len(_WRITTEN))(*(getattr(scores, name).ctypes.data for name in _WRITTEN))
+def _written(to: Scores | Cells, names: Iterable[str]) -> ctypes.Array[ctypes.c_void_p]:
+    """`Scores` or `Cells` of kernel.c: where each of some arrays without gaps begins."""
+    places = [getattr(to, name).ctypes.data for name in names]
+    return (ctypes.c_void_p * len(places))(*places)
+
+
+def score(library: ctypes.CDLL, frame: Frame, model: Model, scores: Scores, cells: Cells | None) -> None:
+    """Writes the scores of a frame into ``scores``, and its cells where they are asked for; both made by frame.room_for_*.
+
+    They are those of numpy to the last bit.
+    """
     n = ctypes.c_ssize_t(frame.risk.shape[1])
-    if library.diligence_score(_read(frame), ctypes.byref(_told(model)), written, n):
+    to_cells = None if cells is None else _written(cells, _CELLS)
+    if library.diligence_score(_read(frame), ctypes.byref(_told(model)), _written(scores, _SCORES), to_cells, n):
         raise MemoryError
 
 
 def likely_levels(library: ctypes.CDLL, frame: Frame, model: Model, scores: Scores, spread: Spread) -> Floats:
     """What steadiness.likely_levels makes of a frame and its scores (5, n), but for the last bits."""
-    k, n = frame.risk.shape
+    n = frame.risk.shape[1]
     likely = np.empty((len(LEVEL_NAMES), n))
-    shown = _places(scores, _SHOWN, (n,), dict.fromkeys(("state", "effective"), (k, n)))
+    shown = _places(scores, _SHOWN, (n,), {"moments": (len(MOMENTS), n)})
     told = (
         ctypes.byref(_told(model)),
         shown,

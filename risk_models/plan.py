@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from risk_models.answers import Answers
-from risk_models.frame import DECLINED, EXPIRED, INSUFFICIENT, NOT_ASKED, REPORTED, WORST_OF_LOW, Scores, shares
+from risk_models.frame import DECLINED, EXPIRED, INSUFFICIENT, NOT_ASKED, REPORTED, WORST_OF_LOW, Cells, Scores, shares
 from risk_models.identity import name_key
 from risk_models.model import LEVELS, Model
 from risk_models.score import threshold
@@ -268,7 +268,7 @@ def _action(raw: Mapping[str, object], file: str) -> Action:
     return action
 
 
-def plan(scores: Scores, model: Model, unknown: Mapping[str, NDArray[np.bool_]]) -> Plan:
+def plan(scores: Scores, cells: Cells, model: Model, unknown: Mapping[str, NDArray[np.bool_]]) -> Plan:
     """What each of n suppliers calls for. ``unknown``: flags (n,) for each of UNKNOWN, and those of :func:`circumstances`.
 
     "agency": one is named that was not assessed; "agencies_not_named": none is named though migrants are employed.
@@ -276,11 +276,11 @@ def plan(scores: Scores, model: Model, unknown: Mapping[str, NDArray[np.bool_]])
     library, calls, not_where = _library(model.version)
     n = scores.total.shape[0]
     days = np.full((len(library), n), inf)
-    state = scores.state
+    state = cells.state
     where: dict[tuple[str, str], NDArray[np.bool_]] = {}
     ids = [indicator.id for indicator in model.indicators]
     found = {
-        "harm": scores.harms,
+        "harm": cells.harms,
         "declined": state == DECLINED,
         "expired": state == EXPIRED,
         "not_asked": state == NOT_ASKED,
@@ -292,7 +292,7 @@ def plan(scores: Scores, model: Model, unknown: Mapping[str, NDArray[np.bool_]])
         where |= {(f"floor:{floor.id}", name): flags for floor, flags in zip(model.floors, reached, strict=True)}
     for name in UNKNOWN:
         where[f"unknown:{name}", "not_asked"] = unknown[name]
-    standing = _standing(scores, model, unknown)
+    standing = _standing(scores, cells, model, unknown)
     where |= {(name, CIRCUMSTANCES[name]): flags for name, flags in standing.items()}
     if n == 1:  # the onboarding gate: an array of one costs more than the number in it
         soonest = [inf] * len(library)
@@ -313,16 +313,18 @@ def plan(scores: Scores, model: Model, unknown: Mapping[str, NDArray[np.bool_]])
     return Plan(library, days)
 
 
-def _standing(scores: Scores, model: Model, told: Mapping[str, NDArray[np.bool_]]) -> dict[str, NDArray[np.bool_]]:
+def _standing(
+    scores: Scores, cells: Cells, model: Model, told: Mapping[str, NDArray[np.bool_]]
+) -> dict[str, NDArray[np.bool_]]:
     """Where each of CIRCUMSTANCES stands, (n,); ``told``: those that are read off the answers, nowhere unless given."""
     by_points = threshold(scores.total, model)
-    reported = scores.state == REPORTED
+    reported = cells.state == REPORTED
     of_cases = [scores.floors[f] == 2 for f, floor in enumerate(model.floors) if floor.case is not None]
     of_children = [i for i, indicator in enumerate(model.indicators) if indicator.id in CHILDREN]
-    open_share = (shares(model) * (scores.state == NOT_ASKED)).sum(axis=0)
+    open_share = (shares(model) * (cells.state == NOT_ASKED)).sum(axis=0)
     safeguard = np.array([[indicator.safeguard] for indicator in model.indicators])
     # A case may tell of what no indicator of the model reads: harm, and none of it in an answer.
-    of_cases.append(scores.harm & ~(scores.harms & ~safeguard).any(axis=0))
+    of_cases.append(scores.harm & ~(cells.harms & ~safeguard).any(axis=0))
     no_harm = ~scores.harm & ~scores.core_declined & (scores.level != INSUFFICIENT)
     nowhere = np.zeros(scores.total.shape, dtype=bool)
     return {

@@ -26,12 +26,14 @@ from risk_models.frame import (
     REPORTED,
     RULED_OUT,
     WORST_OF_LOW,
+    Cells,
     Codes,
     Flags,
     Floats,
     Frame,
     Scores,
-    room,
+    room_for_cells,
+    room_for_scores,
     shares,
     some,
 )
@@ -183,21 +185,35 @@ def score(frame: Frame, model: Model) -> Scores:
     """Scores of the n suppliers of a frame under a model.
 
     By the compiled kernel where there is one, else by the lines below; the numbers are the same to the last bit.
-    ``base + moves + uplift = total`` to 1e-9 and ``best <= total <= worst`` for each. Source of the rules: docs/method.md.
+    ``best <= total <= worst`` for each. Source of the rules: docs/method.md.
     """
+    return _scored(frame, model, None)
+
+
+def score_with_cells(frame: Frame, model: Model) -> tuple[Scores, Cells]:
+    """The same scores, and what each indicator comes to: ``base + moves + uplift = total`` to 1e-9.
+
+    Whoever explains a score or plans by it needs the cells; of many suppliers they take several times the memory of the scores.
+    """
+    cells = room_for_cells(frame, model)
+    return _scored(frame, model, cells), cells
+
+
+def _scored(frame: Frame, model: Model, cells: Cells | None) -> Scores:
+    """The scores of a frame; its cells are written where they are asked for."""
     k, n = frame.risk.shape
     if k != len(model.indicators):
         raise ValueError(f"the frame has {k} indicators, {model.id} {model.version} has {len(model.indicators)}")
-    scores = room(frame, model)
+    scores = room_for_scores(n, model)
     library = kernel.loaded()
     if library is not None:
-        kernel.score(library, frame, model, scores)
+        kernel.score(library, frame, model, scores, cells)
     elif n <= IN_HAND:
-        _score(frame, model, scores)
+        _score(frame, model, scores, cells)
     else:
         for start in range(0, n, IN_HAND):
             here = slice(start, start + IN_HAND)
-            _score(some(frame, here), model, some(scores, here))
+            _score(some(frame, here), model, some(scores, here), cells and some(cells, here))
     return scores
 
 
@@ -211,11 +227,13 @@ def tiles(frame: Frame, model: Model) -> Iterator[Tile]:
         yield _tile(frame, i, overruled[i], model)
 
 
-def _score(frame: Frame, model: Model, scores: Scores) -> None:
-    """Writes the scores of as many suppliers as fit in hand."""
+def _score(frame: Frame, model: Model, scores: Scores, cells: Cells | None) -> None:
+    """Writes the scores of as many suppliers as fit in hand, and their cells where they are asked for."""
     n = frame.risk.shape[1]
     base, best, worst, raised = np.zeros((4, n))
     practice, practice_of, covered, covered_alone, believed = np.zeros((5, n))
+    *products, lowest, highest = scores.moments
+    scores.moments[:], lowest[:] = 0.0, 1.0
     any_harm, core_declined, core_settled = np.zeros(n, dtype=bool), np.zeros(n, dtype=bool), np.ones(n, dtype=bool)
     share_of = shares(model)
     core = np.array([indicator.core for indicator in model.indicators])
@@ -226,11 +244,13 @@ def _score(frame: Frame, model: Model, scores: Scores) -> None:
     for tile in tiles(frame, model):
         i, share = tile.i, share_of[tile.i]
         points = 100.0 * share
-        scores.state[i], scores.effective[i], scores.harms[i] = tile.state, tile.effective, tile.harm
+        if cells is not None:
+            cells.state[i], cells.effective[i], cells.harms[i] = tile.state, tile.effective, tile.harm
         moved = tile.effective - tile.context
         moved *= points
         asked = points * tile.asked
         covers = share * tile.covers
+        e, c = share * tile.effective, share * tile.context
         _add(
             (base, points * tile.context),
             (raised, moved),
@@ -241,7 +261,14 @@ def _score(frame: Frame, model: Model, scores: Scores) -> None:
             (covered_alone, covers),
             (covered, covers if tile.covers is tile.covers_or_reported else share * tile.covers_or_reported),
             (believed, share * tile.belief),
+            *zip(
+                products,
+                (e * tile.effective, e * tile.context, c * tile.context, e * tile.covers, c * tile.covers),
+                strict=True,
+            ),
         )
+        np.minimum(lowest, tile.effective.min(axis=0), out=lowest)
+        np.maximum(highest, tile.effective.max(axis=0), out=highest)
         # A safeguard that is missing is a finding, not harm to anyone, unless somebody reports it.
         any_harm |= (tile.harm & (~safeguard[i] | tile.reported)).any(axis=0)
         if core[i].any():

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from risk_models.frame import Floats, Scores, shares
+from risk_models.frame import Cells, Floats, Scores, shares
 from risk_models.model import Model
 from risk_models.steadiness import concentration
 
@@ -27,11 +27,11 @@ class RankRange:
     high: NDArray[np.int64]
 
 
-def rank_ranges(scores: Scores, model: Model, draws: int = DRAWS, seed: int = SEED) -> RankRange:
+def rank_ranges(scores: Scores, cells: Cells, model: Model, draws: int = DRAWS, seed: int = SEED) -> RankRange:
     """Ranks of n suppliers of one model under weights drawn as in ``steadiness.toml``; floors hold under any weights."""
     share = shares(model)[:, 0]
     weights = np.random.default_rng(seed).dirichlet(concentration(len(share)) * share, draws)
-    ranks = np.array([_ranks(np.maximum(100.0 * (drawn @ scores.effective), scores.floor)) for drawn in weights])
+    ranks = np.array([_ranks(np.maximum(100.0 * (drawn @ cells.effective), scores.floor)) for drawn in weights])
     low, high = np.percentile(ranks, [5, 95], axis=0, method="nearest")
     return RankRange(_ranks(scores.total), low.astype(np.int64), high.astype(np.int64))
 
@@ -43,11 +43,11 @@ def _ranks(points: Floats) -> NDArray[np.int64]:
     return rank
 
 
-def weight_effects(scores: Scores, model: Model) -> Floats:
+def weight_effects(scores: Scores, cells: Cells, model: Model) -> Floats:
     """By how many points each weight, half as large again, moves the score of a supplier on average, up or down (k,)."""
     share = shares(model)
-    plain = (share * scores.effective).sum(axis=0)
-    moved = 100.0 * MORE * share * (scores.effective - plain) / (1.0 + MORE * share)
+    plain = (share * cells.effective).sum(axis=0)
+    moved = 100.0 * MORE * share * (cells.effective - plain) / (1.0 + MORE * share)
     # A floor that holds a score up hides what moves below it.
     after = np.maximum(100.0 * plain + moved, scores.floor) - np.maximum(100.0 * plain, scores.floor)
     effects: Floats = np.abs(after).mean(axis=1)

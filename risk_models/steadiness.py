@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from risk_models import kernel
-from risk_models.frame import INSUFFICIENT, LEVEL_NAMES, WORST_OF_LOW, Floats, Frame, Scores, shares, some
+from risk_models.frame import INSUFFICIENT, LEVEL_NAMES, MOMENTS, WORST_OF_LOW, Floats, Frame, Scores, shares, some
 from risk_models.model import LEVELS, Model
 from risk_models.score import IN_HAND, tiles
 
@@ -85,17 +85,28 @@ def steadiness(frame: Frame, model: Model, scores: Scores) -> Floats:
 
 @dataclass(frozen=True)
 class _Means:
-    """Weighted means of n suppliers, each (4, n) on the scale 0..1: their mean, variance, smallest and largest value."""
+    """Weighted means of n suppliers on the scale 0..1, each (4, n): the mean, and the smallest and largest value it may have.
+
+    ``product`` (4, 4, n): the weighted means of the products of two, or of one with itself; only pairs a <= b are set.
+    """
 
     mean: Floats
-    variance: Floats
     lowest: Floats
     highest: Floats
+    product: Floats
+    concentration: float
+
+    def spread(self, which: int) -> Floats:
+        """The standard deviation of one weighted mean under drawn weights."""
+        spread: Floats = np.sqrt(
+            np.maximum(self.product[which, which] - self.mean[which] ** 2, 0.0) / (self.concentration + 1.0)
+        )
+        return spread
 
 
 def _likely(frame: Frame, model: Model, scores: Scores) -> Floats:
     n = frame.risk.shape[1]
-    means = _means(frame, model, scores)
+    means = _means(model, scores)
     bounds = np.array(list(model.levels.values())) / 100.0 - HALF_OF_6_DECIMALS / 100.0
     # How far each bound is from being crossed, in standard deviations: positive where the mean stays below it.
     below = [_distance(means, SCORE, bound) for bound in bounds]
@@ -112,7 +123,7 @@ def _likely(frame: Frame, model: Model, scores: Scores) -> Floats:
     uncovered[~frame.place_known] = CERTAIN
     usual_below[2][frame.critical_by_silence & ~scores.harm] = CERTAIN
     lifted = scores.harm | scores.core_declined
-    r = _correlations(frame, model, means, _open_together(below, [*usual_below, bounded, uncovered]))
+    r = _correlations(means)
 
     def all_of(*events: tuple[Floats, int, float]) -> Floats:
         return _all_of([(sign * z, which, sign) for z, which, sign in events], r)
@@ -148,34 +159,31 @@ def _likely(frame: Frame, model: Model, scores: Scores) -> Floats:
     return likely
 
 
-def _means(frame: Frame, model: Model, scores: Scores) -> _Means:
-    """All but the worst case, which is only needed where "low" is near: see _add_worst."""
-    n = frame.risk.shape[1]
-    first, second, lowest, highest = np.zeros((4, n)), np.zeros((4, n)), np.zeros((4, n)), np.ones((4, n))
-    lowest[SCORE], highest[SCORE] = 1.0, 0.0
-    for share, effective, c in zip(shares(model)[:, 0], scores.effective, frame.context_of.tolist(), strict=True):
-        for which, values in ((SCORE, effective), (INHERENT, frame.context[c])):
-            weighted = share * values
-            first[which] += weighted
-            second[which] += weighted * values
-        np.minimum(lowest[SCORE], effective, out=lowest[SCORE])
-        np.maximum(highest[SCORE], effective, out=highest[SCORE])
-    first[COVERAGE] = second[COVERAGE] = scores.coverage_alone
-    first[WORST] = second[WORST] = 1.0
-    variance = np.maximum(second - first**2, 0.0) / (concentration(len(model.indicators)) + 1.0)
-    return _Means(first, variance, lowest, highest)
+def _means(model: Model, scores: Scores) -> _Means:
+    """All but the worst case, which stands at its worst and is only needed where "low" is near: see _add_worst."""
+    n = len(scores.total)
+    moments = dict(zip(MOMENTS, scores.moments, strict=True))
+    mean, lowest, highest, product = np.ones((4, n)), np.zeros((4, n)), np.ones((4, n)), np.zeros((4, 4, n))
+    mean[SCORE], mean[INHERENT] = (scores.total - scores.uplift) / 100.0, scores.base / 100.0
+    mean[COVERAGE] = product[COVERAGE, COVERAGE] = scores.coverage_alone
+    lowest[SCORE], highest[SCORE] = moments["lowest"], moments["highest"]
+    product[SCORE, SCORE], product[INHERENT, INHERENT] = moments["ee"], moments["cc"]
+    product[SCORE, INHERENT] = moments["ec"]
+    product[SCORE, COVERAGE], product[INHERENT, COVERAGE] = moments["e_covered"], moments["c_covered"]
+    product[WORST, WORST] = 1.0
+    return _Means(mean, lowest, highest, product, concentration(len(model.indicators)))
 
 
 def _add_worst(means: _Means, frame: Frame, model: Model, at: NDArray[np.intp]) -> None:
-    """Works out the worst case of the suppliers at some places."""
-    first, second = np.zeros((2, at.size))
+    """Works out the worst case of the suppliers at some places. That and the inherent risk never meet in one rule."""
+    mean, product = np.zeros(at.size), np.zeros((3, at.size))
     share_of = shares(model)
     for tile in tiles(some(frame, at), model):
         weighted = share_of[tile.i] * tile.worst
-        first += weighted.sum(axis=0)
-        second += (weighted * tile.worst).sum(axis=0)
-    means.mean[WORST, at] = first
-    means.variance[WORST, at] = np.maximum(second - first**2, 0.0) / (concentration(len(model.indicators)) + 1.0)
+        mean += weighted.sum(axis=0)
+        product += [(weighted * other).sum(axis=0) for other in (tile.effective, tile.worst, tile.covers)]
+    means.mean[WORST, at] = mean
+    means.product[SCORE, WORST, at], means.product[WORST, WORST, at], means.product[WORST, COVERAGE, at] = product
 
 
 def _distance(means: _Means, which: int, bound: float) -> Floats:
@@ -183,7 +191,7 @@ def _distance(means: _Means, which: int, bound: float) -> Floats:
 
     That of the beta distribution with the mean's moments, after Peizer and Pratt (1968), good to the third decimal.
     """
-    mean, spread = means.mean[which], np.sqrt(means.variance[which])
+    mean, spread = means.mean[which], means.spread(which)
     lowest, highest = means.lowest[which], means.highest[which]
     z = np.where(mean < bound, CERTAIN, -CERTAIN)
     at = np.flatnonzero((np.abs(bound - mean) < CERTAIN * spread) & (lowest < bound) & (bound < highest))
@@ -196,8 +204,10 @@ def _distance(means: _Means, which: int, bound: float) -> Floats:
     n, y = size - 1.0, 1.0 - x
     d = above + 1 / 6 - (n + 1 / 3) * y + 0.02 * (x / (above + 0.5) - y / (under + 0.5) + (x - 0.5) / (n + 1.0))
     off = above - n * y
-    exponent = above * np.log(above / (n * y)) + under * np.log(under / (n * x))
-    near = np.abs(off) < 1e-6 * n
+    # above log(above / ny) + under log(under / nx), so that near the mean, where it is small, its digits are left.
+    a, b = off / (n * y), -off / (n * x)
+    exponent = n * (y * ((1.0 + a) * np.log1p(a) - a) + x * ((1.0 + b) * np.log1p(b) - b))
+    near = np.abs(off) < 1e-8 * n
     slope = np.where(
         near, 1.0 / np.sqrt(n * x * y), np.sqrt(2.0 * np.maximum(exponent, 0.0)) / np.where(near, 1.0, np.abs(off))
     )
@@ -205,33 +215,14 @@ def _distance(means: _Means, which: int, bound: float) -> Floats:
     return z
 
 
-def _open_together(scores: list[Floats], others: list[Floats]) -> NDArray[np.intp]:
-    """The suppliers for which more than one weighted mean may cross a bound."""
-    open_score = np.any([np.abs(z) < OPEN for z in scores], axis=0).astype(np.int8)
-    count = open_score + np.sum([np.abs(z) < OPEN for z in others], axis=0)
-    return np.flatnonzero(count > 1)
-
-
-def _correlations(frame: Frame, model: Model, means: _Means, at: NDArray[np.intp]) -> Floats:
-    """Correlations of the weighted means (4, 4, n) of the suppliers at some places; 0 of the others."""
-    r = np.zeros((4, 4, means.mean.shape[1]))
-    if not at.size:
-        return r
-    few, share_of = some(frame, at), shares(model)
-    products = np.zeros((4, 4, at.size))
-    for tile in tiles(few, model):
-        weights = share_of[tile.i]
-        values = (tile.effective, tile.worst, tile.context, tile.covers)
-        for a in range(4):
-            weighted = weights * values[a]
-            for b in range(a + 1, 4):
-                products[a, b] += (weighted * values[b]).sum(axis=0)
-    spread = np.sqrt(means.variance[:, at])
-    for a in range(4):
-        for b in range(a + 1, 4):
-            together = products[a, b] - means.mean[a, at] * means.mean[b, at]
-            together /= (concentration(len(model.indicators)) + 1.0) * np.maximum(spread[a] * spread[b], 1e-12)
-            r[a, b, at] = r[b, a, at] = np.clip(together, -0.999, 0.999)
+def _correlations(means: _Means) -> Floats:
+    """Correlations of the weighted means (4, 4, n), which say something where both may cross a bound."""
+    r = np.zeros_like(means.product)
+    spread = [means.spread(which) for which in range(4)]
+    for a, b in combinations(range(4), 2):
+        together = means.product[a, b] - means.mean[a] * means.mean[b]
+        together /= (means.concentration + 1.0) * np.maximum(spread[a] * spread[b], 1e-12)
+        r[a, b] = r[b, a] = np.clip(together, -0.999, 0.999)
     return r
 
 

@@ -18,13 +18,13 @@ from risk_models.answers import Answers, combinations, said, spread
 from risk_models.case_evidence import CaseEvidence, with_case_harms
 from risk_models.facts import FactsOn
 from risk_models.features import CANNOT_APPLY, features
-from risk_models.frame import DECLINED, Frame, Scores, some
+from risk_models.frame import DECLINED, Cells, Frame, Scores, some
 from risk_models.identity import name_key
 from risk_models.inherent import Part
 from risk_models.model import Floor, Model, current, serving
 from risk_models.plan import Plan, circumstances, plan
 from risk_models.readings import AGENCY_SECTOR
-from risk_models.score import queue_rank, score, threshold
+from risk_models.score import queue_rank, score_with_cells, threshold
 
 # Under which of an agency's answers a site may name it.
 AGENCY_NAMES = ("name", "name_local", "reference", "licence_number")
@@ -64,6 +64,7 @@ class Block:
     parts: tuple[Part, ...]
     case: NDArray[np.int8]
     scores: Scores
+    cells: Cells
     plan: Plan
     sectors: list[str | None]
     frame: Frame | None = None
@@ -128,11 +129,11 @@ class Assessed:
         silent = np.zeros(len(self.block), dtype=np.bool_)
         for b, block in enumerate(self.blocks):
             mine = self.block == b
-            pick, scores = self.position[mine], block.scores
+            pick, scores, cells = self.position[mine], block.scores, block.cells
             rules, codes = self.floors(block, pick)
             found, total = codes > 1, scores.total[pick]
             at_least = np.array([rule.at_least for rule in rules]).reshape(-1, 1)
-            blank = (scores.moves[:, pick] * (scores.state[:, pick] == DECLINED)).sum(axis=0)
+            blank = (cells.moves[:, pick] * (cells.state[:, pick] == DECLINED)).sum(axis=0)
             told = np.maximum(total - scores.uplift[pick] - blank, (at_least * found).max(axis=0, initial=0.0))
             lower = threshold(told, block.model) < threshold(total, block.model)
             silent[mine] = ((codes == 1).sum(axis=0) > found.sum(axis=0)) & lower
@@ -190,8 +191,8 @@ def assess_batch(
         # What cases set is heard like a report, and is no answer of the supplier: the answers kept do not hold it.
         heard = with_case_harms(answers, case) if case else answers
         read = features(heard, model, facts, on, scores_of_agencies, case.strength if case else None)
-        scored = score(read.frame, model)
-        actions = _with_own(scored, read.frame, model, _unknown(answers, model, scores_of_agencies))
+        scores, cells = score_with_cells(read.frame, model)
+        actions = _with_own(scores, cells, read.frame, model, _unknown(answers, model, scores_of_agencies))
         blocks.append(
             Block(
                 model,
@@ -199,7 +200,8 @@ def assess_batch(
                 answers,
                 read.inherent.parts,
                 read.frame.case,
-                scored,
+                scores,
+                cells,
                 actions,
                 _sectors(answers, model, facts),
                 read.frame if keep_frames else None,
@@ -255,16 +257,20 @@ def _with_the_worst_of_all(assessed: Assessed) -> Assessed:
     return replace(assessed, blocks=tuple(blocks))
 
 
-def _with_own(scored: Scores, frame: Frame, model: Model, unknown: Mapping[str, NDArray[np.bool_]]) -> Plan:
+def _with_own(
+    scores: Scores, cells: Cells, frame: Frame, model: Model, unknown: Mapping[str, NDArray[np.bool_]]
+) -> Plan:
     """What is to be done, and beside it what would be by the suppliers' own answers alone, where the two can differ."""
-    whole = plan(scored, model, unknown)
+    whole = plan(scores, cells, model, unknown)
     told = np.flatnonzero(frame.reported.any(axis=0) | (frame.case > 0))
     if not len(told):
         return whole
     of_these = some(frame, told)
     alone = replace(of_these, reported=np.zeros_like(of_these.reported), case=np.zeros_like(of_these.case))
     own_days = whole.days.copy()
-    own_days[:, told] = plan(score(alone, model), model, {name: flags[told] for name, flags in unknown.items()}).days
+    own_days[:, told] = plan(
+        *score_with_cells(alone, model), model, {name: flags[told] for name, flags in unknown.items()}
+    ).days
     return replace(whole, own_days=own_days)
 
 

@@ -252,19 +252,19 @@ def _flags(flags: NDArray[np.bool_], names: Sequence[str]) -> list[bytes]:
 
 def _reasons(assessed: Assessed, block: Block, pick: Pick, answers: WrittenAnswers) -> Iterator[bytes]:
     """Every reason of each supplier: contexts first, then the indicators in model order, then what was found beside."""
-    scores = block.scores if len(block.members) == 1 else some(block.scores, pick)
+    cells = block.cells if len(block.members) == 1 else some(block.cells, pick)
     columns = _context_reasons(block.parts, pick)
-    silent = (scores.state == NOT_ASKED).all(axis=1)
-    states, contexts = scores.state.tolist(), list(_rows_of_floats(scores.context))
-    shared_by = list(zip(scores.context_of.tolist(), silent.tolist(), strict=True))
+    silent = (cells.state == NOT_ASKED).all(axis=1)
+    states, contexts = cells.state.tolist(), list(_rows_of_floats(cells.context))
+    shared_by = list(zip(cells.context_of.tolist(), silent.tolist(), strict=True))
     indicators = block.model.indicators
     heads = [b'{"indicator":"%s","kind":"answer","state":"' % indicator.id.encode() for indicator in indicators]
     asked = np.flatnonzero(~silent).tolist()
     said = _answer_reasons(
         [word for i in asked for word in _words(heads[i], answers.values(indicators[i].question), states[i])],
-        _floats(scores.effective[asked].ravel()),
+        _floats(cells.effective[asked].ravel()),
         [c for i in asked for c in contexts[shared_by[i][0]]],
-        _floats(scores.moves[asked].ravel()),
+        _floats(cells.moves[asked].ravel()),
     )
     each = iter([said[at : at + len(pick)] for at in range(0, len(said), len(pick))])
     for (shared, unasked), members in groupby(range(len(heads)), shared_by.__getitem__):
@@ -310,20 +310,20 @@ def _found_beside(assessed: Assessed, block: Block, pick: Pick, answers: Written
     everywhere, nowhere = np.full(len(pick), True), np.full(len(pick), False)
     told = dict.fromkeys((indicator.id for indicator in block.model.indicators), everywhere)
     for other, at in assessed.beside(block, pick):
-        scores = other.scores
+        cells = other.cells
         for i, indicator in enumerate(other.model.indicators):
             before = told.get(indicator.id, nowhere)
             told[indicator.id] = before | (at >= 0)
             if before.all():
                 continue
-            state = scores.state[i, at]
-            found = (at >= 0) & ~before & (scores.harms[i, at] | (state == DECLINED))
+            state = cells.state[i, at]
+            found = (at >= 0) & ~before & (cells.harms[i, at] | (state == DECLINED))
             if found.any():
                 head = b'{"indicator":"%s","kind":"answer","state":"' % indicator.id.encode()
                 rows = _answer_reasons(
                     _words(head, answers.values(indicator.question), state.tolist()),
-                    _floats(scores.effective[i, at]),
-                    _floats(scores.context[scores.context_of[i], at]),
+                    _floats(cells.effective[i, at]),
+                    _floats(cells.context[cells.context_of[i], at]),
                     [b"0.0"] * len(pick),
                 )
                 columns.append([row if here else b"" for row, here in zip(rows, found.tolist(), strict=True)])

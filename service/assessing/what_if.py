@@ -192,12 +192,12 @@ def closing(block: Block, *beside: Block) -> dict[str, frozenset[str]]:
     """
     called: dict[str, set[str]] = {"harm": set(), "declined": set(), "expired": set(), "not_asked": set()}
     for each in (block, *beside):
-        scores = each.scores
+        cells = each.cells
         for i, indicator in enumerate(each.model.indicators):
-            named = {DECLINED: "declined", EXPIRED: "expired", NOT_ASKED: "not_asked"}.get(int(scores.state[i, 0]))
+            named = {DECLINED: "declined", EXPIRED: "expired", NOT_ASKED: "not_asked"}.get(int(cells.state[i, 0]))
             if named:
                 called[named].add(indicator.id)
-            if scores.harms[i, 0]:
+            if cells.harms[i, 0]:
                 called["harm"].add(indicator.id)
     plan = zip(block.plan.actions, block.plan.days[:, 0].tolist(), strict=True)
     return {

@@ -188,7 +188,7 @@ def _tell_sensitivity(block: Block) -> None:
     assert block.frame is not None, "assessed with its frames"
     model, scores = block.model, block.scores
     steady = steadiness(block.frame, model, scores)
-    ranks, effects = rank_ranges(scores, model), weight_effects(scores, model)
+    ranks, effects = rank_ranges(scores, block.cells, model), weight_effects(scores, block.cells, model)
     print(f"{model.title} ({model.id} {model.version}): {len(steady)} suppliers\n")
     bounds = [1.01, *STEADY, 0.0]
     print("The level stays under other reasonable weights, in so many of 100:")

@@ -151,7 +151,7 @@ def _rule_of_level(block: Block, j: int) -> str:
         open_ = [
             indicator.title
             for i, indicator in enumerate(block.model.indicators)
-            if indicator.core and STATES[scores.state[i, j]] not in ("answered", "ruled_out")
+            if indicator.core and STATES[block.cells.state[i, j]] not in ("answered", "ruled_out")
         ]
         return f"Low needs every core question answered: {'; '.join(open_[:3])}"
     if scores.worst[j] >= WORST_OF_LOW and scores.level[j] == LEVEL_NAMES.index("medium"):
@@ -169,7 +169,7 @@ def _points(block: Block, position: int) -> dict[tuple[str, str], float]:
     for part in block.parts:
         key = ("context", titles.get(part.context, part.context))
         points[key] = points.get(key, 0.0) + float(part.points[position])
-    moves = some(scores, np.array([position])).moves[:, 0]
+    moves = some(block.cells, np.array([position])).moves[:, 0]
     for indicator, by in zip(model.indicators, moves.tolist(), strict=True):
         points["indicator", indicator.title] = by
     reached = [f for f, floor in enumerate(model.floors) if scores.floors[f, position] > 0]

@@ -365,7 +365,7 @@ def _not_checked(assessed: Iterable[Assessed]) -> tuple[NotChecked, ...]:
             mine = part.position[part.block == b]
             for i, indicator in enumerate(block.model.indicators):
                 total[indicator.title] += len(mine)
-                unasked[indicator.title] += int((block.scores.state[i, mine] == NOT_ASKED).sum())
+                unasked[indicator.title] += int((block.cells.state[i, mine] == NOT_ASKED).sum())
                 core[indicator.title] = indicator.core
     order = sorted((t for t in total if unasked[t]), key=lambda t: (-unasked[t] / total[t], not core[t], -total[t], t))
     return tuple(NotChecked(title, unasked[title], total[title]) for title in order)

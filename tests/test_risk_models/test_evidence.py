@@ -14,9 +14,9 @@ from risk_models.answers import Piece, from_frame, from_rows
 from risk_models.evidence import Belief, Standing, behind, sentence, standing
 from risk_models.facts import load
 from risk_models.features import features
-from risk_models.frame import STATES, Scores
+from risk_models.frame import STATES, Cells, Scores
 from risk_models.model import Model
-from risk_models.score import score
+from risk_models.score import score, score_with_cells
 from tests.test_risk_models.suppliers import POSITION, TOY
 
 ON = date(2026, 9, 1)
@@ -29,13 +29,17 @@ def scored(row: dict[str, Any], model: Model = TOY) -> Scores:
     return score(features(from_rows([row]), model, FACTS, ON, {}).frame, model)
 
 
+def cells(row: dict[str, Any]) -> Cells:
+    return score_with_cells(features(from_rows([row]), TOY, FACTS, ON, {}).frame, TOY)[1]
+
+
 def belief(row: dict[str, Any], indicator: str = "fees", model: Model = TOY) -> float:
     """q of the evidence behind the answer of an indicator."""
     return float(features(from_rows([row]), model, FACTS, ON, {}).frame.belief[POSITION[indicator], 0])
 
 
 def state(row: dict[str, Any], indicator: str = "fees") -> str:
-    return STATES[scored(row).state[POSITION[indicator], 0]]
+    return STATES[cells(row).state[POSITION[indicator], 0]]
 
 
 def q_of(piece: Piece, model: Model = TOY) -> float:
@@ -153,11 +157,11 @@ def test_an_audit_or_certificate_counts_nothing_in_a_home_or_where_workers_were_
 
 def test_a_gate_is_believed_by_the_evidence_of_its_own_question() -> None:
     covered = [{"grade": "worker_voice", "date": days_ago(30), "covers": ["workers_migrant"]}]
-    plain, shown = (scored({"workers_migrant": 0, "evidence": told}) for told in ([], covered))
+    plain, shown = (cells({"workers_migrant": 0, "evidence": told}) for told in ([], covered))
     assert shown.effective[POSITION["fees"], 0] < plain.effective[POSITION["fees"], 0]
     run_out = {"workers_migrant": 0, "answered_on": days_ago(800)}
-    assert STATES[scored(run_out).state[POSITION["fees"], 0]] == "not_asked"
-    assert STATES[scored({**run_out, "evidence": covered}).state[POSITION["fees"], 0]] == "answered"
+    assert STATES[cells(run_out).state[POSITION["fees"], 0]] == "not_asked"
+    assert STATES[cells({**run_out, "evidence": covered}).state[POSITION["fees"], 0]] == "answered"
 
 
 def test_reserved_words_in_place_of_evidence_are_no_evidence() -> None:

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from risk_models import kernel
-from risk_models.frame import Frame, Scores, some
+from risk_models.frame import Cells, Frame, Scores, some
 from risk_models.model import MODELS, Model, load
-from risk_models.score import score
+from risk_models.score import score, score_with_cells
 from risk_models.steadiness import likely_levels
 from tests.test_risk_models.engines import use
 from tests.test_risk_models.suppliers import TOY
@@ -68,20 +68,28 @@ def drawn(model: Model, n: int, seed: int) -> Frame:
     )
 
 
-def by(engine: str, frame: Frame, model: Model) -> tuple[Scores, np.ndarray]:
-    """The scores and the likely levels of a frame, made by one engine."""
+def by(engine: str, frame: Frame, model: Model) -> tuple[Scores, Cells, np.ndarray]:
+    """The scores, the cells and the likely levels of a frame, made by one engine."""
     with pytest.MonkeyPatch.context() as patch:
         use(engine, patch)
-        scores = score(frame, model)
-        return scores, likely_levels(frame, model, scores)
+        scores, cells = score_with_cells(frame, model)
+        same(scores, score(frame, model))
+        return scores, cells, likely_levels(frame, model, scores)
+
+
+def same(one: Scores | Cells, other: Scores | Cells) -> None:
+    for field in fields(one):
+        ours, theirs = getattr(one, field.name), getattr(other, field.name)
+        assert (ours.dtype, ours.shape) == (theirs.dtype, theirs.shape), field.name
+        assert ours.tobytes() == theirs.tobytes(), field.name
 
 
 def agree(frame: Frame, model: Model) -> None:
-    (compiled, steady), (plain, steady_plain) = by("kernel", frame, model), by("numpy", frame, model)
-    for field in fields(Scores):
-        ours, theirs = getattr(compiled, field.name), getattr(plain, field.name)
-        assert (ours.dtype, ours.shape) == (theirs.dtype, theirs.shape), field.name
-        assert ours.tobytes() == theirs.tobytes(), field.name
+    (scores, cells, steady), (scores_plain, cells_plain, steady_plain) = (
+        by(engine, frame, model) for engine in ("kernel", "numpy")
+    )
+    same(scores, scores_plain)
+    same(cells, cells_plain)
     assert steady.shape == steady_plain.shape
     assert np.abs(steady - steady_plain).max(initial=0.0) < 1e-9
 
@@ -125,7 +133,7 @@ def test_suppliers_whose_answers_settle_the_level_are_as_steady() -> None:
         context_high=np.minimum(frame.context_high, 0.8),
         case=np.zeros_like(frame.case),
     )
-    scores, likely = by("numpy", calm, model)
+    scores, _, likely = by("numpy", calm, model)
     assert len(np.unique(scores.level)) >= 3
     assert ((likely.max(axis=0) < 0.9).sum()) > 300, "few levels hang on weights"
     agree(calm, model)

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from risk_models.frame import LEVEL_NAMES, STATES, Scores
-from risk_models.score import queue_rank, score
+from risk_models.frame import LEVEL_NAMES, STATES, Cells, Scores
+from risk_models.score import queue_rank, score, score_with_cells
 from tests.test_risk_models.suppliers import CORE, POSITION, TOY, Cell, K, Supplier, frame
 
 pytestmark = pytest.mark.usefixtures("each_engine")
@@ -15,6 +15,10 @@ HALF = Supplier(cells=(Cell(context=0.5),) * K)
 
 def scored(supplier: Supplier) -> Scores:
     return score(frame(supplier), TOY)
+
+
+def cells(supplier: Supplier) -> Cells:
+    return score_with_cells(frame(supplier), TOY)[1]
 
 
 def level(scores: Scores) -> str:
@@ -35,59 +39,60 @@ def answered(**risks: float) -> Supplier:
 
 
 def test_a_reassuring_answer_takes_its_credibility_off_the_context() -> None:
-    scores = scored(replace(HALF.with_cell(POSITION["fees"], risk=0.1), belief=0.4))
+    scores, of = score_with_cells(frame(replace(HALF.with_cell(POSITION["fees"], risk=0.1), belief=0.4)), TOY)
     # e = 0.5 - 0.4 (0.5 - 0.1) = 0.34; it moved 100 x 4/23 x (0.34 - 0.5).
-    assert scores.effective[POSITION["fees"], 0] == pytest.approx(0.34)
-    assert scores.moves[POSITION["fees"], 0] == pytest.approx(100 * 4 / 23 * -0.16)
+    assert of.effective[POSITION["fees"], 0] == pytest.approx(0.34)
+    assert of.moves[POSITION["fees"], 0] == pytest.approx(100 * 4 / 23 * -0.16)
     assert scores.base[0] == pytest.approx(50)
     assert scores.total[0] == pytest.approx(50 - 100 * 4 / 23 * 0.16)
 
 
 def test_a_reassuring_answer_above_its_context_counts_as_given() -> None:
     supplier = replace(HALF.with_cell(POSITION["hours"], risk=0.4, context=0.2), belief=0.8)
-    assert scored(supplier).effective[POSITION["hours"], 0] == pytest.approx(0.4)
+    assert cells(supplier).effective[POSITION["hours"], 0] == pytest.approx(0.4)
 
 
 def test_admitted_harm_counts_at_least_as_much_as_the_place_makes_likely() -> None:
     admitted = HALF.with_cell(POSITION["fees"], risk=0.6, context=0.9)
-    assert scored(admitted).effective[POSITION["fees"], 0] == pytest.approx(0.9)
+    assert cells(admitted).effective[POSITION["fees"], 0] == pytest.approx(0.9)
 
 
 def test_what_was_asked_and_left_blank_counts_in_full() -> None:
-    scores = scored(HALF.with_cell(POSITION["fees"], declined=True))
-    assert scores.effective[POSITION["fees"], 0] == 1
-    assert STATES[scores.state[POSITION["fees"], 0]] == "declined"
+    of = cells(HALF.with_cell(POSITION["fees"], declined=True))
+    assert of.effective[POSITION["fees"], 0] == 1
+    assert STATES[of.state[POSITION["fees"], 0]] == "declined"
 
 
 def test_what_nobody_asked_counts_as_usual_there_and_moves_nothing() -> None:
-    scores = scored(HALF)
-    assert (scores.moves == 0).all()
+    scores, of = score_with_cells(frame(HALF), TOY)
+    assert (of.moves == 0).all()
     assert (scores.total[0], scores.best[0], scores.worst[0]) == (pytest.approx(50), 0, pytest.approx(100))
     assert not scores.asked[0]
 
 
 def test_expired_evidence_no_longer_reassures_but_harm_does_not_expire() -> None:
-    reassuring = scored(HALF.with_cell(POSITION["fees"], risk=0.0, expired=True))
-    harmful = scored(HALF.with_cell(POSITION["fees"], risk=0.9, expired=True))
+    (old, reassuring), (old_harm, harmful) = (
+        score_with_cells(frame(HALF.with_cell(POSITION["fees"], risk=r, expired=True)), TOY) for r in (0.0, 0.9)
+    )
     assert reassuring.effective[POSITION["fees"], 0] == pytest.approx(0.5)
     assert STATES[reassuring.state[POSITION["fees"], 0]] == "expired"
     assert harmful.effective[POSITION["fees"], 0] == pytest.approx(0.9)
     assert STATES[harmful.state[POSITION["fees"], 0]] == "answered"
-    assert (reassuring.coverage[0], harmful.coverage[0]) == (0, pytest.approx(4 / 23))
+    assert (old.coverage[0], old_harm.coverage[0]) == (0, pytest.approx(4 / 23))
 
 
 def test_workers_are_not_outvoted_by_the_answer_of_their_employer() -> None:
     told = answered()
     contradicted = told.with_cell(POSITION["papers"], report=0.8)
-    assert scored(contradicted).effective[POSITION["papers"], 0] == pytest.approx(0.8)
+    assert cells(contradicted).effective[POSITION["papers"], 0] == pytest.approx(0.8)
     assert reached(scored(contradicted)) == {"strong_sign": "found"}
 
 
 def test_facts_can_rule_an_indicator_out_and_only_a_report_speaks_against_them() -> None:
     landing = HALF.with_cell(POSITION["sea"], ruled_out=True)
-    assert scored(landing).effective[POSITION["sea"], 0] == 0
+    assert cells(landing).effective[POSITION["sea"], 0] == 0
     assert scored(landing).worst[0] == pytest.approx(100 - 100 * 2 / 23)
-    assert scored(landing.with_cell(POSITION["sea"], report=0.8)).effective[POSITION["sea"], 0] == pytest.approx(0.8)
+    assert cells(landing.with_cell(POSITION["sea"], report=0.8)).effective[POSITION["sea"], 0] == pytest.approx(0.8)
 
 
 def test_what_facts_rule_out_holds_nothing_back_when_it_is_declined() -> None:
@@ -99,7 +104,7 @@ def test_what_facts_rule_out_holds_nothing_back_when_it_is_declined() -> None:
     assert scores.total[0] < 50
     assert not scores.core_declined[0]
     assert scores.core_settled[0]
-    assert [STATES[scores.state[i, 0]] for i in (core, floored)] == ["ruled_out", "ruled_out"]
+    assert [STATES[cells(ruled_out).state[i, 0]] for i in (core, floored)] == ["ruled_out", "ruled_out"]
     # Out of the worst case as well: it stands where it would with nothing said.
     assert (
         scores.worst[0] == scored(ruled_out.with_cell(core, declined=False).with_cell(floored, declined=False)).worst[0]
@@ -150,16 +155,16 @@ def test_signs_are_counted_the_same_for_one_supplier_and_for_thousands() -> None
 
 
 def test_a_declaration_of_no_migrants_reassures_as_far_as_it_is_believed() -> None:
-    scores = scored(replace(HALF, gate=True, belief=0.2))
-    assert scores.effective[POSITION["papers"], 0] == pytest.approx(0.4)
-    assert STATES[scores.state[POSITION["papers"], 0]] == "answered"
-    assert scores.effective[POSITION["violence"], 0] == pytest.approx(0.5)
+    of = cells(replace(HALF, gate=True, belief=0.2))
+    assert of.effective[POSITION["papers"], 0] == pytest.approx(0.4)
+    assert STATES[of.state[POSITION["papers"], 0]] == "answered"
+    assert of.effective[POSITION["violence"], 0] == pytest.approx(0.5)
 
 
 def test_harm_found_behind_a_gate_overrules_its_declaration_for_all() -> None:
-    scores = scored(replace(HALF, gate=True, belief=0.2).with_cell(POSITION["fees"], report=0.8))
-    assert scores.effective[POSITION["papers"], 0] == pytest.approx(0.5)
-    assert STATES[scores.state[POSITION["papers"], 0]] == "not_asked"
+    of = cells(replace(HALF, gate=True, belief=0.2).with_cell(POSITION["fees"], report=0.8))
+    assert of.effective[POSITION["papers"], 0] == pytest.approx(0.5)
+    assert STATES[of.state[POSITION["papers"], 0]] == "not_asked"
 
 
 @pytest.mark.parametrize(

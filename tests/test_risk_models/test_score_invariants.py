@@ -8,7 +8,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from risk_models.frame import LEVEL_NAMES
-from risk_models.score import queue_rank, score
+from risk_models.score import queue_rank, score_with_cells
 from tests.test_risk_models.suppliers import CORE, GATED, TOY, K, Supplier, frame, share, suppliers
 
 pytestmark = pytest.mark.usefixtures("each_engine")
@@ -20,15 +20,15 @@ indicator = st.integers(0, K - 1)
 
 def one(supplier: Supplier):  # type: ignore[no-untyped-def]
     """The scores of one supplier, as numbers."""
-    scores = score(frame(supplier), TOY)
+    scores, cells = score_with_cells(frame(supplier), TOY)
     return {
         name: getattr(scores, name)[0]
         for name in "total best worst base uplift coverage confidence level inherent_level".split()
     } | {
-        "points": scores.moves[:, 0],
+        "points": cells.moves[:, 0],
         "floors": scores.floors[:, 0],
-        "state": scores.state[:, 0],
-        "effective": scores.effective[:, 0],
+        "state": cells.state[:, 0],
+        "effective": cells.effective[:, 0],
         "practice": scores.practice[0],
         "practice_of": scores.practice_of[0],
         "rank": queue_rank(scores.level, scores.inherent_level)[0],
@@ -140,10 +140,12 @@ def test_low_is_only_reached_with_every_core_question_settled_and_a_bounded_wors
 def test_alone_or_in_a_batch_in_any_order_the_numbers_are_the_same_to_the_bit(rows: list[Supplier], random) -> None:  # type: ignore[no-untyped-def]
     order = list(range(len(rows)))
     random.shuffle(order)
-    batch = score(frame(*(rows[j] for j in order)), TOY)
+    batch, cells = score_with_cells(frame(*(rows[j] for j in order)), TOY)
     for position, j in enumerate(order):
-        alone = score(frame(rows[j]), TOY)
-        for name in ("moves", "effective", "state", "floors"):
+        alone, its_cells = score_with_cells(frame(rows[j]), TOY)
+        for name in ("moves", "effective", "state", "harms"):
+            assert np.array_equal(getattr(cells, name)[:, position], getattr(its_cells, name)[:, 0]), name
+        for name in ("floors", "moments"):
             assert np.array_equal(getattr(batch, name)[:, position], getattr(alone, name)[:, 0]), name
         for name in ("total", "best", "worst", "base", "uplift", "confidence", "coverage", "level", "practice"):
             assert getattr(batch, name)[position] == getattr(alone, name)[0], name

@@ -74,7 +74,9 @@ def steps_with_circumstances(row: Answers, agency_scores: dict[str, float]) -> l
     """The steps of a site, with what its plan reads off its answers beside the scores."""
     block = assess_batch(batch(row), FACTS, ON, agency_scores).blocks[0]
     unknown = {name: np.zeros(1, dtype=bool) for name in UNKNOWN}
-    whole = plan(block.scores, block.model, unknown | circumstances(block.answers, block.model, agency_scores))
+    whole = plan(
+        block.scores, block.cells, block.model, unknown | circumstances(block.answers, block.model, agency_scores)
+    )
     return [action.id for action, _ in whole.steps(0, ON)]
 
 

@@ -120,7 +120,7 @@ def test_whatever_was_said_the_worst_of_all_models_is_shown_and_explained(row: A
     harms = {
         indicator.id
         for b in batch.blocks
-        for indicator, harm in zip(b.model.indicators, b.scores.harms[:, 0], strict=True)
+        for indicator, harm in zip(b.model.indicators, b.cells.harms[:, 0], strict=True)
         if harm
     }
     assert harms <= ids(told).keys()
