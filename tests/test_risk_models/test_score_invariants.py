@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from risk_models.frame import LEVEL_NAMES
+from risk_models.frame import ANSWERED, LEVEL_NAMES, MOMENTS
 from risk_models.score import queue_rank, score_with_cells
 from tests.test_risk_models.suppliers import CORE, GATED, TOY, K, Supplier, frame, share, suppliers
 
@@ -46,6 +46,24 @@ def test_points_and_uplift_add_up_to_the_score(supplier: Supplier) -> None:
     result = one(supplier)
     assert abs(result["base"] + result["points"].sum() + result["uplift"] - result["total"]) < SMALL
     assert 0 <= result["total"] <= 100 + SMALL
+
+
+@given(suppliers())
+def test_moments_are_those_of_what_the_indicators_come_to(supplier: Supplier) -> None:
+    scores, cells = score_with_cells(frame(supplier), TOY)
+    e, c, share = cells.effective[:, 0], cells.contexts[:, 0], cells.share[:, 0]
+    covered = (cells.state[:, 0] == ANSWERED).astype(float)
+    covered[[cell.report is not None for cell in supplier.cells]] = np.nan  # only their own answers cover these
+    told = dict(zip(MOMENTS, scores.moments[:, 0], strict=True))
+    assert (told["lowest"], told["highest"]) == (e.min(), e.max())
+    for name, values in {
+        "ee": e * e,
+        "ec": e * c,
+        "cc": c * c,
+        "e_covered": e * covered,
+        "c_covered": c * covered,
+    }.items():
+        assert np.isnan(values).any() or told[name] == pytest.approx((share * values).sum(), abs=SMALL), name
 
 
 @given(suppliers())
