@@ -42,6 +42,16 @@ class Portal:
         headers = {"Idempotency-Key": fields.pop("once")} if "once" in fields else {}
         return self.call("POST", "/imports", data={"file": (BytesIO(data), name), **fields}, headers=headers)
 
+    def work(self) -> None:
+        """Does every job that waits."""
+        work_off(self.app.extensions["database"], Blobs(self.app.extensions["settings"].files))
+
+    def sent(self, name: str, data: bytes, **fields: str) -> dict:
+        """An import, once its jobs are done."""
+        made = self.send(name, data, **fields)
+        self.work()
+        return self.get(made.location.removeprefix("/api/v1")).json
+
 
 def a_portal(app: Flask, organisation_id: str, *scopes: str) -> Portal:
     """A portal of an organisation, with a key for these scopes (all of them unless told)."""

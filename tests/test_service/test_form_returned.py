@@ -7,14 +7,13 @@ import pytest
 from callers import a_browser, a_user, an_organisation
 from flask import Flask
 from openpyxl import load_workbook
-from portal import Portal, a_portal, work_off
+from portal import Portal, a_portal
 from sheets import workbook
 from sqlalchemy import select
 
 from questionnaires.form import load
 from service.db.session import Database
 from service.db.tables import Supplier
-from service.files import Blobs
 
 CANNERY = {"name": "Blue Pier Cannery", "country": "TH", "sector": ["1020"]}
 FORM = load("site")
@@ -48,7 +47,7 @@ def filled_in(portal: Portal, form: str, *rows: dict[str, object]) -> bytes:
 
 def take_in(portal: Portal, name: str, data: bytes) -> dict[str, object]:
     made = portal.send(name, data)
-    work_off(portal.app.extensions["database"], Blobs(portal.app.extensions["settings"].files))
+    portal.work()
     done = portal.get(made.location.removeprefix("/api/v1")).json
     assert done["state"] == "done", done
     return done

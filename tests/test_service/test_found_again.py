@@ -11,7 +11,7 @@ from callers import send as send_form
 from flask import Flask
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from portal import Portal, a_portal, work_off
+from portal import Portal, a_portal
 from sheets import workbook
 from sqlalchemy import func, select
 from sqlalchemy.exc import NoResultFound
@@ -62,17 +62,6 @@ def merge(database: Database, organisation: str, source: str, target: str) -> No
 def kept(database: Database, organisation: str) -> list[Supplier]:
     with database.of(organisation, write=False) as session:
         return list(session.scalars(select(Supplier).order_by(Supplier.created_at, Supplier.id)))
-
-
-def work(portal: Portal) -> None:
-    work_off(portal.app.extensions["database"], Blobs(portal.app.extensions["settings"].files))
-
-
-def send(portal: Portal, name: str, data: bytes, **fields: str) -> dict:
-    """An import, once its jobs are done."""
-    made = portal.send(name, data, **fields)
-    work(portal)
-    return portal.get(made.location.removeprefix("/api/v1")).json
 
 
 def two_that_are_one(portal: Portal, old: Mapping[str, object] = OLD_NAME) -> dict:
@@ -356,7 +345,7 @@ OLD_ALONE = """
 
 def test_a_list_that_names_the_old_reference_makes_no_second_supplier_and_the_preview_says_why(portal: Portal):
     merged = two_that_are_one(portal)
-    told = send(portal, "list.xlsx", workbook(OLD_ALONE))
+    told = portal.sent("list.xlsx", workbook(OLD_ALONE))
     issues = {issue["code"]: issue["seen"] for issue in told["issues"]}
     assert issues["known.merged"] == "'S-2' (now 'S-1')"
     assert issues["known.listed"] == "1 of 2 suppliers is"
@@ -377,7 +366,7 @@ def test_rows_under_the_old_and_the_own_reference_are_rows_of_one_supplier(
 ):
     monkeypatch.setattr(imports, "CHUNK", chunk)
     merged = two_that_are_one(portal)
-    told = send(portal, "list.xlsx", workbook(LIST))
+    told = portal.sent("list.xlsx", workbook(LIST))
     assert (told["state"], sum(told["counts"].values())) == ("done", 2)
     after = portal.get("/suppliers/S-1").json
     assert (after["id"], after["version"]) == (merged["id"], merged["version"] + 1)
@@ -403,7 +392,7 @@ def test_a_form_that_went_out_before_the_merge_still_tells_what_was_declined(por
     form = portal.call("GET", made.location.removeprefix("/api/v1")).data
     portal.put("/suppliers/S-1", CANNERY)
     portal.post("/suppliers/S-2/merge", {"into": "S-1"})
-    send(portal, "back.xlsx", form)
+    portal.sent("back.xlsx", form)
     (one,) = portal.get("/suppliers").json["items"]
     assert one["reference"] == "S-1"
     assert portal.get("/suppliers/S-1").json["answers"]["papers_retention"] == "declined"
@@ -422,10 +411,10 @@ def test_a_sheet_that_names_a_known_case_by_either_reference_tells_of_one_case(p
     portal.put("/suppliers/S-1", CANNERY)
     portal.put("/suppliers/S-2", OLD_NAME)
     sheet = "Case,Site reference,Finding,Phase\nC-9,{},{},at work\n"
-    send(portal, "first.csv", sheet.format("S-2", "Locked in").encode(), kind="case")
+    portal.sent("first.csv", sheet.format("S-2", "Locked in").encode(), kind="case")
     portal.post("/suppliers/S-2/merge", {"into": "S-1"})
     for reference, finding in (("S-1", "Violence"), ("S-2", "Threatened with violence")):
-        told = send(portal, "more.csv", sheet.format(reference, finding).encode(), kind="case")
+        told = portal.sent("more.csv", sheet.format(reference, finding).encode(), kind="case")
         assert "case.conflict" not in [issue["code"] for issue in told["issues"]]
     (case,) = portal.get("/cases").json["items"]
     assert case["supplier_id"] == portal.get("/suppliers/S-1").json["id"]

@@ -182,7 +182,7 @@ def test_a_form_alone_is_an_import_that_scores_nobody_and_keeps_the_answers(
     portal: Portal, database: Database, harbour: str, tmp_path: Path, told: dict[str, str]
 ):
     sent = portal.send("ours.xlsx", answered(tmp_path / "ours.xlsx", TOLD).read_bytes(), **told)
-    work_off(database, Blobs(portal.app.extensions["settings"].files))
+    portal.work()
     taken = portal.get(f"/imports/{sent.json['id']}").json
     assert (taken["state"], taken["rows"], taken["accepted"]) == ("done", 0, 0)
     [unit] = portal.get("/buyer").json["units"]
@@ -193,7 +193,7 @@ def test_a_form_alone_is_an_import_that_scores_nobody_and_keeps_the_answers(
 def test_a_plain_sheet_is_read_as_the_form_where_that_is_chosen(portal: Portal, database: Database):
     data = b"Brand,Days to payment\nOutdoor wear,95\nHome goods,20\n"
     portal.send("ours.csv", data, kind="buyer")
-    work_off(database, Blobs(portal.app.extensions["settings"].files))
+    portal.work()
     assert {unit["name"] for unit in portal.get("/buyer").json["units"]} == {"Outdoor wear", "Home goods"}
 
 

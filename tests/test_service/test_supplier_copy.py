@@ -11,7 +11,7 @@ import openpyxl
 import pytest
 from callers import an_organisation
 from flask import Flask
-from portal import Portal, a_portal, work_off
+from portal import Portal, a_portal
 
 from reports.document import Report
 from reports.formats import FORMATS, render
@@ -19,7 +19,6 @@ from risk_models.plan import Action, load_actions
 from service.cases import kept_cases
 from service.clock import now
 from service.db.session import Database
-from service.files import Blobs
 from service.register import suppliers
 from service.reporting import report_jobs
 from service.reporting.wording import step
@@ -122,7 +121,7 @@ def test_the_api_hands_out_the_same_copy_with_a_report_and_without(app: Flask, d
 def _fetched(portal: Portal, database: Database, supplier: str, form: str) -> bytes:
     asked = {"format": form, "supplier_id": supplier, "audience": "supplier"}
     made = portal.post("/reports", asked).json["id"]
-    work_off(database, Blobs(portal.app.extensions["settings"].files))
+    portal.work()
     return portal.get(f"/reports/{made}/file").get_data()
 
 

@@ -5,14 +5,13 @@ from datetime import date
 import pytest
 from callers import an_organisation
 from flask import Flask
-from portal import Portal, a_portal, work_off
+from portal import Portal, a_portal
 from sheets import workbook
 from sqlalchemy import select
 
 from service.clock import now
 from service.db.session import Database
 from service.db.tables import AgencyName, Supplier
-from service.files import Blobs
 from service.register import suppliers
 from service.taking_in import imports
 from service.taking_in.take_in import Choices, take_in
@@ -32,21 +31,10 @@ def portal(app: Flask, database: Database) -> Portal:
     return a_portal(app, an_organisation(database))
 
 
-def work(portal: Portal) -> None:
-    work_off(portal.app.extensions["database"], Blobs(portal.app.extensions["settings"].files))
-
-
-def send(portal: Portal, name: str, data: bytes, **fields: str) -> dict:
-    """An import, once its jobs are done."""
-    made = portal.send(name, data, **fields)
-    work(portal)
-    return portal.get(made.location.removeprefix("/api/v1")).json
-
-
 def confirm(portal: Portal, taken: dict, body: dict) -> dict:
     address = f"/imports/{taken['id']}"
     assert portal.post(f"{address}/confirm", body).status_code == 202
-    work(portal)
+    portal.work()
     return portal.get(address).json
 
 
@@ -64,7 +52,7 @@ LIST = """
 
 def test_a_plain_list_and_a_nightly_put_leave_what_a_supplier_answered(portal: Portal):
     before = portal.put("/suppliers/S-1", {**CANNERY, **ANSWERED}).json
-    told = send(portal, "list.xlsx", workbook(LIST))
+    told = portal.sent("list.xlsx", workbook(LIST))
     (issue,) = told["issues"]
     assert (issue["code"], issue["severity"]) == ("known.listed", "info")
     assert issue["seen"] == "1 of 2 suppliers is"
@@ -80,7 +68,7 @@ def test_new_answers_replace_the_earlier_ones_and_the_preview_says_what_stays(po
         |---|---|---|---|
         | S-1 | Blue Pier Cannery | Thailand | on_time |
         """
-    assert "known.answers" in codes(send(portal, "answers.xlsx", workbook(sheet)))
+    assert "known.answers" in codes(portal.sent("answers.xlsx", workbook(sheet)))
     answers = portal.get("/suppliers/S-1").json["answers"]
     assert answers["papers_retention"] == "held"
     assert answers["wage_payment"] == "on_time"
@@ -118,7 +106,7 @@ def test_of_two_rows_with_one_reference_the_harm_stands_and_both_cells_are_named
     portal: Portal, monkeypatch: pytest.MonkeyPatch, chunk: int
 ):
     monkeypatch.setattr(imports, "CHUNK", chunk)
-    told = send(portal, "twice.xlsx", workbook(TWICE))
+    told = portal.sent("twice.xlsx", workbook(TWICE))
     contradicted, same = told["issues"]
     assert (contradicted["code"], contradicted["severity"]) == ("row.contradicted", "warning")
     assert contradicted["cells"] == ["E2", "E4"]
@@ -137,7 +125,7 @@ def test_an_agency_is_found_by_every_name_its_rows_bear_also_after_a_later_list(
         | MM-2231 | Mandalay Star | Myanmar | |
         | MM-2231 | Mandalay Star Example Agency | Myanmar | |
         """
-    told = send(portal, "agencies.xlsx", workbook(agencies), kind="agency")
+    told = portal.sent("agencies.xlsx", workbook(agencies), kind="agency")
     assert "row.same_supplier" in codes(told)
     database = portal.app.extensions["database"]
 
@@ -151,7 +139,7 @@ def test_an_agency_is_found_by_every_name_its_rows_bear_also_after_a_later_list(
         site = portal.put("/suppliers/S-1", {**CANNERY, "agencies": [name]}).json
         assert [each["named"] for each in portal.get(f"/suppliers/{site['id']}/others").json["agencies"]] == [name]
         assert portal.get(f"/suppliers/{site['id']}/others").json["agencies"][0]["agency"] is not None
-    send(portal, "again.csv", b"Licence number,Agency name,Country\nMM-2231,Mandalay Star,Myanmar\n", kind="agency")
+    portal.sent("again.csv", b"Licence number,Agency name,Country\nMM-2231,Mandalay Star,Myanmar\n", kind="agency")
     with database.across(write=False) as session:
         agency = session.scalars(select(Supplier).where(Supplier.kind == "agency")).one()
         organisation = agency.organisation_id
@@ -191,7 +179,7 @@ def sheets_of(taken: dict) -> dict[str, dict[str, str]]:
 
 
 def test_each_sheet_of_a_workbook_gets_a_map_of_its_own(portal: Portal):
-    taken = send(portal, "two.xlsx", two_sheets(), confirm="false")
+    taken = portal.sent("two.xlsx", two_sheets(), confirm="false")
     columns = [
         {"sheet": "Sites", "columns": {"country": "Whereabouts"}},
         {"file": "two.xlsx", "sheet": "Agencies", "columns": {"country": "Nation state"}},
@@ -202,7 +190,7 @@ def test_each_sheet_of_a_workbook_gets_a_map_of_its_own(portal: Portal):
 
 
 def test_a_map_for_all_sheets_drops_none_that_lacks_its_header(portal: Portal):
-    taken = send(portal, "two.xlsx", two_sheets(), confirm="false")
+    taken = portal.sent("two.xlsx", two_sheets(), confirm="false")
     done = confirm(portal, taken, {"columns": {"country": "Whereabouts"}})
     assert set(sheets_of(done)) == {"Sites", "Agencies"}
     assert portal.get("/suppliers/S-1").json["country"] == "TH"
@@ -218,7 +206,7 @@ def test_a_map_for_all_sheets_drops_none_that_lacks_its_header(portal: Portal):
     ],
 )
 def test_choices_that_cannot_be_used_leave_an_import_as_it_was_found_with_the_fault(portal: Portal, columns: object):
-    taken = send(portal, "two.xlsx", two_sheets(), confirm="false")
+    taken = portal.sent("two.xlsx", two_sheets(), confirm="false")
     after = confirm(portal, taken, {"columns": columns})
     assert after["state"] == "previewed"
     assert sheets_of(after) == sheets_of(taken)
@@ -230,7 +218,7 @@ def test_choices_that_cannot_be_used_leave_an_import_as_it_was_found_with_the_fa
 
 
 def test_the_sender_may_still_choose_to_read_one_sheet_alone(portal: Portal):
-    taken = send(portal, "two.xlsx", two_sheets(), confirm="false")
+    taken = portal.sent("two.xlsx", two_sheets(), confirm="false")
     assert set(sheets_of(confirm(portal, taken, {"sheet": "Sites"}))) == {"Sites"}
 
 
@@ -245,7 +233,7 @@ def test_the_sender_may_still_choose_to_read_one_sheet_alone(portal: Portal):
     ],
 )
 def test_a_map_of_sheets_that_cannot_be_is_refused(portal: Portal, columns: object, code: str):
-    taken = send(portal, "two.xlsx", two_sheets(), confirm="false")
+    taken = portal.sent("two.xlsx", two_sheets(), confirm="false")
     answer = portal.post(f"/imports/{taken['id']}/confirm", {"columns": columns})
     assert (answer.status_code, answer.json["code"]) == (422, code)
 
