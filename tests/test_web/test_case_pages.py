@@ -1,13 +1,19 @@
 """The pages of case records, in a browser: opened by hand and as a sheet, added to, closed; and who is shown what of them."""
 
 from collections.abc import Iterator
+from itertools import count
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 from sheets import text
+from sqlalchemy import select
 from test_service.callers import a_user
 from test_web.conftest import Office, signed_in
 from test_web.every_page import faults_of
+
+from service.cases import kept_cases
+from service.clock import now
+from service.db.case_tables import KeptCase
 
 SAFETY = "Find out today whether anyone is in danger, and get them to safety"
 SPOKEN = "No one loses anything for having spoken"
@@ -40,6 +46,28 @@ def viewer(chromium: Browser, office: Office) -> Iterator[Page]:
     yield from browser_of(chromium, office, "viewer")
 
 
+NUMBERS = count(40)
+LOCKED_IN = {"finding": "locked_in", "phase": "work", "source": "grievance"}
+
+
+@pytest.fixture
+def case(office: Office, none_stays_open: None) -> str:
+    """The number of a case that is an emergency at S-011."""
+    told = {"case_id": f"CR-{next(NUMBERS)}", "linked_reference": "S-011", "nationality": "MM"}
+    with office.database.of(office.harbour) as session:
+        kept_cases.open_case(session, told, [LOCKED_IN], now().date(), now(), "user:web")
+    return told["case_id"]
+
+
+@pytest.fixture(autouse=True)
+def none_stays_open(office: Office) -> Iterator[None]:
+    """No case that a test opened is open in the next."""
+    yield
+    with office.database.of(office.harbour) as session:
+        for left in session.scalars(select(KeptCase.id).where(KeptCase.state == "open")).all():
+            kept_cases.close(session, left, "remedied", now().date(), now(), "user:web")
+
+
 def faults(page: Page, name: str) -> list[tuple[str, str, str]]:
     """The faults of a page, wide and narrow."""
     found = []
@@ -56,9 +84,10 @@ def site(page: Page, reference: str) -> None:
 
 
 def test_a_case_handler_opens_a_case_and_reads_what_does_not_wait(handler: Page) -> None:
+    handler.goto("/")
     handler.get_by_role("link", name="Cases", exact=True).click()
     assert faults(handler, "cases, none") == []
-    handler.get_by_label("Case", exact=True).fill("CR-40")
+    handler.get_by_label("Case", exact=True).fill("CR-39")
     handler.get_by_label("Reference of site or agency").fill("S-011")
     handler.get_by_label("Nationality").select_option("MM")
     handler.get_by_label("Finding").select_option("locked_in")
@@ -72,7 +101,7 @@ def test_a_case_handler_opens_a_case_and_reads_what_does_not_wait(handler: Page)
 
     handler.get_by_label("Note").fill("gate chained at night")
     handler.get_by_role("button", name="Open the case").click()
-    expect(handler.get_by_role("heading", name="Case CR-40")).to_be_visible()
+    expect(handler.get_by_role("heading", name="Case CR-39")).to_be_visible()
     first = handler.locator("section[aria-labelledby=first] details").first
     expect(first.locator("summary")).to_contain_text(SAFETY)
     expect(first.locator("summary")).to_contain_text("within 6 hours")
@@ -82,7 +111,7 @@ def test_a_case_handler_opens_a_case_and_reads_what_does_not_wait(handler: Page)
 
 
 def test_whom_the_case_is_about_is_told_to_each_role_as_far_as_it_may_see(
-    handler: Page, officer: Page, viewer: Page
+    case: str, handler: Page, officer: Page, viewer: Page
 ) -> None:
     shown = {}
     for name, page in (("handler", handler), ("officer", officer), ("viewer", viewer)):
@@ -90,9 +119,9 @@ def test_whom_the_case_is_about_is_told_to_each_role_as_far_as_it_may_see(
         shown[name] = page.locator("main").inner_text()
         assert faults(page, f"site, {name}") == []
         page.goto("/cases")
-        expect(page.get_by_text("CR-40")).to_have_count(1 if name == "handler" else 0)
+        expect(page.get_by_text(case, exact=True)).to_have_count(1 if name == "handler" else 0)
     assert all("Critical" in text for text in shown.values())
-    assert {name for name, text in shown.items() if "CR-40" in text} == {"handler"}
+    assert {name for name, text in shown.items() if case in text} == {"handler"}
     # What the site itself admits calls for safety, and everyone reads that; what is asked since somebody spoke would tell of it.
     assert all(SAFETY in text for text in shown.values())
     assert {name for name, text in shown.items() if SPOKEN in text} == {"handler", "officer"}
@@ -100,21 +129,23 @@ def test_whom_the_case_is_about_is_told_to_each_role_as_far_as_it_may_see(
     assert {name for name, text in shown.items() if "show an emergency" in text} == {"handler", "officer"}
 
 
-def test_the_first_page_begins_with_whoever_may_be_in_danger_now(handler: Page, officer: Page, viewer: Page) -> None:
+def test_the_first_page_begins_with_whoever_may_be_in_danger_now(
+    case: str, handler: Page, officer: Page, viewer: Page
+) -> None:
     for name, page in (("handler", handler), ("officer", officer), ("viewer", viewer)):
         page.goto("/")
         first = page.locator("section[aria-labelledby=danger]")
         expect(first).to_have_count(0 if name == "viewer" else 1)
-        expect(page.get_by_role("link", name="Case CR-40")).to_have_count(1 if name == "handler" else 0)
+        expect(page.get_by_role("link", name=f"Case {case}")).to_have_count(1 if name == "handler" else 0)
         if name != "viewer":
             expect(first).to_contain_text(SAFETY)
             expect(first).to_contain_text("5 hours left")
         assert faults(page, f"portfolio, {name}") == []
 
 
-def test_a_finding_is_added_and_the_case_closed_with_an_outcome(handler: Page) -> None:
+def test_a_finding_is_added_and_the_case_closed_with_an_outcome(case: str, handler: Page) -> None:
     handler.goto("/cases")
-    handler.get_by_role("link", name="CR-40").click()
+    handler.get_by_role("link", name=case).click()
     handler.get_by_label("Finding", exact=True).select_option("papers_held")
     handler.get_by_label("Date", exact=True).fill("yesterday")
     handler.get_by_role("button", name="Add the finding").click()
@@ -128,7 +159,7 @@ def test_a_finding_is_added_and_the_case_closed_with_an_outcome(handler: Page) -
     expect(handler.get_by_text("People first, before anything else")).to_have_count(0)
     assert faults(handler, "case, closed") == []
     handler.goto("/cases?state=closed")
-    expect(handler.get_by_role("link", name="CR-40")).to_be_visible()
+    expect(handler.get_by_role("link", name=case)).to_be_visible()
     handler.goto("/")
     expect(handler.locator("section[aria-labelledby=danger]")).to_have_count(0)
     site(handler, "S-011")
