@@ -120,8 +120,6 @@ PART double number(const Array *of, ptrdiff_t i, ptrdiff_t j) {
     return *(const double *)(of->at + i * of->row + j * of->column);
 }
 
-PART Flag flag(const Array *of, ptrdiff_t i, ptrdiff_t j) { return *(const Flag *)(of->at + i * of->row + j * of->column); }
-
 PART const Flag *flags(const Array *of, ptrdiff_t i, const Some *some, Flag *room) {
     const char *row = of->at + i * of->row;
     if (of->column == sizeof(Flag) && !some->which) return (const Flag *)row + some->start;

@@ -37,7 +37,6 @@ FLAGS: Final = (
     "-ffp-contract=off",  # a product and a sum in one rounding would be other bits
     "-fno-math-errno",  # nobody reads errno or traps, and both keep loops from being made wide
     "-fno-trapping-math",
-    "-fno-thread-jumps",  # makes branches of choices, which keep loops from being made wide
 )
 
 
