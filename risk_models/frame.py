@@ -17,6 +17,8 @@ from risk_models.model import LEVELS, Model
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 Codes = NDArray[np.int8]
+# What kind of number each of these names stands for.
+KINDS: Final[dict[str, type[np.generic]]] = {"Floats": np.float64, "Flags": np.bool_, "Codes": np.int8}
 
 STATES: Final = ("not_asked", "answered", "reported", "declined", "expired", "ruled_out")
 NOT_ASKED, ANSWERED, REPORTED, DECLINED, EXPIRED, RULED_OUT = range(6)
@@ -129,24 +131,21 @@ class Cells:
 Arrays = TypeVar("Arrays", Frame, Scores, Cells)
 
 
-_KINDS: Final[dict[str, type[np.generic]]] = {"Floats": np.float64, "Flags": np.bool_, "Codes": np.int8}
-
-
 def room_for_scores(suppliers: int, model: Model) -> Scores:
     """Scores of some suppliers that are not worked out yet.
 
     What is of one kind lies side by side: a machine lends one large piece of memory in half the time of many small ones.
     """
     made: dict[str, Any] = {}
-    for kind, number in _KINDS.items():
-        height, places = _places(kind, len(model.floors))
+    for kind, number in KINDS.items():
+        height, places = _rows_of(kind, len(model.floors))
         rows = np.empty((height, suppliers), dtype=number)
         made |= {name: rows[place] for name, place in places}
     return Scores(**made)
 
 
 @lru_cache(maxsize=64)
-def _places(kind: str, floors: int) -> tuple[int, tuple[tuple[str, int | slice], ...]]:
+def _rows_of(kind: str, floors: int) -> tuple[int, tuple[tuple[str, int | slice], ...]]:
     """How many rows the scores of one kind take, and which of them each has."""
     several = {"floors": floors, "moments": len(MOMENTS)}
     height, places = 0, []

@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from risk_models.floors import readings_of
-from risk_models.frame import LEVEL_NAMES, MOMENTS, Cells, Floats, Frame, Scores, shares
+from risk_models.frame import KINDS, LEVEL_NAMES, MOMENTS, Cells, Floats, Frame, Scores, shares
 from risk_models.model import CASES, Model
 
 SOURCE: Final = Path(__file__).with_name("kernel.c")
@@ -150,7 +150,7 @@ def _told(model: Model) -> _Model:
     return told
 
 
-_KINDS: Final = {"Floats": np.float64, "Flags": np.bool_, "Codes": np.int8, "NDArray[np.intp]": np.intp}
+_KINDS: Final = {**KINDS, "NDArray[np.intp]": np.intp}
 
 
 def _kinds(of: type[Frame | Scores], names: Iterable[str]) -> dict[str, np.dtype[Any]]:

@@ -213,7 +213,7 @@ def _scored(frame: Frame, model: Model, cells: Cells | None) -> Scores:
     else:
         for start in range(0, n, IN_HAND):
             here = slice(start, start + IN_HAND)
-            _score(some(frame, here), model, some(scores, here), cells and some(cells, here))
+            _score(some(frame, here), model, some(scores, here), None if cells is None else some(cells, here))
     return scores
 
 
