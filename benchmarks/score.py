@@ -124,8 +124,11 @@ def main() -> None:
         shown = (f"{seconds:8.3f} s{seconds / copy:8.1f} copies" for seconds in (first[name], again[name]))
         print(f"  {name:12}" + "".join(shown))
     print("  first run, then a second in the same memory; cells: score, and what each indicator comes to")
-    kept = first["score"] <= MOST_COPIES * copy and first["steadiness"] <= first["score"]
-    print(f"  at most {MOST_COPIES:g} copies, and steadiness within the scoring time: {'kept' if kept else 'NOT KEPT'}")
+    # Assessments need the cells as well: that is what has to be quick.
+    kept = first["cells"] <= MOST_COPIES * copy and first["steadiness"] <= first["score"]
+    print(
+        f"  cells in at most {MOST_COPIES:g} copies, and steadiness within the scoring time: {'kept' if kept else 'NOT KEPT'}"
+    )
     sys.exit(0 if kept else 1)
 
 
