@@ -56,7 +56,7 @@ typedef struct {
         report, report_belief, gated, gate_belief, inherent_known, place_known, critical_by_silence, case_;
 } Frame;
 
-/* The fields of frame.Scores, in their order, each without gaps. */
+/* The fields of frame.Scores, in their order; those of several rows have them ``apart`` suppliers from one another. */
 typedef struct {
     double *base, *uplift, *total, *best, *worst;
     int8_t *level, *inherent_level, *floors;
@@ -64,13 +64,15 @@ typedef struct {
     double *practice, *practice_of, *coverage, *confidence, *floor, *floor_worst;
     Flag *core_declined, *core_settled;
     double *coverage_alone, *moments;
+    ptrdiff_t apart;
 } Scores;
 
-/* The fields of frame.Cells that are worked out, (indicators, n) without gaps. */
+/* The fields of frame.Cells that are worked out, one row per indicator, ``apart`` cells from one another. */
 typedef struct {
     int8_t *state;
     double *effective;
     Flag *harms;
+    ptrdiff_t apart;
 } Cells;
 
 /* What the rules read of a model; see kernel.py. */
@@ -392,8 +394,8 @@ PART void raise(const Flag *where, double at_least, ptrdiff_t count, double *poi
 }
 
 /* Which floors hold (floors.reached). */
-PART void reach(const Frame *frame, const Model *model, const Sums *sums, const Flag *signs, ptrdiff_t n, const Some *some,
-                int8_t *reached, Floors *floors) {
+PART void reach(const Frame *frame, const Model *model, const Sums *sums, const Flag *signs, const Some *some,
+                const Scores *scores, Floors *floors) {
     const ptrdiff_t count = some->count;
     Flag room[BLOCK];
     const int8_t *cases = (const int8_t *)flags(&frame->case_, 0, some, room);
@@ -411,7 +413,7 @@ PART void reach(const Frame *frame, const Model *model, const Sums *sums, const 
         const int16_t needed = (int16_t)model->needed[f];
         const int8_t from_case = (int8_t)model->from_case[f];
         const double at_least = model->at_least[f];
-        int8_t *out = reached + f * n + some->start;
+        int8_t *out = scores->floors + f * scores->apart + some->start;
         Flag by_fact[BLOCK], by_silence[BLOCK], by_worst[BLOCK];
         CELL_BY_CELL
         for (ptrdiff_t j = 0; j < count; j++) {
@@ -468,7 +470,7 @@ PART int8_t level_of(const Model *model, double total, double worst, double cove
 
 /* Floors, range, levels: what is made once for each supplier (the end of score._score). */
 PART void finish(const Frame *frame, const Model *model, const Sums *sums, const Floors *floors, const Some *some,
-                 const Scores *scores, ptrdiff_t n) {
+                 const Scores *scores) {
     double room[BLOCK];
     Flag rooms[3][BLOCK];
     const double *inherent_known = numbers(&frame->inherent_known, 0, some, room);
@@ -476,7 +478,7 @@ PART void finish(const Frame *frame, const Model *model, const Sums *sums, const
     const Flag *critical_by_silence = flags(&frame->critical_by_silence, 0, some, rooms[1]);
     const int8_t *cases = (const int8_t *)flags(&frame->case_, 0, some, rooms[2]);
     for (ptrdiff_t m = 0; m < MOMENTS; m++)
-        memcpy(scores->moments + m * n + some->start, sums->of[FIRST + m], (size_t)some->count * sizeof(double));
+        memcpy(scores->moments + m * scores->apart + some->start, sums->of[FIRST + m], (size_t)some->count * sizeof(double));
     for (ptrdiff_t j = 0; j < some->count; j++) {
         const ptrdiff_t at = some->start + j;
         const double plain = sums->of[BASE][j] + sums->of[RAISED][j];
@@ -509,30 +511,27 @@ PART void finish(const Frame *frame, const Model *model, const Sums *sums, const
     }
 }
 
-/* Writes the scores of n suppliers, and their cells unless those are NULL. Returns 0, or 1 where there is no memory to work in. */
+/* Writes the scores of the suppliers of a frame from one to another, and their cells into columns from 0. Returns 0, or 1 where
+ * there is no memory to work in. */
 FOR_EACH_MACHINE
-int diligence_score(const Frame *frame, const Model *model, const Scores *scores, const Cells *cells, ptrdiff_t n) {
+int diligence_score(const Frame *frame, const Model *model, const Scores *scores, const Cells *cells, ptrdiff_t from,
+                    ptrdiff_t to) {
     const ptrdiff_t k = model->indicators, signs_in_all = model->signs_from[model->floors];
     Flag *overruled = malloc((size_t)(k + signs_in_all + 1) * BLOCK);
     if (!overruled) return 1;
     Flag *signs = overruled + k * BLOCK;
-    for (ptrdiff_t start = 0; start < n; start += BLOCK) {
-        const Some some = {start, n - start < BLOCK ? n - start : BLOCK, NULL};
+    for (ptrdiff_t start = from; start < to; start += BLOCK) {
+        const Some some = {start, to - start < BLOCK ? to - start : BLOCK, NULL};
         Sums sums;
         Floors floors;
         Row row;
-        int8_t state[BLOCK];
-        double effective[BLOCK];
-        Flag harms[BLOCK];
         memset(&sums, 0, sizeof sums);
         for (ptrdiff_t j = 0; j < BLOCK; j++) sums.of[FIRST + LOWEST][j] = 1.0;
         memset(signs, 0, (size_t)signs_in_all * BLOCK);
         find_overruled(frame, model, &some, overruled);
         for (ptrdiff_t i = 0; i < k; i++) {
-            const ptrdiff_t at = i * n + start;
-            row.state = cells ? cells->state + at : state;
-            row.effective = cells ? cells->effective + at : effective;
-            row.harm = cells ? cells->harms + at : harms;
+            const ptrdiff_t at = i * cells->apart + start - from;
+            row.state = cells->state + at, row.effective = cells->effective + at, row.harm = cells->harms + at;
             look(frame, i, &some, overruled + i * BLOCK, &row);
             work_out(frame, model, &row, add, sums.of);
             widen(row.effective, some.count, sums.of[FIRST + LOWEST], sums.of[FIRST + HIGHEST]);
@@ -540,8 +539,8 @@ int diligence_score(const Frame *frame, const Model *model, const Scores *scores
             for (ptrdiff_t m = model->read_from[i]; m < model->read_from[i + 1]; m++)
                 mark(&row, model->from_risk[m], model->by_report[m], some.count, signs + model->sign[m] * BLOCK);
         }
-        reach(frame, model, &sums, signs, n, &some, scores->floors, &floors);
-        finish(frame, model, &sums, &floors, &some, scores, n);
+        reach(frame, model, &sums, signs, &some, scores, &floors);
+        finish(frame, model, &sums, &floors, &some, scores);
     }
     free(overruled);
     return 0;

@@ -15,7 +15,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import fields
 from functools import cache, lru_cache
 from pathlib import Path
@@ -206,21 +206,29 @@ def _read(frame: Frame) -> ctypes.Array[ctypes.c_ssize_t]:
     return _places(frame, _READ, (k, n), {**contexts, **each, "context_of": (k,), "least": (k, 1)})
 
 
-def _written(to: Scores | Cells, names: Iterable[str]) -> ctypes.Array[ctypes.c_void_p]:
-    """`Scores` or `Cells` of kernel.c: where each of some arrays without gaps begins."""
+def _written(to: Scores | Cells, names: Iterable[str], rows: NDArray[Any]) -> ctypes.Array[ctypes.c_ssize_t]:
+    """`Scores` or `Cells` of kernel.c: where each array begins, and how far apart ``rows``, one of them, has its rows."""
     places = [getattr(to, name).ctypes.data for name in names]
-    return (ctypes.c_void_p * len(places))(*places)
+    places.append(rows.strides[0] // rows.itemsize)
+    return (ctypes.c_ssize_t * len(places))(*places)
 
 
-def score(library: ctypes.CDLL, frame: Frame, model: Model, scores: Scores, cells: Cells | None) -> None:
-    """Writes the scores of a frame into ``scores``, and its cells where they are asked for; both made by frame.room_for_*.
+def writer(
+    library: ctypes.CDLL, frame: Frame, model: Model, scores: Scores, cells: Cells
+) -> Callable[[int, int], None]:
+    """What writes the scores of the suppliers of a frame from one to another, and their cells into ``cells`` from column 0 on.
 
-    They are those of numpy to the last bit.
+    They are those of numpy to the last bit. The room for both is made by frame.room_for_*; it and the frame are to be kept for as
+    long as is written.
     """
-    n = ctypes.c_ssize_t(frame.risk.shape[1])
-    to_cells = None if cells is None else _written(cells, _CELLS)
-    if library.diligence_score(_read(frame), ctypes.byref(_told(model)), _written(scores, _SCORES), to_cells, n):
-        raise MemoryError
+    rooms = _written(scores, _SCORES, scores.moments), _written(cells, _CELLS, cells.effective)
+    told = _read(frame), ctypes.byref(_told(model)), *rooms
+
+    def write(start: int, stop: int) -> None:
+        if library.diligence_score(*told, ctypes.c_ssize_t(start), ctypes.c_ssize_t(stop)):
+            raise MemoryError
+
+    return write
 
 
 def likely_levels(library: ctypes.CDLL, frame: Frame, model: Model, scores: Scores, spread: Spread) -> Floats:

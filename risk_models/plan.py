@@ -268,6 +268,12 @@ def _action(raw: Mapping[str, object], file: str) -> Action:
     return action
 
 
+def room_for_plan(suppliers: int, model: Model) -> Plan:
+    """A plan of some suppliers that is not made yet."""
+    library = _library(model.version)[0]
+    return Plan(library, np.empty((len(library), suppliers)))
+
+
 def plan(scores: Scores, cells: Cells, model: Model, unknown: Mapping[str, NDArray[np.bool_]]) -> Plan:
     """What each of n suppliers calls for. ``unknown``: flags (n,) for each of UNKNOWN, and those of :func:`circumstances`.
 
@@ -275,7 +281,8 @@ def plan(scores: Scores, cells: Cells, model: Model, unknown: Mapping[str, NDArr
     """
     library, calls, not_where = _library(model.version)
     n = scores.total.shape[0]
-    days = np.full((len(library), n), inf)
+    whole = room_for_plan(n, model)
+    days = whole.days
     state = cells.state
     where: dict[tuple[str, str], NDArray[np.bool_]] = {}
     ids = [indicator.id for indicator in model.indicators]
@@ -301,6 +308,7 @@ def plan(scores: Scores, cells: Cells, model: Model, unknown: Mapping[str, NDArr
                 soonest[a] = min(soonest[a], due)
         days[:, 0] = soonest
     else:
+        days[:] = inf
         for finding, called in where.items():
             for a, due in calls.get(finding, ()):
                 np.minimum(days[a], np.where(called, due, inf), out=days[a])
@@ -310,7 +318,7 @@ def plan(scores: Scores, cells: Cells, model: Model, unknown: Mapping[str, NDArr
         for name in action.not_where:
             if name in somewhere:
                 days[a, somewhere[name]] = inf
-    return Plan(library, days)
+    return whole
 
 
 def _standing(

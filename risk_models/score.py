@@ -9,8 +9,8 @@ alone or in a batch, on any machine. No exp, no log, no matrix product, no sum o
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -40,6 +40,7 @@ from risk_models.frame import (
 from risk_models.model import LEVELS, Model
 
 IN_HAND: Final = 8_192  # answers that are worked out at once: all indicators of a few suppliers, or one of many
+PORTION: Final = 1_920  # suppliers whose cells are held at once: five blocks of kernel.c, which stay near the processor
 
 
 @dataclass(frozen=True)
@@ -181,40 +182,56 @@ def _overruled(frame: Frame, model: Model) -> Flags:
     return overruled
 
 
-def score(frame: Frame, model: Model) -> Scores:
-    """Scores of the n suppliers of a frame under a model.
+def score(frame: Frame, model: Model) -> tuple[Scores, Cells]:
+    """Scores of the n suppliers of a frame under a model, and what each indicator comes to.
 
-    By the compiled kernel where there is one, else by the lines below; the numbers are the same to the last bit.
-    ``best <= total <= worst`` for each. Source of the rules: docs/method.md.
+    By the compiled kernel where there is one, else by the lines below; the numbers are the same to the last bit. For each
+    supplier ``best <= total <= worst``, and ``base + moves + uplift = total`` to 1e-9. Source of the rules: docs/method.md.
     """
-    return _scored(frame, model, None)
+    n = frame.risk.shape[1]
+    scores, cells = room_for_scores(n, model), room_for_cells(frame, model)
+    _writer(frame, model, scores, cells)(0, n)
+    return scores, cells
 
 
-def score_with_cells(frame: Frame, model: Model) -> tuple[Scores, Cells]:
-    """The same scores, and what each indicator comes to: ``base + moves + uplift = total`` to 1e-9.
-
-    Whoever explains a score or plans by it needs the cells; of many suppliers they take several times the memory of the scores.
+def score_by_portion(frame: Frame, model: Model) -> tuple[Scores, Iterator[tuple[slice, Cells]]]:
+    """The same of many suppliers, whose cells would take several times the memory of their scores: scores that are worked out as
+    the portions are gone through, and which suppliers each portion is of with their cells, until the next take their place.
     """
-    cells = room_for_cells(frame, model)
-    return _scored(frame, model, cells), cells
+    scores = room_for_scores(frame.risk.shape[1], model)
+    return scores, _portions(frame, model, scores)
 
 
-def _scored(frame: Frame, model: Model, cells: Cells | None) -> Scores:
-    """The scores of a frame; its cells are written where they are asked for."""
+def _portions(frame: Frame, model: Model, scores: Scores) -> Iterator[tuple[slice, Cells]]:
+    n = frame.risk.shape[1]
+    step = IN_HAND if kernel.loaded() is None else PORTION  # numpy is quicker with long rows
+    room = room_for_cells(some(frame, slice(0, step)), model)
+    write = _writer(frame, model, scores, room)
+    for start in range(0, n, step):
+        here = slice(start, min(n, start + step))
+        write(here.start, here.stop)
+        yield here, replace(some(room, slice(0, here.stop - start)), context=frame.context[:, here])
+
+
+def _writer(frame: Frame, model: Model, scores: Scores, cells: Cells) -> Callable[[int, int], None]:
+    """What writes the scores of the suppliers of a frame from one to another, and their cells into ``cells`` from column 0 on."""
     k, n = frame.risk.shape
     if k != len(model.indicators):
         raise ValueError(f"the frame has {k} indicators, {model.id} {model.version} has {len(model.indicators)}")
-    scores = room_for_scores(n, model)
     library = kernel.loaded()
     if library is not None:
-        kernel.score(library, frame, model, scores, cells)
-    elif n <= IN_HAND:
-        _score(frame, model, scores, cells)
-    else:
-        for start in range(0, n, IN_HAND):
-            here = slice(start, start + IN_HAND)
-            _score(some(frame, here), model, some(scores, here), None if cells is None else some(cells, here))
-    return scores
+        return kernel.writer(library, frame, model, scores, cells)
+
+    def write(start: int, stop: int) -> None:
+        if stop - start == n <= IN_HAND:  # all of a few: making slices of them takes a sixth of the time of scoring one
+            _score(frame, model, scores, cells)
+            return
+        for at in range(start, stop, IN_HAND):
+            here = slice(at, min(stop, at + IN_HAND))
+            there = slice(here.start - start, here.stop - start)
+            _score(some(frame, here), model, some(scores, here), some(cells, there))
+
+    return write
 
 
 def tiles(frame: Frame, model: Model) -> Iterator[Tile]:
@@ -227,8 +244,8 @@ def tiles(frame: Frame, model: Model) -> Iterator[Tile]:
         yield _tile(frame, i, overruled[i], model)
 
 
-def _score(frame: Frame, model: Model, scores: Scores, cells: Cells | None) -> None:
-    """Writes the scores of as many suppliers as fit in hand, and their cells where they are asked for."""
+def _score(frame: Frame, model: Model, scores: Scores, cells: Cells) -> None:
+    """Writes the scores and the cells of as many suppliers as fit in hand."""
     n = frame.risk.shape[1]
     base, best, worst, raised = np.zeros((4, n))
     practice, practice_of, covered, covered_alone, believed = np.zeros((5, n))
@@ -244,8 +261,7 @@ def _score(frame: Frame, model: Model, scores: Scores, cells: Cells | None) -> N
     for tile in tiles(frame, model):
         i, share = tile.i, share_of[tile.i]
         points = 100.0 * share
-        if cells is not None:
-            cells.state[i], cells.effective[i], cells.harms[i] = tile.state, tile.effective, tile.harm
+        cells.state[i], cells.effective[i], cells.harms[i] = tile.state, tile.effective, tile.harm
         moved = tile.effective - tile.context
         moved *= points
         asked = points * tile.asked

@@ -22,9 +22,9 @@ from risk_models.frame import DECLINED, Cells, Frame, Scores, some
 from risk_models.identity import name_key
 from risk_models.inherent import Part
 from risk_models.model import Floor, Model, current, serving
-from risk_models.plan import Plan, circumstances, plan
+from risk_models.plan import Plan, circumstances, plan, room_for_plan
 from risk_models.readings import AGENCY_SECTOR
-from risk_models.score import queue_rank, score_with_cells, threshold
+from risk_models.score import PORTION, queue_rank, score, score_by_portion, threshold
 
 # Under which of an agency's answers a site may name it.
 AGENCY_NAMES = ("name", "name_local", "reference", "licence_number")
@@ -54,7 +54,7 @@ class Batch:
 class Block:
     """The suppliers of a batch that one model scored: ``members`` are their positions in the batch.
 
-    ``parts`` and ``case`` are what is shown of its frame; ``frame`` itself is let go unless it was asked for.
+    ``parts``: what made its contexts. ``cells`` of more than PORTION suppliers are let go; see cells_of.
     ``sectors``: the ISIC code shown for each, of several the one with the largest hazard that the model serves; None if unknown.
     """
 
@@ -62,12 +62,17 @@ class Block:
     members: NDArray[np.intp]
     answers: Answers
     parts: tuple[Part, ...]
-    case: NDArray[np.int8]
+    frame: Frame
     scores: Scores
-    cells: Cells
+    cells: Cells | None
     plan: Plan
     sectors: list[str | None]
-    frame: Frame | None = None
+
+    def cells_of(self, pick: NDArray[np.intp]) -> Cells:
+        """What each indicator comes to for some of its suppliers (``pick``: positions in it): worked out again where let go."""
+        if self.cells is None:
+            return score(some(self.frame, pick), self.model)[1]
+        return self.cells if len(pick) == len(self.members) == 1 else some(self.cells, pick)
 
 
 @dataclass(frozen=True)
@@ -92,6 +97,16 @@ class Assessed:
             mine = self.block == b
             values[mine] = getattr(block.scores, name)[self.position[mine]]
         return values
+
+    def portions(self) -> Iterator[tuple[Block, NDArray[np.intp], NDArray[np.intp]]]:
+        """All suppliers that a model scored, no more than PORTION at a time: a block, where those it is the headline of stand in
+        the batch, and where they stand in the block.
+        """
+        for b, block in enumerate(self.blocks):
+            mine = np.flatnonzero(self.block == b)
+            for start in range(0, len(mine), PORTION):
+                here = mine[start : start + PORTION]
+                yield block, here, self.position[here]
 
     def beside(self, block: Block, pick: NDArray[np.intp]) -> Iterator[tuple[Block, NDArray[np.intp]]]:
         """The other blocks that scored some suppliers of a block (``pick``: positions in it), under the models of their other
@@ -127,17 +142,27 @@ class Assessed:
         as not asked the score would stand at a lower level.
         """
         silent = np.zeros(len(self.block), dtype=np.bool_)
-        for b, block in enumerate(self.blocks):
-            mine = self.block == b
-            pick, scores, cells = self.position[mine], block.scores, block.cells
+        for block, mine, pick in self.portions():
             rules, codes = self.floors(block, pick)
-            found, total = codes > 1, scores.total[pick]
-            at_least = np.array([rule.at_least for rule in rules]).reshape(-1, 1)
-            blank = (cells.moves[:, pick] * (cells.state[:, pick] == DECLINED)).sum(axis=0)
-            told = np.maximum(total - scores.uplift[pick] - blank, (at_least * found).max(axis=0, initial=0.0))
-            lower = threshold(told, block.model) < threshold(total, block.model)
-            silent[mine] = ((codes == 1).sum(axis=0) > found.sum(axis=0)) & lower
+            by_blanks = np.flatnonzero((codes == 1).sum(axis=0) > (codes > 1).sum(axis=0))
+            if by_blanks.size:
+                found = codes[:, by_blanks] > 1
+                silent[mine[by_blanks]] = _lower_without_blanks(block, pick[by_blanks], rules, found)
         return silent
+
+
+def _lower_without_blanks(
+    block: Block, pick: NDArray[np.intp], rules: Sequence[Floor], found: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """Where some suppliers of a block would stand lower with their blanks read as not asked; ``found`` (f, n): the rules that
+    hold by more than blanks.
+    """
+    cells, total = block.cells_of(pick), block.scores.total[pick]
+    blank = (cells.moves * (cells.state == DECLINED)).sum(axis=0)
+    held_at = (np.array([[rule.at_least] for rule in rules]) * found).max(axis=0)
+    told = np.maximum(total - block.scores.uplift[pick] - blank, held_at)
+    lower: NDArray[np.bool_] = threshold(told, block.model) < threshold(total, block.model)
+    return lower
 
 
 def assess(
@@ -145,16 +170,14 @@ def assess(
     facts: FactsOn,
     on: date,
     models: Sequence[Model] | None = None,
-    keep_frames: bool = False,
 ) -> tuple[Assessed, ...]:
     """Each batch assessed, agencies first. Raises LookupError where no model is in force on that day.
 
     ``models`` are those to choose from, all that are released unless told: an old assessment is replayed with its own.
-    ``keep_frames``: blocks hold what was scored, for questions about weights.
     """
-    agencies = [assess_batch(batch, facts, on, {}, models, keep_frames) for batch in batches if batch.kind == "agency"]
+    agencies = [assess_batch(batch, facts, on, {}, models) for batch in batches if batch.kind == "agency"]
     scores = agency_scores(agencies)
-    sites = [assess_batch(batch, facts, on, scores, models, keep_frames) for batch in batches if batch.kind == "site"]
+    sites = [assess_batch(batch, facts, on, scores, models) for batch in batches if batch.kind == "site"]
     return (*agencies, *sites)
 
 
@@ -180,7 +203,6 @@ def assess_batch(
     on: date,
     scores_of_agencies: Mapping[str, float],
     models: Sequence[Model] | None = None,
-    keep_frames: bool = False,
 ) -> Assessed:
     """One batch assessed; ``scores_of_agencies`` as :func:`agency_scores` gives them, the rest as in :func:`assess`."""
     n = len(batch.answers)
@@ -191,22 +213,10 @@ def assess_batch(
         # What cases set is heard like a report, and is no answer of the supplier: the answers kept do not hold it.
         heard = with_case_harms(answers, case) if case else answers
         read = features(heard, model, facts, on, scores_of_agencies, case.strength if case else None)
-        scores, cells = score_with_cells(read.frame, model)
-        actions = _with_own(scores, cells, read.frame, model, _unknown(answers, model, scores_of_agencies))
-        blocks.append(
-            Block(
-                model,
-                members,
-                answers,
-                read.inherent.parts,
-                read.frame.case,
-                scores,
-                cells,
-                actions,
-                _sectors(answers, model, facts),
-                read.frame if keep_frames else None,
-            )
-        )
+        unknown = _unknown(answers, model, scores_of_agencies)
+        scores, cells, whole = _scored_and_planned(read.frame, model, unknown)
+        actions, sectors = _with_own(whole, read.frame, model, unknown), _sectors(answers, model, facts)
+        blocks.append(Block(model, members, answers, read.inherent.parts, read.frame, scores, cells, actions, sectors))
     chosen, position = np.full(n, -1, dtype=np.intp), np.zeros(n, dtype=np.intp)
     best_total, best_rank = np.full(n, -1.0), np.full(n, 127, dtype=np.int8)
     rank_first = all(block.model.method > 1 for block in blocks)
@@ -257,20 +267,32 @@ def _with_the_worst_of_all(assessed: Assessed) -> Assessed:
     return replace(assessed, blocks=tuple(blocks))
 
 
-def _with_own(
-    scores: Scores, cells: Cells, frame: Frame, model: Model, unknown: Mapping[str, NDArray[np.bool_]]
-) -> Plan:
-    """What is to be done, and beside it what would be by the suppliers' own answers alone, where the two can differ."""
-    whole = plan(scores, cells, model, unknown)
+def _scored_and_planned(
+    frame: Frame, model: Model, unknown: Mapping[str, NDArray[np.bool_]]
+) -> tuple[Scores, Cells | None, Plan]:
+    """The scores of the suppliers of a frame, what each indicator comes to unless they are many, and what is to be done."""
+    n = frame.risk.shape[1]
+    if n <= PORTION:
+        scores, cells = score(frame, model)
+        return scores, cells, plan(scores, cells, model, unknown)
+    whole = room_for_plan(n, model)
+    scores, portions = score_by_portion(frame, model)
+    for here, cells in portions:
+        unknown_here = {name: flags[here] for name, flags in unknown.items()}
+        whole.days[:, here] = plan(some(scores, here), cells, model, unknown_here).days
+    return scores, None, whole
+
+
+def _with_own(whole: Plan, frame: Frame, model: Model, unknown: Mapping[str, NDArray[np.bool_]]) -> Plan:
+    """A plan, and beside it what it would be by the suppliers' own answers alone, where the two can differ."""
     told = np.flatnonzero(frame.reported.any(axis=0) | (frame.case > 0))
     if not len(told):
         return whole
     of_these = some(frame, told)
     alone = replace(of_these, reported=np.zeros_like(of_these.reported), case=np.zeros_like(of_these.case))
     own_days = whole.days.copy()
-    own_days[:, told] = plan(
-        *score_with_cells(alone, model), model, {name: flags[told] for name, flags in unknown.items()}
-    ).days
+    unknown_there = {name: flags[told] for name, flags in unknown.items()}
+    own_days[:, told] = _scored_and_planned(alone, model, unknown_there)[-1].days
     return replace(whole, own_days=own_days)
 
 

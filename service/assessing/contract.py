@@ -19,7 +19,7 @@ import orjson
 from numpy.typing import NDArray
 
 from risk_models.facts import FactsOn
-from risk_models.frame import DECLINED, LEVEL_NAMES, NOT_ASKED, STATES, some
+from risk_models.frame import DECLINED, LEVEL_NAMES, NOT_ASKED, STATES
 from risk_models.inherent import PART_STATES, UNKNOWN_PLACE, Part
 from risk_models.model import CASES, Model
 from risk_models.plan import ACTIONS, Action, load_actions, steps_in_order
@@ -196,7 +196,7 @@ def _block_rows(block: Block, pick: Pick, assessed: Assessed, on: date) -> Itera
         _floats(scores.base[pick]),
         _named(scores.inherent_level[pick], LEVEL_NAMES),
         practice,
-        _named(block.case[pick], CASES),
+        _named(block.frame.case[pick], CASES),
         _floats(scores.coverage[pick]),
         _floats(scores.confidence[pick]),
         _floats(scores.uplift[pick]),
@@ -252,7 +252,7 @@ def _flags(flags: NDArray[np.bool_], names: Sequence[str]) -> list[bytes]:
 
 def _reasons(assessed: Assessed, block: Block, pick: Pick, answers: WrittenAnswers) -> Iterator[bytes]:
     """Every reason of each supplier: contexts first, then the indicators in model order, then what was found beside."""
-    cells = block.cells if len(block.members) == 1 else some(block.cells, pick)
+    cells = block.cells_of(pick)
     columns = _context_reasons(block.parts, pick)
     silent = (cells.state == NOT_ASKED).all(axis=1)
     states, contexts = cells.state.tolist(), list(_rows_of_floats(cells.context))
@@ -310,20 +310,20 @@ def _found_beside(assessed: Assessed, block: Block, pick: Pick, answers: Written
     everywhere, nowhere = np.full(len(pick), True), np.full(len(pick), False)
     told = dict.fromkeys((indicator.id for indicator in block.model.indicators), everywhere)
     for other, at in assessed.beside(block, pick):
-        cells = other.cells
+        cells = other.cells_of(np.maximum(at, 0))
         for i, indicator in enumerate(other.model.indicators):
             before = told.get(indicator.id, nowhere)
             told[indicator.id] = before | (at >= 0)
             if before.all():
                 continue
-            state = cells.state[i, at]
-            found = (at >= 0) & ~before & (cells.harms[i, at] | (state == DECLINED))
+            state = cells.state[i]
+            found = (at >= 0) & ~before & (cells.harms[i] | (state == DECLINED))
             if found.any():
                 head = b'{"indicator":"%s","kind":"answer","state":"' % indicator.id.encode()
                 rows = _answer_reasons(
                     _words(head, answers.values(indicator.question), state.tolist()),
-                    _floats(cells.effective[i, at]),
-                    _floats(cells.context[cells.context_of[i], at]),
+                    _floats(cells.effective[i]),
+                    _floats(cells.context[cells.context_of[i]]),
                     [b"0.0"] * len(pick),
                 )
                 columns.append([row if here else b"" for row, here in zip(rows, found.tolist(), strict=True)])

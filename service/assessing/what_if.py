@@ -192,7 +192,7 @@ def closing(block: Block, *beside: Block) -> dict[str, frozenset[str]]:
     """
     called: dict[str, set[str]] = {"harm": set(), "declined": set(), "expired": set(), "not_asked": set()}
     for each in (block, *beside):
-        cells = each.cells
+        cells = each.cells_of(np.zeros(1, dtype=np.intp))
         for i, indicator in enumerate(each.model.indicators):
             named = {DECLINED: "declined", EXPIRED: "expired", NOT_ASKED: "not_asked"}.get(int(cells.state[i, 0]))
             if named:

@@ -172,7 +172,7 @@ def _sensitivity(arguments: argparse.Namespace) -> int:
     from service.assessing.assess import assess
 
     on = _day(arguments.on)
-    for part in assess(_suppliers(arguments, on), load_facts().as_of(on), on, keep_frames=True):
+    for part in assess(_suppliers(arguments, on), load_facts().as_of(on), on):
         for block in part.blocks:
             _tell_sensitivity(block)
     return DONE
@@ -185,10 +185,9 @@ def _tell_sensitivity(block: Block) -> None:
     from risk_models.sensitivity import rank_ranges, weight_effects
     from risk_models.steadiness import steadiness
 
-    assert block.frame is not None, "assessed with its frames"
-    model, scores = block.model, block.scores
+    model, scores, cells = block.model, block.scores, block.cells_of(np.arange(len(block.members)))
     steady = steadiness(block.frame, model, scores)
-    ranks, effects = rank_ranges(scores, block.cells, model), weight_effects(scores, block.cells, model)
+    ranks, effects = rank_ranges(scores, cells, model), weight_effects(scores, cells, model)
     print(f"{model.title} ({model.id} {model.version}): {len(steady)} suppliers\n")
     bounds = [1.01, *STEADY, 0.0]
     print("The level stays under other reasonable weights, in so many of 100:")

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from risk_models.facts import FactsOn
-from risk_models.frame import INSUFFICIENT, LEVEL_NAMES, STATES, WORST_OF_LOW, some
+from risk_models.frame import INSUFFICIENT, LEVEL_NAMES, STATES, WORST_OF_LOW
 from risk_models.inherent import UNKNOWN_PLACE
 from risk_models.model import Model, load_all
 from risk_models.score import threshold
@@ -148,10 +148,11 @@ def _rule_of_level(block: Block, j: int) -> str:
     """Why a level is another one than the score alone says."""
     scores = block.scores
     if not scores.core_settled[j]:
+        state = block.cells_of(np.array([j])).state[:, 0]
         open_ = [
             indicator.title
             for i, indicator in enumerate(block.model.indicators)
-            if indicator.core and STATES[block.cells.state[i, j]] not in ("answered", "ruled_out")
+            if indicator.core and STATES[state[i]] not in ("answered", "ruled_out")
         ]
         return f"Low needs every core question answered: {'; '.join(open_[:3])}"
     if scores.worst[j] >= WORST_OF_LOW and scores.level[j] == LEVEL_NAMES.index("medium"):
@@ -169,7 +170,7 @@ def _points(block: Block, position: int) -> dict[tuple[str, str], float]:
     for part in block.parts:
         key = ("context", titles.get(part.context, part.context))
         points[key] = points.get(key, 0.0) + float(part.points[position])
-    moves = some(block.cells, np.array([position])).moves[:, 0]
+    moves = block.cells_of(np.array([position])).moves[:, 0]
     for indicator, by in zip(model.indicators, moves.tolist(), strict=True):
         points["indicator", indicator.title] = by
     reached = [f for f, floor in enumerate(model.floors) if scores.floors[f, position] > 0]

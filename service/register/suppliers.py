@@ -279,7 +279,7 @@ def reassessed(result: Result) -> tuple[Assessed, FactsOn]:
         np.array([result.place.get("row", 1)]),
         case_evidence.from_kept([result.case_evidence]),
     )
-    return assess_batch(batch, facts, result.on, result.agency_scores, models_with(model), keep_frames=True), facts
+    return assess_batch(batch, facts, result.on, result.agency_scores, models_with(model)), facts
 
 
 def document(result: Result) -> Document:

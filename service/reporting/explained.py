@@ -130,7 +130,7 @@ def _block_lines(part: Assessed, b: int) -> list[tuple[Headline, tuple[float, fl
         scores.level.tolist(), scores.total.tolist(), scores.best.tolist(), scores.worst.tolist(), scores.base.tolist(),
         scores.inherent_level.tolist(), scores.asked.tolist(), scores.practice.tolist(), scores.practice_of.tolist(),
         scores.coverage.tolist(), scores.confidence.tolist(), scores.uplift.tolist(), scores.capped.tolist(),
-        block.case.tolist(),
+        block.frame.case.tolist(),
         block.sectors, batch.rows[block.members].tolist(), strict=True,
     )  # fmt: skip
     found = []
@@ -197,27 +197,24 @@ def _details(lines: Sequence[Line], facts: FactsOn, on: date, scores: Mapping[st
     parts = {id(line.part): line.part for line in lines}
     for name, part in parts.items():
         positions = [line.position for line in lines if id(line.part) == name]
-        few = assess_batch(part.batch.only(positions), facts, on, scores, keep_frames=True)
+        few = assess_batch(part.batch.only(positions), facts, on, scores)
         told.update({(name, p): d for p, d in zip(positions, explained(few, facts, on), strict=True)})
     return tuple(told[id(line.part), line.position] for line in lines)
 
 
 def explained(assessed: Assessed, facts: FactsOn, on: date) -> tuple[Detail, ...]:
-    """Each supplier of a batch explained: its headline, every reason as a sentence, its floors and its actions.
-
-    How steady its level is, is told where the frames were kept.
+    """Each supplier of a batch explained: its headline, every reason as a sentence, its floors, its actions, and how steady
+    its level is.
     """
     stored = [orjson.loads(row) for row in result_rows(assessed, on)]
-    steady = [steadiness(b.frame, b.model, b.scores) if b.frame else None for b in assessed.blocks]
+    steady = [steadiness(b.frame, b.model, b.scores) for b in assessed.blocks]
     return tuple(
         _detail(line, result, facts, on, steady[assessed.block[line.position]])
         for line, result in zip(_lines(assessed), stored, strict=True)
     )
 
 
-def _detail(
-    line: Line, stored: Mapping[str, Any], facts: FactsOn, on: date, steady: NDArray[np.float64] | None
-) -> Detail:
+def _detail(line: Line, stored: Mapping[str, Any], facts: FactsOn, on: date, steady: NDArray[np.float64]) -> Detail:
     block = line.part.blocks[line.part.block[line.position]]
     position = int(line.part.position[line.position])
     form = load_reading_form(line.part.batch.kind)
@@ -282,7 +279,7 @@ def _detail(
     floors += _higher_elsewhere(beside, block, position, from_workers=reported)
     steps = steps_of(block.plan, position, on)
     # Where nothing was asked no weighting can change a level: that it is steady says nothing.
-    shown = None if steady is None or stored["practice"] is None else float(steady[position])
+    shown = None if stored["practice"] is None else float(steady[position])
     return Detail(line.headline, tuple(reasons), floors, steps, shown)
 
 
@@ -361,11 +358,11 @@ def _not_checked(assessed: Iterable[Assessed]) -> tuple[NotChecked, ...]:
     total: Counter[str] = Counter()
     core = {}
     for part in assessed:
-        for b, block in enumerate(part.blocks):
-            mine = part.position[part.block == b]
-            for i, indicator in enumerate(block.model.indicators):
+        for block, mine, pick in part.portions():
+            open_ = (block.cells_of(pick).state == NOT_ASKED).sum(axis=1).tolist()
+            for indicator, here in zip(block.model.indicators, open_, strict=True):
                 total[indicator.title] += len(mine)
-                unasked[indicator.title] += int((block.cells.state[i, mine] == NOT_ASKED).sum())
+                unasked[indicator.title] += here
                 core[indicator.title] = indicator.core
     order = sorted((t for t in total if unasked[t]), key=lambda t: (-unasked[t] / total[t], not core[t], -total[t], t))
     return tuple(NotChecked(title, unasked[title], total[title]) for title in order)

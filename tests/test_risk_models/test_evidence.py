@@ -16,7 +16,7 @@ from risk_models.facts import load
 from risk_models.features import features
 from risk_models.frame import STATES, Cells, Scores
 from risk_models.model import Model
-from risk_models.score import score, score_with_cells
+from risk_models.score import score
 from tests.test_risk_models.suppliers import POSITION, TOY
 
 ON = date(2026, 9, 1)
@@ -26,11 +26,11 @@ GRADES = ("self_declared", "document", "audit", "certificate", "worker_voice", "
 
 
 def scored(row: dict[str, Any], model: Model = TOY) -> Scores:
-    return score(features(from_rows([row]), model, FACTS, ON, {}).frame, model)
+    return score(features(from_rows([row]), model, FACTS, ON, {}).frame, model)[0]
 
 
 def cells(row: dict[str, Any]) -> Cells:
-    return score_with_cells(features(from_rows([row]), TOY, FACTS, ON, {}).frame, TOY)[1]
+    return score(features(from_rows([row]), TOY, FACTS, ON, {}).frame, TOY)[1]
 
 
 def belief(row: dict[str, Any], indicator: str = "fees", model: Model = TOY) -> float:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from risk_models import kernel
 from risk_models.frame import Cells, Frame, Scores, some
 from risk_models.model import MODELS, Model, load
-from risk_models.score import score, score_with_cells
+from risk_models.score import IN_HAND, PORTION, score, score_by_portion
 from risk_models.steadiness import likely_levels
 from tests.test_risk_models.engines import use
 from tests.test_risk_models.suppliers import TOY
@@ -72,8 +72,7 @@ def by(engine: str, frame: Frame, model: Model) -> tuple[Scores, Cells, np.ndarr
     """The scores, the cells and the likely levels of a frame, made by one engine."""
     with pytest.MonkeyPatch.context() as patch:
         use(engine, patch)
-        scores, cells = score_with_cells(frame, model)
-        same(scores, score(frame, model))
+        scores, cells = score(frame, model)
         return scores, cells, likely_levels(frame, model, scores)
 
 
@@ -109,6 +108,26 @@ def test_any_few_suppliers_score_the_same(seed: int, n: int) -> None:
 def test_a_block_that_is_not_full_is_scored_like_one_that_is(n: int) -> None:
     assert f"BLOCK = {BLOCK}," in SOURCE
     agree(drawn(TOY, n, seed=2), TOY)
+
+
+@pytest.mark.parametrize(("engine", "most"), [("kernel", PORTION), ("numpy", IN_HAND)])
+@pytest.mark.parametrize(("full", "more"), [(0, 0), (0, 1), (1, 0), (2, 5)])
+def test_portion_by_portion_suppliers_score_and_come_to_the_same(
+    engine: str, most: int, full: int, more: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(engine, monkeypatch)
+    n = full * most + more
+    frame = drawn(TOY, n, seed=8)
+    whole, all_cells = score(frame, TOY)
+    scores, portions = score_by_portion(frame, TOY)
+    seen = 0
+    for here, cells in portions:
+        assert (here.start, len(cells.state[0])) == (seen, min(most, n - seen))
+        same(cells, some(all_cells, here))
+        same(some(scores, here), some(whole, here))  # those who read the cells of a portion read its scores as well
+        seen = here.stop
+    assert seen == n
+    same(scores, whole)
 
 
 def test_methods_before_and_models_that_hear_all_that_is_said_score_the_same() -> None:

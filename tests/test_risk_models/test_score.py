@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from risk_models.frame import LEVEL_NAMES, STATES, Cells, Scores
-from risk_models.score import queue_rank, score, score_with_cells
+from risk_models.score import queue_rank, score
 from tests.test_risk_models.suppliers import CORE, POSITION, TOY, Cell, K, Supplier, frame
 
 pytestmark = pytest.mark.usefixtures("each_engine")
@@ -14,11 +14,11 @@ HALF = Supplier(cells=(Cell(context=0.5),) * K)
 
 
 def scored(supplier: Supplier) -> Scores:
-    return score(frame(supplier), TOY)
+    return score(frame(supplier), TOY)[0]
 
 
 def cells(supplier: Supplier) -> Cells:
-    return score_with_cells(frame(supplier), TOY)[1]
+    return score(frame(supplier), TOY)[1]
 
 
 def level(scores: Scores) -> str:
@@ -39,7 +39,7 @@ def answered(**risks: float) -> Supplier:
 
 
 def test_a_reassuring_answer_takes_its_credibility_off_the_context() -> None:
-    scores, of = score_with_cells(frame(replace(HALF.with_cell(POSITION["fees"], risk=0.1), belief=0.4)), TOY)
+    scores, of = score(frame(replace(HALF.with_cell(POSITION["fees"], risk=0.1), belief=0.4)), TOY)
     # e = 0.5 - 0.4 (0.5 - 0.1) = 0.34; it moved 100 x 4/23 x (0.34 - 0.5).
     assert of.effective[POSITION["fees"], 0] == pytest.approx(0.34)
     assert of.moves[POSITION["fees"], 0] == pytest.approx(100 * 4 / 23 * -0.16)
@@ -64,7 +64,7 @@ def test_what_was_asked_and_left_blank_counts_in_full() -> None:
 
 
 def test_what_nobody_asked_counts_as_usual_there_and_moves_nothing() -> None:
-    scores, of = score_with_cells(frame(HALF), TOY)
+    scores, of = score(frame(HALF), TOY)
     assert (of.moves == 0).all()
     assert (scores.total[0], scores.best[0], scores.worst[0]) == (pytest.approx(50), 0, pytest.approx(100))
     assert not scores.asked[0]
@@ -72,7 +72,7 @@ def test_what_nobody_asked_counts_as_usual_there_and_moves_nothing() -> None:
 
 def test_expired_evidence_no_longer_reassures_but_harm_does_not_expire() -> None:
     (old, reassuring), (old_harm, harmful) = (
-        score_with_cells(frame(HALF.with_cell(POSITION["fees"], risk=r, expired=True)), TOY) for r in (0.0, 0.9)
+        score(frame(HALF.with_cell(POSITION["fees"], risk=r, expired=True)), TOY) for r in (0.0, 0.9)
     )
     assert reassuring.effective[POSITION["fees"], 0] == pytest.approx(0.5)
     assert STATES[reassuring.state[POSITION["fees"], 0]] == "expired"
@@ -116,7 +116,7 @@ def test_what_facts_rule_out_holds_nothing_back_when_it_is_declined() -> None:
 
 def test_the_method_before_hears_what_was_declined_though_facts_rule_it_out() -> None:
     silent = answered().with_cell(POSITION["papers"], risk=None, declined=True, ruled_out=True)
-    assert set(reached(score(frame(silent), replace(TOY, method=1)))) == {"strong_sign", "declined_core"}
+    assert set(reached(score(frame(silent), replace(TOY, method=1))[0])) == {"strong_sign", "declined_core"}
 
 
 def test_two_answers_that_tell_of_one_sign_count_once() -> None:
@@ -142,14 +142,15 @@ def test_at_worst_two_questions_left_open_that_tell_of_one_sign_count_once() -> 
 
     alone = replace(TOY, floors=tuple(floor for floor in TOY.floors if floor.id == "money_and_papers"))
     worst = {
-        names: score(frame(unasked(*names)), alone).floor_worst[0] for names in (("fees", "wages"), ("wages", "papers"))
+        names: score(frame(unasked(*names)), alone)[0].floor_worst[0]
+        for names in (("fees", "wages"), ("wages", "papers"))
     }
     assert worst == {("fees", "wages"): 0, ("wages", "papers"): 60}
 
 
 def test_signs_are_counted_the_same_for_one_supplier_and_for_thousands() -> None:
     kinds = (answered(fees=1.0, wages=1.0), answered(fees=1.0, papers=0.9), answered(wages=0.9, papers=0.9), answered())
-    many = score(frame(*kinds * 1200), TOY)
+    many, _ = score(frame(*kinds * 1200), TOY)
     alone = np.hstack([scored(kind).floors for kind in kinds])
     assert np.array_equal(many.floors, np.tile(alone, 1200))
 

@@ -8,7 +8,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from risk_models.frame import ANSWERED, LEVEL_NAMES, MOMENTS
-from risk_models.score import queue_rank, score_with_cells
+from risk_models.score import queue_rank, score
 from tests.test_risk_models.suppliers import CORE, GATED, TOY, K, Supplier, frame, share, suppliers
 
 pytestmark = pytest.mark.usefixtures("each_engine")
@@ -20,7 +20,7 @@ indicator = st.integers(0, K - 1)
 
 def one(supplier: Supplier):  # type: ignore[no-untyped-def]
     """The scores of one supplier, as numbers."""
-    scores, cells = score_with_cells(frame(supplier), TOY)
+    scores, cells = score(frame(supplier), TOY)
     return {
         name: getattr(scores, name)[0]
         for name in "total best worst base uplift coverage confidence level inherent_level".split()
@@ -50,7 +50,7 @@ def test_points_and_uplift_add_up_to_the_score(supplier: Supplier) -> None:
 
 @given(suppliers())
 def test_moments_are_those_of_what_the_indicators_come_to(supplier: Supplier) -> None:
-    scores, cells = score_with_cells(frame(supplier), TOY)
+    scores, cells = score(frame(supplier), TOY)
     e, c, share = cells.effective[:, 0], cells.contexts[:, 0], cells.share[:, 0]
     covered = (cells.state[:, 0] == ANSWERED).astype(float)
     covered[[cell.report is not None for cell in supplier.cells]] = np.nan  # only their own answers cover these
@@ -158,9 +158,9 @@ def test_low_is_only_reached_with_every_core_question_settled_and_a_bounded_wors
 def test_alone_or_in_a_batch_in_any_order_the_numbers_are_the_same_to_the_bit(rows: list[Supplier], random) -> None:  # type: ignore[no-untyped-def]
     order = list(range(len(rows)))
     random.shuffle(order)
-    batch, cells = score_with_cells(frame(*(rows[j] for j in order)), TOY)
+    batch, cells = score(frame(*(rows[j] for j in order)), TOY)
     for position, j in enumerate(order):
-        alone, its_cells = score_with_cells(frame(rows[j]), TOY)
+        alone, its_cells = score(frame(rows[j]), TOY)
         for name in ("moves", "effective", "state", "harms"):
             assert np.array_equal(getattr(cells, name)[:, position], getattr(its_cells, name)[:, 0]), name
         for name in ("floors", "moments"):

@@ -52,7 +52,7 @@ def referee(of: Frame, model: Model, draws: int, seed: int) -> np.ndarray:
     seen = np.zeros((len(LEVEL_NAMES), of.risk.shape[1]))
     for drawn in np.random.default_rng(seed).dirichlet(concentration(K) * weights / weights.sum(), draws):
         indicators = tuple(replace(i, weight=float(w)) for i, w in zip(model.indicators, drawn, strict=True))
-        level = score(of, replace(model, indicators=indicators)).level
+        level = score(of, replace(model, indicators=indicators))[0].level
         seen[level, np.arange(len(level))] += 1
     return seen / draws
 
@@ -60,7 +60,7 @@ def referee(of: Frame, model: Model, draws: int, seed: int) -> np.ndarray:
 @pytest.mark.parametrize(("seed", "answered"), [(1, 0.6), (2, 0.8)])
 def test_likely_levels_are_within_two_hundredths_of_a_referee_that_draws_weights(seed: int, answered: float) -> None:
     of = some_suppliers(seed, answered)
-    likely, seen = likely_levels(of, TOY, score(of, TOY)), referee(of, TOY, DRAWS, seed)
+    likely, seen = likely_levels(of, TOY, score(of, TOY)[0]), referee(of, TOY, DRAWS, seed)
     noise = 3 * np.sqrt(np.maximum(seen * (1 - seen), 1 / DRAWS) / DRAWS)  # three standard errors of the referee itself
     assert ((seen.max(axis=0) < 0.95).sum()) >= 15, "few levels hang on weights: the referee would see nothing"
     assert (np.abs(likely - seen) <= 0.02 + noise).all()
@@ -70,7 +70,7 @@ def test_likely_levels_are_within_two_hundredths_of_a_referee_that_draws_weights
 
 def test_chances_add_up_to_one_and_the_level_shown_has_its_own() -> None:
     of = some_suppliers(3, 0.8)
-    scores = score(of, TOY)
+    scores, _ = score(of, TOY)
     likely = likely_levels(of, TOY, scores)
     assert np.allclose(likely.sum(axis=0), 1.0)
     assert (likely >= 0).all()
@@ -80,7 +80,7 @@ def test_chances_add_up_to_one_and_the_level_shown_has_its_own() -> None:
 def test_where_every_value_is_the_same_weights_change_nothing() -> None:
     calm = Supplier(cells=tuple(Cell(risk=0.1, context=0.1) for _ in range(K)), belief=0.8)
     of = frame(calm)
-    scores = score(of, TOY)
+    scores, _ = score(of, TOY)
     assert LEVEL_NAMES[scores.level[0]] == "low"
     assert steadiness(of, TOY, scores)[0] == pytest.approx(1.0)
 
@@ -90,7 +90,7 @@ def test_a_floor_holds_whatever_the_weights() -> None:
     quiet = Supplier(cells=tuple(Cell(risk=0.0, context=0.1) for _ in range(K)), belief=0.8)
     harmed = quiet.with_cell(strong, risk=1.0)
     of = frame(harmed)
-    scores = score(of, TOY)
+    scores, _ = score(of, TOY)
     assert scores.floor[0] >= 50
     assert likely_levels(of, TOY, scores)[: LEVEL_NAMES.index("high"), 0].sum() < 1e-6
 
@@ -98,14 +98,14 @@ def test_a_floor_holds_whatever_the_weights() -> None:
 def test_an_unknown_place_is_insufficient_evidence_under_any_weights() -> None:
     lost = Supplier(cells=tuple(Cell(risk=0.3, context=0.5) for _ in range(K)), place_known=False)
     of = frame(lost)
-    assert steadiness(of, TOY, score(of, TOY))[0] == pytest.approx(1.0)
+    assert steadiness(of, TOY, score(of, TOY)[0])[0] == pytest.approx(1.0)
 
 
 def test_a_supplier_alone_is_as_steady_as_among_others() -> None:
     of = some_suppliers(4, 0.7)
-    together = steadiness(of, TOY, score(of, TOY))
+    together = steadiness(of, TOY, score(of, TOY)[0])
     alone = some(of, slice(7, 8))
-    assert steadiness(alone, TOY, score(alone, TOY))[0] == pytest.approx(together[7], abs=1e-12)
+    assert steadiness(alone, TOY, score(alone, TOY)[0])[0] == pytest.approx(together[7], abs=1e-12)
 
 
 def test_coverage_near_its_bound_is_a_matter_of_weights() -> None:
@@ -116,4 +116,4 @@ def test_coverage_near_its_bound_is_a_matter_of_weights() -> None:
         if weight + TOY.indicators[i].weight <= 0.55 * TOY.weight:
             half[i], weight = Cell(risk=0.2, context=0.6), weight + TOY.indicators[i].weight
     of = frame(Supplier(cells=tuple(half), belief=0.4))
-    assert 0.02 < likely_levels(of, TOY, score(of, TOY))[-1, 0] < 0.98
+    assert 0.02 < likely_levels(of, TOY, score(of, TOY)[0])[-1, 0] < 0.98

@@ -3,11 +3,19 @@
 import random
 from typing import Any
 
+import numpy as np
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from risk_models.answers import from_rows
+from risk_models.score import PORTION
+from service.assessing.assess import Batch, assess
+from service.assessing.contract import result_rows
+from service.reporting.explained import report_on
 from tests.test_service.answers import (
     COUNTRIES,
+    FACTS,
+    ON,
     ORIGINS,
     SECTORS,
     Answers,
@@ -194,6 +202,33 @@ def test_alone_or_in_a_batch_in_any_order_the_results_are_the_same(rows: list[An
     for position, j in enumerate(order):
         alone = result(rows[j])
         assert {**batch[position], "row": None} == {**alone, "row": None}
+
+
+VESSEL_AND_SITE = {
+    "sector": ("0311", "4100"),
+    "crew_losses": "declined",
+    "papers_retention": "held",
+    "wage_delay": 20.0,
+}
+
+
+@settings(max_examples=5)
+@given(st.lists(answers(), min_size=1, max_size=3))
+def test_among_thousands_of_suppliers_each_result_is_what_it_is_among_a_few(rows: list[Answers]) -> None:
+    rows = [{"name": "Invented Vessel and Yard", "country": "TH", **VESSEL_AND_SITE}, *rows]
+    each = PORTION + 1  # more of every kind than are worked out at once
+    once, again = np.arange(len(rows)), np.arange(len(rows) * each) % len(rows)
+    few_of_them, many = (
+        assess([Batch("site", from_rows(rows).take(which), "s.xlsx", "Rows", which + 2)], FACTS, ON)[0]
+        for which in (once, again)
+    )
+    alone = list(result_rows(few_of_them, ON))
+    assert all(row == alone[j] for j, row in zip(again.tolist(), result_rows(many, ON), strict=True))
+    assert np.array_equal(many.silent, few_of_them.silent[again])
+    open_here, open_there = (report_on([of], FACTS, ON, [], [], "Suppliers").not_checked for of in (few_of_them, many))
+    assert [(q.title, q.unasked * each, q.of * each) for q in open_here] == [
+        (q.title, q.unasked, q.of) for q in open_there
+    ]
 
 
 @few

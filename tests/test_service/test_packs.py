@@ -20,7 +20,7 @@ from risk_models.features import features
 from risk_models.frame import LEVEL_NAMES, Cells, Scores
 from risk_models.model import Model, in_force, load_all
 from risk_models.plan import load_actions
-from risk_models.score import score_with_cells
+from risk_models.score import score
 from service.assessing.assess import Batch, assess
 from service.assessing.contract import write
 from service.assessing.verify import objections
@@ -45,7 +45,7 @@ def released(model_id: str) -> list[Model]:
 
 
 def scored(row: Answers, model: Model) -> tuple[Scores, Cells]:
-    return score_with_cells(features(from_rows([row]), model, FACTS, ON, {}).frame, model)
+    return score(features(from_rows([row]), model, FACTS, ON, {}).frame, model)
 
 
 def best_answer(question: Question, model: Model) -> Any:

@@ -123,9 +123,9 @@ def test_faults_of_one_kind_stand_under_a_sentence_that_fits_each_of_them(assess
 
 
 def one(row: dict[str, Any]) -> Detail:
-    """One site, explained with its frame."""
+    """One site, explained."""
     batch = Batch("site", from_rows([row]), "s.xlsx", "Rows", np.array([2]))
-    return explained(assess([batch], FACTS, ON, keep_frames=True)[0], FACTS, ON)[0]
+    return explained(assess([batch], FACTS, ON)[0], FACTS, ON)[0]
 
 
 OFFICE = exemplary("site_general", "NO", uses_agencies="no", workers_migrant=0.0, migrant_pct=0.0)
