@@ -8,7 +8,7 @@ applied to distinct values and spread by their codes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache, partial
@@ -37,6 +37,12 @@ def _risk(rule: Rule, answer: object) -> float:
 def _closed(confirmed: Mapping[str, float], answer: object) -> float:
     """r of an answer that workers or an authority confirm; NaN where that changes nothing."""
     return confirmed.get(answer, np.nan) if isinstance(answer, str) else np.nan
+
+
+@lru_cache(maxsize=64)
+def _rules(model: Model, on: date) -> tuple[tuple[str, Callable[[object], float]], ...]:
+    """The question of each indicator, and what makes r of an answer to it on a day."""
+    return tuple((indicator.question, partial(_risk, on_day(indicator.rule, on))) for indicator in model.indicators)
 
 
 @lru_cache(maxsize=64)
@@ -75,9 +81,9 @@ def features(
     risk = np.full((k, n), np.nan)
     declined, ruled_out, gated, reported = (np.zeros((k, n), dtype=bool) for _ in range(4))
 
-    asked_of = [(i, one) for i, one in enumerate(model.indicators) if one.question in answers.columns]
-    rules = [(indicator.question, partial(_risk, on_day(indicator.rule, on))) for _, indicator in asked_of]
-    risk[[i for i, _ in asked_of]] = spread_all(answers, rules, np.nan)
+    rules = _rules(model, on)
+    asked_of = [i for i, (question, _) in enumerate(rules) if question in answers.columns]
+    risk[asked_of] = spread_all(answers, [rules[i] for i in asked_of], np.nan)
     for i, indicator in enumerate(model.indicators):
         asked = indicator.question
         if asked in answers.columns:

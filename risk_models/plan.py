@@ -327,10 +327,9 @@ def _standing(
     """Where each of CIRCUMSTANCES stands, (n,); ``told``: those that are read off the answers, nowhere unless given."""
     by_points = threshold(scores.total, model)
     reported = cells.state == REPORTED
-    of_cases = [scores.floors[f] == 2 for f, floor in enumerate(model.floors) if floor.case is not None]
-    of_children = [i for i, indicator in enumerate(model.indicators) if indicator.id in CHILDREN]
+    case_floors, of_children, safeguard = _telling(model)
+    of_cases = [scores.floors[f] == 2 for f in case_floors]
     open_share = (shares(model) * (cells.state == NOT_ASKED)).sum(axis=0)
-    safeguard = np.array([[indicator.safeguard] for indicator in model.indicators])
     # A case may tell of what no indicator of the model reads: harm, and none of it in an answer.
     of_cases.append(scores.harm & ~(cells.harms & ~safeguard).any(axis=0))
     no_harm = ~scores.harm & ~scores.core_declined & (scores.level != INSUFFICIENT)
@@ -347,6 +346,16 @@ def _standing(
         "level:low": scores.level == LEVELS.index("low"),
         "open:few": (open_share > 0) & (np.round(open_share, 12) <= FEW_OPEN),
     }
+
+
+@lru_cache(maxsize=64)
+def _telling(model: Model) -> tuple[list[int], list[int], NDArray[np.bool_]]:
+    """Which floors tell of cases, which indicators of children, and which are safeguards (k, 1)."""
+    return (
+        [f for f, floor in enumerate(model.floors) if floor.case is not None],
+        [i for i, indicator in enumerate(model.indicators) if indicator.id in CHILDREN],
+        np.array([[indicator.safeguard] for indicator in model.indicators]),
+    )
 
 
 def circumstances(answers: Answers, model: Model, agency_scores: Mapping[str, float]) -> dict[str, NDArray[np.bool_]]:

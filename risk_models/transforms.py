@@ -29,6 +29,8 @@ class Choices:
 
     def risk(self, answer: Answer) -> float:
         """Risk 0..1, or NaN where the answer is not one of the codes."""
+        if isinstance(answer, str):
+            return self.table.get(answer, math.nan)
         codes = answer if isinstance(answer, tuple) else (answer,)
         risks = [self.table[code] for code in codes if isinstance(code, str) and code in self.table]
         return max(risks) if risks else math.nan

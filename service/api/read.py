@@ -247,7 +247,8 @@ def answers(kind: str, told: Mapping[str, Any]) -> Told:
     stands, issues = checked(load_reading_form(kind), read)
     if graver := [issue for issue in issues if issue.severity == "error"]:
         raise _refused([_error(i.code, i.header, i.sentence(), seen=i.seen, expected=i.expected) for i in graver])
-    return Told({question: _json(answer) for question, answer in stands.items()}, [_issue(i) for i in issues])
+    as_told = {question: answer if type(answer) is str else _json(answer) for question, answer in stands.items()}
+    return Told(as_told, [_issue(i) for i in issues])
 
 
 def _json(answer: Any) -> Any:

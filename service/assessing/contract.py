@@ -30,6 +30,7 @@ Document = dict[str, Any]
 
 ENGINE = "2026.1"
 CHUNK = 700
+STATES_JSON = tuple(state.encode() for state in STATES)
 
 
 def models_part(models: Iterable[Model]) -> list[Document]:
@@ -258,7 +259,7 @@ def _reasons(assessed: Assessed, block: Block, pick: Pick, answers: WrittenAnswe
     states, contexts = cells.state.tolist(), list(_rows_of_floats(cells.context))
     shared_by = list(zip(cells.context_of.tolist(), silent.tolist(), strict=True))
     indicators = block.model.indicators
-    heads = [b'{"indicator":"%s","kind":"answer","state":"' % indicator.id.encode() for indicator in indicators]
+    heads = _heads(block.model)
     asked = np.flatnonzero(~silent).tolist()
     said = _answer_reasons(
         [word for i in asked for word in _words(heads[i], answers.values(indicators[i].question), states[i])],
@@ -281,17 +282,23 @@ def _reasons(assessed: Assessed, block: Block, pick: Pick, answers: WrittenAnswe
     return (b",".join(filter(None, row)) for row in zip(*columns, strict=True))
 
 
+@lru_cache(maxsize=64)
+def _heads(model: Model) -> tuple[bytes, ...]:
+    """What the reason that each indicator is begins with."""
+    return tuple(b'{"indicator":"%s","kind":"answer","state":"' % i.id.encode() for i in model.indicators)
+
+
 def _words(head: bytes, told: tuple[dict[int, bytes], list[int]], state: list[int]) -> list[bytes]:
     """What the reason that an answer is says in words, for each supplier: it depends on state and answer alone."""
     values, codes = told
-    words = {
-        number: {
-            code: head + b'%b","value":%b,"e":' % (STATES[number].encode(), NULL if number == NOT_ASKED else value)
-            for code, value in values.items()
-        }
-        for number in set(state)
-    }
+    if len(state) == 1:  # the onboarding gate
+        return [head + _said(state[0], values[codes[0]])]
+    words = {number: {code: head + _said(number, value) for code, value in values.items()} for number in set(state)}
     return [words[number][code] for number, code in zip(state, codes, strict=True)]
+
+
+def _said(state: int, value: bytes) -> bytes:
+    return b'%b","value":%b,"e":' % (STATES_JSON[state], NULL if state == NOT_ASKED else value)
 
 
 def _answer_reasons(

@@ -27,8 +27,8 @@ class WrittenAnswers:
         self.known: dict[str, tuple[dict[int, bytes], list[int]]] = {}
 
     def codes(self, question: str) -> tuple[Sequence[object], list[int]]:
-        column = self.block.answers.column(question)
-        return column.values, column.codes[self.pick].tolist()
+        values, codes = self.block.answers.column(question)
+        return values, (codes if len(codes) == len(self.pick) == 1 else codes[self.pick]).tolist()
 
     def values(self, question: str) -> tuple[dict[int, bytes], list[int]]:
         """The answers these suppliers gave as JSON, by code (-1: null), and the code of each."""
