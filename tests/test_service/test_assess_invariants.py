@@ -217,7 +217,8 @@ VESSEL_AND_SITE = {
 def test_among_thousands_of_suppliers_each_result_is_what_it_is_among_a_few(rows: list[Answers]) -> None:
     rows = [{"name": "Invented Vessel and Yard", "country": "TH", **VESSEL_AND_SITE}, *rows]
     each = PORTION + 1  # more of every kind than are worked out at once
-    once, again = np.arange(len(rows)), np.arange(len(rows) * each) % len(rows)
+    once = np.arange(len(rows))
+    again = np.random.default_rng(each).permutation(np.repeat(once, each))
     few_of_them, many = (
         assess([Batch("site", from_rows(rows).take(which), "s.xlsx", "Rows", which + 2)], FACTS, ON)[0]
         for which in (once, again)
