@@ -229,7 +229,7 @@ class BuyerFinding:
 class Detail:
     """One result explained. Points of all reasons + `headline.uplift` = `headline.score`.
 
-    `steadiness`: how likely the level stays under other reasonable weights, 0..1; None where it was not worked out.
+    `steadiness`: how likely the level stays under other reasonable weights, 0..1; None where nothing was asked.
     """
 
     headline: Headline

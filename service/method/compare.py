@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -105,14 +105,36 @@ def compare(
         np.add.at(matrix, (levels[0][both].astype(np.intp), levels[1][both].astype(np.intp)), 1)
         moved = both & (levels[0] != levels[1])
         changed += int((both & ~moved & (np.abs(totals[1] - totals[0]) > SMALL)).sum())
-        movers += [_mover(old, new, j) for j in np.flatnonzero(moved).tolist()]
+        before_of, after_of = _scored(old, moved), _scored(new, moved)
+        movers += [_mover(new.batch, j, before_of[j], after_of[j]) for j in np.flatnonzero(moved).tolist()]
     movers.sort(key=lambda m: (-LEVEL_NAMES.index(m.after), -m.score_after, m.name, m.row))
     return Comparison(matrix, tuple(movers), changed, apart)
 
 
-def _mover(old: Assessed, new: Assessed, j: int) -> Mover:
-    (a, p), (b, q) = ((part.blocks[part.block[j]], int(part.position[j])) for part in (old, new))
-    batch = new.batch
+class _Scored(NamedTuple):
+    """A supplier where a model scored it: the block, its place there, and of each indicator (k,) by how many points it moves the
+    score, and in which state its answer is (see STATES).
+    """
+
+    block: Block
+    at: int
+    moves: NDArray[np.float64]
+    state: NDArray[np.int8]
+
+
+def _scored(part: Assessed, wanted: NDArray[np.bool_]) -> dict[int, _Scored]:
+    """Some suppliers of a batch, by where they stand in it."""
+    found: dict[int, _Scored] = {}
+    for block, mine, pick in part.portions():
+        here = wanted[mine]
+        cells = block.cells_of(pick[here])
+        columns = zip(pick[here].tolist(), cells.moves.T, cells.state.T, strict=True)
+        found |= {j: _Scored(block, *of) for j, of in zip(mine[here].tolist(), columns, strict=True)}
+    return found
+
+
+def _mover(batch: Batch, j: int, before: _Scored, after: _Scored) -> Mover:
+    (a, p, *_), (b, q, *_) = before, after
     names = (b.answers.column(question) for question in ("name", "name_local", "reference"))
     told = [str(column.values[code]) for column in names if (code := int(column.codes[q])) >= 0]
     return Mover(
@@ -123,12 +145,13 @@ def _mover(old: Assessed, new: Assessed, j: int) -> Mover:
         LEVEL_NAMES[b.scores.level[q]],
         float(a.scores.total[p]),
         float(b.scores.total[q]),
-        _moved_by(a, p, b, q),
+        _moved_by(before, after),
     )
 
 
-def _moved_by(a: Block, p: int, b: Block, q: int) -> Rule:
+def _moved_by(before: _Scored, after: _Scored) -> Rule:
     """The rule of the level that moved it; where the score crossed a bound, the largest change of points that way."""
+    (a, p, *_), (b, q, *_) = before, after
     old, new = a.scores, b.scores
     levels = int(old.level[p]), int(new.level[q])
     if INSUFFICIENT in levels:
@@ -136,23 +159,22 @@ def _moved_by(a: Block, p: int, b: Block, q: int) -> Rule:
         return Rule("level", "Share of the weight that was answered, in points of 100", share)
     crossed = (int(threshold(s.total[j : j + 1], m)[0]) for s, j, m in ((old, p, a.model), (new, q, b.model)))
     if len(set(crossed)) == 1:
-        return Rule("level", _rule_of_level(b if levels[1] else a, q if levels[1] else p), 0.0)
-    before, after = _points(a, p), _points(b, q)
+        return Rule("level", _rule_of_level(after if levels[1] else before), 0.0)
+    points_before, points_after = _points(before), _points(after)
     way = 1.0 if levels[1] > levels[0] else -1.0
-    changes = {key: after.get(key, 0.0) - before.get(key, 0.0) for key in before | after}
+    changes = {key: points_after.get(key, 0.0) - points_before.get(key, 0.0) for key in points_before | points_after}
     (kind, title), points = max(changes.items(), key=lambda change: (way * change[1], change[0]))
     return Rule(kind, title, points)
 
 
-def _rule_of_level(block: Block, j: int) -> str:
+def _rule_of_level(of: _Scored) -> str:
     """Why a level is another one than the score alone says."""
-    scores = block.scores
+    scores, j = of.block.scores, of.at
     if not scores.core_settled[j]:
-        state = block.cells_of(np.array([j])).state[:, 0]
         open_ = [
             indicator.title
-            for i, indicator in enumerate(block.model.indicators)
-            if indicator.core and STATES[state[i]] not in ("answered", "ruled_out")
+            for indicator, state in zip(of.block.model.indicators, of.state.tolist(), strict=True)
+            if indicator.core and STATES[state] not in ("answered", "ruled_out")
         ]
         return f"Low needs every core question answered: {'; '.join(open_[:3])}"
     if scores.worst[j] >= WORST_OF_LOW and scores.level[j] == LEVEL_NAMES.index("medium"):
@@ -160,21 +182,20 @@ def _rule_of_level(block: Block, j: int) -> str:
     return "Critical needs harm, or a critical inherent risk; short of evidence, no level is below the inherent one"
 
 
-def _points(block: Block, position: int) -> dict[tuple[str, str], float]:
+def _points(of: _Scored) -> dict[tuple[str, str], float]:
     """Everything a score is made of, by its title: contexts, indicators, and the highest floor that holds it up."""
-    scores, model = block.scores, block.model
+    scores, model, j = of.block.scores, of.block.model, of.at
     titles = {context.id: context.title for context in model.every_context} | {
         UNKNOWN_PLACE: "Unknown country or sector"
     }
     points: dict[tuple[str, str], float] = {}
-    for part in block.parts:
+    for part in of.block.parts:
         key = ("context", titles.get(part.context, part.context))
-        points[key] = points.get(key, 0.0) + float(part.points[position])
-    moves = block.cells_of(np.array([position])).moves[:, 0]
-    for indicator, by in zip(model.indicators, moves.tolist(), strict=True):
+        points[key] = points.get(key, 0.0) + float(part.points[j])
+    for indicator, by in zip(model.indicators, of.moves.tolist(), strict=True):
         points["indicator", indicator.title] = by
-    reached = [f for f, floor in enumerate(model.floors) if scores.floors[f, position] > 0]
-    if reached and scores.uplift[position] > 0:
+    reached = [f for f, floor in enumerate(model.floors) if scores.floors[f, j] > 0]
+    if reached and scores.uplift[j] > 0:
         highest = max(reached, key=lambda f: model.floors[f].at_least)
-        points["floor", model.floors[highest].title] = float(scores.uplift[position])
+        points["floor", model.floors[highest].title] = float(scores.uplift[j])
     return points
