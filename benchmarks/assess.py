@@ -19,7 +19,7 @@ import workbook
 HERE = Path(__file__).resolve().parent
 ON = "2026-09-01"
 IMPORTED = (
-    "time, service.assessing.assess, service.assessing.contract, service.reporting.explained, service.taking_in.take_in, "
+    "time, service.assessment.assess, service.assessment.export_json, service.report_content.build, service.imports.pipeline, "
     "reports.formats"
 )
 MOST_READINGS = 8.0

@@ -17,11 +17,11 @@ from marshmallow import EXCLUDE, Schema
 from openpyxl import Workbook
 from openpyxl.styles import Alignment, Font, PatternFill
 
-from questionnaires.contradictions import declared
 from questionnaires.form import load_reading_form
+from questionnaires.validation.contradictions import declared
 from risk_models.answers import from_rows
-from risk_models.facts import load as load_facts
-from risk_models.inherent import inherent_risk
+from risk_models.facts.facts import load as load_facts
+from risk_models.facts.inherent import inherent_risk
 from risk_models.model import Floor, Model, serving
 
 FILLS = {"critical": "B3261E", "high": "E8710A", "medium": "F4C542", "low": "7CB342", "insufficient_evidence": "B0BEC5"}

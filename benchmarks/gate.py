@@ -26,13 +26,13 @@ SERVER = """
 import sys
 from pathlib import Path
 import waitress
-from service.app import create_app
+from service.wiring.app import create_app
 from service.auth import keys
 from service.clock import now
 from service.db.session import Database, open_engine
 from service.db.tables import Base, Organisation, new_id
 from service.log import set_up
-from service.serve import read_data
+from service.wiring.processes import read_data
 from service.settings import Settings
 
 folder = Path(sys.argv[1])

@@ -24,7 +24,7 @@ from urllib.parse import urlencode
 from workbook import write
 
 from service.auth import users
-from service.auth.commands import create_organisation
+from service.auth.accounts import create_organisation
 from service.db.migrations import migrate
 from service.db.session import Database, open_engine
 from service.settings import Settings

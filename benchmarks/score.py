@@ -20,10 +20,10 @@ from pathlib import Path
 import numpy as np
 
 from risk_models import kernel
-from risk_models.frame import Frame, Scores
+from risk_models.engine.frame import Frame, Scores
+from risk_models.engine.robustness import steadiness
+from risk_models.engine.score import score_by_portion
 from risk_models.model import MODELS, Indicator, Model, load
-from risk_models.score import score_by_portion
-from risk_models.steadiness import steadiness
 
 INDICATORS = 60
 MOST_COPIES = 12.0
@@ -89,8 +89,8 @@ def measured(what: str, rows: int) -> tuple[float, float]:
 
 
 def scored(frame: Frame, model: Model) -> Scores:
-    """Suppliers scored as an assessment does it (service/assessing/assess.py): what each indicator comes to is given a portion of
-    them at a time.
+    """Suppliers scored as an assessment does it (service/assessment/assess.py): what each indicator comes to is given
+    a portion of them at a time.
     """
     scores, portions = score_by_portion(frame, model)
     for _ in portions:

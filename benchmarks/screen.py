@@ -13,7 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from risk_models.screening import Entry, Party, Watchlist
+from risk_models.screening.matching import Entry, Party, Watchlist
 from tests.test_risk_models.invented import CHANGES, names
 
 ENTRIES, TRIED = 50_000, 2_000

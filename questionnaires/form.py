@@ -2,7 +2,7 @@
 answers.
 
 A form is data. A pack (``includes = "site"``) adds the questions of a sector to the core. A file with a fault is
-refused by name (:class:`~questionnaires.words.BadFile`). ``README.md`` beside this file shows how to add a question.
+refused by name (:class:`~questionnaires.lookups.BadFile`). ``README.md`` beside this file shows how to add a question.
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ from typing import Any
 
 from marshmallow import Schema
 
-from questionnaires import types
-from questionnaires.answer import DECLINED, RESERVED, Answer
-from questionnaires.evidence import Evidence
-from questionnaires.numbers import Money, Number, Percent
-from questionnaires.words import BadFile, everyday, fold
+from questionnaires.lookups import BadFile, everyday
+from questionnaires.parse import types
+from questionnaires.parse.answer import DECLINED, RESERVED, Answer
+from questionnaires.parse.evidence import Evidence
+from questionnaires.parse.numbers import Money, Number, Percent
+from questionnaires.text_normalize import fold
 
 FORMS = Path(__file__).parent / "forms"
 KINDS = ("site", "agency", "case", "repayment", "buyer")

@@ -18,13 +18,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from questionnaires.gate.door import check_door
+from questionnaires.file_checks.preflight import check_door
 from questionnaires.limits import Limits, Refused
 
 __all__ = ["Column", "Fault", "Limits", "Refused", "Sheet", "cell_name", "check_door", "read"]
 
 Codes = npt.NDArray[np.int32]
-START = "import sys; sys.path += sys.argv[2:]; from questionnaires.cells import main; main()"
+START = "import sys; sys.path += sys.argv[2:]; from questionnaires.sandboxed_reader import main; main()"
 # A text that is one of these is an error too: the same table saved as text has them in words.
 ERROR_TEXTS = {"#DIV/0!", "#N/A", "#NAME?", "#NULL!", "#NUM!", "#REF!", "#VALUE!"}
 STAMP = "_form"

@@ -20,14 +20,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from questionnaires.answer import Fault, clean, legible
 from questionnaires.delimited import Misquoted, loosely, strictly, table
-from questionnaires.gate.door import TEXT_TYPES, check_door
+from questionnaires.file_checks.preflight import TEXT_TYPES, check_door
 from questionnaires.issues import Issue, Unusable, issue
 from questionnaires.limits import Limits, Refused
-from questionnaires.rules import is_imo, is_lei
-from questionnaires.types import Date
-from questionnaires.words import countries, fold
+from questionnaires.lookups import countries
+from questionnaires.parse.answer import Fault, clean, legible
+from questionnaires.parse.types import Date
+from questionnaires.text_normalize import fold
+from questionnaires.validation.rules import is_imo, is_lei
 
 Form = Literal["opensanctions", "own"]
 DOOR = Limits(bytes=250_000_000, rows=1_000_000)

@@ -24,7 +24,7 @@ from openpyxl.worksheet.properties import PageSetupProperties
 from openpyxl.worksheet.worksheet import Worksheet
 
 from questionnaires.form import Question, Questionnaire
-from questionnaires.words import LISTS, countries, sectors
+from questionnaires.lookups import LISTS, countries, sectors
 
 ROWS = 5000  # rows that have drop-downs
 BAND, HEADER, FIRST = 1, 2, 3  # rows of the sections, the headers and the first answer

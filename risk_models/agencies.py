@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from risk_models.identity import name_key
+from risk_models.name_normalize import name_key
 
 
 def counted(answers: Mapping[str, Any], scores: Mapping[str, float]) -> str:

@@ -8,9 +8,9 @@ from datetime import date
 from types import MappingProxyType
 
 from risk_models.answers import CASE_HARMS, DECLINED
-from risk_models.facts import FactsOn
-from risk_models.frame import WORST_OF_LOW
-from risk_models.inherent import UNKNOWN_PLACE
+from risk_models.engine.frame import WORST_OF_LOW
+from risk_models.facts.facts import FactsOn
+from risk_models.facts.inherent import UNKNOWN_PLACE
 from risk_models.model import Floor, Indicator, Model
 from risk_models.plan import Action
 from risk_models.transforms import on_day

@@ -18,12 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from risk_models.answers import DECLINED, Answers, said, spread, spread_all
+from risk_models.engine.frame import Frame, shares
+from risk_models.engine.score import threshold
 from risk_models.evidence import Belief, report_belief, reported_by
-from risk_models.facts import FactsOn
-from risk_models.frame import Frame, shares
-from risk_models.inherent import Inherent, inherent_risk
+from risk_models.facts.facts import FactsOn
+from risk_models.facts.inherent import Inherent, inherent_risk
 from risk_models.model import LEVELS, Model
-from risk_models.score import threshold
 from risk_models.transforms import Rule, on_day
 
 CANNOT_APPLY: Final = "cannot_apply"

@@ -24,8 +24,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from risk_models.floors import readings_of
-from risk_models.frame import KINDS, LEVEL_NAMES, MOMENTS, Cells, Floats, Frame, Scores, shares
+from risk_models.engine.floors import readings_of
+from risk_models.engine.frame import KINDS, LEVEL_NAMES, MOMENTS, Cells, Floats, Frame, Scores, shares
 from risk_models.model import CASES, Model
 
 SOURCE: Final = Path(__file__).with_name("kernel.c")

@@ -16,7 +16,7 @@ from functools import cache, cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
-from risk_models.entries import Entries
+from risk_models.data_file import Entries
 from risk_models.transforms import Choices, Ramp, Rule, rule_of
 
 MODELS = Path(__file__).parent / "models"

@@ -23,10 +23,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from risk_models.answers import Answers
-from risk_models.frame import DECLINED, EXPIRED, INSUFFICIENT, NOT_ASKED, REPORTED, WORST_OF_LOW, Cells, Scores, shares
-from risk_models.identity import name_key
+from risk_models.engine.frame import (
+    DECLINED,
+    EXPIRED,
+    INSUFFICIENT,
+    NOT_ASKED,
+    REPORTED,
+    WORST_OF_LOW,
+    Cells,
+    Scores,
+    shares,
+)
+from risk_models.engine.score import threshold
 from risk_models.model import LEVELS, Model
-from risk_models.score import threshold
+from risk_models.name_normalize import name_key
 
 ACTIONS = Path(__file__).parent / "actions"
 ORDER = "order.toml"

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from risk_models.frame import Cells, Floats, Scores, shares
+from risk_models.engine.frame import Cells, Floats, Scores, shares
+from risk_models.engine.robustness import concentration
 from risk_models.model import Model
-from risk_models.steadiness import concentration
 
 DRAWS, SEED = 500, 2026
 MORE = 0.5  # a weight half as large again

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from risk_models.answers import from_rows
-from risk_models.facts import Facts
-from risk_models.inherent import UNKNOWN_PLACE, inherent_risk
+from risk_models.facts.facts import Facts
+from risk_models.facts.inherent import UNKNOWN_PLACE, inherent_risk
 from risk_models.model import Model, ScaledFact
 from risk_models.ranking import Draws, Floats, Interval, difference, interval, thirds
 from risk_models.transforms import Ramp

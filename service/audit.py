@@ -1,7 +1,7 @@
 """The audit trail: who did what to which thing, appended in the transaction that did it.
 
-The database itself refuses change and removal (``ddl``). Details are codes, ids, counts and dates: nothing that a person
-typed and nothing that stood in a cell, so that an event never holds a worker's name.
+The database itself refuses change and removal (``db/audit_triggers.py``). Details are codes, ids, counts and dates, never what a
+person typed or what a cell held, so that no event holds a worker's name.
 """
 
 from __future__ import annotations
@@ -96,33 +96,3 @@ def listing(
 def actions(session: Session) -> list[str]:
     """Every action there is an event of, in order of the alphabet."""
     return list(session.scalars(select(AuditEvent.action).distinct().order_by(AuditEvent.action)))
-
-
-def ddl(dialect: str) -> list[str]:
-    """Statements that make ``audit_event`` append-only on ``sqlite`` or ``postgresql``.
-
-    An event goes only when its organisation has gone: the cascade comes after the organisation's own row is removed.
-    """
-    refusal = "audit events are append-only"
-    kept = "EXISTS (SELECT 1 FROM organisation WHERE id = OLD.organisation_id)"
-    if dialect == "sqlite":
-        return [
-            f"CREATE TRIGGER audit_event_no_update BEFORE UPDATE ON audit_event BEGIN SELECT RAISE(ABORT, '{refusal}'); END",
-            f"CREATE TRIGGER audit_event_no_delete BEFORE DELETE ON audit_event WHEN {kept} "
-            f"BEGIN SELECT RAISE(ABORT, '{refusal}'); END",
-            # INSERT OR REPLACE removes the row it replaces without asking the trigger on removal.
-            "CREATE TRIGGER audit_event_no_replace BEFORE INSERT ON audit_event "
-            "WHEN EXISTS (SELECT 1 FROM audit_event WHERE id = NEW.id) "
-            f"BEGIN SELECT RAISE(ABORT, '{refusal}'); END",
-        ]
-    if dialect == "postgresql":
-        return [
-            "CREATE FUNCTION audit_event_is_kept() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
-            f"IF TG_OP = 'DELETE' THEN IF NOT {kept} THEN RETURN OLD; END IF; END IF; "
-            f"RAISE EXCEPTION '{refusal}'; END $$",
-            "CREATE TRIGGER audit_event_no_change BEFORE UPDATE OR DELETE ON audit_event "
-            "FOR EACH ROW EXECUTE FUNCTION audit_event_is_kept()",
-            "CREATE TRIGGER audit_event_no_truncate BEFORE TRUNCATE ON audit_event "
-            "FOR EACH STATEMENT EXECUTE FUNCTION audit_event_is_kept()",
-        ]
-    raise ValueError(f"no such kind of database: {dialect}")

@@ -20,10 +20,10 @@ import orjson
 from sqlalchemy import BigInteger, Date, Table, func, insert, select
 from sqlalchemy.orm import Session
 
+from service.blob_store import Blobs
 from service.db.migrations import revision
 from service.db.session import Database
 from service.db.tables import Base, UTCTime
-from service.files import Blobs
 from service.retention import used_files
 
 MANIFEST = "manifest.json"

@@ -19,7 +19,7 @@ from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
-from service.commands import models_commands, operate, repay_command
+from service.commands import admin, models, repay
 from service.commands.files import Usage, bytes_of, made, whole_folder
 
 EXIT_SCORED, EXIT_SOME, EXIT_NOTHING, EXIT_OURS = 0, 1, 2, 70
@@ -96,7 +96,7 @@ def _parser() -> argparse.ArgumentParser:
     template.add_argument("--out", required=True, metavar="F.xlsx")
     template.set_defaults(run=_template)
 
-    models_commands.add_commands(commands)
+    models.add_commands(commands)
     facts = commands.add_parser("facts", help="check or show the country facts").add_subparsers(
         required=True, metavar="check | show"
     )
@@ -106,20 +106,20 @@ def _parser() -> argparse.ArgumentParser:
     show = facts.add_parser("show", help='what is known of one country, or of a corridor: "NP>QA"')
     show.add_argument("country", metavar="COUNTRY")
     show.set_defaults(run=_facts_show)
-    operate.add_commands(commands)
-    repay_command.add_commands(commands)
+    admin.add_commands(commands)
+    repay.add_commands(commands)
     return parser
 
 
 def _assess(arguments: argparse.Namespace) -> int:
     from questionnaires.issues import Unusable
-    from questionnaires.match import read_map
-    from risk_models.facts import load as load_facts
-    from service.assessing.assess import assess
-    from service.assessing.contract import write
+    from questionnaires.validation.match import read_map
+    from risk_models.facts.facts import load as load_facts
+    from service.assessment.assess import assess
+    from service.assessment.export_json import write
     from service.buyer.buying import buyer_lines, buyer_part
-    from service.cases.case_contract import case_lines, cases_part
-    from service.taking_in.take_in import Choices, NothingUsable, take_in
+    from service.case_reading.export_json import case_lines, cases_part
+    from service.imports.pipeline import Choices, NothingUsable, take_in
 
     # One run makes millions of small objects and then ends: looking through them for cycles finds none and takes time.
     gc.disable()
@@ -156,7 +156,7 @@ def _assess(arguments: argparse.Namespace) -> int:
             others = [f for f in formats if f != "json"]
             if others:
                 from reports.formats import render
-                from service.reporting.explained import report_on
+                from service.report_content.build import report_on
 
                 title = "Forced labour and ethical recruitment: supplier assessment"
                 report = report_on(assessed, facts, on, taken.files, taken.issues, title)
@@ -180,8 +180,8 @@ def _assess(arguments: argparse.Namespace) -> int:
 
 
 def _verify(arguments: argparse.Namespace) -> int:
-    from risk_models.facts import load as load_facts
-    from service.assessing.verify import NotAnAssessment, objections, parse
+    from risk_models.facts.facts import load as load_facts
+    from service.verify import NotAnAssessment, objections, parse
 
     try:
         document = parse(bytes_of(Path(arguments.file)))
@@ -197,7 +197,7 @@ def _verify(arguments: argparse.Namespace) -> int:
 
 def _template(arguments: argparse.Namespace) -> int:
     from questionnaires.form import load
-    from questionnaires.words import BadFile
+    from questionnaires.lookups import BadFile
     from questionnaires.workbook import template
 
     try:
@@ -212,7 +212,7 @@ def _template(arguments: argparse.Namespace) -> int:
 
 
 def _facts_check(arguments: argparse.Namespace) -> int:
-    from service.method.check import faults_of_facts
+    from service.model_governance.check import faults_of_facts
 
     return _checked(faults_of_facts())
 
@@ -225,8 +225,8 @@ def _checked(faults: Sequence[str]) -> int:
 
 
 def _facts_show(arguments: argparse.Namespace) -> int:
-    from questionnaires.words import countries
-    from risk_models.facts import load as load_facts
+    from questionnaires.lookups import countries
+    from risk_models.facts.facts import load as load_facts
 
     codes = []
     for named in arguments.country.split(">")[:2]:

@@ -16,6 +16,7 @@ from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
 from service.audit import record
+from service.blob_store import Blobs
 from service.db.buyer_tables import BuyerAnswers
 from service.db.case_tables import KeptCase, KeptFinding
 from service.db.session import Database
@@ -37,9 +38,9 @@ from service.db.tables import (
     new_id,
 )
 from service.db.watchlist_tables import WatchlistMatch
-from service.files import Blobs
-from service.refusal import Refused
-from service.register import headlines, suppliers
+from service.errors import Refused
+from service.suppliers import repository as suppliers
+from service.suppliers import summary
 
 BY = "system:retention"
 # A file is laid in the store before the row that speaks of it: one that is younger may still get its row.
@@ -134,7 +135,7 @@ def keep_for(session: Session, organisation_id: str, months: int, by: str) -> Or
 
 def months_before(at: datetime, months: int) -> datetime:
     """The same moment so many months before; the last day of the month where there is none such."""
-    return at + (headlines.months_after(at.date(), -months) - at.date())
+    return at + (summary.months_after(at.date(), -months) - at.date())
 
 
 def _forget_suppliers(db: Database, organisation_id: str, before: datetime, at: datetime) -> int:

@@ -19,9 +19,9 @@ import pytest
 
 from questionnaires.form import load_reading_form
 from risk_models.answers import from_rows
-from risk_models.facts import load as load_facts
-from service.assessing.assess import Batch, assess
-from service.assessing.contract import result_rows
+from risk_models.facts.facts import load as load_facts
+from service.assessment.assess import Batch, assess
+from service.assessment.export_json import result_rows
 
 CASES = sorted(path for path in (Path(__file__).parent / "cases").iterdir() if path.is_dir())
 MANY = ("many", "countries", "sector")

@@ -16,9 +16,9 @@ from service.api.overview import MEDIA_TYPES
 from service.api.reply import Reply, attachment
 from service.auth.caller import caller, reading
 from service.clock import today
-from service.monitoring import follow_up
-from service.refusal import Refused, not_found
-from service.register import suppliers
+from service.errors import Refused, not_found
+from service.questionnaires_sent import requests as questionnaire_requests
+from service.suppliers import repository as suppliers
 
 
 def forms(session: Session) -> Reply:
@@ -38,7 +38,7 @@ def empty(form_id: str) -> Response:
 
 def listing(session: Session, kind: str, supplier_id: str) -> Reply:
     """What a supplier was asked, newest first."""
-    found = follow_up.of_supplier(session, suppliers.get(session, kind, supplier_id))
+    found = questionnaire_requests.of_supplier(session, suppliers.get(session, kind, supplier_id))
     return Reply({"items": [shown.asking(asked) for asked in found], "next": None})
 
 
@@ -46,7 +46,7 @@ def ask(session: Session, kind: str, supplier_id: str, body: Mapping[str, Any]) 
     """Records that a form goes to a supplier."""
     kept = suppliers.get(session, kind, supplier_id)
     told = (body["form"], body["sent_to"], today(caller().time_zone))
-    asked, _ = follow_up.ask(session, kept, *told, caller().actor, body.get("version"))
+    asked, _ = questionnaire_requests.ask(session, kept, *told, caller().actor, body.get("version"))
     session.flush()
     address = f"/api/v1/{shown.PLURALS[kind]}/{kept.id}/askings/{asked.id}/form"
     return Reply(shown.asking(asked), 201, {"Location": address})
@@ -56,16 +56,16 @@ def form(kind: str, supplier_id: str, asking_id: str) -> Response:
     """The form of a record of asking, as the workbook that goes to the supplier."""
     with reading() as session:
         kept = suppliers.get(session, kind, supplier_id)
-        asked = follow_up.get(session, kept, asking_id)
-        data = follow_up.workbook(asked, kept, load(asked.form, asked.form_version))
+        asked = questionnaire_requests.get(session, kept, asking_id)
+        data = questionnaire_requests.workbook(asked, kept, load(asked.form, asked.form_version))
     return attachment(data, MEDIA_TYPES["xlsx"], f"{asked.form}_{asked.form_version}_{asked.sent_on.isoformat()}.xlsx")
 
 
 def returned(session: Session, kind: str, supplier_id: str, asking_id: str, body: Mapping[str, Any]) -> Reply:
     """Records that a form came back on a day; today unless told."""
     kept = suppliers.get(session, kind, supplier_id)
-    follow_up.get(session, kept, asking_id)
-    asked = follow_up.mark_returned(session, asking_id, day(body.get("on")), caller().actor)
+    questionnaire_requests.get(session, kept, asking_id)
+    asked = questionnaire_requests.mark_returned(session, asking_id, day(body.get("on")), caller().actor)
     return Reply(shown.asking(asked))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from flask import request
 
-from service.refusal import Refused
+from service.errors import Refused
 
 DEEPEST = 20
 UNREADABLE = 1_000  # deeper than this no parser should be asked

@@ -10,22 +10,23 @@ import orjson
 from flask import Response, request
 from sqlalchemy.orm import Session
 
-from questionnaires.answer import Fault, legible
 from questionnaires.form import load_reading_form
+from questionnaires.parse.answer import Fault, legible
+from questionnaires.parse.types import Country, Date, Sector
 from questionnaires.sheet import Limits
-from questionnaires.types import Country, Date, Sector
+from service import report_jobs
 from service.api import once, shown
 from service.api.body import parse
 from service.api.reply import Reply, response
 from service.api.views import listed
 from service.auth.caller import blobs, caller, database, reading, settings
-from service.cases import case_intake
 from service.db.tables import Import
+from service.errors import Refused
+from service.imports import cases as import_cases
+from service.imports import jobs as import_jobs
+from service.imports import preview
 from service.jobs import table as jobs
-from service.refusal import Refused
-from service.register import listings
-from service.reporting import report_jobs
-from service.taking_in import findings, imports
+from service.queries import lists
 
 FIELDS = ("kind", "default_country", "default_sector", "sheet", "date_order", "columns", "on", "confirm")
 WORDS = {"kind": (*shown.PLURALS, "buyer", "case"), "date_order": ("dmy", "mdy"), "confirm": ("true", "false")}
@@ -62,7 +63,7 @@ def send() -> Response:
 
     who = caller()
     sent = (who.organisation_id, files, choices, who.actor, Limits(), also)
-    imports.receive(database(), blobs(), *sent, cases=who.handles_cases)
+    import_jobs.receive(database(), blobs(), *sent, cases=who.handles_cases)
     return response(replies[0])
 
 
@@ -149,7 +150,7 @@ def _column_map(told: dict[str, Any]) -> dict[str, str]:
 
 def list_imports(session: Session, query: Mapping[str, Any]) -> Reply:
     """Imports, newest first."""
-    return listed(listings.imports(session, **query), shown.import_line)
+    return listed(lists.imports(session, **query), shown.import_line)
 
 
 def one_import(session: Session, import_id: str) -> Reply:
@@ -158,7 +159,7 @@ def one_import(session: Session, import_id: str) -> Reply:
 
 
 def _import(session: Session, import_id: str) -> Import:
-    return case_intake.open_to(imports.get(session, import_id), reads_cases=caller().reads_cases)
+    return import_cases.open_to(import_jobs.get(session, import_id), reads_cases=caller().reads_cases)
 
 
 def confirm(session: Session, import_id: str, body: Mapping[str, Any]) -> Reply:
@@ -167,7 +168,7 @@ def confirm(session: Session, import_id: str, body: Mapping[str, Any]) -> Reply:
     columns = told.pop("columns", None)
     choices = choices_of({**told, **({} if columns is None else {"columns": json.dumps(columns)})})
     _import(session, import_id)
-    taken = imports.confirm(session, import_id, choices, caller().actor, cases=caller().handles_cases)
+    taken = import_jobs.confirm(session, import_id, choices, caller().actor, cases=caller().handles_cases)
     session.flush()
     return Reply(shown.import_(session, taken), 202)
 
@@ -175,7 +176,7 @@ def confirm(session: Session, import_id: str, body: Mapping[str, Any]) -> Reply:
 def cancel(session: Session, import_id: str) -> Reply:
     """Asks for the job of an import to be cancelled."""
     taken = _import(session, import_id)
-    job = findings.progress(session, taken)
+    job = preview.progress(session, taken)
     if job is not None:
         jobs.cancel(session, job.id, caller().actor)
     return Reply(shown.import_(session, taken), 202)

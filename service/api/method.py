@@ -8,17 +8,18 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from risk_models.facts import load as load_facts
+from risk_models.facts.facts import load as load_facts
 from risk_models.model import Model, in_force
 from risk_models.plan import Action
 from service.api.reply import Reply
-from service.assessing.contract import actions_part, models_part
+from service.assessment import models_in_force
+from service.assessment.export_json import actions_part, models_part
 from service.auth.caller import caller
 from service.clock import today
-from service.method import models, sources
-from service.refusal import not_found
-from service.register import supplier_list
-from service.reporting.explained import LIMITS, METHOD
+from service.errors import not_found
+from service.queries import supplier_list
+from service.report_content import sources
+from service.report_content.build import LIMITS, METHOD
 
 
 def action(of: Action) -> Mapping[str, Any]:
@@ -44,7 +45,7 @@ def show(session: Session) -> Reply:
 
 def listing(session: Session) -> Reply:
     """The models that are in force today."""
-    return Reply({"items": [_line(model) for model in models.in_force_on(_on())], "next": None})
+    return Reply({"items": [_line(model) for model in models_in_force.in_force_on(_on())], "next": None})
 
 
 def _line(model: Model) -> dict[str, Any]:

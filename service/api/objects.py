@@ -1,6 +1,6 @@
 """The schemas of what the API gives back (JSON Schema 2020-12), by the names that the OpenAPI document uses.
 
-The result object is the one of ``service/assessing/assessment.schema.json``; the functions that make the others stand in
+The result object is the one of ``service/assessment/assessment.schema.json``; the functions that make the others stand in
 ``shown.py``.
 """
 
@@ -13,15 +13,15 @@ from typing import Any
 
 from reports.document import LEVELS
 from risk_models.buyer import FINDINGS
-from risk_models.case_rules import STRENGTHS
-from risk_models.screening import BY, ROLES
+from risk_models.cases.rules import STRENGTHS
+from risk_models.screening.matching import BY, ROLES
 from service.api.shown import HEADLINE, PLURALS
 from service.auth.access import ACCESS
-from service.reporting.worker_derived import NOT_SHOWN, RAISED
+from service.report_content.redaction import NOT_SHOWN, RAISED
 from service.watchlists.matches import STATES as MATCH_STATES
 
 Json = dict[str, Any]
-CONTRACT = Path(__file__).parents[1] / "assessing" / "assessment.schema.json"
+CONTRACT = Path(__file__).parents[1] / "assessment" / "assessment.schema.json"
 TEXT: Json = {"type": "string"}
 CODE: Json = {"type": "string", "pattern": "^[a-z0-9_]+([.][a-z0-9_]+)*$"}
 WORDS: Json = {"type": ["string", "null"]}
@@ -320,7 +320,7 @@ def objects() -> Json:
 
 
 def _repayment() -> Json:
-    """The document of a repayment calculation (``service/repaying/repayment.py``)."""
+    """The document of a repayment calculation (``service/remediation/fee_repayment.py``)."""
     amount = {"type": "string", "pattern": r"^-?[0-9]+\.[0-9]{2}$"}
     maybe_amount = {**amount, "type": ["string", "null"]}
     reading = _object({"low": amount, "central": amount, "high": amount})

@@ -17,9 +17,9 @@ from service.api.reply import Reply
 from service.auth import keys, users
 from service.auth.caller import caller, settings
 from service.db.tables import ApiKey, Organisation, SavedFilter, User
-from service.refusal import Refused
-from service.register import supplier_list
-from service.register.supplier_list import wanted_from
+from service.errors import Refused
+from service.queries import supplier_list
+from service.queries.supplier_list import wanted_from
 
 Told = Mapping[str, Any]
 

@@ -20,7 +20,7 @@ from service.api.reply import Reply
 from service.auth.caller import caller
 from service.clock import now
 from service.db.tables import Idempotent
-from service.refusal import Refused
+from service.errors import Refused
 
 KEPT = timedelta(hours=24)
 LONGEST = 100

@@ -16,9 +16,10 @@ from service.api.views import listed
 from service.auth.caller import caller, reading
 from service.clock import now, today
 from service.db.tables import Result, Supplier
-from service.refusal import not_found
-from service.register import listings, portfolio, portrait, supplier_list, suppliers
-from service.register.supplier_list import Wanted, wanted_from
+from service.errors import not_found
+from service.queries import lists, portfolio, supplier_detail, supplier_list
+from service.queries.supplier_list import Wanted, wanted_from
+from service.suppliers import repository as suppliers
 
 Told = Mapping[str, Any]
 MEDIA_TYPES = {
@@ -65,11 +66,11 @@ def _mover(session: Session, mover: portfolio.Mover) -> dict[str, Any]:
         "to": mover.after,
         "at": shown.moment(mover.at),
         "cause": mover.cause,
-        "moves": _moves(portrait.moved(session, mover.supplier, mover.at)),
+        "moves": _moves(supplier_detail.moved(session, mover.supplier, mover.at)),
     }
 
 
-def _moves(pairs: portrait.Moves) -> list[dict[str, Any]]:
+def _moves(pairs: supplier_detail.Moves) -> list[dict[str, Any]]:
     return [{"title": title, "points": points} for title, points in pairs]
 
 
@@ -107,7 +108,7 @@ def others(session: Session, kind: str, supplier_id: str) -> Reply:
             "agencies": [{"named": name, "agency": shown.headline(a) if a else None} for name, a in named],
             "sites": _headlines(sites),
             "reach": asdict(suppliers.reach(session, kept, sites)) if kind == "agency" else None,
-            "corridors": [{"from": a, "to": b} for a, b in (portrait.corridors(latest) if latest else ())],
+            "corridors": [{"from": a, "to": b} for a, b in (supplier_detail.corridors(latest) if latest else ())],
         }
     )
 
@@ -117,10 +118,10 @@ def moves(session: Session, result_id: str) -> Reply:
     result = session.get(Result, result_id)
     if result is None:
         raise not_found("There is no such assessment.")
-    past = portrait.past(session, result)
+    past = supplier_detail.past(session, result)
     return Reply({"id": result.id, "change": past.change, "moves": _moves(past.moves)})
 
 
 def jobs(session: Session, query: Told) -> Reply:
     """Everything that is at work or was, newest first."""
-    return listed(listings.jobs(session, **query), shown.job)
+    return listed(lists.jobs(session, **query), shown.job)

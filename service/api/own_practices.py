@@ -16,7 +16,7 @@ from service.buyer import own_practices
 from service.buyer.buying import Told
 from service.clock import now, today
 from service.db.buyer_tables import BuyerAnswers
-from service.register import listings
+from service.queries import lists
 
 
 def show(session: Session) -> Reply:
@@ -33,7 +33,7 @@ def put(session: Session, body: Mapping[str, Any]) -> Reply:
 
 def history(session: Session, query: Mapping[str, Any]) -> Reply:
     """What units answered, newest first."""
-    return listed(listings.buyer_answers(session, **query), _answers)
+    return listed(lists.buyer_answers(session, **query), _answers)
 
 
 def erase(session: Session, answers_id: str) -> Reply:

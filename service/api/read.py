@@ -10,14 +10,14 @@ from typing import Any, NamedTuple
 from flask import request
 from marshmallow import RAISE, Schema, ValidationError, fields, validate
 
-from questionnaires.answer import FORBIDDEN, Piece, legible
-from questionnaires.entry import checked
 from questionnaires.form import load_reading_form, schema
 from questionnaires.issues import Issue, issue
+from questionnaires.parse.answer import FORBIDDEN, Piece, legible
+from questionnaires.validation.json_answers import checked
 from service.auth.caller import caller
 from service.clock import today
 from service.db.tables import Result, Supplier
-from service.refusal import Refused
+from service.errors import Refused
 
 MOST_ERRORS = 100
 DAY = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -39,7 +39,7 @@ OURS = {column.key for table in (Supplier, Result) for column in table.__table__
 }  # fmt: skip
 
 
-# As the answers to our forms (questionnaires.answer.FORBIDDEN), as a schema can write it: less halves of characters, for which
+# As the answers to our forms (FORBIDDEN of parse/answer.py), as a schema can write it: less halves of characters, for which
 # many readers of schemas refuse a pattern.
 UNPRINTABLE = r"\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff"
 PRINTABLE = f"[^{UNPRINTABLE}]"

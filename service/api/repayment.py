@@ -9,17 +9,17 @@ from typing import Any
 from marshmallow import ValidationError, fields, validate
 from sqlalchemy.orm import Session
 
-from risk_models.exchange import BadRates, Rates, rates_of
-from risk_models.repayment import BadTerms
+from risk_models.repayment.calculation import BadTerms
+from risk_models.repayment.exchange import BadRates, Rates, rates_of
 from service.api import read
 from service.api.openapi import answers_schema
 from service.api.read import NOT_BLANK, WRONG, Day, Many, Named, Part, Strict, Whole, Word
 from service.api.reply import Reply
 from service.auth.caller import caller
 from service.clock import today
-from service.refusal import Refused
-from service.repaying.cohort_sheet import KIND, NoCohorts, Row, person_said
-from service.repaying.repayment import DAYS, TERMS, calculate, currency_of, terms_of
+from service.errors import Refused
+from service.remediation.cohort_sheet import KIND, NoCohorts, Row, person_said
+from service.remediation.fee_repayment import DAYS, TERMS, calculate, currency_of, terms_of
 
 MOST_ROWS, MOST_RATES = 2_000, 20_000
 ROW = answers_schema(KIND)

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 from flask import Response, request
 
-from service.refusal import Refused
+from service.errors import Refused
 
 TAG = r'(W/)?"[!#-~]{1,200}"'
 TAGS = re.compile(rf"\*|{TAG}(\s*,\s*{TAG})*", re.ASCII)

@@ -46,9 +46,9 @@ from service.api.shown import PLURALS
 from service.auth import users
 from service.auth.access import ACCESS
 from service.auth.caller import caller, reading, settings, writing
-from service.refusal import Refused
-from service.register.supplier_list import REVIEWS, SORTS
-from service.reporting.report_jobs import AUDIENCES
+from service.errors import Refused
+from service.queries.supplier_list import REVIEWS, SORTS
+from service.report_jobs import AUDIENCES
 from service.settings import Settings
 from service.watchlists.matches import DECISIONS, NOTE, STATES
 

@@ -1,4 +1,4 @@
-"""Schedules through the API: made, shown, changed, removed. What is no rule is refused by ``service/monitoring/schedules.py``."""
+"""Schedules through the API: made, shown, changed, removed. What is no rule is refused by ``service/schedules/service.py``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from service.api import shown
 from service.api.read import NOT_BLANK, WRONG, Flag, Strict, Word
 from service.api.reply import Reply
 from service.auth.caller import caller
-from service.monitoring import schedules
+from service.schedules import service as schedules
 
 Told = Mapping[str, Any]
 

@@ -9,20 +9,20 @@ import orjson
 from sqlalchemy.orm import Session
 
 from risk_models.model import in_force
-from service.assessing.assess import Assessed
-from service.assessing.contract import result_rows
+from service.assessment.assess import Assessed
+from service.assessment.decision import decide
+from service.assessment.export_json import result_rows
 from service.auth.caller import caller
 from service.clock import now
 from service.db.tables import Asking, Change, Firing, Import, Job, Result, Schedule, Supplier
-from service.monitoring import schedules
-from service.register import suppliers
-from service.register.found_again import old_keys
-from service.register.gate import decide
-from service.register.listings import Company
-from service.register.supplier_list import Wanted, counts, next_step
-from service.reporting import worker_derived
-from service.reporting.report_jobs import State
-from service.taking_in import findings
+from service.imports import preview
+from service.queries import stored_results
+from service.queries.lists import Company
+from service.queries.supplier_list import Wanted, counts, next_step
+from service.report_content import redaction
+from service.report_jobs import State
+from service.schedules import service as schedules
+from service.suppliers.identity import old_keys
 
 MOST_ISSUES = 500
 PLURALS = {"site": "suppliers", "agency": "agencies"}
@@ -40,11 +40,11 @@ def moment(at: datetime | None) -> str | None:
 def assessment(assessed: Assessed, on: date) -> dict[str, Any]:
     """The result object of the contract of one supplier as the caller may see it, with what to do about it."""
     all_of_it = caller().sees_worker_derived
-    told = assessed if all_of_it else worker_derived.with_own_plan(assessed)
+    told = assessed if all_of_it else redaction.with_own_plan(assessed)
     result = orjson.loads(next(result_rows(told, on)))
     decision = decide(result, in_force(result["model"], on))
     said = [{"code": code, "text": text} for code, text in decision.reasons]
-    seen = result if all_of_it else worker_derived.without(result)
+    seen = result if all_of_it else redaction.without(result)
     return {**seen, "decision": decision.decision, "decision_reasons": said}
 
 
@@ -67,7 +67,7 @@ def supplier(session: Session, kept: Supplier, result: Result) -> dict[str, Any]
 
 def result_(kept: Result) -> dict[str, Any]:
     """A stored result, reasons and all, as of its day."""
-    return assessment(suppliers.reassessed(kept)[0], kept.on)
+    return assessment(stored_results.reassessed(kept)[0], kept.on)
 
 
 def headline(kept: Supplier) -> dict[str, Any]:
@@ -139,7 +139,7 @@ def import_(session: Session, taken: Import) -> dict[str, Any]:
     return {
         **import_line(taken),
         "files": found.get("files", []),
-        "job": _job(findings.progress(session, taken)),
+        "job": _job(preview.progress(session, taken)),
         "counts": counts(session, Wanted(imported=taken.id), now().date()) if done else None,
         "issues": issues[:MOST_ISSUES],
         "issues_total": len(issues),

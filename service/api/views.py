@@ -17,19 +17,22 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from risk_models.answers import from_rows
-from risk_models.facts import load as load_facts
+from risk_models.facts.facts import load as load_facts
+from service import report_jobs
 from service.api import read, shown
 from service.api.reply import Reply, check_version
-from service.assessing.assess import Batch, assess_batch
-from service.assessing.contract import ENGINE
+from service.assessment.assess import Batch, assess_batch
+from service.assessment.export_json import ENGINE
 from service.auth.caller import caller
 from service.clock import now, today
+from service.db import change_feed
 from service.db.tables import Result, Supplier
-from service.refusal import Refused, not_found
-from service.register import changes, found_again, listings, suppliers
-from service.register.listings import Page
-from service.register.supplier_list import Wanted, wanted_from
-from service.reporting import report_jobs
+from service.errors import Refused, not_found
+from service.queries import lists
+from service.db.pagination import Page
+from service.queries.supplier_list import Wanted, wanted_from
+from service.suppliers import identity
+from service.suppliers import repository as suppliers
 
 Told = Mapping[str, Any]
 # Requests that are assessed at once would take the interpreter from each other at every call of numpy: each then costs half as
@@ -75,7 +78,7 @@ def put(session: Session, kind: str, supplier_id: str, body: dict[str, Any]) -> 
     answers, issues = read.answers(kind, {**body, "reference": supplier_id})
     if answers.get("reference") is None:
         raise Refused("reference.empty", 422, "The reference in the address says nothing.")
-    there = found_again.find(session, kind, answers)
+    there = identity.find(session, kind, answers)
     check_version(None if there is None else tag(there))
     try:
         kept, result = suppliers.put(session, kind, answers, today(caller().time_zone), now(), caller().actor, "api")
@@ -100,7 +103,7 @@ def list_suppliers(session: Session, kind: str, query: Told) -> Reply:
     """Suppliers or agencies, worst first."""
     told = dict(query)
     page = {name: told.pop(name) for name in ("company", "cursor", "limit") if name in told}
-    found = listings.suppliers(session, kind, _wanted(told), today(caller().time_zone), **page)
+    found = lists.suppliers(session, kind, _wanted(told), today(caller().time_zone), **page)
     return listed(found, shown.headline)
 
 
@@ -115,7 +118,7 @@ def one(session: Session, kind: str, supplier_id: str) -> Reply:
 
 def history(session: Session, kind: str, supplier_id: str, query: Told) -> Reply:
     """What a supplier was assessed at, newest first."""
-    return listed(listings.results(session, suppliers.get(session, kind, supplier_id), **query), shown.result_line)
+    return listed(lists.results(session, suppliers.get(session, kind, supplier_id), **query), shown.result_line)
 
 
 def result(session: Session, result_id: str) -> Reply:
@@ -144,18 +147,18 @@ def merge(session: Session, kind: str, supplier_id: str, body: Told) -> Reply:
 def let_go(session: Session, kind: str, supplier_id: str, merged_key_id: str) -> Reply:
     """A supplier is no longer found by the key of one that was merged into it."""
     kept = suppliers.get(session, kind, supplier_id)
-    found_again.let_go(session, kept, merged_key_id, caller().actor)
+    identity.let_go(session, kept, merged_key_id, caller().actor)
     return Reply(None, 204)
 
 
 def companies(session: Session, query: Told) -> Reply:
     """Companies by name, with the worst of their sites."""
-    return listed(listings.companies(session, **query), shown.company)
+    return listed(lists.companies(session, **query), shown.company)
 
 
 def read_changes(session: Session, query: Told) -> Reply:
     """What happened since a cursor, in order; ``cursor`` is the one to ask with next, also when there is nothing new."""
-    page = changes.read(session, query.get("since"), query["limit"])
+    page = change_feed.read(session, query.get("since"), query["limit"])
     return Reply({"items": [shown.change(item) for item in page.items], "cursor": page.next_cursor})
 
 
@@ -174,7 +177,7 @@ def ask_report(session: Session, body: Told) -> Reply:
 
 def list_reports(session: Session, query: Told) -> Reply:
     """Reports that were asked for, newest first."""
-    page = listings.reports(session, **query)
+    page = lists.reports(session, **query)
     return listed(page, lambda job: shown.report(report_jobs.State(job, job.state == "done")))
 
 

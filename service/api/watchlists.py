@@ -13,7 +13,7 @@ from service.api.reply import Reply
 from service.api.views import listed
 from service.auth.caller import caller
 from service.clock import now
-from service.register import listings
+from service.queries import lists as listings
 from service.watchlists import lists, matches
 from service.watchlists.matches import Shown
 

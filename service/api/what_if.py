@@ -13,10 +13,10 @@ from risk_models.evidence import TITLES
 from service.api import read
 from service.api.read import Many, Named, OneOf, Strict, Word
 from service.api.reply import Reply
-from service.assessing.what_if import Fewest, fewest_actions, ground, what_if
 from service.db.tables import Result
-from service.refusal import Refused, not_found
-from service.register import suppliers
+from service.errors import Refused, not_found
+from service.queries.what_if import Fewest, fewest_actions, ground, what_if
+from service.suppliers import repository as suppliers
 
 MOVE = ("kind", "title", "before", "after", "state_before", "state_after")
 

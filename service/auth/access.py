@@ -34,7 +34,7 @@ class Access:
 
     def sees_worker_derived(self, role: str | None, scopes: Collection[str]) -> bool:
         """Whether somebody is shown who reported what, or only that an indicator is raised
-        (``service/reporting/worker_derived.py``).
+        (``service/report_content/redaction.py``).
         """
         return role in self.worker_derived_roles or self.worker_derived_scope in scopes
 

@@ -9,8 +9,8 @@ from flask import current_app, g
 from sqlalchemy.orm import Session
 
 from service.auth.access import ACCESS
+from service.blob_store import Blobs
 from service.db.session import Database
-from service.files import Blobs
 from service.settings import Settings
 
 

@@ -18,7 +18,7 @@ from service.audit import record
 from service.auth.access import ACCESS
 from service.clock import now
 from service.db.tables import ApiKey, Organisation
-from service.refusal import Refused, not_found
+from service.errors import Refused, not_found
 
 PREFIX_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 # How often "last used" is written: once a minute, not with every request.

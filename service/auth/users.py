@@ -10,11 +10,11 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from service.audit import record
-from service.auth import passwords, sign_ins
+from service.auth import passwords, sessions
 from service.auth.access import ACCESS
 from service.clock import now
 from service.db.tables import User
-from service.refusal import Refused, not_found
+from service.errors import Refused, not_found
 
 _SIGN = r"\s\x00-\x1f\x7f-\x9f\ufffe\uffff"
 EMAIL = re.compile(rf"[^@{_SIGN}]{{1,64}}@[^@.{_SIGN}]+(\.[^@.{_SIGN}]+)+")
@@ -71,7 +71,7 @@ def deactivate(session: Session, user_id: str, by: str) -> None:
     if user.active:
         _keep_an_admin(session, user)
         user.active = False
-        sign_ins.end_all(session, user.id)
+        sessions.end_all(session, user.id)
         record(session, by, "user.deactivated", "user", user.id)
 
 
@@ -89,7 +89,7 @@ def reset_password(session: Session, user_id: str, by: str) -> str:
     kept = passwords.hash_password(password)  # before the transaction opens: nobody waits for it
     user = get(session, user_id)
     user.password_hash, user.must_change_password = kept, True
-    sign_ins.end_all(session, user.id)
+    sessions.end_all(session, user.id)
     record(session, by, "user.password_reset", "user", user.id)
     return password
 
@@ -102,7 +102,7 @@ def change_password(session: Session, user_id: str, new: str) -> None:
     if fault is not None:
         raise Refused(fault, 422, passwords.FAULTS[fault])
     user.password_hash, user.must_change_password = kept, False
-    sign_ins.end_all(session, user.id)
+    sessions.end_all(session, user.id)
     record(session, f"user:{user.id}", "user.password_changed", "user", user.id)
 
 

@@ -16,8 +16,8 @@ from reports.document import BuyerFinding, Step
 from risk_models.answers import Answers, from_rows
 from risk_models.buyer import Finding, Practices, findings, in_force, load_all
 from risk_models.plan import Action, due_on, load_actions
-from service.assessing.assess import Batch
-from service.reporting.wording import answer_words, step
+from service.assessment.assess import Batch
+from service.report_content.labels import answer_words, step
 
 
 def buyer_part(batches: Iterable[Batch], on: date) -> dict[str, Any] | None:

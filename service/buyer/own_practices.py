@@ -15,11 +15,11 @@ from sqlalchemy.orm import Session
 
 from questionnaires.form import load
 from reports.document import BuyerFinding, Step
-from risk_models.identity import name_key
+from risk_models.name_normalize import name_key
 from service.audit import record
 from service.buyer.buying import Told, lines_of, told_of
 from service.db.buyer_tables import BuyerAnswers
-from service.refusal import not_found
+from service.errors import not_found
 
 FORM = "buyer"
 FULL_DAY = len("2026-11-25")

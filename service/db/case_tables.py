@@ -14,7 +14,7 @@ from service.db.tables import Base, Owned, new_id
 class KeptCase(Owned, Base):
     """A case: who the group is, which site or agency it is about (None: none that is known), and whether it is open.
 
-    ``key``: that of its number, by which it is found again. ``strength``: index of risk_models.case_rules.STRENGTHS as it was
+    ``key``: that of its number, by which it is found again. ``strength``: index of risk_models.cases.rules.STRENGTHS as it was
     read last, reached at ``strength_since``. ``outcome``: why it was closed. It goes with the supplier it is about.
     """
 

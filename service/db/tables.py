@@ -261,7 +261,7 @@ class MergedKey(Owned, Base):
 
 
 class Engagement(Owned, Base):
-    """A site names an agency: under the key of the name, reference or licence number it gave (see risk_models.identity)."""
+    """A site names an agency: under the key of the name, reference or licence number it gave (see risk_models.name_normalize)."""
 
     __tablename__ = "engagement"
     __table_args__ = (UniqueConstraint("site_id", "agency_key", name="one_engagement_a_name"),)
@@ -284,7 +284,7 @@ class AgencyName(Owned, Base):
 class Result(Owned, Base):
     """One supplier, assessed once. Inputs and totals are kept; reasons are worked out again when somebody reads them.
 
-    ``case_evidence``: what its case records said on that day (service/cases/case_evidence.py); None where there was none.
+    ``case_evidence``: what its case records said on that day (service/suppliers/case_evidence.py); None where there was none.
     """
 
     __tablename__ = "result"

@@ -24,7 +24,7 @@ from service.audit import record
 from service.clock import now
 from service.db.session import Database
 from service.db.tables import Job, new_id
-from service.refusal import not_found
+from service.errors import not_found
 
 LEASE = 60.0  # seconds
 MOST_ATTEMPTS = 5

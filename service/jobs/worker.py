@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from service.db.session import Database
 from service.db.tables import Job, new_id
+from service.errors import Refused
 from service.jobs.table import (
     LEASE,
     MOST_ATTEMPTS,
@@ -28,7 +29,6 @@ from service.jobs.table import (
     heartbeat,
     put_back,
 )
-from service.refusal import Refused
 
 IDLE = 1.0  # seconds between looks at an empty table
 NO_DATABASE = 5.0  # seconds until the next try when the database does not answer, or its disk is full

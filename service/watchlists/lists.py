@@ -17,13 +17,13 @@ from sqlalchemy.orm import Session
 
 from questionnaires.watchlist import Listing
 from service.audit import record
+from service.blob_store import Blobs
 from service.clock import now
 from service.db.session import Database
 from service.db.tables import Job, Upload, new_id
 from service.db.watchlist_tables import Watchlist, WatchlistEntry
-from service.files import Blobs
+from service.errors import Refused, not_found
 from service.jobs.table import Claimed, LostLease, effect, enqueue
-from service.refusal import Refused, not_found
 
 CHUNK = 2_000  # entries written in one transaction
 NAME = 100

@@ -14,10 +14,10 @@ from sqlalchemy import and_, exists, func, select, update
 from sqlalchemy.orm import Session, aliased
 
 from service.audit import record
+from service.db import change_feed
 from service.db.tables import Supplier, User
 from service.db.watchlist_tables import Screening, Watchlist, WatchlistMatch
-from service.refusal import Refused, not_found
-from service.register import changes
+from service.errors import Refused, not_found
 
 DECISIONS = {"confirm": "confirmed", "dismiss": "dismissed"}
 STATES = ("open", *DECISIONS.values())
@@ -105,7 +105,7 @@ def decide(
         raise Refused("match.changed", 409, "The supplier or the entry has changed meanwhile. Look at the match again.")
     match.state, match.note, match.decided_by, match.decided_at = DECISIONS[decision], note, by, at
     told = {"match": match.id, "watchlist": match.watchlist_id, "by": match.why["by"], "state": match.state}
-    changes.write(session, "watchlist_match", match.supplier_id, told, at)
+    change_feed.write(session, "watchlist_match", match.supplier_id, told, at)
     record(session, by, f"match.{match.state}", "watchlist_match", match.id, {"supplier": match.supplier_id})
     return match
 

@@ -16,15 +16,15 @@ import orjson
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
-from questionnaires.rules import is_imo, is_lei
-from risk_models.screening import Entry, Match, Party
-from risk_models.screening import Watchlist as Ready
+from questionnaires.validation.rules import is_imo, is_lei
+from risk_models.screening.matching import Entry, Match, Party
+from risk_models.screening.matching import Watchlist as Ready
 from service.clock import now
+from service.db import change_feed
 from service.db.session import Database
 from service.db.tables import Result, Supplier, new_id
 from service.db.watchlist_tables import Screening, Watchlist, WatchlistEntry, WatchlistMatch
 from service.jobs.table import Claimed, effect
-from service.register import changes
 
 CHUNK = 200  # suppliers screened in one transaction
 READY = 3  # lists that a process keeps ready
@@ -212,5 +212,5 @@ def _found(
     kept.decided_by = kept.decided_at = None
     kept.fingerprint, kept.why, kept.content = fingerprint, why, content
     told = {"match": kept.id, "watchlist": one.watchlist_id, "by": match.by, "state": "open"}
-    changes.write(session, "watchlist_match", one.supplier_id, told, at)
+    change_feed.write(session, "watchlist_match", one.supplier_id, told, at)
     return True

@@ -11,10 +11,10 @@ from sqlalchemy import select
 from werkzeug.wrappers import Response as AnyResponse
 
 from service.audit import record
-from service.auth import door, passwords, sign_ins, throttle, users
+from service.auth import middleware, passwords, sessions, throttle, users
 from service.auth.caller import caller, database, reading, settings, writing
 from service.db.tables import User
-from service.refusal import Refused
+from service.errors import Refused
 from service.web.navigation import home
 
 pages = Blueprint("account", __name__)
@@ -47,18 +47,18 @@ def enter() -> AnyResponse:
         return _sign_in_again(email, _("The e-mail address or the password is wrong."), 403)
     throttle.succeeded(database(), attempt)
     renewed = passwords.hash_password(password) if passwords.is_dated(user.password_hash) else None
-    before = request.cookies.get(door.cookie(), "")
+    before = request.cookies.get(middleware.cookie(), "")
     with database().across() as rows:
-        sign_ins.end(rows, before)
-        token = sign_ins.start(rows, user, settings())
+        sessions.end(rows, before)
+        token = sessions.start(rows, user, settings())
         if renewed:
             rows.get_one(User, user.id).password_hash = renewed
     with database().of(user.organisation_id) as rows:
         record(rows, f"user:{user.id}", "user.signed_in", "user", user.id)
-        door.recognise(rows, user)
+        middleware.recognise(rows, user)
     session.clear()  # forms that were open before belonged to nobody
     response = redirect(_own(request.form.get("next", "")) or home(), 303)
-    door.set_cookie(response, token)
+    middleware.set_cookie(response, token)
     return response
 
 
@@ -66,7 +66,7 @@ def enter() -> AnyResponse:
 def sign_out() -> AnyResponse:
     """Ends this sign-in."""
     with writing() as rows:
-        sign_ins.end(rows, request.cookies.get(door.cookie(), ""))
+        sessions.end(rows, request.cookies.get(middleware.cookie(), ""))
         record(rows, caller().actor, "user.signed_out", "user", caller().id)
     return _signed_out()
 
@@ -75,7 +75,7 @@ def sign_out() -> AnyResponse:
 def sign_out_everywhere() -> AnyResponse:
     """Ends every sign-in of this user, in whatever browser."""
     with writing() as rows:
-        sign_ins.end_all(rows, caller().id)
+        sessions.end_all(rows, caller().id)
         record(rows, caller().actor, "user.signed_out_everywhere", "user", caller().id)
     return _signed_out()
 
@@ -106,13 +106,13 @@ def change_password() -> AnyResponse:
     try:
         with writing() as rows:
             users.change_password(rows, user.id, new)
-            token = sign_ins.start(rows, user, settings())
+            token = sessions.start(rows, user, settings())
     except Refused as refused:
         return _password_again(refused)
     session.clear()
     flash(_("Your password is changed. Other browsers have been signed out."))
     response = redirect(home(), 303)
-    door.set_cookie(response, token)
+    middleware.set_cookie(response, token)
     return response
 
 
@@ -144,7 +144,7 @@ def _password_form(refused: Refused | None) -> str:
         email=email,
         refused=refused,
         shortest=passwords.SHORTEST,
-        forced=door.must_change_password(),
+        forced=middleware.must_change_password(),
     )
 
 
@@ -155,5 +155,5 @@ def _password_again(refused: Refused) -> Response:
 def _signed_out() -> AnyResponse:
     session.clear()
     response = redirect(url_for("account.sign_in"), 303)
-    door.clear_cookie(response)
+    middleware.clear_cookie(response)
     return response

@@ -16,7 +16,7 @@ from service.auth.access import ACCESS
 from service.auth.caller import caller, reading, settings, writing
 from service.clock import now
 from service.db.tables import Organisation
-from service.refusal import Refused
+from service.errors import Refused
 
 user_pages = Blueprint("users", __name__, url_prefix="/users")
 key_pages = Blueprint("keys", __name__, url_prefix="/keys")

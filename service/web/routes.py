@@ -17,10 +17,10 @@ from reports.words import points, share
 from service.auth.access import ACCESS
 from service.auth.caller import caller
 from service.db.tables import Supplier
-from service.method.sources import register as register_of_sources
-from service.register.supplier_list import level_of, step_title
-from service.register.supplier_list import next_step as first_step
-from service.reporting.wording import country_name, sector_title
+from service.queries.supplier_list import level_of, step_title
+from service.queries.supplier_list import next_step as first_step
+from service.report_content.labels import country_name, sector_title
+from service.report_content.sources import register as register_of_sources
 from service.web.pages import (
     cases,
     imports,
@@ -34,7 +34,7 @@ from service.web.pages import (
     watchlists,
     what_if,
 )
-from service.web.pictures import strip
+from service.web.svg import strip
 
 
 class Route(NamedTuple):

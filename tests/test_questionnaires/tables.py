@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 
 from questionnaires.form import load_reading_form
-from questionnaires.match import find_header, match
 from questionnaires.sheet import Column, Sheet
-from questionnaires.validate import Options, Submission, validate
+from questionnaires.validation.match import find_header, match
+from questionnaires.validation.validate import Options, Submission, validate
 
 FORMS = Path(__file__).parent / "forms"
 SITE = load_reading_form("site", FORMS)

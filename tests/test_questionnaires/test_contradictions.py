@@ -2,8 +2,8 @@
 
 import pytest
 
-from questionnaires.contradictions import declared
 from questionnaires.form import form_ids, load, load_reading_form
+from questionnaires.validation.contradictions import declared
 from tests.test_questionnaires.tables import said, submitted
 
 AGENCY, SITE = load_reading_form("agency"), load_reading_form("site")

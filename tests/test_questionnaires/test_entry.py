@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from questionnaires import entry
-from questionnaires.answer import Value
 from questionnaires.form import Questionnaire, load_reading_form
-from questionnaires.rules import apply_rules
+from questionnaires.parse.answer import Value
+from questionnaires.validation import json_answers
+from questionnaires.validation.rules import apply_rules
 
 
 class Watched(dict[str, Any]):
@@ -49,18 +49,18 @@ def test_the_rules_read_no_answer_that_an_entry_hands_past_them(kind: str, monke
         apply_rules(reading, form)
 
     form = load_reading_form(kind)
-    monkeypatch.setattr(entry, "READ", frozenset(form.by_id))
-    monkeypatch.setattr(entry, "apply_rules", watched)
-    entry.checked(form, everything(form))
+    monkeypatch.setattr(json_answers, "READ", frozenset(form.by_id))
+    monkeypatch.setattr(json_answers, "apply_rules", watched)
+    json_answers.checked(form, everything(form))
     monkeypatch.undo()
     (answers,) = seen
     assert {"country", "uses_agencies", "fees_repaid"} <= answers.read
-    assert answers.read & set(form.by_id) <= entry.READ
+    assert answers.read & set(form.by_id) <= json_answers.READ
 
 
 def test_answers_that_no_rule_reads_stand_in_the_order_they_were_told():
     told = {"name": "A", "wage_timing": "on_time", "workers_total": 0.0, "papers_retention": None, "country": "TH"}
-    stands, issues = entry.checked(load_reading_form("site"), told)
+    stands, issues = json_answers.checked(load_reading_form("site"), told)
     assert list(stands.items()) == [("name", "A"), ("wage_timing", "on_time"), ("country", "TH")]
     assert [issue.code for issue in issues] == ["placeholder"]
 
@@ -68,5 +68,5 @@ def test_answers_that_no_rule_reads_stand_in_the_order_they_were_told():
 @pytest.mark.parametrize("version", ["2026.1", None])
 def test_a_blank_in_a_form_that_came_back_is_declined_though_no_other_rule_reads_it(version: str | None):
     told = {"form_version": version, "form_returned": "2026-06-01", "papers_retention": None}
-    stands, _ = entry.checked(load_reading_form("site"), told)
+    stands, _ = json_answers.checked(load_reading_form("site"), told)
     assert stands["papers_retention"] == "declined"

@@ -7,7 +7,7 @@ import pytest
 from marshmallow import ValidationError
 
 from questionnaires.form import form_ids, load, load_reading_form, schema, versions
-from questionnaires.words import BadFile
+from questionnaires.lookups import BadFile
 from tests.test_questionnaires.tables import FORMS, SITE
 
 HEAD = 'id = "toy"\nversion = "2026.1"\ntitle = "Toy"\nkind = "site"\n'

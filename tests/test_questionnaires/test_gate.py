@@ -30,13 +30,14 @@ from sheets import (
 from sheets import xls as old_workbook
 from sheets import xlsx as package
 
-from questionnaires.gate import biff as old
-from questionnaires.gate import ooxml, opendocument
-from questionnaires.gate.door import check_door
-from questionnaires.gate.marks import NO_RESULT, Marks, shown_as
+from questionnaires.file_checks import ods as opendocument
+from questionnaires.file_checks import xls as old
+from questionnaires.file_checks import xlsx
+from questionnaires.file_checks.cell_flags import NO_RESULT, Marks, shown_as
+from questionnaires.file_checks.preflight import check_door
 from questionnaires.limits import REFUSALS, Limits, Refused
 
-GATES = {"xlsx": ooxml.examine, "ods": opendocument.examine, "xls": old.examine}
+GATES = {"xlsx": xlsx.examine, "ods": opendocument.examine, "xls": old.examine}
 DTD = '<!DOCTYPE a [<!ENTITY a "b">]>'
 
 

@@ -9,7 +9,7 @@ from marshmallow import ValidationError
 from questionnaires.form import schema
 from questionnaires.issues import ISSUES, Unusable, issue
 from questionnaires.limits import REFUSALS
-from questionnaires.match import match, read_map
+from questionnaires.validation.match import match, read_map
 from tests.test_questionnaires.tables import SITE, of_rows, said, submitted, table
 
 TOLD_BY_THE_SERVICE = {"sheet.hidden", "sheet.no_table", "sheet.of_countries", "sheet.unknown"} | {

@@ -3,7 +3,7 @@
 import pytest
 
 from questionnaires.issues import Unusable
-from questionnaires.match import cells_of, find_header, find_kind, match, read_map
+from questionnaires.validation.match import cells_of, find_header, find_kind, match, read_map
 from tests.test_questionnaires.tables import AGENCY, SITE, table
 
 FORMS = {"site": SITE, "agency": AGENCY}

@@ -8,9 +8,10 @@ from sheets import workbook
 
 from questionnaires.form import load
 from questionnaires.issues import ISSUES
-from questionnaires.people import column_of_persons, person_in, without_people
+from questionnaires.person_detection import column_of_persons, person_in
 from questionnaires.sheet import read
-from service.taking_in.take_in import Choices, NothingUsable, take_in
+from questionnaires.validation.personal_data import without_people
+from service.imports.pipeline import Choices, NothingUsable, take_in
 
 CASE = load("case")
 ON = date(2026, 6, 1)

@@ -7,8 +7,8 @@ import pytest
 from marshmallow import ValidationError
 from openpyxl import load_workbook
 
-from questionnaires.answer import Piece
 from questionnaires.form import schema
+from questionnaires.parse.answer import Piece
 from questionnaires.workbook import template
 from tests.test_questionnaires.tables import SITE, of_rows, said, submitted
 

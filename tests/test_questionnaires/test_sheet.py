@@ -292,7 +292,8 @@ def test_what_the_reader_cannot_read_behind_the_gate_is_corrupt():
 )
 def test_the_process_that_reads_can_open_nothing_and_hold_little(deed):
     start = (
-        "import sys; sys.path.append(sys.argv[1]); import socket; from questionnaires.cells import confine, Limits; "
+        "import sys; sys.path.append(sys.argv[1]); import socket; "
+        "from questionnaires.sandboxed_reader import confine, Limits; "
     )
     asked = f"confine(Limits(memory=1_000_000_000))\ntry: {deed}\nexcept (OSError, MemoryError): print('kept in')"
     command = [sys.executable, "-I", "-S", "-c", start + "\n" + asked, str(ROOT)]

@@ -8,9 +8,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from marshmallow import ValidationError
 
-from questionnaires.numbers import Money, Number, Percent
-from questionnaires.types import Choice, Countries, Country, Date, Many, Sector, Text, YesNo
-from questionnaires.words import countries, everyday, sectors
+from questionnaires.lookups import countries, everyday, sectors
+from questionnaires.parse.numbers import Money, Number, Percent
+from questionnaires.parse.types import Choice, Countries, Country, Date, Many, Sector, Text, YesNo
 
 PAPERS = Choice(choices={"worker": "worker", "theworkers": "worker", "none": "none"}, titles=["The workers", "None"])
 

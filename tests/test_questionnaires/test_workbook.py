@@ -8,10 +8,10 @@ from openpyxl import Workbook, load_workbook
 from openpyxl.utils import get_column_letter
 
 from questionnaires.form import form_ids, load, load_reading_form
-from questionnaires.match import find_header, find_kind, match
 from questionnaires.sheet import read
-from questionnaires.validate import validate
-from questionnaires.words import fold
+from questionnaires.text_normalize import fold
+from questionnaires.validation.match import find_header, find_kind, match
+from questionnaires.validation.validate import validate
 from questionnaires.workbook import SAID_ANYWHERE, offered, sayings, template
 from tests.test_questionnaires.tables import AGENCY, FORMS, SITE, said
 

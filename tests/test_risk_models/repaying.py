@@ -4,10 +4,10 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from risk_models.cohorts import Cohort, FeeItem, Owed, Terms
-from risk_models.exchange import Period, Rates, Reading, read_rates
-from risk_models.facts import Fact, FactsOn, load
-from risk_models.repayment import Repayment, repayment
+from risk_models.facts.facts import Fact, FactsOn, load
+from risk_models.repayment.calculation import Repayment, repayment
+from risk_models.repayment.cohorts import Cohort, FeeItem, Owed, Terms
+from risk_models.repayment.exchange import Period, Rates, Reading, read_rates
 
 ON = date(2026, 1, 1)
 RATES = b"""date,currency,per_usd

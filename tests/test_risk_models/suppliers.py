@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from hypothesis import strategies as st
 
-from risk_models.frame import Frame
+from risk_models.engine.frame import Frame
 from risk_models.model import load
 
 TOY = load(Path(__file__).parent / "toy.toml")

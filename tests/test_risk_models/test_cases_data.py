@@ -7,8 +7,8 @@ from datetime import date
 
 import pytest
 
-from risk_models.case_rules import CASES, FILES, ILO, LISTS, case_rules
-from risk_models.cases import Case, Finding, read
+from risk_models.cases.readings import Case, Finding, read
+from risk_models.cases.rules import CASES, FILES, ILO, LISTS, case_rules
 from risk_models.model import load_all
 
 MARKS = {"seen", "seen_in_part", "memory_high", "memory_medium", "memory_low", "own"}

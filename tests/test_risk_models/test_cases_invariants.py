@@ -5,8 +5,8 @@ from datetime import date
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from risk_models.case_rules import ILO, STRENGTHS, case_rules
-from risk_models.cases import Case, Finding, read
+from risk_models.cases.readings import Case, Finding, read
+from risk_models.cases.rules import ILO, STRENGTHS, case_rules
 
 ON = date(2026, 6, 1)
 PHASES = (*case_rules().phases, None)  # None: not told

@@ -4,8 +4,8 @@ from datetime import date
 
 import pytest
 
-from risk_models.case_rules import case_rules
-from risk_models.cases import Case, Finding, read
+from risk_models.cases.readings import Case, Finding, read
+from risk_models.cases.rules import case_rules
 
 ON = date(2026, 6, 1)
 

@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from risk_models.facts import load
+from risk_models.facts.facts import load
 
 FACTS = load()
 ON = FACTS.as_of(date(2026, 11, 25))

@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from risk_models.answers import Piece, from_frame, from_rows
+from risk_models.engine.frame import STATES, Cells, Scores
+from risk_models.engine.score import score
 from risk_models.evidence import Belief, Standing, behind, sentence, standing
-from risk_models.facts import load
+from risk_models.facts.facts import load
 from risk_models.features import features
-from risk_models.frame import STATES, Cells, Scores
 from risk_models.model import Model
-from risk_models.score import score
 from tests.test_risk_models.suppliers import POSITION, TOY
 
 ON = date(2026, 9, 1)

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 from test_risk_models.repaying import paid, rates, reading
 
-from risk_models.exchange import BadRates, Rates, read_rates
+from risk_models.repayment.exchange import BadRates, Rates, read_rates
 
 
 def test_a_payment_is_converted_at_the_rate_of_its_day():

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from risk_models.facts import FOLDER, BadFact, Facts, FactsOn, load
+from risk_models.facts.facts import FOLDER, BadFact, Facts, FactsOn, load
 
 ON = date(2026, 12, 1)
 SHIPPED = load().as_of(ON)

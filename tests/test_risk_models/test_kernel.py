@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from risk_models import kernel
-from risk_models.frame import Cells, Frame, Scores, some
+from risk_models.engine.frame import Cells, Frame, Scores, some
+from risk_models.engine.robustness import likely_levels
+from risk_models.engine.score import IN_HAND, PORTION, score, score_by_portion
 from risk_models.model import MODELS, Model, load
-from risk_models.score import IN_HAND, PORTION, score, score_by_portion
-from risk_models.steadiness import likely_levels
 from tests.test_risk_models.engines import use
 from tests.test_risk_models.suppliers import TOY
 

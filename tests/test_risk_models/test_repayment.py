@@ -18,9 +18,9 @@ from test_risk_models.repaying import (
     reading,
 )
 
-from risk_models.cohorts import entries, rules
-from risk_models.facts import load
-from risk_models.repayment import BadTerms, months_after, published_ratio
+from risk_models.facts.facts import load
+from risk_models.repayment.calculation import BadTerms, months_after, published_ratio
+from risk_models.repayment.cohorts import entries, rules
 
 POLICY = date(2019, 1, 1)
 BEFORE, AFTER, AROUND = (

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_risk_models.repaying import facts, made
 
-from risk_models.cohorts import Cohort, FeeItem, rules
-from risk_models.exchange import Period, Reading, plus
+from risk_models.repayment.cohorts import Cohort, FeeItem, rules
+from risk_models.repayment.exchange import Period, Reading, plus
 
 KNOWN = facts(
     NP_MY={"cost_usd": 1100, "cost_usd_low": 300, "repaid_myr": 6000},

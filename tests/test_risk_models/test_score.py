@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from risk_models.frame import LEVEL_NAMES, STATES, Cells, Scores
-from risk_models.score import queue_rank, score
+from risk_models.engine.frame import LEVEL_NAMES, STATES, Cells, Scores
+from risk_models.engine.score import queue_rank, score
 from tests.test_risk_models.suppliers import CORE, POSITION, TOY, Cell, K, Supplier, frame
 
 pytestmark = pytest.mark.usefixtures("each_engine")

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from risk_models.frame import ANSWERED, LEVEL_NAMES, MOMENTS
-from risk_models.score import queue_rank, score
+from risk_models.engine.frame import ANSWERED, LEVEL_NAMES, MOMENTS
+from risk_models.engine.score import queue_rank, score
 from tests.test_risk_models.suppliers import CORE, GATED, TOY, K, Supplier, frame, share, suppliers
 
 pytestmark = pytest.mark.usefixtures("each_engine")

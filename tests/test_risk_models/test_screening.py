@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from risk_models.names import HERE, likeness, rules, words
-from risk_models.screening import Entry, Match, Party, Watchlist, compared_number
+from risk_models.screening.matching import Entry, Match, Party, Watchlist, compared_number
+from risk_models.screening.names import HERE, likeness, rules, words
 from tests.test_risk_models.invented import CHANGES, a_name, names, with_a_suffix
 
 ENTRIES = 2000

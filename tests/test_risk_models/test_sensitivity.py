@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from risk_models.score import score
+from risk_models.engine.score import score
 from risk_models.sensitivity import MORE, rank_ranges, weight_effects
 from tests.test_risk_models.suppliers import TOY, Cell, K, Supplier, frame
 

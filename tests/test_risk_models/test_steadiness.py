@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from risk_models.frame import LEVEL_NAMES, Frame, some
+from risk_models.engine.frame import LEVEL_NAMES, Frame, some
+from risk_models.engine.robustness import concentration, likely_levels, steadiness
+from risk_models.engine.score import score
 from risk_models.model import Model
-from risk_models.score import score
-from risk_models.steadiness import concentration, likely_levels, steadiness
 from tests.test_risk_models.suppliers import CAN_BE_RULED_OUT, CORE, TOY, Cell, K, Supplier, frame
 
 pytestmark = pytest.mark.usefixtures("each_engine")

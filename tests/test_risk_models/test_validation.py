@@ -6,7 +6,7 @@ from functools import cache
 
 import numpy as np
 
-from risk_models.facts import load as load_facts
+from risk_models.facts.facts import load as load_facts
 from risk_models.model import load_all
 from risk_models.ranking import Draws
 from risk_models.validation import EXPOSURE, MODEL, Places, compared, goods_listed, page, places

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from questionnaires.form import Question, load_reading_form
 from risk_models.answers import from_rows
-from risk_models.facts import load as load_facts
+from risk_models.facts.facts import load as load_facts
 from risk_models.model import Model, load_all
-from service.assessing.assess import Batch, assess
-from service.assessing.contract import result_rows
+from service.assessment.assess import Batch, assess
+from service.assessment.export_json import result_rows
 
 ON = date(2026, 11, 26)
 FACTS = load_facts().as_of(ON)

@@ -10,7 +10,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from service.auth import keys, passwords, sign_ins
+from service.auth import keys, passwords, sessions
 from service.clock import now
 from service.db.session import Database
 from service.db.tables import Organisation, User, new_id
@@ -60,7 +60,7 @@ def a_browser(app: Flask, user_id: str) -> FlaskClient:
     client = app.test_client()
     database, settings = app.extensions["database"], app.extensions["settings"]
     with database.across() as session:
-        token = sign_ins.start(session, session.get_one(User, user_id), settings)
+        token = sessions.start(session, session.get_one(User, user_id), settings)
     client.set_cookie("diligence" if settings.plain_http else "__Host-diligence", token)
     return client
 

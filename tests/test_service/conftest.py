@@ -15,11 +15,11 @@ import pytest
 from argon2 import PasswordHasher
 from flask import Flask
 
-from service.app import create_app
 from service.auth import passwords
 from service.db.session import Database
 from service.log import set_up
 from service.settings import Settings
+from service.wiring.app import create_app
 
 
 class StandardError(StringIO):

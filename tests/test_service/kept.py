@@ -8,11 +8,12 @@ from objects import make_all
 from sqlalchemy import func, select
 
 from service.audit import record
+from service.blob_store import Blobs
+from service.db import change_feed
 from service.db.session import Database
 from service.db.tables import Base, Firing, Idempotent, Import, Job, Organisation, SignIn, Upload
 from service.db.watchlist_tables import WatchlistEntry
-from service.files import Blobs
-from service.register import changes, suppliers
+from service.suppliers import repository as suppliers
 
 AT = datetime(2026, 3, 2, 9, 30, 0, 123456, tzinfo=UTC)
 
@@ -28,7 +29,7 @@ def a_full_organisation(database: Database, blobs: Blobs, name: str = "Harbour F
             suppliers.keep(
                 session, kind, told, [{"file": "a.xlsx", "row": 2}], AT.date(), AT, "user:ana", "import", None
             )
-        changes.write(session, "review_due", made["supplier_id"], {"due": "2026-06-01"}, AT)
+        change_feed.write(session, "review_due", made["supplier_id"], {"due": "2026-06-01"}, AT)
         record(session, "user:ana", "import.received", "import", made["import_id"], {"files": 1})
         upload = Upload(name="a.xlsx", sha256=blobs.put(sent), size=len(sent), created_by="user:ana", created_at=AT)
         session.add(upload)

@@ -5,16 +5,16 @@ from typing import Any
 from sqlalchemy import select
 
 from questionnaires.watchlist import read
+from service.blob_store import Blobs
 from service.clock import now
 from service.db.session import Database
 from service.db.tables import Supplier
 from service.db.watchlist_tables import WatchlistMatch
-from service.files import Blobs
-from service.jobs.handlers import handlers
 from service.jobs.table import claim
 from service.jobs.worker import run_job
-from service.register import suppliers
+from service.suppliers import repository as suppliers
 from service.watchlists import lists, matches
+from service.wiring.job_handlers import handlers
 
 HEADER = "name;kind;country;imo;lei;licence;list;reason"
 HELD = "Blue Pier Fishing Co., Ltd.;company;TH;;;;Held at the border;Debt bondage"

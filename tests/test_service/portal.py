@@ -7,13 +7,13 @@ from callers import a_key
 from flask import Flask
 from werkzeug.test import TestResponse
 
+from service import report_jobs
 from service.auth.access import ACCESS
+from service.blob_store import Blobs
 from service.db.session import Database
-from service.files import Blobs
+from service.imports import jobs as import_jobs
 from service.jobs.table import claim
 from service.jobs.worker import Handler, run_job
-from service.reporting import report_jobs
-from service.taking_in import imports
 
 
 @dataclass(frozen=True)
@@ -61,8 +61,8 @@ def a_portal(app: Flask, organisation_id: str, *scopes: str) -> Portal:
 def work_off(database: Database, blobs: Blobs) -> None:
     """Does every job that waits, one after another."""
     handlers = {
-        "read_import": Handler(lambda db, claimed: imports.read_import(db, blobs, claimed)),
-        "assess_import": Handler(lambda db, claimed: imports.assess_import(db, blobs, claimed)),
+        "read_import": Handler(lambda db, claimed: import_jobs.read_import(db, blobs, claimed)),
+        "assess_import": Handler(lambda db, claimed: import_jobs.assess_import(db, blobs, claimed)),
         report_jobs.KIND: Handler(lambda db, claimed: report_jobs.render_report(db, blobs, claimed)),
     }
     while (claimed := claim(database, "test", kinds=handlers)) is not None:

@@ -24,11 +24,12 @@ from typing import IO, Any
 from sqlalchemy import select
 
 from service.clock import now
+from service.db import change_feed
 from service.db.session import Database, open_engine
 from service.db.tables import Change, Job
-from service.jobs import scheduler, table, worker
+from service.jobs import table, worker
 from service.log import set_up
-from service.register import changes
+from service.wiring import scheduler
 
 ROOT = Path(__file__).resolve().parents[2]
 FIRST_DAY = datetime(2026, 3, 1, 6, tzinfo=UTC)
@@ -40,7 +41,7 @@ def count(db: Database, claimed: table.Claimed, within: float, between: float) -
     for n in range(claimed.checkpoint.get("counted", 0), last):
         with table.effect(db, claimed, checkpoint={"counted": n + 1}, progress=(n + 1) / last) as session:
             data = {"n": n, "padding": "x" * claimed.payload.get("bytes", 0)}
-            changes.write(session, "counted", claimed.id, data, now())
+            change_feed.write(session, "counted", claimed.id, data, now())
             session.flush()
             time.sleep(within)
         time.sleep(between)

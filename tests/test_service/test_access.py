@@ -13,11 +13,11 @@ from objects import OBJECTS, WORDS, make_all, none_of_them
 from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
-from service.app import create_app
 from service.auth.access import ACCESS, BadAccess, line, load
 from service.db.session import Database, open_engine
 from service.db.tables import Base
 from service.settings import Settings
+from service.wiring.app import create_app
 
 PAGES = [(route, role) for route in ACCESS.pages for role in ACCESS.roles]
 CALLED = [*ACCESS.pages, *ACCESS.api]

@@ -10,13 +10,13 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from risk_models.answers import from_rows
-from risk_models.facts import load as load_facts
+from risk_models.facts.facts import load as load_facts
 from risk_models.model import in_force
 from risk_models.plan import load_actions
 from risk_models.transforms import on_day
-from service.assessing.assess import Batch, assess
-from service.assessing.contract import result_rows
-from service.reporting.explained import explained
+from service.assessment.assess import Batch, assess
+from service.assessment.export_json import result_rows
+from service.report_content.build import explained
 from tests.test_service.answers import (
     FACTS,
     ON,

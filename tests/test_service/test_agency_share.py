@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 from portal import a_portal
 from sheets import workbook
 
-from questionnaires.rules import one_agency
+from questionnaires.validation.rules import one_agency
 from reports.document import Reason
 from risk_models.answers import from_rows
-from risk_models.facts import load as load_facts
-from service.assessing.assess import Batch, assess
+from risk_models.facts.facts import load as load_facts
+from service.assessment.assess import Batch, assess
 from service.db.session import Database
-from service.reporting.explained import explained
-from service.taking_in.take_in import Choices, take_in
+from service.imports.pipeline import Choices, take_in
+from service.report_content.build import explained
 
 ON = date(2026, 11, 25)
 WORSE = {

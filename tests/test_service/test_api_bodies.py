@@ -7,10 +7,10 @@ import pytest
 from callers import an_organisation
 from portal import Portal, a_portal
 
-from service.app import create_app
 from service.db.session import Database, open_engine
 from service.db.tables import Base
 from service.settings import Settings
+from service.wiring.app import create_app
 
 GOOD = '"country": "BD", "sector": "1410"'
 MANY = ", ".join(f'"k{i}": 1' for i in range(5_000))

@@ -6,8 +6,8 @@ from flask import Flask
 from portal import Portal, a_portal, work_off
 from sheets import text
 
+from service.blob_store import Blobs
 from service.db.session import Database
-from service.files import Blobs
 
 LOCKED = {"finding": "locked_in", "phase": "work", "source": "grievance", "found_on": "2026-10-30"}
 CASE = {

@@ -7,10 +7,10 @@ from callers import an_organisation
 from flask import Flask
 from portal import Portal, a_portal, work_off
 
-from service.app import create_app
+from service.blob_store import Blobs
 from service.db.session import Database
-from service.files import Blobs
 from service.settings import Settings
+from service.wiring.app import create_app
 
 CSV = b"Reference,Supplier name,Country,Sector\nS-1,Blue Pier Cannery,Thailand,1020\nS-2,Cold Fjord,Norway,1020\n"
 SCHEDULE = {"name": "Every morning", "rule": {"kind": "rolling", "time": "06:00"}, "time_zone": "Asia/Bangkok"}

@@ -9,9 +9,9 @@ from callers import an_organisation, stop_the_clock
 from flask import Flask
 from portal import Portal, a_portal
 
-from service.app import create_app
 from service.db.session import Database
 from service.settings import Settings
+from service.wiring.app import create_app
 
 SCHEDULE = {"name": "Every morning", "rule": {"kind": "rolling", "time": "06:00"}, "time_zone": "Asia/Bangkok"}
 CSV = b"Supplier name,Country,Sector\nBlue Pier Cannery,Thailand,1020\n"

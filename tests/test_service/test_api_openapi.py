@@ -21,11 +21,11 @@ from schemathesis.engine import events, from_schema
 from waitress import wasyncore
 
 from service.api.routes import ROUTES
-from service.app import create_app
 from service.auth.access import ACCESS
 from service.db.session import Database, open_engine
 from service.db.tables import Base
 from service.settings import Settings
+from service.wiring.app import create_app
 
 # Where a schema cannot say what holds, a request that fits it may still be refused; for each route what its schema cannot say.
 WORDS = "which words name a country, a trade, a day, a number or a choice, and which answers go together"

@@ -8,10 +8,10 @@ from callers import an_organisation
 from portal import Portal, a_portal
 from sqlalchemy import func, select
 
-from service.app import create_app
 from service.db.session import Database, open_engine
 from service.db.tables import Base
 from service.settings import Settings
+from service.wiring.app import create_app
 
 RATES = [
     {"date": "2018-06-01", "currency": "MYR", "per_unit": 4},

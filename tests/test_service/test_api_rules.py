@@ -10,7 +10,7 @@ from sheets import workbook
 
 from questionnaires.form import load_reading_form
 from service.db.session import Database
-from service.taking_in.take_in import Choices, take_in
+from service.imports.pipeline import Choices, take_in
 
 CANNERY = {"name": "Blue Pier Cannery", "country": "TH", "sector": ["1020"]}
 # What is sent, what code it gets, and which answers are left of it.

@@ -11,11 +11,11 @@ from portal import Portal, a_portal
 
 from questionnaires.form import load_reading_form
 from risk_models.model import load_all
-from service.app import create_app
 from service.db.session import Database
 from service.settings import Settings
+from service.wiring.app import create_app
 
-CONTRACT = json.loads(Path("service/assessing/assessment.schema.json").read_text(encoding="utf-8"))
+CONTRACT = json.loads(Path("service/assessment/assessment.schema.json").read_text(encoding="utf-8"))
 LITTLE = {"country": "TH", "sector": "1020"}
 
 

@@ -8,10 +8,10 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from risk_models.answers import from_rows
-from risk_models.score import PORTION
-from service.assessing.assess import Batch, assess
-from service.assessing.contract import result_rows
-from service.reporting.explained import report_on
+from risk_models.engine.score import PORTION
+from service.assessment.assess import Batch, assess
+from service.assessment.export_json import result_rows
+from service.report_content.build import report_on
 from tests.test_service.answers import (
     COUNTRIES,
     FACTS,

@@ -10,12 +10,12 @@ from sqlalchemy import select, text
 
 from service.auth import keys
 from service.auth.access import ACCESS
+from service.auth.accounts import create_key
 from service.auth.caller import caller
-from service.auth.commands import create_key
 from service.clock import now
 from service.db.session import Database
 from service.db.tables import ApiKey
-from service.refusal import Refused
+from service.errors import Refused
 
 
 @pytest.fixture

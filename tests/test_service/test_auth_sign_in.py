@@ -11,12 +11,12 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from werkzeug.test import TestResponse
 
-from service.app import create_app
 from service.auth import passwords
 from service.clock import now
 from service.db.session import Database
 from service.db.tables import AuditEvent, SignIn, User
 from service.settings import Settings
+from service.wiring.app import create_app
 
 EMAIL = "ana@harbour.example"
 NEW = "nine grey seals drift by"

@@ -6,10 +6,10 @@ from flask import Flask
 from sqlalchemy import select
 
 from service.auth import passwords, users
-from service.auth.commands import create_organisation, create_user
+from service.auth.accounts import create_organisation, create_user
 from service.db.session import Database
 from service.db.tables import AuditEvent, Organisation, User
-from service.refusal import Refused
+from service.errors import Refused
 
 pytestmark = pytest.mark.usefixtures("quick_hashes")
 

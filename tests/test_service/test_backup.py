@@ -16,9 +16,9 @@ from service import backup
 from service.audit import record
 from service.auth import keys
 from service.backup import BadBackup, back_up, check, restore
+from service.blob_store import Blobs
 from service.db.session import Database
 from service.db.tables import Organisation
-from service.files import Blobs
 
 
 @pytest.fixture

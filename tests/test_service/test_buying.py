@@ -21,8 +21,8 @@ from risk_models.answers import from_rows
 from risk_models.buyer import findings, in_force
 from service import cli
 from service.buyer.buying import buyer_lines
-from service.method.check import faults_of_models
-from service.taking_in.take_in import Choices, NothingUsable, take_in
+from service.imports.pipeline import Choices, NothingUsable, take_in
+from service.model_governance.check import faults_of_models
 from tests.sheets import workbook
 from tests.test_reports.read_back import html_text, pdf_text, workbook_rows
 from tests.test_reports.sample import sample

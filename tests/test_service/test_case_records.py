@@ -15,14 +15,14 @@ from sheets import workbook
 from questionnaires.form import load
 from reports.audience import as_seen
 from risk_models.answers import from_rows
-from risk_models.cases import CaseReading
-from risk_models.facts import load as load_facts
+from risk_models.cases.readings import CaseReading
+from risk_models.facts.facts import load as load_facts
 from service import cli
-from service.assessing.assess import Batch, assess
-from service.cases.case_contract import case_lines, first_steps
-from service.cases.records import faults_of_cases, link, records_of
-from service.reporting.explained import report_on
-from service.taking_in.take_in import Choices, take_in
+from service.assessment.assess import Batch, assess
+from service.case_reading.export_json import case_lines, first_steps
+from service.case_reading.records import faults_of_cases, link, records_of
+from service.imports.pipeline import Choices, take_in
+from service.report_content.build import report_on
 
 COLUMNS = {
     "case": "Case",

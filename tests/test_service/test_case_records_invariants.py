@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from risk_models.answers import from_rows
-from risk_models.case_evidence import evidence_of
-from risk_models.case_rules import case_rules
-from risk_models.cases import Case, Finding, read
-from risk_models.facts import load
-from service.assessing.assess import Batch, assess
-from service.assessing.contract import result_rows
+from risk_models.cases.evidence import evidence_of
+from risk_models.cases.readings import Case, Finding, read
+from risk_models.cases.rules import case_rules
+from risk_models.facts.facts import load
+from service.assessment.assess import Batch, assess
+from service.assessment.export_json import result_rows
 from tests.test_service.answers import Answers, answers
 
 ON = date(2026, 11, 25)

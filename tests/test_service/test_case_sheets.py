@@ -15,16 +15,17 @@ from sqlalchemy import select
 
 from questionnaires.sheet import Limits
 from service import retention
-from service.cases import case_intake
+from service.blob_store import Blobs
 from service.clock import now
 from service.db.case_tables import KeptCase, KeptFinding
 from service.db.session import Database
 from service.db.tables import Import, Job, Result, Supplier, Upload
-from service.files import Blobs
+from service.imports import cases as import_cases
+from service.imports import jobs as import_jobs
 from service.jobs.table import claim
 from service.jobs.worker import Handler, run_job
-from service.register import suppliers
-from service.taking_in import imports
+from service.queries import stored_results
+from service.suppliers import repository as suppliers
 
 HEADER = (
     "| Case | Reference of site or agency | Nationality | Job | Adults or children | Finding | Phase | Source | Date "
@@ -65,7 +66,7 @@ def received(
 ) -> str:
     """Sends files straight through; the id of the import, which still waits for a worker."""
     told = {"confirm": True, **choices}
-    return imports.receive(database, blobs, organisation, files, told, BY, Limits(), cases=may).id
+    return import_jobs.receive(database, blobs, organisation, files, told, BY, Limits(), cases=may).id
 
 
 def sent(database: Database, blobs: Blobs, organisation: str, *files: tuple[str, bytes], **more: Any) -> Import:
@@ -108,7 +109,7 @@ def test_a_sheet_keeps_its_cases_and_whom_they_are_about_is_assessed_again(
         newest = session.get_one(Result, site.latest_id)
         finding = session.scalars(select(KeptFinding).where(KeptFinding.finding == "locked_in")).one()
         assert (finding.note, finding.import_id, finding.place["row"]) == ("gate chained at night", taken.id, 3)
-        assert suppliers.document(newest)["score"] == newest.score == site.score
+        assert stored_results.document(newest)["score"] == newest.score == site.score
         assert site.level == "critical"
 
 
@@ -214,13 +215,13 @@ def test_a_worker_that_stops_between_refusal_and_removal_is_followed_by_one_that
     database: Database, blobs: Blobs, harbour: str, monkeypatch: pytest.MonkeyPatch
 ):
     received(database, blobs, harbour, ("c.csv", cases(NAMED.format(person=PERSON))))
-    read = {"read_import": Handler(lambda db, claimed: imports.read_import(db, blobs, claimed))}
+    read = {"read_import": Handler(lambda db, claimed: import_jobs.read_import(db, blobs, claimed))}
 
     def stopped(*_: object) -> None:
         raise RuntimeError("the process ends here")
 
     with monkeypatch.context() as patch:
-        patch.setattr(case_intake, "remove", stopped)
+        patch.setattr(import_cases, "remove", stopped)
         claimed = claim(database, "first", kinds=read)
         run_job(database, claimed, read["read_import"])
     assert len(blobs.digests()) == 1
@@ -239,15 +240,15 @@ def test_a_worker_that_stops_after_cases_are_kept_is_followed_by_one_that_keeps_
 ):
     sent(database, blobs, harbour, ("c.csv", cases(PAPERS)))
     received(database, blobs, harbour, ("c.csv", cases(PAPERS, LOCKED)))
-    assess = {"assess_import": Handler(lambda db, claimed: imports.assess_import(db, blobs, claimed))}
-    read = Handler(lambda db, claimed: imports.read_import(db, blobs, claimed))
+    assess = {"assess_import": Handler(lambda db, claimed: import_jobs.assess_import(db, blobs, claimed))}
+    read = Handler(lambda db, claimed: import_jobs.read_import(db, blobs, claimed))
     run_job(database, claim(database, "first", kinds={"read_import": read}), read)
 
     def stopped(*_: object) -> None:
         raise RuntimeError("the process ends here")
 
     with monkeypatch.context() as patch:
-        patch.setattr(case_intake, "finish", stopped)
+        patch.setattr(import_cases, "finish", stopped)
         run_job(database, claim(database, "first", kinds=assess), assess["assess_import"])
     before = [None, "signals"]
     assert [told and told["strength"] for told in evidence(database, harbour)] == before

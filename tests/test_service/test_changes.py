@@ -7,9 +7,9 @@ import databases
 import pytest
 from callers import an_organisation
 
+from service.db import change_feed
 from service.db.session import Database
-from service.refusal import Refused
-from service.register import changes
+from service.errors import Refused
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -18,7 +18,7 @@ def write(database: Database, organisation_id: str, *names: str) -> None:
     """Changes to suppliers of these names, in one transaction."""
     with database.of(organisation_id) as session:
         for name in names:
-            changes.write(session, "level_moved", name, {"from": "low", "to": "high"}, AT)
+            change_feed.write(session, "level_moved", name, {"from": "low", "to": "high"}, AT)
 
 
 class Reader:
@@ -31,7 +31,7 @@ class Reader:
 
     def read(self, limit: int = 100) -> list[str]:
         with self.database.of(self.organisation_id, write=False, snapshot=False) as session:
-            page = changes.read(session, self.cursor, limit)
+            page = change_feed.read(session, self.cursor, limit)
         self.cursor = page.next_cursor
         self.seen += [one.supplier_id for one in page.items]
         return [one.supplier_id for one in page.items]
@@ -55,7 +55,7 @@ def test_changes_are_read_in_order_a_page_at_a_time_and_then_only_what_is_new(da
 def test_a_change_is_kept_with_what_it_says(database: Database, organisation_id: str):
     write(database, organisation_id, "a")
     with database.of(organisation_id, write=False, snapshot=False) as session:
-        (item,) = changes.read(session).items
+        (item,) = change_feed.read(session).items
     assert (item.kind, item.supplier_id, item.data, item.at) == ("level_moved", "a", {"from": "low", "to": "high"}, AT)
 
 
@@ -72,7 +72,7 @@ def test_what_is_no_cursor_is_refused(cursor: str, sqlite: databases.Empty):
     with sqlite() as engine:
         database = Database(engine)
         with database.of(an_organisation(database), write=False) as session, pytest.raises(Refused) as refused:
-            changes.read(session, cursor)
+            change_feed.read(session, cursor)
     assert (refused.value.code, refused.value.status) == ("cursor.unknown", 400)
 
 
@@ -86,7 +86,7 @@ def test_of_two_writers_at_once_the_one_who_began_first_and_ends_last_is_not_pas
 
     def first() -> None:
         with database.of(organisation_id) as session:
-            changes.write(session, "level_moved", "slow", {}, AT)
+            change_feed.write(session, "level_moved", "slow", {}, AT)
             session.flush()  # its id is drawn
             drawn.set()
             may_end.wait(20)
@@ -135,7 +135,7 @@ def test_changes_are_not_read_from_one_snapshot_which_a_writer_who_just_ended_is
             database.of(an_organisation(database), write=False) as session,
             pytest.raises(RuntimeError, match="snapshot"),
         ):
-            changes.read(session)
+            change_feed.read(session)
 
 
 def test_a_change_of_a_part_that_was_undone_is_gone_and_later_ones_are_still_marked(
@@ -144,10 +144,10 @@ def test_a_change_of_a_part_that_was_undone_is_gone_and_later_ones_are_still_mar
     reader = Reader(database, organisation_id)
     with database.of(organisation_id) as session:
         part = session.begin_nested()
-        changes.write(session, "level_moved", "undone", {}, AT)
+        change_feed.write(session, "level_moved", "undone", {}, AT)
         session.flush()
         part.rollback()
-        changes.write(session, "level_moved", "kept", {}, AT)
+        change_feed.write(session, "level_moved", "kept", {}, AT)
         session.flush()
         if database.engine.dialect.name == "postgresql":
             write(database, organisation_id, "quick")

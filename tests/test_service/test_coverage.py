@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from service import cli
-from service.method.coverage import KINDS, excuses, expected, faults, page, places
+from service.model_governance.coverage import KINDS, excuses, expected, faults, page, places
 
 DOCS = Path(__file__).parents[2] / "docs"
 FAMILIES = "FL FLS DR CR RV EX CD VD HI HP FRP RF RC RX IR C188 C189 SF MC SD".split()

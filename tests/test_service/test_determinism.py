@@ -19,15 +19,16 @@ from callers import an_organisation
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from questionnaires.answer import Piece
+from questionnaires.parse.answer import Piece
 from risk_models.answers import from_rows
-from risk_models.facts import load
-from service.assessing.assess import Batch, assess
-from service.assessing.contract import result_rows
+from risk_models.facts.facts import load
+from service.assessment.assess import Batch, assess
+from service.assessment.export_json import result_rows
 from service.clock import now
 from service.db.session import Database
 from service.db.tables import Result
-from service.register import suppliers
+from service.queries import stored_results
+from service.suppliers import repository as suppliers
 from tests.test_service.answers import answers, results
 
 ON = date(2026, 11, 20)
@@ -44,8 +45,8 @@ from datetime import date
 import numpy as np
 from risk_models.answers import from_rows
 from risk_models.facts import load
-from service.assessing.assess import Batch, assess
-from service.assessing.contract import result_rows
+from service.assessment.assess import Batch, assess
+from service.assessment.export_json import result_rows
 rows, on = json.load(sys.stdin), date(2026, 11, 20)
 assessed = assess([Batch("site", from_rows(rows), "", "", np.arange(len(rows)))], load().as_of(on), on)
 print(hashlib.sha256(b"".join(result_rows(assessed[0], on))).hexdigest())
@@ -116,7 +117,7 @@ def kept_in(database: Database) -> list[dict[str, Any]]:
             "facts_digest",
             "model",
         )
-        return [{**{name: getattr(r, name) for name in names}, "document": suppliers.document(r)} for r in found]
+        return [{**{name: getattr(r, name) for name in names}, "document": stored_results.document(r)} for r in found]
 
 
 def test_every_kind_of_database_gives_the_same_numbers(both: tuple[Database, ...]) -> None:
@@ -140,7 +141,7 @@ def test_pieces_are_kept_as_objects_whoever_sends_them(database: Database) -> No
         session.expire_all()
         told = [{"grade": "audit", "date": "2026-03-01", "covers": ["violence"], "source": "SMETA-123"}]
         assert kept.answers["evidence"] == result.answers["evidence"] == told
-        named = [reason.evidence for reason in suppliers.explained(result).reasons if reason.title == "Violence"]
+        named = [reason.evidence for reason in stored_results.explained(result).reasons if reason.title == "Violence"]
         assert named == ["Audit of 1 March 2026 (SMETA-123), counts 0.55 today."]
 
 
@@ -149,5 +150,5 @@ def test_a_stored_result_is_read_again_under_the_version_it_was_made_with(databa
         _, result = suppliers.put(session, "site", TOLD[0], date(2026, 10, 15), now(), "system:test", "api")
         assert result.model_version == "2026.1"
         result.on = ON  # a day on which a newer version is in force
-        model, _facts = suppliers.made_with(result)
+        model, _facts = stored_results.made_with(result)
         assert model.version == "2026.1"

@@ -13,12 +13,12 @@ from callers import a_browser, a_user, an_organisation, form_token
 from flask import Flask, abort, request
 from flask.testing import FlaskClient
 
-from service.app import HEADERS, create_app
 from service.auth.access import ACCESS
 from service.db.session import Database
+from service.errors import Refused, not_found
 from service.log import set_up
-from service.refusal import Refused, not_found
 from service.settings import Settings
+from service.wiring.app import HEADERS, create_app
 
 SECRET = "Nguyen Van An paid 2,000 dollars"
 

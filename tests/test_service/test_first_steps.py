@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 
 from risk_models.answers import from_rows
-from risk_models.case_evidence import evidence_of
-from risk_models.cases import Case, Finding, read
-from risk_models.facts import load as load_facts
-from risk_models.identity import name_key
+from risk_models.cases.evidence import evidence_of
+from risk_models.cases.readings import Case, Finding, read
+from risk_models.facts.facts import load as load_facts
 from risk_models.model import Model, in_force, load_all
+from risk_models.name_normalize import name_key
 from risk_models.plan import (
     CIRCUMSTANCES,
     UNKNOWN,
@@ -29,11 +29,11 @@ from risk_models.plan import (
     unreached_actions,
 )
 from risk_models.transforms import Choices
-from service.assessing.assess import Batch, assess, assess_batch
-from service.assessing.contract import result_rows
-from service.assessing.what_if import best_answer
-from service.cases.case_contract import first_steps
-from service.reporting.report_steps import first_steps as titles_of_first_steps
+from service.assessment.assess import Batch, assess, assess_batch
+from service.assessment.export_json import result_rows
+from service.case_reading.export_json import first_steps
+from service.queries.what_if import best_answer
+from service.report_content.steps import first_steps as titles_of_first_steps
 from tests.test_service.answers import Answers, answers, indicator_questions
 from tests.test_service.test_packs import TRADE
 

@@ -17,18 +17,19 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import NoResultFound
 
 from service import retention
+from service.blob_store import Blobs
 from service.clock import now
 from service.db.session import Database
 from service.db.tables import AgencyName, MergedKey, Result, Supplier, new_id
-from service.files import Blobs
+from service.errors import Refused
+from service.imports import jobs as import_jobs
 from service.jobs.table import claim, enqueue
 from service.jobs.worker import Handler, run_job
-from service.monitoring import reviews
-from service.refusal import Refused
-from service.register import found_again, suppliers
-from service.register.supplier_list import Wanted, ids
-from service.taking_in import imports
-from service.taking_in.one_supplier import as_its_own
+from service.queries.supplier_list import Wanted, ids
+from service.reviews import jobs as review_jobs
+from service.suppliers import identity
+from service.suppliers import repository as suppliers
+from service.suppliers.identity import as_its_own
 
 BY = "user:ana"
 ON = date(2026, 11, 20)
@@ -135,7 +136,7 @@ def test_all_keys_of_one_that_was_merged_twice_over_find_the_last(database: Data
     merge(database, harbour, second, third)
     assert {put(database, harbour, {"reference": name}) for name in ("A", "B", "C")} == {third}
     with database.of(harbour, write=False) as session:
-        old = found_again.old_keys(session, session.get_one(Supplier, third))
+        old = identity.old_keys(session, session.get_one(Supplier, third))
         assert [each.named for each in old] == ["A", "B"]
 
 
@@ -148,7 +149,7 @@ def test_a_review_of_one_that_an_old_list_told_more_of_makes_no_second_supplier(
         session.get_one(Supplier, target).review_due = ON
         payload = {"schedule_id": "s", "rule": {"kind": "rolling", "time": "06:00"}, "time_zone": "UTC"}
         enqueue(session, "review_suppliers", payload, BY)
-    run_job(database, claim(database, "w", kinds=["review_suppliers"]), Handler(reviews.review_suppliers))
+    run_job(database, claim(database, "w", kinds=["review_suppliers"]), Handler(review_jobs.review_suppliers))
     with database.of(harbour, write=False) as session:
         causes = session.scalars(select(Result.cause).where(Result.supplier_id == target))
         assert sorted(causes) == ["api", "api", "api", "merge", "review", "review"]
@@ -364,7 +365,7 @@ def test_a_list_that_names_the_old_reference_makes_no_second_supplier_and_the_pr
 def test_rows_under_the_old_and_the_own_reference_are_rows_of_one_supplier(
     portal: Portal, monkeypatch: pytest.MonkeyPatch, chunk: int
 ):
-    monkeypatch.setattr(imports, "CHUNK", chunk)
+    monkeypatch.setattr(import_jobs, "CHUNK", chunk)
     merged = two_that_are_one(portal)
     told = portal.sent("list.xlsx", workbook(LIST))
     assert (told["state"], sum(told["counts"].values())) == ("done", 2)

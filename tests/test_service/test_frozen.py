@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 from risk_models.answers import from_rows
-from risk_models.facts import load
+from risk_models.facts.facts import load
 from risk_models.model import load_all
 from risk_models.plan import load_actions
-from service.assessing.contract import actions_digest, actions_part
-from service.assessing.verify import objections
+from service.assessment.export_json import actions_digest, actions_part
+from service.verify import objections
 
 FROZEN = sorted((Path(__file__).parent / "frozen").glob("*.json.gz"))
 

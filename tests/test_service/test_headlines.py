@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from risk_models.plan import Plan, actions_of, ordered_since
+from service.db import change_feed
 from service.db.session import Database
 from service.db.tables import Result, Supplier
-from service.register import changes, suppliers
+from service.queries import stored_results
+from service.suppliers import repository as suppliers
 from tests.test_service.answers import ON, Answers, indicator_questions
 
 AT = datetime(2026, 11, 26, 9, tzinfo=UTC)
@@ -76,7 +78,7 @@ def test_a_headline_is_that_of_the_latest_result_and_of_its_document(database: D
         assert len(found) == 1 + len(SITES)
         for supplier, result in found:
             assert [getattr(supplier, n) for n in OF_A_RESULT] == [getattr(result, n) for n in OF_A_RESULT]
-            told = suppliers.document(result)
+            told = stored_results.document(result)
             assert (supplier.up_to, supplier.next_step or "") == (told["up_to"], told["next_step"] or "")
             assert (supplier.sector, supplier.level, supplier.answers) == (
                 told["sector"],
@@ -99,7 +101,7 @@ def test_each_supplier_has_one_change_for_its_first_level_in_the_order_of_the_ro
     organisation = an_organisation(database)
     keep(database, organisation, *SITES)
     with database.of(organisation, write=False, snapshot=False) as session:
-        items = changes.read(session).items
+        items = change_feed.read(session).items
         found = [session.get_one(Supplier, item.supplier_id) for item in items]
     assert [item.data for item in items] == [{"from": None, "to": one.level, "cause": "import"} for one in found]
     assert [one.name for one in found] == [row.get("name", row.get("reference")) for row in SITES]

@@ -12,8 +12,8 @@ from structlog.testing import capture_logs
 
 from service.db.session import Database
 from service.db.tables import Firing, Job, Schedule
-from service.jobs import scheduler
-from service.monitoring import schedules
+from service.schedules import service as schedules
+from service.wiring import scheduler
 
 DAILY = {"kind": "fixed", "every": "day", "time": "06:00"}
 START = datetime(2026, 3, 1, 5, tzinfo=UTC)

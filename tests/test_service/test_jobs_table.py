@@ -12,8 +12,8 @@ from sqlalchemy import select
 from service.clock import now
 from service.db.session import Database
 from service.db.tables import AuditEvent, Job, Organisation
+from service.errors import Refused
 from service.jobs import table
-from service.refusal import Refused
 
 SECOND, DAY = timedelta(seconds=1), timedelta(days=1)
 

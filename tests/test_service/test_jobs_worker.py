@@ -15,14 +15,14 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 from structlog.testing import capture_logs
 
+from service.blob_store import Blobs
 from service.clock import now
 from service.db.session import Database
 from service.db.tables import Job, Organisation
-from service.files import Blobs
+from service.errors import Refused
 from service.jobs import table, worker
-from service.jobs.handlers import handlers
-from service.jobs.scheduler import KIND
-from service.refusal import Refused
+from service.wiring.job_handlers import handlers
+from service.wiring.scheduler import KIND
 
 
 @pytest.fixture

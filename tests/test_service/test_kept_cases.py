@@ -11,13 +11,14 @@ from kept import rows
 from sqlalchemy import select
 
 from service import retention
-from service.cases import kept_cases
+from service.blob_store import Blobs
+from service.cases import service as case_service
 from service.db.case_tables import KeptCase, KeptFinding
 from service.db.session import Database
 from service.db.tables import AuditEvent, Result, Supplier
-from service.files import Blobs
-from service.refusal import Refused
-from service.register import suppliers
+from service.errors import Refused
+from service.queries import stored_results
+from service.suppliers import repository as suppliers
 
 AT = datetime(2026, 11, 2, 9, 30, tzinfo=UTC)
 ON = AT.date()
@@ -49,7 +50,7 @@ def keep_supplier(database: Database, organisation: str, answers: dict[str, Any]
 def opened(database: Database, organisation: str, *findings: dict[str, Any], at: datetime = AT, **told: Any) -> str:
     """A case opened by hand; its id."""
     with database.of(organisation) as session:
-        return kept_cases.open_case(session, {**CREW, **told}, findings, at.date(), at, BY).id
+        return case_service.open_case(session, {**CREW, **told}, findings, at.date(), at, BY).id
 
 
 def results(database: Database, organisation: str) -> Sequence[Result]:
@@ -62,7 +63,7 @@ def latest(database: Database, organisation: str) -> tuple[dict[str, Any], Resul
     """The newest result of the one site as the contract has it, and as it is kept."""
     with database.of(organisation, write=False) as session:
         kept = session.get_one(Result, session.scalars(select(Supplier)).one().latest_id)
-        return suppliers.document(kept), kept
+        return stored_results.document(kept), kept
 
 
 def cases_of(database: Database, organisation: str) -> list[KeptCase]:
@@ -79,7 +80,7 @@ def findings(database: Database, organisation: str) -> list[tuple[int, str, bool
 def by_the_clock(database: Database, organisation: str, case_id: str) -> list[tuple[str, datetime]]:
     """The steps that do not wait, and by when."""
     with database.of(organisation, write=False) as session:
-        told = kept_cases.shown(session, kept_cases.get(session, case_id), ON)
+        told = case_service.shown(session, case_service.get(session, case_id), ON)
         return [(step.action.id, step.by) for step in told.steps]
 
 
@@ -99,14 +100,14 @@ def test_every_result_is_worked_out_again_to_its_numbers_whatever_is_recorded_la
     case = opened(database, harbour, PAPERS, at=AT + timedelta(hours=1))
     whole.append(latest(database, harbour)[0])
     with database.of(harbour) as session:
-        kept_cases.add_finding(session, case, LOCKED, ON, AT + timedelta(hours=2), BY)
+        case_service.add_finding(session, case, LOCKED, ON, AT + timedelta(hours=2), BY)
     whole.append(latest(database, harbour)[0])
     with database.of(harbour) as session:
-        kept_cases.close(session, case, "remedied", ON, AT + timedelta(hours=3), BY)
+        case_service.close(session, case, "remedied", ON, AT + timedelta(hours=3), BY)
     whole.append(latest(database, harbour)[0])
     strengths = []
     for kept, at_the_time in zip(results(database, harbour), whole, strict=True):
-        again = suppliers.document(kept)
+        again = stored_results.document(kept)
         assert again == at_the_time
         numbers = ("level", "score", "best", "worst", "inherent", "coverage", "confidence")
         assert {name: again[name] for name in numbers} == {name: getattr(kept, name) for name in numbers}
@@ -123,7 +124,7 @@ def test_a_closed_case_counts_unless_the_people_say_it_is_over_or_it_never_was(
 ):
     case = opened(database, harbour, LOCKED, at=AT + timedelta(hours=1))
     with database.of(harbour) as session:
-        kept_cases.close(session, case, outcome, ON, AT + timedelta(hours=2), BY)
+        case_service.close(session, case, outcome, ON, AT + timedelta(hours=2), BY)
     assert latest(database, harbour)[0]["case_evidence"] == ("emergency" if counts else "none_recorded")
     assert by_the_clock(database, harbour, case) == []
 
@@ -131,11 +132,11 @@ def test_a_closed_case_counts_unless_the_people_say_it_is_over_or_it_never_was(
 def test_a_finding_opens_a_closed_case_again(database: Database, harbour: str):
     case = opened(database, harbour, LOCKED)
     with database.of(harbour) as session:
-        kept_cases.close(session, case, "remedied", ON, AT, BY)
+        case_service.close(session, case, "remedied", ON, AT, BY)
     with database.of(harbour) as session, pytest.raises(Refused, match="closed already"):
-        kept_cases.close(session, case, "remedied", ON, AT, BY)
+        case_service.close(session, case, "remedied", ON, AT, BY)
     with database.of(harbour) as session:
-        kept_cases.add_finding(session, case, PAPERS, ON, AT + timedelta(hours=1), BY)
+        case_service.add_finding(session, case, PAPERS, ON, AT + timedelta(hours=1), BY)
     [kept] = cases_of(database, harbour)
     assert (kept.state, kept.outcome, kept.closed_by, kept.closed_at) == ("open", None, None, None)
     assert latest(database, harbour)[0]["case_evidence"] == "emergency"
@@ -144,7 +145,7 @@ def test_a_finding_opens_a_closed_case_again(database: Database, harbour: str):
 def test_a_number_is_of_one_case_of_an_organisation(database: Database, harbour: str):
     opened(database, harbour)
     with database.of(harbour) as session, pytest.raises(Refused) as refused:
-        kept_cases.open_case(session, {"case_id": "c 1"}, (), ON, AT, BY)
+        case_service.open_case(session, {"case_id": "c 1"}, (), ON, AT, BY)
     assert (refused.value.code, refused.value.status) == ("case.taken", 409)
     quay = an_organisation(database, "Quay")
     opened(database, quay, LOCKED)
@@ -167,7 +168,7 @@ def test_what_looks_like_a_person_is_refused_and_nothing_of_it_is_kept(
 ):
     before = rows(database)
     with database.of(harbour) as session, pytest.raises(Refused) as refused:
-        kept_cases.open_case(session, {**CREW, **told}, [{**LOCKED, **finding}], ON, AT, BY)
+        case_service.open_case(session, {**CREW, **told}, [{**LOCKED, **finding}], ON, AT, BY)
     assert (refused.value.code, refused.value.status) == (code, 422)
     said = next(iter({**told, **finding}.values()))
     assert said not in refused.value.detail
@@ -187,7 +188,7 @@ def test_what_looks_like_a_person_is_refused_and_nothing_of_it_is_kept(
 def test_a_finding_is_held_to_the_form(database: Database, harbour: str, told: dict[str, str], code: str):
     case = opened(database, harbour)
     with database.of(harbour) as session, pytest.raises(Refused) as refused:
-        kept_cases.add_finding(session, case, told, ON, AT, BY)
+        case_service.add_finding(session, case, told, ON, AT, BY)
     assert refused.value.code == code
 
 
@@ -222,19 +223,19 @@ def test_the_first_steps_run_by_the_hour_from_when_the_evidence_became_an_emerge
     assert by_the_clock(database, harbour, case) == []
     risen = AT + timedelta(hours=5)
     with database.of(harbour) as session:
-        kept_cases.add_finding(session, case, LOCKED, ON, risen, BY)
+        case_service.add_finding(session, case, LOCKED, ON, risen, BY)
     steps = by_the_clock(database, harbour, case)
     assert steps[0] == ("keep_people_safe", risen + timedelta(hours=6))
     assert [by for _, by in steps] == sorted(by for _, by in steps)
     with database.of(harbour) as session:  # more of the same does not begin anew
-        kept_cases.add_finding(session, case, {**LOCKED, "source": "ngo"}, ON, risen + timedelta(hours=3), BY)
+        case_service.add_finding(session, case, {**LOCKED, "source": "ngo"}, ON, risen + timedelta(hours=3), BY)
     assert by_the_clock(database, harbour, case) == steps
 
 
 def test_the_audit_trail_says_what_was_done_and_holds_no_words_of_a_case(database: Database, harbour: str):
     case = opened(database, harbour, {**LOCKED, "note": "gate chained at night"})
     with database.of(harbour) as session:
-        kept_cases.close(session, case, "passed_on", ON, AT, BY)
+        case_service.close(session, case, "passed_on", ON, AT, BY)
     with database.of(harbour, write=False) as session:
         trail = session.scalars(select(AuditEvent).where(AuditEvent.object_id == case).order_by(AuditEvent.id)).all()
         assert [event.action for event in trail] == ["case.opened", "case.finding_added", "case.closed"]
@@ -264,9 +265,9 @@ def test_old_cases_go_once_they_are_closed_or_about_nobody_kept(database: Databa
         case = opened(database, harbour, LOCKED, case_id=number, **{**told, **reference})
         with database.of(harbour) as session:
             if number == "closed":
-                kept_cases.close(session, case, "passed_on", ON, AT, BY)
+                case_service.close(session, case, "passed_on", ON, AT, BY)
             if number == "added to":
-                kept_cases.add_finding(session, case, PAPERS, ON, late - timedelta(days=30), BY)
+                case_service.add_finding(session, case, PAPERS, ON, late - timedelta(days=30), BY)
     keep_again = {**CANNERY, "workers_total": 12}
     with database.of(harbour) as session:
         retention.keep_for(session, harbour, 24, BY)

@@ -8,19 +8,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from questionnaires.words import countries
+from questionnaires.lookups import countries
 from risk_models.answers import from_rows
-from risk_models.facts import load as load_facts
-from risk_models.frame import LEVEL_NAMES
+from risk_models.engine.frame import LEVEL_NAMES
+from risk_models.facts.facts import load as load_facts
 from risk_models.model import load_all
 from service import cli
-from service.assessing.assess import Batch, assess_batch
-from service.auth.commands import create_organisation
+from service.assessment.assess import Batch, assess_batch
+from service.auth.accounts import create_organisation
 from service.clock import now
 from service.db.session import Database, open_engine
-from service.method.compare import compare, models_at
-from service.register import suppliers
-from service.reporting.explained import explained
+from service.model_governance.compare import compare, models_at
+from service.report_content.build import explained
+from service.suppliers import repository as suppliers
 
 ON = date(2026, 11, 20)
 FACTS = load_facts().as_of(ON)

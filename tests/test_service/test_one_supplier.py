@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 
 from risk_models.answers import from_rows
 from risk_models.evidence import Belief
-from risk_models.facts import load as load_facts
-from service.assessing.assess import Batch, assess_batch
-from service.method.models import in_force_on
-from service.taking_in.one_supplier import joined, practice, supplier_key, supplier_keys, told_again
+from risk_models.facts.facts import load as load_facts
+from service.assessment.assess import Batch, assess_batch
+from service.assessment.models_in_force import in_force_on
+from service.suppliers.identity import supplier_key, supplier_keys
+from service.suppliers.merge_rules import joined, practice, told_again
 
 ON = date(2026, 11, 20)
 SITE = practice("site", ON)

@@ -11,8 +11,9 @@ import pytest
 from kept import organisations, rows
 from sqlalchemy import Engine, select
 
-from service import cli, demo
+from service import cli
 from service.auth import keys
+from service.blob_store import Blobs
 from service.clock import now
 from service.db.buyer_tables import BuyerAnswers
 from service.db.case_tables import KeptCase
@@ -20,10 +21,10 @@ from service.db.migrations import newest, revision
 from service.db.session import Database, open_engine
 from service.db.tables import ApiKey, Import, Job, Supplier, User
 from service.db.watchlist_tables import WatchlistMatch
-from service.files import Blobs
-from service.jobs.handlers import handlers
-from service.register import portfolio
+from service.queries import portfolio
 from service.settings import Settings, describe
+from service.wiring import demo
+from service.wiring.job_handlers import handlers
 
 
 @pytest.fixture(autouse=True)
@@ -116,7 +117,7 @@ def test_what_cannot_be_is_one_sentence_and_status_2(
     run("organisations", "create", "Harbour Foods")
     capsys.readouterr()
     if words[-1] == "1":
-        monkeypatch.setattr("service.serve.create_server", taken)
+        monkeypatch.setattr("service.wiring.processes.create_server", taken)
     run(*words, status=2)
     told = capsys.readouterr()
     assert said in told.err
@@ -194,7 +195,7 @@ def test_an_organisation_is_erased_only_for_a_yes(data: Path, capsys: pytest.Cap
 
 
 def test_help_answers_without_loading_the_service(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
-    for heavy in ("service.serve", "service.backup", "service.errors"):
+    for heavy in ("service.wiring.processes", "service.backup", "service.errors"):
         monkeypatch.setitem(sys.modules, heavy, None)
     with pytest.raises(SystemExit):
         cli.main(["--help"])

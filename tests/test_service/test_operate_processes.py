@@ -25,7 +25,7 @@ from processes import ROOT, wait_until
 from werkzeug.datastructures import FileStorage
 from werkzeug.test import encode_multipart
 
-from service.auth.commands import create_key, create_organisation
+from service.auth.accounts import create_key, create_organisation
 from service.db.session import Database
 
 LIST = "Supplier,Country,Sector\nBlue Lagoon Seafoods,Thailand,fishing\nDune Builders,Qatar,construction\n"

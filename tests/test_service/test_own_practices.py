@@ -15,17 +15,17 @@ from test_buying import answered
 from test_buying import suppliers as a_supplier_file
 
 from reports.pages import BUYER_STATES
+from service import report_jobs
+from service.blob_store import Blobs
 from service.buyer import own_practices
 from service.clock import now
 from service.db.buyer_tables import BuyerAnswers
 from service.db.session import Database
 from service.db.tables import AuditEvent, Import, Supplier
-from service.files import Blobs
+from service.imports import jobs as import_jobs
 from service.jobs.table import claim
 from service.jobs.worker import Handler, run_job
-from service.reporting import report_jobs
 from service.retention import erase_organisation, tidy
-from service.taking_in import imports
 from tests.test_reports.read_back import workbook_rows
 
 AT = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
@@ -203,7 +203,7 @@ def test_answers_that_came_with_suppliers_move_no_supplier(
     scores = []
     for more in ([], [("ours.xlsx", answered(tmp_path / "ours.xlsx", TOLD).read_bytes())]):
         files = [("sites.csv", a_supplier_file(tmp_path / "sites.csv").read_bytes()), *more]
-        imports.receive(database, blobs, harbour, files, {"confirm": True}, "user:ana", imports.Limits())
+        import_jobs.receive(database, blobs, harbour, files, {"confirm": True}, "user:ana", import_jobs.Limits())
         work_off(database, blobs)
         with database.of(harbour, write=False) as session:
             scores.append(session.scalars(select(Supplier.score)).all())
@@ -215,9 +215,9 @@ def test_a_job_that_is_done_again_keeps_the_answers_once(
     database: Database, harbour: str, blobs: Blobs, tmp_path: Path
 ):
     files = [("ours.xlsx", answered(tmp_path / "ours.xlsx", TOLD).read_bytes())]
-    imports.receive(database, blobs, harbour, files, {"confirm": True}, "user:ana", imports.Limits())
-    read = Handler(lambda db, claimed: imports.read_import(db, blobs, claimed))
-    assess = Handler(lambda db, claimed: imports.assess_import(db, blobs, claimed))
+    import_jobs.receive(database, blobs, harbour, files, {"confirm": True}, "user:ana", import_jobs.Limits())
+    read = Handler(lambda db, claimed: import_jobs.read_import(db, blobs, claimed))
+    assess = Handler(lambda db, claimed: import_jobs.assess_import(db, blobs, claimed))
     run_job(database, claim(database, "test", kinds={"read_import": read}), read)
     claimed = claim(database, "test", kinds={"assess_import": assess})
     run_job(database, claimed, assess)
@@ -240,7 +240,7 @@ def test_the_report_on_the_portfolio_tells_of_the_buyer_and_that_on_one_supplier
         ("sites.csv", a_supplier_file(tmp_path / "sites.csv").read_bytes()),
         ("ours.xlsx", answered(tmp_path / "ours.xlsx", TOLD).read_bytes()),
     ]
-    imports.receive(database, blobs, harbour, files, {"confirm": True}, "user:ana", imports.Limits())
+    import_jobs.receive(database, blobs, harbour, files, {"confirm": True}, "user:ana", import_jobs.Limits())
     work_off(database, blobs)
     with database.of(harbour, write=False) as session:
         supplier_id = session.scalars(select(Supplier.id)).one()
@@ -275,7 +275,7 @@ def test_a_portfolio_report_speaks_of_the_buyer_as_it_stands_today(
 ):
     stop_the_clock(monkeypatch, AT)
     files = [("sites.csv", a_supplier_file(tmp_path / "sites.csv").read_bytes())]
-    imports.receive(database, blobs, harbour, files, {"confirm": True}, "user:ana", imports.Limits())
+    import_jobs.receive(database, blobs, harbour, files, {"confirm": True}, "user:ana", import_jobs.Limits())
     work_off(database, blobs)
     keep(database, harbour, {"name": "Outdoor wear", "recruitment_monitored_on": "2026-11-20"})
     fresh = report_of(database, harbour, blobs)

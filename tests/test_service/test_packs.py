@@ -14,21 +14,21 @@ from marshmallow import ValidationError
 
 from questionnaires.form import Question, load, load_reading_form, schema
 from risk_models.answers import Piece, from_rows
+from risk_models.engine.frame import LEVEL_NAMES, Cells, Scores
+from risk_models.engine.score import score
 from risk_models.explain import explain, sentence
-from risk_models.facts import load as load_facts
+from risk_models.facts.facts import load as load_facts
 from risk_models.features import features
-from risk_models.frame import LEVEL_NAMES, Cells, Scores
 from risk_models.model import Model, in_force, load_all
 from risk_models.plan import load_actions
-from risk_models.score import score
-from service.assessing.assess import Batch, assess
-from service.assessing.contract import write
-from service.assessing.verify import objections
-from service.method import check
-from service.method.check import faults_of_models
-from service.method.compare import models_at
-from service.method.sources import register
-from service.reporting.explained import explained
+from service.assessment.assess import Batch, assess
+from service.assessment.export_json import write
+from service.model_governance import check
+from service.model_governance.check import faults_of_models
+from service.model_governance.compare import models_at
+from service.report_content.build import explained
+from service.report_content.sources import register
+from service.verify import objections
 from tests.test_service.answers import COUNTRIES, FACTS, ON, Answers, answers, indicator_questions, result, results
 
 SITES = ("site_general", "site_fishing", "site_construction", "site_domestic_work")

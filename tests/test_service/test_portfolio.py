@@ -11,8 +11,9 @@ from sqlalchemy import select
 
 from service.db.session import Database
 from service.db.tables import Result, Supplier
-from service.register import portfolio, supplier_list, suppliers
-from service.register.supplier_list import Wanted
+from service.queries import portfolio, stored_results, supplier_list
+from service.queries.supplier_list import Wanted
+from service.suppliers import repository as suppliers
 
 AT = datetime(2026, 11, 20, 9, tzinfo=UTC)
 PIER = {"reference": "S-1", "name": "Blue Pier Cannery", "country": "TH", "sector": ["1020"]}
@@ -131,7 +132,7 @@ def test_a_level_that_rests_on_blanks_is_told_so_wherever_it_is_shown(app: Flask
         heat = {cell.country: cell.silent for cell in portfolio.overview(session, AT.date(), AT).heat}
         kept = session.scalars(select(Supplier).order_by(Supplier.reference)).all()
         latest = [session.get_one(Result, one.latest_id) for one in kept]
-        assert [one.silent for one in kept] == [suppliers.explained(one).headline.silent for one in latest]
+        assert [one.silent for one in kept] == [stored_results.explained(one).headline.silent for one in latest]
         assert [one.silent for one in kept] == [True, True, False]
         levels = [row[5] for row in supplier_list.rows(session, Wanted(sort="name"), AT.date())]
     assert heat == {"NO": True, "DE": False}
@@ -161,7 +162,7 @@ def test_what_was_found_stands_open_on_the_page_also_where_it_adds_no_point(app:
     keep(database, organisation, AT, PIER | {"country": "KP", "sector": ["0311"]} | unused)
     with database.of(organisation, write=False) as session:
         latest = session.get(Result, suppliers.get(session, "site", "S-1").latest_id)
-        still = [r.title for r in suppliers.explained(latest).reasons if r.harm and abs(r.points) < 0.05]
+        still = [r.title for r in stored_results.explained(latest).reasons if r.harm and abs(r.points) < 0.05]
     assert still
     page = a_browser(app, a_user(database, organisation)).get("/suppliers/S-1").get_data(as_text=True)
     found = page.split("Found: admitted, or reported")[1].split("<h4>")[0]

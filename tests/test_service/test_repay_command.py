@@ -15,7 +15,7 @@ from sheets import workbook
 
 from service import cli
 from service.api.objects import objects
-from service.repaying import cohort_sheet
+from service.remediation import cohort_sheet
 
 
 def repay(tmp_path: Path, data: bytes, *options: str, rates: bytes | None = cohorts.RATES) -> tuple[int, Any]:

@@ -11,13 +11,13 @@ from kept import a_full_organisation, organisations, rows
 from sqlalchemy import select
 
 from service import retention
+from service.blob_store import Blobs
 from service.clock import now
 from service.db.session import Database
 from service.db.tables import AuditEvent, Change, Erasure, Idempotent, Job, Organisation, Supplier, Upload
-from service.files import Blobs
-from service.refusal import Refused
-from service.register import suppliers
+from service.errors import Refused
 from service.retention import drop_unused_files, erase_organisation, months_before, tidy, used_files
+from service.suppliers import repository as suppliers
 
 NOW = datetime(2046, 3, 2, 12, tzinfo=UTC)  # no model was in force twenty years before today
 YEAR = timedelta(days=365)

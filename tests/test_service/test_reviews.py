@@ -8,11 +8,14 @@ from processes import job
 from sqlalchemy import select
 
 from risk_models.model import in_force
+from service.db import change_feed
 from service.db.session import Database
 from service.db.tables import AuditEvent, Result, Supplier
 from service.jobs import table, worker
-from service.monitoring import reviews
-from service.register import changes, headlines, suppliers
+from service.queries import stored_results
+from service.reviews import jobs as review_jobs
+from service.suppliers import repository as suppliers
+from service.suppliers import summary
 
 THEN = date(2026, 3, 1)
 AT = datetime(2026, 3, 1, tzinfo=UTC)
@@ -58,7 +61,7 @@ def put_review(database: Database, organisation_id: str, rule: dict[str, object]
 def review(database: Database, job_id: str) -> None:
     claimed = table.claim(database, "w")
     assert claimed.id == job_id
-    worker.run_job(database, claimed, worker.Handler(reviews.review_suppliers))
+    worker.run_job(database, claimed, worker.Handler(review_jobs.review_suppliers))
 
 
 def reviewed(database: Database, organisation_id: str) -> list[str]:
@@ -73,7 +76,7 @@ def reviewed(database: Database, organisation_id: str) -> list[str]:
 def test_a_review_falls_due_by_the_level_of_the_result_for_sites_and_agencies(database: Database, organisation_id: str):
     for one in kept(database, organisation_id).values():
         months = in_force(one.model, THEN).review_months[one.level]
-        assert one.review_due == headlines.months_after(THEN, months)
+        assert one.review_due == summary.months_after(THEN, months)
 
 
 def test_what_is_due_is_told_the_worst_first_and_what_is_coming_by_day(database: Database, organisation_id: str):
@@ -83,10 +86,10 @@ def test_what_is_due_is_told_the_worst_first_and_what_is_coming_by_day(database:
         for one in session.scalars(select(Supplier)):
             one.rank = ranks[str(one.reference)]
     with database.of(organisation_id, write=False) as session:
-        assert [one.reference for one in reviews.due(session, date(2026, 5, 1))] == ["A-1", "S-1"]
-        assert [one.reference for one in reviews.due(session, date(2026, 5, 2))] == ["S-2", "A-1", "S-1"]
-        assert reviews.coming(session, date(2026, 4, 1)) == [(date(2026, 5, 1), 1), (date(2026, 5, 2), 1)]
-        assert reviews.coming(session, date(2026, 2, 1), 1) == [(date(2026, 4, 1), 1)]
+        assert [one.reference for one in review_jobs.due(session, date(2026, 5, 1))] == ["A-1", "S-1"]
+        assert [one.reference for one in review_jobs.due(session, date(2026, 5, 2))] == ["S-2", "A-1", "S-1"]
+        assert review_jobs.coming(session, date(2026, 4, 1)) == [(date(2026, 5, 1), 1), (date(2026, 5, 2), 1)]
+        assert review_jobs.coming(session, date(2026, 2, 1), 1) == [(date(2026, 4, 1), 1)]
 
 
 def test_a_rolling_review_assesses_what_is_due_again_and_moves_its_date_on(
@@ -103,11 +106,11 @@ def test_a_rolling_review_assesses_what_is_due_again_and_moves_its_date_on(
     for reference in ("A-1", "S-1"):
         one = after[reference]
         months = in_force(one.model, date(2026, 6, 1)).review_months[one.level]
-        assert one.review_due == headlines.months_after(date(2026, 6, 1), months)
+        assert one.review_due == summary.months_after(date(2026, 6, 1), months)
         assert one.answers == before[reference].answers
     assert after["S-2"].latest_id == before["S-2"].latest_id
     with database.of(organisation_id, write=False, snapshot=False) as session:
-        told = [(c.supplier_id, c.data) for c in changes.read(session).items if c.kind == "review_due"]
+        told = [(c.supplier_id, c.data) for c in change_feed.read(session).items if c.kind == "review_due"]
         events = session.scalars(select(AuditEvent).where(AuditEvent.action == "schedule.reviewed")).all()
     assert told == [
         (after["A-1"].id, {"due": "2026-06-01", "level": before["A-1"].level}),
@@ -149,7 +152,7 @@ def test_the_day_of_a_review_is_that_of_its_time_zone(
 def test_a_review_that_broke_off_is_taken_up_where_it_stopped_and_on_its_own_day(
     database: Database, organisation_id: str, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(reviews, "CHUNK", 1)
+    monkeypatch.setattr(review_jobs, "CHUNK", 1)
     at = datetime(2026, 6, 1, 23, tzinfo=UTC)
     stop_the_clock(monkeypatch, at)
     job_id = put_review(database, organisation_id, MONTHLY)
@@ -194,7 +197,7 @@ def follow(database: Database) -> list[dict[str, object]]:
     results = []
     while claimed := table.claim(database, "w"):
         assert claimed.kind == "follow_agencies"
-        worker.run_job(database, claimed, worker.Handler(reviews.follow_agencies))
+        worker.run_job(database, claimed, worker.Handler(review_jobs.follow_agencies))
         results.append(job(database, claimed.id).result)
     return results
 
@@ -278,7 +281,7 @@ def test_answers_that_bear_no_day_age_from_when_they_came_in_however_often_they_
             suppliers.assess_again(session, [supplier.id], on, AT, "user:ana")
             (of_papers,) = [
                 reason["state"]
-                for reason in suppliers.document(session.get_one(Result, supplier.latest_id))["reasons"]
+                for reason in stored_results.document(session.get_one(Result, supplier.latest_id))["reasons"]
                 if reason["indicator"] == "papers_withheld"
             ]
             assert of_papers == ("answered" if on.year == 2026 else "expired")

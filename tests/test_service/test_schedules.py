@@ -11,8 +11,8 @@ from sqlalchemy import select
 
 from service.db.session import Database
 from service.db.tables import AuditEvent
-from service.monitoring import schedules
-from service.refusal import Refused
+from service.errors import Refused
+from service.schedules import service as schedules
 
 MORNING = datetime(2026, 3, 1, 5, tzinfo=UTC)
 

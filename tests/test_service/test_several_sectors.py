@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 from portal import a_portal
 
 from risk_models.answers import from_rows
-from risk_models.frame import LEVEL_NAMES
+from risk_models.engine.frame import LEVEL_NAMES
+from risk_models.engine.score import queue_rank
 from risk_models.model import of_version
-from risk_models.score import queue_rank
-from service.assessing.assess import Assessed, Batch, assess
-from service.assessing.contract import result_rows
-from service.assessing.what_if import Ground, what_if
+from service.assessment.assess import Assessed, Batch, assess
+from service.assessment.export_json import result_rows
 from service.db.session import Database
-from service.reporting.explained import explained
+from service.queries.what_if import Ground, what_if
+from service.report_content.build import explained
 from tests.test_service.answers import FACTS, ON, Answers, answers, result, results
 
 SMALL = 1e-9

@@ -12,11 +12,11 @@ from questionnaires.issues import issue
 from reports.document import Detail
 from reports.formats import render
 from risk_models.answers import from_rows
-from risk_models.facts import load
-from service.assessing.assess import Assessed, Batch, assess
-from service.assessing.contract import result_rows
-from service.reporting.explained import explained, report_on
-from service.reporting.worker_derived import own_answers
+from risk_models.facts.facts import load
+from service.assessment.assess import Assessed, Batch, assess
+from service.assessment.export_json import result_rows
+from service.report_content.build import explained, report_on
+from service.report_content.redaction import own_answers
 from tests.test_service.test_packs import exemplary
 
 ON = date(2026, 11, 20)

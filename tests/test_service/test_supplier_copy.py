@@ -16,12 +16,12 @@ from portal import Portal, a_portal
 from reports.document import Report
 from reports.formats import FORMATS, render
 from risk_models.plan import Action, load_actions
-from service.cases import kept_cases
+from service import report_jobs
+from service.cases import service as case_service
 from service.clock import now
 from service.db.session import Database
-from service.register import suppliers
-from service.reporting import report_jobs
-from service.reporting.wording import step
+from service.report_content.labels import step
+from service.suppliers import repository as suppliers
 from tests.test_reports.read_back import pdf_text
 from tests.test_reports.sample import a_detail, a_report, headlines
 
@@ -68,7 +68,7 @@ def copy_of(database: Database, organisation: str, supplier_id: str) -> Report:
 def case_of(database: Database, organisation: str) -> None:
     told = {"finding": "locked_in", "phase": "work", "source": "grievance"}
     with database.of(organisation) as session:
-        kept_cases.open_case(session, {"case_id": "C-77", "linked_reference": "S-1"}, [told], ON, now(), "user:ana")
+        case_service.open_case(session, {"case_id": "C-77", "linked_reference": "S-1"}, [told], ON, now(), "user:ana")
 
 
 REPORTED = {

@@ -12,9 +12,9 @@ from sqlalchemy import select
 from service.clock import now
 from service.db.session import Database
 from service.db.tables import AgencyName, Supplier
-from service.register import suppliers
-from service.taking_in import imports
-from service.taking_in.take_in import Choices, take_in
+from service.imports import jobs as import_jobs
+from service.imports.pipeline import Choices, take_in
+from service.suppliers import repository as suppliers
 
 CANNERY = {"name": "Blue Pier Cannery", "country": "TH", "sector": ["1020"], "owner": "Nine Herons Holding"}
 ANSWERED = {
@@ -105,7 +105,7 @@ TWICE = """
 def test_of_two_rows_with_one_reference_the_harm_stands_and_both_cells_are_named(
     portal: Portal, monkeypatch: pytest.MonkeyPatch, chunk: int
 ):
-    monkeypatch.setattr(imports, "CHUNK", chunk)
+    monkeypatch.setattr(import_jobs, "CHUNK", chunk)
     told = portal.sent("twice.xlsx", workbook(TWICE))
     contradicted, same = told["issues"]
     assert (contradicted["code"], contradicted["severity"]) == ("row.contradicted", "warning")

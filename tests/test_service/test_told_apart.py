@@ -12,11 +12,11 @@ from questionnaires.form import load_reading_form
 from reports.document import OPEN, Detail, Reason
 from reports.formats import render
 from risk_models.answers import from_rows
-from risk_models.case_evidence import CaseEvidence, evidence_as_told
-from risk_models.facts import load
-from service.assessing.assess import Assessed, Batch, assess
-from service.reporting import worker_derived
-from service.reporting.explained import explained, report_on
+from risk_models.cases.evidence import CaseEvidence, evidence_as_told
+from risk_models.facts.facts import load
+from service.assessment.assess import Assessed, Batch, assess
+from service.report_content import redaction
+from service.report_content.build import explained, report_on
 from tests.test_reports.read_back import html_text, pdf_text, workbook_rows
 
 ON = date(2026, 11, 20)
@@ -114,7 +114,7 @@ def test_neither_a_suppliers_copy_nor_whoever_may_not_see_it_reads_that_workers_
         ValueError, match="own answers"
     ):  # the copy is made of those: tests/test_service/test_supplier_copy.py
         text_of(answers, form, "supplier")
-    closed = worker_derived.detail_without(detail(answers))
+    closed = redaction.detail_without(detail(answers))
     assert "eported by" not in repr(closed)
     assert "eported by" in repr(detail(answers))
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from risk_models.facts import load
+from risk_models.facts.facts import load
 from service import cli
-from service.assessing.verify import objections
+from service.verify import objections
 
 # One row with answers that no score reads, one that is not read, and a column that is not.
 SHEET = """Reference,Supplier,Country,Sector,Workers,Migrant workers,Colour

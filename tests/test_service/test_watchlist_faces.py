@@ -12,13 +12,13 @@ from portal import Portal, a_portal
 from sqlalchemy import select
 
 from service import cli
-from service.auth.commands import create_organisation
+from service.auth.accounts import create_organisation
 from service.backup import back_up, restore
+from service.blob_store import Blobs
 from service.clock import now
 from service.db.migrations import migrate
 from service.db.session import Database, open_engine
 from service.db.watchlist_tables import Watchlist, WatchlistEntry, WatchlistMatch
-from service.files import Blobs
 from service.retention import erase_organisation, tidy
 from service.settings import Settings
 from service.watchlists import lists

@@ -9,14 +9,15 @@ from hypothesis import strategies as st
 from listed import BY, HELD, decide, found, keep_supplier, put_in, work_off
 from sqlalchemy import func, select
 
+from service.blob_store import Blobs
 from service.clock import now
+from service.db import change_feed
 from service.db.session import Database
 from service.db.tables import AuditEvent, Job, Result, Supplier, Upload, new_id
 from service.db.watchlist_tables import Screening, Watchlist, WatchlistEntry, WatchlistMatch
-from service.files import Blobs
+from service.errors import Refused
 from service.jobs.table import LostLease, claim
-from service.refusal import Refused
-from service.register import changes, suppliers
+from service.suppliers import repository as suppliers
 from service.watchlists import lists, matches, screening
 
 
@@ -153,7 +154,7 @@ def test_a_hit_moves_no_score_and_stands_in_the_changes_once(database: Database,
     with database.of(harbour, write=False, snapshot=False) as session:
         assert session.get_one(Supplier, supplier_id).score == before
         assert session.scalars(select(func.count(Result.id))).one() == 1
-        told = [change.data for change in changes.read(session).items if change.kind == "watchlist_match"]
+        told = [change.data for change in change_feed.read(session).items if change.kind == "watchlist_match"]
     assert [(one["match"], one["by"], one["state"]) for one in told] == [
         (match_id, "name", "open"), (match_id, "name", "confirmed"),
     ]  # fmt: skip

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from risk_models.facts import load
+from risk_models.facts.facts import load
 from risk_models.model import Model, of_version
 from risk_models.plan import load_actions
 from risk_models.transforms import Ramp, Since, Steps
-from service.assessing.what_if import UPLIFT, Ground, best_answer, closing, fewest_actions, what_if
+from service.queries.what_if import UPLIFT, Ground, best_answer, closing, fewest_actions, what_if
 from tests.test_service.answers import answers
 
 ON = date(2026, 10, 15)

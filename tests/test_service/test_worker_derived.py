@@ -9,11 +9,11 @@ from flask import Flask
 from portal import a_portal, work_off
 
 from service.auth.access import ACCESS
-from service.cases import kept_cases
+from service.blob_store import Blobs
+from service.cases import service as case_service
 from service.clock import now
 from service.db.session import Database
-from service.files import Blobs
-from service.reporting import worker_derived
+from service.report_content import redaction
 
 REPORTED = {
     "name": "Blue Pier Cannery", "country": "TH", "sector": ["1020"], "reported_harms": ["papers_withheld"],
@@ -40,7 +40,7 @@ def test_a_key_that_may_not_see_it_gets_that_an_indicator_is_raised_and_the_same
     assert (reason(sees)["state"], reason(closed)["state"], reason(closed)["value"]) == ("reported", "raised", None)
     assert reason(sees)["points"] == reason(closed)["points"]
     assert sees["answers"]["reported_by"] == "workers"
-    assert not closed["answers"].keys() & {*worker_derived.ANSWERS, "evidence_grade"}
+    assert not closed["answers"].keys() & {*redaction.ANSWERS, "evidence_grade"}
     hidden = ("answers", "reasons", "case_evidence", "next_step", "actions")
     assert {name: value for name, value in sees.items() if name not in hidden} == {
         name: value for name, value in closed.items() if name not in hidden
@@ -90,7 +90,7 @@ def test_a_page_shows_it_to_the_roles_that_may_see_it(app: Flask, database: Data
     assert ("Reported by workers" in page) == (role in SEE)
     assert (">reported</span>" in page) == (role in SEE)
     assert (">raised</span>" in page) == (role not in SEE)
-    assert (worker_derived.SENTENCE in page) == (role not in SEE)
+    assert (redaction.SENTENCE in page) == (role not in SEE)
 
 
 @pytest.mark.parametrize("form", ["html", "csv", "xlsx"])
@@ -147,7 +147,7 @@ def held(app: Flask, database: Database) -> tuple[str, str]:
     told = {"finding": "locked_in", "phase": "work", "source": "grievance", "note": "gate chained"}
     case = {"case_id": "C-77", "linked_reference": "S-7"}
     with database.of(organisation) as session:
-        kept_cases.open_case(session, case, [told], now().date(), now(), "user:ana")
+        case_service.open_case(session, case, [told], now().date(), now(), "user:ana")
     return organisation, supplier
 
 

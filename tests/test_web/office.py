@@ -14,16 +14,16 @@ from werkzeug.serving import make_server
 
 from questionnaires.form import Question, load_reading_form
 from risk_models.model import load_all
-from service.app import create_app
-from service.audit import ddl
+from service.blob_store import Blobs
 from service.clock import now
+from service.db.audit_triggers import ddl
 from service.db.session import Database, open_engine
 from service.db.tables import Base
-from service.files import Blobs
-from service.jobs.handlers import handlers
 from service.jobs.worker import work
-from service.register import suppliers
 from service.settings import Settings
+from service.suppliers import repository as suppliers
+from service.wiring.app import create_app
+from service.wiring.job_handlers import handlers
 
 T = TypeVar("T")
 FIRST = "Blue Amber Coral Delta Ember Fern Garnet Harbour Indigo Juniper Kite Lagoon Maple Nettle Orchid Pearl".split()

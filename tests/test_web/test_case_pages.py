@@ -11,7 +11,7 @@ from test_service.callers import a_user
 from test_web.conftest import Office, signed_in
 from test_web.every_page import faults_of
 
-from service.cases import kept_cases
+from service.cases import service as case_service
 from service.clock import now
 from service.db.case_tables import KeptCase
 
@@ -55,7 +55,7 @@ def case(office: Office, none_stays_open: None) -> str:
     """The number of a case that is an emergency at S-011."""
     told = {"case_id": f"CR-{next(NUMBERS)}", "linked_reference": "S-011", "nationality": "MM"}
     with office.database.of(office.harbour) as session:
-        kept_cases.open_case(session, told, [LOCKED_IN], now().date(), now(), "user:web")
+        case_service.open_case(session, told, [LOCKED_IN], now().date(), now(), "user:web")
     return told["case_id"]
 
 
@@ -65,7 +65,7 @@ def none_stays_open(office: Office) -> Iterator[None]:
     yield
     with office.database.of(office.harbour) as session:
         for left in session.scalars(select(KeptCase.id).where(KeptCase.state == "open")).all():
-            kept_cases.close(session, left, "remedied", now().date(), now(), "user:web")
+            case_service.close(session, left, "remedied", now().date(), now(), "user:web")
 
 
 def faults(page: Page, name: str) -> list[tuple[str, str, str]]:

@@ -12,13 +12,13 @@ from flask import Flask
 from flask.testing import FlaskClient
 from test_service.callers import a_browser, a_key, a_user, an_organisation, form_token, send
 
-from service.app import create_app
 from service.db.session import Database, open_engine
 from service.db.tables import Base, Import, Organisation
-from service.method import sources
-from service.register import portrait
+from service.imports import preview
+from service.queries import supplier_detail
+from service.report_content import sources
 from service.settings import Settings
-from service.taking_in import findings
+from service.wiring.app import create_app
 
 CANNERY = {"name": "Blue Pier Cannery", "country": "TH", "sector": ["1020"]}
 TRANSLATIONS = Path("service/web/translations/messages.pot")
@@ -60,7 +60,7 @@ def test_every_source_that_a_page_names_leads_to_its_line_in_the_register(app: F
 
 
 def test_all_earlier_assessments_are_shown_in_pages(app: Flask):
-    put(app, 2 * portrait.HISTORY + 1)
+    put(app, 2 * supplier_detail.HISTORY + 1)
     client = somebody(app, "viewer")
     path, pages = "/suppliers/S-1/history", []
     while path:
@@ -68,7 +68,7 @@ def test_all_earlier_assessments_are_shown_in_pages(app: Flask):
         pages.append(page.count("<li><div><strong>"))
         older = re.search(r'href="(/suppliers/[^"]+/history[^"]+)"', page)
         path = older[1].replace("&amp;", "&") if older else ""
-    assert pages == [portrait.HISTORY, portrait.HISTORY, 1]
+    assert pages == [supplier_detail.HISTORY, supplier_detail.HISTORY, 1]
     assert "/history?cursor=" in client.get("/suppliers/S-1").get_data(as_text=True)
     assert client.get("/suppliers/S-1/history?cursor=nonsense").status_code == 400
 
@@ -92,13 +92,13 @@ def looked_at(**choices: object) -> Import:
 
 
 def test_a_column_that_was_read_can_be_told_to_answer_nothing():
-    def of(**questions: str) -> list[findings.Answer]:
+    def of(**questions: str) -> list[preview.Answer]:
         return [("a.xlsx", "S", header, question) for header, question in questions.items()]
 
-    assert findings.corrected(looked_at(), of(Name="name", Place="city", Colour="")) == []
-    (dropped,) = findings.corrected(looked_at(), of(Name="name", Place="", Colour=""))
+    assert preview.corrected(looked_at(), of(Name="name", Place="city", Colour="")) == []
+    (dropped,) = preview.corrected(looked_at(), of(Name="name", Place="", Colour=""))
     assert dropped["columns"] == {"city": ""}
-    (taken_up,) = findings.corrected(looked_at(columns={"city": ""}), of(Name="name", Place="", Colour="city"))
+    (taken_up,) = preview.corrected(looked_at(columns={"city": ""}), of(Name="name", Place="", Colour="city"))
     assert taken_up["columns"] == {"city": "Colour"}
 
 

@@ -15,10 +15,10 @@ from test_web.every_page import faults_of
 from werkzeug.test import TestResponse
 
 from questionnaires.form import load
-from service.app import create_app
 from service.db.session import Database, open_engine
 from service.db.tables import Base, new_id
 from service.settings import Settings
+from service.wiring.app import create_app
 
 ROLES = ("admin", "officer", "viewer", "approver", "case_handler")
 

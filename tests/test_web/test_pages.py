@@ -11,12 +11,12 @@ from flask.testing import FlaskClient
 from test_service.callers import a_browser, a_user, an_organisation, form_token
 from test_web.office import a_portfolio, keep
 
-from service.app import create_app
 from service.auth.access import ACCESS
 from service.clock import now
 from service.db.session import Database, open_engine
 from service.db.tables import Base
 from service.settings import Settings
+from service.wiring.app import create_app
 
 
 @pytest.fixture(scope="module")

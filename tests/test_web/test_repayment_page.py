@@ -16,10 +16,10 @@ from test_service.callers import a_browser, a_user, an_organisation, form_token
 from test_web.every_page import faults_of
 from werkzeug.test import TestResponse
 
-from service.app import create_app
 from service.db.session import Database, open_engine
 from service.db.tables import Base
 from service.settings import Settings
+from service.wiring.app import create_app
 
 
 @pytest.fixture(scope="module")

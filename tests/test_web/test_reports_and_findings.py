@@ -9,17 +9,18 @@ import pytest
 from test_service.callers import an_organisation
 
 from questionnaires.form import load_reading_form
+from service import report_jobs
+from service.blob_store import Blobs
 from service.clock import now
 from service.db.session import Database, open_engine
 from service.db.tables import Base, Import
-from service.files import Blobs
+from service.errors import Refused
+from service.imports import preview
 from service.jobs.table import claim
 from service.jobs.worker import Handler, run_job
-from service.refusal import Refused
-from service.register import portrait, suppliers
-from service.register.supplier_list import Wanted
-from service.reporting import report_jobs
-from service.taking_in import findings
+from service.queries import supplier_detail
+from service.queries.supplier_list import Wanted
+from service.suppliers import repository as suppliers
 
 EARLY, LATE = date(2026, 1, 15), date(2026, 11, 1)
 
@@ -64,7 +65,7 @@ def test_a_report_has_the_numbers_that_the_pages_have_whatever_the_day(database:
                 detail.headline.level,
             )
         for supplier_id, kind in zip(ids, ("site", "site", "site", "agency"), strict=True):
-            page = portrait.portrait(session, kind, supplier_id, sees_worker_derived=True).supplier
+            page = supplier_detail.portrait(session, kind, supplier_id, sees_worker_derived=True).supplier
             assert shown[page.name] == (page.score, page.best, page.worst, page.level)
         assert report.on == LATE
 
@@ -113,7 +114,7 @@ def an_import(columns: dict[str, str], unmapped: list[str], chosen: dict[str, st
     return Import(found=found, choices={"columns": chosen} if chosen else {}, state="previewed")
 
 
-def of_sheet(sheet: str, *answers: tuple[str, str]) -> list[findings.Answer]:
+def of_sheet(sheet: str, *answers: tuple[str, str]) -> list[preview.Answer]:
     """What the columns of a sheet are said to answer, as the page sends it."""
     return [("a.xlsx", sheet, header, question) for header, question in answers]
 
@@ -125,20 +126,20 @@ def told(sheet: str, **columns: str) -> dict[str, object]:
 def test_only_what_a_reader_changed_is_told_to_the_reader_of_files() -> None:
     taken = an_import({"name": "Firm", "city": "Town"}, ["Place"])
     as_found = of_sheet("S", ("Firm", "name"), ("Town", "city"))
-    assert findings.corrected(taken, [*as_found, *of_sheet("S", ("Place", ""))]) == []
-    assert findings.corrected(taken, [*as_found, *of_sheet("S", ("Place", "country"))]) == [told("S", country="Place")]
+    assert preview.corrected(taken, [*as_found, *of_sheet("S", ("Place", ""))]) == []
+    assert preview.corrected(taken, [*as_found, *of_sheet("S", ("Place", "country"))]) == [told("S", country="Place")]
 
 
 def test_a_column_that_is_corrected_twice_answers_its_last_question() -> None:
     taken = an_import({"name": "Firm", "region": "Place"}, [], {"region": "Place"})
     answers = of_sheet("S", ("Firm", "name"), ("Place", "country"))
-    assert findings.corrected(taken, answers) == [told("S", country="Place")]
+    assert preview.corrected(taken, answers) == [told("S", country="Place")]
 
 
 def test_two_columns_of_one_sheet_cannot_be_given_one_question_and_both_are_named() -> None:
     taken = an_import({"name": "Firm"}, ["A", "B"])
     with pytest.raises(Refused) as tied:
-        findings.corrected(taken, of_sheet("S", ("A", "country"), ("B", "country")))
+        preview.corrected(taken, of_sheet("S", ("A", "country"), ("B", "country")))
     assert tied.value.code == "columns.tied"
     assert "'A' and 'B'" in tied.value.detail
     assert "'Country'" in tied.value.detail
@@ -156,18 +157,18 @@ def test_a_question_is_given_a_column_in_each_of_two_sheets() -> None:
     }
     taken.found["files"][0]["sheets"].append(agencies)
     answers = [*of_sheet("S", ("Ctry", "country")), *of_sheet("T", ("Land", "country"))]
-    assert findings.corrected(taken, answers) == [told("S", country="Ctry"), told("T", country="Land")]
+    assert preview.corrected(taken, answers) == [told("S", country="Ctry"), told("T", country="Land")]
 
 
 def test_a_column_of_contacts_stays_what_it_was_found_to_be() -> None:
     taken = an_import({"name": "Firm", "contact_email": "Mail"}, ["Fax"])
-    (table,) = findings.tables(taken)
+    (table,) = preview.tables(taken)
     assert (table.unread, table.contacts) == (1, 1)
     mail = next(column for column in table.columns if column.header == "Mail")
-    offered = {question for asked in findings.questions("site", mail).values() for question, _ in asked}
+    offered = {question for asked in preview.questions("site", mail).values() for question, _ in asked}
     assert "contact_email" in offered
     as_shown = of_sheet("S", *((column.header, column.question) for column in table.columns))
-    assert findings.corrected(taken, as_shown) == []
+    assert preview.corrected(taken, as_shown) == []
 
 
 def test_issues_are_told_by_kind_with_what_is_not_scored_first() -> None:
@@ -186,7 +187,7 @@ def test_issues_are_told_by_kind_with_what_is_not_scored_first() -> None:
         {**told, "code": "file.no_rows", "severity": "error", "count": 1},
         {**told, "code": "sheet.hidden", "severity": "info", "count": 4},
     ]
-    groups = findings.grouped(issues)
+    groups = preview.grouped(issues)
     assert [(group.code, group.cells, len(group.lines)) for group in groups] == [
         ("file.no_rows", 1, 1),
         ("sheet.hidden", 5, 2),
@@ -202,7 +203,7 @@ def test_an_import_whose_job_has_ended_is_no_longer_at_work(database: Database) 
         session.flush()
         job = report_jobs.enqueue(session, "read_import", {"import_id": taken.id}, "user:1")
         session.flush()
-        assert findings.at_work(taken, findings.progress(session, taken))
+        assert preview.at_work(taken, preview.progress(session, taken))
         job.state = "failed"
         session.flush()
-        assert not findings.at_work(taken, findings.progress(session, taken))
+        assert not preview.at_work(taken, preview.progress(session, taken))

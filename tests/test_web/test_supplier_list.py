@@ -14,9 +14,10 @@ from test_service.callers import a_user, an_organisation
 from service.clock import now
 from service.db.session import Database, open_engine
 from service.db.tables import Base
-from service.refusal import Refused
-from service.register import supplier_list, suppliers
-from service.register.supplier_list import Wanted, wanted_from
+from service.errors import Refused
+from service.queries import supplier_list
+from service.queries.supplier_list import Wanted, wanted_from
+from service.suppliers import repository as suppliers
 
 ON = date(2026, 11, 1)
 

@@ -8,8 +8,8 @@ from test_service.listed import put_in
 from test_web.conftest import Office
 from test_web.every_page import faults_of
 
+from service.blob_store import Blobs
 from service.db.tables import Supplier
-from service.files import Blobs
 
 
 def test_an_officer_reads_why_and_decides_with_a_note(ana: Page, office: Office) -> None:

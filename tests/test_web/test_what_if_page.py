@@ -9,12 +9,12 @@ from flask import Flask
 from flask.testing import FlaskClient
 from test_service.callers import a_browser, a_user, an_organisation, form_token
 
-from service.app import create_app
 from service.clock import now
 from service.db.session import Database, open_engine
 from service.db.tables import Base
-from service.register import suppliers
 from service.settings import Settings
+from service.suppliers import repository as suppliers
+from service.wiring.app import create_app
 
 ANSWERS = {
     "reference": "S-1", "name": "Blue Pier Mill", "country": "TH", "sector": ["1410"], "papers_retention": "held",

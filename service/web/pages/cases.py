@@ -10,16 +10,16 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response as AnyResponse
 
 from questionnaires.form import Question, load
+from questionnaires.lookups import countries
 from questionnaires.sheet import Limits
-from questionnaires.words import countries
-from risk_models.case_rules import STRENGTHS, case_rules
+from risk_models.cases.rules import STRENGTHS, case_rules
 from service.auth.caller import blobs, caller, database, reading, settings, writing
-from service.cases import kept_cases
+from service.cases import service as case_service
 from service.clock import now, today
 from service.db.tables import Supplier
-from service.refusal import Refused
-from service.register import listings
-from service.taking_in import imports
+from service.errors import Refused
+from service.imports import jobs as import_jobs
+from service.queries import lists
 
 STATES = ("open", "closed")
 STRENGTH_WORDS = {name: name.replace("_", " ") for name in STRENGTHS}
@@ -34,7 +34,7 @@ def _list(refused: Refused | None) -> Response:
     state = request.args.get("state", "")
     state = state if state in STATES else "open"
     with reading() as session:
-        page = listings.cases(session, state=state, cursor=request.args.get("cursor"))
+        page = lists.cases(session, state=state, cursor=request.args.get("cursor"))
         about = {case.supplier_id for case in page.items if case.supplier_id}
         found = {supplier_id: session.get(Supplier, supplier_id) for supplier_id in about}
     told = {"state": state, "cases": page.items, "next": page.next_cursor, "suppliers": found, "refused": refused}
@@ -44,14 +44,14 @@ def _list(refused: Refused | None) -> Response:
 
 def _words() -> dict[str, Any]:
     """What the templates say things with: questions of the form, and titles."""
-    form, rules = load(kept_cases.FORM), case_rules()
+    form, rules = load(case_service.FORM), case_rules()
     return {
         "asked": {question.id: question for question in form.questions},
         "countries": sorted(countries().names.items(), key=lambda pair: pair[1]),
         "title": _title,
         "strengths": STRENGTHS,
         "strength_words": STRENGTH_WORDS,
-        "outcomes": kept_cases.outcomes(),
+        "outcomes": case_service.outcomes(),
         "dimensions": {told["number"]: told["title"] for told in rules.told["dimension"]},
         "phases": rules.phases,
     }
@@ -64,15 +64,15 @@ def _title(question: Question, code: str | None) -> str:
 
 def open_case() -> AnyResponse:
     """Opens a case from the form; what is refused is said above it."""
-    told: dict[str, Any] = _told(kept_cases.OF_CASE)
+    told: dict[str, Any] = _told(case_service.OF_CASE)
     for name in ("acts", "asked_in_full"):
         told[name] = request.form.getlist(name)
     if "people" in told and told["people"].isascii() and told["people"].isdigit():
         told["people"] = int(told["people"])
-    finding = _told(kept_cases.OF_FINDING)
+    finding = _told(case_service.OF_FINDING)
     try:
         with writing() as session:
-            case = kept_cases.open_case(session, told, [finding] if "finding" in finding else [], *_now())
+            case = case_service.open_case(session, told, [finding] if "finding" in finding else [], *_now())
     except Refused as refused:
         return _list(refused)
     flash(_("The case is open."))
@@ -88,7 +88,7 @@ def send() -> AnyResponse:
         )
     who = caller()
     try:
-        taken = imports.receive(
+        taken = import_jobs.receive(
             database(),
             blobs(),
             who.organisation_id,
@@ -110,7 +110,7 @@ def one(case_id: str) -> Response:
 
 def _one(case_id: str, refused: Refused | None) -> Response:
     with reading() as session:
-        told = kept_cases.shown(session, kept_cases.get(session, case_id), today(caller().time_zone))
+        told = case_service.shown(session, case_service.get(session, case_id), today(caller().time_zone))
     made = render_template("case.html", c=told, refused=refused, left=left, given=request.form, **_words())
     return make_response(made, refused.status if refused else 200)
 
@@ -129,7 +129,7 @@ def add_finding(case_id: str) -> AnyResponse:
     """Adds a finding; what is refused is said above the form."""
     try:
         with writing() as session:
-            kept_cases.add_finding(session, case_id, _told(kept_cases.OF_FINDING), *_now())
+            case_service.add_finding(session, case_id, _told(case_service.OF_FINDING), *_now())
     except Refused as refused:
         if refused.code == "not_found":
             raise
@@ -142,7 +142,7 @@ def close(case_id: str) -> AnyResponse:
     """Closes a case with an outcome."""
     try:
         with writing() as session:
-            kept_cases.close(session, case_id, request.form.get("outcome", ""), *_now())
+            case_service.close(session, case_id, request.form.get("outcome", ""), *_now())
     except Refused as refused:
         if refused.code == "not_found":
             raise

@@ -11,18 +11,19 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
 from questionnaires.form import form_ids, load
+from questionnaires.lookups import countries, sectors
 from questionnaires.sheet import Limits
-from questionnaires.words import countries, sectors
 from questionnaires.workbook import template
 from service.auth.access import ACCESS
 from service.auth.caller import blobs, caller, database, reading, settings, writing
-from service.cases import case_intake
 from service.clock import today
 from service.db.tables import Import
+from service.errors import Refused, not_found
+from service.imports import cases as import_cases
+from service.imports import jobs as import_jobs
+from service.imports import preview
 from service.jobs import table as jobs
-from service.refusal import Refused, not_found
-from service.register import supplier_list
-from service.taking_in import findings, imports
+from service.queries import supplier_list
 from service.web.pages.suppliers import MEDIA_TYPES, as_file
 
 CHOICES = ("kind", "country", "sector", "sheet", "date_order", "on")
@@ -53,7 +54,7 @@ def send() -> AnyResponse:
     files = [(file.filename or "", file.read()) for file in sent]
     try:
         who, cases = caller(), caller().handles_cases
-        taken = imports.receive(
+        taken = import_jobs.receive(
             database(), blobs(), who.organisation_id, files, _choices(), who.actor, Limits(), cases=cases
         )
     except Refused as refused:
@@ -77,18 +78,18 @@ def template_of(form_id: str) -> Response:
 def listing() -> str:
     """Everything that was sent, newest first, and what is at work."""
     with reading() as session:
-        told = {"imports": imports.listing(session), "jobs": jobs.listing(session, limit=30)}
-        return render_template("imports.html", **told, holds_cases=case_intake.holds_cases)
+        told = {"imports": import_jobs.listing(session), "jobs": jobs.listing(session, limit=30)}
+        return render_template("imports.html", **told, holds_cases=import_cases.holds_cases)
 
 
 def _open(session: Session, import_id: str) -> Import:
-    return case_intake.open_to(imports.get(session, import_id), reads_cases=caller().reads_cases)
+    return import_cases.open_to(import_jobs.get(session, import_id), reads_cases=caller().reads_cases)
 
 
 def _to_confirm(session: Session, import_id: str) -> Import:
     """An import that the caller may decide on: of case records, or of suppliers by who may send those."""
     taken = _open(session, import_id)
-    if not case_intake.holds_cases(taken) and not ACCESS.may(caller().role or "", "pages.send", "POST"):
+    if not import_cases.holds_cases(taken) and not ACCESS.may(caller().role or "", "pages.send", "POST"):
         raise Refused("forbidden", 403, _("It is for those who bring suppliers."))
     return taken
 
@@ -98,22 +99,22 @@ def one(import_id: str) -> Response:
     return _one(import_id, None)
 
 
-def _one(import_id: str, refused: Refused | None, answers: Sequence[findings.Answer] = ()) -> Response:
+def _one(import_id: str, refused: Refused | None, answers: Sequence[preview.Answer] = ()) -> Response:
     on = today(caller().time_zone)
     with reading() as session:
         taken = _open(session, import_id)
-        job = findings.progress(session, taken)
+        job = preview.progress(session, taken)
         told: dict[str, Any] = {
             "taken": taken,
             "refused": refused,
-            "at_work": findings.at_work(taken, job),
+            "at_work": preview.at_work(taken, job),
             "job": job,
             "offered": _offered(),
-            "of_cases": case_intake.holds_cases(taken),
+            "of_cases": import_cases.holds_cases(taken),
         }
         issues = (taken.found or taken.problem or {}).get("issues", ())
-        told |= {"tables": findings.tables(taken), "issues": findings.grouped(issues), "questions": findings.questions}
-        told |= {"tried": findings.tried(taken, answers), "left_out": findings.left_out(issues)}
+        told |= {"tables": preview.tables(taken), "issues": preview.grouped(issues), "questions": preview.questions}
+        told |= {"tried": preview.tried(taken, answers), "left_out": preview.left_out(issues)}
         told["given"] = _given(taken, refused)
         if taken.state == "done":
             wanted = supplier_list.Wanted(imported=taken.id)
@@ -128,8 +129,8 @@ def progress(import_id: str) -> Response:
     """How far an import is, for the part of its page that is renewed; tells the page to start anew once it is over."""
     with reading() as session:
         taken = _open(session, import_id)
-        job = findings.progress(session, taken)
-    over = {} if findings.at_work(taken, job) else {"HX-Refresh": "true"}
+        job = preview.progress(session, taken)
+    over = {} if preview.at_work(taken, job) else {"HX-Refresh": "true"}
     return make_response(render_template("progress.html", taken=taken, job=job), 200, over)
 
 
@@ -137,7 +138,7 @@ def confirm(import_id: str) -> AnyResponse:
     """Scores what was found as it was shown."""
     with writing() as session:
         _to_confirm(session, import_id)
-        imports.confirm(session, import_id, {}, caller().actor, cases=caller().handles_cases)
+        import_jobs.confirm(session, import_id, {}, caller().actor, cases=caller().handles_cases)
     return redirect(url_for("pages.one_import", import_id=import_id), 303)
 
 
@@ -147,7 +148,7 @@ def correct(import_id: str) -> AnyResponse:
         with writing() as session:
             taken = _to_confirm(session, import_id)
             cases = caller().handles_cases
-            imports.confirm(session, import_id, _corrections(taken), caller().actor, cases=cases)
+            import_jobs.confirm(session, import_id, _corrections(taken), caller().actor, cases=cases)
     except Refused as refused:
         if refused.code == "not_found":
             raise
@@ -155,7 +156,7 @@ def correct(import_id: str) -> AnyResponse:
     return redirect(url_for("pages.one_import", import_id=import_id), 303)
 
 
-def _answers() -> list[findings.Answer]:
+def _answers() -> list[preview.Answer]:
     """What each column of each sheet was said to answer."""
     told = (request.form.getlist(name) for name in ("file", "sheet_of", "header", "question"))
     return list(zip(*told, strict=False))
@@ -171,9 +172,9 @@ def _given(taken: Import, refused: Refused | None) -> Mapping[str, Any]:
 
 def _corrections(taken: Import) -> dict[str, Any]:
     choices: dict[str, Any] = {n: request.form.get(n, "").strip() or None for n in CHOICES if n in request.form}
-    columns = findings.corrected(taken, _answers())
+    columns = preview.corrected(taken, _answers())
     changed: dict[str, Any] = {name: value for name, value in choices.items() if value != taken.choices.get(name)}
-    if columns != findings.corrected(taken, ()):
+    if columns != preview.corrected(taken, ()):
         changed["columns"] = columns
     if not changed:
         raise Refused("import.unchanged", 422, _("Nothing was changed: the files have been read like this already."))

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from flask import render_template
 
-from risk_models.facts import load as load_facts
+from risk_models.facts.facts import load as load_facts
 from risk_models.model import Model
+from service.assessment import models_in_force
 from service.auth.caller import caller
 from service.clock import today
-from service.method import models, sources
-from service.refusal import not_found
-from service.register.supplier_list import actions
-from service.reporting.explained import LIMITS, METHOD
-from service.reporting.wording import sector_title
+from service.errors import not_found
+from service.queries.supplier_list import actions
+from service.report_content import sources
+from service.report_content.build import LIMITS, METHOD
+from service.report_content.labels import sector_title
 
 
 def overview() -> str:
@@ -47,4 +48,4 @@ def register() -> str:
 
 
 def _models() -> list[Model]:
-    return models.in_force_on(today(caller().time_zone))
+    return models_in_force.in_force_on(today(caller().time_zone))

@@ -15,7 +15,7 @@ from risk_models.answers import as_json
 from service.auth.caller import caller, reading, writing
 from service.buyer import own_practices
 from service.clock import now, today
-from service.register import listings
+from service.queries import lists
 
 NEW = "new"  # the unit to be filled in is none of those that answered already
 NOT_TYPED = ("form_version", "form_returned")  # they tell of a form that was sent out
@@ -59,7 +59,7 @@ def _page(typed: Mapping[str, str] | None, faults: Mapping[str, str]) -> Respons
     form = load(own_practices.FORM)
     with reading() as session:
         units = own_practices.units(session, today(caller().time_zone))
-        past = listings.buyer_answers(session, limit=12).items
+        past = lists.buyer_answers(session, limit=12).items
     findings, steps = own_practices.lines(units)
     wanted = request.args.get("unit", units[0].kept.id if units else NEW)
     filled = next((unit for unit in units if unit.kept.id == wanted), None)

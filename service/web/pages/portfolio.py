@@ -8,10 +8,10 @@ from markupsafe import Markup
 from reports import charts, maps
 from service.auth.caller import caller, reading
 from service.buyer import own_practices
-from service.cases import kept_cases
+from service.cases import service as case_service
 from service.clock import now, today
-from service.refusal import not_found
-from service.register import portfolio, portrait, supplier_list
+from service.errors import not_found
+from service.queries import portfolio, supplier_detail, supplier_list
 from service.watchlists import matches
 from service.web.pages.cases import left
 
@@ -26,9 +26,11 @@ def show() -> str:
         overview = portfolio.overview(session, on, now(), queue_length=8)
         sure = supplier_list.sureness(session, supplier_list.Wanted(), on)
         own = own_practices.units(session, on)
-        emergencies = kept_cases.emergencies(session, on) if caller().sees_worker_derived else []
+        emergencies = case_service.emergencies(session, on) if caller().sees_worker_derived else []
         waiting = matches.counts(session)["open"]
-        movers = [(mover, portrait.moved(session, mover.supplier, mover.at)) for mover in overview.movers[:MOVERS]]
+        movers = [
+            (mover, supplier_detail.moved(session, mover.supplier, mover.at)) for mover in overview.movers[:MOVERS]
+        ]
     heat = Markup(charts.heat("heat", overview.heat).svg()) if overview.heat else ""
     return render_template(
         "portfolio.html",

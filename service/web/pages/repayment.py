@@ -12,14 +12,14 @@ from flask import Response, make_response, render_template, request
 from flask_babel import gettext as _
 
 from reports.repayment import EVIDENCE, GROUPS, PAYERS, render
-from risk_models.exchange import BadRates, Rates, read_rates
-from risk_models.repayment import BadTerms
+from risk_models.repayment.calculation import BadTerms
+from risk_models.repayment.exchange import BadRates, Rates, read_rates
 from service.auth.caller import caller
 from service.clock import today
-from service.method.sources import MARKS
-from service.refusal import Refused
-from service.repaying.cohort_sheet import NoCohorts, read_cohorts
-from service.repaying.repayment import TERMS, calculate, currency_of, terms_of
+from service.errors import Refused
+from service.remediation.cohort_sheet import NoCohorts, read_cohorts
+from service.remediation.fee_repayment import TERMS, calculate, currency_of, terms_of
+from service.report_content.sources import MARKS
 from service.web.pages.suppliers import MEDIA_TYPES
 
 

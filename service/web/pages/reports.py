@@ -5,9 +5,9 @@ from __future__ import annotations
 from flask import Response, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
+from service import report_jobs
 from service.auth.caller import blobs, caller, reading, writing
-from service.register import supplier_list
-from service.reporting import report_jobs
+from service.queries import supplier_list
 from service.web.pages.suppliers import as_file
 
 

@@ -11,8 +11,8 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from service.auth.caller import caller, reading, writing
 from service.clock import now
-from service.monitoring import schedules
-from service.refusal import Refused
+from service.errors import Refused
+from service.schedules import service as schedules
 
 NEVER_CHOSEN = ("Etc/", "posix", "right", "SystemV")
 

@@ -13,15 +13,17 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from questionnaires.form import form_ids, load
 from reports import charts
-from risk_models.case_rules import STRENGTHS
+from risk_models.cases.rules import STRENGTHS
 from service.auth.caller import caller, reading, writing
-from service.cases import kept_cases
+from service.cases import service as case_service
 from service.clock import now, today
-from service.monitoring import follow_up
-from service.refusal import Refused
-from service.register import found_again, portrait, supplier_list, suppliers
-from service.register.supplier_list import Wanted
-from service.web.pictures import range_plot
+from service.errors import Refused
+from service.queries import supplier_detail, supplier_list
+from service.queries.supplier_list import Wanted
+from service.questionnaires_sent import requests as questionnaire_requests
+from service.suppliers import identity
+from service.suppliers import repository as suppliers
+from service.web.svg import range_plot
 
 TABLES = {"suppliers": "", "agencies": "agency"}  # the first holds all, the second agencies alone
 PATHS = {"site": "suppliers", "agency": "agencies"}
@@ -95,9 +97,9 @@ def _address(wanted: Wanted) -> dict[str, Any]:
 def one(kind: str, supplier_id: str) -> str:
     """The page of a site or an agency."""
     with reading() as session:
-        found = portrait.portrait(session, kind, supplier_id, sees_worker_derived=caller().sees_worker_derived)
-        cases = kept_cases.of_supplier(session, found.supplier.id) if caller().reads_cases else ()
-        unread = follow_up.unread(session, found.result)
+        found = supplier_detail.portrait(session, kind, supplier_id, sees_worker_derived=caller().sees_worker_derived)
+        cases = case_service.of_supplier(session, found.supplier.id) if caller().reads_cases else ()
+        unread = questionnaire_requests.unread(session, found.result)
     forms = [form for form in map(load, form_ids()) if form.kind == kind]
     return render_template(
         "supplier.html",
@@ -117,7 +119,7 @@ def history(kind: str, supplier_id: str) -> str:
     """Earlier assessments of a supplier, by pages. Raises Refused: ``not_found``, ``cursor.unknown``."""
     with reading() as session:
         supplier = suppliers.get(session, kind, supplier_id)
-        page = portrait.history(session, supplier, request.args.get("cursor"))
+        page = supplier_detail.history(session, supplier, request.args.get("cursor"))
     return render_template("history.html", kind=kind, supplier=supplier, page=page)
 
 
@@ -126,7 +128,7 @@ def ask(kind: str, supplier_id: str) -> AnyResponse:
     with writing() as session:
         supplier = suppliers.get(session, kind, supplier_id)
         told = (request.form.get("form", ""), request.form.get("sent_to", ""), today(caller().time_zone))
-        follow_up.ask(session, supplier, *told, caller().actor)
+        questionnaire_requests.ask(session, supplier, *told, caller().actor)
     flash(_("Recorded. Fetch the form below and send it: it knows whom it went to."))
     return redirect(url_for(f"pages.{kind}", supplier_id=supplier_id, _anchor="asking"), 303)
 
@@ -135,8 +137,8 @@ def asked_form(kind: str, supplier_id: str, asking_id: str) -> Response:
     """The form of a record of asking, as a workbook. Raises Refused ``not_found``."""
     with reading() as session:
         supplier = suppliers.get(session, kind, supplier_id)
-        asking = follow_up.get(session, supplier, asking_id)
-        data = follow_up.workbook(asking, supplier, load(asking.form, asking.form_version))
+        asking = questionnaire_requests.get(session, supplier, asking_id)
+        data = questionnaire_requests.workbook(asking, supplier, load(asking.form, asking.form_version))
     return as_file(data, MEDIA_TYPES["xlsx"], f"{asking.form}_{asking.form_version}_{asking.sent_on.isoformat()}.xlsx")
 
 
@@ -147,8 +149,8 @@ def returned(kind: str, supplier_id: str, asking_id: str) -> AnyResponse:
     except ValueError as fault:
         raise Refused("asking.returned_on", 422, "Say the day as year, month and day.") from fault
     with writing() as session:
-        follow_up.get(session, suppliers.get(session, kind, supplier_id), asking_id)
-        follow_up.mark_returned(session, asking_id, on, caller().actor)
+        questionnaire_requests.get(session, suppliers.get(session, kind, supplier_id), asking_id)
+        questionnaire_requests.mark_returned(session, asking_id, on, caller().actor)
     flash(_("Recorded: the form came back. Upload it to have its answers assessed."))
     return redirect(url_for(f"pages.{kind}", supplier_id=supplier_id, _anchor="asking"), 303)
 
@@ -195,6 +197,6 @@ def let_go(kind: str, supplier_id: str, merged_key_id: str) -> AnyResponse:
     """Has a supplier no longer found by the key of one that was merged into it."""
     with writing() as session:
         supplier = suppliers.get(session, kind, supplier_id)
-        found_again.let_go(session, supplier, merged_key_id, caller().actor)
+        identity.let_go(session, supplier, merged_key_id, caller().actor)
     flash(_("Let go: the next list that names it makes it one of its own, without history."))
     return redirect(url_for(f"pages.{kind}", supplier_id=supplier.id), 303)

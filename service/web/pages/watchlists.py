@@ -8,8 +8,8 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from service.auth.caller import caller, reading, writing
 from service.clock import now
-from service.refusal import Refused
-from service.register import listings
+from service.errors import Refused
+from service.queries import lists as listings
 from service.watchlists import lists, matches
 
 

@@ -11,12 +11,12 @@ from questionnaires.form import load_reading_form, schema
 from risk_models.answers import as_json
 from risk_models.evidence import TITLES
 from risk_models.plan import load_actions
-from service.assessing.what_if import Ground, closing, fewest_actions, ground, shown_first, what_if
 from service.auth.caller import reading
 from service.db.tables import Result
-from service.refusal import Refused, not_found
-from service.register import suppliers
-from service.reporting.wording import answer_words
+from service.errors import Refused, not_found
+from service.queries.what_if import Ground, closing, fewest_actions, ground, shown_first, what_if
+from service.report_content.labels import answer_words
+from service.suppliers import repository as suppliers
 
 AS_NOW = "as_now"
 NOT_ASKED = "not_asked"

@@ -1,0 +1,147 @@
+"""The door that every request goes through: who calls, may they, and did they mean it. It reads access.toml and fails closed."""
+
+from __future__ import annotations
+
+import structlog
+from flask import Flask, Response, g, redirect, request, url_for
+from flask_babel import gettext as _
+from flask_wtf.csrf import CSRFProtect
+from sqlalchemy import update
+from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response as AnyResponse
+
+from service.auth import keys, sessions
+from service.auth.access import ACCESS, line
+from service.auth.caller import Caller, database, settings
+from service.clock import now
+from service.db.tables import ApiKey, Organisation, SignIn, User
+from service.errors import Refused
+
+# What somebody with a one-time password may do before they have set their own.
+BEFORE_OWN_PASSWORD = ("account.password", "account.change_password", "account.sign_out")
+csrf = CSRFProtect()
+
+
+class Unlisted(LookupError):
+    """A route without a line in access.toml."""
+
+
+def register(app: Flask) -> None:
+    """Puts the door before every route of an application."""
+    app.config["WTF_CSRF_CHECK_DEFAULT"] = False  # asked below, after it is known who calls
+    csrf.init_app(app)
+    app.before_request(_enter)
+
+
+def _enter() -> AnyResponse | None:
+    g.caller = None
+    if request.endpoint is None:
+        return None  # no such address or method: refused by the router after this
+    route = line(request.method, request.endpoint)
+    answer = None
+    if route in ACCESS.api:
+        _by_key(ACCESS.api[route])
+    elif route in ACCESS.pages:
+        answer = _by_sign_in(ACCESS.pages[route])
+    elif route in ACCESS.open:
+        csrf.protect()
+    else:
+        raise Unlisted(route)
+    if g.caller is not None:
+        structlog.contextvars.bind_contextvars(actor=g.caller.actor, organisation=g.caller.organisation_id)
+    return answer
+
+
+def cookie() -> str:
+    """Name of the cookie that holds the token. The prefix makes browsers refuse one that was set by anybody else."""
+    return "diligence" if settings().plain_http else "__Host-diligence"
+
+
+def set_cookie(response: AnyResponse, token: str) -> None:
+    """Hands the token of a sign-in to the browser."""
+    response.set_cookie(cookie(), token, secure=not settings().plain_http, httponly=True, samesite="Lax", path="/")
+
+
+def clear_cookie(response: AnyResponse) -> None:
+    """Takes the token back."""
+    response.delete_cookie(cookie(), secure=not settings().plain_http, httponly=True, samesite="Lax", path="/")
+
+
+def _by_sign_in(roles: frozenset[str]) -> AnyResponse | None:
+    """Lets a signed-in person of one of the roles through, or says where to sign in."""
+    token = request.cookies.get(cookie(), "")
+    found = None
+    if token:
+        with database().across(write=False) as session:
+            found = sessions.find(session, token, settings())
+    if found is None:
+        return _to_sign_in()
+    sign_in, user, organisation = found
+    g.caller, g.must_change_password = _person(user, organisation), user.must_change_password
+    _seen(sign_in)
+    csrf.protect()
+    if user.must_change_password and request.endpoint not in BEFORE_OWN_PASSWORD:
+        return _redirect(url_for("account.password"))
+    if user.role not in roles:
+        raise Refused(
+            "forbidden", 403, _("Your role does not open this page. An admin of your organisation can change it.")
+        )
+    return None
+
+
+def _person(user: User, organisation: Organisation) -> Caller:
+    return Caller(
+        organisation.id, organisation.name, organisation.time_zone, f"user:{user.id}", user.name, role=user.role
+    )
+
+
+def recognise(session: Session, user: User) -> None:
+    """Makes a user who has just signed in the caller of the request that is under way."""
+    g.caller = _person(user, session.get_one(Organisation, user.organisation_id))
+
+
+def must_change_password() -> bool:
+    """Whether the caller came with a password for one sign-in."""
+    return bool(g.must_change_password)
+
+
+def _to_sign_in() -> AnyResponse:
+    wanted = request.full_path.rstrip("?") if request.method == "GET" else None
+    if request.headers.get("HX-Request"):
+        wanted = None  # a part of a page is no place to come back to
+    return _redirect(url_for("account.sign_in", next=wanted))
+
+
+def _redirect(address: str) -> AnyResponse:
+    # htmx would follow a redirect silently and put the page into a part of the other: it is told to go there instead.
+    if request.headers.get("HX-Request"):
+        return Response(status=401, headers={"HX-Redirect": address})
+    return redirect(address, 303)
+
+
+def _seen(sign_in: SignIn) -> None:
+    if now() - sign_in.seen_at >= sessions.SEEN_EVERY:
+        with database().of(sign_in.organisation_id) as session:
+            session.execute(update(SignIn).where(SignIn.id == sign_in.id).values(seen_at=now()))
+
+
+def _by_key(scope: str) -> None:
+    """Lets a key with a scope through. Cookies never open the API, so that no page of a stranger can call it."""
+    scheme, _space, text = request.headers.get("Authorization", "").partition(" ")
+    challenge = {"WWW-Authenticate": 'Bearer realm="diligence"'}
+    if scheme.lower() != "bearer" or not text.strip():
+        raise Refused("key.missing", 401, "Send an API key: Authorization: Bearer dk_...", headers=challenge)
+    with database().across(write=False) as session:
+        key = keys.find(session, text.strip())
+    if key is None:
+        challenge["WWW-Authenticate"] += ', error="invalid_token"'
+        raise Refused("key.invalid", 401, "There is no such key, or it has ended.", headers=challenge)
+    g.caller = Caller(
+        key.organisation_id, key.organisation, key.time_zone, f"key:{key.id}", key.name, scopes=key.scopes
+    )
+    if key.used_at is None or now() - key.used_at >= keys.USED_EVERY:
+        with database().of(key.organisation_id) as session:
+            session.execute(update(ApiKey).where(ApiKey.id == key.id).values(used_at=now()))
+    if scope not in g.caller.scopes:
+        challenge["WWW-Authenticate"] += f', error="insufficient_scope", scope="{scope}"'
+        raise Refused("key.scope", 403, f"This needs a key with the scope {scope}.", headers=challenge, scope=scope)

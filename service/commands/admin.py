@@ -1,0 +1,264 @@
+"""The commands of whoever runs an installation: its processes, its database, its organisations, users and keys.
+
+Settings come from the environment (docs/operate.md); ``--data``, ``--host`` and ``--port`` go before it. Exit status: 0 done;
+1 nothing was done, for want of a yes; 2 it cannot be done: one sentence says why.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from service.settings import Settings
+
+BY = "system:command_line"
+DONE, NOT_SURE, CANNOT = 0, 1, 2
+Command = Callable[["Settings", argparse.Namespace], int]
+
+
+def add_commands(commands: Any) -> None:
+    """Puts these commands on a parser's list of commands."""
+
+    def one(name: str, command: Command, about: str, to: Any = commands) -> argparse.ArgumentParser:
+        parser: argparse.ArgumentParser = to.add_parser(name, help=about, description=about)
+        parser.add_argument("--data", metavar="DIR", help="folder for the database, files and the secret key (data)")
+        parser.set_defaults(run=partial(_run, command))
+        return parser
+
+    def listening(parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("--host", metavar="ADDRESS", help="address to listen on (127.0.0.1)")
+        parser.add_argument("--port", metavar="N", help="port to listen on (8080)")
+
+    parser = one("serve", _serve, "run the whole service in one process")
+    parser.add_argument("--demo", action="store_true", help="with an organisation to look around in")
+    listening(parser)
+    listening(one("web", _web, "run pages and API alone"))
+    one("worker", _worker, "do jobs, in a process of its own")
+    one("scheduler", _scheduler, "let schedules go off, in a process of its own")
+    one("migrate", _migrate, "bring the database up to date")
+    parser = one("backup", _backup, "write everything to a new file, and check it")
+    parser.add_argument("file", metavar="FILE.tar.gz")
+    parser = one("restore", _restore, "put a backup into an empty database, and check it")
+    parser.add_argument("file", metavar="FILE.tar.gz")
+    parser = one("erase", _erase, "erase an organisation with all that is its")
+    parser.add_argument("--organisation", required=True, metavar="NAME")
+    parser.add_argument("--yes", action="store_true", help="do it; without this it is only told what would go")
+
+    watchlist = commands.add_parser("watchlist", help="lists that suppliers are screened against").add_subparsers(
+        required=True, metavar="import | list | remove"
+    )
+    parser = one("import", _watchlist_import, "replace a list by what stands in a CSV file", watchlist)
+    parser.add_argument("file", metavar="FILE", help="OpenSanctions targets.simple.csv, or a table of your own")
+    parser.add_argument("--organisation", required=True, metavar="NAME")
+    parser.add_argument("--name", metavar="LIST", help="what the list is called (the name of the file)")
+    parser = one("list", _watchlist_list, "name, entries and day of each list", watchlist)
+    parser.add_argument("--organisation", required=True, metavar="NAME")
+    parser = one("remove", _watchlist_remove, "remove a list with its matches", watchlist)
+    parser.add_argument("name", metavar="LIST")
+    parser.add_argument("--organisation", required=True, metavar="NAME")
+
+    create = {
+        name: commands.add_parser(name, help=about).add_subparsers(required=True, metavar="create")
+        for name, about in (
+            ("organisations", "make an organisation"),
+            ("users", "make a user who signs in"),
+            ("keys", "make a key for the API"),
+        )
+    }
+    parser = one("create", _create_organisation, "make an organisation", create["organisations"])
+    parser.add_argument("name")
+    parser.add_argument("--time-zone", default="UTC", metavar="ZONE", help="such as Asia/Bangkok (UTC)")
+    parser = one("create", _create_user, "make a user; the password is for one sign-in", create["users"])
+    parser.add_argument("--organisation", required=True, metavar="NAME")
+    parser.add_argument("--email", required=True)
+    parser.add_argument("--name", required=True)
+    parser.add_argument(
+        "--role", default="officer", help="admin, officer (unless told), viewer, approver, case_handler"
+    )
+    parser = one("create", _create_key, "make a key; it is shown this once", create["keys"])
+    parser.add_argument("--organisation", required=True, metavar="NAME")
+    parser.add_argument("--scopes", required=True, nargs="+", metavar="SCOPE", help="such as suppliers:read assess")
+    parser.add_argument("--days", type=int, default=90, metavar="N", help="how long it opens the API (90)")
+    parser.add_argument("--name", default="Made on the command line", help="what people know it by")
+
+
+def _run(command: Command, arguments: argparse.Namespace) -> int:
+    from service.backup import BadBackup
+    from service.errors import Refused
+    from service.log import set_up
+    from service.settings import BadSetting
+    from service.wiring.processes import CannotStart
+
+    try:
+        settings = _settings(arguments, command is _serve)
+        set_up(settings.log_level)
+        return command(settings, arguments)
+    except (BadBackup, BadSetting, CannotStart, Refused) as said:
+        print(f"diligence: {said}", file=sys.stderr)
+    except OSError as fault:
+        print(f"diligence: {fault.filename or settings.data} cannot be used: {fault.strerror}.", file=sys.stderr)
+    return CANNOT
+
+
+def _settings(arguments: argparse.Namespace, is_serve: bool) -> Settings:
+    """The environment, with what was said on the command line before it."""
+    from service.settings import LOOPBACK, from_environment
+
+    given = {name: getattr(arguments, name, None) for name in ("data", "host", "port")}
+    environment = {**os.environ, **{f"DILIGENCE_{name.upper()}": value for name, value in given.items() if value}}
+    if is_serve:
+        # On one's own machine there is no TLS, and who reads along is the one who started it.
+        environment.setdefault("DILIGENCE_LOG_LEVEL", "WARNING")
+        if environment.get("DILIGENCE_HOST", LOOPBACK[0]) in LOOPBACK and "DILIGENCE_PROXIES" not in environment:
+            environment.setdefault("DILIGENCE_PLAIN_HTTP", "1")
+    return from_environment(environment)
+
+
+def _serve(settings: Settings, arguments: argparse.Namespace) -> int:
+    from service.wiring.processes import serve
+
+    serve(settings, partial(print, flush=True), with_demo=arguments.demo)
+    return DONE
+
+
+def _web(settings: Settings, arguments: argparse.Namespace) -> int:
+    from service.wiring.processes import web
+
+    web(settings)
+    return DONE
+
+
+def _worker(settings: Settings, arguments: argparse.Namespace) -> int:
+    from service.wiring.processes import worker
+
+    worker(settings)
+    return DONE
+
+
+def _scheduler(settings: Settings, arguments: argparse.Namespace) -> int:
+    from service.wiring.processes import scheduler
+
+    scheduler(settings)
+    return DONE
+
+
+def _migrate(settings: Settings, arguments: argparse.Namespace) -> int:
+    from service.db.migrations import migrate, newest
+    from service.wiring.processes import opened
+
+    with opened(settings) as database:
+        before = migrate(database.engine)
+    now = newest()
+    print(
+        f"The database is at {now} already."
+        if before == now
+        else f"The database went from {before or 'empty'} to {now}."
+    )
+    return DONE
+
+
+def _backup(settings: Settings, arguments: argparse.Namespace) -> int:
+    from service.backup import back_up
+    from service.blob_store import Blobs
+    from service.clock import now
+    from service.wiring.processes import current
+
+    with current(settings) as database:
+        counts = back_up(database, Blobs(settings.files), Path(arguments.file), now())
+    print(f"{_told(counts)}. Read back and found whole: {arguments.file}.")
+    return DONE
+
+
+def _restore(settings: Settings, arguments: argparse.Namespace) -> int:
+    from service.backup import restore
+    from service.blob_store import Blobs
+    from service.db.migrations import migrate
+    from service.wiring.processes import opened
+
+    with opened(settings) as database:
+        migrate(database.engine)
+        counts = restore(database, Blobs(settings.files), Path(arguments.file))
+    print(f"{_told(counts)}. Restored, read back and found the same.")
+    return DONE
+
+
+def _erase(settings: Settings, arguments: argparse.Namespace) -> int:
+    from service.auth.accounts import find_organisation
+    from service.blob_store import Blobs
+    from service.clock import now
+    from service.retention import counts_of, erase_organisation
+    from service.wiring.processes import current
+
+    with current(settings) as database:
+        organisation_id = find_organisation(database, arguments.organisation)
+        if not arguments.yes:
+            with database.across(write=False) as session:
+                counts = counts_of(session, organisation_id)
+            print(
+                f"{arguments.organisation} has {_told(counts)}. Nothing was erased: say --yes to erase it all, for good."
+            )
+            return NOT_SURE
+        counts = erase_organisation(database, Blobs(settings.files), organisation_id, now(), BY)
+    print(f"{arguments.organisation} was erased: {_told(counts)}. Backups made before still hold it.")
+    return DONE
+
+
+def _watchlist_import(settings: Settings, arguments: argparse.Namespace) -> int:
+    from service.commands.watchlists import import_file
+
+    return import_file(settings, arguments)
+
+
+def _watchlist_list(settings: Settings, arguments: argparse.Namespace) -> int:
+    from service.commands.watchlists import list_all
+
+    return list_all(settings, arguments)
+
+
+def _watchlist_remove(settings: Settings, arguments: argparse.Namespace) -> int:
+    from service.commands.watchlists import remove
+
+    return remove(settings, arguments)
+
+
+def _create_organisation(settings: Settings, arguments: argparse.Namespace) -> int:
+    from service.auth.accounts import create_organisation
+    from service.wiring.processes import current
+
+    with current(settings) as database:
+        create_organisation(database, arguments.name, arguments.time_zone)
+    print(f"{arguments.name} was made. Next: diligence users create --organisation '{arguments.name}' --role admin ...")
+    return DONE
+
+
+def _create_user(settings: Settings, arguments: argparse.Namespace) -> int:
+    from service.auth.accounts import create_user
+    from service.wiring.processes import current
+
+    told = (arguments.organisation, arguments.email, arguments.name, arguments.role)
+    with current(settings) as database:
+        password = create_user(database, *told)
+    print(f"The password for the first sign-in: {password}")
+    return DONE
+
+
+def _create_key(settings: Settings, arguments: argparse.Namespace) -> int:
+    from service.auth.accounts import create_key
+    from service.wiring.processes import current
+
+    scopes = [scope for part in arguments.scopes for scope in part.split(",") if scope]
+    with current(settings) as database:
+        text = create_key(database, arguments.organisation, arguments.name, scopes, arguments.days, settings.key_days)
+    print(text)
+    return DONE
+
+
+def _told(counts: dict[str, int]) -> str:
+    shown = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items() if count)
+    return shown or "nothing"

@@ -1,0 +1,302 @@
+"""``diligence models``: the scoring models checked, listed, shown, compared, and held against the world and their own weights.
+
+Exit status: 0 done; 1 a fault was found; 2 it cannot be done: one sentence says why.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from datetime import date
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from service.assessment.assess import Batch, Block
+    from service.model_governance.compare import Comparison
+
+DONE, FAULTS, CANNOT = 0, 1, 2
+TOLD = 20  # movers, suppliers and weights that are printed
+STEADY = (0.95, 0.80, 0.50)  # where the table of steadiness is cut
+Command = Callable[[argparse.Namespace], int]
+
+
+class CannotDo(Exception):
+    """What was asked for cannot be done: one sentence."""
+
+
+def add_commands(commands: Any) -> None:
+    """Puts these commands on a parser's list of commands."""
+    models = commands.add_parser("models", help="check, show, compare and validate the scoring models").add_subparsers(
+        required=True, metavar="check | list | show | coverage | compare | sensitivity | validate"
+    )
+
+    def one(name: str, command: Command, about: str) -> argparse.ArgumentParser:
+        parser: argparse.ArgumentParser = models.add_parser(name, help=about, description=about)
+        parser.set_defaults(run=partial(_run, command))
+        return parser
+
+    def suppliers(parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("files", nargs="*", metavar="FILE", help="spreadsheets, or an assessment.json")
+        parser.add_argument("--portfolio", metavar="ORGANISATION", help="the suppliers of an organisation, as kept")
+        parser.add_argument("--data", metavar="DIR", help="folder with the database (data)")
+        parser.add_argument("--on", metavar="DATE", help="the day it speaks of (YYYY-MM-DD); today unless told")
+
+    one("check", _check, "every model, form and action is whole and fits the others")
+    one("list", _list, "id, version, day in force, digest")
+    one("show", _show, "indicators, weights and rules of one model").add_argument("id")
+    parser = one("coverage", _coverage, "where each published indicator lives, or why it is left out")
+    parser.add_argument("--out", metavar="FILE", help="write it there instead of printing it")
+    parser = one("compare", _compare, "the same suppliers under two versions: who moves, and by which rule")
+    parser.add_argument("before", metavar="A", help="a version of the models (2026.1), or of one (site_fishing@2026.1)")
+    parser.add_argument("after", metavar="B")
+    suppliers(parser)
+    parser.add_argument("--out", metavar="FILE.json", help="write all of it there")
+    parser = one("sensitivity", _sensitivity, "how far levels and ranks hang on weights, and on which")
+    suppliers(parser)
+    parser = one("validate", _validate, "how well the country model ranks countries against outcomes from outside")
+    parser.add_argument("--out", metavar="FILE", help="write it there (docs/validation.md) instead of printing it")
+    parser.add_argument("--on", metavar="DATE", help="facts as known on this day; the newest unless told")
+
+
+def _run(command: Command, arguments: argparse.Namespace) -> int:
+    try:
+        return command(arguments)
+    except CannotDo as said:
+        print(f"diligence: {said}", file=sys.stderr)
+        return CANNOT
+
+
+def _check(_: argparse.Namespace) -> int:
+    from service.model_governance.check import faults_of_models
+
+    faults = faults_of_models()
+    for fault in faults:
+        print(fault, file=sys.stderr)
+    print("No fault found." if not faults else f"{len(faults)} faults.")
+    return FAULTS if faults else DONE
+
+
+def _list(_: argparse.Namespace) -> int:
+    from risk_models.model import load_all
+
+    for model in load_all():
+        print(
+            f"{model.id:<20} {model.version:<8} from {model.effective}  {len(model.indicators):>3} indicators  "
+            f"sha256 {model.digest[:16]}  {model.title}"
+        )
+    return DONE
+
+
+def _show(arguments: argparse.Namespace) -> int:
+    from risk_models.model import load_all
+
+    versions = [model for model in load_all() if model.id == arguments.id]
+    if not versions:
+        known = ", ".join(sorted({m.id for m in load_all()}))
+        raise CannotDo(f"there is no model '{arguments.id}'; the models are {known}.")
+    model = versions[-1]
+    print(f"{model.title}\n{model.id} {model.version}, in force from {model.effective}, sha256 {model.digest}\n")
+    print("Inherent risk, step by step:")
+    for context in model.contexts:
+        facts = ", ".join(f.fact for f in context.facts)
+        print(f"  closes {context.lift:.2f} of what is left  {context.title} ({facts})")
+    print("\nWeight  Core  Indicator")
+    for indicator in model.indicators:
+        print(
+            f"{indicator.weight:>6g}  {'yes' if indicator.core else '':<4}  {indicator.title} "
+            f"[{indicator.id}; {', '.join(indicator.sources)}]"
+        )
+    print("\nFloors:")
+    for floor in model.floors:
+        print(f"  at least {floor.at_least:g}: {floor.title} ({', '.join(floor.sources)})")
+    return DONE
+
+
+def _coverage(arguments: argparse.Namespace) -> int:
+    from service.model_governance.coverage import faults, page
+
+    _put(page(), arguments.out)
+    found = faults()
+    for fault in found:
+        print(fault, file=sys.stderr)
+    return FAULTS if found else DONE
+
+
+def _compare(arguments: argparse.Namespace) -> int:
+    from risk_models.facts.facts import load as load_facts
+    from service.model_governance.compare import compare, models_at
+
+    on = _day(arguments.on)
+    batches = _suppliers(arguments, on)
+    try:
+        before, after = (models_at(version, on) for version in (arguments.before, arguments.after))
+        found = compare(batches, load_facts().as_of(on), on, before, after)
+    except LookupError as none:
+        raise CannotDo(f"{none.args[0]}.") from none
+    if arguments.out:
+        told = {"before": arguments.before, "after": arguments.after, "on": on.isoformat(), **found.to_dict()}
+        _put(json.dumps(told, ensure_ascii=False, indent=1) + "\n", arguments.out)
+    _tell(found, arguments.before, arguments.after)
+    return DONE
+
+
+def _tell(found: Comparison, before: str, after: str) -> None:
+    from risk_models.engine.frame import LEVEL_NAMES
+
+    names = [_level(name) for name in LEVEL_NAMES]
+    wide = max(map(len, names)) + 2
+    print(f"Suppliers by level under {before} (down) and {after} (across)\n")
+    print(" " * wide + "".join(f"{name:>{wide}}" for name in names))
+    for name, row in zip(names, found.matrix.tolist(), strict=True):
+        print(f"{name:<{wide}}" + "".join(f"{count or '.':>{wide}}" for count in row))
+    print(f"\n{len(found.movers)} of {int(found.matrix.sum())} move level; {found.changed} others move score alone.")
+    if found.apart:
+        print(f"{found.apart} are scored by one of the two alone.")
+    for m in found.movers[:TOLD]:
+        levels = f"{_level(m.before)} to {_level(m.after)}"
+        print(
+            f"- {m.name or m.row}: {levels}, {m.score_before:.1f} to {m.score_after:.1f}; "
+            f"{m.by.kind}: {m.by.title} ({m.by.points:+.1f})"
+        )
+    if len(found.movers) > TOLD:
+        print(f"- and {len(found.movers) - TOLD} more (all of them with --out)")
+
+
+def _sensitivity(arguments: argparse.Namespace) -> int:
+    from risk_models.facts.facts import load as load_facts
+    from service.assessment.assess import assess
+
+    on = _day(arguments.on)
+    for part in assess(_suppliers(arguments, on), load_facts().as_of(on), on):
+        for block in part.blocks:
+            _tell_sensitivity(block)
+    return DONE
+
+
+def _tell_sensitivity(block: Block) -> None:
+    import numpy as np
+
+    from risk_models.engine.frame import LEVEL_NAMES
+    from risk_models.engine.robustness import steadiness
+    from risk_models.sensitivity import rank_ranges, weight_effects
+
+    model, scores, cells = block.model, block.scores, block.cells_of(np.arange(len(block.members)))
+    steady = steadiness(block.frame, model, scores)
+    ranks, effects = rank_ranges(scores, cells, model), weight_effects(scores, cells, model)
+    print(f"{model.title} ({model.id} {model.version}): {len(steady)} suppliers\n")
+    bounds = [1.01, *STEADY, 0.0]
+    print("The level stays under other reasonable weights, in so many of 100:")
+    for upper, lower in zip(bounds, bounds[1:], strict=False):
+        within = (steady >= lower) & (steady < upper)
+        label = f"{lower:.0%} and more" if upper > 1 else f"{lower:.0%} to {upper:.0%}"
+        print(f"  {label:<14} {int(within.sum()):>7}")
+    names = block.answers.column("name")
+    called = [str(names.values[code]) if code >= 0 else "(no name)" for code in names.codes.tolist()]
+    print("\nLeast steady:")
+    for j in np.argsort(steady, kind="stable")[: TOLD // 2].tolist():
+        level = _level(LEVEL_NAMES[scores.level[j]])
+        print(f"  {steady[j]:>4.0%}  {level:<22} {scores.total[j]:5.1f}  {called[j]}")
+    print("\nHighest scores, and the ranks they have under 90 of 100 other weightings:")
+    for j in np.argsort(ranks.rank, kind="stable")[: TOLD // 2].tolist():
+        print(f"  {ranks.rank[j]:>5}  {ranks.low[j]:>5} to {ranks.high[j]:<5}  {scores.total[j]:5.1f}  {called[j]}")
+    print(
+        "\nWeights that matter most: points by which the score moves, on average, with the weight half as large again:"
+    )
+    for i in np.argsort(-effects, kind="stable")[: TOLD // 2].tolist():
+        print(f"  {effects[i]:5.2f}  {model.indicators[i].title} (weight {model.indicators[i].weight:g})")
+    print()
+
+
+def _validate(arguments: argparse.Namespace) -> int:
+    from questionnaires.lookups import countries
+    from risk_models.facts.facts import load as load_facts
+    from risk_models.model import load_all
+    from risk_models.validation import page
+
+    facts = load_facts()
+    newest = date.fromisoformat(max(str(rows["known_from"].max()) for rows in facts.rows.values()))
+    on = _day(arguments.on) if arguments.on else newest
+    _put(page(facts, load_all(), on, countries().names), arguments.out)
+    return DONE
+
+
+def _suppliers(arguments: argparse.Namespace, on: date) -> Sequence[Batch]:
+    """The batches of the files, of an assessment, or of an organisation's portfolio."""
+    from questionnaires.issues import Unusable
+    from service.imports.pipeline import Choices, NothingUsable, take_in
+    from service.verify import NotAnAssessment, batches_of, parse
+
+    if bool(arguments.files) == bool(arguments.portfolio):
+        raise CannotDo("name spreadsheets or an assessment.json, or an organisation with --portfolio.")
+    if arguments.portfolio:
+        return _portfolio(arguments)
+    try:
+        files = [(Path(file).name, Path(file).read_bytes()) for file in arguments.files]
+        if len(files) == 1 and files[0][0].endswith(".json"):
+            return batches_of(parse(files[0][1])["results"])
+        return take_in(files, Choices(), on).batches
+    except OSError as fault:
+        raise CannotDo(f"{fault.filename} cannot be read: {fault.strerror}.") from fault
+    except NotAnAssessment as fault:
+        raise CannotDo(f"{files[0][0]}: {fault}.") from fault
+    except (NothingUsable, Unusable) as nothing:
+        raise CannotDo(str(nothing)) from nothing
+
+
+def _portfolio(arguments: argparse.Namespace) -> Sequence[Batch]:
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from service.auth.accounts import find_organisation
+    from service.db.session import Database, open_engine
+    from service.errors import Refused
+    from service.queries.portfolio import batches
+    from service.settings import BadSetting, from_environment
+
+    try:
+        given = {"DILIGENCE_DATA": arguments.data} if arguments.data else {}
+        database = Database(open_engine(from_environment({**os.environ, **given}).database))
+        try:
+            with database.of(find_organisation(database, arguments.portfolio), write=False) as session:
+                found = batches(session)
+        finally:
+            database.engine.dispose()
+    except SQLAlchemyError as fault:
+        raise CannotDo("the database cannot be read; `diligence migrate` brings it up to date.") from fault
+    except (BadSetting, Refused) as said:
+        raise CannotDo(str(said)) from said
+    if not found:
+        raise CannotDo(f"{arguments.portfolio} has no suppliers yet.")
+    return found
+
+
+def _level(name: str) -> str:
+    from reports.document import LEVEL_TITLES
+
+    return LEVEL_TITLES[name]  # type: ignore[index]
+
+
+def _day(text: str | None) -> date:
+    from service.clock import today
+
+    if text is None:
+        return today()
+    try:
+        return date.fromisoformat(text)
+    except ValueError as fault:
+        raise CannotDo(f"--on takes a day as YYYY-MM-DD; '{text}' is none.") from fault
+
+
+def _put(text: str, out: str | None) -> None:
+    if out is None:
+        print(text, end="")
+        return
+    try:
+        Path(out).parent.mkdir(parents=True, exist_ok=True)
+        Path(out).write_text(text, encoding="utf-8")
+    except OSError as fault:
+        raise CannotDo(f"{out} cannot be written: {fault.strerror}.") from fault

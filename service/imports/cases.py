@@ -1,0 +1,110 @@
+"""Sheets of case records on their way in: who may bring them, what may not stay, and what becomes of the rest.
+
+A file in which a person can be read is not kept: the import is refused, and the file goes out of the store in the same act. No
+file of case records is kept once its cases are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from questionnaires.issues import Issue, issue
+from questionnaires.person_detection import CODES
+from questionnaires.validation.personal_data import KIND
+from service.blob_store import Blobs
+from service.case_reading.records import CaseRecord, link
+from service.cases import service as case_service
+from service.clock import now
+from service.db.case_tables import KeptCase
+from service.db.session import Database
+from service.db.tables import Import, Result, Supplier, Upload
+from service.errors import Refused
+from service.imports.pipeline import TakenIn
+from service.suppliers import repository as suppliers
+
+UNLINKED = "case.unlinked"
+REMOVED = "The file was not kept: it has been removed from the store."
+
+
+def refusal(issues: Sequence[Issue], cases: Sequence[CaseRecord], *, may_bring: bool) -> dict[str, Any] | None:
+    """Why files may not be kept, as an import keeps it (RFC 9457); None where nothing was found against them."""
+    persons = [told for told in issues if told.code in CODES]
+    if persons:
+        cells = sum(told.count for told in persons)
+        detail = (
+            f"{cells} cell{'s' if cells > 1 else ''} of a sheet of case records look{'' if cells > 1 else 's'} like a person's "
+            f"data. {REMOVED} Take out what the issues point to, and send it again."
+        )
+        return _problem(persons[0].code, 422, detail, persons)
+    if cases and not may_bring:
+        return _problem("cases.closed", 403, f"Case records are brought by case handlers and admins. {REMOVED}", ())
+    return None
+
+
+def _problem(code: str, status: int, detail: str, issues: Sequence[Issue]) -> dict[str, Any]:
+    told = {"type": f"urn:diligence:problem:{code}", "title": "The file may not be kept", "status": status}
+    return {**told, "code": code, "detail": detail, "issues": [each.to_dict() for each in issues[:50]]}
+
+
+def give_up(session: Session, taken: Import) -> list[str]:
+    """Takes out that an import has files, their names included; returns the digests of what may go out of the store."""
+    uploads = session.scalars(select(Upload).where(Upload.id.in_(taken.uploads))).all()
+    taken.uploads = []
+    for upload in uploads:
+        session.delete(upload)
+    return [upload.sha256 for upload in uploads]
+
+
+def remove(db: Database, blobs: Blobs, digests: Iterable[str]) -> None:
+    """Takes files out of the store, unless somebody else's upload speaks of the same bytes, or they are being sent again."""
+    at = now()
+    for digest in digests:
+        with db.across(write=False) as session:
+            wanted = session.scalars(select(Upload.id).where(Upload.sha256 == digest)).first()
+        if wanted is None:
+            blobs.drop_unless_put_since(digest, at)
+
+
+def holds_cases(taken: Import) -> bool:
+    """Whether an import is one of case records: what was found in it is then for those who handle them."""
+    sheets = (sheet for file in (taken.found or {}).get("files", ()) for sheet in file["sheets"])
+    return taken.choices.get("kind") == KIND or any(sheet["kind"] == KIND for sheet in sheets)
+
+
+def open_to(taken: Import, *, reads_cases: bool) -> Import:
+    """An import, for who may read it. Raises Refused ``import.closed``, 403."""
+    if holds_cases(taken) and not reads_cases:
+        raise Refused("import.closed", 403, "It is of case records, which are open to case handlers and admins.")
+    return taken
+
+
+def issues_of(session: Session, found: TakenIn) -> list[dict[str, Any]]:
+    """The issues of an import as they stand beside what is kept: cases about suppliers of an earlier day, and numbers in use."""
+    told = [each for each in found.issues if each.code != UNLINKED]
+    in_files, here = link(found.cases, found.batches), case_service.whom(session, found.cases)
+    for case, places, kept in zip(found.cases, in_files, here, strict=True):
+        if not places and kept is None:
+            told.append(issue(UNLINKED, file=case.file, sheet=case.sheet, seen=case.case.id))
+    told += [
+        issue("case.conflict", file=case.file, sheet=case.sheet, seen=case.case.id)
+        for case in case_service.contradicted(session, found.cases)
+    ]
+    return [each.to_dict() for each in told]
+
+
+def finish(session: Session, touched: Sequence[str], import_id: str, on: date, at: datetime, by: str) -> None:
+    """The last act of an import: cases find whom they are about, and whoever was not assessed with them yet is assessed."""
+    newly = {case.supplier_id for case in case_service.link_waiting(session) if case.supplier_id is not None}
+    cases = session.scalars(select(KeptCase).where(KeptCase.id.in_(touched))).all()
+    about = {case.supplier_id for case in cases if case.supplier_id is not None} - newly
+    done = session.scalars(
+        select(Supplier.id)
+        .join(Result, Result.id == Supplier.latest_id)
+        .where(Supplier.id.in_(about), Result.import_id == import_id)
+    )
+    suppliers.assess_again(session, newly | (about - set(done)), on, at, by)

@@ -1,0 +1,118 @@
+"""The sheet of cohorts of the repayment calculator: which of its rows are read, and what must be said about them.
+
+It is read as any sheet of ours (``questionnaires``). What names a person, or says how to reach one, is refused and never
+repeated: a column for it refuses the whole sheet, a cell its row.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from questionnaires.form import Questionnaire, load_reading_form
+from questionnaires.issues import Issue, Unusable
+from questionnaires.person_detection import column_of_persons, person_in
+from questionnaires.sheet import Limits, Refused, Sheet, read
+from questionnaires.text_normalize import fold
+from questionnaires.validation.match import Matched, cells_of, find_header, match
+from questionnaires.validation.personal_data import without_people
+from questionnaires.validation.validate import Options, validate
+from questionnaires.workbook import sayings
+from risk_models.answers import from_frame
+from risk_models.repayment.cohorts import Fault
+
+KIND = "repayment"
+MOST_ROWS = 5_000  # as many as the template has drop-downs for; whoever waits for the page waits a few seconds
+
+
+class NoCohorts(Exception):
+    """Nothing in the file can be used: one sentence or two that say why, and the cure."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """The answers of a row by question id, and where it stands: "Cohorts, row 3"."""
+
+    answers: Mapping[str, Any]
+    place: str
+
+
+@dataclass(frozen=True)
+class Sent:
+    """What a file said: the rows that are read, and the issues of its cells."""
+
+    name: str
+    sha256: str
+    sheet: str
+    rows: tuple[Row, ...]
+    n_rows: int
+    issues: tuple[Issue, ...]
+
+
+def read_cohorts(
+    data: bytes, name: str, on: date, sheet_name: str | None = None, date_order: str | None = None
+) -> Sent:
+    """The rows of a file. Raises :class:`NoCohorts` where none can be used."""
+    form = load_reading_form(KIND)
+    try:
+        sheet, header_row, matched = _table(_chosen(read(data, name, Limits()), sheet_name), form)
+        if sheet.n_rows - header_row + sheet.first_row - 1 > MOST_ROWS:
+            raise NoCohorts(f"{name}: a sheet of cohorts has at most {MOST_ROWS:,} rows. Split it.")
+        clean, refusals = without_people(sheet, header_row, form)
+        submission = validate(clean, header_row, matched, form, Options(date_order=date_order, on=on), refusals)
+    except Refused as refused:
+        raise NoCohorts(f"{name}: {refused.detail} {refused.cure}") from refused
+    except Unusable as unusable:
+        raise NoCohorts(f"{name}: {unusable}") from unusable
+    numbered = zip(submission.rows.tolist(), from_frame(submission.answers).rows(), strict=True)
+    rows = tuple(Row(answers, f"{sheet.name}, row {number}") for number, answers in numbered)
+    if not rows:
+        first = next((told.sentence() for told in submission.issues if told.severity == "error"), "")
+        raise NoCohorts(f"{name}: no row can be used. {first}".strip())
+    return Sent(name, hashlib.sha256(data).hexdigest(), sheet.name, rows, submission.n_rows, submission.issues)
+
+
+def person_said(answers: Mapping[str, Any]) -> tuple[str, str] | None:
+    """The question and the code of an answer that says something of a person; None where none does."""
+    form = load_reading_form(KIND)
+    texts = ((question, text) for question, text in answers.items() if form.by_id[question].type == "text")
+    found = ((question, person_in(text)) for question, text in texts if isinstance(text, str))
+    return next(((question, code) for question, code in found if code), None)
+
+
+def _chosen(sheets: Sequence[Sheet], name: str | None) -> list[Sheet]:
+    """The sheet named; else that of our template; else those in sight. Raises :class:`NoCohorts`."""
+    ours = str(sayings()["entity"][KIND]["sheet"])
+    wanted = name or (ours if any(sheet.stamp and sheet.name == ours for sheet in sheets) else None)
+    chosen = [sheet for sheet in sheets if (sheet.name == wanted if wanted else sheet.visible)]
+    if not chosen:
+        there = ", ".join(f"'{sheet.name}'" for sheet in sheets)
+        raise NoCohorts(f"There is no sheet '{wanted}'. The file has {there}.")
+    return chosen
+
+
+def _table(sheets: Sequence[Sheet], form: Questionnaire) -> tuple[Sheet, int, Matched]:
+    """The first sheet that is a table of cohorts. Raises :class:`Unusable` where none is, :class:`NoCohorts` for a column that
+    is for persons.
+    """
+    faults = []
+    for sheet in sheets:
+        try:
+            header_row = find_header(sheet, [form])
+            matched = match(sheet, header_row, form)
+        except Unusable as unusable:
+            faults.append(unusable)
+            continue
+        _refuse_persons(cells_of(sheet, header_row), form)
+        return sheet, header_row, matched
+    raise faults[0]
+
+
+def _refuse_persons(headers: Sequence[str], form: Questionnaire) -> None:
+    for header in headers:
+        named = form.headers.get(fold(header)) if header else None
+        if (named and form.by_id[named[1]].person) or (not named and column_of_persons(header)):
+            raise NoCohorts(Fault("person.column", seen=f"'{header}'").sentence())

@@ -1,0 +1,372 @@
+"""The repayment calculator as a use case: rows of answers become cohorts, cohorts become a document.
+
+Nothing is kept: what goes in comes back with the result. The sheet, the API and the page give the same rows, so that they
+come to the same figures; the document is what is written as ``repayment.json``, shown, and made into a workbook.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import unicodedata
+from calendar import monthrange
+from collections.abc import Mapping, Sequence
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from questionnaires.form import load_reading_form
+from questionnaires.lookups import countries
+from questionnaires.parse.answer import legible
+from risk_models.facts.facts import load as load_facts
+from risk_models.repayment.calculation import BadTerms, Repayment, published_ratio, repayment
+from risk_models.repayment.cohorts import FILE, Cohort, Fault, FeeItem, Line, Owed, Terms, rules
+from risk_models.repayment.exchange import CURRENCY, NUMBER, Period, Rates, Reading
+from service.remediation.cohort_sheet import KIND, NoCohorts, Row, Sent
+from service.report_content.sources import register
+
+Document = dict[str, Any]
+OF_THE_COHORT = (
+    "origin_country", "country", "agency", "occupation", "hired_from", "hired_to", "workers_current", "workers_past",
+    "left_on", "wage_month", "wage_currency", "zero_fee_from", "covers_all",
+)  # fmt: skip
+DAYS = ("on", "first_payment", "discovered", "past_since", "zero_fee_from")
+NUMBERS = ("interest", "instalments", "management_figure")
+TERMS = (*DAYS, *NUMBERS)
+MOST_REASONS = 3
+NOT_SAID = (None, "declined", "cannot_apply")
+WORDING = (
+    "An estimate of what workers paid for their jobs, for repayment to them. It is no verdict about a person or a company, and "
+    "no figure in it releases anybody from a claim."
+)
+
+
+def calculate(rows: Sequence[Row], terms: Terms, sent: Sent | None = None) -> Document:
+    """The whole calculation as a document.
+
+    Raises :class:`~risk_models.repayment.BadTerms`, and :class:`NoCohorts` where no cohort has anything to calculate with.
+    """
+    cohorts, faults = cohorts_of(rows)
+    made = repayment(cohorts, terms, load_facts().as_of(terms.on), faults)
+    if not any(line.counted or line.to_cancel for each in made.cohorts for line in each.lines):
+        why = dict.fromkeys(fault.sentence() for fault in made.faults)
+        raise NoCohorts(" ".join(["Nothing can be calculated.", *list(why)[:MOST_REASONS]]))
+    return document(made, sent, len(rows))
+
+
+def terms_of(told: Mapping[str, str], rates: Rates, today: date) -> Terms:
+    """The terms that texts say, by name (TERMS); what is not there or empty is as it usually is.
+
+    Raises :class:`BadTerms` for a text that is no day or number.
+    """
+    given = {name: text.strip() for name, text in told.items() if text.strip()}
+    days = {name: _day_of(name, given[name]) for name in DAYS if name in given}
+    numbers = {name: _number_of(name, given[name]) for name in NUMBERS if name in given}
+    instalments = numbers.pop("instalments", Decimal(1))
+    if instalments != instalments.to_integral_value():
+        raise BadTerms("Instalments are a whole number.")
+    return Terms(
+        on=days.get("on", today),
+        rates=rates,
+        interest=numbers.get("interest", Decimal(0)),
+        instalments=int(instalments),
+        first_payment=days.get("first_payment"),
+        discovered=days.get("discovered"),
+        past_since=days.get("past_since"),
+        zero_fee_from=days.get("zero_fee_from"),
+        management=numbers.get("management_figure"),
+    )
+
+
+def currency_of(text: str | None) -> str:
+    """The currency of a report. Raises :class:`BadTerms` for a text that is no code of one."""
+    code = (text or "USD").strip()
+    if not CURRENCY.fullmatch(code):
+        raise BadTerms(f"A currency is three capital letters, such as USD; '{legible(code)}' is something else.")
+    return code
+
+
+def _day_of(name: str, text: str) -> date:
+    try:
+        if len(text) == 10:
+            return date.fromisoformat(text)
+    except ValueError:
+        pass
+    raise BadTerms(f"{name.replace('_', ' ').capitalize()}: '{legible(text)}' is no day written YYYY-MM-DD.")
+
+
+def _number_of(name: str, text: str) -> Decimal:
+    if not NUMBER.fullmatch(text):
+        raise BadTerms(f"{name.replace('_', ' ').capitalize()}: '{legible(text)}' is no number such as 1250.50.")
+    return Decimal(text)
+
+
+def cohorts_of(rows: Sequence[Row]) -> tuple[list[Cohort], list[Fault]]:
+    """The cohorts that rows speak of, in the order in which they first stand; rows that contradict each other are a fault."""
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        key = unicodedata.normalize("NFKC", str(row.answers.get("reference", ""))).casefold()
+        groups.setdefault(key, []).append(row)
+    cohorts, faults = [], []
+    for group in groups.values():
+        name, told, differs = str(group[0].answers.get("reference", "")), _shared(group), _differs(group)
+        if differs:
+            titles = ", ".join(load_reading_form(KIND).by_id[question].title for question in differs)
+            faults.append(Fault("cohort.conflict", name, titles, group[0].place))
+            continue
+        items = [_item(row, name, faults) for row in group if row.answers.keys() & {"item", "amount"}]
+        cohorts.append(_cohort(name, told, tuple(item for item in items if item is not None), faults))
+    return cohorts, faults
+
+
+def _said(answers: Mapping[str, Any], question: str) -> Any:
+    value = answers.get(question)
+    return None if value in NOT_SAID else value
+
+
+def _shared(group: Sequence[Row]) -> dict[str, Any]:
+    """What the rows of a cohort say of it."""
+    said = ((question, _said(row.answers, question)) for row in group for question in OF_THE_COHORT)
+    return {question: value for question, value in said if value is not None}
+
+
+def _differs(group: Sequence[Row]) -> list[str]:
+    """The questions of a cohort that its rows answer in different ways."""
+    values = {
+        question: {value for row in group if (value := _said(row.answers, question)) is not None}
+        for question in OF_THE_COHORT
+    }
+    return [question for question, found in values.items() if len(found) > 1]
+
+
+def _cohort(name: str, told: Mapping[str, Any], items: tuple[FeeItem, ...], faults: list[Fault]) -> Cohort:
+    left, policy = period_of(told.get("left_on")), period_of(told.get("zero_fee_from"))
+    return Cohort(
+        id=name,
+        origin=told.get("origin_country", ""),
+        destination=told.get("country", ""),
+        agency=told.get("agency", ""),
+        job=told.get("occupation", ""),
+        hired=_between(told.get("hired_from"), told.get("hired_to"), name, "", faults),
+        current=_count(told.get("workers_current")),
+        past=_count(told.get("workers_past")),
+        left=left,
+        wage=_decimal(told.get("wage_month")),
+        wage_currency=_currency(told.get("wage_currency")),
+        zero_fee_from=policy.first if policy else None,
+        covers_all=told.get("covers_all") == "yes",
+        items=items,
+    )
+
+
+def _item(row: Row, cohort: str, faults: list[Fault]) -> FeeItem | None:
+    """The fee item of a row; None, and a fault, where something of it is missing."""
+    said = {question: _said(row.answers, question) for question in row.answers}
+    item, amount, currency = said.get("item"), _decimal(said.get("amount")), _currency(said.get("currency"))
+    missing = [
+        name for name, value in (("item", item), ("amount", amount), ("currency", currency)) if value in (None, "")
+    ]
+    if missing or item is None or amount is None:
+        faults.append(Fault("item.incomplete", cohort, ", ".join(missing), row.place))
+        return None
+    return FeeItem(
+        item=item,
+        amount=amount,
+        currency=currency,
+        paid=_between(said.get("paid_from"), said.get("paid_to"), cohort, row.place, faults),
+        evidence=said.get("evidence_grade") or "",
+        paid_by=said.get("paid_by") or "",
+        low=_decimal(said.get("amount_low")),
+        high=_decimal(said.get("amount_high")),
+        fair=_decimal(said.get("fair_value")),
+        place=row.place,
+    )
+
+
+def _between(first: str | None, last: str | None, cohort: str, place: str, faults: list[Fault]) -> Period | None:
+    begin, end = period_of(first or last), period_of(last or first)
+    if begin is None or end is None:
+        return None
+    if end.last < begin.first:
+        faults.append(Fault("cohort.period", cohort, f"{first} to {last}", place))
+        return None
+    return Period(begin.first, end.last)
+
+
+def period_of(text: str | None) -> Period | None:
+    """The days of a day, a month (YYYY-MM) or a year (YYYY)."""
+    if text is None:
+        return None
+    parts = [int(part) for part in text.split("-")]
+    year, month = parts[0], parts[1] if len(parts) > 1 else None
+    if len(parts) == 3:
+        return Period(date(*parts), date(*parts))
+    if month is not None:
+        return Period(date(year, month, 1), date(year, month, monthrange(year, month)[1]))
+    return Period(date(year, 1, 1), date(year, 12, 31))
+
+
+def _decimal(value: float | None) -> Decimal | None:
+    """The number as it was written, not as the machine holds it."""
+    return None if value is None else Decimal(f"{value:.15g}")
+
+
+def _count(value: float | None) -> int | None:
+    return None if value is None else math.ceil(value)
+
+
+def _currency(text: str | None) -> str:
+    code = (text or "").strip().upper()
+    return code if CURRENCY.fullmatch(code) else ""
+
+
+def document(made: Repayment, sent: Sent | None, n_rows: int) -> Document:
+    """A calculation as JSON holds it: amounts as texts with two digits, days as ISO texts, readings as low, central, high."""
+    terms, issues = made.terms, sent.issues if sent else ()
+    used = {source for told in (*made.assumptions, *_steps()) for source in _sources(told)}
+    return {
+        "title": "Repayment of recruitment fees and related costs",
+        "wording": WORDING,
+        "rules": {"version": rules()["version"], "sha256": hashlib.sha256(FILE.read_bytes()).hexdigest()},
+        "on": terms.on.isoformat(),
+        "currency": terms.rates.currency,
+        "terms": {
+            "interest": f"{terms.interest:f}",
+            "instalments": terms.instalments,
+            "first_payment": (terms.first_payment or terms.on).isoformat(),
+            "discovered": (terms.discovered or terms.on).isoformat(),
+            "deadline": made.deadline.isoformat(),
+            "past_since": _day(terms.past_since),
+            "zero_fee_from": _day(terms.zero_fee_from),
+        },
+        "input": {
+            "file": sent.name if sent else None,
+            "sha256": sent.sha256 if sent else None,
+            "sheet": sent.sheet if sent else None,
+            "rows": sent.n_rows if sent else n_rows,
+            "accepted": n_rows,
+            "issues": [{**issue.to_dict(), "text": issue.sentence()} for issue in issues],
+        },
+        "complete": made.complete and not any(issue.severity == "error" for issue in issues),
+        "total": _reading(made.total),
+        "fees": _reading(made.fees),
+        "interest": _reading(made.interest),
+        "uplift": _reading(made.uplift),
+        "repaid": _reading(made.repaid),
+        "to_cancel": _reading(made.to_cancel),
+        "workers": {
+            "current": sum(each.current for each in made.cohorts),
+            "past": sum(each.past for each in made.cohorts),
+            "past_left_out": sum(each.past_left_out for each in made.cohorts),
+        },
+        "management": {
+            "figure": None if terms.management is None else f"{terms.management:.2f}",
+            "ratio": None if made.ratio is None else f"{made.ratio}",
+            "published_ratio": f"{published_ratio()}",
+        },
+        "cohorts": [_owed(each) for each in made.cohorts],
+        "instalments": [
+            {
+                "number": each.number, "due": each.due.isoformat(), "cohort": each.cohort, "group": each.group,
+                "workers": each.workers, "per_worker": _money(each.per_worker), "amount": _money(each.amount),
+                "in_time": each.in_time,
+            }
+            for each in made.instalments
+        ],
+        "assumptions": [
+            {"id": each.id, "text": each.text, "sources": list(each.sources), "cohorts": list(each.cohorts)}
+            for each in made.assumptions
+        ],
+        "steps": [{"text": step["text"], "sources": step["sources"]} for step in _steps()],
+        "faults": [
+            {
+                "code": fault.code, "severity": fault.severity, "cohort": fault.cohort, "place": fault.place,
+                "text": fault.sentence(),
+            }
+            for fault in made.faults
+        ],
+        "reconciliation": [
+            {"kind": each.kind, "title": each.title, **_reading(each.amount)} for each in made.reconciliation
+        ],
+        "sources": {
+            name: {"title": source.title, "publisher": source.publisher, "mark": source.mark}
+            for name, source in sorted(register().items())
+            if name in used
+        },
+    }  # fmt: skip
+
+
+def _steps() -> Sequence[Mapping[str, Any]]:
+    return rules()["step"]  # type: ignore[no-any-return]
+
+
+def _sources(told: Any) -> Sequence[str]:
+    return told["sources"] if isinstance(told, dict) else told.sources  # type: ignore[no-any-return]
+
+
+def _owed(each: Owed) -> Document:
+    cohort, known = each.cohort, each.known
+    names = countries().names
+    return {
+        "cohort": cohort.id,
+        "origin": cohort.origin or None,
+        "origin_name": names.get(cohort.origin),
+        "destination": cohort.destination or None,
+        "destination_name": names.get(cohort.destination),
+        "agency": cohort.agency,
+        "job": cohort.job,
+        "hired_from": _day(cohort.hired.first if cohort.hired else None),
+        "hired_to": _day(cohort.hired.last if cohort.hired else None),
+        "current": each.current,
+        "past": each.past,
+        "past_left_out": each.past_left_out,
+        "weight": f"{each.weight:.2f}",
+        "known_cost": None if known is None else _reading(known.cost),
+        "known_share": None if known is None else _reading(known.share),
+        "months_of_wage": None if each.months is None else f"{each.months}",
+        "over_a_month": None if each.months is None else each.months > 1,
+        "complete": each.complete,
+        "fees": _reading(each.fees),
+        "per_worker": _reading(each.per_worker),
+        "total": _reading(each.total),
+        "to_cancel": _reading(each.to_cancel),
+        "items": [_line(line) for line in each.lines],
+    }
+
+
+def _line(line: Line) -> Document:
+    paid = line.paid
+    return {
+        "item": line.item,
+        "title": line.title,
+        "told": line.told,
+        "paid_from": _day(paid.first if paid else None),
+        "paid_to": _day(paid.last if paid else None),
+        "evidence": line.evidence,
+        "paid_by": line.paid_by,
+        "rate": None if line.rate is None else _plain(line.rate.central),
+        "counted": line.counted,
+        "to_cancel": line.to_cancel,
+        "principal": _reading(line.principal),
+        "interest": _reading(line.interest),
+        "why": line.why,
+        "place": line.place,
+    }
+
+
+def _reading(reading: Reading) -> Document:
+    return {"low": _money(reading.low), "central": _money(reading.central), "high": _money(reading.high)}
+
+
+def _money(amount: Decimal) -> str:
+    """Two digits; 0.00 has no sign."""
+    return f"{amount + 0:.2f}" if amount else "0.00"
+
+
+def _plain(rate: Decimal) -> str:
+    """At most six digits after the point."""
+    return f"{rate:.6f}".rstrip("0").rstrip(".")
+
+
+def _day(day: date | None) -> str | None:
+    return None if day is None else day.isoformat()

@@ -1,0 +1,241 @@
+"""Reports asked for from the pages and the API: made by a job from what is kept, laid in the blob store, fetched there."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from questionnaires.form import load_reading_form
+from reports.document import Report
+from reports.formats import FORMATS, Rendered, render
+from risk_models.answers import from_rows
+from risk_models.facts.facts import load as load_facts
+from service.assessment.assess import Assessed, Batch, assess_batch
+from service.audit import record
+from service.blob_store import Blobs
+from service.buyer import own_practices
+from service.case_reading import evidence
+from service.clock import today
+from service.db.session import Database
+from service.db.tables import Import, Job, Organisation, Result, Supplier
+from service.errors import Refused, not_found
+from service.jobs.table import Claimed, effect, enqueue
+from service.jobs.table import get as get_job
+from service.queries import stored_results
+from service.queries.supplier_list import Wanted, ids, wanted_from
+from service.report_content.build import EXPLAINED, explained, report_on
+from service.report_content.redaction import own_answers, report_without, with_own_plan
+
+KIND = "render_report"
+AUDIENCES = ("internal", "supplier")
+
+
+def request(
+    session: Session,
+    format: str,  # noqa: A002  the word of the field
+    by: str,
+    wanted: Wanted | None = None,
+    supplier_id: str | None = None,
+    audience: str = "internal",
+    *,
+    worker_derived: bool = True,
+) -> Job:
+    """Asks for a report of one supplier, or of all that a filter wants. Raises Refused: ``format.unknown``,
+    ``audience.unknown``, ``report.empty``, ``not_found``.
+
+    A supplier's copy is of one supplier: it never shows another. ``worker_derived``: whether an internal report tells what
+    workers reported; only who may see that may fetch it then.
+    """
+    if format not in FORMATS:
+        raise Refused("format.unknown", 422, f"A report comes as {', '.join(FORMATS)}.")
+    if audience not in AUDIENCES or (audience == "supplier" and supplier_id is None):
+        raise Refused("audience.unknown", 422, "A report is internal, or the copy of one supplier.")
+    if supplier_id is not None:
+        _supplier(session, supplier_id)
+    elif not ids(session, wanted or Wanted(), today()):
+        raise Refused("report.empty", 422, "There is no supplier like that to report on.")
+    shown = worker_derived and audience == "internal"
+    asked = {"format": format, "audience": audience, "supplier_id": supplier_id, "worker_derived": shown}
+    job = enqueue(session, KIND, {**asked, "wanted": (wanted or Wanted()).to_dict()}, by)
+    record(session, by, "report.requested", "job", job.id, {"format": format, "supplier": supplier_id})
+    return job
+
+
+def render_report(db: Database, blobs: Blobs, claimed: Claimed) -> None:
+    """The job: the report in its format, its bytes kept; the result says under which digest."""
+    asked = claimed.payload
+    with db.of(claimed.organisation_id, write=False) as session:
+        one = asked["supplier_id"]
+        shown = _worker_derived(asked)
+        some = [one] if one else ids(session, wanted_from(asked["wanted"], own=not shown), today())
+        made = (
+            supplier_copy(session, one)
+            if asked["audience"] == "supplier"
+            else report(session, some, worker_derived=shown)
+        )
+        if not one:
+            made = with_own_practices(session, made)
+    rendered = render(made, asked["format"])
+    kept = {
+        "sha256": blobs.put(rendered.data),
+        "media_type": rendered.media_type,
+        "file_name": f"{'supplier' if asked['supplier_id'] else 'portfolio'}_{made.on.isoformat()}.{asked['format']}",
+        "size": len(rendered.data),
+        "results": len(made.results),
+    }
+    with effect(db, claimed, progress=1.0, result=kept) as session:
+        record(session, claimed.actor, "report.made", "job", claimed.id, {"format": asked["format"]})
+
+
+def report(session: Session, supplier_ids: Sequence[str], *, worker_derived: bool = True) -> Report:
+    """The internal report on the latest results of some suppliers, each as of its own day; ``worker_derived``: whether it tells
+    what workers reported. Raises Refused ``report.empty``.
+    """
+    results = _latest(session, supplier_ids)
+    if not results:
+        raise Refused("report.empty", 422, "There is no supplier like that to report on.")
+    on = max(result.on for result in results)
+    again = [_again(group) for group in _alike(results)]
+    assessed = again if worker_derived else [with_own_plan(part) for part in again]
+    organisation = session.get_one(Organisation, results[0].organisation_id)
+    whole = report_on(assessed, load_facts().as_of(on), on, _files(session, results), (), organisation.name)
+    # Explained from what is kept: a report of one supplier knows the scores that its agencies had.
+    by_place = {result.supplier_id: result for result in results}
+    details = tuple(stored_results.explained(by_place[i]) for i in supplier_ids[:EXPLAINED] if i in by_place)
+    title = whole.results[0].name if len(results) == 1 else organisation.name
+    made = replace(whole, details=details, title=title)
+    return made if worker_derived else report_without(made)
+
+
+def supplier_copy(session: Session, supplier_id: str) -> Report:
+    """A supplier's copy: its latest result as it would be on that day had nobody but the supplier said anything (own_answers).
+
+    No report, no case and no score of an agency goes into it (that is another's, and may rest on what its workers told), so it
+    is alike with them and without. Raises Refused ``report.empty``.
+    """
+    results = _latest(session, [supplier_id])
+    if not results:
+        raise Refused("report.empty", 422, "There is no supplier like that to report on.")
+    result = results[0]
+    model, facts = stored_results.made_with(result)
+    in_form = session.get_one(Supplier, supplier_id).form_answers
+    own = from_rows([own_answers(model.kind, result.answers, in_form)])
+    batch = Batch(model.kind, own, "", "", np.zeros(1, dtype=np.intp))
+    assessed = assess_batch(batch, facts, result.on, {}, stored_results.models_with(model))
+    whole = report_on([assessed], facts, result.on, (), (), "")
+    ours = {question.id for question in load_reading_form(model.kind).questions if question.ours}
+    of_ours = {i.title for block in assessed.blocks for i in block.model.indicators if i.question in ours}
+    return replace(
+        whole,
+        title=whole.results[0].name,
+        audience="supplier",
+        details=explained(assessed, facts, result.on),
+        not_checked=tuple(question for question in whole.not_checked if question.title not in of_ours),
+    )
+
+
+def with_own_practices(session: Session, made: Report) -> Report:
+    """A report on the portfolio with what the buyer does to it, as it stands today. No supplier's copy is such a report."""
+    findings, steps = own_practices.lines(own_practices.units(session, today()))
+    return replace(made, buyer=findings, buyer_plan=steps)
+
+
+def _latest(session: Session, supplier_ids: Sequence[str]) -> list[Result]:
+    found: dict[str, Result] = {}
+    for start in range(0, len(supplier_ids), 500):
+        query = select(Result).join(Supplier, Supplier.latest_id == Result.id)
+        some = query.where(Supplier.id.in_(supplier_ids[start : start + 500]))
+        found.update({result.supplier_id: result for result in session.scalars(some)})
+    return [found[i] for i in supplier_ids if i in found]
+
+
+def _alike(results: Sequence[Result]) -> list[list[Result]]:
+    """Results that can be worked out again together: of one day and kind, with the same scores of agencies."""
+    groups: dict[Any, list[Result]] = defaultdict(list)
+    for result in results:
+        kind = "agency" if result.model == "agency" else "site"
+        groups[result.on, kind, tuple(sorted(result.agency_scores.items()))].append(result)
+    return list(groups.values())
+
+
+def _again(group: Sequence[Result]) -> Assessed:
+    on, kind = group[0].on, "agency" if group[0].model == "agency" else "site"
+    rows = np.array([int(result.place.get("row", 1)) for result in group])
+    file = str(group[0].place.get("file", ""))
+    cases = evidence.from_kept([result.case_evidence for result in group])
+    batch = Batch(kind, from_rows([result.answers for result in group]), file, "", rows, cases)
+    return assess_batch(batch, load_facts().as_of(on), on, group[0].agency_scores)
+
+
+def _files(session: Session, results: Sequence[Result]) -> list[Mapping[str, Any]]:
+    """The files that the results were read from, with how many of them."""
+    counted: dict[tuple[str, str], int] = defaultdict(int)
+    for result in results:
+        if result.import_id:
+            counted[result.import_id, str(result.place.get("file", ""))] += 1
+    imports = {i.id: i for i in session.scalars(select(Import).where(Import.id.in_({key[0] for key in counted})))}
+    files: list[Mapping[str, Any]] = []
+    for (import_id, name), rows in counted.items():
+        found = imports[import_id].found if import_id in imports else None
+        file = next((f for f in (found or {}).get("files", ()) if f["name"] == name), None)
+        if file is not None:
+            files.append({**file, "rows": rows, "accepted": rows, "rejected": 0})
+    return files
+
+
+@dataclass(frozen=True)
+class State:
+    """How far a report has come; ``ready`` once it can be fetched."""
+
+    job: Job
+    ready: bool
+
+
+def state(session: Session, job_id: str) -> State:
+    """A report that was asked for. Raises Refused ``not_found`` for what is no report."""
+    job = get_job(session, job_id)
+    if job.kind != KIND:
+        raise not_found("There is no such report.")
+    return State(job, job.state == "done")
+
+
+def _worker_derived(asked: Mapping[str, Any]) -> bool:
+    """Whether a report that was asked for tells what workers reported."""
+    return asked.get("audience", "internal") == "internal" and bool(asked.get("worker_derived", True))
+
+
+def fetch(session: Session, blobs: Blobs, job_id: str, *, sees_worker_derived: bool) -> Rendered:
+    """A report as a file. Raises Refused: ``not_found``, ``report.closed``, ``report.not_ready``."""
+    found = state(session, job_id)
+    if _worker_derived(found.job.payload) and not sees_worker_derived:
+        raise Refused(
+            "report.closed", 403, "It tells what workers reported, which is not open to you: ask for one of your own."
+        )
+    if not found.ready or found.job.result is None:
+        raise Refused("report.not_ready", 409, f"The report is {found.job.state}.")
+    kept = found.job.result
+    return Rendered(blobs.get(kept["sha256"]), kept["media_type"], kept["file_name"])
+
+
+def listing(session: Session, limit: int = 20) -> Sequence[Job]:
+    """Reports that were asked for, newest first."""
+    return session.scalars(
+        select(Job).where(Job.kind == KIND).order_by(Job.created_at.desc(), Job.id).limit(limit)
+    ).all()
+
+
+def _supplier(session: Session, supplier_id: str) -> Supplier:
+    found = session.scalars(
+        select(Supplier).where(
+            Supplier.id == supplier_id, Supplier.deleted_at.is_(None), Supplier.latest_id.is_not(None)
+        )
+    ).first()
+    if found is None:
+        raise not_found("There is no such supplier.")
+    return found

@@ -1,0 +1,185 @@
+"""When suppliers are reviewed: rules as data, and the dates they give.
+
+A ``rolling`` schedule looks each day for sites and agencies whose review has come due. A ``fixed`` one reviews all of them on
+its days. Rules::
+
+    {"kind": "rolling", "time": "06:00"}
+    {"kind": "fixed", "every": "day", "time": "06:00"}
+    {"kind": "fixed", "every": "week", "day": "monday", "time": "06:00"}
+    {"kind": "fixed", "every": "month", "day": 1, "time": "06:00"}       day 1 to 28
+    {"kind": "fixed", "every": "quarter", "day": 1, "time": "06:00"}     in January, April, July and October
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
+from itertools import islice
+from typing import Any
+from zoneinfo import ZoneInfo, available_timezones
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from service.audit import record
+from service.clock import now
+from service.db.tables import Firing, Schedule, new_id
+from service.errors import Refused, not_found
+
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+KINDS, EVERY = ("rolling", "fixed"), ("day", "week", "month", "quarter")
+FIRST_OF_QUARTER = (1, 4, 7, 10)
+LAST_DAY = 28  # every month has it
+TIME, MORNING = re.compile("([01][0-9]|2[0-3]):[0-5][0-9]"), "06:00"
+Rule = Mapping[str, Any]
+
+
+def validated(rule: Rule, time_zone: str) -> dict[str, Any]:
+    """The rule with nothing left unsaid. Raises Refused, 422, with a code for what cannot be."""
+    if time_zone not in _time_zones():
+        raise Refused("schedule.time_zone", 422, "There is no such time zone. Say one of the IANA list: Asia/Bangkok.")
+    kind, every = rule.get("kind"), rule.get("every")
+    if kind not in KINDS:
+        raise Refused("schedule.kind", 422, "A schedule is rolling or fixed.")
+    whole: dict[str, Any] = {"kind": kind, "time": rule.get("time", MORNING)}
+    if not isinstance(whole["time"], str) or not TIME.fullmatch(whole["time"]):
+        raise Refused("schedule.time", 422, "Say the time as hours and minutes, 00:00 to 23:59.")
+    if kind == "fixed":
+        if every not in EVERY:
+            raise Refused("schedule.every", 422, f"A fixed schedule is of every {' or '.join(EVERY)}.")
+        whole["every"] = every
+        if every != "day":
+            whole["day"] = _day(every, rule.get("day"))
+    surplus = sorted(rule.keys() - whole.keys())
+    if surplus:
+        raise Refused("schedule.unknown_field", 422, f"Such a schedule takes {', '.join(whole)} and nothing else.")
+    return whole
+
+
+def _day(every: str, day: object) -> str | int:
+    if every == "week":
+        if not isinstance(day, str) or day not in WEEKDAYS:
+            raise Refused("schedule.day", 422, f"The day of a week is one of {', '.join(WEEKDAYS)}.")
+        return day
+    if not isinstance(day, int | float) or isinstance(day, bool) or day not in range(1, LAST_DAY + 1):
+        raise Refused("schedule.day", 422, f"The day of a month is 1 to {LAST_DAY}, so that every month has it.")
+    return int(day)  # 5.0 is a whole number too, in JSON
+
+
+@cache
+def _time_zones() -> frozenset[str]:
+    return frozenset(available_timezones())
+
+
+def slots(rule: Rule, time_zone: str, after: datetime) -> Iterator[datetime]:
+    """The moments (UTC) after a moment that a valid rule gives, without end.
+
+    A time that the clocks leave out, when they go forward, is as much later as they go; one that they show twice is the
+    first of the two.
+    """
+    zone, at = ZoneInfo(time_zone), time.fromisoformat(rule["time"])
+    day, last = after.astimezone(zone).date() - timedelta(days=2), after
+    while True:
+        if _is_day(rule, day):
+            moment = datetime.combine(day, at, zone).astimezone(UTC)
+            if moment > last:  # where a whole day is left out, two days give one moment
+                yield moment
+                last = moment
+        day += timedelta(days=1)
+
+
+def _is_day(rule: Rule, day: date) -> bool:
+    match rule.get("every", "day"):
+        case "week":
+            return day.weekday() == WEEKDAYS.index(rule["day"])
+        case "month":
+            return day.day == int(rule["day"])
+        case "quarter":
+            return day.month in FIRST_OF_QUARTER and day.day == int(rule["day"])
+    return True
+
+
+def next_dates(rule: Rule, time_zone: str, after: datetime, n: int = 5) -> list[datetime]:
+    """The next ``n`` moments (UTC) after a moment; for a rule that is not kept yet too. Raises Refused like ``validated``."""
+    return list(islice(slots(validated(rule, time_zone), time_zone, after), n))
+
+
+def create(session: Session, name: str, rule: Rule, time_zone: str, by: str) -> Schedule:
+    """A new schedule, from its next date on. Raises Refused, 422."""
+    at = now()
+    whole = validated(rule, time_zone)
+    schedule = Schedule(
+        id=new_id(),
+        name=_named(name),
+        rule=whole,
+        time_zone=time_zone,
+        next_due=next(slots(whole, time_zone, at)),
+        active=True,
+        created_by=by,
+        created_at=at,
+    )
+    session.add(schedule)
+    record(session, by, "schedule.created", "schedule", schedule.id, _told(schedule))
+    return schedule
+
+
+def update(
+    session: Session,
+    schedule_id: str,
+    by: str,
+    *,
+    name: str | None = None,
+    rule: Rule | None = None,
+    time_zone: str | None = None,
+    active: bool | None = None,
+) -> Schedule:
+    """Changes what is given. Dates that passed while a schedule was paused are not made up for. Raises Refused, 404 or 422."""
+    schedule = get(session, schedule_id, lock=True)
+    before = (schedule.rule, schedule.time_zone, schedule.active)
+    schedule.name = schedule.name if name is None else _named(name)
+    schedule.time_zone = schedule.time_zone if time_zone is None else time_zone
+    schedule.rule = validated(schedule.rule if rule is None else rule, schedule.time_zone)
+    schedule.active = schedule.active if active is None else active
+    if (schedule.rule, schedule.time_zone, schedule.active) != before:  # else a date that is due just now stays due
+        schedule.next_due = next(slots(schedule.rule, schedule.time_zone, now()))
+    record(session, by, "schedule.changed", "schedule", schedule.id, _told(schedule))
+    return schedule
+
+
+def _named(name: str) -> str:
+    if not 1 <= len(name.strip()) <= 200:
+        raise Refused("schedule.name", 422, "A schedule has a name of 1 to 200 letters.")
+    return name.strip()
+
+
+def _told(schedule: Schedule) -> dict[str, Any]:
+    return {**schedule.rule, "time_zone": schedule.time_zone, "active": schedule.active}
+
+
+def delete(session: Session, schedule_id: str, by: str) -> None:
+    """Removes a schedule with the record of its firings. Raises Refused, 404, where there is none."""
+    schedule = get(session, schedule_id, lock=True)
+    record(session, by, "schedule.deleted", "schedule", schedule.id, {})
+    session.delete(schedule)
+
+
+def get(session: Session, schedule_id: str, *, lock: bool = False) -> Schedule:
+    """A schedule by id, if told locked until the transaction ends. Raises Refused, 404, where there is none."""
+    query = select(Schedule).where(Schedule.id == schedule_id)
+    schedule = session.scalars(query.with_for_update() if lock else query).first()
+    if schedule is None:
+        raise not_found("There is no such schedule.")
+    return schedule
+
+
+def listing(session: Session) -> Sequence[Schedule]:
+    """All schedules, the next one first, paused ones last."""
+    return session.scalars(select(Schedule).order_by(Schedule.active.desc(), Schedule.next_due, Schedule.id)).all()
+
+
+def firings(session: Session, schedule: Schedule, limit: int = 50) -> Sequence[Firing]:
+    """When a schedule went off, newest first; ``missed`` counts the dates after its own that were made up for with it."""
+    query = select(Firing).where(Firing.schedule_id == schedule.id).order_by(Firing.slot.desc())
+    return session.scalars(query.limit(limit)).all()

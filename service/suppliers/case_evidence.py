@@ -1,0 +1,101 @@
+"""What the case records of an organisation say of its suppliers: as a score takes it, and as a result keeps it.
+
+A result keeps what was said on its day, so that it is worked out again to the same numbers whatever is recorded later.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any
+
+import numpy as np
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from risk_models.answers import from_rows
+from risk_models.cases.evidence import CaseEvidence, evidence_of
+from risk_models.cases.readings import Case, CaseReading, Finding, read
+from risk_models.cases.rules import case_rules
+from service.assessment.assess import Batch
+from service.case_reading.records import CaseRecord, link
+from service.db.case_tables import KeptCase, KeptFinding
+
+Findings = Mapping[str, Sequence[KeptFinding]]
+
+
+def findings_of(session: Session, cases: Sequence[KeptCase]) -> Findings:
+    """The findings of some cases by the id of the case, in the order they were recorded."""
+    found: dict[str, list[KeptFinding]] = defaultdict(list)
+    ids = [case.id for case in cases]
+    for start in range(0, len(ids), 500):
+        query = select(KeptFinding).where(KeptFinding.case_id.in_(ids[start : start + 500]))
+        for finding in session.scalars(query.order_by(KeptFinding.number)):
+            found[finding.case_id].append(finding)
+    return found
+
+
+def record_of(kept: KeptCase, findings: Sequence[KeptFinding]) -> CaseRecord:
+    """A case as it is read, with the places of its findings."""
+    told = tuple(Finding(f.finding, f.phase, f.found, f.source, f.found_on, place_of(f)) for f in findings)
+    numbers = tuple(finding.number for finding in findings)
+    return CaseRecord(
+        Case(kept.number, told, kept.age_group, tuple(kept.acts), tuple(kept.asked_in_full)),
+        kept.linked_reference,
+        kept.linked_name,
+        kept.cohort,
+        tuple(finding.note for finding in findings),
+        numbers,
+        "",
+        "",
+        numbers,
+    )
+
+
+def place_of(finding: KeptFinding) -> str:
+    """Where a finding is recorded, in words."""
+    return f"finding {finding.number}"
+
+
+def counts(kept: KeptCase) -> bool:
+    """Whether a case says something in a score: it does unless it was closed in a way after which it does not."""
+    outcomes = {told["id"]: told["counts"] for told in case_rules().told["outcome"]}
+    return kept.state == "open" or bool(outcomes[kept.outcome])
+
+
+def linked(
+    session: Session, kind: str, ids: Sequence[str], answers: Sequence[Mapping[str, Any]]
+) -> list[tuple[KeptCase, str]]:
+    """Cases that no supplier was known for until now, with the id of the one that bears their reference.
+
+    A case that gives only a name waits until all are there: the name must be one supplier's alone.
+    """
+    waiting = session.scalars(
+        select(KeptCase).where(KeptCase.supplier_id.is_(None), KeptCase.linked_reference.is_not(None))
+    ).all()
+    if not waiting:
+        return []
+    batch = Batch(kind, from_rows(answers), "", "", np.arange(len(ids)))
+    found = link([record_of(case, ()) for case in waiting], [batch])
+    return [(case, ids[places[0][1]]) for case, places in zip(waiting, found, strict=True) if len(places) == 1]
+
+
+def evidence(
+    session: Session, ids: Sequence[str], on: date, also: Sequence[tuple[KeptCase, str]] = ()
+) -> CaseEvidence | None:
+    """What cases say of these suppliers on a day; None where no case is about any. ``also``: cases that are just being linked."""
+    about: dict[str, list[KeptCase]] = defaultdict(list)
+    for start in range(0, len(ids), 500):
+        for case in session.scalars(select(KeptCase).where(KeptCase.supplier_id.in_(ids[start : start + 500]))):
+            about[str(case.supplier_id)].append(case)
+    for case, supplier_id in also:
+        about[supplier_id].append(case)
+    cases = [case for of in about.values() for case in of if counts(case)]
+    if not cases:
+        return None
+    found = findings_of(session, cases)
+    readings: dict[str, CaseReading] = {
+        case.id: read(record_of(case, found.get(case.id, ())).case, on) for case in cases
+    }
+    return evidence_of([[readings[case.id] for case in about[i] if case.id in readings] for i in ids])

@@ -1,0 +1,114 @@
+"""The web application: pages for people and the API for machines, two faces over the same use cases."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable
+
+import structlog
+from flask import Flask, Response, g, request
+from flask_babel import Babel
+from jinja2 import StrictUndefined
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from service import api
+from service.auth import caller, middleware
+from service.db.session import Database, open_engine
+from service.settings import Settings
+from service.web import account, admin, navigation, routes
+from service.wiring import error_handlers
+
+# Everything that has routes: each entry puts its blueprints on the application.
+FACES: tuple[Callable[[Flask], None], ...] = (account.register, admin.register, routes.register, api.register)
+
+# Nothing inline, nothing from elsewhere; Bootstrap's style sheet draws its marks from data: addresses.
+CONTENT_SECURITY = "; ".join(
+    (
+        "default-src 'self'",
+        "img-src 'self' data:",
+        "object-src 'none'",
+        "base-uri 'none'",
+        "form-action 'self'",
+        "frame-ancestors 'none'",
+    )
+)
+HEADERS = {
+    "Content-Security-Policy": CONTENT_SECURITY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+LANGUAGES = ("en-GB",)
+log = structlog.get_logger("service")
+
+
+def create_app(settings: Settings, database: Database | None = None) -> Flask:
+    """The application with all its routes; opens the database of the settings unless it is given one."""
+    app = Flask(__name__, static_folder=None, template_folder="web/templates")
+    cookie = {"SECURE": not settings.plain_http, "HTTPONLY": True, "SAMESITE": "Lax", "PATH": "/"}
+    app.config.update({f"SESSION_COOKIE_{name}": value for name, value in cookie.items()})
+    app.config.update(
+        SECRET_KEY=settings.secret_key(),
+        # Flask's own session holds the secret of the forms and nothing else; who is signed in stands in the database.
+        SESSION_COOKIE_NAME="diligence-form" if settings.plain_http else "__Host-diligence-form",
+        WTF_CSRF_TIME_LIMIT=None,
+        MAX_CONTENT_LENGTH=settings.upload_bytes,
+        MAX_FORM_PARTS=1_000,
+        TRUSTED_HOSTS=list(settings.hosts) or None,
+        PROVIDE_AUTOMATIC_OPTIONS=False,
+        SEND_FILE_MAX_AGE_DEFAULT=3600,
+        BABEL_DEFAULT_LOCALE="en_GB",
+        BABEL_TRANSLATION_DIRECTORIES="web/translations",
+    )
+    app.static_folder = "web/static"  # here, not above: Flask would put its route in place before it is configured
+    app.add_url_rule("/static/<path:filename>", "static", app.send_static_file)
+    app.extensions["settings"] = settings
+    app.extensions["database"] = database or Database(open_engine(settings.database))
+    app.jinja_env.undefined = StrictUndefined
+    app.jinja_env.globals.update(links=navigation.links, MAIN=navigation.MAIN, ADMIN=navigation.ADMIN)
+    Babel(app, locale_selector=_language, timezone_selector=_time_zone)
+    app.before_request(_start)
+    middleware.register(app)
+    for register in FACES:
+        register(app)
+    app.after_request(_finish)
+    error_handlers.register(app)  # last: a handler registered later would win
+    trusted = settings.proxies
+    app.wsgi_app = ProxyFix(app.wsgi_app, x_for=trusted, x_proto=trusted, x_host=trusted)  # type: ignore[method-assign]
+    return app
+
+
+def _language() -> str:
+    return (request.accept_languages.best_match(LANGUAGES) or LANGUAGES[0]).replace("-", "_")
+
+
+def _time_zone() -> str:
+    return g.caller.time_zone if g.get("caller") is not None else "UTC"
+
+
+def _start() -> None:
+    g.started, g.request_id = time.perf_counter(), str(uuid.uuid4())
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(request_id=g.request_id)
+
+
+def _finish(response: Response) -> Response:
+    """Headers on every kind of answer, and the one line of the log."""
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
+    if not caller.settings().plain_http:
+        response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+    response.headers.setdefault("Cache-Control", "no-store")  # static files bring their own
+    response.headers["X-Request-Id"] = g.request_id
+    log.info(
+        "request",
+        method=request.method,
+        route=str(request.url_rule) if request.url_rule else None,  # not the address: it may quote a name
+        status=response.status_code,
+        milliseconds=round(1000 * (time.perf_counter() - g.started), 1),
+    )
+    return response

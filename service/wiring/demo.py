@@ -1,0 +1,105 @@
+"""An organisation to look around in: the files of ``demo/``, assessed and screened, with a schedule and somebody who signs in.
+
+Everything goes the way of a real upload. Loading it again changes nothing, except that a password for the first sign-in which
+nobody has used is made anew: it is told once and kept nowhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+
+from questionnaires import watchlist
+from questionnaires.sheet import Limits
+from service.auth import users
+from service.auth.accounts import create_organisation
+from service.blob_store import Blobs
+from service.clock import now
+from service.db.session import Database
+from service.db.tables import Import, Organisation, Schedule, User
+from service.imports import jobs as import_jobs
+from service.imports.pipeline import Choices, take_in
+from service.jobs.table import claim
+from service.jobs.worker import run_job
+from service.questionnaires_sent import requests as questionnaire_requests
+from service.schedules import service as schedules
+from service.suppliers import repository as suppliers
+from service.watchlists import lists
+from service.wiring.job_handlers import handlers
+
+ORGANISATION, TIME_ZONE, EMAIL = "Demo", "Asia/Bangkok", "officer@demo.example"
+DEMO = Path(__file__).resolve().parents[2] / "demo"
+WORKBOOK, RECORDS, OWN_PRACTICES, WATCHLIST = (
+    DEMO / name
+    for name in ("seafood_and_construction_buyer.xlsx", "case_records.xlsx", "own_practices.xlsx", "watchlist.csv")
+)
+JOBS = (
+    "read_import",
+    "assess_import",
+    "load_watchlist",
+    "screen_suppliers",
+    "follow_agencies",
+)  # what the demo needs done
+BY = "system:demo"
+EARLIER = timedelta(days=85)  # within the months for which the portfolio tells who moved
+
+
+@dataclass(frozen=True)
+class FirstSignIn:
+    """Who signs in. ``password`` is for one sign-in, and None where they have chosen their own."""
+
+    email: str
+    password: str | None
+
+
+def load(db: Database, blobs: Blobs) -> FirstSignIn:
+    """Loads what of it is not there yet."""
+    with db.across(write=False) as session:
+        organisation_id = session.scalar(select(Organisation.id).where(Organisation.name == ORGANISATION))
+    organisation_id = organisation_id or create_organisation(db, ORGANISATION, TIME_ZONE)
+    with db.of(organisation_id) as session:
+        user = session.scalars(select(User).where(User.email == EMAIL)).first()
+        password = None
+        if user is None:
+            _user, password = users.create(session, EMAIL, "Demo Officer", "admin", BY)
+        elif user.must_change_password:
+            password = users.reset_password(session, user.id, BY)
+        if session.scalars(select(Schedule.id)).first() is None:
+            schedules.create(session, "Reviews as they fall due", {"kind": "rolling", "time": "06:00"}, TIME_ZONE, BY)
+        sent = session.scalars(select(Import.id)).first() is not None
+    if not sent:
+        files = [(path.name, path.read_bytes()) for path in (WORKBOOK, RECORDS, OWN_PRACTICES)]
+        _assess_earlier(db, organisation_id, files[:1])
+        import_jobs.receive(db, blobs, organisation_id, files, {"confirm": True}, BY, Limits(), cases=True)
+        listing = watchlist.read(WATCHLIST.read_bytes(), WATCHLIST.name)
+        lists.receive(db, blobs, organisation_id, "Invented lists", listing, BY)
+    _finish(db, blobs)
+    return FirstSignIn(EMAIL, password)
+
+
+def _assess_earlier(db: Database, organisation_id: str, files: Sequence[tuple[str, bytes]]) -> None:
+    """The same suppliers as of some months ago, when every second of them had answered half as much: so some have moved since."""
+    at = now() - EARLIER
+    for batch in sorted(take_in(files, Choices(), at.date()).batches, key=lambda batch: batch.kind):  # agencies first
+        rows = [_less(row) if j % 2 else row for j, row in enumerate(batch.answers.rows())]
+        places = [{"file": batch.file, "sheet": batch.sheet, "row": row} for row in batch.rows.tolist()]
+        with db.of(organisation_id) as session:
+            suppliers.keep(session, batch.kind, rows, places, at.date(), at, BY, "import", None)
+
+
+def _less(row: Mapping[str, Any]) -> dict[str, Any]:
+    """What identifies a supplier, and half of what else it answered."""
+    rest = [question for question in row if question not in questionnaire_requests.FILLED_IN]
+    left_out = set(rest[len(rest) // 2 :])
+    return {question: said for question, said in row.items() if question not in left_out}
+
+
+def _finish(db: Database, blobs: Blobs) -> None:
+    known = {kind: handler for kind, handler in handlers(blobs).items() if kind in JOBS}
+    while (claimed := claim(db, BY, kinds=known)) is not None:
+        run_job(db, claimed, known[claimed.kind])
