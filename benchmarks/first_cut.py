@@ -17,11 +17,11 @@ from marshmallow import EXCLUDE, Schema
 from openpyxl import Workbook
 from openpyxl.styles import Alignment, Font, PatternFill
 
-from questionnaires.form import load_reading_form
-from questionnaires.validation.contradictions import declared
+from questionnaires.form import load_combined_form
+from questionnaires.validation.contradictions import load_contradictions
 from risk_models.answers import from_rows
-from risk_models.facts.facts import load as load_facts
-from risk_models.facts.inherent import inherent_risk
+from risk_models.facts.facts import load_facts
+from risk_models.facts.inherent import compute_inherent_risk
 from risk_models.model import Floor, Model, serving
 
 FILLS = {"critical": "B3261E", "high": "E8710A", "medium": "F4C542", "low": "7CB342", "insufficient_evidence": "B0BEC5"}
@@ -30,18 +30,20 @@ ORDER = ("low", "medium", "high", "critical")
 
 def read(path: Path) -> pd.DataFrame:
     """One column per question, None where nothing is said."""
-    form = load_reading_form("site")
+    form = load_combined_form("site")
     sheet = pd.read_excel(path, engine="openpyxl", dtype=str, keep_default_na=False)
     titles = {question.title: question.id for question in form.questions}
     sheet = sheet.rename(columns=titles)
-    schema = Schema.from_dict({name: form.by_id[name].field(required=False) for name in sheet.columns})(unknown=EXCLUDE)
+    schema = Schema.from_dict({name: form.by_id[name].build_field(required=False) for name in sheet.columns})(
+        unknown=EXCLUDE
+    )
     rows = []
     for row in sheet.to_dict("records"):
         told = schema.load({name: cell for name, cell in row.items() if cell})
         if {"workers_total", "workers_migrant"} <= told.keys():  # the share of migrants that the numbers make
             told["migrant_pct"] = round(100 * told["workers_migrant"] / told["workers_total"], 1)
-        for each in declared():  # a denial beside what it denies is unknown
-            if any(told.get(question) in choices for question, choices in each.told_by.items()):
+        for each in load_contradictions():  # a denial beside what it denies is unknown
+            if any(told.get(question) in choices for question, choices in each.contradicted_by.items()):
                 told = {q: a for q, a in told.items() if q != each.question or a not in each.denies}
         rows.append(told)
     return pd.DataFrame(rows, columns=[*sheet.columns, "migrant_pct"], dtype=object)
@@ -156,7 +158,7 @@ def assess(answers: pd.DataFrame, on: date) -> pd.DataFrame:
         model = serving("site", sector if given(sector) else (), on)[0]
         rows = group.reset_index(names="place")
         told = [{name: v for name, v in row.items() if given(v)} for row in rows.to_dict("records")]
-        inherent = inherent_risk(from_rows(told), model, facts, {})
+        inherent = compute_inherent_risk(from_rows(told), model, facts, {})
         contexts = {
             "context": inherent.context[inherent.context_of].T.tolist(),
             "context_high": inherent.context_high[inherent.context_of].T.tolist(),

@@ -17,7 +17,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from questionnaires.form import load_reading_form
+from questionnaires.form import load_combined_form
 
 CLIENTS = 8
 MOST_P95 = 300.0  # milliseconds
@@ -70,7 +70,7 @@ class Round:
 
 def answered() -> dict[str, object]:
     """A supplier that answers every question with a choice as well: what the gate gets at its fullest."""
-    choices = {q.id: q.choices[0].code for q in load_reading_form("site").questions if q.type == "choice"}
+    choices = {q.id: q.choices[0].code for q in load_combined_form("site").questions if q.type == "choice"}
     return {**choices, **WHOLE}
 
 

@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from questionnaires.sheet import read
+from questionnaires.sheet import read_sheets
 
 file = Path(sys.argv[1])
-read(file.read_bytes(), file.name)
+read_sheets(file.read_bytes(), file.name)

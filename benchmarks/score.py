@@ -54,7 +54,7 @@ def drawn(rows: int, model: Model, seed: int = 7) -> Frame:
     behind = np.array([[indicator.id in gated_here] for indicator in model.indicators])
     return Frame(
         risk=risk,
-        least=np.array([[indicator.rule.least] for indicator in model.indicators]),
+        least=np.array([[indicator.rule.lowest_risk] for indicator in model.indicators]),
         belief=np.broadcast_to(draw.choice([0.0, 0.2, 0.4, 0.55, 0.8], rows), shape),
         context=context,
         context_low=0.9 * context,

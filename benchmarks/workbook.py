@@ -11,7 +11,7 @@ from pathlib import Path
 
 import xlsxwriter
 
-from questionnaires.form import Question, load_reading_form
+from questionnaires.form import Question, load_combined_form
 
 SEED = 20260101
 COLUMNS = 40
@@ -74,7 +74,7 @@ def value(question: Question, draw: random.Random, row: int, agencies: list[str]
 
 def columns() -> list[Question]:
     """The questions of the sheet: what describes a supplier, then practice questions in the order they are asked."""
-    form = load_reading_form("site")
+    form = load_combined_form("site")
     described = [form.by_id[name] for name in DESCRIBED]
     practice = [question for question in form.questions if question.feeds and question not in described]
     return (described + practice)[:COLUMNS]

@@ -1,6 +1,6 @@
-"""The reader, as it runs in a process of its own: bytes of a file in, columns of distinct texts and codes out.
+"""The file reader, run in a process of its own: bytes of a file in, columns of distinct texts and codes out.
 
-Started by :mod:`questionnaires.sheet`. It imports little, for starting it is part of the cost of every file.
+Started by :mod:`questionnaires.sheet`. It imports little, because its start is part of the cost of every file.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from io import BytesIO
 from itertools import count, islice, repeat, zip_longest
 from typing import Any
 
-from questionnaires.file_checks.cell_flags import Marks, Rows
-from questionnaires.limits import Limits, Refused
+from questionnaires.file_checks.cell_flags import CellFlags, FlaggedRows
+from questionnaires.limits import FileRefused, Limits
 
 TEXT_KINDS = ("csv", "tsv", "txt")
 BLOCK = 1024  # rows at a time
@@ -27,10 +27,10 @@ Reader = Callable[[bytes], Iterator[dict[str, Any]]]
 Cell = Any  # what calamine gives: str, float, int, bool, date, datetime, time, timedelta
 
 
-class Columns:
-    """Columns under construction: the distinct values of each and, for each row, which of them; -1 for an empty cell.
+class ColumnBuilder:
+    """Builds columns: the distinct values of each and, for each row, the number of its value; -1 for an empty cell.
 
-    No text may be longer than ``longest``.
+    No text may be longer than ``longest`` characters.
     """
 
     def __init__(self, longest: int) -> None:
@@ -39,40 +39,40 @@ class Columns:
         self.codes: list[array[int]] = []
         self.n_rows = 0
 
-    def add(self, rows: Sequence[Sequence[Cell]]) -> None:
-        """Adds rows; a short row is empty at its end."""
+    def add_rows(self, rows: Sequence[Sequence[Cell]]) -> None:
+        """Add rows; the missing cells at the end of a short row are empty."""
         widest = max(map(len, rows))
         while len(self.codes) < widest:
             self.numbers.append(defaultdict(count().__next__, {"": -1}))
             self.codes.append(array("i", [-1]) * self.n_rows)
         columns = zip(*rows, strict=True) if len(set(map(len, rows))) == 1 else zip_longest(*rows, fillvalue="")
         for number, codes, column in zip(self.numbers, self.codes, columns, strict=False):
-            cells = map(as_text_if_bool, column) if bool in map(type, column) else column
+            cells = map(format_if_bool, column) if bool in map(type, column) else column
             codes.extend(map(number.__getitem__, cells))
         for codes in self.codes[widest:]:
             codes.extend(repeat(-1, len(rows)))
         self.n_rows += len(rows)
 
-    def finished(self) -> Iterator[tuple[list[str], array[int]]]:
-        """The texts of each column in order of first sight, and the codes."""
+    def build(self) -> Iterator[tuple[list[str], array[int]]]:
+        """Yield for each column its distinct texts, in order of first occurrence, and the codes of its rows."""
         for number, codes in zip(self.numbers, self.codes, strict=True):
             del number[""]
-            texts = [value if type(value) is str else as_text(value) for value in number]
+            texts = [value if type(value) is str else format_cell(value) for value in number]
             if max(map(len, texts), default=0) > self.longest:
-                raise Refused("limit.cell_text")
-            again: dict[str, int] = {}
-            table = [again.setdefault(text, len(again)) for text in texts]
-            same = len(again) == len(texts)  # else there is, say, the number 12 and the text "12"
-            yield list(again), codes if same else array("i", map([*table, -1].__getitem__, codes))
+                raise FileRefused("limit.cell_text")
+            distinct: dict[str, int] = {}
+            table = [distinct.setdefault(text, len(distinct)) for text in texts]
+            unchanged = len(distinct) == len(texts)  # else there is, say, the number 12 and the text "12"
+            yield list(distinct), codes if unchanged else array("i", map([*table, -1].__getitem__, codes))
 
 
-def as_text_if_bool(value: Cell) -> Cell:
-    """A truth value as text, for to a dict True is 1; all else as it is."""
-    return as_text(value) if type(value) is bool else value
+def format_if_bool(value: Cell) -> Cell:
+    """Return a truth value as text, because True and 1 are the same key of a dict; any other value as it is."""
+    return format_cell(value) if type(value) is bool else value
 
 
-def as_text(value: Cell) -> str:
-    """The text of a value: whole numbers without a point, others as short as they can be told, ISO days, TRUE and FALSE."""
+def format_cell(value: Cell) -> str:
+    """Return a value as text: whole numbers without a point, others as short as possible, ISO dates, TRUE and FALSE."""
     if isinstance(value, bool):
         return "TRUE" if value else "FALSE"
     if isinstance(value, float):
@@ -82,41 +82,41 @@ def as_text(value: Cell) -> str:
     return str(value)
 
 
-def text_reader(kind: str, name: str, limits: Limits) -> Reader:
-    """The reader of text files: a function of their bytes."""
+def make_text_reader(kind: str, name: str, limits: Limits) -> Reader:
+    """Return the reader of text files: a function from their bytes to their one sheet."""
     from questionnaires import delimited
 
     def read(data: bytes) -> Iterator[dict[str, Any]]:
-        table = delimited.table(data, kind)
+        table = delimited.decode_table(data, kind)
         misquoted = array("i")
         try:
-            columns, widths = gathered(delimited.strictly(table, limits))
-        except delimited.Misquoted:
-            columns, widths = gathered(delimited.loosely(table, limits, misquoted))
+            columns, widths = build_columns(delimited.iter_records(table, limits))
+        except delimited.MisquotedText:
+            columns, widths = build_columns(delimited.iter_records_leniently(table, limits, misquoted))
         yield {
             "name": name.rpartition(".")[0],
             "visible": True,
             "first_row": 1,
-            "columns": list(columns.finished()),
+            "columns": list(columns.build()),
             "widths": list(widths),
             "misquoted": list(misquoted),
             "encoding": table.encoding,
         }
 
-    def gathered(records: Iterator[list[str]]) -> tuple[Columns, array[int]]:
-        columns, widths = Columns(limits.longest_text), array("i")
-        found = delimited.rows(records, limits, widths)
-        while block := list(islice(found, BLOCK)):
-            columns.add(block)
+    def build_columns(records: Iterator[list[str]]) -> tuple[ColumnBuilder, array[int]]:
+        columns, widths = ColumnBuilder(limits.longest_text), array("i")
+        rows = delimited.iter_rows(records, limits, widths)
+        while block := list(islice(rows, BLOCK)):
+            columns.add_rows(block)
             if columns.n_rows * len(columns.codes) > limits.cells:
-                raise Refused("limit.cells")
+                raise FileRefused("limit.cells")
         return columns, widths
 
     return read
 
 
-def workbook_reader(kind: str, limits: Limits) -> Reader:
-    """The reader of workbooks behind their gate: a function of their bytes."""
+def make_workbook_reader(kind: str, limits: Limits) -> Reader:
+    """Return the reader of workbooks: a function that examines their bytes and yields their worksheets."""
     import python_calamine as calamine
 
     if kind == "xlsx":
@@ -127,63 +127,68 @@ def workbook_reader(kind: str, limits: Limits) -> Reader:
         from questionnaires.file_checks.xls import examine
 
     def read(data: bytes) -> Iterator[dict[str, Any]]:
-        marks = examine(data, limits)
+        flags = examine(data, limits)
         try:
             book = calamine.load_workbook(BytesIO(data))
-            if len(book.sheets_metadata) != len(marks):
-                raise Refused("file.corrupt", "Its sheets cannot be counted.")
-            for at, (told, marked) in enumerate(zip(book.sheets_metadata, marks, strict=True)):
-                if told.typ == calamine.SheetTypeEnum.WorkSheet:
-                    visible = told.visible == calamine.SheetVisibleEnum.Visible
-                    yield {"name": told.name, "visible": visible, **grid(book.get_sheet_by_index(at), marked, limits)}
+            if len(book.sheets_metadata) != len(flags):
+                raise FileRefused("file.corrupt", "Its sheets cannot be counted.")
+            for index, (metadata, sheet_flags) in enumerate(zip(book.sheets_metadata, flags, strict=True)):
+                if metadata.typ == calamine.SheetTypeEnum.WorkSheet:
+                    visible = metadata.visible == calamine.SheetVisibleEnum.Visible
+                    sheet = read_worksheet(book.get_sheet_by_index(index), sheet_flags, limits)
+                    yield {"name": metadata.name, "visible": visible, **sheet}
         except calamine.PasswordError:
-            raise Refused("file.encrypted") from None
+            raise FileRefused("file.encrypted") from None
         except calamine.CalamineError as error:
-            raise Refused("file.corrupt", f"The reader says: {str(error)[:200]}.") from None
+            raise FileRefused("file.corrupt", f"The reader says: {str(error)[:200]}.") from None
 
     return read
 
 
-def grid(sheet: Any, marks: Marks, limits: Limits) -> dict[str, Any]:
-    """The columns of a sheet from A on, with what its marks say put into them: errors are empty, percentages have a sign."""
+def read_worksheet(sheet: Any, flags: CellFlags, limits: Limits) -> dict[str, Any]:
+    """Return the columns of a sheet from A on, with its flags applied: errors are empty, percentages have a sign."""
     top, left = sheet.start or (0, 0)
-    columns = Columns(limits.longest_text)
-    rows = islice(sheet.iter_rows(), top, None)  # it gives the empty rows above, not the empty columns beside
+    columns = ColumnBuilder(limits.longest_text)
+    rows = islice(
+        sheet.iter_rows(), top, None
+    )  # it yields the empty rows above the data, not the empty columns beside it
     while block := list(islice(rows, BLOCK)):
         first = top + 1 + columns.n_rows
-        put(block, first, left, marks.errors, lambda value, error: "")
-        put(block, first, left, marks.shown, shown)
-        columns.add(block)
+        change_flagged(block, first, left, flags.errors, lambda value, error: "")
+        change_flagged(block, first, left, flags.displays, apply_display)
+        columns.add_rows(block)
     empty: tuple[list[str], array[int]] = ([], array("i", [-1]) * columns.n_rows)
     return {
         "first_row": top + 1,
-        "columns": [empty] * left + list(columns.finished()),
-        "errors": [(column, said, list(rows)) for (column, said), rows in marks.errors.items()],
-        "formulas": [(column, list(rows)) for (column, _), rows in marks.formulas.items()],
+        "columns": [empty] * left + list(columns.build()),
+        "errors": [(column, text, list(rows)) for (column, text), rows in flags.errors.items()],
+        "formulas": [(column, list(rows)) for (column, _), rows in flags.formulas.items()],
     }
 
 
-def put(block: list[list[Cell]], first: int, left: int, marked: Rows, change: Callable[[Cell, str], Cell]) -> None:
-    """Changes the marked cells of a block of rows, the first of which has the number ``first``."""
-    for (column, said), rows in marked.items():
+def change_flagged(
+    block: list[list[Cell]], first: int, left: int, flagged: FlaggedRows, change: Callable[[Cell, str], Cell]
+) -> None:
+    """Change the flagged cells of a block whose first row has the number ``first`` and first column the index ``left``."""
+    for (column, text), rows in flagged.items():
         for row in rows[bisect_left(rows, first) : bisect_left(rows, first + len(block))]:
             cells = block[row - first]
             if 0 <= column - left < len(cells):
-                cells[column - left] = change(cells[column - left], said)
+                cells[column - left] = change(cells[column - left], text)
 
 
-def shown(value: Cell, way: str) -> Cell:
-    """A number as its format shows it: 0.45 as 45%, 1608 as 01608."""
+def apply_display(value: Cell, display: str) -> Cell:
+    """Return a number as its format displays it: 0.45 as 45%, 1608 as 01608."""
     if type(value) is not float:
         return value
-    if way == "%":
+    if display == "%":
         return f"{value * 100:.15g}%"
-    return str(int(value)).zfill(len(way)) if value.is_integer() and 0 < value < 10 ** len(way) else value
+    return str(int(value)).zfill(len(display)) if value.is_integer() and 0 < value < 10 ** len(display) else value
 
 
 def confine(limits: Limits) -> None:
-    """From here on: so much memory and time, no file, no connection, no process of its own."""
-    for what, most in (
+    """Limit memory and CPU time of this process, and forbid it new files, connections and processes."""
+    for kind, maximum in (
         (resource.RLIMIT_AS, limits.memory),
         (resource.RLIMIT_CPU, limits.seconds),
         (resource.RLIMIT_FSIZE, 0),
@@ -191,36 +196,36 @@ def confine(limits: Limits) -> None:
         (resource.RLIMIT_NPROC, 0),
         (resource.RLIMIT_NOFILE, 3),  # the three that are open: a file or a connection would be a fourth
     ):
-        _, highest = resource.getrlimit(what)
-        kept = most if highest == resource.RLIM_INFINITY else min(most, highest)
-        resource.setrlimit(what, (kept, kept))
+        _, hard_limit = resource.getrlimit(kind)
+        limit = maximum if hard_limit == resource.RLIM_INFINITY else min(maximum, hard_limit)
+        resource.setrlimit(kind, (limit, limit))
 
 
 def main() -> None:
-    """Reads the file on standard input; its kind, name and limits are the first argument, as JSON.
+    """Read the file on standard input; its kind, name and limits are the first argument, as JSON.
 
     Writes one line of JSON, then the codes of every column in order, four bytes each.
     """
-    kind, name, told = json.loads(sys.argv[1])
-    limits = Limits(**told)
-    reader = text_reader(kind, name, limits) if kind in TEXT_KINDS else workbook_reader(kind, limits)
+    kind, name, limit_values = json.loads(sys.argv[1])
+    limits = Limits(**limit_values)
+    read = make_text_reader(kind, name, limits) if kind in TEXT_KINDS else make_workbook_reader(kind, limits)
     confine(limits)
-    gc.disable()  # nothing here is in a circle
+    gc.disable()  # no object here refers to itself
     codes: list[array[int]] = []
     try:
         sheets = []
-        for sheet in reader(sys.stdin.buffer.read()):
+        for sheet in read(sys.stdin.buffer.read()):
             codes.extend(column for _, column in sheet["columns"])
             rows = len(sheet["columns"][0][1]) if sheet["columns"] else 0
             sheets.append({**sheet, "rows": rows, "columns": [texts for texts, _ in sheet["columns"]]})
         answer: dict[str, Any] = {"sheets": sheets}
-    except Refused as refused:
-        answer, codes = {"refused": [refused.code, refused.more]}, []
+    except FileRefused as refused:
+        answer, codes = {"refused": [refused.code, refused.extra]}, []
     except MemoryError:
         answer, codes = {"refused": ["archive.expands_too_large", "There is not enough memory to read it."]}, []
-    out = sys.stdout.buffer
+    output = sys.stdout.buffer
     line = json.dumps(answer, ensure_ascii=False).encode("utf-8", "surrogatepass")
-    out.write(line + b" " * (3 - len(line) % 4) + b"\n")  # the codes begin at a multiple of four
+    output.write(line + b" " * (3 - len(line) % 4) + b"\n")  # the codes begin at a multiple of four
     for column in codes:
-        out.write(column)
-    out.flush()
+        output.write(column)
+    output.flush()

@@ -1,4 +1,4 @@
-"""The entries of a data file, as TOML gives them: what is missing or of another kind is refused by file, item and fault."""
+"""Read the entries of a data file (parsed TOML) and report what is missing or invalid by file, item and fault."""
 
 from __future__ import annotations
 
@@ -6,20 +6,31 @@ from collections.abc import Mapping
 from typing import Any
 
 
-class Entries:
-    """Reads values out of entries of one file; ``fault`` is what it raises where one does not fit."""
+class DataFileError(Exception):
+    """A data file that cannot be used: the file, the item in it ("" for the whole file), the fault, and the cure if there is one.
 
-    fault: type[Exception]
+    Its message is these parts joined by colons.
+    """
+
+    def __init__(self, file: str, item: str = "", fault: str = "", cure: str = "") -> None:
+        super().__init__(": ".join(part for part in (file, item, fault, cure) if part))
+        self.file, self.item, self.fault, self.cure = file, item, fault, cure
+
+
+class DataFileReader:
+    """Reads and checks values in the entries of one file; ``fault`` is the error it raises for an invalid one."""
+
+    fault: type[DataFileError] = DataFileError
 
     def __init__(self, file: str) -> None:
         self.file = file
 
     def refuse(self, item: str, fault: str) -> Exception:
-        """The fault of an item, to be raised."""
-        return self.fault(f"{self.file}: {item}: {fault}")
+        """Return the error about an item, to be raised."""
+        return self.fault(self.file, item, fault)
 
     def need(self, raw: Mapping[str, Any], key: str, item: str, kind: type | tuple[type, ...]) -> Any:
-        """A value that must be there, of its kind."""
+        """Return a required value. Raises the reader's error where it is missing or not of this kind."""
         if key not in raw:
             raise self.refuse(item, f"{key!r} is missing")
         if not isinstance(raw[key], kind) or (isinstance(raw[key], bool) and kind is not bool):
@@ -27,34 +38,34 @@ class Entries:
         return raw[key]
 
     def texts(self, raw: Mapping[str, Any], key: str, item: str) -> tuple[str, ...]:
-        """A list of texts; empty where it is left out."""
+        """Return a list of texts; empty where it is left out."""
         values = raw.get(key, [])
         if not isinstance(values, list) or not all(isinstance(v, str) for v in values):
             raise self.refuse(item, f"{key!r} must be a list of texts")
         return tuple(values)
 
     def groups(self, raw: Mapping[str, Any], key: str, item: str) -> tuple[tuple[str, ...], ...]:
-        """A list of texts and of lists of texts; a text alone is a list of one."""
+        """Return a list whose entries are texts or lists of texts; a single text becomes a group of one."""
         values = raw.get(key, [])
         if not isinstance(values, list):
             raise self.refuse(item, f"{key!r} must be a list")
         return tuple((v,) if isinstance(v, str) else self.texts({key: v}, key, item) for v in values)
 
     def sources(self, raw: Mapping[str, Any], item: str) -> tuple[str, ...]:
-        """The ids of its sources, of which there must be one."""
+        """Return the ids of the sources of an item, at least one."""
         sources = self.texts(raw, "sources", item)
         if not sources:
             raise self.refuse(item, "has no source")
         return sources
 
     def known_keys(self, raw: Mapping[str, Any], known: str, item: str) -> None:
-        """Refuses any key but the known ones, given with blanks between."""
+        """Check that an item has no other keys than the known ones, given as a space-separated text."""
         extra = sorted(set(raw) - set(known.split()))
         if extra:
             raise self.refuse(item, f"unknown key {extra[0]!r}")
 
     def share(self, value: Any, item: str, what: str) -> float:
-        """A number in 0..1."""
+        """Return a number in 0..1; ``what`` names it in the error."""
         if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 <= value <= 1:
             raise self.refuse(item, f"{what} must lie in 0..1, is {value!r}")
         return float(value)

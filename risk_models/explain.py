@@ -9,11 +9,11 @@ from types import MappingProxyType
 
 from risk_models.answers import CASE_HARMS, DECLINED
 from risk_models.engine.frame import WORST_OF_LOW
-from risk_models.facts.facts import FactsOn
+from risk_models.facts.facts import FactSnapshot
 from risk_models.facts.inherent import UNKNOWN_PLACE
 from risk_models.model import Floor, Indicator, Model
 from risk_models.plan import Action
-from risk_models.transforms import on_day
+from risk_models.transforms import bind_day
 
 Stored = Mapping[str, object]
 REPORTERS = {
@@ -53,7 +53,7 @@ class Reason:
 
 def explain(
     model: Model,
-    facts: FactsOn,
+    facts: FactSnapshot,
     country: str | None,
     stored: Sequence[Stored],
     title_of: Callable[[str, object], str],
@@ -159,9 +159,11 @@ def explain(
             )
         else:
             rule_of = contexts[name]
-            title = rule_of.title if name.startswith("answer.") else facts.title(name)
+            title = rule_of.title if name.startswith("answer.") else facts.get_title(name)
             source, year = rule_of.sources, None
-            seen = facts.value("country", country or "", name.split(".", 1)[1]) if name.startswith("country.") else None
+            seen = (
+                facts.get_fact("country", country or "", name.split(".", 1)[1]) if name.startswith("country.") else None
+            )
             if seen is not None:
                 source, year = (seen.source, *rule_of.sources), seen.year
             reasons.append(
@@ -319,7 +321,7 @@ def _is_harm(
     indicator: Indicator, state: str, value: object, on: date, effective: float | None, context: float | None
 ) -> bool:
     answer = tuple(value) if isinstance(value, list) else value
-    risk = on_day(indicator.rule, on).risk(answer)
+    risk = bind_day(indicator.rule, on).risk(answer)
     # Harm is never believed away: an effective risk below that of the answer tells that its being put right was confirmed.
     if answer in indicator.confirmed and effective is not None and effective < max(risk, context or 0.0):
         return state == "reported"

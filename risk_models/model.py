@@ -16,8 +16,8 @@ from functools import cache, cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
-from risk_models.data_file import Entries
-from risk_models.transforms import Choices, Ramp, Rule, rule_of
+from risk_models.data_file import DataFileError, DataFileReader
+from risk_models.transforms import Choices, Ramp, Rule, parse_rule
 
 MODELS = Path(__file__).parent / "models"
 GRADES = ("self_declared", "document", "audit", "worker_voice", "official")
@@ -27,7 +27,7 @@ CASES = ("none_recorded", "signals", "pattern", "emergency")
 SOURCES_OF_FACTS = ("answer.", "country.", "sector.", "goods.", "corridor.", "destination.", "flag.")
 
 
-class BadModel(Exception):
+class BadModel(DataFileError):
     """A model file that cannot be used: which file, which item, what is wrong."""
 
 
@@ -236,7 +236,7 @@ def serving(kind: str, sectors: Iterable[str], on: date, models: Iterable[Model]
     return tuple(found.values())
 
 
-class _Reader(Entries):
+class _Reader(DataFileReader):
     """Turns raw TOML into a Model, refusing what does not fit."""
 
     fault = BadModel
@@ -281,7 +281,7 @@ class _Reader(Entries):
 
     def rule(self, raw: Mapping[str, Any], item: str) -> Rule:
         try:
-            return rule_of(raw)
+            return parse_rule(raw)
         except ValueError as fault:
             raise self.refuse(item, str(fault)) from fault
 
@@ -290,7 +290,7 @@ class _Reader(Entries):
         told: Mapping[str, Any] = raw.get("confirmed", {})
         for code, risk in told.items():
             table = rule.table if isinstance(rule, Choices) else {}
-            if not rule.least <= self.share(risk, item, f"'confirmed' {code!r}") < table.get(code, 0.0):
+            if not rule.lowest_risk <= self.share(risk, item, f"'confirmed' {code!r}") < table.get(code, 0.0):
                 raise self.refuse(item, f"'confirmed' {code!r} must be a choice, and lie below its risk there")
         return {code: float(risk) for code, risk in told.items()}
 

@@ -1,4 +1,4 @@
-"""When two spellings name the same company: the key under which names, licences and references are compared."""
+"""Normalize names, licences and references to the key under which they are compared."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ NOT_ALPHANUMERIC = re.compile("[^a-z0-9]+")
 
 
 def name_key(text: str) -> str:
-    """The letters and digits of a name in any script, without case, accents, spaces and punctuation.
+    """Return the letters and digits of a name in any script, without case, accents, spaces and punctuation.
 
     "Del Mar Services, Inc." and "DEL MAR SERVICES INC" share a key; a name of punctuation alone has the key "".
     """
@@ -17,7 +17,7 @@ def name_key(text: str) -> str:
     if folded.isascii():
         return NOT_ALPHANUMERIC.sub("", folded)
     decomposed = unicodedata.normalize("NFKD", folded)
-    kept = "".join(
+    letters = "".join(
         ch for ch in decomposed if ch.isalnum() or unicodedata.category(ch) in ("Mc", "Mn") and ord(ch) > 0x036F
     )
-    return unicodedata.normalize("NFC", kept)
+    return unicodedata.normalize("NFC", letters)

@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from risk_models.answers import Answers
+from risk_models.data_file import DataFileError
 from risk_models.engine.frame import (
     DECLINED,
     EXPIRED,
@@ -63,7 +64,7 @@ MINIMUM_AGE_AT_SEA = 16  # C188-1
 LATER = 1e6  # days, more than any action has: what is no matter of safety comes after all that is
 
 
-class BadAction(Exception):
+class BadAction(DataFileError):
     """An action file that cannot be used: which file, which action, what is wrong."""
 
 

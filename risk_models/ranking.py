@@ -30,7 +30,7 @@ class Interval:
         return self.low > 0 or self.high < 0
 
 
-class Draws:
+class BootstrapSamples:
     """Places drawn again and again with replacement, the same for every contestant: differences are paired."""
 
     def __init__(self, places: int, draws: int, seed: int) -> None:
@@ -63,19 +63,19 @@ class Draws:
         return _spearman(values, amounts), np.array(of_draws)
 
 
-def interval(figure: tuple[float, Floats]) -> Interval:
+def compute_interval(figure: tuple[float, Floats]) -> Interval:
     """A figure with the middle 95 % of its draws."""
     value, draws = figure
     low, high = np.nanpercentile(draws, [2.5, 97.5])
     return Interval(value, float(low), float(high))
 
 
-def difference(one: tuple[float, Floats], other: tuple[float, Floats]) -> Interval:
+def compute_difference(one: tuple[float, Floats], other: tuple[float, Floats]) -> Interval:
     """By how much one figure is above another on the same draws."""
-    return interval((one[0] - other[0], one[1] - other[1]))
+    return compute_interval((one[0] - other[0], one[1] - other[1]))
 
 
-def ranks(values: Floats) -> Floats:
+def rank_values(values: Floats) -> Floats:
     """Ranks from 1; equal values share the mean of theirs."""
     _, which, count = np.unique(values, return_inverse=True, return_counts=True)
     last = np.cumsum(count)
@@ -83,13 +83,13 @@ def ranks(values: Floats) -> Floats:
     return mean
 
 
-def thirds(values: Floats) -> NDArray[np.intp]:
+def assign_thirds(values: Floats) -> NDArray[np.intp]:
     """0, 1, 2: the lower, middle and upper third by rank."""
-    return np.minimum((3 * (ranks(values) - 1)) // len(values), 2).astype(np.intp)
+    return np.minimum((3 * (rank_values(values) - 1)) // len(values), 2).astype(np.intp)
 
 
 def _spearman(a: Floats, b: Floats) -> float:
-    x, y = ranks(a), ranks(b)
+    x, y = rank_values(a), rank_values(b)
     x, y = x - x.mean(), y - y.mean()
     spread = np.sqrt((x * x).sum() * (y * y).sum())
     return float((x * y).sum() / spread) if spread else float("nan")

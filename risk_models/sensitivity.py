@@ -15,7 +15,7 @@ from risk_models.engine.robustness import concentration
 from risk_models.model import Model
 
 DRAWS, SEED = 500, 2026
-MORE = 0.5  # a weight half as large again
+WEIGHT_INCREASE = 0.5  # a weight half as large again
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class RankRange:
     high: NDArray[np.int64]
 
 
-def rank_ranges(scores: Scores, cells: Cells, model: Model, draws: int = DRAWS, seed: int = SEED) -> RankRange:
+def compute_rank_ranges(scores: Scores, cells: Cells, model: Model, draws: int = DRAWS, seed: int = SEED) -> RankRange:
     """Ranks of n suppliers of one model under weights drawn as in ``steadiness.toml``; floors hold under any weights."""
     share = shares(model)[:, 0]
     weights = np.random.default_rng(seed).dirichlet(concentration(len(share)) * share, draws)
@@ -43,11 +43,11 @@ def _ranks(points: Floats) -> NDArray[np.int64]:
     return rank
 
 
-def weight_effects(scores: Scores, cells: Cells, model: Model) -> Floats:
+def compute_weight_effects(scores: Scores, cells: Cells, model: Model) -> Floats:
     """By how many points each weight, half as large again, moves the score of a supplier on average, up or down (k,)."""
     share = shares(model)
     plain = (share * cells.effective).sum(axis=0)
-    moved = 100.0 * MORE * share * (cells.effective - plain) / (1.0 + MORE * share)
+    moved = 100.0 * WEIGHT_INCREASE * share * (cells.effective - plain) / (1.0 + WEIGHT_INCREASE * share)
     # A floor that holds a score up hides what moves below it.
     after = np.maximum(100.0 * plain + moved, scores.floor) - np.maximum(100.0 * plain, scores.floor)
     effects: Floats = np.abs(after).mean(axis=1)

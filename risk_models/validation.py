@@ -17,9 +17,9 @@ import numpy as np
 
 from risk_models.answers import from_rows
 from risk_models.facts.facts import Facts
-from risk_models.facts.inherent import UNKNOWN_PLACE, inherent_risk
+from risk_models.facts.inherent import UNKNOWN_PLACE, compute_inherent_risk
 from risk_models.model import Model, ScaledFact
-from risk_models.ranking import Draws, Floats, Interval, difference, interval, thirds
+from risk_models.ranking import BootstrapSamples, Floats, Interval, compute_difference, compute_interval, assign_thirds
 from risk_models.transforms import Ramp
 
 SAID = Path(__file__).with_name("validation.toml")
@@ -33,7 +33,7 @@ EXPOSURE = "Population (exposure, no risk)"
 
 
 @dataclass(frozen=True)
-class Places:
+class CountryRankings:
     """The countries ranked: codes, people, subregion, and what each contestant says of them (higher: more risk), the model first.
 
     ``same``: other models of sites that put the countries in the same order.
@@ -44,16 +44,16 @@ class Places:
     subregions: tuple[str, ...]
     model: Model
     same: tuple[Model, ...]
-    contestants: Mapping[str, Floats]
+    rankings: Mapping[str, Floats]
 
 
-def places(facts: Facts, models: Sequence[Model], on: date) -> Places:
+def rank_countries(facts: Facts, models: Sequence[Model], on: date) -> CountryRankings:
     """All countries whose population is known, under the newest general model of sites and everything it is compared with.
 
     Contestants: the model, each country fact it reads, the equal-weight mean of those facts, and population, which is exposure.
     """
     known = facts.as_of(on)
-    table = known.country_table()
+    table = known.get_country_table()
     codes = tuple(table.index[table["population"].notna()])
     sites = [model for model in models if model.kind == "site"]
     newest = max((m for m in sites if "" in m.serves), key=lambda m: (m.effective, m.version))
@@ -67,20 +67,20 @@ def places(facts: Facts, models: Sequence[Model], on: date) -> Places:
         if about.partial:  # known of some countries alone: it can raise the model, and is no ranking of its own
             continue
         name = fact.fact.removeprefix("country.")
-        values = known.fill([name]).values[name].loc[list(codes)].to_numpy(dtype=np.float64)
+        values = known.fill_gaps([name]).values[name].loc[list(codes)].to_numpy(dtype=np.float64)
         contestants[about.title] = values if about.riskier_when_higher else -values
         scaled.append(np.array([fact.ramp.risk(float(value)) for value in values]))
     contestants["Equal-weight mean of these facts"] = np.mean(scaled, axis=0)
     population = table["population"].loc[list(codes)].to_numpy(dtype=np.float64)
     contestants[EXPOSURE] = population
-    return Places(codes, population, _subregions(codes), newest, tuple(m for m in same if m is not newest), contestants)
+    return CountryRankings(codes, population, _subregions(codes), newest, tuple(m for m in same if m is not newest), contestants)
 
 
 def _inherent(model: Model, codes: Sequence[str], facts: Facts, on: date) -> Floats:
     """The inherent risk 0..100 of each country, in one trade, by its own facts."""
     answers = from_rows({"country": code, "sector": (TRADE,)} for code in codes)
     own = {context.id for context in model.contexts} | {UNKNOWN_PLACE}
-    parts = inherent_risk(answers, model, facts.as_of(on), {}).parts
+    parts = compute_inherent_risk(answers, model, facts.as_of(on), {}).parts
     risk: Floats = np.sum([part.points for part in parts if part.context in own], axis=0)
     return risk
 
@@ -91,7 +91,7 @@ def _subregions(codes: Sequence[str]) -> tuple[str, ...]:
     return tuple(of[code] for code in codes)
 
 
-def goods_listed(facts: Facts, fact: str, codes: Sequence[str]) -> dict[str, Floats]:
+def count_listed_goods(facts: Facts, fact: str, codes: Sequence[str]) -> dict[str, Floats]:
     """By edition, how many goods of each country are listed (0 for most)."""
     rows = facts.rows["goods"]
     rows = rows[(rows["fact"] == fact) & (rows["value"] == 1)]
@@ -107,7 +107,7 @@ def goods_listed(facts: Facts, fact: str, codes: Sequence[str]) -> dict[str, Flo
 
 
 @dataclass(frozen=True)
-class Compared:
+class Comparison:
     """One contestant against an outcome: AUC raw and within thirds of population, rank correlation with the number of goods,
     and by how much the model is above it on the same draws, raw and within thirds (None for the model itself)."""
 
@@ -119,33 +119,33 @@ class Compared:
     ahead_within: Interval | None
 
 
-def compared(ranked: Places, goods: Floats, draws: Draws) -> list[Compared]:
+def compare_rankings(ranked: CountryRankings, goods: Floats, draws: BootstrapSamples) -> list[Comparison]:
     """Every contestant against the presence of a listed good, the model first."""
-    listed, third = goods > 0, thirds(ranked.population).tolist()
-    raw = {name: draws.auc(values, listed) for name, values in ranked.contestants.items()}
-    within = {name: draws.auc(values, listed, third) for name, values in ranked.contestants.items()}
+    listed, third = goods > 0, assign_thirds(ranked.population).tolist()
+    raw = {name: draws.auc(values, listed) for name, values in ranked.rankings.items()}
+    within = {name: draws.auc(values, listed, third) for name, values in ranked.rankings.items()}
     return [
-        Compared(
+        Comparison(
             name,
-            interval(raw[name]),
-            interval(within[name]),
-            interval(draws.rank_correlation(values, goods)),
-            None if name == MODEL else difference(raw[MODEL], raw[name]),
-            None if name == MODEL else difference(within[MODEL], within[name]),
+            compute_interval(raw[name]),
+            compute_interval(within[name]),
+            compute_interval(draws.rank_correlation(values, goods)),
+            None if name == MODEL else compute_difference(raw[MODEL], raw[name]),
+            None if name == MODEL else compute_difference(within[MODEL], within[name]),
         )
-        for name, values in ranked.contestants.items()
+        for name, values in ranked.rankings.items()
     ]
 
 
-def page(facts: Facts, models: Sequence[Model], on: date, names: Mapping[str, str], draws: int = DRAWS) -> str:
+def render_page(facts: Facts, models: Sequence[Model], on: date, names: Mapping[str, str], draws: int = DRAWS) -> str:
     """The document. ``names``: countries by code."""
-    ranked = places(facts, models, on)
-    forced, child = (goods_listed(facts, fact, ranked.codes) for fact in ("forced_labour", "child_labour"))
+    ranked = rank_countries(facts, models, on)
+    forced, child = (count_listed_goods(facts, fact, ranked.codes) for fact in ("forced_labour", "child_labour"))
     newest = max(forced)
-    drawn = Draws(len(ranked.codes), draws, SEED)
+    drawn = BootstrapSamples(len(ranked.codes), draws, SEED)
     tables = {
-        "forced labour": compared(ranked, forced[newest], drawn),
-        "child labour": compared(ranked, child[newest], drawn),
+        "forced labour": compare_rankings(ranked, forced[newest], drawn),
+        "child labour": compare_rankings(ranked, child[newest], drawn),
     }
     lines = [
         *_opening(ranked, facts, on, draws, forced, newest),
@@ -170,7 +170,7 @@ def page(facts: Facts, models: Sequence[Model], on: date, names: Mapping[str, st
 
 
 def _opening(
-    ranked: Places, facts: Facts, on: date, draws: int, forced: Mapping[str, Floats], newest: str
+    ranked: CountryRankings, facts: Facts, on: date, draws: int, forced: Mapping[str, Floats], newest: str
 ) -> Iterator[str]:
     model, same = ranked.model, ", ".join(f"{m.id} {m.version}" for m in ranked.same)
     yield "# Does the inherent country risk rank countries truly?"
@@ -198,7 +198,7 @@ def _opening(
     yield f"- Brackets: 95 % intervals of {draws:,} bootstrap samples of countries, seed {SEED}. Differences are paired."
 
 
-def _claims(tables: Mapping[str, list[Compared]], newest: str) -> Iterator[str]:
+def _claims(tables: Mapping[str, list[Comparison]], newest: str) -> Iterator[str]:
     yield ""
     yield "## What may be claimed"
     yield ""
@@ -221,7 +221,7 @@ def _series(names: Sequence[str]) -> str:
     return ", ".join(f"*{name}*" for name in names)
 
 
-def _table(table: Sequence[Compared]) -> Iterator[str]:
+def _table(table: Sequence[Comparison]) -> Iterator[str]:
     yield "| | AUC | within thirds | correlation | model ahead by | within thirds |"
     yield "|---|---|---|---|---|---|"
     for c in table:
@@ -230,7 +230,7 @@ def _table(table: Sequence[Compared]) -> Iterator[str]:
         yield f"| {c.name} | {' | '.join(map(_range, figures))} | {' | '.join(ahead)} |"
 
 
-def _editions(ranked: Places, forced: Mapping[str, Floats], draws: Draws) -> Iterator[str]:
+def _editions(ranked: CountryRankings, forced: Mapping[str, Floats], draws: BootstrapSamples) -> Iterator[str]:
     yield (
         "The editions name nearly the same countries, so they test the ranking again, and not change. All are ranked by "
         "the facts of today."
@@ -238,50 +238,54 @@ def _editions(ranked: Places, forced: Mapping[str, Floats], draws: Draws) -> Ite
     yield ""
     yield "| edition | countries listed | joined since the one before | AUC of the model | within thirds | AUC of population |"
     yield "|---|---|---|---|---|---|"
-    third, before = thirds(ranked.population).tolist(), None
+    third, before = assign_thirds(ranked.population).tolist(), None
     for edition, goods in forced.items():
         listed = goods > 0
-        model = ranked.contestants[MODEL]
+        model = ranked.rankings[MODEL]
         figures = (
             draws.auc(model, listed),
             draws.auc(model, listed, third),
-            draws.auc(ranked.contestants[EXPOSURE], listed),
+            draws.auc(ranked.rankings[EXPOSURE], listed),
         )
         joined = "" if before is None else str(int((listed & ~before).sum()))
-        yield f"| {edition} | {int(listed.sum())} | {joined} | {' | '.join(_range(interval(f)) for f in figures)} |"
+        yield f"| {edition} | {int(listed.sum())} | {joined} | {' | '.join(_range(compute_interval(f)) for f in figures)} |"
         before = listed
 
 
-def _thirds(ranked: Places, goods: Floats, draws: Draws) -> Iterator[str]:
+def _thirds(ranked: CountryRankings, goods: Floats, draws: BootstrapSamples) -> Iterator[str]:
     yield "| third of population | countries | listed | AUC of the model |"
     yield "|---|---|---|---|"
-    third, listed = thirds(ranked.population), goods > 0
+    third, listed = assign_thirds(ranked.population), goods > 0
     for number, name in enumerate(("smallest", "middle", "largest")):
         here = third == number
         # Countries of other thirds stand alone in groups of their own: they are compared with none.
         groups = [0 if inside else code for inside, code in zip(here.tolist(), ranked.codes, strict=True)]
         of = int((listed & here).sum())
-        figure = _range(interval(draws.auc(ranked.contestants[MODEL], listed, groups))) if of >= FEWEST else "too few"
+        figure = (
+            _range(compute_interval(draws.auc(ranked.rankings[MODEL], listed, groups)))
+            if of >= FEWEST
+            else "too few"
+        )
         yield f"| {name} | {int(here.sum())} | {of} | {figure} |"
 
 
-def _by_subregion(ranked: Places, goods: Floats) -> Iterator[str]:
+def _by_subregion(ranked: CountryRankings, goods: Floats) -> Iterator[str]:
     yield f"No interval: a subregion is small. One with fewer than {FEWEST} countries listed, or not listed, is not ranked."
     yield ""
     yield "| subregion | countries | listed | mean inherent risk | AUC of the model |"
     yield "|---|---|---|---|---|"
-    model, listed = ranked.contestants[MODEL], goods > 0
+    model, listed = ranked.rankings[MODEL], goods > 0
     for name in sorted(set(ranked.subregions)):
         here = np.array([s == name for s in ranked.subregions])
         of, n = int((listed & here).sum()), int(here.sum())
         figure = "not ranked"
         if of >= FEWEST and n - of >= FEWEST:
-            figure = f"{Draws(n, 1, SEED).auc(model[here], listed[here])[0]:.2f}"
+            figure = f"{BootstrapSamples(n, 1, SEED).auc(model[here], listed[here])[0]:.2f}"
         yield f"| {name} | {n} | {of} | {model[here].mean():.0f} | {figure} |"
 
 
-def _blind_spots(ranked: Places, goods: Floats, names: Mapping[str, str]) -> Iterator[str]:
-    model, listed = ranked.contestants[MODEL], goods > 0
+def _blind_spots(ranked: CountryRankings, goods: Floats, names: Mapping[str, str]) -> Iterator[str]:
+    model, listed = ranked.rankings[MODEL], goods > 0
     place = {int(j): number + 1 for number, j in enumerate(np.argsort(-model, kind="stable"))}
 
     def told(chosen: Sequence[int]) -> str:
@@ -298,12 +302,14 @@ def _blind_spots(ranked: Places, goods: Floats, names: Mapping[str, str]) -> Ite
     )
 
 
-def _variants(ranked: Places, facts: Facts, on: date, forced: Floats, child: Floats, draws: Draws) -> Iterator[str]:
+def _variants(
+    ranked: CountryRankings, facts: Facts, on: date, forced: Floats, child: Floats, draws: BootstrapSamples
+) -> Iterator[str]:
     """Each other model of ``validation.toml``: by how much it is ahead of the model."""
-    third = thirds(ranked.population).tolist()
+    third = assign_thirds(ranked.population).tolist()
     outcomes = [(goods > 0, groups) for goods in (forced, child) for groups in (None, third)]
-    model = [draws.auc(ranked.contestants[MODEL], listed, groups) for listed, groups in outcomes]
-    table = facts.as_of(on).country_table()
+    model = [draws.auc(ranked.rankings[MODEL], listed, groups) for listed, groups in outcomes]
+    table = facts.as_of(on).get_country_table()
     known = set(table.columns[table.notna().any()])
     yield "By how much each is ahead of the model; * where the interval excludes 0."
     yield ""
@@ -315,7 +321,7 @@ def _variants(ranked: Places, facts: Facts, on: date, forced: Floats, child: Flo
             continue
         values = _inherent(_varied(ranked.model, variant), ranked.codes, facts, on)
         ahead = [
-            difference(draws.auc(values, listed, groups), own)
+            compute_difference(draws.auc(values, listed, groups), own)
             for (listed, groups), own in zip(outcomes, model, strict=True)
         ]
         yield f"| {variant['title']} | {' | '.join(map(_signed, ahead))} |"

@@ -112,14 +112,14 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _assess(arguments: argparse.Namespace) -> int:
-    from questionnaires.issues import Unusable
-    from questionnaires.validation.match import read_map
-    from risk_models.facts.facts import load as load_facts
+    from questionnaires.issues import UnusableSheet
+    from questionnaires.validation.match import parse_column_map
+    from risk_models.facts.facts import load_facts
     from service.assessment.assess import assess
     from service.assessment.export_json import write
     from service.buyer.buying import buyer_lines, buyer_part
     from service.case_reading.export_json import case_lines, cases_part
-    from service.imports.pipeline import Choices, NothingUsable, take_in
+    from service.imports.pipeline import Choices, NoUsableRows, parse_files
 
     # One run makes millions of small objects and then ends: looking through them for cycles finds none and takes time.
     gc.disable()
@@ -131,19 +131,19 @@ def _assess(arguments: argparse.Namespace) -> int:
     files = [(Path(file).name, bytes_of(Path(file))) for file in named]
     with _progress() as say:
         try:
-            columns = read_map(bytes_of(Path(arguments.map)), arguments.map) if arguments.map else None
+            columns = parse_column_map(bytes_of(Path(arguments.map)), arguments.map) if arguments.map else None
             choices = Choices(
                 arguments.kind, arguments.country, arguments.sector, arguments.sheet, columns, arguments.date_order,
                 Path(arguments.buyer).name if arguments.buyer else None,
             )  # fmt: skip
-            taken = take_in(files, choices, on, say)
-        except (NothingUsable, Unusable) as nothing:
+            taken = parse_files(files, choices, on, say)
+        except (NoUsableRows, UnusableSheet) as nothing:
             raise Usage(str(nothing)) from nothing
         say("scoring")
         facts = load_facts().as_of(on)
         try:
             assessed = assess(taken.batches, facts, on)
-            buyer = buyer_part(taken.buying, on)
+            buyer = buyer_part(taken.buyer_batches, on)
         except LookupError as none:
             raise Usage(f"{none.args[0]}.") from none
         out = Path(arguments.out)
@@ -152,7 +152,7 @@ def _assess(arguments: argparse.Namespace) -> int:
                 say("writing json")
                 with (folder / "assessment.json").open("wb", buffering=ROOM) as file:
                     cases = cases_part(taken.cases, taken.batches, on)
-                    write(file, assessed, facts, on, choices.options(), taken.received, buyer, cases)
+                    write(file, assessed, facts, on, choices.to_options(), taken.received, buyer, cases)
             others = [f for f in formats if f != "json"]
             if others:
                 from reports.formats import render
@@ -160,7 +160,7 @@ def _assess(arguments: argparse.Namespace) -> int:
 
                 title = "Forced labour and ethical recruitment: supplier assessment"
                 report = report_on(assessed, facts, on, taken.files, taken.issues, title)
-                findings, steps = buyer_lines(taken.buying, on)
+                findings, steps = buyer_lines(taken.buyer_batches, on)
                 shown = case_lines(taken.cases, taken.batches, on)
                 report = replace(report, buyer=findings, buyer_plan=steps, cases=shown)
                 for format_ in others:
@@ -174,13 +174,13 @@ def _assess(arguments: argparse.Namespace) -> int:
     if taken.cases:
         print(f"{len(taken.cases)} case records read.")
     for told in [i for i in taken.issues if i.severity == "error"][:5]:
-        print(f"- {told.sentence()}", file=sys.stderr)
+        print(f"- {told.describe()}", file=sys.stderr)
     refused = any(not file["accepted"] for file in taken.files)
     return EXIT_SOME if received["rejected"] or refused else EXIT_SCORED
 
 
 def _verify(arguments: argparse.Namespace) -> int:
-    from risk_models.facts.facts import load as load_facts
+    from risk_models.facts.facts import load_facts
     from service.verify import NotAnAssessment, objections, parse
 
     try:
@@ -196,17 +196,17 @@ def _verify(arguments: argparse.Namespace) -> int:
 
 
 def _template(arguments: argparse.Namespace) -> int:
-    from questionnaires.form import load
-    from questionnaires.lookups import BadFile
-    from questionnaires.workbook import template
+    from questionnaires.form import load_form
+    from questionnaires.lookups import DataFileError
+    from questionnaires.workbook import build_template
 
     try:
-        form = load(arguments.form)
-    except BadFile as none:
+        form = load_form(arguments.form)
+    except DataFileError as none:
         raise Usage(f"there is no form '{arguments.form}'. {none.cure}") from none
     out = Path(arguments.out)
     made(out.parent)
-    out.write_bytes(template(form))
+    out.write_bytes(build_template(form))
     print(f"{form.title}, version {form.version}: {len(form.questions)} questions. Written to {out}.")
     return EXIT_SCORED
 
@@ -225,27 +225,27 @@ def _checked(faults: Sequence[str]) -> int:
 
 
 def _facts_show(arguments: argparse.Namespace) -> int:
-    from questionnaires.lookups import countries
-    from risk_models.facts.facts import load as load_facts
+    from questionnaires.lookups import load_countries
+    from risk_models.facts.facts import load_facts
 
     codes = []
     for named in arguments.country.split(">")[:2]:
-        code = countries().find(named.strip())
+        code = load_countries().find(named.strip())
         if code is None:
-            like = countries().like(named)
+            like = load_countries().suggest(named)
             raise Usage(
                 f"'{named}' is not a country we know.{' Did you mean ' + ' or '.join(like) + '?' if like else ''}"
             )
         codes.append(code)
     facts = load_facts().as_of(date.today())
-    print(" to ".join(f"{countries().names[code]} ({code})" for code in codes))
+    print(" to ".join(f"{load_countries().names[code]} ({code})" for code in codes))
     if len(codes) == 1:
-        known = [("", f"country.{name}", fact) for name, fact in facts.of_country(codes[0])]
+        known = [("", f"country.{name}", fact) for name, fact in facts.list_country_facts(codes[0])]
     else:
-        known = [(f"{code:<6}", f"corridor.{name}", fact) for code, name, fact in facts.of_corridor(*codes)]
+        known = [(f"{code:<6}", f"corridor.{name}", fact) for code, name, fact in facts.list_corridor_facts(*codes)]
     for code, name, fact in known:
         print(
-            f"  {code}{facts.title(name):<60} {fact.value:>10.4g}  {fact.year or '':<4}  {facts.use(name):<8}  {fact.source}"
+            f"  {code}{facts.get_title(name):<60} {fact.value:>10.4g}  {fact.year or '':<4}  {facts.get_use(name):<8}  {fact.source}"
         )
     return EXIT_SCORED
 

@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import Any
 
 
-class Refused(Exception):
+class DomainError(Exception):
     """A request that cannot be: a ``code`` for machines, the HTTP ``status``, one or two sentences, and more members.
 
     The code is for life and is made of words in lower case with dots between; ``extra`` are further members of the problem
@@ -21,12 +21,12 @@ class Refused(Exception):
         self.headers = headers or {}
 
 
-def not_found(what: str = "") -> Refused:
+def not_found(what: str = "") -> DomainError:
     """What is not there, and what belongs to another organisation: the two look the same."""
-    return Refused("not_found", 404, what or "There is no such thing here.")
+    return DomainError("not_found", 404, what or "There is no such thing here.")
 
 
-def problem(code: str, status: int, detail: str, **extra: Any) -> dict[str, Any]:
+def problem_object(code: str, status: int, detail: str, **extra: Any) -> dict[str, Any]:
     """The problem object of RFC 9457; also what an import keeps that was refused after its answer was given."""
     return {
         "type": "about:blank",

@@ -11,20 +11,20 @@ import numpy as np
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from questionnaires.form import load_reading_form
+from questionnaires.form import load_combined_form
 from reports.document import Report
 from reports.formats import FORMATS, Rendered, render
 from risk_models.answers import from_rows
-from risk_models.facts.facts import load as load_facts
+from risk_models.facts.facts import load_facts
 from service.assessment.assess import Assessed, Batch, assess_batch
 from service.audit import record
 from service.blob_store import Blobs
 from service.buyer import own_practices
 from service.case_reading import evidence
 from service.clock import today
-from service.db.session import Database
+from service.db.session import Database, chunks
 from service.db.tables import Import, Job, Organisation, Result, Supplier
-from service.errors import Refused, not_found
+from service.errors import DomainError, not_found
 from service.jobs.table import Claimed, effect, enqueue
 from service.jobs.table import get as get_job
 from service.queries import stored_results
@@ -53,13 +53,13 @@ def request(
     workers reported; only who may see that may fetch it then.
     """
     if format not in FORMATS:
-        raise Refused("format.unknown", 422, f"A report comes as {', '.join(FORMATS)}.")
+        raise DomainError("format.unknown", 422, f"A report comes as {', '.join(FORMATS)}.")
     if audience not in AUDIENCES or (audience == "supplier" and supplier_id is None):
-        raise Refused("audience.unknown", 422, "A report is internal, or the copy of one supplier.")
+        raise DomainError("audience.unknown", 422, "A report is internal, or the copy of one supplier.")
     if supplier_id is not None:
         _supplier(session, supplier_id)
     elif not ids(session, wanted or Wanted(), today()):
-        raise Refused("report.empty", 422, "There is no supplier like that to report on.")
+        raise DomainError("report.empty", 422, "There is no supplier like that to report on.")
     shown = worker_derived and audience == "internal"
     asked = {"format": format, "audience": audience, "supplier_id": supplier_id, "worker_derived": shown}
     job = enqueue(session, KIND, {**asked, "wanted": (wanted or Wanted()).to_dict()}, by)
@@ -99,7 +99,7 @@ def report(session: Session, supplier_ids: Sequence[str], *, worker_derived: boo
     """
     results = _latest(session, supplier_ids)
     if not results:
-        raise Refused("report.empty", 422, "There is no supplier like that to report on.")
+        raise DomainError("report.empty", 422, "There is no supplier like that to report on.")
     on = max(result.on for result in results)
     again = [_again(group) for group in _alike(results)]
     assessed = again if worker_derived else [with_own_plan(part) for part in again]
@@ -121,7 +121,7 @@ def supplier_copy(session: Session, supplier_id: str) -> Report:
     """
     results = _latest(session, [supplier_id])
     if not results:
-        raise Refused("report.empty", 422, "There is no supplier like that to report on.")
+        raise DomainError("report.empty", 422, "There is no supplier like that to report on.")
     result = results[0]
     model, facts = stored_results.made_with(result)
     in_form = session.get_one(Supplier, supplier_id).form_answers
@@ -129,7 +129,7 @@ def supplier_copy(session: Session, supplier_id: str) -> Report:
     batch = Batch(model.kind, own, "", "", np.zeros(1, dtype=np.intp))
     assessed = assess_batch(batch, facts, result.on, {}, stored_results.models_with(model))
     whole = report_on([assessed], facts, result.on, (), (), "")
-    ours = {question.id for question in load_reading_form(model.kind).questions if question.ours}
+    ours = {question.id for question in load_combined_form(model.kind).questions if question.buyer_answered}
     of_ours = {i.title for block in assessed.blocks for i in block.model.indicators if i.question in ours}
     return replace(
         whole,
@@ -148,9 +148,9 @@ def with_own_practices(session: Session, made: Report) -> Report:
 
 def _latest(session: Session, supplier_ids: Sequence[str]) -> list[Result]:
     found: dict[str, Result] = {}
-    for start in range(0, len(supplier_ids), 500):
+    for chunk in chunks(supplier_ids):
         query = select(Result).join(Supplier, Supplier.latest_id == Result.id)
-        some = query.where(Supplier.id.in_(supplier_ids[start : start + 500]))
+        some = query.where(Supplier.id.in_(chunk))
         found.update({result.supplier_id: result for result in session.scalars(some)})
     return [found[i] for i in supplier_ids if i in found]
 
@@ -168,7 +168,7 @@ def _again(group: Sequence[Result]) -> Assessed:
     on, kind = group[0].on, "agency" if group[0].model == "agency" else "site"
     rows = np.array([int(result.place.get("row", 1)) for result in group])
     file = str(group[0].place.get("file", ""))
-    cases = evidence.from_kept([result.case_evidence for result in group])
+    cases = evidence.from_stored([result.case_evidence for result in group])
     batch = Batch(kind, from_rows([result.answers for result in group]), file, "", rows, cases)
     return assess_batch(batch, load_facts().as_of(on), on, group[0].agency_scores)
 
@@ -214,11 +214,11 @@ def fetch(session: Session, blobs: Blobs, job_id: str, *, sees_worker_derived: b
     """A report as a file. Raises Refused: ``not_found``, ``report.closed``, ``report.not_ready``."""
     found = state(session, job_id)
     if _worker_derived(found.job.payload) and not sees_worker_derived:
-        raise Refused(
+        raise DomainError(
             "report.closed", 403, "It tells what workers reported, which is not open to you: ask for one of your own."
         )
     if not found.ready or found.job.result is None:
-        raise Refused("report.not_ready", 409, f"The report is {found.job.state}.")
+        raise DomainError("report.not_ready", 409, f"The report is {found.job.state}.")
     kept = found.job.result
     return Rendered(blobs.get(kept["sha256"]), kept["media_type"], kept["file_name"])
 

@@ -38,7 +38,7 @@ from service.db.tables import (
     new_id,
 )
 from service.db.watchlist_tables import WatchlistMatch
-from service.errors import Refused
+from service.errors import DomainError
 from service.suppliers import repository as suppliers
 from service.suppliers import summary
 
@@ -124,7 +124,7 @@ def tidy(db: Database, blobs: Blobs, at: datetime) -> dict[str, int]:
 def keep_for(session: Session, organisation_id: str, months: int, by: str) -> Organisation:
     """Sets how many months an organisation keeps things. Raises Refused ``keep_months``, 422."""
     if not SHORTEST <= months <= LONGEST:
-        raise Refused("keep_months", 422, f"Things are kept for {SHORTEST} to {LONGEST} months.")
+        raise DomainError("keep_months", 422, f"Things are kept for {SHORTEST} to {LONGEST} months.")
     organisation = session.get_one(Organisation, organisation_id)
     if organisation.keep_months != months:
         told = {"from": organisation.keep_months, "to": months}
@@ -135,7 +135,7 @@ def keep_for(session: Session, organisation_id: str, months: int, by: str) -> Or
 
 def months_before(at: datetime, months: int) -> datetime:
     """The same moment so many months before; the last day of the month where there is none such."""
-    return at + (summary.months_after(at.date(), -months) - at.date())
+    return at + (summary.add_months(at.date(), -months) - at.date())
 
 
 def _forget_suppliers(db: Database, organisation_id: str, before: datetime, at: datetime) -> int:
@@ -144,7 +144,7 @@ def _forget_suppliers(db: Database, organisation_id: str, before: datetime, at: 
         with db.of(organisation_id) as session:
             old = session.scalars(select(Supplier).where(Supplier.updated_at < before).limit(CHUNK)).all()
             for supplier in old:
-                suppliers.erase(session, supplier, at, BY)
+                suppliers.erase_supplier(session, supplier, at, BY)
         forgotten += len(old)
         if len(old) < CHUNK:
             return forgotten

@@ -16,7 +16,7 @@ import orjson
 
 from risk_models.answers import from_rows
 from risk_models.facts.facts import Facts
-from risk_models.facts.releases import known_as, released
+from risk_models.facts.releases import find_snapshot_by_digest, load_releases
 from risk_models.model import load_all
 from risk_models.plan import load_actions
 from service.assessment.assess import Assessed, Batch, assess
@@ -66,7 +66,7 @@ def objections(document: Document, facts: Facts) -> list[str]:
 def _objections(document: Document, facts: Facts) -> Iterator[str]:
     head, stored = document["assessment"], document["results"]
     on = date.fromisoformat(head["on"])
-    known = known_as(facts, released(), head["facts_digest"], on)
+    known = find_snapshot_by_digest(facts, load_releases(), head["facts_digest"], on)
     if known is None:
         held = facts.as_of(on).digest[:12]
         yield f"the facts differ: the file names {head['facts_digest'][:12]}, this release holds {held} for {on}"

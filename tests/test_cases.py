@@ -17,9 +17,9 @@ import numpy as np
 import orjson
 import pytest
 
-from questionnaires.form import load_reading_form
+from questionnaires.form import load_combined_form
 from risk_models.answers import from_rows
-from risk_models.facts.facts import load as load_facts
+from risk_models.facts.facts import load_facts
 from service.assessment.assess import Batch, assess
 from service.assessment.export_json import result_rows
 
@@ -44,10 +44,10 @@ def suppliers(path: Path) -> list[tuple[str, str, dict[str, Any]]]:
 
 
 def typed(kind: str, question: str, told: str) -> Any:
-    form = load_reading_form(kind)
+    form = load_combined_form(kind)
     asked = form.by_id[question]
     if asked.type == "evidence":
-        return asked.field(headers=form.headers).read(told)
+        return asked.build_field(headers=form.headers).read(told)
     if told in ("declined", "cannot_apply"):
         return told
     return tuple(told.split("|")) if asked.type in MANY else float(told) if asked.type in NUMBERS else told

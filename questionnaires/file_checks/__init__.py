@@ -1,5 +1,6 @@
-"""What a file goes through before it is read: the door (its name, size and kind) and, in the process that reads, the gate.
+"""The security checks a file passes before and while it is read.
 
-``door.check_door`` parses nothing. ``ooxml``, ``opendocument`` and ``biff`` look at every part of a workbook, refuse what no
-spreadsheet program writes or what would be too much, and tell of the cells what the reader behind does not.
+:func:`preflight.check_file` looks at name, size and type and parses nothing. In the sandboxed reader process, ``xlsx``, ``ods``
+and ``xls`` then examine every part of a workbook, refuse what no spreadsheet program writes or what would be too large, and
+return the flags of its cells (errors, formulas, number formats) that the reading library does not report.
 """

@@ -1,149 +1,154 @@
-"""The gate of an .ods workbook: every part looked at before the reader sees it, and the marks of its cells."""
+"""Examine every part of an .ods workbook before it is read, and return the flags of its cells."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
 
-from questionnaires.file_checks.archive import contents, inflate
-from questionnaires.file_checks.cell_flags import Marks, mark
-from questionnaires.file_checks.xml import DEFINITIONS, LONGEST_TEXT, Markup, Plain, has
-from questionnaires.limits import Limits, Refused
+from questionnaires.file_checks.archive import inflate, read_contents
+from questionnaires.file_checks.cell_flags import CellFlags, add_flag
+from questionnaires.file_checks.xml import DEFINITIONS, MAX_CELL_TEXT, PlainElements, SafeXmlParser, contains
+from questionnaires.limits import FileRefused, Limits
 
 SPREADSHEET = b"application/vnd.oasis.opendocument.spreadsheet"
 
-# What nearly every row looks like: cells of one column each that are no percentage, formula or error, and an empty rest.
-KIND = rb'"(?:string|float|date|time|currency|boolean)"'
+# What nearly every row looks like: cells of one column each, none a percentage, formula or error, then only empty cells.
+VALUE_TYPE = rb'"(?:string|float|date|time|currency|boolean)"'
 CELL = (
     rb"<table:table-cell(?: (?:office|calcext):value-type="
-    + KIND
+    + VALUE_TYPE
     + rb'| office:(?:date-|time-|boolean-|string-)?value="[^"<]*+"'
     rb'| (?:table:style-name|office:currency|table:content-validation-name)="[^"<]*+")*+'
     rb"(?:/>|>(?:<text:p>[^<]*+</text:p>|<text:p/>)*+</table:table-cell>)"
 )
-REST = rb'<table:table-cell(?: table:style-name="[^"<]*+"| table:number-columns-repeated="\d+")*+/>'
-ROW = rb'<table:table-row(?: table:style-name="[^"<]*+")?+>(?:' + CELL + rb")*+(?:" + REST + rb")?+</table:table-row>"
+EMPTY_REST = rb'<table:table-cell(?: table:style-name="[^"<]*+"| table:number-columns-repeated="\d+")*+/>'
+ROW = (
+    rb'<table:table-row(?: table:style-name="[^"<]*+")?+>(?:'
+    + CELL
+    + rb")*+(?:"
+    + EMPTY_REST
+    + rb")?+</table:table-row>"
+)
 
 
-def examine(data: bytes, limits: Limits) -> list[Marks]:
-    """The marks of every sheet of a workbook, in its order. Looks at every part. Raises Refused."""
-    parts = contents(data, limits)
+def examine(data: bytes, limits: Limits) -> list[CellFlags]:
+    """Examine every part of a workbook and return the cell flags of each sheet, in its order. Raises FileRefused."""
+    parts = read_contents(data, limits)
     if not b"".join(inflate(data, parts["mimetype"])).startswith(SPREADSHEET):
-        raise Refused("file.type_mismatch")
+        raise FileRefused("file.type_mismatch")
     for name, part in parts.items():
         if name == "META-INF/manifest.xml":
-            Markup(locked).read(inflate(data, part))
-        elif name != "content.xml" and name.endswith((".xml", ".rdf")) and has(inflate(data, part), DEFINITIONS):
-            raise Refused("xml.dtd_forbidden")
-    content = Content(limits)
-    content.read(inflate(data, parts["content.xml"]))
-    return content.sheets
+            SafeXmlParser(refuse_encrypted).read(inflate(data, part))
+        elif name != "content.xml" and name.endswith((".xml", ".rdf")) and contains(inflate(data, part), DEFINITIONS):
+            raise FileRefused("xml.dtd_forbidden")
+    scanner = ContentScanner(limits)
+    scanner.read(inflate(data, parts["content.xml"]))
+    return scanner.sheets
 
 
-def locked(name: str, attributes: Mapping[str, str]) -> None:
-    """Refuses a part that is encrypted."""
+def refuse_encrypted(name: str, attributes: Mapping[str, str]) -> None:
+    """Refuse a part that is encrypted."""
     if name == "encryption-data":
-        raise Refused("file.encrypted")
+        raise FileRefused("file.encrypted")
 
 
-def named(attributes: Mapping[str, str], name: str) -> str:
-    """An attribute whatever its prefix."""
+def get_attribute(attributes: Mapping[str, str], name: str) -> str:
+    """Return an attribute whatever its prefix; "" if it is missing."""
     return next((value for key, value in attributes.items() if key.endswith(name)), "")
 
 
-def times(attributes: Mapping[str, str], name: str) -> int:
-    """How often a row or a cell is repeated."""
-    number = named(attributes, name)
+def get_repeat_count(attributes: Mapping[str, str], name: str) -> int:
+    """Return how often a row or a cell is repeated."""
+    number = get_attribute(attributes, name)
     return max(1, int(number)) if number.isdecimal() and len(number) < 10 else 1
 
 
-class Content:
-    """The sheets while they are looked at."""
+class ContentScanner:
+    """Collects the flags of all sheets from the content of a workbook."""
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
-        self.sheets: list[Marks] = []
+        self.sheets: list[CellFlags] = []
         self.row = 1  # the row that begins next, or has begun
-        self.rows = self.column = self.all_text = 0
+        self.row_repeats = self.column = self.total_text = 0
         self.in_note = False
         self.cell: Mapping[str, str] = {}
         self.cells: list[tuple[int, int, Mapping[str, str], str]] = []
         self.value = ""
 
-    def read(self, pieces: Iterator[bytes]) -> None:
-        """Looks at the whole document."""
-        plain = Plain(b"<table:table-row", b"</table:table-row>", re.compile(ROW), self.plain)
-        Markup(self.start, self.end, self.text, plain).read(pieces)
-        self.add_up()
+    def read(self, chunks: Iterator[bytes]) -> None:
+        """Scan the whole document."""
+        plain = PlainElements(b"<table:table-row", b"</table:table-row>", re.compile(ROW), self.handle_plain_row)
+        SafeXmlParser(self.handle_start, self.handle_end, self.handle_text, plain).read(chunks)
+        self.check_total_cells()
 
-    def add_up(self) -> None:
-        """Counts the cells of the sheets so far."""
-        spent = sum(sheet.rows * sheet.columns for sheet in self.sheets)
-        if spent > self.limits.cells:
-            raise Refused("limit.cells", f"It spans {spent:,}.")
+    def check_total_cells(self) -> None:
+        """Refuse the workbook if its sheets together span too many cells."""
+        total = sum(sheet.n_rows * sheet.n_columns for sheet in self.sheets)
+        if total > self.limits.cells:
+            raise FileRefused("limit.cells", f"It spans {total:,}.")
 
-    def plain(self, found: re.Match[bytes]) -> None:
-        """A plain row."""
-        if self.sheets and found.string.find(b":value-type=", found.start(), found.end()) > 0:
-            width = found.string.count(b"<table:table-cell", found.start(), found.end())
-            self.sheets[-1].filled(self.row, width - 1, self.limits)
+    def handle_plain_row(self, match: re.Match[bytes]) -> None:
+        """Count a row without flags, by its markup alone."""
+        if self.sheets and match.string.find(b":value-type=", match.start(), match.end()) > 0:
+            width = match.string.count(b"<table:table-cell", match.start(), match.end())
+            self.sheets[-1].add_filled_cell(self.row, width - 1, self.limits)
         self.row += 1
 
-    def start(self, name: str, attributes: Mapping[str, str]) -> None:
-        """An element of what is not plain."""
+    def handle_start(self, name: str, attributes: Mapping[str, str]) -> None:
+        """Start a sheet, row or cell that is not plain."""
         if name == "table":
-            self.add_up()
-            self.sheets.append(Marks())
+            self.check_total_cells()
+            self.sheets.append(CellFlags())
             self.row = 1
             if len(self.sheets) > self.limits.sheets:
-                raise Refused("limit.sheets", f"{self.limits.sheets} are read at most.")
+                raise FileRefused("limit.sheets", f"{self.limits.sheets} are read at most.")
         elif name == "table-row":
-            self.rows, self.column, self.cells = times(attributes, "number-rows-repeated"), 0, []
+            self.row_repeats, self.column, self.cells = get_repeat_count(attributes, "number-rows-repeated"), 0, []
         elif name in ("table-cell", "covered-table-cell"):
             self.cell, self.value = attributes, ""
         elif name == "annotation":
             self.in_note = True
-        elif name == "dde-link" or (name == "event-listener" and "script:" in named(attributes, "href")):
-            raise Refused("file.active_content")
+        elif name == "dde-link" or (name == "event-listener" and "script:" in get_attribute(attributes, "href")):
+            raise FileRefused("file.active_content")
 
-    def text(self, text: str) -> None:
-        """A piece of text."""
+    def handle_text(self, text: str) -> None:
+        """Add text to the current cell, unless it belongs to a note."""
         if not self.in_note:
             self.value += text
-        if len(self.value) > LONGEST_TEXT:
-            raise Refused("limit.cell_text")
+        if len(self.value) > MAX_CELL_TEXT:
+            raise FileRefused("limit.cell_text")
 
-    def end(self, name: str) -> None:
-        """A cell or a row ends."""
+    def handle_end(self, name: str) -> None:
+        """Finish a cell or a row."""
         if name in ("table-cell", "covered-table-cell"):
-            repeated = times(self.cell, "number-columns-repeated")
+            repeats = get_repeat_count(self.cell, "number-columns-repeated")
             if any(key.endswith(("value", "value-type")) for key in self.cell):
-                self.cells.append((self.column, repeated, self.cell, self.value))
-            self.column += repeated
+                self.cells.append((self.column, repeats, self.cell, self.value))
+            self.column += repeats
         elif name == "table-row":
-            self.end_row()
+            self.finish_row()
         elif name == "annotation":
             self.in_note = False
 
-    def end_row(self) -> None:
-        """A row that is not plain: what its cells say, as often as they are repeated."""
-        for column, repeated, cell, value in self.cells if self.sheets else ():
-            marks = self.sheets[-1]
-            marks.filled(self.row + self.rows - 1, column + repeated - 1, self.limits)
-            self.all_text += len(value) * repeated * self.rows
-            if self.all_text > self.limits.all_text:
-                raise Refused("archive.expands_too_large", "Its cells repeat long texts.")
-            kinds = [kind for key, kind in cell.items() if key.endswith("value-type")]
-            formula = named(cell, ":formula")
-            for row in (
-                range(self.row, self.row + self.rows) if formula or "percentage" in kinds or "error" in kinds else ()
-            ):
-                for at in range(column, column + repeated):
-                    if "error" in kinds:
-                        mark(marks.errors, at, value, row)
-                    elif "percentage" in kinds:
-                        mark(marks.shown, at, "%", row)
+    def finish_row(self) -> None:
+        """Flag the cells of a row that is not plain, as often as they are repeated."""
+        for column, repeats, cell, value in self.cells if self.sheets else ():
+            flags = self.sheets[-1]
+            flags.add_filled_cell(self.row + self.row_repeats - 1, column + repeats - 1, self.limits)
+            self.total_text += len(value) * repeats * self.row_repeats
+            if self.total_text > self.limits.all_text:
+                raise FileRefused("archive.expands_too_large", "Its cells repeat long texts.")
+            types = [value_type for key, value_type in cell.items() if key.endswith("value-type")]
+            formula = get_attribute(cell, ":formula")
+            is_flagged = formula or "percentage" in types or "error" in types
+            for row in range(self.row, self.row + self.row_repeats) if is_flagged else ():
+                for at in range(column, column + repeats):
+                    if "error" in types:
+                        add_flag(flags.errors, at, value, row)
+                    elif "percentage" in types:
+                        add_flag(flags.displays, at, "%", row)
                     if formula:
-                        mark(marks.formulas, at, "", row)
-        self.row += self.rows
+                        add_flag(flags.formulas, at, "", row)
+        self.row += self.row_repeats
         self.cells = []

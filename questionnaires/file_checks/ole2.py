@@ -1,4 +1,4 @@
-"""The streams of an OLE2 compound file, the container of an .xls workbook."""
+"""Read the streams of an OLE2 compound file, the container of an .xls workbook."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from array import array
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from questionnaires.limits import Refused
+from questionnaires.limits import FileRefused
 
-UTF16 = codecs.lookup("utf-16-le")  # found now: the process that reads opens no file later
+UTF16 = codecs.lookup("utf-16-le")  # looked up now: the reader process cannot open files later
 HEADER, ENTRY = struct.Struct("<8s16x5H6x9L"), struct.Struct("<64sHBx12x36xLL4x")
-NO_MORE = 0xFFFFFFFC  # sector numbers from here on mean something else
+FIRST_SPECIAL_SECTOR = 0xFFFFFFFC  # sector numbers from here on mean "end of chain", "free" and the like
 STREAM = 2
 
 
 class Stream(NamedTuple):
-    """An entry of the directory: its name, its kind (1 a folder, 2 a stream, 5 the root), where it begins, its length."""
+    """An entry of the directory: its name, kind (1 a folder, 2 a stream, 5 the root), first sector and size in bytes."""
 
     name: str
     kind: int
@@ -26,69 +26,70 @@ class Stream(NamedTuple):
 
 
 class CompoundFile:
-    """The directory of a compound file; :meth:`read` gives the bytes of a stream. Raises Refused (``file.corrupt``)."""
+    """The directory of a compound file; :meth:`read` returns the bytes of a stream. Raises FileRefused (``file.corrupt``)."""
 
     def __init__(self, data: bytes) -> None:
         if len(data) < 512:
-            raise Refused("file.corrupt")
-        _, _, version, order, shift, small_shift, *numbers = HEADER.unpack_from(data)
-        _, n_table, directory, _, self.cutoff, small_table, _, more, _ = numbers
-        if order != 0xFFFE or (version, shift) not in ((3, 9), (4, 12)) or small_shift != 6:
-            raise Refused("file.corrupt")
-        self.data, self.sector = data, 1 << shift
-        sectors = [number for number in struct.unpack_from("<109L", data, 76) if number < NO_MORE]
-        seen = set()
-        while more < NO_MORE and more not in seen:
-            seen.add(more)
-            *numbers, more = struct.unpack(f"<{self.sector // 4}L", self.at(more))
-            sectors += [number for number in numbers if number < NO_MORE]
-        if len(sectors) > len(data) // self.sector or more in seen or len(sectors) < n_table:
-            raise Refused("file.corrupt")
-        self.table = array("I", b"".join(map(self.at, sectors)))
-        listed = self.chain(directory)
-        self.streams = list(entries(listed))
+            raise FileRefused("file.corrupt")
+        _, _, version, byte_order, shift, small_shift, *numbers = HEADER.unpack_from(data)
+        _, n_table, directory, _, self.cutoff, small_table, _, next_sector, _ = numbers
+        if byte_order != 0xFFFE or (version, shift) not in ((3, 9), (4, 12)) or small_shift != 6:
+            raise FileRefused("file.corrupt")
+        self.data, self.sector_size = data, 1 << shift
+        sectors = [number for number in struct.unpack_from("<109L", data, 76) if number < FIRST_SPECIAL_SECTOR]
+        visited = set()
+        while next_sector < FIRST_SPECIAL_SECTOR and next_sector not in visited:
+            visited.add(next_sector)
+            *numbers, next_sector = struct.unpack(f"<{self.sector_size // 4}L", self.read_sector(next_sector))
+            sectors += [number for number in numbers if number < FIRST_SPECIAL_SECTOR]
+        if len(sectors) > len(data) // self.sector_size or next_sector in visited or len(sectors) < n_table:
+            raise FileRefused("file.corrupt")
+        self.table = array("I", b"".join(map(self.read_sector, sectors)))
+        directory_bytes = self.read_chain(directory)
+        self.streams = list(iter_directory(directory_bytes))
         if not self.streams or self.streams[0].kind != 5:
-            raise Refused("file.corrupt")
-        self.small = self.chain(self.streams[0].first) if self.streams[0].first < NO_MORE else b""
-        self.small_table = array("I", self.chain(small_table) if small_table < NO_MORE else b"")
+            raise FileRefused("file.corrupt")
+        self.small = self.read_chain(self.streams[0].first) if self.streams[0].first < FIRST_SPECIAL_SECTOR else b""
+        self.small_table = array("I", self.read_chain(small_table) if small_table < FIRST_SPECIAL_SECTOR else b"")
 
-    def at(self, number: int) -> bytes:
-        """The bytes of a sector."""
-        begin = (number + 1) * self.sector
-        if begin >= len(self.data):
-            raise Refused("file.corrupt")
-        return self.data[begin : begin + self.sector].ljust(self.sector, b"\0")
+    def read_sector(self, number: int) -> bytes:
+        """Return the bytes of one sector, padded with zeros to its full size."""
+        start = (number + 1) * self.sector_size
+        if start >= len(self.data):
+            raise FileRefused("file.corrupt")
+        return self.data[start : start + self.sector_size].ljust(self.sector_size, b"\0")
 
-    def chain(self, number: int) -> bytes:
-        """The bytes of a chain of sectors."""
-        return b"".join(map(self.at, followed(self.table, number)))
+    def read_chain(self, number: int) -> bytes:
+        """Return the bytes of the chain of sectors that starts at a sector."""
+        return b"".join(map(self.read_sector, follow_chain(self.table, number)))
 
     def read(self, stream: Stream) -> bytes:
-        """The bytes of a stream."""
+        """Return the bytes of a stream."""
         if stream.size >= self.cutoff:
-            found = self.chain(stream.first)
+            content = self.read_chain(stream.first)
         else:
-            found = b"".join(self.small[at * 64 : at * 64 + 64] for at in followed(self.small_table, stream.first))
-        if len(found) < stream.size:
-            raise Refused("file.corrupt", "It ends too early.")
-        return found[: stream.size]
+            numbers = follow_chain(self.small_table, stream.first)
+            content = b"".join(self.small[number * 64 : number * 64 + 64] for number in numbers)
+        if len(content) < stream.size:
+            raise FileRefused("file.corrupt", "It ends too early.")
+        return content[: stream.size]
 
 
-def followed(table: array[int], number: int) -> Iterator[int]:
-    """The numbers of a chain. Raises Refused where it leads nowhere or into itself."""
+def follow_chain(table: array[int], number: int) -> Iterator[int]:
+    """Yield the sector numbers of a chain. Raises FileRefused where it leads nowhere or back into itself."""
     for _ in range(len(table) + 1):
-        if number >= NO_MORE:
+        if number >= FIRST_SPECIAL_SECTOR:
             return
         if number >= len(table):
             break
         yield number
         number = table[number]
-    raise Refused("file.corrupt", "Its parts lead into themselves.")
+    raise FileRefused("file.corrupt", "Its parts lead into themselves.")
 
 
-def entries(listed: bytes) -> Iterator[Stream]:
-    """The entries of a directory."""
-    for at in range(0, len(listed) - ENTRY.size + 1, ENTRY.size):
-        name, length, kind, first, size = ENTRY.unpack_from(listed, at)
+def iter_directory(directory: bytes) -> Iterator[Stream]:
+    """Yield the entries of a directory."""
+    for start in range(0, len(directory) - ENTRY.size + 1, ENTRY.size):
+        name, length, kind, first, size = ENTRY.unpack_from(directory, start)
         if kind and 2 <= length <= 64:
             yield Stream(UTF16.decode(name[: length - 2], "replace")[0], kind, first, size)

@@ -1,129 +1,130 @@
-"""The gate of an .xls workbook (BIFF5 and BIFF8): its records walked once, and the marks of its cells."""
+"""Examine an .xls workbook (BIFF5 and BIFF8) by walking its records once, and return the flags of its cells."""
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
 
-from questionnaires.file_checks.cell_flags import Marks, mark, shown_as
+from questionnaires.file_checks.cell_flags import CellFlags, add_flag, parse_number_format
 from questionnaires.file_checks.ole2 import UTF16, CompoundFile
-from questionnaires.limits import Limits, Refused
+from questionnaires.limits import FileRefused, Limits
 
 BOF, EOF, BOUNDSHEET, FILEPASS, FORMAT, XF = 0x809, 0x0A, 0x85, 0x2F, 0x41E, 0xE0
 FORMULA, NUMBER, LABEL, BOOLERR, RK, MULRK, LABELSST, RSTRING = 0x06, 0x203, 0x204, 0x205, 0x27E, 0xBD, 0xFD, 0xD6
 FILLED = {FORMULA, NUMBER, LABEL, BOOLERR, RK, MULRK, LABELSST, RSTRING}
 NUMBERS = {FORMULA, NUMBER, RK}
 ERRORS = {0x00: "#NULL!", 0x07: "#DIV/0!", 0x0F: "#VALUE!", 0x17: "#REF!", 0x1D: "#NAME?", 0x24: "#NUM!", 0x2A: "#N/A"}
-WORKSHEET, MACROS = 0, (1, 6)  # kinds of sheets
-MOST_RECORDS = 10_000_000
-HEAD, PLACE = struct.Struct("<2H"), struct.Struct("<3H")
+WORKSHEET, MACRO_SHEETS = 0, (1, 6)  # types of sheets
+MAX_RECORDS = 10_000_000
+RECORD_HEADER, CELL_POSITION = struct.Struct("<2H"), struct.Struct("<3H")
 
 
-def examine(data: bytes, limits: Limits) -> list[Marks]:
-    """The marks of every sheet of a workbook, in its order; a sheet of charts has none. Raises Refused."""
+def examine(data: bytes, limits: Limits) -> list[CellFlags]:
+    """Return the cell flags of every sheet of a workbook, in its order; a chart sheet has none. Raises FileRefused."""
     file = CompoundFile(data)
     names = {stream.name.casefold().strip("\x01\x03\x05") for stream in file.streams}
     if "encryptedpackage" in names:
-        raise Refused("file.encrypted")
+        raise FileRefused("file.encrypted")
     if names & {"_vba_project_cur", "_vba_project", "vba", "ole10native"} or any(
         name.startswith("mbd") for name in names
     ):
-        raise Refused("file.active_content")
-    book = next((stream for stream in file.streams if stream.name.casefold() in ("workbook", "book")), None)
-    if book is None:
-        raise Refused("file.type_mismatch")
-    return Book(file.read(book), limits).sheets()
+        raise FileRefused("file.active_content")
+    workbook = next((stream for stream in file.streams if stream.name.casefold() in ("workbook", "book")), None)
+    if workbook is None:
+        raise FileRefused("file.type_mismatch")
+    return WorkbookScanner(file.read(workbook), limits).scan()
 
 
-class Book:
-    """The stream of a workbook while it is looked at."""
+class WorkbookScanner:
+    """Collects the flags of all sheets from the records of a workbook's stream."""
 
     def __init__(self, stream: bytes, limits: Limits) -> None:
         self.stream, self.limits = stream, limits
-        self.left = MOST_RECORDS
+        self.records_left = MAX_RECORDS
         self.version = 0
-        self.ways: dict[int, str] = {}
+        self.displays: dict[int, str] = {}
 
-    def records(self, at: int) -> Iterator[tuple[int, int, int]]:
-        """Kind, place and length of the records from a place to the end of what begins there."""
-        unpack, stream, end = HEAD.unpack_from, self.stream, len(self.stream)
+    def iter_records(self, at: int) -> Iterator[tuple[int, int, int]]:
+        """Yield type, position and length of the records of the substream that begins at a position."""
+        unpack, stream, end = RECORD_HEADER.unpack_from, self.stream, len(self.stream)
         depth = 0
         while at + 4 <= end:
-            kind, length = unpack(stream, at)
+            record_type, length = unpack(stream, at)
             at += 4
-            self.left -= 1
-            if at + length > end or self.left < 0:
+            self.records_left -= 1
+            if at + length > end or self.records_left < 0:
                 break
-            if kind == BOF:
+            if record_type == BOF:
                 depth += 1
-            elif kind == EOF:
+            elif record_type == EOF:
                 depth -= 1
                 if depth <= 0:
                     return
             if depth == 1:
-                yield kind, at, length
+                yield record_type, at, length
             at += length
-        raise Refused("file.corrupt", "It ends in the middle of a record.")
+        raise FileRefused("file.corrupt", "It ends in the middle of a record.")
 
-    def sheets(self) -> list[Marks]:
-        """Looks at the whole workbook; gives the marks of its sheets."""
+    def scan(self) -> list[CellFlags]:
+        """Scan the whole workbook and return the cell flags of its sheets."""
         formats = {9: "%", 10: "%"}
         styles: list[int] = []
-        listed: list[tuple[int, int]] = []
-        for kind, at, length in self.records(0):
+        sheets: list[tuple[int, int]] = []
+        for record_type, at, length in self.iter_records(0):
             record = self.stream[at : at + length]
-            if kind == BOF and length >= 4:
+            if record_type == BOF and length >= 4:
                 self.version = int.from_bytes(record[:2], "little")
-            elif kind == FILEPASS:
-                raise Refused("file.encrypted")
-            elif kind == BOUNDSHEET and length >= 6:
-                listed.append((int.from_bytes(record[:4], "little"), record[5] & 0x0F))
-            elif kind == FORMAT and length >= 3:
-                formats[int.from_bytes(record[:2], "little")] = shown_as(self.format_code(record))
-            elif kind == XF and length >= 4:
+            elif record_type == FILEPASS:
+                raise FileRefused("file.encrypted")
+            elif record_type == BOUNDSHEET and length >= 6:
+                sheets.append((int.from_bytes(record[:4], "little"), record[5] & 0x0F))
+            elif record_type == FORMAT and length >= 3:
+                formats[int.from_bytes(record[:2], "little")] = parse_number_format(self.get_format_code(record))
+            elif record_type == XF and length >= 4:
                 styles.append(int.from_bytes(record[2:4], "little"))
         if self.version not in (0x500, 0x600):
-            raise Refused("file.type_not_allowed", "It is of a version of Excel before 1995.")
-        if any(kind in MACROS for _, kind in listed):
-            raise Refused("file.active_content")
-        if len(listed) > self.limits.sheets:
-            raise Refused("limit.sheets", f"{self.limits.sheets} are read at most.")
-        self.ways = {at: formats[style] for at, style in enumerate(styles) if formats.get(style)}
-        marks = [self.sheet(at) if kind == WORKSHEET else Marks() for at, kind in listed]
-        cells = sum(sheet.rows * sheet.columns for sheet in marks)
+            raise FileRefused("file.type_not_allowed", "It is of a version of Excel before 1995.")
+        if any(sheet_type in MACRO_SHEETS for _, sheet_type in sheets):
+            raise FileRefused("file.active_content")
+        if len(sheets) > self.limits.sheets:
+            raise FileRefused("limit.sheets", f"{self.limits.sheets} are read at most.")
+        self.displays = {at: formats[style] for at, style in enumerate(styles) if formats.get(style)}
+        flags = [self.scan_sheet(at) if sheet_type == WORKSHEET else CellFlags() for at, sheet_type in sheets]
+        cells = sum(sheet.n_rows * sheet.n_columns for sheet in flags)
         if cells > self.limits.cells:
-            raise Refused("limit.cells", f"It spans {cells:,}.")
-        return marks
+            raise FileRefused("limit.cells", f"It spans {cells:,}.")
+        return flags
 
-    def format_code(self, record: bytes) -> str:
-        """The code of a number format."""
+    def get_format_code(self, record: bytes) -> str:
+        """Return the code of a number format from its record."""
         if self.version < 0x600:
             return record[3 : 3 + record[2]].decode("latin-1")
         if len(record) > 4 and record[4] & 1:
             return UTF16.decode(record[5:], "replace")[0]
         return record[5:].decode("latin-1")
 
-    def sheet(self, at: int) -> Marks:
-        """The marks of the sheet whose records begin at a place."""
-        marks, stream, ways = Marks(), self.stream, self.ways
-        for kind, start, length in self.records(at):
-            if kind not in FILLED or length < 6:
+    def scan_sheet(self, at: int) -> CellFlags:
+        """Return the cell flags of the sheet whose records begin at a position."""
+        flags, stream, displays = CellFlags(), self.stream, self.displays
+        for record_type, start, length in self.iter_records(at):
+            if record_type not in FILLED or length < 6:
                 continue
-            row, column, style = PLACE.unpack_from(stream, start)
+            row, column, style = CELL_POSITION.unpack_from(stream, start)
             row += 1
-            last = int.from_bytes(stream[start + length - 2 : start + length], "little") if kind == MULRK else column
-            if row > marks.rows or last >= marks.columns:
-                marks.filled(row, last, self.limits)
-            if kind == MULRK and ways:
-                for place, each in enumerate(range(start + 4, start + length - 2, 6), column):
-                    if way := ways.get(int.from_bytes(stream[each : each + 2], "little")):
-                        mark(marks.shown, place, way, row)
-            elif kind in NUMBERS and style in ways:
-                mark(marks.shown, column, ways[style], row)
-            if kind == FORMULA and length >= 14:
-                mark(marks.formulas, column, "", row)
+            is_multiple = record_type == MULRK
+            last = int.from_bytes(stream[start + length - 2 : start + length], "little") if is_multiple else column
+            if row > flags.n_rows or last >= flags.n_columns:
+                flags.add_filled_cell(row, last, self.limits)
+            if is_multiple and displays:
+                for cell_column, offset in enumerate(range(start + 4, start + length - 2, 6), column):
+                    if display := displays.get(int.from_bytes(stream[offset : offset + 2], "little")):
+                        add_flag(flags.displays, cell_column, display, row)
+            elif record_type in NUMBERS and style in displays:
+                add_flag(flags.displays, column, displays[style], row)
+            if record_type == FORMULA and length >= 14:
+                add_flag(flags.formulas, column, "", row)
                 if stream[start + 12 : start + 14] == b"\xff\xff" and stream[start + 6] == 2:
-                    mark(marks.errors, column, ERRORS.get(stream[start + 8], "#ERROR"), row)
-            elif kind == BOOLERR and length >= 8 and stream[start + 7]:
-                mark(marks.errors, column, ERRORS.get(stream[start + 6], "#ERROR"), row)
-        return marks
+                    add_flag(flags.errors, column, ERRORS.get(stream[start + 8], "#ERROR"), row)
+            elif record_type == BOOLERR and length >= 8 and stream[start + 7]:
+                add_flag(flags.errors, column, ERRORS.get(stream[start + 6], "#ERROR"), row)
+        return flags

@@ -1,4 +1,4 @@
-"""XML read with an eye on it: no definitions of its own, no depth, no endless tags; and what is plain passed over at speed."""
+"""Parse XML defensively: no definitions, limited depth and size; and skip plain, repeated elements at speed."""
 
 from __future__ import annotations
 
@@ -7,128 +7,132 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 from xml.parsers import expat
 
-from questionnaires.limits import Refused
+from questionnaires.limits import FileRefused
 
-DEEPEST, MOST_ATTRIBUTES, MOST_ELEMENTS, LONGEST_TAG = 100, 256, 5_000_000, 2_000_000
+MAX_DEPTH, MAX_ATTRIBUTES, MAX_ELEMENTS, MAX_TAG_BYTES = 100, 256, 5_000_000, 2_000_000
 DEFINITIONS = re.compile(rb"<!(?:DOCTYPE|ENTITY)")
 
-LONGEST_TEXT = 1_000_000  # characters of one cell
+MAX_CELL_TEXT = 1_000_000  # characters of one cell
 
-Start = Callable[[str, dict[str, str]], None]
-End = Callable[[str], None]
+StartHandler = Callable[[str, dict[str, str]], None]
+TextHandler = Callable[[str], None]
 
 
-class Plain(NamedTuple):
-    """Pieces that need no closer look: where one may begin and end, the form it has, and who is told of each.
+class PlainElements(NamedTuple):
+    """Elements that need no parsing: where one may start and end, the pattern it matches, and the function that handles each.
 
-    Whatever has exactly the form is whole and balanced, so that the rest is the same document without it.
+    Whatever matches the whole pattern is complete and balanced, so that the rest is a well-formed document without it.
     """
 
-    begins: bytes
-    ends: bytes
-    form: re.Pattern[bytes]
-    tell: Callable[[re.Match[bytes]], None]
+    start_tag: bytes
+    end_tag: bytes
+    pattern: re.Pattern[bytes]
+    handle: Callable[[re.Match[bytes]], None]
 
 
-class Markup:
-    """Reads XML piece by piece, and tells of elements by their name without prefix.
+class SafeXmlParser:
+    """Parses XML chunk by chunk, and calls handlers for its elements, by their name without prefix.
 
-    Raises Refused for definitions (DTD), depth, and whatever makes a reader slow; ``file.corrupt`` for what is not XML.
+    Raises FileRefused for definitions (DTD), depth, and whatever makes a parser slow; ``file.corrupt`` for what is not XML.
     """
 
     def __init__(
-        self, start: Start, end: End | None = None, text: End | None = None, plain: Plain | None = None
+        self,
+        start: StartHandler,
+        end: TextHandler | None = None,
+        text: TextHandler | None = None,
+        plain: PlainElements | None = None,
     ) -> None:
         self.start, self.end, self.plain = start, end, plain
         self.depth = self.elements = self.unclosed = 0
-        self.held = b""
+        self.pending = b""
         self.parser = expat.ParserCreate()
         self.parser.buffer_text = True
-        self.parser.StartElementHandler = self.opened
-        self.parser.EndElementHandler = self.closed
+        self.parser.StartElementHandler = self.handle_start
+        self.parser.EndElementHandler = self.handle_end
         self.parser.CharacterDataHandler = text
-        self.parser.StartDoctypeDeclHandler = self.defined
-        self.parser.XmlDeclHandler = self.declared
+        self.parser.StartDoctypeDeclHandler = self.refuse_doctype
+        self.parser.XmlDeclHandler = self.check_declaration
         if hasattr(self.parser, "SetReparseDeferralEnabled"):
-            self.parser.SetReparseDeferralEnabled(False)  # what was fed is told before the next plain piece is
+            self.parser.SetReparseDeferralEnabled(False)  # handlers run before the next plain element is handled
 
-    def read(self, pieces: Iterable[bytes]) -> None:
-        """Reads a whole document."""
-        for piece in pieces:
-            self.held = self.pass_over(self.held + piece, self.plain) if self.plain else self.look_at(piece)
-        self.look_at(self.held, last=True)
+    def read(self, chunks: Iterable[bytes]) -> None:
+        """Parse a whole document."""
+        for chunk in chunks:
+            self.pending = self.skip_plain(self.pending + chunk, self.plain) if self.plain else self.parse(chunk)
+        self.parse(self.pending, last=True)
 
-    def pass_over(self, held: bytes, plain: Plain) -> bytes:
-        """Tells of the plain pieces and looks at the rest; what may still become a plain piece is handed back."""
-        at, match = 0, plain.form.match
+    def skip_plain(self, data: bytes, plain: PlainElements) -> bytes:
+        """Handle the plain elements and parse the rest; return the bytes that may still become a plain element."""
+        at, match = 0, plain.pattern.match
         while True:
-            if found := match(held, at):
-                plain.tell(found)
-                at = found.end()
-            elif not held.startswith(plain.begins, at):
-                begin = held.find(plain.begins, at)
+            if matched := match(data, at):
+                plain.handle(matched)
+                at = matched.end()
+            elif not data.startswith(plain.start_tag, at):
+                begin = data.find(plain.start_tag, at)
                 if begin < 0:
-                    begin = max(at, len(held) - len(plain.begins))
-                    self.look_at(held[at:begin])
-                    return held[begin:]
-                self.look_at(held[at:begin])
+                    begin = max(at, len(data) - len(plain.start_tag))
+                    self.parse(data[at:begin])
+                    return data[begin:]
+                self.parse(data[at:begin])
                 at = begin
             else:
-                end = held.find(plain.ends, at)
-                if end < 0 and len(held) - at < LONGEST_TAG:
-                    return held[at:]
-                end = end + len(plain.ends) if end >= 0 else len(held)
-                self.look_at(held[at:end])
+                end = data.find(plain.end_tag, at)
+                if end < 0 and len(data) - at < MAX_TAG_BYTES:
+                    return data[at:]
+                end = end + len(plain.end_tag) if end >= 0 else len(data)
+                self.parse(data[at:end])
                 at = end
 
-    def look_at(self, piece: bytes, *, last: bool = False) -> bytes:
-        """Parses a piece."""
-        opened, closed = piece.rfind(b"<"), piece.rfind(b">")
+    def parse(self, chunk: bytes, *, last: bool = False) -> bytes:
+        """Parse a chunk and return what is left of it: nothing. Raises FileRefused for a tag that does not end."""
+        opened, closed = chunk.rfind(b"<"), chunk.rfind(b">")
         if opened > closed:
-            self.unclosed = len(piece) - opened
+            self.unclosed = len(chunk) - opened
         elif closed >= 0:
             self.unclosed = 0
         elif self.unclosed:
-            self.unclosed += len(piece)
-        if self.unclosed > LONGEST_TAG:
-            raise Refused("xml.too_complex")
+            self.unclosed += len(chunk)
+        if self.unclosed > MAX_TAG_BYTES:
+            raise FileRefused("xml.too_complex")
         try:
-            self.parser.Parse(piece, last)
+            self.parser.Parse(chunk, last)
         except expat.ExpatError:
-            raise Refused("file.corrupt", "A part of it is not well-formed.") from None
+            raise FileRefused("file.corrupt", "A part of it is not well-formed.") from None
         return b""
 
-    def opened(self, name: str, attributes: dict[str, str]) -> None:
-        """An element begins."""
+    def handle_start(self, name: str, attributes: dict[str, str]) -> None:
+        """Check depth and size at the start of an element and pass it on."""
         self.depth += 1
         self.elements += 1
-        if self.depth > DEEPEST:
-            raise Refused("xml.too_deep")
-        if len(attributes) > MOST_ATTRIBUTES or self.elements > MOST_ELEMENTS:
-            raise Refused("xml.too_complex")
+        if self.depth > MAX_DEPTH:
+            raise FileRefused("xml.too_deep")
+        if len(attributes) > MAX_ATTRIBUTES or self.elements > MAX_ELEMENTS:
+            raise FileRefused("xml.too_complex")
         self.start(name.rpartition(":")[2], attributes)
 
-    def closed(self, name: str) -> None:
-        """An element ends."""
+    def handle_end(self, name: str) -> None:
+        """Pass on the end of an element."""
         self.depth -= 1
         if self.end:
             self.end(name.rpartition(":")[2])
 
-    def defined(self, *_: object) -> None:
-        """A document type begins."""
-        raise Refused("xml.dtd_forbidden")
+    def refuse_doctype(self, *_: object) -> None:
+        """Refuse a document with a document type definition."""
+        raise FileRefused("xml.dtd_forbidden")
 
-    def declared(self, version: str, encoding: str | None, standalone: int) -> None:
-        """The first line tells the encoding: the reader behind the gate knows one only."""
+    def check_declaration(self, version: str, encoding: str | None, standalone: int) -> None:
+        """Refuse a declared encoding other than UTF-8: the reading library knows no other."""
         if encoding and encoding.casefold() not in ("utf-8", "utf8", "us-ascii", "ascii"):
-            raise Refused("file.corrupt", f"A part of it is written in {encoding[:20]}.")
+            raise FileRefused("file.corrupt", f"A part of it is written in {encoding[:20]}.")
 
 
-def has(pieces: Iterable[bytes], pattern: re.Pattern[bytes]) -> bool:
-    """Whether something stands in a part that is not read otherwise."""
+def contains(chunks: Iterable[bytes], pattern: re.Pattern[bytes]) -> bool:
+    """Return whether a pattern (of at most 64 bytes) occurs in a part that is not parsed."""
     tail = b""
-    for piece in pieces:
-        if pattern.search(tail + piece):
+    for chunk in chunks:
+        if pattern.search(tail + chunk):
             return True
-        tail = piece[-64:]
+        tail = chunk[-64:]
     return False

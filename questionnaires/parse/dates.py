@@ -1,4 +1,4 @@
-"""Which day a text says: ISO, day or month first, in words, in Japanese eras, or as a spreadsheet's day number."""
+"""Parse dates: ISO, day or month first, in words, in Japanese eras, or as a spreadsheet's day number."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ YEAR_FIRST = re.compile(r"([0-9]{4})\s*[-/.年]\s*([0-9]{1,2})(?:\s*[-/.月]\s*(
 COMPACT = re.compile(r"((?:19|20)[0-9]{2})(0[1-9]|1[0-2])([0-2][0-9]|3[01])", re.ASCII)
 YEAR = re.compile(r"([0-9]{4})(?:\.0|年)?", re.ASCII)
 YEAR_LAST = re.compile(r"([0-9]{1,2})([-/.])([0-9]{1,2})\2([0-9]{4}|[0-9]{2})", re.ASCII)
-DAY, NAMED = r"([0-9]{1,2})(?:st|nd|rd|th)?", r"([A-Za-z]{3,9})"
-WORDED = re.compile(rf"{DAY}[ .-]+{NAMED}[ .,-]+([0-9]{{4}})|{NAMED}[ .]+{DAY},? +([0-9]{{4}})", re.ASCII)
-ERA = re.compile(
+DAY, MONTH_NAME = r"([0-9]{1,2})(?:st|nd|rd|th)?", r"([A-Za-z]{3,9})"
+DATE_IN_WORDS = re.compile(
+    rf"{DAY}[ .-]+{MONTH_NAME}[ .,-]+([0-9]{{4}})|{MONTH_NAME}[ .]+{DAY},? +([0-9]{{4}})", re.ASCII
+)
+ERA_DATE = re.compile(
     r"(令和|平成|昭和|大正|明治|[RHSTM])\s*\.?\s*(元|[0-9]{1,2})\s*[年./-]\s*([0-9]{1,2})\s*[月./-]\s*([0-9]{1,2})日?",
     re.ASCII,
 )
@@ -34,7 +36,7 @@ MONTHS = (
     "november",
     "december",
 )
-# First days of the eras, as the Japanese government counts them (Meiji by the solar calendar from 1873).
+# First days of the eras as defined by the Japanese government (Meiji by the solar calendar from 1873).
 ERAS = {
     "R": date(2019, 5, 1),
     "H": date(1989, 1, 8),
@@ -42,76 +44,74 @@ ERAS = {
     "T": date(1912, 7, 30),
     "M": date(1868, 1, 25),
 }
-KANJI = {"令和": "R", "平成": "H", "昭和": "S", "大正": "T", "明治": "M"}
-EXCEL_DAY_0 = date(1899, 12, 30)
+ERA_LETTERS = {"令和": "R", "平成": "H", "昭和": "S", "大正": "T", "明治": "M"}
+SPREADSHEET_DAY_0 = date(1899, 12, 30)
 
 
-def order_of(texts: Iterable[str]) -> str | None:
-    """ "dmy" or "mdy" where at least one date of the column cannot be read otherwise, and none contradicts it; else
-    None.
-    """
-    first = second = False
+def detect_order(texts: Iterable[str]) -> str | None:
+    """Return "dmy" or "mdy" where at least one date of the column proves it and none contradicts it; else None."""
+    day_first = month_first = False
     for text in texts:
-        found = YEAR_LAST.fullmatch(TIME.sub("", text.strip())) if text[:1].isdigit() or text[:1] == " " else None
-        if found and found[2] != ".":
-            a, b = int(found[1]), int(found[3])
-            first, second = first or a > 12 >= b, second or b > 12 >= a
-    return None if first == second else "dmy" if first else "mdy"
+        match = YEAR_LAST.fullmatch(TIME.sub("", text.strip())) if text[:1].isdigit() or text[:1] == " " else None
+        if match and match[2] != ".":
+            first, second = int(match[1]), int(match[3])
+            day_first, month_first = day_first or first > 12 >= second, month_first or second > 12 >= first
+    return None if day_first == month_first else "dmy" if day_first else "mdy"
 
 
-def day_of(text: str, order: str | None) -> tuple[str, str | None]:
-    """(code of the fault or "", ISO day or None) of a text. A bare year or month comes out as YYYY or YYYY-MM.
+def parse_day(text: str, order: str | None) -> tuple[str, str | None]:
+    """Return (error code or "", ISO date or None) for a text. A bare year or month is returned as YYYY or YYYY-MM.
 
-    ``order`` ("dmy", "mdy" or None) is needed only where day and month could change places; with full stops the day is
+    ``order`` ("dmy", "mdy" or None) is needed only where day and month could be swapped; with full stops the day comes
     first.
     """
     if len(text) > 60:
         return "date.invalid", None
     plain = TIME.sub("", unicodedata.normalize("NFKC", text).strip())
-    if found := YEAR.fullmatch(plain):
-        return "", found[1]
-    if found := YEAR_FIRST.fullmatch(plain):
-        if found[3] is None:
-            return ("", f"{found[1]}-{int(found[2]):02d}") if 1 <= int(found[2]) <= 12 else ("date.invalid", None)
-        return made(int(found[1]), int(found[2]), int(found[3]))
-    if found := COMPACT.fullmatch(plain):
-        return made(int(found[1]), int(found[2]), int(found[3]))
-    if found := YEAR_LAST.fullmatch(plain):
-        return day_month_year(int(found[1]), int(found[3]), found[4], "dmy" if found[2] == "." else order)
-    if found := ERA.fullmatch(plain):
-        start = ERAS[KANJI.get(found[1], found[1])]
-        year = start.year - 1 + (1 if found[2] == "元" else int(found[2]))
-        fault, day = made(year, int(found[3]), int(found[4]))
-        return (fault, day) if day is None or day >= start.isoformat() else ("date.invalid", None)
-    if found := WORDED.fullmatch(plain):
-        name = (found[2] or found[4]).lower()
+    if match := YEAR.fullmatch(plain):
+        return "", match[1]
+    if match := YEAR_FIRST.fullmatch(plain):
+        if match[3] is None:
+            return ("", f"{match[1]}-{int(match[2]):02d}") if 1 <= int(match[2]) <= 12 else ("date.invalid", None)
+        return to_iso_date(int(match[1]), int(match[2]), int(match[3]))
+    if match := COMPACT.fullmatch(plain):
+        return to_iso_date(int(match[1]), int(match[2]), int(match[3]))
+    if match := YEAR_LAST.fullmatch(plain):
+        return resolve_day_month(int(match[1]), int(match[3]), match[4], "dmy" if match[2] == "." else order)
+    if match := ERA_DATE.fullmatch(plain):
+        start = ERAS[ERA_LETTERS.get(match[1], match[1])]
+        year = start.year - 1 + (1 if match[2] == "元" else int(match[2]))
+        code, day = to_iso_date(year, int(match[3]), int(match[4]))
+        return (code, day) if day is None or day >= start.isoformat() else ("date.invalid", None)
+    if match := DATE_IN_WORDS.fullmatch(plain):
+        name = (match[2] or match[4]).lower()
         month = next(
             (n for n, full in enumerate(MONTHS, 1) if name == full or name == full[:3] or name == "sept" == full[:4]), 0
         )
-        return made(int(found[3] or found[6]), month, int(found[1] or found[5]))
-    if found := SERIAL.fullmatch(plain):
-        return "date.serial", (EXCEL_DAY_0 + timedelta(int(found[1]))).isoformat()
+        return to_iso_date(int(match[3] or match[6]), month, int(match[1] or match[5]))
+    if match := SERIAL.fullmatch(plain):
+        return "date.serial", (SPREADSHEET_DAY_0 + timedelta(int(match[1]))).isoformat()
     return "date.invalid", None
 
 
-def day_month_year(a: int, b: int, year_text: str, order: str | None) -> tuple[str, str | None]:
-    """The day of two numbers and a year. The numbers decide where only one order makes sense."""
+def resolve_day_month(first: int, second: int, year_text: str, order: str | None) -> tuple[str, str | None]:
+    """Return (error code or "", ISO date or None) for two numbers and a year, by ``order`` where both orders are possible."""
     year = int(year_text)
     if len(year_text) == 2:
         year += 2000 if year < 70 else 1900  # as POSIX reads two digits
-    if a > 12 or a == b:
-        day, month = a, b
-    elif b > 12:
-        day, month = b, a
+    if first > 12 or first == second:
+        day, month = first, second
+    elif second > 12:
+        day, month = second, first
     elif order is None:
         return "date.ambiguous", None
     else:
-        day, month = (a, b) if order == "dmy" else (b, a)
-    return made(year, month, day)
+        day, month = (first, second) if order == "dmy" else (second, first)
+    return to_iso_date(year, month, day)
 
 
-def made(year: int, month: int, day: int) -> tuple[str, str | None]:
-    """The ISO day, or the fault of a day that is not in the calendar."""
+def to_iso_date(year: int, month: int, day: int) -> tuple[str, str | None]:
+    """Return ("", ISO date), or (error code, None) for a day that is not in the calendar."""
     try:
         return "", date(year, month, day).isoformat()
     except ValueError:

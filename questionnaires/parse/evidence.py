@@ -1,8 +1,9 @@
-"""Evidence as an answer: pieces with a kind, a date, an expiry, what they cover and where they can be looked up.
+"""Parse evidence: pieces with a kind, a date, an expiry date, what they cover and where they can be looked up.
 
-In a cell a piece is a line (or a part between ``|``), its parts set off by semicolons in any order: ``audit; 2026-03-01;
-covers recruitment_fees; ref SMETA-123; until 2027-03-01``. In JSON it is an object with the names of :class:`Piece`. A piece
-with a part that is not understood is not kept at all; each such part is told. The words are data (``lists/evidence.toml``).
+In a cell each piece is a line (or a part between ``|``) whose parts are separated by semicolons, in any order: ``audit;
+2026-03-01; covers recruitment_fees; ref SMETA-123; until 2027-03-01``. In JSON it is an object with the field names of
+:class:`~questionnaires.parse.answer.EvidencePiece`. A piece with a part that is not understood is rejected as a whole, and each
+such part is reported. The words are data (``lists/evidence.toml``).
 """
 
 from __future__ import annotations
@@ -13,193 +14,200 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any, Self
 
-from questionnaires.lookups import LISTS, everyday
-from questionnaires.parse.answer import Answer, Fault, Piece, clean
-from questionnaires.parse.dates import day_of, order_of
-from questionnaires.parse.types import LINE_MARKS
-from questionnaires.person_detection import person_in
-from questionnaires.text_normalize import fold
+from questionnaires.lookups import LISTS_DIR, load_common_words
+from questionnaires.parse.answer import AnswerError, AnswerField, EvidencePiece, clean_text
+from questionnaires.parse.dates import detect_order, parse_day
+from questionnaires.parse.types import LINE_BREAKS
+from questionnaires.person_detection import detect_personal_data
+from questionnaires.text_normalize import fold_text
 
-PIECES = re.compile(rf"{LINE_MARKS.pattern}|\|")
+PIECE_SEPARATORS = re.compile(rf"{LINE_BREAKS.pattern}|\|")
 DATE = re.compile(r"(?<![0-9A-Za-z])[0-9]{1,2}[-/][0-9]{1,2}[-/][0-9]{2,4}(?![0-9A-Za-z])", re.ASCII)
-MOST_WORDS = 3  # of a spelling in [parts]
-LONGEST_SOURCE = 120
+MAX_WORDS = 3  # of a spelling in [parts]
+MAX_SOURCE_LENGTH = 120
 HIDDEN = "(not shown)"
 Parts = Sequence[tuple[str, str]]
 
 
 @cache
-def spellings() -> Mapping[str, Mapping[str, str]]:
-    """``lists/evidence.toml``: what a folded word says, for the kinds of evidence, the names of parts, and "all"."""
-    told = tomllib.loads((LISTS / "evidence.toml").read_text(encoding="utf-8"))
+def load_spellings() -> Mapping[str, Mapping[str, str]]:
+    """Load ``lists/evidence.toml``: by table ("grades", "parts", "all") the name that each folded word stands for."""
+    data = tomllib.loads((LISTS_DIR / "evidence.toml").read_text(encoding="utf-8"))
     return {
-        table: {fold(word): name for name, words in told[table].items() for word in (name, *words)} for table in told
+        table: {fold_text(word): name for name, words in data[table].items() for word in (name, *words)}
+        for table in data
     }
 
 
-class Evidence(Answer):
-    """Several pieces of evidence, each a :class:`~questionnaires.parse.answer.Piece`.
+class EvidenceField(AnswerField):
+    """Several pieces of evidence, each an :class:`~questionnaires.parse.answer.EvidencePiece`.
 
-    ``headers``: question ids by every folded header (what a piece may cover). ``on``: the day after which a date lies in the
-    future: such a piece is kept and told, and counts nothing. Words that look like a person's are neither kept nor repeated.
+    ``headers``: question ids by every folded header (what a piece may cover). ``as_of``: the ISO date after which a date is in
+    the future; such a piece is used and reported, and has no weight. Personal data is neither stored nor repeated.
     """
 
     def __init__(
         self,
         *,
         headers: Mapping[str, tuple[int, str]],
-        on: str = "",
+        as_of: str = "",
         order: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.headers, self.on, self.order = headers, on, order
+        self.headers, self.as_of, self.order = headers, as_of, order
 
-    def fitted(self, texts: Sequence[str], date_order: str | None = None) -> tuple[Self, Fault | None]:
-        """A field that reads 03/04/2026 in the order said, else in the one order the column's other dates prove."""
-        order = date_order or order_of(found for text in texts for found in DATE.findall(text))
-        return type(self)(headers=self.headers, on=self.on, order=order, reserved=self.reserved), None
+    def fit_to_column(self, texts: Sequence[str], date_order: str | None = None) -> tuple[Self, AnswerError | None]:
+        """Return a field that reads 03/04/2026 in the given order, else in the one order the column's other dates prove."""
+        order = date_order or detect_order(date for text in texts for date in DATE.findall(text))
+        return type(self)(headers=self.headers, as_of=self.as_of, order=order, reserved=self.reserved), None
 
-    def read(self, value: object) -> Any:
-        """As any answer; each line of a cell is a piece."""
+    def parse(self, value: object) -> Any:
+        """Return the pieces of a value; each line of a cell is a piece."""
         if not isinstance(value, str):
-            return self.of_json(value)
-        lines = [clean(line) for line in PIECES.split(value)]
-        said = [line for line in lines if line and fold(line) not in everyday().nothing]
-        if len(said) < 2:
-            return super().read(said[0] if said else "")
-        return self.gathered([self.parts(line) for line in said])
+            return self.parse_json(value)
+        lines = [clean_text(line) for line in PIECE_SEPARATORS.split(value)]
+        filled = [line for line in lines if line and fold_text(line) not in load_common_words().nothing]
+        if len(filled) < 2:
+            return super().parse(filled[0] if filled else "")
+        return self.build_pieces([self.split_parts(line) for line in filled])
 
-    def of_text(self, text: str) -> tuple[Piece, ...]:
-        """The one piece of a cell."""
-        return self.gathered([self.parts(text)])
+    def parse_text(self, text: str) -> tuple[EvidencePiece, ...]:
+        """Return the one piece of a cell."""
+        return self.build_pieces([self.split_parts(text)])
 
-    def of_json(self, value: object) -> tuple[Piece, ...] | None:
-        """The pieces of a list of objects."""
-        if not isinstance(value, list | tuple) or not all(isinstance(told, Mapping) for told in value):
-            raise Fault("field.type", value)
+    def parse_json(self, value: object) -> tuple[EvidencePiece, ...] | None:
+        """Return the pieces of a list of objects."""
+        if not isinstance(value, list | tuple) or not all(isinstance(item, Mapping) for item in value):
+            raise AnswerError("field.type", value)
         pieces = []
-        for told in value:
+        for item in value:
             parts: list[tuple[str, str]] = []
-            for name, said in told.items():
-                covers = name == "covers" and isinstance(said, list | tuple)
-                each = [said] if not covers else list(said)
-                if name not in Piece._fields:
-                    raise Fault("evidence.part", name)
-                if not all(isinstance(one, str) for one in each if one is not None):
-                    raise Fault("field.type", said)
-                parts += [(name, clean(one)) for one in each if one]
+            for name, content in item.items():
+                is_list = name == "covers" and isinstance(content, list | tuple)
+                texts = [content] if not is_list else list(content)
+                if name not in EvidencePiece._fields:
+                    raise AnswerError("evidence.part", name)
+                if not all(isinstance(text, str) for text in texts if text is not None):
+                    raise AnswerError("field.type", content)
+                parts += [(name, clean_text(text)) for text in texts if text]
             pieces.append(parts)
-        return self.gathered(pieces) if pieces else None
+        return self.build_pieces(pieces) if pieces else None
 
-    def parts(self, line: str) -> Parts:
-        """What a line says, part by part: the name of the part (one of a Piece, "" where it is not known) and its words."""
-        found: list[tuple[str, str]] = []
-        for part in map(clean, re.split("[;；]", line)):
+    def split_parts(self, line: str) -> Parts:
+        """Split a line into its parts: the field name of each ("" where it is unknown) and its text."""
+        parts: list[tuple[str, str]] = []
+        for part in map(clean_text, re.split("[;；]", line)):
             if not part:
                 continue
-            name, said = named(part)
-            if name == "covers" and fold(said) not in self.headers:
-                found += [(name, each.strip()) for each in re.split("[,，、]", said) if each.strip()]
+            name, text = identify_part(part)
+            if name == "covers" and fold_text(text) not in self.headers:
+                parts += [(name, header.strip()) for header in re.split("[,，、]", text) if header.strip()]
             else:
-                found.append((name, said))
-        return found
+                parts.append((name, text))
+        return parts
 
-    def gathered(self, pieces: Iterable[Parts]) -> tuple[Piece, ...]:
-        """The pieces that are whole, without repeats. Raises :class:`Fault` with all that is to be said of the others."""
-        kept: list[Piece] = []
-        faults: list[Fault] = []
+    def build_pieces(self, pieces: Iterable[Parts]) -> tuple[EvidencePiece, ...]:
+        """Return the valid pieces, without repeats. Raises :class:`AnswerError` with them and all errors of the others."""
+        valid: list[EvidencePiece] = []
+        errors: list[AnswerError] = []
         for parts in pieces:
-            piece, found = self.piece(parts)
-            faults += found
-            kept += [piece] if piece is not None else []
-        whole = tuple(dict.fromkeys(kept))
-        if faults:
-            first = faults[0]
-            raise Fault(first.code, first.seen, expected=first.expected, kept=whole or None, also=tuple(faults[1:]))
-        return whole
+            piece, piece_errors = self.build_piece(parts)
+            errors += piece_errors
+            valid += [piece] if piece is not None else []
+        distinct = tuple(dict.fromkeys(valid))
+        if errors:
+            first = errors[0]
+            raise AnswerError(
+                first.code, first.seen, expected=first.expected, partial=distinct or None, others=tuple(errors[1:])
+            )
+        return distinct
 
-    def piece(self, parts: Parts) -> tuple[Piece | None, list[Fault]]:
-        """One piece, None where it is not whole, and what is to be said of it."""
-        faults: list[Fault] = []
-        told: dict[str, str] = {}
+    def build_piece(self, parts: Parts) -> tuple[EvidencePiece | None, list[AnswerError]]:
+        """Return one piece, None where it is invalid, and its errors."""
+        errors: list[AnswerError] = []
+        values: dict[str, str] = {}
         covers: list[str] = []
-        everything = False
-        for name, said in parts:
+        covers_all = False
+        for name, text in parts:
             try:
                 if name == "covers":
-                    everything |= fold(said) in spellings()["all"]
-                    covers += [] if fold(said) in spellings()["all"] else [self.covered(said)]
-                elif name not in Piece._fields:
-                    raise self.unknown("evidence.part", said)
-                elif name in told:
-                    raise Fault("evidence.twice", said)
+                    covers_all |= fold_text(text) in load_spellings()["all"]
+                    covers += [] if fold_text(text) in load_spellings()["all"] else [self.find_question(text)]
+                elif name not in EvidencePiece._fields:
+                    raise self.build_error("evidence.part", text)
+                elif name in values:
+                    raise AnswerError("evidence.twice", text)
                 else:
-                    told[name] = said  # what cannot be read is still not to be said twice
-                    told[name] = self.value(name, said)
-            except Fault as fault:
-                faults.append(fault)
-        if "grade" not in told and not any(fault.code in ("evidence.part", "evidence.person") for fault in faults):
-            faults.append(Fault("evidence.no_kind", "; ".join(said for _, said in parts)))
-        if faults:
-            return None, faults
-        day, expires = told.get("date"), told.get("expires")
+                    values[name] = text  # an invalid part counts too: it must not occur twice
+                    values[name] = self.parse_part(name, text)
+            except AnswerError as error:
+                errors.append(error)
+        if "grade" not in values and not any(error.code in ("evidence.part", "evidence.person") for error in errors):
+            errors.append(AnswerError("evidence.no_kind", "; ".join(text for _, text in parts)))
+        if errors:
+            return None, errors
+        day, expires = values.get("date"), values.get("expires")
         if day and expires and expires < day:
-            return None, [Fault("evidence.expiry", f"{day}, {expires}")]
-        made = Piece(
-            told["grade"], day, expires, () if everything else tuple(dict.fromkeys(covers)), told.get("source")
+            return None, [AnswerError("evidence.expiry", f"{day}, {expires}")]
+        piece = EvidencePiece(
+            values["grade"], day, expires, () if covers_all else tuple(dict.fromkeys(covers)), values.get("source")
         )
-        return made, [Fault("evidence.future", day)] if day and self.on and day > self.on else []
+        is_future = day and self.as_of and day > self.as_of
+        return piece, [AnswerError("evidence.future", day)] if is_future else []
 
-    def value(self, name: str, said: str) -> str:
-        """The grade, day or reference that the words of a part give."""
+    def parse_part(self, name: str, text: str) -> str:
+        """Return the grade, ISO date or reference that the text of a part stands for."""
         if name == "grade":
-            grade = spellings()["grades"].get(fold(said))
+            grade = load_spellings()["grades"].get(fold_text(text))
             if grade is None:
-                raise self.unknown("evidence.part", said)
+                raise self.build_error("evidence.part", text)
             return grade
         if name == "source":
-            if names_a_person(said, reference=True):
-                raise Fault("evidence.person", HIDDEN)
-            if len(said) > LONGEST_SOURCE:
-                raise Fault("evidence.long", said)
-            return said
-        code, day = day_of(said, self.order)
+            if contains_personal_data(text, reference=True):
+                raise AnswerError("evidence.person", HIDDEN)
+            if len(text) > MAX_SOURCE_LENGTH:
+                raise AnswerError("evidence.long", text)
+            return text
+        code, day = parse_day(text, self.order)
         if code or day is None or len(day) < len("2026-01-01"):
-            raise Fault("date.ambiguous" if code == "date.ambiguous" else "evidence.date", said)
+            raise AnswerError("date.ambiguous" if code == "date.ambiguous" else "evidence.date", text)
         return day
 
-    def unknown(self, code: str, said: str) -> Fault:
-        """The fault of words that are not taken. Those that look like a person's are not repeated."""
-        return Fault("evidence.person", HIDDEN) if names_a_person(said) else Fault(code, said)
+    def build_error(self, code: str, text: str) -> AnswerError:
+        """Return the error of a text that is not accepted. Personal data is not repeated in it."""
+        is_personal = contains_personal_data(text)
+        return AnswerError("evidence.person", HIDDEN) if is_personal else AnswerError(code, text)
 
-    def covered(self, said: str) -> str:
-        """The question that a header names."""
-        found = self.headers.get(fold(said))
-        if found is None:
-            raise self.unknown("evidence.covers", said)
-        return found[1]
-
-
-def names_a_person(text: str, *, reference: bool = False) -> bool:
-    """Whether words carry a person's data; a reference may be a long number, and may still not name anyone."""
-    found = person_in(text)
-    return person_in(text, reference=True) is not None or found == "person.name" if reference else found is not None
+    def find_question(self, header: str) -> str:
+        """Return the id of the question that a header names."""
+        match = self.headers.get(fold_text(header))
+        if match is None:
+            raise self.build_error("evidence.covers", header)
+        return match[1]
 
 
-def named(part: str) -> tuple[str, str]:
-    """The name of a part and its words: by the word it begins with, else a kind of evidence or a date by itself."""
-    words = spellings()
+def contains_personal_data(text: str, *, reference: bool = False) -> bool:
+    """Return whether a text contains personal data; a reference may be a long number, and must still not name anyone."""
+    code = detect_personal_data(text)
+    if reference:
+        return detect_personal_data(text, reference=True) is not None or code == "person.name"
+    return code is not None
+
+
+def identify_part(part: str) -> tuple[str, str]:
+    """Return the name and the text of a part: by the word it begins with, else a kind of evidence or a date by itself."""
+    spellings = load_spellings()
     head, colon, rest = part.replace("：", ":").partition(":")
-    if colon and fold(head) in words["parts"]:
-        return words["parts"][fold(head)], rest.strip()
-    if fold(part) in words["grades"]:
+    if colon and fold_text(head) in spellings["parts"]:
+        return spellings["parts"][fold_text(head)], rest.strip()
+    if fold_text(part) in spellings["grades"]:
         return "grade", part
-    split = part.split(" ")
-    for n in range(min(MOST_WORDS, len(split) - 1), 0, -1):
-        name = words["parts"].get(fold(" ".join(split[:n])))
+    words = part.split(" ")
+    for n in range(min(MAX_WORDS, len(words) - 1), 0, -1):
+        name = spellings["parts"].get(fold_text(" ".join(words[:n])))
         if name is not None:
-            return name, " ".join(split[n:])
-    if part[:1].isdigit() or day_of(part, "dmy")[1] is not None:
+            return name, " ".join(words[n:])
+    if part[:1].isdigit() or parse_day(part, "dmy")[1] is not None:
         return "date", part
     return "", part

@@ -1,8 +1,8 @@
-"""The other kinds of answers: text, date, yes or no, choices, countries and sectors.
+"""The other answer fields: text, date, yes or no, choices, countries and sectors.
 
-What comes out: text, yes_no, choice: str; date: ISO str; country: ISO 3166-1 alpha-2; many, countries, sector: tuple of
-str; ``"declined"`` and ``"cannot_apply"`` in any of them. What a whole column proves about its values (which comes
-first in its dates, whether it holds codes) is found by ``fitted``; without proof an ambiguous value is a fault, never a
+Answers are: text, yes_no, choice: str; date: ISO str; country: ISO 3166-1 alpha-2; many, countries, sector: tuple of str;
+``"declined"`` and ``"cannot_apply"`` in any of them. What a whole column proves about its values (whether day or month comes
+first in its dates, whether it holds codes) is found by ``fit_to_column``; without proof an ambiguous value is an error, never a
 guess.
 """
 
@@ -12,303 +12,317 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Self
 
-from questionnaires.lookups import broadest, countries, everyday, sectors
-from questionnaires.parse.answer import Answer, Fault, Value, clean
-from questionnaires.parse.dates import day_of, order_of
-from questionnaires.text_normalize import fold
+from questionnaires.lookups import keep_broadest, load_common_words, load_countries, load_sectors
+from questionnaires.parse.answer import AnswerError, AnswerField, Value, clean_text
+from questionnaires.parse.dates import detect_order, parse_day
+from questionnaires.text_normalize import fold_text
 
-LINE_MARKS = re.compile("[\r\n\u2028\u2029\x85]+")
+LINE_BREAKS = re.compile("[\r\n\u2028\u2029\x85]+")
 WHOLE_AS_FLOAT = re.compile(r"[0-9]+\.0", re.ASCII)
-PLAIN = re.compile(r"[0-9A-Za-z](?:[!-~]| (?=[!-~]))*+")
+PLAIN_TEXT = re.compile(r"[0-9A-Za-z](?:[!-~]| (?=[!-~]))*+")
 DIGIT = re.compile("[0-9]")
 
 
-class Text(Answer):
+class TextField(AnswerField):
     """A text on one line. ``1421.0``, a number that a spreadsheet made of an identifier, is 1421."""
 
-    def plain(self, text: str) -> str | None:
-        """A line of ASCII with single blanks inside that begins with a letter or digit and is no word for "nothing here"."""
-        if PLAIN.fullmatch(text) is None or text[-2:] == ".0":
+    def parse_plain(self, text: str) -> str | None:
+        """Return a line of ASCII with single blanks that begins with a letter or digit and is not a non-answer; else None."""
+        if PLAIN_TEXT.fullmatch(text) is None or text[-2:] == ".0":
             return None
-        words = everyday()
-        # No word for "nothing here" holds a digit (test_types.py): what does needs no folding.
-        if len(text) <= words.longest and DIGIT.search(text) is None and fold(text) in words.set_apart:
+        words = load_common_words()
+        # No word for "nothing here" contains a digit (test_types.py): a text that does needs no folding.
+        is_short = len(text) <= words.longest_non_answer
+        if is_short and DIGIT.search(text) is None and fold_text(text) in words.non_answers:
             return None
         return text
 
-    def of_text(self, text: str) -> str:
-        """The text itself."""
+    def parse_text(self, text: str) -> str:
+        """Return the text itself."""
         return text[:-2] if WHOLE_AS_FLOAT.fullmatch(text) else text
 
 
-class Date(Answer):
-    """A day as YYYY-MM-DD. A bare year or month stays as it is given (YYYY, YYYY-MM), less precise but true.
+class DateField(AnswerField):
+    """A date as YYYY-MM-DD. A bare year or month is returned as it is (YYYY, YYYY-MM), less precise but true.
 
-    ``order``: "dmy" or "mdy" for dates such as 03/04/2020. ``least``, ``most``: ISO days. ``on``: the day after which a
-    date is in the future; ``late``: whether such a date is kept, beside the fault.
+    ``order``: "dmy" or "mdy" for dates such as 03/04/2020. ``earliest``, ``latest``: ISO dates. ``as_of``: the date after which
+    a date is in the future; ``keep_future``: whether such a date is a partial answer of the error.
     """
 
     def __init__(
         self,
         *,
         order: str | None = None,
-        least: str = "1900",
-        most: str = "2100-12-31",
-        on: str = "",
-        late: bool = False,
+        earliest: str = "1900",
+        latest: str = "2100-12-31",
+        as_of: str = "",
+        keep_future: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.order, self.least, self.most, self.on, self.late = order, least, most, on, late
+        self.order, self.earliest, self.latest = order, earliest, latest
+        self.as_of, self.keep_future = as_of, keep_future
 
-    def fitted(self, texts: Sequence[str], date_order: str | None = None) -> tuple[Self, Fault | None]:
-        """A field that reads 03/04/2020 in the order said, else in the one order the column's other dates prove."""
-        order = date_order or order_of(texts)
-        said: dict[str, Any] = {name: getattr(self, name) for name in ("least", "most", "on", "late", "reserved")}
-        return type(self)(order=order, **said), None
+    def fit_to_column(self, texts: Sequence[str], date_order: str | None = None) -> tuple[Self, AnswerError | None]:
+        """Return a field that reads 03/04/2020 in the given order, else in the one order the column's other dates prove."""
+        fitted = type(self)(
+            order=date_order or detect_order(texts),
+            earliest=self.earliest,
+            latest=self.latest,
+            as_of=self.as_of,
+            keep_future=self.keep_future,
+            reserved=self.reserved,
+        )
+        return fitted, None
 
-    def of_text(self, text: str) -> str:
-        """The day a text says."""
-        fault, day = day_of(text, self.order)
-        if fault and day is None:
-            raise Fault(fault, text)
-        if day is not None and not self.least[: len(day)] <= day <= self.most:
-            raise Fault("date.range", text, expected=f"a date from {self.least} to {self.most}")
-        if day is not None and self.on and day > self.on:
-            raise Fault("date.future", text, kept=day if self.late else None)
-        if fault:
-            raise Fault(fault, text, kept=day)
+    def parse_text(self, text: str) -> str:
+        """Return the date of a text."""
+        code, day = parse_day(text, self.order)
+        if code and day is None:
+            raise AnswerError(code, text)
+        if day is not None and not self.earliest[: len(day)] <= day <= self.latest:
+            raise AnswerError("date.range", text, expected=f"a date from {self.earliest} to {self.latest}")
+        if day is not None and self.as_of and day > self.as_of:
+            raise AnswerError("date.future", text, partial=day if self.keep_future else None)
+        if code:
+            raise AnswerError(code, text, partial=day)
         return str(day)
 
 
-class YesNo(Answer):
+class YesNoField(AnswerField):
     """ "yes" or "no", in any of the languages of ``lists/words.toml``."""
 
-    def known(self, text: str, word: str) -> str | None:
-        """A "no" that says "nothing" elsewhere is still a no."""
-        return everyday().yes_no.get(word)
+    def parse_word(self, text: str, word: str) -> str | None:
+        """Return "yes" or "no"; a "no" that is a blank elsewhere is an answer here."""
+        return load_common_words().yes_no.get(word)
 
-    def of_text(self, text: str) -> str:
-        """No other text is an answer."""
-        raise Fault("answer.unknown", text, expected="yes or no")
+    def parse_text(self, text: str) -> str:
+        """Reject any other text."""
+        raise AnswerError("answer.unknown", text, expected="yes or no")
 
-    def of_json(self, value: object) -> str:
-        """True and false."""
+    def parse_json(self, value: object) -> str:
+        """Return "yes" for true and "no" for false."""
         if isinstance(value, bool):
             return "yes" if value else "no"
-        raise Fault("field.type", value)
+        raise AnswerError("field.type", value)
 
 
-APART = "[;|、；]"
-LESS_APART = r"[,，]|/(?!(?<=\b\w/)\w\b)"  # not the stroke of n/a or F/V
+SEPARATORS = "[;|、；]"
+WEAK_SEPARATORS = r"[,，]|/(?!(?<=\b\w/)\w\b)"  # not the slash of n/a or F/V
 
 
-def parts_of(text: str, known: Callable[[str], bool], commas: bool) -> list[str]:
-    """The parts of a cell that holds several values: split at ; | and line marks, then, if allowed, at , and / where a
-    part is not known.
-    """
-    found = []
-    for part in re.split(APART, text):
-        smaller = re.split(LESS_APART, part) if commas and not known(part.strip()) else [part]
-        found += [small.strip() for small in smaller if small.strip()]
-    return found
+def split_parts(text: str, is_known: Callable[[str], bool], split_commas: bool) -> list[str]:
+    """Split a cell of several values at ; | and line breaks, and at commas and slashes (if allowed) where a part is unknown."""
+    parts = []
+    for part in re.split(SEPARATORS, text):
+        smaller = re.split(WEAK_SEPARATORS, part) if split_commas and not is_known(part.strip()) else [part]
+        parts += [small.strip() for small in smaller if small.strip()]
+    return parts
 
 
-class Choice(Answer):
+class ChoiceField(AnswerField):
     """One of the choices of a question, by code, title or spelling."""
 
     def __init__(self, *, choices: Mapping[str, str], titles: Sequence[str], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.choices, self.titles = choices, titles
-        self.codes = {code for code in choices.values() if choices.get(fold(code)) == code and code.isidentifier()}
+        self.codes = {code for code in choices.values() if choices.get(fold_text(code)) == code and code.isidentifier()}
 
-    def read(self, value: object) -> Value | None:
-        """As any answer; a code as it stands in the form needs no closer look."""
-        return value if isinstance(value, str) and value in self.codes else super().read(value)
+    def parse(self, value: object) -> Value | None:
+        """Return the answer of a value; the code of a choice needs no cleaning."""
+        return value if isinstance(value, str) and value in self.codes else super().parse(value)
 
-    def known(self, text: str, word: str) -> Value | None:
-        """A choice named "none" or "unknown" is an answer."""
+    def parse_word(self, text: str, word: str) -> Value | None:
+        """Return the choice of a folded word; a choice named "none" or "unknown" is an answer."""
         return self.choices.get(word)
 
-    def of_text(self, text: str) -> Value | None:
-        """No other text is an answer."""
-        raise Fault("answer.unknown", text, expected=" / ".join(self.titles))
+    def parse_text(self, text: str) -> Value | None:
+        """Reject any other text."""
+        raise AnswerError("answer.unknown", text, expected=" / ".join(self.titles))
 
 
-class Several(Answer):
-    """Several answers in a cell or JSON list, each read by ``one``; what is not understood is told, the rest kept."""
+class MultiValueField(AnswerField):
+    """Several answers in a cell or JSON list, each parsed by ``parse_part``; unknown parts are reported, the rest is used."""
 
-    code, commas = "answer.unknown", True
+    unknown_code, split_commas = "answer.unknown", True
 
-    def read(self, value: object) -> Value | None:
-        """As any answer; the lines of a cell are parts of it."""
-        return super().read(LINE_MARKS.sub(";", value.strip()) if isinstance(value, str) else value)
+    def parse(self, value: object) -> Value | None:
+        """Return the answer of a value; the lines of a cell are parts of it."""
+        return super().parse(LINE_BREAKS.sub(";", value.strip()) if isinstance(value, str) else value)
 
-    def one(self, text: str) -> tuple[str, ...]:
-        """The answers one part gives; empty if it is not understood."""
+    def parse_part(self, text: str) -> tuple[str, ...]:
+        """Return the answers of one part; empty if it is unknown."""
         raise NotImplementedError
 
-    def like(self, text: str) -> tuple[str, ...]:
-        """What the sender may have meant by a part."""
+    def suggest(self, text: str) -> tuple[str, ...]:
+        """Return what the sender may have meant by an unknown part."""
         return ()
 
-    def known(self, text: str, word: str) -> Value | None:
-        """The answers, where the whole text is one of them."""
-        return self.one(text) or None
+    def parse_word(self, text: str, word: str) -> Value | None:
+        """Return the answers, where the whole text is one of them."""
+        return self.parse_part(text) or None
 
-    def of_text(self, text: str) -> tuple[str, ...]:
-        """The answers of the parts of the text."""
-        return self.gathered(parts_of(text, lambda part: bool(self.one(part)), self.commas), text)
+    def parse_text(self, text: str) -> tuple[str, ...]:
+        """Return the answers of the parts of the text."""
+        return self.parse_parts(split_parts(text, lambda part: bool(self.parse_part(part)), self.split_commas), text)
 
-    def of_json(self, value: object) -> tuple[str, ...] | None:
-        """The answers of a list of texts."""
+    def parse_json(self, value: object) -> tuple[str, ...] | None:
+        """Return the answers of a list of texts."""
         if not isinstance(value, list | tuple) or not all(isinstance(part, str) for part in value):
-            raise Fault("field.type", value)
-        parts = [clean(part) for part in value]
-        return self.gathered(parts, ", ".join(parts)) if parts else None
+            raise AnswerError("field.type", value)
+        parts = [clean_text(part) for part in value]
+        return self.parse_parts(parts, ", ".join(parts)) if parts else None
 
-    def gathered(self, parts: Iterable[str], seen: str) -> tuple[str, ...]:
-        """The answers of all parts, without repeats and without one inside another."""
-        found: list[str] = []
-        strange = []
+    def parse_parts(self, parts: Iterable[str], seen: str) -> tuple[str, ...]:
+        """Return the distinct answers of all parts. Raises :class:`AnswerError`, with the rest, for unknown parts."""
+        answers: list[str] = []
+        unknown = []
         for part in parts:
-            got = self.one(part)
-            found += got
-            if not got and fold(part) not in everyday().nothing:
-                strange.append(part)
-        kept = tuple(dict.fromkeys(found))
-        if strange or not kept:
-            raise Fault(self.code, ", ".join(strange) or seen, kept=kept or None, like=self.like)
-        return kept
+            part_answers = self.parse_part(part)
+            answers += part_answers
+            if not part_answers and fold_text(part) not in load_common_words().nothing:
+                unknown.append(part)
+        distinct = tuple(dict.fromkeys(answers))
+        if unknown or not distinct:
+            seen = ", ".join(unknown) or seen
+            raise AnswerError(self.unknown_code, seen, partial=distinct or None, suggest=self.suggest)
+        return distinct
 
 
-class Many(Several):
-    """Several of the choices of a question; or, without choices, several texts (names, which may hold commas)."""
+class MultiChoiceField(MultiValueField):
+    """Several of the choices of a question; or, without choices, several texts (names, which may contain commas)."""
 
     def __init__(self, *, choices: Mapping[str, str], titles: Sequence[str], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.choices, self.titles = choices, titles
-        self.commas = bool(choices)
+        self.split_commas = bool(choices)
 
-    def one(self, text: str) -> tuple[str, ...]:
-        """The choice, or the text."""
+    def parse_part(self, text: str) -> tuple[str, ...]:
+        """Return the choice, or the text."""
         if not self.choices:
-            word = fold(text)
-            plain = word and word not in everyday().nothing and word not in everyday().reserved
+            word = fold_text(text)
+            words = load_common_words()
+            is_text = word and word not in words.nothing and word not in words.reserved
             return (
-                (WHOLE_AS_FLOAT.sub(lambda found: found[0][:-2], text),)
-                if plain and not re.search("[;|；]", text)
+                (WHOLE_AS_FLOAT.sub(lambda match: match[0][:-2], text),)
+                if is_text and not re.search("[;|；]", text)
                 else ()
             )
-        found = self.choices.get(fold(text))
-        return (found,) if found else ()
+        code = self.choices.get(fold_text(text))
+        return (code,) if code else ()
 
 
-class Country(Answer):
+class CountryField(AnswerField):
     """An ISO 3166-1 alpha-2 code, from a code or a name in many languages.
 
-    ``codes``: whether the column holds other codes. "NA" is Namibia; where it stands among names, that is said.
-    ``strange``: the code of a fault where the country is not known.
+    ``has_codes``: whether the column holds other codes. "NA" is Namibia; where it occurs among names, that is reported.
+    ``unknown_code``: the error code for an unknown country.
     """
 
-    def __init__(self, *, codes: bool = True, strange: str = "country.unknown", **kwargs: Any) -> None:
+    def __init__(self, *, has_codes: bool = True, unknown_code: str = "country.unknown", **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.codes, self.strange = codes, strange
+        self.has_codes, self.unknown_code = has_codes, unknown_code
 
-    def fitted(self, texts: Sequence[str], date_order: str | None = None) -> tuple[Self, Fault | None]:
-        """A field that knows whether the column holds two-letter codes."""
-        others = [text for text in map(str.strip, texts) if fold(text) != "na" and fold(text) not in everyday().nothing]
-        codes = any(len(text) == 2 for text in others) or not others
-        return type(self)(codes=codes, strange=self.strange, reserved=self.reserved), None
+    def fit_to_column(self, texts: Sequence[str], date_order: str | None = None) -> tuple[Self, AnswerError | None]:
+        """Return a field that knows whether the column holds two-letter codes."""
+        nothing = load_common_words().nothing
+        others = [text for text in map(str.strip, texts) if fold_text(text) != "na" and fold_text(text) not in nothing]
+        has_codes = any(len(text) == 2 for text in others) or not others
+        return type(self)(has_codes=has_codes, unknown_code=self.unknown_code, reserved=self.reserved), None
 
-    def known(self, text: str, word: str) -> str | None:
-        """Namibia's code, which says "not available" elsewhere."""
-        if word != "na" or "/" in text or "." in text or not (self.codes or text == "NA"):
+    def parse_word(self, text: str, word: str) -> str | None:
+        """Return Namibia's code, which means "not available" elsewhere; None for any other word."""
+        if word != "na" or "/" in text or "." in text or not (self.has_codes or text == "NA"):
             return None
-        if not self.codes:
-            raise Fault("country.ambiguous", text, kept="NA")
+        if not self.has_codes:
+            raise AnswerError("country.ambiguous", text, partial="NA")
         return "NA"
 
-    def of_text(self, text: str) -> str:
-        """The country's code."""
-        found = countries().find(text)
-        if found is None:
-            raise Fault(self.strange, text, expected="a country", like=countries().like)
-        return found
+    def parse_text(self, text: str) -> str:
+        """Return the code of a country."""
+        code = load_countries().find(text)
+        if code is None:
+            raise AnswerError(self.unknown_code, text, expected="a country", suggest=load_countries().suggest)
+        return code
 
 
-class Countries(Several):
+class CountriesField(MultiValueField):
     """Several countries, as alpha-2 codes."""
 
-    def one(self, text: str) -> tuple[str, ...]:
-        """The country's code."""
-        found = None if fold(text) == "na" and text != "NA" else countries().find(text)
-        return (found,) if found else ()
+    def parse_part(self, text: str) -> tuple[str, ...]:
+        """Return the code of a country."""
+        code = None if fold_text(text) == "na" and text != "NA" else load_countries().find(text)
+        return (code,) if code else ()
 
-    def like(self, text: str) -> tuple[str, ...]:
-        """Countries spelt alike."""
-        return countries().like(text)
+    def suggest(self, text: str) -> tuple[str, ...]:
+        """Return countries with similar spelling."""
+        return load_countries().suggest(text)
 
 
-NAMED = r"(ISIC|NACE|NAICS)(?:\s*Rev\.?\s*[0-9.]+)?\s*:?\s*"
-CODED = re.compile(
-    rf"(?:{NAMED})?([0-9]{{2}}\.[0-9]{{1,2}}|[0-9]{{1,6}}|[A-U])(?:\s*[-–—:]\s*(.+)|\s+(\D.*))?",
+CLASSIFICATION = r"(ISIC|NACE|NAICS)(?:\s*Rev\.?\s*[0-9.]+)?\s*:?\s*"
+CODE_WITH_TITLE = re.compile(
+    rf"(?:{CLASSIFICATION})?([0-9]{{2}}\.[0-9]{{1,2}}|[0-9]{{1,6}}|[A-U])(?:\s*[-–—:]\s*(.+)|\s+(\D.*))?",
     re.ASCII | re.IGNORECASE,
 )
-BEHIND = re.compile(rf"([^\W\d_][^()]*?)\s*\(((?:{NAMED})?[0-9]{{2}}[0-9.]*)\)", re.IGNORECASE)
-# After words (and not after the name of a classification): a further code, with words of its own.
-FURTHER = (
+TITLE_WITH_CODE = re.compile(rf"([^\W\d_][^()]*?)\s*\(((?:{CLASSIFICATION})?[0-9]{{2}}[0-9.]*)\)", re.IGNORECASE)
+# After words (and not after the name of a classification): another code with a title of its own.
+NEXT_CODE = (
     r"(?<=[^\W\d_]|\))(?<!ISIC|NACE)(?<!NAICS)(?:\s+(?:and|&|\+|[-–—]))?\s+"
-    rf"(?=(?:{NAMED})?[0-9]{{2}}(?:[0-9]{{1,4}}|\.[0-9]{{1,2}})?(?:\s*[-–—:]\s*|\s+)[^\W\d_])"
+    rf"(?=(?:{CLASSIFICATION})?[0-9]{{2}}(?:[0-9]{{1,4}}|\.[0-9]{{1,2}})?(?:\s*[-–—:]\s*|\s+)[^\W\d_])"
 )
-NEXT = re.compile(FURTHER, re.IGNORECASE)
-SEVERAL = re.compile(f"{APART}|{LESS_APART}|{FURTHER}", re.IGNORECASE)
-# In the titles of a classification that is named, a comma stands apart only before another code.
-SEVERAL_NAMED = re.compile(rf"{APART}|(?:{LESS_APART})\s*(?={NAMED}|[0-9]{{2}})|{FURTHER}", re.IGNORECASE)
+NEXT_CODE_PATTERN = re.compile(NEXT_CODE, re.IGNORECASE)
+SEPARATED = re.compile(f"{SEPARATORS}|{WEAK_SEPARATORS}|{NEXT_CODE}", re.IGNORECASE)
+# In the titles of a named classification, a comma separates only before another code.
+SEPARATED_CODES = re.compile(
+    rf"{SEPARATORS}|(?:{WEAK_SEPARATORS})\s*(?={CLASSIFICATION}|[0-9]{{2}})|{NEXT_CODE}", re.IGNORECASE
+)
 
 
-class Sector(Several):
-    """ISIC Rev.4 codes, as precise as given: from an ISIC code, a dotted NACE code, a NAICS code that says so, or
-    words.
+class SectorField(MultiValueField):
+    """ISIC Rev.4 codes, as precise as given: from an ISIC code, a dotted NACE code, a NAICS code named as such, or words.
 
-    A number that is no ISIC code is not a sector (an occupation code, an HS code), and a code beside words counts only
-    if the words are a sector of the same branch. Words that may go on to a further sector are read part by part.
+    A number that is not an ISIC code is not a sector (an occupation code, an HS code), and a code beside words counts only
+    if the words are a sector of the same branch. Words that may continue with another sector are read part by part.
     """
 
-    code = "sector.unknown"
+    unknown_code = "sector.unknown"
 
-    def of_text(self, text: str) -> tuple[str, ...]:
-        """The answers of the parts of the text; a code with its title begins a part."""
-        return super().of_text(NEXT.sub(";", text) if CODED.fullmatch(text) else text)
+    def parse_text(self, text: str) -> tuple[str, ...]:
+        """Return the answers of the parts of the text; a code with its title begins a part."""
+        return super().parse_text(NEXT_CODE_PATTERN.sub(";", text) if CODE_WITH_TITLE.fullmatch(text) else text)
 
-    def one(self, text: str) -> tuple[str, ...]:
-        """The ISIC codes of a code or a word."""
-        by_word = sectors().by_word.get(fold(text), ())
-        behind = BEHIND.fullmatch(text)  # the code in brackets behind its title
-        coded = CODED.fullmatch(f"{behind[2]} {behind[1]}" if behind else text.removesuffix(".0"))
-        if by_word or not coded:
+    def parse_part(self, text: str) -> tuple[str, ...]:
+        """Return the ISIC codes of a code or a word."""
+        by_word = load_sectors().by_word.get(fold_text(text), ())
+        reversed_match = TITLE_WITH_CODE.fullmatch(text)  # the code in brackets after its title
+        match = CODE_WITH_TITLE.fullmatch(
+            f"{reversed_match[2]} {reversed_match[1]}" if reversed_match else text.removesuffix(".0")
+        )
+        if by_word or not match:
             return by_word
-        system, code, words = (coded[1] or "").upper(), coded[2].upper(), coded[3] or coded[4]
+        system, code, words = (match[1] or "").upper(), match[2].upper(), match[3] or match[4]
         if system == "NAICS":
-            found = sectors().of_naics(code)
+            codes = load_sectors().convert_naics(code)
         elif "." in code:
-            found = sectors().of_nace(code)
+            codes = load_sectors().convert_nace(code)
         else:
-            found = (code,) if code in sectors().names else ()
-        if not words or same_branch(found, words):
-            return found
-        if (SEVERAL_NAMED if system else SEVERAL).search(words):
+            codes = (code,) if code in load_sectors().names else ()
+        if not words or is_same_branch(codes, words):
+            return codes
+        if (SEPARATED_CODES if system else SEPARATED).search(words):
             return ()
-        return found if system or any(same_branch(found, said) for said in words.split()) else ()
+        return codes if system or any(is_same_branch(codes, word) for word in words.split()) else ()
 
-    def like(self, text: str) -> tuple[str, ...]:
-        """Sectors in like words."""
-        return sectors().like(text)
+    def suggest(self, text: str) -> tuple[str, ...]:
+        """Return sectors with similar names."""
+        return load_sectors().suggest(text)
 
 
-def same_branch(codes: tuple[str, ...], words: str) -> bool:
-    """Whether the words are a sector within one of the codes, or the other way round."""
-    known = sectors()
+def is_same_branch(codes: tuple[str, ...], words: str) -> bool:
+    """Return whether the words are a sector within one of the codes, or the other way round."""
+    sectors = load_sectors()
     return any(
-        len(broadest((*codes, said), known.section_of)) == 1 for said in known.by_word.get(fold(words), ()) if codes
+        len(keep_broadest((*codes, word_code), sectors.section_by_code)) == 1
+        for word_code in sectors.by_word.get(fold_text(words), ())
+        if codes
     )

@@ -1,11 +1,11 @@
-"""Keeps persons out of case records: finds cells that look like a name, a telephone number, an identity paper or an e-mail.
+"""Redact personal data from case records: cells that look like a name, a telephone number, an identity document or an e-mail.
 
-Every cell of a sheet is looked at, in a column that is read or not, and what is found is taken out before anything is read:
-neither an answer nor an issue ever holds it. What counts stands in ``lists/people.toml``.
+Every cell of a sheet is checked, in a column that is read or not, and what is detected is removed before anything is read:
+neither an answer nor an issue ever contains it. The words and patterns are in ``lists/people.toml``.
 
-What it cannot see: a name that is in no list, has no title and stands in a column whose header says nothing; most names of
-two or three characters in Chinese, Korean and Japanese without a title; small letters throughout; a name in the name of the
-file or sheet. What it may refuse wrongly: a place or product named after a person. The cure says how to write it instead.
+What it cannot detect: a name that is in no list, has no title and is in a column whose header says nothing; most names of two
+or three characters in Chinese, Korean and Japanese without a title; names all in small letters; a name in the name of the file
+or sheet. What it may reject wrongly: a place or product named after a person. The cure says how to write it instead.
 """
 
 from __future__ import annotations
@@ -18,70 +18,72 @@ import numpy as np
 import numpy.typing as npt
 
 from questionnaires.form import Question, Questionnaire
-from questionnaires.lookups import everyday
-from questionnaires.person_detection import column_of_persons, person_in, surely_names_a_person
+from questionnaires.lookups import load_common_words
+from questionnaires.person_detection import detect_personal_column, detect_personal_data, is_certainly_name
 from questionnaires.sheet import Column, Sheet
-from questionnaires.text_normalize import fold
-from questionnaires.validation.match import cells_of
+from questionnaires.text_normalize import fold_text
+from questionnaires.validation.match import get_row_cells
 
-KIND = "case"  # the kind of sheet that may hold no person
-FIRMS = ("linked_name",)  # columns that hold the name of a site or agency, which may be somebody's
-REFERENCES = ("linked_reference",)  # columns that hold a number of a site or agency
-HEADS = re.compile(r"[0-9]{1,5}")  # a number of people
+CASE_KIND = "case"  # the kind of sheet that must not contain personal data
+COMPANY_NAME_QUESTIONS = ("linked_name",)  # columns with the name of a site or agency, which may be a person's
+REFERENCE_QUESTIONS = ("linked_reference",)  # columns with a number of a site or agency
+HEAD_COUNT = re.compile(r"[0-9]{1,5}")
 
 
 @dataclass(frozen=True)
-class Refusal:
-    """Cells that may not be here: the code of the issue, the column, and their places (counted from the sheet's first row)."""
+class RedactedCells:
+    """Cells that were emptied: the code of their issue, the column, and the rows (counted from the sheet's first row)."""
 
     code: str
     column: int
-    places: npt.NDArray[np.intp]
+    rows: npt.NDArray[np.intp]
 
 
-def without_people(
-    sheet: Sheet, header_row: int, form: Questionnaire, chosen: Mapping[str, str] | None = None
-) -> tuple[Sheet, tuple[Refusal, ...]]:
-    """The sheet with the cells that look like a person's data emptied, and which they were.
+def redact_pii(
+    sheet: Sheet, header_row: int, form: Questionnaire, column_map: Mapping[str, str] | None = None
+) -> tuple[Sheet, tuple[RedactedCells, ...]]:
+    """Return the sheet with the cells that look like personal data emptied, and which cells they were.
 
-    ``header_row``: Excel's number; ``chosen``: question: header, as in ``match``. The header's own
-    cells are looked at for numbers, addresses, and names that nothing else can be.
+    ``header_row``: as the spreadsheet numbers it; ``column_map``: question: header, as in ``match_columns``. The cells of the
+    header itself are checked for numbers, addresses, and names that can be nothing else.
     """
-    headers = cells_of(sheet, header_row)
-    named = {fold(header): question for question, header in (chosen or {}).items()}
+    headers = get_row_cells(sheet, header_row)
+    mapped = {fold_text(header): question for question, header in (column_map or {}).items()}
     columns: list[Column] = []
-    refusals: list[Refusal] = []
-    at_header = header_row - sheet.first_row
-    for at, (column, header) in enumerate(zip(sheet.columns, headers, strict=True)):
-        word = fold(header) if header else ""
-        asked = named.get(word) or form.headers.get(word, (0, ""))[1]
-        question = form.by_id.get(asked)
-        of_persons = None if question else column_of_persons(header)
-        refused: dict[str, list[int]] = {}
+    redacted: list[RedactedCells] = []
+    header_index = header_row - sheet.first_row
+    for index, (column, header) in enumerate(zip(sheet.columns, headers, strict=True)):
+        word = fold_text(header) if header else ""
+        question = form.by_id.get(mapped.get(word) or form.headers.get(word, (0, ""))[1])
+        column_code = None if question else detect_personal_column(header)
+        values_by_code: dict[str, list[int]] = {}
         for number, text in enumerate(column.values):
-            code = _refused(text, question, of_persons)
+            code = _detect_in_cell(text, question, column_code)
             if code:
-                refused.setdefault(code, []).append(number)
+                values_by_code.setdefault(code, []).append(number)
         codes = column.codes.copy()
-        for code, numbers in refused.items():
-            places = np.flatnonzero(np.isin(column.codes, numbers))
-            if question or of_persons or (code == "person.name" and not surely_names_a_person(header)):
-                places = places[places != at_header]  # a header may sound like a name, and has its own words
-            if len(places):
-                refusals.append(Refusal(code, at, places))
-                codes[places] = -1
-        # The texts themselves go too: nothing that is kept may hold them.
-        gone = {number for numbers in refused.values() for number in numbers} - set(codes.tolist())
-        columns.append(Column(tuple("" if n in gone else v for n, v in enumerate(column.values)), codes))
-    return replace(sheet, columns=tuple(columns)), tuple(refusals)
+        for code, numbers in values_by_code.items():
+            rows = np.flatnonzero(np.isin(column.codes, numbers))
+            if question or column_code or (code == "person.name" and not is_certainly_name(header)):
+                rows = rows[rows != header_index]  # a header may sound like a name, and is a word of its own
+            if len(rows):
+                redacted.append(RedactedCells(code, index, rows))
+                codes[rows] = -1
+        # The texts themselves are removed too: nothing that is stored may contain them.
+        removed = {number for numbers in values_by_code.values() for number in numbers} - set(codes.tolist())
+        values = tuple("" if number in removed else text for number, text in enumerate(column.values))
+        columns.append(Column(values, codes))
+    return replace(sheet, columns=tuple(columns)), tuple(redacted)
 
 
-def _refused(text: str, question: Question | None, of_persons: str | None) -> str | None:
-    """The code for a cell's text under its question or its column's header; None where it may stand."""
-    said = fold(text)
-    if not text.strip() or said in everyday().nothing or said in everyday().yes_no or said in everyday().reserved:
+def _detect_in_cell(text: str, question: Question | None, column_code: str | None) -> str | None:
+    """Return the issue code of personal data in a cell, given its question or the code of its column; None if it is allowed."""
+    word, common = fold_text(text), load_common_words()
+    if not text.strip() or word in common.nothing or word in common.yes_no or word in common.reserved:
         return None
-    if of_persons:
-        return None if HEADS.fullmatch(text.strip()) else of_persons
-    asked = question.id if question else ""
-    return person_in(text, firm=asked in FIRMS, reference=asked in REFERENCES)
+    if column_code:
+        return None if HEAD_COUNT.fullmatch(text.strip()) else column_code
+    question_id = question.id if question else ""
+    return detect_personal_data(
+        text, company_name=question_id in COMPANY_NAME_QUESTIONS, reference=question_id in REFERENCE_QUESTIONS
+    )

@@ -1,4 +1,4 @@
-"""From the columns of a sheet to clean answers: typed, checked, every fault told with its cell and cure."""
+"""Turn the columns of a sheet into validated answers; every issue is reported with its cell and cure."""
 
 from __future__ import annotations
 
@@ -12,38 +12,38 @@ import numpy.typing as npt
 import pandas as pd
 
 from questionnaires.form import Questionnaire
-from questionnaires.issues import Issue, Unusable, issue
-from questionnaires.lookups import countries, sectors
-from questionnaires.parse.answer import Fault, Value
-from questionnaires.parse.types import Sector
+from questionnaires.issues import Issue, UnusableSheet, build_issue
+from questionnaires.lookups import load_countries, load_sectors
+from questionnaires.parse.answer import AnswerError, Value
+from questionnaires.parse.types import SectorField
 from questionnaires.sheet import Sheet
-from questionnaires.validation.context import Answered, Reading, Said, given
-from questionnaires.validation.match import NAMES, Matched
-from questionnaires.validation.personal_data import Refusal
+from questionnaires.validation.context import AnswerColumn, IssueText, ValidationContext, find_answered
+from questionnaires.validation.match import IDENTIFYING_QUESTIONS, ColumnMatch
+from questionnaires.validation.personal_data import RedactedCells
 from questionnaires.validation.rules import apply_rules
 
 
 @dataclass(frozen=True)
-class Options:
-    """What the uploader says of a whole sheet.
+class SheetOptions:
+    """What the uploader states about a whole sheet.
 
-    ``date_order``: "dmy" or "mdy" for its dates. ``default_country`` (a country) and ``default_sector`` (a sector)
-    serve a sheet that has no such column. ``on``: the day of the assessment, after which a date lies in the future.
+    ``date_order``: "dmy" or "mdy" for its dates. ``default_country`` (a country) and ``default_sector`` (a sector) apply to a
+    sheet that has no such column. ``as_of``: the assessment date, after which a date is in the future.
     """
 
     date_order: str | None = None
     default_country: str | None = None
     default_sector: str | None = None
-    on: date | None = None
+    as_of: date | None = None
 
 
 @dataclass(frozen=True)
 class Submission:
-    """What a sheet said.
+    """The validated content of a sheet.
 
-    ``answers``: one row an accepted row, one column a question that has a column in the sheet or a default;
-    categoricals whose categories are the distinct answers (dtype object), -1 where nothing is said. ``rows``: Excel's
-    number of each accepted row. ``accepted + rejected = n_rows``, the rows of data.
+    ``answers``: one row an accepted row, one column a question that has a column in the sheet or a default; categoricals whose
+    categories are the distinct answers (dtype object), -1 for a blank. ``rows``: the number of each accepted row in the
+    spreadsheet. ``accepted + rejected = n_rows``, the data rows.
     """
 
     answers: pd.DataFrame
@@ -54,114 +54,122 @@ class Submission:
     n_rows: int
 
 
-def validate(
+def validate_sheet(
     sheet: Sheet,
     header_row: int,
-    matched: Matched,
+    column_match: ColumnMatch,
     form: Questionnaire,
-    options: Options | None = None,
-    refusals: Sequence[Refusal] = (),
+    options: SheetOptions | None = None,
+    redacted: Sequence[RedactedCells] = (),
 ) -> Submission:
-    """The answers of a sheet whose header stands in ``header_row`` (Excel's number), and the issues, those of matching
-    first.
+    """Validate a sheet whose header is in ``header_row``; return its answers and the issues, those of matching first.
 
-    A row is rejected if it has neither a name (in any script) nor a reference, if its country is there and not
-    understood, or if its reference also stands on a row of another country; whatever else is not understood is unknown,
-    and said. Answers to questions about a person are not read. ``refusals``: cells that were taken out of the sheet beforehand
-    (``without_people``); their rows are rejected. Raises :class:`Unusable` if the sheet has no rows of
-    data or a default is not understood.
+    A row is rejected if it has neither a name (in any script) nor a reference, if its country is present and unknown, or if
+    its reference is also on a row of another country; any other value that is not understood becomes unknown, with an issue.
+    Answers to questions about a person are not read. ``redacted``: cells removed from the sheet beforehand
+    (:func:`~questionnaires.validation.personal_data.redact_pii`); their rows are rejected. Raises :class:`UnusableSheet` if the
+    sheet has no data rows or a default is unknown.
     """
-    options = options or Options()
-    reading = Reading(sheet, header_row, matched)
-    if not len(reading.rows):
-        raise Unusable(issue("file.no_rows", file=sheet.file, sheet=sheet.name))
-    for refusal in refusals:
-        reading.note(refusal.code, refusal.column, refusal.places, Said())
-        reading.rejected |= np.isin(reading.rows, refusal.places)
-    on = options.on.isoformat() if options.on else ""
-    for question in matched.columns:
+    options = options or SheetOptions()
+    context = ValidationContext(sheet, header_row, column_match)
+    if not len(context.rows):
+        raise UnusableSheet(build_issue("file.no_rows", file=sheet.file, sheet=sheet.name))
+    for cells in redacted:
+        context.record(cells.code, cells.column, cells.rows, IssueText())
+        context.rejected |= np.isin(context.rows, cells.rows)
+    as_of = options.as_of.isoformat() if options.as_of else ""
+    for question in column_match.columns:
         if not form.by_id[question].person:
-            reading.read(question, form.by_id[question].field(on, form.headers), options.date_order)
-    fill_in(reading, options)
-    apply_rules(reading, form)
-    nameless = ~given((reading.answers.get(question) for question in NAMES), len(reading.rows))
-    named = given((reading.answers.get(question) for question in ("name", "name_local")), len(reading.rows))
-    if "name" in matched.columns:
-        reading.fault("row.unnamed", "name", ~named & ~nameless, Said())
-    reading.fault("row.no_name", next(question for question in NAMES if question in matched.columns), nameless, Said())
-    kept = ~reading.rejected
+            field = form.by_id[question].build_field(as_of, form.headers)
+            context.read_column(question, field, options.date_order)
+    fill_derived_answers(context, options)
+    apply_rules(context, form)
+    reject_nameless_rows(context)
+    accepted = ~context.rejected
     answers = pd.DataFrame(
         {
-            question: reading.answers[question].categorical(kept)
+            question: context.answers[question].to_categorical(accepted)
             for question in form.by_id
-            if question in reading.answers
+            if question in context.answers
         },
-        index=pd.RangeIndex(int(kept.sum())),
+        index=pd.RangeIndex(int(accepted.sum())),
     )
     return Submission(
         answers=answers,
-        rows=reading.rows[kept].astype(np.int64) + sheet.first_row,
-        issues=(*matched.issues, *reading.issues()),
-        accepted=int(kept.sum()),
-        rejected=int(reading.rejected.sum()),
-        n_rows=len(reading.rows),
+        rows=context.rows[accepted].astype(np.int64) + sheet.first_row,
+        issues=(*column_match.issues, *context.build_issues()),
+        accepted=int(accepted.sum()),
+        rejected=int(context.rejected.sum()),
+        n_rows=len(context.rows),
     )
 
 
-def fill_in(reading: Reading, options: Options) -> None:
-    """Answers that follow from others or hold for the whole sheet: the local name, NAICS codes, default country and
-    sector.
+def reject_nameless_rows(context: ValidationContext) -> None:
+    """Reject rows without a name or reference, and warn of rows with a reference only, where the sheet has names."""
+    columns, n_rows = context.column_match.columns, len(context.rows)
+    nameless = ~find_answered((context.answers.get(question) for question in IDENTIFYING_QUESTIONS), n_rows)
+    named = find_answered((context.answers.get(question) for question in ("name", "name_local")), n_rows)
+    if "name" in columns:
+        context.report("row.unnamed", "name", ~named & ~nameless, IssueText())
+    first = next(question for question in IDENTIFYING_QUESTIONS if question in columns)
+    context.report("row.no_name", first, nameless, IssueText())
+
+
+def fill_derived_answers(context: ValidationContext, options: SheetOptions) -> None:
+    """Fill in answers that follow from others or apply to the whole sheet: local name, NAICS codes, default country and sector.
+
+    Raises :class:`UnusableSheet` if a default is unknown.
     """
-    answers, n = reading.answers, len(reading.rows)
+    answers, n_rows = context.answers, len(context.rows)
     if "name_local" in answers:
-        name = answers.setdefault("name", nothing(n))
-        fill_blanks(name, Answered(list(answers["name_local"].values), answers["name_local"].codes))
+        name = answers.setdefault("name", build_empty_column(n_rows))
+        fill_blanks(name, AnswerColumn(list(answers["name_local"].values), answers["name_local"].codes))
     if "naics" in answers:
-        fill_blanks(answers.setdefault("sector", nothing(n)), of_naics(reading))
-    missing = {"country", "sector"} - answers.keys() - reading.matched.tied
+        fill_blanks(answers.setdefault("sector", build_empty_column(n_rows)), convert_naics_column(context))
+    missing = {"country", "sector"} - answers.keys() - context.column_match.tied
     if options.default_country and "country" in missing:
-        code = countries().find(options.default_country)
+        code = load_countries().find(options.default_country)
         if code is None:
-            raise Unusable(issue("country.unknown", seen=options.default_country))
-        answers["country"] = Answered([code], np.zeros(n, dtype=np.int32))
+            raise UnusableSheet(build_issue("country.unknown", seen=options.default_country))
+        answers["country"] = AnswerColumn([code], np.zeros(n_rows, dtype=np.int32))
     if options.default_sector and "sector" in missing:
         try:
-            codes: Value = Sector().read(options.default_sector) or ()
-        except Fault as fault:
-            raise Unusable(issue("sector.unknown", seen=fault.seen, cure=fault.cure)) from fault
-        answers["sector"] = Answered([codes], np.zeros(n, dtype=np.int32))
+            codes: Value = SectorField().parse(options.default_sector) or ()
+        except AnswerError as error:
+            raise UnusableSheet(build_issue("sector.unknown", seen=error.seen, cure=error.cure)) from error
+        answers["sector"] = AnswerColumn([codes], np.zeros(n_rows, dtype=np.int32))
 
 
-def nothing(n: int) -> Answered:
-    """Nothing said in n rows."""
-    return Answered([], np.full(n, -1, dtype=np.int32))
+def build_empty_column(n_rows: int) -> AnswerColumn:
+    """Build a column of blanks."""
+    return AnswerColumn([], np.full(n_rows, -1, dtype=np.int32))
 
 
-def fill_blanks(answers: Answered, others: Answered) -> None:
-    """Where nothing is said, what the others say."""
-    number = {value: at for at, value in enumerate(answers.values)}
-    table = [number.setdefault(value, len(number)) for value in others.values]
-    answers.values = list(number)
-    answers.codes = np.where(answers.given, answers.codes, np.array([*table, -1], dtype=np.int32)[others.codes])
+def fill_blanks(answers: AnswerColumn, substitutes: AnswerColumn) -> None:
+    """Fill the blanks of a column with the answers of another."""
+    numbers = {value: number for number, value in enumerate(answers.values)}
+    table = [numbers.setdefault(value, len(numbers)) for value in substitutes.values]
+    substitute_codes = np.array([*table, -1], dtype=np.int32)[substitutes.codes]
+    answers.values = list(numbers)
+    answers.codes = np.where(answers.answered, answers.codes, substitute_codes)
 
 
-NAICS_APART = re.compile(r"[;|]|[,/\s]+(?=[0-9])")  # a line break within a cell has become a blank
+NAICS_SEPARATORS = re.compile(r"[;|]|[,/\s]+(?=[0-9])")  # a line break within a cell has become a blank
 
 
-def of_naics(reading: Reading) -> Answered:
-    """The ISIC codes of the NAICS codes in the rows; a code that is in no list is told."""
-    naics = reading.answers["naics"]
+def convert_naics_column(context: ValidationContext) -> AnswerColumn:
+    """Return the ISIC codes of the NAICS codes in the rows; codes that are in no list are reported."""
+    naics = context.answers["naics"]
     values: list[Value] = []
     table = []
     for code, text in enumerate(map(str, naics.values)):
-        parts = {part.strip(): sectors().of_naics(part.strip()) for part in NAICS_APART.split(text)}
-        found = tuple(dict.fromkeys(isic for part in parts.values() for isic in part))
-        strange = ", ".join(part for part, isic in parts.items() if part and not isic)
-        if strange or not found:
-            reading.fault("sector.unknown", "naics", naics.codes == code, Said(strange or text))
-        table.append(len(values) if found else -1)
-        values += [found] if found else []
-    codes = np.array([*table, -1], dtype=np.int32)[naics.codes]
-    same = Answered(values, codes)
-    same.rewrite(lambda value: value)
-    return same
+        parts = {part.strip(): load_sectors().convert_naics(part.strip()) for part in NAICS_SEPARATORS.split(text)}
+        codes = tuple(dict.fromkeys(isic for part_codes in parts.values() for isic in part_codes))
+        unknown = ", ".join(part for part, part_codes in parts.items() if part and not part_codes)
+        if unknown or not codes:
+            context.report("sector.unknown", "naics", naics.codes == code, IssueText(unknown or text))
+        table.append(len(values) if codes else -1)
+        values += [codes] if codes else []
+    column = AnswerColumn(values, np.array([*table, -1], dtype=np.int32)[naics.codes])
+    column.map_values(lambda value: value)  # equal sectors of different codes become one value
+    return column

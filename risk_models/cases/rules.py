@@ -1,6 +1,6 @@
-"""The published lists that case records are read by, as data: findings, weights, rules of combination (``cases/*.toml``).
+"""Load the published lists by which case records are read: findings, weights, rules of combination (``cases/*.toml``).
 
-Every entry carries its source and a mark that says how sure we are of it; nothing here is a number of the code.
+Every entry has its source and a mark that says how sure we are of it; no number of the rules is in the code.
 """
 
 from __future__ import annotations
@@ -13,37 +13,37 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Final
 
-CASES = Path(__file__).parent
-FILES: Final = ("delphi.toml", "findings.toml", "hard_to_see.toml", "rules.toml")
+CASES_FOLDER = Path(__file__).parent
+RULE_FILES: Final = ("delphi.toml", "findings.toml", "hard_to_see.toml", "rules.toml")
 STRENGTHS: Final = ("none_recorded", "signals", "pattern", "emergency")
 LISTS: Final = ("adult", "child")
-ILO: Final = (*(f"FL{number:02}" for number in range(1, 12)), "FLS")
+ILO_INDICATORS: Final = (*(f"FL{number:02}" for number in range(1, 12)), "FLS")
 
 
 @dataclass(frozen=True)
-class Known:
-    """A finding that can be recorded: what each list reads in it, by phase, and what it sets in a model.
+class FindingDefinition:
+    """A finding that can be recorded: the list indicators it shows by phase, and the indicators of a model that it sets.
 
     ``ilo_2025``: "stressed" or "added" by the revision of 2025, else empty.
     """
 
     id: str
     title: str
-    reads: Mapping[str, tuple[str, ...]]
+    indicators_by_phase: Mapping[str, tuple[str, ...]]
     ilo: tuple[str, ...]
     ilo_2025: str
     indicators: tuple[str, ...]
 
-    def phase_of(self, told: str | None) -> str | None:
-        """The phase it is read in: the one told, or its only one; None where neither is known."""
-        if len(self.reads) == 1:
-            return next(iter(self.reads))
-        return told if told in self.reads else None
+    def resolve_phase(self, recorded: str | None) -> str | None:
+        """Return the phase it is read in: its only one, else the recorded one; None where neither is known."""
+        if len(self.indicators_by_phase) == 1:
+            return next(iter(self.indicators_by_phase))
+        return recorded if recorded in self.indicators_by_phase else None
 
 
 @dataclass(frozen=True)
-class Weight:
-    """An operational indicator: its dimension, and its weight by list; ``softer`` is the weight of the other reading."""
+class IndicatorWeight:
+    """An operational indicator: its dimension, and its weight by list; ``softer`` is the lower weight where it is disputed."""
 
     id: str
     dimension: int
@@ -65,73 +65,75 @@ class Limb:
 class CaseRules:
     """All of ``cases/*.toml``; ``digest`` is the sha256 over the files in order of name."""
 
-    findings: Mapping[str, Known]
-    weights: Mapping[str, Weight]
+    findings: Mapping[str, FindingDefinition]
+    weights: Mapping[str, IndicatorWeight]
     limbs: Mapping[str, Limb]
-    told: Mapping[str, Any]
+    raw: Mapping[str, Any]
     marks: Mapping[str, str]
     digest: str
 
     @property
     def version(self) -> str:
-        """The version of the rules."""
-        return str(self.told["version"])
+        """Return the version of the rules."""
+        return str(self.raw["version"])
 
     @cached_property
     def phases(self) -> Mapping[str, str]:
-        """The phases of a finding in order of time, with their titles."""
-        return {phase["id"]: phase["title"] for phase in self.told["phase"]}
+        """Return the titles of the phases of a finding, in order of time."""
+        return {phase["id"]: phase["title"] for phase in self.raw["phase"]}
 
     @cached_property
-    def cells_of(self) -> Mapping[str, tuple[tuple[str, str], ...]]:
-        """For every indicator of the lists and every ILO indicator: the (finding, phase) in which it is read."""
-        cells: dict[str, list[tuple[str, str]]] = {name: [] for name in (*self.weights, *self.limbs, *ILO)}
+    def cells_by_indicator(self) -> Mapping[str, tuple[tuple[str, str], ...]]:
+        """Return for every indicator of the lists and every ILO indicator the cells (finding, phase) in which it is read."""
+        cells: dict[str, list[tuple[str, str]]] = {name: [] for name in (*self.weights, *self.limbs, *ILO_INDICATORS)}
         for finding in self.findings.values():
-            for phase, ids in finding.reads.items():
+            for phase, ids in finding.indicators_by_phase.items():
                 for name in (*ids, *finding.ilo):
                     cells[name].append((finding.id, phase))
-        return {name: tuple(where) for name, where in cells.items()}
+        return {name: tuple(pairs) for name, pairs in cells.items()}
 
 
-def _weight(told: Mapping[str, Any]) -> Weight:
-    by_list = {name: str(told[name]) for name in LISTS if name in told}
-    return Weight(
-        told["id"], told["dimension"], by_list, {name: told.get(f"{name}_disputed", w) for name, w in by_list.items()}
-    )
+def _parse_weight(entry: Mapping[str, Any]) -> IndicatorWeight:
+    by_list = {name: str(entry[name]) for name in LISTS if name in entry}
+    softer = {name: entry.get(f"{name}_disputed", weight) for name, weight in by_list.items()}
+    return IndicatorWeight(entry["id"], entry["dimension"], by_list, softer)
 
 
-def case_rules_released(folder: Path = CASES) -> Mapping[str, str]:
-    """The digests of the rules that were released, by version."""
+def list_released_digests(folder: Path = CASES_FOLDER) -> Mapping[str, str]:
+    """Return the digests of the released rules by version."""
     lines = (folder / "RELEASED").read_text(encoding="utf-8").splitlines()
-    told = [line.split() for line in lines if line and not line.startswith("#")]
-    return {line[0]: line[1] for line in told}
+    rows = [line.split() for line in lines if line and not line.startswith("#")]
+    return {row[0]: row[1] for row in rows}
 
 
 @cache
-def case_rules(folder: Path = CASES) -> CaseRules:
-    """The rules in force. Raises KeyError or tomllib.TOMLDecodeError where a file of ours is broken."""
-    texts = {name: (folder / name).read_bytes() for name in FILES}
-    told = {name: tomllib.loads(text.decode("utf-8")) for name, text in texts.items()}
-    rules, findings = told["rules.toml"], told["findings.toml"]["finding"]
+def load_case_rules(folder: Path = CASES_FOLDER) -> CaseRules:
+    """Return the rules in force. Raises KeyError or tomllib.TOMLDecodeError where one of the files is broken."""
+    contents = {name: (folder / name).read_bytes() for name in RULE_FILES}
+    data = {name: tomllib.loads(content.decode("utf-8")) for name, content in contents.items()}
+    rules = data["rules.toml"]
     phases = [phase["id"] for phase in rules["phase"]]
-    known = {
-        f["id"]: Known(
-            f["id"],
-            f["title"],
-            {phase: tuple(f[phase]) for phase in phases if phase in f},
-            tuple(f["ilo"]),
-            f.get("ilo_2025", ""),
-            tuple(f["indicators"]),
+    findings = {
+        entry["id"]: FindingDefinition(
+            entry["id"],
+            entry["title"],
+            {phase: tuple(entry[phase]) for phase in phases if phase in entry},
+            tuple(entry["ilo"]),
+            entry.get("ilo_2025", ""),
+            tuple(entry["indicators"]),
         )
-        for f in findings
+        for entry in data["findings.toml"]["finding"]
     }
-    weights, limbs = told["delphi.toml"]["indicator"], told["hard_to_see.toml"]["indicator"]
-    digest = hashlib.sha256(b"".join(texts[name] for name in FILES)).hexdigest()
+    weights, limbs = data["delphi.toml"]["indicator"], data["hard_to_see.toml"]["indicator"]
+    digest = hashlib.sha256(b"".join(contents[name] for name in RULE_FILES)).hexdigest()
     return CaseRules(
-        findings=known,
-        weights={w["id"]: _weight(w) for w in weights},
-        limbs={i["id"]: Limb(i["id"], i["limb"], i["weight"] == "strong", tuple(i["stages"])) for i in limbs},
-        told=rules,
+        findings=findings,
+        weights={entry["id"]: _parse_weight(entry) for entry in weights},
+        limbs={
+            entry["id"]: Limb(entry["id"], entry["limb"], entry["weight"] == "strong", tuple(entry["stages"]))
+            for entry in limbs
+        },
+        raw=rules,
         marks={entry["id"]: entry["mark"] for entry in (*weights, *limbs)},
         digest=digest,
     )

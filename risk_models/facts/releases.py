@@ -1,7 +1,7 @@
-"""Editions of the facts: what the tables held at a release, so that an assessment made then is replayed with it.
+"""Releases of the facts: what the tables held at each release, so that an assessment made then can be replayed.
 
-Tables only ever grow at their end, so an edition is the first lines of each. ``facts/RELEASED`` keeps, for every edition, how
-many lines of each table it has and the sha256 over them and over how its facts are read; a changed line is found by it.
+Tables only grow at their end, so a release is the first lines of each. ``facts/RELEASED`` gives, for every release, how many
+lines of each table it has and the sha256 over them and over the use of its facts, which reveals any changed line.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from functools import cache, lru_cache
 from pathlib import Path
 from types import MappingProxyType
 
-from risk_models.facts.facts import CODES, FOLDER, Facts, FactsOn, load
+from risk_models.facts.facts import CODE_PATTERNS, FACTS_FOLDER, Facts, FactSnapshot, load_facts
 
-TABLES = (*CODES, "goods_words")
+TABLES = (*CODE_PATTERNS, "goods_words")
 
 
 @dataclass(frozen=True)
-class Edition:
-    """One release: its name, the lines of each table without the header (in the order of TABLES), and their digest."""
+class FactRelease:
+    """One release: its name, the lines in each table without the header (in the order of TABLES), and their digest."""
 
     name: str
     lines: tuple[int, ...]
@@ -28,64 +28,72 @@ class Edition:
 
 
 @cache
-def released(folder: Path = FOLDER) -> tuple[Edition, ...]:
-    """The editions in ``RELEASED``, oldest first; none where there is no such file."""
+def load_releases(folder: Path = FACTS_FOLDER) -> tuple[FactRelease, ...]:
+    """Return the releases in ``RELEASED``, oldest first; none where there is no such file."""
     file = folder / "RELEASED"
-    told = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
-    rows = [line.split() for line in told if line and not line.startswith("#")]
-    return tuple(Edition(name, tuple(map(int, lines)), digest) for name, *lines, digest in rows)
+    text = file.read_text(encoding="utf-8") if file.exists() else ""
+    rows = [line.split() for line in text.splitlines() if line and not line.startswith("#")]
+    return tuple(FactRelease(name, tuple(map(int, lines)), digest) for name, *lines, digest in rows)
 
 
 @lru_cache(maxsize=8)
-def as_released(facts: Facts, edition: Edition) -> Facts:
-    """The facts that an edition held."""
-    *counts, goods = edition.lines
-    rows = {table: facts.rows[table][facts.rows[table].index < n] for table, n in zip(CODES, counts, strict=True)}
-    kept = dict(list(facts.goods.items())[:goods])
-    return replace(facts, rows=MappingProxyType(rows), goods=MappingProxyType(kept))
+def restrict_to_release(facts: Facts, release: FactRelease) -> Facts:
+    """Return the facts that a release held."""
+    *counts, goods = release.lines
+    rows = {
+        table: facts.rows[table][facts.rows[table].index < n] for table, n in zip(CODE_PATTERNS, counts, strict=True)
+    }
+    released_goods = dict(list(facts.goods.items())[:goods])
+    return replace(facts, rows=MappingProxyType(rows), goods=MappingProxyType(released_goods))
 
 
-def known_as(facts: Facts, editions: tuple[Edition, ...], digest: str, on: date) -> FactsOn | None:
-    """The facts as known on a day that have this digest, of now or else of the newest edition that fits; None if none does."""
-    for held in (facts, *(as_released(facts, edition) for edition in reversed(editions))):
-        known = held.as_of(on)
-        if known.digest == digest:
-            return known
+def find_snapshot_by_digest(
+    facts: Facts, releases: tuple[FactRelease, ...], digest: str, on: date
+) -> FactSnapshot | None:
+    """Return the facts as known on a day whose digest this is: the current ones, else those of the newest matching release.
+
+    None where none matches.
+    """
+    for candidate in (facts, *(restrict_to_release(facts, release) for release in reversed(releases))):
+        snapshot = candidate.as_of(on)
+        if snapshot.digest == digest:
+            return snapshot
     return None
 
 
-def now(name: str, folder: Path = FOLDER) -> Edition:
-    """The edition that the tables of a folder would make as they are."""
-    facts = load(folder)
-    lines = (*(len(facts.rows[table]) for table in CODES), len(facts.goods))
-    return Edition(name, lines, _digest(facts, lines, folder))
+def build_current_release(name: str, folder: Path = FACTS_FOLDER) -> FactRelease:
+    """Build the release that the current tables of a folder would make."""
+    facts = load_facts(folder)
+    lines = (*(len(facts.rows[table]) for table in CODE_PATTERNS), len(facts.goods))
+    return FactRelease(name, lines, _compute_digest(facts, lines, folder))
 
 
-def faults(folder: Path = FOLDER) -> list[str]:
-    """What does not fit: editions whose lines were changed or are gone, and lines that no edition has; as sentences."""
-    facts, found = load(folder), []
-    for edition in released(folder):
-        if _digest(facts, edition.lines, folder) != edition.digest:
-            found.append(
-                f"facts: edition {edition.name} was released and has been changed; a correction is a new row at the end"
+def list_release_faults(folder: Path = FACTS_FOLDER) -> list[str]:
+    """Return the faults as sentences: releases whose lines were changed or removed, and lines that no release has."""
+    facts, faults = load_facts(folder), []
+    for release in load_releases(folder):
+        if _compute_digest(facts, release.lines, folder) != release.digest:
+            faults.append(
+                f"facts: edition {release.name} was released and has been changed; a correction is a new row at the end"
             )
-    latest = released(folder)[-1:]
-    here = now("NAME", folder)
-    if not found and latest and latest[0].lines != here.lines:
-        line = f"NAME {' '.join(map(str, here.lines))} {here.digest}"
-        found.append(
+    latest = load_releases(folder)[-1:]
+    current = build_current_release("NAME", folder)
+    if not faults and latest and latest[0].lines != current.lines:
+        line = f"NAME {' '.join(map(str, current.lines))} {current.digest}"
+        faults.append(
             f"facts: there are rows that no edition has; add to RELEASED, with the name of the release: {line}"
         )
-    return found
+    return faults
 
 
-def _digest(facts: Facts, lines: tuple[int, ...], folder: Path) -> str:
-    whole = hashlib.sha256()
+def _compute_digest(facts: Facts, lines: tuple[int, ...], folder: Path) -> str:
+    digest = hashlib.sha256()
     for table, n in zip(TABLES, lines, strict=True):
-        held = (folder / f"{table}.csv").read_text(encoding="utf-8").splitlines()[: n + 1]
-        whole.update("\n".join(held).encode())
-    for table, n in zip(CODES, lines, strict=False):
+        released_lines = (folder / f"{table}.csv").read_text(encoding="utf-8").splitlines()[: n + 1]
+        digest.update("\n".join(released_lines).encode())
+    for table, n in zip(CODE_PATTERNS, lines, strict=False):
         for name in sorted(set(facts.rows[table]["fact"][facts.rows[table].index < n])):
-            about = facts.descriptions[f"{table}.{name}"]
-            whole.update(f"\n{about.id},{about.use},{about.riskier_when_higher},{about.partial}".encode())
-    return whole.hexdigest()
+            description = facts.descriptions[f"{table}.{name}"]
+            flags = f"{description.riskier_when_higher},{description.partial}"
+            digest.update(f"\n{description.id},{description.use},{flags}".encode())
+    return digest.hexdigest()

@@ -1,7 +1,7 @@
-"""One fact of n suppliers on the scale 0..1: looked up once for each distinct answer, and spread by the codes of the answers.
+"""Scale facts of n suppliers to 0..1: each distinct answer is looked up once and mapped to suppliers by code.
 
-What is not known is NaN, with the range it may lie in; what was declined stands at the top of its scale (of a country or a good:
-at the worst that a truthful answer could have named).
+An unknown fact is NaN, with the range it may lie in; a declined one is at the top of its scale (for a country or a good: at the
+worst that a truthful answer could have named).
 """
 
 from __future__ import annotations
@@ -13,32 +13,41 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from risk_models.answers import DECLINED, Answers, combinations, said
-from risk_models.facts.facts import FactsOn
+from risk_models.answers import DECLINED, Answers, find_combinations, is_answer_in
+from risk_models.facts.facts import FactSnapshot
 from risk_models.model import Context, Model, ScaledFact
 from risk_models.name_normalize import name_key
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
+Codes = NDArray[np.int32]
+States = NDArray[np.int8]
 
 # An agency is in the recruitment business whatever else its row says: ISIC division 78.
 AGENCY_SECTOR = "78"
+KNOWN_STATE, FILLED_STATE, UNKNOWN_STATE, DECLINED_STATE = range(4)
 
 
 @dataclass(frozen=True)
-class Scaled:
-    """A fact of n suppliers on the scale 0..1, NaN x where unknown, with its range and raw value."""
+class ScaledFactColumn:
+    """A fact of n suppliers on the scale 0..1: ``x``, NaN where unknown, its range ``low`` to ``high``, and the raw ``value``.
+
+    ``state``: 0 known, 1 filled from the nearest countries, 2 unknown, 3 declined.
+    """
 
     x: Floats
     low: Floats
     high: Floats
     value: Floats
-    state: NDArray[np.int8]
+    state: States
 
 
 @dataclass(frozen=True)
 class PlaceTable:
-    """Facts of every country and hazards of every sector, as all models read them that want the same facts."""
+    """Facts by country (``countries`` gives the row of each code) and the hazards of all sectors.
+
+    Shared by all models that read the same facts.
+    """
 
     countries: Mapping[str, int]
     values: Mapping[str, Floats]
@@ -48,96 +57,109 @@ class PlaceTable:
     hazards: Floats
 
 
-def place_contexts(model: Model) -> tuple[Context, ...]:
+def list_place_contexts(model: Model) -> tuple[Context, ...]:
+    """Return the contexts that read only facts of country and sector and apply whether or not these are known."""
     return tuple(
-        c
-        for c in model.contexts
-        if not c.where_known and all(f.fact.startswith(("country.", "sector.")) for f in c.facts)
+        context
+        for context in model.contexts
+        if not context.where_known and all(fact.fact.startswith(("country.", "sector.")) for fact in context.facts)
     )
 
 
 @lru_cache(maxsize=32)
-def place_table(facts: FactsOn, wanted: tuple[str, ...]) -> PlaceTable:
-    table = facts.fill([name.removeprefix("country.") for name in wanted])
-    columns = {name: name.removeprefix("country.") for name in wanted}
-    # Of some territories no fact is known at all: they are places unknown to us and stay out of the table.
-    something = table.values.notna().all(axis=1).to_numpy()
+def build_place_table(facts: FactSnapshot, names: tuple[str, ...]) -> PlaceTable:
+    """Build the table of these country facts ("country.wgi_voice"), with gaps filled.
+
+    Territories of which no fact is known stay out of the table: they are unknown places.
+    """
+    columns = {name: name.removeprefix("country.") for name in names}
+    table = facts.fill_gaps(list(columns.values()))
+    known = table.values.notna().all(axis=1).to_numpy()
     return PlaceTable(
-        countries={code: i for i, code in enumerate(table.values.index[something])},
-        values={name: table.values[column].to_numpy(dtype=np.float64)[something] for name, column in columns.items()},
-        lows={name: table.low[column].to_numpy(dtype=np.float64)[something] for name, column in columns.items()},
-        highs={name: table.high[column].to_numpy(dtype=np.float64)[something] for name, column in columns.items()},
-        filled={name: table.filled[column].to_numpy(dtype=bool)[something] for name, column in columns.items()},
-        hazards=facts.division_hazards(),
+        countries={code: i for i, code in enumerate(table.values.index[known])},
+        values={name: table.values[column].to_numpy(dtype=np.float64)[known] for name, column in columns.items()},
+        lows={name: table.low[column].to_numpy(dtype=np.float64)[known] for name, column in columns.items()},
+        highs={name: table.high[column].to_numpy(dtype=np.float64)[known] for name, column in columns.items()},
+        filled={name: table.filled[column].to_numpy(dtype=bool)[known] for name, column in columns.items()},
+        hazards=facts.list_division_hazards(),
     )
 
 
-class FactReader:
-    """Reads one fact for n suppliers at a time: distinct answers are looked up once and spread by their codes."""
+class FactScaler:
+    """Scales the facts that a model reads, one fact of all n suppliers at a time."""
 
-    def __init__(self, answers: Answers, model: Model, facts: FactsOn) -> None:
+    def __init__(self, answers: Answers, model: Model, facts: FactSnapshot) -> None:
         self.answers, self.model, self.facts, self.n = answers, model, facts, len(answers)
-        scored = [f.fact for c in place_contexts(model) for f in c.facts if f.fact.startswith("country.")]
-        self.table = place_table(facts, tuple(dict.fromkeys(scored)))
+        names = [fact.fact for context in list_place_contexts(model) for fact in context.facts]
+        self.table = build_place_table(
+            facts, tuple(dict.fromkeys(name for name in names if name.startswith("country.")))
+        )
 
-    def column(self, question: str) -> tuple[Sequence[object], NDArray[np.int32]]:
+    def get_column(self, question: str) -> tuple[Sequence[object], Codes]:
+        """Return the distinct answers to a question, and the code of each supplier (n,)."""
         column = self.answers.column(question)
         return column.values, column.codes
 
-    def declined(self, question: str) -> Flags:
-        """Where a state that the place may lie in was asked for and declined, under an edition of the method that minds."""
-        return said(self.answers, question, (DECLINED,)) & (self.model.method > 1)
+    def is_declined(self, question: str) -> Flags:
+        """Return where a question about a place was declined (n,); nowhere under method 1, which does not count it."""
+        return is_answer_in(self.answers, question, (DECLINED,)) & (self.model.method > 1)
 
-    def states(self, question: str) -> NDArray[np.int32]:
-        """Per supplier the row of its country in the place table, -1 where it is unknown or nothing is known of it."""
-        categories, codes = self.column(question)
-        rows = [self.table.countries.get(str(code), -1) for code in categories]
+    def find_place_rows(self, question: str) -> Codes:
+        """Return the row of each supplier's country in the place table (n,), -1 where it is unknown or has no known facts."""
+        values, codes = self.get_column(question)
+        rows = [self.table.countries.get(str(value), -1) for value in values]
         return np.array([*rows, -1], dtype=np.int32)[codes]
 
-    def hazard(self) -> Scaled:
-        """The hazard of the sector, the largest where several are given; NaN where the sector is unknown.
+    def scale_sector_hazard(self) -> ScaledFactColumn:
+        """Return the hazard of the sector, the largest where there are several; NaN where the sector is unknown.
 
-        The sectors an agency places in, declined, stand at the largest hazard of all; a site's own sector is exempt from that.
+        Where an agency declines the sectors it places workers in, it takes the largest hazard of all; a site's own sector is
+        exempt from that.
         """
-        question = "sector" if self.model.kind == "site" else "placement_sectors"
-        own = () if self.model.kind == "site" else (AGENCY_SECTOR,)
-        categories, codes = self.column(question)
+        is_site = self.model.kind == "site"
+        values, codes = self.get_column("sector" if is_site else "placement_sectors")
         hazards, declined = [], []
-        for given in (*categories, ()):
-            named = given if isinstance(given, tuple) else ()
-            found = [v for v in (self.facts.sector_hazard(str(code)) for code in (*own, *named)) if v is not None]
-            declined.append(given == DECLINED and self.model.kind == "agency" and self.model.method > 1)
-            hazards.append(self.facts.largest_hazard() if declined[-1] else max(found) if found else np.nan)
+        for value in (*values, ()):
+            sectors = (*(() if is_site else (AGENCY_SECTOR,)), *(value if isinstance(value, tuple) else ()))
+            known = [h for h in (self.facts.get_sector_hazard(str(sector)) for sector in sectors) if h is not None]
+            declined.append(value == DECLINED and self.model.kind == "agency" and self.model.method > 1)
+            hazards.append(self.facts.get_largest_hazard() if declined[-1] else max(known) if known else np.nan)
         x = np.array(hazards)[codes]
-        return Scaled(x, x, x, x, np.where(np.array(declined)[codes], 3, np.where(np.isnan(x), 2, 0)).astype(np.int8))
+        return ScaledFactColumn(x, x, x, x, _find_states(x, np.array(declined)[codes]))
 
-    def country(self, fact: ScaledFact, place: NDArray[np.int32]) -> Scaled:
-        """A filled country fact, scaled; the range of a filled value is that of its nearest countries."""
-        t = self.table
-        raw, lo, hi = (np.append(v[fact.fact], np.nan)[place] for v in (t.values, t.lows, t.highs))
-        filled = np.append(t.filled[fact.fact], False)[place]
-        x, a, b = (scale(fact, v) for v in (raw, lo, hi))
-        state = np.where(place < 0, 2, np.where(filled, 1, 0)).astype(np.int8)
-        return Scaled(x, np.fmin(a, b), np.fmax(a, b), raw, state)
+    def scale_country_fact(self, fact: ScaledFact, place_rows: Codes) -> ScaledFactColumn:
+        """Return a country fact at rows of the place table; the range of a filled value is that of its nearest countries."""
+        table = self.table
+        raw, raw_low, raw_high = (
+            np.append(column[fact.fact], np.nan)[place_rows] for column in (table.values, table.lows, table.highs)
+        )
+        filled = np.append(table.filled[fact.fact], False)[place_rows]
+        x, at_low, at_high = (scale(fact, values) for values in (raw, raw_low, raw_high))
+        state = np.where(place_rows < 0, UNKNOWN_STATE, np.where(filled, FILLED_STATE, KNOWN_STATE)).astype(np.int8)
+        return ScaledFactColumn(x, np.fmin(at_low, at_high), np.fmax(at_low, at_high), raw, state)
 
-    def unknown_place(
-        self, contexts: Sequence[Context], place: NDArray[np.int32], hazard: Floats, unknown: Flags
+    def estimate_unknown_place(
+        self, contexts: Sequence[Context], place_rows: Codes, hazard: Floats, unknown: Flags
     ) -> tuple[Floats, Floats, Floats]:
-        """For suppliers of unknown country or sector: the 75th percentile and the span of H over the fact table."""
+        """Return H for suppliers of unknown country or sector: its 75th percentile, minimum and maximum over the place table.
+
+        0 for the others. What is known of country or sector narrows the table.
+        """
         result = np.zeros((3, self.n))
-        keys = np.where(unknown, place, -2), np.where(np.isnan(hazard), -1.0, hazard)
-        seen: dict[tuple[int, float], tuple[float, float, float]] = {}
+        rows, hazards = np.where(unknown, place_rows, -2), np.where(np.isnan(hazard), -1.0, hazard)
+        estimates: dict[tuple[int, float], tuple[float, float, float]] = {}
         for j in np.flatnonzero(unknown).tolist():
-            key = (int(keys[0][j]), float(keys[1][j]))
-            if key not in seen:
-                rows = slice(None) if key[0] < 0 else slice(key[0], key[0] + 1)
-                columns = self.table.hazards if key[1] < 0 else np.array([key[1]])
-                grid = self._grid(contexts, rows, columns)
-                seen[key] = (float(np.percentile(grid, 75)), float(grid.min()), float(grid.max()))
-            result[:, j] = seen[key]
+            key = (int(rows[j]), float(hazards[j]))
+            if key not in estimates:
+                possible_rows = slice(None) if key[0] < 0 else slice(key[0], key[0] + 1)
+                possible_hazards = self.table.hazards if key[1] < 0 else np.array([key[1]])
+                grid = self._compute_risk_grid(contexts, possible_rows, possible_hazards)
+                estimates[key] = (float(np.percentile(grid, 75)), float(grid.min()), float(grid.max()))
+            result[:, j] = estimates[key]
         return result[0], result[1], result[2]
 
-    def _grid(self, contexts: Sequence[Context], rows: slice, hazards: Floats) -> Floats:
+    def _compute_risk_grid(self, contexts: Sequence[Context], rows: slice, hazards: Floats) -> Floats:
+        """Return H for every combination of table row and hazard (rows, hazards)."""
         h = np.zeros((1, 1))
         for context in contexts:
             x: Floats = np.zeros((1, 1))
@@ -149,133 +171,145 @@ class FactReader:
             h = h + context.lift * x / len(context.facts) * (1.0 - h)
         return h
 
-    def scaled(self, fact: ScaledFact) -> Scaled:
-        """Any other fact: NaN where it is not known; a declined answer stands at the top of its scale."""
+    def scale_fact(self, fact: ScaledFact) -> ScaledFactColumn:
+        """Return any fact but those of the place contexts: NaN where unknown, at the top of its scale where declined.
+
+        Raises ValueError for a fact of a sector.
+        """
         table, name = fact.fact.split(".", 1)
         if table == "answer":
-            return self._answer(fact, name)
+            return self._scale_answer(fact, name)
         if table in ("country", "flag"):
-            return self._looked_up(fact, "country" if table == "country" else "flag", name)
+            return self._scale_country_of_answer(fact, "country" if table == "country" else "flag", name)
         if table == "corridor":
-            return self._corridor(fact, name)
+            return self._scale_corridor(fact, name)
         if table == "destination":
-            return self._destination(fact, name)
+            return self._scale_destination(fact, name)
         if table == "goods":
-            return self._goods(fact, name)
+            return self._scale_goods(fact, name)
         raise ValueError(f"{fact.fact}: facts of a sector belong to the contexts of country and sector")
 
-    def _spread(
-        self, fact: ScaledFact, raw: Sequence[float], declined: Sequence[bool], codes: NDArray[np.int32]
-    ) -> Scaled:
+    def _build_column(
+        self, fact: ScaledFact, raw: Sequence[float], declined: Sequence[bool], codes: Codes
+    ) -> ScaledFactColumn:
+        """Build a column from the raw value of each distinct answer, whether it was declined, and the suppliers' codes."""
         value = np.array([*raw, np.nan])[codes]
-        refused = np.array([*declined, False])[codes]
-        x = np.where(refused, 1.0, scale(fact, value))
-        state = np.where(refused, 3, np.where(np.isnan(x), 2, 0)).astype(np.int8)
-        return Scaled(x, x, x, value, state)
+        is_declined = np.array([*declined, False])[codes]
+        x = np.where(is_declined, 1.0, scale(fact, value))
+        return ScaledFactColumn(x, x, x, value, _find_states(x, is_declined))
 
-    def _answer(self, fact: ScaledFact, question: str) -> Scaled:
-        categories, codes = self.column(question)
-        raw = [float(a) if isinstance(a, (int, float)) else np.nan for a in categories]
-        return self._spread(fact, raw, [a == DECLINED for a in categories], codes)
+    def _scale_answer(self, fact: ScaledFact, question: str) -> ScaledFactColumn:
+        values, codes = self.get_column(question)
+        raw = [float(value) if isinstance(value, (int, float)) else np.nan for value in values]
+        return self._build_column(fact, raw, [value == DECLINED for value in values], codes)
 
-    def _looked_up(self, fact: ScaledFact, question: str, name: str) -> Scaled:
-        categories, codes = self.column(question)
-        raw = [self.facts.number("country", str(code), name) for code in categories]
-        return self._spread(fact, raw, [a == DECLINED and question == "flag" for a in categories], codes)
+    def _scale_country_of_answer(self, fact: ScaledFact, question: str, name: str) -> ScaledFactColumn:
+        values, codes = self.get_column(question)
+        raw = [self.facts.get_value("country", str(value), name) for value in values]
+        return self._build_column(fact, raw, [value == DECLINED and question == "flag" for value in values], codes)
 
-    def _corridor(self, fact: ScaledFact, name: str) -> Scaled:
-        """The largest over all corridors between the countries of origin and of work."""
+    def _scale_corridor(self, fact: ScaledFact, name: str) -> ScaledFactColumn:
+        """Return the riskiest value over all corridors between the countries of origin and of work."""
         to_question = "country" if self.model.kind == "site" else "destination_countries"
-        origins, origin_codes = self.column("worker_origin_countries")
-        places, place_codes = self.column(to_question)
-        pairs, which = combinations(origin_codes, place_codes)
-        found, declined = [], []
-        for o, p in pairs:
-            origin, place = origins[o] if o >= 0 else (), places[p] if p >= 0 else ()
+        origin_values, origin_codes = self.get_column("worker_origin_countries")
+        place_values, place_codes = self.get_column(to_question)
+        pairs, which = find_combinations(origin_codes, place_codes)
+        values, declined = [], []
+        for origin_code, place_code in pairs:
+            origin = origin_values[origin_code] if origin_code >= 0 else ()
+            place = place_values[place_code] if place_code >= 0 else ()
             declined.append(DECLINED in (origin, place))
-            froms = [str(v) for v in origin] if isinstance(origin, tuple) else []
-            to = [str(v) for v in place] if isinstance(place, tuple) else [str(place)] if isinstance(place, str) else []
-            found.append([self._worst_in_corridor(fact, a, b, name) for a in froms for b in to if a != b])
-        return self._largest_known(fact, found, declined, which.astype(np.int32))
+            origins = _list_countries(origin if isinstance(origin, tuple) else ())
+            places = _list_countries(place)
+            values.append([self._get_riskiest_in_corridor(fact, a, b, name) for a in origins for b in places if a != b])
+        return self._take_riskiest(fact, values, declined, which.astype(np.int32))
 
-    def _destination(self, fact: ScaledFact, name: str) -> Scaled:
-        """The largest over the countries where an agency's workers are placed, and the one where it is established itself."""
-        places, place_codes = self.column("destination_countries")
-        homes, home_codes = self.column("country")
-        pairs, which = combinations(place_codes, home_codes)
-        found, declined = [], []
-        for p, h in pairs:
-            place, home = places[p] if p >= 0 else (), homes[h] if h >= 0 else ""
-            named = [str(v) for v in place] if isinstance(place, tuple) else []
-            values = [self._worst_in_corridor(fact, "*", to, name) for to in named]
-            at_home = self._worst_in_corridor(fact, "*", str(home), name)
-            # Its own country is a gap in what we know only where it names no other.
-            found.append([*values, at_home] if not named or not np.isnan(at_home) else values)
+    def _scale_destination(self, fact: ScaledFact, name: str) -> ScaledFactColumn:
+        """Return the riskiest value over the countries where an agency places workers and the one where it is established."""
+        place_values, place_codes = self.get_column("destination_countries")
+        home_values, home_codes = self.get_column("country")
+        pairs, which = find_combinations(place_codes, home_codes)
+        values, declined = [], []
+        for place_code, home_code in pairs:
+            place = place_values[place_code] if place_code >= 0 else ()
+            home = home_values[home_code] if home_code >= 0 else ""
+            destinations = _list_countries(place if isinstance(place, tuple) else ())
+            at_destinations = [self._get_riskiest_in_corridor(fact, "*", country, name) for country in destinations]
+            at_home = self._get_riskiest_in_corridor(fact, "*", str(home), name)
+            # An unknown value of its own country is a gap only where it names no other country.
+            counts_home = not destinations or not np.isnan(at_home)
+            values.append([*at_destinations, at_home] if counts_home else at_destinations)
             declined.append(place == DECLINED)
-        return self._largest_known(fact, found, declined, which.astype(np.int32))
+        return self._take_riskiest(fact, values, declined, which.astype(np.int32))
 
-    def _largest_known(
-        self, fact: ScaledFact, found: Sequence[Sequence[float]], declined: Sequence[bool], codes: NDArray[np.int32]
-    ) -> Scaled:
-        """The riskiest of several values of a fact; one of them unknown may lie anywhere: the top of the range is open."""
-        known = [[v for v in values if not np.isnan(v)] for values in found]
-        raw = [max(values, key=fact.ramp.risk) if values else np.nan for values in known]
-        gaps = [len(values) < len(all_of_them) for values, all_of_them in zip(known, found, strict=True)]
-        column = self._spread(fact, raw, declined, codes)
-        return Scaled(
-            column.x,
-            column.low,
-            np.where(np.array([*gaps, False])[codes], 1.0, column.high),
-            column.value,
-            column.state,
-        )
+    def _take_riskiest(
+        self, fact: ScaledFact, values: Sequence[Sequence[float]], declined: Sequence[bool], codes: Codes
+    ) -> ScaledFactColumn:
+        """Return the riskiest of the values for each combination; where any is unknown, the top of the range is 1."""
+        known = [[value for value in combination if not np.isnan(value)] for combination in values]
+        raw = [max(combination, key=fact.ramp.risk) if combination else np.nan for combination in known]
+        has_gap = [len(known_values) < len(all_values) for known_values, all_values in zip(known, values, strict=True)]
+        column = self._build_column(fact, raw, declined, codes)
+        high = np.where(np.array([*has_gap, False])[codes], 1.0, column.high)
+        return ScaledFactColumn(column.x, column.low, high, column.value, column.state)
 
-    def _worst_in_corridor(self, fact: ScaledFact, origin: str, destination: str, name: str) -> float:
-        values = [known.value for known in self.facts.corridor(origin, destination, name)]
+    def _get_riskiest_in_corridor(self, fact: ScaledFact, origin: str, destination: str, name: str) -> float:
+        values = [row.value for row in self.facts.find_corridor_facts(origin, destination, name)]
         return max(values, key=fact.ramp.risk) if values else np.nan
 
-    def _goods(self, fact: ScaledFact, name: str) -> Scaled:
-        """Goods of the product text that are listed for the country of work; not listed proves nothing.
+    def _scale_goods(self, fact: ScaledFact, name: str) -> ScaledFactColumn:
+        """Return the largest value of the goods in the product text that are listed for the country of work.
 
-        Products that are declined count as listed where any good is listed for the country.
+        A good that is not listed proves nothing. Products that are declined count as listed where any good is listed for the
+        country.
         """
-        products, product_codes = self.column("product")
-        places, place_codes = self.column("country")
-        pairs, which = combinations(product_codes, place_codes)
+        products, product_codes = self.get_column("product")
+        countries, country_codes = self.get_column("country")
+        pairs, which = find_combinations(product_codes, country_codes)
         raw, declined = [], []
-        for product, place in pairs:
-            refused = product >= 0 and products[product] == DECLINED and self.model.method > 1
+        for product, country in pairs:
+            is_declined = product >= 0 and products[product] == DECLINED and self.model.method > 1
             values = []
-            if product >= 0 and place >= 0:
-                goods = self.facts.goods if refused else self.facts.goods_in(str(products[product]))
-                values = [self.facts.number("goods", f"{places[place]}/{good}", name) for good in goods]
-            known = [v for v in values if not np.isnan(v)]
+            if product >= 0 and country >= 0:
+                goods = self.facts.goods if is_declined else self.facts.find_goods(str(products[product]))
+                values = [self.facts.get_value("goods", f"{countries[country]}/{good}", name) for good in goods]
+            known = [value for value in values if not np.isnan(value)]
             raw.append(max(known) if known else np.nan)
-            declined.append(refused and bool(known))
-        return self._spread(fact, raw, declined, which.astype(np.int32))
+            declined.append(is_declined and bool(known))
+        return self._build_column(fact, raw, declined, which.astype(np.int32))
 
-    def agency(self, agency_scores: Mapping[str, float]) -> Scaled:
-        """The score of the worst agency named; declined stands at the top, one not assessed leaves the range open."""
-        categories, codes = self.column("agencies")
-        raw, declined, gaps = [], [], []
-        for named in categories:
-            names = named if isinstance(named, tuple) else (named,)
+    def scale_agency_score(self, agency_scores: Mapping[str, float]) -> ScaledFactColumn:
+        """Return the score of the worst agency named, 0..1; 1 where declined, up to 1 where one named was not assessed."""
+        values, codes = self.get_column("agencies")
+        raw, declined, has_gap = [], [], []
+        for value in values:
+            names = value if isinstance(value, tuple) else (value,)
             scores = [agency_scores[key] for key in (name_key(str(name)) for name in names) if key in agency_scores]
             raw.append(max(scores) if scores else np.nan)
-            declined.append(named == DECLINED)
-            gaps.append(named != "cannot_apply" and len(scores) < len(names))
-        value = np.array([*raw, np.nan])[codes]
-        refused, gap = np.array([*declined, False])[codes], np.array([*gaps, False])[codes]
-        x = np.where(refused, 1.0, value / 100.0)
-        state = np.where(refused, 3, np.where(np.isnan(x), 2, 0)).astype(np.int8)
-        return Scaled(x, x, np.where(gap, 1.0, x), value, state)
+            declined.append(value == DECLINED)
+            has_gap.append(value != "cannot_apply" and len(scores) < len(names))
+        score = np.array([*raw, np.nan])[codes]
+        is_declined, gap = np.array([*declined, False])[codes], np.array([*has_gap, False])[codes]
+        x = np.where(is_declined, 1.0, score / 100.0)
+        return ScaledFactColumn(x, x, np.where(gap, 1.0, x), score, _find_states(x, is_declined))
 
 
-def known_or(values: Floats, otherwise: float) -> Floats:
-    """The values, and another one where they are unknown."""
-    return np.where(np.isnan(values), otherwise, values)
+def _list_countries(answer: object) -> list[str]:
+    if isinstance(answer, tuple):
+        return [str(code) for code in answer]
+    return [str(answer)] if isinstance(answer, str) else []
+
+
+def _find_states(x: Floats, declined: Flags) -> States:
+    """Return the state of each value that was not filled: declined, unknown or known (n,)."""
+    return np.where(declined, DECLINED_STATE, np.where(np.isnan(x), UNKNOWN_STATE, KNOWN_STATE)).astype(np.int8)
+
+
+def fill_unknown(values: Floats, default: float) -> Floats:
+    """Return the values with unknown ones (NaN) replaced by a default."""
+    return np.where(np.isnan(values), default, values)
 
 
 def scale(fact: ScaledFact, values: Floats) -> Floats:
-    """Values on the fact's scale 0..1; NaN stays NaN."""
+    """Return values on the fact's scale 0..1; NaN stays NaN."""
     return np.clip((values - fact.ramp.zero) / (fact.ramp.one - fact.ramp.zero), 0.0, 1.0)

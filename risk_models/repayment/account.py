@@ -1,4 +1,8 @@
-"""The account of one cohort: its evidence line by line, drawn to the known cost of its corridor, less what was paid back."""
+"""Calculate the account of one cohort.
+
+Its evidence is read line by line, topped up towards the known cost of its corridor where it is weak, and reduced by what was
+paid back.
+"""
 
 from __future__ import annotations
 
@@ -6,281 +10,314 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_UP, Decimal
 
-from risk_models.facts.facts import FactsOn
-from risk_models.repayment.cohorts import Cohort, Fault, FeeItem, Known, Line, Notes, Owed, Terms, entries, rules
-from risk_models.repayment.corridor_cost import converted, known_cost, rate_of
-from risk_models.repayment.exchange import NOTHING, Period, Reading, plus
+from risk_models.facts.facts import FactSnapshot
+from risk_models.repayment.cohorts import (
+    AccountLine,
+    CalculationNotes,
+    Cohort,
+    CohortAccount,
+    FeeItem,
+    KnownCost,
+    RepaymentIssue,
+    Terms,
+    index_rules,
+    load_rules,
+)
+from risk_models.repayment.corridor_cost import convert_amount, estimate_known_cost, find_rate
+from risk_models.repayment.exchange import ZERO_ESTIMATE, Estimate, Period, sum_estimates
 
 CENT, ZERO = Decimal("0.01"), Decimal(0)
-WEAKEST, DRAWN, REPAID, WHOLE, OPEN = "self_declared", "corridor", "repaid", "total", "owed"
+WEAKEST_GRADE = "self_declared"
+CORRIDOR_ITEM, REPAID_ITEM, TOTAL_ITEM = "corridor", "repaid", "total"
+STILL_OWED = "owed"  # the payer of a debt that is still open
 
 
 @dataclass(frozen=True)
-class _Told:
-    """A line with what its evidence weighs; ``whole``: the amount whoever paid it."""
+class _WeighedLine:
+    """A line with the weight of its evidence (0..1); ``full_amount``: the amount regardless of who paid it."""
 
-    line: Line
-    whole: Decimal
+    line: AccountLine
+    full_amount: Decimal
     weight: Decimal
 
 
-def cents(value: Decimal) -> Decimal:
-    """Rounded to the cent, half upwards."""
+def round_to_cent(value: Decimal) -> Decimal:
+    """Round to the cent, half upwards."""
     return value.quantize(CENT, ROUND_HALF_UP)
 
 
-def rounded(values: Iterable[Decimal]) -> Reading:
-    """A reading of three values, each to the cent."""
-    return Reading(*map(cents, values))
+def round_estimate(values: Iterable[Decimal]) -> Estimate:
+    """Build an estimate from three values (low, central, high), each rounded to the cent."""
+    return Estimate(*map(round_to_cent, values))
 
 
-def owed(cohort: Cohort, terms: Terms, facts: FactsOn, notes: Notes) -> Owed:
-    """What a cohort is owed; faults and assumptions go to ``notes``."""
-    return _Account(cohort, terms, notes).owed(facts)
+def calculate_account(cohort: Cohort, terms: Terms, facts: FactSnapshot, notes: CalculationNotes) -> CohortAccount:
+    """Calculate what a cohort is owed; issues and assumptions are added to ``notes``."""
+    return _AccountCalculation(cohort, terms, notes).build_account(facts)
 
 
-class _Account:
-    """One cohort while it is worked out."""
+class _AccountCalculation:
+    """The calculation for one cohort."""
 
-    def __init__(self, cohort: Cohort, terms: Terms, notes: Notes) -> None:
+    def __init__(self, cohort: Cohort, terms: Terms, notes: CalculationNotes) -> None:
         self.cohort, self.terms, self.notes = cohort, terms, notes
 
-    def owed(self, facts: FactsOn) -> Owed:
-        """The whole account."""
-        cohort, before = self.cohort, len(self.notes.faults)
-        told = [each for item in cohort.items if item.item != REPAID and (each := self.told(item))]
-        account = self.one_account([each for each in told if each.line.paid_by != OPEN])
-        debts = self.one_account([each for each in told if each.line.paid_by == OPEN])
-        known = known_cost(cohort, self.terms, facts, self.notes)
-        weight = self.weight([*account, *debts])
-        paid, owing = ([each.line for each in of if each.line.counted] for of in (account, debts))
-        drawn = self.drawn(paid, owing, weight, known)
-        lines = [*(each.line for each in account), *drawn, *(self.to_cancel(each.line) for each in debts)]
-        if not any(line.counted or line.to_cancel for line in lines):
-            self.fault("cohort.no_basis", f"{cohort.origin or '?'}>{cohort.destination or '?'}")
-        if known is None and not weight and any(not beside(each.line) for each in (*account, *debts)):
-            self.fault("cohort.own_word", f"{cohort.origin or '?'}>{cohort.destination or '?'}")
-        if cohort.current is None and cohort.past is None:
-            self.fault("cohort.no_workers", "")
-        sums = plus(line.sum for line in lines if line.counted)
-        fees = plus(line.principal for line in lines if line.counted)
-        wage = converted(cohort.wage, cohort.wage_currency, cohort.hired, self.terms)
+    def build_account(self, facts: FactSnapshot) -> CohortAccount:
+        """Build the whole account."""
+        cohort, issues_before = self.cohort, len(self.notes.issues)
+        evidence = [line for item in cohort.items if item.item != REPAID_ITEM and (line := self.build_line(item))]
+        account = self.exclude_duplicates([entry for entry in evidence if entry.line.paid_by != STILL_OWED])
+        debts = self.exclude_duplicates([entry for entry in evidence if entry.line.paid_by == STILL_OWED])
+        known = estimate_known_cost(cohort, self.terms, facts, self.notes)
+        weight = self.weigh_evidence([*account, *debts])
+        paid_lines = [entry.line for entry in account if entry.line.counted]
+        debt_lines = [entry.line for entry in debts if entry.line.counted]
+        top_up = self.top_up_to_corridor(paid_lines, debt_lines, weight, known)
+        cancelled = (self.mark_for_cancellation(entry.line) for entry in debts)
+        lines = [*(entry.line for entry in account), *top_up, *cancelled]
+        self.check_basis(lines, [*account, *debts], weight, known)
+        sums = sum_estimates(line.sum for line in lines if line.counted)
+        fees = sum_estimates(line.principal for line in lines if line.counted)
+        wage = convert_amount(cohort.wage, cohort.wage_currency, cohort.hired, self.terms)
         past, since = cohort.past or 0, self.terms.past_since
-        left_out = past if since and cohort.left and cohort.left.last < since else 0
-        return Owed(
+        past_excluded = past if since and cohort.left and cohort.left.last < since else 0
+        return CohortAccount(
             cohort=cohort,
-            lines=(*lines, *self.paid_back(sums)),
+            lines=(*lines, *self.list_repaid(sums)),
             current=cohort.current or 0,
-            past=past - left_out,
-            past_left_out=left_out,
+            past=past - past_excluded,
+            past_excluded=past_excluded,
             weight=weight,
-            known=known,
-            months=cents(fees.central / wage.central) if wage and wage.central else None,
-            complete=not any(fault.severity == "error" for fault in self.notes.faults[before:]),
+            known_cost=known,
+            months_of_earnings=round_to_cent(fees.central / wage.central) if wage and wage.central else None,
+            complete=not any(issue.severity == "error" for issue in self.notes.issues[issues_before:]),
         )
 
-    def fault(self, code: str, seen: str, place: str = "") -> None:
-        """Notes a fault of this cohort."""
-        self.notes.faults.append(Fault(code, self.cohort.id, seen, place))
+    def check_basis(
+        self, lines: Sequence[AccountLine], evidence: Sequence[_WeighedLine], weight: Decimal, known: KnownCost | None
+    ) -> None:
+        """Add issues where the account has no basis, rests on the employer's word alone, or has no number of workers."""
+        corridor = f"{self.cohort.origin or '?'}>{self.cohort.destination or '?'}"
+        if not any(line.counted or line.to_cancel for line in lines):
+            self.add_issue("cohort.no_basis", corridor)
+        if known is None and not weight and any(not is_separate_payment(entry.line) for entry in evidence):
+            self.add_issue("cohort.own_word", corridor)
+        if self.cohort.current is None and self.cohort.past is None:
+            self.add_issue("cohort.no_workers", "")
 
-    def told(self, item: FeeItem) -> _Told | None:
-        """A fee item as a line; None where it cannot be counted."""
-        grade = item.evidence or WEAKEST
-        rule, payer = entries("evidence", "grade")[grade], item.paid_by or "not_known"
+    def add_issue(self, code: str, value: str, place: str = "") -> None:
+        """Add an issue about this cohort to the notes."""
+        self.notes.issues.append(RepaymentIssue(code, self.cohort.id, value, place))
+
+    def build_line(self, item: FeeItem) -> _WeighedLine | None:
+        """Build the line of a fee item; None where it cannot be counted."""
+        grade = item.evidence or WEAKEST_GRADE
+        rule, payer = index_rules("evidence", "grade")[grade], item.paid_by or "not_known"
         low = item.amount * rule["low"] if item.low is None else item.low
         high = item.amount * rule["high"] if item.high is None else item.high
-        found = self.converted(item, self.above_fair_value(item, low, high))
-        if found is None:
+        converted = self.convert(item, self.subtract_fair_value(item, low, high))
+        if converted is None:
             return None
-        amounts, rate, paid = found
+        amounts, rate, paid = converted
         if not item.evidence:
-            self.notes.assume("no_grade", self.cohort.id)
+            self.notes.add_assumption("no_grade", self.cohort.id)
         if payer == "not_known":
-            self.notes.assume("payer_not_known", self.cohort.id)
-        self.notes.assume("evidence", self.cohort.id, rule["sources"], grade=grade, because=rule["because"])
-        counts = entries("paid_by", "code")[payer]["counts"]
-        principal = rounded(amount * share for amount, share in zip(amounts, counts, strict=True))
-        interest = NOTHING if payer == OPEN else self.interest(principal, paid)
-        line = Line(
+            self.notes.add_assumption("payer_not_known", self.cohort.id)
+        self.notes.add_assumption("evidence", self.cohort.id, rule["sources"], grade=grade, because=rule["because"])
+        counts = index_rules("paid_by", "code")[payer]["counts"]
+        principal = round_estimate(amount * share for amount, share in zip(amounts, counts, strict=True))
+        interest = ZERO_ESTIMATE if payer == STILL_OWED else self.calculate_interest(principal, paid)
+        line = AccountLine(
             item.item, principal, interest, grade, payer, f"{item.amount:f} {item.currency}", paid,
             rate, place=item.place,
         )  # fmt: skip
-        return _Told(line, amounts.central, Decimal(rule["weight"]))
+        return _WeighedLine(line, amounts.central, Decimal(rule["weight"]))
 
-    def above_fair_value(self, item: FeeItem, low: Decimal, high: Decimal) -> tuple[Decimal, Decimal, Decimal]:
-        """What counts of an item: all of it, but of lodging and food at work what goes beyond a fair value (RP-9)."""
-        if not entries("item", "code")[item.item].get("fair"):
-            if item.fair is not None:
-                self.fault("item.fair_value", f"{item.fair:f} {item.currency}", item.place)
+    def subtract_fair_value(self, item: FeeItem, low: Decimal, high: Decimal) -> tuple[Decimal, Decimal, Decimal]:
+        """Return what counts of an item: all, but of lodging and food at work only what exceeds a fair value (RP-9)."""
+        if not index_rules("item", "code")[item.item].get("fair"):
+            if item.fair_value is not None:
+                self.add_issue("item.fair_value", f"{item.fair_value:f} {item.currency}", item.place)
             return low, item.amount, high
-        self.notes.assume("fair_value", self.cohort.id)
-        if item.fair is None:
-            self.notes.assume("fair_value_not_told", self.cohort.id)
+        self.notes.add_assumption("fair_value", self.cohort.id)
+        if item.fair_value is None:
+            self.notes.add_assumption("fair_value_not_told", self.cohort.id)
             return (ZERO if low <= item.amount else low), item.amount, high
-        beyond = (max(ZERO, amount - item.fair) for amount in (low, item.amount, high))
-        return next(beyond), next(beyond), next(beyond)
+        excess = (max(ZERO, amount - item.fair_value) for amount in (low, item.amount, high))
+        return next(excess), next(excess), next(excess)
 
-    def to_cancel(self, line: Line) -> Line:
-        """The line of a debt that is still open: cancelled and not paid out."""
+    def mark_for_cancellation(self, line: AccountLine) -> AccountLine:
+        """Return the line of an open debt as one to be cancelled, not paid out."""
         if not line.counted:
             return line
-        self.notes.assume("still_owed", self.cohort.id)
+        self.notes.add_assumption("still_owed", self.cohort.id)
         return replace(line, counted=False, to_cancel=True, why="Still a debt: it is cancelled, not paid out.")
 
-    def converted(
+    def convert(
         self, item: FeeItem, amounts: tuple[Decimal, Decimal, Decimal]
-    ) -> tuple[Reading, Reading, Period | None] | None:
-        """The amounts in the currency of the report, the rate and the days of payment; None, and a fault, without a rate."""
+    ) -> tuple[Estimate, Estimate, Period | None] | None:
+        """Return the amounts in the currency of the report, the rate, and the period of payment.
+
+        None, with an issue added, where the amounts are not in order or there is no rate.
+        """
         paid = item.paid or self.cohort.hired
         if not amounts[0] <= amounts[1] <= amounts[2]:
-            self.fault("item.order", " / ".join(f"{amount:f}" for amount in amounts), item.place)
+            self.add_issue("item.order", " / ".join(f"{amount:f}" for amount in amounts), item.place)
             return None
-        rate = rate_of(item.currency, paid, self.terms)
+        rate = find_rate(item.currency, paid, self.terms)
         if rate is None and paid is None:
-            self.fault("date.missing", f"{item.amount:f} {item.currency}", item.place)
+            self.add_issue("date.missing", f"{item.amount:f} {item.currency}", item.place)
         elif rate is None and paid is not None:
             days = f"{paid.first}" if paid.first == paid.last else f"{paid.first} to {paid.last}"
-            self.fault("rate.missing", f"{item.currency} on {days}", item.place)
+            self.add_issue("rate.missing", f"{item.currency} on {days}", item.place)
         if rate is None:
             return None
         if item.currency != self.terms.rates.currency:
-            self.notes.assume("rates", rate_days=rules()["time"]["rate_days"])
+            self.notes.add_assumption("rates", rate_days=load_rules()["time"]["rate_days"])
         if item.paid is None and paid is not None:
-            self.notes.assume("paid_when_hired", self.cohort.id)
+            self.notes.add_assumption("paid_when_hired", self.cohort.id)
         low, central, high = amounts
-        return Reading(low / rate.high, central / rate.central, high / rate.low), rate, paid
+        return Estimate(low / rate.high, central / rate.central, high / rate.low), rate, paid
 
-    def interest(self, principal: Reading, paid: Period | None) -> Reading:
-        """Simple interest from the payment to the day of the calculation: least from the last day, most from the first."""
+    def calculate_interest(self, principal: Estimate, paid: Period | None) -> Estimate:
+        """Return simple interest from payment to the day of the calculation: low from the last day, high from the first."""
         if not self.terms.interest:
-            return NOTHING
+            return ZERO_ESTIMATE
         if paid is None:
-            self.notes.assume("no_interest_without_a_date", self.cohort.id)
-            return NOTHING
+            self.notes.add_assumption("no_interest_without_a_date", self.cohort.id)
+            return ZERO_ESTIMATE
         days = [max(0, (self.terms.on - day).days) for day in (paid.last, paid.middle, paid.first)]
-        a_day = self.terms.interest / 100 / rules()["time"]["year_days"]
-        return rounded(value * a_day * number for value, number in zip(principal, days, strict=True))
+        rate_per_day = self.terms.interest / 100 / load_rules()["time"]["year_days"]
+        return round_estimate(value * rate_per_day * count for value, count in zip(principal, days, strict=True))
 
-    def one_account(self, told: Sequence[_Told]) -> list[_Told]:
-        """The lines, those marked as not counted that tell of a payment which another one tells higher (RP-10)."""
-        out: set[int] = set()
-        for item in dict.fromkeys(each.line.item for each in told):
-            grades: dict[str, list[int]] = {}
-            for at, each in enumerate(told):
-                if each.line.item == item:
-                    grades.setdefault(each.line.evidence, []).append(at)
-            out |= self.lower(told, list(grades.values()), "one_item_told_twice")
-        kept = [at for at, each in enumerate(told) if at not in out and not beside(each.line)]
-        whole = [at for at in kept if told[at].line.item == WHOLE]
-        parts = [at for at in kept if told[at].line.item != WHOLE]
-        out |= self.lower(told, [group for group in (whole, parts) if group], "total_or_items")
-        why = "The same payment is told higher elsewhere."
+    def exclude_duplicates(self, entries: Sequence[_WeighedLine]) -> list[_WeighedLine]:
+        """Return the lines, those marked as not counted whose payment another line gives at a higher amount (RP-10)."""
+        excluded: set[int] = set()
+        for item in dict.fromkeys(entry.line.item for entry in entries):
+            by_grade: dict[str, list[int]] = {}
+            for i, entry in enumerate(entries):
+                if entry.line.item == item:
+                    by_grade.setdefault(entry.line.evidence, []).append(i)
+            excluded |= self.find_lower_groups(entries, list(by_grade.values()), "one_item_told_twice")
+        counted = [
+            i for i, entry in enumerate(entries) if i not in excluded and not is_separate_payment(entry.line)
+        ]
+        totals = [i for i in counted if entries[i].line.item == TOTAL_ITEM]
+        parts = [i for i in counted if entries[i].line.item != TOTAL_ITEM]
+        excluded |= self.find_lower_groups(entries, [group for group in (totals, parts) if group], "total_or_items")
+        reason = "The same payment is told higher elsewhere."
         return [
-            replace(each, line=replace(each.line, counted=False, why=why)) if at in out else each
-            for at, each in enumerate(told)
+            replace(entry, line=replace(entry.line, counted=False, why=reason)) if i in excluded else entry
+            for i, entry in enumerate(entries)
         ]
 
-    def lower(self, told: Sequence[_Told], groups: list[list[int]], assumption: str) -> set[int]:
-        """All but the group that comes to most; of equals, the one whose evidence weighs more."""
+    def find_lower_groups(
+        self, entries: Sequence[_WeighedLine], groups: list[list[int]], assumption: str
+    ) -> set[int]:
+        """Return the positions in all groups but the one with the highest sum; of equals, the one with the stronger evidence."""
         if len(groups) < 2:
             return set()
-        self.notes.assume(assumption, self.cohort.id)
-        most = max(
+        self.notes.add_assumption(assumption, self.cohort.id)
+        highest = max(
             groups,
             key=lambda group: (
-                sum(told[at].line.principal.central for at in group),
-                min(told[at].weight for at in group),
+                sum(entries[i].line.principal.central for i in group),
+                min(entries[i].weight for i in group),
             ),
         )
-        return {at for group in groups if group is not most for at in group}
+        return {i for group in groups if group is not highest for i in group}
 
-    def weight(self, account: Sequence[_Told]) -> Decimal:
-        """What the evidence of fees and costs weighs: by amount, whoever paid; of an account that may lack kinds of fees, at
-        most so much.
+    def weigh_evidence(self, entries: Sequence[_WeighedLine]) -> Decimal:
+        """Return the weight (0..1) of the evidence of fees and costs, averaged by amount, whoever paid.
+
+        It is capped where the account may lack kinds of fees.
         """
-        counted = [each for each in account if each.line.counted and not beside(each.line)]
-        whole = sum((each.whole for each in counted), ZERO)
+        counted = [entry for entry in entries if entry.line.counted and not is_separate_payment(entry.line)]
+        full_amount = sum((entry.full_amount for entry in counted), ZERO)
         if not counted:
             return ZERO
         weight = (
-            sum((each.whole * each.weight for each in counted), ZERO) / whole
-            if whole
-            else min(each.weight for each in counted)
+            sum((entry.full_amount * entry.weight for entry in counted), ZERO) / full_amount
+            if full_amount
+            else min(entry.weight for entry in counted)
         )
-        most = Decimal(rules()["corridor"]["partial_account"])
-        if weight > most and not self.cohort.covers_all and not any(each.line.item == WHOLE for each in counted):
-            self.notes.assume("partial_account", self.cohort.id, partial=most)
-            return most
+        cap = Decimal(load_rules()["corridor"]["partial_account"])
+        has_total = any(entry.line.item == TOTAL_ITEM for entry in counted)
+        if weight > cap and not self.cohort.covers_all and not has_total:
+            self.notes.add_assumption("partial_account", self.cohort.id, partial=cap)
+            return cap
         return weight
 
-    def drawn(self, counted: Sequence[Line], debts: Sequence[Line], weight: Decimal, known: Known | None) -> list[Line]:
-        """The line that draws weak evidence up to the known cost of the corridor; none where it stands. What is still owed was
-        not paid: the more of it, the less is left of the known cost.
+    def top_up_to_corridor(
+        self, paid: Sequence[AccountLine], debts: Sequence[AccountLine], weight: Decimal, known: KnownCost | None
+    ) -> list[AccountLine]:
+        """Return the line that tops weak evidence up towards the known cost of the corridor; no line where none is due.
+
+        What is still owed was not paid: the more of it, the less is left of the known cost.
         """
         if known is None:
             return []
-        owing = plus(line.principal for line in debts if not beside(line))
-        said = plus(
-            (*(line.principal for line in counted if not beside(line)), Reading(owing.high, owing.central, owing.low))
-        )
-        if (counted or debts) and not said.central:
-            self.notes.assume("none_paid_is_a_warning", self.cohort.id)
-        lacking = 1 - weight
-        principal = rounded(
-            lacking * max(ZERO, cost - amount) for cost, amount in zip(known.counted, said, strict=True)
+        owed = sum_estimates(line.principal for line in debts if not is_separate_payment(line))
+        principals = (line.principal for line in paid if not is_separate_payment(line))
+        evidenced = sum_estimates((*principals, Estimate(owed.high, owed.central, owed.low)))
+        if (paid or debts) and not evidenced.central:
+            self.notes.add_assumption("none_paid_is_a_warning", self.cohort.id)
+        missing_weight = 1 - weight
+        principal = round_estimate(
+            missing_weight * max(ZERO, cost - amount) for cost, amount in zip(known.target, evidenced, strict=True)
         )
         if not any(principal):
             return []
-        self.notes.assume("drawn_to_corridor", self.cohort.id)
+        self.notes.add_assumption("drawn_to_corridor", self.cohort.id)
         # Days of payment and of hiring may lie so far apart that a higher reading would bear less interest than a lower one.
-        said_interest = plus(line.interest for line in counted)
-        both = plus((said_interest, self.interest(principal, self.cohort.hired))).in_order()
-        interest = both.less(said_interest)
-        return [Line(DRAWN, principal, interest, paid=self.cohort.hired, why=f"Evidence weighs {weight:.2f} of 1.")]
+        paid_interest = sum_estimates(line.interest for line in paid)
+        top_up_interest = self.calculate_interest(principal, self.cohort.hired)
+        interest = sum_estimates((paid_interest, top_up_interest)).raise_to_order().subtract(paid_interest)
+        reason = f"Evidence weighs {weight:.2f} of 1."
+        return [AccountLine(CORRIDOR_ITEM, principal, interest, paid=self.cohort.hired, reason=reason)]
 
-    def paid_back(self, paid: Reading) -> list[Line]:
-        """What was paid back, as lines below nothing; never more than was paid. The low reading deducts most."""
+    def list_repaid(self, paid: Estimate) -> list[AccountLine]:
+        """Return what was paid back as negative lines, together never more than was paid. The low reading deducts most."""
         lines = []
-        left = paid
+        remaining = paid
         for item in self.cohort.items:
-            least = item.amount if item.low is None else item.low
-            most = item.amount if item.high is None else item.high
-            found = self.converted(item, (least, item.amount, most)) if item.item == REPAID else None
-            if found is None:
+            low = item.amount if item.low is None else item.low
+            high = item.amount if item.high is None else item.high
+            converted = self.convert(item, (low, item.amount, high)) if item.item == REPAID_ITEM else None
+            if converted is None:
                 continue
-            amounts, rate, days = found
-            grade = item.evidence or WEAKEST
-            shares = entries("evidence", "grade")[grade]["repaid"]
-            self.notes.assume("repaid", self.cohort.id)
+            amounts, rate, days = converted
+            grade = item.evidence or WEAKEST_GRADE
+            shares = index_rules("evidence", "grade")[grade]["repaid"]
+            self.notes.add_assumption("repaid", self.cohort.id)
             principal, interest = (
-                rounded(value * share for value, share in zip(reversed(tuple(reading)), shares, strict=True))
-                for reading in (amounts, self.interest(amounts, days))
+                round_estimate(value * share for value, share in zip(reversed(tuple(estimate)), shares, strict=True))
+                for estimate in (amounts, self.calculate_interest(amounts, days))
             )
-            principal = lesser(principal, left)
-            interest = lesser(interest, left.less(principal))
-            told = f"{item.amount:f} {item.currency}"
+            principal = min_estimate(principal, remaining)
+            interest = min_estimate(interest, remaining.subtract(principal))
             lines.append(
-                Line(
-                    REPAID,
-                    principal.times(-1),
-                    interest.times(-1),
+                AccountLine(
+                    REPAID_ITEM,
+                    principal.multiply(-1),
+                    interest.multiply(-1),
                     grade,
                     "employer",
-                    told,
+                    f"{item.amount:f} {item.currency}",
                     days,
                     rate,
                     place=item.place,
                 )
             )
-            left = plus((left, lines[-1].sum))
+            remaining = sum_estimates((remaining, lines[-1].sum))
         return lines
 
 
-def beside(line: Line) -> bool:
-    """Whether a line is a payment of its own, beside the account of fees and costs."""
-    return bool(entries("item", "code")[line.item].get("alone", False))
+def is_separate_payment(line: AccountLine) -> bool:
+    """Return whether a line is a payment of its own, outside the account of fees and costs."""
+    return bool(index_rules("item", "code")[line.item].get("alone", False))
 
 
-def lesser(one: Reading, other: Reading) -> Reading:
-    """Of each figure the lesser."""
-    return Reading(*map(min, one, other))
+def min_estimate(first: Estimate, second: Estimate) -> Estimate:
+    """Return the smaller of each pair of figures."""
+    return Estimate(*map(min, first, second))

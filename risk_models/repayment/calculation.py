@@ -13,13 +13,22 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import ROUND_FLOOR, Decimal
 
-from risk_models.facts.facts import FactsOn
-from risk_models.repayment.account import CENT, ZERO, cents, owed
-from risk_models.repayment.cohorts import Assumption, Cohort, Fault, Notes, Owed, Terms, entries, rules
-from risk_models.repayment.exchange import Reading, plus
+from risk_models.facts.facts import FactSnapshot
+from risk_models.repayment.account import CENT, ZERO, calculate_account, round_to_cent
+from risk_models.repayment.cohorts import (
+    Assumption,
+    CalculationNotes,
+    Cohort,
+    CohortAccount,
+    RepaymentIssue,
+    Terms,
+    index_rules,
+    load_rules,
+)
+from risk_models.repayment.exchange import Estimate, sum_estimates
 
 
-class BadTerms(ValueError):
+class TermsError(ValueError):
     """Terms that no calculation can have: one sentence that says which, and what would do."""
 
 
@@ -38,12 +47,12 @@ class Instalment:
 
 
 @dataclass(frozen=True)
-class Check:
+class ReconciliationRow:
     """A row of the reconciliation; ``kind``: "item", "cohort", "part", "sum" or "difference" (which is 0)."""
 
     kind: str
     title: str
-    amount: Reading
+    amount: Estimate
 
 
 @dataclass(frozen=True)
@@ -54,44 +63,46 @@ class Repayment:
     """
 
     terms: Terms
-    cohorts: tuple[Owed, ...]
-    fees: Reading
-    interest: Reading
-    uplift: Reading
-    repaid: Reading
-    total: Reading
-    to_cancel: Reading
+    cohorts: tuple[CohortAccount, ...]
+    fees: Estimate
+    interest: Estimate
+    uplift: Estimate
+    repaid: Estimate
+    total: Estimate
+    to_cancel: Estimate
     ratio: Decimal | None
     deadline: date
     instalments: tuple[Instalment, ...]
     assumptions: tuple[Assumption, ...]
-    faults: tuple[Fault, ...]
-    reconciliation: tuple[Check, ...]
+    issues: tuple[RepaymentIssue, ...]
+    reconciliation: tuple[ReconciliationRow, ...]
 
     @property
     def complete(self) -> bool:
         """Whether everything that was sent is in the total."""
-        return not any(fault.severity == "error" for fault in self.faults)
+        return not any(fault.severity == "error" for fault in self.issues)
 
 
-def repayment(cohorts: Sequence[Cohort], terms: Terms, facts: FactsOn, faults: Sequence[Fault] = ()) -> Repayment:
+def calculate_repayment(
+    cohorts: Sequence[Cohort], terms: Terms, facts: FactSnapshot, issues: Sequence[RepaymentIssue] = ()
+) -> Repayment:
     """What these cohorts are owed on these terms. ``faults``: those found when the cohorts were read.
 
     Raises :class:`BadTerms`.
     """
     check_terms(terms)
-    notes = Notes()
-    accounts = tuple(owed(cohort, terms, facts, notes) for cohort in cohorts)
-    fees = plus(account.fees.times(account.workers) for account in accounts)
-    interest = plus(account.interest.times(account.workers) for account in accounts)
-    repaid = plus(account.repaid.times(account.workers) for account in accounts)
-    by_cohort = plus(account.total for account in accounts)
-    raised = Reading(*(max(ZERO, (terms.management or ZERO) - value) for value in fees))
-    total = plus((by_cohort, raised)).in_order()
-    uplift = total.less(by_cohort)
-    deadline = (terms.discovered or terms.on) + timedelta(days=rules()["time"]["deadline_days"])
-    instalments = tuple(sorted(schedule(accounts, uplift.central, terms, deadline), key=lambda each: each.number))
-    assume_terms(notes, terms, deadline, past=any(account.cohort.past for account in accounts))
+    notes = CalculationNotes()
+    accounts = tuple(calculate_account(cohort, terms, facts, notes) for cohort in cohorts)
+    fees = sum_estimates(account.fees.multiply(account.workers) for account in accounts)
+    interest = sum_estimates(account.interest.multiply(account.workers) for account in accounts)
+    repaid = sum_estimates(account.repaid.multiply(account.workers) for account in accounts)
+    by_cohort = sum_estimates(account.total for account in accounts)
+    raised = Estimate(*(max(ZERO, (terms.management or ZERO) - value) for value in fees))
+    total = sum_estimates((by_cohort, raised)).raise_to_order()
+    uplift = total.subtract(by_cohort)
+    deadline = (terms.discovered or terms.on) + timedelta(days=load_rules()["time"]["deadline_days"])
+    instalments = tuple(sorted(build_schedule(accounts, uplift.central, terms, deadline), key=lambda each: each.number))
+    add_term_assumptions(notes, terms, deadline, past=any(account.cohort.past for account in accounts))
     return Repayment(
         terms=terms,
         cohorts=accounts,
@@ -100,59 +111,59 @@ def repayment(cohorts: Sequence[Cohort], terms: Terms, facts: FactsOn, faults: S
         uplift=uplift,
         repaid=repaid,
         total=total,
-        to_cancel=plus(account.to_cancel.times(account.workers) for account in accounts),
-        ratio=ratio(fees.central, terms.management) if terms.management else None,
+        to_cancel=sum_estimates(account.to_cancel.multiply(account.workers) for account in accounts),
+        ratio=compute_ratio(fees.central, terms.management) if terms.management else None,
         deadline=deadline,
         instalments=instalments,
-        assumptions=notes.listed(),
-        faults=(*faults, *dict.fromkeys(notes.faults)),
-        reconciliation=tuple(reconciliation(accounts, (fees, interest, uplift, repaid), total, instalments)),
+        assumptions=notes.list_assumptions(),
+        issues=(*issues, *dict.fromkeys(notes.issues)),
+        reconciliation=tuple(build_reconciliation(accounts, (fees, interest, uplift, repaid), total, instalments)),
     )
 
 
 def check_terms(terms: Terms) -> None:
     """Raises :class:`BadTerms` for terms out of bounds."""
-    most = rules()["time"]["instalments_most"]
+    most = load_rules()["time"]["instalments_most"]
     if not 1 <= terms.instalments <= most:
-        raise BadTerms(f"Instalments are 1 (a lump sum, which is preferred) to {most}, not {terms.instalments}.")
+        raise TermsError(f"Instalments are 1 (a lump sum, which is preferred) to {most}, not {terms.instalments}.")
     if not ZERO <= terms.interest <= 100:
-        raise BadTerms("Interest is 0 to 100 per cent a year.")
+        raise TermsError("Interest is 0 to 100 per cent a year.")
     if terms.management is not None and not ZERO < terms.management < Decimal(10) ** 12:
-        raise BadTerms("Management's own figure is an amount above 0, below a million million.")
+        raise TermsError("Management's own figure is an amount above 0, below a million million.")
     if terms.first_payment is not None and terms.first_payment < terms.on:
-        raise BadTerms("The first payment cannot lie before the day of the calculation.")
+        raise TermsError("The first payment cannot lie before the day of the calculation.")
 
 
-def ratio(independent: Decimal, own: Decimal) -> Decimal:
+def compute_ratio(independent: Decimal, own: Decimal) -> Decimal:
     """How many times management's own figure an independent one is, to two digits (2.57 in the published case, RP-17)."""
-    return cents(independent / own)
+    return round_to_cent(independent / own)
 
 
-def published_ratio() -> Decimal:
+def get_published_ratio() -> Decimal:
     """The ratio of the published case."""
-    told = rules()["published"]
-    return ratio(Decimal(told["check"]), Decimal(told["own"]))
+    told = load_rules()["published"]
+    return compute_ratio(Decimal(told["check"]), Decimal(told["own"]))
 
 
-def assume_terms(notes: Notes, terms: Terms, deadline: date, past: bool) -> None:
+def add_term_assumptions(notes: CalculationNotes, terms: Terms, deadline: date, past: bool) -> None:
     """Notes what every calculation rests on, and what the terms add."""
-    time = rules()["time"]
+    time = load_rules()["time"]
     for name in ("same_scale", "no_receipts", "full_amounts"):
-        notes.assume(name)
-    notes.assume("interest" if terms.interest else "no_interest", interest=f"{terms.interest:f}", on=terms.on)
+        notes.add_assumption(name)
+    notes.add_assumption("interest" if terms.interest else "no_interest", interest=f"{terms.interest:f}", on=terms.on)
     if past:
-        notes.assume("past_at_once")
-        notes.assume("past_cut_off" if terms.past_since else "all_past_workers", past_since=terms.past_since)
+        notes.add_assumption("past_at_once")
+        notes.add_assumption("past_cut_off" if terms.past_since else "all_past_workers", past_since=terms.past_since)
     if terms.management:
-        notes.assume("management_floor", management=f"{terms.management:,.2f}", currency=terms.rates.currency)
+        notes.add_assumption("management_floor", management=f"{terms.management:,.2f}", currency=terms.rates.currency)
     discovered = terms.discovered or terms.on
-    notes.assume("deadline", deadline_days=time["deadline_days"], discovered=discovered, deadline=deadline)
-    notes.assume("lump_sum" if terms.instalments == 1 else "instalments", instalments=terms.instalments)
+    notes.add_assumption("deadline", deadline_days=time["deadline_days"], discovered=discovered, deadline=deadline)
+    notes.add_assumption("lump_sum" if terms.instalments == 1 else "instalments", instalments=terms.instalments)
     if terms.instalments > time["instalments_common"]:
-        notes.assume("long_instalments", instalments_common=time["instalments_common"])
+        notes.add_assumption("long_instalments", instalments_common=time["instalments_common"])
 
 
-def schedule(accounts: Sequence[Owed], uplift: Decimal, terms: Terms, deadline: date) -> Iterator[Instalment]:
+def build_schedule(accounts: Sequence[CohortAccount], uplift: Decimal, terms: Terms, deadline: date) -> Iterator[Instalment]:
     """The payments of the central reading: to current workers in monthly instalments, to past workers at once (RP-12).
 
     The first instalment bears the cents that do not divide.
@@ -160,7 +171,7 @@ def schedule(accounts: Sequence[Owed], uplift: Decimal, terms: Terms, deadline: 
     first = terms.first_payment or terms.on
 
     def paid(number: int, cohort: str, group: str, workers: int, each: Decimal, amount: Decimal) -> Instalment:
-        due = months_after(first, number - 1)
+        due = add_months(first, number - 1)
         return Instalment(number, due, cohort, group, workers, each, amount, due <= deadline)
 
     for account in accounts:
@@ -176,44 +187,52 @@ def schedule(accounts: Sequence[Owed], uplift: Decimal, terms: Terms, deadline: 
         yield paid(1, "", "not told apart", 0, ZERO, uplift)
 
 
-def months_after(day: date, months: int) -> date:
+def add_months(day: date, months: int) -> date:
     """The same day some months later, or the last one of that month."""
     year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
     return date(year, month + 1, min(day.day, calendar.monthrange(year, month + 1)[1]))
 
 
-def reconciliation(
-    accounts: Sequence[Owed], parts: Sequence[Reading], total: Reading, instalments: Sequence[Instalment]
-) -> Iterator[Check]:
+def build_reconciliation(
+    accounts: Sequence[CohortAccount], parts: Sequence[Estimate], total: Estimate, instalments: Sequence[Instalment]
+) -> Iterator[ReconciliationRow]:
     """The total worked out again item by item, cohort by cohort and from its parts (fees, interest, what raises them to
     management's own figure, what was paid back), and the differences, which are 0.
     """
-    by_item: list[Reading] = []
-    for code, entry in entries("item", "code").items():
+    by_item: list[Estimate] = []
+    for code, entry in index_rules("item", "code").items():
         lines = [
-            line.sum.times(account.workers)
+            line.sum.multiply(account.workers)
             for account in accounts
             for line in account.lines
             if line.item == code and line.counted
         ]
         if lines:
-            by_item.append(plus(lines))
-            yield Check("item", str(entry["title"]), by_item[-1])
-    yield Check("sum", "Sum of the items", plus(by_item))
+            by_item.append(sum_estimates(lines))
+            yield ReconciliationRow("item", str(entry["title"]), by_item[-1])
+    yield ReconciliationRow("sum", "Sum of the items", sum_estimates(by_item))
     for account in accounts:
-        yield Check("cohort", account.cohort.id, account.total)
-    by_cohort = plus(account.total for account in accounts)
-    yield Check("sum", "Sum of the cohorts", by_cohort)
+        yield ReconciliationRow("cohort", account.cohort.id, account.total)
+    by_cohort = sum_estimates(account.total for account in accounts)
+    yield ReconciliationRow("sum", "Sum of the cohorts", by_cohort)
     names = ("Fees and costs", "Interest", "Raised to management's own figure", "Paid back already")
     for name, part in zip(names, parts, strict=True):
-        yield Check("part", name, part)
-    yield Check("sum", "Sum of the parts", plus(parts))
-    yield Check("sum", "Owed to workers", total)
+        yield ReconciliationRow("part", name, part)
+    yield ReconciliationRow("sum", "Sum of the parts", sum_estimates(parts))
+    yield ReconciliationRow("sum", "Owed to workers", total)
     uplift = parts[2]
     paid_out = sum((each.amount for each in instalments), ZERO)
-    yield Check("difference", "Items and what raises them, less what is owed", plus((*by_item, uplift)).less(total))
-    yield Check("difference", "Cohorts and what raises them, less what is owed", plus((by_cohort, uplift)).less(total))
-    yield Check("difference", "Parts less what is owed", plus(parts).less(total))
-    yield Check(
-        "difference", "Payments less what is owed in the central reading", Reading(ZERO, paid_out - total.central, ZERO)
+    yield ReconciliationRow(
+        "difference", "Items and what raises them, less what is owed", sum_estimates((*by_item, uplift)).subtract(total)
+    )
+    yield ReconciliationRow(
+        "difference",
+        "Cohorts and what raises them, less what is owed",
+        sum_estimates((by_cohort, uplift)).subtract(total),
+    )
+    yield ReconciliationRow("difference", "Parts less what is owed", sum_estimates(parts).subtract(total))
+    yield ReconciliationRow(
+        "difference",
+        "Payments less what is owed in the central reading",
+        Estimate(ZERO, paid_out - total.central, ZERO),
     )

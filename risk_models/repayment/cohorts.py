@@ -1,6 +1,6 @@
-"""Cohorts of workers and what they are owed, as plain values: what goes into the repayment calculator and what comes out.
+"""Define cohorts of workers and what they are owed: the values that go into the repayment calculator and come out of it.
 
-A cohort is workers of one origin, destination and period of hiring, never persons. The rules stand in ``repayment.toml``.
+A cohort is workers of one origin, destination and period of hiring, never named persons. The rules are in ``repayment.toml``.
 """
 
 from __future__ import annotations
@@ -14,29 +14,29 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from risk_models.repayment.exchange import Period, Rates, Reading, plus
+from risk_models.repayment.exchange import Estimate, Period, Rates, sum_estimates
 
-FILE = Path(__file__).with_name("repayment.toml")
-
-
-@cache
-def rules() -> Mapping[str, Any]:
-    """``repayment.toml``; its fractions are decimals."""
-    return tomllib.loads(FILE.read_text(encoding="utf-8"), parse_float=Decimal)
+RULES_FILE = Path(__file__).with_name("repayment.toml")
 
 
 @cache
-def entries(table: str, key: str) -> Mapping[str, Mapping[str, Any]]:
-    """The entries of one of its lists by their key."""
-    return {entry[key]: entry for entry in rules()[table]}
+def load_rules() -> Mapping[str, Any]:
+    """Return the content of ``repayment.toml``; its fractions are decimals."""
+    return tomllib.loads(RULES_FILE.read_text(encoding="utf-8"), parse_float=Decimal)
+
+
+@cache
+def index_rules(table: str, key: str) -> Mapping[str, Mapping[str, Any]]:
+    """Return the entries of one list of the rules by their key."""
+    return {entry[key]: entry for entry in load_rules()[table]}
 
 
 @dataclass(frozen=True)
 class FeeItem:
     """What one worker of a cohort paid; or, item "repaid", was paid back.
 
-    ``item``, ``evidence`` and ``paid_by`` are codes of the rules, "" where not given. ``fair``: the fair value of what was
-    charged for. ``place``: where it stands in what was sent.
+    ``item``, ``evidence`` and ``paid_by`` are codes of the rules, "" where not given. ``fair_value``: of what was charged for.
+    ``place``: where it is in the source.
     """
 
     item: str
@@ -47,7 +47,7 @@ class FeeItem:
     paid_by: str = ""
     low: Decimal | None = None
     high: Decimal | None = None
-    fair: Decimal | None = None
+    fair_value: Decimal | None = None
     place: str = ""
 
 
@@ -77,10 +77,10 @@ class Cohort:
 
 @dataclass(frozen=True)
 class Terms:
-    """How it is calculated and paid, in the currency of the rates.
+    """How repayment is calculated and paid, in the currency of the rates.
 
-    ``interest``: per cent a year. ``management``: management's own figure of the whole. ``zero_fee_from`` holds for cohorts
-    that do not tell theirs.
+    ``interest``: per cent a year. ``management``: management's own figure of the total. ``zero_fee_from`` applies to cohorts
+    without a date of their own.
     """
 
     on: date
@@ -95,123 +95,129 @@ class Terms:
 
 
 @dataclass(frozen=True)
-class Fault:
-    """Something in the data that kept an amount or a cohort out ("error"), or was read in another way ("warning")."""
+class RepaymentIssue:
+    """A problem in the data that excluded an amount or a cohort ("error"), or changed how it was read ("warning").
+
+    ``value``: what was found in the data; ``place``: where it is in the source.
+    """
 
     code: str
     cohort: str = ""
-    seen: str = ""
+    value: str = ""
     place: str = ""
 
     @property
     def severity(self) -> str:
-        """ "error" or "warning"."""
-        return str(rules()["fault"][self.code]["severity"])
+        """Return "error" or "warning"."""
+        return str(load_rules()["fault"][self.code]["severity"])
 
-    def sentence(self) -> str:
-        """The fault and its cure, for a reader."""
-        told = rules()["fault"][self.code]
-        return f"{told['message']} {told['cure']}".format(seen=self.seen, **rules()["time"])
+    def describe(self) -> str:
+        """Return the problem and how to fix it, as sentences."""
+        entry = load_rules()["fault"][self.code]
+        return f"{entry['message']} {entry['cure']}".format(seen=self.value, **load_rules()["time"])
 
 
 @dataclass(frozen=True)
-class Line:
-    """What one item comes to for one worker, in the currency of the report.
+class AccountLine:
+    """The amount of one item for one worker, in the currency of the report.
 
-    ``told``: amount and currency as they were sent; ``rate``: units of that currency for one of the report's. ``why``: why it
-    is not ``counted`` in the sums, or how it came about. ``to_cancel``: a debt that is still open, which stands beside them.
+    ``amount_text``: amount and currency as received; ``rate``: units of that currency for one of the report's. ``reason``: why
+    it is not ``counted`` in the sums, or how it was derived. ``to_cancel``: a debt that is still open, which is in no sum.
     """
 
     item: str
-    principal: Reading
-    interest: Reading
+    principal: Estimate
+    interest: Estimate
     evidence: str = ""
     paid_by: str = ""
-    told: str = ""
+    amount_text: str = ""
     paid: Period | None = None
-    rate: Reading | None = None
+    rate: Estimate | None = None
     counted: bool = True
     to_cancel: bool = False
-    why: str = ""
+    reason: str = ""
     place: str = ""
 
     @property
     def title(self) -> str:
-        """What the item is called."""
-        return str(entries("item", "code")[self.item]["title"])
+        """Return the title of the item."""
+        return str(index_rules("item", "code")[self.item]["title"])
 
     @property
-    def sum(self) -> Reading:
-        """Principal and interest."""
-        return plus((self.principal, self.interest))
+    def sum(self) -> Estimate:
+        """Return the sum of principal and interest."""
+        return sum_estimates((self.principal, self.interest))
 
 
 @dataclass(frozen=True)
-class Known:
-    """The known cost of a corridor for a cohort; ``share``: what of it counts after a zero-fee policy (1 without one)."""
+class KnownCost:
+    """The known cost of a corridor for a cohort; ``share``: the share that counts after a zero-fee policy (1 without one)."""
 
-    cost: Reading
-    share: Reading
+    cost: Estimate
+    share: Estimate
 
     @property
-    def counted(self) -> Reading:
-        """What evidence is drawn towards."""
-        return Reading(*(cost * share for cost, share in zip(self.cost, self.share, strict=True)))
+    def target(self) -> Estimate:
+        """Return the amount towards which weak evidence is topped up."""
+        return Estimate(*(cost * share for cost, share in zip(self.cost, self.share, strict=True)))
 
 
 @dataclass(frozen=True)
-class Owed:
-    """What a cohort is owed. ``weight``: of its evidence, 0 to 1; ``months``: of first earnings that a worker paid."""
+class CohortAccount:
+    """What a cohort is owed, in estimates for one worker unless they say otherwise.
+
+    ``weight``: of its evidence, 0 to 1; ``months_of_earnings``: the fees in months of a worker's first earnings.
+    """
 
     cohort: Cohort
-    lines: tuple[Line, ...]
+    lines: tuple[AccountLine, ...]
     current: int
     past: int
-    past_left_out: int
+    past_excluded: int
     weight: Decimal
-    known: Known | None
-    months: Decimal | None
+    known_cost: KnownCost | None
+    months_of_earnings: Decimal | None
     complete: bool
 
     @property
     def workers(self) -> int:
-        """The workers who are paid back."""
+        """Return the number of workers who are repaid."""
         return self.current + self.past
 
     @property
-    def fees(self) -> Reading:
-        """What one worker paid, without interest, before what was paid back."""
-        return plus(line.principal for line in self.lines if line.counted and line.item != "repaid")
+    def fees(self) -> Estimate:
+        """Return what one worker paid, without interest, before deducting what was paid back."""
+        return sum_estimates(line.principal for line in self.lines if line.counted and line.item != "repaid")
 
     @property
-    def interest(self) -> Reading:
-        """The interest on it."""
-        return plus(line.interest for line in self.lines if line.counted and line.item != "repaid")
+    def interest(self) -> Estimate:
+        """Return the interest on the fees of one worker."""
+        return sum_estimates(line.interest for line in self.lines if line.counted and line.item != "repaid")
 
     @property
-    def repaid(self) -> Reading:
-        """What was paid back, below nothing."""
-        return plus(line.sum for line in self.lines if line.item == "repaid")
+    def repaid(self) -> Estimate:
+        """Return what was paid back to one worker, as a negative amount."""
+        return sum_estimates(line.sum for line in self.lines if line.item == "repaid")
 
     @property
-    def to_cancel(self) -> Reading:
-        """What one worker still owes and is to owe no more: it is cancelled, not paid out."""
-        return plus(line.principal for line in self.lines if line.to_cancel)
+    def to_cancel(self) -> Estimate:
+        """Return the debt of one worker that is still open and is to be cancelled, not paid out."""
+        return sum_estimates(line.principal for line in self.lines if line.to_cancel)
 
     @property
-    def per_worker(self) -> Reading:
-        """What one worker is owed."""
-        return plus(line.sum for line in self.lines if line.counted)
+    def per_worker(self) -> Estimate:
+        """Return what one worker is owed."""
+        return sum_estimates(line.sum for line in self.lines if line.counted)
 
     @property
-    def total(self) -> Reading:
-        """What all its workers are owed."""
-        return self.per_worker.times(self.workers)
+    def total(self) -> Estimate:
+        """Return what all workers of the cohort are owed."""
+        return self.per_worker.multiply(self.workers)
 
 
 @dataclass(frozen=True)
 class Assumption:
-    """A sentence the figures rest on, with its sources and the cohorts it speaks of (none: all)."""
+    """An assumption behind the figures, with its sources and the cohorts it applies to (none: all)."""
 
     id: str
     text: str
@@ -220,22 +226,25 @@ class Assumption:
 
 
 @dataclass
-class Notes:
-    """Faults and assumptions as they are met."""
+class CalculationNotes:
+    """The issues and assumptions collected during a calculation.
 
-    faults: list[Fault] = field(default_factory=list)
-    met: dict[tuple[str, str, tuple[str, ...]], dict[str, None]] = field(default_factory=dict)
+    ``assumptions``: cohorts by (id, text, sources) of the assumption.
+    """
 
-    def assume(self, name: str, cohort: str = "", sources: Sequence[str] = (), **told: object) -> None:
-        """An assumption of the rules, of one cohort or of all."""
-        entry = entries("assumption", "id")[name]
-        key = (name, str(entry["text"]).format(**told), tuple(sources or entry["sources"]))
-        cohorts = self.met.setdefault(key, {})
+    issues: list[RepaymentIssue] = field(default_factory=list)
+    assumptions: dict[tuple[str, str, tuple[str, ...]], dict[str, None]] = field(default_factory=dict)
+
+    def add_assumption(self, name: str, cohort: str = "", sources: Sequence[str] = (), **values: object) -> None:
+        """Add an assumption of the rules for one cohort, or for all; ``values`` fill the placeholders of its text."""
+        entry = index_rules("assumption", "id")[name]
+        key = (name, str(entry["text"]).format(**values), tuple(sources or entry["sources"]))
+        cohorts = self.assumptions.setdefault(key, {})
         if cohort:
             cohorts[cohort] = None
 
-    def listed(self) -> tuple[Assumption, ...]:
-        """The assumptions, in the order of the rules."""
-        order = list(entries("assumption", "id"))
-        met = sorted(self.met.items(), key=lambda one: (order.index(one[0][0]), one[0][1]))
-        return tuple(Assumption(*key, tuple(cohorts)) for key, cohorts in met)
+    def list_assumptions(self) -> tuple[Assumption, ...]:
+        """Return the assumptions in the order of the rules."""
+        order = list(index_rules("assumption", "id"))
+        collected = sorted(self.assumptions.items(), key=lambda entry: (order.index(entry[0][0]), entry[0][1]))
+        return tuple(Assumption(*key, tuple(cohorts)) for key, cohorts in collected)

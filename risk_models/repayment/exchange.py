@@ -1,4 +1,4 @@
-"""Rates of exchange from a dated file of the user's, and what an amount paid on a day or in a period was worth.
+"""Parse dated exchange rates that the user supplies, and find the rates of a day or a period.
 
 A rate is never guessed: where the file has none that was in force, there is none. The file is CSV (UTF-8) with the
 columns ``date,currency,per_usd``, the last one named after the report's currency: how many units of a currency one
@@ -18,11 +18,11 @@ from decimal import Decimal
 
 CURRENCY = re.compile(r"[A-Z]{3}", re.ASCII)
 NUMBER = re.compile(r"[0-9]{1,12}(\.[0-9]{1,12})?", re.ASCII)
-MOST_ROWS = 200_000
+MAX_ROWS = 200_000
 
 
-class BadRates(ValueError):
-    """A file of rates that cannot be used: one sentence with its line, and the cure."""
+class RatesFileError(ValueError):
+    """A file of rates that cannot be used: one sentence with the line and how to fix it."""
 
 
 @dataclass(frozen=True)
@@ -34,12 +34,12 @@ class Period:
 
     @property
     def middle(self) -> date:
-        """The day halfway."""
+        """Return the day halfway."""
         return self.first + (self.last - self.first) / 2
 
 
 @dataclass(frozen=True)
-class Reading:
+class Estimate:
     """A figure three times: low, central, high."""
 
     low: Decimal
@@ -49,85 +49,89 @@ class Reading:
     def __iter__(self) -> Iterator[Decimal]:
         return iter((self.low, self.central, self.high))
 
-    def times(self, number: Decimal | int) -> Reading:
-        """Each figure multiplied."""
-        return Reading(*(value * number for value in self))
+    def multiply(self, number: Decimal | int) -> Estimate:
+        """Return the estimate with each figure multiplied."""
+        return Estimate(*(value * number for value in self))
 
-    def less(self, other: Reading) -> Reading:
-        """Each figure less the other's."""
-        return Reading(*(one - two for one, two in zip(self, other, strict=True)))
+    def subtract(self, other: Estimate) -> Estimate:
+        """Return the estimate with each figure reduced by the other's."""
+        return Estimate(*(value - deduction for value, deduction in zip(self, other, strict=True)))
 
-    def in_order(self) -> Reading:
-        """Central not under low, high not under central: the higher figure where one is unsure (RP-10)."""
+    def raise_to_order(self) -> Estimate:
+        """Return the estimate with central at least low and high at least central: the higher figure in case of doubt (RP-10)."""
         central = max(self.low, self.central)
-        return Reading(self.low, central, max(central, self.high))
+        return Estimate(self.low, central, max(central, self.high))
 
 
-NOTHING = Reading(Decimal(0), Decimal(0), Decimal(0))
-SAME = Reading(Decimal(1), Decimal(1), Decimal(1))
+ZERO_ESTIMATE = Estimate(Decimal(0), Decimal(0), Decimal(0))
+UNIT_ESTIMATE = Estimate(Decimal(1), Decimal(1), Decimal(1))
 
 
-def plus(readings: Iterable[Reading]) -> Reading:
-    """The sum of readings."""
-    low, central, high = NOTHING
-    for reading in readings:
-        low, central, high = low + reading.low, central + reading.central, high + reading.high
-    return Reading(low, central, high)
+def sum_estimates(estimates: Iterable[Estimate]) -> Estimate:
+    """Return the sum of estimates, figure by figure."""
+    low, central, high = ZERO_ESTIMATE
+    for estimate in estimates:
+        low, central, high = low + estimate.low, central + estimate.central, high + estimate.high
+    return Estimate(low, central, high)
 
 
 @dataclass(frozen=True)
 class Rates:
-    """Rates by currency, each a list of days in order and one of the rates that began on them."""
+    """Rates by currency: the days in order, and the rate from each of them; ``currency`` is that of the report."""
 
     currency: str
     days: Mapping[str, tuple[date, ...]] = field(default_factory=dict)
     values: Mapping[str, tuple[Decimal, ...]] = field(default_factory=dict)
 
-    def in_force(self, currency: str, paid: Period, hold: int) -> Reading | None:
-        """The lowest, mean and highest rate in force in a period: those dated within it, and the one before it if that is at
-        most ``hold`` days older. 1 for the report's own currency; None where there is none.
+    def find_rate(self, currency: str, paid: Period, max_age_days: int) -> Estimate | None:
+        """Return the lowest, mean and highest rate in force in a period; None where there is none.
+
+        In force are the rates dated within it, and the last one before it if that is at most ``max_age_days`` older. The
+        report's own currency has the rate 1.
         """
         if currency == self.currency:
-            return SAME
+            return UNIT_ESTIMATE
         days, values = self.days.get(currency, ()), self.values.get(currency, ())
         begin, end = bisect_right(days, paid.first) - 1, bisect_right(days, paid.last)
-        if begin < 0 or days[begin] < paid.first - timedelta(days=hold):
+        if begin < 0 or days[begin] < paid.first - timedelta(days=max_age_days):
             begin += 1
-        found = values[begin:end]
-        return Reading(min(found), sum(found, Decimal(0)) / len(found), max(found)) if found else None
+        rates = values[begin:end]
+        return Estimate(min(rates), sum(rates, Decimal(0)) / len(rates), max(rates)) if rates else None
 
 
-def read_rates(data: bytes, currency: str) -> Rates:
-    """The rates of a file. Raises :class:`BadRates` for the first line that is not as it should be."""
-    wanted = f"date,currency,per_{currency.lower()}"
+def parse_rates_file(data: bytes, currency: str) -> Rates:
+    """Parse a file of rates. Raises :class:`RatesFileError` for the first invalid line."""
+    columns = f"date,currency,per_{currency.lower()}"
     try:
         lines = list(csv.reader(io.StringIO(data.decode("utf-8-sig")), strict=True))
-    except (UnicodeDecodeError, csv.Error) as fault:
-        raise BadRates(f"The file of rates is no CSV in UTF-8. Save it with the columns {wanted}.") from fault
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise RatesFileError(f"The file of rates is no CSV in UTF-8. Save it with the columns {columns}.") from error
     header = ",".join(cell.strip().lower() for cell in lines[0]) if lines else ""
-    if header != wanted:
-        raise BadRates(
-            f"The columns of the file of rates should be {wanted}: the last one is named after the currency of the report, and "
+    if header != columns:
+        raise RatesFileError(
+            f"The columns of the file of rates should be {columns}: the last one is named after the currency of the report, and "
             "says how many units of a currency one unit of it buys."
         )
-    if len(lines) > MOST_ROWS:
-        raise BadRates(f"The file of rates has more than {MOST_ROWS} lines. Keep the days that are needed.")
-    return rates_of(currency, {number: line for number, line in enumerate(lines[1:], 2) if any(map(str.strip, line))})
+    if len(lines) > MAX_ROWS:
+        raise RatesFileError(f"The file of rates has more than {MAX_ROWS} lines. Keep the days that are needed.")
+    return parse_rates(
+        currency, {number: line for number, line in enumerate(lines[1:], 2) if any(map(str.strip, line))}
+    )
 
 
-def rates_of(currency: str, lines: Mapping[int, Sequence[str]]) -> Rates:
-    """The rates of lines by their number, each a day, a currency and a rate. Raises :class:`BadRates`."""
-    found: dict[str, dict[date, Decimal]] = {}
+def parse_rates(currency: str, lines: Mapping[int, Sequence[str]]) -> Rates:
+    """Parse lines by their number, each a day, a currency and a rate. Raises :class:`RatesFileError`."""
+    rates: dict[str, dict[date, Decimal]] = {}
     for number, line in lines.items():
-        day, code, rate = _line(number, line)
-        if day in found.setdefault(code, {}):
-            raise BadRates(f"Line {number} of the rates is the second for {code} on {day}. Leave one of them.")
-        found[code][day] = rate
-    days = {code: tuple(sorted(rates)) for code, rates in found.items()}
-    return Rates(currency, days, {code: tuple(found[code][day] for day in days[code]) for code in days})
+        day, code, rate = _parse_line(number, line)
+        if day in rates.setdefault(code, {}):
+            raise RatesFileError(f"Line {number} of the rates is the second for {code} on {day}. Leave one of them.")
+        rates[code][day] = rate
+    days = {code: tuple(sorted(by_day)) for code, by_day in rates.items()}
+    return Rates(currency, days, {code: tuple(rates[code][day] for day in days[code]) for code in days})
 
 
-def _line(number: int, line: Sequence[str]) -> tuple[date, str, Decimal]:
+def _parse_line(number: int, line: Sequence[str]) -> tuple[date, str, Decimal]:
     cells = [cell.strip() for cell in line]
     try:
         day, code, text = cells
@@ -135,7 +139,7 @@ def _line(number: int, line: Sequence[str]) -> tuple[date, str, Decimal]:
             return date.fromisoformat(day), code, Decimal(text)
     except ValueError:
         pass
-    raise BadRates(
+    raise RatesFileError(
         f"Line {number} of the rates should be a day (YYYY-MM-DD), a currency of three capital letters, and a number above 0 "
         "with a full stop."
     )

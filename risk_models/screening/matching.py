@@ -15,7 +15,14 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from risk_models.screening.names import Likeness, has_digit, likeness, rules, weight, words
+from risk_models.screening.names import (
+    NameSimilarity,
+    has_digit,
+    compare_names,
+    load_rules,
+    get_word_weight,
+    split_name,
+)
 
 Kind = Literal["company", "agency", "vessel", "person", ""]
 Role = Literal["site", "agency", "vessel", "parent", "owner", "operator"]
@@ -32,7 +39,7 @@ COMPARED: Mapping[Role, frozenset[Kind]] = {
     "owner": frozenset({"company", "agency", "person"}),
     "operator": frozenset({"company", "agency", "person"}),
 }
-BY: tuple[By, ...] = ("imo", "lei", "licence", "name")
+MATCH_KINDS: tuple[By, ...] = ("imo", "lei", "licence", "name")
 ROLES: tuple[Role, ...] = tuple(COMPARED)
 TWO = 2.0  # a word that is two in the other name weighs what they do, at most
 ROOM = 0.15  # by how much the quick look at an index may undervalue two names that hold a common word and a slip of it
@@ -85,10 +92,10 @@ class Match:
     @property
     def rank(self) -> tuple[int, float, int, str, str]:
         """The strongest first."""
-        return BY.index(self.by), -self.score, ROLES.index(self.role), self.given, self.listed
+        return MATCH_KINDS.index(self.by), -self.score, ROLES.index(self.role), self.given, self.listed
 
 
-def compared_number(number: str) -> str:
+def normalize_number(number: str) -> str:
     """A licence or registration number as it is compared; "" for one that tells too little: it has 4 signs and a digit."""
     plain = "".join(filter(str.isalnum, number)).casefold()
     return plain if len(plain) >= 4 and has_digit(plain) else ""
@@ -108,9 +115,9 @@ class Watchlist:
         for at, entry in enumerate(self._entries):
             for which in _identifiers(entry):
                 self._by_number.setdefault(which, []).append(at)
-            spelt = {words(name): name for name in reversed(entry.names)}  # of names with the same words the first
+            spelt = {split_name(name): name for name in reversed(entry.names)}  # of names with the same words the first
             self._names += [(at, name, found) for found, name in reversed(spelt.items()) if found]
-        self._weights = np.array([sum(map(weight, found)) for _, _, found in self._names])
+        self._weights = np.array([sum(map(get_word_weight, found)) for _, _, found in self._names])
         self._vocabulary = {word: i for i, word in enumerate(sorted({w for _, _, found in self._names for w in found}))}
         self._holding = Postings(
             (self._vocabulary[word], at) for at, (_, _, found) in enumerate(self._names) for word in found
@@ -140,9 +147,9 @@ class Watchlist:
                     given, listed, alike = _most_alike(party.names, entry.names)
                     countries = _countries(party, entry)
                     yield Match(entry.key, which[0], party.role, given, listed, alike.score, alike.agreed, countries)
-        rule = rules()
+        rule = load_rules()
         for name in party.names:
-            told = words(name)
+            told = split_name(name)
             for i in self._candidates(told):
                 at, listed, found = self._names[i]
                 entry = self._entries[at]
@@ -150,7 +157,7 @@ class Watchlist:
                 if at in identified or not comparable or _contradicted(party, entry):
                     continue
                 countries = _countries(party, entry)
-                alike = likeness(told, found)
+                alike = compare_names(told, found)
                 if alike.score >= (rule.at_least_abroad if countries == "differ" else rule.at_least):
                     yield Match(entry.key, "name", party.role, name, listed, alike.score, alike.agreed, countries)
 
@@ -158,17 +165,17 @@ class Watchlist:
         """The names that share enough of their words with a name to be worth comparing."""
         if not told or not self._names:
             return []
-        own = sum(map(weight, told))
+        own = sum(map(get_word_weight, told))
         shared = np.zeros(len(self._names))
         for word in set(told):
-            for i in sorted({int(i) for key in _near(word) for i in self._near.of(hash(key))} | self._exactly(word)):
-                shared[self._holding.of(i)] += weight(word)
-            shared[self._joined.of(hash(word))] += TWO
+            for i in sorted({int(i) for key in _near(word) for i in self._near.get(hash(key))} | self._exactly(word)):
+                shared[self._holding.get(i)] += get_word_weight(word)
+            shared[self._joined.get(hash(word))] += TWO
         for join, weighs in _joins(told):
             for i in self._exactly(join):
-                shared[self._holding.of(i)] += weighs
-            shared[self._joined.of(hash(join))] += weighs
-        enough = 2 * shared >= (rules().at_least - ROOM) * (own + self._weights)
+                shared[self._holding.get(i)] += weighs
+            shared[self._joined.get(hash(join))] += weighs
+        enough = 2 * shared >= (load_rules().at_least - ROOM) * (own + self._weights)
         return [int(i) for i in np.flatnonzero(enough)]
 
     def _exactly(self, word: str) -> set[int]:
@@ -186,7 +193,7 @@ class Postings:
         self._keys: Whole = table[first, 0]
         self._values: Whole = table[first, 1]
 
-    def of(self, key: int) -> Whole:
+    def get(self, key: int) -> Whole:
         """The numbers under a key, each once, rising."""
         begin, end = (np.searchsorted(self._keys, key, side) for side in ("left", "right"))
         return self._values[begin:end]
@@ -194,21 +201,21 @@ class Postings:
 
 def _near(word: str) -> tuple[str, ...]:
     """The word, and the word without each of its letters: two words that are one slip apart share one of these."""
-    if len(word) <= rules().exact_up_to or has_digit(word):
+    if len(word) <= load_rules().exact_up_to or has_digit(word):
         return ()
     return (word, *{word[:i] + word[i + 1 :] for i in range(len(word))})
 
 
 def _joins(found: Sequence[str]) -> list[tuple[str, float]]:
     """Neighbouring words as one, and all of more than two as one, each with what its words weigh."""
-    pairs = [(x + y, weight(x) + weight(y)) for x, y in pairwise(found)]
-    return [*pairs, ("".join(found), sum(map(weight, found)))] if len(found) > 2 else pairs
+    pairs = [(x + y, get_word_weight(x) + get_word_weight(y)) for x, y in pairwise(found)]
+    return [*pairs, ("".join(found), sum(map(get_word_weight, found)))] if len(found) > 2 else pairs
 
 
 def _identifiers(one: Entry | Party) -> list[tuple[By, str, str]]:
     """What identifies an entry or a party: the kind of number, the country it is valid in ("" for the world), the number."""
     world: list[tuple[By, str, str]] = [("imo", "", one.imo), ("lei", "", one.lei)]
-    numbers = sorted({compared_number(number) for number in one.licences})
+    numbers = sorted({normalize_number(number) for number in one.licences})
     return [which for which in world if which[2]] + [
         ("licence", country, number) for country in sorted(one.countries) for number in numbers if number
     ]
@@ -225,8 +232,8 @@ def _countries(party: Party, entry: Entry) -> Countries:
     return "agree" if set(party.countries) & set(entry.countries) else "differ"
 
 
-def _most_alike(given: Sequence[str], listed: Sequence[str]) -> tuple[str, str, Likeness]:
+def _most_alike(given: Sequence[str], listed: Sequence[str]) -> tuple[str, str, NameSimilarity]:
     """The pair of names that are most alike; empty names where one side has none."""
-    pairs: list[tuple[Any, ...]] = [(a, b, likeness(words(a), words(b))) for a in given for b in listed]
+    pairs: list[tuple[Any, ...]] = [(a, b, compare_names(split_name(a), split_name(b))) for a in given for b in listed]
     best = max(pairs, key=lambda pair: pair[2].score, default=None)
-    return (best[0], best[1], best[2]) if best else ((*given, "")[0], (*listed, "")[0], Likeness(0.0, ()))
+    return (best[0], best[1], best[2]) if best else ((*given, "")[0], (*listed, "")[0], NameSimilarity(0.0, ()))

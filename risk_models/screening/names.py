@@ -19,7 +19,7 @@ from pathlib import Path
 from anyascii import anyascii
 from rapidfuzz.distance import OSA
 
-HERE = Path(__file__).parent
+SCREENING_FOLDER = Path(__file__).parent
 WORD = re.compile("[a-z0-9]+")
 DROPPED = str.maketrans("", "", ".'`\"")
 AROUND = " \t.,;:-–—/\\«»“”\"'"
@@ -40,9 +40,9 @@ class Rules:
 
 
 @cache
-def rules() -> Rules:
+def load_rules() -> Rules:
     """The rules in force."""
-    return Rules(**tomllib.loads((HERE / "screening.toml").read_text(encoding="utf-8")))
+    return Rules(**tomllib.loads((SCREENING_FOLDER / "screening.toml").read_text(encoding="utf-8")))
 
 
 @dataclass(frozen=True)
@@ -58,15 +58,15 @@ class Lexicon:
 
 
 @cache
-def lexicon() -> Lexicon:
+def load_lexicon() -> Lexicon:
     """The words as they are compared."""
-    with (HERE / "name_words.csv").open(encoding="utf-8", newline="") as file:
+    with (SCREENING_FOLDER / "name_words.csv").open(encoding="utf-8", newline="") as file:
         rows = [(row["word"], row["kind"]) for row in csv.DictReader(file)]
     forms: dict[str, list[tuple[str, ...]]] = {}
     for word, kind in rows:
         if kind == "form":
             forms.setdefault(word.split()[0], []).append(tuple(word.split()))
-    weigh = {"common": rules().common, "place": rules().place}
+    weigh = {"common": load_rules().common, "place": load_rules().place}
     affixes = {_plain(word) for word, kind in rows if kind == "affix"}
     return Lexicon(
         {first: tuple(sorted(runs, key=len, reverse=True)) for first, runs in forms.items()},
@@ -80,7 +80,7 @@ def _plain(text: str) -> str:
     return unicodedata.normalize("NFKC", text).casefold().strip(AROUND)
 
 
-def words(name: str) -> tuple[str, ...]:
+def split_name(name: str) -> tuple[str, ...]:
     """The words of a name as they are compared: "บริษัท Blue Pier Foods จำกัด" and "BLUE PIER FOODS Co., Ltd." are both
     (blue, pier, foods).
 
@@ -98,7 +98,7 @@ def _without_affixes(text: str) -> str:
     cut = True
     while cut:
         cut = False
-        for affix in lexicon().affixes:
+        for affix in load_lexicon().affixes:
             shorter = text.removeprefix(affix).removesuffix(affix).strip(AROUND)
             cut = cut or shorter != text
             text = shorter
@@ -120,7 +120,7 @@ def _letters_joined(found: Sequence[str]) -> list[str]:
 
 
 def _without_forms(found: Sequence[str]) -> list[str]:
-    known = lexicon()
+    known = load_lexicon()
     kept: list[str] = []
     at = 0
     while at < len(found):
@@ -131,16 +131,16 @@ def _without_forms(found: Sequence[str]) -> list[str]:
     return kept
 
 
-def weight(word: str) -> float:
+def get_word_weight(word: str) -> float:
     """How much a word tells of whose name it is in."""
-    return lexicon().weights.get(word, 1.0)
+    return load_lexicon().weights.get(word, 1.0)
 
 
-def agreement(a: str, b: str) -> float:
+def compare_words(a: str, b: str) -> float:
     """How far two words agree, 0 to 1: 1 where they are equal, 0 where more differs than a slip."""
     if a == b:
         return 1.0
-    rule = rules()
+    rule = load_rules()
     shortest, longest = sorted((len(a), len(b)))
     if shortest <= rule.exact_up_to or has_digit(a) or has_digit(b):
         return 0.0
@@ -155,30 +155,30 @@ def has_digit(word: str) -> bool:
 
 
 @dataclass(frozen=True)
-class Likeness:
+class NameSimilarity:
     """How alike two names are, 0 to 1, and the pairs of words that agree, in the order of the first name."""
 
     score: float
     agreed: tuple[tuple[str, str], ...]
 
 
-def likeness(a: Sequence[str], b: Sequence[str]) -> Likeness:
+def compare_names(a: Sequence[str], b: Sequence[str]) -> NameSimilarity:
     """How alike two names are, as words: the weight of the words that agree, of the weight of all.
 
     Two neighbours that are one word in the other name agree with it. Names that both hold numbers, and not the same, are
     not alike: Star 8 is not Star 9.
     """
     numbers = [{word for word in one if has_digit(word)} for one in (a, b)]
-    total = sum(map(weight, a)) + sum(map(weight, b))
+    total = sum(map(get_word_weight, a)) + sum(map(get_word_weight, b))
     if not total or (all(numbers) and numbers[0] != numbers[1]):
-        return Likeness(0.0, ())
+        return NameSimilarity(0.0, ())
     if len(a) != len(b) and "".join(a) == "".join(b):
-        return Likeness(1.0, ((" ".join(a), " ".join(b)),))
+        return NameSimilarity(1.0, ((" ".join(a), " ".join(b)),))
     pairs: list[tuple[float, tuple[int, ...], tuple[int, ...]]] = [
         (agreed, (i,), (j,))
         for i, one in enumerate(a)
         for j, other in enumerate(b)
-        if (agreed := agreement(one, other))
+        if (agreed := compare_words(one, other))
     ]
     joined = {x + y: (i, i + 1) for i, (x, y) in enumerate(pairwise(a))}
     pairs += [(1.0, joined[other], (j,)) for j, other in enumerate(b) if other in joined]
@@ -193,8 +193,8 @@ def likeness(a: Sequence[str], b: Sequence[str]) -> Likeness:
         if used_a.isdisjoint(of_a) and used_b.isdisjoint(of_b):
             used_a.update(of_a)
             used_b.update(of_b)
-            agreeing += agreed * (sum(weight(a[i]) for i in of_a) + sum(weight(b[j]) for j in of_b))
+            agreeing += agreed * (sum(get_word_weight(a[i]) for i in of_a) + sum(get_word_weight(b[j]) for j in of_b))
             chosen.append((of_a, of_b))
     chosen.sort()
     told = tuple((" ".join(a[i] for i in of_a), " ".join(b[j] for j in of_b)) for of_a, of_b in chosen)
-    return Likeness(min(1.0, agreeing / total), told)
+    return NameSimilarity(min(1.0, agreeing / total), told)

@@ -9,42 +9,42 @@ from typing import Any
 from flask import Response
 from sqlalchemy.orm import Session
 
-from questionnaires.form import form_ids, load
-from questionnaires.workbook import template
+from questionnaires.form import list_form_ids, load_form
+from questionnaires.workbook import build_template
 from service.api import shown
 from service.api.overview import MEDIA_TYPES
 from service.api.reply import Reply, attachment
 from service.auth.caller import caller, reading
 from service.clock import today
-from service.errors import Refused, not_found
+from service.errors import DomainError, not_found
 from service.questionnaires_sent import requests as questionnaire_requests
 from service.suppliers import repository as suppliers
 
 
 def forms(session: Session) -> Reply:
     """The forms that can be sent out, each in its newest version."""
-    found = [load(form_id) for form_id in form_ids()]
+    found = [load_form(form_id) for form_id in list_form_ids()]
     items = [{"id": form.id, "version": form.version, "title": form.title, "kind": form.kind} for form in found]
     return Reply({"items": items, "next": None})
 
 
 def empty(form_id: str) -> Response:
     """A form as an empty workbook."""
-    if form_id not in form_ids():
+    if form_id not in list_form_ids():
         raise not_found("There is no such form.")
-    asked = load(form_id)
-    return attachment(template(asked), MEDIA_TYPES["xlsx"], f"{asked.id}_{asked.version}.xlsx")
+    asked = load_form(form_id)
+    return attachment(build_template(asked), MEDIA_TYPES["xlsx"], f"{asked.id}_{asked.version}.xlsx")
 
 
 def listing(session: Session, kind: str, supplier_id: str) -> Reply:
     """What a supplier was asked, newest first."""
-    found = questionnaire_requests.of_supplier(session, suppliers.get(session, kind, supplier_id))
+    found = questionnaire_requests.of_supplier(session, suppliers.get_supplier(session, kind, supplier_id))
     return Reply({"items": [shown.asking(asked) for asked in found], "next": None})
 
 
 def ask(session: Session, kind: str, supplier_id: str, body: Mapping[str, Any]) -> Reply:
     """Records that a form goes to a supplier."""
-    kept = suppliers.get(session, kind, supplier_id)
+    kept = suppliers.get_supplier(session, kind, supplier_id)
     told = (body["form"], body["sent_to"], today(caller().time_zone))
     asked, _ = questionnaire_requests.ask(session, kept, *told, caller().actor, body.get("version"))
     session.flush()
@@ -55,15 +55,15 @@ def ask(session: Session, kind: str, supplier_id: str, body: Mapping[str, Any]) 
 def form(kind: str, supplier_id: str, asking_id: str) -> Response:
     """The form of a record of asking, as the workbook that goes to the supplier."""
     with reading() as session:
-        kept = suppliers.get(session, kind, supplier_id)
+        kept = suppliers.get_supplier(session, kind, supplier_id)
         asked = questionnaire_requests.get(session, kept, asking_id)
-        data = questionnaire_requests.workbook(asked, kept, load(asked.form, asked.form_version))
+        data = questionnaire_requests.workbook(asked, kept, load_form(asked.form, asked.form_version))
     return attachment(data, MEDIA_TYPES["xlsx"], f"{asked.form}_{asked.form_version}_{asked.sent_on.isoformat()}.xlsx")
 
 
 def returned(session: Session, kind: str, supplier_id: str, asking_id: str, body: Mapping[str, Any]) -> Reply:
     """Records that a form came back on a day; today unless told."""
-    kept = suppliers.get(session, kind, supplier_id)
+    kept = suppliers.get_supplier(session, kind, supplier_id)
     questionnaire_requests.get(session, kept, asking_id)
     asked = questionnaire_requests.mark_returned(session, asking_id, day(body.get("on")), caller().actor)
     return Reply(shown.asking(asked))
@@ -74,4 +74,4 @@ def day(told: str | None) -> date:
     try:
         return today(caller().time_zone) if told is None else date.fromisoformat(told)
     except ValueError as fault:
-        raise Refused("date.invalid", 422, "on: Say the day as year, month and day: 2026-03-01.") from fault
+        raise DomainError("date.invalid", 422, "on: Say the day as year, month and day: 2026-03-01.") from fault

@@ -8,7 +8,7 @@ from typing import Any
 from marshmallow import Schema
 from sqlalchemy.orm import Session
 
-from questionnaires.form import load
+from questionnaires.form import load_form
 from risk_models.cases.rules import STRENGTHS
 from service.api import shown
 from service.api.read import Flag, Many, OneOf, Part, Strict, Whole, Word
@@ -26,7 +26,7 @@ DAY = "^[0-9]{4}(-[0-9]{2}){0,2}$"
 
 
 def _codes(question: str) -> tuple[str, ...]:
-    return tuple(choice.code for choice in load(case_service.FORM).by_id[question].choices)
+    return tuple(choice.code for choice in load_form(case_service.FORM).by_id[question].choices)
 
 
 def _some(question: str) -> Many:

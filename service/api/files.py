@@ -10,9 +10,9 @@ import orjson
 from flask import Response, request
 from sqlalchemy.orm import Session
 
-from questionnaires.form import load_reading_form
-from questionnaires.parse.answer import Fault, legible
-from questionnaires.parse.types import Country, Date, Sector
+from questionnaires.form import load_combined_form
+from questionnaires.parse.answer import AnswerError, make_legible
+from questionnaires.parse.types import CountryField, DateField, SectorField
 from questionnaires.sheet import Limits
 from service import report_jobs
 from service.api import once, shown
@@ -21,7 +21,7 @@ from service.api.reply import Reply, response
 from service.api.views import listed
 from service.auth.caller import blobs, caller, database, reading, settings
 from service.db.tables import Import
-from service.errors import Refused
+from service.errors import DomainError
 from service.imports import cases as import_cases
 from service.imports import jobs as import_jobs
 from service.imports import preview
@@ -38,13 +38,13 @@ def send() -> Response:
     The effect has its own transaction, after the bytes are safe; the reply under an Idempotency-Key is stored in it.
     """
     if request.mimetype != "multipart/form-data":
-        raise Refused("content_type", 415, "Send the files as multipart/form-data.")
+        raise DomainError("content_type", 415, "Send the files as multipart/form-data.")
     strange = sorted(set(request.files) - {"file"})
     if strange:
-        raise Refused("field.unknown", 422, f"{legible(strange[0])}: Send each file in a field called 'file'.")
+        raise DomainError("field.unknown", 422, f"{make_legible(strange[0])}: Send each file in a field called 'file'.")
     files = [(file.filename or "", file.read()) for file in request.files.getlist("file")]
     if len(files) > settings().upload_files:
-        raise Refused("upload.too_many_files", 413, f"One upload has at most {settings().upload_files} files.")
+        raise DomainError("upload.too_many_files", 413, f"One upload has at most {settings().upload_files} files.")
     choices = _choices()
     told = [part for name, data in files for part in (name.encode("utf-8", "replace"), data)]
     asked = once.asked_for(orjson.dumps(choices, option=orjson.OPT_SORT_KEYS), *told)
@@ -63,7 +63,7 @@ def send() -> Response:
 
     who = caller()
     sent = (who.organisation_id, files, choices, who.actor, Limits(), also)
-    import_jobs.receive(database(), blobs(), *sent, cases=who.handles_cases)
+    import_jobs.receive_upload(database(), blobs(), *sent, may_bring_cases=who.handles_cases)
     return response(replies[0])
 
 
@@ -72,7 +72,7 @@ def _choices() -> dict[str, Any]:
     told = request.form.to_dict()
     strange = sorted(set(told) - set(FIELDS))
     if strange:
-        raise Refused("field.unknown", 422, f"{legible(strange[0])}: There is no such field here.")
+        raise DomainError("field.unknown", 422, f"{make_legible(strange[0])}: There is no such field here.")
     return choices_of({name: value for name, value in told.items() if value})
 
 
@@ -80,19 +80,19 @@ def choices_of(told: Mapping[str, str]) -> dict[str, Any]:
     """What the sender decided. An import of the API confirms itself unless told otherwise."""
     for name, words in WORDS.items():
         if told.get(name, words[0]) not in words:
-            raise Refused("field.value", 422, f"{name}: It is {' or '.join(words)}.")
+            raise DomainError("field.value", 422, f"{name}: It is {' or '.join(words)}.")
     made: dict[str, Any] = {name: told[name] for name in ("kind", "date_order", "sheet") if name in told}
     try:
         if "sheet" in told:
             made["sheet"] = _clean(told["sheet"])
         if "default_country" in told:
-            made["country"] = Country(reserved=()).read(told["default_country"])
+            made["country"] = CountryField(reserved=()).parse(told["default_country"])
         if "default_sector" in told:
             made["sector"] = ";".join(map(str, _sectors(told["default_sector"])))
         if "on" in told:
             made["on"] = _day(told["on"])
-    except Fault as fault:
-        raise Refused(fault.code, 422, f"{fault.seen}: {fault.cure}") from fault
+    except AnswerError as fault:
+        raise DomainError(fault.code, 422, f"{fault.seen}: {fault.cure}") from fault
     if "columns" in told:
         made["columns"] = _columns(told["columns"])
     if told.get("confirm") != "false":
@@ -101,20 +101,20 @@ def choices_of(told: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _sectors(text: str) -> tuple[str, ...]:
-    codes = Sector(reserved=()).read(text)
+    codes = SectorField(reserved=()).parse(text)
     return tuple(map(str, codes)) if isinstance(codes, tuple) else ()
 
 
 def _clean(text: str) -> str:
     if not text.isprintable():
-        raise Fault("text.forbidden_character", text)
+        raise AnswerError("text.forbidden_character", text)
     return text
 
 
 def _day(text: str) -> str:
-    day = str(Date(reserved=()).read(text))
+    day = str(DateField(reserved=()).parse(text))
     if len(day) != 10:
-        raise Fault("date.invalid", text)
+        raise AnswerError("date.invalid", text)
     return day
 
 
@@ -124,27 +124,29 @@ def _columns(text: str) -> dict[str, str] | list[dict[str, Any]]:
     if isinstance(told, dict):
         return _column_map(told)
     if not isinstance(told, list) or not told:
-        raise Refused("field.type", 422, "columns: Send an object, or an array with one for each sheet.")
+        raise DomainError("field.type", 422, "columns: Send an object, or an array with one for each sheet.")
     for each in told:
         if not isinstance(each, dict) or not isinstance(each.get("columns"), dict):
-            raise Refused("field.type", 422, "columns: Each entry is an object with the columns of one sheet.")
+            raise DomainError("field.type", 422, "columns: Each entry is an object with the columns of one sheet.")
         if strange := sorted(set(each) - {"file", "sheet", "columns"}):
-            raise Refused("field.unknown", 422, f"columns: An entry has no {legible(strange[0])}.")
+            raise DomainError("field.unknown", 422, f"columns: An entry has no {make_legible(strange[0])}.")
         if not all(
             isinstance(each.get(name, ""), str) and each.get(name, "").isprintable() for name in ("file", "sheet")
         ):
-            raise Refused("field.type", 422, "columns: Name the file and the sheet of an entry as texts.")
+            raise DomainError("field.type", 422, "columns: Name the file and the sheet of an entry as texts.")
         _column_map(each["columns"])
     return told
 
 
 def _column_map(told: dict[str, Any]) -> dict[str, str]:
-    known = {question.id for kind in WORDS["kind"] for question in load_reading_form(kind).questions}
+    known = {question.id for kind in WORDS["kind"] for question in load_combined_form(kind).questions}
     for question, header in told.items():
         if question not in known:
-            raise Refused("field.unknown", 422, f"columns: There is no question {legible(json.dumps(question))}.")
+            raise DomainError(
+                "field.unknown", 422, f"columns: There is no question {make_legible(json.dumps(question))}."
+            )
         if not isinstance(header, str) or not header.isprintable():
-            raise Refused("field.type", 422, f"columns: Say the header of the column that answers {question}.")
+            raise DomainError("field.type", 422, f"columns: Say the header of the column that answers {question}.")
     return told
 
 
@@ -159,7 +161,7 @@ def one_import(session: Session, import_id: str) -> Reply:
 
 
 def _import(session: Session, import_id: str) -> Import:
-    return import_cases.open_to(import_jobs.get(session, import_id), reads_cases=caller().reads_cases)
+    return import_cases.check_access(import_jobs.get_import(session, import_id), reads_cases=caller().reads_cases)
 
 
 def confirm(session: Session, import_id: str, body: Mapping[str, Any]) -> Reply:
@@ -168,7 +170,9 @@ def confirm(session: Session, import_id: str, body: Mapping[str, Any]) -> Reply:
     columns = told.pop("columns", None)
     choices = choices_of({**told, **({} if columns is None else {"columns": json.dumps(columns)})})
     _import(session, import_id)
-    taken = import_jobs.confirm(session, import_id, choices, caller().actor, cases=caller().handles_cases)
+    taken = import_jobs.confirm_import(
+        session, import_id, choices, caller().actor, may_bring_cases=caller().handles_cases
+    )
     session.flush()
     return Reply(shown.import_(session, taken), 202)
 
@@ -176,7 +180,7 @@ def confirm(session: Session, import_id: str, body: Mapping[str, Any]) -> Reply:
 def cancel(session: Session, import_id: str) -> Reply:
     """Asks for the job of an import to be cancelled."""
     taken = _import(session, import_id)
-    job = preview.progress(session, taken)
+    job = preview.get_current_job(session, taken)
     if job is not None:
         jobs.cancel(session, job.id, caller().actor)
     return Reply(shown.import_(session, taken), 202)

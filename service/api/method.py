@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from risk_models.facts.facts import load as load_facts
+from risk_models.facts.facts import load_facts
 from risk_models.model import Model, in_force
 from risk_models.plan import Action
 from service.api.reply import Reply

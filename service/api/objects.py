@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from reports.document import LEVELS
-from risk_models.buyer import FINDINGS
+from risk_models.buyer import FINDING_STATES
 from risk_models.cases.rules import STRENGTHS
-from risk_models.screening.matching import BY, ROLES
+from risk_models.screening.matching import MATCH_KINDS, ROLES
 from service.api.shown import HEADLINE, PLURALS
 from service.auth.access import ACCESS
 from service.report_content.redaction import NOT_SHOWN, RAISED
@@ -190,7 +190,7 @@ def objects() -> Json:
         "imported_at": MAYBE_MOMENT,
     }  # fmt: skip
     why: Json = {
-        "by": {"enum": list(BY)}, "role": {"enum": list(ROLES)}, "given": TEXT, "listed": TEXT, "score": NUMBER,
+        "by": {"enum": list(MATCH_KINDS)}, "role": {"enum": list(ROLES)}, "given": TEXT, "listed": TEXT, "score": NUMBER,
         "agreed": {"type": "array", "items": texts}, "countries": {"enum": ["agree", "differ", "unknown"]},
     }  # fmt: skip
     entry: Json = {
@@ -232,7 +232,7 @@ def objects() -> Json:
     }  # fmt: skip
     due: Json = {"id": TEXT, "due": {"type": "string", "format": "date"}}
     practice: Json = {
-        **dict.fromkeys(("practice", "title", "question", "text"), TEXT), "state": {"enum": [*FINDINGS, "answered"]}, "value": {},
+        **dict.fromkeys(("practice", "title", "question", "text"), TEXT), "state": {"enum": [*FINDING_STATES, "answered"]}, "value": {},
         "sources": texts, "actions": {"type": "array", "items": _object(due)},
     }  # fmt: skip
     own_action: Json = {

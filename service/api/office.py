@@ -17,7 +17,7 @@ from service.api.reply import Reply
 from service.auth import keys, users
 from service.auth.caller import caller, settings
 from service.db.tables import ApiKey, Organisation, SavedFilter, User
-from service.errors import Refused
+from service.errors import DomainError
 from service.queries import supplier_list
 from service.queries.supplier_list import wanted_from
 
@@ -134,7 +134,7 @@ def _start_of(day: str | None, later: int = 0) -> datetime | None:
     except OverflowError:
         return None
     except ValueError as fault:
-        raise Refused("parameter.value", 422, "since and until: say a day as 2026-03-01.") from fault
+        raise DomainError("parameter.value", 422, "since and until: say a day as 2026-03-01.") from fault
 
 
 def _organisation(of: Organisation) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from service.api.reply import Reply
 from service.auth.caller import caller
 from service.clock import now
 from service.db.tables import Idempotent
-from service.errors import Refused
+from service.errors import DomainError
 
 KEPT = timedelta(hours=24)
 LONGEST = 100
@@ -32,7 +32,7 @@ def key_of_request() -> str | None:
     if given is None:
         return None
     if not (1 <= len(given) <= LONGEST and given.isascii() and given.isprintable()):
-        raise Refused("idempotency.key", 400, f"An Idempotency-Key has 1 to {LONGEST} printable ASCII characters.")
+        raise DomainError("idempotency.key", 400, f"An Idempotency-Key has 1 to {LONGEST} printable ASCII characters.")
     return f"{caller().id}:{given}"
 
 
@@ -64,7 +64,7 @@ def replayed(session: Session, key: str, asked: str) -> Reply | None:
     if kept is None:
         return None
     if kept.request_hash != asked:
-        raise Refused("idempotency.reused", 422, "This Idempotency-Key was used for another request.")
+        raise DomainError("idempotency.reused", 422, "This Idempotency-Key was used for another request.")
     return Reply(kept.body.encode(), kept.status, {**kept.headers, "Idempotency-Replayed": "true"})
 
 
@@ -88,6 +88,6 @@ def keep(session: Session, key: str, asked: str, reply: Reply) -> None:
     try:
         session.flush()
     except IntegrityError as taken:
-        raise Refused(
+        raise DomainError(
             "idempotency.at_work", 409, "A request with this Idempotency-Key is at work. Send it again in a moment."
         ) from taken

@@ -10,8 +10,8 @@ from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
 from marshmallow import Schema, fields
 
-from questionnaires.form import Question, load_reading_form, schema
-from risk_models.evidence import TITLES as EVIDENCE_GRADES
+from questionnaires.form import Question, build_answers_schema, load_combined_form
+from risk_models.evidence import GRADE_TITLES as EVIDENCE_GRADES
 from service.api.objects import Json, objects
 from service.api.read import PRINTED_OR_EMPTY
 from service.api.reply import CONDITIONS
@@ -165,8 +165,11 @@ def _fields(route: Route) -> Iterable[str]:
 
 def answers_schema(kind: str) -> Json:
     """The body of answers to the forms of a kind, by question id."""
-    form = load_reading_form(kind)
-    questions, read = [question for question in form.questions if not question.person], schema(form).fields
+    form = load_combined_form(kind)
+    questions, read = (
+        [question for question in form.questions if not question.person],
+        build_answers_schema(form).fields,
+    )
     return {
         "type": "object",
         "description": "Answers by question id. What is left out was not asked; `declined` and `cannot_apply` are answers.",
@@ -192,7 +195,7 @@ def _answer_schema(question: Question, read: fields.Field[Any]) -> Json:
     if "array" in made["type"]:
         made["items"] = {"type": "string", **printed}
     if "number" in made["type"]:
-        bounds: dict[str, Any] = {"minimum": getattr(read, "least", None), "maximum": getattr(read, "most", None)}
+        bounds: dict[str, Any] = {"minimum": getattr(read, "minimum", None), "maximum": getattr(read, "maximum", None)}
         made |= {name: bound for name, bound in bounds.items() if isinstance(bound, (int, float))}
     if question.choices:
         made["examples"] = [choice.code for choice in question.choices]

@@ -99,15 +99,15 @@ def others(session: Session, kind: str, supplier_id: str) -> Reply:
     """Who else a supplier has to do with: agencies it names; sites of its company, or that use the agency and how many workers
     they say came through it; corridors.
     """
-    kept = suppliers.get(session, kind, supplier_id)
+    kept = suppliers.get_supplier(session, kind, supplier_id)
     latest = session.get(Result, kept.latest_id) if kept.latest_id else None
-    sites = (suppliers.sites_of_company if kind == "site" else suppliers.sites_using)(session, kept)
-    named = suppliers.agencies_of(session, kept) if kind == "site" else ()
+    sites = (suppliers.list_company_sites if kind == "site" else suppliers.list_sites_using)(session, kept)
+    named = suppliers.list_agencies(session, kept) if kind == "site" else ()
     return Reply(
         {
             "agencies": [{"named": name, "agency": shown.headline(a) if a else None} for name, a in named],
             "sites": _headlines(sites),
-            "reach": asdict(suppliers.reach(session, kept, sites)) if kind == "agency" else None,
+            "reach": asdict(suppliers.get_agency_reach(session, kept, sites)) if kind == "agency" else None,
             "corridors": [{"from": a, "to": b} for a, b in (supplier_detail.corridors(latest) if latest else ())],
         }
     )

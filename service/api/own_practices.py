@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from risk_models.buyer import in_force
+from risk_models.buyer import find_rules_in_force
 from service.api import read, shown
 from service.api.reply import Reply
 from service.api.views import listed
@@ -44,7 +44,7 @@ def erase(session: Session, answers_id: str) -> Reply:
 
 def _shown(session: Session) -> dict[str, Any]:
     on = today(caller().time_zone)
-    rules, found = in_force(on), own_practices.units(session, on)
+    rules, found = find_rules_in_force(on), own_practices.units(session, on)
     _, steps = own_practices.lines(found)
     names = ("title", "do", "owner", "priority", "stage", "with_workers", "proof")
     return {

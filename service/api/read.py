@@ -10,14 +10,14 @@ from typing import Any, NamedTuple
 from flask import request
 from marshmallow import RAISE, Schema, ValidationError, fields, validate
 
-from questionnaires.form import load_reading_form, schema
-from questionnaires.issues import Issue, issue
-from questionnaires.parse.answer import FORBIDDEN, Piece, legible
-from questionnaires.validation.json_answers import checked
+from questionnaires.form import build_answers_schema, load_combined_form
+from questionnaires.issues import Issue, build_issue
+from questionnaires.parse.answer import FORBIDDEN_CHARACTERS, EvidencePiece, make_legible
+from questionnaires.validation.json_answers import validate_answers
 from service.auth.caller import caller
 from service.clock import today
 from service.db.tables import Result, Supplier
-from service.errors import Refused
+from service.errors import DomainError
 
 MOST_ERRORS = 100
 DAY = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -28,7 +28,7 @@ DETAILS = {
     "field.type": "The value is of another type than this field takes.",
     "field.required": "This field must be given.",
     "field.value": "The field does not take this value.",
-    "text.forbidden_character": issue("text.forbidden_character").cure,
+    "text.forbidden_character": build_issue("text.forbidden_character").cure,
     "parameter.unknown": "There is no such parameter here.",
     "parameter.value": "The parameter does not take this value.",
 }
@@ -39,7 +39,7 @@ OURS = {column.key for table in (Supplier, Result) for column in table.__table__
 }  # fmt: skip
 
 
-# As the answers to our forms (FORBIDDEN of parse/answer.py), as a schema can write it: less halves of characters, for which
+# As the answers to our forms (FORBIDDEN_CHARACTERS of parse/answer.py), as a schema can write it: less halves of characters, for which
 # many readers of schemas refuse a pattern.
 UNPRINTABLE = r"\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff"
 PRINTABLE = f"[^{UNPRINTABLE}]"
@@ -53,7 +53,7 @@ WRONG: Any = {"invalid": "field.type", "type": "field.type", "null": "field.type
 
 
 def _whole(text: str) -> None:
-    if FORBIDDEN.search(text):
+    if FORBIDDEN_CHARACTERS.search(text):
         raise ValidationError("text.forbidden_character")
 
 
@@ -244,16 +244,16 @@ def answers(kind: str, told: Mapping[str, Any]) -> Told:
             if error["code"] == "field.unknown" and error["field"] in OURS:
                 error["code"], error["detail"] = "field.read_only", DETAILS["field.read_only"]
         raise _refused(errors)
-    stands, issues = checked(load_reading_form(kind), read)
+    stands, issues = validate_answers(load_combined_form(kind), read)
     if graver := [issue for issue in issues if issue.severity == "error"]:
-        raise _refused([_error(i.code, i.header, i.sentence(), seen=i.seen, expected=i.expected) for i in graver])
+        raise _refused([_error(i.code, i.header, i.describe(), seen=i.seen, expected=i.expected) for i in graver])
     as_told = {question: answer if type(answer) is str else _json(answer) for question, answer in stands.items()}
     return Told(as_told, [_issue(i) for i in issues])
 
 
 def _json(answer: Any) -> Any:
     """An answer as JSON holds it: a tuple as a list, a piece of evidence as an object of what it says."""
-    if isinstance(answer, Piece):
+    if isinstance(answer, EvidencePiece):
         return {name: _json(said) for name, said in answer._asdict().items() if said not in (None, ())}
     return [_json(each) for each in answer] if isinstance(answer, tuple) else answer
 
@@ -265,17 +265,17 @@ def _issue(of: Issue) -> dict[str, str]:
 
 @cache
 def _order(kind: str) -> Mapping[str, int]:
-    return {question.id: at for at, question in enumerate(load_reading_form(kind).questions)}
+    return {question.id: at for at, question in enumerate(load_combined_form(kind).questions)}
 
 
 @cache
 def _required(kind: str) -> tuple[str, ...]:
-    return tuple(question.id for question in load_reading_form(kind).questions if question.required)
+    return tuple(question.id for question in load_combined_form(kind).questions if question.required)
 
 
 @lru_cache(maxsize=12)  # a few kinds, and the days that it is somewhere on earth
 def _schema(kind: str, on: str) -> Schema:
-    return schema(load_reading_form(kind), on)
+    return build_answers_schema(load_combined_form(kind), on)
 
 
 def _errors(messages: Mapping[Any, Any]) -> list[dict[str, Any]]:
@@ -287,19 +287,19 @@ def _errors(messages: Mapping[Any, Any]) -> list[dict[str, Any]]:
             more = {key: first[key] for key in ("seen", "expected") if first.get(key)}
             found.append(_error(first["code"], name, first.get("cure") or "", **more))
         elif isinstance(first, dict):  # a field within a field
-            found += [{**error, "field": f"{legible(str(name))}.{error['field']}"} for error in _errors(first)]
+            found += [{**error, "field": f"{make_legible(str(name))}.{error['field']}"} for error in _errors(first)]
         else:
             found.append(_error(str(first), name))
     return found
 
 
 def _error(code: str, name: object, detail: str = "", **more: Any) -> dict[str, Any]:
-    field = "(body)" if name == "_schema" else legible(str(name))
+    field = "(body)" if name == "_schema" else make_legible(str(name))
     return {"field": field, "code": code, "detail": detail or DETAILS.get(code, ""), **more}
 
 
-def _refused(errors: list[dict[str, Any]]) -> Refused:
+def _refused(errors: list[dict[str, Any]]) -> DomainError:
     errors.sort(key=lambda e: (ORDER.index(e["code"]) if e["code"] in ORDER else len(ORDER), e["field"]))
     first = errors[0]
     detail = f"{first['field']}: {first['detail']}"
-    return Refused(first["code"], 422, detail, errors=errors[:MOST_ERRORS], errors_total=len(errors))
+    return DomainError(first["code"], 422, detail, errors=errors[:MOST_ERRORS], errors_total=len(errors))

@@ -9,15 +9,15 @@ from typing import Any
 from marshmallow import ValidationError, fields, validate
 from sqlalchemy.orm import Session
 
-from risk_models.repayment.calculation import BadTerms
-from risk_models.repayment.exchange import BadRates, Rates, rates_of
+from risk_models.repayment.calculation import TermsError
+from risk_models.repayment.exchange import Rates, RatesFileError, parse_rates
 from service.api import read
 from service.api.openapi import answers_schema
 from service.api.read import NOT_BLANK, WRONG, Day, Many, Named, Part, Strict, Whole, Word
 from service.api.reply import Reply
 from service.auth.caller import caller
 from service.clock import today
-from service.errors import Refused
+from service.errors import DomainError
 from service.remediation.cohort_sheet import KIND, NoCohorts, Row, person_said
 from service.remediation.fee_repayment import DAYS, TERMS, calculate, currency_of, terms_of
 
@@ -84,23 +84,25 @@ def work_out(session: Session, body: Mapping[str, Any]) -> Reply:
         lines = {
             at: (each["date"], each["currency"], _decimal(each["per_unit"])) for at, each in enumerate(body["rates"], 1)
         }
-        rates = rates_of(currency, lines) if lines else Rates(currency)
+        rates = parse_rates(currency, lines) if lines else Rates(currency)
         terms = terms_of(told, rates, today(caller().time_zone))
         return Reply(calculate([_row(at, row) for at, row in enumerate(body["rows"], 1)], terms))
-    except (BadRates, BadTerms, NoCohorts) as fault:
-        raise Refused("repayment.impossible", 422, str(fault)) from fault
+    except (RatesFileError, TermsError, NoCohorts) as fault:
+        raise DomainError("repayment.impossible", 422, str(fault)) from fault
 
 
 def _row(number: int, told: Mapping[str, Any]) -> Row:
     """The answers of a row, read as those of a sheet. Raises Refused, 422, that says which row."""
     try:
         answers = read.answers(KIND, told).answers
-    except Refused as refused:
-        raise Refused(refused.code, refused.status, f"Row {number}: {refused.detail}", **refused.extra) from refused
+    except DomainError as refused:
+        raise DomainError(refused.code, refused.status, f"Row {number}: {refused.detail}", **refused.extra) from refused
     if not answers.get("reference"):
-        raise Refused("field.required", 422, f"Row {number}: reference: Each row says which cohort it speaks of.")
+        raise DomainError("field.required", 422, f"Row {number}: reference: Each row says which cohort it speaks of.")
     found = person_said(answers)
     if found is not None:
         question, code = found
-        raise Refused(code, 422, f"Row {number}: {question}: It looks like a person's. Cohorts are counted, not named.")
+        raise DomainError(
+            code, 422, f"Row {number}: {question}: It looks like a person's. Cohorts are counted, not named."
+        )
     return Row(answers, f"row {number}")

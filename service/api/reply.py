@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 from flask import Response, request
 
-from service.errors import Refused
+from service.errors import DomainError
 
 TAG = r'(W/)?"[!#-~]{1,200}"'
 TAGS = re.compile(rf"\*|{TAG}(\s*,\s*{TAG})*", re.ASCII)
@@ -58,7 +58,9 @@ def check_conditions() -> None:
     for name in CONDITIONS[request.method]:
         given = request.headers.get(name)
         if given is not None and not TAGS.fullmatch(given):
-            raise Refused("precondition.malformed", 400, f'{name} takes a tag as it came in ETag, "in quotes", or *.')
+            raise DomainError(
+                "precondition.malformed", 400, f'{name} takes a tag as it came in ETag, "in quotes", or *.'
+            )
 
 
 def check_version(current: str | None) -> None:
@@ -68,11 +70,11 @@ def check_version(current: str | None) -> None:
     """
     wanted, unwanted = request.if_match, request.if_none_match
     if wanted and (current is None or not wanted.contains(current)):
-        raise Refused(
+        raise DomainError(
             "precondition.failed", 412, "What is there is not the version that If-Match names. Read it again."
         )
     if unwanted and current is not None and unwanted.contains_weak(current):
-        raise Refused("precondition.failed", 412, "There is one already, and If-None-Match asks for none.")
+        raise DomainError("precondition.failed", 412, "There is one already, and If-None-Match asks for none.")
 
 
 def attachment(data: bytes, media_type: str, name: str) -> Response:

@@ -16,7 +16,7 @@ import orjson
 from flask import Blueprint, Flask, Response, current_app, g, request
 from marshmallow import Schema, fields, validate
 
-from questionnaires.form import form_ids, load, versions
+from questionnaires.form import list_form_ids, list_versions, load_form
 from reports.document import LEVELS
 from reports.formats import FORMATS
 from service import retention
@@ -46,7 +46,7 @@ from service.api.shown import PLURALS
 from service.auth import users
 from service.auth.access import ACCESS
 from service.auth.caller import caller, reading, settings, writing
-from service.errors import Refused
+from service.errors import DomainError
 from service.queries.supplier_list import REVIEWS, SORTS
 from service.report_jobs import AUDIENCES
 from service.settings import Settings
@@ -173,8 +173,8 @@ UPLOAD: dict[str, Any] = {
 
 def _asking(kind: str) -> Schema:
     """What a supplier or agency can be asked: the forms of its kind. A form or version that is none has a code of its own."""
-    of_kind = [form_id for form_id in form_ids() if load(form_id).kind == kind]
-    of_forms = sorted({version for form_id in of_kind for version in versions(form_id)})
+    of_kind = [form_id for form_id in list_form_ids() if load_form(form_id).kind == kind]
+    of_forms = sorted({version for form_id in of_kind for version in list_versions(form_id)})
     return _strict(
         form=Word(40, required=True, metadata={"enum": of_kind}),
         sent_to=Word(required=True, metadata=NOT_BLANK),
@@ -362,7 +362,9 @@ def _handler(route: Route) -> Callable[..., Response]:
             return made
         key = once.key_of_request() if request.method == "POST" else None
         if key and route.secret:
-            raise Refused("idempotency.secret", 400, "What is told once is not stored: leave the Idempotency-Key out.")
+            raise DomainError(
+                "idempotency.secret", 400, "What is told once is not stored: leave the Idempotency-Key out."
+            )
         written = route.rows == "write" or key
         with writing() if written else reading(snapshot=route.rows == "read") as session:
             digest = once.asked_for(json.dumps(asked, sort_keys=True).encode()) if key else ""
@@ -381,7 +383,7 @@ def _count() -> None:
     g.left = allowances.spend(caller())
     if not g.left.allowed:
         wait = {"Retry-After": str(g.left.seconds)}
-        raise Refused("too_many_requests", 429, f"A key makes {g.left.limit} requests a minute.", headers=wait)
+        raise DomainError("too_many_requests", 429, f"A key makes {g.left.limit} requests a minute.", headers=wait)
 
 
 def _finish(answer: Response) -> Response:

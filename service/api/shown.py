@@ -22,7 +22,7 @@ from service.queries.supplier_list import Wanted, counts, next_step
 from service.report_content import redaction
 from service.report_jobs import State
 from service.schedules import service as schedules
-from service.suppliers.identity import old_keys
+from service.suppliers.identity import list_aliases
 
 MOST_ISSUES = 500
 PLURALS = {"site": "suppliers", "agency": "agencies"}
@@ -61,7 +61,7 @@ def _beside(supplier: Supplier) -> dict[str, Any]:
 
 def supplier(session: Session, kept: Supplier, result: Result) -> dict[str, Any]:
     """A supplier or agency with its latest result, reasons and all, and what else it is found under."""
-    old = [{"id": old.id, "named": old.named} for old in old_keys(session, kept)]
+    old = [{"id": old.id, "named": old.named} for old in list_aliases(session, kept)]
     return {**result_(result), **_beside(kept), "also_found_under": old}
 
 
@@ -139,7 +139,7 @@ def import_(session: Session, taken: Import) -> dict[str, Any]:
     return {
         **import_line(taken),
         "files": found.get("files", []),
-        "job": _job(preview.progress(session, taken)),
+        "job": _job(preview.get_current_job(session, taken)),
         "counts": counts(session, Wanted(imported=taken.id), now().date()) if done else None,
         "issues": issues[:MOST_ISSUES],
         "issues_total": len(issues),

@@ -17,7 +17,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from risk_models.answers import from_rows
-from risk_models.facts.facts import load as load_facts
+from risk_models.facts.facts import load_facts
 from service import report_jobs
 from service.api import read, shown
 from service.api.reply import Reply, check_version
@@ -26,10 +26,10 @@ from service.assessment.export_json import ENGINE
 from service.auth.caller import caller
 from service.clock import now, today
 from service.db import change_feed
-from service.db.tables import Result, Supplier
-from service.errors import Refused, not_found
-from service.queries import lists
 from service.db.pagination import Page
+from service.db.tables import Result, Supplier
+from service.errors import DomainError, not_found
+from service.queries import lists
 from service.queries.supplier_list import Wanted, wanted_from
 from service.suppliers import identity
 from service.suppliers import repository as suppliers
@@ -54,11 +54,11 @@ def assess(session: Session, body: dict[str, Any]) -> Reply:
     told = dict(body)
     kind = told.pop("kind", "site")
     if not isinstance(kind, str) or kind not in shown.PLURALS:
-        raise Refused("field.value", 422, "kind: It is site or agency.")
+        raise DomainError("field.value", 422, "kind: It is site or agency.")
     on = today(caller().time_zone)
     with TURN:
         answers, issues = read.answers(kind, told)
-        scores = suppliers.scores_of_agencies(session, [answers]) if kind == "site" else {}
+        scores = suppliers.get_agency_scores(session, [answers]) if kind == "site" else {}
         batch = Batch(kind, from_rows([answers]), "", "", np.array([1]))
         assessed = assess_batch(batch, load_facts().as_of(on), on, scores)
         return Reply(_with(issues, shown.assessment(assessed, on)))
@@ -72,18 +72,22 @@ def _with(issues: list[dict[str, str]], answer: dict[str, Any]) -> dict[str, Any
 def put(session: Session, kind: str, supplier_id: str, body: dict[str, Any]) -> Reply:
     """Keeps a supplier under the buyer's own reference, and assesses it."""
     if body.get("reference", supplier_id) != supplier_id:
-        raise Refused(
+        raise DomainError(
             "field.read_only", 422, "reference: It stands in the address, and differs from the one in the body."
         )
     answers, issues = read.answers(kind, {**body, "reference": supplier_id})
     if answers.get("reference") is None:
-        raise Refused("reference.empty", 422, "The reference in the address says nothing.")
-    there = identity.find(session, kind, answers)
+        raise DomainError("reference.empty", 422, "The reference in the address says nothing.")
+    there = identity.find_supplier(session, kind, answers)
     check_version(None if there is None else tag(there))
     try:
-        kept, result = suppliers.put(session, kind, answers, today(caller().time_zone), now(), caller().actor, "api")
+        kept, result = suppliers.save_supplier(
+            session, kind, answers, today(caller().time_zone), now(), caller().actor, "api"
+        )
     except IntegrityError as taken:
-        raise Refused("supplier.at_work", 409, "Somebody is keeping this supplier just now. Send it again.") from taken
+        raise DomainError(
+            "supplier.at_work", 409, "Somebody is keeping this supplier just now. Send it again."
+        ) from taken
     address = {"Location": f"/api/v1/{shown.PLURALS[kind]}/{kept.id}"}
     created = there is None
     shown_now = _with(issues, shown.supplier(session, kept, result))
@@ -109,7 +113,7 @@ def list_suppliers(session: Session, kind: str, query: Told) -> Reply:
 
 def one(session: Session, kind: str, supplier_id: str) -> Reply:
     """A supplier or agency, by id or the buyer's reference."""
-    kept = suppliers.get(session, kind, supplier_id)
+    kept = suppliers.get_supplier(session, kind, supplier_id)
     result = session.get(Result, kept.latest_id) if kept.latest_id else None
     if result is None:
         raise not_found(f"There is no such {kind}.")
@@ -118,7 +122,9 @@ def one(session: Session, kind: str, supplier_id: str) -> Reply:
 
 def history(session: Session, kind: str, supplier_id: str, query: Told) -> Reply:
     """What a supplier was assessed at, newest first."""
-    return listed(lists.results(session, suppliers.get(session, kind, supplier_id), **query), shown.result_line)
+    return listed(
+        lists.results(session, suppliers.get_supplier(session, kind, supplier_id), **query), shown.result_line
+    )
 
 
 def result(session: Session, result_id: str) -> Reply:
@@ -131,23 +137,26 @@ def result(session: Session, result_id: str) -> Reply:
 
 def erase(session: Session, kind: str, supplier_id: str) -> Reply:
     """Erases a supplier or agency with all its results."""
-    kept = suppliers.get(session, kind, supplier_id, itself=True)
+    kept = suppliers.get_supplier(session, kind, supplier_id, itself=True)
     check_version(tag(kept))
-    suppliers.erase(session, kept, now(), caller().actor)
+    suppliers.erase_supplier(session, kept, now(), caller().actor)
     return Reply(None, 204)
 
 
 def merge(session: Session, kind: str, supplier_id: str, body: Told) -> Reply:
     """One supplier turns out to be another."""
-    source, target = suppliers.get(session, kind, supplier_id, itself=True), suppliers.get(session, kind, body["into"])
-    suppliers.merge(session, source, target, now(), caller().actor)
+    source, target = (
+        suppliers.get_supplier(session, kind, supplier_id, itself=True),
+        suppliers.get_supplier(session, kind, body["into"]),
+    )
+    suppliers.merge_suppliers(session, source, target, now(), caller().actor)
     return one(session, kind, target.id)
 
 
 def let_go(session: Session, kind: str, supplier_id: str, merged_key_id: str) -> Reply:
     """A supplier is no longer found by the key of one that was merged into it."""
-    kept = suppliers.get(session, kind, supplier_id)
-    identity.let_go(session, kept, merged_key_id, caller().actor)
+    kept = suppliers.get_supplier(session, kind, supplier_id)
+    identity.remove_alias(session, kept, merged_key_id, caller().actor)
     return Reply(None, 204)
 
 

@@ -9,12 +9,12 @@ from marshmallow import Schema, fields
 from sqlalchemy.orm import Session
 
 from reports.document import Detail
-from risk_models.evidence import TITLES
+from risk_models.evidence import GRADE_TITLES
 from service.api import read
 from service.api.read import Many, Named, OneOf, Strict, Word
 from service.api.reply import Reply
 from service.db.tables import Result
-from service.errors import Refused, not_found
+from service.errors import DomainError, not_found
 from service.queries.what_if import Fewest, fewest_actions, ground, what_if
 from service.suppliers import repository as suppliers
 
@@ -28,25 +28,25 @@ def body(kind: str) -> Schema:
             keys=fields.String(), metadata={"allOf": [{"$ref": f"#/components/schemas/{kind.capitalize()}Answers"}]}
         ),
         "actions": Many(Word(60, "^[a-z0-9_]+$"), 0, 100),
-        "evidence_grade": OneOf(TITLES),
+        "evidence_grade": OneOf(GRADE_TITLES),
     }
     return Strict.from_dict(asked)()
 
 
 def try_it(session: Session, kind: str, supplier_id: str, body: Mapping[str, Any]) -> Reply:
     """A supplier before and after a change, and the fewest actions that would move its level."""
-    kept = suppliers.get(session, kind, supplier_id)
+    kept = suppliers.get_supplier(session, kind, supplier_id)
     result = session.get(Result, kept.latest_id) if kept.latest_id else None
     if result is None:
         raise not_found(f"There is no such {kind}.")
     told = body.get("answers", {})
     changed = read.answers(kind, told).answers | {q: None for q, said in told.items() if said is None}
-    scores = suppliers.scores_of_agencies(session, [changed]) if "agencies" in changed else None
+    scores = suppliers.get_agency_scores(session, [changed]) if "agencies" in changed else None
     grade, stands = body.get("evidence_grade"), ground(result)
     try:
         made = what_if(stands, changed, body.get("actions", ()), grade, scores)
     except ValueError as fault:
-        raise Refused("what_if.impossible", 422, f"{fault}.") from fault
+        raise DomainError("what_if.impossible", 422, f"{fault}.") from fault
     return Reply(
         {
             "before": _standing(made.before),

@@ -9,7 +9,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from risk_models.answers import as_json
+from risk_models.answers import to_json_value
 from service.assessment.assess import Block
 
 Pick = NDArray[np.intp]
@@ -66,7 +66,7 @@ class WrittenAnswers:
             at = int(self.pick[0])
             said = ((question, column, column.codes[at]) for question, column in self.block.answers.columns.items())
             alone = {question: column.values[code] for question, column, code in said if code >= 0}
-            return iter([orjson.dumps(alone, default=as_json)[1:-1]])
+            return iter([orjson.dumps(alone, default=to_json_value)[1:-1]])
         columns = []
         for question in self.block.answers.columns:
             fragments, codes = self.values(question)
@@ -86,4 +86,4 @@ def _one_by_one(values: Sequence[object]) -> list[bytes]:
         return [b'"%b"' % text for text in written[2:-2].split(b'","')]
     if kinds and kinds <= {int, float}:
         return orjson.dumps(values)[1:-1].split(b",")
-    return [orjson.dumps(value, default=as_json) for value in values]
+    return [orjson.dumps(value, default=to_json_value) for value in values]

@@ -14,14 +14,14 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from risk_models.answers import EVIDENCE, Answers, combinations, said, spread
-from risk_models.cases.evidence import CaseEvidence, with_case_harms
+from risk_models.answers import EVIDENCE, Answers, find_combinations, is_answer_in, map_answers
+from risk_models.cases.evidence import CaseEvidence, add_case_harms
 from risk_models.engine.frame import DECLINED, Cells, Frame, Scores, some
 from risk_models.engine.score import PORTION, queue_rank, score, score_by_portion, threshold
-from risk_models.facts.facts import FactsOn
-from risk_models.facts.inherent import Part
+from risk_models.facts.facts import FactSnapshot
+from risk_models.facts.inherent import InherentRiskPart
 from risk_models.facts.scales import AGENCY_SECTOR
-from risk_models.features import CANNOT_APPLY, features
+from risk_models.features import CANNOT_APPLY, build_features
 from risk_models.model import Floor, Model, current, serving
 from risk_models.name_normalize import name_key
 from risk_models.plan import Plan, circumstances, plan, room_for_plan
@@ -63,7 +63,7 @@ class Block:
     model: Model
     members: NDArray[np.intp]
     answers: Answers
-    parts: tuple[Part, ...]
+    parts: tuple[InherentRiskPart, ...]
     frame: Frame
     scores: Scores
     cells: Cells | None
@@ -169,7 +169,7 @@ def _lower_without_blanks(
 
 def assess(
     batches: Sequence[Batch],
-    facts: FactsOn,
+    facts: FactSnapshot,
     on: date,
     models: Sequence[Model] | None = None,
 ) -> tuple[Assessed, ...]:
@@ -201,7 +201,7 @@ def agency_scores(agencies: Iterable[Assessed]) -> dict[str, float]:
 
 def assess_batch(
     batch: Batch,
-    facts: FactsOn,
+    facts: FactSnapshot,
     on: date,
     scores_of_agencies: Mapping[str, float],
     models: Sequence[Model] | None = None,
@@ -213,8 +213,8 @@ def assess_batch(
         answers = batch.answers if len(members) == n else batch.answers.take(members)
         case = batch.case.take(members) if batch.case else None
         # What cases set is heard like a report, and is no answer of the supplier: the answers kept do not hold it.
-        heard = with_case_harms(answers, case) if case else answers
-        read = features(heard, model, facts, on, scores_of_agencies, case.strength if case else None)
+        heard = add_case_harms(answers, case) if case else answers
+        read = build_features(heard, model, facts, on, scores_of_agencies, case.strength if case else None)
         unknown = _unknown(answers, model, scores_of_agencies)
         scores, cells, whole = _scored_and_planned(read.frame, model, unknown)
         actions, sectors = _with_own(whole, read.frame, model, unknown), _sectors(answers, model, facts)
@@ -340,7 +340,7 @@ def _of_the_trade(answers: Answers, model: Model) -> NDArray[np.bool_]:
     return here
 
 
-def _sectors(answers: Answers, model: Model, facts: FactsOn) -> list[str | None]:
+def _sectors(answers: Answers, model: Model, facts: FactSnapshot) -> list[str | None]:
     if model.kind == "agency":
         return [AGENCY_SECTOR] * len(answers)
     column = answers.column("sector")
@@ -348,7 +348,7 @@ def _sectors(answers: Answers, model: Model, facts: FactsOn) -> list[str | None]
     for sectors in column.values:
         named = [str(s) for s in sectors] if isinstance(sectors, tuple) else []
         served = [s for s in named if any(prefix and s.startswith(prefix) for prefix in model.serves)] or named
-        shown.append(max(served, key=lambda s: (facts.sector_hazard(s) or 0.0, s)) if served else None)
+        shown.append(max(served, key=lambda s: (facts.get_sector_hazard(s) or 0.0, s)) if served else None)
     shown.append(None)
     return [shown[code] for code in column.codes.tolist()]
 
@@ -379,16 +379,16 @@ def _unknown(answers: Answers, model: Model, scores_of_agencies: Mapping[str, fl
 
 def _employs_migrants(answers: Answers) -> NDArray[np.bool_]:
     """Where a site says that migrants work there, or where they come from, and not that it uses no agencies at all."""
-    counted = [spread(answers, q, _number, 0.0) > 0 for q in ("workers_migrant", "migrant_pct")]
+    counted = [map_answers(answers, q, _number, 0.0) > 0 for q in ("workers_migrant", "migrant_pct")]
     country, origins = answers.column("country"), answers.column("worker_origin_countries")
-    pairs, which = combinations(country.codes, origins.codes)
+    pairs, which = find_combinations(country.codes, origins.codes)
     abroad = []
     for home, origin in pairs:
         named = origins.values[origin] if origin >= 0 else ()
         own = country.values[home] if home >= 0 else None
         abroad.append(isinstance(named, tuple) and any(place != own for place in named))
     here: NDArray[np.bool_] = counted[0] | counted[1] | np.array(abroad, dtype=bool)[which]
-    here &= ~said(answers, "uses_agencies", ("no",))
+    here &= ~is_answer_in(answers, "uses_agencies", ("no",))
     return here
 
 

@@ -19,8 +19,8 @@ import orjson
 from numpy.typing import NDArray
 
 from risk_models.engine.frame import DECLINED, LEVEL_NAMES, NOT_ASKED, STATES
-from risk_models.facts.facts import FactsOn
-from risk_models.facts.inherent import PART_STATES, UNKNOWN_PLACE, Part
+from risk_models.facts.facts import FactSnapshot
+from risk_models.facts.inherent import PART_STATES, UNKNOWN_PLACE, InherentRiskPart
 from risk_models.model import CASES, Model
 from risk_models.plan import ACTIONS, Action, load_actions, steps_in_order
 from service.assessment.answer_codec import NULL, Pick, WrittenAnswers
@@ -74,7 +74,9 @@ def models_part(models: Iterable[Model]) -> list[Document]:
     ]
 
 
-def assessment_part(assessed: Sequence[Assessed], facts: FactsOn, on: date, options: Mapping[str, Any]) -> Document:
+def assessment_part(
+    assessed: Sequence[Assessed], facts: FactSnapshot, on: date, options: Mapping[str, Any]
+) -> Document:
     """The head of the document: day, engine, options, models and facts used."""
     used = {block.model.id: block.model for part in assessed for block in part.blocks}
     return {
@@ -120,7 +122,7 @@ def actions_released(folder: Path = ACTIONS) -> dict[str, str]:
 def write(
     out: BinaryIO,
     assessed: Sequence[Assessed],
-    facts: FactsOn,
+    facts: FactSnapshot,
     on: date,
     options: Mapping[str, Any],
     received: Mapping[str, Any],
@@ -337,7 +339,7 @@ def _found_beside(assessed: Assessed, block: Block, pick: Pick, answers: Written
     return columns
 
 
-def _context_reasons(parts: Sequence[Part], pick: Pick) -> list[list[bytes]]:
+def _context_reasons(parts: Sequence[InherentRiskPart], pick: Pick) -> list[list[bytes]]:
     """The reason that each fact is, for each supplier; empty where it says nothing.
 
     A place that is unknown is one reason: the facts it stands for, and sharper contexts that added nothing, are left out.

@@ -14,7 +14,7 @@ from service.auth import keys, users
 from service.clock import now
 from service.db.session import Database
 from service.db.tables import Organisation, new_id
-from service.errors import Refused
+from service.errors import DomainError
 
 BY = "system:command_line"
 
@@ -22,9 +22,9 @@ BY = "system:command_line"
 def create_organisation(database: Database, name: str, time_zone: str = "UTC") -> str:
     """A new organisation; its id. Raises Refused: ``organisation.name``, ``organisation.taken``, ``time_zone.unknown``."""
     if not 1 <= len(name.strip()) <= 200:
-        raise Refused("organisation.name", 422, "An organisation needs a name of up to 200 letters.")
+        raise DomainError("organisation.name", 422, "An organisation needs a name of up to 200 letters.")
     if time_zone not in available_timezones():
-        raise Refused(
+        raise DomainError(
             "time_zone.unknown", 422, f"There is no time zone called {time_zone}: say Asia/Bangkok, for example."
         )
     organisation = Organisation(id=new_id(), name=name.strip(), time_zone=time_zone, created_at=now())
@@ -34,7 +34,7 @@ def create_organisation(database: Database, name: str, time_zone: str = "UTC") -
             session.flush()
             record(session, BY, "organisation.created", "organisation", organisation.id)
     except IntegrityError as taken:
-        raise Refused("organisation.taken", 409, f"There is an organisation called {name} already.") from taken
+        raise DomainError("organisation.taken", 409, f"There is an organisation called {name} already.") from taken
     return organisation.id
 
 
@@ -59,7 +59,7 @@ def find_organisation(database: Database, named: str) -> str:
     with database.across(write=False) as session:
         found = _named(session, named)
     if found is None:
-        raise Refused("organisation.unknown", 404, f"There is no organisation called {named}.")
+        raise DomainError("organisation.unknown", 404, f"There is no organisation called {named}.")
     return found
 
 

@@ -18,7 +18,7 @@ from service.audit import record
 from service.auth.access import ACCESS
 from service.clock import now
 from service.db.tables import ApiKey, Organisation
-from service.errors import Refused, not_found
+from service.errors import DomainError, not_found
 
 PREFIX_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 # How often "last used" is written: once a minute, not with every request.
@@ -33,12 +33,14 @@ def create(
     Raises Refused: ``key.name``, ``key.scopes`` (none, or one that does not exist), ``key.days`` (1 to ``longest``).
     """
     if not 1 <= len(name.strip()) <= 200:
-        raise Refused("key.name", 422, "A key needs a name of up to 200 letters.")
+        raise DomainError("key.name", 422, "A key needs a name of up to 200 letters.")
     unknown = sorted(set(scopes) - ACCESS.scopes.keys())
     if not scopes or unknown:
-        raise Refused("key.scopes", 422, "A key needs one scope or more, each of those that exist.", unknown=unknown)
+        raise DomainError(
+            "key.scopes", 422, "A key needs one scope or more, each of those that exist.", unknown=unknown
+        )
     if not 1 <= days <= longest:
-        raise Refused("key.days", 422, f"A key ends after 1 to {longest} days.")
+        raise DomainError("key.days", 422, f"A key ends after 1 to {longest} days.")
     prefix = "".join(secrets.choice(PREFIX_ALPHABET) for _ in range(8))
     text = f"dk_{prefix}_{secrets.token_urlsafe(32)}"
     at = now()

@@ -15,7 +15,7 @@ from service.auth.access import ACCESS, line
 from service.auth.caller import Caller, database, settings
 from service.clock import now
 from service.db.tables import ApiKey, Organisation, SignIn, User
-from service.errors import Refused
+from service.errors import DomainError
 
 # What somebody with a one-time password may do before they have set their own.
 BEFORE_OWN_PASSWORD = ("account.password", "account.change_password", "account.sign_out")
@@ -83,7 +83,7 @@ def _by_sign_in(roles: frozenset[str]) -> AnyResponse | None:
     if user.must_change_password and request.endpoint not in BEFORE_OWN_PASSWORD:
         return _redirect(url_for("account.password"))
     if user.role not in roles:
-        raise Refused(
+        raise DomainError(
             "forbidden", 403, _("Your role does not open this page. An admin of your organisation can change it.")
         )
     return None
@@ -130,12 +130,12 @@ def _by_key(scope: str) -> None:
     scheme, _space, text = request.headers.get("Authorization", "").partition(" ")
     challenge = {"WWW-Authenticate": 'Bearer realm="diligence"'}
     if scheme.lower() != "bearer" or not text.strip():
-        raise Refused("key.missing", 401, "Send an API key: Authorization: Bearer dk_...", headers=challenge)
+        raise DomainError("key.missing", 401, "Send an API key: Authorization: Bearer dk_...", headers=challenge)
     with database().across(write=False) as session:
         key = keys.find(session, text.strip())
     if key is None:
         challenge["WWW-Authenticate"] += ', error="invalid_token"'
-        raise Refused("key.invalid", 401, "There is no such key, or it has ended.", headers=challenge)
+        raise DomainError("key.invalid", 401, "There is no such key, or it has ended.", headers=challenge)
     g.caller = Caller(
         key.organisation_id, key.organisation, key.time_zone, f"key:{key.id}", key.name, scopes=key.scopes
     )
@@ -144,4 +144,4 @@ def _by_key(scope: str) -> None:
             session.execute(update(ApiKey).where(ApiKey.id == key.id).values(used_at=now()))
     if scope not in g.caller.scopes:
         challenge["WWW-Authenticate"] += f', error="insufficient_scope", scope="{scope}"'
-        raise Refused("key.scope", 403, f"This needs a key with the scope {scope}.", headers=challenge, scope=scope)
+        raise DomainError("key.scope", 403, f"This needs a key with the scope {scope}.", headers=challenge, scope=scope)

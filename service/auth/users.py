@@ -14,7 +14,7 @@ from service.auth import passwords, sessions
 from service.auth.access import ACCESS
 from service.clock import now
 from service.db.tables import User
-from service.errors import Refused, not_found
+from service.errors import DomainError, not_found
 
 _SIGN = r"\s\x00-\x1f\x7f-\x9f\ufffe\uffff"
 EMAIL = re.compile(rf"[^@{_SIGN}]{{1,64}}@[^@.{_SIGN}]+(\.[^@.{_SIGN}]+)+")
@@ -31,7 +31,7 @@ def create(session: Session, email: str, name: str, role: str, by: str) -> tuple
     if not EMAIL.fullmatch(email) or len(email) > 254:
         raise _no_email()
     if not 1 <= len(name) <= 200:
-        raise Refused("user.name", 422, "A user needs a name of up to 200 letters.")
+        raise DomainError("user.name", 422, "A user needs a name of up to 200 letters.")
     _check_role(role)
     password = passwords.one_time()
     user = User(
@@ -49,7 +49,7 @@ def create(session: Session, email: str, name: str, role: str, by: str) -> tuple
     except IntegrityError as taken:
         if session.scalar(select(User.id).where(User.email == email)) is None:
             raise _no_email() from taken
-        raise Refused("user.email_taken", 409, "This e-mail address signs in already.") from taken
+        raise DomainError("user.email_taken", 409, "This e-mail address signs in already.") from taken
     record(session, by, "user.created", "user", user.id, {"role": role})
     return user, password
 
@@ -100,7 +100,7 @@ def change_password(session: Session, user_id: str, new: str) -> None:
     user = get(session, user_id)
     fault = passwords.fault(new, user.email, user.name)
     if fault is not None:
-        raise Refused(fault, 422, passwords.FAULTS[fault])
+        raise DomainError(fault, 422, passwords.FAULTS[fault])
     user.password_hash, user.must_change_password = kept, False
     sessions.end_all(session, user.id)
     record(session, f"user:{user.id}", "user.password_changed", "user", user.id)
@@ -124,13 +124,13 @@ def normal_email(email: str) -> str:
     return email.strip().lower()
 
 
-def _no_email() -> Refused:
-    return Refused("user.email", 422, "This e-mail address cannot be used: check it, or give another.")
+def _no_email() -> DomainError:
+    return DomainError("user.email", 422, "This e-mail address cannot be used: check it, or give another.")
 
 
 def _check_role(role: str) -> None:
     if role not in ACCESS.roles:
-        raise Refused("user.role", 422, f"A role is one of {', '.join(ACCESS.roles)}.")
+        raise DomainError("user.role", 422, f"A role is one of {', '.join(ACCESS.roles)}.")
 
 
 def _keep_an_admin(session: Session, user: User) -> None:
@@ -140,4 +140,4 @@ def _keep_an_admin(session: Session, user: User) -> None:
     # Locked, so that of two admins who demote each other at once one stays.
     admins = session.scalars(select(User.id).where(User.role == "admin", User.active).with_for_update()).all()
     if set(admins) <= {user.id}:
-        raise Refused("user.last_admin", 409, "The last admin stays: make somebody else an admin first.")
+        raise DomainError("user.last_admin", 409, "The last admin stays: make somebody else an admin first.")

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from questionnaires.form import load
+from questionnaires.form import load_form
 from reports.document import BuyerFinding, Step
 from risk_models.answers import Answers, from_rows
-from risk_models.buyer import Finding, Practices, findings, in_force, load_all
+from risk_models.buyer import PracticeFinding, PracticeRules, evaluate_practices, find_rules_in_force, load_all_rules
 from risk_models.plan import Action, due_on, load_actions
 from service.assessment.assess import Batch
 from service.report_content.labels import answer_words, step
@@ -28,12 +28,12 @@ def buyer_part(batches: Iterable[Batch], on: date) -> dict[str, Any] | None:
     units = [
         {**unit, "row": {"file": batch.file, "sheet": batch.sheet, "row": int(row)}}
         for batch in batches
-        for unit, row in zip(units_part(batch.answers, in_force(on), on), batch.rows.tolist(), strict=True)
+        for unit, row in zip(units_part(batch.answers, find_rules_in_force(on), on), batch.rows.tolist(), strict=True)
     ]
-    return {**rules_part(in_force(on)), "units": units} if units else None
+    return {**rules_part(find_rules_in_force(on)), "units": units} if units else None
 
 
-def rules_part(rules: Practices) -> dict[str, Any]:
+def rules_part(rules: PracticeRules) -> dict[str, Any]:
     """The rules used, each text once."""
     return {
         "version": rules.version,
@@ -53,7 +53,7 @@ def rules_part(rules: Practices) -> dict[str, Any]:
     }
 
 
-def units_part(answers: Answers, rules: Practices, on: date) -> list[dict[str, Any]]:
+def units_part(answers: Answers, rules: PracticeRules, on: date) -> list[dict[str, Any]]:
     """For each unit what it said, the state of each practice, and the actions that it calls for with their days."""
     return [
         {
@@ -69,11 +69,11 @@ def units_part(answers: Answers, rules: Practices, on: date) -> list[dict[str, A
                 for found in told
             ],
         }
-        for row, told in zip(answers.rows(), findings(answers, rules, on), strict=True)
+        for row, told in zip(answers.to_rows(), evaluate_practices(answers, rules, on), strict=True)
     ]
 
 
-def called_for(found: Finding) -> list[tuple[Action, float]]:
+def called_for(found: PracticeFinding) -> list[tuple[Action, float]]:
     """The actions that answer a finding, and within how many days."""
     return [
         (action, action.due_days[found.state])
@@ -84,7 +84,7 @@ def called_for(found: Finding) -> list[tuple[Action, float]]:
 
 def objections_to(part: Mapping[str, Any], on: date) -> list[str]:
     """What does not hold of the part ``buyer`` of a stored assessment, recomputed from the answers in it."""
-    rules = next((rules for rules in load_all() if rules.version == part["version"]), None)
+    rules = next((rules for rules in load_all_rules() if rules.version == part["version"]), None)
     if rules is None or {**rules_part(rules), "units": part["units"]} != part:
         return ["the part buyer is not made by rules that this release holds"]
     again = units_part(from_rows(unit["answers"] for unit in part["units"]), rules, on)
@@ -100,7 +100,7 @@ def objections_to(part: Mapping[str, Any], on: date) -> list[str]:
 class Told:
     """A finding in words: ``said`` is the answer, ``actions`` are those that answer it, each with its days and the day."""
 
-    finding: Finding
+    finding: PracticeFinding
     said: str
     text: str
     actions: tuple[tuple[Action, float, date], ...]
@@ -112,25 +112,25 @@ def told_of(units: Iterable[tuple[Mapping[str, Any], date]], on: date) -> tuple[
     An action is due from the day on which its finding came to stand: that of the answers, or a later one where a look at
     recruitment grew old. Raises LookupError where no rules are in force on that day.
     """
-    form, rules = load("buyer"), in_force(on)
+    form, rules = load_form("buyer"), find_rules_in_force(on)
     told = []
     for answers, given in units:
         read = from_rows([answers])
         lines = []
-        for at, found in enumerate(findings(read, rules, on)[0]):
+        for at, found in enumerate(evaluate_practices(read, rules, on)[0]):
             since = _since(read, rules, at, min(given, on), on)
             said = "" if found.value is None else answer_words(form, found.practice.question, found.value)
             actions = tuple((action, days, due_on(since, days)) for action, days in called_for(found))
-            lines.append(Told(found, said, found.sentence(said), actions))
+            lines.append(Told(found, said, found.describe(said), actions))
         told.append(tuple(lines))
     return tuple(told)
 
 
-def _since(answers: Answers, rules: Practices, at: int, given: date, on: date) -> date:
+def _since(answers: Answers, rules: PracticeRules, at: int, given: date, on: date) -> date:
     """The first day from ``given`` on which a practice stood as it does on ``on``; with time it changes at most once."""
 
     def state(day: date) -> str:
-        return findings(answers, rules, day)[0][at].state
+        return evaluate_practices(answers, rules, day)[0][at].state
 
     now = state(on)
     days = range((on - given).days + 1)
@@ -159,6 +159,6 @@ def lines_of(units: Sequence[tuple[str, Sequence[Told]]]) -> tuple[tuple[BuyerFi
 
 def buyer_lines(batches: Iterable[Batch], on: date) -> tuple[tuple[BuyerFinding, ...], tuple[Step, ...]]:
     """What a report says of the buyer whose answers were read from files on a day."""
-    rows = [row for batch in batches for row in batch.answers.rows()]
+    rows = [row for batch in batches for row in batch.answers.to_rows()]
     told = told_of([(row, on) for row in rows], on)
     return lines_of([(str(row.get("name") or ""), each) for row, each in zip(rows, told, strict=True)])

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from questionnaires.form import load
+from questionnaires.form import load_form
 from reports.document import BuyerFinding, Step
 from risk_models.name_normalize import name_key
 from service.audit import record
@@ -46,7 +46,7 @@ def keep(
 
     ``on``: the day they speak of where they do not say it. Answers are validated already.
     """
-    version = load(FORM).version
+    version = load_form(FORM).version
     kept = []
     for unit, answers in {name_key(str(row.get("name") or ""))[:300]: dict(row) for row in rows}.items():
         answered = str(answers.get("answered_on") or "")

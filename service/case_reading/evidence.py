@@ -8,26 +8,27 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from risk_models.cases.evidence import CaseEvidence, evidence_as_told
+from risk_models.cases.evidence import CaseEvidence, build_evidence_from_values
 from risk_models.cases.rules import STRENGTHS
 
 
-def as_kept(found: CaseEvidence | None, j: int) -> dict[str, Any] | None:
+def to_stored(found: CaseEvidence | None, j: int) -> dict[str, Any] | None:
     """What the cases say of supplier j, as its result keeps it; None where there is none."""
     if found is None or not (found.strength[j] or found.harms.codes[j] >= 0):
         return None
     harms, told = (
-        column.values[column.codes[j]] if column.codes[j] >= 0 else None for column in (found.harms, found.told)
+        column.values[column.codes[j]] if column.codes[j] >= 0 else None
+        for column in (found.harms, found.newest_finding_on)
     )
     return {"strength": STRENGTHS[found.strength[j]], "indicators": list(harms or ()), "told_on": told}
 
 
-def from_kept(kept: Sequence[Mapping[str, Any] | None]) -> CaseEvidence | None:
+def from_stored(kept: Sequence[Mapping[str, Any] | None]) -> CaseEvidence | None:
     """What cases said of some suppliers, from what their results keep; None where none keeps any."""
     if not any(kept):
         return None
     told = [each or {"strength": STRENGTHS[0], "indicators": (), "told_on": None} for each in kept]
-    return evidence_as_told(
+    return build_evidence_from_values(
         [STRENGTHS.index(each["strength"]) for each in told],
         [tuple(each["indicators"]) for each in told],
         [each["told_on"] for each in told],

@@ -8,7 +8,7 @@ from typing import Any
 
 from reports.document import CaseLine
 from risk_models.cases.readings import Case, CaseReading, Finding, ListReading, Reading
-from risk_models.cases.rules import case_rules
+from risk_models.cases.rules import load_case_rules
 from risk_models.plan import CASE_OF_COERCION, Action, actions_of, load_actions
 from service.assessment.assess import Batch
 from service.case_reading.records import COHORT, CaseRecord, Place, link, readings_of
@@ -39,12 +39,12 @@ def case_part(
     record: CaseRecord, reading: CaseReading, about: Sequence[Document], library: str | None = None
 ) -> Document:
     """One record with its readings; ``about``: the rows of the results it is about; ``library``: see :func:`first_steps`."""
-    rules = case_rules()
+    rules = load_case_rules()
     case = record.case
     findings = [
         {
-            "finding": finding.what,
-            "title": rules.findings[finding.what].title,
+            "finding": finding.finding_id,
+            "title": rules.findings[finding.finding_id].title,
             "phase": finding.phase,
             "found": finding.found,
             "source": finding.source,
@@ -62,14 +62,14 @@ def case_part(
         "linked": sorted(about, key=lambda place: (place["kind"], place["file"], place["sheet"], place["row"])),
         "cohort": {**record.cohort, "age_group": case.people},
         "acts": list(case.acts),
-        "asked_in_full": list(case.asked),
+        "asked_in_full": list(case.phases_asked),
         "findings": findings,
         "row": {"file": record.file, "sheet": record.sheet, "rows": list(record.rows)},
         "strength": reading.strength,
         "because": list(reading.because),
         "first_steps": [{"id": action.id, "within_hours": 24 * days} for action, days in first_steps(reading, library)],
         "indicators": list(reading.indicators),
-        "not_placed": list(reading.not_placed),
+        "not_placed": list(reading.unplaced_findings),
         "readings": [_by_list(each) for each in reading.lists],
         "ilo_indicators": [
             {
@@ -125,7 +125,7 @@ def _by_list(each: ListReading) -> Document:
 
 def _class(each: ListReading) -> str:
     """The published classes in words."""
-    titles = {told["id"]: told["title"] for told in case_rules().told["class"]}
+    titles = {told["id"]: told["title"] for told in load_case_rules().raw["class"]}
     best, worst = each.classes
     if best == worst:
         return f"Published class {best}: {titles[best]}."
@@ -195,7 +195,7 @@ def _line(record: CaseRecord, reading: CaseReading, batches: Sequence[Batch], pl
         about=about or "no site or agency of these files",
         group=", ".join(group),
         strength=reading.strength.replace("_", " "),
-        findings=len({finding.what for finding in record.case.findings if finding.found}),
+        findings=len({finding.finding_id for finding in record.case.findings if finding.found}),
         readings=tuple(told),
     )
 

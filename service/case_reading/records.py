@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
-from questionnaires.form import load
-from questionnaires.parse.answer import RESERVED
-from risk_models.cases.evidence import evidence_of
-from risk_models.cases.readings import Case, CaseReading, Finding, read
-from risk_models.cases.rules import case_rules, case_rules_released
+from questionnaires.form import load_form
+from questionnaires.parse.answer import RESERVED_ANSWERS
+from risk_models.cases.evidence import build_evidence_from_readings
+from risk_models.cases.readings import Case, CaseReading, Finding, read_case
+from risk_models.cases.rules import list_released_digests, load_case_rules
 from risk_models.model import load_all
 from risk_models.name_normalize import name_key
 from service.assessment.assess import Batch
@@ -52,11 +52,11 @@ class CaseRecord:
 
 def faults_of_cases() -> list[str]:
     """What does not fit between the form for case records, the lists they are read by, and the models; as sentences."""
-    form, rules = load("case"), case_rules()
+    form, rules = load_form("case"), load_case_rules()
     offered = {choice.code: choice.title for choice in form.by_id["finding"].choices}
     known = {finding.id: finding.title for finding in rules.findings.values()}
     faults = []
-    if case_rules_released().get(rules.version) != rules.digest:
+    if list_released_digests().get(rules.version) != rules.digest:
         told = f"{rules.version} {rules.digest}"
         faults.append(f"cases: they are not as released; give a change a new version, and add to RELEASED: {told}")
     faults += [
@@ -64,7 +64,7 @@ def faults_of_cases() -> list[str]:
         for name in known.items() - offered.items()
     ]
     faults += [f"{form.file}: {name} is no finding of cases/findings.toml" for name in offered.keys() - known.keys()]
-    faults += [f"cases: {name} is read in no finding" for name, cells in rules.cells_of.items() if not cells]
+    faults += [f"cases: {name} is read in no finding" for name, cells in rules.cells_by_indicator.items() if not cells]
     indicators = {indicator.id for model in load_all() for indicator in model.indicators}
     faults += [
         f"cases/findings.toml: {finding.id} sets {name}, which is an indicator of no model"
@@ -78,14 +78,14 @@ def faults_of_cases() -> list[str]:
 def records_of(batch: Batch) -> tuple[CaseRecord, ...]:
     """The cases of a sheet of case records, in the order of their first rows. A row says one finding, or who the group is."""
     rows: dict[str, list[tuple[int, Mapping[str, Any]]]] = defaultdict(list)
-    for told, row in zip(batch.answers.rows(), batch.rows.tolist(), strict=True):
+    for told, row in zip(batch.answers.to_rows(), batch.rows.tolist(), strict=True):
         rows[name_key(told["case_id"]) or told["case_id"]].append((row, told))
     return tuple(_record(found, batch.file, batch.sheet) for found in rows.values())
 
 
 def _record(rows: Sequence[tuple[int, Mapping[str, Any]]], file: str, sheet: str) -> CaseRecord:
     """One case from its rows; what is told of the group is on any of them."""
-    said = [{key: value for key, value in told.items() if value not in RESERVED} for _, told in rows]
+    said = [{key: value for key, value in told.items() if value not in RESERVED_ANSWERS} for _, told in rows]
     once = {key: next((told[key] for told in said if key in told), None) for key in ONCE}
     once["people"] = max((told["people"] for told in said if "people" in told), default=None)
     several = {key: tuple(dict.fromkeys(v for told in said for v in told.get(key, ()))) for key in LISTS}
@@ -148,7 +148,7 @@ def _keys(batches: Sequence[Batch], questions: Sequence[str]) -> dict[str, set[P
     for b, batch in enumerate(batches):
         for question in questions:
             column = batch.answers.column(question)
-            known = [name_key(str(value)) if value not in RESERVED else "" for value in column.values]
+            known = [name_key(str(value)) if value not in RESERVED_ANSWERS else "" for value in column.values]
             for j, code in enumerate(column.codes.tolist()):
                 if code >= 0 and known[code]:
                     keys[known[code]].add((b, j))
@@ -157,7 +157,7 @@ def _keys(batches: Sequence[Batch], questions: Sequence[str]) -> dict[str, set[P
 
 def readings_of(records: Iterable[CaseRecord], on: date) -> tuple[CaseReading, ...]:
     """Each record read on a day."""
-    return tuple(read(record.case, on) for record in records)
+    return tuple(read_case(record.case, on) for record in records)
 
 
 def with_cases(
@@ -170,7 +170,7 @@ def with_cases(
             about[place].append(reading)
     concerned = {b for b, _ in about}
     return tuple(
-        replace(batch, case=evidence_of([about.get((b, j), []) for j in range(len(batch.rows))]))
+        replace(batch, case=build_evidence_from_readings([about.get((b, j), []) for j in range(len(batch.rows))]))
         if b in concerned
         else batch
         for b, batch in enumerate(batches)

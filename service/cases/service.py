@@ -17,14 +17,14 @@ from sqlalchemy import Select, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from questionnaires.form import load, schema
-from questionnaires.issues import issue
-from questionnaires.parse.answer import RESERVED
-from questionnaires.person_detection import person_in
-from questionnaires.validation.personal_data import FIRMS, REFERENCES
+from questionnaires.form import build_answers_schema, load_form
+from questionnaires.issues import build_issue
+from questionnaires.parse.answer import RESERVED_ANSWERS
+from questionnaires.person_detection import detect_personal_data
+from questionnaires.validation.personal_data import COMPANY_NAME_QUESTIONS, REFERENCE_QUESTIONS
 from risk_models.answers import from_rows
-from risk_models.cases.readings import read
-from risk_models.cases.rules import STRENGTHS, case_rules
+from risk_models.cases.readings import read_case
+from risk_models.cases.rules import STRENGTHS, load_case_rules
 from risk_models.name_normalize import name_key
 from risk_models.plan import Action
 from service.assessment.assess import Batch
@@ -34,10 +34,10 @@ from service.case_reading.records import COHORT, LISTS, NAMES, ONCE, CaseRecord,
 from service.case_reading.records import REFERENCES as NUMBERS
 from service.db.case_tables import KeptCase, KeptFinding
 from service.db.tables import Supplier, new_id
-from service.errors import Refused, not_found
+from service.errors import DomainError, not_found
 from service.suppliers import repository as suppliers
-from service.suppliers.case_evidence import findings_of, record_of
-from service.suppliers.identity import old_numbers
+from service.suppliers.case_evidence import list_findings, to_case_record
+from service.suppliers.identity import list_alias_numbers
 
 FORM = "case"
 OF_FINDING = ("finding", "phase", "found", "source", "found_on", "note")
@@ -47,7 +47,7 @@ LONGEST = {"case_id": 100, "job": 200, "linked_reference": 300, "linked_name": 3
 
 def outcomes() -> Mapping[str, str]:
     """How a case may be closed, in words, by id."""
-    return {told["id"]: told["title"] for told in case_rules().told["outcome"]}
+    return {told["id"]: told["title"] for told in load_case_rules().raw["outcome"]}
 
 
 def get(session: Session, case_id: str, *, lock: bool = False) -> KeptCase:
@@ -96,9 +96,9 @@ class Shown:
 
 def shown(session: Session, case: KeptCase, on: date) -> Shown:
     """A case read on a day. Its first steps run from the moment on which the evidence became as strong as it is."""
-    findings = findings_of(session, [case]).get(case.id, ())
-    told = record_of(case, findings)
-    reading = read(told.case, on)
+    findings = list_findings(session, [case]).get(case.id, ())
+    told = to_case_record(case, findings)
+    reading = read_case(told.case, on)
     supplier = session.get(Supplier, case.supplier_id) if case.supplier_id else None
     steps = [
         FirstStep(action, 24 * days, case.strength_since + timedelta(days=days))
@@ -120,14 +120,14 @@ def open_case(
     several = {key: tuple(said.get(key, ())) for key in LISTS}
     number = str(group.get("case_id") or "")
     if not number:
-        raise Refused("case.number", 422, "Give the case a number that leads to nobody.")
+        raise DomainError("case.number", 422, "Give the case a number that leads to nobody.")
     wanted = [_finding(finding, on) for finding in findings]
     case = _new(number, group, several, at, by)
     try:
         with session.begin_nested():
             session.add(case)
     except IntegrityError as taken:
-        raise Refused(
+        raise DomainError(
             "case.taken", 409, "There is a case of this number: add what was found to it, or give another number."
         ) from taken
     record(session, by, "case.opened", "case", case.id, {})
@@ -149,10 +149,10 @@ def add_finding(session: Session, case_id: str, told: Mapping[str, Any], on: dat
 def close(session: Session, case_id: str, outcome: str, on: date, at: datetime, by: str) -> KeptCase:
     """Closes a case. Raises Refused: ``case.outcome``, ``case.closed``, ``not_found``."""
     if outcome not in outcomes():
-        raise Refused("case.outcome", 422, f"A case is closed as one of {', '.join(outcomes())}.")
+        raise DomainError("case.outcome", 422, f"A case is closed as one of {', '.join(outcomes())}.")
     case = get(session, case_id, lock=True)
     if case.state == "closed":
-        raise Refused("case.closed", 409, "The case is closed already.")
+        raise DomainError("case.closed", 409, "The case is closed already.")
     case.state, case.outcome, case.closed_by, case.closed_at = "closed", outcome, by, at
     record(session, by, "case.closed", "case", case.id, {"outcome": outcome})
     session.flush()
@@ -173,7 +173,7 @@ def keep(
         case = session.scalars(_of_number(told.case.id).with_for_update()).first()
         group, more = _group_of(told), True
         if case is None:
-            several = {"acts": told.case.acts, "asked_in_full": told.case.asked}
+            several = {"acts": told.case.acts, "asked_in_full": told.case.phases_asked}
             case = _new(told.case.id, group, several, at, by)
             session.add(case)
             session.flush()
@@ -182,11 +182,11 @@ def keep(
             continue
         else:
             more = _complete(session, case, told, by)
-        there = {_told(finding) for finding in findings_of(session, [case]).get(case.id, ())}
+        there = {_told(finding) for finding in list_findings(session, [case]).get(case.id, ())}
         new = []
         for finding, note, row in zip(told.case.findings, told.notes, told.rows_of, strict=True):
             said = {
-                "finding": finding.what,
+                "finding": finding.finding_id,
                 "phase": finding.phase,
                 "found": finding.found,
                 "source": finding.source,
@@ -228,7 +228,7 @@ def contradicted(session: Session, records: Iterable[CaseRecord]) -> list[CaseRe
 def link_waiting(session: Session) -> list[KeptCase]:
     """Links the cases that no supplier is known for to those that are kept now; returns the cases that found one."""
     waiting = session.scalars(select(KeptCase).where(KeptCase.supplier_id.is_(None))).all()
-    places = whom(session, [record_of(case, ()) for case in waiting])
+    places = whom(session, [to_case_record(case, ()) for case in waiting])
     found = []
     for case, supplier_id in zip(waiting, places, strict=True):
         if supplier_id is not None:
@@ -247,7 +247,7 @@ def whom(session: Session, records: Sequence[CaseRecord]) -> list[str | None]:
         query = select(Supplier.id, Supplier.answers).where(Supplier.kind == kind, Supplier.deleted_at.is_(None))
         rows = session.execute(query.order_by(Supplier.id)).all()
         named = [{key: row.answers[key] for key in (*NUMBERS, *NAMES) if key in row.answers} for row in rows]
-        old = old_numbers(session, kind)
+        old = list_alias_numbers(session, kind)
         named += [told for _, told in old]
         batches.append(Batch(kind, from_rows(named), "", "", np.arange(len(named))))
         ids.append([*(row.id for row in rows), *(supplier_id for supplier_id, _ in old)])
@@ -299,7 +299,7 @@ def _complete(session: Session, case: KeptCase, told: CaseRecord, by: str) -> bo
         if getattr(case, name) is None and new[name] is not None:
             setattr(case, name, new[name])
             filled.append(name)
-    for name, said in (("acts", told.case.acts), ("asked_in_full", told.case.asked)):
+    for name, said in (("acts", told.case.acts), ("asked_in_full", told.case.phases_asked)):
         more = [each for each in said if each not in getattr(case, name)]
         if more:
             setattr(case, name, [*getattr(case, name), *more])
@@ -313,7 +313,7 @@ def _add(
     session: Session, case: KeptCase, wanted: Sequence[Mapping[str, Any]], on: date, at: datetime, by: str
 ) -> None:
     """Adds findings, and reads the case anew."""
-    there = list(findings_of(session, [case]).get(case.id, ()))
+    there = list(list_findings(session, [case]).get(case.id, ()))
     new = [
         KeptFinding(**{"case_id": case.id, "number": number, "created_by": by, "created_at": at, **told})
         for number, told in enumerate(wanted, len(there) + 1)
@@ -326,7 +326,7 @@ def _add(
     if new and case.state == "closed":
         case.state, case.outcome, case.closed_by, case.closed_at = "open", None, None, None
         record(session, by, "case.opened_again", "case", case.id, {})
-    strength = STRENGTHS.index(read(record_of(case, [*there, *new]).case, on).strength)
+    strength = STRENGTHS.index(read_case(to_case_record(case, [*there, *new]).case, on).strength)
     if strength != case.strength:
         case.strength, case.strength_since = strength, at
 
@@ -334,7 +334,7 @@ def _add(
 def _assess(session: Session, cases: Sequence[KeptCase], on: date, at: datetime, by: str) -> None:
     session.flush()
     about = {case.supplier_id for case in cases if case.supplier_id is not None}
-    suppliers.assess_again(session, about, on, at, by)
+    suppliers.reassess(session, about, on, at, by)
 
 
 def _told(finding: KeptFinding) -> tuple[Any, ...]:
@@ -345,30 +345,32 @@ def _finding(told: Mapping[str, Any], on: date) -> dict[str, Any]:
     """A finding as the form reads it; one that does not say whether it was found was."""
     said = _read(told, OF_FINDING, on)
     if "finding" not in said:
-        raise Refused("finding.missing", 422, "Say what was found, or asked about.")
+        raise DomainError("finding.missing", 422, "Say what was found, or asked about.")
     return {**dict.fromkeys(OF_FINDING), **said, "found": said.get("found") != "no"}
 
 
 def _read(told: Mapping[str, Any], wanted: Sequence[str], on: date) -> dict[str, Any]:
     """Answers to the form, held to the rules of a sheet; what says nothing is left out. Raises Refused."""
-    fields = schema(load(FORM), on.isoformat()).fields
+    fields = build_answers_schema(load_form(FORM), on.isoformat()).fields
     said: dict[str, Any] = {}
     for name, value in told.items():
         if name not in wanted:
-            raise Refused("field.unknown", 422, f"A case has no '{name}'.")
+            raise DomainError("field.unknown", 422, f"A case has no '{name}'.")
         if isinstance(value, str):
-            code = person_in(value, firm=name in FIRMS, reference=name in REFERENCES)
+            code = detect_personal_data(
+                value, company_name=name in COMPANY_NAME_QUESTIONS, reference=name in REFERENCE_QUESTIONS
+            )
             if code is not None:
-                raise Refused(code, 422, f"{issue(code, header=name).sentence()} Nothing was kept.")
+                raise DomainError(code, 422, f"{build_issue(code, header=name).describe()} Nothing was kept.")
             if len(value) > LONGEST.get(name, 300):
-                raise Refused("text.too_long", 422, f"{name}: Say it in at most {LONGEST.get(name, 300)} letters.")
+                raise DomainError("text.too_long", 422, f"{name}: Say it in at most {LONGEST.get(name, 300)} letters.")
         try:
             answer = fields[name].deserialize(value, name, told) if value is not None else None
         except ValidationError as fault:
             first: Any = fault.messages
             first = first[0] if isinstance(first, list) else first
             code, cure = (first["code"], first["cure"]) if isinstance(first, dict) else (str(first), "")
-            raise Refused(code, 422, f"{load(FORM).by_id[name].title}: {cure}".strip()) from fault
-        if answer is not None and answer not in RESERVED:
+            raise DomainError(code, 422, f"{load_form(FORM).by_id[name].title}: {cure}".strip()) from fault
+        if answer is not None and answer not in RESERVED_ANSWERS:
             said[name] = answer
     return said

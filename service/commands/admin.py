@@ -90,7 +90,7 @@ def add_commands(commands: Any) -> None:
 
 def _run(command: Command, arguments: argparse.Namespace) -> int:
     from service.backup import BadBackup
-    from service.errors import Refused
+    from service.errors import DomainError
     from service.log import set_up
     from service.settings import BadSetting
     from service.wiring.processes import CannotStart
@@ -99,7 +99,7 @@ def _run(command: Command, arguments: argparse.Namespace) -> int:
         settings = _settings(arguments, command is _serve)
         set_up(settings.log_level)
         return command(settings, arguments)
-    except (BadBackup, BadSetting, CannotStart, Refused) as said:
+    except (BadBackup, BadSetting, CannotStart, DomainError) as said:
         print(f"diligence: {said}", file=sys.stderr)
     except OSError as fault:
         print(f"diligence: {fault.filename or settings.data} cannot be used: {fault.strerror}.", file=sys.stderr)

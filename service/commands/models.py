@@ -128,7 +128,7 @@ def _coverage(arguments: argparse.Namespace) -> int:
 
 
 def _compare(arguments: argparse.Namespace) -> int:
-    from risk_models.facts.facts import load as load_facts
+    from risk_models.facts.facts import load_facts
     from service.model_governance.compare import compare, models_at
 
     on = _day(arguments.on)
@@ -168,7 +168,7 @@ def _tell(found: Comparison, before: str, after: str) -> None:
 
 
 def _sensitivity(arguments: argparse.Namespace) -> int:
-    from risk_models.facts.facts import load as load_facts
+    from risk_models.facts.facts import load_facts
     from service.assessment.assess import assess
 
     on = _day(arguments.on)
@@ -183,11 +183,11 @@ def _tell_sensitivity(block: Block) -> None:
 
     from risk_models.engine.frame import LEVEL_NAMES
     from risk_models.engine.robustness import steadiness
-    from risk_models.sensitivity import rank_ranges, weight_effects
+    from risk_models.sensitivity import compute_rank_ranges, compute_weight_effects
 
     model, scores, cells = block.model, block.scores, block.cells_of(np.arange(len(block.members)))
     steady = steadiness(block.frame, model, scores)
-    ranks, effects = rank_ranges(scores, cells, model), weight_effects(scores, cells, model)
+    ranks, effects = compute_rank_ranges(scores, cells, model), compute_weight_effects(scores, cells, model)
     print(f"{model.title} ({model.id} {model.version}): {len(steady)} suppliers\n")
     bounds = [1.01, *STEADY, 0.0]
     print("The level stays under other reasonable weights, in so many of 100:")
@@ -213,22 +213,22 @@ def _tell_sensitivity(block: Block) -> None:
 
 
 def _validate(arguments: argparse.Namespace) -> int:
-    from questionnaires.lookups import countries
-    from risk_models.facts.facts import load as load_facts
+    from questionnaires.lookups import load_countries
+    from risk_models.facts.facts import load_facts
     from risk_models.model import load_all
-    from risk_models.validation import page
+    from risk_models.validation import render_page
 
     facts = load_facts()
     newest = date.fromisoformat(max(str(rows["known_from"].max()) for rows in facts.rows.values()))
     on = _day(arguments.on) if arguments.on else newest
-    _put(page(facts, load_all(), on, countries().names), arguments.out)
+    _put(render_page(facts, load_all(), on, load_countries().names), arguments.out)
     return DONE
 
 
 def _suppliers(arguments: argparse.Namespace, on: date) -> Sequence[Batch]:
     """The batches of the files, of an assessment, or of an organisation's portfolio."""
-    from questionnaires.issues import Unusable
-    from service.imports.pipeline import Choices, NothingUsable, take_in
+    from questionnaires.issues import UnusableSheet
+    from service.imports.pipeline import Choices, NoUsableRows, parse_files
     from service.verify import NotAnAssessment, batches_of, parse
 
     if bool(arguments.files) == bool(arguments.portfolio):
@@ -239,12 +239,12 @@ def _suppliers(arguments: argparse.Namespace, on: date) -> Sequence[Batch]:
         files = [(Path(file).name, Path(file).read_bytes()) for file in arguments.files]
         if len(files) == 1 and files[0][0].endswith(".json"):
             return batches_of(parse(files[0][1])["results"])
-        return take_in(files, Choices(), on).batches
+        return parse_files(files, Choices(), on).batches
     except OSError as fault:
         raise CannotDo(f"{fault.filename} cannot be read: {fault.strerror}.") from fault
     except NotAnAssessment as fault:
         raise CannotDo(f"{files[0][0]}: {fault}.") from fault
-    except (NothingUsable, Unusable) as nothing:
+    except (NoUsableRows, UnusableSheet) as nothing:
         raise CannotDo(str(nothing)) from nothing
 
 
@@ -253,7 +253,7 @@ def _portfolio(arguments: argparse.Namespace) -> Sequence[Batch]:
 
     from service.auth.accounts import find_organisation
     from service.db.session import Database, open_engine
-    from service.errors import Refused
+    from service.errors import DomainError
     from service.queries.portfolio import batches
     from service.settings import BadSetting, from_environment
 
@@ -267,7 +267,7 @@ def _portfolio(arguments: argparse.Namespace) -> Sequence[Batch]:
             database.engine.dispose()
     except SQLAlchemyError as fault:
         raise CannotDo("the database cannot be read; `diligence migrate` brings it up to date.") from fault
-    except (BadSetting, Refused) as said:
+    except (BadSetting, DomainError) as said:
         raise CannotDo(str(said)) from said
     if not found:
         raise CannotDo(f"{arguments.portfolio} has no suppliers yet.")

@@ -47,14 +47,14 @@ def add_commands(commands: Any) -> None:
 
 
 def _repay(arguments: argparse.Namespace) -> int:
-    from risk_models.repayment.calculation import BadTerms
-    from risk_models.repayment.exchange import BadRates
+    from risk_models.repayment.calculation import TermsError
+    from risk_models.repayment.exchange import RatesFileError
     from service.remediation.cohort_sheet import NoCohorts
 
     try:
         told = _calculated(arguments)
         _write(Path(arguments.out), told)
-    except (BadRates, BadTerms, NoCohorts, Usage) as said:
+    except (RatesFileError, TermsError, NoCohorts, Usage) as said:
         print(f"diligence: {said}", file=sys.stderr)
         return NOTHING
     total, currency = told["total"], told["currency"]
@@ -78,12 +78,12 @@ def _repay(arguments: argparse.Namespace) -> int:
 
 
 def _calculated(arguments: argparse.Namespace) -> dict[str, Any]:
-    from risk_models.repayment.exchange import Rates, read_rates
+    from risk_models.repayment.exchange import Rates, parse_rates_file
     from service.remediation.cohort_sheet import read_cohorts
     from service.remediation.fee_repayment import TERMS, calculate, currency_of, terms_of
 
     currency = currency_of(arguments.currency)
-    rates = read_rates(bytes_of(Path(arguments.rates)), currency) if arguments.rates else Rates(currency)
+    rates = parse_rates_file(bytes_of(Path(arguments.rates)), currency) if arguments.rates else Rates(currency)
     said = {name: getattr(arguments, name) for name in TERMS}
     terms = terms_of({name: text for name, text in said.items() if text is not None}, rates, date.today())
     data, name = bytes_of(Path(arguments.file)), Path(arguments.file).name

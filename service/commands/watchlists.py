@@ -7,14 +7,14 @@ import sys
 import time
 from pathlib import Path
 
-from questionnaires.issues import Unusable
-from questionnaires.sheet import Refused as RefusedFile
-from questionnaires.watchlist import Listing, read
+from questionnaires.issues import UnusableSheet
+from questionnaires.sheet import FileRefused as RefusedFile
+from questionnaires.watchlist import ParsedWatchlist, read_watchlist
 from service.auth.accounts import BY, find_organisation
 from service.blob_store import Blobs
 from service.db.session import Database
 from service.db.tables import Job, new_id
-from service.errors import Refused
+from service.errors import DomainError
 from service.jobs import table as jobs
 from service.jobs.worker import run_job
 from service.settings import Settings
@@ -37,23 +37,23 @@ def import_file(settings: Settings, arguments: argparse.Namespace) -> int:
         job_id = lists.receive(db, blobs, organisation_id, name, listing, BY)
         job = None if job_id is None else _done(db, blobs, organisation_id, job_id)
     for told in [one for one in listing.issues if one.severity == "error"][:TOLD]:
-        print(f"- {told.sentence()}", file=sys.stderr)
+        print(f"- {told.describe()}", file=sys.stderr)
     if job is None:
         print(f"{name}: {_told(listing)}. These are the entries it has already: nothing was changed.")
     elif job.state != "done":
-        raise Refused("watchlist.not_loaded", 500, f"{name} was not loaded, and stays as it was. {job.message}")
+        raise DomainError("watchlist.not_loaded", 500, f"{name} was not loaded, and stays as it was. {job.message}")
     else:
         print(f"{name}: {_told(listing)}. Suppliers are screened against it by the next worker that is free.")
     return 1 if listing.rejected else 0
 
 
-def _read(path: Path) -> Listing:
+def _read(path: Path) -> ParsedWatchlist:
     try:
-        return read(path.read_bytes(), path.name)
+        return read_watchlist(path.read_bytes(), path.name)
     except RefusedFile as refused:
-        raise Refused(refused.code, 422, f"{path.name}: {refused}") from refused
-    except Unusable as nothing:
-        raise Refused(nothing.issue.code, 422, f"{path.name}: {nothing}") from nothing
+        raise DomainError(refused.code, 422, f"{path.name}: {refused}") from refused
+    except UnusableSheet as nothing:
+        raise DomainError(nothing.issue.code, 422, f"{path.name}: {nothing}") from nothing
 
 
 def _done(db: Database, blobs: Blobs, organisation_id: str, job_id: str) -> Job:
@@ -71,8 +71,8 @@ def _done(db: Database, blobs: Blobs, organisation_id: str, job_id: str) -> Job:
             run_job(db, claimed, handler)
 
 
-def _told(listing: Listing) -> str:
-    left_out = ", ".join(f"{count:,} {what}" for what, count in listing.left_out.items())
+def _told(listing: ParsedWatchlist) -> str:
+    left_out = ", ".join(f"{count:,} {what}" for what, count in listing.skipped.items())
     more = f"; left out: {left_out}" if left_out else ""
     return f"{len(listing.entries):,} of {listing.rows:,} rows taken, {listing.rejected:,} rejected{more}"
 

@@ -19,7 +19,7 @@ from sqlalchemy.dialects.postgresql import REGCLASS
 from sqlalchemy.orm import Session
 
 from service.db.tables import Change
-from service.errors import Refused
+from service.errors import DomainError
 
 MARK = 0x4348  # the class of our marks among the advisory locks of the database
 LOCKS = table("pg_locks", *map(column, ("locktype", "database", "classid", "objid")))
@@ -60,7 +60,7 @@ def read(session: Session, since: str | None = None, limit: int = 100) -> Page:
     On PostgreSQL the session may not read one snapshot: RuntimeError.
     """
     if since is not None and not (since.isascii() and since.isdigit() and len(since) < 19):
-        raise Refused("cursor.unknown", 400, "The cursor is none that this list gave out.")
+        raise DomainError("cursor.unknown", 400, "The cursor is none that this list gave out.")
     after = int(since or 0)
     query = select(Change).where(Change.id > after).order_by(Change.id).limit(limit)
     if session.get_bind().dialect.name == "postgresql":

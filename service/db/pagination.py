@@ -20,7 +20,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from sqlalchemy.types import TypeEngine
 
 from service.db.tables import UTCTime
-from service.errors import Refused
+from service.errors import DomainError
 
 UP, DOWN = 1, -1
 Order = Sequence[tuple[InstrumentedAttribute[Any], int]]
@@ -67,7 +67,7 @@ def _values(cursor: str, order: Order) -> list[Any]:
             raise ValueError("not the values of this order")
         return [_value(column.type, value) for (column, _), value in zip(order, told, strict=True)]
     except (ValueError, binascii.Error) as fault:
-        raise Refused("cursor.unknown", 400, "The cursor is none that this list gave out.") from fault
+        raise DomainError("cursor.unknown", 400, "The cursor is none that this list gave out.") from fault
 
 
 def _value(kind: TypeEngine[Any], told: object) -> Any:

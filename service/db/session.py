@@ -7,10 +7,10 @@ organisations (the queue of jobs, the tick of schedules, finding a key or a sign
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from threading import Lock
-from typing import Any, Self, cast
+from typing import Any, Self, TypeVar, cast
 from weakref import WeakKeyDictionary
 
 import orjson
@@ -38,6 +38,14 @@ UPSERTS = (postgresql.dml.OnConflictDoUpdate, sqlite.dml.OnConflictDoUpdate)
 # A query that is made once and asked again and again (they never change) is looked through once for each organisation.
 _filtered: WeakKeyDictionary[Executable, dict[str, Executable]] = WeakKeyDictionary()
 OWNED = {mapper.local_table for mapper in Base.registry.mappers if issubclass(mapper.class_, Owned)}
+
+
+Item = TypeVar("Item")
+
+
+def chunks(items: Sequence[Item], size: int = 500) -> Iterator[Sequence[Item]]:
+    """Split a sequence into parts small enough for the list of one ``IN``: databases limit how many parameters a query has."""
+    return (items[start : start + size] for start in range(0, len(items), size))
 
 
 class NoOrganisation(RuntimeError):

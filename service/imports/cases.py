@@ -13,9 +13,9 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from questionnaires.issues import Issue, issue
-from questionnaires.person_detection import CODES
-from questionnaires.validation.personal_data import KIND
+from questionnaires.issues import Issue, build_issue
+from questionnaires.person_detection import PERSON_CODES
+from questionnaires.validation.personal_data import CASE_KIND
 from service.blob_store import Blobs
 from service.case_reading.records import CaseRecord, link
 from service.cases import service as case_service
@@ -23,17 +23,19 @@ from service.clock import now
 from service.db.case_tables import KeptCase
 from service.db.session import Database
 from service.db.tables import Import, Result, Supplier, Upload
-from service.errors import Refused
-from service.imports.pipeline import TakenIn
+from service.errors import DomainError
+from service.imports.pipeline import ParsedUpload
 from service.suppliers import repository as suppliers
 
 UNLINKED = "case.unlinked"
 REMOVED = "The file was not kept: it has been removed from the store."
 
 
-def refusal(issues: Sequence[Issue], cases: Sequence[CaseRecord], *, may_bring: bool) -> dict[str, Any] | None:
+def find_refusal(
+    issues: Sequence[Issue], cases: Sequence[CaseRecord], *, may_bring_cases: bool
+) -> dict[str, Any] | None:
     """Why files may not be kept, as an import keeps it (RFC 9457); None where nothing was found against them."""
-    persons = [told for told in issues if told.code in CODES]
+    persons = [told for told in issues if told.code in PERSON_CODES]
     if persons:
         cells = sum(told.count for told in persons)
         detail = (
@@ -41,7 +43,7 @@ def refusal(issues: Sequence[Issue], cases: Sequence[CaseRecord], *, may_bring: 
             f"data. {REMOVED} Take out what the issues point to, and send it again."
         )
         return _problem(persons[0].code, 422, detail, persons)
-    if cases and not may_bring:
+    if cases and not may_bring_cases:
         return _problem("cases.closed", 403, f"Case records are brought by case handlers and admins. {REMOVED}", ())
     return None
 
@@ -51,7 +53,7 @@ def _problem(code: str, status: int, detail: str, issues: Sequence[Issue]) -> di
     return {**told, "code": code, "detail": detail, "issues": [each.to_dict() for each in issues[:50]]}
 
 
-def give_up(session: Session, taken: Import) -> list[str]:
+def detach_uploads(session: Session, taken: Import) -> list[str]:
     """Takes out that an import has files, their names included; returns the digests of what may go out of the store."""
     uploads = session.scalars(select(Upload).where(Upload.id.in_(taken.uploads))).all()
     taken.uploads = []
@@ -60,7 +62,7 @@ def give_up(session: Session, taken: Import) -> list[str]:
     return [upload.sha256 for upload in uploads]
 
 
-def remove(db: Database, blobs: Blobs, digests: Iterable[str]) -> None:
+def delete_blobs(db: Database, blobs: Blobs, digests: Iterable[str]) -> None:
     """Takes files out of the store, unless somebody else's upload speaks of the same bytes, or they are being sent again."""
     at = now()
     for digest in digests:
@@ -70,34 +72,36 @@ def remove(db: Database, blobs: Blobs, digests: Iterable[str]) -> None:
             blobs.drop_unless_put_since(digest, at)
 
 
-def holds_cases(taken: Import) -> bool:
+def contains_cases(taken: Import) -> bool:
     """Whether an import is one of case records: what was found in it is then for those who handle them."""
     sheets = (sheet for file in (taken.found or {}).get("files", ()) for sheet in file["sheets"])
-    return taken.choices.get("kind") == KIND or any(sheet["kind"] == KIND for sheet in sheets)
+    return taken.choices.get("kind") == CASE_KIND or any(sheet["kind"] == CASE_KIND for sheet in sheets)
 
 
-def open_to(taken: Import, *, reads_cases: bool) -> Import:
+def check_access(taken: Import, *, reads_cases: bool) -> Import:
     """An import, for who may read it. Raises Refused ``import.closed``, 403."""
-    if holds_cases(taken) and not reads_cases:
-        raise Refused("import.closed", 403, "It is of case records, which are open to case handlers and admins.")
+    if contains_cases(taken) and not reads_cases:
+        raise DomainError("import.closed", 403, "It is of case records, which are open to case handlers and admins.")
     return taken
 
 
-def issues_of(session: Session, found: TakenIn) -> list[dict[str, Any]]:
+def list_issues(session: Session, found: ParsedUpload) -> list[dict[str, Any]]:
     """The issues of an import as they stand beside what is kept: cases about suppliers of an earlier day, and numbers in use."""
     told = [each for each in found.issues if each.code != UNLINKED]
     in_files, here = link(found.cases, found.batches), case_service.whom(session, found.cases)
     for case, places, kept in zip(found.cases, in_files, here, strict=True):
         if not places and kept is None:
-            told.append(issue(UNLINKED, file=case.file, sheet=case.sheet, seen=case.case.id))
+            told.append(build_issue(UNLINKED, file=case.file, sheet=case.sheet, seen=case.case.id))
     told += [
-        issue("case.conflict", file=case.file, sheet=case.sheet, seen=case.case.id)
+        build_issue("case.conflict", file=case.file, sheet=case.sheet, seen=case.case.id)
         for case in case_service.contradicted(session, found.cases)
     ]
     return [each.to_dict() for each in told]
 
 
-def finish(session: Session, touched: Sequence[str], import_id: str, on: date, at: datetime, by: str) -> None:
+def link_and_reassess(
+    session: Session, touched: Sequence[str], import_id: str, on: date, at: datetime, by: str
+) -> None:
     """The last act of an import: cases find whom they are about, and whoever was not assessed with them yet is assessed."""
     newly = {case.supplier_id for case in case_service.link_waiting(session) if case.supplier_id is not None}
     cases = session.scalars(select(KeptCase).where(KeptCase.id.in_(touched))).all()
@@ -107,4 +111,4 @@ def finish(session: Session, touched: Sequence[str], import_id: str, on: date, a
         .join(Result, Result.id == Supplier.latest_id)
         .where(Supplier.id.in_(about), Result.import_id == import_id)
     )
-    suppliers.assess_again(session, newly | (about - set(done)), on, at, by)
+    suppliers.reassess(session, newly | (about - set(done)), on, at, by)

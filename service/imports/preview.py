@@ -8,19 +8,19 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from questionnaires.form import load_reading_form
+from questionnaires.form import load_combined_form
 from questionnaires.issues import ISSUES, Issue
 from reports.pages import SEVERITIES
 from service.db.tables import Import, Job
-from service.errors import Refused
-from service.imports.jobs import choices_of
+from service.errors import DomainError
+from service.imports.jobs import parse_choices
 from service.jobs.table import listing
 
-LINES = 40  # of one kind of issue, that are shown
+SHOWN_ISSUES = 40  # of one kind of issue, that are shown
 
 
 @dataclass(frozen=True)
-class Group:
+class IssueGroup:
     """Issues of one kind: how grave, in how many cells, the first of them, and how many are not shown."""
 
     code: str
@@ -66,16 +66,16 @@ class Table:
         return sum(column.contact for column in self.columns)
 
 
-Answer = tuple[str, str, str, str]  # a file, a sheet, a header in it, and the question that it is to answer
+ColumnChoice = tuple[str, str, str, str]  # a file, a sheet, a header in it, and the question that it is to answer
 
 
-def tables(taken: Import) -> list[Table]:
+def list_tables(taken: Import) -> list[Table]:
     """The sheets of an import that was looked at, with their columns: those that answer a question first."""
     found = []
     for file in (taken.found or {}).get("files", ()):
         for sheet in file["sheets"]:
-            asked = load_reading_form(sheet["kind"]).by_id
-            chosen = _told(taken.choices, file["name"], sheet["name"])
+            asked = load_combined_form(sheet["kind"]).by_id
+            chosen = _chosen_columns(taken.choices, file["name"], sheet["name"])
             columns = [
                 Column(header, q, chosen.get(q) == header, q in asked and asked[q].person)
                 for q, header in sheet["columns"].items()
@@ -86,24 +86,24 @@ def tables(taken: Import) -> list[Table]:
     return found
 
 
-def _told(choices: Mapping[str, Any], file: str, sheet: str) -> dict[str, str]:
+def _chosen_columns(choices: Mapping[str, Any], file: str, sheet: str) -> dict[str, str]:
     """What the sender said of the columns of a sheet: question -> header, "" for none."""
-    read = choices_of(choices)
-    return {**(read.columns or {}), **read.of_sheet(file, sheet)}
+    read = parse_choices(choices)
+    return {**(read.columns or {}), **read.columns_for_sheet(file, sheet)}
 
 
-def questions(kind: str, column: Column | None = None) -> dict[str, list[tuple[str, str]]]:
+def list_questions(kind: str, column: Column | None = None) -> dict[str, list[tuple[str, str]]]:
     """The questions a column of such a sheet may answer, as (id, title), by section in the order they are asked. One about a
     person is among them for a column that was found to hold that.
     """
     sections: dict[str, list[tuple[str, str]]] = {}
-    for question in load_reading_form(kind).questions:
+    for question in load_combined_form(kind).questions:
         if not question.person or (column is not None and column.question == question.id):
             sections.setdefault(question.section, []).append((question.id, question.title))
     return sections
 
 
-def tried(taken: Import, answers: Sequence[Answer] = ()) -> dict[tuple[str, str, str], str]:
+def list_failed_choices(taken: Import, answers: Sequence[ColumnChoice] = ()) -> dict[tuple[str, str, str], str]:
     """What a reader chose that could not be used, now (``answers``) or when the files were read again: by file, sheet and header
     the question, for the page that shows the fault.
     """
@@ -113,8 +113,8 @@ def tried(taken: Import, answers: Sequence[Answer] = ()) -> dict[tuple[str, str,
     if taken.state != "previewed" or not choices:
         return {}
     found = {}
-    for table in tables(taken):
-        told = _told(choices, table.file, table.sheet)
+    for table in list_tables(taken):
+        told = _chosen_columns(choices, table.file, table.sheet)
         by_header = {header: question for question, header in told.items() if header}
         for column in table.columns:
             as_found = "" if column.question in told else column.question
@@ -122,7 +122,7 @@ def tried(taken: Import, answers: Sequence[Answer] = ()) -> dict[tuple[str, str,
     return found
 
 
-def corrected(taken: Import, answers: Sequence[Answer]) -> list[dict[str, Any]]:
+def build_column_maps(taken: Import, answers: Sequence[ColumnChoice]) -> list[dict[str, Any]]:
     """The maps of columns after a reader's corrections: of each sheet that has one its ``file``, its ``sheet`` and its
     ``columns`` (question: header).
 
@@ -130,21 +130,21 @@ def corrected(taken: Import, answers: Sequence[Answer]) -> list[dict[str, Any]]:
     its question without one (""). Raises Refused ``columns.tied`` where two columns of one sheet would answer one question.
     """
     maps = []
-    for table in tables(taken):
+    for table in list_tables(taken):
         mine = [(header, q) for file, sheet, header, q in answers if (file, sheet) == (table.file, table.sheet)]
-        columns = _corrected(table, _told(taken.choices, table.file, table.sheet), mine)
+        columns = _corrected_columns(table, _chosen_columns(taken.choices, table.file, table.sheet), mine)
         if columns:
             maps.append({"file": table.file, "sheet": table.sheet, "columns": columns})
     return maps
 
 
-def _corrected(table: Table, told: Mapping[str, str], answers: Sequence[tuple[str, str]]) -> dict[str, str]:
+def _corrected_columns(table: Table, told: Mapping[str, str], answers: Sequence[tuple[str, str]]) -> dict[str, str]:
     as_found = {column.header: column.question for column in table.columns}
     by_question: dict[str, str] = {}
     for header, question in answers:
         if question and by_question.setdefault(question, header) != header:
-            asked = load_reading_form(table.kind).by_id.get(question)
-            raise Refused(
+            asked = load_combined_form(table.kind).by_id.get(question)
+            raise DomainError(
                 "columns.tied",
                 422,
                 f"In '{table.sheet or table.file}' two columns, '{by_question[question]}' and '{header}', cannot both answer the "
@@ -157,21 +157,21 @@ def _corrected(table: Table, told: Mapping[str, str], answers: Sequence[tuple[st
     return stands | dropped | {question: header for header, question in changed.items()}
 
 
-def grouped(issues: Sequence[Mapping[str, Any]]) -> list[Group]:
+def group_issues(issues: Sequence[Mapping[str, Any]]) -> list[IssueGroup]:
     """Issues (as an import keeps them) by kind: what is not scored first, then the commonest."""
     by_code: dict[str, list[Issue]] = {}
     for told in issues:
         issue = Issue(**{**told, "cells": tuple(told["cells"])})
         by_code.setdefault(issue.code, []).append(issue)
     groups = [
-        Group(
+        IssueGroup(
             code,
             members[0].severity,
             SEVERITIES[members[0].severity],
             _sentence(members[0]),
             sum(issue.count for issue in members if issue.cell),
-            [(issue, _sentence(issue)) for issue in members[:LINES]],
-            max(len(members) - LINES, 0),
+            [(issue, _sentence(issue)) for issue in members[:SHOWN_ISSUES]],
+            max(len(members) - SHOWN_ISSUES, 0),
         )
         for code, members in by_code.items()
     ]
@@ -184,7 +184,7 @@ def _sentence(issue: Issue) -> str:
     return sentence[:1].upper() + sentence[1:]
 
 
-def left_out(issues: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
+def list_skipped_sheets(issues: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
     """The sheets that are not read, each with the reason."""
     return [
         (told["sheet"] or told["file"], _sentence(Issue(**{**told, "cells": tuple(told["cells"])})))
@@ -193,12 +193,12 @@ def left_out(issues: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
     ]
 
 
-def progress(session: Session, taken: Import) -> Job | None:
+def get_current_job(session: Session, taken: Import) -> Job | None:
     """The job that is at work on an import, or worked on it last."""
     jobs = (job for kind in ("assess_import", "read_import") for job in listing(session, kind, limit=200))
     return next((job for job in jobs if job.payload.get("import_id") == taken.id), None)
 
 
-def at_work(taken: Import, job: Job | None) -> bool:
+def is_in_progress(taken: Import, job: Job | None) -> bool:
     """Whether something still happens to an import by itself: not once its job has failed or was cancelled."""
     return taken.state in ("waiting", "running") and (job is None or job.state in ("queued", "running"))

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from service.db.session import Database
 from service.db.tables import Job, new_id
-from service.errors import Refused
+from service.errors import DomainError
 from service.jobs.table import (
     LEASE,
     MOST_ATTEMPTS,
@@ -92,7 +92,7 @@ def _attempt(db: Database, claimed: Claimed, handler: Handler, said: Any) -> str
         raise
     except Cancelled:
         return end(db, claimed, "cancelled", "Cancelled.", also=handler.unfinished)
-    except Refused as refused:
+    except DomainError as refused:
         return end(db, claimed, "failed", refused.detail or refused.code, also=handler.unfinished)
     except OperationalError:
         put_back(db, claimed, "The database was not available.", counted=False)

@@ -7,17 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from questionnaires.form import form_ids, load, load_reading_form
-from questionnaires.lookups import BadFile, sectors
+from questionnaires.form import list_form_ids, load_combined_form, load_form
+from questionnaires.lookups import DataFileError, load_sectors
 from risk_models.answers import DECLINED
-from risk_models.buyer import Practice, Practices
-from risk_models.buyer import load_all as load_practices
-from risk_models.facts.facts import BadFact, Facts, described_under
-from risk_models.facts.facts import load as load_facts
-from risk_models.facts.releases import faults as faults_of_editions
+from risk_models.buyer import BuyingPractice, PracticeRules
+from risk_models.buyer import load_all_rules as load_practices
+from risk_models.data_file import DataFileError as RiskDataError
+from risk_models.facts.facts import Facts, get_description_id, load_facts
+from risk_models.facts.releases import list_release_faults as faults_of_editions
 from risk_models.features import CANNOT_APPLY
-from risk_models.model import MODELS, BadModel, Indicator, Model, load_all
-from risk_models.plan import BadAction, findings_of, load_actions, unanswered_findings, unreached_actions
+from risk_models.model import MODELS, Indicator, Model, load_all
+from risk_models.plan import findings_of, load_actions, unanswered_findings, unreached_actions
 from risk_models.transforms import Choices, Since
 from service.assessment.export_json import actions_digest, actions_part, actions_released
 from service.case_reading.records import faults_of_cases
@@ -30,12 +30,12 @@ def faults_of_models() -> list[str]:
     """Everything that does not fit, as sentences; empty when models, forms and actions are whole."""
     try:
         models, actions, facts = load_all(), load_actions(), load_facts()
-        for form in form_ids():
-            load(form)
-    except (BadModel, BadAction, BadFact, BadFile) as fault:
+        for form in list_form_ids():
+            load_form(form)
+    except (RiskDataError, DataFileError) as fault:
         return [str(fault)]
     buying = load_practices()
-    findings = [*findings_of(models), *(finding for rules in buying for finding in rules.findings)]
+    findings = [*findings_of(models), *(finding for rules in buying for finding in rules.possible_findings)]
     faults = _released(models)
     faults += [fault for rules in buying for fault in _practices_fit(rules)]
     digest = actions_digest(actions_part(actions))
@@ -55,7 +55,7 @@ def faults_of_facts() -> list[str]:
     """Faults of the fact tables as sentences; empty when they load and what was released stands unchanged."""
     try:
         return faults_of_editions()
-    except BadFact as fault:
+    except RiskDataError as fault:
         return [str(fault)]
 
 
@@ -85,7 +85,7 @@ def _fits(model: Model, facts: Facts, *, newest: bool) -> list[str]:
     and an answer that came after it reads as not asked there.
     """
     name = f"{model.id}/{model.version}.toml"
-    form = load_reading_form(model.kind)
+    form = load_combined_form(model.kind)
     faults = []
     for indicator in model.indicators:
         question = form.by_id.get(indicator.question)
@@ -123,12 +123,12 @@ def _fits(model: Model, facts: Facts, *, newest: bool) -> list[str]:
         if scaled.fact.startswith("answer."):
             if scaled.fact.removeprefix("answer.") not in form.by_id:
                 faults.append(f"{name}: a context reads {scaled.fact}, which no form asks")
-        elif not facts.is_scored(described_under(scaled.fact)):
+        elif not facts.is_scored(get_description_id(scaled.fact)):
             faults.append(f"{name}: a context reads {scaled.fact}, which is no fact to be scored")
     faults += [
         f"{name}: serves {code!r}, which is no ISIC code"
         for code in model.serves
-        if code and code not in sectors().names
+        if code and code not in load_sectors().names
     ]
     return faults
 
@@ -138,8 +138,11 @@ def _told_by_fits(model: Model, kind: Sequence[Model]) -> list[str]:
     if not model.told_by:
         return []
     name, told = f"{model.id}/{model.version}.toml", set(model.told_by)
-    forms = {other.id: {q.id for q in load(other.id).questions} for other in kind if other.id in form_ids()}
-    core, others = {q.id for q in load(model.kind).questions}, [ids for form, ids in forms.items() if form != model.id]
+    forms = {other.id: {q.id for q in load_form(other.id).questions} for other in kind if other.id in list_form_ids()}
+    core, others = (
+        {q.id for q in load_form(model.kind).questions},
+        [ids for form, ids in forms.items() if form != model.id],
+    )
     alone = forms.get(model.id, set()) - core.union(*others)
     faults = [f"{name}: told_by names {q!r}, which its form does not ask, or not alone" for q in sorted(told - alone)]
     read = {indicator.question for indicator in model.indicators}
@@ -148,9 +151,9 @@ def _told_by_fits(model: Model, kind: Sequence[Model]) -> list[str]:
     ]
 
 
-def _practices_fit(rules: Practices) -> list[str]:
+def _practices_fit(rules: PracticeRules) -> list[str]:
     """What a buyer is asked about itself, and the rules that read it."""
-    name, form = f"buyer/{rules.version}.toml", load("buyer")
+    name, form = f"buyer/{rules.version}.toml", load_form("buyer")
     faults = []
     for practice in rules.practices:
         asked = form.by_id.get(practice.question)
@@ -162,7 +165,7 @@ def _practices_fit(rules: Practices) -> list[str]:
     return faults
 
 
-def _answers_fit(indicator: Indicator | Practice, kind: str, codes: Sequence[str], *, newest: bool) -> list[str]:
+def _answers_fit(indicator: Indicator | BuyingPractice, kind: str, codes: Sequence[str], *, newest: bool) -> list[str]:
     """Every answer the form offers has a risk, and every risk belongs to an answer."""
     if not isinstance(indicator.rule, Choices):
         read, kinds = ("dates", ("date",)) if isinstance(indicator.rule, Since) else ("numbers", NUMBERS)

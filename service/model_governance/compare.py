@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from risk_models.engine.frame import INSUFFICIENT, LEVEL_NAMES, STATES, WORST_OF_LOW
 from risk_models.engine.score import threshold
-from risk_models.facts.facts import FactsOn
+from risk_models.facts.facts import FactSnapshot
 from risk_models.facts.inherent import UNKNOWN_PLACE
 from risk_models.model import Model, load_all
 from service.assessment.assess import Assessed, Batch, Block, assess
@@ -92,7 +92,7 @@ def models_at(version: str, on: date) -> tuple[Model, ...]:
 
 
 def compare(
-    batches: Sequence[Batch], facts: FactsOn, on: date, before: Sequence[Model], after: Sequence[Model]
+    batches: Sequence[Batch], facts: FactSnapshot, on: date, before: Sequence[Model], after: Sequence[Model]
 ) -> Comparison:
     """The same suppliers assessed under both, movers worst first. Raises LookupError where one scores none of a kind."""
     matrix = np.zeros((len(LEVEL_NAMES), len(LEVEL_NAMES)), dtype=np.int64)

@@ -15,8 +15,8 @@ from functools import cache
 from pathlib import Path
 
 import risk_models
-from questionnaires.form import form_ids, load
-from risk_models.buyer import load_all as load_practices
+from questionnaires.form import list_form_ids, load_form
+from risk_models.buyer import load_all_rules as load_practices
 from risk_models.model import Model, load_all
 from risk_models.plan import load_actions
 from service.report_content.sources import Source, families
@@ -72,8 +72,8 @@ def places() -> Mapping[str, Mapping[str, str]]:
             for item in items:
                 for source in item.sources:
                     found[source][kind][f"`{item.id}`"].append(model.id)
-    for form in form_ids():
-        for question in load(form).questions:
+    for form in list_form_ids():
+        for question in load_form(form).questions:
             for source in question.sources:
                 found[source]["question"][f"`{question.id}`"].append("")
     for action in load_actions():

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from reports.document import LEVELS, Cell, Place
 from risk_models.answers import from_rows
 from service.assessment.assess import Batch
-from service.case_reading.evidence import from_kept
+from service.case_reading.evidence import from_stored
 from service.db.tables import Change, Result, Supplier
 from service.report_content.labels import country_name, sector_title
 
@@ -150,6 +150,6 @@ def batches(session: Session) -> list[Batch]:
         rows = session.execute(kept.order_by(Supplier.id)).all()
         if rows:
             answers = from_rows(row.answers for row in rows)
-            cases = from_kept([row.case_evidence for row in rows])
+            cases = from_stored([row.case_evidence for row in rows])
             found.append(Batch(kind, answers, "", "", np.arange(1, len(rows) + 1), cases))
     return found

@@ -13,9 +13,8 @@ import orjson
 
 from reports.document import Detail
 from risk_models.answers import from_rows
-from risk_models.facts.facts import FactsOn
-from risk_models.facts.facts import load as load_facts
-from risk_models.facts.releases import known_as, released
+from risk_models.facts.facts import FactSnapshot, load_facts
+from risk_models.facts.releases import find_snapshot_by_digest, load_releases
 from risk_models.model import Model, load_all, of_version
 from service.assessment.assess import Assessed, Batch, assess_batch
 from service.assessment.export_json import result_rows
@@ -26,10 +25,12 @@ from service.report_content import build
 Document = dict[str, Any]
 
 
-def made_with(result: Result) -> tuple[Model, FactsOn]:
+def made_with(result: Result) -> tuple[Model, FactSnapshot]:
     """The version of the model and the edition of the facts that a stored result was made with."""
     model, facts = of_version(result.model, result.model_version), load_facts()
-    return model, known_as(facts, released(), result.facts_digest, result.on) or facts.as_of(result.on)
+    return model, find_snapshot_by_digest(facts, load_releases(), result.facts_digest, result.on) or facts.as_of(
+        result.on
+    )
 
 
 def models_with(model: Model) -> list[Model]:
@@ -38,7 +39,7 @@ def models_with(model: Model) -> list[Model]:
     return [other for other in load_all() if other.version == model.version or other.id not in released_with]
 
 
-def reassessed(result: Result) -> tuple[Assessed, FactsOn]:
+def reassessed(result: Result) -> tuple[Assessed, FactSnapshot]:
     """A stored result worked out again, with its reasons, under the very model and facts it was made with."""
     model, facts = made_with(result)
     batch = Batch(
@@ -47,7 +48,7 @@ def reassessed(result: Result) -> tuple[Assessed, FactsOn]:
         result.place.get("file", ""),
         result.place.get("sheet", ""),
         np.array([result.place.get("row", 1)]),
-        evidence.from_kept([result.case_evidence]),
+        evidence.from_stored([result.case_evidence]),
     )
     return assess_batch(batch, facts, result.on, result.agency_scores, models_with(model)), facts
 

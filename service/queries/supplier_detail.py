@@ -12,15 +12,15 @@ from sqlalchemy.orm import Session
 from reports.document import DRAFT, Detail, ModelUsed
 from risk_models.model import of_version
 from service.assessment.decision import Decision, decide
+from service.db.pagination import Page
 from service.db.tables import Asking, MergedKey, Result, Supplier
 from service.errors import not_found
 from service.queries import lists, stored_results
-from service.db.pagination import Page
 from service.questionnaires_sent import requests as questionnaire_requests
 from service.report_content import redaction
 from service.report_content.labels import country_name
 from service.suppliers import repository as suppliers
-from service.suppliers.identity import old_keys
+from service.suppliers.identity import list_aliases
 from service.watchlists.matches import OfSupplier, of_supplier
 
 HISTORY = 6  # results on a page, each with what moved it
@@ -49,7 +49,7 @@ class Portrait:
     draft: str
     agencies: Sequence[tuple[str, Supplier | None]]
     sites: Sequence[Supplier]
-    reach: suppliers.Reach | None
+    reach: suppliers.AgencyReach | None
     corridors: Sequence[tuple[str, str]]
     history: Page
     askings: Sequence[Asking]
@@ -61,26 +61,26 @@ def portrait(session: Session, kind: str, name: str, *, sees_worker_derived: boo
 
     Raises Refused, 404, where there is none.
     """
-    supplier = suppliers.get(session, kind, name)
+    supplier = suppliers.get_supplier(session, kind, name)
     latest = session.get(Result, supplier.latest_id) if supplier.latest_id else None
     if latest is None:
         raise not_found(f"There is no such {kind}.")
     asked = questionnaire_requests.of_supplier(session, supplier)
     model = of_version(latest.model, latest.model_version)
     detail = stored_results.explained(latest)
-    sites = suppliers.sites_of_company if kind == "site" else suppliers.sites_using
+    sites = suppliers.list_company_sites if kind == "site" else suppliers.list_sites_using
     others = sites(session, supplier)
     return Portrait(
         supplier=supplier,
-        old_keys=old_keys(session, supplier),
+        old_keys=list_aliases(session, supplier),
         result=latest,
         detail=detail if sees_worker_derived else redaction.detail_without(detail),
         model=ModelUsed(model.id, model.version, model.title, model.digest[:12], 1, *model.levels.values()),
         decision=decide(stored_results.document(latest), model),
         draft="" if any(asking.returned_on for asking in asked) else DRAFT,
-        agencies=suppliers.agencies_of(session, supplier) if kind == "site" else (),
+        agencies=suppliers.list_agencies(session, supplier) if kind == "site" else (),
         sites=others,
-        reach=suppliers.reach(session, supplier, others) if kind == "agency" else None,
+        reach=suppliers.get_agency_reach(session, supplier, others) if kind == "agency" else None,
         corridors=corridors(latest),
         history=history(session, supplier),
         askings=asked,

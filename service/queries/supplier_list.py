@@ -20,7 +20,7 @@ from reports.document import LEVELS
 from reports.rows import write_row
 from risk_models.plan import Action, load_actions
 from service.db.tables import MergedKey, Result, SavedFilter, Supplier
-from service.errors import Refused, not_found
+from service.errors import DomainError, not_found
 from service.report_content.labels import country_name, level_words, sector_title
 
 PAGE = 50
@@ -225,7 +225,7 @@ def export(session: Session, wanted: Wanted, on: date, format: str) -> bytes:  #
         return text.getvalue().encode("utf-8-sig")
     if format == "xlsx":
         return _workbook(titles, cells)
-    raise Refused("format.unknown", 422, "A table is taken away as csv or xlsx.")
+    raise DomainError("format.unknown", 422, "A table is taken away as csv or xlsx.")
 
 
 def _workbook(titles: Sequence[str], cells: Sequence[Sequence[Any]]) -> bytes:
@@ -246,13 +246,13 @@ def _workbook(titles: Sequence[str], cells: Sequence[Sequence[Any]]) -> bytes:
 def save(session: Session, user_id: str, name: str, wanted: Wanted) -> SavedFilter:
     """Keeps a filter under a name. Raises Refused: ``filter.name``, ``filter.taken``."""
     if not 1 <= len(name.strip()) <= 100:
-        raise Refused("filter.name", 422, "A filter is kept under a name of up to 100 letters.")
+        raise DomainError("filter.name", 422, "A filter is kept under a name of up to 100 letters.")
     kept = SavedFilter(user_id=user_id, name=name.strip(), query=wanted.to_dict())
     try:
         with session.begin_nested():
             session.add(kept)
     except IntegrityError as taken:
-        raise Refused("filter.taken", 409, "You keep another filter under this name.") from taken
+        raise DomainError("filter.taken", 409, "You keep another filter under this name.") from taken
     return kept
 
 

@@ -21,8 +21,8 @@ from risk_models.answers import EVIDENCE, from_rows
 from risk_models.cases.evidence import CaseEvidence
 from risk_models.engine.frame import DECLINED, EXPIRED, LEVEL_NAMES, NOT_ASKED
 from risk_models.engine.score import queue_rank
-from risk_models.evidence import TITLES as GRADES
-from risk_models.facts.facts import FactsOn
+from risk_models.evidence import GRADE_TITLES as GRADES
+from risk_models.facts.facts import FactSnapshot
 from risk_models.model import Floor, Model
 from risk_models.plan import Action
 from risk_models.transforms import Choices, Ramp, Rule, Since
@@ -45,7 +45,7 @@ class Ground:
     answers: Answers
     agency_scores: Mapping[str, float]
     model: Model
-    facts: FactsOn
+    facts: FactSnapshot
     on: date
     case: CaseEvidence | None = None
 

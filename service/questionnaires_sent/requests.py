@@ -18,15 +18,15 @@ from openpyxl.worksheet.worksheet import Worksheet
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from questionnaires.form import Questionnaire, form_ids, load, versions
-from questionnaires.lookups import countries, sectors
-from questionnaires.parse.answer import RESERVED
-from questionnaires.sheet import STAMP
-from questionnaires.workbook import FIRST, HEADER, note, template
+from questionnaires.form import Questionnaire, list_form_ids, list_versions, load_form
+from questionnaires.lookups import load_countries, load_sectors
+from questionnaires.parse.answer import RESERVED_ANSWERS
+from questionnaires.sheet import STAMP_SHEET
+from questionnaires.workbook import FIRST_ANSWER_ROW, HEADER_ROW, build_header_comment, build_template
 from service.audit import record
 from service.clock import today
 from service.db.tables import Asking, Import, Result, Supplier, new_id
-from service.errors import Refused, not_found
+from service.errors import DomainError, not_found
 from service.report_content.redaction import ANSWERS as REPORTS
 from service.suppliers.identity import IDENTIFIERS
 
@@ -48,7 +48,7 @@ def ask(
     """
     form = _form(form_id, version, supplier.kind)
     if not 1 <= len(sent_to.strip()) <= 200:
-        raise Refused("asking.sent_to", 422, "Say in 1 to 200 letters to whom the form goes.")
+        raise DomainError("asking.sent_to", 422, "Say in 1 to 200 letters to whom the form goes.")
     asking = Asking(
         id=new_id(),
         supplier_id=supplier.id,
@@ -65,26 +65,26 @@ def ask(
 
 
 def _form(form_id: str, version: str | None, kind: str) -> Questionnaire:
-    if form_id not in form_ids() or (version is not None and version not in versions(form_id)):
-        raise Refused("asking.form", 422, "There is no such form, or no such version of it.")
-    form = load(form_id, version)
+    if form_id not in list_form_ids() or (version is not None and version not in list_versions(form_id)):
+        raise DomainError("asking.form", 422, "There is no such form, or no such version of it.")
+    form = load_form(form_id, version)
     if form.kind != kind:
-        raise Refused("asking.form", 422, f"That form is for a {form.kind}, and this is a {kind}.")
+        raise DomainError("asking.form", 422, f"That form is for a {form.kind}, and this is a {kind}.")
     return form
 
 
 def workbook(asking: Asking, supplier: Supplier, form: Questionnaire) -> bytes:
     """The form as a workbook for one supplier: who it is stands in the first row, and which asking it is in the stamp."""
-    book = load_workbook(io.BytesIO(template(form, sent=True)))
+    book = load_workbook(io.BytesIO(build_template(form, for_request=True)))
     sheet = next(sheet for sheet in book.worksheets if sheet.sheet_state == "visible" and sheet.title != "About")
     filled = {question: _in_words(question, supplier.answers.get(question)) for question in FILLED_IN}
     filled["form_version"] = f"{form.id} {form.version}"
     of_title = {question.title: question for question in form.questions}
-    for at, header in enumerate(sheet[HEADER], 1):
+    for at, header in enumerate(sheet[HEADER_ROW], 1):
         question = of_title[str(header.value)]
-        header.comment = note(question)  # openpyxl forgets the size of the note when it reads it
-        _write(sheet, FIRST, at, filled.get(question.id, ""))
-    stamp = book[STAMP]
+        header.comment = build_header_comment(question)  # openpyxl forgets the size of the note when it reads it
+        _write(sheet, FIRST_ANSWER_ROW, at, filled.get(question.id, ""))
+    stamp = book[STAMP_SHEET]
     for row, (name, text) in enumerate(
         (("reference", supplier.reference or ""), ("asking", asking.id)), stamp.max_row + 1
     ):
@@ -98,12 +98,12 @@ def workbook(asking: Asking, supplier: Supplier, form: Questionnaire) -> bytes:
 
 def _in_words(question: str, answer: Any) -> str:
     """An answer as it is written into a form, and read out of it again; "" where there is none."""
-    if not answer or answer in RESERVED:
+    if not answer or answer in RESERVED_ANSWERS:
         return ""
     if question == "sector":
-        codes = [code for code in answer if code in sectors().names]
-        return f"{codes[0]} {sectors().names[codes[0]]}" if len(codes) == 1 else "; ".join(codes)
-    return countries().names.get(answer, "") if question in ("country", "flag") else str(answer)
+        codes = [code for code in answer if code in load_sectors().names]
+        return f"{codes[0]} {load_sectors().names[codes[0]]}" if len(codes) == 1 else "; ".join(codes)
+    return load_countries().names.get(answer, "") if question in ("country", "flag") else str(answer)
 
 
 def _write(sheet: Worksheet, row: int, column: int, text: str) -> None:
@@ -122,9 +122,9 @@ def mark_returned(session: Session, asking_id: str, on: date, by: str) -> Asking
     if asking is None:
         raise not_found("There is no such asking.")
     if on < asking.sent_on:
-        raise Refused("asking.returned_on", 422, "It cannot have come back before it was sent.")
+        raise DomainError("asking.returned_on", 422, "It cannot have come back before it was sent.")
     if on > today("Etc/GMT-14"):
-        raise Refused("asking.returned_on", 422, "It cannot have come back on a day that is still to come.")
+        raise DomainError("asking.returned_on", 422, "It cannot have come back on a day that is still to come.")
     asking.returned_on = on
     record(session, by, "form.returned", "asking", asking.id, {"on": on.isoformat()})
     return asking
@@ -176,7 +176,7 @@ def answers_of_returned(asking: Asking, answers: Mapping[str, Any]) -> dict[str,
     understands may not cost less than none. The issue of its cell says how to mend it.
     """
     whole = {question: said for question, said in answers.items() if said not in (None, "", [], ())}
-    for question in load(asking.form, asking.form_version).questions:
+    for question in load_form(asking.form, asking.form_version).questions:
         if question.declinable:
             whole.setdefault(question.id, "declined")
     told = {"form_version": f"{asking.form} {asking.form_version}", "form_returned": str(asking.returned_on)}

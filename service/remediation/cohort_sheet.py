@@ -12,17 +12,17 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from questionnaires.form import Questionnaire, load_reading_form
-from questionnaires.issues import Issue, Unusable
-from questionnaires.person_detection import column_of_persons, person_in
-from questionnaires.sheet import Limits, Refused, Sheet, read
-from questionnaires.text_normalize import fold
-from questionnaires.validation.match import Matched, cells_of, find_header, match
-from questionnaires.validation.personal_data import without_people
-from questionnaires.validation.validate import Options, validate
-from questionnaires.workbook import sayings
+from questionnaires.form import Questionnaire, load_combined_form
+from questionnaires.issues import Issue, UnusableSheet
+from questionnaires.person_detection import detect_personal_column, detect_personal_data
+from questionnaires.sheet import FileRefused, Limits, Sheet, read_sheets
+from questionnaires.text_normalize import fold_text
+from questionnaires.validation.match import ColumnMatch, find_header_row, get_row_cells, match_columns
+from questionnaires.validation.personal_data import redact_pii
+from questionnaires.validation.validate import SheetOptions, validate_sheet
+from questionnaires.workbook import load_template_texts
 from risk_models.answers import from_frame
-from risk_models.repayment.cohorts import Fault
+from risk_models.repayment.cohorts import RepaymentIssue
 
 KIND = "repayment"
 MOST_ROWS = 5_000  # as many as the template has drop-downs for; whoever waits for the page waits a few seconds
@@ -56,36 +56,38 @@ def read_cohorts(
     data: bytes, name: str, on: date, sheet_name: str | None = None, date_order: str | None = None
 ) -> Sent:
     """The rows of a file. Raises :class:`NoCohorts` where none can be used."""
-    form = load_reading_form(KIND)
+    form = load_combined_form(KIND)
     try:
-        sheet, header_row, matched = _table(_chosen(read(data, name, Limits()), sheet_name), form)
+        sheet, header_row, matched = _table(_chosen(read_sheets(data, name, Limits()), sheet_name), form)
         if sheet.n_rows - header_row + sheet.first_row - 1 > MOST_ROWS:
             raise NoCohorts(f"{name}: a sheet of cohorts has at most {MOST_ROWS:,} rows. Split it.")
-        clean, refusals = without_people(sheet, header_row, form)
-        submission = validate(clean, header_row, matched, form, Options(date_order=date_order, on=on), refusals)
-    except Refused as refused:
+        clean, refusals = redact_pii(sheet, header_row, form)
+        submission = validate_sheet(
+            clean, header_row, matched, form, SheetOptions(date_order=date_order, as_of=on), refusals
+        )
+    except FileRefused as refused:
         raise NoCohorts(f"{name}: {refused.detail} {refused.cure}") from refused
-    except Unusable as unusable:
+    except UnusableSheet as unusable:
         raise NoCohorts(f"{name}: {unusable}") from unusable
-    numbered = zip(submission.rows.tolist(), from_frame(submission.answers).rows(), strict=True)
+    numbered = zip(submission.rows.tolist(), from_frame(submission.answers).to_rows(), strict=True)
     rows = tuple(Row(answers, f"{sheet.name}, row {number}") for number, answers in numbered)
     if not rows:
-        first = next((told.sentence() for told in submission.issues if told.severity == "error"), "")
+        first = next((told.describe() for told in submission.issues if told.severity == "error"), "")
         raise NoCohorts(f"{name}: no row can be used. {first}".strip())
     return Sent(name, hashlib.sha256(data).hexdigest(), sheet.name, rows, submission.n_rows, submission.issues)
 
 
 def person_said(answers: Mapping[str, Any]) -> tuple[str, str] | None:
     """The question and the code of an answer that says something of a person; None where none does."""
-    form = load_reading_form(KIND)
+    form = load_combined_form(KIND)
     texts = ((question, text) for question, text in answers.items() if form.by_id[question].type == "text")
-    found = ((question, person_in(text)) for question, text in texts if isinstance(text, str))
+    found = ((question, detect_personal_data(text)) for question, text in texts if isinstance(text, str))
     return next(((question, code) for question, code in found if code), None)
 
 
 def _chosen(sheets: Sequence[Sheet], name: str | None) -> list[Sheet]:
     """The sheet named; else that of our template; else those in sight. Raises :class:`NoCohorts`."""
-    ours = str(sayings()["entity"][KIND]["sheet"])
+    ours = str(load_template_texts()["entity"][KIND]["sheet"])
     wanted = name or (ours if any(sheet.stamp and sheet.name == ours for sheet in sheets) else None)
     chosen = [sheet for sheet in sheets if (sheet.name == wanted if wanted else sheet.visible)]
     if not chosen:
@@ -94,25 +96,25 @@ def _chosen(sheets: Sequence[Sheet], name: str | None) -> list[Sheet]:
     return chosen
 
 
-def _table(sheets: Sequence[Sheet], form: Questionnaire) -> tuple[Sheet, int, Matched]:
+def _table(sheets: Sequence[Sheet], form: Questionnaire) -> tuple[Sheet, int, ColumnMatch]:
     """The first sheet that is a table of cohorts. Raises :class:`Unusable` where none is, :class:`NoCohorts` for a column that
     is for persons.
     """
     faults = []
     for sheet in sheets:
         try:
-            header_row = find_header(sheet, [form])
-            matched = match(sheet, header_row, form)
-        except Unusable as unusable:
+            header_row = find_header_row(sheet, [form])
+            matched = match_columns(sheet, header_row, form)
+        except UnusableSheet as unusable:
             faults.append(unusable)
             continue
-        _refuse_persons(cells_of(sheet, header_row), form)
+        _refuse_persons(get_row_cells(sheet, header_row), form)
         return sheet, header_row, matched
     raise faults[0]
 
 
 def _refuse_persons(headers: Sequence[str], form: Questionnaire) -> None:
     for header in headers:
-        named = form.headers.get(fold(header)) if header else None
-        if (named and form.by_id[named[1]].person) or (not named and column_of_persons(header)):
-            raise NoCohorts(Fault("person.column", seen=f"'{header}'").sentence())
+        named = form.headers.get(fold_text(header)) if header else None
+        if (named and form.by_id[named[1]].person) or (not named and detect_personal_column(header)):
+            raise NoCohorts(RepaymentIssue("person.column", value=f"'{header}'").describe())

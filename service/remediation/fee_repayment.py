@@ -15,13 +15,22 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from questionnaires.form import load_reading_form
-from questionnaires.lookups import countries
-from questionnaires.parse.answer import legible
-from risk_models.facts.facts import load as load_facts
-from risk_models.repayment.calculation import BadTerms, Repayment, published_ratio, repayment
-from risk_models.repayment.cohorts import FILE, Cohort, Fault, FeeItem, Line, Owed, Terms, rules
-from risk_models.repayment.exchange import CURRENCY, NUMBER, Period, Rates, Reading
+from questionnaires.form import load_combined_form
+from questionnaires.lookups import load_countries
+from questionnaires.parse.answer import make_legible
+from risk_models.facts.facts import load_facts
+from risk_models.repayment.calculation import Repayment, TermsError, calculate_repayment, get_published_ratio
+from risk_models.repayment.cohorts import (
+    RULES_FILE,
+    AccountLine,
+    Cohort,
+    CohortAccount,
+    FeeItem,
+    RepaymentIssue,
+    Terms,
+    load_rules,
+)
+from risk_models.repayment.exchange import CURRENCY, NUMBER, Estimate, Period, Rates
 from service.remediation.cohort_sheet import KIND, NoCohorts, Row, Sent
 from service.report_content.sources import register
 
@@ -47,9 +56,9 @@ def calculate(rows: Sequence[Row], terms: Terms, sent: Sent | None = None) -> Do
     Raises :class:`~risk_models.repayment.BadTerms`, and :class:`NoCohorts` where no cohort has anything to calculate with.
     """
     cohorts, faults = cohorts_of(rows)
-    made = repayment(cohorts, terms, load_facts().as_of(terms.on), faults)
+    made = calculate_repayment(cohorts, terms, load_facts().as_of(terms.on), faults)
     if not any(line.counted or line.to_cancel for each in made.cohorts for line in each.lines):
-        why = dict.fromkeys(fault.sentence() for fault in made.faults)
+        why = dict.fromkeys(fault.describe() for fault in made.issues)
         raise NoCohorts(" ".join(["Nothing can be calculated.", *list(why)[:MOST_REASONS]]))
     return document(made, sent, len(rows))
 
@@ -64,7 +73,7 @@ def terms_of(told: Mapping[str, str], rates: Rates, today: date) -> Terms:
     numbers = {name: _number_of(name, given[name]) for name in NUMBERS if name in given}
     instalments = numbers.pop("instalments", Decimal(1))
     if instalments != instalments.to_integral_value():
-        raise BadTerms("Instalments are a whole number.")
+        raise TermsError("Instalments are a whole number.")
     return Terms(
         on=days.get("on", today),
         rates=rates,
@@ -82,7 +91,7 @@ def currency_of(text: str | None) -> str:
     """The currency of a report. Raises :class:`BadTerms` for a text that is no code of one."""
     code = (text or "USD").strip()
     if not CURRENCY.fullmatch(code):
-        raise BadTerms(f"A currency is three capital letters, such as USD; '{legible(code)}' is something else.")
+        raise TermsError(f"A currency is three capital letters, such as USD; '{make_legible(code)}' is something else.")
     return code
 
 
@@ -92,16 +101,16 @@ def _day_of(name: str, text: str) -> date:
             return date.fromisoformat(text)
     except ValueError:
         pass
-    raise BadTerms(f"{name.replace('_', ' ').capitalize()}: '{legible(text)}' is no day written YYYY-MM-DD.")
+    raise TermsError(f"{name.replace('_', ' ').capitalize()}: '{make_legible(text)}' is no day written YYYY-MM-DD.")
 
 
 def _number_of(name: str, text: str) -> Decimal:
     if not NUMBER.fullmatch(text):
-        raise BadTerms(f"{name.replace('_', ' ').capitalize()}: '{legible(text)}' is no number such as 1250.50.")
+        raise TermsError(f"{name.replace('_', ' ').capitalize()}: '{make_legible(text)}' is no number such as 1250.50.")
     return Decimal(text)
 
 
-def cohorts_of(rows: Sequence[Row]) -> tuple[list[Cohort], list[Fault]]:
+def cohorts_of(rows: Sequence[Row]) -> tuple[list[Cohort], list[RepaymentIssue]]:
     """The cohorts that rows speak of, in the order in which they first stand; rows that contradict each other are a fault."""
     groups: dict[str, list[Row]] = {}
     for row in rows:
@@ -111,8 +120,8 @@ def cohorts_of(rows: Sequence[Row]) -> tuple[list[Cohort], list[Fault]]:
     for group in groups.values():
         name, told, differs = str(group[0].answers.get("reference", "")), _shared(group), _differs(group)
         if differs:
-            titles = ", ".join(load_reading_form(KIND).by_id[question].title for question in differs)
-            faults.append(Fault("cohort.conflict", name, titles, group[0].place))
+            titles = ", ".join(load_combined_form(KIND).by_id[question].title for question in differs)
+            faults.append(RepaymentIssue("cohort.conflict", name, titles, group[0].place))
             continue
         items = [_item(row, name, faults) for row in group if row.answers.keys() & {"item", "amount"}]
         cohorts.append(_cohort(name, told, tuple(item for item in items if item is not None), faults))
@@ -139,7 +148,7 @@ def _differs(group: Sequence[Row]) -> list[str]:
     return [question for question, found in values.items() if len(found) > 1]
 
 
-def _cohort(name: str, told: Mapping[str, Any], items: tuple[FeeItem, ...], faults: list[Fault]) -> Cohort:
+def _cohort(name: str, told: Mapping[str, Any], items: tuple[FeeItem, ...], faults: list[RepaymentIssue]) -> Cohort:
     left, policy = period_of(told.get("left_on")), period_of(told.get("zero_fee_from"))
     return Cohort(
         id=name,
@@ -159,7 +168,7 @@ def _cohort(name: str, told: Mapping[str, Any], items: tuple[FeeItem, ...], faul
     )
 
 
-def _item(row: Row, cohort: str, faults: list[Fault]) -> FeeItem | None:
+def _item(row: Row, cohort: str, faults: list[RepaymentIssue]) -> FeeItem | None:
     """The fee item of a row; None, and a fault, where something of it is missing."""
     said = {question: _said(row.answers, question) for question in row.answers}
     item, amount, currency = said.get("item"), _decimal(said.get("amount")), _currency(said.get("currency"))
@@ -167,7 +176,7 @@ def _item(row: Row, cohort: str, faults: list[Fault]) -> FeeItem | None:
         name for name, value in (("item", item), ("amount", amount), ("currency", currency)) if value in (None, "")
     ]
     if missing or item is None or amount is None:
-        faults.append(Fault("item.incomplete", cohort, ", ".join(missing), row.place))
+        faults.append(RepaymentIssue("item.incomplete", cohort, ", ".join(missing), row.place))
         return None
     return FeeItem(
         item=item,
@@ -178,17 +187,19 @@ def _item(row: Row, cohort: str, faults: list[Fault]) -> FeeItem | None:
         paid_by=said.get("paid_by") or "",
         low=_decimal(said.get("amount_low")),
         high=_decimal(said.get("amount_high")),
-        fair=_decimal(said.get("fair_value")),
+        fair_value=_decimal(said.get("fair_value")),
         place=row.place,
     )
 
 
-def _between(first: str | None, last: str | None, cohort: str, place: str, faults: list[Fault]) -> Period | None:
+def _between(
+    first: str | None, last: str | None, cohort: str, place: str, faults: list[RepaymentIssue]
+) -> Period | None:
     begin, end = period_of(first or last), period_of(last or first)
     if begin is None or end is None:
         return None
     if end.last < begin.first:
-        faults.append(Fault("cohort.period", cohort, f"{first} to {last}", place))
+        faults.append(RepaymentIssue("cohort.period", cohort, f"{first} to {last}", place))
         return None
     return Period(begin.first, end.last)
 
@@ -227,7 +238,7 @@ def document(made: Repayment, sent: Sent | None, n_rows: int) -> Document:
     return {
         "title": "Repayment of recruitment fees and related costs",
         "wording": WORDING,
-        "rules": {"version": rules()["version"], "sha256": hashlib.sha256(FILE.read_bytes()).hexdigest()},
+        "rules": {"version": load_rules()["version"], "sha256": hashlib.sha256(RULES_FILE.read_bytes()).hexdigest()},
         "on": terms.on.isoformat(),
         "currency": terms.rates.currency,
         "terms": {
@@ -245,7 +256,7 @@ def document(made: Repayment, sent: Sent | None, n_rows: int) -> Document:
             "sheet": sent.sheet if sent else None,
             "rows": sent.n_rows if sent else n_rows,
             "accepted": n_rows,
-            "issues": [{**issue.to_dict(), "text": issue.sentence()} for issue in issues],
+            "issues": [{**issue.to_dict(), "text": issue.describe()} for issue in issues],
         },
         "complete": made.complete and not any(issue.severity == "error" for issue in issues),
         "total": _reading(made.total),
@@ -257,12 +268,12 @@ def document(made: Repayment, sent: Sent | None, n_rows: int) -> Document:
         "workers": {
             "current": sum(each.current for each in made.cohorts),
             "past": sum(each.past for each in made.cohorts),
-            "past_left_out": sum(each.past_left_out for each in made.cohorts),
+            "past_left_out": sum(each.past_excluded for each in made.cohorts),
         },
         "management": {
             "figure": None if terms.management is None else f"{terms.management:.2f}",
             "ratio": None if made.ratio is None else f"{made.ratio}",
-            "published_ratio": f"{published_ratio()}",
+            "published_ratio": f"{get_published_ratio()}",
         },
         "cohorts": [_owed(each) for each in made.cohorts],
         "instalments": [
@@ -281,9 +292,9 @@ def document(made: Repayment, sent: Sent | None, n_rows: int) -> Document:
         "faults": [
             {
                 "code": fault.code, "severity": fault.severity, "cohort": fault.cohort, "place": fault.place,
-                "text": fault.sentence(),
+                "text": fault.describe(),
             }
-            for fault in made.faults
+            for fault in made.issues
         ],
         "reconciliation": [
             {"kind": each.kind, "title": each.title, **_reading(each.amount)} for each in made.reconciliation
@@ -297,16 +308,16 @@ def document(made: Repayment, sent: Sent | None, n_rows: int) -> Document:
 
 
 def _steps() -> Sequence[Mapping[str, Any]]:
-    return rules()["step"]  # type: ignore[no-any-return]
+    return load_rules()["step"]  # type: ignore[no-any-return]
 
 
 def _sources(told: Any) -> Sequence[str]:
     return told["sources"] if isinstance(told, dict) else told.sources  # type: ignore[no-any-return]
 
 
-def _owed(each: Owed) -> Document:
-    cohort, known = each.cohort, each.known
-    names = countries().names
+def _owed(each: CohortAccount) -> Document:
+    cohort, known = each.cohort, each.known_cost
+    names = load_countries().names
     return {
         "cohort": cohort.id,
         "origin": cohort.origin or None,
@@ -319,12 +330,12 @@ def _owed(each: Owed) -> Document:
         "hired_to": _day(cohort.hired.last if cohort.hired else None),
         "current": each.current,
         "past": each.past,
-        "past_left_out": each.past_left_out,
+        "past_left_out": each.past_excluded,
         "weight": f"{each.weight:.2f}",
         "known_cost": None if known is None else _reading(known.cost),
         "known_share": None if known is None else _reading(known.share),
-        "months_of_wage": None if each.months is None else f"{each.months}",
-        "over_a_month": None if each.months is None else each.months > 1,
+        "months_of_wage": None if each.months_of_earnings is None else f"{each.months_of_earnings}",
+        "over_a_month": None if each.months_of_earnings is None else each.months_of_earnings > 1,
         "complete": each.complete,
         "fees": _reading(each.fees),
         "per_worker": _reading(each.per_worker),
@@ -334,12 +345,12 @@ def _owed(each: Owed) -> Document:
     }
 
 
-def _line(line: Line) -> Document:
+def _line(line: AccountLine) -> Document:
     paid = line.paid
     return {
         "item": line.item,
         "title": line.title,
-        "told": line.told,
+        "told": line.amount_text,
         "paid_from": _day(paid.first if paid else None),
         "paid_to": _day(paid.last if paid else None),
         "evidence": line.evidence,
@@ -349,12 +360,12 @@ def _line(line: Line) -> Document:
         "to_cancel": line.to_cancel,
         "principal": _reading(line.principal),
         "interest": _reading(line.interest),
-        "why": line.why,
+        "why": line.reason,
         "place": line.place,
     }
 
 
-def _reading(reading: Reading) -> Document:
+def _reading(reading: Estimate) -> Document:
     return {"low": _money(reading.low), "central": _money(reading.central), "high": _money(reading.high)}
 
 

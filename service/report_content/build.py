@@ -11,7 +11,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from questionnaires.form import load_reading_form
+from questionnaires.form import load_combined_form
 from questionnaires.issues import ISSUES, Issue
 from reports.document import (
     OPEN,
@@ -26,14 +26,14 @@ from reports.document import (
     Source,
     SourceFile,
 )
-from risk_models.agencies import counted
-from risk_models.cases.evidence import with_case_harms
+from risk_models.agencies import describe_counted_agency
+from risk_models.cases.evidence import add_case_harms
 from risk_models.engine.frame import LEVEL_NAMES, NOT_ASKED
 from risk_models.engine.robustness import steadiness
 from risk_models.engine.score import queue_rank
-from risk_models.evidence import behind, sentence
+from risk_models.evidence import build_evidence_lookup, describe_evidence
 from risk_models.explain import explain, floor_sentence, names_no_agency, names_sectors, why_not_low
-from risk_models.facts.facts import FactsOn
+from risk_models.facts.facts import FactSnapshot
 from service.assessment.assess import Assessed, Block, agency_scores, assess_batch
 from service.assessment.export_json import ENGINE, result_rows
 from service.report_content.groups import companies, heat, places
@@ -65,7 +65,7 @@ LIMITS = (
 
 def report_on(
     assessed: Sequence[Assessed],
-    facts: FactsOn,
+    facts: FactSnapshot,
     on: date,
     files: Sequence[Mapping[str, Any]],
     issues: Sequence[Issue],
@@ -191,7 +191,7 @@ def _is_open(title: str) -> bool:
     return title.endswith(OPEN)
 
 
-def _details(lines: Sequence[Line], facts: FactsOn, on: date, scores: Mapping[str, float]) -> tuple[Detail, ...]:
+def _details(lines: Sequence[Line], facts: FactSnapshot, on: date, scores: Mapping[str, float]) -> tuple[Detail, ...]:
     """Some results explained, in order: worked out again by themselves, which gives the same numbers to the last bit."""
     told: dict[tuple[int, int], Detail] = {}
     parts = {id(line.part): line.part for line in lines}
@@ -202,7 +202,7 @@ def _details(lines: Sequence[Line], facts: FactsOn, on: date, scores: Mapping[st
     return tuple(told[id(line.part), line.position] for line in lines)
 
 
-def explained(assessed: Assessed, facts: FactsOn, on: date) -> tuple[Detail, ...]:
+def explained(assessed: Assessed, facts: FactSnapshot, on: date) -> tuple[Detail, ...]:
     """Each supplier of a batch explained: its headline, every reason as a sentence, its floors, its actions, and how steady
     its level is.
     """
@@ -214,14 +214,16 @@ def explained(assessed: Assessed, facts: FactsOn, on: date) -> tuple[Detail, ...
     )
 
 
-def _detail(line: Line, stored: Mapping[str, Any], facts: FactsOn, on: date, steady: NDArray[np.float64]) -> Detail:
+def _detail(
+    line: Line, stored: Mapping[str, Any], facts: FactSnapshot, on: date, steady: NDArray[np.float64]
+) -> Detail:
     block = line.part.blocks[line.part.block[line.position]]
     position = int(line.part.position[line.position])
-    form = load_reading_form(line.part.batch.kind)
-    evidence = behind(block.answers.take([position]), block.model, on)
+    form = load_combined_form(line.part.batch.kind)
+    evidence = build_evidence_lookup(block.answers.take([position]), block.model, on)
     batch = line.part.batch.only([line.position])
-    answers = batch.answers.rows()[0]
-    heard = with_case_harms(batch.answers, batch.case).rows()[0] if batch.case else answers
+    answers = batch.answers.to_rows()[0]
+    heard = add_case_harms(batch.answers, batch.case).to_rows()[0] if batch.case else answers
     beside = [(other, int(at[0])) for other, at in line.part.beside(block, np.array([position]))]
     sentences = explain(
         block.model,
@@ -229,8 +231,8 @@ def _detail(line: Line, stored: Mapping[str, Any], facts: FactsOn, on: date, ste
         line.headline.country,
         stored["reasons"],
         lambda q, a: answer_words(form, q, a),
-        lambda q: sentence(evidence(q)),
-        counted(answers, line.part.agency_scores),
+        lambda q: describe_evidence(evidence(q)),
+        describe_counted_agency(answers, line.part.agency_scores),
         [other.model for other, _ in beside],
         heard,
     ) + names_no_agency(action for action, _ in block.plan.steps(position, on))
@@ -295,7 +297,7 @@ def _higher_elsewhere(
     if round(highest, 6) <= round(float(own), 6):
         return ()
     named, why = "A higher score in another of its trades", "A supplier of several trades is scored for each"
-    if not names_sectors(block.answers.take([position]).rows()[0]):
+    if not names_sectors(block.answers.take([position]).to_rows()[0]):
         named = "A higher score read as another trade"
         why = "The sector is not known: a supplier is then scored as a site of any, and for each trade that its answers tell of"
     text = f'{why}, and the worst counts: as "{title}" it scores {highest:.1f}.'

@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import date
 
 from questionnaires.form import Questionnaire
-from questionnaires.lookups import countries, sectors
+from questionnaires.lookups import load_countries, load_sectors
 from reports.document import LEVEL_TITLES, Step
-from risk_models.answers import Piece
-from risk_models.evidence import TITLES
+from risk_models.answers import EvidencePiece
+from risk_models.evidence import GRADE_TITLES
 from risk_models.explain import Reason, own_side
-from risk_models.facts.facts import FactsOn, described_under
+from risk_models.facts.facts import FactSnapshot, get_description_id
 from risk_models.model import Model
 from risk_models.plan import Action
 
@@ -19,21 +19,23 @@ MEASURED = ("number", "percent", "money", "date")  # questions whose answer says
 
 def country_name(code: str | None) -> str:
     """The English name of a country, "Country unknown" where there is none."""
-    return "Country unknown" if code is None else countries().names.get(code, code)
+    return "Country unknown" if code is None else load_countries().names.get(code, code)
 
 
 def sector_title(code: str | None) -> str:
     """The title of an ISIC code, "Sector unknown" where there is none."""
-    return "Sector unknown" if code is None else sectors().names.get(code, code)
+    return "Sector unknown" if code is None else load_sectors().names.get(code, code)
 
 
 def answer_words(form: Questionnaire, question: str, answer: object) -> str:
     """An answer as its form words it: titles for codes, names for countries and sectors, numbers with their unit, evidence by
     kind and date.
     """
-    if isinstance(answer, (dict, Piece)):
-        piece = answer if isinstance(answer, Piece) else Piece(**answer)
-        return " ".join(filter(None, (TITLES[piece.grade], piece.date, f"({piece.source})" if piece.source else "")))
+    if isinstance(answer, (dict, EvidencePiece)):
+        piece = answer if isinstance(answer, EvidencePiece) else EvidencePiece(**answer)
+        return " ".join(
+            filter(None, (GRADE_TITLES[piece.grade], piece.date, f"({piece.source})" if piece.source else ""))
+        )
     if isinstance(answer, (list, tuple)):
         return ", ".join(answer_words(form, question, each) for each in answer)
     asked = form.by_id.get(question)
@@ -53,7 +55,7 @@ def answer_words(form: Questionnaire, question: str, answer: object) -> str:
     return next((choice.title for choice in asked.choices if choice.code == answer), str(answer))
 
 
-def value_of(reason: Reason, model: Model, form: Questionnaire, facts: FactsOn) -> str:
+def value_of(reason: Reason, model: Model, form: Questionnaire, facts: FactSnapshot) -> str:
     """The value of a reason as it may stand alone: a fact with its unit, a number or a day with the words of its question, and
     what was reported before what the supplier itself answered.
     """
@@ -67,9 +69,9 @@ def value_of(reason: Reason, model: Model, form: Questionnaire, facts: FactsOn) 
     return ". ".join(filter(None, (reason.reported, said and own_side(model.kind, reason.answer, said))))
 
 
-def _of_fact(value: str, fact: str, form: Questionnaire, facts: FactsOn) -> str:
+def _of_fact(value: str, fact: str, form: Questionnaire, facts: FactSnapshot) -> str:
     """The value of a fact with its unit."""
-    asked, about = form.by_id.get(fact.removeprefix("answer.")), facts.descriptions.get(described_under(fact))
+    asked, about = form.by_id.get(fact.removeprefix("answer.")), facts.descriptions.get(get_description_id(fact))
     if fact == "agency":
         return f"score {value} of 100"
     if asked and asked.type == "percent":

@@ -12,7 +12,7 @@ from dataclasses import replace
 from functools import cache
 from typing import Any
 
-from questionnaires.form import Question, load_reading_form
+from questionnaires.form import Question, load_combined_form
 from reports.audience import own_steps
 from reports.document import Detail, Headline, Reason, Report
 from risk_models.answers import CASE_HARMS, EVIDENCE
@@ -41,7 +41,7 @@ def own_answers(kind: str, answers: Mapping[str, Any], in_form: Mapping[str, Any
     answers that stand on what workers said are the workers'. Left out in any case is what others reported, what the buyer
     answers about its own checks, and the evidence that is what workers said.
     """
-    form = load_reading_form(kind)
+    form = load_combined_form(kind)
     if in_form is not None:
         practice = {question.id for question in form.questions if question.feeds} | set(RECORD)
         answers = {**in_form, **{question: told for question, told in answers.items() if question not in practice}}
@@ -50,7 +50,7 @@ def own_answers(kind: str, answers: Mapping[str, Any], in_form: Mapping[str, Any
     voiced = [p.get("covers") or () for p in pieces if p["grade"] == VOICE and "form_returned" not in answers]
 
     def its_own(question: Question) -> bool:
-        return not question.ours and not (
+        return not question.buyer_answered and not (
             question.feeds and any(not covers or question.id in covers for covers in voiced)
         )
 

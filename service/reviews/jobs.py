@@ -17,7 +17,7 @@ from service.audit import record
 from service.clock import now, today
 from service.db import change_feed
 from service.db.session import Database
-from service.db.tables import Engagement, Result, Supplier
+from service.db.tables import Engagement, Supplier
 from service.jobs.table import Claimed, effect
 from service.suppliers import repository as suppliers
 
@@ -75,7 +75,7 @@ def review_suppliers(db: Database, claimed: Claimed) -> None:
         with effect(db, claimed, checkpoint=so_far, progress=progress) as session:
             # Locked, so that one who erases a supplier meanwhile does not see it come back.
             chunk = session.scalars(select(Supplier).where(of_kind, Supplier.id.in_(ids)).with_for_update()).all()
-            _review(session, so_far["kind"], chunk, on, claimed.actor)
+            _review(session, chunk, on, claimed.actor)
     with effect(db, claimed, result={"reviewed": so_far["done"], "on": so_far["on"]}) as session:
         told = {"suppliers": so_far["done"], "on": so_far["on"]}
         record(session, claimed.actor, "schedule.reviewed", "schedule", claimed.payload["schedule_id"], told)
@@ -100,21 +100,16 @@ def follow_agencies(db: Database, claimed: Claimed) -> None:
         so_far |= {"after": ids[-1]}
         with effect(db, claimed, checkpoint=so_far) as session:
             sites = session.scalars(select(Supplier).where(which, Supplier.id.in_(ids)).with_for_update()).all()
-            moved = [site.id for site in suppliers.agency_scores_moved(session, sites)]
-            suppliers.assess_again(session, moved, on, now(), claimed.actor, "agency")
+            moved = [site.id for site in suppliers.sites_with_outdated_agency_scores(session, sites)]
+            suppliers.reassess(session, moved, on, now(), claimed.actor, "agency")
             so_far["assessed"] += len(moved)
     with effect(db, claimed, result={"assessed": so_far["assessed"]}):
         pass
 
 
-def _review(session: Session, kind: str, chunk: Sequence[Supplier], on: date, by: str) -> None:
+def _review(session: Session, due_suppliers: Sequence[Supplier], on: date, by: str) -> None:
     at = now()
-    for supplier in chunk:
+    for supplier in due_suppliers:
         due_on = min(supplier.review_due or on, on)
         change_feed.write(session, "review_due", supplier.id, {"due": due_on.isoformat(), "level": supplier.level}, at)
-    latest = session.scalars(select(Result).where(Result.id.in_([supplier.latest_id for supplier in chunk])))
-    places = {result.id: result.place for result in latest}
-    answers = [supplier.answers for supplier in chunk]
-    where = [places.get(supplier.latest_id or "", {}) for supplier in chunk]
-    keys = [supplier.key for supplier in chunk]
-    suppliers.keep(session, kind, answers, where, on, at, by, "review", None, keys=keys)
+    suppliers.reassess(session, [supplier.id for supplier in due_suppliers], on, at, by)

@@ -26,7 +26,7 @@ from sqlalchemy.orm import Session
 from service.audit import record
 from service.clock import now
 from service.db.tables import Firing, Schedule, new_id
-from service.errors import Refused, not_found
+from service.errors import DomainError, not_found
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 KINDS, EVERY = ("rolling", "fixed"), ("day", "week", "month", "quarter")
@@ -39,32 +39,34 @@ Rule = Mapping[str, Any]
 def validated(rule: Rule, time_zone: str) -> dict[str, Any]:
     """The rule with nothing left unsaid. Raises Refused, 422, with a code for what cannot be."""
     if time_zone not in _time_zones():
-        raise Refused("schedule.time_zone", 422, "There is no such time zone. Say one of the IANA list: Asia/Bangkok.")
+        raise DomainError(
+            "schedule.time_zone", 422, "There is no such time zone. Say one of the IANA list: Asia/Bangkok."
+        )
     kind, every = rule.get("kind"), rule.get("every")
     if kind not in KINDS:
-        raise Refused("schedule.kind", 422, "A schedule is rolling or fixed.")
+        raise DomainError("schedule.kind", 422, "A schedule is rolling or fixed.")
     whole: dict[str, Any] = {"kind": kind, "time": rule.get("time", MORNING)}
     if not isinstance(whole["time"], str) or not TIME.fullmatch(whole["time"]):
-        raise Refused("schedule.time", 422, "Say the time as hours and minutes, 00:00 to 23:59.")
+        raise DomainError("schedule.time", 422, "Say the time as hours and minutes, 00:00 to 23:59.")
     if kind == "fixed":
         if every not in EVERY:
-            raise Refused("schedule.every", 422, f"A fixed schedule is of every {' or '.join(EVERY)}.")
+            raise DomainError("schedule.every", 422, f"A fixed schedule is of every {' or '.join(EVERY)}.")
         whole["every"] = every
         if every != "day":
             whole["day"] = _day(every, rule.get("day"))
     surplus = sorted(rule.keys() - whole.keys())
     if surplus:
-        raise Refused("schedule.unknown_field", 422, f"Such a schedule takes {', '.join(whole)} and nothing else.")
+        raise DomainError("schedule.unknown_field", 422, f"Such a schedule takes {', '.join(whole)} and nothing else.")
     return whole
 
 
 def _day(every: str, day: object) -> str | int:
     if every == "week":
         if not isinstance(day, str) or day not in WEEKDAYS:
-            raise Refused("schedule.day", 422, f"The day of a week is one of {', '.join(WEEKDAYS)}.")
+            raise DomainError("schedule.day", 422, f"The day of a week is one of {', '.join(WEEKDAYS)}.")
         return day
     if not isinstance(day, int | float) or isinstance(day, bool) or day not in range(1, LAST_DAY + 1):
-        raise Refused("schedule.day", 422, f"The day of a month is 1 to {LAST_DAY}, so that every month has it.")
+        raise DomainError("schedule.day", 422, f"The day of a month is 1 to {LAST_DAY}, so that every month has it.")
     return int(day)  # 5.0 is a whole number too, in JSON
 
 
@@ -150,7 +152,7 @@ def update(
 
 def _named(name: str) -> str:
     if not 1 <= len(name.strip()) <= 200:
-        raise Refused("schedule.name", 422, "A schedule has a name of 1 to 200 letters.")
+        raise DomainError("schedule.name", 422, "A schedule has a name of 1 to 200 letters.")
     return name.strip()
 
 

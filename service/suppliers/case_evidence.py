@@ -15,30 +15,31 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from risk_models.answers import from_rows
-from risk_models.cases.evidence import CaseEvidence, evidence_of
-from risk_models.cases.readings import Case, CaseReading, Finding, read
-from risk_models.cases.rules import case_rules
+from risk_models.cases.evidence import CaseEvidence, build_evidence_from_readings
+from risk_models.cases.readings import Case, CaseReading, Finding, read_case
+from risk_models.cases.rules import load_case_rules
 from service.assessment.assess import Batch
 from service.case_reading.records import CaseRecord, link
 from service.db.case_tables import KeptCase, KeptFinding
+from service.db.session import chunks
 
 Findings = Mapping[str, Sequence[KeptFinding]]
 
 
-def findings_of(session: Session, cases: Sequence[KeptCase]) -> Findings:
+def list_findings(session: Session, cases: Sequence[KeptCase]) -> Findings:
     """The findings of some cases by the id of the case, in the order they were recorded."""
     found: dict[str, list[KeptFinding]] = defaultdict(list)
     ids = [case.id for case in cases]
-    for start in range(0, len(ids), 500):
-        query = select(KeptFinding).where(KeptFinding.case_id.in_(ids[start : start + 500]))
+    for chunk in chunks(ids):
+        query = select(KeptFinding).where(KeptFinding.case_id.in_(chunk))
         for finding in session.scalars(query.order_by(KeptFinding.number)):
             found[finding.case_id].append(finding)
     return found
 
 
-def record_of(kept: KeptCase, findings: Sequence[KeptFinding]) -> CaseRecord:
+def to_case_record(kept: KeptCase, findings: Sequence[KeptFinding]) -> CaseRecord:
     """A case as it is read, with the places of its findings."""
-    told = tuple(Finding(f.finding, f.phase, f.found, f.source, f.found_on, place_of(f)) for f in findings)
+    told = tuple(Finding(f.finding, f.phase, f.found, f.source, f.found_on, describe_finding(f)) for f in findings)
     numbers = tuple(finding.number for finding in findings)
     return CaseRecord(
         Case(kept.number, told, kept.age_group, tuple(kept.acts), tuple(kept.asked_in_full)),
@@ -53,18 +54,18 @@ def record_of(kept: KeptCase, findings: Sequence[KeptFinding]) -> CaseRecord:
     )
 
 
-def place_of(finding: KeptFinding) -> str:
+def describe_finding(finding: KeptFinding) -> str:
     """Where a finding is recorded, in words."""
     return f"finding {finding.number}"
 
 
-def counts(kept: KeptCase) -> bool:
+def counts_in_score(kept: KeptCase) -> bool:
     """Whether a case says something in a score: it does unless it was closed in a way after which it does not."""
-    outcomes = {told["id"]: told["counts"] for told in case_rules().told["outcome"]}
+    outcomes = {told["id"]: told["counts"] for told in load_case_rules().raw["outcome"]}
     return kept.state == "open" or bool(outcomes[kept.outcome])
 
 
-def linked(
+def match_unlinked_cases(
     session: Session, kind: str, ids: Sequence[str], answers: Sequence[Mapping[str, Any]]
 ) -> list[tuple[KeptCase, str]]:
     """Cases that no supplier was known for until now, with the id of the one that bears their reference.
@@ -77,25 +78,25 @@ def linked(
     if not waiting:
         return []
     batch = Batch(kind, from_rows(answers), "", "", np.arange(len(ids)))
-    found = link([record_of(case, ()) for case in waiting], [batch])
+    found = link([to_case_record(case, ()) for case in waiting], [batch])
     return [(case, ids[places[0][1]]) for case, places in zip(waiting, found, strict=True) if len(places) == 1]
 
 
-def evidence(
+def get_case_evidence(
     session: Session, ids: Sequence[str], on: date, also: Sequence[tuple[KeptCase, str]] = ()
 ) -> CaseEvidence | None:
     """What cases say of these suppliers on a day; None where no case is about any. ``also``: cases that are just being linked."""
     about: dict[str, list[KeptCase]] = defaultdict(list)
-    for start in range(0, len(ids), 500):
-        for case in session.scalars(select(KeptCase).where(KeptCase.supplier_id.in_(ids[start : start + 500]))):
+    for chunk in chunks(ids):
+        for case in session.scalars(select(KeptCase).where(KeptCase.supplier_id.in_(chunk))):
             about[str(case.supplier_id)].append(case)
     for case, supplier_id in also:
         about[supplier_id].append(case)
-    cases = [case for of in about.values() for case in of if counts(case)]
+    cases = [case for of in about.values() for case in of if counts_in_score(case)]
     if not cases:
         return None
-    found = findings_of(session, cases)
+    found = list_findings(session, cases)
     readings: dict[str, CaseReading] = {
-        case.id: read(record_of(case, found.get(case.id, ())).case, on) for case in cases
+        case.id: read_case(to_case_record(case, found.get(case.id, ())).case, on) for case in cases
     }
-    return evidence_of([[readings[case.id] for case in about[i] if case.id in readings] for i in ids])
+    return build_evidence_from_readings([[readings[case.id] for case in about[i] if case.id in readings] for i in ids])

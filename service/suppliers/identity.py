@@ -12,16 +12,16 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from questionnaires.parse.answer import RESERVED
+from questionnaires.parse.answer import RESERVED_ANSWERS
 from risk_models.answers import Answers
 from risk_models.name_normalize import name_key
 from service.audit import record
+from service.db.session import chunks
 from service.db.tables import MergedKey, Supplier
 from service.errors import not_found
 
 Row = Mapping[str, Any]
 
-CHUNK = 500
 IDENTIFIERS = ("imo", "lei", "licence_number", "registration_number")
 REGISTERED = ("licence_number", "registration_number")  # unique within a country alone
 PLACE = ("country", "region", "city", "address", "postal_code", "latitude", "longitude")
@@ -48,7 +48,7 @@ def supplier_key(answers: Row) -> str:
 def supplier_keys(answers: Answers) -> list[str]:
     """The key of each of n suppliers (:func:`supplier_key`)."""
     keyed = {question: answers.columns[question] for question in KEYED if question in answers.columns}
-    return list(map(supplier_key, Answers(len(answers), keyed).rows()))
+    return list(map(supplier_key, Answers(len(answers), keyed).to_rows()))
 
 
 def company_key(answers: Row) -> str:
@@ -56,13 +56,17 @@ def company_key(answers: Row) -> str:
     return name_key(str(answers.get("name") or answers.get("name_local") or answers.get("reference") or ""))[:300]
 
 
-def as_its_own(stood: Row, row: Row) -> dict[str, Any]:
+def rekey_to_survivor(survivor: Row, row: Row) -> dict[str, Any]:
     """A row that names a supplier as one that was merged into it, as if it named the supplier itself.
 
     Who and where it is, its own rows tell: the old one gives it no reference, a number or name only where it has none, a place
     only where it has none at all: halves of two places are no place, and a number of a register is of the register's country.
     """
-    known = {question: answer for question, answer in stood.items() if answer is not None and answer not in RESERVED}
+    known = {
+        question: answer
+        for question, answer in survivor.items()
+        if answer is not None and answer not in RESERVED_ANSWERS
+    }
     left_out = {"reference", *(PLACE if known.keys() & set(PLACE) else ())}
     if known.get("country") and row.get("country") not in (None, known["country"]):
         left_out.update(REGISTERED)
@@ -70,7 +74,7 @@ def as_its_own(stood: Row, row: Row) -> dict[str, Any]:
     return told | {question: known[question] for question in (*KEYED, *PLACE) if question in known}
 
 
-def together(keys: Iterable[str]) -> list[list[int]]:
+def group_by_key(keys: Iterable[str]) -> list[list[int]]:
     """The positions of rows by key: each supplier's, in the order in which the first of them stands."""
     groups: dict[str, list[int]] = {}
     for at, key in enumerate(keys):
@@ -78,62 +82,61 @@ def together(keys: Iterable[str]) -> list[list[int]]:
     return list(groups.values())
 
 
-def find(session: Session, kind: str, answers: Mapping[str, Any]) -> Supplier | None:
+def find_supplier(session: Session, kind: str, answers: Mapping[str, Any]) -> Supplier | None:
     """The supplier that such answers are kept under, locked until the transaction ends; None if there is none yet."""
     key = supplier_key(answers)
     own = select(Supplier).where(Supplier.kind == kind, Supplier.key == key)
-    old = _merged(kind, [key], Supplier).with_for_update(of=Supplier)
+    old = _merged_query(kind, [key], Supplier).with_for_update(of=Supplier)
     return session.scalars(own.with_for_update()).first() or session.scalars(old).first()
 
 
-def found_under(session: Session, kind: str, keys: Iterable[str]) -> dict[str, Supplier]:
+def find_suppliers(session: Session, kind: str, keys: Iterable[str]) -> dict[str, Supplier]:
     """The suppliers that are found by some keys, by the key; those of no supplier are left out."""
-    wanted = list(dict.fromkeys(keys))
-    there: dict[str, Supplier] = {}
-    for start in range(0, len(wanted), CHUNK):
-        query = select(Supplier).where(Supplier.kind == kind, Supplier.key.in_(wanted[start : start + CHUNK]))
-        there.update({supplier.key: supplier for supplier in session.scalars(query)})
-    # Asked in this order: who is merged in between is then found by its old key.
-    return there | merged(session, kind, [key for key in wanted if key not in there])
-
-
-def merged(session: Session, kind: str, keys: Iterable[str]) -> dict[str, Supplier]:
-    """Of some keys those that a supplier had which was merged, each with the supplier it was merged into."""
-    wanted = list(dict.fromkeys(keys))
+    distinct = list(dict.fromkeys(keys))
     found: dict[str, Supplier] = {}
-    for start in range(0, len(wanted), CHUNK):
-        query = _merged(kind, wanted[start : start + CHUNK], MergedKey.key, Supplier)
+    for chunk in chunks(distinct):
+        query = select(Supplier).where(Supplier.kind == kind, Supplier.key.in_(chunk))
+        found.update({supplier.key: supplier for supplier in session.scalars(query)})
+    # In this order: a supplier that is merged in between is then found by its old key.
+    return found | find_merged(session, kind, [key for key in distinct if key not in found])
+
+
+def find_merged(session: Session, kind: str, keys: Iterable[str]) -> dict[str, Supplier]:
+    """Of some keys those that a supplier had which was merged, each with the supplier it was merged into."""
+    found: dict[str, Supplier] = {}
+    for chunk in chunks(list(dict.fromkeys(keys))):
+        query = _merged_query(kind, chunk, MergedKey.key, Supplier)
         found.update(dict(session.execute(query).all()))
     return found
 
 
-def _merged(kind: str, keys: Collection[str], *what: Any) -> Any:
+def _merged_query(kind: str, keys: Collection[str], *what: Any) -> Any:
     query = select(*what).select_from(MergedKey).join(Supplier, Supplier.id == MergedKey.supplier_id)
     return query.where(MergedKey.kind == kind, MergedKey.key.in_(keys))
 
 
-def old_keys(session: Session, supplier: Supplier) -> Sequence[MergedKey]:
+def list_aliases(session: Session, supplier: Supplier) -> Sequence[MergedKey]:
     """The keys of all that were merged into a supplier, by which it is found beside its own, in the order in which they were."""
     query = select(MergedKey).where(MergedKey.supplier_id == supplier.id)
     return session.scalars(query.order_by(MergedKey.merged_at, MergedKey.key)).all()
 
 
-def old_numbers(session: Session, kind: str) -> list[tuple[str, dict[str, str]]]:
+def list_alias_numbers(session: Session, kind: str) -> list[tuple[str, dict[str, str]]]:
     """The old references and numbers of all suppliers of a kind, each with the id of its supplier, as answers."""
     query = select(MergedKey.supplier_id, MergedKey.key, MergedKey.named).where(MergedKey.kind == kind)
-    told = [(supplier_id, _made_of(key), named) for supplier_id, key, named in session.execute(query)]
+    told = [(supplier_id, _key_question(key), named) for supplier_id, key, named in session.execute(query)]
     return [(supplier_id, {question: named}) for supplier_id, question, named in told if question != "name"]
 
 
-def take_over(session: Session, source: Supplier, target: Supplier, at: datetime) -> None:
+def move_aliases(session: Session, source: Supplier, target: Supplier, at: datetime) -> None:
     """From now on ``target`` is found by the key of ``source``, and by those that found ``source``."""
     theirs = update(MergedKey).where(MergedKey.supplier_id == source.id)
     session.execute(theirs.values(supplier_id=target.id))
-    told = {"kind": source.kind, "key": source.key, "named": _in_words(source), "merged_at": at}
+    told = {"kind": source.kind, "key": source.key, "named": _describe_key(source), "merged_at": at}
     session.add(MergedKey(supplier_id=target.id, **told))
 
 
-def let_go(session: Session, supplier: Supplier, merged_key_id: str, by: str) -> None:
+def remove_alias(session: Session, supplier: Supplier, merged_key_id: str, by: str) -> None:
     """A supplier is no longer found by an old key: whoever is next told of under it is a supplier of its own, without history.
 
     What came in under that key stays here. Raises Refused, 404, where the supplier has no such key.
@@ -147,15 +150,15 @@ def let_go(session: Session, supplier: Supplier, merged_key_id: str, by: str) ->
     record(session, by, f"{supplier.kind}.key_let_go", supplier.kind, supplier.id, {})
 
 
-def _in_words(supplier: Supplier) -> str:
+def _describe_key(supplier: Supplier) -> str:
     """What the key of a supplier was made of."""
-    question, told = _made_of(supplier.key), supplier.answers
+    question, told = _key_question(supplier.key), supplier.answers
     if question != "name":
         return str(told.get(question) or supplier.key.partition(":")[2])
     return ", ".join(str(part) for part in (supplier.name, told.get("address"), supplier.country) if part)
 
 
-def _made_of(key: str) -> str:
+def _key_question(key: str) -> str:
     """The question whose answer a key was made of; of name, country and address the name."""
     by = key.partition(":")[0]
     return "reference" if by == "ref" else by if by in IDENTIFIERS else "name"

@@ -6,8 +6,8 @@ out again from the stored answers, the model and facts of their day, and the sco
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
@@ -15,192 +15,306 @@ import numpy as np
 from sqlalchemy import bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
-from risk_models.agencies import workers_through
-from risk_models.answers import from_rows
-from risk_models.facts.facts import load as load_facts
+from risk_models.agencies import count_workers_from_agency
+from risk_models.answers import Answers, from_rows
+from risk_models.facts.facts import load_facts
 from risk_models.name_normalize import name_key
 from service.assessment.assess import Batch, assess_batch
 from service.audit import record
 from service.db import change_feed
 from service.db.case_tables import KeptCase
+from service.db.session import chunks
 from service.db.tables import AgencyName, Asking, Engagement, Result, Supplier, new_id
-from service.errors import Refused
+from service.errors import DomainError
 from service.suppliers import case_evidence
-from service.suppliers.agency_links import follow, links, names_in, names_of, own_names, scores_for
-from service.suppliers.identity import as_its_own, company_key, find, found_under, merged, supplier_key, take_over
-from service.suppliers.merge_rules import Practice, is_undated, joined, practice, told_again
-from service.suppliers.summary import headlines, result_of
+from service.suppliers.agency_links import (
+    build_link_rows,
+    collect_name_keys,
+    get_name_keys,
+    own_name_keys,
+    queue_site_reassessment,
+    select_agency_scores,
+)
+from service.suppliers.identity import (
+    company_key,
+    find_merged,
+    find_supplier,
+    find_suppliers,
+    move_aliases,
+    rekey_to_survivor,
+    supplier_key,
+)
+from service.suppliers.merge_rules import RiskLookup, get_risk_lookup, is_undated, merge_answers, merge_duplicates
+from service.suppliers.summary import Columns, build_result_row, build_summaries
 from service.watchlists.lists import ask_to_screen
 from service.watchlists.matches import moved
 
-Document = dict[str, Any]
-BROUGHT = ("import", "api")  # causes by which somebody told of suppliers; by any other what is kept is assessed again
+INPUT_CAUSES = (
+    "import",
+    "api",
+)  # causes by which somebody told of suppliers; by any other what is kept is assessed again
 
 
-def put(
+@dataclass(frozen=True)
+class Origin:
+    """Where answers come from: the assessment date, the moment, who acts, why (``import``, ``api``, ``review``, ``merge``), and
+    the import they came with.
+    """
+
+    on: date
+    at: datetime
+    by: str
+    cause: str
+    import_id: str | None = None
+
+    @property
+    def brings_answers(self) -> bool:
+        """Whether somebody sent answers; otherwise the stored ones are assessed again."""
+        return self.cause in INPUT_CAUSES
+
+
+@dataclass(frozen=True)
+class IncomingSupplier:
+    """One row to save: its answers, the file, sheet and row it came from, its key where that is known already, and for an agency
+    the name keys that other rows of the same upload give it.
+    """
+
+    answers: Mapping[str, Any]
+    place: Mapping[str, Any] = field(default_factory=dict)
+    key: str | None = None
+    other_names: Set[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class _Save:
+    """The rows of one call, column by column: what came in, what is stored, and what is assessed."""
+
+    kind: str
+    keys: Sequence[str]
+    ids: Sequence[str]
+    stored: Mapping[str, Supplier]
+    received: Sequence[Mapping[str, Any]]
+    answers: Sequence[Mapping[str, Any]]
+    table: Answers
+    alias_names: Mapping[str, Set[str]]
+
+
+def save_supplier(
     session: Session, kind: str, answers: Mapping[str, Any], on: date, at: datetime, by: str, cause: str
 ) -> tuple[Supplier, Result]:
-    """Keeps one supplier with these answers, which are validated already, and assesses it. What it answered before stays as
-    :func:`service.suppliers.merge_rules.told_again` says.
+    """Save one supplier with these validated answers and assess it; return both. What it answered before is merged by
+    :func:`service.suppliers.merge_rules.merge_answers`.
     """
-    keep(session, kind, [answers], [{}], on, at, by, cause, None)
-    supplier = find(session, kind, answers)
+    save_suppliers(session, kind, [IncomingSupplier(answers)], Origin(on, at, by, cause))
+    supplier = find_supplier(session, kind, answers)
     assert supplier is not None
     ask_to_screen(session, by, supplier_ids=[supplier.id])
     return supplier, session.get_one(Result, supplier.latest_id)
 
 
-def keep(
-    session: Session,
-    kind: str,
-    rows: Sequence[Mapping[str, Any]],
-    places: Sequence[Mapping[str, Any]],
-    on: date,
-    at: datetime,
-    by: str,
-    cause: str,
-    import_id: str | None,
-    also_named: Mapping[str, Iterable[str]] | None = None,
-    keys: Sequence[str] | None = None,
-) -> None:
-    """Assesses and keeps suppliers of one kind, one row each (:func:`service.suppliers.merge_rules.joined`). ``keys``: what each
-    is found by, where it is known already; else what its answers make.
+def save_suppliers(session: Session, kind: str, incoming: Sequence[IncomingSupplier], origin: Origin) -> None:
+    """Assess and save suppliers of one kind, one row each (:func:`service.suppliers.merge_rules.merge_duplicates`).
 
-    Where somebody told of them (``cause`` is one of BROUGHT), what stood before stays as
-    :func:`service.suppliers.merge_rules.told_again` says. ``also_named``: by the key of an agency, other keys of names it
-    goes by.
+    Where somebody sent answers, earlier ones are merged by :func:`service.suppliers.merge_rules.merge_answers`. Raises
+    RuntimeError where two rows turn out to be one supplier, merged since the rows were grouped: the job then starts again.
     """
-    read = from_rows(rows)
-    answers = said = read.rows()
-    keys = list(map(supplier_key, answers)) if keys is None else keys
-    facts = load_facts().as_of(on)
-    scores = scores_of_agencies(session, answers) if kind == "site" else {}
-    there = found_under(session, kind, keys)
-    known = [supplier.id for supplier in there.values()]
-    if len(set(known)) < len(known):  # merged since the rows of each were joined: the job reads them once more
-        raise RuntimeError("two rows of one supplier")
-    old_names: dict[str, set[str]] = {}
-    if there and cause in BROUGHT:
-        old = {j: there[key] for j, key in enumerate(keys) if key in there and there[key].key != key}
-        if old:
-            old_names = {keys[j]: names_in([said[j]]) for j in old}
-            said = [as_its_own(old[j].answers, row) if j in old else row for j, row in enumerate(said)]
-        answers = _with_what_stood(session, kind, [there.get(key) for key in keys], said, on)
-        read = from_rows(answers)
-    before = {supplier.id: (supplier.score, supplier.level) for supplier in there.values()}
-    known_as_before = names_of(session, known) if kind == "agency" else {}
-    # What an agency was called in another row of its file is none of its answers: it stays until the agency is erased.
-    stay = {one.id: known_as_before.get(one.id, set()) - set(own_names(one.answers)) for one in there.values()}
-    for start in range(0, len(known), 500):
-        session.execute(delete(AgencyName).where(AgencyName.agency_id.in_(known[start : start + 500])))
-        session.execute(delete(Engagement).where(Engagement.site_id.in_(known[start : start + 500])))
-    ids = [there[key].id if key in there else new_id() for key in keys]
-    newly = case_evidence.linked(session, kind, ids, answers)
-    cases = case_evidence.evidence(session, ids, on, newly)
-    assessed = assess_batch(Batch(kind, read, "", "", np.arange(len(keys)), cases), facts, on, scores)
-    told = headlines(assessed, on)
-    results: list[Document] = []
-    new: list[Document] = []
-    moved_to: list[tuple[str, Document]] = []
-    for j, (key, supplier_id, headline) in enumerate(zip(keys, ids, told, strict=True)):
-        result = result_of(supplier_id, answers[j], headline, assessed, j, scores, on)
-        results.append(result | {"place": dict(places[j]), "cause": cause, "import_id": import_id, "created_at": at})
-        latest = {"latest_id": result["id"], "assessed_at": at, "updated_at": at}
-        columns = _identity(answers[j]) | headline | latest
-        if cause in BROUGHT and "form_returned" in said[j]:
-            columns["form_answers"] = said[j]
-        if key in there:
-            for column, value in columns.items():
-                setattr(there[key], column, value)
-            there[key].version += 1
-        else:
-            first = {"id": supplier_id, "kind": kind, "key": key, "version": 1, "created_at": at, "form_answers": None}
-            new.append(first | columns)
-        level = before.get(supplier_id, (None, None))[1]
-        if level != headline["level"]:
-            moved_to.append((supplier_id, {"from": level, "to": headline["level"], "cause": cause}))
-    if new:  # as rows, not objects: those take longer to write than to score
-        session.execute(insert(Supplier).execution_options(render_nulls=True), new)
-    change_feed.write_all(session, "level_moved", moved_to, at)
-    for case, supplier_id in newly:
+    save = _resolve(session, kind, incoming, origin)
+    before = {supplier.id: (supplier.score, supplier.level) for supplier in save.stored.values()}
+    former_names = get_name_keys(session, list(before)) if kind == "agency" else {}
+    lasting_names = {
+        supplier.id: former_names.get(supplier.id, set()) - set(own_name_keys(supplier.answers))
+        for supplier in save.stored.values()
+    }
+    new_cases = case_evidence.match_unlinked_cases(session, kind, save.ids, save.answers)
+    cases = case_evidence.get_case_evidence(session, save.ids, origin.on, new_cases)
+    scores = get_agency_scores(session, save.answers) if kind == "site" else {}
+    batch = Batch(kind, save.table, "", "", np.arange(len(save.keys)), cases)
+    assessed = assess_batch(batch, load_facts().as_of(origin.on), origin.on, scores)
+    summaries = build_summaries(assessed, origin.on)
+    results = [
+        build_result_row(supplier_id, answers, summary, assessed, j, scores, origin.on)
+        | {
+            "place": dict(incoming[j].place),
+            "cause": origin.cause,
+            "import_id": origin.import_id,
+            "created_at": origin.at,
+        }
+        for j, (supplier_id, answers, summary) in enumerate(zip(save.ids, save.answers, summaries, strict=True))
+    ]
+    _write_suppliers(session, save, summaries, results, origin)
+    _write_level_changes(session, save.ids, summaries, before, origin)
+    for case, supplier_id in new_cases:
         case.supplier_id = supplier_id
     session.execute(insert(Result), results)
-    names = [
-        name
-        for key, supplier_id, row in zip(keys, ids, answers, strict=True)
-        for name in links(
-            kind, supplier_id, row, stay.get(supplier_id, ()), (also_named or {}).get(key, ()), old_names.get(key, ())
-        )
+    other_names = [
+        (*lasting_names.get(supplier_id, ()), *row.other_names, *save.alias_names.get(key, ()))
+        for key, supplier_id, row in zip(save.keys, save.ids, incoming, strict=True)
     ]
-    if names:
-        session.execute(insert(AgencyName if kind == "agency" else Engagement), names)
+    links = _replace_links(session, save, other_names)
     if kind == "agency":
-        known_as: dict[str, set[str]] = {supplier_id: set() for supplier_id in ids}
-        for name in names:
-            known_as[name["agency_id"]].add(name["key"])
-        other = [
-            known_as_before.get(supplier_id, set()) ^ known_as[supplier_id]
-            if before.get(supplier_id, (None, None))[0] == headline["score"]
-            else known_as_before.get(supplier_id, set()) | known_as[supplier_id]
-            for supplier_id, headline in zip(ids, told, strict=True)
+        affected = _affected_names(save.ids, summaries, links, former_names, before)
+        queue_site_reassessment(session, affected, origin.on, origin.by)
+    if origin.cause == "api":
+        details = {"cause": origin.cause, "results": len(results)}
+        record(session, origin.by, f"{kind}.assessed", kind, save.ids[0], details)
+
+
+def _resolve(session: Session, kind: str, incoming: Sequence[IncomingSupplier], origin: Origin) -> _Save:
+    """Find the stored supplier of each row, and merge what came in with what is stored."""
+    table = from_rows([row.answers for row in incoming])
+    received = table.to_rows()
+    keys = [row.key or supplier_key(answers) for row, answers in zip(incoming, received, strict=True)]
+    stored = find_suppliers(session, kind, keys)
+    if len({supplier.id for supplier in stored.values()}) < len(stored):
+        raise RuntimeError("two rows of one supplier")
+    answers: Sequence[Mapping[str, Any]] = received
+    alias_names: dict[str, set[str]] = {}
+    if stored and origin.brings_answers:
+        aliases = {j for j, key in enumerate(keys) if key in stored and stored[key].key != key}
+        alias_names = {keys[j]: collect_name_keys([received[j]]) for j in aliases}
+        received = [
+            rekey_to_survivor(stored[keys[j]].answers, row) if j in aliases else row for j, row in enumerate(received)
         ]
-        follow(session, set().union(*other), on, by)
-    if cause == "api":
-        record(session, by, f"{kind}.assessed", kind, ids[0], {"cause": cause, "results": len(results)})
+        answers = _merge_with_stored(session, kind, [stored.get(key) for key in keys], received, origin.on)
+        table = from_rows(answers)
+    ids = [stored[key].id if key in stored else new_id() for key in keys]
+    return _Save(kind, keys, ids, stored, received, answers, table, alias_names)
 
 
-def agency_scores_moved(session: Session, sites: Sequence[Supplier]) -> list[Supplier]:
+def _write_suppliers(
+    session: Session, save: _Save, summaries: Sequence[Columns], results: Sequence[Columns], origin: Origin
+) -> None:
+    """Update the stored suppliers and insert the new ones."""
+    new: list[Columns] = []
+    for j, (key, supplier_id) in enumerate(zip(save.keys, save.ids, strict=True)):
+        latest = {"latest_id": results[j]["id"], "assessed_at": origin.at, "updated_at": origin.at}
+        columns = _identity_columns(save.answers[j]) | summaries[j] | latest
+        if origin.brings_answers and "form_returned" in save.received[j]:
+            columns["form_answers"] = save.received[j]
+        if key in save.stored:
+            for column, value in columns.items():
+                setattr(save.stored[key], column, value)
+            save.stored[key].version += 1
+        else:
+            first = {"id": supplier_id, "kind": save.kind, "key": key, "version": 1, "created_at": origin.at}
+            new.append(first | {"form_answers": None} | columns)
+    if new:  # as rows, not objects: those take longer to write than to score
+        session.execute(insert(Supplier).execution_options(render_nulls=True), new)
+
+
+def _write_level_changes(
+    session: Session,
+    ids: Sequence[str],
+    summaries: Sequence[Columns],
+    before: Mapping[str, tuple[float | None, str | None]],
+    origin: Origin,
+) -> None:
+    """Tell the change feed of every supplier whose level changed."""
+    moves = []
+    for supplier_id, summary in zip(ids, summaries, strict=True):
+        _, level = before.get(supplier_id, (None, None))
+        if level != summary["level"]:
+            moves.append((supplier_id, {"from": level, "to": summary["level"], "cause": origin.cause}))
+    change_feed.write_all(session, "level_moved", moves, origin.at)
+
+
+def _replace_links(session: Session, save: _Save, other_names: Sequence[Iterable[str]]) -> list[Columns]:
+    """Replace the links between these suppliers and the agencies or sites they name; return the new link rows."""
+    stored_ids = [supplier.id for supplier in save.stored.values()]
+    for chunk in chunks(stored_ids):
+        session.execute(delete(AgencyName).where(AgencyName.agency_id.in_(chunk)))
+        session.execute(delete(Engagement).where(Engagement.site_id.in_(chunk)))
+    links = [
+        link
+        for supplier_id, answers, others in zip(save.ids, save.answers, other_names, strict=True)
+        for link in build_link_rows(save.kind, supplier_id, answers, others)
+    ]
+    if links:
+        session.execute(insert(AgencyName if save.kind == "agency" else Engagement), links)
+    return links
+
+
+def _affected_names(
+    ids: Sequence[str],
+    summaries: Sequence[Columns],
+    links: Sequence[Columns],
+    former_names: Mapping[str, Set[str]],
+    before: Mapping[str, tuple[float | None, str | None]],
+) -> set[str]:
+    """Return the agency name keys whose sites need a new assessment: all names of an agency whose score changed, else those that
+    it gained or lost.
+    """
+    names: dict[str, set[str]] = {supplier_id: set() for supplier_id in ids}
+    for link in links:
+        names[link["agency_id"]].add(link["key"])
+    affected: set[str] = set()
+    for supplier_id, summary in zip(ids, summaries, strict=True):
+        former, current = former_names.get(supplier_id, set()), names[supplier_id]
+        score, _ = before.get(supplier_id, (None, None))
+        affected |= former ^ current if score == summary["score"] else former | current
+    return affected
+
+
+def sites_with_outdated_agency_scores(session: Session, sites: Sequence[Supplier]) -> list[Supplier]:
     """Those of some sites whose latest assessment took in other scores of their agencies than these have now."""
-    scores = scores_of_agencies(session, [site.answers for site in sites])
+    scores = get_agency_scores(session, [site.answers for site in sites])
     query = select(Result.id, Result.agency_scores).where(Result.id.in_([site.latest_id for site in sites]))
     taken_in: dict[str, dict[str, float]] = dict(session.execute(query).all())
-    return [site for site in sites if taken_in.get(site.latest_id or "") != scores_for(site.answers, scores)]
+    return [site for site in sites if taken_in.get(site.latest_id or "") != select_agency_scores(site.answers, scores)]
 
 
-def _with_what_stood(
-    session: Session, kind: str, there: Sequence[Supplier | None], answers: Sequence[Mapping[str, Any]], on: date
+def _merge_with_stored(
+    session: Session, kind: str, stored: Sequence[Supplier | None], answers: Sequence[Mapping[str, Any]], on: date
 ) -> list[dict[str, Any]]:
     """Answers that come in, with what stays of those that stood; ``there``: the supplier of each, None for a new one."""
-    weighed = practice(kind, on)
-    came_in = _came_in(session, [one for one in there if one is not None], weighed)
+    weighed = get_risk_lookup(kind, on)
+    came_in = _entry_dates(session, [one for one in stored if one is not None], weighed)
     return [
-        dict(said) if one is None else told_again(one.answers, said, weighed, kind, came_in.get(one.id))
-        for one, said in zip(there, answers, strict=True)
+        dict(said) if one is None else merge_answers(one.answers, said, weighed, kind, came_in.get(one.id))
+        for one, said in zip(stored, answers, strict=True)
     ]
 
 
-def _dated(session: Session, kind: str, there: Sequence[Supplier], on: date) -> list[dict[str, Any]]:
+def _answers_with_entry_dates(
+    session: Session, kind: str, suppliers: Sequence[Supplier], on: date
+) -> list[dict[str, Any]]:
     """Answers that stand, with the day they came in where they bear none: to look at them again makes them no younger."""
-    came_in = _came_in(session, there, practice(kind, on))
-    return [one.answers | ({"answered_on": came_in[one.id].isoformat()} if one.id in came_in else {}) for one in there]
+    came_in = _entry_dates(session, suppliers, get_risk_lookup(kind, on))
+    return [
+        one.answers | ({"answered_on": came_in[one.id].isoformat()} if one.id in came_in else {}) for one in suppliers
+    ]
 
 
-def _came_in(session: Session, there: Sequence[Supplier], weighed: Practice) -> dict[str, date]:
+def _entry_dates(session: Session, suppliers: Sequence[Supplier], risk_lookup: RiskLookup) -> dict[str, date]:
     """When somebody last told of those suppliers whose answers bear no day, by id."""
-    undated = [one.id for one in there if is_undated(one.answers, weighed)]
+    undated = [one.id for one in suppliers if is_undated(one.answers, risk_lookup)]
     came_in: dict[str, date] = {}
-    for start in range(0, len(undated), 500):
+    for chunk in chunks(undated):
         query = select(Result.supplier_id, func.max(Result.on)).where(
-            Result.supplier_id.in_(undated[start : start + 500]), Result.cause.in_(BROUGHT)
+            Result.supplier_id.in_(chunk), Result.cause.in_(INPUT_CAUSES)
         )
         found: dict[str, date] = dict(session.execute(query.group_by(Result.supplier_id)).all())
         came_in |= found
     return came_in
 
 
-def assess_again(session: Session, ids: Iterable[str], on: date, at: datetime, by: str, cause: str = "review") -> None:
-    """Assesses suppliers from the answers that are kept, since something else they rest on changed; agencies first."""
-    found = session.scalars(select(Supplier).where(Supplier.id.in_(list(ids))).order_by(Supplier.id)).all()
-    latest = session.scalars(select(Result).where(Result.id.in_([supplier.latest_id for supplier in found])))
+def reassess(session: Session, ids: Iterable[str], on: date, at: datetime, by: str, cause: str = "review") -> None:
+    """Assess suppliers again from their stored answers, agencies first: something else that their results rest on changed."""
+    suppliers = session.scalars(select(Supplier).where(Supplier.id.in_(list(ids))).order_by(Supplier.id)).all()
+    latest = session.scalars(select(Result).where(Result.id.in_([supplier.latest_id for supplier in suppliers])))
     places = {result.supplier_id: result.place for result in latest}
     for kind in ("agency", "site"):
-        some = [supplier for supplier in found if supplier.kind == kind and supplier.id in places]
-        if some:
-            answers, where = _dated(session, kind, some, on), [places[s.id] for s in some]
-            keep(session, kind, answers, where, on, at, by, cause, None, keys=[s.key for s in some])
+        assessed = [supplier for supplier in suppliers if supplier.kind == kind and supplier.id in places]
+        if assessed:
+            answers = _answers_with_entry_dates(session, kind, assessed, on)
+            incoming = [
+                IncomingSupplier(row, places[supplier.id], supplier.key)
+                for supplier, row in zip(assessed, answers, strict=True)
+            ]
+            save_suppliers(session, kind, incoming, Origin(on, at, by, cause))
 
 
-def _identity(answers: Mapping[str, Any]) -> Document:
+def _identity_columns(answers: Mapping[str, Any]) -> Columns:
     """What a supplier is known by and what it said, of its newest answers, as columns of Supplier."""
     return {
         "reference": answers.get("reference"),
@@ -213,7 +327,7 @@ def _identity(answers: Mapping[str, Any]) -> Document:
 
 
 # Built once: every call of the gate asks this.
-_SCORES_OF_AGENCIES = (
+_AGENCY_SCORES = (
     select(AgencyName.key, Supplier.score)
     .join(Supplier, Supplier.id == AgencyName.agency_id)
     .where(
@@ -224,7 +338,7 @@ _SCORES_OF_AGENCIES = (
 )
 
 
-def scores_of_agencies(session: Session, answers: Iterable[Mapping[str, Any]]) -> dict[str, float]:
+def get_agency_scores(session: Session, answers: Iterable[Mapping[str, Any]]) -> dict[str, float]:
     """The scores of the agencies that some sites name, by key; of several agencies with one name, the worst."""
     keys = {
         name_key(str(name))
@@ -233,14 +347,13 @@ def scores_of_agencies(session: Session, answers: Iterable[Mapping[str, Any]]) -
         for name in row["agencies"]
     } - {""}
     scores: dict[str, float] = {}
-    wanted = sorted(keys)
-    for start in range(0, len(wanted), 500):
-        for key, value in session.execute(_SCORES_OF_AGENCIES, {"keys": wanted[start : start + 500]}):
+    for chunk in chunks(sorted(keys)):
+        for key, value in session.execute(_AGENCY_SCORES, {"keys": chunk}):
             scores[key] = max(scores.get(key, -1.0), float(value or 0.0))
     return scores
 
 
-def get(session: Session, kind: str, name: str, *, itself: bool = False) -> Supplier:
+def get_supplier(session: Session, kind: str, name: str, *, itself: bool = False) -> Supplier:
     """A supplier by id, or by the buyer's own reference, also by one that was merged into it unless it is wanted ``itself``.
 
     Raises Refused, 404, where there is none.
@@ -256,17 +369,17 @@ def get(session: Session, kind: str, name: str, *, itself: bool = False) -> Supp
         .order_by(Supplier.id == name)
     ).first()
     if found is None:
-        kept = merged(session, kind, [key]).get(key)
+        kept = find_merged(session, kind, [key]).get(key)
         if kept is not None and itself:
             other = kept.reference or kept.id
-            raise Refused("not_found", 404, f"This {kind} was merged into {other}. Name that one if it is meant.")
+            raise DomainError("not_found", 404, f"This {kind} was merged into {other}. Name that one if it is meant.")
         found = kept
     if found is None:
-        raise Refused("not_found", 404, f"There is no such {kind}.")
+        raise DomainError("not_found", 404, f"There is no such {kind}.")
     return found
 
 
-def results_of(session: Session, supplier: Supplier, limit: int = 50) -> Sequence[Result]:
+def list_results(session: Session, supplier: Supplier, limit: int = 50) -> Sequence[Result]:
     """The results of a supplier, newest first."""
     return session.scalars(
         select(Result)
@@ -276,7 +389,7 @@ def results_of(session: Session, supplier: Supplier, limit: int = 50) -> Sequenc
     ).all()
 
 
-def agencies_of(session: Session, site: Supplier) -> Sequence[tuple[str, Supplier | None]]:
+def list_agencies(session: Session, site: Supplier) -> Sequence[tuple[str, Supplier | None]]:
     """The agencies a site names, each as named and, where it was assessed, as kept."""
     links = session.scalars(select(Engagement).where(Engagement.site_id == site.id).order_by(Engagement.named)).all()
     found = session.execute(
@@ -288,7 +401,7 @@ def agencies_of(session: Session, site: Supplier) -> Sequence[tuple[str, Supplie
     return [(link.named, kept.get(link.agency_key)) for link in links]
 
 
-def sites_using(session: Session, agency: Supplier) -> Sequence[Supplier]:
+def list_sites_using(session: Session, agency: Supplier) -> Sequence[Supplier]:
     """The sites that name an agency, worst first."""
     keys = select(AgencyName.key).where(AgencyName.agency_id == agency.id)
     sites = select(Engagement.site_id).where(Engagement.agency_key.in_(keys))
@@ -300,22 +413,22 @@ def sites_using(session: Session, agency: Supplier) -> Sequence[Supplier]:
 
 
 @dataclass(frozen=True)
-class Reach:
+class AgencyReach:
     """Whom an agency reaches: how many sites name it, how many of them ``tell`` of its workers, and how many those are."""
 
     sites: int
-    tell: int
+    reporting_sites: int
     workers: float
 
 
-def reach(session: Session, agency: Supplier, sites: Sequence[Supplier]) -> Reach:
+def get_agency_reach(session: Session, agency: Supplier, sites: Sequence[Supplier]) -> AgencyReach:
     """Whom an agency reaches by what the sites that use it say, as :func:`sites_using` gives them."""
     keys = frozenset(session.scalars(select(AgencyName.key).where(AgencyName.agency_id == agency.id)))
-    counts = [count for site in sites if (count := workers_through(keys, site.answers)) is not None]
-    return Reach(len(sites), len(counts), sum(counts))
+    counts = [count for site in sites if (count := count_workers_from_agency(keys, site.answers)) is not None]
+    return AgencyReach(len(sites), len(counts), sum(counts))
 
 
-def sites_of_company(session: Session, site: Supplier) -> Sequence[Supplier]:
+def list_company_sites(session: Session, site: Supplier) -> Sequence[Supplier]:
     """The other sites of the same company, worst first."""
     query = select(Supplier).where(
         Supplier.kind == "site", Supplier.company_key == site.company_key, Supplier.id != site.id
@@ -325,16 +438,16 @@ def sites_of_company(session: Session, site: Supplier) -> Sequence[Supplier]:
     ).all()
 
 
-def erase(session: Session, supplier: Supplier, at: datetime, by: str) -> None:
+def erase_supplier(session: Session, supplier: Supplier, at: datetime, by: str) -> None:
     """Erases a supplier with all its results; what stays is that it happened."""
     if supplier.kind == "agency":
-        follow(session, names_of(session, [supplier.id]).get(supplier.id, ()), at.date(), by)
+        queue_site_reassessment(session, get_name_keys(session, [supplier.id]).get(supplier.id, ()), at.date(), by)
     change_feed.write(session, "deleted", supplier.id, {}, at)
     record(session, by, f"{supplier.kind}.erased", supplier.kind, supplier.id, {})
     session.delete(supplier)
 
 
-def merge(session: Session, source: Supplier, target: Supplier, at: datetime, by: str) -> None:
+def merge_suppliers(session: Session, source: Supplier, target: Supplier, at: datetime, by: str) -> None:
     """One supplier turns out to be another: its results and what it was asked and answered move there, and it is gone.
 
     What both answered is joined as rows of one supplier are (:func:`service.suppliers.merge_rules.joined`), so that nothing
@@ -342,29 +455,31 @@ def merge(session: Session, source: Supplier, target: Supplier, at: datetime, by
     Of an agency its names move as well: sites that name it go on finding it, and are assessed again with the score it has now.
     """
     if source.id == target.id or source.kind != target.kind:
-        raise Refused("merge.impossible", 422, "Two different suppliers of one kind can be merged.")
+        raise DomainError("merge.impossible", 422, "Two different suppliers of one kind can be merged.")
     # Whoever tells of either just now has done so before, or finds the one that stays.
     both = select(Supplier).where(Supplier.id.in_([source.id, target.id])).order_by(Supplier.id).with_for_update()
     if len(session.scalars(both.execution_options(populate_existing=True)).all()) < 2:
-        raise Refused("not_found", 404, f"There is no such {source.kind} any more.")
+        raise DomainError("not_found", 404, f"There is no such {source.kind} any more.")
     on, kind = at.date(), source.kind
-    its_own, more = _dated(session, kind, [target, source], on)
+    its_own, more = _answers_with_entry_dates(session, kind, [target, source], on)
     for of_it in (Result, Asking):
         session.execute(update(of_it).where(of_it.supplier_id == source.id).values(supplier_id=target.id))
-    target.answers = joined([its_own, as_its_own(its_own, more)], practice(kind, on), kind).answers
+    target.answers = merge_duplicates(
+        [its_own, rekey_to_survivor(its_own, more)], get_risk_lookup(kind, on), kind
+    ).answers
     target.form_answers = target.form_answers or source.form_answers
     moved(session, source.id, target.id)
-    take_over(session, source, target, at)
+    move_aliases(session, source, target, at)
     for case in session.scalars(select(KeptCase).where(KeptCase.supplier_id == source.id)):
         case.supplier_id = target.id
     change_feed.write(session, "merged", source.id, {"into": target.id}, at)
     record(session, by, f"{source.kind}.merged", source.kind, source.id, {"into": target.id})
     if source.kind == "agency":
-        names = names_of(session, [source.id, target.id])
+        names = get_name_keys(session, [source.id, target.id])
         theirs, new = names.get(source.id, set()), names.get(source.id, set()) - names.get(target.id, set())
         if new:
             session.execute(insert(AgencyName), [{"agency_id": target.id, "key": key} for key in sorted(new)])
-        follow(session, theirs, on, by)
+        queue_site_reassessment(session, theirs, on, by)
     session.flush()
     session.delete(source)
-    assess_again(session, [target.id], on, at, by, "merge")
+    reassess(session, [target.id], on, at, by, "merge")

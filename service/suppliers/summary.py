@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from risk_models.engine.frame import LEVEL_NAMES
 from risk_models.engine.score import queue_rank
-from risk_models.facts.facts import load as load_facts
+from risk_models.facts.facts import load_facts
 from service.assessment.assess import Assessed, Block
 from service.assessment.export_json import ENGINE
 from service.case_reading import evidence
 from service.db.tables import new_id
-from service.suppliers.agency_links import scores_for
+from service.suppliers.agency_links import select_agency_scores
 
 Columns = dict[str, Any]
 
@@ -29,10 +29,10 @@ TOTALS = {
     "confidence": "confidence",
     "coverage": "coverage",
 }
-OF_BOTH = (*TOTALS, "model", "level", "inherent_level")  # what a supplier repeats of its latest result
+SHARED_COLUMNS = (*TOTALS, "model", "level", "inherent_level")  # what a supplier repeats of its latest result
 
 
-def headlines(assessed: Assessed, on: date) -> list[Columns]:
+def build_summaries(assessed: Assessed, on: date) -> list[Columns]:
     """The headline of each supplier of a batch, as columns of Supplier.
 
     It is read column by column for all suppliers of a block: number by number it takes longer than to score them.
@@ -40,17 +40,17 @@ def headlines(assessed: Assessed, on: date) -> list[Columns]:
     told: list[Columns] = [{} for _ in assessed.block]
     for b, block in enumerate(assessed.blocks):
         mine = np.flatnonzero(assessed.block == b)
-        columns = _columns(block, assessed.position[mine], on) | {"silent": assessed.silent[mine].tolist()}
+        columns = _summary_columns(block, assessed.position[mine], on) | {"silent": assessed.silent[mine].tolist()}
         for j, values in zip(mine.tolist(), zip(*columns.values(), strict=True), strict=True):
             told[j] = dict(zip(columns, values, strict=True))
     return told
 
 
-def _columns(block: Block, at: NDArray[np.intp], on: date) -> dict[str, list[Any]]:
+def _summary_columns(block: Block, at: NDArray[np.intp], on: date) -> dict[str, list[Any]]:
     """The headlines of some suppliers of a block, column by column."""
     s = block.scores
     levels = [LEVEL_NAMES[level] for level in s.level[at].tolist()]
-    review_due = {level: months_after(on, months) for level, months in block.model.review_months.items()}
+    review_due = {level: add_months(on, months) for level, months in block.model.review_months.items()}
     asked = s.asked[at].tolist()
     first = block.plan.first()
     own = first if block.plan.own is block.plan else block.plan.own.first()
@@ -60,7 +60,7 @@ def _columns(block: Block, at: NDArray[np.intp], on: date) -> dict[str, list[Any
         "level": levels,
         "inherent_level": [LEVEL_NAMES[level] for level in s.inherent_level[at].tolist()],
         "rank": queue_rank(s.level[at], s.inherent_level[at]).tolist(),
-        **{name: _where(asked, getattr(s, name)[at].tolist()) for name in ("practice", "practice_of")},
+        **{name: _where_flagged(asked, getattr(s, name)[at].tolist()) for name in ("practice", "practice_of")},
         "up_to": s.capped[at].tolist(),
         "sector": [block.sectors[p] for p in at.tolist()],
         "next_step": [first[p] for p in at.tolist()],
@@ -69,14 +69,14 @@ def _columns(block: Block, at: NDArray[np.intp], on: date) -> dict[str, list[Any
     }
 
 
-def _where(flags: Sequence[bool], values: Sequence[float]) -> list[float | None]:
+def _where_flagged(flags: Sequence[bool], values: Sequence[float]) -> list[float | None]:
     return [value if flag else None for flag, value in zip(flags, values, strict=True)]
 
 
-def result_of(
+def build_result_row(
     supplier_id: str,
     answers: Mapping[str, Any],
-    headline: Mapping[str, Any],
+    summary: Mapping[str, Any],
     assessed: Assessed,
     j: int,
     scores: Mapping[str, float],
@@ -89,20 +89,20 @@ def result_of(
         "on": on,
         "engine": ENGINE,
         "model_version": assessed.blocks[assessed.block[j]].model.version,
-        "facts_digest": facts_digest(on),
+        "facts_digest": get_facts_digest(on),
         "answers": dict(answers),
-        "agency_scores": scores_for(answers, scores),
-        "case_evidence": evidence.as_kept(assessed.batch.case, j),
-        **{name: headline[name] for name in OF_BOTH},
+        "agency_scores": select_agency_scores(answers, scores),
+        "case_evidence": evidence.to_stored(assessed.batch.case, j),
+        **{name: summary[name] for name in SHARED_COLUMNS},
     }
 
 
-def facts_digest(on: date) -> str:
+def get_facts_digest(on: date) -> str:
     """The digest of the facts as they were known on a day."""
     return load_facts().as_of(on).digest
 
 
-def months_after(day: date, months: int) -> date:
+def add_months(day: date, months: int) -> date:
     """The same day so many months later; the last of the month where there is none."""
     year, month = divmod(day.month - 1 + months, 12)
     first_of_next = date(day.year + year + (month == 11), (month + 1) % 12 + 1, 1)

@@ -15,35 +15,37 @@ import orjson
 from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
 
-from questionnaires.watchlist import Listing
+from questionnaires.watchlist import ParsedWatchlist
 from service.audit import record
 from service.blob_store import Blobs
 from service.clock import now
 from service.db.session import Database
 from service.db.tables import Job, Upload, new_id
 from service.db.watchlist_tables import Watchlist, WatchlistEntry
-from service.errors import Refused, not_found
+from service.errors import DomainError, not_found
 from service.jobs.table import Claimed, LostLease, effect, enqueue
 
 CHUNK = 2_000  # entries written in one transaction
 NAME = 100
 
 
-def receive(db: Database, blobs: Blobs, organisation_id: str, name: str, listing: Listing, by: str) -> str | None:
+def receive(
+    db: Database, blobs: Blobs, organisation_id: str, name: str, listing: ParsedWatchlist, by: str
+) -> str | None:
     """Takes a list in under a name; the id of the job that loads it, None where the list holds these very entries already.
 
     Raises Refused ``watchlist.name``.
     """
     name = " ".join(name.split())
     if not 1 <= len(name) <= NAME or not name.isprintable():
-        raise Refused("watchlist.name", 422, f"A list has a name of up to {NAME} letters.")
+        raise DomainError("watchlist.name", 422, f"A list has a name of up to {NAME} letters.")
     lines = b"\n".join(orjson.dumps(entry) for entry in sorted(listing.entries, key=lambda entry: entry.key))
     digest = hashlib.sha256(lines).hexdigest()
     told = {
-        "form": listing.form,
+        "form": listing.format,
         "rows": listing.rows,
         "rejected": listing.rejected,
-        "left_out": dict(listing.left_out),
+        "left_out": dict(listing.skipped),
     }
     at, edition = now(), new_id()
     blobs.put(lines)

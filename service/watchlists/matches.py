@@ -17,7 +17,7 @@ from service.audit import record
 from service.db import change_feed
 from service.db.tables import Supplier, User
 from service.db.watchlist_tables import Screening, Watchlist, WatchlistMatch
-from service.errors import Refused, not_found
+from service.errors import DomainError, not_found
 
 DECISIONS = {"confirm": "confirmed", "dismiss": "dismissed"}
 STATES = ("open", *DECISIONS.values())
@@ -97,12 +97,14 @@ def decide(
     """
     match = get(session, match_id)
     if decision not in DECISIONS:
-        raise Refused("match.decision", 422, f"A match is decided by one of: {', '.join(DECISIONS)}.")
+        raise DomainError("match.decision", 422, f"A match is decided by one of: {', '.join(DECISIONS)}.")
     note = note.strip()
     if not 1 <= len(note) <= NOTE or "\0" in note:
-        raise Refused("match.note", 422, f"Say in a note of up to {NOTE} letters what you compared.")
+        raise DomainError("match.note", 422, f"Say in a note of up to {NOTE} letters what you compared.")
     if fingerprint is not None and fingerprint != match.fingerprint:
-        raise Refused("match.changed", 409, "The supplier or the entry has changed meanwhile. Look at the match again.")
+        raise DomainError(
+            "match.changed", 409, "The supplier or the entry has changed meanwhile. Look at the match again."
+        )
     match.state, match.note, match.decided_by, match.decided_at = DECISIONS[decision], note, by, at
     told = {"match": match.id, "watchlist": match.watchlist_id, "by": match.why["by"], "state": match.state}
     change_feed.write(session, "watchlist_match", match.supplier_id, told, at)

@@ -14,7 +14,7 @@ from service.audit import record
 from service.auth import middleware, passwords, sessions, throttle, users
 from service.auth.caller import caller, database, reading, settings, writing
 from service.db.tables import User
-from service.errors import Refused
+from service.errors import DomainError
 from service.web.navigation import home
 
 pages = Blueprint("account", __name__)
@@ -94,20 +94,20 @@ def change_password() -> AnyResponse:
         user = users.get(rows, caller().id)
     attempt = _attempt(user.email)  # whoever finds a browser signed in must not guess here either
     if isinstance(attempt, throttle.Wait):
-        refused = Refused("sign_in.wait", 429, _too_many(attempt), headers={"Retry-After": str(attempt.seconds)})
+        refused = DomainError("sign_in.wait", 429, _too_many(attempt), headers={"Retry-After": str(attempt.seconds)})
         return _password_again(refused)
     if not passwords.fits(current, user.password_hash):
-        return _password_again(Refused("password.wrong", 422, _("The current password is wrong.")))
+        return _password_again(DomainError("password.wrong", 422, _("The current password is wrong.")))
     throttle.succeeded(database(), attempt)
     if new != request.form.get("again", ""):
-        return _password_again(Refused("password.differs", 422, _("The two new passwords differ.")))
+        return _password_again(DomainError("password.differs", 422, _("The two new passwords differ.")))
     if new == current:
-        return _password_again(Refused("password.same", 422, _("The new password is the current one.")))
+        return _password_again(DomainError("password.same", 422, _("The new password is the current one.")))
     try:
         with writing() as rows:
             users.change_password(rows, user.id, new)
             token = sessions.start(rows, user, settings())
-    except Refused as refused:
+    except DomainError as refused:
         return _password_again(refused)
     session.clear()
     flash(_("Your password is changed. Other browsers have been signed out."))
@@ -136,7 +136,7 @@ def _sign_in_again(email: str, said: str, status: int, headers: dict[str, str] |
     return make_response(page, status, headers or {})
 
 
-def _password_form(refused: Refused | None) -> str:
+def _password_form(refused: DomainError | None) -> str:
     with reading() as rows:
         email = users.get(rows, caller().id).email
     return render_template(
@@ -148,7 +148,7 @@ def _password_form(refused: Refused | None) -> str:
     )
 
 
-def _password_again(refused: Refused) -> Response:
+def _password_again(refused: DomainError) -> Response:
     return make_response(_password_form(refused), refused.status, refused.headers)
 
 

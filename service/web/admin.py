@@ -16,7 +16,7 @@ from service.auth.access import ACCESS
 from service.auth.caller import caller, reading, settings, writing
 from service.clock import now
 from service.db.tables import Organisation
-from service.errors import Refused
+from service.errors import DomainError
 
 user_pages = Blueprint("users", __name__, url_prefix="/users")
 key_pages = Blueprint("keys", __name__, url_prefix="/keys")
@@ -46,7 +46,7 @@ def create() -> Response:
             user, password = users.create(
                 session, given.get("email", ""), given.get("name", ""), given.get("role", ""), caller().actor
             )
-    except Refused as refused:
+    except DomainError as refused:
         return _users(refused)
     return _users(told=(user.name, user.email, password))
 
@@ -84,7 +84,7 @@ def reset_password(user_id: str) -> Response:
     return _users(told=(user.name, user.email, password))
 
 
-def _users(refused: Refused | None = None, told: tuple[str, str, str] | None = None) -> Response:
+def _users(refused: DomainError | None = None, told: tuple[str, str, str] | None = None) -> Response:
     with reading() as session:
         everybody = users.listing(session)
     page = render_template(
@@ -114,7 +114,7 @@ def create_key() -> Response:
                 caller().actor,
                 settings().key_days,
             )
-    except Refused as refused:
+    except DomainError as refused:
         return _keys(refused)
     return _keys(told=(key.name, text))
 
@@ -127,7 +127,7 @@ def revoke_key(key_id: str) -> AnyResponse:
     return _back("keys.listing", _("The key is revoked."))
 
 
-def _keys(refused: Refused | None = None, told: tuple[str, str] | None = None) -> Response:
+def _keys(refused: DomainError | None = None, told: tuple[str, str] | None = None) -> Response:
     with reading() as session:
         every = keys.listing(session)
     page = render_template(
@@ -192,12 +192,12 @@ def change_organisation() -> AnyResponse:
     try:
         with writing() as session:
             retention.keep_for(session, caller().organisation_id, months, caller().actor)
-    except Refused as refused:
+    except DomainError as refused:
         return _organisation(refused)
     return _back("organisation.show", _("Kept. It holds from the next round on."))
 
 
-def _organisation(refused: Refused | None = None) -> Response:
+def _organisation(refused: DomainError | None = None) -> Response:
     with reading() as session:
         organisation = session.get_one(Organisation, caller().organisation_id)
     told = {"shortest": retention.SHORTEST, "longest": retention.LONGEST, "given": request.form}

@@ -23,7 +23,7 @@ from service.clock import now
 from service.db.session import Database
 from service.db.tables import Import, Organisation, Schedule, User
 from service.imports import jobs as import_jobs
-from service.imports.pipeline import Choices, take_in
+from service.imports.pipeline import Choices, parse_files
 from service.jobs.table import claim
 from service.jobs.worker import run_job
 from service.questionnaires_sent import requests as questionnaire_requests
@@ -75,8 +75,10 @@ def load(db: Database, blobs: Blobs) -> FirstSignIn:
     if not sent:
         files = [(path.name, path.read_bytes()) for path in (WORKBOOK, RECORDS, OWN_PRACTICES)]
         _assess_earlier(db, organisation_id, files[:1])
-        import_jobs.receive(db, blobs, organisation_id, files, {"confirm": True}, BY, Limits(), cases=True)
-        listing = watchlist.read(WATCHLIST.read_bytes(), WATCHLIST.name)
+        import_jobs.receive_upload(
+            db, blobs, organisation_id, files, {"confirm": True}, BY, Limits(), may_bring_cases=True
+        )
+        listing = watchlist.read_watchlist(WATCHLIST.read_bytes(), WATCHLIST.name)
         lists.receive(db, blobs, organisation_id, "Invented lists", listing, BY)
     _finish(db, blobs)
     return FirstSignIn(EMAIL, password)
@@ -85,11 +87,14 @@ def load(db: Database, blobs: Blobs) -> FirstSignIn:
 def _assess_earlier(db: Database, organisation_id: str, files: Sequence[tuple[str, bytes]]) -> None:
     """The same suppliers as of some months ago, when every second of them had answered half as much: so some have moved since."""
     at = now() - EARLIER
-    for batch in sorted(take_in(files, Choices(), at.date()).batches, key=lambda batch: batch.kind):  # agencies first
-        rows = [_less(row) if j % 2 else row for j, row in enumerate(batch.answers.rows())]
+    for batch in sorted(
+        parse_files(files, Choices(), at.date()).batches, key=lambda batch: batch.kind
+    ):  # agencies first
+        rows = [_less(row) if j % 2 else row for j, row in enumerate(batch.answers.to_rows())]
         places = [{"file": batch.file, "sheet": batch.sheet, "row": row} for row in batch.rows.tolist()]
         with db.of(organisation_id) as session:
-            suppliers.keep(session, batch.kind, rows, places, at.date(), at, BY, "import", None)
+            incoming = [suppliers.IncomingSupplier(row, place) for row, place in zip(rows, places, strict=True)]
+            suppliers.save_suppliers(session, batch.kind, incoming, suppliers.Origin(at.date(), at, BY, "import"))
 
 
 def _less(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from flask_babel import gettext as _
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException, SecurityError
 
-from service.errors import Refused, problem
+from service.errors import DomainError, problem_object
 
 log = structlog.get_logger("service")
 
@@ -36,7 +36,7 @@ CODES = {
 
 def register(app: Flask) -> None:
     """Every error of this application in the shape of its face. Call it last: a later handler would win."""
-    app.register_error_handler(Refused, answer)
+    app.register_error_handler(DomainError, answer)
     app.register_error_handler(HTTPException, _refused_by_http)
     app.register_error_handler(Exception, _our_fault)
 
@@ -46,10 +46,10 @@ def is_api() -> bool:
     return request.path.startswith("/api/")
 
 
-def answer(refused: Refused) -> Response:
+def answer(refused: DomainError) -> Response:
     """The answer to a refused request: a problem object for the API, a page for people."""
     if is_api():
-        body = problem(refused.code, refused.status, refused.detail, **refused.extra)
+        body = problem_object(refused.code, refused.status, refused.detail, **refused.extra)
         body["instance"] = f"urn:uuid:{g.request_id}"
         response = Response(orjson.dumps(body), refused.status, content_type="application/problem+json")
     else:
@@ -80,7 +80,7 @@ def _refused_by_http(error: HTTPException) -> Response:
         )
     if isinstance(error, CSRFError):
         return answer(
-            Refused("form.stale", 400, _("This form has become stale. Go back, reload the page and send it again."))
+            DomainError("form.stale", 400, _("This form has become stale. Go back, reload the page and send it again."))
         )
     if status >= 500:
         return _our_fault(error)
@@ -96,11 +96,13 @@ def _refused_by_http(error: HTTPException) -> Response:
         415: _("The body is of a type that this address does not take."),
         429: _("Too many requests. Wait a while and try again."),
     }.get(status, _("The request cannot be understood."))
-    return answer(Refused(CODES.get(status, f"http.{status}"), status, detail, headers=kept))
+    return answer(DomainError(CODES.get(status, f"http.{status}"), status, detail, headers=kept))
 
 
 def _our_fault(error: Exception) -> Response:
     log.error("our_fault", exc_info=error)
     return answer(
-        Refused("fault", 500, _("Something went wrong on our side. It has been logged under the id of this request."))
+        DomainError(
+            "fault", 500, _("Something went wrong on our side. It has been logged under the id of this request.")
+        )
     )

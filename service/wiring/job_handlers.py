@@ -7,7 +7,7 @@ from typing import Any
 
 from service.blob_store import Blobs
 from service.db.session import Database
-from service.imports.jobs import assess_import, read_import, unfinished
+from service.imports.jobs import assess_import, on_failure, read_import
 from service.jobs.table import Claimed
 from service.jobs.worker import Handler
 from service.report_jobs import render_report
@@ -23,8 +23,8 @@ def handlers(blobs: Blobs) -> Mapping[str, Handler]:
         return lambda db, claimed: run(db, blobs, claimed)
 
     return {
-        "read_import": Handler(with_files(read_import), unfinished),
-        "assess_import": Handler(with_files(assess_import), unfinished),
+        "read_import": Handler(with_files(read_import), on_failure),
+        "assess_import": Handler(with_files(assess_import), on_failure),
         "render_report": Handler(with_files(render_report)),
         "review_suppliers": Handler(review_suppliers),
         "follow_agencies": Handler(follow_agencies),

@@ -16,8 +16,8 @@ from flask import Flask
 from sqlalchemy.exc import OperationalError
 from waitress.server import BaseWSGIServer, MultiSocketServer, create_server
 
-from questionnaires.form import load_reading_form
-from risk_models.facts.facts import load as load_facts
+from questionnaires.form import load_combined_form
+from risk_models.facts.facts import load_facts
 from risk_models.model import load_all
 from service import retention
 from service.blob_store import Blobs
@@ -140,7 +140,7 @@ def read_data(app: Flask) -> None:
     load_all()
     load_facts()
     for kind in KINDS:
-        load_reading_form(kind)
+        load_combined_form(kind)
     gc.collect()
     gc.freeze()  # all this stays: requests do not pay for looking through it for garbage
 

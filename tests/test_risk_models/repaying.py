@@ -4,10 +4,10 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from risk_models.facts.facts import Fact, FactsOn, load
-from risk_models.repayment.calculation import Repayment, repayment
-from risk_models.repayment.cohorts import Cohort, FeeItem, Owed, Terms
-from risk_models.repayment.exchange import Period, Rates, Reading, read_rates
+from risk_models.facts.facts import Fact, FactSnapshot, load_facts
+from risk_models.repayment.calculation import Repayment, calculate_repayment
+from risk_models.repayment.cohorts import Cohort, CohortAccount, FeeItem, Terms
+from risk_models.repayment.exchange import Estimate, Period, Rates, parse_rates_file
 
 ON = date(2026, 1, 1)
 RATES = b"""date,currency,per_usd
@@ -21,7 +21,7 @@ RATES = b"""date,currency,per_usd
 """
 
 
-def facts(**known: dict[str, float]) -> FactsOn:
+def facts(**known: dict[str, float]) -> FactSnapshot:
     """Nothing known but these facts of corridors, of the year 2020: ``facts(NP_MY={"repaid_myr": 6000})``; ANY for *."""
     rows = {
         (code.replace("_", ">").replace("ANY", "*"), name): Fact(
@@ -31,7 +31,7 @@ def facts(**known: dict[str, float]) -> FactsOn:
         for name, value in told.items()
     }
     tables = {table: rows if table == "corridor" else {} for table in ("country", "sector", "corridor", "goods")}
-    return FactsOn(ON, tables, load().descriptions, {})
+    return FactSnapshot(ON, tables, load_facts().descriptions, {})
 
 
 GLOVES = facts(
@@ -49,9 +49,9 @@ def paid(first: str, last: str = "") -> Period:
     return Period(date.fromisoformat(first), date.fromisoformat(last or first))
 
 
-def reading(low: str, central: str, high: str) -> Reading:
+def reading(low: str, central: str, high: str) -> Estimate:
     """A reading as it is written."""
-    return Reading(Decimal(low), Decimal(central), Decimal(high))
+    return Estimate(Decimal(low), Decimal(central), Decimal(high))
 
 
 def item(amount: str | int, code: str = "RF1", currency: str = "USD", **more: Any) -> FeeItem:
@@ -69,22 +69,22 @@ def cohort(*items: FeeItem, **more: Any) -> Cohort:
 
 def rates(currency: str = "USD") -> Rates:
     """The rates above; none but the currency's own where it is another."""
-    return read_rates(RATES, currency) if currency == "USD" else Rates(currency)
+    return parse_rates_file(RATES, currency) if currency == "USD" else Rates(currency)
 
 
-def made(*cohorts: Cohort, known: FactsOn = NOTHING_KNOWN, currency: str = "USD", **terms: Any) -> Repayment:
+def made(*cohorts: Cohort, known: FactSnapshot = NOTHING_KNOWN, currency: str = "USD", **terms: Any) -> Repayment:
     """The calculation of cohorts."""
-    return repayment(cohorts, Terms(**{"on": ON, "rates": rates(currency), **terms}), known)
+    return calculate_repayment(cohorts, Terms(**{"on": ON, "rates": rates(currency), **terms}), known)
 
 
-def alone(one: Cohort, **more: Any) -> Owed:
+def alone(one: Cohort, **more: Any) -> CohortAccount:
     """What a cohort by itself is owed."""
     return made(one, **more).cohorts[0]
 
 
 def codes(told: Repayment) -> list[str]:
     """The codes of its faults."""
-    return [fault.code for fault in told.faults]
+    return [fault.code for fault in told.issues]
 
 
 def assumed(told: Repayment) -> set[str]:

@@ -88,7 +88,7 @@ def frame(*rows: Supplier) -> Frame:
 
     return Frame(
         risk=each(lambda s, c, i: np.nan if c.risk is None else c.risk),
-        least=np.array([[indicator.rule.least] for indicator in TOY.indicators]),
+        least=np.array([[indicator.rule.lowest_risk] for indicator in TOY.indicators]),
         belief=each(lambda s, c, i: 0.0 if c.expired else s.belief),
         context=each(lambda s, c, i: c.context),
         context_of=np.arange(K),

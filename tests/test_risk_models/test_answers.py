@@ -17,7 +17,7 @@ ROW: dict[str, Any] = {
 
 def test_one_supplier_alone_has_the_answers_that_it_has_among_others() -> None:
     alone, among = from_rows([ROW]), from_rows([ROW, ROW]).take([1])
-    assert alone.rows() == among.rows() == [{q: said for q, said in ROW.items() if said is not None}]
+    assert alone.to_rows() == among.to_rows() == [{q: said for q, said in ROW.items() if said is not None}]
     for question in ROW:
         one, other = alone.column(question), among.column(question)
         assert (one.values, one.codes.tolist(), one.codes.dtype) == (

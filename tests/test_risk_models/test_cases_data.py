@@ -7,8 +7,8 @@ from datetime import date
 
 import pytest
 
-from risk_models.cases.readings import Case, Finding, read
-from risk_models.cases.rules import CASES, FILES, ILO, LISTS, case_rules
+from risk_models.cases.readings import Case, Finding, read_case
+from risk_models.cases.rules import CASES_FOLDER, ILO_INDICATORS, LISTS, RULE_FILES, load_case_rules
 from risk_models.model import load_all
 
 MARKS = {"seen", "seen_in_part", "memory_high", "memory_medium", "memory_low", "own"}
@@ -18,19 +18,19 @@ VERDICTS = (
     r"fraudster\w*|cleared"
 )
 WEIGHTS = {"strong": 3, "medium": 2, "weak": 1}
-RULES = case_rules()
+RULES = load_case_rules()
 
 
 def entries():
-    for name in FILES:
-        for key, told in tomllib.loads((CASES / name).read_text(encoding="utf-8")).items():
+    for name in RULE_FILES:
+        for key, told in tomllib.loads((CASES_FOLDER / name).read_text(encoding="utf-8")).items():
             for entry in told if isinstance(told, list) else [told]:
                 if isinstance(entry, dict):
                     yield f"{name} {key} {entry.get('id', '')}", entry
 
 
 def standards():
-    folder = CASES.parent / "standards"
+    folder = CASES_FOLDER.parent / "standards"
     return {
         rule["id"] for file in folder.glob("*.toml") for rule in tomllib.loads(file.read_text(encoding="utf-8"))["rule"]
     }
@@ -64,12 +64,12 @@ def test_the_list_for_children_differs_where_it_was_published_to():
 
 
 def test_every_indicator_of_every_list_is_read_in_a_finding():
-    assert all(RULES.cells_of[name] for name in (*RULES.weights, *RULES.limbs, *ILO))
+    assert all(RULES.cells_by_indicator[name] for name in (*RULES.weights, *RULES.limbs, *ILO_INDICATORS))
 
 
 def test_a_finding_in_one_phase_is_one_indicator_a_dimension():
     for finding in RULES.findings.values():
-        for ids in finding.reads.values():
+        for ids in finding.indicators_by_phase.values():
             dimensions = [RULES.weights[name].dimension for name in ids if name in RULES.weights]
             assert len(dimensions) == len(set(dimensions)), finding.id
 
@@ -90,7 +90,7 @@ def test_what_a_finding_sets_is_an_indicator_of_a_model():
     there = {indicator.id for model in load_all() for indicator in model.indicators}
     set_here = {name for finding in RULES.findings.values() for name in finding.indicators}
     assert set_here <= there
-    assert set(RULES.told["child_harm"]["indicators"]) <= there
+    assert set(RULES.raw["child_harm"]["indicators"]) <= there
 
 
 def texts(told):
@@ -103,7 +103,9 @@ def texts(told):
 
 
 @pytest.mark.parametrize(
-    "file", [*(CASES / name for name in FILES), CASES.parents[1] / "questionnaires/forms/case/2026.1.toml"], ids=str
+    "file",
+    [*(CASES_FOLDER / name for name in RULE_FILES), CASES_FOLDER.parents[1] / "questionnaires/forms/case/2026.1.toml"],
+    ids=str,
 )
 def test_no_text_is_a_verdict(file):
     found = [
@@ -115,9 +117,9 @@ def test_no_text_is_a_verdict(file):
 
 
 def test_no_reason_is_a_verdict():
-    everything = tuple(Finding(what, phase) for what, known in RULES.findings.items() for phase in known.reads)
+    everything = tuple(Finding(what, phase) for what, known in RULES.findings.items() for phase in known.indicators_by_phase)
     for people in ("adults", "children", "both", None):
-        told = read(Case("C-1", everything, people, ("harbouring",)), date(2026, 6, 1))
+        told = read_case(Case("C-1", everything, people, ("harbouring",)), date(2026, 6, 1))
         said = [*told.because]
         for each in told.lists:
             said += [
@@ -139,6 +141,6 @@ def test_an_indicator_weighs_more_at_work_than_at_recruitment_where_the_same_fac
     for finding in ("papers_held", "debt_bondage", "locked_in", "cut_off", "movement_limited"):
         weights = {
             phase: max(WEIGHTS[RULES.weights[i].by_list["adult"]] for i in ids if i in RULES.weights)
-            for phase, ids in RULES.findings[finding].reads.items()
+            for phase, ids in RULES.findings[finding].indicators_by_phase.items()
         }
         assert weights["work"] > weights["recruitment"], finding

@@ -5,16 +5,16 @@ from datetime import date
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from risk_models.cases.readings import Case, Finding, read
-from risk_models.cases.rules import ILO, STRENGTHS, case_rules
+from risk_models.cases.readings import Case, Finding, read_case
+from risk_models.cases.rules import ILO_INDICATORS, STRENGTHS, load_case_rules
 
 ON = date(2026, 6, 1)
-PHASES = (*case_rules().phases, None)  # None: not told
+PHASES = (*load_case_rules().phases, None)  # None: not told
 STATES = ["not_found", "not_asked", "found_alone", "found"]
 
 finding = st.builds(
     Finding,
-    st.sampled_from(sorted(case_rules().findings)),
+    st.sampled_from(sorted(load_case_rules().findings)),
     st.sampled_from(PHASES),
     st.sampled_from([True, True, True, False]),
     on=st.sampled_from([None, "2026-01-05", "2024", "2025-09"]),
@@ -29,7 +29,7 @@ record = st.builds(
 )
 more = st.builds(
     Finding,
-    st.sampled_from(sorted(case_rules().findings)),
+    st.sampled_from(sorted(load_case_rules().findings)),
     st.sampled_from(PHASES),
     on=st.sampled_from([None, "2026-01-05", "2024"]),
 )
@@ -38,7 +38,7 @@ more = st.builds(
 def all_readings(case):
     """Every reading of a record by name."""
     told = {}
-    for each in read(case, ON).lists:
+    for each in read_case(case, ON).lists:
         named = {f"dimension {d.number}": d for d in each.dimensions} | {
             f"stage {k}": v for k, v in each.stages.items()
         }
@@ -61,7 +61,10 @@ def test_one_more_finding_never_lowers_a_reading(case, one):
 @given(record, more)
 @settings(max_examples=120, deadline=None)
 def test_one_more_finding_never_lowers_strength_checklist_classes_or_what_a_model_hears(case, one):
-    before, after = read(case, ON), read(Case(case.id, (*case.findings, one), case.people, case.acts, case.asked), ON)
+    before, after = (
+        read_case(case, ON),
+        read_case(Case(case.id, (*case.findings, one), case.people, case.acts, case.asked), ON),
+    )
     assert STRENGTHS.index(after.strength) >= STRENGTHS.index(before.strength)
     assert set(after.indicators) >= set(before.indicators)
     for old, new in zip(before.lists, after.lists, strict=True):
@@ -77,7 +80,7 @@ def test_one_more_finding_never_lowers_strength_checklist_classes_or_what_a_mode
 @settings(max_examples=120, deadline=None)
 def test_what_is_recorded_is_possible_and_every_line_is_there(case):
     assert all(reading.worst >= reading.best for reading in all_readings(case).values())
-    assert [line.id for line in read(case, ON).ilo] == list(ILO)
+    assert [line.id for line in read_case(case, ON).ilo] == list(ILO_INDICATORS)
 
 
 @given(record, st.randoms(use_true_random=False))
@@ -89,7 +92,7 @@ def test_the_order_of_findings_changes_no_reading(case, random):
     assert {k: (r.best, r.worst) for k, r in all_readings(case).items()} == {
         k: (r.best, r.worst) for k, r in all_readings(other).items()
     }
-    assert read(case, ON).strength == read(other, ON).strength
+    assert read_case(case, ON).strength == read_case(other, ON).strength
 
 
 @given(record)

@@ -4,9 +4,9 @@ from datetime import date
 
 import pytest
 
-from risk_models.facts.facts import load
+from risk_models.facts.facts import load_facts
 
-FACTS = load()
+FACTS = load_facts()
 ON = FACTS.as_of(date(2026, 11, 25))
 TIED = ("tied_status", "tied_employer", "tied_exit_consent", "tied_exit_offence")
 DAYS = [date(2024, 12, 30), date(2024, 12, 31), date(2025, 6, 30), date(2025, 7, 1), date(2026, 11, 25)]
@@ -24,7 +24,7 @@ def test_the_law_at_a_destination_is_that_of_the_country_on_any_day(on: date) ->
 
 
 def test_an_exit_permit_brought_in_later_counts_from_its_day() -> None:
-    before, after = (FACTS.as_of(day).number("corridor", "*>KW", "tied_exit_consent") for day in DAYS[2:4])
+    before, after = (FACTS.as_of(day).get_value("corridor", "*>KW", "tied_exit_consent") for day in DAYS[2:4])
     assert (before, after) == (0.5, 1.0)
 
 
@@ -33,7 +33,7 @@ def test_what_is_from_memory_says_so_and_is_never_scored() -> None:
         if "memory" in told.source.lower():
             assert fact.endswith("_note")
         if fact.endswith("_note"):
-            assert ON.use(f"corridor.{fact}") == "note"
+            assert ON.get_use(f"corridor.{fact}") == "note"
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_what_is_from_memory_says_so_and_is_never_scored() -> None:
     ],
 )
 def test_the_rule_on_fees_is_told_for_the_end_that_makes_it(corridor: str, fact: str, value: float) -> None:
-    told = ON.value("corridor", corridor, fact)
+    told = ON.get_fact("corridor", corridor, fact)
     assert told is not None
     assert told.value == value
     assert told.source
@@ -56,15 +56,15 @@ def test_the_rule_on_fees_is_told_for_the_end_that_makes_it(corridor: str, fact:
 def test_no_rule_on_fees_is_scored_since_a_lawful_fee_is_still_a_debt() -> None:
     rules = [fact for fact in ON.descriptions if fact.startswith(("corridor.fee_", "corridor.deployment_"))]
     assert rules
-    assert {ON.use(fact) for fact in rules} == {"note"}
+    assert {ON.get_use(fact) for fact in rules} == {"note"}
 
 
 def test_a_destination_is_described_as_the_corridors_that_lead_there() -> None:
-    assert ON.title("destination.tied_status") == ON.title("corridor.tied_status")
-    assert ON.use("destination.tied_status") == "scored"
+    assert ON.get_title("destination.tied_status") == ON.get_title("corridor.tied_status")
+    assert ON.get_use("destination.tied_status") == "scored"
 
 
 def test_how_many_people_live_there_is_exposure_under_its_licence() -> None:
     about = ON.descriptions["corridor.migrant_stock"]
     assert (about.use, about.licence) == ("exposure", "CC BY 3.0 IGO")
-    assert ON.number("corridor", "IN>AE", "migrant_stock") == 3419875
+    assert ON.get_value("corridor", "IN>AE", "migrant_stock") == 3419875

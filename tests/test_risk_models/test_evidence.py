@@ -10,41 +10,41 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from risk_models.answers import Piece, from_frame, from_rows
+from risk_models.answers import EvidencePiece, from_frame, from_rows
 from risk_models.engine.frame import STATES, Cells, Scores
 from risk_models.engine.score import score
-from risk_models.evidence import Belief, Standing, behind, sentence, standing
-from risk_models.facts.facts import load
-from risk_models.features import features
+from risk_models.evidence import Belief, EvidenceWeight, build_evidence_lookup, describe_evidence, weigh_piece
+from risk_models.facts.facts import load_facts
+from risk_models.features import build_features
 from risk_models.model import Model
 from tests.test_risk_models.suppliers import POSITION, TOY
 
 ON = date(2026, 9, 1)
-FACTS = load().as_of(ON)
+FACTS = load_facts().as_of(ON)
 HOME = replace(TOY, audit_counts=False)
 GRADES = ("self_declared", "document", "audit", "certificate", "worker_voice", "official")
 
 
 def scored(row: dict[str, Any], model: Model = TOY) -> Scores:
-    return score(features(from_rows([row]), model, FACTS, ON, {}).frame, model)[0]
+    return score(build_features(from_rows([row]), model, FACTS, ON, {}).frame, model)[0]
 
 
 def cells(row: dict[str, Any]) -> Cells:
-    return score(features(from_rows([row]), TOY, FACTS, ON, {}).frame, TOY)[1]
+    return score(build_features(from_rows([row]), TOY, FACTS, ON, {}).frame, TOY)[1]
 
 
 def belief(row: dict[str, Any], indicator: str = "fees", model: Model = TOY) -> float:
     """q of the evidence behind the answer of an indicator."""
-    return float(features(from_rows([row]), model, FACTS, ON, {}).frame.belief[POSITION[indicator], 0])
+    return float(build_features(from_rows([row]), model, FACTS, ON, {}).frame.belief[POSITION[indicator], 0])
 
 
 def state(row: dict[str, Any], indicator: str = "fees") -> str:
     return STATES[cells(row).state[POSITION[indicator], 0]]
 
 
-def q_of(piece: Piece, model: Model = TOY) -> float:
+def q_of(piece: EvidencePiece, model: Model = TOY) -> float:
     """What a piece counts by itself."""
-    found = standing(piece, model, ON, void=False)
+    found = weigh_piece(piece, model, ON, void=False)
     assert found is not None
     return found.q
 
@@ -60,29 +60,31 @@ def test_the_piece_that_counts_most_today_counts_not_the_one_of_the_highest_kind
 
 
 def test_a_piece_counts_in_full_for_half_its_shelf_life_and_then_fades_to_nothing() -> None:
-    assert q_of(Piece("audit", days_ago(270))) == pytest.approx(0.55)
-    assert q_of(Piece("audit", days_ago(round(13.5 * 30.4375)))) == pytest.approx(0.275, abs=0.001)
-    assert q_of(Piece("audit", days_ago(548))) == 0
+    assert q_of(EvidencePiece("audit", days_ago(270))) == pytest.approx(0.55)
+    assert q_of(EvidencePiece("audit", days_ago(round(13.5 * 30.4375)))) == pytest.approx(0.275, abs=0.001)
+    assert q_of(EvidencePiece("audit", days_ago(548))) == 0
 
 
 def test_a_certificate_counts_as_an_audit_over_its_own_validity() -> None:
-    three_years = Piece("certificate", days_ago(500), (ON + timedelta(days=590)).isoformat())
+    three_years = EvidencePiece("certificate", days_ago(500), (ON + timedelta(days=590)).isoformat())
     assert q_of(three_years) == pytest.approx(0.55)
     assert q_of(three_years._replace(expires=(ON + timedelta(days=250)).isoformat())) == pytest.approx(0.55 * 2 / 3)
-    assert standing(three_years._replace(expires=ON.isoformat()), TOY, ON, void=False).expired  # type: ignore[union-attr]
+    assert weigh_piece(three_years._replace(expires=ON.isoformat()), TOY, ON, void=False).expired  # type: ignore[union-attr]
 
 
 def test_a_certificate_counts_no_longer_than_three_years_whatever_its_day_of_expiry() -> None:
-    thirty_years = Piece("certificate", days_ago(500), "2056-01-01")
+    thirty_years = EvidencePiece("certificate", days_ago(500), "2056-01-01")
     assert q_of(thirty_years) == pytest.approx(0.55)
     assert q_of(thirty_years._replace(date=days_ago(822))) == pytest.approx(
         0.55 / 2, abs=0.001
     )  # 27 of 36 months are gone
-    old = standing(thirty_years._replace(date=days_ago(1100)), TOY, ON, void=False)
+    old = weigh_piece(thirty_years._replace(date=days_ago(1100)), TOY, ON, void=False)
     assert old is not None
     assert (old.q, old.expired) == (0.0, True)
-    assert "valid until 1 January 2056, held to 36 months: past its time" in sentence(old)
-    assert "held to" not in sentence(Standing(Piece("certificate", days_ago(30), days_ago(-300)), 0.55, expired=False))
+    assert "valid until 1 January 2056, held to 36 months: past its time" in describe_evidence(old)
+    assert "held to" not in describe_evidence(
+        EvidenceWeight(EvidencePiece("certificate", days_ago(30), days_ago(-300)), 0.55, expired=False)
+    )
 
 
 def test_a_row_whose_evidence_bears_a_future_day_is_believed_as_far_as_its_declaration_goes() -> None:
@@ -101,12 +103,17 @@ def test_a_declaration_is_as_old_as_its_form_whatever_the_date_of_the_evidence_b
 
 def test_a_certificate_without_expiry_counts_as_long_as_an_audit() -> None:
     for days in (30, 300, 500, 600):
-        assert q_of(Piece("certificate", days_ago(days))) == q_of(Piece("audit", days_ago(days)))
+        assert q_of(EvidencePiece("certificate", days_ago(days))) == q_of(EvidencePiece("audit", days_ago(days)))
 
 
 def test_what_expires_before_its_shelf_life_is_over_counts_no_longer() -> None:
-    assert q_of(Piece("document", days_ago(90), days_ago(1))) == 0
-    assert 0 < q_of(Piece("document", days_ago(300), "2030-01-01")) == q_of(Piece("document", days_ago(300))) < 0.40
+    assert q_of(EvidencePiece("document", days_ago(90), days_ago(1))) == 0
+    assert (
+        0
+        < q_of(EvidencePiece("document", days_ago(300), "2030-01-01"))
+        == q_of(EvidencePiece("document", days_ago(300)))
+        < 0.40
+    )
 
 
 def test_a_piece_stands_behind_the_questions_it_covers_and_one_that_names_none_behind_all() -> None:
@@ -171,7 +178,7 @@ def test_reserved_words_in_place_of_evidence_are_no_evidence() -> None:
 
 days = st.integers(-200, 900).map(days_ago)
 piece = st.builds(
-    Piece,
+    EvidencePiece,
     grade=st.sampled_from(GRADES),
     date=st.none() | days,
     expires=st.none() | days,
@@ -188,7 +195,9 @@ rows = st.fixed_dictionaries(
 
 @settings(max_examples=60)
 @given(rows, st.lists(piece, max_size=3), piece)
-def test_one_more_piece_never_raises_a_score_and_never_lowers_confidence(row: dict, there: list, more: Piece) -> None:
+def test_one_more_piece_never_raises_a_score_and_never_lowers_confidence(
+    row: dict, there: list, more: EvidencePiece
+) -> None:
     before, after = (scored({**row, "evidence": tuple(told)}) for told in (there, [*there, more]))
     assert after.total[0] <= before.total[0] + 1e-9
     assert after.worst[0] <= before.worst[0] + 1e-9
@@ -199,7 +208,9 @@ def test_one_more_piece_never_raises_a_score_and_never_lowers_confidence(row: di
 @settings(max_examples=60)
 @given(rows, st.sampled_from(GRADES), st.integers(0, 900), st.integers(0, 400))
 def test_fresher_evidence_never_raises_a_score(row: dict, grade: str, age: int, younger: int) -> None:
-    old, fresh = (scored({**row, "evidence": (Piece(grade, days_ago(d)),)}) for d in (age, max(0, age - younger)))
+    old, fresh = (
+        scored({**row, "evidence": (EvidencePiece(grade, days_ago(d)),)}) for d in (age, max(0, age - younger))
+    )
     assert fresh.total[0] <= old.total[0] + 1e-9
 
 
@@ -214,12 +225,12 @@ def test_the_order_of_pieces_does_not_matter(row: dict, told: list) -> None:
 @given(rows, st.lists(piece, max_size=3))
 def test_the_piece_that_is_named_is_the_one_that_counts(row: dict, told: list) -> None:
     answers = from_rows([{**row, "evidence": tuple(told)}])
-    believed, named = Belief(answers, TOY, ON), behind(answers, TOY, ON)
+    believed, named = Belief(answers, TOY, ON), build_evidence_lookup(answers, TOY, ON)
     for question in ("recruitment_fees", "papers_retention", "workers_migrant", "hours"):
-        q, expired = believed.of(question)
+        q, expired = believed.get_for_question(question)
         assert named(question).q == q[0]
         assert named(question).expired == expired[0]
-        assert sentence(named(question)).endswith(".")
+        assert describe_evidence(named(question)).endswith(".")
 
 
 def test_suppliers_without_pieces_count_the_same_beside_one_that_has_them() -> None:
@@ -230,7 +241,7 @@ def test_suppliers_without_pieces_count_the_same_beside_one_that_has_them() -> N
         "workers_migrant": 0,
     }
     beside = {"evidence": [{"grade": "audit", "date": days_ago(30), "covers": ["recruitment_fees"]}]}
-    alone, together = (features(from_rows(told), TOY, FACTS, ON, {}).frame for told in ([plain], [plain, beside]))
+    alone, together = (build_features(from_rows(told), TOY, FACTS, ON, {}).frame for told in ([plain], [plain, beside]))
     for name in ("belief", "expired", "gated", "gate_belief"):
         assert np.array_equal(getattr(alone, name)[:, 0], getattr(together, name)[:, 0]), name
 
@@ -240,26 +251,28 @@ def test_a_piece_is_an_object_in_json_and_comes_back_as_it_was() -> None:
         {"grade": "audit", "date": "2026-03-01", "covers": ["recruitment_fees"], "source": "SMETA-123"},
         {"grade": "official"},
     ]
-    assert from_rows([{"evidence": told}]).rows() == [{"evidence": told}]
+    assert from_rows([{"evidence": told}]).to_rows() == [{"evidence": told}]
 
 
 def test_a_frame_may_hold_pieces_as_any_tuples() -> None:
     whole = ("audit", days_ago(30), None, ("recruitment_fees",), None)
     categories = pd.Index([(whole,)], dtype=object, tupleize_cols=False)
     frame = pd.DataFrame({"evidence": pd.Categorical.from_codes([0], dtype=pd.CategoricalDtype(categories))})
-    assert from_frame(frame).rows() == [
+    assert from_frame(frame).to_rows() == [
         {"evidence": [{"grade": "audit", "date": days_ago(30), "covers": ["recruitment_fees"]}]}
     ]
 
 
 def test_what_a_piece_counts_is_said_in_words() -> None:
-    row = {"evidence": (Piece("document", "2026-03-03", None, ("recruitment_fees",), "SMETA-123"),)}
-    named = behind(from_rows([row]), TOY, ON)
-    assert sentence(named("recruitment_fees")) == "Document of 3 March 2026 (SMETA-123), counts 0.40 today."
-    assert sentence(named("papers_retention")) == "Self-declared, no date given, counts 0.20 today."
-    old = behind(from_rows([{"answered_on": "2024-01-05"}]), TOY, ON)
-    assert sentence(old("hours")) == "Self-declared, of 5 January 2024: past its time, so it counts 0.00 today."
-    home = behind(from_rows([{"evidence_grade": "audit", "evidence_date": "2026-08-01"}]), HOME, ON)
-    assert sentence(home("hours")) == (
+    row = {"evidence": (EvidencePiece("document", "2026-03-03", None, ("recruitment_fees",), "SMETA-123"),)}
+    named = build_evidence_lookup(from_rows([row]), TOY, ON)
+    assert describe_evidence(named("recruitment_fees")) == "Document of 3 March 2026 (SMETA-123), counts 0.40 today."
+    assert describe_evidence(named("papers_retention")) == "Self-declared, no date given, counts 0.20 today."
+    old = build_evidence_lookup(from_rows([{"answered_on": "2024-01-05"}]), TOY, ON)
+    assert (
+        describe_evidence(old("hours")) == "Self-declared, of 5 January 2024: past its time, so it counts 0.00 today."
+    )
+    home = build_evidence_lookup(from_rows([{"evidence_grade": "audit", "evidence_date": "2026-08-01"}]), HOME, ON)
+    assert describe_evidence(home("hours")) == (
         "Self-declared, of 1 August 2026, counts 0.20 today. An audit or certificate proves nothing here."
     )

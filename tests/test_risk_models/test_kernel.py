@@ -46,7 +46,7 @@ def drawn(model: Model, n: int, seed: int) -> Frame:
     behind = {name for gate in model.gates for name in gate.indicators}
     return Frame(
         risk=risk,
-        least=np.array([[indicator.rule.least] for indicator in model.indicators]),
+        least=np.array([[indicator.rule.lowest_risk] for indicator in model.indicators]),
         belief=np.broadcast_to(draw.choice([0.0, 0.2, 0.55, 0.8, 1.0], n), (k, n)),
         context=context,
         context_low=low,

@@ -18,9 +18,9 @@ from test_risk_models.repaying import (
     reading,
 )
 
-from risk_models.facts.facts import load
-from risk_models.repayment.calculation import BadTerms, months_after, published_ratio
-from risk_models.repayment.cohorts import entries, rules
+from risk_models.facts.facts import load_facts
+from risk_models.repayment.calculation import TermsError, add_months, get_published_ratio
+from risk_models.repayment.cohorts import index_rules, load_rules
 
 POLICY = date(2019, 1, 1)
 BEFORE, AFTER, AROUND = (
@@ -68,8 +68,8 @@ def test_an_independent_check_came_to_2_6_times_managements_own_figure():
     cohorts = [cohort(item(each, currency="MYR"), id=who, origin=who, current=number) for who, number, each in scale]
     told = made(*cohorts, currency="MYR", management=Decimal(53_000_000))
     assert told.fees.central == 136_000_000
-    assert told.ratio == published_ratio() == Decimal("2.57")
-    assert round(told.ratio, 1) == Decimal("2.6") == entries("evidence", "grade")["self_declared"]["high"]
+    assert told.ratio == get_published_ratio() == Decimal("2.57")
+    assert round(told.ratio, 1) == Decimal("2.6") == index_rules("evidence", "grade")["self_declared"]["high"]
 
 
 def test_managements_own_figure_is_a_floor_and_never_an_estimate():
@@ -149,7 +149,7 @@ def test_a_cost_told_in_months_needs_the_first_earnings():
     known = facts(NP_MY={"cost_months": 3})
     owed = alone(cohort(wage=Decimal(250), wage_currency="USD"), known=known)
     assert owed.per_worker.central == 750
-    assert owed.months == 3
+    assert owed.months_of_earnings == 3
     assert codes(made(cohort(item(10)), known=known)) == ["wage.missing"]
 
 
@@ -162,7 +162,7 @@ def test_what_is_known_from_memory_is_told_and_used_for_nothing():
 def test_a_missing_rate_is_said_and_never_guessed():
     told = made(cohort(item(100), item(500, "RC1", "EUR")))
     assert codes(told) == ["rate.missing"]
-    assert "EUR on 2018-06-01" in told.faults[0].sentence()
+    assert "EUR on 2018-06-01" in told.issues[0].describe()
     assert not told.complete
     assert not told.cohorts[0].complete
     assert told.total.central == 1000
@@ -171,7 +171,7 @@ def test_a_missing_rate_is_said_and_never_guessed():
 def test_a_known_cost_without_a_rate_is_a_warning():
     told = made(cohort(item(100)), known=GLOVES, currency="EUR")
     assert codes(told) == ["rate.missing", "rate.missing_for_fact", "cohort.no_basis"]
-    assert [f.severity for f in told.faults] == ["error", "warning", "error"]
+    assert [f.severity for f in told.issues] == ["error", "warning", "error"]
 
 
 def test_an_amount_is_converted_when_it_was_paid():
@@ -310,7 +310,7 @@ def test_past_workers_are_owed_as_much_and_may_be_cut_off_by_a_date():
     assert made(one).total.central == 1500
     assert "all_past_workers" in assumed(made(one))
     cut = made(one, past_since=date(2024, 4, 1))
-    assert (cut.total.central, cut.cohorts[0].past_left_out) == (1000, 5)
+    assert (cut.total.central, cut.cohorts[0].past_excluded) == (1000, 5)
     assert "past_cut_off" in assumed(cut)
     assert made(one, past_since=date(2024, 3, 31)).total.central == 1500
     unknown = cohort(item(100), past=5)
@@ -341,8 +341,8 @@ def test_instalments_are_monthly_held_against_the_deadline_and_past_workers_do_n
 
 
 def test_months_go_by_the_calendar():
-    assert months_after(date(2024, 1, 31), 1) == date(2024, 2, 29)
-    assert months_after(date(2025, 11, 30), 14) == date(2027, 1, 30)
+    assert add_months(date(2024, 1, 31), 1) == date(2024, 2, 29)
+    assert add_months(date(2025, 11, 30), 14) == date(2027, 1, 30)
 
 
 @pytest.mark.parametrize(
@@ -353,7 +353,7 @@ def test_months_go_by_the_calendar():
     ],
 )  # fmt: skip
 def test_terms_that_cannot_be_are_refused(terms: dict):
-    with pytest.raises(BadTerms):
+    with pytest.raises(TermsError):
         made(cohort(item(1)), **terms)
 
 
@@ -374,15 +374,15 @@ def test_amounts_out_of_order_are_not_counted():
 
 
 def test_every_rule_has_its_reason_or_sentence_and_every_fact_it_reads_is_there():
-    described = load().descriptions
-    told = rules()["corridor"]
+    described = load_facts().descriptions
+    told = load_rules()["corridor"]
     assert all(f"corridor.{entry['fact']}" in described for entry in told["facts"])
     assert all(described[f"corridor.{name}"].use == "note" for name in told["from_memory"])
-    assert all(rule["because"] and rule["sources"] for rule in rules()["evidence"])
-    assert all(0 <= rule["weight"] <= 1 and rule["low"] <= 1 <= rule["high"] for rule in rules()["evidence"])
-    assert all(sorted(rule["repaid"], reverse=True) == rule["repaid"] for rule in rules()["evidence"])
-    assert all(sorted(rule["counts"]) == rule["counts"] for rule in rules()["paid_by"])
-    assert all(fault["message"] and fault["cure"] for fault in rules()["fault"].values())
+    assert all(rule["because"] and rule["sources"] for rule in load_rules()["evidence"])
+    assert all(0 <= rule["weight"] <= 1 and rule["low"] <= 1 <= rule["high"] for rule in load_rules()["evidence"])
+    assert all(sorted(rule["repaid"], reverse=True) == rule["repaid"] for rule in load_rules()["evidence"])
+    assert all(sorted(rule["counts"]) == rule["counts"] for rule in load_rules()["paid_by"])
+    assert all(fault["message"] and fault["cure"] for fault in load_rules()["fault"].values())
 
 
 def test_a_higher_reading_never_bears_less_interest_though_its_days_are_other_ones():

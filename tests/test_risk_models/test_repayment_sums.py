@@ -9,17 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_risk_models.repaying import facts, made
 
-from risk_models.repayment.cohorts import Cohort, FeeItem, rules
-from risk_models.repayment.exchange import Period, Reading, plus
+from risk_models.repayment.cohorts import Cohort, FeeItem, load_rules
+from risk_models.repayment.exchange import Estimate, Period, sum_estimates
 
 KNOWN = facts(
     NP_MY={"cost_usd": 1100, "cost_usd_low": 300, "repaid_myr": 6000},
     BD_ANY={"cost_bdt": 417_000, "cost_months": 18},
     ANY_QA={"cost_usd": 900},
 )
-GRADES = ["", *(rule["grade"] for rule in rules()["evidence"])]
-PAYERS = ["", *(rule["code"] for rule in rules()["paid_by"])]
-ITEMS = [rule["code"] for rule in rules()["item"] if rule["code"] != "corridor"]
+GRADES = ["", *(rule["grade"] for rule in load_rules()["evidence"])]
+PAYERS = ["", *(rule["code"] for rule in load_rules()["paid_by"])]
+ITEMS = [rule["code"] for rule in load_rules()["item"] if rule["code"] != "corridor"]
 DAYS = st.integers(0, 3000).map(lambda days: date(2017, 1, 1) + timedelta(days))
 PERIODS = st.tuples(DAYS, st.integers(0, 400)).map(lambda told: Period(told[0], told[0] + timedelta(told[1])))
 AMOUNTS = st.decimals(0, 20_000, places=2)
@@ -38,7 +38,7 @@ def items(draw: Any) -> FeeItem:
         paid_by=draw(st.sampled_from(PAYERS)),
         low=amount / 2 if spread else None,
         high=amount * 3 if spread else None,
-        fair=draw(st.none() | AMOUNTS),
+        fair_value=draw(st.none() | AMOUNTS),
     )
 
 
@@ -72,7 +72,7 @@ TERMS = st.fixed_dictionaries(
 TOLD = st.tuples(st.lists(cohorts(), min_size=1, max_size=4), TERMS)
 
 
-def in_order(reading: Reading) -> bool:
+def in_order(reading: Estimate) -> bool:
     return Decimal(0) <= reading.low <= reading.central <= reading.high
 
 
@@ -96,15 +96,17 @@ def test_low_is_not_above_central_nor_central_above_high(told: Any):
 def test_totals_add_up_to_the_cent_item_by_item_and_cohort_by_cohort(told: Any):
     made_of, terms = told
     result = made(*made_of, known=KNOWN, **terms)
-    lines = [line.sum.times(owed.current + owed.past) for owed in result.cohorts for line in owed.lines if line.counted]
-    assert plus([*lines, result.uplift]) == result.total
-    assert plus(owed.total for owed in result.cohorts).times(1) == result.total.less(result.uplift)
-    assert plus((result.fees, result.interest, result.uplift, result.repaid)) == result.total
+    lines = [
+        line.sum.multiply(owed.current + owed.past) for owed in result.cohorts for line in owed.lines if line.counted
+    ]
+    assert sum_estimates([*lines, result.uplift]) == result.total
+    assert sum_estimates(owed.total for owed in result.cohorts).multiply(1) == result.total.subtract(result.uplift)
+    assert sum_estimates((result.fees, result.interest, result.uplift, result.repaid)) == result.total
     assert sum(one.amount for one in result.instalments) == result.total.central
     assert all(figure == 0 for row in result.reconciliation if row.kind == "difference" for figure in row.amount)
     assert all(figure == figure.quantize(Decimal("0.01")) for figure in result.total)
-    debts = [line.principal.times(each.workers) for each in result.cohorts for line in each.lines if line.to_cancel]
-    assert plus(debts) == result.to_cancel
+    debts = [line.principal.multiply(each.workers) for each in result.cohorts for line in each.lines if line.to_cancel]
+    assert sum_estimates(debts) == result.to_cancel
     for owed in result.cohorts:
         parts = [one for one in result.instalments if (one.cohort, one.group) == (owed.cohort.id, "current")]
         if owed.current and sum(c.cohort.id == owed.cohort.id for c in result.cohorts) == 1:

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from risk_models.screening.matching import Entry, Match, Party, Watchlist, compared_number
-from risk_models.screening.names import HERE, likeness, rules, words
+from risk_models.screening.matching import Entry, Match, Party, Watchlist, normalize_number
+from risk_models.screening.names import SCREENING_FOLDER, compare_names, load_rules, split_name
 from tests.test_risk_models.invented import CHANGES, a_name, names, with_a_suffix
 
 ENTRIES = 2000
@@ -65,7 +65,7 @@ DIFFERENT = [
 @pytest.mark.parametrize(("given", "listed"), DIFFERENT)
 def test_names_of_two_companies_do_not_match(given: str, listed: str):
     assert screen([Entry("1", "", (listed,), ("TH",))], site(given, countries=("TH",))) == []
-    assert likeness(words(given), words(listed)).score < rules().at_least
+    assert compare_names(split_name(given), split_name(listed)).score < load_rules().at_least
 
 
 SAME = [
@@ -119,7 +119,7 @@ def test_a_licence_number_counts_in_its_own_country_alone():
     ("number", "compared"), [("No. 12/345", "no12345"), ("A-1", ""), ("licence", ""), ("٠١٢٣", "٠١٢٣")]
 )
 def test_a_number_that_tells_too_little_is_not_compared(number: str, compared: str):
-    assert compared_number(number) == compared
+    assert normalize_number(number) == compared
 
 
 @pytest.mark.parametrize(("which", "other"), [("imo", "9321483"), ("lei", "213800D1EI4B9WTWWD28")])
@@ -187,23 +187,23 @@ def test_the_order_of_a_list_and_of_the_parties_changes_nothing(seed: int, order
 @settings(max_examples=200, deadline=None)
 @given(st.text(max_size=60), st.text(max_size=60))
 def test_any_two_texts_can_be_compared_either_way_round(a: str, b: str):
-    forth, back = likeness(words(a), words(b)), likeness(words(b), words(a))
+    forth, back = compare_names(split_name(a), split_name(b)), compare_names(split_name(b), split_name(a))
     assert forth.score == pytest.approx(back.score)
     assert 0 <= forth.score <= 1
-    told = words(a)
-    assert not told or likeness(told, told).score == pytest.approx(1)
-    assert words(unicodedata.normalize("NFD", a).upper().lower()) == words(
+    told = split_name(a)
+    assert not told or compare_names(told, told).score == pytest.approx(1)
+    assert split_name(unicodedata.normalize("NFD", a).upper().lower()) == split_name(
         unicodedata.normalize("NFC", a).upper().lower()
     )
 
 
 @pytest.mark.parametrize("name", ["Company Limited", "S.A.", "บริษัท จำกัด"])
 def test_a_name_of_legal_forms_alone_keeps_them(name: str):
-    assert words(name)
+    assert split_name(name)
 
 
 def test_every_word_of_the_lexicon_stands_once_with_its_kind_and_source():
-    with (HERE / "name_words.csv").open(encoding="utf-8", newline="") as file:
+    with (SCREENING_FOLDER / "name_words.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     assert {row["kind"] for row in rows} == {"form", "affix", "joiner", "common", "place"}
     assert len({row["word"] for row in rows}) == len(rows)

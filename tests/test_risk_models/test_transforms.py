@@ -5,10 +5,10 @@ from datetime import date
 
 import pytest
 
-from risk_models.transforms import Choices, Ramp, Rule, Since, Steps, on_day
+from risk_models.transforms import Choices, Ramp, Rule, Since, Steps, bind_day
 
 TODAY = date(2026, 11, 25)
-RUN_OUT = on_day(Since(((-60, 0.3), (1, 0.7))), TODAY)
+RUN_OUT = bind_day(Since(((-60, 0.3), (1, 0.7))), TODAY)
 FEES = Choices({"none": 0.0, "some": 0.6, "all": 1.0})
 
 
@@ -43,7 +43,12 @@ def test_an_answer_has_the_risk_its_rule_says(rule: Rule, answer: object, risk: 
 
 
 def test_the_least_risk_is_that_of_the_best_answer() -> None:
-    assert (FEES.least, Choices({"a": 0.2, "b": 0.4}).least, Ramp(1, 2).least, Steps(((3, 0.6),)).least) == (
+    assert (
+        FEES.lowest_risk,
+        Choices({"a": 0.2, "b": 0.4}).lowest_risk,
+        Ramp(1, 2).lowest_risk,
+        Steps(((3, 0.6),)).lowest_risk,
+    ) == (
         0,
         0.2,
         0,
@@ -57,5 +62,5 @@ def test_a_rule_about_a_date_is_not_read_without_a_day() -> None:
 
 
 def test_only_a_rule_about_a_date_minds_the_day() -> None:
-    assert on_day(FEES, TODAY) is FEES
-    assert (RUN_OUT.least, Since(((-36500, 0.1), (1, 0.5))).least) == (0.0, 0.0)
+    assert bind_day(FEES, TODAY) is FEES
+    assert (RUN_OUT.lowest_risk, Since(((-36500, 0.1), (1, 0.5))).lowest_risk) == (0.0, 0.0)

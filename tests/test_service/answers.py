@@ -8,9 +8,9 @@ import numpy as np
 import orjson
 from hypothesis import strategies as st
 
-from questionnaires.form import Question, load_reading_form
+from questionnaires.form import Question, load_combined_form
 from risk_models.answers import from_rows
-from risk_models.facts.facts import load as load_facts
+from risk_models.facts.facts import load_facts
 from risk_models.model import Model, load_all
 from service.assessment.assess import Batch, assess
 from service.assessment.export_json import result_rows
@@ -26,7 +26,7 @@ Answers = dict[str, Any]
 
 def indicator_questions(kind: str) -> list[Question]:
     """The questions that models of a kind read as indicators."""
-    form = load_reading_form(kind)
+    form = load_combined_form(kind)
     read = {indicator.question for model in load_all() if model.kind == kind for indicator in model.indicators}
     return [question for question in form.questions if question.id in read]
 

@@ -26,9 +26,8 @@ def a_full_organisation(database: Database, blobs: Blobs, name: str = "Harbour F
         answers = [{"name": "Wat Pho Shrimp 株式会社", "country": "TH", "sector": ["1020"], "agencies": ["Quick Crew"]}]
         agencies = [{"name": "Quick Crew", "country": "NP", "destination_countries": ["TH"]}]
         for kind, told in (("agency", agencies), ("site", answers)):
-            suppliers.keep(
-                session, kind, told, [{"file": "a.xlsx", "row": 2}], AT.date(), AT, "user:ana", "import", None
-            )
+            incoming = [suppliers.IncomingSupplier(row, {"file": "a.xlsx", "row": 2}) for row in told]
+            suppliers.save_suppliers(session, kind, incoming, suppliers.Origin(AT.date(), AT, "user:ana", "import"))
         change_feed.write(session, "review_due", made["supplier_id"], {"due": "2026-06-01"}, AT)
         record(session, "user:ana", "import.received", "import", made["import_id"], {"files": 1})
         upload = Upload(name="a.xlsx", sha256=blobs.put(sent), size=len(sent), created_by="user:ana", created_at=AT)

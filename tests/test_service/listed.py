@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from questionnaires.watchlist import read
+from questionnaires.watchlist import read_watchlist
 from service.blob_store import Blobs
 from service.clock import now
 from service.db.session import Database
@@ -33,7 +33,7 @@ def put_in(
 ) -> str | None:
     """Imports a list of one's own; the job, which is done unless told."""
     data = "\n".join([HEADER, *rows]).encode()
-    job = lists.receive(database, blobs, organisation_id, name, read(data, "held.csv"), BY)
+    job = lists.receive(database, blobs, organisation_id, name, read_watchlist(data, "held.csv"), BY)
     if work:
         work_off(database, blobs)
     return job
@@ -43,7 +43,7 @@ def keep_supplier(database: Database, organisation_id: str, kind: str = "site", 
     """Keeps one supplier as the API does; its id."""
     told = {"name": "Blue Pier Fishing", "country": "TH", **answers}
     with database.of(organisation_id) as session:
-        return suppliers.put(session, kind, told, now().date(), now(), BY, "api")[0].id
+        return suppliers.save_supplier(session, kind, told, now().date(), now(), BY, "api")[0].id
 
 
 def found(database: Database, organisation_id: str) -> list[tuple[str, str, str]]:

@@ -10,10 +10,10 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from risk_models.answers import from_rows
-from risk_models.facts.facts import load as load_facts
+from risk_models.facts.facts import load_facts
 from risk_models.model import in_force
 from risk_models.plan import load_actions
-from risk_models.transforms import on_day
+from risk_models.transforms import bind_day
 from service.assessment.assess import Batch, assess
 from service.assessment.export_json import result_rows
 from service.report_content.build import explained
@@ -201,7 +201,7 @@ def test_the_law_at_the_destination_counts_wherever_the_agency_sits() -> None:
     )
     assert home["inherent"] == free["inherent"] < tied["inherent"]
     named = [r for r in tied["reasons"] if r["indicator"] == "destination.tied_status"]
-    assert named[0]["value"] == FACTS.number("country", "KW", "tied_status")
+    assert named[0]["value"] == FACTS.get_value("country", "KW", "tied_status")
 
 
 def test_a_destination_we_know_nothing_of_is_open_upwards_and_never_free() -> None:
@@ -247,7 +247,7 @@ def test_old_monitoring_alone_lifts_no_agency_out_of_insufficient_evidence() -> 
 def test_a_worse_answer_never_lowers_a_score(data: st.DataObject) -> None:
     question = data.draw(st.sampled_from(QUESTIONS))
     model = in_force("agency", ON)
-    rule = next(on_day(i.rule, ON) for i in model.indicators if i.question == question.id)
+    rule = next(bind_day(i.rule, ON) for i in model.indicators if i.question == question.id)
     one, other = (data.draw(answer_to(question)) for _ in range(2))
     assume(not {"declined", "cannot_apply"} & {one, other})
     better, worse = sorted((one, other), key=rule.risk)

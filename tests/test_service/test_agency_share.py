@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from portal import a_portal
 from sheets import workbook
 
-from questionnaires.validation.rules import one_agency
+from questionnaires.validation.rules import normalize_agency_count
 from reports.document import Reason
 from risk_models.answers import from_rows
-from risk_models.facts.facts import load as load_facts
+from risk_models.facts.facts import load_facts
 from service.assessment.assess import Batch, assess
 from service.db.session import Database
-from service.imports.pipeline import Choices, take_in
+from service.imports.pipeline import Choices, parse_files
 from service.report_content.build import explained
 
 ON = date(2026, 11, 25)
@@ -103,13 +103,13 @@ def test_agencies_left_blank_are_told_as_that() -> None:
     ],
 )  # fmt: skip
 def test_an_agency_with_its_workers_is_read_however_it_is_written(text: str, read: str) -> None:
-    assert one_agency(text) == read
+    assert normalize_agency_count(text) == read
 
 
 @settings(max_examples=50)
 @given(st.text(max_size=40))
 def test_what_is_read_is_read_again_as_the_same(text: str) -> None:
-    assert one_agency(one_agency(text)) == one_agency(text)
+    assert normalize_agency_count(normalize_agency_count(text)) == normalize_agency_count(text)
 
 
 def test_a_sheet_keeps_what_it_can_of_a_cell_and_tells_of_the_rest() -> None:
@@ -118,8 +118,8 @@ def test_a_sheet_keeps_what_it_can_of_a_cell_and_tells_of_the_rest() -> None:
         "| Invented Camp | NO | Fern Crew; Kite | Fern Crew: 1,200; Kite |",
         "| Other Camp | NO | Kite | Kite |",
     )
-    found = take_in([("s.xlsx", sheet)], Choices(), ON)
-    first, second = found.batches[0].answers.rows()
+    found = parse_files([("s.xlsx", sheet)], Choices(), ON)
+    first, second = found.batches[0].answers.to_rows()
     assert first["workers_by_agency"] == ["Fern Crew: 1200"]
     assert "workers_by_agency" not in second
     told = [(i.code, i.seen, i.cells) for i in found.issues if i.code.startswith("workers")]

@@ -8,7 +8,7 @@ from flask import Flask
 from openpyxl import load_workbook
 from portal import Portal, a_portal
 
-from questionnaires.form import load
+from questionnaires.form import load_form
 from service.db.session import Database
 
 CANNERY = {"name": "Blue Pier Cannery", "country": "TH", "sector": ["1020"]}
@@ -128,7 +128,7 @@ def test_what_moved_a_score_is_told_of_each_assessment(portal: Portal):
 def test_asking_is_recorded_fetched_and_marked_as_returned(portal: Portal, stranger: Portal):
     portal.put("/suppliers/S-1", CANNERY)
     made = portal.post("/suppliers/S-1/askings", {"form": "site", "sent_to": "the desk"})
-    assert (made.status_code, made.json["form_version"]) == (201, load("site").version)
+    assert (made.status_code, made.json["form_version"]) == (201, load_form("site").version)
     book = load_workbook(BytesIO(portal.get(made.location.removeprefix("/api/v1")).get_data()))
     assert dict(book["_form"].values)["asking"] == made.json["id"]
     back = f"/suppliers/S-1/askings/{made.json['id']}/returned"

@@ -9,7 +9,7 @@ from flask import Flask
 from jsonschema import Draft202012Validator
 from portal import Portal, a_portal
 
-from questionnaires.form import load_reading_form
+from questionnaires.form import load_combined_form
 from risk_models.model import load_all
 from service.db.session import Database
 from service.settings import Settings
@@ -33,7 +33,7 @@ def well_answered(country: str = "NO", sector: str = "6201") -> dict[str, object
     """A supplier that gives the least worrying answer to every question that feeds a score."""
     models = {i.question: i.rule for model in load_all() if model.kind == "site" for i in model.indicators}
     body: dict[str, object] = {"country": country, "sector": [sector], "migrant_pct": 0, "uses_agencies": "no"}
-    for question in load_reading_form("site").questions:
+    for question in load_combined_form("site").questions:
         rule = models.get(question.id)
         if rule is None or question.id in body:
             continue
@@ -86,7 +86,7 @@ def test_one_open_core_question_turns_proceed_into_ask(portal: Portal):
 def test_the_gate_holds_where_the_answers_tell_of_grave_harm(portal: Portal):
     body = well_answered()
     rules = {i.question: i.rule for m in load_all() if m.id == "site_general" for i in m.indicators}
-    for question in load_reading_form("site").questions:
+    for question in load_combined_form("site").questions:
         if question.type == "choice" and question.id in rules:
             worst = max((c.code for c in question.choices), key=lambda code, q=question: rules[q.id].risk(code))
             body[question.id] = worst

@@ -15,7 +15,7 @@ from service.auth.caller import caller
 from service.clock import now
 from service.db.session import Database
 from service.db.tables import ApiKey
-from service.errors import Refused
+from service.errors import DomainError
 
 
 @pytest.fixture
@@ -128,7 +128,7 @@ def test_last_used_is_written_at_most_once_a_minute(app: Flask, database: Databa
 def test_a_key_needs_a_name_scopes_that_exist_and_an_end(
     database: Database, name: str, scopes: list[str], days: int, code: str
 ):
-    with database.of(an_organisation(database)) as session, pytest.raises(Refused) as refused:
+    with database.of(an_organisation(database)) as session, pytest.raises(DomainError) as refused:
         keys.create(session, name, scopes, days, "user:ana")
     assert refused.value.code == code
 
@@ -136,7 +136,7 @@ def test_a_key_needs_a_name_scopes_that_exist_and_an_end(
 def test_the_command_line_makes_a_key_for_an_organisation_by_name(database: Database):
     an_organisation(database)
     assert found(database, create_key(database, "Harbour Foods", "Portal", ["assess"], 30)) is not None
-    with pytest.raises(Refused, match=r"no organisation called Quay"):
+    with pytest.raises(DomainError, match=r"no organisation called Quay"):
         create_key(database, "Quay", "Portal", ["assess"], 30)
 
 

@@ -9,7 +9,7 @@ from service.auth import passwords, users
 from service.auth.accounts import create_organisation, create_user
 from service.db.session import Database
 from service.db.tables import AuditEvent, Organisation, User
-from service.errors import Refused
+from service.errors import DomainError
 
 pytestmark = pytest.mark.usefixtures("quick_hashes")
 
@@ -44,7 +44,7 @@ def test_a_user_needs_an_address_of_their_own_a_name_and_a_role(
     organisation_id = an_organisation(database)
     a_user(database, organisation_id, email="ana@harbour.example")
     fields = {"email": "bo@harbour.example", "name": "Bo", "role": "viewer", **given}
-    with database.of(organisation_id) as session, pytest.raises(Refused) as refused:
+    with database.of(organisation_id) as session, pytest.raises(DomainError) as refused:
         users.create(session, **fields, by="user:ana")
     assert (refused.value.code, refused.value.status) == (code, status)
 
@@ -54,7 +54,7 @@ def test_an_address_that_signs_in_elsewhere_is_refused_like_one_that_is_misspelt
     said = []
     with database.of(an_organisation(database)) as session:
         for email in ("eve@quay.example", "eve at quay"):
-            with pytest.raises(Refused) as refused:
+            with pytest.raises(DomainError) as refused:
                 users.create(session, email, "Eve", "viewer", "user:ana")
             said.append((refused.value.code, refused.value.status, refused.value.detail, refused.value.extra))
     assert said[0] == said[1]
@@ -64,7 +64,7 @@ def test_an_address_that_is_taken_spoils_nothing_else_in_the_transaction(databas
     organisation_id = an_organisation(database)
     a_user(database, organisation_id, email="ana@harbour.example")
     with database.of(organisation_id) as session:
-        with pytest.raises(Refused):
+        with pytest.raises(DomainError):
             users.create(session, "ana@harbour.example", "Ana", "viewer", "user:ana")
         users.create(session, "bo@harbour.example", "Bo", "viewer", "user:ana")
     with database.of(organisation_id) as session:
@@ -154,7 +154,7 @@ def test_the_command_line_makes_an_organisation_and_its_first_user(database: Dat
 )
 def test_an_organisation_needs_a_name_of_its_own_and_a_time_zone(database: Database, name: str, zone: str, code: str):
     an_organisation(database)
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(DomainError) as refused:
         create_organisation(database, name, zone)
     assert refused.value.code == code
     with database.across() as session:

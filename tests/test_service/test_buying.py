@@ -14,14 +14,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from questionnaires.form import load
-from questionnaires.workbook import template
+from questionnaires.form import load_form
+from questionnaires.workbook import build_template
 from reports.formats import render
 from risk_models.answers import from_rows
-from risk_models.buyer import findings, in_force
+from risk_models.buyer import evaluate_practices, find_rules_in_force
 from service import cli
 from service.buyer.buying import buyer_lines
-from service.imports.pipeline import Choices, NothingUsable, take_in
+from service.imports.pipeline import Choices, NoUsableRows, parse_files
 from service.model_governance.check import faults_of_models
 from tests.sheets import workbook
 from tests.test_reports.read_back import html_text, pdf_text, workbook_rows
@@ -29,8 +29,8 @@ from tests.test_reports.sample import sample
 
 ON = date(2026, 11, 25)
 SCHEMA = json.loads((Path(cli.__file__).parent / "assessing" / "assessment.schema.json").read_text(encoding="utf-8"))
-FORM = load("buyer")
-RULES = in_force(ON)
+FORM = load_form("buyer")
+RULES = find_rules_in_force(ON)
 TOLD = {
     "Business unit": "Invented Retail",
     "Prices and legal wages": "Some are below",
@@ -42,7 +42,7 @@ TOLD = {
 
 def answered(path: Path, answers: dict[str, Any]) -> Path:
     """The buyer's form as a workbook, filled in."""
-    book = openpyxl.load_workbook(io.BytesIO(template(FORM)))
+    book = openpyxl.load_workbook(io.BytesIO(build_template(FORM)))
     sheet = book["Buying"]
     column = {cell.value: cell.column for cell in sheet[2]}
     for title, answer in answers.items():
@@ -65,7 +65,7 @@ def assess(tmp_path: Path, *told: str) -> tuple[int, Path]:
 
 
 def states(answers: dict[str, Any], on: date = ON) -> dict[str, str]:
-    return {found.practice.id: found.state for found in findings(from_rows([answers]), RULES, on)[0]}
+    return {found.practice.id: found.state for found in evaluate_practices(from_rows([answers]), RULES, on)[0]}
 
 
 @pytest.mark.parametrize("named", [True, False], ids=["named", "found by its stamp"])
@@ -114,7 +114,9 @@ def test_a_report_says_what_we_do_to_this_with_our_own_actions(tmp_path: Path) -
 
 @pytest.mark.parametrize("name", ["html", "pdf", "xlsx"])
 def test_no_suppliers_copy_shows_what_the_buyer_said_of_itself(name: str, tmp_path: Path) -> None:
-    batch = take_in([("b.xlsx", answered(tmp_path / "b.xlsx", TOLD).read_bytes()), SITE_FILE], Choices(), ON).buying
+    batch = parse_files(
+        [("b.xlsx", answered(tmp_path / "b.xlsx", TOLD).read_bytes()), SITE_FILE], Choices(), ON
+    ).buyer_batches
     lines, steps = buyer_lines(batch, ON)
     for audience in ("internal", "supplier"):
         data = render(replace(sample(audience), buyer=lines, buyer_plan=steps), name).data
@@ -131,8 +133,8 @@ SITE_FILE = ("s.xlsx", workbook("| Supplier | Country | Sector |", "| Invented S
 
 
 def test_the_buyers_form_alone_scores_nobody_and_says_so(tmp_path: Path) -> None:
-    with pytest.raises(NothingUsable):
-        take_in([("b.xlsx", answered(tmp_path / "b.xlsx", TOLD).read_bytes())], Choices(), ON)
+    with pytest.raises(NoUsableRows):
+        parse_files([("b.xlsx", answered(tmp_path / "b.xlsx", TOLD).read_bytes())], Choices(), ON)
 
 
 def test_an_old_look_at_recruitment_is_a_finding_and_a_fresh_one_is_not() -> None:
@@ -165,6 +167,6 @@ def test_what_the_buyer_is_to_answer_is_never_the_agencys_silence() -> None:
         "| Agency name | Country | How you checked it | Orientation before departure | Form and version | Form returned on |",
         "| Invented Manpower | NP | | | agency 2026.2 | 2026-11-20 |",
     )
-    row = take_in([("a.xlsx", sheet)], Choices(), ON).batches[0].answers.rows()[0]
+    row = parse_files([("a.xlsx", sheet)], Choices(), ON).batches[0].answers.to_rows()[0]
     assert row["orientation"] == "declined"
     assert "buyer_check_method" not in row

@@ -12,16 +12,16 @@ import openpyxl
 import pytest
 from sheets import workbook
 
-from questionnaires.form import load
+from questionnaires.form import load_form
 from reports.audience import as_seen
 from risk_models.answers import from_rows
 from risk_models.cases.readings import CaseReading
-from risk_models.facts.facts import load as load_facts
+from risk_models.facts.facts import load_facts
 from service import cli
 from service.assessment.assess import Batch, assess
 from service.case_reading.export_json import case_lines, first_steps
 from service.case_reading.records import faults_of_cases, link, records_of
-from service.imports.pipeline import Choices, take_in
+from service.imports.pipeline import Choices, parse_files
 from service.report_content.build import report_on
 
 COLUMNS = {
@@ -289,7 +289,7 @@ def test_a_report_that_rests_on_cases_is_no_suppliers_copy(report_with_a_case: A
 @pytest.fixture
 def report_with_a_case() -> Any:
     on = date(2026, 6, 1)
-    taken = take_in([("list.xlsx", book(*PATTERN))], Choices(), on)
+    taken = parse_files([("list.xlsx", book(*PATTERN))], Choices(), on)
     facts = load_facts().as_of(on)
     report = report_on(assess(taken.batches, facts, on), facts, on, taken.files, taken.issues, "A list")
     return replace(report, audience="supplier", cases=case_lines(taken.cases, taken.batches, on))
@@ -297,7 +297,7 @@ def report_with_a_case() -> Any:
 
 def test_form_lists_and_models_fit() -> None:
     assert faults_of_cases() == []
-    assert len(load("case").by_id["finding"].choices) > 80
+    assert len(load_form("case").by_id["finding"].choices) > 80
 
 
 def test_only_steps_for_the_safety_of_people_stand_with_a_case() -> None:

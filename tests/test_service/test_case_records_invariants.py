@@ -10,27 +10,31 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from risk_models.answers import from_rows
-from risk_models.cases.evidence import evidence_of
-from risk_models.cases.readings import Case, Finding, read
-from risk_models.cases.rules import case_rules
-from risk_models.facts.facts import load
+from risk_models.cases.evidence import build_evidence_from_readings
+from risk_models.cases.readings import Case, Finding, read_case
+from risk_models.cases.rules import load_case_rules
+from risk_models.facts.facts import load_facts
 from service.assessment.assess import Batch, assess
 from service.assessment.export_json import result_rows
 from tests.test_service.answers import Answers, answers
 
 ON = date(2026, 11, 25)
 SMALL = 1e-9
-FACTS = load().as_of(ON)
+FACTS = load_facts().as_of(ON)
 
-finding = st.builds(Finding, st.sampled_from(sorted(case_rules().findings)), st.sampled_from(list(case_rules().phases)))
+finding = st.builds(
+    Finding, st.sampled_from(sorted(load_case_rules().findings)), st.sampled_from(list(load_case_rules().phases))
+)
 cases = st.lists(st.lists(finding, min_size=1, max_size=4).map(tuple), max_size=3)
 few = settings(max_examples=40, deadline=None)
 
 
 def scored(rows: list[Answers], told: list[list[tuple[Finding, ...]]]) -> list[dict[str, Any]]:
     """The results of sites, each with its cases."""
-    readings = [[read(Case(str(n), each, "adults"), ON) for n, each in enumerate(of)] for of in told]
-    batch = Batch("site", from_rows(rows), "x.xlsx", "Sites", np.arange(len(rows)) + 2, evidence_of(readings))
+    readings = [[read_case(Case(str(n), each, "adults"), ON) for n, each in enumerate(of)] for of in told]
+    batch = Batch(
+        "site", from_rows(rows), "x.xlsx", "Sites", np.arange(len(rows)) + 2, build_evidence_from_readings(readings)
+    )
     return [orjson.loads(row) for row in result_rows(assess([batch], FACTS, ON)[0], ON)]
 
 
@@ -67,9 +71,14 @@ def test_a_site_with_cases_scores_alone_as_among_others(drawn: list[tuple[Answer
 
 
 def test_some_of_a_batch_keep_their_cases() -> None:
-    readings = [[], [read(Case("1", (Finding("violence", "work"),), "adults"), ON)], []]
+    readings = [[], [read_case(Case("1", (Finding("violence", "work"),), "adults"), ON)], []]
     batch = Batch(
-        "site", from_rows([{"name": n} for n in "abc"]), "x.xlsx", "Sites", np.arange(3) + 2, evidence_of(readings)
+        "site",
+        from_rows([{"name": n} for n in "abc"]),
+        "x.xlsx",
+        "Sites",
+        np.arange(3) + 2,
+        build_evidence_from_readings(readings),
     )
     few_of_them = batch.only([1, 2])
     assert few_of_them.case is not None

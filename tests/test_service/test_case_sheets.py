@@ -47,7 +47,8 @@ def harbour(database: Database) -> str:
     answers = {"reference": "S-1", "name": "Blue Pier Cannery", "country": "TH", "sector": ["1020"]}
     at = now() - timedelta(days=9)
     with database.of(organisation) as session:
-        suppliers.keep(session, "site", [answers], [{"row": 2}], at.date(), at, BY, "import", None)
+        rows = [suppliers.IncomingSupplier(answers, {"row": 2})]
+        suppliers.save_suppliers(session, "site", rows, suppliers.Origin(at.date(), at, BY, "import"))
     return organisation
 
 
@@ -66,7 +67,7 @@ def received(
 ) -> str:
     """Sends files straight through; the id of the import, which still waits for a worker."""
     told = {"confirm": True, **choices}
-    return import_jobs.receive(database, blobs, organisation, files, told, BY, Limits(), cases=may).id
+    return import_jobs.receive_upload(database, blobs, organisation, files, told, BY, Limits(), may_bring_cases=may).id
 
 
 def sent(database: Database, blobs: Blobs, organisation: str, *files: tuple[str, bytes], **more: Any) -> Import:
@@ -221,7 +222,7 @@ def test_a_worker_that_stops_between_refusal_and_removal_is_followed_by_one_that
         raise RuntimeError("the process ends here")
 
     with monkeypatch.context() as patch:
-        patch.setattr(import_cases, "remove", stopped)
+        patch.setattr(import_cases, "delete_blobs", stopped)
         claimed = claim(database, "first", kinds=read)
         run_job(database, claimed, read["read_import"])
     assert len(blobs.digests()) == 1
@@ -248,7 +249,7 @@ def test_a_worker_that_stops_after_cases_are_kept_is_followed_by_one_that_keeps_
         raise RuntimeError("the process ends here")
 
     with monkeypatch.context() as patch:
-        patch.setattr(import_cases, "finish", stopped)
+        patch.setattr(import_cases, "link_and_reassess", stopped)
         run_job(database, claim(database, "first", kinds=assess), assess["assess_import"])
     before = [None, "signals"]
     assert [told and told["strength"] for told in evidence(database, harbour)] == before

@@ -9,7 +9,7 @@ from callers import an_organisation
 
 from service.db import change_feed
 from service.db.session import Database
-from service.errors import Refused
+from service.errors import DomainError
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -71,7 +71,7 @@ def test_an_organisation_reads_its_own_changes_only(database: Database, organisa
 def test_what_is_no_cursor_is_refused(cursor: str, sqlite: databases.Empty):
     with sqlite() as engine:
         database = Database(engine)
-        with database.of(an_organisation(database), write=False) as session, pytest.raises(Refused) as refused:
+        with database.of(an_organisation(database), write=False) as session, pytest.raises(DomainError) as refused:
             change_feed.read(session, cursor)
     assert (refused.value.code, refused.value.status) == ("cursor.unknown", 400)
 

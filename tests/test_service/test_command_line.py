@@ -10,10 +10,10 @@ import jsonschema
 import openpyxl
 import pytest
 
-from questionnaires.form import load
+from questionnaires.form import load_form
 from service import cli
 
-SCHEMA = json.loads((Path(cli.__file__).parent / "assessing" / "assessment.schema.json").read_text(encoding="utf-8"))
+SCHEMA = json.loads((Path(cli.__file__).parent / "assessment" / "assessment.schema.json").read_text(encoding="utf-8"))
 SITES = [
     {
         "Supplier": "Blue Lagoon Seafoods",
@@ -234,7 +234,7 @@ def test_a_template_is_a_workbook_that_can_be_assessed_when_filled(tmp_path: Pat
     assert cli.main(["template", form, "--out", str(path)]) == 0
     book = openpyxl.load_workbook(path)
     titles = {
-        load(form).by_id[question].title: answer
+        load_form(form).by_id[question].title: answer
         for question, answer in (("name", "Blue Lagoon"), ("country", "Thailand"))
     }
     cells = [

@@ -19,9 +19,9 @@ from callers import an_organisation
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from questionnaires.parse.answer import Piece
+from questionnaires.parse.answer import EvidencePiece
 from risk_models.answers import from_rows
-from risk_models.facts.facts import load
+from risk_models.facts.facts import load_facts
 from service.assessment.assess import Batch, assess
 from service.assessment.export_json import result_rows
 from service.clock import now
@@ -44,7 +44,7 @@ import hashlib, json, sys
 from datetime import date
 import numpy as np
 from risk_models.answers import from_rows
-from risk_models.facts import load
+from risk_models.facts.facts import load
 from service.assessment.assess import Batch, assess
 from service.assessment.export_json import result_rows
 rows, on = json.load(sys.stdin), date(2026, 11, 20)
@@ -72,7 +72,7 @@ def of_seed(seed: str) -> str:
 def test_the_seed_of_hashes_changes_no_byte() -> None:
     rows = [{**row, "evidence": PIECES} for row in TOLD]
     batch = Batch("site", from_rows(rows), "", "", np.arange(len(rows)))
-    here = hashlib.sha256(b"".join(result_rows(assess([batch], load().as_of(ON), ON)[0], ON))).hexdigest()
+    here = hashlib.sha256(b"".join(result_rows(assess([batch], load_facts().as_of(ON), ON)[0], ON))).hexdigest()
     assert {of_seed("0"), of_seed("4")} == {here}
 
 
@@ -80,7 +80,7 @@ def test_the_seed_of_hashes_changes_no_byte() -> None:
 @given(st.lists(answers(), min_size=2, max_size=4), st.randoms(use_true_random=False))
 def test_the_order_of_rows_changes_no_number(rows: list[dict[str, Any]], order: Any) -> None:
     rows = [
-        {**row, "evidence": tuple(Piece(**{**told, "covers": ()}) for told in PIECES[: n % 3])}
+        {**row, "evidence": tuple(EvidencePiece(**{**told, "covers": ()}) for told in PIECES[: n % 3])}
         for n, row in enumerate(rows)
     ]
     places = list(range(len(rows)))
@@ -101,7 +101,7 @@ def kept_in(database: Database) -> list[dict[str, Any]]:
     """What a database holds of the suppliers of the first release, and what is made of it when it is read again."""
     with database.of(an_organisation(database)) as session:
         for row in TOLD:
-            suppliers.put(session, "site", {**row, "evidence": PIECES}, ON, now(), "system:test", "api")
+            suppliers.save_supplier(session, "site", {**row, "evidence": PIECES}, ON, now(), "system:test", "api")
         session.flush()
         session.expire_all()
         found = session.query(Result).order_by(Result.score, Result.best).all()
@@ -133,10 +133,10 @@ def test_pieces_are_kept_as_objects_whoever_sends_them(database: Database) -> No
     sent = {
         **TOLD[0],
         "evidence_grade": "document",
-        "evidence": (Piece("audit", "2026-03-01", None, ("violence",), "SMETA-123"),),
+        "evidence": (EvidencePiece("audit", "2026-03-01", None, ("violence",), "SMETA-123"),),
     }
     with database.of(an_organisation(database)) as session:
-        kept, result = suppliers.put(session, "site", sent, ON, now(), "system:test", "api")
+        kept, result = suppliers.save_supplier(session, "site", sent, ON, now(), "system:test", "api")
         session.flush()
         session.expire_all()
         told = [{"grade": "audit", "date": "2026-03-01", "covers": ["violence"], "source": "SMETA-123"}]
@@ -147,7 +147,7 @@ def test_pieces_are_kept_as_objects_whoever_sends_them(database: Database) -> No
 
 def test_a_stored_result_is_read_again_under_the_version_it_was_made_with(database: Database) -> None:
     with database.of(an_organisation(database)) as session:
-        _, result = suppliers.put(session, "site", TOLD[0], date(2026, 10, 15), now(), "system:test", "api")
+        _, result = suppliers.save_supplier(session, "site", TOLD[0], date(2026, 10, 15), now(), "system:test", "api")
         assert result.model_version == "2026.1"
         result.on = ON  # a day on which a newer version is in force
         model, _facts = stored_results.made_with(result)

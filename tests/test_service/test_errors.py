@@ -15,7 +15,7 @@ from flask.testing import FlaskClient
 
 from service.auth.access import ACCESS
 from service.db.session import Database
-from service.errors import Refused, not_found
+from service.errors import DomainError, not_found
 from service.log import set_up
 from service.settings import Settings
 from service.wiring.app import HEADERS, create_app
@@ -39,7 +39,7 @@ def client(app: Flask, monkeypatch: pytest.MonkeyPatch) -> FlaskClient:
         raise RuntimeError(SECRET)
 
     def refuses() -> str:
-        raise Refused("file.too_long", 422, "The file has too many rows.", headers={"Retry-After": "3"}, rows=12)
+        raise DomainError("file.too_long", 422, "The file has too many rows.", headers={"Retry-After": "3"}, rows=12)
 
     def nothing() -> str:
         raise not_found()

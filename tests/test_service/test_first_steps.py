@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 
 from risk_models.answers import from_rows
-from risk_models.cases.evidence import evidence_of
-from risk_models.cases.readings import Case, Finding, read
-from risk_models.facts.facts import load as load_facts
+from risk_models.cases.evidence import build_evidence_from_readings
+from risk_models.cases.readings import Case, Finding, read_case
+from risk_models.facts.facts import load_facts
 from risk_models.model import Model, in_force, load_all
 from risk_models.name_normalize import name_key
 from risk_models.plan import (
@@ -357,7 +357,7 @@ def reading(*findings: tuple[str, str]) -> Any:
     said = tuple(
         Finding(what, phase, True, "interview", "2026-11-01", f"row {n}") for n, (what, phase) in enumerate(findings)
     )
-    return read(Case("C-1", said, "adults"), ON)
+    return read_case(Case("C-1", said, "adults"), ON)
 
 
 def test_a_case_in_which_coercion_is_reached_has_first_steps_though_its_strength_is_signals() -> None:
@@ -371,7 +371,7 @@ def test_a_case_in_which_coercion_is_reached_has_first_steps_though_its_strength
 
 def test_the_plan_of_the_site_such_a_case_is_about_begins_as_the_case_does() -> None:
     held = reading(("papers_held", "work"), ("wages_withheld", "work"))
-    of_case = replace(batch(clean("site_general")), case=evidence_of([[held]]))
+    of_case = replace(batch(clean("site_general")), case=build_evidence_from_readings([[held]]))
     block = assess([of_case], FACTS, ON)[0].blocks[0]
     found = [action.id for action, _ in block.plan.steps(0, ON)]
     assert found[:3] == [action.id for action, _ in first_steps(held)]
@@ -380,7 +380,7 @@ def test_the_plan_of_the_site_such_a_case_is_about_begins_as_the_case_does() -> 
 def test_a_case_that_tells_what_no_question_asks_makes_people_safe_all_the_same() -> None:
     told_once = reading(("contract_not_kept", "work"))
     assert not {i.id for i in in_force("site_general", ON).indicators} & set(told_once.indicators)
-    of_case = replace(batch(clean("site_general")), case=evidence_of([[told_once]]))
+    of_case = replace(batch(clean("site_general")), case=build_evidence_from_readings([[told_once]]))
     plan_of = assess([of_case], FACTS, ON)[0].blocks[0].plan
     assert [action.id for action, _ in plan_of.steps(0, ON)][:2] == PROTECT
     assert "keep_people_safe" not in {action.id for action, _ in plan_of.own.steps(0, ON)}

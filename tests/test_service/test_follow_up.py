@@ -11,17 +11,17 @@ from openpyxl import Workbook, load_workbook
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from questionnaires.form import load
-from questionnaires.sheet import read
+from questionnaires.form import load_form
+from questionnaires.sheet import read_sheets
 from service.clock import now, today
 from service.db.session import Database
 from service.db.tables import Asking, AuditEvent, Supplier
-from service.errors import Refused
-from service.imports.pipeline import Choices, take_in
+from service.errors import DomainError
+from service.imports.pipeline import Choices, parse_files
 from service.questionnaires_sent import requests as questionnaire_requests
 
 SENT, BACK = date(2026, 3, 1), date(2026, 3, 12)
-FORM = load("site")
+FORM = load_form("site")
 VERSION = FORM.version
 FED = [q.id for q in FORM.questions if q.declinable]
 
@@ -62,7 +62,7 @@ def session(one_database: Database) -> Iterator[Session]:
 def filled_in(book: Workbook, form: str = "site") -> dict[str, object]:
     """What stands in the first row under the headers, by question."""
     sheet = book.worksheets[1]
-    of_title = {question.title: question.id for question in load(form).questions}
+    of_title = {question.title: question.id for question in load_form(form).questions}
     return {of_title[h.value]: c.value for h, c in zip(sheet[2], sheet[3], strict=True) if c.value is not None}
 
 
@@ -87,7 +87,7 @@ def test_the_workbook_says_that_a_blank_in_it_will_count_as_declined(session: Se
 
 def test_the_workbook_is_read_as_the_form_it_is(session: Session):
     _, data = questionnaire_requests.ask(session, a_supplier(session), "site", "the desk", SENT, "user:1")
-    (about, sheet) = read(data, "answers.xlsx")
+    (about, sheet) = read_sheets(data, "answers.xlsx")
     assert (about.name, sheet.stamp) == ("About", f"site {VERSION}")
 
 
@@ -109,7 +109,7 @@ def test_an_agency_is_asked_the_form_for_agencies_with_its_licence_number_filled
     agency = a_supplier(session, "agency", licence_number="TH-88/2560", licence_status="declined")
     _, book = ask(session, agency, "agency")
     told = filled_in(book, "agency")
-    assert (told["licence_number"], told["form_version"]) == ("TH-88/2560", f"agency {load('agency').version}")
+    assert (told["licence_number"], told["form_version"]) == ("TH-88/2560", f"agency {load_form('agency').version}")
 
 
 def test_what_is_known_of_who_and_where_a_supplier_is_comes_back_as_it_was(session: Session):
@@ -119,8 +119,8 @@ def test_what_is_known_of_who_and_where_a_supplier_is_comes_back_as_it_was(sessi
     }  # fmt: skip
     vessel = a_supplier(session, papers_retention="held", **known)
     _, data = questionnaire_requests.ask(session, vessel, "site_fishing", "the desk", SENT, "user:1")
-    (batch,) = take_in([("back.xlsx", data)], Choices(), BACK).batches
-    (row,) = batch.answers.rows()
+    (batch,) = parse_files([("back.xlsx", data)], Choices(), BACK).batches
+    (row,) = batch.answers.to_rows()
     assert {question: row.get(question) for question in known} == known
     assert "papers_retention" not in row
 
@@ -156,14 +156,14 @@ def test_what_cannot_be_asked_is_refused(session: Session):
         ("../site", None, "the desk", "asking.form"),
         ("site", None, " ", "asking.sent_to"),
     ):
-        with pytest.raises(Refused) as refused:
+        with pytest.raises(DomainError) as refused:
             questionnaire_requests.ask(session, supplier, form, sent_to, SENT, "user:1", version)
         assert (refused.value.code, refused.value.status) == (code, 422)
 
 
 def test_a_form_that_came_back_is_marked_and_cannot_have_come_back_before_it_went(session: Session):
     asking_id, _ = ask(session, a_supplier(session))
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(DomainError) as refused:
         questionnaire_requests.mark_returned(session, asking_id, date(2026, 2, 28), "user:1")
     assert refused.value.code == "asking.returned_on"
     assert questionnaire_requests.mark_returned(session, asking_id, BACK, "user:1").returned_on == BACK
@@ -171,7 +171,7 @@ def test_a_form_that_came_back_is_marked_and_cannot_have_come_back_before_it_wen
 
 def test_a_form_cannot_have_come_back_on_a_day_still_to_come(session: Session):
     asking_id, _ = ask(session, a_supplier(session))
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(DomainError) as refused:
         questionnaire_requests.mark_returned(session, asking_id, today() + timedelta(days=3), "user:1")
     assert refused.value.code == "asking.returned_on"
     assert questionnaire_requests.mark_returned(session, asking_id, today(), "user:1").returned_on == today()
@@ -181,7 +181,7 @@ def test_the_asking_of_another_organisation_looks_like_none(one_database: Databa
     with one_database.of(an_organisation(one_database, "One")) as session:
         asking_id, _ = ask(session, a_supplier(session))
     other = an_organisation(one_database, "Other")
-    with one_database.of(other) as session, pytest.raises(Refused) as refused:
+    with one_database.of(other) as session, pytest.raises(DomainError) as refused:
         questionnaire_requests.mark_returned(session, asking_id, BACK, "user:1")
     assert (refused.value.code, refused.value.status) == ("not_found", 404)
 

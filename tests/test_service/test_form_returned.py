@@ -11,13 +11,13 @@ from portal import Portal, a_portal
 from sheets import workbook
 from sqlalchemy import select
 
-from questionnaires.form import load
+from questionnaires.form import load_form
 from service.db.session import Database
 from service.db.tables import Supplier
 
 CANNERY = {"name": "Blue Pier Cannery", "country": "TH", "sector": ["1020"]}
-FORM = load("site")
-ASKED = {q.id for q in FORM.questions if q.feeds and not q.person and not q.ours}
+FORM = load_form("site")
+ASKED = {q.id for q in FORM.questions if q.feeds and not q.person and not q.buyer_answered}
 
 
 @pytest.fixture

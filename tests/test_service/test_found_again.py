@@ -21,7 +21,7 @@ from service.blob_store import Blobs
 from service.clock import now
 from service.db.session import Database
 from service.db.tables import AgencyName, MergedKey, Result, Supplier, new_id
-from service.errors import Refused
+from service.errors import DomainError
 from service.imports import jobs as import_jobs
 from service.jobs.table import claim, enqueue
 from service.jobs.worker import Handler, run_job
@@ -29,7 +29,7 @@ from service.queries.supplier_list import Wanted, ids
 from service.reviews import jobs as review_jobs
 from service.suppliers import identity
 from service.suppliers import repository as suppliers
-from service.suppliers.identity import as_its_own
+from service.suppliers.identity import rekey_to_survivor
 
 BY = "user:ana"
 ON = date(2026, 11, 20)
@@ -51,13 +51,13 @@ def portal(app: Flask, database: Database) -> Portal:
 def put(database: Database, organisation: str, answers: Mapping[str, object], kind: str = "site") -> str:
     """Keeps a supplier as a list or a PUT does; its id."""
     with database.of(organisation) as session:
-        return suppliers.put(session, kind, answers, ON, now(), BY, "api")[0].id
+        return suppliers.save_supplier(session, kind, answers, ON, now(), BY, "api")[0].id
 
 
 def merge(database: Database, organisation: str, source: str, target: str) -> None:
     with database.of(organisation) as session:
         two = [session.get_one(Supplier, name) for name in (source, target)]
-        suppliers.merge(session, *two, now(), BY)
+        suppliers.merge_suppliers(session, *two, now(), BY)
 
 
 def kept(database: Database, organisation: str) -> list[Supplier]:
@@ -136,7 +136,7 @@ def test_all_keys_of_one_that_was_merged_twice_over_find_the_last(database: Data
     merge(database, harbour, second, third)
     assert {put(database, harbour, {"reference": name}) for name in ("A", "B", "C")} == {third}
     with database.of(harbour, write=False) as session:
-        old = identity.old_keys(session, session.get_one(Supplier, third))
+        old = identity.list_aliases(session, session.get_one(Supplier, third))
         assert [each.named for each in old] == ["A", "B"]
 
 
@@ -145,7 +145,7 @@ def test_a_review_of_one_that_an_old_list_told_more_of_makes_no_second_supplier(
     merge(database, harbour, put(database, harbour, {"reference": "S-2"}), target)
     put(database, harbour, {"reference": "S-2", "imo": "9074729", "address": "1 Dock Road", "licence_number": "7"})
     with database.of(harbour) as session:
-        suppliers.assess_again(session, [target], ON, now(), BY)
+        suppliers.reassess(session, [target], ON, now(), BY)
         session.get_one(Supplier, target).review_due = ON
         payload = {"schedule_id": "s", "rule": {"kind": "rolling", "time": "06:00"}, "time_zone": "UTC"}
         enqueue(session, "review_suppliers", payload, BY)
@@ -201,11 +201,11 @@ def test_after_any_lists_and_merges_no_key_has_two_suppliers(database: Database,
                 one_with.setdefault(name, name)
         elif (source := one_with.get(names[0])) and (target := one_with.get(names[1])) and source != target:
             with database.of(organisation) as session:
-                two = [suppliers.get(session, "site", name, itself=True) for name in (source, target)]
-                suppliers.merge(session, *two, now(), BY)
+                two = [suppliers.get_supplier(session, "site", name, itself=True) for name in (source, target)]
+                suppliers.merge_suppliers(session, *two, now(), BY)
             one_with = {name: target if one == source else one for name, one in one_with.items()}
     with database.of(organisation, write=False) as session:
-        found = {name: suppliers.get(session, "site", name).reference for name in one_with}
+        found = {name: suppliers.get_supplier(session, "site", name).reference for name in one_with}
         keys = [*session.scalars(select(Supplier.key)), *session.scalars(select(MergedKey.key))]
     assert found == one_with
     assert sorted(keys) == sorted(f"ref:{name.lower()}" for name in one_with)
@@ -214,20 +214,20 @@ def test_after_any_lists_and_merges_no_key_has_two_suppliers(database: Database,
 def test_who_a_supplier_is_an_old_row_tells_only_where_nothing_is_known():
     stood = {"reference": "S-1", "name": "Blue Pier", "imo": "declined", "workers_total": 5}
     row = {"reference": "S-2", "name": "Pier", "imo": "9074729", "address": "1 Dock Road", "workers_total": 9}
-    assert as_its_own(stood, row) == {
+    assert rekey_to_survivor(stood, row) == {
         "reference": "S-1", "name": "Blue Pier", "imo": "9074729", "address": "1 Dock Road", "workers_total": 9,
     }  # fmt: skip
-    assert as_its_own({**stood, "country": "TH"}, {**row, "country": "VN", "city": "Hue", "licence_number": "7"}) == {
+    assert rekey_to_survivor({**stood, "country": "TH"}, {**row, "country": "VN", "city": "Hue", "licence_number": "7"}) == {
         "reference": "S-1", "name": "Blue Pier", "imo": "9074729", "country": "TH", "workers_total": 9,
     }  # fmt: skip
-    assert "reference" not in as_its_own({"name": "Blue Pier"}, row)
+    assert "reference" not in rekey_to_survivor({"name": "Blue Pier"}, row)
 
 
 def test_what_is_told_of_a_supplier_while_it_is_merged_is_not_lost(database: Database, harbour: str):
     target, source = (put(database, harbour, {"reference": name}) for name in ("S-1", "S-2"))
     other = Thread(target=merge, args=(database, harbour, source, target), daemon=True)
     with database.of(harbour) as session:
-        suppliers.put(session, "site", {"reference": "S-2", "workers_total": 80}, ON, now(), BY, "api")
+        suppliers.save_supplier(session, "site", {"reference": "S-2", "workers_total": 80}, ON, now(), BY, "api")
         other.start()
         other.join(0.5)  # it waits until this one is done
     other.join(20)
@@ -244,12 +244,12 @@ def test_two_merges_at_once_leave_all_keys_with_the_last_or_refuse_one(database:
     def merge_later() -> None:
         try:
             merge(database, harbour, one, two)
-        except (Refused, NoResultFound) as gone:
+        except (DomainError, NoResultFound) as gone:
             refused.append(str(gone))
 
     other = Thread(target=merge_later, daemon=True)
     with database.of(harbour) as session:
-        suppliers.merge(session, session.get_one(Supplier, two), session.get_one(Supplier, three), now(), BY)
+        suppliers.merge_suppliers(session, session.get_one(Supplier, two), session.get_one(Supplier, three), now(), BY)
         session.flush()
         other.start()
         other.join(0.5)
@@ -382,8 +382,9 @@ def test_two_that_are_merged_while_a_list_that_names_both_is_kept_are_kept_once_
     rows = [{"reference": "S-1", **CANNERY}, {"reference": "S-2", **OLD_NAME}]
     target, source = (put(database, harbour, row) for row in rows)
     merge(database, harbour, source, target)
+    incoming = [suppliers.IncomingSupplier(row) for row in rows]
     with pytest.raises(RuntimeError), database.of(harbour) as session:
-        suppliers.keep(session, "site", rows, [{}, {}], ON, now(), BY, "import", None)
+        suppliers.save_suppliers(session, "site", incoming, suppliers.Origin(ON, now(), BY, "import"))
     assert len(kept(database, harbour)) == 1
 
 
@@ -435,7 +436,7 @@ def test_old_keys_go_with_their_supplier_and_with_its_organisation(database: Dat
     merge(database, harbour, four, three)
     assert left() == 2
     with database.of(harbour) as session:
-        suppliers.erase(session, session.get_one(Supplier, one), now(), BY)
+        suppliers.erase_supplier(session, session.get_one(Supplier, one), now(), BY)
     assert left() == 1
     retention.erase_organisation(database, Blobs(tmp_path), harbour, now(), "system:test")
     assert left() == 0

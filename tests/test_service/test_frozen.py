@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from risk_models.answers import from_rows
-from risk_models.facts.facts import load
+from risk_models.facts.facts import load_facts
 from risk_models.model import load_all
 from risk_models.plan import load_actions
 from service.assessment.export_json import actions_digest, actions_part
@@ -34,7 +34,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 @pytest.mark.parametrize("path", FROZEN, ids=lambda path: path.name)
 def test_an_assessment_of_every_release_is_recomputed_to_the_last_bit(path: Path) -> None:
-    assert objections(_read(path), load()) == []
+    assert objections(_read(path), load_facts()) == []
 
 
 def test_it_was_made_on_a_day_on_which_newer_versions_are_in_force(document: dict[str, Any]) -> None:
@@ -50,14 +50,14 @@ def test_every_state_but_being_ruled_out_is_in_it(document: dict[str, Any]) -> N
 
 def test_a_model_that_this_release_does_not_hold_is_told(document: dict[str, Any]) -> None:
     document["assessment"]["models"][0]["version"] = "1999.1"
-    (told,) = objections(document, load())
+    (told,) = objections(document, load_facts())
     assert "does not hold the models agency 1999.1" in told
 
 
 def test_a_model_left_out_of_the_head_is_found(document: dict[str, Any]) -> None:
     head = document["assessment"]
     head["models"] = [model for model in head["models"] if model["id"] != "site_fishing"]
-    assert objections(document, load())
+    assert objections(document, load_facts())
 
 
 def test_an_action_left_out_everywhere_is_found(document: dict[str, Any]) -> None:
@@ -65,13 +65,13 @@ def test_an_action_left_out_everywhere_is_found(document: dict[str, Any]) -> Non
     document["actions"] = [action for action in document["actions"] if action["id"] != gone]
     for result in document["results"]:
         result["actions"] = [action for action in result["actions"] if action["id"] != gone]
-    assert "the texts of the actions are not what this release holds" in objections(document, load())
+    assert "the texts of the actions are not what this release holds" in objections(document, load_facts())
 
 
 def test_a_reworded_action_is_found_in_a_file_and_allowed_to_a_release(document: dict[str, Any]) -> None:
     assert actions_digest(document["actions"]) != actions_digest(actions_part(load_actions()))
     document["actions"][0]["do"] = "Do nothing."
-    assert "the texts of the actions are not what this release holds" in objections(document, load())
+    assert "the texts of the actions are not what this release holds" in objections(document, load_facts())
 
 
 def test_an_action_that_came_later_is_not_in_a_plan_under_an_older_model() -> None:
@@ -84,4 +84,4 @@ def test_an_action_that_came_later_is_not_in_a_plan_under_an_older_model() -> No
 
 def test_answers_come_back_from_a_file_as_they_were(document: dict[str, Any]) -> None:
     told = [result["answers"] for result in document["results"]]
-    assert from_rows(told).rows() == told
+    assert from_rows(told).to_rows() == told

@@ -36,7 +36,8 @@ SITES: list[Answers] = [
 def keep(database: Database, organisation_id: str, *rows: Answers, kind: str = "site") -> None:
     with database.of(organisation_id) as session:
         places = [{"row": row} for row in range(2, len(rows) + 2)]
-        suppliers.keep(session, kind, rows, places, ON, AT, "user:ana", "import", None)
+        incoming = [suppliers.IncomingSupplier(row, place) for row, place in zip(rows, places, strict=True)]
+        suppliers.save_suppliers(session, kind, incoming, suppliers.Origin(ON, AT, "user:ana", "import"))
 
 
 def kept(database: Database, organisation_id: str) -> dict[str, dict[str, Any]]:

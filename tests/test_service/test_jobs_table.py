@@ -12,7 +12,7 @@ from sqlalchemy import select
 from service.clock import now
 from service.db.session import Database
 from service.db.tables import AuditEvent, Job, Organisation
-from service.errors import Refused
+from service.errors import DomainError
 from service.jobs import table
 
 SECOND, DAY = timedelta(seconds=1), timedelta(days=1)
@@ -176,7 +176,7 @@ def test_an_effect_sees_the_rows_of_its_organisation_only(database: Database):
     claimed = table.claim(database, "w")
     with table.effect(database, claimed) as session:
         assert session.scalars(select(Job.kind)).all() == ["mine"]
-        with pytest.raises(Refused, match="no such job"):
+        with pytest.raises(DomainError, match="no such job"):
             table.get(session, other)
 
 

@@ -19,7 +19,7 @@ from service.blob_store import Blobs
 from service.clock import now
 from service.db.session import Database
 from service.db.tables import Job, Organisation
-from service.errors import Refused
+from service.errors import DomainError
 from service.jobs import table, worker
 from service.wiring.job_handlers import handlers
 from service.wiring.scheduler import KIND
@@ -80,7 +80,7 @@ def test_a_job_that_its_last_effect_ended_stays_as_that_left_it(one_database: Da
 def test_what_is_refused_fails_at_once_and_says_why(one_database: Database):
     job_id = put(one_database)
     worker.run_job(
-        one_database, table.claim(one_database, "w"), raising(Refused("report.empty", 422, "There is nothing."))
+        one_database, table.claim(one_database, "w"), raising(DomainError("report.empty", 422, "There is nothing."))
     )
     assert (job(one_database, job_id).state, job(one_database, job_id).message) == ("failed", "There is nothing.")
     assert name_of(one_database, job_id) == "it is failed"

@@ -16,7 +16,7 @@ from service.cases import service as case_service
 from service.db.case_tables import KeptCase, KeptFinding
 from service.db.session import Database
 from service.db.tables import AuditEvent, Result, Supplier
-from service.errors import Refused
+from service.errors import DomainError
 from service.queries import stored_results
 from service.suppliers import repository as suppliers
 
@@ -44,7 +44,8 @@ def blobs(tmp_path: Path) -> Blobs:
 
 def keep_supplier(database: Database, organisation: str, answers: dict[str, Any], kind: str = "site") -> None:
     with database.of(organisation) as session:
-        suppliers.keep(session, kind, [answers], [{"row": 2}], ON - timedelta(days=9), AT, BY, "import", None)
+        origin = suppliers.Origin(ON - timedelta(days=9), AT, BY, "import")
+        suppliers.save_suppliers(session, kind, [suppliers.IncomingSupplier(answers, {"row": 2})], origin)
 
 
 def opened(database: Database, organisation: str, *findings: dict[str, Any], at: datetime = AT, **told: Any) -> str:
@@ -133,7 +134,7 @@ def test_a_finding_opens_a_closed_case_again(database: Database, harbour: str):
     case = opened(database, harbour, LOCKED)
     with database.of(harbour) as session:
         case_service.close(session, case, "remedied", ON, AT, BY)
-    with database.of(harbour) as session, pytest.raises(Refused, match="closed already"):
+    with database.of(harbour) as session, pytest.raises(DomainError, match="closed already"):
         case_service.close(session, case, "remedied", ON, AT, BY)
     with database.of(harbour) as session:
         case_service.add_finding(session, case, PAPERS, ON, AT + timedelta(hours=1), BY)
@@ -144,7 +145,7 @@ def test_a_finding_opens_a_closed_case_again(database: Database, harbour: str):
 
 def test_a_number_is_of_one_case_of_an_organisation(database: Database, harbour: str):
     opened(database, harbour)
-    with database.of(harbour) as session, pytest.raises(Refused) as refused:
+    with database.of(harbour) as session, pytest.raises(DomainError) as refused:
         case_service.open_case(session, {"case_id": "c 1"}, (), ON, AT, BY)
     assert (refused.value.code, refused.value.status) == ("case.taken", 409)
     quay = an_organisation(database, "Quay")
@@ -167,7 +168,7 @@ def test_what_looks_like_a_person_is_refused_and_nothing_of_it_is_kept(
     database: Database, harbour: str, told: dict[str, str], finding: dict[str, str], code: str
 ):
     before = rows(database)
-    with database.of(harbour) as session, pytest.raises(Refused) as refused:
+    with database.of(harbour) as session, pytest.raises(DomainError) as refused:
         case_service.open_case(session, {**CREW, **told}, [{**LOCKED, **finding}], ON, AT, BY)
     assert (refused.value.code, refused.value.status) == (code, 422)
     said = next(iter({**told, **finding}.values()))
@@ -187,7 +188,7 @@ def test_what_looks_like_a_person_is_refused_and_nothing_of_it_is_kept(
 )
 def test_a_finding_is_held_to_the_form(database: Database, harbour: str, told: dict[str, str], code: str):
     case = opened(database, harbour)
-    with database.of(harbour) as session, pytest.raises(Refused) as refused:
+    with database.of(harbour) as session, pytest.raises(DomainError) as refused:
         case_service.add_finding(session, case, told, ON, AT, BY)
     assert refused.value.code == code
 
@@ -246,14 +247,14 @@ def test_cases_go_where_their_supplier_goes_and_with_it(database: Database, harb
     opened(database, harbour, LOCKED)
     keep_supplier(database, harbour, {**CANNERY, "reference": "S-9", "name": "Blue Pier"})
     with database.of(harbour) as session:
-        source, target = (suppliers.get(session, "site", name) for name in ("S-1", "S-9"))
-        suppliers.merge(session, source, target, AT + timedelta(hours=2), BY)
+        source, target = (suppliers.get_supplier(session, "site", name) for name in ("S-1", "S-9"))
+        suppliers.merge_suppliers(session, source, target, AT + timedelta(hours=2), BY)
     told, kept = latest(database, harbour)
     assert ([case.supplier_id for case in cases_of(database, harbour)], told["case_evidence"]) == (
         [kept.supplier_id], "emergency",
     )  # fmt: skip
     with database.of(harbour) as session:
-        suppliers.erase(session, suppliers.get(session, "site", "S-9"), AT, BY)
+        suppliers.erase_supplier(session, suppliers.get_supplier(session, "site", "S-9"), AT, BY)
     assert cases_of(database, harbour) == []
     assert rows(database)["case_finding"] == []
 
@@ -271,7 +272,8 @@ def test_old_cases_go_once_they_are_closed_or_about_nobody_kept(database: Databa
     keep_again = {**CANNERY, "workers_total": 12}
     with database.of(harbour) as session:
         retention.keep_for(session, harbour, 24, BY)
-        suppliers.keep(session, "site", [keep_again], [{}], late.date(), late - timedelta(days=30), BY, "import", None)
+        origin = suppliers.Origin(late.date(), late - timedelta(days=30), BY, "import")
+        suppliers.save_suppliers(session, "site", [suppliers.IncomingSupplier(keep_again)], origin)
     retention.tidy(database, blobs, late)
     assert [case.number for case in cases_of(database, harbour)] == ["added to", "open"]
     assert {number for number, _, _ in findings(database, harbour)} == {1, 2}

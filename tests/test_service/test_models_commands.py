@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from questionnaires.lookups import countries
+from questionnaires.lookups import load_countries
 from risk_models.answers import from_rows
 from risk_models.engine.frame import LEVEL_NAMES
-from risk_models.facts.facts import load as load_facts
+from risk_models.facts.facts import load_facts
 from risk_models.model import load_all
 from service import cli
 from service.assessment.assess import Batch, assess_batch
@@ -151,7 +151,7 @@ def test_the_validation_that_is_published_is_that_of_these_facts_and_models(tmp_
     published = Path(__file__).resolve().parents[2] / "docs" / "validation.md"
     # After a change: diligence models validate --out docs/validation.md
     assert out.read_bytes() == published.read_bytes()
-    assert countries().names["MY"] in out.read_text(encoding="utf-8")
+    assert load_countries().names["MY"] in out.read_text(encoding="utf-8")
 
 
 def test_a_portfolio_is_compared_as_it_is_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -161,7 +161,7 @@ def test_a_portfolio_is_compared_as_it_is_kept(tmp_path: Path, capsys: pytest.Ca
     with database.of(create_organisation(database, "Harbour Foods")) as session:
         for reference, country in (("S-1", "VN"), ("S-2", "NO")):
             answers = {**HELD, "sector": ["1311"], "reference": reference, "country": country}
-            suppliers.put(session, "site", answers, ON, now(), "system:test", "api")
+            suppliers.save_supplier(session, "site", answers, ON, now(), "system:test", "api")
     database.engine.dispose()
     command = ["models", "compare", "2026.1", "2026.1", "--portfolio", "Harbour Foods", *data]
     assert cli.main(command) == 0

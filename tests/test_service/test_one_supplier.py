@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 
 from risk_models.answers import from_rows
 from risk_models.evidence import Belief
-from risk_models.facts.facts import load as load_facts
+from risk_models.facts.facts import load_facts
 from service.assessment.assess import Batch, assess_batch
 from service.assessment.models_in_force import in_force_on
 from service.suppliers.identity import supplier_key, supplier_keys
-from service.suppliers.merge_rules import joined, practice, told_again
+from service.suppliers.merge_rules import get_risk_lookup, merge_answers, merge_duplicates
 
 ON = date(2026, 11, 20)
-SITE = practice("site", ON)
+SITE = get_risk_lookup("site", ON)
 WHO = {"reference": "S-1", "name": "Blue Pier Cannery", "country": "TH", "sector": ["1020"]}
 AUDITED = {"evidence_grade": "audit", "evidence_date": "2025-03-01", "answered_on": "2025-04-01"}
 HELD, SAFE = {"papers_retention": "held"}, {"papers_retention": "worker_holds"}
@@ -25,7 +25,7 @@ FEEDING = [q for q in SITE.questions.values() if q.declinable and q.type == "cho
 
 
 def again(before: dict, now: dict, came_in: date | None = None) -> dict:
-    return told_again(before, now, SITE, "site", came_in)
+    return merge_answers(before, now, SITE, "site", came_in)
 
 
 def score(answers: dict, on: date = ON) -> float:
@@ -36,7 +36,7 @@ def score(answers: dict, on: date = ON) -> float:
 def belief(answers: dict, question: str, on: date = ON) -> float:
     """How far an answer is believed."""
     model = next(model for model in in_force_on(on) if model.id == "site_general")
-    return float(Belief(from_rows([answers]), model, on).of(question)[0][0])
+    return float(Belief(from_rows([answers]), model, on).get_for_question(question)[0][0])
 
 
 # ---------------------------------------------------------------- an entry of a list
@@ -127,13 +127,13 @@ def test_no_list_moves_a_score(before: dict, record: dict, given_now: dict):
 
 
 def one(*rows: dict) -> dict:
-    return joined(rows, SITE, "site").answers
+    return merge_duplicates(rows, SITE, "site").answers
 
 
 def test_of_contradictory_answers_the_riskier_stands_in_whichever_order_the_rows_come():
     rows = ({**WHO, **HELD}, {**WHO, **SAFE}, {**WHO, "papers_retention": "declined"})
     for order in permutations(rows):
-        told = joined(order, SITE, "site")
+        told = merge_duplicates(order, SITE, "site")
         assert told.answers == {**WHO, **HELD}
         assert told.contradicted == ("papers_retention",)
     assert one(rows[1], rows[2])["papers_retention"] == "declined"
@@ -144,7 +144,7 @@ def test_rows_that_say_more_are_put_together_and_what_differs_is_named():
         {**WHO, "agencies": ["Swift Hands"]},
         {**WHO, "name": "Blue Pier", "agencies": ["Fern"], "migrant_pct": 5.0},
     )
-    told = joined((*rows, {**WHO, "migrant_pct": 60.0}), SITE, "site")
+    told = merge_duplicates((*rows, {**WHO, "migrant_pct": 60.0}), SITE, "site")
     assert told.answers == {**WHO, "agencies": ["Swift Hands", "Fern"], "migrant_pct": 60.0}
     assert (told.contradicted, told.differing) == ((), ("name", "migrant_pct"))
 

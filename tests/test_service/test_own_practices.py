@@ -203,7 +203,7 @@ def test_answers_that_came_with_suppliers_move_no_supplier(
     scores = []
     for more in ([], [("ours.xlsx", answered(tmp_path / "ours.xlsx", TOLD).read_bytes())]):
         files = [("sites.csv", a_supplier_file(tmp_path / "sites.csv").read_bytes()), *more]
-        import_jobs.receive(database, blobs, harbour, files, {"confirm": True}, "user:ana", import_jobs.Limits())
+        import_jobs.receive_upload(database, blobs, harbour, files, {"confirm": True}, "user:ana", import_jobs.Limits())
         work_off(database, blobs)
         with database.of(harbour, write=False) as session:
             scores.append(session.scalars(select(Supplier.score)).all())
@@ -215,7 +215,7 @@ def test_a_job_that_is_done_again_keeps_the_answers_once(
     database: Database, harbour: str, blobs: Blobs, tmp_path: Path
 ):
     files = [("ours.xlsx", answered(tmp_path / "ours.xlsx", TOLD).read_bytes())]
-    import_jobs.receive(database, blobs, harbour, files, {"confirm": True}, "user:ana", import_jobs.Limits())
+    import_jobs.receive_upload(database, blobs, harbour, files, {"confirm": True}, "user:ana", import_jobs.Limits())
     read = Handler(lambda db, claimed: import_jobs.read_import(db, blobs, claimed))
     assess = Handler(lambda db, claimed: import_jobs.assess_import(db, blobs, claimed))
     run_job(database, claim(database, "test", kinds={"read_import": read}), read)
@@ -240,7 +240,7 @@ def test_the_report_on_the_portfolio_tells_of_the_buyer_and_that_on_one_supplier
         ("sites.csv", a_supplier_file(tmp_path / "sites.csv").read_bytes()),
         ("ours.xlsx", answered(tmp_path / "ours.xlsx", TOLD).read_bytes()),
     ]
-    import_jobs.receive(database, blobs, harbour, files, {"confirm": True}, "user:ana", import_jobs.Limits())
+    import_jobs.receive_upload(database, blobs, harbour, files, {"confirm": True}, "user:ana", import_jobs.Limits())
     work_off(database, blobs)
     with database.of(harbour, write=False) as session:
         supplier_id = session.scalars(select(Supplier.id)).one()
@@ -275,7 +275,7 @@ def test_a_portfolio_report_speaks_of_the_buyer_as_it_stands_today(
 ):
     stop_the_clock(monkeypatch, AT)
     files = [("sites.csv", a_supplier_file(tmp_path / "sites.csv").read_bytes())]
-    import_jobs.receive(database, blobs, harbour, files, {"confirm": True}, "user:ana", import_jobs.Limits())
+    import_jobs.receive_upload(database, blobs, harbour, files, {"confirm": True}, "user:ana", import_jobs.Limits())
     work_off(database, blobs)
     keep(database, harbour, {"name": "Outdoor wear", "recruitment_monitored_on": "2026-11-20"})
     fresh = report_of(database, harbour, blobs)

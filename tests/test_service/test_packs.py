@@ -12,13 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from marshmallow import ValidationError
 
-from questionnaires.form import Question, load, load_reading_form, schema
-from risk_models.answers import Piece, from_rows
+from questionnaires.form import Question, build_answers_schema, load_combined_form, load_form
+from risk_models.answers import EvidencePiece, from_rows
 from risk_models.engine.frame import LEVEL_NAMES, Cells, Scores
 from risk_models.engine.score import score
 from risk_models.explain import explain, sentence
-from risk_models.facts.facts import load as load_facts
-from risk_models.features import features
+from risk_models.facts.facts import load_facts
+from risk_models.features import build_features
 from risk_models.model import Model, in_force, load_all
 from risk_models.plan import load_actions
 from service.assessment.assess import Batch, assess
@@ -45,7 +45,7 @@ def released(model_id: str) -> list[Model]:
 
 
 def scored(row: Answers, model: Model) -> tuple[Scores, Cells]:
-    return score(features(from_rows([row]), model, FACTS, ON, {}).frame, model)
+    return score(build_features(from_rows([row]), model, FACTS, ON, {}).frame, model)
 
 
 def best_answer(question: Question, model: Model) -> Any:
@@ -294,10 +294,10 @@ def test_an_explanation_says_whether_anybody_confirms_that_harm_was_put_right(gr
 
 def test_a_piece_of_evidence_confirms_what_it_covers_and_nothing_else() -> None:
     row = exemplary("site_general", "TH", violence="remedied", threats="remedied", evidence_grade="document")
-    piece = Piece("worker_voice", "2026-10-01", covers=("violence",))
+    piece = EvidencePiece("worker_voice", "2026-10-01", covers=("violence",))
     told = result({**row, "evidence": (piece,)})
     assert harm(told) == {"threats"}
-    fresh_audit = Piece("audit", "2026-11-20")
+    fresh_audit = EvidencePiece("audit", "2026-11-20")
     old = piece._replace(date="2025-07-01")
     assert harm(result({**row, "evidence": (old, fresh_audit)})) == {"threats"}, "a fresher audit takes nothing away"
 
@@ -461,27 +461,29 @@ def test_every_indicator_of_the_newest_models_has_an_action_of_its_own_for_harm(
 def test_yes_and_no_are_understood_in_every_language_where_a_choice_says_so(
     question: str, told: str, meant: Any
 ) -> None:
-    assert schema(load_reading_form("site")).load({question: told})[question] == meant
+    assert build_answers_schema(load_combined_form("site")).load({question: told})[question] == meant
 
 
 def test_a_number_is_no_yes_to_a_question_of_choices() -> None:
     with pytest.raises(ValidationError):
-        schema(load_reading_form("site")).load({"site_deaths": "1"})
+        build_answers_schema(load_combined_form("site")).load({"site_deaths": "1"})
 
 
 def test_a_word_that_says_nothing_here_is_no_answer_to_a_question_of_yes_and_no() -> None:
-    assert schema(load_reading_form("site")).load({"papers_retention": "なし"})["papers_retention"] is None
+    assert (
+        build_answers_schema(load_combined_form("site")).load({"papers_retention": "なし"})["papers_retention"] is None
+    )
 
 
 @pytest.mark.parametrize("form_id", ["site", "site_fishing", "site_construction", "site_domestic_work"])
 def test_every_question_that_feeds_a_model_can_be_found_under_headers_in_several_languages(form_id: str) -> None:
-    for question in load(form_id).questions:
+    for question in load_form(form_id).questions:
         if question.feeds:
             assert len(question.synonyms) >= 4, question.id
 
 
 def test_every_source_named_by_a_question_or_model_stands_in_the_register() -> None:
     named = {s for form_id in ("site", "site_fishing", "site_construction", "site_domestic_work")
-             for q in load(form_id).questions for s in q.sources}  # fmt: skip
+             for q in load_form(form_id).questions for s in q.sources}  # fmt: skip
     named |= {s for m in load_all() for item in (*m.indicators, *m.floors, *m.every_context) for s in item.sources}
     assert named <= set(register())

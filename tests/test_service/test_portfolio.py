@@ -23,7 +23,8 @@ def keep(database: Database, organisation: str, at: datetime, *told: dict[str, A
     """Takes in some sites, as an upload does."""
     with database.of(organisation) as session:
         places = [{"file": "a.xlsx", "row": row} for row in range(2, len(told) + 2)]
-        suppliers.keep(session, "site", [dict(one) for one in told], places, at.date(), at, "user:ana", "import", None)
+        incoming = [suppliers.IncomingSupplier(dict(one), place) for one, place in zip(told, places, strict=True)]
+        suppliers.save_suppliers(session, "site", incoming, suppliers.Origin(at.date(), at, "user:ana", "import"))
 
 
 def moved(database: Database, organisation: str) -> list[tuple[str, str, str]]:
@@ -161,7 +162,7 @@ def test_what_was_found_stands_open_on_the_page_also_where_it_adds_no_point(app:
     unused = {"grievance_channel": "unused", "papers_retention": "worker_holds", "state_placement": "order"}
     keep(database, organisation, AT, PIER | {"country": "KP", "sector": ["0311"]} | unused)
     with database.of(organisation, write=False) as session:
-        latest = session.get(Result, suppliers.get(session, "site", "S-1").latest_id)
+        latest = session.get(Result, suppliers.get_supplier(session, "site", "S-1").latest_id)
         still = [r.title for r in stored_results.explained(latest).reasons if r.harm and abs(r.points) < 0.05]
     assert still
     page = a_browser(app, a_user(database, organisation)).get("/suppliers/S-1").get_data(as_text=True)

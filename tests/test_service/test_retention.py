@@ -15,7 +15,7 @@ from service.blob_store import Blobs
 from service.clock import now
 from service.db.session import Database
 from service.db.tables import AuditEvent, Change, Erasure, Idempotent, Job, Organisation, Supplier, Upload
-from service.errors import Refused
+from service.errors import DomainError
 from service.retention import drop_unused_files, erase_organisation, months_before, tidy, used_files
 from service.suppliers import repository as suppliers
 
@@ -104,7 +104,8 @@ def a_supplier(database: Database, organisation_id: str, name: str, *days: datet
     answers = {"name": name, "country": "TH", "sector": ["1020"]}
     with database.of(organisation_id) as session:
         for at in days:
-            suppliers.keep(session, "site", [answers], [{}], at.date(), at, "user:ana", "import", None)
+            origin = suppliers.Origin(at.date(), at, "user:ana", "import")
+            suppliers.save_suppliers(session, "site", [suppliers.IncomingSupplier(answers)], origin)
         return session.scalars(select(Supplier.id).where(Supplier.name == name)).one()
 
 
@@ -112,7 +113,7 @@ def results_of(database: Database, organisation_id: str) -> list[tuple[str, int]
     """Names of suppliers, with how many results each has."""
     with database.of(organisation_id, write=False) as session:
         kept = session.scalars(select(Supplier).order_by(Supplier.name)).all()
-        return [(supplier.name, len(suppliers.results_of(session, supplier))) for supplier in kept]
+        return [(supplier.name, len(suppliers.list_results(session, supplier))) for supplier in kept]
 
 
 def keep_for(database: Database, organisation_id: str, months: int) -> None:
@@ -228,7 +229,7 @@ def test_how_long_things_are_kept_is_set_within_bounds_and_told(database: Databa
     organisation_id = an_organisation(database)
     with database.of(organisation_id) as session:
         for months in (retention.SHORTEST - 1, retention.LONGEST + 1):
-            with pytest.raises(Refused):
+            with pytest.raises(DomainError):
                 retention.keep_for(session, organisation_id, months, "user:ana")
         retention.keep_for(session, organisation_id, retention.SHORTEST, "user:ana")
     with database.across(write=False) as session:

@@ -36,7 +36,7 @@ def organisation_id(database: Database) -> str:
             ),
             ("site", {"reference": "S-2", "name": "Green Hill", "country": "SE", "sector": ["62"]}),
         ):
-            suppliers.put(session, kind, answers, THEN, AT, "user:1", "api")
+            suppliers.save_supplier(session, kind, answers, THEN, AT, "user:1", "api")
     return organisation_id
 
 
@@ -76,7 +76,7 @@ def reviewed(database: Database, organisation_id: str) -> list[str]:
 def test_a_review_falls_due_by_the_level_of_the_result_for_sites_and_agencies(database: Database, organisation_id: str):
     for one in kept(database, organisation_id).values():
         months = in_force(one.model, THEN).review_months[one.level]
-        assert one.review_due == summary.months_after(THEN, months)
+        assert one.review_due == summary.add_months(THEN, months)
 
 
 def test_what_is_due_is_told_the_worst_first_and_what_is_coming_by_day(database: Database, organisation_id: str):
@@ -106,7 +106,7 @@ def test_a_rolling_review_assesses_what_is_due_again_and_moves_its_date_on(
     for reference in ("A-1", "S-1"):
         one = after[reference]
         months = in_force(one.model, date(2026, 6, 1)).review_months[one.level]
-        assert one.review_due == summary.months_after(date(2026, 6, 1), months)
+        assert one.review_due == summary.add_months(date(2026, 6, 1), months)
         assert one.answers == before[reference].answers
     assert after["S-2"].latest_id == before["S-2"].latest_id
     with database.of(organisation_id, write=False, snapshot=False) as session:
@@ -156,7 +156,7 @@ def test_a_review_that_broke_off_is_taken_up_where_it_stopped_and_on_its_own_day
     at = datetime(2026, 6, 1, 23, tzinfo=UTC)
     stop_the_clock(monkeypatch, at)
     job_id = put_review(database, organisation_id, MONTHLY)
-    keep, calls = suppliers.keep, []
+    keep, calls = suppliers.save_suppliers, []
 
     def breaks_off(*arguments: object, **more: object) -> object:
         calls.append(1)
@@ -165,7 +165,7 @@ def test_a_review_that_broke_off_is_taken_up_where_it_stopped_and_on_its_own_day
         return keep(*arguments, **more)
 
     with monkeypatch.context() as patch:
-        patch.setattr(suppliers, "keep", breaks_off)
+        patch.setattr(suppliers, "save_suppliers", breaks_off)
         with pytest.raises(KeyboardInterrupt):
             review(database, job_id)
     assert len(reviewed(database, organisation_id)) == 2
@@ -180,8 +180,8 @@ def test_a_review_that_broke_off_is_taken_up_where_it_stopped_and_on_its_own_day
 
 def test_a_supplier_that_was_erased_meanwhile_does_not_come_back(database: Database, organisation_id: str):
     with database.of(organisation_id) as session:
-        site = suppliers.get(session, "site", "S-1")
-        suppliers.erase(session, site, datetime(2026, 3, 2, tzinfo=UTC), "user:1")
+        site = suppliers.get_supplier(session, "site", "S-1")
+        suppliers.erase_supplier(session, site, datetime(2026, 3, 2, tzinfo=UTC), "user:1")
     review(database, put_review(database, organisation_id, MONTHLY))
     assert reviewed(database, organisation_id) == ["A-1", "S-2"]
 
@@ -205,7 +205,7 @@ def follow(database: Database) -> list[dict[str, object]]:
 def put_agency(database: Database, organisation_id: str, **answers: object) -> None:
     said = {"reference": "A-1", "name": "Calm Rivers Recruiting", "country": "NP", **answers}
     with database.of(organisation_id) as session:
-        suppliers.put(session, "agency", said, THEN, datetime(2026, 3, 2, tzinfo=UTC), "user:1", "api")
+        suppliers.save_supplier(session, "agency", said, THEN, datetime(2026, 3, 2, tzinfo=UTC), "user:1", "api")
 
 
 def causes(database: Database, organisation_id: str, reference: str) -> list[str]:
@@ -236,7 +236,7 @@ def test_a_site_that_was_assessed_with_the_new_score_already_is_passed_over(data
     put_agency(database, organisation_id, blacklisted="yes")
     with database.of(organisation_id) as session:
         site = {"reference": "S-1", "name": "Blue Pier", "country": "TH", "agencies": ["Calm Rivers Recruiting"]}
-        suppliers.put(session, "site", site, THEN, datetime(2026, 3, 3, tzinfo=UTC), "user:1", "api")
+        suppliers.save_supplier(session, "site", site, THEN, datetime(2026, 3, 3, tzinfo=UTC), "user:1", "api")
     assert follow(database) == [{"assessed": 0}]
     assert causes(database, organisation_id, "S-1") == ["api", "api"]
 
@@ -249,8 +249,8 @@ def test_a_site_whose_agency_is_no_longer_known_by_that_name_is_assessed_without
         put_agency(database, organisation_id, name="Still Waters Recruiting")
     else:
         with database.of(organisation_id) as session:
-            agency = suppliers.get(session, "agency", "A-1")
-            suppliers.erase(session, agency, datetime(2026, 3, 2, tzinfo=UTC), "user:1")
+            agency = suppliers.get_supplier(session, "agency", "A-1")
+            suppliers.erase_supplier(session, agency, datetime(2026, 3, 2, tzinfo=UTC), "user:1")
     assert follow(database) == [{"assessed": 1}]
     with database.of(organisation_id, write=False) as session:
         latest = session.get_one(Result, kept(database, organisation_id)["S-1"].latest_id)
@@ -261,10 +261,10 @@ def test_a_site_whose_agency_is_no_longer_known_by_that_name_is_assessed_without
 def test_a_site_finds_its_agency_after_that_was_merged_into_another(database: Database, organisation_id: str):
     with database.of(organisation_id) as session:
         other = {"reference": "A-2", "name": "Still Waters Recruiting", "country": "NP", "blacklisted": "yes"}
-        target, _ = suppliers.put(session, "agency", other, THEN, AT, "user:1", "api")
-        source = suppliers.get(session, "agency", "A-1")
+        target, _ = suppliers.save_supplier(session, "agency", other, THEN, AT, "user:1", "api")
+        source = suppliers.get_supplier(session, "agency", "A-1")
         before = source.score
-        suppliers.merge(session, source, target, AT, "user:1")
+        suppliers.merge_suppliers(session, source, target, AT, "user:1")
     assert follow(database) == [{"assessed": 1}]
     with database.of(organisation_id, write=False) as session:
         latest = session.get_one(Result, kept(database, organisation_id)["S-1"].latest_id)
@@ -272,13 +272,35 @@ def test_a_site_finds_its_agency_after_that_was_merged_into_another(database: Da
         assert target.score != before
 
 
+def test_a_list_that_names_no_agencies_leaves_a_site_the_score_of_the_agency_it_named(database: Database):
+    organisation = an_organisation(database)
+    agency = {"name": "Calm Rivers Recruiting", "country": "NP"}
+    site = {"reference": "S-1", "name": "Blue Pier", "country": "TH", "agencies": ["Calm Rivers Recruiting"]}
+    with database.of(organisation) as session:
+        suppliers.save_supplier(session, "agency", agency, THEN, AT, "user:ana", "api")
+        _, first = suppliers.save_supplier(session, "site", site, THEN, AT, "user:ana", "api")
+    with database.of(organisation) as session:
+        listed = {"reference": "S-1", "name": "Blue Pier", "country": "TH"}
+        _, again = suppliers.save_supplier(session, "site", listed, THEN, AT, "user:ana", "api")
+    assert again.agency_scores == first.agency_scores != {}
+
+
+def test_a_scheduled_review_makes_answers_without_a_date_no_younger(database: Database, organisation_id: str):
+    answers = {"reference": "S-9", "name": "Old Pier", "country": "TH", "papers_retention": "worker_holds"}
+    with database.of(organisation_id) as session:
+        supplier, _ = suppliers.save_supplier(session, "site", answers, THEN, AT, "user:ana", "api")
+    review(database, put_review(database, organisation_id, MONTHLY))
+    with database.of(organisation_id, write=False) as session:
+        assert session.get_one(Supplier, supplier.id).answers["answered_on"] == THEN.isoformat()
+
+
 def test_answers_that_bear_no_day_age_from_when_they_came_in_however_often_they_are_reviewed(database: Database):
     organisation = an_organisation(database)
     answers = {"name": "Blue Pier Cannery", "country": "TH", "sector": ["1020"], "papers_retention": "worker_holds"}
     with database.of(organisation) as session:
-        supplier, _ = suppliers.put(session, "site", answers, THEN, AT, "user:ana", "api")
+        supplier, _ = suppliers.save_supplier(session, "site", answers, THEN, AT, "user:ana", "api")
         for on in (date(2026, 3, 2), date(2029, 3, 1), date(2029, 3, 2)):
-            suppliers.assess_again(session, [supplier.id], on, AT, "user:ana")
+            suppliers.reassess(session, [supplier.id], on, AT, "user:ana")
             (of_papers,) = [
                 reason["state"]
                 for reason in stored_results.document(session.get_one(Result, supplier.latest_id))["reasons"]

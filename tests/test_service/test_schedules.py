@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from service.db.session import Database
 from service.db.tables import AuditEvent
-from service.errors import Refused
+from service.errors import DomainError
 from service.schedules import service as schedules
 
 MORNING = datetime(2026, 3, 1, 5, tzinfo=UTC)
@@ -72,14 +72,14 @@ def test_five_dates_are_given_unless_told():
     ],
 )
 def test_what_is_no_rule_is_refused_with_its_code(rule: dict[str, object], code: str):
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(DomainError) as refused:
         schedules.next_dates(rule, "UTC", MORNING)
     assert (refused.value.code, refused.value.status) == (code, 422)
 
 
 @pytest.mark.parametrize("zone", ["", "Bangkok", "../../etc/passwd", "Europe", "CEST+2"])
 def test_what_is_no_time_zone_is_refused(zone: str):
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(DomainError) as refused:
         schedules.next_dates({"kind": "rolling"}, zone, MORNING)
     assert refused.value.code == "schedule.time_zone"
 
@@ -141,7 +141,7 @@ def test_a_schedule_is_kept_whole_with_its_next_date_and_who_made_it(
 def test_a_schedule_has_a_name(database: Database):
     with database.of(an_organisation(database)) as session:
         for name in ("", "  ", "x" * 201):
-            with pytest.raises(Refused) as refused:
+            with pytest.raises(DomainError) as refused:
                 schedules.create(session, name, {"kind": "rolling"}, "UTC", "user:1")
             assert refused.value.code == "schedule.name"
 
@@ -154,7 +154,7 @@ def test_a_changed_rule_or_zone_has_dates_of_its_own(database: Database, monkeyp
         assert made.next_due == datetime(2026, 3, 2, 4, tzinfo=UTC)
         schedules.update(session, made.id, "user:2", time_zone="America/Lima")
         assert made.next_due == datetime(2026, 3, 1, 9, tzinfo=UTC)
-        with pytest.raises(Refused):
+        with pytest.raises(DomainError):
             schedules.update(session, made.id, "user:2", rule={"kind": "never"})
         session.flush()
         events = session.scalars(select(AuditEvent).order_by(AuditEvent.id)).all()
@@ -191,7 +191,7 @@ def test_the_schedule_of_another_organisation_looks_like_none(database: Database
     with database.of(an_organisation(database, "Other")) as session:
         for what, *by in ((schedules.get,), (schedules.delete, "user:2"), (schedules.update, "user:2")):
             for schedule_id in (made, "none at all"):
-                with pytest.raises(Refused) as refused:
+                with pytest.raises(DomainError) as refused:
                     what(session, schedule_id, *by)
                 told.append((refused.value.code, refused.value.status, refused.value.detail))
     assert len(set(told)) == 1

@@ -89,7 +89,7 @@ def test_the_level_is_the_worst_of_all_and_the_score_the_highest() -> None:
 
 def test_models_that_score_alike_but_for_the_last_bits_are_not_told_apart_by_them() -> None:
     """Nothing was asked, so that each model says what facts say, added up in another order: the pack is shown, everywhere."""
-    places = FACTS.country_table().index[:60]
+    places = FACTS.get_country_table().index[:60]
     told = results(*({"name": "Invented Works", "country": place, "sector": ("14", "4100")} for place in places))
     assert {(one["model"], one["uplift"]) for one in told} == {("site_construction", 0.0)}
 

@@ -8,11 +8,11 @@ import numpy as np
 import orjson
 import pytest
 
-from questionnaires.issues import issue
+from questionnaires.issues import build_issue
 from reports.document import Detail
 from reports.formats import render
 from risk_models.answers import from_rows
-from risk_models.facts.facts import load
+from risk_models.facts.facts import load_facts
 from service.assessment.assess import Assessed, Batch, assess
 from service.assessment.export_json import result_rows
 from service.report_content.build import explained, report_on
@@ -20,7 +20,7 @@ from service.report_content.redaction import own_answers
 from tests.test_service.test_packs import exemplary
 
 ON = date(2026, 11, 20)
-FACTS = load().as_of(ON)
+FACTS = load_facts().as_of(ON)
 STATES = {"not_asked", "declined", "cannot_apply", "answered", "expired", "reported", "ruled_out"}
 VESSEL = {
     "name": "Sea Heron", "country": "TH", "sector": ["0311"], "vessel_type": "landing_site", "recruitment_fees": "none",
@@ -60,7 +60,7 @@ def test_evidence_is_named_where_there_is_an_answer_to_believe_and_nowhere_else(
 @pytest.mark.parametrize("audience", ["internal", "supplier"])
 def test_a_report_tells_states_and_evidence_to_ourselves_alone(assessed: Assessed, audience: str) -> None:
     if audience == "supplier":
-        own = from_rows([own_answers("site", assessed.batch.answers.rows()[0], None)])
+        own = from_rows([own_answers("site", assessed.batch.answers.to_rows()[0], None)])
         assessed = assess([replace(assessed.batch, answers=own)], FACTS, ON)[0]
     report = replace(report_on([assessed], FACTS, ON, [], [], "Sea Heron"), audience=audience)  # type: ignore[arg-type]
     page = render(report, "html").data.decode()
@@ -109,12 +109,12 @@ def test_what_was_found_is_told_first_and_what_was_left_blank_next(assessed: Ass
 def test_a_fact_is_told_with_what_it_is_counted_in(assessed: Assessed) -> None:
     values = {reason.title: reason.value for reason in explained(assessed, FACTS, ON)[0].reasons}
     assert values["Voice and accountability"].endswith("(about -2.5 to 2.5, higher is safer)")
-    assert values["Voice and accountability"].startswith(f"{FACTS.number('country', 'TH', 'wgi_voice'):.4g} ")
+    assert values["Voice and accountability"].startswith(f"{FACTS.get_value('country', 'TH', 'wgi_voice'):.4g} ")
 
 
 def test_faults_of_one_kind_stand_under_a_sentence_that_fits_each_of_them(assessed: Assessed) -> None:
     faults = [
-        issue("country.unknown", sheet="Rows", cell=f"B{n}", header="Land", seen=seen)
+        build_issue("country.unknown", sheet="Rows", cell=f"B{n}", header="Land", seen=seen)
         for n, seen in enumerate(("Narnia", "Lilliput"), 2)
     ]
     told = report_on([assessed], FACTS, ON, [], faults, "Suppliers").issues

@@ -57,7 +57,7 @@ def _bare(text: str) -> str:
 
 def keep(database: Database, organisation: str, kind: str, answers: dict[str, object]) -> str:
     with database.of(organisation) as session:
-        return suppliers.put(session, kind, answers, ON, now(), "user:ana", "api")[0].id
+        return suppliers.save_supplier(session, kind, answers, ON, now(), "user:ana", "api")[0].id
 
 
 def copy_of(database: Database, organisation: str, supplier_id: str) -> Report:

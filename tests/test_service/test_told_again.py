@@ -13,7 +13,7 @@ from service.clock import now
 from service.db.session import Database
 from service.db.tables import AgencyName, Supplier
 from service.imports import jobs as import_jobs
-from service.imports.pipeline import Choices, take_in
+from service.imports.pipeline import Choices, parse_files
 from service.suppliers import repository as suppliers
 
 CANNERY = {"name": "Blue Pier Cannery", "country": "TH", "sector": ["1020"], "owner": "Nine Herons Holding"}
@@ -80,10 +80,12 @@ def test_undated_answers_count_as_made_on_the_day_they_came_in(portal: Portal):
     database, then = portal.app.extensions["database"], date(2026, 1, 20)
     who = {"reference": "S-1", "name": "Blue Pier Cannery", "country": "TH"}
     with database.of(an_organisation(database, "Quay Textiles")) as session:
-        suppliers.put(session, "site", {**who, "papers_retention": "worker_holds"}, then, now(), "user:1", "api")
-        kept, _ = suppliers.put(session, "site", who, date(2026, 11, 1), now(), "user:1", "api")
+        suppliers.save_supplier(
+            session, "site", {**who, "papers_retention": "worker_holds"}, then, now(), "user:1", "api"
+        )
+        kept, _ = suppliers.save_supplier(session, "site", who, date(2026, 11, 1), now(), "user:1", "api")
         assert kept.answers["answered_on"] == "2026-01-20"
-        kept, _ = suppliers.put(session, "site", who, date(2026, 11, 2), now(), "user:1", "api")
+        kept, _ = suppliers.save_supplier(session, "site", who, date(2026, 11, 2), now(), "user:1", "api")
         assert kept.answers["answered_on"] == "2026-01-20"
 
 
@@ -144,13 +146,13 @@ def test_an_agency_is_found_by_every_name_its_rows_bear_also_after_a_later_list(
         agency = session.scalars(select(Supplier).where(Supplier.kind == "agency")).one()
         organisation = agency.organisation_id
     with database.of(organisation) as session:
-        suppliers.assess_again(session, [agency.id], date(2026, 11, 2), now(), "user:1")
+        suppliers.reassess(session, [agency.id], date(2026, 11, 2), now(), "user:1")
     assert named() == both
 
 
 def test_thousands_of_repeated_rows_are_told_in_a_few_issues():
     rows = "".join(f"R-{number},Site {number},TH,{1 + at}\n" for at in (0, 1) for number in range(300))
-    found = take_in([("s.csv", f"Reference,Name,Country,Tier\n{rows}".encode())], Choices(), date(2026, 11, 1))
+    found = parse_files([("s.csv", f"Reference,Name,Country,Tier\n{rows}".encode())], Choices(), date(2026, 11, 1))
     same = [issue for issue in found.issues if issue.code == "row.same_supplier"]
     assert len(same) == 41
     assert sum(issue.count for issue in same) == 600
@@ -239,12 +241,14 @@ def test_a_map_of_sheets_that_cannot_be_is_refused(portal: Portal, columns: obje
 
 
 def test_a_sheet_without_any_country_or_sector_is_told_with_its_rows():
-    found = take_in(
+    found = parse_files(
         [("s.csv", b"Name,Colour\nBlue Pier,red\nRed Quay,blue\n")], Choices(kind="site"), date(2026, 11, 1)
     )
     told = {issue.code: issue for issue in found.issues}
     assert {code for code in told if code.startswith("sheet.")} == {"sheet.no_country", "sheet.no_sector"}
     assert told["sheet.no_country"].severity == "warning"
-    assert "all 2 rows" in told["sheet.no_country"].sentence()
-    filled = take_in([("s.csv", b"Name\nBlue\n")], Choices(kind="site", country="TH", sector="1020"), date(2026, 11, 1))
+    assert "all 2 rows" in told["sheet.no_country"].describe()
+    filled = parse_files(
+        [("s.csv", b"Name\nBlue\n")], Choices(kind="site", country="TH", sector="1020"), date(2026, 11, 1)
+    )
     assert not [issue for issue in filled.issues if issue.code.startswith("sheet.")]

@@ -8,19 +8,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from questionnaires.form import load_reading_form
+from questionnaires.form import load_combined_form
 from reports.document import OPEN, Detail, Reason
 from reports.formats import render
 from risk_models.answers import from_rows
-from risk_models.cases.evidence import CaseEvidence, evidence_as_told
-from risk_models.facts.facts import load
+from risk_models.cases.evidence import CaseEvidence, build_evidence_from_values
+from risk_models.facts.facts import load_facts
 from service.assessment.assess import Assessed, Batch, assess
 from service.report_content import redaction
 from service.report_content.build import explained, report_on
 from tests.test_reports.read_back import html_text, pdf_text, workbook_rows
 
 ON = date(2026, 11, 20)
-FACTS = load().as_of(ON)
+FACTS = load_facts().as_of(ON)
 PIER: dict[str, Any] = {
     "name": "Blue Pier Cannery", "country": "TH", "sector": ["1020"], "papers_retention": "worker_holds",
     "violence": "none_known", "recruitment_fees": "none", "answered_on": "2026-10-05",
@@ -89,7 +89,7 @@ def test_it_is_told_who_reported_and_how_the_supplier_answered_if_it_was_asked(g
 
 
 def test_what_case_records_tell_is_shown_as_told_in_them_and_not_as_the_answer():
-    case = evidence_as_told([1], [("papers_withheld",)], ["2026-10-01"])
+    case = build_evidence_from_values([1], [("papers_withheld",)], ["2026-10-01"])
     told = reason(detail(PIER, case=case), "Papers withheld")
     assert told.value == "Told in case records: papers withheld. The supplier says: workers hold their own papers"
 
@@ -134,7 +134,9 @@ def test_a_number_is_shown_with_the_words_and_the_unit_of_its_question(title: st
 
 def test_no_value_of_a_measured_question_is_a_bare_number_or_day():
     for kind in ("site", "agency"):
-        measured = [q for q in load_reading_form(kind).questions if q.type in ("number", "percent", "date") and q.feeds]
+        measured = [
+            q for q in load_combined_form(kind).questions if q.type in ("number", "percent", "date") and q.feeds
+        ]
         said = {q.id: "2027-03-01" if q.type == "date" else 12.0 for q in measured}
         for sector in ("0311", "4100", "9700", "1020") if kind == "site" else ("7810",):
             told = detail({"name": "A", "country": "TH", "sector": [sector], "answered_on": "2026-10-05"} | said, kind)
@@ -194,7 +196,7 @@ def test_a_headline_that_would_stand_without_its_blanks_is_not_said_to_rest_on_t
 
 
 def test_what_several_told_is_set_apart_and_so_are_the_things_they_told():
-    case = evidence_as_told([1], [("worker_paid_fees",)], ["2026-10-01"])
+    case = build_evidence_from_values([1], [("worker_paid_fees",)], ["2026-10-01"])
     agency = {"name": "Kite Crew", "country": "NP", "worker_reported_items": ["placement", "recovery"]}
     told = reason(detail(agency, "agency", case), "Workers pay for the job")
     assert told.value == (

@@ -15,7 +15,7 @@ from service.db import change_feed
 from service.db.session import Database
 from service.db.tables import AuditEvent, Job, Result, Supplier, Upload, new_id
 from service.db.watchlist_tables import Screening, Watchlist, WatchlistEntry, WatchlistMatch
-from service.errors import Refused
+from service.errors import DomainError
 from service.jobs.table import LostLease, claim
 from service.suppliers import repository as suppliers
 from service.watchlists import lists, matches, screening
@@ -298,7 +298,7 @@ def test_two_organisations_know_nothing_of_each_other(database: Database, blobs:
     with database.of(quay) as session:
         assert lists.listing(session) == []
         for refused in (lambda: matches.get(session, match_id), lambda: lists.remove(session, "Held", BY)):
-            with pytest.raises(Refused) as caught:
+            with pytest.raises(DomainError) as caught:
                 refused()
             assert caught.value.status == 404
 
@@ -317,7 +317,7 @@ def test_a_decision_needs_a_note_and_what_its_maker_saw(
     put_in(database, blobs, harbour, HELD)
     with database.of(harbour) as session:
         match_id = session.scalars(select(WatchlistMatch.id)).one()
-        with pytest.raises(Refused) as caught:
+        with pytest.raises(DomainError) as caught:
             matches.decide(session, match_id, decision, note, now(), BY, fingerprint)
     assert (caught.value.code, found(database, harbour)) == (code, [OPEN])
 
@@ -340,7 +340,9 @@ def test_what_was_decided_goes_along_when_two_suppliers_are_one(database: Databa
     put_in(database, blobs, harbour, HELD)
     decide(database, harbour, "confirm")
     with database.of(harbour) as session:
-        suppliers.merge(session, session.get_one(Supplier, source), session.get_one(Supplier, target), now(), BY)
+        suppliers.merge_suppliers(
+            session, session.get_one(Supplier, source), session.get_one(Supplier, target), now(), BY
+        )
     with database.of(harbour, write=False) as session:
         kept = session.scalars(select(WatchlistMatch)).one()
     assert (kept.supplier_id, kept.state) == (target, "confirmed")
@@ -351,7 +353,7 @@ def test_matches_go_with_their_supplier_and_with_their_list(database: Database, 
     gone = keep_supplier(database, harbour, reference="S-2")
     put_in(database, blobs, harbour, HELD)
     with database.of(harbour) as session:
-        suppliers.erase(session, session.get_one(Supplier, gone), now(), BY)
+        suppliers.erase_supplier(session, session.get_one(Supplier, gone), now(), BY)
     assert len(found(database, harbour)) == 1
     with database.of(harbour) as session:
         lists.remove(session, "Held", BY)
@@ -362,7 +364,7 @@ def test_matches_go_with_their_supplier_and_with_their_list(database: Database, 
 
 @pytest.mark.parametrize("name", ["", " ", "x" * 101, "a\x07b"])
 def test_a_list_needs_a_name(database: Database, blobs: Blobs, harbour: str, name: str):
-    with pytest.raises(Refused, match="up to 100 letters"):
+    with pytest.raises(DomainError, match="up to 100 letters"):
         put_in(database, blobs, harbour, HELD, name=name)
 
 

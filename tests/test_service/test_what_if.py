@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from risk_models.facts.facts import load
+from risk_models.facts.facts import load_facts
 from risk_models.model import Model, of_version
 from risk_models.plan import load_actions
 from risk_models.transforms import Ramp, Since, Steps
@@ -15,7 +15,7 @@ from service.queries.what_if import UPLIFT, Ground, best_answer, closing, fewest
 from tests.test_service.answers import answers
 
 ON = date(2026, 10, 15)
-FACTS = load().as_of(ON)
+FACTS = load_facts().as_of(ON)
 GENERAL = of_version("site_general", "2026.1")
 PLACE = {"name": "Blue Pier Mill", "country": "TH", "sector": ["1410"], "answered_on": "2026-10-01"}
 HARMED = {

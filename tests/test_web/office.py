@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from test_service.callers import a_user, an_organisation
 from werkzeug.serving import make_server
 
-from questionnaires.form import Question, load_reading_form
+from questionnaires.form import Question, load_combined_form
 from risk_models.model import load_all
 from service.blob_store import Blobs
 from service.clock import now
@@ -57,7 +57,7 @@ def a_portfolio(number: int = 40, seed: int = 7) -> list[tuple[str, dict[str, An
     agencies = [f"{FIRST[i]} Manpower" for i in range(5)]
     found: list[tuple[str, dict[str, Any]]] = []
     for kind, count in (("agency", len(agencies) - 1), ("site", number)):
-        feeding = [q for q in load_reading_form(kind).questions if q.feeds]
+        feeding = [q for q in load_combined_form(kind).questions if q.feeds]
         for i in range(count):
             country, sector = PLACES[i % len(PLACES)]
             answers: dict[str, Any] = {"reference": f"{kind[0].upper()}-{i + 1:03}"}
@@ -91,7 +91,8 @@ def keep(database: Database, organisation_id: str, suppliers_told: list[tuple[st
             places = [{"file": "portfolio.xlsx", "sheet": "Suppliers", "row": i + 2} for i in range(len(answers))]
             if answers:
                 at = now() - timedelta(days=(now().date() - on).days)
-                suppliers.keep(session, kind, answers, places, on, at, "system:test", "import", None)
+                incoming = [suppliers.IncomingSupplier(row, place) for row, place in zip(answers, places, strict=True)]
+                suppliers.save_suppliers(session, kind, incoming, suppliers.Origin(on, at, "system:test", "import"))
 
 
 def a_settled_organisation(database: Database, name: str, email: str) -> str:
@@ -101,7 +102,7 @@ def a_settled_organisation(database: Database, name: str, email: str) -> str:
     told = a_portfolio()
     keep(database, organisation_id, told, now().date() - timedelta(days=200))
     draw = random.Random(11)
-    forms = {kind: [q for q in load_reading_form(kind).questions if q.feeds] for kind in ("site", "agency")}
+    forms = {kind: [q for q in load_combined_form(kind).questions if q.feeds] for kind in ("site", "agency")}
     again = []
     for kind, answers in told[::2]:
         changed = dict(answers)

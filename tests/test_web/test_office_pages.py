@@ -92,13 +92,13 @@ def looked_at(**choices: object) -> Import:
 
 
 def test_a_column_that_was_read_can_be_told_to_answer_nothing():
-    def of(**questions: str) -> list[preview.Answer]:
+    def of(**questions: str) -> list[preview.ColumnChoice]:
         return [("a.xlsx", "S", header, question) for header, question in questions.items()]
 
-    assert preview.corrected(looked_at(), of(Name="name", Place="city", Colour="")) == []
-    (dropped,) = preview.corrected(looked_at(), of(Name="name", Place="", Colour=""))
+    assert preview.build_column_maps(looked_at(), of(Name="name", Place="city", Colour="")) == []
+    (dropped,) = preview.build_column_maps(looked_at(), of(Name="name", Place="", Colour=""))
     assert dropped["columns"] == {"city": ""}
-    (taken_up,) = preview.corrected(looked_at(columns={"city": ""}), of(Name="name", Place="", Colour="city"))
+    (taken_up,) = preview.build_column_maps(looked_at(columns={"city": ""}), of(Name="name", Place="", Colour="city"))
     assert taken_up["columns"] == {"city": "Colour"}
 
 

@@ -14,7 +14,7 @@ from test_service.callers import a_browser, a_user, an_organisation, form_token
 from test_web.every_page import faults_of
 from werkzeug.test import TestResponse
 
-from questionnaires.form import load
+from questionnaires.form import load_form
 from service.db.session import Database, open_engine
 from service.db.tables import Base, new_id
 from service.settings import Settings
@@ -55,7 +55,7 @@ def text_of(client: FlaskClient, address: str = "/our-practices") -> str:
 def test_the_page_asks_everything_that_the_form_asks_about_practices(app: Flask, harbour: str) -> None:
     text = text_of(somebody(app, harbour))
     assert "Nothing has been answered yet" in text
-    assert [q.id for q in load("buyer").questions if q.feeds and q.ask not in text] == []
+    assert [q.id for q in load_form("buyer").questions if q.feeds and q.ask not in text] == []
 
 
 def test_what_is_filled_in_is_shown_with_reasons_actions_and_what_is_open(app: Flask, harbour: str) -> None:

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from test_service.callers import an_organisation
 
-from questionnaires.form import load_reading_form
+from questionnaires.form import load_combined_form
 from service import report_jobs
 from service.blob_store import Blobs
 from service.clock import now
 from service.db.session import Database, open_engine
 from service.db.tables import Base, Import
-from service.errors import Refused
+from service.errors import DomainError
 from service.imports import preview
 from service.jobs.table import claim
 from service.jobs.worker import Handler, run_job
@@ -40,13 +40,13 @@ def a_portfolio(database: Database) -> tuple[str, list[str]]:
     The farm named the agency before it was known; the shed was assessed when its evidence was older than the mill's.
     """
     organisation = an_organisation(database)
-    asked = [q for q in load_reading_form("site").questions if q.feeds and q.type == "choice"]
+    asked = [q for q in load_combined_form("site").questions if q.feeds and q.type == "choice"]
     answers = {q.id: q.choices[0].code for q in asked} | {"evidence_grade": "audit", "evidence_date": "2025-12-01"}
     site = {"country": "MY", "sector": ["1410"], "agencies": ["Fig Manpower"], **answers}
     with database.of(organisation) as session:
 
         def put(kind: str, told: dict[str, Any], on: date) -> str:
-            return suppliers.put(session, kind, told, on, now(), "system:test", "api")[0].id
+            return suppliers.save_supplier(session, kind, told, on, now(), "system:test", "api")[0].id
 
         farm = put("site", {"name": "Fig Farm", **site}, LATE)
         agency = put("agency", {"name": "Fig Manpower", "country": "NP"}, EARLY)
@@ -76,7 +76,7 @@ def test_a_report_is_made_once_by_a_job_and_fetched_from_the_store(database: Dat
     with database.of(organisation) as session:
         job_id = report_jobs.request(session, "csv", "user:1", Wanted(kind="site")).id
         session.flush()
-        with pytest.raises(Refused) as early:
+        with pytest.raises(DomainError) as early:
             report_jobs.fetch(session, blobs, job_id, sees_worker_derived=True)
         assert early.value.code == "report.not_ready"
     handler = Handler(lambda db, claimed: report_jobs.render_report(db, blobs, claimed))
@@ -87,7 +87,7 @@ def test_a_report_is_made_once_by_a_job_and_fetched_from_the_store(database: Dat
     assert made.file_name.endswith(".csv")
     assert "Fig Mill" in text
     assert "Fig Manpower" not in text
-    with database.of(an_organisation(database, "Elsewhere")) as session, pytest.raises(Refused) as other:
+    with database.of(an_organisation(database, "Elsewhere")) as session, pytest.raises(DomainError) as other:
         report_jobs.fetch(session, blobs, job_id, sees_worker_derived=True)
     assert other.value.status == 404
 
@@ -101,7 +101,7 @@ def test_no_report_is_asked_for_in_vain(database: Database) -> None:
             ({"format": "pdf", "supplier_id": "no-such"}, "not_found"),
             ({"format": "pdf", "audience": "supplier"}, "audience.unknown"),  # a copy is of one supplier
         ):
-            with pytest.raises(Refused) as refused:
+            with pytest.raises(DomainError) as refused:
                 report_jobs.request(session, by="user:1", **told)
             assert refused.value.code == code
         report_jobs.request(session, "pdf", "user:1", supplier_id=ids[0], audience="supplier")
@@ -114,7 +114,7 @@ def an_import(columns: dict[str, str], unmapped: list[str], chosen: dict[str, st
     return Import(found=found, choices={"columns": chosen} if chosen else {}, state="previewed")
 
 
-def of_sheet(sheet: str, *answers: tuple[str, str]) -> list[preview.Answer]:
+def of_sheet(sheet: str, *answers: tuple[str, str]) -> list[preview.ColumnChoice]:
     """What the columns of a sheet are said to answer, as the page sends it."""
     return [("a.xlsx", sheet, header, question) for header, question in answers]
 
@@ -126,20 +126,22 @@ def told(sheet: str, **columns: str) -> dict[str, object]:
 def test_only_what_a_reader_changed_is_told_to_the_reader_of_files() -> None:
     taken = an_import({"name": "Firm", "city": "Town"}, ["Place"])
     as_found = of_sheet("S", ("Firm", "name"), ("Town", "city"))
-    assert preview.corrected(taken, [*as_found, *of_sheet("S", ("Place", ""))]) == []
-    assert preview.corrected(taken, [*as_found, *of_sheet("S", ("Place", "country"))]) == [told("S", country="Place")]
+    assert preview.build_column_maps(taken, [*as_found, *of_sheet("S", ("Place", ""))]) == []
+    assert preview.build_column_maps(taken, [*as_found, *of_sheet("S", ("Place", "country"))]) == [
+        told("S", country="Place")
+    ]
 
 
 def test_a_column_that_is_corrected_twice_answers_its_last_question() -> None:
     taken = an_import({"name": "Firm", "region": "Place"}, [], {"region": "Place"})
     answers = of_sheet("S", ("Firm", "name"), ("Place", "country"))
-    assert preview.corrected(taken, answers) == [told("S", country="Place")]
+    assert preview.build_column_maps(taken, answers) == [told("S", country="Place")]
 
 
 def test_two_columns_of_one_sheet_cannot_be_given_one_question_and_both_are_named() -> None:
     taken = an_import({"name": "Firm"}, ["A", "B"])
-    with pytest.raises(Refused) as tied:
-        preview.corrected(taken, of_sheet("S", ("A", "country"), ("B", "country")))
+    with pytest.raises(DomainError) as tied:
+        preview.build_column_maps(taken, of_sheet("S", ("A", "country"), ("B", "country")))
     assert tied.value.code == "columns.tied"
     assert "'A' and 'B'" in tied.value.detail
     assert "'Country'" in tied.value.detail
@@ -157,18 +159,18 @@ def test_a_question_is_given_a_column_in_each_of_two_sheets() -> None:
     }
     taken.found["files"][0]["sheets"].append(agencies)
     answers = [*of_sheet("S", ("Ctry", "country")), *of_sheet("T", ("Land", "country"))]
-    assert preview.corrected(taken, answers) == [told("S", country="Ctry"), told("T", country="Land")]
+    assert preview.build_column_maps(taken, answers) == [told("S", country="Ctry"), told("T", country="Land")]
 
 
 def test_a_column_of_contacts_stays_what_it_was_found_to_be() -> None:
     taken = an_import({"name": "Firm", "contact_email": "Mail"}, ["Fax"])
-    (table,) = preview.tables(taken)
+    (table,) = preview.list_tables(taken)
     assert (table.unread, table.contacts) == (1, 1)
     mail = next(column for column in table.columns if column.header == "Mail")
-    offered = {question for asked in preview.questions("site", mail).values() for question, _ in asked}
+    offered = {question for asked in preview.list_questions("site", mail).values() for question, _ in asked}
     assert "contact_email" in offered
     as_shown = of_sheet("S", *((column.header, column.question) for column in table.columns))
-    assert preview.corrected(taken, as_shown) == []
+    assert preview.build_column_maps(taken, as_shown) == []
 
 
 def test_issues_are_told_by_kind_with_what_is_not_scored_first() -> None:
@@ -187,7 +189,7 @@ def test_issues_are_told_by_kind_with_what_is_not_scored_first() -> None:
         {**told, "code": "file.no_rows", "severity": "error", "count": 1},
         {**told, "code": "sheet.hidden", "severity": "info", "count": 4},
     ]
-    groups = preview.grouped(issues)
+    groups = preview.group_issues(issues)
     assert [(group.code, group.cells, len(group.lines)) for group in groups] == [
         ("file.no_rows", 1, 1),
         ("sheet.hidden", 5, 2),
@@ -203,7 +205,7 @@ def test_an_import_whose_job_has_ended_is_no_longer_at_work(database: Database) 
         session.flush()
         job = report_jobs.enqueue(session, "read_import", {"import_id": taken.id}, "user:1")
         session.flush()
-        assert preview.at_work(taken, preview.progress(session, taken))
+        assert preview.is_in_progress(taken, preview.get_current_job(session, taken))
         job.state = "failed"
         session.flush()
-        assert not preview.at_work(taken, preview.progress(session, taken))
+        assert not preview.is_in_progress(taken, preview.get_current_job(session, taken))

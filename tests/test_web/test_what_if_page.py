@@ -39,7 +39,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
     app = create_app(Settings(data=folder, plain_http=True), database)
     app.extensions["harbour"] = an_organisation(database, "Harbour Foods", "Asia/Bangkok")
     with database.of(app.extensions["harbour"]) as session:
-        kept, _ = suppliers.put(
+        kept, _ = suppliers.save_supplier(
             session, "site", ANSWERS, date(2026, 11, 20), now() - timedelta(days=1), "system:test", "api"
         )
         app.extensions["site"] = f"/suppliers/{kept.id}"
@@ -103,7 +103,7 @@ def test_an_action_done_moves_what_it_was_called_for(app: Flask) -> None:
 def test_leaving_is_nothing_to_be_tried(app: Flask) -> None:
     with app.extensions["database"].of(app.extensions["harbour"]) as session:
         told = {**ANSWERS, "reference": "S-2", "state_placement": "prison"}
-        kept, _ = suppliers.put(session, "site", told, date(2026, 11, 20), now(), "system:test", "api")
+        kept, _ = suppliers.save_supplier(session, "site", told, date(2026, 11, 20), now(), "system:test", "api")
         address = f"/suppliers/{kept.id}"
     client = somebody(app, "officer")
     assert "decide on leaving" in client.get(address).get_data(as_text=True)

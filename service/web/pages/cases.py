@@ -9,15 +9,15 @@ from flask import Response, flash, make_response, redirect, render_template, req
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as AnyResponse
 
-from questionnaires.form import Question, load
-from questionnaires.lookups import countries
+from questionnaires.form import Question, load_form
+from questionnaires.lookups import load_countries
 from questionnaires.sheet import Limits
-from risk_models.cases.rules import STRENGTHS, case_rules
+from risk_models.cases.rules import STRENGTHS, load_case_rules
 from service.auth.caller import blobs, caller, database, reading, settings, writing
 from service.cases import service as case_service
 from service.clock import now, today
 from service.db.tables import Supplier
-from service.errors import Refused
+from service.errors import DomainError
 from service.imports import jobs as import_jobs
 from service.queries import lists
 
@@ -30,7 +30,7 @@ def listing() -> Response:
     return _list(None)
 
 
-def _list(refused: Refused | None) -> Response:
+def _list(refused: DomainError | None) -> Response:
     state = request.args.get("state", "")
     state = state if state in STATES else "open"
     with reading() as session:
@@ -44,15 +44,15 @@ def _list(refused: Refused | None) -> Response:
 
 def _words() -> dict[str, Any]:
     """What the templates say things with: questions of the form, and titles."""
-    form, rules = load(case_service.FORM), case_rules()
+    form, rules = load_form(case_service.FORM), load_case_rules()
     return {
         "asked": {question.id: question for question in form.questions},
-        "countries": sorted(countries().names.items(), key=lambda pair: pair[1]),
+        "countries": sorted(load_countries().names.items(), key=lambda pair: pair[1]),
         "title": _title,
         "strengths": STRENGTHS,
         "strength_words": STRENGTH_WORDS,
         "outcomes": case_service.outcomes(),
-        "dimensions": {told["number"]: told["title"] for told in rules.told["dimension"]},
+        "dimensions": {told["number"]: told["title"] for told in rules.raw["dimension"]},
         "phases": rules.phases,
     }
 
@@ -73,7 +73,7 @@ def open_case() -> AnyResponse:
     try:
         with writing() as session:
             case = case_service.open_case(session, told, [finding] if "finding" in finding else [], *_now())
-    except Refused as refused:
+    except DomainError as refused:
         return _list(refused)
     flash(_("The case is open."))
     return redirect(url_for("pages.one_case", case_id=case.id), 303)
@@ -84,11 +84,11 @@ def send() -> AnyResponse:
     sent = [(file.filename or "", file.read()) for file in request.files.getlist("files") if file.filename]
     if len(sent) > settings().upload_files:
         return _list(
-            Refused("upload.too_many", 413, _("Send at most %(most)s files at once.", most=settings().upload_files))
+            DomainError("upload.too_many", 413, _("Send at most %(most)s files at once.", most=settings().upload_files))
         )
     who = caller()
     try:
-        taken = import_jobs.receive(
+        taken = import_jobs.receive_upload(
             database(),
             blobs(),
             who.organisation_id,
@@ -96,9 +96,9 @@ def send() -> AnyResponse:
             {"kind": "case"},
             who.actor,
             Limits(),
-            cases=who.handles_cases,
+            may_bring_cases=who.handles_cases,
         )
-    except Refused as refused:
+    except DomainError as refused:
         return _list(refused)
     return redirect(url_for("pages.one_import", import_id=taken.id), 303)
 
@@ -108,7 +108,7 @@ def one(case_id: str) -> Response:
     return _one(case_id, None)
 
 
-def _one(case_id: str, refused: Refused | None) -> Response:
+def _one(case_id: str, refused: DomainError | None) -> Response:
     with reading() as session:
         told = case_service.shown(session, case_service.get(session, case_id), today(caller().time_zone))
     made = render_template("case.html", c=told, refused=refused, left=left, given=request.form, **_words())
@@ -130,7 +130,7 @@ def add_finding(case_id: str) -> AnyResponse:
     try:
         with writing() as session:
             case_service.add_finding(session, case_id, _told(case_service.OF_FINDING), *_now())
-    except Refused as refused:
+    except DomainError as refused:
         if refused.code == "not_found":
             raise
         return _one(case_id, refused)
@@ -143,7 +143,7 @@ def close(case_id: str) -> AnyResponse:
     try:
         with writing() as session:
             case_service.close(session, case_id, request.form.get("outcome", ""), *_now())
-    except Refused as refused:
+    except DomainError as refused:
         if refused.code == "not_found":
             raise
         return _one(case_id, refused)

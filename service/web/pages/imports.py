@@ -10,15 +10,15 @@ from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
-from questionnaires.form import form_ids, load
-from questionnaires.lookups import countries, sectors
+from questionnaires.form import list_form_ids, load_form
+from questionnaires.lookups import load_countries, load_sectors
 from questionnaires.sheet import Limits
-from questionnaires.workbook import template
+from questionnaires.workbook import build_template
 from service.auth.access import ACCESS
 from service.auth.caller import blobs, caller, database, reading, settings, writing
 from service.clock import today
 from service.db.tables import Import
-from service.errors import Refused, not_found
+from service.errors import DomainError, not_found
 from service.imports import cases as import_cases
 from service.imports import jobs as import_jobs
 from service.imports import preview
@@ -34,15 +34,18 @@ def form() -> Response:
     return _form(None)
 
 
-def _form(refused: Refused | None) -> Response:
-    forms = [load(form_id) for form_id in form_ids()]
+def _form(refused: DomainError | None) -> Response:
+    forms = [load_form(form_id) for form_id in list_form_ids()]
     page = render_template("upload.html", forms=forms, refused=refused, given=request.form, offered=_offered())
     return make_response(page, refused.status if refused else 200)
 
 
 def _offered() -> dict[str, Any]:
-    named = sorted(countries().names.items(), key=lambda pair: pair[1])
-    return {"countries": named, "sectors": [(code, title) for code, title in sectors().names.items() if len(code) <= 2]}
+    named = sorted(load_countries().names.items(), key=lambda pair: pair[1])
+    return {
+        "countries": named,
+        "sectors": [(code, title) for code, title in load_sectors().names.items() if len(code) <= 2],
+    }
 
 
 def send() -> AnyResponse:
@@ -50,14 +53,14 @@ def send() -> AnyResponse:
     sent = [file for file in request.files.getlist("files") if file.filename]
     most = settings().upload_files
     if len(sent) > most:
-        return _form(Refused("upload.too_many", 413, _("Send at most %(most)s files at once.", most=most)))
+        return _form(DomainError("upload.too_many", 413, _("Send at most %(most)s files at once.", most=most)))
     files = [(file.filename or "", file.read()) for file in sent]
     try:
         who, cases = caller(), caller().handles_cases
-        taken = import_jobs.receive(
-            database(), blobs(), who.organisation_id, files, _choices(), who.actor, Limits(), cases=cases
+        taken = import_jobs.receive_upload(
+            database(), blobs(), who.organisation_id, files, _choices(), who.actor, Limits(), may_bring_cases=cases
         )
-    except Refused as refused:
+    except DomainError as refused:
         return _form(refused)
     return redirect(url_for("pages.one_import", import_id=taken.id), 303)
 
@@ -69,28 +72,28 @@ def _choices() -> dict[str, Any]:
 
 def template_of(form_id: str) -> Response:
     """A form as an empty workbook. Raises Refused ``not_found``."""
-    if form_id not in form_ids():
+    if form_id not in list_form_ids():
         raise not_found()
-    asked = load(form_id)
-    return as_file(template(asked), MEDIA_TYPES["xlsx"], f"{asked.id}_{asked.version}.xlsx")
+    asked = load_form(form_id)
+    return as_file(build_template(asked), MEDIA_TYPES["xlsx"], f"{asked.id}_{asked.version}.xlsx")
 
 
 def listing() -> str:
     """Everything that was sent, newest first, and what is at work."""
     with reading() as session:
-        told = {"imports": import_jobs.listing(session), "jobs": jobs.listing(session, limit=30)}
-        return render_template("imports.html", **told, holds_cases=import_cases.holds_cases)
+        told = {"imports": import_jobs.list_imports(session), "jobs": jobs.listing(session, limit=30)}
+        return render_template("imports.html", **told, holds_cases=import_cases.contains_cases)
 
 
 def _open(session: Session, import_id: str) -> Import:
-    return import_cases.open_to(import_jobs.get(session, import_id), reads_cases=caller().reads_cases)
+    return import_cases.check_access(import_jobs.get_import(session, import_id), reads_cases=caller().reads_cases)
 
 
 def _to_confirm(session: Session, import_id: str) -> Import:
     """An import that the caller may decide on: of case records, or of suppliers by who may send those."""
     taken = _open(session, import_id)
-    if not import_cases.holds_cases(taken) and not ACCESS.may(caller().role or "", "pages.send", "POST"):
-        raise Refused("forbidden", 403, _("It is for those who bring suppliers."))
+    if not import_cases.contains_cases(taken) and not ACCESS.may(caller().role or "", "pages.send", "POST"):
+        raise DomainError("forbidden", 403, _("It is for those who bring suppliers."))
     return taken
 
 
@@ -99,22 +102,26 @@ def one(import_id: str) -> Response:
     return _one(import_id, None)
 
 
-def _one(import_id: str, refused: Refused | None, answers: Sequence[preview.Answer] = ()) -> Response:
+def _one(import_id: str, refused: DomainError | None, answers: Sequence[preview.ColumnChoice] = ()) -> Response:
     on = today(caller().time_zone)
     with reading() as session:
         taken = _open(session, import_id)
-        job = preview.progress(session, taken)
+        job = preview.get_current_job(session, taken)
         told: dict[str, Any] = {
             "taken": taken,
             "refused": refused,
-            "at_work": preview.at_work(taken, job),
+            "at_work": preview.is_in_progress(taken, job),
             "job": job,
             "offered": _offered(),
-            "of_cases": import_cases.holds_cases(taken),
+            "of_cases": import_cases.contains_cases(taken),
         }
         issues = (taken.found or taken.problem or {}).get("issues", ())
-        told |= {"tables": preview.tables(taken), "issues": preview.grouped(issues), "questions": preview.questions}
-        told |= {"tried": preview.tried(taken, answers), "left_out": preview.left_out(issues)}
+        told |= {
+            "tables": preview.list_tables(taken),
+            "issues": preview.group_issues(issues),
+            "questions": preview.list_questions,
+        }
+        told |= {"tried": preview.list_failed_choices(taken, answers), "left_out": preview.list_skipped_sheets(issues)}
         told["given"] = _given(taken, refused)
         if taken.state == "done":
             wanted = supplier_list.Wanted(imported=taken.id)
@@ -129,8 +136,8 @@ def progress(import_id: str) -> Response:
     """How far an import is, for the part of its page that is renewed; tells the page to start anew once it is over."""
     with reading() as session:
         taken = _open(session, import_id)
-        job = preview.progress(session, taken)
-    over = {} if preview.at_work(taken, job) else {"HX-Refresh": "true"}
+        job = preview.get_current_job(session, taken)
+    over = {} if preview.is_in_progress(taken, job) else {"HX-Refresh": "true"}
     return make_response(render_template("progress.html", taken=taken, job=job), 200, over)
 
 
@@ -138,7 +145,7 @@ def confirm(import_id: str) -> AnyResponse:
     """Scores what was found as it was shown."""
     with writing() as session:
         _to_confirm(session, import_id)
-        import_jobs.confirm(session, import_id, {}, caller().actor, cases=caller().handles_cases)
+        import_jobs.confirm_import(session, import_id, {}, caller().actor, may_bring_cases=caller().handles_cases)
     return redirect(url_for("pages.one_import", import_id=import_id), 303)
 
 
@@ -148,21 +155,21 @@ def correct(import_id: str) -> AnyResponse:
         with writing() as session:
             taken = _to_confirm(session, import_id)
             cases = caller().handles_cases
-            import_jobs.confirm(session, import_id, _corrections(taken), caller().actor, cases=cases)
-    except Refused as refused:
+            import_jobs.confirm_import(session, import_id, _corrections(taken), caller().actor, may_bring_cases=cases)
+    except DomainError as refused:
         if refused.code == "not_found":
             raise
         return _one(import_id, refused, _answers())
     return redirect(url_for("pages.one_import", import_id=import_id), 303)
 
 
-def _answers() -> list[preview.Answer]:
+def _answers() -> list[preview.ColumnChoice]:
     """What each column of each sheet was said to answer."""
     told = (request.form.getlist(name) for name in ("file", "sheet_of", "header", "question"))
     return list(zip(*told, strict=False))
 
 
-def _given(taken: Import, refused: Refused | None) -> Mapping[str, Any]:
+def _given(taken: Import, refused: DomainError | None) -> Mapping[str, Any]:
     """The other choices as they are to be shown: those that could not be used stay, so that they can be mended."""
     if refused is not None and request.method == "POST":
         return {name: request.form.get(name, "") for name in CHOICES}
@@ -172,12 +179,14 @@ def _given(taken: Import, refused: Refused | None) -> Mapping[str, Any]:
 
 def _corrections(taken: Import) -> dict[str, Any]:
     choices: dict[str, Any] = {n: request.form.get(n, "").strip() or None for n in CHOICES if n in request.form}
-    columns = preview.corrected(taken, _answers())
+    columns = preview.build_column_maps(taken, _answers())
     changed: dict[str, Any] = {name: value for name, value in choices.items() if value != taken.choices.get(name)}
-    if columns != preview.corrected(taken, ()):
+    if columns != preview.build_column_maps(taken, ()):
         changed["columns"] = columns
     if not changed:
-        raise Refused("import.unchanged", 422, _("Nothing was changed: the files have been read like this already."))
+        raise DomainError(
+            "import.unchanged", 422, _("Nothing was changed: the files have been read like this already.")
+        )
     return changed
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import render_template
 
-from risk_models.facts.facts import load as load_facts
+from risk_models.facts.facts import load_facts
 from risk_models.model import Model
 from service.assessment import models_in_force
 from service.auth.caller import caller
@@ -39,7 +39,7 @@ def one(model_id: str) -> str:
         raise not_found()
     facts = load_facts().as_of(today(caller().time_zone))
     trades = [sector_title(prefix) for prefix in model.serves if prefix]
-    return render_template("model.html", model=model, trades=trades, fact_title=facts.title)
+    return render_template("model.html", model=model, trades=trades, fact_title=facts.get_title)
 
 
 def register() -> str:

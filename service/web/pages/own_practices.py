@@ -10,8 +10,8 @@ from flask_babel import gettext as _
 from marshmallow import ValidationError
 from werkzeug.wrappers import Response as AnyResponse
 
-from questionnaires.form import Question, load, schema
-from risk_models.answers import as_json
+from questionnaires.form import Question, build_answers_schema, load_form
+from risk_models.answers import to_json_value
 from service.auth.caller import caller, reading, writing
 from service.buyer import own_practices
 from service.clock import now, today
@@ -23,7 +23,7 @@ NOT_TYPED = ("form_version", "form_returned")  # they tell of a form that was se
 
 def questions() -> list[Question]:
     """What the page asks, in order."""
-    return [question for question in load(own_practices.FORM).questions if question.id not in NOT_TYPED]
+    return [question for question in load_form(own_practices.FORM).questions if question.id not in NOT_TYPED]
 
 
 def show() -> Response:
@@ -37,10 +37,10 @@ def answer() -> AnyResponse:
     told = {question: text for question, text in typed.items() if text}
     on = today(caller().time_zone)
     try:
-        read = schema(load(own_practices.FORM), on.isoformat()).load(told)
+        read = build_answers_schema(load_form(own_practices.FORM), on.isoformat()).load(told)
     except ValidationError as fault:
         return _page(typed, {question: _fault(found) for question, found in fault.messages_dict.items()})
-    answers = {question: as_json(said) for question, said in read.items() if said is not None}
+    answers = {question: to_json_value(said) for question, said in read.items() if said is not None}
     with writing() as session:
         own_practices.keep(session, [answers], on, now(), caller().actor)
     flash(_("Kept. What it says of us stands below."))
@@ -56,7 +56,7 @@ def erase(answers_id: str) -> AnyResponse:
 
 
 def _page(typed: Mapping[str, str] | None, faults: Mapping[str, str]) -> Response:
-    form = load(own_practices.FORM)
+    form = load_form(own_practices.FORM)
     with reading() as session:
         units = own_practices.units(session, today(caller().time_zone))
         past = lists.buyer_answers(session, limit=12).items

@@ -12,11 +12,11 @@ from flask import Response, make_response, render_template, request
 from flask_babel import gettext as _
 
 from reports.repayment import EVIDENCE, GROUPS, PAYERS, render
-from risk_models.repayment.calculation import BadTerms
-from risk_models.repayment.exchange import BadRates, Rates, read_rates
+from risk_models.repayment.calculation import TermsError
+from risk_models.repayment.exchange import Rates, RatesFileError, parse_rates_file
 from service.auth.caller import caller
 from service.clock import today
-from service.errors import Refused
+from service.errors import DomainError
 from service.remediation.cohort_sheet import NoCohorts, read_cohorts
 from service.remediation.fee_repayment import TERMS, calculate, currency_of, terms_of
 from service.report_content.sources import MARKS
@@ -32,8 +32,8 @@ def work_out() -> Response:
     """The figures of what was sent; what is wrong with it is said above the form."""
     try:
         return _page(_calculated(), None)
-    except (BadRates, BadTerms, NoCohorts) as fault:
-        return _page(None, Refused("repayment.impossible", 422, str(fault)))
+    except (RatesFileError, TermsError, NoCohorts) as fault:
+        return _page(None, DomainError("repayment.impossible", 422, str(fault)))
 
 
 def _calculated() -> dict[str, Any]:
@@ -41,13 +41,13 @@ def _calculated() -> dict[str, Any]:
     if cohorts is None or not cohorts.filename:
         raise NoCohorts(_("Choose the sheet of cohorts."))
     currency = currency_of(request.form.get("currency", "").strip() or None)
-    rates = read_rates(rates_file.read(), currency) if rates_file and rates_file.filename else Rates(currency)
+    rates = parse_rates_file(rates_file.read(), currency) if rates_file and rates_file.filename else Rates(currency)
     terms = terms_of({name: request.form.get(name, "") for name in TERMS}, rates, today(caller().time_zone))
     sent = read_cohorts(cohorts.read(), cohorts.filename, terms.on)
     return calculate(sent.rows, terms, sent)
 
 
-def _page(told: dict[str, Any] | None, refused: Refused | None) -> Response:
+def _page(told: dict[str, Any] | None, refused: DomainError | None) -> Response:
     workbook = None if told is None else f"data:{MEDIA_TYPES['xlsx']};base64,{b64encode(render(told)).decode()}"
     page = render_template(
         "repayment.html",

@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from service.auth.caller import caller, reading, writing
 from service.clock import now
-from service.errors import Refused
+from service.errors import DomainError
 from service.schedules import service as schedules
 
 NEVER_CHOSEN = ("Etc/", "posix", "right", "SystemV")
@@ -28,7 +28,7 @@ def create() -> AnyResponse:
     try:
         with writing() as session:
             schedules.create(session, told.get("name", ""), _rule(), told.get("time_zone", ""), caller().actor)
-    except Refused as refused:
+    except DomainError as refused:
         return _page(refused)
     flash(_("The schedule is made. Its next dates stand below."))
     return redirect(url_for("pages.schedules"), 303)
@@ -65,7 +65,7 @@ def _rule() -> dict[str, Any]:
     return rule
 
 
-def _page(refused: Refused | None) -> Response:
+def _page(refused: DomainError | None) -> Response:
     at = now()
     with reading() as session:
         shown = [

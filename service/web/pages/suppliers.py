@@ -11,13 +11,13 @@ from flask_babel import gettext as _
 from markupsafe import Markup
 from werkzeug.wrappers import Response as AnyResponse
 
-from questionnaires.form import form_ids, load
+from questionnaires.form import list_form_ids, load_form
 from reports import charts
 from risk_models.cases.rules import STRENGTHS
 from service.auth.caller import caller, reading, writing
 from service.cases import service as case_service
 from service.clock import now, today
-from service.errors import Refused
+from service.errors import DomainError
 from service.queries import supplier_detail, supplier_list
 from service.queries.supplier_list import Wanted
 from service.questionnaires_sent import requests as questionnaire_requests
@@ -100,7 +100,7 @@ def one(kind: str, supplier_id: str) -> str:
         found = supplier_detail.portrait(session, kind, supplier_id, sees_worker_derived=caller().sees_worker_derived)
         cases = case_service.of_supplier(session, found.supplier.id) if caller().reads_cases else ()
         unread = questionnaire_requests.unread(session, found.result)
-    forms = [form for form in map(load, form_ids()) if form.kind == kind]
+    forms = [form for form in map(load_form, list_form_ids()) if form.kind == kind]
     return render_template(
         "supplier.html",
         kind=kind,
@@ -118,7 +118,7 @@ def one(kind: str, supplier_id: str) -> str:
 def history(kind: str, supplier_id: str) -> str:
     """Earlier assessments of a supplier, by pages. Raises Refused: ``not_found``, ``cursor.unknown``."""
     with reading() as session:
-        supplier = suppliers.get(session, kind, supplier_id)
+        supplier = suppliers.get_supplier(session, kind, supplier_id)
         page = supplier_detail.history(session, supplier, request.args.get("cursor"))
     return render_template("history.html", kind=kind, supplier=supplier, page=page)
 
@@ -126,7 +126,7 @@ def history(kind: str, supplier_id: str) -> str:
 def ask(kind: str, supplier_id: str) -> AnyResponse:
     """Records that a form goes to a supplier; the form is fetched from its page."""
     with writing() as session:
-        supplier = suppliers.get(session, kind, supplier_id)
+        supplier = suppliers.get_supplier(session, kind, supplier_id)
         told = (request.form.get("form", ""), request.form.get("sent_to", ""), today(caller().time_zone))
         questionnaire_requests.ask(session, supplier, *told, caller().actor)
     flash(_("Recorded. Fetch the form below and send it: it knows whom it went to."))
@@ -136,9 +136,9 @@ def ask(kind: str, supplier_id: str) -> AnyResponse:
 def asked_form(kind: str, supplier_id: str, asking_id: str) -> Response:
     """The form of a record of asking, as a workbook. Raises Refused ``not_found``."""
     with reading() as session:
-        supplier = suppliers.get(session, kind, supplier_id)
+        supplier = suppliers.get_supplier(session, kind, supplier_id)
         asking = questionnaire_requests.get(session, supplier, asking_id)
-        data = questionnaire_requests.workbook(asking, supplier, load(asking.form, asking.form_version))
+        data = questionnaire_requests.workbook(asking, supplier, load_form(asking.form, asking.form_version))
     return as_file(data, MEDIA_TYPES["xlsx"], f"{asking.form}_{asking.form_version}_{asking.sent_on.isoformat()}.xlsx")
 
 
@@ -147,9 +147,9 @@ def returned(kind: str, supplier_id: str, asking_id: str) -> AnyResponse:
     try:
         on = date.fromisoformat(request.form.get("on", ""))
     except ValueError as fault:
-        raise Refused("asking.returned_on", 422, "Say the day as year, month and day.") from fault
+        raise DomainError("asking.returned_on", 422, "Say the day as year, month and day.") from fault
     with writing() as session:
-        questionnaire_requests.get(session, suppliers.get(session, kind, supplier_id), asking_id)
+        questionnaire_requests.get(session, suppliers.get_supplier(session, kind, supplier_id), asking_id)
         questionnaire_requests.mark_returned(session, asking_id, on, caller().actor)
     flash(_("Recorded: the form came back. Upload it to have its answers assessed."))
     return redirect(url_for(f"pages.{kind}", supplier_id=supplier_id, _anchor="asking"), 303)
@@ -158,16 +158,16 @@ def returned(kind: str, supplier_id: str, asking_id: str) -> AnyResponse:
 def confirm_erase(kind: str, supplier_id: str) -> str:
     """Asks once more before a supplier is erased."""
     with reading() as session:
-        supplier = suppliers.get(session, kind, supplier_id, itself=True)
-        results = len(suppliers.results_of(session, supplier, limit=1000))
+        supplier = suppliers.get_supplier(session, kind, supplier_id, itself=True)
+        results = len(suppliers.list_results(session, supplier, limit=1000))
     return render_template("erase.html", kind=kind, supplier=supplier, results=results)
 
 
 def erase(kind: str, supplier_id: str) -> AnyResponse:
     """Erases a supplier with all its results."""
     with writing() as session:
-        supplier = suppliers.get(session, kind, supplier_id, itself=True)
-        suppliers.erase(session, supplier, now(), caller().actor)
+        supplier = suppliers.get_supplier(session, kind, supplier_id, itself=True)
+        suppliers.erase_supplier(session, supplier, now(), caller().actor)
     flash(_("Erased, with every result. The audit trail keeps that it happened, and by whom."))
     return redirect(url_for(f"pages.{PATHS[kind]}"), 303)
 
@@ -176,7 +176,7 @@ def confirm_merge(kind: str, supplier_id: str) -> str:
     """Asks which supplier this one is, before the two are merged."""
     text = request.args.get("text", "").strip()[:200]
     with reading() as session:
-        supplier = suppliers.get(session, kind, supplier_id, itself=True)
+        supplier = suppliers.get_supplier(session, kind, supplier_id, itself=True)
         wanted = Wanted(kind=kind, text=text or supplier.name)
         found = supplier_list.shown(session, wanted, today(caller().time_zone)).suppliers
     others = [other for other in found if other.id != supplier.id]
@@ -186,9 +186,9 @@ def confirm_merge(kind: str, supplier_id: str) -> str:
 def merge(kind: str, supplier_id: str) -> AnyResponse:
     """Merges a supplier into another, which stays."""
     with writing() as session:
-        source = suppliers.get(session, kind, supplier_id, itself=True)
-        target = suppliers.get(session, kind, request.form.get("into", ""))
-        suppliers.merge(session, source, target, now(), caller().actor)
+        source = suppliers.get_supplier(session, kind, supplier_id, itself=True)
+        target = suppliers.get_supplier(session, kind, request.form.get("into", ""))
+        suppliers.merge_suppliers(session, source, target, now(), caller().actor)
     flash(_("Merged: its results and answers stand here now."))
     return redirect(url_for(f"pages.{kind}", supplier_id=target.id), 303)
 
@@ -196,7 +196,7 @@ def merge(kind: str, supplier_id: str) -> AnyResponse:
 def let_go(kind: str, supplier_id: str, merged_key_id: str) -> AnyResponse:
     """Has a supplier no longer found by the key of one that was merged into it."""
     with writing() as session:
-        supplier = suppliers.get(session, kind, supplier_id)
-        identity.let_go(session, supplier, merged_key_id, caller().actor)
+        supplier = suppliers.get_supplier(session, kind, supplier_id)
+        identity.remove_alias(session, supplier, merged_key_id, caller().actor)
     flash(_("Let go: the next list that names it makes it one of its own, without history."))
     return redirect(url_for(f"pages.{kind}", supplier_id=supplier.id), 303)

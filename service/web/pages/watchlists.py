@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from service.auth.caller import caller, reading, writing
 from service.clock import now
-from service.errors import Refused
+from service.errors import DomainError
 from service.queries import lists as listings
 from service.watchlists import lists, matches
 
@@ -26,7 +26,7 @@ def decide(match_id: str) -> AnyResponse:
             note, seen = told.get("note", ""), told.get("fingerprint", "")
             match = matches.decide(session, match_id, told.get("decision", ""), note, now(), caller().actor, seen)
             supplier = matches.shown(session, [match])[0].supplier
-    except Refused as refused:
+    except DomainError as refused:
         if refused.status == 404:
             raise
         return _page(refused)
@@ -36,7 +36,7 @@ def decide(match_id: str) -> AnyResponse:
     return redirect(url_for("pages.watchlists"), 303)
 
 
-def _page(refused: Refused | None) -> Response:
+def _page(refused: DomainError | None) -> Response:
     state = request.args.get("state", "")
     state = state if state in matches.STATES else "open"
     with reading() as session:

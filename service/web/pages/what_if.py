@@ -7,13 +7,13 @@ from typing import Any, NamedTuple
 from flask import render_template, request
 from marshmallow import ValidationError
 
-from questionnaires.form import load_reading_form, schema
-from risk_models.answers import as_json
-from risk_models.evidence import TITLES
+from questionnaires.form import build_answers_schema, load_combined_form
+from risk_models.answers import to_json_value
+from risk_models.evidence import GRADE_TITLES
 from risk_models.plan import load_actions
 from service.auth.caller import reading
 from service.db.tables import Result
-from service.errors import Refused, not_found
+from service.errors import DomainError, not_found
 from service.queries.what_if import Ground, closing, fewest_actions, ground, shown_first, what_if
 from service.report_content.labels import answer_words
 from service.suppliers import repository as suppliers
@@ -43,7 +43,7 @@ def tried(kind: str, supplier_id: str) -> str:
 
 def _page(kind: str, supplier_id: str, told: dict[str, str] | None) -> str:
     with reading() as session:
-        supplier = suppliers.get(session, kind, supplier_id)
+        supplier = suppliers.get_supplier(session, kind, supplier_id)
         result = session.get(Result, supplier.latest_id) if supplier.latest_id else None
         if result is None:
             raise not_found(f"There is no such {kind}.")
@@ -54,12 +54,12 @@ def _page(kind: str, supplier_id: str, told: dict[str, str] | None) -> str:
         made = None
         if told is not None:
             changed = _changed(kind, told)
-            scores = suppliers.scores_of_agencies(session, [changed]) if "agencies" in changed else None
+            scores = suppliers.get_agency_scores(session, [changed]) if "agencies" in changed else None
             done = [name for name in closed if told.get(f"action.{name}")]
             try:
                 made = what_if(stands, changed, done, grade, scores)
             except ValueError as fault:
-                raise Refused("what_if.impossible", 422, f"{fault}.") from fault
+                raise DomainError("what_if.impossible", 422, f"{fault}.") from fault
         fewest = fewest_actions(stands, grade) if grade else fewest_actions(stands)
     return render_template(
         "what_if.html",
@@ -69,7 +69,7 @@ def _page(kind: str, supplier_id: str, told: dict[str, str] | None) -> str:
         made=made,
         fewest=fewest,
         grade=grade,
-        grades=TITLES,
+        grades=GRADE_TITLES,
         actions=[action for action in load_actions() if closed.get(action.id) and not action.leaving],
         questions=_questions(kind, stands),
         agencies="; ".join(map(str, stands.answers.get("agencies") or ())) if kind == "site" else "",
@@ -79,7 +79,7 @@ def _page(kind: str, supplier_id: str, told: dict[str, str] | None) -> str:
 
 def _questions(kind: str, stands: Ground) -> list[Asked]:
     """The questions that the model's indicators read and that offer a choice."""
-    asked = load_reading_form(kind)
+    asked = load_combined_form(kind)
     found = {}
     for indicator in stands.model.indicators:
         question = asked.by_id.get(indicator.question)
@@ -105,7 +105,7 @@ def _changed(kind: str, told: dict[str, str]) -> dict[str, Any]:
     if told.get("agencies", "").strip() != told.get("agencies_now", "").strip():
         asked["agencies"] = told.get("agencies", "")
     try:
-        read = schema(load_reading_form(kind)).load(asked)
+        read = build_answers_schema(load_combined_form(kind)).load(asked)
     except ValidationError as fault:
-        raise Refused("what_if.impossible", 422, "One of the answers is none that the form offers.") from fault
-    return {**{question: as_json(answer) for question, answer in read.items()}, **gone}
+        raise DomainError("what_if.impossible", 422, "One of the answers is none that the form offers.") from fault
+    return {**{question: to_json_value(answer) for question, answer in read.items()}, **gone}

@@ -1,4 +1,4 @@
-"""Case records hold no person: names, telephone numbers, papers and addresses are refused in many scripts, and never repeated."""
+"""Case records contain no personal data: names, phone and document numbers and addresses are rejected, and never repeated."""
 
 import json
 from datetime import date
@@ -6,15 +6,15 @@ from datetime import date
 import pytest
 from sheets import workbook
 
-from questionnaires.form import load
+from questionnaires.form import load_form
 from questionnaires.issues import ISSUES
-from questionnaires.person_detection import column_of_persons, person_in
-from questionnaires.sheet import read
-from questionnaires.validation.personal_data import without_people
-from service.imports.pipeline import Choices, NothingUsable, take_in
+from questionnaires.person_detection import detect_personal_column, detect_personal_data
+from questionnaires.sheet import read_sheets
+from questionnaires.validation.personal_data import redact_pii
+from service.imports.pipeline import Choices, NoUsableRows, parse_files
 
-CASE = load("case")
-ON = date(2026, 6, 1)
+CASE = load_form("case")
+AS_OF = date(2026, 6, 1)
 
 NAMES = [
     "Mr. Lee",
@@ -64,7 +64,7 @@ PHONES = [
     "call 9841 234567",
     "whatsapp: 98412-34567",
 ]
-PAPERS = [
+DOCUMENT_NUMBERS = [
     "A1234567",
     "passport no. 774411AB",
     "P1234567A",
@@ -81,7 +81,7 @@ PAPERS = [
 ]
 ADDRESSES = ["worker@mail.example", "worker (at) mail.example", "wa.me/9779841", "facebook.com/someone"]
 
-FINE = [
+ALLOWED = [
     "Samut Sakhon",
     "Ho Chi Minh City",
     "San Jose",
@@ -152,7 +152,7 @@ FINE = [
     "phone taken at night",
     "email account watched",
 ]
-FIRMS = [
+COMPANY_NAMES = [
     "Kumar Textiles Ltd",
     "Mohammad Ali Trading",
     "Ram Bahadur Overseas Pvt. Ltd.",
@@ -169,40 +169,40 @@ FIRMS = [
     [
         *((text, "person.name") for text in NAMES),
         *((text, "person.phone") for text in PHONES),
-        *((text, "person.identity_number") for text in PAPERS),
+        *((text, "person.identity_number") for text in DOCUMENT_NUMBERS),
         *((text, "person.email") for text in ADDRESSES),
     ],
 )
-def test_a_person_is_seen(text, code):
-    assert person_in(text) == code
+def test_personal_data_is_detected(text, code):
+    assert detect_personal_data(text) == code
 
 
 @pytest.mark.parametrize(
     "text", ["Mr. Lee", "Nguyễn Văn A", "นายสมชาย ใจดี", "+66 81 234 5678", "A1234567", "worker@mail.example"]
 )
-def test_a_person_is_seen_inside_a_sentence(text):
-    assert person_in(f"the report of May says that {text} was asked twice")
+def test_personal_data_is_detected_inside_a_sentence(text):
+    assert detect_personal_data(f"the report of May says that {text} was asked twice")
 
 
-@pytest.mark.parametrize("text", FINE)
-def test_places_jobs_sums_and_plain_words_pass(text):
-    assert person_in(text) is None
+@pytest.mark.parametrize("text", ALLOWED)
+def test_places_jobs_amounts_and_ordinary_words_are_allowed(text):
+    assert detect_personal_data(text) is None
 
 
-@pytest.mark.parametrize("text", FIRMS)
-def test_a_firm_may_bear_a_name_where_firms_are_asked_for(text):
-    assert person_in(text, firm=True) is None
+@pytest.mark.parametrize("text", COMPANY_NAMES)
+def test_a_company_may_have_the_name_of_a_person(text):
+    assert detect_personal_data(text, company_name=True) is None
 
 
 @pytest.mark.parametrize("text", ["Mrs Lee", "Blue Heron +66 81 234 5678", "office@heron.example"])
-def test_the_column_of_firms_holds_no_person_either(text):
-    assert person_in(text, firm=True)
+def test_personal_data_in_a_company_name_is_detected(text):
+    assert detect_personal_data(text, company_name=True)
 
 
-def test_a_reference_may_be_a_long_number_and_no_telephone_number():
-    assert person_in("0105536000123", reference=True) is None
-    assert person_in("V1234567", reference=True) is None
-    assert person_in("+66 81 234 5678", reference=True) == "person.phone"
+def test_a_reference_may_be_a_long_number_but_not_a_phone_number():
+    assert detect_personal_data("0105536000123", reference=True) is None
+    assert detect_personal_data("V1234567", reference=True) is None
+    assert detect_personal_data("+66 81 234 5678", reference=True) == "person.phone"
 
 
 @pytest.mark.parametrize(
@@ -221,25 +221,27 @@ def test_a_reference_may_be_a_long_number_and_no_telephone_number():
         ("Line", None),
     ],
 )
-def test_a_header_says_that_its_column_holds_persons(header, code):
-    assert column_of_persons(header) == code
+def test_a_header_that_announces_personal_data_is_detected(header, code):
+    assert detect_personal_column(header) == code
 
 
-def sheet_of(*rows, header="| Case | Site name | Nationality | Job | Finding | Phase | Note | Remarks by office |"):
+def build_case_workbook(
+    *rows, header="| Case | Site name | Nationality | Job | Finding | Phase | Note | Remarks by office |"
+):
     return workbook(header, *rows, name="Cases")
 
 
-def taken(data, **choices):
-    return take_in([("cases.xlsx", data)], Choices(**choices), ON)
+def parse_case_file(data, **choices):
+    return parse_files([("cases.xlsx", data)], Choices(**choices), AS_OF)
 
 
-GOOD = "| C-1 | Kumar Textiles Ltd | Nepal | Sewing operator | Violence | work | hit with a tool | Samut Sakhon |"
+VALID_ROW = "| C-1 | Kumar Textiles Ltd | Nepal | Sewing operator | Violence | work | hit with a tool | Samut Sakhon |"
 
 
-def test_a_sheet_without_persons_is_read():
-    found = taken(sheet_of(GOOD))
-    assert found.received["accepted"] == 1
-    assert not [issue for issue in found.issues if issue.code.startswith("person.")]
+def test_a_sheet_without_personal_data_is_read():
+    parsed = parse_case_file(build_case_workbook(VALID_ROW))
+    assert parsed.received["accepted"] == 1
+    assert not [issue for issue in parsed.issues if issue.code.startswith("person.")]
 
 
 @pytest.mark.parametrize(
@@ -285,79 +287,83 @@ def test_a_sheet_without_persons_is_read():
         ("| C-2 | office@heron.example | Nepal | Cook | Violence | work | | |", "B3", "person.email", "heron"),
     ],
 )
-def test_a_row_with_a_person_is_refused_wherever_it_stands_and_nothing_of_it_is_repeated(row, cell, code, secret):
-    found = taken(sheet_of(GOOD, row))
-    told = [issue for issue in found.issues if issue.code == code]
-    assert [(issue.cell, issue.severity, issue.seen) for issue in told] == [(cell, "error", "")]
-    assert told[0].expected == ISSUES[code].expected
-    assert told[0].cure
-    assert (found.received["accepted"], found.received["rejected"]) == (1, 1)
-    assert [record.case.id for record in found.cases] == ["C-1"]
-    assert secret not in json.dumps(found.received, ensure_ascii=False)
-    assert secret not in repr(found)
+def test_a_row_with_personal_data_in_any_column_is_rejected_and_not_repeated(row, cell, code, secret):
+    parsed = parse_case_file(build_case_workbook(VALID_ROW, row))
+    issues = [issue for issue in parsed.issues if issue.code == code]
+    assert [(issue.cell, issue.severity, issue.seen) for issue in issues] == [(cell, "error", "")]
+    assert issues[0].expected == ISSUES[code].expected
+    assert issues[0].cure
+    assert (parsed.received["accepted"], parsed.received["rejected"]) == (1, 1)
+    assert [record.case.id for record in parsed.cases] == ["C-1"]
+    assert secret not in json.dumps(parsed.received, ensure_ascii=False)
+    assert secret not in repr(parsed)
 
 
-def test_every_cell_of_a_column_of_names_is_refused_whatever_it_holds():
+def test_every_cell_in_a_column_of_names_is_rejected():
     header = "| Case | Finding | Phase | Worker name |"
-    found = taken(sheet_of("| C-1 | Violence | work | |", "| C-2 | Violence | work | Zzyx Qwerty |", header=header))
-    assert [(i.code, i.cell) for i in found.issues if i.severity == "error"] == [("person.name", "D3")]
-    assert "Zzyx" not in repr(found)
+    parsed = parse_case_file(
+        build_case_workbook("| C-1 | Violence | work | |", "| C-2 | Violence | work | Zzyx Qwerty |", header=header)
+    )
+    assert [(issue.code, issue.cell) for issue in parsed.issues if issue.severity == "error"] == [("person.name", "D3")]
+    assert "Zzyx" not in repr(parsed)
 
 
-def test_what_stands_above_the_header_or_in_it_is_refused_too():
+def test_personal_data_above_or_in_the_header_is_rejected():
     book = workbook(
         "| Told to Mrs Brown | | | |",
         "| Case | Finding | Phase | ask worker@mail.example |",
         "| C-1 | Violence | work | x |",
         name="Cases",
     )
-    found = taken(book)
-    assert {(i.code, i.cell) for i in found.issues if i.severity == "error"} == {
+    parsed = parse_case_file(book)
+    assert {(issue.code, issue.cell) for issue in parsed.issues if issue.severity == "error"} == {
         ("person.name", "A1"),
         ("person.email", "D2"),
     }
-    assert "Brown" not in repr(found)
-    assert "worker@" not in repr(found)
+    assert "Brown" not in repr(parsed)
+    assert "worker@" not in repr(parsed)
 
 
 @pytest.mark.parametrize(
-    ("header", "refused"), [("Mr Lee", True), ("John Smith", True), ("Grace", False), ("Rose water", False)]
+    ("header", "rejected"), [("Mr Lee", True), ("John Smith", True), ("Grace", False), ("Rose water", False)]
 )
-def test_a_header_that_can_be_nothing_but_a_name_is_refused(header, refused):
+def test_a_header_that_can_only_be_a_name_is_rejected(header, rejected):
     book = workbook(f"| Case | Finding | Phase | {header} |", "| C-1 | Violence | work | x |", name="Cases")
-    found = taken(book)
-    assert {i.cell for i in found.issues if i.code == "person.name"} == ({"D1"} if refused else set())
-    assert (header in repr(found)) != refused
+    parsed = parse_case_file(book)
+    assert {issue.cell for issue in parsed.issues if issue.code == "person.name"} == ({"D1"} if rejected else set())
+    assert (header in repr(parsed)) != rejected
 
 
-def test_a_sheet_that_is_no_table_is_not_repeated_when_cases_were_asked_for():
+def test_an_unusable_case_sheet_is_not_quoted_in_the_error():
     book = workbook("| Xan Ruda | told | much |", "| Somchai | more | again |", name="Cases")
-    with pytest.raises(NothingUsable) as refused:
-        taken(book, kind="case")
-    assert "Somchai" not in str(refused.value)
-    assert "Ruda" not in str(refused.value)
-    assert "Ruda" not in repr(refused.value.issues)
+    with pytest.raises(NoUsableRows) as caught:
+        parse_case_file(book, kind="case")
+    assert "Somchai" not in str(caught.value)
+    assert "Ruda" not in str(caught.value)
+    assert "Ruda" not in repr(caught.value.issues)
 
 
-def test_answers_that_are_no_text_are_read_as_what_they_are():
+def test_dates_and_numbers_are_not_taken_for_personal_data():
     header = "| Case | Finding | Phase | Date | Number of people |"
-    found = taken(sheet_of("| C-1 | Violence | work | 2026-05-03 | 12 |", header=header))
-    assert found.received["rejected"] == 0
+    parsed = parse_case_file(build_case_workbook("| C-1 | Violence | work | 2026-05-03 | 12 |", header=header))
+    assert parsed.received["rejected"] == 0
 
 
-def test_what_is_taken_out_is_gone_from_the_sheet():
-    sheet = read(sheet_of("| C-2 | | | | Violence | work | told by Somchai | |"), "cases.xlsx")[0]
-    cleaned, refusals = without_people(sheet, 1, CASE)
-    assert [(r.code, r.column, r.places.tolist()) for r in refusals] == [("person.name", 6, [1])]
+def test_redacted_texts_are_removed_from_the_sheet():
+    sheet = read_sheets(build_case_workbook("| C-2 | | | | Violence | work | told by Somchai | |"), "cases.xlsx")[0]
+    cleaned, redacted = redact_pii(sheet, 1, CASE)
+    assert [(cells.code, cells.column, cells.rows.tolist()) for cells in redacted] == [("person.name", 6, [1])]
     assert not any("Somchai" in value for column in cleaned.columns for value in column.values)
 
 
-def test_two_groups_under_one_number_are_not_put_together():
+def test_different_groups_under_one_case_number_are_rejected():
     rows = [
         "| C-1 | X | Nepal | Cook | Violence | work | | |",
         "| C-1 | X | Myanmar | Cook | Locked in | work | | |",
         "| C-2 | X | Nepal | Cook | Locked in | work | | |",
     ]
-    found = taken(sheet_of(*rows))
-    assert [(i.code, i.seen, i.count) for i in found.issues if i.severity == "error"] == [("case.conflict", "C-1", 2)]
-    assert [record.case.id for record in found.cases] == ["C-2"]
+    parsed = parse_case_file(build_case_workbook(*rows))
+    assert [(issue.code, issue.seen, issue.count) for issue in parsed.issues if issue.severity == "error"] == [
+        ("case.conflict", "C-1", 2)
+    ]
+    assert [record.case.id for record in parsed.cases] == ["C-2"]
