@@ -102,7 +102,7 @@ class IndicatorCheck:
 @dataclass(frozen=True)
 class CaseReading:
     """The complete reading of a case. ``strength`` of STRENGTHS, with its reasons; ``indicators``: those it sets in a model;
-    ``unplaced_findings``: findings without a known phase; ``newest_finding``: its day, None where no finding has a date;
+    ``unplaced_findings``: findings without a known phase; ``newest_finding_on``: its day, None where no finding has a date;
     ``urgent``: coercion at work is reached (CC-5).
     """
 

@@ -151,7 +151,7 @@ class _AccountCalculation:
         if not line.counted:
             return line
         self.notes.add_assumption("still_owed", self.cohort.id)
-        return replace(line, counted=False, to_cancel=True, why="Still a debt: it is cancelled, not paid out.")
+        return replace(line, counted=False, to_cancel=True, reason="Still a debt: it is cancelled, not paid out.")
 
     def convert(
         self, item: FeeItem, amounts: tuple[Decimal, Decimal, Decimal]
@@ -207,7 +207,7 @@ class _AccountCalculation:
         excluded |= self.find_lower_groups(entries, [group for group in (totals, parts) if group], "total_or_items")
         reason = "The same payment is told higher elsewhere."
         return [
-            replace(entry, line=replace(entry.line, counted=False, why=reason)) if i in excluded else entry
+            replace(entry, line=replace(entry.line, counted=False, reason=reason)) if i in excluded else entry
             for i, entry in enumerate(entries)
         ]
 

@@ -1,8 +1,8 @@
-"""What workers are owed back for the fees and costs of their recruitment: per worker and in total, low, central, high.
+"""Calculate what workers are owed back for the fees and costs of their recruitment, per worker and in total.
 
-The method is that of the published guidance on repayment; its figures, reasons, assumptions and sentences are data, in
-``repayment.toml``. Amounts are decimals, each line is rounded to the cent for one worker, and everything above a line is a sum
-of lines: so the totals add up, cohort by cohort and item by item.
+Each figure is an estimate with a low, a central and a high reading. The method is that of the published guidance on repayment;
+its figures, reasons, assumptions and sentences are data, in ``repayment.toml``. Amounts are decimals, each line is rounded to
+the cent for one worker, and every larger figure is a sum of lines: so the totals add up, by cohort and by item.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ from risk_models.repayment.exchange import Estimate, sum_estimates
 
 
 class TermsError(ValueError):
-    """Terms that no calculation can have: one sentence that says which, and what would do."""
+    """Terms that cannot be used: one sentence that says which, and what is allowed."""
 
 
 @dataclass(frozen=True)
 class Instalment:
-    """One payment to the current or past workers of a cohort; cohort "" is what is not told apart by cohort."""
+    """One payment to the current or past workers of a cohort; cohort "" is what is not divided by cohort."""
 
     number: int
     due: date
@@ -57,8 +57,8 @@ class ReconciliationRow:
 
 @dataclass(frozen=True)
 class Repayment:
-    """A whole calculation: ``total`` is ``fees`` (what workers paid), ``interest`` on them, ``uplift`` (what raises the fees to
-    management's own figure), and ``repaid``, which is below nothing. ``to_cancel``: debts still open, not in the total.
+    """A whole calculation. ``total`` is the sum of ``fees`` (what workers paid), ``interest`` on them, ``uplift`` (what raises the
+    fees to management's own figure), and ``repaid``, which is negative. ``to_cancel``: open debts, not in the total.
     ``ratio``: ``fees.central`` to management's own figure.
     """
 
@@ -79,16 +79,16 @@ class Repayment:
 
     @property
     def complete(self) -> bool:
-        """Whether everything that was sent is in the total."""
-        return not any(fault.severity == "error" for fault in self.issues)
+        """Return whether everything that was received is in the total."""
+        return not any(issue.severity == "error" for issue in self.issues)
 
 
 def calculate_repayment(
     cohorts: Sequence[Cohort], terms: Terms, facts: FactSnapshot, issues: Sequence[RepaymentIssue] = ()
 ) -> Repayment:
-    """What these cohorts are owed on these terms. ``faults``: those found when the cohorts were read.
+    """Calculate what these cohorts are owed on these terms. ``issues``: those found when the cohorts were read.
 
-    Raises :class:`BadTerms`.
+    Raises :class:`TermsError`.
     """
     check_terms(terms)
     notes = CalculationNotes()
@@ -97,11 +97,12 @@ def calculate_repayment(
     interest = sum_estimates(account.interest.multiply(account.workers) for account in accounts)
     repaid = sum_estimates(account.repaid.multiply(account.workers) for account in accounts)
     by_cohort = sum_estimates(account.total for account in accounts)
-    raised = Estimate(*(max(ZERO, (terms.management or ZERO) - value) for value in fees))
-    total = sum_estimates((by_cohort, raised)).raise_to_order()
+    shortfall = Estimate(*(max(ZERO, (terms.management or ZERO) - value) for value in fees))
+    total = sum_estimates((by_cohort, shortfall)).raise_to_order()
     uplift = total.subtract(by_cohort)
     deadline = (terms.discovered or terms.on) + timedelta(days=load_rules()["time"]["deadline_days"])
-    instalments = tuple(sorted(build_schedule(accounts, uplift.central, terms, deadline), key=lambda each: each.number))
+    schedule = build_schedule(accounts, uplift.central, terms, deadline)
+    instalments = tuple(sorted(schedule, key=lambda instalment: instalment.number))
     add_term_assumptions(notes, terms, deadline, past=any(account.cohort.past for account in accounts))
     return Repayment(
         terms=terms,
@@ -122,7 +123,7 @@ def calculate_repayment(
 
 
 def check_terms(terms: Terms) -> None:
-    """Raises :class:`BadTerms` for terms out of bounds."""
+    """Check that the terms are within bounds. Raises :class:`TermsError`."""
     most = load_rules()["time"]["instalments_most"]
     if not 1 <= terms.instalments <= most:
         raise TermsError(f"Instalments are 1 (a lump sum, which is preferred) to {most}, not {terms.instalments}.")
@@ -135,18 +136,18 @@ def check_terms(terms: Terms) -> None:
 
 
 def compute_ratio(independent: Decimal, own: Decimal) -> Decimal:
-    """How many times management's own figure an independent one is, to two digits (2.57 in the published case, RP-17)."""
+    """Return the ratio of an independent figure to management's own, to two digits (2.57 in the published case, RP-17)."""
     return round_to_cent(independent / own)
 
 
 def get_published_ratio() -> Decimal:
-    """The ratio of the published case."""
-    told = load_rules()["published"]
-    return compute_ratio(Decimal(told["check"]), Decimal(told["own"]))
+    """Return the ratio of the published case."""
+    case = load_rules()["published"]
+    return compute_ratio(Decimal(case["check"]), Decimal(case["own"]))
 
 
 def add_term_assumptions(notes: CalculationNotes, terms: Terms, deadline: date, past: bool) -> None:
-    """Notes what every calculation rests on, and what the terms add."""
+    """Add the assumptions of every calculation, and those that depend on the terms, to the notes."""
     time = load_rules()["time"]
     for name in ("same_scale", "no_receipts", "full_amounts"):
         notes.add_assumption(name)
@@ -164,31 +165,31 @@ def add_term_assumptions(notes: CalculationNotes, terms: Terms, deadline: date, 
 
 
 def build_schedule(accounts: Sequence[CohortAccount], uplift: Decimal, terms: Terms, deadline: date) -> Iterator[Instalment]:
-    """The payments of the central reading: to current workers in monthly instalments, to past workers at once (RP-12).
+    """Yield the payments of the central reading: monthly instalments to current workers, one payment to past workers (RP-12).
 
-    The first instalment bears the cents that do not divide.
+    The first instalment includes the cents that cannot be divided.
     """
     first = terms.first_payment or terms.on
 
-    def paid(number: int, cohort: str, group: str, workers: int, each: Decimal, amount: Decimal) -> Instalment:
+    def build(number: int, cohort: str, group: str, workers: int, per_worker: Decimal, amount: Decimal) -> Instalment:
         due = add_months(first, number - 1)
-        return Instalment(number, due, cohort, group, workers, each, amount, due <= deadline)
+        return Instalment(number, due, cohort, group, workers, per_worker, amount, due <= deadline)
 
     for account in accounts:
-        whole, cohort = account.per_worker.central, account.cohort.id
-        if account.past and whole:
-            yield paid(1, cohort, "past", account.past, whole, whole * account.past)
-        part = (whole / terms.instalments).quantize(CENT, ROUND_FLOOR)
+        per_worker, cohort = account.per_worker.central, account.cohort.id
+        if account.past and per_worker:
+            yield build(1, cohort, "past", account.past, per_worker, per_worker * account.past)
+        equal_part = (per_worker / terms.instalments).quantize(CENT, ROUND_FLOOR)
         for number in range(1, terms.instalments + 1 if account.current else 1):
-            each = part if number > 1 else whole - part * (terms.instalments - 1)
-            if each:
-                yield paid(number, cohort, "current", account.current, each, each * account.current)
+            part = equal_part if number > 1 else per_worker - equal_part * (terms.instalments - 1)
+            if part:
+                yield build(number, cohort, "current", account.current, part, part * account.current)
     if uplift:
-        yield paid(1, "", "not told apart", 0, ZERO, uplift)
+        yield build(1, "", "not told apart", 0, ZERO, uplift)
 
 
 def add_months(day: date, months: int) -> date:
-    """The same day some months later, or the last one of that month."""
+    """Return the same day some months later, or the last day of that month where it has no such day."""
     year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
     return date(year, month + 1, min(day.day, calendar.monthrange(year, month + 1)[1]))
 
@@ -196,8 +197,9 @@ def add_months(day: date, months: int) -> date:
 def build_reconciliation(
     accounts: Sequence[CohortAccount], parts: Sequence[Estimate], total: Estimate, instalments: Sequence[Instalment]
 ) -> Iterator[ReconciliationRow]:
-    """The total worked out again item by item, cohort by cohort and from its parts (fees, interest, what raises them to
-    management's own figure, what was paid back), and the differences, which are 0.
+    """Yield the total recomputed by item, by cohort and from its parts, and the differences, which are 0.
+
+    ``parts``: fees, interest, uplift to management's own figure, and what was paid back.
     """
     by_item: list[Estimate] = []
     for code, entry in index_rules("item", "code").items():
@@ -221,7 +223,7 @@ def build_reconciliation(
     yield ReconciliationRow("sum", "Sum of the parts", sum_estimates(parts))
     yield ReconciliationRow("sum", "Owed to workers", total)
     uplift = parts[2]
-    paid_out = sum((each.amount for each in instalments), ZERO)
+    paid_out = sum((instalment.amount for instalment in instalments), ZERO)
     yield ReconciliationRow(
         "difference", "Items and what raises them, less what is owed", sum_estimates((*by_item, uplift)).subtract(total)
     )

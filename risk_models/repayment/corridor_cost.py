@@ -1,4 +1,7 @@
-"""What workers are known to pay on a corridor, to which weak evidence is drawn. Which facts, and how: ``repayment.toml``."""
+"""Estimate what workers are known to pay on a corridor, towards which weak evidence is topped up.
+
+``repayment.toml`` says which facts are used, and how.
+"""
 
 from __future__ import annotations
 
@@ -14,89 +17,92 @@ from risk_models.repayment.exchange import UNIT_ESTIMATE, Estimate, Period
 
 
 def estimate_known_cost(cohort: Cohort, terms: Terms, facts: FactSnapshot, notes: CalculationNotes) -> KnownCost | None:
-    """The known cost of the cohort's corridor for one worker; None where none can be told.
+    """Estimate the known cost of the cohort's corridor for one worker; None where the facts give none.
 
-    Faults: ``rate.missing_for_fact``, ``wage.missing``.
+    May add the issues ``rate.missing_for_fact`` and ``wage.missing``.
     """
     if not (cohort.origin and cohort.destination) or cohort.origin == cohort.destination:
         return None
-    told = load_rules()["corridor"]
-    search = _Search(cohort, terms, facts, notes)
-    own = f"{cohort.origin}>{cohort.destination}"
+    rules = load_rules()["corridor"]
+    search = _CostSearch(cohort, terms, facts, notes)
+    corridor = f"{cohort.origin}>{cohort.destination}"
     means: list[Estimate] = []
-    for corridor in (own, f"{cohort.origin}>*", f"*>{cohort.destination}"):
-        means = means or list(search.costs(corridor, "central"))
-    lows, highs = list(search.costs(own, "low")), list(search.costs(own, "high"))
-    search.note_memories(own)
+    for code in (corridor, f"{cohort.origin}>*", f"*>{cohort.destination}"):
+        means = means or list(search.iter_costs(code, "central"))
+    lows, highs = list(search.iter_costs(corridor, "low")), list(search.iter_costs(corridor, "high"))
+    search.note_facts_from_memory(corridor)
     if not means and not (lows and highs):
-        if search.wage_wanted:
-            notes.issues.append(RepaymentIssue("wage.missing", cohort.id, own))
+        if search.wage_missing:
+            notes.issues.append(RepaymentIssue("wage.missing", cohort.id, corridor))
         return None
     middle = [(lows[0].central + highs[0].central) / 2] if not means else []
     central = max(*middle, *(mean.central for mean in means), Decimal(0))
     cost = Estimate(
-        min(central * told["low"], *(each.low for each in (*means, *lows))),
+        min(central * rules["low"], *(estimate.low for estimate in (*means, *lows))),
         central,
-        max(central * told["high"], *(each.high for each in (*means, *highs))),
+        max(central * rules["high"], *(estimate.high for estimate in (*means, *highs))),
     )
     notes.add_assumption("corridor_prices")
     return KnownCost(cost, find_policy_share(cohort, terms, notes))
 
 
 @dataclass
-class _Search:
-    """The facts of a corridor in money; ``wage_wanted``: whether one was passed over for want of earnings."""
+class _CostSearch:
+    """A search for the costs of a corridor; ``wage_missing``: whether a fact was skipped because earnings are unknown."""
 
     cohort: Cohort
     terms: Terms
     facts: FactSnapshot
     notes: CalculationNotes
-    wage_wanted: bool = field(default=False)
+    wage_missing: bool = field(default=False)
 
-    def costs(self, corridor: str, reading: str) -> Iterator[Estimate]:
-        """The facts of one code that serve one reading."""
+    def iter_costs(self, corridor: str, reading: str) -> Iterator[Estimate]:
+        """Yield the costs by the facts of one corridor code that are used for one reading (low, central or high)."""
         for entry in load_rules()["corridor"]["facts"]:
-            known = self.facts.get_fact("corridor", corridor, entry["fact"]) if entry["reading"] == reading else None
-            money = None if known is None else self.in_money(known, entry)
-            if known is not None and money is not None:
-                self.assume("corridor_fact", corridor, entry["fact"], known)
-                yield money
+            fact = self.facts.get_fact("corridor", corridor, entry["fact"]) if entry["reading"] == reading else None
+            cost = None if fact is None else self.convert_fact(fact, entry)
+            if fact is not None and cost is not None:
+                self.add_fact_assumption("corridor_fact", corridor, entry["fact"], fact)
+                yield cost
 
-    def in_money(self, known: Fact, entry: Mapping[str, Any]) -> Estimate | None:
-        """A fact in the currency of the report, at the rates of its year; months at those of the hiring."""
-        cohort, value = self.cohort, Decimal(str(known.value))
+    def convert_fact(self, fact: Fact, entry: Mapping[str, Any]) -> Estimate | None:
+        """Convert a fact to the currency of the report at the rates of its year; months of wage at those of the hiring.
+
+        None where the wage or a rate is missing.
+        """
+        cohort, value = self.cohort, Decimal(str(fact.value))
         if entry.get("months"):
             wage = convert_amount(cohort.wage, cohort.wage_currency, cohort.hired, self.terms)
-            self.wage_wanted = self.wage_wanted or wage is None
+            self.wage_missing = self.wage_missing or wage is None
             return None if wage is None else wage.multiply(value)
-        year = Period(date(known.year, 1, 1), date(known.year, 12, 31)) if known.year else None
-        money = convert_amount(value, entry["currency"], year, self.terms)
-        if money is None:
-            seen = f"{entry['currency']} in {known.year or 'a year that is not told'}"
-            self.notes.issues.append(RepaymentIssue("rate.missing_for_fact", cohort.id, seen))
-        return money
+        year = Period(date(fact.year, 1, 1), date(fact.year, 12, 31)) if fact.year else None
+        cost = convert_amount(value, entry["currency"], year, self.terms)
+        if cost is None:
+            missing = f"{entry['currency']} in {fact.year or 'a year that is not told'}"
+            self.notes.issues.append(RepaymentIssue("rate.missing_for_fact", cohort.id, missing))
+        return cost
 
-    def note_memories(self, corridor: str) -> None:
-        """What is known from memory alone is told, and used for nothing."""
+    def note_facts_from_memory(self, corridor: str) -> None:
+        """Add the facts known only from memory to the assumptions; they are used for no figure."""
         for name in load_rules()["corridor"]["from_memory"]:
-            known = self.facts.get_fact("corridor", corridor, name)
-            if known is not None:
-                self.assume("from_memory", corridor, name, known)
+            fact = self.facts.get_fact("corridor", corridor, name)
+            if fact is not None:
+                self.add_fact_assumption("from_memory", corridor, name, fact)
 
-    def assume(self, assumption: str, corridor: str, name: str, known: Fact) -> None:
-        """Tells a fact with its source."""
-        about = self.facts.descriptions[f"corridor.{name}"]
-        told = {
+    def add_fact_assumption(self, assumption: str, corridor: str, name: str, fact: Fact) -> None:
+        """Add an assumption that gives a fact with its source."""
+        description = self.facts.descriptions[f"corridor.{name}"]
+        values = {
             "corridor": corridor,
-            "title": about.title,
-            "value": f"{known.value:,g} {about.unit}",
-            "year": known.year,
+            "title": description.title,
+            "value": f"{fact.value:,g} {description.unit}",
+            "year": fact.year,
         }
-        self.notes.add_assumption(assumption, self.cohort.id, (known.source,), **told)
+        self.notes.add_assumption(assumption, self.cohort.id, (fact.source,), **values)
 
 
 def convert_amount(amount: Decimal | None, currency: str, paid: Period | None, terms: Terms) -> Estimate | None:
-    """An amount in the currency of the report, as the rates in force read it; None where there is no amount or no rate."""
+    """Convert an amount to the currency of the report at the rates in force; None where there is no amount or no rate."""
     if amount is None or not currency:
         return None
     rate = find_rate(currency, paid, terms)
@@ -104,14 +110,14 @@ def convert_amount(amount: Decimal | None, currency: str, paid: Period | None, t
 
 
 def find_rate(currency: str, paid: Period | None, terms: Terms) -> Estimate | None:
-    """The rate of a currency when something was paid; the report's own currency needs no date."""
+    """Return the rate of a currency in the period of a payment; None where there is none. The report's own is always 1."""
     if currency == terms.rates.currency:
         return UNIT_ESTIMATE
     return None if paid is None else terms.rates.find_rate(currency, paid, load_rules()["time"]["rate_days"])
 
 
 def find_policy_share(cohort: Cohort, terms: Terms, notes: CalculationNotes) -> Estimate:
-    """What of the known cost counts: all of it, or half once workers were hired after the date of a zero-fee policy (RP-17)."""
+    """Return the share of the known cost that counts: 1, or half where workers were hired after a zero-fee policy (RP-17)."""
     policy, share, whole = cohort.zero_fee_from or terms.zero_fee_from, load_rules()["policy"]["share"], Decimal(1)
     if policy is None or (cohort.hired is not None and cohort.hired.last < policy):
         return UNIT_ESTIMATE

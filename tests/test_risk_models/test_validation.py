@@ -59,7 +59,7 @@ def test_superiority_is_claimed_only_where_the_interval_of_the_difference_exclud
 
 def test_a_ranking_that_knows_the_outcome_is_told_better_than_the_model() -> None:
     goods = count_listed_goods(load_facts(), "forced_labour", ranked().codes)["2022"]
-    oracle = replace(ranked(), contestants={**ranked().rankings, "Oracle": goods})
+    oracle = replace(ranked(), rankings={**ranked().rankings, "Oracle": goods})
     last = compare_rankings(oracle, goods, BootstrapSamples(len(goods), FEW, 2026))[-1]
     assert (last.raw.value, last.within.value) == (1.0, 1.0)
     assert last.ahead is not None
