@@ -13,14 +13,14 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from risk_models.screening.matching import Entry, Party, Watchlist
+from risk_models.screening.matching import ListedParty, Party, WatchlistIndex
 from tests.test_risk_models.invented import CHANGES, names
 
 ENTRIES, TRIED = 50_000, 2_000
 MOST, LEAST, BY_CHANCE = 5.0, 0.98, 0.01  # milliseconds, share found, share matched by chance
 
 
-def milliseconds(watchlist: Watchlist, name: str) -> tuple[float, set[str]]:
+def milliseconds(watchlist: WatchlistIndex, name: str) -> tuple[float, set[str]]:
     """How long a name takes, and the entries it matches."""
     began = time.perf_counter()
     found = watchlist.screen([Party("site", (name,), ("TH",))])
@@ -31,7 +31,7 @@ def main() -> int:
     """Prints a line a change, and says by its status whether all that is held holds."""
     listed, draw = names(ENTRIES), random.Random(4)
     began = time.perf_counter()
-    watchlist = Watchlist(Entry(str(at), "company", (name,), ("TH",)) for at, name in enumerate(listed))
+    watchlist = WatchlistIndex(ListedParty(str(at), "company", (name,), ("TH",)) for at, name in enumerate(listed))
     print(f"{ENTRIES:,} entries are ready after {time.perf_counter() - began:.1f} s\n")
     print("change           found   median ms   p99 ms   most ms")
     held = True

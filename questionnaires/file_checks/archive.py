@@ -48,21 +48,27 @@ def read_contents(data: bytes, limits: Limits) -> dict[str, Part]:
     Raises FileRefused where the table and the archive do not match to the byte: an archive that two programs could read in two
     ways is not read at all.
     """
-    end_at = data.rfind(b"PK\5\6", max(0, len(data) - END.size - 0xFFFF))
-    if end_at < 0 or end_at + END.size > len(data):
+    table_end = data.rfind(b"PK\5\6", max(0, len(data) - END.size - 0xFFFF))
+    if table_end < 0 or table_end + END.size > len(data):
         raise FileRefused("archive.corrupt", "It ends before its table of contents.")
-    _, disk, first_disk, on_disk, count, length, start, comment = END.unpack_from(data, end_at)
-    if disk or first_disk or on_disk != count or start + length != end_at or end_at + END.size + comment != len(data):
+    _, disk, first_disk, on_disk, count, length, start, comment = END.unpack_from(data, table_end)
+    if (
+        disk
+        or first_disk
+        or on_disk != count
+        or start + length != table_end
+        or table_end + END.size + comment != len(data)
+    ):
         raise FileRefused("archive.corrupt")
     if count > limits.entries:
         raise FileRefused("archive.too_many_entries")
     parts: dict[str, Part] = {}
     spans: list[tuple[int, int]] = []
     for _ in range(count):
-        start, local, name, part = read_entry(data, start, end_at, limits)
+        start, local, name, part = read_entry(data, start, table_end, limits)
         spans.append((local, part.end))
         parts[name] = part
-    if start != end_at:
+    if start != table_end:
         raise FileRefused("archive.corrupt")
     if len({name.casefold() for name in parts}) != count:
         raise FileRefused("archive.duplicate_entry")
@@ -116,16 +122,17 @@ def decode_name(raw: bytes, flags: int) -> str:
 
 def read_zip64_sizes(extra: bytes, *values: int) -> tuple[int, int, int]:
     """Return size, compressed size and offset where they are 64-bit numbers in the extra field, as some writers always do."""
-    at = 0
-    while at + 4 <= len(extra):
-        kind, length = struct.unpack_from("<2H", extra, at)
+    start = 0
+    while start + 4 <= len(extra):
+        kind, length = struct.unpack_from("<2H", extra, start)
         if kind == 1:
             numbers = (
-                int.from_bytes(extra[offset : offset + 8], "little") for offset in range(at + 4, at + 4 + length, 8)
+                int.from_bytes(extra[offset : offset + 8], "little")
+                for offset in range(start + 4, start + 4 + length, 8)
             )
             size, compressed, local = (next(numbers, ZIP64) if value == ZIP64 else value for value in values)
             return size, compressed, local
-        at += 4 + length
+        start += 4 + length
     raise FileRefused("archive.corrupt")
 
 
@@ -156,7 +163,7 @@ def inflate(data: bytes, part: Part) -> Iterator[bytes]:
     size = crc = 0
     chunks: Iterator[bytes]
     if part.method == STORED:
-        chunks = (data[at : min(at + CHUNK, part.end)] for at in range(part.start, part.end, CHUNK))
+        chunks = (data[offset : min(offset + CHUNK, part.end)] for offset in range(part.start, part.end, CHUNK))
     else:
         chunks = decompress(memoryview(data)[part.start : part.end])
     for chunk in chunks:

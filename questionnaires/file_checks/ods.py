@@ -143,12 +143,12 @@ class ContentScanner:
             formula = get_attribute(cell, ":formula")
             is_flagged = formula or "percentage" in types or "error" in types
             for row in range(self.row, self.row + self.row_repeats) if is_flagged else ():
-                for at in range(column, column + repeats):
+                for cell_column in range(column, column + repeats):
                     if "error" in types:
-                        add_flag(flags.errors, at, value, row)
+                        add_flag(flags.errors, cell_column, value, row)
                     elif "percentage" in types:
-                        add_flag(flags.displays, at, "%", row)
+                        add_flag(flags.displays, cell_column, "%", row)
                     if formula:
-                        add_flag(flags.formulas, at, "", row)
+                        add_flag(flags.formulas, cell_column, "", row)
         self.row += self.row_repeats
         self.cells = []

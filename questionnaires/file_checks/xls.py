@@ -44,15 +44,15 @@ class WorkbookScanner:
         self.version = 0
         self.displays: dict[int, str] = {}
 
-    def iter_records(self, at: int) -> Iterator[tuple[int, int, int]]:
+    def iter_records(self, offset: int) -> Iterator[tuple[int, int, int]]:
         """Yield type, position and length of the records of the substream that begins at a position."""
         unpack, stream, end = RECORD_HEADER.unpack_from, self.stream, len(self.stream)
         depth = 0
-        while at + 4 <= end:
-            record_type, length = unpack(stream, at)
-            at += 4
+        while offset + 4 <= end:
+            record_type, length = unpack(stream, offset)
+            offset += 4
             self.records_left -= 1
-            if at + length > end or self.records_left < 0:
+            if offset + length > end or self.records_left < 0:
                 break
             if record_type == BOF:
                 depth += 1
@@ -61,8 +61,8 @@ class WorkbookScanner:
                 if depth <= 0:
                     return
             if depth == 1:
-                yield record_type, at, length
-            at += length
+                yield record_type, offset, length
+            offset += length
         raise FileRefused("file.corrupt", "It ends in the middle of a record.")
 
     def scan(self) -> list[CellFlags]:
@@ -70,8 +70,8 @@ class WorkbookScanner:
         formats = {9: "%", 10: "%"}
         styles: list[int] = []
         sheets: list[tuple[int, int]] = []
-        for record_type, at, length in self.iter_records(0):
-            record = self.stream[at : at + length]
+        for record_type, offset, length in self.iter_records(0):
+            record = self.stream[offset : offset + length]
             if record_type == BOF and length >= 4:
                 self.version = int.from_bytes(record[:2], "little")
             elif record_type == FILEPASS:
@@ -88,8 +88,8 @@ class WorkbookScanner:
             raise FileRefused("file.active_content")
         if len(sheets) > self.limits.sheets:
             raise FileRefused("limit.sheets", f"{self.limits.sheets} are read at most.")
-        self.displays = {at: formats[style] for at, style in enumerate(styles) if formats.get(style)}
-        flags = [self.scan_sheet(at) if sheet_type == WORKSHEET else CellFlags() for at, sheet_type in sheets]
+        self.displays = {style: formats[code] for style, code in enumerate(styles) if formats.get(code)}
+        flags = [self.scan_sheet(offset) if sheet_type == WORKSHEET else CellFlags() for offset, sheet_type in sheets]
         cells = sum(sheet.n_rows * sheet.n_columns for sheet in flags)
         if cells > self.limits.cells:
             raise FileRefused("limit.cells", f"It spans {cells:,}.")
@@ -103,10 +103,10 @@ class WorkbookScanner:
             return UTF16.decode(record[5:], "replace")[0]
         return record[5:].decode("latin-1")
 
-    def scan_sheet(self, at: int) -> CellFlags:
+    def scan_sheet(self, sheet_offset: int) -> CellFlags:
         """Return the cell flags of the sheet whose records begin at a position."""
         flags, stream, displays = CellFlags(), self.stream, self.displays
-        for record_type, start, length in self.iter_records(at):
+        for record_type, start, length in self.iter_records(sheet_offset):
             if record_type not in FILLED or length < 6:
                 continue
             row, column, style = CELL_POSITION.unpack_from(stream, start)

@@ -64,26 +64,26 @@ class SafeXmlParser:
 
     def skip_plain(self, data: bytes, plain: PlainElements) -> bytes:
         """Handle the plain elements and parse the rest; return the bytes that may still become a plain element."""
-        at, match = 0, plain.pattern.match
+        position, match = 0, plain.pattern.match
         while True:
-            if matched := match(data, at):
+            if matched := match(data, position):
                 plain.handle(matched)
-                at = matched.end()
-            elif not data.startswith(plain.start_tag, at):
-                begin = data.find(plain.start_tag, at)
+                position = matched.end()
+            elif not data.startswith(plain.start_tag, position):
+                begin = data.find(plain.start_tag, position)
                 if begin < 0:
-                    begin = max(at, len(data) - len(plain.start_tag))
-                    self.parse(data[at:begin])
+                    begin = max(position, len(data) - len(plain.start_tag))
+                    self.parse(data[position:begin])
                     return data[begin:]
-                self.parse(data[at:begin])
-                at = begin
+                self.parse(data[position:begin])
+                position = begin
             else:
-                end = data.find(plain.end_tag, at)
-                if end < 0 and len(data) - at < MAX_TAG_BYTES:
-                    return data[at:]
+                end = data.find(plain.end_tag, position)
+                if end < 0 and len(data) - position < MAX_TAG_BYTES:
+                    return data[position:]
                 end = end + len(plain.end_tag) if end >= 0 else len(data)
-                self.parse(data[at:end])
-                at = end
+                self.parse(data[position:end])
+                position = end
 
     def parse(self, chunk: bytes, *, last: bool = False) -> bytes:
         """Parse a chunk and return what is left of it: nothing. Raises FileRefused for a tag that does not end."""

@@ -216,7 +216,7 @@ class ValidationContext:
 
     def build_issues(self) -> list[Issue]:
         """Build the recorded issues, in the order of their first cells."""
-        sheet, found = self.sheet, []
+        sheet, entries = self.sheet, []
         for (code, column, text), recorded in self.recorded.items():
             rows = np.unique(np.concatenate(recorded))
             related = self.column_match.columns.get(text.related_question)
@@ -229,8 +229,8 @@ class ValidationContext:
                 header=self.column_match.headers[column] if column >= 0 else "",
                 seen=text.seen, expected=text.expected, cure=text.cure,
             )  # fmt: skip
-            found.append((int(rows[0]), column, issue))
-        return [issue for _, _, issue in sorted(found, key=lambda entry: entry[:2])]
+            entries.append((int(rows[0]), column, issue))
+        return [issue for _, _, issue in sorted(entries, key=lambda entry: entry[:2])]
 
 
 def find_answered(columns: Iterable[AnswerColumn | None], n_rows: int) -> Mask:

@@ -59,8 +59,8 @@ def resolve_contradictions(context: ValidationContext, form: Questionnaire) -> N
         if denied is None or form.kind not in contradiction.kinds:
             continue
         for question, choices in contradiction.contradicted_by.items():
-            if other := context.answers.get(question):
-                where = has_only(denied, contradiction.denials) & has_any(other, choices)
+            if contradicting := context.answers.get(question):
+                where = has_only(denied, contradiction.denials) & has_any(contradicting, choices)
                 reject_denials(context, contradiction.question, question, where)
 
 

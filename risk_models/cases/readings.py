@@ -283,7 +283,9 @@ def _read_stage(record: _CellRecord, stage: str) -> Reading:
         used = [involuntary, penalty]
     else:
         used = sorted({limb.id for limb, cell in cells if record.get_state(cell) == FOUND})
-        result = f"not both recorded, of different findings and one of them strong ({', '.join(used) or 'nothing found'})"
+        result = (
+            f"not both recorded, of different findings and one of them strong ({', '.join(used) or 'nothing found'})"
+        )
     memory = _describe_memory_marks(record.rules, used)
     return Reading(bool(best), bool(worst), f"Stage of {record.rules.phases[stage]}: {result}.{memory}")
 
@@ -390,9 +392,7 @@ def _build_checklist(record: _CellRecord) -> tuple[IndicatorCheck, ...]:
     return tuple(lines.values())
 
 
-def _meets_strength_rule(
-    rule: Mapping[str, Any], record: _CellRecord, lists: Sequence[ListReading], on: date
-) -> bool:
+def _meets_strength_rule(rule: Mapping[str, Any], record: _CellRecord, lists: Sequence[ListReading], on: date) -> bool:
     """Return whether the recorded findings of a case meet a rule of strength."""
     if rule.get("any_finding"):
         return bool(record.found_ids)

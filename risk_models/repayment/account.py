@@ -199,9 +199,7 @@ class _AccountCalculation:
                 if entry.line.item == item:
                     by_grade.setdefault(entry.line.evidence, []).append(i)
             excluded |= self.find_lower_groups(entries, list(by_grade.values()), "one_item_told_twice")
-        counted = [
-            i for i, entry in enumerate(entries) if i not in excluded and not is_separate_payment(entry.line)
-        ]
+        counted = [i for i, entry in enumerate(entries) if i not in excluded and not is_separate_payment(entry.line)]
         totals = [i for i in counted if entries[i].line.item == TOTAL_ITEM]
         parts = [i for i in counted if entries[i].line.item != TOTAL_ITEM]
         excluded |= self.find_lower_groups(entries, [group for group in (totals, parts) if group], "total_or_items")
@@ -211,9 +209,7 @@ class _AccountCalculation:
             for i, entry in enumerate(entries)
         ]
 
-    def find_lower_groups(
-        self, entries: Sequence[_WeighedLine], groups: list[list[int]], assumption: str
-    ) -> set[int]:
+    def find_lower_groups(self, entries: Sequence[_WeighedLine], groups: list[list[int]], assumption: str) -> set[int]:
         """Return the positions in all groups but the one with the highest sum; of equals, the one with the stronger evidence."""
         if len(groups) < 2:
             return set()

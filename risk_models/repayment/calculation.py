@@ -57,9 +57,11 @@ class ReconciliationRow:
 
 @dataclass(frozen=True)
 class Repayment:
-    """A whole calculation. ``total`` is the sum of ``fees`` (what workers paid), ``interest`` on them, ``uplift`` (what raises the
-    fees to management's own figure), and ``repaid``, which is negative. ``to_cancel``: open debts, not in the total.
-    ``ratio``: ``fees.central`` to management's own figure.
+    """A whole calculation.
+
+    ``total`` is the sum of ``fees`` (what workers paid), ``interest`` on them, ``uplift`` (what raises the fees to management's
+    own figure), and ``repaid``, which is negative. ``to_cancel``: open debts, not in the total. ``ratio``: ``fees.central`` to
+    management's own figure.
     """
 
     terms: Terms
@@ -164,7 +166,9 @@ def add_term_assumptions(notes: CalculationNotes, terms: Terms, deadline: date, 
         notes.add_assumption("long_instalments", instalments_common=time["instalments_common"])
 
 
-def build_schedule(accounts: Sequence[CohortAccount], uplift: Decimal, terms: Terms, deadline: date) -> Iterator[Instalment]:
+def build_schedule(
+    accounts: Sequence[CohortAccount], uplift: Decimal, terms: Terms, deadline: date
+) -> Iterator[Instalment]:
     """Yield the payments of the central reading: monthly instalments to current workers, one payment to past workers (RP-12).
 
     The first instalment includes the cents that cannot be divided.

@@ -17,8 +17,8 @@ from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from questionnaires.validation.rules import is_imo, is_lei
-from risk_models.screening.matching import Entry, Match, Party
-from risk_models.screening.matching import Watchlist as Ready
+from risk_models.screening.matching import ListedParty, Match, Party
+from risk_models.screening.matching import WatchlistIndex as Ready
 from service.clock import now
 from service.db import change_feed
 from service.db.session import Database
@@ -122,7 +122,7 @@ def ready_list(session: Session, watchlist_id: str, edition: str) -> Ready:
         of = (WatchlistEntry.watchlist_id == watchlist_id, WatchlistEntry.edition == edition)
         query = select(WatchlistEntry.key, WatchlistEntry.content).where(*of).execution_options(yield_per=1000)
         made = Ready(
-            Entry(
+            ListedParty(
                 key,
                 content["kind"],
                 tuple(content["names"]),

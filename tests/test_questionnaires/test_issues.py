@@ -18,10 +18,10 @@ REPORTED_BY_SERVICE = {"sheet.hidden", "sheet.no_table", "sheet.of_countries", "
     "known.merged",  # tests/test_service/test_found_again.py
 }
 # tests/test_questionnaires/test_watchlist.py
-REPORTED_OF_WATCHLISTS = {f"watchlist.{what}" for what in ("characters", "columns", "kind", "no_name", "twice")}
+REPORTED_FOR_WATCHLISTS = {f"watchlist.{what}" for what in ("characters", "columns", "kind", "no_name", "twice")}
 
 # tests/test_questionnaires/test_personal_data.py
-REPORTED_OF_CASES = {
+REPORTED_FOR_CASES = {
     "case.conflict",
     "case.unlinked",
     *(f"person.{what}" for what in ("email", "identity_number", "name", "phone")),
@@ -142,7 +142,15 @@ def test_a_row_that_the_reader_found_unreliable_is_rejected(code, fields):
 
 def test_every_code_of_the_catalogue_is_tested():
     elsewhere = {"map.unknown", "cell.error", "cell.formula", "field.required", "csv.field_count", "csv.quoting"}
-    tested = {*CASES, *UNUSABLE, *BODIES, *elsewhere, *REPORTED_BY_SERVICE, *REPORTED_OF_WATCHLISTS, *REPORTED_OF_CASES}
+    tested = {
+        *CASES,
+        *UNUSABLE,
+        *BODIES,
+        *elsewhere,
+        *REPORTED_BY_SERVICE,
+        *REPORTED_FOR_WATCHLISTS,
+        *REPORTED_FOR_CASES,
+    }
     assert tested == ISSUES.keys() - REFUSALS.keys()
 
 

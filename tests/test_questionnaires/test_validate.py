@@ -518,10 +518,10 @@ def test_every_row_is_accepted_or_rejected_alone_as_among_others(rows):
     assert together.accepted + together.rejected == together.n_rows == len(filled)
     assert len(together.rows) == len(together.answers) == together.accepted
     # The country column alone reads "NA" by what stands beside it; all else is the same for a row on its own.
-    for row, at in zip(filled, range(2, len(filled) + 2), strict=True):
+    for row, row_number in zip(filled, range(2, len(filled) + 2), strict=True):
         alone = submit(build_sheet([header, row]))
-        assert (alone.accepted == 1) == (at in together.rows)
+        assert (alone.accepted == 1) == (row_number in together.rows)
         if alone.accepted and "1,234" not in row:
-            where = int(np.flatnonzero(together.rows == at)[0])
+            where = int(np.flatnonzero(together.rows == row_number)[0])
             for question in alone.answers:
                 assert get_answers(alone, question) == [get_answers(together, question)[where]]

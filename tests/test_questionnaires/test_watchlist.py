@@ -221,7 +221,7 @@ def test_a_workbook_is_refused_as_a_watchlist():
 
 
 def test_a_file_over_the_limits_is_refused():
-    rows = build_table(*({"name": f"Company {at}"} for at in range(5)), columns=["name"])
+    rows = build_table(*({"name": f"Company {number}"} for number in range(5)), columns=["name"])
     for limits in (Limits(bytes=20), Limits(rows=4)):
         with pytest.raises(FileRefused):
             read_watchlist(rows, "a.csv", limits)

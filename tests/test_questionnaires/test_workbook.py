@@ -190,5 +190,5 @@ def test_the_template_of_a_released_form_names_every_question_by_its_header(form
     sheet = load_workbook(io.BytesIO(build_template(form)))[load_template_texts()["entity"][form.kind]["sheet"]]
     headers = [cell.value for cell in sheet[2]]
     combined = load_combined_form(form.kind)
-    asked = [question.id for question in form.questions if not question.person]
-    assert [combined.headers[fold_text(header)][1] for header in headers] == asked
+    question_ids = [question.id for question in form.questions if not question.person]
+    assert [combined.headers[fold_text(header)][1] for header in headers] == question_ids

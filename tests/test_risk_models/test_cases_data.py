@@ -117,7 +117,9 @@ def test_no_text_is_a_verdict(file):
 
 
 def test_no_reason_is_a_verdict():
-    everything = tuple(Finding(what, phase) for what, known in RULES.findings.items() for phase in known.indicators_by_phase)
+    everything = tuple(
+        Finding(what, phase) for what, known in RULES.findings.items() for phase in known.indicators_by_phase
+    )
     for people in ("adults", "children", "both", None):
         told = read_case(Case("C-1", everything, people, ("harbouring",)), date(2026, 6, 1))
         said = [*told.because]

@@ -208,7 +208,10 @@ def test_for_a_child_a_penalty_that_was_not_asked_about_stays_possible():
     free = {name for name, limb in rules.limbs.items() if limb.limb == "involuntariness"}
     free |= {weight.id for weight in rules.weights.values() if weight.dimension == 4}
     absent = [
-        (f.id, phase, False) for f in rules.findings.values() for phase, ids in f.indicators_by_phase.items() if free & set(ids)
+        (f.id, phase, False)
+        for f in rules.findings.values()
+        for phase, ids in f.indicators_by_phase.items()
+        if free & set(ids)
     ]
     assert not reading(*absent, people="adults").forced_labour.worst
     assert reading(*absent, people="children").forced_labour.worst

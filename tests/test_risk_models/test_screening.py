@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from risk_models.screening.matching import Entry, Match, Party, Watchlist, normalize_number
+from risk_models.screening.matching import ListedParty, Match, Party, WatchlistIndex, normalize_number
 from risk_models.screening.names import SCREENING_FOLDER, compare_names, load_rules, split_name
 from tests.test_risk_models.invented import CHANGES, a_name, names, with_a_suffix
 
@@ -18,20 +18,20 @@ LISTED = names(ENTRIES)
 
 
 @pytest.fixture(scope="module")
-def watchlist() -> Watchlist:
-    return Watchlist(Entry(str(at), "company", (name,), ("TH",)) for at, name in enumerate(LISTED))
+def watchlist() -> WatchlistIndex:
+    return WatchlistIndex(ListedParty(str(at), "company", (name,), ("TH",)) for at, name in enumerate(LISTED))
 
 
 def site(*given: str, **more: object) -> Party:
     return Party("site", given, **more)
 
 
-def screen(entries: list[Entry], *parties: Party) -> list[Match]:
-    return Watchlist(entries).screen(parties)
+def screen(entries: list[ListedParty], *parties: Party) -> list[Match]:
+    return WatchlistIndex(entries).screen(parties)
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_what_was_planted_in_a_list_is_found(watchlist: Watchlist, change: str):
+def test_what_was_planted_in_a_list_is_found(watchlist: WatchlistIndex, change: str):
     draw = random.Random(20)
     found = 0
     for at in (tried := draw.sample(range(ENTRIES), 500)):
@@ -40,7 +40,7 @@ def test_what_was_planted_in_a_list_is_found(watchlist: Watchlist, change: str):
     assert found / len(tried) >= 0.98
 
 
-def test_a_name_that_is_on_no_list_matches_almost_nothing(watchlist: Watchlist):
+def test_a_name_that_is_on_no_list_matches_almost_nothing(watchlist: WatchlistIndex):
     others = [name for name in names(1500, seed=99) if name not in LISTED]
     assert sum(bool(watchlist.screen([site(name)])) for name in others) / len(others) <= 0.005
 
@@ -64,7 +64,7 @@ DIFFERENT = [
 
 @pytest.mark.parametrize(("given", "listed"), DIFFERENT)
 def test_names_of_two_companies_do_not_match(given: str, listed: str):
-    assert screen([Entry("1", "", (listed,), ("TH",))], site(given, countries=("TH",))) == []
+    assert screen([ListedParty("1", "", (listed,), ("TH",))], site(given, countries=("TH",))) == []
     assert compare_names(split_name(given), split_name(listed)).score < load_rules().at_least
 
 
@@ -88,7 +88,7 @@ SAME = [
 
 @pytest.mark.parametrize(("given", "listed"), SAME)
 def test_one_company_in_two_spellings_matches(given: str, listed: str):
-    assert [match.key for match in screen([Entry("1", "company", (listed,))], site(given))] == ["1"]
+    assert [match.key for match in screen([ListedParty("1", "company", (listed,))], site(given))] == ["1"]
 
 
 IMO, LEI = "9074729", "5493001KJTIIGC8Y1R12"
@@ -103,14 +103,14 @@ IMO, LEI = "9074729", "5493001KJTIIGC8Y1R12"
     ],
 )
 def test_an_identifier_goes_before_every_name(by: str, more: dict[str, object], countries: str):
-    entry = Entry("1", "company", ("Quite Another Name",), ("NP",), **more)
+    entry = ListedParty("1", "company", ("Quite Another Name",), ("NP",), **more)
     found = screen([entry], Party("vessel", ("Blue Pier",), ("NP",), **more))
     assert [(match.by, match.countries) for match in found] == [(by, countries)]
     assert found[0].score < 0.5
 
 
 def test_a_licence_number_counts_in_its_own_country_alone():
-    entry = Entry("1", "agency", ("Everest Manpower",), ("NP",), licences=("1023",))
+    entry = ListedParty("1", "agency", ("Everest Manpower",), ("NP",), licences=("1023",))
     assert screen([entry], Party("agency", ("Blue Pier",), ("BD",), licences=("1023",))) == []
     assert screen([entry], Party("agency", ("Blue Pier",), licences=("1023",))) == []
 
@@ -125,13 +125,13 @@ def test_a_number_that_tells_too_little_is_not_compared(number: str, compared: s
 @pytest.mark.parametrize(("which", "other"), [("imo", "9321483"), ("lei", "213800D1EI4B9WTWWD28")])
 def test_two_different_identifiers_are_two_whatever_the_name(which: str, other: str):
     mine = {"imo": IMO, "lei": LEI}[which]
-    entry = Entry("1", "vessel", ("Victoria",), **{which: mine})
+    entry = ListedParty("1", "vessel", ("Victoria",), **{which: mine})
     assert screen([entry], Party("vessel", ("Victoria",), **{which: other})) == []
     assert len(screen([entry], Party("vessel", ("Victoria",)))) == 1
 
 
 def test_what_looks_alike_counts_less_where_the_countries_differ():
-    entry = Entry("1", "company", ("Chodin Foods",), ("VN",))
+    entry = ListedParty("1", "company", ("Chodin Foods",), ("VN",))
     assert [match.countries for match in screen([entry], site("Chodim Foods", countries=("VN",)))] == ["agree"]
     assert [match.countries for match in screen([entry], site("Chodim Foods"))] == ["unknown"]
     assert screen([entry], site("Chodim Foods", countries=("TH",))) == []
@@ -139,7 +139,7 @@ def test_what_looks_alike_counts_less_where_the_countries_differ():
 
 
 def test_a_match_says_which_names_and_which_words():
-    entry = Entry("7", "company", ("Something Else", "Blue Peir Fishing"), ("TH",))
+    entry = ListedParty("7", "company", ("Something Else", "Blue Peir Fishing"), ("TH",))
     owner = Party("owner", ("BLUE PIER FISHING CO LTD",), ("TH",))
     [match] = screen([entry], site("Star Ocean"), owner)
     assert (match.key, match.by, match.role, match.given, match.listed) == (
@@ -157,16 +157,18 @@ def test_a_match_says_which_names_and_which_words():
     ],
 )  # fmt: skip
 def test_each_role_is_compared_with_what_can_be_in_it(role: str, kind: str, matches: bool):
-    assert bool(screen([Entry("1", kind, ("Victoria Amaranth",))], Party(role, ("Amaranth Victoria",)))) == matches
+    assert (
+        bool(screen([ListedParty("1", kind, ("Victoria Amaranth",))], Party(role, ("Amaranth Victoria",)))) == matches
+    )
 
 
 def test_an_empty_list_and_an_empty_name_match_nothing():
     assert screen([], site("Blue Pier")) == []
-    assert screen([Entry("1", "company", ("!!!", "Blue Pier"))], site("", "---")) == []
+    assert screen([ListedParty("1", "company", ("!!!", "Blue Pier"))], site("", "---")) == []
 
 
 def test_of_several_reasons_for_one_entry_the_strongest_is_told():
-    entry = Entry("1", "", ("Blue Pier Fishing",), ("TH",), imo=IMO)
+    entry = ListedParty("1", "", ("Blue Pier Fishing",), ("TH",), imo=IMO)
     vessel = Party("vessel", ("Star Ocean",), imo=IMO)
     assert [match.by for match in screen([entry], Party("owner", ("Blue Pier Fishing",)), vessel)] == ["imo"]
 
@@ -176,7 +178,7 @@ def test_of_several_reasons_for_one_entry_the_strongest_is_told():
 def test_the_order_of_a_list_and_of_the_parties_changes_nothing(seed: int, order: random.Random):
     draw = random.Random(seed)
     listed = [a_name(draw) for _ in range(30)]
-    entries = [Entry(str(at), draw.choice(("company", "")), (name,), ("TH",)) for at, name in enumerate(listed)]
+    entries = [ListedParty(str(at), draw.choice(("company", "")), (name,), ("TH",)) for at, name in enumerate(listed)]
     parties = [site(with_a_suffix(draw.choice(listed), draw)), Party("owner", (draw.choice(listed),), ("VN",))]
     told = screen(entries, *parties)
     assert told
