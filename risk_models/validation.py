@@ -60,7 +60,7 @@ def rank_countries(facts: Facts, models: Sequence[Model], on: date) -> CountryRa
     newest = max((m for m in sites if "" in m.serves), key=lambda m: (m.effective, m.version))
     risk = _compute_country_risk(newest, codes, facts, on)
     order = np.argsort(risk, kind="stable")
-    same = (
+    same_order = (
         m for m in sites if np.array_equal(np.argsort(_compute_country_risk(m, codes, facts, on), kind="stable"), order)
     )
     rankings = {MODEL_NAME: risk}

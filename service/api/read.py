@@ -39,7 +39,7 @@ OURS = {column.key for table in (Supplier, Result) for column in table.__table__
 }  # fmt: skip
 
 
-# As the answers to our forms (FORBIDDEN_CHARACTERS of parse/answer.py), as a schema can write it: less halves of characters, for which
+# As the answers to our forms (FORBIDDEN_CHARACTERS), as a schema can write it: less halves of characters, for which
 # many readers of schemas refuse a pattern.
 UNPRINTABLE = r"\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff"
 PRINTABLE = f"[^{UNPRINTABLE}]"

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from questionnaires.issues import UnusableSheet
-from questionnaires.sheet import FileRefused as RefusedFile
+from questionnaires.sheet import FileRefused
 from questionnaires.watchlist import ParsedWatchlist, read_watchlist
 from service.auth.accounts import BY, find_organisation
 from service.blob_store import Blobs
@@ -50,7 +50,7 @@ def import_file(settings: Settings, arguments: argparse.Namespace) -> int:
 def _read(path: Path) -> ParsedWatchlist:
     try:
         return read_watchlist(path.read_bytes(), path.name)
-    except RefusedFile as refused:
+    except FileRefused as refused:
         raise DomainError(refused.code, 422, f"{path.name}: {refused}") from refused
     except UnusableSheet as nothing:
         raise DomainError(nothing.issue.code, 422, f"{path.name}: {nothing}") from nothing

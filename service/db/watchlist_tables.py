@@ -34,7 +34,7 @@ class Watchlist(Owned, Base):
 
 
 class WatchlistEntry(Owned, Base):
-    """An entry of an edition of a list: what questionnaires.watchlist.ListedEntity says. No birth dates, no addresses of anybody."""
+    """An entry of an edition of a list, as in questionnaires.watchlist.ListedEntity. No birth dates, no addresses of anybody."""
 
     __tablename__ = "watchlist_entry"
     __table_args__ = (UniqueConstraint("watchlist_id", "edition", "key", name="one_entry_a_key"),)

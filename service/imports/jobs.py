@@ -15,8 +15,7 @@ from sqlalchemy.orm import Session
 
 from questionnaires.issues import Issue, build_issue
 from questionnaires.parse.answer import RESERVED_ANSWERS
-from questionnaires.sheet import FileRefused as RefusedFile
-from questionnaires.sheet import Limits, check_file
+from questionnaires.sheet import FileRefused, Limits, check_file
 from questionnaires.validation import personal_data
 from service.assessment.assess import Batch
 from service.audit import record
@@ -68,7 +67,7 @@ def receive_upload(
     for name, data in files:
         try:
             check_file(data, name, limits)
-        except RefusedFile as refused:
+        except FileRefused as refused:
             raise DomainError(
                 refused.code, STATUS.get(refused.code, 422), f"{refused.detail} {refused.cure}".strip()
             ) from refused

@@ -230,7 +230,7 @@ class _FileTables:
 
 
 def _read_tables(sheets: Sequence[Sheet], file: str, choices: Choices, on: date) -> _FileTables:
-    """Every visible sheet that is a table of suppliers or agencies. Raises Unusable where none is."""
+    """Every visible sheet that is a table of suppliers or agencies. Raises UnusableSheet where none is."""
     wanted = choices.sheet or _answer_sheet(sheets)
     chosen = [sheet for sheet in sheets if (sheet.name == wanted if wanted else sheet.visible)]
     issues: list[Issue] = []

@@ -97,8 +97,8 @@ def _chosen(sheets: Sequence[Sheet], name: str | None) -> list[Sheet]:
 
 
 def _table(sheets: Sequence[Sheet], form: Questionnaire) -> tuple[Sheet, int, ColumnMatch]:
-    """The first sheet that is a table of cohorts. Raises :class:`Unusable` where none is, :class:`NoCohorts` for a column that
-    is for persons.
+    """The first sheet that is a table of cohorts. Raises :class:`UnusableSheet` where none is, :class:`NoCohorts` for a column
+    that is for persons.
     """
     faults = []
     for sheet in sheets:

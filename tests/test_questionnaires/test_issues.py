@@ -13,9 +13,9 @@ from questionnaires.validation.match import match_columns, parse_column_map
 from tests.test_questionnaires.tables import SITE, build_sheet, build_table, get_answers, submit
 
 REPORTED_BY_SERVICE = {"sheet.hidden", "sheet.no_table", "sheet.of_countries", "sheet.unknown"} | {
-    # tests/test_service/test_told_again.py
+    # tests/test_service, on merging answers, rows and suppliers
     *("known.listed", "known.answers", "row.same_supplier", "row.contradicted", "sheet.no_country", "sheet.no_sector"),
-    "known.merged",  # tests/test_service/test_found_again.py
+    "known.merged",
 }
 # tests/test_questionnaires/test_watchlist.py
 REPORTED_FOR_WATCHLISTS = {f"watchlist.{what}" for what in ("characters", "columns", "kind", "no_name", "twice")}

@@ -40,7 +40,7 @@ def answer_everything(form: Questionnaire) -> dict[str, Value | None]:
 
 
 @pytest.mark.parametrize("kind", ["site", "agency"])
-def test_the_rules_read_no_answer_that_skips_them(kind: str, monkeypatch: pytest.MonkeyPatch):
+def test_every_answer_that_a_rule_reads_is_passed_to_the_rules(kind: str, monkeypatch: pytest.MonkeyPatch):
     calls: list[TrackedAnswers] = []
 
     def apply_tracked(context: Any, form: Questionnaire) -> None:

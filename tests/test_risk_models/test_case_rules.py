@@ -1,4 +1,4 @@
-"""The data that case records are read by: whole, sourced, marked, and free of verdicts."""
+"""The data of the rules for case records: complete, sourced, marked, and free of verdicts."""
 
 import re
 import tomllib
@@ -21,33 +21,33 @@ WEIGHTS = {"strong": 3, "medium": 2, "weak": 1}
 RULES = load_case_rules()
 
 
-def entries():
+def iter_entries():
     for name in RULE_FILES:
-        for key, told in tomllib.loads((CASES_FOLDER / name).read_text(encoding="utf-8")).items():
-            for entry in told if isinstance(told, list) else [told]:
+        for key, value in tomllib.loads((CASES_FOLDER / name).read_text(encoding="utf-8")).items():
+            for entry in value if isinstance(value, list) else [value]:
                 if isinstance(entry, dict):
                     yield f"{name} {key} {entry.get('id', '')}", entry
 
 
-def standards():
+def list_standards():
     folder = CASES_FOLDER.parent / "standards"
     return {
         rule["id"] for file in folder.glob("*.toml") for rule in tomllib.loads(file.read_text(encoding="utf-8"))["rule"]
     }
 
 
-def held(people):
+def get_weights(people):
     return {w.id: w.by_list[people] for w in RULES.weights.values() if people in w.by_list}
 
 
 def test_the_lists_hold_as_many_indicators_as_were_published():
-    assert [len(held(people)) for people in LISTS] == [67, 65]
+    assert [len(get_weights(people)) for people in LISTS] == [67, 65]
     assert list(Counter(w.dimension for w in RULES.weights.values()).values()) == [10, 10, 16, 9, 15, 7]
     assert Counter(limb.limb for limb in RULES.limbs.values()) == {"involuntariness": 22, "penalty": 18}
 
 
-def test_the_list_for_children_differs_where_it_was_published_to():
-    adult, child = held("adult"), held("child")
+def test_the_list_for_children_differs_from_that_for_adults_as_published():
+    adult, child = get_weights("adult"), get_weights("child")
     assert adult.keys() - child.keys() == {"RV07", "EX06"}
     assert "weak" not in child.values()
     assert {i for i in child if adult[i] == "medium" and child[i] == "strong"} == {
@@ -63,43 +63,42 @@ def test_the_list_for_children_differs_where_it_was_published_to():
     assert all(WEIGHTS[child[i]] >= WEIGHTS[adult[i]] for i in child)
 
 
-def test_every_indicator_of_every_list_is_read_in_a_finding():
+def test_every_indicator_of_every_list_is_shown_by_a_finding():
     assert all(RULES.cells_by_indicator[name] for name in (*RULES.weights, *RULES.limbs, *ILO_INDICATORS))
 
 
-def test_a_finding_in_one_phase_is_one_indicator_a_dimension():
+def test_a_finding_in_one_phase_shows_at_most_one_indicator_of_each_dimension():
     for finding in RULES.findings.values():
         for ids in finding.indicators_by_phase.values():
             dimensions = [RULES.weights[name].dimension for name in ids if name in RULES.weights]
             assert len(dimensions) == len(set(dimensions)), finding.id
 
 
-def test_every_entry_says_where_it_is_from_and_how_sure_that_is():
-    for name, entry in entries():
+def test_every_entry_has_a_source_and_a_mark():
+    for name, entry in iter_entries():
         assert entry.get("source"), name
         assert entry.get("mark") in MARKS, name
 
 
-def test_ids_given_as_a_source_stand_among_the_standards():
-    there = standards()
-    named = {source for _, entry in entries() if isinstance(entry["source"], list) for source in entry["source"]}
-    assert named <= there
+def test_ids_given_as_a_source_are_among_the_standards():
+    cited = {source for _, entry in iter_entries() if isinstance(entry["source"], list) for source in entry["source"]}
+    assert cited <= list_standards()
 
 
-def test_what_a_finding_sets_is_an_indicator_of_a_model():
-    there = {indicator.id for model in load_all() for indicator in model.indicators}
-    set_here = {name for finding in RULES.findings.values() for name in finding.indicators}
-    assert set_here <= there
-    assert set(RULES.raw["child_harm"]["indicators"]) <= there
+def test_findings_set_only_indicators_of_a_model():
+    existing = {indicator.id for model in load_all() for indicator in model.indicators}
+    set_by_findings = {name for finding in RULES.findings.values() for name in finding.indicators}
+    assert set_by_findings <= existing
+    assert set(RULES.raw["child_harm"]["indicators"]) <= existing
 
 
-def texts(told):
-    if isinstance(told, str):
-        yield told
-    elif isinstance(told, dict):
-        yield from (text for value in told.values() for text in texts(value))
-    elif isinstance(told, list):
-        yield from (text for value in told for text in texts(value))
+def iter_texts(data):
+    if isinstance(data, str):
+        yield data
+    elif isinstance(data, dict):
+        yield from (text for value in data.values() for text in iter_texts(value))
+    elif isinstance(data, list):
+        yield from (text for value in data for text in iter_texts(value))
 
 
 @pytest.mark.parametrize(
@@ -110,36 +109,36 @@ def texts(told):
 def test_no_text_is_a_verdict(file):
     found = [
         text
-        for text in texts(tomllib.loads(file.read_text(encoding="utf-8")))
+        for text in iter_texts(tomllib.loads(file.read_text(encoding="utf-8")))
         if re.search(rf"\b({VERDICTS})\b", text, re.I)
     ]
     assert [text for text in found if not text.startswith("Operational indicators of trafficking")] == []
 
 
 def test_no_reason_is_a_verdict():
-    everything = tuple(
-        Finding(what, phase) for what, known in RULES.findings.items() for phase in known.indicators_by_phase
+    all_findings = tuple(
+        Finding(finding_id, phase) for finding_id, definition in RULES.findings.items() for phase in definition.indicators_by_phase
     )
     for people in ("adults", "children", "both", None):
-        told = read_case(Case("C-1", everything, people, ("harbouring",)), date(2026, 6, 1))
-        said = [*told.because]
-        for each in told.lists:
-            said += [
-                r.because
-                for r in (
-                    *each.dimensions,
-                    *each.stages.values(),
-                    each.act,
-                    each.means,
-                    each.purpose,
-                    each.forced_labour,
-                    each.trafficking,
+        case_reading = read_case(Case("C-1", all_findings, people, ("harbouring",)), date(2026, 6, 1))
+        reasons = [*case_reading.because]
+        for by_list in case_reading.lists:
+            reasons += [
+                reading.because
+                for reading in (
+                    *by_list.dimensions,
+                    *by_list.stages.values(),
+                    by_list.act,
+                    by_list.means,
+                    by_list.purpose,
+                    by_list.forced_labour,
+                    by_list.trafficking,
                 )
             ]
-        assert not [text for text in said if re.search(rf"\b({VERDICTS})\b", text, re.I)]
+        assert not [text for text in reasons if re.search(rf"\b({VERDICTS})\b", text, re.I)]
 
 
-def test_an_indicator_weighs_more_at_work_than_at_recruitment_where_the_same_fact_was_published_twice():
+def test_a_finding_published_for_both_phases_has_more_weight_at_work_than_at_recruitment():
     for finding in ("papers_held", "debt_bondage", "locked_in", "cut_off", "movement_limited"):
         weights = {
             phase: max(WEIGHTS[RULES.weights[i].by_list["adult"]] for i in ids if i in RULES.weights)
