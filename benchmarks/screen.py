@@ -1,6 +1,6 @@
 """How long one name takes against a list of 50,000, what is found of what was planted, and how long the list takes to get ready.
 
-Each name stands on the list after something happened to it (tests/test_risk_models/invented.py): a slip, a suffix, another
+Each name stands on the list after something happened to it (tests/test_risk_models/company_names.py): a slip, a suffix, another
 order, a blank left out, all at once; or it stands on no list. Exit status 1 where the 99th percentile is above 5 ms, less than
 98 of 100 are found, or more than 1 of 100 names that are on no list match.
 """
@@ -14,7 +14,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from risk_models.screening.matching import ListedParty, Party, WatchlistIndex
-from tests.test_risk_models.invented import CHANGES, names
+from tests.test_risk_models.company_names import CHANGES, make_names
 
 ENTRIES, TRIED = 50_000, 2_000
 MOST, LEAST, BY_CHANCE = 5.0, 0.98, 0.01  # milliseconds, share found, share matched by chance
@@ -29,7 +29,7 @@ def milliseconds(watchlist: WatchlistIndex, name: str) -> tuple[float, set[str]]
 
 def main() -> int:
     """Prints a line a change, and says by its status whether all that is held holds."""
-    listed, draw = names(ENTRIES), random.Random(4)
+    listed, draw = make_names(ENTRIES), random.Random(4)
     began = time.perf_counter()
     watchlist = WatchlistIndex(ListedParty(str(at), "company", (name,), ("TH",)) for at, name in enumerate(listed))
     print(f"{ENTRIES:,} entries are ready after {time.perf_counter() - began:.1f} s\n")
@@ -43,7 +43,7 @@ def main() -> int:
         p99 = took[len(took) * 99 // 100]
         print(f"{change:<15} {found:>6.3f} {statistics.median(took):>11.2f} {p99:>8.2f} {took[-1]:>9.2f}")
         held &= found >= LEAST and p99 <= MOST
-    others = [name for name in names(TRIED, seed=99) if name not in set(listed)]
+    others = [name for name in make_names(TRIED, seed=99) if name not in set(listed)]
     matched = sum(bool(milliseconds(watchlist, name)[1]) for name in others) / len(others)
     print(f"\n{matched:.4f} of {len(others):,} names that are on no list match one")
     return 0 if held and matched <= BY_CHANCE else 1
