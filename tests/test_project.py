@@ -82,8 +82,13 @@ def test_what_a_document_or_a_comment_names_is_there():
     named = re.compile(
         r"(?<![\w/.])(?:docs|benchmarks|tests|" + "|".join(PACKAGES) + r")/[\w/.-]+\.(?:py|md|toml|json)\b"
     )
-    told = {path: text for path, text in texts().items() if path.endswith((".py", ".md", ".toml"))}
-    gone = {path: name for path, text in told.items() for name in named.findall(text) if not (ROOT / name).exists()}
+    # The bytes of data files carry a digest, so a comment in a released one is not corrected.
+    mentioning = {
+        path: text
+        for path, text in texts().items()
+        if path.endswith((".py", ".md", ".toml")) and not (path.startswith("risk_models/") and path.endswith(".toml"))
+    }
+    gone = {path: name for path, text in mentioning.items() for name in named.findall(text) if not (ROOT / name).exists()}
     assert not gone
 
 

@@ -48,7 +48,7 @@ log = structlog.get_logger("service")
 
 def create_app(settings: Settings, database: Database | None = None) -> Flask:
     """The application with all its routes; opens the database of the settings unless it is given one."""
-    app = Flask(__name__, static_folder=None, template_folder="web/templates")
+    app = Flask("service", static_folder=None, template_folder="web/templates")
     cookie = {"SECURE": not settings.plain_http, "HTTPONLY": True, "SAMESITE": "Lax", "PATH": "/"}
     app.config.update({f"SESSION_COOKIE_{name}": value for name, value in cookie.items()})
     app.config.update(

@@ -13,7 +13,7 @@ import pytest
 from questionnaires.form import load
 from service import cli
 
-SCHEMA = json.loads((Path(cli.__file__).parent / "assessing" / "assessment.schema.json").read_text(encoding="utf-8"))
+SCHEMA = json.loads((Path(cli.__file__).parent / "assessment" / "assessment.schema.json").read_text(encoding="utf-8"))
 SITES = [
     {
         "Supplier": "Blue Lagoon Seafoods",

@@ -44,7 +44,7 @@ import hashlib, json, sys
 from datetime import date
 import numpy as np
 from risk_models.answers import from_rows
-from risk_models.facts import load
+from risk_models.facts.facts import load
 from service.assessment.assess import Batch, assess
 from service.assessment.export_json import result_rows
 rows, on = json.load(sys.stdin), date(2026, 11, 20)
