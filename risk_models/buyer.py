@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from risk_models.answers import Answers
-from risk_models.model import BadModel
+from risk_models.model_file import BadModel
 from risk_models.transforms import Rule, on_day, rule_of
 
 FOLDER = Path(__file__).parent / "buyer"

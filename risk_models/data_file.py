@@ -1,9 +1,20 @@
-"""The entries of a data file, as TOML gives them: what is missing or of another kind is refused by file, item and fault."""
+"""The entries of a data file, as TOML gives them: what is missing or of another kind is refused by file, item and fault.
+
+Beside them the lists ``RELEASED``, which say what was released of the data of a folder.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
+
+
+def released_lines(folder: Path) -> list[list[str]]:
+    """Return the lines of the list ``RELEASED`` of a folder of data as words, in its order; none where there is no such list."""
+    file = folder / "RELEASED"
+    lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
+    return [line.split() for line in lines if line and not line.startswith("#")]
 
 
 class Entries:
@@ -52,6 +63,12 @@ class Entries:
         extra = sorted(set(raw) - set(known.split()))
         if extra:
             raise self.refuse(item, f"unknown key {extra[0]!r}")
+
+    def unique(self, kind: str, names: Sequence[str]) -> None:
+        """Refuses a name that stands twice."""
+        for name in names:
+            if names.count(name) > 1:
+                raise self.refuse(f"{kind} {name!r}", "stands twice")
 
     def share(self, value: Any, item: str, what: str) -> float:
         """A number in 0..1."""

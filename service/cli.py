@@ -91,7 +91,7 @@ def _parser() -> argparse.ArgumentParser:
     template.add_argument(
         "form",
         metavar="FORM",
-        help="site, site_fishing, site_construction, site_domestic_work, agency, case, repayment or buyer",
+        help="site, agency, case, repayment or buyer, or the form of a pack, such as site_fishing",
     )
     template.add_argument("--out", required=True, metavar="F.xlsx")
     template.set_defaults(run=_template)

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import orjson
 
+from risk_models.action_releases import action_releases
 from risk_models.answers import from_rows
 from risk_models.facts.facts import Facts
 from risk_models.facts.releases import known_as, released
@@ -23,7 +24,6 @@ from service.assessment.assess import Assessed, Batch, assess
 from service.assessment.export_json import (
     actions_digest,
     actions_part,
-    actions_released,
     assessment_part,
     digest_of,
     result_rows,
@@ -34,7 +34,10 @@ from service.case_reading.records import link, readings_of, with_cases
 
 Document = dict[str, Any]
 MOST_OBJECTIONS = 20
-UNSEALED = {"2026.1"}  # the versions of models there were when an assessment bore no digest yet
+# The models there were when an assessment bore no digest yet.
+UNSEALED = {
+    (name, "2026.1") for name in ("agency", "site_construction", "site_domestic_work", "site_fishing", "site_general")
+}
 
 
 class NotAnAssessment(Exception):
@@ -88,7 +91,7 @@ def _objections(document: Document, facts: Facts) -> Iterator[str]:
     records = [record_of(case) for case in cases]
     batches: Sequence[Batch] = batches_of(stored)
     links, readings = link(records, batches), readings_of(records, on)
-    library = actions_released().get(actions_digest(document["actions"]))
+    library = action_releases().get(actions_digest(document["actions"]))
     for case, record, reading, places in zip(cases, records, readings, links, strict=True):
         results = [stored[int(batches[b].rows[j])] for b, j in places]
         about = [{"kind": result["kind"], **result["row"]} for result in results]
@@ -103,7 +106,7 @@ def _objections(document: Document, facts: Facts) -> Iterator[str]:
     for part in ("engine", "models"):
         if head[part] != expected_head[part]:
             yield f"the part assessment.{part} is not what this release holds"
-    if actions_digest(document["actions"]) not in {actions_digest(actions_part(load_actions())), *actions_released()}:
+    if actions_digest(document["actions"]) not in {actions_digest(actions_part(load_actions())), *action_releases()}:
         yield "the texts of the actions are not what this release holds"
     if "buyer" in document:
         yield from objections_to(document["buyer"], on)
@@ -122,9 +125,8 @@ def _objections(document: Document, facts: Facts) -> Iterator[str]:
 
 def _changed(document: Document) -> Iterator[str]:
     """Whether a part that cannot be recomputed is as it was written."""
-    versions = {model["version"] for model in document["assessment"]["models"]}
     if "digest" not in document:
-        if not versions <= UNSEALED:
+        if not {(model["id"], model["version"]) for model in document["assessment"]["models"]} <= UNSEALED:
             yield "the digest of the document is missing"
     elif document["digest"] != digest_of(document):
         yield (

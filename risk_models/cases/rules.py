@@ -13,6 +13,8 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Final
 
+from risk_models.data_file import released_lines
+
 CASES = Path(__file__).parent
 FILES: Final = ("delphi.toml", "findings.toml", "hard_to_see.toml", "rules.toml")
 STRENGTHS: Final = ("none_recorded", "signals", "pattern", "emergency")
@@ -102,9 +104,7 @@ def _weight(told: Mapping[str, Any]) -> Weight:
 
 def case_rules_released(folder: Path = CASES) -> Mapping[str, str]:
     """The digests of the rules that were released, by version."""
-    lines = (folder / "RELEASED").read_text(encoding="utf-8").splitlines()
-    told = [line.split() for line in lines if line and not line.startswith("#")]
-    return {line[0]: line[1] for line in told}
+    return dict(released_lines(folder))
 
 
 @cache

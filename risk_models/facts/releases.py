@@ -13,6 +13,7 @@ from functools import cache, lru_cache
 from pathlib import Path
 from types import MappingProxyType
 
+from risk_models.data_file import released_lines
 from risk_models.facts.facts import CODES, FOLDER, Facts, FactsOn, load
 
 TABLES = (*CODES, "goods_words")
@@ -30,10 +31,7 @@ class Edition:
 @cache
 def released(folder: Path = FOLDER) -> tuple[Edition, ...]:
     """The editions in ``RELEASED``, oldest first; none where there is no such file."""
-    file = folder / "RELEASED"
-    told = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
-    rows = [line.split() for line in told if line and not line.startswith("#")]
-    return tuple(Edition(name, tuple(map(int, lines)), digest) for name, *lines, digest in rows)
+    return tuple(Edition(name, tuple(map(int, lines)), digest) for name, *lines, digest in released_lines(folder))
 
 
 @lru_cache(maxsize=8)

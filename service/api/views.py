@@ -26,10 +26,10 @@ from service.assessment.export_json import ENGINE
 from service.auth.caller import caller
 from service.clock import now, today
 from service.db import change_feed
+from service.db.pagination import Page
 from service.db.tables import Result, Supplier
 from service.errors import Refused, not_found
 from service.queries import lists
-from service.db.pagination import Page
 from service.queries.supplier_list import Wanted, wanted_from
 from service.suppliers import identity
 from service.suppliers import repository as suppliers

@@ -12,10 +12,10 @@ from sqlalchemy.orm import Session
 from reports.document import DRAFT, Detail, ModelUsed
 from risk_models.model import of_version
 from service.assessment.decision import Decision, decide
+from service.db.pagination import Page
 from service.db.tables import Asking, MergedKey, Result, Supplier
 from service.errors import not_found
 from service.queries import lists, stored_results
-from service.db.pagination import Page
 from service.questionnaires_sent import requests as questionnaire_requests
 from service.report_content import redaction
 from service.report_content.labels import country_name

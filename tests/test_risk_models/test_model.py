@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from risk_models.model import BadModel, in_force, load
+from risk_models.model import in_force, load
+from risk_models.model_file import BadModel
 from tests.test_risk_models.suppliers import TOY
 
 TEXT = (Path(__file__).parent / "toy.toml").read_text(encoding="utf-8")

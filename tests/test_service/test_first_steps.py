@@ -13,6 +13,7 @@ from risk_models.answers import from_rows
 from risk_models.cases.evidence import evidence_of
 from risk_models.cases.readings import Case, Finding, read
 from risk_models.facts.facts import load as load_facts
+from risk_models.findings import findings_of, unanswered_findings, unreached_actions
 from risk_models.model import Model, in_force, load_all
 from risk_models.name_normalize import name_key
 from risk_models.plan import (
@@ -21,12 +22,10 @@ from risk_models.plan import (
     Action,
     actions_of,
     circumstances,
-    findings_of,
     load_actions,
     ordered_since,
     plan,
-    unanswered_findings,
-    unreached_actions,
+    with_groups,
 )
 from risk_models.transforms import Choices
 from service.assessment.assess import Batch, assess, assess_batch
@@ -422,9 +421,10 @@ def test_what_keeps_a_level_from_low_is_not_said_to_be_the_suppliers_word_where_
 def test_every_finding_reaches_a_step_and_every_step_is_reached_also_by_circumstances() -> None:
     findings = findings_of(load_all())
     assert set(CIRCUMSTANCES.items()) <= set(findings)
-    assert unanswered_findings(findings, load_actions()) == ()
-    buying = [action for action in load_actions() if action.addresses[0].startswith("buyer:")]
-    assert set(unreached_actions(findings, load_actions())) == {action.id for action in buying}
+    library = with_groups(load_actions(), load_all())
+    assert unanswered_findings(findings, library) == ()
+    buying = [action for action in library if action.addresses[0].startswith("buyer:")]
+    assert set(unreached_actions(findings, library)) == {action.id for action in buying}
 
 
 def test_a_step_is_withheld_under_findings_that_can_be_made() -> None:

@@ -20,7 +20,7 @@ from risk_models.explain import explain, sentence
 from risk_models.facts.facts import load as load_facts
 from risk_models.features import features
 from risk_models.model import Model, in_force, load_all
-from risk_models.plan import load_actions
+from risk_models.plan import load_actions, with_groups
 from service.assessment.assess import Batch, assess
 from service.assessment.export_json import write
 from service.model_governance import check
@@ -437,7 +437,8 @@ def test_under_the_versions_before_answers_that_came_after_them_are_still_explai
 
 
 def test_every_indicator_of_the_newest_models_has_an_action_of_its_own_for_harm() -> None:
-    answered = {finding for action in load_actions() if "harm" in action.states for finding in action.addresses}
+    library = with_groups(load_actions(), load_all())
+    answered = {finding for action in library if "harm" in action.states for finding in action.addresses}
     for model_id in SITES:
         assert {i.id for i in newest(model_id).indicators} <= answered
 
