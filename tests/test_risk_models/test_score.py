@@ -9,7 +9,6 @@ from risk_models.frame import LEVEL_NAMES, STATES, Cells, Scores
 from risk_models.score import queue_rank, score
 from tests.test_risk_models.suppliers import CORE, POSITION, TOY, Cell, K, Supplier, frame
 
-pytestmark = pytest.mark.usefixtures("each_engine")
 HALF = Supplier(cells=(Cell(context=0.5),) * K)
 
 

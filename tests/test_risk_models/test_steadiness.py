@@ -11,7 +11,6 @@ from risk_models.score import score
 from risk_models.steadiness import concentration, likely_levels, steadiness
 from tests.test_risk_models.suppliers import CAN_BE_RULED_OUT, CORE, TOY, Cell, K, Supplier, frame
 
-pytestmark = pytest.mark.usefixtures("each_engine")
 DRAWS, SUPPLIERS = 8_000, 60
 
 
