@@ -19,7 +19,6 @@ from pathlib import Path
 
 import numpy as np
 
-from risk_models import kernel
 from risk_models.engine.frame import Frame, Scores
 from risk_models.engine.robustness import steadiness
 from risk_models.engine.score import score_by_portion

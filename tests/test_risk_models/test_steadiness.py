@@ -11,7 +11,6 @@ from risk_models.engine.score import score
 from risk_models.model import Model
 from tests.test_risk_models.suppliers import CAN_BE_RULED_OUT, CORE, TOY, Cell, K, Supplier, frame
 
-pytestmark = pytest.mark.usefixtures("each_engine")
 DRAWS, SUPPLIERS = 8_000, 60
 
 
@@ -117,3 +116,19 @@ def test_coverage_near_its_bound_is_a_matter_of_weights() -> None:
             half[i], weight = Cell(risk=0.2, context=0.6), weight + TOY.indicators[i].weight
     of = frame(Supplier(cells=tuple(half), belief=0.4))
     assert 0.02 < likely_levels(of, TOY, score(of, TOY)[0])[-1, 0] < 0.98
+
+
+def test_a_place_that_is_critical_by_silence_alone_is_high_under_any_weights() -> None:
+    silent = Supplier(cells=(Cell(risk=0.0, context=0.9),) * K, belief=0.0, critical_by_silence=True)
+    of = frame(silent)
+    scores, _ = score(of, TOY)
+    assert LEVEL_NAMES[scores.level[0]] == "high"
+    assert steadiness(of, TOY, scores)[0] == pytest.approx(1.0)
+
+
+def test_harm_where_core_questions_are_open_is_low_under_no_weights() -> None:
+    reported = Supplier(cells=(Cell(context=0.1),) * K).with_cell(K - 1, report=0.1)
+    of = frame(reported)
+    scores, _ = score(of, TOY)
+    assert LEVEL_NAMES[scores.level[0]] == "medium"
+    assert steadiness(of, TOY, scores)[0] == pytest.approx(1.0)

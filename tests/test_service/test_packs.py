@@ -85,7 +85,7 @@ def test_an_exemplary_vessel_is_low_and_the_same_vessel_dark_for_months_is_not()
         assert seen["score"] >= 25
         assert "vessel_identity" in {a["id"] for a in seen["actions"]}
     told = next(i for i in newest("site_fishing").indicators if i.id == "position_gaps")
-    assert "only less seen" in sentence(told, "answered", "none carried", 0.5, harm=False)
+    assert "only less seen" in sentence(told, "answered", "none carried", harm=False)
 
 
 @pytest.mark.parametrize("country", COUNTRIES)
