@@ -13,7 +13,7 @@ from html import escape
 from typing import Literal, NamedTuple
 
 from reports.document import LEVEL_TITLES, LEVELS, Cell, Detail, Headline, Level, ModelUsed, Place
-from reports.words import bounded, counted
+from reports.formatting import bounded, counted
 
 FILLS: dict[Level, str] = {
     "critical": "#5e1224",

@@ -7,7 +7,7 @@ from typing import Any
 
 from reports import charts
 from reports.document import Detail, Floor, ModelUsed, Reason
-from reports.words import points, score
+from reports.formatting import points, score
 
 Tree = dict[str, Any]
 

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from reports import csv, html, pdf, xlsx
-from reports.audience import as_seen
 from reports.document import Report
+from reports.redaction import for_audience
 
 
 class Format(NamedTuple):
@@ -34,4 +34,4 @@ FORMATS: dict[str, Format] = {
 def render(report: Report, format: str) -> Rendered:  # noqa: A002  the word of the field
     """The report, as its audience may see it, in a format of FORMATS. Raises KeyError for any other."""
     chosen = FORMATS[format]
-    return Rendered(chosen.render(as_seen(report)), chosen.media_type, f"report.{format}")
+    return Rendered(chosen.render(for_audience(report)), chosen.media_type, f"report.{format}")

@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from reports.charts import FILLS, INKS
 from reports.document import Report
-from reports.pages import pages
+from reports.view_model import build_view_model
 
 ROWS = 200
 EXPLAINED = 25  # results explained in full
@@ -16,7 +16,7 @@ EXPLAINED = 25  # results explained in full
 
 def render(report: Report) -> bytes:
     """UTF-8. Every text is escaped by the template; only the charts, which escape their own, come in as markup."""
-    return _template().render(page=pages(report, ROWS, EXPLAINED), fills=FILLS, inks=INKS).encode()
+    return _template().render(page=build_view_model(report, ROWS, EXPLAINED), fills=FILLS, inks=INKS).encode()
 
 
 @functools.cache

@@ -16,7 +16,7 @@ import typst
 
 from reports.charts import FILLS, INKS, Drawing, shortened
 from reports.document import Report
-from reports.pages import pages
+from reports.view_model import build_view_model
 
 ROWS = 100
 EXPLAINED = 5  # results explained in full; the page in HTML and the workbook hold more
@@ -44,7 +44,9 @@ def render(report: Report) -> bytes:
     A character that none of the fonts has (an emoji in a name, a rarer script) is drawn as a box. PDF/UA-1 allows no
     boxes, so such a file is tagged all the same but does not claim to meet the standard.
     """
-    content = json.dumps(_fit(pages(report, ROWS, EXPLAINED)) | {"fills": FILLS, "inks": INKS}, ensure_ascii=False)
+    content = json.dumps(
+        _fit(build_view_model(report, ROWS, EXPLAINED)) | {"fills": FILLS, "inks": INKS}, ensure_ascii=False
+    )
     try:
         return _compiled(content, report.on, "ua-1")
     except typst.TypstError as error:

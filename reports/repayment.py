@@ -16,7 +16,7 @@ import xlsxwriter
 from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
-from reports.rows import Value, write_row
+from reports.xlsx_rows import Value, write_row
 
 Document = Mapping[str, Any]
 Row = Sequence[Value | Decimal]

@@ -16,9 +16,9 @@ from xlsxwriter.worksheet import Worksheet
 
 from reports.charts import FILLS, INKS
 from reports.document import LEVEL_TITLES, LEVELS, PRIORITIES, Headline, Report
-from reports.pages import BUYER_STATES, OWNERS, levels, summary, sure
-from reports.rows import Value, write_row
 from reports.sources import cited
+from reports.view_model import BUYER_STATES, OWNERS, levels, summary, sure
+from reports.xlsx_rows import Value, write_row
 
 Row = tuple[Value, ...]
 Column = tuple[str, float, str, Callable[[Headline], Any]]  # title, width, "text", "plain" or a number format, value

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from reports.csv import guarded
 from reports.document import LEVELS
-from reports.rows import write_row
+from reports.xlsx_rows import write_row
 from risk_models.plan import Action, load_actions
 from service.db.tables import MergedKey, Result, SavedFilter, Supplier
 from service.refusal import Refused, not_found

@@ -13,8 +13,8 @@ from functools import cache
 from typing import Any
 
 from questionnaires.form import Question, load_reading_form
-from reports.audience import own_steps
 from reports.document import Detail, Headline, Reason, Report
+from reports.redaction import own_steps
 from risk_models.answers import CASE_HARMS, EVIDENCE
 from risk_models.model import load_all
 from service.assessing.assess import Assessed

@@ -12,8 +12,8 @@ from zoneinfo import ZoneInfo
 from flask import Blueprint, Flask
 
 from reports.document import LEVEL_TITLES, PRIORITIES
-from reports.pages import LEADS, OWNERS
-from reports.words import points, share
+from reports.formatting import points, share
+from reports.view_model import LEADS, OWNERS
 from service.auth.access import ACCESS
 from service.auth.caller import caller
 from service.db.tables import Supplier

@@ -13,7 +13,7 @@ from pypdf import PdfReader
 
 from reports.csv import GUARD, guarded
 from reports.formats import FORMATS, render
-from reports.rows import CUT
+from reports.xlsx_rows import CUT
 from tests.test_reports.read_back import csv_rows, pdf_text, workbook_rows
 from tests.test_reports.sample import a_headline, a_report, sample
 

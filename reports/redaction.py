@@ -20,7 +20,7 @@ SET_ASIDE = "Country, trade and other evidence, not itemised in this copy"
 NOT_SHOWN = "not shown in this copy"
 
 
-def as_seen(report: Report) -> Report:
+def for_audience(report: Report) -> Report:
     """The report as its audience may see it; an internal one unchanged.
 
     Raises ValueError for a supplier's copy of what rests on more than the supplier's own answers.

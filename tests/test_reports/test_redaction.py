@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from reports.audience import SET_ASIDE, as_seen
 from reports.document import Floor, Reason
 from reports.formats import FORMATS, render
+from reports.redaction import SET_ASIDE, for_audience
 from tests.test_reports.read_back import html_text, pdf_text, workbook_rows
 from tests.test_reports.sample import sample
 
@@ -46,8 +46,8 @@ def test_case_evidence_is_made_into_no_suppliers_copy():
     report = sample("supplier")
     told = replace(report, results=(replace(report.results[0], case_evidence="signals"), *report.results[1:]))
     with pytest.raises(ValueError, match="own answers"):
-        as_seen(told)
-    assert {headline.case_evidence for headline in as_seen(report).results} == {"not shown in this copy"}
+        for_audience(told)
+    assert {headline.case_evidence for headline in for_audience(report).results} == {"not shown in this copy"}
 
 
 @pytest.mark.parametrize("name", sorted(FORMATS))
@@ -61,24 +61,24 @@ def test_the_next_step_of_a_suppliers_copy_is_its_own_to_do():
         sample("supplier"), steps=tuple(sorted(sample().plan, key=lambda step: step.owner != "buyer"))
     )
     assert report.details[0].steps[0].owner == "buyer"
-    (detail,) = as_seen(report).details
+    (detail,) = for_audience(report).details
     assert detail.steps
     assert "buyer" not in {step.owner for step in detail.steps}
     assert detail.headline.next_step == detail.steps[0].title
 
 
 def test_points_of_a_suppliers_copy_still_make_the_score():
-    for detail in as_seen(sample("supplier")).details:
+    for detail in for_audience(sample("supplier")).details:
         assert sum(reason.points for reason in detail.reasons) == pytest.approx(detail.headline.score, abs=1e-9)
 
 
 def test_the_line_that_holds_the_rest_is_in_every_copy():
-    details = as_seen(sample("supplier")).details
+    details = for_audience(sample("supplier")).details
     assert [detail.reasons[0].title for detail in details] == [SET_ASIDE] * len(details)
 
 
 def test_the_numbers_from_which_a_report_could_be_worked_out_are_left_out():
-    seen = as_seen(sample("supplier"))
+    seen = for_audience(sample("supplier"))
     for headline in [*seen.results, *(detail.headline for detail in seen.details)]:
         assert (headline.inherent, headline.practice_points, headline.practice_of, headline.uplift) == (None,) * 4
         assert headline.floors == ()
@@ -94,7 +94,7 @@ def test_an_answer_about_a_small_group_is_held_back():
         Reason("answer", "Sixty of them", "", "answered", "60", 3.0, workers=60),
     )
     detail = type(report.details[0])(report.details[0].headline, reasons, (), ())
-    shown = as_seen(
+    shown = for_audience(
         type(report)(**{f: getattr(report, f) for f in report.__dataclass_fields__} | {"details": (detail,)})
     )
     assert [reason.title for reason in shown.details[0].reasons] == [SET_ASIDE, "Sixty of them"]
@@ -102,4 +102,4 @@ def test_an_answer_about_a_small_group_is_held_back():
 
 def test_an_internal_report_is_left_as_it_is():
     report = sample()
-    assert as_seen(report) is report
+    assert for_audience(report) is report

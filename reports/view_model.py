@@ -1,7 +1,8 @@
 """A report set in words: order, wording and rounding, once for HTML and PDF, so that both say the same.
 
-`pages(report, rows, explain)` gives a tree of dicts, lists and strings, the content of the templates. Everything in it is plain
-text, save the charts, which are drawings. Scores and points are rounded to a tenth, so a list of points may miss its sum by one.
+`build_view_model(report, rows, explain)` gives a tree of dicts, lists and strings, the content of the templates. Everything in
+it is plain text, save the charts, which are drawings. Scores and points are rounded to a tenth, so a list of points may miss its
+sum by one.
 """
 
 import statistics
@@ -29,8 +30,8 @@ from reports.document import (
     Step,
 )
 from reports.explained import explained
+from reports.formatting import bounded, counted, day, score, share
 from reports.sources import cited, named_in
-from reports.words import bounded, counted, day, score, share
 
 Tree = dict[str, Any]
 
@@ -54,7 +55,7 @@ _CHECKED_SHOWN, _RANGES_SHOWN, _COMPANIES_SHOWN, _CASES_SHOWN, _ISSUES_SHOWN = 8
 _EMERGENCIES_NAMED = 5
 
 
-def pages(report: Report, rows: int, explain: int) -> Tree:
+def build_view_model(report: Report, rows: int, explain: int) -> Tree:
     """The content of a report in words, with at most `rows` results in its tables and `explain` of them in full."""
     by_level = dict.fromkeys(LEVELS, 0) | Counter(headline.level for headline in report.results)
     sources = cited(report, report.details[:explain])
