@@ -22,7 +22,7 @@ IMPORTED = (
     "time, service.assessing.assess, service.assessing.contract, service.reporting.explained, service.taking_in.take_in, "
     "reports.formats"
 )
-MOST_READINGS = 8.0
+MOST_READINGS = 10.0
 MOST_BYTES = 250.0
 
 

@@ -1,81 +1,66 @@
-"""Rows of a worksheet, each written whole.
+"""Rows of a worksheet, written through the typed methods of XlsxWriter, so that text stays text whatever it looks like.
 
-XlsxWriter takes one cell after the other and looks at each many times, which is most of what a large workbook costs; and
-it takes a text from "<r>" to "</r>" for markup of its own, so that a name could break the file. Here a row becomes XML
-at once, and text stays text.
+``Worksheet.write`` would guess, and make a formula, a link or a number of a text. Two kinds of text ``write_string`` does not
+hold as they are: one from "<r>" to "</r>" it takes for markup of its own, with which a name could break the file, and of
+"_x0041_x0042_" it escapes only the first half, so that a spreadsheet shows "_x0041B". These are written as rich text, in pieces
+that look like neither.
 """
 
 import re
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime, time
 from math import isfinite
 
 from xlsxwriter.format import Format
-from xlsxwriter.utility import xl_col_to_name
 from xlsxwriter.worksheet import Worksheet
 
 Value = str | int | float | date | None
 
-CELL_HOLDS = 32_767  # units of UTF-16
-CUT = " [cut: longer than a cell holds]"
-LETTERS = tuple(map(xl_col_to_name, range(100)))  # of the columns: no sheet of ours has more
-DAY_0 = date(1899, 12, 30)  # from which spreadsheets count days
+MAX_ROWS = 1_048_576
+MAX_CELL_LENGTH = 32_767  # units of UTF-16
+CUT_NOTE = " [cut: longer than a cell holds]"
 
-NOT_PLAIN = re.compile(r"[&<>_\x00-\x08\x0b-\x1f\ufffe\uffff]")
-ESCAPE = re.compile(r"_x[0-9A-Fa-f]{4}_")  # what spreadsheets read as one character
-MARKUP = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
+_MISREAD = re.compile(r"<r>.*</r>\Z|.*_x[0-9A-Fa-f]{4}_x[0-9A-Fa-f]{4}_", re.DOTALL)
+_INSIDE_AN_ESCAPE = re.compile(r"(?<=_x)(?=[0-9A-Fa-f]{4}_)")
 
 
 def write_row(sheet: Worksheet, row: int, values: Sequence[Value], formats: Sequence[Format | None]) -> None:
-    """One row, counted from 0, from its first column on; there is no cell where there is nothing to see.
+    """Write one row, counted from 0, from its first column on; None, and "" without a format, make no cell.
 
-    Rows come from the top down, each once. Their workbook is in ``constant_memory``: there XlsxWriter keeps a file of the
-    rows written so far, and puts the rest of the sheet around it in the end.
+    In a workbook in ``constant_memory`` rows must come from the top down, each once. Text longer than a cell holds is cut, and
+    ends in CUT_NOTE. Raises ValueError for a number that is not finite, and for a row beyond the last of a worksheet.
     """
-    if not values:
-        return
-    for end in (0, len(values) - 1):
-        sheet._check_dimensions(row, end)
-    cells = [f'<row r="{row + 1}">']
-    for column, (value, look) in enumerate(zip(values, formats, strict=True)):
-        if value is None or (value == "" and look is None):
+    if row >= MAX_ROWS:  # XlsxWriter would leave it out without a word
+        raise ValueError(f"a worksheet has {MAX_ROWS:,} rows: there is no place for row {row + 1:,}")
+    for column, (value, cell_format) in enumerate(zip(values, formats, strict=True)):
+        if value is None or (value == "" and cell_format is None):
             continue
-        place = f'<c r="{LETTERS[column]}{row + 1}"'
-        if look is not None:
-            place += f' s="{look._get_xf_index()}"'  # type: ignore[no-untyped-call]
         if isinstance(value, str):
-            blanks = "" if value == value.strip() else ' xml:space="preserve"'
-            cells.append(f'{place} t="inlineStr"><is><t{blanks}>{_as_xml(_cut(value))}</t></is></c>')
+            text = value if 2 * len(value) <= MAX_CELL_LENGTH else _cut(value)  # no character takes more than two units
+            if ("_x" in text or text.startswith("<r>")) and _MISREAD.match(text):
+                _write_in_pieces(sheet, row, column, text, cell_format)
+            else:
+                sheet.write_string(row, column, text, cell_format)
+        elif isinstance(value, date):
+            sheet.write_datetime(row, column, datetime.combine(value, time()), cell_format)
+        elif isfinite(value):
+            sheet.write_number(row, column, value, cell_format)
         else:
-            cells.append(f"{place}><v>{_number(value):.16G}</v></c>")
-    sheet.fh.write("".join([*cells, "</row>"]))  # type: ignore[attr-defined]
+            raise ValueError(f"no cell holds {value}")
 
 
-def _number(value: float | date) -> float:
-    """A number as it is, a day as spreadsheets count it."""
-    number = (value - DAY_0).days if isinstance(value, date) else value
-    if not isfinite(number):
-        raise ValueError(f"no cell holds {number}")
-    return number
+def _write_in_pieces(sheet: Worksheet, row: int, column: int, text: str, cell_format: Format | None) -> None:
+    """Write a text as rich text of at least three pieces, as XlsxWriter asks for, none of which is markup or an escape.
+
+    A control character in such a text is shown as its escape, _x0007_: XlsxWriter escapes it twice.
+    """
+    pieces = (text[0], text[1], *_INSIDE_AN_ESCAPE.split(text[2:]))
+    sheet.write_rich_string(row, column, *pieces, *([] if cell_format is None else [cell_format]))
 
 
-def _cut(words: str) -> str:
-    """The text, or as much of it as a cell holds."""
-    if 2 * len(words) <= CELL_HOLDS:  # no character takes more than two units
-        return words
-    units = words.encode("utf-16-le")
-    if len(units) <= 2 * CELL_HOLDS:
-        return words
-    return units[: 2 * (CELL_HOLDS - len(CUT))].decode("utf-16-le", "ignore") + CUT
-
-
-def _as_xml(words: str) -> str:
-    """The text as it stands in XML; a character that XML cannot hold is written as Excel does, as _x0007_."""
-    return NOT_PLAIN.sub(_escaped, words)
-
-
-def _escaped(found: re.Match[str]) -> str:
-    character = found[0]
-    if character == "_" and not ESCAPE.match(found.string, found.start()):
-        return character
-    return MARKUP.get(character) or f"_x{ord(character):04X}_"
+def _cut(text: str) -> str:
+    """Return the text, or as much of it as a cell holds beside CUT_NOTE."""
+    units = text.encode("utf-16-le")
+    if len(units) <= 2 * MAX_CELL_LENGTH:
+        return text
+    return units[: 2 * (MAX_CELL_LENGTH - len(CUT_NOTE))].decode("utf-16-le", "ignore") + CUT_NOTE
