@@ -12,13 +12,13 @@ from sqlalchemy.orm import Session
 from questionnaires.form import form_ids, load
 from questionnaires.workbook import template
 from service.api import shown
-from service.api.overview import MEDIA_TYPES
 from service.api.reply import Reply, attachment
 from service.auth.caller import caller, reading
 from service.clock import today
 from service.monitoring import follow_up
 from service.refusal import Refused, not_found
 from service.register import suppliers
+from service.register.supplier_list import MEDIA_TYPES
 
 
 def forms(session: Session) -> Reply:

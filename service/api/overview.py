@@ -18,13 +18,9 @@ from service.clock import now, today
 from service.db.tables import Result, Supplier
 from service.refusal import not_found
 from service.register import listings, portfolio, portrait, supplier_list, suppliers
-from service.register.supplier_list import Wanted, wanted_from
+from service.register.supplier_list import MEDIA_TYPES, Wanted, wanted_from
 
 Told = Mapping[str, Any]
-MEDIA_TYPES = {
-    "csv": "text/csv; charset=utf-8",
-    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-}
 
 
 def show(session: Session) -> Reply:

@@ -17,12 +17,14 @@ from sqlalchemy.orm import Session
 
 from reports.csv import guarded
 from reports.document import LEVELS
+from reports.formats import FORMATS
 from reports.xlsx_rows import write_row
 from risk_models.plan import Action, load_actions
 from service.db.tables import MergedKey, Result, SavedFilter, Supplier
 from service.refusal import Refused, not_found
 from service.reporting.wording import country_name, level_words, sector_title
 
+MEDIA_TYPES = {name: FORMATS[name].media_type for name in ("csv", "xlsx")}  # of the files a table is exported to
 PAGE = 50
 WIDEST = 45  # characters that a column of the workbook shows at most
 REVIEWS = ("overdue", "soon")

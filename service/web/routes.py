@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from flask import Blueprint, Flask
 
 from reports.document import LEVEL_TITLES, PRIORITIES
+from reports.formats import FORMATS
 from reports.formatting import points, share
 from reports.view_model import LEADS, OWNERS
 from service.auth.access import ACCESS
@@ -152,5 +153,6 @@ def register(app: Flask) -> None:
         PRIORITIES=PRIORITIES,
         LEADS=LEADS,
         OWNERS=OWNERS,
+        REPORT_FORMATS=FORMATS,
         SOURCES=register_of_sources(),
     )

@@ -3,13 +3,11 @@
 import io
 import re
 from dataclasses import replace
-from pathlib import Path
 
 import openpyxl
 import pytest
 from pypdf import PdfReader
 
-import reports
 from reports.document import DRAFT, PRIORITIES, WORDING, CaseLine, Company, Detail, Floor, NotChecked
 from reports.explained import ANSWERS
 from reports.formats import FORMATS, render
@@ -141,11 +139,6 @@ def test_many_results_are_cut_on_the_page_and_whole_in_the_workbook_and_the_csv(
     assert "R0101" not in pdf
     assert len(workbook_rows(render(report, "xlsx").data)) == 400
     assert len(csv_rows(render(report, "csv").data)) == 400
-
-
-def test_every_format_is_documented():
-    told = (Path(reports.__file__).parent / "README.md").read_text(encoding="utf-8")
-    assert [name for name in FORMATS if f"`{name}`" not in told] == []
 
 
 def test_an_unknown_format_is_refused():

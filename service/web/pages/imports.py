@@ -22,8 +22,9 @@ from service.db.tables import Import
 from service.jobs import table as jobs
 from service.refusal import Refused, not_found
 from service.register import supplier_list
+from service.register.supplier_list import MEDIA_TYPES
 from service.taking_in import findings, imports
-from service.web.pages.suppliers import MEDIA_TYPES, as_file
+from service.web.pages.suppliers import as_file
 
 CHOICES = ("kind", "country", "sector", "sheet", "date_order", "on")
 

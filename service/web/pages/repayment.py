@@ -18,9 +18,9 @@ from service.auth.caller import caller
 from service.clock import today
 from service.method.sources import MARKS
 from service.refusal import Refused
+from service.register.supplier_list import MEDIA_TYPES
 from service.repaying.cohort_sheet import NoCohorts, read_cohorts
 from service.repaying.repayment import TERMS, calculate, currency_of, terms_of
-from service.web.pages.suppliers import MEDIA_TYPES
 
 
 def form() -> Response:

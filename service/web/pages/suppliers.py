@@ -20,15 +20,11 @@ from service.clock import now, today
 from service.monitoring import follow_up
 from service.refusal import Refused
 from service.register import found_again, portrait, supplier_list, suppliers
-from service.register.supplier_list import Wanted
+from service.register.supplier_list import MEDIA_TYPES, Wanted
 from service.web.pictures import range_plot
 
 TABLES = {"suppliers": "", "agencies": "agency"}  # the first holds all, the second agencies alone
 PATHS = {"site": "suppliers", "agency": "agencies"}
-MEDIA_TYPES = {
-    "csv": "text/csv; charset=utf-8",
-    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-}
 
 
 def table(path: str) -> str:
