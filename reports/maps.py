@@ -17,7 +17,7 @@ from typing import NamedTuple
 from reports.charts import FILLS, INK, Drawing, Text, hatch, hatches, legend, number, rect, spoken, xml
 from reports.document import LEVELS, Place
 
-OUTLINES = Path(__file__).resolve().parent.parent / "assets/node_modules/world-atlas/countries-50m.json"
+OUTLINES = Path(__file__).parent / "world-atlas" / "countries-50m.json"
 BORDERS = (
     "Outlines: Natural Earth, 1:50 million. Borders and names on this map are those of its publisher, some of them "
     "disputed (among others Kashmir, Kosovo, Palestine, Taiwan, Western Sahara); showing them says nothing about "
