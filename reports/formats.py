@@ -1,8 +1,8 @@
 """The formats a report comes in: the one registry, and `render`.
 
-The command line, the API and the pages offer what FORMATS holds, in its order. The module of a format has the format's name and a
-function ``render(report) -> bytes``; it is loaded when a report is first rendered in it, since `diligence --help` lists the formats
-and needs neither fonts nor a writer of workbooks.
+The command line, the API and the pages offer what FORMATS holds, in its order. The module of a format has the format's name
+and a function ``render(report) -> bytes``; it is loaded when a report is first rendered in it, since `diligence --help` lists the
+formats and needs neither fonts nor a writer of workbooks.
 """
 
 from importlib import import_module

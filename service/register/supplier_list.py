@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from reports.csv import guarded
+from reports.csv import guard
 from reports.document import LEVELS
 from reports.formats import FORMATS
 from reports.xlsx_rows import write_row
@@ -223,7 +223,7 @@ def export(session: Session, wanted: Wanted, on: date, format: str) -> bytes:  #
     titles, cells = [title for _, title in COLUMNS], rows(session, wanted, on)
     if format == "csv":
         text = StringIO()
-        csv.writer(text, lineterminator="\r\n").writerows([titles, *([guarded(cell) for cell in row] for row in cells)])
+        csv.writer(text, lineterminator="\r\n").writerows([titles, *([guard(cell) for cell in row] for row in cells)])
         return text.getvalue().encode("utf-8-sig")
     if format == "xlsx":
         return _workbook(titles, cells)

@@ -13,7 +13,7 @@ from flask import Blueprint, Flask
 
 from reports.document import LEVEL_TITLES, PRIORITIES
 from reports.formats import FORMATS
-from reports.formatting import points, share
+from reports.formatting import format_points, format_share
 from reports.view_model import LEADS, OWNERS
 from service.auth.access import ACCESS
 from service.auth.caller import caller
@@ -147,8 +147,8 @@ def register(app: Flask) -> None:
         step_title=step_title,
         country_name=country_name,
         sector_title=sector_title,
-        points=points,
-        share=share,
+        points=format_points,
+        share=format_share,
         LEVEL_TITLES=LEVEL_TITLES,
         PRIORITIES=PRIORITIES,
         LEADS=LEADS,

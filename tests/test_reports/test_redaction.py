@@ -1,4 +1,4 @@
-"""A supplier's copy holds its own answers and steps, and is made of nothing that others told."""
+"""A supplier's copy holds its own answers and steps, and is made of nothing that others reported."""
 
 import re
 from dataclasses import replace
@@ -7,7 +7,7 @@ import pytest
 
 from reports.document import Floor, Reason
 from reports.formats import FORMATS, render
-from reports.redaction import SET_ASIDE, for_audience
+from reports.redaction import REMAINDER_TITLE, for_audience
 from tests.test_reports.read_back import html_text, pdf_text, workbook_rows
 from tests.test_reports.sample import sample
 
@@ -28,7 +28,7 @@ def with_one_detail(report, **changed):
     return replace(report, details=(detail,))
 
 
-TOLD = {
+REPORTED = {
     "a reason": {"reasons": (Reason("answer", "Wages are paid late", "", "reported", "", 3.1, from_workers=True),)},
     "a floor": {"floors": (Floor("A strong sign", "", 50.0, from_workers=True),)},
     "a step": {"steps": (replace(sample().plan[1], from_workers=True),)},
@@ -36,17 +36,17 @@ TOLD = {
 
 
 @pytest.mark.parametrize("name", sorted(FORMATS))
-@pytest.mark.parametrize("told", TOLD)
-def test_what_rests_on_more_than_own_answers_is_made_into_no_suppliers_copy(name, told):
+@pytest.mark.parametrize("case", REPORTED)
+def test_what_rests_on_more_than_own_answers_is_made_into_no_suppliers_copy(name, case):
     with pytest.raises(ValueError, match="own answers"):
-        render(with_one_detail(sample("supplier"), **TOLD[told]), name)
+        render(with_one_detail(sample("supplier"), **REPORTED[case]), name)
 
 
 def test_case_evidence_is_made_into_no_suppliers_copy():
     report = sample("supplier")
-    told = replace(report, results=(replace(report.results[0], case_evidence="signals"), *report.results[1:]))
+    with_signals = replace(report, results=(replace(report.results[0], case_evidence="signals"), *report.results[1:]))
     with pytest.raises(ValueError, match="own answers"):
-        for_audience(told)
+        for_audience(with_signals)
     assert {headline.case_evidence for headline in for_audience(report).results} == {"not shown in this copy"}
 
 
@@ -74,15 +74,15 @@ def test_points_of_a_suppliers_copy_still_make_the_score():
 
 def test_the_line_that_holds_the_rest_is_in_every_copy():
     details = for_audience(sample("supplier")).details
-    assert [detail.reasons[0].title for detail in details] == [SET_ASIDE] * len(details)
+    assert [detail.reasons[0].title for detail in details] == [REMAINDER_TITLE] * len(details)
 
 
 def test_the_numbers_from_which_a_report_could_be_worked_out_are_left_out():
-    seen = for_audience(sample("supplier"))
-    for headline in [*seen.results, *(detail.headline for detail in seen.details)]:
+    redacted = for_audience(sample("supplier"))
+    for headline in [*redacted.results, *(detail.headline for detail in redacted.details)]:
         assert (headline.inherent, headline.practice_points, headline.practice_of, headline.uplift) == (None,) * 4
         assert headline.floors == ()
-    assert (seen.heat, seen.places) == ((), ())
+    assert (redacted.heat, redacted.places) == ((), ())
     html = render(sample("supplier"), "html").data.decode()
     assert "Base: what the facts say" not in html
 
@@ -94,10 +94,10 @@ def test_an_answer_about_a_small_group_is_held_back():
         Reason("answer", "Sixty of them", "", "answered", "60", 3.0, workers=60),
     )
     detail = type(report.details[0])(report.details[0].headline, reasons, (), ())
-    shown = for_audience(
+    redacted = for_audience(
         type(report)(**{f: getattr(report, f) for f in report.__dataclass_fields__} | {"details": (detail,)})
     )
-    assert [reason.title for reason in shown.details[0].reasons] == [SET_ASIDE, "Sixty of them"]
+    assert [reason.title for reason in redacted.details[0].reasons] == [REMAINDER_TITLE, "Sixty of them"]
 
 
 def test_an_internal_report_is_left_as_it_is():

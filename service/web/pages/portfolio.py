@@ -29,7 +29,7 @@ def show() -> str:
         emergencies = kept_cases.emergencies(session, on) if caller().sees_worker_derived else []
         waiting = matches.counts(session)["open"]
         movers = [(mover, portrait.moved(session, mover.supplier, mover.at)) for mover in overview.movers[:MOVERS]]
-    heat = Markup(charts.heat("heat", overview.heat).svg()) if overview.heat else ""
+    heat = Markup(charts.draw_heat_map("heat", overview.heat).svg()) if overview.heat else ""
     return render_template(
         "portfolio.html",
         overview=overview,
@@ -52,7 +52,7 @@ def chart(view: str) -> Response:
         raise not_found()
     with reading() as session:
         places = portfolio.places(session, today(caller().time_zone))
-    return Response(maps.choropleth(view, places, VIEWS[view]).svg(), content_type="image/svg+xml")
+    return Response(maps.draw_map(view, places, VIEWS[view]).svg(), content_type="image/svg+xml")
 
 
 def actions() -> str:

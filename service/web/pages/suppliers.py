@@ -100,7 +100,7 @@ def one(kind: str, supplier_id: str) -> str:
         kind=kind,
         p=found,
         plot=range_plot(found.detail.headline, found.model),
-        bars=Markup(charts.bars("bars", found.detail, found.model).svg()),
+        bars=Markup(charts.draw_contributions("bars", found.detail, found.model).svg()),
         forms=forms,
         unread=unread,
         cases=cases,
