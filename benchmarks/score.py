@@ -121,7 +121,7 @@ def main() -> None:
             command = [sys.executable, str(Path(__file__)), "--only", name, "--rows", str(told.rows)]
             ran = subprocess.run(command, env=environment, check=True, capture_output=True)
             times[name].append(tuple(json.loads(ran.stdout)))
-    engine = "the compiled kernel" if kernel.loaded() else "numpy"
+    engine = "numpy"
     print(f"{told.rows:,} suppliers x {INDICATORS} indicators by {engine}, CPU, median of {told.rounds}")
     first, again = (
         {name: statistics.median(run[which] for run in of) for name, of in times.items()} for which in (0, 1)

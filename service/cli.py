@@ -19,11 +19,12 @@ from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
+from reports.formats import FORMATS as REPORT_FORMATS
 from service.commands import admin, models, repay
 from service.commands.files import Usage, bytes_of, made, whole_folder
 
 EXIT_SCORED, EXIT_SOME, EXIT_NOTHING, EXIT_OURS = 0, 1, 2, 70
-FORMATS = ("json", "xlsx", "pdf", "html", "csv")
+FORMATS = ("json", *REPORT_FORMATS)  # assessment.json and the reports
 ROOM = 1 << 17  # bytes of the document that wait to be written
 
 

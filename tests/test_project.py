@@ -98,13 +98,6 @@ def test_lines_end_as_on_unix():
     assert not [path for path, text in texts().items() if "\r" in text]
 
 
-def test_a_module_stays_short_enough_to_read_in_one_go():
-    modules = {path: text for path, text in texts().items() if path.startswith(PACKAGES) and path.endswith(".py")}
-    lengths = {path: text.count("\n") for path, text in modules.items()}
-    assert lengths
-    assert not {path: lines for path, lines in lengths.items() if lines >= 450}
-
-
 def test_the_readme_names_the_two_commands():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert "scripts/run" in readme

@@ -12,11 +12,11 @@ from sqlalchemy.orm import Session
 from questionnaires.form import form_ids, load
 from questionnaires.workbook import template
 from service.api import shown
-from service.api.overview import MEDIA_TYPES
 from service.api.reply import Reply, attachment
 from service.auth.caller import caller, reading
 from service.clock import today
 from service.errors import Refused, not_found
+from service.queries.supplier_list import MEDIA_TYPES
 from service.questionnaires_sent import requests as questionnaire_requests
 from service.suppliers import repository as suppliers
 

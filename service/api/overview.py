@@ -18,14 +18,10 @@ from service.clock import now, today
 from service.db.tables import Result, Supplier
 from service.errors import not_found
 from service.queries import lists, portfolio, supplier_detail, supplier_list
-from service.queries.supplier_list import Wanted, wanted_from
+from service.queries.supplier_list import MEDIA_TYPES, Wanted, wanted_from
 from service.suppliers import repository as suppliers
 
 Told = Mapping[str, Any]
-MEDIA_TYPES = {
-    "csv": "text/csv; charset=utf-8",
-    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-}
 
 
 def show(session: Session) -> Reply:

@@ -47,7 +47,7 @@ from service.auth import users
 from service.auth.access import ACCESS
 from service.auth.caller import caller, reading, settings, writing
 from service.errors import Refused
-from service.queries.supplier_list import REVIEWS, SORTS
+from service.queries.supplier_list import MEDIA_TYPES, REVIEWS, SORTS
 from service.report_jobs import AUDIENCES
 from service.settings import Settings
 from service.watchlists.matches import DECISIONS, NOTE, STATES
@@ -103,7 +103,7 @@ FILTER: dict[str, fields.Field[Any]] = {
 }
 SUPPLIERS = _paged(**FILTER, company=Word(300))
 WANTED: dict[str, fields.Field[Any]] = {**FILTER, "kind": OneOf(PLURALS), "sort": OneOf(SORTS)}
-TABLE = _strict(**WANTED, format=OneOf(overview.MEDIA_TYPES, load_default="csv"))
+TABLE = _strict(**WANTED, format=OneOf(MEDIA_TYPES, load_default="csv"))
 SAVED = _strict(**WANTED, name=Word(100, required=True, metadata=NOT_BLANK))
 RETURNED = _strict(on=Day())
 USER = _strict(

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from questionnaires.form import load_reading_form
 from questionnaires.issues import ISSUES, Issue
-from reports.pages import SEVERITIES
+from reports.view_model import SEVERITIES
 from service.db.tables import Import, Job
 from service.errors import Refused
 from service.imports.jobs import choices_of

@@ -11,6 +11,7 @@ from flask.testing import FlaskClient
 from test_service.callers import a_browser, a_user, an_organisation, form_token
 from test_web.office import a_portfolio, keep
 
+from reports.formats import FORMATS
 from service.auth.access import ACCESS
 from service.clock import now
 from service.db.session import Database, open_engine
@@ -124,3 +125,11 @@ def test_the_pages_of_a_portfolio_answer_at_once(app: Flask) -> None:
         if min(took) > 0.5:
             slow.append((path, min(took)))
     assert slow == []
+
+
+@pytest.mark.parametrize("address", ["/", "/suppliers"])
+def test_a_page_offers_a_report_in_every_format_and_no_other(app: Flask, address: str):
+    page = somebody(app, "officer").get(address).text
+    select = re.search(r'<select[^>]* name="format">(.*?)</select>', page, re.DOTALL)[1]
+    offered = re.findall(r'<option value="(\w+)">([^<]+)</option>', select)
+    assert offered == [(name, format_.title) for name, format_ in FORMATS.items()]
