@@ -23,6 +23,7 @@ from service.db.session import Database
 from service.db.tables import Import, Organisation, Schedule, User
 from service.files import Blobs
 from service.jobs.handlers import handlers
+from service.jobs.kinds import ASSESS_IMPORT, FOLLOW_AGENCIES, LOAD_WATCHLIST, READ_IMPORT, SCREEN_SUPPLIERS
 from service.jobs.table import claim
 from service.jobs.worker import run_job
 from service.monitoring import follow_up, schedules
@@ -37,13 +38,7 @@ WORKBOOK, RECORDS, OWN_PRACTICES, WATCHLIST = (
     DEMO / name
     for name in ("seafood_and_construction_buyer.xlsx", "case_records.xlsx", "own_practices.xlsx", "watchlist.csv")
 )
-JOBS = (
-    "read_import",
-    "assess_import",
-    "load_watchlist",
-    "screen_suppliers",
-    "follow_agencies",
-)  # what the demo needs done
+JOBS = (READ_IMPORT, ASSESS_IMPORT, LOAD_WATCHLIST, SCREEN_SUPPLIERS, FOLLOW_AGENCIES)  # what the demo needs done
 BY = "system:demo"
 EARLIER = timedelta(days=85)  # within the months for which the portfolio tells who moved
 

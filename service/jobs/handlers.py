@@ -7,6 +7,7 @@ from typing import Any
 
 from service.db.session import Database
 from service.files import Blobs
+from service.jobs import kinds
 from service.jobs.table import Claimed
 from service.jobs.worker import Handler
 from service.monitoring.reviews import follow_agencies, review_suppliers
@@ -23,11 +24,11 @@ def handlers(blobs: Blobs) -> Mapping[str, Handler]:
         return lambda db, claimed: run(db, blobs, claimed)
 
     return {
-        "read_import": Handler(with_files(read_import), unfinished),
-        "assess_import": Handler(with_files(assess_import), unfinished),
-        "render_report": Handler(with_files(render_report)),
-        "review_suppliers": Handler(review_suppliers),
-        "follow_agencies": Handler(follow_agencies),
-        "load_watchlist": Handler(with_files(lists.load_watchlist), lists.unfinished),
-        "screen_suppliers": Handler(screen_suppliers),
+        kinds.READ_IMPORT: Handler(with_files(read_import), unfinished),
+        kinds.ASSESS_IMPORT: Handler(with_files(assess_import), unfinished),
+        kinds.RENDER_REPORT: Handler(with_files(render_report)),
+        kinds.REVIEW_SUPPLIERS: Handler(review_suppliers),
+        kinds.FOLLOW_AGENCIES: Handler(follow_agencies),
+        kinds.LOAD_WATCHLIST: Handler(with_files(lists.load_watchlist), lists.unfinished),
+        kinds.SCREEN_SUPPLIERS: Handler(screen_suppliers),
     }

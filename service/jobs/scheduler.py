@@ -18,11 +18,11 @@ from sqlalchemy.orm import Session
 from service.clock import now
 from service.db.session import Database
 from service.db.tables import Firing, Schedule
+from service.jobs.kinds import REVIEW_SUPPLIERS
 from service.jobs.table import enqueue
 from service.monitoring.schedules import slots
 
 EVERY = timedelta(seconds=30)
-KIND = "review_suppliers"
 LISTED = 60  # of the dates that were missed, so many are listed in the job; all are counted
 
 log = structlog.get_logger("service.monitoring.schedules")
@@ -99,7 +99,7 @@ def go_off(session: Session, schedule_id: str, at: datetime) -> list[str]:
         "slot": slot.isoformat(),
         "missed": [one.isoformat() for one in missed[:LISTED]],
     }
-    job = enqueue(session, KIND, payload, "system:schedule")
+    job = enqueue(session, REVIEW_SUPPLIERS, payload, "system:schedule")
     session.add(Firing(schedule_id=schedule.id, slot=slot, fired_at=at, missed=len(missed), job_id=job.id))
     log.info("schedule_went_off", schedule=schedule.id, slot=slot.isoformat(), missed=len(missed), job=job.id)
     return [job.id]

@@ -23,9 +23,9 @@ from service.db.buyer_tables import BuyerAnswers
 from service.db.case_tables import KeptCase
 from service.db.tables import Import, Job, Result, Supplier, UTCTime
 from service.db.watchlist_tables import WatchlistMatch
+from service.jobs.kinds import RENDER_REPORT
 from service.refusal import Refused
 from service.register.supplier_list import Wanted, conditions
-from service.reporting.report_jobs import KIND
 
 UP, DOWN = 1, -1
 Order = Sequence[tuple[InstrumentedAttribute[Any], int]]
@@ -77,7 +77,7 @@ def imports(session: Session, *, state: str | None = None, cursor: str | None = 
 
 def reports(session: Session, *, cursor: str | None = None, limit: int = 50) -> Page:
     """Reports that were asked for, newest first. Raises Refused ``cursor.unknown``."""
-    query = select(Job).where(Job.kind == KIND)
+    query = select(Job).where(Job.kind == RENDER_REPORT)
     return _page(session, query, ((Job.created_at, DOWN), (Job.id, UP)), cursor, limit)
 
 

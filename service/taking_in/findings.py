@@ -12,6 +12,7 @@ from questionnaires.form import load_reading_form
 from questionnaires.issues import ISSUES, Issue
 from reports.pages import SEVERITIES
 from service.db.tables import Import, Job
+from service.jobs.kinds import ASSESS_IMPORT, READ_IMPORT
 from service.jobs.table import listing
 from service.refusal import Refused
 from service.taking_in.imports import choices_of
@@ -195,7 +196,7 @@ def left_out(issues: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
 
 def progress(session: Session, taken: Import) -> Job | None:
     """The job that is at work on an import, or worked on it last."""
-    jobs = (job for kind in ("assess_import", "read_import") for job in listing(session, kind, limit=200))
+    jobs = (job for kind in (ASSESS_IMPORT, READ_IMPORT) for job in listing(session, kind, limit=200))
     return next((job for job in jobs if job.payload.get("import_id") == taken.id), None)
 
 

@@ -26,6 +26,7 @@ from service.clock import now
 from service.db.session import Database
 from service.db.tables import Import, Job, Supplier, Upload
 from service.files import Blobs
+from service.jobs.kinds import ASSESS_IMPORT, READ_IMPORT
 from service.jobs.table import Claimed, effect, enqueue
 from service.monitoring import follow_up
 from service.refusal import Refused, problem
@@ -92,7 +93,7 @@ def receive(
         )
         session.add(taken)
         session.flush()
-        enqueue(session, "read_import", {"import_id": taken.id, "cases": cases}, by)
+        enqueue(session, READ_IMPORT, {"import_id": taken.id, "cases": cases}, by)
         record(
             session,
             by,
@@ -211,7 +212,7 @@ def confirm(session: Session, import_id: str, choices: Mapping[str, Any], by: st
     if {k: v for k, v in changed.items() if k != "confirm"} != {
         k: v for k, v in taken.choices.items() if k != "confirm"
     }:
-        enqueue(session, "read_import", {"import_id": taken.id, "cases": cases, "before": taken.choices}, by)
+        enqueue(session, READ_IMPORT, {"import_id": taken.id, "cases": cases, "before": taken.choices}, by)
         taken.choices, taken.state, taken.problem = changed, "waiting", None
         record(session, by, "import.changed", "import", taken.id, {"choices": sorted(choices)})
     else:
@@ -221,7 +222,7 @@ def confirm(session: Session, import_id: str, choices: Mapping[str, Any], by: st
 
 def _start(session: Session, taken: Import, by: str) -> None:
     taken.state, taken.problem = "running", None
-    enqueue(session, "assess_import", {"import_id": taken.id}, by)
+    enqueue(session, ASSESS_IMPORT, {"import_id": taken.id}, by)
     record(session, by, "import.confirmed", "import", taken.id, {"rows": taken.accepted})
 
 

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 
@@ -18,10 +17,7 @@ from structlog.testing import capture_logs
 from service.clock import now
 from service.db.session import Database
 from service.db.tables import Job, Organisation
-from service.files import Blobs
 from service.jobs import table, worker
-from service.jobs.handlers import handlers
-from service.jobs.scheduler import KIND
 from service.refusal import Refused
 
 
@@ -201,7 +197,3 @@ def test_a_worker_outlives_a_fault_and_an_absent_database_and_stops_when_told(
         working.join(10)
     assert not working.is_alive()
     assert (errors, job(one_database, job_id).result) == ([], {"at": "last"})
-
-
-def test_what_a_schedule_asks_for_is_a_kind_of_job(tmp_path: Path):
-    assert KIND in handlers(Blobs(tmp_path))
