@@ -22,7 +22,6 @@ from service.clock import now
 from service.db.session import Database
 from service.db.tables import Import, Organisation, Schedule, User
 from service.files import Blobs
-from service.jobs.handlers import handlers
 from service.jobs.kinds import ASSESS_IMPORT, FOLLOW_AGENCIES, LOAD_WATCHLIST, READ_IMPORT, SCREEN_SUPPLIERS
 from service.jobs.table import claim
 from service.jobs.worker import run_job
@@ -31,6 +30,7 @@ from service.register import suppliers
 from service.taking_in import imports
 from service.taking_in.take_in import Choices, take_in
 from service.watchlists import lists
+from service.wiring.job_handlers import handlers
 
 ORGANISATION, TIME_ZONE, EMAIL = "Demo", "Asia/Bangkok", "officer@demo.example"
 DEMO = Path(__file__).resolve().parents[1] / "demo"

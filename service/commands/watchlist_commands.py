@@ -15,13 +15,13 @@ from service.db.session import Database
 from service.db.tables import Job, new_id
 from service.files import Blobs
 from service.jobs import table as jobs
-from service.jobs.handlers import handlers
 from service.jobs.kinds import LOAD_WATCHLIST
 from service.jobs.worker import run_job
 from service.refusal import Refused
 from service.serve import current
 from service.settings import Settings
 from service.watchlists import lists
+from service.wiring.job_handlers import handlers
 
 TOLD = 20  # rejected rows that are told one by one
 WAIT = 0.2  # seconds until the next look at a job that another process does

@@ -382,7 +382,7 @@ def _returned(
                 answers.update(follow_up.answers_of_returned(asking, answers))
 
 
-def unfinished(session: Session, job: Job) -> None:
+def on_failure(session: Session, job: Job) -> None:
     """A job of an import came to no end: so does the import. What was kept already stays."""
     taken = session.get(Import, job.payload["import_id"])
     if taken is not None and taken.state in ("waiting", "running"):

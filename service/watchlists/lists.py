@@ -96,7 +96,7 @@ def load_watchlist(db: Database, blobs: Blobs, claimed: Claimed) -> None:
         session.delete(session.get_one(Upload, edition))
 
 
-def unfinished(session: Session, job: Job) -> None:
+def on_failure(session: Session, job: Job) -> None:
     """A list was not loaded to its end: what was loaded goes, and the edition before it stays."""
     watchlist_id, edition = job.payload["watchlist_id"], job.payload["edition"]
     _drop(session, watchlist_id, edition)

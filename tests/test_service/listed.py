@@ -10,11 +10,11 @@ from service.db.session import Database
 from service.db.tables import Supplier
 from service.db.watchlist_tables import WatchlistMatch
 from service.files import Blobs
-from service.jobs.handlers import handlers
 from service.jobs.table import claim
 from service.jobs.worker import run_job
 from service.register import suppliers
 from service.watchlists import lists, matches
+from service.wiring.job_handlers import handlers
 
 HEADER = "name;kind;country;imo;lei;licence;list;reason"
 HELD = "Blue Pier Fishing Co., Ltd.;company;TH;;;;Held at the border;Debt bondage"

@@ -9,7 +9,8 @@ from typing import Any
 import databases
 import pytest
 from callers import an_organisation, stop_the_clock
-from processes import job, wait_until
+from patience import wait_until
+from processes import job
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 from structlog.testing import capture_logs
@@ -37,10 +38,10 @@ def put(one_database: Database) -> str:
 def handler(run: Callable[[Database, table.Claimed], Any]) -> worker.Handler:
     """One that names the organisation after a job that did not end well."""
 
-    def unfinished(session: Session, ended: Job) -> None:
+    def on_failure(session: Session, ended: Job) -> None:
         session.get_one(Organisation, ended.organisation_id).name = f"it is {ended.state}"
 
-    return worker.Handler(run, unfinished)
+    return worker.Handler(run, on_failure)
 
 
 def raising(error: Exception) -> worker.Handler:

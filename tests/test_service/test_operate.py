@@ -22,9 +22,9 @@ from service.db.tables import ApiKey, Import, Job, Supplier, User
 from service.db.watchlist_tables import WatchlistMatch
 from service.files import Blobs
 from service.jobs import kinds
-from service.jobs.handlers import handlers
 from service.register import portfolio
 from service.settings import Settings, describe
+from service.wiring.job_handlers import handlers
 
 
 @pytest.fixture(autouse=True)

@@ -21,7 +21,8 @@ from urllib.request import HTTPCookieProcessor, Request, build_opener
 import pytest
 from callers import PASSWORD
 from databases import Empty
-from processes import ROOT, wait_until
+from patience import wait_until
+from processes import ROOT
 from werkzeug.datastructures import FileStorage
 from werkzeug.test import encode_multipart
 

@@ -20,10 +20,10 @@ from service.clock import now
 from service.db.session import Database, open_engine
 from service.db.tables import Base
 from service.files import Blobs
-from service.jobs.handlers import handlers
 from service.jobs.worker import work
 from service.register import suppliers
 from service.settings import Settings
+from service.wiring.job_handlers import handlers
 
 T = TypeVar("T")
 FIRST = "Blue Amber Coral Delta Ember Fern Garnet Harbour Indigo Juniper Kite Lagoon Maple Nettle Orchid Pearl".split()

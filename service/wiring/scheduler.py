@@ -1,0 +1,121 @@
+"""The scheduler: looks at least each minute which schedules are due, and lets each scheduled time take effect once.
+
+A run of a schedule is a row (``Firing``), unique for schedule and scheduled time, which is written in one transaction with its
+job and with the next due time. Times that passed while no scheduler ran are made up for by one job, and counted. When the
+clock is set back, the next due time comes back with it, and what was triggered already is not triggered again.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from itertools import count, takewhile
+from threading import Event
+
+import structlog
+from apscheduler.schedulers.background import BackgroundScheduler  # type: ignore[import-untyped]
+from apscheduler.triggers.base import BaseTrigger  # type: ignore[import-untyped]
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from service import retention
+from service.clock import now
+from service.db.session import Database
+from service.db.tables import Firing, Schedule
+from service.files import Blobs
+from service.jobs.kinds import REVIEW_SUPPLIERS
+from service.jobs.table import enqueue
+from service.monitoring.schedules import scheduled_times
+
+TICK = timedelta(seconds=30)
+PURGE = timedelta(hours=6)
+LISTED = 60  # missed times that are listed in the job; all are counted
+
+log = structlog.get_logger("service.monitoring.schedules")
+
+
+class _Every(BaseTrigger):  # type: ignore[misc]
+    """One interval from now, whatever was missed. APScheduler's own trigger counts through all that was missed, which is
+    millions of ticks where a clock that began in 1970 is set right.
+    """
+
+    def __init__(self, interval: timedelta) -> None:
+        self.interval = interval
+
+    def get_next_fire_time(self, previous_fire_time: datetime | None, at: datetime) -> datetime:
+        return at + self.interval
+
+
+def run_scheduler(db: Database, blobs: Blobs, stop: Event, every: timedelta = TICK) -> None:
+    """Triggers schedules that are due, and purges what has expired every ``PURGE``, both at once first, until ``stop`` is set."""
+    scheduler = BackgroundScheduler(timezone=UTC)
+    # Late is better than never, and one late tick is enough for all that were missed.
+    options = {"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
+    job = scheduler.add_job(lambda: tick(db, now()), _Every(every), next_run_time=now(), **options)
+    scheduler.start()
+    for waits in count():
+        # Counted, not read from the clock: one that is set forth by mistake must purge nothing.
+        if waits % (PURGE // every) == 0:
+            _purge(db, blobs)
+        if stop.wait(every.total_seconds()):
+            break
+        # APScheduler plans by the clock (its issue 752): when that is set back by a day, it waits for a day.
+        if job.next_run_time - now() > every:
+            job.modify(next_run_time=now())
+    scheduler.shutdown()
+
+
+def _purge(db: Database, blobs: Blobs) -> None:
+    try:
+        retention.tidy(db, blobs, now())
+    except Exception as fault:  # and tried again the next time; whatever it is, schedules must go on
+        log.error("not_purged", exc_info=fault)
+
+
+def tick(db: Database, at: datetime) -> list[str]:
+    """Triggers every schedule that is due at a moment; returns the ids of the jobs."""
+    with db.across(write=False) as session:
+        active = session.scalars(select(Schedule).where(Schedule.active)).all()
+    jobs = []
+    for schedule in active:
+        try:
+            if schedule.next_due != next(scheduled_times(schedule.rule, schedule.time_zone, at)):
+                with db.of(schedule.organisation_id) as session:
+                    jobs += trigger(session, schedule.id, at)
+        except Exception as fault:  # one schedule with a fault must not hold up those after it
+            log.error("schedule_fault", schedule=schedule.id, exc_info=fault)
+    return jobs
+
+
+def trigger(session: Session, schedule_id: str, at: datetime) -> list[str]:
+    """Requests the review of a schedule if it is due and was not triggered yet, and moves its next due time on; returns the
+    id of the job, if any.
+    """
+    query = select(Schedule).where(Schedule.id == schedule_id, Schedule.active).with_for_update()
+    schedule = session.scalars(query).first()
+    if schedule is None:  # paused or removed meanwhile
+        return []
+    first, later = schedule.next_due, scheduled_times(schedule.rule, schedule.time_zone, schedule.next_due)
+    passed = [first, *takewhile(lambda scheduled_for: scheduled_for <= at, later)] if first <= at else []
+    schedule.next_due = next(scheduled_times(schedule.rule, schedule.time_zone, at))
+    ran = session.scalars(select(Firing.slot).where(Firing.schedule_id == schedule.id, Firing.slot >= first))
+    due = sorted(set(passed) - set(ran))
+    if not due:
+        return []
+    scheduled_for, *missed = due
+    payload = {
+        "schedule_id": schedule.id,
+        "rule": schedule.rule,
+        "time_zone": schedule.time_zone,
+        "slot": scheduled_for.isoformat(),
+        "missed": [one.isoformat() for one in missed[:LISTED]],
+    }
+    job = enqueue(session, REVIEW_SUPPLIERS, payload, "system:schedule")
+    session.add(Firing(schedule_id=schedule.id, slot=scheduled_for, fired_at=at, missed=len(missed), job_id=job.id))
+    log.info(
+        "schedule_triggered",
+        schedule=schedule.id,
+        scheduled_for=scheduled_for.isoformat(),
+        missed=len(missed),
+        job=job.id,
+    )
+    return [job.id]
