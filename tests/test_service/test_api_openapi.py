@@ -14,6 +14,7 @@ from callers import a_key, an_organisation
 from flask import Flask
 from hypothesis import strategies as st
 from openapi_spec_validator import validate
+from patience import PATIENCE
 from portal import a_portal
 from schemathesis import Case, GenerationMode, HookContext
 from schemathesis.config import SchemathesisConfig
@@ -98,7 +99,7 @@ def address(app: Flask) -> Iterator[str]:
     yield f"http://127.0.0.1:{server.effective_port}"
     # It serves for as long as a client keeps a connection open: its own thread closes them all.
     server.trigger.pull_trigger(lambda: wasyncore.close_all(connections))
-    thread.join(5)
+    thread.join(PATIENCE)
     server.task_dispatcher.shutdown()
 
 
@@ -146,6 +147,8 @@ def test_every_answer_is_as_the_document_says(app: Flask, address: str, key: dic
         {
             "headers": key,
             "continue-on-failure": True,
+            "request-timeout": PATIENCE,
+            "suppress-health-check": ["too_slow"],
             # A parameter that is not in the document is refused: a filter that is spelt wrong must not give everything.
             "generation": {
                 "max-examples": 6, "deterministic": True, "no-shrink": True, "database": "none",

@@ -18,6 +18,7 @@ import pytest
 from callers import an_organisation
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from patience import PATIENCE
 
 from questionnaires.answer import Piece
 from risk_models.answers import from_rows
@@ -63,7 +64,7 @@ def of_seed(seed: str) -> str:
         capture_output=True,
         text=True,
         check=True,
-        timeout=120,
+        timeout=PATIENCE,
     )
     return done.stdout.strip()
 

@@ -365,7 +365,9 @@ def test_a_list_needs_a_name(database: Database, blobs: Blobs, harbour: str, nam
         put_in(database, blobs, harbour, HELD, name=name)
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(st.permutations([HELD, "Star Ocean;;;;;;;", "Amber Kite Foods;company;VN;;;;;", "Coral;vessel;;9074729;;;;"]))
 def test_the_order_of_the_rows_changes_nothing(database: Database, blobs: Blobs, rows: list[str]):
     harbour = an_organisation(database, new_id())
