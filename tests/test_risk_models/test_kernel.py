@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from examples import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 from risk_models import kernel
@@ -98,7 +99,7 @@ def test_scores_are_the_same_to_the_last_bit_under_every_released_model(path: Pa
     agree(drawn(load(path), 2 * BLOCK + 5, seed=1), load(path))
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 30))
 def test_any_few_suppliers_score_the_same(seed: int, n: int) -> None:
     agree(drawn(TOY, n, seed), TOY)

@@ -16,7 +16,8 @@ import databases
 import numpy as np
 import pytest
 from callers import an_organisation
-from hypothesis import given, settings
+from examples import examples
+from hypothesis import given
 from hypothesis import strategies as st
 from patience import PATIENCE
 
@@ -76,7 +77,7 @@ def test_the_seed_of_hashes_changes_no_byte() -> None:
     assert {of_seed("0"), of_seed("4")} == {here}
 
 
-@settings(max_examples=10, deadline=None)
+@examples(10)
 @given(st.lists(answers(), min_size=2, max_size=4), st.randoms(use_true_random=False))
 def test_the_order_of_rows_changes_no_number(rows: list[dict[str, Any]], order: Any) -> None:
     rows = [

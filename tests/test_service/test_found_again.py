@@ -8,8 +8,9 @@ from threading import Thread
 import pytest
 from callers import a_browser, a_user, an_organisation
 from callers import send as send_form
+from examples import examples
 from flask import Flask
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from patience import PATIENCE
 from portal import Portal, a_portal
@@ -181,9 +182,7 @@ def test_an_agency_keeps_every_name_when_an_old_list_names_it(database: Database
     assert names == {"a1", "a2", "swifthands", "fern", "fernrecruiting"}
 
 
-@settings(
-    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
+@examples(12, HealthCheck.function_scoped_fixture)
 @given(
     st.lists(
         st.one_of(

@@ -5,7 +5,8 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from examples import examples
+from hypothesis import given
 
 from risk_models.facts import load
 from risk_models.model import Model, of_version
@@ -145,7 +146,7 @@ def test_the_end_of_a_relationship_is_never_among_what_would_move_a_level() -> N
     assert not any(action.leaving for action in fewest_actions(state_imposed).actions)
 
 
-@settings(max_examples=15, deadline=None)
+@examples(15)
 @given(answers())
 def test_the_actions_named_never_make_it_worse(row: dict[str, Any]) -> None:
     ground = on_ground(row)
