@@ -29,6 +29,7 @@ from service.db.tables import Import, Job, Supplier, Upload
 from service.errors import Refused, problem
 from service.imports import cases as import_cases
 from service.imports.pipeline import Choices, NothingUsable, SheetMap, TakenIn, take_in
+from service.jobs.kinds import ASSESS_IMPORT, READ_IMPORT
 from service.jobs.table import Claimed, effect, enqueue
 from service.questionnaires_sent import requests as questionnaire_requests
 from service.suppliers import identity
@@ -86,7 +87,7 @@ def receive(
         )
         session.add(taken)
         session.flush()
-        enqueue(session, "read_import", {"import_id": taken.id, "cases": cases}, by)
+        enqueue(session, READ_IMPORT, {"import_id": taken.id, "cases": cases}, by)
         record(
             session,
             by,
@@ -205,7 +206,7 @@ def confirm(session: Session, import_id: str, choices: Mapping[str, Any], by: st
     if {k: v for k, v in changed.items() if k != "confirm"} != {
         k: v for k, v in taken.choices.items() if k != "confirm"
     }:
-        enqueue(session, "read_import", {"import_id": taken.id, "cases": cases, "before": taken.choices}, by)
+        enqueue(session, READ_IMPORT, {"import_id": taken.id, "cases": cases, "before": taken.choices}, by)
         taken.choices, taken.state, taken.problem = changed, "waiting", None
         record(session, by, "import.changed", "import", taken.id, {"choices": sorted(choices)})
     else:
@@ -215,7 +216,7 @@ def confirm(session: Session, import_id: str, choices: Mapping[str, Any], by: st
 
 def _start(session: Session, taken: Import, by: str) -> None:
     taken.state, taken.problem = "running", None
-    enqueue(session, "assess_import", {"import_id": taken.id}, by)
+    enqueue(session, ASSESS_IMPORT, {"import_id": taken.id}, by)
     record(session, by, "import.confirmed", "import", taken.id, {"rows": taken.accepted})
 
 
@@ -375,7 +376,7 @@ def _returned(
                 answers.update(questionnaire_requests.answers_of_returned(asking, answers))
 
 
-def unfinished(session: Session, job: Job) -> None:
+def on_failure(session: Session, job: Job) -> None:
     """A job of an import came to no end: so does the import. What was kept already stays."""
     taken = session.get(Import, job.payload["import_id"])
     if taken is not None and taken.state in ("waiting", "running"):

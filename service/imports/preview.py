@@ -14,6 +14,7 @@ from reports.view_model import SEVERITIES
 from service.db.tables import Import, Job
 from service.errors import Refused
 from service.imports.jobs import choices_of
+from service.jobs.kinds import ASSESS_IMPORT, READ_IMPORT
 from service.jobs.table import listing
 
 LINES = 40  # of one kind of issue, that are shown
@@ -195,7 +196,7 @@ def left_out(issues: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
 
 def progress(session: Session, taken: Import) -> Job | None:
     """The job that is at work on an import, or worked on it last."""
-    jobs = (job for kind in ("assess_import", "read_import") for job in listing(session, kind, limit=200))
+    jobs = (job for kind in (ASSESS_IMPORT, READ_IMPORT) for job in listing(session, kind, limit=200))
     return next((job for job in jobs if job.payload.get("import_id") == taken.id), None)
 
 

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from risk_models.name_normalize import name_key
 from service.assessment.assess import AGENCY_NAMES
 from service.db.tables import AgencyName, Engagement, new_id
+from service.jobs.kinds import FOLLOW_AGENCIES
 from service.jobs.table import enqueue
 
 
@@ -57,7 +58,7 @@ def follow(session: Session, keys: Iterable[str], on: date, by: str) -> None:
         query = select(Engagement.agency_key).where(Engagement.agency_key.in_(wanted[start : start + 500]))
         named.update(session.scalars(query.distinct()))
     if named:
-        enqueue(session, "follow_agencies", {"agency_keys": sorted(named), "on": on.isoformat()}, by)
+        enqueue(session, FOLLOW_AGENCIES, {"agency_keys": sorted(named), "on": on.isoformat()}, by)
 
 
 def named_by(answers: Mapping[str, Any]) -> list[str]:

@@ -9,7 +9,8 @@ import struct
 import zipfile
 
 import pytest
-from hypothesis import given, settings
+from examples import examples
+from hypothesis import given
 from hypothesis import strategies as st
 from openpyxl import Workbook
 from sheets import (
@@ -464,7 +465,7 @@ WRITTEN = [(kind, form) for kind, forms in CELLS.items() for form in forms]
 STYLES = f'<styleSheet xmlns="{MAIN}"><cellXfs><xf numFmtId="0"/><xf numFmtId="9"/><xf numFmtId="14"/></cellXfs></styleSheet>'
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(st.lists(st.lists(st.sampled_from(WRITTEN), max_size=6), max_size=8), st.booleans())
 def test_marks_are_the_same_however_the_cells_are_written(grid, prefixed):
     markup = "".join(

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from openpyxl import Workbook
 from openpyxl.utils.cell import column_index_from_string, coordinate_from_string
+from patience import PATIENCE
 from sheets import SHEET, biff, compound, ods, ods_cell, ods_row, record, saved, shared_strings, text, workbook, zipped
 from sheets import xls as old_workbook
 from sheets import xlsx as package
@@ -297,7 +298,7 @@ def test_the_process_that_reads_can_open_nothing_and_hold_little(deed):
     )
     asked = f"confine(Limits(memory=1_000_000_000))\ntry: {deed}\nexcept (OSError, MemoryError): print('kept in')"
     command = [sys.executable, "-I", "-S", "-c", start + "\n" + asked, str(ROOT)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=20)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE)
     assert (done.stdout, done.stderr) == ("kept in\n", "")
 
 

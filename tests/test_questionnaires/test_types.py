@@ -4,7 +4,8 @@ import math
 from decimal import Decimal
 
 import pytest
-from hypothesis import example, given, settings
+from examples import examples
+from hypothesis import example, given
 from hypothesis import strategies as st
 from marshmallow import ValidationError
 
@@ -78,14 +79,13 @@ def test_a_number_is_in_the_range_of_its_question():
 
 
 @given(st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**9), max_value=10**9, places=2))
-@settings(max_examples=60)
+@examples(60)
 def test_a_number_with_its_decimals_is_read_as_written_in_both_styles(value):
     english, german = f"{value:,.2f}", f"{value:,.2f}".translate(str.maketrans(",.", ".,"))
     assert one(Number(), english) == one(Number(), german) == float(value)
 
 
 @given(st.from_regex(r"\A-?[0-9]{1,4}([.,][0-9]{1,5})?\Z"))
-@settings(max_examples=100)
 def test_a_number_that_goes_the_short_way_is_what_a_closer_look_gives(text):
     field = Number(least=-500, most=5000)
     assert field.plain(text) is None or field.plain(text) == field.read(text)
@@ -95,7 +95,7 @@ def test_a_number_that_goes_the_short_way_is_what_a_closer_look_gives(text):
 @example("12.0")
 @example("n/a ")
 @example("unknown")
-@settings(max_examples=200)
+@examples(200)
 def test_a_text_that_goes_the_short_way_is_what_a_closer_look_gives(text):
     field = Text()
     assert field.plain(text) is None or field.plain(text) == field.read(text)
@@ -108,7 +108,7 @@ def test_no_word_for_nothing_holds_a_digit_so_a_text_that_does_is_one_at_a_glanc
 
 @given(st.text(max_size=30))
 @example("1,234.5.6")
-@settings(max_examples=150)
+@examples(150)
 def test_whatever_is_typed_a_number_is_finite_or_a_fault(text):
     answer = one(Number(), text)
     assert answer is None or isinstance(answer, str) or math.isfinite(answer)
@@ -206,7 +206,7 @@ def test_a_bare_year_is_in_range_if_some_of_its_days_may_be():
 
 
 @given(st.dates())
-@settings(max_examples=60)
+@examples(60)
 def test_an_iso_day_from_1900_to_2100_is_itself(day):
     expected = day.isoformat() if 1900 <= day.year <= 2100 else "date.range"
     assert one(Date(), day.isoformat()) == expected
@@ -471,7 +471,7 @@ def test_a_text_with_control_characters_is_not_read(text):
 
 
 @given(st.lists(st.text(max_size=40), max_size=8))
-@settings(max_examples=80)
+@examples(80)
 def test_a_column_of_texts_is_read_as_each_text_alone(texts):
     together, faults = Text().read_column(texts)
     for at, text in enumerate(texts):
@@ -480,7 +480,7 @@ def test_a_column_of_texts_is_read_as_each_text_alone(texts):
 
 
 @given(st.text(max_size=40))
-@settings(max_examples=80)
+@examples(80)
 def test_a_clean_text_is_clean(text):
     answer = one(Text(), text)
     if answer is not None and answer != "text.forbidden_character":

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import openpyxl
 import pytest
-from hypothesis import given, settings
+from examples import examples
+from hypothesis import given
 from hypothesis import strategies as st
 from pypdf import PdfReader
 
@@ -116,7 +117,7 @@ def test_characters_that_no_font_has_do_not_stop_a_report(name):
         assert render(report, of).data
 
 
-@settings(max_examples=8)
+@examples(8)
 @given(st.text(min_size=1, max_size=40), st.text(max_size=40))
 def test_any_text_can_stand_in_any_format(name, step):
     report = a_report(a_headline(name=name, next_step=step))

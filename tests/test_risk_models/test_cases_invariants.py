@@ -2,7 +2,8 @@
 
 from datetime import date
 
-from hypothesis import given, settings
+from examples import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 from risk_models.cases.readings import Case, Finding, read
@@ -48,7 +49,7 @@ def all_readings(case):
 
 
 @given(record, more)
-@settings(max_examples=120, deadline=None)
+@examples(120)
 def test_one_more_finding_never_lowers_a_reading(case, one):
     richer = Case(case.id, (*case.findings, one), case.people, case.acts, case.asked)
     before, after = all_readings(case), all_readings(richer)
@@ -59,7 +60,7 @@ def test_one_more_finding_never_lowers_a_reading(case, one):
 
 
 @given(record, more)
-@settings(max_examples=120, deadline=None)
+@examples(120)
 def test_one_more_finding_never_lowers_strength_checklist_classes_or_what_a_model_hears(case, one):
     before, after = read(case, ON), read(Case(case.id, (*case.findings, one), case.people, case.acts, case.asked), ON)
     assert STRENGTHS.index(after.strength) >= STRENGTHS.index(before.strength)
@@ -74,14 +75,14 @@ def test_one_more_finding_never_lowers_strength_checklist_classes_or_what_a_mode
 
 
 @given(record)
-@settings(max_examples=120, deadline=None)
+@examples(120)
 def test_what_is_recorded_is_possible_and_every_line_is_there(case):
     assert all(reading.worst >= reading.best for reading in all_readings(case).values())
     assert [line.id for line in read(case, ON).ilo] == list(ILO)
 
 
 @given(record, st.randoms(use_true_random=False))
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_the_order_of_findings_changes_no_reading(case, random):
     shuffled = list(case.findings)
     random.shuffle(shuffled)
@@ -93,7 +94,7 @@ def test_the_order_of_findings_changes_no_reading(case, random):
 
 
 @given(record)
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_asking_in_full_only_narrows(case):
     asked = Case(case.id, case.findings, case.people, case.acts, PHASES[:-1])
     for name, reading in all_readings(case).items():

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from examples import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 from risk_models.answers import Piece, from_frame, from_rows
@@ -186,7 +187,7 @@ rows = st.fixed_dictionaries(
 )  # fmt: skip
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(rows, st.lists(piece, max_size=3), piece)
 def test_one_more_piece_never_raises_a_score_and_never_lowers_confidence(row: dict, there: list, more: Piece) -> None:
     before, after = (scored({**row, "evidence": tuple(told)}) for told in (there, [*there, more]))
@@ -196,21 +197,21 @@ def test_one_more_piece_never_raises_a_score_and_never_lowers_confidence(row: di
     assert after.coverage[0] >= before.coverage[0] - 1e-9
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(rows, st.sampled_from(GRADES), st.integers(0, 900), st.integers(0, 400))
 def test_fresher_evidence_never_raises_a_score(row: dict, grade: str, age: int, younger: int) -> None:
     old, fresh = (scored({**row, "evidence": (Piece(grade, days_ago(d)),)}) for d in (age, max(0, age - younger)))
     assert fresh.total[0] <= old.total[0] + 1e-9
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(rows, st.lists(piece, max_size=4))
 def test_the_order_of_pieces_does_not_matter(row: dict, told: list) -> None:
     one, other = (scored({**row, "evidence": tuple(each)}) for each in (told, told[::-1]))
     assert one.total[0] == other.total[0]
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(rows, st.lists(piece, max_size=3))
 def test_the_piece_that_is_named_is_the_one_that_counts(row: dict, told: list) -> None:
     answers = from_rows([{**row, "evidence": tuple(told)}])

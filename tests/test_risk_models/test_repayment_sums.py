@@ -5,7 +5,8 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
-from hypothesis import given, settings
+from examples import examples
+from hypothesis import given
 from hypothesis import strategies as st
 from test_risk_models.repaying import facts, made
 
@@ -77,7 +78,7 @@ def in_order(reading: Reading) -> bool:
 
 
 @given(TOLD)
-@settings(max_examples=120, deadline=None)
+@examples(120)
 def test_low_is_not_above_central_nor_central_above_high(told: Any):
     made_of, terms = told
     result = made(*made_of, known=KNOWN, **terms)
@@ -92,7 +93,7 @@ def test_low_is_not_above_central_nor_central_above_high(told: Any):
 
 
 @given(TOLD)
-@settings(max_examples=120, deadline=None)
+@examples(120)
 def test_totals_add_up_to_the_cent_item_by_item_and_cohort_by_cohort(told: Any):
     made_of, terms = told
     result = made(*made_of, known=KNOWN, **terms)
@@ -112,7 +113,7 @@ def test_totals_add_up_to_the_cent_item_by_item_and_cohort_by_cohort(told: Any):
 
 
 @given(cohorts(), DAYS)
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_a_zero_fee_policy_takes_off_half_of_what_is_owed_at_most(one: Cohort, policy: date):
     without, after = (made(replace(one, zero_fee_from=day), known=KNOWN).cohorts[0].fees for day in (None, policy))
     for whole, less in zip(without, after, strict=True):

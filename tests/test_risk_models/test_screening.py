@@ -6,7 +6,8 @@ import re
 import unicodedata
 
 import pytest
-from hypothesis import given, settings
+from examples import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 from risk_models.screening.matching import Entry, Match, Party, Watchlist, compared_number
@@ -171,7 +172,7 @@ def test_of_several_reasons_for_one_entry_the_strongest_is_told():
     assert [match.by for match in screen([entry], Party("owner", ("Blue Pier Fishing",)), vessel)] == ["imo"]
 
 
-@settings(max_examples=25, deadline=None)
+@examples(25)
 @given(st.integers(0, 10**6), st.randoms(use_true_random=False))
 def test_the_order_of_a_list_and_of_the_parties_changes_nothing(seed: int, order: random.Random):
     draw = random.Random(seed)
@@ -184,7 +185,7 @@ def test_the_order_of_a_list_and_of_the_parties_changes_nothing(seed: int, order
     assert screen(entries, *parties[::-1]) == told
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(st.text(max_size=60), st.text(max_size=60))
 def test_any_two_texts_can_be_compared_either_way_round(a: str, b: str):
     forth, back = likeness(words(a), words(b)), likeness(words(b), words(a))

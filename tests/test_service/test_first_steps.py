@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import orjson
 import pytest
-from hypothesis import given, settings
+from examples import examples
+from hypothesis import given
 
 from risk_models.answers import from_rows
 from risk_models.cases.evidence import evidence_of
@@ -148,7 +149,7 @@ def test_some_hours_more_do_not_put_a_demand_before_what_protects_people() -> No
     assert found.index("prepare_referral") < found.index("stop_violence")
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(answers())
 def test_a_report_names_the_same_first_step_as_the_result(row: Answers) -> None:
     assessed = assess([batch(row)], FACTS, ON)[0]
@@ -221,13 +222,13 @@ def test_a_step_that_is_withheld_stays_so_for_a_site_of_several_trades() -> None
 # ---------------------------------------------------------------- no level without a step (expert 7, officer 10)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(answers())
 def test_no_site_is_left_without_a_next_step(row: Answers) -> None:
     assert told(row)["next_step"] is not None
 
 
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(answers("agency"))
 def test_no_agency_is_left_without_a_next_step(row: Answers) -> None:
     assert told(row, "agency")["next_step"] is not None

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import orjson
 import pytest
-from hypothesis import given, settings
+from examples import examples
+from hypothesis import given
 from hypothesis import strategies as st
 from marshmallow import ValidationError
 
@@ -362,7 +363,7 @@ def test_the_name_of_a_form_tells_of_its_trade_and_cannot_apply_tells_of_none() 
 
 
 @given(answers(), st.sampled_from(["crew_losses", "site_deaths", "boarding_house"]))
-@settings(max_examples=40)
+@examples(40)
 def test_more_that_only_a_pack_asks_lowers_no_score_where_the_sector_is_not_known(row: Answers, question: str) -> None:
     unknown = {name: said for name, said in row.items() if name not in ("sector", question)}
     model = next(m for m in map(newest, SITES) if question in m.told_by)
@@ -426,7 +427,7 @@ def test_no_answer_of_an_old_version_became_worse_unless_it_wants_confirming(mod
     assert newest(model_id).silent_from == 0.49
 
 
-@settings(max_examples=30)
+@examples(30)
 @given(answers())
 def test_under_the_versions_before_answers_that_came_after_them_are_still_explained(row: Answers) -> None:
     for model in (old for model_id in SITES for old in released(model_id)[:-1]):

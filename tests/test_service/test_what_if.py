@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from examples import examples
+from hypothesis import given
 
 from risk_models import plan as planning
 from risk_models.answers import from_rows
@@ -159,7 +160,7 @@ def test_an_action_for_a_group_closes_what_each_model_of_a_supplier_has_in_it(mo
     assert {"long_hours", "months_at_sea"} <= closing(*shown_first(assessed))["ask"]
 
 
-@settings(max_examples=15, deadline=None)
+@examples(15)
 @given(answers())
 def test_the_actions_named_never_make_it_worse(row: dict[str, Any]) -> None:
     ground = on_ground(row)
