@@ -13,7 +13,7 @@ from questionnaires.form import form_ids, load
 from questionnaires.workbook import template
 from service.api import shown
 from service.api.overview import MEDIA_TYPES
-from service.api.reply import Reply, attachment
+from service.api.responses import Reply, attachment
 from service.auth.caller import caller, reading
 from service.clock import today
 from service.monitoring import follow_up

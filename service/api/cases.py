@@ -12,7 +12,7 @@ from questionnaires.form import load
 from risk_models.case_rules import STRENGTHS
 from service.api import shown
 from service.api.read import Flag, Many, OneOf, Part, Strict, Whole, Word
-from service.api.reply import Reply
+from service.api.responses import Reply
 from service.api.views import listed
 from service.auth.caller import caller
 from service.cases import kept_cases

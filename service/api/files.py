@@ -14,9 +14,9 @@ from questionnaires.answer import Fault, legible
 from questionnaires.form import load_reading_form
 from questionnaires.sheet import Limits
 from questionnaires.types import Country, Date, Sector
-from service.api import once, shown
+from service.api import idempotency, shown
 from service.api.body import parse
-from service.api.reply import Reply, response
+from service.api.responses import Reply, response
 from service.api.views import listed
 from service.auth.caller import blobs, caller, database, reading, settings
 from service.cases import case_intake
@@ -46,11 +46,11 @@ def send() -> Response:
         raise Refused("upload.too_many_files", 413, f"One upload has at most {settings().upload_files} files.")
     choices = _choices()
     told = [part for name, data in files for part in (name.encode("utf-8", "replace"), data)]
-    asked = once.asked_for(orjson.dumps(choices, option=orjson.OPT_SORT_KEYS), *told)
-    key = once.key_of_request()
+    asked = idempotency.request_digest(orjson.dumps(choices, option=orjson.OPT_SORT_KEYS), *told)
+    key = idempotency.key_of_request()
     if key is not None:
         with reading() as session:
-            found = once.replayed(session, key, asked)
+            found = idempotency.stored_reply(session, key, asked)
         if found is not None:
             return response(found)
     replies: list[Reply] = []
@@ -58,7 +58,7 @@ def send() -> Response:
     def also(session: Session, taken: Import) -> None:
         replies.append(Reply(shown.import_(session, taken), 202, {"Location": f"/api/v1/imports/{taken.id}"}))
         if key is not None:
-            once.keep(session, key, asked, replies[0])
+            idempotency.store(session, key, asked, replies[0])
 
     who = caller()
     sent = (who.organisation_id, files, choices, who.actor, Limits(), also)

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from risk_models.facts import load as load_facts
 from risk_models.model import Model, in_force
 from risk_models.plan import Action
-from service.api.reply import Reply
+from service.api.responses import Reply
 from service.assessing.contract import actions_part, models_part
 from service.auth.caller import caller
 from service.clock import today

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from service import audit, retention
 from service.api import shown
-from service.api.reply import Reply
+from service.api.responses import Reply
 from service.auth import keys, users
 from service.auth.caller import caller, settings
 from service.db.tables import ApiKey, Organisation, SavedFilter, User

@@ -14,7 +14,7 @@ from questionnaires.form import Question, load_reading_form, schema
 from risk_models.evidence import TITLES as EVIDENCE_GRADES
 from service.api.objects import Json, objects
 from service.api.read import PRINTED_OR_EMPTY
-from service.api.reply import CONDITIONS
+from service.api.responses import CONDITIONS
 from service.api.shown import PLURALS
 from service.auth.access import ACCESS, line
 

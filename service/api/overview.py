@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from service.api import shown
 from service.api.method import action
-from service.api.reply import Reply, attachment
+from service.api.responses import Reply, attachment
 from service.api.views import listed
 from service.auth.caller import caller, reading
 from service.clock import now, today

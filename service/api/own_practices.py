@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from risk_models.buyer import in_force
 from service.api import read, shown
-from service.api.reply import Reply
+from service.api.responses import Reply
 from service.api.views import listed
 from service.auth.caller import caller
 from service.buyer import own_practices

@@ -14,7 +14,7 @@ from risk_models.repayment import BadTerms
 from service.api import read
 from service.api.openapi import answers_schema
 from service.api.read import NOT_BLANK, WRONG, Day, Many, Named, Part, Strict, Whole, Word
-from service.api.reply import Reply
+from service.api.responses import Reply
 from service.auth.caller import caller
 from service.clock import today
 from service.refusal import Refused

@@ -25,9 +25,9 @@ from service.api import (
     cases,
     files,
     health,
+    idempotency,
     method,
     office,
-    once,
     openapi,
     overview,
     own_practices,
@@ -39,9 +39,9 @@ from service.api import (
     what_if,
 )
 from service.api.body import json_object
-from service.api.rate import Allowances
+from service.api.rate_limit import RateLimiter
 from service.api.read import NOT_BLANK, Count, Day, Flag, Many, OfSettings, OneOf, Strict, Whole, Word
-from service.api.reply import check_conditions, response
+from service.api.responses import check_conditions, response
 from service.api.shown import PLURALS
 from service.auth import users
 from service.auth.access import ACCESS
@@ -335,7 +335,7 @@ def register(app: Flask) -> None:
         api.add_url_rule(route.address, route.name, _handler(route), methods=[route.method])
     api.before_request(_count)
     api.after_request(_finish)
-    app.extensions["allowances"] = Allowances(app.extensions["database"], app.extensions["settings"].api_per_minute)
+    app.extensions["rate_limiter"] = RateLimiter(app.extensions["database"], app.extensions["settings"].api_per_minute)
     app.register_blueprint(api)
     app.register_blueprint(health.pages)
 
@@ -360,13 +360,13 @@ def _handler(route: Route) -> Callable[..., Response]:
         if not route.rows:
             made: Response = route.view(**told)
             return made
-        key = once.key_of_request() if request.method == "POST" else None
+        key = idempotency.key_of_request() if request.method == "POST" else None
         if key and route.secret:
             raise Refused("idempotency.secret", 400, "What is told once is not stored: leave the Idempotency-Key out.")
         written = route.rows == "write" or key
         with writing() if written else reading(snapshot=route.rows == "read") as session:
-            digest = once.asked_for(json.dumps(asked, sort_keys=True).encode()) if key else ""
-            reply = once.once(session, key, digest, lambda: route.view(session, **told))
+            digest = idempotency.request_digest(json.dumps(asked, sort_keys=True).encode()) if key else ""
+            reply = idempotency.run_once(session, key, digest, lambda: route.view(session, **told))
         return response(reply)
 
     return handle
@@ -377,8 +377,8 @@ def _count() -> None:
     g.left = None
     if g.caller is None:
         return
-    allowances: Allowances = current_app.extensions["allowances"]
-    g.left = allowances.spend(caller())
+    limiter: RateLimiter = current_app.extensions["rate_limiter"]
+    g.left = limiter.hit(caller())
     if not g.left.allowed:
         wait = {"Retry-After": str(g.left.seconds)}
         raise Refused("too_many_requests", 429, f"A key makes {g.left.limit} requests a minute.", headers=wait)

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from service.api import shown
 from service.api.read import NOT_BLANK, WRONG, Flag, Strict, Word
-from service.api.reply import Reply
+from service.api.responses import Reply
 from service.auth.caller import caller
 from service.monitoring import schedules
 

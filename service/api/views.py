@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from risk_models.answers import from_rows
 from risk_models.facts import load as load_facts
 from service.api import read, shown
-from service.api.reply import Reply, check_version
+from service.api.responses import Reply, check_version
 from service.assessing.assess import Batch, assess_batch
 from service.assessing.contract import ENGINE
 from service.auth.caller import caller

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from service.api import shown
-from service.api.reply import Reply
+from service.api.responses import Reply
 from service.api.views import listed
 from service.auth.caller import caller
 from service.clock import now

@@ -12,7 +12,7 @@ from reports.document import Detail
 from risk_models.evidence import TITLES
 from service.api import read
 from service.api.read import Many, Named, OneOf, Strict, Word
-from service.api.reply import Reply
+from service.api.responses import Reply
 from service.assessing.what_if import Fewest, fewest_actions, ground, what_if
 from service.db.tables import Result
 from service.refusal import Refused, not_found
