@@ -162,7 +162,9 @@ def _operation(route: Route, sent: _Converter, returned: _Converter) -> Json:
     elif route.body is not None:
         operation["requestBody"] = _body("application/json", sent.resolve_nested_schema(route.body))
     elif route.form is not None:
-        operation["requestBody"] = _body("multipart/form-data", sent.resolve_nested_schema(route.form))
+        operation["requestBody"] = _body("multipart/form-data", sent.resolve_nested_schema(route.form.parts))
+        encoding = {part: {"contentType": ", ".join(types)} for part, types in route.form.media_types.items()}
+        operation["requestBody"]["content"]["multipart/form-data"]["encoding"] = encoding
     return operation
 
 
@@ -185,8 +187,9 @@ def _body(media_type: str, schema: Json) -> Json:
 def _responses(route: Route, returned: _Converter) -> Json:
     content: Json = {}
     if isinstance(route.response, FileTypes):
-        plain = [media_type.partition(";")[0] for media_type in route.response.media_types]
-        content = {media_type: {"schema": _file(media_type)} for media_type in plain}
+        # Bytes come first: a generator of clients that reads one media type alone then reads any of them whole.
+        types = sorted((each.partition(";")[0] for each in route.response.media_types), key=_is_text)
+        content = {each: {"schema": TEXT if _is_text(each) else {**TEXT, "format": "binary"}} for each in types}
     elif route.response is not None:
         content = {"application/json": {"schema": returned.resolve_nested_schema(route.response)}}
     responses: Json = {}
@@ -197,8 +200,8 @@ def _responses(route: Route, returned: _Converter) -> Json:
     return responses
 
 
-def _file(media_type: str) -> Json:
-    return TEXT if media_type.startswith("text/") else {**TEXT, "format": "binary"}
+def _is_text(media_type: str) -> bool:
+    return media_type.startswith("text/")
 
 
 def _refusals(route: Route, variables: list[str]) -> Json:

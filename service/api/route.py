@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Literal, NamedTuple
 
 from service.api.schemas.base import ApiSchema
@@ -14,13 +14,20 @@ class FileTypes(NamedTuple):
     media_types: tuple[str, ...]
 
 
+class Multipart(NamedTuple):
+    """A multipart form: its parts, and the media types that parts which are files may have."""
+
+    parts: ApiSchema
+    media_types: Mapping[str, tuple[str, ...]]
+
+
 class Route(NamedTuple):
     """One route.
 
     ``transaction`` says how its view uses rows: "read" a snapshot, "latest" what is committed before each statement, "write",
     "own" where the view opens its own or needs none.
     ``response`` describes what it returns; None for an empty body. ``body`` is the schema of a JSON body, or the name of a
-    schema of answers (``answer_schema.components``), which the view loads; ``form`` the parts of a multipart form.
+    schema of answers (``answer_schema.components``), which the view loads; ``form`` a multipart form, which it reads itself.
     ``fixed``: arguments that the path fixes. ``secret``: the response holds what is given out once, so it is never stored under
     an Idempotency-Key. ``open``: anybody may call it.
     """
@@ -35,7 +42,7 @@ class Route(NamedTuple):
     transaction: Literal["read", "latest", "write", "own"] = "read"
     query: ApiSchema | None = None
     body: ApiSchema | str | None = None
-    form: ApiSchema | None = None
+    form: Multipart | None = None
     fixed: dict[str, str] = {}
     versioned: bool = False
     secret: bool = False

@@ -26,7 +26,7 @@ from service.api import (
     what_if,
 )
 from service.api.rate_limit import RateLimiter
-from service.api.route import FileTypes, Route
+from service.api.route import FileTypes, Multipart, Route
 from service.api.schemas.admin import (
     AUDIT_PAGE,
     FILTERS,
@@ -50,6 +50,7 @@ from service.api.schemas.files import (
     IMPORT_PAGE,
     JOB_PAGE,
     REPORT_PAGE,
+    SPREADSHEETS,
     UPLOAD,
     ImportConfirmationSchema,
     ImportQuerySchema,
@@ -58,7 +59,7 @@ from service.api.schemas.files import (
     ReportSchema,
 )
 from service.api.schemas.method import MODELS, SOURCES, MethodSchema, ModelSchema
-from service.api.schemas.own_practices import UNIT_ANSWERS_PAGE, OwnPracticesSchema
+from service.api.schemas.own_practices import UNIT_RESPONSE_PAGE, OwnPracticesSchema
 from service.api.schemas.questionnaires import (
     FORMS,
     QUESTIONNAIRE_REQUESTS,
@@ -184,11 +185,11 @@ ROUTES: tuple[Route, ...] = (
           "Keeps the answers of the unit named in the body; its earlier answers stay as its past.",
           OwnPracticesSchema(), transaction="write", body="BuyerAnswers"),
     Route("GET", "/buyer/answers", "buyer_history", own_practices.history, "What units answered, newest first.",
-          UNIT_ANSWERS_PAGE, query=PageQuerySchema()),
+          UNIT_RESPONSE_PAGE, query=PageQuerySchema()),
     Route("DELETE", "/buyer/answers/<answers_id>", "erase_buyer", own_practices.erase,
           "Erases the unit that these answers are of, with all it ever answered.", None, (204,), "write"),
     Route("POST", "/imports", "send", files.upload, "Takes files in; they are read and scored by jobs.", ImportSchema(),
-          (202,), "own", form=UPLOAD),
+          (202,), "own", form=Multipart(UPLOAD, {"file": SPREADSHEETS})),
     Route("GET", "/imports", "imports", files.list_imports, "Imports, newest first.", IMPORT_PAGE,
           query=ImportQuerySchema()),
     Route("GET", "/imports/<import_id>", "one_import", files.get_import, "How far an import is, and what was found.",

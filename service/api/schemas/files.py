@@ -147,6 +147,15 @@ class UploadSchema(ApiSchema):
 
 
 UPLOAD = UploadSchema()
+# The types that questionnaires/gate/door.py tells by their bytes: xlsx, xls, ods, csv, tsv, txt.
+SPREADSHEETS = (
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "application/vnd.ms-excel",
+    "application/vnd.oasis.opendocument.spreadsheet",
+    "text/csv",
+    "text/tab-separated-values",
+    "text/plain",
+)
 
 
 class ReportSchema(ApiSchema):

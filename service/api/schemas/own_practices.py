@@ -10,7 +10,7 @@ from service.api.schemas.assessments import issues
 from service.api.schemas.base import ApiSchema, page_of
 
 
-class UnitAnswersSchema(ApiSchema):
+class UnitResponseSchema(ApiSchema):
     """What a unit answered."""
 
     id = fields.String()
@@ -23,7 +23,7 @@ class UnitAnswersSchema(ApiSchema):
     name = fields.String(allow_none=True)
 
 
-UNIT_ANSWERS_PAGE = page_of(UnitAnswersSchema, "UnitAnswersPage")
+UNIT_RESPONSE_PAGE = page_of(UnitResponseSchema, "UnitResponsePage")
 
 
 class DueActionSchema(ApiSchema):
@@ -46,7 +46,7 @@ class PracticeSchema(ApiSchema):
     actions = fields.List(fields.Nested(DueActionSchema))
 
 
-class UnitSchema(UnitAnswersSchema):
+class UnitSchema(UnitResponseSchema):
     """A unit with its findings."""
 
     findings = fields.List(fields.Nested(PracticeSchema))
