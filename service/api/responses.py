@@ -1,4 +1,4 @@
-"""What a route of the API gives back, before it becomes bytes."""
+"""What a route of the API returns, and the versions of it that requests name (ETag, If-Match, If-None-Match)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ TAGS = re.compile(rf"\*|{TAG}(\s*,\s*{TAG})*", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A JSON body (None for an empty one), its status, headers, and the tag of the version it shows."""
+    """A JSON body, its status, headers, and the tag of its version.
+
+    ``body`` is what the schema of the route dumps, bytes that were dumped before, or None for an empty body.
+    """
 
     body: Any
     status: int = 200
@@ -27,7 +30,7 @@ class Reply:
 
 
 def response(reply: Reply) -> Response:
-    """The answer to the request that is under way; 304 where the caller has this version already."""
+    """Return the response to the request that is under way; 304 where the caller has this version already."""
     data = b"" if reply.body is None else reply.body if isinstance(reply.body, bytes) else orjson.dumps(reply.body)
     made = Response(data, reply.status, dict(reply.headers))
     if reply.body is None:
@@ -44,14 +47,14 @@ def response(reply: Reply) -> Response:
     return made
 
 
-# What a method that knows versions heeds; a HEAD is like a GET.
+# The headers that a route with versions heeds, by method; a HEAD is like a GET.
 CONDITIONS = {
     "GET": ("If-None-Match",), "HEAD": ("If-None-Match",), "PUT": ("If-Match", "If-None-Match"), "DELETE": ("If-Match",)
 }  # fmt: skip
 
 
 def check_conditions() -> None:
-    """Refuses tags that are none: one that is misspelt would leave the change it was to guard unguarded.
+    """Refuse what is no tag in If-Match and If-None-Match: a misspelt one would leave the change it was to guard unguarded.
 
     Raises Refused ``precondition.malformed``, 400.
     """
@@ -62,19 +65,19 @@ def check_conditions() -> None:
 
 
 def check_version(current: str | None) -> None:
-    """Holds the request to its If-Match and If-None-Match. ``current``: the tag of what is there, None for nothing.
+    """Hold the request to its If-Match and If-None-Match. ``current``: the tag of what is there, None for nothing.
 
     Raises Refused ``precondition.failed``, 412.
     """
-    wanted, unwanted = request.if_match, request.if_none_match
-    if wanted and (current is None or not wanted.contains(current)):
+    match, none_match = request.if_match, request.if_none_match
+    if match and (current is None or not match.contains(current)):
         raise Refused(
             "precondition.failed", 412, "What is there is not the version that If-Match names. Read it again."
         )
-    if unwanted and current is not None and unwanted.contains_weak(current):
+    if none_match and current is not None and none_match.contains_weak(current):
         raise Refused("precondition.failed", 412, "There is one already, and If-None-Match asks for none.")
 
 
 def attachment(data: bytes, media_type: str, name: str) -> Response:
-    """Bytes that are kept rather than shown."""
+    """Return a file to be saved under a name rather than opened in place."""
     return Response(data, content_type=media_type, headers={"Content-Disposition": f'attachment; filename="{name}"'})

@@ -56,7 +56,7 @@ def test_an_answer_that_cannot_be_stored_takes_its_effect_back(portal: Portal, m
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("service.api.once.keep", full)
+    monkeypatch.setattr("service.api.idempotency.store", full)
     assert portal.post("/schedules", SCHEDULE, Idempotency_Key="monday").status_code == 500
     assert portal.get("/schedules").json["items"] == []
 
@@ -145,9 +145,9 @@ def test_counting_does_not_write_with_every_request(
     app = create_app(Settings(data=tmp_path, plain_http=True, api_per_minute=400), database)
     portal = a_portal(app, an_organisation(database))
     shares = []
-    allowances = app.extensions["allowances"]
-    take = allowances._share
-    monkeypatch.setattr(allowances, "_share", lambda *asked: shares.append(1) or take(*asked))
+    limiter = app.extensions["rate_limiter"]
+    next_share = limiter._next_share
+    monkeypatch.setattr(limiter, "_next_share", lambda *args: shares.append(1) or next_share(*args))
     for _ in range(100):
         portal.get("/schedules")
     assert len(shares) <= 8
