@@ -2,10 +2,11 @@
 
 import hashlib
 import io
-from datetime import date
+from datetime import date, datetime
 
 import openpyxl
 import pytest
+from openpyxl.utils.datetime import CALENDAR_MAC_1904, CALENDAR_WINDOWS_1900
 
 from questionnaires.form import load
 from questionnaires.workbook import template
@@ -160,6 +161,17 @@ def test_rows_of_one_supplier_in_two_files_are_told_to_be_one() -> None:
     found = read(("a.xlsx", workbook(row)), ("b.xlsx", workbook(row)))
     assert codes(found) == ["row.same_supplier"]
     assert found.received["accepted"] == 2
+
+
+@pytest.mark.parametrize("epoch", [CALENDAR_WINDOWS_1900, CALENDAR_MAC_1904])
+@pytest.mark.parametrize("day", [date(2026, 3, 1), date(2024, 2, 29), date(2025, 12, 31)])
+def test_a_day_in_a_workbook_is_the_day_that_is_read_by_either_count_of_days(epoch: datetime, day: date) -> None:
+    book = openpyxl.Workbook()
+    book.epoch = epoch
+    for row in (["Supplier", "Country", "Evidence date"], ["Blue Pier Cannery", "TH", day]):
+        book.active.append(row)
+    (answers,) = read(("list.xlsx", saved(book)), kind="site").batches[0].answers.rows()
+    assert answers["evidence_date"] == day.isoformat()
 
 
 # ---------------------------------------------------------------- what cannot be used
