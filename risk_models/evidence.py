@@ -20,6 +20,8 @@ from risk_models.answers import CASE_HARMS, CASE_TOLD, DECLINED, EVIDENCE, Answe
 from risk_models.model import Credibility, Indicator, Model
 
 DAYS_A_MONTH = 30.4375
+# How release 0.1.0 read models of method 1: no model names it, and only files of that release are verified by it.
+METHOD_OF_0_1_0 = 0
 CERTIFICATE = "certificate"
 CONFIRMING = ("worker_voice", "official")  # whose word closes a finding (method section 8)
 TOLD_ON = (
@@ -53,6 +55,8 @@ class Standing:
 
 def told_on(model: Model) -> tuple[str, ...]:
     """The questions that say how old a declaration is, the first that is given."""
+    if model.method == METHOD_OF_0_1_0:
+        return ("answered_on", "form_returned", "evidence_date")
     return TOLD_ON if model.method > 1 else ("evidence_date", "form_returned", "answered_on")
 
 

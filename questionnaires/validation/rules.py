@@ -245,8 +245,10 @@ def share_against_counts(reading: Reading) -> None:
             share.put(np.array([row]), round(float(counted[row]), 1))
 
 
-def share_from_counts(reading: Reading) -> None:
-    """Where the share of migrants is blank and both numbers of workers are there, it is what they make."""
+def share_from_counts(reading: Reading, form: Questionnaire) -> None:
+    """Fills a blank share of migrants from both numbers of workers, where the form asks for the share."""
+    if "migrant_pct" not in form.by_id:
+        return
     total, count = reading.answers.get("workers_total"), reading.answers.get("workers_migrant")
     if total is None or count is None:
         return
@@ -345,7 +347,7 @@ def apply_rules(reading: Reading, form: Questionnaire) -> None:
     workers_by_agency(reading)
     contradictions(reading, form)
     share_against_counts(reading)
-    share_from_counts(reading)
+    share_from_counts(reading, form)
     identifiers(reading)
     one_country_a_reference(reading)
     one_cohort_a_case(reading)

@@ -12,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from risk_models.answers import Piece, from_frame, from_rows
+from risk_models.cases.evidence import evidence_as_told, with_case_harms
 from risk_models.engine.frame import STATES, Cells, Scores
 from risk_models.engine.score import score
-from risk_models.evidence import Belief, Standing, behind, sentence, standing
+from risk_models.evidence import Belief, Standing, behind, report_belief, sentence, standing
 from risk_models.facts.facts import load
 from risk_models.features import features
 from risk_models.model import Model
@@ -163,6 +164,25 @@ def test_a_gate_is_believed_by_the_evidence_of_its_own_question() -> None:
     run_out = {"workers_migrant": 0, "answered_on": days_ago(800)}
     assert STATES[cells(run_out).state[POSITION["fees"], 0]] == "not_asked"
     assert STATES[cells({**run_out, "evidence": covered}).state[POSITION["fees"], 0]] == "answered"
+
+
+@pytest.mark.parametrize(
+    ("row", "newest_finding", "counts"),
+    [
+        ({"reported_harms": ["papers"], "evidence_date": days_ago(10)}, days_ago(660), 0.80),
+        ({"reported_harms": ["papers"], "evidence_date": days_ago(660)}, days_ago(10), 0.80),
+        ({"reported_harms": ["papers"], "answered_on": days_ago(10)}, days_ago(660), 0.80),
+        ({"evidence_date": days_ago(10)}, days_ago(900), 0.0),
+        ({"reported_harms": ["papers"], "evidence_date": days_ago(10)}, None, 0.80),
+    ],
+    ids=["row newer", "case newer", "row dated by its answers", "no report in the row", "no day in the case"],
+)
+def test_of_a_report_in_the_row_and_case_records_the_one_that_counts_more_today_is_believed(
+    row: dict[str, Any], newest_finding: str | None, counts: float
+) -> None:
+    evidence = evidence_as_told([2], [("papers",)], [newest_finding])
+    answers = with_case_harms(from_rows([{"name": "Invented Works", **row}]), evidence)
+    assert report_belief(answers, TOY, ON).tolist() == [pytest.approx(counts)]
 
 
 def test_reserved_words_in_place_of_evidence_are_no_evidence() -> None:

@@ -335,6 +335,24 @@ def test_floors_read_what_was_admitted(risks: dict[str, float], floors: set[str]
     assert scores.best[0] >= at_least
 
 
+def test_a_report_of_any_weight_reaches_a_rule_of_strong_signs_alone_and_no_rule_that_reads_other_signs_too() -> None:
+    """The report counts 0.8, the rules read from 0.9: only where all that a rule reads is strong does any report do."""
+    rule = next(floor for floor in TOY.floors if floor.id == "strong_pair")
+    strong, mixed = replace(rule, from_risk=0.9), replace(rule, from_risk=0.9, signs=(("papers",), ("hours",)))
+    both = answered(hours=1.0).with_cell(POSITION["papers"], report=0.8).with_cell(POSITION["violence"], report=0.8)
+    reached_by = {
+        name: int(score(frame(both), replace(TOY, floors=(floor,)))[0].floors[0, 0])
+        for name, floor in (("strong", strong), ("mixed", mixed))
+    }
+    assert reached_by == {"strong": 2, "mixed": 0}
+
+
+def test_one_strong_sign_is_no_pair_however_grave_it_is_and_however_it_is_known() -> None:
+    admitted = answered(papers=1.0)
+    for one_sign in (admitted, admitted.with_cell(POSITION["papers"], report=1.0)):
+        assert "strong_pair" not in reached(scored(one_sign))
+
+
 def test_floors_never_read_the_context() -> None:
     supplier = answered()
     for i in range(K):

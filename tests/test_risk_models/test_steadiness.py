@@ -94,6 +94,24 @@ def test_a_floor_holds_whatever_the_weights() -> None:
     assert likely_levels(of, TOY, scores)[: LEVEL_NAMES.index("high"), 0].sum() < 1e-6
 
 
+@pytest.mark.parametrize(("by_silence", "likely_critical"), [(False, 1.0), (True, 0.0)])
+def test_an_inherent_risk_that_is_critical_by_silence_alone_makes_no_level_critical_under_any_weights(
+    by_silence: bool, likely_critical: float
+) -> None:
+    silent = Supplier(cells=tuple(Cell(declined=True, context=0.95) for _ in range(K)), critical_by_silence=by_silence)
+    of = frame(silent)
+    likely = likely_levels(of, TOY, score(of, TOY)[0])[:, 0]
+    assert likely[LEVEL_NAMES.index("critical")] == pytest.approx(likely_critical, abs=1e-6)
+    assert likely[LEVEL_NAMES.index("high")] == pytest.approx(1 - likely_critical, abs=1e-6)
+
+
+@pytest.mark.parametrize("indicators", [8, 60])
+def test_a_weight_of_average_size_varies_by_half_of_itself(indicators: int) -> None:
+    size = 1 / indicators
+    varies = np.sqrt(size * (1 - size) / (concentration(indicators) + 1))  # the deviation of a Dirichlet share
+    assert varies == pytest.approx(0.5 * size * np.sqrt(1 - size))
+
+
 def test_an_unknown_place_is_insufficient_evidence_under_any_weights() -> None:
     lost = Supplier(cells=tuple(Cell(risk=0.3, context=0.5) for _ in range(K)), place_known=False)
     of = frame(lost)
