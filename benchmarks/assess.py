@@ -22,7 +22,7 @@ IMPORTED = (
     "time, service.assessment.assess, service.assessment.export_json, service.report_content.build, service.imports.pipeline, "
     "reports.formats"
 )
-MOST_READINGS = 8.0
+MOST_READINGS = 10.0
 MOST_BYTES = 250.0
 
 

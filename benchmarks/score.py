@@ -19,7 +19,6 @@ from pathlib import Path
 
 import numpy as np
 
-from risk_models import kernel
 from risk_models.engine.frame import Frame, Scores
 from risk_models.engine.robustness import steadiness
 from risk_models.engine.score import score_by_portion
@@ -122,7 +121,7 @@ def main() -> None:
             command = [sys.executable, str(Path(__file__)), "--only", name, "--rows", str(told.rows)]
             ran = subprocess.run(command, env=environment, check=True, capture_output=True)
             times[name].append(tuple(json.loads(ran.stdout)))
-    engine = "the compiled kernel" if kernel.loaded() else "numpy"
+    engine = "numpy"
     print(f"{told.rows:,} suppliers x {INDICATORS} indicators by {engine}, CPU, median of {told.rounds}")
     first, again = (
         {name: statistics.median(run[which] for run in of) for name, of in times.items()} for which in (0, 1)

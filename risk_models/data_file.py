@@ -1,9 +1,20 @@
-"""Read the entries of a data file (parsed TOML) and report what is missing or invalid by file, item and fault."""
+"""Read the entries of a data file (parsed TOML) and report what is missing or invalid by file, item and fault.
+
+Beside them the lists ``RELEASED``, which say what was released of the data of a folder.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
+
+
+def released_lines(folder: Path) -> list[list[str]]:
+    """Return the lines of the list ``RELEASED`` of a folder of data as words, in its order; none where there is no such list."""
+    file = folder / "RELEASED"
+    lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
+    return [line.split() for line in lines if line and not line.startswith("#")]
 
 
 class DataFileError(Exception):
@@ -63,6 +74,12 @@ class DataFileReader:
         extra = sorted(set(raw) - set(known.split()))
         if extra:
             raise self.refuse(item, f"unknown key {extra[0]!r}")
+
+    def unique(self, kind: str, names: Sequence[str]) -> None:
+        """Refuses a name that stands twice."""
+        for name in names:
+            if names.count(name) > 1:
+                raise self.refuse(f"{kind} {name!r}", "stands twice")
 
     def share(self, value: Any, item: str, what: str) -> float:
         """Return a number in 0..1; ``what`` names it in the error."""

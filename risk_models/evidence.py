@@ -31,6 +31,8 @@ from risk_models.answers import (
 from risk_models.model import Credibility, Indicator, Model
 
 DAYS_PER_MONTH = 30.4375
+# How release 0.1.0 read models of method 1: no model names it, and only files of that release are verified by it.
+METHOD_OF_0_1_0 = 0
 CERTIFICATE = "certificate"
 CONFIRMING_GRADES = ("worker_voice", "official")  # only these can close a finding (method section 8)
 # The questions that date a declaration, in order of preference: an answer is as old as its form.
@@ -61,6 +63,8 @@ class EvidenceWeight:
 
 def list_declaration_date_questions(model: Model) -> tuple[str, ...]:
     """Return the questions that date a declaration under a model; the first with a date counts."""
+    if model.method == METHOD_OF_0_1_0:
+        return ("answered_on", "form_returned", "evidence_date")
     return DECLARATION_DATE_QUESTIONS if model.method > 1 else ("evidence_date", "form_returned", "answered_on")
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from types import MappingProxyType
 
@@ -11,7 +11,7 @@ from risk_models.answers import CASE_HARMS, DECLINED
 from risk_models.engine.frame import WORST_OF_LOW
 from risk_models.facts.facts import FactSnapshot
 from risk_models.facts.inherent import UNKNOWN_PLACE
-from risk_models.model import Floor, Indicator, Model
+from risk_models.model import Context, Floor, Gate, Indicator, Model
 from risk_models.plan import Action
 from risk_models.transforms import bind_day
 
@@ -22,6 +22,18 @@ REPORTERS = {
     "ngo": "an NGO or the press",
     "official": "an authority",
 }
+
+
+# Title and text of a place that is not known.
+NO_PLACE = (
+    "Country or sector unknown",
+    "The country or the sector is not known. Three quarters of all places and trades in the fact table would "
+    "score lower than the value taken here; the range covers all of them.",
+)
+DECLINED_PLACE = (
+    "Flag or owner's country declined",
+    "The flag or the country of the owner was asked for and left blank: taken as the worst in the fact table.",
+)
 
 
 @dataclass(frozen=True)
@@ -69,137 +81,155 @@ def explain(
     (risk_models.agencies.counted). ``beside``: the models of its other sectors, whose findings stand among the reasons without
     points. ``answers``: all it said, to tell what contradicts a declaration.
     """
-    own, models = {indicator.id for indicator in model.indicators}, (*beside[::-1], model)
-    gates = {name: gate for each in models for gate in each.gates for name in gate.indicators}
-    indicators = {indicator.id: indicator for each in models for indicator in each.indicators}
-    asked_by = {indicator.id: each.title for each in models for indicator in each.indicators}
-    contexts = {c.id: c for c in model.contexts} | {fact.fact: c for c in model.contexts for fact in c.facts}
-    sharper = {s.id: s for s in model.sharper}
-    reasons: list[Reason] = []
-    for entry in stored:
-        name, state, points = str(entry["indicator"]), str(entry["state"]), _number(entry["points"]) or 0.0
-        e, c = _number(entry.get("e")), _number(entry.get("c"))
-        if entry["kind"] == "answer":
-            indicator = indicators[name]
-            value = entry.get("value")
-            said = "" if value is None else title_of(indicator.question, value)
-            harm = _is_harm(indicator, state, value, facts.on, e, c)
-            reported = _reported(indicator, answers, title_of) if state == "reported" else ""
-            text = sentence(indicator, state, said, e or 0.0, harm=harm, reported=reported)
-            if reported and value is not None:
-                text += f" {own_side(model.kind, value, said)}."
-            declared = gates.get(name)
-            if harm and declared is not None and answers.get(declared.question) in declared.none:
-                text += f' This contradicts what was declared ("{declared.title}"), which therefore counts for nothing here.'
-            if name not in own:
-                trade = (
-                    "another of its trades"
-                    if names_sectors(answers)
-                    else "which it is read as while its sector is not known"
-                )
-                text += f' Only asked under "{asked_by[name]}", {trade}: it is a finding, and moves no points here.'
-            evidence = evidence_of(indicator.question) if state in ("answered", "expired") else ""
-            if isinstance(value, str) and value in indicator.confirmed and state == "answered":
-                # With the evidence, not in the text: it tells what workers said, which a supplier's copy leaves out.
-                evidence = f"{evidence} {UNCONFIRMED if harm else CONFIRMED}".strip()
-            if state == "answered" and value in (None, "cannot_apply"):
-                state, gate = "cannot_apply", gates.get(name)
-                if value is None and gate is not None:
-                    text, evidence = f"{gate.title}: declared, so this cannot apply here.", evidence_of(gate.question)
-                else:
-                    text = "Answered: this cannot apply here. It is believed as far as its evidence goes."
-            told = Reason(name, "answer", indicator.title, text, state, said, e, c, points, indicator.sources)
-            told = replace(told, question=indicator.question, answer=value, reported=reported)
-            reasons.append(replace(told, evidence=evidence, harm=harm))
-        elif name == UNKNOWN_PLACE:
-            title, text = (
-                "Country or sector unknown",
-                "The country or the sector is not known. Three quarters of all places and trades in the fact table would "
-                "score lower than the value taken here; the range covers all of them.",
-            )
-            if state == "declined":
-                title, text = (
-                    "Flag or owner's country declined",
-                    "The flag or the country of the owner was asked for and left blank: taken as the worst in the fact table.",
-                )
-            reasons.append(Reason(name, "context", title, text, state, "", e, c, points, ("EN-4",)))
-        elif name == "agency":
-            text = agency or _with_state(
-                "The worst agency named here is the usual level for recruitment through it.", state
-            )
-            reasons.append(
-                Reason(
-                    name,
-                    "context",
-                    "Worst agency named",
-                    text,
-                    state,
-                    _shown(entry.get("value")),
-                    e,
-                    c,
-                    points,
-                    ("SD-64", "SD-65"),
-                )
-            )
-        elif name in sharper:
-            rule = sharper[name]
-            reasons.append(
-                Reason(
-                    name,
-                    "context",
-                    rule.title,
-                    _with_state(rule.because, state),
-                    state,
-                    _shown(entry.get("value")),
-                    e,
-                    c,
-                    points,
-                    rule.sources,
-                )
-            )
-        else:
-            rule_of = contexts[name]
-            title = rule_of.title if name.startswith("answer.") else facts.get_title(name)
-            source, year = rule_of.sources, None
-            seen = (
-                facts.get_fact("country", country or "", name.split(".", 1)[1]) if name.startswith("country.") else None
-            )
-            if seen is not None:
-                source, year = (seen.source, *rule_of.sources), seen.year
-            reasons.append(
-                Reason(
-                    name,
-                    "context",
-                    title,
-                    _with_state(rule_of.because, state),
-                    state,
-                    _shown(entry.get("value")),
-                    e,
-                    c,
-                    points,
-                    source,
-                    year,
-                )
-            )
-    told_of = {contexts[reason.id].id for reason in reasons if reason.id in contexts}
-    # What acts only where it is known stands in no result while it is not, yet it is why the worst case lies so high.
-    reasons += [
-        Reason(
-            rule.id,
-            "context",
-            rule.title,
-            _with_state(rule.because, "unknown"),
-            "unknown",
-            "",
-            None,
-            None,
-            0.0,
-            rule.sources,
-        )
-        for rule in model.contexts
-        if rule.where_known and rule.id not in told_of
+    asked = _every_indicator(model, beside)
+    reasons = [
+        _answer_reason(entry, asked[str(entry["indicator"])], facts.on, title_of, evidence_of, answers)
+        if entry["kind"] == "answer"
+        else _context_reason(entry, model, facts, country, agency)
+        for entry in stored
     ]
-    return tuple(reasons)
+    return (*reasons, *_unknown_contexts(model, reasons))
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """An indicator, the model that asks about it, and the gate that answers for it; ``elsewhere``: of another sector's model."""
+
+    indicator: Indicator
+    model: Model
+    gate: Gate | None
+    elsewhere: bool
+
+
+def _every_indicator(model: Model, beside: Sequence[Model]) -> dict[str, _Asked]:
+    """Every indicator by its id; where several models ask about one, as the supplier's own does, then the first beside it."""
+    models = (*beside[::-1], model)
+    gates = {name: gate for each in models for gate in each.gates for name in gate.indicators}
+    return {i.id: _Asked(i, each, gates.get(i.id), each is not model) for each in models for i in each.indicators}
+
+
+def _answer_reason(
+    entry: Stored,
+    asked: _Asked,
+    on: date,
+    title_of: Callable[[str, object], str],
+    evidence_of: Callable[[str], str],
+    answers: Mapping[str, object],
+) -> Reason:
+    """The reason that an answer is, or a report, or that nothing was answered."""
+    indicator, gate, state, value = asked.indicator, asked.gate, str(entry["state"]), entry.get("value")
+    e, c = _number(entry.get("e")), _number(entry.get("c"))
+    words = "" if value is None else title_of(indicator.question, value)
+    harm = _is_harm(indicator, state, value, on, e, c)
+    reported = _reported(indicator, answers, title_of) if state == "reported" else ""
+    evidence = evidence_of(indicator.question) if state in ("answered", "expired") else ""
+    if isinstance(value, str) and value in indicator.confirmed and state == "answered":
+        # With the evidence, not in the text: it tells what workers said, which a supplier's copy leaves out.
+        evidence = f"{evidence} {UNCONFIRMED if harm else CONFIRMED}".strip()
+    if state == "answered" and value in (None, "cannot_apply"):
+        state = "cannot_apply"
+        text = "Answered: this cannot apply here. It is believed as far as its evidence goes."
+        if value is None and gate is not None:
+            text, evidence = f"{gate.title}: declared, so this cannot apply here.", evidence_of(gate.question)
+    else:
+        text = _answer_text(asked, state, value, words, harm=harm, reported=reported, answers=answers)
+    return Reason(
+        id=indicator.id,
+        kind="answer",
+        title=indicator.title,
+        text=text,
+        state=state,
+        value=words,
+        effective=e,
+        context=c,
+        points=_number(entry["points"]) or 0.0,
+        sources=indicator.sources,
+        evidence=evidence,
+        harm=harm,
+        question=indicator.question,
+        answer=value,
+        reported=reported,
+    )
+
+
+def _answer_text(
+    asked: _Asked,
+    state: str,
+    value: object,
+    words: str,
+    *,
+    harm: bool,
+    reported: str,
+    answers: Mapping[str, object],
+) -> str:
+    """What was answered or reported, what speaks against it, and where it is asked under the model of another sector only."""
+    sentences = [sentence(asked.indicator, state, words, harm=harm, reported=reported)]
+    if reported and value is not None:
+        sentences.append(f"{own_side(asked.model.kind, value, words)}.")
+    gate = asked.gate
+    if harm and gate is not None and answers.get(gate.question) in gate.none:
+        sentences.append(
+            f'This contradicts what was declared ("{gate.title}"), which therefore counts for nothing here.'
+        )
+    if asked.elsewhere:
+        trade = (
+            "another of its trades" if names_sectors(answers) else "which it is read as while its sector is not known"
+        )
+        sentences.append(f'Only asked under "{asked.model.title}", {trade}: it is a finding, and moves no points here.')
+    return " ".join(sentences)
+
+
+def _context_reason(entry: Stored, model: Model, facts: FactSnapshot, country: str | None, agency: str) -> Reason:
+    """The reason that a fact of the inherent risk is, or the score of an agency."""
+    name, state = str(entry["indicator"]), str(entry["state"])
+    contexts, sharper = _contexts(model), {rule.id: rule for rule in model.sharper}
+    year = None
+    if name == UNKNOWN_PLACE:
+        title, text = DECLINED_PLACE if state == "declined" else NO_PLACE
+        sources: tuple[str, ...] = ("EN-4",)
+    elif name == "agency":
+        title, sources = "Worst agency named", ("SD-64", "SD-65")
+        text = agency or _with_state(
+            "The worst agency named here is the usual level for recruitment through it.", state
+        )
+    elif name in sharper:
+        title, sources = sharper[name].title, sharper[name].sources
+        text = _with_state(sharper[name].because, state)
+    else:
+        rule = contexts[name]
+        title = rule.title if name.startswith("answer.") else facts.get_title(name)
+        text, sources = _with_state(rule.because, state), rule.sources
+        fact = facts.get_fact("country", country or "", name.split(".", 1)[1]) if name.startswith("country.") else None
+        if fact is not None:
+            sources, year = (fact.source, *rule.sources), fact.year
+    return Reason(
+        id=name,
+        kind="context",
+        title=title,
+        text=text,
+        state=state,
+        value=_shown(entry.get("value")),
+        effective=_number(entry.get("e")),
+        context=_number(entry.get("c")),
+        points=_number(entry["points"]) or 0.0,
+        sources=sources,
+        year=year,
+    )
+
+
+def _contexts(model: Model) -> dict[str, Context]:
+    """The contexts of a model by their ids and by the facts they are made of."""
+    return {c.id: c for c in model.contexts} | {fact.fact: c for c in model.contexts for fact in c.facts}
+
+
+def _unknown_contexts(model: Model, reasons: Sequence[Reason]) -> Iterator[Reason]:
+    """What acts only where it is known stands in no result while it is not, yet it is why the worst case lies so high."""
+    contexts = _contexts(model)
+    explained = {contexts[reason.id].id for reason in reasons if reason.id in contexts}
+    for rule in model.contexts:
+        if rule.where_known and rule.id not in explained:
+            text = _with_state(rule.because, "unknown")
+            yield Reason(rule.id, "context", rule.title, text, "unknown", "", None, None, 0.0, rule.sources)
 
 
 def names_no_agency(actions: Iterable[Action]) -> tuple[Reason, ...]:
@@ -247,7 +277,7 @@ def why_not_low(model: Model, result: Stored, reasons: Sequence[Reason]) -> tupl
     )
 
 
-def sentence(indicator: Indicator, state: str, said: str, effective: float, *, harm: bool, reported: str = "") -> str:
+def sentence(indicator: Indicator, state: str, said: str, *, harm: bool, reported: str = "") -> str:
     """What an officer would say of one indicator. Never a verdict: harm reads "indicators consistent with ..."."""
     if state == "not_asked":
         return "Not asked: taken as usual for such a place and trade."

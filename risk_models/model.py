@@ -1,14 +1,12 @@
 """A model: the indicators, weights, contexts and floors by which one kind of supplier is scored.
 
-One TOML file is one version, whole and dated (``models/<model>/<version>.toml``). It is data: every weight and rule carries
-its reason and the ids of its sources, and a file with a fault is refused by name. ``README.md`` beside this file shows how
-to add an indicator.
+One TOML file is one version, dated (``models/<model>/<version>.toml``), whole or over a core (``model_file.py``). It is data:
+every weight and rule carries its reason and the ids of its sources, and a file with a fault is refused by name. ``README.md``
+beside this file shows how to add an indicator.
 """
 
 from __future__ import annotations
 
-import hashlib
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -16,7 +14,9 @@ from functools import cache, cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
+from risk_models.action_releases import release_read_by
 from risk_models.data_file import DataFileError, DataFileReader
+from risk_models.model_file import model_files, read
 from risk_models.transforms import Choices, Ramp, Rule, parse_rule
 
 MODELS = Path(__file__).parent / "models"
@@ -25,10 +25,6 @@ LEVELS = ("low", "medium", "high", "critical")
 METHODS = (1, 2, 3)
 CASES = ("none_recorded", "signals", "pattern", "emergency")
 SOURCES_OF_FACTS = ("answer.", "country.", "sector.", "goods.", "corridor.", "destination.", "flag.")
-
-
-class BadModel(DataFileError):
-    """A model file that cannot be used: which file, which item, what is wrong."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +69,10 @@ class Sharper:
 
 @dataclass(frozen=True)
 class Indicator:
-    """What is asked about, how much it weighs, how an answer becomes risk. ``safeguard``, ``confirmed``: see docs/models.md."""
+    """What is asked about, how much it weighs, how an answer becomes risk. ``safeguard``, ``confirmed``: see docs/models.md.
+
+    ``groups``: actions may address it by each of them ("group:fees") as well as by its id.
+    """
 
     id: str
     title: str
@@ -93,6 +92,7 @@ class Indicator:
     harm: str
     ilo: tuple[str, ...]
     sources: tuple[str, ...]
+    groups: tuple[str, ...]
 
     @cached_property
     def question(self) -> str:
@@ -138,11 +138,15 @@ class Floor:
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """One version of one model, checked; equal to itself alone. For ``method``, ``told_by`` and the like see docs/models.md."""
+    """One version of one model, checked; equal to itself alone. For ``method``, ``told_by`` and the like see docs/models.md.
+
+    ``actions``: the release of the action library that its plans are made of. ``digest``: of its file and the core it includes.
+    """
 
     id: str
     version: str
     method: int
+    actions: str
     effective: date
     title: str
     kind: str
@@ -176,19 +180,21 @@ class Model:
 
 
 def load(path: Path) -> Model:
-    """The model in one file. Raises BadModel naming the file, the item and the fault."""
-    data = path.read_bytes()
-    try:
-        raw = tomllib.loads(data.decode("utf-8"))
-    except tomllib.TOMLDecodeError as fault:
-        raise BadModel(f"{path.name}: not TOML: {fault}") from fault
-    return _Reader(f"{path.parent.name}/{path.name}").model(raw, hashlib.sha256(data).hexdigest())
+    """The model in one file. Raises DataFileError naming the file, the item and the fault."""
+    file = read(path)
+    return _Reader(file.name).model(file.raw, file.digest)
 
 
 @cache
 def load_all(folder: Path = MODELS) -> tuple[Model, ...]:
-    """Every model file in the folder, by id and version."""
-    return tuple(load(path) for path in sorted(folder.glob("*/*.toml")))
+    """Return every model in the folder, by id and version. Raises DataFileError, also for a file whose path is not its id and version."""
+    models = {path: load(path) for path in model_files(folder)}
+    for path, model in models.items():
+        if (model.id, model.version) != (path.parent.name, path.stem):
+            raise DataFileError(
+                f"{path.parent.name}/{path.name}: model: it is {model.id} {model.version} by its own id and version"
+            )
+    return tuple(models.values())
 
 
 def in_force(model_id: str, on: date, models: Iterable[Model] | None = None) -> Model:
@@ -238,8 +244,6 @@ def serving(kind: str, sectors: Iterable[str], on: date, models: Iterable[Model]
 
 class _Reader(DataFileReader):
     """Turns raw TOML into a Model, refusing what does not fit."""
-
-    fault = BadModel
 
     def scaled_facts(self, raw: Mapping[str, Any], item: str) -> tuple[ScaledFact, ...]:
         facts = []
@@ -294,10 +298,10 @@ class _Reader(DataFileReader):
                 raise self.refuse(item, f"'confirmed' {code!r} must be a choice, and lie below its risk there")
         return {code: float(risk) for code, risk in told.items()}
 
-    def indicator(self, raw: Mapping[str, Any]) -> Indicator:
+    def indicator(self, raw: Mapping[str, Any], groups: tuple[str, ...]) -> Indicator:
         item = f"indicator {raw.get('id')!r}"
         known = "id title pillar reads weight weight_because core strong ilo sharper choices ramp steps ruled_out because harm"
-        self.known_keys(raw, known + " since confirmed heard safeguard sources notes", item)
+        self.known_keys(raw, known + " since confirmed heard safeguard groups sources notes", item)
         reads = self.need(raw, "reads", item, str)
         if not reads.startswith("answer."):
             raise self.refuse(item, f"reads {reads!r}: an indicator reads one answer")
@@ -324,6 +328,7 @@ class _Reader(DataFileReader):
             harm=self.need(raw, "harm", item, str),
             ilo=self.texts(raw, "ilo", item),
             sources=self.sources(raw, item),
+            groups=self.texts(raw, "groups", item) if "groups" in raw else groups,
         )
 
     def gate(self, raw: Mapping[str, Any]) -> Gate:
@@ -368,7 +373,7 @@ class _Reader(DataFileReader):
     def model(self, raw: Mapping[str, Any], digest: str) -> Model:
         known = "id version method effective title kind serves told_by levels insufficient_below silent_from reported sources "
         known += "review_months credibility certificate_months audit_counts audit_void_when context sharper indicator "
-        self.known_keys(raw, known + "gate floor notes", "model")
+        self.known_keys(raw, known + "gate floor actions groups notes", "model")
         credibility = {
             grade: Credibility(
                 self.share(entry.get("q"), grade, "'q'"), float(self.need(entry, "months", grade, (int, float)))
@@ -380,10 +385,12 @@ class _Reader(DataFileReader):
         levels = {level: float(self.need(raw["levels"], level, "levels", (int, float))) for level in LEVELS[1:]}
         if list(levels.values()) != sorted(levels.values()):
             raise self.refuse("levels", "must rise")
+        groups = self.texts(raw, "groups", "model")
         model = Model(
             id=self.need(raw, "id", "model", str),
             version=self.need(raw, "version", "model", str),
             method=raw.get("method", METHODS[0]),
+            actions=release_read_by(raw, self),
             effective=self.need(raw, "effective", "model", date),
             title=self.need(raw, "title", "model", str),
             kind=self.need(raw, "kind", "model", str),
@@ -400,7 +407,7 @@ class _Reader(DataFileReader):
             audit_void_when=self.texts(raw, "audit_void_when", "model"),
             contexts=tuple(self.context(entry) for entry in self.need(raw, "context", "model", list)),
             sharper=tuple(self.sharper(entry) for entry in raw.get("sharper", [])),
-            indicators=tuple(self.indicator(entry) for entry in self.need(raw, "indicator", "model", list)),
+            indicators=tuple(self.indicator(i, groups) for i in self.need(raw, "indicator", "model", list)),
             gates=tuple(self.gate(entry) for entry in raw.get("gate", [])),
             floors=tuple(self.floor(entry) for entry in self.need(raw, "floor", "model", list)),
             digest=digest,
@@ -411,15 +418,9 @@ class _Reader(DataFileReader):
     def check(self, model: Model) -> None:
         """What no single entry can know: ids are unique, names point to something, facts cannot rule out too much."""
         ids = [i.id for i in model.indicators]
-        groups: list[tuple[str, list[str]]] = [
-            ("indicator", ids),
-            ("context and sharper", [c.id for c in model.contexts] + [s.id for s in model.sharper]),
-            ("floor", [f.id for f in model.floors]),
-        ]
-        for what, names in groups:
-            for name in names:
-                if names.count(name) > 1:
-                    raise self.refuse(f"{what} {name!r}", "stands twice")
+        self.unique("indicator", ids)
+        self.unique("context and sharper", [context.id for context in model.every_context])
+        self.unique("floor", [floor.id for floor in model.floors])
         pointers = [(f"gate {g.id!r}", g.indicators) for g in model.gates]
         pointers += [(f"floor {f.id!r}", f.any) for f in model.floors]
         pointers += [("audit_void_when", model.audit_void_when)]
@@ -431,9 +432,8 @@ class _Reader(DataFileReader):
         for indicator in model.indicators:
             for name in indicator.sharper:
                 if name not in sharper:
-                    raise self.refuse(
-                        f"indicator {indicator.id!r}", f"names the sharper context {name!r}, which is not there"
-                    )
+                    fault = f"names the sharper context {name!r}, which is not there"
+                    raise self.refuse(f"indicator {indicator.id!r}", fault)
         place = [
             all(f.fact.startswith(("country.", "sector.")) for f in c.facts) and not c.where_known
             for c in model.contexts

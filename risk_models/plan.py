@@ -5,14 +5,14 @@ sector or agency, what a level rests on, or a circumstance such as that somebody
 file for each Bali Process priority) says which actions answer it, how many days each may take, and under which findings it is
 withheld. Order: safety of people first, then what is due soonest; among what is due on one day the order of
 ``actions/order.toml``: protect, stop the harm, redress, find out, prevent (UG-24: severity before anything else; factbook 7.2).
-Under models older than that file plans stay as they were.
+A model names the release of the library that its plans are made of; under releases older than that file plans stay as they were.
 """
 
 from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import cache, cached_property, lru_cache
@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from risk_models.action_releases import ACTIONS
 from risk_models.answers import Answers
 from risk_models.data_file import DataFileError
 from risk_models.engine.frame import (
@@ -39,7 +40,6 @@ from risk_models.engine.score import threshold
 from risk_models.model import LEVELS, Model
 from risk_models.name_normalize import name_key
 
-ACTIONS = Path(__file__).parent / "actions"
 ORDER = "order.toml"
 PRIORITIES = ("1", "2", "3a", "3b")
 STAGES = ("acknowledge", "act", "advance")
@@ -57,6 +57,7 @@ CIRCUMSTANCES = {
     "level:low": "not_asked",
     "open:few": "not_asked",  # few of the questions are still to be asked
 }
+GROUP = "group:"  # before the name of a group of indicators, which an action addresses as if it named each of them
 CASE_OF_COERCION = "case:coercion"  # a case in which coercion at work is reached, however strong it is beside
 FEW_OPEN = 0.15  # of the weight of a model: a form that came back but for this is not sent again
 CHILDREN = ("child_labour", "under_18_aboard")
@@ -64,18 +65,14 @@ MINIMUM_AGE_AT_SEA = 16  # C188-1
 LATER = 1e6  # days, more than any action has: what is no matter of safety comes after all that is
 
 
-class BadAction(DataFileError):
-    """An action file that cannot be used: which file, which action, what is wrong."""
-
-
 @dataclass(frozen=True)
 class Action:
     """One step of remediation: what to do, who owns it, by when, and what proves that it worked.
 
-    ``since``: the version of the models it came with, if it came later than the first. ``leaving``: it weighs an end of the
+    ``since``: the release of the library it came with, if it came later than the first. ``leaving``: it weighs an end of the
     relationship, and is never what is proposed to move a level. ``not_where``: findings under which it would endanger people or
-    does not fit, and is withheld. ``place``: where it stands in the order of the library; -1 under models older than that order,
-    which read ``addresses_before`` where it is given.
+    does not fit, and is withheld. ``place``: where it stands in the order of the library; -1 in releases older than that order,
+    which hold ``addresses_before`` where it is given.
     """
 
     id: str
@@ -97,12 +94,12 @@ class Action:
     addresses_before: tuple[str, ...] | None = None
     place: int = -1
 
-    def answers(self, version: str) -> bool:
-        """Whether the action was there when a version of a model was released: a plan made under an older one stays as it was."""
-        return not self.since or _order(self.since) <= _order(version)
+    def answers(self, release: str) -> bool:
+        """Whether the action is in a release of the library: a plan made under an older one stays as it was."""
+        return not self.since or _order(self.since) <= _order(release)
 
     def before_order(self) -> Action:
-        """The action as models read it that are older than the order of the library."""
+        """The action as releases hold it that are older than the order of the library."""
         addresses = self.addresses if self.addresses_before is None else self.addresses_before
         return replace(self, addresses=addresses, not_where=(), place=-1)
 
@@ -184,21 +181,33 @@ def due_on(on: date, days: float) -> date:
 
 @cache
 def load_actions(folder: Path = ACTIONS) -> tuple[Action, ...]:
-    """The action library in the order of its files. Raises BadAction naming the file, the action and the fault."""
+    """The action library in the order of its files. Raises DataFileError naming the file, the action and the fault."""
     actions: list[Action] = []
-    places = {name: place for place, name in enumerate(_ordered(folder))}
+    order = _ordered(folder)
     for path in sorted(folder.glob("*.toml")):
         for raw in tomllib.loads(path.read_text(encoding="utf-8")).get("action", ()):
             action = _action(raw, path.name)
             if any(a.id == action.id for a in actions):
-                raise BadAction(f"{path.name}: action {action.id!r} stands twice")
-            if action.id not in places:
-                raise BadAction(f"{path.name}: action {action.id!r} has no place in {ORDER}")
-            actions.append(replace(action, place=places[action.id]))
-    gone = places.keys() - {action.id for action in actions}
+                raise DataFileError(f"{path.name}: action {action.id!r} stands twice")
+            if "after" in raw:
+                if action.id in order:
+                    raise DataFileError(
+                        f"{path.name}: action {action.id!r} has a place in {ORDER} already, and 'after' beside it"
+                    )
+                if raw["after"] not in order:
+                    raise DataFileError(
+                        f"{path.name}: action {action.id!r}: 'after' names {raw['after']!r}, which has no place yet"
+                    )
+                order.insert(order.index(raw["after"]) + 1, action.id)
+            if action.id not in order:
+                raise DataFileError(
+                    f"{path.name}: action {action.id!r} has no place: give it 'after', or one in {ORDER}"
+                )
+            actions.append(action)
+    gone = set(order) - {action.id for action in actions}
     if gone:
-        raise BadAction(f"{ORDER}: {min(gone)!r} is no action")
-    return tuple(actions)
+        raise DataFileError(f"{ORDER}: {min(gone)!r} is no action")
+    return tuple(replace(action, place=order.index(action.id)) for action in actions)
 
 
 def _ordered(folder: Path) -> list[str]:
@@ -206,21 +215,37 @@ def _ordered(folder: Path) -> list[str]:
     names = [str(name) for turn in told["turn"] for name in turn["actions"]]
     for name in names:
         if names.count(name) > 1:
-            raise BadAction(f"{ORDER}: {name!r} stands twice")
+            raise DataFileError(f"{ORDER}: {name!r} stands twice")
     return names
 
 
 @cache
 def ordered_since(folder: Path = ACTIONS) -> str:
-    """The version of the models from which on plans follow the order of the library."""
+    """The release of the library from which on plans follow its order."""
     return str(tomllib.loads((folder / ORDER).read_text(encoding="utf-8"))["since"])
 
 
-def actions_of(version: str) -> tuple[Action, ...]:
-    """The library as models of a version, or an assessment made under a version of the library, read it."""
-    library = [action for action in load_actions() if action.answers(version)]
-    old = _order(version) < _order(ordered_since())
+def actions_of(release: str) -> tuple[Action, ...]:
+    """A release of the library, as the models that name it and the assessments made under it read it."""
+    library = [action for action in load_actions() if action.answers(release)]
+    old = _order(release) < _order(ordered_since())
     return tuple(action.before_order() if old else action for action in library)
+
+
+def with_groups(actions: Iterable[Action], models: Iterable[Model]) -> tuple[Action, ...]:
+    """Return actions that address, in place of each group, every indicator of the models that is in it."""
+    members: dict[str, dict[str, None]] = {}
+    for indicator in (indicator for model in models for indicator in model.indicators):
+        for group in indicator.groups:
+            members.setdefault(GROUP + group, {})[indicator.id] = None
+
+    def findings(name: str) -> Iterable[str]:
+        return members.get(name, ()) if name.startswith(GROUP) else (name,)
+
+    return tuple(
+        replace(action, addresses=tuple(dict.fromkeys(f for name in action.addresses for f in findings(name))))
+        for action in actions
+    )
 
 
 def _order(version: str) -> tuple[int, ...]:
@@ -233,18 +258,18 @@ def _action(raw: Mapping[str, object], file: str) -> Action:
     def text(key: str) -> str:
         value = raw.get(key)
         if not isinstance(value, str) or not value.strip():
-            raise BadAction(f"{name}: {key!r} is missing")
+            raise DataFileError(f"{name}: {key!r} is missing")
         return value.strip()
 
     def texts(key: str) -> tuple[str, ...]:
         value = raw.get(key, [])
         if not isinstance(value, list) or not value:
-            raise BadAction(f"{name}: {key!r} is missing")
+            raise DataFileError(f"{name}: {key!r} is missing")
         return tuple(str(v) for v in value)
 
     due = raw.get("due_days")
     if not isinstance(due, dict) or not all(isinstance(d, (int, float)) and d > 0 for d in due.values()):
-        raise BadAction(f"{name}: 'due_days' must give days above 0")
+        raise DataFileError(f"{name}: 'due_days' must give days above 0")
     action = Action(
         id=text("id"),
         title=text("title"),
@@ -265,23 +290,23 @@ def _action(raw: Mapping[str, object], file: str) -> Action:
         addresses_before=texts("addresses_before") if "addresses_before" in raw else None,
     )
     if action.since and not re.fullmatch(r"[0-9]+(\.[0-9]+)*", action.since):
-        raise BadAction(f"{name}: 'since' is {action.since!r}, which is no version")
+        raise DataFileError(f"{name}: 'since' is {action.since!r}, which is no version")
     for value, allowed, key in (
         (action.priority, PRIORITIES, "priority"),
         (action.stage, STAGES, "stage"),
         (action.owner, OWNERS, "owner"),
     ):
         if value not in allowed:
-            raise BadAction(f"{name}: {key!r} is {value!r}, not one of {', '.join(allowed)}")
+            raise DataFileError(f"{name}: {key!r} is {value!r}, not one of {', '.join(allowed)}")
     for state in action.states:
         if state not in FINDING_STATES or state not in action.due_days:
-            raise BadAction(f"{name}: state {state!r} is unknown or has no 'due_days'")
+            raise DataFileError(f"{name}: state {state!r} is unknown or has no 'due_days'")
     return action
 
 
 def room_for_plan(suppliers: int, model: Model) -> Plan:
     """A plan of some suppliers that is not made yet."""
-    library = _library(model.version)[0]
+    library = _library(model)[0]
     return Plan(library, np.empty((len(library), suppliers)))
 
 
@@ -290,7 +315,7 @@ def plan(scores: Scores, cells: Cells, model: Model, unknown: Mapping[str, NDArr
 
     "agency": one is named that was not assessed; "agencies_not_named": none is named though migrants are employed.
     """
-    library, calls, not_where = _library(model.version)
+    library, calls, not_where = _library(model)
     n = scores.total.shape[0]
     whole = room_for_plan(n, model)
     days = whole.days
@@ -395,40 +420,15 @@ def circumstances(answers: Answers, model: Model, agency_scores: Mapping[str, fl
 Calls = Mapping[tuple[str, str], Sequence[tuple[int, float]]]
 
 
-@cache
-def _library(version: str) -> tuple[tuple[Action, ...], Calls, frozenset[str]]:
-    """The library for the models of a version, for each finding and state which of it answers, and within how many days, and
-    where any of it is withheld.
+@lru_cache(maxsize=64)
+def _library(model: Model) -> tuple[tuple[Action, ...], Calls, frozenset[str]]:
+    """The library as a model reads it, for each finding and state which of it answers, and within how many days, and where any
+    of it is withheld.
     """
-    library = actions_of(version)
+    library = with_groups(actions_of(model.actions), (model,))
     calls: dict[tuple[str, str], list[tuple[int, float]]] = {}
     for a, action in enumerate(library):
         for finding in action.addresses:
             for state in action.states:
                 calls.setdefault((finding, state), []).append((a, action.due_days[state]))
     return library, calls, frozenset(name for action in library for name in action.not_where)
-
-
-def unanswered_findings(findings: Sequence[tuple[str, str]], actions: Sequence[Action]) -> tuple[str, ...]:
-    """Findings that can be made (:func:`findings_of`) and no action answers, as "finding (state)"; empty when all is whole."""
-    answered = {(finding, state) for action in actions for finding in action.addresses for state in action.states}
-    missing = [f"{finding} ({state})" for finding, state in findings if (finding, state) not in answered]
-    return tuple(missing)
-
-
-def unreached_actions(findings: Sequence[tuple[str, str]], actions: Sequence[Action]) -> tuple[str, ...]:
-    """Actions that no finding calls for; empty when the library holds nothing idle."""
-    possible = set(findings)
-    return tuple(a.id for a in actions if not any((f, s) in possible for f in a.addresses for s in a.states))
-
-
-def findings_of(models: Sequence[Model]) -> tuple[tuple[str, str], ...]:
-    """Every finding the models can make, as (what, state), in model order without repeats."""
-    found: list[tuple[str, str]] = []
-    for model in models:
-        found += [(indicator.id, state) for indicator in model.indicators for state in FINDING_STATES]
-        found += [(f"floor:{floor.id}", "harm") for floor in model.floors if not floor.declined_core]
-        found += [(f"floor:{floor.id}", "declined") for floor in model.floors if floor.case is None]
-    found += [(f"unknown:{name}", "not_asked") for name in UNKNOWN]
-    found += CIRCUMSTANCES.items()
-    return tuple(dict.fromkeys(found))

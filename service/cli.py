@@ -19,11 +19,12 @@ from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
+from reports.formats import FORMATS as REPORT_FORMATS
 from service.commands import admin, models, repay
 from service.commands.files import Usage, bytes_of, made, whole_folder
 
 EXIT_SCORED, EXIT_SOME, EXIT_NOTHING, EXIT_OURS = 0, 1, 2, 70
-FORMATS = ("json", "xlsx", "pdf", "html", "csv")
+FORMATS = ("json", *REPORT_FORMATS)  # assessment.json and the reports
 ROOM = 1 << 17  # bytes of the document that wait to be written
 
 
@@ -91,7 +92,7 @@ def _parser() -> argparse.ArgumentParser:
     template.add_argument(
         "form",
         metavar="FORM",
-        help="site, site_fishing, site_construction, site_domestic_work, agency, case, repayment or buyer",
+        help="site, agency, case, repayment or buyer, or the form of a pack, such as site_fishing",
     )
     template.add_argument("--out", required=True, metavar="F.xlsx")
     template.set_defaults(run=_template)
@@ -245,7 +246,8 @@ def _facts_show(arguments: argparse.Namespace) -> int:
         known = [(f"{code:<6}", f"corridor.{name}", fact) for code, name, fact in facts.list_corridor_facts(*codes)]
     for code, name, fact in known:
         print(
-            f"  {code}{facts.get_title(name):<60} {fact.value:>10.4g}  {fact.year or '':<4}  {facts.get_use(name):<8}  {fact.source}"
+            f"  {code}{facts.get_title(name):<60} {fact.value:>10.4g}  {fact.year or '':<4}  "
+            f"{facts.get_use(name):<8}  {fact.source}"
         )
     return EXIT_SCORED
 

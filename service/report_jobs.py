@@ -25,6 +25,7 @@ from service.clock import today
 from service.db.session import Database, chunks
 from service.db.tables import Import, Job, Organisation, Result, Supplier
 from service.errors import DomainError, not_found
+from service.jobs.kinds import RENDER_REPORT
 from service.jobs.table import Claimed, effect, enqueue
 from service.jobs.table import get as get_job
 from service.queries import stored_results
@@ -32,7 +33,6 @@ from service.queries.supplier_list import Wanted, ids, wanted_from
 from service.report_content.build import EXPLAINED, explained, report_on
 from service.report_content.redaction import own_answers, report_without, with_own_plan
 
-KIND = "render_report"
 AUDIENCES = ("internal", "supplier")
 
 
@@ -62,7 +62,7 @@ def request(
         raise DomainError("report.empty", 422, "There is no supplier like that to report on.")
     shown = worker_derived and audience == "internal"
     asked = {"format": format, "audience": audience, "supplier_id": supplier_id, "worker_derived": shown}
-    job = enqueue(session, KIND, {**asked, "wanted": (wanted or Wanted()).to_dict()}, by)
+    job = enqueue(session, RENDER_REPORT, {**asked, "wanted": (wanted or Wanted()).to_dict()}, by)
     record(session, by, "report.requested", "job", job.id, {"format": format, "supplier": supplier_id})
     return job
 
@@ -200,7 +200,7 @@ class State:
 def state(session: Session, job_id: str) -> State:
     """A report that was asked for. Raises Refused ``not_found`` for what is no report."""
     job = get_job(session, job_id)
-    if job.kind != KIND:
+    if job.kind != RENDER_REPORT:
         raise not_found("There is no such report.")
     return State(job, job.state == "done")
 
@@ -226,7 +226,7 @@ def fetch(session: Session, blobs: Blobs, job_id: str, *, sees_worker_derived: b
 def listing(session: Session, limit: int = 20) -> Sequence[Job]:
     """Reports that were asked for, newest first."""
     return session.scalars(
-        select(Job).where(Job.kind == KIND).order_by(Job.created_at.desc(), Job.id).limit(limit)
+        select(Job).where(Job.kind == RENDER_REPORT).order_by(Job.created_at.desc(), Job.id).limit(limit)
     ).all()
 
 

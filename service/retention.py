@@ -39,6 +39,7 @@ from service.db.tables import (
 )
 from service.db.watchlist_tables import WatchlistMatch
 from service.errors import DomainError
+from service.jobs.kinds import RENDER_REPORT
 from service.suppliers import repository as suppliers
 from service.suppliers import summary
 
@@ -82,7 +83,7 @@ def counts_of(session: Session, organisation_id: str) -> dict[str, int]:
 def used_files(session: Session) -> set[str]:
     """The digests of all files that a row speaks of: what was sent, and reports that were made."""
     used = set(session.scalars(select(Upload.sha256)))
-    for made in session.scalars(select(Job.result).where(Job.kind == "render_report", Job.state == "done")):
+    for made in session.scalars(select(Job.result).where(Job.kind == RENDER_REPORT, Job.state == "done")):
         used.update({str(made["sha256"])} if made and "sha256" in made else ())
     return used
 

@@ -8,13 +8,16 @@ where a row stood, an answer that no rule reads) is held by the digest of the do
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
 import numpy as np
 import orjson
 
+from risk_models.action_releases import action_releases
 from risk_models.answers import from_rows
+from risk_models.evidence import METHOD_OF_0_1_0
 from risk_models.facts.facts import Facts
 from risk_models.facts.releases import find_snapshot_by_digest, load_releases
 from risk_models.model import load_all
@@ -23,7 +26,6 @@ from service.assessment.assess import Assessed, Batch, assess
 from service.assessment.export_json import (
     actions_digest,
     actions_part,
-    actions_released,
     assessment_part,
     digest_of,
     result_rows,
@@ -34,7 +36,10 @@ from service.case_reading.records import link, readings_of, with_cases
 
 Document = dict[str, Any]
 MOST_OBJECTIONS = 20
-UNSEALED = {"2026.1"}  # the versions of models there were when an assessment bore no digest yet
+# The models there were when an assessment bore no digest yet.
+UNSEALED = {
+    (name, "2026.1") for name in ("agency", "site_construction", "site_domestic_work", "site_fishing", "site_general")
+}
 
 
 class NotAnAssessment(Exception):
@@ -88,7 +93,7 @@ def _objections(document: Document, facts: Facts) -> Iterator[str]:
     records = [record_of(case) for case in cases]
     batches: Sequence[Batch] = batches_of(stored)
     links, readings = link(records, batches), readings_of(records, on)
-    library = actions_released().get(actions_digest(document["actions"]))
+    library = action_releases().get(actions_digest(document["actions"]))
     for case, record, reading, places in zip(cases, records, readings, links, strict=True):
         results = [stored[int(batches[b].rows[j])] for b, j in places]
         about = [{"kind": result["kind"], **result["row"]} for result in results]
@@ -98,12 +103,14 @@ def _objections(document: Document, facts: Facts) -> Iterator[str]:
     batches = with_cases(batches, readings, links)
     # The versions it was made with, whatever is in force on that day by now.
     models = [model for model in load_all() if versions.get(model.id, model.version) == model.version]
+    if "digest" not in document and {*versions.values()} <= UNSEALED:
+        models = [replace(model, method=METHOD_OF_0_1_0) for model in models]
     assessed = assess(batches, known, on, models)
     expected_head = assessment_part(assessed, known, on, head["options"])
     for part in ("engine", "models"):
         if head[part] != expected_head[part]:
             yield f"the part assessment.{part} is not what this release holds"
-    if actions_digest(document["actions"]) not in {actions_digest(actions_part(load_actions())), *actions_released()}:
+    if actions_digest(document["actions"]) not in {actions_digest(actions_part(load_actions())), *action_releases()}:
         yield "the texts of the actions are not what this release holds"
     if "buyer" in document:
         yield from objections_to(document["buyer"], on)
@@ -122,9 +129,8 @@ def _objections(document: Document, facts: Facts) -> Iterator[str]:
 
 def _changed(document: Document) -> Iterator[str]:
     """Whether a part that cannot be recomputed is as it was written."""
-    versions = {model["version"] for model in document["assessment"]["models"]}
     if "digest" not in document:
-        if not versions <= UNSEALED:
+        if not {(model["id"], model["version"]) for model in document["assessment"]["models"]} <= UNSEALED:
             yield "the digest of the document is missing"
     elif document["digest"] != digest_of(document):
         yield (

@@ -6,9 +6,12 @@ What several tests need is a plain function named after what it makes, in a modu
 is about as arguments; it is a fixture only if something must be taken down again. Files go to `tmp_path`, the day is
 always given, and the names of suppliers are invented.
 
-No test reaches the network: a connection to another machine fails the test that tried. Property tests draw the same
-examples on every run, so that a red run can be repeated and a green one means the same everywhere; to look
-further, HYPOTHESIS_PROFILE=search draws new and more of them. Warnings are errors.
+No test reaches the network: a connection to another machine fails the test that tried. No test asks how long something
+took (`patience.py`). Warnings are errors.
+
+There are two levels. `scripts/test` takes some minutes. `scripts/test --long` also runs the tests that are marked `long`, and
+draws ten times as many examples in property tests (`examples.py`). On both levels the examples are the same on every run,
+so that a red run can be repeated and a green one means the same everywhere; HYPOTHESIS_PROFILE=search draws new ones.
 """
 
 import ipaddress
@@ -23,7 +26,10 @@ from network import NetworkUsedError
 settings.register_profile(
     "suite", derandomize=True, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]
 )
-settings.register_profile("search", deadline=None, max_examples=2_000, print_blob=True)
+settings.register_profile("long", settings.get_profile("suite"), max_examples=1_000)
+settings.register_profile(
+    "search", settings.get_profile("suite"), max_examples=2_000, derandomize=False, print_blob=True
+)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
 
 

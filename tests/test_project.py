@@ -3,7 +3,9 @@
 import ast
 import os
 import re
+import shutil
 import socket
+import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
@@ -98,13 +100,6 @@ def test_lines_end_as_on_unix():
     assert not [path for path, text in texts().items() if "\r" in text]
 
 
-def test_a_module_stays_short_enough_to_read_in_one_go():
-    modules = {path: text for path, text in texts().items() if path.startswith(PACKAGES) and path.endswith(".py")}
-    lengths = {path: text.count("\n") for path, text in modules.items()}
-    assert lengths
-    assert not {path: lines for path, lines in lengths.items() if lines >= 450}
-
-
 def test_the_readme_names_the_two_commands():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert "scripts/run" in readme
@@ -117,6 +112,44 @@ def test_a_script_can_be_started_and_stops_at_its_first_failure(script):
     assert os.access(ROOT / script, os.X_OK)
     assert text.startswith("#!/usr/bin/env bash\n")
     assert "\nset -euo pipefail\n" in text
+
+
+LEVELS = """
+import pathlib, pytest
+from examples import examples
+
+def ran(test):
+    with pathlib.Path("ran").open("a") as file:
+        print(test, examples(40).max_examples, file=file)
+
+def test_short():
+    ran("short")
+
+@pytest.mark.long
+def test_long():
+    ran("long")
+"""
+
+
+@pytest.mark.parametrize(("words", "ran"), [([], {"short 40"}), (["--long"], {"short 400", "long 400"})])
+def test_only_the_long_level_runs_tests_marked_long_and_draws_ten_times_as_many_examples(
+    tmp_path: Path, words: list[str], ran: set[str]
+):
+    for name in ("scripts/test", "pyproject.toml", "tests/conftest.py", "tests/network.py", "tests/examples.py"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / name)
+    (tmp_path / "tests" / "test_levels.py").write_text(LEVELS, encoding="utf-8")
+    tools = {"ruff": "", "mypy": "", "lint-imports": "", "python": f'exec {sys.executable} "$@"'}
+    for name, does in {"scripts/setup": "", **{f".venv/bin/{tool}": does for tool, does in tools.items()}}.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
+        (tmp_path / name).write_text(f"#!/bin/sh\n{does}\n", encoding="utf-8")
+        (tmp_path / name).chmod(0o755)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("HYPOTHESIS", "PYTEST"))}
+    done = subprocess.run(
+        [tmp_path / "scripts" / "test", *words, "-n0"], env=environment, capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stdout.decode()
+    assert set((tmp_path / "ran").read_text(encoding="utf-8").splitlines()) == ran
 
 
 def test_every_package_asked_for_is_pinned():

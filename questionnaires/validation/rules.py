@@ -246,8 +246,10 @@ def reconcile_migrant_share(context: ValidationContext) -> None:
             share.set_value(np.array([row]), round(float(computed[row]), 1))
 
 
-def compute_migrant_share(context: ValidationContext) -> None:
-    """Compute the share of migrants from both numbers of workers where it is blank."""
+def compute_migrant_share(context: ValidationContext, form: Questionnaire) -> None:
+    """Compute the share of migrants from both numbers of workers where it is blank and the form asks for it."""
+    if "migrant_pct" not in form.by_id:
+        return
     total, count = context.answers.get("workers_total"), context.answers.get("workers_migrant")
     if total is None or count is None:
         return
@@ -345,7 +347,7 @@ def apply_rules(context: ValidationContext, form: Questionnaire) -> None:
     normalize_agency_counts(context)
     resolve_contradictions(context, form)
     reconcile_migrant_share(context)
-    compute_migrant_share(context)
+    compute_migrant_share(context, form)
     remove_invalid_identifiers(context)
     reject_conflicting_references(context)
     reject_conflicting_cases(context)

@@ -13,6 +13,8 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Final
 
+from risk_models.data_file import released_lines
+
 CASES_FOLDER = Path(__file__).parent
 RULE_FILES: Final = ("delphi.toml", "findings.toml", "hard_to_see.toml", "rules.toml")
 STRENGTHS: Final = ("none_recorded", "signals", "pattern", "emergency")
@@ -101,9 +103,7 @@ def _parse_weight(entry: Mapping[str, Any]) -> IndicatorWeight:
 
 def list_released_digests(folder: Path = CASES_FOLDER) -> Mapping[str, str]:
     """Return the digests of the released rules by version."""
-    lines = (folder / "RELEASED").read_text(encoding="utf-8").splitlines()
-    rows = [line.split() for line in lines if line and not line.startswith("#")]
-    return {row[0]: row[1] for row in rows}
+    return dict(released_lines(folder))
 
 
 @cache

@@ -131,32 +131,16 @@ class Cells:
 Arrays = TypeVar("Arrays", Frame, Scores, Cells)
 
 
-def room_for_scores(suppliers: int, model: Model) -> Scores:
-    """Scores of some suppliers that are not worked out yet.
-
-    What is of one kind lies side by side: a machine lends one large piece of memory in half the time of many small ones.
-    """
-    made: dict[str, Any] = {}
-    for kind, number in KINDS.items():
-        height, places = _rows_of(kind, len(model.floors))
-        rows = np.empty((height, suppliers), dtype=number)
-        made |= {name: rows[place] for name, place in places}
-    return Scores(**made)
+def empty_scores(frame: Frame, model: Model) -> Scores:
+    """Allocate the scores of the suppliers of a frame, which are to be written."""
+    n = frame.risk.shape[1]
+    shapes = {"floors": (len(model.floors), n), "moments": (len(MOMENTS), n)}
+    arrays: dict[str, Any] = {f.name: np.empty(shapes.get(f.name, (n,)), KINDS[str(f.type)]) for f in fields(Scores)}
+    return Scores(**arrays)
 
 
-@lru_cache(maxsize=64)
-def _rows_of(kind: str, floors: int) -> tuple[int, tuple[tuple[str, int | slice], ...]]:
-    """How many rows the scores of one kind take, and which of them each has."""
-    several = {"floors": floors, "moments": len(MOMENTS)}
-    height, places = 0, []
-    for name in (f.name for f in fields(Scores) if f.type == kind):
-        start, height = height, height + several.get(name, 1)
-        places.append((name, slice(start, height) if name in several else start))
-    return height, tuple(places)
-
-
-def room_for_cells(frame: Frame, model: Model) -> Cells:
-    """Cells of the suppliers of a frame that are not worked out yet."""
+def empty_cells(frame: Frame, model: Model) -> Cells:
+    """Allocate the cells of the suppliers of a frame, which are to be written."""
     shape = frame.risk.shape
     return Cells(
         context=frame.context,

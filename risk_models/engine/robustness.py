@@ -22,7 +22,6 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from risk_models import kernel
 from risk_models.engine.frame import (
     INSUFFICIENT,
     LEVEL_NAMES,
@@ -63,22 +62,12 @@ def concentration(indicators: int) -> float:
     return indicators / spread**2 - 1.0
 
 
-@cache
-def _spread(indicators: int) -> kernel.Spread:
-    """What the kernel reads of this module."""
-    pair, triple = (np.ravel(rule).tolist() for rule in (PAIR, TRIPLE))
-    return kernel.Spread(concentration(indicators), tuple(pair), tuple(triple))
-
-
 def likely_levels(frame: Frame, model: Model, scores: Scores) -> Floats:
     """How likely each level is under other reasonable weights: (5, n), 0..1, in the order of LEVEL_NAMES, columns adding up to 1.
 
     ``scores`` are those of the frame under the model.
     """
     n = frame.risk.shape[1]
-    library = kernel.loaded()
-    if library is not None:
-        return kernel.likely_levels(library, frame, model, scores, _spread(len(model.indicators)))
     likely = np.empty((len(LEVEL_NAMES), n))
     for start in range(0, n, IN_HAND):
         here = slice(start, start + IN_HAND)

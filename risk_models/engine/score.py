@@ -3,20 +3,17 @@
 Arrays have one row per indicator and one column per supplier (k, n), so that a column of suppliers lies together in memory.
 Sums run over the indicators in model order, one after the other: the same inputs give the same number to the last bit,
 alone or in a batch, on any machine. No exp, no log, no matrix product, no sum of fractions over an axis.
-
-``kernel.c`` does the same, compiled. Whoever changes a rule changes both; tests hold them together to the last bit.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from risk_models import kernel
 from risk_models.engine.floors import counted, mark, reached, readings_of, readings_within
 from risk_models.engine.frame import (
     ANSWERED,
@@ -32,15 +29,15 @@ from risk_models.engine.frame import (
     Floats,
     Frame,
     Scores,
-    room_for_cells,
-    room_for_scores,
+    empty_cells,
+    empty_scores,
     shares,
     some,
 )
 from risk_models.model import LEVELS, Model
 
-IN_HAND: Final = 8_192  # answers that are worked out at once: all indicators of a few suppliers, or one of many
-PORTION: Final = 1_920  # suppliers whose cells are held at once: five blocks of kernel.c, which stay near the processor
+IN_HAND: Final = 8_192  # cells that are worked out at once: all indicators of a few suppliers, or a few of many
+PORTION: Final = 2_048  # suppliers whose cells are held at once: four of their indicators are in hand
 
 
 @dataclass(frozen=True)
@@ -183,55 +180,42 @@ def _overruled(frame: Frame, model: Model) -> Flags:
 
 
 def score(frame: Frame, model: Model) -> tuple[Scores, Cells]:
-    """Scores of the n suppliers of a frame under a model, and what each indicator comes to.
+    """Score the n suppliers of a frame under a model: their scores, and what each indicator comes to.
 
-    By the compiled kernel where there is one, else by the lines below; the numbers are the same to the last bit. For each
-    supplier ``best <= total <= worst``, and ``base + moves + uplift = total`` to 1e-9. Source of the rules: docs/method.md.
+    For each supplier ``best <= total <= worst``, and ``base + moves + uplift = total`` to 1e-9. Raises ValueError where the frame
+    has other indicators than the model. Source of the rules: docs/method.md.
     """
     n = frame.risk.shape[1]
-    scores, cells = room_for_scores(n, model), room_for_cells(frame, model)
-    _writer(frame, model, scores, cells)(0, n)
+    scores, cells = empty_scores(frame, model), empty_cells(frame, model)
+    if n <= PORTION:  # making slices takes a sixth of the time of scoring one supplier
+        _score(frame, model, scores, cells)
+        return scores, cells
+    for here in _portions(n):
+        _score(some(frame, here), model, some(scores, here), some(cells, here))
     return scores, cells
 
 
 def score_by_portion(frame: Frame, model: Model) -> tuple[Scores, Iterator[tuple[slice, Cells]]]:
-    """The same of many suppliers, whose cells would take several times the memory of their scores: scores that are worked out as
-    the portions are gone through, and which suppliers each portion is of with their cells, until the next take their place.
+    """Score many suppliers, whose cells would take several times the memory of their scores.
+
+    Returns the scores, which are written as the portions are gone through, and the portions: which suppliers each is of, with
+    their cells. The first portion raises ValueError where score does.
     """
-    scores = room_for_scores(frame.risk.shape[1], model)
-    return scores, _portions(frame, model, scores)
+    scores = empty_scores(frame, model)
+
+    def portions() -> Iterator[tuple[slice, Cells]]:
+        for here in _portions(frame.risk.shape[1]):
+            part = some(frame, here)
+            cells = empty_cells(part, model)
+            _score(part, model, some(scores, here), cells)
+            yield here, cells
+
+    return scores, portions()
 
 
-def _portions(frame: Frame, model: Model, scores: Scores) -> Iterator[tuple[slice, Cells]]:
-    n = frame.risk.shape[1]
-    step = IN_HAND if kernel.loaded() is None else PORTION  # numpy is quicker with long rows
-    room = room_for_cells(some(frame, slice(0, step)), model)
-    write = _writer(frame, model, scores, room)
-    for start in range(0, n, step):
-        here = slice(start, min(n, start + step))
-        write(here.start, here.stop)
-        yield here, replace(some(room, slice(0, here.stop - start)), context=frame.context[:, here])
-
-
-def _writer(frame: Frame, model: Model, scores: Scores, cells: Cells) -> Callable[[int, int], None]:
-    """What writes the scores of the suppliers of a frame from one to another, and their cells into ``cells`` from column 0 on."""
-    k, n = frame.risk.shape
-    if k != len(model.indicators):
-        raise ValueError(f"the frame has {k} indicators, {model.id} {model.version} has {len(model.indicators)}")
-    library = kernel.loaded()
-    if library is not None:
-        return kernel.writer(library, frame, model, scores, cells)
-
-    def write(start: int, stop: int) -> None:
-        if stop - start == n <= IN_HAND:  # all of a few: making slices of them takes a sixth of the time of scoring one
-            _score(frame, model, scores, cells)
-            return
-        for at in range(start, stop, IN_HAND):
-            here = slice(at, min(stop, at + IN_HAND))
-            there = slice(here.start - start, here.stop - start)
-            _score(some(frame, here), model, some(scores, here), some(cells, there))
-
-    return write
+def _portions(suppliers: int) -> Iterator[slice]:
+    for start in range(0, suppliers, PORTION):
+        yield slice(start, min(suppliers, start + PORTION))
 
 
 def tiles(frame: Frame, model: Model) -> Iterator[Tile]:
@@ -245,8 +229,10 @@ def tiles(frame: Frame, model: Model) -> Iterator[Tile]:
 
 
 def _score(frame: Frame, model: Model, scores: Scores, cells: Cells) -> None:
-    """Writes the scores and the cells of as many suppliers as fit in hand."""
-    n = frame.risk.shape[1]
+    """Write the scores and the cells of at most PORTION suppliers."""
+    k, n = frame.risk.shape
+    if k != len(model.indicators):
+        raise ValueError(f"the frame has {k} indicators, {model.id} {model.version} has {len(model.indicators)}")
     base, best, worst, raised = np.zeros((4, n))
     practice, practice_of, covered, covered_alone, believed = np.zeros((5, n))
     *products, lowest, highest = scores.moments

@@ -13,6 +13,7 @@ from functools import cache, lru_cache
 from pathlib import Path
 from types import MappingProxyType
 
+from risk_models.data_file import released_lines
 from risk_models.facts.facts import CODE_PATTERNS, FACTS_FOLDER, Facts, FactSnapshot, load_facts
 
 TABLES = (*CODE_PATTERNS, "goods_words")
@@ -30,10 +31,7 @@ class FactRelease:
 @cache
 def load_releases(folder: Path = FACTS_FOLDER) -> tuple[FactRelease, ...]:
     """Return the releases in ``RELEASED``, oldest first; none where there is no such file."""
-    file = folder / "RELEASED"
-    text = file.read_text(encoding="utf-8") if file.exists() else ""
-    rows = [line.split() for line in text.splitlines() if line and not line.startswith("#")]
-    return tuple(FactRelease(name, tuple(map(int, lines)), digest) for name, *lines, digest in rows)
+    return tuple(FactRelease(name, tuple(map(int, lines)), digest) for name, *lines, digest in released_lines(folder))
 
 
 @lru_cache(maxsize=8)

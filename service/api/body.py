@@ -1,4 +1,4 @@
-"""One strict reading of JSON bodies: UTF-8, no duplicate keys, no NaN, no deep nesting, an object and nothing else."""
+"""JSON bodies, read strictly: UTF-8, no duplicate keys, no NaN, no deep nesting, an object and nothing else."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BRACKET = re.compile(r"[\[\]{}]")
 
 
 def json_object() -> dict[str, Any]:
-    """The body of the request. Raises Refused with a code for each way in which it is none."""
+    """Return the JSON object in the body of the request. Raises Refused with a code for each way in which there is none."""
     if request.mimetype != "application/json":
         raise DomainError("content_type", 415, "Send the body as application/json.")
     if request.content_length is not None and request.content_length > LONGEST:
@@ -26,11 +26,6 @@ def json_object() -> dict[str, Any]:
     data = request.get_data(cache=False)
     if len(data) > LONGEST:
         raise DomainError("body.too_large", 413, f"A JSON body has at most {LONGEST} bytes.")
-    return parse_object(data)
-
-
-def parse_object(data: bytes) -> dict[str, Any]:
-    """A JSON object from bytes, read strictly (:func:`parse`)."""
     body = parse(data)
     if not isinstance(body, dict):
         raise DomainError("field.type", 422, "The body is to be an object.")
@@ -38,7 +33,10 @@ def parse_object(data: bytes) -> dict[str, Any]:
 
 
 def parse(data: bytes) -> Any:
-    """JSON from bytes, read strictly (RFC 8259, with names that are unique and numbers that are finite)."""
+    """Return JSON from bytes, read strictly (RFC 8259, with names that are unique and numbers that are finite).
+
+    Raises Refused: 400, or 422 where it could be read and holds what cannot be.
+    """
     if data.startswith((b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf")):
         raise DomainError("json.encoding", 400, "JSON is sent as UTF-8 without a mark.")
     try:
@@ -58,7 +56,7 @@ def parse(data: bytes) -> Any:
 
 
 def _depth(text: str) -> int:
-    """How deep arrays and objects nest, outside of strings; no parser is asked, since some fall over it."""
+    """Return how deep arrays and objects nest, outside of strings, without a parser: some fall over deep nesting."""
     openings = text.count("[") + text.count("{")
     if openings <= DEEPEST:
         return openings  # as deep as that at most

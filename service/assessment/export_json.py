@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from functools import lru_cache
 from itertools import groupby
-from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -22,7 +21,7 @@ from risk_models.engine.frame import DECLINED, LEVEL_NAMES, NOT_ASKED, STATES
 from risk_models.facts.facts import FactSnapshot
 from risk_models.facts.inherent import PART_STATES, UNKNOWN_PLACE, InherentRiskPart
 from risk_models.model import CASES, Model
-from risk_models.plan import ACTIONS, Action, load_actions, steps_in_order
+from risk_models.plan import Action, load_actions, steps_in_order
 from service.assessment.answer_codec import NULL, Pick, WrittenAnswers
 from service.assessment.assess import Assessed, Block
 
@@ -110,13 +109,6 @@ def actions_part(actions: Sequence[Action]) -> list[Document]:
 def actions_digest(told: Sequence[Mapping[str, Any]]) -> str:
     """sha256 of the part of the actions; ``risk_models/actions/RELEASED`` keeps it for every release."""
     return hashlib.sha256(orjson.dumps(list(told))).hexdigest()
-
-
-def actions_released(folder: Path = ACTIONS) -> dict[str, str]:
-    """The version of every library of actions that was released, by its digest."""
-    lines = (folder / "RELEASED").read_text(encoding="utf-8").splitlines()
-    told = [line.split() for line in lines if line and not line.startswith("#")]
-    return {digest: version for version, digest in told}
 
 
 def write(

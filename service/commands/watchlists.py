@@ -16,13 +16,13 @@ from service.db.session import Database
 from service.db.tables import Job, new_id
 from service.errors import DomainError
 from service.jobs import table as jobs
+from service.jobs.kinds import LOAD_WATCHLIST
 from service.jobs.worker import run_job
 from service.settings import Settings
 from service.watchlists import lists
 from service.wiring.job_handlers import handlers
 from service.wiring.processes import current
 
-KIND = "load_watchlist"
 TOLD = 20  # rejected rows that are told one by one
 WAIT = 0.2  # seconds until the next look at a job that another process does
 
@@ -58,13 +58,13 @@ def _read(path: Path) -> ParsedWatchlist:
 
 def _done(db: Database, blobs: Blobs, organisation_id: str, job_id: str) -> Job:
     """The job once it has ended: done here, as a worker would, unless a worker is at it."""
-    handler, owner = handlers(blobs)[KIND], f"command_line:{new_id()[:8]}"
+    handler, owner = handlers(blobs)[LOAD_WATCHLIST], f"command_line:{new_id()[:8]}"
     while True:
         with db.of(organisation_id, write=False) as session:
             job = jobs.get(session, job_id)
         if job.state in ("done", "failed", "cancelled"):
             return job
-        claimed = jobs.claim(db, owner, kinds={KIND})
+        claimed = jobs.claim(db, owner, kinds={LOAD_WATCHLIST})
         if claimed is None:
             time.sleep(WAIT)
         else:

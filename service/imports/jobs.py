@@ -28,6 +28,7 @@ from service.db.tables import Import, Job, Supplier, Upload
 from service.errors import DomainError, problem_object
 from service.imports import cases as import_cases
 from service.imports.pipeline import Choices, NoUsableRows, ParsedUpload, SheetMap, parse_files
+from service.jobs.kinds import ASSESS_IMPORT, READ_IMPORT
 from service.jobs.table import Claimed, effect, enqueue
 from service.questionnaires_sent import requests as questionnaire_requests
 from service.suppliers import identity
@@ -85,7 +86,7 @@ def receive_upload(
         )
         session.add(taken)
         session.flush()
-        enqueue(session, "read_import", {"import_id": taken.id, "cases": may_bring_cases}, by)
+        enqueue(session, READ_IMPORT, {"import_id": taken.id, "cases": may_bring_cases}, by)
         record(
             session,
             by,
@@ -211,7 +212,7 @@ def confirm_import(
     if {k: v for k, v in changed.items() if k != "confirm"} != {
         k: v for k, v in taken.choices.items() if k != "confirm"
     }:
-        enqueue(session, "read_import", {"import_id": taken.id, "cases": may_bring_cases, "before": taken.choices}, by)
+        enqueue(session, READ_IMPORT, {"import_id": taken.id, "cases": may_bring_cases, "before": taken.choices}, by)
         taken.choices, taken.state, taken.problem = changed, "waiting", None
         record(session, by, "import.changed", "import", taken.id, {"choices": sorted(choices)})
     else:
@@ -221,7 +222,7 @@ def confirm_import(
 
 def _start_assessment(session: Session, taken: Import, by: str) -> None:
     taken.state, taken.problem = "running", None
-    enqueue(session, "assess_import", {"import_id": taken.id}, by)
+    enqueue(session, ASSESS_IMPORT, {"import_id": taken.id}, by)
     record(session, by, "import.confirmed", "import", taken.id, {"rows": taken.accepted})
 
 

@@ -88,7 +88,7 @@ class Choices:
 class ParsedUpload:
     """Batches in the order of the files, the ``input`` part of the contract, the same issues as values, and counts per file.
 
-    ``request_ids``: for a file and sheet that came back from somebody who was asked, the id of that record. ``buying``: the answers
+    ``request_ids``: for each file and sheet that is a returned questionnaire, the id of the request. ``buyer_batches``: the answers
     of the buyer about itself; no supplier is among them, and they are not counted as rows. ``cases``: the case records, which
     the batches they are about know already.
     """

@@ -10,10 +10,11 @@ from sqlalchemy.orm import Session
 
 from questionnaires.form import load_combined_form
 from questionnaires.issues import ISSUES, Issue
-from reports.pages import SEVERITIES
+from reports.view_model import SEVERITIES
 from service.db.tables import Import, Job
 from service.errors import DomainError
 from service.imports.jobs import parse_choices
+from service.jobs.kinds import ASSESS_IMPORT, READ_IMPORT
 from service.jobs.table import listing
 
 SHOWN_ISSUES = 40  # of one kind of issue, that are shown
@@ -195,7 +196,7 @@ def list_skipped_sheets(issues: Sequence[Mapping[str, Any]]) -> list[tuple[str, 
 
 def get_current_job(session: Session, taken: Import) -> Job | None:
     """The job that is at work on an import, or worked on it last."""
-    jobs = (job for kind in ("assess_import", "read_import") for job in listing(session, kind, limit=200))
+    jobs = (job for kind in (ASSESS_IMPORT, READ_IMPORT) for job in listing(session, kind, limit=200))
     return next((job for job in jobs if job.payload.get("import_id") == taken.id), None)
 
 

@@ -191,7 +191,7 @@ def _ended(job: Job, state: End, message: str, result: Mapping[str, Any] | None)
         job.progress, job.result = 1.0, dict(result or {})
 
 
-def put_back(db: Database, claimed: Claimed, message: str, *, counted: bool = True) -> None:
+def requeue(db: Database, claimed: Claimed, message: str, *, counted: bool = True) -> None:
     """Leaves the job for another attempt, after a while; this one counts unless it was no fault of the job's.
 
     Raises LostLease.

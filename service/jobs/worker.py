@@ -27,7 +27,7 @@ from service.jobs.table import (
     claim,
     end,
     heartbeat,
-    put_back,
+    requeue,
 )
 
 IDLE = 1.0  # seconds between looks at an empty table
@@ -41,11 +41,11 @@ class Handler:
     """How a kind of job is done. ``run`` may be called again after any of its effects. It gives the result of the job, or
     None if its last effect gave it.
 
-    ``unfinished`` is called when the job failed for good or was cancelled, in the transaction in which it ends.
+    ``on_failure`` is called when the job failed for good or was cancelled, in the transaction in which it ends.
     """
 
     run: Callable[[Database, Claimed], dict[str, Any] | None]
-    unfinished: Callable[[Session, Job], None] | None = None
+    on_failure: Callable[[Session, Job], None] | None = None
 
 
 def work(db: Database, handlers: Mapping[str, Handler], stop: Event, lease_seconds: float = LEASE) -> None:
@@ -60,7 +60,7 @@ def work(db: Database, handlers: Mapping[str, Handler], stop: Event, lease_secon
             else:
                 run_job(db, claimed, handlers[claimed.kind])
         except OperationalError as fault:
-            # Nothing is lost: where a job could not be put back, its lease runs out, and it is claimed again.
+            # Nothing is lost: where a job could not be requeued, its lease runs out, and it is claimed again.
             log.error("database_unavailable", exc_info=fault)
             stop.wait(NO_DATABASE)
 
@@ -80,10 +80,10 @@ def run_job(db: Database, claimed: Claimed, handler: Handler) -> None:
 def _attempt(db: Database, claimed: Claimed, handler: Handler, said: Any) -> str:
     """How it went. Raises LostLease and OperationalError."""
     if claimed.cancel:
-        return end(db, claimed, "cancelled", "Cancelled.", also=handler.unfinished)
+        return end(db, claimed, "cancelled", "Cancelled.", also=handler.on_failure)
     if claimed.attempt > MOST_ATTEMPTS:
         message = f"Given up: {MOST_ATTEMPTS} attempts did not come to an end."
-        return end(db, claimed, "failed", message, also=handler.unfinished)
+        return end(db, claimed, "failed", message, also=handler.on_failure)
     try:
         with _kept(db, claimed):
             result = handler.run(db, claimed)
@@ -91,20 +91,20 @@ def _attempt(db: Database, claimed: Claimed, handler: Handler, said: Any) -> str
     except LostLease:
         raise
     except Cancelled:
-        return end(db, claimed, "cancelled", "Cancelled.", also=handler.unfinished)
+        return end(db, claimed, "cancelled", "Cancelled.", also=handler.on_failure)
     except DomainError as refused:
-        return end(db, claimed, "failed", refused.detail or refused.code, also=handler.unfinished)
+        return end(db, claimed, "failed", refused.detail or refused.code, also=handler.on_failure)
     except OperationalError:
-        put_back(db, claimed, "The database was not available.", counted=False)
+        requeue(db, claimed, "The database was not available.", counted=False)
         raise
     except Exception as fault:  # noqa: BLE001  the last frame of a job: whatever arrives here is our bug
         bug = new_id()
         said.error("job_fault", bug=bug, exc_info=fault)
         message = f"A fault of ours; it has been logged under {bug}."
         if claimed.attempt >= MOST_ATTEMPTS:
-            return end(db, claimed, "failed", message, also=handler.unfinished)
-        put_back(db, claimed, message)
-        return "put_back"
+            return end(db, claimed, "failed", message, also=handler.on_failure)
+        requeue(db, claimed, message)
+        return "requeued"
 
 
 @contextmanager

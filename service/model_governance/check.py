@@ -5,24 +5,27 @@ The libraries are strangers; what joins them is a vocabulary of ids, and this is
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 
 from questionnaires.form import list_form_ids, load_combined_form, load_form
 from questionnaires.lookups import DataFileError, load_sectors
+from risk_models.action_releases import action_releases
 from risk_models.answers import DECLINED
 from risk_models.buyer import BuyingPractice, PracticeRules
 from risk_models.buyer import load_all_rules as load_practices
 from risk_models.data_file import DataFileError as RiskDataError
+from risk_models.data_file import released_lines
 from risk_models.facts.facts import Facts, get_description_id, load_facts
 from risk_models.facts.releases import list_release_faults as faults_of_editions
 from risk_models.features import CANNOT_APPLY
+from risk_models.findings import findings_of, group_faults, unanswered_findings, unreached_actions
 from risk_models.model import MODELS, Indicator, Model, load_all
-from risk_models.plan import findings_of, load_actions, unanswered_findings, unreached_actions
+from risk_models.plan import load_actions, with_groups
 from risk_models.transforms import Choices, Since
-from service.assessment.export_json import actions_digest, actions_part, actions_released
+from service.assessment.export_json import actions_digest, actions_part
 from service.case_reading.records import faults_of_cases
 
-RELEASED = MODELS / "RELEASED"
 NUMBERS = ("number", "money", "percent")
 
 
@@ -36,11 +39,13 @@ def faults_of_models() -> list[str]:
         return [str(fault)]
     buying = load_practices()
     findings = [*findings_of(models), *(finding for rules in buying for finding in rules.possible_findings)]
-    faults = _released(models)
+    faults = _released()
     faults += [fault for rules in buying for fault in _practices_fit(rules)]
     digest = actions_digest(actions_part(actions))
-    if digest not in actions_released():
+    if digest not in action_releases():
         faults.append(f"actions: they changed since the last release; add to RELEASED, with its name: NAME {digest}")
+    faults += group_faults(models, actions)
+    actions = with_groups(actions, models)
     faults += [f"actions: no action answers the finding {told}" for told in unanswered_findings(findings, actions)]
     faults += [f"actions: nothing calls for the action {action}" for action in unreached_actions(findings, actions)]
     newest = {model.id: model for model in sorted(models, key=lambda m: (m.effective, m.version))}
@@ -59,25 +64,20 @@ def faults_of_facts() -> list[str]:
         return [str(fault)]
 
 
-def _released(models: Sequence[Model]) -> list[str]:
-    """A released model is frozen: its file has the digest written down on the day of its release."""
-    frozen = {}
-    for line in RELEASED.read_text(encoding="utf-8").splitlines():
-        if line and not line.startswith("#"):
-            name, version, digest = line.split()
-            frozen[name, version] = digest
-    faults = []
-    there = {(m.id, m.version): m.digest for m in models}
-    for key, digest in frozen.items():
-        if key not in there:
-            faults.append(f"RELEASED: {key[0]} {key[1]} is gone")
-        elif there[key] != digest:
-            faults.append(
-                f"{key[0]}/{key[1]}.toml: it was released and has been changed; give the change a new version"
-            )
-    return faults + [
-        f"{m.id}/{m.version}.toml: it is not in RELEASED" for m in models if (m.id, m.version) not in frozen
+def _released() -> list[str]:
+    """A released file of a model or a core is frozen: it has the digest written down on the day of its release."""
+    frozen = {f"{name}/{version}.toml": digest for name, version, digest in released_lines(MODELS)}
+    there = {
+        f"{path.parent.name}/{path.name}": hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(MODELS.glob("*/*.toml"))
+    }
+    faults = [f"RELEASED: {file} is gone" for file in frozen if file not in there]
+    faults += [
+        f"{file}: it was released and has been changed; give the change a new version"
+        for file, digest in there.items()
+        if frozen.get(file, digest) != digest
     ]
+    return faults + [f"{file}: it is not in RELEASED" for file in there if file not in frozen]
 
 
 def _fits(model: Model, facts: Facts, *, newest: bool) -> list[str]:

@@ -13,8 +13,8 @@ from service.db.case_tables import KeptCase
 from service.db.pagination import DOWN, UP, Order, Page, order_by, paginate
 from service.db.tables import Import, Job, Result, Supplier
 from service.db.watchlist_tables import WatchlistMatch
+from service.jobs.kinds import RENDER_REPORT
 from service.queries.supplier_list import Wanted, conditions
-from service.report_jobs import KIND
 
 WORST_FIRST: Order = (
     (Supplier.rank, UP),
@@ -56,7 +56,7 @@ def imports(session: Session, *, state: str | None = None, cursor: str | None = 
 
 def reports(session: Session, *, cursor: str | None = None, limit: int = 50) -> Page:
     """Reports that were asked for, newest first. Raises Refused ``cursor.unknown``."""
-    query = select(Job).where(Job.kind == KIND)
+    query = select(Job).where(Job.kind == RENDER_REPORT)
     return paginate(session, query, ((Job.created_at, DOWN), (Job.id, UP)), cursor, limit)
 
 

@@ -34,9 +34,18 @@ def made_with(result: Result) -> tuple[Model, FactSnapshot]:
 
 
 def models_with(model: Model) -> list[Model]:
-    """The models of one release: the version of each that bears the number of this one, else all its versions."""
-    released_with = {other.id for other in load_all() if other.version == model.version}
-    return [other for other in load_all() if other.version == model.version or other.id not in released_with]
+    """Return this model with those it was in force with: of every other those that read the same actions, else all its versions.
+
+    Models that are released together name the same release of the action library, whatever their own numbers.
+    """
+    released_with = {other.id for other in load_all() if other.actions == model.actions}
+
+    def there(other: Model) -> bool:
+        if other.id == model.id:
+            return other.version == model.version
+        return other.actions == model.actions or other.id not in released_with
+
+    return [other for other in load_all() if there(other)]
 
 
 def reassessed(result: Result) -> tuple[Assessed, FactSnapshot]:

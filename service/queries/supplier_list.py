@@ -15,14 +15,16 @@ from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from reports.csv import guarded
+from reports.csv import guard
 from reports.document import LEVELS
-from reports.rows import write_row
+from reports.formats import FORMATS
+from reports.xlsx_rows import write_row
 from risk_models.plan import Action, load_actions
 from service.db.tables import MergedKey, Result, SavedFilter, Supplier
 from service.errors import DomainError, not_found
 from service.report_content.labels import country_name, level_words, sector_title
 
+MEDIA_TYPES = {name: FORMATS[name].media_type for name in ("csv", "xlsx")}  # of the files a table is exported to
 PAGE = 50
 WIDEST = 45  # characters that a column of the workbook shows at most
 REVIEWS = ("overdue", "soon")
@@ -221,7 +223,7 @@ def export(session: Session, wanted: Wanted, on: date, format: str) -> bytes:  #
     titles, cells = [title for _, title in COLUMNS], rows(session, wanted, on)
     if format == "csv":
         text = StringIO()
-        csv.writer(text, lineterminator="\r\n").writerows([titles, *([guarded(cell) for cell in row] for row in cells)])
+        csv.writer(text, lineterminator="\r\n").writerows([titles, *([guard(cell) for cell in row] for row in cells)])
         return text.getvalue().encode("utf-8-sig")
     if format == "xlsx":
         return _workbook(titles, cells)

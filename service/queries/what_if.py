@@ -191,7 +191,10 @@ def closing(block: Block, *beside: Block) -> dict[str, frozenset[str]]:
     answers. An action that stands by others (a plan of remedy, a referral) names floors alone and closes none by itself.
     """
     called: dict[str, set[str]] = {"harm": set(), "declined": set(), "expired": set(), "not_asked": set()}
+    addresses: dict[str, set[str]] = {}
     for each in (block, *beside):
+        for action in each.plan.actions:
+            addresses.setdefault(action.id, set()).update(action.addresses)
         cells = each.cells_of(np.zeros(1, dtype=np.intp))
         for i, indicator in enumerate(each.model.indicators):
             named = {DECLINED: "declined", EXPIRED: "expired", NOT_ASKED: "not_asked"}.get(int(cells.state[i, 0]))
@@ -201,7 +204,7 @@ def closing(block: Block, *beside: Block) -> dict[str, frozenset[str]]:
                 called["harm"].add(indicator.id)
     plan = zip(block.plan.actions, block.plan.days[:, 0].tolist(), strict=True)
     return {
-        action.id: frozenset(name for name in action.addresses for state in action.states if name in called[state])
+        action.id: frozenset(name for state in action.states for name in addresses[action.id] & called[state])
         for action, days in plan
         if isfinite(days)
     }

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from questionnaires.form import load_combined_form
 from questionnaires.issues import ISSUES, Issue
 from reports.document import (
-    OPEN,
+    CANNOT_BE_RULED_OUT,
     Detail,
     Floor,
     Headline,
@@ -120,7 +120,7 @@ def _block_lines(part: Assessed, b: int) -> list[tuple[Headline, tuple[float, fl
     ranks = queue_rank(scores.level, scores.inherent_level).tolist()
     rules, codes = part.floors(block, np.arange(len(block.members)))
     silent = part.silent[block.members].tolist()
-    named = [("", rule.title + OPEN, rule.title) for rule in rules]  # by its code
+    named = [("", rule.title + CANNOT_BE_RULED_OUT, rule.title) for rule in rules]  # by its code
     reached = [
         tuple(sorted(filter(None, (of[code] for of, code in zip(named, column, strict=True))), key=_is_open))
         for column in codes.T.tolist()
@@ -188,7 +188,7 @@ def _block_lines(part: Assessed, b: int) -> list[tuple[Headline, tuple[float, fl
 
 
 def _is_open(title: str) -> bool:
-    return title.endswith(OPEN)
+    return title.endswith(CANNOT_BE_RULED_OUT)
 
 
 def _details(lines: Sequence[Line], facts: FactSnapshot, on: date, scores: Mapping[str, float]) -> tuple[Detail, ...]:

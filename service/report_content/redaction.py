@@ -13,8 +13,8 @@ from functools import cache
 from typing import Any
 
 from questionnaires.form import Question, load_combined_form
-from reports.audience import own_steps
 from reports.document import Detail, Headline, Reason, Report
+from reports.redaction import steps_from_own_answers
 from risk_models.answers import CASE_HARMS, EVIDENCE
 from risk_models.model import load_all
 from service.assessment.assess import RECORD, Assessed
@@ -91,7 +91,7 @@ def detail_without(detail: Detail) -> Detail:
     """A result explained, without its worker-derived detail."""
     reasons = tuple(_closed(reason) for reason in detail.reasons)
     floors = tuple(floor for floor in detail.floors if floor.title not in _case_floors())
-    steps = own_steps(detail.steps)
+    steps = steps_from_own_answers(detail.steps)
     headline = replace(_headline(detail.headline), next_step=steps[0].title if steps else "")
     return replace(detail, headline=headline, reasons=reasons, floors=floors, steps=steps)
 

@@ -75,7 +75,7 @@ def _time_zones() -> frozenset[str]:
     return frozenset(available_timezones())
 
 
-def slots(rule: Rule, time_zone: str, after: datetime) -> Iterator[datetime]:
+def scheduled_times(rule: Rule, time_zone: str, after: datetime) -> Iterator[datetime]:
     """The moments (UTC) after a moment that a valid rule gives, without end.
 
     A time that the clocks leave out, when they go forward, is as much later as they go; one that they show twice is the
@@ -105,7 +105,7 @@ def _is_day(rule: Rule, day: date) -> bool:
 
 def next_dates(rule: Rule, time_zone: str, after: datetime, n: int = 5) -> list[datetime]:
     """The next ``n`` moments (UTC) after a moment; for a rule that is not kept yet too. Raises Refused like ``validated``."""
-    return list(islice(slots(validated(rule, time_zone), time_zone, after), n))
+    return list(islice(scheduled_times(validated(rule, time_zone), time_zone, after), n))
 
 
 def create(session: Session, name: str, rule: Rule, time_zone: str, by: str) -> Schedule:
@@ -117,7 +117,7 @@ def create(session: Session, name: str, rule: Rule, time_zone: str, by: str) -> 
         name=_named(name),
         rule=whole,
         time_zone=time_zone,
-        next_due=next(slots(whole, time_zone, at)),
+        next_due=next(scheduled_times(whole, time_zone, at)),
         active=True,
         created_by=by,
         created_at=at,
@@ -145,7 +145,7 @@ def update(
     schedule.rule = validated(schedule.rule if rule is None else rule, schedule.time_zone)
     schedule.active = schedule.active if active is None else active
     if (schedule.rule, schedule.time_zone, schedule.active) != before:  # else a date that is due just now stays due
-        schedule.next_due = next(slots(schedule.rule, schedule.time_zone, now()))
+        schedule.next_due = next(scheduled_times(schedule.rule, schedule.time_zone, now()))
     record(session, by, "schedule.changed", "schedule", schedule.id, _told(schedule))
     return schedule
 

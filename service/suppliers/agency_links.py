@@ -14,6 +14,7 @@ from risk_models.name_normalize import name_key
 from service.assessment.assess import AGENCY_NAMES
 from service.db.session import chunks
 from service.db.tables import AgencyName, Engagement, new_id
+from service.jobs.kinds import FOLLOW_AGENCIES
 from service.jobs.table import enqueue
 
 
@@ -61,7 +62,7 @@ def queue_site_reassessment(session: Session, keys: Iterable[str], on: date, by:
         query = select(Engagement.agency_key).where(Engagement.agency_key.in_(chunk))
         named.update(session.scalars(query.distinct()))
     if named:
-        enqueue(session, "follow_agencies", {"agency_keys": sorted(named), "on": on.isoformat()}, by)
+        enqueue(session, FOLLOW_AGENCIES, {"agency_keys": sorted(named), "on": on.isoformat()}, by)
 
 
 def get_named_agencies(answers: Mapping[str, Any]) -> list[str]:

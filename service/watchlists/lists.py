@@ -23,6 +23,7 @@ from service.db.session import Database
 from service.db.tables import Job, Upload, new_id
 from service.db.watchlist_tables import Watchlist, WatchlistEntry
 from service.errors import DomainError, not_found
+from service.jobs.kinds import LOAD_WATCHLIST, SCREEN_SUPPLIERS
 from service.jobs.table import Claimed, LostLease, effect, enqueue
 
 CHUNK = 2_000  # entries written in one transaction
@@ -59,7 +60,7 @@ def receive(
             return None
         kept.wanted = edition
         session.add(Upload(id=edition, name=name, sha256=digest, size=len(lines), created_by=by, created_at=at))
-        job = enqueue(session, "load_watchlist", {"watchlist_id": kept.id, "edition": edition, "told": told}, by)
+        job = enqueue(session, LOAD_WATCHLIST, {"watchlist_id": kept.id, "edition": edition, "told": told}, by)
         counts = {"entries": len(listing.entries), "rows": listing.rows, "rejected": listing.rejected}
         record(session, by, "watchlist.received", "watchlist", kept.id, counts)
         return job.id
@@ -92,12 +93,12 @@ def load_watchlist(db: Database, blobs: Blobs, claimed: Claimed) -> None:
             _drop(session, watchlist_id, kept.edition)
             kept.edition, kept.digest, kept.entries, kept.told = edition, digest, len(lines), claimed.payload["told"]
             kept.imported_at, kept.imported_by = now(), claimed.actor
-            enqueue(session, "screen_suppliers", {"watchlist_id": watchlist_id}, claimed.actor)
+            enqueue(session, SCREEN_SUPPLIERS, {"watchlist_id": watchlist_id}, claimed.actor)
             record(session, claimed.actor, "watchlist.replaced", "watchlist", watchlist_id, {"entries": len(lines)})
         session.delete(session.get_one(Upload, edition))
 
 
-def unfinished(session: Session, job: Job) -> None:
+def on_failure(session: Session, job: Job) -> None:
     """A list was not loaded to its end: what was loaded goes, and the edition before it stays."""
     watchlist_id, edition = job.payload["watchlist_id"], job.payload["edition"]
     _drop(session, watchlist_id, edition)
@@ -136,4 +137,4 @@ def ask_to_screen(session: Session, by: str, **who: Any) -> None:
     ``who``: ``supplier_ids``, ``import_id``, or ``watchlist_id`` for all suppliers against one list.
     """
     if session.scalars(select(Watchlist.id).limit(1)).first() is not None:
-        enqueue(session, "screen_suppliers", who, by)
+        enqueue(session, SCREEN_SUPPLIERS, who, by)

@@ -12,8 +12,9 @@ from zoneinfo import ZoneInfo
 from flask import Blueprint, Flask
 
 from reports.document import LEVEL_TITLES, PRIORITIES
-from reports.pages import LEADS, OWNERS
-from reports.words import points, share
+from reports.formats import FORMATS
+from reports.formatting import format_points, format_share
+from reports.view_model import LEADS, OWNERS
 from service.auth.access import ACCESS
 from service.auth.caller import caller
 from service.db.tables import Supplier
@@ -146,11 +147,12 @@ def register(app: Flask) -> None:
         step_title=step_title,
         country_name=country_name,
         sector_title=sector_title,
-        points=points,
-        share=share,
+        points=format_points,
+        share=format_share,
         LEVEL_TITLES=LEVEL_TITLES,
         PRIORITIES=PRIORITIES,
         LEADS=LEADS,
         OWNERS=OWNERS,
+        REPORT_FORMATS=FORMATS,
         SOURCES=register_of_sources(),
     )

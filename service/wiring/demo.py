@@ -24,6 +24,7 @@ from service.db.session import Database
 from service.db.tables import Import, Organisation, Schedule, User
 from service.imports import jobs as import_jobs
 from service.imports.pipeline import Choices, parse_files
+from service.jobs.kinds import ASSESS_IMPORT, FOLLOW_AGENCIES, LOAD_WATCHLIST, READ_IMPORT, SCREEN_SUPPLIERS
 from service.jobs.table import claim
 from service.jobs.worker import run_job
 from service.questionnaires_sent import requests as questionnaire_requests
@@ -38,13 +39,7 @@ WORKBOOK, RECORDS, OWN_PRACTICES, WATCHLIST = (
     DEMO / name
     for name in ("seafood_and_construction_buyer.xlsx", "case_records.xlsx", "own_practices.xlsx", "watchlist.csv")
 )
-JOBS = (
-    "read_import",
-    "assess_import",
-    "load_watchlist",
-    "screen_suppliers",
-    "follow_agencies",
-)  # what the demo needs done
+JOBS = (READ_IMPORT, ASSESS_IMPORT, LOAD_WATCHLIST, SCREEN_SUPPLIERS, FOLLOW_AGENCIES)  # what the demo needs done
 BY = "system:demo"
 EARLIER = timedelta(days=85)  # within the months for which the portfolio tells who moved
 

@@ -1,4 +1,4 @@
-"""Which kinds of job there are, and how each is done: one line a kind."""
+"""Which function does which kind of job: one line a kind."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Any
 
 from service.blob_store import Blobs
 from service.db.session import Database
-from service.imports.jobs import assess_import, on_failure, read_import
+from service.imports import jobs as import_jobs
+from service.jobs import kinds
 from service.jobs.table import Claimed
 from service.jobs.worker import Handler
 from service.report_jobs import render_report
@@ -17,17 +18,17 @@ from service.watchlists.screening import screen_suppliers
 
 
 def handlers(blobs: Blobs) -> Mapping[str, Handler]:
-    """How each kind of job is done, with the files where they are kept."""
+    """Return how each kind of job is done; jobs that read or write files do so in ``blobs``."""
 
     def with_files(run: Callable[[Database, Blobs, Claimed], dict[str, Any] | None]) -> Any:
         return lambda db, claimed: run(db, blobs, claimed)
 
     return {
-        "read_import": Handler(with_files(read_import), on_failure),
-        "assess_import": Handler(with_files(assess_import), on_failure),
-        "render_report": Handler(with_files(render_report)),
-        "review_suppliers": Handler(review_suppliers),
-        "follow_agencies": Handler(follow_agencies),
-        "load_watchlist": Handler(with_files(lists.load_watchlist), lists.unfinished),
-        "screen_suppliers": Handler(screen_suppliers),
+        kinds.READ_IMPORT: Handler(with_files(import_jobs.read_import), import_jobs.on_failure),
+        kinds.ASSESS_IMPORT: Handler(with_files(import_jobs.assess_import), import_jobs.on_failure),
+        kinds.RENDER_REPORT: Handler(with_files(render_report)),
+        kinds.REVIEW_SUPPLIERS: Handler(review_suppliers),
+        kinds.FOLLOW_AGENCIES: Handler(follow_agencies),
+        kinds.LOAD_WATCHLIST: Handler(with_files(lists.load_watchlist), lists.on_failure),
+        kinds.SCREEN_SUPPLIERS: Handler(screen_suppliers),
     }

@@ -13,15 +13,12 @@ from threading import Event, Thread
 
 import structlog
 from flask import Flask
-from sqlalchemy.exc import OperationalError
 from waitress.server import BaseWSGIServer, MultiSocketServer, create_server
 
 from questionnaires.form import load_combined_form
 from risk_models.facts.facts import load_facts
 from risk_models.model import load_all
-from service import retention
 from service.blob_store import Blobs
-from service.clock import now
 from service.db.migrations import migrate, newest, revision
 from service.db.session import Database, open_engine
 from service.imports.pipeline import KINDS
@@ -30,10 +27,9 @@ from service.settings import Settings
 from service.wiring import demo
 from service.wiring.app import create_app
 from service.wiring.job_handlers import handlers
-from service.wiring.scheduler import ticking
+from service.wiring.scheduler import run_scheduler
 
 THREADS = 8  # requests that a web process works on at the same time
-TIDY_EVERY = 6 * 3600.0  # seconds
 LAST_WAIT = 10.0  # seconds that a job gets to come to its end when the service stops; after that it is resumed at the next start
 
 Server = BaseWSGIServer | MultiSocketServer
@@ -62,7 +58,7 @@ def _serve(settings: Settings, db: Database, say: Callable[[str], None], *, with
         say(f"Sign in as {first.email} with {f'the password {first.password}' if first.password else 'your password'}")
     stop = Event()
     parts = [Thread(target=work, args=(db, handlers(blobs), stop), name="worker", daemon=True)]
-    parts += [Thread(target=_schedule, args=(db, blobs, stop), name="scheduler", daemon=True)]
+    parts += [Thread(target=run_scheduler, args=(db, blobs, stop), name="scheduler", daemon=True)]
     for part in parts:
         part.start()
     try:
@@ -94,7 +90,7 @@ def scheduler(settings: Settings) -> None:
     """Lets schedules go off and removes what is kept no longer, until SIGINT or SIGTERM. Raises CannotStart."""
     with current(settings) as db:
         log.info("scheduler_started")
-        _schedule(db, Blobs(settings.files), _stopped_by_signals())
+        run_scheduler(db, Blobs(settings.files), _stopped_by_signals())
 
 
 def opened(settings: Settings) -> Database:
@@ -159,15 +155,3 @@ def _stopped_by_signals() -> Event:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     return stop
-
-
-def _schedule(db: Database, blobs: Blobs, stop: Event) -> None:
-    ticker = ticking(db)
-    ticker.start()
-    while not stop.is_set():
-        try:
-            retention.tidy(db, blobs, now())
-        except OperationalError as fault:
-            log.error("not_tidied", exc_info=fault)  # and tried again the next time
-        stop.wait(TIDY_EVERY)
-    ticker.shutdown()

@@ -1,105 +1,121 @@
-"""The tick of the schedules: in every process that has one, at least each minute, and in effect once.
+"""The scheduler: looks at least each minute which schedules are due, and lets each scheduled time take effect once.
 
-A schedule goes off for a date by a row (``Firing``) that is unique for schedule and date and is written in one transaction
-with its job and with the next date. Dates that nobody was there for are made up for by one job, and counted. When a clock is
-set back, the next date comes back with it, and what went off already does not go off again.
+A run of a schedule is a row (``Firing``), unique for schedule and scheduled time, which is written in one transaction with its
+job and with the next due time. Times that passed while no scheduler ran are made up for by one job, and counted. When the
+clock is set back, the next due time comes back with it, and what was triggered already is not triggered again.
 """
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from itertools import takewhile
+from itertools import count, takewhile
+from threading import Event
 
 import structlog
 from apscheduler.schedulers.background import BackgroundScheduler  # type: ignore[import-untyped]
+from apscheduler.triggers.base import BaseTrigger  # type: ignore[import-untyped]
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from service import retention
+from service.blob_store import Blobs
 from service.clock import now
 from service.db.session import Database
 from service.db.tables import Firing, Schedule
+from service.jobs.kinds import REVIEW_SUPPLIERS
 from service.jobs.table import enqueue
-from service.schedules.service import slots
+from service.schedules.service import scheduled_times
 
-EVERY = timedelta(seconds=30)
-KIND = "review_suppliers"
-LISTED = 60  # of the dates that were missed, so many are listed in the job; all are counted
+TICK = timedelta(seconds=30)
+PURGE = timedelta(hours=6)
+LISTED = 60  # missed times that are listed in the job; all are counted
 
 log = structlog.get_logger("service.schedules.service")
 
 
-class _Scheduler(BackgroundScheduler):  # type: ignore[misc]
-    """APScheduler plans by the clock of the machine: left alone, it waits for a day when that is set back by one.
-
-    So a tick that is farther off than the time between two is due, and no wait is longer than that.
+class _Every(BaseTrigger):  # type: ignore[misc]
+    """One interval from now, whatever was missed. APScheduler's own trigger counts through all that was missed, which is
+    millions of ticks where a clock that began in 1970 is set right.
     """
 
-    def __init__(self, every: timedelta) -> None:
-        super().__init__(timezone=UTC)
-        self.every = every
+    def __init__(self, interval: timedelta) -> None:
+        self.interval = interval
 
-    def _process_jobs(self) -> float:
-        at = now()
-        for job in self.get_jobs():
-            if abs(job.next_run_time - at) > self.every:
-                job.modify(next_run_time=at)
-        wait, longest = super()._process_jobs(), self.every.total_seconds()
-        return longest if wait is None else min(float(wait), longest)
+    def get_next_fire_time(self, previous_fire_time: datetime | None, at: datetime) -> datetime:
+        return at + self.interval
 
 
-def ticking(db: Database, every: timedelta = EVERY) -> BackgroundScheduler:
-    """What ticks in a thread of its own, the first time at once, between its ``start()`` and ``shutdown()``."""
-    scheduler = _Scheduler(every)
-    scheduler.add_job(
-        lambda: tick(db, now()),
-        "interval",
-        seconds=every.total_seconds(),
-        next_run_time=now(),
-        # Late is better than never, and one that is late stands for all before it.
-        misfire_grace_time=None,
-        coalesce=True,
-        max_instances=1,
-    )
-    return scheduler
+def run_scheduler(db: Database, blobs: Blobs, stop: Event, every: timedelta = TICK) -> None:
+    """Triggers schedules that are due, and purges what has expired every ``PURGE``, both at once first, until ``stop`` is set."""
+    scheduler = BackgroundScheduler(timezone=UTC)
+    # Late is better than never, and one late tick is enough for all that were missed.
+    options = {"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
+    job = scheduler.add_job(lambda: tick(db, now()), _Every(every), next_run_time=now(), **options)
+    scheduler.start()
+    for waits in count():
+        # Counted, not read from the clock: one that is set forth by mistake must purge nothing.
+        if waits % (PURGE // every) == 0:
+            _purge(db, blobs)
+        if stop.wait(every.total_seconds()):
+            break
+        # APScheduler plans by the clock (its issue 752): when that is set back by a day, it waits for a day.
+        if job.next_run_time - now() > every:
+            job.modify(next_run_time=now())
+    scheduler.shutdown()
+
+
+def _purge(db: Database, blobs: Blobs) -> None:
+    try:
+        retention.tidy(db, blobs, now())
+    except Exception as fault:  # and tried again the next time; whatever it is, schedules must go on
+        log.error("not_purged", exc_info=fault)
 
 
 def tick(db: Database, at: datetime) -> list[str]:
-    """Lets every schedule go off that is due at a moment; gives the ids of the jobs."""
+    """Triggers every schedule that is due at a moment; returns the ids of the jobs."""
     with db.across(write=False) as session:
         active = session.scalars(select(Schedule).where(Schedule.active)).all()
     jobs = []
     for schedule in active:
         try:
-            if schedule.next_due != next(slots(schedule.rule, schedule.time_zone, at)):
+            if schedule.next_due != next(scheduled_times(schedule.rule, schedule.time_zone, at)):
                 with db.of(schedule.organisation_id) as session:
-                    jobs += go_off(session, schedule.id, at)
+                    jobs += trigger(session, schedule.id, at)
         except Exception as fault:  # one schedule with a fault must not hold up those after it
             log.error("schedule_fault", schedule=schedule.id, exc_info=fault)
     return jobs
 
 
-def go_off(session: Session, schedule_id: str, at: datetime) -> list[str]:
-    """Lets a schedule go off if it is due and did not, and moves its next date on; gives the id of the job, if any."""
+def trigger(session: Session, schedule_id: str, at: datetime) -> list[str]:
+    """Requests the review of a schedule if it is due and was not triggered yet, and moves its next due time on; returns the
+    id of the job, if any.
+    """
     query = select(Schedule).where(Schedule.id == schedule_id, Schedule.active).with_for_update()
     schedule = session.scalars(query).first()
     if schedule is None:  # paused or removed meanwhile
         return []
-    first, later = schedule.next_due, slots(schedule.rule, schedule.time_zone, schedule.next_due)
-    passed = [first, *takewhile(lambda slot: slot <= at, later)] if first <= at else []
-    schedule.next_due = next(slots(schedule.rule, schedule.time_zone, at))
-    gone = session.scalars(select(Firing.slot).where(Firing.schedule_id == schedule.id, Firing.slot >= first))
-    open_slots = sorted(set(passed) - set(gone))
-    if not open_slots:
+    first, later = schedule.next_due, scheduled_times(schedule.rule, schedule.time_zone, schedule.next_due)
+    passed = [first, *takewhile(lambda scheduled_for: scheduled_for <= at, later)] if first <= at else []
+    schedule.next_due = next(scheduled_times(schedule.rule, schedule.time_zone, at))
+    ran = session.scalars(select(Firing.slot).where(Firing.schedule_id == schedule.id, Firing.slot >= first))
+    due = sorted(set(passed) - set(ran))
+    if not due:
         return []
-    slot, *missed = open_slots
+    scheduled_for, *missed = due
     payload = {
         "schedule_id": schedule.id,
         "rule": schedule.rule,
         "time_zone": schedule.time_zone,
-        "slot": slot.isoformat(),
+        "slot": scheduled_for.isoformat(),
         "missed": [one.isoformat() for one in missed[:LISTED]],
     }
-    job = enqueue(session, KIND, payload, "system:schedule")
-    session.add(Firing(schedule_id=schedule.id, slot=slot, fired_at=at, missed=len(missed), job_id=job.id))
-    log.info("schedule_went_off", schedule=schedule.id, slot=slot.isoformat(), missed=len(missed), job=job.id)
+    job = enqueue(session, REVIEW_SUPPLIERS, payload, "system:schedule")
+    session.add(Firing(schedule_id=schedule.id, slot=scheduled_for, fired_at=at, missed=len(missed), job_id=job.id))
+    log.info(
+        "schedule_triggered",
+        schedule=schedule.id,
+        scheduled_for=scheduled_for.isoformat(),
+        missed=len(missed),
+        job=job.id,
+    )
     return [job.id]

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from openpyxl import Workbook
 from openpyxl.utils.cell import column_index_from_string, coordinate_from_string
+from patience import PATIENCE
 from sheets import SHEET, biff, compound, ods, ods_cell, ods_row, record, saved, shared_strings, text, workbook, zipped
 from sheets import xls as old_workbook
 from sheets import xlsx as package
@@ -303,7 +304,7 @@ def test_the_reader_process_can_open_nothing_and_has_little_memory(statement):
     )
     code = f"confine(Limits(memory=1_000_000_000))\ntry: {statement}\nexcept (OSError, MemoryError): print('confined')"
     command = [sys.executable, "-I", "-S", "-c", start + "\n" + code, str(ROOT)]
-    process = subprocess.run(command, capture_output=True, text=True, check=False, timeout=20)
+    process = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE)
     assert (process.stdout, process.stderr) == ("confined\n", "")
 
 

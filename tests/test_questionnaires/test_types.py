@@ -4,7 +4,8 @@ import math
 from decimal import Decimal
 
 import pytest
-from hypothesis import example, given, settings
+from examples import examples
+from hypothesis import example, given
 from hypothesis import strategies as st
 from marshmallow import ValidationError
 
@@ -95,14 +96,14 @@ def test_a_number_must_be_in_the_range_of_its_question():
 
 
 @given(st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**9), max_value=10**9, places=2))
-@settings(max_examples=60)
+@examples(60)
 def test_a_number_with_decimals_is_read_in_english_and_german_notation(value):
     english, german = f"{value:,.2f}", f"{value:,.2f}".translate(str.maketrans(",.", ".,"))
     assert parse_value(NumberField(), english) == parse_value(NumberField(), german) == float(value)
 
 
 @given(st.from_regex(r"\A-?[0-9]{1,4}([.,][0-9]{1,5})?\Z"))
-@settings(max_examples=100)
+@examples(100)
 def test_the_fast_path_for_numbers_gives_the_same_answers(text):
     field = NumberField(minimum=-500, maximum=5000)
     assert field.parse_plain(text) is None or field.parse_plain(text) == field.parse(text)
@@ -112,7 +113,7 @@ def test_the_fast_path_for_numbers_gives_the_same_answers(text):
 @example("12.0")
 @example("n/a ")
 @example("unknown")
-@settings(max_examples=200)
+@examples(200)
 def test_the_fast_path_for_texts_gives_the_same_answers(text):
     field = TextField()
     assert field.parse_plain(text) is None or field.parse_plain(text) == field.parse(text)
@@ -125,7 +126,7 @@ def test_no_word_for_nothing_contains_a_digit():
 
 @given(st.text(max_size=30))
 @example("1,234.5.6")
-@settings(max_examples=150)
+@examples(150)
 def test_any_text_gives_a_finite_number_or_an_error(text):
     answer = parse_value(NumberField(), text)
     assert answer is None or isinstance(answer, str) or math.isfinite(answer)
@@ -223,7 +224,7 @@ def test_a_bare_year_is_in_range_if_any_of_its_days_is():
 
 
 @given(st.dates())
-@settings(max_examples=60)
+@examples(60)
 def test_an_iso_date_from_1900_to_2100_is_unchanged(day):
     expected = day.isoformat() if 1900 <= day.year <= 2100 else "date.range"
     assert parse_value(DateField(), day.isoformat()) == expected
@@ -503,7 +504,7 @@ def test_a_text_with_control_characters_is_rejected(text):
 
 
 @given(st.lists(st.text(max_size=40), max_size=8))
-@settings(max_examples=80)
+@examples(80)
 def test_a_column_of_texts_gives_the_same_answers_as_each_text_alone(texts):
     together, errors = TextField().parse_column(texts)
     for index, text in enumerate(texts):
@@ -512,7 +513,7 @@ def test_a_column_of_texts_gives_the_same_answers_as_each_text_alone(texts):
 
 
 @given(st.text(max_size=40))
-@settings(max_examples=80)
+@examples(80)
 def test_cleaning_a_text_twice_changes_nothing(text):
     answer = parse_value(TextField(), text)
     if answer is not None and answer != "text.forbidden_character":

@@ -5,7 +5,8 @@ from datetime import date
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from examples import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 from questionnaires.issues import UnusableSheet
@@ -508,7 +509,7 @@ CELLS = st.sampled_from(
 
 
 @given(st.lists(st.lists(CELLS, min_size=6, max_size=6), min_size=1, max_size=12))
-@settings(max_examples=60)
+@examples(60)
 def test_every_row_is_accepted_or_rejected_alone_as_among_others(rows):
     header = ["Supplier", "Country", "Workers", "Migrant workers", "Contracts", "Papers"]
     filled = [row for row in rows if any(cell.strip("\u00a0") for cell in row)]

@@ -1,4 +1,4 @@
-"""Invented suppliers as the engine sees them: cells that are drawn, put together to a Frame of the toy model."""
+"""Invented suppliers as the engine sees them: cells that are drawn, put together to a Frame of the toy model or any other."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -7,7 +7,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from risk_models.engine.frame import Frame
-from risk_models.model import load
+from risk_models.model import Model, load
 
 TOY = load(Path(__file__).parent / "toy.toml")
 K = len(TOY.indicators)
@@ -107,4 +107,48 @@ def frame(*rows: Supplier) -> Frame:
         place_known=np.array([s.place_known for s in rows]),
         critical_by_silence=np.array([s.critical_by_silence for s in rows]),
         case=np.array([s.case for s in rows], dtype=np.int8),
+    )
+
+
+def drawn_frame(model: Model, n: int, seed: int) -> Frame:
+    """A Frame of n suppliers of any model, in every state that a cell can be in: also in some together that no sheet sends."""
+    draw = np.random.default_rng(seed)
+    k, m = len(model.indicators), 4
+    calm = draw.choice([0.3, 0.6, 1.0], n)
+
+    def often(chance: float) -> np.ndarray:
+        return draw.random((k, n)) < chance
+
+    def any_of(*values: float) -> np.ndarray:
+        return draw.choice(values, (k, n))
+
+    # Bounds of the rules are met often: 0.5 of harm, 0.49 of an answer that reassures nobody.
+    risk = np.where(often(0.2), any_of(0.0, 0.49, 0.5, 1.0), np.round(draw.random((k, n)) * calm, 2))
+    risk[often(0.4)] = np.nan
+    context = np.round(draw.random((m, n)), 2)
+    low, high = context * draw.random((m, n)), context + (1 - context) * draw.random((m, n))
+    # Ranges that do not hold their point, as an uncertain place gives them.
+    low[:, ::7], high[:, ::5] = np.round(draw.random((2, m, 1)), 2)
+    behind = {name for gate in model.gates for name in gate.indicators}
+    return Frame(
+        risk=risk,
+        least=np.array([[indicator.rule.least] for indicator in model.indicators]),
+        belief=np.broadcast_to(draw.choice([0.0, 0.2, 0.55, 0.8, 1.0], n), (k, n)),
+        context=context,
+        context_low=low,
+        context_high=high,
+        context_of=draw.integers(0, m, k),
+        answered=~np.isnan(risk),
+        declined=often(0.05) | (often(0.5) & (draw.random(n) < 0.05)),
+        expired=np.broadcast_to(draw.random(n) < 0.1, (k, n)),
+        ruled_out=often(0.05),
+        reported=often(0.03),
+        report=np.broadcast_to(model.reported, (k, n)),
+        report_belief=np.broadcast_to(draw.choice([0.0, 0.4, 0.8], n), (k, n)),
+        gated=np.array([[indicator.id in behind] for indicator in model.indicators]) & (draw.random(n) < 0.4),
+        gate_belief=any_of(0.0, 0.2, 0.4),
+        inherent_known=draw.random(n),
+        place_known=draw.random(n) < 0.9,
+        critical_by_silence=draw.random(n) < 0.2,
+        case=draw.choice([0, 0, 0, 1, 2, 3], n).astype(np.int8),
     )

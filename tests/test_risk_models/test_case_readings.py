@@ -232,7 +232,10 @@ def test_the_checklist_has_the_eleven_ilo_indicators_and_the_state():
 
 
 def test_the_revision_of_2025_adds_fees_and_ties_bad_conditions_to_not_being_able_to_leave():
-    assert (read_checklist("fees_paid")["FL09"].in_2012, read_checklist("fees_paid")["FL09"].in_2025) == ("not_asked", "found")
+    assert (read_checklist("fees_paid")["FL09"].in_2012, read_checklist("fees_paid")["FL09"].in_2025) == (
+        "not_asked",
+        "found",
+    )
     assert read_checklist("bad_housing")["FL10"].in_2025 == "found_alone"
     assert read_checklist("bad_housing", "papers_held")["FL10"].in_2025 == "found"
     assert read_checklist("bad_housing")["FL10"].in_2012 == "found"

@@ -117,7 +117,9 @@ def test_no_text_is_a_verdict(file):
 
 def test_no_reason_is_a_verdict():
     all_findings = tuple(
-        Finding(finding_id, phase) for finding_id, definition in RULES.findings.items() for phase in definition.indicators_by_phase
+        Finding(finding_id, phase)
+        for finding_id, definition in RULES.findings.items()
+        for phase in definition.indicators_by_phase
     )
     for people in ("adults", "children", "both", None):
         case_reading = read_case(Case("C-1", all_findings, people, ("harbouring",)), date(2026, 6, 1))

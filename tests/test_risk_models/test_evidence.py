@@ -7,13 +7,22 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from examples import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 from risk_models.answers import EvidencePiece, from_frame, from_rows
+from risk_models.cases.evidence import add_case_harms, build_evidence_from_values
 from risk_models.engine.frame import STATES, Cells, Scores
 from risk_models.engine.score import score
-from risk_models.evidence import Belief, EvidenceWeight, build_evidence_lookup, describe_evidence, weigh_piece
+from risk_models.evidence import (
+    Belief,
+    EvidenceWeight,
+    build_evidence_lookup,
+    compute_report_belief,
+    describe_evidence,
+    weigh_piece,
+)
 from risk_models.facts.facts import load_facts
 from risk_models.features import build_features
 from risk_models.model import Model
@@ -68,7 +77,9 @@ def test_a_piece_counts_in_full_for_half_its_shelf_life_and_then_declines_to_zer
 def test_a_certificate_counts_as_an_audit_over_its_own_validity() -> None:
     three_years = EvidencePiece("certificate", days_ago(500), (ON + timedelta(days=590)).isoformat())
     assert get_weight(three_years) == pytest.approx(0.55)
-    assert get_weight(three_years._replace(expires=(ON + timedelta(days=250)).isoformat())) == pytest.approx(0.55 * 2 / 3)
+    assert get_weight(three_years._replace(expires=(ON + timedelta(days=250)).isoformat())) == pytest.approx(
+        0.55 * 2 / 3
+    )
     assert weigh_piece(three_years._replace(expires=ON.isoformat()), TOY, ON, void=False).expired  # type: ignore[union-attr]
 
 
@@ -103,7 +114,9 @@ def test_a_declaration_is_as_old_as_its_form_whatever_the_date_of_the_evidence()
 
 def test_a_certificate_without_expiry_counts_as_long_as_an_audit() -> None:
     for days in (30, 300, 500, 600):
-        assert get_weight(EvidencePiece("certificate", days_ago(days))) == get_weight(EvidencePiece("audit", days_ago(days)))
+        assert get_weight(EvidencePiece("certificate", days_ago(days))) == get_weight(
+            EvidencePiece("audit", days_ago(days))
+        )
 
 
 def test_a_piece_that_expires_before_its_shelf_life_ends_counts_nothing() -> None:
@@ -128,7 +141,8 @@ def test_evidence_without_a_date_is_no_more_than_a_declaration() -> None:
     assert get_belief(row) == pytest.approx(0.1, abs=0.01)
     assert get_belief({**row, "evidence": [{"grade": "official"}]}) == get_belief(row)
     assert (
-        get_state({"recruitment_fees": "none", "answered_on": days_ago(800), "evidence": [{"grade": "audit"}]}) == "expired"
+        get_state({"recruitment_fees": "none", "answered_on": days_ago(800), "evidence": [{"grade": "audit"}]})
+        == "expired"
     )
 
 
@@ -145,9 +159,13 @@ def test_evidence_of_a_future_date_counts_nothing_and_the_answer_stays_answered(
 def test_an_answer_is_expired_only_when_all_its_evidence_is() -> None:
     old = {"recruitment_fees": "none", "papers_retention": "worker", "answered_on": days_ago(800)}
     expired, fresh = ({"grade": "audit", "date": days_ago(days), "covers": ["recruitment_fees"]} for days in (900, 30))
-    assert get_state({**old, "evidence": [gone]}) == "expired"
-    assert get_state({**old, "evidence": [gone, fresh]}) == get_state({**old, "evidence": [fresh, gone]}) == "answered"
-    assert get_state({**old, "evidence": [gone, fresh]}, "papers") == "expired"
+    assert get_state({**old, "evidence": [expired]}) == "expired"
+    assert (
+        get_state({**old, "evidence": [expired, fresh]})
+        == get_state({**old, "evidence": [fresh, expired]})
+        == "answered"
+    )
+    assert get_state({**old, "evidence": [expired, fresh]}, "papers") == "expired"
 
 
 @pytest.mark.parametrize("grade", ["audit", "certificate"])
@@ -167,8 +185,27 @@ def test_a_gate_is_believed_by_the_evidence_for_its_own_question() -> None:
     without, with_evidence = (score_cells({"workers_migrant": 0, "evidence": pieces}) for pieces in ([], covered))
     assert with_evidence.effective[POSITION["fees"], 0] < without.effective[POSITION["fees"], 0]
     expired = {"workers_migrant": 0, "answered_on": days_ago(800)}
-    assert STATES[score_cells(run_out).state[POSITION["fees"], 0]] == "not_asked"
-    assert STATES[score_cells({**run_out, "evidence": covered}).state[POSITION["fees"], 0]] == "answered"
+    assert STATES[score_cells(expired).state[POSITION["fees"], 0]] == "not_asked"
+    assert STATES[score_cells({**expired, "evidence": covered}).state[POSITION["fees"], 0]] == "answered"
+
+
+@pytest.mark.parametrize(
+    ("row", "newest_finding", "counts"),
+    [
+        ({"reported_harms": ["papers"], "evidence_date": days_ago(10)}, days_ago(660), 0.80),
+        ({"reported_harms": ["papers"], "evidence_date": days_ago(660)}, days_ago(10), 0.80),
+        ({"reported_harms": ["papers"], "answered_on": days_ago(10)}, days_ago(660), 0.80),
+        ({"evidence_date": days_ago(10)}, days_ago(900), 0.0),
+        ({"reported_harms": ["papers"], "evidence_date": days_ago(10)}, None, 0.80),
+    ],
+    ids=["row newer", "case newer", "row dated by its answers", "no report in the row", "no day in the case"],
+)
+def test_of_a_report_in_the_row_and_case_records_the_one_that_counts_more_today_is_believed(
+    row: dict[str, Any], newest_finding: str | None, counts: float
+) -> None:
+    evidence = build_evidence_from_values([2], [("papers",)], [newest_finding])
+    answers = add_case_harms(from_rows([{"name": "Invented Works", **row}]), evidence)
+    assert compute_report_belief(answers, TOY, ON).tolist() == [pytest.approx(counts)]
 
 
 def test_reserved_words_in_place_of_evidence_are_no_evidence() -> None:
@@ -193,19 +230,19 @@ rows = st.fixed_dictionaries(
 )  # fmt: skip
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(rows, st.lists(piece, max_size=3), piece)
 def test_one_more_piece_never_raises_a_score_and_never_lowers_confidence(
-    row: dict, there: list, more: EvidencePiece
+    row: dict, pieces: list, extra: EvidencePiece
 ) -> None:
-    before, after = (score_row({**row, "evidence": tuple(told)}) for told in (there, [*there, more]))
+    before, after = (score_row({**row, "evidence": tuple(given)}) for given in (pieces, [*pieces, extra]))
     assert after.total[0] <= before.total[0] + 1e-9
     assert after.worst[0] <= before.worst[0] + 1e-9
     assert after.confidence[0] >= before.confidence[0] - 1e-9
     assert after.coverage[0] >= before.coverage[0] - 1e-9
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(rows, st.sampled_from(GRADES), st.integers(0, 900), st.integers(0, 400))
 def test_fresher_evidence_never_raises_a_score(row: dict, grade: str, age: int, younger: int) -> None:
     old, fresh = (
@@ -214,23 +251,23 @@ def test_fresher_evidence_never_raises_a_score(row: dict, grade: str, age: int, 
     assert fresh.total[0] <= old.total[0] + 1e-9
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(rows, st.lists(piece, max_size=4))
 def test_the_order_of_pieces_does_not_matter(row: dict, pieces: list) -> None:
-    one, other = (score_row({**row, "evidence": tuple(each)}) for each in (told, told[::-1]))
-    assert one.total[0] == other.total[0]
+    scores, scores_reversed = (score_row({**row, "evidence": tuple(order)}) for order in (pieces, pieces[::-1]))
+    assert scores.total[0] == scores_reversed.total[0]
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(rows, st.lists(piece, max_size=3))
-def test_the_evidence_looked_up_is_the_one_that_counts(row: dict, told: list) -> None:
-    answers = from_rows([{**row, "evidence": tuple(told)}])
-    believed, named = Belief(answers, TOY, ON), build_evidence_lookup(answers, TOY, ON)
+def test_the_evidence_looked_up_is_the_one_that_counts(row: dict, pieces: list) -> None:
+    answers = from_rows([{**row, "evidence": tuple(pieces)}])
+    belief, find_evidence = Belief(answers, TOY, ON), build_evidence_lookup(answers, TOY, ON)
     for question in ("recruitment_fees", "papers_retention", "workers_migrant", "hours"):
-        q, expired = believed.get_for_question(question)
-        assert named(question).q == q[0]
-        assert named(question).expired == expired[0]
-        assert describe_evidence(named(question)).endswith(".")
+        q, expired = belief.get_for_question(question)
+        assert find_evidence(question).q == q[0]
+        assert find_evidence(question).expired == expired[0]
+        assert describe_evidence(find_evidence(question)).endswith(".")
 
 
 def test_suppliers_without_pieces_have_the_same_belief_among_others_with_pieces() -> None:
@@ -240,18 +277,20 @@ def test_suppliers_without_pieces_have_the_same_belief_among_others_with_pieces(
         "evidence_date": days_ago(250),
         "workers_migrant": 0,
     }
-    beside = {"evidence": [{"grade": "audit", "date": days_ago(30), "covers": ["recruitment_fees"]}]}
-    alone, together = (build_features(from_rows(told), TOY, FACTS, ON, {}).frame for told in ([plain], [plain, beside]))
+    with_piece = {"evidence": [{"grade": "audit", "date": days_ago(30), "covers": ["recruitment_fees"]}]}
+    single, among_others = (
+        build_features(from_rows(rows), TOY, FACTS, ON, {}).frame for rows in ([plain], [plain, with_piece])
+    )
     for name in ("belief", "expired", "gated", "gate_belief"):
-        assert np.array_equal(getattr(alone, name)[:, 0], getattr(together, name)[:, 0]), name
+        assert np.array_equal(getattr(single, name)[:, 0], getattr(among_others, name)[:, 0]), name
 
 
 def test_a_piece_is_converted_to_a_json_object_and_back() -> None:
-    told = [
+    pieces = [
         {"grade": "audit", "date": "2026-03-01", "covers": ["recruitment_fees"], "source": "SMETA-123"},
         {"grade": "official"},
     ]
-    assert from_rows([{"evidence": told}]).to_rows() == [{"evidence": told}]
+    assert from_rows([{"evidence": pieces}]).to_rows() == [{"evidence": pieces}]
 
 
 def test_a_frame_may_hold_pieces_as_plain_tuples() -> None:
@@ -265,9 +304,12 @@ def test_a_frame_may_hold_pieces_as_plain_tuples() -> None:
 
 def test_evidence_is_described_in_words() -> None:
     row = {"evidence": (EvidencePiece("document", "2026-03-03", None, ("recruitment_fees",), "SMETA-123"),)}
-    named = build_evidence_lookup(from_rows([row]), TOY, ON)
-    assert describe_evidence(named("recruitment_fees")) == "Document of 3 March 2026 (SMETA-123), counts 0.40 today."
-    assert describe_evidence(named("papers_retention")) == "Self-declared, no date given, counts 0.20 today."
+    find_evidence = build_evidence_lookup(from_rows([row]), TOY, ON)
+    assert (
+        describe_evidence(find_evidence("recruitment_fees"))
+        == "Document of 3 March 2026 (SMETA-123), counts 0.40 today."
+    )
+    assert describe_evidence(find_evidence("papers_retention")) == "Self-declared, no date given, counts 0.20 today."
     old = build_evidence_lookup(from_rows([{"answered_on": "2024-01-05"}]), TOY, ON)
     assert (
         describe_evidence(old("hours")) == "Self-declared, of 5 January 2024: past its time, so it counts 0.00 today."

@@ -4,7 +4,7 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
-from test_risk_models.repayment_factory import build_period, build_rates, build_estimate
+from test_risk_models.repayment_factory import build_estimate, build_period, build_rates
 
 from risk_models.repayment.exchange import Rates, RatesFileError, parse_rates_file
 
@@ -15,8 +15,12 @@ def test_a_payment_is_converted_at_the_rate_of_its_day():
 
 
 def test_a_period_has_the_lowest_mean_and_highest_rate_in_force():
-    assert build_rates().find_rate("MYR", build_period("2018-06-10", "2018-07-10"), 31) == build_estimate("4.00", "4.50", "5.00")
-    assert build_rates().find_rate("MYR", build_period("2018-01-01", "2020-12-31"), 31) == build_estimate("4.00", "4.30", "5.00")
+    assert build_rates().find_rate("MYR", build_period("2018-06-10", "2018-07-10"), 31) == build_estimate(
+        "4.00", "4.50", "5.00"
+    )
+    assert build_rates().find_rate("MYR", build_period("2018-01-01", "2020-12-31"), 31) == build_estimate(
+        "4.00", "4.30", "5.00"
+    )
 
 
 @pytest.mark.parametrize("day", ["2018-05-31", "2018-07-22", "2021-01-01"])

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from risk_models.model import BadModel, in_force, load
+from risk_models.data_file import DataFileError
+from risk_models.model import in_force, load
 from tests.test_risk_models.suppliers import TOY
 
 TEXT = (Path(__file__).parent / "toy.toml").read_text(encoding="utf-8")
@@ -16,7 +17,7 @@ def refused(tmp_path: Path, old: str, new: str) -> str:
     path = tmp_path / "toy" / "1.toml"
     path.parent.mkdir()
     path.write_text(TEXT.replace(old, new, 1), encoding="utf-8")
-    with pytest.raises(BadModel) as fault:
+    with pytest.raises(DataFileError) as fault:
         load(path)
     return str(fault.value)
 

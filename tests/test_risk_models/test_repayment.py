@@ -7,15 +7,15 @@ import pytest
 from test_risk_models.repayment_factory import (
     GLOVES,
     NO_FACTS,
+    build_cohort,
+    build_estimate,
+    build_facts,
+    build_item,
+    build_period,
+    calculate,
     calculate_one,
     list_assumption_ids,
     list_issue_codes,
-    build_cohort,
-    build_facts,
-    build_item,
-    calculate,
-    build_period,
-    build_estimate,
 )
 
 from risk_models.facts.facts import load_facts
@@ -39,7 +39,9 @@ BEFORE, AFTER, AROUND = (
     ],
 )  # fmt: skip
 def test_scales_per_worker_depend_on_nationality_and_date_of_hiring(origin: str, hired: object, per_worker: str):
-    account = calculate_one(build_cohort(origin=origin, hired=hired, zero_fee_from=POLICY), facts=GLOVES, currency="MYR")
+    account = calculate_one(
+        build_cohort(origin=origin, hired=hired, zero_fee_from=POLICY), facts=GLOVES, currency="MYR"
+    )
     assert account.per_worker.central == Decimal(per_worker)
     assert account.total.central == 10 * Decimal(per_worker)
 
@@ -59,7 +61,9 @@ def test_around_the_date_of_the_policy_only_the_low_reading_is_halved(hired: obj
 
 
 def test_the_policy_does_not_change_what_workers_report_they_paid():
-    account = calculate_one(build_cohort(build_item(5000, currency="MYR"), hired=AFTER, zero_fee_from=POLICY), facts=GLOVES, currency="MYR")
+    account = calculate_one(
+        build_cohort(build_item(5000, currency="MYR"), hired=AFTER, zero_fee_from=POLICY), facts=GLOVES, currency="MYR"
+    )
     assert account.per_worker.central == Decimal("5000.00")
 
 
@@ -104,7 +108,9 @@ def test_strong_evidence_is_unchanged_and_weak_evidence_is_topped_up_towards_the
 
 def test_weak_evidence_of_workers_hired_after_the_policy_is_topped_up_towards_half_the_known_cost():
     receipts = build_cohort(build_item(400, evidence="document"), hired=AFTER, zero_fee_from=POLICY)
-    assert calculate_one(receipts, facts=build_facts(NP_MY={"cost_usd": 1000})).per_worker.central == 450  # 400 + 0.5 * 100
+    assert (
+        calculate_one(receipts, facts=build_facts(NP_MY={"cost_usd": 1000})).per_worker.central == 450
+    )  # 400 + 0.5 * 100
 
 
 def test_evidence_above_the_known_cost_is_never_reduced():
@@ -126,11 +132,15 @@ def test_an_account_that_may_lack_kinds_of_fees_has_a_weight_of_at_most_half():
     assert repayment.cohorts[0].weight == Decimal("0.5")
     assert repayment.cohorts[0].per_worker.central == 700
     assert "partial_account" in list_assumption_ids(repayment)
-    assert calculate_one(build_cohort(build_item(400, "total"), covers_all=False), facts=known).per_worker.central == 400
+    assert (
+        calculate_one(build_cohort(build_item(400, "total"), covers_all=False), facts=known).per_worker.central == 400
+    )
 
 
 def test_without_evidence_the_known_cost_is_the_estimate():
-    account = calculate_one(build_cohort(), facts=build_facts(NP_MY={"cost_usd": 1000, "cost_usd_low": 500, "cost_usd_high": 2000}))
+    account = calculate_one(
+        build_cohort(), facts=build_facts(NP_MY={"cost_usd": 1000, "cost_usd_low": 500, "cost_usd_high": 2000})
+    )
     assert account.per_worker == build_estimate("500.00", "1000.00", "2000.00")
     assert [line.item for line in account.lines] == ["corridor"]
 
@@ -138,14 +148,20 @@ def test_without_evidence_the_known_cost_is_the_estimate():
 def test_facts_of_the_corridor_take_precedence_over_those_of_its_ends_and_the_largest_counts():
     nepal = {"NP_ANY": {"cost_usd": 3000}, "ANY_MY": {"cost_usd": 4000}}
     assert calculate_one(build_cohort(), facts=build_facts(**nepal)).per_worker.central == 3000
-    assert calculate_one(build_cohort(), facts=build_facts(**nepal, NP_MY={"cost_usd": 1000})).per_worker.central == 1000
+    assert (
+        calculate_one(build_cohort(), facts=build_facts(**nepal, NP_MY={"cost_usd": 1000})).per_worker.central == 1000
+    )
     both = build_facts(NP_MY={"cost_usd": 1000, "repaid_myr": 6000})
-    assert calculate_one(build_cohort(), facts=both).per_worker == build_estimate("1000.00", "1500.00", "1950.00")  # 6,000 at 4
+    assert calculate_one(build_cohort(), facts=both).per_worker == build_estimate(
+        "1000.00", "1500.00", "1950.00"
+    )  # 6,000 at 4
 
 
 def test_a_known_cost_in_taka_is_converted_at_the_rates_of_its_year():
     account = calculate_one(build_cohort(origin="BD"), facts=build_facts(BD_MY={"cost_bdt": 90_000}))
-    assert account.per_worker == build_estimate("700.00", "1000.00", "1300.00")  # at 90; 900 and 1,125 at the rates of its year
+    assert account.per_worker == build_estimate(
+        "700.00", "1000.00", "1300.00"
+    )  # at 90; 900 and 1,125 at the rates of its year
 
 
 def test_a_known_cost_in_months_of_wage_needs_the_first_earnings():
@@ -157,7 +173,9 @@ def test_a_known_cost_in_months_of_wage_needs_the_first_earnings():
 
 
 def test_facts_from_memory_are_listed_as_assumptions_and_not_used():
-    repayment = calculate(build_cohort(build_item(10)), facts=build_facts(NP_MY={"cost_usd_note": 1000, "cost_months_note": 3}))
+    repayment = calculate(
+        build_cohort(build_item(10)), facts=build_facts(NP_MY={"cost_usd_note": 1000, "cost_months_note": 3})
+    )
     assert repayment.total.central == 100
     assert "from_memory" in list_assumption_ids(repayment)
 
@@ -181,7 +199,11 @@ def test_an_amount_is_converted_at_the_rate_when_it_was_paid():
     assert calculate_one(build_cohort(build_item(400, currency="MYR"))).per_worker.central == 100
     later = calculate_one(build_cohort(build_item(420, currency="MYR", paid=build_period("2019-06-01"))))
     assert later.per_worker.central == 100
-    month = calculate_one(build_cohort(build_item(900, currency="MYR", paid=build_period("2018-06-01", "2018-06-30"), evidence="official")))
+    month = calculate_one(
+        build_cohort(
+            build_item(900, currency="MYR", paid=build_period("2018-06-01", "2018-06-30"), evidence="official")
+        )
+    )
     assert month.per_worker == build_estimate("180.00", "200.00", "225.00")  # at 5, 4.5 and 4 ringgit
 
 
@@ -189,14 +211,22 @@ def test_without_a_payment_date_the_date_of_hiring_is_used():
     repayment = calculate(build_cohort(build_item(400, currency="MYR", paid=None), hired=build_period("2018-06-05")))
     assert repayment.total.central == 1000
     assert "paid_when_hired" in list_assumption_ids(repayment)
-    assert list_issue_codes(calculate(build_cohort(build_item(400, currency="MYR", paid=None), hired=None)))[0] == "date.missing"
+    assert (
+        list_issue_codes(calculate(build_cohort(build_item(400, currency="MYR", paid=None), hired=None)))[0]
+        == "date.missing"
+    )
     assert calculate(build_cohort(build_item(400, paid=None), hired=None)).total.central == 4000  # no rate is needed
 
 
 def test_interest_is_simple_and_runs_from_the_payment():
-    account = calculate_one(build_cohort(build_item(1000, evidence="official", paid=build_period("2024-01-01"))), interest=Decimal(5))
+    account = calculate_one(
+        build_cohort(build_item(1000, evidence="official", paid=build_period("2024-01-01"))), interest=Decimal(5)
+    )
     assert account.interest == build_estimate("100.14", "100.14", "100.14")  # 731 days of 365
-    year = calculate_one(build_cohort(build_item(1000, evidence="official", paid=build_period("2024-01-01", "2024-12-31"))), interest=Decimal(5))
+    year = calculate_one(
+        build_cohort(build_item(1000, evidence="official", paid=build_period("2024-01-01", "2024-12-31"))),
+        interest=Decimal(5),
+    )
     assert year.interest == build_estimate("50.14", "75.21", "100.14")  # 366, 549 and 731 days
     assert calculate_one(build_cohort(build_item(1000))).interest.high == 0
 
@@ -209,7 +239,10 @@ def test_fees_paid_by_the_employer_are_not_owed_and_deductions_are():
 
 
 def test_no_payment_reported_on_a_corridor_with_a_known_cost_is_noted_and_topped_up():
-    repayment = calculate(build_cohort(build_item(900, paid_by="employer", evidence="self_declared")), facts=build_facts(NP_MY={"cost_usd": 1000}))
+    repayment = calculate(
+        build_cohort(build_item(900, paid_by="employer", evidence="self_declared")),
+        facts=build_facts(NP_MY={"cost_usd": 1000}),
+    )
     assert repayment.cohorts[0].per_worker.central == 1000
     assert "none_paid_is_a_warning" in list_assumption_ids(repayment)
 
@@ -221,21 +254,39 @@ def test_the_employers_word_alone_is_a_minimum_and_the_calculation_is_incomplete
     assert (list_issue_codes(repayment), repayment.complete) == (["cohort.own_word"], False)
     assert repayment.cohorts[0].per_worker.central == amount
     assert calculate(own_word, facts=build_facts(NP_MY={"cost_usd": 1000})).complete
-    assert calculate(build_cohort(build_item(amount, evidence="self_declared"), build_item(1, "RC1", evidence="document"))).complete
+    assert calculate(
+        build_cohort(build_item(amount, evidence="self_declared"), build_item(1, "RC1", evidence="document"))
+    ).complete
     assert calculate(build_cohort(build_item(amount, evidence="worker_voice"))).complete
 
 
 def test_an_item_with_two_kinds_of_evidence_counts_once_at_the_higher_amount():
-    repayment = calculate(build_cohort(build_item(100, evidence="self_declared"), build_item(260), build_item(30, "RC1"), build_item(20, "RC1")))
+    repayment = calculate(
+        build_cohort(
+            build_item(100, evidence="self_declared"), build_item(260), build_item(30, "RC1"), build_item(20, "RC1")
+        )
+    )
     assert repayment.cohorts[0].per_worker.central == 310  # rows of one grade are parts
     assert [line.counted for line in repayment.cohorts[0].lines] == [False, True, True, True]
     assert "one_item_told_twice" in list_assumption_ids(repayment)
 
 
 def test_the_total_cost_and_its_items_are_not_counted_twice():
-    assert calculate_one(build_cohort(build_item(500, "total"), build_item(300), build_item(150, "RC1"))).per_worker.central == 500
-    assert calculate_one(build_cohort(build_item(500, "total"), build_item(400), build_item(150, "RC1"))).per_worker.central == 550
-    assert calculate_one(build_cohort(build_item(500, "total"), build_item(70, "debt_interest"))).per_worker.central == 570
+    assert (
+        calculate_one(
+            build_cohort(build_item(500, "total"), build_item(300), build_item(150, "RC1"))
+        ).per_worker.central
+        == 500
+    )
+    assert (
+        calculate_one(
+            build_cohort(build_item(500, "total"), build_item(400), build_item(150, "RC1"))
+        ).per_worker.central
+        == 550
+    )
+    assert (
+        calculate_one(build_cohort(build_item(500, "total"), build_item(70, "debt_interest"))).per_worker.central == 570
+    )
 
 
 def test_of_lodging_and_food_only_the_excess_over_a_fair_value_counts():
@@ -255,7 +306,11 @@ def test_without_a_fair_value_lodging_and_food_count_in_all_readings_but_the_low
 
 def test_lodging_and_food_are_not_compared_with_the_known_cost():
     known = build_facts(NP_MY={"cost_usd": 1000})
-    cohort = build_cohort(build_item(900, "board", fair_value=0, evidence="official"), build_item(400, evidence="official"), covers_all=False)
+    cohort = build_cohort(
+        build_item(900, "board", fair_value=0, evidence="official"),
+        build_item(400, evidence="official"),
+        covers_all=False,
+    )
     assert calculate_one(cohort, facts=known).per_worker.central == 900 + 400 + 300
 
 
@@ -285,7 +340,9 @@ def test_a_cohort_with_only_open_debts_has_a_basis():
 
 def test_an_open_debt_counts_in_the_comparison_with_the_known_cost():
     cohort = build_cohort(
-        build_item(400, evidence="official"), build_item(300, "RF2", paid_by="owed", evidence="official"), covers_all=False
+        build_item(400, evidence="official"),
+        build_item(300, "RF2", paid_by="owed", evidence="official"),
+        covers_all=False,
     )
     account = calculate_one(cohort, facts=build_facts(NP_MY={"cost_usd": 1000}))
     assert account.per_worker.central == 400 + Decimal("0.5") * 300
@@ -300,7 +357,9 @@ def test_an_uncertain_debt_leaves_the_readings_in_order():
 
 def test_repayments_are_deducted_by_the_strength_of_their_evidence():
     def calculate_owed(grade: str, amount: int = 30):
-        return calculate_one(build_cohort(build_item(100, evidence="official"), build_item(amount, "repaid", evidence=grade))).per_worker
+        return calculate_one(
+            build_cohort(build_item(100, evidence="official"), build_item(amount, "repaid", evidence=grade))
+        ).per_worker
 
     assert calculate_owed("worker_voice") == build_estimate("70.00", "70.00", "70.00")
     assert calculate_owed("document") == build_estimate("70.00", "70.00", "100.00")
@@ -337,9 +396,16 @@ def test_instalments_are_monthly_and_checked_against_the_deadline_and_past_worke
     repayment = calculate(build_cohort(build_item("100.01"), past=2), instalments=7, first_payment=date(2026, 1, 31))
     current = [instalment for instalment in repayment.instalments if instalment.group == "current"]
     assert [instalment.per_worker for instalment in current] == [Decimal("14.33"), *[Decimal("14.28")] * 6]
-    assert [instalment.due.isoformat() for instalment in current[:4]] == ["2026-01-31", "2026-02-28", "2026-03-31", "2026-04-30"]
+    assert [instalment.due.isoformat() for instalment in current[:4]] == [
+        "2026-01-31",
+        "2026-02-28",
+        "2026-03-31",
+        "2026-04-30",
+    ]
     assert [instalment.in_time for instalment in current] == [True, True, True, False, False, False, False]
-    assert [instalment.amount for instalment in repayment.instalments if instalment.group == "past"] == [Decimal("200.02")]
+    assert [instalment.amount for instalment in repayment.instalments if instalment.group == "past"] == [
+        Decimal("200.02")
+    ]
     assert {"instalments", "long_instalments", "past_at_once"} <= list_assumption_ids(repayment)
 
 
@@ -389,15 +455,22 @@ def test_every_rule_has_a_reason_or_sentence_and_every_fact_it_reads_exists():
 
 
 def test_a_higher_reading_never_has_less_interest():
-    cohort = build_cohort(build_item(1000, low="0", evidence="self_declared", paid=build_period("2025-12-31")), hired=build_period("2011-01-05"))
+    cohort = build_cohort(
+        build_item(1000, low="0", evidence="self_declared", paid=build_period("2025-12-31")),
+        hired=build_period("2011-01-05"),
+    )
     account = calculate_one(cohort, facts=build_facts(NP_MY={"cost_usd": 1000}), interest=Decimal(10))
     assert account.fees == build_estimate("700.00", "1000.00", "2600.00")
-    assert account.interest == build_estimate("1050.00", "1050.00", "1050.00")  # 700 for 15 years of 365 days; 1,000 for one day
+    assert account.interest == build_estimate(
+        "1050.00", "1050.00", "1050.00"
+    )  # 700 for 15 years of 365 days; 1,000 for one day
 
 
 def test_managements_figure_after_excess_repayment_leaves_the_readings_in_order():
     cohort = build_cohort(
-        build_item(50, low="10", high="60", evidence="official"), build_item(100, "repaid", evidence="official"), current=1
+        build_item(50, low="10", high="60", evidence="official"),
+        build_item(100, "repaid", evidence="official"),
+        current=1,
     )
     assert calculate(cohort, management=Decimal(100)).total == build_estimate("90.00", "90.00", "90.00")
 

@@ -124,9 +124,7 @@ def test_totals_add_up_to_the_cent_by_item_and_by_cohort(cohort_list: list[Cohor
 @given(cohorts(), DAYS)
 @settings(max_examples=60, deadline=None)
 def test_a_zero_fee_policy_takes_off_at_most_half_of_what_was_paid(cohort: Cohort, policy: date):
-    before, after = (
-        calculate(replace(cohort, zero_fee_from=day), facts=FACTS).cohorts[0] for day in (None, policy)
-    )
+    before, after = (calculate(replace(cohort, zero_fee_from=day), facts=FACTS).cohorts[0] for day in (None, policy))
     # An open debt is not halved, so that it takes up more of the halved known cost.
     tolerance = before.to_cancel.high / 2 + Decimal("0.01")
     for fees_before, fees_after in zip(before.fees, after.fees, strict=True):

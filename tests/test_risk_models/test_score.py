@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from risk_models.engine.frame import LEVEL_NAMES, STATES, Cells, Scores
-from risk_models.engine.score import queue_rank, score
+from risk_models.engine.frame import LEVEL_NAMES, STATES, Cells, Frame, Scores
+from risk_models.engine.score import queue_rank, score, threshold
+from risk_models.model import Model
 from tests.test_risk_models.suppliers import CORE, POSITION, TOY, Cell, K, Supplier, frame
 
-pytestmark = pytest.mark.usefixtures("each_engine")
 HALF = Supplier(cells=(Cell(context=0.5),) * K)
 
 
@@ -38,6 +38,27 @@ def answered(**risks: float) -> Supplier:
     return replace(supplier, belief=0.55)
 
 
+def best_answers(frame: Frame, **risks: float) -> Frame:
+    """The same where the best answer there is to some indicators is a risk as well."""
+    least = frame.least.copy()
+    for name, risk in risks.items():
+        least[POSITION[name]] = risk
+    return replace(frame, least=least)
+
+
+def changed(name: str, **changes: object) -> Model:
+    """The toy model with one indicator changed."""
+    indicators = tuple(replace(i, **changes) if i.id == name else i for i in TOY.indicators)
+    return replace(TOY, indicators=indicators)
+
+
+def calm(supplier: Supplier, context: float = 0.1) -> Supplier:
+    """The same supplier in a quiet place and trade."""
+    for i in range(K):
+        supplier = supplier.with_cell(i, context=context)
+    return supplier
+
+
 def test_a_reassuring_answer_takes_its_credibility_off_the_context() -> None:
     scores, of = score(frame(replace(HALF.with_cell(POSITION["fees"], risk=0.1), belief=0.4)), TOY)
     # e = 0.5 - 0.4 (0.5 - 0.1) = 0.34; it moved 100 x 4/23 x (0.34 - 0.5).
@@ -55,6 +76,32 @@ def test_a_reassuring_answer_above_its_context_counts_as_given() -> None:
 def test_admitted_harm_counts_at_least_as_much_as_the_place_makes_likely() -> None:
     admitted = HALF.with_cell(POSITION["fees"], risk=0.6, context=0.9)
     assert cells(admitted).effective[POSITION["fees"], 0] == pytest.approx(0.9)
+
+
+def test_an_answer_is_harm_from_half_risk_on_and_reassures_below() -> None:
+    fees = POSITION["fees"]
+    of = [cells(replace(HALF.with_cell(fees, risk=r, context=0.9), belief=0.8)) for r in (0.5, 0.4)]
+    assert [each.effective[fees, 0] for each in of] == pytest.approx([0.9, 0.9 - 0.8 * (0.9 - 0.4)])
+    assert [bool(each.harms[fees, 0]) for each in of] == [True, False]
+
+
+def test_an_answer_that_nobody_looked_is_an_answer_and_reassures_nobody() -> None:
+    fees = POSITION["fees"]
+    supplier = replace(HALF.with_cell(fees, risk=0.49, context=0.9), belief=0.8)
+    scores, of = score(frame(supplier), replace(TOY, silent_from=0.49))
+    assert of.effective[fees, 0] == pytest.approx(0.9)
+    assert STATES[of.state[fees, 0]] == "answered"
+    assert scores.coverage[0] == pytest.approx(4 / 23)
+    assert scores.worst[0] == pytest.approx(100)
+    assert scores.confidence[0] == pytest.approx(30)  # facts alone
+    before = score(frame(supplier), TOY)[0]  # a model without silent_from believes it
+    assert before.confidence[0] == pytest.approx(30 + 70 * 0.8 * 4 / 23)
+
+
+def test_at_worst_a_reassuring_answer_is_as_bad_as_it_says_or_the_place_is_where_it_is_not_believed() -> None:
+    says_more = score(frame(replace(HALF.with_cell(POSITION["fees"], risk=0.4, context=0.2), belief=0.5)), TOY)[0]
+    place_is_worse = score(frame(replace(HALF.with_cell(POSITION["fees"], risk=0.2, context=0.4), belief=0.5)), TOY)[0]
+    assert says_more.worst[0] == place_is_worse.worst[0] == pytest.approx(100 - 100 * 4 / 23 * 0.5 * (1 - 0.4))
 
 
 def test_what_was_asked_and_left_blank_counts_in_full() -> None:
@@ -79,6 +126,53 @@ def test_expired_evidence_no_longer_reassures_but_harm_does_not_expire() -> None
     assert harmful.effective[POSITION["fees"], 0] == pytest.approx(0.9)
     assert STATES[harmful.state[POSITION["fees"], 0]] == "answered"
     assert (old.coverage[0], old_harm.coverage[0]) == (0, pytest.approx(4 / 23))
+
+
+def test_expired_evidence_leaves_a_bad_answer_as_bad_as_it_is() -> None:
+    expired = HALF.with_cell(POSITION["fees"], risk=0.4, expired=True, context=0.2)
+    assert cells(expired).effective[POSITION["fees"], 0] == pytest.approx(0.4)
+
+
+def test_at_best_what_is_open_is_the_best_answer_there_is_or_the_place_where_that_is_better() -> None:
+    # Of fees the best answer is a risk of 0.2; of the others 0.
+    best = {
+        state: score(best_answers(frame(HALF.with_cell(POSITION["fees"], **changes)), fees=0.2), TOY)[0].best[0]
+        for state, changes in {
+            "not asked": {},
+            "expired": {"risk": 0.0, "expired": True},
+            "declined": {"declined": True},
+            "not asked in a quiet place": {"context": 0.1},
+        }.items()
+    }
+    points = 100 * 4 / 23
+    assert best == {
+        "not asked": pytest.approx(points * 0.2),
+        "expired": pytest.approx(points * 0.2),
+        "declined": pytest.approx(points * 0.2),
+        "not asked in a quiet place": pytest.approx(points * 0.1),
+    }
+
+
+def test_a_best_case_never_lies_above_the_point_where_the_range_of_a_place_does() -> None:
+    of = frame(HALF.with_cell(POSITION["fees"], context=0.1))
+    of.context_low[POSITION["fees"]] = 0.3
+    assert score(best_answers(of, fees=0.2), TOY)[0].best[0] == pytest.approx(100 * 4 / 23 * 0.1)
+
+
+def test_a_report_counts_at_least_as_much_as_the_place_makes_likely() -> None:
+    denied = replace(HALF.with_cell(POSITION["hours"], risk=0.0, report=0.6, context=0.9), belief=0.8)
+    assert cells(denied).effective[POSITION["hours"], 0] == pytest.approx(0.9)
+
+
+def test_a_report_makes_an_answer_that_the_rule_on_evidence_does_not_count() -> None:
+    scores = scored(HALF.with_cell(POSITION["hours"], report=0.6))
+    assert scores.coverage[0] == pytest.approx(2 / 23)
+    assert scores.coverage_alone[0] == 0
+    answered_but_one = answered()
+    for name in ("fees", "papers", "wages"):  # 12 of 23
+        answered_but_one = answered_but_one.with_cell(POSITION[name], risk=None, report=0.2)
+    # Harm lifts the rule on evidence, which reads 11 of 23: the level is that of the place at least.
+    assert level(scored(calm(answered_but_one, 0.8))) == "critical"
 
 
 def test_workers_are_not_outvoted_by_the_answer_of_their_employer() -> None:
@@ -168,6 +262,60 @@ def test_harm_found_behind_a_gate_overrules_its_declaration_for_all() -> None:
     assert STATES[of.state[POSITION["papers"], 0]] == "not_asked"
 
 
+def test_harm_admitted_behind_a_gate_overrules_its_declaration_too() -> None:
+    of = cells(replace(HALF, gate=True, belief=0.2).with_cell(POSITION["fees"], risk=0.6))
+    assert STATES[of.state[POSITION["papers"], 0]] == "not_asked"
+
+
+def test_a_gate_counts_wherever_it_gives_less_than_the_own_answer() -> None:
+    papers, supplier = POSITION["papers"], replace(HALF.with_cell(POSITION["papers"], risk=0.2), gate=True, belief=0.8)
+    scores, of = score(replace(frame(supplier), gate_belief=np.full((K, 1), 0.1)), TOY)
+    # Of papers the own answer gives less, but for the best case: with no migrants, no papers are held. Fees have the gate alone.
+    assert of.effective[papers, 0] == pytest.approx(0.5 - 0.8 * (0.5 - 0.2))
+    assert scores.worst[0] == pytest.approx(100 - 100 * (5 * 0.8 * 0.5 + 4 * 0.1 * 0.5) / 23)
+    assert scores.best[0] == 0
+    assert scores.confidence[0] == pytest.approx(30 + 70 * (5 * 0.8 + 4 * 0.1) / 23)
+
+
+def test_a_gate_takes_the_risk_of_the_best_answer_out_of_the_best_case() -> None:
+    declared = best_answers(frame(replace(HALF, gate=True)), papers=0.2)
+    assert score(declared, TOY)[0].best[0] == 0
+
+
+def test_a_missing_safeguard_is_harm_only_where_somebody_reports_it() -> None:
+    model = changed("channel", safeguard=True)
+    admitted, reported = (HALF.with_cell(POSITION["channel"], **told) for told in ({"risk": 0.8}, {"report": 0.8}))
+    assert [bool(score(frame(supplier), model)[0].harm[0]) for supplier in (admitted, reported)] == [False, True]
+    assert scored(admitted).harm[0]  # as an indicator that is no safeguard
+
+
+def test_a_strong_sign_acts_on_any_report_and_another_from_its_risk_on() -> None:
+    assert reached(scored(answered().with_cell(POSITION["papers"], report=0.1))) == {"strong_sign": "found"}
+    assert reached(scored(answered().with_cell(POSITION["wages"], report=0.6))) == {}
+    assert reached(scored(answered().with_cell(POSITION["wages"], report=0.7))) == {"ilo_sign": "found"}
+
+
+@pytest.mark.parametrize(
+    "silence", [{"risk": None}, {"risk": None, "declined": True}, {"risk": 0.0, "expired": True}, {"risk": 0.6}]
+)
+def test_at_worst_a_floor_reads_all_that_is_open_or_admitted_as_the_worst(silence: dict[str, object]) -> None:
+    # A floor from 0.7 on: what is admitted at 0.6 does not reach it, but at worst it is worse than admitted.
+    alone = replace(TOY, floors=tuple(floor for floor in TOY.floors if floor.id == "ilo_sign"))
+    supplier = calm(answered()).with_cell(POSITION["wages"], **silence)
+    assert score(frame(supplier), alone)[0].floor_worst[0] == 25
+    assert score(frame(calm(answered())), alone)[0].floor_worst[0] == 0
+
+
+def test_a_worst_case_lies_no_lower_than_the_floors_that_it_reaches() -> None:
+    open_papers = replace(calm(answered()), belief=0.8).with_cell(POSITION["papers"], risk=None)
+    assert scored(open_papers).worst[0] == 50
+
+
+def test_the_worst_case_of_a_core_question_left_open_is_that_it_was_declined() -> None:
+    alone = replace(TOY, floors=tuple(floor for floor in TOY.floors if floor.id == "declined_core"))
+    assert score(frame(answered().with_cell(POSITION["fees"], risk=None)), alone)[0].floor_worst[0] == 50
+
+
 @pytest.mark.parametrize(
     ("risks", "floors", "at_least"),
     [
@@ -185,6 +333,24 @@ def test_floors_read_what_was_admitted(risks: dict[str, float], floors: set[str]
     assert set(reached(scores)) == floors
     assert scores.total[0] >= at_least
     assert scores.best[0] >= at_least
+
+
+def test_a_report_of_any_weight_reaches_a_rule_of_strong_signs_alone_and_no_rule_that_reads_other_signs_too() -> None:
+    """The report counts 0.8, the rules read from 0.9: only where all that a rule reads is strong does any report do."""
+    rule = next(floor for floor in TOY.floors if floor.id == "strong_pair")
+    strong, mixed = replace(rule, from_risk=0.9), replace(rule, from_risk=0.9, signs=(("papers",), ("hours",)))
+    both = answered(hours=1.0).with_cell(POSITION["papers"], report=0.8).with_cell(POSITION["violence"], report=0.8)
+    reached_by = {
+        name: int(score(frame(both), replace(TOY, floors=(floor,)))[0].floors[0, 0])
+        for name, floor in (("strong", strong), ("mixed", mixed))
+    }
+    assert reached_by == {"strong": 2, "mixed": 0}
+
+
+def test_one_strong_sign_is_no_pair_however_grave_it_is_and_however_it_is_known() -> None:
+    admitted = answered(papers=1.0)
+    for one_sign in (admitted, admitted.with_cell(POSITION["papers"], report=1.0)):
+        assert "strong_pair" not in reached(scored(one_sign))
 
 
 def test_floors_never_read_the_context() -> None:
@@ -220,6 +386,20 @@ def test_critical_through_declined_answers_alone_is_shown_as_high_and_up_to() ->
     assert (level(scores), bool(scores.capped[0])) == ("high", True)
 
 
+def test_a_place_that_is_critical_only_by_what_was_declined_of_it_makes_no_level_critical() -> None:
+    by_silence = replace(calm(answered(), 0.9), belief=0.0, critical_by_silence=True)
+    told = replace(by_silence, critical_by_silence=False)
+    assert (level(scored(by_silence)), level(scored(told))) == ("high", "critical")
+    assert level(scored(by_silence.with_cell(POSITION["hours"], risk=0.6))) == "critical"
+
+
+def test_where_harm_is_found_a_place_is_as_critical_as_what_was_declined_of_it_makes_it() -> None:
+    few_answers = Supplier(cells=(Cell(context=0.8),) * K, belief=0.8, critical_by_silence=True)
+    few_answers = few_answers.with_cell(POSITION["violence"], risk=0.0).with_cell(POSITION["hours"], report=0.1)
+    assert scored(few_answers).total[0] < 75
+    assert level(scored(few_answers)) == "critical"
+
+
 @pytest.mark.parametrize(
     ("case", "at_least", "name"), [(0, 0, None), (1, 0, None), (2, 75, "case_pattern"), (3, 90, "case_emergency")]
 )
@@ -229,6 +409,16 @@ def test_case_evidence_is_never_averaged_away(case: int, at_least: float, name: 
     assert (name in reached(scores)) if name else not reached(scores)
     if case >= 2:
         assert level(scores) == "critical"
+
+
+def test_signals_in_case_records_are_harm() -> None:
+    assert [bool(scored(replace(answered(), case=case)).harm[0]) for case in (0, 1)] == [False, True]
+
+
+def test_levels_begin_at_their_bound_read_off_six_decimals() -> None:
+    points = np.array([24.9999, 24.9999999, 25.0, 49.9999, 50.0, 74.9999, 75.0])
+    found = [LEVEL_NAMES[code] for code in threshold(points, TOY)]
+    assert found == ["low", "medium", "medium", "medium", "high", "high", "critical"]
 
 
 def test_an_empty_row_is_insufficient_evidence_however_quiet_the_place() -> None:
@@ -244,6 +434,11 @@ def test_harm_lifts_insufficient_evidence_to_the_level_of_the_place_at_least() -
     dangerous = Supplier(cells=(Cell(context=0.8),) * K)
     assert level(scored(dangerous)) == "insufficient_evidence"
     assert level(scored(dangerous.with_cell(POSITION["hours"], report=0.8))) == "critical"
+
+
+def test_a_declined_core_question_lifts_insufficient_evidence_to_the_level_of_the_place_at_least() -> None:
+    dangerous = Supplier(cells=(Cell(context=0.8),) * K)
+    assert level(scored(dangerous.with_cell(POSITION["fees"], declined=True))) == "critical"
 
 
 def test_low_needs_every_core_question_answered() -> None:

@@ -11,7 +11,6 @@ from risk_models.engine.frame import ANSWERED, LEVEL_NAMES, MOMENTS
 from risk_models.engine.score import queue_rank, score
 from tests.test_risk_models.suppliers import CORE, GATED, TOY, K, Supplier, frame, share, suppliers
 
-pytestmark = pytest.mark.usefixtures("each_engine")
 HIGH, CRITICAL = LEVEL_NAMES.index("high"), LEVEL_NAMES.index("critical")
 LOW = LEVEL_NAMES.index("low")
 SMALL = 1e-9

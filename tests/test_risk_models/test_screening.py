@@ -6,7 +6,8 @@ import re
 import unicodedata
 
 import pytest
-from hypothesis import given, settings
+from examples import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 from risk_models.screening.matching import ListedParty, Match, Party, WatchlistIndex, normalize_number
@@ -173,7 +174,7 @@ def test_an_entry_is_reported_once_with_its_strongest_match():
     assert [match.by for match in screen([entry], Party("owner", ("Blue Pier Fishing",)), vessel)] == ["imo"]
 
 
-@settings(max_examples=25, deadline=None)
+@examples(25)
 @given(st.integers(0, 10**6), st.randoms(use_true_random=False))
 def test_the_order_of_entries_and_parties_does_not_matter(seed: int, order: random.Random):
     draw = random.Random(seed)
@@ -186,7 +187,7 @@ def test_the_order_of_entries_and_parties_does_not_matter(seed: int, order: rand
     assert screen(entries, *parties[::-1]) == matches
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(st.text(max_size=60), st.text(max_size=60))
 def test_comparing_any_two_texts_is_symmetric(a: str, b: str):
     forth, back = compare_names(split_name(a), split_name(b)), compare_names(split_name(b), split_name(a))

@@ -11,7 +11,6 @@ from risk_models.engine.score import score
 from risk_models.model import Model
 from tests.test_risk_models.suppliers import CAN_BE_RULED_OUT, CORE, TOY, Cell, K, Supplier, frame
 
-pytestmark = pytest.mark.usefixtures("each_engine")
 DRAWS, SUPPLIERS = 8_000, 60
 
 
@@ -95,6 +94,24 @@ def test_a_floor_holds_whatever_the_weights() -> None:
     assert likely_levels(of, TOY, scores)[: LEVEL_NAMES.index("high"), 0].sum() < 1e-6
 
 
+@pytest.mark.parametrize(("by_silence", "likely_critical"), [(False, 1.0), (True, 0.0)])
+def test_an_inherent_risk_that_is_critical_by_silence_alone_makes_no_level_critical_under_any_weights(
+    by_silence: bool, likely_critical: float
+) -> None:
+    silent = Supplier(cells=tuple(Cell(declined=True, context=0.95) for _ in range(K)), critical_by_silence=by_silence)
+    of = frame(silent)
+    likely = likely_levels(of, TOY, score(of, TOY)[0])[:, 0]
+    assert likely[LEVEL_NAMES.index("critical")] == pytest.approx(likely_critical, abs=1e-6)
+    assert likely[LEVEL_NAMES.index("high")] == pytest.approx(1 - likely_critical, abs=1e-6)
+
+
+@pytest.mark.parametrize("indicators", [8, 60])
+def test_a_weight_of_average_size_varies_by_half_of_itself(indicators: int) -> None:
+    size = 1 / indicators
+    varies = np.sqrt(size * (1 - size) / (concentration(indicators) + 1))  # the deviation of a Dirichlet share
+    assert varies == pytest.approx(0.5 * size * np.sqrt(1 - size))
+
+
 def test_an_unknown_place_is_insufficient_evidence_under_any_weights() -> None:
     lost = Supplier(cells=tuple(Cell(risk=0.3, context=0.5) for _ in range(K)), place_known=False)
     of = frame(lost)
@@ -117,3 +134,19 @@ def test_coverage_near_its_bound_is_a_matter_of_weights() -> None:
             half[i], weight = Cell(risk=0.2, context=0.6), weight + TOY.indicators[i].weight
     of = frame(Supplier(cells=tuple(half), belief=0.4))
     assert 0.02 < likely_levels(of, TOY, score(of, TOY)[0])[-1, 0] < 0.98
+
+
+def test_a_place_that_is_critical_by_silence_alone_is_high_under_any_weights() -> None:
+    silent = Supplier(cells=(Cell(risk=0.0, context=0.9),) * K, belief=0.0, critical_by_silence=True)
+    of = frame(silent)
+    scores, _ = score(of, TOY)
+    assert LEVEL_NAMES[scores.level[0]] == "high"
+    assert steadiness(of, TOY, scores)[0] == pytest.approx(1.0)
+
+
+def test_harm_where_core_questions_are_open_is_low_under_no_weights() -> None:
+    reported = Supplier(cells=(Cell(context=0.1),) * K).with_cell(K - 1, report=0.1)
+    of = frame(reported)
+    scores, _ = score(of, TOY)
+    assert LEVEL_NAMES[scores.level[0]] == "medium"
+    assert steadiness(of, TOY, scores)[0] == pytest.approx(1.0)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import databases
 import pytest
+from api_contract import watch
 from argon2 import PasswordHasher
 from flask import Flask
 
@@ -68,9 +69,14 @@ def database(request: pytest.FixtureRequest) -> Iterator[Database]:
 
 
 @pytest.fixture
-def app(database: Database, tmp_path: Path) -> Flask:
-    """The application over that database, as it is served without TLS on this machine."""
-    return create_app(Settings(data=tmp_path, plain_http=True), database)
+def app(database: Database, tmp_path: Path) -> Iterator[Flask]:
+    """The application over that database, as it is served without TLS on this machine. Each response of its API must be as the
+    OpenAPI document says: a field that is returned and not declared fails the test.
+    """
+    made = create_app(Settings(data=tmp_path, plain_http=True), database)
+    faults = watch(made)
+    yield made
+    assert not faults
 
 
 @pytest.fixture

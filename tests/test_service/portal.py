@@ -63,7 +63,7 @@ def work_off(database: Database, blobs: Blobs) -> None:
     handlers = {
         "read_import": Handler(lambda db, claimed: import_jobs.read_import(db, blobs, claimed)),
         "assess_import": Handler(lambda db, claimed: import_jobs.assess_import(db, blobs, claimed)),
-        report_jobs.KIND: Handler(lambda db, claimed: report_jobs.render_report(db, blobs, claimed)),
+        "render_report": Handler(lambda db, claimed: report_jobs.render_report(db, blobs, claimed)),
     }
     while (claimed := claim(database, "test", kinds=handlers)) is not None:
         run_job(database, claimed, handlers[claimed.kind])

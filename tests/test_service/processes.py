@@ -1,28 +1,32 @@
 """Workers and schedulers as processes of their own, to be killed, stopped, and given a clock that is set.
 
-    python processes.py work URL LEASE WITHIN BETWEEN    runs jobs of kind "count" until it is ended
-    python processes.py tick URL DAYS                    ticks at 06:00 of so many days, one right after the other
-    python processes.py live URL LEASE WITHIN BETWEEN    a worker that counts where a schedule asks for a review, and a
-                                                         scheduler that ticks five times a second
+    python processes.py work URL LEASE     runs jobs of kind "count" until it is ended
+    python processes.py tick URL DAYS      ticks at 06:00 of so many days, one right after the other
+    python processes.py live URL FOLDER    a worker that counts where a schedule asks for a review, and a scheduler that
+                                           ticks five times a second
 
 A job of kind "count" has as many effects as its payload says (`of`): the change "counted" with its number, and the number as
-the checkpoint. So many seconds go by WITHIN each effect, when it is written and not committed, and BETWEEN two.
+the checkpoint. At its first attempt it pauses where its payload says: within an effect, when it is written and not committed
+(`hangs_within`), or before one, with its whole process (`stops_before`). In a `live` process it pauses before each effect but
+the first for as long as FOLDER holds a file called "pause".
 """
 
 import os
+import resource
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from threading import Event
+from threading import Event, Thread
 from typing import IO, Any
 
 from sqlalchemy import select
 
+from service.blob_store import Blobs
 from service.clock import now
 from service.db import change_feed
 from service.db.session import Database, open_engine
@@ -32,19 +36,25 @@ from service.log import set_up
 from service.wiring import scheduler
 
 ROOT = Path(__file__).resolve().parents[2]
+MEMORY = 4_000_000_000  # bytes of addresses that a process may have
 FIRST_DAY = datetime(2026, 3, 1, 6, tzinfo=UTC)
 
 
-def count(db: Database, claimed: table.Claimed, within: float, between: float) -> dict[str, Any]:
+def count(db: Database, claimed: table.Claimed, pause: Path | None = None) -> dict[str, Any]:
     """Counts, one effect a number."""
     last = claimed.payload.get("of", 5)
+    at_first = claimed.payload if claimed.attempt == 1 else {}
     for n in range(claimed.checkpoint.get("counted", 0), last):
+        if n == at_first.get("stops_before"):
+            os.kill(os.getpid(), signal.SIGSTOP)
+        while n and pause is not None and pause.exists():
+            time.sleep(0.02)
         with table.effect(db, claimed, checkpoint={"counted": n + 1}, progress=(n + 1) / last) as session:
             data = {"n": n, "padding": "x" * claimed.payload.get("bytes", 0)}
             change_feed.write(session, "counted", claimed.id, data, now())
             session.flush()
-            time.sleep(within)
-        time.sleep(between)
+            if n == at_first.get("hangs_within"):
+                Event().wait()
     return {"counted": last}
 
 
@@ -78,14 +88,6 @@ def started(
         process.wait()
 
 
-def wait_until(condition: Callable[[], object], seconds: float = 20) -> None:
-    """Returns as soon as a condition holds; fails after so many seconds."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, f"it did not come about within {seconds} seconds"
-        time.sleep(0.02)
-
-
 def main(role: str, url: str, *arguments: str) -> None:
     """The process itself."""
     set_up()
@@ -95,11 +97,14 @@ def main(role: str, url: str, *arguments: str) -> None:
         for day in range(int(arguments[0])):
             scheduler.tick(db, FIRST_DAY + timedelta(days=day))
         return
-    lease, within, between = map(float, arguments)
-    handler = worker.Handler(lambda db, claimed: count(db, claimed, within, between))
-    if role == "live":
-        scheduler.ticking(db, timedelta(seconds=0.2)).start()
-    worker.work(db, {"count": handler, "review_suppliers": handler}, Event(), lease)
+    if role == "work":
+        worker.work(db, {"count": worker.Handler(count)}, Event(), float(arguments[0]))
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    folder = Path(arguments[0])
+    ticking = (db, Blobs(folder / "files"), Event(), timedelta(seconds=0.2))
+    Thread(target=scheduler.run_scheduler, args=ticking, daemon=True).start()
+    reviews = worker.Handler(lambda db, claimed: count(db, claimed, folder / "pause"))
+    worker.work(db, {"review_suppliers": reviews}, Event())
 
 
 if __name__ == "__main__":

@@ -149,6 +149,22 @@ def test_a_route_without_a_line_is_refused_to_everybody(app: Flask, database: Da
         assert "nobody thought" not in answer.get_data(as_text=True)
 
 
+@pytest.mark.parametrize("role", [*ACCESS.roles, "nobody", ""])
+def test_nobody_may_call_a_page_that_is_not_listed(role: str):
+    for endpoint, method in (("pages.nowhere", "GET"), ("pages.suppliers", "DELETE"), ("", "GET")):
+        assert line(method, endpoint) not in ACCESS.pages
+        assert not ACCESS.may(role, endpoint, method)
+    for route in ACCESS.api:
+        method, endpoint = route.split(" ")
+        assert not ACCESS.may(role, endpoint, method), "a role opens pages, a scope the API"
+
+
+def test_a_role_may_call_the_pages_of_its_lines_and_no_others():
+    for route, roles in ACCESS.pages.items():
+        method, endpoint = route.split(" ")
+        assert {role for role in (*ACCESS.roles, "nobody") if ACCESS.may(role, endpoint, method)} == roles
+
+
 def test_asking_for_the_head_of_a_page_is_like_asking_for_the_page(world: World):
     assert a_browser(world.app, world.users["viewer"]).head("/users").status_code == 403
     assert a_browser(world.app, world.users["admin"]).head("/users").status_code == 200

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import orjson
 import pytest
-from hypothesis import assume, given, settings
+from examples import examples
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from risk_models.answers import from_rows
@@ -31,7 +32,7 @@ SMALL = 1e-9
 AGENCY = {"name": "Invented Manpower", "country": "NP", "answered_on": "2026-10-01"}
 SITE = {"name": "Invented Camp", "country": "QA", "sector": ("4100",)}
 QUESTIONS = [question for question in indicator_questions("agency") if question.type != "number"]
-few = settings(max_examples=40)
+few = examples(40)
 
 
 def reasons(row: Answers, kind: str = "agency") -> dict[str, dict[str, Any]]:

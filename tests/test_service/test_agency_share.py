@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 from callers import a_browser, a_user, an_organisation
+from examples import examples
 from flask import Flask
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from portal import a_portal
 from sheets import workbook
@@ -71,7 +72,7 @@ def test_the_share_is_told_as_far_as_it_is_known(more: dict[str, Any], share: st
     assert f"({float(reason.value.split()[1]):.1f}){share} counts as" in reason.text
 
 
-@settings(max_examples=15)
+@examples(15)
 @given(st.integers(0, 1000), st.integers(1, 1000))
 def test_a_share_never_dilutes(workers: int, total: int) -> None:
     alone, _ = worst_agency(SITE, WORSE, BETTER)
@@ -106,7 +107,7 @@ def test_an_agency_with_its_workers_is_read_however_it_is_written(text: str, rea
     assert normalize_agency_count(text) == read
 
 
-@settings(max_examples=50)
+@examples(50)
 @given(st.text(max_size=40))
 def test_what_is_read_is_read_again_as_the_same(text: str) -> None:
     assert normalize_agency_count(normalize_agency_count(text)) == normalize_agency_count(text)

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 
 import pytest
+from api_contract import watch
 from callers import an_organisation
 from portal import Portal, a_portal
 
@@ -68,8 +69,10 @@ def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
     database = Database(open_engine(f"sqlite:///{folder / 'test.db'}"))
     Base.metadata.create_all(database.engine)
     app = create_app(Settings(data=folder, plain_http=True, api_per_minute=100_000), database)
+    faults = watch(app)
     yield a_portal(app, an_organisation(database))
     database.engine.dispose()
+    assert not faults
 
 
 def post(portal: Portal, data: str | bytes, content_type: str = "application/json"):

@@ -20,7 +20,9 @@ from schemathesis.config import SchemathesisConfig
 from schemathesis.engine import events, from_schema
 from waitress import wasyncore
 
+from reports.formats import FORMATS
 from service.api.routes import ROUTES
+from service.api.schemas.files import SPREADSHEETS
 from service.auth.access import ACCESS
 from service.db.session import Database, open_engine
 from service.db.tables import Base
@@ -47,6 +49,7 @@ NOT_SAID_BY_SCHEMA = {
     "open_case": f"{PERSONS}; which two letters are a country",
     "add_finding": PERSONS,
 }
+NAMED = ("application/json", "application/problem+json", "multipart/form-data")
 # The gate reads the questions of both kinds with the same code: trying each of them once more takes minutes.
 READ_LIKE_THE_GATE = ("put_site", "put_agency", "what_if_site", "what_if_agency")
 
@@ -119,25 +122,70 @@ def test_the_document_names_every_route_and_its_scope(app: Flask):
     assert said == kept
 
 
+def test_every_body_and_every_answer_in_json_has_a_name(app: Flask):
+    """An anonymous object, or a union of them, is what generators of clients cannot make a class of."""
+    document = app.test_client().get("/api/v1/openapi.json").json
+    known = {f"#/components/schemas/{name}" for name in document["components"]["schemas"]}
+    schemas = [content["schema"] for media, content in contents(document) if media in NAMED]
+    assert len(schemas) > 100
+    assert {frozenset(schema) for schema in schemas} == {frozenset({"$ref"})}
+    assert {schema["$ref"] for schema in schemas} <= known
+
+
+def contents(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every media type of every body and answer, with what the document says of it."""
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            yield from operation.get("requestBody", {}).get("content", {}).items()
+            for response in operation["responses"].values():
+                yield from response.get("content", {}).items()
+
+
+def test_the_body_of_the_gate_is_a_union_of_named_schemas_told_apart_by_their_kind(app: Flask):
+    document = app.test_client().get("/api/v1/openapi.json").json
+    body = document["paths"]["/api/v1/assessments"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    schemas = document["components"]["schemas"]
+    assert body == {"$ref": "#/components/schemas/Gate"}
+    names = [member["$ref"].rpartition("/")[2] for member in schemas["Gate"]["oneOf"]]
+    assert names == ["SiteToAssess", "AgencyToAssess"]
+    assert [schemas[name]["properties"]["kind"]["const"] for name in names] == ["site", "agency"]
+    assert [schemas[name].get("required", []) for name in names] == [[], ["kind"]]
+
+
+def test_files_have_their_media_types_and_none_is_any(app: Flask):
+    document = app.test_client().get("/api/v1/openapi.json")
+    assert "*/*" not in document.get_data(as_text=True)
+    workbook = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+    files = {
+        operation["operationId"]: set(operation["responses"]["200"]["content"])
+        for operations in document.json["paths"].values()
+        for operation in operations.values()
+        if "application/json" not in operation["responses"].get("200", {}).get("content", {"application/json": {}})
+    }
+    assert files == {
+        "template": {workbook},
+        "site_form": {workbook},
+        "agency_form": {workbook},
+        "table": {workbook, "text/csv"},
+        "report_file": {each.media_type.partition(";")[0] for each in FORMATS.values()},
+    }
+    parts = document.json["paths"]["/api/v1/imports"]["post"]["requestBody"]["content"]["multipart/form-data"]
+    assert parts["encoding"]["file"]["contentType"].split(", ") == list(SPREADSHEETS)
+
+
 def test_the_document_says_the_limits_that_the_installation_sets(tmp_path: Path):
     database = Database(open_engine(f"sqlite:///{tmp_path / 'test.db'}"))
     Base.metadata.create_all(database.engine)
     portal = a_portal(
         create_app(Settings(data=tmp_path, key_days=90, upload_files=3), database), an_organisation(database)
     )
-    paths = portal.get("/openapi.json").json["paths"]
-    days = _schema(paths["/api/v1/keys"]["post"])["properties"]["days"]
-    files = _schema(paths["/api/v1/imports"]["post"])["properties"]["file"]
+    schemas = portal.get("/openapi.json").json["components"]["schemas"]
+    days, files = schemas["NewKey"]["properties"]["days"], schemas["Upload"]["properties"]["file"]
     assert (days["maximum"], files["maxItems"]) == (90, 3)
     key = {"name": "ERP", "scopes": ["assess"]}
     assert portal.post("/keys", {**key, "days": 90}).status_code == 201
     assert portal.post("/keys", {**key, "days": 91}).json["code"] == "key.days"
     database.engine.dispose()
-
-
-def _schema(operation: dict[str, Any]) -> dict[str, Any]:
-    (content,) = operation["requestBody"]["content"].values()
-    return content["schema"]
 
 
 def test_every_answer_is_as_the_document_says(app: Flask, address: str, key: dict[str, str]):

@@ -4,7 +4,8 @@ import random
 from typing import Any
 
 import numpy as np
-from hypothesis import assume, given, settings
+from examples import examples
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from risk_models.answers import from_rows
@@ -38,7 +39,7 @@ CONTEXTS: list[tuple[str, str, list[Any]]] = [
     ("agency", "destination_countries", [(country,) for country in COUNTRIES]),
 ]
 RANK = {"critical": 4, "high": 3, "medium": 2, "low": 1}
-few = settings(max_examples=40)
+few = examples(40)
 either = st.sampled_from(["site", "agency"])
 
 
@@ -212,7 +213,7 @@ VESSEL_AND_SITE = {
 }
 
 
-@settings(max_examples=5)
+@examples(5)
 @given(st.lists(answers(), min_size=1, max_size=3))
 def test_among_thousands_of_suppliers_each_result_is_what_it_is_among_a_few(rows: list[Answers]) -> None:
     rows = [{"name": "Invented Vessel and Yard", "country": "TH", **VESSEL_AND_SITE}, *rows]

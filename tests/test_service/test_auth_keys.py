@@ -86,6 +86,7 @@ def test_a_key_is_looked_up_by_the_index_of_its_hash(sqlite: Empty):
 
 def test_a_key_ends_on_its_day(database: Database, monkeypatch: pytest.MonkeyPatch):
     at = now()
+    stop_the_clock(monkeypatch, at)
     text = a_key(database, an_organisation(database), "assess", days=7)["Authorization"].removeprefix("Bearer ")
     stop_the_clock(monkeypatch, at + timedelta(days=7, seconds=-5))
     assert found(database, text) is not None

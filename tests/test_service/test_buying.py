@@ -11,7 +11,8 @@ from typing import Any
 import jsonschema
 import openpyxl
 import pytest
-from hypothesis import given, settings
+from examples import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 from questionnaires.form import load_form
@@ -151,7 +152,7 @@ def test_a_buyer_that_said_nothing_is_told_of_everything_it_was_not_asked() -> N
     assert set(states({"name": "Invented Retail"}).values()) == {"not_asked"}
 
 
-@settings(max_examples=30)
+@examples(30)
 @given(st.floats(0, 100), st.floats(0, 100))
 def test_more_orders_changed_is_never_a_lesser_finding(one: float, other: float) -> None:
     fewer, more = (states({"orders_changed_pct": x})["orders_changed"] == "harm" for x in sorted((one, other)))

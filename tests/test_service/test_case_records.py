@@ -13,7 +13,7 @@ import pytest
 from sheets import workbook
 
 from questionnaires.form import load_form
-from reports.audience import as_seen
+from reports.redaction import for_audience
 from risk_models.answers import from_rows
 from risk_models.cases.readings import CaseReading
 from risk_models.facts.facts import load_facts
@@ -281,9 +281,9 @@ def test_reports_show_cases_to_internal_readers_alone(tmp_path: Path) -> None:
 def test_a_report_that_rests_on_cases_is_no_suppliers_copy(report_with_a_case: Any) -> None:
     assert report_with_a_case.cases
     with pytest.raises(ValueError, match="own answers"):
-        as_seen(report_with_a_case)
+        for_audience(report_with_a_case)
     with pytest.raises(ValueError, match="own answers"):
-        as_seen(replace(report_with_a_case, cases=()))
+        for_audience(replace(report_with_a_case, cases=()))
 
 
 @pytest.fixture

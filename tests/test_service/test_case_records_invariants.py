@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 import orjson
-from hypothesis import given, settings
+from examples import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 from risk_models.answers import from_rows
@@ -26,7 +27,7 @@ finding = st.builds(
     Finding, st.sampled_from(sorted(load_case_rules().findings)), st.sampled_from(list(load_case_rules().phases))
 )
 cases = st.lists(st.lists(finding, min_size=1, max_size=4).map(tuple), max_size=3)
-few = settings(max_examples=40, deadline=None)
+few = examples(40)
 
 
 def scored(rows: list[Answers], told: list[list[tuple[Finding, ...]]]) -> list[dict[str, Any]]:

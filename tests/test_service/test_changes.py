@@ -6,6 +6,7 @@ from threading import Event, Thread
 import databases
 import pytest
 from callers import an_organisation
+from patience import PATIENCE
 
 from service.db import change_feed
 from service.db.session import Database
@@ -89,19 +90,19 @@ def test_of_two_writers_at_once_the_one_who_began_first_and_ends_last_is_not_pas
             change_feed.write(session, "level_moved", "slow", {}, AT)
             session.flush()  # its id is drawn
             drawn.set()
-            may_end.wait(20)
+            may_end.wait(PATIENCE)
             if fate == "is rolled back":
                 session.rollback()
 
     slow, quick = Thread(target=first), Thread(target=write, args=(database, organisation_id, "quick", "quicker"))
     slow.start()
-    assert drawn.wait(20)
+    assert drawn.wait(PATIENCE)
     quick.start()
-    quick.join(2 if database.engine.dialect.name == "postgresql" else 0.2)
+    quick.join(PATIENCE if database.engine.dialect.name == "postgresql" else 0.2)  # on SQLite it cannot end yet
     assert reader.read() == ["before"]
     may_end.set()
-    slow.join(20)
-    quick.join(20)
+    slow.join(PATIENCE)
+    quick.join(PATIENCE)
     reader.read()
     reader.read()
     assert reader.seen == ["before", *(["slow"] if fate == "is committed" else []), "quick", "quicker"]

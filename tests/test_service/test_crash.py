@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from callers import an_organisation
-from processes import FIRST_DAY, counted, job, started, wait_until
+from patience import PATIENCE, wait_until
+from processes import FIRST_DAY, counted, job, started
 from sqlalchemy import select
 
 from service.clock import now
@@ -36,47 +37,55 @@ def a_schedule(database: Database, organisation_id: str, name: str = "Daily") ->
         return schedule.id
 
 
+def let_the_lease_run_out(database: Database, job_id: str) -> None:
+    """Ends the lease of whoever has claimed a job."""
+    with database.across() as session:
+        session.get_one(Job, job_id).lease_until = now()
+
+
 def fired(database: Database, schedule_id: str) -> list[datetime]:
-    """The dates for which a schedule went off, in order."""
+    """The times for which a schedule was triggered, in order."""
     with database.across(write=False) as session:
         return list(session.scalars(select(Firing.slot).where(Firing.schedule_id == schedule_id).order_by(Firing.slot)))
 
 
 def test_a_job_whose_worker_is_killed_is_resumed_by_another_and_each_effect_is_there_once(database: Database):
-    job_id = a_job(database, of=20)
-    with started("work", database, 1, 0.1, 0) as first:
-        wait_until(lambda: len(counted(database, job_id)) >= 5)
+    job_id = a_job(database, of=20, hangs_within=5)
+    with started("work", database, 1) as first:
+        wait_until(lambda: len(counted(database, job_id)) == 5)
         os.kill(first.pid, signal.SIGKILL)
         first.wait()
-        left = len(counted(database, job_id))
-        with started("work", database, 1, 0, 0):
+        assert counted(database, job_id) == list(range(5))
+        with started("work", database, 1):
             wait_until(lambda: job(database, job_id).state == "done")
-    assert 5 <= left < 20
     assert job(database, job_id).fence == 2
     assert counted(database, job_id) == list(range(20))
 
 
-def test_a_worker_that_stalled_and_comes_back_after_another_took_over_writes_nothing(database: Database):
-    job_id = a_job(database, of=12)
-    with started("work", database, 0.6, 0, 0.1) as stalled:
-        # Stopped between two effects: one that is stopped within holds its lock, and nobody can take over.
-        wait_until(lambda: len(counted(database, job_id)) >= 3)
-        os.kill(stalled.pid, signal.SIGSTOP)
-        with started("work", database, 0.6, 0, 0.1):
-            wait_until(lambda: job(database, job_id).fence == 2 and len(counted(database, job_id)) >= 6)
-            os.kill(stalled.pid, signal.SIGCONT)
+def test_a_worker_that_stalled_and_comes_back_after_another_took_over_writes_nothing(
+    database: Database, tmp_path: Path
+):
+    # Stopped between two effects: one that is stopped within holds its lock, and nobody can take over.
+    job_id, log = a_job(database, of=12, stops_before=3), tmp_path / "log"
+    with log.open("wb") as into, started("work", database, 60, log=into) as stalled:
+        wait_until(lambda: os.waitpid(stalled.pid, os.WNOHANG | os.WUNTRACED) != (0, 0))
+        let_the_lease_run_out(database, job_id)
+        with started("work", database, 60):
             wait_until(lambda: job(database, job_id).state == "done")
+            os.kill(stalled.pid, signal.SIGCONT)
+            wait_until(lambda: b"job_lost" in log.read_bytes())
+    assert job(database, job_id).fence == 2
     assert counted(database, job_id) == list(range(12))
 
 
-def test_two_schedulers_on_one_database_let_each_of_sixty_dates_go_off_once(database: Database):
+def test_two_schedulers_on_one_database_trigger_each_of_sixty_times_once(database: Database):
     schedule_id = a_schedule(database, an_organisation(database))
     with started("tick", database, 60) as one, started("tick", database, 60) as other:
-        assert (one.wait(60), other.wait(60)) == (0, 0)
+        assert (one.wait(PATIENCE), other.wait(PATIENCE)) == (0, 0)
     assert fired(database, schedule_id) == [FIRST_DAY + day * DAY for day in range(60)]
     with database.across(write=False) as session:
-        slots = Counter(job.payload["slot"] for job in session.scalars(select(Job)))
-    assert slots == {(FIRST_DAY + day * DAY).isoformat(): 1 for day in range(60)}
+        scheduled_for = Counter(job.payload["slot"] for job in session.scalars(select(Job)))
+    assert scheduled_for == {(FIRST_DAY + day * DAY).isoformat(): 1 for day in range(60)}
 
 
 class Clock:
@@ -111,17 +120,19 @@ def test_a_clock_set_forth_and_back_by_a_day_neither_stalls_nor_doubles_anything
             return list(session.scalars(select(Job).order_by(Job.created_at)))
 
     clock.set(days[0] - timedelta(seconds=1))
-    with started("live", database, 1.5, 0.05, 0.05, **clock.environment):
+    with started("live", database, tmp_path, **clock.environment):
         wait_until(lambda: fired(database, schedule_id) == days[:1])
         wait_until(lambda: jobs()[0].state == "done")
 
+        (tmp_path / "pause").touch()
         clock.set(days[1] + timedelta(seconds=5))
         wait_until(lambda: fired(database, schedule_id) == days[:2])
         wait_until(lambda: jobs()[-1].checkpoint)
 
         clock.set(days[0] + timedelta(seconds=9))  # while the job of the second day runs
+        (tmp_path / "pause").unlink()
         wait_until(lambda: all(job.state == "done" for job in jobs()))
-        late = a_schedule(database, organisation_id, "Late")  # due at once: goes off if there is a tick, and runs
+        late = a_schedule(database, organisation_id, "Late")  # due at once: triggered if there is a tick, and runs
         wait_until(lambda: fired(database, late) == days[:1])
         wait_until(lambda: all(job.state == "done" for job in jobs()))
 
@@ -132,3 +143,16 @@ def test_a_clock_set_forth_and_back_by_a_day_neither_stalls_nor_doubles_anything
         wait_until(lambda: all(job.state == "done" for job in jobs()))
     assert [job.created_at.day for job in jobs()] == [1, 1, 2, 2, 3, 3]
     assert [counted(database, job.id) for job in jobs()] == [[0, 1, 2, 3, 4]] * 6
+
+
+def test_a_clock_set_forth_by_a_year_is_made_up_for_by_one_job_and_not_tick_by_tick(database: Database, tmp_path: Path):
+    clock, schedule_id = Clock(tmp_path), a_schedule(database, an_organisation(database))
+    clock.set(FIRST_DAY)
+    with started("live", database, tmp_path, **clock.environment):  # which has not the memory for all ticks of a year
+        wait_until(lambda: fired(database, schedule_id) == [FIRST_DAY])
+        clock.set(FIRST_DAY + 365 * DAY)
+        wait_until(lambda: fired(database, schedule_id) == [FIRST_DAY, FIRST_DAY + DAY])
+    with database.across(write=False) as session:
+        missed = select(Firing.missed).where(Firing.slot == FIRST_DAY + DAY)
+        assert session.scalars(missed).all() == [364]
+        assert len(session.scalars(select(Job)).all()) == 2

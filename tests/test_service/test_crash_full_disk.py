@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from callers import an_organisation
-from processes import counted, job, started, wait_until
+from patience import wait_until
+from processes import counted, job, started
 
 from service.db.session import Database, open_engine
 from service.db.tables import Base

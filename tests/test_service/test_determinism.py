@@ -16,8 +16,10 @@ import databases
 import numpy as np
 import pytest
 from callers import an_organisation
-from hypothesis import given, settings
+from examples import examples
+from hypothesis import given
 from hypothesis import strategies as st
+from patience import PATIENCE
 
 from questionnaires.parse.answer import EvidencePiece
 from risk_models.answers import from_rows
@@ -64,7 +66,7 @@ def of_seed(seed: str) -> str:
         capture_output=True,
         text=True,
         check=True,
-        timeout=120,
+        timeout=PATIENCE,
     )
     return done.stdout.strip()
 
@@ -76,7 +78,7 @@ def test_the_seed_of_hashes_changes_no_byte() -> None:
     assert {of_seed("0"), of_seed("4")} == {here}
 
 
-@settings(max_examples=10, deadline=None)
+@examples(10)
 @given(st.lists(answers(), min_size=2, max_size=4), st.randoms(use_true_random=False))
 def test_the_order_of_rows_changes_no_number(rows: list[dict[str, Any]], order: Any) -> None:
     rows = [

@@ -7,12 +7,14 @@ from typing import Any
 import numpy as np
 import orjson
 import pytest
-from hypothesis import given, settings
+from examples import examples
+from hypothesis import given
 
 from risk_models.answers import from_rows
 from risk_models.cases.evidence import build_evidence_from_readings
 from risk_models.cases.readings import Case, Finding, read_case
 from risk_models.facts.facts import load_facts
+from risk_models.findings import findings_of, unanswered_findings, unreached_actions
 from risk_models.model import Model, in_force, load_all
 from risk_models.name_normalize import name_key
 from risk_models.plan import (
@@ -21,12 +23,10 @@ from risk_models.plan import (
     Action,
     actions_of,
     circumstances,
-    findings_of,
     load_actions,
     ordered_since,
     plan,
-    unanswered_findings,
-    unreached_actions,
+    with_groups,
 )
 from risk_models.transforms import Choices
 from service.assessment.assess import Batch, assess, assess_batch
@@ -149,7 +149,7 @@ def test_some_hours_more_do_not_put_a_demand_before_what_protects_people() -> No
     assert found.index("prepare_referral") < found.index("stop_violence")
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(answers())
 def test_a_report_names_the_same_first_step_as_the_result(row: Answers) -> None:
     assessed = assess([batch(row)], FACTS, ON)[0]
@@ -222,13 +222,13 @@ def test_a_step_that_is_withheld_stays_so_for_a_site_of_several_trades() -> None
 # ---------------------------------------------------------------- no level without a step (expert 7, officer 10)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(answers())
 def test_no_site_is_left_without_a_next_step(row: Answers) -> None:
     assert told(row)["next_step"] is not None
 
 
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(answers("agency"))
 def test_no_agency_is_left_without_a_next_step(row: Answers) -> None:
     assert told(row, "agency")["next_step"] is not None
@@ -422,9 +422,10 @@ def test_what_keeps_a_level_from_low_is_not_said_to_be_the_suppliers_word_where_
 def test_every_finding_reaches_a_step_and_every_step_is_reached_also_by_circumstances() -> None:
     findings = findings_of(load_all())
     assert set(CIRCUMSTANCES.items()) <= set(findings)
-    assert unanswered_findings(findings, load_actions()) == ()
-    buying = [action for action in load_actions() if action.addresses[0].startswith("buyer:")]
-    assert set(unreached_actions(findings, load_actions())) == {action.id for action in buying}
+    library = with_groups(load_actions(), load_all())
+    assert unanswered_findings(findings, library) == ()
+    buying = [action for action in library if action.addresses[0].startswith("buyer:")]
+    assert set(unreached_actions(findings, library)) == {action.id for action in buying}
 
 
 def test_a_step_is_withheld_under_findings_that_can_be_made() -> None:

@@ -8,9 +8,11 @@ from threading import Thread
 import pytest
 from callers import a_browser, a_user, an_organisation
 from callers import send as send_form
+from examples import examples
 from flask import Flask
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
+from patience import PATIENCE
 from portal import Portal, a_portal
 from sheets import workbook
 from sqlalchemy import func, select
@@ -181,7 +183,7 @@ def test_an_agency_keeps_every_name_when_an_old_list_names_it(database: Database
     assert names == {"a1", "a2", "swifthands", "fern", "fernrecruiting"}
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(12, HealthCheck.function_scoped_fixture)
 @given(
     st.lists(
         st.one_of(
@@ -230,7 +232,7 @@ def test_what_is_told_of_a_supplier_while_it_is_merged_is_not_lost(database: Dat
         suppliers.save_supplier(session, "site", {"reference": "S-2", "workers_total": 80}, ON, now(), BY, "api")
         other.start()
         other.join(0.5)  # it waits until this one is done
-    other.join(20)
+    other.join(PATIENCE)
     with database.of(harbour, write=False) as session:
         told = session.scalars(select(Result).where(Result.supplier_id == target))
         assert sorted(result.answers.get("workers_total", 0) for result in told) == [0, 0, 80, 80]
@@ -253,7 +255,7 @@ def test_two_merges_at_once_leave_all_keys_with_the_last_or_refuse_one(database:
         session.flush()
         other.start()
         other.join(0.5)
-    other.join(20)
+    other.join(PATIENCE)
     assert len(refused) == 1
     assert {one.reference: one.id for one in kept(database, harbour)} == {"A": one, "C": three}
 

@@ -1,15 +1,23 @@
-"""The tick: every date goes off once, whoever ticks; what was missed is made up for once and counted."""
+"""The scheduler: each scheduled time is triggered once, whoever ticks; what was missed is made up for once and counted."""
 
+import threading
 import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from threading import Event, Thread
 
 import pytest
 from apscheduler.jobstores.memory import MemoryJobStore
 from callers import an_organisation, stop_the_clock
-from processes import wait_until
+from patience import PATIENCE, wait_until
 from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
 from structlog.testing import capture_logs
 
+from service.blob_store import Blobs
 from service.db.session import Database
 from service.db.tables import Firing, Job, Schedule
 from service.schedules import service as schedules
@@ -27,6 +35,11 @@ def organisation_id(database: Database, monkeypatch: pytest.MonkeyPatch) -> str:
     return an_organisation(database)
 
 
+@pytest.fixture
+def blobs(tmp_path: Path) -> Blobs:
+    return Blobs(tmp_path)
+
+
 def a_schedule(database: Database, organisation_id: str, time_zone: str = "UTC") -> str:
     """A daily schedule; its id."""
     with database.of(organisation_id) as session:
@@ -34,7 +47,7 @@ def a_schedule(database: Database, organisation_id: str, time_zone: str = "UTC")
 
 
 def firings(database: Database) -> list[tuple[datetime, int]]:
-    """The dates that went off, each with how many it made up for."""
+    """The times that were triggered, each with how many it made up for."""
     with database.across(write=False) as session:
         return [(one.slot, one.missed) for one in session.scalars(select(Firing).order_by(Firing.slot))]
 
@@ -145,47 +158,85 @@ def test_each_organisation_has_its_own_jobs_at_the_times_of_its_own_zone(databas
         assert session.scalars(select(Job.id)).all() == []
 
 
-def test_it_ticks_at_once_and_on_until_it_is_shut_down(database: Database, monkeypatch: pytest.MonkeyPatch):
-    ticks: list[datetime] = []
-    monkeypatch.setattr(scheduler, "tick", lambda db, at: ticks.append(at))
-    ticking = scheduler.ticking(database, timedelta(seconds=0.05))
-    ticking.start()
-    wait_until(lambda: len(ticks) >= 3)
-    ticking.shutdown()
-    so_far = len(ticks)
-    time.sleep(0.2)
-    assert len(ticks) == so_far
+@contextmanager
+def ticking(database: Database | None, blobs: Blobs) -> Iterator[None]:
+    """A scheduler that ticks twenty times a second; it has come to its end afterwards."""
+    stop = Event()
+    running = Thread(target=scheduler.run_scheduler, args=(database, blobs, stop, timedelta(seconds=0.05)), daemon=True)
+    running.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        running.join(PATIENCE)
+    assert not running.is_alive()
 
 
-def test_it_ticks_on_though_the_clock_is_set_back_at_the_very_moment_it_reckons_how_long_to_wait(
-    monkeypatch: pytest.MonkeyPatch,
+def test_it_ticks_and_purges_at_once_and_on_until_it_is_stopped(
+    database: Database, blobs: Blobs, monkeypatch: pytest.MonkeyPatch
 ):
-    class Clock(datetime):
-        ahead = DAY
+    ticks: list[Database] = []
+    purges: list[tuple[Database, Blobs]] = []
+    monkeypatch.setattr(scheduler, "tick", lambda db, at: ticks.append(db))
+    monkeypatch.setattr(scheduler, "PURGE", timedelta(seconds=0.1))
+    monkeypatch.setattr(scheduler.retention, "tidy", lambda db, blobs, at: purges.append((db, blobs)))
+    with ticking(database, blobs):
+        wait_until(lambda: len(ticks) >= 3 and len(purges) >= 3)
+    assert "APScheduler" not in {thread.name for thread in threading.enumerate()}
+    assert (ticks[0], purges[0]) == (database, (database, blobs))
 
-        @classmethod
-        def now(cls, tz: object = None) -> datetime:
-            return START + timedelta(seconds=time.monotonic()) + Clock.ahead
 
-    def set_back(store: MemoryJobStore) -> datetime:
-        if len(ticks) == 3:
-            Clock.ahead = timedelta(0)
+@pytest.mark.parametrize("fault", [OperationalError("select", {}, Exception("no route to host")), ValueError("a bug")])
+def test_a_fault_ends_neither_ticks_nor_purges(blobs: Blobs, monkeypatch: pytest.MonkeyPatch, fault: Exception):
+    def fail(tried: str) -> None:
+        tries[tried] += 1
+        raise fault
+
+    tries: Counter[str] = Counter()
+    monkeypatch.setattr(scheduler, "tick", lambda *_: fail("tick"))
+    monkeypatch.setattr(scheduler, "PURGE", timedelta(seconds=0.1))
+    monkeypatch.setattr(scheduler.retention, "tidy", lambda *_: fail("purge"))
+    with ticking(None, blobs):
+        wait_until(lambda: tries["tick"] >= 3 and tries["purge"] >= 3)
+
+
+class Clock(datetime):
+    """A clock that goes on, and can be set."""
+
+    ahead = timedelta(0)
+
+    @classmethod
+    def now(cls, tz: object = None) -> datetime:
+        return START + timedelta(seconds=time.monotonic()) + cls.ahead
+
+
+@pytest.mark.parametrize("moment", ["while it waits", "while it works out how long to wait"])
+@pytest.mark.parametrize("step", [-DAY, DAY], ids=["back", "forth"])
+def test_it_ticks_on_though_the_clock_is_set_by_a_day(
+    blobs: Blobs, monkeypatch: pytest.MonkeyPatch, step: timedelta, moment: str
+):
+    def set_clock(store: MemoryJobStore) -> datetime:
+        if moment != "while it waits" and len(ticks) >= 3:
+            Clock.ahead = step
         return next_run_time(store)
 
     ticks: list[datetime] = []
+    purges: list[int] = []
     next_run_time = MemoryJobStore.get_next_run_time
+    monkeypatch.setattr(Clock, "ahead", timedelta(0))
     monkeypatch.setattr("service.clock.datetime", Clock)
     monkeypatch.setattr("apscheduler.schedulers.base.datetime", Clock)
-    monkeypatch.setattr(MemoryJobStore, "get_next_run_time", set_back)
+    monkeypatch.setattr(MemoryJobStore, "get_next_run_time", set_clock)
     monkeypatch.setattr(scheduler, "tick", lambda db, at: ticks.append(at))
-    ticking = scheduler.ticking(None, timedelta(seconds=0.05))
-    ticking.start()
-    try:
-        wait_until(lambda: len(ticks) >= 8, 5)
-    finally:
-        ticking.shutdown()
-    assert ticks[0] - ticks[-1] > 0.9 * DAY
+    monkeypatch.setattr(scheduler.retention, "tidy", lambda *_: purges.append(1))
+    with ticking(None, blobs):
+        wait_until(lambda: len(ticks) >= 3)
+        Clock.ahead = step
+        so_far = len(ticks)
+        wait_until(lambda: len(ticks) >= so_far + 3)
+    assert len(purges) == 1  # what would have expired by then is still there when the clock is set right
+    assert abs(ticks[-1] - ticks[0] - step) < DAY / 2
 
 
 def test_it_ticks_at_least_each_minute():
-    assert timedelta(minutes=1) >= scheduler.EVERY
+    assert timedelta(minutes=1) >= scheduler.TICK

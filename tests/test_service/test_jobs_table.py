@@ -122,7 +122,7 @@ def test_a_lease_that_ran_out_lets_another_claim_the_job_and_the_first_writes_no
         rename(database, first, "by the dead", checkpoint={"step": 9})
     for end in (
         lambda: table.end(database, first, "done"),
-        lambda: table.put_back(database, first, ""),
+        lambda: table.requeue(database, first, ""),
     ):
         with pytest.raises(table.LostLease):
             end()
@@ -213,14 +213,14 @@ def test_a_job_that_has_ended_cannot_be_cancelled(database: Database):
         assert table.cancel(session, claimed.id, "user:1").cancel is False
 
 
-def test_a_job_that_is_put_back_waits_longer_each_time(database: Database, monkeypatch: pytest.MonkeyPatch):
+def test_a_requeued_job_waits_longer_each_time(database: Database, monkeypatch: pytest.MonkeyPatch):
     put(database)
     at = now()
     waits = []
     for _ in range(3):
         stop_the_clock(monkeypatch, at)
         claimed = table.claim(database, "w")
-        table.put_back(database, claimed, "Again")
+        table.requeue(database, claimed, "Again")
         assert table.claim(database, "w") is None
         left = job(database, claimed.id)
         waits.append((left.not_before - at).total_seconds())
@@ -229,7 +229,7 @@ def test_a_job_that_is_put_back_waits_longer_each_time(database: Database, monke
     assert (left.state, left.owner, left.message) == ("queued", None, "Again")
 
 
-@pytest.mark.parametrize("held_up", ["just asked for", "under a lease", "put back"])
+@pytest.mark.parametrize("held_up", ["just asked for", "under a lease", "requeued"])
 def test_a_clock_set_back_by_a_day_holds_no_job_up_for_a_day(
     database: Database, monkeypatch: pytest.MonkeyPatch, held_up: str
 ):
@@ -242,8 +242,8 @@ def test_a_clock_set_back_by_a_day_holds_no_job_up_for_a_day(
         put(database, organisation_id=organisation_id)
         stop_the_clock(monkeypatch, at + DAY)
         claimed = table.claim(database, "dead")
-        if held_up == "put back":
-            table.put_back(database, claimed, "")
+        if held_up == "requeued":
+            table.requeue(database, claimed, "")
     stop_the_clock(monkeypatch, at)
     assert table.claim(database, "w") is not None
 

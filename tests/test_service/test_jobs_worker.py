@@ -1,28 +1,25 @@
 """A worker: what becomes of a job that ends well, fails, is refused, is cancelled, or kills whoever runs it."""
 
-import time
+import threading
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 
 import databases
 import pytest
 from callers import an_organisation, stop_the_clock
-from processes import job, wait_until
+from patience import PATIENCE, wait_until
+from processes import job
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 from structlog.testing import capture_logs
 
-from service.blob_store import Blobs
 from service.clock import now
 from service.db.session import Database
 from service.db.tables import Job, Organisation
 from service.errors import DomainError
 from service.jobs import table, worker
-from service.wiring.job_handlers import handlers
-from service.wiring.scheduler import KIND
 
 
 @pytest.fixture
@@ -41,10 +38,10 @@ def put(one_database: Database) -> str:
 def handler(run: Callable[[Database, table.Claimed], Any]) -> worker.Handler:
     """One that names the organisation after a job that did not end well."""
 
-    def unfinished(session: Session, ended: Job) -> None:
+    def on_failure(session: Session, ended: Job) -> None:
         session.get_one(Organisation, ended.organisation_id).name = f"it is {ended.state}"
 
-    return worker.Handler(run, unfinished)
+    return worker.Handler(run, on_failure)
 
 
 def raising(error: Exception) -> worker.Handler:
@@ -163,19 +160,19 @@ def test_a_job_lost_to_another_worker_is_left_to_it(one_database: Database):
     assert (job(one_database, job_id).state, name_of(one_database, job_id)) == ("running", "Harbour Foods")
 
 
-def test_the_lease_of_a_job_that_takes_longer_is_renewed_while_it_runs(one_database: Database):
+def test_the_lease_of_a_job_that_takes_longer_is_renewed_while_it_runs_and_no_longer(one_database: Database):
     put(one_database)
-    claimed, others = table.claim(one_database, "w", lease_seconds=0.6), []
+    claimed = table.claim(one_database, "w", lease_seconds=0.6)
 
     def run(db: Database, _: table.Claimed) -> dict[str, Any]:
-        for _ in range(6):
-            time.sleep(0.2)
-            others.append(table.claim(db, "other"))
+        for _ in range(3):
+            until = job(db, claimed.id).lease_until
+            wait_until(lambda until=until: job(db, claimed.id).lease_until > until)
         return {}
 
     worker.run_job(one_database, claimed, handler(run))
-    assert others == [None] * 6
     assert job(one_database, claimed.id).state == "done"
+    assert not [thread for thread in threading.enumerate() if claimed.id in thread.name]
 
 
 def test_a_worker_outlives_a_fault_and_an_absent_database_and_stops_when_told(
@@ -198,10 +195,6 @@ def test_a_worker_outlives_a_fault_and_an_absent_database_and_stops_when_told(
         wait_until(lambda: job(one_database, job_id).state == "done")
     finally:
         stop.set()
-        working.join(10)
+        working.join(PATIENCE)
     assert not working.is_alive()
     assert (errors, job(one_database, job_id).result) == ([], {"at": "last"})
-
-
-def test_what_a_schedule_asks_for_is_a_kind_of_job(tmp_path: Path):
-    assert KIND in handlers(Blobs(tmp_path))

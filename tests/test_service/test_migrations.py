@@ -10,6 +10,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from callers import an_organisation
 from databases import KINDS, Empty, opened
+from patience import PATIENCE
 from sqlalchemy import MetaData, insert, inspect, text
 from sqlalchemy.exc import DatabaseError
 
@@ -120,5 +121,5 @@ def test_two_processes_that_migrate_at_once_do_it_once(postgresql: Empty):
         for one in both:
             one.start()
         for one in both:
-            one.join(20)
+            one.join(PATIENCE)
     assert sorted(seen, key=str) == sorted([None, newest()], key=str)

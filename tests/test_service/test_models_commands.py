@@ -141,8 +141,8 @@ def test_sensitivity_tells_steadiness_ranks_and_the_weights_that_matter(
 def test_the_steadiness_of_an_explained_supplier_is_told_where_anything_was_asked() -> None:
     asked, bare = explained(assess_batch(batch(HELD, {"country": "VN", "sector": ("1311",)}), FACTS, ON, {}), FACTS, ON)
     assert asked.steadiness is not None
-    assert asked.steady.startswith("The level would stay high in ")
-    assert (bare.steadiness, bare.steady) == (None, "")
+    assert asked.stability_text.startswith("The level would stay high in ")
+    assert (bare.steadiness, bare.stability_text) == (None, "")
 
 
 def test_the_validation_that_is_published_is_that_of_these_facts_and_models(tmp_path: Path) -> None:

@@ -89,6 +89,12 @@ def test_to_decline_is_no_answer_to_harm_that_was_admitted():
     assert again({**WHO, **SAFE}, {**WHO, "papers_retention": "declined"})["papers_retention"] == "declined"
 
 
+def test_a_declined_answer_is_no_harm_and_gives_way_to_the_next_answer_though_nobody_looked():
+    assert not SITE.harms("recruitment_fees", "declined")
+    declined = {**WHO, "recruitment_fees": "declined"}
+    assert again(declined, {**WHO, "recruitment_fees": "not_known"})["recruitment_fees"] == "not_known"
+
+
 def test_that_nobody_looked_is_no_answer_to_harm_that_was_admitted():
     unseen = {**WHO, "recruitment_fees": "not_known"}
     assert again({**WHO, "recruitment_fees": "most"}, unseen)["recruitment_fees"] == "most"
@@ -137,6 +143,12 @@ def test_of_contradictory_answers_the_riskier_stands_in_whichever_order_the_rows
         assert told.answers == {**WHO, **HELD}
         assert told.contradicted == ("papers_retention",)
     assert one(rows[1], rows[2])["papers_retention"] == "declined"
+
+
+def test_a_declined_answer_never_stands_over_harm_however_slight_the_harm_is():
+    admitted, declined = {**WHO, "grievance_channel": "unused"}, {**WHO, "grievance_channel": "declined"}
+    assert SITE.risk("grievance_channel", "unused") == 0.5, "the least that admits harm"
+    assert one(admitted, declined) == one(declined, admitted) == admitted
 
 
 def test_rows_that_say_more_are_put_together_and_what_differs_is_named():

@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,7 +20,8 @@ from urllib.request import HTTPCookieProcessor, Request, build_opener
 import pytest
 from callers import PASSWORD
 from databases import Empty
-from processes import ROOT, wait_until
+from patience import PATIENCE, wait_until
+from processes import ROOT
 from werkzeug.datastructures import FileStorage
 from werkzeug.test import encode_multipart
 
@@ -46,7 +46,7 @@ class Browser:
 
     def get(self, path: str, data: bytes | None = None, headers: dict[str, str] | None = None) -> str:
         """The page at a path; with data it is sent there."""
-        with self.opener.open(Request(self.address + path, data, headers or {}), timeout=20) as response:
+        with self.opener.open(Request(self.address + path, data, headers or {}), timeout=PATIENCE) as response:
             return response.read().decode()
 
     def send(self, path: str, **fields: str) -> str:
@@ -85,11 +85,11 @@ def said(process: subprocess.Popen[str]) -> tuple[Browser, str, str | None]:
 def stopped(process: subprocess.Popen[str], number: int) -> str:
     """Stops a process by a signal: it ends by itself, in order and soon. What it had said on standard error."""
     process.send_signal(number)
-    assert process.wait(15) == 0
+    assert process.wait(PATIENCE) == 0
     return process.stderr.read()
 
 
-def test_serve_says_where_it_is_and_who_signs_in_and_stops_cleanly_and_is_up_again_within_seconds(tmp_path: Path):
+def test_serve_says_where_it_is_and_who_signs_in_and_stops_cleanly_and_comes_up_again(tmp_path: Path):
     words = ("serve", "--demo", "--data", tmp_path / "data", "--port", a_port())
     with running(*words) as process:
         browser, email, password = said(process)
@@ -97,11 +97,9 @@ def test_serve_says_where_it_is_and_who_signs_in_and_stops_cleanly_and_is_up_aga
         browser.send("/password", current=password, new=PASSWORD, again=PASSWORD)
         assert "What needs me now" in browser.get("/")
         assert stopped(process, signal.SIGINT) == ""
-    began = time.monotonic()
     with running(*words) as process:
         browser, email, password = said(process)
         assert browser.is_up()
-        assert time.monotonic() - began < 10
         assert password is None
         assert "What needs me now" in browser.send("/sign-in", email=email, password=PASSWORD)
         assert stopped(process, signal.SIGTERM) == ""
@@ -111,7 +109,7 @@ def test_a_port_that_is_taken_is_told(tmp_path: Path):
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         with running("serve", "--data", tmp_path / "data", "--port", port) as process:
-            assert process.wait(20) == 2
+            assert process.wait(PATIENCE) == 2
             assert process.stderr.read() == (
                 f"diligence: Port {port} of 127.0.0.1 cannot be had (Address already in use): say another with --port.\n"
             )

@@ -14,7 +14,7 @@ from sqlalchemy import func, select
 from test_buying import answered
 from test_buying import suppliers as a_supplier_file
 
-from reports.pages import BUYER_STATES
+from reports.view_model import BUYER_STATES
 from service import report_jobs
 from service.blob_store import Blobs
 from service.buyer import own_practices

@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import cohorts
-import jsonschema
 import openpyxl
 import pytest
+from api_contract import validator
 from sheets import workbook
 
 from service import cli
-from service.api.objects import objects
 from service.remediation import cohort_sheet
 
 
@@ -41,7 +40,7 @@ def test_a_sheet_of_cohorts_becomes_a_workbook_and_a_document_with_the_same_figu
 ) -> None:
     status, told = repay(tmp_path, cohorts.sheet())
     assert status == 0
-    jsonschema.validate(told, objects()["Repayment"], cls=jsonschema.Draft202012Validator)
+    validator("Repayment").validate(told)
     assert told["total"]["central"] == cohorts.TOTAL
     assert [each["per_worker"]["central"] for each in told["cohorts"]] == ["125.00", "750.00"]
     assert "14 workers" not in capsys.readouterr().out  # 12 and 4
@@ -87,7 +86,7 @@ def test_lodging_and_food_count_above_a_fair_value_and_an_open_debt_is_cancelled
     heads = [cell.value for cell in written["Items"][1]]
     counted = [row[heads.index("Counted")] for row in written["Items"].iter_rows(min_row=2, values_only=True)]
     assert counted == ["yes", "yes", "to cancel"]
-    jsonschema.validate(told, objects()["Repayment"], cls=jsonschema.Draft202012Validator)
+    validator("Repayment").validate(told)
 
 
 def test_options_change_what_they_say(tmp_path: Path) -> None:

@@ -5,7 +5,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from callers import an_organisation, stop_the_clock
-from hypothesis import given, settings
+from examples import examples
+from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select
 
@@ -105,7 +106,7 @@ def test_a_date_that_an_island_left_out_does_not_go_off_twice():
     assert found == [datetime(2011, 12, day, 16, tzinfo=UTC) for day in (29, 30, 31)]
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(
     zone=st.sampled_from(
         ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Africa/Casablanca", "Asia/Kolkata"]

@@ -5,8 +5,9 @@ from typing import Any
 import numpy as np
 import orjson
 from callers import an_organisation
+from examples import examples
 from flask import Flask
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from portal import a_portal
 
@@ -104,7 +105,7 @@ def test_under_the_models_before_one_of_them_is_shown_whole_as_it_was() -> None:
     assert {name for name, reason in ids(told).items() if reason["kind"] == "answer"} <= known
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(answers(), st.permutations(["0311", "4100", "9700", "26"]))
 def test_whatever_was_said_the_worst_of_all_models_is_shown_and_explained(row: Answers, sectors: list[str]) -> None:
     assume(row)

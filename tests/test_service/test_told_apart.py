@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from questionnaires.form import load_combined_form
-from reports.document import OPEN, Detail, Reason
+from reports.document import CANNOT_BE_RULED_OUT, Detail, Reason
 from reports.formats import render
 from risk_models.answers import from_rows
 from risk_models.cases.evidence import CaseEvidence, build_evidence_from_values
@@ -155,8 +155,10 @@ def test_rules_that_rest_on_blanks_are_told_so_and_come_after_those_that_rest_on
     open_ = [floor.open for floor in told.floors]
     assert {True, False} == set(open_)
     assert open_ == sorted(open_)
-    assert [floor.named for floor in told.floors] == list(told.headline.floors)
-    assert [floor.open for floor in told.floors] == [floor.named.endswith(OPEN) for floor in told.floors]
+    assert [floor.full_title for floor in told.floors] == list(told.headline.floors)
+    assert [floor.open for floor in told.floors] == [
+        floor.full_title.endswith(CANNOT_BE_RULED_OUT) for floor in told.floors
+    ]
     assert all(floor.text.startswith("It cannot be ruled out") == floor.open for floor in told.floors)
 
 
@@ -164,14 +166,14 @@ def test_rules_that_rest_on_blanks_are_told_so_and_come_after_those_that_rest_on
 def test_every_format_tells_at_first_sight_which_rules_cannot_be_ruled_out(form: str):
     text = text_of(SILENT, form)
     titles = detail(SILENT).headline.floors
-    assert any(title in text for title in titles if title.endswith(OPEN))
+    assert any(title in text for title in titles if title.endswith(CANNOT_BE_RULED_OUT))
 
 
 def test_a_headline_that_rests_on_blanks_for_the_most_part_says_so_and_how_many_rules_do():
     told = detail(SILENT)
     blank = sum(floor.open for floor in told.floors)
     assert blank > len(told.floors) / 2
-    assert told.silence.startswith(f"Most of it cannot be ruled out: {blank} of {len(told.floors)} rules")
+    assert told.unanswered_note.startswith(f"Most of it cannot be ruled out: {blank} of {len(told.floors)} rules")
     assert "cannot be ruled out" in told.headline.level_text
 
 
@@ -184,7 +186,7 @@ def test_a_headline_that_rests_on_what_was_admitted_says_nothing_of_blanks():
     }
     told = detail(SILENT | admitted)
     assert told.floors
-    assert (told.silence, told.headline.silent) == ("", False)
+    assert (told.unanswered_note, told.headline.silent) == ("", False)
     assert told.headline.level_text in ("Critical", "High")
 
 
@@ -192,7 +194,7 @@ def test_a_headline_that_would_stand_without_its_blanks_is_not_said_to_rest_on_t
     told = detail(SILENT | {"country": "KP", "sector": ["0311"], "migrant_pct": 100.0})
     assert sum(floor.open for floor in told.floors) > len(told.floors) / 2
     assert (told.headline.inherent or 0.0) >= 75
-    assert told.silence == ""
+    assert told.unanswered_note == ""
 
 
 def test_what_several_told_is_set_apart_and_so_are_the_things_they_told():

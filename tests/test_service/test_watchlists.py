@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 from callers import an_organisation
-from hypothesis import HealthCheck, given, settings
+from examples import examples
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from listed import BY, HELD, decide, found, keep_supplier, put_in, work_off
 from sqlalchemy import func, select
@@ -368,7 +369,7 @@ def test_a_list_needs_a_name(database: Database, blobs: Blobs, harbour: str, nam
         put_in(database, blobs, harbour, HELD, name=name)
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(8, HealthCheck.function_scoped_fixture)
 @given(st.permutations([HELD, "Star Ocean;;;;;;;", "Amber Kite Foods;company;VN;;;;;", "Coral;vessel;;9074729;;;;"]))
 def test_the_order_of_the_rows_changes_nothing(database: Database, blobs: Blobs, rows: list[str]):
     harbour = an_organisation(database, new_id())

@@ -4,14 +4,19 @@ from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
+import numpy as np
 import pytest
-from hypothesis import given, settings
+from examples import examples
+from hypothesis import given
 
+from risk_models import plan as planning
+from risk_models.answers import from_rows
 from risk_models.facts.facts import load_facts
 from risk_models.model import Model, of_version
 from risk_models.plan import load_actions
 from risk_models.transforms import Ramp, Since, Steps
-from service.queries.what_if import UPLIFT, Ground, best_answer, closing, fewest_actions, what_if
+from service.assessment.assess import Batch, assess
+from service.queries.what_if import UPLIFT, Ground, best_answer, closing, fewest_actions, shown_first, what_if
 from tests.test_service.answers import answers
 
 ON = date(2026, 10, 15)
@@ -145,7 +150,17 @@ def test_the_end_of_a_relationship_is_never_among_what_would_move_a_level() -> N
     assert not any(action.leaving for action in fewest_actions(state_imposed).actions)
 
 
-@settings(max_examples=15, deadline=None)
+def test_an_action_for_a_group_closes_what_each_model_of_a_supplier_has_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    ask = next(replace(action, addresses=("group:asked",)) for action in load_actions() if action.id == "ask")
+    monkeypatch.setattr(planning, "actions_of", lambda release: (ask,))
+    packs = [of_version(name, "2026.3") for name in ("site_general", "site_fishing")]
+    models = [replace(m, indicators=tuple(replace(i, groups=("asked",)) for i in m.indicators)) for m in packs]
+    batch = Batch("site", from_rows([{"sector": ("14", "0311")}]), "", "", np.arange(1))
+    (assessed,) = assess([batch], FACTS, date(2026, 11, 26), models)
+    assert {"long_hours", "months_at_sea"} <= closing(*shown_first(assessed))["ask"]
+
+
+@examples(15)
 @given(answers())
 def test_the_actions_named_never_make_it_worse(row: dict[str, Any]) -> None:
     ground = on_ground(row)

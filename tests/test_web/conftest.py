@@ -5,7 +5,8 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, StorageState, sync_playwright
+from patience import PATIENCE
+from playwright.sync_api import Browser, BrowserContext, Page, StorageState, expect, sync_playwright
 from test_service.callers import PASSWORD, a_user, an_organisation
 from test_web.office import a_settled_organisation, served
 
@@ -40,9 +41,12 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
     """The browser."""
+    expect.set_options(timeout=1000 * PATIENCE)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-dev-shm-usage"]
+            executable_path="/usr/bin/chromium",
+            args=["--no-sandbox", "--disable-dev-shm-usage"],
+            timeout=1000 * PATIENCE,
         )
         yield browser
         browser.close()
@@ -51,7 +55,7 @@ def chromium() -> Iterator[Browser]:
 def signed_in(context: BrowserContext, office: Office, email: str) -> Page:
     """A page of a browser in which somebody has signed in through the form."""
     page = context.new_page()
-    page.set_default_timeout(15_000)
+    page.set_default_timeout(1000 * PATIENCE)
     page.goto(f"{office.address}/sign-in")
     page.fill("#email", email)
     page.fill("#password", PASSWORD)
@@ -77,7 +81,7 @@ def browsing(chromium: Browser, office: Office, kept: StorageState) -> Iterator[
     """A browser of somebody who has signed in, at the portfolio."""
     context = chromium.new_context(base_url=office.address, viewport={"width": 1280, "height": 900}, storage_state=kept)
     page = context.new_page()
-    page.set_default_timeout(15_000)
+    page.set_default_timeout(1000 * PATIENCE)
     page.goto("/")
     yield page
     context.close()

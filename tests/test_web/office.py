@@ -9,6 +9,7 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import Any, TypeVar
 
+from patience import PATIENCE
 from test_service.callers import a_user, an_organisation
 from werkzeug.serving import make_server
 
@@ -139,5 +140,5 @@ def served(folder: Path, prepare: Callable[[Database], T]) -> Iterator[tuple[str
         server.shutdown()
         server.server_close()
         for thread in threads:
-            thread.join(timeout=10)
+            thread.join(PATIENCE)
         engine.dispose()

@@ -175,10 +175,10 @@ def sent(page: Page, name: str, data: bytes) -> None:
 
 def test_a_sheet_of_cases_is_looked_at_confirmed_and_kept(handler: Page, officer: Page) -> None:
     sent(handler, "october.csv", SHEET)
-    expect(handler.get_by_role("heading", name="What was found")).to_be_visible(timeout=20_000)
+    expect(handler.get_by_role("heading", name="What was found")).to_be_visible()
     assert faults(handler, "sheet of cases, looked at") == []
     handler.locator("section[aria-labelledby=confirm] button").click()
-    expect(handler.get_by_text("The case records are kept")).to_be_visible(timeout=20_000)
+    expect(handler.get_by_text("The case records are kept")).to_be_visible()
     assert faults(handler, "sheet of cases, kept") == []
     handler.get_by_role("link", name="See the cases").click()
     expect(handler.get_by_role("link", name="CR-50")).to_be_visible()
@@ -190,7 +190,7 @@ def test_a_sheet_of_cases_is_looked_at_confirmed_and_kept(handler: Page, officer
 
 def test_a_sheet_in_which_a_person_can_be_read_is_refused_with_its_cell_and_cure(handler: Page) -> None:
     sent(handler, "november.csv", NAMED)
-    expect(handler.get_by_role("heading", name="It cannot be used")).to_be_visible(timeout=20_000)
+    expect(handler.get_by_role("heading", name="It cannot be used")).to_be_visible()
     expect(handler.locator("main")).to_contain_text("removed from the store")
     expect(handler.locator("main")).to_contain_text("H2")
     expect(handler.locator("main")).to_contain_text("say it by role")

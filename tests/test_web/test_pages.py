@@ -8,9 +8,11 @@ from datetime import timedelta
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import event
 from test_service.callers import a_browser, a_user, an_organisation, form_token
 from test_web.office import a_portfolio, keep
 
+from reports.formats import FORMATS
 from service.auth.access import ACCESS
 from service.clock import now
 from service.db.session import Database, open_engine
@@ -111,16 +113,27 @@ def test_too_many_files_are_refused_above_the_form(app: Flask) -> None:
     assert "at most 20 files" in answer.get_data(as_text=True)
 
 
-def test_the_pages_of_a_portfolio_answer_at_once(app: Flask) -> None:
-    client = somebody(app, "viewer")
-    pages = every_page(client)  # what is worked out once has been
-    slow = []
+def test_no_page_asks_the_database_again_for_each_supplier_it_names(app: Flask) -> None:
+    client, statements = somebody(app, "viewer"), 0
+
+    def count(*_: object) -> None:
+        nonlocal statements
+        statements += 1
+
+    pages = every_page(client)
+    event.listen(app.extensions["database"].engine, "before_cursor_execute", count)
+    asked = {}
     for path in pages:
-        took = []
-        for _ in range(3):
-            began = now()
-            client.get(path)
-            took.append((now() - began).total_seconds())
-        if min(took) > 0.5:
-            slow.append((path, min(took)))
-    assert slow == []
+        statements = 0
+        client.get(path)
+        asked[path] = statements
+    assert min(asked.values()) > 0
+    assert {path: statements for path, statements in asked.items() if statements > 25} == {}
+
+
+@pytest.mark.parametrize("address", ["/", "/suppliers"])
+def test_a_page_offers_a_report_in_every_format_and_no_other(app: Flask, address: str):
+    page = somebody(app, "officer").get(address).text
+    select = re.search(r'<select[^>]* name="format">(.*?)</select>', page, re.DOTALL)[1]
+    offered = re.findall(r'<option value="(\w+)">([^<]+)</option>', select)
+    assert offered == [(name, format_.title) for name, format_ in FORMATS.items()]

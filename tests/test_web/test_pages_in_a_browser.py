@@ -122,7 +122,7 @@ def test_the_report_of_a_supplier_comes_as_a_pdf_that_names_it(ana: Page, tmp_pa
     ana.locator("td a.name[href^='/suppliers/']").first.click()
     name, score = ana.locator("h1").inner_text(), ana.locator(".figures dd").first.inner_text().split()[0]
     ana.get_by_role("button", name="Make report").click()
-    expect(ana.get_by_role("heading", name="The report is ready")).to_be_visible(timeout=30_000)
+    expect(ana.get_by_role("heading", name="The report is ready")).to_be_visible()
     with ana.expect_download() as download:
         ana.get_by_role("link", name="Fetch it").click()
     download.value.save_as(tmp_path / "report.pdf")
@@ -232,7 +232,7 @@ def test_files_are_taken_in_without_any_script(chromium: Browser, office: Office
     page = signed_in(context, office, ANA)
     send(page, "plain.csv", b"Supplier name,Country\nTopaz Farm,New Zealand\n")
     button = page.get_by_role("button", name="Assess 1 row")
-    expect(button).to_be_visible(timeout=20_000)  # the page renews itself
+    expect(button).to_be_visible()  # the page renews itself
     button.click()
-    expect(page.get_by_role("heading", name="Assessed", exact=True)).to_be_visible(timeout=20_000)
+    expect(page.get_by_role("heading", name="Assessed", exact=True)).to_be_visible()
     context.close()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from patience import PATIENCE
 from playwright.sync_api import Browser, Page, expect
 
 from reports.document import Source
@@ -21,6 +22,7 @@ def report(chromium: Browser, tmp_path: Path, request: pytest.FixtureRequest) ->
     file = tmp_path / "report.html"
     file.write_bytes(render(replace(sample(), sources=(FL07,)), "html").data)
     page = chromium.new_page(viewport={"width": request.param, "height": 800})
+    page.set_default_timeout(1000 * PATIENCE)
     page.goto(file.as_uri())
     yield page
     page.close()

@@ -16,7 +16,7 @@ from service.db.session import Database, open_engine
 from service.db.tables import Base, Import
 from service.errors import DomainError
 from service.imports import preview
-from service.jobs.table import claim
+from service.jobs.table import claim, enqueue
 from service.jobs.worker import Handler, run_job
 from service.queries import supplier_detail
 from service.queries.supplier_list import Wanted
@@ -80,7 +80,7 @@ def test_a_report_is_made_once_by_a_job_and_fetched_from_the_store(database: Dat
             report_jobs.fetch(session, blobs, job_id, sees_worker_derived=True)
         assert early.value.code == "report.not_ready"
     handler = Handler(lambda db, claimed: report_jobs.render_report(db, blobs, claimed))
-    run_job(database, claim(database, "test", kinds=(report_jobs.KIND,)), handler)
+    run_job(database, claim(database, "test", kinds={"render_report"}), handler)
     with database.of(organisation) as session:
         made = report_jobs.fetch(session, blobs, job_id, sees_worker_derived=True)
     text = made.data.decode("utf-8-sig")
@@ -203,7 +203,7 @@ def test_an_import_whose_job_has_ended_is_no_longer_at_work(database: Database) 
         taken.state, taken.uploads, taken.created_by, taken.created_at = "waiting", [], "user:1", now()
         session.add(taken)
         session.flush()
-        job = report_jobs.enqueue(session, "read_import", {"import_id": taken.id}, "user:1")
+        job = enqueue(session, "read_import", {"import_id": taken.id}, "user:1")
         session.flush()
         assert preview.is_in_progress(taken, preview.get_current_job(session, taken))
         job.state = "failed"

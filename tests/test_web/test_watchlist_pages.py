@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from patience import wait_until
 from playwright.sync_api import Page, expect
 from sqlalchemy import select
 from test_service.listed import put_in
@@ -19,13 +20,8 @@ def test_an_officer_reads_why_and_decides_with_a_note(ana: Page, office: Office)
     row = f"{agency.name} Co., Ltd.;agency;{agency.country};;;;Suspended agencies;{reason}"
     blobs = Blobs(Path(office.database.engine.url.database).parent / "blobs")
     put_in(office.database, blobs, office.harbour, row, work=False)
-    ana.goto("/watchlists")
     match = ana.locator("section.panel", has=ana.get_by_role("heading", name=agency.name))
-    for _ in range(50):
-        if match.count():
-            break
-        ana.wait_for_timeout(200)
-        ana.reload()
+    wait_until(lambda: ana.goto("/watchlists") and match.count())
     expect(match.get_by_text("A country agrees.")).to_be_visible()
     assert faults_of(ana, "watchlists") == []
     match.get_by_label("What you compared").fill("Another address and other owners.")

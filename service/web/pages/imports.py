@@ -24,7 +24,8 @@ from service.imports import jobs as import_jobs
 from service.imports import preview
 from service.jobs import table as jobs
 from service.queries import supplier_list
-from service.web.pages.suppliers import MEDIA_TYPES, as_file
+from service.queries.supplier_list import MEDIA_TYPES
+from service.web.pages.suppliers import as_file
 
 CHOICES = ("kind", "country", "sector", "sheet", "date_order", "on")
 

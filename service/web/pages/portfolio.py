@@ -31,7 +31,7 @@ def show() -> str:
         movers = [
             (mover, supplier_detail.moved(session, mover.supplier, mover.at)) for mover in overview.movers[:MOVERS]
         ]
-    heat = Markup(charts.heat("heat", overview.heat).svg()) if overview.heat else ""
+    heat = Markup(charts.draw_heat_map("heat", overview.heat).svg()) if overview.heat else ""
     return render_template(
         "portfolio.html",
         overview=overview,
@@ -54,7 +54,7 @@ def chart(view: str) -> Response:
         raise not_found()
     with reading() as session:
         places = portfolio.places(session, today(caller().time_zone))
-    return Response(maps.choropleth(view, places, VIEWS[view]).svg(), content_type="image/svg+xml")
+    return Response(maps.draw_map(view, places, VIEWS[view]).svg(), content_type="image/svg+xml")
 
 
 def actions() -> str:

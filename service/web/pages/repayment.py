@@ -17,10 +17,10 @@ from risk_models.repayment.exchange import Rates, RatesFileError, parse_rates_fi
 from service.auth.caller import caller
 from service.clock import today
 from service.errors import DomainError
+from service.queries.supplier_list import MEDIA_TYPES
 from service.remediation.cohort_sheet import NoCohorts, read_cohorts
 from service.remediation.fee_repayment import TERMS, calculate, currency_of, terms_of
 from service.report_content.sources import MARKS
-from service.web.pages.suppliers import MEDIA_TYPES
 
 
 def form() -> Response:

@@ -19,7 +19,7 @@ from service.cases import service as case_service
 from service.clock import now, today
 from service.errors import DomainError
 from service.queries import supplier_detail, supplier_list
-from service.queries.supplier_list import Wanted
+from service.queries.supplier_list import MEDIA_TYPES, Wanted
 from service.questionnaires_sent import requests as questionnaire_requests
 from service.suppliers import identity
 from service.suppliers import repository as suppliers
@@ -27,10 +27,6 @@ from service.web.svg import range_plot
 
 TABLES = {"suppliers": "", "agencies": "agency"}  # the first holds all, the second agencies alone
 PATHS = {"site": "suppliers", "agency": "agencies"}
-MEDIA_TYPES = {
-    "csv": "text/csv; charset=utf-8",
-    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-}
 
 
 def table(path: str) -> str:
@@ -106,7 +102,7 @@ def one(kind: str, supplier_id: str) -> str:
         kind=kind,
         p=found,
         plot=range_plot(found.detail.headline, found.model),
-        bars=Markup(charts.bars("bars", found.detail, found.model).svg()),
+        bars=Markup(charts.draw_contributions("bars", found.detail, found.model).svg()),
         forms=forms,
         unread=unread,
         cases=cases,

@@ -1,0 +1,14 @@
+"""The kinds of job, as they are stored in databases: a value never changes, or queued jobs would lose their handler.
+
+Who asks for a job names it by its kind and needs not know who does it: that is in ``service/wiring/job_handlers.py``.
+"""
+
+from __future__ import annotations
+
+READ_IMPORT = "read_import"
+ASSESS_IMPORT = "assess_import"
+RENDER_REPORT = "render_report"
+REVIEW_SUPPLIERS = "review_suppliers"
+FOLLOW_AGENCIES = "follow_agencies"
+LOAD_WATCHLIST = "load_watchlist"
+SCREEN_SUPPLIERS = "screen_suppliers"

@@ -1,0 +1,169 @@
+"""Which actions a model reads: the release of the library that it names, each action by ids of indicators or by their groups."""
+
+import tomllib
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from risk_models import plan as planning
+from risk_models.action_releases import NAMED_AFTER, action_releases
+from risk_models.answers import from_rows
+from risk_models.data_file import DataFileError
+from risk_models.engine.score import score
+from risk_models.facts.facts import load_facts
+from risk_models.features import build_features
+from risk_models.findings import findings_of, group_faults, unanswered_findings
+from risk_models.model import Model, load, load_all
+from risk_models.plan import actions_of, load_actions, room_for_plan, with_groups
+from tests.toml_text import toml_text
+
+ON = date(2026, 11, 27)
+FACTS = load_facts().as_of(ON)
+TOY: dict[str, Any] = tomllib.loads((Path(__file__).parent / "toy.toml").read_text(encoding="utf-8"))
+PORT: dict[str, Any] = {**TOY["indicator"][4], "id": "port", "reads": "answer.port"}
+ASK: dict[str, Any] = {
+    "id": "ask", "title": "Ask", "do": "Send the form.", "priority": "2", "stage": "act", "owner": "buyer",
+    "with_workers": "Ask workers too.", "proof": "It is back.", "sources": ["EN-4"], "addresses": ["group:asked"],
+    "states": ["not_asked"], "due_days": {"not_asked": 30},
+}  # fmt: skip
+REPAY = {**ASK, "id": "repay", "addresses": ["hours", "group:money"], "states": ["harm"], "due_days": {"harm": 90}}
+
+
+def model_of(folder: Path, **keys: Any) -> Model:
+    """The toy model with other keys."""
+    path = folder / "toy" / "1.toml"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(toml_text({**TOY, **keys}), encoding="utf-8")
+    return load(path)
+
+
+def library(folder: Path, *actions: dict[str, Any], order: tuple[str, ...] = ("ask", "repay")) -> Path:
+    """A folder with a library of these actions."""
+    folder = folder / "actions"
+    folder.mkdir()
+    turns = {"since": "1", "turn": [{"id": "all", "actions": list(order)}]}
+    (folder / "order.toml").write_text(toml_text(turns), encoding="utf-8")
+    (folder / "all.toml").write_text(toml_text({"action": list(actions)}), encoding="utf-8")
+    return folder
+
+
+def read_by(model: Model) -> list[tuple[str, int]]:
+    """The actions that plans under a model are made of, with their places in the order."""
+    return [(action.id, action.place) for action in room_for_plan(1, model).actions]
+
+
+def called_for(model: Model, **answers: Any) -> set[str]:
+    """The actions that the plan of a supplier with these answers calls for."""
+    made = build_features(from_rows([{"country": "NO", "sector": ("14",), **answers}]), model, FACTS, ON, {})
+    nowhere = {name: np.array([False]) for name in planning.UNKNOWN}
+    return {action.id for action, _ in planning.plan(*score(made.frame, model), model, nowhere).steps(0, ON)}
+
+
+# ---------------------------------------------------------------- the release that is named
+
+
+@pytest.mark.parametrize("release", action_releases().values())
+def test_a_model_reads_the_release_that_it_names_whatever_its_own_number(tmp_path: Path, release: str) -> None:
+    model = model_of(tmp_path, actions=release)
+    assert (model.version, model.actions) == ("1", release)
+    assert read_by(model) == [(action.id, action.place) for action in actions_of(release)]
+
+
+def test_a_model_of_the_time_before_releases_had_names_reads_that_of_its_own_number() -> None:
+    before = [model for model in load_all() if model.effective <= NAMED_AFTER]
+    assert {model.version for model in before} == {"2026.1", "2026.2", "2026.3"}
+    for model in before:
+        assert model.actions == model.version
+        assert read_by(model) == [(action.id, action.place) for action in actions_of(model.version)]
+
+
+def test_a_release_that_there_is_none_of_is_refused_with_those_there_are(tmp_path: Path) -> None:
+    with pytest.raises(
+        DataFileError, match=r"toy/1\.toml: actions: '2026\.0' is no release of the action library; there are "
+    ):
+        model_of(tmp_path, actions="2026.0")
+
+
+def test_a_model_that_comes_into_force_later_has_to_name_a_release(tmp_path: Path) -> None:
+    assert model_of(tmp_path, effective=date(2026, 11, 26)).actions == "1"
+    with pytest.raises(DataFileError, match=r"toy/1\.toml: model: 'actions' is missing"):
+        model_of(tmp_path, effective=date(2026, 11, 27))
+
+
+# ---------------------------------------------------------------- groups of indicators
+
+
+def test_a_new_indicator_is_asked_for_by_one_block_in_a_model_whose_indicators_are_a_group(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    actions = load_actions(library(tmp_path, ASK, REPAY))
+    monkeypatch.setattr(planning, "actions_of", lambda release: actions)
+    answers = {i["reads"].removeprefix("answer."): next(iter(i.get("choices", {"": 0.0}))) for i in TOY["indicator"]}
+    answers |= {"hours": 40.0, "months_at_sea": 0.0}
+    assert called_for(model_of(tmp_path, groups=["asked"]), **answers) == set()
+    with_port = model_of(tmp_path, groups=["asked"], indicator=[*TOY["indicator"], PORT])
+    assert called_for(with_port, **answers) == {"ask"}
+    assert called_for(with_port, **answers, port=40.0) == set()
+
+
+def test_an_indicator_says_its_own_groups_in_place_of_those_of_its_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    actions = load_actions(library(tmp_path, ASK, REPAY))
+    monkeypatch.setattr(planning, "actions_of", lambda release: actions)
+    model = model_of(tmp_path, indicator=[*TOY["indicator"], {**PORT, "groups": ["money"]}])
+    assert called_for(model) == set()
+    assert called_for(model, port=80.0) == called_for(model, hours=80.0) == {"repay"}
+    assert called_for(model, papers_retention="employer") == set()
+
+
+def test_a_group_is_answered_for_each_indicator_in_it_once(tmp_path: Path) -> None:
+    both = {**REPAY, "addresses": ["port", "group:money", "group:nothing"]}
+    model = model_of(tmp_path, indicator=[*TOY["indicator"], {**PORT, "groups": ["money", "asked"]}])
+    ask, repay = with_groups(load_actions(library(tmp_path, ASK, both)), [model])
+    assert (ask.addresses, repay.addresses) == (("port",), ("port",))
+    assert "port (not_asked)" not in unanswered_findings(findings_of([model]), [ask, repay])
+    assert "port (declined)" in unanswered_findings(findings_of([model]), [ask, repay])
+
+
+def test_a_group_that_only_one_side_knows_is_a_fault(tmp_path: Path) -> None:
+    model = model_of(tmp_path, indicator=[*TOY["indicator"], {**PORT, "groups": ["mony", "asked"]}])
+    assert group_faults([model], load_actions(library(tmp_path, ASK, REPAY))) == [
+        "actions: no indicator is in group:money, which actions address",
+        "actions: none addresses group:mony, which indicators are in",
+    ]
+    assert group_faults(load_all(), load_actions()) == []
+
+
+# ---------------------------------------------------------------- places in the order
+
+
+def test_an_action_may_say_itself_which_one_it_follows(tmp_path: Path) -> None:
+    new, newer = {**ASK, "id": "call", "after": "ask"}, {**ASK, "id": "visit", "after": "call"}
+    actions = load_actions(library(tmp_path, ASK, REPAY, new, newer))
+    assert [action.id for action in sorted(actions, key=lambda action: action.place)] == [
+        "ask",
+        "call",
+        "visit",
+        "repay",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("action", "fault"),
+    [
+        ({"id": "call"}, "all.toml: action 'call' has no place: give it 'after', or one in order.toml"),
+        ({"id": "call", "after": "ghost"}, "all.toml: action 'call': 'after' names 'ghost', which has no place yet"),
+        (
+            {"id": "repay", "after": "ask"},
+            "all.toml: action 'repay' has a place in order.toml already, and 'after' beside it",
+        ),
+    ],
+)
+def test_an_action_without_one_place_is_refused(tmp_path: Path, action: dict[str, Any], fault: str) -> None:
+    with pytest.raises(DataFileError) as refusal:
+        load_actions(library(tmp_path, ASK, {**ASK, **action}))
+    assert str(refusal.value) == fault

@@ -1,0 +1,259 @@
+"""Models that are packs over a shared core: those of 2026.3 taken apart and put together again, and a pack that is new."""
+
+import gzip
+import hashlib
+import shutil
+import tomllib
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+import pytest
+
+from risk_models.answers import from_rows
+from risk_models.facts.facts import load_facts
+from risk_models.model import MODELS, Model, load, load_all, of_version
+from risk_models.model_file import BLOCKS, OF_THE_PACK, model_files
+from risk_models.plan import actions_of
+from service import verify
+from service.assessment.assess import Batch, assess
+from service.assessment.export_json import digest_of, write
+from service.model_governance import check
+from service.queries import stored_results
+from service.suppliers import repository as suppliers
+from tests.test_service.answers import FACTS, ON, results
+from tests.toml_text import toml_text
+
+RELEASE = "2026.3"
+RELEASED = {path.parent.name: path for path in model_files(MODELS) if path.stem == RELEASE}
+SHARED = "site_general"  # what it holds is made the core
+# What a block says that leaves one of these keys out.
+LEFT_OUT: dict[str, Any] = {"sharper": [], "heard": {}, "confirmed": {}, "ilo": []}
+Raw = dict[str, Any]
+
+
+def split_release() -> tuple[Raw, dict[str, Raw]]:
+    """The models of the release as a core, of what two packs for sites have and the general one says, and the packs over it."""
+    models = {name: tomllib.loads(path.read_text(encoding="utf-8")) for name, path in RELEASED.items()}
+    sites = [models[SHARED], *(raw for name, raw in models.items() if name not in (SHARED, "agency"))]
+    everywhere = set.intersection(*(set(raw) for raw in models.values())) - {*OF_THE_PACK, *BLOCKS}
+    core = {key: models[SHARED][key] for key in everywhere}
+    for kind in BLOCKS:
+        named = Counter(block["id"] for raw in sites for block in raw.get(kind, []))
+        first = {block["id"]: block for raw in reversed(sites) for block in raw.get(kind, [])}
+        core[kind] = [first[name] for name, packs in named.items() if packs > 1]
+    return core, {name: _pack(raw, core) for name, raw in models.items()}
+
+
+def _pack(raw: Raw, core: Raw) -> Raw:
+    pack: Raw = {"includes": f"core/{RELEASE}", "override": {}, "drop": {}}
+    pack |= {key: value for key, value in raw.items() if key not in BLOCKS and core.get(key) != value}
+    for kind in BLOCKS:
+        shared = {block["id"]: (place, block) for place, block in enumerate(core[kind])}
+        own, override, in_place, before, last = [], {}, set(), None, -1
+        for block in raw.get(kind, []):
+            name, (place, other) = block["id"], shared.get(block["id"], (-1, None))
+            changed = _changed(block, other) if place > last else None  # a pack cannot change the order of a core
+            if changed is None:
+                own.append(block if before is None else {**block, "after": before})
+            else:
+                in_place.add(name)
+                override |= {name: changed} if changed else {}
+                last = place
+            before = name
+        pack |= {kind: own} if own else {}
+        pack["override"] |= {kind: override} if override else {}
+        pack["drop"] |= {kind: [name for name in shared if name not in in_place]}
+    return pack
+
+
+def _changed(block: Raw, shared: Raw | None) -> Raw | None:
+    """The keys in which a block differs from the one of the core; None where it can only be written whole."""
+    if shared is None:
+        return None
+    block = {**{key: value for key, value in LEFT_OUT.items() if key in shared}, **block}
+    if shared.keys() - block.keys():
+        return None
+    return {key: value for key, value in block.items() if shared.get(key) != value}
+
+
+def loaded_from(folder: Path, core: Raw, packs: Mapping[str, Raw]) -> dict[str, Model]:
+    """The core and the packs written to a folder, and loaded from it."""
+    for path, raw in [
+        (f"core/{RELEASE}", core),
+        *((f"{name}/{pack['version']}", pack) for name, pack in packs.items()),
+    ]:
+        file = folder / f"{path}.toml"
+        file.parent.mkdir(parents=True)
+        file.write_text(toml_text(raw), encoding="utf-8")
+    return {model.id: model for model in load_all(folder)}
+
+
+def but_for_the_digest(model: Model) -> str:
+    """Every field of a model, in the order of every list and table; two models that read alike score alike."""
+    return repr(replace(model, digest=""))
+
+
+def frozen(models: Mapping[str, Model]) -> dict[str, Any]:
+    """The assessment that the release wrote, as if it had been made with other files of the same models."""
+    stored = Path(__file__).parent / "frozen" / f"{RELEASE}.json.gz"
+    document: dict[str, Any] = orjson.loads(gzip.decompress(stored.read_bytes()))
+    for part in document["assessment"]["models"]:
+        part["digest"] = models[part["id"]].digest
+    return {**document, "digest": digest_of(document)}
+
+
+# ---------------------------------------------------------------- the release, taken apart
+
+
+def test_a_core_and_packs_over_it_are_the_models_of_the_release_in_every_field_but_the_digest(tmp_path: Path) -> None:
+    rebuilt = loaded_from(tmp_path, *split_release())
+    assert rebuilt.keys() == RELEASED.keys()
+    for name, model in rebuilt.items():
+        before = load(RELEASED[name])
+        assert but_for_the_digest(model) == but_for_the_digest(before)
+        assert model.digest != before.digest
+
+
+def test_what_the_packs_for_sites_share_is_written_once() -> None:
+    core, packs = split_release()
+    sites = [pack for name, pack in packs.items() if name != "agency"]
+    for kind in BLOCKS:
+        written = [block["id"] for raw in (core, *sites) for block in raw.get(kind, [])]
+        assert len(written) == len(set(written))
+    before = sum(
+        path.read_text(encoding="utf-8").count("[[indicator]]") for name, path in RELEASED.items() if name != "agency"
+    )
+    assert (before, sum(len(raw.get("indicator", [])) for raw in (core, *sites))) == (175, 79)
+
+
+def test_an_assessment_of_the_release_is_recomputed_to_the_last_bit_with_core_and_packs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rebuilt = loaded_from(tmp_path, *split_release())
+    monkeypatch.setattr(verify, "load_all", lambda: tuple(rebuilt.values()))
+    document = frozen(rebuilt)
+    assert {part["id"] for part in document["assessment"]["models"]} == RELEASED.keys()
+    assert verify.objections(document, load_facts()) == []
+
+
+def test_verify_sees_that_a_core_was_changed_though_no_pack_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    core, packs = split_release()
+    before = loaded_from(tmp_path / "before", core, packs)
+    after = loaded_from(tmp_path / "after", {**core, "notes": "Not a word of it is read by any rule."}, packs)
+    assert all(model.digest != before[name].digest for name, model in after.items())
+    monkeypatch.setattr(verify, "load_all", lambda: tuple(after.values()))
+    assert verify.objections(frozen(before), load_facts()) == [
+        "the part assessment.models is not what this release holds"
+    ]
+
+
+# ---------------------------------------------------------------- a pack that is new, and bears a number that is old
+
+
+@pytest.fixture
+def laundry(tmp_path: Path) -> Model:
+    """A pack for a trade that had none, in its first version, which is numbered like the first of all packs."""
+    core, packs = split_release()
+    pack = packs[SHARED] | {"id": "site_laundry", "version": "2026.1", "effective": ON, "serves": ["9601"]}
+    pack |= {"title": "Laundries", "actions": RELEASE}
+    return loaded_from(tmp_path, core, {"site_laundry": pack})["site_laundry"]
+
+
+LINEN = {
+    "name": "Linen House",
+    "country": "MY",
+    "sector": ("9601",),
+    "free_talks": "watched",
+    "state_placement": "order",
+}
+
+
+def test_a_new_pack_with_an_old_number_has_the_actions_of_the_release_that_it_names(laundry: Model) -> None:
+    models = (*load_all(), laundry)
+    (assessed,) = assess([Batch("site", from_rows([LINEN]), "s.xlsx", "Rows", np.arange(1))], FACTS, ON, models)
+    assert assessed.blocks[0].model is laundry
+    assert [action.id for action in assessed.blocks[0].plan.actions] == [action.id for action in actions_of(RELEASE)]
+    assert (len(actions_of(RELEASE)), len(actions_of(laundry.version))) == (86, 66)
+    by_pack, by_general = results(LINEN, models=models)[0], results(LINEN)[0]
+    assert (by_pack["model"], by_general["model"]) == ("site_laundry", SHARED)
+    for part in ("level", "score", "floors", "reasons", "actions"):
+        assert by_pack[part] == by_general[part]
+
+
+@pytest.mark.parametrize("version", ["2026.1", "7"])
+def test_a_result_of_a_new_pack_is_worked_out_again_with_the_models_that_read_the_same_actions(
+    laundry: Model, monkeypatch: pytest.MonkeyPatch, version: str
+) -> None:
+    pack = replace(laundry, version=version)
+    monkeypatch.setattr(suppliers, "load_all", lambda: (*load_all(), pack))
+    assert {(m.id, m.version) for m in stored_results.models_with(pack)} == {
+        ("site_laundry", version), *((name, RELEASE) for name in RELEASED),
+    }  # fmt: skip
+    first = stored_results.models_with(of_version("site_general", "2026.1"))
+    assert {m.version for m in first if m.id in RELEASED} == {"2026.1"}
+
+
+def test_an_assessment_under_a_new_pack_is_verified_and_cannot_do_without_its_digest(
+    laundry: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models = (*load_all(), laundry)
+    monkeypatch.setattr(verify, "load_all", lambda: models)
+    out = BytesIO()
+    batch = Batch("site", from_rows([LINEN]), "s.xlsx", "Rows", np.arange(1))
+    received = {"files": [], "rows": 1, "accepted": 1, "rejected": 0, "issues": []}
+    write(out, assess([batch], FACTS, ON, models), FACTS, ON, {}, received)
+    document = orjson.loads(out.getvalue())
+    assert verify.objections(document, load_facts()) == []
+    del document["digest"]
+    assert verify.objections(document, load_facts()) == ["the digest of the document is missing"]
+
+
+# ---------------------------------------------------------------- what was released is frozen
+
+
+@pytest.fixture
+def models_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the folder of models that the check looks at, with a core beside them."""
+    folder = tmp_path / "models"
+    shutil.copytree(MODELS, folder)
+    (folder / "core").mkdir(exist_ok=True)
+    (folder / "core" / "9.toml").write_text("reported = 0.8\n", encoding="utf-8")
+    monkeypatch.setattr(check, "MODELS", folder)
+    return folder
+
+
+def released(folder: Path, line: str) -> None:
+    path = folder / "RELEASED"
+    path.write_text(f"{path.read_text(encoding='utf-8')}{line}\n", encoding="utf-8")
+
+
+def test_a_core_is_released_and_frozen_like_a_model(models_folder: Path) -> None:
+    core = models_folder / "core" / "9.toml"
+    assert check.faults_of_models() == ["core/9.toml: it is not in RELEASED"]
+    released(models_folder, f"core 9 {hashlib.sha256(core.read_bytes()).hexdigest()}")
+    assert check.faults_of_models() == []
+    core.write_text("reported = 0.9\n", encoding="utf-8")
+    assert check.faults_of_models() == [
+        "core/9.toml: it was released and has been changed; give the change a new version"
+    ]
+    core.unlink()
+    assert check.faults_of_models() == ["RELEASED: core/9.toml is gone"]
+
+
+@pytest.mark.parametrize("name", RELEASED)
+def test_a_released_model_that_was_changed_by_a_word_is_found(models_folder: Path, name: str) -> None:
+    (models_folder / "core" / "9.toml").unlink()
+    assert check.faults_of_models() == []
+    pack = models_folder / name / f"{RELEASE}.toml"
+    pack.write_text(pack.read_text(encoding="utf-8") + "# a word\n", encoding="utf-8")
+    assert check.faults_of_models() == [
+        f"{name}/{RELEASE}.toml: it was released and has been changed; give the change a new version"
+    ]
