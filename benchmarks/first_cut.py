@@ -55,8 +55,8 @@ def given(answer: object) -> bool:
 
 
 def held(floor: Floor, risks: dict[str, float]) -> bool:
-    signs = (any(risks[name] >= floor.from_risk for name in sign) for sign in floor.signs)
-    return sum(signs) >= floor.count
+    signs = (any(risks[name] >= floor.min_risk for name in sign) for sign in floor.signals)
+    return sum(signs) >= floor.min_signals
 
 
 def level_of(points: float, model: Model) -> int:
@@ -129,12 +129,12 @@ def score(row: pd.Series, model: Model, contexts: dict, on: date) -> pd.Series:
             harmed.discard(indicator.id)
     total = base + moves
     for floor in model.floors:
-        if floor.signs and held(floor, found):
-            total = max(total, floor.at_least)
-        if floor.signs and held(floor, at_worst):
-            worst = max(worst, floor.at_least)
+        if floor.signals and held(floor, found):
+            total = max(total, floor.minimum_score)
+        if floor.signals and held(floor, at_worst):
+            worst = max(worst, floor.minimum_score)
         if floor.declined_core and not core_settled:
-            worst = max(worst, floor.at_least)
+            worst = max(worst, floor.minimum_score)
     worst = max(worst, total)
     level, inherent = level_of(total, model), level_of(base, model)
     if level == 0 and not (round(worst, 6) < 75 and core_settled):

@@ -40,9 +40,9 @@ set_up("INFO", (folder / "log").open("w"))
 database = Database(open_engine(f"sqlite:///{folder / 'gate.db'}"))
 Base.metadata.create_all(database.engine)
 organisation = Organisation(id=new_id(), name="Harbour Foods", time_zone="UTC", created_at=now())
-with database.across() as session:
+with database.unscoped() as session:
     session.add(organisation)
-with database.of(organisation.id) as session:
+with database.for_organisation(organisation.id) as session:
     key = keys.create(session, "Bench", ["assess", "schedules:write", "suppliers:write"], 1, "system:bench")[1]
 app = create_app(Settings(data=folder, plain_http=True, api_per_minute=100_000_000), database)
 read_data(app)

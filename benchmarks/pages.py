@@ -123,7 +123,7 @@ def service(folder: Path) -> Iterator[tuple[int, str]]:
     """The whole service on an empty folder: its port, and the password of an officer."""
     with Database(open_engine(Settings(data=folder).database)) as database:
         migrate(database.engine)
-        with database.of(create_organisation(database, "Harbour Foods")) as session:
+        with database.for_organisation(create_organisation(database, "Harbour Foods")) as session:
             user, password = users.create(session, EMAIL, "Ana", "officer", "system:bench")
             user.must_change_password = False
     with socket.create_server(("127.0.0.1", 0)) as taken:

@@ -20,9 +20,9 @@ from pathlib import Path
 import numpy as np
 
 from risk_models.engine.frame import Frame, Scores
-from risk_models.engine.robustness import steadiness
-from risk_models.engine.score import score_by_portion
-from risk_models.model import MODELS, Indicator, Model, load
+from risk_models.engine.robustness import compute_robustness
+from risk_models.engine.score import score_in_chunks
+from risk_models.model import MODELS_FOLDER, Indicator, Model, load
 
 INDICATORS = 60
 MOST_COPIES = 12.0
@@ -31,7 +31,7 @@ CONTESTANTS = ("copy", "score", "steadiness")
 
 def model_of_sixty() -> Model:
     """The general model, its indicators repeated up to 60; those that a floor or a gate names are the first of their name."""
-    model = load(MODELS / "site_general" / "2026.1.toml")
+    model = load(MODELS_FOLDER / "site_general" / "2026.1.toml")
     again: list[Indicator] = []
     while len(model.indicators) + len(again) < INDICATORS:
         source = model.indicators[len(again) % len(model.indicators)]
@@ -84,14 +84,14 @@ def measured(what: str, rows: int) -> tuple[float, float]:
     if what == "score":
         return timed(lambda: scored(frame, model))
     scores = scored(frame, model)
-    return timed(lambda: steadiness(frame, model, scores))
+    return timed(lambda: compute_robustness(frame, model, scores))
 
 
 def scored(frame: Frame, model: Model) -> Scores:
     """Suppliers scored as an assessment does it (service/assessment/assess.py): what each indicator comes to is given
     a portion of them at a time.
     """
-    scores, portions = score_by_portion(frame, model)
+    scores, portions = score_in_chunks(frame, model)
     for _ in portions:
         pass
     return scores

@@ -11,7 +11,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from risk_models.data_file import DataFileReader, released_lines
+from risk_models.data_file import DataFileReader, list_released_lines
 
 ACTIONS = Path(__file__).parent / "actions"
 NAMED_AFTER = date(2026, 11, 26)  # models in force until then name no release: they were released together with it
@@ -19,7 +19,7 @@ NAMED_AFTER = date(2026, 11, 26)  # models in force until then name no release: 
 
 def action_releases(folder: Path = ACTIONS) -> dict[str, str]:
     """Return the release by the digest of its texts (``actions_digest`` of service/assessment/export_json.py), oldest first."""
-    return {digest: version for version, digest in released_lines(folder)}
+    return {digest: version for version, digest in list_released_lines(folder)}
 
 
 def release_read_by(model: Mapping[str, Any], reader: DataFileReader) -> str:
@@ -27,9 +27,9 @@ def release_read_by(model: Mapping[str, Any], reader: DataFileReader) -> str:
 
     Raises the fault of the reader where none is named, or one that was not released.
     """
-    if "actions" not in model and reader.need(model, "effective", "model", date) <= NAMED_AFTER:
-        return str(reader.need(model, "version", "model", str))
-    named, known = str(reader.need(model, "actions", "model", str)), list(action_releases().values())
+    if "actions" not in model and reader.require(model, "effective", "model", date) <= NAMED_AFTER:
+        return str(reader.require(model, "version", "model", str))
+    named, known = str(reader.require(model, "actions", "model", str)), list(action_releases().values())
     if named not in known:
-        raise reader.refuse("actions", f"{named!r} is no release of the action library; there are {', '.join(known)}")
+        raise reader.build_error("actions", f"{named!r} is no release of the action library; there are {', '.join(known)}")
     return named

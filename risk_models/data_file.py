@@ -1,6 +1,6 @@
-"""Read the entries of a data file (parsed TOML) and report what is missing or invalid by file, item and fault.
+"""Read the entries of a data file (parsed TOML), and report what is missing or invalid by file, item and fault.
 
-Beside them the lists ``RELEASED``, which say what was released of the data of a folder.
+Also read the lists ``RELEASED``, which give the released versions of the data in a folder.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 
-def released_lines(folder: Path) -> list[list[str]]:
-    """Return the lines of the list ``RELEASED`` of a folder of data as words, in its order; none where there is no such list."""
+def list_released_lines(folder: Path) -> list[list[str]]:
+    """Return the lines of the list ``RELEASED`` in a folder of data, each split into words; none where there is no such list."""
     file = folder / "RELEASED"
     lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
     return [line.split() for line in lines if line and not line.startswith("#")]
@@ -29,60 +29,58 @@ class DataFileError(Exception):
 
 
 class DataFileReader:
-    """Reads and checks values in the entries of one file; ``fault`` is the error it raises for an invalid one."""
-
-    fault: type[DataFileError] = DataFileError
+    """Reads and checks values in the entries of one file; raises :class:`DataFileError` for an invalid one."""
 
     def __init__(self, file: str) -> None:
         self.file = file
 
-    def refuse(self, item: str, fault: str) -> Exception:
+    def build_error(self, item: str, fault: str) -> DataFileError:
         """Return the error about an item, to be raised."""
-        return self.fault(self.file, item, fault)
+        return DataFileError(self.file, item, fault)
 
-    def need(self, raw: Mapping[str, Any], key: str, item: str, kind: type | tuple[type, ...]) -> Any:
-        """Return a required value. Raises the reader's error where it is missing or not of this kind."""
+    def require(self, raw: Mapping[str, Any], key: str, item: str, expected_type: type | tuple[type, ...]) -> Any:
+        """Return a required value. Raises DataFileError where it is missing or of another type."""
         if key not in raw:
-            raise self.refuse(item, f"{key!r} is missing")
-        if not isinstance(raw[key], kind) or (isinstance(raw[key], bool) and kind is not bool):
-            raise self.refuse(item, f"{key!r} is {raw[key]!r}")
+            raise self.build_error(item, f"{key!r} is missing")
+        if not isinstance(raw[key], expected_type) or (isinstance(raw[key], bool) and expected_type is not bool):
+            raise self.build_error(item, f"{key!r} is {raw[key]!r}")
         return raw[key]
 
-    def texts(self, raw: Mapping[str, Any], key: str, item: str) -> tuple[str, ...]:
+    def read_texts(self, raw: Mapping[str, Any], key: str, item: str) -> tuple[str, ...]:
         """Return a list of texts; empty where it is left out."""
         values = raw.get(key, [])
         if not isinstance(values, list) or not all(isinstance(v, str) for v in values):
-            raise self.refuse(item, f"{key!r} must be a list of texts")
+            raise self.build_error(item, f"{key!r} must be a list of texts")
         return tuple(values)
 
-    def groups(self, raw: Mapping[str, Any], key: str, item: str) -> tuple[tuple[str, ...], ...]:
+    def read_groups(self, raw: Mapping[str, Any], key: str, item: str) -> tuple[tuple[str, ...], ...]:
         """Return a list whose entries are texts or lists of texts; a single text becomes a group of one."""
         values = raw.get(key, [])
         if not isinstance(values, list):
-            raise self.refuse(item, f"{key!r} must be a list")
-        return tuple((v,) if isinstance(v, str) else self.texts({key: v}, key, item) for v in values)
+            raise self.build_error(item, f"{key!r} must be a list")
+        return tuple((v,) if isinstance(v, str) else self.read_texts({key: v}, key, item) for v in values)
 
-    def sources(self, raw: Mapping[str, Any], item: str) -> tuple[str, ...]:
+    def read_sources(self, raw: Mapping[str, Any], item: str) -> tuple[str, ...]:
         """Return the ids of the sources of an item, at least one."""
-        sources = self.texts(raw, "sources", item)
+        sources = self.read_texts(raw, "sources", item)
         if not sources:
-            raise self.refuse(item, "has no source")
+            raise self.build_error(item, "has no source")
         return sources
 
-    def known_keys(self, raw: Mapping[str, Any], known: str, item: str) -> None:
+    def check_keys(self, raw: Mapping[str, Any], known: str, item: str) -> None:
         """Check that an item has no other keys than the known ones, given as a space-separated text."""
         extra = sorted(set(raw) - set(known.split()))
         if extra:
-            raise self.refuse(item, f"unknown key {extra[0]!r}")
+            raise self.build_error(item, f"unknown key {extra[0]!r}")
 
-    def unique(self, kind: str, names: Sequence[str]) -> None:
-        """Refuses a name that stands twice."""
+    def check_unique(self, kind: str, names: Sequence[str]) -> None:
+        """Check that no name occurs twice; ``kind`` says in the error what they name."""
         for name in names:
             if names.count(name) > 1:
-                raise self.refuse(f"{kind} {name!r}", "stands twice")
+                raise self.build_error(f"{kind} {name!r}", "stands twice")
 
-    def share(self, value: Any, item: str, what: str) -> float:
-        """Return a number in 0..1; ``what`` names it in the error."""
+    def read_share(self, value: Any, item: str, name: str) -> float:
+        """Return a number in 0..1; ``name`` names it in the error."""
         if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 <= value <= 1:
-            raise self.refuse(item, f"{what} must lie in 0..1, is {value!r}")
+            raise self.build_error(item, f"{name} must lie in 0..1, is {value!r}")
         return float(value)

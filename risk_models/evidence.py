@@ -31,8 +31,8 @@ from risk_models.answers import (
 from risk_models.model import Credibility, Indicator, Model
 
 DAYS_PER_MONTH = 30.4375
-# How release 0.1.0 read models of method 1: no model names it, and only files of that release are verified by it.
-METHOD_OF_0_1_0 = 0
+# The method by which release 0.1.0 read models of method 1. No model has it; it serves to verify files of that release.
+RELEASE_0_1_0_METHOD = 0
 CERTIFICATE = "certificate"
 CONFIRMING_GRADES = ("worker_voice", "official")  # only these can close a finding (method section 8)
 # The questions that date a declaration, in order of preference: an answer is as old as its form.
@@ -63,7 +63,7 @@ class EvidenceWeight:
 
 def list_declaration_date_questions(model: Model) -> tuple[str, ...]:
     """Return the questions that date a declaration under a model; the first with a date counts."""
-    if model.method == METHOD_OF_0_1_0:
+    if model.method == RELEASE_0_1_0_METHOD:
         return ("answered_on", "form_returned", "evidence_date")
     return DECLARATION_DATE_QUESTIONS if model.method > 1 else ("evidence_date", "form_returned", "answered_on")
 
@@ -230,7 +230,7 @@ def compute_report_belief(answers: Answers, model: Model, on: date) -> Floats:
     case_age = compute_ages_in_months(answers, CASE_DATE, on)
     case_belief = compute_credibility(model.credibility["worker_voice"], np.nan_to_num(case_age))
     reported_in_row = np.zeros(len(answers), dtype=bool)
-    for question in {"reported_harms", *(q for indicator in model.indicators for q in indicator.heard)}:
+    for question in {"reported_harms", *(q for indicator in model.indicators for q in indicator.report_sources)}:
         reported_in_row |= answers.column(question).codes >= 0
     with_cases = np.where(reported_in_row, np.maximum(reported, case_belief), case_belief)
     return np.where(np.isnan(case_age), reported, with_cases)
@@ -258,11 +258,11 @@ def is_reported(answers: Answers, indicator: Indicator) -> Flags | None:
     the further questions that the model names.
     """
     reported: Flags | None = None
-    for question in ("reported_harms", CASE_HARMS, *indicator.heard):
+    for question in ("reported_harms", CASE_HARMS, *indicator.report_sources):
         column = answers.columns.get(question)
         if column is not None and column.values:
             source = "reported_harms" if question == CASE_HARMS else question
-            codes = indicator.heard.get(source, (indicator.id,))
+            codes = indicator.report_sources.get(source, (indicator.id,))
             named = [isinstance(value, tuple) and not set(codes).isdisjoint(value) for value in column.values]
             reported_here = np.array([*named, False])[column.codes]
             reported = reported_here if reported is None else reported | reported_here

@@ -311,7 +311,7 @@ def _inside(words: str) -> str:
 
 def _reported(indicator: Indicator, answers: Mapping[str, object], title_of: Callable[[str, object], str]) -> str:
     """What was reported, and by whom: "Reported by workers: papers withheld". It is heard as in evidence.reported_by."""
-    heard = {"reported_harms": (indicator.id,), **indicator.heard}
+    heard = {"reported_harms": (indicator.id,), **indicator.report_sources}
     who = REPORTERS.get(str(answers.get("reported_by")), "workers or officials")
     told: dict[str, list[str]] = {}
     for question, codes in (*heard.items(), (CASE_HARMS, heard["reported_harms"])):

@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from risk_models.answers import DECLINED, Answers, Flags, Floats, is_answer_in, map_answers, map_questions
-from risk_models.engine.frame import Frame, shares
-from risk_models.engine.score import threshold
+from risk_models.engine.frame import Frame, get_weight_shares
+from risk_models.engine.score import assign_levels
 from risk_models.evidence import Belief, compute_report_belief, is_reported
 from risk_models.facts.facts import FactSnapshot
 from risk_models.facts.inherent import InherentRisk, compute_inherent_risk
@@ -171,7 +171,7 @@ def _find_critical_by_declined_answers(
         return np.zeros(len(answers), dtype=bool)
     without_declined = compute_inherent_risk(answers.drop_answer(DECLINED), model, facts, agency_scores)
     level, level_without = (
-        threshold(100.0 * (shares(model) * risk.context[risk.context_of]).sum(axis=0), model)
+        assign_levels(100.0 * (get_weight_shares(model) * risk.context[risk.context_of]).sum(axis=0), model)
         for risk in (inherent, without_declined)
     )
     critical: Flags = (level == LEVELS.index("critical")) & (level_without < LEVELS.index("critical"))

@@ -16,10 +16,10 @@ from typing import Any
 
 from risk_models.action_releases import release_read_by
 from risk_models.data_file import DataFileError, DataFileReader
-from risk_models.model_file import model_files, read
+from risk_models.model_file import list_model_files, read_model_file
 from risk_models.transforms import Choices, Ramp, Rule, parse_rule
 
-MODELS = Path(__file__).parent / "models"
+MODELS_FOLDER = Path(__file__).parent / "models"
 GRADES = ("self_declared", "document", "audit", "worker_voice", "official")
 LEVELS = ("low", "medium", "high", "critical")
 METHODS = (1, 2, 3)
@@ -81,13 +81,13 @@ class Indicator:
     weight: float
     weight_because: str
     core: bool
-    strong: bool
+    severe: bool
     safeguard: bool
     rule: Rule
     confirmed: Mapping[str, float]
     sharper: tuple[str, ...]
     ruled_out: Mapping[str, tuple[object, ...]]
-    heard: Mapping[str, tuple[str, ...]]
+    report_sources: Mapping[str, tuple[str, ...]]
     because: str
     harm: str
     ilo: tuple[str, ...]
@@ -123,17 +123,17 @@ class Floor:
     title: str
     because: str
     sources: tuple[str, ...]
-    at_least: float
-    signs: tuple[tuple[str, ...], ...]
-    from_risk: float
-    count: int
+    minimum_score: float
+    signals: tuple[tuple[str, ...], ...]
+    min_risk: float
+    min_signals: int
     declined_core: bool
     case: str | None
 
     @property
-    def any(self) -> tuple[str, ...]:
+    def indicator_ids(self) -> tuple[str, ...]:
         """Every indicator that it reads."""
-        return tuple(name for sign in self.signs for name in sign)
+        return tuple(name for sign in self.signals for name in sign)
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,7 +151,7 @@ class Model:
     title: str
     kind: str
     serves: tuple[str, ...]
-    told_by: tuple[str, ...]
+    sector_questions: tuple[str, ...]
     levels: Mapping[str, float]
     insufficient_below: float
     silent_from: float
@@ -181,14 +181,14 @@ class Model:
 
 def load(path: Path) -> Model:
     """The model in one file. Raises DataFileError naming the file, the item and the fault."""
-    file = read(path)
+    file = read_model_file(path)
     return _Reader(file.name).model(file.raw, file.digest)
 
 
 @cache
-def load_all(folder: Path = MODELS) -> tuple[Model, ...]:
-    """Return every model in the folder, by id and version. Raises DataFileError, also for a file whose path is not its id and version."""
-    models = {path: load(path) for path in model_files(folder)}
+def load_all(folder: Path = MODELS_FOLDER) -> tuple[Model, ...]:
+    """Return every model in the folder, by id and version. Raises DataFileError, also where path and id differ."""
+    models = {path: load(path) for path in list_model_files(folder)}
     for path, model in models.items():
         if (model.id, model.version) != (path.parent.name, path.stem):
             raise DataFileError(
@@ -247,39 +247,39 @@ class _Reader(DataFileReader):
 
     def scaled_facts(self, raw: Mapping[str, Any], item: str) -> tuple[ScaledFact, ...]:
         facts = []
-        for entry in self.need(raw, "facts", item, list):
-            name = self.need(entry, "fact", item, str)
+        for entry in self.require(raw, "facts", item, list):
+            name = self.require(entry, "fact", item, str)
             if not name.startswith(SOURCES_OF_FACTS):
-                raise self.refuse(item, f"the fact {name!r} starts with none of {', '.join(SOURCES_OF_FACTS)}")
-            zero, one = (float(self.need(entry, key, f"{item} {name}", (int, float))) for key in ("from", "to"))
+                raise self.build_error(item, f"the fact {name!r} starts with none of {', '.join(SOURCES_OF_FACTS)}")
+            zero, one = (float(self.require(entry, key, f"{item} {name}", (int, float))) for key in ("from", "to"))
             if zero == one:
-                raise self.refuse(item, f"{name}: 'from' equals 'to'")
+                raise self.build_error(item, f"{name}: 'from' equals 'to'")
             facts.append(ScaledFact(name, Ramp(zero, one)))
         if not facts:
-            raise self.refuse(item, "has no facts")
+            raise self.build_error(item, "has no facts")
         return tuple(facts)
 
     def context(self, raw: Mapping[str, Any]) -> Context:
         item = f"context {raw.get('id')!r}"
-        self.known_keys(raw, "id title because sources lift lift_because where_known facts notes", item)
+        self.check_keys(raw, "id title because sources lift lift_because where_known facts notes", item)
         return Context(
-            id=self.need(raw, "id", item, str),
-            title=self.need(raw, "title", item, str),
-            because=self.need(raw, "because", item, str),
-            sources=self.sources(raw, item),
+            id=self.require(raw, "id", item, str),
+            title=self.require(raw, "title", item, str),
+            because=self.require(raw, "because", item, str),
+            sources=self.read_sources(raw, item),
             facts=self.scaled_facts(raw, item),
-            lift=self.share(raw.get("lift"), item, "'lift'"),
+            lift=self.read_share(raw.get("lift"), item, "'lift'"),
             where_known=bool(raw.get("where_known", False)),
         )
 
     def sharper(self, raw: Mapping[str, Any]) -> Sharper:
         item = f"sharper {raw.get('id')!r}"
-        self.known_keys(raw, "id title because sources facts notes", item)
+        self.check_keys(raw, "id title because sources facts notes", item)
         return Sharper(
-            id=self.need(raw, "id", item, str),
-            title=self.need(raw, "title", item, str),
-            because=self.need(raw, "because", item, str),
-            sources=self.sources(raw, item),
+            id=self.require(raw, "id", item, str),
+            title=self.require(raw, "title", item, str),
+            because=self.require(raw, "because", item, str),
+            sources=self.read_sources(raw, item),
             facts=self.scaled_facts(raw, item),
         )
 
@@ -287,129 +287,129 @@ class _Reader(DataFileReader):
         try:
             return parse_rule(raw)
         except ValueError as fault:
-            raise self.refuse(item, str(fault)) from fault
+            raise self.build_error(item, str(fault)) from fault
 
     def confirmed(self, raw: Mapping[str, Any], rule: Rule, item: str) -> dict[str, float]:
         """The lower r of an answer that workers or an authority confirm."""
         told: Mapping[str, Any] = raw.get("confirmed", {})
         for code, risk in told.items():
             table = rule.table if isinstance(rule, Choices) else {}
-            if not rule.lowest_risk <= self.share(risk, item, f"'confirmed' {code!r}") < table.get(code, 0.0):
-                raise self.refuse(item, f"'confirmed' {code!r} must be a choice, and lie below its risk there")
+            if not rule.lowest_risk <= self.read_share(risk, item, f"'confirmed' {code!r}") < table.get(code, 0.0):
+                raise self.build_error(item, f"'confirmed' {code!r} must be a choice, and lie below its risk there")
         return {code: float(risk) for code, risk in told.items()}
 
     def indicator(self, raw: Mapping[str, Any], groups: tuple[str, ...]) -> Indicator:
         item = f"indicator {raw.get('id')!r}"
         known = "id title pillar reads weight weight_because core strong ilo sharper choices ramp steps ruled_out because harm"
-        self.known_keys(raw, known + " since confirmed heard safeguard groups sources notes", item)
-        reads = self.need(raw, "reads", item, str)
+        self.check_keys(raw, known + " since confirmed heard safeguard groups sources notes", item)
+        reads = self.require(raw, "reads", item, str)
         if not reads.startswith("answer."):
-            raise self.refuse(item, f"reads {reads!r}: an indicator reads one answer")
-        weight = float(self.need(raw, "weight", item, (int, float)))
+            raise self.build_error(item, f"reads {reads!r}: an indicator reads one answer")
+        weight = float(self.require(raw, "weight", item, (int, float)))
         if weight <= 0:
-            raise self.refuse(item, "weight must be above 0")
+            raise self.build_error(item, "weight must be above 0")
         ruled_out, rule = raw.get("ruled_out", {}), self.rule(raw, item)
         return Indicator(
-            id=self.need(raw, "id", item, str),
-            title=self.need(raw, "title", item, str),
-            pillar=self.need(raw, "pillar", item, str),
+            id=self.require(raw, "id", item, str),
+            title=self.require(raw, "title", item, str),
+            pillar=self.require(raw, "pillar", item, str),
             reads=reads,
             weight=weight,
-            weight_because=self.need(raw, "weight_because", item, str),
+            weight_because=self.require(raw, "weight_because", item, str),
             core=bool(raw.get("core", False)),
-            strong=bool(raw.get("strong", False)),
+            severe=bool(raw.get("strong", False)),
             safeguard=bool(raw.get("safeguard", False)),
             rule=rule,
             confirmed=self.confirmed(raw, rule, item),
-            sharper=self.texts(raw, "sharper", item),
+            sharper=self.read_texts(raw, "sharper", item),
             ruled_out={str(k).removeprefix("answer."): tuple(v) for k, v in ruled_out.items()},
-            heard={str(k).removeprefix("answer."): tuple(v) for k, v in raw.get("heard", {}).items()},
-            because=self.need(raw, "because", item, str),
-            harm=self.need(raw, "harm", item, str),
-            ilo=self.texts(raw, "ilo", item),
-            sources=self.sources(raw, item),
-            groups=self.texts(raw, "groups", item) if "groups" in raw else groups,
+            report_sources={str(k).removeprefix("answer."): tuple(v) for k, v in raw.get("heard", {}).items()},
+            because=self.require(raw, "because", item, str),
+            harm=self.require(raw, "harm", item, str),
+            ilo=self.read_texts(raw, "ilo", item),
+            sources=self.read_sources(raw, item),
+            groups=self.read_texts(raw, "groups", item) if "groups" in raw else groups,
         )
 
     def gate(self, raw: Mapping[str, Any]) -> Gate:
         item = f"gate {raw.get('id')!r}"
-        self.known_keys(raw, "id title because reads none indicators sources notes", item)
+        self.check_keys(raw, "id title because reads none indicators sources notes", item)
         return Gate(
-            id=self.need(raw, "id", item, str),
-            title=self.need(raw, "title", item, str),
-            because=self.need(raw, "because", item, str),
-            question=self.need(raw, "reads", item, str).removeprefix("answer."),
-            none=tuple(self.need(raw, "none", item, list)),
-            indicators=self.texts(raw, "indicators", item),
+            id=self.require(raw, "id", item, str),
+            title=self.require(raw, "title", item, str),
+            because=self.require(raw, "because", item, str),
+            question=self.require(raw, "reads", item, str).removeprefix("answer."),
+            none=tuple(self.require(raw, "none", item, list)),
+            indicators=self.read_texts(raw, "indicators", item),
         )
 
     def floor(self, raw: Mapping[str, Any]) -> Floor:
         item = f"floor {raw.get('id')!r}"
-        self.known_keys(raw, "id title because at_least any from count declined_core case sources notes", item)
+        self.check_keys(raw, "id title because at_least any from count declined_core case sources notes", item)
         floor = Floor(
-            id=self.need(raw, "id", item, str),
-            title=self.need(raw, "title", item, str),
-            because=self.need(raw, "because", item, str),
-            sources=self.sources(raw, item),
-            at_least=float(self.need(raw, "at_least", item, (int, float))),
-            signs=self.groups(raw, "any", item),
-            from_risk=self.share(raw.get("from", 0.5), item, "'from'"),
-            count=int(raw.get("count", 1)),
+            id=self.require(raw, "id", item, str),
+            title=self.require(raw, "title", item, str),
+            because=self.require(raw, "because", item, str),
+            sources=self.read_sources(raw, item),
+            minimum_score=float(self.require(raw, "at_least", item, (int, float))),
+            signals=self.read_groups(raw, "any", item),
+            min_risk=self.read_share(raw.get("from", 0.5), item, "'from'"),
+            min_signals=int(raw.get("count", 1)),
             declined_core=bool(raw.get("declined_core", False)),
             case=raw.get("case"),
         )
-        if not 0 < floor.at_least <= 100:
-            raise self.refuse(item, "'at_least' must lie in 0..100")
+        if not 0 < floor.minimum_score <= 100:
+            raise self.build_error(item, "'at_least' must lie in 0..100")
         if floor.case is not None and floor.case not in CASES[1:]:
-            raise self.refuse(item, f"'case' is {floor.case!r}")
-        if sum((bool(floor.signs), floor.declined_core, floor.case is not None)) != 1:
-            raise self.refuse(item, "needs exactly one of 'any', 'declined_core', 'case'")
-        if not all(floor.signs):
-            raise self.refuse(item, "has an empty list in 'any'")
-        if floor.signs and not 1 <= floor.count <= len(floor.signs):
-            raise self.refuse(item, f"'count' {floor.count} cannot be met by {len(floor.signs)} signs")
+            raise self.build_error(item, f"'case' is {floor.case!r}")
+        if sum((bool(floor.signals), floor.declined_core, floor.case is not None)) != 1:
+            raise self.build_error(item, "needs exactly one of 'any', 'declined_core', 'case'")
+        if not all(floor.signals):
+            raise self.build_error(item, "has an empty list in 'any'")
+        if floor.signals and not 1 <= floor.min_signals <= len(floor.signals):
+            raise self.build_error(item, f"'count' {floor.min_signals} cannot be met by {len(floor.signals)} signs")
         return floor
 
     def model(self, raw: Mapping[str, Any], digest: str) -> Model:
         known = "id version method effective title kind serves told_by levels insufficient_below silent_from reported sources "
         known += "review_months credibility certificate_months audit_counts audit_void_when context sharper indicator "
-        self.known_keys(raw, known + "gate floor actions groups notes", "model")
+        self.check_keys(raw, known + "gate floor actions groups notes", "model")
         credibility = {
             grade: Credibility(
-                self.share(entry.get("q"), grade, "'q'"), float(self.need(entry, "months", grade, (int, float)))
+                self.read_share(entry.get("q"), grade, "'q'"), float(self.require(entry, "months", grade, (int, float)))
             )
-            for grade, entry in self.need(raw, "credibility", "model", dict).items()
+            for grade, entry in self.require(raw, "credibility", "model", dict).items()
         }
         if set(credibility) != set(GRADES):
-            raise self.refuse("credibility", f"needs exactly {', '.join(GRADES)}")
-        levels = {level: float(self.need(raw["levels"], level, "levels", (int, float))) for level in LEVELS[1:]}
+            raise self.build_error("credibility", f"needs exactly {', '.join(GRADES)}")
+        levels = {level: float(self.require(raw["levels"], level, "levels", (int, float))) for level in LEVELS[1:]}
         if list(levels.values()) != sorted(levels.values()):
-            raise self.refuse("levels", "must rise")
-        groups = self.texts(raw, "groups", "model")
+            raise self.build_error("levels", "must rise")
+        groups = self.read_texts(raw, "groups", "model")
         model = Model(
-            id=self.need(raw, "id", "model", str),
-            version=self.need(raw, "version", "model", str),
+            id=self.require(raw, "id", "model", str),
+            version=self.require(raw, "version", "model", str),
             method=raw.get("method", METHODS[0]),
             actions=release_read_by(raw, self),
-            effective=self.need(raw, "effective", "model", date),
-            title=self.need(raw, "title", "model", str),
-            kind=self.need(raw, "kind", "model", str),
-            serves=self.texts(raw, "serves", "model"),
-            told_by=self.texts(raw, "told_by", "model"),
+            effective=self.require(raw, "effective", "model", date),
+            title=self.require(raw, "title", "model", str),
+            kind=self.require(raw, "kind", "model", str),
+            serves=self.read_texts(raw, "serves", "model"),
+            sector_questions=self.read_texts(raw, "told_by", "model"),
             levels=levels,
-            insufficient_below=self.share(raw.get("insufficient_below"), "model", "'insufficient_below'"),
-            silent_from=self.share(raw.get("silent_from", 0.5), "model", "'silent_from'"),
-            reported=self.share(raw.get("reported"), "model", "'reported'"),
-            review_months={str(k): int(v) for k, v in self.need(raw, "review_months", "model", dict).items()},
+            insufficient_below=self.read_share(raw.get("insufficient_below"), "model", "'insufficient_below'"),
+            silent_from=self.read_share(raw.get("silent_from", 0.5), "model", "'silent_from'"),
+            reported=self.read_share(raw.get("reported"), "model", "'reported'"),
+            review_months={str(k): int(v) for k, v in self.require(raw, "review_months", "model", dict).items()},
             credibility=credibility,
             certificate_months=float(raw.get("certificate_months", "inf")),
             audit_counts=bool(raw.get("audit_counts", True)),
-            audit_void_when=self.texts(raw, "audit_void_when", "model"),
-            contexts=tuple(self.context(entry) for entry in self.need(raw, "context", "model", list)),
+            audit_void_when=self.read_texts(raw, "audit_void_when", "model"),
+            contexts=tuple(self.context(entry) for entry in self.require(raw, "context", "model", list)),
             sharper=tuple(self.sharper(entry) for entry in raw.get("sharper", [])),
-            indicators=tuple(self.indicator(i, groups) for i in self.need(raw, "indicator", "model", list)),
+            indicators=tuple(self.indicator(i, groups) for i in self.require(raw, "indicator", "model", list)),
             gates=tuple(self.gate(entry) for entry in raw.get("gate", [])),
-            floors=tuple(self.floor(entry) for entry in self.need(raw, "floor", "model", list)),
+            floors=tuple(self.floor(entry) for entry in self.require(raw, "floor", "model", list)),
             digest=digest,
         )
         self.check(model)
@@ -418,32 +418,32 @@ class _Reader(DataFileReader):
     def check(self, model: Model) -> None:
         """What no single entry can know: ids are unique, names point to something, facts cannot rule out too much."""
         ids = [i.id for i in model.indicators]
-        self.unique("indicator", ids)
-        self.unique("context and sharper", [context.id for context in model.every_context])
-        self.unique("floor", [floor.id for floor in model.floors])
+        self.check_unique("indicator", ids)
+        self.check_unique("context and sharper", [context.id for context in model.every_context])
+        self.check_unique("floor", [floor.id for floor in model.floors])
         pointers = [(f"gate {g.id!r}", g.indicators) for g in model.gates]
-        pointers += [(f"floor {f.id!r}", f.any) for f in model.floors]
+        pointers += [(f"floor {f.id!r}", f.indicator_ids) for f in model.floors]
         pointers += [("audit_void_when", model.audit_void_when)]
         for item, names_in in pointers:
             for name in names_in:
                 if name not in ids:
-                    raise self.refuse(item, f"names the indicator {name!r}, which the model does not have")
+                    raise self.build_error(item, f"names the indicator {name!r}, which the model does not have")
         sharper = {s.id for s in model.sharper} | {"agency"}
         for indicator in model.indicators:
             for name in indicator.sharper:
                 if name not in sharper:
                     fault = f"names the sharper context {name!r}, which is not there"
-                    raise self.refuse(f"indicator {indicator.id!r}", fault)
+                    raise self.build_error(f"indicator {indicator.id!r}", fault)
         place = [
             all(f.fact.startswith(("country.", "sector.")) for f in c.facts) and not c.where_known
             for c in model.contexts
         ]
         if place != sorted(place, reverse=True):
-            raise self.refuse("context", "those made of country and sector facts come first")
+            raise self.build_error("context", "those made of country and sector facts come first")
         if model.method not in METHODS:
-            raise self.refuse("model", f"'method' is {model.method!r}, not one of {', '.join(map(str, METHODS))}")
+            raise self.build_error("model", f"'method' is {model.method!r}, not one of {', '.join(map(str, METHODS))}")
         if not any(i.core for i in model.indicators):
-            raise self.refuse("model", "has no core indicator")
+            raise self.build_error("model", "has no core indicator")
         # Method section 3: with more than a fifth of the weight ruled out by facts, it should be two models.
         if sum(i.weight for i in model.indicators if i.ruled_out) > 0.2 * model.weight:
-            raise self.refuse("ruled_out", "facts can rule out more than a fifth of the weight: make it two models")
+            raise self.build_error("ruled_out", "facts can rule out more than a fifth of the weight: make it two models")

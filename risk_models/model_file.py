@@ -18,7 +18,7 @@ from risk_models.data_file import DataFileError, DataFileReader
 
 CORE = "core"
 BLOCKS = ("context", "sharper", "indicator", "gate", "floor")
-OF_THE_PACK = ("id", "version", "effective", "title", "kind", "serves", "told_by")
+PACK_KEYS = ("id", "version", "effective", "title", "kind", "serves", "told_by")
 COMPOSING = ("includes", "override", "drop")
 
 
@@ -31,12 +31,12 @@ class ModelFile:
     digest: str
 
 
-def model_files(folder: Path) -> list[Path]:
+def list_model_files(folder: Path) -> list[Path]:
     """Return the files of a folder of models that are models, by id and version: every pack, and no core."""
     return sorted(path for path in folder.glob("*/*.toml") if path.parent.name != CORE)
 
 
-def read(path: Path) -> ModelFile:
+def read_model_file(path: Path) -> ModelFile:
     """Return what a model file holds, laid over its core where it includes one.
 
     The digest is the sha256 of the file; with a core, the sha256 of two lines, the digest of the pack and that of the core, so
@@ -46,7 +46,7 @@ def read(path: Path) -> ModelFile:
     if "includes" not in pack.raw:
         return pack
     composer = _Composer(pack.name)
-    core = _core(composer.need(pack.raw, "includes", "model", str), path.parent.parent, composer)
+    core = _core(composer.require(pack.raw, "includes", "model", str), path.parent.parent, composer)
     digest = hashlib.sha256(f"{pack.digest}\n{core.digest}\n".encode()).hexdigest()
     return ModelFile(f"{pack.name} over {core.name}", composer.composed(pack.raw, core.raw), digest)
 
@@ -63,9 +63,9 @@ def _parsed(path: Path) -> ModelFile:
 def _core(name: str, folder: Path, pack: DataFileReader) -> ModelFile:
     cores = {f"{CORE}/{path.stem}": path for path in sorted(folder.glob(f"{CORE}/*.toml"))}
     if name not in cores:
-        raise pack.refuse("includes", f"there is no core {name!r}; there are: {', '.join(cores) or 'none'}")
+        raise pack.build_error("includes", f"there is no core {name!r}; there are: {', '.join(cores) or 'none'}")
     core = _parsed(cores[name])
-    for key in (*OF_THE_PACK, *COMPOSING):
+    for key in (*PACK_KEYS, *COMPOSING):
         if key in core.raw:
             raise DataFileError(
                 f"{core.name}: {key}: belongs in a pack; a core holds what packs share, and includes nothing"
@@ -78,25 +78,25 @@ class _Composer(DataFileReader):
 
     def composed(self, pack: Mapping[str, Any], core: Mapping[str, Any]) -> dict[str, Any]:
         """Return one table: the keys of the core, those of the pack in their place, and the blocks of both."""
-        override, drop = (self.need({key: {}, **pack}, key, "model", dict) for key in ("override", "drop"))
-        self.known_keys(override, " ".join(BLOCKS), "override")
-        self.known_keys(drop, " ".join(BLOCKS), "drop")
+        override, drop = (self.require({key: {}, **pack}, key, "model", dict) for key in ("override", "drop"))
+        self.check_keys(override, " ".join(BLOCKS), "override")
+        self.check_keys(drop, " ".join(BLOCKS), "drop")
         whole = {key: value for key, value in {**core, **pack}.items() if key not in COMPOSING}
         for kind in BLOCKS:
-            shared, own = (self.need({kind: [], **each}, kind, "model", list) for each in (core, pack))
-            blocks = self.without_dropped(kind, shared, self.texts(drop, kind, "drop"))
-            blocks = self.overridden(kind, blocks, self.need({kind: {}, **override}, kind, "override", dict))
+            shared, own = (self.require({kind: [], **each}, kind, "model", list) for each in (core, pack))
+            blocks = self.without_dropped(kind, shared, self.read_texts(drop, kind, "drop"))
+            blocks = self.overridden(kind, blocks, self.require({kind: {}, **override}, kind, "override", dict))
             whole[kind] = self.placed(kind, blocks, own)
         return whole
 
     def without_dropped(self, kind: str, shared: Sequence[Mapping[str, Any]], drop: Sequence[str]) -> dict[str, Any]:
         """Return the blocks of the core by id, but for those that the pack drops."""
-        ids = [self.need(block, "id", f"a {kind} of the core", str) for block in shared]
-        self.unique(f"{kind} of the core", ids)
-        self.unique(f"drop: {kind}", drop)
+        ids = [self.require(block, "id", f"a {kind} of the core", str) for block in shared]
+        self.check_unique(f"{kind} of the core", ids)
+        self.check_unique(f"drop: {kind}", drop)
         for name in drop:
             if name not in ids:
-                raise self.refuse(f"drop: {kind} {name!r}", "the core has no such block")
+                raise self.build_error(f"drop: {kind} {name!r}", "the core has no such block")
         return {name: block for name, block in zip(ids, shared, strict=True) if name not in drop}
 
     def overridden(self, kind: str, blocks: Mapping[str, Any], override: Mapping[str, Any]) -> dict[str, Any]:
@@ -104,9 +104,9 @@ class _Composer(DataFileReader):
         for name in override:
             item = f"override: {kind} {name!r}"
             if name not in blocks:
-                raise self.refuse(item, "the core has no such block, or it is dropped")
-            if "id" in self.need(override, name, "override", dict):
-                raise self.refuse(item, "an id cannot be overridden; drop the block and write one of your own")
+                raise self.build_error(item, "the core has no such block, or it is dropped")
+            if "id" in self.require(override, name, "override", dict):
+                raise self.build_error(item, "an id cannot be overridden; drop the block and write one of your own")
         return {name: {**block, **override.get(name, {})} for name, block in blocks.items()}
 
     def placed(self, kind: str, blocks: Mapping[str, Any], own: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -115,11 +115,11 @@ class _Composer(DataFileReader):
         for block in own:
             name, item = block.get("id"), f"{kind} {block.get('id')!r}"
             if name in blocks:
-                raise self.refuse(item, f"the core has it already; change it under [override.{kind}.{name}]")
+                raise self.build_error(item, f"the core has it already; change it under [override.{kind}.{name}]")
             ids = [each.get("id") for each in placed]
             after = block.get("after", ids[-1] if ids else None)
             if "after" in block and after not in ids:
-                raise self.refuse(item, f"'after' names {after!r}, which does not stand before it")
+                raise self.build_error(item, f"'after' names {after!r}, which does not stand before it")
             at = ids.index(after) + 1 if ids else 0
             placed.insert(at, {key: value for key, value in block.items() if key != "after"})
         return placed

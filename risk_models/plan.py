@@ -34,9 +34,9 @@ from risk_models.engine.frame import (
     WORST_OF_LOW,
     Cells,
     Scores,
-    shares,
+    get_weight_shares,
 )
-from risk_models.engine.score import threshold
+from risk_models.engine.score import assign_levels
 from risk_models.model import LEVELS, Model
 from risk_models.name_normalize import name_key
 
@@ -361,11 +361,11 @@ def _standing(
     scores: Scores, cells: Cells, model: Model, told: Mapping[str, NDArray[np.bool_]]
 ) -> dict[str, NDArray[np.bool_]]:
     """Where each of CIRCUMSTANCES stands, (n,); ``told``: those that are read off the answers, nowhere unless given."""
-    by_points = threshold(scores.total, model)
+    by_points = assign_levels(scores.total, model)
     reported = cells.state == REPORTED
     case_floors, of_children, safeguard = _telling(model)
     of_cases = [scores.floors[f] == 2 for f in case_floors]
-    open_share = (shares(model) * (cells.state == NOT_ASKED)).sum(axis=0)
+    open_share = (get_weight_shares(model) * (cells.state == NOT_ASKED)).sum(axis=0)
     # A case may tell of what no indicator of the model reads: harm, and none of it in an answer.
     of_cases.append(scores.harm & ~(cells.harms & ~safeguard).any(axis=0))
     no_harm = ~scores.harm & ~scores.core_declined & (scores.level != INSUFFICIENT)

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from risk_models.engine.frame import Cells, Floats, Scores, shares
-from risk_models.engine.robustness import concentration
+from risk_models.engine.frame import Cells, Floats, Scores, get_weight_shares
+from risk_models.engine.robustness import compute_concentration
 from risk_models.model import Model
 
 DRAWS, SEED = 500, 2026
@@ -30,8 +30,8 @@ class RankRange:
 
 def compute_rank_ranges(scores: Scores, cells: Cells, model: Model, draws: int = DRAWS, seed: int = SEED) -> RankRange:
     """Return the ranks of n suppliers of one model under weights drawn as in ``robustness.toml``; floors apply under all."""
-    share = shares(model)[:, 0]
-    drawn = np.random.default_rng(seed).dirichlet(concentration(len(share)) * share, draws)
+    share = get_weight_shares(model)[:, 0]
+    drawn = np.random.default_rng(seed).dirichlet(compute_concentration(len(share)) * share, draws)
     ranks = np.array([_rank_highest_first(np.maximum(100.0 * (w @ cells.effective), scores.floor)) for w in drawn])
     low, high = np.percentile(ranks, [5, 95], axis=0, method="nearest")
     return RankRange(_rank_highest_first(scores.total), low.astype(np.int64), high.astype(np.int64))
@@ -46,7 +46,7 @@ def _rank_highest_first(points: Floats) -> NDArray[np.int64]:
 
 def compute_weight_effects(scores: Scores, cells: Cells, model: Model) -> Floats:
     """Return by how many points raising each weight by half changes the score of a supplier on average, up or down (k,)."""
-    share = shares(model)
+    share = get_weight_shares(model)
     base = (share * cells.effective).sum(axis=0)
     change = 100.0 * WEIGHT_INCREASE * share * (cells.effective - base) / (1.0 + WEIGHT_INCREASE * share)
     # Where a floor determines a score, changes below it have no effect.

@@ -20,7 +20,7 @@ import orjson
 from sqlalchemy import BigInteger, Date, Table, func, insert, select
 from sqlalchemy.orm import Session
 
-from service.blob_store import Blobs
+from service.blob_store import BlobStore
 from service.db.migrations import revision
 from service.db.session import Database
 from service.db.tables import Base, UTCTime
@@ -52,7 +52,7 @@ class Tally:
         return {"count": self.count, "sum": f"{self.sum:064x}"}
 
 
-def back_up(db: Database, blobs: Blobs, target: Path, at: datetime) -> dict[str, int]:
+def back_up(db: Database, blobs: BlobStore, target: Path, at: datetime) -> dict[str, int]:
     """Writes everything to a new tar file, checks it, and returns the number of rows of each table and of files.
 
     Raises BadBackup where the target is there already, a file that a row speaks of is missing, or what was written does not
@@ -63,7 +63,7 @@ def back_up(db: Database, blobs: Blobs, target: Path, at: datetime) -> dict[str,
     work = target.with_name(target.name + ".part")
     try:
         with _private(work) as file, tarfile.open(fileobj=file, mode="w:gz", compresslevel=3) as tar:
-            with db.across(write=False) as session:
+            with db.unscoped(write=False) as session:
                 tallies = {str(table.name): _add_rows(tar, table, session) for table in TABLES}
                 files = sorted(used_files(session))
             for digest in files:
@@ -117,7 +117,7 @@ def check(source: Path) -> dict[str, Any]:
     return manifest
 
 
-def restore(db: Database, blobs: Blobs, source: Path) -> dict[str, int]:
+def restore(db: Database, blobs: BlobStore, source: Path) -> dict[str, int]:
     """Puts a backup into an empty, migrated database, and returns its counts.
 
     Raises BadBackup where the backup is not whole, the database is not empty or of another version, or holds anything else
@@ -129,7 +129,7 @@ def restore(db: Database, blobs: Blobs, source: Path) -> dict[str, int]:
             f"{source} was written at schema {manifest['revision']} and the database is at {revision(db.engine)}: restore "
             "with the version that wrote it, then upgrade."
         )
-    with db.across() as session:
+    with db.unscoped() as session:
         for table in TABLES:
             if session.scalar(select(func.count()).select_from(table)):
                 raise BadBackup(f"the table {table.name} is not empty; restore goes into an empty database.")

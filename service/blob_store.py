@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 
-class Blobs:
+class BlobStore:
     """Files kept by content."""
 
     def __init__(self, folder: Path) -> None:

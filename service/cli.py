@@ -117,7 +117,7 @@ def _assess(arguments: argparse.Namespace) -> int:
     from questionnaires.validation.match import parse_column_map
     from risk_models.facts.facts import load_facts
     from service.assessment.assess import assess
-    from service.assessment.export_json import write
+    from service.assessment.export_json import write_document
     from service.buyer.buying import buyer_lines, buyer_part
     from service.case_reading.export_json import case_lines, cases_part
     from service.imports.pipeline import Choices, NoUsableRows, parse_files
@@ -153,7 +153,7 @@ def _assess(arguments: argparse.Namespace) -> int:
                 say("writing json")
                 with (folder / "assessment.json").open("wb", buffering=ROOM) as file:
                     cases = cases_part(taken.cases, taken.batches, on)
-                    write(file, assessed, facts, on, choices.to_options(), taken.received, buyer, cases)
+                    write_document(file, assessed, facts, on, choices.to_options(), taken.received, buyer, cases)
             others = [f for f in formats if f != "json"]
             if others:
                 from reports.formats import render

@@ -26,7 +26,7 @@ def not_found(what: str = "") -> DomainError:
     return DomainError("not_found", 404, what or "There is no such thing here.")
 
 
-def problem_object(code: str, status: int, detail: str, **extra: Any) -> dict[str, Any]:
+def build_problem(code: str, status: int, detail: str, **extra: Any) -> dict[str, Any]:
     """The problem object of RFC 9457; also what an import keeps that was refused after its answer was given."""
     return {
         "type": "about:blank",

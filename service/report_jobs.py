@@ -16,9 +16,9 @@ from reports.document import Report
 from reports.formats import FORMATS, Rendered, render
 from risk_models.answers import from_rows
 from risk_models.facts.facts import load_facts
-from service.assessment.assess import Assessed, Batch, assess_batch
+from service.assessment.assess import AssessedBatch, Batch, assess_batch
 from service.audit import record
-from service.blob_store import Blobs
+from service.blob_store import BlobStore
 from service.buyer import own_practices
 from service.case_reading import evidence
 from service.clock import today
@@ -26,10 +26,10 @@ from service.db.session import Database, chunks
 from service.db.tables import Import, Job, Organisation, Result, Supplier
 from service.errors import DomainError, not_found
 from service.jobs.kinds import RENDER_REPORT
-from service.jobs.table import Claimed, effect, enqueue
+from service.jobs.table import ClaimedJob, effect, enqueue
 from service.jobs.table import get as get_job
 from service.queries import stored_results
-from service.queries.supplier_list import Wanted, ids, wanted_from
+from service.queries.supplier_list import SupplierFilter, list_ids, parse_filter
 from service.report_content.build import EXPLAINED, explained, report_on
 from service.report_content.redaction import own_answers, report_without, with_own_plan
 
@@ -40,7 +40,7 @@ def request(
     session: Session,
     format: str,  # noqa: A002  the word of the field
     by: str,
-    wanted: Wanted | None = None,
+    wanted: SupplierFilter | None = None,
     supplier_id: str | None = None,
     audience: str = "internal",
     *,
@@ -58,22 +58,22 @@ def request(
         raise DomainError("audience.unknown", 422, "A report is internal, or the copy of one supplier.")
     if supplier_id is not None:
         _supplier(session, supplier_id)
-    elif not ids(session, wanted or Wanted(), today()):
+    elif not list_ids(session, wanted or SupplierFilter(), today()):
         raise DomainError("report.empty", 422, "There is no supplier like that to report on.")
     shown = worker_derived and audience == "internal"
     asked = {"format": format, "audience": audience, "supplier_id": supplier_id, "worker_derived": shown}
-    job = enqueue(session, RENDER_REPORT, {**asked, "wanted": (wanted or Wanted()).to_dict()}, by)
+    job = enqueue(session, RENDER_REPORT, {**asked, "wanted": (wanted or SupplierFilter()).to_dict()}, by)
     record(session, by, "report.requested", "job", job.id, {"format": format, "supplier": supplier_id})
     return job
 
 
-def render_report(db: Database, blobs: Blobs, claimed: Claimed) -> None:
+def render_report(db: Database, blobs: BlobStore, claimed: ClaimedJob) -> None:
     """The job: the report in its format, its bytes kept; the result says under which digest."""
     asked = claimed.payload
-    with db.of(claimed.organisation_id, write=False) as session:
+    with db.for_organisation(claimed.organisation_id, write=False) as session:
         one = asked["supplier_id"]
         shown = _worker_derived(asked)
-        some = [one] if one else ids(session, wanted_from(asked["wanted"], own=not shown), today())
+        some = [one] if one else list_ids(session, parse_filter(asked["wanted"], own=not shown), today())
         made = (
             supplier_copy(session, one)
             if asked["audience"] == "supplier"
@@ -164,7 +164,7 @@ def _alike(results: Sequence[Result]) -> list[list[Result]]:
     return list(groups.values())
 
 
-def _again(group: Sequence[Result]) -> Assessed:
+def _again(group: Sequence[Result]) -> AssessedBatch:
     on, kind = group[0].on, "agency" if group[0].model == "agency" else "site"
     rows = np.array([int(result.place.get("row", 1)) for result in group])
     file = str(group[0].place.get("file", ""))
@@ -210,7 +210,7 @@ def _worker_derived(asked: Mapping[str, Any]) -> bool:
     return asked.get("audience", "internal") == "internal" and bool(asked.get("worker_derived", True))
 
 
-def fetch(session: Session, blobs: Blobs, job_id: str, *, sees_worker_derived: bool) -> Rendered:
+def fetch(session: Session, blobs: BlobStore, job_id: str, *, sees_worker_derived: bool) -> Rendered:
     """A report as a file. Raises Refused: ``not_found``, ``report.closed``, ``report.not_ready``."""
     found = state(session, job_id)
     if _worker_derived(found.job.payload) and not sees_worker_derived:

@@ -16,15 +16,15 @@ from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
 from service.audit import record
-from service.blob_store import Blobs
+from service.blob_store import BlobStore
 from service.db.buyer_tables import BuyerAnswers
-from service.db.case_tables import KeptCase, KeptFinding
+from service.db.case_tables import StoredCase, StoredFinding
 from service.db.session import Database
 from service.db.tables import (
     Base,
     Change,
     Erasure,
-    Firing,
+    ScheduleRun,
     Idempotent,
     Import,
     Job,
@@ -54,13 +54,13 @@ SHORTEST, LONGEST = 24, 240  # months: so long a low level stands until its revi
 log = structlog.get_logger("service.retention")
 
 
-def erase_organisation(db: Database, blobs: Blobs, organisation_id: str, at: datetime, by: str) -> dict[str, int]:
+def erase_organisation(db: Database, blobs: BlobStore, organisation_id: str, at: datetime, by: str) -> dict[str, int]:
     """Erases an organisation: its rows, its audit trail, and the files that nobody else has. Returns how many of each.
 
     What remains is an ``Erasure``: that it happened, when, by whom and how much, without a name. Files that were sent within
     the last hour go with the next ``tidy``.
     """
-    with db.across() as session:
+    with db.unscoped() as session:
         counts = counts_of(session, organisation_id)
         session.execute(delete(Organisation).where(Organisation.id == organisation_id))  # the rest goes with it
         session.add(Erasure(id=new_id(), organisation_id=organisation_id, at=at, actor=by, counts=counts))
@@ -88,14 +88,14 @@ def used_files(session: Session) -> set[str]:
     return used
 
 
-def drop_unused_files(db: Database, blobs: Blobs, before: datetime) -> int:
+def drop_unused_files(db: Database, blobs: BlobStore, before: datetime) -> int:
     """Removes the files that no row speaks of and that were put before a moment; how many."""
-    with db.across(write=False) as session:
+    with db.unscoped(write=False) as session:
         used = used_files(session)
     return sum(blobs.drop_unless_put_since(digest, before) for digest in blobs.digests() if digest not in used)
 
 
-def tidy(db: Database, blobs: Blobs, at: datetime) -> dict[str, int]:
+def purge_expired(db: Database, blobs: BlobStore, at: datetime) -> dict[str, int]:
     """Removes what every organisation keeps no longer, and what nobody needs; may run at any time, in any number of processes.
 
     After ``keep_months`` go: suppliers not assessed since, with all their results; earlier results of the others; what the
@@ -103,17 +103,17 @@ def tidy(db: Database, blobs: Blobs, at: datetime) -> dict[str, int]:
     uploads and imports; jobs and their reports; dates of schedules; changes. The audit trail stays as long as its organisation.
     """
     counts = {"suppliers": 0, "rows": 0}
-    with db.across(write=False) as session:
+    with db.unscoped(write=False) as session:
         kept = {row.id: row.keep_months for row in session.scalars(select(Organisation))}
     for organisation_id, months in kept.items():
         before = months_before(at, months)
         counts["suppliers"] += _forget_suppliers(db, organisation_id, before, at)
-        with db.of(organisation_id) as session:
+        with db.for_organisation(organisation_id) as session:
             removed = _forget_rows(session, before)
             if sum(removed.values()):
                 record(session, BY, "retention.removed", "organisation", organisation_id, removed)
         counts["rows"] += sum(removed.values())
-    with db.across() as session:
+    with db.unscoped() as session:
         session.execute(delete(Idempotent).where(Idempotent.created_at < at - ANSWERED))
         session.execute(delete(SignInAttempt).where(SignInAttempt.at < at - SHORT_LIVED))
         session.execute(delete(SignIn).where(SignIn.expires_at < at))
@@ -142,7 +142,7 @@ def months_before(at: datetime, months: int) -> datetime:
 def _forget_suppliers(db: Database, organisation_id: str, before: datetime, at: datetime) -> int:
     forgotten = 0
     while True:
-        with db.of(organisation_id) as session:
+        with db.for_organisation(organisation_id) as session:
             old = session.scalars(select(Supplier).where(Supplier.updated_at < before).limit(CHUNK)).all()
             for supplier in old:
                 suppliers.erase_supplier(session, supplier, at, BY)
@@ -154,15 +154,15 @@ def _forget_suppliers(db: Database, organisation_id: str, before: datetime, at: 
 def _forget_rows(session: Session, before: datetime) -> Mapping[str, int]:
     latest = select(Supplier.latest_id).where(Supplier.latest_id.is_not(None))
     last_change = select(func.max(Change.id)).scalar_subquery()
-    added_to = exists().where(KeptFinding.case_id == KeptCase.id, KeptFinding.created_at >= before)
+    added_to = exists().where(StoredFinding.case_id == StoredCase.id, StoredFinding.created_at >= before)
     # An open case about a supplier goes with the supplier: it bears on every assessment until it is closed.
-    forgotten = and_(KeptCase.supplier_id.is_(None), KeptCase.created_at < before, ~added_to)
+    forgotten = and_(StoredCase.supplier_id.is_(None), StoredCase.created_at < before, ~added_to)
     old = {
         "result": delete(Result).where(Result.created_at < before, Result.id.not_in(latest)),
         "import": delete(Import).where(Import.created_at < before, Import.state.not_in(("waiting", "running"))),
         "job": delete(Job).where(Job.created_at < before, Job.state.in_(("done", "failed", "cancelled"))),
-        "firing": delete(Firing).where(Firing.fired_at < before),
-        "case_record": delete(KeptCase).where(or_(KeptCase.closed_at < before, forgotten)),
+        "firing": delete(ScheduleRun).where(ScheduleRun.fired_at < before),
+        "case_record": delete(StoredCase).where(or_(StoredCase.closed_at < before, forgotten)),
         "buyer_answers": delete(BuyerAnswers).where(BuyerAnswers.created_at < before),
         # A decision on what is found no more waits for the day on which it is found again, but not for ever.
         "watchlist_match": delete(WatchlistMatch).where(~WatchlistMatch.found, WatchlistMatch.decided_at < before),

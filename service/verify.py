@@ -17,18 +17,18 @@ import orjson
 
 from risk_models.action_releases import action_releases
 from risk_models.answers import from_rows
-from risk_models.evidence import METHOD_OF_0_1_0
+from risk_models.evidence import RELEASE_0_1_0_METHOD
 from risk_models.facts.facts import Facts
 from risk_models.facts.releases import find_snapshot_by_digest, load_releases
 from risk_models.model import load_all
 from risk_models.plan import load_actions
-from service.assessment.assess import Assessed, Batch, assess
+from service.assessment.assess import AssessedBatch, Batch, assess
 from service.assessment.export_json import (
     actions_digest,
     actions_part,
     assessment_part,
     digest_of,
-    result_rows,
+    iter_result_json,
 )
 from service.buyer.buying import objections_to
 from service.case_reading.export_json import case_part, record_of
@@ -104,7 +104,7 @@ def _objections(document: Document, facts: Facts) -> Iterator[str]:
     # The versions it was made with, whatever is in force on that day by now.
     models = [model for model in load_all() if versions.get(model.id, model.version) == model.version]
     if "digest" not in document and {*versions.values()} <= UNSEALED:
-        models = [replace(model, method=METHOD_OF_0_1_0) for model in models]
+        models = [replace(model, method=RELEASE_0_1_0_METHOD) for model in models]
     assessed = assess(batches, known, on, models)
     expected_head = assessment_part(assessed, known, on, head["options"])
     for part in ("engine", "models"):
@@ -149,9 +149,9 @@ def batches_of(stored: Sequence[Document]) -> list[Batch]:
     return batches
 
 
-def _recomputed(assessed: Sequence[Assessed], stored: Sequence[Document], on: date) -> Iterator[tuple[int, str, bytes]]:
+def _recomputed(assessed: Sequence[AssessedBatch], stored: Sequence[Document], on: date) -> Iterator[tuple[int, str, bytes]]:
     for part in assessed:
-        for j, row in zip(part.batch.rows.tolist(), result_rows(part, on), strict=True):
+        for j, row in zip(part.batch.rows.tolist(), iter_result_json(part, on), strict=True):
             at = stored[j]["row"]
             yield j, f"{at['file']}, {at['sheet']}, row {at['row']}", row
 

@@ -21,7 +21,7 @@ from questionnaires.form import load_combined_form
 from risk_models.answers import from_rows
 from risk_models.facts.facts import load_facts
 from service.assessment.assess import Batch, assess
-from service.assessment.export_json import result_rows
+from service.assessment.export_json import iter_result_json
 
 CASES = sorted(path for path in (Path(__file__).parent / "cases").iterdir() if path.is_dir())
 MANY = ("many", "countries", "sector")
@@ -58,7 +58,7 @@ def results(path: Path, on: date) -> dict[str, dict[str, Any]]:
     told = suppliers(path)
     batches = [Batch(kind, from_rows([answers]), "case", kind, np.array([2])) for _, kind, answers in told]
     assessed = [
-        orjson.loads(row) for each in assess(batches, load_facts().as_of(on), on) for row in result_rows(each, on)
+        orjson.loads(row) for each in assess(batches, load_facts().as_of(on), on) for row in iter_result_json(each, on)
     ]
     return dict(zip((name for name, _, _ in told), assessed, strict=True))
 

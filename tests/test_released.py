@@ -16,7 +16,7 @@ from risk_models.action_releases import action_releases
 from risk_models.buyer import RULES_FOLDER as PRACTICES
 from risk_models.cases.rules import list_released_digests
 from risk_models.facts.releases import load_releases as editions
-from risk_models.model import MODELS
+from risk_models.model import MODELS_FOLDER
 from service.model_governance.check import faults_of_facts, faults_of_models
 
 TESTS = Path(__file__).parent
@@ -38,7 +38,7 @@ LIST = [
     if not line.startswith("#")
 ]
 FILES = {
-    "model": lambda line: MODELS / line.name / f"{line.version}.toml",
+    "model": lambda line: MODELS_FOLDER / line.name / f"{line.version}.toml",
     "form": lambda line: FORMS_DIR / line.name / f"{line.version}.toml",
     "practices": lambda line: PRACTICES / f"{line.version}.toml",
 }

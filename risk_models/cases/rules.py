@@ -13,7 +13,7 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Final
 
-from risk_models.data_file import released_lines
+from risk_models.data_file import list_released_lines
 
 CASES_FOLDER = Path(__file__).parent
 RULE_FILES: Final = ("delphi.toml", "findings.toml", "hard_to_see.toml", "rules.toml")
@@ -103,7 +103,7 @@ def _parse_weight(entry: Mapping[str, Any]) -> IndicatorWeight:
 
 def list_released_digests(folder: Path = CASES_FOLDER) -> Mapping[str, str]:
     """Return the digests of the released rules by version."""
-    return dict(released_lines(folder))
+    return dict(list_released_lines(folder))
 
 
 @cache

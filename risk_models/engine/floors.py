@@ -32,16 +32,16 @@ class Readings:
 @lru_cache(maxsize=64)
 def readings_of(model: Model) -> Readings:
     """What the floors of a model read. A strong sign acts on any report of it; other floors read the risk alone."""
-    strong = {indicator.id for indicator in model.indicators if indicator.strong}
+    strong = {indicator.id for indicator in model.indicators if indicator.severe}
     at = {indicator.id: i for i, indicator in enumerate(model.indicators)}
-    signs = [(f, floor, sign) for f, floor in enumerate(model.floors) for sign in floor.signs]
+    signs = [(f, floor, sign) for f, floor in enumerate(model.floors) for sign in floor.signals]
     read = [(s, at[name], floor) for s, (_, floor, sign) in enumerate(signs) for name in sign]
     return Readings(
         np.array([f for f, _, _ in signs], dtype=np.intp),
         np.array([s for s, _, _ in read], dtype=np.intp),
         np.array([i for _, i, _ in read], dtype=np.intp),
-        np.array([floor.from_risk for _, _, floor in read])[:, None],
-        np.array([strong.issuperset(floor.any) for _, _, floor in read], dtype=bool)[:, None],
+        np.array([floor.min_risk for _, _, floor in read])[:, None],
+        np.array([strong.issuperset(floor.indicator_ids) for _, _, floor in read], dtype=bool)[:, None],
     )
 
 
@@ -82,7 +82,7 @@ def reached(
 
     ``counts`` (3, f, n): how many of its signs were found, declined or found, and bad at worst; ``case`` (n,) as in Frame.
     """
-    needed = np.array([floor.count for floor in model.floors])[:, None]
+    needed = np.array([floor.min_signals for floor in model.floors])[:, None]
     by_fact, by_silence, by_worst = (count >= needed for count in counts)
     for f, floor in enumerate(model.floors):
         if floor.case is not None:

@@ -145,23 +145,23 @@ def empty_cells(frame: Frame, model: Model) -> Cells:
     return Cells(
         context=frame.context,
         context_of=frame.context_of,
-        share=shares(model),
+        share=get_weight_shares(model),
         state=np.empty(shape, dtype=np.int8),
         effective=np.empty(shape),
         harms=np.empty(shape, dtype=np.bool_),
     )
 
 
-def some(of: Arrays, here: slice | NDArray[np.intp]) -> Arrays:
+def take(arrays: Arrays, positions: slice | NDArray[np.intp]) -> Arrays:
     """The same of some suppliers; of a slice of them a view, not a copy."""
-    arrays = {f.name: getattr(of, f.name) for f in fields(of)}
+    arrays = {f.name: getattr(arrays, f.name) for f in fields(arrays)}
     return replace(
-        of, **{name: array[..., here] for name, array in arrays.items() if name not in ("least", "context_of", "share")}
+        arrays, **{name: array[..., positions] for name, array in arrays.items() if name not in ("least", "context_of", "share")}
     )
 
 
 @lru_cache(maxsize=64)
-def shares(model: Model) -> Floats:
+def get_weight_shares(model: Model) -> Floats:
     """The share of each indicator in the weight of all (k, 1), to be read alone."""
     share = np.array([[indicator.weight / model.weight] for indicator in model.indicators])
     share.flags.writeable = False

@@ -30,10 +30,10 @@ from risk_models.engine.frame import (
     Floats,
     Frame,
     Scores,
-    shares,
-    some,
+    get_weight_shares,
+    take,
 )
-from risk_models.engine.score import IN_HAND, tiles
+from risk_models.engine.score import BLOCK_CELLS, compute_blocks
 from risk_models.model import LEVELS, Model
 
 SPREAD = Path(__file__).with_name("robustness.toml")
@@ -55,29 +55,29 @@ SCORE, WORST, INHERENT, COVERAGE = range(4)
 
 
 @cache
-def concentration(indicators: int) -> float:
+def compute_concentration(indicator_count: int) -> float:
     """The sum of the Dirichlet parameters for so many indicators: a weight of average size then has the spread of the file."""
     with SPREAD.open("rb") as file:
         spread = float(tomllib.load(file)["spread"])
-    return indicators / spread**2 - 1.0
+    return indicator_count / spread**2 - 1.0
 
 
-def likely_levels(frame: Frame, model: Model, scores: Scores) -> Floats:
+def compute_level_probabilities(frame: Frame, model: Model, scores: Scores) -> Floats:
     """How likely each level is under other reasonable weights: (5, n), 0..1, in the order of LEVEL_NAMES, columns adding up to 1.
 
     ``scores`` are those of the frame under the model.
     """
     n = frame.risk.shape[1]
     likely = np.empty((len(LEVEL_NAMES), n))
-    for start in range(0, n, IN_HAND):
-        here = slice(start, start + IN_HAND)
-        likely[:, here] = _likely(some(frame, here), model, some(scores, here))
+    for start in range(0, n, BLOCK_CELLS):
+        here = slice(start, start + BLOCK_CELLS)
+        likely[:, here] = _likely(take(frame, here), model, take(scores, here))
     return likely
 
 
-def steadiness(frame: Frame, model: Model, scores: Scores) -> Floats:
+def compute_robustness(frame: Frame, model: Model, scores: Scores) -> Floats:
     """How likely the level shown stays under other reasonable weights (n,), 0..1."""
-    likely = likely_levels(frame, model, scores)
+    likely = compute_level_probabilities(frame, model, scores)
     shown: Floats = likely[scores.level, np.arange(likely.shape[1])]
     return shown
 
@@ -170,14 +170,14 @@ def _means(model: Model, scores: Scores) -> _Means:
     product[SCORE, INHERENT] = moments["ec"]
     product[SCORE, COVERAGE], product[INHERENT, COVERAGE] = moments["e_covered"], moments["c_covered"]
     product[WORST, WORST] = 1.0
-    return _Means(mean, lowest, highest, product, concentration(len(model.indicators)))
+    return _Means(mean, lowest, highest, product, compute_concentration(len(model.indicators)))
 
 
 def _add_worst(means: _Means, frame: Frame, model: Model, at: NDArray[np.intp]) -> None:
     """Works out the worst case of the suppliers at some places. That and the inherent risk never meet in one rule."""
     mean, product = np.zeros(at.size), np.zeros((3, at.size))
-    share_of = shares(model)
-    for tile in tiles(some(frame, at), model):
+    share_of = get_weight_shares(model)
+    for tile in compute_blocks(take(frame, at), model):
         weighted = share_of[tile.i] * tile.worst
         mean += weighted.sum(axis=0)
         product += [(weighted * other).sum(axis=0) for other in (tile.effective, tile.worst, tile.covers)]

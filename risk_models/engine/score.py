@@ -31,17 +31,17 @@ from risk_models.engine.frame import (
     Scores,
     empty_cells,
     empty_scores,
-    shares,
-    some,
+    get_weight_shares,
+    take,
 )
 from risk_models.model import LEVELS, Model
 
-IN_HAND: Final = 8_192  # cells that are worked out at once: all indicators of a few suppliers, or a few of many
-PORTION: Final = 2_048  # suppliers whose cells are held at once: four of their indicators are in hand
+BLOCK_CELLS: Final = 8_192  # cells that are worked out at once: all indicators of a few suppliers, or a few of many
+CHUNK_SIZE: Final = 2_048  # suppliers whose cells are held at once: four of their indicators are in hand
 
 
 @dataclass(frozen=True)
-class Tile:
+class Block:
     """Some indicators ``i`` of n suppliers, worked out: (m, n) each.
 
     ``found``: the r that floors read; ``settled``: answered, declared not to apply or ruled out. 1 or 0: ``asked``, anything was
@@ -66,10 +66,10 @@ class Tile:
     covers_or_reported: Floats
 
 
-_NOTHING = np.zeros(IN_HAND)
+_NOTHING = np.zeros(BLOCK_CELLS)
 
 
-def _tile(frame: Frame, i: slice, overruled: Flags, model: Model) -> Tile:
+def _tile(frame: Frame, i: slice, overruled: Flags, model: Model) -> Block:
     """The table of method section 3 for some indicators; ``overruled`` where harm found elsewhere overrules a gate.
 
     The model's ``silent_from``: from this r on an answer short of harm says that nobody looked, and reassures nobody. Every cell
@@ -166,7 +166,7 @@ def _tile(frame: Frame, i: slice, overruled: Flags, model: Model) -> Tile:
         "covers": covers,
         "covers_or_reported": covers_or_reported,
     }
-    return Tile(i=i, context=context, **{name: values.reshape(shape) for name, values in worked.items()})
+    return Block(i=i, context=context, **{name: values.reshape(shape) for name, values in worked.items()})
 
 
 def _overruled(frame: Frame, model: Model) -> Flags:
@@ -187,15 +187,15 @@ def score(frame: Frame, model: Model) -> tuple[Scores, Cells]:
     """
     n = frame.risk.shape[1]
     scores, cells = empty_scores(frame, model), empty_cells(frame, model)
-    if n <= PORTION:  # making slices takes a sixth of the time of scoring one supplier
+    if n <= CHUNK_SIZE:  # making slices takes a sixth of the time of scoring one supplier
         _score(frame, model, scores, cells)
         return scores, cells
     for here in _portions(n):
-        _score(some(frame, here), model, some(scores, here), some(cells, here))
+        _score(take(frame, here), model, take(scores, here), take(cells, here))
     return scores, cells
 
 
-def score_by_portion(frame: Frame, model: Model) -> tuple[Scores, Iterator[tuple[slice, Cells]]]:
+def score_in_chunks(frame: Frame, model: Model) -> tuple[Scores, Iterator[tuple[slice, Cells]]]:
     """Score many suppliers, whose cells would take several times the memory of their scores.
 
     Returns the scores, which are written as the portions are gone through, and the portions: which suppliers each is of, with
@@ -205,24 +205,24 @@ def score_by_portion(frame: Frame, model: Model) -> tuple[Scores, Iterator[tuple
 
     def portions() -> Iterator[tuple[slice, Cells]]:
         for here in _portions(frame.risk.shape[1]):
-            part = some(frame, here)
+            part = take(frame, here)
             cells = empty_cells(part, model)
-            _score(part, model, some(scores, here), cells)
+            _score(part, model, take(scores, here), cells)
             yield here, cells
 
     return scores, portions()
 
 
 def _portions(suppliers: int) -> Iterator[slice]:
-    for start in range(0, suppliers, PORTION):
-        yield slice(start, min(suppliers, start + PORTION))
+    for start in range(0, suppliers, CHUNK_SIZE):
+        yield slice(start, min(suppliers, start + CHUNK_SIZE))
 
 
-def tiles(frame: Frame, model: Model) -> Iterator[Tile]:
+def compute_blocks(frame: Frame, model: Model) -> Iterator[Block]:
     """The indicators of some suppliers worked out: all at once of a few suppliers, one after another of many."""
     k, n = frame.risk.shape
     overruled = _overruled(frame, model)
-    step = max(1, IN_HAND // max(1, n))
+    step = max(1, BLOCK_CELLS // max(1, n))
     for start in range(0, k, step):
         i = slice(start, min(k, start + step))
         yield _tile(frame, i, overruled[i], model)
@@ -238,13 +238,13 @@ def _score(frame: Frame, model: Model, scores: Scores, cells: Cells) -> None:
     *products, lowest, highest = scores.moments
     scores.moments[:], lowest[:] = 0.0, 1.0
     any_harm, core_declined, core_settled = np.zeros(n, dtype=bool), np.zeros(n, dtype=bool), np.ones(n, dtype=bool)
-    share_of = shares(model)
+    share_of = get_weight_shares(model)
     core = np.array([indicator.core for indicator in model.indicators])
     safeguard = np.array([[indicator.safeguard] for indicator in model.indicators])
     readings = readings_of(model)
     signs = np.zeros((3, len(readings.floor), n), dtype=bool)  # found, declined or found, bad at worst
 
-    for tile in tiles(frame, model):
+    for tile in compute_blocks(frame, model):
         i, share = tile.i, share_of[tile.i]
         points = 100.0 * share
         cells.state[i], cells.effective[i], cells.harms[i] = tile.state, tile.effective, tile.harm
@@ -288,7 +288,7 @@ def _score(frame: Frame, model: Model, scores: Scores, cells: Cells) -> None:
     by_silence |= by_fact
     by_worst |= by_silence
     scores.floors[:] = by_fact.astype(np.int8) + by_silence
-    at_least = np.array([floor.at_least for floor in model.floors])[:, None]
+    at_least = np.array([floor.minimum_score for floor in model.floors])[:, None]
     floor_best, floor_shown, floor_worst = (
         (at_least * reached).max(axis=0, initial=0.0) for reached in (by_fact, by_silence, by_worst)
     )
@@ -308,7 +308,7 @@ def _score(frame: Frame, model: Model, scores: Scores, cells: Cells) -> None:
     scores.practice[:], scores.practice_of[:], scores.asked[:] = practice, practice_of, practice_of > 0
     scores.coverage[:], scores.coverage_alone[:] = np.minimum(covered, 1.0), covered_alone
     scores.confidence[:] = 100.0 * (0.3 * frame.inherent_known + 0.7 * believed)
-    scores.inherent_level[:] = threshold(base, model)
+    scores.inherent_level[:] = assign_levels(base, model)
     scores.level[:], scores.capped[:] = _level(model, frame, scores)
 
 
@@ -327,7 +327,7 @@ def _add(*sums: tuple[Floats, Floats]) -> None:
             np.add(so_far, row, out=so_far)
 
 
-def threshold(points: Floats, model: Model) -> Codes:
+def assign_levels(points: Floats, model: Model) -> Codes:
     """The level of a number of points, read off 6 decimals, bounds inclusive."""
     rounded = np.round(points, 6)
     level = np.zeros(points.shape, dtype=np.int8)
@@ -343,7 +343,7 @@ def _level(model: Model, frame: Frame, scores: Scores) -> tuple[Codes, Flags]:
     inherent_level = np.where(
         frame.critical_by_silence & ~scores.harm, np.minimum(inherent_level, high), inherent_level
     )
-    level = threshold(scores.total, model)
+    level = assign_levels(scores.total, model)
     level[(level == low) & ~((np.round(scores.worst, 6) < WORST_OF_LOW) & scores.core_settled)] = medium
     capped = (level == critical) & ~scores.harm & (inherent_level < critical)
     level[capped] = high
@@ -354,7 +354,7 @@ def _level(model: Model, frame: Frame, scores: Scores) -> tuple[Codes, Flags]:
     return level, capped & (level != INSUFFICIENT)
 
 
-def queue_rank(level: Codes, inherent_level: Codes) -> Codes:
+def compute_queue_rank(level: Codes, inherent_level: Codes) -> Codes:
     """Where a level stands in a list, 0 first: insufficient evidence comes right after the level of its inherent risk."""
     worst_first = 2 * (len(LEVELS) - 1 - np.where(level == INSUFFICIENT, inherent_level, level))
     rank: Codes = (worst_first + (level == INSUFFICIENT)).astype(np.int8)

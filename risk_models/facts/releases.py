@@ -13,7 +13,7 @@ from functools import cache, lru_cache
 from pathlib import Path
 from types import MappingProxyType
 
-from risk_models.data_file import released_lines
+from risk_models.data_file import list_released_lines
 from risk_models.facts.facts import CODE_PATTERNS, FACTS_FOLDER, Facts, FactSnapshot, load_facts
 
 TABLES = (*CODE_PATTERNS, "goods_words")
@@ -31,7 +31,9 @@ class FactRelease:
 @cache
 def load_releases(folder: Path = FACTS_FOLDER) -> tuple[FactRelease, ...]:
     """Return the releases in ``RELEASED``, oldest first; none where there is no such file."""
-    return tuple(FactRelease(name, tuple(map(int, lines)), digest) for name, *lines, digest in released_lines(folder))
+    return tuple(
+        FactRelease(name, tuple(map(int, lines)), digest) for name, *lines, digest in list_released_lines(folder)
+    )
 
 
 @lru_cache(maxsize=8)

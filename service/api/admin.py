@@ -14,7 +14,7 @@ from service.api.responses import Reply
 from service.api.schemas.base import Resource
 from service.api.views import filter_from, next_page, whole_list
 from service.auth import keys, users
-from service.auth.caller import caller, settings
+from service.auth.caller import get_caller, get_settings
 from service.db.tables import Organisation
 from service.errors import DomainError
 from service.queries import supplier_list
@@ -29,13 +29,13 @@ def list_users(session: Session) -> Reply:
 
 def create_user(session: Session, body: Values) -> Reply:
     """Create a user. ``password`` is for the first sign-in, and in this response alone."""
-    user, password = users.create(session, body["email"], body["name"], body["role"], caller().actor)
+    user, password = users.create(session, body["email"], body["name"], body["role"], get_caller().actor)
     return Reply(Resource(user, password=password), 201)
 
 
 def change_user(session: Session, user_id: str, body: Values) -> Reply:
     """Give a user another role, or end or renew their access."""
-    user, by = users.get(session, user_id), caller().actor
+    user, by = users.get(session, user_id), get_caller().actor
     if "role" in body:
         users.change_role(session, user.id, body["role"], by)
     if "active" in body:
@@ -45,24 +45,24 @@ def change_user(session: Session, user_id: str, body: Values) -> Reply:
 
 def reset_password(session: Session, user_id: str) -> Reply:
     """Give a user a new password for one sign-in, which is in this response alone."""
-    password = users.reset_password(session, user_id, caller().actor)
+    password = users.reset_password(session, user_id, get_caller().actor)
     return Reply(Resource(users.get(session, user_id), password=password))
 
 
 def list_filters(session: Session, user_id: str) -> Reply:
     """Return the filters that a user saved."""
-    return whole_list(list(supplier_list.saved(session, users.get(session, user_id).id)))
+    return whole_list(list(supplier_list.list_saved_filters(session, users.get(session, user_id).id)))
 
 
 def save_filter(session: Session, user_id: str, body: Values) -> Reply:
     """Save a filter for a user."""
     conditions = filter_from({name: value for name, value in body.items() if name != "name"})
-    return Reply(supplier_list.save(session, users.get(session, user_id).id, body["name"], conditions), 201)
+    return Reply(supplier_list.save_filter(session, users.get(session, user_id).id, body["name"], conditions), 201)
 
 
 def delete_filter(session: Session, user_id: str, filter_id: str) -> Reply:
     """Delete a filter of a user."""
-    supplier_list.forget(session, user_id, filter_id)
+    supplier_list.delete_filter(session, user_id, filter_id)
     return Reply(None, 204)
 
 
@@ -73,14 +73,14 @@ def list_keys(session: Session) -> Reply:
 
 def create_key(session: Session, body: Values) -> Reply:
     """Create an API key. ``key`` is its text, which is in this response alone."""
-    longest = settings().key_days
-    key, text = keys.create(session, body["name"], body["scopes"], body["days"], caller().actor, longest)
+    longest = get_settings().key_days
+    key, text = keys.create(session, body["name"], body["scopes"], body["days"], get_caller().actor, longest)
     return Reply(Resource(key, key=text), 201)
 
 
 def revoke_key(session: Session, key_id: str) -> Reply:
     """End a key at once."""
-    keys.revoke(session, key_id, caller().actor)
+    keys.revoke(session, key_id, get_caller().actor)
     return Reply(None, 204)
 
 
@@ -107,7 +107,7 @@ def _start_of_day(day: str | None, later: int = 0) -> datetime | None:
         return None
     try:
         start = date.fromisoformat(day) + timedelta(days=later)
-        return datetime.combine(start, time(), ZoneInfo(caller().time_zone)).astimezone(UTC)
+        return datetime.combine(start, time(), ZoneInfo(get_caller().time_zone)).astimezone(UTC)
     except OverflowError:
         return None
     except ValueError as error:
@@ -116,10 +116,10 @@ def _start_of_day(day: str | None, later: int = 0) -> datetime | None:
 
 def get_organisation(session: Session) -> Reply:
     """Return the organisation of the key, and how long it retains its data."""
-    return Reply(session.get_one(Organisation, caller().organisation_id))
+    return Reply(session.get_one(Organisation, get_caller().organisation_id))
 
 
 def change_organisation(session: Session, body: Values) -> Reply:
     """Set how many months data are retained."""
-    who = caller()
+    who = get_caller()
     return Reply(retention.keep_for(session, who.organisation_id, body["keep_months"], who.actor))

@@ -13,7 +13,7 @@ from questionnaires.issues import Issue
 from questionnaires.parse.answer import EvidencePiece
 from questionnaires.validation.json_answers import validate_answers
 from service.api.validation import DETAILS, error, errors_of, refusal
-from service.auth.caller import caller
+from service.auth.caller import get_caller
 from service.clock import today
 from service.db.tables import Result, Supplier
 
@@ -36,7 +36,7 @@ def load_answers(kind: str, data: Mapping[str, Any]) -> LoadedAnswers:
 
     Raises Refused, 422: ``field.read_only``, ``field.unknown``, ``field.type``, or the code of the catalogue of issues.
     """
-    fields = _schema(kind, today(caller().time_zone).isoformat()).fields
+    fields = _schema(kind, today(get_caller().time_zone).isoformat()).fields
     loaded: dict[str, Any] = {}
     messages: dict[str, Any] = {name: ["field.unknown"] for name in data if name not in fields}
     # As the schema would load it, but only the few fields of well over a hundred that are given.

@@ -12,10 +12,10 @@ from risk_models.cases.rules import STRENGTHS
 from service.api.responses import Reply
 from service.api.schemas.base import Resource
 from service.api.views import page_reply
-from service.auth.caller import caller
+from service.auth.caller import get_caller
 from service.cases import service as case_service
 from service.clock import now, today
-from service.db.case_tables import KeptCase
+from service.db.case_tables import StoredCase
 from service.queries import lists
 
 Values = Mapping[str, Any]
@@ -35,7 +35,7 @@ OF_READING = (
 
 def list_cases(session: Session, query: Values) -> Reply:
     """Return cases, the strongest evidence first."""
-    return page_reply(lists.cases(session, **query), _case_line)
+    return page_reply(lists.list_cases(session, **query), _case_line)
 
 
 def get_case(session: Session, case_id: str) -> Reply:
@@ -67,15 +67,15 @@ def _finding(values: Values) -> dict[str, Any]:
 
 def _act() -> tuple[date, datetime, str]:
     """Return on which day, at what moment and by whom something is done."""
-    return today(caller().time_zone), now(), caller().actor
+    return today(get_caller().time_zone), now(), get_caller().actor
 
 
-def _case_line(case: KeptCase) -> Resource:
+def _case_line(case: StoredCase) -> Resource:
     return Resource(case, strength=STRENGTHS[case.strength])
 
 
-def _case(session: Session, case: KeptCase) -> Resource:
+def _case(session: Session, case: StoredCase) -> Resource:
     session.flush()
-    view = case_service.shown(session, case, today(caller().time_zone))
+    view = case_service.shown(session, case, today(get_caller().time_zone))
     steps = [{"id": step.action.id, "within_hours": step.hours, "by": step.by} for step in view.steps]
     return Resource(case, **{name: view.read[name] for name in OF_READING}, first_steps=steps, findings=view.findings)

@@ -21,7 +21,7 @@ from service.api.responses import Reply, response
 from service.api.schemas.base import Resource
 from service.api.schemas.files import CHOICES, UPLOAD, ImportSchema
 from service.api.views import page_reply
-from service.auth.caller import blobs, caller, database, reading, settings
+from service.auth.caller import get_blob_store, get_caller, get_database, read_session, get_settings
 from service.clock import now
 from service.db.tables import Import
 from service.errors import DomainError
@@ -30,7 +30,7 @@ from service.imports import jobs as import_jobs
 from service.imports import preview as findings
 from service.jobs import table as jobs
 from service.queries import lists
-from service.queries.supplier_list import Wanted, counts
+from service.queries.supplier_list import SupplierFilter, count_by_level
 
 MOST_ISSUES = 500
 IMPORT = ImportSchema()
@@ -48,14 +48,14 @@ def upload() -> Response:
     if unknown:
         raise DomainError("field.unknown", 422, f"{make_legible(unknown[0])}: Send each file in a field called 'file'.")
     files = [(file.filename or "", file.read()) for file in request.files.getlist("file")]
-    if len(files) > settings().upload_files:
-        raise DomainError("upload.too_many_files", 413, f"One upload has at most {settings().upload_files} files.")
+    if len(files) > get_settings().upload_files:
+        raise DomainError("upload.too_many_files", 413, f"One upload has at most {get_settings().upload_files} files.")
     choices = _choices_of_form()
     parts = [part for name, data in files for part in (name.encode("utf-8", "replace"), data)]
     digest = idempotency.request_digest(orjson.dumps(choices, option=orjson.OPT_SORT_KEYS), *parts)
     key = idempotency.key_of_request()
     if key is not None:
-        with reading() as session:
+        with read_session() as session:
             stored = idempotency.stored_reply(session, key, digest)
         if stored is not None:
             return response(stored)
@@ -67,10 +67,10 @@ def upload() -> Response:
         if key is not None:
             idempotency.store(session, key, digest, replies[0])
 
-    who = caller()
+    who = get_caller()
     import_jobs.receive_upload(
-        database(),
-        blobs(),
+        get_database(),
+        get_blob_store(),
         who.organisation_id,
         files,
         choices,
@@ -169,7 +169,7 @@ def _column_map(data: dict[str, Any]) -> dict[str, str]:
 
 def list_imports(session: Session, query: Mapping[str, Any]) -> Reply:
     """Return imports, newest first."""
-    return page_reply(lists.imports(session, **query))
+    return page_reply(lists.list_imports(session, **query))
 
 
 def get_import(session: Session, import_id: str) -> Reply:
@@ -178,7 +178,7 @@ def get_import(session: Session, import_id: str) -> Reply:
 
 
 def _visible_import(session: Session, import_id: str) -> Import:
-    return import_cases.check_access(import_jobs.get_import(session, import_id), reads_cases=caller().reads_cases)
+    return import_cases.check_access(import_jobs.get_import(session, import_id), reads_cases=get_caller().reads_cases)
 
 
 def confirm(session: Session, import_id: str, body: Mapping[str, Any]) -> Reply:
@@ -189,7 +189,7 @@ def confirm(session: Session, import_id: str, body: Mapping[str, Any]) -> Reply:
     choices = choices_from(texts)
     _visible_import(session, import_id)
     import_ = import_jobs.confirm_import(
-        session, import_id, choices, caller().actor, may_bring_cases=caller().handles_cases
+        session, import_id, choices, get_caller().actor, may_bring_cases=get_caller().handles_cases
     )
     session.flush()
     return Reply(_import(session, import_), 202)
@@ -200,19 +200,19 @@ def cancel(session: Session, import_id: str) -> Reply:
     import_ = _visible_import(session, import_id)
     job = findings.get_current_job(session, import_)
     if job is not None:
-        jobs.cancel(session, job.id, caller().actor)
+        jobs.cancel(session, job.id, get_caller().actor)
     return Reply(_import(session, import_), 202)
 
 
 def _import(session: Session, import_: Import) -> Resource:
     preview = import_.found or {}
     issues = preview.get("issues", [])
-    scored = Wanted(imported=import_.id)
+    scored = SupplierFilter(imported=import_.id)
     return Resource(
         import_,
         files=preview.get("files", []),
         job=findings.get_current_job(session, import_),
-        counts=counts(session, scored, now().date()) if import_.state == "done" else None,
+        counts=count_by_level(session, scored, now().date()) if import_.state == "done" else None,
         issues=issues[:MOST_ISSUES],
         issues_total=len(issues),
     )
@@ -220,13 +220,13 @@ def _import(session: Session, import_: Import) -> Resource:
 
 def cancel_job(session: Session, job_id: str) -> Reply:
     """Request that a job be cancelled: it ends before its next effect."""
-    return Reply(jobs.cancel(session, job_id, caller().actor), 202)
+    return Reply(jobs.cancel(session, job_id, get_caller().actor), 202)
 
 
 def report_file(job_id: str) -> Response:
     """Return a report as a file."""
-    with reading() as session:
-        rendered = report_jobs.fetch(session, blobs(), job_id, sees_worker_derived=caller().sees_worker_derived)
+    with read_session() as session:
+        rendered = report_jobs.fetch(session, get_blob_store(), job_id, sees_worker_derived=get_caller().sees_worker_derived)
     sent = Response(rendered.data, content_type=rendered.media_type)
     sent.headers["Content-Disposition"] = f'attachment; filename="{rendered.file_name}"'
     # A report is opened by people: nothing in it may run, wherever it is shown.

@@ -23,7 +23,7 @@ from service.api.responses import Reply, check_conditions, response
 from service.api.route import Route
 from service.api.schemas.base import ApiSchema
 from service.api.validation import load_body, load_parameters
-from service.auth.caller import caller, reading, writing
+from service.auth.caller import get_caller, read_session, write_session
 from service.errors import DomainError
 
 NO_PARAMETERS = ApiSchema()
@@ -53,7 +53,7 @@ def handler(route: Route) -> Callable[..., Response]:
                 "idempotency.secret", 400, "What is told once is not stored: leave the Idempotency-Key out."
             )
         written = route.transaction == "write" or key
-        with writing() if written else reading(snapshot=route.transaction == "read") as session:
+        with write_session() if written else read_session(snapshot=route.transaction == "read") as session:
             digest = idempotency.request_digest(json.dumps(data, sort_keys=True).encode()) if key else ""
             reply = idempotency.run_once(session, key, digest, lambda: _dumped(route, session, arguments))
         return response(reply)
@@ -73,7 +73,7 @@ def count_request() -> None:
     if g.caller is None:
         return
     limiter: RateLimiter = current_app.extensions["rate_limiter"]
-    g.hit = limiter.hit(caller())
+    g.hit = limiter.hit(get_caller())
     if not g.hit.allowed:
         wait = {"Retry-After": str(g.hit.seconds)}
         raise DomainError("too_many_requests", 429, f"A key makes {g.hit.limit} requests a minute.", headers=wait)

@@ -7,7 +7,7 @@ from flask import Blueprint, Response
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
-from service.auth.caller import database
+from service.auth.caller import get_database
 from service.db.tables import Organisation
 
 pages = Blueprint("health", __name__, url_prefix="/health")
@@ -23,7 +23,7 @@ def live() -> Response:
 def ready() -> Response:
     """Return 200 if the database answers and has its tables, else 503."""
     try:
-        with database().across(write=False) as session:
+        with get_database().unscoped(write=False) as session:
             session.scalars(select(Organisation.id).limit(1)).all()
     except SQLAlchemyError:
         return _status("unavailable", 503)

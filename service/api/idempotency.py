@@ -17,7 +17,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from service.api.responses import Reply
-from service.auth.caller import caller
+from service.auth.caller import get_caller
 from service.clock import now
 from service.db.tables import Idempotent
 from service.errors import DomainError
@@ -36,7 +36,7 @@ def key_of_request() -> str | None:
         return None
     if not (1 <= len(given) <= LONGEST and given.isascii() and given.isprintable()):
         raise DomainError("idempotency.key", 400, f"An Idempotency-Key has 1 to {LONGEST} printable ASCII characters.")
-    return f"{caller().id}:{given}"
+    return f"{get_caller().id}:{given}"
 
 
 def request_digest(*parts: bytes) -> str:

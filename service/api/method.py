@@ -16,7 +16,7 @@ from service.api.schemas.base import Resource
 from service.api.views import whole_list
 from service.assessment import models_in_force
 from service.assessment.export_json import actions_part, models_part
-from service.auth.caller import caller
+from service.auth.caller import get_caller
 from service.clock import today
 from service.errors import not_found
 from service.queries import supplier_list
@@ -41,7 +41,7 @@ def get_method(session: Session) -> Reply:
             "limits": LIMITS,
             "facts_digest": facts.digest,
             "facts": [{name: getattr(fact, name) for name in OF_FACT} for fact in descriptions],
-            "actions": actions_part(list(supplier_list.actions().values())),
+            "actions": actions_part(list(supplier_list.load_actions_by_id().values())),
         }
     )
 
@@ -59,7 +59,7 @@ def get_model(session: Session, model_id: str) -> Reply:
         raise not_found("There is no such model.") from error
     whole = models_part([model])[0]
     of_indicators = {
-        i.id: {"weight_because": i.weight_because, "harm": i.harm, "ilo": list(i.ilo), "strong": i.strong}
+        i.id: {"weight_because": i.weight_because, "harm": i.harm, "ilo": list(i.ilo), "strong": i.severe}
         for i in model.indicators
     }
     lifts = {c.id: {"lift": c.lift, "where_known": c.where_known} for c in model.contexts}
@@ -86,4 +86,4 @@ def list_sources(session: Session) -> Reply:
 
 
 def _today() -> date:
-    return today(caller().time_zone)
+    return today(get_caller().time_zone)

@@ -13,12 +13,12 @@ from service.api.method import action_texts
 from service.api.responses import Reply, attachment
 from service.api.schemas.base import Resource
 from service.api.views import filter_from, page_reply, supplier_line, whole_list
-from service.auth.caller import caller, reading
+from service.auth.caller import get_caller, read_session
 from service.clock import now, today
 from service.db.tables import Result, Supplier
 from service.errors import not_found
 from service.queries import lists, portfolio, supplier_detail, supplier_list
-from service.queries.supplier_list import Wanted
+from service.queries.supplier_list import SupplierFilter
 from service.suppliers import repository as suppliers
 
 Values = Mapping[str, Any]
@@ -26,9 +26,9 @@ Values = Mapping[str, Any]
 
 def get_portfolio(session: Session) -> Reply:
     """Return the portfolio: counts by level, queues, cells and places, whose level moved and why, reviews that are due."""
-    on = today(caller().time_zone)
-    overview = portfolio.overview(session, on, now())
-    confidence = supplier_list.sureness(session, Wanted(), on)
+    on = today(get_caller().time_zone)
+    overview = portfolio.get_overview(session, on, now())
+    confidence = supplier_list.summarize_confidence(session, SupplierFilter(), on)
     return Reply(
         {
             "counts": overview.counts,
@@ -50,19 +50,19 @@ def _lines(found: Iterable[Supplier]) -> list[Resource]:
     return [supplier_line(supplier) for supplier in found]
 
 
-def _mover(session: Session, mover: portfolio.Mover) -> Resource:
-    contributions = _contributions(supplier_detail.moved(session, mover.supplier, mover.at))
+def _mover(session: Session, mover: portfolio.LevelChange) -> Resource:
+    contributions = _contributions(supplier_detail.list_contributions(session, mover.supplier, mover.at))
     return Resource(mover, supplier=supplier_line(mover.supplier), moves=contributions)
 
 
-def _contributions(moves: supplier_detail.Moves) -> list[dict[str, Any]]:
+def _contributions(moves: supplier_detail.Contributions) -> list[dict[str, Any]]:
     return [{"title": title, "points": points} for title, points in moves]
 
 
 def list_next_steps(session: Session) -> Reply:
     """Return what is to be done first over all suppliers: each action with the worst few that it concerns."""
-    library = supplier_list.actions()
-    steps = supplier_list.next_steps(session, today(caller().time_zone), own=not caller().sees_worker_derived)
+    library = supplier_list.load_actions_by_id()
+    steps = supplier_list.list_next_steps(session, today(get_caller().time_zone), own=not get_caller().sees_worker_derived)
     return whole_list(
         [
             {"action": action_texts(library[step.id]), "total": step.total, "suppliers": _lines(step.suppliers)}
@@ -74,9 +74,9 @@ def list_next_steps(session: Session) -> Reply:
 
 def table(query: Values) -> Response:
     """Return the table of suppliers as a file, narrowed and sorted as the page does it."""
-    form, on = query["format"], today(caller().time_zone)
-    with reading() as session:
-        data = supplier_list.export(session, filter_from(query), on, form)
+    form, on = query["format"], today(get_caller().time_zone)
+    with read_session() as session:
+        data = supplier_list.export_table(session, filter_from(query), on, form)
     return attachment(data, FORMATS[form].media_type, f"suppliers_{on.isoformat()}.{form}")
 
 
@@ -88,7 +88,7 @@ def get_others(session: Session, kind: str, supplier_id: str) -> Reply:
     latest = session.get(Result, supplier.latest_id) if supplier.latest_id else None
     sites = (suppliers.list_company_sites if kind == "site" else suppliers.list_sites_using)(session, supplier)
     named = suppliers.list_agencies(session, supplier) if kind == "site" else ()
-    corridors = supplier_detail.corridors(latest) if latest else ()
+    corridors = supplier_detail.list_corridors(latest) if latest else ()
     return Reply(
         {
             "agencies": [
@@ -106,10 +106,10 @@ def get_moves(session: Session, result_id: str) -> Reply:
     result = session.get(Result, result_id)
     if result is None:
         raise not_found("There is no such assessment.")
-    past = supplier_detail.past(session, result)
+    past = supplier_detail.get_history_entry(session, result)
     return Reply({"id": result.id, "change": past.change, "moves": _contributions(past.moves)})
 
 
 def list_jobs(session: Session, query: Values) -> Reply:
     """Return all jobs, newest first."""
-    return page_reply(lists.jobs(session, **query))
+    return page_reply(lists.list_jobs(session, **query))

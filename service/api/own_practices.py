@@ -12,7 +12,7 @@ from service.api.answers import load_answers
 from service.api.responses import Reply
 from service.api.schemas.base import Resource
 from service.api.views import page_reply, with_issues
-from service.auth.caller import caller
+from service.auth.caller import get_caller
 from service.buyer import own_practices
 from service.buyer.buying import Told as Explained
 from service.clock import now, today
@@ -28,23 +28,23 @@ def get_own_practices(session: Session) -> Reply:
 def put(session: Session, body: Mapping[str, Any]) -> Reply:
     """Store the answers of a unit, and return every unit."""
     answers, issues = load_answers(own_practices.FORM, body)
-    own_practices.keep(session, [answers], today(caller().time_zone), now(), caller().actor)
+    own_practices.keep(session, [answers], today(get_caller().time_zone), now(), get_caller().actor)
     return Reply(with_issues(_own_practices(session), issues))
 
 
 def history(session: Session, query: Mapping[str, Any]) -> Reply:
     """Return what units answered, newest first."""
-    return page_reply(lists.buyer_answers(session, **query), _answers)
+    return page_reply(lists.list_buyer_answers(session, **query), _answers)
 
 
 def erase(session: Session, answers_id: str) -> Reply:
     """Erase a unit with its past."""
-    own_practices.erase(session, answers_id, caller().actor)
+    own_practices.erase(session, answers_id, get_caller().actor)
     return Reply(None, 204)
 
 
 def _own_practices(session: Session) -> dict[str, Any]:
-    on = today(caller().time_zone)
+    on = today(get_caller().time_zone)
     rules, units = find_rules_in_force(on), own_practices.units(session, on)
     _, steps = own_practices.lines(units)
     return {

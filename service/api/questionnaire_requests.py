@@ -15,7 +15,7 @@ from reports.formats import FORMATS
 from service.api.responses import Reply, attachment
 from service.api.schemas.suppliers import PLURALS
 from service.api.views import whole_list
-from service.auth.caller import caller, reading
+from service.auth.caller import get_caller, read_session
 from service.clock import today
 from service.errors import DomainError, not_found
 from service.questionnaires_sent import requests as questionnaire_requests
@@ -47,9 +47,9 @@ def list_requests(session: Session, kind: str, supplier_id: str) -> Reply:
 def create(session: Session, kind: str, supplier_id: str, body: Mapping[str, Any]) -> Reply:
     """Record that a form goes to a supplier."""
     supplier = suppliers.get_supplier(session, kind, supplier_id)
-    on = today(caller().time_zone)
+    on = today(get_caller().time_zone)
     request, _ = questionnaire_requests.ask(
-        session, supplier, body["form"], body["sent_to"], on, caller().actor, body.get("version")
+        session, supplier, body["form"], body["sent_to"], on, get_caller().actor, body.get("version")
     )
     session.flush()
     location = f"/api/v1/{PLURALS[kind]}/{supplier.id}/askings/{request.id}/form"
@@ -58,7 +58,7 @@ def create(session: Session, kind: str, supplier_id: str, body: Mapping[str, Any
 
 def filled_form(kind: str, supplier_id: str, asking_id: str) -> Response:
     """Return the form of a request, as the workbook that goes to the supplier."""
-    with reading() as session:
+    with read_session() as session:
         supplier = suppliers.get_supplier(session, kind, supplier_id)
         request = questionnaire_requests.get(session, supplier, asking_id)
         data = questionnaire_requests.workbook(request, supplier, load_form(request.form, request.form_version))
@@ -69,12 +69,12 @@ def mark_returned(session: Session, kind: str, supplier_id: str, asking_id: str,
     """Record on which day a form came back; today where the body names none."""
     supplier = suppliers.get_supplier(session, kind, supplier_id)
     questionnaire_requests.get(session, supplier, asking_id)
-    return Reply(questionnaire_requests.mark_returned(session, asking_id, _day(body.get("on")), caller().actor))
+    return Reply(questionnaire_requests.mark_returned(session, asking_id, _day(body.get("on")), get_caller().actor))
 
 
 def _day(text: str | None) -> date:
     """Return the day of a body, today where it has none. Raises Refused, 422."""
     try:
-        return today(caller().time_zone) if text is None else date.fromisoformat(text)
+        return today(get_caller().time_zone) if text is None else date.fromisoformat(text)
     except ValueError as error:
         raise DomainError("date.invalid", 422, "on: Say the day as year, month and day: 2026-03-01.") from error

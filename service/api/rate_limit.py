@@ -79,7 +79,7 @@ class RateLimiter:
 
     def _next_share(self, caller: Caller, minute: datetime) -> tuple[int, int]:
         """Return another share of the minute, 0 if it is used up, and how many requests all processes were granted with it."""
-        with self.database.of(caller.organisation_id) as session:
+        with self.database.for_organisation(caller.organisation_id) as session:
             key = session.scalars(select(ApiKey).where(ApiKey.id == caller.id).with_for_update()).one()
             before = key.taken if key.minute == minute else 0
             share = min(self.limit - before, max(1, (self.limit - before) // SHARES))

@@ -12,7 +12,7 @@ from risk_models.repayment.calculation import TermsError
 from risk_models.repayment.exchange import Rates, RatesFileError, parse_rates
 from service.api.answers import load_answers
 from service.api.responses import Reply
-from service.auth.caller import caller
+from service.auth.caller import get_caller
 from service.clock import today
 from service.errors import DomainError
 from service.remediation.cohort_sheet import KIND, NoCohorts, Row, person_said
@@ -30,7 +30,7 @@ def work_out(session: Session, body: Mapping[str, Any]) -> Reply:
             at: (rate["date"], rate["currency"], _decimal(rate["per_unit"])) for at, rate in enumerate(body["rates"], 1)
         }
         rates = parse_rates(currency, lines) if lines else Rates(currency)
-        terms = terms_of(given, rates, today(caller().time_zone))
+        terms = terms_of(given, rates, today(get_caller().time_zone))
         return Reply(calculate([_row(at, answers) for at, answers in enumerate(body["rows"], 1)], terms))
     except (RatesFileError, TermsError, NoCohorts) as error:
         raise DomainError("repayment.impossible", 422, str(error)) from error

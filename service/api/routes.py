@@ -87,7 +87,7 @@ from service.api.schemas.suppliers import (
 )
 from service.api.schemas.watchlists import MATCH_DECISION, MATCH_PAGE, WATCHLISTS, MatchQuerySchema, MatchSchema
 from service.api.schemas.what_if import WhatIfSchema, what_if_change
-from service.auth.caller import settings
+from service.auth.caller import get_settings
 from service.settings import Settings
 
 PREFIX = "/api/v1"
@@ -136,7 +136,7 @@ def _of_kind(kind: str) -> tuple[Route, ...]:
 
 
 def _document() -> Response:
-    return Response(_document_bytes(settings()), content_type="application/json")
+    return Response(_document_bytes(get_settings()), content_type="application/json")
 
 
 ROUTES: tuple[Route, ...] = (

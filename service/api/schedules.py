@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from service.api.responses import Reply
 from service.api.schemas.base import Resource
 from service.api.views import whole_list
-from service.auth.caller import caller
+from service.auth.caller import get_caller
 from service.clock import now
 from service.schedules import service as schedules
 
@@ -29,21 +29,21 @@ def get_schedule(session: Session, schedule_id: str) -> Reply:
 
 def create(session: Session, body: Values) -> Reply:
     """Create a schedule, and return it."""
-    schedule = schedules.create(session, body["name"], body["rule"], body["time_zone"], caller().actor)
+    schedule = schedules.create(session, body["name"], body["rule"], body["time_zone"], get_caller().actor)
     session.flush()
     return Reply(_schedule(session, schedule.id), 201, {"Location": f"/api/v1/schedules/{schedule.id}"})
 
 
 def change(session: Session, schedule_id: str, body: Values) -> Reply:
     """Change what is given of a schedule, and return it."""
-    schedules.update(session, schedule_id, caller().actor, **body)
+    schedules.update(session, schedule_id, get_caller().actor, **body)
     session.flush()
     return Reply(_schedule(session, schedule_id))
 
 
 def delete(session: Session, schedule_id: str) -> Reply:
     """Delete a schedule."""
-    schedules.delete(session, schedule_id, caller().actor)
+    schedules.delete(session, schedule_id, get_caller().actor)
     return Reply(None, 204)
 
 

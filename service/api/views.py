@@ -26,10 +26,10 @@ from service.api.answers import load_answers
 from service.api.responses import Reply, check_version
 from service.api.schemas.base import Resource
 from service.api.schemas.suppliers import PLURALS
-from service.assessment.assess import Assessed, Batch, assess_batch
+from service.assessment.assess import AssessedBatch, Batch, assess_batch
 from service.assessment.decision import decide
-from service.assessment.export_json import ENGINE, result_rows
-from service.auth.caller import caller
+from service.assessment.export_json import ENGINE, iter_result_json
+from service.auth.caller import get_caller
 from service.clock import now, today
 from service.db import change_feed
 from service.db.pagination import Page
@@ -37,7 +37,7 @@ from service.db.tables import Job, Result, Supplier
 from service.errors import DomainError, not_found
 from service.queries import lists, stored_results
 from service.queries.lists import Company
-from service.queries.supplier_list import Wanted, next_step, wanted_from
+from service.queries.supplier_list import SupplierFilter, get_next_step, parse_filter
 from service.report_content import redaction
 from service.suppliers import identity
 from service.suppliers import repository as suppliers
@@ -71,7 +71,7 @@ def assess(session: Session, body: dict[str, Any]) -> Reply:
     kind = data.pop("kind", "site")
     if not isinstance(kind, str) or kind not in PLURALS:
         raise DomainError("field.value", 422, "kind: It is site or agency.")
-    on = today(caller().time_zone)
+    on = today(get_caller().time_zone)
     with TURN:
         answers, issues = load_answers(kind, data)
         scores = suppliers.get_agency_scores(session, [answers]) if kind == "site" else {}
@@ -85,11 +85,11 @@ def with_issues(values: dict[str, Any], issues: list[dict[str, str]]) -> dict[st
     return {**values, "issues": issues} if issues else values
 
 
-def decided_result(assessed: Assessed, on: date) -> dict[str, Any]:
+def decided_result(assessed: AssessedBatch, on: date) -> dict[str, Any]:
     """Return the result object of the contract of one supplier as the caller may see it, with the decision of the gate."""
-    sees_all = caller().sees_worker_derived
+    sees_all = get_caller().sees_worker_derived
     planned = assessed if sees_all else redaction.with_own_plan(assessed)
-    result = orjson.loads(next(result_rows(planned, on)))
+    result = orjson.loads(next(iter_result_json(planned, on)))
     decision = decide(result, in_force(result["model"], on))
     reasons = [{"code": code, "text": text} for code, text in decision.reasons]
     visible = result if sees_all else redaction.without(result)
@@ -113,7 +113,7 @@ def _result(result: Result) -> dict[str, Any]:
 
 def supplier_line(supplier: Supplier) -> Resource:
     """Return a supplier or agency in a list, with the next step that the caller may see."""
-    return Resource(supplier, next_step=next_step(supplier, own=not caller().sees_worker_derived))
+    return Resource(supplier, next_step=get_next_step(supplier, own=not get_caller().sees_worker_derived))
 
 
 def put(session: Session, kind: str, supplier_id: str, body: dict[str, Any]) -> Reply:
@@ -129,7 +129,7 @@ def put(session: Session, kind: str, supplier_id: str, body: dict[str, Any]) -> 
     check_version(None if existing is None else etag(existing))
     try:
         supplier, result = suppliers.save_supplier(
-            session, kind, answers, today(caller().time_zone), now(), caller().actor, "api"
+            session, kind, answers, today(get_caller().time_zone), now(), get_caller().actor, "api"
         )
     except IntegrityError as error:
         raise DomainError(
@@ -147,16 +147,16 @@ def etag(supplier: Supplier) -> str:
     return f"{supplier.id}-{supplier.version}-{ENGINE}"
 
 
-def filter_from(values: Values) -> Wanted:
+def filter_from(values: Values) -> SupplierFilter:
     """Return the search of suppliers that a query or body asks for, as the caller may use it."""
-    return wanted_from(values, own=not caller().sees_worker_derived)
+    return parse_filter(values, own=not get_caller().sees_worker_derived)
 
 
 def list_suppliers(session: Session, kind: str, query: Values) -> Reply:
     """Return suppliers or agencies, worst first."""
     conditions = dict(query)
     page = {name: conditions.pop(name) for name in ("company", "cursor", "limit") if name in conditions}
-    found = lists.suppliers(session, kind, filter_from(conditions), today(caller().time_zone), **page)
+    found = lists.list_suppliers(session, kind, filter_from(conditions), today(get_caller().time_zone), **page)
     return page_reply(found, supplier_line)
 
 
@@ -171,7 +171,7 @@ def get_supplier(session: Session, kind: str, supplier_id: str) -> Reply:
 
 def history(session: Session, kind: str, supplier_id: str, query: Values) -> Reply:
     """Return the results of a supplier, newest first."""
-    return page_reply(lists.results(session, suppliers.get_supplier(session, kind, supplier_id), **query))
+    return page_reply(lists.list_results(session, suppliers.get_supplier(session, kind, supplier_id), **query))
 
 
 def get_result(session: Session, result_id: str) -> Reply:
@@ -186,7 +186,7 @@ def erase(session: Session, kind: str, supplier_id: str) -> Reply:
     """Erase a supplier or agency with all its results."""
     supplier = suppliers.get_supplier(session, kind, supplier_id, itself=True)
     check_version(etag(supplier))
-    suppliers.erase_supplier(session, supplier, now(), caller().actor)
+    suppliers.erase_supplier(session, supplier, now(), get_caller().actor)
     return Reply(None, 204)
 
 
@@ -196,20 +196,20 @@ def merge(session: Session, kind: str, supplier_id: str, body: Values) -> Reply:
         suppliers.get_supplier(session, kind, supplier_id, itself=True),
         suppliers.get_supplier(session, kind, body["into"]),
     )
-    suppliers.merge_suppliers(session, source, target, now(), caller().actor)
+    suppliers.merge_suppliers(session, source, target, now(), get_caller().actor)
     return get_supplier(session, kind, target.id)
 
 
 def remove_alias(session: Session, kind: str, supplier_id: str, merged_key_id: str) -> Reply:
     """Remove from a supplier the key of one that was merged into it."""
     supplier = suppliers.get_supplier(session, kind, supplier_id)
-    identity.remove_alias(session, supplier, merged_key_id, caller().actor)
+    identity.remove_alias(session, supplier, merged_key_id, get_caller().actor)
     return Reply(None, 204)
 
 
 def list_companies(session: Session, query: Values) -> Reply:
     """Return companies by name, with the worst of their sites."""
-    return page_reply(lists.companies(session, **query), _company)
+    return page_reply(lists.list_companies(session, **query), _company)
 
 
 def _company(company: Company) -> Resource:
@@ -227,7 +227,7 @@ def request_report(session: Session, body: Values) -> Reply:
     conditions = dict(body)
     form, audience = conditions.pop("format"), conditions.pop("audience")
     supplier_id = conditions.pop("supplier_id", None)
-    who = caller()
+    who = get_caller()
     job = report_jobs.request(
         session,
         form,
@@ -243,7 +243,7 @@ def request_report(session: Session, body: Values) -> Reply:
 
 def list_reports(session: Session, query: Values) -> Reply:
     """Return reports, newest first."""
-    return page_reply(lists.reports(session, **query), _report)
+    return page_reply(lists.list_reports(session, **query), _report)
 
 
 def get_report(session: Session, job_id: str) -> Reply:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from service.api.responses import Reply
 from service.api.schemas.base import Resource
 from service.api.views import page_reply, whole_list
-from service.auth.caller import caller
+from service.auth.caller import get_caller
 from service.clock import now
 from service.db.watchlist_tables import Watchlist
 from service.queries import lists as listings
@@ -37,14 +37,14 @@ def _watchlist(watchlist: Watchlist) -> Resource:
 
 def list_matches(session: Session, query: Values) -> Reply:
     """Return matches in a state, newest first."""
-    page = listings.matches(session, **query)
+    page = listings.list_matches(session, **query)
     return page_reply(replace(page, items=tuple(matches.shown(session, page.items))), _match)
 
 
 def decide(session: Session, match_id: str, body: Values) -> Reply:
     """Confirm or dismiss a match, and return it."""
     match = matches.decide(
-        session, match_id, body["decision"], body["note"], now(), caller().actor, body.get("fingerprint")
+        session, match_id, body["decision"], body["note"], now(), get_caller().actor, body.get("fingerprint")
     )
     session.flush()
     return Reply(_match(matches.shown(session, [match])[0]))

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from risk_models.answers import EVIDENCE, Answers, find_combinations, is_answer_in, map_answers
 from risk_models.cases.evidence import CaseEvidence, add_case_harms
-from risk_models.engine.frame import DECLINED, Cells, Frame, Scores, some
-from risk_models.engine.score import PORTION, queue_rank, score, score_by_portion, threshold
+from risk_models.engine.frame import DECLINED, Cells, Frame, Scores, take
+from risk_models.engine.score import CHUNK_SIZE, compute_queue_rank, score, score_in_chunks, assign_levels
 from risk_models.facts.facts import FactSnapshot
 from risk_models.facts.inherent import InherentRiskPart
 from risk_models.facts.scales import AGENCY_SECTOR
@@ -27,9 +27,9 @@ from risk_models.name_normalize import name_key
 from risk_models.plan import Plan, circumstances, plan, room_for_plan
 
 # Under which of an agency's answers a site may name it.
-AGENCY_NAMES = ("name", "name_local", "reference", "licence_number")
+AGENCY_NAME_QUESTIONS = ("name", "name_local", "reference", "licence_number")
 # How a whole row came to be known and how far it is believed. It goes with the answers of that row, and with no others.
-RECORD = ("evidence_grade", "evidence_date", "answered_on", "form_version", "form_returned", EVIDENCE)
+ROW_EVIDENCE_QUESTIONS = ("evidence_grade", "evidence_date", "answered_on", "form_version", "form_returned", EVIDENCE)
 
 
 @dataclass(frozen=True)
@@ -44,11 +44,11 @@ class Batch:
     file: str
     sheet: str
     rows: NDArray[np.int64]
-    case: CaseEvidence | None = None
+    case_evidence: CaseEvidence | None = None
 
-    def only(self, positions: Sequence[int]) -> Batch:
+    def take(self, positions: Sequence[int]) -> Batch:
         """A batch of some of these suppliers; each scores the same alone as among the others."""
-        case = self.case.take(positions) if self.case else None
+        case = self.case_evidence.take(positions) if self.case_evidence else None
         return replace(self, answers=self.answers.take(positions), rows=self.rows[list(positions)], case=case)
 
 
@@ -70,15 +70,15 @@ class Block:
     plan: Plan
     sectors: list[str | None]
 
-    def cells_of(self, pick: NDArray[np.intp]) -> Cells:
+    def compute_cells(self, pick: NDArray[np.intp]) -> Cells:
         """What each indicator comes to for some of its suppliers (``pick``: positions in it): worked out again where let go."""
         if self.cells is None:
-            return score(some(self.frame, pick), self.model)[1]
-        return self.cells if len(pick) == len(self.members) == 1 else some(self.cells, pick)
+            return score(take(self.frame, pick), self.model)[1]
+        return self.cells if len(pick) == len(self.members) == 1 else take(self.cells, pick)
 
 
 @dataclass(frozen=True)
-class Assessed:
+class AssessedBatch:
     """A batch with its scores: for each supplier the block that holds its headline and its position there.
 
     A supplier of several sectors stands in several blocks; what the others found counts in the block of its headline (score,
@@ -88,29 +88,29 @@ class Assessed:
 
     batch: Batch
     blocks: tuple[Block, ...]
-    block: NDArray[np.intp]
-    position: NDArray[np.intp]
+    block_indexes: NDArray[np.intp]
+    positions: NDArray[np.intp]
     agency_scores: Mapping[str, float]
 
-    def each(self, name: str) -> NDArray[np.float64]:
+    def get_scores(self, name: str) -> NDArray[np.float64]:
         """A number of the scores for every supplier of the batch, NaN where no model scores it."""
-        values = np.full(len(self.block), np.nan)
+        values = np.full(len(self.block_indexes), np.nan)
         for b, block in enumerate(self.blocks):
-            mine = self.block == b
-            values[mine] = getattr(block.scores, name)[self.position[mine]]
+            mine = self.block_indexes == b
+            values[mine] = getattr(block.scores, name)[self.positions[mine]]
         return values
 
-    def portions(self) -> Iterator[tuple[Block, NDArray[np.intp], NDArray[np.intp]]]:
+    def iter_chunks(self) -> Iterator[tuple[Block, NDArray[np.intp], NDArray[np.intp]]]:
         """All suppliers that a model scored, no more than PORTION at a time: a block, where those it is the headline of stand in
         the batch, and where they stand in the block.
         """
         for b, block in enumerate(self.blocks):
-            mine = np.flatnonzero(self.block == b)
-            for start in range(0, len(mine), PORTION):
-                here = mine[start : start + PORTION]
-                yield block, here, self.position[here]
+            mine = np.flatnonzero(self.block_indexes == b)
+            for start in range(0, len(mine), CHUNK_SIZE):
+                here = mine[start : start + CHUNK_SIZE]
+                yield block, here, self.positions[here]
 
-    def beside(self, block: Block, pick: NDArray[np.intp]) -> Iterator[tuple[Block, NDArray[np.intp]]]:
+    def iter_other_blocks(self, block: Block, pick: NDArray[np.intp]) -> Iterator[tuple[Block, NDArray[np.intp]]]:
         """The other blocks that scored some suppliers of a block (``pick``: positions in it), under the models of their other
         sectors, each with the positions there; -1 for a supplier that it did not score.
         """
@@ -123,14 +123,14 @@ class Assessed:
             if there.any():
                 yield other, np.where(there, at, -1)
 
-    def floors(self, block: Block, pick: NDArray[np.intp]) -> tuple[list[Floor], NDArray[np.int8]]:
+    def get_floors(self, block: Block, pick: NDArray[np.intp]) -> tuple[list[Floor], NDArray[np.int8]]:
         """The rules that may hold up the scores of some suppliers of a block, and how each was reached (f, n), as in Scores.
 
         Those of its model come first, then what the models of their other sectors have more.
         """
         own = {floor.id for floor in block.model.floors}
         more: dict[str, tuple[Floor, NDArray[np.int8]]] = {}
-        for other, at in self.beside(block, pick):
+        for other, at in self.iter_other_blocks(block, pick):
             for f, floor in enumerate(other.model.floors):
                 if floor.id not in own:
                     there = np.where(at >= 0, other.scores.floors[f, at], 0).astype(np.int8)
@@ -139,13 +139,13 @@ class Assessed:
         return [*block.model.floors, *(floor for floor, _ in more.values())], np.vstack(rows)
 
     @cached_property
-    def silent(self) -> NDArray[np.bool_]:
+    def unanswered_driven(self) -> NDArray[np.bool_]:
         """Whose score is held up by blanks for the most part: most rules that reach rest on them alone, and with the blanks read
         as not asked the score would stand at a lower level.
         """
-        silent = np.zeros(len(self.block), dtype=np.bool_)
-        for block, mine, pick in self.portions():
-            rules, codes = self.floors(block, pick)
+        silent = np.zeros(len(self.block_indexes), dtype=np.bool_)
+        for block, mine, pick in self.iter_chunks():
+            rules, codes = self.get_floors(block, pick)
             by_blanks = np.flatnonzero((codes == 1).sum(axis=0) > (codes > 1).sum(axis=0))
             if by_blanks.size:
                 found = codes[:, by_blanks] > 1
@@ -159,11 +159,11 @@ def _lower_without_blanks(
     """Where some suppliers of a block would stand lower with their blanks read as not asked; ``found`` (f, n): the rules that
     hold by more than blanks.
     """
-    cells, total = block.cells_of(pick), block.scores.total[pick]
+    cells, total = block.compute_cells(pick), block.scores.total[pick]
     blank = (cells.moves * (cells.state == DECLINED)).sum(axis=0)
-    held_at = (np.array([[rule.at_least] for rule in rules]) * found).max(axis=0)
+    held_at = (np.array([[rule.minimum_score] for rule in rules]) * found).max(axis=0)
     told = np.maximum(total - block.scores.uplift[pick] - blank, held_at)
-    lower: NDArray[np.bool_] = threshold(told, block.model) < threshold(total, block.model)
+    lower: NDArray[np.bool_] = assign_levels(told, block.model) < assign_levels(total, block.model)
     return lower
 
 
@@ -172,23 +172,23 @@ def assess(
     facts: FactSnapshot,
     on: date,
     models: Sequence[Model] | None = None,
-) -> tuple[Assessed, ...]:
+) -> tuple[AssessedBatch, ...]:
     """Each batch assessed, agencies first. Raises LookupError where no model is in force on that day.
 
     ``models`` are those to choose from, all that are released unless told: an old assessment is replayed with its own.
     """
     agencies = [assess_batch(batch, facts, on, {}, models) for batch in batches if batch.kind == "agency"]
-    scores = agency_scores(agencies)
+    scores = compute_agency_scores(agencies)
     sites = [assess_batch(batch, facts, on, scores, models) for batch in batches if batch.kind == "site"]
     return (*agencies, *sites)
 
 
-def agency_scores(agencies: Iterable[Assessed]) -> dict[str, float]:
+def compute_agency_scores(agencies: Iterable[AssessedBatch]) -> dict[str, float]:
     """The score of each assessed agency under every name it goes by; of several with one name, the worst."""
     scores: dict[str, float] = {}
     for assessed in agencies:
-        totals = assessed.each("total")
-        for question in AGENCY_NAMES:
+        totals = assessed.get_scores("total")
+        for question in AGENCY_NAME_QUESTIONS:
             column = assessed.batch.answers.column(question)
             worst = np.full(len(column.values) + 1, -1.0)
             np.maximum.at(worst, column.codes, totals)
@@ -203,19 +203,19 @@ def assess_batch(
     batch: Batch,
     facts: FactSnapshot,
     on: date,
-    scores_of_agencies: Mapping[str, float],
+    agency_scores: Mapping[str, float],
     models: Sequence[Model] | None = None,
-) -> Assessed:
+) -> AssessedBatch:
     """One batch assessed; ``scores_of_agencies`` as :func:`agency_scores` gives them, the rest as in :func:`assess`."""
     n = len(batch.answers)
     blocks: list[Block] = []
     for model, members in _models(batch, on, models):
         answers = batch.answers if len(members) == n else batch.answers.take(members)
-        case = batch.case.take(members) if batch.case else None
+        case = batch.case_evidence.take(members) if batch.case_evidence else None
         # What cases set is heard like a report, and is no answer of the supplier: the answers kept do not hold it.
         heard = add_case_harms(answers, case) if case else answers
-        read = build_features(heard, model, facts, on, scores_of_agencies, case.strength if case else None)
-        unknown = _unknown(answers, model, scores_of_agencies)
+        read = build_features(heard, model, facts, on, agency_scores, case.strength if case else None)
+        unknown = _unknown(answers, model, agency_scores)
         scores, cells, whole = _scored_and_planned(read.frame, model, unknown)
         actions, sectors = _with_own(whole, read.frame, model, unknown), _sectors(answers, model, facts)
         blocks.append(Block(model, members, answers, read.inherent.parts, read.frame, scores, cells, actions, sectors))
@@ -223,7 +223,7 @@ def assess_batch(
     best_total, best_rank = np.full(n, -1.0), np.full(n, 127, dtype=np.int8)
     rank_first = all(block.model.method > 1 for block in blocks)
     for b, block in enumerate(blocks):
-        total, rank = block.scores.total, queue_rank(block.scores.level, block.scores.inherent_level)
+        total, rank = block.scores.total, compute_queue_rank(block.scores.level, block.scores.inherent_level)
         # A supplier of several sectors is scored on each and shows the worst.
         total_there, rank_there = best_total[block.members], best_rank[block.members]
         if rank_first:
@@ -233,7 +233,7 @@ def assess_batch(
         at = block.members[worse]
         chosen[at], position[at] = b, np.flatnonzero(worse)
         best_total[at], best_rank[at] = total[worse], rank[worse]
-    assessed = Assessed(batch, tuple(blocks), chosen, position, scores_of_agencies)
+    assessed = AssessedBatch(batch, tuple(blocks), chosen, position, agency_scores)
     return assessed if len(blocks) < 2 else _with_the_worst_of_all(assessed)
 
 
@@ -243,16 +243,16 @@ def _higher(points: NDArray[np.float64], than: NDArray[np.float64]) -> NDArray[n
     return higher
 
 
-def _with_the_worst_of_all(assessed: Assessed) -> Assessed:
+def _with_the_worst_of_all(assessed: AssessedBatch) -> AssessedBatch:
     """Under the headline of a supplier of several sectors: the highest score of its models, their range, what each calls for.
 
     What another model scores higher is an uplift, so that points and uplift go on adding up to the score.
     """
     blocks = list(assessed.blocks)
     for b, block in enumerate(assessed.blocks):
-        mine = assessed.position[assessed.block == b]
+        mine = assessed.positions[assessed.block_indexes == b]
         scores, plan_of = block.scores, block.plan
-        for other, at in assessed.beside(block, mine):
+        for other, at in assessed.iter_other_blocks(block, mine):
             to, of = mine[at >= 0], at[at >= 0]
             higher = _higher(other.scores.total[of], scores.total[to])
             total = np.where(higher, other.scores.total[of], scores.total[to])
@@ -274,14 +274,14 @@ def _scored_and_planned(
 ) -> tuple[Scores, Cells | None, Plan]:
     """The scores of the suppliers of a frame, what each indicator comes to unless they are many, and what is to be done."""
     n = frame.risk.shape[1]
-    if n <= PORTION:
+    if n <= CHUNK_SIZE:
         scores, cells = score(frame, model)
         return scores, cells, plan(scores, cells, model, unknown)
     whole = room_for_plan(n, model)
-    scores, portions = score_by_portion(frame, model)
+    scores, portions = score_in_chunks(frame, model)
     for here, cells in portions:
         unknown_here = {name: flags[here] for name, flags in unknown.items()}
-        whole.days[:, here] = plan(some(scores, here), cells, model, unknown_here).days
+        whole.days[:, here] = plan(take(scores, here), cells, model, unknown_here).days
     return scores, None, whole
 
 
@@ -290,7 +290,7 @@ def _with_own(whole: Plan, frame: Frame, model: Model, unknown: Mapping[str, NDA
     told = np.flatnonzero(frame.reported.any(axis=0) | (frame.case > 0))
     if not len(told):
         return whole
-    of_these = some(frame, told)
+    of_these = take(frame, told)
     alone = replace(of_these, reported=np.zeros_like(of_these.reported), case=np.zeros_like(of_these.case))
     own_days = whole.days.copy()
     unknown_there = {name: flags[told] for name, flags in unknown.items()}
@@ -319,7 +319,7 @@ def _models(batch: Batch, on: date, models: Sequence[Model] | None) -> list[tupl
     unknown = np.array([not isinstance(sectors, tuple) or not sectors for sectors in by_code])[column.codes]
     if unknown.any() and all(model.method > 2 for model in serving("site", (), on, models)):
         for model in current("site", on, models):
-            if model.told_by:
+            if model.sector_questions:
                 served[model.id] = model
                 members[model.id] = members.get(model.id, False) | unknown & _of_the_trade(batch.answers, model)
     # On equal scores the first model stands: a pack before the general one, whatever the order of the rows.
@@ -334,7 +334,7 @@ def _of_the_trade(answers: Answers, model: Model) -> NDArray[np.bool_]:
     """
     forms = answers.column("form_version")
     here = np.array([*(str(sent).split(" ")[0] == model.id for sent in forms.values), False])[forms.codes]
-    for question in model.told_by:
+    for question in model.sector_questions:
         column = answers.column(question)
         here |= np.array([*(told != CANNOT_APPLY for told in column.values), False])[column.codes]
     return here

@@ -23,7 +23,7 @@ from risk_models.facts.inherent import PART_STATES, UNKNOWN_PLACE, InherentRiskP
 from risk_models.model import CASES, Model
 from risk_models.plan import Action, load_actions, steps_in_order
 from service.assessment.answer_codec import NULL, Pick, WrittenAnswers
-from service.assessment.assess import Assessed, Block
+from service.assessment.assess import AssessedBatch, Block
 
 Document = dict[str, Any]
 
@@ -65,7 +65,7 @@ def models_part(models: Iterable[Model]) -> list[Document]:
                 for c in m.every_context
             ],
             "floors": [
-                {"id": f.id, "title": f.title, "at_least": f.at_least, "because": f.because, "sources": list(f.sources)}
+                {"id": f.id, "title": f.title, "at_least": f.minimum_score, "because": f.because, "sources": list(f.sources)}
                 for f in m.floors
             ],
         }
@@ -74,7 +74,7 @@ def models_part(models: Iterable[Model]) -> list[Document]:
 
 
 def assessment_part(
-    assessed: Sequence[Assessed], facts: FactSnapshot, on: date, options: Mapping[str, Any]
+    assessed: Sequence[AssessedBatch], facts: FactSnapshot, on: date, options: Mapping[str, Any]
 ) -> Document:
     """The head of the document: day, engine, options, models and facts used."""
     used = {block.model.id: block.model for part in assessed for block in part.blocks}
@@ -111,13 +111,13 @@ def actions_digest(told: Sequence[Mapping[str, Any]]) -> str:
     return hashlib.sha256(orjson.dumps(list(told))).hexdigest()
 
 
-def write(
+def write_document(
     out: BinaryIO,
-    assessed: Sequence[Assessed],
+    assessed: Sequence[AssessedBatch],
     facts: FactSnapshot,
     on: date,
     options: Mapping[str, Any],
-    received: Mapping[str, Any],
+    input_part: Mapping[str, Any],
     buyer: Mapping[str, Any] | None = None,
     cases: Sequence[Mapping[str, Any]] = (),
 ) -> None:
@@ -126,7 +126,7 @@ def write(
     """
     head = {
         "assessment": assessment_part(assessed, facts, on, options),
-        "input": received,
+        "input": input_part,
         "actions": actions_part(load_actions()),
         "cases": list(cases),
         **({"buyer": buyer} if buyer is not None else {}),
@@ -136,7 +136,7 @@ def write(
     out.write(told[:-1] + b',"results":[')
     first = True
     for part in assessed:
-        for row in result_rows(part, on):
+        for row in iter_result_json(part, on):
             digest.update(row)
             out.write(row if first else b",\n" + row)
             first = False
@@ -153,24 +153,24 @@ def digest_of(document: Mapping[str, Any]) -> str:
     return digest.hexdigest()
 
 
-def result_rows(assessed: Assessed, on: date) -> Iterator[bytes]:
+def iter_result_json(assessed: AssessedBatch, on: date) -> Iterator[bytes]:
     """One result as JSON bytes for each supplier of a batch, in the order of its rows; made in chunks, to stay small."""
-    n = len(assessed.block)
+    n = len(assessed.block_indexes)
     for start in range(0, n, CHUNK):
-        blocks, positions = assessed.block[start : start + CHUNK], assessed.position[start : start + CHUNK]
+        blocks, positions = assessed.block_indexes[start : start + CHUNK], assessed.positions[start : start + CHUNK]
         rows = [_block_rows(block, positions[blocks == b], assessed, on) for b, block in enumerate(assessed.blocks)]
         for b in blocks.tolist():
             yield next(rows[b])
 
 
-def _block_rows(block: Block, pick: Pick, assessed: Assessed, on: date) -> Iterator[bytes]:
+def _block_rows(block: Block, pick: Pick, assessed: AssessedBatch, on: date) -> Iterator[bytes]:
     """The results of some suppliers of a block: ``pick`` are their positions in it."""
     scores, model, batch = block.scores, block.model, assessed.batch
     answers = WrittenAnswers(block, pick)
     names = answers.texts("name")
     names = [local if name is NULL else name for name, local in zip(names, answers.texts("name_local"), strict=True)]
     plans = _plans(block, pick, on)
-    rules, floors = assessed.floors(block, pick)
+    rules, floors = assessed.get_floors(block, pick)
     ids = [rule.id for rule in rules]
     points_of = zip(_floats(scores.practice[pick]), _floats(scores.practice_of[pick]), strict=True)
     practice = [
@@ -245,9 +245,9 @@ def _flags(flags: NDArray[np.bool_], names: Sequence[str]) -> list[bytes]:
     return lists
 
 
-def _reasons(assessed: Assessed, block: Block, pick: Pick, answers: WrittenAnswers) -> Iterator[bytes]:
+def _reasons(assessed: AssessedBatch, block: Block, pick: Pick, answers: WrittenAnswers) -> Iterator[bytes]:
     """Every reason of each supplier: contexts first, then the indicators in model order, then what was found beside."""
-    cells = block.cells_of(pick)
+    cells = block.compute_cells(pick)
     columns = _context_reasons(block.parts, pick)
     silent = (cells.state == NOT_ASKED).all(axis=1)
     states, contexts = cells.state.tolist(), list(_rows_of_floats(cells.context))
@@ -305,13 +305,13 @@ def _answer_reasons(
     ]
 
 
-def _found_beside(assessed: Assessed, block: Block, pick: Pick, answers: WrittenAnswers) -> list[list[bytes]]:
+def _found_beside(assessed: AssessedBatch, block: Block, pick: Pick, answers: WrittenAnswers) -> list[list[bytes]]:
     """Harm and silence that only the models of a supplier's other sectors ask about: reasons without points."""
     columns = []
     everywhere, nowhere = np.full(len(pick), True), np.full(len(pick), False)
     told = dict.fromkeys((indicator.id for indicator in block.model.indicators), everywhere)
-    for other, at in assessed.beside(block, pick):
-        cells = other.cells_of(np.maximum(at, 0))
+    for other, at in assessed.iter_other_blocks(block, pick):
+        cells = other.compute_cells(np.maximum(at, 0))
         for i, indicator in enumerate(other.model.indicators):
             before = told.get(indicator.id, nowhere)
             told[indicator.id] = before | (at >= 0)

@@ -29,7 +29,7 @@ def create_organisation(database: Database, name: str, time_zone: str = "UTC") -
         )
     organisation = Organisation(id=new_id(), name=name.strip(), time_zone=time_zone, created_at=now())
     try:
-        with database.of(organisation.id) as session:
+        with database.for_organisation(organisation.id) as session:
             session.add(organisation)
             session.flush()
             record(session, BY, "organisation.created", "organisation", organisation.id)
@@ -40,7 +40,7 @@ def create_organisation(database: Database, name: str, time_zone: str = "UTC") -
 
 def create_user(database: Database, organisation: str, email: str, name: str, role: str) -> str:
     """A new user of an organisation (by name or id); the password for their first sign-in. Raises Refused as users.create."""
-    with database.of(find_organisation(database, organisation)) as session:
+    with database.for_organisation(find_organisation(database, organisation)) as session:
         _user, password = users.create(session, email, name, role, BY)
     return password
 
@@ -49,14 +49,14 @@ def create_key(
     database: Database, organisation: str, name: str, scopes: Sequence[str], days: int, longest: int = 365
 ) -> str:
     """A new API key of an organisation (by name or id); its text. Raises Refused as keys.create."""
-    with database.of(find_organisation(database, organisation)) as session:
+    with database.for_organisation(find_organisation(database, organisation)) as session:
         _key, text = keys.create(session, name, scopes, days, BY, longest)
     return text
 
 
 def find_organisation(database: Database, named: str) -> str:
     """The id of an organisation by its name or id. Raises Refused ``organisation.unknown``."""
-    with database.across(write=False) as session:
+    with database.unscoped(write=False) as session:
         found = _named(session, named)
     if found is None:
         raise DomainError("organisation.unknown", 404, f"There is no organisation called {named}.")

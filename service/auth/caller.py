@@ -9,7 +9,7 @@ from flask import current_app, g
 from sqlalchemy.orm import Session
 
 from service.auth.access import ACCESS
-from service.blob_store import Blobs
+from service.blob_store import BlobStore
 from service.db.session import Database
 from service.settings import Settings
 
@@ -51,7 +51,7 @@ class Caller:
         return ACCESS.reads_cases(self.role, self.scopes)
 
 
-def caller() -> Caller:
+def get_caller() -> Caller:
     """Who calls. Raises LookupError on a route that is open to all."""
     found: Caller | None = g.get("caller")
     if found is None:
@@ -59,28 +59,28 @@ def caller() -> Caller:
     return found
 
 
-def reading(*, snapshot: bool = True) -> AbstractContextManager[Session]:
+def read_session(*, snapshot: bool = True) -> AbstractContextManager[Session]:
     """The rows of the caller's organisation, to read, waiting for no writer: a snapshot unless told (Database.of)."""
-    return database().of(caller().organisation_id, write=False, snapshot=snapshot)
+    return get_database().for_organisation(get_caller().organisation_id, write=False, snapshot=snapshot)
 
 
-def writing() -> AbstractContextManager[Session]:
+def write_session() -> AbstractContextManager[Session]:
     """The rows of the caller's organisation, to change: one transaction, committed at the end."""
-    return database().of(caller().organisation_id)
+    return get_database().for_organisation(get_caller().organisation_id)
 
 
-def database() -> Database:
+def get_database() -> Database:
     """The database of this application."""
     found: Database = current_app.extensions["database"]
     return found
 
 
-def settings() -> Settings:
+def get_settings() -> Settings:
     """The settings of this application."""
     found: Settings = current_app.extensions["settings"]
     return found
 
 
-def blobs() -> Blobs:
+def get_blob_store() -> BlobStore:
     """Where the bytes of files and reports of this application are kept."""
-    return Blobs(settings().files)
+    return BlobStore(get_settings().files)

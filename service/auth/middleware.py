@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from service.auth import keys, sessions
 from service.auth.access import ACCESS, line
-from service.auth.caller import Caller, database, settings
+from service.auth.caller import Caller, get_database, get_settings
 from service.clock import now
 from service.db.tables import ApiKey, Organisation, SignIn, User
 from service.errors import DomainError
@@ -54,17 +54,17 @@ def _enter() -> AnyResponse | None:
 
 def cookie() -> str:
     """Name of the cookie that holds the token. The prefix makes browsers refuse one that was set by anybody else."""
-    return "diligence" if settings().plain_http else "__Host-diligence"
+    return "diligence" if get_settings().plain_http else "__Host-diligence"
 
 
 def set_cookie(response: AnyResponse, token: str) -> None:
     """Hands the token of a sign-in to the browser."""
-    response.set_cookie(cookie(), token, secure=not settings().plain_http, httponly=True, samesite="Lax", path="/")
+    response.set_cookie(cookie(), token, secure=not get_settings().plain_http, httponly=True, samesite="Lax", path="/")
 
 
 def clear_cookie(response: AnyResponse) -> None:
     """Takes the token back."""
-    response.delete_cookie(cookie(), secure=not settings().plain_http, httponly=True, samesite="Lax", path="/")
+    response.delete_cookie(cookie(), secure=not get_settings().plain_http, httponly=True, samesite="Lax", path="/")
 
 
 def _by_sign_in(roles: frozenset[str]) -> AnyResponse | None:
@@ -72,8 +72,8 @@ def _by_sign_in(roles: frozenset[str]) -> AnyResponse | None:
     token = request.cookies.get(cookie(), "")
     found = None
     if token:
-        with database().across(write=False) as session:
-            found = sessions.find(session, token, settings())
+        with get_database().unscoped(write=False) as session:
+            found = sessions.find(session, token, get_settings())
     if found is None:
         return _to_sign_in()
     sign_in, user, organisation = found
@@ -121,7 +121,7 @@ def _redirect(address: str) -> AnyResponse:
 
 def _seen(sign_in: SignIn) -> None:
     if now() - sign_in.seen_at >= sessions.SEEN_EVERY:
-        with database().of(sign_in.organisation_id) as session:
+        with get_database().for_organisation(sign_in.organisation_id) as session:
             session.execute(update(SignIn).where(SignIn.id == sign_in.id).values(seen_at=now()))
 
 
@@ -131,7 +131,7 @@ def _by_key(scope: str) -> None:
     challenge = {"WWW-Authenticate": 'Bearer realm="diligence"'}
     if scheme.lower() != "bearer" or not text.strip():
         raise DomainError("key.missing", 401, "Send an API key: Authorization: Bearer dk_...", headers=challenge)
-    with database().across(write=False) as session:
+    with get_database().unscoped(write=False) as session:
         key = keys.find(session, text.strip())
     if key is None:
         challenge["WWW-Authenticate"] += ', error="invalid_token"'
@@ -140,7 +140,7 @@ def _by_key(scope: str) -> None:
         key.organisation_id, key.organisation, key.time_zone, f"key:{key.id}", key.name, scopes=key.scopes
     )
     if key.used_at is None or now() - key.used_at >= keys.USED_EVERY:
-        with database().of(key.organisation_id) as session:
+        with get_database().for_organisation(key.organisation_id) as session:
             session.execute(update(ApiKey).where(ApiKey.id == key.id).values(used_at=now()))
     if scope not in g.caller.scopes:
         challenge["WWW-Authenticate"] += f', error="insufficient_scope", scope="{scope}"'

@@ -49,13 +49,13 @@ def attempt(database: Database, secret: bytes, email: str, address: str) -> Atte
         key_of(secret, "account", email): FREE_OF_ACCOUNT,
         key_of(secret, "address", network(address)): FREE_OF_ADDRESS,
     }
-    with database.across() as session:
+    with database.unscoped() as session:
         session.execute(delete(SignInAttempt).where(SignInAttempt.at < at - FORGOTTEN))
         rows = [SignInAttempt(key=key, at=at) for key in keys]
         session.add_all(rows)
         session.flush()
         ours = tuple(row.id for row in rows)
-    with database.across() as session:
+    with database.unscoped() as session:
         counted = session.execute(
             select(SignInAttempt.key, func.count(), func.max(SignInAttempt.at))
             .where(SignInAttempt.key.in_(keys), SignInAttempt.id.not_in(ours), SignInAttempt.at >= at - FORGOTTEN)
@@ -72,7 +72,7 @@ def attempt(database: Database, secret: bytes, email: str, address: str) -> Atte
 
 def succeeded(database: Database, done: Attempt) -> None:
     """Forgets the failures of the account, and this attempt. Those of the address stand: its owner may have one account."""
-    with database.across() as session:
+    with database.unscoped() as session:
         session.execute(
             delete(SignInAttempt).where((SignInAttempt.key == done.account) | SignInAttempt.id.in_(done.rows))
         )

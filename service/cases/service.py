@@ -32,7 +32,7 @@ from service.audit import record
 from service.case_reading.export_json import case_part, first_steps
 from service.case_reading.records import COHORT, LISTS, NAMES, ONCE, CaseRecord, link
 from service.case_reading.records import REFERENCES as NUMBERS
-from service.db.case_tables import KeptCase, KeptFinding
+from service.db.case_tables import StoredCase, StoredFinding
 from service.db.tables import Supplier, new_id
 from service.errors import DomainError, not_found
 from service.suppliers import repository as suppliers
@@ -45,30 +45,30 @@ OF_CASE = ("case_id", *ONCE, *LISTS)
 LONGEST = {"case_id": 100, "job": 200, "linked_reference": 300, "linked_name": 300, "note": 2000}
 
 
-def outcomes() -> Mapping[str, str]:
+def list_outcomes() -> Mapping[str, str]:
     """How a case may be closed, in words, by id."""
     return {told["id"]: told["title"] for told in load_case_rules().raw["outcome"]}
 
 
-def get(session: Session, case_id: str, *, lock: bool = False) -> KeptCase:
+def get(session: Session, case_id: str, *, lock: bool = False) -> StoredCase:
     """A case by id. Raises Refused, 404, where there is none."""
-    query = select(KeptCase).where(KeptCase.id == case_id)
+    query = select(StoredCase).where(StoredCase.id == case_id)
     found = session.scalars(query.with_for_update() if lock else query).first()
     if found is None:
         raise not_found("There is no such case.")
     return found
 
 
-def of_supplier(session: Session, supplier_id: str) -> Sequence[KeptCase]:
+def of_supplier(session: Session, supplier_id: str) -> Sequence[StoredCase]:
     """The cases about a supplier, open ones first, the strongest of them first."""
-    order = (KeptCase.state.desc(), KeptCase.strength.desc(), KeptCase.created_at.desc(), KeptCase.id)
-    return session.scalars(select(KeptCase).where(KeptCase.supplier_id == supplier_id).order_by(*order)).all()
+    order = (StoredCase.state.desc(), StoredCase.strength.desc(), StoredCase.created_at.desc(), StoredCase.id)
+    return session.scalars(select(StoredCase).where(StoredCase.supplier_id == supplier_id).order_by(*order)).all()
 
 
 def emergencies(session: Session, on: date) -> list[Shown]:
     """The open cases in which somebody may be in danger now, read on a day; the one that waits longest comes first."""
-    urgent = (KeptCase.state == "open", KeptCase.strength == STRENGTHS.index("emergency"))
-    found = session.scalars(select(KeptCase).where(*urgent).order_by(KeptCase.strength_since, KeptCase.id))
+    urgent = (StoredCase.state == "open", StoredCase.strength == STRENGTHS.index("emergency"))
+    found = session.scalars(select(StoredCase).where(*urgent).order_by(StoredCase.strength_since, StoredCase.id))
     return [shown(session, case, on) for case in found]
 
 
@@ -87,14 +87,14 @@ class Shown:
     has it).
     """
 
-    case: KeptCase
+    case: StoredCase
     supplier: Supplier | None
-    findings: Sequence[KeptFinding]
+    findings: Sequence[StoredFinding]
     read: Mapping[str, Any]
     steps: Sequence[FirstStep]
 
 
-def shown(session: Session, case: KeptCase, on: date) -> Shown:
+def shown(session: Session, case: StoredCase, on: date) -> Shown:
     """A case read on a day. Its first steps run from the moment on which the evidence became as strong as it is."""
     findings = list_findings(session, [case]).get(case.id, ())
     told = to_case_record(case, findings)
@@ -109,7 +109,7 @@ def shown(session: Session, case: KeptCase, on: date) -> Shown:
 
 def open_case(
     session: Session, told: Mapping[str, Any], findings: Sequence[Mapping[str, Any]], on: date, at: datetime, by: str
-) -> KeptCase:
+) -> StoredCase:
     """A new case, as answers to the form by question id, with the findings known so far.
 
     Raises Refused: ``person.*`` for what looks like a person's data, ``case.taken`` for a number that is in use, ``case.number``,
@@ -137,7 +137,7 @@ def open_case(
     return case
 
 
-def add_finding(session: Session, case_id: str, told: Mapping[str, Any], on: date, at: datetime, by: str) -> KeptCase:
+def add_finding(session: Session, case_id: str, told: Mapping[str, Any], on: date, at: datetime, by: str) -> StoredCase:
     """One more finding of a case; it opens a closed one again. Raises Refused as :func:`open_case` does, and ``not_found``."""
     wanted = [_finding(told, on)]
     case = get(session, case_id, lock=True)
@@ -146,10 +146,10 @@ def add_finding(session: Session, case_id: str, told: Mapping[str, Any], on: dat
     return case
 
 
-def close(session: Session, case_id: str, outcome: str, on: date, at: datetime, by: str) -> KeptCase:
+def close(session: Session, case_id: str, outcome: str, on: date, at: datetime, by: str) -> StoredCase:
     """Closes a case. Raises Refused: ``case.outcome``, ``case.closed``, ``not_found``."""
-    if outcome not in outcomes():
-        raise DomainError("case.outcome", 422, f"A case is closed as one of {', '.join(outcomes())}.")
+    if outcome not in list_outcomes():
+        raise DomainError("case.outcome", 422, f"A case is closed as one of {', '.join(list_outcomes())}.")
     case = get(session, case_id, lock=True)
     if case.state == "closed":
         raise DomainError("case.closed", 409, "The case is closed already.")
@@ -162,7 +162,7 @@ def close(session: Session, case_id: str, outcome: str, on: date, at: datetime, 
 
 def keep(
     session: Session, records: Iterable[CaseRecord], on: date, at: datetime, by: str, import_id: str
-) -> list[KeptCase]:
+) -> list[StoredCase]:
     """The cases of a sheet: new ones, and what is new in those that are known. Returns those that anything was added to.
 
     What is there already is not added again. A case that says another thing of its group than is kept is left out
@@ -202,7 +202,7 @@ def keep(
     return touched
 
 
-def contradicts(session: Session, case: KeptCase, told: CaseRecord) -> bool:
+def contradicts(session: Session, case: StoredCase, told: CaseRecord) -> bool:
     """Whether a record says another thing of the group than the case of its number: they are two groups then. Two references may
     be of one supplier.
     """
@@ -225,9 +225,9 @@ def contradicted(session: Session, records: Iterable[CaseRecord]) -> list[CaseRe
     ]
 
 
-def link_waiting(session: Session) -> list[KeptCase]:
+def link_waiting(session: Session) -> list[StoredCase]:
     """Links the cases that no supplier is known for to those that are kept now; returns the cases that found one."""
-    waiting = session.scalars(select(KeptCase).where(KeptCase.supplier_id.is_(None))).all()
+    waiting = session.scalars(select(StoredCase).where(StoredCase.supplier_id.is_(None))).all()
     places = whom(session, [to_case_record(case, ()) for case in waiting])
     found = []
     for case, supplier_id in zip(waiting, places, strict=True):
@@ -260,14 +260,14 @@ def _key(number: str) -> str:
     return (name_key(number) or number)[:300]
 
 
-def _of_number(number: str) -> Select[KeptCase]:
-    return select(KeptCase).where(KeptCase.key == _key(number))
+def _of_number(number: str) -> Select[StoredCase]:
+    return select(StoredCase).where(StoredCase.key == _key(number))
 
 
 def _new(
     number: str, group: Mapping[str, Any], several: Mapping[str, Sequence[str]], at: datetime, by: str
-) -> KeptCase:
-    return KeptCase(
+) -> StoredCase:
+    return StoredCase(
         id=new_id(),
         number=number,
         key=_key(number),
@@ -290,7 +290,7 @@ def _group_of(told: CaseRecord) -> dict[str, Any]:
     return {**told.cohort, **linked, "age_group": told.case.people}
 
 
-def _complete(session: Session, case: KeptCase, told: CaseRecord, by: str) -> bool:
+def _complete(session: Session, case: StoredCase, told: CaseRecord, by: str) -> bool:
     """Fills in what was not told of the group before; what was told stays. Whether there was anything."""
     new = _group_of(told)
     filled = [name for name in COHORT if case.cohort.get(name) is None and new[name] is not None]
@@ -310,12 +310,12 @@ def _complete(session: Session, case: KeptCase, told: CaseRecord, by: str) -> bo
 
 
 def _add(
-    session: Session, case: KeptCase, wanted: Sequence[Mapping[str, Any]], on: date, at: datetime, by: str
+    session: Session, case: StoredCase, wanted: Sequence[Mapping[str, Any]], on: date, at: datetime, by: str
 ) -> None:
     """Adds findings, and reads the case anew."""
     there = list(list_findings(session, [case]).get(case.id, ()))
     new = [
-        KeptFinding(**{"case_id": case.id, "number": number, "created_by": by, "created_at": at, **told})
+        StoredFinding(**{"case_id": case.id, "number": number, "created_by": by, "created_at": at, **told})
         for number, told in enumerate(wanted, len(there) + 1)
     ]
     session.add_all(new)
@@ -331,13 +331,13 @@ def _add(
         case.strength, case.strength_since = strength, at
 
 
-def _assess(session: Session, cases: Sequence[KeptCase], on: date, at: datetime, by: str) -> None:
+def _assess(session: Session, cases: Sequence[StoredCase], on: date, at: datetime, by: str) -> None:
     session.flush()
     about = {case.supplier_id for case in cases if case.supplier_id is not None}
     suppliers.reassess(session, about, on, at, by)
 
 
-def _told(finding: KeptFinding) -> tuple[Any, ...]:
+def _told(finding: StoredFinding) -> tuple[Any, ...]:
     return tuple(getattr(finding, name) for name in OF_FINDING)
 
 

@@ -165,32 +165,32 @@ def _migrate(settings: Settings, arguments: argparse.Namespace) -> int:
 
 def _backup(settings: Settings, arguments: argparse.Namespace) -> int:
     from service.backup import back_up
-    from service.blob_store import Blobs
+    from service.blob_store import BlobStore
     from service.clock import now
     from service.wiring.processes import current
 
     with current(settings) as database:
-        counts = back_up(database, Blobs(settings.files), Path(arguments.file), now())
+        counts = back_up(database, BlobStore(settings.files), Path(arguments.file), now())
     print(f"{_told(counts)}. Read back and found whole: {arguments.file}.")
     return DONE
 
 
 def _restore(settings: Settings, arguments: argparse.Namespace) -> int:
     from service.backup import restore
-    from service.blob_store import Blobs
+    from service.blob_store import BlobStore
     from service.db.migrations import migrate
     from service.wiring.processes import opened
 
     with opened(settings) as database:
         migrate(database.engine)
-        counts = restore(database, Blobs(settings.files), Path(arguments.file))
+        counts = restore(database, BlobStore(settings.files), Path(arguments.file))
     print(f"{_told(counts)}. Restored, read back and found the same.")
     return DONE
 
 
 def _erase(settings: Settings, arguments: argparse.Namespace) -> int:
     from service.auth.accounts import find_organisation
-    from service.blob_store import Blobs
+    from service.blob_store import BlobStore
     from service.clock import now
     from service.retention import counts_of, erase_organisation
     from service.wiring.processes import current
@@ -198,13 +198,13 @@ def _erase(settings: Settings, arguments: argparse.Namespace) -> int:
     with current(settings) as database:
         organisation_id = find_organisation(database, arguments.organisation)
         if not arguments.yes:
-            with database.across(write=False) as session:
+            with database.unscoped(write=False) as session:
                 counts = counts_of(session, organisation_id)
             print(
                 f"{arguments.organisation} has {_told(counts)}. Nothing was erased: say --yes to erase it all, for good."
             )
             return NOT_SURE
-        counts = erase_organisation(database, Blobs(settings.files), organisation_id, now(), BY)
+        counts = erase_organisation(database, BlobStore(settings.files), organisation_id, now(), BY)
     print(f"{arguments.organisation} was erased: {_told(counts)}. Backups made before still hold it.")
     return DONE
 

@@ -113,7 +113,7 @@ def _show(arguments: argparse.Namespace) -> int:
         )
     print("\nFloors:")
     for floor in model.floors:
-        print(f"  at least {floor.at_least:g}: {floor.title} ({', '.join(floor.sources)})")
+        print(f"  at least {floor.minimum_score:g}: {floor.title} ({', '.join(floor.sources)})")
     return DONE
 
 
@@ -182,11 +182,11 @@ def _tell_sensitivity(block: Block) -> None:
     import numpy as np
 
     from risk_models.engine.frame import LEVEL_NAMES
-    from risk_models.engine.robustness import steadiness
+    from risk_models.engine.robustness import compute_robustness
     from risk_models.sensitivity import compute_rank_ranges, compute_weight_effects
 
-    model, scores, cells = block.model, block.scores, block.cells_of(np.arange(len(block.members)))
-    steady = steadiness(block.frame, model, scores)
+    model, scores, cells = block.model, block.scores, block.compute_cells(np.arange(len(block.members)))
+    steady = compute_robustness(block.frame, model, scores)
     ranks, effects = compute_rank_ranges(scores, cells, model), compute_weight_effects(scores, cells, model)
     print(f"{model.title} ({model.id} {model.version}): {len(steady)} suppliers\n")
     bounds = [1.01, *STEADY, 0.0]
@@ -261,7 +261,7 @@ def _portfolio(arguments: argparse.Namespace) -> Sequence[Batch]:
         given = {"DILIGENCE_DATA": arguments.data} if arguments.data else {}
         database = Database(open_engine(from_environment({**os.environ, **given}).database))
         try:
-            with database.of(find_organisation(database, arguments.portfolio), write=False) as session:
+            with database.for_organisation(find_organisation(database, arguments.portfolio), write=False) as session:
                 found = batches(session)
         finally:
             database.engine.dispose()

@@ -11,7 +11,7 @@ from questionnaires.issues import UnusableSheet
 from questionnaires.sheet import FileRefused
 from questionnaires.watchlist import ParsedWatchlist, read_watchlist
 from service.auth.accounts import BY, find_organisation
-from service.blob_store import Blobs
+from service.blob_store import BlobStore
 from service.db.session import Database
 from service.db.tables import Job, new_id
 from service.errors import DomainError
@@ -31,7 +31,7 @@ def import_file(settings: Settings, arguments: argparse.Namespace) -> int:
     """Replaces a list by what stands in a file."""
     path = Path(arguments.file)
     listing = _read(path)
-    name, blobs = arguments.name or path.stem, Blobs(settings.files)
+    name, blobs = arguments.name or path.stem, BlobStore(settings.files)
     with current(settings) as db:
         organisation_id = find_organisation(db, arguments.organisation)
         job_id = lists.receive(db, blobs, organisation_id, name, listing, BY)
@@ -56,11 +56,11 @@ def _read(path: Path) -> ParsedWatchlist:
         raise DomainError(nothing.issue.code, 422, f"{path.name}: {nothing}") from nothing
 
 
-def _done(db: Database, blobs: Blobs, organisation_id: str, job_id: str) -> Job:
+def _done(db: Database, blobs: BlobStore, organisation_id: str, job_id: str) -> Job:
     """The job once it has ended: done here, as a worker would, unless a worker is at it."""
     handler, owner = handlers(blobs)[LOAD_WATCHLIST], f"command_line:{new_id()[:8]}"
     while True:
-        with db.of(organisation_id, write=False) as session:
+        with db.for_organisation(organisation_id, write=False) as session:
             job = jobs.get(session, job_id)
         if job.state in ("done", "failed", "cancelled"):
             return job
@@ -79,7 +79,7 @@ def _told(listing: ParsedWatchlist) -> str:
 
 def list_all(settings: Settings, arguments: argparse.Namespace) -> int:
     """Prints the lists of an organisation."""
-    with current(settings) as db, db.of(find_organisation(db, arguments.organisation), write=False) as session:
+    with current(settings) as db, db.for_organisation(find_organisation(db, arguments.organisation), write=False) as session:
         for kept in lists.listing(session):
             since = kept.imported_at.strftime("%Y-%m-%d %H:%M UTC") if kept.imported_at else "being loaded"
             print(f"{kept.name:<40} {kept.entries:>9,} entries  {since}")
@@ -88,7 +88,7 @@ def list_all(settings: Settings, arguments: argparse.Namespace) -> int:
 
 def remove(settings: Settings, arguments: argparse.Namespace) -> int:
     """Removes a list with its entries and matches."""
-    with current(settings) as db, db.of(find_organisation(db, arguments.organisation)) as session:
+    with current(settings) as db, db.for_organisation(find_organisation(db, arguments.organisation)) as session:
         lists.remove(session, arguments.name, BY)
     print(f"{arguments.name} was removed, with its matches and what was decided on them.")
     return 0

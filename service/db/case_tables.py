@@ -11,7 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from service.db.tables import Base, Owned, new_id
 
 
-class KeptCase(Owned, Base):
+class StoredCase(Owned, Base):
     """A case: who the group is, which site or agency it is about (None: none that is known), and whether it is open.
 
     ``key``: that of its number, by which it is found again. ``strength``: index of risk_models.cases.rules.STRENGTHS as it was
@@ -46,7 +46,7 @@ class KeptCase(Owned, Base):
     created_at: Mapped[datetime]
 
 
-class KeptFinding(Owned, Base):
+class StoredFinding(Owned, Base):
     """One finding of a case, as it was recorded: it is added, and never changed. ``number`` counts within the case.
 
     ``place``: the row of the sheet it stood in; ``place`` is empty and ``import_id`` None where it was entered by hand or sent

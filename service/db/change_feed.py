@@ -76,7 +76,7 @@ def _settled(session: Session) -> int:
     In one snapshot a writer who ends between the first and the second statement would have no mark and no rows.
     """
     if session.info.get("snapshot"):
-        raise RuntimeError("changes are read without a snapshot: Database.of(..., write=False, snapshot=False)")
+        raise RuntimeError("changes are read without a snapshot: Database.for_organisation(..., write=False, snapshot=False)")
     drawn = session.scalars(select(_drawn())).one()
     ours = select(DATABASES.c.oid).where(DATABASES.c.datname == func.current_database()).scalar_subquery()
     marks = select(func.min(cast(LOCKS.c.objid, Integer))).where(

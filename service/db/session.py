@@ -28,8 +28,8 @@ import service.db.case_tables
 import service.db.watchlist_tables  # noqa: F401  every table is filtered, wherever it is defined
 from service.db.tables import Base, Owned
 
-ACROSS = "*"
-PATIENCE = 30.0  # seconds that a writer waits for others of its process, as long as for those of another
+UNSCOPED = "*"
+WRITER_TIMEOUT = 30.0  # seconds that a writer waits for others of its process, as long as for those of another
 JSON: dict[str, Any] = {
     "json_serializer": lambda value: orjson.dumps(value).decode(),
     "json_deserializer": orjson.loads,
@@ -48,11 +48,11 @@ def chunks(items: Sequence[Item], size: int = 500) -> Iterator[Sequence[Item]]:
     return (items[start : start + size] for start in range(0, len(items), size))
 
 
-class NoOrganisation(RuntimeError):
+class MissingOrganisation(RuntimeError):
     """A statement on customers' rows in a session that was not told whose, or on those of another organisation."""
 
 
-class Unfiltered(RuntimeError):
+class UnfilteredStatement(RuntimeError):
     """A statement that the filter by organisation cannot reach."""
 
 
@@ -100,7 +100,7 @@ class Database:
         self.engine.dispose()
 
     @contextmanager
-    def of(self, organisation_id: str, *, write: bool = True, snapshot: bool = True) -> Iterator[Session]:
+    def for_organisation(self, organisation_id: str, *, write: bool = True, snapshot: bool = True) -> Iterator[Session]:
         """A transaction on the rows of one organisation: committed at the end, rolled back on an error.
 
         Without ``write`` it sees a snapshot, waits for no writer and refuses to write. Without ``snapshot`` as well, each
@@ -120,7 +120,7 @@ class Database:
         if self.turns is None or not write:
             yield
             return
-        ours = self.turns.acquire(timeout=PATIENCE)  # without it SQLite decides, as among processes
+        ours = self.turns.acquire(timeout=WRITER_TIMEOUT)  # without it SQLite decides, as among processes
         try:
             yield
         finally:
@@ -128,9 +128,9 @@ class Database:
                 self.turns.release()
 
     @contextmanager
-    def across(self, *, write: bool = True) -> Iterator[Session]:
+    def unscoped(self, *, write: bool = True) -> Iterator[Session]:
         """A transaction on the rows of all organisations: for the machinery, never for an answer to a caller."""
-        with self.of(ACROSS, write=write) as session:
+        with self.for_organisation(UNSCOPED, write=write) as session:
             yield session
 
 
@@ -153,9 +153,9 @@ def _filter_by_organisation(state: ORMExecuteState) -> None:
     if state.is_column_load or state.is_relationship_load:
         return
     if not state.is_select and state.session.info.get("only_reads"):
-        raise Unfiltered("a write in a session that only reads")
+        raise UnfilteredStatement("a write in a session that only reads")
     organisation_id = state.session.info.get("organisation_id")
-    if organisation_id == ACROSS:
+    if organisation_id == UNSCOPED:
         return
     known = _filtered.get(state.statement, {}).get(organisation_id or "")
     if known is not None and state.is_select:
@@ -164,10 +164,10 @@ def _filter_by_organisation(state: ORMExecuteState) -> None:
     named = _owned_tables(state.statement, state.is_orm_statement)
     if organisation_id is None:
         if named:
-            raise NoOrganisation(f"a statement on {min(named)} in a session of no organisation")
+            raise MissingOrganisation(f"a statement on {min(named)} in a session of no organisation")
         return
     if state.is_update and state.is_executemany:
-        raise Unfiltered("an update in bulk by key: load the rows and change them, or say where")
+        raise UnfilteredStatement("an update in bulk by key: load the rows and change them, or say where")
     if state.is_insert:
         if named:
             state.statement = _insert_own(state, organisation_id)
@@ -188,9 +188,9 @@ def _owned_tables(statement: Executable, is_orm: bool) -> set[str]:
     bare: set[Any] = set()
     for element in visitors.iterate(cast(ExternallyTraversible, statement)):
         if isinstance(element, TextClause):
-            raise Unfiltered("plain SQL is not filtered by organisation")
+            raise UnfilteredStatement("plain SQL is not filtered by organisation")
         if isinstance(element, UPSERTS) and "organisation_id" not in map(str, element.inferred_target_elements or ()):
-            raise Unfiltered("on conflict, only a row that is unique within its organisation can be updated")
+            raise UnfilteredStatement("on conflict, only a row that is unique within its organisation can be updated")
         entity = element._annotations.get("parententity") if is_orm else None
         if entity is not None:
             mapped.add(entity.mapper.local_table)
@@ -200,7 +200,7 @@ def _owned_tables(statement: Executable, is_orm: bool) -> set[str]:
             bare.add(element)
     unreached = sorted(table.name for table in (bare - mapped) & OWNED)
     if unreached:
-        raise Unfiltered(f"a bare table is not filtered by organisation: {unreached[0]}; select from its class")
+        raise UnfilteredStatement(f"a bare table is not filtered by organisation: {unreached[0]}; select from its class")
     return {table.name for table in mapped & OWNED}
 
 
@@ -208,7 +208,7 @@ def _insert_own(state: ORMExecuteState, organisation_id: str) -> Any:
     """The insert, with the session's organisation as the owner of each row."""
     given = cast(list[dict[str, Any]], state.parameters if state.is_executemany else [state.parameters or {}])
     if any(row.get("organisation_id", organisation_id) != organisation_id for row in given):
-        raise NoOrganisation("an insert of rows of another organisation")
+        raise MissingOrganisation("an insert of rows of another organisation")
     return state.statement.values(organisation_id=organisation_id)  # type: ignore[attr-defined]
 
 
@@ -216,17 +216,17 @@ def _insert_own(state: ORMExecuteState, organisation_id: str) -> Any:
 def _own_new_rows(session: Session, _: object, __: object) -> None:
     """New rows belong to the session's organisation; a row of another one cannot be written, nor given away."""
     if session.info.get("only_reads") and (session.new or session.dirty or session.deleted):
-        raise Unfiltered("a write in a session that only reads")
+        raise UnfilteredStatement("a write in a session that only reads")
     organisation_id = session.info.get("organisation_id")
     for row in (*session.new, *session.dirty, *session.deleted):
         if not isinstance(row, Owned):
             continue
         if organisation_id is None:
-            raise NoOrganisation(f"a write of {type(row).__name__} in a session of no organisation")
-        if organisation_id != ACROSS:
+            raise MissingOrganisation(f"a write of {type(row).__name__} in a session of no organisation")
+        if organisation_id != UNSCOPED:
             # Asked of this attribute alone: inspect(row).attrs would make an object for each of the row's.
             before = get_history(row, "organisation_id", PassiveFlag.PASSIVE_NO_INITIALIZE).deleted
             if cast(str | None, row.organisation_id) is None:  # a new row that was not told whose it is
                 row.organisation_id = organisation_id
             if any(other != organisation_id for other in (row.organisation_id, *before)):
-                raise NoOrganisation(f"a write of {type(row).__name__} of another organisation")
+                raise MissingOrganisation(f"a write of {type(row).__name__} of another organisation")

@@ -316,7 +316,7 @@ class Result(Owned, Base):
     created_at: Mapped[datetime]
 
 
-class Asking(Owned, Base):
+class QuestionnaireRequest(Owned, Base):
     """A record of asking: which form version went to whom, when, and if it came back. It makes a blank "declined"."""
 
     __tablename__ = "asking"
@@ -344,7 +344,7 @@ class Schedule(Owned, Base):
     created_at: Mapped[datetime]
 
 
-class Firing(Owned, Base):
+class ScheduleRun(Owned, Base):
     """A schedule went off for a slot: unique, and written with its job in one transaction, so that it happens once."""
 
     __tablename__ = "firing"

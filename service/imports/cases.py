@@ -16,11 +16,11 @@ from sqlalchemy.orm import Session
 from questionnaires.issues import Issue, build_issue
 from questionnaires.person_detection import PERSON_CODES
 from questionnaires.validation.personal_data import CASE_KIND
-from service.blob_store import Blobs
+from service.blob_store import BlobStore
 from service.case_reading.records import CaseRecord, link
 from service.cases import service as case_service
 from service.clock import now
-from service.db.case_tables import KeptCase
+from service.db.case_tables import StoredCase
 from service.db.session import Database
 from service.db.tables import Import, Result, Supplier, Upload
 from service.errors import DomainError
@@ -62,11 +62,11 @@ def detach_uploads(session: Session, taken: Import) -> list[str]:
     return [upload.sha256 for upload in uploads]
 
 
-def delete_blobs(db: Database, blobs: Blobs, digests: Iterable[str]) -> None:
+def delete_blobs(db: Database, blobs: BlobStore, digests: Iterable[str]) -> None:
     """Takes files out of the store, unless somebody else's upload speaks of the same bytes, or they are being sent again."""
     at = now()
     for digest in digests:
-        with db.across(write=False) as session:
+        with db.unscoped(write=False) as session:
             wanted = session.scalars(select(Upload.id).where(Upload.sha256 == digest)).first()
         if wanted is None:
             blobs.drop_unless_put_since(digest, at)
@@ -104,7 +104,7 @@ def link_and_reassess(
 ) -> None:
     """The last act of an import: cases find whom they are about, and whoever was not assessed with them yet is assessed."""
     newly = {case.supplier_id for case in case_service.link_waiting(session) if case.supplier_id is not None}
-    cases = session.scalars(select(KeptCase).where(KeptCase.id.in_(touched))).all()
+    cases = session.scalars(select(StoredCase).where(StoredCase.id.in_(touched))).all()
     about = {case.supplier_id for case in cases if case.supplier_id is not None} - newly
     done = session.scalars(
         select(Supplier.id)

@@ -19,17 +19,17 @@ from questionnaires.sheet import FileRefused, Limits, check_file
 from questionnaires.validation import personal_data
 from service.assessment.assess import Batch
 from service.audit import record
-from service.blob_store import Blobs
+from service.blob_store import BlobStore
 from service.buyer import own_practices
 from service.cases import service as case_service
 from service.clock import now
 from service.db.session import Database
 from service.db.tables import Import, Job, Supplier, Upload
-from service.errors import DomainError, problem_object
+from service.errors import DomainError, build_problem
 from service.imports import cases as import_cases
 from service.imports.pipeline import Choices, NoUsableRows, ParsedUpload, SheetMap, parse_files
 from service.jobs.kinds import ASSESS_IMPORT, READ_IMPORT
-from service.jobs.table import Claimed, effect, enqueue
+from service.jobs.table import ClaimedJob, effect, enqueue
 from service.questionnaires_sent import requests as questionnaire_requests
 from service.suppliers import identity
 from service.suppliers import repository as suppliers
@@ -45,7 +45,7 @@ CHOICES = ("kind", "country", "sector", "sheet", "columns", "date_order", "confi
 
 def receive_upload(
     db: Database,
-    blobs: Blobs,
+    blobs: BlobStore,
     organisation_id: str,
     files: Sequence[tuple[str, bytes]],
     choices: Mapping[str, Any],
@@ -74,7 +74,7 @@ def receive_upload(
             ) from refused
     digests = [blobs.put(data) for _, data in files]
     at = now()
-    with db.of(organisation_id) as session:
+    with db.for_organisation(organisation_id) as session:
         uploads = [
             Upload(name=name, sha256=digest, size=len(data), created_by=by, created_at=at)
             for (name, data), digest in zip(files, digests, strict=True)
@@ -100,13 +100,13 @@ def receive_upload(
         return taken
 
 
-def read_import(db: Database, blobs: Blobs, claimed: Claimed) -> None:
+def read_import(db: Database, blobs: BlobStore, claimed: ClaimedJob) -> None:
     """The job that looks at an import: what was found, or why it is refused. What may not be kept goes out of the store."""
     import_id = claimed.payload["import_id"]
     if "removed" in claimed.checkpoint:  # refused by an earlier attempt that came no further
         _remove_blobs(db, blobs, claimed, claimed.checkpoint["removed"])
         return
-    with db.of(claimed.organisation_id) as session:
+    with db.for_organisation(claimed.organisation_id) as session:
         taken = session.get_one(Import, import_id)
         files, choices, found_before = _load_files(session, blobs, taken), dict(taken.choices), taken.found
     may_bring = bool(claimed.payload.get("cases"))
@@ -131,7 +131,7 @@ def read_import(db: Database, blobs: Blobs, claimed: Claimed) -> None:
     lost = _describe_lost_sheets(found, found_before or {}, claimed.payload.get("before"), choices)
     if lost:
         _restore_preview(
-            db, claimed, problem_object("import.sheet_lost", 422, lost, issues=[i.to_dict() for i in found.issues[:50]])
+            db, claimed, build_problem("import.sheet_lost", 422, lost, issues=[i.to_dict() for i in found.issues[:50]])
         )
         return
     with effect(db, claimed, result={"state": "previewed"}) as session:
@@ -166,7 +166,7 @@ def _describe_lost_sheets(
     )
 
 
-def _restore_preview(db: Database, claimed: Claimed, refusal: dict[str, Any]) -> None:
+def _restore_preview(db: Database, claimed: ClaimedJob, refusal: dict[str, Any]) -> None:
     """Leaves an import as it was found before choices that cannot be used; its problem says why, and what was chosen."""
     with effect(db, claimed, result={"state": "previewed"}) as session:
         taken = session.get_one(Import, claimed.payload["import_id"])
@@ -175,14 +175,14 @@ def _restore_preview(db: Database, claimed: Claimed, refusal: dict[str, Any]) ->
         record(session, claimed.actor, "import.unchanged", "import", taken.id, {"code": refusal["code"]})
 
 
-def _refuse(session: Session, claimed: Claimed, refusal: dict[str, Any]) -> Import:
+def _refuse(session: Session, claimed: ClaimedJob, refusal: dict[str, Any]) -> Import:
     taken = session.get_one(Import, claimed.payload["import_id"])
     taken.state, taken.finished_at, taken.problem = "refused", now(), refusal
     record(session, claimed.actor, "import.refused", "import", taken.id, {"code": refusal["code"]})
     return taken
 
 
-def _refuse_and_remove(db: Database, blobs: Blobs, claimed: Claimed, refusal: dict[str, Any]) -> None:
+def _refuse_and_remove(db: Database, blobs: BlobStore, claimed: ClaimedJob, refusal: dict[str, Any]) -> None:
     """Refuses an import whose files may not stay. The job ends only once they are gone."""
     removed: dict[str, Any] = {}
     with effect(db, claimed, checkpoint=removed) as session:
@@ -190,7 +190,7 @@ def _refuse_and_remove(db: Database, blobs: Blobs, claimed: Claimed, refusal: di
     _remove_blobs(db, blobs, claimed, removed["removed"])
 
 
-def _remove_blobs(db: Database, blobs: Blobs, claimed: Claimed, digests: Sequence[str]) -> None:
+def _remove_blobs(db: Database, blobs: BlobStore, claimed: ClaimedJob, digests: Sequence[str]) -> None:
     import_cases.delete_blobs(db, blobs, digests)
     with effect(db, claimed, result={"state": "refused"}):
         pass
@@ -226,10 +226,10 @@ def _start_assessment(session: Session, taken: Import, by: str) -> None:
     record(session, by, "import.confirmed", "import", taken.id, {"rows": taken.accepted})
 
 
-def assess_import(db: Database, blobs: Blobs, claimed: Claimed) -> None:
+def assess_import(db: Database, blobs: BlobStore, claimed: ClaimedJob) -> None:
     """The job that scores an import and keeps its suppliers, agencies first, in chunks that are each kept or not at all."""
     import_id = claimed.payload["import_id"]
-    with db.of(claimed.organisation_id) as session:
+    with db.for_organisation(claimed.organisation_id) as session:
         taken = session.get_one(Import, import_id)
         files, choices = _load_files(session, blobs, taken), dict(taken.choices)
         on = _assessment_date(choices) if choices.get("on") else taken.created_at.date()
@@ -245,7 +245,7 @@ def assess_import(db: Database, blobs: Blobs, claimed: Claimed) -> None:
         with effect(db, claimed) as session:
             _apply_returned_forms(session, found, answers_of, on, claimed.actor)
     told = _group_by_supplier(found, answers_of)
-    with db.of(claimed.organisation_id, write=False) as session:
+    with db.for_organisation(claimed.organisation_id, write=False) as session:
         told[done:] = _join_merged_suppliers(session, told[done:])
     while done < len(told):
         kind = told[done].kind
@@ -396,7 +396,7 @@ def on_failure(session: Session, job: Job) -> None:
     taken = session.get(Import, job.payload["import_id"])
     if taken is not None and taken.state in ("waiting", "running"):
         taken.state, taken.finished_at = "cancelled" if job.state == "cancelled" else "failed", now()
-        taken.problem = problem_object(f"import.{taken.state}", 500 if taken.state == "failed" else 409, job.message)
+        taken.problem = build_problem(f"import.{taken.state}", 500 if taken.state == "failed" else 409, job.message)
         record(session, job.created_by, f"import.{taken.state}", "import", taken.id, {"job": job.id})
 
 
@@ -437,7 +437,7 @@ def to_problem(nothing: NoUsableRows) -> dict[str, Any]:
     }
 
 
-def _load_files(session: Session, blobs: Blobs, taken: Import) -> list[tuple[str, bytes]]:
+def _load_files(session: Session, blobs: BlobStore, taken: Import) -> list[tuple[str, bytes]]:
     uploads = {u.id: u for u in session.scalars(select(Upload).where(Upload.id.in_(taken.uploads)))}
     return [(uploads[i].name, blobs.get(uploads[i].sha256)) for i in taken.uploads]
 

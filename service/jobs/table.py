@@ -44,7 +44,7 @@ class Cancelled(Exception):
 
 
 @dataclass(frozen=True)
-class Claimed:
+class ClaimedJob:
     """A job as it was when we claimed it. ``actor``: who asked for it; ``attempt`` counts from 1."""
 
     id: str
@@ -79,7 +79,7 @@ def enqueue(
 
 def claim(
     db: Database, owner: str, lease_seconds: float = LEASE, kinds: Collection[str] | None = None
-) -> Claimed | None:
+) -> ClaimedJob | None:
     """Claims the job that has waited longest, of any organisation; None if there is none to be had.
 
     ``kinds``: what the caller can do; what it cannot stays for others (all kinds unless told).
@@ -88,14 +88,14 @@ def claim(
     waiting = select(Job).where(_to_be_had(at)).order_by(Job.not_before, Job.id).limit(1)
     if kinds is not None:
         waiting = waiting.where(Job.kind.in_(kinds))
-    with db.across() as session:
+    with db.unscoped() as session:
         job = session.scalars(waiting.with_for_update(skip_locked=True)).first()
         if job is None:
             return None
         job.state, job.owner, job.lease_until = "running", owner, at + timedelta(seconds=lease_seconds)
         job.fence += 1
         job.attempt += 1
-        return Claimed(
+        return ClaimedJob(
             job.id,
             job.organisation_id,
             job.kind,
@@ -118,11 +118,11 @@ def _to_be_had(at: datetime) -> ColumnElement[bool]:
     )
 
 
-def heartbeat(db: Database, claimed: Claimed) -> bool:
+def heartbeat(db: Database, claimed: ClaimedJob) -> bool:
     """Renews the lease; False if the job is no longer ours."""
     ours = and_(Job.id == claimed.id, Job.fence == claimed.fence, Job.state == "running")
     until = now() + timedelta(seconds=claimed.lease_seconds)
-    with db.of(claimed.organisation_id) as session:
+    with db.for_organisation(claimed.organisation_id) as session:
         renewed = session.scalars(update(Job).where(ours).values(lease_until=until).returning(Job.id))
         return renewed.first() is not None
 
@@ -130,7 +130,7 @@ def heartbeat(db: Database, claimed: Claimed) -> bool:
 @contextmanager
 def effect(
     db: Database,
-    claimed: Claimed,
+    claimed: ClaimedJob,
     *,
     checkpoint: Mapping[str, Any] | None = None,
     progress: float | None = None,
@@ -143,7 +143,7 @@ def effect(
     renewed. With a ``result`` it is the last: the job is done with it. An effect that neither moves the checkpoint nor ends
     the job is written again if the job is resumed. Raises LostLease and Cancelled before anything is written.
     """
-    with db.of(claimed.organisation_id) as session:
+    with db.for_organisation(claimed.organisation_id) as session:
         job = _ours(session, claimed)
         if job.cancel:
             raise Cancelled(claimed.id)
@@ -159,7 +159,7 @@ def effect(
             _ended(job, "done", "", result)
 
 
-def _ours(session: Session, claimed: Claimed) -> Job:
+def _ours(session: Session, claimed: ClaimedJob) -> Job:
     """The job, locked until the transaction ends: until then nobody can claim it. Raises LostLease."""
     job = session.scalars(select(Job).where(Job.id == claimed.id).with_for_update()).first()
     if job is None or job.fence != claimed.fence or job.state != "running":
@@ -169,14 +169,14 @@ def _ours(session: Session, claimed: Claimed) -> Job:
 
 def end(
     db: Database,
-    claimed: Claimed,
+    claimed: ClaimedJob,
     state: End,
     message: str = "",
     result: Mapping[str, Any] | None = None,
     also: Callable[[Session, Job], None] | None = None,
 ) -> End:
     """Ends the job, and in the same transaction does what ``also`` says. Raises LostLease."""
-    with db.of(claimed.organisation_id) as session:
+    with db.for_organisation(claimed.organisation_id) as session:
         job = _ours(session, claimed)
         _ended(job, state, message, result)
         if also is not None:
@@ -191,12 +191,12 @@ def _ended(job: Job, state: End, message: str, result: Mapping[str, Any] | None)
         job.progress, job.result = 1.0, dict(result or {})
 
 
-def requeue(db: Database, claimed: Claimed, message: str, *, counted: bool = True) -> None:
+def requeue(db: Database, claimed: ClaimedJob, message: str, *, counted: bool = True) -> None:
     """Leaves the job for another attempt, after a while; this one counts unless it was no fault of the job's.
 
     Raises LostLease.
     """
-    with db.of(claimed.organisation_id) as session:
+    with db.for_organisation(claimed.organisation_id) as session:
         job = _ours(session, claimed)
         job.state, job.message = "queued", message[:MESSAGE]
         job.owner = job.lease_until = None

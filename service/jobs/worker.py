@@ -22,7 +22,7 @@ from service.jobs.table import (
     LEASE,
     MOST_ATTEMPTS,
     Cancelled,
-    Claimed,
+    ClaimedJob,
     LostLease,
     claim,
     end,
@@ -44,7 +44,7 @@ class Handler:
     ``on_failure`` is called when the job failed for good or was cancelled, in the transaction in which it ends.
     """
 
-    run: Callable[[Database, Claimed], dict[str, Any] | None]
+    run: Callable[[Database, ClaimedJob], dict[str, Any] | None]
     on_failure: Callable[[Session, Job], None] | None = None
 
 
@@ -65,7 +65,7 @@ def work(db: Database, handlers: Mapping[str, Handler], stop: Event, lease_secon
             stop.wait(NO_DATABASE)
 
 
-def run_job(db: Database, claimed: Claimed, handler: Handler) -> None:
+def run_job(db: Database, claimed: ClaimedJob, handler: Handler) -> None:
     """Runs a claimed job to its end, or leaves it for another attempt. Raises OperationalError for want of a database."""
     said = log.bind(job=claimed.id, kind=claimed.kind, attempt=claimed.attempt)
     said.info("job_begun")
@@ -77,7 +77,7 @@ def run_job(db: Database, claimed: Claimed, handler: Handler) -> None:
     said.info(f"job_{state}", seconds=round(time.monotonic() - began, 3))
 
 
-def _attempt(db: Database, claimed: Claimed, handler: Handler, said: Any) -> str:
+def _attempt(db: Database, claimed: ClaimedJob, handler: Handler, said: Any) -> str:
     """How it went. Raises LostLease and OperationalError."""
     if claimed.cancel:
         return end(db, claimed, "cancelled", "Cancelled.", also=handler.on_failure)
@@ -108,7 +108,7 @@ def _attempt(db: Database, claimed: Claimed, handler: Handler, said: Any) -> str
 
 
 @contextmanager
-def _kept(db: Database, claimed: Claimed) -> Iterator[None]:
+def _kept(db: Database, claimed: ClaimedJob) -> Iterator[None]:
     """Renews the lease while the job runs."""
     ended = Event()
     beating = Thread(target=_beat, args=(db, claimed, ended), name=f"lease of {claimed.id}", daemon=True)
@@ -120,7 +120,7 @@ def _kept(db: Database, claimed: Claimed) -> Iterator[None]:
         beating.join()
 
 
-def _beat(db: Database, claimed: Claimed, ended: Event) -> None:
+def _beat(db: Database, claimed: ClaimedJob, ended: Event) -> None:
     while not ended.wait(claimed.lease_seconds / 3):
         try:
             if not heartbeat(db, claimed):

@@ -15,12 +15,12 @@ from risk_models.answers import DECLINED
 from risk_models.buyer import BuyingPractice, PracticeRules
 from risk_models.buyer import load_all_rules as load_practices
 from risk_models.data_file import DataFileError as RiskDataError
-from risk_models.data_file import released_lines
+from risk_models.data_file import list_released_lines
 from risk_models.facts.facts import Facts, get_description_id, load_facts
 from risk_models.facts.releases import list_release_faults as faults_of_editions
 from risk_models.features import CANNOT_APPLY
 from risk_models.findings import findings_of, group_faults, unanswered_findings, unreached_actions
-from risk_models.model import MODELS, Indicator, Model, load_all
+from risk_models.model import MODELS_FOLDER, Indicator, Model, load_all
 from risk_models.plan import load_actions, with_groups
 from risk_models.transforms import Choices, Since
 from service.assessment.export_json import actions_digest, actions_part
@@ -66,10 +66,10 @@ def faults_of_facts() -> list[str]:
 
 def _released() -> list[str]:
     """A released file of a model or a core is frozen: it has the digest written down on the day of its release."""
-    frozen = {f"{name}/{version}.toml": digest for name, version, digest in released_lines(MODELS)}
+    frozen = {f"{name}/{version}.toml": digest for name, version, digest in list_released_lines(MODELS_FOLDER)}
     there = {
         f"{path.parent.name}/{path.name}": hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(MODELS.glob("*/*.toml"))
+        for path in sorted(MODELS_FOLDER.glob("*/*.toml"))
     }
     faults = [f"RELEASED: {file} is gone" for file in frozen if file not in there]
     faults += [
@@ -100,7 +100,7 @@ def _fits(model: Model, facts: Facts, *, newest: bool) -> list[str]:
         ]
         faults += [
             f"{name}: {indicator.id} hears {code!r} of {q}, which no form offers"
-            for q, codes in indicator.heard.items()
+            for q, codes in indicator.report_sources.items()
             for code in codes
             if q not in form.by_id or code not in {c.code for c in form.by_id[q].choices}
         ]
@@ -115,7 +115,7 @@ def _fits(model: Model, facts: Facts, *, newest: bool) -> list[str]:
         if g.question not in form.by_id
     ]
     reports = form.by_id.get("reported_harms")
-    heard = {code for i in model.indicators for code in i.heard.get("reported_harms", (i.id,))}
+    heard = {code for i in model.indicators for code in i.report_sources.get("reported_harms", (i.id,))}
     for choice in reports.choices if reports and newest else ():
         if choice.code not in heard:
             faults.append(f"{name}: workers may report {choice.code}, which the model cannot hear")
@@ -135,9 +135,9 @@ def _fits(model: Model, facts: Facts, *, newest: bool) -> list[str]:
 
 def _told_by_fits(model: Model, kind: Sequence[Model]) -> list[str]:
     """What tells of a pack's trade is asked by its form, by no other, and leaves nothing out that it alone reads."""
-    if not model.told_by:
+    if not model.sector_questions:
         return []
-    name, told = f"{model.id}/{model.version}.toml", set(model.told_by)
+    name, told = f"{model.id}/{model.version}.toml", set(model.sector_questions)
     forms = {other.id: {q.id for q in load_form(other.id).questions} for other in kind if other.id in list_form_ids()}
     core, others = (
         {q.id for q in load_form(model.kind).questions},

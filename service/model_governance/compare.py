@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from risk_models.engine.frame import INSUFFICIENT, LEVEL_NAMES, STATES, WORST_OF_LOW
-from risk_models.engine.score import threshold
+from risk_models.engine.score import assign_levels
 from risk_models.facts.facts import FactSnapshot
 from risk_models.facts.inherent import UNKNOWN_PLACE
 from risk_models.model import Model, load_all
-from service.assessment.assess import Assessed, Batch, Block, assess
+from service.assessment.assess import AssessedBatch, Batch, Block, assess
 
 SMALL = 1e-6  # points
 
@@ -99,9 +99,9 @@ def compare(
     movers: list[Mover] = []
     changed = apart = 0
     for old, new in zip(assess(batches, facts, on, before), assess(batches, facts, on, after), strict=True):
-        both = (old.block >= 0) & (new.block >= 0)
-        apart += int(((old.block >= 0) != (new.block >= 0)).sum())
-        levels, totals = ([part.each(name) for part in (old, new)] for name in ("level", "total"))
+        both = (old.block_indexes >= 0) & (new.block_indexes >= 0)
+        apart += int(((old.block_indexes >= 0) != (new.block_indexes >= 0)).sum())
+        levels, totals = ([part.get_scores(name) for part in (old, new)] for name in ("level", "total"))
         np.add.at(matrix, (levels[0][both].astype(np.intp), levels[1][both].astype(np.intp)), 1)
         moved = both & (levels[0] != levels[1])
         changed += int((both & ~moved & (np.abs(totals[1] - totals[0]) > SMALL)).sum())
@@ -122,12 +122,12 @@ class _Scored(NamedTuple):
     state: NDArray[np.int8]
 
 
-def _scored(part: Assessed, wanted: NDArray[np.bool_]) -> dict[int, _Scored]:
+def _scored(part: AssessedBatch, wanted: NDArray[np.bool_]) -> dict[int, _Scored]:
     """Some suppliers of a batch, by where they stand in it."""
     found: dict[int, _Scored] = {}
-    for block, mine, pick in part.portions():
+    for block, mine, pick in part.iter_chunks():
         here = wanted[mine]
-        cells = block.cells_of(pick[here])
+        cells = block.compute_cells(pick[here])
         columns = zip(pick[here].tolist(), cells.moves.T, cells.state.T, strict=True)
         found |= {j: _Scored(block, *of) for j, of in zip(mine[here].tolist(), columns, strict=True)}
     return found
@@ -157,7 +157,7 @@ def _moved_by(before: _Scored, after: _Scored) -> Rule:
     if INSUFFICIENT in levels:
         share = 100 * float(new.coverage_alone[q] - old.coverage_alone[p])
         return Rule("level", "Share of the weight that was answered, in points of 100", share)
-    crossed = (int(threshold(s.total[j : j + 1], m)[0]) for s, j, m in ((old, p, a.model), (new, q, b.model)))
+    crossed = (int(assign_levels(s.total[j : j + 1], m)[0]) for s, j, m in ((old, p, a.model), (new, q, b.model)))
     if len(set(crossed)) == 1:
         return Rule("level", _rule_of_level(after if levels[1] else before), 0.0)
     points_before, points_after = _points(before), _points(after)
@@ -196,6 +196,6 @@ def _points(of: _Scored) -> dict[tuple[str, str], float]:
         points["indicator", indicator.title] = by
     reached = [f for f, floor in enumerate(model.floors) if scores.floors[f, j] > 0]
     if reached and scores.uplift[j] > 0:
-        highest = max(reached, key=lambda f: model.floors[f].at_least)
+        highest = max(reached, key=lambda f: model.floors[f].minimum_score)
         points["floor", model.floors[highest].title] = float(scores.uplift[j])
     return points

@@ -33,7 +33,7 @@ SHOWN = (
 
 
 @dataclass(frozen=True)
-class Mover:
+class LevelChange:
     """A supplier whose level moved, and when."""
 
     supplier: Supplier
@@ -53,12 +53,12 @@ class Overview:
     worst: Sequence[Supplier]
     heat: tuple[Cell, ...]
     places: tuple[Place, ...]
-    movers: tuple[Mover, ...]
+    movers: tuple[LevelChange, ...]
     due: Sequence[Supplier]
     overdue: int
 
 
-def overview(session: Session, today: date, at: datetime, queue_length: int = 10) -> Overview:
+def get_overview(session: Session, today: date, at: datetime, queue_length: int = 10) -> Overview:
     """Everything the portfolio page shows, in a handful of queries."""
     order = (Supplier.rank, Supplier.inherent.desc(), Supplier.worst.desc(), Supplier.score.desc(), Supplier.id)
     counted = _counted(session, today)
@@ -72,13 +72,13 @@ def overview(session: Session, today: date, at: datetime, queue_length: int = 10
         worst=session.scalars(select(Supplier).where(*KEPT).order_by(*order).limit(queue_length)).all(),
         heat=cells,
         places=places,
-        movers=movers(session, at - timedelta(days=90)),
+        movers=list_level_changes(session, at - timedelta(days=90)),
         due=session.scalars(due.order_by(Supplier.review_due, *order).limit(queue_length)).all(),
         overdue=sum(group.overdue for group in counted),
     )
 
 
-def movers(session: Session, since: datetime, limit: int = 20) -> tuple[Mover, ...]:
+def list_level_changes(session: Session, since: datetime, limit: int = 20) -> tuple[LevelChange, ...]:
     """Suppliers whose level moved since a moment, latest first; a first assessment is no move.
 
     First assessments are left out by the query: after a large upload they would fill it, and hide every move.
@@ -91,10 +91,10 @@ def movers(session: Session, since: datetime, limit: int = 20) -> tuple[Mover, .
         .order_by(Change.id.desc())
         .limit(limit)
     )
-    return tuple(Mover(s, c.data["from"], c.data["to"], c.at, c.data.get("cause", "")) for c, s in found)
+    return tuple(LevelChange(s, c.data["from"], c.data["to"], c.at, c.data.get("cause", "")) for c, s in found)
 
 
-def places(session: Session, today: date) -> tuple[Place, ...]:
+def list_places(session: Session, today: date) -> tuple[Place, ...]:
     """The worst of each country, as maps show it."""
     return _where(session, _counted(session, today))[1]
 

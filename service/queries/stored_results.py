@@ -16,8 +16,8 @@ from risk_models.answers import from_rows
 from risk_models.facts.facts import FactSnapshot, load_facts
 from risk_models.facts.releases import find_snapshot_by_digest, load_releases
 from risk_models.model import Model, load_all, of_version
-from service.assessment.assess import Assessed, Batch, assess_batch
-from service.assessment.export_json import result_rows
+from service.assessment.assess import AssessedBatch, Batch, assess_batch
+from service.assessment.export_json import iter_result_json
 from service.case_reading import evidence
 from service.db.tables import Result
 from service.report_content import build
@@ -48,7 +48,7 @@ def models_with(model: Model) -> list[Model]:
     return [other for other in load_all() if there(other)]
 
 
-def reassessed(result: Result) -> tuple[Assessed, FactSnapshot]:
+def reassessed(result: Result) -> tuple[AssessedBatch, FactSnapshot]:
     """A stored result worked out again, with its reasons, under the very model and facts it was made with."""
     model, facts = made_with(result)
     batch = Batch(
@@ -65,7 +65,7 @@ def reassessed(result: Result) -> tuple[Assessed, FactSnapshot]:
 def document(result: Result) -> Document:
     """The result object of the contract (docs/assessment.md), reasons and all."""
     assessed, _ = reassessed(result)
-    again: Document = orjson.loads(next(result_rows(assessed, result.on)))
+    again: Document = orjson.loads(next(iter_result_json(assessed, result.on)))
     return again
 
 

@@ -13,7 +13,7 @@ from reports.document import DRAFT, Detail, ModelUsed
 from risk_models.model import of_version
 from service.assessment.decision import Decision, decide
 from service.db.pagination import Page
-from service.db.tables import Asking, MergedKey, Result, Supplier
+from service.db.tables import QuestionnaireRequest, MergedKey, Result, Supplier
 from service.errors import not_found
 from service.queries import lists, stored_results
 from service.questionnaires_sent import requests as questionnaire_requests
@@ -24,20 +24,20 @@ from service.suppliers.identity import list_aliases
 from service.watchlists.matches import OfSupplier, of_supplier
 
 HISTORY = 6  # results on a page, each with what moved it
-Moves = Sequence[tuple[str, float]]
+Contributions = Sequence[tuple[str, float]]
 
 
 @dataclass(frozen=True)
-class Past:
+class HistoryEntry:
     """An earlier state: the result, the points from the one before it (None for the first), and what moved it."""
 
     result: Result
     change: float | None
-    moves: Moves
+    moves: Contributions
 
 
 @dataclass(frozen=True)
-class Portrait:
+class SupplierDetail:
     """Everything the page of a supplier shows. ``draft`` is empty once the supplier has answered a form."""
 
     supplier: Supplier
@@ -52,11 +52,11 @@ class Portrait:
     reach: suppliers.AgencyReach | None
     corridors: Sequence[tuple[str, str]]
     history: Page
-    askings: Sequence[Asking]
+    askings: Sequence[QuestionnaireRequest]
     watchlists: OfSupplier
 
 
-def portrait(session: Session, kind: str, name: str, *, sees_worker_derived: bool) -> Portrait:
+def get_supplier_detail(session: Session, kind: str, name: str, *, sees_worker_derived: bool) -> SupplierDetail:
     """A supplier by id or reference. ``sites``: other sites of the company, or those that use the agency, with its ``reach``.
 
     Raises Refused, 404, where there is none.
@@ -70,7 +70,7 @@ def portrait(session: Session, kind: str, name: str, *, sees_worker_derived: boo
     detail = stored_results.explained(latest)
     sites = suppliers.list_company_sites if kind == "site" else suppliers.list_sites_using
     others = sites(session, supplier)
-    return Portrait(
+    return SupplierDetail(
         supplier=supplier,
         old_keys=list_aliases(session, supplier),
         result=latest,
@@ -81,14 +81,14 @@ def portrait(session: Session, kind: str, name: str, *, sees_worker_derived: boo
         agencies=suppliers.list_agencies(session, supplier) if kind == "site" else (),
         sites=others,
         reach=suppliers.get_agency_reach(session, supplier, others) if kind == "agency" else None,
-        corridors=corridors(latest),
-        history=history(session, supplier),
+        corridors=list_corridors(latest),
+        history=list_history(session, supplier),
         askings=asked,
         watchlists=of_supplier(session, supplier.id),
     )
 
 
-def corridors(result: Result) -> list[tuple[str, str]]:
+def list_corridors(result: Result) -> list[tuple[str, str]]:
     """Where workers come from and go to, by name: of an agency its destinations, of a site its country."""
     origins = result.answers.get("worker_origin_countries")
     ends = result.answers.get("destination_countries") or [result.answers.get("country")]
@@ -97,13 +97,13 @@ def corridors(result: Result) -> list[tuple[str, str]]:
     return [(country_name(a), country_name(b)) for a in origins for b in ends if b and b != "declined"]
 
 
-def history(session: Session, supplier: Supplier, cursor: str | None = None) -> Page:
+def list_history(session: Session, supplier: Supplier, cursor: str | None = None) -> Page:
     """How a supplier got where it is, newest first, as a page of Past. Raises Refused ``cursor.unknown``."""
-    page = lists.results(session, supplier, cursor=cursor, limit=HISTORY)
-    return Page(tuple(past(session, result) for result in page.items), page.next_cursor)
+    page = lists.list_results(session, supplier, cursor=cursor, limit=HISTORY)
+    return Page(tuple(get_history_entry(session, result) for result in page.items), page.next_cursor)
 
 
-def past(session: Session, result: Result) -> Past:
+def get_history_entry(session: Session, result: Result) -> HistoryEntry:
     """A result, beside the one before it."""
     before = session.scalars(
         select(Result)
@@ -118,11 +118,11 @@ def past(session: Session, result: Result) -> Past:
         .limit(1)
     ).first()
     return (
-        Past(result, None, ()) if before is None else Past(result, result.score - before.score, _moves(before, result))
+        HistoryEntry(result, None, ()) if before is None else HistoryEntry(result, result.score - before.score, _moves(before, result))
     )
 
 
-def _moves(before: Result, after: Result) -> Moves:
+def _moves(before: Result, after: Result) -> Contributions:
     """What moved a score; nothing is worked out where all that it rests on is the same."""
     same = ("answers", "agency_scores", "case_evidence", "model", "model_version", "facts_digest", "on")
     if all(getattr(before, name) == getattr(after, name) for name in same):
@@ -130,7 +130,7 @@ def _moves(before: Result, after: Result) -> Moves:
     return stored_results.moved_by(before, after)
 
 
-def moved(session: Session, supplier: Supplier, at: datetime) -> Moves:
+def list_contributions(session: Session, supplier: Supplier, at: datetime) -> Contributions:
     """What moved the score of a supplier in the assessment made at a moment; nothing for its first."""
     found = session.scalars(
         select(Result)

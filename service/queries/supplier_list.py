@@ -43,7 +43,7 @@ SORTS: Mapping[str, tuple[Any, ...]] = {
 
 
 @dataclass(frozen=True)
-class Wanted:
+class SupplierFilter:
     """What is to be shown; an empty field wants all. ``unknown`` stands for no country or no sector.
 
     ``own``: steps are those that suppliers' own answers alone call for (service/report_content/redaction.py).
@@ -66,17 +66,17 @@ class Wanted:
         return {name: value for name, value in told.items() if (name, value) != ("sort", "queue")}
 
 
-def wanted_from(told: Mapping[str, str], *, own: bool) -> Wanted:
+def parse_filter(values: Mapping[str, str], *, own: bool) -> SupplierFilter:
     """What an address or a saved filter wants, for who looks at it; what it cannot mean is left out."""
-    known = {name: str(told.get(name, "")).strip()[:200] for name in Wanted.__dataclass_fields__ if name != "own"}
+    known = {name: str(values.get(name, "")).strip()[:200] for name in SupplierFilter.__dataclass_fields__ if name != "own"}
     for name, values in (("kind", ("site", "agency")), ("level", LEVELS), ("review", REVIEWS), ("sort", tuple(SORTS))):
         if known[name] not in values:
             known[name] = ""
-    return Wanted(**{**known, "sort": known["sort"] or "queue"}, own=own)
+    return SupplierFilter(**{**known, "sort": known["sort"] or "queue"}, own=own)
 
 
 @dataclass(frozen=True)
-class Sureness:
+class ConfidenceSummary:
     """How sure some suppliers' scores are: the median confidence (0 to 100, None where there is nobody), and of how many
     less than half of what matters was asked and answered.
     """
@@ -87,48 +87,48 @@ class Sureness:
 
 
 @dataclass(frozen=True)
-class Shown:
+class SupplierPage:
     """A page of the table: the suppliers, which page of how many, and how sure all that is wanted is."""
 
     suppliers: Sequence[Supplier]
     page: int
     pages: int
-    sure: Sureness
+    sure: ConfidenceSummary
 
 
-def shown(session: Session, wanted: Wanted, on: date, page: int = 1) -> Shown:
+def get_page(session: Session, filter_: SupplierFilter, on: date, page: int = 1) -> SupplierPage:
     """A page of what is wanted; a page beyond the last is the last."""
-    sure = sureness(session, wanted, on)
+    sure = summarize_confidence(session, filter_, on)
     pages = max(1, -(-sure.total // PAGE))
     page = min(max(page, 1), pages)
-    found = select(Supplier).where(*conditions(wanted, on)).order_by(*SORTS[wanted.sort])
-    return Shown(session.scalars(found.limit(PAGE).offset(PAGE * (page - 1))).all(), page, pages, sure)
+    found = select(Supplier).where(*build_conditions(filter_, on)).order_by(*SORTS[filter_.sort])
+    return SupplierPage(session.scalars(found.limit(PAGE).offset(PAGE * (page - 1))).all(), page, pages, sure)
 
 
-def sureness(session: Session, wanted: Wanted, on: date) -> Sureness:
+def summarize_confidence(session: Session, wanted: SupplierFilter, on: date) -> ConfidenceSummary:
     """How sure the scores are of all that is wanted, counted by the database: ten thousand rows take long to hand over."""
-    among = conditions(wanted, on)
+    among = build_conditions(wanted, on)
     confidence, coverage = (func.coalesce(column, 0.0) for column in (Supplier.confidence, Supplier.coverage))
     counted = select(func.count(), func.count().filter(coverage < 0.5)).select_from(Supplier).where(*among)
     total, thin = session.execute(counted).one()
     middle = select(confidence).where(*among).order_by(confidence).offset((total - 1) // 2).limit(2 - total % 2)
     median = statistics.median(session.scalars(middle)) if total else None
-    return Sureness(total, median, thin)
+    return ConfidenceSummary(total, median, thin)
 
 
-def ids(session: Session, wanted: Wanted, on: date) -> list[str]:
+def list_ids(session: Session, wanted: SupplierFilter, on: date) -> list[str]:
     """The ids of everything that is wanted, in its order."""
-    return list(session.scalars(select(Supplier.id).where(*conditions(wanted, on)).order_by(*SORTS[wanted.sort])))
+    return list(session.scalars(select(Supplier.id).where(*build_conditions(wanted, on)).order_by(*SORTS[wanted.sort])))
 
 
-def counts(session: Session, wanted: Wanted, on: date) -> dict[str, int]:
+def count_by_level(session: Session, wanted: SupplierFilter, on: date) -> dict[str, int]:
     """How many of what is wanted stand at each level."""
-    by_level = select(Supplier.level, func.count()).where(*conditions(wanted, on)).group_by(Supplier.level)
+    by_level = select(Supplier.level, func.count()).where(*build_conditions(wanted, on)).group_by(Supplier.level)
     found = dict(session.execute(by_level).all())
     return {level: found.get(level, 0) for level in LEVELS}
 
 
-def conditions(wanted: Wanted, on: date) -> list[ColumnElement[bool]]:
+def build_conditions(wanted: SupplierFilter, on: date) -> list[ColumnElement[bool]]:
     """What a supplier must be to be among what is wanted."""
     chosen: list[ColumnElement[bool]] = [Supplier.deleted_at.is_(None), Supplier.latest_id.is_not(None)]
     if wanted.text:
@@ -157,18 +157,18 @@ def conditions(wanted: Wanted, on: date) -> list[ColumnElement[bool]]:
 
 
 @dataclass(frozen=True)
-class Offered:
+class FilterOptions:
     """What the filters offer: countries and sectors that there are, as (code, title) in the order of the titles."""
 
     countries: tuple[tuple[str, str], ...]
     sectors: tuple[tuple[str, str], ...]
 
 
-def offered(session: Session, kind: str = "") -> Offered:
+def list_filter_options(session: Session, kind: str = "") -> FilterOptions:
     """The countries and divisions of the suppliers kept; "unknown" among them where one is not known."""
-    query = select(Supplier.country, Supplier.sector).where(*conditions(Wanted(kind=kind), date.max)).distinct()
+    query = select(Supplier.country, Supplier.sector).where(*build_conditions(SupplierFilter(kind=kind), date.max)).distinct()
     rows = session.execute(query).all()
-    return Offered(
+    return FilterOptions(
         _titled({row[0] for row in rows}, country_name),
         _titled({row[1][:2] if row[1] else None for row in rows}, sector_title),
     )
@@ -179,17 +179,17 @@ def _titled(codes: set[str | None], title: Any) -> tuple[tuple[str, str], ...]:
     return tuple(sorted(pairs, key=lambda pair: (pair[0] == "unknown", pair[1])))
 
 
-def next_step(supplier: Supplier, *, own: bool) -> str | None:
+def get_next_step(supplier: Supplier, *, own: bool) -> str | None:
     """The id of the first action called for at a supplier; ``own``: by its own answers alone."""
     return supplier.own_step if own else supplier.next_step
 
 
-def step_title(action_id: str | None) -> str:
+def get_action_title(action_id: str | None) -> str:
     """The title of an action of the library; nothing where none is called for."""
     return next((action.title for action in load_actions() if action.id == action_id), "")
 
 
-def level_of(supplier: Supplier) -> str:
+def get_level_text(supplier: Supplier) -> str:
     """The level of a supplier as a reader meets it."""
     silent = bool(supplier.silent)
     return level_words(supplier.level or "", supplier.inherent_level or "", up_to=supplier.up_to, silent=silent)
@@ -203,14 +203,14 @@ COLUMNS: tuple[tuple[str, str], ...] = (
 )  # fmt: skip
 
 
-def rows(session: Session, wanted: Wanted, on: date) -> list[list[Any]]:
+def build_rows(session: Session, wanted: SupplierFilter, on: date) -> list[list[Any]]:
     """Everything that is wanted, in its order, one row a supplier, as COLUMNS name them."""
-    found = session.scalars(select(Supplier).where(*conditions(wanted, on)).order_by(*SORTS[wanted.sort]))
+    found = session.scalars(select(Supplier).where(*build_conditions(wanted, on)).order_by(*SORTS[wanted.sort]))
     return [
         [
-            s.kind, s.reference or "", s.name, country_name(s.country), sector_title(s.sector), level_of(s), s.score,
+            s.kind, s.reference or "", s.name, country_name(s.country), sector_title(s.sector), get_level_text(s), s.score,
             s.best, s.worst, s.inherent, s.practice, s.practice_of, s.coverage, s.confidence,
-            step_title(next_step(s, own=wanted.own)),
+            get_action_title(get_next_step(s, own=wanted.own)),
             s.review_due.isoformat() if s.review_due else "", s.assessed_at.date().isoformat() if s.assessed_at else "",
             s.model or "",
         ]
@@ -218,9 +218,9 @@ def rows(session: Session, wanted: Wanted, on: date) -> list[list[Any]]:
     ]  # fmt: skip
 
 
-def export(session: Session, wanted: Wanted, on: date, format: str) -> bytes:  # noqa: A002  the word of the field
+def export_table(session: Session, wanted: SupplierFilter, on: date, format: str) -> bytes:  # noqa: A002  the word of the field
     """The table as shown, whole, as "csv" or "xlsx". Raises Refused for any other format."""
-    titles, cells = [title for _, title in COLUMNS], rows(session, wanted, on)
+    titles, cells = [title for _, title in COLUMNS], build_rows(session, wanted, on)
     if format == "csv":
         text = StringIO()
         csv.writer(text, lineterminator="\r\n").writerows([titles, *([guard(cell) for cell in row] for row in cells)])
@@ -245,7 +245,7 @@ def _workbook(titles: Sequence[str], cells: Sequence[Sequence[Any]]) -> bytes:
     return held.getvalue()
 
 
-def save(session: Session, user_id: str, name: str, wanted: Wanted) -> SavedFilter:
+def save_filter(session: Session, user_id: str, name: str, wanted: SupplierFilter) -> SavedFilter:
     """Keeps a filter under a name. Raises Refused: ``filter.name``, ``filter.taken``."""
     if not 1 <= len(name.strip()) <= 100:
         raise DomainError("filter.name", 422, "A filter is kept under a name of up to 100 letters.")
@@ -258,13 +258,13 @@ def save(session: Session, user_id: str, name: str, wanted: Wanted) -> SavedFilt
     return kept
 
 
-def saved(session: Session, user_id: str, kind: str | None = None) -> list[SavedFilter]:
+def list_saved_filters(session: Session, user_id: str, kind: str | None = None) -> list[SavedFilter]:
     """The filters a user keeps, by name; those for the table of one kind where it is told."""
     found = session.scalars(select(SavedFilter).where(SavedFilter.user_id == user_id).order_by(SavedFilter.name))
     return [kept for kept in found if kind is None or kept.query.get("kind", "") == kind]
 
 
-def forget(session: Session, user_id: str, filter_id: str) -> None:
+def delete_filter(session: Session, user_id: str, filter_id: str) -> None:
     """Removes a filter of a user. Raises Refused ``not_found``."""
     kept = session.scalars(
         select(SavedFilter).where(SavedFilter.id == filter_id, SavedFilter.user_id == user_id)
@@ -283,23 +283,23 @@ class NextStep:
     total: int
 
 
-def next_steps(session: Session, on: date, named: int = 5, *, own: bool) -> list[NextStep]:
+def list_next_steps(session: Session, on: date, named: int = 5, *, own: bool) -> list[NextStep]:
     """What is to be done first, over the whole portfolio: each action with the suppliers it concerns, worst first.
 
     ``own``: by suppliers' own answers alone.
     """
     first = Supplier.own_step if own else Supplier.next_step
-    by_step = select(first, func.count()).where(*conditions(Wanted(), on)).group_by(first)
+    by_step = select(first, func.count()).where(*build_conditions(SupplierFilter(), on)).group_by(first)
     totals = {step: count for step, count in session.execute(by_step) if step}
     last = (True, (True, len(totals)), "")
     order = {action.id: (not action.safety, action.rank, action.id) for action in load_actions()}
     found = []
     for step in sorted(totals, key=lambda step: order.get(step, last)):
-        members = select(Supplier).where(*conditions(Wanted(step=step, own=own), on)).order_by(*QUEUE).limit(named)
+        members = select(Supplier).where(*build_conditions(SupplierFilter(step=step, own=own), on)).order_by(*QUEUE).limit(named)
         found.append(NextStep(step, session.scalars(members).all(), totals[step]))
     return found
 
 
-def actions() -> Mapping[str, Action]:
+def load_actions_by_id() -> Mapping[str, Action]:
     """The library of actions, by id."""
     return {action.id: action for action in load_actions()}

@@ -20,13 +20,13 @@ from reports.document import Detail
 from risk_models.answers import EVIDENCE, from_rows
 from risk_models.cases.evidence import CaseEvidence
 from risk_models.engine.frame import DECLINED, EXPIRED, LEVEL_NAMES, NOT_ASKED
-from risk_models.engine.score import queue_rank
+from risk_models.engine.score import compute_queue_rank
 from risk_models.evidence import GRADE_TITLES as GRADES
 from risk_models.facts.facts import FactSnapshot
 from risk_models.model import Floor, Model
 from risk_models.plan import Action
 from risk_models.transforms import Choices, Ramp, Rule, Since
-from service.assessment.assess import Assessed, Batch, Block, assess_batch
+from service.assessment.assess import AssessedBatch, Batch, Block, assess_batch
 from service.db.tables import Result
 from service.queries import stored_results
 from service.report_content import build as reporting
@@ -49,7 +49,7 @@ class Ground:
     on: date
     case: CaseEvidence | None = None
 
-    def assessed(self, rows: Sequence[Answers], agency_scores: Mapping[str, float] | None = None) -> Assessed:
+    def assessed(self, rows: Sequence[Answers], agency_scores: Mapping[str, float] | None = None) -> AssessedBatch:
         """Some versions of the supplier assessed."""
         scores = self.agency_scores if agency_scores is None else agency_scores
         case = self.case.take(np.zeros(len(rows), dtype=np.intp)) if self.case else None
@@ -60,7 +60,7 @@ class Ground:
 def ground(result: Result) -> Ground:
     """What a stored result stands on."""
     assessed, facts = stored_results.reassessed(result)
-    model, case = assessed.blocks[assessed.block[0]].model, assessed.batch.case
+    model, case = assessed.blocks[assessed.block_indexes[0]].model, assessed.batch.case_evidence
     return Ground(result.answers, result.agency_scores, model, facts, result.on, case)
 
 
@@ -178,9 +178,9 @@ def fewest_actions(ground: Ground, grade: str = "worker_voice") -> Fewest:
     return Fewest(tuple(library[name] for name in done) if moved else (), at.level, at.score, moved)
 
 
-def shown_first(assessed: Assessed) -> tuple[Block, ...]:
+def shown_first(assessed: AssessedBatch) -> tuple[Block, ...]:
     """The blocks of the one supplier that was assessed, that of its headline before those of its other sectors."""
-    first = assessed.blocks[assessed.block[0]]
+    first = assessed.blocks[assessed.block_indexes[0]]
     return (first, *(block for block in assessed.blocks if block is not first))
 
 
@@ -195,7 +195,7 @@ def closing(block: Block, *beside: Block) -> dict[str, frozenset[str]]:
     for each in (block, *beside):
         for action in each.plan.actions:
             addresses.setdefault(action.id, set()).update(action.addresses)
-        cells = each.cells_of(np.zeros(1, dtype=np.intp))
+        cells = each.compute_cells(np.zeros(1, dtype=np.intp))
         for i, indicator in enumerate(each.model.indicators):
             named = {DECLINED: "declined", EXPIRED: "expired", NOT_ASKED: "not_asked"}.get(int(cells.state[i, 0]))
             if named:
@@ -223,13 +223,13 @@ def best_answer(rule: Rule, on: date) -> Any:
 
 
 def _indicators_of(floor: Floor, model: Model) -> set[str]:
-    return {i.id for i in model.indicators if i.core} if floor.declined_core else set(floor.any)
+    return {i.id for i in model.indicators if i.core} if floor.declined_core else set(floor.indicator_ids)
 
 
 def _highest_floor(block: Block, ids: Set[str]) -> float:
     """The highest floor that holds and that some indicators bear on; 0 where none does."""
     held = zip(block.model.floors, (block.scores.floors[:, 0] > 0).tolist(), strict=True)
-    return max((f.at_least for f, holds in held if holds and ids & _indicators_of(f, block.model)), default=0.0)
+    return max((f.minimum_score for f, holds in held if holds and ids & _indicators_of(f, block.model)), default=0.0)
 
 
 def _answered_best(ground: Ground, ids: Set[str], grade: str | None) -> dict[str, Any]:
@@ -240,7 +240,7 @@ def _answered_best(ground: Ground, ids: Set[str], grade: str | None) -> dict[str
     indicators = [indicator for name, indicator in known.items() if name in ids]
     if grade in CLOSING:
         for indicator in indicators:
-            for question, codes in {"reported_harms": (indicator.id,), **indicator.heard}.items():
+            for question, codes in {"reported_harms": (indicator.id,), **indicator.report_sources}.items():
                 told = answers.get(question)
                 if isinstance(told, (list, tuple)):
                     answers[question] = [code for code in told if code not in codes]
@@ -259,11 +259,11 @@ def _with(answers: Answers, changed: Answers, on: date, grade: str | None) -> di
     return {**whole, EVIDENCE: [*(there if isinstance(there, (list, tuple)) else ()), piece]}
 
 
-def _places(assessed: Assessed) -> list[_Place]:
+def _places(assessed: AssessedBatch) -> list[_Place]:
     """Where each version of a supplier stands."""
-    level, inherent = (assessed.each(name).astype(np.int8) for name in ("level", "inherent_level"))
-    total, uplift = assessed.each("total"), assessed.each("uplift")
-    columns = (queue_rank(level, inherent).tolist(), (total - uplift).tolist(), total.tolist(), level.tolist())
+    level, inherent = (assessed.get_scores(name).astype(np.int8) for name in ("level", "inherent_level"))
+    total, uplift = assessed.get_scores("total"), assessed.get_scores("uplift")
+    columns = (compute_queue_rank(level, inherent).tolist(), (total - uplift).tolist(), total.tolist(), level.tolist())
     return [_Place(rank, plain, score, LEVEL_NAMES[level]) for rank, plain, score, level in zip(*columns, strict=True)]
 
 

@@ -25,7 +25,7 @@ from questionnaires.sheet import STAMP_SHEET
 from questionnaires.workbook import FIRST_ANSWER_ROW, HEADER_ROW, build_header_comment, build_template
 from service.audit import record
 from service.clock import today
-from service.db.tables import Asking, Import, Result, Supplier, new_id
+from service.db.tables import QuestionnaireRequest, Import, Result, Supplier, new_id
 from service.errors import DomainError, not_found
 from service.report_content.redaction import ANSWERS as REPORTS
 from service.suppliers.identity import IDENTIFIERS
@@ -41,7 +41,7 @@ FILLED_IN = (
 
 def ask(
     session: Session, supplier: Supplier, form_id: str, sent_to: str, sent_on: date, by: str, version: str | None = None
-) -> tuple[Asking, bytes]:
+) -> tuple[QuestionnaireRequest, bytes]:
     """Records that a form (of its newest version unless told) goes to a supplier; gives it as the bytes of a workbook.
 
     The workbook bears the supplier's reference and the id of the record. Raises Refused, 422, for what cannot be asked.
@@ -49,7 +49,7 @@ def ask(
     form = _form(form_id, version, supplier.kind)
     if not 1 <= len(sent_to.strip()) <= 200:
         raise DomainError("asking.sent_to", 422, "Say in 1 to 200 letters to whom the form goes.")
-    asking = Asking(
+    asking = QuestionnaireRequest(
         id=new_id(),
         supplier_id=supplier.id,
         form=form.id,
@@ -73,7 +73,7 @@ def _form(form_id: str, version: str | None, kind: str) -> Questionnaire:
     return form
 
 
-def workbook(asking: Asking, supplier: Supplier, form: Questionnaire) -> bytes:
+def workbook(asking: QuestionnaireRequest, supplier: Supplier, form: Questionnaire) -> bytes:
     """The form as a workbook for one supplier: who it is stands in the first row, and which asking it is in the stamp."""
     book = load_workbook(io.BytesIO(build_template(form, for_request=True)))
     sheet = next(sheet for sheet in book.worksheets if sheet.sheet_state == "visible" and sheet.title != "About")
@@ -113,12 +113,12 @@ def _write(sheet: Worksheet, row: int, column: int, text: str) -> None:
     cell.data_type = "s"  # a text, though it begin with "="
 
 
-def mark_returned(session: Session, asking_id: str, on: date, by: str) -> Asking:
+def mark_returned(session: Session, asking_id: str, on: date, by: str) -> QuestionnaireRequest:
     """Records that a form came back.
 
     Raises Refused: 404 where there is no such asking, 422 for a day before it was sent or still to come (everywhere on earth).
     """
-    asking = session.scalars(select(Asking).where(Asking.id == asking_id)).first()
+    asking = session.scalars(select(QuestionnaireRequest).where(QuestionnaireRequest.id == asking_id)).first()
     if asking is None:
         raise not_found("There is no such asking.")
     if on < asking.sent_on:
@@ -130,38 +130,38 @@ def mark_returned(session: Session, asking_id: str, on: date, by: str) -> Asking
     return asking
 
 
-def get(session: Session, supplier: Supplier, asking_id: str) -> Asking:
+def get(session: Session, supplier: Supplier, asking_id: str) -> QuestionnaireRequest:
     """A record of asking of a supplier. Raises Refused, 404, where there is none."""
-    query = select(Asking).where(Asking.id == asking_id, Asking.supplier_id == supplier.id)
+    query = select(QuestionnaireRequest).where(QuestionnaireRequest.id == asking_id, QuestionnaireRequest.supplier_id == supplier.id)
     asking = session.scalars(query).first()
     if asking is None:
         raise not_found("There is no such asking.")
     return asking
 
 
-def of_supplier(session: Session, supplier: Supplier) -> Sequence[Asking]:
+def of_supplier(session: Session, supplier: Supplier) -> Sequence[QuestionnaireRequest]:
     """What a supplier was asked, newest first."""
-    query = select(Asking).where(Asking.supplier_id == supplier.id)
-    return session.scalars(query.order_by(Asking.sent_on.desc(), Asking.id)).all()
+    query = select(QuestionnaireRequest).where(QuestionnaireRequest.supplier_id == supplier.id)
+    return session.scalars(query.order_by(QuestionnaireRequest.sent_on.desc(), QuestionnaireRequest.id)).all()
 
 
-def overdue(session: Session, on: date, days: int = ANSWER_DAYS, limit: int = 50) -> list[tuple[Asking, Supplier]]:
+def overdue(session: Session, on: date, days: int = ANSWER_DAYS, limit: int = 50) -> list[tuple[QuestionnaireRequest, Supplier]]:
     """What has been out for so many days or longer and did not come back, the longest first."""
     query = (
-        select(Asking, Supplier)
-        .join(Supplier, Supplier.id == Asking.supplier_id)
-        .where(Asking.returned_on.is_(None), Asking.sent_on <= on - timedelta(days=days), Supplier.deleted_at.is_(None))
+        select(QuestionnaireRequest, Supplier)
+        .join(Supplier, Supplier.id == QuestionnaireRequest.supplier_id)
+        .where(QuestionnaireRequest.returned_on.is_(None), QuestionnaireRequest.sent_on <= on - timedelta(days=days), Supplier.deleted_at.is_(None))
     )
-    found = session.execute(query.order_by(Asking.sent_on, Asking.id).limit(limit))
+    found = session.execute(query.order_by(QuestionnaireRequest.sent_on, QuestionnaireRequest.id).limit(limit))
     return [(asking, supplier) for asking, supplier in found]
 
 
-def of_returned_form(session: Session, asking_id: str, by: str, on: date) -> tuple[Asking, Supplier] | None:
+def of_returned_form(session: Session, asking_id: str, by: str, on: date) -> tuple[QuestionnaireRequest, Supplier] | None:
     """The record of asking that a form which came back bears, and who was asked; None where this organisation has no such record.
 
     The record is marked as returned, on this day unless it was before; a form that is sent in again stays returned when it was.
     """
-    asking = session.scalars(select(Asking).where(Asking.id == asking_id).with_for_update()).first()
+    asking = session.scalars(select(QuestionnaireRequest).where(QuestionnaireRequest.id == asking_id).with_for_update()).first()
     if asking is None:
         return None
     if asking.returned_on is None:
@@ -169,7 +169,7 @@ def of_returned_form(session: Session, asking_id: str, by: str, on: date) -> tup
     return asking, session.get_one(Supplier, asking.supplier_id)
 
 
-def answers_of_returned(asking: Asking, answers: Mapping[str, Any]) -> dict[str, Any]:
+def answers_of_returned(asking: QuestionnaireRequest, answers: Mapping[str, Any]) -> dict[str, Any]:
     """The answers in a form that came back: what it asked and is blank was declined (Question.declinable).
 
     What could not be read counts as blank, as it does in a row that bears its own form_returned: an answer that nobody

@@ -53,7 +53,7 @@ WORDING = (
 def calculate(rows: Sequence[Row], terms: Terms, sent: Sent | None = None) -> Document:
     """The whole calculation as a document.
 
-    Raises :class:`~risk_models.repayment.BadTerms`, and :class:`NoCohorts` where no cohort has anything to calculate with.
+    Raises :class:`~risk_models.repayment.calculation.TermsError`, and :class:`NoCohorts` where no cohort has anything to calculate with.
     """
     cohorts, faults = cohorts_of(rows)
     made = calculate_repayment(cohorts, terms, load_facts().as_of(terms.on), faults)
@@ -66,7 +66,7 @@ def calculate(rows: Sequence[Row], terms: Terms, sent: Sent | None = None) -> Do
 def terms_of(told: Mapping[str, str], rates: Rates, today: date) -> Terms:
     """The terms that texts say, by name (TERMS); what is not there or empty is as it usually is.
 
-    Raises :class:`BadTerms` for a text that is no day or number.
+    Raises :class:`TermsError` for a text that is no day or number.
     """
     given = {name: text.strip() for name, text in told.items() if text.strip()}
     days = {name: _day_of(name, given[name]) for name in DAYS if name in given}
@@ -88,7 +88,7 @@ def terms_of(told: Mapping[str, str], rates: Rates, today: date) -> Terms:
 
 
 def currency_of(text: str | None) -> str:
-    """The currency of a report. Raises :class:`BadTerms` for a text that is no code of one."""
+    """The currency of a report. Raises :class:`TermsError` for a text that is no code of one."""
     code = (text or "USD").strip()
     if not CURRENCY.fullmatch(code):
         raise TermsError(f"A currency is three capital letters, such as USD; '{make_legible(code)}' is something else.")

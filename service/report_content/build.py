@@ -29,13 +29,13 @@ from reports.document import (
 from risk_models.agencies import describe_counted_agency
 from risk_models.cases.evidence import add_case_harms
 from risk_models.engine.frame import LEVEL_NAMES, NOT_ASKED
-from risk_models.engine.robustness import steadiness
-from risk_models.engine.score import queue_rank
+from risk_models.engine.robustness import compute_robustness
+from risk_models.engine.score import compute_queue_rank
 from risk_models.evidence import build_evidence_lookup, describe_evidence
 from risk_models.explain import explain, floor_sentence, names_no_agency, names_sectors, why_not_low
 from risk_models.facts.facts import FactSnapshot
-from service.assessment.assess import Assessed, Block, agency_scores, assess_batch
-from service.assessment.export_json import ENGINE, result_rows
+from service.assessment.assess import AssessedBatch, Block, compute_agency_scores, assess_batch
+from service.assessment.export_json import ENGINE, iter_result_json
 from service.report_content.groups import companies, heat, places
 from service.report_content.labels import answer_words, country_name, level_words, sector_title, value_of
 from service.report_content.sources import MARKS, register
@@ -64,7 +64,7 @@ LIMITS = (
 
 
 def report_on(
-    assessed: Sequence[Assessed],
+    assessed: Sequence[AssessedBatch],
     facts: FactSnapshot,
     on: date,
     files: Sequence[Mapping[str, Any]],
@@ -73,7 +73,7 @@ def report_on(
 ) -> Report:
     """The internal report on an assessment. ``files``: the ``input.files`` of the contract, with rows per file."""
     lines = sorted((line for part in assessed for line in _lines(part)), key=lambda line: line.rank)
-    scores = agency_scores(part for part in assessed if part.batch.kind == "agency")
+    scores = compute_agency_scores(part for part in assessed if part.batch.kind == "agency")
     return Report(
         title=title,
         audience="internal",
@@ -98,18 +98,18 @@ def report_on(
     )
 
 
-def _lines(part: Assessed) -> list[Line]:
+def _lines(part: AssessedBatch) -> list[Line]:
     lines: list[Line] = []
     batch = part.batch
     rows_of_block = [_block_lines(part, b) for b in range(len(part.blocks))]
-    for j, (b, position) in enumerate(zip(part.block.tolist(), part.position.tolist(), strict=True)):
+    for j, (b, position) in enumerate(zip(part.block_indexes.tolist(), part.positions.tolist(), strict=True)):
         headline, rank = rows_of_block[b][position]
         lines.append(Line(part, j, headline, rank))
     assert len(lines) == len(batch.rows)
     return lines
 
 
-def _block_lines(part: Assessed, b: int) -> list[tuple[Headline, tuple[float, float, float, float]]]:
+def _block_lines(part: AssessedBatch, b: int) -> list[tuple[Headline, tuple[float, float, float, float]]]:
     block, batch = part.blocks[b], part.batch
     scores, answers = block.scores, block.answers
     texts = {}
@@ -117,9 +117,9 @@ def _block_lines(part: Assessed, b: int) -> list[tuple[Headline, tuple[float, fl
         column = answers.column(question)
         words = [None if c == "declined" else str(c) for c in column.values] + [None]
         texts[question] = [words[code] for code in column.codes.tolist()]
-    ranks = queue_rank(scores.level, scores.inherent_level).tolist()
-    rules, codes = part.floors(block, np.arange(len(block.members)))
-    silent = part.silent[block.members].tolist()
+    ranks = compute_queue_rank(scores.level, scores.inherent_level).tolist()
+    rules, codes = part.get_floors(block, np.arange(len(block.members)))
+    silent = part.unanswered_driven[block.members].tolist()
     named = [("", rule.title + CANNOT_BE_RULED_OUT, rule.title) for rule in rules]  # by its code
     reached = [
         tuple(sorted(filter(None, (of[code] for of, code in zip(named, column, strict=True))), key=_is_open))
@@ -197,19 +197,19 @@ def _details(lines: Sequence[Line], facts: FactSnapshot, on: date, scores: Mappi
     parts = {id(line.part): line.part for line in lines}
     for name, part in parts.items():
         positions = [line.position for line in lines if id(line.part) == name]
-        few = assess_batch(part.batch.only(positions), facts, on, scores)
+        few = assess_batch(part.batch.take(positions), facts, on, scores)
         told.update({(name, p): d for p, d in zip(positions, explained(few, facts, on), strict=True)})
     return tuple(told[id(line.part), line.position] for line in lines)
 
 
-def explained(assessed: Assessed, facts: FactSnapshot, on: date) -> tuple[Detail, ...]:
+def explained(assessed: AssessedBatch, facts: FactSnapshot, on: date) -> tuple[Detail, ...]:
     """Each supplier of a batch explained: its headline, every reason as a sentence, its floors, its actions, and how steady
     its level is.
     """
-    stored = [orjson.loads(row) for row in result_rows(assessed, on)]
-    steady = [steadiness(b.frame, b.model, b.scores) for b in assessed.blocks]
+    stored = [orjson.loads(row) for row in iter_result_json(assessed, on)]
+    steady = [compute_robustness(b.frame, b.model, b.scores) for b in assessed.blocks]
     return tuple(
-        _detail(line, result, facts, on, steady[assessed.block[line.position]])
+        _detail(line, result, facts, on, steady[assessed.block_indexes[line.position]])
         for line, result in zip(_lines(assessed), stored, strict=True)
     )
 
@@ -217,14 +217,14 @@ def explained(assessed: Assessed, facts: FactSnapshot, on: date) -> tuple[Detail
 def _detail(
     line: Line, stored: Mapping[str, Any], facts: FactSnapshot, on: date, steady: NDArray[np.float64]
 ) -> Detail:
-    block = line.part.blocks[line.part.block[line.position]]
-    position = int(line.part.position[line.position])
+    block = line.part.blocks[line.part.block_indexes[line.position]]
+    position = int(line.part.positions[line.position])
     form = load_combined_form(line.part.batch.kind)
     evidence = build_evidence_lookup(block.answers.take([position]), block.model, on)
-    batch = line.part.batch.only([line.position])
+    batch = line.part.batch.take([line.position])
     answers = batch.answers.to_rows()[0]
-    heard = add_case_harms(batch.answers, batch.case).to_rows()[0] if batch.case else answers
-    beside = [(other, int(at[0])) for other, at in line.part.beside(block, np.array([position]))]
+    heard = add_case_harms(batch.answers, batch.case_evidence).to_rows()[0] if batch.case_evidence else answers
+    beside = [(other, int(at[0])) for other, at in line.part.iter_other_blocks(block, np.array([position]))]
     sentences = explain(
         block.model,
         facts,
@@ -264,12 +264,12 @@ def _detail(
         )
     )
     reported = any(r.from_workers for r in reasons)
-    rules, _ = line.part.floors(block, np.array([position]))
+    rules, _ = line.part.get_floors(block, np.array([position]))
     floors = tuple(
         Floor(
             title=f.title,
             text=floor_sentence(f, ruled_out_not=f.id in stored["cannot_be_ruled_out"]),
-            at_least=f.at_least,
+            at_least=f.minimum_score,
             sources=f.sources,
             from_workers=reported or f.case is not None,
             open=f.id in stored["cannot_be_ruled_out"],
@@ -304,12 +304,12 @@ def _higher_elsewhere(
     return (Floor(named, text, highest, ("method section 3",), from_workers),)
 
 
-def _models(assessed: Sequence[Assessed]) -> tuple[ModelUsed, ...]:
+def _models(assessed: Sequence[AssessedBatch]) -> tuple[ModelUsed, ...]:
     counts: Counter[str] = Counter()
     models = {}
     for part in assessed:
         for b, block in enumerate(part.blocks):
-            counts[block.model.id] += int((part.block == b).sum())
+            counts[block.model.id] += int((part.block_indexes == b).sum())
             models[block.model.id] = block.model
     return tuple(
         ModelUsed(m.id, m.version, m.title, m.digest[:12], counts[m.id], *m.levels.values())
@@ -354,14 +354,14 @@ def _in_general(told: Issue) -> str:
     return words[:1].upper() + words[1:]
 
 
-def _not_checked(assessed: Iterable[Assessed]) -> tuple[NotChecked, ...]:
+def _not_checked(assessed: Iterable[AssessedBatch]) -> tuple[NotChecked, ...]:
     """What was not asked, most widely unasked first; core questions before others, then what most results are asked."""
     unasked: Counter[str] = Counter()
     total: Counter[str] = Counter()
     core = {}
     for part in assessed:
-        for block, mine, pick in part.portions():
-            open_ = (block.cells_of(pick).state == NOT_ASKED).sum(axis=1).tolist()
+        for block, mine, pick in part.iter_chunks():
+            open_ = (block.compute_cells(pick).state == NOT_ASKED).sum(axis=1).tolist()
             for indicator, here in zip(block.model.indicators, open_, strict=True):
                 total[indicator.title] += len(mine)
                 unasked[indicator.title] += here

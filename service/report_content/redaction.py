@@ -17,7 +17,7 @@ from reports.document import Detail, Headline, Reason, Report
 from reports.redaction import steps_from_own_answers
 from risk_models.answers import CASE_HARMS, EVIDENCE
 from risk_models.model import load_all
-from service.assessment.assess import RECORD, Assessed
+from service.assessment.assess import ROW_EVIDENCE_QUESTIONS, AssessedBatch
 
 RAISED = "raised"
 NOT_SHOWN = "not_shown"  # instead of the strength of case evidence
@@ -26,7 +26,7 @@ ANSWERS = ("reported_harms", "reported_by", "worker_reported_items", CASE_HARMS)
 VOICE = "worker_voice"  # the grade of evidence that is what workers said
 
 
-def with_own_plan(assessed: Assessed) -> Assessed:
+def with_own_plan(assessed: AssessedBatch) -> AssessedBatch:
     """The same scores, with what suppliers' own answers alone call for: an action that only reports or cases ask for would tell
     of them.
     """
@@ -43,7 +43,7 @@ def own_answers(kind: str, answers: Mapping[str, Any], in_form: Mapping[str, Any
     """
     form = load_combined_form(kind)
     if in_form is not None:
-        practice = {question.id for question in form.questions if question.feeds} | set(RECORD)
+        practice = {question.id for question in form.questions if question.feeds} | set(ROW_EVIDENCE_QUESTIONS)
         answers = {**in_form, **{question: told for question, told in answers.items() if question not in practice}}
     said = answers.get(EVIDENCE)
     pieces = [*(said if isinstance(said, list) else ()), {"grade": answers.get("evidence_grade")}]

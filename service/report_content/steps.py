@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from reports.document import Headline, Step
 from risk_models.plan import Action, Plan, due_on
-from service.assessment.assess import Assessed
+from service.assessment.assess import AssessedBatch
 from service.report_content.labels import step
 
 NAMES_SHOWN, NAMES_IN_DANGER = 3, 10  # of those an action concerns; where safety comes first, hours count
@@ -24,7 +24,7 @@ NAMES_SHOWN, NAMES_IN_DANGER = 3, 10  # of those an action concerns; where safet
 class Line:
     """One result: where it comes from, its headline, and its place in the queue."""
 
-    part: Assessed
+    part: AssessedBatch
     position: int
     headline: Headline
     rank: tuple[float, float, float, float]
@@ -68,11 +68,11 @@ def plan_of(lines: Sequence[Line], on: date) -> tuple[Step, ...]:
     alone: dict[str, float] = {}
     actions: dict[str, Action] = {}
     for name, part in parts.items():
-        where = np.array([place[name, j] for j in range(len(part.block))])
+        where = np.array([place[name, j] for j in range(len(part.block_indexes))])
         for b, block in enumerate(part.blocks):
-            mine = np.flatnonzero(part.block == b)
-            days = block.plan.days[:, part.position[mine]]
-            own = block.plan.own.days[:, part.position[mine]]
+            mine = np.flatnonzero(part.block_indexes == b)
+            days = block.plan.days[:, part.positions[mine]]
+            own = block.plan.own.days[:, part.positions[mine]]
             for action, row, own_row in zip(block.plan.actions, days, own, strict=True):
                 called = np.isfinite(row)
                 if called.any():

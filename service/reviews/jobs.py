@@ -18,7 +18,7 @@ from service.clock import now, today
 from service.db import change_feed
 from service.db.session import Database
 from service.db.tables import Engagement, Supplier
-from service.jobs.table import Claimed, effect
+from service.jobs.table import ClaimedJob, effect
 from service.suppliers import repository as suppliers
 
 KINDS = ("agency", "site")  # agencies first: a site's score takes those of its agencies in
@@ -42,7 +42,7 @@ def _is_kept() -> ColumnElement[bool]:
     return and_(Supplier.deleted_at.is_(None), Supplier.latest_id.is_not(None))
 
 
-def review_suppliers(db: Database, claimed: Claimed) -> None:
+def review_suppliers(db: Database, claimed: ClaimedJob) -> None:
     """The job of a firing: reviews what is due (``rolling``) or all suppliers (``fixed``), a chunk in each transaction.
 
     Its payload: ``schedule_id``, ``rule`` and ``time_zone``; which day it is, is decided once.
@@ -58,11 +58,11 @@ def review_suppliers(db: Database, claimed: Claimed) -> None:
     if claimed.payload["rule"]["kind"] == "rolling":
         which = and_(which, Supplier.review_due <= on)
     if "of" not in so_far:
-        with db.of(claimed.organisation_id, write=False) as session:
+        with db.for_organisation(claimed.organisation_id, write=False) as session:
             so_far["of"] = session.scalars(select(func.count(Supplier.id)).where(which)).one()
     while True:
         of_kind = and_(which, Supplier.kind == so_far["kind"])
-        with db.of(claimed.organisation_id, write=False) as session:
+        with db.for_organisation(claimed.organisation_id, write=False) as session:
             query = select(Supplier.id).where(of_kind, Supplier.id > so_far["after"]).order_by(Supplier.id)
             ids = session.scalars(query.limit(CHUNK)).all()
         if not ids and so_far["kind"] == KINDS[-1]:
@@ -81,7 +81,7 @@ def review_suppliers(db: Database, claimed: Claimed) -> None:
         record(session, claimed.actor, "schedule.reviewed", "schedule", claimed.payload["schedule_id"], told)
 
 
-def follow_agencies(db: Database, claimed: Claimed) -> None:
+def follow_agencies(db: Database, claimed: ClaimedJob) -> None:
     """The job that follows agencies whose score or name moved: assesses the sites that name them again, a chunk in each
     transaction; those that have taken in the present scores already are passed over.
 
@@ -92,7 +92,7 @@ def follow_agencies(db: Database, claimed: Claimed) -> None:
     naming = select(Engagement.site_id).where(Engagement.agency_key.in_(claimed.payload["agency_keys"]))
     which = and_(_is_kept(), Supplier.id.in_(naming))
     while True:
-        with db.of(claimed.organisation_id, write=False) as session:
+        with db.for_organisation(claimed.organisation_id, write=False) as session:
             query = select(Supplier.id).where(which, Supplier.id > so_far["after"]).order_by(Supplier.id)
             ids = session.scalars(query.limit(CHUNK)).all()
         if not ids:

@@ -25,7 +25,7 @@ from sqlalchemy.orm import Session
 
 from service.audit import record
 from service.clock import now
-from service.db.tables import Firing, Schedule, new_id
+from service.db.tables import ScheduleRun, Schedule, new_id
 from service.errors import DomainError, not_found
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -181,7 +181,7 @@ def listing(session: Session) -> Sequence[Schedule]:
     return session.scalars(select(Schedule).order_by(Schedule.active.desc(), Schedule.next_due, Schedule.id)).all()
 
 
-def firings(session: Session, schedule: Schedule, limit: int = 50) -> Sequence[Firing]:
+def firings(session: Session, schedule: Schedule, limit: int = 50) -> Sequence[ScheduleRun]:
     """When a schedule went off, newest first; ``missed`` counts the dates after its own that were made up for with it."""
-    query = select(Firing).where(Firing.schedule_id == schedule.id).order_by(Firing.slot.desc())
+    query = select(ScheduleRun).where(ScheduleRun.schedule_id == schedule.id).order_by(ScheduleRun.slot.desc())
     return session.scalars(query.limit(limit)).all()

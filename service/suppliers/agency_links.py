@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from risk_models.name_normalize import name_key
-from service.assessment.assess import AGENCY_NAMES
+from service.assessment.assess import AGENCY_NAME_QUESTIONS
 from service.db.session import chunks
 from service.db.tables import AgencyName, Engagement, new_id
 from service.jobs.kinds import FOLLOW_AGENCIES
@@ -25,7 +25,7 @@ def collect_name_keys(rows: Iterable[Mapping[str, Any]]) -> set[str]:
 
 def own_name_keys(answers: Mapping[str, Any]) -> list[str]:
     """The keys of what an agency calls itself."""
-    return list(filter(None, (name_key(str(answers.get(question) or "")) for question in AGENCY_NAMES)))
+    return list(filter(None, (name_key(str(answers.get(question) or "")) for question in AGENCY_NAME_QUESTIONS)))
 
 
 def build_link_rows(

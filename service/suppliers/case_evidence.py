@@ -20,24 +20,24 @@ from risk_models.cases.readings import Case, CaseReading, Finding, read_case
 from risk_models.cases.rules import load_case_rules
 from service.assessment.assess import Batch
 from service.case_reading.records import CaseRecord, link
-from service.db.case_tables import KeptCase, KeptFinding
+from service.db.case_tables import StoredCase, StoredFinding
 from service.db.session import chunks
 
-Findings = Mapping[str, Sequence[KeptFinding]]
+Findings = Mapping[str, Sequence[StoredFinding]]
 
 
-def list_findings(session: Session, cases: Sequence[KeptCase]) -> Findings:
+def list_findings(session: Session, cases: Sequence[StoredCase]) -> Findings:
     """The findings of some cases by the id of the case, in the order they were recorded."""
-    found: dict[str, list[KeptFinding]] = defaultdict(list)
+    found: dict[str, list[StoredFinding]] = defaultdict(list)
     ids = [case.id for case in cases]
     for chunk in chunks(ids):
-        query = select(KeptFinding).where(KeptFinding.case_id.in_(chunk))
-        for finding in session.scalars(query.order_by(KeptFinding.number)):
+        query = select(StoredFinding).where(StoredFinding.case_id.in_(chunk))
+        for finding in session.scalars(query.order_by(StoredFinding.number)):
             found[finding.case_id].append(finding)
     return found
 
 
-def to_case_record(kept: KeptCase, findings: Sequence[KeptFinding]) -> CaseRecord:
+def to_case_record(kept: StoredCase, findings: Sequence[StoredFinding]) -> CaseRecord:
     """A case as it is read, with the places of its findings."""
     told = tuple(Finding(f.finding, f.phase, f.found, f.source, f.found_on, describe_finding(f)) for f in findings)
     numbers = tuple(finding.number for finding in findings)
@@ -54,12 +54,12 @@ def to_case_record(kept: KeptCase, findings: Sequence[KeptFinding]) -> CaseRecor
     )
 
 
-def describe_finding(finding: KeptFinding) -> str:
+def describe_finding(finding: StoredFinding) -> str:
     """Where a finding is recorded, in words."""
     return f"finding {finding.number}"
 
 
-def counts_in_score(kept: KeptCase) -> bool:
+def counts_in_score(kept: StoredCase) -> bool:
     """Whether a case says something in a score: it does unless it was closed in a way after which it does not."""
     outcomes = {told["id"]: told["counts"] for told in load_case_rules().raw["outcome"]}
     return kept.state == "open" or bool(outcomes[kept.outcome])
@@ -67,13 +67,13 @@ def counts_in_score(kept: KeptCase) -> bool:
 
 def match_unlinked_cases(
     session: Session, kind: str, ids: Sequence[str], answers: Sequence[Mapping[str, Any]]
-) -> list[tuple[KeptCase, str]]:
+) -> list[tuple[StoredCase, str]]:
     """Cases that no supplier was known for until now, with the id of the one that bears their reference.
 
     A case that gives only a name waits until all are there: the name must be one supplier's alone.
     """
     waiting = session.scalars(
-        select(KeptCase).where(KeptCase.supplier_id.is_(None), KeptCase.linked_reference.is_not(None))
+        select(StoredCase).where(StoredCase.supplier_id.is_(None), StoredCase.linked_reference.is_not(None))
     ).all()
     if not waiting:
         return []
@@ -83,12 +83,12 @@ def match_unlinked_cases(
 
 
 def get_case_evidence(
-    session: Session, ids: Sequence[str], on: date, also: Sequence[tuple[KeptCase, str]] = ()
+    session: Session, ids: Sequence[str], on: date, also: Sequence[tuple[StoredCase, str]] = ()
 ) -> CaseEvidence | None:
     """What cases say of these suppliers on a day; None where no case is about any. ``also``: cases that are just being linked."""
-    about: dict[str, list[KeptCase]] = defaultdict(list)
+    about: dict[str, list[StoredCase]] = defaultdict(list)
     for chunk in chunks(ids):
-        for case in session.scalars(select(KeptCase).where(KeptCase.supplier_id.in_(chunk))):
+        for case in session.scalars(select(StoredCase).where(StoredCase.supplier_id.in_(chunk))):
             about[str(case.supplier_id)].append(case)
     for case, supplier_id in also:
         about[supplier_id].append(case)

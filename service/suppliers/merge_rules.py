@@ -22,7 +22,7 @@ from questionnaires.validation.json_answers import validate_answers
 from risk_models.answers import DECLINED, EVIDENCE, Answers
 from risk_models.evidence import DECLARATION_DATE_QUESTIONS
 from risk_models.transforms import Rule, bind_day
-from service.assessment.assess import RECORD
+from service.assessment.assess import ROW_EVIDENCE_QUESTIONS
 from service.assessment.models_in_force import in_force_on
 
 Row = Mapping[str, Any]
@@ -146,7 +146,7 @@ def merge_duplicates(rows: Sequence[Row], risk_lookup: RiskLookup, kind: str) ->
     differing: dict[str, None] = {}
     for row in rows:
         for question, answer in row.items():
-            if question in RECORD or answer is None:
+            if question in ROW_EVIDENCE_QUESTIONS or answer is None:
                 continue
             before = told.setdefault(question, answer)
             if before == answer:
@@ -200,7 +200,7 @@ def _merge_records(rows: Sequence[Row], risk_lookup: RiskLookup) -> dict[str, An
 
 
 def _record_fields(row: Row) -> dict[str, Any]:
-    return {question: row[question] for question in RECORD if row.get(question) is not None}
+    return {question: row[question] for question in ROW_EVIDENCE_QUESTIONS if row.get(question) is not None}
 
 
 def _answered_on(record: Row) -> str | None:
@@ -237,12 +237,12 @@ def _merge_listing(
     facts = {
         question: answer
         for question, answer in now.items()
-        if question not in RECORD and not (founded and risk_lookup.reassures(question, answer))
+        if question not in ROW_EVIDENCE_QUESTIONS and not (founded and risk_lookup.reassures(question, answer))
     }
     record = _record_fields(before) if founded else _record_fields(now) or _record_fields(before)
     if entered_on is not None and is_undated(before, risk_lookup):
         record["answered_on"] = entered_on.isoformat()
-    kept = {question: answer for question, answer in before.items() if question not in RECORD}
+    kept = {question: answer for question, answer in before.items() if question not in ROW_EVIDENCE_QUESTIONS}
     return _overlay(kept, facts, kind) | record
 
 
@@ -250,7 +250,7 @@ def _replace_answers(before: Row, now: Row, risk_lookup: RiskLookup, kind: str) 
     kept: dict[str, Any] = {}
     for question, answer in before.items():
         of_a_report = question == "reported_by" and now.get("reported_harms") is not None
-        if question in RECORD or of_a_report or risk_lookup.reassures(question, answer):
+        if question in ROW_EVIDENCE_QUESTIONS or of_a_report or risk_lookup.reassures(question, answer):
             continue
         if (
             question not in risk_lookup.risk_questions

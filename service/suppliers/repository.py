@@ -22,9 +22,9 @@ from risk_models.name_normalize import name_key
 from service.assessment.assess import Batch, assess_batch
 from service.audit import record
 from service.db import change_feed
-from service.db.case_tables import KeptCase
+from service.db.case_tables import StoredCase
 from service.db.session import chunks
-from service.db.tables import AgencyName, Asking, Engagement, Result, Supplier, new_id
+from service.db.tables import AgencyName, QuestionnaireRequest, Engagement, Result, Supplier, new_id
 from service.errors import DomainError
 from service.suppliers import case_evidence
 from service.suppliers.agency_links import (
@@ -462,7 +462,7 @@ def merge_suppliers(session: Session, source: Supplier, target: Supplier, at: da
         raise DomainError("not_found", 404, f"There is no such {source.kind} any more.")
     on, kind = at.date(), source.kind
     its_own, more = _answers_with_entry_dates(session, kind, [target, source], on)
-    for of_it in (Result, Asking):
+    for of_it in (Result, QuestionnaireRequest):
         session.execute(update(of_it).where(of_it.supplier_id == source.id).values(supplier_id=target.id))
     target.answers = merge_duplicates(
         [its_own, rekey_to_survivor(its_own, more)], get_risk_lookup(kind, on), kind
@@ -470,7 +470,7 @@ def merge_suppliers(session: Session, source: Supplier, target: Supplier, at: da
     target.form_answers = target.form_answers or source.form_answers
     moved(session, source.id, target.id)
     move_aliases(session, source, target, at)
-    for case in session.scalars(select(KeptCase).where(KeptCase.supplier_id == source.id)):
+    for case in session.scalars(select(StoredCase).where(StoredCase.supplier_id == source.id)):
         case.supplier_id = target.id
     change_feed.write(session, "merged", source.id, {"into": target.id}, at)
     record(session, by, f"{source.kind}.merged", source.kind, source.id, {"into": target.id})

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from risk_models.engine.frame import LEVEL_NAMES
-from risk_models.engine.score import queue_rank
+from risk_models.engine.score import compute_queue_rank
 from risk_models.facts.facts import load_facts
-from service.assessment.assess import Assessed, Block
+from service.assessment.assess import AssessedBatch, Block
 from service.assessment.export_json import ENGINE
 from service.case_reading import evidence
 from service.db.tables import new_id
@@ -32,15 +32,15 @@ TOTALS = {
 SHARED_COLUMNS = (*TOTALS, "model", "level", "inherent_level")  # what a supplier repeats of its latest result
 
 
-def build_summaries(assessed: Assessed, on: date) -> list[Columns]:
+def build_summaries(assessed: AssessedBatch, on: date) -> list[Columns]:
     """The headline of each supplier of a batch, as columns of Supplier.
 
     It is read column by column for all suppliers of a block: number by number it takes longer than to score them.
     """
-    told: list[Columns] = [{} for _ in assessed.block]
+    told: list[Columns] = [{} for _ in assessed.block_indexes]
     for b, block in enumerate(assessed.blocks):
-        mine = np.flatnonzero(assessed.block == b)
-        columns = _summary_columns(block, assessed.position[mine], on) | {"silent": assessed.silent[mine].tolist()}
+        mine = np.flatnonzero(assessed.block_indexes == b)
+        columns = _summary_columns(block, assessed.positions[mine], on) | {"silent": assessed.unanswered_driven[mine].tolist()}
         for j, values in zip(mine.tolist(), zip(*columns.values(), strict=True), strict=True):
             told[j] = dict(zip(columns, values, strict=True))
     return told
@@ -59,7 +59,7 @@ def _summary_columns(block: Block, at: NDArray[np.intp], on: date) -> dict[str, 
         "model": [block.model.id] * len(at),
         "level": levels,
         "inherent_level": [LEVEL_NAMES[level] for level in s.inherent_level[at].tolist()],
-        "rank": queue_rank(s.level[at], s.inherent_level[at]).tolist(),
+        "rank": compute_queue_rank(s.level[at], s.inherent_level[at]).tolist(),
         **{name: _where_flagged(asked, getattr(s, name)[at].tolist()) for name in ("practice", "practice_of")},
         "up_to": s.capped[at].tolist(),
         "sector": [block.sectors[p] for p in at.tolist()],
@@ -77,7 +77,7 @@ def build_result_row(
     supplier_id: str,
     answers: Mapping[str, Any],
     summary: Mapping[str, Any],
-    assessed: Assessed,
+    assessed: AssessedBatch,
     j: int,
     scores: Mapping[str, float],
     on: date,
@@ -88,11 +88,11 @@ def build_result_row(
         "supplier_id": supplier_id,
         "on": on,
         "engine": ENGINE,
-        "model_version": assessed.blocks[assessed.block[j]].model.version,
+        "model_version": assessed.blocks[assessed.block_indexes[j]].model.version,
         "facts_digest": get_facts_digest(on),
         "answers": dict(answers),
         "agency_scores": select_agency_scores(answers, scores),
-        "case_evidence": evidence.to_stored(assessed.batch.case, j),
+        "case_evidence": evidence.to_stored(assessed.batch.case_evidence, j),
         **{name: summary[name] for name in SHARED_COLUMNS},
     }
 

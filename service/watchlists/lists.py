@@ -17,21 +17,21 @@ from sqlalchemy.orm import Session
 
 from questionnaires.watchlist import ParsedWatchlist
 from service.audit import record
-from service.blob_store import Blobs
+from service.blob_store import BlobStore
 from service.clock import now
 from service.db.session import Database
 from service.db.tables import Job, Upload, new_id
 from service.db.watchlist_tables import Watchlist, WatchlistEntry
 from service.errors import DomainError, not_found
 from service.jobs.kinds import LOAD_WATCHLIST, SCREEN_SUPPLIERS
-from service.jobs.table import Claimed, LostLease, effect, enqueue
+from service.jobs.table import ClaimedJob, LostLease, effect, enqueue
 
 CHUNK = 2_000  # entries written in one transaction
 NAME = 100
 
 
 def receive(
-    db: Database, blobs: Blobs, organisation_id: str, name: str, listing: ParsedWatchlist, by: str
+    db: Database, blobs: BlobStore, organisation_id: str, name: str, listing: ParsedWatchlist, by: str
 ) -> str | None:
     """Takes a list in under a name; the id of the job that loads it, None where the list holds these very entries already.
 
@@ -50,7 +50,7 @@ def receive(
     }
     at, edition = now(), new_id()
     blobs.put(lines)
-    with db.of(organisation_id) as session:
+    with db.for_organisation(organisation_id) as session:
         kept = session.scalars(select(Watchlist).where(Watchlist.name == name).with_for_update()).first()
         if kept is None:
             kept = Watchlist(id=new_id(), name=name, told={}, imported_by=by, created_at=at)
@@ -66,10 +66,10 @@ def receive(
         return job.id
 
 
-def load_watchlist(db: Database, blobs: Blobs, claimed: Claimed) -> None:
+def load_watchlist(db: Database, blobs: BlobStore, claimed: ClaimedJob) -> None:
     """The job that loads an edition of a list, and then lets it count."""
     watchlist_id, edition = claimed.payload["watchlist_id"], claimed.payload["edition"]
-    with db.of(claimed.organisation_id, write=False) as session:
+    with db.for_organisation(claimed.organisation_id, write=False) as session:
         upload = session.get(Upload, edition)
     if upload is None:  # it goes with the end of the job: somebody else has come to it
         raise LostLease(claimed.id)

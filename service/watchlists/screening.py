@@ -24,7 +24,7 @@ from service.db import change_feed
 from service.db.session import Database
 from service.db.tables import Result, Supplier, new_id
 from service.db.watchlist_tables import Screening, Watchlist, WatchlistEntry, WatchlistMatch
-from service.jobs.table import Claimed, effect
+from service.jobs.table import ClaimedJob, effect
 
 CHUNK = 200  # suppliers screened in one transaction
 READY = 3  # lists that a process keeps ready
@@ -74,12 +74,12 @@ class Screened(NamedTuple):
     matches: Sequence[Match]
 
 
-def screen_suppliers(db: Database, claimed: Claimed) -> None:
+def screen_suppliers(db: Database, claimed: ClaimedJob) -> None:
     """The job: suppliers in the order of their ids, a chunk in each transaction. Its payload says who: see ask_to_screen."""
     so_far = dict(claimed.checkpoint) or {"after": "", "screened": 0, "opened": 0}
     payload = claimed.payload
     while True:
-        with db.of(claimed.organisation_id, write=False) as session:
+        with db.for_organisation(claimed.organisation_id, write=False) as session:
             query = select(Supplier).where(_who(payload), Supplier.deleted_at.is_(None), Supplier.id > so_far["after"])
             chunk = session.scalars(query.order_by(Supplier.id).limit(CHUNK)).all()
             if not chunk:

@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from service.audit import record
 from service.auth import middleware, passwords, sessions, throttle, users
-from service.auth.caller import caller, database, reading, settings, writing
+from service.auth.caller import get_caller, get_database, read_session, get_settings, write_session
 from service.db.tables import User
 from service.errors import DomainError
 from service.web.navigation import home
@@ -39,21 +39,21 @@ def enter() -> AnyResponse:
     attempt = _attempt(email)
     if isinstance(attempt, throttle.Wait):
         return _sign_in_again(email, _too_many(attempt), 429, {"Retry-After": str(attempt.seconds)})
-    with database().across(write=False) as rows:
+    with get_database().unscoped(write=False) as rows:
         user = rows.scalar(select(User).where(User.email == email))
     fits = passwords.fits(password, user.password_hash if user else passwords.NOBODY)
     if user is None or not fits or not user.active:
         log.warning("sign_in_failed", account=attempt.account[:12], address=attempt.address[:12])
         return _sign_in_again(email, _("The e-mail address or the password is wrong."), 403)
-    throttle.succeeded(database(), attempt)
+    throttle.succeeded(get_database(), attempt)
     renewed = passwords.hash_password(password) if passwords.is_dated(user.password_hash) else None
     before = request.cookies.get(middleware.cookie(), "")
-    with database().across() as rows:
+    with get_database().unscoped() as rows:
         sessions.end(rows, before)
-        token = sessions.start(rows, user, settings())
+        token = sessions.start(rows, user, get_settings())
         if renewed:
             rows.get_one(User, user.id).password_hash = renewed
-    with database().of(user.organisation_id) as rows:
+    with get_database().for_organisation(user.organisation_id) as rows:
         record(rows, f"user:{user.id}", "user.signed_in", "user", user.id)
         middleware.recognise(rows, user)
     session.clear()  # forms that were open before belonged to nobody
@@ -65,18 +65,18 @@ def enter() -> AnyResponse:
 @pages.post("/sign-out")
 def sign_out() -> AnyResponse:
     """Ends this sign-in."""
-    with writing() as rows:
+    with write_session() as rows:
         sessions.end(rows, request.cookies.get(middleware.cookie(), ""))
-        record(rows, caller().actor, "user.signed_out", "user", caller().id)
+        record(rows, get_caller().actor, "user.signed_out", "user", get_caller().id)
     return _signed_out()
 
 
 @pages.post("/sign-out-everywhere")
 def sign_out_everywhere() -> AnyResponse:
     """Ends every sign-in of this user, in whatever browser."""
-    with writing() as rows:
-        sessions.end_all(rows, caller().id)
-        record(rows, caller().actor, "user.signed_out_everywhere", "user", caller().id)
+    with write_session() as rows:
+        sessions.end_all(rows, get_caller().id)
+        record(rows, get_caller().actor, "user.signed_out_everywhere", "user", get_caller().id)
     return _signed_out()
 
 
@@ -90,23 +90,23 @@ def password() -> str:
 def change_password() -> AnyResponse:
     """Changes one's own password, ends every other sign-in and starts this one anew."""
     current, new = request.form.get("current", ""), request.form.get("new", "")
-    with reading() as rows:
-        user = users.get(rows, caller().id)
+    with read_session() as rows:
+        user = users.get(rows, get_caller().id)
     attempt = _attempt(user.email)  # whoever finds a browser signed in must not guess here either
     if isinstance(attempt, throttle.Wait):
         refused = DomainError("sign_in.wait", 429, _too_many(attempt), headers={"Retry-After": str(attempt.seconds)})
         return _password_again(refused)
     if not passwords.fits(current, user.password_hash):
         return _password_again(DomainError("password.wrong", 422, _("The current password is wrong.")))
-    throttle.succeeded(database(), attempt)
+    throttle.succeeded(get_database(), attempt)
     if new != request.form.get("again", ""):
         return _password_again(DomainError("password.differs", 422, _("The two new passwords differ.")))
     if new == current:
         return _password_again(DomainError("password.same", 422, _("The new password is the current one.")))
     try:
-        with writing() as rows:
+        with write_session() as rows:
             users.change_password(rows, user.id, new)
-            token = sessions.start(rows, user, settings())
+            token = sessions.start(rows, user, get_settings())
     except DomainError as refused:
         return _password_again(refused)
     session.clear()
@@ -117,7 +117,7 @@ def change_password() -> AnyResponse:
 
 
 def _attempt(email: str) -> throttle.Attempt | throttle.Wait:
-    return throttle.attempt(database(), settings().secret_key(), email, request.remote_addr or "")
+    return throttle.attempt(get_database(), get_settings().secret_key(), email, request.remote_addr or "")
 
 
 def _too_many(wait: throttle.Wait) -> str:
@@ -137,8 +137,8 @@ def _sign_in_again(email: str, said: str, status: int, headers: dict[str, str] |
 
 
 def _password_form(refused: DomainError | None) -> str:
-    with reading() as rows:
-        email = users.get(rows, caller().id).email
+    with read_session() as rows:
+        email = users.get(rows, get_caller().id).email
     return render_template(
         "password.html",
         email=email,

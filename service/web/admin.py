@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from service import audit, retention
 from service.auth import keys, users
 from service.auth.access import ACCESS
-from service.auth.caller import caller, reading, settings, writing
+from service.auth.caller import get_caller, read_session, get_settings, write_session
 from service.clock import now
 from service.db.tables import Organisation
 from service.errors import DomainError
@@ -42,9 +42,9 @@ def create() -> Response:
     """A new user; the password for their first sign-in is shown on this answer and never again."""
     given = request.form
     try:
-        with writing() as session:
+        with write_session() as session:
             user, password = users.create(
-                session, given.get("email", ""), given.get("name", ""), given.get("role", ""), caller().actor
+                session, given.get("email", ""), given.get("name", ""), given.get("role", ""), get_caller().actor
             )
     except DomainError as refused:
         return _users(refused)
@@ -54,38 +54,38 @@ def create() -> Response:
 @user_pages.post("/<user_id>/role")
 def change_role(user_id: str) -> AnyResponse:
     """Another role for a user."""
-    with writing() as session:
-        users.change_role(session, user_id, request.form.get("role", ""), caller().actor)
+    with write_session() as session:
+        users.change_role(session, user_id, request.form.get("role", ""), get_caller().actor)
     return _back("users.listing", _("The role is changed."))
 
 
 @user_pages.post("/<user_id>/deactivate")
 def deactivate(user_id: str) -> AnyResponse:
     """Ends a user's access."""
-    with writing() as session:
-        users.deactivate(session, user_id, caller().actor)
+    with write_session() as session:
+        users.deactivate(session, user_id, get_caller().actor)
     return _back("users.listing", _("The user can no longer sign in."))
 
 
 @user_pages.post("/<user_id>/activate")
 def activate(user_id: str) -> AnyResponse:
     """Gives a user access again."""
-    with writing() as session:
-        users.activate(session, user_id, caller().actor)
+    with write_session() as session:
+        users.activate(session, user_id, get_caller().actor)
     return _back("users.listing", _("The user can sign in again."))
 
 
 @user_pages.post("/<user_id>/password")
 def reset_password(user_id: str) -> Response:
     """A new password for one sign-in, shown on this answer and never again."""
-    with writing() as session:
-        password = users.reset_password(session, user_id, caller().actor)
+    with write_session() as session:
+        password = users.reset_password(session, user_id, get_caller().actor)
         user = users.get(session, user_id)
     return _users(told=(user.name, user.email, password))
 
 
 def _users(refused: DomainError | None = None, told: tuple[str, str, str] | None = None) -> Response:
-    with reading() as session:
+    with read_session() as session:
         everybody = users.listing(session)
     page = render_template(
         "users.html", users=everybody, roles=ACCESS.roles, refused=refused, told=told, given=request.form
@@ -105,14 +105,14 @@ def create_key() -> Response:
     given = request.form
     days = given.get("days", "")
     try:
-        with writing() as session:
+        with write_session() as session:
             key, text = keys.create(
                 session,
                 given.get("name", ""),
                 given.getlist("scopes"),
                 int(days) if days.isascii() and days.isdigit() else 0,
-                caller().actor,
-                settings().key_days,
+                get_caller().actor,
+                get_settings().key_days,
             )
     except DomainError as refused:
         return _keys(refused)
@@ -122,19 +122,19 @@ def create_key() -> Response:
 @key_pages.post("/<key_id>/revoke", endpoint="revoke")
 def revoke_key(key_id: str) -> AnyResponse:
     """Ends a key at once."""
-    with writing() as session:
-        keys.revoke(session, key_id, caller().actor)
+    with write_session() as session:
+        keys.revoke(session, key_id, get_caller().actor)
     return _back("keys.listing", _("The key is revoked."))
 
 
 def _keys(refused: DomainError | None = None, told: tuple[str, str] | None = None) -> Response:
-    with reading() as session:
+    with read_session() as session:
         every = keys.listing(session)
     page = render_template(
         "keys.html",
         keys=every,
         scopes=ACCESS.scopes,
-        days=[days for days in KEY_DAYS if days <= settings().key_days],
+        days=[days for days in KEY_DAYS if days <= get_settings().key_days],
         at=now(),
         refused=refused,
         told=told,
@@ -149,7 +149,7 @@ def audit_listing() -> str:
     asked = {name: request.args.get(name, "").strip() for name in ("actor", "action", "object_id", "since", "until")}
     before = request.args.get("before", "")
     until = _start_of(asked["until"], 1)
-    with reading() as session:
+    with read_session() as session:
         page = audit.listing(
             session,
             actor=asked["actor"],
@@ -172,7 +172,7 @@ def audit_listing() -> str:
 def _start_of(day: str, later: int = 0) -> datetime | None:
     """When a day begins for the organisation, or so many days later; None for what is no day."""
     try:
-        start = datetime.combine(date.fromisoformat(day) + timedelta(days=later), time(), ZoneInfo(caller().time_zone))
+        start = datetime.combine(date.fromisoformat(day) + timedelta(days=later), time(), ZoneInfo(get_caller().time_zone))
         return start.astimezone(UTC)
     except (ValueError, OverflowError):
         return None
@@ -190,16 +190,16 @@ def change_organisation() -> AnyResponse:
     told = request.form.get("keep_months", "")
     months = int(told) if told.isascii() and told.isdigit() and len(told) < 5 else 0
     try:
-        with writing() as session:
-            retention.keep_for(session, caller().organisation_id, months, caller().actor)
+        with write_session() as session:
+            retention.keep_for(session, get_caller().organisation_id, months, get_caller().actor)
     except DomainError as refused:
         return _organisation(refused)
     return _back("organisation.show", _("Kept. It holds from the next round on."))
 
 
 def _organisation(refused: DomainError | None = None) -> Response:
-    with reading() as session:
-        organisation = session.get_one(Organisation, caller().organisation_id)
+    with read_session() as session:
+        organisation = session.get_one(Organisation, get_caller().organisation_id)
     told = {"shortest": retention.SHORTEST, "longest": retention.LONGEST, "given": request.form}
     page = render_template("organisation.html", organisation=organisation, refused=refused, **told)
     return make_response(page, refused.status if refused else 200)

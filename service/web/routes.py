@@ -16,10 +16,10 @@ from reports.formats import FORMATS
 from reports.formatting import format_points, format_share
 from reports.view_model import LEADS, OWNERS
 from service.auth.access import ACCESS
-from service.auth.caller import caller
+from service.auth.caller import get_caller
 from service.db.tables import Supplier
-from service.queries.supplier_list import level_of, step_title
-from service.queries.supplier_list import next_step as first_step
+from service.queries.supplier_list import get_level_text, get_action_title
+from service.queries.supplier_list import get_next_step as first_step
 from service.report_content.labels import country_name, sector_title
 from service.report_content.sources import register as register_of_sources
 from service.web.pages import (
@@ -124,12 +124,12 @@ ROUTES: tuple[Route, ...] = (
 
 def may(name: str, method: str = "POST") -> bool:
     """Whether who is signed in may call a page of this list: what they may not do is not offered to them."""
-    return ACCESS.may(caller().role or "", f"pages.{name}", method)
+    return ACCESS.may(get_caller().role or "", f"pages.{name}", method)
 
 
 def next_step(supplier: Supplier) -> str | None:
     """The id of the first action called for at a supplier, as who is signed in may see it."""
-    return first_step(supplier, own=not caller().sees_worker_derived)
+    return first_step(supplier, own=not get_caller().sees_worker_derived)
 
 
 def register(app: Flask) -> None:
@@ -142,9 +142,9 @@ def register(app: Flask) -> None:
         may=may,
         strip=strip,
         zone_of=ZoneInfo,
-        level_of=level_of,
+        level_of=get_level_text,
         next_step=next_step,
-        step_title=step_title,
+        step_title=get_action_title,
         country_name=country_name,
         sector_title=sector_title,
         points=format_points,

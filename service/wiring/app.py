@@ -100,7 +100,7 @@ def _finish(response: Response) -> Response:
     """Headers on every kind of answer, and the one line of the log."""
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
-    if not caller.settings().plain_http:
+    if not caller.get_settings().plain_http:
         response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
     response.headers.setdefault("Cache-Control", "no-store")  # static files bring their own
     response.headers["X-Request-Id"] = g.request_id

@@ -18,7 +18,7 @@ from questionnaires import watchlist
 from questionnaires.sheet import Limits
 from service.auth import users
 from service.auth.accounts import create_organisation
-from service.blob_store import Blobs
+from service.blob_store import BlobStore
 from service.clock import now
 from service.db.session import Database
 from service.db.tables import Import, Organisation, Schedule, User
@@ -52,12 +52,12 @@ class FirstSignIn:
     password: str | None
 
 
-def load(db: Database, blobs: Blobs) -> FirstSignIn:
+def load(db: Database, blobs: BlobStore) -> FirstSignIn:
     """Loads what of it is not there yet."""
-    with db.across(write=False) as session:
+    with db.unscoped(write=False) as session:
         organisation_id = session.scalar(select(Organisation.id).where(Organisation.name == ORGANISATION))
     organisation_id = organisation_id or create_organisation(db, ORGANISATION, TIME_ZONE)
-    with db.of(organisation_id) as session:
+    with db.for_organisation(organisation_id) as session:
         user = session.scalars(select(User).where(User.email == EMAIL)).first()
         password = None
         if user is None:
@@ -87,7 +87,7 @@ def _assess_earlier(db: Database, organisation_id: str, files: Sequence[tuple[st
     ):  # agencies first
         rows = [_less(row) if j % 2 else row for j, row in enumerate(batch.answers.to_rows())]
         places = [{"file": batch.file, "sheet": batch.sheet, "row": row} for row in batch.rows.tolist()]
-        with db.of(organisation_id) as session:
+        with db.for_organisation(organisation_id) as session:
             incoming = [suppliers.IncomingSupplier(row, place) for row, place in zip(rows, places, strict=True)]
             suppliers.save_suppliers(session, batch.kind, incoming, suppliers.Origin(at.date(), at, BY, "import"))
 
@@ -99,7 +99,7 @@ def _less(row: Mapping[str, Any]) -> dict[str, Any]:
     return {question: said for question, said in row.items() if question not in left_out}
 
 
-def _finish(db: Database, blobs: Blobs) -> None:
+def _finish(db: Database, blobs: BlobStore) -> None:
     known = {kind: handler for kind, handler in handlers(blobs).items() if kind in JOBS}
     while (claimed := claim(db, BY, kinds=known)) is not None:
         run_job(db, claimed, known[claimed.kind])

@@ -13,7 +13,7 @@ from flask_babel import gettext as _
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException, SecurityError
 
-from service.errors import DomainError, problem_object
+from service.errors import DomainError, build_problem
 
 log = structlog.get_logger("service")
 
@@ -49,7 +49,7 @@ def is_api() -> bool:
 def answer(refused: DomainError) -> Response:
     """The answer to a refused request: a problem object for the API, a page for people."""
     if is_api():
-        body = problem_object(refused.code, refused.status, refused.detail, **refused.extra)
+        body = build_problem(refused.code, refused.status, refused.detail, **refused.extra)
         body["instance"] = f"urn:uuid:{g.request_id}"
         response = Response(orjson.dumps(body), refused.status, content_type="application/problem+json")
     else:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from service.blob_store import Blobs
+from service.blob_store import BlobStore
 from service.db.session import Database
 from service.imports import jobs as import_jobs
 from service.jobs import kinds
-from service.jobs.table import Claimed
+from service.jobs.table import ClaimedJob
 from service.jobs.worker import Handler
 from service.report_jobs import render_report
 from service.reviews.jobs import follow_agencies, review_suppliers
@@ -17,10 +17,10 @@ from service.watchlists import lists
 from service.watchlists.screening import screen_suppliers
 
 
-def handlers(blobs: Blobs) -> Mapping[str, Handler]:
+def handlers(blobs: BlobStore) -> Mapping[str, Handler]:
     """Return how each kind of job is done; jobs that read or write files do so in ``blobs``."""
 
-    def with_files(run: Callable[[Database, Blobs, Claimed], dict[str, Any] | None]) -> Any:
+    def with_files(run: Callable[[Database, BlobStore, ClaimedJob], dict[str, Any] | None]) -> Any:
         return lambda db, claimed: run(db, blobs, claimed)
 
     return {

@@ -18,7 +18,7 @@ from waitress.server import BaseWSGIServer, MultiSocketServer, create_server
 from questionnaires.form import load_combined_form
 from risk_models.facts.facts import load_facts
 from risk_models.model import load_all
-from service.blob_store import Blobs
+from service.blob_store import BlobStore
 from service.db.migrations import migrate, newest, revision
 from service.db.session import Database, open_engine
 from service.imports.pipeline import KINDS
@@ -47,7 +47,7 @@ def serve(settings: Settings, say: Callable[[str], None], *, with_demo: bool = F
 
 
 def _serve(settings: Settings, db: Database, say: Callable[[str], None], *, with_demo: bool) -> None:
-    blobs = Blobs(settings.files)
+    blobs = BlobStore(settings.files)
     app = create_app(settings, db)
     server = _bound(app, settings)
     migrate(db.engine)
@@ -83,14 +83,14 @@ def worker(settings: Settings) -> None:
     """Does jobs until SIGINT or SIGTERM; the one it is at is finished. Raises CannotStart."""
     with current(settings) as db:
         log.info("worker_started")
-        work(db, handlers(Blobs(settings.files)), _stopped_by_signals())
+        work(db, handlers(BlobStore(settings.files)), _stopped_by_signals())
 
 
 def scheduler(settings: Settings) -> None:
     """Lets schedules go off and removes what is kept no longer, until SIGINT or SIGTERM. Raises CannotStart."""
     with current(settings) as db:
         log.info("scheduler_started")
-        run_scheduler(db, Blobs(settings.files), _stopped_by_signals())
+        run_scheduler(db, BlobStore(settings.files), _stopped_by_signals())
 
 
 def opened(settings: Settings) -> Database:

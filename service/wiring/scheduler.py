@@ -18,10 +18,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from service import retention
-from service.blob_store import Blobs
+from service.blob_store import BlobStore
 from service.clock import now
 from service.db.session import Database
-from service.db.tables import Firing, Schedule
+from service.db.tables import ScheduleRun, Schedule
 from service.jobs.kinds import REVIEW_SUPPLIERS
 from service.jobs.table import enqueue
 from service.schedules.service import scheduled_times
@@ -45,7 +45,7 @@ class _Every(BaseTrigger):  # type: ignore[misc]
         return at + self.interval
 
 
-def run_scheduler(db: Database, blobs: Blobs, stop: Event, every: timedelta = TICK) -> None:
+def run_scheduler(db: Database, blobs: BlobStore, stop: Event, every: timedelta = TICK) -> None:
     """Triggers schedules that are due, and purges what has expired every ``PURGE``, both at once first, until ``stop`` is set."""
     scheduler = BackgroundScheduler(timezone=UTC)
     # Late is better than never, and one late tick is enough for all that were missed.
@@ -64,22 +64,22 @@ def run_scheduler(db: Database, blobs: Blobs, stop: Event, every: timedelta = TI
     scheduler.shutdown()
 
 
-def _purge(db: Database, blobs: Blobs) -> None:
+def _purge(db: Database, blobs: BlobStore) -> None:
     try:
-        retention.tidy(db, blobs, now())
+        retention.purge_expired(db, blobs, now())
     except Exception as fault:  # and tried again the next time; whatever it is, schedules must go on
         log.error("not_purged", exc_info=fault)
 
 
 def tick(db: Database, at: datetime) -> list[str]:
     """Triggers every schedule that is due at a moment; returns the ids of the jobs."""
-    with db.across(write=False) as session:
+    with db.unscoped(write=False) as session:
         active = session.scalars(select(Schedule).where(Schedule.active)).all()
     jobs = []
     for schedule in active:
         try:
             if schedule.next_due != next(scheduled_times(schedule.rule, schedule.time_zone, at)):
-                with db.of(schedule.organisation_id) as session:
+                with db.for_organisation(schedule.organisation_id) as session:
                     jobs += trigger(session, schedule.id, at)
         except Exception as fault:  # one schedule with a fault must not hold up those after it
             log.error("schedule_fault", schedule=schedule.id, exc_info=fault)
@@ -97,7 +97,7 @@ def trigger(session: Session, schedule_id: str, at: datetime) -> list[str]:
     first, later = schedule.next_due, scheduled_times(schedule.rule, schedule.time_zone, schedule.next_due)
     passed = [first, *takewhile(lambda scheduled_for: scheduled_for <= at, later)] if first <= at else []
     schedule.next_due = next(scheduled_times(schedule.rule, schedule.time_zone, at))
-    ran = session.scalars(select(Firing.slot).where(Firing.schedule_id == schedule.id, Firing.slot >= first))
+    ran = session.scalars(select(ScheduleRun.slot).where(ScheduleRun.schedule_id == schedule.id, ScheduleRun.slot >= first))
     due = sorted(set(passed) - set(ran))
     if not due:
         return []
@@ -110,7 +110,7 @@ def trigger(session: Session, schedule_id: str, at: datetime) -> list[str]:
         "missed": [one.isoformat() for one in missed[:LISTED]],
     }
     job = enqueue(session, REVIEW_SUPPLIERS, payload, "system:schedule")
-    session.add(Firing(schedule_id=schedule.id, slot=scheduled_for, fired_at=at, missed=len(missed), job_id=job.id))
+    session.add(ScheduleRun(schedule_id=schedule.id, slot=scheduled_for, fired_at=at, missed=len(missed), job_id=job.id))
     log.info(
         "schedule_triggered",
         schedule=schedule.id,

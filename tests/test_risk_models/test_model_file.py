@@ -10,13 +10,13 @@ import pytest
 
 from risk_models.data_file import DataFileError
 from risk_models.model import Model, load, load_all
-from risk_models.model_file import OF_THE_PACK
+from risk_models.model_file import PACK_KEYS
 from risk_models.transforms import Ramp
 from tests.toml_text import toml_text
 
 TOY: dict[str, Any] = tomllib.loads((Path(__file__).parent / "toy.toml").read_text(encoding="utf-8"))
-CORE = {key: value for key, value in TOY.items() if key not in OF_THE_PACK}
-PACK: dict[str, Any] = {"includes": "core/1", **{key: TOY[key] for key in OF_THE_PACK if key in TOY}}
+CORE = {key: value for key, value in TOY.items() if key not in PACK_KEYS}
+PACK: dict[str, Any] = {"includes": "core/1", **{key: TOY[key] for key in PACK_KEYS if key in TOY}}
 PORT = {**TOY["indicator"][4], "id": "port", "reads": "answer.port"}  # a block that the core does not have
 
 
@@ -68,8 +68,8 @@ def test_an_override_replaces_the_keys_that_it_names_and_leaves_all_others(tmp_p
     fees, hours = model.indicators[0], model.indicators[4]
     assert (fees.weight, fees.title, fees.rule) == (6, plain.indicators[0].title, plain.indicators[0].rule)
     assert hours.rule == Ramp(60, 90)
-    assert model.floors[1].any == ("fees",)
-    assert model.floors[1].from_risk == plain.floors[1].from_risk == 0.7
+    assert model.floors[1].indicator_ids == ("fees",)
+    assert model.floors[1].min_risk == plain.floors[1].min_risk == 0.7
     assert (model.contexts[1].lift, model.sharper[0].title, model.gates[0].none) == (0.25, "Fees on the way", (0, 1))
 
 

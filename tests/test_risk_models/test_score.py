@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from risk_models.engine.frame import LEVEL_NAMES, STATES, Cells, Frame, Scores
-from risk_models.engine.score import queue_rank, score, threshold
+from risk_models.engine.score import compute_queue_rank, score, assign_levels
 from risk_models.model import Model
 from tests.test_risk_models.suppliers import CORE, POSITION, TOY, Cell, K, Supplier, frame
 
@@ -417,7 +417,7 @@ def test_signals_in_case_records_are_harm() -> None:
 
 def test_levels_begin_at_their_bound_read_off_six_decimals() -> None:
     points = np.array([24.9999, 24.9999999, 25.0, 49.9999, 50.0, 74.9999, 75.0])
-    found = [LEVEL_NAMES[code] for code in threshold(points, TOY)]
+    found = [LEVEL_NAMES[code] for code in assign_levels(points, TOY)]
     assert found == ["low", "medium", "medium", "medium", "high", "high", "critical"]
 
 
@@ -474,7 +474,7 @@ def test_the_queue_puts_insufficient_evidence_right_after_the_level_of_its_inher
     low, medium, high, critical, insufficient = range(5)
     levels = np.array([low, insufficient, medium, insufficient, high, critical], dtype=np.int8)
     inherent = np.array([low, medium, medium, high, medium, low], dtype=np.int8)
-    order = np.argsort(queue_rank(levels, inherent), kind="stable").tolist()
+    order = np.argsort(compute_queue_rank(levels, inherent), kind="stable").tolist()
     assert order == [5, 4, 3, 2, 1, 0]
 
 

@@ -8,7 +8,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from risk_models.engine.frame import ANSWERED, LEVEL_NAMES, MOMENTS
-from risk_models.engine.score import queue_rank, score
+from risk_models.engine.score import compute_queue_rank, score
 from tests.test_risk_models.suppliers import CORE, GATED, TOY, K, Supplier, frame, share, suppliers
 
 HIGH, CRITICAL = LEVEL_NAMES.index("high"), LEVEL_NAMES.index("critical")
@@ -30,7 +30,7 @@ def one(supplier: Supplier):  # type: ignore[no-untyped-def]
         "effective": cells.effective[:, 0],
         "practice": scores.practice[0],
         "practice_of": scores.practice_of[0],
-        "rank": queue_rank(scores.level, scores.inherent_level)[0],
+        "rank": compute_queue_rank(scores.level, scores.inherent_level)[0],
         "harm": scores.harm[0],
     }
 

@@ -13,7 +13,7 @@ from tests.test_risk_models.suppliers import TOY, Cell, K, Supplier, frame
 def build_supplier(*risks: float, strong: bool = False) -> Supplier:
     cells = [Cell(risk=r, context=0.1) for r in (risks * K)[:K]]
     if strong:
-        position = next(i for i, indicator in enumerate(TOY.indicators) if indicator.strong)
+        position = next(i for i, indicator in enumerate(TOY.indicators) if indicator.severe)
         cells[position] = Cell(risk=1.0, context=0.1)
     return Supplier(cells=tuple(cells), belief=0.2)
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from risk_models.engine.frame import LEVEL_NAMES, Frame, some
-from risk_models.engine.robustness import concentration, likely_levels, steadiness
+from risk_models.engine.frame import LEVEL_NAMES, Frame, take
+from risk_models.engine.robustness import compute_concentration, compute_level_probabilities, compute_robustness
 from risk_models.engine.score import score
 from risk_models.model import Model
 from tests.test_risk_models.suppliers import CAN_BE_RULED_OUT, CORE, TOY, Cell, K, Supplier, frame
@@ -49,7 +49,7 @@ def referee(of: Frame, model: Model, draws: int, seed: int) -> np.ndarray:
     """The share of drawn weights under which the engine itself shows each level (5, n)."""
     weights = np.array([indicator.weight for indicator in model.indicators])
     seen = np.zeros((len(LEVEL_NAMES), of.risk.shape[1]))
-    for drawn in np.random.default_rng(seed).dirichlet(concentration(K) * weights / weights.sum(), draws):
+    for drawn in np.random.default_rng(seed).dirichlet(compute_concentration(K) * weights / weights.sum(), draws):
         indicators = tuple(replace(i, weight=float(w)) for i, w in zip(model.indicators, drawn, strict=True))
         level = score(of, replace(model, indicators=indicators))[0].level
         seen[level, np.arange(len(level))] += 1
@@ -59,7 +59,7 @@ def referee(of: Frame, model: Model, draws: int, seed: int) -> np.ndarray:
 @pytest.mark.parametrize(("seed", "answered"), [(1, 0.6), (2, 0.8)])
 def test_likely_levels_are_within_two_hundredths_of_a_referee_that_draws_weights(seed: int, answered: float) -> None:
     of = some_suppliers(seed, answered)
-    likely, seen = likely_levels(of, TOY, score(of, TOY)[0]), referee(of, TOY, DRAWS, seed)
+    likely, seen = compute_level_probabilities(of, TOY, score(of, TOY)[0]), referee(of, TOY, DRAWS, seed)
     noise = 3 * np.sqrt(np.maximum(seen * (1 - seen), 1 / DRAWS) / DRAWS)  # three standard errors of the referee itself
     assert ((seen.max(axis=0) < 0.95).sum()) >= 15, "few levels hang on weights: the referee would see nothing"
     assert (np.abs(likely - seen) <= 0.02 + noise).all()
@@ -70,10 +70,10 @@ def test_likely_levels_are_within_two_hundredths_of_a_referee_that_draws_weights
 def test_chances_add_up_to_one_and_the_level_shown_has_its_own() -> None:
     of = some_suppliers(3, 0.8)
     scores, _ = score(of, TOY)
-    likely = likely_levels(of, TOY, scores)
+    likely = compute_level_probabilities(of, TOY, scores)
     assert np.allclose(likely.sum(axis=0), 1.0)
     assert (likely >= 0).all()
-    assert np.array_equal(steadiness(of, TOY, scores), likely[scores.level, np.arange(SUPPLIERS)])
+    assert np.array_equal(compute_robustness(of, TOY, scores), likely[scores.level, np.arange(SUPPLIERS)])
 
 
 def test_where_every_value_is_the_same_weights_change_nothing() -> None:
@@ -81,17 +81,17 @@ def test_where_every_value_is_the_same_weights_change_nothing() -> None:
     of = frame(calm)
     scores, _ = score(of, TOY)
     assert LEVEL_NAMES[scores.level[0]] == "low"
-    assert steadiness(of, TOY, scores)[0] == pytest.approx(1.0)
+    assert compute_robustness(of, TOY, scores)[0] == pytest.approx(1.0)
 
 
 def test_a_floor_holds_whatever_the_weights() -> None:
-    strong = next(i for i, indicator in enumerate(TOY.indicators) if indicator.strong)
+    strong = next(i for i, indicator in enumerate(TOY.indicators) if indicator.severe)
     quiet = Supplier(cells=tuple(Cell(risk=0.0, context=0.1) for _ in range(K)), belief=0.8)
     harmed = quiet.with_cell(strong, risk=1.0)
     of = frame(harmed)
     scores, _ = score(of, TOY)
     assert scores.floor[0] >= 50
-    assert likely_levels(of, TOY, scores)[: LEVEL_NAMES.index("high"), 0].sum() < 1e-6
+    assert compute_level_probabilities(of, TOY, scores)[: LEVEL_NAMES.index("high"), 0].sum() < 1e-6
 
 
 @pytest.mark.parametrize(("by_silence", "likely_critical"), [(False, 1.0), (True, 0.0)])
@@ -100,7 +100,7 @@ def test_an_inherent_risk_that_is_critical_by_silence_alone_makes_no_level_criti
 ) -> None:
     silent = Supplier(cells=tuple(Cell(declined=True, context=0.95) for _ in range(K)), critical_by_silence=by_silence)
     of = frame(silent)
-    likely = likely_levels(of, TOY, score(of, TOY)[0])[:, 0]
+    likely = compute_level_probabilities(of, TOY, score(of, TOY)[0])[:, 0]
     assert likely[LEVEL_NAMES.index("critical")] == pytest.approx(likely_critical, abs=1e-6)
     assert likely[LEVEL_NAMES.index("high")] == pytest.approx(1 - likely_critical, abs=1e-6)
 
@@ -108,21 +108,21 @@ def test_an_inherent_risk_that_is_critical_by_silence_alone_makes_no_level_criti
 @pytest.mark.parametrize("indicators", [8, 60])
 def test_a_weight_of_average_size_varies_by_half_of_itself(indicators: int) -> None:
     size = 1 / indicators
-    varies = np.sqrt(size * (1 - size) / (concentration(indicators) + 1))  # the deviation of a Dirichlet share
+    varies = np.sqrt(size * (1 - size) / (compute_concentration(indicators) + 1))  # the deviation of a Dirichlet share
     assert varies == pytest.approx(0.5 * size * np.sqrt(1 - size))
 
 
 def test_an_unknown_place_is_insufficient_evidence_under_any_weights() -> None:
     lost = Supplier(cells=tuple(Cell(risk=0.3, context=0.5) for _ in range(K)), place_known=False)
     of = frame(lost)
-    assert steadiness(of, TOY, score(of, TOY)[0])[0] == pytest.approx(1.0)
+    assert compute_robustness(of, TOY, score(of, TOY)[0])[0] == pytest.approx(1.0)
 
 
 def test_a_supplier_alone_is_as_steady_as_among_others() -> None:
     of = some_suppliers(4, 0.7)
-    together = steadiness(of, TOY, score(of, TOY)[0])
-    alone = some(of, slice(7, 8))
-    assert steadiness(alone, TOY, score(alone, TOY)[0])[0] == pytest.approx(together[7], abs=1e-12)
+    together = compute_robustness(of, TOY, score(of, TOY)[0])
+    alone = take(of, slice(7, 8))
+    assert compute_robustness(alone, TOY, score(alone, TOY)[0])[0] == pytest.approx(together[7], abs=1e-12)
 
 
 def test_coverage_near_its_bound_is_a_matter_of_weights() -> None:
@@ -133,7 +133,7 @@ def test_coverage_near_its_bound_is_a_matter_of_weights() -> None:
         if weight + TOY.indicators[i].weight <= 0.55 * TOY.weight:
             half[i], weight = Cell(risk=0.2, context=0.6), weight + TOY.indicators[i].weight
     of = frame(Supplier(cells=tuple(half), belief=0.4))
-    assert 0.02 < likely_levels(of, TOY, score(of, TOY)[0])[-1, 0] < 0.98
+    assert 0.02 < compute_level_probabilities(of, TOY, score(of, TOY)[0])[-1, 0] < 0.98
 
 
 def test_a_place_that_is_critical_by_silence_alone_is_high_under_any_weights() -> None:
@@ -141,7 +141,7 @@ def test_a_place_that_is_critical_by_silence_alone_is_high_under_any_weights() -
     of = frame(silent)
     scores, _ = score(of, TOY)
     assert LEVEL_NAMES[scores.level[0]] == "high"
-    assert steadiness(of, TOY, scores)[0] == pytest.approx(1.0)
+    assert compute_robustness(of, TOY, scores)[0] == pytest.approx(1.0)
 
 
 def test_harm_where_core_questions_are_open_is_low_under_no_weights() -> None:
@@ -149,4 +149,4 @@ def test_harm_where_core_questions_are_open_is_low_under_no_weights() -> None:
     of = frame(reported)
     scores, _ = score(of, TOY)
     assert LEVEL_NAMES[scores.level[0]] == "medium"
-    assert steadiness(of, TOY, scores)[0] == pytest.approx(1.0)
+    assert compute_robustness(of, TOY, scores)[0] == pytest.approx(1.0)

@@ -13,7 +13,7 @@ from risk_models.answers import from_rows
 from risk_models.facts.facts import load_facts
 from risk_models.model import Model, load_all
 from service.assessment.assess import Batch, assess
-from service.assessment.export_json import result_rows
+from service.assessment.export_json import iter_result_json
 
 ON = date(2026, 11, 26)
 FACTS = load_facts().as_of(ON)
@@ -94,7 +94,7 @@ def results(
         [Batch("agency", from_rows(agencies), "a.xlsx", "Agencies", np.arange(len(agencies)) + 2)] if agencies else []
     )
     batches.append(Batch(kind, from_rows(rows), "s.xlsx", "Rows", np.arange(len(rows)) + 2))
-    return [orjson.loads(row) for row in result_rows(assess(batches, FACTS, ON, models)[-1], ON)]
+    return [orjson.loads(row) for row in iter_result_json(assess(batches, FACTS, ON, models)[-1], ON)]
 
 
 def result(row: Answers, kind: str = "site", agencies: tuple[Answers, ...] = ()) -> dict[str, Any]:

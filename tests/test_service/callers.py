@@ -22,7 +22,7 @@ _number = itertools.count(1)
 def an_organisation(database: Database, name: str = "Harbour Foods", time_zone: str = "UTC") -> str:
     """A new organisation; its id."""
     organisation = Organisation(id=new_id(), name=name, time_zone=time_zone, created_at=now())
-    with database.across() as session:
+    with database.unscoped() as session:
         session.add(organisation)
     return organisation.id
 
@@ -45,7 +45,7 @@ def a_user(
         created_at=now(),
         **more,
     )
-    with database.of(organisation_id) as session:
+    with database.for_organisation(organisation_id) as session:
         session.add(user)
     return user.id
 
@@ -59,7 +59,7 @@ def a_browser(app: Flask, user_id: str) -> FlaskClient:
     """A browser in which a user is signed in."""
     client = app.test_client()
     database, settings = app.extensions["database"], app.extensions["settings"]
-    with database.across() as session:
+    with database.unscoped() as session:
         token = sessions.start(session, session.get_one(User, user_id), settings)
     client.set_cookie("diligence" if settings.plain_http else "__Host-diligence", token)
     return client
@@ -78,7 +78,7 @@ def send(client: FlaskClient, path: str, **fields: object) -> TestResponse:
 
 def a_key(database: Database, organisation_id: str, *scopes: str, days: int = 30) -> dict[str, str]:
     """The header that a new API key is sent in."""
-    with database.of(organisation_id) as session:
+    with database.for_organisation(organisation_id) as session:
         _key, text = keys.create(session, "Portal", scopes, days, "system:test")
     return {"Authorization": f"Bearer {text}"}
 

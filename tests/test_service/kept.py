@@ -8,20 +8,20 @@ from objects import make_all
 from sqlalchemy import func, select
 
 from service.audit import record
-from service.blob_store import Blobs
+from service.blob_store import BlobStore
 from service.db import change_feed
 from service.db.session import Database
-from service.db.tables import Base, Firing, Idempotent, Import, Job, Organisation, SignIn, Upload
+from service.db.tables import Base, ScheduleRun, Idempotent, Import, Job, Organisation, SignIn, Upload
 from service.db.watchlist_tables import WatchlistEntry
 from service.suppliers import repository as suppliers
 
 AT = datetime(2026, 3, 2, 9, 30, 0, 123456, tzinfo=UTC)
 
 
-def a_full_organisation(database: Database, blobs: Blobs, name: str = "Harbour Foods", sent: bytes = b"shared") -> str:
+def a_full_organisation(database: Database, blobs: BlobStore, name: str = "Harbour Foods", sent: bytes = b"shared") -> str:
     """An organisation with something in every table that an organisation has; it sent a file and had a report made."""
     organisation_id = an_organisation(database, name, "Asia/Bangkok")
-    with database.of(organisation_id) as session:
+    with database.for_organisation(organisation_id) as session:
         made = make_all(session)
         answers = [{"name": "Wat Pho Shrimp 株式会社", "country": "TH", "sector": ["1020"], "agencies": ["Quick Crew"]}]
         agencies = [{"name": "Quick Crew", "country": "NP", "destination_countries": ["TH"]}]
@@ -38,7 +38,7 @@ def a_full_organisation(database: Database, blobs: Blobs, name: str = "Harbour F
         report = {"sha256": blobs.put(f"report of {name}".encode()), "size": 1}
         more = {"not_before": AT, "created_by": "user:ana", "created_at": AT}
         session.add(Job(kind="render_report", payload={}, state="done", result=report, **more))
-        session.add(Firing(schedule_id=made["schedule_id"], slot=AT, fired_at=AT, job_id=made["job_id"]))
+        session.add(ScheduleRun(schedule_id=made["schedule_id"], slot=AT, fired_at=AT, job_id=made["job_id"]))
         entry = {"watchlist_id": made["watchlist_id"], "edition": "1", "key": "1"}
         session.add(WatchlistEntry(content={"names": ["Blue Pier"]}, **entry))
         times = {"created_at": AT, "seen_at": AT, "expires_at": AT + timedelta(days=999)}
@@ -49,7 +49,7 @@ def a_full_organisation(database: Database, blobs: Blobs, name: str = "Harbour F
 
 def rows(database: Database) -> Mapping[str, list[dict[str, object]]]:
     """Every row of every table, in order."""
-    with database.across(write=False) as session:
+    with database.unscoped(write=False) as session:
         return {
             table.name: sorted((dict(row) for row in session.execute(select(table)).mappings()), key=str)
             for table in Base.metadata.sorted_tables
@@ -58,5 +58,5 @@ def rows(database: Database) -> Mapping[str, list[dict[str, object]]]:
 
 def organisations(database: Database) -> int:
     """How many organisations there are."""
-    with database.across(write=False) as session:
+    with database.unscoped(write=False) as session:
         return session.scalars(select(func.count(Organisation.id))).one()

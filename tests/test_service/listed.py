@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import select
 
 from questionnaires.watchlist import read_watchlist
-from service.blob_store import Blobs
+from service.blob_store import BlobStore
 from service.clock import now
 from service.db.session import Database
 from service.db.tables import Supplier
@@ -21,7 +21,7 @@ HELD = "Blue Pier Fishing Co., Ltd.;company;TH;;;;Held at the border;Debt bondag
 BY = "user:ana"
 
 
-def work_off(database: Database, blobs: Blobs) -> None:
+def work_off(database: Database, blobs: BlobStore) -> None:
     """Does every job that waits, one after another."""
     known = handlers(blobs)
     while (claimed := claim(database, "test")) is not None:
@@ -29,7 +29,7 @@ def work_off(database: Database, blobs: Blobs) -> None:
 
 
 def put_in(
-    database: Database, blobs: Blobs, organisation_id: str, *rows: str, name: str = "Held", work: bool = True
+    database: Database, blobs: BlobStore, organisation_id: str, *rows: str, name: str = "Held", work: bool = True
 ) -> str | None:
     """Imports a list of one's own; the job, which is done unless told."""
     data = "\n".join([HEADER, *rows]).encode()
@@ -42,13 +42,13 @@ def put_in(
 def keep_supplier(database: Database, organisation_id: str, kind: str = "site", **answers: Any) -> str:
     """Keeps one supplier as the API does; its id."""
     told = {"name": "Blue Pier Fishing", "country": "TH", **answers}
-    with database.of(organisation_id) as session:
+    with database.for_organisation(organisation_id) as session:
         return suppliers.save_supplier(session, kind, told, now().date(), now(), BY, "api")[0].id
 
 
 def found(database: Database, organisation_id: str) -> list[tuple[str, str, str]]:
     """Every match that is found: supplier, listed name, state."""
-    with database.of(organisation_id, write=False) as session:
+    with database.for_organisation(organisation_id, write=False) as session:
         query = select(WatchlistMatch, Supplier.name).join(Supplier, Supplier.id == WatchlistMatch.supplier_id)
         rows = session.execute(query.where(WatchlistMatch.found)).all()
         return sorted((name, match.why["listed"], match.state) for match, name in rows)
@@ -56,7 +56,7 @@ def found(database: Database, organisation_id: str) -> list[tuple[str, str, str]
 
 def decide(database: Database, organisation_id: str, decision: str, note: str = "Another address.") -> str:
     """Decides on the one match there is; its id."""
-    with database.of(organisation_id) as session:
+    with database.for_organisation(organisation_id) as session:
         match = session.scalars(select(WatchlistMatch)).one()
         matches.decide(session, match.id, decision, note, now(), BY)
         return match.id

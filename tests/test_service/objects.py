@@ -10,10 +10,10 @@ from sqlalchemy.orm import Session
 
 from service.clock import now
 from service.db.buyer_tables import BuyerAnswers
-from service.db.case_tables import KeptCase, KeptFinding
+from service.db.case_tables import StoredCase, StoredFinding
 from service.db.tables import (
     ApiKey,
-    Asking,
+    QuestionnaireRequest,
     Import,
     Job,
     MergedKey,
@@ -58,9 +58,9 @@ def a_merged_key(session: Session, made: Made) -> MergedKey:
     return MergedKey(supplier_id=made["supplier_id"], **told)
 
 
-def an_asking(session: Session, made: Made) -> Asking:
+def an_asking(session: Session, made: Made) -> QuestionnaireRequest:
     form = {"form": "site", "form_version": "2026.1", "sent_to": "the manager", "sent_on": now().date()}
-    return Asking(supplier_id=made["supplier_id"], created_by="user:ana", **form)
+    return QuestionnaireRequest(supplier_id=made["supplier_id"], created_by="user:ana", **form)
 
 
 def an_import(session: Session, made: Made) -> Import:
@@ -137,17 +137,17 @@ def buyer_answers(session: Session, made: Made) -> BuyerAnswers:
     )
 
 
-def a_case(session: Session, made: Made) -> KeptCase:
+def a_case(session: Session, made: Made) -> StoredCase:
     group = {"nationality": "NP", "job": "Sewing operator", "intake_from": "2025", "intake_to": None, "people": 12.0}
     of = {"number": "C-1", "key": "c 1", "age_group": "adults", "acts": ["recruitment"], "asked_in_full": []}
     by = {"created_by": "user:ana", "created_at": now(), "strength_since": now(), "strength": 3}
-    return KeptCase(supplier_id=made["supplier_id"], cohort=group, **of, **by)
+    return StoredCase(supplier_id=made["supplier_id"], cohort=group, **of, **by)
 
 
-def a_finding(session: Session, made: Made) -> KeptFinding:
+def a_finding(session: Session, made: Made) -> StoredFinding:
     told = {"finding": "locked_in", "phase": "work", "found": True, "source": "grievance", "found_on": "2026-11-01"}
     by = {"created_by": "user:ana", "created_at": now()}
-    return KeptFinding(case_id=made["case_id"], number=1, **told, **by)
+    return StoredFinding(case_id=made["case_id"], number=1, **told, **by)
 
 
 OBJECTS: dict[str, Callable[[Session, Made], object]] = {

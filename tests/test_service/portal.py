@@ -9,7 +9,7 @@ from werkzeug.test import TestResponse
 
 from service import report_jobs
 from service.auth.access import ACCESS
-from service.blob_store import Blobs
+from service.blob_store import BlobStore
 from service.db.session import Database
 from service.imports import jobs as import_jobs
 from service.jobs.table import claim
@@ -44,7 +44,7 @@ class Portal:
 
     def work(self) -> None:
         """Does every job that waits."""
-        work_off(self.app.extensions["database"], Blobs(self.app.extensions["settings"].files))
+        work_off(self.app.extensions["database"], BlobStore(self.app.extensions["settings"].files))
 
     def sent(self, name: str, data: bytes, **fields: str) -> dict:
         """An import, once its jobs are done."""
@@ -58,7 +58,7 @@ def a_portal(app: Flask, organisation_id: str, *scopes: str) -> Portal:
     return Portal(app, a_key(app.extensions["database"], organisation_id, *(scopes or ACCESS.scopes)))
 
 
-def work_off(database: Database, blobs: Blobs) -> None:
+def work_off(database: Database, blobs: BlobStore) -> None:
     """Does every job that waits, one after another."""
     handlers = {
         "read_import": Handler(lambda db, claimed: import_jobs.read_import(db, blobs, claimed)),

@@ -26,7 +26,7 @@ from typing import IO, Any
 
 from sqlalchemy import select
 
-from service.blob_store import Blobs
+from service.blob_store import BlobStore
 from service.clock import now
 from service.db import change_feed
 from service.db.session import Database, open_engine
@@ -40,7 +40,7 @@ MEMORY = 4_000_000_000  # bytes of addresses that a process may have
 FIRST_DAY = datetime(2026, 3, 1, 6, tzinfo=UTC)
 
 
-def count(db: Database, claimed: table.Claimed, pause: Path | None = None) -> dict[str, Any]:
+def count(db: Database, claimed: table.ClaimedJob, pause: Path | None = None) -> dict[str, Any]:
     """Counts, one effect a number."""
     last = claimed.payload.get("of", 5)
     at_first = claimed.payload if claimed.attempt == 1 else {}
@@ -60,14 +60,14 @@ def count(db: Database, claimed: table.Claimed, pause: Path | None = None) -> di
 
 def counted(database: Database, job_id: str) -> list[int]:
     """The numbers that a job has counted, in order."""
-    with database.across(write=False) as session:
+    with database.unscoped(write=False) as session:
         found = session.scalars(select(Change).where(Change.supplier_id == job_id, Change.kind == "counted"))
         return sorted(change.data["n"] for change in found)
 
 
 def job(database: Database, job_id: str) -> Job:
     """A job as it is now."""
-    with database.across(write=False) as session:
+    with database.unscoped(write=False) as session:
         return session.get_one(Job, job_id)
 
 
@@ -101,7 +101,7 @@ def main(role: str, url: str, *arguments: str) -> None:
         worker.work(db, {"count": worker.Handler(count)}, Event(), float(arguments[0]))
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     folder = Path(arguments[0])
-    ticking = (db, Blobs(folder / "files"), Event(), timedelta(seconds=0.2))
+    ticking = (db, BlobStore(folder / "files"), Event(), timedelta(seconds=0.2))
     Thread(target=scheduler.run_scheduler, args=ticking, daemon=True).start()
     reviews = worker.Handler(lambda db, claimed: count(db, claimed, folder / "pause"))
     worker.work(db, {"review_suppliers": reviews}, Event())

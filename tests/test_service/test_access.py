@@ -43,7 +43,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     Base.metadata.create_all(database.engine)
     ours, other = an_organisation(database), an_organisation(database, "Quay Textiles")
     users = {role: a_user(database, ours, role) for role in ACCESS.roles}
-    with database.of(ours) as session:
+    with database.for_organisation(ours) as session:
         objects = make_all(session)
     app = create_app(Settings(data=folder, plain_http=True), database)
     yield World(app, database, ours, users, objects, a_user(database, other, "admin"), other)

@@ -16,7 +16,7 @@ from risk_models.model import in_force
 from risk_models.plan import load_actions
 from risk_models.transforms import bind_day
 from service.assessment.assess import Batch, assess
-from service.assessment.export_json import result_rows
+from service.assessment.export_json import iter_result_json
 from service.report_content.build import explained
 from tests.test_service.answers import (
     FACTS,
@@ -51,7 +51,7 @@ def ago(days: int) -> str:
 def told_on(row: Answers, on: date) -> dict[str, Any]:
     batch = Batch("agency", from_rows([row]), "a.xlsx", "Agencies", np.array([2]))
     facts = load_facts().as_of(on)
-    found: dict[str, Any] = orjson.loads(next(result_rows(assess([batch], facts, on)[0], on)))
+    found: dict[str, Any] = orjson.loads(next(iter_result_json(assess([batch], facts, on)[0], on)))
     return found
 
 

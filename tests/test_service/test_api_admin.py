@@ -52,7 +52,7 @@ def test_what_is_told_once_is_not_kept_under_an_idempotency_key(portal: Portal, 
     for path, body in (("/users", BO), ("/keys", {"name": "ERP", "scopes": ["assess"], "days": 3})):
         answer = portal.post(path, body, Idempotency_Key="k-1")
         assert (answer.status_code, answer.json["code"]) == (400, "idempotency.secret")
-    with database.across(write=False) as session:
+    with database.unscoped(write=False) as session:
         assert session.scalars(select(Idempotent)).all() == []
 
 

@@ -6,7 +6,7 @@ from flask import Flask
 from portal import Portal, a_portal, work_off
 from sheets import text
 
-from service.blob_store import Blobs
+from service.blob_store import BlobStore
 from service.db.session import Database
 
 LOCKED = {"finding": "locked_in", "phase": "work", "source": "grievance", "found_on": "2026-10-30"}
@@ -113,7 +113,7 @@ def test_a_number_in_use_is_a_conflict_and_a_closed_case_is_closed_once(portal: 
 def test_a_key_that_sends_files_but_handles_no_cases_leaves_none_of_them(
     app: Flask, database: Database, portal: Portal, harbour: str
 ):
-    blobs = Blobs(app.extensions["settings"].files)
+    blobs = BlobStore(app.extensions["settings"].files)
     sender = a_portal(app, harbour, "imports:write", "cases:read")
     refused = sender.send("cases.csv", SHEET, confirm="true").json["id"]
     work_off(database, blobs)
@@ -130,7 +130,7 @@ def test_an_import_of_cases_is_open_to_those_who_may_read_them_alone(
     app: Flask, database: Database, portal: Portal, harbour: str
 ):
     sent = portal.send("cases.csv", SHEET).json["id"]
-    work_off(database, Blobs(app.extensions["settings"].files))
+    work_off(database, BlobStore(app.extensions["settings"].files))
     answer = a_portal(app, harbour, "imports:write").get(f"/imports/{sent}")
     assert (answer.status_code, answer.json["code"]) == (403, "import.closed")
     statuses = {

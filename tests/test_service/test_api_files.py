@@ -7,7 +7,7 @@ from callers import an_organisation
 from flask import Flask
 from portal import Portal, a_portal, work_off
 
-from service.blob_store import Blobs
+from service.blob_store import BlobStore
 from service.db.session import Database
 from service.settings import Settings
 from service.wiring.app import create_app
@@ -22,11 +22,11 @@ def portal(app: Flask, database: Database) -> Portal:
 
 
 @pytest.fixture
-def blobs(tmp_path: Path) -> Blobs:
-    return Blobs(tmp_path / "blobs")
+def blobs(tmp_path: Path) -> BlobStore:
+    return BlobStore(tmp_path / "blobs")
 
 
-def test_an_import_confirms_itself_and_is_followed_to_its_end(portal: Portal, database: Database, blobs: Blobs):
+def test_an_import_confirms_itself_and_is_followed_to_its_end(portal: Portal, database: Database, blobs: BlobStore):
     taken = portal.send("suppliers.csv", CSV, kind="site")
     assert (taken.status_code, taken.json["state"], taken.json["job"]["state"]) == (202, "waiting", "queued")
     work_off(database, blobs)
@@ -39,7 +39,7 @@ def test_an_import_confirms_itself_and_is_followed_to_its_end(portal: Portal, da
     assert [line["id"] for line in portal.get("/imports?state=done").json["items"]] == [done["id"]]
 
 
-def test_defaults_fill_what_no_column_says(portal: Portal, database: Database, blobs: Blobs):
+def test_defaults_fill_what_no_column_says(portal: Portal, database: Database, blobs: BlobStore):
     portal.send("s.csv", b"Reference,Supplier name\nS-1,Blue Pier\n", default_country="Thailand", default_sector="1020")
     work_off(database, blobs)
     kept = portal.get("/suppliers/S-1").json
@@ -47,7 +47,7 @@ def test_defaults_fill_what_no_column_says(portal: Portal, database: Database, b
 
 
 def test_an_import_waits_to_be_confirmed_where_the_sender_wants_to_look(
-    portal: Portal, database: Database, blobs: Blobs
+    portal: Portal, database: Database, blobs: BlobStore
 ):
     taken = portal.send("suppliers.csv", CSV, confirm="false")
     work_off(database, blobs)
@@ -61,7 +61,7 @@ def test_an_import_waits_to_be_confirmed_where_the_sender_wants_to_look(
     assert (late.status_code, late.json["code"]) == (409, "import.state")
 
 
-def test_an_import_is_read_again_with_other_columns(portal: Portal, database: Database, blobs: Blobs):
+def test_an_import_is_read_again_with_other_columns(portal: Portal, database: Database, blobs: BlobStore):
     taken = portal.send("s.csv", b"Reference,Supplier name,Known as,Country\nS-1,Blue,Pier Two,TH\n", confirm="false")
     work_off(database, blobs)
     address = taken.location.removeprefix("/api/v1")
@@ -86,7 +86,7 @@ def test_what_the_door_can_tell_is_refused_before_the_answer(
     assert portal.get("/imports").json["items"] == []
 
 
-def test_what_only_the_reader_finds_ends_the_import_with_its_problem(portal: Portal, database: Database, blobs: Blobs):
+def test_what_only_the_reader_finds_ends_the_import_with_its_problem(portal: Portal, database: Database, blobs: BlobStore):
     taken = portal.send("s.csv", b"Colour,Size\nred,4\n", kind="site")
     assert taken.status_code == 202
     work_off(database, blobs)
@@ -126,14 +126,14 @@ def test_an_upload_is_a_form_with_a_file(portal: Portal, database: Database, tmp
     assert (answer.status_code, answer.mimetype) == (413, "application/problem+json")
 
 
-def test_an_import_is_cancelled(portal: Portal, database: Database, blobs: Blobs):
+def test_an_import_is_cancelled(portal: Portal, database: Database, blobs: BlobStore):
     address = portal.send("suppliers.csv", CSV).location.removeprefix("/api/v1")
     assert portal.post(f"{address}/cancel").status_code == 202
     work_off(database, blobs)
     assert portal.get("/suppliers").json["items"] == []
 
 
-def test_a_report_is_asked_for_made_and_fetched(portal: Portal, database: Database, blobs: Blobs):
+def test_a_report_is_asked_for_made_and_fetched(portal: Portal, database: Database, blobs: BlobStore):
     kept = portal.put("/suppliers/S-1", {"name": "Blue Pier Cannery", "country": "TH", "sector": "1020"}).json
     asked = portal.post("/reports", {"format": "csv", "supplier_id": kept["id"]})
     address = asked.location.removeprefix("/api/v1")

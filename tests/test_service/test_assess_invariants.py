@@ -9,9 +9,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from risk_models.answers import from_rows
-from risk_models.engine.score import PORTION
+from risk_models.engine.score import CHUNK_SIZE
 from service.assessment.assess import Batch, assess
-from service.assessment.export_json import result_rows
+from service.assessment.export_json import iter_result_json
 from service.report_content.build import report_on
 from tests.test_service.answers import (
     COUNTRIES,
@@ -217,16 +217,16 @@ VESSEL_AND_SITE = {
 @given(st.lists(answers(), min_size=1, max_size=3))
 def test_among_thousands_of_suppliers_each_result_is_what_it_is_among_a_few(rows: list[Answers]) -> None:
     rows = [{"name": "Invented Vessel and Yard", "country": "TH", **VESSEL_AND_SITE}, *rows]
-    each = PORTION + 1  # more of every kind than are worked out at once
+    each = CHUNK_SIZE + 1  # more of every kind than are worked out at once
     once = np.arange(len(rows))
     again = np.random.default_rng(each).permutation(np.repeat(once, each))
     few_of_them, many = (
         assess([Batch("site", from_rows(rows).take(which), "s.xlsx", "Rows", which + 2)], FACTS, ON)[0]
         for which in (once, again)
     )
-    alone = list(result_rows(few_of_them, ON))
-    assert all(row == alone[j] for j, row in zip(again.tolist(), result_rows(many, ON), strict=True))
-    assert np.array_equal(many.silent, few_of_them.silent[again])
+    alone = list(iter_result_json(few_of_them, ON))
+    assert all(row == alone[j] for j, row in zip(again.tolist(), iter_result_json(many, ON), strict=True))
+    assert np.array_equal(many.unanswered_driven, few_of_them.unanswered_driven[again])
     open_here, open_there = (report_on([of], FACTS, ON, [], [], "Suppliers").not_checked for of in (few_of_them, many))
     assert [(q.title, q.unasked * each, q.of * each) for q in open_here] == [
         (q.title, q.unasked, q.of) for q in open_there

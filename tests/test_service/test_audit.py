@@ -16,7 +16,7 @@ AT = datetime(2026, 11, 25, 9, tzinfo=UTC)
 
 
 def some_events(database: Database, organisation_id: str, count: int = 3) -> None:
-    with database.of(organisation_id) as session:
+    with database.for_organisation(organisation_id) as session:
         for n in range(count):
             audit.record(session, "user:ana", "report.asked", "report", f"r{n}", {"format": "pdf", "rows": n})
 
@@ -24,9 +24,9 @@ def some_events(database: Database, organisation_id: str, count: int = 3) -> Non
 @pytest.mark.parametrize("statement", [update(AuditEvent).values(actor="user:bo"), delete(AuditEvent)])
 def test_the_database_itself_refuses_to_change_or_remove_an_event(database: Database, statement: Executable):
     some_events(database, an_organisation(database))
-    with database.across() as session, pytest.raises(DatabaseError, match="append-only"):
+    with database.unscoped() as session, pytest.raises(DatabaseError, match="append-only"):
         session.execute(statement)
-    with database.across() as session:
+    with database.unscoped() as session:
         assert set(session.scalars(select(AuditEvent.actor))) == {"user:ana"}
 
 
@@ -35,9 +35,9 @@ def test_an_event_cannot_be_replaced_by_one_with_its_number(database: Database):
     some_events(database, organisation_id)
     given = {"id": 1, "at": AT, "actor": "user:bo", "action": "x", "object_type": "x", "object_id": "x", "details": {}}
     replacement = insert(AuditEvent).prefix_with("OR REPLACE", dialect="sqlite").values(**given)
-    with database.of(organisation_id) as session, pytest.raises(DatabaseError):
+    with database.for_organisation(organisation_id) as session, pytest.raises(DatabaseError):
         session.execute(replacement)
-    with database.across() as session:
+    with database.unscoped() as session:
         assert set(session.scalars(select(AuditEvent.actor))) == {"user:ana"}
 
 
@@ -45,16 +45,16 @@ def test_events_go_when_their_organisation_goes_and_no_others_with_them(database
     ours, other = an_organisation(database), an_organisation(database, "Quay Textiles")
     some_events(database, ours)
     some_events(database, other)
-    with database.across() as session:
+    with database.unscoped() as session:
         session.execute(delete(Organisation).where(Organisation.id == ours))
-    with database.across() as session:
+    with database.unscoped() as session:
         assert set(session.scalars(select(AuditEvent.organisation_id))) == {other}
 
 
 @pytest.mark.parametrize("text", ["Nguyen Van An", "he paid 2,000 dollars", "a" * 81, "ok\n", "<b>", {"a": 1}, ["x y"]])
 def test_details_that_are_free_text_are_a_bug(database: Database, text: object):
     with (
-        database.of(an_organisation(database)) as session,
+        database.for_organisation(an_organisation(database)) as session,
         pytest.raises(ValueError, match="'name' of supplier.changed"),
     ):
         audit.record(session, "user:ana", "supplier.changed", "supplier", "1", {"name": text})
@@ -70,9 +70,9 @@ def test_codes_numbers_and_days_are_kept(database: Database):
         "x": None,
     }
     organisation_id = an_organisation(database)
-    with database.of(organisation_id) as session:
+    with database.for_organisation(organisation_id) as session:
         audit.record(session, "user:ana", "a.b", "c", "d", details)
-    with database.of(organisation_id) as session:
+    with database.for_organisation(organisation_id) as session:
         assert audit.listing(session).events[0].details == details
 
 
@@ -80,7 +80,7 @@ def test_pages_of_the_trail_follow_each_other_without_gap_or_repeat(database: Da
     organisation_id = an_organisation(database)
     some_events(database, organisation_id, 25)
     seen, before = [], None
-    with database.of(organisation_id) as session:
+    with database.for_organisation(organisation_id) as session:
         for size in (10, 10, 5):
             page = audit.listing(session, before=before, limit=10)
             assert len(page.events) == size
@@ -111,9 +111,9 @@ def test_the_trail_is_narrowed_by_all_that_is_asked(database: Database, monkeypa
     ]
     for hour, event in enumerate(events):
         stop_the_clock(monkeypatch, AT + timedelta(hours=hour))
-        with database.of(organisation_id) as session:
+        with database.for_organisation(organisation_id) as session:
             audit.record(session, *event)
-    with database.of(organisation_id) as session:
+    with database.for_organisation(organisation_id) as session:
         assert [event.object_id for event in audit.listing(session, **asked).events] == found
         assert audit.actions(session) == ["key.created", "supplier.put", "user.created"]
 
@@ -141,7 +141,7 @@ def test_the_page_tells_details_in_plain_words(app: Flask, database: Database):
         "scopes": ["assess", "admin"],
         "unknown": [],
     }
-    with database.of(organisation_id) as session:
+    with database.for_organisation(organisation_id) as session:
         audit.record(session, "user:ana", "a.b", "c", "d", details)
     page = a_browser(app, a_user(database, organisation_id, "admin")).get("/audit?action=a.b").get_data(as_text=True)
     told = page.partition('<td class="quiet">')[2].partition("</td>")[0].replace("<code>", "").replace("</code>", "")

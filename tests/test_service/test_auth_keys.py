@@ -11,7 +11,7 @@ from sqlalchemy import select, text
 from service.auth import keys
 from service.auth.access import ACCESS
 from service.auth.accounts import create_key
-from service.auth.caller import caller
+from service.auth.caller import get_caller
 from service.clock import now
 from service.db.session import Database
 from service.db.tables import ApiKey
@@ -22,12 +22,12 @@ from service.errors import DomainError
 def called(app: Flask, monkeypatch: pytest.MonkeyPatch) -> str:
     """The address of a route of the API that wants the scope `assess` and says who called."""
     monkeypatch.setitem(ACCESS.api, "GET who", "assess")
-    app.add_url_rule("/api/v1/who", "who", lambda: {"actor": caller().actor, "organisation": caller().organisation})
+    app.add_url_rule("/api/v1/who", "who", lambda: {"actor": get_caller().actor, "organisation": get_caller().organisation})
     return "/api/v1/who"
 
 
 def found(database: Database, text: str) -> keys.Found | None:
-    with database.across() as session:
+    with database.unscoped() as session:
         return keys.find(session, text)
 
 
@@ -62,7 +62,7 @@ def test_a_key_without_the_scope_is_told_which_one(app: Flask, database: Databas
 
 def test_a_key_is_kept_as_a_hash_and_told_once(database: Database):
     text = a_key(database, an_organisation(database), "assess")["Authorization"].removeprefix("Bearer ")
-    with database.across() as session:
+    with database.unscoped() as session:
         kept = session.scalars(select(ApiKey)).one()
     assert text.startswith(f"dk_{kept.prefix}_")
     assert len(text.split("_", 2)[2]) == 43
@@ -97,7 +97,7 @@ def test_a_key_ends_on_its_day(database: Database, monkeypatch: pytest.MonkeyPat
 def test_a_revoked_key_is_refused_at_once(app: Flask, database: Database, called: str):
     organisation_id = an_organisation(database)
     header = a_key(database, organisation_id, "assess")
-    with database.of(organisation_id) as session:
+    with database.for_organisation(organisation_id) as session:
         keys.revoke(session, keys.listing(session)[0].id, "user:ana")
     answer = app.test_client().get(called, headers=header)
     assert (answer.status_code, answer.json["code"]) == (401, "key.invalid")
@@ -110,7 +110,7 @@ def test_last_used_is_written_at_most_once_a_minute(app: Flask, database: Databa
     for seconds in (0, 30, 59, 60, 100):
         stop_the_clock(monkeypatch, at + timedelta(seconds=seconds))
         app.test_client().get(called, headers=header)
-        with database.of(organisation_id) as session:
+        with database.for_organisation(organisation_id) as session:
             seen.append((keys.listing(session)[0].used_at - at).total_seconds())
     assert seen == [0, 0, 0, 60, 60]
 
@@ -129,7 +129,7 @@ def test_last_used_is_written_at_most_once_a_minute(app: Flask, database: Databa
 def test_a_key_needs_a_name_scopes_that_exist_and_an_end(
     database: Database, name: str, scopes: list[str], days: int, code: str
 ):
-    with database.of(an_organisation(database)) as session, pytest.raises(DomainError) as refused:
+    with database.for_organisation(an_organisation(database)) as session, pytest.raises(DomainError) as refused:
         keys.create(session, name, scopes, days, "user:ana")
     assert refused.value.code == code
 

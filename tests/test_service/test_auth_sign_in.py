@@ -70,7 +70,7 @@ def test_a_wrong_password_an_unknown_account_and_an_ended_one_get_one_answer_aft
     compared = []
     fits = passwords.fits
     monkeypatch.setattr(passwords, "fits", lambda given, kept: compared.append(kept) or fits(given, kept))
-    with database.across() as session:
+    with database.unscoped() as session:
         organisation_id = session.get_one(User, ana).organisation_id
     a_user(database, organisation_id, email="bo@harbour.example", active=False)
     client = app.test_client()
@@ -122,7 +122,7 @@ def test_signing_in_wants_the_mark_of_its_own_form(app: Flask, ana: str):
 def test_the_database_holds_no_token_and_no_password(app: Flask, database: Database, ana: str):
     client = app.test_client()
     enter(client)
-    with database.across() as session:
+    with database.unscoped() as session:
         kept = session.scalars(select(SignIn)).one()
         assert token_of(client) not in (kept.token_hash, kept.id)
         assert session.get_one(User, ana).password_hash.startswith("$argon2id$")
@@ -181,23 +181,23 @@ def test_sign_ins_that_have_run_out_are_cleared_away(app: Flask, database: Datab
     a_browser(app, ana)
     stop_the_clock(monkeypatch, at + timedelta(hours=13))
     a_browser(app, ana)
-    with database.across() as session:
+    with database.unscoped() as session:
         assert len(session.scalars(select(SignIn)).all()) == 1
 
 
 def test_who_is_deactivated_is_out_at_once(app: Flask, database: Database, ana: str):
     client = a_browser(app, ana)
-    with database.across() as session:
+    with database.unscoped() as session:
         session.get_one(User, ana).active = False
     assert not is_signed_in(client)
 
 
 def test_a_hash_with_parameters_of_the_past_is_renewed_at_sign_in(app: Flask, database: Database, ana: str):
     weak = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
-    with database.across() as session:
+    with database.unscoped() as session:
         session.get_one(User, ana).password_hash = weak
     assert enter(app.test_client()).status_code == 303
-    with database.across() as session:
+    with database.unscoped() as session:
         renewed = session.get_one(User, ana).password_hash
     assert renewed != weak
     assert not passwords.is_dated(renewed)
@@ -208,7 +208,7 @@ def test_signing_in_and_out_stand_in_the_audit_trail(app: Flask, database: Datab
     client = app.test_client()
     enter(client)
     send(client, "/sign-out")
-    with database.across() as session:
+    with database.unscoped() as session:
         events = session.scalars(select(AuditEvent).order_by(AuditEvent.id)).all()
     assert [(event.action, event.actor) for event in events] == [
         ("user.signed_in", f"user:{ana}"),

@@ -70,7 +70,7 @@ def test_signing_in_forgets_the_account_and_not_the_address(database: Database):
     fail(database, 3)
     succeeded(database, attempt(database, SECRET, ANA, HERE))
     fail(database, 1)
-    with database.across() as session:
+    with database.unscoped() as session:
         keys = session.scalars(select(SignInAttempt.key)).all()
     assert sorted(keys.count(key) for key in set(keys)) == [1] * 17 + [20]
     assert isinstance(attempt(database, SECRET, ANA, HERE), Wait)
@@ -80,13 +80,13 @@ def test_failures_are_forgotten_after_a_day(database: Database, monkeypatch: pyt
     fail(database, 5)
     stop_the_clock(monkeypatch, START + timedelta(hours=24, seconds=1))
     fail(database, 5)
-    with database.across() as session:
+    with database.unscoped() as session:
         assert len(session.scalars(select(SignInAttempt)).all()) == 10
 
 
 def test_neither_account_nor_address_can_be_read_from_the_table(database: Database):
     fail(database, 1)
-    with database.across() as session:
+    with database.unscoped() as session:
         kept = session.scalars(select(SignInAttempt.key)).all()
     assert all(len(key) == 64 and "ana" not in key and "192" not in key for key in kept)
 

@@ -44,7 +44,7 @@ def test_a_user_needs_an_address_of_their_own_a_name_and_a_role(
     organisation_id = an_organisation(database)
     a_user(database, organisation_id, email="ana@harbour.example")
     fields = {"email": "bo@harbour.example", "name": "Bo", "role": "viewer", **given}
-    with database.of(organisation_id) as session, pytest.raises(DomainError) as refused:
+    with database.for_organisation(organisation_id) as session, pytest.raises(DomainError) as refused:
         users.create(session, **fields, by="user:ana")
     assert (refused.value.code, refused.value.status) == (code, status)
 
@@ -52,7 +52,7 @@ def test_a_user_needs_an_address_of_their_own_a_name_and_a_role(
 def test_an_address_that_signs_in_elsewhere_is_refused_like_one_that_is_misspelt(database: Database):
     a_user(database, an_organisation(database, "Quay Textiles"), email="eve@quay.example")
     said = []
-    with database.of(an_organisation(database)) as session:
+    with database.for_organisation(an_organisation(database)) as session:
         for email in ("eve@quay.example", "eve at quay"):
             with pytest.raises(DomainError) as refused:
                 users.create(session, email, "Eve", "viewer", "user:ana")
@@ -63,11 +63,11 @@ def test_an_address_that_signs_in_elsewhere_is_refused_like_one_that_is_misspelt
 def test_an_address_that_is_taken_spoils_nothing_else_in_the_transaction(database: Database):
     organisation_id = an_organisation(database)
     a_user(database, organisation_id, email="ana@harbour.example")
-    with database.of(organisation_id) as session:
+    with database.for_organisation(organisation_id) as session:
         with pytest.raises(DomainError):
             users.create(session, "ana@harbour.example", "Ana", "viewer", "user:ana")
         users.create(session, "bo@harbour.example", "Bo", "viewer", "user:ana")
-    with database.of(organisation_id) as session:
+    with database.for_organisation(organisation_id) as session:
         assert {user.email for user in users.listing(session)} == {"ana@harbour.example", "bo@harbour.example"}
 
 
@@ -111,7 +111,7 @@ def test_a_reset_password_ends_sign_ins_and_is_good_for_choosing_ones_own(app: F
     browser = a_browser(app, bo)
     password = shown_once(send(admin, f"/users/{bo}/password").get_data(as_text=True))
     assert browser.get("/password").status_code == 303
-    with database.of(organisation_id) as session:
+    with database.for_organisation(organisation_id) as session:
         user = users.get(session, bo)
     assert passwords.fits(password, user.password_hash)
     assert user.must_change_password
@@ -125,7 +125,7 @@ def test_what_is_done_to_a_user_stands_in_the_audit_trail_without_their_name(app
     send(admin, f"/users/{bo}/password")
     send(admin, f"/users/{bo}/deactivate")
     send(admin, f"/users/{bo}/activate")
-    with database.of(organisation_id) as session:
+    with database.for_organisation(organisation_id) as session:
         events = session.scalars(select(AuditEvent).order_by(AuditEvent.id)).all()
     done = ["user.role_changed", "user.password_reset", "user.deactivated", "user.activated"]
     assert [event.action for event in events] == done
@@ -136,7 +136,7 @@ def test_what_is_done_to_a_user_stands_in_the_audit_trail_without_their_name(app
 def test_the_command_line_makes_an_organisation_and_its_first_user(database: Database):
     organisation_id = create_organisation(database, "Harbour Foods", "Asia/Bangkok")
     password = create_user(database, "Harbour Foods", "ana@harbour.example", "Ana", "admin")
-    with database.across() as session:
+    with database.unscoped() as session:
         user = session.scalars(select(User)).one()
         actions = session.scalars(select(AuditEvent.action).order_by(AuditEvent.id)).all()
     assert (user.organisation_id, user.must_change_password) == (organisation_id, True)
@@ -157,5 +157,5 @@ def test_an_organisation_needs_a_name_of_its_own_and_a_time_zone(database: Datab
     with pytest.raises(DomainError) as refused:
         create_organisation(database, name, zone)
     assert refused.value.code == code
-    with database.across() as session:
+    with database.unscoped() as session:
         assert session.scalars(select(Organisation.name)).all() == ["Harbour Foods"]

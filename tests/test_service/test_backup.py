@@ -16,15 +16,15 @@ from service import backup
 from service.audit import record
 from service.auth import keys
 from service.backup import BadBackup, back_up, check, restore
-from service.blob_store import Blobs
+from service.blob_store import BlobStore
 from service.db.session import Database
 from service.db.tables import Organisation
 
 
 @pytest.fixture
-def blobs(tmp_path: Path) -> Blobs:
+def blobs(tmp_path: Path) -> BlobStore:
     """The files of the database that is saved."""
-    return Blobs(tmp_path / "blobs")
+    return BlobStore(tmp_path / "blobs")
 
 
 @pytest.fixture(params=KINDS)
@@ -36,12 +36,12 @@ def other(request: pytest.FixtureRequest) -> Iterator[Database]:
 
 
 def test_a_backup_restored_anywhere_holds_every_row_and_file(
-    database: Database, other: Database, blobs: Blobs, tmp_path: Path
+    database: Database, other: Database, blobs: BlobStore, tmp_path: Path
 ):
     a_full_organisation(database, blobs)
     a_full_organisation(database, blobs, "Hill Builders")
     told = back_up(database, blobs, tmp_path / "all.tar.gz", AT)
-    restored = Blobs(tmp_path / "restored")
+    restored = BlobStore(tmp_path / "restored")
     assert restore(other, restored, tmp_path / "all.tar.gz") == told
     assert rows(other) == rows(database)
     assert [restored.get(digest) for digest in blobs.digests()] == [blobs.get(digest) for digest in blobs.digests()]
@@ -50,18 +50,18 @@ def test_a_backup_restored_anywhere_holds_every_row_and_file(
 
 
 def test_a_restored_database_goes_on_counting_where_it_was(
-    database: Database, other: Database, blobs: Blobs, tmp_path: Path
+    database: Database, other: Database, blobs: BlobStore, tmp_path: Path
 ):
     organisation_id = a_full_organisation(database, blobs)
     back_up(database, blobs, tmp_path / "all.tar.gz", AT)
     restore(other, blobs, tmp_path / "all.tar.gz")
-    with other.of(organisation_id) as session:
+    with other.for_organisation(organisation_id) as session:
         record(session, "user:ana", "key.revoked", "api_key", "1")
         keys.create(session, "Portal", ["assess"], 30, "user:ana")
     assert len(rows(other)["audit_event"]) == len(rows(database)["audit_event"]) + 2
 
 
-def test_a_backup_holds_one_moment(database: Database, blobs: Blobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_backup_holds_one_moment(database: Database, blobs: BlobStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     # While tables are read one after another, another organisation comes in.
     a_full_organisation(database, blobs)
     add = backup._add_rows
@@ -80,20 +80,20 @@ def test_a_backup_holds_one_moment(database: Database, blobs: Blobs, tmp_path: P
     assert (told["organisation"], told["upload"], told["files"]) == (1, 1, 2)
 
 
-def test_a_backup_never_overwrites_another(database: Database, blobs: Blobs, tmp_path: Path):
+def test_a_backup_never_overwrites_another(database: Database, blobs: BlobStore, tmp_path: Path):
     (tmp_path / "all.tar.gz").write_bytes(b"the only one there is")
     with pytest.raises(BadBackup, match="never overwrites"):
         back_up(database, blobs, tmp_path / "all.tar.gz", AT)
     assert (tmp_path / "all.tar.gz").read_bytes() == b"the only one there is"
 
 
-def test_a_backup_is_for_the_eyes_of_its_owner(sqlite: Empty, blobs: Blobs, tmp_path: Path):
+def test_a_backup_is_for_the_eyes_of_its_owner(sqlite: Empty, blobs: BlobStore, tmp_path: Path):
     with sqlite() as engine:
         back_up(Database(engine), blobs, tmp_path / "all.tar.gz", AT)
     assert (tmp_path / "all.tar.gz").stat().st_mode & 0o777 == 0o600
 
 
-def test_a_backup_without_a_file_that_was_sent_is_none(sqlite: Empty, blobs: Blobs, tmp_path: Path):
+def test_a_backup_without_a_file_that_was_sent_is_none(sqlite: Empty, blobs: BlobStore, tmp_path: Path):
     with sqlite() as engine:
         a_full_organisation(Database(engine), blobs)
         (blobs.folder / blobs.digests()[0][:2] / blobs.digests()[0]).unlink()
@@ -103,7 +103,7 @@ def test_a_backup_without_a_file_that_was_sent_is_none(sqlite: Empty, blobs: Blo
 
 
 @contextmanager
-def a_backup(empty: Empty, blobs: Blobs, folder: Path) -> Iterator[Path]:
+def a_backup(empty: Empty, blobs: BlobStore, folder: Path) -> Iterator[Path]:
     with empty() as engine:
         a_full_organisation(Database(engine), blobs)
         back_up(Database(engine), blobs, folder / "all.tar.gz", AT)
@@ -137,24 +137,24 @@ CHANGES: dict[str, Callable[[str, bytes], bytes | None]] = {
 
 @pytest.mark.parametrize("what", CHANGES)
 def test_a_backup_that_was_changed_is_found_out_and_nothing_is_restored(
-    sqlite: Empty, blobs: Blobs, tmp_path: Path, what: str
+    sqlite: Empty, blobs: BlobStore, tmp_path: Path, what: str
 ):
     with a_backup(sqlite, blobs, tmp_path) as file, sqlite() as engine:
         changed(file, CHANGES[what])
         with pytest.raises(BadBackup):
-            restore(Database(engine), Blobs(tmp_path / "restored"), file)
+            restore(Database(engine), BlobStore(tmp_path / "restored"), file)
         assert not any(rows(Database(engine)).values())
 
 
 @pytest.mark.parametrize("length", [0, 100, 2000])
-def test_a_backup_that_was_cut_short_is_found_out(sqlite: Empty, blobs: Blobs, tmp_path: Path, length: int):
+def test_a_backup_that_was_cut_short_is_found_out(sqlite: Empty, blobs: BlobStore, tmp_path: Path, length: int):
     with a_backup(sqlite, blobs, tmp_path) as file:
         file.write_bytes(file.read_bytes()[:length])
         with pytest.raises(BadBackup):
             check(file)
 
 
-def test_a_backup_goes_into_an_empty_database_only(sqlite: Empty, blobs: Blobs, tmp_path: Path):
+def test_a_backup_goes_into_an_empty_database_only(sqlite: Empty, blobs: BlobStore, tmp_path: Path):
     with a_backup(sqlite, blobs, tmp_path) as file, sqlite() as engine:
         a_full_organisation(Database(engine), blobs, "Hill Builders")
         before = rows(Database(engine))
@@ -163,7 +163,7 @@ def test_a_backup_goes_into_an_empty_database_only(sqlite: Empty, blobs: Blobs, 
         assert rows(Database(engine)) == before
 
 
-def test_a_backup_of_another_schema_is_refused_with_what_to_do(sqlite: Empty, blobs: Blobs, tmp_path: Path):
+def test_a_backup_of_another_schema_is_refused_with_what_to_do(sqlite: Empty, blobs: BlobStore, tmp_path: Path):
     def older(name: str, data: bytes) -> bytes:
         return orjson.dumps({**orjson.loads(data), "revision": "0000"}) if name == "manifest.json" else data
 
@@ -174,7 +174,7 @@ def test_a_backup_of_another_schema_is_refused_with_what_to_do(sqlite: Empty, bl
 
 
 def test_what_does_not_read_back_as_it_was_saved_is_not_restored(
-    sqlite: Empty, blobs: Blobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    sqlite: Empty, blobs: BlobStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     with a_backup(sqlite, blobs, tmp_path) as file, sqlite() as engine:
         insert = backup._insert
@@ -186,11 +186,11 @@ def test_what_does_not_read_back_as_it_was_saved_is_not_restored(
 
         monkeypatch.setattr(backup, "_insert", lose_one)
         with pytest.raises(BadBackup, match="sign_in does not read back"):
-            restore(Database(engine), Blobs(tmp_path / "restored"), file)
+            restore(Database(engine), BlobStore(tmp_path / "restored"), file)
         assert not any(rows(Database(engine)).values())
 
 
-def test_the_sample_has_something_in_every_table(sqlite: Empty, blobs: Blobs):
+def test_the_sample_has_something_in_every_table(sqlite: Empty, blobs: BlobStore):
     # Else a table that is not saved would not be missed above.
     with sqlite() as engine:
         a_full_organisation(Database(engine), blobs)

@@ -16,7 +16,7 @@ from risk_models.cases.readings import Case, Finding, read_case
 from risk_models.cases.rules import load_case_rules
 from risk_models.facts.facts import load_facts
 from service.assessment.assess import Batch, assess
-from service.assessment.export_json import result_rows
+from service.assessment.export_json import iter_result_json
 from tests.test_service.answers import Answers, answers
 
 ON = date(2026, 11, 25)
@@ -36,7 +36,7 @@ def scored(rows: list[Answers], told: list[list[tuple[Finding, ...]]]) -> list[d
     batch = Batch(
         "site", from_rows(rows), "x.xlsx", "Sites", np.arange(len(rows)) + 2, build_evidence_from_readings(readings)
     )
-    return [orjson.loads(row) for row in result_rows(assess([batch], FACTS, ON)[0], ON)]
+    return [orjson.loads(row) for row in iter_result_json(assess([batch], FACTS, ON)[0], ON)]
 
 
 @few
@@ -81,11 +81,11 @@ def test_some_of_a_batch_keep_their_cases() -> None:
         np.arange(3) + 2,
         build_evidence_from_readings(readings),
     )
-    few_of_them = batch.only([1, 2])
-    assert few_of_them.case is not None
-    assert few_of_them.case.strength.tolist() == [3, 0]
-    assert few_of_them.case.harms.values[few_of_them.case.harms.codes[0]] == ("violence",)
-    assert replace(batch, case=None).only([0]).case is None
+    few_of_them = batch.take([1, 2])
+    assert few_of_them.case_evidence is not None
+    assert few_of_them.case_evidence.strength.tolist() == [3, 0]
+    assert few_of_them.case_evidence.harms.values[few_of_them.case_evidence.harms.codes[0]] == ("violence",)
+    assert replace(batch, case=None).take([0]).case_evidence is None
 
 
 def test_no_policy_outvotes_what_workers_told() -> None:

@@ -17,7 +17,7 @@ AT = datetime(2026, 3, 1, tzinfo=UTC)
 
 def write(database: Database, organisation_id: str, *names: str) -> None:
     """Changes to suppliers of these names, in one transaction."""
-    with database.of(organisation_id) as session:
+    with database.for_organisation(organisation_id) as session:
         for name in names:
             change_feed.write(session, "level_moved", name, {"from": "low", "to": "high"}, AT)
 
@@ -31,7 +31,7 @@ class Reader:
         self.seen: list[str] = []
 
     def read(self, limit: int = 100) -> list[str]:
-        with self.database.of(self.organisation_id, write=False, snapshot=False) as session:
+        with self.database.for_organisation(self.organisation_id, write=False, snapshot=False) as session:
             page = change_feed.read(session, self.cursor, limit)
         self.cursor = page.next_cursor
         self.seen += [one.supplier_id for one in page.items]
@@ -55,7 +55,7 @@ def test_changes_are_read_in_order_a_page_at_a_time_and_then_only_what_is_new(da
 
 def test_a_change_is_kept_with_what_it_says(database: Database, organisation_id: str):
     write(database, organisation_id, "a")
-    with database.of(organisation_id, write=False, snapshot=False) as session:
+    with database.for_organisation(organisation_id, write=False, snapshot=False) as session:
         (item,) = change_feed.read(session).items
     assert (item.kind, item.supplier_id, item.data, item.at) == ("level_moved", "a", {"from": "low", "to": "high"}, AT)
 
@@ -72,7 +72,7 @@ def test_an_organisation_reads_its_own_changes_only(database: Database, organisa
 def test_what_is_no_cursor_is_refused(cursor: str, sqlite: databases.Empty):
     with sqlite() as engine:
         database = Database(engine)
-        with database.of(an_organisation(database), write=False) as session, pytest.raises(DomainError) as refused:
+        with database.for_organisation(an_organisation(database), write=False) as session, pytest.raises(DomainError) as refused:
             change_feed.read(session, cursor)
     assert (refused.value.code, refused.value.status) == ("cursor.unknown", 400)
 
@@ -86,7 +86,7 @@ def test_of_two_writers_at_once_the_one_who_began_first_and_ends_last_is_not_pas
     write(database, organisation_id, "before")
 
     def first() -> None:
-        with database.of(organisation_id) as session:
+        with database.for_organisation(organisation_id) as session:
             change_feed.write(session, "level_moved", "slow", {}, AT)
             session.flush()  # its id is drawn
             drawn.set()
@@ -133,7 +133,7 @@ def test_changes_are_not_read_from_one_snapshot_which_a_writer_who_just_ended_is
     with postgresql() as engine:
         database = Database(engine)
         with (
-            database.of(an_organisation(database), write=False) as session,
+            database.for_organisation(an_organisation(database), write=False) as session,
             pytest.raises(RuntimeError, match="snapshot"),
         ):
             change_feed.read(session)
@@ -143,7 +143,7 @@ def test_a_change_of_a_part_that_was_undone_is_gone_and_later_ones_are_still_mar
     database: Database, organisation_id: str
 ):
     reader = Reader(database, organisation_id)
-    with database.of(organisation_id) as session:
+    with database.for_organisation(organisation_id) as session:
         part = session.begin_nested()
         change_feed.write(session, "level_moved", "undone", {}, AT)
         session.flush()

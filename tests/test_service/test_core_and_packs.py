@@ -17,12 +17,12 @@ import pytest
 
 from risk_models.answers import from_rows
 from risk_models.facts.facts import load_facts
-from risk_models.model import MODELS, Model, load, load_all, of_version
-from risk_models.model_file import BLOCKS, OF_THE_PACK, model_files
+from risk_models.model import MODELS_FOLDER, Model, load, load_all, of_version
+from risk_models.model_file import BLOCKS, PACK_KEYS, list_model_files
 from risk_models.plan import actions_of
 from service import verify
 from service.assessment.assess import Batch, assess
-from service.assessment.export_json import digest_of, write
+from service.assessment.export_json import digest_of, write_document
 from service.model_governance import check
 from service.queries import stored_results
 from service.suppliers import repository as suppliers
@@ -30,7 +30,7 @@ from tests.test_service.answers import FACTS, ON, results
 from tests.toml_text import toml_text
 
 RELEASE = "2026.3"
-RELEASED = {path.parent.name: path for path in model_files(MODELS) if path.stem == RELEASE}
+RELEASED = {path.parent.name: path for path in list_model_files(MODELS_FOLDER) if path.stem == RELEASE}
 SHARED = "site_general"  # what it holds is made the core
 # What a block says that leaves one of these keys out.
 LEFT_OUT: dict[str, Any] = {"sharper": [], "heard": {}, "confirmed": {}, "ilo": []}
@@ -41,7 +41,7 @@ def split_release() -> tuple[Raw, dict[str, Raw]]:
     """The models of the release as a core, of what two packs for sites have and the general one says, and the packs over it."""
     models = {name: tomllib.loads(path.read_text(encoding="utf-8")) for name, path in RELEASED.items()}
     sites = [models[SHARED], *(raw for name, raw in models.items() if name not in (SHARED, "agency"))]
-    everywhere = set.intersection(*(set(raw) for raw in models.values())) - {*OF_THE_PACK, *BLOCKS}
+    everywhere = set.intersection(*(set(raw) for raw in models.values())) - {*PACK_KEYS, *BLOCKS}
     core = {key: models[SHARED][key] for key in everywhere}
     for kind in BLOCKS:
         named = Counter(block["id"] for raw in sites for block in raw.get(kind, []))
@@ -209,7 +209,7 @@ def test_an_assessment_under_a_new_pack_is_verified_and_cannot_do_without_its_di
     out = BytesIO()
     batch = Batch("site", from_rows([LINEN]), "s.xlsx", "Rows", np.arange(1))
     received = {"files": [], "rows": 1, "accepted": 1, "rejected": 0, "issues": []}
-    write(out, assess([batch], FACTS, ON, models), FACTS, ON, {}, received)
+    write_document(out, assess([batch], FACTS, ON, models), FACTS, ON, {}, received)
     document = orjson.loads(out.getvalue())
     assert verify.objections(document, load_facts()) == []
     del document["digest"]
@@ -223,7 +223,7 @@ def test_an_assessment_under_a_new_pack_is_verified_and_cannot_do_without_its_di
 def models_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of the folder of models that the check looks at, with a core beside them."""
     folder = tmp_path / "models"
-    shutil.copytree(MODELS, folder)
+    shutil.copytree(MODELS_FOLDER, folder)
     (folder / "core").mkdir(exist_ok=True)
     (folder / "core" / "9.toml").write_text("reported = 0.8\n", encoding="utf-8")
     monkeypatch.setattr(check, "MODELS", folder)

@@ -58,7 +58,7 @@ def test_a_job_on_a_full_disk_keeps_whole_effects_only_and_ends_once_there_is_ro
         with started("work", database, 1, 0, 0, log=into) as worker:
             wait_until(lambda: b"worker_begun" in log.read_bytes())
             make_room = fill(folder, is_a_disk, worker.pid)
-            with database.of(organisation_id) as session:
+            with database.for_organisation(organisation_id) as session:
                 job_id = enqueue(session, "count", {"of": 20, "bytes": EFFECT}, "user:1").id
             wait_until(lambda: b"database_unavailable" in log.read_bytes())
             kept, so_far = counted(database, job_id), job(database, job_id)

@@ -25,7 +25,7 @@ from questionnaires.parse.answer import EvidencePiece
 from risk_models.answers import from_rows
 from risk_models.facts.facts import load_facts
 from service.assessment.assess import Batch, assess
-from service.assessment.export_json import result_rows
+from service.assessment.export_json import iter_result_json
 from service.clock import now
 from service.db.session import Database
 from service.db.tables import Result
@@ -74,7 +74,7 @@ def of_seed(seed: str) -> str:
 def test_the_seed_of_hashes_changes_no_byte() -> None:
     rows = [{**row, "evidence": PIECES} for row in TOLD]
     batch = Batch("site", from_rows(rows), "", "", np.arange(len(rows)))
-    here = hashlib.sha256(b"".join(result_rows(assess([batch], load_facts().as_of(ON), ON)[0], ON))).hexdigest()
+    here = hashlib.sha256(b"".join(iter_result_json(assess([batch], load_facts().as_of(ON), ON)[0], ON))).hexdigest()
     assert {of_seed("0"), of_seed("4")} == {here}
 
 
@@ -101,7 +101,7 @@ def both(sqlite: databases.Empty, postgresql: databases.Empty) -> Iterator[tuple
 
 def kept_in(database: Database) -> list[dict[str, Any]]:
     """What a database holds of the suppliers of the first release, and what is made of it when it is read again."""
-    with database.of(an_organisation(database)) as session:
+    with database.for_organisation(an_organisation(database)) as session:
         for row in TOLD:
             suppliers.save_supplier(session, "site", {**row, "evidence": PIECES}, ON, now(), "system:test", "api")
         session.flush()
@@ -137,7 +137,7 @@ def test_pieces_are_kept_as_objects_whoever_sends_them(database: Database) -> No
         "evidence_grade": "document",
         "evidence": (EvidencePiece("audit", "2026-03-01", None, ("violence",), "SMETA-123"),),
     }
-    with database.of(an_organisation(database)) as session:
+    with database.for_organisation(an_organisation(database)) as session:
         kept, result = suppliers.save_supplier(session, "site", sent, ON, now(), "system:test", "api")
         session.flush()
         session.expire_all()
@@ -148,7 +148,7 @@ def test_pieces_are_kept_as_objects_whoever_sends_them(database: Database) -> No
 
 
 def test_a_stored_result_is_read_again_under_the_version_it_was_made_with(database: Database) -> None:
-    with database.of(an_organisation(database)) as session:
+    with database.for_organisation(an_organisation(database)) as session:
         _, result = suppliers.save_supplier(session, "site", TOLD[0], date(2026, 10, 15), now(), "system:test", "api")
         assert result.model_version == "2026.1"
         result.on = ON  # a day on which a newer version is in force

@@ -30,7 +30,7 @@ from risk_models.plan import (
 )
 from risk_models.transforms import Choices
 from service.assessment.assess import Batch, assess, assess_batch
-from service.assessment.export_json import result_rows
+from service.assessment.export_json import iter_result_json
 from service.case_reading.export_json import first_steps
 from service.queries.what_if import best_answer
 from service.report_content.steps import first_steps as titles_of_first_steps
@@ -62,7 +62,7 @@ def batch(row: Answers, kind: str = "site") -> Batch:
 
 def told(row: Answers, kind: str = "site") -> dict[str, Any]:
     """The result of one supplier, as assessment.json has it."""
-    result: dict[str, Any] = orjson.loads(next(result_rows(assess([batch(row, kind)], FACTS, ON)[0], ON)))
+    result: dict[str, Any] = orjson.loads(next(iter_result_json(assess([batch(row, kind)], FACTS, ON)[0], ON)))
     return result
 
 
@@ -110,7 +110,7 @@ def test_where_people_are_bound_the_buyer_protects_them_before_anything_is_asked
 
 @pytest.mark.parametrize("model", [in_force(name, ON) for name in (*TRADE, "agency")], ids=lambda model: model.id)
 def test_every_strong_sign_of_every_model_calls_for_the_people_first(model: Model) -> None:
-    strong = [i for i in model.indicators if i.strong and isinstance(i.rule, Choices)]
+    strong = [i for i in model.indicators if i.severe and isinstance(i.rule, Choices)]
     assert strong
     for indicator in strong:
         worst = max(indicator.rule.table, key=indicator.rule.table.__getitem__)
@@ -153,7 +153,7 @@ def test_some_hours_more_do_not_put_a_demand_before_what_protects_people() -> No
 @given(answers())
 def test_a_report_names_the_same_first_step_as_the_result(row: Answers) -> None:
     assessed = assess([batch(row)], FACTS, ON)[0]
-    plan_of = assessed.blocks[assessed.block[0]].plan
+    plan_of = assessed.blocks[assessed.block_indexes[0]].plan
     assert titles_of_first_steps(plan_of.actions, plan_of.days) == [LIBRARY[told(row)["next_step"]].title]
 
 

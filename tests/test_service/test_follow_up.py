@@ -15,7 +15,7 @@ from questionnaires.form import load_form
 from questionnaires.sheet import read_sheets
 from service.clock import now, today
 from service.db.session import Database
-from service.db.tables import Asking, AuditEvent, Supplier
+from service.db.tables import QuestionnaireRequest, AuditEvent, Supplier
 from service.errors import DomainError
 from service.imports.pipeline import Choices, parse_files
 from service.questionnaires_sent import requests as questionnaire_requests
@@ -55,7 +55,7 @@ def one_database(sqlite: databases.Empty) -> Iterator[Database]:
 @pytest.fixture
 def session(one_database: Database) -> Iterator[Session]:
     """A session of an organisation."""
-    with one_database.of(an_organisation(one_database)) as session:
+    with one_database.for_organisation(an_organisation(one_database)) as session:
         yield session
 
 
@@ -178,10 +178,10 @@ def test_a_form_cannot_have_come_back_on_a_day_still_to_come(session: Session):
 
 
 def test_the_asking_of_another_organisation_looks_like_none(one_database: Database):
-    with one_database.of(an_organisation(one_database, "One")) as session:
+    with one_database.for_organisation(an_organisation(one_database, "One")) as session:
         asking_id, _ = ask(session, a_supplier(session))
     other = an_organisation(one_database, "Other")
-    with one_database.of(other) as session, pytest.raises(DomainError) as refused:
+    with one_database.for_organisation(other) as session, pytest.raises(DomainError) as refused:
         questionnaire_requests.mark_returned(session, asking_id, BACK, "user:1")
     assert (refused.value.code, refused.value.status) == ("not_found", 404)
 
@@ -199,7 +199,7 @@ def test_what_has_been_out_too_long_is_told_the_longest_first_until_it_comes_bac
     assert fresh in [asking.id for asking, _ in questionnaire_requests.overdue(session, on, days=3)]
 
 
-def came_back(session: Session, supplier: Supplier, form: str = "site") -> Asking:
+def came_back(session: Session, supplier: Supplier, form: str = "site") -> QuestionnaireRequest:
     """A form that was sent out and came back."""
     asking_id, _ = ask(session, supplier, form)
     found = questionnaire_requests.of_returned_form(session, asking_id, "user:1", BACK)
@@ -230,9 +230,9 @@ def test_a_form_that_is_sent_in_again_came_back_when_it_first_did(session: Sessi
 
 
 def test_a_form_of_another_organisation_came_back_from_nobody(one_database: Database):
-    with one_database.of(an_organisation(one_database, "One")) as session:
+    with one_database.for_organisation(an_organisation(one_database, "One")) as session:
         asking_id, _ = ask(session, a_supplier(session))
-    with one_database.of(an_organisation(one_database, "Other")) as session:
+    with one_database.for_organisation(an_organisation(one_database, "Other")) as session:
         assert questionnaire_requests.of_returned_form(session, asking_id, "user:1", BACK) is None
-    with one_database.across() as session:
-        assert session.get_one(Asking, asking_id).returned_on is None
+    with one_database.unscoped() as session:
+        assert session.get_one(QuestionnaireRequest, asking_id).returned_on is None

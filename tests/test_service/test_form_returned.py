@@ -121,7 +121,7 @@ def test_the_page_offers_the_form_of_the_suppliers_trade_first(
 
 def page_of(portal: Portal, database: Database, reference: str, role: str = "viewer") -> str:
     found = portal.get(f"/suppliers/{reference}").json["id"]
-    with database.across() as session:
+    with database.unscoped() as session:
         organisation = session.scalars(select(Supplier.organisation_id).where(Supplier.id == found)).one()
     return a_browser(portal.app, a_user(database, organisation, role)).get(f"/suppliers/{found}").get_data(as_text=True)
 

@@ -19,7 +19,7 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import NoResultFound
 
 from service import retention
-from service.blob_store import Blobs
+from service.blob_store import BlobStore
 from service.clock import now
 from service.db.session import Database
 from service.db.tables import AgencyName, MergedKey, Result, Supplier, new_id
@@ -27,7 +27,7 @@ from service.errors import DomainError
 from service.imports import jobs as import_jobs
 from service.jobs.table import claim, enqueue
 from service.jobs.worker import Handler, run_job
-from service.queries.supplier_list import Wanted, ids
+from service.queries.supplier_list import SupplierFilter, list_ids
 from service.reviews import jobs as review_jobs
 from service.suppliers import identity
 from service.suppliers import repository as suppliers
@@ -52,18 +52,18 @@ def portal(app: Flask, database: Database) -> Portal:
 
 def put(database: Database, organisation: str, answers: Mapping[str, object], kind: str = "site") -> str:
     """Keeps a supplier as a list or a PUT does; its id."""
-    with database.of(organisation) as session:
+    with database.for_organisation(organisation) as session:
         return suppliers.save_supplier(session, kind, answers, ON, now(), BY, "api")[0].id
 
 
 def merge(database: Database, organisation: str, source: str, target: str) -> None:
-    with database.of(organisation) as session:
+    with database.for_organisation(organisation) as session:
         two = [session.get_one(Supplier, name) for name in (source, target)]
         suppliers.merge_suppliers(session, *two, now(), BY)
 
 
 def kept(database: Database, organisation: str) -> list[Supplier]:
-    with database.of(organisation, write=False) as session:
+    with database.for_organisation(organisation, write=False) as session:
         return list(session.scalars(select(Supplier).order_by(Supplier.created_at, Supplier.id)))
 
 
@@ -90,7 +90,7 @@ def test_harm_that_either_admitted_stands_in_the_score_of_the_one_that_is_kept(d
     (after,) = kept(database, harbour)
     assert (after.answers["papers_retention"], after.answers["wage_payment"]) == ("held", "on_time")
     assert (after.score or 0.0) > (before.score or 0.0) + 1
-    with database.of(harbour, write=False) as session:
+    with database.for_organisation(harbour, write=False) as session:
         newest = session.get_one(Result, after.latest_id)
         assert (newest.cause, newest.score, newest.supplier_id) == ("merge", after.score, target)
 
@@ -137,7 +137,7 @@ def test_all_keys_of_one_that_was_merged_twice_over_find_the_last(database: Data
     merge(database, harbour, first, second)
     merge(database, harbour, second, third)
     assert {put(database, harbour, {"reference": name}) for name in ("A", "B", "C")} == {third}
-    with database.of(harbour, write=False) as session:
+    with database.for_organisation(harbour, write=False) as session:
         old = identity.list_aliases(session, session.get_one(Supplier, third))
         assert [each.named for each in old] == ["A", "B"]
 
@@ -146,13 +146,13 @@ def test_a_review_of_one_that_an_old_list_told_more_of_makes_no_second_supplier(
     target = put(database, harbour, CANNERY)  # found by name and place
     merge(database, harbour, put(database, harbour, {"reference": "S-2"}), target)
     put(database, harbour, {"reference": "S-2", "imo": "9074729", "address": "1 Dock Road", "licence_number": "7"})
-    with database.of(harbour) as session:
+    with database.for_organisation(harbour) as session:
         suppliers.reassess(session, [target], ON, now(), BY)
         session.get_one(Supplier, target).review_due = ON
         payload = {"schedule_id": "s", "rule": {"kind": "rolling", "time": "06:00"}, "time_zone": "UTC"}
         enqueue(session, "review_suppliers", payload, BY)
     run_job(database, claim(database, "w", kinds=["review_suppliers"]), Handler(review_jobs.review_suppliers))
-    with database.of(harbour, write=False) as session:
+    with database.for_organisation(harbour, write=False) as session:
         causes = session.scalars(select(Result.cause).where(Result.supplier_id == target))
         assert sorted(causes) == ["api", "api", "api", "merge", "review", "review"]
     (one,) = kept(database, harbour)
@@ -178,7 +178,7 @@ def test_an_agency_keeps_every_name_when_an_old_list_names_it(database: Database
     source = put(database, harbour, {"reference": "A-2", "name": "Fern", "country": "NP"}, "agency")
     merge(database, harbour, source, target)
     put(database, harbour, {"reference": "A-2", "name": "Fern Recruiting", "country": "NP"}, "agency")
-    with database.of(harbour, write=False) as session:
+    with database.for_organisation(harbour, write=False) as session:
         names = set(session.scalars(select(AgencyName.key).where(AgencyName.agency_id == target)))
     assert names == {"a1", "a2", "swifthands", "fern", "fernrecruiting"}
 
@@ -202,11 +202,11 @@ def test_after_any_lists_and_merges_no_key_has_two_suppliers(database: Database,
                 put(database, organisation, {"reference": name})
                 one_with.setdefault(name, name)
         elif (source := one_with.get(names[0])) and (target := one_with.get(names[1])) and source != target:
-            with database.of(organisation) as session:
+            with database.for_organisation(organisation) as session:
                 two = [suppliers.get_supplier(session, "site", name, itself=True) for name in (source, target)]
                 suppliers.merge_suppliers(session, *two, now(), BY)
             one_with = {name: target if one == source else one for name, one in one_with.items()}
-    with database.of(organisation, write=False) as session:
+    with database.for_organisation(organisation, write=False) as session:
         found = {name: suppliers.get_supplier(session, "site", name).reference for name in one_with}
         keys = [*session.scalars(select(Supplier.key)), *session.scalars(select(MergedKey.key))]
     assert found == one_with
@@ -228,12 +228,12 @@ def test_who_a_supplier_is_an_old_row_tells_only_where_nothing_is_known():
 def test_what_is_told_of_a_supplier_while_it_is_merged_is_not_lost(database: Database, harbour: str):
     target, source = (put(database, harbour, {"reference": name}) for name in ("S-1", "S-2"))
     other = Thread(target=merge, args=(database, harbour, source, target), daemon=True)
-    with database.of(harbour) as session:
+    with database.for_organisation(harbour) as session:
         suppliers.save_supplier(session, "site", {"reference": "S-2", "workers_total": 80}, ON, now(), BY, "api")
         other.start()
         other.join(0.5)  # it waits until this one is done
     other.join(PATIENCE)
-    with database.of(harbour, write=False) as session:
+    with database.for_organisation(harbour, write=False) as session:
         told = session.scalars(select(Result).where(Result.supplier_id == target))
         assert sorted(result.answers.get("workers_total", 0) for result in told) == [0, 0, 80, 80]
     assert [one.id for one in kept(database, harbour)] == [target]
@@ -250,7 +250,7 @@ def test_two_merges_at_once_leave_all_keys_with_the_last_or_refuse_one(database:
             refused.append(str(gone))
 
     other = Thread(target=merge_later, daemon=True)
-    with database.of(harbour) as session:
+    with database.for_organisation(harbour) as session:
         suppliers.merge_suppliers(session, session.get_one(Supplier, two), session.get_one(Supplier, three), now(), BY)
         session.flush()
         other.start()
@@ -385,7 +385,7 @@ def test_two_that_are_merged_while_a_list_that_names_both_is_kept_are_kept_once_
     target, source = (put(database, harbour, row) for row in rows)
     merge(database, harbour, source, target)
     incoming = [suppliers.IncomingSupplier(row) for row in rows]
-    with pytest.raises(RuntimeError), database.of(harbour) as session:
+    with pytest.raises(RuntimeError), database.for_organisation(harbour) as session:
         suppliers.save_suppliers(session, "site", incoming, suppliers.Origin(ON, now(), BY, "import"))
     assert len(kept(database, harbour)) == 1
 
@@ -430,17 +430,17 @@ def test_a_sheet_that_names_a_known_case_by_either_reference_tells_of_one_case(p
 
 def test_old_keys_go_with_their_supplier_and_with_its_organisation(database: Database, harbour: str, tmp_path: Path):
     def left() -> int:
-        with database.across(write=False) as session:
+        with database.unscoped(write=False) as session:
             return session.scalars(select(func.count(MergedKey.id))).one()
 
     one, two, three, four = (put(database, harbour, {"reference": name}) for name in "ABCD")
     merge(database, harbour, two, one)
     merge(database, harbour, four, three)
     assert left() == 2
-    with database.of(harbour) as session:
+    with database.for_organisation(harbour) as session:
         suppliers.erase_supplier(session, session.get_one(Supplier, one), now(), BY)
     assert left() == 1
-    retention.erase_organisation(database, Blobs(tmp_path), harbour, now(), "system:test")
+    retention.erase_organisation(database, BlobStore(tmp_path), harbour, now(), "system:test")
     assert left() == 0
 
 
@@ -464,5 +464,5 @@ def test_a_search_for_the_old_reference_finds_the_supplier_that_is_kept(database
     target = put(database, harbour, {"reference": "S-1", **CANNERY})
     source = put(database, harbour, {"reference": "V-20931", **OLD_NAME})
     merge(database, harbour, source, target)
-    with database.of(harbour, write=False) as session:
-        assert ids(session, Wanted(text="20931"), ON) == [target]
+    with database.for_organisation(harbour, write=False) as session:
+        assert list_ids(session, SupplierFilter(text="20931"), ON) == [target]

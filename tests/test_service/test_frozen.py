@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from risk_models.answers import from_rows
-from risk_models.evidence import METHOD_OF_0_1_0, Belief
+from risk_models.evidence import RELEASE_0_1_0_METHOD, Belief
 from risk_models.facts.facts import load_facts
 from risk_models.model import load_all
 from risk_models.plan import load_actions
@@ -60,7 +60,7 @@ def test_release_0_1_0_dated_a_declaration_by_its_answers_and_release_0_2_0_by_i
     answers, on = from_rows([row]), date(2026, 10, 15)
     model = next(model for model in load_all() if (model.id, model.version) == ("site_general", "2026.1"))
     assert Belief(answers, model, on).of("papers_retention")[1].tolist() == [False]
-    first = replace(model, method=METHOD_OF_0_1_0)
+    first = replace(model, method=RELEASE_0_1_0_METHOD)
     assert Belief(answers, first, on).of("papers_retention")[1].tolist() == [True], "it is past its time"
 
 

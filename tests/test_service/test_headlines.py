@@ -34,7 +34,7 @@ SITES: list[Answers] = [
 
 
 def keep(database: Database, organisation_id: str, *rows: Answers, kind: str = "site") -> None:
-    with database.of(organisation_id) as session:
+    with database.for_organisation(organisation_id) as session:
         places = [{"row": row} for row in range(2, len(rows) + 2)]
         incoming = [suppliers.IncomingSupplier(row, place) for row, place in zip(rows, places, strict=True)]
         suppliers.save_suppliers(session, kind, incoming, suppliers.Origin(ON, AT, "user:ana", "import"))
@@ -42,7 +42,7 @@ def keep(database: Database, organisation_id: str, *rows: Answers, kind: str = "
 
 def kept(database: Database, organisation_id: str) -> dict[str, dict[str, Any]]:
     """Every column of the suppliers by their keys."""
-    with database.of(organisation_id, write=False) as session:
+    with database.for_organisation(organisation_id, write=False) as session:
         names = [column.key for column in Supplier.__mapper__.column_attrs]
         return {one.key: {n: getattr(one, n) for n in names} for one in session.scalars(select(Supplier))}
 
@@ -74,7 +74,7 @@ def test_a_headline_is_that_of_the_latest_result_and_of_its_document(database: D
     organisation = an_organisation(database)
     keep(database, organisation, {"name": "Far Hands", "reference": "A-1", "country": "NP"}, kind="agency")
     keep(database, organisation, *SITES)
-    with database.of(organisation, write=False) as session:
+    with database.for_organisation(organisation, write=False) as session:
         found = session.execute(select(Supplier, Result).join(Result, Result.id == Supplier.latest_id)).all()
         assert len(found) == 1 + len(SITES)
         for supplier, result in found:
@@ -101,7 +101,7 @@ def test_what_only_others_told_calls_for_no_step_by_the_suppliers_own_answers(da
 def test_each_supplier_has_one_change_for_its_first_level_in_the_order_of_the_rows(database: Database):
     organisation = an_organisation(database)
     keep(database, organisation, *SITES)
-    with database.of(organisation, write=False, snapshot=False) as session:
+    with database.for_organisation(organisation, write=False, snapshot=False) as session:
         items = change_feed.read(session).items
         found = [session.get_one(Supplier, item.supplier_id) for item in items]
     assert [item.data for item in items] == [{"from": None, "to": one.level, "cause": "import"} for one in found]

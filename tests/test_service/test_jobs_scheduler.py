@@ -17,9 +17,9 @@ from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 from structlog.testing import capture_logs
 
-from service.blob_store import Blobs
+from service.blob_store import BlobStore
 from service.db.session import Database
-from service.db.tables import Firing, Job, Schedule
+from service.db.tables import ScheduleRun, Job, Schedule
 from service.schedules import service as schedules
 from service.wiring import scheduler
 
@@ -36,24 +36,24 @@ def organisation_id(database: Database, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 @pytest.fixture
-def blobs(tmp_path: Path) -> Blobs:
-    return Blobs(tmp_path)
+def blobs(tmp_path: Path) -> BlobStore:
+    return BlobStore(tmp_path)
 
 
 def a_schedule(database: Database, organisation_id: str, time_zone: str = "UTC") -> str:
     """A daily schedule; its id."""
-    with database.of(organisation_id) as session:
+    with database.for_organisation(organisation_id) as session:
         return schedules.create(session, "Daily", DAILY, time_zone, "user:1").id
 
 
 def firings(database: Database) -> list[tuple[datetime, int]]:
     """The times that were triggered, each with how many it made up for."""
-    with database.across(write=False) as session:
-        return [(one.slot, one.missed) for one in session.scalars(select(Firing).order_by(Firing.slot))]
+    with database.unscoped(write=False) as session:
+        return [(one.slot, one.missed) for one in session.scalars(select(ScheduleRun).order_by(ScheduleRun.slot))]
 
 
 def next_due(database: Database, schedule_id: str) -> datetime:
-    with database.across(write=False) as session:
+    with database.unscoped(write=False) as session:
         return session.get_one(Schedule, schedule_id).next_due
 
 
@@ -62,8 +62,8 @@ def test_a_date_goes_off_when_it_has_come_and_not_before_and_once(database: Data
     assert scheduler.tick(database, START + 0.99 * HOUR) == []
     (job_id,) = scheduler.tick(database, START + HOUR)
     assert scheduler.tick(database, START + HOUR) == scheduler.tick(database, START + 2 * HOUR) == []
-    with database.across(write=False) as session:
-        job, firing = session.get_one(Job, job_id), session.scalars(select(Firing)).one()
+    with database.unscoped(write=False) as session:
+        job, firing = session.get_one(Job, job_id), session.scalars(select(ScheduleRun)).one()
     assert (job.organisation_id, job.kind, job.state) == (organisation_id, "review_suppliers", "queued")
     assert job.payload == {
         "schedule_id": schedule_id,
@@ -80,7 +80,7 @@ def test_dates_that_were_missed_are_made_up_for_by_one_job_and_listed(database: 
     schedule_id = a_schedule(database, organisation_id)
     (job_id,) = scheduler.tick(database, START + 3 * DAY + 2 * HOUR)
     assert firings(database) == [(START + HOUR, 3)]
-    with database.across(write=False) as session:
+    with database.unscoped(write=False) as session:
         assert session.get_one(Job, job_id).payload["missed"] == [f"2026-03-0{day}T06:00:00+00:00" for day in (2, 3, 4)]
     assert next_due(database, schedule_id) == START + 4 * DAY + HOUR
 
@@ -100,10 +100,10 @@ def test_the_date_and_the_job_are_written_together_or_not_at_all(
 ):
     schedule_id = a_schedule(database, organisation_id)
     with monkeypatch.context() as patch, capture_logs() as lines:
-        patch.setattr(scheduler, "Firing", lambda **_: 1 / 0)
+        patch.setattr(scheduler, "ScheduleRun", lambda **_: 1 / 0)
         assert scheduler.tick(database, START + HOUR) == []
     assert [line["event"] for line in lines] == ["schedule_fault"]
-    with database.across(write=False) as session:
+    with database.unscoped(write=False) as session:
         assert session.scalars(select(Job)).all() == []
     assert next_due(database, schedule_id) == START + HOUR
     assert len(scheduler.tick(database, START + HOUR)) == 1
@@ -111,7 +111,7 @@ def test_the_date_and_the_job_are_written_together_or_not_at_all(
 
 def test_a_schedule_with_a_fault_does_not_hold_up_the_others(database: Database, organisation_id: str):
     faulty, sound = a_schedule(database, organisation_id), a_schedule(database, organisation_id)
-    with database.across() as session:
+    with database.unscoped() as session:
         session.get_one(Schedule, faulty).time_zone = "Nowhere/At_All"
         session.get_one(Schedule, faulty).next_due = START
     with capture_logs() as lines:
@@ -124,11 +124,11 @@ def test_a_paused_schedule_does_not_go_off_and_its_dates_are_not_made_up_for(
     database: Database, organisation_id: str, monkeypatch: pytest.MonkeyPatch
 ):
     schedule_id = a_schedule(database, organisation_id)
-    with database.of(organisation_id) as session:
+    with database.for_organisation(organisation_id) as session:
         schedules.update(session, schedule_id, "user:1", active=False)
     assert scheduler.tick(database, START + 2 * DAY) == []
     stop_the_clock(monkeypatch, START + 2 * DAY)
-    with database.of(organisation_id) as session:
+    with database.for_organisation(organisation_id) as session:
         schedules.update(session, schedule_id, "user:1", active=True)
     assert scheduler.tick(database, START + 2 * DAY) == []
     scheduler.tick(database, START + 2 * DAY + HOUR)
@@ -140,7 +140,7 @@ def test_a_date_that_has_come_is_not_lost_by_a_new_name(
 ):
     schedule_id = a_schedule(database, organisation_id)
     stop_the_clock(monkeypatch, START + 1.001 * HOUR)
-    with database.of(organisation_id) as session:
+    with database.for_organisation(organisation_id) as session:
         schedules.update(session, schedule_id, "user:1", name="Each morning")
     scheduler.tick(database, START + 1.002 * HOUR)
     assert firings(database) == [(START + HOUR, 0)]
@@ -152,14 +152,14 @@ def test_each_organisation_has_its_own_jobs_at_the_times_of_its_own_zone(databas
     a_schedule(database, other, "Atlantic/Azores")  # and 07:00 UTC here
     assert scheduler.tick(database, START + HOUR) == []
     (job_id,) = scheduler.tick(database, START + 2 * HOUR)
-    with database.of(other, write=False) as session:
+    with database.for_organisation(other, write=False) as session:
         assert session.scalars(select(Job.id)).all() == [job_id]
-    with database.of(organisation_id, write=False) as session:
+    with database.for_organisation(organisation_id, write=False) as session:
         assert session.scalars(select(Job.id)).all() == []
 
 
 @contextmanager
-def ticking(database: Database | None, blobs: Blobs) -> Iterator[None]:
+def ticking(database: Database | None, blobs: BlobStore) -> Iterator[None]:
     """A scheduler that ticks twenty times a second; it has come to its end afterwards."""
     stop = Event()
     running = Thread(target=scheduler.run_scheduler, args=(database, blobs, stop, timedelta(seconds=0.05)), daemon=True)
@@ -173,13 +173,13 @@ def ticking(database: Database | None, blobs: Blobs) -> Iterator[None]:
 
 
 def test_it_ticks_and_purges_at_once_and_on_until_it_is_stopped(
-    database: Database, blobs: Blobs, monkeypatch: pytest.MonkeyPatch
+    database: Database, blobs: BlobStore, monkeypatch: pytest.MonkeyPatch
 ):
     ticks: list[Database] = []
-    purges: list[tuple[Database, Blobs]] = []
+    purges: list[tuple[Database, BlobStore]] = []
     monkeypatch.setattr(scheduler, "tick", lambda db, at: ticks.append(db))
     monkeypatch.setattr(scheduler, "PURGE", timedelta(seconds=0.1))
-    monkeypatch.setattr(scheduler.retention, "tidy", lambda db, blobs, at: purges.append((db, blobs)))
+    monkeypatch.setattr(scheduler.retention, "purge_expired", lambda db, blobs, at: purges.append((db, blobs)))
     with ticking(database, blobs):
         wait_until(lambda: len(ticks) >= 3 and len(purges) >= 3)
     assert "APScheduler" not in {thread.name for thread in threading.enumerate()}
@@ -187,7 +187,7 @@ def test_it_ticks_and_purges_at_once_and_on_until_it_is_stopped(
 
 
 @pytest.mark.parametrize("fault", [OperationalError("select", {}, Exception("no route to host")), ValueError("a bug")])
-def test_a_fault_ends_neither_ticks_nor_purges(blobs: Blobs, monkeypatch: pytest.MonkeyPatch, fault: Exception):
+def test_a_fault_ends_neither_ticks_nor_purges(blobs: BlobStore, monkeypatch: pytest.MonkeyPatch, fault: Exception):
     def fail(tried: str) -> None:
         tries[tried] += 1
         raise fault
@@ -195,7 +195,7 @@ def test_a_fault_ends_neither_ticks_nor_purges(blobs: Blobs, monkeypatch: pytest
     tries: Counter[str] = Counter()
     monkeypatch.setattr(scheduler, "tick", lambda *_: fail("tick"))
     monkeypatch.setattr(scheduler, "PURGE", timedelta(seconds=0.1))
-    monkeypatch.setattr(scheduler.retention, "tidy", lambda *_: fail("purge"))
+    monkeypatch.setattr(scheduler.retention, "purge_expired", lambda *_: fail("purge"))
     with ticking(None, blobs):
         wait_until(lambda: tries["tick"] >= 3 and tries["purge"] >= 3)
 
@@ -213,7 +213,7 @@ class Clock(datetime):
 @pytest.mark.parametrize("moment", ["while it waits", "while it works out how long to wait"])
 @pytest.mark.parametrize("step", [-DAY, DAY], ids=["back", "forth"])
 def test_it_ticks_on_though_the_clock_is_set_by_a_day(
-    blobs: Blobs, monkeypatch: pytest.MonkeyPatch, step: timedelta, moment: str
+    blobs: BlobStore, monkeypatch: pytest.MonkeyPatch, step: timedelta, moment: str
 ):
     def set_clock(store: MemoryJobStore) -> datetime:
         if moment != "while it waits" and len(ticks) >= 3:
@@ -228,7 +228,7 @@ def test_it_ticks_on_though_the_clock_is_set_by_a_day(
     monkeypatch.setattr("apscheduler.schedulers.base.datetime", Clock)
     monkeypatch.setattr(MemoryJobStore, "get_next_run_time", set_clock)
     monkeypatch.setattr(scheduler, "tick", lambda db, at: ticks.append(at))
-    monkeypatch.setattr(scheduler.retention, "tidy", lambda *_: purges.append(1))
+    monkeypatch.setattr(scheduler.retention, "purge_expired", lambda *_: purges.append(1))
     with ticking(None, blobs):
         wait_until(lambda: len(ticks) >= 3)
         Clock.ahead = step

@@ -24,24 +24,24 @@ class Broken(Exception):
 
 def put(database: Database, kind: str = "count", organisation_id: str = "", not_before: datetime | None = None) -> str:
     """A job on the table, of a new organisation unless told; its id."""
-    with database.of(organisation_id or an_organisation(database, kind)) as session:
+    with database.for_organisation(organisation_id or an_organisation(database, kind)) as session:
         return table.enqueue(session, kind, {}, "user:1", not_before).id
 
 
-def rename(database: Database, claimed: table.Claimed, name: str, **saved: object) -> None:
+def rename(database: Database, claimed: table.ClaimedJob, name: str, **saved: object) -> None:
     """An effect that shows: the name of the organisation."""
     with table.effect(database, claimed, **saved) as session:
         session.get_one(Organisation, claimed.organisation_id).name = name
 
 
-def name_of(database: Database, claimed: table.Claimed) -> str:
-    with database.across(write=False) as session:
+def name_of(database: Database, claimed: table.ClaimedJob) -> str:
+    with database.unscoped(write=False) as session:
         return session.get_one(Organisation, claimed.organisation_id).name
 
 
 def test_a_job_is_on_the_table_only_if_what_asked_for_it_is_committed(database: Database):
     organisation_id = an_organisation(database)
-    with suppress(Broken), database.of(organisation_id) as session:
+    with suppress(Broken), database.for_organisation(organisation_id) as session:
         table.enqueue(session, "count", {}, "user:1")
         session.flush()
         raise Broken
@@ -50,7 +50,7 @@ def test_a_job_is_on_the_table_only_if_what_asked_for_it_is_committed(database: 
 
 def test_a_job_is_claimed_once_with_all_that_it_needs(database: Database):
     organisation_id = an_organisation(database)
-    with database.of(organisation_id) as session:
+    with database.for_organisation(organisation_id) as session:
         table.enqueue(session, "count", {"of": 3}, "user:1")
     claimed = table.claim(database, "w")
     assert (claimed.kind, claimed.payload, claimed.checkpoint) == ("count", {"of": 3}, {})
@@ -98,7 +98,7 @@ def test_while_one_worker_is_claiming_another_gets_the_next_job(database: Databa
     organisation_id = an_organisation(database)
     ids = [put(database, organisation_id=organisation_id) for _ in range(2)]
     if database.engine.dialect.name == "postgresql":
-        with database.across() as session:
+        with database.unscoped() as session:
             session.scalars(select(Job).where(Job.id == ids[0]).with_for_update()).one()
             assert table.claim(database, "w").id == ids[1]
     else:  # one transaction writes at a time: the second claim comes after the first
@@ -184,13 +184,13 @@ def test_a_cancelled_job_writes_nothing_more_and_keeps_what_it_wrote(database: D
     put(database)
     claimed = table.claim(database, "w")
     rename(database, claimed, "before")
-    with database.of(claimed.organisation_id) as session:
+    with database.for_organisation(claimed.organisation_id) as session:
         table.cancel(session, claimed.id, "user:2")
         table.cancel(session, claimed.id, "user:2")
     with pytest.raises(table.Cancelled):
         rename(database, claimed, "after")
     assert name_of(database, claimed) == "before"
-    with database.of(claimed.organisation_id) as session:
+    with database.for_organisation(claimed.organisation_id) as session:
         events = session.scalars(select(AuditEvent)).all()
     assert [(event.actor, event.action, event.object_id) for event in events] == [
         ("user:2", "job.cancelled", claimed.id)
@@ -200,7 +200,7 @@ def test_a_cancelled_job_writes_nothing_more_and_keeps_what_it_wrote(database: D
 def test_a_job_cancelled_while_it_waits_for_its_time_is_ended_at_once(database: Database):
     organisation_id = an_organisation(database)
     job_id = put(database, organisation_id=organisation_id, not_before=now() + DAY)
-    with database.of(organisation_id) as session:
+    with database.for_organisation(organisation_id) as session:
         table.cancel(session, job_id, "user:1")
     assert table.claim(database, "w").cancel is True
 
@@ -209,7 +209,7 @@ def test_a_job_that_has_ended_cannot_be_cancelled(database: Database):
     put(database)
     claimed = table.claim(database, "w")
     table.end(database, claimed, "done", result={})
-    with database.of(claimed.organisation_id) as session:
+    with database.for_organisation(claimed.organisation_id) as session:
         assert table.cancel(session, claimed.id, "user:1").cancel is False
 
 
@@ -254,6 +254,6 @@ def test_jobs_are_listed_newest_first_and_by_kind(database: Database, monkeypatc
         stop_the_clock(monkeypatch, at + number * SECOND)
         put(database, kind, organisation_id)
     put(database, "of another")
-    with database.of(organisation_id, write=False) as session:
+    with database.for_organisation(organisation_id, write=False) as session:
         assert [one.kind for one in table.listing(session)] == ["render_report", "count", "render_report"]
         assert len(table.listing(session, "render_report", limit=1)) == 1

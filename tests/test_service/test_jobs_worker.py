@@ -31,11 +31,11 @@ def one_database(sqlite: databases.Empty) -> Iterator[Database]:
 
 def put(one_database: Database) -> str:
     """A job on the table; its id."""
-    with one_database.of(an_organisation(one_database)) as session:
+    with one_database.for_organisation(an_organisation(one_database)) as session:
         return table.enqueue(session, "count", {}, "user:1").id
 
 
-def handler(run: Callable[[Database, table.Claimed], Any]) -> worker.Handler:
+def handler(run: Callable[[Database, table.ClaimedJob], Any]) -> worker.Handler:
     """One that names the organisation after a job that did not end well."""
 
     def on_failure(session: Session, ended: Job) -> None:
@@ -45,14 +45,14 @@ def handler(run: Callable[[Database, table.Claimed], Any]) -> worker.Handler:
 
 
 def raising(error: Exception) -> worker.Handler:
-    def run(_: Database, __: table.Claimed) -> None:
+    def run(_: Database, __: table.ClaimedJob) -> None:
         raise error
 
     return handler(run)
 
 
 def name_of(one_database: Database, job_id: str) -> str:
-    with one_database.across(write=False) as session:
+    with one_database.unscoped(write=False) as session:
         return session.get_one(Organisation, job(one_database, job_id).organisation_id).name
 
 
@@ -65,7 +65,7 @@ def test_a_job_ends_with_the_result_of_its_handler(one_database: Database):
 
 
 def test_a_job_that_its_last_effect_ended_stays_as_that_left_it(one_database: Database):
-    def run(db: Database, claimed: table.Claimed) -> None:
+    def run(db: Database, claimed: table.ClaimedJob) -> None:
         with table.effect(db, claimed, result={"rows": 7}):
             pass
 
@@ -122,7 +122,7 @@ def test_an_absent_database_is_no_attempt(one_database: Database):
         with pytest.raises(OperationalError):
             worker.run_job(one_database, table.claim(one_database, "w"), absent)
         assert (job(one_database, job_id).attempt, job(one_database, job_id).fence) == (0, attempt + 1)
-        with one_database.across() as session:
+        with one_database.unscoped() as session:
             session.get_one(Job, job_id).not_before = now()
     assert job(one_database, job_id).state == "queued"
 
@@ -132,10 +132,10 @@ def test_a_cancelled_job_ends_as_that(one_database: Database, when: str):
     job_id, effects = put(one_database), []
 
     def cancel(db: Database) -> None:
-        with db.of(job(db, job_id).organisation_id) as session:
+        with db.for_organisation(job(db, job_id).organisation_id) as session:
             table.cancel(session, job_id, "user:1")
 
-    def run(db: Database, claimed: table.Claimed) -> dict[str, Any]:
+    def run(db: Database, claimed: table.ClaimedJob) -> dict[str, Any]:
         cancel(db)
         with table.effect(db, claimed):
             effects.append(1)
@@ -151,8 +151,8 @@ def test_a_cancelled_job_ends_as_that(one_database: Database, when: str):
 def test_a_job_lost_to_another_worker_is_left_to_it(one_database: Database):
     job_id = put(one_database)
 
-    def run(db: Database, claimed: table.Claimed) -> dict[str, Any]:
-        with db.across() as session:
+    def run(db: Database, claimed: table.ClaimedJob) -> dict[str, Any]:
+        with db.unscoped() as session:
             session.get_one(Job, job_id).fence += 1
         return {}
 
@@ -164,7 +164,7 @@ def test_the_lease_of_a_job_that_takes_longer_is_renewed_while_it_runs_and_no_lo
     put(one_database)
     claimed = table.claim(one_database, "w", lease_seconds=0.6)
 
-    def run(db: Database, _: table.Claimed) -> dict[str, Any]:
+    def run(db: Database, _: table.ClaimedJob) -> dict[str, Any]:
         for _ in range(3):
             until = job(db, claimed.id).lease_until
             wait_until(lambda until=until: job(db, claimed.id).lease_until > until)
@@ -183,7 +183,7 @@ def test_a_worker_outlives_a_fault_and_an_absent_database_and_stops_when_told(
     monkeypatch.setattr(table, "BACK_OFF", 0.01)
     errors: list[Exception] = [ValueError(), OperationalError("select", {}, Exception())]
 
-    def run(_: Database, __: table.Claimed) -> dict[str, Any]:
+    def run(_: Database, __: table.ClaimedJob) -> dict[str, Any]:
         if errors:
             raise errors.pop()
         return {"at": "last"}

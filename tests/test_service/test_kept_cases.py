@@ -11,9 +11,9 @@ from kept import rows
 from sqlalchemy import select
 
 from service import retention
-from service.blob_store import Blobs
+from service.blob_store import BlobStore
 from service.cases import service as case_service
-from service.db.case_tables import KeptCase, KeptFinding
+from service.db.case_tables import StoredCase, StoredFinding
 from service.db.session import Database
 from service.db.tables import AuditEvent, Result, Supplier
 from service.errors import DomainError
@@ -38,49 +38,49 @@ def harbour(database: Database) -> str:
 
 
 @pytest.fixture
-def blobs(tmp_path: Path) -> Blobs:
-    return Blobs(tmp_path / "blobs")
+def blobs(tmp_path: Path) -> BlobStore:
+    return BlobStore(tmp_path / "blobs")
 
 
 def keep_supplier(database: Database, organisation: str, answers: dict[str, Any], kind: str = "site") -> None:
-    with database.of(organisation) as session:
+    with database.for_organisation(organisation) as session:
         origin = suppliers.Origin(ON - timedelta(days=9), AT, BY, "import")
         suppliers.save_suppliers(session, kind, [suppliers.IncomingSupplier(answers, {"row": 2})], origin)
 
 
 def opened(database: Database, organisation: str, *findings: dict[str, Any], at: datetime = AT, **told: Any) -> str:
     """A case opened by hand; its id."""
-    with database.of(organisation) as session:
+    with database.for_organisation(organisation) as session:
         return case_service.open_case(session, {**CREW, **told}, findings, at.date(), at, BY).id
 
 
 def results(database: Database, organisation: str) -> Sequence[Result]:
     """Every result, the oldest first."""
-    with database.of(organisation, write=False) as session:
+    with database.for_organisation(organisation, write=False) as session:
         return session.scalars(select(Result).order_by(Result.created_at, Result.cause)).all()
 
 
 def latest(database: Database, organisation: str) -> tuple[dict[str, Any], Result]:
     """The newest result of the one site as the contract has it, and as it is kept."""
-    with database.of(organisation, write=False) as session:
+    with database.for_organisation(organisation, write=False) as session:
         kept = session.get_one(Result, session.scalars(select(Supplier)).one().latest_id)
         return stored_results.document(kept), kept
 
 
-def cases_of(database: Database, organisation: str) -> list[KeptCase]:
-    with database.of(organisation, write=False) as session:
-        return list(session.scalars(select(KeptCase).order_by(KeptCase.number)))
+def cases_of(database: Database, organisation: str) -> list[StoredCase]:
+    with database.for_organisation(organisation, write=False) as session:
+        return list(session.scalars(select(StoredCase).order_by(StoredCase.number)))
 
 
 def findings(database: Database, organisation: str) -> list[tuple[int, str, bool]]:
-    with database.of(organisation, write=False) as session:
-        found = session.scalars(select(KeptFinding).order_by(KeptFinding.case_id, KeptFinding.number))
+    with database.for_organisation(organisation, write=False) as session:
+        found = session.scalars(select(StoredFinding).order_by(StoredFinding.case_id, StoredFinding.number))
         return [(each.number, each.finding, each.found) for each in found]
 
 
 def by_the_clock(database: Database, organisation: str, case_id: str) -> list[tuple[str, datetime]]:
     """The steps that do not wait, and by when."""
-    with database.of(organisation, write=False) as session:
+    with database.for_organisation(organisation, write=False) as session:
         told = case_service.shown(session, case_service.get(session, case_id), ON)
         return [(step.action.id, step.by) for step in told.steps]
 
@@ -100,10 +100,10 @@ def test_every_result_is_worked_out_again_to_its_numbers_whatever_is_recorded_la
     whole = [latest(database, harbour)[0]]
     case = opened(database, harbour, PAPERS, at=AT + timedelta(hours=1))
     whole.append(latest(database, harbour)[0])
-    with database.of(harbour) as session:
+    with database.for_organisation(harbour) as session:
         case_service.add_finding(session, case, LOCKED, ON, AT + timedelta(hours=2), BY)
     whole.append(latest(database, harbour)[0])
-    with database.of(harbour) as session:
+    with database.for_organisation(harbour) as session:
         case_service.close(session, case, "remedied", ON, AT + timedelta(hours=3), BY)
     whole.append(latest(database, harbour)[0])
     strengths = []
@@ -124,7 +124,7 @@ def test_a_closed_case_counts_unless_the_people_say_it_is_over_or_it_never_was(
     database: Database, harbour: str, outcome: str, counts: bool
 ):
     case = opened(database, harbour, LOCKED, at=AT + timedelta(hours=1))
-    with database.of(harbour) as session:
+    with database.for_organisation(harbour) as session:
         case_service.close(session, case, outcome, ON, AT + timedelta(hours=2), BY)
     assert latest(database, harbour)[0]["case_evidence"] == ("emergency" if counts else "none_recorded")
     assert by_the_clock(database, harbour, case) == []
@@ -132,11 +132,11 @@ def test_a_closed_case_counts_unless_the_people_say_it_is_over_or_it_never_was(
 
 def test_a_finding_opens_a_closed_case_again(database: Database, harbour: str):
     case = opened(database, harbour, LOCKED)
-    with database.of(harbour) as session:
+    with database.for_organisation(harbour) as session:
         case_service.close(session, case, "remedied", ON, AT, BY)
-    with database.of(harbour) as session, pytest.raises(DomainError, match="closed already"):
+    with database.for_organisation(harbour) as session, pytest.raises(DomainError, match="closed already"):
         case_service.close(session, case, "remedied", ON, AT, BY)
-    with database.of(harbour) as session:
+    with database.for_organisation(harbour) as session:
         case_service.add_finding(session, case, PAPERS, ON, AT + timedelta(hours=1), BY)
     [kept] = cases_of(database, harbour)
     assert (kept.state, kept.outcome, kept.closed_by, kept.closed_at) == ("open", None, None, None)
@@ -145,7 +145,7 @@ def test_a_finding_opens_a_closed_case_again(database: Database, harbour: str):
 
 def test_a_number_is_of_one_case_of_an_organisation(database: Database, harbour: str):
     opened(database, harbour)
-    with database.of(harbour) as session, pytest.raises(DomainError) as refused:
+    with database.for_organisation(harbour) as session, pytest.raises(DomainError) as refused:
         case_service.open_case(session, {"case_id": "c 1"}, (), ON, AT, BY)
     assert (refused.value.code, refused.value.status) == ("case.taken", 409)
     quay = an_organisation(database, "Quay")
@@ -168,7 +168,7 @@ def test_what_looks_like_a_person_is_refused_and_nothing_of_it_is_kept(
     database: Database, harbour: str, told: dict[str, str], finding: dict[str, str], code: str
 ):
     before = rows(database)
-    with database.of(harbour) as session, pytest.raises(DomainError) as refused:
+    with database.for_organisation(harbour) as session, pytest.raises(DomainError) as refused:
         case_service.open_case(session, {**CREW, **told}, [{**LOCKED, **finding}], ON, AT, BY)
     assert (refused.value.code, refused.value.status) == (code, 422)
     said = next(iter({**told, **finding}.values()))
@@ -188,7 +188,7 @@ def test_what_looks_like_a_person_is_refused_and_nothing_of_it_is_kept(
 )
 def test_a_finding_is_held_to_the_form(database: Database, harbour: str, told: dict[str, str], code: str):
     case = opened(database, harbour)
-    with database.of(harbour) as session, pytest.raises(DomainError) as refused:
+    with database.for_organisation(harbour) as session, pytest.raises(DomainError) as refused:
         case_service.add_finding(session, case, told, ON, AT, BY)
     assert refused.value.code == code
 
@@ -214,7 +214,7 @@ def test_an_agency_is_found_by_its_licence(database: Database, harbour: str):
     agency = {"name": "Clear Water Recruiting", "licence_number": "NP-77", "country": "NP"}
     keep_supplier(database, harbour, agency, "agency")
     opened(database, harbour, LOCKED, linked_reference="np 77")
-    with database.of(harbour, write=False) as session:
+    with database.for_organisation(harbour, write=False) as session:
         about = session.get_one(Supplier, cases_of(database, harbour)[0].supplier_id)
         assert (about.kind, about.level) == ("agency", "critical")
 
@@ -223,21 +223,21 @@ def test_the_first_steps_run_by_the_hour_from_when_the_evidence_became_an_emerge
     case = opened(database, harbour, PAPERS)
     assert by_the_clock(database, harbour, case) == []
     risen = AT + timedelta(hours=5)
-    with database.of(harbour) as session:
+    with database.for_organisation(harbour) as session:
         case_service.add_finding(session, case, LOCKED, ON, risen, BY)
     steps = by_the_clock(database, harbour, case)
     assert steps[0] == ("keep_people_safe", risen + timedelta(hours=6))
     assert [by for _, by in steps] == sorted(by for _, by in steps)
-    with database.of(harbour) as session:  # more of the same does not begin anew
+    with database.for_organisation(harbour) as session:  # more of the same does not begin anew
         case_service.add_finding(session, case, {**LOCKED, "source": "ngo"}, ON, risen + timedelta(hours=3), BY)
     assert by_the_clock(database, harbour, case) == steps
 
 
 def test_the_audit_trail_says_what_was_done_and_holds_no_words_of_a_case(database: Database, harbour: str):
     case = opened(database, harbour, {**LOCKED, "note": "gate chained at night"})
-    with database.of(harbour) as session:
+    with database.for_organisation(harbour) as session:
         case_service.close(session, case, "passed_on", ON, AT, BY)
-    with database.of(harbour, write=False) as session:
+    with database.for_organisation(harbour, write=False) as session:
         trail = session.scalars(select(AuditEvent).where(AuditEvent.object_id == case).order_by(AuditEvent.id)).all()
         assert [event.action for event in trail] == ["case.opened", "case.finding_added", "case.closed"]
         assert not [word for word in ("chained", "Packer", "C-1") if word in repr([event.details for event in trail])]
@@ -246,34 +246,34 @@ def test_the_audit_trail_says_what_was_done_and_holds_no_words_of_a_case(databas
 def test_cases_go_where_their_supplier_goes_and_with_it(database: Database, harbour: str):
     opened(database, harbour, LOCKED)
     keep_supplier(database, harbour, {**CANNERY, "reference": "S-9", "name": "Blue Pier"})
-    with database.of(harbour) as session:
+    with database.for_organisation(harbour) as session:
         source, target = (suppliers.get_supplier(session, "site", name) for name in ("S-1", "S-9"))
         suppliers.merge_suppliers(session, source, target, AT + timedelta(hours=2), BY)
     told, kept = latest(database, harbour)
     assert ([case.supplier_id for case in cases_of(database, harbour)], told["case_evidence"]) == (
         [kept.supplier_id], "emergency",
     )  # fmt: skip
-    with database.of(harbour) as session:
+    with database.for_organisation(harbour) as session:
         suppliers.erase_supplier(session, suppliers.get_supplier(session, "site", "S-9"), AT, BY)
     assert cases_of(database, harbour) == []
     assert rows(database)["case_finding"] == []
 
 
-def test_old_cases_go_once_they_are_closed_or_about_nobody_kept(database: Database, harbour: str, blobs: Blobs):
+def test_old_cases_go_once_they_are_closed_or_about_nobody_kept(database: Database, harbour: str, blobs: BlobStore):
     late = AT + timedelta(days=5 * 365)
     for number, told in (("open", {}), ("closed", {}), ("nobody", {"linked_reference": "S-77"}), ("added to", {})):
         reference = {"linked_reference": "S-78"} if number == "added to" else {}
         case = opened(database, harbour, LOCKED, case_id=number, **{**told, **reference})
-        with database.of(harbour) as session:
+        with database.for_organisation(harbour) as session:
             if number == "closed":
                 case_service.close(session, case, "passed_on", ON, AT, BY)
             if number == "added to":
                 case_service.add_finding(session, case, PAPERS, ON, late - timedelta(days=30), BY)
     keep_again = {**CANNERY, "workers_total": 12}
-    with database.of(harbour) as session:
+    with database.for_organisation(harbour) as session:
         retention.keep_for(session, harbour, 24, BY)
         origin = suppliers.Origin(late.date(), late - timedelta(days=30), BY, "import")
         suppliers.save_suppliers(session, "site", [suppliers.IncomingSupplier(keep_again)], origin)
-    retention.tidy(database, blobs, late)
+    retention.purge_expired(database, blobs, late)
     assert [case.number for case in cases_of(database, harbour)] == ["added to", "open"]
     assert {number for number, _, _ in findings(database, harbour)} == {1, 2}

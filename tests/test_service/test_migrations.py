@@ -66,7 +66,7 @@ def an_organisation_is_there(database: Database, organisation_id: str) -> bool:
 
 @pytest.mark.parametrize("statement", ["UPDATE audit_event SET actor = 'x'", "DELETE FROM audit_event"])
 def test_a_migrated_database_refuses_to_change_its_audit_trail(database: Database, statement: str):
-    with database.of(an_organisation(database)) as session:
+    with database.for_organisation(an_organisation(database)) as session:
         record(session, "user:ana", "key.revoked", "api_key", "1")
     with pytest.raises(DatabaseError, match="append-only"), database.engine.begin() as connection:
         connection.execute(text(statement))

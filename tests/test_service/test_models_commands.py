@@ -158,7 +158,7 @@ def test_a_portfolio_is_compared_as_it_is_kept(tmp_path: Path, capsys: pytest.Ca
     data = ["--data", str(tmp_path)]
     assert cli.main(["migrate", *data]) == 0
     database = Database(open_engine(f"sqlite:///{tmp_path / 'diligence.db'}"))
-    with database.of(create_organisation(database, "Harbour Foods")) as session:
+    with database.for_organisation(create_organisation(database, "Harbour Foods")) as session:
         for reference, country in (("S-1", "VN"), ("S-2", "NO")):
             answers = {**HELD, "sector": ["1311"], "reference": reference, "country": country}
             suppliers.save_supplier(session, "site", answers, ON, now(), "system:test", "api")

@@ -30,7 +30,7 @@ def again(before: dict, now: dict, came_in: date | None = None) -> dict:
 
 def score(answers: dict, on: date = ON) -> float:
     batch = Batch("site", from_rows([answers]), "", "", np.array([1]))
-    return float(assess_batch(batch, load_facts().as_of(on), on, {}).each("total")[0])
+    return float(assess_batch(batch, load_facts().as_of(on), on, {}).get_scores("total")[0])
 
 
 def belief(answers: dict, question: str, on: date = ON) -> float:

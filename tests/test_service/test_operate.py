@@ -13,10 +13,10 @@ from sqlalchemy import Engine, select
 
 from service import cli
 from service.auth import keys
-from service.blob_store import Blobs
+from service.blob_store import BlobStore
 from service.clock import now
 from service.db.buyer_tables import BuyerAnswers
-from service.db.case_tables import KeptCase
+from service.db.case_tables import StoredCase
 from service.db.migrations import newest, revision
 from service.db.session import Database, open_engine
 from service.db.tables import ApiKey, Import, Job, Supplier, User
@@ -86,7 +86,7 @@ def test_an_organisation_its_people_and_its_keys_are_made_and_what_is_secret_is_
     password = capsys.readouterr().out.split()[-1]
     run("keys", "create", "--organisation", "Harbour Foods", "--scopes", "assess,suppliers:read", "--days", "7")
     key = capsys.readouterr().out.strip()
-    with database(data).across() as session:
+    with database(data).unscoped() as session:
         ana = session.scalars(select(User)).one()
         assert (ana.email, ana.role, ana.must_change_password) == ("ana@harbour.example", "admin", True)
         assert keys.find(session, key) is not None
@@ -140,18 +140,18 @@ def test_pages_without_tls_are_served_on_this_machine_only(
 
 def test_the_demo_is_an_upload_like_any_other_and_is_there_once(data: Path):
     run("migrate")
-    db, blobs = database(data), Blobs(Settings(data=data).files)
+    db, blobs = database(data), BlobStore(Settings(data=data).files)
     first = demo.load(db, blobs)
     second = demo.load(db, blobs)
-    with db.across(write=False) as session:
+    with db.unscoped(write=False) as session:
         assert [taken.state for taken in session.scalars(select(Import))] == ["done"]
         assert {job.state for job in session.scalars(select(Job))} == {"done"}
         kept = session.scalars(select(Supplier)).all()
         assert {supplier.kind for supplier in kept} == {"site", "agency"}
         assert len({supplier.level for supplier in kept}) >= 3
-        assert portfolio.movers(session, now() - timedelta(days=90))  # some have moved since an earlier assessment
-        assert all(case.supplier_id for case in session.scalars(select(KeptCase)))
-        assert session.scalars(select(KeptCase.id)).first()
+        assert portfolio.list_level_changes(session, now() - timedelta(days=90))  # some have moved since an earlier assessment
+        assert all(case.supplier_id for case in session.scalars(select(StoredCase)))
+        assert session.scalars(select(StoredCase.id)).first()
         assert session.scalars(select(BuyerAnswers.id)).first()
         assert session.scalars(select(WatchlistMatch.id)).first()
     assert organisations(db) == 1
@@ -163,20 +163,20 @@ def test_the_demo_is_an_upload_like_any_other_and_is_there_once(data: Path):
 
 def test_a_password_of_the_demo_that_somebody_chose_stays(data: Path):
     run("migrate")
-    db, blobs = database(data), Blobs(Settings(data=data).files)
+    db, blobs = database(data), BlobStore(Settings(data=data).files)
     demo.load(db, blobs)
-    with db.across() as session:
+    with db.unscoped() as session:
         user = session.scalars(select(User)).one()
         user.must_change_password = False
         chosen = user.password_hash
     assert demo.load(db, blobs).password is None
-    with db.across(write=False) as session:
+    with db.unscoped(write=False) as session:
         assert session.scalars(select(User)).one().password_hash == chosen
 
 
 def test_what_is_backed_up_is_restored_in_another_place(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     run("migrate")
-    demo.load(database(data), Blobs(Settings(data=data).files))
+    demo.load(database(data), BlobStore(Settings(data=data).files))
     run("backup", tmp_path / "monday.tar.gz")
     run("restore", tmp_path / "monday.tar.gz", "--data", tmp_path / "other")
     assert rows(database(tmp_path / "other")) == rows(database(data))
@@ -209,13 +209,13 @@ STORED_KINDS = {
 
 
 def test_jobs_that_an_earlier_release_left_queued_are_of_kinds_that_can_still_be_done(tmp_path: Path):
-    assert handlers(Blobs(tmp_path)).keys() >= STORED_KINDS
+    assert handlers(BlobStore(tmp_path)).keys() >= STORED_KINDS
 
 
 def test_every_kind_of_job_that_is_asked_for_can_be_done(tmp_path: Path):
     code = [path.read_text(encoding="utf-8") for path in Path(cli.__file__).parent.rglob("*.py")]
     requested = {name for text in code for name in re.findall(r"\benqueue\(\s*session,\s*([^,\s]+),", text)}
-    assert {getattr(kinds, name) for name in requested} == handlers(Blobs(tmp_path)).keys()
+    assert {getattr(kinds, name) for name in requested} == handlers(BlobStore(tmp_path)).keys()
 
 
 GUIDE = (Path(cli.__file__).parents[1] / "docs" / "operate.md").read_text(encoding="utf-8")

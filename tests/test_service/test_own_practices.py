@@ -16,7 +16,7 @@ from test_buying import suppliers as a_supplier_file
 
 from reports.view_model import BUYER_STATES
 from service import report_jobs
-from service.blob_store import Blobs
+from service.blob_store import BlobStore
 from service.buyer import own_practices
 from service.clock import now
 from service.db.buyer_tables import BuyerAnswers
@@ -25,7 +25,7 @@ from service.db.tables import AuditEvent, Import, Supplier
 from service.imports import jobs as import_jobs
 from service.jobs.table import claim
 from service.jobs.worker import Handler, run_job
-from service.retention import erase_organisation, tidy
+from service.retention import erase_organisation, purge_expired
 from tests.test_reports.read_back import workbook_rows
 
 AT = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
@@ -49,24 +49,24 @@ def portal(app: Flask, harbour: str) -> Portal:
 
 
 @pytest.fixture
-def blobs(tmp_path: Path) -> Blobs:
-    return Blobs(tmp_path / "blobs")
+def blobs(tmp_path: Path) -> BlobStore:
+    return BlobStore(tmp_path / "blobs")
 
 
 def keep(database: Database, organisation_id: str, *rows: dict[str, Any], on: date = ON, at: datetime = AT) -> None:
-    with database.of(organisation_id) as session:
+    with database.for_organisation(organisation_id) as session:
         own_practices.keep(session, rows, on, at, "user:ana")
 
 
 def states(database: Database, organisation_id: str, on: date = ON) -> dict[str, dict[str, str]]:
     """By unit and practice how things stand on a day."""
-    with database.of(organisation_id, write=False) as session:
+    with database.for_organisation(organisation_id, write=False) as session:
         found = own_practices.units(session, on)
     return {unit.name: {each.finding.practice.id: each.finding.state for each in unit.told} for unit in found}
 
 
 def rows(database: Database) -> int:
-    with database.across(write=False) as session:
+    with database.unscoped(write=False) as session:
         return session.scalars(select(func.count(BuyerAnswers.id))).one()
 
 
@@ -95,7 +95,7 @@ def test_an_old_look_becomes_a_finding_with_time_and_its_action_is_due_from_the_
     assert [states(database, harbour, day)["Outdoor wear"]["monitoring_old"] for day in (before, after, later)] == [
         "answered", "harm", "harm",
     ]  # fmt: skip
-    with database.of(harbour, write=False) as session:
+    with database.for_organisation(harbour, write=False) as session:
         due = {
             day: {
                 actions[0][2]
@@ -111,7 +111,7 @@ def test_an_old_look_becomes_a_finding_with_time_and_its_action_is_due_from_the_
 
 def test_what_stood_out_from_the_first_is_due_from_the_day_of_the_answers(database: Database, harbour: str):
     keep(database, harbour, {**ANSWERS, "answered_on": "2026-10-01"})
-    with database.of(harbour, write=False) as session:
+    with database.for_organisation(harbour, write=False) as session:
         [unit] = own_practices.units(session, AT.date())
         [price] = [each for each in unit.told if each.finding.practice.id == "price_below_cost"]
     assert unit.kept.on == date(2026, 10, 1)
@@ -198,21 +198,21 @@ def test_a_plain_sheet_is_read_as_the_form_where_that_is_chosen(portal: Portal, 
 
 
 def test_answers_that_came_with_suppliers_move_no_supplier(
-    database: Database, harbour: str, blobs: Blobs, tmp_path: Path
+    database: Database, harbour: str, blobs: BlobStore, tmp_path: Path
 ):
     scores = []
     for more in ([], [("ours.xlsx", answered(tmp_path / "ours.xlsx", TOLD).read_bytes())]):
         files = [("sites.csv", a_supplier_file(tmp_path / "sites.csv").read_bytes()), *more]
         import_jobs.receive_upload(database, blobs, harbour, files, {"confirm": True}, "user:ana", import_jobs.Limits())
         work_off(database, blobs)
-        with database.of(harbour, write=False) as session:
+        with database.for_organisation(harbour, write=False) as session:
             scores.append(session.scalars(select(Supplier.score)).all())
     assert scores[0] == scores[1]
     assert list(states(database, harbour)) == ["Outdoor wear"]
 
 
 def test_a_job_that_is_done_again_keeps_the_answers_once(
-    database: Database, harbour: str, blobs: Blobs, tmp_path: Path
+    database: Database, harbour: str, blobs: BlobStore, tmp_path: Path
 ):
     files = [("ours.xlsx", answered(tmp_path / "ours.xlsx", TOLD).read_bytes())]
     import_jobs.receive_upload(database, blobs, harbour, files, {"confirm": True}, "user:ana", import_jobs.Limits())
@@ -225,16 +225,16 @@ def test_a_job_that_is_done_again_keeps_the_answers_once(
     assert rows(database) == 1
 
 
-def report_of(database: Database, organisation_id: str, blobs: Blobs, **asked: Any) -> bytes:
-    with database.of(organisation_id) as session:
+def report_of(database: Database, organisation_id: str, blobs: BlobStore, **asked: Any) -> bytes:
+    with database.for_organisation(organisation_id) as session:
         job = report_jobs.request(session, "xlsx", "user:ana", **asked)
     work_off(database, blobs)
-    with database.of(organisation_id, write=False) as session:
+    with database.for_organisation(organisation_id, write=False) as session:
         return report_jobs.fetch(session, blobs, job.id, sees_worker_derived=True).data
 
 
 def test_the_report_on_the_portfolio_tells_of_the_buyer_and_that_on_one_supplier_does_not(
-    database: Database, harbour: str, blobs: Blobs, tmp_path: Path
+    database: Database, harbour: str, blobs: BlobStore, tmp_path: Path
 ):
     files = [
         ("sites.csv", a_supplier_file(tmp_path / "sites.csv").read_bytes()),
@@ -242,7 +242,7 @@ def test_the_report_on_the_portfolio_tells_of_the_buyer_and_that_on_one_supplier
     ]
     import_jobs.receive_upload(database, blobs, harbour, files, {"confirm": True}, "user:ana", import_jobs.Limits())
     work_off(database, blobs)
-    with database.of(harbour, write=False) as session:
+    with database.for_organisation(harbour, write=False) as session:
         supplier_id = session.scalars(select(Supplier.id)).one()
     told = workbook_rows(report_of(database, harbour, blobs), "Buyer")
     assert (told[0]["State"], told[0]["Unit"]) == (BUYER_STATES["harm"], "Outdoor wear")
@@ -251,12 +251,12 @@ def test_the_report_on_the_portfolio_tells_of_the_buyer_and_that_on_one_supplier
         assert "Buyer" not in openpyxl.load_workbook(io.BytesIO(copy)).sheetnames
 
 
-def test_answers_go_when_their_time_is_over_and_with_their_organisation(database: Database, blobs: Blobs, harbour: str):
+def test_answers_go_when_their_time_is_over_and_with_their_organisation(database: Database, blobs: BlobStore, harbour: str):
     keep(database, harbour, ANSWERS, at=AT)
     keep(database, harbour, ANSWERS, at=AT + timedelta(days=400))
-    tidy(database, blobs, AT + timedelta(days=84 * 30))
+    purge_expired(database, blobs, AT + timedelta(days=84 * 30))
     assert rows(database) == 2
-    tidy(database, blobs, AT + timedelta(days=84 * 31))
+    purge_expired(database, blobs, AT + timedelta(days=84 * 31))
     assert rows(database) == 1
     assert erase_organisation(database, blobs, harbour, now(), "user:ana")["buyer_answers"] == 1
     assert rows(database) == 0
@@ -264,14 +264,14 @@ def test_answers_go_when_their_time_is_over_and_with_their_organisation(database
 
 def test_the_audit_trail_holds_no_word_of_the_answers(app: Flask, database: Database, harbour: str):
     send(a_browser(app, a_user(database, harbour)), "/our-practices", name="Outdoor wear", payment_days="95")
-    with database.of(harbour, write=False) as session:
+    with database.for_organisation(harbour, write=False) as session:
         [event] = session.scalars(select(AuditEvent).where(AuditEvent.action == "buyer.answered"))
         assert session.scalars(select(Import)).all() == []
     assert (event.object_type, event.details) == ("buyer", {})
 
 
 def test_a_portfolio_report_speaks_of_the_buyer_as_it_stands_today(
-    database: Database, harbour: str, blobs: Blobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    database: Database, harbour: str, blobs: BlobStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     stop_the_clock(monkeypatch, AT)
     files = [("sites.csv", a_supplier_file(tmp_path / "sites.csv").read_bytes())]

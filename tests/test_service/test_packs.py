@@ -23,7 +23,7 @@ from risk_models.features import build_features
 from risk_models.model import Model, in_force, load_all
 from risk_models.plan import load_actions, with_groups
 from service.assessment.assess import Batch, assess
-from service.assessment.export_json import write
+from service.assessment.export_json import write_document
 from service.model_governance import check
 from service.model_governance.check import faults_of_models
 from service.model_governance.compare import models_at
@@ -366,7 +366,7 @@ def test_the_name_of_a_form_tells_of_its_trade_and_cannot_apply_tells_of_none() 
 @examples(40)
 def test_more_that_only_a_pack_asks_lowers_no_score_where_the_sector_is_not_known(row: Answers, question: str) -> None:
     unknown = {name: said for name, said in row.items() if name not in ("sector", question)}
-    model = next(m for m in map(newest, SITES) if question in m.told_by)
+    model = next(m for m in map(newest, SITES) if question in m.sector_questions)
     rule = next(i.rule for i in model.indicators if i.question == question)
     told = [result({**unknown, question: code}) for code in sorted(rule.table, key=rule.risk)]
     silent = result({**unknown, question: "declined"})
@@ -380,7 +380,7 @@ def test_more_that_only_a_pack_asks_lowers_no_score_where_the_sector_is_not_know
 def test_a_pack_names_all_that_its_form_alone_asks_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
     assert faults_of_models() == []
     pack = newest("site_fishing")
-    changed = replace(pack, told_by=(*(q for q in pack.told_by if q != "crew_losses"), "injury_cover"))
+    changed = replace(pack, told_by=(*(q for q in pack.sector_questions if q != "crew_losses"), "injury_cover"))
     monkeypatch.setattr(check, "load_all", lambda: tuple(changed if model is pack else model for model in load_all()))
     assert faults_of_models() == [
         "site_fishing/2026.3.toml: told_by names 'injury_cover', which its form does not ask, or not alone",
@@ -396,7 +396,7 @@ def test_an_assessment_of_suppliers_of_unknown_sector_is_replayed_as_it_was_made
     out = BytesIO()
     batch = Batch("site", from_rows([AT_SEA, ON_SITE, {**AT_SEA, "sector": ("14",)}]), "s.xlsx", "Rows", np.arange(3))
     received = {"files": [], "rows": 3, "accepted": 3, "rejected": 0, "issues": []}
-    write(out, assess([batch], FACTS, ON, models_at(version, ON)), FACTS, ON, {}, received)
+    write_document(out, assess([batch], FACTS, ON, models_at(version, ON)), FACTS, ON, {}, received)
     document = orjson.loads(out.getvalue())
     assert {m["id"] for m in document["assessment"]["models"]} == used
     assert objections(document, load_facts()) == []

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from service.db.session import Database
 from service.db.tables import Result, Supplier
 from service.queries import portfolio, stored_results, supplier_list
-from service.queries.supplier_list import Wanted
+from service.queries.supplier_list import SupplierFilter
 from service.suppliers import repository as suppliers
 
 AT = datetime(2026, 11, 20, 9, tzinfo=UTC)
@@ -21,15 +21,15 @@ PIER = {"reference": "S-1", "name": "Blue Pier Cannery", "country": "TH", "secto
 
 def keep(database: Database, organisation: str, at: datetime, *told: dict[str, Any]) -> None:
     """Takes in some sites, as an upload does."""
-    with database.of(organisation) as session:
+    with database.for_organisation(organisation) as session:
         places = [{"file": "a.xlsx", "row": row} for row in range(2, len(told) + 2)]
         incoming = [suppliers.IncomingSupplier(dict(one), place) for one, place in zip(told, places, strict=True)]
         suppliers.save_suppliers(session, "site", incoming, suppliers.Origin(at.date(), at, "user:ana", "import"))
 
 
 def moved(database: Database, organisation: str) -> list[tuple[str, str, str]]:
-    with database.of(organisation, write=False) as session:
-        found = portfolio.movers(session, AT - timedelta(days=90))
+    with database.for_organisation(organisation, write=False) as session:
+        found = portfolio.list_level_changes(session, AT - timedelta(days=90))
         return [(mover.supplier.name, mover.before, mover.after) for mover in found]
 
 
@@ -63,8 +63,8 @@ def test_each_cell_and_each_country_shows_the_worst_of_its_suppliers_and_how_man
     organisation, other = an_organisation(database), an_organisation(database, "Other")
     keep(database, organisation, AT, *many(60))
     keep(database, other, AT, *(one | {"papers_retention": "held"} for one in many(20)))
-    with database.of(organisation, write=False) as session:
-        told = portfolio.overview(session, AT.date(), AT)
+    with database.for_organisation(organisation, write=False) as session:
+        told = portfolio.get_overview(session, AT.date(), AT)
         kept = session.scalars(select(Supplier)).all()
         assert portfolio.places(session, AT.date()) == told.places
 
@@ -89,10 +89,10 @@ def test_each_cell_and_each_country_shows_the_worst_of_its_suppliers_and_how_man
 def test_what_is_overdue_is_counted_from_the_day_after_it_was_due(database: Database):
     organisation = an_organisation(database)
     keep(database, organisation, AT, *many(6))
-    with database.of(organisation, write=False) as session:
+    with database.for_organisation(organisation, write=False) as session:
         due = [one.review_due for one in session.scalars(select(Supplier))]
         for today in (AT.date(), min(due), max(due), max(due) + timedelta(days=1)):
-            assert portfolio.overview(session, today, AT).overdue == sum(day < today for day in due)
+            assert portfolio.get_overview(session, today, AT).overdue == sum(day < today for day in due)
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 7, 8])
@@ -100,19 +100,19 @@ def test_how_sure_scores_are_is_their_median_and_how_many_told_little(database: 
     organisation = an_organisation(database)
     if count:
         keep(database, organisation, AT, *many(count))
-    with database.of(organisation, write=False) as session:
+    with database.for_organisation(organisation, write=False) as session:
         kept = session.scalars(select(Supplier)).all()
-        found = supplier_list.sureness(session, supplier_list.Wanted(), AT.date())
+        found = supplier_list.summarize_confidence(session, supplier_list.SupplierFilter(), AT.date())
     median = statistics.median(one.confidence for one in kept) if kept else None
-    assert found == supplier_list.Sureness(count, median, sum(one.coverage < 0.5 for one in kept))
+    assert found == supplier_list.ConfidenceSummary(count, median, sum(one.coverage < 0.5 for one in kept))
 
 
 def test_a_score_that_blanks_alone_lift_is_a_bound_on_the_heat_map_too(app: Flask, database: Database):
     organisation = an_organisation(database)
     blanks = dict.fromkeys(("papers_retention", "worker_debt", "recruitment_fees", "threats", "violence"), "declined")
     keep(database, organisation, AT, PIER | blanks)
-    with database.of(organisation, write=False) as session:
-        (cell,) = portfolio.overview(session, AT.date(), AT).heat
+    with database.for_organisation(organisation, write=False) as session:
+        (cell,) = portfolio.get_overview(session, AT.date(), AT).heat
     assert (cell.up_to, cell.level) == (True, "high")
     page = a_browser(app, a_user(database, organisation)).get("/").get_data(as_text=True)
     assert f">up to {cell.value:.0f}</text>" in page
@@ -129,13 +129,13 @@ def test_a_level_that_rests_on_blanks_is_told_so_wherever_it_is_shown(app: Flask
     two_trades = one_blank | {"reference": "S-2", "name": "Two Trades", "sector": ["1020", "0311"]}
     admitted = one_blank | {"reference": "S-3", "name": "Open Hand", "papers_retention": "until_end", "country": "DE"}
     keep(database, organisation, AT, one_blank, two_trades, admitted)
-    with database.of(organisation, write=False) as session:
-        heat = {cell.country: cell.silent for cell in portfolio.overview(session, AT.date(), AT).heat}
+    with database.for_organisation(organisation, write=False) as session:
+        heat = {cell.country: cell.silent for cell in portfolio.get_overview(session, AT.date(), AT).heat}
         kept = session.scalars(select(Supplier).order_by(Supplier.reference)).all()
         latest = [session.get_one(Result, one.latest_id) for one in kept]
         assert [one.silent for one in kept] == [stored_results.explained(one).headline.silent for one in latest]
         assert [one.silent for one in kept] == [True, True, False]
-        levels = [row[5] for row in supplier_list.rows(session, Wanted(sort="name"), AT.date())]
+        levels = [row[5] for row in supplier_list.build_rows(session, SupplierFilter(sort="name"), AT.date())]
     assert heat == {"NO": True, "DE": False}
     assert levels == ["High: most of it cannot be ruled out", "High", "High: most of it cannot be ruled out"]
     browser = a_browser(app, a_user(database, organisation))
@@ -161,7 +161,7 @@ def test_what_was_found_stands_open_on_the_page_also_where_it_adds_no_point(app:
     organisation = an_organisation(database)
     unused = {"grievance_channel": "unused", "papers_retention": "worker_holds", "state_placement": "order"}
     keep(database, organisation, AT, PIER | {"country": "KP", "sector": ["0311"]} | unused)
-    with database.of(organisation, write=False) as session:
+    with database.for_organisation(organisation, write=False) as session:
         latest = session.get(Result, suppliers.get_supplier(session, "site", "S-1").latest_id)
         still = [r.title for r in stored_results.explained(latest).reasons if r.harm and abs(r.points) < 0.05]
     assert still

@@ -27,7 +27,7 @@ MONTHLY = {"kind": "fixed", "every": "month", "day": 1, "time": "06:00"}
 def organisation_id(database: Database) -> str:
     """An organisation with two sites, one of which names an agency, and the agency, assessed on the first of March."""
     organisation_id = an_organisation(database)
-    with database.of(organisation_id) as session:
+    with database.for_organisation(organisation_id) as session:
         for kind, answers in (
             ("agency", {"reference": "A-1", "name": "Calm Rivers Recruiting", "country": "NP"}),
             (
@@ -41,19 +41,19 @@ def organisation_id(database: Database) -> str:
 
 
 def kept(database: Database, organisation_id: str) -> dict[str, Supplier]:
-    with database.of(organisation_id, write=False) as session:
+    with database.for_organisation(organisation_id, write=False) as session:
         return {str(one.reference): one for one in session.scalars(select(Supplier))}
 
 
 def due_on(database: Database, organisation_id: str, **days: date) -> None:
     """Sets when the review of some suppliers is due; of the others it is long after."""
-    with database.of(organisation_id) as session:
+    with database.for_organisation(organisation_id) as session:
         for one in session.scalars(select(Supplier)):
             one.review_due = days.get(str(one.reference).replace("-", ""), date(2030, 1, 1))
 
 
 def put_review(database: Database, organisation_id: str, rule: dict[str, object] = ROLLING, zone: str = "UTC") -> str:
-    with database.of(organisation_id) as session:
+    with database.for_organisation(organisation_id) as session:
         payload = {"schedule_id": "s", "rule": rule, "time_zone": zone}
         return table.enqueue(session, "review_suppliers", payload, "system:schedule").id
 
@@ -66,7 +66,7 @@ def review(database: Database, job_id: str) -> None:
 
 def reviewed(database: Database, organisation_id: str) -> list[str]:
     """The references of the suppliers whose results a review gave, one for each result."""
-    with database.of(organisation_id, write=False) as session:
+    with database.for_organisation(organisation_id, write=False) as session:
         found = (
             select(Supplier.reference).join(Result, Result.supplier_id == Supplier.id).where(Result.cause == "review")
         )
@@ -81,11 +81,11 @@ def test_a_review_falls_due_by_the_level_of_the_result_for_sites_and_agencies(da
 
 def test_what_is_due_is_told_the_worst_first_and_what_is_coming_by_day(database: Database, organisation_id: str):
     due_on(database, organisation_id, A1=date(2026, 5, 1), S1=date(2026, 4, 1), S2=date(2026, 5, 2))
-    with database.of(organisation_id) as session:
+    with database.for_organisation(organisation_id) as session:
         ranks = {"A-1": 1, "S-1": 2, "S-2": 0}
         for one in session.scalars(select(Supplier)):
             one.rank = ranks[str(one.reference)]
-    with database.of(organisation_id, write=False) as session:
+    with database.for_organisation(organisation_id, write=False) as session:
         assert [one.reference for one in review_jobs.due(session, date(2026, 5, 1))] == ["A-1", "S-1"]
         assert [one.reference for one in review_jobs.due(session, date(2026, 5, 2))] == ["S-2", "A-1", "S-1"]
         assert review_jobs.coming(session, date(2026, 4, 1)) == [(date(2026, 5, 1), 1), (date(2026, 5, 2), 1)]
@@ -109,7 +109,7 @@ def test_a_rolling_review_assesses_what_is_due_again_and_moves_its_date_on(
         assert one.review_due == summary.add_months(date(2026, 6, 1), months)
         assert one.answers == before[reference].answers
     assert after["S-2"].latest_id == before["S-2"].latest_id
-    with database.of(organisation_id, write=False, snapshot=False) as session:
+    with database.for_organisation(organisation_id, write=False, snapshot=False) as session:
         told = [(c.supplier_id, c.data) for c in change_feed.read(session).items if c.kind == "review_due"]
         events = session.scalars(select(AuditEvent).where(AuditEvent.action == "schedule.reviewed")).all()
     assert told == [
@@ -126,13 +126,13 @@ def test_a_fixed_review_assesses_all_whenever_they_are_due(database: Database, o
 
 
 def test_a_site_is_reviewed_with_the_new_score_of_its_agency(database: Database, organisation_id: str):
-    with database.of(organisation_id) as session:
+    with database.for_organisation(organisation_id) as session:
         agency = session.scalars(select(Supplier).where(Supplier.kind == "agency")).one()
         agency.answers = {**agency.answers, "licence_status": "revoked", "licence_expiry": "2020-01-01"}
         agency.score = 0.0
     review(database, put_review(database, organisation_id, MONTHLY))
     now_is = kept(database, organisation_id)
-    with database.of(organisation_id, write=False) as session:
+    with database.for_organisation(organisation_id, write=False) as session:
         result = session.get_one(Result, now_is["S-1"].latest_id)
     assert list(result.agency_scores.values()) == [now_is["A-1"].score]
     assert now_is["A-1"].score > 0
@@ -173,13 +173,13 @@ def test_a_review_that_broke_off_is_taken_up_where_it_stopped_and_on_its_own_day
     review(database, job_id)
     assert reviewed(database, organisation_id) == ["A-1", "S-1", "S-2"]
     assert job(database, job_id).result == {"reviewed": 3, "on": "2026-06-01"}
-    with database.of(organisation_id, write=False) as session:
+    with database.for_organisation(organisation_id, write=False) as session:
         days = session.scalars(select(Result.on).where(Result.cause == "review")).all()
     assert set(days) == {date(2026, 6, 1)}
 
 
 def test_a_supplier_that_was_erased_meanwhile_does_not_come_back(database: Database, organisation_id: str):
-    with database.of(organisation_id) as session:
+    with database.for_organisation(organisation_id) as session:
         site = suppliers.get_supplier(session, "site", "S-1")
         suppliers.erase_supplier(session, site, datetime(2026, 3, 2, tzinfo=UTC), "user:1")
     review(database, put_review(database, organisation_id, MONTHLY))
@@ -204,13 +204,13 @@ def follow(database: Database) -> list[dict[str, object]]:
 
 def put_agency(database: Database, organisation_id: str, **answers: object) -> None:
     said = {"reference": "A-1", "name": "Calm Rivers Recruiting", "country": "NP", **answers}
-    with database.of(organisation_id) as session:
+    with database.for_organisation(organisation_id) as session:
         suppliers.save_supplier(session, "agency", said, THEN, datetime(2026, 3, 2, tzinfo=UTC), "user:1", "api")
 
 
 def causes(database: Database, organisation_id: str, reference: str) -> list[str]:
     """Why a supplier was assessed, the first time first."""
-    with database.of(organisation_id, write=False) as session:
+    with database.for_organisation(organisation_id, write=False) as session:
         found = select(Result.cause).join(Supplier, Result.supplier_id == Supplier.id)
         return list(session.scalars(found.where(Supplier.reference == reference).order_by(Result.created_at)))
 
@@ -234,7 +234,7 @@ def test_an_agency_whose_score_stands_moves_no_site(database: Database, organisa
 
 def test_a_site_that_was_assessed_with_the_new_score_already_is_passed_over(database: Database, organisation_id: str):
     put_agency(database, organisation_id, blacklisted="yes")
-    with database.of(organisation_id) as session:
+    with database.for_organisation(organisation_id) as session:
         site = {"reference": "S-1", "name": "Blue Pier", "country": "TH", "agencies": ["Calm Rivers Recruiting"]}
         suppliers.save_supplier(session, "site", site, THEN, datetime(2026, 3, 3, tzinfo=UTC), "user:1", "api")
     assert follow(database) == [{"assessed": 0}]
@@ -248,25 +248,25 @@ def test_a_site_whose_agency_is_no_longer_known_by_that_name_is_assessed_without
     if change == "renamed":
         put_agency(database, organisation_id, name="Still Waters Recruiting")
     else:
-        with database.of(organisation_id) as session:
+        with database.for_organisation(organisation_id) as session:
             agency = suppliers.get_supplier(session, "agency", "A-1")
             suppliers.erase_supplier(session, agency, datetime(2026, 3, 2, tzinfo=UTC), "user:1")
     assert follow(database) == [{"assessed": 1}]
-    with database.of(organisation_id, write=False) as session:
+    with database.for_organisation(organisation_id, write=False) as session:
         latest = session.get_one(Result, kept(database, organisation_id)["S-1"].latest_id)
         assert latest.agency_scores == {}
     assert causes(database, organisation_id, "S-1") == ["api", "agency"]
 
 
 def test_a_site_finds_its_agency_after_that_was_merged_into_another(database: Database, organisation_id: str):
-    with database.of(organisation_id) as session:
+    with database.for_organisation(organisation_id) as session:
         other = {"reference": "A-2", "name": "Still Waters Recruiting", "country": "NP", "blacklisted": "yes"}
         target, _ = suppliers.save_supplier(session, "agency", other, THEN, AT, "user:1", "api")
         source = suppliers.get_supplier(session, "agency", "A-1")
         before = source.score
         suppliers.merge_suppliers(session, source, target, AT, "user:1")
     assert follow(database) == [{"assessed": 1}]
-    with database.of(organisation_id, write=False) as session:
+    with database.for_organisation(organisation_id, write=False) as session:
         latest = session.get_one(Result, kept(database, organisation_id)["S-1"].latest_id)
         assert latest.agency_scores == {"calmriversrecruiting": target.score}
         assert target.score != before
@@ -276,10 +276,10 @@ def test_a_list_that_names_no_agencies_leaves_a_site_the_score_of_the_agency_it_
     organisation = an_organisation(database)
     agency = {"name": "Calm Rivers Recruiting", "country": "NP"}
     site = {"reference": "S-1", "name": "Blue Pier", "country": "TH", "agencies": ["Calm Rivers Recruiting"]}
-    with database.of(organisation) as session:
+    with database.for_organisation(organisation) as session:
         suppliers.save_supplier(session, "agency", agency, THEN, AT, "user:ana", "api")
         _, first = suppliers.save_supplier(session, "site", site, THEN, AT, "user:ana", "api")
-    with database.of(organisation) as session:
+    with database.for_organisation(organisation) as session:
         listed = {"reference": "S-1", "name": "Blue Pier", "country": "TH"}
         _, again = suppliers.save_supplier(session, "site", listed, THEN, AT, "user:ana", "api")
     assert again.agency_scores == first.agency_scores != {}
@@ -287,17 +287,17 @@ def test_a_list_that_names_no_agencies_leaves_a_site_the_score_of_the_agency_it_
 
 def test_a_scheduled_review_makes_answers_without_a_date_no_younger(database: Database, organisation_id: str):
     answers = {"reference": "S-9", "name": "Old Pier", "country": "TH", "papers_retention": "worker_holds"}
-    with database.of(organisation_id) as session:
+    with database.for_organisation(organisation_id) as session:
         supplier, _ = suppliers.save_supplier(session, "site", answers, THEN, AT, "user:ana", "api")
     review(database, put_review(database, organisation_id, MONTHLY))
-    with database.of(organisation_id, write=False) as session:
+    with database.for_organisation(organisation_id, write=False) as session:
         assert session.get_one(Supplier, supplier.id).answers["answered_on"] == THEN.isoformat()
 
 
 def test_answers_that_bear_no_day_age_from_when_they_came_in_however_often_they_are_reviewed(database: Database):
     organisation = an_organisation(database)
     answers = {"name": "Blue Pier Cannery", "country": "TH", "sector": ["1020"], "papers_retention": "worker_holds"}
-    with database.of(organisation) as session:
+    with database.for_organisation(organisation) as session:
         supplier, _ = suppliers.save_supplier(session, "site", answers, THEN, AT, "user:ana", "api")
         for on in (date(2026, 3, 2), date(2029, 3, 1), date(2029, 3, 2)):
             suppliers.reassess(session, [supplier.id], on, AT, "user:ana")

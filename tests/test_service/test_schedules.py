@@ -127,10 +127,10 @@ def test_a_schedule_is_kept_whole_with_its_next_date_and_who_made_it(
 ):
     stop_the_clock(monkeypatch, MORNING)
     organisation_id = an_organisation(database)
-    with database.of(organisation_id) as session:
+    with database.for_organisation(organisation_id) as session:
         rule = {"kind": "fixed", "every": "week", "day": "monday"}
         made = schedules.create(session, " Each Monday ", rule, "Asia/Bangkok", "user:1").id
-    with database.of(organisation_id) as session:
+    with database.for_organisation(organisation_id) as session:
         kept = schedules.get(session, made)
         events = [(event.actor, event.action, event.object_id) for event in session.scalars(select(AuditEvent))]
     assert (kept.name, kept.time_zone, kept.active, kept.created_by) == ("Each Monday", "Asia/Bangkok", True, "user:1")
@@ -140,7 +140,7 @@ def test_a_schedule_is_kept_whole_with_its_next_date_and_who_made_it(
 
 
 def test_a_schedule_has_a_name(database: Database):
-    with database.of(an_organisation(database)) as session:
+    with database.for_organisation(an_organisation(database)) as session:
         for name in ("", "  ", "x" * 201):
             with pytest.raises(DomainError) as refused:
                 schedules.create(session, name, {"kind": "rolling"}, "UTC", "user:1")
@@ -149,7 +149,7 @@ def test_a_schedule_has_a_name(database: Database):
 
 def test_a_changed_rule_or_zone_has_dates_of_its_own(database: Database, monkeypatch: pytest.MonkeyPatch):
     stop_the_clock(monkeypatch, MORNING)
-    with database.of(an_organisation(database)) as session:
+    with database.for_organisation(an_organisation(database)) as session:
         made = schedules.create(session, "Daily", daily("06:00"), "UTC", "user:1")
         schedules.update(session, made.id, "user:2", rule=daily("04:00"))
         assert made.next_due == datetime(2026, 3, 2, 4, tzinfo=UTC)
@@ -163,7 +163,7 @@ def test_a_changed_rule_or_zone_has_dates_of_its_own(database: Database, monkeyp
 
 
 def test_schedules_are_listed_the_next_first_and_paused_ones_last(database: Database):
-    with database.of(an_organisation(database)) as session:
+    with database.for_organisation(an_organisation(database)) as session:
         for name, time in (("late", "23:59"), ("paused", "00:01"), ("early", "00:02")):
             schedules.create(
                 session, name, {"kind": "fixed", "every": "month", "day": 1, "time": time}, "UTC", "user:1"
@@ -175,21 +175,21 @@ def test_schedules_are_listed_the_next_first_and_paused_ones_last(database: Data
 
 def test_a_removed_schedule_is_gone_and_that_is_recorded(database: Database):
     organisation_id = an_organisation(database)
-    with database.of(organisation_id) as session:
+    with database.for_organisation(organisation_id) as session:
         made = schedules.create(session, "Daily", daily("06:00"), "UTC", "user:1").id
         session.flush()
         schedules.delete(session, made, "user:2")
-    with database.of(organisation_id) as session:
+    with database.for_organisation(organisation_id) as session:
         assert schedules.listing(session) == []
         actions = session.scalars(select(AuditEvent.action).order_by(AuditEvent.id)).all()
         assert actions == ["schedule.created", "schedule.deleted"]
 
 
 def test_the_schedule_of_another_organisation_looks_like_none(database: Database):
-    with database.of(an_organisation(database, "One")) as session:
+    with database.for_organisation(an_organisation(database, "One")) as session:
         made = schedules.create(session, "Daily", daily("06:00"), "UTC", "user:1").id
     told = []
-    with database.of(an_organisation(database, "Other")) as session:
+    with database.for_organisation(an_organisation(database, "Other")) as session:
         for what, *by in ((schedules.get,), (schedules.delete, "user:2"), (schedules.update, "user:2")):
             for schedule_id in (made, "none at all"):
                 with pytest.raises(DomainError) as refused:

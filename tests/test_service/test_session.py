@@ -13,7 +13,7 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.orm import Bundle, Session, aliased
 
 from service.clock import now
-from service.db.session import Database, NoOrganisation, Unfiltered
+from service.db.session import Database, MissingOrganisation, UnfilteredStatement
 from service.db.tables import Organisation, SignIn, User
 
 SERVICE = Path(__file__).resolve().parents[2] / "service"
@@ -23,7 +23,7 @@ def make_two(database: Database) -> None:
     """Organisations a and b with a user and a sign-in each: ua, sa and ub, sb."""
     at = now()
     for name in "ab":
-        with database.of(name) as session:
+        with database.for_organisation(name) as session:
             session.add(Organisation(id=name, name=name, created_at=at))
             session.flush()
             session.add(User(**user(f"u{name}")))
@@ -40,7 +40,7 @@ def user(identity: str, **more: object) -> dict[str, object]:
 
 def users_of(database: Database) -> dict[str, tuple[str, str]]:
     """Every user there is: id -> organisation, name."""
-    with database.across() as session:
+    with database.unscoped() as session:
         return {row.id: (row.organisation_id, row.name) for row in session.scalars(select(User))}
 
 
@@ -94,7 +94,7 @@ REFUSED = {
 def test_a_statement_reaches_only_the_rows_of_the_sessions_organisation(database: Database, form: str):
     make_two(database)
     statement, expected = OWN[form]
-    with database.of("a") as session:
+    with database.for_organisation("a") as session:
         assert [tuple(row) for row in session.execute(statement)] == expected
 
 
@@ -102,40 +102,40 @@ def test_a_query_that_is_asked_again_is_filtered_for_whoever_asks(database: Data
     make_two(database)
     query = select(User.id)
     for name, own in (("a", ["ua"]), ("b", ["ub"]), ("a", ["ua"])):
-        with database.of(name) as session:
+        with database.for_organisation(name) as session:
             assert session.scalars(query).all() == own
-    with database.factory() as session, pytest.raises(NoOrganisation):
+    with database.factory() as session, pytest.raises(MissingOrganisation):
         session.execute(query)
 
 
 def test_an_update_that_was_made_before_is_refused_by_keys_in_bulk_all_the_same(database: Database):
     make_two(database)
     change = update(User)
-    with database.of("a") as session:
+    with database.for_organisation("a") as session:
         session.execute(change.values(name="x"))
         session.execute(change, {"name": "y"})
-    with database.of("a") as session, pytest.raises(Unfiltered):
+    with database.for_organisation("a") as session, pytest.raises(UnfilteredStatement):
         session.execute(change, [{"id": "ub", "name": "z"}])
     assert users_of(database)["ub"] == ("b", "ub")
 
 
 @pytest.mark.parametrize("form", OWN)
 def test_a_session_of_no_organisation_gets_an_error_and_no_rows(database: Database, form: str):
-    with database.factory() as session, pytest.raises(NoOrganisation):
+    with database.factory() as session, pytest.raises(MissingOrganisation):
         session.execute(OWN[form][0])
 
 
 @pytest.mark.parametrize("form", REFUSED)
 def test_a_statement_the_filter_cannot_reach_is_refused(database: Database, form: str):
     make_two(database)
-    with database.of("a") as session, pytest.raises(Unfiltered):
+    with database.for_organisation("a") as session, pytest.raises(UnfilteredStatement):
         session.execute(REFUSED[form])
     assert users_of(database).keys() == {"ua", "ub"}
 
 
 def test_get_finds_no_row_of_another_organisation(database: Database):
     make_two(database)
-    with database.of("a") as session:
+    with database.for_organisation("a") as session:
         assert session.get(User, "ub") is None
         assert session.get(User, "ua") is not None
 
@@ -145,27 +145,27 @@ def test_get_finds_no_row_of_another_organisation(database: Database):
 )
 def test_an_update_without_a_look_at_the_rows_leaves_the_others_alone(database: Database, statement: Executable):
     make_two(database)
-    with database.of("a") as session:
+    with database.for_organisation("a") as session:
         session.execute(statement)
     assert users_of(database)["ub"] == ("b", "ub")
 
 
 def test_a_removal_without_a_look_at_the_rows_leaves_the_others_alone(database: Database):
     make_two(database)
-    with database.of("a") as session:
+    with database.for_organisation("a") as session:
         session.execute(delete(User))
     assert users_of(database).keys() == {"ub"}
 
 
 def test_an_update_by_keys_in_bulk_is_refused_since_it_asks_for_no_organisation(database: Database):
     make_two(database)
-    with database.of("a") as session, pytest.raises(Unfiltered):
+    with database.for_organisation("a") as session, pytest.raises(UnfilteredStatement):
         session.execute(update(User), [{"id": "ub", "name": "x"}])
 
 
 def test_what_is_inserted_belongs_to_the_session(database: Database):
     make_two(database)
-    with database.of("a") as session:
+    with database.for_organisation("a") as session:
         session.execute(insert(User), [user("one"), user("two")])
         session.execute(insert(User).values(**user("three")))
         session.execute(insert(User).values(**user("four", organisation_id="b")))
@@ -176,9 +176,9 @@ def test_what_is_inserted_belongs_to_the_session(database: Database):
 
 def test_rows_of_another_organisation_cannot_be_inserted(database: Database):
     make_two(database)
-    with database.of("a") as session, pytest.raises(NoOrganisation):
+    with database.for_organisation("a") as session, pytest.raises(MissingOrganisation):
         session.execute(insert(User), [user("x", organisation_id="b")])
-    with pytest.raises(NoOrganisation), database.of("a") as session:
+    with pytest.raises(MissingOrganisation), database.for_organisation("a") as session:
         session.add(User(**user("x", organisation_id="b")))
 
 
@@ -197,12 +197,12 @@ def remove(session: Session, row: User) -> None:
 @pytest.mark.parametrize("write", [change, take, remove])
 def test_a_row_that_was_loaded_elsewhere_cannot_be_written(database: Database, write: Callable[[Session, User], None]):
     make_two(database)
-    with database.of("b") as session:
+    with database.for_organisation("b") as session:
         theirs = session.get_one(User, "ub")
-    with database.of("a") as session:
+    with database.for_organisation("a") as session:
         session.add(theirs)
         write(session, theirs)
-        with pytest.raises(NoOrganisation):
+        with pytest.raises(MissingOrganisation):
             session.flush()
         session.expunge_all()
     assert users_of(database)["ub"] == ("b", "ub")
@@ -210,35 +210,35 @@ def test_a_row_that_was_loaded_elsewhere_cannot_be_written(database: Database, w
 
 def test_a_row_cannot_be_given_away(database: Database):
     make_two(database)
-    with pytest.raises(NoOrganisation), database.of("a") as session:
+    with pytest.raises(MissingOrganisation), database.for_organisation("a") as session:
         session.get_one(User, "ua").organisation_id = "b"
 
 
 def test_a_session_of_no_organisation_writes_nothing(database: Database):
-    with pytest.raises(NoOrganisation), database.factory.begin() as session:
+    with pytest.raises(MissingOrganisation), database.factory.begin() as session:
         session.add(User(**user("x", organisation_id="a")))
 
 
 def test_the_machinery_sees_all_rows_when_it_says_so(database: Database):
     make_two(database)
-    with database.across() as session:
+    with database.unscoped() as session:
         assert set(session.scalars(select(User.id))) == {"ua", "ub"}
 
 
 def test_a_session_that_only_reads_refuses_to_write(database: Database):
     make_two(database)
-    with database.of("a", write=False) as session, pytest.raises(Unfiltered):
+    with database.for_organisation("a", write=False) as session, pytest.raises(UnfilteredStatement):
         session.execute(update(User).values(name="x"))
-    with pytest.raises(Unfiltered), database.of("a", write=False) as session:
+    with pytest.raises(UnfilteredStatement), database.for_organisation("a", write=False) as session:
         session.get_one(User, "ua").name = "x"
     assert users_of(database)["ua"] == ("a", "ua")
 
 
 def test_who_reads_waits_for_no_writer(database: Database):
     make_two(database)
-    with database.of("a") as writer:
+    with database.for_organisation("a") as writer:
         writer.execute(update(User).values(name="x"))
-        with database.of("a", write=False) as reader:
+        with database.for_organisation("a", write=False) as reader:
             assert reader.scalars(select(User.name)).all() == ["ua"]
 
 
@@ -250,11 +250,11 @@ def test_a_writer_of_the_process_is_woken_when_it_is_its_turn_and_does_not_look_
         event.listen(engine, "checkout", lambda *_: begun.append(current_thread()))
 
         def write() -> None:
-            with database.of("b") as session:
+            with database.for_organisation("b") as session:
                 session.execute(update(User).values(name="later"))
 
         waiting = Thread(target=write, daemon=True)
-        with database.of("a") as session:
+        with database.for_organisation("a") as session:
             session.execute(update(User).values(name="first"))
             waiting.start()
             waiting.join(0.5)  # time enough to begin, if it did not wait for its turn

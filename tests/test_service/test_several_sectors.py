@@ -13,10 +13,10 @@ from portal import a_portal
 
 from risk_models.answers import from_rows
 from risk_models.engine.frame import LEVEL_NAMES
-from risk_models.engine.score import queue_rank
+from risk_models.engine.score import compute_queue_rank
 from risk_models.model import of_version
-from service.assessment.assess import Assessed, Batch, assess
-from service.assessment.export_json import result_rows
+from service.assessment.assess import AssessedBatch, Batch, assess
+from service.assessment.export_json import iter_result_json
 from service.db.session import Database
 from service.queries.what_if import Ground, what_if
 from service.report_content.build import explained
@@ -34,7 +34,7 @@ SILENT_ON_SITE = dict.fromkeys(
 )  # fmt: skip
 
 
-def assessed(row: Answers) -> Assessed:
+def assessed(row: Answers) -> AssessedBatch:
     return assess([Batch("site", from_rows([row]), "s.xlsx", "Rows", np.array([2]))], FACTS, ON)[0]
 
 
@@ -100,8 +100,8 @@ def test_under_the_models_before_one_of_them_is_shown_whole_as_it_was() -> None:
     old = assess(
         [Batch("site", from_rows([row]), "s.xlsx", "Rows", np.array([2]))], FACTS, ON.replace(month=10, day=31)
     )[0]
-    told = orjson.loads(next(result_rows(old, ON)))
-    known = {indicator.id for indicator in old.blocks[old.block[0]].model.indicators}
+    told = orjson.loads(next(iter_result_json(old, ON)))
+    known = {indicator.id for indicator in old.blocks[old.block_indexes[0]].model.indicators}
     assert {name for name, reason in ids(told).items() if reason["kind"] == "answer"} <= known
 
 
@@ -110,11 +110,11 @@ def test_under_the_models_before_one_of_them_is_shown_whole_as_it_was() -> None:
 def test_whatever_was_said_the_worst_of_all_models_is_shown_and_explained(row: Answers, sectors: list[str]) -> None:
     assume(row)
     batch = assessed({**row, "sector": tuple(sectors[:3])})
-    (told,) = (orjson.loads(row) for row in result_rows(batch, ON))
-    ranks = [queue_rank(b.scores.level, b.scores.inherent_level)[0] for b in batch.blocks]
+    (told,) = (orjson.loads(row) for row in iter_result_json(batch, ON))
+    ranks = [compute_queue_rank(b.scores.level, b.scores.inherent_level)[0] for b in batch.blocks]
     level = np.array([LEVEL_NAMES.index(told["level"])], dtype=np.int8)
     inherent = np.array([LEVEL_NAMES.index(told["inherent_level"])], dtype=np.int8)
-    assert queue_rank(level, inherent)[0] == min(ranks)
+    assert compute_queue_rank(level, inherent)[0] == min(ranks)
     assert told["score"] >= max(b.scores.total[0] for b in batch.blocks) - SMALL
     assert abs(sum(reason["points"] for reason in told["reasons"]) + told["uplift"] - told["score"]) < SMALL
     assert told["best"] <= told["score"] <= told["worst"]

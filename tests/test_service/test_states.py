@@ -13,8 +13,8 @@ from reports.document import Detail
 from reports.formats import render
 from risk_models.answers import from_rows
 from risk_models.facts.facts import load_facts
-from service.assessment.assess import Assessed, Batch, assess
-from service.assessment.export_json import result_rows
+from service.assessment.assess import AssessedBatch, Batch, assess
+from service.assessment.export_json import iter_result_json
 from service.report_content.build import explained, report_on
 from service.report_content.redaction import own_answers
 from tests.test_service.test_packs import exemplary
@@ -31,18 +31,18 @@ VESSEL = {
 
 
 @pytest.fixture(scope="module")
-def assessed() -> Assessed:
+def assessed() -> AssessedBatch:
     """A landing site with an answer in every state."""
     return assess([Batch("site", from_rows([VESSEL]), "s.xlsx", "Rows", np.array([2]))], FACTS, ON)[0]
 
 
-def test_in_json_state_and_value_together_tell_them_apart(assessed: Assessed) -> None:
-    reasons = [r for r in orjson.loads(next(result_rows(assessed, ON)))["reasons"] if r["kind"] == "answer"]
+def test_in_json_state_and_value_together_tell_them_apart(assessed: AssessedBatch) -> None:
+    reasons = [r for r in orjson.loads(next(iter_result_json(assessed, ON)))["reasons"] if r["kind"] == "answer"]
     told = {"cannot_apply" if r["value"] == "cannot_apply" else r["state"] for r in reasons}
     assert told == STATES
 
 
-def test_explained_each_has_its_own_state_and_words(assessed: Assessed) -> None:
+def test_explained_each_has_its_own_state_and_words(assessed: AssessedBatch) -> None:
     reasons = [r for r in explained(assessed, FACTS, ON)[0].reasons if r.kind == "answer"]
     assert {r.state for r in reasons} == STATES
     words = {state: {r.text for r in reasons if r.state == state} for state in STATES}
@@ -50,7 +50,7 @@ def test_explained_each_has_its_own_state_and_words(assessed: Assessed) -> None:
         assert not texts & set().union(*(other for name, other in words.items() if name != state)), state
 
 
-def test_evidence_is_named_where_there_is_an_answer_to_believe_and_nowhere_else(assessed: Assessed) -> None:
+def test_evidence_is_named_where_there_is_an_answer_to_believe_and_nowhere_else(assessed: AssessedBatch) -> None:
     reasons = [r for r in explained(assessed, FACTS, ON)[0].reasons if r.kind == "answer"]
     assert {r.state for r in reasons if r.evidence} == {"answered", "expired", "cannot_apply"}
     fees = next(r for r in reasons if r.value.startswith("None: the employer pays"))
@@ -58,7 +58,7 @@ def test_evidence_is_named_where_there_is_an_answer_to_believe_and_nowhere_else(
 
 
 @pytest.mark.parametrize("audience", ["internal", "supplier"])
-def test_a_report_tells_states_and_evidence_to_ourselves_alone(assessed: Assessed, audience: str) -> None:
+def test_a_report_tells_states_and_evidence_to_ourselves_alone(assessed: AssessedBatch, audience: str) -> None:
     if audience == "supplier":
         own = from_rows([own_answers("site", assessed.batch.answers.to_rows()[0], None)])
         assessed = assess([replace(assessed.batch, answers=own)], FACTS, ON)[0]
@@ -94,7 +94,7 @@ def test_what_acts_only_where_it_is_known_is_named_while_it_is_not() -> None:
     assert [any(r.state == "unknown" and r.title == tied for r in reasons) for reasons in (few, more)] == [True, False]
 
 
-def test_what_was_found_is_told_first_and_what_was_left_blank_next(assessed: Assessed) -> None:
+def test_what_was_found_is_told_first_and_what_was_left_blank_next(assessed: AssessedBatch) -> None:
     answers = [reason for reason in explained(assessed, FACTS, ON)[0].reasons if reason.kind == "answer"]
     found = [reason for reason in answers if reason.harm]
     assert {reason.state for reason in found} == {"answered", "reported"}
@@ -106,13 +106,13 @@ def test_what_was_found_is_told_first_and_what_was_left_blank_next(assessed: Ass
     assert open_.index("declined") < min(open_.index("answered"), open_.index("ruled_out"), open_.index("not_asked"))
 
 
-def test_a_fact_is_told_with_what_it_is_counted_in(assessed: Assessed) -> None:
+def test_a_fact_is_told_with_what_it_is_counted_in(assessed: AssessedBatch) -> None:
     values = {reason.title: reason.value for reason in explained(assessed, FACTS, ON)[0].reasons}
     assert values["Voice and accountability"].endswith("(about -2.5 to 2.5, higher is safer)")
     assert values["Voice and accountability"].startswith(f"{FACTS.get_value('country', 'TH', 'wgi_voice'):.4g} ")
 
 
-def test_faults_of_one_kind_stand_under_a_sentence_that_fits_each_of_them(assessed: Assessed) -> None:
+def test_faults_of_one_kind_stand_under_a_sentence_that_fits_each_of_them(assessed: AssessedBatch) -> None:
     faults = [
         build_issue("country.unknown", sheet="Rows", cell=f"B{n}", header="Land", seen=seen)
         for n, seen in enumerate(("Narnia", "Lilliput"), 2)

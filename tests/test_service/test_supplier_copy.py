@@ -56,18 +56,18 @@ def _bare(text: str) -> str:
 
 
 def keep(database: Database, organisation: str, kind: str, answers: dict[str, object]) -> str:
-    with database.of(organisation) as session:
+    with database.for_organisation(organisation) as session:
         return suppliers.save_supplier(session, kind, answers, ON, now(), "user:ana", "api")[0].id
 
 
 def copy_of(database: Database, organisation: str, supplier_id: str) -> Report:
-    with database.of(organisation, write=False) as session:
+    with database.for_organisation(organisation, write=False) as session:
         return report_jobs.supplier_copy(session, supplier_id)
 
 
 def case_of(database: Database, organisation: str) -> None:
     told = {"finding": "locked_in", "phase": "work", "source": "grievance"}
-    with database.of(organisation) as session:
+    with database.for_organisation(organisation) as session:
         case_service.open_case(session, {"case_id": "C-77", "linked_reference": "S-1"}, [told], ON, now(), "user:ana")
 
 
@@ -91,13 +91,13 @@ def test_a_suppliers_copy_is_alike_whether_or_not_somebody_told(database: Databa
     keep(database, organisation, "agency", AGENCY)
     site = keep(database, organisation, "site", CANNERY)
     before = copy_of(database, organisation, site)
-    with database.of(organisation, write=False) as session:
+    with database.for_organisation(organisation, write=False) as session:
         (was,) = report_jobs.report(session, [site]).results
     agency = keep(database, organisation, "agency", AGENCY | (report if kind == "agency" else {}))
     keep(database, organisation, "site", CANNERY | (report if kind == "site" else {}))
     if told == "a case":
         case_of(database, organisation)
-    with database.of(organisation, write=False) as session:
+    with database.for_organisation(organisation, write=False) as session:
         now_ = report_jobs.report(session, [site]).results[0]
     assert (now_.score, now_.best, now_.worst, now_.confidence) != (was.score, was.best, was.worst, was.confidence)
     after = copy_of(database, organisation, site)
@@ -144,7 +144,7 @@ def test_what_came_in_after_its_form_came_back_is_not_the_suppliers(database: Da
     before = copy_of(database, organisation, site)
     listed = {name: CANNERY[name] for name in ("reference", "name", "country", "sector", "agencies")}
     keep(database, organisation, "site", listed | {"papers_retention": "held", "violence": "open"} | evidence)
-    with database.of(organisation, write=False) as session:
+    with database.for_organisation(organisation, write=False) as session:
         reasons = report_jobs.report(session, [site]).details[0].reasons
     was, now_ = ({r.title: r.value for r in told} for told in (before.details[0].reasons, reasons))
     assert (was["Violence"], now_["Violence"]) == ("None known", "Yes, not yet remedied")
@@ -157,7 +157,7 @@ def test_harm_that_workers_told_of_before_its_form_came_back_is_not_the_supplier
     survey = {"violence": "open", "evidence_grade": "worker_voice", "evidence_date": "2026-09-02"}
     site = keep(database, organisation, "site", listed | survey)
     keep(database, organisation, "site", CANNERY | {"violence": "declined"})
-    with database.of(organisation, write=False) as session:
+    with database.for_organisation(organisation, write=False) as session:
         whole = report_jobs.report(session, [site])
     made = (whole, copy_of(database, organisation, site))
     (heard, told) = [next(r.state for r in of.details[0].reasons if r.title == "Violence") for of in made]
@@ -171,7 +171,7 @@ def test_what_the_buyer_says_of_its_own_checks_is_not_in_an_agencys_copy(databas
     )
     copy = copy_of(database, organisation, agency)
     states = {reason.title: reason.state for reason in copy.details[0].reasons}
-    with database.of(organisation, write=False) as session:
+    with database.for_organisation(organisation, write=False) as session:
         whole = report_jobs.report(session, [agency])
     told = {reason.title: reason.state for reason in whole.details[0].reasons}
     assert {told[title] for title in told if told[title] != states[title]} == {"answered"}

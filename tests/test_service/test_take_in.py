@@ -258,5 +258,5 @@ def test_case_records_are_known_of_the_supplier_they_name_and_told_where_there_i
     found = read(("list.xlsx", workbook(sites, Cases=CASES.format(reference=reference))))
     (batch,) = found.batches
     assert [record.case.id for record in found.cases] == ["C-1"]
-    assert (batch.case is None and not strength) or batch.case.strength.tolist() == [strength]
+    assert (batch.case_evidence is None and not strength) or batch.case_evidence.strength.tolist() == [strength]
     assert [code for code in codes(found) if code.startswith("case.")] == told

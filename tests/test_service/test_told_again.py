@@ -79,7 +79,7 @@ def test_new_answers_replace_the_earlier_ones_and_the_preview_says_what_stays(po
 def test_undated_answers_count_as_made_on_the_day_they_came_in(portal: Portal):
     database, then = portal.app.extensions["database"], date(2026, 1, 20)
     who = {"reference": "S-1", "name": "Blue Pier Cannery", "country": "TH"}
-    with database.of(an_organisation(database, "Quay Textiles")) as session:
+    with database.for_organisation(an_organisation(database, "Quay Textiles")) as session:
         suppliers.save_supplier(
             session, "site", {**who, "papers_retention": "worker_holds"}, then, now(), "user:1", "api"
         )
@@ -132,7 +132,7 @@ def test_an_agency_is_found_by_every_name_its_rows_bear_also_after_a_later_list(
     database = portal.app.extensions["database"]
 
     def named() -> set[str]:
-        with database.across(write=False) as session:
+        with database.unscoped(write=False) as session:
             return set(session.scalars(select(AgencyName.key)))
 
     both = {"mandalaystar", "mandalaystarexampleagency", "mm2231"}
@@ -142,10 +142,10 @@ def test_an_agency_is_found_by_every_name_its_rows_bear_also_after_a_later_list(
         assert [each["named"] for each in portal.get(f"/suppliers/{site['id']}/others").json["agencies"]] == [name]
         assert portal.get(f"/suppliers/{site['id']}/others").json["agencies"][0]["agency"] is not None
     portal.sent("again.csv", b"Licence number,Agency name,Country\nMM-2231,Mandalay Star,Myanmar\n", kind="agency")
-    with database.across(write=False) as session:
+    with database.unscoped(write=False) as session:
         agency = session.scalars(select(Supplier).where(Supplier.kind == "agency")).one()
         organisation = agency.organisation_id
-    with database.of(organisation) as session:
+    with database.for_organisation(organisation) as session:
         suppliers.reassess(session, [agency.id], date(2026, 11, 2), now(), "user:1")
     assert named() == both
 

@@ -14,7 +14,7 @@ from reports.formats import render
 from risk_models.answers import from_rows
 from risk_models.cases.evidence import CaseEvidence, build_evidence_from_values
 from risk_models.facts.facts import load_facts
-from service.assessment.assess import Assessed, Batch, assess
+from service.assessment.assess import AssessedBatch, Batch, assess
 from service.report_content import redaction
 from service.report_content.build import explained, report_on
 from tests.test_reports.read_back import html_text, pdf_text, workbook_rows
@@ -37,7 +37,7 @@ SILENT: dict[str, Any] = {
 }  # fmt: skip
 
 
-def assessed(answers: dict[str, Any], kind: str = "site", case: CaseEvidence | None = None) -> Assessed:
+def assessed(answers: dict[str, Any], kind: str = "site", case: CaseEvidence | None = None) -> AssessedBatch:
     return assess([Batch(kind, from_rows([answers]), "s.xlsx", "Rows", np.array([2]), case)], FACTS, ON)[0]  # type: ignore[arg-type]
 
 

@@ -14,23 +14,23 @@ from sqlalchemy import select
 from service import cli
 from service.auth.accounts import create_organisation
 from service.backup import back_up, restore
-from service.blob_store import Blobs
+from service.blob_store import BlobStore
 from service.clock import now
 from service.db.migrations import migrate
 from service.db.session import Database, open_engine
 from service.db.watchlist_tables import Watchlist, WatchlistEntry, WatchlistMatch
-from service.retention import erase_organisation, tidy
+from service.retention import erase_organisation, purge_expired
 from service.settings import Settings
 from service.watchlists import lists
 
 
 @pytest.fixture
-def blobs(tmp_path: Path) -> Blobs:
-    return Blobs(tmp_path / "blobs")
+def blobs(tmp_path: Path) -> BlobStore:
+    return BlobStore(tmp_path / "blobs")
 
 
 @pytest.fixture
-def harbour(database: Database, blobs: Blobs) -> str:
+def harbour(database: Database, blobs: BlobStore) -> str:
     """An organisation with a supplier that a list may hold."""
     organisation_id = an_organisation(database)
     keep_supplier(database, organisation_id, reference="S-1")
@@ -44,7 +44,7 @@ def portal(app: Flask, harbour: str) -> Portal:
 
 
 def matches_of(database: Database, organisation_id: str) -> list[WatchlistMatch]:
-    with database.of(organisation_id, write=False) as session:
+    with database.for_organisation(organisation_id, write=False) as session:
         return list(session.scalars(select(WatchlistMatch)))
 
 
@@ -90,7 +90,7 @@ def test_the_page_of_a_supplier_has_a_box_with_the_next_step(app: Flask, databas
     assert "Next step: read what the list says and whom it binds" in page
 
 
-def test_what_a_list_says_is_only_text_on_a_page(app: Flask, database: Database, blobs: Blobs, harbour: str):
+def test_what_a_list_says_is_only_text_on_a_page(app: Flask, database: Database, blobs: BlobStore, harbour: str):
     put_in(database, blobs, harbour, HELD.replace("Debt bondage", "<script>alert(1)</script>"))
     page = a_browser(app, a_user(database, harbour)).get("/watchlists").get_data(as_text=True)
     assert "&lt;script&gt;alert(1)" in page
@@ -125,7 +125,7 @@ def test_the_api_decides_once_and_shows_it_everywhere(portal: Portal, database: 
     assert kinds.count("watchlist_match") == 2
 
 
-def test_matches_come_in_pages(portal: Portal, database: Database, blobs: Blobs, harbour: str):
+def test_matches_come_in_pages(portal: Portal, database: Database, blobs: BlobStore, harbour: str):
     for at in range(2, 5):
         keep_supplier(database, harbour, reference=f"S-{at}")
     put_in(database, blobs, harbour, HELD, "Other;;;;;;;")
@@ -136,45 +136,45 @@ def test_matches_come_in_pages(portal: Portal, database: Database, blobs: Blobs,
 
 
 def test_suppliers_of_a_file_are_screened_once_they_are_kept(
-    portal: Portal, database: Database, blobs: Blobs, harbour: str
+    portal: Portal, database: Database, blobs: BlobStore, harbour: str
 ):
     sent = portal.send("more.csv", b"Supplier,Country\nBlue Peir Fishing Ltd,TH\nStar Ocean,TH\n")
     assert sent.status_code == 202
-    work_off(database, Blobs(portal.app.extensions["settings"].files))
+    work_off(database, BlobStore(portal.app.extensions["settings"].files))
     assert [name for name, _, _ in found(database, harbour)] == ["Blue Peir Fishing Ltd", "Blue Pier Fishing"]
 
 
-def test_a_backup_brings_lists_and_decisions_back(database: Database, blobs: Blobs, harbour: str, tmp_path: Path):
+def test_a_backup_brings_lists_and_decisions_back(database: Database, blobs: BlobStore, harbour: str, tmp_path: Path):
     decide(database, harbour, "dismiss")
     back_up(database, blobs, tmp_path / "all.tar.gz", now())
     other = Database(open_engine(f"sqlite:///{tmp_path / 'other.db'}"))
     migrate(other.engine)
-    restore(other, Blobs(tmp_path / "other"), tmp_path / "all.tar.gz")
-    put_in(other, Blobs(tmp_path / "other"), harbour, HELD, "Another;;;;;;;")
+    restore(other, BlobStore(tmp_path / "other"), tmp_path / "all.tar.gz")
+    put_in(other, BlobStore(tmp_path / "other"), harbour, HELD, "Another;;;;;;;")
     assert found(other, harbour)[0][2] == "dismissed"
     other.engine.dispose()
 
 
-def test_an_organisation_is_erased_with_its_lists(database: Database, blobs: Blobs, harbour: str):
+def test_an_organisation_is_erased_with_its_lists(database: Database, blobs: BlobStore, harbour: str):
     counts = erase_organisation(database, blobs, harbour, now(), BY)
     assert {name: counts[name] for name in ("watchlist", "watchlist_entry", "watchlist_match", "screening")} == {
         "watchlist": 1, "watchlist_entry": 1, "watchlist_match": 1, "screening": 1,
     }  # fmt: skip
-    with database.across(write=False) as session:
+    with database.unscoped(write=False) as session:
         assert session.scalars(select(WatchlistEntry)).all() == []
 
 
 def test_a_decision_on_what_is_found_no_more_is_kept_as_long_as_all_else(
-    database: Database, blobs: Blobs, harbour: str
+    database: Database, blobs: BlobStore, harbour: str
 ):
     decide(database, harbour, "dismiss")
     put_in(database, blobs, harbour, "Another;;;;;;;")
-    tidy(database, blobs, now() + timedelta(days=360))
+    purge_expired(database, blobs, now() + timedelta(days=360))
     assert len(matches_of(database, harbour)) == 1
     keep_supplier(database, harbour, reference="S-1")
-    with database.of(harbour) as session:
+    with database.for_organisation(harbour) as session:
         session.scalars(select(WatchlistMatch)).one().decided_at = now() - timedelta(days=9 * 365)
-    tidy(database, blobs, now())
+    purge_expired(database, blobs, now())
     assert matches_of(database, harbour) == []
 
 
@@ -208,7 +208,7 @@ def test_the_command_imports_lists_and_removes(office: Database, tmp_path: Path,
     assert told[1].endswith("These are the entries it has already: nothing was changed.")
     assert re.fullmatch(r"Sanctions +1 entries  20\d\d-\d\d-\d\d \d\d:\d\d UTC", told[2])
     run("remove", "Sanctions", "--organisation", "Harbour Foods")
-    with office.across(write=False) as session:
+    with office.unscoped(write=False) as session:
         assert session.scalars(select(Watchlist)).all() == []
 
 
@@ -245,7 +245,7 @@ def test_the_command_says_in_a_sentence_why_nothing_was_done(
         file.write_bytes(content)
     run("import", file, "--organisation", organisation, status=2)
     assert says in capsys.readouterr().err
-    with office.across(write=False) as session:
+    with office.unscoped(write=False) as session:
         assert session.scalars(select(Watchlist)).all() == []
 
 

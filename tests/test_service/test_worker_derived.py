@@ -9,7 +9,7 @@ from flask import Flask
 from portal import a_portal, work_off
 
 from service.auth.access import ACCESS
-from service.blob_store import Blobs
+from service.blob_store import BlobStore
 from service.cases import service as case_service
 from service.clock import now
 from service.db.session import Database
@@ -97,7 +97,7 @@ def test_a_page_shows_it_to_the_roles_that_may_see_it(app: Flask, database: Data
 def test_a_report_is_made_for_who_asks_and_handed_to_nobody_who_may_not_see_it(
     app: Flask, database: Database, ours: str, form: str
 ):
-    blobs = Blobs(app.extensions["settings"].files)
+    blobs = BlobStore(app.extensions["settings"].files)
     supplier = a_portal(app, ours).get("/suppliers/S-1").json["id"]
     officer, viewer = (a_browser(app, a_user(database, ours, role)) for role in ("officer", "viewer"))
     asked = {"format": form, "supplier_id": supplier}
@@ -115,7 +115,7 @@ def test_a_report_is_made_for_who_asks_and_handed_to_nobody_who_may_not_see_it(
 def test_the_api_hands_out_a_report_by_the_same_rule(app: Flask, database: Database, ours: str):
     sees, closed = a_portal(app, ours, "reports:read", "cases:read"), a_portal(app, ours, "reports:read")
     of = [portal.post("/reports", {"format": "html"}).json["id"] for portal in (sees, closed)]
-    work_off(database, Blobs(app.extensions["settings"].files))
+    work_off(database, BlobStore(app.extensions["settings"].files))
     assert [sees.get(f"/reports/{one}/file").status_code for one in of] == [200, 200]
     refused = closed.get(f"/reports/{of[0]}/file")
     assert (refused.status_code, refused.json["code"]) == (403, "report.closed")
@@ -146,7 +146,7 @@ def held(app: Flask, database: Database) -> tuple[str, str]:
     supplier = a_portal(app, organisation).put("/suppliers/S-7", PLAIN).json["id"]
     told = {"finding": "locked_in", "phase": "work", "source": "grievance", "note": "gate chained"}
     case = {"case_id": "C-77", "linked_reference": "S-7"}
-    with database.of(organisation) as session:
+    with database.for_organisation(organisation) as session:
         case_service.open_case(session, case, [told], now().date(), now(), "user:ana")
     return organisation, supplier
 
@@ -213,7 +213,7 @@ def test_a_report_tells_of_a_case_to_whom_it_is_made_for(
     asked = {"format": form, **({"supplier_id": supplier} if of == "one" else {})}
     clients = [a_browser(app, a_user(database, organisation, role)) for role in ("officer", "approver")]
     made = [send(client, "/reports", **asked).location for client in clients]
-    work_off(database, Blobs(app.extensions["settings"].files))
+    work_off(database, BlobStore(app.extensions["settings"].files))
     sees, closed = (_text(client.get(f"{at}/file").get_data(), form) for client, at in zip(clients, made, strict=True))
     assert SAFETY in sees
     assert "emergency" in sees

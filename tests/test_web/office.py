@@ -15,7 +15,7 @@ from werkzeug.serving import make_server
 
 from questionnaires.form import Question, load_combined_form
 from risk_models.model import load_all
-from service.blob_store import Blobs
+from service.blob_store import BlobStore
 from service.clock import now
 from service.db.audit_triggers import ddl
 from service.db.session import Database, open_engine
@@ -86,7 +86,7 @@ def a_portfolio(number: int = 40, seed: int = 7) -> list[tuple[str, dict[str, An
 
 def keep(database: Database, organisation_id: str, suppliers_told: list[tuple[str, dict[str, Any]]], on: date) -> None:
     """Assesses and keeps suppliers as of a day."""
-    with database.of(organisation_id) as session:
+    with database.for_organisation(organisation_id) as session:
         for kind in ("agency", "site"):
             answers = [told for of_kind, told in suppliers_told if of_kind == kind]
             places = [{"file": "portfolio.xlsx", "sheet": "Suppliers", "row": i + 2} for i in range(len(answers))]
@@ -123,7 +123,7 @@ def served(folder: Path, prepare: Callable[[Database], T]) -> Iterator[tuple[str
     with engine.begin() as connection:
         for statement in ddl(engine.dialect.name):
             connection.exec_driver_sql(statement)
-    database, blobs, stop = Database(engine), Blobs(folder / "blobs"), Event()
+    database, blobs, stop = Database(engine), BlobStore(folder / "blobs"), Event()
     prepared = prepare(database)
     app = create_app(Settings(data=folder, plain_http=True), database)
     server = make_server("127.0.0.1", 0, app, threaded=True)

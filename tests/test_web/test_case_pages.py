@@ -13,7 +13,7 @@ from test_web.every_page import faults_of
 
 from service.cases import service as case_service
 from service.clock import now
-from service.db.case_tables import KeptCase
+from service.db.case_tables import StoredCase
 
 SAFETY = "Find out today whether anyone is in danger, and get them to safety"
 SPOKEN = "No one loses anything for having spoken"
@@ -54,7 +54,7 @@ LOCKED_IN = {"finding": "locked_in", "phase": "work", "source": "grievance"}
 def case(office: Office, none_stays_open: None) -> str:
     """The number of a case that is an emergency at S-011."""
     told = {"case_id": f"CR-{next(NUMBERS)}", "linked_reference": "S-011", "nationality": "MM"}
-    with office.database.of(office.harbour) as session:
+    with office.database.for_organisation(office.harbour) as session:
         case_service.open_case(session, told, [LOCKED_IN], now().date(), now(), "user:web")
     return told["case_id"]
 
@@ -63,8 +63,8 @@ def case(office: Office, none_stays_open: None) -> str:
 def none_stays_open(office: Office) -> Iterator[None]:
     """No case that a test opened is open in the next."""
     yield
-    with office.database.of(office.harbour) as session:
-        for left in session.scalars(select(KeptCase.id).where(KeptCase.state == "open")).all():
+    with office.database.for_organisation(office.harbour) as session:
+        for left in session.scalars(select(StoredCase.id).where(StoredCase.state == "open")).all():
             case_service.close(session, left, "remedied", now().date(), now(), "user:web")
 
 

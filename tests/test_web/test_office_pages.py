@@ -80,7 +80,7 @@ def test_an_admin_sets_how_long_things_are_kept(app: Flask):
     for told in ("5", "x", "", "99999"):
         assert send(admin, "/organisation", keep_months=told).status_code == 422
     database: Database = app.extensions["database"]
-    with database.across(write=False) as session:
+    with database.unscoped(write=False) as session:
         assert session.get_one(Organisation, app.extensions["harbour"]).keep_months == 36
     assert somebody(app, "officer").get("/organisation").status_code == 403
 
@@ -104,7 +104,7 @@ def test_a_column_that_was_read_can_be_told_to_answer_nothing():
 
 def test_a_page_offers_to_read_a_column_no_more(app: Flask):
     database: Database = app.extensions["database"]
-    with database.of(app.extensions["harbour"]) as session:
+    with database.for_organisation(app.extensions["harbour"]) as session:
         taken = looked_at()
         taken.uploads, taken.state, taken.created_by = [], "previewed", "user:ana"
         taken.created_at = session.get_one(Organisation, app.extensions["harbour"]).created_at
@@ -118,7 +118,7 @@ def test_a_page_offers_to_read_a_column_no_more(app: Flask):
     fields = {"file": ["a.xlsx"] * 3, "sheet_of": ["S"] * 3, "header": ["Name", "Place", "Colour"]}
     fields |= {"question": ["name", "", ""], "csrf_token": form_token(client)}
     assert client.post(f"{path}/correct", data=fields).status_code == 303
-    with database.across(write=False) as session:
+    with database.unscoped(write=False) as session:
         chosen = session.get_one(Import, path.removeprefix("/imports/")).choices["columns"]
         assert chosen == [{"file": "a.xlsx", "sheet": "S", "columns": {"city": ""}}]
 

@@ -10,7 +10,7 @@ from test_service.callers import an_organisation
 
 from questionnaires.form import load_combined_form
 from service import report_jobs
-from service.blob_store import Blobs
+from service.blob_store import BlobStore
 from service.clock import now
 from service.db.session import Database, open_engine
 from service.db.tables import Base, Import
@@ -19,7 +19,7 @@ from service.imports import preview
 from service.jobs.table import claim, enqueue
 from service.jobs.worker import Handler, run_job
 from service.queries import supplier_detail
-from service.queries.supplier_list import Wanted
+from service.queries.supplier_list import SupplierFilter
 from service.suppliers import repository as suppliers
 
 EARLY, LATE = date(2026, 1, 15), date(2026, 11, 1)
@@ -43,7 +43,7 @@ def a_portfolio(database: Database) -> tuple[str, list[str]]:
     asked = [q for q in load_combined_form("site").questions if q.feeds and q.type == "choice"]
     answers = {q.id: q.choices[0].code for q in asked} | {"evidence_grade": "audit", "evidence_date": "2025-12-01"}
     site = {"country": "MY", "sector": ["1410"], "agencies": ["Fig Manpower"], **answers}
-    with database.of(organisation) as session:
+    with database.for_organisation(organisation) as session:
 
         def put(kind: str, told: dict[str, Any], on: date) -> str:
             return suppliers.save_supplier(session, kind, told, on, now(), "system:test", "api")[0].id
@@ -56,7 +56,7 @@ def a_portfolio(database: Database) -> tuple[str, list[str]]:
 
 def test_a_report_has_the_numbers_that_the_pages_have_whatever_the_day(database: Database) -> None:
     organisation, ids = a_portfolio(database)
-    with database.of(organisation, write=False) as session:
+    with database.for_organisation(organisation, write=False) as session:
         report = report_jobs.report(session, ids)
         shown = {h.name: (h.score, h.best, h.worst, h.level) for h in report.results}
         for detail in report.details:
@@ -65,39 +65,39 @@ def test_a_report_has_the_numbers_that_the_pages_have_whatever_the_day(database:
                 detail.headline.level,
             )
         for supplier_id, kind in zip(ids, ("site", "site", "site", "agency"), strict=True):
-            page = supplier_detail.portrait(session, kind, supplier_id, sees_worker_derived=True).supplier
+            page = supplier_detail.get_supplier_detail(session, kind, supplier_id, sees_worker_derived=True).supplier
             assert shown[page.name] == (page.score, page.best, page.worst, page.level)
         assert report.on == LATE
 
 
 def test_a_report_is_made_once_by_a_job_and_fetched_from_the_store(database: Database, tmp_path: Path) -> None:
     organisation, ids = a_portfolio(database)
-    blobs = Blobs(tmp_path / "blobs")
-    with database.of(organisation) as session:
-        job_id = report_jobs.request(session, "csv", "user:1", Wanted(kind="site")).id
+    blobs = BlobStore(tmp_path / "blobs")
+    with database.for_organisation(organisation) as session:
+        job_id = report_jobs.request(session, "csv", "user:1", SupplierFilter(kind="site")).id
         session.flush()
         with pytest.raises(DomainError) as early:
             report_jobs.fetch(session, blobs, job_id, sees_worker_derived=True)
         assert early.value.code == "report.not_ready"
     handler = Handler(lambda db, claimed: report_jobs.render_report(db, blobs, claimed))
     run_job(database, claim(database, "test", kinds={"render_report"}), handler)
-    with database.of(organisation) as session:
+    with database.for_organisation(organisation) as session:
         made = report_jobs.fetch(session, blobs, job_id, sees_worker_derived=True)
     text = made.data.decode("utf-8-sig")
     assert made.file_name.endswith(".csv")
     assert "Fig Mill" in text
     assert "Fig Manpower" not in text
-    with database.of(an_organisation(database, "Elsewhere")) as session, pytest.raises(DomainError) as other:
+    with database.for_organisation(an_organisation(database, "Elsewhere")) as session, pytest.raises(DomainError) as other:
         report_jobs.fetch(session, blobs, job_id, sees_worker_derived=True)
     assert other.value.status == 404
 
 
 def test_no_report_is_asked_for_in_vain(database: Database) -> None:
     organisation, ids = a_portfolio(database)
-    with database.of(organisation) as session:
+    with database.for_organisation(organisation) as session:
         for told, code in (
             ({"format": "docx"}, "format.unknown"),
-            ({"format": "pdf", "wanted": Wanted(text="nobody")}, "report.empty"),
+            ({"format": "pdf", "wanted": SupplierFilter(text="nobody")}, "report.empty"),
             ({"format": "pdf", "supplier_id": "no-such"}, "not_found"),
             ({"format": "pdf", "audience": "supplier"}, "audience.unknown"),  # a copy is of one supplier
         ):
@@ -198,7 +198,7 @@ def test_issues_are_told_by_kind_with_what_is_not_scored_first() -> None:
 
 def test_an_import_whose_job_has_ended_is_no_longer_at_work(database: Database) -> None:
     organisation = an_organisation(database)
-    with database.of(organisation) as session:
+    with database.for_organisation(organisation) as session:
         taken = an_import({}, [])
         taken.state, taken.uploads, taken.created_by, taken.created_at = "waiting", [], "user:1", now()
         session.add(taken)

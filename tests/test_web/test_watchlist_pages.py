@@ -9,16 +9,16 @@ from test_service.listed import put_in
 from test_web.conftest import Office
 from test_web.every_page import faults_of
 
-from service.blob_store import Blobs
+from service.blob_store import BlobStore
 from service.db.tables import Supplier
 
 
 def test_an_officer_reads_why_and_decides_with_a_note(ana: Page, office: Office) -> None:
-    with office.database.of(office.harbour, write=False) as session:
+    with office.database.for_organisation(office.harbour, write=False) as session:
         agency = session.scalars(select(Supplier).where(Supplier.kind == "agency").order_by(Supplier.key)).first()
     reason = "Fees, see https://list.example/agencies/suspended-in-the-year-2026/and-not-yet-let-in-again"
     row = f"{agency.name} Co., Ltd.;agency;{agency.country};;;;Suspended agencies;{reason}"
-    blobs = Blobs(Path(office.database.engine.url.database).parent / "blobs")
+    blobs = BlobStore(Path(office.database.engine.url.database).parent / "blobs")
     put_in(office.database, blobs, office.harbour, row, work=False)
     match = ana.locator("section.panel", has=ana.get_by_role("heading", name=agency.name))
     wait_until(lambda: ana.goto("/watchlists") and match.count())

@@ -38,7 +38,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
     database = Database(engine)
     app = create_app(Settings(data=folder, plain_http=True), database)
     app.extensions["harbour"] = an_organisation(database, "Harbour Foods", "Asia/Bangkok")
-    with database.of(app.extensions["harbour"]) as session:
+    with database.for_organisation(app.extensions["harbour"]) as session:
         kept, _ = suppliers.save_supplier(
             session, "site", ANSWERS, date(2026, 11, 20), now() - timedelta(days=1), "system:test", "api"
         )
@@ -101,7 +101,7 @@ def test_an_action_done_moves_what_it_was_called_for(app: Flask) -> None:
 
 
 def test_leaving_is_nothing_to_be_tried(app: Flask) -> None:
-    with app.extensions["database"].of(app.extensions["harbour"]) as session:
+    with app.extensions["database"].for_organisation(app.extensions["harbour"]) as session:
         told = {**ANSWERS, "reference": "S-2", "state_placement": "prison"}
         kept, _ = suppliers.save_supplier(session, "site", told, date(2026, 11, 20), now(), "system:test", "api")
         address = f"/suppliers/{kept.id}"

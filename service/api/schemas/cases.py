@@ -55,7 +55,7 @@ class CaseLineSchema(ApiSchema):
     id = fields.String(dump_only=True)
     number = StrictString(LONGEST["case_id"], required=True)
     state = StrictChoice(STATES, dump_only=True)
-    outcome = CurrentChoice(case_service.outcomes(), required=True, allow_none=True)
+    outcome = CurrentChoice(case_service.list_outcomes(), required=True, allow_none=True)
     supplier_id = fields.String(dump_only=True, allow_none=True)
     linked_reference = StrictString(LONGEST["linked_reference"], allow_none=True)
     linked_name = StrictString(LONGEST["linked_name"], allow_none=True)

@@ -13,7 +13,7 @@ from questionnaires.form import Question, load_form
 from questionnaires.lookups import load_countries
 from questionnaires.sheet import Limits
 from risk_models.cases.rules import STRENGTHS, load_case_rules
-from service.auth.caller import blobs, caller, database, reading, settings, writing
+from service.auth.caller import get_blob_store, get_caller, get_database, read_session, get_settings, write_session
 from service.cases import service as case_service
 from service.clock import now, today
 from service.db.tables import Supplier
@@ -33,8 +33,8 @@ def listing() -> Response:
 def _list(refused: DomainError | None) -> Response:
     state = request.args.get("state", "")
     state = state if state in STATES else "open"
-    with reading() as session:
-        page = lists.cases(session, state=state, cursor=request.args.get("cursor"))
+    with read_session() as session:
+        page = lists.list_cases(session, state=state, cursor=request.args.get("cursor"))
         about = {case.supplier_id for case in page.items if case.supplier_id}
         found = {supplier_id: session.get(Supplier, supplier_id) for supplier_id in about}
     told = {"state": state, "cases": page.items, "next": page.next_cursor, "suppliers": found, "refused": refused}
@@ -51,7 +51,7 @@ def _words() -> dict[str, Any]:
         "title": _title,
         "strengths": STRENGTHS,
         "strength_words": STRENGTH_WORDS,
-        "outcomes": case_service.outcomes(),
+        "outcomes": case_service.list_outcomes(),
         "dimensions": {told["number"]: told["title"] for told in rules.raw["dimension"]},
         "phases": rules.phases,
     }
@@ -71,7 +71,7 @@ def open_case() -> AnyResponse:
         told["people"] = int(told["people"])
     finding = _told(case_service.OF_FINDING)
     try:
-        with writing() as session:
+        with write_session() as session:
             case = case_service.open_case(session, told, [finding] if "finding" in finding else [], *_now())
     except DomainError as refused:
         return _list(refused)
@@ -82,15 +82,15 @@ def open_case() -> AnyResponse:
 def send() -> AnyResponse:
     """Takes a sheet of case records in."""
     sent = [(file.filename or "", file.read()) for file in request.files.getlist("files") if file.filename]
-    if len(sent) > settings().upload_files:
+    if len(sent) > get_settings().upload_files:
         return _list(
-            DomainError("upload.too_many", 413, _("Send at most %(most)s files at once.", most=settings().upload_files))
+            DomainError("upload.too_many", 413, _("Send at most %(most)s files at once.", most=get_settings().upload_files))
         )
-    who = caller()
+    who = get_caller()
     try:
         taken = import_jobs.receive_upload(
-            database(),
-            blobs(),
+            get_database(),
+            get_blob_store(),
             who.organisation_id,
             sent,
             {"kind": "case"},
@@ -109,8 +109,8 @@ def one(case_id: str) -> Response:
 
 
 def _one(case_id: str, refused: DomainError | None) -> Response:
-    with reading() as session:
-        told = case_service.shown(session, case_service.get(session, case_id), today(caller().time_zone))
+    with read_session() as session:
+        told = case_service.shown(session, case_service.get(session, case_id), today(get_caller().time_zone))
     made = render_template("case.html", c=told, refused=refused, left=left, given=request.form, **_words())
     return make_response(made, refused.status if refused else 200)
 
@@ -128,7 +128,7 @@ def left(by: datetime) -> str:
 def add_finding(case_id: str) -> AnyResponse:
     """Adds a finding; what is refused is said above the form."""
     try:
-        with writing() as session:
+        with write_session() as session:
             case_service.add_finding(session, case_id, _told(case_service.OF_FINDING), *_now())
     except DomainError as refused:
         if refused.code == "not_found":
@@ -141,7 +141,7 @@ def add_finding(case_id: str) -> AnyResponse:
 def close(case_id: str) -> AnyResponse:
     """Closes a case with an outcome."""
     try:
-        with writing() as session:
+        with write_session() as session:
             case_service.close(session, case_id, request.form.get("outcome", ""), *_now())
     except DomainError as refused:
         if refused.code == "not_found":
@@ -157,4 +157,4 @@ def _told(names: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _now() -> tuple[Any, ...]:
-    return today(caller().time_zone), now(), caller().actor
+    return today(get_caller().time_zone), now(), get_caller().actor

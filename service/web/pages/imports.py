@@ -15,7 +15,7 @@ from questionnaires.lookups import load_countries, load_sectors
 from questionnaires.sheet import Limits
 from questionnaires.workbook import build_template
 from service.auth.access import ACCESS
-from service.auth.caller import blobs, caller, database, reading, settings, writing
+from service.auth.caller import get_blob_store, get_caller, get_database, read_session, get_settings, write_session
 from service.clock import today
 from service.db.tables import Import
 from service.errors import DomainError, not_found
@@ -52,14 +52,14 @@ def _offered() -> dict[str, Any]:
 def send() -> AnyResponse:
     """Takes files in; what the door refuses is said above the form."""
     sent = [file for file in request.files.getlist("files") if file.filename]
-    most = settings().upload_files
+    most = get_settings().upload_files
     if len(sent) > most:
         return _form(DomainError("upload.too_many", 413, _("Send at most %(most)s files at once.", most=most)))
     files = [(file.filename or "", file.read()) for file in sent]
     try:
-        who, cases = caller(), caller().handles_cases
+        who, cases = get_caller(), get_caller().handles_cases
         taken = import_jobs.receive_upload(
-            database(), blobs(), who.organisation_id, files, _choices(), who.actor, Limits(), may_bring_cases=cases
+            get_database(), get_blob_store(), who.organisation_id, files, _choices(), who.actor, Limits(), may_bring_cases=cases
         )
     except DomainError as refused:
         return _form(refused)
@@ -81,19 +81,19 @@ def template_of(form_id: str) -> Response:
 
 def listing() -> str:
     """Everything that was sent, newest first, and what is at work."""
-    with reading() as session:
+    with read_session() as session:
         told = {"imports": import_jobs.list_imports(session), "jobs": jobs.listing(session, limit=30)}
         return render_template("imports.html", **told, holds_cases=import_cases.contains_cases)
 
 
 def _open(session: Session, import_id: str) -> Import:
-    return import_cases.check_access(import_jobs.get_import(session, import_id), reads_cases=caller().reads_cases)
+    return import_cases.check_access(import_jobs.get_import(session, import_id), reads_cases=get_caller().reads_cases)
 
 
 def _to_confirm(session: Session, import_id: str) -> Import:
     """An import that the caller may decide on: of case records, or of suppliers by who may send those."""
     taken = _open(session, import_id)
-    if not import_cases.contains_cases(taken) and not ACCESS.may(caller().role or "", "pages.send", "POST"):
+    if not import_cases.contains_cases(taken) and not ACCESS.may(get_caller().role or "", "pages.send", "POST"):
         raise DomainError("forbidden", 403, _("It is for those who bring suppliers."))
     return taken
 
@@ -104,8 +104,8 @@ def one(import_id: str) -> Response:
 
 
 def _one(import_id: str, refused: DomainError | None, answers: Sequence[preview.ColumnChoice] = ()) -> Response:
-    on = today(caller().time_zone)
-    with reading() as session:
+    on = today(get_caller().time_zone)
+    with read_session() as session:
         taken = _open(session, import_id)
         job = preview.get_current_job(session, taken)
         told: dict[str, Any] = {
@@ -125,17 +125,17 @@ def _one(import_id: str, refused: DomainError | None, answers: Sequence[preview.
         told |= {"tried": preview.list_failed_choices(taken, answers), "left_out": preview.list_skipped_sheets(issues)}
         told["given"] = _given(taken, refused)
         if taken.state == "done":
-            wanted = supplier_list.Wanted(imported=taken.id)
+            wanted = supplier_list.SupplierFilter(imported=taken.id)
             told |= {
-                "counts": supplier_list.counts(session, wanted, on),
-                "shown": supplier_list.shown(session, wanted, on),
+                "counts": supplier_list.count_by_level(session, wanted, on),
+                "shown": supplier_list.get_page(session, wanted, on),
             }
     return make_response(render_template("import.html", **told), refused.status if refused else 200)
 
 
 def progress(import_id: str) -> Response:
     """How far an import is, for the part of its page that is renewed; tells the page to start anew once it is over."""
-    with reading() as session:
+    with read_session() as session:
         taken = _open(session, import_id)
         job = preview.get_current_job(session, taken)
     over = {} if preview.is_in_progress(taken, job) else {"HX-Refresh": "true"}
@@ -144,19 +144,19 @@ def progress(import_id: str) -> Response:
 
 def confirm(import_id: str) -> AnyResponse:
     """Scores what was found as it was shown."""
-    with writing() as session:
+    with write_session() as session:
         _to_confirm(session, import_id)
-        import_jobs.confirm_import(session, import_id, {}, caller().actor, may_bring_cases=caller().handles_cases)
+        import_jobs.confirm_import(session, import_id, {}, get_caller().actor, may_bring_cases=get_caller().handles_cases)
     return redirect(url_for("pages.one_import", import_id=import_id), 303)
 
 
 def correct(import_id: str) -> AnyResponse:
     """Has the files read again with other choices: columns that answer other questions, other defaults."""
     try:
-        with writing() as session:
+        with write_session() as session:
             taken = _to_confirm(session, import_id)
-            cases = caller().handles_cases
-            import_jobs.confirm_import(session, import_id, _corrections(taken), caller().actor, may_bring_cases=cases)
+            cases = get_caller().handles_cases
+            import_jobs.confirm_import(session, import_id, _corrections(taken), get_caller().actor, may_bring_cases=cases)
     except DomainError as refused:
         if refused.code == "not_found":
             raise
@@ -193,7 +193,7 @@ def _corrections(taken: Import) -> dict[str, Any]:
 
 def cancel_job(job_id: str) -> AnyResponse:
     """Asks for a job to be cancelled."""
-    with writing() as session:
-        jobs.cancel(session, job_id, caller().actor)
+    with write_session() as session:
+        jobs.cancel(session, job_id, get_caller().actor)
     flash(_("It will be cancelled before its next step. What is done already stays."))
     return redirect(url_for("pages.imports"), 303)

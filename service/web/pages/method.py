@@ -7,10 +7,10 @@ from flask import render_template
 from risk_models.facts.facts import load_facts
 from risk_models.model import Model
 from service.assessment import models_in_force
-from service.auth.caller import caller
+from service.auth.caller import get_caller
 from service.clock import today
 from service.errors import not_found
-from service.queries.supplier_list import actions
+from service.queries.supplier_list import load_actions_by_id
 from service.report_content import sources
 from service.report_content.build import LIMITS, METHOD
 from service.report_content.labels import sector_title
@@ -18,7 +18,7 @@ from service.report_content.labels import sector_title
 
 def overview() -> str:
     """The method in words, the models, the facts, the actions."""
-    on = today(caller().time_zone)
+    on = today(get_caller().time_zone)
     facts = load_facts().as_of(on)
     return render_template(
         "method.html",
@@ -27,7 +27,7 @@ def overview() -> str:
         models=_models(),
         facts=sorted(facts.descriptions.values(), key=lambda fact: (fact.use != "scored", fact.id)),
         digest=facts.digest,
-        actions=sorted(actions().values(), key=lambda action: (action.priority, not action.safety, action.id)),
+        actions=sorted(load_actions_by_id().values(), key=lambda action: (action.priority, not action.safety, action.id)),
         on=on,
     )
 
@@ -37,7 +37,7 @@ def one(model_id: str) -> str:
     model = next((model for model in _models() if model.id == model_id), None)
     if model is None:
         raise not_found()
-    facts = load_facts().as_of(today(caller().time_zone))
+    facts = load_facts().as_of(today(get_caller().time_zone))
     trades = [sector_title(prefix) for prefix in model.serves if prefix]
     return render_template("model.html", model=model, trades=trades, fact_title=facts.get_title)
 
@@ -48,4 +48,4 @@ def register() -> str:
 
 
 def _models() -> list[Model]:
-    return models_in_force.in_force_on(today(caller().time_zone))
+    return models_in_force.in_force_on(today(get_caller().time_zone))

@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from questionnaires.form import Question, build_answers_schema, load_form
 from risk_models.answers import to_json_value
-from service.auth.caller import caller, reading, writing
+from service.auth.caller import get_caller, read_session, write_session
 from service.buyer import own_practices
 from service.clock import now, today
 from service.queries import lists
@@ -35,31 +35,31 @@ def answer() -> AnyResponse:
     """Keeps what the form says of a unit; what cannot be read is said beside its question."""
     typed = {question.id: request.form.get(question.id, "").strip() for question in questions()}
     told = {question: text for question, text in typed.items() if text}
-    on = today(caller().time_zone)
+    on = today(get_caller().time_zone)
     try:
         read = build_answers_schema(load_form(own_practices.FORM), on.isoformat()).load(told)
     except ValidationError as fault:
         return _page(typed, {question: _fault(found) for question, found in fault.messages_dict.items()})
     answers = {question: to_json_value(said) for question, said in read.items() if said is not None}
-    with writing() as session:
-        own_practices.keep(session, [answers], on, now(), caller().actor)
+    with write_session() as session:
+        own_practices.keep(session, [answers], on, now(), get_caller().actor)
     flash(_("Kept. What it says of us stands below."))
     return redirect(url_for("pages.buyer"), 303)
 
 
 def erase(answers_id: str) -> AnyResponse:
     """Erases a unit with all it ever answered."""
-    with writing() as session:
-        own_practices.erase(session, answers_id, caller().actor)
+    with write_session() as session:
+        own_practices.erase(session, answers_id, get_caller().actor)
     flash(_("Erased, with its earlier answers. The audit trail keeps that it happened, and by whom."))
     return redirect(url_for("pages.buyer"), 303)
 
 
 def _page(typed: Mapping[str, str] | None, faults: Mapping[str, str]) -> Response:
     form = load_form(own_practices.FORM)
-    with reading() as session:
-        units = own_practices.units(session, today(caller().time_zone))
-        past = lists.buyer_answers(session, limit=12).items
+    with read_session() as session:
+        units = own_practices.units(session, today(get_caller().time_zone))
+        past = lists.list_buyer_answers(session, limit=12).items
     findings, steps = own_practices.lines(units)
     wanted = request.args.get("unit", units[0].kept.id if units else NEW)
     filled = next((unit for unit in units if unit.kept.id == wanted), None)

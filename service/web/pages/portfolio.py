@@ -6,7 +6,7 @@ from flask import Response, render_template
 from markupsafe import Markup
 
 from reports import charts, maps
-from service.auth.caller import caller, reading
+from service.auth.caller import get_caller, read_session
 from service.buyer import own_practices
 from service.cases import service as case_service
 from service.clock import now, today
@@ -21,15 +21,15 @@ MOVERS = 5  # that are shown, with what moved them
 
 def show() -> str:
     """The portfolio."""
-    on = today(caller().time_zone)
-    with reading() as session:
-        overview = portfolio.overview(session, on, now(), queue_length=8)
-        sure = supplier_list.sureness(session, supplier_list.Wanted(), on)
+    on = today(get_caller().time_zone)
+    with read_session() as session:
+        overview = portfolio.get_overview(session, on, now(), queue_length=8)
+        sure = supplier_list.summarize_confidence(session, supplier_list.SupplierFilter(), on)
         own = own_practices.units(session, on)
-        emergencies = case_service.emergencies(session, on) if caller().sees_worker_derived else []
+        emergencies = case_service.emergencies(session, on) if get_caller().sees_worker_derived else []
         waiting = matches.counts(session)["open"]
         movers = [
-            (mover, supplier_detail.moved(session, mover.supplier, mover.at)) for mover in overview.movers[:MOVERS]
+            (mover, supplier_detail.list_contributions(session, mover.supplier, mover.at)) for mover in overview.movers[:MOVERS]
         ]
     heat = Markup(charts.draw_heat_map("heat", overview.heat).svg()) if overview.heat else ""
     return render_template(
@@ -52,14 +52,14 @@ def chart(view: str) -> Response:
     """A map of the portfolio as a picture. Raises Refused ``not_found``."""
     if view not in VIEWS:
         raise not_found()
-    with reading() as session:
-        places = portfolio.places(session, today(caller().time_zone))
+    with read_session() as session:
+        places = portfolio.list_places(session, today(get_caller().time_zone))
     return Response(maps.draw_map(view, places, VIEWS[view]).svg(), content_type="image/svg+xml")
 
 
 def actions() -> str:
     """What is to be done first, by action, with the suppliers it concerns."""
-    with reading() as session:
-        steps = supplier_list.next_steps(session, today(caller().time_zone), own=not caller().sees_worker_derived)
-    library = supplier_list.actions()
+    with read_session() as session:
+        steps = supplier_list.list_next_steps(session, today(get_caller().time_zone), own=not get_caller().sees_worker_derived)
+    library = supplier_list.load_actions_by_id()
     return render_template("actions.html", steps=[(library[step.id], step) for step in steps if step.id in library])

@@ -14,7 +14,7 @@ from flask_babel import gettext as _
 from reports.repayment import EVIDENCE, GROUPS, PAYERS, render
 from risk_models.repayment.calculation import TermsError
 from risk_models.repayment.exchange import Rates, RatesFileError, parse_rates_file
-from service.auth.caller import caller
+from service.auth.caller import get_caller
 from service.clock import today
 from service.errors import DomainError
 from service.queries.supplier_list import MEDIA_TYPES
@@ -42,7 +42,7 @@ def _calculated() -> dict[str, Any]:
         raise NoCohorts(_("Choose the sheet of cohorts."))
     currency = currency_of(request.form.get("currency", "").strip() or None)
     rates = parse_rates_file(rates_file.read(), currency) if rates_file and rates_file.filename else Rates(currency)
-    terms = terms_of({name: request.form.get(name, "") for name in TERMS}, rates, today(caller().time_zone))
+    terms = terms_of({name: request.form.get(name, "") for name in TERMS}, rates, today(get_caller().time_zone))
     sent = read_cohorts(cohorts.read(), cohorts.filename, terms.on)
     return calculate(sent.rows, terms, sent)
 
@@ -55,7 +55,7 @@ def _page(told: dict[str, Any] | None, refused: DomainError | None) -> Response:
         workbook=workbook,
         refused=refused,
         given=request.form,
-        on=today(caller().time_zone),
+        on=today(get_caller().time_zone),
         words={"evidence": EVIDENCE, "payers": PAYERS, "groups": GROUPS, "marks": MARKS},
     )
     return make_response(page, refused.status if refused else 200)

@@ -6,7 +6,7 @@ from flask import Response, make_response, redirect, render_template, request, u
 from werkzeug.wrappers import Response as AnyResponse
 
 from service import report_jobs
-from service.auth.caller import blobs, caller, reading, writing
+from service.auth.caller import get_blob_store, get_caller, read_session, write_session
 from service.queries import supplier_list
 from service.web.pages.suppliers import as_file
 
@@ -14,28 +14,28 @@ from service.web.pages.suppliers import as_file
 def ask() -> AnyResponse:
     """Asks for a report of one supplier, or of what the table shows."""
     told = request.form
-    with writing() as session:
+    with write_session() as session:
         job = report_jobs.request(
             session,
             told.get("format", ""),
-            caller().actor,
-            supplier_list.wanted_from(told, own=not caller().sees_worker_derived),
+            get_caller().actor,
+            supplier_list.parse_filter(told, own=not get_caller().sees_worker_derived),
             told.get("supplier_id") or None,
             told.get("audience", "internal"),
-            worker_derived=caller().sees_worker_derived,
+            worker_derived=get_caller().sees_worker_derived,
         )
     return redirect(url_for("pages.report", job_id=job.id), 303)
 
 
 def one(job_id: str) -> str:
     """How far a report is, and the way to fetch it."""
-    with reading() as session:
+    with read_session() as session:
         return render_template("report_job.html", state=report_jobs.state(session, job_id))
 
 
 def progress(job_id: str) -> Response:
     """How far a report is, for the part of its page that is renewed."""
-    with reading() as session:
+    with read_session() as session:
         state = report_jobs.state(session, job_id)
     over = {} if state.job.state in ("queued", "running") else {"HX-Refresh": "true"}
     return make_response(render_template("report_progress.html", state=state), 200, over)
@@ -43,6 +43,6 @@ def progress(job_id: str) -> Response:
 
 def fetch(job_id: str) -> Response:
     """The report as a file."""
-    with reading() as session:
-        rendered = report_jobs.fetch(session, blobs(), job_id, sees_worker_derived=caller().sees_worker_derived)
+    with read_session() as session:
+        rendered = report_jobs.fetch(session, get_blob_store(), job_id, sees_worker_derived=get_caller().sees_worker_derived)
     return as_file(rendered.data, rendered.media_type, rendered.file_name)

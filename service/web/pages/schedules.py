@@ -9,7 +9,7 @@ from flask import Response, flash, make_response, redirect, render_template, req
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as AnyResponse
 
-from service.auth.caller import caller, reading, writing
+from service.auth.caller import get_caller, read_session, write_session
 from service.clock import now
 from service.errors import DomainError
 from service.schedules import service as schedules
@@ -26,8 +26,8 @@ def create() -> AnyResponse:
     """A new schedule."""
     told = request.form
     try:
-        with writing() as session:
-            schedules.create(session, told.get("name", ""), _rule(), told.get("time_zone", ""), caller().actor)
+        with write_session() as session:
+            schedules.create(session, told.get("name", ""), _rule(), told.get("time_zone", ""), get_caller().actor)
     except DomainError as refused:
         return _page(refused)
     flash(_("The schedule is made. Its next dates stand below."))
@@ -37,16 +37,16 @@ def create() -> AnyResponse:
 def change(schedule_id: str) -> AnyResponse:
     """Pauses a schedule, or has it go on."""
     active = request.form.get("active") == "yes"
-    with writing() as session:
-        schedules.update(session, schedule_id, caller().actor, active=active)
+    with write_session() as session:
+        schedules.update(session, schedule_id, get_caller().actor, active=active)
     flash(_("The schedule goes on.") if active else _("The schedule is paused."))
     return redirect(url_for("pages.schedules"), 303)
 
 
 def delete(schedule_id: str) -> AnyResponse:
     """Removes a schedule."""
-    with writing() as session:
-        schedules.delete(session, schedule_id, caller().actor)
+    with write_session() as session:
+        schedules.delete(session, schedule_id, get_caller().actor)
     flash(_("The schedule is removed."))
     return redirect(url_for("pages.schedules"), 303)
 
@@ -67,7 +67,7 @@ def _rule() -> dict[str, Any]:
 
 def _page(refused: DomainError | None) -> Response:
     at = now()
-    with reading() as session:
+    with read_session() as session:
         shown = [
             (
                 schedule,

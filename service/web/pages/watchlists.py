@@ -6,7 +6,7 @@ from flask import Response, flash, make_response, redirect, render_template, req
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as AnyResponse
 
-from service.auth.caller import caller, reading, writing
+from service.auth.caller import get_caller, read_session, write_session
 from service.clock import now
 from service.errors import DomainError
 from service.queries import lists as listings
@@ -22,9 +22,9 @@ def decide(match_id: str) -> AnyResponse:
     """Confirms or dismisses a match, and goes back to where the form stood."""
     told = request.form
     try:
-        with writing() as session:
+        with write_session() as session:
             note, seen = told.get("note", ""), told.get("fingerprint", "")
-            match = matches.decide(session, match_id, told.get("decision", ""), note, now(), caller().actor, seen)
+            match = matches.decide(session, match_id, told.get("decision", ""), note, now(), get_caller().actor, seen)
             supplier = matches.shown(session, [match])[0].supplier
     except DomainError as refused:
         if refused.status == 404:
@@ -39,8 +39,8 @@ def decide(match_id: str) -> AnyResponse:
 def _page(refused: DomainError | None) -> Response:
     state = request.args.get("state", "")
     state = state if state in matches.STATES else "open"
-    with reading() as session:
-        page = listings.matches(session, state=state, cursor=request.args.get("cursor"))
+    with read_session() as session:
+        page = listings.list_matches(session, state=state, cursor=request.args.get("cursor"))
         told = {
             "lists": lists.listing(session),
             "counts": matches.counts(session),

@@ -11,7 +11,7 @@ from questionnaires.form import build_answers_schema, load_combined_form
 from risk_models.answers import to_json_value
 from risk_models.evidence import GRADE_TITLES
 from risk_models.plan import load_actions
-from service.auth.caller import reading
+from service.auth.caller import read_session
 from service.db.tables import Result
 from service.errors import DomainError, not_found
 from service.queries.what_if import Ground, closing, fewest_actions, ground, shown_first, what_if
@@ -42,7 +42,7 @@ def tried(kind: str, supplier_id: str) -> str:
 
 
 def _page(kind: str, supplier_id: str, told: dict[str, str] | None) -> str:
-    with reading() as session:
+    with read_session() as session:
         supplier = suppliers.get_supplier(session, kind, supplier_id)
         result = session.get(Result, supplier.latest_id) if supplier.latest_id else None
         if result is None:
