@@ -22,7 +22,7 @@ from questionnaires.validation.contradictions import load_contradictions
 from risk_models.answers import from_rows
 from risk_models.facts.facts import load_facts
 from risk_models.facts.inherent import compute_inherent_risk
-from risk_models.model import Floor, Model, serving
+from risk_models.model import Floor, Model, select_models
 
 FILLS = {"critical": "B3261E", "high": "E8710A", "medium": "F4C542", "low": "7CB342", "insufficient_evidence": "B0BEC5"}
 ORDER = ("low", "medium", "high", "critical")
@@ -95,16 +95,16 @@ def score(row: pd.Series, model: Model, contexts: dict, on: date) -> pd.Series:
     harmed = {i.id for i, r in zip(model.indicators, risks, strict=True) if r is not None and r >= 0.5}
     q, stale = evidence(row, model, on, model.audit_counts and not harmed & set(model.audit_void_when))
     gated = set()
-    for gate in model.gates:
-        if row.get(gate.question) in gate.none and not stale and not harmed & set(gate.indicators):
+    for gate in model.screening_questions:
+        if row.get(gate.question) in gate.none_answers and not stale and not harmed & set(gate.indicators):
             gated |= set(gate.indicators)
     base = moves = worst = coverage = 0.0
     core_settled = True
     found: dict[str, float] = {}
     at_worst: dict[str, float] = {}
     for i, (indicator, r) in enumerate(zip(model.indicators, risks, strict=True)):
-        share = indicator.weight / model.weight
-        ruled_out = any(row.get(question) in values for question, values in indicator.ruled_out.items())
+        share = indicator.weight / model.total_weight
+        ruled_out = any(row.get(question) in values for question, values in indicator.ruled_out_by.items())
         settled = (r is not None and (r >= 0.5 or not stale)) or indicator.id in gated
         if r is None:
             e, top = c[i], 1.0
@@ -151,17 +151,17 @@ def score(row: pd.Series, model: Model, contexts: dict, on: date) -> pd.Series:
 def assess(answers: pd.DataFrame, on: date) -> pd.DataFrame:
     """Level and score of every supplier, by the model that serves its sector."""
     facts = load_facts().as_of(on)
-    model_of = answers["sector"].map(lambda sector: serving("site", sector if given(sector) else (), on)[0].id)
+    model_of = answers["sector"].map(lambda sector: select_models("site", sector if given(sector) else (), on)[0].id)
     parts = []
     for _, group in answers.groupby(model_of):
         sector = group["sector"].iloc[0]
-        model = serving("site", sector if given(sector) else (), on)[0]
+        model = select_models("site", sector if given(sector) else (), on)[0]
         rows = group.reset_index(names="place")
         told = [{name: v for name, v in row.items() if given(v)} for row in rows.to_dict("records")]
         inherent = compute_inherent_risk(from_rows(told), model, facts, {})
         contexts = {
-            "context": inherent.context[inherent.context_of].T.tolist(),
-            "context_high": inherent.context_high[inherent.context_of].T.tolist(),
+            "context": inherent.context[inherent.context_row].T.tolist(),
+            "context_high": inherent.context_high[inherent.context_row].T.tolist(),
             "place_known": inherent.place_known.tolist(),
         }
         scored = rows.apply(score, axis=1, args=(model, contexts, on))

@@ -124,7 +124,7 @@ def service(folder: Path) -> Iterator[tuple[int, str]]:
     with Database(open_engine(Settings(data=folder).database)) as database:
         migrate(database.engine)
         with database.for_organisation(create_organisation(database, "Harbour Foods")) as session:
-            user, password = users.create(session, EMAIL, "Ana", "officer", "system:bench")
+            user, password = users.create_user(session, EMAIL, "Ana", "officer", "system:bench")
             user.must_change_password = False
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

@@ -22,7 +22,7 @@ import numpy as np
 from risk_models.engine.frame import Frame, Scores
 from risk_models.engine.robustness import compute_robustness
 from risk_models.engine.score import score_in_chunks
-from risk_models.model import MODELS_FOLDER, Indicator, Model, load
+from risk_models.model import MODELS_FOLDER, Indicator, Model, load_model
 
 INDICATORS = 60
 MOST_COPIES = 12.0
@@ -31,7 +31,7 @@ CONTESTANTS = ("copy", "score", "steadiness")
 
 def model_of_sixty() -> Model:
     """The general model, its indicators repeated up to 60; those that a floor or a gate names are the first of their name."""
-    model = load(MODELS_FOLDER / "site_general" / "2026.1.toml")
+    model = load_model(MODELS_FOLDER / "site_general" / "2026.1.toml")
     again: list[Indicator] = []
     while len(model.indicators) + len(again) < INDICATORS:
         source = model.indicators[len(again) % len(model.indicators)]
@@ -49,28 +49,28 @@ def drawn(rows: int, model: Model, seed: int = 7) -> Frame:
     chance = draw.random(shape, dtype=np.float32)
     sharper = 6  # contexts beside the one that most indicators share, for a fifth of them
     context = np.vstack([usual := draw.random((1, rows)), np.maximum(usual, draw.random((sharper, rows)))])
-    gated_here = {i for gate in model.gates for i in gate.indicators}
+    gated_here = {i for gate in model.screening_questions for i in gate.indicators}
     behind = np.array([[indicator.id in gated_here] for indicator in model.indicators])
     return Frame(
         risk=risk,
-        least=np.array([[indicator.rule.lowest_risk] for indicator in model.indicators]),
+        lowest_risk=np.array([[indicator.rule.lowest_risk] for indicator in model.indicators]),
         belief=np.broadcast_to(draw.choice([0.0, 0.2, 0.4, 0.55, 0.8], rows), shape),
         context=context,
         context_low=0.9 * context,
         context_high=0.1 + 0.9 * context,
-        context_of=np.array([1 + i % sharper if i < k // 5 else 0 for i in range(k)]),
+        context_row=np.array([1 + i % sharper if i < k // 5 else 0 for i in range(k)]),
         answered=answered,
         declined=~answered & (chance < 0.03),
         expired=np.broadcast_to(draw.random(rows) < 0.05, shape),
-        ruled_out=(chance > 0.98) & np.array([[bool(indicator.ruled_out)] for indicator in model.indicators]),
+        ruled_out=(chance > 0.98) & np.array([[bool(indicator.ruled_out_by)] for indicator in model.indicators]),
         reported=(chance > 0.5) & (chance < 0.51),
-        report=np.broadcast_to(0.8, shape),
+        report_risk=np.broadcast_to(0.8, shape),
         report_belief=np.broadcast_to(draw.choice([0.4, 0.8], rows), shape),
-        gated=behind & (draw.random(rows) < 0.1),
-        gate_belief=np.broadcast_to(draw.choice([0.2, 0.4], rows), shape),
+        screened_out=behind & (draw.random(rows) < 0.1),
+        screening_belief=np.broadcast_to(draw.choice([0.2, 0.4], rows), shape),
         inherent_known=draw.random(rows),
         place_known=draw.random(rows) < 0.9,
-        critical_by_silence=draw.random(rows) < 0.02,
+        critical_by_declined=draw.random(rows) < 0.02,
         case=np.zeros(rows, dtype=np.int8),
     )
 

@@ -1,7 +1,8 @@
-"""The releases of the action library (``actions/RELEASED``), and which of them a model reads.
+"""Read the releases of the action library (``actions/RELEASED``), and which of them a model uses.
 
-A release of the library is what it held then: the actions whose ``since`` is that release or an earlier one; from the release on
-that ``actions/order.toml`` names in the order of that file, before it in the order and with the addresses they had.
+A release of the library is its content at that time: the actions whose ``since`` is that release or an earlier one. From the
+release named in ``actions/order.toml`` on, actions are in the order of that file; before it, unordered and with the addresses
+they had then.
 """
 
 from __future__ import annotations
@@ -13,23 +14,25 @@ from typing import Any
 
 from risk_models.data_file import DataFileReader, list_released_lines
 
-ACTIONS = Path(__file__).parent / "actions"
-NAMED_AFTER = date(2026, 11, 26)  # models in force until then name no release: they were released together with it
+ACTIONS_FOLDER = Path(__file__).parent / "actions"
+# Models effective until this day need not name a release: each was released together with its version of the library.
+RELEASE_NAMED_AFTER = date(2026, 11, 26)
 
 
-def action_releases(folder: Path = ACTIONS) -> dict[str, str]:
-    """Return the release by the digest of its texts (``actions_digest`` of service/assessment/export_json.py), oldest first."""
+def get_action_releases(folder: Path = ACTIONS_FOLDER) -> dict[str, str]:
+    """Return the releases by the digest of their texts (``actions_digest`` of service/assessment/export_json.py), oldest first."""
     return {digest: version for version, digest in list_released_lines(folder)}
 
 
-def release_read_by(model: Mapping[str, Any], reader: DataFileReader) -> str:
-    """Return the release that a model reads: the one in its key ``actions``, or its own version where it need name none.
+def read_action_release(model: Mapping[str, Any], reader: DataFileReader) -> str:
+    """Return the release that a model uses: the one in its key ``actions``, or its own version where it need not name one.
 
-    Raises the fault of the reader where none is named, or one that was not released.
+    Raises the reader's DataFileError where a required name is missing, and for one that was not released.
     """
-    if "actions" not in model and reader.require(model, "effective", "model", date) <= NAMED_AFTER:
+    if "actions" not in model and reader.require(model, "effective", "model", date) <= RELEASE_NAMED_AFTER:
         return str(reader.require(model, "version", "model", str))
-    named, known = str(reader.require(model, "actions", "model", str)), list(action_releases().values())
-    if named not in known:
-        raise reader.build_error("actions", f"{named!r} is no release of the action library; there are {', '.join(known)}")
-    return named
+    release, released = str(reader.require(model, "actions", "model", str)), list(get_action_releases().values())
+    if release not in released:
+        fault = f"{release!r} is no release of the action library; there are {', '.join(released)}"
+        raise reader.build_error("actions", fault)
+    return release

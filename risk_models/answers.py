@@ -146,10 +146,10 @@ def map_questions(
     All are looked up in one table.
     """
     table, first = [], []
-    for question, value_of in functions:
+    for question, function in functions:
         table.append(missing)
         first.append(len(table))  # code -1 is the position before the values of its question
-        table += [value_of(answer) for answer in answers.column(question).values]
+        table += [function(answer) for answer in answers.column(question).values]
     codes = np.array([answers.column(question).codes for question, _ in functions], dtype=np.int32).reshape(
         -1, len(answers)
     )

@@ -78,9 +78,9 @@ class PracticeFinding:
         return f"{text} {self.practice.harm}" if self.state == "harm" else text
 
 
-def find_rules_in_force(on: date) -> PracticeRules:
+def find_practice_rules_in_force(on: date) -> PracticeRules:
     """Return the latest rules in force on a day. Raises LookupError where there are none."""
-    effective = [rules for rules in load_all_rules() if rules.effective <= on]
+    effective = [rules for rules in load_all_practice_rules() if rules.effective <= on]
     if not effective:
         raise LookupError(f"no rules on a buyer's own practices are in force on {on.isoformat()}")
     return max(effective, key=lambda rules: (rules.effective, rules.version))
@@ -107,12 +107,12 @@ def _evaluate_practice(practice: BuyingPractice, value: object, on: date) -> Pra
 
 
 @cache
-def load_all_rules(folder: Path = RULES_FOLDER) -> tuple[PracticeRules, ...]:
+def load_all_practice_rules(folder: Path = RULES_FOLDER) -> tuple[PracticeRules, ...]:
     """Return every version of the rules. Raises DataFileError."""
-    return tuple(load_rules(path) for path in sorted(folder.glob("*.toml")))
+    return tuple(load_practice_rules(path) for path in sorted(folder.glob("*.toml")))
 
 
-def load_rules(path: Path) -> PracticeRules:
+def load_practice_rules(path: Path) -> PracticeRules:
     """Return the rules of one file. Raises DataFileError with the file, the item and the fault."""
     data = path.read_bytes()
     file = f"{path.parent.name}/{path.name}"

@@ -135,7 +135,7 @@ class Belief:
         self.covered_questions = {question for piece in pieces for question in piece.covers}
         self._cache: dict[str, tuple[Floats, Flags]] = {}
 
-    def get_for_question(self, question: str) -> tuple[Floats, Flags]:
+    def get_belief(self, question: str) -> tuple[Floats, Flags]:
         """Return q of the best unexpired evidence behind each answer to a question (n,), and where all of it has expired (n,)."""
         if not self.pieces.values:
             return self.row
@@ -144,12 +144,12 @@ class Belief:
             self._cache[key] = self._compute_with_pieces(key)
         return self._cache[key]
 
-    def get_for_questions(self, questions: Sequence[str]) -> tuple[Floats, Flags]:
-        """Return the same as :meth:`get_for_question` for k questions, (k, n) each."""
+    def get_beliefs(self, questions: Sequence[str]) -> tuple[Floats, Flags]:
+        """Return the same as :meth:`get_belief` for k questions, (k, n) each."""
         if not self.pieces.values:
             shape = (len(questions), len(self.answers))
             return np.broadcast_to(self.row[0], shape), np.broadcast_to(self.row[1], shape)
-        beliefs = [self.get_for_question(question) for question in questions]
+        beliefs = [self.get_belief(question) for question in questions]
         return np.array([q for q, _ in beliefs]), np.array([expired for _, expired in beliefs])
 
     def is_confirmed(self, question: str) -> Flags:
@@ -264,8 +264,8 @@ def is_reported(answers: Answers, indicator: Indicator) -> Flags | None:
             source = "reported_harms" if question == CASE_HARMS else question
             codes = indicator.report_sources.get(source, (indicator.id,))
             named = [isinstance(value, tuple) and not set(codes).isdisjoint(value) for value in column.values]
-            reported_here = np.array([*named, False])[column.codes]
-            reported = reported_here if reported is None else reported | reported_here
+            has_report = np.array([*named, False])[column.codes]
+            reported = has_report if reported is None else reported | has_report
     return reported
 
 

@@ -1,4 +1,4 @@
-"""Stored numbers to sentences, when somebody reads them. An explanation is the score: its points add up to the number shown."""
+"""StoredJson numbers to sentences, when somebody reads them. An explanation is the score: its points add up to the number shown."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from risk_models.answers import CASE_HARMS, DECLINED
 from risk_models.engine.frame import WORST_OF_LOW
 from risk_models.facts.facts import FactSnapshot
 from risk_models.facts.inherent import UNKNOWN_PLACE
-from risk_models.model import Context, Floor, Gate, Indicator, Model
+from risk_models.model import Context, Floor, Indicator, Model, ScreeningQuestion
 from risk_models.plan import Action
 from risk_models.transforms import bind_day
 
-Stored = Mapping[str, object]
+StoredJson = Mapping[str, object]
 REPORTERS = {
     "workers": "workers",
     "union": "a union",
@@ -25,12 +25,12 @@ REPORTERS = {
 
 
 # Title and text of a place that is not known.
-NO_PLACE = (
+UNKNOWN_PLACE_TEXT = (
     "Country or sector unknown",
     "The country or the sector is not known. Three quarters of all places and trades in the fact table would "
     "score lower than the value taken here; the range covers all of them.",
 )
-DECLINED_PLACE = (
+DECLINED_PLACE_TEXT = (
     "Flag or owner's country declined",
     "The flag or the country of the owner was asked for and left blank: taken as the worst in the fact table.",
 )
@@ -63,27 +63,27 @@ class Reason:
     reported: str = ""
 
 
-def explain(
+def explain_result(
     model: Model,
     facts: FactSnapshot,
     country: str | None,
-    stored: Sequence[Stored],
-    title_of: Callable[[str, object], str],
-    evidence_of: Callable[[str], str] = lambda question: "",
+    stored: Sequence[StoredJson],
+    get_answer_title: Callable[[str, object], str],
+    get_evidence_text: Callable[[str], str] = lambda question: "",
     agency: str = "",
     beside: Sequence[Model] = (),
     answers: Mapping[str, object] = MappingProxyType({}),
 ) -> tuple[Reason, ...]:
     """The stored reasons of one supplier as sentences, and last what is not known there and so widens the range alone.
 
-    ``stored``: the ``reasons`` of a result. ``title_of(question, answer)``: the words of an answer, from its questionnaire.
-    ``evidence_of(question)``: the sentence about the evidence behind an answer. ``agency``: which agency's score counts
+    ``stored``: the ``reasons`` of a result. ``get_answer_title(question, answer)``: the words of an answer, from its questionnaire.
+    ``get_evidence_text(question)``: the sentence about the evidence behind an answer. ``agency``: which agency's score counts
     (risk_models.agencies.counted). ``beside``: the models of its other sectors, whose findings stand among the reasons without
     points. ``answers``: all it said, to tell what contradicts a declaration.
     """
     asked = _every_indicator(model, beside)
     reasons = [
-        _answer_reason(entry, asked[str(entry["indicator"])], facts.on, title_of, evidence_of, answers)
+        _answer_reason(entry, asked[str(entry["indicator"])], facts.on, get_answer_title, get_evidence_text, answers)
         if entry["kind"] == "answer"
         else _context_reason(entry, model, facts, country, agency)
         for entry in stored
@@ -97,40 +97,40 @@ class _Asked:
 
     indicator: Indicator
     model: Model
-    gate: Gate | None
+    gate: ScreeningQuestion | None
     elsewhere: bool
 
 
 def _every_indicator(model: Model, beside: Sequence[Model]) -> dict[str, _Asked]:
     """Every indicator by its id; where several models ask about one, as the supplier's own does, then the first beside it."""
     models = (*beside[::-1], model)
-    gates = {name: gate for each in models for gate in each.gates for name in gate.indicators}
+    gates = {name: gate for each in models for gate in each.screening_questions for name in gate.indicators}
     return {i.id: _Asked(i, each, gates.get(i.id), each is not model) for each in models for i in each.indicators}
 
 
 def _answer_reason(
-    entry: Stored,
+    entry: StoredJson,
     asked: _Asked,
     on: date,
-    title_of: Callable[[str, object], str],
-    evidence_of: Callable[[str], str],
+    get_answer_title: Callable[[str, object], str],
+    get_evidence_text: Callable[[str], str],
     answers: Mapping[str, object],
 ) -> Reason:
     """The reason that an answer is, or a report, or that nothing was answered."""
     indicator, gate, state, value = asked.indicator, asked.gate, str(entry["state"]), entry.get("value")
     e, c = _number(entry.get("e")), _number(entry.get("c"))
-    words = "" if value is None else title_of(indicator.question, value)
+    words = "" if value is None else get_answer_title(indicator.question, value)
     harm = _is_harm(indicator, state, value, on, e, c)
-    reported = _reported(indicator, answers, title_of) if state == "reported" else ""
-    evidence = evidence_of(indicator.question) if state in ("answered", "expired") else ""
-    if isinstance(value, str) and value in indicator.confirmed and state == "answered":
+    reported = _reported(indicator, answers, get_answer_title) if state == "reported" else ""
+    evidence = get_evidence_text(indicator.question) if state in ("answered", "expired") else ""
+    if isinstance(value, str) and value in indicator.confirmed_risks and state == "answered":
         # With the evidence, not in the text: it tells what workers said, which a supplier's copy leaves out.
         evidence = f"{evidence} {UNCONFIRMED if harm else CONFIRMED}".strip()
     if state == "answered" and value in (None, "cannot_apply"):
         state = "cannot_apply"
         text = "Answered: this cannot apply here. It is believed as far as its evidence goes."
         if value is None and gate is not None:
-            text, evidence = f"{gate.title}: declared, so this cannot apply here.", evidence_of(gate.question)
+            text, evidence = f"{gate.title}: declared, so this cannot apply here.", get_evidence_text(gate.question)
     else:
         text = _answer_text(asked, state, value, words, harm=harm, reported=reported, answers=answers)
     return Reason(
@@ -163,29 +163,31 @@ def _answer_text(
     answers: Mapping[str, object],
 ) -> str:
     """What was answered or reported, what speaks against it, and where it is asked under the model of another sector only."""
-    sentences = [sentence(asked.indicator, state, words, harm=harm, reported=reported)]
+    sentences = [describe_indicator(asked.indicator, state, words, harm=harm, reported=reported)]
     if reported and value is not None:
-        sentences.append(f"{own_side(asked.model.kind, value, words)}.")
+        sentences.append(f"{describe_own_answer(asked.model.kind, value, words)}.")
     gate = asked.gate
-    if harm and gate is not None and answers.get(gate.question) in gate.none:
+    if harm and gate is not None and answers.get(gate.question) in gate.none_answers:
         sentences.append(
             f'This contradicts what was declared ("{gate.title}"), which therefore counts for nothing here.'
         )
     if asked.elsewhere:
         trade = (
-            "another of its trades" if names_sectors(answers) else "which it is read as while its sector is not known"
+            "another of its trades"
+            if has_known_sector(answers)
+            else "which it is read as while its sector is not known"
         )
         sentences.append(f'Only asked under "{asked.model.title}", {trade}: it is a finding, and moves no points here.')
     return " ".join(sentences)
 
 
-def _context_reason(entry: Stored, model: Model, facts: FactSnapshot, country: str | None, agency: str) -> Reason:
+def _context_reason(entry: StoredJson, model: Model, facts: FactSnapshot, country: str | None, agency: str) -> Reason:
     """The reason that a fact of the inherent risk is, or the score of an agency."""
     name, state = str(entry["indicator"]), str(entry["state"])
-    contexts, sharper = _contexts(model), {rule.id: rule for rule in model.sharper}
+    contexts, sharper = _contexts(model), {rule.id: rule for rule in model.sharper_contexts}
     year = None
     if name == UNKNOWN_PLACE:
-        title, text = DECLINED_PLACE if state == "declined" else NO_PLACE
+        title, text = DECLINED_PLACE_TEXT if state == "declined" else UNKNOWN_PLACE_TEXT
         sources: tuple[str, ...] = ("EN-4",)
     elif name == "agency":
         title, sources = "Worst agency named", ("SD-64", "SD-65")
@@ -227,12 +229,12 @@ def _unknown_contexts(model: Model, reasons: Sequence[Reason]) -> Iterator[Reaso
     contexts = _contexts(model)
     explained = {contexts[reason.id].id for reason in reasons if reason.id in contexts}
     for rule in model.contexts:
-        if rule.where_known and rule.id not in explained:
+        if rule.only_where_known and rule.id not in explained:
             text = _with_state(rule.because, "unknown")
             yield Reason(rule.id, "context", rule.title, text, "unknown", "", None, None, 0.0, rule.sources)
 
 
-def names_no_agency(actions: Iterable[Action]) -> tuple[Reason, ...]:
+def explain_missing_agency(actions: Iterable[Action]) -> tuple[Reason, ...]:
     """One reason more, without points, where a site employs migrants and names nobody who recruited them.
 
     ``actions``: what its plan calls for.
@@ -247,7 +249,7 @@ def names_no_agency(actions: Iterable[Action]) -> tuple[Reason, ...]:
     return (Reason("agency", "context", "Names no agency", text, "not_named", "", None, None, 0.0, sources),)
 
 
-def why_not_low(model: Model, result: Stored, reasons: Sequence[Reason]) -> tuple[Reason, ...]:
+def explain_why_not_low(model: Model, result: StoredJson, reasons: Sequence[Reason]) -> tuple[Reason, ...]:
     """One reason more, without points, where the score alone would be low and the level is medium; it says what low still needs.
 
     ``result``: as the contract has it; ``reasons``: those explained from it.
@@ -277,7 +279,7 @@ def why_not_low(model: Model, result: Stored, reasons: Sequence[Reason]) -> tupl
     )
 
 
-def sentence(indicator: Indicator, state: str, said: str, *, harm: bool, reported: str = "") -> str:
+def describe_indicator(indicator: Indicator, state: str, said: str, *, harm: bool, reported: str = "") -> str:
     """What an officer would say of one indicator. Never a verdict: harm reads "indicators consistent with ..."."""
     if state == "not_asked":
         return "Not asked: taken as usual for such a place and trade."
@@ -295,7 +297,7 @@ def sentence(indicator: Indicator, state: str, said: str, *, harm: bool, reporte
     return told
 
 
-def own_side(kind: str, answer: object, said: str) -> str:
+def describe_own_answer(kind: str, answer: object, said: str) -> str:
     """What a supplier itself answered, to stand beside what others reported of it: "The supplier says: ...".
 
     ``kind``: "site" or "agency"; ``answer``: as stored; ``said``: in words.
@@ -309,7 +311,9 @@ def _inside(words: str) -> str:
     return words if words[1:2].isupper() else words[:1].lower() + words[1:]
 
 
-def _reported(indicator: Indicator, answers: Mapping[str, object], title_of: Callable[[str, object], str]) -> str:
+def _reported(
+    indicator: Indicator, answers: Mapping[str, object], get_answer_title: Callable[[str, object], str]
+) -> str:
     """What was reported, and by whom: "Reported by workers: papers withheld". It is heard as in evidence.reported_by."""
     heard = {"reported_harms": (indicator.id,), **indicator.report_sources}
     who = REPORTERS.get(str(answers.get("reported_by")), "workers or officials")
@@ -321,21 +325,21 @@ def _reported(indicator: Indicator, answers: Mapping[str, object], title_of: Cal
         )
         for code in codes:
             if isinstance(given, (list, tuple)) and code in given:
-                words = title_of("reported_harms" if question == CASE_HARMS else question, code)
+                words = get_answer_title("reported_harms" if question == CASE_HARMS else question, code)
                 # Cases may set an indicator that no sheet offers as a report: it then goes by its title.
                 told.setdefault(by, []).append(_inside(indicator.title if words == code else words))
     return ". ".join(f"{by}: {'; '.join(words)}" for by, words in told.items())
 
 
-def names_sectors(answers: Mapping[str, object]) -> bool:
+def has_known_sector(answers: Mapping[str, object]) -> bool:
     """Whether a site says which its sectors are; one that does not is read as any that its answers tell of."""
     sectors = answers.get("sector")
     return isinstance(sectors, (list, tuple)) and bool(sectors)
 
 
-def floor_sentence(floor: Floor, *, ruled_out_not: bool) -> str:
-    """Why a floor holds the score up; ``ruled_out_not`` where only declined answers reached it."""
-    if ruled_out_not:
+def describe_floor(floor: Floor, *, only_declined: bool) -> str:
+    """Why a floor holds the score up; ``only_declined`` where only declined answers reached it."""
+    if only_declined:
         return f"It cannot be ruled out, since questions were asked and left blank. {floor.because}"
     return floor.because
 
@@ -353,7 +357,7 @@ def _is_harm(
     answer = tuple(value) if isinstance(value, list) else value
     risk = bind_day(indicator.rule, on).risk(answer)
     # Harm is never believed away: an effective risk below that of the answer tells that its being put right was confirmed.
-    if answer in indicator.confirmed and effective is not None and effective < max(risk, context or 0.0):
+    if answer in indicator.confirmed_risks and effective is not None and effective < max(risk, context or 0.0):
         return state == "reported"
     return state == "reported" or (state in ("answered", "expired") and risk >= 0.5)
 

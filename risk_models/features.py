@@ -80,29 +80,29 @@ def build_features(
     n, k = len(answers), len(model.indicators)
     inherent = compute_inherent_risk(answers, model, facts, agency_scores)
     evidence = Belief(answers, model, on)
-    belief, expired = evidence.get_for_questions([indicator.question for indicator in model.indicators])
+    belief, expired = evidence.get_beliefs([indicator.question for indicator in model.indicators])
     indicators = _read_indicators(answers, model, evidence, on)
     gated, gate_belief = _read_gates(answers, model, evidence)
     frame = Frame(
         risk=indicators.risk,
-        least=_list_lowest_risks(model),
+        lowest_risk=_list_lowest_risks(model),
         belief=belief,
         context=inherent.context,
         context_low=inherent.context_low,
         context_high=inherent.context_high,
-        context_of=inherent.context_of,
+        context_row=inherent.context_row,
         answered=~np.isnan(indicators.risk),
         declined=indicators.declined,
         expired=expired,
         ruled_out=indicators.ruled_out,
         reported=indicators.reported,
-        report=np.broadcast_to(model.reported, (k, n)),
+        report_risk=np.broadcast_to(model.reported_risk, (k, n)),
         report_belief=np.broadcast_to(compute_report_belief(answers, model, on), (k, n)),
-        gated=gated,
-        gate_belief=gate_belief,
+        screened_out=gated,
+        screening_belief=gate_belief,
         inherent_known=inherent.known_share,
         place_known=inherent.place_known,
-        critical_by_silence=_find_critical_by_declined_answers(answers, inherent, model, facts, agency_scores),
+        critical_by_declined=_find_critical_by_declined_answers(answers, inherent, model, facts, agency_scores),
         case=np.zeros(n, dtype=np.int8) if case is None else case,
     )
     return Features(frame, inherent)
@@ -122,19 +122,21 @@ def _read_indicators(answers: Answers, model: Model, evidence: Belief, on: date)
     risk = np.full(shape, np.nan)
     declined, ruled_out, reported = (np.zeros(shape, dtype=bool) for _ in range(3))
     functions = _build_risk_functions(model, on)
-    asked = [i for i, (question, _) in enumerate(functions) if question in answers.columns]
-    risk[asked] = map_questions(answers, [functions[i] for i in asked], np.nan)
+    positions = [i for i, (question, _) in enumerate(functions) if question in answers.columns]
+    risk[positions] = map_questions(answers, [functions[i] for i in positions], np.nan)
     for i, indicator in enumerate(model.indicators):
         question = indicator.question
         if question in answers.columns:
-            if indicator.confirmed and is_answer_in(answers, question, tuple(indicator.confirmed)).any():
-                confirmed = map_answers(answers, question, partial(_get_confirmed_risk, indicator.confirmed), np.nan)
+            if indicator.confirmed_risks and is_answer_in(answers, question, tuple(indicator.confirmed_risks)).any():
+                confirmed = map_answers(
+                    answers, question, partial(_get_confirmed_risk, indicator.confirmed_risks), np.nan
+                )
                 risk[i] = np.where(evidence.is_confirmed(question) & ~np.isnan(confirmed), confirmed, risk[i])
             if DECLINED in answers.columns[question].values:
                 declined[i] = is_answer_in(answers, question, (DECLINED,))
-        for other_question, values in indicator.ruled_out.items():
-            if other_question in answers.columns:
-                ruled_out[i] |= is_answer_in(answers, other_question, values)
+        for other_source, values in indicator.ruled_out_by.items():
+            if other_source in answers.columns:
+                ruled_out[i] |= is_answer_in(answers, other_source, values)
         indicator_reported = is_reported(answers, indicator)
         if indicator_reported is not None:
             reported[i] = indicator_reported
@@ -146,10 +148,10 @@ def _read_gates(answers: Answers, model: Model, evidence: Belief) -> tuple[Flags
     k, n = len(model.indicators), len(answers)
     gated = np.zeros((k, n), dtype=bool)
     gate_belief = [evidence.row[0]] * k
-    for gate in model.gates:
-        belief, expired = evidence.get_for_question(gate.question)
+    for gate in model.screening_questions:
+        belief, expired = evidence.get_belief(gate.question)
         # Expired evidence of a declaration rules nothing out.
-        ruled_out = is_answer_in(answers, gate.question, gate.none) & ~expired
+        ruled_out = is_answer_in(answers, gate.question, gate.none_answers) & ~expired
         if not ruled_out.any():
             continue
         for i, indicator in enumerate(model.indicators):
@@ -171,7 +173,7 @@ def _find_critical_by_declined_answers(
         return np.zeros(len(answers), dtype=bool)
     without_declined = compute_inherent_risk(answers.drop_answer(DECLINED), model, facts, agency_scores)
     level, level_without = (
-        assign_levels(100.0 * (get_weight_shares(model) * risk.context[risk.context_of]).sum(axis=0), model)
+        assign_levels(100.0 * (get_weight_shares(model) * risk.context[risk.context_row]).sum(axis=0), model)
         for risk in (inherent, without_declined)
     )
     critical: Flags = (level == LEVELS.index("critical")) & (level_without < LEVELS.index("critical"))

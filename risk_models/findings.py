@@ -1,42 +1,47 @@
-"""Every finding that models can make, and whether the action library answers each of them and holds nothing idle."""
+"""Check the action library against the findings that models can make: each has an action, and no action is unused."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from risk_models.model import Model
-from risk_models.plan import CIRCUMSTANCES, FINDING_STATES, GROUP, UNKNOWN, Action
+from risk_models.plan import CIRCUMSTANCES, FINDING_STATES, GROUP_PREFIX, UNKNOWNS, Action
 
 
-def unanswered_findings(findings: Sequence[tuple[str, str]], actions: Sequence[Action]) -> tuple[str, ...]:
-    """Findings that can be made (:func:`findings_of`) and no action answers, as "finding (state)"; empty when all is whole."""
-    answered = {(finding, state) for action in actions for finding in action.addresses for state in action.states}
-    missing = [f"{finding} ({state})" for finding, state in findings if (finding, state) not in answered]
-    return tuple(missing)
+def find_unaddressed_findings(findings: Sequence[tuple[str, str]], actions: Sequence[Action]) -> tuple[str, ...]:
+    """Return the findings (of :func:`list_possible_findings`) that no action addresses, as "finding (state)"."""
+    addressed = {(finding, state) for action in actions for finding in action.addresses for state in action.states}
+    return tuple(f"{finding} ({state})" for finding, state in findings if (finding, state) not in addressed)
 
 
-def unreached_actions(findings: Sequence[tuple[str, str]], actions: Sequence[Action]) -> tuple[str, ...]:
-    """Actions that no finding calls for; empty when the library holds nothing idle."""
+def find_unused_actions(findings: Sequence[tuple[str, str]], actions: Sequence[Action]) -> tuple[str, ...]:
+    """Return the ids of the actions that no finding calls for."""
     possible = set(findings)
-    return tuple(a.id for a in actions if not any((f, s) in possible for f in a.addresses for s in a.states))
+    return tuple(
+        action.id
+        for action in actions
+        if not any((finding, state) in possible for finding in action.addresses for state in action.states)
+    )
 
 
-def findings_of(models: Sequence[Model]) -> tuple[tuple[str, str], ...]:
-    """Every finding the models can make, as (what, state), in model order without repeats."""
-    found: list[tuple[str, str]] = []
+def list_possible_findings(models: Sequence[Model]) -> tuple[tuple[str, str], ...]:
+    """Return every finding that the models can make as (finding, state), in model order without duplicates."""
+    findings: list[tuple[str, str]] = []
     for model in models:
-        found += [(indicator.id, state) for indicator in model.indicators for state in FINDING_STATES]
-        found += [(f"floor:{floor.id}", "harm") for floor in model.floors if not floor.declined_core]
-        found += [(f"floor:{floor.id}", "declined") for floor in model.floors if floor.case is None]
-    found += [(f"unknown:{name}", "not_asked") for name in UNKNOWN]
-    found += CIRCUMSTANCES.items()
-    return tuple(dict.fromkeys(found))
+        findings += [(indicator.id, state) for indicator in model.indicators for state in FINDING_STATES]
+        findings += [(f"floor:{floor.id}", "harm") for floor in model.floors if not floor.declined_core]
+        findings += [(f"floor:{floor.id}", "declined") for floor in model.floors if floor.case is None]
+    findings += [(f"unknown:{name}", "not_asked") for name in UNKNOWNS]
+    findings += CIRCUMSTANCES.items()
+    return tuple(dict.fromkeys(findings))
 
 
-def group_faults(models: Sequence[Model], actions: Sequence[Action]) -> list[str]:
-    """Return, as sentences, the groups of indicators that actions address and no indicator is in, and the other way round."""
-    addressed = {name for action in actions for name in action.addresses if name.startswith(GROUP)}
-    declared = {GROUP + group for model in models for indicator in model.indicators for group in indicator.groups}
+def find_group_faults(models: Sequence[Model], actions: Sequence[Action]) -> list[str]:
+    """Return, as sentences, the groups that actions address and no indicator is in, and the other way round."""
+    addressed = {name for action in actions for name in action.addresses if name.startswith(GROUP_PREFIX)}
+    declared = {
+        GROUP_PREFIX + group for model in models for indicator in model.indicators for group in indicator.groups
+    }
     faults = [f"actions: no indicator is in {name}, which actions address" for name in sorted(addressed - declared)]
     return faults + [
         f"actions: none addresses {name}, which indicators are in" for name in sorted(declared - addressed)

@@ -1,8 +1,8 @@
-"""What a model file holds: a pack alone, or a pack laid over the core that it includes.
+"""Read a model file: a pack alone, or a pack layered over the core that it includes.
 
-A core (``models/core/<version>.toml``) holds once what several packs share; it is no model. A pack names it (``includes``), adds
-blocks of its own, overrides keys of its blocks by id (``override``) and leaves blocks of it out (``drop``). The result is one
-table, such as a pack without a core would write, and is read and checked like one. ``docs/add-a-pack.md`` shows a pack.
+A core (``models/core/<version>.toml``) holds what several packs share; it is no model. A pack names it (``includes``), adds blocks
+of its own, overrides keys of its blocks by id (``override``) and leaves blocks of it out (``drop``). The result is one table, as a
+pack without a core would write it, and is parsed and validated in the same way. ``docs/add-a-pack.md`` shows a pack.
 """
 
 from __future__ import annotations
@@ -16,15 +16,18 @@ from typing import Any
 
 from risk_models.data_file import DataFileError, DataFileReader
 
-CORE = "core"
-BLOCKS = ("context", "sharper", "indicator", "gate", "floor")
-PACK_KEYS = ("id", "version", "effective", "title", "kind", "serves", "told_by")
-COMPOSING = ("includes", "override", "drop")
+CORE_FOLDER = "core"
+BLOCK_KINDS = ("context", "sharper", "indicator", "gate", "floor")
+PACK_KEYS = ("id", "version", "effective", "title", "kind", "serves", "told_by")  # keys that a core may not have
+COMPOSITION_KEYS = ("includes", "override", "drop")
 
 
 @dataclass(frozen=True)
 class ModelFile:
-    """The content of a file as TOML gives it. ``name``: what faults call it, its core included; ``digest``: see :func:`read`."""
+    """The parsed TOML of a model file.
+
+    ``name``: used in errors, includes the core; ``digest``: see :func:`read_model_file`.
+    """
 
     name: str
     raw: Mapping[str, Any]
@@ -33,74 +36,73 @@ class ModelFile:
 
 def list_model_files(folder: Path) -> list[Path]:
     """Return the files of a folder of models that are models, by id and version: every pack, and no core."""
-    return sorted(path for path in folder.glob("*/*.toml") if path.parent.name != CORE)
+    return sorted(path for path in folder.glob("*/*.toml") if path.parent.name != CORE_FOLDER)
 
 
 def read_model_file(path: Path) -> ModelFile:
-    """Return what a model file holds, laid over its core where it includes one.
+    """Read a model file, layered over its core where it includes one.
 
     The digest is the sha256 of the file; with a core, the sha256 of two lines, the digest of the pack and that of the core, so
     that it changes with either. Raises DataFileError naming the file, the item and the fault.
     """
-    pack = _parsed(path)
+    pack = _parse_file(path)
     if "includes" not in pack.raw:
         return pack
     composer = _Composer(pack.name)
-    core = _core(composer.require(pack.raw, "includes", "model", str), path.parent.parent, composer)
+    core = _read_core(composer.require(pack.raw, "includes", "model", str), path.parent.parent, composer)
     digest = hashlib.sha256(f"{pack.digest}\n{core.digest}\n".encode()).hexdigest()
-    return ModelFile(f"{pack.name} over {core.name}", composer.composed(pack.raw, core.raw), digest)
+    return ModelFile(f"{pack.name} over {core.name}", composer.compose(pack.raw, core.raw), digest)
 
 
-def _parsed(path: Path) -> ModelFile:
+def _parse_file(path: Path) -> ModelFile:
     name, data = f"{path.parent.name}/{path.name}", path.read_bytes()
     try:
         raw = tomllib.loads(data.decode("utf-8"))
-    except tomllib.TOMLDecodeError as fault:
-        raise DataFileError(f"{name}: not TOML: {fault}") from fault
+    except tomllib.TOMLDecodeError as error:
+        raise DataFileError(name, fault=f"not TOML: {error}") from error
     return ModelFile(name, raw, hashlib.sha256(data).hexdigest())
 
 
-def _core(name: str, folder: Path, pack: DataFileReader) -> ModelFile:
-    cores = {f"{CORE}/{path.stem}": path for path in sorted(folder.glob(f"{CORE}/*.toml"))}
+def _read_core(name: str, folder: Path, pack: DataFileReader) -> ModelFile:
+    cores = {f"{CORE_FOLDER}/{path.stem}": path for path in sorted(folder.glob(f"{CORE_FOLDER}/*.toml"))}
     if name not in cores:
         raise pack.build_error("includes", f"there is no core {name!r}; there are: {', '.join(cores) or 'none'}")
-    core = _parsed(cores[name])
-    for key in (*PACK_KEYS, *COMPOSING):
+    core = _parse_file(cores[name])
+    for key in (*PACK_KEYS, *COMPOSITION_KEYS):
         if key in core.raw:
-            raise DataFileError(
-                f"{core.name}: {key}: belongs in a pack; a core holds what packs share, and includes nothing"
-            )
+            fault = "belongs in a pack; a core holds what packs share, and includes nothing"
+            raise DataFileError(core.name, key, fault)
     return core
 
 
 class _Composer(DataFileReader):
-    """Lays the tables of a pack over those of its core, refusing what does not fit; ``file`` is the pack."""
+    """Layers the tables of a pack over those of its core, rejecting what does not fit; ``file`` is the pack."""
 
-    def composed(self, pack: Mapping[str, Any], core: Mapping[str, Any]) -> dict[str, Any]:
-        """Return one table: the keys of the core, those of the pack in their place, and the blocks of both."""
+    def compose(self, pack: Mapping[str, Any], core: Mapping[str, Any]) -> dict[str, Any]:
+        """Return one table: the keys of the core, replaced by those of the pack, and the blocks of both."""
         override, drop = (self.require({key: {}, **pack}, key, "model", dict) for key in ("override", "drop"))
-        self.check_keys(override, " ".join(BLOCKS), "override")
-        self.check_keys(drop, " ".join(BLOCKS), "drop")
-        whole = {key: value for key, value in {**core, **pack}.items() if key not in COMPOSING}
-        for kind in BLOCKS:
-            shared, own = (self.require({kind: [], **each}, kind, "model", list) for each in (core, pack))
-            blocks = self.without_dropped(kind, shared, self.read_texts(drop, kind, "drop"))
-            blocks = self.overridden(kind, blocks, self.require({kind: {}, **override}, kind, "override", dict))
-            whole[kind] = self.placed(kind, blocks, own)
-        return whole
+        self.check_keys(override, " ".join(BLOCK_KINDS), "override")
+        self.check_keys(drop, " ".join(BLOCK_KINDS), "drop")
+        table = {key: value for key, value in {**core, **pack}.items() if key not in COMPOSITION_KEYS}
+        for kind in BLOCK_KINDS:
+            core_blocks, pack_blocks = (self.require({kind: [], **raw}, kind, "model", list) for raw in (core, pack))
+            blocks = self.drop_blocks(kind, core_blocks, self.read_texts(drop, kind, "drop"))
+            blocks = self.override_keys(kind, blocks, self.require({kind: {}, **override}, kind, "override", dict))
+            table[kind] = self.insert_blocks(kind, blocks, pack_blocks)
+        return table
 
-    def without_dropped(self, kind: str, shared: Sequence[Mapping[str, Any]], drop: Sequence[str]) -> dict[str, Any]:
-        """Return the blocks of the core by id, but for those that the pack drops."""
-        ids = [self.require(block, "id", f"a {kind} of the core", str) for block in shared]
+    def drop_blocks(self, kind: str, core_blocks: Sequence[Mapping[str, Any]], drop: Sequence[str]) -> dict[str, Any]:
+        """Return the blocks of the core by id, without those that the pack drops."""
+        ids = [self.require(block, "id", f"a {kind} of the core", str) for block in core_blocks]
         self.check_unique(f"{kind} of the core", ids)
         self.check_unique(f"drop: {kind}", drop)
         for name in drop:
             if name not in ids:
                 raise self.build_error(f"drop: {kind} {name!r}", "the core has no such block")
-        return {name: block for name, block in zip(ids, shared, strict=True) if name not in drop}
+        return {name: block for name, block in zip(ids, core_blocks, strict=True) if name not in drop}
 
-    def overridden(self, kind: str, blocks: Mapping[str, Any], override: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the blocks with the keys of the pack in them; a key is replaced whole, all others stay."""
+    def override_keys(self, kind: str, blocks: Mapping[str, Any], override: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the blocks with the keys that the pack overrides; a key is replaced as a whole, all others are unchanged."""
         for name in override:
             item = f"override: {kind} {name!r}"
             if name not in blocks:
@@ -109,17 +111,19 @@ class _Composer(DataFileReader):
                 raise self.build_error(item, "an id cannot be overridden; drop the block and write one of your own")
         return {name: {**block, **override.get(name, {})} for name, block in blocks.items()}
 
-    def placed(self, kind: str, blocks: Mapping[str, Any], own: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-        """Return the blocks of the core, then those of the pack; one with ``after`` stands right behind the block it names."""
-        placed = list(blocks.values())
-        for block in own:
+    def insert_blocks(
+        self, kind: str, blocks: Mapping[str, Any], pack_blocks: Sequence[Mapping[str, Any]]
+    ) -> list[Mapping[str, Any]]:
+        """Return the blocks of the core, then those of the pack; one with ``after`` directly follows the block it names."""
+        ordered = list(blocks.values())
+        for block in pack_blocks:
             name, item = block.get("id"), f"{kind} {block.get('id')!r}"
             if name in blocks:
                 raise self.build_error(item, f"the core has it already; change it under [override.{kind}.{name}]")
-            ids = [each.get("id") for each in placed]
+            ids = [earlier.get("id") for earlier in ordered]
             after = block.get("after", ids[-1] if ids else None)
             if "after" in block and after not in ids:
                 raise self.build_error(item, f"'after' names {after!r}, which does not stand before it")
-            at = ids.index(after) + 1 if ids else 0
-            placed.insert(at, {key: value for key, value in block.items() if key != "after"})
-        return placed
+            position = ids.index(after) + 1 if ids else 0
+            ordered.insert(position, {key: value for key, value in block.items() if key != "after"})
+        return ordered

@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from risk_models.action_releases import ACTIONS
+from risk_models.action_releases import ACTIONS_FOLDER
 from risk_models.answers import Answers
 from risk_models.data_file import DataFileError
 from risk_models.engine.frame import (
@@ -40,12 +40,12 @@ from risk_models.engine.score import assign_levels
 from risk_models.model import LEVELS, Model
 from risk_models.name_normalize import name_key
 
-ORDER = "order.toml"
+ORDER_FILE = "order.toml"
 PRIORITIES = ("1", "2", "3a", "3b")
 STAGES = ("acknowledge", "act", "advance")
 OWNERS = ("supplier", "agency", "buyer")
 FINDING_STATES = ("harm", "declined", "expired", "not_asked")
-UNKNOWN = ("country", "sector", "agency", "agencies_not_named")
+UNKNOWNS = ("country", "sector", "agency", "agencies_not_named")
 # What a plan reads beside indicators, floors and the unknown; each with the state in which actions hear it.
 CIRCUMSTANCES = {
     "told:harm": "harm",  # somebody told of harm: a report, or a case record
@@ -57,12 +57,14 @@ CIRCUMSTANCES = {
     "level:low": "not_asked",
     "open:few": "not_asked",  # few of the questions are still to be asked
 }
-GROUP = "group:"  # before the name of a group of indicators, which an action addresses as if it named each of them
-CASE_OF_COERCION = "case:coercion"  # a case in which coercion at work is reached, however strong it is beside
-FEW_OPEN = 0.15  # of the weight of a model: a form that came back but for this is not sent again
-CHILDREN = ("child_labour", "under_18_aboard")
+GROUP_PREFIX = (
+    "group:"  # before the name of a group of indicators, which an action addresses as if it named each of them
+)
+COERCION_CASE = "case:coercion"  # a case in which coercion at work is reached, however strong it is beside
+FEW_OPEN_SHARE = 0.15  # of the weight of a model: a form that came back but for this is not sent again
+CHILD_LABOUR_INDICATORS = ("child_labour", "under_18_aboard")
 MINIMUM_AGE_AT_SEA = 16  # C188-1
-LATER = 1e6  # days, more than any action has: what is no matter of safety comes after all that is
+NON_SAFETY_DELAY = 1e6  # days, more than any action has: what is no matter of safety comes after all that is
 
 
 @dataclass(frozen=True)
@@ -89,49 +91,49 @@ class Action:
     states: tuple[str, ...]
     due_days: Mapping[str, float]
     since: str = ""
-    leaving: bool = False
-    not_where: tuple[str, ...] = ()
-    addresses_before: tuple[str, ...] | None = None
-    place: int = -1
+    ends_relationship: bool = False
+    withheld_for: tuple[str, ...] = ()
+    addresses_before_order: tuple[str, ...] | None = None
+    position: int = -1
 
-    def answers(self, release: str) -> bool:
+    def is_in_release(self, release: str) -> bool:
         """Whether the action is in a release of the library: a plan made under an older one stays as it was."""
         return not self.since or _order(self.since) <= _order(release)
 
-    def before_order(self) -> Action:
+    def to_unordered(self) -> Action:
         """The action as releases hold it that are older than the order of the library."""
-        addresses = self.addresses if self.addresses_before is None else self.addresses_before
-        return replace(self, addresses=addresses, not_where=(), place=-1)
+        addresses = self.addresses if self.addresses_before_order is None else self.addresses_before_order
+        return replace(self, addresses=addresses, withheld_for=(), position=-1)
 
     @cached_property
-    def rank(self) -> tuple[bool, int]:
+    def tie_break(self) -> tuple[bool, int]:
         """Order among actions due on the same day: safety, then its place; before there were places, Bali Process priority."""
-        return (not self.safety, PRIORITIES.index(self.priority) if self.place < 0 else self.place)
+        return (not self.safety, PRIORITIES.index(self.priority) if self.position < 0 else self.position)
 
-    def turn(self, days: float) -> tuple[bool, float, tuple[bool, int], str]:
+    def get_sort_key(self, days: float) -> tuple[bool, float, tuple[bool, int], str]:
         """Where it stands in a plan that calls for it within so many days; the least comes first. Part of a day counts as a day:
         what protects people is not overtaken by a demand that is due some hours sooner.
         """
-        return (not self.safety, days if self.place < 0 else ceil(days), self.rank, self.id)
+        return (not self.safety, days if self.position < 0 else ceil(days), self.tie_break, self.id)
 
 
 @dataclass(frozen=True)
 class Plan:
     """Days until each action is due, (a, n), infinite where it is not called for or is withheld; ``actions`` is the library.
 
-    ``own_days``: the same, had nobody reported anything and were there no case records; None where there is none of either.
+    ``own_answer_days``: the same, had nobody reported anything and were there no case records; None where there is none of either.
     """
 
     actions: tuple[Action, ...]
     days: NDArray[np.float64]
-    own_days: NDArray[np.float64] | None = None
+    own_answer_days: NDArray[np.float64] | None = None
 
     @property
-    def own(self) -> Plan:
+    def own_answer_plan(self) -> Plan:
         """The plan that suppliers' own answers alone call for."""
-        return self if self.own_days is None else replace(self, days=self.own_days)
+        return self if self.own_answer_days is None else replace(self, days=self.own_answer_days)
 
-    def sooner(self, to: NDArray[np.intp], other: Plan, of: NDArray[np.intp]) -> Plan:
+    def merge_earliest(self, to: NDArray[np.intp], other: Plan, of: NDArray[np.intp]) -> Plan:
         """The same, with what another plan calls some suppliers to, as soon as either says: at ``to`` here, at ``of`` there."""
         place = {action.id: a for a, action in enumerate(other.actions)}
         shared = [(a, place[action.id]) for a, action in enumerate(self.actions) if action.id in place]
@@ -143,44 +145,44 @@ class Plan:
             return days
 
         days = least(self.days, other.days)
-        if self.own_days is None and other.own_days is None:
+        if self.own_answer_days is None and other.own_answer_days is None:
             return Plan(self.actions, days)
-        return Plan(self.actions, days, least(self.own.days, other.own.days))
+        return Plan(self.actions, days, least(self.own_answer_plan.days, other.own_answer_plan.days))
 
-    def steps(self, j: int, on: date) -> tuple[tuple[Action, date], ...]:
+    def list_steps(self, j: int, on: date) -> tuple[tuple[Action, date], ...]:
         """The actions of supplier j with their due dates, first things first."""
-        return steps_in_order(self.actions, self.days[:, j].tolist(), on)
+        return sort_steps(self.actions, self.days[:, j].tolist(), on)
 
-    def first(self) -> list[str | None]:
+    def list_first_steps(self) -> list[str | None]:
         """The id of the action that comes first (:meth:`Action.turn`) at each of n suppliers; None where none is."""
         called = np.flatnonzero((self.days < inf).any(axis=1)).tolist()
         if not called:
             return [None] * self.days.shape[1]
-        called.sort(key=lambda a: self.actions[a].turn(0.0))
+        called.sort(key=lambda a: self.actions[a].get_sort_key(0.0))
         # In the order of what is due on one day: of those that are due first, argmin picks the first.
         actions = [self.actions[a] for a in called]
         days = self.days[called]
-        turns = np.where([[action.place < 0] for action in actions], days, np.ceil(days))
-        turns += np.where([[action.safety] for action in actions], 0.0, LATER)
+        turns = np.where([[action.position < 0] for action in actions], days, np.ceil(days))
+        turns += np.where([[action.safety] for action in actions], 0.0, NON_SAFETY_DELAY)
         which, somewhere = turns.argmin(axis=0).tolist(), (turns.min(axis=0) < inf).tolist()
         return [actions[w].id if there else None for w, there in zip(which, somewhere, strict=True)]
 
 
-def steps_in_order(actions: Sequence[Action], days: Sequence[float], on: date) -> tuple[tuple[Action, date], ...]:
+def sort_steps(actions: Sequence[Action], days: Sequence[float], on: date) -> tuple[tuple[Action, date], ...]:
     """The actions that are called for with their due dates, in the order of their turns. Part of a day counts as that day."""
     called = [(a, d) for a, d in zip(actions, days, strict=True) if d < inf]
-    called.sort(key=lambda each: each[0].turn(each[1]))
-    return tuple((a, due_on(on, d)) for a, d in called)
+    called.sort(key=lambda each: each[0].get_sort_key(each[1]))
+    return tuple((a, compute_due_date(on, d)) for a, d in called)
 
 
 @lru_cache(maxsize=1024)
-def due_on(on: date, days: float) -> date:
+def compute_due_date(on: date, days: float) -> date:
     """The day by which an action is due; hours count as the day they begin on."""
     return on + timedelta(days=ceil(days) if days >= 1 else 0)
 
 
 @cache
-def load_actions(folder: Path = ACTIONS) -> tuple[Action, ...]:
+def load_actions(folder: Path = ACTIONS_FOLDER) -> tuple[Action, ...]:
     """The action library in the order of its files. Raises DataFileError naming the file, the action and the fault."""
     actions: list[Action] = []
     order = _ordered(folder)
@@ -192,7 +194,7 @@ def load_actions(folder: Path = ACTIONS) -> tuple[Action, ...]:
             if "after" in raw:
                 if action.id in order:
                     raise DataFileError(
-                        f"{path.name}: action {action.id!r} has a place in {ORDER} already, and 'after' beside it"
+                        f"{path.name}: action {action.id!r} has a place in {ORDER_FILE} already, and 'after' beside it"
                     )
                 if raw["after"] not in order:
                     raise DataFileError(
@@ -201,46 +203,46 @@ def load_actions(folder: Path = ACTIONS) -> tuple[Action, ...]:
                 order.insert(order.index(raw["after"]) + 1, action.id)
             if action.id not in order:
                 raise DataFileError(
-                    f"{path.name}: action {action.id!r} has no place: give it 'after', or one in {ORDER}"
+                    f"{path.name}: action {action.id!r} has no place: give it 'after', or one in {ORDER_FILE}"
                 )
             actions.append(action)
     gone = set(order) - {action.id for action in actions}
     if gone:
-        raise DataFileError(f"{ORDER}: {min(gone)!r} is no action")
-    return tuple(replace(action, place=order.index(action.id)) for action in actions)
+        raise DataFileError(f"{ORDER_FILE}: {min(gone)!r} is no action")
+    return tuple(replace(action, position=order.index(action.id)) for action in actions)
 
 
 def _ordered(folder: Path) -> list[str]:
-    told = tomllib.loads((folder / ORDER).read_text(encoding="utf-8"))
+    told = tomllib.loads((folder / ORDER_FILE).read_text(encoding="utf-8"))
     names = [str(name) for turn in told["turn"] for name in turn["actions"]]
     for name in names:
         if names.count(name) > 1:
-            raise DataFileError(f"{ORDER}: {name!r} stands twice")
+            raise DataFileError(f"{ORDER_FILE}: {name!r} stands twice")
     return names
 
 
 @cache
-def ordered_since(folder: Path = ACTIONS) -> str:
+def get_order_release(folder: Path = ACTIONS_FOLDER) -> str:
     """The release of the library from which on plans follow its order."""
-    return str(tomllib.loads((folder / ORDER).read_text(encoding="utf-8"))["since"])
+    return str(tomllib.loads((folder / ORDER_FILE).read_text(encoding="utf-8"))["since"])
 
 
-def actions_of(release: str) -> tuple[Action, ...]:
+def list_release_actions(release: str) -> tuple[Action, ...]:
     """A release of the library, as the models that name it and the assessments made under it read it."""
-    library = [action for action in load_actions() if action.answers(release)]
-    old = _order(release) < _order(ordered_since())
-    return tuple(action.before_order() if old else action for action in library)
+    library = [action for action in load_actions() if action.is_in_release(release)]
+    old = _order(release) < _order(get_order_release())
+    return tuple(action.to_unordered() if old else action for action in library)
 
 
-def with_groups(actions: Iterable[Action], models: Iterable[Model]) -> tuple[Action, ...]:
+def expand_groups(actions: Iterable[Action], models: Iterable[Model]) -> tuple[Action, ...]:
     """Return actions that address, in place of each group, every indicator of the models that is in it."""
     members: dict[str, dict[str, None]] = {}
     for indicator in (indicator for model in models for indicator in model.indicators):
         for group in indicator.groups:
-            members.setdefault(GROUP + group, {})[indicator.id] = None
+            members.setdefault(GROUP_PREFIX + group, {})[indicator.id] = None
 
     def findings(name: str) -> Iterable[str]:
-        return members.get(name, ()) if name.startswith(GROUP) else (name,)
+        return members.get(name, ()) if name.startswith(GROUP_PREFIX) else (name,)
 
     return tuple(
         replace(action, addresses=tuple(dict.fromkeys(f for name in action.addresses for f in findings(name))))
@@ -285,9 +287,9 @@ def _action(raw: Mapping[str, object], file: str) -> Action:
         states=texts("states"),
         due_days={str(k): float(v) for k, v in due.items()},
         since=str(raw.get("since", "")),
-        leaving=bool(raw.get("leaving", False)),
-        not_where=texts("not_where") if "not_where" in raw else (),
-        addresses_before=texts("addresses_before") if "addresses_before" in raw else None,
+        ends_relationship=bool(raw.get("leaving", False)),
+        withheld_for=texts("not_where") if "not_where" in raw else (),
+        addresses_before_order=texts("addresses_before") if "addresses_before" in raw else None,
     )
     if action.since and not re.fullmatch(r"[0-9]+(\.[0-9]+)*", action.since):
         raise DataFileError(f"{name}: 'since' is {action.since!r}, which is no version")
@@ -304,26 +306,26 @@ def _action(raw: Mapping[str, object], file: str) -> Action:
     return action
 
 
-def room_for_plan(suppliers: int, model: Model) -> Plan:
+def empty_plan(suppliers: int, model: Model) -> Plan:
     """A plan of some suppliers that is not made yet."""
     library = _library(model)[0]
     return Plan(library, np.empty((len(library), suppliers)))
 
 
-def plan(scores: Scores, cells: Cells, model: Model, unknown: Mapping[str, NDArray[np.bool_]]) -> Plan:
-    """What each of n suppliers calls for. ``unknown``: flags (n,) for each of UNKNOWN, and those of :func:`circumstances`.
+def build_plan(scores: Scores, cells: Cells, model: Model, unknown: Mapping[str, NDArray[np.bool_]]) -> Plan:
+    """What each of n suppliers calls for. ``unknown``: flags (n,) for each of UNKNOWNS, and those of :func:`circumstances`.
 
     "agency": one is named that was not assessed; "agencies_not_named": none is named though migrants are employed.
     """
     library, calls, not_where = _library(model)
     n = scores.total.shape[0]
-    whole = room_for_plan(n, model)
+    whole = empty_plan(n, model)
     days = whole.days
     state = cells.state
     where: dict[tuple[str, str], NDArray[np.bool_]] = {}
     ids = [indicator.id for indicator in model.indicators]
     found = {
-        "harm": cells.harms,
+        "harm": cells.harm,
         "declined": state == DECLINED,
         "expired": state == EXPIRED,
         "not_asked": state == NOT_ASKED,
@@ -333,7 +335,7 @@ def plan(scores: Scores, cells: Cells, model: Model, unknown: Mapping[str, NDArr
         where |= {(ids[i], name): flags[i] for i in np.flatnonzero(flags.any(axis=1)).tolist()}
     for name, reached in (("harm", scores.floors == 2), ("declined", scores.floors == 1)):
         where |= {(f"floor:{floor.id}", name): flags for floor, flags in zip(model.floors, reached, strict=True)}
-    for name in UNKNOWN:
+    for name in UNKNOWNS:
         where[f"unknown:{name}", "not_asked"] = unknown[name]
     standing = _standing(scores, cells, model, unknown)
     where |= {(name, CIRCUMSTANCES[name]): flags for name, flags in standing.items()}
@@ -351,7 +353,7 @@ def plan(scores: Scores, cells: Cells, model: Model, unknown: Mapping[str, NDArr
     there = {name: standing.get(name, where.get((name, "harm"))) for name in not_where}
     somewhere = {name: flags for name, flags in there.items() if flags is not None and flags.any()}
     for a, action in enumerate(library if somewhere else ()):
-        for name in action.not_where:
+        for name in action.withheld_for:
             if name in somewhere:
                 days[a, somewhere[name]] = inf
     return whole
@@ -367,7 +369,7 @@ def _standing(
     of_cases = [scores.floors[f] == 2 for f in case_floors]
     open_share = (get_weight_shares(model) * (cells.state == NOT_ASKED)).sum(axis=0)
     # A case may tell of what no indicator of the model reads: harm, and none of it in an answer.
-    of_cases.append(scores.harm & ~(cells.harms & ~safeguard).any(axis=0))
+    of_cases.append(scores.harm & ~(cells.harm & ~safeguard).any(axis=0))
     no_harm = ~scores.harm & ~scores.core_declined & (scores.level != INSUFFICIENT)
     nowhere = np.zeros(scores.total.shape, dtype=bool)
     return {
@@ -380,7 +382,7 @@ def _standing(
         & (np.round(scores.worst, 6) >= WORST_OF_LOW),
         "level:rests_on_context": no_harm & (by_points > 0),
         "level:low": scores.level == LEVELS.index("low"),
-        "open:few": (open_share > 0) & (np.round(open_share, 12) <= FEW_OPEN),
+        "open:few": (open_share > 0) & (np.round(open_share, 12) <= FEW_OPEN_SHARE),
     }
 
 
@@ -389,12 +391,14 @@ def _telling(model: Model) -> tuple[list[int], list[int], NDArray[np.bool_]]:
     """Which floors tell of cases, which indicators of children, and which are safeguards (k, 1)."""
     return (
         [f for f, floor in enumerate(model.floors) if floor.case is not None],
-        [i for i, indicator in enumerate(model.indicators) if indicator.id in CHILDREN],
+        [i for i, indicator in enumerate(model.indicators) if indicator.id in CHILD_LABOUR_INDICATORS],
         np.array([[indicator.safeguard] for indicator in model.indicators]),
     )
 
 
-def circumstances(answers: Answers, model: Model, agency_scores: Mapping[str, float]) -> dict[str, NDArray[np.bool_]]:
+def find_circumstances(
+    answers: Answers, model: Model, agency_scores: Mapping[str, float]
+) -> dict[str, NDArray[np.bool_]]:
     """What is read off the answers of n suppliers for their plans, flags (n,): see CIRCUMSTANCES.
 
     ``agency_scores``: 0..100 by ``name_key`` of an agency's name, reference or licence number. Nobody below the minimum age,
@@ -425,10 +429,10 @@ def _library(model: Model) -> tuple[tuple[Action, ...], Calls, frozenset[str]]:
     """The library as a model reads it, for each finding and state which of it answers, and within how many days, and where any
     of it is withheld.
     """
-    library = with_groups(actions_of(model.actions), (model,))
+    library = expand_groups(list_release_actions(model.actions), (model,))
     calls: dict[tuple[str, str], list[tuple[int, float]]] = {}
     for a, action in enumerate(library):
         for finding in action.addresses:
             for state in action.states:
                 calls.setdefault((finding, state), []).append((a, action.due_days[state]))
-    return library, calls, frozenset(name for action in library for name in action.not_where)
+    return library, calls, frozenset(name for action in library for name in action.withheld_for)

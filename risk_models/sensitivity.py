@@ -32,7 +32,9 @@ def compute_rank_ranges(scores: Scores, cells: Cells, model: Model, draws: int =
     """Return the ranks of n suppliers of one model under weights drawn as in ``robustness.toml``; floors apply under all."""
     share = get_weight_shares(model)[:, 0]
     drawn = np.random.default_rng(seed).dirichlet(compute_concentration(len(share)) * share, draws)
-    ranks = np.array([_rank_highest_first(np.maximum(100.0 * (w @ cells.effective), scores.floor)) for w in drawn])
+    ranks = np.array(
+        [_rank_highest_first(np.maximum(100.0 * (w @ cells.effective), scores.floor_points)) for w in drawn]
+    )
     low, high = np.percentile(ranks, [5, 95], axis=0, method="nearest")
     return RankRange(_rank_highest_first(scores.total), low.astype(np.int64), high.astype(np.int64))
 
@@ -50,6 +52,8 @@ def compute_weight_effects(scores: Scores, cells: Cells, model: Model) -> Floats
     base = (share * cells.effective).sum(axis=0)
     change = 100.0 * WEIGHT_INCREASE * share * (cells.effective - base) / (1.0 + WEIGHT_INCREASE * share)
     # Where a floor determines a score, changes below it have no effect.
-    score_change = np.maximum(100.0 * base + change, scores.floor) - np.maximum(100.0 * base, scores.floor)
+    score_change = np.maximum(100.0 * base + change, scores.floor_points) - np.maximum(
+        100.0 * base, scores.floor_points
+    )
     effects: Floats = np.abs(score_change).mean(axis=1)
     return effects

@@ -43,16 +43,17 @@ class Choices:
 
 @dataclass(frozen=True)
 class Ramp:
-    """Linear from ``zero`` (risk 0) to ``one`` (risk 1), flat outside; either may be the larger."""
+    """Linear from one bound (risk 0) to another (risk 1), flat outside; either may be the larger."""
 
-    zero: float
-    one: float
+    lowest_risk_at: float
+    highest_risk_at: float
 
     def risk(self, answer: Answer) -> float:
         """Return the risk 0..1, or NaN where the answer is not a number."""
         if not isinstance(answer, (int, float)) or isinstance(answer, bool):
             return math.nan
-        return min(1.0, max(0.0, (float(answer) - self.zero) / (self.one - self.zero)))
+        span = self.highest_risk_at - self.lowest_risk_at
+        return min(1.0, max(0.0, (float(answer) - self.lowest_risk_at) / span))
 
     @property
     def lowest_risk(self) -> float:
@@ -123,10 +124,10 @@ def parse_rule(raw: Mapping[str, Any]) -> Rule:
             raise ValueError("'choices' is empty")
         return Choices({str(code): parse_share(risk, f"the risk of {code!r}") for code, risk in value.items()})
     if kinds == ["ramp"]:
-        zero, one = (parse_number(value.get(key), f"{key!r}") for key in ("from", "to"))
-        if zero == one:
+        start, end = (parse_number(value.get(key), f"{key!r}") for key in ("from", "to"))
+        if start == end:
             raise ValueError("'from' equals 'to'")
-        return Ramp(zero, one)
+        return Ramp(start, end)
     steps = tuple((parse_number(start, "a step's value"), parse_share(risk, "a step's risk")) for start, risk in value)
     if not steps or list(steps) != sorted(steps):
         raise ValueError(f"{kinds[0]!r} must rise by value")

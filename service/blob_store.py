@@ -10,18 +10,18 @@ from pathlib import Path
 
 
 class BlobStore:
-    """Files kept by content."""
+    """A content-addressed store of files in a folder."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
 
     def put(self, data: bytes) -> str:
-        """Keeps bytes for good and returns their sha256: written, synced and renamed, the folder synced, before it returns."""
+        """Store bytes durably and return their sha256: written, synced and renamed, and the folder synced, before it returns."""
         digest = hashlib.sha256(data).hexdigest()
-        target = self._place(digest)
+        target = self._get_path(digest)
         try:
-            os.utime(target)  # it is wanted from now on: see drop_unless_put_since
+            os.utime(target)  # in use from now on: see delete_unless_put_since
             return digest
         except FileNotFoundError:
             pass
@@ -45,16 +45,15 @@ class BlobStore:
         return digest
 
     def get(self, digest: str) -> bytes:
-        """The bytes of a digest. Raises FileNotFoundError where they are not kept."""
-        return self._place(digest).read_bytes()
+        """Return the bytes of a digest. Raises FileNotFoundError where they are not stored."""
+        return self._get_path(digest).read_bytes()
 
-    def drop_unless_put_since(self, digest: str, moment: datetime) -> bool:
-        """Removes the bytes of a digest, unless they were put again since a moment; whether they are gone.
+    def delete_unless_put_since(self, digest: str, moment: datetime) -> bool:
+        """Delete the bytes of a digest unless they were put again since a moment; return whether they are deleted.
 
-        Somebody who puts bytes that are there already gets them kept: moved away first, they are looked at where nobody can
-        put them again, and come back if they were.
+        The file is first moved aside, where a concurrent ``put`` cannot touch it, and moved back if it was put again.
         """
-        target = self._place(digest)
+        target = self._get_path(digest)
         aside = target.with_name(digest + ".gone")
         try:
             target.replace(aside)
@@ -66,11 +65,11 @@ class BlobStore:
         aside.unlink()
         return True
 
-    def digests(self) -> tuple[str, ...]:
-        """Every digest kept, in order."""
+    def list_digests(self) -> tuple[str, ...]:
+        """Return every stored digest, sorted."""
         return tuple(sorted(path.name for path in self.folder.glob("??/*") if len(path.name) == 64))
 
-    def _place(self, digest: str) -> Path:
+    def _get_path(self, digest: str) -> Path:
         if len(digest) != 64 or not set(digest) <= set("0123456789abcdef"):
             raise ValueError("a digest is 64 hexadecimal digits")
         return self.folder / digest[:2] / digest

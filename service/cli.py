@@ -21,11 +21,11 @@ from pathlib import Path
 
 from reports.formats import FORMATS as REPORT_FORMATS
 from service.commands import admin, models, repay
-from service.commands.files import Usage, bytes_of, made, whole_folder
+from service.commands.files import UsageError, read_bytes, make_folder, write_folder
 
-EXIT_SCORED, EXIT_SOME, EXIT_NOTHING, EXIT_OURS = 0, 1, 2, 70
+EXIT_SCORED, EXIT_PARTIAL, EXIT_NOTHING, EXIT_INTERNAL_ERROR = 0, 1, 2, 70
 FORMATS = ("json", *REPORT_FORMATS)  # assessment.json and the reports
-ROOM = 1 << 17  # bytes of the document that wait to be written
+WRITE_BUFFER = 1 << 17  # bytes of the document that wait to be written
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -33,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         arguments = _parser().parse_args(argv)
         return int(arguments.run(arguments))
-    except Usage as said:
+    except UsageError as said:
         print(f"diligence: {said}", file=sys.stderr)
         return EXIT_NOTHING
     except KeyboardInterrupt:
@@ -41,12 +41,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_SOME
+        return EXIT_PARTIAL
     except Exception:  # noqa: BLE001  the last frame above the user: whatever arrives here is our bug
-        return _our_fault()
+        return _report_internal_error()
 
 
-def _our_fault() -> int:
+def _report_internal_error() -> int:
     bug = uuid.uuid4().hex[:12]
     log = Path(tempfile.gettempdir()) / f"diligence-bug-{bug}.log"
     log.write_text(traceback.format_exc(), encoding="utf-8")
@@ -54,7 +54,7 @@ def _our_fault() -> int:
         f"diligence: a fault of ours, not of your file (id {bug}). Its record is in {log}; please send it to us.",
         file=sys.stderr,
     )
-    return EXIT_OURS
+    return EXIT_INTERNAL_ERROR
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -118,51 +118,51 @@ def _assess(arguments: argparse.Namespace) -> int:
     from risk_models.facts.facts import load_facts
     from service.assessment.assess import assess
     from service.assessment.export_json import write_document
-    from service.buyer.buying import buyer_lines, buyer_part
-    from service.case_reading.export_json import case_lines, cases_part
+    from service.buyer.buying import build_buyer_lines, build_buyer_part
+    from service.case_reading.export_json import build_case_lines, build_cases_part
     from service.imports.pipeline import Choices, NoUsableRows, parse_files
 
     # One run makes millions of small objects and then ends: looking through them for cycles finds none and takes time.
     gc.disable()
-    on = _day(arguments.on)
+    on = _parse_day(arguments.on)
     formats = tuple(f.strip() for f in arguments.formats.split(",") if f.strip())
     if not formats or not set(formats) <= set(FORMATS):
-        raise Usage(f"--formats takes a list of {', '.join(FORMATS)}; '{arguments.formats}' is something else.")
+        raise UsageError(f"--formats takes a list of {', '.join(FORMATS)}; '{arguments.formats}' is something else.")
     named = [*arguments.files, *([arguments.buyer] if arguments.buyer else [])]
-    files = [(Path(file).name, bytes_of(Path(file))) for file in named]
-    with _progress() as say:
+    files = [(Path(file).name, read_bytes(Path(file))) for file in named]
+    with _show_progress() as say:
         try:
-            columns = parse_column_map(bytes_of(Path(arguments.map)), arguments.map) if arguments.map else None
+            columns = parse_column_map(read_bytes(Path(arguments.map)), arguments.map) if arguments.map else None
             choices = Choices(
                 arguments.kind, arguments.country, arguments.sector, arguments.sheet, columns, arguments.date_order,
                 Path(arguments.buyer).name if arguments.buyer else None,
             )  # fmt: skip
             taken = parse_files(files, choices, on, say)
         except (NoUsableRows, UnusableSheet) as nothing:
-            raise Usage(str(nothing)) from nothing
+            raise UsageError(str(nothing)) from nothing
         say("scoring")
         facts = load_facts().as_of(on)
         try:
             assessed = assess(taken.batches, facts, on)
-            buyer = buyer_part(taken.buyer_batches, on)
+            buyer = build_buyer_part(taken.buyer_batches, on)
         except LookupError as none:
-            raise Usage(f"{none.args[0]}.") from none
+            raise UsageError(f"{none.args[0]}.") from none
         out = Path(arguments.out)
-        with whole_folder(out) as folder:
+        with write_folder(out) as folder:
             if "json" in formats:
                 say("writing json")
-                with (folder / "assessment.json").open("wb", buffering=ROOM) as file:
-                    cases = cases_part(taken.cases, taken.batches, on)
+                with (folder / "assessment.json").open("wb", buffering=WRITE_BUFFER) as file:
+                    cases = build_cases_part(taken.cases, taken.batches, on)
                     write_document(file, assessed, facts, on, choices.to_options(), taken.received, buyer, cases)
             others = [f for f in formats if f != "json"]
             if others:
                 from reports.formats import render
-                from service.report_content.build import report_on
+                from service.report_content.build import build_report
 
                 title = "Forced labour and ethical recruitment: supplier assessment"
-                report = report_on(assessed, facts, on, taken.files, taken.issues, title)
-                findings, steps = buyer_lines(taken.buyer_batches, on)
-                shown = case_lines(taken.cases, taken.batches, on)
+                report = build_report(assessed, facts, on, taken.files, taken.issues, title)
+                findings, steps = build_buyer_lines(taken.buyer_batches, on)
+                shown = build_case_lines(taken.cases, taken.batches, on)
                 report = replace(report, buyer=findings, buyer_plan=steps, cases=shown)
                 for format_ in others:
                     say(f"writing {format_}")
@@ -177,23 +177,23 @@ def _assess(arguments: argparse.Namespace) -> int:
     for told in [i for i in taken.issues if i.severity == "error"][:5]:
         print(f"- {told.describe()}", file=sys.stderr)
     refused = any(not file["accepted"] for file in taken.files)
-    return EXIT_SOME if received["rejected"] or refused else EXIT_SCORED
+    return EXIT_PARTIAL if received["rejected"] or refused else EXIT_SCORED
 
 
 def _verify(arguments: argparse.Namespace) -> int:
     from risk_models.facts.facts import load_facts
-    from service.verify import NotAnAssessment, objections, parse
+    from service.verify import InvalidAssessmentFile, find_discrepancies, parse_document
 
     try:
-        document = parse(bytes_of(Path(arguments.file)))
-    except NotAnAssessment as fault:
-        raise Usage(f"{arguments.file}: {fault}.") from fault
-    found = objections(document, load_facts())
+        document = parse_document(read_bytes(Path(arguments.file)))
+    except InvalidAssessmentFile as fault:
+        raise UsageError(f"{arguments.file}: {fault}.") from fault
+    found = find_discrepancies(document, load_facts())
     for objection in found:
         print(objection, file=sys.stderr)
     if not found:
         print(f"{len(document['results'])} results recomputed from their answers; every number is identical.")
-    return EXIT_SOME if found else EXIT_SCORED
+    return EXIT_PARTIAL if found else EXIT_SCORED
 
 
 def _template(arguments: argparse.Namespace) -> int:
@@ -204,25 +204,25 @@ def _template(arguments: argparse.Namespace) -> int:
     try:
         form = load_form(arguments.form)
     except DataFileError as none:
-        raise Usage(f"there is no form '{arguments.form}'. {none.cure}") from none
+        raise UsageError(f"there is no form '{arguments.form}'. {none.cure}") from none
     out = Path(arguments.out)
-    made(out.parent)
+    make_folder(out.parent)
     out.write_bytes(build_template(form))
     print(f"{form.title}, version {form.version}: {len(form.questions)} questions. Written to {out}.")
     return EXIT_SCORED
 
 
 def _facts_check(arguments: argparse.Namespace) -> int:
-    from service.model_governance.check import faults_of_facts
+    from service.model_governance.check import list_fact_faults
 
-    return _checked(faults_of_facts())
+    return _print_faults(list_fact_faults())
 
 
-def _checked(faults: Sequence[str]) -> int:
+def _print_faults(faults: Sequence[str]) -> int:
     for fault in faults:
         print(fault, file=sys.stderr)
     print("No fault found." if not faults else f"{len(faults)} faults.")
-    return EXIT_SOME if faults else EXIT_SCORED
+    return EXIT_PARTIAL if faults else EXIT_SCORED
 
 
 def _facts_show(arguments: argparse.Namespace) -> int:
@@ -234,7 +234,7 @@ def _facts_show(arguments: argparse.Namespace) -> int:
         code = load_countries().find(named.strip())
         if code is None:
             like = load_countries().suggest(named)
-            raise Usage(
+            raise UsageError(
                 f"'{named}' is not a country we know.{' Did you mean ' + ' or '.join(like) + '?' if like else ''}"
             )
         codes.append(code)
@@ -252,17 +252,17 @@ def _facts_show(arguments: argparse.Namespace) -> int:
     return EXIT_SCORED
 
 
-def _day(text: str | None) -> date:
+def _parse_day(text: str | None) -> date:
     if text is None:
         return date.today()
     try:
         return date.fromisoformat(text)
     except ValueError as fault:
-        raise Usage(f"--on takes a day as YYYY-MM-DD; '{text}' is none.") from fault
+        raise UsageError(f"--on takes a day as YYYY-MM-DD; '{text}' is none.") from fault
 
 
 @contextmanager
-def _progress() -> Iterator[Callable[[str], None]]:
+def _show_progress() -> Iterator[Callable[[str], None]]:
     """Says what goes on, as a moving bar on a terminal and not at all elsewhere."""
     if not sys.stderr.isatty():
         yield lambda _: None

@@ -1,4 +1,4 @@
-"""A request that cannot be, as a value to raise: what use cases know of errors. Its answers are made in ``service/errors.py``."""
+"""The error that use cases raise for a request they refuse. ``service/wiring/error_handlers.py`` turns it into a response."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Any
 
 
 class DomainError(Exception):
-    """A request that cannot be: a ``code`` for machines, the HTTP ``status``, one or two sentences, and more members.
+    """A refused request: a ``code`` for machines, the HTTP ``status``, a ``detail`` of one or two sentences, and more members.
 
-    The code is for life and is made of words in lower case with dots between; ``extra`` are further members of the problem
-    object (RFC 9457, section 3.2). ``headers`` go out with the answer.
+    Codes are lower-case words with dots between, and never change; ``extra`` holds further members of the problem object
+    (RFC 9457, section 3.2). ``headers`` are sent with the response.
     """
 
     def __init__(
@@ -21,13 +21,13 @@ class DomainError(Exception):
         self.headers = headers or {}
 
 
-def not_found(what: str = "") -> DomainError:
-    """What is not there, and what belongs to another organisation: the two look the same."""
-    return DomainError("not_found", 404, what or "There is no such thing here.")
+def not_found(detail: str = "") -> DomainError:
+    """Build the error for an object that does not exist or belongs to another organisation: callers cannot tell them apart."""
+    return DomainError("not_found", 404, detail or "There is no such thing here.")
 
 
 def build_problem(code: str, status: int, detail: str, **extra: Any) -> dict[str, Any]:
-    """The problem object of RFC 9457; also what an import keeps that was refused after its answer was given."""
+    """Build a problem object (RFC 9457); an import that fails after its response was sent stores one too."""
     return {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,

@@ -15,7 +15,7 @@ from sqlalchemy import and_, delete, exists, func, or_, select
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
-from service.audit import record
+from service.audit import record_event
 from service.blob_store import BlobStore
 from service.db.buyer_tables import BuyerAnswers
 from service.db.case_tables import StoredCase, StoredFinding
@@ -24,13 +24,13 @@ from service.db.tables import (
     Base,
     Change,
     Erasure,
-    ScheduleRun,
-    Idempotent,
+    IdempotentResponse,
     Import,
     Job,
     Organisation,
     Owned,
     Result,
+    ScheduleRun,
     SignIn,
     SignInAttempt,
     Supplier,
@@ -45,11 +45,11 @@ from service.suppliers import summary
 
 BY = "system:retention"
 # A file is laid in the store before the row that speaks of it: one that is younger may still get its row.
-SETTLED = timedelta(hours=1)
-ANSWERED = timedelta(days=1)  # as long as the answer to a request with an Idempotency-Key is promised
-SHORT_LIVED = timedelta(days=7)  # failed attempts to sign in
+FILE_GRACE_PERIOD = timedelta(hours=1)
+IDEMPOTENCY_LIFETIME = timedelta(days=1)  # as long as the answer to a request with an Idempotency-Key is promised
+ATTEMPT_LIFETIME = timedelta(days=7)  # failed attempts to sign in
 CHUNK = 200
-SHORTEST, LONGEST = 24, 240  # months: so long a low level stands until its review, and it must still be there then
+MIN_MONTHS, MAX_MONTHS = 24, 240  # months: so long a low level stands until its review, and it must still be there then
 
 log = structlog.get_logger("service.retention")
 
@@ -61,15 +61,15 @@ def erase_organisation(db: Database, blobs: BlobStore, organisation_id: str, at:
     the last hour go with the next ``tidy``.
     """
     with db.unscoped() as session:
-        counts = counts_of(session, organisation_id)
+        counts = count_rows(session, organisation_id)
         session.execute(delete(Organisation).where(Organisation.id == organisation_id))  # the rest goes with it
         session.add(Erasure(id=new_id(), organisation_id=organisation_id, at=at, actor=by, counts=counts))
-    dropped = drop_unused_files(db, blobs, at - SETTLED)
+    dropped = delete_unused_files(db, blobs, at - FILE_GRACE_PERIOD)
     log.info("organisation_erased", organisation=organisation_id, rows=sum(counts.values()), files=dropped)
     return {**counts, "files": dropped}
 
 
-def counts_of(session: Session, organisation_id: str) -> dict[str, int]:
+def count_rows(session: Session, organisation_id: str) -> dict[str, int]:
     """How many rows of each table an organisation has, where it has any."""
     counts: dict[str, int] = {}
     for mapper in Base.registry.mappers:
@@ -80,7 +80,7 @@ def counts_of(session: Session, organisation_id: str) -> dict[str, int]:
     return {name: count for name, count in sorted(counts.items()) if count}
 
 
-def used_files(session: Session) -> set[str]:
+def list_used_files(session: Session) -> set[str]:
     """The digests of all files that a row speaks of: what was sent, and reports that were made."""
     used = set(session.scalars(select(Upload.sha256)))
     for made in session.scalars(select(Job.result).where(Job.kind == RENDER_REPORT, Job.state == "done")):
@@ -88,11 +88,11 @@ def used_files(session: Session) -> set[str]:
     return used
 
 
-def drop_unused_files(db: Database, blobs: BlobStore, before: datetime) -> int:
+def delete_unused_files(db: Database, blobs: BlobStore, before: datetime) -> int:
     """Removes the files that no row speaks of and that were put before a moment; how many."""
     with db.unscoped(write=False) as session:
-        used = used_files(session)
-    return sum(blobs.drop_unless_put_since(digest, before) for digest in blobs.digests() if digest not in used)
+        used = list_used_files(session)
+    return sum(blobs.delete_unless_put_since(digest, before) for digest in blobs.list_digests() if digest not in used)
 
 
 def purge_expired(db: Database, blobs: BlobStore, at: datetime) -> dict[str, int]:
@@ -106,40 +106,40 @@ def purge_expired(db: Database, blobs: BlobStore, at: datetime) -> dict[str, int
     with db.unscoped(write=False) as session:
         kept = {row.id: row.keep_months for row in session.scalars(select(Organisation))}
     for organisation_id, months in kept.items():
-        before = months_before(at, months)
-        counts["suppliers"] += _forget_suppliers(db, organisation_id, before, at)
+        before = subtract_months(at, months)
+        counts["suppliers"] += _purge_suppliers(db, organisation_id, before, at)
         with db.for_organisation(organisation_id) as session:
-            removed = _forget_rows(session, before)
+            removed = _purge_rows(session, before)
             if sum(removed.values()):
-                record(session, BY, "retention.removed", "organisation", organisation_id, removed)
+                record_event(session, BY, "retention.removed", "organisation", organisation_id, removed)
         counts["rows"] += sum(removed.values())
     with db.unscoped() as session:
-        session.execute(delete(Idempotent).where(Idempotent.created_at < at - ANSWERED))
-        session.execute(delete(SignInAttempt).where(SignInAttempt.at < at - SHORT_LIVED))
+        session.execute(delete(IdempotentResponse).where(IdempotentResponse.created_at < at - IDEMPOTENCY_LIFETIME))
+        session.execute(delete(SignInAttempt).where(SignInAttempt.at < at - ATTEMPT_LIFETIME))
         session.execute(delete(SignIn).where(SignIn.expires_at < at))
-    counts["files"] = drop_unused_files(db, blobs, at - SETTLED)
+    counts["files"] = delete_unused_files(db, blobs, at - FILE_GRACE_PERIOD)
     log.info("tidied", **counts)
     return counts
 
 
-def keep_for(session: Session, organisation_id: str, months: int, by: str) -> Organisation:
+def set_retention(session: Session, organisation_id: str, months: int, by: str) -> Organisation:
     """Sets how many months an organisation keeps things. Raises Refused ``keep_months``, 422."""
-    if not SHORTEST <= months <= LONGEST:
-        raise DomainError("keep_months", 422, f"Things are kept for {SHORTEST} to {LONGEST} months.")
+    if not MIN_MONTHS <= months <= MAX_MONTHS:
+        raise DomainError("keep_months", 422, f"Things are kept for {MIN_MONTHS} to {MAX_MONTHS} months.")
     organisation = session.get_one(Organisation, organisation_id)
     if organisation.keep_months != months:
         told = {"from": organisation.keep_months, "to": months}
-        record(session, by, "organisation.keep_months_changed", "organisation", organisation_id, told)
+        record_event(session, by, "organisation.keep_months_changed", "organisation", organisation_id, told)
         organisation.keep_months = months
     return organisation
 
 
-def months_before(at: datetime, months: int) -> datetime:
+def subtract_months(at: datetime, months: int) -> datetime:
     """The same moment so many months before; the last day of the month where there is none such."""
     return at + (summary.add_months(at.date(), -months) - at.date())
 
 
-def _forget_suppliers(db: Database, organisation_id: str, before: datetime, at: datetime) -> int:
+def _purge_suppliers(db: Database, organisation_id: str, before: datetime, at: datetime) -> int:
     forgotten = 0
     while True:
         with db.for_organisation(organisation_id) as session:
@@ -151,7 +151,7 @@ def _forget_suppliers(db: Database, organisation_id: str, before: datetime, at: 
             return forgotten
 
 
-def _forget_rows(session: Session, before: datetime) -> Mapping[str, int]:
+def _purge_rows(session: Session, before: datetime) -> Mapping[str, int]:
     latest = select(Supplier.latest_id).where(Supplier.latest_id.is_not(None))
     last_change = select(func.max(Change.id)).scalar_subquery()
     added_to = exists().where(StoredFinding.case_id == StoredCase.id, StoredFinding.created_at >= before)

@@ -12,12 +12,12 @@ from typing import NamedTuple
 import pytest
 
 from questionnaires.form import FORMS_DIR
-from risk_models.action_releases import action_releases
+from risk_models.action_releases import get_action_releases
 from risk_models.buyer import RULES_FOLDER as PRACTICES
 from risk_models.cases.rules import list_released_digests
 from risk_models.facts.releases import load_releases as editions
 from risk_models.model import MODELS_FOLDER
-from service.model_governance.check import faults_of_facts, faults_of_models
+from service.model_governance.check import list_fact_faults, list_model_faults
 
 TESTS = Path(__file__).parent
 
@@ -55,7 +55,7 @@ def test_a_file_that_was_released_is_never_changed(line: Released) -> None:
 
 
 def test_a_library_of_actions_that_was_released_stays_known_by_its_digest() -> None:
-    held = {version: digest for digest, version in action_releases().items()}
+    held = {version: digest for digest, version in get_action_releases().items()}
     released = {line.version: line.digest for line in LIST if line.kind == "actions"}
     assert {version: held.get(version) for version in released} == released
 
@@ -64,7 +64,7 @@ def test_an_edition_of_the_facts_that_was_released_stays_the_first_lines_of_the_
     held = {edition.name: edition.digest for edition in editions()}
     released = {line.version: line.digest for line in LIST if line.kind == "facts"}
     assert {version: held.get(version) for version in released} == released
-    assert faults_of_facts() == []
+    assert list_fact_faults() == []
 
 
 def test_rules_on_cases_that_were_released_stay_known_by_their_digest() -> None:
@@ -73,7 +73,7 @@ def test_rules_on_cases_that_were_released_stay_known_by_their_digest() -> None:
 
 
 def test_whatever_the_checkout_calls_released_is_what_it_holds() -> None:
-    assert faults_of_models() == []
+    assert list_model_faults() == []
 
 
 def test_the_list_goes_up_to_the_release_of_this_version() -> None:

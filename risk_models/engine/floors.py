@@ -1,7 +1,7 @@
-"""Which floors hold: named rules that count signs at work, hear declined core questions, or read the strength of case records.
+"""Evaluate floors: minimum-score rules on signals, on declined core questions, or on the strength of case records.
 
-A sign is told by one indicator or by any of several (risk_models.model.Floor). Each is read in three ways: what was found, what
-was declined or found, and what is bad at worst.
+A signal is one indicator, or several that report the same fact (risk_models.model.Floor). Each is counted in three ways: what was
+found, what was declined or found, and what is bad in the worst case.
 """
 
 from __future__ import annotations
@@ -17,77 +17,91 @@ from risk_models.model import CASES, Model
 
 
 @dataclass(frozen=True)
-class Readings:
-    """Which sign of a floor reads which indicator, (m,) in the order of the signs; from what r on, and whether any report acts,
-    (m, 1). ``floor``: the floor of each sign (s,), in the order of the floors.
+class FloorInputs:
+    """Which indicators the signals of floors read, one row for each pair, ordered by signal.
+
+    ``signal``, ``indicator`` (m,): positions; ``min_risk`` (m, 1): the r from which the indicator counts; ``by_report`` (m, 1):
+    any report of it counts. ``floor`` (s,): the floor of each signal, ordered by floor.
     """
 
     floor: NDArray[np.intp]
-    sign: NDArray[np.intp]
+    signal: NDArray[np.intp]
     indicator: NDArray[np.intp]
-    from_risk: Floats
+    min_risk: Floats
     by_report: Flags
 
 
 @lru_cache(maxsize=64)
-def readings_of(model: Model) -> Readings:
-    """What the floors of a model read. A strong sign acts on any report of it; other floors read the risk alone."""
-    strong = {indicator.id for indicator in model.indicators if indicator.severe}
-    at = {indicator.id: i for i, indicator in enumerate(model.indicators)}
-    signs = [(f, floor, sign) for f, floor in enumerate(model.floors) for sign in floor.signals]
-    read = [(s, at[name], floor) for s, (_, floor, sign) in enumerate(signs) for name in sign]
-    return Readings(
-        np.array([f for f, _, _ in signs], dtype=np.intp),
-        np.array([s for s, _, _ in read], dtype=np.intp),
-        np.array([i for _, i, _ in read], dtype=np.intp),
-        np.array([floor.min_risk for _, _, floor in read])[:, None],
-        np.array([strong.issuperset(floor.indicator_ids) for _, _, floor in read], dtype=bool)[:, None],
+def build_floor_inputs(model: Model) -> FloorInputs:
+    """Return what the floors of a model read.
+
+    Any report counts for a floor that reads severe indicators alone; other floors read the risk alone.
+    """
+    severe = {indicator.id for indicator in model.indicators if indicator.severe}
+    position = {indicator.id: i for i, indicator in enumerate(model.indicators)}
+    signals = [(f, floor, signal) for f, floor in enumerate(model.floors) for signal in floor.signals]
+    rows = [(s, position[name], floor) for s, (_, floor, signal) in enumerate(signals) for name in signal]
+    return FloorInputs(
+        np.array([f for f, _, _ in signals], dtype=np.intp),
+        np.array([s for s, _, _ in rows], dtype=np.intp),
+        np.array([i for _, i, _ in rows], dtype=np.intp),
+        np.array([floor.min_risk for _, _, floor in rows])[:, None],
+        np.array([severe.issuperset(floor.indicator_ids) for _, _, floor in rows], dtype=bool)[:, None],
     )
 
 
 @lru_cache(maxsize=1024)
-def readings_within(model: Model, start: int, stop: int) -> Readings:
-    """What the floors of a model read of its indicators from one up to another."""
-    of = readings_of(model)
-    here = np.flatnonzero((of.indicator >= start) & (of.indicator < stop))
-    return Readings(of.floor, of.sign[here], of.indicator[here], of.from_risk[here], of.by_report[here])
+def select_floor_inputs(model: Model, start: int, stop: int) -> FloorInputs:
+    """Return what the floors of a model read of its indicators from position ``start`` up to ``stop``."""
+    inputs = build_floor_inputs(model)
+    rows = np.flatnonzero((inputs.indicator >= start) & (inputs.indicator < stop))
+    return FloorInputs(
+        inputs.floor, inputs.signal[rows], inputs.indicator[rows], inputs.min_risk[rows], inputs.by_report[rows]
+    )
 
 
-def mark(so_far: Flags, sign: NDArray[np.intp], flags: Flags) -> None:
-    """Marks the signs of which any row holds: ``flags`` (3, m, n) with the sign of each row, in the order of the signs."""
-    if flags.shape[2] > len(sign):  # many suppliers, few rows
-        for row, s in enumerate(sign.tolist()):
-            so_far[:, s] |= flags[:, row]
+def mark_signals(marked: Flags, signal: NDArray[np.intp], flags: Flags) -> None:
+    """Mark in ``marked`` (3, s, n) the signals for which any row is set.
+
+    ``flags`` (3, m, n): the rows; ``signal`` (m,): the signal of each row, in ascending order.
+    """
+    if flags.shape[2] > len(signal):  # many suppliers, few rows
+        for row, s in enumerate(signal.tolist()):
+            marked[:, s] |= flags[:, row]
         return
-    first = np.flatnonzero(np.append(True, sign[1:] != sign[:-1]))
-    so_far[:, sign[first]] |= np.logical_or.reduceat(flags, first, axis=1)
+    first = np.flatnonzero(np.append(True, signal[1:] != signal[:-1]))
+    marked[:, signal[first]] |= np.logical_or.reduceat(flags, first, axis=1)
 
 
-def counted(signs: Flags, floor: NDArray[np.intp], floors: int) -> NDArray[np.int16]:
-    """How many of its signs each floor has (3, f, n): ``signs`` (3, s, n) with the floor of each, in the order of the floors."""
-    count = np.zeros((3, floors, signs.shape[2]), dtype=np.int16)
-    if signs.shape[2] > len(floor):
+def count_signals(signals: Flags, floor: NDArray[np.intp], floors: int) -> NDArray[np.int16]:
+    """Return how many of its signals each floor has (3, f, n).
+
+    ``signals`` (3, s, n): which are marked; ``floor`` (s,): the floor of each signal, in ascending order; ``floors``: how many.
+    """
+    count = np.zeros((3, floors, signals.shape[2]), dtype=np.int16)
+    if signals.shape[2] > len(floor):
         for s, f in enumerate(floor.tolist()):
-            count[:, f] += signs[:, s]
+            count[:, f] += signals[:, s]
     elif len(floor):
         first = np.flatnonzero(np.append(True, floor[1:] != floor[:-1]))
-        count[:, floor[first]] = np.add.reduceat(signs, first, axis=1, dtype=np.int16)
+        count[:, floor[first]] = np.add.reduceat(signals, first, axis=1, dtype=np.int16)
     return count
 
 
-def reached(
+def evaluate_floors(
     model: Model, counts: NDArray[np.int16], case: NDArray[np.int8], core_declined: Flags, core_settled: Flags
 ) -> tuple[Flags, Flags, Flags]:
-    """Where each floor acts (f, n): by what was found, by what was declined, and at worst.
+    """Return where each floor is reached (f, n): by what was found, by what was declined, and in the worst case.
 
-    ``counts`` (3, f, n): how many of its signs were found, declined or found, and bad at worst; ``case`` (n,) as in Frame.
+    ``counts`` (3, f, n): how many of its signals were found, declined or found, and bad in the worst case; ``case`` (n,) as in
+    Frame.
     """
     needed = np.array([floor.min_signals for floor in model.floors])[:, None]
-    by_fact, by_silence, by_worst = (count >= needed for count in counts)
+    by_finding, by_declined, in_worst_case = (count >= needed for count in counts)
     for f, floor in enumerate(model.floors):
         if floor.case is not None:
             by_case = case >= CASES.index(floor.case)
-            by_fact[f] = by_silence[f] = by_worst[f] = by_case
+            by_finding[f] = by_declined[f] = in_worst_case[f] = by_case
         elif floor.declined_core:
-            by_fact[f], by_silence[f], by_worst[f] = False, core_declined, ~core_settled
-    return by_fact, by_silence, by_worst
+            by_finding[f], by_declined[f], in_worst_case[f] = False, core_declined, ~core_settled
+    return by_finding, by_declined, in_worst_case

@@ -58,14 +58,14 @@ class InherentRiskPart:
 class InherentRisk:
     """Contexts of n suppliers, and the parts whose points add up to the base.
 
-    ``context`` c with low and high has a row for each that differs (m, n); ``context_of`` (k,) says which row an indicator has.
+    ``context`` c with low and high has a row for each that differs (m, n); ``context_row`` (k,) says which row an indicator has.
     ``known_share`` (n,): the share of the place's facts that are known; ``place_known`` (n,): whether country and sector are.
     """
 
     context: Floats
     context_low: Floats
     context_high: Floats
-    context_of: NDArray[np.intp]
+    context_row: NDArray[np.intp]
     parts: tuple[InherentRiskPart, ...]
     known_share: Floats
     place_known: Flags
@@ -84,7 +84,7 @@ def compute_inherent_risk(
     100 x sum(w c) / sum(w) equals the sum of the parts' points, to rounding. The result of a single supplier is cached for the
     next one in the same place, and its arrays are read-only.
     """
-    compute = _get_cached_or_compute if len(answers) == 1 else _compute
+    compute = _get_cached_or_compute if len(answers) == 1 else _compute_uncached
     return compute(answers, model, facts, agency_scores)
 
 
@@ -128,7 +128,7 @@ def _get_cached_or_compute(
     if cached is not None:
         return cached.inherent
     read: set[str] = set()
-    inherent = _compute(cast(Answers, _RecordingAnswers(answers, read)), model, facts, agency_scores)
+    inherent = _compute_uncached(cast(Answers, _RecordingAnswers(answers, read)), model, facts, agency_scores)
     for item in (inherent, *inherent.parts):
         for array in vars(item).values():
             if isinstance(array, np.ndarray):
@@ -150,38 +150,40 @@ def _build_cache_key(
     return id(model), id(facts), given, frozenset(agency_scores.items())
 
 
-def _compute(answers: Answers, model: Model, facts: FactSnapshot, agency_scores: Mapping[str, float]) -> InherentRisk:
+def _compute_uncached(
+    answers: Answers, model: Model, facts: FactSnapshot, agency_scores: Mapping[str, float]
+) -> InherentRisk:
     scaler = FactScaler(answers, model, facts)
     place = _compute_place_risk(scaler, list_place_contexts(model))
-    (h, low, high), context_parts = _add_other_contexts(scaler, model, place)
+    (h, low, high), context_parts = _add_further_contexts(scaler, model, place)
     parts = [*place.parts, *context_parts]
     for part in parts:
         part.points[:] *= 100.0
 
-    sharper = {context.id: _scale_sharper_context(scaler, context.facts) for context in model.sharper}
+    sharper = {context.id: _scale_sharper_context(scaler, context.facts) for context in model.sharper_contexts}
     sharper["agency"] = scaler.scale_agency_score(agency_scores)
     weighted_gains = {name: np.zeros(len(answers)) for name in sharper}
     has_values = {name: not (np.isnan(s.x) & np.isnan(s.high)).all() for name, s in sharper.items()}
     rows: list[tuple[Floats, Floats, Floats]] = []
     row_by_names: dict[tuple[str, ...], int] = {}
     gains: list[list[Floats]] = []
-    context_of = []
+    context_row = []
     for indicator in model.indicators:
-        names = tuple(filter(has_values.__getitem__, indicator.sharper))
+        names = tuple(filter(has_values.__getitem__, indicator.sharper_contexts))
         if names not in row_by_names:
             row_by_names[names] = len(rows)
             row, row_gains = _raise_by_sharper((h, low, high), [sharper[name] for name in names])
             rows.append(row)
             gains.append(row_gains)
-        context_of.append(row_by_names[names])
+        context_row.append(row_by_names[names])
         for name, gain in zip(names, gains[row_by_names[names]], strict=True):
             weighted_gains[name] += indicator.weight * gain
     c, c_low, c_high = (np.array(values) for values in zip(*rows, strict=True))
     for name, gain in weighted_gains.items():
         s = sharper[name]
-        points = 100.0 * gain / model.weight
+        points = 100.0 * gain / model.total_weight
         parts.append(InherentRiskPart(name, name, fill_unknown(s.x, 0.0), s.value, s.state, points))
-    context_rows = np.array(context_of, dtype=np.intp)
+    context_rows = np.array(context_row, dtype=np.intp)
     return InherentRisk(c, c_low, c_high, context_rows, tuple(parts), place.known_share, place.known)
 
 
@@ -220,7 +222,7 @@ def _take_largest(columns: Sequence[ScaledFactColumn]) -> ScaledFactColumn:
     return ScaledFactColumn(x, low, high, value, state)
 
 
-def _add_other_contexts(
+def _add_further_contexts(
     scaler: FactScaler, model: Model, place: _PlaceRisk
 ) -> tuple[tuple[Floats, Floats, Floats], list[InherentRiskPart]]:
     """Return H with its range after the contexts beyond country and sector, and their parts (points still 0..1)."""

@@ -62,7 +62,7 @@ def list_place_contexts(model: Model) -> tuple[Context, ...]:
     return tuple(
         context
         for context in model.contexts
-        if not context.where_known and all(fact.fact.startswith(("country.", "sector.")) for fact in context.facts)
+        if not context.only_where_known and all(fact.fact.startswith(("country.", "sector.")) for fact in context.facts)
     )
 
 
@@ -180,7 +180,7 @@ class FactScaler:
         if table == "answer":
             return self._scale_answer(fact, name)
         if table in ("country", "flag"):
-            return self._scale_country_of_answer(fact, "country" if table == "country" else "flag", name)
+            return self._scale_answered_country(fact, "country" if table == "country" else "flag", name)
         if table == "corridor":
             return self._scale_corridor(fact, name)
         if table == "destination":
@@ -203,7 +203,7 @@ class FactScaler:
         raw = [float(value) if isinstance(value, (int, float)) else np.nan for value in values]
         return self._build_column(fact, raw, [value == DECLINED for value in values], codes)
 
-    def _scale_country_of_answer(self, fact: ScaledFact, question: str, name: str) -> ScaledFactColumn:
+    def _scale_answered_country(self, fact: ScaledFact, question: str, name: str) -> ScaledFactColumn:
         values, codes = self.get_column(question)
         raw = [self.facts.get_value("country", str(value), name) for value in values]
         return self._build_column(fact, raw, [value == DECLINED and question == "flag" for value in values], codes)
@@ -312,4 +312,6 @@ def fill_unknown(values: Floats, default: float) -> Floats:
 
 def scale(fact: ScaledFact, values: Floats) -> Floats:
     """Return values on the fact's scale 0..1; NaN stays NaN."""
-    return np.clip((values - fact.ramp.zero) / (fact.ramp.one - fact.ramp.zero), 0.0, 1.0)
+    return np.clip(
+        (values - fact.ramp.lowest_risk_at) / (fact.ramp.highest_risk_at - fact.ramp.lowest_risk_at), 0.0, 1.0
+    )

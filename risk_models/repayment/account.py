@@ -20,8 +20,8 @@ from risk_models.repayment.cohorts import (
     KnownCost,
     RepaymentIssue,
     Terms,
-    index_rules,
-    load_rules,
+    index_repayment_rules,
+    load_repayment_rules,
 )
 from risk_models.repayment.corridor_cost import convert_amount, estimate_known_cost, find_rate
 from risk_models.repayment.exchange import ZERO_ESTIMATE, Estimate, Period, sum_estimates
@@ -112,7 +112,7 @@ class _AccountCalculation:
     def build_line(self, item: FeeItem) -> _WeighedLine | None:
         """Build the line of a fee item; None where it cannot be counted."""
         grade = item.evidence or WEAKEST_GRADE
-        rule, payer = index_rules("evidence", "grade")[grade], item.paid_by or "not_known"
+        rule, payer = index_repayment_rules("evidence", "grade")[grade], item.paid_by or "not_known"
         low = item.amount * rule["low"] if item.low is None else item.low
         high = item.amount * rule["high"] if item.high is None else item.high
         converted = self.convert(item, self.subtract_fair_value(item, low, high))
@@ -124,7 +124,7 @@ class _AccountCalculation:
         if payer == "not_known":
             self.notes.add_assumption("payer_not_known", self.cohort.id)
         self.notes.add_assumption("evidence", self.cohort.id, rule["sources"], grade=grade, because=rule["because"])
-        counts = index_rules("paid_by", "code")[payer]["counts"]
+        counts = index_repayment_rules("paid_by", "code")[payer]["counts"]
         principal = round_estimate(amount * share for amount, share in zip(amounts, counts, strict=True))
         interest = ZERO_ESTIMATE if payer == STILL_OWED else self.calculate_interest(principal, paid)
         line = AccountLine(
@@ -135,7 +135,7 @@ class _AccountCalculation:
 
     def subtract_fair_value(self, item: FeeItem, low: Decimal, high: Decimal) -> tuple[Decimal, Decimal, Decimal]:
         """Return what counts of an item: all, but of lodging and food at work only what exceeds a fair value (RP-9)."""
-        if not index_rules("item", "code")[item.item].get("fair"):
+        if not index_repayment_rules("item", "code")[item.item].get("fair"):
             if item.fair_value is not None:
                 self.add_issue("item.fair_value", f"{item.fair_value:f} {item.currency}", item.place)
             return low, item.amount, high
@@ -173,7 +173,7 @@ class _AccountCalculation:
         if rate is None:
             return None
         if item.currency != self.terms.rates.currency:
-            self.notes.add_assumption("rates", rate_days=load_rules()["time"]["rate_days"])
+            self.notes.add_assumption("rates", rate_days=load_repayment_rules()["time"]["rate_days"])
         if item.paid is None and paid is not None:
             self.notes.add_assumption("paid_when_hired", self.cohort.id)
         low, central, high = amounts
@@ -187,7 +187,7 @@ class _AccountCalculation:
             self.notes.add_assumption("no_interest_without_a_date", self.cohort.id)
             return ZERO_ESTIMATE
         days = [max(0, (self.terms.on - day).days) for day in (paid.last, paid.middle, paid.first)]
-        rate_per_day = self.terms.interest / 100 / load_rules()["time"]["year_days"]
+        rate_per_day = self.terms.interest / 100 / load_repayment_rules()["time"]["year_days"]
         return round_estimate(value * rate_per_day * count for value, count in zip(principal, days, strict=True))
 
     def exclude_duplicates(self, entries: Sequence[_WeighedLine]) -> list[_WeighedLine]:
@@ -237,7 +237,7 @@ class _AccountCalculation:
             if full_amount
             else min(entry.weight for entry in counted)
         )
-        cap = Decimal(load_rules()["corridor"]["partial_account"])
+        cap = Decimal(load_repayment_rules()["corridor"]["partial_account"])
         has_total = any(entry.line.item == TOTAL_ITEM for entry in counted)
         if weight > cap and not self.cohort.covers_all and not has_total:
             self.notes.add_assumption("partial_account", self.cohort.id, partial=cap)
@@ -284,7 +284,7 @@ class _AccountCalculation:
                 continue
             amounts, rate, days = converted
             grade = item.evidence or WEAKEST_GRADE
-            shares = index_rules("evidence", "grade")[grade]["repaid"]
+            shares = index_repayment_rules("evidence", "grade")[grade]["repaid"]
             self.notes.add_assumption("repaid", self.cohort.id)
             principal, interest = (
                 round_estimate(value * share for value, share in zip(reversed(tuple(estimate)), shares, strict=True))
@@ -311,7 +311,7 @@ class _AccountCalculation:
 
 def is_separate_payment(line: AccountLine) -> bool:
     """Return whether a line is a payment of its own, outside the account of fees and costs."""
-    return bool(index_rules("item", "code")[line.item].get("alone", False))
+    return bool(index_repayment_rules("item", "code")[line.item].get("alone", False))
 
 
 def min_estimate(first: Estimate, second: Estimate) -> Estimate:

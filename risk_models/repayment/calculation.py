@@ -22,8 +22,8 @@ from risk_models.repayment.cohorts import (
     CohortAccount,
     RepaymentIssue,
     Terms,
-    index_rules,
-    load_rules,
+    index_repayment_rules,
+    load_repayment_rules,
 )
 from risk_models.repayment.exchange import Estimate, sum_estimates
 
@@ -102,7 +102,7 @@ def calculate_repayment(
     shortfall = Estimate(*(max(ZERO, (terms.management or ZERO) - value) for value in fees))
     total = sum_estimates((by_cohort, shortfall)).raise_to_order()
     uplift = total.subtract(by_cohort)
-    deadline = (terms.discovered or terms.on) + timedelta(days=load_rules()["time"]["deadline_days"])
+    deadline = (terms.discovered or terms.on) + timedelta(days=load_repayment_rules()["time"]["deadline_days"])
     schedule = build_schedule(accounts, uplift.central, terms, deadline)
     instalments = tuple(sorted(schedule, key=lambda instalment: instalment.number))
     add_term_assumptions(notes, terms, deadline, past=any(account.cohort.past for account in accounts))
@@ -126,7 +126,7 @@ def calculate_repayment(
 
 def check_terms(terms: Terms) -> None:
     """Check that the terms are within bounds. Raises :class:`TermsError`."""
-    most = load_rules()["time"]["instalments_most"]
+    most = load_repayment_rules()["time"]["instalments_most"]
     if not 1 <= terms.instalments <= most:
         raise TermsError(f"Instalments are 1 (a lump sum, which is preferred) to {most}, not {terms.instalments}.")
     if not ZERO <= terms.interest <= 100:
@@ -144,13 +144,13 @@ def compute_ratio(independent: Decimal, own: Decimal) -> Decimal:
 
 def get_published_ratio() -> Decimal:
     """Return the ratio of the published case."""
-    case = load_rules()["published"]
+    case = load_repayment_rules()["published"]
     return compute_ratio(Decimal(case["check"]), Decimal(case["own"]))
 
 
 def add_term_assumptions(notes: CalculationNotes, terms: Terms, deadline: date, past: bool) -> None:
     """Add the assumptions of every calculation, and those that depend on the terms, to the notes."""
-    time = load_rules()["time"]
+    time = load_repayment_rules()["time"]
     for name in ("same_scale", "no_receipts", "full_amounts"):
         notes.add_assumption(name)
     notes.add_assumption("interest" if terms.interest else "no_interest", interest=f"{terms.interest:f}", on=terms.on)
@@ -206,7 +206,7 @@ def build_reconciliation(
     ``parts``: fees, interest, uplift to management's own figure, and what was paid back.
     """
     by_item: list[Estimate] = []
-    for code, entry in index_rules("item", "code").items():
+    for code, entry in index_repayment_rules("item", "code").items():
         lines = [
             line.sum.multiply(account.workers)
             for account in accounts

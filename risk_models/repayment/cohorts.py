@@ -20,15 +20,15 @@ RULES_FILE = Path(__file__).with_name("repayment.toml")
 
 
 @cache
-def load_rules() -> Mapping[str, Any]:
+def load_repayment_rules() -> Mapping[str, Any]:
     """Return the content of ``repayment.toml``; its fractions are decimals."""
     return tomllib.loads(RULES_FILE.read_text(encoding="utf-8"), parse_float=Decimal)
 
 
 @cache
-def index_rules(table: str, key: str) -> Mapping[str, Mapping[str, Any]]:
+def index_repayment_rules(table: str, key: str) -> Mapping[str, Mapping[str, Any]]:
     """Return the entries of one list of the rules by their key."""
-    return {entry[key]: entry for entry in load_rules()[table]}
+    return {entry[key]: entry for entry in load_repayment_rules()[table]}
 
 
 @dataclass(frozen=True)
@@ -109,12 +109,12 @@ class RepaymentIssue:
     @property
     def severity(self) -> str:
         """Return "error" or "warning"."""
-        return str(load_rules()["fault"][self.code]["severity"])
+        return str(load_repayment_rules()["fault"][self.code]["severity"])
 
     def describe(self) -> str:
         """Return the problem and how to fix it, as sentences."""
-        entry = load_rules()["fault"][self.code]
-        return f"{entry['message']} {entry['cure']}".format(seen=self.value, **load_rules()["time"])
+        entry = load_repayment_rules()["fault"][self.code]
+        return f"{entry['message']} {entry['cure']}".format(seen=self.value, **load_repayment_rules()["time"])
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,7 @@ class AccountLine:
     @property
     def title(self) -> str:
         """Return the title of the item."""
-        return str(index_rules("item", "code")[self.item]["title"])
+        return str(index_repayment_rules("item", "code")[self.item]["title"])
 
     @property
     def sum(self) -> Estimate:
@@ -237,7 +237,7 @@ class CalculationNotes:
 
     def add_assumption(self, name: str, cohort: str = "", sources: Sequence[str] = (), **values: object) -> None:
         """Add an assumption of the rules for one cohort, or for all; ``values`` fill the placeholders of its text."""
-        entry = index_rules("assumption", "id")[name]
+        entry = index_repayment_rules("assumption", "id")[name]
         key = (name, str(entry["text"]).format(**values), tuple(sources or entry["sources"]))
         cohorts = self.assumptions.setdefault(key, {})
         if cohort:
@@ -245,6 +245,6 @@ class CalculationNotes:
 
     def list_assumptions(self) -> tuple[Assumption, ...]:
         """Return the assumptions in the order of the rules."""
-        order = list(index_rules("assumption", "id"))
+        order = list(index_repayment_rules("assumption", "id"))
         collected = sorted(self.assumptions.items(), key=lambda entry: (order.index(entry[0][0]), entry[0][1]))
         return tuple(Assumption(*key, tuple(cohorts)) for key, cohorts in collected)

@@ -12,7 +12,14 @@ from decimal import Decimal
 from typing import Any
 
 from risk_models.facts.facts import Fact, FactSnapshot
-from risk_models.repayment.cohorts import CalculationNotes, Cohort, KnownCost, RepaymentIssue, Terms, load_rules
+from risk_models.repayment.cohorts import (
+    CalculationNotes,
+    Cohort,
+    KnownCost,
+    RepaymentIssue,
+    Terms,
+    load_repayment_rules,
+)
 from risk_models.repayment.exchange import UNIT_ESTIMATE, Estimate, Period
 
 
@@ -23,7 +30,7 @@ def estimate_known_cost(cohort: Cohort, terms: Terms, facts: FactSnapshot, notes
     """
     if not (cohort.origin and cohort.destination) or cohort.origin == cohort.destination:
         return None
-    rules = load_rules()["corridor"]
+    rules = load_repayment_rules()["corridor"]
     search = _CostSearch(cohort, terms, facts, notes)
     corridor = f"{cohort.origin}>{cohort.destination}"
     means: list[Estimate] = []
@@ -58,7 +65,7 @@ class _CostSearch:
 
     def iter_costs(self, corridor: str, reading: str) -> Iterator[Estimate]:
         """Yield the costs by the facts of one corridor code that are used for one reading (low, central or high)."""
-        for entry in load_rules()["corridor"]["facts"]:
+        for entry in load_repayment_rules()["corridor"]["facts"]:
             fact = self.facts.get_fact("corridor", corridor, entry["fact"]) if entry["reading"] == reading else None
             cost = None if fact is None else self.convert_fact(fact, entry)
             if fact is not None and cost is not None:
@@ -84,7 +91,7 @@ class _CostSearch:
 
     def note_facts_from_memory(self, corridor: str) -> None:
         """Add the facts known only from memory to the assumptions; they are used for no figure."""
-        for name in load_rules()["corridor"]["from_memory"]:
+        for name in load_repayment_rules()["corridor"]["from_memory"]:
             fact = self.facts.get_fact("corridor", corridor, name)
             if fact is not None:
                 self.add_fact_assumption("from_memory", corridor, name, fact)
@@ -113,12 +120,16 @@ def find_rate(currency: str, paid: Period | None, terms: Terms) -> Estimate | No
     """Return the rate of a currency in the period of a payment; None where there is none. The report's own is always 1."""
     if currency == terms.rates.currency:
         return UNIT_ESTIMATE
-    return None if paid is None else terms.rates.find_rate(currency, paid, load_rules()["time"]["rate_days"])
+    return None if paid is None else terms.rates.find_rate(currency, paid, load_repayment_rules()["time"]["rate_days"])
 
 
 def find_policy_share(cohort: Cohort, terms: Terms, notes: CalculationNotes) -> Estimate:
     """Return the share of the known cost that counts: 1, or half where workers were hired after a zero-fee policy (RP-17)."""
-    policy, share, whole = cohort.zero_fee_from or terms.zero_fee_from, load_rules()["policy"]["share"], Decimal(1)
+    policy, share, whole = (
+        cohort.zero_fee_from or terms.zero_fee_from,
+        load_repayment_rules()["policy"]["share"],
+        Decimal(1),
+    )
     if policy is None or (cohort.hired is not None and cohort.hired.last < policy):
         return UNIT_ESTIMATE
     if cohort.hired is not None and cohort.hired.first >= policy:

@@ -20,7 +20,7 @@ from risk_models.screening.names import (
     compare_names,
     get_word_weight,
     has_digit,
-    load_rules,
+    load_screening_rules,
     split_name,
 )
 
@@ -154,7 +154,7 @@ class WatchlistIndex:
                     yield Match(
                         entry.key, identifier[0], party.role, given, listed, likeness.score, likeness.agreed, countries
                     )
-        rules = load_rules()
+        rules = load_screening_rules()
         for name in party.names:
             words = split_name(name)
             for i in self._find_candidates(words):
@@ -183,7 +183,7 @@ class WatchlistIndex:
             for i in self._find_exact(joined):
                 shared[self._names_by_word.get(i)] += weight
             shared[self._names_by_joined_words.get(hash(joined))] += weight
-        enough = 2 * shared >= (load_rules().at_least - INDEX_TOLERANCE) * (own_weight + self._weights)
+        enough = 2 * shared >= (load_screening_rules().at_least - INDEX_TOLERANCE) * (own_weight + self._weights)
         return [int(i) for i in np.flatnonzero(enough)]
 
     def _find_exact(self, word: str) -> set[int]:
@@ -209,7 +209,7 @@ class Postings:
 
 def _list_deletions(word: str) -> tuple[str, ...]:
     """Return the word, and the word without each of its letters: two words one letter apart share one of these."""
-    if len(word) <= load_rules().exact_up_to or has_digit(word):
+    if len(word) <= load_screening_rules().exact_up_to or has_digit(word):
         return ()
     return (word, *{word[:i] + word[i + 1 :] for i in range(len(word))})
 

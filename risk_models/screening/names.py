@@ -40,7 +40,7 @@ class ScreeningRules:
 
 
 @cache
-def load_rules() -> ScreeningRules:
+def load_screening_rules() -> ScreeningRules:
     """Return the parameters in force."""
     return ScreeningRules(**tomllib.loads((SCREENING_FOLDER / "screening.toml").read_text(encoding="utf-8")))
 
@@ -68,7 +68,7 @@ def load_lexicon() -> Lexicon:
     for word, kind in rows:
         if kind == "form":
             forms.setdefault(word.split()[0], []).append(tuple(word.split()))
-    weight_by_kind = {"common": load_rules().common, "place": load_rules().place}
+    weight_by_kind = {"common": load_screening_rules().common, "place": load_screening_rules().place}
     affixes = {_fold(word) for word, kind in rows if kind == "affix"}
     return Lexicon(
         {first: tuple(sorted(runs, key=len, reverse=True)) for first, runs in forms.items()},
@@ -142,7 +142,7 @@ def compare_words(a: str, b: str) -> float:
     """Return how far two words agree: 1 where they are equal, 0 where they differ by more than a slip, else between."""
     if a == b:
         return 1.0
-    rules = load_rules()
+    rules = load_screening_rules()
     shortest, longest = sorted((len(a), len(b)))
     if shortest <= rules.exact_up_to or has_digit(a) or has_digit(b):
         return 0.0

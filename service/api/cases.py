@@ -40,7 +40,7 @@ def list_cases(session: Session, query: Values) -> Reply:
 
 def get_case(session: Session, case_id: str) -> Reply:
     """Return a case with its findings and what they amount to."""
-    return Reply(_case(session, case_service.get(session, case_id)))
+    return Reply(_case(session, case_service.get_case(session, case_id)))
 
 
 def open_case(session: Session, body: Values) -> Reply:
@@ -58,7 +58,7 @@ def add_finding(session: Session, case_id: str, body: Values) -> Reply:
 
 def close_case(session: Session, case_id: str, body: Values) -> Reply:
     """Close a case, and return it."""
-    return Reply(_case(session, case_service.close(session, case_id, body["outcome"], *_act())))
+    return Reply(_case(session, case_service.close_case(session, case_id, body["outcome"], *_act())))
 
 
 def _finding(values: Values) -> dict[str, Any]:
@@ -76,6 +76,6 @@ def _case_line(case: StoredCase) -> Resource:
 
 def _case(session: Session, case: StoredCase) -> Resource:
     session.flush()
-    view = case_service.shown(session, case, today(get_caller().time_zone))
-    steps = [{"id": step.action.id, "within_hours": step.hours, "by": step.by} for step in view.steps]
-    return Resource(case, **{name: view.read[name] for name in OF_READING}, first_steps=steps, findings=view.findings)
+    view = case_service.get_case_detail(session, case, today(get_caller().time_zone))
+    steps = [{"id": step.action.id, "within_hours": step.hours, "by": step.due_at} for step in view.steps]
+    return Resource(case, **{name: view.reading[name] for name in OF_READING}, first_steps=steps, findings=view.findings)

@@ -21,7 +21,7 @@ from service.api.responses import Reply, response
 from service.api.schemas.base import Resource
 from service.api.schemas.files import CHOICES, UPLOAD, ImportSchema
 from service.api.views import page_reply
-from service.auth.caller import get_blob_store, get_caller, get_database, read_session, get_settings
+from service.auth.caller import get_blob_store, get_caller, get_database, get_settings, read_session
 from service.clock import now
 from service.db.tables import Import
 from service.errors import DomainError
@@ -200,7 +200,7 @@ def cancel(session: Session, import_id: str) -> Reply:
     import_ = _visible_import(session, import_id)
     job = findings.get_current_job(session, import_)
     if job is not None:
-        jobs.cancel(session, job.id, get_caller().actor)
+        jobs.cancel_job(session, job.id, get_caller().actor)
     return Reply(_import(session, import_), 202)
 
 
@@ -220,13 +220,13 @@ def _import(session: Session, import_: Import) -> Resource:
 
 def cancel_job(session: Session, job_id: str) -> Reply:
     """Request that a job be cancelled: it ends before its next effect."""
-    return Reply(jobs.cancel(session, job_id, get_caller().actor), 202)
+    return Reply(jobs.cancel_job(session, job_id, get_caller().actor), 202)
 
 
 def report_file(job_id: str) -> Response:
     """Return a report as a file."""
     with read_session() as session:
-        rendered = report_jobs.fetch(session, get_blob_store(), job_id, sees_worker_derived=get_caller().sees_worker_derived)
+        rendered = report_jobs.download_report(session, get_blob_store(), job_id, sees_worker_derived=get_caller().sees_worker_derived)
     sent = Response(rendered.data, content_type=rendered.media_type)
     sent.headers["Content-Disposition"] = f'attachment; filename="{rendered.file_name}"'
     # A report is opened by people: nothing in it may run, wherever it is shown.

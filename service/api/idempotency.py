@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from service.api.responses import Reply
 from service.auth.caller import get_caller
 from service.clock import now
-from service.db.tables import Idempotent
+from service.db.tables import IdempotentResponse
 from service.errors import DomainError
 
 RETENTION = timedelta(hours=24)
@@ -68,7 +68,7 @@ def stored_reply(session: Session, key: str, digest: str) -> Reply | None:
     Raises Refused ``idempotency.reused``, 422, where it was given to another request.
     """
     stored = session.scalars(
-        select(Idempotent).where(Idempotent.key == key, Idempotent.created_at > now() - RETENTION)
+        select(IdempotentResponse).where(IdempotentResponse.key == key, IdempotentResponse.created_at > now() - RETENTION)
     ).first()
     if stored is None:
         return None
@@ -83,9 +83,9 @@ def store(session: Session, key: str, digest: str, reply: Reply) -> None:
     Raises Refused ``idempotency.at_work``, 409.
     """
     at = now()
-    session.execute(delete(Idempotent).where(Idempotent.created_at <= at - RETENTION))
+    session.execute(delete(IdempotentResponse).where(IdempotentResponse.created_at <= at - RETENTION))
     session.add(
-        Idempotent(
+        IdempotentResponse(
             key=key,
             request_hash=digest,
             status=reply.status,

@@ -9,26 +9,26 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from risk_models.facts.facts import load_facts
-from risk_models.model import in_force
+from risk_models.model import get_model_in_force
 from risk_models.plan import Action
 from service.api.responses import Reply
 from service.api.schemas.base import Resource
 from service.api.views import whole_list
 from service.assessment import models_in_force
-from service.assessment.export_json import actions_part, models_part
+from service.assessment.export_json import build_actions_part, build_models_part
 from service.auth.caller import get_caller
 from service.clock import today
 from service.errors import not_found
 from service.queries import supplier_list
 from service.report_content import sources
-from service.report_content.build import LIMITS, METHOD
+from service.report_content.build import LIMITATIONS, METHOD_NOTES
 
 OF_FACT = ("id", "title", "unit", "publisher", "licence", "reference", "use", "read")
 
 
 def action_texts(action: Action) -> Mapping[str, Any]:
     """Return the texts of an action of the library, as the contract has them."""
-    return actions_part([action])[0]
+    return build_actions_part([action])[0]
 
 
 def get_method(session: Session) -> Reply:
@@ -37,36 +37,36 @@ def get_method(session: Session) -> Reply:
     descriptions = sorted(facts.descriptions.values(), key=lambda fact: (fact.use != "scored", fact.id))
     return Reply(
         {
-            "method": METHOD,
-            "limits": LIMITS,
+            "method": METHOD_NOTES,
+            "limits": LIMITATIONS,
             "facts_digest": facts.digest,
             "facts": [{name: getattr(fact, name) for name in OF_FACT} for fact in descriptions],
-            "actions": actions_part(list(supplier_list.load_actions_by_id().values())),
+            "actions": build_actions_part(list(supplier_list.load_actions_by_id().values())),
         }
     )
 
 
 def list_models(session: Session) -> Reply:
     """Return the models that are in force today."""
-    return whole_list(list(models_in_force.in_force_on(_today())))
+    return whole_list(list(models_in_force.list_models_in_force(_today())))
 
 
 def get_model(session: Session, model_id: str) -> Reply:
     """Return a model whole: indicators with weight, reason and sources, contexts, gates, floors, credibility of evidence."""
     try:
-        model = in_force(model_id, _today())
+        model = get_model_in_force(model_id, _today())
     except LookupError as error:
         raise not_found("There is no such model.") from error
-    whole = models_part([model])[0]
+    whole = build_models_part([model])[0]
     of_indicators = {
         i.id: {"weight_because": i.weight_because, "harm": i.harm, "ilo": list(i.ilo), "strong": i.severe}
         for i in model.indicators
     }
-    lifts = {c.id: {"lift": c.lift, "where_known": c.where_known} for c in model.contexts}
+    lifts = {c.id: {"lift": c.lift, "where_known": c.only_where_known} for c in model.contexts}
     no_lift = {"lift": None, "where_known": False}
     gates = [
         {"id": g.id, "title": g.title, "because": g.because, "question": g.question, "indicators": list(g.indicators)}
-        for g in model.gates
+        for g in model.screening_questions
     ]
     return Reply(
         Resource(
@@ -82,7 +82,7 @@ def get_model(session: Session, model_id: str) -> Reply:
 
 def list_sources(session: Session) -> Reply:
     """Return every source that a rule, a weight or an action refers to: title, publisher, and how well it was seen."""
-    return whole_list([Resource(source, seen=sources.MARKS[source.mark]) for source in sources.register().values()])
+    return whole_list([Resource(source, seen=sources.MARK_TITLES[source.mark]) for source in sources.load_sources().values()])
 
 
 def _today() -> date:

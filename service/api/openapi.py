@@ -16,7 +16,7 @@ from service.api.responses import CONDITIONS
 from service.api.route import FileTypes, Route
 from service.api.schemas.base import ApiSchema
 from service.api.schemas.schedules import RULES
-from service.auth.access import ACCESS, line
+from service.auth.access import ACCESS, format_route
 
 Json = dict[str, Any]
 PROBLEM: Json = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
@@ -152,10 +152,10 @@ def _operation(route: Route, sent: _Converter, returned: _Converter) -> Json:
         "parameters": [*_parameters(route, variables, sent)],
         "responses": {**_responses(route, returned), **_refusals(route, variables)},
     }
-    if line(route.method, f"api.{route.name}") in ACCESS.open:
+    if format_route(route.method, f"api.{route.name}") in ACCESS.open:
         operation["security"] = []
     else:
-        scope = ACCESS.api[line(route.method, f"api.{route.name}")]
+        scope = ACCESS.api[format_route(route.method, f"api.{route.name}")]
         operation |= {"security": [{"key": []}], "description": f"Scope: `{scope}`."}
     if isinstance(route.body, str):
         operation["requestBody"] = _body("application/json", {"$ref": f"#/components/schemas/{route.body}"})

@@ -34,14 +34,14 @@ def get_portfolio(session: Session) -> Reply:
             "counts": overview.counts,
             "kinds": overview.kinds,
             "median_confidence": confidence.confidence,
-            "thin": confidence.thin,
+            "thin": confidence.low_coverage,
             "insufficient_evidence": _lines(overview.queue),
             "worst": _lines(overview.worst),
             "review_due": _lines(overview.due),
             "overdue": overview.overdue,
             "heat_map": overview.heat,
             "places": overview.places,
-            "movers": [_mover(session, mover) for mover in overview.movers],
+            "movers": [_mover(session, mover) for mover in overview.level_changes],
         }
     )
 
@@ -62,7 +62,7 @@ def _contributions(moves: supplier_detail.Contributions) -> list[dict[str, Any]]
 def list_next_steps(session: Session) -> Reply:
     """Return what is to be done first over all suppliers: each action with the worst few that it concerns."""
     library = supplier_list.load_actions_by_id()
-    steps = supplier_list.list_next_steps(session, today(get_caller().time_zone), own=not get_caller().sees_worker_derived)
+    steps = supplier_list.list_next_steps(session, today(get_caller().time_zone), own_answers_only=not get_caller().sees_worker_derived)
     return whole_list(
         [
             {"action": action_texts(library[step.id]), "total": step.total, "suppliers": _lines(step.suppliers)}
@@ -107,7 +107,7 @@ def get_moves(session: Session, result_id: str) -> Reply:
     if result is None:
         raise not_found("There is no such assessment.")
     past = supplier_detail.get_history_entry(session, result)
-    return Reply({"id": result.id, "change": past.change, "moves": _contributions(past.moves)})
+    return Reply({"id": result.id, "change": past.change, "moves": _contributions(past.contributions)})
 
 
 def list_jobs(session: Session, query: Values) -> Reply:

@@ -7,14 +7,14 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from risk_models.buyer import find_rules_in_force
+from risk_models.buyer import find_practice_rules_in_force
 from service.api.answers import load_answers
 from service.api.responses import Reply
 from service.api.schemas.base import Resource
 from service.api.views import page_reply, with_issues
 from service.auth.caller import get_caller
 from service.buyer import own_practices
-from service.buyer.buying import Told as Explained
+from service.buyer.buying import DescribedFinding as Explained
 from service.clock import now, today
 from service.db.buyer_tables import BuyerAnswers
 from service.queries import lists
@@ -27,8 +27,8 @@ def get_own_practices(session: Session) -> Reply:
 
 def put(session: Session, body: Mapping[str, Any]) -> Reply:
     """Store the answers of a unit, and return every unit."""
-    answers, issues = load_answers(own_practices.FORM, body)
-    own_practices.keep(session, [answers], today(get_caller().time_zone), now(), get_caller().actor)
+    answers, issues = load_answers(own_practices.FORM_ID, body)
+    own_practices.save_answers(session, [answers], today(get_caller().time_zone), now(), get_caller().actor)
     return Reply(with_issues(_own_practices(session), issues))
 
 
@@ -39,18 +39,18 @@ def history(session: Session, query: Mapping[str, Any]) -> Reply:
 
 def erase(session: Session, answers_id: str) -> Reply:
     """Erase a unit with its past."""
-    own_practices.erase(session, answers_id, get_caller().actor)
+    own_practices.erase_unit(session, answers_id, get_caller().actor)
     return Reply(None, 204)
 
 
 def _own_practices(session: Session) -> dict[str, Any]:
     on = today(get_caller().time_zone)
-    rules, units = find_rules_in_force(on), own_practices.units(session, on)
-    _, steps = own_practices.lines(units)
+    rules, units = find_practice_rules_in_force(on), own_practices.list_units(session, on)
+    _, steps = own_practices.build_report_lines(units)
     return {
         "on": on,
         "rules": rules,
-        "units": [_answers(unit.kept, findings=[_finding(each) for each in unit.told]) for unit in units],
+        "units": [_answers(unit.record, findings=[_finding(each) for each in unit.findings]) for unit in units],
         "actions": [Resource(step, id=step.action) for step in steps],
     }
 

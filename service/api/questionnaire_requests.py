@@ -40,7 +40,7 @@ def blank_form(form_id: str) -> Response:
 def list_requests(session: Session, kind: str, supplier_id: str) -> Reply:
     """Return the requests to a supplier, newest first."""
     return whole_list(
-        list(questionnaire_requests.of_supplier(session, suppliers.get_supplier(session, kind, supplier_id)))
+        list(questionnaire_requests.list_requests(session, suppliers.get_supplier(session, kind, supplier_id)))
     )
 
 
@@ -48,7 +48,7 @@ def create(session: Session, kind: str, supplier_id: str, body: Mapping[str, Any
     """Record that a form goes to a supplier."""
     supplier = suppliers.get_supplier(session, kind, supplier_id)
     on = today(get_caller().time_zone)
-    request, _ = questionnaire_requests.ask(
+    request, _ = questionnaire_requests.create_request(
         session, supplier, body["form"], body["sent_to"], on, get_caller().actor, body.get("version")
     )
     session.flush()
@@ -60,15 +60,15 @@ def filled_form(kind: str, supplier_id: str, asking_id: str) -> Response:
     """Return the form of a request, as the workbook that goes to the supplier."""
     with read_session() as session:
         supplier = suppliers.get_supplier(session, kind, supplier_id)
-        request = questionnaire_requests.get(session, supplier, asking_id)
-        data = questionnaire_requests.workbook(request, supplier, load_form(request.form, request.form_version))
+        request = questionnaire_requests.get_request(session, supplier, asking_id)
+        data = questionnaire_requests.build_request_workbook(request, supplier, load_form(request.form, request.form_version))
     return attachment(data, WORKBOOK, f"{request.form}_{request.form_version}_{request.sent_on.isoformat()}.xlsx")
 
 
 def mark_returned(session: Session, kind: str, supplier_id: str, asking_id: str, body: Mapping[str, Any]) -> Reply:
     """Record on which day a form came back; today where the body names none."""
     supplier = suppliers.get_supplier(session, kind, supplier_id)
-    questionnaire_requests.get(session, supplier, asking_id)
+    questionnaire_requests.get_request(session, supplier, asking_id)
     return Reply(questionnaire_requests.mark_returned(session, asking_id, _day(body.get("on")), get_caller().actor))
 
 

@@ -15,8 +15,8 @@ from service.api.responses import Reply
 from service.auth.caller import get_caller
 from service.clock import today
 from service.errors import DomainError
-from service.remediation.cohort_sheet import KIND, NoCohorts, Row, person_said
-from service.remediation.fee_repayment import TERMS, calculate, currency_of, terms_of
+from service.remediation.cohort_sheet import KIND, NoUsableCohorts, CohortRow, find_personal_data
+from service.remediation.fee_repayment import TERMS, calculate_document, parse_currency, parse_terms
 
 
 def work_out(session: Session, body: Mapping[str, Any]) -> Reply:
@@ -25,14 +25,14 @@ def work_out(session: Session, body: Mapping[str, Any]) -> Reply:
         name: value if isinstance(value, str) else _decimal(value) for name, value in body.items() if name in TERMS
     }
     try:
-        currency = currency_of(body["currency"])
+        currency = parse_currency(body["currency"])
         lines = {
             at: (rate["date"], rate["currency"], _decimal(rate["per_unit"])) for at, rate in enumerate(body["rates"], 1)
         }
         rates = parse_rates(currency, lines) if lines else Rates(currency)
-        terms = terms_of(given, rates, today(get_caller().time_zone))
-        return Reply(calculate([_row(at, answers) for at, answers in enumerate(body["rows"], 1)], terms))
-    except (RatesFileError, TermsError, NoCohorts) as error:
+        terms = parse_terms(given, rates, today(get_caller().time_zone))
+        return Reply(calculate_document([_row(at, answers) for at, answers in enumerate(body["rows"], 1)], terms))
+    except (RatesFileError, TermsError, NoUsableCohorts) as error:
         raise DomainError("repayment.impossible", 422, str(error)) from error
 
 
@@ -40,7 +40,7 @@ def _decimal(number: float) -> str:
     return f"{Decimal(f'{number:.12g}'):f}"
 
 
-def _row(number: int, data: Mapping[str, Any]) -> Row:
+def _row(number: int, data: Mapping[str, Any]) -> CohortRow:
     """Return the answers of a row, read as those of a sheet. Raises Refused, 422, that names the row."""
     try:
         answers = load_answers(KIND, data).answers
@@ -48,10 +48,10 @@ def _row(number: int, data: Mapping[str, Any]) -> Row:
         raise DomainError(refused.code, refused.status, f"Row {number}: {refused.detail}", **refused.extra) from refused
     if not answers.get("reference"):
         raise DomainError("field.required", 422, f"Row {number}: reference: Each row says which cohort it speaks of.")
-    person = person_said(answers)
+    person = find_personal_data(answers)
     if person is not None:
         question, code = person
         raise DomainError(
             code, 422, f"Row {number}: {question}: It looks like a person's. Cohorts are counted, not named."
         )
-    return Row(answers, f"row {number}")
+    return CohortRow(answers, f"row {number}")

@@ -19,7 +19,7 @@ Values = Mapping[str, Any]
 
 def list_schedules(session: Session) -> Reply:
     """Return all schedules, the next one first."""
-    return whole_list([_schedule(session, schedule.id) for schedule in schedules.listing(session)])
+    return whole_list([_schedule(session, schedule.id) for schedule in schedules.list_schedules(session)])
 
 
 def get_schedule(session: Session, schedule_id: str) -> Reply:
@@ -29,25 +29,25 @@ def get_schedule(session: Session, schedule_id: str) -> Reply:
 
 def create(session: Session, body: Values) -> Reply:
     """Create a schedule, and return it."""
-    schedule = schedules.create(session, body["name"], body["rule"], body["time_zone"], get_caller().actor)
+    schedule = schedules.create_schedule(session, body["name"], body["rule"], body["time_zone"], get_caller().actor)
     session.flush()
     return Reply(_schedule(session, schedule.id), 201, {"Location": f"/api/v1/schedules/{schedule.id}"})
 
 
 def change(session: Session, schedule_id: str, body: Values) -> Reply:
     """Change what is given of a schedule, and return it."""
-    schedules.update(session, schedule_id, get_caller().actor, **body)
+    schedules.update_schedule(session, schedule_id, get_caller().actor, **body)
     session.flush()
     return Reply(_schedule(session, schedule_id))
 
 
 def delete(session: Session, schedule_id: str) -> Reply:
     """Delete a schedule."""
-    schedules.delete(session, schedule_id, get_caller().actor)
+    schedules.delete_schedule(session, schedule_id, get_caller().actor)
     return Reply(None, 204)
 
 
 def _schedule(session: Session, schedule_id: str) -> Resource:
-    schedule = schedules.get(session, schedule_id)
-    dates = schedules.next_dates(schedule.rule, schedule.time_zone, now()) if schedule.active else []
-    return Resource(schedule, next_dates=dates, firings=schedules.firings(session, schedule, 5))
+    schedule = schedules.get_schedule(session, schedule_id)
+    dates = schedules.list_next_dates(schedule.rule, schedule.time_zone, now()) if schedule.active else []
+    return Resource(schedule, next_dates=dates, firings=schedules.list_runs(session, schedule, 5))

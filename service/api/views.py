@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 
 from risk_models.answers import from_rows
 from risk_models.facts.facts import load_facts
-from risk_models.model import in_force
+from risk_models.model import get_model_in_force
 from service import report_jobs
 from service.api.answers import load_answers
 from service.api.responses import Reply, check_version
@@ -28,7 +28,7 @@ from service.api.schemas.base import Resource
 from service.api.schemas.suppliers import PLURALS
 from service.assessment.assess import AssessedBatch, Batch, assess_batch
 from service.assessment.decision import decide
-from service.assessment.export_json import ENGINE, iter_result_json
+from service.assessment.export_json import ENGINE_VERSION, iter_result_json
 from service.auth.caller import get_caller
 from service.clock import now, today
 from service.db import change_feed
@@ -88,11 +88,11 @@ def with_issues(values: dict[str, Any], issues: list[dict[str, str]]) -> dict[st
 def decided_result(assessed: AssessedBatch, on: date) -> dict[str, Any]:
     """Return the result object of the contract of one supplier as the caller may see it, with the decision of the gate."""
     sees_all = get_caller().sees_worker_derived
-    planned = assessed if sees_all else redaction.with_own_plan(assessed)
+    planned = assessed if sees_all else redaction.with_supplier_visible_plan(assessed)
     result = orjson.loads(next(iter_result_json(planned, on)))
-    decision = decide(result, in_force(result["model"], on))
+    decision = decide(result, get_model_in_force(result["model"], on))
     reasons = [{"code": code, "text": text} for code, text in decision.reasons]
-    visible = result if sees_all else redaction.without(result)
+    visible = result if sees_all else redaction.redact_result(result)
     return {**visible, "decision": decision.decision, "decision_reasons": reasons}
 
 
@@ -108,12 +108,12 @@ def _supplier(session: Session, supplier: Supplier, result: Result) -> dict[str,
 
 
 def _result(result: Result) -> dict[str, Any]:
-    return decided_result(stored_results.reassessed(result)[0], result.on)
+    return decided_result(stored_results.reassess_result(result)[0], result.on)
 
 
 def supplier_line(supplier: Supplier) -> Resource:
     """Return a supplier or agency in a list, with the next step that the caller may see."""
-    return Resource(supplier, next_step=get_next_step(supplier, own=not get_caller().sees_worker_derived))
+    return Resource(supplier, next_step=get_next_step(supplier, own_answers_only=not get_caller().sees_worker_derived))
 
 
 def put(session: Session, kind: str, supplier_id: str, body: dict[str, Any]) -> Reply:
@@ -144,12 +144,12 @@ def put(session: Session, kind: str, supplier_id: str, body: dict[str, Any]) -> 
 
 def etag(supplier: Supplier) -> str:
     """Return the tag of a version of a supplier, as this release of the method reads it."""
-    return f"{supplier.id}-{supplier.version}-{ENGINE}"
+    return f"{supplier.id}-{supplier.version}-{ENGINE_VERSION}"
 
 
 def filter_from(values: Values) -> SupplierFilter:
     """Return the search of suppliers that a query or body asks for, as the caller may use it."""
-    return parse_filter(values, own=not get_caller().sees_worker_derived)
+    return parse_filter(values, own_answers_only=not get_caller().sees_worker_derived)
 
 
 def list_suppliers(session: Session, kind: str, query: Values) -> Reply:
@@ -228,7 +228,7 @@ def request_report(session: Session, body: Values) -> Reply:
     form, audience = conditions.pop("format"), conditions.pop("audience")
     supplier_id = conditions.pop("supplier_id", None)
     who = get_caller()
-    job = report_jobs.request(
+    job = report_jobs.request_report(
         session,
         form,
         who.actor,
@@ -248,7 +248,7 @@ def list_reports(session: Session, query: Values) -> Reply:
 
 def get_report(session: Session, job_id: str) -> Reply:
     """Return how far a report is."""
-    return Reply(_report(report_jobs.state(session, job_id).job))
+    return Reply(_report(report_jobs.get_report_state(session, job_id).job))
 
 
 def _report(job: Job) -> Resource:

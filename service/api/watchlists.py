@@ -22,7 +22,7 @@ Values = Mapping[str, Any]
 
 def list_watchlists(session: Session) -> Reply:
     """Return the lists, by name."""
-    return whole_list([_watchlist(watchlist) for watchlist in lists.listing(session)])
+    return whole_list([_watchlist(watchlist) for watchlist in lists.list_watchlists(session)])
 
 
 def _watchlist(watchlist: Watchlist) -> Resource:
@@ -38,19 +38,19 @@ def _watchlist(watchlist: Watchlist) -> Resource:
 def list_matches(session: Session, query: Values) -> Reply:
     """Return matches in a state, newest first."""
     page = listings.list_matches(session, **query)
-    return page_reply(replace(page, items=tuple(matches.shown(session, page.items))), _match)
+    return page_reply(replace(page, items=tuple(matches.load_details(session, page.items))), _match)
 
 
 def decide(session: Session, match_id: str, body: Values) -> Reply:
     """Confirm or dismiss a match, and return it."""
-    match = matches.decide(
+    match = matches.decide_match(
         session, match_id, body["decision"], body["note"], now(), get_caller().actor, body.get("fingerprint")
     )
     session.flush()
-    return Reply(_match(matches.shown(session, [match])[0]))
+    return Reply(_match(matches.load_details(session, [match])[0]))
 
 
-def _match(view: matches.Shown) -> Resource:
+def _match(view: matches.MatchDetail) -> Resource:
     match, supplier = view.match, view.supplier
     return Resource(
         match,

@@ -12,7 +12,7 @@ from service.api.responses import Reply
 from service.api.schemas.base import Resource
 from service.db.tables import Result
 from service.errors import DomainError, not_found
-from service.queries.what_if import fewest_actions, ground, what_if
+from service.queries.what_if import compute_what_if, find_fewest_actions, load_baseline
 from service.suppliers import repository as suppliers
 
 
@@ -26,17 +26,17 @@ def try_change(session: Session, kind: str, supplier_id: str, body: Mapping[str,
     removed = {question: None for question, answer in data.items() if answer is None}
     changed = load_answers(kind, data).answers | removed
     scores = suppliers.get_agency_scores(session, [changed]) if "agencies" in changed else None
-    grade, basis = body.get("evidence_grade"), ground(result)
+    grade, basis = body.get("evidence_grade"), load_baseline(result)
     try:
-        comparison = what_if(basis, changed, body.get("actions", ()), grade, scores)
+        comparison = compute_what_if(basis, changed, body.get("actions", ()), grade, scores)
     except ValueError as error:
         raise DomainError("what_if.impossible", 422, f"{error}.") from error
-    fewest = fewest_actions(basis, grade) if grade else fewest_actions(basis)
+    fewest = find_fewest_actions(basis, grade) if grade else find_fewest_actions(basis)
     return Reply(
         {
             "before": comparison.before.headline,
             "after": comparison.after.headline,
-            "moves": comparison.moves,
+            "moves": comparison.changes,
             "fewest": Resource(fewest, actions=[action.id for action in fewest.actions]),
         }
     )

@@ -1,7 +1,7 @@
-"""The main job: answers of suppliers and agencies in, scores with their reasons and plans out.
+"""Assess suppliers: from answers, facts and models to scores, their reasons, and plans.
 
-Agencies are assessed before the sites that name them; that is the only order there is. Everything here is a value: no file,
-no clock.
+Agencies are assessed before the sites that name them, since a site's score reads the scores of its agencies. This module is
+pure: it reads no file and no clock.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from numpy.typing import NDArray
 from risk_models.answers import EVIDENCE, Answers, find_combinations, is_answer_in, map_answers
 from risk_models.cases.evidence import CaseEvidence, add_case_harms
 from risk_models.engine.frame import DECLINED, Cells, Frame, Scores, take
-from risk_models.engine.score import CHUNK_SIZE, compute_queue_rank, score, score_in_chunks, assign_levels
+from risk_models.engine.score import CHUNK_SIZE, assign_levels, compute_queue_rank, score, score_in_chunks
 from risk_models.facts.facts import FactSnapshot
 from risk_models.facts.inherent import InherentRiskPart
 from risk_models.facts.scales import AGENCY_SECTOR
 from risk_models.features import CANNOT_APPLY, build_features
-from risk_models.model import Floor, Model, current, serving
+from risk_models.model import Floor, Model, list_models_in_force, select_models
 from risk_models.name_normalize import name_key
-from risk_models.plan import Plan, circumstances, plan, room_for_plan
+from risk_models.plan import Plan, build_plan, empty_plan, find_circumstances
 
-# Under which of an agency's answers a site may name it.
+# The answers of an agency by which a site may name it.
 AGENCY_NAME_QUESTIONS = ("name", "name_local", "reference", "licence_number")
-# How a whole row came to be known and how far it is believed. It goes with the answers of that row, and with no others.
+# The questions that date and grade the evidence of a whole row. They count for the answers of that row only.
 ROW_EVIDENCE_QUESTIONS = ("evidence_grade", "evidence_date", "answered_on", "form_version", "form_returned", EVIDENCE)
 
 
@@ -36,7 +36,7 @@ ROW_EVIDENCE_QUESTIONS = ("evidence_grade", "evidence_date", "answered_on", "for
 class Batch:
     """Suppliers of one kind from one sheet: their answers and Excel row numbers.
 
-    ``case``: what case records say of them (service/case_reading/records.py); None where no case is about any of them.
+    ``case_evidence``: the evidence of case records about them (service/case_reading/records.py), None where there are no cases.
     """
 
     kind: str
@@ -47,17 +47,22 @@ class Batch:
     case_evidence: CaseEvidence | None = None
 
     def take(self, positions: Sequence[int]) -> Batch:
-        """A batch of some of these suppliers; each scores the same alone as among the others."""
-        case = self.case_evidence.take(positions) if self.case_evidence else None
-        return replace(self, answers=self.answers.take(positions), rows=self.rows[list(positions)], case=case)
+        """Return a batch of the suppliers at these positions; each scores the same as in the whole batch."""
+        return replace(
+            self,
+            answers=self.answers.take(positions),
+            rows=self.rows[list(positions)],
+            case_evidence=self.case_evidence.take(positions) if self.case_evidence else None,
+        )
 
 
 @dataclass(frozen=True)
 class Block:
     """The suppliers of a batch that one model scored: ``members`` are their positions in the batch.
 
-    ``parts``: what made its contexts. ``cells`` of more than PORTION suppliers are let go; see cells_of.
-    ``sectors``: the ISIC code shown for each, of several the one with the largest hazard that the model serves; None if unknown.
+    ``parts``: the parts of their inherent risk. ``cells`` is None for more than CHUNK_SIZE suppliers, to save memory; see
+    :meth:`compute_cells`. ``sectors``: the ISIC code to display for each supplier, None if unknown; of several the one with the
+    largest hazard among those the model serves.
     """
 
     model: Model
@@ -70,20 +75,20 @@ class Block:
     plan: Plan
     sectors: list[str | None]
 
-    def compute_cells(self, pick: NDArray[np.intp]) -> Cells:
-        """What each indicator comes to for some of its suppliers (``pick``: positions in it): worked out again where let go."""
+    def compute_cells(self, positions: NDArray[np.intp]) -> Cells:
+        """Return the indicator values of the suppliers at some positions in the block; recompute them where they were dropped."""
         if self.cells is None:
-            return score(take(self.frame, pick), self.model)[1]
-        return self.cells if len(pick) == len(self.members) == 1 else take(self.cells, pick)
+            return score(take(self.frame, positions), self.model)[1]
+        return self.cells if len(positions) == len(self.members) == 1 else take(self.cells, positions)
 
 
 @dataclass(frozen=True)
 class AssessedBatch:
-    """A batch with its scores: for each supplier the block that holds its headline and its position there.
+    """A batch with its scores: for each supplier the index of the block with its headline (-1: none), and its position there.
 
-    A supplier of several sectors stands in several blocks; what the others found counts in the block of its headline (score,
-    range, floors that both know, actions) or is told beside it (:meth:`beside`). ``agency_scores``: those it was assessed with,
-    as :func:`agency_scores` gives them.
+    A supplier of several sectors is in several blocks. The results of the others count in the block of its headline (score,
+    range, floors that both models have, actions) or are reported in addition (:meth:`iter_other_blocks`). ``agency_scores``: the
+    scores of agencies it was assessed with, see :func:`compute_agency_scores`.
     """
 
     batch: Batch
@@ -93,77 +98,85 @@ class AssessedBatch:
     agency_scores: Mapping[str, float]
 
     def get_scores(self, name: str) -> NDArray[np.float64]:
-        """A number of the scores for every supplier of the batch, NaN where no model scores it."""
+        """Return one column of the scores (a field of Scores) for the whole batch (n,), NaN where no model scores a supplier."""
         values = np.full(len(self.block_indexes), np.nan)
-        for b, block in enumerate(self.blocks):
-            mine = self.block_indexes == b
-            values[mine] = getattr(block.scores, name)[self.positions[mine]]
+        for index, block in enumerate(self.blocks):
+            in_block = self.block_indexes == index
+            values[in_block] = getattr(block.scores, name)[self.positions[in_block]]
         return values
 
     def iter_chunks(self) -> Iterator[tuple[Block, NDArray[np.intp], NDArray[np.intp]]]:
-        """All suppliers that a model scored, no more than PORTION at a time: a block, where those it is the headline of stand in
-        the batch, and where they stand in the block.
-        """
-        for b, block in enumerate(self.blocks):
-            mine = np.flatnonzero(self.block_indexes == b)
-            for start in range(0, len(mine), CHUNK_SIZE):
-                here = mine[start : start + CHUNK_SIZE]
-                yield block, here, self.positions[here]
+        """Yield all scored suppliers in chunks of at most CHUNK_SIZE.
 
-    def iter_other_blocks(self, block: Block, pick: NDArray[np.intp]) -> Iterator[tuple[Block, NDArray[np.intp]]]:
-        """The other blocks that scored some suppliers of a block (``pick``: positions in it), under the models of their other
-        sectors, each with the positions there; -1 for a supplier that it did not score.
+        Each chunk is the block of their headline, their positions in the batch, and their positions in the block.
         """
-        members = block.members[pick]
+        for index, block in enumerate(self.blocks):
+            headline_positions = np.flatnonzero(self.block_indexes == index)
+            for start in range(0, len(headline_positions), CHUNK_SIZE):
+                chunk = headline_positions[start : start + CHUNK_SIZE]
+                yield block, chunk, self.positions[chunk]
+
+    def iter_other_blocks(self, block: Block, positions: NDArray[np.intp]) -> Iterator[tuple[Block, NDArray[np.intp]]]:
+        """Yield the other blocks that scored suppliers of a block under the models of their other sectors.
+
+        ``positions``: of these suppliers in ``block``. Each block comes with their positions in it, -1 for a supplier it did not
+        score.
+        """
+        members = block.members[positions]
         for other in self.blocks:
             if other is block or min(block.model.method, other.model.method) < 2:
                 continue
-            at = np.minimum(np.searchsorted(other.members, members), len(other.members) - 1)
-            there = other.members[at] == members
-            if there.any():
-                yield other, np.where(there, at, -1)
+            index = np.minimum(np.searchsorted(other.members, members), len(other.members) - 1)
+            is_scored = other.members[index] == members
+            if is_scored.any():
+                yield other, np.where(is_scored, index, -1)
 
-    def get_floors(self, block: Block, pick: NDArray[np.intp]) -> tuple[list[Floor], NDArray[np.int8]]:
-        """The rules that may hold up the scores of some suppliers of a block, and how each was reached (f, n), as in Scores.
+    def get_floors(self, block: Block, positions: NDArray[np.intp]) -> tuple[list[Floor], NDArray[np.int8]]:
+        """Return the floors that apply to suppliers of a block, and the state of each floor (f, n), as in Scores.
 
-        Those of its model come first, then what the models of their other sectors have more.
+        ``positions``: of these suppliers in the block. The floors of its model come first, then those that only the models of
+        their other sectors have.
         """
-        own = {floor.id for floor in block.model.floors}
-        more: dict[str, tuple[Floor, NDArray[np.int8]]] = {}
-        for other, at in self.iter_other_blocks(block, pick):
+        own_ids = {floor.id for floor in block.model.floors}
+        extra: dict[str, tuple[Floor, NDArray[np.int8]]] = {}
+        for other, other_positions in self.iter_other_blocks(block, positions):
             for f, floor in enumerate(other.model.floors):
-                if floor.id not in own:
-                    there = np.where(at >= 0, other.scores.floors[f, at], 0).astype(np.int8)
-                    more[floor.id] = (floor, np.maximum(more[floor.id][1], there) if floor.id in more else there)
-        rows = [block.scores.floors[:, pick], *(reached[np.newaxis] for _, reached in more.values())]
-        return [*block.model.floors, *(floor for floor, _ in more.values())], np.vstack(rows)
+                if floor.id not in own_ids:
+                    states = np.where(other_positions >= 0, other.scores.floors[f, other_positions], 0).astype(np.int8)
+                    extra[floor.id] = (floor, np.maximum(extra[floor.id][1], states) if floor.id in extra else states)
+        columns = [block.scores.floors[:, positions], *(states[np.newaxis] for _, states in extra.values())]
+        return [*block.model.floors, *(floor for floor, _ in extra.values())], np.vstack(columns)
 
     @cached_property
     def unanswered_driven(self) -> NDArray[np.bool_]:
-        """Whose score is held up by blanks for the most part: most rules that reach rest on them alone, and with the blanks read
-        as not asked the score would stand at a lower level.
+        """Whether the score of each supplier is raised mainly by unanswered questions (n,).
+
+        It is where most floors that apply rest on blank answers alone, and the level would be lower with these read as not asked.
         """
-        silent = np.zeros(len(self.block_indexes), dtype=np.bool_)
-        for block, mine, pick in self.iter_chunks():
-            rules, codes = self.get_floors(block, pick)
-            by_blanks = np.flatnonzero((codes == 1).sum(axis=0) > (codes > 1).sum(axis=0))
-            if by_blanks.size:
-                found = codes[:, by_blanks] > 1
-                silent[mine[by_blanks]] = _lower_without_blanks(block, pick[by_blanks], rules, found)
-        return silent
+        driven = np.zeros(len(self.block_indexes), dtype=np.bool_)
+        for block, batch_positions, positions in self.iter_chunks():
+            floors, codes = self.get_floors(block, positions)
+            mostly_blank = np.flatnonzero((codes == 1).sum(axis=0) > (codes > 1).sum(axis=0))
+            if mostly_blank.size:
+                answered_floors = codes[:, mostly_blank] > 1
+                driven[batch_positions[mostly_blank]] = _is_lower_without_blanks(
+                    block, positions[mostly_blank], floors, answered_floors
+                )
+        return driven
 
 
-def _lower_without_blanks(
-    block: Block, pick: NDArray[np.intp], rules: Sequence[Floor], found: NDArray[np.bool_]
+def _is_lower_without_blanks(
+    block: Block, positions: NDArray[np.intp], floors: Sequence[Floor], answered_floors: NDArray[np.bool_]
 ) -> NDArray[np.bool_]:
-    """Where some suppliers of a block would stand lower with their blanks read as not asked; ``found`` (f, n): the rules that
-    hold by more than blanks.
+    """Return for which suppliers of a block the level is lower when blank answers are read as not asked.
+
+    ``answered_floors`` (f, n): whether each floor applies because of more than blank answers.
     """
-    cells, total = block.compute_cells(pick), block.scores.total[pick]
-    blank = (cells.moves * (cells.state == DECLINED)).sum(axis=0)
-    held_at = (np.array([[rule.minimum_score] for rule in rules]) * found).max(axis=0)
-    told = np.maximum(total - block.scores.uplift[pick] - blank, held_at)
-    lower: NDArray[np.bool_] = assign_levels(told, block.model) < assign_levels(total, block.model)
+    cells, total = block.compute_cells(positions), block.scores.total[positions]
+    blank_points = (cells.contributions * (cells.state == DECLINED)).sum(axis=0)
+    highest_floor = (np.array([[floor.minimum_score] for floor in floors]) * answered_floors).max(axis=0)
+    without_blanks = np.maximum(total - block.scores.uplift[positions] - blank_points, highest_floor)
+    lower: NDArray[np.bool_] = assign_levels(without_blanks, block.model) < assign_levels(total, block.model)
     return lower
 
 
@@ -173,9 +186,9 @@ def assess(
     on: date,
     models: Sequence[Model] | None = None,
 ) -> tuple[AssessedBatch, ...]:
-    """Each batch assessed, agencies first. Raises LookupError where no model is in force on that day.
+    """Assess batches and return them with their scores, agencies first. Raises LookupError where no model is in force.
 
-    ``models`` are those to choose from, all that are released unless told: an old assessment is replayed with its own.
+    ``models``: the models to choose from, by default all released ones; an old assessment is replayed with its own.
     """
     agencies = [assess_batch(batch, facts, on, {}, models) for batch in batches if batch.kind == "agency"]
     scores = compute_agency_scores(agencies)
@@ -184,7 +197,7 @@ def assess(
 
 
 def compute_agency_scores(agencies: Iterable[AssessedBatch]) -> dict[str, float]:
-    """The score of each assessed agency under every name it goes by; of several with one name, the worst."""
+    """Return the score of each agency by every normalised name it has; of several agencies with one name, the highest score."""
     scores: dict[str, float] = {}
     for assessed in agencies:
         totals = assessed.get_scores("total")
@@ -206,190 +219,201 @@ def assess_batch(
     agency_scores: Mapping[str, float],
     models: Sequence[Model] | None = None,
 ) -> AssessedBatch:
-    """One batch assessed; ``scores_of_agencies`` as :func:`agency_scores` gives them, the rest as in :func:`assess`."""
+    """Assess one batch; ``agency_scores`` as returned by :func:`compute_agency_scores`, the rest as in :func:`assess`."""
     n = len(batch.answers)
     blocks: list[Block] = []
-    for model, members in _models(batch, on, models):
+    for model, members in _select_models(batch, on, models):
         answers = batch.answers if len(members) == n else batch.answers.take(members)
         case = batch.case_evidence.take(members) if batch.case_evidence else None
-        # What cases set is heard like a report, and is no answer of the supplier: the answers kept do not hold it.
-        heard = add_case_harms(answers, case) if case else answers
-        read = build_features(heard, model, facts, on, agency_scores, case.strength if case else None)
-        unknown = _unknown(answers, model, agency_scores)
-        scores, cells, whole = _scored_and_planned(read.frame, model, unknown)
-        actions, sectors = _with_own(whole, read.frame, model, unknown), _sectors(answers, model, facts)
-        blocks.append(Block(model, members, answers, read.inherent.parts, read.frame, scores, cells, actions, sectors))
-    chosen, position = np.full(n, -1, dtype=np.intp), np.zeros(n, dtype=np.intp)
+        # Harm from cases counts like a report. It is no answer of the supplier, so the stored answers do not contain it.
+        answers_with_cases = add_case_harms(answers, case) if case else answers
+        features = build_features(answers_with_cases, model, facts, on, agency_scores, case.strength if case else None)
+        unknown = _find_unknowns(answers, model, agency_scores)
+        scores, cells, planned = _score_and_plan(features.frame, model, unknown)
+        actions, sectors = (
+            _add_own_plan(planned, features.frame, model, unknown),
+            _select_sectors(answers, model, facts),
+        )
+        blocks.append(
+            Block(model, members, answers, features.inherent.parts, features.frame, scores, cells, actions, sectors)
+        )
+    block_indexes, positions = np.full(n, -1, dtype=np.intp), np.zeros(n, dtype=np.intp)
     best_total, best_rank = np.full(n, -1.0), np.full(n, 127, dtype=np.int8)
     rank_first = all(block.model.method > 1 for block in blocks)
-    for b, block in enumerate(blocks):
+    for index, block in enumerate(blocks):
         total, rank = block.scores.total, compute_queue_rank(block.scores.level, block.scores.inherent_level)
         # A supplier of several sectors is scored on each and shows the worst.
-        total_there, rank_there = best_total[block.members], best_rank[block.members]
+        previous_total, previous_rank = best_total[block.members], best_rank[block.members]
         if rank_first:
-            worse = (rank < rank_there) | ((rank == rank_there) & _higher(total, total_there))
+            worse = (rank < previous_rank) | ((rank == previous_rank) & _is_higher(total, previous_total))
         else:
-            worse = (total > total_there) | ((total == total_there) & (rank < rank_there))
-        at = block.members[worse]
-        chosen[at], position[at] = b, np.flatnonzero(worse)
-        best_total[at], best_rank[at] = total[worse], rank[worse]
-    assessed = AssessedBatch(batch, tuple(blocks), chosen, position, agency_scores)
-    return assessed if len(blocks) < 2 else _with_the_worst_of_all(assessed)
+            worse = (total > previous_total) | ((total == previous_total) & (rank < previous_rank))
+        positions_in_batch = block.members[worse]
+        block_indexes[positions_in_batch], positions[positions_in_batch] = index, np.flatnonzero(worse)
+        best_total[positions_in_batch], best_rank[positions_in_batch] = total[worse], rank[worse]
+    assessed = AssessedBatch(batch, tuple(blocks), block_indexes, positions, agency_scores)
+    return assessed if len(blocks) < 2 else _merge_sector_results(assessed)
 
 
-def _higher(points: NDArray[np.float64], than: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Where points are higher by more than the last bits, in which the sums of two models may differ."""
-    higher: NDArray[np.bool_] = np.round(points, 9) > np.round(than, 9)
+def _is_higher(points: NDArray[np.float64], reference: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return where ``points`` are higher by more than a rounding error, by which the sums of two models may differ."""
+    higher: NDArray[np.bool_] = np.round(points, 9) > np.round(reference, 9)
     return higher
 
 
-def _with_the_worst_of_all(assessed: AssessedBatch) -> AssessedBatch:
-    """Under the headline of a supplier of several sectors: the highest score of its models, their range, what each calls for.
+def _merge_sector_results(assessed: AssessedBatch) -> AssessedBatch:
+    """Merge the results of suppliers of several sectors into their headline: the highest score, the whole range, all actions.
 
-    What another model scores higher is an uplift, so that points and uplift go on adding up to the score.
+    The difference to a higher score of another model is added to the uplift, so that points and uplift still add up to the
+    score.
     """
     blocks = list(assessed.blocks)
-    for b, block in enumerate(assessed.blocks):
-        mine = assessed.positions[assessed.block_indexes == b]
-        scores, plan_of = block.scores, block.plan
-        for other, at in assessed.iter_other_blocks(block, mine):
-            to, of = mine[at >= 0], at[at >= 0]
-            higher = _higher(other.scores.total[of], scores.total[to])
-            total = np.where(higher, other.scores.total[of], scores.total[to])
-            scores.uplift[to] += total - scores.total[to]
-            scores.total[to] = total
-            scores.best[to] = np.minimum(np.maximum(scores.best[to], other.scores.best[of]), total)
-            scores.worst[to] = np.maximum(np.maximum(scores.worst[to], other.scores.worst[of]), total)
+    for index, block in enumerate(assessed.blocks):
+        positions = assessed.positions[assessed.block_indexes == index]
+        scores, planned = block.scores, block.plan
+        for other, other_positions in assessed.iter_other_blocks(block, positions):
+            target, source = positions[other_positions >= 0], other_positions[other_positions >= 0]
+            higher = _is_higher(other.scores.total[source], scores.total[target])
+            total = np.where(higher, other.scores.total[source], scores.total[target])
+            scores.uplift[target] += total - scores.total[target]
+            scores.total[target] = total
+            scores.best[target] = np.minimum(np.maximum(scores.best[target], other.scores.best[source]), total)
+            scores.worst[target] = np.maximum(np.maximum(scores.worst[target], other.scores.worst[source]), total)
             ids = {floor.id: f for f, floor in enumerate(other.model.floors)}
             for f, floor in enumerate(block.model.floors):
                 if floor.id in ids:
-                    scores.floors[f, to] = np.maximum(scores.floors[f, to], other.scores.floors[ids[floor.id], of])
-            plan_of = plan_of.sooner(to, other.plan, of)
-        blocks[b] = replace(block, plan=plan_of)
+                    scores.floors[f, target] = np.maximum(
+                        scores.floors[f, target], other.scores.floors[ids[floor.id], source]
+                    )
+            planned = planned.merge_earliest(target, other.plan, source)
+        blocks[index] = replace(block, plan=planned)
     return replace(assessed, blocks=tuple(blocks))
 
 
-def _scored_and_planned(
+def _score_and_plan(
     frame: Frame, model: Model, unknown: Mapping[str, NDArray[np.bool_]]
 ) -> tuple[Scores, Cells | None, Plan]:
-    """The scores of the suppliers of a frame, what each indicator comes to unless they are many, and what is to be done."""
+    """Return the scores of a frame, the indicator values (None for more than CHUNK_SIZE suppliers), and the plan."""
     n = frame.risk.shape[1]
     if n <= CHUNK_SIZE:
         scores, cells = score(frame, model)
-        return scores, cells, plan(scores, cells, model, unknown)
-    whole = room_for_plan(n, model)
-    scores, portions = score_in_chunks(frame, model)
-    for here, cells in portions:
-        unknown_here = {name: flags[here] for name, flags in unknown.items()}
-        whole.days[:, here] = plan(take(scores, here), cells, model, unknown_here).days
-    return scores, None, whole
+        return scores, cells, build_plan(scores, cells, model, unknown)
+    planned = empty_plan(n, model)
+    scores, chunks = score_in_chunks(frame, model)
+    for positions, cells in chunks:
+        unknown_in_chunk = {name: flags[positions] for name, flags in unknown.items()}
+        planned.days[:, positions] = build_plan(take(scores, positions), cells, model, unknown_in_chunk).days
+    return scores, None, planned
 
 
-def _with_own(whole: Plan, frame: Frame, model: Model, unknown: Mapping[str, NDArray[np.bool_]]) -> Plan:
-    """A plan, and beside it what it would be by the suppliers' own answers alone, where the two can differ."""
-    told = np.flatnonzero(frame.reported.any(axis=0) | (frame.case > 0))
-    if not len(told):
-        return whole
-    of_these = take(frame, told)
-    alone = replace(of_these, reported=np.zeros_like(of_these.reported), case=np.zeros_like(of_these.case))
-    own_days = whole.days.copy()
-    unknown_there = {name: flags[told] for name, flags in unknown.items()}
-    own_days[:, told] = _scored_and_planned(alone, model, unknown_there)[-1].days
-    return replace(whole, own_days=own_days)
+def _add_own_plan(planned: Plan, frame: Frame, model: Model, unknown: Mapping[str, NDArray[np.bool_]]) -> Plan:
+    """Add to a plan the days by the suppliers' own answers alone, for suppliers with reports or cases."""
+    reported = np.flatnonzero(frame.reported.any(axis=0) | (frame.case > 0))
+    if not len(reported):
+        return planned
+    reported_frame = take(frame, reported)
+    own_frame = replace(
+        reported_frame, reported=np.zeros_like(reported_frame.reported), case=np.zeros_like(reported_frame.case)
+    )
+    own_answer_days = planned.days.copy()
+    unknown_of_reported = {name: flags[reported] for name, flags in unknown.items()}
+    own_answer_days[:, reported] = _score_and_plan(own_frame, model, unknown_of_reported)[-1].days
+    return replace(planned, own_answer_days=own_answer_days)
 
 
-def _models(batch: Batch, on: date, models: Sequence[Model] | None) -> list[tuple[Model, NDArray[np.intp]]]:
-    """The models that score the suppliers of a batch, each with their positions; several for one of several sectors.
+def _select_models(batch: Batch, on: date, models: Sequence[Model] | None) -> list[tuple[Model, NDArray[np.intp]]]:
+    """Return the models that score suppliers of a batch, each with their positions; a supplier of several sectors has several.
 
-    Since edition 3 of the method a supplier of unknown sector is scored under the packs as well that its answers tell of
-    (docs/method.md).
+    Since method 3 a supplier of unknown sector is also scored under the packs that its answers point to (docs/method.md).
     """
     if batch.kind == "agency":
-        return [(model, np.arange(len(batch.answers))) for model in serving("agency", (), on, models)]
+        return [(model, np.arange(len(batch.answers))) for model in select_models("agency", (), on, models)]
     column = batch.answers.column("sector")
     served: dict[str, Model] = {}
-    wanted: dict[str, NDArray[np.bool_]] = {}
-    by_code = (*column.values, ())  # code -1 marks the last place, which stands for nothing
+    served_codes: dict[str, NDArray[np.bool_]] = {}
+    by_code = (*column.values, ())  # code -1 (no answer) reads the last entry
     for code, sectors in enumerate(by_code):
         named = tuple(str(s) for s in sectors) if isinstance(sectors, tuple) else ()
-        for model in serving("site", named, on, models):
+        for model in select_models("site", named, on, models):
             served[model.id] = model
-            wanted.setdefault(model.id, np.zeros(len(by_code), dtype=bool))[code] = True
-    members = {name: codes[column.codes] for name, codes in wanted.items()}
+            served_codes.setdefault(model.id, np.zeros(len(by_code), dtype=bool))[code] = True
+    members = {name: codes[column.codes] for name, codes in served_codes.items()}
     unknown = np.array([not isinstance(sectors, tuple) or not sectors for sectors in by_code])[column.codes]
-    if unknown.any() and all(model.method > 2 for model in serving("site", (), on, models)):
-        for model in current("site", on, models):
+    if unknown.any() and all(model.method > 2 for model in select_models("site", (), on, models)):
+        for model in list_models_in_force("site", on, models):
             if model.sector_questions:
                 served[model.id] = model
-                members[model.id] = members.get(model.id, False) | unknown & _of_the_trade(batch.answers, model)
-    # On equal scores the first model stands: a pack before the general one, whatever the order of the rows.
+                members[model.id] = members.get(model.id, False) | unknown & _match_pack_questions(batch.answers, model)
+    # On equal scores the first model wins: a pack before the general one, whatever the order of the rows.
     ordered = sorted(served.values(), key=lambda model: ("" in model.serves, model.id))
-    found = [(model, np.flatnonzero(members[model.id])) for model in ordered]
-    return [(model, positions) for model, positions in found if len(positions)]
+    selected = [(model, np.flatnonzero(members[model.id])) for model in ordered]
+    return [(model, positions) for model, positions in selected if len(positions)]
 
 
-def _of_the_trade(answers: Answers, model: Model) -> NDArray[np.bool_]:
-    """Where a supplier answers questions that the form of this model alone asks, left them blank in a form that came back, or
-    names that form.
-    """
+def _match_pack_questions(answers: Answers, model: Model) -> NDArray[np.bool_]:
+    """Return which suppliers returned the form of this model, or answered or declined questions that only this form asks."""
     forms = answers.column("form_version")
-    here = np.array([*(str(sent).split(" ")[0] == model.id for sent in forms.values), False])[forms.codes]
+    matches = np.array([*(str(version).split(" ")[0] == model.id for version in forms.values), False])[forms.codes]
     for question in model.sector_questions:
         column = answers.column(question)
-        here |= np.array([*(told != CANNOT_APPLY for told in column.values), False])[column.codes]
-    return here
+        matches |= np.array([*(answer != CANNOT_APPLY for answer in column.values), False])[column.codes]
+    return matches
 
 
-def _sectors(answers: Answers, model: Model, facts: FactSnapshot) -> list[str | None]:
+def _select_sectors(answers: Answers, model: Model, facts: FactSnapshot) -> list[str | None]:
     if model.kind == "agency":
         return [AGENCY_SECTOR] * len(answers)
     column = answers.column("sector")
-    shown: list[str | None] = []
+    displayed: list[str | None] = []
     for sectors in column.values:
-        named = [str(s) for s in sectors] if isinstance(sectors, tuple) else []
-        served = [s for s in named if any(prefix and s.startswith(prefix) for prefix in model.serves)] or named
-        shown.append(max(served, key=lambda s: (facts.get_sector_hazard(s) or 0.0, s)) if served else None)
-    shown.append(None)
-    return [shown[code] for code in column.codes.tolist()]
+        codes = [str(s) for s in sectors] if isinstance(sectors, tuple) else []
+        served = [s for s in codes if any(prefix and s.startswith(prefix) for prefix in model.serves)] or codes
+        displayed.append(max(served, key=lambda s: (facts.get_sector_hazard(s) or 0.0, s)) if served else None)
+    displayed.append(None)
+    return [displayed[code] for code in column.codes.tolist()]
 
 
-def _unknown(answers: Answers, model: Model, scores_of_agencies: Mapping[str, float]) -> dict[str, NDArray[np.bool_]]:
-    """Where country and sector are unknown, an agency is named that was not assessed, or none is though migrants work there."""
+def _find_unknowns(answers: Answers, model: Model, agency_scores: Mapping[str, float]) -> dict[str, NDArray[np.bool_]]:
+    """Return flags (n,) by name for what is not known: country, sector, a named agency without a score, agencies not named."""
     n = len(answers)
 
-    def blank(question: str) -> NDArray[np.bool_]:
+    def is_blank(question: str) -> NDArray[np.bool_]:
         column = answers.column(question)
         return np.array([*(c == "declined" for c in column.values), True])[column.codes]
 
     column = answers.column("agencies")
     unassessed = [
-        isinstance(named, tuple) and any(name_key(str(name)) not in scores_of_agencies for name in named)
+        isinstance(named, tuple) and any(name_key(str(name)) not in agency_scores for name in named)
         for named in column.values
     ]
     return {
-        "country": blank("country"),
-        "sector": blank("sector") if model.kind == "site" else np.zeros(n, dtype=bool),
+        "country": is_blank("country"),
+        "sector": is_blank("sector") if model.kind == "site" else np.zeros(n, dtype=bool),
         "agency": np.array([*unassessed, False])[column.codes],
-        "agencies_not_named": blank("agencies") & _employs_migrants(answers)
+        "agencies_not_named": is_blank("agencies") & _employs_migrants(answers)
         if model.kind == "site"
         else np.zeros(n, dtype=bool),
-        **circumstances(answers, model, scores_of_agencies),
+        **find_circumstances(answers, model, agency_scores),
     }
 
 
 def _employs_migrants(answers: Answers) -> NDArray[np.bool_]:
-    """Where a site says that migrants work there, or where they come from, and not that it uses no agencies at all."""
-    counted = [map_answers(answers, q, _number, 0.0) > 0 for q in ("workers_migrant", "migrant_pct")]
+    """Return which sites report migrant workers or their origin, and do not say that they use no agencies."""
+    has_migrants = [map_answers(answers, q, _number, 0.0) > 0 for q in ("workers_migrant", "migrant_pct")]
     country, origins = answers.column("country"), answers.column("worker_origin_countries")
-    pairs, which = find_combinations(country.codes, origins.codes)
-    abroad = []
+    pairs, combination_indexes = find_combinations(country.codes, origins.codes)
+    from_abroad = []
     for home, origin in pairs:
-        named = origins.values[origin] if origin >= 0 else ()
-        own = country.values[home] if home >= 0 else None
-        abroad.append(isinstance(named, tuple) and any(place != own for place in named))
-    here: NDArray[np.bool_] = counted[0] | counted[1] | np.array(abroad, dtype=bool)[which]
-    here &= ~is_answer_in(answers, "uses_agencies", ("no",))
-    return here
+        origin_countries = origins.values[origin] if origin >= 0 else ()
+        site_country = country.values[home] if home >= 0 else None
+        from_abroad.append(
+            isinstance(origin_countries, tuple) and any(place != site_country for place in origin_countries)
+        )
+    employs: NDArray[np.bool_] = (
+        has_migrants[0] | has_migrants[1] | np.array(from_abroad, dtype=bool)[combination_indexes]
+    )
+    employs &= ~is_answer_in(answers, "uses_agencies", ("no",))
+    return employs
 
 
 def _number(answer: object) -> float:

@@ -1,4 +1,4 @@
-"""The onboarding gate: what a procurement system should do with a supplier. It fails to ask, never to proceed."""
+"""Decide on onboarding: what a procurement system should do with a supplier. In doubt it asks, and never proceeds."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ OPEN_STATES = ("not_asked", "declined", "expired")
 
 @dataclass(frozen=True)
 class Decision:
-    """``decision``: proceed, ask or hold. ``reasons``: code and sentence for each. ``next_step``: id of the first action."""
+    """The onboarding decision: proceed, ask or hold, reasons as code and sentence, and the id of the first action."""
 
     decision: str
     reasons: tuple[tuple[str, str], ...]
@@ -21,9 +21,10 @@ class Decision:
 
 
 def decide(result: Mapping[str, Any], model: Model) -> Decision:
-    """Hold on critical; proceed on low or medium with enough asked and no core question open; ask otherwise.
+    """Return the decision on a result object: hold where it is critical, proceed where nothing is open, ask otherwise.
 
-    Hold is not a refusal: the supplier is to be engaged first, and leaving is the last step (SAFE-8).
+    To proceed takes a low or medium level with enough coverage and no open core question. Hold is not a refusal: engage the
+    supplier first; ending the relationship is the last step (SAFE-8).
     """
     reasons: list[tuple[str, str]] = []
     level, coverage = result["level"], result["coverage"]
@@ -45,9 +46,9 @@ def decide(result: Mapping[str, Any], model: Model) -> Decision:
     for question, text in (("country", "The country of work is not known."), ("sector", "The sector is not known.")):
         if result[question] is None:
             reasons.append((f"{question}.unknown", text))
-    still_open = _open_core(result["reasons"], model)
-    if still_open:
-        reasons.append(("core.open", f"{len(still_open)} core questions are open, the first: {still_open[0]}."))
+    open_questions = _list_open_core_questions(result["reasons"], model)
+    if open_questions:
+        reasons.append(("core.open", f"{len(open_questions)} core questions are open, the first: {open_questions[0]}."))
     decision = "proceed" if not reasons else "hold" if reasons[0][0] == "level.critical" else "ask"
     if decision == "proceed":
         reasons.append(
@@ -59,6 +60,10 @@ def decide(result: Mapping[str, Any], model: Model) -> Decision:
     return Decision(decision, tuple(reasons), result["next_step"])
 
 
-def _open_core(reasons: Sequence[Mapping[str, Any]], model: Model) -> list[str]:
-    core = {i.id: i.title for i in model.indicators if i.core}
-    return [core[r["indicator"]] for r in reasons if r["indicator"] in core and r["state"] in OPEN_STATES]
+def _list_open_core_questions(reasons: Sequence[Mapping[str, Any]], model: Model) -> list[str]:
+    core = {indicator.id: indicator.title for indicator in model.indicators if indicator.core}
+    return [
+        core[reason["indicator"]]
+        for reason in reasons
+        if reason["indicator"] in core and reason["state"] in OPEN_STATES
+    ]

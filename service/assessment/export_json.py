@@ -1,7 +1,7 @@
-"""assessment.json: the public contract. Texts stand once, values stand per row.
+"""Write assessment.json, the public contract: each text once, and values for each row.
 
-The schema is ``assessment.schema.json`` beside this file. Results are written row by row as bytes: each distinct answer, reason
-and plan is turned into JSON once and put together by its code, so that a large file costs little more than its bytes.
+The schema is ``assessment.schema.json`` in this folder. Results are written row by row as bytes. Each distinct answer, reason and
+plan is encoded once and combined by its code, so that large files take little more time than writing their bytes.
 """
 
 from __future__ import annotations
@@ -21,94 +21,100 @@ from risk_models.engine.frame import DECLINED, LEVEL_NAMES, NOT_ASKED, STATES
 from risk_models.facts.facts import FactSnapshot
 from risk_models.facts.inherent import PART_STATES, UNKNOWN_PLACE, InherentRiskPart
 from risk_models.model import CASES, Model
-from risk_models.plan import Action, load_actions, steps_in_order
-from service.assessment.answer_codec import NULL, Pick, WrittenAnswers
+from risk_models.plan import Action, load_actions, sort_steps
+from service.assessment.answer_codec import NULL, AnswerEncoder, Positions
 from service.assessment.assess import AssessedBatch, Block
 
 Document = dict[str, Any]
 
-ENGINE = "2026.1"
+ENGINE_VERSION = "2026.1"
 CHUNK = 700
 STATES_JSON = tuple(state.encode() for state in STATES)
 
 
-def models_part(models: Iterable[Model]) -> list[Document]:
-    """The texts and weights of the models used, each once."""
+def build_models_part(models: Iterable[Model]) -> list[Document]:
+    """Return the texts and weights of the models, each once."""
     return [
         {
-            "id": m.id,
-            "version": m.version,
-            "digest": m.digest,
-            "title": m.title,
-            "levels": dict(m.levels),
+            "id": model.id,
+            "version": model.version,
+            "digest": model.digest,
+            "title": model.title,
+            "levels": dict(model.levels),
             "indicators": [
                 {
-                    "id": i.id,
-                    "title": i.title,
-                    "question": i.question,
-                    "weight": i.weight,
-                    "core": i.core,
-                    "pillar": i.pillar,
-                    "because": i.because,
-                    "sources": list(i.sources),
+                    "id": indicator.id,
+                    "title": indicator.title,
+                    "question": indicator.question,
+                    "weight": indicator.weight,
+                    "core": indicator.core,
+                    "pillar": indicator.pillar,
+                    "because": indicator.because,
+                    "sources": list(indicator.sources),
                 }
-                for i in m.indicators
+                for indicator in model.indicators
             ],
             "contexts": [
                 {
-                    "id": c.id,
-                    "title": c.title,
-                    "because": c.because,
-                    "facts": [f.fact for f in c.facts],
-                    "sources": list(c.sources),
+                    "id": context.id,
+                    "title": context.title,
+                    "because": context.because,
+                    "facts": [floor.fact for floor in context.facts],
+                    "sources": list(context.sources),
                 }
-                for c in m.every_context
+                for context in model.all_contexts
             ],
             "floors": [
-                {"id": f.id, "title": f.title, "at_least": f.minimum_score, "because": f.because, "sources": list(f.sources)}
-                for f in m.floors
+                {
+                    "id": floor.id,
+                    "title": floor.title,
+                    "at_least": floor.minimum_score,
+                    "because": floor.because,
+                    "sources": list(floor.sources),
+                }
+                for floor in model.floors
             ],
         }
-        for m in models
+        for model in models
     ]
 
 
-def assessment_part(
+def build_assessment_part(
     assessed: Sequence[AssessedBatch], facts: FactSnapshot, on: date, options: Mapping[str, Any]
 ) -> Document:
-    """The head of the document: day, engine, options, models and facts used."""
-    used = {block.model.id: block.model for part in assessed for block in part.blocks}
+    """Return the part ``assessment``: day, engine, options, models and facts used."""
+    used = {block.model.id: block.model for batch in assessed for block in batch.blocks}
     return {
         "on": on.isoformat(),
-        "engine": ENGINE,
+        "engine": ENGINE_VERSION,
         "options": dict(options),
-        "models": models_part(used[name] for name in sorted(used)),
+        "models": build_models_part(used[name] for name in sorted(used)),
         "facts_digest": facts.digest,
     }
 
 
-def actions_part(actions: Sequence[Action]) -> list[Document]:
-    """The texts of the actions, each once."""
+def build_actions_part(actions: Sequence[Action]) -> list[Document]:
+    """Return the texts of the actions, each once."""
     return [
         {
-            "id": a.id,
-            "title": a.title,
-            "do": a.do,
-            "priority": a.priority,
-            "stage": a.stage,
-            "owner": a.owner,
-            "safety": a.safety,
-            "with_workers": a.with_workers,
-            "proof": a.proof,
-            "sources": list(a.sources),
+            "id": action.id,
+            "title": action.title,
+            "do": action.do,
+            "priority": action.priority,
+            "stage": action.stage,
+            "owner": action.owner,
+            "safety": action.safety,
+            "with_workers": action.with_workers,
+            "proof": action.proof,
+            "sources": list(action.sources),
         }
-        for a in actions
+        for action in actions
     ]
 
 
-def actions_digest(told: Sequence[Mapping[str, Any]]) -> str:
-    """sha256 of the part of the actions; ``risk_models/actions/RELEASED`` keeps it for every release."""
-    return hashlib.sha256(orjson.dumps(list(told))).hexdigest()
+def compute_actions_digest(actions: Sequence[Mapping[str, Any]]) -> str:
+    """Return the sha256 of the part ``actions``; ``risk_models/actions/RELEASED`` lists it for every release."""
+    return hashlib.sha256(orjson.dumps(list(actions))).hexdigest()
 
 
 def write_document(
@@ -121,31 +127,34 @@ def write_document(
     buyer: Mapping[str, Any] | None = None,
     cases: Sequence[Mapping[str, Any]] = (),
 ) -> None:
-    """The whole document, results row by row, and its digest. ``received``: the ``input`` part; ``buyer``: what the buyer said
-    of itself; ``cases``: see service/case_reading/export_json.py.
+    """Write the whole document, results row by row, and its digest.
+
+    ``input_part``: the part ``input``; ``buyer``: the part on the buyer's own practices (service/buyer/buying.py); ``cases``: the
+    part on case records (service/case_reading/export_json.py).
     """
     head = {
-        "assessment": assessment_part(assessed, facts, on, options),
+        "assessment": build_assessment_part(assessed, facts, on, options),
         "input": input_part,
-        "actions": actions_part(load_actions()),
+        "actions": build_actions_part(load_actions()),
         "cases": list(cases),
         **({"buyer": buyer} if buyer is not None else {}),
     }
-    told = orjson.dumps(head)
-    digest = hashlib.sha256(told)
-    out.write(told[:-1] + b',"results":[')
-    first = True
-    for part in assessed:
-        for row in iter_result_json(part, on):
+    encoded = orjson.dumps(head)
+    digest = hashlib.sha256(encoded)
+    out.write(encoded[:-1] + b',"results":[')
+    is_first = True
+    for batch in assessed:
+        for row in iter_result_json(batch, on):
             digest.update(row)
-            out.write(row if first else b",\n" + row)
-            first = False
+            out.write(row if is_first else b",\n" + row)
+            is_first = False
     out.write(b'],"digest":"%s"}\n' % digest.hexdigest().encode())
 
 
-def digest_of(document: Mapping[str, Any]) -> str:
-    """sha256 of a document as :func:`write` makes it: of all but the results and the digest itself, then of each result, as JSON
-    without blanks in the order of their keys.
+def compute_digest(document: Mapping[str, Any]) -> str:
+    """Return the sha256 of a document as :func:`write_document` computes it.
+
+    It covers all but the results and the digest itself, then each result, as JSON without blanks and with keys in their order.
     """
     digest = hashlib.sha256(orjson.dumps({k: v for k, v in document.items() if k not in ("results", "digest")}))
     for result in document["results"]:
@@ -154,67 +163,74 @@ def digest_of(document: Mapping[str, Any]) -> str:
 
 
 def iter_result_json(assessed: AssessedBatch, on: date) -> Iterator[bytes]:
-    """One result as JSON bytes for each supplier of a batch, in the order of its rows; made in chunks, to stay small."""
+    """Yield the result of each supplier of a batch as JSON bytes, in the order of its rows; built in chunks, to save memory."""
     n = len(assessed.block_indexes)
     for start in range(0, n, CHUNK):
         blocks, positions = assessed.block_indexes[start : start + CHUNK], assessed.positions[start : start + CHUNK]
-        rows = [_block_rows(block, positions[blocks == b], assessed, on) for b, block in enumerate(assessed.blocks)]
-        for b in blocks.tolist():
-            yield next(rows[b])
+        rows = [
+            _iter_block_rows(block, positions[blocks == index], assessed, on)
+            for index, block in enumerate(assessed.blocks)
+        ]
+        for index in blocks.tolist():
+            yield next(rows[index])
 
 
-def _block_rows(block: Block, pick: Pick, assessed: AssessedBatch, on: date) -> Iterator[bytes]:
-    """The results of some suppliers of a block: ``pick`` are their positions in it."""
+def _iter_block_rows(block: Block, positions: Positions, assessed: AssessedBatch, on: date) -> Iterator[bytes]:
+    """Yield the results of the suppliers at some positions in a block."""
     scores, model, batch = block.scores, block.model, assessed.batch
-    answers = WrittenAnswers(block, pick)
-    names = answers.texts("name")
-    names = [local if name is NULL else name for name, local in zip(names, answers.texts("name_local"), strict=True)]
-    plans = _plans(block, pick, on)
-    rules, floors = assessed.get_floors(block, pick)
-    ids = [rule.id for rule in rules]
-    points_of = zip(_floats(scores.practice[pick]), _floats(scores.practice_of[pick]), strict=True)
+    answers = AnswerEncoder(block, positions)
+    names = answers.encode_texts("name")
+    names = [
+        local if name is NULL else name for name, local in zip(names, answers.encode_texts("name_local"), strict=True)
+    ]
+    plans = _encode_plans(block, positions, on)
+    floors, floor_states = assessed.get_floors(block, positions)
+    ids = [floor.id for floor in floors]
+    practice_points = zip(
+        _encode_floats(scores.practice[positions]), _encode_floats(scores.practice_of[positions]), strict=True
+    )
     practice = [
-        b'{"points":%b,"of":%b}' % pair if asked else NULL
-        for pair, asked in zip(points_of, scores.asked[pick].tolist(), strict=True)
+        b'{"points":%b,"of":%b}' % points if asked else NULL
+        for points, asked in zip(practice_points, scores.asked[positions].tolist(), strict=True)
     ]
     sectors = {sector: orjson.dumps(sector) for sector in set(block.sectors)}
-    place = b'"file":%s,"sheet":%s' % (orjson.dumps(batch.file), orjson.dumps(batch.sheet))
+    source = b'"file":%s,"sheet":%s' % (orjson.dumps(batch.file), orjson.dumps(batch.sheet))
     columns: list[Iterable[bytes | int]] = [
-        answers.reference(),
+        answers.encode_references(),
         names,
-        answers.texts("country"),
-        [sectors[block.sectors[j]] for j in pick.tolist()],
-        _named(scores.level[pick], LEVEL_NAMES),
-        _floats(scores.total[pick]),
-        _floats(scores.best[pick]),
-        _floats(scores.worst[pick]),
-        _floats(scores.base[pick]),
-        _named(scores.inherent_level[pick], LEVEL_NAMES),
+        answers.encode_texts("country"),
+        [sectors[block.sectors[position]] for position in positions.tolist()],
+        _encode_names(scores.level[positions], LEVEL_NAMES),
+        _encode_floats(scores.total[positions]),
+        _encode_floats(scores.best[positions]),
+        _encode_floats(scores.worst[positions]),
+        _encode_floats(scores.base[positions]),
+        _encode_names(scores.inherent_level[positions], LEVEL_NAMES),
         practice,
-        _named(block.frame.case[pick], CASES),
-        _floats(scores.coverage[pick]),
-        _floats(scores.confidence[pick]),
-        _floats(scores.uplift[pick]),
-        _flags(floors > 0, ids),
-        _flags(floors == 1, ids),
-        [b"true" if capped else b"false" for capped in scores.capped[pick].tolist()],
+        _encode_names(block.frame.case[positions], CASES),
+        _encode_floats(scores.coverage[positions]),
+        _encode_floats(scores.confidence[positions]),
+        _encode_floats(scores.uplift[positions]),
+        _encode_flagged(floor_states > 0, ids),
+        _encode_flagged(floor_states == 1, ids),
+        [b"true" if capped else b"false" for capped in scores.capped[positions].tolist()],
         [plan[0] for plan in plans],
-        answers.all(),
-        _reasons(assessed, block, pick, answers),
+        answers.encode_rows(),
+        _iter_reasons(assessed, block, positions, answers),
         [plan[1] for plan in plans],
-        batch.rows[block.members[pick]].tolist(),
+        batch.rows[block.members[positions]].tolist(),
     ]
-    form = (
+    template = (
         b'{"kind":"%s","reference":%%b,"name":%%b,"country":%%b,"sector":%%b,"model":"%s",'
         b'"level":%%b,"score":%%b,"best":%%b,"worst":%%b,'
         b'"inherent":%%b,"inherent_level":%%b,"practice":%%b,"case_evidence":%%b,"coverage":%%b,"confidence":%%b,"uplift":%%b,'
         b'"floors":%%b,"cannot_be_ruled_out":%%b,"up_to":%%b,"next_step":%%b,"answers":{%%b},"reasons":[%%b],"actions":[%%b],'
         b'"row":{%s,"row":%%d}}'
-    ) % (model.kind.encode(), model.id.encode(), place.replace(b"%", b"%%"))
-    yield from (form % row for row in zip(*columns, strict=True))
+    ) % (model.kind.encode(), model.id.encode(), source.replace(b"%", b"%%"))
+    yield from (template % row for row in zip(*columns, strict=True))
 
 
-def _floats(values: NDArray[np.float64]) -> list[bytes]:
+def _encode_floats(values: NDArray[np.float64]) -> list[bytes]:
     return (
         orjson.dumps(np.ascontiguousarray(values), option=orjson.OPT_SERIALIZE_NUMPY)[1:-1].split(b",")
         if values.size
@@ -222,165 +238,188 @@ def _floats(values: NDArray[np.float64]) -> list[bytes]:
     )
 
 
-def _rows_of_floats(values: NDArray[np.float64]) -> Iterator[list[bytes]]:
-    """The numbers of each row (m, n), written in one go."""
-    written, n = _floats(values.ravel()), values.shape[1]
+def _encode_float_rows(values: NDArray[np.float64]) -> Iterator[list[bytes]]:
+    """Yield the numbers of each row of (m, n) as JSON; all are encoded in one call."""
+    written, n = _encode_floats(values.ravel()), values.shape[1]
     return (written[start : start + n] for start in range(0, len(written), n))
 
 
-def _named(codes: NDArray[np.int8], names: Sequence[str]) -> list[bytes]:
+def _encode_names(codes: NDArray[np.int8], names: Sequence[str]) -> list[bytes]:
     quoted = [orjson.dumps(name) for name in names]
     return [quoted[code] for code in codes.tolist()]
 
 
-def _flags(flags: NDArray[np.bool_], names: Sequence[str]) -> list[bytes]:
-    """JSON lists of the names whose flag is set, column by column of (f, n)."""
+def _encode_flagged(flags: NDArray[np.bool_], names: Sequence[str]) -> list[bytes]:
+    """Return for each column of (f, n) a JSON list of the names whose flag is set."""
     seen: dict[bytes, bytes] = {}
     lists = []
     for column in np.ascontiguousarray(flags.T):
         key = column.tobytes()
         if key not in seen:
-            seen[key] = orjson.dumps([name for name, on in zip(names, column.tolist(), strict=True) if on])
+            seen[key] = orjson.dumps([name for name, is_set in zip(names, column.tolist(), strict=True) if is_set])
         lists.append(seen[key])
     return lists
 
 
-def _reasons(assessed: AssessedBatch, block: Block, pick: Pick, answers: WrittenAnswers) -> Iterator[bytes]:
-    """Every reason of each supplier: contexts first, then the indicators in model order, then what was found beside."""
-    cells = block.compute_cells(pick)
-    columns = _context_reasons(block.parts, pick)
-    silent = (cells.state == NOT_ASKED).all(axis=1)
-    states, contexts = cells.state.tolist(), list(_rows_of_floats(cells.context))
-    shared_by = list(zip(cells.context_of.tolist(), silent.tolist(), strict=True))
+def _iter_reasons(
+    assessed: AssessedBatch, block: Block, positions: Positions, answers: AnswerEncoder
+) -> Iterator[bytes]:
+    """Yield the reasons of each supplier: contexts, then indicators in model order, then harm found by other models."""
+    cells = block.compute_cells(positions)
+    columns = _encode_context_reasons(block.parts, positions)
+    not_asked = (cells.state == NOT_ASKED).all(axis=1)
+    states, contexts = cells.state.tolist(), list(_encode_float_rows(cells.context))
+    groups = list(zip(cells.context_row.tolist(), not_asked.tolist(), strict=True))
     indicators = block.model.indicators
-    heads = _heads(block.model)
-    asked = np.flatnonzero(~silent).tolist()
-    said = _answer_reasons(
-        [word for i in asked for word in _words(heads[i], answers.values(indicators[i].question), states[i])],
-        _floats(cells.effective[asked].ravel()),
-        [c for i in asked for c in contexts[shared_by[i][0]]],
-        _floats(cells.moves[asked].ravel()),
+    heads = _encode_reason_heads(block.model)
+    asked = np.flatnonzero(~not_asked).tolist()
+    encoded = _join_reasons(
+        [
+            word
+            for i in asked
+            for word in _encode_prefixes(heads[i], answers.encode_values(indicators[i].question), states[i])
+        ],
+        _encode_floats(cells.effective[asked].ravel()),
+        [c for i in asked for c in contexts[groups[i][0]]],
+        _encode_floats(cells.contributions[asked].ravel()),
     )
-    each = iter([said[at : at + len(pick)] for at in range(0, len(said), len(pick))])
-    for (shared, unasked), members in groupby(range(len(heads)), shared_by.__getitem__):
-        if unasked:  # then e = c, and nothing moved: what a run of them says depends on the context alone
-            run, context = list(members), contexts[shared]
-            of_run = {
-                c: b",".join(heads[i] + b'not_asked","value":null,"e":%b,"c":%b,"points":0.0}' % (c, c) for i in run)
+    asked_columns = iter([encoded[start : start + len(positions)] for start in range(0, len(encoded), len(positions))])
+    for (context_index, is_not_asked), members in groupby(range(len(heads)), groups.__getitem__):
+        if is_not_asked:  # then e = c and the points are 0: these reasons depend on the context alone
+            indicator_run, context = list(members), contexts[context_index]
+            encoded_runs = {
+                c: b",".join(
+                    heads[i] + b'not_asked","value":null,"e":%b,"c":%b,"points":0.0}' % (c, c) for i in indicator_run
+                )
                 for c in set(context)
             }
-            columns.append([of_run[c] for c in context])
+            columns.append([encoded_runs[c] for c in context])
         else:
-            columns += [next(each) for _ in members]
-    columns += _found_beside(assessed, block, pick, answers)
+            columns += [next(asked_columns) for _ in members]
+    columns += _encode_other_sector_reasons(assessed, block, positions, answers)
     return (b",".join(filter(None, row)) for row in zip(*columns, strict=True))
 
 
 @lru_cache(maxsize=64)
-def _heads(model: Model) -> tuple[bytes, ...]:
-    """What the reason that each indicator is begins with."""
+def _encode_reason_heads(model: Model) -> tuple[bytes, ...]:
+    """Return the start of the JSON object of each indicator's reason."""
     return tuple(b'{"indicator":"%s","kind":"answer","state":"' % i.id.encode() for i in model.indicators)
 
 
-def _words(head: bytes, told: tuple[dict[int, bytes], list[int]], state: list[int]) -> list[bytes]:
-    """What the reason that an answer is says in words, for each supplier: it depends on state and answer alone."""
-    values, codes = told
-    if len(state) == 1:  # the onboarding gate
-        return [head + _said(state[0], values[codes[0]])]
-    words = {number: {code: head + _said(number, value) for code, value in values.items()} for number in set(state)}
-    return [words[number][code] for number, code in zip(state, codes, strict=True)]
+def _encode_prefixes(head: bytes, encoded_answers: tuple[dict[int, bytes], list[int]], state: list[int]) -> list[bytes]:
+    """Return the JSON of a reason up to its numbers, for each supplier: it depends on state and answer alone."""
+    values, codes = encoded_answers
+    if len(state) == 1:  # the onboarding check
+        return [head + _encode_state_and_value(state[0], values[codes[0]])]
+    prefixes = {
+        number: {code: head + _encode_state_and_value(number, value) for code, value in values.items()}
+        for number in set(state)
+    }
+    return [prefixes[number][code] for number, code in zip(state, codes, strict=True)]
 
 
-def _said(state: int, value: bytes) -> bytes:
+def _encode_state_and_value(state: int, value: bytes) -> bytes:
     return b'%b","value":%b,"e":' % (STATES_JSON[state], NULL if state == NOT_ASKED else value)
 
 
-def _answer_reasons(
-    words: list[bytes], effective: list[bytes], context: list[bytes], points: list[bytes]
+def _join_reasons(
+    prefixes: list[bytes], effective: list[bytes], context: list[bytes], points: list[bytes]
 ) -> list[bytes]:
-    """The reasons that answers are, of words and numbers."""
+    """Return the reasons for answers as JSON, from their prefixes and numbers."""
     return [
-        b"".join((word, e, b',"c":', c, b',"points":', moved, b"}"))
-        for word, e, c, moved in zip(words, effective, context, points, strict=True)
+        b"".join((prefix, e, b',"c":', c, b',"points":', contribution, b"}"))
+        for prefix, e, c, contribution in zip(prefixes, effective, context, points, strict=True)
     ]
 
 
-def _found_beside(assessed: AssessedBatch, block: Block, pick: Pick, answers: WrittenAnswers) -> list[list[bytes]]:
-    """Harm and silence that only the models of a supplier's other sectors ask about: reasons without points."""
+def _encode_other_sector_reasons(
+    assessed: AssessedBatch, block: Block, positions: Positions, answers: AnswerEncoder
+) -> list[list[bytes]]:
+    """Return harm and blanks that only the models of a supplier's other sectors ask about, as reasons without points."""
     columns = []
-    everywhere, nowhere = np.full(len(pick), True), np.full(len(pick), False)
-    told = dict.fromkeys((indicator.id for indicator in block.model.indicators), everywhere)
-    for other, at in assessed.iter_other_blocks(block, pick):
-        cells = other.compute_cells(np.maximum(at, 0))
+    all_true, all_false = np.full(len(positions), True), np.full(len(positions), False)
+    reported = dict.fromkeys((indicator.id for indicator in block.model.indicators), all_true)
+    for other, other_positions in assessed.iter_other_blocks(block, positions):
+        cells = other.compute_cells(np.maximum(other_positions, 0))
         for i, indicator in enumerate(other.model.indicators):
-            before = told.get(indicator.id, nowhere)
-            told[indicator.id] = before | (at >= 0)
-            if before.all():
+            already = reported.get(indicator.id, all_false)
+            reported[indicator.id] = already | (other_positions >= 0)
+            if already.all():
                 continue
             state = cells.state[i]
-            found = (at >= 0) & ~before & (cells.harms[i] | (state == DECLINED))
-            if found.any():
+            is_new = (other_positions >= 0) & ~already & (cells.harm[i] | (state == DECLINED))
+            if is_new.any():
                 head = b'{"indicator":"%s","kind":"answer","state":"' % indicator.id.encode()
-                rows = _answer_reasons(
-                    _words(head, answers.values(indicator.question), state.tolist()),
-                    _floats(cells.effective[i]),
-                    _floats(cells.context[cells.context_of[i]]),
-                    [b"0.0"] * len(pick),
+                rows = _join_reasons(
+                    _encode_prefixes(head, answers.encode_values(indicator.question), state.tolist()),
+                    _encode_floats(cells.effective[i]),
+                    _encode_floats(cells.context[cells.context_row[i]]),
+                    [b"0.0"] * len(positions),
                 )
-                columns.append([row if here else b"" for row, here in zip(rows, found.tolist(), strict=True)])
+                columns.append(
+                    [row if is_included else b"" for row, is_included in zip(rows, is_new.tolist(), strict=True)]
+                )
     return columns
 
 
-def _context_reasons(parts: Sequence[InherentRiskPart], pick: Pick) -> list[list[bytes]]:
-    """The reason that each fact is, for each supplier; empty where it says nothing.
+def _encode_context_reasons(parts: Sequence[InherentRiskPart], positions: Positions) -> list[list[bytes]]:
+    """Return the reasons for each part of the inherent risk, for each supplier; empty where it is left out.
 
-    A place that is unknown is one reason: the facts it stands for, and sharper contexts that added nothing, are left out.
+    An unknown country or sector is one reason: the facts it replaces are left out, and sharper contexts that added nothing.
     """
-    state = np.array([part.state[pick] for part in parts])
-    value, x, points = (
-        np.array([of[pick] for of in columns])
+    state = np.array([part.state[positions] for part in parts])
+    raw_values, x, points = (
+        np.array([values[positions] for values in columns])
         for columns in zip(*((part.value, part.x, part.points) for part in parts), strict=True)
     )
-    told = np.array([part.id in (UNKNOWN_PLACE, part.context) for part in parts])[:, None]
-    silent = (points == 0) & (told | (state == PART_STATES.index("unknown")))
-    nobody = silent.all(axis=1)
-    values, xs, added = (_rows_of_floats(of[~nobody]) for of in (value, x, points))  # orjson writes NaN as null
+    is_primary = np.array([part.id in (UNKNOWN_PLACE, part.context) for part in parts])[:, None]
+    is_omitted = (points == 0) & (is_primary | (state == PART_STATES.index("unknown")))
+    omitted_for_all = is_omitted.all(axis=1)
+    encoded_values, encoded_xs, encoded_points = (
+        _encode_float_rows(values[~omitted_for_all]) for values in (raw_values, x, points)
+    )  # orjson writes NaN as null
     reasons = []
-    for p, part in enumerate(parts):
-        if nobody[p]:
-            reasons.append([b""] * len(pick))
+    for index, part in enumerate(parts):
+        if omitted_for_all[index]:
+            reasons.append([b""] * len(positions))
             continue
-        codes = state[p].tolist()
+        codes = state[index].tolist()
         heads = {
             code: b'{"indicator":"%b","kind":"context","state":"%b","value":'
             % (part.id.encode(), PART_STATES[code].encode())
             for code in set(codes)
         }
-        rows = zip(silent[p].tolist(), codes, next(values), next(xs), next(added), strict=True)
+        rows = zip(
+            is_omitted[index].tolist(), codes, next(encoded_values), next(encoded_xs), next(encoded_points), strict=True
+        )
         reasons.append(
             [
-                b"" if out else b"".join((heads[code], v, b',"e":', e, b',"c":null,"points":', moved, b"}"))
-                for out, code, v, e, moved in rows
+                b""
+                if omit
+                else b"".join(
+                    (heads[code], encoded_value, b',"e":', encoded_x, b',"c":null,"points":', contribution, b"}")
+                )
+                for omit, code, encoded_value, encoded_x, contribution in rows
             ]
         )
     return reasons
 
 
-def _plans(block: Block, pick: Pick, on: date) -> list[tuple[bytes, bytes]]:
-    """For each supplier its next step and its actions with due dates, as JSON."""
-    actions, days = block.plan.actions, block.plan.days[:, pick]
+def _encode_plans(block: Block, positions: Positions, on: date) -> list[tuple[bytes, bytes]]:
+    """Return for each supplier its next step, and its actions with due dates, as JSON."""
+    actions, days = block.plan.actions, block.plan.days[:, positions]
     seen: dict[bytes, tuple[bytes, bytes]] = {}
     plans = []
     for column in np.ascontiguousarray(days.T):
         key = column.tobytes()
         if key not in seen:
-            steps = steps_in_order(actions, column.tolist(), on)
-            listed = b",".join(_step(action.id, due) for action, due in steps)
-            seen[key] = (orjson.dumps(steps[0][0].id) if steps else NULL, listed)
+            steps = sort_steps(actions, column.tolist(), on)
+            encoded_steps = b",".join(_encode_step(action.id, due) for action, due in steps)
+            seen[key] = (orjson.dumps(steps[0][0].id) if steps else NULL, encoded_steps)
         plans.append(seen[key])
     return plans
 
 
 @lru_cache(maxsize=4096)
-def _step(action: str, due: date) -> bytes:
+def _encode_step(action: str, due: date) -> bytes:
     return orjson.dumps({"id": action, "due": due.isoformat()})

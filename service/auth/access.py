@@ -10,7 +10,7 @@ from pathlib import Path
 FILE = Path(__file__).with_name("access.toml")
 
 
-class BadAccess(ValueError):
+class AccessFileError(ValueError):
     """access.toml is faulty: one sentence for its author."""
 
 
@@ -28,9 +28,9 @@ class Access:
     case_roles: frozenset[str]
     case_scope: str
 
-    def may(self, role: str, endpoint: str, method: str = "GET") -> bool:
+    def may_open(self, role: str, endpoint: str, method: str = "GET") -> bool:
         """Whether people of a role may call a page."""
-        return role in self.pages.get(line(method, endpoint), frozenset())
+        return role in self.pages.get(format_route(method, endpoint), frozenset())
 
     def sees_worker_derived(self, role: str | None, scopes: Collection[str]) -> bool:
         """Whether somebody is shown who reported what, or only that an indicator is raised
@@ -47,36 +47,36 @@ class Access:
         return role in self.case_roles or not {self.case_scope, self.worker_derived_scope}.isdisjoint(scopes)
 
 
-def line(method: str, endpoint: str) -> str:
+def format_route(method: str, endpoint: str) -> str:
     """How a route is written in the file."""
     return f"{'GET' if method == 'HEAD' else method} {endpoint}"
 
 
-def load(file: Path = FILE) -> Access:
+def load_access(file: Path = FILE) -> Access:
     """The file; raises BadAccess for a role or scope it does not define and for a route that stands in it twice."""
     read = tomllib.loads(file.read_text(encoding="utf-8"))
     roles, scopes = read["roles"], read["scopes"]
     pages = {name: frozenset(roles if may == "everyone" else may) for name, may in read["pages"].items()}
     for name, may in pages.items():
         if unknown := may - roles.keys():
-            raise BadAccess(f"{file.name}: {name}: no such role: {min(unknown)}")
+            raise AccessFileError(f"{file.name}: {name}: no such role: {min(unknown)}")
     for name, scope in read["api"].items():
         if scope not in scopes:
-            raise BadAccess(f"{file.name}: {name}: no such scope: {scope}")
+            raise AccessFileError(f"{file.name}: {name}: no such scope: {scope}")
     tables = (read["open"], pages, read["api"])
     names = [name for table in tables for name in table]
     if twice := {name for name in names if names.count(name) > 1}:
-        raise BadAccess(f"{file.name}: {min(twice)} stands in two tables")
+        raise AccessFileError(f"{file.name}: {min(twice)} stands in two tables")
     of_workers = read["worker_derived"]
     if unknown := set(of_workers["roles"]) - roles.keys():
-        raise BadAccess(f"{file.name}: worker_derived: no such role: {min(unknown)}")
+        raise AccessFileError(f"{file.name}: worker_derived: no such role: {min(unknown)}")
     if of_workers["scope"] not in scopes:
-        raise BadAccess(f"{file.name}: worker_derived: no such scope: {of_workers['scope']}")
+        raise AccessFileError(f"{file.name}: worker_derived: no such scope: {of_workers['scope']}")
     cases = read["case_records"]
     if unknown := set(cases["roles"]) - roles.keys():
-        raise BadAccess(f"{file.name}: case_records: no such role: {min(unknown)}")
+        raise AccessFileError(f"{file.name}: case_records: no such role: {min(unknown)}")
     if cases["scope"] not in scopes:
-        raise BadAccess(f"{file.name}: case_records: no such scope: {cases['scope']}")
+        raise AccessFileError(f"{file.name}: case_records: no such scope: {cases['scope']}")
     return Access(
         roles,
         scopes,
@@ -90,4 +90,4 @@ def load(file: Path = FILE) -> Access:
     )
 
 
-ACCESS = load()
+ACCESS = load_access()

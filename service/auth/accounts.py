@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from service.audit import record
+from service.audit import record_event
 from service.auth import keys, users
 from service.clock import now
 from service.db.session import Database
@@ -32,7 +32,7 @@ def create_organisation(database: Database, name: str, time_zone: str = "UTC") -
         with database.for_organisation(organisation.id) as session:
             session.add(organisation)
             session.flush()
-            record(session, BY, "organisation.created", "organisation", organisation.id)
+            record_event(session, BY, "organisation.created", "organisation", organisation.id)
     except IntegrityError as taken:
         raise DomainError("organisation.taken", 409, f"There is an organisation called {name} already.") from taken
     return organisation.id
@@ -41,7 +41,7 @@ def create_organisation(database: Database, name: str, time_zone: str = "UTC") -
 def create_user(database: Database, organisation: str, email: str, name: str, role: str) -> str:
     """A new user of an organisation (by name or id); the password for their first sign-in. Raises Refused as users.create."""
     with database.for_organisation(find_organisation(database, organisation)) as session:
-        _user, password = users.create(session, email, name, role, BY)
+        _user, password = users.create_user(session, email, name, role, BY)
     return password
 
 
@@ -50,18 +50,18 @@ def create_key(
 ) -> str:
     """A new API key of an organisation (by name or id); its text. Raises Refused as keys.create."""
     with database.for_organisation(find_organisation(database, organisation)) as session:
-        _key, text = keys.create(session, name, scopes, days, BY, longest)
+        _key, text = keys.create_key(session, name, scopes, days, BY, longest)
     return text
 
 
-def find_organisation(database: Database, named: str) -> str:
+def find_organisation(database: Database, name_or_id: str) -> str:
     """The id of an organisation by its name or id. Raises Refused ``organisation.unknown``."""
     with database.unscoped(write=False) as session:
-        found = _named(session, named)
+        found = _find_organisation_id(session, name_or_id)
     if found is None:
-        raise DomainError("organisation.unknown", 404, f"There is no organisation called {named}.")
+        raise DomainError("organisation.unknown", 404, f"There is no organisation called {name_or_id}.")
     return found
 
 
-def _named(session: Session, named: str) -> str | None:
+def _find_organisation_id(session: Session, named: str) -> str | None:
     return session.scalar(select(Organisation.id).where((Organisation.name == named) | (Organisation.id == named)))

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
-from service.audit import record
+from service.audit import record_event
 from service.auth.access import ACCESS
 from service.clock import now
 from service.db.tables import ApiKey, Organisation
@@ -25,7 +25,7 @@ PREFIX_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 USED_EVERY = timedelta(minutes=1)
 
 
-def create(
+def create_key(
     session: Session, name: str, scopes: Sequence[str], days: int, by: str, longest: int = 365
 ) -> tuple[ApiKey, str]:
     """A new key and its text, which is told here and never again.
@@ -54,12 +54,12 @@ def create(
     )
     session.add(key)
     session.flush()
-    record(session, by, "key.created", "api_key", key.id, {"scopes": key.scopes, "days": days})
+    record_event(session, by, "key.created", "api_key", key.id, {"scopes": key.scopes, "days": days})
     return key, text
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class ActiveKey:
     """A key that is good, and the organisation it calls for."""
 
     id: str
@@ -73,7 +73,7 @@ class Found:
 
 # Built once, and columns rather than rows: every call of the API asks this. The hash is unique, so it has an index; whoever
 # could learn from how long the look-up takes learns of a hash, not of a key.
-_OF_HASH = (
+_SELECT_BY_HASH = (
     select(
         ApiKey.expires_at,
         ApiKey.id,
@@ -89,26 +89,26 @@ _OF_HASH = (
 )
 
 
-def find(session: Session, text: str) -> Found | None:
+def find_key(session: Session, text: str) -> ActiveKey | None:
     """The key of a text, from all organisations; None if there is none, it has ended or it was revoked."""
-    kept = session.execute(_OF_HASH, {"hash": _hash(text)}).first() if text.startswith("dk_") else None
+    kept = session.execute(_SELECT_BY_HASH, {"hash": _hash(text)}).first() if text.startswith("dk_") else None
     if kept is None or kept[0] <= now():
         return None
     _, key_id, name, scopes, used_at, *of = kept
-    return Found(key_id, name, frozenset(scopes), used_at, *of)
+    return ActiveKey(key_id, name, frozenset(scopes), used_at, *of)
 
 
-def revoke(session: Session, key_id: str, by: str) -> None:
+def revoke_key(session: Session, key_id: str, by: str) -> None:
     """Ends a key at once and for good; one that is revoked already stays as it is. Raises Refused ``not_found``."""
     key = session.get(ApiKey, key_id)
     if key is None:
         raise not_found()
     if key.revoked_at is None:
         key.revoked_at = now()
-        record(session, by, "key.revoked", "api_key", key.id)
+        record_event(session, by, "key.revoked", "api_key", key.id)
 
 
-def listing(session: Session) -> Sequence[ApiKey]:
+def list_keys(session: Session) -> Sequence[ApiKey]:
     """Every key of the organisation, newest first."""
     return session.scalars(select(ApiKey).order_by(ApiKey.created_at.desc(), ApiKey.id)).all()
 

@@ -17,10 +17,10 @@ from service.settings import Settings
 SEEN_EVERY = timedelta(minutes=1)
 
 
-def start(session: Session, user: User, settings: Settings) -> str:
+def start_session(session: Session, user: User, settings: Settings) -> str:
     """Signs a user in and returns the token for the cookie; sign-ins of anyone that have run out are cleared away."""
     at = now()
-    session.execute(delete(SignIn).where(_has_run_out(settings)))
+    session.execute(delete(SignIn).where(_is_expired(settings)))
     token = secrets.token_urlsafe(32)
     session.add(
         SignIn(
@@ -35,28 +35,28 @@ def start(session: Session, user: User, settings: Settings) -> str:
     return token
 
 
-def find(session: Session, token: str, settings: Settings) -> tuple[SignIn, User, Organisation] | None:
+def find_session(session: Session, token: str, settings: Settings) -> tuple[SignIn, User, Organisation] | None:
     """The sign-in of a token, its user and organisation; None if there is none, it has run out, or the user may not."""
     found = session.execute(
         select(SignIn, User, Organisation)
         .join(User, User.id == SignIn.user_id)
         .join(Organisation, Organisation.id == User.organisation_id)
-        .where(SignIn.token_hash == _hash(token), User.active, ~_has_run_out(settings))
+        .where(SignIn.token_hash == _hash(token), User.active, ~_is_expired(settings))
     ).one_or_none()
     return None if found is None else (found[0], found[1], found[2])
 
 
-def end(session: Session, token: str) -> None:
+def end_session(session: Session, token: str) -> None:
     """Ends the sign-in of a token."""
     session.execute(delete(SignIn).where(SignIn.token_hash == _hash(token)))
 
 
-def end_all(session: Session, user_id: str) -> None:
+def end_all_sessions(session: Session, user_id: str) -> None:
     """Ends every sign-in of a user, in whatever browser."""
     session.execute(delete(SignIn).where(SignIn.user_id == user_id))
 
 
-def _has_run_out(settings: Settings) -> ColumnElement[bool]:
+def _is_expired(settings: Settings) -> ColumnElement[bool]:
     at = now()
     return or_(SignIn.expires_at <= at, SignIn.seen_at <= at - timedelta(minutes=settings.idle_minutes))
 

@@ -1,6 +1,6 @@
-"""What case records say of suppliers, as a result stores it, and read back from there.
+"""Convert case evidence to the JSON that a result stores, and back.
 
-A result keeps what was said on its day, so that it is worked out again to the same numbers whatever is recorded later.
+A result stores the evidence of its day, so that it can be recomputed to the same numbers whatever is recorded later.
 """
 
 from __future__ import annotations
@@ -12,24 +12,28 @@ from risk_models.cases.evidence import CaseEvidence, build_evidence_from_values
 from risk_models.cases.rules import STRENGTHS
 
 
-def to_stored(found: CaseEvidence | None, j: int) -> dict[str, Any] | None:
-    """What the cases say of supplier j, as its result keeps it; None where there is none."""
-    if found is None or not (found.strength[j] or found.harms.codes[j] >= 0):
+def encode_case_evidence(evidence: CaseEvidence | None, position: int) -> dict[str, Any] | None:
+    """Return the case evidence about the supplier at a position as JSON, None where there is none."""
+    if evidence is None or not (evidence.strength[position] or evidence.harms.codes[position] >= 0):
         return None
-    harms, told = (
-        column.values[column.codes[j]] if column.codes[j] >= 0 else None
-        for column in (found.harms, found.newest_finding_on)
+    harms, newest_finding_on = (
+        column.values[column.codes[position]] if column.codes[position] >= 0 else None
+        for column in (evidence.harms, evidence.newest_finding_on)
     )
-    return {"strength": STRENGTHS[found.strength[j]], "indicators": list(harms or ()), "told_on": told}
+    return {
+        "strength": STRENGTHS[evidence.strength[position]],
+        "indicators": list(harms or ()),
+        "told_on": newest_finding_on,
+    }
 
 
-def from_stored(kept: Sequence[Mapping[str, Any] | None]) -> CaseEvidence | None:
-    """What cases said of some suppliers, from what their results keep; None where none keeps any."""
-    if not any(kept):
+def decode_case_evidence(stored: Sequence[Mapping[str, Any] | None]) -> CaseEvidence | None:
+    """Return the case evidence about suppliers from the JSON of their results, None where no result has any."""
+    if not any(stored):
         return None
-    told = [each or {"strength": STRENGTHS[0], "indicators": (), "told_on": None} for each in kept]
+    entries = [entry or {"strength": STRENGTHS[0], "indicators": (), "told_on": None} for entry in stored]
     return build_evidence_from_values(
-        [STRENGTHS.index(each["strength"]) for each in told],
-        [tuple(each["indicators"]) for each in told],
-        [each["told_on"] for each in told],
+        [STRENGTHS.index(entry["strength"]) for entry in entries],
+        [tuple(entry["indicators"]) for entry in entries],
+        [entry["told_on"] for entry in entries],
     )

@@ -1,4 +1,4 @@
-"""Case records in assessment.json (``cases``) and in the internal report, and back again, so that they can be recomputed."""
+"""Write case records to assessment.json (part ``cases``) and the internal report, and read them back to recompute them."""
 
 from __future__ import annotations
 
@@ -9,36 +9,45 @@ from typing import Any
 from reports.document import CaseLine
 from risk_models.cases.readings import Case, CaseReading, Finding, ListReading, Reading
 from risk_models.cases.rules import load_case_rules
-from risk_models.plan import CASE_OF_COERCION, Action, actions_of, load_actions
+from risk_models.plan import COERCION_CASE, Action, list_release_actions, load_actions
 from service.assessment.assess import Batch
-from service.case_reading.records import COHORT, CaseRecord, Place, link, readings_of
-from service.report_content.labels import country_name
+from service.case_reading.records import (
+    COHORT_QUESTIONS,
+    CaseRecord,
+    SupplierPosition,
+    link_to_suppliers,
+    read_case_records,
+)
+from service.report_content.labels import get_country_name
 
 Document = dict[str, Any]
 
 
-def cases_part(records: Sequence[CaseRecord], batches: Sequence[Batch], on: date) -> list[Document]:
-    """Every record with its readings, and the results it is about. No name of a person can be in it."""
-    places = [
+def build_cases_part(records: Sequence[CaseRecord], batches: Sequence[Batch], on: date) -> list[Document]:
+    """Return the part ``cases``: every record with its readings and the rows of its results, without personal data."""
+    linked_rows = [
         [
             {
-                "kind": batches[b].kind,
-                "file": batches[b].file,
-                "sheet": batches[b].sheet,
-                "row": int(batches[b].rows[j]),
+                "kind": batches[batch].kind,
+                "file": batches[batch].file,
+                "sheet": batches[batch].sheet,
+                "row": int(batches[batch].rows[position]),
             }
-            for b, j in found
+            for batch, position in positions
         ]
-        for found in link(records, batches)
+        for positions in link_to_suppliers(records, batches)
     ]
-    found = zip(records, readings_of(records, on), places, strict=True)
-    return [case_part(record, reading, about) for record, reading, about in found]
+    positions = zip(records, read_case_records(records, on), linked_rows, strict=True)
+    return [build_case_part(record, reading, rows) for record, reading, rows in positions]
 
 
-def case_part(
-    record: CaseRecord, reading: CaseReading, about: Sequence[Document], library: str | None = None
+def build_case_part(
+    record: CaseRecord, reading: CaseReading, linked_rows: Sequence[Document], library: str | None = None
 ) -> Document:
-    """One record with its readings; ``about``: the rows of the results it is about; ``library``: see :func:`first_steps`."""
+    """Return one record with its readings as JSON.
+
+    ``linked_rows``: the rows of the results it is about; ``library``: see :func:`list_first_steps`.
+    """
     rules = load_case_rules()
     case = record.case
     findings = [
@@ -52,14 +61,17 @@ def case_part(
             "note": note,
             "row": row,
         }
-        for finding, note, row in zip(case.findings, record.notes, record.rows_of, strict=True)
+        for finding, note, row in zip(case.findings, record.notes, record.finding_rows, strict=True)
     ]
     return {
         "case": case.id,
         "rules": {"version": rules.version, "digest": rules.digest},
         "linked_reference": record.linked_reference,
         "linked_name": record.linked_name,
-        "linked": sorted(about, key=lambda place: (place["kind"], place["file"], place["sheet"], place["row"])),
+        "linked": sorted(
+            linked_rows,
+            key=lambda linked_row: (linked_row["kind"], linked_row["file"], linked_row["sheet"], linked_row["row"]),
+        ),
         "cohort": {**record.cohort, "age_group": case.people},
         "acts": list(case.acts),
         "asked_in_full": list(case.phases_asked),
@@ -67,88 +79,94 @@ def case_part(
         "row": {"file": record.file, "sheet": record.sheet, "rows": list(record.rows)},
         "strength": reading.strength,
         "because": list(reading.because),
-        "first_steps": [{"id": action.id, "within_hours": 24 * days} for action, days in first_steps(reading, library)],
+        "first_steps": [
+            {"id": action.id, "within_hours": 24 * days} for action, days in list_first_steps(reading, library)
+        ],
         "indicators": list(reading.indicators),
         "not_placed": list(reading.unplaced_findings),
-        "readings": [_by_list(each) for each in reading.lists],
+        "readings": [_build_list_reading(each) for each in reading.lists],
         "ilo_indicators": [
             {
-                "id": line.id,
-                "in_2012": line.in_2012,
-                "in_2025": line.in_2025,
-                "findings": list(line.findings),
-                "stressed": list(line.stressed),
+                "id": indicator.id,
+                "in_2012": indicator.in_2012,
+                "in_2025": indicator.in_2025,
+                "findings": list(indicator.findings),
+                "stressed": list(indicator.stressed),
             }
-            for line in reading.ilo
+            for indicator in reading.ilo
         ],
     }
 
 
-def first_steps(reading: CaseReading, library: str | None = None) -> list[tuple[Action, float]]:
-    """The steps for the safety of people that a case calls for, with their days, in the order in which they are taken.
+def list_first_steps(reading: CaseReading, library: str | None = None) -> list[tuple[Action, float]]:
+    """Return the safety actions that a case requires, each with the days within which it is due, in the order to take them.
 
-    They stand with the case, so that one that is about no site or agency of the files is not left without. Its strength calls for
-    them, and coercion at work that is reached, whatever its strength (CC-5). ``library``: the version of the library of actions
-    that an assessment was made with; the newest unless told.
+    They belong to the case itself, so that a case about none of the suppliers in the files has them too. They follow from its
+    strength, and from coercion at work whatever the strength (CC-5). ``library``: the version of the action library that an
+    assessment was made with, by default the newest.
     """
-    findings = {f"floor:case_{reading.strength}", *((CASE_OF_COERCION,) if reading.urgent else ())}
-    called = [
+    findings = {f"floor:case_{reading.strength}", *((COERCION_CASE,) if reading.urgent else ())}
+    steps = [
         (action, action.due_days["harm"])
-        for action in (load_actions() if library is None else actions_of(library))
+        for action in (load_actions() if library is None else list_release_actions(library))
         if action.safety and findings & set(action.addresses) and "harm" in action.states
     ]
-    return sorted(called, key=lambda step: step[0].turn(step[1]))
+    return sorted(steps, key=lambda step: step[0].get_sort_key(step[1]))
 
 
-def _by_list(each: ListReading) -> Document:
+def _build_list_reading(list_reading: ListReading) -> Document:
     return {
-        "list": each.people,
-        "class": {"best": each.classes[0], "worst": each.classes[1], "because": _class(each)},
+        "list": list_reading.people,
+        "class": {
+            "best": list_reading.classes[0],
+            "worst": list_reading.classes[1],
+            "because": _describe_class(list_reading),
+        },
         "dimensions": [
             {
-                "dimension": d.number,
-                **_read(d),
-                "rule": d.rule,
-                "found": list(d.found),
-                "not_asked": d.not_asked,
+                "dimension": dimension.number,
+                **_build_reading(dimension),
+                "rule": dimension.rule,
+                "found": list(dimension.found),
+                "not_asked": dimension.not_asked,
             }
-            for d in each.dimensions
+            for dimension in list_reading.dimensions
         ],
-        "stages": [{"stage": stage, **_read(reading)} for stage, reading in each.stages.items()],
-        "act": _read(each.act),
-        "means": _read(each.means),
-        "purpose": _read(each.purpose),
-        "forced_labour": _read(each.forced_labour),
-        "trafficking": _read(each.trafficking),
+        "stages": [{"stage": stage, **_build_reading(reading)} for stage, reading in list_reading.stages.items()],
+        "act": _build_reading(list_reading.act),
+        "means": _build_reading(list_reading.means),
+        "purpose": _build_reading(list_reading.purpose),
+        "forced_labour": _build_reading(list_reading.forced_labour),
+        "trafficking": _build_reading(list_reading.trafficking),
     }
 
 
-def _class(each: ListReading) -> str:
-    """The published classes in words."""
-    titles = {told["id"]: told["title"] for told in load_case_rules().raw["class"]}
-    best, worst = each.classes
+def _describe_class(list_reading: ListReading) -> str:
+    """Return the published classes in words."""
+    titles = {entry["id"]: entry["title"] for entry in load_case_rules().raw["class"]}
+    best, worst = list_reading.classes
     if best == worst:
         return f"Published class {best}: {titles[best]}."
     return f"Published class {best} by what is recorded: {titles[best]}. At worst {worst}: {titles[worst]}."
 
 
-def _read(reading: Reading) -> Document:
+def _build_reading(reading: Reading) -> Document:
     return {"best": reading.best, "worst": reading.worst, "because": reading.because}
 
 
-def record_of(stored: Mapping[str, Any]) -> CaseRecord:
-    """A record from what is stored of it. Raises KeyError or TypeError where the shape is another."""
+def parse_case_record(stored: Mapping[str, Any]) -> CaseRecord:
+    """Parse a record from the part ``cases``. Raises KeyError or TypeError where it has another structure."""
     row, cohort = stored["row"], stored["cohort"]
     findings = tuple(
         Finding(
-            told["finding"],
-            told["phase"],
-            told["found"],
-            told["source"],
-            told["on"],
-            f"{row['sheet']} row {told['row']}",
+            finding["finding"],
+            finding["phase"],
+            finding["found"],
+            finding["source"],
+            finding["on"],
+            f"{row['sheet']} row {finding['row']}",
         )
-        for told in stored["findings"]
+        for finding in stored["findings"]
     )
     return CaseRecord(
         Case(
@@ -160,49 +178,55 @@ def record_of(stored: Mapping[str, Any]) -> CaseRecord:
         ),
         stored["linked_reference"],
         stored["linked_name"],
-        {key: cohort[key] for key in COHORT},
-        tuple(told["note"] for told in stored["findings"]),
-        tuple(told["row"] for told in stored["findings"]),
+        {key: cohort[key] for key in COHORT_QUESTIONS},
+        tuple(finding["note"] for finding in stored["findings"]),
+        tuple(finding["row"] for finding in stored["findings"]),
         row["file"],
         row["sheet"],
         tuple(row["rows"]),
     )
 
 
-def case_lines(records: Sequence[CaseRecord], batches: Sequence[Batch], on: date) -> tuple[CaseLine, ...]:
-    """The records as the internal report shows them, the strongest first."""
+def build_case_lines(records: Sequence[CaseRecord], batches: Sequence[Batch], on: date) -> tuple[CaseLine, ...]:
+    """Return the records as lines of the internal report, strongest evidence first."""
     order = ("emergency", "pattern", "signals", "none_recorded")
-    found = zip(records, readings_of(records, on), link(records, batches), strict=True)
-    lines = [_line(record, reading, batches, places) for record, reading, places in found]
+    entries = zip(records, read_case_records(records, on), link_to_suppliers(records, batches), strict=True)
+    lines = [_build_case_line(record, reading, batches, positions) for record, reading, positions in entries]
     return tuple(sorted(lines, key=lambda line: (order.index(line.strength.replace(" ", "_")), line.case)))
 
 
-def _line(record: CaseRecord, reading: CaseReading, batches: Sequence[Batch], places: Sequence[Place]) -> CaseLine:
+def _build_case_line(
+    record: CaseRecord, reading: CaseReading, batches: Sequence[Batch], positions: Sequence[SupplierPosition]
+) -> CaseLine:
     cohort = record.cohort
-    nationality = country_name(cohort["nationality"]) if cohort["nationality"] else None
+    nationality = get_country_name(cohort["nationality"]) if cohort["nationality"] else None
     intake = " to ".join(str(cohort[key]) for key in ("intake_from", "intake_to") if cohort[key])
     people = f"{cohort['people']:g} people" if cohort["people"] else None
     ages = {"adults": "adults", "children": "children", "both": "adults and children"}.get(record.case.people or "")
-    group = [part for part in (nationality, cohort["job"], intake, people, ages or "age not told") if part]
-    told = [*reading.because]
-    told += [f"Within {24 * days:g} hours: {action.title}." for action, days in first_steps(reading)]
-    for each in reading.lists:
-        told += [d.because for d in each.dimensions if d.best or d.found]
-        told += [_class(each), each.forced_labour.because, each.trafficking.because]
-    about = ", ".join(_called(batches[b], j) for b, j in places)
+    group = [text for text in (nationality, cohort["job"], intake, people, ages or "age not told") if text]
+    sentences = [*reading.because]
+    sentences += [f"Within {24 * days:g} hours: {action.title}." for action, days in list_first_steps(reading)]
+    for list_reading in reading.lists:
+        sentences += [dimension.because for dimension in list_reading.dimensions if dimension.best or dimension.found]
+        sentences += [
+            _describe_class(list_reading),
+            list_reading.forced_labour.because,
+            list_reading.trafficking.because,
+        ]
+    names = ", ".join(_get_name(batches[batch], position) for batch, position in positions)
     return CaseLine(
         case=record.case.id,
-        about=about or "no site or agency of these files",
+        about=names or "no site or agency of these files",
         group=", ".join(group),
         strength=reading.strength.replace("_", " "),
         findings=len({finding.finding_id for finding in record.case.findings if finding.found}),
-        readings=tuple(told),
+        readings=tuple(sentences),
     )
 
 
-def _called(batch: Batch, j: int) -> str:
+def _get_name(batch: Batch, position: int) -> str:
     for question in ("name", "name_local", "reference"):
         column = batch.answers.column(question)
-        if column.codes[j] >= 0 and column.values[column.codes[j]] != "declined":
-            return str(column.values[column.codes[j]])
-    return f"row {batch.rows[j]}"
+        if column.codes[position] >= 0 and column.values[column.codes[position]] != "declined":
+            return str(column.values[column.codes[position]])
+    return f"row {batch.rows[position]}"

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from service.settings import Settings
 
 BY = "system:command_line"
-DONE, NOT_SURE, CANNOT = 0, 1, 2
+DONE, NOT_CONFIRMED, CANNOT = 0, 1, 2
 Command = Callable[["Settings", argparse.Namespace], int]
 
 
@@ -89,17 +89,17 @@ def add_commands(commands: Any) -> None:
 
 
 def _run(command: Command, arguments: argparse.Namespace) -> int:
-    from service.backup import BadBackup
+    from service.backup import BackupError
     from service.errors import DomainError
-    from service.log import set_up
-    from service.settings import BadSetting
-    from service.wiring.processes import CannotStart
+    from service.log import configure_logging
+    from service.settings import SettingError
+    from service.wiring.processes import StartError
 
     try:
         settings = _settings(arguments, command is _serve)
-        set_up(settings.log_level)
+        configure_logging(settings.log_level)
         return command(settings, arguments)
-    except (BadBackup, BadSetting, CannotStart, DomainError) as said:
+    except (BackupError, SettingError, StartError, DomainError) as said:
         print(f"diligence: {said}", file=sys.stderr)
     except OSError as fault:
         print(f"diligence: {fault.filename or settings.data} cannot be used: {fault.strerror}.", file=sys.stderr)
@@ -128,33 +128,33 @@ def _serve(settings: Settings, arguments: argparse.Namespace) -> int:
 
 
 def _web(settings: Settings, arguments: argparse.Namespace) -> int:
-    from service.wiring.processes import web
+    from service.wiring.processes import run_web
 
-    web(settings)
+    run_web(settings)
     return DONE
 
 
 def _worker(settings: Settings, arguments: argparse.Namespace) -> int:
-    from service.wiring.processes import worker
+    from service.wiring.processes import run_worker_process
 
-    worker(settings)
+    run_worker_process(settings)
     return DONE
 
 
 def _scheduler(settings: Settings, arguments: argparse.Namespace) -> int:
-    from service.wiring.processes import scheduler
+    from service.wiring.processes import run_scheduler_process
 
-    scheduler(settings)
+    run_scheduler_process(settings)
     return DONE
 
 
 def _migrate(settings: Settings, arguments: argparse.Namespace) -> int:
-    from service.db.migrations import migrate, newest
-    from service.wiring.processes import opened
+    from service.db.migrations import migrate, get_newest_revision
+    from service.wiring.processes import open_database
 
-    with opened(settings) as database:
+    with open_database(settings) as database:
         before = migrate(database.engine)
-    now = newest()
+    now = get_newest_revision()
     print(
         f"The database is at {now} already."
         if before == now
@@ -164,27 +164,27 @@ def _migrate(settings: Settings, arguments: argparse.Namespace) -> int:
 
 
 def _backup(settings: Settings, arguments: argparse.Namespace) -> int:
-    from service.backup import back_up
+    from service.backup import create_backup
     from service.blob_store import BlobStore
     from service.clock import now
-    from service.wiring.processes import current
+    from service.wiring.processes import open_current_database
 
-    with current(settings) as database:
-        counts = back_up(database, BlobStore(settings.files), Path(arguments.file), now())
-    print(f"{_told(counts)}. Read back and found whole: {arguments.file}.")
+    with open_current_database(settings) as database:
+        counts = create_backup(database, BlobStore(settings.files), Path(arguments.file), now())
+    print(f"{_format_counts(counts)}. Read back and found whole: {arguments.file}.")
     return DONE
 
 
 def _restore(settings: Settings, arguments: argparse.Namespace) -> int:
-    from service.backup import restore
+    from service.backup import restore_backup
     from service.blob_store import BlobStore
     from service.db.migrations import migrate
-    from service.wiring.processes import opened
+    from service.wiring.processes import open_database
 
-    with opened(settings) as database:
+    with open_database(settings) as database:
         migrate(database.engine)
-        counts = restore(database, BlobStore(settings.files), Path(arguments.file))
-    print(f"{_told(counts)}. Restored, read back and found the same.")
+        counts = restore_backup(database, BlobStore(settings.files), Path(arguments.file))
+    print(f"{_format_counts(counts)}. Restored, read back and found the same.")
     return DONE
 
 
@@ -192,20 +192,20 @@ def _erase(settings: Settings, arguments: argparse.Namespace) -> int:
     from service.auth.accounts import find_organisation
     from service.blob_store import BlobStore
     from service.clock import now
-    from service.retention import counts_of, erase_organisation
-    from service.wiring.processes import current
+    from service.retention import count_rows, erase_organisation
+    from service.wiring.processes import open_current_database
 
-    with current(settings) as database:
+    with open_current_database(settings) as database:
         organisation_id = find_organisation(database, arguments.organisation)
         if not arguments.yes:
             with database.unscoped(write=False) as session:
-                counts = counts_of(session, organisation_id)
+                counts = count_rows(session, organisation_id)
             print(
-                f"{arguments.organisation} has {_told(counts)}. Nothing was erased: say --yes to erase it all, for good."
+                f"{arguments.organisation} has {_format_counts(counts)}. Nothing was erased: say --yes to erase it all, for good."
             )
-            return NOT_SURE
+            return NOT_CONFIRMED
         counts = erase_organisation(database, BlobStore(settings.files), organisation_id, now(), BY)
-    print(f"{arguments.organisation} was erased: {_told(counts)}. Backups made before still hold it.")
+    print(f"{arguments.organisation} was erased: {_format_counts(counts)}. Backups made before still hold it.")
     return DONE
 
 
@@ -229,9 +229,9 @@ def _watchlist_remove(settings: Settings, arguments: argparse.Namespace) -> int:
 
 def _create_organisation(settings: Settings, arguments: argparse.Namespace) -> int:
     from service.auth.accounts import create_organisation
-    from service.wiring.processes import current
+    from service.wiring.processes import open_current_database
 
-    with current(settings) as database:
+    with open_current_database(settings) as database:
         create_organisation(database, arguments.name, arguments.time_zone)
     print(f"{arguments.name} was made. Next: diligence users create --organisation '{arguments.name}' --role admin ...")
     return DONE
@@ -239,10 +239,10 @@ def _create_organisation(settings: Settings, arguments: argparse.Namespace) -> i
 
 def _create_user(settings: Settings, arguments: argparse.Namespace) -> int:
     from service.auth.accounts import create_user
-    from service.wiring.processes import current
+    from service.wiring.processes import open_current_database
 
     told = (arguments.organisation, arguments.email, arguments.name, arguments.role)
-    with current(settings) as database:
+    with open_current_database(settings) as database:
         password = create_user(database, *told)
     print(f"The password for the first sign-in: {password}")
     return DONE
@@ -250,15 +250,15 @@ def _create_user(settings: Settings, arguments: argparse.Namespace) -> int:
 
 def _create_key(settings: Settings, arguments: argparse.Namespace) -> int:
     from service.auth.accounts import create_key
-    from service.wiring.processes import current
+    from service.wiring.processes import open_current_database
 
     scopes = [scope for part in arguments.scopes for scope in part.split(",") if scope]
-    with current(settings) as database:
+    with open_current_database(settings) as database:
         text = create_key(database, arguments.organisation, arguments.name, scopes, arguments.days, settings.key_days)
     print(text)
     return DONE
 
 
-def _told(counts: dict[str, int]) -> str:
+def _format_counts(counts: dict[str, int]) -> str:
     shown = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items() if count)
     return shown or "nothing"

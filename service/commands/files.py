@@ -9,38 +9,38 @@ from contextlib import contextmanager
 from pathlib import Path
 
 
-class Usage(Exception):
+class UsageError(Exception):
     """What was asked for cannot be done: one sentence for the user, exit status 2."""
 
 
-def bytes_of(path: Path) -> bytes:
+def read_bytes(path: Path) -> bytes:
     """The bytes of a file. Raises Usage where it cannot be read."""
     try:
         return path.read_bytes()
     except FileNotFoundError as fault:
-        raise Usage(f"there is no file {path}.") from fault
+        raise UsageError(f"there is no file {path}.") from fault
     except IsADirectoryError as fault:
-        raise Usage(f"{path} is a folder; name the files in it.") from fault
+        raise UsageError(f"{path} is a folder; name the files in it.") from fault
     except OSError as fault:
-        raise Usage(f"{path} cannot be read: {fault.strerror}.") from fault
+        raise UsageError(f"{path} cannot be read: {fault.strerror}.") from fault
 
 
-def made(folder: Path) -> None:
+def make_folder(folder: Path) -> None:
     """Makes a folder if there is none. Raises Usage where it cannot be made."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as fault:
-        raise Usage(f"the folder {folder} cannot be made: {fault.strerror}.") from fault
+        raise UsageError(f"the folder {folder} cannot be made: {fault.strerror}.") from fault
 
 
 @contextmanager
-def whole_folder(out: Path) -> Iterator[Path]:
+def write_folder(out: Path) -> Iterator[Path]:
     """A folder to write to whose files appear in ``out`` together at the end, or not at all."""
-    made(out)
+    make_folder(out)
     try:
         work = Path(tempfile.mkdtemp(prefix=".writing-", dir=out))
     except OSError as fault:
-        raise Usage(f"{out} cannot be written to: {fault.strerror}.") from fault
+        raise UsageError(f"{out} cannot be written to: {fault.strerror}.") from fault
     try:
         yield work
         for file in work.iterdir():

@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from service.model_governance.compare import Comparison
 
 DONE, FAULTS, CANNOT = 0, 1, 2
-TOLD = 20  # movers, suppliers and weights that are printed
-STEADY = (0.95, 0.80, 0.50)  # where the table of steadiness is cut
+MAX_LISTED = 20  # movers, suppliers and weights that are printed
+STABILITY_BOUNDS = (0.95, 0.80, 0.50)  # where the table of steadiness is cut
 Command = Callable[[argparse.Namespace], int]
 
 
-class CannotDo(Exception):
+class CommandError(Exception):
     """What was asked for cannot be done: one sentence."""
 
 
@@ -66,15 +66,15 @@ def add_commands(commands: Any) -> None:
 def _run(command: Command, arguments: argparse.Namespace) -> int:
     try:
         return command(arguments)
-    except CannotDo as said:
+    except CommandError as said:
         print(f"diligence: {said}", file=sys.stderr)
         return CANNOT
 
 
 def _check(_: argparse.Namespace) -> int:
-    from service.model_governance.check import faults_of_models
+    from service.model_governance.check import list_model_faults
 
-    faults = faults_of_models()
+    faults = list_model_faults()
     for fault in faults:
         print(fault, file=sys.stderr)
     print("No fault found." if not faults else f"{len(faults)} faults.")
@@ -82,9 +82,9 @@ def _check(_: argparse.Namespace) -> int:
 
 
 def _list(_: argparse.Namespace) -> int:
-    from risk_models.model import load_all
+    from risk_models.model import load_models
 
-    for model in load_all():
+    for model in load_models():
         print(
             f"{model.id:<20} {model.version:<8} from {model.effective}  {len(model.indicators):>3} indicators  "
             f"sha256 {model.digest[:16]}  {model.title}"
@@ -93,12 +93,12 @@ def _list(_: argparse.Namespace) -> int:
 
 
 def _show(arguments: argparse.Namespace) -> int:
-    from risk_models.model import load_all
+    from risk_models.model import load_models
 
-    versions = [model for model in load_all() if model.id == arguments.id]
+    versions = [model for model in load_models() if model.id == arguments.id]
     if not versions:
-        known = ", ".join(sorted({m.id for m in load_all()}))
-        raise CannotDo(f"there is no model '{arguments.id}'; the models are {known}.")
+        known = ", ".join(sorted({m.id for m in load_models()}))
+        raise CommandError(f"there is no model '{arguments.id}'; the models are {known}.")
     model = versions[-1]
     print(f"{model.title}\n{model.id} {model.version}, in force from {model.effective}, sha256 {model.digest}\n")
     print("Inherent risk, step by step:")
@@ -118,10 +118,10 @@ def _show(arguments: argparse.Namespace) -> int:
 
 
 def _coverage(arguments: argparse.Namespace) -> int:
-    from service.model_governance.coverage import faults, page
+    from service.model_governance.coverage import build_page, list_coverage_faults
 
-    _put(page(), arguments.out)
-    found = faults()
+    _write_text(build_page(), arguments.out)
+    found = list_coverage_faults()
     for fault in found:
         print(fault, file=sys.stderr)
     return FAULTS if found else DONE
@@ -129,56 +129,56 @@ def _coverage(arguments: argparse.Namespace) -> int:
 
 def _compare(arguments: argparse.Namespace) -> int:
     from risk_models.facts.facts import load_facts
-    from service.model_governance.compare import compare, models_at
+    from service.model_governance.compare import compare_models, load_models_at
 
-    on = _day(arguments.on)
-    batches = _suppliers(arguments, on)
+    on = _parse_day(arguments.on)
+    batches = _load_batches(arguments, on)
     try:
-        before, after = (models_at(version, on) for version in (arguments.before, arguments.after))
-        found = compare(batches, load_facts().as_of(on), on, before, after)
+        before, after = (load_models_at(version, on) for version in (arguments.before, arguments.after))
+        found = compare_models(batches, load_facts().as_of(on), on, before, after)
     except LookupError as none:
-        raise CannotDo(f"{none.args[0]}.") from none
+        raise CommandError(f"{none.args[0]}.") from none
     if arguments.out:
         told = {"before": arguments.before, "after": arguments.after, "on": on.isoformat(), **found.to_dict()}
-        _put(json.dumps(told, ensure_ascii=False, indent=1) + "\n", arguments.out)
-    _tell(found, arguments.before, arguments.after)
+        _write_text(json.dumps(told, ensure_ascii=False, indent=1) + "\n", arguments.out)
+    _print_comparison(found, arguments.before, arguments.after)
     return DONE
 
 
-def _tell(found: Comparison, before: str, after: str) -> None:
+def _print_comparison(found: Comparison, before: str, after: str) -> None:
     from risk_models.engine.frame import LEVEL_NAMES
 
-    names = [_level(name) for name in LEVEL_NAMES]
+    names = [_get_level_title(name) for name in LEVEL_NAMES]
     wide = max(map(len, names)) + 2
     print(f"Suppliers by level under {before} (down) and {after} (across)\n")
     print(" " * wide + "".join(f"{name:>{wide}}" for name in names))
     for name, row in zip(names, found.matrix.tolist(), strict=True):
         print(f"{name:<{wide}}" + "".join(f"{count or '.':>{wide}}" for count in row))
-    print(f"\n{len(found.movers)} of {int(found.matrix.sum())} move level; {found.changed} others move score alone.")
-    if found.apart:
-        print(f"{found.apart} are scored by one of the two alone.")
-    for m in found.movers[:TOLD]:
-        levels = f"{_level(m.before)} to {_level(m.after)}"
+    print(f"\n{len(found.level_changes)} of {int(found.matrix.sum())} move level; {found.changed_score_count} others move score alone.")
+    if found.scored_by_one_count:
+        print(f"{found.scored_by_one_count} are scored by one of the two alone.")
+    for m in found.level_changes[:MAX_LISTED]:
+        levels = f"{_get_level_title(m.level_before)} to {_get_level_title(m.level_after)}"
         print(
             f"- {m.name or m.row}: {levels}, {m.score_before:.1f} to {m.score_after:.1f}; "
-            f"{m.by.kind}: {m.by.title} ({m.by.points:+.1f})"
+            f"{m.cause.kind}: {m.cause.title} ({m.cause.points:+.1f})"
         )
-    if len(found.movers) > TOLD:
-        print(f"- and {len(found.movers) - TOLD} more (all of them with --out)")
+    if len(found.level_changes) > MAX_LISTED:
+        print(f"- and {len(found.level_changes) - MAX_LISTED} more (all of them with --out)")
 
 
 def _sensitivity(arguments: argparse.Namespace) -> int:
     from risk_models.facts.facts import load_facts
     from service.assessment.assess import assess
 
-    on = _day(arguments.on)
-    for part in assess(_suppliers(arguments, on), load_facts().as_of(on), on):
+    on = _parse_day(arguments.on)
+    for part in assess(_load_batches(arguments, on), load_facts().as_of(on), on):
         for block in part.blocks:
-            _tell_sensitivity(block)
+            _print_sensitivity(block)
     return DONE
 
 
-def _tell_sensitivity(block: Block) -> None:
+def _print_sensitivity(block: Block) -> None:
     import numpy as np
 
     from risk_models.engine.frame import LEVEL_NAMES
@@ -189,7 +189,7 @@ def _tell_sensitivity(block: Block) -> None:
     steady = compute_robustness(block.frame, model, scores)
     ranks, effects = compute_rank_ranges(scores, cells, model), compute_weight_effects(scores, cells, model)
     print(f"{model.title} ({model.id} {model.version}): {len(steady)} suppliers\n")
-    bounds = [1.01, *STEADY, 0.0]
+    bounds = [1.01, *STABILITY_BOUNDS, 0.0]
     print("The level stays under other reasonable weights, in so many of 100:")
     for upper, lower in zip(bounds, bounds[1:], strict=False):
         within = (steady >= lower) & (steady < upper)
@@ -198,16 +198,16 @@ def _tell_sensitivity(block: Block) -> None:
     names = block.answers.column("name")
     called = [str(names.values[code]) if code >= 0 else "(no name)" for code in names.codes.tolist()]
     print("\nLeast steady:")
-    for j in np.argsort(steady, kind="stable")[: TOLD // 2].tolist():
-        level = _level(LEVEL_NAMES[scores.level[j]])
+    for j in np.argsort(steady, kind="stable")[: MAX_LISTED // 2].tolist():
+        level = _get_level_title(LEVEL_NAMES[scores.level[j]])
         print(f"  {steady[j]:>4.0%}  {level:<22} {scores.total[j]:5.1f}  {called[j]}")
     print("\nHighest scores, and the ranks they have under 90 of 100 other weightings:")
-    for j in np.argsort(ranks.rank, kind="stable")[: TOLD // 2].tolist():
+    for j in np.argsort(ranks.rank, kind="stable")[: MAX_LISTED // 2].tolist():
         print(f"  {ranks.rank[j]:>5}  {ranks.low[j]:>5} to {ranks.high[j]:<5}  {scores.total[j]:5.1f}  {called[j]}")
     print(
         "\nWeights that matter most: points by which the score moves, on average, with the weight half as large again:"
     )
-    for i in np.argsort(-effects, kind="stable")[: TOLD // 2].tolist():
+    for i in np.argsort(-effects, kind="stable")[: MAX_LISTED // 2].tolist():
         print(f"  {effects[i]:5.2f}  {model.indicators[i].title} (weight {model.indicators[i].weight:g})")
     print()
 
@@ -215,72 +215,72 @@ def _tell_sensitivity(block: Block) -> None:
 def _validate(arguments: argparse.Namespace) -> int:
     from questionnaires.lookups import load_countries
     from risk_models.facts.facts import load_facts
-    from risk_models.model import load_all
+    from risk_models.model import load_models
     from risk_models.validation import render_page
 
     facts = load_facts()
     newest = date.fromisoformat(max(str(rows["known_from"].max()) for rows in facts.rows.values()))
-    on = _day(arguments.on) if arguments.on else newest
-    _put(render_page(facts, load_all(), on, load_countries().names), arguments.out)
+    on = _parse_day(arguments.on) if arguments.on else newest
+    _write_text(render_page(facts, load_models(), on, load_countries().names), arguments.out)
     return DONE
 
 
-def _suppliers(arguments: argparse.Namespace, on: date) -> Sequence[Batch]:
+def _load_batches(arguments: argparse.Namespace, on: date) -> Sequence[Batch]:
     """The batches of the files, of an assessment, or of an organisation's portfolio."""
     from questionnaires.issues import UnusableSheet
     from service.imports.pipeline import Choices, NoUsableRows, parse_files
-    from service.verify import NotAnAssessment, batches_of, parse
+    from service.verify import InvalidAssessmentFile, build_batches, parse_document
 
     if bool(arguments.files) == bool(arguments.portfolio):
-        raise CannotDo("name spreadsheets or an assessment.json, or an organisation with --portfolio.")
+        raise CommandError("name spreadsheets or an assessment.json, or an organisation with --portfolio.")
     if arguments.portfolio:
-        return _portfolio(arguments)
+        return _load_portfolio(arguments)
     try:
         files = [(Path(file).name, Path(file).read_bytes()) for file in arguments.files]
         if len(files) == 1 and files[0][0].endswith(".json"):
-            return batches_of(parse(files[0][1])["results"])
+            return build_batches(parse_document(files[0][1])["results"])
         return parse_files(files, Choices(), on).batches
     except OSError as fault:
-        raise CannotDo(f"{fault.filename} cannot be read: {fault.strerror}.") from fault
-    except NotAnAssessment as fault:
-        raise CannotDo(f"{files[0][0]}: {fault}.") from fault
+        raise CommandError(f"{fault.filename} cannot be read: {fault.strerror}.") from fault
+    except InvalidAssessmentFile as fault:
+        raise CommandError(f"{files[0][0]}: {fault}.") from fault
     except (NoUsableRows, UnusableSheet) as nothing:
-        raise CannotDo(str(nothing)) from nothing
+        raise CommandError(str(nothing)) from nothing
 
 
-def _portfolio(arguments: argparse.Namespace) -> Sequence[Batch]:
+def _load_portfolio(arguments: argparse.Namespace) -> Sequence[Batch]:
     from sqlalchemy.exc import SQLAlchemyError
 
     from service.auth.accounts import find_organisation
     from service.db.session import Database, open_engine
     from service.errors import DomainError
-    from service.queries.portfolio import batches
-    from service.settings import BadSetting, from_environment
+    from service.queries.portfolio import build_batches
+    from service.settings import SettingError, from_environment
 
     try:
         given = {"DILIGENCE_DATA": arguments.data} if arguments.data else {}
         database = Database(open_engine(from_environment({**os.environ, **given}).database))
         try:
             with database.for_organisation(find_organisation(database, arguments.portfolio), write=False) as session:
-                found = batches(session)
+                found = build_batches(session)
         finally:
             database.engine.dispose()
     except SQLAlchemyError as fault:
-        raise CannotDo("the database cannot be read; `diligence migrate` brings it up to date.") from fault
-    except (BadSetting, DomainError) as said:
-        raise CannotDo(str(said)) from said
+        raise CommandError("the database cannot be read; `diligence migrate` brings it up to date.") from fault
+    except (SettingError, DomainError) as said:
+        raise CommandError(str(said)) from said
     if not found:
-        raise CannotDo(f"{arguments.portfolio} has no suppliers yet.")
+        raise CommandError(f"{arguments.portfolio} has no suppliers yet.")
     return found
 
 
-def _level(name: str) -> str:
+def _get_level_title(name: str) -> str:
     from reports.document import LEVEL_TITLES
 
     return LEVEL_TITLES[name]  # type: ignore[index]
 
 
-def _day(text: str | None) -> date:
+def _parse_day(text: str | None) -> date:
     from service.clock import today
 
     if text is None:
@@ -288,10 +288,10 @@ def _day(text: str | None) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError as fault:
-        raise CannotDo(f"--on takes a day as YYYY-MM-DD; '{text}' is none.") from fault
+        raise CommandError(f"--on takes a day as YYYY-MM-DD; '{text}' is none.") from fault
 
 
-def _put(text: str, out: str | None) -> None:
+def _write_text(text: str, out: str | None) -> None:
     if out is None:
         print(text, end="")
         return
@@ -299,4 +299,4 @@ def _put(text: str, out: str | None) -> None:
         Path(out).parent.mkdir(parents=True, exist_ok=True)
         Path(out).write_text(text, encoding="utf-8")
     except OSError as fault:
-        raise CannotDo(f"{out} cannot be written: {fault.strerror}.") from fault
+        raise CommandError(f"{out} cannot be written: {fault.strerror}.") from fault

@@ -13,10 +13,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from service.commands.files import Usage, bytes_of, whole_folder
+from service.commands.files import UsageError, read_bytes, write_folder
 
-WHOLE, IN_PART, NOTHING = 0, 1, 2
-TOLD = 10  # faults that are told one by one
+COMPLETE, PARTIAL, NOTHING = 0, 1, 2
+MAX_LISTED = 10  # faults that are told one by one
 
 
 def add_commands(commands: Any) -> None:
@@ -49,12 +49,12 @@ def add_commands(commands: Any) -> None:
 def _repay(arguments: argparse.Namespace) -> int:
     from risk_models.repayment.calculation import TermsError
     from risk_models.repayment.exchange import RatesFileError
-    from service.remediation.cohort_sheet import NoCohorts
+    from service.remediation.cohort_sheet import NoUsableCohorts
 
     try:
-        told = _calculated(arguments)
+        told = _calculate(arguments)
         _write(Path(arguments.out), told)
-    except (RatesFileError, TermsError, NoCohorts, Usage) as said:
+    except (RatesFileError, TermsError, NoUsableCohorts, UsageError) as said:
         print(f"diligence: {said}", file=sys.stderr)
         return NOTHING
     total, currency = told["total"], told["currency"]
@@ -62,33 +62,33 @@ def _repay(arguments: argparse.Namespace) -> int:
         f"{', '.join(filter(None, (fault['place'], fault['cohort'])))}: {fault['text']}" for fault in told["faults"]
     ]
     sentences += [issue["text"] for issue in told["input"]["issues"] if issue["severity"] == "error"]
-    for sentence in sentences[:TOLD]:
+    for sentence in sentences[:MAX_LISTED]:
         print(f"- {sentence}", file=sys.stderr)
-    if len(sentences) > TOLD:
-        print(f"- and {len(sentences) - TOLD} more, all in repayment.xlsx", file=sys.stderr)
+    if len(sentences) > MAX_LISTED:
+        print(f"- and {len(sentences) - MAX_LISTED} more, all in repayment.xlsx", file=sys.stderr)
     workers = told["workers"]["current"] + told["workers"]["past"]
     debts = told["to_cancel"]["central"]
-    cancelled = f" Debts of {currency} {_shown(debts)} are to be cancelled." if float(debts) else ""
+    cancelled = f" Debts of {currency} {_format_amount(debts)} are to be cancelled." if float(debts) else ""
     print(
-        f"{len(told['cohorts'])} cohorts, {workers} workers: {currency} {_shown(total['central'])} are owed "
-        f"({_shown(total['low'])} to {_shown(total['high'])}){'' if told['complete'] else ', not complete'}.{cancelled} "
+        f"{len(told['cohorts'])} cohorts, {workers} workers: {currency} {_format_amount(total['central'])} are owed "
+        f"({_format_amount(total['low'])} to {_format_amount(total['high'])}){'' if told['complete'] else ', not complete'}.{cancelled} "
         f"Deadline {told['terms']['deadline']}. Written to {arguments.out}."
     )
-    return WHOLE if told["complete"] else IN_PART
+    return COMPLETE if told["complete"] else PARTIAL
 
 
-def _calculated(arguments: argparse.Namespace) -> dict[str, Any]:
+def _calculate(arguments: argparse.Namespace) -> dict[str, Any]:
     from risk_models.repayment.exchange import Rates, parse_rates_file
     from service.remediation.cohort_sheet import read_cohorts
-    from service.remediation.fee_repayment import TERMS, calculate, currency_of, terms_of
+    from service.remediation.fee_repayment import TERMS, calculate_document, parse_currency, parse_terms
 
-    currency = currency_of(arguments.currency)
-    rates = parse_rates_file(bytes_of(Path(arguments.rates)), currency) if arguments.rates else Rates(currency)
+    currency = parse_currency(arguments.currency)
+    rates = parse_rates_file(read_bytes(Path(arguments.rates)), currency) if arguments.rates else Rates(currency)
     said = {name: getattr(arguments, name) for name in TERMS}
-    terms = terms_of({name: text for name, text in said.items() if text is not None}, rates, date.today())
-    data, name = bytes_of(Path(arguments.file)), Path(arguments.file).name
+    terms = parse_terms({name: text for name, text in said.items() if text is not None}, rates, date.today())
+    data, name = read_bytes(Path(arguments.file)), Path(arguments.file).name
     sent = read_cohorts(data, name, terms.on, arguments.sheet, arguments.date_order)
-    return calculate(sent.rows, terms, sent)
+    return calculate_document(sent.rows, terms, sent)
 
 
 def _write(out: Path, told: dict[str, Any]) -> None:
@@ -96,10 +96,10 @@ def _write(out: Path, told: dict[str, Any]) -> None:
 
     from reports.repayment import render
 
-    with whole_folder(out) as folder:
+    with write_folder(out) as folder:
         (folder / "repayment.json").write_bytes(orjson.dumps(told, option=orjson.OPT_INDENT_2))
         (folder / "repayment.xlsx").write_bytes(render(told))
 
 
-def _shown(amount: str) -> str:
+def _format_amount(amount: str) -> str:
     return f"{Decimal(amount):,.2f}"

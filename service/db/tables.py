@@ -395,7 +395,7 @@ class Change(Owned, Base):
     data: Mapped[dict[str, Any]]
 
 
-class Idempotent(Owned, Base):
+class IdempotentResponse(Owned, Base):
     """The answer once given under an Idempotency-Key, stored with its effect."""
 
     __tablename__ = "idempotent"

@@ -1,7 +1,7 @@
-"""Sheets of case records on their way in: who may bring them, what may not stay, and what becomes of the rest.
+"""Import sheets of case records: who may send them, what may not be stored, and what becomes of the rest.
 
-A file in which a person can be read is not kept: the import is refused, and the file goes out of the store in the same act. No
-file of case records is kept once its cases are.
+A file in which a person can be read is not stored: the import is refused, and the file is deleted in the same step. No file of
+case records is stored once its cases are.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from questionnaires.issues import Issue, build_issue
 from questionnaires.person_detection import PERSON_CODES
 from questionnaires.validation.personal_data import CASE_KIND
 from service.blob_store import BlobStore
-from service.case_reading.records import CaseRecord, link
+from service.case_reading.records import CaseRecord, link_to_suppliers
 from service.cases import service as case_service
 from service.clock import now
 from service.db.case_tables import StoredCase
@@ -34,10 +34,10 @@ REMOVED = "The file was not kept: it has been removed from the store."
 def find_refusal(
     issues: Sequence[Issue], cases: Sequence[CaseRecord], *, may_bring_cases: bool
 ) -> dict[str, Any] | None:
-    """Why files may not be kept, as an import keeps it (RFC 9457); None where nothing was found against them."""
-    persons = [told for told in issues if told.code in PERSON_CODES]
+    """Return why files may not be stored, as a problem object (RFC 9457); None where nothing speaks against it."""
+    persons = [issue for issue in issues if issue.code in PERSON_CODES]
     if persons:
-        cells = sum(told.count for told in persons)
+        cells = sum(issue.count for issue in persons)
         detail = (
             f"{cells} cell{'s' if cells > 1 else ''} of a sheet of case records look{'' if cells > 1 else 's'} like a person's "
             f"data. {REMOVED} Take out what the issues point to, and send it again."
@@ -49,61 +49,66 @@ def find_refusal(
 
 
 def _problem(code: str, status: int, detail: str, issues: Sequence[Issue]) -> dict[str, Any]:
-    told = {"type": f"urn:diligence:problem:{code}", "title": "The file may not be kept", "status": status}
-    return {**told, "code": code, "detail": detail, "issues": [each.to_dict() for each in issues[:50]]}
+    head = {"type": f"urn:diligence:problem:{code}", "title": "The file may not be kept", "status": status}
+    return {**head, "code": code, "detail": detail, "issues": [issue.to_dict() for issue in issues[:50]]}
 
 
-def detach_uploads(session: Session, taken: Import) -> list[str]:
-    """Takes out that an import has files, their names included; returns the digests of what may go out of the store."""
-    uploads = session.scalars(select(Upload).where(Upload.id.in_(taken.uploads))).all()
-    taken.uploads = []
+def detach_uploads(session: Session, import_: Import) -> list[str]:
+    """Remove the files from an import, names included; return the digests of the blobs that may be deleted."""
+    uploads = session.scalars(select(Upload).where(Upload.id.in_(import_.uploads))).all()
+    import_.uploads = []
     for upload in uploads:
         session.delete(upload)
     return [upload.sha256 for upload in uploads]
 
 
 def delete_blobs(db: Database, blobs: BlobStore, digests: Iterable[str]) -> None:
-    """Takes files out of the store, unless somebody else's upload speaks of the same bytes, or they are being sent again."""
+    """Delete blobs, unless another upload uses the same bytes or they are being sent again."""
     at = now()
     for digest in digests:
         with db.unscoped(write=False) as session:
-            wanted = session.scalars(select(Upload.id).where(Upload.sha256 == digest)).first()
-        if wanted is None:
-            blobs.drop_unless_put_since(digest, at)
+            in_use = session.scalars(select(Upload.id).where(Upload.sha256 == digest)).first()
+        if in_use is None:
+            blobs.delete_unless_put_since(digest, at)
 
 
-def contains_cases(taken: Import) -> bool:
-    """Whether an import is one of case records: what was found in it is then for those who handle them."""
-    sheets = (sheet for file in (taken.found or {}).get("files", ()) for sheet in file["sheets"])
-    return taken.choices.get("kind") == CASE_KIND or any(sheet["kind"] == CASE_KIND for sheet in sheets)
+def contains_cases(import_: Import) -> bool:
+    """Return whether an import contains case records: its preview is then for case handlers only."""
+    sheets = (sheet for file in (import_.found or {}).get("files", ()) for sheet in file["sheets"])
+    return import_.choices.get("kind") == CASE_KIND or any(sheet["kind"] == CASE_KIND for sheet in sheets)
 
 
-def check_access(taken: Import, *, reads_cases: bool) -> Import:
-    """An import, for who may read it. Raises Refused ``import.closed``, 403."""
-    if contains_cases(taken) and not reads_cases:
+def check_access(import_: Import, *, reads_cases: bool) -> Import:
+    """Return an import to somebody who may read it. Raises DomainError ``import.closed``, 403."""
+    if contains_cases(import_) and not reads_cases:
         raise DomainError("import.closed", 403, "It is of case records, which are open to case handlers and admins.")
-    return taken
+    return import_
 
 
-def list_issues(session: Session, found: ParsedUpload) -> list[dict[str, Any]]:
-    """The issues of an import as they stand beside what is kept: cases about suppliers of an earlier day, and numbers in use."""
-    told = [each for each in found.issues if each.code != UNLINKED]
-    in_files, here = link(found.cases, found.batches), case_service.whom(session, found.cases)
-    for case, places, kept in zip(found.cases, in_files, here, strict=True):
-        if not places and kept is None:
-            told.append(build_issue(UNLINKED, file=case.file, sheet=case.sheet, seen=case.case.id))
-    told += [
+def list_issues(session: Session, parsed: ParsedUpload) -> list[dict[str, Any]]:
+    """List the issues of an import in view of what is stored: cases about suppliers of earlier imports, and case numbers in
+    use.
+    """
+    issues = [issue_ for issue_ in parsed.issues if issue_.code != UNLINKED]
+    linked_places, stored_suppliers = (
+        link_to_suppliers(parsed.cases, parsed.batches),
+        case_service.find_suppliers_of_cases(session, parsed.cases),
+    )
+    for case, places, supplier in zip(parsed.cases, linked_places, stored_suppliers, strict=True):
+        if not places and supplier is None:
+            issues.append(build_issue(UNLINKED, file=case.file, sheet=case.sheet, seen=case.case.id))
+    issues += [
         build_issue("case.conflict", file=case.file, sheet=case.sheet, seen=case.case.id)
-        for case in case_service.contradicted(session, found.cases)
+        for case in case_service.find_conflicting_records(session, parsed.cases)
     ]
-    return [each.to_dict() for each in told]
+    return [issue_.to_dict() for issue_ in issues]
 
 
 def link_and_reassess(
     session: Session, touched: Sequence[str], import_id: str, on: date, at: datetime, by: str
 ) -> None:
-    """The last act of an import: cases find whom they are about, and whoever was not assessed with them yet is assessed."""
-    newly = {case.supplier_id for case in case_service.link_waiting(session) if case.supplier_id is not None}
+    """Finish an import: link cases to the suppliers they concern, and reassess those that were not assessed with them yet."""
+    newly = {case.supplier_id for case in case_service.link_unlinked_cases(session) if case.supplier_id is not None}
     cases = session.scalars(select(StoredCase).where(StoredCase.id.in_(touched))).all()
     about = {case.supplier_id for case in cases if case.supplier_id is not None} - newly
     done = session.scalars(

@@ -1,4 +1,4 @@
-"""Rows of files that tell of one supplier: what a sender is told of them, with their cells."""
+"""Report rows of an upload that belong to one supplier, with their cells."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LISTED_SUPPLIERS = 40  # suppliers of each code that are told of one by one; of 
 
 
 class ParsedSheet(NamedTuple):
-    """A batch and the columns that its answers stood in."""
+    """A batch, and the columns its answers were read from."""
 
     batch: Batch
     matched: ColumnMatch
@@ -38,105 +38,129 @@ class _Place(NamedTuple):
 
 
 def list_duplicate_issues(sheets: Sequence[ParsedSheet], kind: str, on: date) -> list[Issue]:
-    """What is to be said of suppliers of a kind that stand on several rows, of whichever files and sheets: that they are one,
-    and which questions of practice their rows answer differently, by the models in force on a day.
+    """List issues about suppliers of a kind that occur on several rows, in any files and sheets: that they are one supplier,
+    and which questions about practice their rows answer differently, by the models in force on a day.
     """
-    of_kind = [sheet for sheet in sheets if sheet.batch.kind == kind]
-    places = [_Place(sheet, j) for sheet in of_kind for j in range(len(sheet.batch.rows))]
-    keys = [key for sheet in of_kind for key in supplier_keys(sheet.batch.answers)]
+    kind_sheets = [sheet for sheet in sheets if sheet.batch.kind == kind]
+    places = [_Place(sheet, j) for sheet in kind_sheets for j in range(len(sheet.batch.rows))]
+    keys = [key for sheet in kind_sheets for key in supplier_keys(sheet.batch.answers)]
     groups = [group for group in group_by_key(keys) if len(group) > 1]
     if not groups:
         return []
-    weighed = get_risk_lookup(kind, on)
-    wanted = [at for group in groups for at in group]
-    rows = dict(zip(wanted, _load_rows(of_kind, [places[at] for at in wanted]), strict=True))
-    same: list[_PendingIssue] = []
+    risk_lookup = get_risk_lookup(kind, on)
+    positions = [position for group in groups for position in group]
+    rows = dict(zip(positions, _load_rows(kind_sheets, [places[position] for position in positions]), strict=True))
+    same_supplier: list[_PendingIssue] = []
     contradicted: list[_PendingIssue] = []
     for group in groups:
-        told, where = [rows[at] for at in group], [places[at] for at in group]
-        one = merge_duplicates(told, weighed, kind)
-        same.append((len(where), partial(_same_supplier_issue, keys[group[0]], told, where, one.differing, weighed)))
-        for q in one.contradicted:
-            given = [(row[q], place) for row, place in zip(told, where, strict=True) if q in row]
-            contradicted.append(
-                (len(given), partial(_contradiction_issue, weighed.questions[q], given, one.answers[q]))
+        group_rows, group_places = [rows[position] for position in group], [places[position] for position in group]
+        merged = merge_duplicates(group_rows, risk_lookup, kind)
+        same_supplier.append(
+            (
+                len(group_places),
+                partial(_same_supplier_issue, keys[group[0]], group_rows, group_places, merged.differing, risk_lookup),
             )
-    return [*_limit_issues(contradicted, "answers"), *_limit_issues(same, "groups of rows")]
+        )
+        for question in merged.contradicted:
+            answers_given = [
+                (row[question], place) for row, place in zip(group_rows, group_places, strict=True) if question in row
+            ]
+            contradicted.append(
+                (
+                    len(answers_given),
+                    partial(
+                        _contradiction_issue, risk_lookup.questions[question], answers_given, merged.answers[question]
+                    ),
+                )
+            )
+    return [*_limit_issues(contradicted, "answers"), *_limit_issues(same_supplier, "groups of rows")]
 
 
 def _load_rows(sheets: Sequence[ParsedSheet], places: Sequence[_Place]) -> list[dict[str, Any]]:
-    """The answers of some rows, in their order."""
-    found: dict[tuple[int, int], dict[str, Any]] = {}
+    """Return the answers of rows, in their order."""
+    rows: dict[tuple[int, int], dict[str, Any]] = {}
     for sheet in sheets:
-        wanted = [place.at for place in places if place.read is sheet]
-        for at, row in zip(wanted, sheet.batch.answers.take(wanted).to_rows(), strict=True):
-            found[id(sheet), at] = row
-    return [found[id(place.read), place.at] for place in places]
+        positions = [place.at for place in places if place.read is sheet]
+        for position, row in zip(positions, sheet.batch.answers.take(positions).to_rows(), strict=True):
+            rows[id(sheet), position] = row
+    return [rows[id(place.read), place.at] for place in places]
 
 
 def _same_supplier_issue(
-    key: str, rows: Sequence[dict[str, Any]], where: Sequence[_Place], differing: Sequence[str], weighed: RiskLookup
+    key: str,
+    rows: Sequence[dict[str, Any]],
+    places: Sequence[_Place],
+    differing: Sequence[str],
+    risk_lookup: RiskLookup,
 ) -> Issue:
     by = key.partition(":")[0].replace("ref", "reference")
-    called = next((str(rows[0][question]) for question in (by, *IDENTIFYING_QUESTIONS) if rows[0].get(question)), "")
-    titles = ", ".join(_title(weighed.questions.get(question), question) for question in differing)
+    name = next((str(rows[0][question]) for question in (by, *IDENTIFYING_QUESTIONS) if rows[0].get(question)), "")
+    titles = ", ".join(_title(risk_lookup.questions.get(question), question) for question in differing)
     more = f"; they differ in: {titles}" if titles else ""
-    title = "name, country and address" if by == "name" else _title(weighed.questions.get(by), by)
-    return _issue("row.same_supplier", by, where, f"{_describe_rows(where)} ('{called}'{more})", title)
+    title = "name, country and address" if by == "name" else _title(risk_lookup.questions.get(by), by)
+    return _issue("row.same_supplier", by, places, f"{_describe_rows(places)} ('{name}'{more})", title)
 
 
-def _contradiction_issue(question: Question, given: Sequence[tuple[Any, _Place]], stands: Any) -> Issue:
-    said = ", ".join(f"'{_format_answer(question, answer)}' ({_describe_rows([place])})" for answer, place in given[:5])
-    seen = f"{said}; '{_format_answer(question, stands)}' counts"
-    return _issue("row.contradicted", question.id, [place for _, place in given], seen, "")
+def _contradiction_issue(question: Question, answers_given: Sequence[tuple[Any, _Place]], counted: Any) -> Issue:
+    listing = ", ".join(
+        f"'{_format_answer(question, answer)}' ({_describe_rows([place])})" for answer, place in answers_given[:5]
+    )
+    seen = f"{listing}; '{_format_answer(question, counted)}' counts"
+    return _issue("row.contradicted", question.id, [place for _, place in answers_given], seen, "")
 
 
-def _issue(code: str, question: str, where: Sequence[_Place], seen: str, expected: str) -> Issue:
-    first = where[0].read
-    cells = [_cell_reference(place, question, first) for place in where[:10]]
+def _issue(code: str, question: str, places: Sequence[_Place], seen: str, expected: str) -> Issue:
+    first = places[0].read
+    cells = [_cell_reference(place, question, first) for place in places[:10]]
     at = _find_column(first, question)
     batch = first.batch
-    told = {"cell": cells[0], "cells": cells, "header": first.matched.headers[at], "count": len(where)}
-    return build_issue(code, file=batch.file, sheet=batch.sheet, seen=seen, expected=expected, **told)
+    details = {"cell": cells[0], "cells": cells, "header": first.matched.headers[at], "count": len(places)}
+    return build_issue(code, file=batch.file, sheet=batch.sheet, seen=seen, expected=expected, **details)
 
 
-def _limit_issues(found: Sequence[_PendingIssue], what: str) -> list[Issue]:
-    """The first of many issues of one code, and one that tells how many more there are."""
-    listed = [tell() for _, tell in found[:LISTED_SUPPLIERS]]
-    rest = found[LISTED_SUPPLIERS:]
+def _limit_issues(pending: Sequence[_PendingIssue], what: str) -> list[Issue]:
+    """Return the first issues of one code, and one that counts the rest."""
+    listed = [tell() for _, tell in pending[:LISTED_SUPPLIERS]]
+    rest = pending[LISTED_SUPPLIERS:]
     if rest:
-        some = [tell() for _, tell in rest[:10]]
+        sample = [tell() for _, tell in rest[:10]]
         places = {
-            "file": some[0].file,
-            "sheet": some[0].sheet,
-            "cell": some[0].cell,
-            "cells": [one.cell for one in some],
+            "file": sample[0].file,
+            "sheet": sample[0].sheet,
+            "cell": sample[0].cell,
+            "cells": [issue_.cell for issue_ in sample],
         }
         count = sum(rows for rows, _ in rest)
         seen = f"{len(rest):,} more {what}"
-        listed.append(build_issue(some[0].code, seen=seen, expected="reference, number or name", count=count, **places))
+        listed.append(
+            build_issue(sample[0].code, seen=seen, expected="reference, number or name", count=count, **places)
+        )
     return listed
 
 
 def _find_column(read: ParsedSheet, question: str) -> int:
-    """The column of a question; of one that was filled in from elsewhere, that of what names the row."""
+    """Return the column of a question; of one that was filled in from elsewhere, the column that names the row."""
     columns = read.matched.columns
-    return next(columns[each] for each in (question, *IDENTIFYING_QUESTIONS, *columns) if each in columns)
+    return next(
+        columns[candidate] for candidate in (question, *IDENTIFYING_QUESTIONS, *columns) if candidate in columns
+    )
 
 
-def _cell_reference(place: _Place, question: str, beside: ParsedSheet) -> str:
-    """The cell of a question in a row, with the sheet and file where these are others than those of ``beside``."""
+def _cell_reference(place: _Place, question: str, first_sheet: ParsedSheet) -> str:
+    """Return the cell of a question in a row, with sheet and file where they differ from those of ``first_sheet``."""
     batch = place.read.batch
     cell = cell_name(place.row, _find_column(place.read, question))
-    if place.read is beside:
+    if place.read is first_sheet:
         return cell
-    return ": ".join(filter(None, (batch.file if batch.file != beside.batch.file else "", f"{batch.sheet}!{cell}")))
+    return ": ".join(
+        filter(None, (batch.file if batch.file != first_sheet.batch.file else "", f"{batch.sheet}!{cell}"))
+    )
 
 
-def _describe_rows(where: Sequence[_Place]) -> str:
-    """Rows as one says them: "rows 2, 3 and 5", with the sheet where they stand in several."""
-    several = len({id(place.read) for place in where}) > 1
-    numbers = [f"{place.row} of '{place.read.batch.sheet}'" if several else str(place.row) for place in where]
+def _describe_rows(places: Sequence[_Place]) -> str:
+    """Describe rows as "rows 2, 3 and 5", with the sheet where there are several."""
+    several = len({id(place.read) for place in places}) > 1
+    numbers = [f"{place.row} of '{place.read.batch.sheet}'" if several else str(place.row) for place in places]
     if len(numbers) > 6:
         numbers = [*numbers[:5], f"{len(numbers) - 5} more"]
     if len(numbers) == 1:
@@ -150,5 +174,5 @@ def _title(question: Question | None, otherwise: str) -> str:
 
 def _format_answer(question: Question, answer: Any) -> str:
     titles = {choice.code: choice.title for choice in question.choices}
-    each = answer if isinstance(answer, list) else [answer]
-    return ", ".join(titles.get(str(one), str(one)) for one in each)
+    values = answer if isinstance(answer, list) else [answer]
+    return ", ".join(titles.get(str(value), str(value)) for value in values)

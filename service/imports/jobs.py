@@ -1,7 +1,7 @@
-"""Files on their way in: received, looked at, confirmed, assessed and kept.
+"""Import files: receive, preview, confirm, assess and save.
 
-An upload is acknowledged only after its bytes are safe and one transaction holds upload, import, job and audit event. What is
-found is shown before anything is scored; an import that says "confirm" in its choices goes straight through.
+An upload is acknowledged only after its bytes are safe and one transaction holds upload, import, job and audit event. A
+preview comes before anything is scored; an import that says "confirm" in its choices goes straight through.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from questionnaires.parse.answer import RESERVED_ANSWERS
 from questionnaires.sheet import FileRefused, Limits, check_file
 from questionnaires.validation import personal_data
 from service.assessment.assess import Batch
-from service.audit import record
+from service.audit import record_event
 from service.blob_store import BlobStore
 from service.buyer import own_practices
 from service.cases import service as case_service
@@ -29,14 +29,14 @@ from service.errors import DomainError, build_problem
 from service.imports import cases as import_cases
 from service.imports.pipeline import Choices, NoUsableRows, ParsedUpload, SheetMap, parse_files
 from service.jobs.kinds import ASSESS_IMPORT, READ_IMPORT
-from service.jobs.table import ClaimedJob, effect, enqueue
+from service.jobs.table import ClaimedJob, enqueue, job_transaction
 from service.questionnaires_sent import requests as questionnaire_requests
 from service.suppliers import identity
 from service.suppliers import repository as suppliers
 from service.suppliers.agency_links import collect_name_keys
 from service.suppliers.identity import KEYED, group_by_key, rekey_to_survivor, supplier_key, supplier_keys
 from service.suppliers.merge_rules import get_risk_lookup, mask_with_practice, merge_duplicates
-from service.watchlists.lists import ask_to_screen
+from service.watchlists.lists import request_screening
 
 CHUNK = 500
 STATUS = {"upload.too_large": 413, "file.type_not_allowed": 415, "file.type_mismatch": 415}
@@ -55,10 +55,10 @@ def receive_upload(
     *,
     may_bring_cases: bool = False,
 ) -> Import:
-    """Takes files in. Raises Refused (413, 415, 422) for what the door can tell; else the import waits to be read.
+    """Receive files and queue their preview. Raises DomainError (413, 415, 422) for what can be refused before reading.
 
-    ``also``: what else is written in the transaction that holds the import; ``cases``: whether who sends it may bring case
-    records.
+    ``on_created``: what else is written in the transaction that creates the import; ``may_bring_cases``: whether the sender
+    may bring case records.
     """
     if not files:
         raise DomainError("file.missing", 422, "No file was sent.")
@@ -81,203 +81,219 @@ def receive_upload(
         ]
         session.add_all(uploads)
         session.flush()
-        taken = Import(
+        import_ = Import(
             uploads=[u.id for u in uploads], choices=dict(choices), state="waiting", created_by=by, created_at=at
         )
-        session.add(taken)
+        session.add(import_)
         session.flush()
-        enqueue(session, READ_IMPORT, {"import_id": taken.id, "cases": may_bring_cases}, by)
-        record(
+        enqueue(session, READ_IMPORT, {"import_id": import_.id, "cases": may_bring_cases}, by)
+        record_event(
             session,
             by,
             "import.received",
             "import",
-            taken.id,
+            import_.id,
             {"files": len(files), "bytes": sum(len(d) for _, d in files)},
         )
         if on_created is not None:
-            on_created(session, taken)
-        return taken
+            on_created(session, import_)
+        return import_
 
 
 def read_import(db: Database, blobs: BlobStore, claimed: ClaimedJob) -> None:
-    """The job that looks at an import: what was found, or why it is refused. What may not be kept goes out of the store."""
+    """Run the preview job: store what was found, or why the import is refused; delete files that may not be stored."""
     import_id = claimed.payload["import_id"]
     if "removed" in claimed.checkpoint:  # refused by an earlier attempt that came no further
         _remove_blobs(db, blobs, claimed, claimed.checkpoint["removed"])
         return
     with db.for_organisation(claimed.organisation_id) as session:
-        taken = session.get_one(Import, import_id)
-        files, choices, found_before = _load_files(session, blobs, taken), dict(taken.choices), taken.found
+        import_ = session.get_one(Import, import_id)
+        files, choices, previous_input = _load_files(session, blobs, import_), dict(import_.choices), import_.found
     may_bring = bool(claimed.payload.get("cases"))
     try:
-        found = parse_files(files, parse_choices(choices), _assessment_date(choices), allow_buyer_only=True)
-    except NoUsableRows as nothing:
-        refusal = import_cases.find_refusal(nothing.issues, (), may_bring_cases=may_bring)
+        parsed = parse_files(files, parse_choices(choices), _assessment_date(choices), allow_buyer_only=True)
+    except NoUsableRows as error:
+        refusal = import_cases.find_refusal(error.issues, (), may_bring_cases=may_bring)
         if refusal is None and choices.get("kind") == personal_data.CASE_KIND:
-            refusal = to_problem(nothing)  # what cannot be read was not searched for persons either
+            refusal = to_problem(error)  # what cannot be read was not searched for persons either
         if refusal is not None:
             _refuse_and_remove(db, blobs, claimed, refusal)
         elif "before" in claimed.payload:
-            _restore_preview(db, claimed, to_problem(nothing))
+            _restore_preview(db, claimed, to_problem(error))
         else:
-            with effect(db, claimed, result={"state": "refused"}) as session:
-                _refuse(session, claimed, to_problem(nothing))
+            with job_transaction(db, claimed, result={"state": "refused"}) as session:
+                _refuse(session, claimed, to_problem(error))
         return
-    refusal = import_cases.find_refusal(found.issues, found.cases, may_bring_cases=may_bring)
+    refusal = import_cases.find_refusal(parsed.issues, parsed.cases, may_bring_cases=may_bring)
     if refusal is not None:
         _refuse_and_remove(db, blobs, claimed, refusal)
         return
-    lost = _describe_lost_sheets(found, found_before or {}, claimed.payload.get("before"), choices)
-    if lost:
+    lost_message = _describe_lost_sheets(parsed, previous_input or {}, claimed.payload.get("before"), choices)
+    if lost_message:
         _restore_preview(
-            db, claimed, build_problem("import.sheet_lost", 422, lost, issues=[i.to_dict() for i in found.issues[:50]])
+            db,
+            claimed,
+            build_problem("import.sheet_lost", 422, lost_message, issues=[i.to_dict() for i in parsed.issues[:50]]),
         )
         return
-    with effect(db, claimed, result={"state": "previewed"}) as session:
-        taken = session.get_one(Import, import_id)
-        issues = import_cases.list_issues(session, found) if found.cases else found.received["issues"]
-        taken.found = {
-            **found.received,
-            "issues": [*issues, *(told.to_dict() for told in _list_known_supplier_issues(session, found))],
+    with job_transaction(db, claimed, result={"state": "previewed"}) as session:
+        import_ = session.get_one(Import, import_id)
+        issues = import_cases.list_issues(session, parsed) if parsed.cases else parsed.received["issues"]
+        import_.found = {
+            **parsed.received,
+            "issues": [*issues, *(told.to_dict() for told in _list_known_supplier_issues(session, parsed))],
         }
-        taken.rows, taken.accepted, taken.rejected = (found.received[k] for k in ("rows", "accepted", "rejected"))
-        taken.state = "previewed"
+        import_.rows, import_.accepted, import_.rejected = (
+            parsed.received[k] for k in ("rows", "accepted", "rejected")
+        )
+        import_.state = "previewed"
         if choices.get("confirm"):
-            _start_assessment(session, taken, claimed.actor)
+            _start_assessment(session, import_, claimed.actor)
 
 
 def _describe_lost_sheets(
-    found: ParsedUpload, found_before: Mapping[str, Any], before: Mapping[str, Any] | None, choices: Mapping[str, Any]
+    parsed: ParsedUpload,
+    previous_input: Mapping[str, Any],
+    previous_choices: Mapping[str, Any] | None,
+    choices: Mapping[str, Any],
 ) -> str:
-    """Which sheets that were read before are not read with other choices, and why; "" where none is lost, or where the sender
-    named the one sheet to read.
+    """Describe which sheets that were read before are not read with other choices, and why; "" where none is lost, or where
+    the sender named the one sheet to read.
     """
-    if before is None or choices.get("sheet") != before.get("sheet"):
+    if previous_choices is None or choices.get("sheet") != previous_choices.get("sheet"):
         return ""
     sheets = [
         {(file["name"], sheet["name"]) for file in files for sheet in file["sheets"]}
-        for files in (found_before.get("files", ()), found.files)
+        for files in (previous_input.get("files", ()), parsed.files)
     ]
-    lost = sorted(sheets[0] - sheets[1])
-    why = {(told.file, told.sheet): told.seen for told in found.issues if told.code == "sheet.no_table"}
+    lost_sheets = sorted(sheets[0] - sheets[1])
+    reasons = {(told.file, told.sheet): told.seen for told in parsed.issues if told.code == "sheet.no_table"}
     return " ".join(
-        f"The sheet '{sheet or file}' would not be read. {why.get((file, sheet), '')}" for file, sheet in lost
+        f"The sheet '{sheet or file}' would not be read. {reasons.get((file, sheet), '')}"
+        for file, sheet in lost_sheets
     )
 
 
 def _restore_preview(db: Database, claimed: ClaimedJob, refusal: dict[str, Any]) -> None:
-    """Leaves an import as it was found before choices that cannot be used; its problem says why, and what was chosen."""
-    with effect(db, claimed, result={"state": "previewed"}) as session:
-        taken = session.get_one(Import, claimed.payload["import_id"])
-        taken.problem = {**refusal, "choices": taken.choices}
-        taken.choices, taken.state = claimed.payload["before"], "previewed"
-        record(session, claimed.actor, "import.unchanged", "import", taken.id, {"code": refusal["code"]})
+    """Restore the preview from before choices that cannot be used; the import's problem says why, and what was chosen."""
+    with job_transaction(db, claimed, result={"state": "previewed"}) as session:
+        import_ = session.get_one(Import, claimed.payload["import_id"])
+        import_.problem = {**refusal, "choices": import_.choices}
+        import_.choices, import_.state = claimed.payload["before"], "previewed"
+        record_event(session, claimed.actor, "import.unchanged", "import", import_.id, {"code": refusal["code"]})
 
 
 def _refuse(session: Session, claimed: ClaimedJob, refusal: dict[str, Any]) -> Import:
-    taken = session.get_one(Import, claimed.payload["import_id"])
-    taken.state, taken.finished_at, taken.problem = "refused", now(), refusal
-    record(session, claimed.actor, "import.refused", "import", taken.id, {"code": refusal["code"]})
-    return taken
+    import_ = session.get_one(Import, claimed.payload["import_id"])
+    import_.state, import_.finished_at, import_.problem = "refused", now(), refusal
+    record_event(session, claimed.actor, "import.refused", "import", import_.id, {"code": refusal["code"]})
+    return import_
 
 
 def _refuse_and_remove(db: Database, blobs: BlobStore, claimed: ClaimedJob, refusal: dict[str, Any]) -> None:
-    """Refuses an import whose files may not stay. The job ends only once they are gone."""
+    """Refuse an import whose files may not be stored. The job ends only once they are deleted."""
     removed: dict[str, Any] = {}
-    with effect(db, claimed, checkpoint=removed) as session:
+    with job_transaction(db, claimed, checkpoint=removed) as session:
         removed["removed"] = import_cases.detach_uploads(session, _refuse(session, claimed, refusal))
     _remove_blobs(db, blobs, claimed, removed["removed"])
 
 
 def _remove_blobs(db: Database, blobs: BlobStore, claimed: ClaimedJob, digests: Sequence[str]) -> None:
     import_cases.delete_blobs(db, blobs, digests)
-    with effect(db, claimed, result={"state": "refused"}):
+    with job_transaction(db, claimed, result={"state": "refused"}):
         pass
 
 
 def confirm_import(
     session: Session, import_id: str, choices: Mapping[str, Any], by: str, *, may_bring_cases: bool = False
 ) -> Import:
-    """The sender has seen what was found. Other choices than before are read again first; the same ones are scored now."""
-    taken = get_import(session, import_id)
-    if taken.state != "previewed":
+    """Confirm a previewed import. With changed choices the files are read again first; with the same ones they are assessed
+    now.
+    """
+    import_ = get_import(session, import_id)
+    if import_.state != "previewed":
         raise DomainError(
-            "import.state", 409, f"The import is {taken.state}; only one that was looked at can be confirmed."
+            "import.state", 409, f"The import is {import_.state}; only one that was looked at can be confirmed."
         )
     unknown = sorted(set(choices) - set(CHOICES))
     if unknown:
         raise DomainError("field.unknown", 422, f"There is no choice '{unknown[0]}'.")
-    changed = {**taken.choices, **choices}
+    changed = {**import_.choices, **choices}
     if {k: v for k, v in changed.items() if k != "confirm"} != {
-        k: v for k, v in taken.choices.items() if k != "confirm"
+        k: v for k, v in import_.choices.items() if k != "confirm"
     }:
-        enqueue(session, READ_IMPORT, {"import_id": taken.id, "cases": may_bring_cases, "before": taken.choices}, by)
-        taken.choices, taken.state, taken.problem = changed, "waiting", None
-        record(session, by, "import.changed", "import", taken.id, {"choices": sorted(choices)})
+        enqueue(
+            session, READ_IMPORT, {"import_id": import_.id, "cases": may_bring_cases, "before": import_.choices}, by
+        )
+        import_.choices, import_.state, import_.problem = changed, "waiting", None
+        record_event(session, by, "import.changed", "import", import_.id, {"choices": sorted(choices)})
     else:
-        _start_assessment(session, taken, by)
-    return taken
+        _start_assessment(session, import_, by)
+    return import_
 
 
-def _start_assessment(session: Session, taken: Import, by: str) -> None:
-    taken.state, taken.problem = "running", None
-    enqueue(session, ASSESS_IMPORT, {"import_id": taken.id}, by)
-    record(session, by, "import.confirmed", "import", taken.id, {"rows": taken.accepted})
+def _start_assessment(session: Session, import_: Import, by: str) -> None:
+    import_.state, import_.problem = "running", None
+    enqueue(session, ASSESS_IMPORT, {"import_id": import_.id}, by)
+    record_event(session, by, "import.confirmed", "import", import_.id, {"rows": import_.accepted})
 
 
 def assess_import(db: Database, blobs: BlobStore, claimed: ClaimedJob) -> None:
-    """The job that scores an import and keeps its suppliers, agencies first, in chunks that are each kept or not at all."""
+    """Run the assessment job: assess and save the suppliers of an import, agencies first, in chunks that are saved whole or
+    not at all.
+    """
     import_id = claimed.payload["import_id"]
     with db.for_organisation(claimed.organisation_id) as session:
-        taken = session.get_one(Import, import_id)
-        files, choices = _load_files(session, blobs, taken), dict(taken.choices)
-        on = _assessment_date(choices) if choices.get("on") else taken.created_at.date()
-    found: ParsedUpload = parse_files(files, parse_choices(choices), on, allow_buyer_only=True)
-    so_far = dict(claimed.checkpoint)
-    if found.cases and "cases" not in so_far:
-        with effect(db, claimed, checkpoint=so_far) as session:
-            kept = case_service.keep(session, found.cases, on, now(), claimed.actor, import_id)
-            so_far["cases"] = [case.id for case in kept]
-    done = int(so_far.get("rows", 0))
-    answers_of = {id(batch): batch.answers.to_rows() for batch in found.batches}
-    if found.request_ids:
-        with effect(db, claimed) as session:
-            _apply_returned_forms(session, found, answers_of, on, claimed.actor)
-    told = _group_by_supplier(found, answers_of)
+        import_ = session.get_one(Import, import_id)
+        files, choices = _load_files(session, blobs, import_), dict(import_.choices)
+        on = _assessment_date(choices) if choices.get("on") else import_.created_at.date()
+    parsed: ParsedUpload = parse_files(files, parse_choices(choices), on, allow_buyer_only=True)
+    checkpoint = dict(claimed.checkpoint)
+    if parsed.cases and "cases" not in checkpoint:
+        with job_transaction(db, claimed, checkpoint=checkpoint) as session:
+            stored_cases = case_service.save_cases(session, parsed.cases, on, now(), claimed.actor, import_id)
+            checkpoint["cases"] = [case.id for case in stored_cases]
+    done = int(checkpoint.get("rows", 0))
+    answers_of = {id(batch): batch.answers.to_rows() for batch in parsed.batches}
+    if parsed.request_ids:
+        with job_transaction(db, claimed) as session:
+            _apply_returned_forms(session, parsed, answers_of, on, claimed.actor)
+    suppliers_rows = _group_by_supplier(parsed, answers_of)
     with db.for_organisation(claimed.organisation_id, write=False) as session:
-        told[done:] = _join_merged_suppliers(session, told[done:])
-    while done < len(told):
-        kind = told[done].kind
-        chunk = [one for one in told[done : done + CHUNK] if one.kind == kind]
-        so_far["rows"] = done + len(chunk)
-        chunk = [one for one in chunk if one.rows]
-        weighed = get_risk_lookup(kind, on)
-        answers = [merge_duplicates(one.rows, weighed, kind).answers for one in chunk]
+        suppliers_rows[done:] = _join_merged_suppliers(session, suppliers_rows[done:])
+    while done < len(suppliers_rows):
+        kind = suppliers_rows[done].kind
+        chunk = [supplier for supplier in suppliers_rows[done : done + CHUNK] if supplier.kind == kind]
+        checkpoint["rows"] = done + len(chunk)
+        chunk = [supplier for supplier in chunk if supplier.rows]
+        risk_lookup = get_risk_lookup(kind, on)
+        answers = [merge_duplicates(supplier.rows, risk_lookup, kind).answers for supplier in chunk]
         incoming = [
-            suppliers.IncomingSupplier(row, one.place, one.key, one.names)
-            for one, row in zip(chunk, answers, strict=True)
+            suppliers.IncomingSupplier(row, supplier.place, supplier.key, supplier.names)
+            for supplier, row in zip(chunk, answers, strict=True)
         ]
-        with effect(db, claimed, checkpoint=so_far, progress=so_far["rows"] / len(told)) as session:
+        with job_transaction(
+            db, claimed, checkpoint=checkpoint, progress=checkpoint["rows"] / len(suppliers_rows)
+        ) as session:
             if incoming:
                 origin = suppliers.Origin(on, now(), claimed.actor, "import", import_id)
                 suppliers.save_suppliers(session, kind, incoming, origin)
-        done = so_far["rows"]
-    with effect(db, claimed, result={"rows": found.received["accepted"]}) as session:
-        taken = session.get_one(Import, import_id)
-        taken.state, taken.finished_at = "done", now()
-        if found.cases:  # nobody needs the files any more: what no net has caught goes with the next tidying
-            import_cases.detach_uploads(session, taken)
-        import_cases.link_and_reassess(session, so_far.get("cases", ()), import_id, on, now(), claimed.actor)
-        ask_to_screen(session, claimed.actor, import_id=import_id)
-        own = [row for batch in found.buyer_batches for row in batch.answers.to_rows()]
-        own_practices.keep(session, own, on, now(), claimed.actor, import_id)
-        record(session, claimed.actor, "import.done", "import", import_id, {"rows": found.received["accepted"]})
+        done = checkpoint["rows"]
+    with job_transaction(db, claimed, result={"rows": parsed.received["accepted"]}) as session:
+        import_ = session.get_one(Import, import_id)
+        import_.state, import_.finished_at = "done", now()
+        if parsed.cases:  # nobody needs the files any more: what no net has caught goes with the next tidying
+            import_cases.detach_uploads(session, import_)
+        import_cases.link_and_reassess(session, checkpoint.get("cases", ()), import_id, on, now(), claimed.actor)
+        request_screening(session, claimed.actor, import_id=import_id)
+        own = [row for batch in parsed.buyer_batches for row in batch.answers.to_rows()]
+        own_practices.save_answers(session, own, on, now(), claimed.actor, import_id)
+        record_event(session, claimed.actor, "import.done", "import", import_id, {"rows": parsed.received["accepted"]})
 
 
 class _SupplierRows(NamedTuple):
-    """A supplier of an import: what it is found again by, all rows that tell of it (none: they stand with another, into which it
-    was merged), the place of the first of them, and of an agency the keys of all names that they bear.
+    """One supplier of an import: its key, all its rows (none: they were joined to those of the supplier it was merged into),
+    the place of the first row, and for an agency the keys of all names they give it.
     """
 
     kind: str
@@ -288,82 +304,86 @@ class _SupplierRows(NamedTuple):
 
 
 def _group_by_supplier(
-    found: ParsedUpload, answers_of: Mapping[int, Sequence[Mapping[str, Any]]]
+    parsed: ParsedUpload, answers_of: Mapping[int, Sequence[Mapping[str, Any]]]
 ) -> list[_SupplierRows]:
-    """The suppliers of an import, agencies first, each with all its rows, in whichever files and sheets they stand."""
-    told = []
+    """Group the rows of an import by supplier, agencies first, across files and sheets."""
+    groups = []
     for kind in ("agency", "site"):
-        batches = [batch for batch in found.batches if batch.kind == kind]
+        batches = [batch for batch in parsed.batches if batch.kind == kind]
         places = [(batch, j) for batch in batches for j in range(len(batch.rows))]
         keys = [key for batch in batches for key in supplier_keys(batch.answers)]
-        for group in group_by_key(keys):
-            batch, j = places[group[0]]
+        for positions in group_by_key(keys):
+            batch, j = places[positions[0]]
             place = {"file": batch.file, "sheet": batch.sheet, "row": int(batch.rows[j])}
-            rows = [answers_of[id(places[at][0])][places[at][1]] for at in group]
-            told.append(
-                _SupplierRows(kind, keys[group[0]], rows, place, collect_name_keys(rows) if kind == "agency" else set())
+            rows = [answers_of[id(places[position][0])][places[position][1]] for position in positions]
+            groups.append(
+                _SupplierRows(
+                    kind, keys[positions[0]], rows, place, collect_name_keys(rows) if kind == "agency" else set()
+                )
             )
-    return told
+    return groups
 
 
-def _join_merged_suppliers(session: Session, told: Sequence[_SupplierRows]) -> list[_SupplierRows]:
-    """The same, where rows that name a supplier which was merged stand with those of the one it was merged into, behind its own.
+def _join_merged_suppliers(session: Session, groups: Sequence[_SupplierRows]) -> list[_SupplierRows]:
+    """Append the rows of merged suppliers to those of their survivors.
 
-    There are as many as before: how far an import is, is told by their number, whatever is merged meanwhile.
+    The number of groups stays the same: the progress of an import is counted in it, whatever is merged meanwhile.
     """
-    result, first = list(told), {(one.kind, one.key): at for at, one in enumerate(told)}
+    result, first = list(groups), {(group.kind, group.key): position for position, group in enumerate(groups)}
     for kind in ("agency", "site"):
-        of_kind = [at for at, one in enumerate(told) if one.kind == kind]
-        merged = identity.find_merged(session, kind, [told[at].key for at in of_kind])
-        for at in of_kind if merged else ():
-            one, kept = told[at], merged.get(told[at].key)
-            if kept is None:
+        positions = [position for position, group in enumerate(groups) if group.kind == kind]
+        merged = identity.find_merged(session, kind, [groups[position].key for position in positions])
+        for position in positions if merged else ():
+            group, survivor = groups[position], merged.get(groups[position].key)
+            if survivor is None:
                 continue
-            rows = [rekey_to_survivor(kept.answers, row) for row in one.rows]
-            own = first.setdefault((kind, kept.key), at)
-            if own == at:
-                result[at] = one._replace(key=kept.key, rows=rows)
+            rows = [rekey_to_survivor(survivor.answers, row) for row in group.rows]
+            survivor_position = first.setdefault((kind, survivor.key), position)
+            if survivor_position == position:
+                result[position] = group._replace(key=survivor.key, rows=rows)
             else:
-                there = result[own]
-                result[own] = there._replace(rows=[*there.rows, *rows], names=there.names | one.names)
-                result[at] = one._replace(rows=())
+                survivor_rows = result[survivor_position]
+                result[survivor_position] = survivor_rows._replace(
+                    rows=[*survivor_rows.rows, *rows], names=survivor_rows.names | group.names
+                )
+                result[position] = group._replace(rows=())
     return result
 
 
-def _list_known_supplier_issues(session: Session, found: ParsedUpload) -> list[Issue]:
-    """How many suppliers of each sheet are kept already, and what of their answers stays."""
-    told = []
-    for batch in found.batches:
+def _list_known_supplier_issues(session: Session, parsed: ParsedUpload) -> list[Issue]:
+    """List how many suppliers of each sheet are stored already, and what of their answers stays."""
+    issues = []
+    for batch in parsed.batches:
         keys = supplier_keys(batch.answers)
         merged = identity.find_merged(session, batch.kind, keys)
         if merged:
             seen = _describe_merged(batch, keys, merged)
-            told.append(build_issue("known.merged", file=batch.file, sheet=batch.sheet, seen=seen))
+            issues.append(build_issue("known.merged", file=batch.file, sheet=batch.sheet, seen=seen))
             keys = [merged[key].key if key in merged else key for key in keys]
-        there: set[str] = set()
+        stored_keys: set[str] = set()
         for start in range(0, len(keys), CHUNK):
             query = select(Supplier.key).where(
                 Supplier.kind == batch.kind, Supplier.key.in_(keys[start : start + CHUNK])
             )
-            there.update(session.scalars(query))
+            stored_keys.update(session.scalars(query))
         # A form that came back answers or declines, even where all of it is blank.
-        came_back = (batch.file, batch.sheet) in found.request_ids
-        asked = mask_with_practice(batch.answers, batch.kind) | came_back
-        anew = {key for key, says in zip(keys, asked.tolist(), strict=True) if says} & there
-        for code, known in (("known.listed", there - anew), ("known.answers", anew)):
+        came_back = (batch.file, batch.sheet) in parsed.request_ids
+        has_answers = mask_with_practice(batch.answers, batch.kind) | came_back
+        answered_keys = {key for key, says in zip(keys, has_answers.tolist(), strict=True) if says} & stored_keys
+        for code, known in (("known.listed", stored_keys - answered_keys), ("known.answers", answered_keys)):
             if known:
                 seen = f"{len(known):,} of {len(set(keys)):,} suppliers {'is' if len(known) == 1 else 'are'}"
-                told.append(build_issue(code, file=batch.file, sheet=batch.sheet, seen=seen))
-    return told
+                issues.append(build_issue(code, file=batch.file, sheet=batch.sheet, seen=seen))
+    return issues
 
 
 def _describe_merged(batch: Batch, keys: Sequence[str], merged: Mapping[str, Supplier]) -> str:
-    """Which rows of a sheet name suppliers that were merged, and whom they are taken for: "'S-2' (now 'S-1')"."""
-    some = list(merged)[:5]
-    rows = batch.answers.take([keys.index(key) for key in some]).to_rows()
-    pairs = [(_display_name(row), _display_name(merged[key].answers)) for key, row in zip(some, rows, strict=True)]
-    more = [f"{len(merged) - len(some)} more"] if len(merged) > len(some) else []
-    return ", ".join([*(f"'{old}' (now '{kept}')" for old, kept in pairs), *more])
+    """Describe which rows of a sheet name merged suppliers, and which suppliers they now mean: "'S-2' (now 'S-1')"."""
+    listed = list(merged)[:5]
+    rows = batch.answers.take([keys.index(key) for key in listed]).to_rows()
+    pairs = [(_display_name(row), _display_name(merged[key].answers)) for key, row in zip(listed, rows, strict=True)]
+    more = [f"{len(merged) - len(listed)} more"] if len(merged) > len(listed) else []
+    return ", ".join([*(f"'{old}' (now '{survivor}')" for old, survivor in pairs), *more])
 
 
 def _display_name(answers: Mapping[str, Any]) -> str:
@@ -373,73 +393,77 @@ def _display_name(answers: Mapping[str, Any]) -> str:
 
 
 def _apply_returned_forms(
-    session: Session, found: ParsedUpload, answers_of: Mapping[int, list[dict[str, Any]]], on: date, by: str
+    session: Session, parsed: ParsedUpload, answers_of: Mapping[int, list[dict[str, Any]]], on: date, by: str
 ) -> None:
-    """Joins the record of asking to the answers of who was asked: what is blank in a form that came back was declined.
+    """Add to the answers of returned questionnaires what the request knows: a blank in a returned form was declined.
 
-    That holds for the supplier the form went to, and for no other row: a list of suppliers refuses nothing by being short.
+    That holds for the supplier the form was sent to, and for no other row: a short list declines nothing.
     """
-    for batch in found.batches:
-        asking_id = found.request_ids.get((batch.file, batch.sheet))
-        asked = None if asking_id is None else questionnaire_requests.of_returned_form(session, asking_id, by, on)
-        if asked is None or asked[1].kind != batch.kind:
+    for batch in parsed.batches:
+        asking_id = parsed.request_ids.get((batch.file, batch.sheet))
+        request_and_supplier = (
+            None if asking_id is None else questionnaire_requests.receive_returned_form(session, asking_id, by, on)
+        )
+        if request_and_supplier is None or request_and_supplier[1].kind != batch.kind:
             continue
-        asking, supplier = asked
+        request, supplier = request_and_supplier
         its_keys = {supplier.key, *(old.key for old in identity.list_aliases(session, supplier))}
         for answers in answers_of[id(batch)]:
             if supplier_key(answers) in its_keys:
-                answers.update(questionnaire_requests.answers_of_returned(asking, answers))
+                answers.update(questionnaire_requests.complete_returned_answers(request, answers))
 
 
 def on_failure(session: Session, job: Job) -> None:
-    """A job of an import came to no end: so does the import. What was kept already stays."""
-    taken = session.get(Import, job.payload["import_id"])
-    if taken is not None and taken.state in ("waiting", "running"):
-        taken.state, taken.finished_at = "cancelled" if job.state == "cancelled" else "failed", now()
-        taken.problem = build_problem(f"import.{taken.state}", 500 if taken.state == "failed" else 409, job.message)
-        record(session, job.created_by, f"import.{taken.state}", "import", taken.id, {"job": job.id})
+    """End an import whose job has failed or was cancelled. What was saved already stays."""
+    import_ = session.get(Import, job.payload["import_id"])
+    if import_ is not None and import_.state in ("waiting", "running"):
+        import_.state, import_.finished_at = "cancelled" if job.state == "cancelled" else "failed", now()
+        import_.problem = build_problem(
+            f"import.{import_.state}", 500 if import_.state == "failed" else 409, job.message
+        )
+        record_event(session, job.created_by, f"import.{import_.state}", "import", import_.id, {"job": job.id})
 
 
 def get_import(session: Session, import_id: str) -> Import:
-    """An import by id. Raises Refused, 404, where there is none."""
-    taken = session.scalars(select(Import).where(Import.id == import_id)).first()
-    if taken is None:
+    """Return an import by id. Raises DomainError, 404, where there is none."""
+    import_ = session.scalars(select(Import).where(Import.id == import_id)).first()
+    if import_ is None:
         raise DomainError("not_found", 404, "There is no such import.")
-    return taken
+    return import_
 
 
 def list_imports(session: Session, limit: int = 50) -> Sequence[Import]:
-    """Imports, newest first."""
+    """List imports, newest first."""
     return session.scalars(select(Import).order_by(Import.created_at.desc(), Import.id).limit(limit)).all()
 
 
 def parse_choices(choices: Mapping[str, Any]) -> Choices:
-    """What the sender decided, as the reader takes it. ``columns``: a map for all sheets, or a list of maps of one sheet each."""
+    """Parse the stored choices. ``columns``: one map for all sheets, or a list of maps for single sheets."""
     names = ("kind", "country", "sector", "sheet", "date_order")
-    told: dict[str, Any] = {name: choices.get(name) or None for name in names}
+    options: dict[str, Any] = {name: choices.get(name) or None for name in names}
     columns = choices.get("columns") or {}
     if isinstance(columns, list):
-        return Choices(**told, maps=tuple(SheetMap(**each) for each in columns))
-    return Choices(**told, columns=columns or None)
+        return Choices(**options, maps=tuple(SheetMap(**column_map) for column_map in columns))
+    return Choices(**options, columns=columns or None)
 
 
-def to_problem(nothing: NoUsableRows) -> dict[str, Any]:
-    """Why nothing could be used, as an API caller gets it (RFC 9457), with every issue found on the way."""
-    first: Issue | None = next((i for i in nothing.issues if i.severity == "error"), None)
+def to_problem(error: NoUsableRows) -> dict[str, Any]:
+    """Return why nothing could be used as a problem object (RFC 9457), with every issue."""
+    first: Issue | None = next((i for i in error.issues if i.severity == "error"), None)
     code = first.code if first else "file.no_rows"
     return {
         "type": f"urn:diligence:problem:{code}",
         "title": "The file cannot be used",
         "status": 422,
         "code": code,
-        "detail": str(nothing),
-        "issues": [i.to_dict() for i in nothing.issues[:50]],
+        "detail": str(error),
+        "issues": [i.to_dict() for i in error.issues[:50]],
     }
 
 
-def _load_files(session: Session, blobs: BlobStore, taken: Import) -> list[tuple[str, bytes]]:
-    uploads = {u.id: u for u in session.scalars(select(Upload).where(Upload.id.in_(taken.uploads)))}
-    return [(uploads[i].name, blobs.get(uploads[i].sha256)) for i in taken.uploads]
+def _load_files(session: Session, blobs: BlobStore, import_: Import) -> list[tuple[str, bytes]]:
+    uploads = {u.id: u for u in session.scalars(select(Upload).where(Upload.id.in_(import_.uploads)))}
+    return [(uploads[i].name, blobs.get(uploads[i].sha256)) for i in import_.uploads]
 
 
 def _assessment_date(choices: Mapping[str, Any]) -> date:

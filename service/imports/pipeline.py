@@ -26,11 +26,18 @@ from questionnaires.validation.validate import SheetOptions, Submission, validat
 from questionnaires.workbook import load_template_texts
 from risk_models.answers import from_frame
 from service.assessment.assess import Batch
-from service.case_reading.records import CaseRecord, link, readings_of, records_of, with_cases
+from service.case_reading.records import (
+    CaseRecord,
+    add_case_evidence,
+    link_to_suppliers,
+    parse_case_records,
+    read_case_records,
+)
 from service.imports.duplicate_rows import ParsedSheet, list_duplicate_issues
 
 KINDS = ("site", "agency", "case")
 BUYER = "buyer"  # a workbook made from the buyer's own form; never guessed from headers
+COUNTS = ("rows", "accepted", "rejected")
 
 
 @dataclass(frozen=True)
@@ -60,17 +67,19 @@ class Choices:
     maps: tuple[SheetMap, ...] = ()
 
     def for_file(self, file: str) -> Choices:
-        """The choices for one file: the buyer's own is read as that, and what was chosen for suppliers is not meant for it."""
+        """Return the choices for one file; the buyer's own file is read as such, and choices made for suppliers do not apply
+        to it.
+        """
         return Choices(kind=BUYER, date_order=self.date_order) if file == self.buyer else self
 
     def columns_for_sheet(self, file: str, sheet: str) -> dict[str, str]:
-        """The map meant for one sheet alone."""
-        mine = [m.columns for m in self.maps if m.file in ("", file) and m.sheet in ("", sheet)]
-        return {question: header for columns in mine for question, header in columns.items()}
+        """Return the columns chosen for one sheet alone."""
+        columns_by_map = [m.columns for m in self.maps if m.file in ("", file) and m.sheet in ("", sheet)]
+        return {question: header for columns in columns_by_map for question, header in columns.items()}
 
     def to_options(self) -> dict[str, Any]:
-        """As the contract keeps them; a choice not made is left out."""
-        made = {
+        """Return the choices as the contract stores them, without those that were not made."""
+        options = {
             "kind": self.kind,
             "country": self.country,
             "sector": self.sector,
@@ -78,19 +87,20 @@ class Choices:
             "date_order": self.date_order,
             "buyer": self.buyer,
         }
-        told: dict[str, Any] = {name: value for name, value in made.items() if value}
+        options_given: dict[str, Any] = {name: value for name, value in options.items() if value}
         if self.columns:
-            told["map"] = dict(self.columns)
-        return told
+            options_given["map"] = dict(self.columns)
+        return options_given
 
 
 @dataclass(frozen=True)
 class ParsedUpload:
-    """Batches in the order of the files, the ``input`` part of the contract, the same issues as values, and counts per file.
+    """The batches of an upload in file order, the ``input`` part of the contract, the same issues as values, and counts per
+    file.
 
-    ``request_ids``: for each file and sheet that is a returned questionnaire, the id of the request. ``buyer_batches``: the answers
-    of the buyer about itself; no supplier is among them, and they are not counted as rows. ``cases``: the case records, which
-    the batches they are about know already.
+    ``request_ids``: for each file and sheet that is a returned questionnaire, the id of the request. ``buyer_batches``: the
+    answers of the buyer about itself; no supplier is among them, and they are not counted as rows. ``cases``: the case
+    records; the batches they concern have taken them in.
     """
 
     batches: tuple[Batch, ...]
@@ -110,107 +120,6 @@ class NoUsableRows(Exception):
         self.issues = tuple(issues)
 
 
-def parse_files(
-    files: Sequence[tuple[str, bytes]],
-    choices: Choices,
-    on: date,
-    progress: Callable[[str], None] = lambda _: None,
-    *,
-    allow_buyer_only: bool = False,
-) -> ParsedUpload:
-    """Reads, matches and checks files (name, bytes). Raises NothingUsable where no row can be scored.
-
-    ``buyer_alone``: whether it is enough that the buyer answers about itself.
-    """
-    batches: list[Batch] = []
-    buying: list[Batch] = []
-    cases: list[CaseRecord] = []
-    issues: list[Issue] = []
-    told: list[dict[str, Any]] = []
-    sentences: list[str] = []
-    askings: dict[tuple[str, str], str] = {}
-    read_as: list[ParsedSheet] = []
-    total = {"rows": 0, "accepted": 0, "rejected": 0}
-    for name, data in files:
-        progress(f"reading {name}")
-        entry: dict[str, Any] = {"name": name, "sha256": hashlib.sha256(data).hexdigest(), "sheets": []}
-        counts = {"rows": 0, "accepted": 0, "rejected": 0}
-        try:
-            found = _read_tables(read_sheets(data, name), name, choices.for_file(name), on)
-        except FileRefused as refused:
-            issues.append(build_issue(refused.code, file=name, seen=refused.detail, cure=refused.cure))
-            sentences.append(f"{name}: {refused.detail} {refused.cure}".strip())
-            found = _FileTables([], [])
-        except UnusableSheet as unusable:
-            issues.append(unusable.issue)
-            sentences.append(f"{name}: {unusable}")
-            found = _FileTables([], [])
-        issues.extend(found.issues)
-        for sheet, kind, header_row, matched, submission in found.tables:
-            entry["sheets"].append(
-                {
-                    "name": sheet.name,
-                    "kind": kind,
-                    "header_row": header_row,
-                    "rows": submission.n_rows,
-                    "columns": {question: matched.headers[at] for question, at in matched.columns.items()},
-                    "unmapped": list(matched.unmapped),
-                }
-            )
-            issues.extend(submission.issues)
-            issues.extend(_missing_place_issues(sheet, kind, submission))
-            if sheet.request_id:
-                askings[name, sheet.name] = sheet.request_id
-            group = buying if kind == BUYER else batches
-            for count, value in (
-                ("rows", submission.n_rows),
-                ("accepted", submission.accepted),
-                ("rejected", submission.rejected),
-            ):
-                counts[count] += value
-                total[count] += value if group is batches else 0
-            if submission.accepted:
-                batch = Batch(kind, from_frame(submission.answers), name, sheet.name, submission.rows)
-                if kind == personal_data.CASE_KIND:
-                    cases.extend(records_of(batch))
-                else:
-                    group.append(batch)
-                    read_as.append(ParsedSheet(batch, matched))
-        told.append({**entry, **counts})
-    if not total["accepted"] and not (allow_buyer_only and buying):
-        if not sentences:
-            errors = [i for i in issues if i.severity == "error"]
-            sentences = [
-                f"none of the {total['rows']} rows can be scored. "
-                f"The first fault: {errors[0].describe() if errors else 'no row of data'}"
-            ]
-        raise NoUsableRows(" ".join(sentences), issues)
-    issues.extend(told_of for kind in ("agency", "site") for told_of in list_duplicate_issues(read_as, kind, on))
-    links = link(cases, batches)
-    issues.extend(
-        build_issue("case.unlinked", file=record.file, sheet=record.sheet, seen=record.case.id)
-        for record, places in zip(cases, links, strict=True)
-        if not places
-    )
-    known = with_cases(batches, readings_of(cases, on), links)
-    received = {
-        "files": [{key: file[key] for key in ("name", "sha256", "sheets")} for file in told],
-        **total,
-        "issues": [i.to_dict() for i in issues],
-    }
-    return ParsedUpload(known, received, tuple(issues), tuple(told), askings, tuple(buying), tuple(cases))
-
-
-def _missing_place_issues(sheet: Sheet, kind: str, submission: Submission) -> list[Issue]:
-    """That no row of a whole sheet says in which country, or in which sector, it is."""
-    wanted = {"site": ("country", "sector"), "agency": ("country",)}.get(kind, ())
-    told = submission.answers
-    blank = [question for question in wanted if question not in told or not told[question].notna().any()]
-    seen = f"{submission.accepted:,}"
-    where = {"file": sheet.file, "sheet": sheet.name}
-    return [build_issue(f"sheet.no_{question}", seen=seen, **where) for question in blank if submission.accepted]
-
-
 class _Table(NamedTuple):
     """A sheet that is read: as which kind, with the headers in which row, and what it says."""
 
@@ -221,50 +130,169 @@ class _Table(NamedTuple):
     submission: Submission
 
 
+def parse_files(
+    files: Sequence[tuple[str, bytes]],
+    choices: Choices,
+    on: date,
+    progress: Callable[[str], None] = lambda _: None,
+    *,
+    allow_buyer_only: bool = False,
+) -> ParsedUpload:
+    """Parse, match and validate files (name, bytes). Raises NoUsableRows where no row can be scored.
+
+    ``allow_buyer_only``: whether it is enough that the buyer answers about itself.
+    """
+    parsed: list[_ParsedFile] = []
+    for name, data in files:
+        progress(f"reading {name}")
+        parsed.append(_parse_file(name, data, choices.for_file(name), on))
+    issues = [issue for file in parsed for issue in file.issues]
+    total = {count: sum(file.counts(buyer=False)[count] for file in parsed) for count in COUNTS}
+    sheets = [sheet for file in parsed for sheet in file.sheets]
+    buyer_batches = [sheet.batch for sheet in sheets if sheet.batch.kind == BUYER]
+    if not total["accepted"] and not (allow_buyer_only and buyer_batches):
+        raise NoUsableRows(_explain_nothing_usable(parsed, issues, total["rows"]), issues)
+    case_sheets = [sheet for sheet in sheets if sheet.batch.kind == personal_data.CASE_KIND]
+    cases = [record for sheet in case_sheets for record in parse_case_records(sheet.batch)]
+    supplier_sheets = [sheet for sheet in sheets if sheet.batch.kind in ("agency", "site")]
+    for kind in ("agency", "site"):
+        issues.extend(list_duplicate_issues(supplier_sheets, kind, on))
+    batches = [sheet.batch for sheet in supplier_sheets]
+    links = link_to_suppliers(cases, batches)
+    issues.extend(
+        build_issue("case.unlinked", file=record.file, sheet=record.sheet, seen=record.case.id)
+        for record, places in zip(cases, links, strict=True)
+        if not places
+    )
+    entries = [{**file.entry, **file.counts()} for file in parsed]
+    return ParsedUpload(
+        batches=add_case_evidence(batches, read_case_records(cases, on), links),
+        received={
+            "files": [{key: entry[key] for key in ("name", "sha256", "sheets")} for entry in entries],
+            **total,
+            "issues": [issue.to_dict() for issue in issues],
+        },
+        issues=tuple(issues),
+        files=tuple(entries),
+        request_ids={
+            (file.entry["name"], table.sheet.name): table.sheet.request_id
+            for file in parsed
+            for table in file.tables
+            if table.sheet.request_id
+        },
+        buyer_batches=tuple(buyer_batches),
+        cases=tuple(cases),
+    )
+
+
 @dataclass(frozen=True)
-class _FileTables:
-    """The tables of a file and the issues about its sheets."""
+class _ParsedFile:
+    """One file: its entry in the ``input`` part, its tables with the sheets that have accepted rows, its issues, and the sentence
+    that says why it could not be read ("" if it could).
+    """
 
-    tables: list[_Table]
-    issues: list[Issue]
+    entry: dict[str, Any]
+    tables: Sequence[_Table]
+    sheets: Sequence[ParsedSheet]
+    issues: Sequence[Issue]
+    failure: str = ""
+
+    def counts(self, *, buyer: bool = True) -> dict[str, int]:
+        """Count its rows: all, accepted, rejected; with or without those of the buyer itself."""
+        submissions = [table.submission for table in self.tables if buyer or table.kind != BUYER]
+        return {
+            "rows": sum(submission.n_rows for submission in submissions),
+            "accepted": sum(submission.accepted for submission in submissions),
+            "rejected": sum(submission.rejected for submission in submissions),
+        }
 
 
-def _read_tables(sheets: Sequence[Sheet], file: str, choices: Choices, on: date) -> _FileTables:
+def _parse_file(name: str, data: bytes, choices: Choices, on: date) -> _ParsedFile:
+    """Parse one file; one that cannot be read gives an issue and no tables."""
+    entry: dict[str, Any] = {"name": name, "sha256": hashlib.sha256(data).hexdigest(), "sheets": []}
+    try:
+        tables, sheet_issues = _read_tables(read_sheets(data, name), name, choices, on)
+    except FileRefused as error:
+        issue = build_issue(error.code, file=name, seen=error.detail, cure=error.cure)
+        return _ParsedFile(entry, (), (), [issue], f"{name}: {error.detail} {error.cure}".strip())
+    except UnusableSheet as error:
+        return _ParsedFile(entry, (), (), [error.issue], f"{name}: {error}")
+    issues = list(sheet_issues)
+    sheets: list[ParsedSheet] = []
+    for sheet, kind, header_row, matched, submission in tables:
+        entry["sheets"].append(
+            {
+                "name": sheet.name,
+                "kind": kind,
+                "header_row": header_row,
+                "rows": submission.n_rows,
+                "columns": {question: matched.headers[index] for question, index in matched.columns.items()},
+                "unmapped": list(matched.unmapped),
+            }
+        )
+        issues += [*submission.issues, *_missing_place_issues(sheet, kind, submission)]
+        if submission.accepted:
+            batch = Batch(kind, from_frame(submission.answers), name, sheet.name, submission.rows)
+            sheets.append(ParsedSheet(batch, matched))
+    return _ParsedFile(entry, tables, sheets, issues)
+
+
+def _explain_nothing_usable(files: Sequence[_ParsedFile], issues: Sequence[Issue], rows: int) -> str:
+    """Say in one sentence why no row can be scored: each file that could not be read, else the first error."""
+    failures = [file.failure for file in files if file.failure]
+    if failures:
+        return " ".join(failures)
+    errors = [issue for issue in issues if issue.severity == "error"]
+    first = errors[0].describe() if errors else "no row of data"
+    return f"none of the {rows} rows can be scored. The first fault: {first}"
+
+
+def _missing_place_issues(sheet: Sheet, kind: str, submission: Submission) -> list[Issue]:
+    """Return an issue where no row of a whole sheet says in which country, or in which sector, it is."""
+    required = {"site": ("country", "sector"), "agency": ("country",)}.get(kind, ())
+    answers = submission.answers
+    blank = [question for question in required if question not in answers or not answers[question].notna().any()]
+    seen = f"{submission.accepted:,}"
+    place = {"file": sheet.file, "sheet": sheet.name}
+    return [build_issue(f"sheet.no_{question}", seen=seen, **place) for question in blank if submission.accepted]
+
+
+def _read_tables(sheets: Sequence[Sheet], file: str, choices: Choices, on: date) -> tuple[list[_Table], list[Issue]]:
     """Every visible sheet that is a table of suppliers or agencies. Raises UnusableSheet where none is."""
-    wanted = choices.sheet or _answer_sheet(sheets)
-    chosen = [sheet for sheet in sheets if (sheet.name == wanted if wanted else sheet.visible)]
+    sheet_name = choices.sheet or _answer_sheet(sheets)
+    chosen = [sheet for sheet in sheets if (sheet.name == sheet_name if sheet_name else sheet.visible)]
     issues: list[Issue] = []
     if choices.sheet and not chosen:
         names = ", ".join(f"'{sheet.name}'" for sheet in sheets)
         raise UnusableSheet(
             build_issue("sheet.unknown", file=file, seen=choices.sheet, expected=f"The file has {names}.")
         )
-    hidden = [] if wanted else [sheet for sheet in sheets if not sheet.visible]
+    hidden = [] if sheet_name else [sheet for sheet in sheets if not sheet.visible]
     issues.extend(build_issue("sheet.hidden", file=file, sheet=sheet.name, seen=sheet.name) for sheet in hidden)
     tables = []
     faults: list[UnusableSheet] = []
     headers = [_header_texts(sheet) if choices.columns and len(chosen) > 1 else None for sheet in chosen]
-    somewhere = frozenset(text for texts in headers if texts is not None for text in texts)
+    all_texts = frozenset(text for texts in headers if texts is not None for text in texts)
     for sheet, texts in zip(chosen, headers, strict=True):
-        for_all = {
+        shared_columns = {
             question: header
             for question, header in (choices.columns or {}).items()
-            if texts is None or not header or fold_text(header) in texts or fold_text(header) not in somewhere
+            if texts is None or not header or fold_text(header) in texts or fold_text(header) not in all_texts
         }
-        columns = for_all | choices.columns_for_sheet(file, sheet.name)
+        columns = shared_columns | choices.columns_for_sheet(file, sheet.name)
         try:
-            tables.append(_read_table(sheet, replace(choices, columns=columns), on, one_of_several=len(chosen) > 1))
+            tables.append(_read_table(sheet, replace(choices, columns=columns), on, among_several=len(chosen) > 1))
         except UnusableSheet as unusable:
             faults.append(unusable)
     if not tables:
         raise faults[0] if faults else UnusableSheet(build_issue("file.no_rows", file=file))
     # Notes and cover sheets are common: a sheet that is no table is passed over, and said, once another one is.
     issues.extend(build_issue("sheet.no_table", file=file, sheet=u.issue.sheet, seen=str(u)) for u in faults)
-    return _FileTables(tables, issues)
+    return tables, issues
 
 
 def _header_texts(sheet: Sheet) -> frozenset[str]:
-    """The texts, folded, of the rows among which the headers are."""
+    """Return the folded texts of the rows that are searched for headers."""
     last = min(sheet.first_row + sheet.n_rows, sheet.first_row + HEADER_SEARCH_ROWS)
     return frozenset(
         fold_text(text) for row in range(sheet.first_row, last) for text in get_row_cells(sheet, row) if text
@@ -272,7 +300,9 @@ def _header_texts(sheet: Sheet) -> frozenset[str]:
 
 
 def _answer_sheet(sheets: Sequence[Sheet]) -> str | None:
-    """The sheet to read of a workbook that was made from a template of ours; its other sheets explain and list."""
+    """Return the name of the sheet to read in a workbook made from our template (its other sheets explain and list); None
+    elsewhere.
+    """
     stamp = next((sheet.stamp for sheet in sheets if sheet.stamp), None)
     if stamp is None or stamp.split()[0] not in list_form_ids():
         return None
@@ -287,20 +317,22 @@ def _is_country_list(submission: Submission) -> bool:
     if submission.accepted < 3 or "name" not in submission.answers or {"reference", "country"} & {*submission.answers}:
         return False
     names = submission.answers["name"]
-    called = [fold_text(str(name)) in load_countries().by_word for name in names.cat.categories]
-    return bool(names.notna().all()) and sum(called) >= 0.9 * len(called)
+    are_countries = [fold_text(str(name)) in load_countries().by_word for name in names.cat.categories]
+    return bool(names.notna().all()) and sum(are_countries) >= 0.9 * len(are_countries)
 
 
-def _read_table(sheet: Sheet, choices: Choices, on: date, *, one_of_several: bool) -> _Table:
+def _read_table(sheet: Sheet, choices: Choices, on: date, *, among_several: bool) -> _Table:
     kinds = (BUYER,) if BUYER in (choices.kind, (sheet.stamp or "").split(" ")[0]) else KINDS
     forms = {kind: load_combined_form(kind) for kind in kinds}
-    wanted = [forms[choices.kind]] if choices.kind in forms else list(forms.values())
-    header_row = find_header_row(sheet, wanted, choices.columns)
+    candidate_forms = [forms[choices.kind]] if choices.kind in forms else list(forms.values())
+    header_row = find_header_row(sheet, candidate_forms, choices.columns)
     headers = get_row_cells(sheet, header_row)
     kind = BUYER if BUYER in kinds else choices.kind or detect_kind(headers, sheet.name, forms)
-    if one_of_several and choices.columns:  # what only another kind of sheet is asked is meant for that one
-        elsewhere = {question for form in forms.values() for question in form.by_id} - forms[kind].by_id.keys()
-        choices = replace(choices, columns={q: header for q, header in choices.columns.items() if q not in elsewhere})
+    if among_several and choices.columns:  # what only another kind of sheet is asked is meant for that one
+        other_questions = {question for form in forms.values() for question in form.by_id} - forms[kind].by_id.keys()
+        choices = replace(
+            choices, columns={q: header for q, header in choices.columns.items() if q not in other_questions}
+        )
     refusals: tuple[personal_data.RedactedCells, ...] = ()
     if kind == personal_data.CASE_KIND:
         sheet, refusals = personal_data.redact_pii(sheet, header_row, forms[kind], choices.columns)

@@ -1,4 +1,4 @@
-"""What was found in the files of an import, put for a reader: columns with what they answer, and issues grouped by kind."""
+"""Preview an import: its columns with the questions they answer, and its issues grouped by kind."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from service.db.tables import Import, Job
 from service.errors import DomainError
 from service.imports.jobs import parse_choices
 from service.jobs.kinds import ASSESS_IMPORT, READ_IMPORT
-from service.jobs.table import listing
+from service.jobs.table import list_jobs
 
 SHOWN_ISSUES = 40  # of one kind of issue, that are shown
 
@@ -70,32 +70,37 @@ class Table:
 ColumnChoice = tuple[str, str, str, str]  # a file, a sheet, a header in it, and the question that it is to answer
 
 
-def list_tables(taken: Import) -> list[Table]:
-    """The sheets of an import that was looked at, with their columns: those that answer a question first."""
-    found = []
-    for file in (taken.found or {}).get("files", ()):
+def list_tables(import_: Import) -> list[Table]:
+    """List the sheets of a previewed import with their columns, those that answer a question first."""
+    tables = []
+    for file in (import_.found or {}).get("files", ()):
         for sheet in file["sheets"]:
-            asked = load_combined_form(sheet["kind"]).by_id
-            chosen = _chosen_columns(taken.choices, file["name"], sheet["name"])
+            questions = load_combined_form(sheet["kind"]).by_id
+            chosen_columns = _chosen_columns(import_.choices, file["name"], sheet["name"])
             columns = [
-                Column(header, q, chosen.get(q) == header, q in asked and asked[q].person)
-                for q, header in sheet["columns"].items()
+                Column(
+                    header,
+                    question,
+                    chosen_columns.get(question) == header,
+                    question in questions and questions[question].person,
+                )
+                for question, header in sheet["columns"].items()
             ]
             columns += [Column(header, "", False) for header in sheet["unmapped"]]
             place = (file["name"], sheet["name"], sheet["kind"], sheet["header_row"], sheet["rows"])
-            found.append(Table(*place, columns))
-    return found
+            tables.append(Table(*place, columns))
+    return tables
 
 
 def _chosen_columns(choices: Mapping[str, Any], file: str, sheet: str) -> dict[str, str]:
-    """What the sender said of the columns of a sheet: question -> header, "" for none."""
-    read = parse_choices(choices)
-    return {**(read.columns or {}), **read.columns_for_sheet(file, sheet)}
+    """Return what the sender chose for the columns of a sheet: question -> header, "" for none."""
+    parsed = parse_choices(choices)
+    return {**(parsed.columns or {}), **parsed.columns_for_sheet(file, sheet)}
 
 
 def list_questions(kind: str, column: Column | None = None) -> dict[str, list[tuple[str, str]]]:
-    """The questions a column of such a sheet may answer, as (id, title), by section in the order they are asked. One about a
-    person is among them for a column that was found to hold that.
+    """List the questions a column may answer, as (id, title) by section in form order; one about a person only for a column
+    that was found to hold that.
     """
     sections: dict[str, list[tuple[str, str]]] = {}
     for question in load_combined_form(kind).questions:
@@ -104,36 +109,40 @@ def list_questions(kind: str, column: Column | None = None) -> dict[str, list[tu
     return sections
 
 
-def list_failed_choices(taken: Import, answers: Sequence[ColumnChoice] = ()) -> dict[tuple[str, str, str], str]:
-    """What a reader chose that could not be used, now (``answers``) or when the files were read again: by file, sheet and header
-    the question, for the page that shows the fault.
+def list_failed_choices(import_: Import, answers: Sequence[ColumnChoice] = ()) -> dict[tuple[str, str, str], str]:
+    """Return the choices that could not be used, made now (``answers``) or when the files were read again: the question by
+    file, sheet and header, for the page that shows the error.
     """
     if answers:
         return {(file, sheet, header): question for file, sheet, header, question in answers}
-    choices = (taken.problem or {}).get("choices")
-    if taken.state != "previewed" or not choices:
+    choices = (import_.problem or {}).get("choices")
+    if import_.state != "previewed" or not choices:
         return {}
-    found = {}
-    for table in list_tables(taken):
-        told = _chosen_columns(choices, table.file, table.sheet)
-        by_header = {header: question for question, header in told.items() if header}
+    failed = {}
+    for table in list_tables(import_):
+        chosen = _chosen_columns(choices, table.file, table.sheet)
+        by_header = {header: question for question, header in chosen.items() if header}
         for column in table.columns:
-            as_found = "" if column.question in told else column.question
-            found[table.file, table.sheet, column.header] = by_header.get(column.header, as_found)
-    return found
+            detected = "" if column.question in chosen else column.question
+            failed[table.file, table.sheet, column.header] = by_header.get(column.header, detected)
+    return failed
 
 
-def build_column_maps(taken: Import, answers: Sequence[ColumnChoice]) -> list[dict[str, Any]]:
-    """The maps of columns after a reader's corrections: of each sheet that has one its ``file``, its ``sheet`` and its
+def build_column_maps(import_: Import, answers: Sequence[ColumnChoice]) -> list[dict[str, Any]]:
+    """Build the column maps after a reader's corrections: for each corrected sheet its ``file``, its ``sheet`` and its
     ``columns`` (question: header).
 
-    Only what differs from what was found is told to the reader of files; a column that is to answer nothing any more leaves
-    its question without one (""). Raises Refused ``columns.tied`` where two columns of one sheet would answer one question.
+    Only differences from what was detected are included; a column that is to answer nothing leaves its question empty ("").
+    Raises DomainError ``columns.tied`` where two columns of one sheet would answer one question.
     """
     maps = []
-    for table in list_tables(taken):
-        mine = [(header, q) for file, sheet, header, q in answers if (file, sheet) == (table.file, table.sheet)]
-        columns = _corrected_columns(table, _chosen_columns(taken.choices, table.file, table.sheet), mine)
+    for table in list_tables(import_):
+        sheet_choices = [
+            (header, question)
+            for file, sheet, header, question in answers
+            if (file, sheet) == (table.file, table.sheet)
+        ]
+        columns = _corrected_columns(table, _chosen_columns(import_.choices, table.file, table.sheet), sheet_choices)
         if columns:
             maps.append({"file": table.file, "sheet": table.sheet, "columns": columns})
     return maps
@@ -159,10 +168,10 @@ def _corrected_columns(table: Table, told: Mapping[str, str], answers: Sequence[
 
 
 def group_issues(issues: Sequence[Mapping[str, Any]]) -> list[IssueGroup]:
-    """Issues (as an import keeps them) by kind: what is not scored first, then the commonest."""
+    """Group issues (as an import stores them) by kind: those that keep a row from being scored first, then the commonest."""
     by_code: dict[str, list[Issue]] = {}
-    for told in issues:
-        issue = Issue(**{**told, "cells": tuple(told["cells"])})
+    for raw in issues:
+        issue = Issue(**{**raw, "cells": tuple(raw["cells"])})
         by_code.setdefault(issue.code, []).append(issue)
     groups = [
         IssueGroup(
@@ -180,26 +189,26 @@ def group_issues(issues: Sequence[Mapping[str, Any]]) -> list[IssueGroup]:
 
 
 def _sentence(issue: Issue) -> str:
-    told = {"seen": issue.seen, "header": issue.header, "expected": issue.expected, "count": issue.count}
-    sentence = ISSUES[issue.code].message.format(**told)
+    values = {"seen": issue.seen, "header": issue.header, "expected": issue.expected, "count": issue.count}
+    sentence = ISSUES[issue.code].message.format(**values)
     return sentence[:1].upper() + sentence[1:]
 
 
 def list_skipped_sheets(issues: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
-    """The sheets that are not read, each with the reason."""
+    """List the sheets that are not read, each with the reason."""
     return [
-        (told["sheet"] or told["file"], _sentence(Issue(**{**told, "cells": tuple(told["cells"])})))
-        for told in issues
-        if told["code"] in ("sheet.no_table", "sheet.hidden")
+        (raw["sheet"] or raw["file"], _sentence(Issue(**{**raw, "cells": tuple(raw["cells"])})))
+        for raw in issues
+        if raw["code"] in ("sheet.no_table", "sheet.hidden")
     ]
 
 
-def get_current_job(session: Session, taken: Import) -> Job | None:
-    """The job that is at work on an import, or worked on it last."""
-    jobs = (job for kind in (ASSESS_IMPORT, READ_IMPORT) for job in listing(session, kind, limit=200))
-    return next((job for job in jobs if job.payload.get("import_id") == taken.id), None)
+def get_current_job(session: Session, import_: Import) -> Job | None:
+    """Return the job that is working on an import, or did so last."""
+    jobs = (job for kind in (ASSESS_IMPORT, READ_IMPORT) for job in list_jobs(session, kind, limit=200))
+    return next((job for job in jobs if job.payload.get("import_id") == import_.id), None)
 
 
-def is_in_progress(taken: Import, job: Job | None) -> bool:
-    """Whether something still happens to an import by itself: not once its job has failed or was cancelled."""
-    return taken.state in ("waiting", "running") and (job is None or job.state in ("queued", "running"))
+def is_in_progress(import_: Import, job: Job | None) -> bool:
+    """Return whether an import is still being worked on: not once its job has failed or was cancelled."""
+    return import_.state in ("waiting", "running") and (job is None or job.state in ("queued", "running"))

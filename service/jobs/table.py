@@ -20,17 +20,17 @@ from typing import Any, Literal
 from sqlalchemy import ColumnElement, and_, or_, select, update
 from sqlalchemy.orm import Session
 
-from service.audit import record
+from service.audit import record_event
 from service.clock import now
 from service.db.session import Database
 from service.db.tables import Job, new_id
 from service.errors import not_found
 
 LEASE = 60.0  # seconds
-MOST_ATTEMPTS = 5
+MAX_ATTEMPTS = 5
 BACK_OFF = 5.0  # seconds before the second attempt; twice as long before each one after it
-FARTHEST = timedelta(minutes=10)  # no lease or back-off ends later, and no two machines' clocks differ by as much
-MESSAGE = 200
+MAX_DELAY = timedelta(minutes=10)  # no lease or back-off ends later, and no two machines' clocks differ by as much
+MAX_MESSAGE = 200
 
 End = Literal["done", "failed", "cancelled"]
 
@@ -77,7 +77,7 @@ def enqueue(
     return job
 
 
-def claim(
+def claim_job(
     db: Database, owner: str, lease_seconds: float = LEASE, kinds: Collection[str] | None = None
 ) -> ClaimedJob | None:
     """Claims the job that has waited longest, of any organisation; None if there is none to be had.
@@ -85,7 +85,7 @@ def claim(
     ``kinds``: what the caller can do; what it cannot stays for others (all kinds unless told).
     """
     at = now()
-    waiting = select(Job).where(_to_be_had(at)).order_by(Job.not_before, Job.id).limit(1)
+    waiting = select(Job).where(_is_claimable(at)).order_by(Job.not_before, Job.id).limit(1)
     if kinds is not None:
         waiting = waiting.where(Job.kind.in_(kinds))
     with db.unscoped() as session:
@@ -109,16 +109,16 @@ def claim(
         )
 
 
-def _to_be_had(at: datetime) -> ColumnElement[bool]:
+def _is_claimable(at: datetime) -> ColumnElement[bool]:
     """Waiting long enough, or running under a lease that ran out; and what a clock set back would hold up for as long."""
-    set_back = or_(Job.created_at > at, and_(Job.fence > 0, Job.not_before > at + FARTHEST))
+    set_back = or_(Job.created_at > at, and_(Job.fence > 0, Job.not_before > at + MAX_DELAY))
     return or_(
         and_(Job.state == "queued", or_(Job.not_before <= at, set_back)),
-        and_(Job.state == "running", or_(Job.lease_until <= at, Job.lease_until > at + FARTHEST)),
+        and_(Job.state == "running", or_(Job.lease_until <= at, Job.lease_until > at + MAX_DELAY)),
     )
 
 
-def heartbeat(db: Database, claimed: ClaimedJob) -> bool:
+def renew_lease(db: Database, claimed: ClaimedJob) -> bool:
     """Renews the lease; False if the job is no longer ours."""
     ours = and_(Job.id == claimed.id, Job.fence == claimed.fence, Job.state == "running")
     until = now() + timedelta(seconds=claimed.lease_seconds)
@@ -128,7 +128,7 @@ def heartbeat(db: Database, claimed: ClaimedJob) -> bool:
 
 
 @contextmanager
-def effect(
+def job_transaction(
     db: Database,
     claimed: ClaimedJob,
     *,
@@ -144,7 +144,7 @@ def effect(
     the job is written again if the job is resumed. Raises LostLease and Cancelled before anything is written.
     """
     with db.for_organisation(claimed.organisation_id) as session:
-        job = _ours(session, claimed)
+        job = _lock_job(session, claimed)
         if job.cancel:
             raise Cancelled(claimed.id)
         yield session
@@ -153,13 +153,13 @@ def effect(
         if progress is not None:
             job.progress = progress
         if message is not None:
-            job.message = message[:MESSAGE]
+            job.message = message[:MAX_MESSAGE]
         job.lease_until = now() + timedelta(seconds=claimed.lease_seconds)
         if result is not None:
-            _ended(job, "done", "", result)
+            _set_ended(job, "done", "", result)
 
 
-def _ours(session: Session, claimed: ClaimedJob) -> Job:
+def _lock_job(session: Session, claimed: ClaimedJob) -> Job:
     """The job, locked until the transaction ends: until then nobody can claim it. Raises LostLease."""
     job = session.scalars(select(Job).where(Job.id == claimed.id).with_for_update()).first()
     if job is None or job.fence != claimed.fence or job.state != "running":
@@ -167,25 +167,25 @@ def _ours(session: Session, claimed: ClaimedJob) -> Job:
     return job
 
 
-def end(
+def end_job(
     db: Database,
     claimed: ClaimedJob,
     state: End,
     message: str = "",
     result: Mapping[str, Any] | None = None,
-    also: Callable[[Session, Job], None] | None = None,
+    on_end: Callable[[Session, Job], None] | None = None,
 ) -> End:
     """Ends the job, and in the same transaction does what ``also`` says. Raises LostLease."""
     with db.for_organisation(claimed.organisation_id) as session:
-        job = _ours(session, claimed)
-        _ended(job, state, message, result)
-        if also is not None:
-            also(session, job)
+        job = _lock_job(session, claimed)
+        _set_ended(job, state, message, result)
+        if on_end is not None:
+            on_end(session, job)
     return state
 
 
-def _ended(job: Job, state: End, message: str, result: Mapping[str, Any] | None) -> None:
-    job.state, job.message, job.finished_at = state, message[:MESSAGE], now()
+def _set_ended(job: Job, state: End, message: str, result: Mapping[str, Any] | None) -> None:
+    job.state, job.message, job.finished_at = state, message[:MAX_MESSAGE], now()
     job.owner = job.lease_until = None
     if state == "done":
         job.progress, job.result = 1.0, dict(result or {})
@@ -197,15 +197,15 @@ def requeue(db: Database, claimed: ClaimedJob, message: str, *, counted: bool = 
     Raises LostLease.
     """
     with db.for_organisation(claimed.organisation_id) as session:
-        job = _ours(session, claimed)
-        job.state, job.message = "queued", message[:MESSAGE]
+        job = _lock_job(session, claimed)
+        job.state, job.message = "queued", message[:MAX_MESSAGE]
         job.owner = job.lease_until = None
         job.not_before = now() + timedelta(seconds=BACK_OFF * 2 ** (claimed.attempt - 1))
         if not counted:
             job.attempt -= 1
 
 
-def get(session: Session, job_id: str) -> Job:
+def get_job(session: Session, job_id: str) -> Job:
     """A job by id. Raises Refused, 404, where there is none."""
     job = session.scalars(select(Job).where(Job.id == job_id)).first()
     if job is None:
@@ -213,7 +213,7 @@ def get(session: Session, job_id: str) -> Job:
     return job
 
 
-def cancel(session: Session, job_id: str, by: str) -> Job:
+def cancel_job(session: Session, job_id: str, by: str) -> Job:
     """Asks for a job to be cancelled: a worker ends it before its next effect. What is written already stays.
 
     A job that has ended is left as it is. Raises Refused, 404, where there is none.
@@ -225,11 +225,11 @@ def cancel(session: Session, job_id: str, by: str) -> Job:
         job.cancel = True
         if job.state == "queued":
             job.not_before = now()
-        record(session, by, "job.cancelled", "job", job.id, {"kind": job.kind})
+        record_event(session, by, "job.cancelled", "job", job.id, {"kind": job.kind})
     return job
 
 
-def listing(session: Session, kind: str | None = None, limit: int = 50) -> list[Job]:
+def list_jobs(session: Session, kind: str | None = None, limit: int = 50) -> list[Job]:
     """Jobs, the newest first."""
     query = select(Job).order_by(Job.created_at.desc(), Job.id).limit(limit)
     return list(session.scalars(query.where(Job.kind == kind) if kind else query))

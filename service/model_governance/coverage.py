@@ -1,7 +1,7 @@
-"""Where each published indicator, principle and flag lives: in a model, a question, an action, a case rule, or in an excuse.
+"""Find where each published indicator, principle and flag is covered: by a model, a question, an action or a case rule.
 
-The ids are those of ``risk_models/standards/``; what lives nowhere stands in ``risk_models/excused.toml`` with its reason.
-``docs/coverage.md`` is this, written down.
+The ids are those of ``risk_models/standards/``. What is not covered is listed in ``risk_models/excused.toml`` with the reason.
+``docs/coverage.md`` is the page built here.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from pathlib import Path
 
 import risk_models
 from questionnaires.form import list_form_ids, load_form
-from risk_models.buyer import load_all_rules as load_practices
-from risk_models.model import Model, load_all
+from risk_models.buyer import load_all_practice_rules as load_practices
+from risk_models.model import Model, load_models
 from risk_models.plan import load_actions
-from service.report_content.sources import Source, families
+from service.report_content.sources import Source, load_source_families
 
-EXCUSED = Path(risk_models.__file__).parent / "excused.toml"
-CASES = Path(risk_models.__file__).parent / "cases"
-FAMILY = re.compile(r"C\d+|[A-Z]+")
-WHOLE_PUBLICATIONS = ("references", "own")
-KINDS = ("indicator", "context", "floor", "question", "action", "buyer's practice", "case records")
-HEAD = """# Where each published indicator lives
+EXCLUSIONS_FILE = Path(risk_models.__file__).parent / "excused.toml"
+CASES_FOLDER = Path(risk_models.__file__).parent / "cases"
+FAMILY_PATTERN = re.compile(r"C\d+|[A-Z]+")
+UNTRACKED_FAMILIES = ("references", "own")
+CITATION_KINDS = ("indicator", "context", "floor", "question", "action", "buyer's practice", "case records")
+PAGE_HEADER = """# Where each published indicator lives
 
 Written by `diligence models coverage --out docs/coverage.md`; change the data, not this page. Newest versions of all.
 
@@ -38,114 +38,136 @@ beside it (`risk_models/excused.toml`).
 
 
 @dataclass(frozen=True)
-class Excuses:
-    """The families that must be covered, and by id why it lives nowhere."""
+class Exclusions:
+    """The families that must be covered, and the reason for each id that is not."""
 
     families: tuple[str, ...]
-    because: Mapping[str, str]
+    reasons: Mapping[str, str]
 
 
-def excuses(file: Path = EXCUSED) -> Excuses:
-    """The file of excuses."""
-    told = tomllib.loads(file.read_text(encoding="utf-8"))
-    return Excuses(tuple(told["families"]), {i: excuse["because"] for excuse in told["excuse"] for i in excuse["ids"]})
-
-
-def expected(told: Excuses) -> dict[str, list[Source]]:
-    """The ids that must live somewhere, by family, in the order of the register."""
-    wanted: dict[str, list[Source]] = {name: [] for name in told.families}
-    for family in families():
-        for source in family.sources if family.id not in WHOLE_PUBLICATIONS else ():
-            found = FAMILY.match(source.id)
-            if found and found[0] in wanted:
-                wanted[found[0]].append(source)
-    return wanted
-
-
-@cache
-def places() -> Mapping[str, Mapping[str, str]]:
-    """By id and kind (one of KINDS), the names of what carries it, as text."""
-    found: dict[str, dict[str, dict[str, list[str]]]] = defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
-    models = _newest()
-    for model in models:
-        for kind, items in (("indicator", model.indicators), ("context", model.every_context), ("floor", model.floors)):
-            for item in items:
-                for source in item.sources:
-                    found[source][kind][f"`{item.id}`"].append(model.id)
-    for form in list_form_ids():
-        for question in load_form(form).questions:
-            for source in question.sources:
-                found[source]["question"][f"`{question.id}`"].append("")
-    for action in load_actions():
-        for source in action.sources:
-            found[source]["action"][f"`{action.id}`"].append("")
-    for practice in max(load_practices(), key=lambda rules: (rules.effective, rules.version)).practices:
-        for source in practice.sources:
-            found[source]["buyer's practice"][f"`{practice.id}`"].append("")
-    for file in sorted(CASES.glob("*.toml")):
-        for text in set(_texts(tomllib.loads(file.read_text(encoding="utf-8")))):
-            found[text]["case records"][""].append("")
-    kinds = {model.id: model.kind for model in models}
-    return {source: {kind: _named(names, kinds) for kind, names in there.items()} for source, there in found.items()}
-
-
-def faults(told: Excuses | None = None) -> list[str]:
-    """Ids that live nowhere and are not excused, excuses for what lives, and excuses for what is no id; as sentences.
-
-    ``told``: the excuses; those of the file unless given.
-    """
-    told = told or excuses()
-    wanted = [source.id for sources in expected(told).values() for source in sources]
-    excused, there = told.because, places()
-    return (
-        [f"{i} lives nowhere and is not excused" for i in wanted if i not in there and i not in excused]
-        + [f"{i} is excused, and lives in {_lives(there[i])}" for i in excused if i in there]
-        + [f"{i} is excused, and is no id of these families" for i in excused if i not in wanted]
+def load_exclusions(file: Path = EXCLUSIONS_FILE) -> Exclusions:
+    """Load the file of exclusions."""
+    data = tomllib.loads(file.read_text(encoding="utf-8"))
+    return Exclusions(
+        tuple(data["families"]),
+        {source_id: excuse["because"] for excuse in data["excuse"] for source_id in excuse["ids"]},
     )
 
 
-def page() -> str:
-    """The whole of docs/coverage.md."""
-    lines = [HEAD]
-    told, there = excuses(), places()
-    for family, sources in expected(told).items():
-        lives = sum(source.id in there for source in sources)
-        lines += [f"## {family}: {lives} of {len(sources)} live, {len(sources) - lives} left out", ""]
+def list_required_sources(exclusions: Exclusions) -> dict[str, list[Source]]:
+    """Return the sources that must be covered, by family, in the order of the register."""
+    required: dict[str, list[Source]] = {name: [] for name in exclusions.families}
+    for family in load_source_families():
+        for source in family.sources if family.id not in UNTRACKED_FAMILIES else ():
+            match = FAMILY_PATTERN.match(source.id)
+            if match and match[0] in required:
+                required[match[0]].append(source)
+    return required
+
+
+@cache
+def index_citations() -> Mapping[str, Mapping[str, str]]:
+    """Return the items that cite a source, as text, by source id and kind of item (one of CITATION_KINDS)."""
+    citations: dict[str, dict[str, dict[str, list[str]]]] = defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
+    models = _list_newest_models()
+    for model in models:
+        for kind, items in (("indicator", model.indicators), ("context", model.all_contexts), ("floor", model.floors)):
+            for item in items:
+                for source in item.sources:
+                    citations[source][kind][f"`{item.id}`"].append(model.id)
+    for form in list_form_ids():
+        for question in load_form(form).questions:
+            for source in question.sources:
+                citations[source]["question"][f"`{question.id}`"].append("")
+    for action in load_actions():
+        for source in action.sources:
+            citations[source]["action"][f"`{action.id}`"].append("")
+    for practice in max(load_practices(), key=lambda rules: (rules.effective, rules.version)).practices:
+        for source in practice.sources:
+            citations[source]["buyer's practice"][f"`{practice.id}`"].append("")
+    for file in sorted(CASES_FOLDER.glob("*.toml")):
+        for text in set(_iter_texts(tomllib.loads(file.read_text(encoding="utf-8")))):
+            citations[text]["case records"][""].append("")
+    kinds = {model.id: model.kind for model in models}
+    return {
+        source: {kind: _format_names(names, kinds) for kind, names in by_kind.items()}
+        for source, by_kind in citations.items()
+    }
+
+
+def list_coverage_faults(exclusions: Exclusions | None = None) -> list[str]:
+    """Return ids that are neither covered nor excluded, exclusions of covered ids, and exclusions of unknown ids, as sentences.
+
+    ``exclusions``: by default those of the file.
+    """
+    exclusions = exclusions or load_exclusions()
+    required = [source.id for sources in list_required_sources(exclusions).values() for source in sources]
+    reasons, citations = exclusions.reasons, index_citations()
+    return (
+        [
+            f"{source_id} lives nowhere and is not excused"
+            for source_id in required
+            if source_id not in citations and source_id not in reasons
+        ]
+        + [
+            f"{source_id} is excused, and lives in {_format_citations(citations[source_id])}"
+            for source_id in reasons
+            if source_id in citations
+        ]
+        + [
+            f"{source_id} is excused, and is no id of these families"
+            for source_id in reasons
+            if source_id not in required
+        ]
+    )
+
+
+def build_page() -> str:
+    """Return the content of docs/coverage.md."""
+    lines = [PAGE_HEADER]
+    exclusions, citations = load_exclusions(), index_citations()
+    for family, sources in list_required_sources(exclusions).items():
+        cited_count = sum(source.id in citations for source in sources)
+        lines += [f"## {family}: {cited_count} of {len(sources)} live, {len(sources) - cited_count} left out", ""]
         lines += ["| id | what | where |", "|---|---|---|"]
         for source in sources:
-            where = _lives(there[source.id]) if source.id in there else f"left out: {told.because.get(source.id, '?')}"
-            lines.append(f"| {source.id} | {source.title.replace('|', '/')} | {where} |")
+            places = (
+                _format_citations(citations[source.id])
+                if source.id in citations
+                else f"left out: {exclusions.reasons.get(source.id, '?')}"
+            )
+            lines.append(f"| {source.id} | {source.title.replace('|', '/')} | {places} |")
         lines.append("")
     return "\n".join(lines)
 
 
-def _newest() -> tuple[Model, ...]:
-    """The newest version of each model, in force or still to come."""
-    versions = sorted(load_all(), key=lambda model: (model.effective, model.version))
+def _list_newest_models() -> tuple[Model, ...]:
+    """Return the newest version of each model, in force or not yet."""
+    versions = sorted(load_models(), key=lambda model: (model.effective, model.version))
     return tuple({model.id: model for model in versions}.values())
 
 
-def _texts(data: object) -> Iterator[str]:
-    """Every text in TOML data."""
+def _iter_texts(data: object) -> Iterator[str]:
+    """Yield every text in TOML data."""
     if isinstance(data, str):
         yield data
     elif isinstance(data, dict):
         for value in data.values():
-            yield from _texts(value)
+            yield from _iter_texts(value)
     elif isinstance(data, list):
         for value in data:
-            yield from _texts(value)
+            yield from _iter_texts(value)
 
 
-def _named(names: Mapping[str, list[str]], kinds: Mapping[str, str]) -> str:
-    """The names, those of the same models together; in brackets which models, unless it is all of their kind."""
-    together: dict[str, list[str]] = defaultdict(list)
-    for name, where in names.items():
-        of_kind = {kinds[model] for model in where if model in kinds}
-        every = {model for model, kind in kinds.items() if kind in of_kind}
-        together["" if set(where) >= every else f" ({', '.join(where)})"].append(name)
-    return "; ".join(", ".join(some) + where for where, some in together.items())
+def _format_names(names: Mapping[str, list[str]], kind_by_model: Mapping[str, str]) -> str:
+    """Return names as text, grouped by their models; these follow in brackets, unless they are all models of their kind."""
+    names_by_models: dict[str, list[str]] = defaultdict(list)
+    for name, models in names.items():
+        of_kind = {kind_by_model[model] for model in models if model in kind_by_model}
+        all_of_kind = {model for model, kind in kind_by_model.items() if kind in of_kind}
+        names_by_models["" if set(models) >= all_of_kind else f" ({', '.join(models)})"].append(name)
+    return "; ".join(", ".join(names_of_models) + models for models, names_of_models in names_by_models.items())
 
 
-def _lives(there: Mapping[str, str]) -> str:
-    return "; ".join(f"{kind} {there[kind]}".strip() for kind in KINDS if kind in there)
+def _format_citations(citations: Mapping[str, str]) -> str:
+    return "; ".join(f"{kind} {citations[kind]}".strip() for kind in CITATION_KINDS if kind in citations)

@@ -1,4 +1,4 @@
-"""What needs me now: the whole portfolio of an organisation at one glance, from the headlines that suppliers keep."""
+"""The portfolio of an organisation on one page, from the summary columns of its suppliers."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from sqlalchemy.orm import Session
 from reports.document import LEVELS, Cell, Place
 from risk_models.answers import from_rows
 from service.assessment.assess import Batch
-from service.case_reading.evidence import from_stored
+from service.case_reading.evidence import decode_case_evidence
 from service.db.tables import Change, Result, Supplier
-from service.report_content.labels import country_name, sector_title
+from service.report_content.labels import get_country_name, get_sector_title
 
-KEPT = (Supplier.deleted_at.is_(None), Supplier.latest_id.is_not(None))
+ASSESSED = (Supplier.deleted_at.is_(None), Supplier.latest_id.is_not(None))
 DIVISION = func.substr(Supplier.sector, 1, 2)
-SHOWN = (
+WORST_COLUMNS = (
     Supplier.level,
     Supplier.inherent_level,
     Supplier.inherent,
@@ -34,7 +34,7 @@ SHOWN = (
 
 @dataclass(frozen=True)
 class LevelChange:
-    """A supplier whose level moved, and when."""
+    """A supplier whose level changed, from what to what, when, and why."""
 
     supplier: Supplier
     before: str
@@ -45,7 +45,7 @@ class LevelChange:
 
 @dataclass(frozen=True)
 class Overview:
-    """The portfolio page: counts by level, the queue of insufficient evidence, cells and places for maps, movers, reviews."""
+    """The portfolio page: counts by level, suppliers with insufficient evidence, cells and places for maps, level changes, reviews."""
 
     counts: dict[str, int]
     kinds: dict[str, int]
@@ -53,35 +53,35 @@ class Overview:
     worst: Sequence[Supplier]
     heat: tuple[Cell, ...]
     places: tuple[Place, ...]
-    movers: tuple[LevelChange, ...]
+    level_changes: tuple[LevelChange, ...]
     due: Sequence[Supplier]
     overdue: int
 
 
 def get_overview(session: Session, today: date, at: datetime, queue_length: int = 10) -> Overview:
-    """Everything the portfolio page shows, in a handful of queries."""
+    """Return the data of the portfolio page, in a handful of queries."""
     order = (Supplier.rank, Supplier.inherent.desc(), Supplier.worst.desc(), Supplier.score.desc(), Supplier.id)
-    counted = _counted(session, today)
-    insufficient = select(Supplier).where(*KEPT, Supplier.level == "insufficient_evidence").order_by(*order)
-    due = select(Supplier).where(*KEPT, Supplier.review_due <= today + timedelta(days=30))
-    cells, places = _where(session, counted)
+    counted = _count_groups(session, today)
+    insufficient = select(Supplier).where(*ASSESSED, Supplier.level == "insufficient_evidence").order_by(*order)
+    due = select(Supplier).where(*ASSESSED, Supplier.review_due <= today + timedelta(days=30))
+    cells, places = _find_worst_by_place(session, counted)
     return Overview(
         counts={level: sum(group.suppliers for group in counted if group.level == level) for level in LEVELS},
         kinds={kind: sum(group.suppliers for group in counted if group.kind == kind) for kind in ("site", "agency")},
         queue=session.scalars(insufficient.limit(queue_length)).all(),
-        worst=session.scalars(select(Supplier).where(*KEPT).order_by(*order).limit(queue_length)).all(),
+        worst=session.scalars(select(Supplier).where(*ASSESSED).order_by(*order).limit(queue_length)).all(),
         heat=cells,
         places=places,
-        movers=list_level_changes(session, at - timedelta(days=90)),
+        level_changes=list_level_changes(session, at - timedelta(days=90)),
         due=session.scalars(due.order_by(Supplier.review_due, *order).limit(queue_length)).all(),
         overdue=sum(group.overdue for group in counted),
     )
 
 
 def list_level_changes(session: Session, since: datetime, limit: int = 20) -> tuple[LevelChange, ...]:
-    """Suppliers whose level moved since a moment, latest first; a first assessment is no move.
+    """Return the level changes since a moment, latest first; a first assessment is not a change.
 
-    First assessments are left out by the query: after a large upload they would fill it, and hide every move.
+    The query leaves out first assessments: after a large upload they would fill the limit and hide every change.
     """
     before = Change.data["from"].as_string()
     found = session.execute(
@@ -95,27 +95,28 @@ def list_level_changes(session: Session, since: datetime, limit: int = 20) -> tu
 
 
 def list_places(session: Session, today: date) -> tuple[Place, ...]:
-    """The worst of each country, as maps show it."""
-    return _where(session, _counted(session, today))[1]
+    """Return the worst supplier of each country, for maps."""
+    return _find_worst_by_place(session, _count_groups(session, today))[1]
 
 
-def _counted(session: Session, today: date) -> Sequence[Any]:
-    """How many suppliers there are, and how many of them are overdue, by kind, level, country and division."""
+def _count_groups(session: Session, today: date) -> Sequence[Any]:
+    """Count suppliers, and those overdue for review, by kind, level, country and division."""
     overdue = func.count().filter(Supplier.review_due < today).label("overdue")
     by = (Supplier.kind, Supplier.level, Supplier.country, DIVISION.label("division"))
-    groups = select(*by, func.count().label("suppliers"), overdue).where(*KEPT).group_by(*by)
+    groups = select(*by, func.count().label("suppliers"), overdue).where(*ASSESSED).group_by(*by)
     return session.execute(groups).all()
 
 
-def _where(session: Session, counted: Sequence[Any]) -> tuple[tuple[Cell, ...], tuple[Place, ...]]:
-    """The worst of each country and sector, and of each country: its score where practice is known, else its inherent risk.
+def _find_worst_by_place(session: Session, counted: Sequence[Any]) -> tuple[tuple[Cell, ...], tuple[Place, ...]]:
+    """Return the worst supplier of each country and sector, and of each country: its score where practice is known, else its
+    inherent risk.
 
-    The database picks them: it takes longer to hand over every supplier. Of equal values the first in the queue comes first.
+    The database picks them, since fetching every supplier takes longer. Ties go to the first in the queue.
     """
     worst_first = (Supplier.rank, Supplier.inherent.desc(), Supplier.score.desc(), Supplier.id)
     turn = func.row_number().over(partition_by=(Supplier.country, DIVISION), order_by=worst_first).label("turn")
-    turns = select(Supplier.id, turn).where(*KEPT).subquery()
-    worst = select(Supplier.country, DIVISION, *SHOWN).join(turns, turns.c.id == Supplier.id).where(turns.c.turn == 1)
+    turns = select(Supplier.id, turn).where(*ASSESSED).subquery()
+    worst = select(Supplier.country, DIVISION, *WORST_COLUMNS).join(turns, turns.c.id == Supplier.id).where(turns.c.turn == 1)
     in_cells, in_countries = Counter[Any](), Counter[Any]()
     for group in counted:
         in_cells[group.country, group.division] += group.suppliers
@@ -123,17 +124,17 @@ def _where(session: Session, counted: Sequence[Any]) -> tuple[tuple[Cell, ...], 
     cells: list[Cell] = []
     places: dict[str, Place] = {}
     for row in session.execute(worst.order_by(*worst_first)):
-        (country, sector), value = row[:2], _shown(row)
-        name = country_name(country)
-        cells.append(Cell(country, name, sector, sector_title(sector), results=in_cells[country, sector], **value))
+        (country, sector), value = row[:2], _describe_worst(row)
+        name = get_country_name(country)
+        cells.append(Cell(country, name, sector, get_sector_title(sector), results=in_cells[country, sector], **value))
         if country and country not in places:
             places[country] = Place(country, name, results=in_countries[country], **value)
     cells.sort(key=lambda cell: -cell.value)
     return tuple(cells), tuple(place for _, place in sorted(places.items()))
 
 
-def _shown(worst: Any) -> dict[str, Any]:
-    """Value, level, what is known, and whether the value is a bound or rests on blanks, of the worst of some suppliers."""
+def _describe_worst(worst: Any) -> dict[str, Any]:
+    """Return value, level, what is known, and whether the value is an upper bound or driven by missing answers."""
     level = worst.inherent_level if worst.level == "insufficient_evidence" else worst.level
     if worst.practice_of is None:
         return {"value": worst.inherent, "level": level, "known": "inherent"}
@@ -141,15 +142,15 @@ def _shown(worst: Any) -> dict[str, Any]:
     return {"value": worst.score, "level": level, "known": "practice"} | doubt
 
 
-def batches(session: Session) -> list[Batch]:
-    """All suppliers that are kept, agencies first, with what they answered last: to be assessed again as one portfolio."""
-    found = []
+def build_batches(session: Session) -> list[Batch]:
+    """Build batches of all stored suppliers with their latest answers, agencies first, to assess them as one portfolio."""
+    batches = []
     for kind in ("agency", "site"):
         latest = select(Supplier.answers, Result.case_evidence).join(Result, Result.id == Supplier.latest_id)
-        kept = latest.where(Supplier.kind == kind, *KEPT)
-        rows = session.execute(kept.order_by(Supplier.id)).all()
+        query = latest.where(Supplier.kind == kind, *ASSESSED)
+        rows = session.execute(query.order_by(Supplier.id)).all()
         if rows:
             answers = from_rows(row.answers for row in rows)
-            cases = from_stored([row.case_evidence for row in rows])
-            found.append(Batch(kind, answers, "", "", np.arange(1, len(rows) + 1), cases))
-    return found
+            cases = decode_case_evidence([row.case_evidence for row in rows])
+            batches.append(Batch(kind, answers, "", "", np.arange(1, len(rows) + 1), cases))
+    return batches

@@ -1,4 +1,4 @@
-"""One supplier as an officer reads about it: what it says, why, what to do, who else is concerned, and how it got there."""
+"""The detail page of one supplier: latest result, reasons, decision, related suppliers and history."""
 
 from __future__ import annotations
 
@@ -10,38 +10,38 @@ from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
 from reports.document import DRAFT, Detail, ModelUsed
-from risk_models.model import of_version
+from risk_models.model import get_model_version
 from service.assessment.decision import Decision, decide
 from service.db.pagination import Page
-from service.db.tables import QuestionnaireRequest, MergedKey, Result, Supplier
+from service.db.tables import MergedKey, QuestionnaireRequest, Result, Supplier
 from service.errors import not_found
 from service.queries import lists, stored_results
 from service.questionnaires_sent import requests as questionnaire_requests
 from service.report_content import redaction
-from service.report_content.labels import country_name
+from service.report_content.labels import get_country_name
 from service.suppliers import repository as suppliers
 from service.suppliers.identity import list_aliases
-from service.watchlists.matches import OfSupplier, of_supplier
+from service.watchlists.matches import ScreeningSummary, summarize_screening
 
-HISTORY = 6  # results on a page, each with what moved it
+HISTORY_PAGE = 6  # results on a page, each with what moved it
 Contributions = Sequence[tuple[str, float]]
 
 
 @dataclass(frozen=True)
 class HistoryEntry:
-    """An earlier state: the result, the points from the one before it (None for the first), and what moved it."""
+    """A past result, its score change from the result before it (None for the first), and what contributed to that change."""
 
     result: Result
     change: float | None
-    moves: Contributions
+    contributions: Contributions
 
 
 @dataclass(frozen=True)
 class SupplierDetail:
-    """Everything the page of a supplier shows. ``draft`` is empty once the supplier has answered a form."""
+    """The data of a supplier's page. ``draft`` is empty once the supplier has returned a form."""
 
     supplier: Supplier
-    old_keys: Sequence[MergedKey]
+    aliases: Sequence[MergedKey]
     result: Result
     detail: Detail
     model: ModelUsed
@@ -52,59 +52,60 @@ class SupplierDetail:
     reach: suppliers.AgencyReach | None
     corridors: Sequence[tuple[str, str]]
     history: Page
-    askings: Sequence[QuestionnaireRequest]
-    watchlists: OfSupplier
+    requests: Sequence[QuestionnaireRequest]
+    watchlists: ScreeningSummary
 
 
 def get_supplier_detail(session: Session, kind: str, name: str, *, sees_worker_derived: bool) -> SupplierDetail:
-    """A supplier by id or reference. ``sites``: other sites of the company, or those that use the agency, with its ``reach``.
+    """Return the details of a supplier, by id or reference.
 
-    Raises Refused, 404, where there is none.
+    ``sites`` are the other sites of its company, or those that use the agency, whose ``reach`` is then set. Without
+    ``sees_worker_derived`` the reasons are redacted. Raises DomainError, 404, for an unknown supplier.
     """
     supplier = suppliers.get_supplier(session, kind, name)
     latest = session.get(Result, supplier.latest_id) if supplier.latest_id else None
     if latest is None:
         raise not_found(f"There is no such {kind}.")
-    asked = questionnaire_requests.of_supplier(session, supplier)
-    model = of_version(latest.model, latest.model_version)
-    detail = stored_results.explained(latest)
+    requests = questionnaire_requests.list_requests(session, supplier)
+    model = get_model_version(latest.model, latest.model_version)
+    detail = stored_results.build_detail(latest)
     sites = suppliers.list_company_sites if kind == "site" else suppliers.list_sites_using
     others = sites(session, supplier)
     return SupplierDetail(
         supplier=supplier,
-        old_keys=list_aliases(session, supplier),
+        aliases=list_aliases(session, supplier),
         result=latest,
-        detail=detail if sees_worker_derived else redaction.detail_without(detail),
+        detail=detail if sees_worker_derived else redaction.redact_detail(detail),
         model=ModelUsed(model.id, model.version, model.title, model.digest[:12], 1, *model.levels.values()),
-        decision=decide(stored_results.document(latest), model),
-        draft="" if any(asking.returned_on for asking in asked) else DRAFT,
+        decision=decide(stored_results.build_result_json(latest), model),
+        draft="" if any(request.returned_on for request in requests) else DRAFT,
         agencies=suppliers.list_agencies(session, supplier) if kind == "site" else (),
         sites=others,
         reach=suppliers.get_agency_reach(session, supplier, others) if kind == "agency" else None,
         corridors=list_corridors(latest),
         history=list_history(session, supplier),
-        askings=asked,
-        watchlists=of_supplier(session, supplier.id),
+        requests=requests,
+        watchlists=summarize_screening(session, supplier.id),
     )
 
 
 def list_corridors(result: Result) -> list[tuple[str, str]]:
-    """Where workers come from and go to, by name: of an agency its destinations, of a site its country."""
+    """Return the corridors of a result as (origin, destination) names; the destination of a site is its country."""
     origins = result.answers.get("worker_origin_countries")
     ends = result.answers.get("destination_countries") or [result.answers.get("country")]
     if not isinstance(origins, list | tuple) or not isinstance(ends, list | tuple):
         return []
-    return [(country_name(a), country_name(b)) for a in origins for b in ends if b and b != "declined"]
+    return [(get_country_name(a), get_country_name(b)) for a in origins for b in ends if b and b != "declined"]
 
 
 def list_history(session: Session, supplier: Supplier, cursor: str | None = None) -> Page:
-    """How a supplier got where it is, newest first, as a page of Past. Raises Refused ``cursor.unknown``."""
-    page = lists.list_results(session, supplier, cursor=cursor, limit=HISTORY)
+    """Return a page of the history of a supplier, newest first. Raises DomainError ``cursor.unknown``."""
+    page = lists.list_results(session, supplier, cursor=cursor, limit=HISTORY_PAGE)
     return Page(tuple(get_history_entry(session, result) for result in page.items), page.next_cursor)
 
 
 def get_history_entry(session: Session, result: Result) -> HistoryEntry:
-    """A result, beside the one before it."""
+    """Return a result with the score change from the one before it."""
     before = session.scalars(
         select(Result)
         .where(
@@ -118,24 +119,24 @@ def get_history_entry(session: Session, result: Result) -> HistoryEntry:
         .limit(1)
     ).first()
     return (
-        HistoryEntry(result, None, ()) if before is None else HistoryEntry(result, result.score - before.score, _moves(before, result))
+        HistoryEntry(result, None, ()) if before is None else HistoryEntry(result, result.score - before.score, _compare_results(before, result))
     )
 
 
-def _moves(before: Result, after: Result) -> Contributions:
-    """What moved a score; nothing is worked out where all that it rests on is the same."""
+def _compare_results(before: Result, after: Result) -> Contributions:
+    """Return what contributed to a score change; empty, without recomputing, where all inputs are the same."""
     same = ("answers", "agency_scores", "case_evidence", "model", "model_version", "facts_digest", "on")
     if all(getattr(before, name) == getattr(after, name) for name in same):
         return ()
-    return stored_results.moved_by(before, after)
+    return stored_results.explain_score_change(before, after)
 
 
 def list_contributions(session: Session, supplier: Supplier, at: datetime) -> Contributions:
-    """What moved the score of a supplier in the assessment made at a moment; nothing for its first."""
-    found = session.scalars(
+    """Return what contributed to the score change of the assessment at a moment; empty for a first assessment."""
+    results = session.scalars(
         select(Result)
         .where(Result.supplier_id == supplier.id, Result.created_at <= at)
         .order_by(Result.created_at.desc(), Result.id)
         .limit(2)
     ).all()
-    return stored_results.moved_by(found[1], found[0]) if len(found) > 1 else ()
+    return stored_results.explain_score_change(found[1], found[0]) if len(found) > 1 else ()

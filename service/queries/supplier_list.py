@@ -1,4 +1,4 @@
-"""The table of suppliers as an officer looks at it: searched, filtered, sorted, in pages; taken away as shown; kept by name."""
+"""The supplier table: search, filters, sort orders, pages, export to CSV and XLSX, and saved filters."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from reports.xlsx_rows import write_row
 from risk_models.plan import Action, load_actions
 from service.db.tables import MergedKey, Result, SavedFilter, Supplier
 from service.errors import DomainError, not_found
-from service.report_content.labels import country_name, level_words, sector_title
+from service.report_content.labels import format_level, get_country_name, get_sector_title
 
 MEDIA_TYPES = {name: FORMATS[name].media_type for name in ("csv", "xlsx")}  # of the files a table is exported to
 PAGE = 50
-WIDEST = 45  # characters that a column of the workbook shows at most
+MAX_COLUMN_WIDTH = 45  # characters that a column of the workbook shows at most
 REVIEWS = ("overdue", "soon")
 SOON = timedelta(days=30)
 QUEUE = (Supplier.rank, Supplier.inherent.desc(), Supplier.worst.desc(), Supplier.score.desc(), Supplier.id)
@@ -44,9 +44,9 @@ SORTS: Mapping[str, tuple[Any, ...]] = {
 
 @dataclass(frozen=True)
 class SupplierFilter:
-    """What is to be shown; an empty field wants all. ``unknown`` stands for no country or no sector.
+    """The filters and sort order of a supplier list; an empty field does not filter. ``unknown`` means no country or sector.
 
-    ``own``: steps are those that suppliers' own answers alone call for (service/report_content/redaction.py).
+    ``own_answers_only``: next steps are those that suppliers' own answers alone call for (service/report_content/redaction.py).
     """
 
     kind: str = ""
@@ -58,141 +58,141 @@ class SupplierFilter:
     step: str = ""
     imported: str = ""
     sort: str = "queue"
-    own: bool = False
+    own_answers_only: bool = False
 
     def to_dict(self) -> dict[str, str]:
-        """The fields that say something: what an address carries and what is kept of a saved filter."""
-        told = {name: value for name, value in vars(self).items() if value and name != "own"}
-        return {name: value for name, value in told.items() if (name, value) != ("sort", "queue")}
+        """Return the fields that differ from the default, as query parameters and saved filters hold them."""
+        filled = {name: value for name, value in vars(self).items() if value and name != "own_answers_only"}
+        return {name: value for name, value in filled.items() if (name, value) != ("sort", "queue")}
 
 
-def parse_filter(values: Mapping[str, str], *, own: bool) -> SupplierFilter:
-    """What an address or a saved filter wants, for who looks at it; what it cannot mean is left out."""
-    known = {name: str(values.get(name, "")).strip()[:200] for name in SupplierFilter.__dataclass_fields__ if name != "own"}
-    for name, values in (("kind", ("site", "agency")), ("level", LEVELS), ("review", REVIEWS), ("sort", tuple(SORTS))):
-        if known[name] not in values:
-            known[name] = ""
-    return SupplierFilter(**{**known, "sort": known["sort"] or "queue"}, own=own)
+def parse_filter(values: Mapping[str, str], *, own_answers_only: bool) -> SupplierFilter:
+    """Parse query parameters or a saved filter; unknown names are ignored and invalid values count as empty."""
+    names = [name for name in SupplierFilter.__dataclass_fields__ if name != "own_answers_only"]
+    fields = {name: str(values.get(name, "")).strip()[:200] for name in names}
+    for name, allowed in (("kind", ("site", "agency")), ("level", LEVELS), ("review", REVIEWS), ("sort", tuple(SORTS))):
+        if fields[name] not in allowed:
+            fields[name] = ""
+    return SupplierFilter(**{**fields, "sort": fields["sort"] or "queue"}, own_answers_only=own_answers_only)
 
 
 @dataclass(frozen=True)
 class ConfidenceSummary:
-    """How sure some suppliers' scores are: the median confidence (0 to 100, None where there is nobody), and of how many
-    less than half of what matters was asked and answered.
+    """Confidence in the scores of a list of suppliers: their number, the median confidence (0 to 100, None for an empty list),
+    and how many have a coverage below one half.
     """
 
     total: int
     confidence: float | None
-    thin: int
+    low_coverage: int
 
 
 @dataclass(frozen=True)
 class SupplierPage:
-    """A page of the table: the suppliers, which page of how many, and how sure all that is wanted is."""
+    """A page of the supplier table: its suppliers, page number, number of pages, and a confidence summary of the whole list."""
 
     suppliers: Sequence[Supplier]
     page: int
     pages: int
-    sure: ConfidenceSummary
+    confidence_summary: ConfidenceSummary
 
 
 def get_page(session: Session, filter_: SupplierFilter, on: date, page: int = 1) -> SupplierPage:
-    """A page of what is wanted; a page beyond the last is the last."""
-    sure = summarize_confidence(session, filter_, on)
-    pages = max(1, -(-sure.total // PAGE))
+    """Return a page of the suppliers that match a filter; a page beyond the last gives the last."""
+    summary = summarize_confidence(session, filter_, on)
+    pages = max(1, -(-summary.total // PAGE))
     page = min(max(page, 1), pages)
-    found = select(Supplier).where(*build_conditions(filter_, on)).order_by(*SORTS[filter_.sort])
-    return SupplierPage(session.scalars(found.limit(PAGE).offset(PAGE * (page - 1))).all(), page, pages, sure)
+    query = select(Supplier).where(*build_conditions(filter_, on)).order_by(*SORTS[filter_.sort])
+    return SupplierPage(session.scalars(query.limit(PAGE).offset(PAGE * (page - 1))).all(), page, pages, summary)
 
 
-def summarize_confidence(session: Session, wanted: SupplierFilter, on: date) -> ConfidenceSummary:
-    """How sure the scores are of all that is wanted, counted by the database: ten thousand rows take long to hand over."""
-    among = build_conditions(wanted, on)
+def summarize_confidence(session: Session, filter_: SupplierFilter, on: date) -> ConfidenceSummary:
+    """Summarise the confidence of the suppliers that match a filter. The database counts: fetching 10,000 rows is slow."""
+    matching = build_conditions(filter_, on)
     confidence, coverage = (func.coalesce(column, 0.0) for column in (Supplier.confidence, Supplier.coverage))
-    counted = select(func.count(), func.count().filter(coverage < 0.5)).select_from(Supplier).where(*among)
-    total, thin = session.execute(counted).one()
-    middle = select(confidence).where(*among).order_by(confidence).offset((total - 1) // 2).limit(2 - total % 2)
+    counts = select(func.count(), func.count().filter(coverage < 0.5)).select_from(Supplier).where(*matching)
+    total, low_coverage = session.execute(counts).one()
+    middle = select(confidence).where(*matching).order_by(confidence).offset((total - 1) // 2).limit(2 - total % 2)
     median = statistics.median(session.scalars(middle)) if total else None
-    return ConfidenceSummary(total, median, thin)
+    return ConfidenceSummary(total, median, low_coverage)
 
 
-def list_ids(session: Session, wanted: SupplierFilter, on: date) -> list[str]:
-    """The ids of everything that is wanted, in its order."""
-    return list(session.scalars(select(Supplier.id).where(*build_conditions(wanted, on)).order_by(*SORTS[wanted.sort])))
+def list_ids(session: Session, filter_: SupplierFilter, on: date) -> list[str]:
+    """Return the ids of the suppliers that match a filter, in its sort order."""
+    return list(session.scalars(select(Supplier.id).where(*build_conditions(filter_, on)).order_by(*SORTS[filter_.sort])))
 
 
-def count_by_level(session: Session, wanted: SupplierFilter, on: date) -> dict[str, int]:
-    """How many of what is wanted stand at each level."""
-    by_level = select(Supplier.level, func.count()).where(*build_conditions(wanted, on)).group_by(Supplier.level)
-    found = dict(session.execute(by_level).all())
-    return {level: found.get(level, 0) for level in LEVELS}
+def count_by_level(session: Session, filter_: SupplierFilter, on: date) -> dict[str, int]:
+    """Return how many suppliers that match a filter are at each level; every level has an entry."""
+    by_level = select(Supplier.level, func.count()).where(*build_conditions(filter_, on)).group_by(Supplier.level)
+    counts = dict(session.execute(by_level).all())
+    return {level: counts.get(level, 0) for level in LEVELS}
 
 
-def build_conditions(wanted: SupplierFilter, on: date) -> list[ColumnElement[bool]]:
-    """What a supplier must be to be among what is wanted."""
+def build_conditions(filter_: SupplierFilter, on: date) -> list[ColumnElement[bool]]:
+    """Build the SQL conditions of a filter. Only suppliers that are assessed and not deleted match."""
     chosen: list[ColumnElement[bool]] = [Supplier.deleted_at.is_(None), Supplier.latest_id.is_not(None)]
-    if wanted.text:
-        named = (Supplier.name, Supplier.reference)
-        old = select(MergedKey.supplier_id).where(MergedKey.named.icontains(wanted.text, autoescape=True))
-        bearing = [column.icontains(wanted.text, autoescape=True) for column in named]
-        chosen.append(or_(*bearing, Supplier.id.in_(old)))
-    if wanted.sector:
-        unknown = wanted.sector == "unknown"
+    if filter_.text:
+        merged = select(MergedKey.supplier_id).where(MergedKey.named.icontains(filter_.text, autoescape=True))
+        matches = [column.icontains(filter_.text, autoescape=True) for column in (Supplier.name, Supplier.reference)]
+        chosen.append(or_(*matches, Supplier.id.in_(merged)))
+    if filter_.sector:
+        unknown = filter_.sector == "unknown"
         chosen.append(
-            Supplier.sector.is_(None) if unknown else Supplier.sector.startswith(wanted.sector, autoescape=True)
+            Supplier.sector.is_(None) if unknown else Supplier.sector.startswith(filter_.sector, autoescape=True)
         )
-    if wanted.country:
-        chosen.append(Supplier.country == (None if wanted.country == "unknown" else wanted.country))
-    if wanted.kind:
-        chosen.append(Supplier.kind == wanted.kind)
-    if wanted.level:
-        chosen.append(Supplier.level == wanted.level)
-    if wanted.step:
-        chosen.append((Supplier.own_step if wanted.own else Supplier.next_step) == wanted.step)
-    if wanted.review:
-        chosen.append(Supplier.review_due < on if wanted.review == "overdue" else Supplier.review_due <= on + SOON)
-    if wanted.imported:
-        chosen.append(Supplier.id.in_(select(Result.supplier_id).where(Result.import_id == wanted.imported)))
+    if filter_.country:
+        chosen.append(Supplier.country == (None if filter_.country == "unknown" else filter_.country))
+    if filter_.kind:
+        chosen.append(Supplier.kind == filter_.kind)
+    if filter_.level:
+        chosen.append(Supplier.level == filter_.level)
+    if filter_.step:
+        chosen.append((Supplier.own_step if filter_.own_answers_only else Supplier.next_step) == filter_.step)
+    if filter_.review:
+        chosen.append(Supplier.review_due < on if filter_.review == "overdue" else Supplier.review_due <= on + SOON)
+    if filter_.imported:
+        chosen.append(Supplier.id.in_(select(Result.supplier_id).where(Result.import_id == filter_.imported)))
     return chosen
 
 
 @dataclass(frozen=True)
 class FilterOptions:
-    """What the filters offer: countries and sectors that there are, as (code, title) in the order of the titles."""
+    """Options of the country and sector filters, as (code, title) in the order of the titles."""
 
     countries: tuple[tuple[str, str], ...]
     sectors: tuple[tuple[str, str], ...]
 
 
 def list_filter_options(session: Session, kind: str = "") -> FilterOptions:
-    """The countries and divisions of the suppliers kept; "unknown" among them where one is not known."""
+    """Return the countries and divisions of the stored suppliers, with "unknown" where some supplier has none."""
     query = select(Supplier.country, Supplier.sector).where(*build_conditions(SupplierFilter(kind=kind), date.max)).distinct()
     rows = session.execute(query).all()
     return FilterOptions(
-        _titled({row[0] for row in rows}, country_name),
-        _titled({row[1][:2] if row[1] else None for row in rows}, sector_title),
+        _sort_by_title({row[0] for row in rows}, get_country_name),
+        _sort_by_title({row[1][:2] if row[1] else None for row in rows}, get_sector_title),
     )
 
 
-def _titled(codes: set[str | None], title: Any) -> tuple[tuple[str, str], ...]:
+def _sort_by_title(codes: set[str | None], title: Any) -> tuple[tuple[str, str], ...]:
     pairs = ((code or "unknown", title(code)) for code in codes)
     return tuple(sorted(pairs, key=lambda pair: (pair[0] == "unknown", pair[1])))
 
 
-def get_next_step(supplier: Supplier, *, own: bool) -> str | None:
-    """The id of the first action called for at a supplier; ``own``: by its own answers alone."""
-    return supplier.own_step if own else supplier.next_step
+def get_next_step(supplier: Supplier, *, own_answers_only: bool) -> str | None:
+    """Return the id of the first action for a supplier, on request by its own answers alone; None where no action is due."""
+    return supplier.own_step if own_answers_only else supplier.next_step
 
 
 def get_action_title(action_id: str | None) -> str:
-    """The title of an action of the library; nothing where none is called for."""
+    """Return the title of an action of the library, "" for None or an unknown id."""
     return next((action.title for action in load_actions() if action.id == action_id), "")
 
 
 def get_level_text(supplier: Supplier) -> str:
-    """The level of a supplier as a reader meets it."""
+    """Return the level of a supplier in words."""
     silent = bool(supplier.silent)
-    return level_words(supplier.level or "", supplier.inherent_level or "", up_to=supplier.up_to, silent=silent)
+    return format_level(supplier.level or "", supplier.inherent_level or "", up_to=supplier.up_to, unanswered_driven=silent)
 
 
 COLUMNS: tuple[tuple[str, str], ...] = (
@@ -203,103 +203,104 @@ COLUMNS: tuple[tuple[str, str], ...] = (
 )  # fmt: skip
 
 
-def build_rows(session: Session, wanted: SupplierFilter, on: date) -> list[list[Any]]:
-    """Everything that is wanted, in its order, one row a supplier, as COLUMNS name them."""
-    found = session.scalars(select(Supplier).where(*build_conditions(wanted, on)).order_by(*SORTS[wanted.sort]))
+def build_rows(session: Session, filter_: SupplierFilter, on: date) -> list[list[Any]]:
+    """Return one row of cells for each supplier that matches a filter, in its sort order and in the columns of ``COLUMNS``."""
+    suppliers = session.scalars(select(Supplier).where(*build_conditions(filter_, on)).order_by(*SORTS[filter_.sort]))
     return [
         [
-            s.kind, s.reference or "", s.name, country_name(s.country), sector_title(s.sector), get_level_text(s), s.score,
+            s.kind, s.reference or "", s.name, get_country_name(s.country), get_sector_title(s.sector), get_level_text(s), s.score,
             s.best, s.worst, s.inherent, s.practice, s.practice_of, s.coverage, s.confidence,
-            get_action_title(get_next_step(s, own=wanted.own)),
+            get_action_title(get_next_step(s, own_answers_only=filter_.own_answers_only)),
             s.review_due.isoformat() if s.review_due else "", s.assessed_at.date().isoformat() if s.assessed_at else "",
             s.model or "",
         ]
-        for s in found
+        for s in suppliers
     ]  # fmt: skip
 
 
-def export_table(session: Session, wanted: SupplierFilter, on: date, format: str) -> bytes:  # noqa: A002  the word of the field
-    """The table as shown, whole, as "csv" or "xlsx". Raises Refused for any other format."""
-    titles, cells = [title for _, title in COLUMNS], build_rows(session, wanted, on)
+def export_table(session: Session, filter_: SupplierFilter, on: date, format: str) -> bytes:  # noqa: A002  the word of the field
+    """Return the whole filtered table as the bytes of a "csv" or "xlsx" file. Raises DomainError ``format.unknown``."""
+    titles, cells = [title for _, title in COLUMNS], build_rows(session, filter_, on)
     if format == "csv":
         text = StringIO()
         csv.writer(text, lineterminator="\r\n").writerows([titles, *([guard(cell) for cell in row] for row in cells)])
         return text.getvalue().encode("utf-8-sig")
     if format == "xlsx":
-        return _workbook(titles, cells)
+        return _build_workbook(titles, cells)
     raise DomainError("format.unknown", 422, "A table is taken away as csv or xlsx.")
 
 
-def _workbook(titles: Sequence[str], cells: Sequence[Sequence[Any]]) -> bytes:
-    held = BytesIO()
-    with xlsxwriter.Workbook(held, {"constant_memory": True}) as book:
+def _build_workbook(titles: Sequence[str], cells: Sequence[Sequence[Any]]) -> bytes:
+    buffer = BytesIO()
+    with xlsxwriter.Workbook(buffer, {"constant_memory": True}) as book:
         sheet, bold = book.add_worksheet("Suppliers"), book.add_format({"bold": True})
         for column, values in enumerate(zip(titles, *cells, strict=True)):
             longest = max(len(value) for value in values if isinstance(value, str))
-            sheet.set_column(column, column, min(longest + 2, WIDEST))
+            sheet.set_column(column, column, min(longest + 2, MAX_COLUMN_WIDTH))
         write_row(sheet, 0, titles, [bold] * len(titles))
         for number, row in enumerate(cells, 1):
             write_row(sheet, number, row, [None] * len(row))
         sheet.freeze_panes(1, 3)
         sheet.autofilter(0, 0, max(len(cells), 1), len(titles) - 1)
-    return held.getvalue()
+    return buffer.getvalue()
 
 
-def save_filter(session: Session, user_id: str, name: str, wanted: SupplierFilter) -> SavedFilter:
-    """Keeps a filter under a name. Raises Refused: ``filter.name``, ``filter.taken``."""
+def save_filter(session: Session, user_id: str, name: str, filter_: SupplierFilter) -> SavedFilter:
+    """Save a filter under a name. Raises DomainError: ``filter.name``, ``filter.taken``."""
     if not 1 <= len(name.strip()) <= 100:
         raise DomainError("filter.name", 422, "A filter is kept under a name of up to 100 letters.")
-    kept = SavedFilter(user_id=user_id, name=name.strip(), query=wanted.to_dict())
+    saved = SavedFilter(user_id=user_id, name=name.strip(), query=filter_.to_dict())
     try:
         with session.begin_nested():
-            session.add(kept)
-    except IntegrityError as taken:
-        raise DomainError("filter.taken", 409, "You keep another filter under this name.") from taken
-    return kept
+            session.add(saved)
+    except IntegrityError as error:
+        raise DomainError("filter.taken", 409, "You keep another filter under this name.") from error
+    return saved
 
 
 def list_saved_filters(session: Session, user_id: str, kind: str | None = None) -> list[SavedFilter]:
-    """The filters a user keeps, by name; those for the table of one kind where it is told."""
-    found = session.scalars(select(SavedFilter).where(SavedFilter.user_id == user_id).order_by(SavedFilter.name))
-    return [kept for kept in found if kind is None or kept.query.get("kind", "") == kind]
+    """Return the saved filters of a user by name, on request those of one kind of supplier only."""
+    filters = session.scalars(select(SavedFilter).where(SavedFilter.user_id == user_id).order_by(SavedFilter.name))
+    return [saved for saved in filters if kind is None or saved.query.get("kind", "") == kind]
 
 
 def delete_filter(session: Session, user_id: str, filter_id: str) -> None:
-    """Removes a filter of a user. Raises Refused ``not_found``."""
-    kept = session.scalars(
+    """Delete a saved filter of a user. Raises DomainError ``not_found``."""
+    saved = session.scalars(
         select(SavedFilter).where(SavedFilter.id == filter_id, SavedFilter.user_id == user_id)
     ).first()
-    if kept is None:
+    if saved is None:
         raise not_found()
-    session.delete(kept)
+    session.delete(saved)
 
 
 @dataclass(frozen=True)
 class NextStep:
-    """An action that is the first thing to do for some suppliers, and the worst few of them."""
+    """An action that comes first for some suppliers: the worst few of them, and how many there are."""
 
     id: str
     suppliers: Sequence[Supplier]
     total: int
 
 
-def list_next_steps(session: Session, on: date, named: int = 5, *, own: bool) -> list[NextStep]:
-    """What is to be done first, over the whole portfolio: each action with the suppliers it concerns, worst first.
+def list_next_steps(session: Session, on: date, suppliers_per_step: int = 5, *, own_answers_only: bool) -> list[NextStep]:
+    """Return the next steps of the whole portfolio in order of urgency, each with the worst suppliers it concerns.
 
-    ``own``: by suppliers' own answers alone.
+    ``own_answers_only``: the steps that suppliers' own answers alone call for.
     """
-    first = Supplier.own_step if own else Supplier.next_step
+    first = Supplier.own_step if own_answers_only else Supplier.next_step
     by_step = select(first, func.count()).where(*build_conditions(SupplierFilter(), on)).group_by(first)
     totals = {step: count for step, count in session.execute(by_step) if step}
     last = (True, (True, len(totals)), "")
-    order = {action.id: (not action.safety, action.rank, action.id) for action in load_actions()}
-    found = []
+    order = {action.id: (not action.safety, action.tie_break, action.id) for action in load_actions()}
+    steps = []
     for step in sorted(totals, key=lambda step: order.get(step, last)):
-        members = select(Supplier).where(*build_conditions(SupplierFilter(step=step, own=own), on)).order_by(*QUEUE).limit(named)
-        found.append(NextStep(step, session.scalars(members).all(), totals[step]))
-    return found
+        conditions = build_conditions(SupplierFilter(step=step, own_answers_only=own_answers_only), on)
+        worst = select(Supplier).where(*conditions).order_by(*QUEUE).limit(suppliers_per_step)
+        steps.append(NextStep(step, session.scalars(worst).all(), totals[step]))
+    return steps
 
 
 def load_actions_by_id() -> Mapping[str, Action]:
-    """The library of actions, by id."""
+    """Return the library of actions by id."""
     return {action.id: action for action in load_actions()}

@@ -25,15 +25,15 @@ from risk_models.answers import from_frame
 from risk_models.repayment.cohorts import RepaymentIssue
 
 KIND = "repayment"
-MOST_ROWS = 5_000  # as many as the template has drop-downs for; whoever waits for the page waits a few seconds
+MAX_ROWS = 5_000  # as many as the template has drop-downs for; whoever waits for the page waits a few seconds
 
 
-class NoCohorts(Exception):
+class NoUsableCohorts(Exception):
     """Nothing in the file can be used: one sentence or two that say why, and the cure."""
 
 
 @dataclass(frozen=True)
-class Row:
+class CohortRow:
     """The answers of a row by question id, and where it stands: "Cohorts, row 3"."""
 
     answers: Mapping[str, Any]
@@ -41,43 +41,43 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Sent:
+class CohortSheet:
     """What a file said: the rows that are read, and the issues of its cells."""
 
     name: str
     sha256: str
     sheet: str
-    rows: tuple[Row, ...]
+    rows: tuple[CohortRow, ...]
     n_rows: int
     issues: tuple[Issue, ...]
 
 
 def read_cohorts(
     data: bytes, name: str, on: date, sheet_name: str | None = None, date_order: str | None = None
-) -> Sent:
+) -> CohortSheet:
     """The rows of a file. Raises :class:`NoCohorts` where none can be used."""
     form = load_combined_form(KIND)
     try:
-        sheet, header_row, matched = _table(_chosen(read_sheets(data, name, Limits()), sheet_name), form)
-        if sheet.n_rows - header_row + sheet.first_row - 1 > MOST_ROWS:
-            raise NoCohorts(f"{name}: a sheet of cohorts has at most {MOST_ROWS:,} rows. Split it.")
+        sheet, header_row, matched = _find_table(_select_sheets(read_sheets(data, name, Limits()), sheet_name), form)
+        if sheet.n_rows - header_row + sheet.first_row - 1 > MAX_ROWS:
+            raise NoUsableCohorts(f"{name}: a sheet of cohorts has at most {MAX_ROWS:,} rows. Split it.")
         clean, refusals = redact_pii(sheet, header_row, form)
         submission = validate_sheet(
             clean, header_row, matched, form, SheetOptions(date_order=date_order, as_of=on), refusals
         )
     except FileRefused as refused:
-        raise NoCohorts(f"{name}: {refused.detail} {refused.cure}") from refused
+        raise NoUsableCohorts(f"{name}: {refused.detail} {refused.cure}") from refused
     except UnusableSheet as unusable:
-        raise NoCohorts(f"{name}: {unusable}") from unusable
+        raise NoUsableCohorts(f"{name}: {unusable}") from unusable
     numbered = zip(submission.rows.tolist(), from_frame(submission.answers).to_rows(), strict=True)
-    rows = tuple(Row(answers, f"{sheet.name}, row {number}") for number, answers in numbered)
+    rows = tuple(CohortRow(answers, f"{sheet.name}, row {number}") for number, answers in numbered)
     if not rows:
         first = next((told.describe() for told in submission.issues if told.severity == "error"), "")
-        raise NoCohorts(f"{name}: no row can be used. {first}".strip())
-    return Sent(name, hashlib.sha256(data).hexdigest(), sheet.name, rows, submission.n_rows, submission.issues)
+        raise NoUsableCohorts(f"{name}: no row can be used. {first}".strip())
+    return CohortSheet(name, hashlib.sha256(data).hexdigest(), sheet.name, rows, submission.n_rows, submission.issues)
 
 
-def person_said(answers: Mapping[str, Any]) -> tuple[str, str] | None:
+def find_personal_data(answers: Mapping[str, Any]) -> tuple[str, str] | None:
     """The question and the code of an answer that says something of a person; None where none does."""
     form = load_combined_form(KIND)
     texts = ((question, text) for question, text in answers.items() if form.by_id[question].type == "text")
@@ -85,18 +85,18 @@ def person_said(answers: Mapping[str, Any]) -> tuple[str, str] | None:
     return next(((question, code) for question, code in found if code), None)
 
 
-def _chosen(sheets: Sequence[Sheet], name: str | None) -> list[Sheet]:
+def _select_sheets(sheets: Sequence[Sheet], name: str | None) -> list[Sheet]:
     """The sheet named; else that of our template; else those in sight. Raises :class:`NoCohorts`."""
     ours = str(load_template_texts()["entity"][KIND]["sheet"])
     wanted = name or (ours if any(sheet.stamp and sheet.name == ours for sheet in sheets) else None)
     chosen = [sheet for sheet in sheets if (sheet.name == wanted if wanted else sheet.visible)]
     if not chosen:
         there = ", ".join(f"'{sheet.name}'" for sheet in sheets)
-        raise NoCohorts(f"There is no sheet '{wanted}'. The file has {there}.")
+        raise NoUsableCohorts(f"There is no sheet '{wanted}'. The file has {there}.")
     return chosen
 
 
-def _table(sheets: Sequence[Sheet], form: Questionnaire) -> tuple[Sheet, int, ColumnMatch]:
+def _find_table(sheets: Sequence[Sheet], form: Questionnaire) -> tuple[Sheet, int, ColumnMatch]:
     """The first sheet that is a table of cohorts. Raises :class:`UnusableSheet` where none is, :class:`NoCohorts` for a column
     that is for persons.
     """
@@ -108,13 +108,13 @@ def _table(sheets: Sequence[Sheet], form: Questionnaire) -> tuple[Sheet, int, Co
         except UnusableSheet as unusable:
             faults.append(unusable)
             continue
-        _refuse_persons(get_row_cells(sheet, header_row), form)
+        _reject_personal_columns(get_row_cells(sheet, header_row), form)
         return sheet, header_row, matched
     raise faults[0]
 
 
-def _refuse_persons(headers: Sequence[str], form: Questionnaire) -> None:
+def _reject_personal_columns(headers: Sequence[str], form: Questionnaire) -> None:
     for header in headers:
         named = form.headers.get(fold_text(header)) if header else None
         if (named and form.by_id[named[1]].person) or (not named and detect_personal_column(header)):
-            raise NoCohorts(RepaymentIssue("person.column", value=f"'{header}'").describe())
+            raise NoUsableCohorts(RepaymentIssue("person.column", value=f"'{header}'").describe())

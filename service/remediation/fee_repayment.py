@@ -28,49 +28,49 @@ from risk_models.repayment.cohorts import (
     FeeItem,
     RepaymentIssue,
     Terms,
-    load_rules,
+    load_repayment_rules,
 )
 from risk_models.repayment.exchange import CURRENCY, NUMBER, Estimate, Period, Rates
-from service.remediation.cohort_sheet import KIND, NoCohorts, Row, Sent
-from service.report_content.sources import register
+from service.remediation.cohort_sheet import KIND, NoUsableCohorts, CohortRow, CohortSheet
+from service.report_content.sources import load_sources
 
 Document = dict[str, Any]
-OF_THE_COHORT = (
+COHORT_QUESTIONS = (
     "origin_country", "country", "agency", "occupation", "hired_from", "hired_to", "workers_current", "workers_past",
     "left_on", "wage_month", "wage_currency", "zero_fee_from", "covers_all",
 )  # fmt: skip
 DAYS = ("on", "first_payment", "discovered", "past_since", "zero_fee_from")
 NUMBERS = ("interest", "instalments", "management_figure")
 TERMS = (*DAYS, *NUMBERS)
-MOST_REASONS = 3
-NOT_SAID = (None, "declined", "cannot_apply")
+MAX_REASONS = 3
+NO_ANSWER = (None, "declined", "cannot_apply")
 WORDING = (
     "An estimate of what workers paid for their jobs, for repayment to them. It is no verdict about a person or a company, and "
     "no figure in it releases anybody from a claim."
 )
 
 
-def calculate(rows: Sequence[Row], terms: Terms, sent: Sent | None = None) -> Document:
+def calculate_document(rows: Sequence[CohortRow], terms: Terms, sheet: CohortSheet | None = None) -> Document:
     """The whole calculation as a document.
 
     Raises :class:`~risk_models.repayment.calculation.TermsError`, and :class:`NoCohorts` where no cohort has anything to calculate with.
     """
-    cohorts, faults = cohorts_of(rows)
+    cohorts, faults = build_cohorts(rows)
     made = calculate_repayment(cohorts, terms, load_facts().as_of(terms.on), faults)
     if not any(line.counted or line.to_cancel for each in made.cohorts for line in each.lines):
         why = dict.fromkeys(fault.describe() for fault in made.issues)
-        raise NoCohorts(" ".join(["Nothing can be calculated.", *list(why)[:MOST_REASONS]]))
-    return document(made, sent, len(rows))
+        raise NoUsableCohorts(" ".join(["Nothing can be calculated.", *list(why)[:MAX_REASONS]]))
+    return build_document(made, sheet, len(rows))
 
 
-def terms_of(told: Mapping[str, str], rates: Rates, today: date) -> Terms:
+def parse_terms(texts: Mapping[str, str], rates: Rates, today: date) -> Terms:
     """The terms that texts say, by name (TERMS); what is not there or empty is as it usually is.
 
     Raises :class:`TermsError` for a text that is no day or number.
     """
-    given = {name: text.strip() for name, text in told.items() if text.strip()}
-    days = {name: _day_of(name, given[name]) for name in DAYS if name in given}
-    numbers = {name: _number_of(name, given[name]) for name in NUMBERS if name in given}
+    given = {name: text.strip() for name, text in texts.items() if text.strip()}
+    days = {name: _parse_day(name, given[name]) for name in DAYS if name in given}
+    numbers = {name: _parse_number(name, given[name]) for name in NUMBERS if name in given}
     instalments = numbers.pop("instalments", Decimal(1))
     if instalments != instalments.to_integral_value():
         raise TermsError("Instalments are a whole number.")
@@ -87,7 +87,7 @@ def terms_of(told: Mapping[str, str], rates: Rates, today: date) -> Terms:
     )
 
 
-def currency_of(text: str | None) -> str:
+def parse_currency(text: str | None) -> str:
     """The currency of a report. Raises :class:`TermsError` for a text that is no code of one."""
     code = (text or "USD").strip()
     if not CURRENCY.fullmatch(code):
@@ -95,7 +95,7 @@ def currency_of(text: str | None) -> str:
     return code
 
 
-def _day_of(name: str, text: str) -> date:
+def _parse_day(name: str, text: str) -> date:
     try:
         if len(text) == 10:
             return date.fromisoformat(text)
@@ -104,74 +104,74 @@ def _day_of(name: str, text: str) -> date:
     raise TermsError(f"{name.replace('_', ' ').capitalize()}: '{make_legible(text)}' is no day written YYYY-MM-DD.")
 
 
-def _number_of(name: str, text: str) -> Decimal:
+def _parse_number(name: str, text: str) -> Decimal:
     if not NUMBER.fullmatch(text):
         raise TermsError(f"{name.replace('_', ' ').capitalize()}: '{make_legible(text)}' is no number such as 1250.50.")
     return Decimal(text)
 
 
-def cohorts_of(rows: Sequence[Row]) -> tuple[list[Cohort], list[RepaymentIssue]]:
+def build_cohorts(rows: Sequence[CohortRow]) -> tuple[list[Cohort], list[RepaymentIssue]]:
     """The cohorts that rows speak of, in the order in which they first stand; rows that contradict each other are a fault."""
-    groups: dict[str, list[Row]] = {}
+    groups: dict[str, list[CohortRow]] = {}
     for row in rows:
         key = unicodedata.normalize("NFKC", str(row.answers.get("reference", ""))).casefold()
         groups.setdefault(key, []).append(row)
     cohorts, faults = [], []
     for group in groups.values():
-        name, told, differs = str(group[0].answers.get("reference", "")), _shared(group), _differs(group)
+        name, told, differs = str(group[0].answers.get("reference", "")), _merge_cohort_answers(group), _find_conflicts(group)
         if differs:
             titles = ", ".join(load_combined_form(KIND).by_id[question].title for question in differs)
             faults.append(RepaymentIssue("cohort.conflict", name, titles, group[0].place))
             continue
-        items = [_item(row, name, faults) for row in group if row.answers.keys() & {"item", "amount"}]
-        cohorts.append(_cohort(name, told, tuple(item for item in items if item is not None), faults))
+        items = [_build_item(row, name, faults) for row in group if row.answers.keys() & {"item", "amount"}]
+        cohorts.append(_build_cohort(name, told, tuple(item for item in items if item is not None), faults))
     return cohorts, faults
 
 
-def _said(answers: Mapping[str, Any], question: str) -> Any:
+def _get_answer(answers: Mapping[str, Any], question: str) -> Any:
     value = answers.get(question)
-    return None if value in NOT_SAID else value
+    return None if value in NO_ANSWER else value
 
 
-def _shared(group: Sequence[Row]) -> dict[str, Any]:
+def _merge_cohort_answers(group: Sequence[CohortRow]) -> dict[str, Any]:
     """What the rows of a cohort say of it."""
-    said = ((question, _said(row.answers, question)) for row in group for question in OF_THE_COHORT)
+    said = ((question, _get_answer(row.answers, question)) for row in group for question in COHORT_QUESTIONS)
     return {question: value for question, value in said if value is not None}
 
 
-def _differs(group: Sequence[Row]) -> list[str]:
+def _find_conflicts(group: Sequence[CohortRow]) -> list[str]:
     """The questions of a cohort that its rows answer in different ways."""
     values = {
-        question: {value for row in group if (value := _said(row.answers, question)) is not None}
-        for question in OF_THE_COHORT
+        question: {value for row in group if (value := _get_answer(row.answers, question)) is not None}
+        for question in COHORT_QUESTIONS
     }
     return [question for question, found in values.items() if len(found) > 1]
 
 
-def _cohort(name: str, told: Mapping[str, Any], items: tuple[FeeItem, ...], faults: list[RepaymentIssue]) -> Cohort:
-    left, policy = period_of(told.get("left_on")), period_of(told.get("zero_fee_from"))
+def _build_cohort(name: str, told: Mapping[str, Any], items: tuple[FeeItem, ...], faults: list[RepaymentIssue]) -> Cohort:
+    left, policy = parse_period(told.get("left_on")), parse_period(told.get("zero_fee_from"))
     return Cohort(
         id=name,
         origin=told.get("origin_country", ""),
         destination=told.get("country", ""),
         agency=told.get("agency", ""),
         job=told.get("occupation", ""),
-        hired=_between(told.get("hired_from"), told.get("hired_to"), name, "", faults),
-        current=_count(told.get("workers_current")),
-        past=_count(told.get("workers_past")),
+        hired=_build_period(told.get("hired_from"), told.get("hired_to"), name, "", faults),
+        current=_parse_count(told.get("workers_current")),
+        past=_parse_count(told.get("workers_past")),
         left=left,
-        wage=_decimal(told.get("wage_month")),
-        wage_currency=_currency(told.get("wage_currency")),
+        wage=_parse_decimal(told.get("wage_month")),
+        wage_currency=_normalize_currency(told.get("wage_currency")),
         zero_fee_from=policy.first if policy else None,
         covers_all=told.get("covers_all") == "yes",
         items=items,
     )
 
 
-def _item(row: Row, cohort: str, faults: list[RepaymentIssue]) -> FeeItem | None:
+def _build_item(row: CohortRow, cohort: str, faults: list[RepaymentIssue]) -> FeeItem | None:
     """The fee item of a row; None, and a fault, where something of it is missing."""
-    said = {question: _said(row.answers, question) for question in row.answers}
-    item, amount, currency = said.get("item"), _decimal(said.get("amount")), _currency(said.get("currency"))
+    said = {question: _get_answer(row.answers, question) for question in row.answers}
+    item, amount, currency = said.get("item"), _parse_decimal(said.get("amount")), _normalize_currency(said.get("currency"))
     missing = [
         name for name, value in (("item", item), ("amount", amount), ("currency", currency)) if value in (None, "")
     ]
@@ -182,20 +182,20 @@ def _item(row: Row, cohort: str, faults: list[RepaymentIssue]) -> FeeItem | None
         item=item,
         amount=amount,
         currency=currency,
-        paid=_between(said.get("paid_from"), said.get("paid_to"), cohort, row.place, faults),
+        paid=_build_period(said.get("paid_from"), said.get("paid_to"), cohort, row.place, faults),
         evidence=said.get("evidence_grade") or "",
         paid_by=said.get("paid_by") or "",
-        low=_decimal(said.get("amount_low")),
-        high=_decimal(said.get("amount_high")),
-        fair_value=_decimal(said.get("fair_value")),
+        low=_parse_decimal(said.get("amount_low")),
+        high=_parse_decimal(said.get("amount_high")),
+        fair_value=_parse_decimal(said.get("fair_value")),
         place=row.place,
     )
 
 
-def _between(
+def _build_period(
     first: str | None, last: str | None, cohort: str, place: str, faults: list[RepaymentIssue]
 ) -> Period | None:
-    begin, end = period_of(first or last), period_of(last or first)
+    begin, end = parse_period(first or last), parse_period(last or first)
     if begin is None or end is None:
         return None
     if end.last < begin.first:
@@ -204,7 +204,7 @@ def _between(
     return Period(begin.first, end.last)
 
 
-def period_of(text: str | None) -> Period | None:
+def parse_period(text: str | None) -> Period | None:
     """The days of a day, a month (YYYY-MM) or a year (YYYY)."""
     if text is None:
         return None
@@ -217,28 +217,28 @@ def period_of(text: str | None) -> Period | None:
     return Period(date(year, 1, 1), date(year, 12, 31))
 
 
-def _decimal(value: float | None) -> Decimal | None:
+def _parse_decimal(value: float | None) -> Decimal | None:
     """The number as it was written, not as the machine holds it."""
     return None if value is None else Decimal(f"{value:.15g}")
 
 
-def _count(value: float | None) -> int | None:
+def _parse_count(value: float | None) -> int | None:
     return None if value is None else math.ceil(value)
 
 
-def _currency(text: str | None) -> str:
+def _normalize_currency(text: str | None) -> str:
     code = (text or "").strip().upper()
     return code if CURRENCY.fullmatch(code) else ""
 
 
-def document(made: Repayment, sent: Sent | None, n_rows: int) -> Document:
+def build_document(repayment: Repayment, sheet: CohortSheet | None, n_rows: int) -> Document:
     """A calculation as JSON holds it: amounts as texts with two digits, days as ISO texts, readings as low, central, high."""
-    terms, issues = made.terms, sent.issues if sent else ()
-    used = {source for told in (*made.assumptions, *_steps()) for source in _sources(told)}
+    terms, issues = repayment.terms, sheet.issues if sheet else ()
+    used = {source for told in (*repayment.assumptions, *_load_steps()) for source in _get_sources(told)}
     return {
         "title": "Repayment of recruitment fees and related costs",
         "wording": WORDING,
-        "rules": {"version": load_rules()["version"], "sha256": hashlib.sha256(RULES_FILE.read_bytes()).hexdigest()},
+        "rules": {"version": load_repayment_rules()["version"], "sha256": hashlib.sha256(RULES_FILE.read_bytes()).hexdigest()},
         "on": terms.on.isoformat(),
         "currency": terms.rates.currency,
         "terms": {
@@ -246,76 +246,76 @@ def document(made: Repayment, sent: Sent | None, n_rows: int) -> Document:
             "instalments": terms.instalments,
             "first_payment": (terms.first_payment or terms.on).isoformat(),
             "discovered": (terms.discovered or terms.on).isoformat(),
-            "deadline": made.deadline.isoformat(),
-            "past_since": _day(terms.past_since),
-            "zero_fee_from": _day(terms.zero_fee_from),
+            "deadline": repayment.deadline.isoformat(),
+            "past_since": _format_day(terms.past_since),
+            "zero_fee_from": _format_day(terms.zero_fee_from),
         },
         "input": {
-            "file": sent.name if sent else None,
-            "sha256": sent.sha256 if sent else None,
-            "sheet": sent.sheet if sent else None,
-            "rows": sent.n_rows if sent else n_rows,
+            "file": sheet.name if sheet else None,
+            "sha256": sheet.sha256 if sheet else None,
+            "sheet": sheet.sheet if sheet else None,
+            "rows": sheet.n_rows if sheet else n_rows,
             "accepted": n_rows,
             "issues": [{**issue.to_dict(), "text": issue.describe()} for issue in issues],
         },
-        "complete": made.complete and not any(issue.severity == "error" for issue in issues),
-        "total": _reading(made.total),
-        "fees": _reading(made.fees),
-        "interest": _reading(made.interest),
-        "uplift": _reading(made.uplift),
-        "repaid": _reading(made.repaid),
-        "to_cancel": _reading(made.to_cancel),
+        "complete": repayment.complete and not any(issue.severity == "error" for issue in issues),
+        "total": _format_estimate(repayment.total),
+        "fees": _format_estimate(repayment.fees),
+        "interest": _format_estimate(repayment.interest),
+        "uplift": _format_estimate(repayment.uplift),
+        "repaid": _format_estimate(repayment.repaid),
+        "to_cancel": _format_estimate(repayment.to_cancel),
         "workers": {
-            "current": sum(each.current for each in made.cohorts),
-            "past": sum(each.past for each in made.cohorts),
-            "past_left_out": sum(each.past_excluded for each in made.cohorts),
+            "current": sum(each.current for each in repayment.cohorts),
+            "past": sum(each.past for each in repayment.cohorts),
+            "past_left_out": sum(each.past_excluded for each in repayment.cohorts),
         },
         "management": {
             "figure": None if terms.management is None else f"{terms.management:.2f}",
-            "ratio": None if made.ratio is None else f"{made.ratio}",
+            "ratio": None if repayment.ratio is None else f"{repayment.ratio}",
             "published_ratio": f"{get_published_ratio()}",
         },
-        "cohorts": [_owed(each) for each in made.cohorts],
+        "cohorts": [_format_cohort(each) for each in repayment.cohorts],
         "instalments": [
             {
                 "number": each.number, "due": each.due.isoformat(), "cohort": each.cohort, "group": each.group,
-                "workers": each.workers, "per_worker": _money(each.per_worker), "amount": _money(each.amount),
+                "workers": each.workers, "per_worker": _format_money(each.per_worker), "amount": _format_money(each.amount),
                 "in_time": each.in_time,
             }
-            for each in made.instalments
+            for each in repayment.instalments
         ],
         "assumptions": [
             {"id": each.id, "text": each.text, "sources": list(each.sources), "cohorts": list(each.cohorts)}
-            for each in made.assumptions
+            for each in repayment.assumptions
         ],
-        "steps": [{"text": step["text"], "sources": step["sources"]} for step in _steps()],
+        "steps": [{"text": step["text"], "sources": step["sources"]} for step in _load_steps()],
         "faults": [
             {
                 "code": fault.code, "severity": fault.severity, "cohort": fault.cohort, "place": fault.place,
                 "text": fault.describe(),
             }
-            for fault in made.issues
+            for fault in repayment.issues
         ],
         "reconciliation": [
-            {"kind": each.kind, "title": each.title, **_reading(each.amount)} for each in made.reconciliation
+            {"kind": each.kind, "title": each.title, **_format_estimate(each.amount)} for each in repayment.reconciliation
         ],
         "sources": {
             name: {"title": source.title, "publisher": source.publisher, "mark": source.mark}
-            for name, source in sorted(register().items())
+            for name, source in sorted(load_sources().items())
             if name in used
         },
     }  # fmt: skip
 
 
-def _steps() -> Sequence[Mapping[str, Any]]:
-    return load_rules()["step"]  # type: ignore[no-any-return]
+def _load_steps() -> Sequence[Mapping[str, Any]]:
+    return load_repayment_rules()["step"]  # type: ignore[no-any-return]
 
 
-def _sources(told: Any) -> Sequence[str]:
+def _get_sources(told: Any) -> Sequence[str]:
     return told["sources"] if isinstance(told, dict) else told.sources  # type: ignore[no-any-return]
 
 
-def _owed(each: CohortAccount) -> Document:
+def _format_cohort(each: CohortAccount) -> Document:
     cohort, known = each.cohort, each.known_cost
     names = load_countries().names
     return {
@@ -326,58 +326,58 @@ def _owed(each: CohortAccount) -> Document:
         "destination_name": names.get(cohort.destination),
         "agency": cohort.agency,
         "job": cohort.job,
-        "hired_from": _day(cohort.hired.first if cohort.hired else None),
-        "hired_to": _day(cohort.hired.last if cohort.hired else None),
+        "hired_from": _format_day(cohort.hired.first if cohort.hired else None),
+        "hired_to": _format_day(cohort.hired.last if cohort.hired else None),
         "current": each.current,
         "past": each.past,
         "past_left_out": each.past_excluded,
         "weight": f"{each.weight:.2f}",
-        "known_cost": None if known is None else _reading(known.cost),
-        "known_share": None if known is None else _reading(known.share),
+        "known_cost": None if known is None else _format_estimate(known.cost),
+        "known_share": None if known is None else _format_estimate(known.share),
         "months_of_wage": None if each.months_of_earnings is None else f"{each.months_of_earnings}",
         "over_a_month": None if each.months_of_earnings is None else each.months_of_earnings > 1,
         "complete": each.complete,
-        "fees": _reading(each.fees),
-        "per_worker": _reading(each.per_worker),
-        "total": _reading(each.total),
-        "to_cancel": _reading(each.to_cancel),
-        "items": [_line(line) for line in each.lines],
+        "fees": _format_estimate(each.fees),
+        "per_worker": _format_estimate(each.per_worker),
+        "total": _format_estimate(each.total),
+        "to_cancel": _format_estimate(each.to_cancel),
+        "items": [_format_line(line) for line in each.lines],
     }
 
 
-def _line(line: AccountLine) -> Document:
+def _format_line(line: AccountLine) -> Document:
     paid = line.paid
     return {
         "item": line.item,
         "title": line.title,
         "told": line.amount_text,
-        "paid_from": _day(paid.first if paid else None),
-        "paid_to": _day(paid.last if paid else None),
+        "paid_from": _format_day(paid.first if paid else None),
+        "paid_to": _format_day(paid.last if paid else None),
         "evidence": line.evidence,
         "paid_by": line.paid_by,
-        "rate": None if line.rate is None else _plain(line.rate.central),
+        "rate": None if line.rate is None else _format_rate(line.rate.central),
         "counted": line.counted,
         "to_cancel": line.to_cancel,
-        "principal": _reading(line.principal),
-        "interest": _reading(line.interest),
+        "principal": _format_estimate(line.principal),
+        "interest": _format_estimate(line.interest),
         "why": line.reason,
         "place": line.place,
     }
 
 
-def _reading(reading: Estimate) -> Document:
-    return {"low": _money(reading.low), "central": _money(reading.central), "high": _money(reading.high)}
+def _format_estimate(reading: Estimate) -> Document:
+    return {"low": _format_money(reading.low), "central": _format_money(reading.central), "high": _format_money(reading.high)}
 
 
-def _money(amount: Decimal) -> str:
+def _format_money(amount: Decimal) -> str:
     """Two digits; 0.00 has no sign."""
     return f"{amount + 0:.2f}" if amount else "0.00"
 
 
-def _plain(rate: Decimal) -> str:
+def _format_rate(rate: Decimal) -> str:
     """At most six digits after the point."""
     return f"{rate:.6f}".rstrip("0").rstrip(".")
 
 
-def _day(day: date | None) -> str | None:
+def _format_day(day: date | None) -> str | None:
     return None if day is None else day.isoformat()

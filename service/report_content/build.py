@@ -1,4 +1,4 @@
-"""An assessment turned into a Report: the words of questions, countries, sectors and actions put to its numbers."""
+"""Build a Report from an assessment: add the texts of questions, countries, sectors and actions to its numbers."""
 
 from __future__ import annotations
 
@@ -32,18 +32,30 @@ from risk_models.engine.frame import LEVEL_NAMES, NOT_ASKED
 from risk_models.engine.robustness import compute_robustness
 from risk_models.engine.score import compute_queue_rank
 from risk_models.evidence import build_evidence_lookup, describe_evidence
-from risk_models.explain import explain, floor_sentence, names_no_agency, names_sectors, why_not_low
+from risk_models.explain import (
+    describe_floor,
+    explain_missing_agency,
+    explain_result,
+    explain_why_not_low,
+    has_known_sector,
+)
 from risk_models.facts.facts import FactSnapshot
-from service.assessment.assess import AssessedBatch, Block, compute_agency_scores, assess_batch
-from service.assessment.export_json import ENGINE, iter_result_json
-from service.report_content.groups import companies, heat, places
-from service.report_content.labels import answer_words, country_name, level_words, sector_title, value_of
-from service.report_content.sources import MARKS, register
-from service.report_content.steps import Line, first_steps, plan_of, steps_of
+from service.assessment.assess import AssessedBatch, Block, assess_batch, compute_agency_scores
+from service.assessment.export_json import ENGINE_VERSION, iter_result_json
+from service.report_content.groups import group_by_company, group_by_country, group_by_country_and_sector
+from service.report_content.labels import (
+    format_answer,
+    format_level,
+    format_reason_value,
+    get_country_name,
+    get_sector_title,
+)
+from service.report_content.sources import MARK_TITLES, load_sources
+from service.report_content.steps import ResultLine, build_overall_plan, list_first_step_titles, list_steps
 
-EXPLAINED = 12  # how many results are explained in full
+MAX_DETAILS = 12  # the number of results explained in full
 
-METHOD = (
+METHOD_NOTES = (
     "Four things are kept apart: the inherent risk (what facts say of a country, a trade and a corridor), practice (what was "
     "asked and answered), case evidence (what workers, unions and officials reported), and the confidence in the data.",
     "Every point is accounted for. The facts build the base, each answer moves it up or down by its weight and by how well it "
@@ -54,7 +66,7 @@ METHOD = (
     "Insufficient evidence stands instead of a level where less than half of what matters was asked and answered, or where the "
     "country or the sector is not known. It is a place in the queue, not a pass.",
 )
-LIMITS = (
+LIMITATIONS = (
     "Country and sector say where to look, not that harm is present. No fact about a person's nationality is a risk; corridors "
     "and legal status are.",
     "A tier of the Trafficking in Persons Report grades a government's response; a fisheries card grades fisheries control. "
@@ -63,7 +75,7 @@ LIMITS = (
 )
 
 
-def report_on(
+def build_report(
     assessed: Sequence[AssessedBatch],
     facts: FactSnapshot,
     on: date,
@@ -71,61 +83,73 @@ def report_on(
     issues: Sequence[Issue],
     title: str,
 ) -> Report:
-    """The internal report on an assessment. ``files``: the ``input.files`` of the contract, with rows per file."""
-    lines = sorted((line for part in assessed for line in _lines(part)), key=lambda line: line.rank)
-    scores = compute_agency_scores(part for part in assessed if part.batch.kind == "agency")
+    """Return the internal report on an assessment. ``files``: the list ``input.files`` of the contract, with rows per file."""
+    lines = sorted((line for batch in assessed for line in _build_lines(batch)), key=lambda line: line.rank)
+    scores = compute_agency_scores(batch for batch in assessed if batch.batch.kind == "agency")
     return Report(
         title=title,
         audience="internal",
         on=on,
-        engine=ENGINE,
+        engine=ENGINE_VERSION,
         facts_digest=facts.digest,
-        files=tuple(_file(file) for file in files),
-        models=_models(assessed),
+        files=tuple(_build_source_file(file) for file in files),
+        models=_build_models_used(assessed),
         results=[line.headline for line in lines],
-        details=_details(lines[:EXPLAINED], facts, on, scores),
-        plan=plan_of(lines, on),
-        companies=companies(lines),
-        heat=heat(lines),
-        places=places(lines),
-        not_checked=_not_checked(assessed),
-        issues=tuple(_issue(i) for i in issues),
-        method=METHOD,
-        limits=LIMITS,
+        details=_reassess_details(lines[:MAX_DETAILS], facts, on, scores),
+        plan=build_overall_plan(lines, on),
+        companies=group_by_company(lines),
+        heat=group_by_country_and_sector(lines),
+        places=group_by_country(lines),
+        not_checked=_list_not_checked(assessed),
+        issues=tuple(_build_issue_line(issue) for issue in issues),
+        method=METHOD_NOTES,
+        limits=LIMITATIONS,
         sources=tuple(
-            Source(s.id, s.title, s.publisher, MARKS[s.mark] if s.mark != "seen" else "") for s in register().values()
+            Source(source.id, source.title, source.publisher, MARK_TITLES[source.mark] if source.mark != "seen" else "")
+            for source in load_sources().values()
         ),
     )
 
 
-def _lines(part: AssessedBatch) -> list[Line]:
-    lines: list[Line] = []
-    batch = part.batch
-    rows_of_block = [_block_lines(part, b) for b in range(len(part.blocks))]
-    for j, (b, position) in enumerate(zip(part.block_indexes.tolist(), part.positions.tolist(), strict=True)):
-        headline, rank = rows_of_block[b][position]
-        lines.append(Line(part, j, headline, rank))
+def _build_lines(assessed: AssessedBatch) -> list[ResultLine]:
+    lines: list[ResultLine] = []
+    batch = assessed.batch
+    block_lines = [_build_block_lines(assessed, block_index) for block_index in range(len(assessed.blocks))]
+    for batch_position, (block_index, position) in enumerate(
+        zip(assessed.block_indexes.tolist(), assessed.positions.tolist(), strict=True)
+    ):
+        headline, rank = block_lines[block_index][position]
+        lines.append(ResultLine(assessed, batch_position, headline, rank))
     assert len(lines) == len(batch.rows)
     return lines
 
 
-def _block_lines(part: AssessedBatch, b: int) -> list[tuple[Headline, tuple[float, float, float, float]]]:
-    block, batch = part.blocks[b], part.batch
+def _build_block_lines(
+    assessed: AssessedBatch, block_index: int
+) -> list[tuple[Headline, tuple[float, float, float, float]]]:
+    block, batch = assessed.blocks[block_index], assessed.batch
     scores, answers = block.scores, block.answers
     texts = {}
     for question in ("name", "name_local", "reference", "imo", "licence_number", "country"):
         column = answers.column(question)
-        words = [None if c == "declined" else str(c) for c in column.values] + [None]
-        texts[question] = [words[code] for code in column.codes.tolist()]
+        labels = [None if value == "declined" else str(value) for value in column.values] + [None]
+        texts[question] = [labels[code] for code in column.codes.tolist()]
     ranks = compute_queue_rank(scores.level, scores.inherent_level).tolist()
-    rules, codes = part.get_floors(block, np.arange(len(block.members)))
-    silent = part.unanswered_driven[block.members].tolist()
-    named = [("", rule.title + CANNOT_BE_RULED_OUT, rule.title) for rule in rules]  # by its code
-    reached = [
-        tuple(sorted(filter(None, (of[code] for of, code in zip(named, column, strict=True))), key=_is_open))
+    floors, codes = assessed.get_floors(block, np.arange(len(block.members)))
+    unanswered_driven = assessed.unanswered_driven[block.members].tolist()
+    floor_titles = [
+        ("", floor.title + CANNOT_BE_RULED_OUT, floor.title) for floor in floors
+    ]  # indexed by the state of a floor
+    floors_by_supplier = [
+        tuple(
+            sorted(
+                filter(None, (practice_of[code] for practice_of, code in zip(floor_titles, column, strict=True))),
+                key=_is_open_floor,
+            )
+        )
         for column in codes.T.tolist()
     ]
-    next_steps = first_steps(block.plan.actions, block.plan.days)
+    next_steps = list_first_step_titles(block.plan.actions, block.plan.days)
     columns = zip(
         scores.level.tolist(), scores.total.tolist(), scores.best.tolist(), scores.worst.tolist(), scores.base.tolist(),
         scores.inherent_level.tolist(), scores.asked.tolist(), scores.practice.tolist(), scores.practice_of.tolist(),
@@ -133,8 +157,8 @@ def _block_lines(part: AssessedBatch, b: int) -> list[tuple[Headline, tuple[floa
         block.frame.case.tolist(),
         block.sectors, batch.rows[block.members].tolist(), strict=True,
     )  # fmt: skip
-    found = []
-    for j, (
+    lines = []
+    for position, (
         level,
         total,
         best,
@@ -143,7 +167,7 @@ def _block_lines(part: AssessedBatch, b: int) -> list[tuple[Headline, tuple[floa
         inherent,
         asked,
         practice,
-        of,
+        practice_of,
         coverage,
         confidence,
         uplift,
@@ -152,173 +176,197 @@ def _block_lines(part: AssessedBatch, b: int) -> list[tuple[Headline, tuple[floa
         sector,
         row,
     ) in enumerate(columns):
-        country = texts["country"][j]
+        country = texts["country"][position]
         headline = Headline(
             kind=block.model.kind,  # type: ignore[arg-type]
-            reference=texts["reference"][j] or texts["licence_number"][j] or texts["imo"][j] or "",
-            name=texts["name"][j] or texts["name_local"][j] or "",
+            reference=texts["reference"][position] or texts["licence_number"][position] or texts["imo"][position] or "",
+            name=texts["name"][position] or texts["name_local"][position] or "",
             country=country,
-            country_name=country_name(country),
+            country_name=get_country_name(country),
             sector=sector,
-            sector_title=sector_title(sector),
+            sector_title=get_sector_title(sector),
             model=block.model.id,
             level=LEVEL_NAMES[level],  # type: ignore[arg-type]
-            level_text=level_words(LEVEL_NAMES[level], LEVEL_NAMES[inherent], up_to=capped, silent=silent[j]),
+            level_text=format_level(
+                LEVEL_NAMES[level], LEVEL_NAMES[inherent], up_to=capped, unanswered_driven=unanswered_driven[position]
+            ),
             score=total,
             best=best,
             worst=worst,
             inherent=base,
             inherent_level=LEVEL_NAMES[inherent],  # type: ignore[arg-type]
             practice_points=practice if asked else None,
-            practice_of=of if asked else None,
+            practice_of=practice_of if asked else None,
             case_evidence=("none recorded", "signals", "pattern", "emergency")[case],
             coverage=coverage,
             confidence=confidence,
             uplift=uplift,
-            floors=reached[j],
-            next_step=next_steps[j],
+            floors=floors_by_supplier[position],
+            next_step=next_steps[position],
             file=batch.file,
             sheet=batch.sheet,
             row=row,
             up_to=capped,
-            silent=silent[j],
+            silent=unanswered_driven[position],
         )
-        found.append((headline, (ranks[j], -base, -worst, -total)))
-    return found
+        lines.append((headline, (ranks[position], -base, -worst, -total)))
+    return lines
 
 
-def _is_open(title: str) -> bool:
+def _is_open_floor(title: str) -> bool:
     return title.endswith(CANNOT_BE_RULED_OUT)
 
 
-def _details(lines: Sequence[Line], facts: FactSnapshot, on: date, scores: Mapping[str, float]) -> tuple[Detail, ...]:
-    """Some results explained, in order: worked out again by themselves, which gives the same numbers to the last bit."""
-    told: dict[tuple[int, int], Detail] = {}
-    parts = {id(line.part): line.part for line in lines}
-    for name, part in parts.items():
-        positions = [line.position for line in lines if id(line.part) == name]
-        few = assess_batch(part.batch.take(positions), facts, on, scores)
-        told.update({(name, p): d for p, d in zip(positions, explained(few, facts, on), strict=True)})
-    return tuple(told[id(line.part), line.position] for line in lines)
+def _reassess_details(
+    lines: Sequence[ResultLine], facts: FactSnapshot, on: date, scores: Mapping[str, float]
+) -> tuple[Detail, ...]:
+    """Return the details of results, in order. Only these are assessed again, which gives exactly the same numbers."""
+    details: dict[tuple[int, int], Detail] = {}
+    batches = {id(line.assessed): line.assessed for line in lines}
+    for batch_id, assessed in batches.items():
+        positions = [line.position for line in lines if id(line.assessed) == batch_id]
+        reassessed = assess_batch(assessed.batch.take(positions), facts, on, scores)
+        details.update(
+            {
+                (batch_id, position): detail
+                for position, detail in zip(positions, build_details(reassessed, facts, on), strict=True)
+            }
+        )
+    return tuple(details[id(line.assessed), line.position] for line in lines)
 
 
-def explained(assessed: AssessedBatch, facts: FactSnapshot, on: date) -> tuple[Detail, ...]:
-    """Each supplier of a batch explained: its headline, every reason as a sentence, its floors, its actions, and how steady
-    its level is.
-    """
-    stored = [orjson.loads(row) for row in iter_result_json(assessed, on)]
-    steady = [compute_robustness(b.frame, b.model, b.scores) for b in assessed.blocks]
+def build_details(assessed: AssessedBatch, facts: FactSnapshot, on: date) -> tuple[Detail, ...]:
+    """Return the details of each supplier of a batch: headline, reasons as sentences, floors, actions, robustness."""
+    results = [orjson.loads(row) for row in iter_result_json(assessed, on)]
+    robustness = [compute_robustness(block.frame, block.model, block.scores) for block in assessed.blocks]
     return tuple(
-        _detail(line, result, facts, on, steady[assessed.block_indexes[line.position]])
-        for line, result in zip(_lines(assessed), stored, strict=True)
+        _build_detail(line, result, facts, on, robustness[assessed.block_indexes[line.position]])
+        for line, result in zip(_build_lines(assessed), results, strict=True)
     )
 
 
-def _detail(
-    line: Line, stored: Mapping[str, Any], facts: FactSnapshot, on: date, steady: NDArray[np.float64]
+def _build_detail(
+    line: ResultLine, result: Mapping[str, Any], facts: FactSnapshot, on: date, robustness: NDArray[np.float64]
 ) -> Detail:
-    block = line.part.blocks[line.part.block_indexes[line.position]]
-    position = int(line.part.positions[line.position])
-    form = load_combined_form(line.part.batch.kind)
+    block = line.assessed.blocks[line.assessed.block_indexes[line.position]]
+    position = int(line.assessed.positions[line.position])
+    form = load_combined_form(line.assessed.batch.kind)
     evidence = build_evidence_lookup(block.answers.take([position]), block.model, on)
-    batch = line.part.batch.take([line.position])
+    batch = line.assessed.batch.take([line.position])
     answers = batch.answers.to_rows()[0]
-    heard = add_case_harms(batch.answers, batch.case_evidence).to_rows()[0] if batch.case_evidence else answers
-    beside = [(other, int(at[0])) for other, at in line.part.iter_other_blocks(block, np.array([position]))]
-    sentences = explain(
+    answers_with_cases = (
+        add_case_harms(batch.answers, batch.case_evidence).to_rows()[0] if batch.case_evidence else answers
+    )
+    others = [
+        (other, int(positions[0])) for other, positions in line.assessed.iter_other_blocks(block, np.array([position]))
+    ]
+    sentences = explain_result(
         block.model,
         facts,
         line.headline.country,
-        stored["reasons"],
-        lambda q, a: answer_words(form, q, a),
-        lambda q: describe_evidence(evidence(q)),
-        describe_counted_agency(answers, line.part.agency_scores),
-        [other.model for other, _ in beside],
-        heard,
-    ) + names_no_agency(action for action, _ in block.plan.steps(position, on))
-    sentences = why_not_low(block.model, stored, sentences) + sentences
+        result["reasons"],
+        lambda question, answer: format_answer(form, question, answer),
+        lambda question: describe_evidence(evidence(question)),
+        describe_counted_agency(answers, line.assessed.agency_scores),
+        [other.model for other, _ in others],
+        answers_with_cases,
+    ) + explain_missing_agency(action for action, _ in block.plan.list_steps(position, on))
+    sentences = explain_why_not_low(block.model, result, sentences) + sentences
     reasons = [
         Reason(
-            kind=r.kind,  # type: ignore[arg-type]
-            title=r.title,
-            text=r.text,
-            state=r.state,
-            value=value_of(r, block.model, form, facts),
-            points=r.points,
-            e=r.effective,
-            c=r.context,
-            sources=r.sources,
-            year=r.year,
-            from_workers=r.state == "reported",
-            evidence=r.evidence,
-            harm=r.harm,
+            kind=reason.kind,  # type: ignore[arg-type]
+            title=reason.title,
+            text=reason.text,
+            state=reason.state,
+            value=format_reason_value(reason, block.model, form, facts),
+            points=reason.points,
+            e=reason.effective,
+            c=reason.context,
+            sources=reason.sources,
+            year=reason.year,
+            from_workers=reason.state == "reported",
+            evidence=reason.evidence,
+            harm=reason.harm,
         )
-        for r in sentences
+        for reason in sentences
     ]
-    # Facts first; of the answers what was found, what cannot be ruled out, then what moved the score most; not asked comes last.
+    # Facts first; then answers: harm, what cannot be ruled out, then by the change to the score; not asked comes last.
     reasons.sort(
-        key=lambda r: (
-            (1, r.state == "not_asked", not r.harm, r.state not in ("declined", "expired"), -abs(r.points))
-            if r.kind == "answer"
+        key=lambda reason: (
+            (
+                1,
+                reason.state == "not_asked",
+                not reason.harm,
+                reason.state not in ("declined", "expired"),
+                -abs(reason.points),
+            )
+            if reason.kind == "answer"
             else (0,)
         )
     )
-    reported = any(r.from_workers for r in reasons)
-    rules, _ = line.part.get_floors(block, np.array([position]))
+    reported = any(reason.from_workers for reason in reasons)
+    possible_floors, _ = line.assessed.get_floors(block, np.array([position]))
     floors = tuple(
         Floor(
-            title=f.title,
-            text=floor_sentence(f, ruled_out_not=f.id in stored["cannot_be_ruled_out"]),
-            at_least=f.minimum_score,
-            sources=f.sources,
-            from_workers=reported or f.case is not None,
-            open=f.id in stored["cannot_be_ruled_out"],
+            title=floor.title,
+            text=describe_floor(floor, only_declined=floor.id in result["cannot_be_ruled_out"]),
+            at_least=floor.minimum_score,
+            sources=floor.sources,
+            from_workers=reported or floor.case is not None,
+            open=floor.id in result["cannot_be_ruled_out"],
         )
-        for f in rules
-        if f.id in stored["floors"]
+        for floor in possible_floors
+        if floor.id in result["floors"]
     )
     floors = tuple(sorted(floors, key=lambda floor: floor.open))
-    floors += _higher_elsewhere(beside, block, position, from_workers=reported)
-    steps = steps_of(block.plan, position, on)
-    # Where nothing was asked no weighting can change a level: that it is steady says nothing.
-    shown = None if stored["practice"] is None else float(steady[position])
-    return Detail(line.headline, tuple(reasons), floors, steps, shown)
+    floors += _build_other_sector_floor(others, block, position, from_workers=reported)
+    steps = list_steps(block.plan, position, on)
+    # Where nothing was asked no weighting can change the level, so its robustness has no meaning.
+    level_robustness = None if result["practice"] is None else float(robustness[position])
+    return Detail(line.headline, tuple(reasons), floors, steps, level_robustness)
 
 
-def _higher_elsewhere(
-    beside: Sequence[tuple[Block, int]], block: Block, position: int, *, from_workers: bool
+def _build_other_sector_floor(
+    others: Sequence[tuple[Block, int]], block: Block, position: int, *, from_workers: bool
 ) -> tuple[Floor, ...]:
-    """Where another sector's model scores a supplier higher than the one that is shown, the rule that the worst counts."""
+    """Return a floor that explains the score where the model of another sector scores a supplier higher."""
     scores = block.scores
-    own = max(scores.total[position] - scores.uplift[position], scores.floor[position])
+    own_score = max(scores.total[position] - scores.uplift[position], scores.floor_points[position])
     highest, title = max(
-        ((float(other.scores.total[at]), other.model.title) for other, at in beside), default=(-1.0, "")
+        ((float(other.scores.total[other_position]), other.model.title) for other, other_position in others),
+        default=(-1.0, ""),
     )
-    if round(highest, 6) <= round(float(own), 6):
+    if round(highest, 6) <= round(float(own_score), 6):
         return ()
-    named, why = "A higher score in another of its trades", "A supplier of several trades is scored for each"
-    if not names_sectors(block.answers.take([position]).to_rows()[0]):
-        named = "A higher score read as another trade"
-        why = "The sector is not known: a supplier is then scored as a site of any, and for each trade that its answers tell of"
-    text = f'{why}, and the worst counts: as "{title}" it scores {highest:.1f}.'
-    return (Floor(named, text, highest, ("method section 3",), from_workers),)
+    title_text, explanation = (
+        "A higher score in another of its trades",
+        "A supplier of several trades is scored for each",
+    )
+    if not has_known_sector(block.answers.take([position]).to_rows()[0]):
+        title_text = "A higher score read as another trade"
+        explanation = (
+            "The sector is not known: a supplier is then scored as a site of any, "
+            "and for each trade that its answers tell of"
+        )
+    text = f'{explanation}, and the worst counts: as "{title}" it scores {highest:.1f}.'
+    return (Floor(title_text, text, highest, ("method section 3",), from_workers),)
 
 
-def _models(assessed: Sequence[AssessedBatch]) -> tuple[ModelUsed, ...]:
+def _build_models_used(assessed: Sequence[AssessedBatch]) -> tuple[ModelUsed, ...]:
     counts: Counter[str] = Counter()
     models = {}
-    for part in assessed:
-        for b, block in enumerate(part.blocks):
-            counts[block.model.id] += int((part.block_indexes == b).sum())
+    for batch in assessed:
+        for index, block in enumerate(batch.blocks):
+            counts[block.model.id] += int((batch.block_indexes == index).sum())
             models[block.model.id] = block.model
     return tuple(
-        ModelUsed(m.id, m.version, m.title, m.digest[:12], counts[m.id], *m.levels.values())
-        for m in models.values()
-        if counts[m.id]
+        ModelUsed(model.id, model.version, model.title, model.digest[:12], counts[model.id], *model.levels.values())
+        for model in models.values()
+        if counts[model.id]
     )
 
 
-def _file(file: Mapping[str, Any]) -> SourceFile:
+def _build_source_file(file: Mapping[str, Any]) -> SourceFile:
     return SourceFile(
         name=file["name"],
         sha256=file["sha256"][:12],
@@ -329,42 +377,45 @@ def _file(file: Mapping[str, Any]) -> SourceFile:
     )
 
 
-def _issue(told: Issue) -> IssueLine:
+def _build_issue_line(issue: Issue) -> IssueLine:
     return IssueLine(
-        code=told.code,
-        severity=told.severity,
-        message=_in_general(told),
-        file=told.file,
-        sheet=told.sheet,
-        cells=", ".join(told.cells) + (" ..." if told.count > len(told.cells) else ""),
-        header=told.header,
-        seen=told.seen,
-        expected=told.expected,
-        cure=told.cure,
-        count=told.count,
+        code=issue.code,
+        severity=issue.severity,
+        message=_get_general_message(issue),
+        file=issue.file,
+        sheet=issue.sheet,
+        cells=", ".join(issue.cells) + (" ..." if issue.count > len(issue.cells) else ""),
+        header=issue.header,
+        seen=issue.seen,
+        expected=issue.expected,
+        cure=issue.cure,
+        count=issue.count,
     )
 
 
-def _in_general(told: Issue) -> str:
-    """What is wrong, for all issues of one code: without the cell and what stands in it, which each line tells."""
-    message = ISSUES[told.code].message
-    if message == "{seen}":  # a refusal of the door, which is a sentence of its own
-        return told.seen
-    words = message.format(seen="…", header="…", expected="…", count="some")
-    return words[:1].upper() + words[1:]
+def _get_general_message(issue: Issue) -> str:
+    """Return the message of an issue for all issues of its code: without the cell and its content, which each line gives."""
+    message = ISSUES[issue.code].message
+    if message == "{seen}":  # a rejection by the file checks, which is a sentence of its own
+        return issue.seen
+    text = message.format(seen="…", header="…", expected="…", count="some")
+    return text[:1].upper() + text[1:]
 
 
-def _not_checked(assessed: Iterable[AssessedBatch]) -> tuple[NotChecked, ...]:
-    """What was not asked, most widely unasked first; core questions before others, then what most results are asked."""
+def _list_not_checked(assessed: Iterable[AssessedBatch]) -> tuple[NotChecked, ...]:
+    """Return the questions that were not asked, by the share of suppliers; core questions first, then by number of suppliers."""
     unasked: Counter[str] = Counter()
     total: Counter[str] = Counter()
     core = {}
-    for part in assessed:
-        for block, mine, pick in part.iter_chunks():
-            open_ = (block.compute_cells(pick).state == NOT_ASKED).sum(axis=1).tolist()
-            for indicator, here in zip(block.model.indicators, open_, strict=True):
-                total[indicator.title] += len(mine)
-                unasked[indicator.title] += here
+    for batch in assessed:
+        for block, batch_positions, positions in batch.iter_chunks():
+            open_counts = (block.compute_cells(positions).state == NOT_ASKED).sum(axis=1).tolist()
+            for indicator, count in zip(block.model.indicators, open_counts, strict=True):
+                total[indicator.title] += len(batch_positions)
+                unasked[indicator.title] += count
                 core[indicator.title] = indicator.core
-    order = sorted((t for t in total if unasked[t]), key=lambda t: (-unasked[t] / total[t], not core[t], -total[t], t))
+    order = sorted(
+        (title for title in total if unasked[title]),
+        key=lambda title: (-unasked[title] / total[title], not core[title], -total[title], title),
+    )
     return tuple(NotChecked(title, unasked[title], total[title]) for title in order)

@@ -1,4 +1,4 @@
-"""Codes in words, as a reader meets them: countries, sectors, answers, levels, actions."""
+"""Format codes for readers: countries, sectors, answers, levels, actions."""
 
 from __future__ import annotations
 
@@ -9,27 +9,28 @@ from questionnaires.lookups import load_countries, load_sectors
 from reports.document import LEVEL_TITLES, Step
 from risk_models.answers import EvidencePiece
 from risk_models.evidence import GRADE_TITLES
-from risk_models.explain import Reason, own_side
+from risk_models.explain import Reason, describe_own_answer
 from risk_models.facts.facts import FactSnapshot, get_description_id
 from risk_models.model import Model
 from risk_models.plan import Action
 
-MEASURED = ("number", "percent", "money", "date")  # questions whose answer says nothing without their words
+MEASURED_TYPES = ("number", "percent", "money", "date")  # question types whose answers need the title of the question
 
 
-def country_name(code: str | None) -> str:
-    """The English name of a country, "Country unknown" where there is none."""
+def get_country_name(code: str | None) -> str:
+    """Return the English name of a country, "Country unknown" where there is none."""
     return "Country unknown" if code is None else load_countries().names.get(code, code)
 
 
-def sector_title(code: str | None) -> str:
-    """The title of an ISIC code, "Sector unknown" where there is none."""
+def get_sector_title(code: str | None) -> str:
+    """Return the title of an ISIC code, "Sector unknown" where there is none."""
     return "Sector unknown" if code is None else load_sectors().names.get(code, code)
 
 
-def answer_words(form: Questionnaire, question: str, answer: object) -> str:
-    """An answer as its form words it: titles for codes, names for countries and sectors, numbers with their unit, evidence by
-    kind and date.
+def format_answer(form: Questionnaire, question: str, answer: object) -> str:
+    """Return an answer in the words of its form.
+
+    Codes become titles, countries and sectors names; numbers get their unit; evidence becomes its grade, date and source.
     """
     if isinstance(answer, (dict, EvidencePiece)):
         piece = answer if isinstance(answer, EvidencePiece) else EvidencePiece(**answer)
@@ -37,60 +38,75 @@ def answer_words(form: Questionnaire, question: str, answer: object) -> str:
             filter(None, (GRADE_TITLES[piece.grade], piece.date, f"({piece.source})" if piece.source else ""))
         )
     if isinstance(answer, (list, tuple)):
-        return ", ".join(answer_words(form, question, each) for each in answer)
-    asked = form.by_id.get(question)
+        return ", ".join(format_answer(form, question, item) for item in answer)
+    asked_question = form.by_id.get(question)
     if answer == "declined":
         return "asked and left blank"
     if answer == "cannot_apply":
         return "does not apply"
     if isinstance(answer, float):
-        unit = asked.unit if asked else ""
+        unit = asked_question.unit if asked_question else ""
         return f"{answer:g} {unit.removesuffix('s') if answer == 1 else unit}".rstrip()
-    if asked is None:
+    if asked_question is None:
         return str(answer)
-    if asked.type in ("country", "countries"):
-        return country_name(str(answer))
-    if asked.type == "sector":
-        return sector_title(str(answer))
-    return next((choice.title for choice in asked.choices if choice.code == answer), str(answer))
+    if asked_question.type in ("country", "countries"):
+        return get_country_name(str(answer))
+    if asked_question.type == "sector":
+        return get_sector_title(str(answer))
+    return next((choice.title for choice in asked_question.choices if choice.code == answer), str(answer))
 
 
-def value_of(reason: Reason, model: Model, form: Questionnaire, facts: FactSnapshot) -> str:
-    """The value of a reason as it may stand alone: a fact with its unit, a number or a day with the words of its question, and
-    what was reported before what the supplier itself answered.
+def format_reason_value(reason: Reason, model: Model, form: Questionnaire, facts: FactSnapshot) -> str:
+    """Return the value of a reason so that it is clear by itself.
+
+    Facts get their unit, numbers and dates the title of their question; a report comes before the supplier's own answer.
     """
     if reason.kind == "context":
-        only = {sharper.id: sharper.facts[0].fact for sharper in model.sharper if len(sharper.facts) == 1}
-        return _of_fact(reason.value, only.get(reason.id, reason.id), form, facts) if reason.value else ""
-    asked = form.by_id.get(reason.question)
-    said = f"{asked.title}: {reason.value}" if asked and asked.type in MEASURED and reason.value else reason.value
+        single_facts = {
+            sharper.id: sharper.facts[0].fact for sharper in model.sharper_contexts if len(sharper.facts) == 1
+        }
+        return _format_fact(reason.value, single_facts.get(reason.id, reason.id), form, facts) if reason.value else ""
+    question = form.by_id.get(reason.question)
+    answer_text = (
+        f"{question.title}: {reason.value}"
+        if question and question.type in MEASURED_TYPES and reason.value
+        else reason.value
+    )
     if not reason.reported:
-        return said
-    return ". ".join(filter(None, (reason.reported, said and own_side(model.kind, reason.answer, said))))
+        return answer_text
+    return ". ".join(
+        filter(None, (reason.reported, answer_text and describe_own_answer(model.kind, reason.answer, answer_text)))
+    )
 
 
-def _of_fact(value: str, fact: str, form: Questionnaire, facts: FactSnapshot) -> str:
-    """The value of a fact with its unit."""
-    asked, about = form.by_id.get(fact.removeprefix("answer.")), facts.descriptions.get(get_description_id(fact))
+def _format_fact(value: str, fact: str, form: Questionnaire, facts: FactSnapshot) -> str:
+    """Return the value of a fact with its unit."""
+    question, description = (
+        form.by_id.get(fact.removeprefix("answer.")),
+        facts.descriptions.get(get_description_id(fact)),
+    )
     if fact == "agency":
         return f"score {value} of 100"
-    if asked and asked.type == "percent":
+    if question and question.type == "percent":
         return f"{value}%"
-    return f"{value} ({about.unit})" if about else value
+    return f"{value} ({description.unit})" if description else value
 
 
-def level_words(level: str, inherent_level: str, *, up_to: bool, silent: bool = False) -> str:
-    """The level as a reader meets it. ``silent``: most of what holds the score up are questions that were left blank."""
+def format_level(level: str, inherent_level: str, *, up_to: bool, unanswered_driven: bool = False) -> str:
+    """Return the level in words.
+
+    ``up_to``: critical cannot be ruled out; ``unanswered_driven``: mainly questions that were left blank raise the score.
+    """
     if level == "insufficient_evidence":
         return f"Insufficient evidence, inherent {inherent_level}"
-    words = LEVEL_TITLES[level]  # type: ignore[index]
+    title = LEVEL_TITLES[level]  # type: ignore[index]
     if up_to:
-        return f"{words}: critical cannot be ruled out"
-    return f"{words}: most of it cannot be ruled out" if silent else words
+        return f"{title}: critical cannot be ruled out"
+    return f"{title}: most of it cannot be ruled out" if unanswered_driven else title
 
 
-def step(action: Action, due: date, days: float, suppliers: int = 0, names: tuple[str, ...] = ()) -> Step:
-    """An action as a report shows it, due on a day, within so many days."""
+def build_step(action: Action, due: date, days: float, suppliers: int = 0, names: tuple[str, ...] = ()) -> Step:
+    """Return an action as a step of a report. ``days``: within which it is due; ``suppliers``: how many it concerns."""
     return Step(
         action=action.id,
         title=action.title,

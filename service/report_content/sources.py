@@ -1,4 +1,4 @@
-"""The register of sources: what every rule, weight and action refers to by id (``risk_models/standards/*.toml``)."""
+"""Load the register of sources, which rules, weights and actions cite by id (``risk_models/standards/*.toml``)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 import risk_models
 
 STANDARDS = Path(risk_models.__file__).parent / "standards"
-MARKS = {
+MARK_TITLES = {
     "seen": "the text, or a text that quotes it, was seen",
     "seen_in_part": "part was seen, the rest is from memory or second hand",
     "memory_high": "from memory, quite sure: to be checked against the original",
@@ -23,7 +23,7 @@ MARKS = {
 
 @dataclass(frozen=True)
 class Source:
-    """A rule or publication that is cited: what it says, whose it is, and how well it was seen (one of MARKS)."""
+    """A cited rule or publication: its title, its publisher, and how well it was checked (``mark``, a key of MARK_TITLES)."""
 
     id: str
     title: str
@@ -32,8 +32,8 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Family:
-    """Sources that belong together, such as the indicators of one publication."""
+class SourceFamily:
+    """A group of sources, such as the indicators of one publication."""
 
     id: str
     title: str
@@ -42,18 +42,20 @@ class Family:
 
 
 @cache
-def families() -> tuple[Family, ...]:
-    """The whole register, by the names of its files."""
-    found = []
+def load_source_families() -> tuple[SourceFamily, ...]:
+    """Return the whole register, in the order of the names of its files."""
+    families = []
     for file in sorted(STANDARDS.glob("*.toml")):
-        told = tomllib.loads(file.read_text(encoding="utf-8"))
-        whose = told["publisher"]
-        rules = (Source(r["id"], r["title"], r.get("publisher", whose), r["mark"]) for r in told["rule"])
-        found.append(Family(told["family"], told["title"], whose, tuple(rules)))
-    return tuple(found)
+        data = tomllib.loads(file.read_text(encoding="utf-8"))
+        publisher = data["publisher"]
+        rules = (
+            Source(rule["id"], rule["title"], rule.get("publisher", publisher), rule["mark"]) for rule in data["rule"]
+        )
+        families.append(SourceFamily(data["family"], data["title"], publisher, tuple(rules)))
+    return tuple(families)
 
 
 @cache
-def register() -> Mapping[str, Source]:
-    """Every source by its id."""
-    return {source.id: source for family in families() for source in family.sources}
+def load_sources() -> Mapping[str, Source]:
+    """Return every source by its id."""
+    return {source.id: source for family in load_source_families() for source in family.sources}

@@ -1,4 +1,4 @@
-"""What to do, as reports tell it: the steps of one supplier, and over all of them each action once."""
+"""Build the actions of a report: the steps of one supplier, and the plan over all suppliers with each action once."""
 
 from __future__ import annotations
 
@@ -13,81 +13,102 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reports.document import Headline, Step
-from risk_models.plan import Action, Plan, due_on
+from risk_models.plan import Action, Plan, compute_due_date
 from service.assessment.assess import AssessedBatch
-from service.report_content.labels import step
+from service.report_content.labels import build_step
 
-NAMES_SHOWN, NAMES_IN_DANGER = 3, 10  # of those an action concerns; where safety comes first, hours count
+MAX_NAMES, MAX_NAMES_SAFETY = 3, 10  # supplier names listed with an action; more where people may be in danger
 
 
 @dataclass(frozen=True)
-class Line:
-    """One result: where it comes from, its headline, and its place in the queue."""
+class ResultLine:
+    """One result of a report: its batch, its position there, its headline, and its rank in the queue."""
 
-    part: AssessedBatch
+    assessed: AssessedBatch
     position: int
     headline: Headline
     rank: tuple[float, float, float, float]
 
 
-def first_steps(actions: Sequence[Action], days: Any) -> list[str]:
-    """For each supplier the title of its first action."""
+def list_first_step_titles(actions: Sequence[Action], days: Any) -> list[str]:
+    """Return the title of the first action of each supplier, "" where it has none. ``days`` (a, n): as in Plan."""
     seen: dict[bytes, str] = {}
     steps = []
     for column in days.T.copy():
         key = column.tobytes()
         if key not in seen:
-            called = [(a.turn(d), a.title) for a, d in zip(actions, column.tolist(), strict=True) if not isinf(d)]
-            seen[key] = min(called)[-1] if called else ""
+            required = [
+                (action.get_sort_key(days_until_due), action.title)
+                for action, days_until_due in zip(actions, column.tolist(), strict=True)
+                if not isinf(days_until_due)
+            ]
+            seen[key] = min(required)[-1] if required else ""
         steps.append(seen[key])
     return steps
 
 
-def steps_of(plan: Plan, position: int, on: date) -> tuple[Step, ...]:
-    """The steps of one supplier, first things first; those that only reports or cases call for are marked."""
-    days = dict(zip((a.id for a in plan.actions), plan.days[:, position].tolist(), strict=True))
-    own = dict(zip((a.id for a in plan.actions), plan.own.days[:, position].tolist(), strict=True))
-    return tuple(_step(action, days[action.id], own[action.id], on) for action, _ in plan.steps(position, on))
+def list_steps(plan: Plan, position: int, on: date) -> tuple[Step, ...]:
+    """Return the steps of one supplier in their order; those required by reports or cases alone are marked."""
+    days = dict(zip((action.id for action in plan.actions), plan.days[:, position].tolist(), strict=True))
+    own_answer_days = dict(
+        zip((action.id for action in plan.actions), plan.own_answer_plan.days[:, position].tolist(), strict=True)
+    )
+    return tuple(
+        _build_step(action, days[action.id], own_answer_days[action.id], on)
+        for action, _ in plan.list_steps(position, on)
+    )
 
 
-def _step(action: Action, days: float, own: float, on: date, suppliers: int = 0, names: tuple[str, ...] = ()) -> Step:
-    """A step, and beside it when it would be due by suppliers' own answers alone."""
-    told = step(action, due_on(on, days), days, suppliers, names)
-    if isinf(own):
-        return replace(told, from_workers=True)
-    alone = step(action, due_on(on, own), own)
-    return told if days == own else replace(told, own_due=alone.due, own_within_hours=alone.within_hours)
+def _build_step(
+    action: Action, days: float, own_answer_days: float, on: date, suppliers: int = 0, names: tuple[str, ...] = ()
+) -> Step:
+    """Return a step, with the date on which it is due by the suppliers' own answers alone where that differs."""
+    full_step = build_step(action, compute_due_date(on, days), days, suppliers, names)
+    if isinf(own_answer_days):
+        return replace(full_step, from_workers=True)
+    own_step = build_step(action, compute_due_date(on, own_answer_days), own_answer_days)
+    return (
+        full_step
+        if days == own_answer_days
+        else replace(full_step, own_due=own_step.due, own_within_hours=own_step.within_hours)
+    )
 
 
-def plan_of(lines: Sequence[Line], on: date) -> tuple[Step, ...]:
-    """Every action called for, once, in order of urgency: how many it concerns, the first by name, the earliest day."""
-    place = {(id(line.part), line.position): n for n, line in enumerate(lines)}
-    parts = {id(line.part): line.part for line in lines}
-    concerned: dict[str, list[NDArray[np.intp]]] = defaultdict(list)
-    soonest: dict[str, float] = {}
-    alone: dict[str, float] = {}
+def build_overall_plan(lines: Sequence[ResultLine], on: date) -> tuple[Step, ...]:
+    """Return each required action once, most urgent first, with the number and some names of its suppliers, and its date."""
+    line_numbers = {(id(line.assessed), line.position): number for number, line in enumerate(lines)}
+    batches = {id(line.assessed): line.assessed for line in lines}
+    lines_by_action: dict[str, list[NDArray[np.intp]]] = defaultdict(list)
+    earliest_days: dict[str, float] = {}
+    earliest_own_days: dict[str, float] = {}
     actions: dict[str, Action] = {}
-    for name, part in parts.items():
-        where = np.array([place[name, j] for j in range(len(part.block_indexes))])
-        for b, block in enumerate(part.blocks):
-            mine = np.flatnonzero(part.block_indexes == b)
-            days = block.plan.days[:, part.positions[mine]]
-            own = block.plan.own.days[:, part.positions[mine]]
-            for action, row, own_row in zip(block.plan.actions, days, own, strict=True):
-                called = np.isfinite(row)
-                if called.any():
+    for batch_id, batch in batches.items():
+        numbers = np.array([line_numbers[batch_id, position] for position in range(len(batch.block_indexes))])
+        for block_index, block in enumerate(batch.blocks):
+            headline_positions = np.flatnonzero(batch.block_indexes == block_index)
+            days = block.plan.days[:, batch.positions[headline_positions]]
+            own_days = block.plan.own_answer_plan.days[:, batch.positions[headline_positions]]
+            for action, action_days, own_action_days in zip(block.plan.actions, days, own_days, strict=True):
+                is_required = np.isfinite(action_days)
+                if is_required.any():
                     actions[action.id] = action
-                    concerned[action.id].append(where[mine[called]])
-                    soonest[action.id] = min(soonest.get(action.id, inf), float(row[called].min()))
-                    alone[action.id] = min(alone.get(action.id, inf), float(own_row[called].min()))
+                    lines_by_action[action.id].append(numbers[headline_positions[is_required]])
+                    earliest_days[action.id] = min(
+                        earliest_days.get(action.id, inf), float(action_days[is_required].min())
+                    )
+                    earliest_own_days[action.id] = min(
+                        earliest_own_days.get(action.id, inf), float(own_action_days[is_required].min())
+                    )
     steps = []
-    for action in sorted(actions.values(), key=lambda a: a.turn(soonest[a.id])):
-        all_of_them = np.sort(np.concatenate(concerned[action.id]))
-        shown = all_of_them[: NAMES_IN_DANGER if action.safety else NAMES_SHOWN]
-        names = tuple(_called(lines[n].headline) for n in shown.tolist())
-        steps.append(_step(action, soonest[action.id], alone[action.id], on, len(all_of_them), names))
+    for action in sorted(actions.values(), key=lambda action: action.get_sort_key(earliest_days[action.id])):
+        concerned = np.sort(np.concatenate(lines_by_action[action.id]))
+        named = concerned[: MAX_NAMES_SAFETY if action.safety else MAX_NAMES]
+        names = tuple(_get_name(lines[number].headline) for number in named.tolist())
+        steps.append(
+            _build_step(action, earliest_days[action.id], earliest_own_days[action.id], on, len(concerned), names)
+        )
     return tuple(steps)
 
 
-def _called(headline: Headline) -> str:
+def _get_name(headline: Headline) -> str:
     return headline.name or headline.reference

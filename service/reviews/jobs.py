@@ -13,32 +13,32 @@ from datetime import date
 from sqlalchemy import ColumnElement, and_, func, select
 from sqlalchemy.orm import Session
 
-from service.audit import record
+from service.audit import record_event
 from service.clock import now, today
 from service.db import change_feed
 from service.db.session import Database
 from service.db.tables import Engagement, Supplier
-from service.jobs.table import ClaimedJob, effect
+from service.jobs.table import ClaimedJob, job_transaction
 from service.suppliers import repository as suppliers
 
 KINDS = ("agency", "site")  # agencies first: a site's score takes those of its agencies in
 CHUNK = 200  # suppliers reviewed in one transaction
 
 
-def due(session: Session, on: date, limit: int = 50) -> Sequence[Supplier]:
+def list_due(session: Session, on: date, limit: int = 50) -> Sequence[Supplier]:
     """Sites and agencies whose review is due on a day or was before, the worst first."""
-    query = select(Supplier).where(_is_kept(), Supplier.review_due <= on)
+    query = select(Supplier).where(_is_assessed(), Supplier.review_due <= on)
     return session.scalars(query.order_by(Supplier.rank, Supplier.review_due, Supplier.id).limit(limit)).all()
 
 
-def coming(session: Session, on: date, n: int = 5) -> list[tuple[date, int]]:
+def count_upcoming(session: Session, on: date, days: int = 5) -> list[tuple[date, int]]:
     """The next ``n`` days after a day on which reviews fall due, with how many do."""
-    query = select(Supplier.review_due, func.count()).where(_is_kept(), Supplier.review_due > on)
-    found = session.execute(query.group_by(Supplier.review_due).order_by(Supplier.review_due).limit(n))
+    query = select(Supplier.review_due, func.count()).where(_is_assessed(), Supplier.review_due > on)
+    found = session.execute(query.group_by(Supplier.review_due).order_by(Supplier.review_due).limit(days))
     return [(day, count) for day, count in found if day is not None]
 
 
-def _is_kept() -> ColumnElement[bool]:
+def _is_assessed() -> ColumnElement[bool]:
     return and_(Supplier.deleted_at.is_(None), Supplier.latest_id.is_not(None))
 
 
@@ -54,7 +54,7 @@ def review_suppliers(db: Database, claimed: ClaimedJob) -> None:
         "done": 0,
     }
     on = date.fromisoformat(so_far["on"])
-    which = _is_kept()
+    which = _is_assessed()
     if claimed.payload["rule"]["kind"] == "rolling":
         which = and_(which, Supplier.review_due <= on)
     if "of" not in so_far:
@@ -72,16 +72,16 @@ def review_suppliers(db: Database, claimed: ClaimedJob) -> None:
             continue
         so_far |= {"after": ids[-1], "done": so_far["done"] + len(ids)}
         progress = min(1.0, so_far["done"] / max(1, so_far["of"]))  # more may have come due than were counted
-        with effect(db, claimed, checkpoint=so_far, progress=progress) as session:
+        with job_transaction(db, claimed, checkpoint=so_far, progress=progress) as session:
             # Locked, so that one who erases a supplier meanwhile does not see it come back.
             chunk = session.scalars(select(Supplier).where(of_kind, Supplier.id.in_(ids)).with_for_update()).all()
-            _review(session, chunk, on, claimed.actor)
-    with effect(db, claimed, result={"reviewed": so_far["done"], "on": so_far["on"]}) as session:
+            _review_chunk(session, chunk, on, claimed.actor)
+    with job_transaction(db, claimed, result={"reviewed": so_far["done"], "on": so_far["on"]}) as session:
         told = {"suppliers": so_far["done"], "on": so_far["on"]}
-        record(session, claimed.actor, "schedule.reviewed", "schedule", claimed.payload["schedule_id"], told)
+        record_event(session, claimed.actor, "schedule.reviewed", "schedule", claimed.payload["schedule_id"], told)
 
 
-def follow_agencies(db: Database, claimed: ClaimedJob) -> None:
+def reassess_agency_sites(db: Database, claimed: ClaimedJob) -> None:
     """The job that follows agencies whose score or name moved: assesses the sites that name them again, a chunk in each
     transaction; those that have taken in the present scores already are passed over.
 
@@ -90,7 +90,7 @@ def follow_agencies(db: Database, claimed: ClaimedJob) -> None:
     so_far = dict(claimed.checkpoint) or {"after": "", "assessed": 0}
     on = date.fromisoformat(claimed.payload["on"])
     naming = select(Engagement.site_id).where(Engagement.agency_key.in_(claimed.payload["agency_keys"]))
-    which = and_(_is_kept(), Supplier.id.in_(naming))
+    which = and_(_is_assessed(), Supplier.id.in_(naming))
     while True:
         with db.for_organisation(claimed.organisation_id, write=False) as session:
             query = select(Supplier.id).where(which, Supplier.id > so_far["after"]).order_by(Supplier.id)
@@ -98,16 +98,16 @@ def follow_agencies(db: Database, claimed: ClaimedJob) -> None:
         if not ids:
             break
         so_far |= {"after": ids[-1]}
-        with effect(db, claimed, checkpoint=so_far) as session:
+        with job_transaction(db, claimed, checkpoint=so_far) as session:
             sites = session.scalars(select(Supplier).where(which, Supplier.id.in_(ids)).with_for_update()).all()
             moved = [site.id for site in suppliers.sites_with_outdated_agency_scores(session, sites)]
             suppliers.reassess(session, moved, on, now(), claimed.actor, "agency")
             so_far["assessed"] += len(moved)
-    with effect(db, claimed, result={"assessed": so_far["assessed"]}):
+    with job_transaction(db, claimed, result={"assessed": so_far["assessed"]}):
         pass
 
 
-def _review(session: Session, due_suppliers: Sequence[Supplier], on: date, by: str) -> None:
+def _review_chunk(session: Session, due_suppliers: Sequence[Supplier], on: date, by: str) -> None:
     at = now()
     for supplier in due_suppliers:
         due_on = min(supplier.review_due or on, on)

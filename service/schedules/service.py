@@ -23,20 +23,20 @@ from zoneinfo import ZoneInfo, available_timezones
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from service.audit import record
+from service.audit import record_event
 from service.clock import now
-from service.db.tables import ScheduleRun, Schedule, new_id
+from service.db.tables import Schedule, ScheduleRun, new_id
 from service.errors import DomainError, not_found
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-KINDS, EVERY = ("rolling", "fixed"), ("day", "week", "month", "quarter")
+KINDS, INTERVALS = ("rolling", "fixed"), ("day", "week", "month", "quarter")
 FIRST_OF_QUARTER = (1, 4, 7, 10)
 LAST_DAY = 28  # every month has it
-TIME, MORNING = re.compile("([01][0-9]|2[0-3]):[0-5][0-9]"), "06:00"
+TIME, DEFAULT_TIME = re.compile("([01][0-9]|2[0-3]):[0-5][0-9]"), "06:00"
 Rule = Mapping[str, Any]
 
 
-def validated(rule: Rule, time_zone: str) -> dict[str, Any]:
+def validate_rule(rule: Rule, time_zone: str) -> dict[str, Any]:
     """The rule with nothing left unsaid. Raises Refused, 422, with a code for what cannot be."""
     if time_zone not in _time_zones():
         raise DomainError(
@@ -45,22 +45,22 @@ def validated(rule: Rule, time_zone: str) -> dict[str, Any]:
     kind, every = rule.get("kind"), rule.get("every")
     if kind not in KINDS:
         raise DomainError("schedule.kind", 422, "A schedule is rolling or fixed.")
-    whole: dict[str, Any] = {"kind": kind, "time": rule.get("time", MORNING)}
+    whole: dict[str, Any] = {"kind": kind, "time": rule.get("time", DEFAULT_TIME)}
     if not isinstance(whole["time"], str) or not TIME.fullmatch(whole["time"]):
         raise DomainError("schedule.time", 422, "Say the time as hours and minutes, 00:00 to 23:59.")
     if kind == "fixed":
-        if every not in EVERY:
-            raise DomainError("schedule.every", 422, f"A fixed schedule is of every {' or '.join(EVERY)}.")
+        if every not in INTERVALS:
+            raise DomainError("schedule.every", 422, f"A fixed schedule is of every {' or '.join(INTERVALS)}.")
         whole["every"] = every
         if every != "day":
-            whole["day"] = _day(every, rule.get("day"))
+            whole["day"] = _parse_day(every, rule.get("day"))
     surplus = sorted(rule.keys() - whole.keys())
     if surplus:
         raise DomainError("schedule.unknown_field", 422, f"Such a schedule takes {', '.join(whole)} and nothing else.")
     return whole
 
 
-def _day(every: str, day: object) -> str | int:
+def _parse_day(every: str, day: object) -> str | int:
     if every == "week":
         if not isinstance(day, str) or day not in WEEKDAYS:
             raise DomainError("schedule.day", 422, f"The day of a week is one of {', '.join(WEEKDAYS)}.")
@@ -84,7 +84,7 @@ def scheduled_times(rule: Rule, time_zone: str, after: datetime) -> Iterator[dat
     zone, at = ZoneInfo(time_zone), time.fromisoformat(rule["time"])
     day, last = after.astimezone(zone).date() - timedelta(days=2), after
     while True:
-        if _is_day(rule, day):
+        if _is_scheduled_day(rule, day):
             moment = datetime.combine(day, at, zone).astimezone(UTC)
             if moment > last:  # where a whole day is left out, two days give one moment
                 yield moment
@@ -92,7 +92,7 @@ def scheduled_times(rule: Rule, time_zone: str, after: datetime) -> Iterator[dat
         day += timedelta(days=1)
 
 
-def _is_day(rule: Rule, day: date) -> bool:
+def _is_scheduled_day(rule: Rule, day: date) -> bool:
     match rule.get("every", "day"):
         case "week":
             return day.weekday() == WEEKDAYS.index(rule["day"])
@@ -103,18 +103,18 @@ def _is_day(rule: Rule, day: date) -> bool:
     return True
 
 
-def next_dates(rule: Rule, time_zone: str, after: datetime, n: int = 5) -> list[datetime]:
+def list_next_dates(rule: Rule, time_zone: str, after: datetime, count: int = 5) -> list[datetime]:
     """The next ``n`` moments (UTC) after a moment; for a rule that is not kept yet too. Raises Refused like ``validated``."""
-    return list(islice(scheduled_times(validated(rule, time_zone), time_zone, after), n))
+    return list(islice(scheduled_times(validate_rule(rule, time_zone), time_zone, after), count))
 
 
-def create(session: Session, name: str, rule: Rule, time_zone: str, by: str) -> Schedule:
+def create_schedule(session: Session, name: str, rule: Rule, time_zone: str, by: str) -> Schedule:
     """A new schedule, from its next date on. Raises Refused, 422."""
     at = now()
-    whole = validated(rule, time_zone)
+    whole = validate_rule(rule, time_zone)
     schedule = Schedule(
         id=new_id(),
-        name=_named(name),
+        name=_parse_name(name),
         rule=whole,
         time_zone=time_zone,
         next_due=next(scheduled_times(whole, time_zone, at)),
@@ -123,11 +123,11 @@ def create(session: Session, name: str, rule: Rule, time_zone: str, by: str) -> 
         created_at=at,
     )
     session.add(schedule)
-    record(session, by, "schedule.created", "schedule", schedule.id, _told(schedule))
+    record_event(session, by, "schedule.created", "schedule", schedule.id, _describe_rule(schedule))
     return schedule
 
 
-def update(
+def update_schedule(
     session: Session,
     schedule_id: str,
     by: str,
@@ -138,36 +138,36 @@ def update(
     active: bool | None = None,
 ) -> Schedule:
     """Changes what is given. Dates that passed while a schedule was paused are not made up for. Raises Refused, 404 or 422."""
-    schedule = get(session, schedule_id, lock=True)
+    schedule = get_schedule(session, schedule_id, lock=True)
     before = (schedule.rule, schedule.time_zone, schedule.active)
-    schedule.name = schedule.name if name is None else _named(name)
+    schedule.name = schedule.name if name is None else _parse_name(name)
     schedule.time_zone = schedule.time_zone if time_zone is None else time_zone
-    schedule.rule = validated(schedule.rule if rule is None else rule, schedule.time_zone)
+    schedule.rule = validate_rule(schedule.rule if rule is None else rule, schedule.time_zone)
     schedule.active = schedule.active if active is None else active
     if (schedule.rule, schedule.time_zone, schedule.active) != before:  # else a date that is due just now stays due
         schedule.next_due = next(scheduled_times(schedule.rule, schedule.time_zone, now()))
-    record(session, by, "schedule.changed", "schedule", schedule.id, _told(schedule))
+    record_event(session, by, "schedule.changed", "schedule", schedule.id, _describe_rule(schedule))
     return schedule
 
 
-def _named(name: str) -> str:
+def _parse_name(name: str) -> str:
     if not 1 <= len(name.strip()) <= 200:
         raise DomainError("schedule.name", 422, "A schedule has a name of 1 to 200 letters.")
     return name.strip()
 
 
-def _told(schedule: Schedule) -> dict[str, Any]:
+def _describe_rule(schedule: Schedule) -> dict[str, Any]:
     return {**schedule.rule, "time_zone": schedule.time_zone, "active": schedule.active}
 
 
-def delete(session: Session, schedule_id: str, by: str) -> None:
+def delete_schedule(session: Session, schedule_id: str, by: str) -> None:
     """Removes a schedule with the record of its firings. Raises Refused, 404, where there is none."""
-    schedule = get(session, schedule_id, lock=True)
-    record(session, by, "schedule.deleted", "schedule", schedule.id, {})
+    schedule = get_schedule(session, schedule_id, lock=True)
+    record_event(session, by, "schedule.deleted", "schedule", schedule.id, {})
     session.delete(schedule)
 
 
-def get(session: Session, schedule_id: str, *, lock: bool = False) -> Schedule:
+def get_schedule(session: Session, schedule_id: str, *, lock: bool = False) -> Schedule:
     """A schedule by id, if told locked until the transaction ends. Raises Refused, 404, where there is none."""
     query = select(Schedule).where(Schedule.id == schedule_id)
     schedule = session.scalars(query.with_for_update() if lock else query).first()
@@ -176,12 +176,12 @@ def get(session: Session, schedule_id: str, *, lock: bool = False) -> Schedule:
     return schedule
 
 
-def listing(session: Session) -> Sequence[Schedule]:
+def list_schedules(session: Session) -> Sequence[Schedule]:
     """All schedules, the next one first, paused ones last."""
     return session.scalars(select(Schedule).order_by(Schedule.active.desc(), Schedule.next_due, Schedule.id)).all()
 
 
-def firings(session: Session, schedule: Schedule, limit: int = 50) -> Sequence[ScheduleRun]:
+def list_runs(session: Session, schedule: Schedule, limit: int = 50) -> Sequence[ScheduleRun]:
     """When a schedule went off, newest first; ``missed`` counts the dates after its own that were made up for with it."""
     query = select(ScheduleRun).where(ScheduleRun.schedule_id == schedule.id).order_by(ScheduleRun.slot.desc())
     return session.scalars(query.limit(limit)).all()

@@ -1,4 +1,4 @@
-"""What agencies are known as, and the links between them and the sites that name them."""
+"""Link sites to the agencies they name, by the names that agencies are known under."""
 
 from __future__ import annotations
 
@@ -19,32 +19,32 @@ from service.jobs.table import enqueue
 
 
 def collect_name_keys(rows: Iterable[Mapping[str, Any]]) -> set[str]:
-    """The keys of all names that an agency bears in some rows."""
+    """Return the keys of all names that rows give an agency."""
     return {key for row in rows for key in own_name_keys(row)}
 
 
 def own_name_keys(answers: Mapping[str, Any]) -> list[str]:
-    """The keys of what an agency calls itself."""
+    """Return the keys of the names that an agency gives itself."""
     return list(filter(None, (name_key(str(answers.get(question) or "")) for question in AGENCY_NAME_QUESTIONS)))
 
 
 def build_link_rows(
     kind: str, supplier_id: str, answers: Mapping[str, Any], *others: Iterable[str]
 ) -> list[dict[str, Any]]:
-    """The links by which a site finds its agencies, and an agency the sites that use it. ``others``: more keys of an agency."""
+    """Build the rows that link a site to its agencies, or an agency to its names; ``others``: more name keys of an agency."""
     if kind == "agency":
         keys = dict.fromkeys(chain(own_name_keys(answers), *others))
         return [{"id": new_id(), "agency_id": supplier_id, "key": key} for key in keys]
-    build_link_rows = {name_key(name): name for name in get_named_agencies(answers)}
+    names = {name_key(name): name for name in get_named_agencies(answers)}
     return [
         {"id": new_id(), "site_id": supplier_id, "agency_key": key, "named": name}
-        for key, name in build_link_rows.items()
+        for key, name in names.items()
         if key
     ]
 
 
 def get_name_keys(session: Session, agency_ids: Sequence[str]) -> dict[str, set[str]]:
-    """What agencies are known as, by id."""
+    """Return the name keys of agencies, by agency id."""
     names: dict[str, set[str]] = {}
     query = select(AgencyName.agency_id, AgencyName.key)
     for chunk in chunks(agency_ids):
@@ -54,8 +54,8 @@ def get_name_keys(session: Session, agency_ids: Sequence[str]) -> dict[str, set[
 
 
 def queue_site_reassessment(session: Session, keys: Iterable[str], on: date, by: str) -> None:
-    """Has the sites that name these agencies assessed again (:func:`service.reviews.jobs.follow_agencies`), in the caller's
-    transaction: a site takes the score of its worst agency.
+    """Queue a job that reassesses the sites naming these agencies (:func:`service.reviews.jobs.follow_agencies`), in the
+    caller's transaction: a site's score takes in that of its worst agency.
     """
     named: set[str] = set()
     for chunk in chunks(sorted(keys)):
@@ -66,11 +66,11 @@ def queue_site_reassessment(session: Session, keys: Iterable[str], on: date, by:
 
 
 def get_named_agencies(answers: Mapping[str, Any]) -> list[str]:
-    """The agencies that answers name."""
+    """Return the agencies that answers name."""
     named = answers.get("agencies")
     return [str(name) for name in named] if isinstance(named, list | tuple) else []
 
 
 def select_agency_scores(answers: Mapping[str, Any], scores: Mapping[str, float]) -> dict[str, float]:
-    """The scores of the agencies that answers name, by key."""
+    """Return the scores of the agencies that answers name, by key."""
     return {key: scores[key] for key in map(name_key, get_named_agencies(answers)) if key in scores}

@@ -1,6 +1,6 @@
-"""By which keys a supplier is found again: its own, and those of suppliers that were merged into it.
+"""Identify suppliers: the key a row is found by, and the aliases left by merged suppliers.
 
-A list names a supplier by its old number for years after the two were merged. No new supplier is made under such a key.
+Lists go on naming a supplier by its old number for years after a merge; no new supplier is created under such a key.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from questionnaires.parse.answer import RESERVED_ANSWERS
 from risk_models.answers import Answers
 from risk_models.name_normalize import name_key
-from service.audit import record
+from service.audit import record_event
 from service.db.session import chunks
 from service.db.tables import MergedKey, Supplier
 from service.errors import not_found
@@ -29,7 +29,7 @@ KEYED = ("reference", *IDENTIFIERS, "name", "name_local", "country", "address")
 
 
 def supplier_key(answers: Row) -> str:
-    """What a supplier is found again by: own reference, else an identifier, else name, country and address."""
+    """Return the key a supplier is found by: its own reference, else an identifier, else name, country and address."""
     reference = answers.get("reference")
     if reference:
         return f"ref:{name_key(str(reference))}"
@@ -46,21 +46,22 @@ def supplier_key(answers: Row) -> str:
 
 
 def supplier_keys(answers: Answers) -> list[str]:
-    """The key of each of n suppliers (:func:`supplier_key`)."""
+    """Return the key of each of n suppliers (:func:`supplier_key`)."""
     keyed = {question: answers.columns[question] for question in KEYED if question in answers.columns}
     return list(map(supplier_key, Answers(len(answers), keyed).to_rows()))
 
 
 def company_key(answers: Row) -> str:
-    """Sites with equal names are sites of one company, whatever their address."""
+    """Return the key of a company: sites with equal names belong to one company, whatever their address."""
     return name_key(str(answers.get("name") or answers.get("name_local") or answers.get("reference") or ""))[:300]
 
 
 def rekey_to_survivor(survivor: Row, row: Row) -> dict[str, Any]:
-    """A row that names a supplier as one that was merged into it, as if it named the supplier itself.
+    """Return a row that names a merged supplier, re-keyed to the supplier it was merged into.
 
-    Who and where it is, its own rows tell: the old one gives it no reference, a number or name only where it has none, a place
-    only where it has none at all: halves of two places are no place, and a number of a register is of the register's country.
+    Identity and place come from the survivor's own rows. The old row gives it no reference, a number or name only where it has
+    none, and a place only where it has none at all: halves of two places are no place, and a register's number belongs to the
+    register's country.
     """
     known = {
         question: answer
@@ -70,12 +71,12 @@ def rekey_to_survivor(survivor: Row, row: Row) -> dict[str, Any]:
     left_out = {"reference", *(PLACE if known.keys() & set(PLACE) else ())}
     if known.get("country") and row.get("country") not in (None, known["country"]):
         left_out.update(REGISTERED)
-    told = {question: answer for question, answer in row.items() if question not in left_out}
-    return told | {question: known[question] for question in (*KEYED, *PLACE) if question in known}
+    relevant = {question: answer for question, answer in row.items() if question not in left_out}
+    return relevant | {question: known[question] for question in (*KEYED, *PLACE) if question in known}
 
 
 def group_by_key(keys: Iterable[str]) -> list[list[int]]:
-    """The positions of rows by key: each supplier's, in the order in which the first of them stands."""
+    """Group the positions of rows by key, in the order in which each key first occurs."""
     groups: dict[str, list[int]] = {}
     for at, key in enumerate(keys):
         groups.setdefault(key, []).append(at)
@@ -83,7 +84,7 @@ def group_by_key(keys: Iterable[str]) -> list[list[int]]:
 
 
 def find_supplier(session: Session, kind: str, answers: Mapping[str, Any]) -> Supplier | None:
-    """The supplier that such answers are kept under, locked until the transaction ends; None if there is none yet."""
+    """Find the supplier with these answers and lock it until the transaction ends; None if there is none."""
     key = supplier_key(answers)
     own = select(Supplier).where(Supplier.kind == kind, Supplier.key == key)
     old = _merged_query(kind, [key], Supplier).with_for_update(of=Supplier)
@@ -91,7 +92,7 @@ def find_supplier(session: Session, kind: str, answers: Mapping[str, Any]) -> Su
 
 
 def find_suppliers(session: Session, kind: str, keys: Iterable[str]) -> dict[str, Supplier]:
-    """The suppliers that are found by some keys, by the key; those of no supplier are left out."""
+    """Find suppliers by their keys or aliases; keys of no supplier are left out."""
     distinct = list(dict.fromkeys(keys))
     found: dict[str, Supplier] = {}
     for chunk in chunks(distinct):
@@ -102,7 +103,7 @@ def find_suppliers(session: Session, kind: str, keys: Iterable[str]) -> dict[str
 
 
 def find_merged(session: Session, kind: str, keys: Iterable[str]) -> dict[str, Supplier]:
-    """Of some keys those that a supplier had which was merged, each with the supplier it was merged into."""
+    """Return, for those keys that are aliases, the supplier each was merged into."""
     found: dict[str, Supplier] = {}
     for chunk in chunks(list(dict.fromkeys(keys))):
         query = _merged_query(kind, chunk, MergedKey.key, Supplier)
@@ -116,30 +117,30 @@ def _merged_query(kind: str, keys: Collection[str], *what: Any) -> Any:
 
 
 def list_aliases(session: Session, supplier: Supplier) -> Sequence[MergedKey]:
-    """The keys of all that were merged into a supplier, by which it is found beside its own, in the order in which they were."""
+    """List the aliases of a supplier (keys of suppliers merged into it), in the order of the merges."""
     query = select(MergedKey).where(MergedKey.supplier_id == supplier.id)
     return session.scalars(query.order_by(MergedKey.merged_at, MergedKey.key)).all()
 
 
 def list_alias_numbers(session: Session, kind: str) -> list[tuple[str, dict[str, str]]]:
-    """The old references and numbers of all suppliers of a kind, each with the id of its supplier, as answers."""
+    """List the references and numbers among the aliases of a kind, each as (supplier id, answers)."""
     query = select(MergedKey.supplier_id, MergedKey.key, MergedKey.named).where(MergedKey.kind == kind)
-    told = [(supplier_id, _key_question(key), named) for supplier_id, key, named in session.execute(query)]
-    return [(supplier_id, {question: named}) for supplier_id, question, named in told if question != "name"]
+    aliases = [(supplier_id, _key_question(key), named) for supplier_id, key, named in session.execute(query)]
+    return [(supplier_id, {question: named}) for supplier_id, question, named in aliases if question != "name"]
 
 
 def move_aliases(session: Session, source: Supplier, target: Supplier, at: datetime) -> None:
-    """From now on ``target`` is found by the key of ``source``, and by those that found ``source``."""
-    theirs = update(MergedKey).where(MergedKey.supplier_id == source.id)
-    session.execute(theirs.values(supplier_id=target.id))
-    told = {"kind": source.kind, "key": source.key, "named": _describe_key(source), "merged_at": at}
-    session.add(MergedKey(supplier_id=target.id, **told))
+    """Move all aliases of ``source`` to ``target``, and add the key of ``source`` as an alias."""
+    source_aliases = update(MergedKey).where(MergedKey.supplier_id == source.id)
+    session.execute(source_aliases.values(supplier_id=target.id))
+    alias = {"kind": source.kind, "key": source.key, "named": _describe_key(source), "merged_at": at}
+    session.add(MergedKey(supplier_id=target.id, **alias))
 
 
 def remove_alias(session: Session, supplier: Supplier, merged_key_id: str, by: str) -> None:
-    """A supplier is no longer found by an old key: whoever is next told of under it is a supplier of its own, without history.
+    """Remove an alias of a supplier; the next row with that key creates a supplier of its own, without history.
 
-    What came in under that key stays here. Raises Refused, 404, where the supplier has no such key.
+    What was imported under that key stays here. Raises DomainError, 404, where the supplier has no such alias.
     """
     query = select(MergedKey).where(MergedKey.id == merged_key_id, MergedKey.supplier_id == supplier.id)
     old = session.scalars(query).first()
@@ -147,18 +148,18 @@ def remove_alias(session: Session, supplier: Supplier, merged_key_id: str, by: s
         raise not_found("It is found under no such key.")
     session.delete(old)
     supplier.version += 1
-    record(session, by, f"{supplier.kind}.key_let_go", supplier.kind, supplier.id, {})
+    record_event(session, by, f"{supplier.kind}.key_let_go", supplier.kind, supplier.id, {})
 
 
 def _describe_key(supplier: Supplier) -> str:
-    """What the key of a supplier was made of."""
-    question, told = _key_question(supplier.key), supplier.answers
+    """Return what the key of a supplier was made from, for people to read."""
+    question, answers = _key_question(supplier.key), supplier.answers
     if question != "name":
-        return str(told.get(question) or supplier.key.partition(":")[2])
-    return ", ".join(str(part) for part in (supplier.name, told.get("address"), supplier.country) if part)
+        return str(answers.get(question) or supplier.key.partition(":")[2])
+    return ", ".join(str(part) for part in (supplier.name, answers.get("address"), supplier.country) if part)
 
 
 def _key_question(key: str) -> str:
-    """The question whose answer a key was made of; of name, country and address the name."""
-    by = key.partition(":")[0]
-    return "reference" if by == "ref" else by if by in IDENTIFIERS else "name"
+    """Return the question whose answer a key was made from; "name" for name, country and address."""
+    prefix = key.partition(":")[0]
+    return "reference" if prefix == "ref" else prefix if prefix in IDENTIFIERS else "name"

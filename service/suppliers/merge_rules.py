@@ -1,8 +1,7 @@
-"""One supplier that is told of more than once: by what it is found again, how rows of one file are joined, and what stays of its
-earlier answers when it is told of again.
+"""Merge answers of one supplier: several rows of one upload into one, and new answers into those that are stored.
 
-Two principles of the method decide (sections 2 and 3): harm does not expire, and silence is not safety. Evidence is that of a
-whole row: it never stands behind an answer that it did not come with.
+Two principles of the method decide (sections 2 and 3): harm does not expire, and missing answers are never reassuring.
+Evidence belongs to a whole row: it never supports an answer that it did not come with.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from risk_models.answers import DECLINED, EVIDENCE, Answers
 from risk_models.evidence import DECLARATION_DATE_QUESTIONS
 from risk_models.transforms import Rule, bind_day
 from service.assessment.assess import ROW_EVIDENCE_QUESTIONS
-from service.assessment.models_in_force import in_force_on
+from service.assessment.models_in_force import list_models_in_force
 
 Row = Mapping[str, Any]
 
@@ -37,11 +36,12 @@ UNKNOWN = -1.0  # below every r: an answer that no model in force can read
 
 @dataclass(frozen=True)
 class RiskLookup:
-    """How the answers of a kind of supplier are weighed on a day, by the models in force then.
+    """How risky the answers of a kind of supplier are on a day, by the models in force then.
 
-    ``asked``: the questions of practice, which a supplier answers for itself and an indicator reads. ``fed``: those and what the
-    buyer answers that one reads. ``reassuring``: answers that speak for many indicators at once ("no agencies"), by question.
-    ``silent_from``: from this r on an answer short of harm says that nobody looked (docs/models.md).
+    ``practice_questions``: what a supplier answers about its own practice and an indicator reads. ``risk_questions``: those,
+    and what the buyer answers about it that an indicator reads. ``reassuring_answers``: by question, the answers that speak
+    for many indicators at once ("no agencies"). ``unknown_from``: from this r on, an answer short of harm says that nobody
+    checked (docs/models.md). ``known_risks`` caches.
     """
 
     questions: Mapping[str, Question]
@@ -53,9 +53,9 @@ class RiskLookup:
     known_risks: dict[tuple[str, object], float] = field(default_factory=dict)  # the risk of answers that were met
 
     def risk(self, question: str, answer: object) -> float:
-        """The highest r (0..1) of an answer under any model that reads it; -1 where none can.
+        """Return the highest r (0..1) of an answer under any model that reads it; -1 where none can.
 
-        A declined one stands right below harm that is admitted: it may be as bad, and was not said.
+        A declined answer ranks right below admitted harm: it may be as bad, but was not admitted.
         """
         if answer == DECLINED:
             return JUST_BELOW
@@ -68,23 +68,23 @@ class RiskLookup:
         return self.known_risks[question, held]
 
     def admits_harm(self, question: str, answer: object) -> bool:
-        """Whether an answer admits harm, or tells what others reported."""
+        """Return whether an answer admits harm or reports it."""
         return question in REPORTS or self.risk(question, answer) >= HARM
 
     def is_uninformative(self, question: str, answer: object) -> bool:
-        """Whether an answer is declined, or says that nobody looked."""
+        """Return whether an answer is declined, or says that nobody checked."""
         return answer == DECLINED or self.unknown_from <= self.risk(question, answer) < HARM
 
     def reassures(self, question: str, answer: object) -> bool:
-        """Whether an answer speaks for many indicators at once."""
+        """Return whether an answer speaks for many indicators at once."""
         return question in self.reassuring_answers and answer in self.reassuring_answers[question]
 
     def answers_practice(self, row: Row) -> bool:
-        """Whether a row says anything about practice, if only that it declines to."""
+        """Return whether a row answers, or declines, any question about practice."""
         return any(row.get(question) is not None for question in row.keys() & self.practice_questions)
 
     def list_evidenced_questions(self, row: Row) -> list[str]:
-        """What a row says that its evidence stands behind: answers about practice, and those that reassure."""
+        """List the questions of a row that its evidence supports: those about practice, and reassuring ones."""
         return [
             question
             for question, answer in row.items()
@@ -93,39 +93,41 @@ class RiskLookup:
 
 
 def mask_with_practice(answers: Answers, kind: str) -> NDArray[np.bool_]:
-    """Which of n suppliers say anything about practice (:meth:`Practice.answered`)."""
+    """Return which of n suppliers answer anything about practice (:meth:`RiskLookup.answers_practice`), as a mask."""
     questions = load_combined_form(kind).by_id
-    told = [column.codes >= 0 for q, column in answers.columns.items() if q in questions and questions[q].declinable]
-    found: NDArray[np.bool_] = np.any(told, axis=0) if told else np.zeros(len(answers), dtype=bool)
-    return found
+    answered = [
+        column.codes >= 0 for q, column in answers.columns.items() if q in questions and questions[q].declinable
+    ]
+    mask: NDArray[np.bool_] = np.any(answered, axis=0) if answered else np.zeros(len(answers), dtype=bool)
+    return mask
 
 
 @lru_cache(maxsize=8)
 def get_risk_lookup(kind: str, on: date) -> RiskLookup:
-    """The practice of sites or agencies by the models in force on a day."""
-    models = [model for model in in_force_on(on) if model.kind == kind]
+    """Return the risk lookup for sites or agencies by the models in force on a day."""
+    models = [model for model in list_models_in_force(on) if model.kind == kind]
     questions = load_combined_form(kind).by_id
     rules: dict[str, list[Rule]] = {}
     gates: dict[str, set[object]] = {}
     for model in models:
         for indicator in model.indicators:
             rules.setdefault(indicator.question, []).append(bind_day(indicator.rule, on))
-        for gate in model.gates:
-            gates.setdefault(gate.question, set()).update(gate.none)
+        for gate in model.screening_questions:
+            gates.setdefault(gate.question, set()).update(gate.none_answers)
     return RiskLookup(
         questions,
         frozenset(question.id for question in questions.values() if question.declinable),
         frozenset(question.id for question in questions.values() if question.feeds),
         {question: frozenset(none) for question, none in gates.items()},
         {question: tuple(read) for question, read in rules.items()},
-        min((model.silent_from for model in models), default=HARM),
+        min((model.unknown_from for model in models), default=HARM),
     )
 
 
 @dataclass(frozen=True)
 class MergedRows:
-    """Rows of one supplier as one: their answers; questions of practice that they answer differently (the answer of more risk
-    stands); and other questions in which they differ.
+    """Rows of one supplier as one: their answers; the questions about practice that they answer differently (the riskier
+    answer counts); and the other questions in which they differ.
     """
 
     answers: dict[str, Any]
@@ -134,65 +136,68 @@ class MergedRows:
 
 
 def merge_duplicates(rows: Sequence[Row], risk_lookup: RiskLookup, kind: str) -> MergedRows:
-    """Rows of one supplier as one row.
+    """Merge rows of one supplier into one.
 
-    Of contradictory answers about practice the one of more risk stands, never the better. Lists are put together; of two shares
-    the larger stands, of a denial and anything else the other; of any other two the first.
+    Of contradictory answers about practice the riskier one counts, never the better. Lists are united; of two shares the
+    larger counts, of a denial and anything else the other, of any other two the first.
     """
     if len(rows) == 1:
         return MergedRows({question: answer for question, answer in rows[0].items() if answer is not None}, (), ())
-    told: dict[str, Any] = {}
+    merged: dict[str, Any] = {}
     contradicted: dict[str, None] = {}
     differing: dict[str, None] = {}
     for row in rows:
         for question, answer in row.items():
             if question in ROW_EVIDENCE_QUESTIONS or answer is None:
                 continue
-            before = told.setdefault(question, answer)
-            if before == answer:
+            current = merged.setdefault(question, answer)
+            if current == answer:
                 continue
             if question in risk_lookup.risk_questions:
                 contradicted[question] = None
             elif not isinstance(answer, list):
                 differing[question] = None
-            told[question] = _merge_answer(question, before, answer, risk_lookup)
+            merged[question] = _merge_answer(question, current, answer, risk_lookup)
     parts = [[row.get(question) for question in WORKFORCE] for row in rows]
     if any(part != parts[0] for part in parts):
-        told = _resolve_workforce(told, kind)
-    return MergedRows(told | _merge_records(rows, risk_lookup), tuple(contradicted), tuple(differing))
+        merged = _resolve_workforce(merged, kind)
+    return MergedRows(merged | _merge_records(rows, risk_lookup), tuple(contradicted), tuple(differing))
 
 
-def _merge_answer(question: str, one: Any, other: Any, risk_lookup: RiskLookup) -> Any:
-    """What stands of two different answers to a question."""
+def _merge_answer(question: str, current: Any, new: Any, risk_lookup: RiskLookup) -> Any:
+    """Return which of two different answers to a question counts."""
     fed = question in risk_lookup.risk_questions
-    both_count = not fed or (risk_lookup.admits_harm(question, one) and risk_lookup.admits_harm(question, other))
-    if both_count and isinstance(one, list) and isinstance(other, list):
-        return [*one, *(each for each in other if each not in one)]
+    both_count = not fed or (risk_lookup.admits_harm(question, current) and risk_lookup.admits_harm(question, new))
+    if both_count and isinstance(current, list) and isinstance(new, list):
+        return [*current, *(item for item in new if item not in current)]
     if fed:
-        return other if risk_lookup.risk(question, other) > risk_lookup.risk(question, one) else one
-    numbers = isinstance(one, int | float) and isinstance(other, int | float)
+        return new if risk_lookup.risk(question, new) > risk_lookup.risk(question, current) else current
+    numbers = isinstance(current, int | float) and isinstance(new, int | float)
     if numbers and risk_lookup.questions[question].type == "percent":
-        return max(one, other)
-    return other if risk_lookup.reassures(question, one) else one
+        return max(current, new)
+    return new if risk_lookup.reassures(question, current) else current
 
 
 def _merge_records(rows: Sequence[Row], risk_lookup: RiskLookup) -> dict[str, Any]:
-    """The record of rows that are joined. Where it differs, each row's evidence covers what that row answers, and what all
-    declare is as old as the oldest of them.
+    """Merge the records of rows (evidence and dates). Where they differ, each row's evidence covers what that row answers, and
+    the declaration is as old as the oldest of them.
     """
-    founded = [row for row in rows if risk_lookup.list_evidenced_questions(row)] or [
+    evidenced_rows = [row for row in rows if risk_lookup.list_evidenced_questions(row)] or [
         row for row in rows if _record_fields(row)
     ][:1]
-    records = [_record_fields(row) for row in founded]
+    records = [_record_fields(row) for row in evidenced_rows]
     if not records:
         return {}
     if all(record == records[0] for record in records):
         return records[0]
     pieces: list[Any] = []
-    for row, record in zip(founded, records, strict=True):
-        of_row = {"grade": record.get("evidence_grade"), "date": record.get("evidence_date")}
-        told = record.get(EVIDENCE)
-        for piece in [*([of_row] if all(of_row.values()) else []), *(told if isinstance(told, list) else [])]:
+    for row, record in zip(evidenced_rows, records, strict=True):
+        row_evidence = {"grade": record.get("evidence_grade"), "date": record.get("evidence_date")}
+        pieces_given = record.get(EVIDENCE)
+        for piece in [
+            *([row_evidence] if all(row_evidence.values()) else []),
+            *(pieces_given if isinstance(pieces_given, list) else []),
+        ]:
             covering = {**piece, "covers": piece.get("covers") or risk_lookup.list_evidenced_questions(row)}
             pieces += [covering] if covering["covers"] and covering not in pieces else []
     days = [day for record in records if (day := _answered_on(record)) is not None]
@@ -204,85 +209,89 @@ def _record_fields(row: Row) -> dict[str, Any]:
 
 
 def _answered_on(record: Row) -> str | None:
-    """The day a row was answered on: what the newest edition of the method takes for it."""
+    """Return the day a row was answered, as the newest method dates a declaration; None if unknown."""
     days = (record.get(question) for question in DECLARATION_DATE_QUESTIONS)
     return next((day for day in days if isinstance(day, str) and day not in ("declined", "cannot_apply")), None)
 
 
-def is_undated(before: Row, risk_lookup: RiskLookup) -> bool:
-    """Whether answers stand that bear no day at all: they count as made when they came in."""
-    return bool(risk_lookup.list_evidenced_questions(before)) and _answered_on(before) is None
+def is_undated(stored: Row, risk_lookup: RiskLookup) -> bool:
+    """Return whether stored answers have no date at all: they count as made when they were entered."""
+    return bool(risk_lookup.list_evidenced_questions(stored)) and _answered_on(stored) is None
 
 
 def merge_answers(
-    before: Row, now: Row, risk_lookup: RiskLookup, kind: str, entered_on: date | None = None
+    stored: Row, incoming: Row, risk_lookup: RiskLookup, kind: str, entered_on: date | None = None
 ) -> dict[str, Any]:
-    """What stands of a supplier of whom ``before`` stood and who is told of again by ``now``.
+    """Merge a new row into the stored answers of its supplier.
 
-    A row that answers nothing about practice is an entry of a list: all that was answered stays, with its own record; only
-    identity and context that the row gives are replaced. A row that does answers anew: what was answered goes, but for
-    admitted and reported harm and what was declined, which stay until the same question is answered. ``came_in``: the day on
-    which answers that bear none came in, from which they age.
+    A row without answers about practice is an entry of a list: all stored answers stay, with their record; only identity and
+    context that the row gives are replaced. A row with some replaces the stored answers, except admitted or reported harm and
+    what was declined, which stay until the same question is answered. ``entered_on``: when undated stored answers were
+    entered; they age from then.
     """
-    if risk_lookup.answers_practice(now):
-        return _replace_answers(before, now, risk_lookup, kind)
-    return _merge_listing(before, now, risk_lookup, kind, entered_on)
+    if risk_lookup.answers_practice(incoming):
+        return _replace_answers(stored, incoming, risk_lookup, kind)
+    return _merge_listing(stored, incoming, risk_lookup, kind, entered_on)
 
 
 def _merge_listing(
-    before: Row, now: Row, risk_lookup: RiskLookup, kind: str, entered_on: date | None
+    stored: Row, incoming: Row, risk_lookup: RiskLookup, kind: str, entered_on: date | None
 ) -> dict[str, Any]:
-    founded = bool(risk_lookup.list_evidenced_questions(before))
+    has_evidence = bool(risk_lookup.list_evidenced_questions(stored))
     # A denial in a list would be believed by the evidence of older answers: beside such it is not taken.
     facts = {
         question: answer
-        for question, answer in now.items()
-        if question not in ROW_EVIDENCE_QUESTIONS and not (founded and risk_lookup.reassures(question, answer))
+        for question, answer in incoming.items()
+        if question not in ROW_EVIDENCE_QUESTIONS and not (has_evidence and risk_lookup.reassures(question, answer))
     }
-    record = _record_fields(before) if founded else _record_fields(now) or _record_fields(before)
-    if entered_on is not None and is_undated(before, risk_lookup):
+    record = _record_fields(stored) if has_evidence else _record_fields(incoming) or _record_fields(stored)
+    if entered_on is not None and is_undated(stored, risk_lookup):
         record["answered_on"] = entered_on.isoformat()
-    kept = {question: answer for question, answer in before.items() if question not in ROW_EVIDENCE_QUESTIONS}
-    return _overlay(kept, facts, kind) | record
+    lasting = {question: answer for question, answer in stored.items() if question not in ROW_EVIDENCE_QUESTIONS}
+    return _overlay(lasting, facts, kind) | record
 
 
-def _replace_answers(before: Row, now: Row, risk_lookup: RiskLookup, kind: str) -> dict[str, Any]:
-    kept: dict[str, Any] = {}
-    for question, answer in before.items():
-        of_a_report = question == "reported_by" and now.get("reported_harms") is not None
-        if question in ROW_EVIDENCE_QUESTIONS or of_a_report or risk_lookup.reassures(question, answer):
+def _replace_answers(stored: Row, incoming: Row, risk_lookup: RiskLookup, kind: str) -> dict[str, Any]:
+    lasting: dict[str, Any] = {}
+    for question, answer in stored.items():
+        is_superseded_report = question == "reported_by" and incoming.get("reported_harms") is not None
+        if question in ROW_EVIDENCE_QUESTIONS or is_superseded_report or risk_lookup.reassures(question, answer):
             continue
         if (
             question not in risk_lookup.risk_questions
             or answer == DECLINED
             or risk_lookup.admits_harm(question, answer)
         ):
-            kept[question] = answer
+            lasting[question] = answer
     # To decline, or to say that nobody looked, undoes nothing that was admitted: the harm stays.
     answered = {
         question: answer
-        for question, answer in now.items()
+        for question, answer in incoming.items()
         if not (
-            question in kept
+            question in lasting
             and risk_lookup.is_uninformative(question, answer)
-            and risk_lookup.admits_harm(question, kept[question])
+            and risk_lookup.admits_harm(question, lasting[question])
         )
     }
-    return _overlay(kept, answered, kind)
+    return _overlay(lasting, answered, kind)
 
 
-def _overlay(before: Row, now: Row, kind: str) -> dict[str, Any]:
-    """Both, the newer before the older, held to the rules of one row where they tell of the workforce together."""
-    both = {**before, **now}
-    mixed = any(question in before and question not in now for question in WORKFORCE) and now.keys() & set(WORKFORCE)
-    return _resolve_workforce(both, kind) if mixed else both
+def _overlay(stored: Row, incoming: Row, kind: str) -> dict[str, Any]:
+    """Lay new answers over stored ones; where both describe the workforce, resolve contradictions between them."""
+    merged = {**stored, **incoming}
+    mixed = any(question in stored and question not in incoming for question in WORKFORCE) and incoming.keys() & set(
+        WORKFORCE
+    )
+    return _resolve_workforce(merged, kind) if mixed else merged
 
 
-def _resolve_workforce(told: Mapping[str, Any], kind: str) -> dict[str, Any]:
-    """Answers that pass the rules of one row in what they tell of the workforce, where of two that contradict each other the
-    careful one stands.
+def _resolve_workforce(answers: Mapping[str, Any], kind: str) -> dict[str, Any]:
+    """Return answers that pass the rules of a single row in what they say about the workforce; of two that contradict each
+    other the more cautious one counts.
     """
-    about = {q: tuple(told[q]) if isinstance(told[q], list) else told[q] for q in WORKFORCE if q in told}
-    stands, _ = validate_answers(load_combined_form(kind), about)
-    rest = {question: answer for question, answer in told.items() if question not in about}
-    return rest | {q: list(answer) if isinstance(answer, tuple) else answer for q, answer in stands.items()}
+    workforce = {
+        q: tuple(answers[q]) if isinstance(answers[q], list) else answers[q] for q in WORKFORCE if q in answers
+    }
+    valid, _ = validate_answers(load_combined_form(kind), workforce)
+    rest = {question: answer for question, answer in answers.items() if question not in workforce}
+    return rest | {q: list(answer) if isinstance(answer, tuple) else answer for q, answer in valid.items()}

@@ -1,7 +1,7 @@
-"""Suppliers and agencies as they are kept: found again, assessed, explained, listed, merged, erased.
+"""Store suppliers and agencies: save and assess them, find, list, merge and erase them.
 
-Use cases: plain functions of a session that is scoped to one organisation. Reasons are never stored: ``document`` works them
-out again from the stored answers, the model and facts of their day, and the scores that the named agencies had.
+Plain functions of a session that is scoped to one organisation. Reasons are never stored: ``queries/stored_results.py`` works
+them out again.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from risk_models.answers import Answers, from_rows
 from risk_models.facts.facts import load_facts
 from risk_models.name_normalize import name_key
 from service.assessment.assess import Batch, assess_batch
-from service.audit import record
+from service.audit import record_event
 from service.db import change_feed
 from service.db.case_tables import StoredCase
 from service.db.session import chunks
-from service.db.tables import AgencyName, QuestionnaireRequest, Engagement, Result, Supplier, new_id
+from service.db.tables import AgencyName, Engagement, QuestionnaireRequest, Result, Supplier, new_id
 from service.errors import DomainError
 from service.suppliers import case_evidence
 from service.suppliers.agency_links import (
@@ -46,8 +46,8 @@ from service.suppliers.identity import (
 )
 from service.suppliers.merge_rules import RiskLookup, get_risk_lookup, is_undated, merge_answers, merge_duplicates
 from service.suppliers.summary import Columns, build_result_row, build_summaries
-from service.watchlists.lists import ask_to_screen
-from service.watchlists.matches import moved
+from service.watchlists.lists import request_screening
+from service.watchlists.matches import move_decisions
 
 INPUT_CAUSES = (
     "import",
@@ -108,7 +108,7 @@ def save_supplier(
     save_suppliers(session, kind, [IncomingSupplier(answers)], Origin(on, at, by, cause))
     supplier = find_supplier(session, kind, answers)
     assert supplier is not None
-    ask_to_screen(session, by, supplier_ids=[supplier.id])
+    request_screening(session, by, supplier_ids=[supplier.id])
     return supplier, session.get_one(Result, supplier.latest_id)
 
 
@@ -156,7 +156,7 @@ def save_suppliers(session: Session, kind: str, incoming: Sequence[IncomingSuppl
         queue_site_reassessment(session, affected, origin.on, origin.by)
     if origin.cause == "api":
         details = {"cause": origin.cause, "results": len(results)}
-        record(session, origin.by, f"{kind}.assessed", kind, save.ids[0], details)
+        record_event(session, origin.by, f"{kind}.assessed", kind, save.ids[0], details)
 
 
 def _resolve(session: Session, kind: str, incoming: Sequence[IncomingSupplier], origin: Origin) -> _Save:
@@ -256,46 +256,51 @@ def _affected_names(
 
 
 def sites_with_outdated_agency_scores(session: Session, sites: Sequence[Supplier]) -> list[Supplier]:
-    """Those of some sites whose latest assessment took in other scores of their agencies than these have now."""
+    """Return those sites whose latest assessment used other scores of their agencies than these have now."""
     scores = get_agency_scores(session, [site.answers for site in sites])
     query = select(Result.id, Result.agency_scores).where(Result.id.in_([site.latest_id for site in sites]))
-    taken_in: dict[str, dict[str, float]] = dict(session.execute(query).all())
-    return [site for site in sites if taken_in.get(site.latest_id or "") != select_agency_scores(site.answers, scores)]
+    scores_used: dict[str, dict[str, float]] = dict(session.execute(query).all())
+    return [
+        site for site in sites if scores_used.get(site.latest_id or "") != select_agency_scores(site.answers, scores)
+    ]
 
 
 def _merge_with_stored(
     session: Session, kind: str, stored: Sequence[Supplier | None], answers: Sequence[Mapping[str, Any]], on: date
 ) -> list[dict[str, Any]]:
-    """Answers that come in, with what stays of those that stood; ``there``: the supplier of each, None for a new one."""
-    weighed = get_risk_lookup(kind, on)
-    came_in = _entry_dates(session, [one for one in stored if one is not None], weighed)
+    """Merge incoming rows into the stored answers of their suppliers (None: a new supplier)."""
+    risk_lookup = get_risk_lookup(kind, on)
+    entered_on = _entry_dates(session, [supplier for supplier in stored if supplier is not None], risk_lookup)
     return [
-        dict(said) if one is None else merge_answers(one.answers, said, weighed, kind, came_in.get(one.id))
-        for one, said in zip(stored, answers, strict=True)
+        dict(incoming)
+        if supplier is None
+        else merge_answers(supplier.answers, incoming, risk_lookup, kind, entered_on.get(supplier.id))
+        for supplier, incoming in zip(stored, answers, strict=True)
     ]
 
 
 def _answers_with_entry_dates(
     session: Session, kind: str, suppliers: Sequence[Supplier], on: date
 ) -> list[dict[str, Any]]:
-    """Answers that stand, with the day they came in where they bear none: to look at them again makes them no younger."""
-    came_in = _entry_dates(session, suppliers, get_risk_lookup(kind, on))
+    """Return stored answers, dated with the day they were entered where they have no date: reassessing makes them no younger."""
+    entered_on = _entry_dates(session, suppliers, get_risk_lookup(kind, on))
     return [
-        one.answers | ({"answered_on": came_in[one.id].isoformat()} if one.id in came_in else {}) for one in suppliers
+        supplier.answers | ({"answered_on": entered_on[supplier.id].isoformat()} if supplier.id in entered_on else {})
+        for supplier in suppliers
     ]
 
 
 def _entry_dates(session: Session, suppliers: Sequence[Supplier], risk_lookup: RiskLookup) -> dict[str, date]:
-    """When somebody last told of those suppliers whose answers bear no day, by id."""
-    undated = [one.id for one in suppliers if is_undated(one.answers, risk_lookup)]
-    came_in: dict[str, date] = {}
+    """Return the day on which undated answers were last entered, by supplier id."""
+    undated = [supplier.id for supplier in suppliers if is_undated(supplier.answers, risk_lookup)]
+    entered_on: dict[str, date] = {}
     for chunk in chunks(undated):
         query = select(Result.supplier_id, func.max(Result.on)).where(
             Result.supplier_id.in_(chunk), Result.cause.in_(INPUT_CAUSES)
         )
-        found: dict[str, date] = dict(session.execute(query.group_by(Result.supplier_id)).all())
-        came_in |= found
-    return came_in
+        dates: dict[str, date] = dict(session.execute(query.group_by(Result.supplier_id)).all())
+        entered_on |= dates
+    return entered_on
 
 
 def reassess(session: Session, ids: Iterable[str], on: date, at: datetime, by: str, cause: str = "review") -> None:
@@ -315,7 +320,7 @@ def reassess(session: Session, ids: Iterable[str], on: date, at: datetime, by: s
 
 
 def _identity_columns(answers: Mapping[str, Any]) -> Columns:
-    """What a supplier is known by and what it said, of its newest answers, as columns of Supplier."""
+    """Return who a supplier is, and its newest answers, as columns of Supplier."""
     return {
         "reference": answers.get("reference"),
         "name": str(answers.get("name") or answers.get("name_local") or answers.get("reference") or ""),
@@ -339,7 +344,7 @@ _AGENCY_SCORES = (
 
 
 def get_agency_scores(session: Session, answers: Iterable[Mapping[str, Any]]) -> dict[str, float]:
-    """The scores of the agencies that some sites name, by key; of several agencies with one name, the worst."""
+    """Return the scores of the agencies that sites name, by key; where several agencies share a name, the worst."""
     keys = {
         name_key(str(name))
         for row in answers
@@ -354,12 +359,13 @@ def get_agency_scores(session: Session, answers: Iterable[Mapping[str, Any]]) ->
 
 
 def get_supplier(session: Session, kind: str, name: str, *, itself: bool = False) -> Supplier:
-    """A supplier by id, or by the buyer's own reference, also by one that was merged into it unless it is wanted ``itself``.
+    """Return a supplier by id or by the buyer's own reference; a merged supplier's reference gives its survivor, unless
+    ``itself``.
 
-    Raises Refused, 404, where there is none.
+    Raises DomainError, 404, where there is none.
     """
     key = f"ref:{name_key(name)}"
-    found = session.scalars(
+    supplier = session.scalars(
         select(Supplier)
         .where(
             Supplier.kind == kind,
@@ -368,19 +374,21 @@ def get_supplier(session: Session, kind: str, name: str, *, itself: bool = False
         )
         .order_by(Supplier.id == name)
     ).first()
-    if found is None:
-        kept = find_merged(session, kind, [key]).get(key)
-        if kept is not None and itself:
-            other = kept.reference or kept.id
-            raise DomainError("not_found", 404, f"This {kind} was merged into {other}. Name that one if it is meant.")
-        found = kept
-    if found is None:
+    if supplier is None:
+        survivor = find_merged(session, kind, [key]).get(key)
+        if survivor is not None and itself:
+            survivor_name = survivor.reference or survivor.id
+            raise DomainError(
+                "not_found", 404, f"This {kind} was merged into {survivor_name}. Name that one if it is meant."
+            )
+        supplier = survivor
+    if supplier is None:
         raise DomainError("not_found", 404, f"There is no such {kind}.")
-    return found
+    return supplier
 
 
 def list_results(session: Session, supplier: Supplier, limit: int = 50) -> Sequence[Result]:
-    """The results of a supplier, newest first."""
+    """List the results of a supplier, newest first."""
     return session.scalars(
         select(Result)
         .where(Result.supplier_id == supplier.id)
@@ -390,19 +398,19 @@ def list_results(session: Session, supplier: Supplier, limit: int = 50) -> Seque
 
 
 def list_agencies(session: Session, site: Supplier) -> Sequence[tuple[str, Supplier | None]]:
-    """The agencies a site names, each as named and, where it was assessed, as kept."""
+    """List the agencies a site names: each name with the supplier, where that agency was assessed."""
     links = session.scalars(select(Engagement).where(Engagement.site_id == site.id).order_by(Engagement.named)).all()
-    found = session.execute(
+    rows = session.execute(
         select(AgencyName.key, Supplier)
         .join(Supplier, Supplier.id == AgencyName.agency_id)
         .where(AgencyName.key.in_([link.agency_key for link in links]), Supplier.deleted_at.is_(None))
     ).all()
-    kept = dict(found)
-    return [(link.named, kept.get(link.agency_key)) for link in links]
+    agencies = dict(rows)
+    return [(link.named, agencies.get(link.agency_key)) for link in links]
 
 
 def list_sites_using(session: Session, agency: Supplier) -> Sequence[Supplier]:
-    """The sites that name an agency, worst first."""
+    """List the sites that name an agency, worst first."""
     keys = select(AgencyName.key).where(AgencyName.agency_id == agency.id)
     sites = select(Engagement.site_id).where(Engagement.agency_key.in_(keys))
     return session.scalars(
@@ -414,7 +422,9 @@ def list_sites_using(session: Session, agency: Supplier) -> Sequence[Supplier]:
 
 @dataclass(frozen=True)
 class AgencyReach:
-    """Whom an agency reaches: how many sites name it, how many of them ``tell`` of its workers, and how many those are."""
+    """How far an agency reaches: how many sites name it, how many of them give numbers of its workers, and how many workers
+    that is.
+    """
 
     sites: int
     reporting_sites: int
@@ -422,14 +432,14 @@ class AgencyReach:
 
 
 def get_agency_reach(session: Session, agency: Supplier, sites: Sequence[Supplier]) -> AgencyReach:
-    """Whom an agency reaches by what the sites that use it say, as :func:`sites_using` gives them."""
+    """Compute how far an agency reaches, from the sites that name it (:func:`list_sites_using`)."""
     keys = frozenset(session.scalars(select(AgencyName.key).where(AgencyName.agency_id == agency.id)))
     counts = [count for site in sites if (count := count_workers_from_agency(keys, site.answers)) is not None]
     return AgencyReach(len(sites), len(counts), sum(counts))
 
 
 def list_company_sites(session: Session, site: Supplier) -> Sequence[Supplier]:
-    """The other sites of the same company, worst first."""
+    """List the other sites of the same company, worst first."""
     query = select(Supplier).where(
         Supplier.kind == "site", Supplier.company_key == site.company_key, Supplier.id != site.id
     )
@@ -439,47 +449,51 @@ def list_company_sites(session: Session, site: Supplier) -> Sequence[Supplier]:
 
 
 def erase_supplier(session: Session, supplier: Supplier, at: datetime, by: str) -> None:
-    """Erases a supplier with all its results; what stays is that it happened."""
+    """Erase a supplier with all its results; the audit trail keeps that it happened."""
     if supplier.kind == "agency":
         queue_site_reassessment(session, get_name_keys(session, [supplier.id]).get(supplier.id, ()), at.date(), by)
     change_feed.write(session, "deleted", supplier.id, {}, at)
-    record(session, by, f"{supplier.kind}.erased", supplier.kind, supplier.id, {})
+    record_event(session, by, f"{supplier.kind}.erased", supplier.kind, supplier.id, {})
     session.delete(supplier)
 
 
 def merge_suppliers(session: Session, source: Supplier, target: Supplier, at: datetime, by: str) -> None:
-    """One supplier turns out to be another: its results and what it was asked and answered move there, and it is gone.
+    """Merge ``source`` into ``target``: results, questionnaires, answers and cases move, and ``source`` is deleted.
 
-    What both answered is joined as rows of one supplier are (:func:`service.suppliers.merge_rules.joined`), so that nothing
-    that was admitted is lost, and the one that stays is assessed again. Whatever names the other by its key finds it from now on.
-    Of an agency its names move as well: sites that name it go on finding it, and are assessed again with the score it has now.
+    The answers of both are merged like duplicate rows (:func:`service.suppliers.merge_rules.merge_duplicates`), so that no
+    admitted harm is lost, and the survivor is reassessed. The key of ``source`` becomes an alias. The names of an agency move
+    as well: sites that name it find the survivor, and are reassessed with its score. Raises DomainError, 422, for two kinds or
+    one supplier, and 404 where one is gone.
     """
     if source.id == target.id or source.kind != target.kind:
         raise DomainError("merge.impossible", 422, "Two different suppliers of one kind can be merged.")
     # Whoever tells of either just now has done so before, or finds the one that stays.
-    both = select(Supplier).where(Supplier.id.in_([source.id, target.id])).order_by(Supplier.id).with_for_update()
-    if len(session.scalars(both.execution_options(populate_existing=True)).all()) < 2:
+    query = select(Supplier).where(Supplier.id.in_([source.id, target.id])).order_by(Supplier.id).with_for_update()
+    if len(session.scalars(query.execution_options(populate_existing=True)).all()) < 2:
         raise DomainError("not_found", 404, f"There is no such {source.kind} any more.")
     on, kind = at.date(), source.kind
-    its_own, more = _answers_with_entry_dates(session, kind, [target, source], on)
-    for of_it in (Result, QuestionnaireRequest):
-        session.execute(update(of_it).where(of_it.supplier_id == source.id).values(supplier_id=target.id))
+    target_answers, source_answers = _answers_with_entry_dates(session, kind, [target, source], on)
+    for table in (Result, QuestionnaireRequest):
+        session.execute(update(table).where(table.supplier_id == source.id).values(supplier_id=target.id))
     target.answers = merge_duplicates(
-        [its_own, rekey_to_survivor(its_own, more)], get_risk_lookup(kind, on), kind
+        [target_answers, rekey_to_survivor(target_answers, source_answers)], get_risk_lookup(kind, on), kind
     ).answers
     target.form_answers = target.form_answers or source.form_answers
-    moved(session, source.id, target.id)
+    move_decisions(session, source.id, target.id)
     move_aliases(session, source, target, at)
     for case in session.scalars(select(StoredCase).where(StoredCase.supplier_id == source.id)):
         case.supplier_id = target.id
     change_feed.write(session, "merged", source.id, {"into": target.id}, at)
-    record(session, by, f"{source.kind}.merged", source.kind, source.id, {"into": target.id})
+    record_event(session, by, f"{source.kind}.merged", source.kind, source.id, {"into": target.id})
     if source.kind == "agency":
         names = get_name_keys(session, [source.id, target.id])
-        theirs, new = names.get(source.id, set()), names.get(source.id, set()) - names.get(target.id, set())
-        if new:
-            session.execute(insert(AgencyName), [{"agency_id": target.id, "key": key} for key in sorted(new)])
-        queue_site_reassessment(session, theirs, on, by)
+        source_names, added_names = (
+            names.get(source.id, set()),
+            names.get(source.id, set()) - names.get(target.id, set()),
+        )
+        if added_names:
+            session.execute(insert(AgencyName), [{"agency_id": target.id, "key": key} for key in sorted(added_names)])
+        queue_site_reassessment(session, source_names, on, by)
     session.flush()
     session.delete(source)
     reassess(session, [target.id], on, at, by, "merge")

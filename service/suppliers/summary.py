@@ -1,4 +1,4 @@
-"""What is kept of an assessment: a result with its inputs and totals, and the headline that its supplier repeats of it."""
+"""Build the stored form of an assessment: a result row, and the summary that its supplier repeats of it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from risk_models.engine.frame import LEVEL_NAMES
 from risk_models.engine.score import compute_queue_rank
 from risk_models.facts.facts import load_facts
 from service.assessment.assess import AssessedBatch, Block
-from service.assessment.export_json import ENGINE
+from service.assessment.export_json import ENGINE_VERSION
 from service.case_reading import evidence
 from service.db.tables import new_id
 from service.suppliers.agency_links import select_agency_scores
@@ -33,38 +33,43 @@ SHARED_COLUMNS = (*TOTALS, "model", "level", "inherent_level")  # what a supplie
 
 
 def build_summaries(assessed: AssessedBatch, on: date) -> list[Columns]:
-    """The headline of each supplier of a batch, as columns of Supplier.
+    """Build the summary of each supplier of a batch, as columns of Supplier.
 
-    It is read column by column for all suppliers of a block: number by number it takes longer than to score them.
+    It works column by column over all suppliers of a block: number by number it would take longer than scoring.
     """
-    told: list[Columns] = [{} for _ in assessed.block_indexes]
+    summaries: list[Columns] = [{} for _ in assessed.block_indexes]
     for b, block in enumerate(assessed.blocks):
-        mine = np.flatnonzero(assessed.block_indexes == b)
-        columns = _summary_columns(block, assessed.positions[mine], on) | {"silent": assessed.unanswered_driven[mine].tolist()}
-        for j, values in zip(mine.tolist(), zip(*columns.values(), strict=True), strict=True):
-            told[j] = dict(zip(columns, values, strict=True))
-    return told
+        members = np.flatnonzero(assessed.block_indexes == b)
+        columns = _summary_columns(block, assessed.positions[members], on) | {
+            "silent": assessed.unanswered_driven[members].tolist()
+        }
+        for j, values in zip(members.tolist(), zip(*columns.values(), strict=True), strict=True):
+            summaries[j] = dict(zip(columns, values, strict=True))
+    return summaries
 
 
-def _summary_columns(block: Block, at: NDArray[np.intp], on: date) -> dict[str, list[Any]]:
-    """The headlines of some suppliers of a block, column by column."""
-    s = block.scores
-    levels = [LEVEL_NAMES[level] for level in s.level[at].tolist()]
+def _summary_columns(block: Block, positions: NDArray[np.intp], on: date) -> dict[str, list[Any]]:
+    """Build the summaries of some suppliers of a block, column by column."""
+    scores = block.scores
+    levels = [LEVEL_NAMES[level] for level in scores.level[positions].tolist()]
     review_due = {level: add_months(on, months) for level, months in block.model.review_months.items()}
-    asked = s.asked[at].tolist()
-    first = block.plan.first()
-    own = first if block.plan.own is block.plan else block.plan.own.first()
+    has_practice = scores.asked[positions].tolist()
+    first = block.plan.list_first_steps()
+    own_first = first if block.plan.own_answer_plan is block.plan else block.plan.own_answer_plan.list_first_steps()
     return {
-        **{name: getattr(s, total)[at].tolist() for name, total in TOTALS.items()},
-        "model": [block.model.id] * len(at),
+        **{name: getattr(scores, total)[positions].tolist() for name, total in TOTALS.items()},
+        "model": [block.model.id] * len(positions),
         "level": levels,
-        "inherent_level": [LEVEL_NAMES[level] for level in s.inherent_level[at].tolist()],
-        "rank": compute_queue_rank(s.level[at], s.inherent_level[at]).tolist(),
-        **{name: _where_flagged(asked, getattr(s, name)[at].tolist()) for name in ("practice", "practice_of")},
-        "up_to": s.capped[at].tolist(),
-        "sector": [block.sectors[p] for p in at.tolist()],
-        "next_step": [first[p] for p in at.tolist()],
-        "own_step": [own[p] for p in at.tolist()],
+        "inherent_level": [LEVEL_NAMES[level] for level in scores.inherent_level[positions].tolist()],
+        "rank": compute_queue_rank(scores.level[positions], scores.inherent_level[positions]).tolist(),
+        **{
+            name: _where_flagged(has_practice, getattr(scores, name)[positions].tolist())
+            for name in ("practice", "practice_of")
+        },
+        "up_to": scores.capped[positions].tolist(),
+        "sector": [block.sectors[p] for p in positions.tolist()],
+        "next_step": [first[p] for p in positions.tolist()],
+        "own_step": [own_first[p] for p in positions.tolist()],
         "review_due": [review_due[level] for level in levels],
     }
 
@@ -82,28 +87,28 @@ def build_result_row(
     scores: Mapping[str, float],
     on: date,
 ) -> Columns:
-    """What is kept of the assessment of supplier j, its inputs and totals, as columns of Result."""
+    """Build the result of supplier j, its inputs and totals, as columns of Result."""
     return {
         "id": new_id(),
         "supplier_id": supplier_id,
         "on": on,
-        "engine": ENGINE,
+        "engine": ENGINE_VERSION,
         "model_version": assessed.blocks[assessed.block_indexes[j]].model.version,
         "facts_digest": get_facts_digest(on),
         "answers": dict(answers),
         "agency_scores": select_agency_scores(answers, scores),
-        "case_evidence": evidence.to_stored(assessed.batch.case_evidence, j),
+        "case_evidence": evidence.encode_case_evidence(assessed.batch.case_evidence, j),
         **{name: summary[name] for name in SHARED_COLUMNS},
     }
 
 
 def get_facts_digest(on: date) -> str:
-    """The digest of the facts as they were known on a day."""
+    """Return the digest of the facts as known on a day."""
     return load_facts().as_of(on).digest
 
 
 def add_months(day: date, months: int) -> date:
-    """The same day so many months later; the last of the month where there is none."""
+    """Return the same day so many months later; the last day of that month where there is no such day."""
     year, month = divmod(day.month - 1 + months, 12)
     first_of_next = date(day.year + year + (month == 11), (month + 1) % 12 + 1, 1)
     last = (first_of_next - date.resolution).day

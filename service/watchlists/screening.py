@@ -24,15 +24,15 @@ from service.db import change_feed
 from service.db.session import Database
 from service.db.tables import Result, Supplier, new_id
 from service.db.watchlist_tables import Screening, Watchlist, WatchlistEntry, WatchlistMatch
-from service.jobs.table import ClaimedJob, effect
+from service.jobs.table import ClaimedJob, job_transaction
 
 CHUNK = 200  # suppliers screened in one transaction
-READY = 3  # lists that a process keeps ready
+CACHED_INDEXES = 3  # lists that a process keeps ready
 VESSEL = ("imo", "mmsi", "call_sign", "flag")  # a site that gives one of these is a vessel
-_ready: dict[str, Ready] = {}  # by edition; an edition never changes
+_indexes: dict[str, Ready] = {}  # by edition; an edition never changes
 
 
-def parties(kind: str, answers: Mapping[str, Any]) -> tuple[Party, ...]:
+def build_parties(kind: str, answers: Mapping[str, Any]) -> tuple[Party, ...]:
     """Whom the answers of a site or an agency tell of: itself, its parent, owner and operator, with what identifies them."""
 
     def said(question: str) -> str:
@@ -59,12 +59,12 @@ def parties(kind: str, answers: Mapping[str, Any]) -> tuple[Party, ...]:
     return own, *(other for other in others if other.names)
 
 
-def identity(told: Sequence[Party]) -> str:
+def hash_parties(parties: Sequence[Party]) -> str:
     """The digest of whom a supplier tells of: as long as it stays, so do the answers of people about its matches."""
-    return hashlib.sha256(orjson.dumps(told)).hexdigest()
+    return hashlib.sha256(orjson.dumps(parties)).hexdigest()
 
 
-class Screened(NamedTuple):
+class ScreeningResult(NamedTuple):
     """A supplier, as who, against an edition of a list: the matches found."""
 
     supplier_id: str
@@ -80,19 +80,19 @@ def screen_suppliers(db: Database, claimed: ClaimedJob) -> None:
     payload = claimed.payload
     while True:
         with db.for_organisation(claimed.organisation_id, write=False) as session:
-            query = select(Supplier).where(_who(payload), Supplier.deleted_at.is_(None), Supplier.id > so_far["after"])
+            query = select(Supplier).where(_build_condition(payload), Supplier.deleted_at.is_(None), Supplier.id > so_far["after"])
             chunk = session.scalars(query.order_by(Supplier.id).limit(CHUNK)).all()
             if not chunk:
                 break
-            found = list(_screened(session, chunk, payload.get("watchlist_id")))
+            found = list(_screen_chunk(session, chunk, payload.get("watchlist_id")))
         so_far |= {"after": chunk[-1].id, "screened": so_far["screened"] + len(chunk)}
-        with effect(db, claimed, checkpoint=so_far, message=f"{so_far['screened']} screened") as session:
-            so_far["opened"] += keep(session, found, now())
-    with effect(db, claimed, result={"screened": so_far["screened"], "opened": so_far["opened"]}):
+        with job_transaction(db, claimed, checkpoint=so_far, message=f"{so_far['screened']} screened") as session:
+            so_far["opened"] += save_results(session, found, now())
+    with job_transaction(db, claimed, result={"screened": so_far["screened"], "opened": so_far["opened"]}):
         pass
 
 
-def _who(payload: Mapping[str, Any]) -> ColumnElement[bool]:
+def _build_condition(payload: Mapping[str, Any]) -> ColumnElement[bool]:
     if "supplier_ids" in payload:
         return Supplier.id.in_(payload["supplier_ids"])
     if "import_id" in payload:
@@ -100,7 +100,7 @@ def _who(payload: Mapping[str, Any]) -> ColumnElement[bool]:
     return Supplier.latest_id.is_not(None)
 
 
-def _screened(session: Session, chunk: Sequence[Supplier], only: str | None) -> Iterator[Screened]:
+def _screen_chunk(session: Session, chunk: Sequence[Supplier], only: str | None) -> Iterator[ScreeningResult]:
     """What each supplier matches on each list, where it was not screened as this one against this edition before."""
     ids = [supplier.id for supplier in chunk]
     before = session.scalars(select(Screening).where(Screening.supplier_id.in_(ids)))
@@ -108,17 +108,17 @@ def _screened(session: Session, chunk: Sequence[Supplier], only: str | None) -> 
     lists = select(Watchlist).where(Watchlist.edition.is_not(None)).order_by(Watchlist.id)
     for kept in session.scalars(lists.where(Watchlist.id == only) if only else lists):
         assert kept.edition is not None
-        ready = ready_list(session, kept.id, kept.edition)
+        ready = load_index(session, kept.id, kept.edition)
         for supplier in chunk:
-            told = parties(supplier.kind, supplier.answers)
-            who = identity(told)
+            told = build_parties(supplier.kind, supplier.answers)
+            who = hash_parties(told)
             if done.get((supplier.id, kept.id)) != (kept.edition, who):
-                yield Screened(supplier.id, who, kept.id, kept.edition, ready.screen(told))
+                yield ScreeningResult(supplier.id, who, kept.id, kept.edition, ready.screen(told))
 
 
-def ready_list(session: Session, watchlist_id: str, edition: str) -> Ready:
+def load_index(session: Session, watchlist_id: str, edition: str) -> Ready:
     """An edition of a list, ready to be screened against; the last few stay so."""
-    if edition not in _ready:
+    if edition not in _indexes:
         of = (WatchlistEntry.watchlist_id == watchlist_id, WatchlistEntry.edition == edition)
         query = select(WatchlistEntry.key, WatchlistEntry.content).where(*of).execution_options(yield_per=1000)
         made = Ready(
@@ -133,31 +133,31 @@ def ready_list(session: Session, watchlist_id: str, edition: str) -> Ready:
             )
             for key, content in session.execute(query)
         )
-        for oldest in list(_ready)[: max(0, len(_ready) - READY + 1)]:
-            _ready.pop(oldest, None)
-        _ready[edition] = made
-    return _ready[edition]
+        for oldest in list(_indexes)[: max(0, len(_indexes) - CACHED_INDEXES + 1)]:
+            _indexes.pop(oldest, None)
+        _indexes[edition] = made
+    return _indexes[edition]
 
 
-def keep(session: Session, found: Sequence[Screened], at: datetime) -> int:
+def save_results(session: Session, results: Sequence[ScreeningResult], at: datetime) -> int:
     """Writes what screening found; how many matches somebody has to look at now.
 
     A supplier that has become another since, or a list that was replaced, is left to the job that follows from that.
     """
-    ids = sorted({one.supplier_id for one in found})
+    ids = sorted({one.supplier_id for one in results})
     locked = session.scalars(select(Supplier).where(Supplier.id.in_(ids)).order_by(Supplier.id).with_for_update())
-    who = {supplier.id: identity(parties(supplier.kind, supplier.answers)) for supplier in locked}
-    lists = sorted({one.watchlist_id for one in found})
+    who = {supplier.id: hash_parties(build_parties(supplier.kind, supplier.answers)) for supplier in locked}
+    lists = sorted({one.watchlist_id for one in results})
     shared = select(Watchlist).where(Watchlist.id.in_(lists)).order_by(Watchlist.id).with_for_update(read=True)
     editions = {kept.id: kept.edition for kept in session.scalars(shared)}
-    current = [one for one in found if who.get(one.supplier_id) == one.identity]
+    current = [one for one in results if who.get(one.supplier_id) == one.identity]
     current = [one for one in current if editions.get(one.watchlist_id) == one.edition]
     before: dict[tuple[str, str], dict[str, WatchlistMatch]] = {}
     for known in session.scalars(select(WatchlistMatch).where(WatchlistMatch.supplier_id.in_(ids))):
         before.setdefault((known.supplier_id, known.watchlist_id), {})[known.entry_key] = known
     screened = session.scalars(select(Screening).where(Screening.supplier_id.in_(ids)))
     rows = {(row.supplier_id, row.watchlist_id): row for row in screened}
-    contents = _contents(session, current)
+    contents = _load_contents(session, current)
     opened = 0
     for one in current:
         of = (one.supplier_id, one.watchlist_id)
@@ -166,13 +166,13 @@ def keep(session: Session, found: Sequence[Screened], at: datetime) -> int:
         session.add(row)
         kept = before.get(of, {})
         for gone in kept.keys() - {match.key for match in one.matches}:
-            _no_longer_found(session, kept[gone])
+            _retire_match(session, kept[gone])
         for match in one.matches:
-            opened += _found(session, one, match, contents[one.watchlist_id, match.key], kept.get(match.key), at)
+            opened += _save_match(session, one, match, contents[one.watchlist_id, match.key], kept.get(match.key), at)
     return opened
 
 
-def _contents(session: Session, found: Sequence[Screened]) -> Mapping[tuple[str, str], dict[str, Any]]:
+def _load_contents(session: Session, found: Sequence[ScreeningResult]) -> Mapping[tuple[str, str], dict[str, Any]]:
     """What the entries that were matched say, by list and key."""
     contents: dict[tuple[str, str], dict[str, Any]] = {}
     for watchlist_id, edition in sorted({(one.watchlist_id, one.edition) for one in found}):
@@ -185,7 +185,7 @@ def _contents(session: Session, found: Sequence[Screened]) -> Mapping[tuple[str,
     return contents
 
 
-def _no_longer_found(session: Session, kept: WatchlistMatch) -> None:
+def _retire_match(session: Session, kept: WatchlistMatch) -> None:
     """What nobody has decided on goes; a decision stays, for the day on which the same is found again."""
     if kept.state == "open":
         session.delete(kept)
@@ -193,8 +193,8 @@ def _no_longer_found(session: Session, kept: WatchlistMatch) -> None:
         kept.found = False
 
 
-def _found(
-    session: Session, one: Screened, match: Match, content: dict[str, Any], kept: WatchlistMatch | None, at: datetime
+def _save_match(
+    session: Session, one: ScreeningResult, match: Match, content: dict[str, Any], kept: WatchlistMatch | None, at: datetime
 ) -> bool:
     """Whether somebody has to look at it who had not to before."""
     said = orjson.dumps(content, option=orjson.OPT_SORT_KEYS)

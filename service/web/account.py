@@ -10,9 +10,9 @@ from flask_babel import gettext as _
 from sqlalchemy import select
 from werkzeug.wrappers import Response as AnyResponse
 
-from service.audit import record
+from service.audit import record_event
 from service.auth import middleware, passwords, sessions, throttle, users
-from service.auth.caller import get_caller, get_database, read_session, get_settings, write_session
+from service.auth.caller import get_caller, get_database, get_settings, read_session, write_session
 from service.db.tables import User
 from service.errors import DomainError
 from service.web.navigation import home
@@ -35,27 +35,27 @@ def sign_in() -> str:
 @pages.post("/sign-in")
 def enter() -> AnyResponse:
     """Signs in. Every failure gets one answer after the same work, whether or not there is such an account."""
-    email, password = users.normal_email(request.form.get("email", "")), request.form.get("password", "")
+    email, password = users.normalize_email(request.form.get("email", "")), request.form.get("password", "")
     attempt = _attempt(email)
-    if isinstance(attempt, throttle.Wait):
+    if isinstance(attempt, throttle.Blocked):
         return _sign_in_again(email, _too_many(attempt), 429, {"Retry-After": str(attempt.seconds)})
     with get_database().unscoped(write=False) as rows:
         user = rows.scalar(select(User).where(User.email == email))
-    fits = passwords.fits(password, user.password_hash if user else passwords.NOBODY)
+    fits = passwords.verify_password(password, user.password_hash if user else passwords.DUMMY_HASH)
     if user is None or not fits or not user.active:
         log.warning("sign_in_failed", account=attempt.account[:12], address=attempt.address[:12])
         return _sign_in_again(email, _("The e-mail address or the password is wrong."), 403)
-    throttle.succeeded(get_database(), attempt)
-    renewed = passwords.hash_password(password) if passwords.is_dated(user.password_hash) else None
-    before = request.cookies.get(middleware.cookie(), "")
+    throttle.clear_failures(get_database(), attempt)
+    renewed = passwords.hash_password(password) if passwords.needs_rehash(user.password_hash) else None
+    before = request.cookies.get(middleware.get_cookie_name(), "")
     with get_database().unscoped() as rows:
-        sessions.end(rows, before)
-        token = sessions.start(rows, user, get_settings())
+        sessions.end_session(rows, before)
+        token = sessions.start_session(rows, user, get_settings())
         if renewed:
             rows.get_one(User, user.id).password_hash = renewed
     with get_database().for_organisation(user.organisation_id) as rows:
-        record(rows, f"user:{user.id}", "user.signed_in", "user", user.id)
-        middleware.recognise(rows, user)
+        record_event(rows, f"user:{user.id}", "user.signed_in", "user", user.id)
+        middleware.set_caller(rows, user)
     session.clear()  # forms that were open before belonged to nobody
     response = redirect(_own(request.form.get("next", "")) or home(), 303)
     middleware.set_cookie(response, token)
@@ -66,8 +66,8 @@ def enter() -> AnyResponse:
 def sign_out() -> AnyResponse:
     """Ends this sign-in."""
     with write_session() as rows:
-        sessions.end(rows, request.cookies.get(middleware.cookie(), ""))
-        record(rows, get_caller().actor, "user.signed_out", "user", get_caller().id)
+        sessions.end_session(rows, request.cookies.get(middleware.get_cookie_name(), ""))
+        record_event(rows, get_caller().actor, "user.signed_out", "user", get_caller().id)
     return _signed_out()
 
 
@@ -75,8 +75,8 @@ def sign_out() -> AnyResponse:
 def sign_out_everywhere() -> AnyResponse:
     """Ends every sign-in of this user, in whatever browser."""
     with write_session() as rows:
-        sessions.end_all(rows, get_caller().id)
-        record(rows, get_caller().actor, "user.signed_out_everywhere", "user", get_caller().id)
+        sessions.end_all_sessions(rows, get_caller().id)
+        record_event(rows, get_caller().actor, "user.signed_out_everywhere", "user", get_caller().id)
     return _signed_out()
 
 
@@ -91,14 +91,14 @@ def change_password() -> AnyResponse:
     """Changes one's own password, ends every other sign-in and starts this one anew."""
     current, new = request.form.get("current", ""), request.form.get("new", "")
     with read_session() as rows:
-        user = users.get(rows, get_caller().id)
+        user = users.get_user(rows, get_caller().id)
     attempt = _attempt(user.email)  # whoever finds a browser signed in must not guess here either
-    if isinstance(attempt, throttle.Wait):
+    if isinstance(attempt, throttle.Blocked):
         refused = DomainError("sign_in.wait", 429, _too_many(attempt), headers={"Retry-After": str(attempt.seconds)})
         return _password_again(refused)
-    if not passwords.fits(current, user.password_hash):
+    if not passwords.verify_password(current, user.password_hash):
         return _password_again(DomainError("password.wrong", 422, _("The current password is wrong.")))
-    throttle.succeeded(get_database(), attempt)
+    throttle.clear_failures(get_database(), attempt)
     if new != request.form.get("again", ""):
         return _password_again(DomainError("password.differs", 422, _("The two new passwords differ.")))
     if new == current:
@@ -106,7 +106,7 @@ def change_password() -> AnyResponse:
     try:
         with write_session() as rows:
             users.change_password(rows, user.id, new)
-            token = sessions.start(rows, user, get_settings())
+            token = sessions.start_session(rows, user, get_settings())
     except DomainError as refused:
         return _password_again(refused)
     session.clear()
@@ -116,11 +116,11 @@ def change_password() -> AnyResponse:
     return response
 
 
-def _attempt(email: str) -> throttle.Attempt | throttle.Wait:
-    return throttle.attempt(get_database(), get_settings().secret_key(), email, request.remote_addr or "")
+def _attempt(email: str) -> throttle.AllowedAttempt | throttle.Blocked:
+    return throttle.register_attempt(get_database(), get_settings().get_secret_key(), email, request.remote_addr or "")
 
 
-def _too_many(wait: throttle.Wait) -> str:
+def _too_many(wait: throttle.Blocked) -> str:
     return str(_("Too many attempts. Try again in %(seconds)s seconds.", seconds=wait.seconds))
 
 
@@ -138,12 +138,12 @@ def _sign_in_again(email: str, said: str, status: int, headers: dict[str, str] |
 
 def _password_form(refused: DomainError | None) -> str:
     with read_session() as rows:
-        email = users.get(rows, get_caller().id).email
+        email = users.get_user(rows, get_caller().id).email
     return render_template(
         "password.html",
         email=email,
         refused=refused,
-        shortest=passwords.SHORTEST,
+        shortest=passwords.MIN_LENGTH,
         forced=middleware.must_change_password(),
     )
 

@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from service import audit, retention
 from service.auth import keys, users
 from service.auth.access import ACCESS
-from service.auth.caller import get_caller, read_session, get_settings, write_session
+from service.auth.caller import get_caller, get_settings, read_session, write_session
 from service.clock import now
 from service.db.tables import Organisation
 from service.errors import DomainError
@@ -43,7 +43,7 @@ def create() -> Response:
     given = request.form
     try:
         with write_session() as session:
-            user, password = users.create(
+            user, password = users.create_user(
                 session, given.get("email", ""), given.get("name", ""), given.get("role", ""), get_caller().actor
             )
     except DomainError as refused:
@@ -80,13 +80,13 @@ def reset_password(user_id: str) -> Response:
     """A new password for one sign-in, shown on this answer and never again."""
     with write_session() as session:
         password = users.reset_password(session, user_id, get_caller().actor)
-        user = users.get(session, user_id)
+        user = users.get_user(session, user_id)
     return _users(told=(user.name, user.email, password))
 
 
 def _users(refused: DomainError | None = None, told: tuple[str, str, str] | None = None) -> Response:
     with read_session() as session:
-        everybody = users.listing(session)
+        everybody = users.list_users(session)
     page = render_template(
         "users.html", users=everybody, roles=ACCESS.roles, refused=refused, told=told, given=request.form
     )
@@ -106,7 +106,7 @@ def create_key() -> Response:
     days = given.get("days", "")
     try:
         with write_session() as session:
-            key, text = keys.create(
+            key, text = keys.create_key(
                 session,
                 given.get("name", ""),
                 given.getlist("scopes"),
@@ -123,13 +123,13 @@ def create_key() -> Response:
 def revoke_key(key_id: str) -> AnyResponse:
     """Ends a key at once."""
     with write_session() as session:
-        keys.revoke(session, key_id, get_caller().actor)
+        keys.revoke_key(session, key_id, get_caller().actor)
     return _back("keys.listing", _("The key is revoked."))
 
 
 def _keys(refused: DomainError | None = None, told: tuple[str, str] | None = None) -> Response:
     with read_session() as session:
-        every = keys.listing(session)
+        every = keys.list_keys(session)
     page = render_template(
         "keys.html",
         keys=every,
@@ -150,7 +150,7 @@ def audit_listing() -> str:
     before = request.args.get("before", "")
     until = _start_of(asked["until"], 1)
     with read_session() as session:
-        page = audit.listing(
+        page = audit.list_events(
             session,
             actor=asked["actor"],
             action=asked["action"],
@@ -159,11 +159,11 @@ def audit_listing() -> str:
             until=until,
             before=int(before) if before.isascii() and before.isdigit() and len(before) < 19 else None,
         )
-        names = {f"user:{user.id}": user.name for user in users.listing(session)}
-        names |= {f"key:{key.id}": _("key %(name)s", name=key.name) for key in keys.listing(session)}
-        actions = audit.actions(session)
+        names = {f"user:{user.id}": user.name for user in users.list_users(session)}
+        names |= {f"key:{key.id}": _("key %(name)s", name=key.name) for key in keys.list_keys(session)}
+        actions = audit.list_actions(session)
     narrowed: dict[str, Any] = {name: value for name, value in asked.items() if value}
-    older = url_for("audit.listing", **narrowed, before=page.older) if page.older else None
+    older = url_for("audit.listing", **narrowed, before=page.next_before) if page.next_before else None
     return render_template(
         "audit.html", events=page.events, older=older, asked=asked, names=names, actions=actions, first=not before
     )
@@ -191,7 +191,7 @@ def change_organisation() -> AnyResponse:
     months = int(told) if told.isascii() and told.isdigit() and len(told) < 5 else 0
     try:
         with write_session() as session:
-            retention.keep_for(session, get_caller().organisation_id, months, get_caller().actor)
+            retention.set_retention(session, get_caller().organisation_id, months, get_caller().actor)
     except DomainError as refused:
         return _organisation(refused)
     return _back("organisation.show", _("Kept. It holds from the next round on."))
@@ -200,7 +200,7 @@ def change_organisation() -> AnyResponse:
 def _organisation(refused: DomainError | None = None) -> Response:
     with read_session() as session:
         organisation = session.get_one(Organisation, get_caller().organisation_id)
-    told = {"shortest": retention.SHORTEST, "longest": retention.LONGEST, "given": request.form}
+    told = {"shortest": retention.MIN_MONTHS, "longest": retention.MAX_MONTHS, "given": request.form}
     page = render_template("organisation.html", organisation=organisation, refused=refused, **told)
     return make_response(page, refused.status if refused else 200)
 

@@ -48,7 +48,7 @@ def links(entries: tuple[tuple[str, LazyString], ...]) -> list[Link]:
     return [
         Link(url_for(endpoint), title, request.endpoint == endpoint)
         for endpoint, title in entries
-        if endpoint in current_app.view_functions and ACCESS.may(g.caller.role, endpoint)
+        if endpoint in current_app.view_functions and ACCESS.may_open(g.caller.role, endpoint)
     ]
 
 

@@ -18,10 +18,10 @@ from reports.view_model import LEADS, OWNERS
 from service.auth.access import ACCESS
 from service.auth.caller import get_caller
 from service.db.tables import Supplier
-from service.queries.supplier_list import get_level_text, get_action_title
+from service.queries.supplier_list import get_action_title, get_level_text
 from service.queries.supplier_list import get_next_step as first_step
-from service.report_content.labels import country_name, sector_title
-from service.report_content.sources import register as register_of_sources
+from service.report_content.labels import get_country_name, get_sector_title
+from service.report_content.sources import load_sources as register_of_sources
 from service.web.pages import (
     cases,
     imports,
@@ -124,12 +124,12 @@ ROUTES: tuple[Route, ...] = (
 
 def may(name: str, method: str = "POST") -> bool:
     """Whether who is signed in may call a page of this list: what they may not do is not offered to them."""
-    return ACCESS.may(get_caller().role or "", f"pages.{name}", method)
+    return ACCESS.may_open(get_caller().role or "", f"pages.{name}", method)
 
 
 def next_step(supplier: Supplier) -> str | None:
     """The id of the first action called for at a supplier, as who is signed in may see it."""
-    return first_step(supplier, own=not get_caller().sees_worker_derived)
+    return first_step(supplier, own_answers_only=not get_caller().sees_worker_derived)
 
 
 def register(app: Flask) -> None:
@@ -145,8 +145,8 @@ def register(app: Flask) -> None:
         level_of=get_level_text,
         next_step=next_step,
         step_title=get_action_title,
-        country_name=country_name,
-        sector_title=sector_title,
+        country_name=get_country_name,
+        sector_title=get_sector_title,
         points=format_points,
         share=format_share,
         LEVEL_TITLES=LEVEL_TITLES,

@@ -20,7 +20,7 @@ from service.web import account, admin, navigation, routes
 from service.wiring import error_handlers
 
 # Everything that has routes: each entry puts its blueprints on the application.
-FACES: tuple[Callable[[Flask], None], ...] = (account.register, admin.register, routes.register, api.register)
+BLUEPRINTS: tuple[Callable[[Flask], None], ...] = (account.register, admin.register, routes.register, api.register)
 
 # Nothing inline, nothing from elsewhere; Bootstrap's style sheet draws its marks from data: addresses.
 CONTENT_SECURITY = "; ".join(
@@ -52,7 +52,7 @@ def create_app(settings: Settings, database: Database | None = None) -> Flask:
     cookie = {"SECURE": not settings.plain_http, "HTTPONLY": True, "SAMESITE": "Lax", "PATH": "/"}
     app.config.update({f"SESSION_COOKIE_{name}": value for name, value in cookie.items()})
     app.config.update(
-        SECRET_KEY=settings.secret_key(),
+        SECRET_KEY=settings.get_secret_key(),
         # Flask's own session holds the secret of the forms and nothing else; who is signed in stands in the database.
         SESSION_COOKIE_NAME="diligence-form" if settings.plain_http else "__Host-diligence-form",
         WTF_CSRF_TIME_LIMIT=None,
@@ -70,33 +70,33 @@ def create_app(settings: Settings, database: Database | None = None) -> Flask:
     app.extensions["database"] = database or Database(open_engine(settings.database))
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.globals.update(links=navigation.links, MAIN=navigation.MAIN, ADMIN=navigation.ADMIN)
-    Babel(app, locale_selector=_language, timezone_selector=_time_zone)
-    app.before_request(_start)
+    Babel(app, locale_selector=_select_language, timezone_selector=_select_time_zone)
+    app.before_request(_start_request)
     middleware.register(app)
-    for register in FACES:
+    for register in BLUEPRINTS:
         register(app)
-    app.after_request(_finish)
+    app.after_request(_finish_response)
     error_handlers.register(app)  # last: a handler registered later would win
     trusted = settings.proxies
     app.wsgi_app = ProxyFix(app.wsgi_app, x_for=trusted, x_proto=trusted, x_host=trusted)  # type: ignore[method-assign]
     return app
 
 
-def _language() -> str:
+def _select_language() -> str:
     return (request.accept_languages.best_match(LANGUAGES) or LANGUAGES[0]).replace("-", "_")
 
 
-def _time_zone() -> str:
+def _select_time_zone() -> str:
     return g.caller.time_zone if g.get("caller") is not None else "UTC"
 
 
-def _start() -> None:
+def _start_request() -> None:
     g.started, g.request_id = time.perf_counter(), str(uuid.uuid4())
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(request_id=g.request_id)
 
 
-def _finish(response: Response) -> Response:
+def _finish_response(response: Response) -> Response:
     """Headers on every kind of answer, and the one line of the log."""
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)

@@ -25,13 +25,13 @@ from service.db.tables import Import, Organisation, Schedule, User
 from service.imports import jobs as import_jobs
 from service.imports.pipeline import Choices, parse_files
 from service.jobs.kinds import ASSESS_IMPORT, FOLLOW_AGENCIES, LOAD_WATCHLIST, READ_IMPORT, SCREEN_SUPPLIERS
-from service.jobs.table import claim
+from service.jobs.table import claim_job
 from service.jobs.worker import run_job
 from service.questionnaires_sent import requests as questionnaire_requests
 from service.schedules import service as schedules
 from service.suppliers import repository as suppliers
 from service.watchlists import lists
-from service.wiring.job_handlers import handlers
+from service.wiring.job_handlers import build_handlers
 
 ORGANISATION, TIME_ZONE, EMAIL = "Demo", "Asia/Bangkok", "officer@demo.example"
 DEMO = Path(__file__).resolve().parents[2] / "demo"
@@ -52,7 +52,7 @@ class FirstSignIn:
     password: str | None
 
 
-def load(db: Database, blobs: BlobStore) -> FirstSignIn:
+def load_demo(db: Database, blobs: BlobStore) -> FirstSignIn:
     """Loads what of it is not there yet."""
     with db.unscoped(write=False) as session:
         organisation_id = session.scalar(select(Organisation.id).where(Organisation.name == ORGANISATION))
@@ -61,11 +61,11 @@ def load(db: Database, blobs: BlobStore) -> FirstSignIn:
         user = session.scalars(select(User).where(User.email == EMAIL)).first()
         password = None
         if user is None:
-            _user, password = users.create(session, EMAIL, "Demo Officer", "admin", BY)
+            _user, password = users.create_user(session, EMAIL, "Demo Officer", "admin", BY)
         elif user.must_change_password:
             password = users.reset_password(session, user.id, BY)
         if session.scalars(select(Schedule.id)).first() is None:
-            schedules.create(session, "Reviews as they fall due", {"kind": "rolling", "time": "06:00"}, TIME_ZONE, BY)
+            schedules.create_schedule(session, "Reviews as they fall due", {"kind": "rolling", "time": "06:00"}, TIME_ZONE, BY)
         sent = session.scalars(select(Import.id)).first() is not None
     if not sent:
         files = [(path.name, path.read_bytes()) for path in (WORKBOOK, RECORDS, OWN_PRACTICES)]
@@ -74,8 +74,8 @@ def load(db: Database, blobs: BlobStore) -> FirstSignIn:
             db, blobs, organisation_id, files, {"confirm": True}, BY, Limits(), may_bring_cases=True
         )
         listing = watchlist.read_watchlist(WATCHLIST.read_bytes(), WATCHLIST.name)
-        lists.receive(db, blobs, organisation_id, "Invented lists", listing, BY)
-    _finish(db, blobs)
+        lists.receive_watchlist(db, blobs, organisation_id, "Invented lists", listing, BY)
+    _run_pending_jobs(db, blobs)
     return FirstSignIn(EMAIL, password)
 
 
@@ -85,21 +85,21 @@ def _assess_earlier(db: Database, organisation_id: str, files: Sequence[tuple[st
     for batch in sorted(
         parse_files(files, Choices(), at.date()).batches, key=lambda batch: batch.kind
     ):  # agencies first
-        rows = [_less(row) if j % 2 else row for j, row in enumerate(batch.answers.to_rows())]
+        rows = [_drop_half_of_answers(row) if j % 2 else row for j, row in enumerate(batch.answers.to_rows())]
         places = [{"file": batch.file, "sheet": batch.sheet, "row": row} for row in batch.rows.tolist()]
         with db.for_organisation(organisation_id) as session:
             incoming = [suppliers.IncomingSupplier(row, place) for row, place in zip(rows, places, strict=True)]
             suppliers.save_suppliers(session, batch.kind, incoming, suppliers.Origin(at.date(), at, BY, "import"))
 
 
-def _less(row: Mapping[str, Any]) -> dict[str, Any]:
+def _drop_half_of_answers(row: Mapping[str, Any]) -> dict[str, Any]:
     """What identifies a supplier, and half of what else it answered."""
-    rest = [question for question in row if question not in questionnaire_requests.FILLED_IN]
+    rest = [question for question in row if question not in questionnaire_requests.PREFILLED_QUESTIONS]
     left_out = set(rest[len(rest) // 2 :])
     return {question: said for question, said in row.items() if question not in left_out}
 
 
-def _finish(db: Database, blobs: BlobStore) -> None:
-    known = {kind: handler for kind, handler in handlers(blobs).items() if kind in JOBS}
-    while (claimed := claim(db, BY, kinds=known)) is not None:
+def _run_pending_jobs(db: Database, blobs: BlobStore) -> None:
+    known = {kind: handler for kind, handler in build_handlers(blobs).items() if kind in JOBS}
+    while (claimed := claim_job(db, BY, kinds=known)) is not None:
         run_job(db, claimed, known[claimed.kind])

@@ -36,32 +36,32 @@ CODES = {
 
 def register(app: Flask) -> None:
     """Every error of this application in the shape of its face. Call it last: a later handler would win."""
-    app.register_error_handler(DomainError, answer)
-    app.register_error_handler(HTTPException, _refused_by_http)
-    app.register_error_handler(Exception, _our_fault)
+    app.register_error_handler(DomainError, render_error)
+    app.register_error_handler(HTTPException, _handle_http_error)
+    app.register_error_handler(Exception, _handle_unexpected_error)
 
 
-def is_api() -> bool:
+def is_api_request() -> bool:
     """Whether the request came to the API and wants a problem object rather than a page."""
     return request.path.startswith("/api/")
 
 
-def answer(refused: DomainError) -> Response:
+def render_error(refused: DomainError) -> Response:
     """The answer to a refused request: a problem object for the API, a page for people."""
-    if is_api():
+    if is_api_request():
         body = build_problem(refused.code, refused.status, refused.detail, **refused.extra)
         body["instance"] = f"urn:uuid:{g.request_id}"
         response = Response(orjson.dumps(body), refused.status, content_type="application/problem+json")
     else:
         page = render_template(
-            "error.html", refused=refused, title=_titles().get(refused.status, _("That did not work"))
+            "error.html", refused=refused, title=_build_titles().get(refused.status, _("That did not work"))
         )
         response = make_response(page, refused.status)
     response.headers.update(refused.headers)
     return response
 
 
-def _titles() -> dict[int, str]:
+def _build_titles() -> dict[int, str]:
     return {
         403: _("Not open to you"),
         404: _("Nothing here"),
@@ -72,18 +72,18 @@ def _titles() -> dict[int, str]:
     }
 
 
-def _refused_by_http(error: HTTPException) -> Response:
+def _handle_http_error(error: HTTPException) -> Response:
     status = error.code or 500
     if isinstance(error, SecurityError):  # the host is not ours: there is no address to build a page with
         return Response(
             "This service does not answer to that host name.\n", 400, content_type="text/plain; charset=utf-8"
         )
     if isinstance(error, CSRFError):
-        return answer(
+        return render_error(
             DomainError("form.stale", 400, _("This form has become stale. Go back, reload the page and send it again."))
         )
     if status >= 500:
-        return _our_fault(error)
+        return _handle_unexpected_error(error)
     kept = {
         name: value
         for name, value in error.get_headers(request.environ)
@@ -96,12 +96,12 @@ def _refused_by_http(error: HTTPException) -> Response:
         415: _("The body is of a type that this address does not take."),
         429: _("Too many requests. Wait a while and try again."),
     }.get(status, _("The request cannot be understood."))
-    return answer(DomainError(CODES.get(status, f"http.{status}"), status, detail, headers=kept))
+    return render_error(DomainError(CODES.get(status, f"http.{status}"), status, detail, headers=kept))
 
 
-def _our_fault(error: Exception) -> Response:
+def _handle_unexpected_error(error: Exception) -> Response:
     log.error("our_fault", exc_info=error)
-    return answer(
+    return render_error(
         DomainError(
             "fault", 500, _("Something went wrong on our side. It has been logged under the id of this request.")
         )

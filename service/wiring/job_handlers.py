@@ -12,12 +12,12 @@ from service.jobs import kinds
 from service.jobs.table import ClaimedJob
 from service.jobs.worker import Handler
 from service.report_jobs import render_report
-from service.reviews.jobs import follow_agencies, review_suppliers
+from service.reviews.jobs import reassess_agency_sites, review_suppliers
 from service.watchlists import lists
 from service.watchlists.screening import screen_suppliers
 
 
-def handlers(blobs: BlobStore) -> Mapping[str, Handler]:
+def build_handlers(blobs: BlobStore) -> Mapping[str, Handler]:
     """Return how each kind of job is done; jobs that read or write files do so in ``blobs``."""
 
     def with_files(run: Callable[[Database, BlobStore, ClaimedJob], dict[str, Any] | None]) -> Any:
@@ -28,7 +28,7 @@ def handlers(blobs: BlobStore) -> Mapping[str, Handler]:
         kinds.ASSESS_IMPORT: Handler(with_files(import_jobs.assess_import), import_jobs.on_failure),
         kinds.RENDER_REPORT: Handler(with_files(render_report)),
         kinds.REVIEW_SUPPLIERS: Handler(review_suppliers),
-        kinds.FOLLOW_AGENCIES: Handler(follow_agencies),
+        kinds.FOLLOW_AGENCIES: Handler(reassess_agency_sites),
         kinds.LOAD_WATCHLIST: Handler(with_files(lists.load_watchlist), lists.on_failure),
         kinds.SCREEN_SUPPLIERS: Handler(screen_suppliers),
     }

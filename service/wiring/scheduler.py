@@ -21,19 +21,19 @@ from service import retention
 from service.blob_store import BlobStore
 from service.clock import now
 from service.db.session import Database
-from service.db.tables import ScheduleRun, Schedule
+from service.db.tables import Schedule, ScheduleRun
 from service.jobs.kinds import REVIEW_SUPPLIERS
 from service.jobs.table import enqueue
 from service.schedules.service import scheduled_times
 
 TICK = timedelta(seconds=30)
 PURGE = timedelta(hours=6)
-LISTED = 60  # missed times that are listed in the job; all are counted
+MAX_LISTED = 60  # missed times that are listed in the job; all are counted
 
 log = structlog.get_logger("service.schedules.service")
 
 
-class _Every(BaseTrigger):  # type: ignore[misc]
+class _FixedInterval(BaseTrigger):  # type: ignore[misc]
     """One interval from now, whatever was missed. APScheduler's own trigger counts through all that was missed, which is
     millions of ticks where a clock that began in 1970 is set right.
     """
@@ -50,7 +50,7 @@ def run_scheduler(db: Database, blobs: BlobStore, stop: Event, every: timedelta 
     scheduler = BackgroundScheduler(timezone=UTC)
     # Late is better than never, and one late tick is enough for all that were missed.
     options = {"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
-    job = scheduler.add_job(lambda: tick(db, now()), _Every(every), next_run_time=now(), **options)
+    job = scheduler.add_job(lambda: trigger_due_schedules(db, now()), _FixedInterval(every), next_run_time=now(), **options)
     scheduler.start()
     for waits in count():
         # Counted, not read from the clock: one that is set forth by mistake must purge nothing.
@@ -71,7 +71,7 @@ def _purge(db: Database, blobs: BlobStore) -> None:
         log.error("not_purged", exc_info=fault)
 
 
-def tick(db: Database, at: datetime) -> list[str]:
+def trigger_due_schedules(db: Database, at: datetime) -> list[str]:
     """Triggers every schedule that is due at a moment; returns the ids of the jobs."""
     with db.unscoped(write=False) as session:
         active = session.scalars(select(Schedule).where(Schedule.active)).all()
@@ -107,7 +107,7 @@ def trigger(session: Session, schedule_id: str, at: datetime) -> list[str]:
         "rule": schedule.rule,
         "time_zone": schedule.time_zone,
         "slot": scheduled_for.isoformat(),
-        "missed": [one.isoformat() for one in missed[:LISTED]],
+        "missed": [one.isoformat() for one in missed[:MAX_LISTED]],
     }
     job = enqueue(session, REVIEW_SUPPLIERS, payload, "system:schedule")
     session.add(ScheduleRun(schedule_id=schedule.id, slot=scheduled_for, fired_at=at, missed=len(missed), job_id=job.id))

@@ -7,14 +7,14 @@ import numpy as np
 from hypothesis import strategies as st
 
 from risk_models.engine.frame import Frame
-from risk_models.model import Model, load
+from risk_models.model import Model, load_model
 
-TOY = load(Path(__file__).parent / "toy.toml")
+TOY = load_model(Path(__file__).parent / "toy.toml")
 K = len(TOY.indicators)
 POSITION = {indicator.id: i for i, indicator in enumerate(TOY.indicators)}
-GATED = {POSITION[name] for gate in TOY.gates for name in gate.indicators}
+GATED = {POSITION[name] for gate in TOY.screening_questions for name in gate.indicators}
 CORE = [i for i, indicator in enumerate(TOY.indicators) if indicator.core]
-CAN_BE_RULED_OUT = [i for i, indicator in enumerate(TOY.indicators) if indicator.ruled_out]
+CAN_BE_RULED_OUT = [i for i, indicator in enumerate(TOY.indicators) if indicator.ruled_out_by]
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Supplier:
     gate: bool = False
     case: int = 0
     place_known: bool = True
-    critical_by_silence: bool = False
+    critical_by_declined: bool = False
     known: float = 1.0
 
     def with_cell(self, i: int, **changes: object) -> "Supplier":
@@ -75,7 +75,7 @@ def suppliers(draw: st.DrawFn) -> Supplier:
         gate=draw(st.booleans()),
         case=draw(st.sampled_from([0, 0, 0, 1, 2, 3])),
         place_known=draw(st.booleans()),
-        critical_by_silence=draw(st.booleans()),
+        critical_by_declined=draw(st.booleans()),
         known=draw(share),
     )
 
@@ -88,10 +88,10 @@ def frame(*rows: Supplier) -> Frame:
 
     return Frame(
         risk=each(lambda s, c, i: np.nan if c.risk is None else c.risk),
-        least=np.array([[indicator.rule.lowest_risk] for indicator in TOY.indicators]),
+        lowest_risk=np.array([[indicator.rule.lowest_risk] for indicator in TOY.indicators]),
         belief=each(lambda s, c, i: 0.0 if c.expired else s.belief),
         context=each(lambda s, c, i: c.context),
-        context_of=np.arange(K),
+        context_row=np.arange(K),
         context_low=each(lambda s, c, i: c.context * (1 - c.spread[0])),
         context_high=each(lambda s, c, i: c.context + (1 - c.context) * c.spread[1]),
         answered=each(lambda s, c, i: c.risk is not None, bool),
@@ -99,13 +99,13 @@ def frame(*rows: Supplier) -> Frame:
         expired=each(lambda s, c, i: c.expired, bool),
         ruled_out=each(lambda s, c, i: c.ruled_out, bool),
         reported=each(lambda s, c, i: c.report is not None, bool),
-        report=each(lambda s, c, i: c.report or 0.0),
+        report_risk=each(lambda s, c, i: c.report or 0.0),
         report_belief=each(lambda s, c, i: s.report_belief),
-        gated=each(lambda s, c, i: s.gate and i in GATED, bool),
-        gate_belief=each(lambda s, c, i: s.belief),
+        screened_out=each(lambda s, c, i: s.gate and i in GATED, bool),
+        screening_belief=each(lambda s, c, i: s.belief),
         inherent_known=np.array([s.known for s in rows]),
         place_known=np.array([s.place_known for s in rows]),
-        critical_by_silence=np.array([s.critical_by_silence for s in rows]),
+        critical_by_declined=np.array([s.critical_by_declined for s in rows]),
         case=np.array([s.case for s in rows], dtype=np.int8),
     )
 
@@ -129,26 +129,26 @@ def drawn_frame(model: Model, n: int, seed: int) -> Frame:
     low, high = context * draw.random((m, n)), context + (1 - context) * draw.random((m, n))
     # Ranges that do not hold their point, as an uncertain place gives them.
     low[:, ::7], high[:, ::5] = np.round(draw.random((2, m, 1)), 2)
-    behind = {name for gate in model.gates for name in gate.indicators}
+    behind = {name for gate in model.screening_questions for name in gate.indicators}
     return Frame(
         risk=risk,
-        least=np.array([[indicator.rule.least] for indicator in model.indicators]),
+        lowest_risk=np.array([[indicator.rule.lowest_risk] for indicator in model.indicators]),
         belief=np.broadcast_to(draw.choice([0.0, 0.2, 0.55, 0.8, 1.0], n), (k, n)),
         context=context,
         context_low=low,
         context_high=high,
-        context_of=draw.integers(0, m, k),
+        context_row=draw.integers(0, m, k),
         answered=~np.isnan(risk),
         declined=often(0.05) | (often(0.5) & (draw.random(n) < 0.05)),
         expired=np.broadcast_to(draw.random(n) < 0.1, (k, n)),
         ruled_out=often(0.05),
         reported=often(0.03),
-        report=np.broadcast_to(model.reported, (k, n)),
+        report_risk=np.broadcast_to(model.reported_risk, (k, n)),
         report_belief=np.broadcast_to(draw.choice([0.0, 0.4, 0.8], n), (k, n)),
-        gated=np.array([[indicator.id in behind] for indicator in model.indicators]) & (draw.random(n) < 0.4),
-        gate_belief=any_of(0.0, 0.2, 0.4),
+        screened_out=np.array([[indicator.id in behind] for indicator in model.indicators]) & (draw.random(n) < 0.4),
+        screening_belief=any_of(0.0, 0.2, 0.4),
         inherent_known=draw.random(n),
         place_known=draw.random(n) < 0.9,
-        critical_by_silence=draw.random(n) < 0.2,
+        critical_by_declined=draw.random(n) < 0.2,
         case=draw.choice([0, 0, 0, 1, 2, 3], n).astype(np.int8),
     )

@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 
 from risk_models import plan as planning
-from risk_models.action_releases import NAMED_AFTER, action_releases
+from risk_models.action_releases import RELEASE_NAMED_AFTER, get_action_releases
 from risk_models.answers import from_rows
 from risk_models.data_file import DataFileError
 from risk_models.engine.score import score
 from risk_models.facts.facts import load_facts
 from risk_models.features import build_features
-from risk_models.findings import findings_of, group_faults, unanswered_findings
-from risk_models.model import Model, load, load_all
-from risk_models.plan import actions_of, load_actions, room_for_plan, with_groups
+from risk_models.findings import find_group_faults, find_unaddressed_findings, list_possible_findings
+from risk_models.model import Model, load_model, load_models
+from risk_models.plan import empty_plan, expand_groups, list_release_actions, load_actions
 from tests.toml_text import toml_text
 
 ON = date(2026, 11, 27)
@@ -37,7 +37,7 @@ def model_of(folder: Path, **keys: Any) -> Model:
     path = folder / "toy" / "1.toml"
     path.parent.mkdir(exist_ok=True)
     path.write_text(toml_text({**TOY, **keys}), encoding="utf-8")
-    return load(path)
+    return load_model(path)
 
 
 def library(folder: Path, *actions: dict[str, Any], order: tuple[str, ...] = ("ask", "repay")) -> Path:
@@ -52,32 +52,32 @@ def library(folder: Path, *actions: dict[str, Any], order: tuple[str, ...] = ("a
 
 def read_by(model: Model) -> list[tuple[str, int]]:
     """The actions that plans under a model are made of, with their places in the order."""
-    return [(action.id, action.place) for action in room_for_plan(1, model).actions]
+    return [(action.id, action.position) for action in empty_plan(1, model).actions]
 
 
 def called_for(model: Model, **answers: Any) -> set[str]:
     """The actions that the plan of a supplier with these answers calls for."""
     made = build_features(from_rows([{"country": "NO", "sector": ("14",), **answers}]), model, FACTS, ON, {})
-    nowhere = {name: np.array([False]) for name in planning.UNKNOWN}
-    return {action.id for action, _ in planning.plan(*score(made.frame, model), model, nowhere).steps(0, ON)}
+    nowhere = {name: np.array([False]) for name in planning.UNKNOWNS}
+    return {action.id for action, _ in planning.build_plan(*score(made.frame, model), model, nowhere).list_steps(0, ON)}
 
 
 # ---------------------------------------------------------------- the release that is named
 
 
-@pytest.mark.parametrize("release", action_releases().values())
+@pytest.mark.parametrize("release", get_action_releases().values())
 def test_a_model_reads_the_release_that_it_names_whatever_its_own_number(tmp_path: Path, release: str) -> None:
     model = model_of(tmp_path, actions=release)
     assert (model.version, model.actions) == ("1", release)
-    assert read_by(model) == [(action.id, action.place) for action in actions_of(release)]
+    assert read_by(model) == [(action.id, action.position) for action in list_release_actions(release)]
 
 
 def test_a_model_of_the_time_before_releases_had_names_reads_that_of_its_own_number() -> None:
-    before = [model for model in load_all() if model.effective <= NAMED_AFTER]
+    before = [model for model in load_models() if model.effective <= RELEASE_NAMED_AFTER]
     assert {model.version for model in before} == {"2026.1", "2026.2", "2026.3"}
     for model in before:
         assert model.actions == model.version
-        assert read_by(model) == [(action.id, action.place) for action in actions_of(model.version)]
+        assert read_by(model) == [(action.id, action.position) for action in list_release_actions(model.version)]
 
 
 def test_a_release_that_there_is_none_of_is_refused_with_those_there_are(tmp_path: Path) -> None:
@@ -100,7 +100,7 @@ def test_a_new_indicator_is_asked_for_by_one_block_in_a_model_whose_indicators_a
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     actions = load_actions(library(tmp_path, ASK, REPAY))
-    monkeypatch.setattr(planning, "actions_of", lambda release: actions)
+    monkeypatch.setattr(planning, "list_release_actions", lambda release: actions)
     answers = {i["reads"].removeprefix("answer."): next(iter(i.get("choices", {"": 0.0}))) for i in TOY["indicator"]}
     answers |= {"hours": 40.0, "months_at_sea": 0.0}
     assert called_for(model_of(tmp_path, groups=["asked"]), **answers) == set()
@@ -113,7 +113,7 @@ def test_an_indicator_says_its_own_groups_in_place_of_those_of_its_model(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     actions = load_actions(library(tmp_path, ASK, REPAY))
-    monkeypatch.setattr(planning, "actions_of", lambda release: actions)
+    monkeypatch.setattr(planning, "list_release_actions", lambda release: actions)
     model = model_of(tmp_path, indicator=[*TOY["indicator"], {**PORT, "groups": ["money"]}])
     assert called_for(model) == set()
     assert called_for(model, port=80.0) == called_for(model, hours=80.0) == {"repay"}
@@ -123,19 +123,19 @@ def test_an_indicator_says_its_own_groups_in_place_of_those_of_its_model(
 def test_a_group_is_answered_for_each_indicator_in_it_once(tmp_path: Path) -> None:
     both = {**REPAY, "addresses": ["port", "group:money", "group:nothing"]}
     model = model_of(tmp_path, indicator=[*TOY["indicator"], {**PORT, "groups": ["money", "asked"]}])
-    ask, repay = with_groups(load_actions(library(tmp_path, ASK, both)), [model])
+    ask, repay = expand_groups(load_actions(library(tmp_path, ASK, both)), [model])
     assert (ask.addresses, repay.addresses) == (("port",), ("port",))
-    assert "port (not_asked)" not in unanswered_findings(findings_of([model]), [ask, repay])
-    assert "port (declined)" in unanswered_findings(findings_of([model]), [ask, repay])
+    assert "port (not_asked)" not in find_unaddressed_findings(list_possible_findings([model]), [ask, repay])
+    assert "port (declined)" in find_unaddressed_findings(list_possible_findings([model]), [ask, repay])
 
 
 def test_a_group_that_only_one_side_knows_is_a_fault(tmp_path: Path) -> None:
     model = model_of(tmp_path, indicator=[*TOY["indicator"], {**PORT, "groups": ["mony", "asked"]}])
-    assert group_faults([model], load_actions(library(tmp_path, ASK, REPAY))) == [
+    assert find_group_faults([model], load_actions(library(tmp_path, ASK, REPAY))) == [
         "actions: no indicator is in group:money, which actions address",
         "actions: none addresses group:mony, which indicators are in",
     ]
-    assert group_faults(load_all(), load_actions()) == []
+    assert find_group_faults(load_models(), load_actions()) == []
 
 
 # ---------------------------------------------------------------- places in the order
@@ -144,7 +144,7 @@ def test_a_group_that_only_one_side_knows_is_a_fault(tmp_path: Path) -> None:
 def test_an_action_may_say_itself_which_one_it_follows(tmp_path: Path) -> None:
     new, newer = {**ASK, "id": "call", "after": "ask"}, {**ASK, "id": "visit", "after": "call"}
     actions = load_actions(library(tmp_path, ASK, REPAY, new, newer))
-    assert [action.id for action in sorted(actions, key=lambda action: action.place)] == [
+    assert [action.id for action in sorted(actions, key=lambda action: action.position)] == [
         "ask",
         "call",
         "visit",

@@ -9,7 +9,7 @@ import pytest
 
 from risk_models.cases.readings import Case, Finding, read_case
 from risk_models.cases.rules import CASES_FOLDER, ILO_INDICATORS, LISTS, RULE_FILES, load_case_rules
-from risk_models.model import load_all
+from risk_models.model import load_models
 
 MARKS = {"seen", "seen_in_part", "memory_high", "memory_medium", "memory_low", "own"}
 VERDICTS = (
@@ -86,7 +86,7 @@ def test_ids_given_as_a_source_are_among_the_standards():
 
 
 def test_findings_set_only_indicators_of_a_model():
-    existing = {indicator.id for model in load_all() for indicator in model.indicators}
+    existing = {indicator.id for model in load_models() for indicator in model.indicators}
     set_by_findings = {name for finding in RULES.findings.values() for name in finding.indicators}
     assert set_by_findings <= existing
     assert set(RULES.raw["child_harm"]["indicators"]) <= existing

@@ -264,7 +264,7 @@ def test_the_evidence_looked_up_is_the_one_that_counts(row: dict, pieces: list) 
     answers = from_rows([{**row, "evidence": tuple(pieces)}])
     belief, find_evidence = Belief(answers, TOY, ON), build_evidence_lookup(answers, TOY, ON)
     for question in ("recruitment_fees", "papers_retention", "workers_migrant", "hours"):
-        q, expired = belief.get_for_question(question)
+        q, expired = belief.get_belief(question)
         assert find_evidence(question).q == q[0]
         assert find_evidence(question).expired == expired[0]
         assert describe_evidence(find_evidence(question)).endswith(".")

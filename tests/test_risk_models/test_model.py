@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from risk_models.data_file import DataFileError
-from risk_models.model import in_force, load
+from risk_models.model import get_model_in_force, load_model
 from tests.test_risk_models.suppliers import TOY
 
 TEXT = (Path(__file__).parent / "toy.toml").read_text(encoding="utf-8")
@@ -18,7 +18,7 @@ def refused(tmp_path: Path, old: str, new: str) -> str:
     path.parent.mkdir()
     path.write_text(TEXT.replace(old, new, 1), encoding="utf-8")
     with pytest.raises(DataFileError) as fault:
-        load(path)
+        load_model(path)
     return str(fault.value)
 
 
@@ -73,14 +73,14 @@ def test_the_version_in_force_is_the_latest_that_has_begun(tmp_path: Path) -> No
         path.write_text(
             TEXT.replace('version = "1"', f'version = "{version}"').replace("2026-01-01", day), encoding="utf-8"
         )
-    models = [load(path) for path in sorted(tmp_path.glob("*.toml"))]
-    assert in_force("toy", date(2026, 6, 30), models).version == "1"
-    assert in_force("toy", date(2026, 7, 1), models).version == "2"
+    models = [load_model(path) for path in sorted(tmp_path.glob("*.toml"))]
+    assert get_model_in_force("toy", date(2026, 6, 30), models).version == "1"
+    assert get_model_in_force("toy", date(2026, 7, 1), models).version == "2"
     with pytest.raises(LookupError, match="no version of the model toy is in force on 2025-12-31"):
-        in_force("toy", date(2025, 12, 31), models)
+        get_model_in_force("toy", date(2025, 12, 31), models)
 
 
 def test_a_changed_file_has_another_digest(tmp_path: Path) -> None:
     path = tmp_path / "toy.toml"
     path.write_text(TEXT + "\n# a word\n", encoding="utf-8")
-    assert load(path).digest != TOY.digest
+    assert load_model(path).digest != TOY.digest

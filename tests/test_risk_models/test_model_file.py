@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from risk_models.data_file import DataFileError
-from risk_models.model import Model, load, load_all
+from risk_models.model import Model, load_model, load_models
 from risk_models.model_file import PACK_KEYS
 from risk_models.transforms import Ramp
 from tests.toml_text import toml_text
@@ -29,12 +29,12 @@ def written(folder: Path, pack: dict[str, Any], core: dict[str, Any] = CORE) -> 
 
 
 def over_the_core(folder: Path, **pack: Any) -> Model:
-    return load(written(folder, {**PACK, **pack}))
+    return load_model(written(folder, {**PACK, **pack}))
 
 
 def refused(folder: Path, pack: dict[str, Any], core: dict[str, Any] = CORE) -> str:
     with pytest.raises(DataFileError) as refusal:
-        load(written(folder, pack, core))
+        load_model(written(folder, pack, core))
     return str(refusal.value)
 
 
@@ -70,7 +70,11 @@ def test_an_override_replaces_the_keys_that_it_names_and_leaves_all_others(tmp_p
     assert hours.rule == Ramp(60, 90)
     assert model.floors[1].indicator_ids == ("fees",)
     assert model.floors[1].min_risk == plain.floors[1].min_risk == 0.7
-    assert (model.contexts[1].lift, model.sharper[0].title, model.gates[0].none) == (0.25, "Fees on the way", (0, 1))
+    assert (model.contexts[1].lift, model.sharper_contexts[0].title, model.screening_questions[0].none_answers) == (
+        0.25,
+        "Fees on the way",
+        (0, 1),
+    )
 
 
 def test_a_key_of_the_pack_stands_in_place_of_that_of_the_core(tmp_path: Path) -> None:
@@ -93,7 +97,7 @@ def test_two_packs_over_one_core_do_not_change_each_other(tmp_path: Path) -> Non
     other = path.parent.parent / "other" / "1.toml"
     other.parent.mkdir()
     other.write_text(toml_text({**PACK, "id": "other"}), encoding="utf-8")
-    assert {model.id: model.indicators[0].weight for model in load_all(tmp_path)} == {"toy": 6, "other": 4}
+    assert {model.id: model.indicators[0].weight for model in load_models(tmp_path)} == {"toy": 6, "other": 4}
 
 
 # ---------------------------------------------------------------- digests
@@ -102,18 +106,18 @@ def test_two_packs_over_one_core_do_not_change_each_other(tmp_path: Path) -> Non
 def test_a_pack_without_a_core_has_the_digest_of_its_file(tmp_path: Path) -> None:
     path = tmp_path / "1.toml"
     path.write_text(toml_text(TOY), encoding="utf-8")
-    assert load(path).digest == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert load_model(path).digest == hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def test_the_digest_of_a_pack_changes_with_its_core_and_with_itself(tmp_path: Path) -> None:
     path = written(tmp_path, PACK)
-    core, before = tmp_path / "core" / "1.toml", load(path).digest
+    core, before = tmp_path / "core" / "1.toml", load_model(path).digest
     core.write_text(core.read_text(encoding="utf-8") + "# a word\n", encoding="utf-8")
-    with_core = load(path).digest
+    with_core = load_model(path).digest
     path.write_text(path.read_text(encoding="utf-8") + "# a word\n", encoding="utf-8")
-    assert len({before, with_core, load(path).digest}) == 3
+    assert len({before, with_core, load_model(path).digest}) == 3
     digests = [hashlib.sha256(file.read_bytes()).hexdigest() for file in (path, core)]
-    assert load(path).digest == hashlib.sha256("".join(f"{digest}\n" for digest in digests).encode()).hexdigest()
+    assert load_model(path).digest == hashlib.sha256("".join(f"{digest}\n" for digest in digests).encode()).hexdigest()
 
 
 # ---------------------------------------------------------------- what is refused
@@ -187,7 +191,7 @@ def test_a_core_that_is_not_toml_is_refused_by_its_name(tmp_path: Path) -> None:
     path = written(tmp_path, PACK)
     (tmp_path / "core" / "1.toml").write_text("reported = \n", encoding="utf-8")
     with pytest.raises(DataFileError, match=r"^core/1\.toml: not TOML"):
-        load(path)
+        load_model(path)
 
 
 @pytest.mark.parametrize("key", ["override", "drop"])
@@ -197,10 +201,10 @@ def test_a_model_without_a_core_has_nothing_to_change_in_it(tmp_path: Path, key:
 
 def test_a_core_is_no_model_of_the_folder(tmp_path: Path) -> None:
     written(tmp_path, PACK)
-    assert [(model.id, model.version) for model in load_all(tmp_path)] == [("toy", "1")]
+    assert [(model.id, model.version) for model in load_models(tmp_path)] == [("toy", "1")]
 
 
 def test_a_model_lies_where_its_id_and_version_say(tmp_path: Path) -> None:
     written(tmp_path, {**PACK, "version": "2"})
     with pytest.raises(DataFileError, match=r"toy/1\.toml: model: it is toy 2 by its own id and version"):
-        load_all(tmp_path)
+        load_models(tmp_path)

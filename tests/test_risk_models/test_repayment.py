@@ -20,7 +20,7 @@ from test_risk_models.repayment_factory import (
 
 from risk_models.facts.facts import load_facts
 from risk_models.repayment.calculation import TermsError, add_months, get_published_ratio
-from risk_models.repayment.cohorts import index_rules, load_rules
+from risk_models.repayment.cohorts import index_repayment_rules, load_repayment_rules
 
 POLICY = date(2019, 1, 1)
 BEFORE, AFTER, AROUND = (
@@ -76,7 +76,11 @@ def test_an_independent_check_came_to_2_6_times_managements_own_figure():
     repayment = calculate(*cohorts, currency="MYR", management=Decimal(53_000_000))
     assert repayment.fees.central == 136_000_000
     assert repayment.ratio == get_published_ratio() == Decimal("2.57")
-    assert round(repayment.ratio, 1) == Decimal("2.6") == index_rules("evidence", "grade")["self_declared"]["high"]
+    assert (
+        round(repayment.ratio, 1)
+        == Decimal("2.6")
+        == index_repayment_rules("evidence", "grade")["self_declared"]["high"]
+    )
 
 
 def test_managements_own_figure_is_a_minimum_and_never_an_estimate():
@@ -444,14 +448,16 @@ def test_an_item_with_amounts_out_of_order_is_not_counted():
 
 def test_every_rule_has_a_reason_or_sentence_and_every_fact_it_reads_exists():
     described = load_facts().descriptions
-    corridor = load_rules()["corridor"]
+    corridor = load_repayment_rules()["corridor"]
     assert all(f"corridor.{entry['fact']}" in described for entry in corridor["facts"])
     assert all(described[f"corridor.{name}"].use == "note" for name in corridor["from_memory"])
-    assert all(rule["because"] and rule["sources"] for rule in load_rules()["evidence"])
-    assert all(0 <= rule["weight"] <= 1 and rule["low"] <= 1 <= rule["high"] for rule in load_rules()["evidence"])
-    assert all(sorted(rule["repaid"], reverse=True) == rule["repaid"] for rule in load_rules()["evidence"])
-    assert all(sorted(rule["counts"]) == rule["counts"] for rule in load_rules()["paid_by"])
-    assert all(fault["message"] and fault["cure"] for fault in load_rules()["fault"].values())
+    assert all(rule["because"] and rule["sources"] for rule in load_repayment_rules()["evidence"])
+    assert all(
+        0 <= rule["weight"] <= 1 and rule["low"] <= 1 <= rule["high"] for rule in load_repayment_rules()["evidence"]
+    )
+    assert all(sorted(rule["repaid"], reverse=True) == rule["repaid"] for rule in load_repayment_rules()["evidence"])
+    assert all(sorted(rule["counts"]) == rule["counts"] for rule in load_repayment_rules()["paid_by"])
+    assert all(fault["message"] and fault["cure"] for fault in load_repayment_rules()["fault"].values())
 
 
 def test_a_higher_reading_never_has_less_interest():

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_risk_models.repayment_factory import build_facts, calculate
 
-from risk_models.repayment.cohorts import Cohort, FeeItem, load_rules
+from risk_models.repayment.cohorts import Cohort, FeeItem, load_repayment_rules
 from risk_models.repayment.exchange import Estimate, Period, sum_estimates
 
 FACTS = build_facts(
@@ -17,9 +17,9 @@ FACTS = build_facts(
     BD_ANY={"cost_bdt": 417_000, "cost_months": 18},
     ANY_QA={"cost_usd": 900},
 )
-GRADES = ["", *(rule["grade"] for rule in load_rules()["evidence"])]
-PAYERS = ["", *(rule["code"] for rule in load_rules()["paid_by"])]
-ITEMS = [rule["code"] for rule in load_rules()["item"] if rule["code"] != "corridor"]
+GRADES = ["", *(rule["grade"] for rule in load_repayment_rules()["evidence"])]
+PAYERS = ["", *(rule["code"] for rule in load_repayment_rules()["paid_by"])]
+ITEMS = [rule["code"] for rule in load_repayment_rules()["item"] if rule["code"] != "corridor"]
 DAYS = st.integers(0, 3000).map(lambda days: date(2017, 1, 1) + timedelta(days))
 PERIODS = st.builds(lambda first, days: Period(first, first + timedelta(days)), DAYS, st.integers(0, 400))
 AMOUNTS = st.decimals(0, 20_000, places=2)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from risk_models.engine.frame import LEVEL_NAMES, STATES, Cells, Frame, Scores
-from risk_models.engine.score import compute_queue_rank, score, assign_levels
+from risk_models.engine.score import assign_levels, compute_queue_rank, score
 from risk_models.model import Model
 from tests.test_risk_models.suppliers import CORE, POSITION, TOY, Cell, K, Supplier, frame
 
@@ -40,10 +40,10 @@ def answered(**risks: float) -> Supplier:
 
 def best_answers(frame: Frame, **risks: float) -> Frame:
     """The same where the best answer there is to some indicators is a risk as well."""
-    least = frame.least.copy()
+    least = frame.lowest_risk.copy()
     for name, risk in risks.items():
         least[POSITION[name]] = risk
-    return replace(frame, least=least)
+    return replace(frame, lowest_risk=least)
 
 
 def changed(name: str, **changes: object) -> Model:
@@ -63,7 +63,7 @@ def test_a_reassuring_answer_takes_its_credibility_off_the_context() -> None:
     scores, of = score(frame(replace(HALF.with_cell(POSITION["fees"], risk=0.1), belief=0.4)), TOY)
     # e = 0.5 - 0.4 (0.5 - 0.1) = 0.34; it moved 100 x 4/23 x (0.34 - 0.5).
     assert of.effective[POSITION["fees"], 0] == pytest.approx(0.34)
-    assert of.moves[POSITION["fees"], 0] == pytest.approx(100 * 4 / 23 * -0.16)
+    assert of.contributions[POSITION["fees"], 0] == pytest.approx(100 * 4 / 23 * -0.16)
     assert scores.base[0] == pytest.approx(50)
     assert scores.total[0] == pytest.approx(50 - 100 * 4 / 23 * 0.16)
 
@@ -82,13 +82,13 @@ def test_an_answer_is_harm_from_half_risk_on_and_reassures_below() -> None:
     fees = POSITION["fees"]
     of = [cells(replace(HALF.with_cell(fees, risk=r, context=0.9), belief=0.8)) for r in (0.5, 0.4)]
     assert [each.effective[fees, 0] for each in of] == pytest.approx([0.9, 0.9 - 0.8 * (0.9 - 0.4)])
-    assert [bool(each.harms[fees, 0]) for each in of] == [True, False]
+    assert [bool(each.harm[fees, 0]) for each in of] == [True, False]
 
 
 def test_an_answer_that_nobody_looked_is_an_answer_and_reassures_nobody() -> None:
     fees = POSITION["fees"]
     supplier = replace(HALF.with_cell(fees, risk=0.49, context=0.9), belief=0.8)
-    scores, of = score(frame(supplier), replace(TOY, silent_from=0.49))
+    scores, of = score(frame(supplier), replace(TOY, unknown_from=0.49))
     assert of.effective[fees, 0] == pytest.approx(0.9)
     assert STATES[of.state[fees, 0]] == "answered"
     assert scores.coverage[0] == pytest.approx(4 / 23)
@@ -112,7 +112,7 @@ def test_what_was_asked_and_left_blank_counts_in_full() -> None:
 
 def test_what_nobody_asked_counts_as_usual_there_and_moves_nothing() -> None:
     scores, of = score(frame(HALF), TOY)
-    assert (of.moves == 0).all()
+    assert (of.contributions == 0).all()
     assert (scores.total[0], scores.best[0], scores.worst[0]) == (pytest.approx(50), 0, pytest.approx(100))
     assert not scores.asked[0]
 
@@ -167,7 +167,7 @@ def test_a_report_counts_at_least_as_much_as_the_place_makes_likely() -> None:
 def test_a_report_makes_an_answer_that_the_rule_on_evidence_does_not_count() -> None:
     scores = scored(HALF.with_cell(POSITION["hours"], report=0.6))
     assert scores.coverage[0] == pytest.approx(2 / 23)
-    assert scores.coverage_alone[0] == 0
+    assert scores.coverage_without_reports[0] == 0
     answered_but_one = answered()
     for name in ("fees", "papers", "wages"):  # 12 of 23
         answered_but_one = answered_but_one.with_cell(POSITION[name], risk=None, report=0.2)
@@ -236,7 +236,7 @@ def test_at_worst_two_questions_left_open_that_tell_of_one_sign_count_once() -> 
 
     alone = replace(TOY, floors=tuple(floor for floor in TOY.floors if floor.id == "money_and_papers"))
     worst = {
-        names: score(frame(unasked(*names)), alone)[0].floor_worst[0]
+        names: score(frame(unasked(*names)), alone)[0].worst_floor_points[0]
         for names in (("fees", "wages"), ("wages", "papers"))
     }
     assert worst == {("fees", "wages"): 0, ("wages", "papers"): 60}
@@ -269,7 +269,7 @@ def test_harm_admitted_behind_a_gate_overrules_its_declaration_too() -> None:
 
 def test_a_gate_counts_wherever_it_gives_less_than_the_own_answer() -> None:
     papers, supplier = POSITION["papers"], replace(HALF.with_cell(POSITION["papers"], risk=0.2), gate=True, belief=0.8)
-    scores, of = score(replace(frame(supplier), gate_belief=np.full((K, 1), 0.1)), TOY)
+    scores, of = score(replace(frame(supplier), screening_belief=np.full((K, 1), 0.1)), TOY)
     # Of papers the own answer gives less, but for the best case: with no migrants, no papers are held. Fees have the gate alone.
     assert of.effective[papers, 0] == pytest.approx(0.5 - 0.8 * (0.5 - 0.2))
     assert scores.worst[0] == pytest.approx(100 - 100 * (5 * 0.8 * 0.5 + 4 * 0.1 * 0.5) / 23)
@@ -302,8 +302,8 @@ def test_at_worst_a_floor_reads_all_that_is_open_or_admitted_as_the_worst(silenc
     # A floor from 0.7 on: what is admitted at 0.6 does not reach it, but at worst it is worse than admitted.
     alone = replace(TOY, floors=tuple(floor for floor in TOY.floors if floor.id == "ilo_sign"))
     supplier = calm(answered()).with_cell(POSITION["wages"], **silence)
-    assert score(frame(supplier), alone)[0].floor_worst[0] == 25
-    assert score(frame(calm(answered())), alone)[0].floor_worst[0] == 0
+    assert score(frame(supplier), alone)[0].worst_floor_points[0] == 25
+    assert score(frame(calm(answered())), alone)[0].worst_floor_points[0] == 0
 
 
 def test_a_worst_case_lies_no_lower_than_the_floors_that_it_reaches() -> None:
@@ -313,7 +313,7 @@ def test_a_worst_case_lies_no_lower_than_the_floors_that_it_reaches() -> None:
 
 def test_the_worst_case_of_a_core_question_left_open_is_that_it_was_declined() -> None:
     alone = replace(TOY, floors=tuple(floor for floor in TOY.floors if floor.id == "declined_core"))
-    assert score(frame(answered().with_cell(POSITION["fees"], risk=None)), alone)[0].floor_worst[0] == 50
+    assert score(frame(answered().with_cell(POSITION["fees"], risk=None)), alone)[0].worst_floor_points[0] == 50
 
 
 @pytest.mark.parametrize(
@@ -338,7 +338,7 @@ def test_floors_read_what_was_admitted(risks: dict[str, float], floors: set[str]
 def test_a_report_of_any_weight_reaches_a_rule_of_strong_signs_alone_and_no_rule_that_reads_other_signs_too() -> None:
     """The report counts 0.8, the rules read from 0.9: only where all that a rule reads is strong does any report do."""
     rule = next(floor for floor in TOY.floors if floor.id == "strong_pair")
-    strong, mixed = replace(rule, from_risk=0.9), replace(rule, from_risk=0.9, signs=(("papers",), ("hours",)))
+    strong, mixed = replace(rule, min_risk=0.9), replace(rule, min_risk=0.9, signals=(("papers",), ("hours",)))
     both = answered(hours=1.0).with_cell(POSITION["papers"], report=0.8).with_cell(POSITION["violence"], report=0.8)
     reached_by = {
         name: int(score(frame(both), replace(TOY, floors=(floor,)))[0].floors[0, 0])
@@ -387,14 +387,14 @@ def test_critical_through_declined_answers_alone_is_shown_as_high_and_up_to() ->
 
 
 def test_a_place_that_is_critical_only_by_what_was_declined_of_it_makes_no_level_critical() -> None:
-    by_silence = replace(calm(answered(), 0.9), belief=0.0, critical_by_silence=True)
-    told = replace(by_silence, critical_by_silence=False)
+    by_silence = replace(calm(answered(), 0.9), belief=0.0, critical_by_declined=True)
+    told = replace(by_silence, critical_by_declined=False)
     assert (level(scored(by_silence)), level(scored(told))) == ("high", "critical")
     assert level(scored(by_silence.with_cell(POSITION["hours"], risk=0.6))) == "critical"
 
 
 def test_where_harm_is_found_a_place_is_as_critical_as_what_was_declined_of_it_makes_it() -> None:
-    few_answers = Supplier(cells=(Cell(context=0.8),) * K, belief=0.8, critical_by_silence=True)
+    few_answers = Supplier(cells=(Cell(context=0.8),) * K, belief=0.8, critical_by_declined=True)
     few_answers = few_answers.with_cell(POSITION["violence"], risk=0.0).with_cell(POSITION["hours"], report=0.1)
     assert scored(few_answers).total[0] < 75
     assert level(scored(few_answers)) == "critical"

@@ -8,7 +8,7 @@ import pytest
 
 from risk_models.engine.frame import Cells, Frame, Scores, take
 from risk_models.engine.score import CHUNK_SIZE, score, score_in_chunks
-from risk_models.model import MODELS_FOLDER, load
+from risk_models.model import MODELS_FOLDER, load_model
 from tests.test_risk_models.suppliers import TOY, drawn_frame
 
 RELEASED = sorted(MODELS_FOLDER.glob("*/*.toml"))
@@ -23,7 +23,7 @@ def assert_equal_to_the_bit(ours: Scores | Cells, theirs: Scores | Cells) -> Non
 
 @pytest.mark.parametrize("path", RELEASED, ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_a_few_suppliers_score_as_they_do_among_hundreds_under_every_released_model(path: Path) -> None:
-    model = load(path)
+    model = load_model(path)
     frame = drawn_frame(model, 700, seed=1)
     all_scores, all_cells = score(frame, model)
     for few in (slice(0, 1), slice(1, 4), slice(4, 30), slice(699, 700)):
@@ -65,7 +65,7 @@ def test_however_arrays_lie_in_memory_suppliers_score_the_same() -> None:
 
 def test_one_supplier_repeated_without_a_copy_scores_as_often_the_same() -> None:
     frame = drawn_frame(TOY, 1, seed=6)
-    shared = ("least", "context_of")
+    shared = ("lowest_risk", "context_row")
     arrays = {f.name: getattr(frame, f.name) for f in fields(Frame)}
     repeated = {
         name: array if name in shared else np.broadcast_to(array, (*array.shape[:-1], 40))

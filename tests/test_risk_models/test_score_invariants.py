@@ -24,7 +24,7 @@ def one(supplier: Supplier):  # type: ignore[no-untyped-def]
         name: getattr(scores, name)[0]
         for name in "total best worst base uplift coverage confidence level inherent_level".split()
     } | {
-        "points": cells.moves[:, 0],
+        "points": cells.contributions[:, 0],
         "floors": scores.floors[:, 0],
         "state": cells.state[:, 0],
         "effective": cells.effective[:, 0],
@@ -160,7 +160,7 @@ def test_alone_or_in_a_batch_in_any_order_the_numbers_are_the_same_to_the_bit(ro
     batch, cells = score(frame(*(rows[j] for j in order)), TOY)
     for position, j in enumerate(order):
         alone, its_cells = score(frame(rows[j]), TOY)
-        for name in ("moves", "effective", "state", "harms"):
+        for name in ("contributions", "effective", "state", "harm"):
             assert np.array_equal(getattr(cells, name)[:, position], getattr(its_cells, name)[:, 0]), name
         for name in ("floors", "moments"):
             assert np.array_equal(getattr(batch, name)[:, position], getattr(alone, name)[:, 0]), name

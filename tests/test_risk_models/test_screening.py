@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from risk_models.screening.matching import ListedParty, Match, Party, WatchlistIndex, normalize_number
-from risk_models.screening.names import SCREENING_FOLDER, compare_names, load_rules, split_name
+from risk_models.screening.names import SCREENING_FOLDER, compare_names, load_screening_rules, split_name
 from tests.test_risk_models.company_names import CHANGES, add_legal_form, make_name, make_names
 
 ENTRIES = 2000
@@ -66,7 +66,7 @@ DIFFERENT = [
 @pytest.mark.parametrize(("given", "listed"), DIFFERENT)
 def test_names_of_different_companies_do_not_match(given: str, listed: str):
     assert screen([ListedParty("1", "", (listed,), ("TH",))], build_site(given, countries=("TH",))) == []
-    assert compare_names(split_name(given), split_name(listed)).score < load_rules().at_least
+    assert compare_names(split_name(given), split_name(listed)).score < load_screening_rules().at_least
 
 
 SAME = [

@@ -21,7 +21,7 @@ def build_supplier(*risks: float, strong: bool = False) -> Supplier:
 def test_the_effect_of_a_weight_is_the_score_change_when_it_is_raised_by_half() -> None:
     suppliers = frame(build_supplier(0.1, 0.4), build_supplier(0.3, 0.2), build_supplier(0.45, 0.0))
     scores, cells = score(suppliers, TOY)
-    assert (scores.floor == 0).all()
+    assert (scores.floor_points == 0).all()
     effects = compute_weight_effects(scores, cells, TOY)
     for i in range(K):
         indicators = tuple(

@@ -39,7 +39,7 @@ def some_suppliers(seed: int, answered: float) -> Frame:
                 belief=float(draw.choice([0.2, 0.55, 0.8])),
                 gate=bool(draw.random() < 0.1),
                 place_known=bool(draw.random() < 0.9),
-                critical_by_silence=bool(draw.random() < 0.2),
+                critical_by_declined=bool(draw.random() < 0.2),
             )
         )
     return frame(*rows)
@@ -90,7 +90,7 @@ def test_a_floor_holds_whatever_the_weights() -> None:
     harmed = quiet.with_cell(strong, risk=1.0)
     of = frame(harmed)
     scores, _ = score(of, TOY)
-    assert scores.floor[0] >= 50
+    assert scores.floor_points[0] >= 50
     assert compute_level_probabilities(of, TOY, scores)[: LEVEL_NAMES.index("high"), 0].sum() < 1e-6
 
 
@@ -98,7 +98,7 @@ def test_a_floor_holds_whatever_the_weights() -> None:
 def test_an_inherent_risk_that_is_critical_by_silence_alone_makes_no_level_critical_under_any_weights(
     by_silence: bool, likely_critical: float
 ) -> None:
-    silent = Supplier(cells=tuple(Cell(declined=True, context=0.95) for _ in range(K)), critical_by_silence=by_silence)
+    silent = Supplier(cells=tuple(Cell(declined=True, context=0.95) for _ in range(K)), critical_by_declined=by_silence)
     of = frame(silent)
     likely = compute_level_probabilities(of, TOY, score(of, TOY)[0])[:, 0]
     assert likely[LEVEL_NAMES.index("critical")] == pytest.approx(likely_critical, abs=1e-6)
@@ -130,14 +130,14 @@ def test_coverage_near_its_bound_is_a_matter_of_weights() -> None:
     half: list[Cell] = [Cell(context=0.6) for _ in range(K)]
     weight = 0.0
     for i in asked:
-        if weight + TOY.indicators[i].weight <= 0.55 * TOY.weight:
+        if weight + TOY.indicators[i].weight <= 0.55 * TOY.total_weight:
             half[i], weight = Cell(risk=0.2, context=0.6), weight + TOY.indicators[i].weight
     of = frame(Supplier(cells=tuple(half), belief=0.4))
     assert 0.02 < compute_level_probabilities(of, TOY, score(of, TOY)[0])[-1, 0] < 0.98
 
 
 def test_a_place_that_is_critical_by_silence_alone_is_high_under_any_weights() -> None:
-    silent = Supplier(cells=(Cell(risk=0.0, context=0.9),) * K, belief=0.0, critical_by_silence=True)
+    silent = Supplier(cells=(Cell(risk=0.0, context=0.9),) * K, belief=0.0, critical_by_declined=True)
     of = frame(silent)
     scores, _ = score(of, TOY)
     assert LEVEL_NAMES[scores.level[0]] == "high"

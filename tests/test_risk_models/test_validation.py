@@ -7,7 +7,7 @@ from functools import cache
 import numpy as np
 
 from risk_models.facts.facts import load_facts
-from risk_models.model import load_all
+from risk_models.model import load_models
 from risk_models.ranking import BootstrapSamples
 from risk_models.validation import (
     MODEL_NAME,
@@ -25,12 +25,12 @@ DRAWS = 60
 
 @cache
 def ranked() -> CountryRankings:
-    return rank_countries(load_facts(), load_all(), ON)
+    return rank_countries(load_facts(), load_models(), ON)
 
 
 @cache
 def page_text() -> str:
-    return render_page(load_facts(), load_all(), ON, {"MY": "Malaysia"}, draws=DRAWS)
+    return render_page(load_facts(), load_models(), ON, {"MY": "Malaysia"}, draws=DRAWS)
 
 
 def test_every_country_has_a_subregion_and_a_value_in_every_ranking() -> None:
@@ -83,4 +83,4 @@ def test_the_page_names_blind_spots_the_bias_of_lists_and_the_digests_of_its_inp
 
 
 def test_rendering_the_page_again_gives_the_same_bytes() -> None:
-    assert render_page(load_facts(), load_all(), ON, {"MY": "Malaysia"}, draws=DRAWS) == page_text()
+    assert render_page(load_facts(), load_models(), ON, {"MY": "Malaysia"}, draws=DRAWS) == page_text()

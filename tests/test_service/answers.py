@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from questionnaires.form import Question, load_combined_form
 from risk_models.answers import from_rows
 from risk_models.facts.facts import load_facts
-from risk_models.model import Model, load_all
+from risk_models.model import Model, load_models
 from service.assessment.assess import Batch, assess
 from service.assessment.export_json import iter_result_json
 
@@ -27,7 +27,7 @@ Answers = dict[str, Any]
 def indicator_questions(kind: str) -> list[Question]:
     """The questions that models of a kind read as indicators."""
     form = load_combined_form(kind)
-    read = {indicator.question for model in load_all() if model.kind == kind for indicator in model.indicators}
+    read = {indicator.question for model in load_models() if model.kind == kind for indicator in model.indicators}
     return [question for question in form.questions if question.id in read]
 
 

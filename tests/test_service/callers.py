@@ -60,7 +60,7 @@ def a_browser(app: Flask, user_id: str) -> FlaskClient:
     client = app.test_client()
     database, settings = app.extensions["database"], app.extensions["settings"]
     with database.unscoped() as session:
-        token = sessions.start(session, session.get_one(User, user_id), settings)
+        token = sessions.start_session(session, session.get_one(User, user_id), settings)
     client.set_cookie("diligence" if settings.plain_http else "__Host-diligence", token)
     return client
 
@@ -79,7 +79,7 @@ def send(client: FlaskClient, path: str, **fields: object) -> TestResponse:
 def a_key(database: Database, organisation_id: str, *scopes: str, days: int = 30) -> dict[str, str]:
     """The header that a new API key is sent in."""
     with database.for_organisation(organisation_id) as session:
-        _key, text = keys.create(session, "Portal", scopes, days, "system:test")
+        _key, text = keys.create_key(session, "Portal", scopes, days, "system:test")
     return {"Authorization": f"Bearer {text}"}
 
 

@@ -18,7 +18,7 @@ from flask import Flask
 
 from service.auth import passwords
 from service.db.session import Database
-from service.log import set_up
+from service.log import configure_logging
 from service.settings import Settings
 from service.wiring.app import create_app
 
@@ -33,7 +33,7 @@ class StandardError(StringIO):
 @pytest.fixture(scope="session", autouse=True)
 def log() -> None:
     """The log as it is in earnest, from warnings on: what broke in a test stands in its captured output."""
-    set_up("WARNING", StandardError())
+    configure_logging("WARNING", StandardError())
 
 
 QUICK = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
@@ -83,4 +83,4 @@ def app(database: Database, tmp_path: Path) -> Iterator[Flask]:
 def quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Hashes that take no time, where the test is not about them."""
     monkeypatch.setattr(passwords, "HASHER", QUICK)
-    monkeypatch.setattr(passwords, "NOBODY", QUICK.hash("nobody"))
+    monkeypatch.setattr(passwords, "DUMMY_HASH", QUICK.hash("nobody"))

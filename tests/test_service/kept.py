@@ -7,11 +7,11 @@ from callers import an_organisation
 from objects import make_all
 from sqlalchemy import func, select
 
-from service.audit import record
+from service.audit import record_event
 from service.blob_store import BlobStore
 from service.db import change_feed
 from service.db.session import Database
-from service.db.tables import Base, ScheduleRun, Idempotent, Import, Job, Organisation, SignIn, Upload
+from service.db.tables import Base, IdempotentResponse, Import, Job, Organisation, ScheduleRun, SignIn, Upload
 from service.db.watchlist_tables import WatchlistEntry
 from service.suppliers import repository as suppliers
 
@@ -29,7 +29,7 @@ def a_full_organisation(database: Database, blobs: BlobStore, name: str = "Harbo
             incoming = [suppliers.IncomingSupplier(row, {"file": "a.xlsx", "row": 2}) for row in told]
             suppliers.save_suppliers(session, kind, incoming, suppliers.Origin(AT.date(), AT, "user:ana", "import"))
         change_feed.write(session, "review_due", made["supplier_id"], {"due": "2026-06-01"}, AT)
-        record(session, "user:ana", "import.received", "import", made["import_id"], {"files": 1})
+        record_event(session, "user:ana", "import.received", "import", made["import_id"], {"files": 1})
         upload = Upload(name="a.xlsx", sha256=blobs.put(sent), size=len(sent), created_by="user:ana", created_at=AT)
         session.add(upload)
         session.flush()
@@ -43,7 +43,7 @@ def a_full_organisation(database: Database, blobs: BlobStore, name: str = "Harbo
         session.add(WatchlistEntry(content={"names": ["Blue Pier"]}, **entry))
         times = {"created_at": AT, "seen_at": AT, "expires_at": AT + timedelta(days=999)}
         session.add(SignIn(token_hash=name, user_id=made["user_id"], **times))
-        session.add(Idempotent(key="k", request_hash="h", status=201, body="{}", headers={}, created_at=AT))
+        session.add(IdempotentResponse(key="k", request_hash="h", status=201, body="{}", headers={}, created_at=AT))
     return organisation_id
 
 

@@ -10,11 +10,11 @@ from service.clock import now
 from service.db.session import Database
 from service.db.tables import Supplier
 from service.db.watchlist_tables import WatchlistMatch
-from service.jobs.table import claim
+from service.jobs.table import claim_job
 from service.jobs.worker import run_job
 from service.suppliers import repository as suppliers
 from service.watchlists import lists, matches
-from service.wiring.job_handlers import handlers
+from service.wiring.job_handlers import build_handlers
 
 HEADER = "name;kind;country;imo;lei;licence;list;reason"
 HELD = "Blue Pier Fishing Co., Ltd.;company;TH;;;;Held at the border;Debt bondage"
@@ -23,8 +23,8 @@ BY = "user:ana"
 
 def work_off(database: Database, blobs: BlobStore) -> None:
     """Does every job that waits, one after another."""
-    known = handlers(blobs)
-    while (claimed := claim(database, "test")) is not None:
+    known = build_handlers(blobs)
+    while (claimed := claim_job(database, "test")) is not None:
         run_job(database, claimed, known[claimed.kind])
 
 
@@ -33,7 +33,7 @@ def put_in(
 ) -> str | None:
     """Imports a list of one's own; the job, which is done unless told."""
     data = "\n".join([HEADER, *rows]).encode()
-    job = lists.receive(database, blobs, organisation_id, name, read_watchlist(data, "held.csv"), BY)
+    job = lists.receive_watchlist(database, blobs, organisation_id, name, read_watchlist(data, "held.csv"), BY)
     if work:
         work_off(database, blobs)
     return job
@@ -58,5 +58,5 @@ def decide(database: Database, organisation_id: str, decision: str, note: str = 
     """Decides on the one match there is; its id."""
     with database.for_organisation(organisation_id) as session:
         match = session.scalars(select(WatchlistMatch)).one()
-        matches.decide(session, match.id, decision, note, now(), BY)
+        matches.decide_match(session, match.id, decision, note, now(), BY)
         return match.id

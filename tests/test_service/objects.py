@@ -13,10 +13,10 @@ from service.db.buyer_tables import BuyerAnswers
 from service.db.case_tables import StoredCase, StoredFinding
 from service.db.tables import (
     ApiKey,
-    QuestionnaireRequest,
     Import,
     Job,
     MergedKey,
+    QuestionnaireRequest,
     Result,
     SavedFilter,
     Schedule,

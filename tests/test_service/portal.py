@@ -12,7 +12,7 @@ from service.auth.access import ACCESS
 from service.blob_store import BlobStore
 from service.db.session import Database
 from service.imports import jobs as import_jobs
-from service.jobs.table import claim
+from service.jobs.table import claim_job
 from service.jobs.worker import Handler, run_job
 
 
@@ -65,5 +65,5 @@ def work_off(database: Database, blobs: BlobStore) -> None:
         "assess_import": Handler(lambda db, claimed: import_jobs.assess_import(db, blobs, claimed)),
         "render_report": Handler(lambda db, claimed: report_jobs.render_report(db, blobs, claimed)),
     }
-    while (claimed := claim(database, "test", kinds=handlers)) is not None:
+    while (claimed := claim_job(database, "test", kinds=handlers)) is not None:
         run_job(database, claimed, handlers[claimed.kind])

@@ -32,7 +32,7 @@ from service.db import change_feed
 from service.db.session import Database, open_engine
 from service.db.tables import Change, Job
 from service.jobs import table, worker
-from service.log import set_up
+from service.log import configure_logging
 from service.wiring import scheduler
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -49,7 +49,7 @@ def count(db: Database, claimed: table.ClaimedJob, pause: Path | None = None) ->
             os.kill(os.getpid(), signal.SIGSTOP)
         while n and pause is not None and pause.exists():
             time.sleep(0.02)
-        with table.effect(db, claimed, checkpoint={"counted": n + 1}, progress=(n + 1) / last) as session:
+        with table.job_transaction(db, claimed, checkpoint={"counted": n + 1}, progress=(n + 1) / last) as session:
             data = {"n": n, "padding": "x" * claimed.payload.get("bytes", 0)}
             change_feed.write(session, "counted", claimed.id, data, now())
             session.flush()
@@ -90,21 +90,21 @@ def started(
 
 def main(role: str, url: str, *arguments: str) -> None:
     """The process itself."""
-    set_up()
-    worker.IDLE = worker.NO_DATABASE = table.BACK_OFF = 0.1
+    configure_logging()
+    worker.POLL_SECONDS = worker.DATABASE_RETRY_SECONDS = table.BACK_OFF = 0.1
     db = Database(open_engine(url))
     if role == "tick":
         for day in range(int(arguments[0])):
-            scheduler.tick(db, FIRST_DAY + timedelta(days=day))
+            scheduler.trigger_due_schedules(db, FIRST_DAY + timedelta(days=day))
         return
     if role == "work":
-        worker.work(db, {"count": worker.Handler(count)}, Event(), float(arguments[0]))
+        worker.run_worker(db, {"count": worker.Handler(count)}, Event(), float(arguments[0]))
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     folder = Path(arguments[0])
     ticking = (db, BlobStore(folder / "files"), Event(), timedelta(seconds=0.2))
     Thread(target=scheduler.run_scheduler, args=ticking, daemon=True).start()
     reviews = worker.Handler(lambda db, claimed: count(db, claimed, folder / "pause"))
-    worker.work(db, {"review_suppliers": reviews}, Event())
+    worker.run_worker(db, {"review_suppliers": reviews}, Event())
 
 
 if __name__ == "__main__":

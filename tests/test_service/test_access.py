@@ -13,7 +13,7 @@ from objects import OBJECTS, WORDS, make_all, none_of_them
 from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
-from service.auth.access import ACCESS, BadAccess, line, load
+from service.auth.access import ACCESS, AccessFileError, format_route, load_access
 from service.db.session import Database, open_engine
 from service.db.tables import Base
 from service.settings import Settings
@@ -54,7 +54,7 @@ def rules(app: Flask) -> dict[str, Rule]:
     """Every route of the application, as access.toml writes it."""
     found = {}
     for rule in app.url_map.iter_rules():
-        found.update({line(method, rule.endpoint): rule for method in rule.methods or ()})
+        found.update({format_route(method, rule.endpoint): rule for method in rule.methods or ()})
     return found
 
 
@@ -152,17 +152,17 @@ def test_a_route_without_a_line_is_refused_to_everybody(app: Flask, database: Da
 @pytest.mark.parametrize("role", [*ACCESS.roles, "nobody", ""])
 def test_nobody_may_call_a_page_that_is_not_listed(role: str):
     for endpoint, method in (("pages.nowhere", "GET"), ("pages.suppliers", "DELETE"), ("", "GET")):
-        assert line(method, endpoint) not in ACCESS.pages
-        assert not ACCESS.may(role, endpoint, method)
+        assert format_route(method, endpoint) not in ACCESS.pages
+        assert not ACCESS.may_open(role, endpoint, method)
     for route in ACCESS.api:
         method, endpoint = route.split(" ")
-        assert not ACCESS.may(role, endpoint, method), "a role opens pages, a scope the API"
+        assert not ACCESS.may_open(role, endpoint, method), "a role opens pages, a scope the API"
 
 
 def test_a_role_may_call_the_pages_of_its_lines_and_no_others():
     for route, roles in ACCESS.pages.items():
         method, endpoint = route.split(" ")
-        assert {role for role in (*ACCESS.roles, "nobody") if ACCESS.may(role, endpoint, method)} == roles
+        assert {role for role in (*ACCESS.roles, "nobody") if ACCESS.may_open(role, endpoint, method)} == roles
 
 
 def test_asking_for_the_head_of_a_page_is_like_asking_for_the_page(world: World):
@@ -181,8 +181,8 @@ def test_asking_for_the_head_of_a_page_is_like_asking_for_the_page(world: World)
 def test_a_faulty_file_is_refused_by_name(tmp_path: Path, lines: str, says: str):
     file = tmp_path / "access.toml"
     file.write_text(f'[roles]\nadmin = "All"\n[scopes]\nread = "Reads"\n[open]\n{lines}\n', encoding="utf-8")
-    with pytest.raises(BadAccess, match=says):
-        load(file)
+    with pytest.raises(AccessFileError, match=says):
+        load_access(file)
 
 
 def test_the_role_of_an_approver_is_described_as_what_it_opens():

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from risk_models.answers import from_rows
 from risk_models.facts.facts import load_facts
-from risk_models.model import in_force
+from risk_models.model import get_model_in_force
 from risk_models.plan import load_actions
 from risk_models.transforms import bind_day
 from service.assessment.assess import Batch, assess
 from service.assessment.export_json import iter_result_json
-from service.report_content.build import explained
+from service.report_content.build import build_details
 from tests.test_service.answers import (
     FACTS,
     ON,
@@ -90,7 +90,7 @@ def test_a_licence_that_ran_out_is_told_though_none_is_said_to_be_required() -> 
     assert (told["state"], told["e"]) == ("answered", 0.9)
     assert "licence_lost" in result(row, "agency")["floors"]
     batch = Batch("agency", from_rows([row]), "a.xlsx", "Agencies", np.array([2]))
-    (detail,) = explained(assess([batch], FACTS, ON)[0], FACTS, ON)
+    (detail,) = build_details(assess([batch], FACTS, ON)[0], FACTS, ON)
     (reason,) = [reason for reason in detail.reasons if reason.title == "Licence run out"]
     assert 'contradicts what was declared ("The state asks for no licence")' in reason.text
 
@@ -247,7 +247,7 @@ def test_old_monitoring_alone_lifts_no_agency_out_of_insufficient_evidence() -> 
 @given(st.data())
 def test_a_worse_answer_never_lowers_a_score(data: st.DataObject) -> None:
     question = data.draw(st.sampled_from(QUESTIONS))
-    model = in_force("agency", ON)
+    model = get_model_in_force("agency", ON)
     rule = next(bind_day(i.rule, ON) for i in model.indicators if i.question == question.id)
     one, other = (data.draw(answer_to(question)) for _ in range(2))
     assume(not {"declined", "cannot_apply"} & {one, other})
@@ -294,5 +294,5 @@ def test_an_item_more_that_workers_report_lowers_nothing(data: st.DataObject) ->
 def test_a_site_with_migrants_that_names_no_agency_is_asked_who_recruited_them(said: Answers, asked: bool) -> None:
     assert ("name_agencies" in called_for({**SITE, **said}, "site")) is asked
     batch = Batch("site", from_rows([{**SITE, **said}]), "s.xlsx", "Sites", np.array([2]))
-    states = {r.state for r in explained(assess([batch], FACTS, ON)[0], FACTS, ON)[0].reasons}
+    states = {r.state for r in build_details(assess([batch], FACTS, ON)[0], FACTS, ON)[0].reasons}
     assert ("not_named" in states) is asked

@@ -20,7 +20,7 @@ from risk_models.facts.facts import load_facts
 from service.assessment.assess import Batch, assess
 from service.db.session import Database
 from service.imports.pipeline import Choices, parse_files
-from service.report_content.build import explained
+from service.report_content.build import build_details
 
 ON = date(2026, 11, 25)
 WORSE = {
@@ -40,7 +40,7 @@ def worst_agency(site: dict[str, Any], *agencies: dict[str, Any]) -> tuple[float
     if agencies:
         batches.insert(0, Batch("agency", from_rows(agencies), "", "", np.arange(len(agencies)) + 2))
     facts = load_facts().as_of(ON)
-    detail = explained(assess(batches, facts, ON)[-1], facts, ON)[0]
+    detail = build_details(assess(batches, facts, ON)[-1], facts, ON)[0]
     return detail.headline.score, next((r for r in detail.reasons if r.title == "Worst agency named"), None)
 
 

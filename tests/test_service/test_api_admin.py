@@ -7,7 +7,7 @@ from portal import Portal, a_portal
 from sqlalchemy import select
 
 from service.db.session import Database
-from service.db.tables import Idempotent
+from service.db.tables import IdempotentResponse
 
 pytestmark = pytest.mark.usefixtures("quick_hashes")
 BO = {"email": "bo@harbour.example", "name": "Bo Lindqvist", "role": "officer"}
@@ -53,7 +53,7 @@ def test_what_is_told_once_is_not_kept_under_an_idempotency_key(portal: Portal, 
         answer = portal.post(path, body, Idempotency_Key="k-1")
         assert (answer.status_code, answer.json["code"]) == (400, "idempotency.secret")
     with database.unscoped(write=False) as session:
-        assert session.scalars(select(Idempotent)).all() == []
+        assert session.scalars(select(IdempotentResponse)).all() == []
 
 
 def test_a_key_is_made_opens_the_api_and_is_revoked(portal: Portal, app: Flask):

@@ -119,7 +119,7 @@ def test_a_key_that_sends_files_but_handles_no_cases_leaves_none_of_them(
     work_off(database, blobs)
     told = sender.get(f"/imports/{refused}").json
     assert (told["state"], told["problem"]["code"]) == ("refused", "cases.closed")
-    assert blobs.digests() == ()
+    assert blobs.list_digests() == ()
     kept = portal.send("cases.csv", SHEET, confirm="true").json["id"]
     work_off(database, blobs)
     assert portal.get(f"/imports/{kept}").json["state"] == "done"

@@ -10,7 +10,7 @@ from jsonschema import Draft202012Validator
 from portal import Portal, a_portal
 
 from questionnaires.form import load_combined_form
-from risk_models.model import load_all
+from risk_models.model import load_models
 from service.db.session import Database
 from service.settings import Settings
 from service.wiring.app import create_app
@@ -31,7 +31,7 @@ def stranger(app: Flask, database: Database) -> Portal:
 
 def well_answered(country: str = "NO", sector: str = "6201") -> dict[str, object]:
     """A supplier that gives the least worrying answer to every question that feeds a score."""
-    models = {i.question: i.rule for model in load_all() if model.kind == "site" for i in model.indicators}
+    models = {i.question: i.rule for model in load_models() if model.kind == "site" for i in model.indicators}
     body: dict[str, object] = {"country": country, "sector": [sector], "migrant_pct": 0, "uses_agencies": "no"}
     for question in load_combined_form("site").questions:
         rule = models.get(question.id)
@@ -76,7 +76,7 @@ def test_the_gate_lets_through_whoever_answers_well_in_a_place_of_little_risk(po
 
 def test_one_open_core_question_turns_proceed_into_ask(portal: Portal):
     body = well_answered()
-    general = next(model for model in load_all() if model.id == "site_general")
+    general = next(model for model in load_models() if model.id == "site_general")
     core = next(i.question for i in general.indicators if i.core and i.question in body)
     for answer in ({}, {core: "declined"}):
         said = portal.post("/assessments", {**{q: a for q, a in body.items() if q != core}, **answer}).json
@@ -85,7 +85,7 @@ def test_one_open_core_question_turns_proceed_into_ask(portal: Portal):
 
 def test_the_gate_holds_where_the_answers_tell_of_grave_harm(portal: Portal):
     body = well_answered()
-    rules = {i.question: i.rule for m in load_all() if m.id == "site_general" for i in m.indicators}
+    rules = {i.question: i.rule for m in load_models() if m.id == "site_general" for i in m.indicators}
     for question in load_combined_form("site").questions:
         if question.type == "choice" and question.id in rules:
             worst = max((c.code for c in question.choices), key=lambda code, q=question: rules[q.id].risk(code))

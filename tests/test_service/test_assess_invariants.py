@@ -12,7 +12,7 @@ from risk_models.answers import from_rows
 from risk_models.engine.score import CHUNK_SIZE
 from service.assessment.assess import Batch, assess
 from service.assessment.export_json import iter_result_json
-from service.report_content.build import report_on
+from service.report_content.build import build_report
 from tests.test_service.answers import (
     COUNTRIES,
     FACTS,
@@ -227,7 +227,7 @@ def test_among_thousands_of_suppliers_each_result_is_what_it_is_among_a_few(rows
     alone = list(iter_result_json(few_of_them, ON))
     assert all(row == alone[j] for j, row in zip(again.tolist(), iter_result_json(many, ON), strict=True))
     assert np.array_equal(many.unanswered_driven, few_of_them.unanswered_driven[again])
-    open_here, open_there = (report_on([of], FACTS, ON, [], [], "Suppliers").not_checked for of in (few_of_them, many))
+    open_here, open_there = (build_report([of], FACTS, ON, [], [], "Suppliers").not_checked for of in (few_of_them, many))
     assert [(q.title, q.unasked * each, q.of * each) for q in open_here] == [
         (q.title, q.unasked, q.of) for q in open_there
     ]

@@ -18,7 +18,7 @@ AT = datetime(2026, 11, 25, 9, tzinfo=UTC)
 def some_events(database: Database, organisation_id: str, count: int = 3) -> None:
     with database.for_organisation(organisation_id) as session:
         for n in range(count):
-            audit.record(session, "user:ana", "report.asked", "report", f"r{n}", {"format": "pdf", "rows": n})
+            audit.record_event(session, "user:ana", "report.asked", "report", f"r{n}", {"format": "pdf", "rows": n})
 
 
 @pytest.mark.parametrize("statement", [update(AuditEvent).values(actor="user:bo"), delete(AuditEvent)])
@@ -57,7 +57,7 @@ def test_details_that_are_free_text_are_a_bug(database: Database, text: object):
         database.for_organisation(an_organisation(database)) as session,
         pytest.raises(ValueError, match="'name' of supplier.changed"),
     ):
-        audit.record(session, "user:ana", "supplier.changed", "supplier", "1", {"name": text})
+        audit.record_event(session, "user:ana", "supplier.changed", "supplier", "1", {"name": text})
 
 
 def test_codes_numbers_and_days_are_kept(database: Database):
@@ -71,9 +71,9 @@ def test_codes_numbers_and_days_are_kept(database: Database):
     }
     organisation_id = an_organisation(database)
     with database.for_organisation(organisation_id) as session:
-        audit.record(session, "user:ana", "a.b", "c", "d", details)
+        audit.record_event(session, "user:ana", "a.b", "c", "d", details)
     with database.for_organisation(organisation_id) as session:
-        assert audit.listing(session).events[0].details == details
+        assert audit.list_events(session).events[0].details == details
 
 
 def test_pages_of_the_trail_follow_each_other_without_gap_or_repeat(database: Database):
@@ -82,10 +82,10 @@ def test_pages_of_the_trail_follow_each_other_without_gap_or_repeat(database: Da
     seen, before = [], None
     with database.for_organisation(organisation_id) as session:
         for size in (10, 10, 5):
-            page = audit.listing(session, before=before, limit=10)
+            page = audit.list_events(session, before=before, limit=10)
             assert len(page.events) == size
             seen += [event.object_id for event in page.events]
-            before = page.older
+            before = page.next_before
     assert before is None
     assert seen == [f"r{n}" for n in range(24, -1, -1)]
 
@@ -112,10 +112,10 @@ def test_the_trail_is_narrowed_by_all_that_is_asked(database: Database, monkeypa
     for hour, event in enumerate(events):
         stop_the_clock(monkeypatch, AT + timedelta(hours=hour))
         with database.for_organisation(organisation_id) as session:
-            audit.record(session, *event)
+            audit.record_event(session, *event)
     with database.for_organisation(organisation_id) as session:
-        assert [event.object_id for event in audit.listing(session, **asked).events] == found
-        assert audit.actions(session) == ["key.created", "supplier.put", "user.created"]
+        assert [event.object_id for event in audit.list_events(session, **asked).events] == found
+        assert audit.list_actions(session) == ["key.created", "supplier.put", "user.created"]
 
 
 def test_the_page_shows_times_of_the_organisation_and_days_as_it_counts_them(
@@ -142,7 +142,7 @@ def test_the_page_tells_details_in_plain_words(app: Flask, database: Database):
         "unknown": [],
     }
     with database.for_organisation(organisation_id) as session:
-        audit.record(session, "user:ana", "a.b", "c", "d", details)
+        audit.record_event(session, "user:ana", "a.b", "c", "d", details)
     page = a_browser(app, a_user(database, organisation_id, "admin")).get("/audit?action=a.b").get_data(as_text=True)
     told = page.partition('<td class="quiet">')[2].partition("</td>")[0].replace("<code>", "").replace("</code>", "")
     assert told == "active yes; found no; level before nothing; rows 0; scopes assess, admin; unknown nothing"

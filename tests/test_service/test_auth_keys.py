@@ -26,9 +26,9 @@ def called(app: Flask, monkeypatch: pytest.MonkeyPatch) -> str:
     return "/api/v1/who"
 
 
-def found(database: Database, text: str) -> keys.Found | None:
+def found(database: Database, text: str) -> keys.ActiveKey | None:
     with database.unscoped() as session:
-        return keys.find(session, text)
+        return keys.find_key(session, text)
 
 
 def test_a_key_opens_its_scope_and_says_for_whom_it_calls(app: Flask, database: Database, called: str):
@@ -79,7 +79,7 @@ def test_a_key_is_found_by_its_whole_text_alone(database: Database):
 
 def test_a_key_is_looked_up_by_the_index_of_its_hash(sqlite: Empty):
     with sqlite() as engine, engine.connect() as connection:
-        asked = keys._OF_HASH.params(hash="0").compile(engine, compile_kwargs={"literal_binds": True})
+        asked = keys._SELECT_BY_HASH.params(hash="0").compile(engine, compile_kwargs={"literal_binds": True})
         plan = connection.execute(text(f"EXPLAIN QUERY PLAN {asked}")).all()
     assert any("api_key USING INDEX" in step.detail and "key_hash=?" in step.detail for step in plan)
 
@@ -98,7 +98,7 @@ def test_a_revoked_key_is_refused_at_once(app: Flask, database: Database, called
     organisation_id = an_organisation(database)
     header = a_key(database, organisation_id, "assess")
     with database.for_organisation(organisation_id) as session:
-        keys.revoke(session, keys.listing(session)[0].id, "user:ana")
+        keys.revoke_key(session, keys.list_keys(session)[0].id, "user:ana")
     answer = app.test_client().get(called, headers=header)
     assert (answer.status_code, answer.json["code"]) == (401, "key.invalid")
 
@@ -111,7 +111,7 @@ def test_last_used_is_written_at_most_once_a_minute(app: Flask, database: Databa
         stop_the_clock(monkeypatch, at + timedelta(seconds=seconds))
         app.test_client().get(called, headers=header)
         with database.for_organisation(organisation_id) as session:
-            seen.append((keys.listing(session)[0].used_at - at).total_seconds())
+            seen.append((keys.list_keys(session)[0].used_at - at).total_seconds())
     assert seen == [0, 0, 0, 60, 60]
 
 
@@ -130,7 +130,7 @@ def test_a_key_needs_a_name_scopes_that_exist_and_an_end(
     database: Database, name: str, scopes: list[str], days: int, code: str
 ):
     with database.for_organisation(an_organisation(database)) as session, pytest.raises(DomainError) as refused:
-        keys.create(session, name, scopes, days, "user:ana")
+        keys.create_key(session, name, scopes, days, "user:ana")
     assert refused.value.code == code
 
 

@@ -68,8 +68,8 @@ def test_a_wrong_password_an_unknown_account_and_an_ended_one_get_one_answer_aft
     app: Flask, database: Database, ana: str, monkeypatch: pytest.MonkeyPatch
 ):
     compared = []
-    fits = passwords.fits
-    monkeypatch.setattr(passwords, "fits", lambda given, kept: compared.append(kept) or fits(given, kept))
+    fits = passwords.verify_password
+    monkeypatch.setattr(passwords, "verify_password", lambda given, kept: compared.append(kept) or fits(given, kept))
     with database.unscoped() as session:
         organisation_id = session.get_one(User, ana).organisation_id
     a_user(database, organisation_id, email="bo@harbour.example", active=False)
@@ -200,8 +200,8 @@ def test_a_hash_with_parameters_of_the_past_is_renewed_at_sign_in(app: Flask, da
     with database.unscoped() as session:
         renewed = session.get_one(User, ana).password_hash
     assert renewed != weak
-    assert not passwords.is_dated(renewed)
-    assert passwords.fits(PASSWORD, renewed)
+    assert not passwords.needs_rehash(renewed)
+    assert passwords.verify_password(PASSWORD, renewed)
 
 
 def test_signing_in_and_out_stand_in_the_audit_trail(app: Flask, database: Database, ana: str):

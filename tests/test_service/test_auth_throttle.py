@@ -8,7 +8,7 @@ from callers import PASSWORD, a_browser, a_user, an_organisation, send, stop_the
 from flask import Flask
 from sqlalchemy import select
 
-from service.auth.throttle import Attempt, Wait, attempt, network, succeeded, wait_after
+from service.auth.throttle import AllowedAttempt, Blocked, register_attempt, normalize_address, clear_failures, compute_delay
 from service.db.session import Database
 from service.db.tables import SignInAttempt
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.usefixtures("quick_hashes")
 
 def fail(database: Database, times: int, email: str = ANA, address: str = HERE) -> None:
     for _ in range(times):
-        assert isinstance(attempt(database, SECRET, email, address), Attempt)
+        assert isinstance(register_attempt(database, SECRET, email, address), AllowedAttempt)
 
 
 @pytest.fixture(autouse=True)
@@ -29,51 +29,51 @@ def nine_o_clock(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_five_failures_are_free_and_the_sixth_waits(database: Database):
     fail(database, 5)
-    assert attempt(database, SECRET, ANA, HERE) == Wait(2)
+    assert register_attempt(database, SECRET, ANA, HERE) == Blocked(2)
 
 
 def test_each_further_failure_doubles_the_wait_up_to_a_quarter_of_an_hour(database: Database, monkeypatch):
     fail(database, 5)
     at, waits = START, []
     for _ in range(12):
-        told = attempt(database, SECRET, ANA, HERE)
+        told = register_attempt(database, SECRET, ANA, HERE)
         waits.append(told.seconds)
         at += timedelta(seconds=told.seconds)
         stop_the_clock(monkeypatch, at)
         fail(database, 1)
     assert waits == [2, 3, 5, 9, 17, 33, 65, 129, 257, 513, 901, 901]
-    assert wait_after(10_000) == timedelta(minutes=15)
+    assert compute_delay(10_000) == timedelta(minutes=15)
 
 
 def test_an_attempt_that_was_not_let_through_does_not_lengthen_the_wait(database: Database):
     fail(database, 5)
-    assert {attempt(database, SECRET, ANA, HERE) for _ in range(20)} == {Wait(2)}
+    assert {register_attempt(database, SECRET, ANA, HERE) for _ in range(20)} == {Blocked(2)}
 
 
 def test_an_account_is_counted_whatever_the_address(database: Database):
     for n in range(5):
         fail(database, 1, address=f"192.0.2.{n}")
-    assert isinstance(attempt(database, SECRET, ANA.upper(), "192.0.2.99"), Wait)
-    assert isinstance(attempt(database, SECRET, "bo@harbour.example", "192.0.2.99"), Attempt)
+    assert isinstance(register_attempt(database, SECRET, ANA.upper(), "192.0.2.99"), Blocked)
+    assert isinstance(register_attempt(database, SECRET, "bo@harbour.example", "192.0.2.99"), AllowedAttempt)
 
 
 def test_an_address_is_counted_whatever_the_account(database: Database):
     for n in range(20):
         fail(database, 1, email=f"user{n}@harbour.example")
-    assert isinstance(attempt(database, SECRET, ANA, HERE), Wait)
-    assert isinstance(attempt(database, SECRET, ANA, "192.0.2.8"), Attempt)
+    assert isinstance(register_attempt(database, SECRET, ANA, HERE), Blocked)
+    assert isinstance(register_attempt(database, SECRET, ANA, "192.0.2.8"), AllowedAttempt)
 
 
 def test_signing_in_forgets_the_account_and_not_the_address(database: Database):
     for n in range(16):
         fail(database, 1, email=f"user{n}@harbour.example")
     fail(database, 3)
-    succeeded(database, attempt(database, SECRET, ANA, HERE))
+    clear_failures(database, register_attempt(database, SECRET, ANA, HERE))
     fail(database, 1)
     with database.unscoped() as session:
         keys = session.scalars(select(SignInAttempt.key)).all()
     assert sorted(keys.count(key) for key in set(keys)) == [1] * 17 + [20]
-    assert isinstance(attempt(database, SECRET, ANA, HERE), Wait)
+    assert isinstance(register_attempt(database, SECRET, ANA, HERE), Blocked)
 
 
 def test_failures_are_forgotten_after_a_day(database: Database, monkeypatch: pytest.MonkeyPatch):
@@ -92,15 +92,15 @@ def test_neither_account_nor_address_can_be_read_from_the_table(database: Databa
 
 
 def test_one_subscriber_of_ipv6_is_one_address():
-    assert network("2001:db8:1:2::1") == network("2001:db8:1:2:ffff::9")
-    assert network("2001:db8:1:2::1") != network("2001:db8:1:3::1")
+    assert normalize_address("2001:db8:1:2::1") == normalize_address("2001:db8:1:2:ffff::9")
+    assert normalize_address("2001:db8:1:2::1") != normalize_address("2001:db8:1:3::1")
 
 
 def test_many_guesses_at_once_do_not_slip_through_together(database: Database):
     fail(database, 4)
     with ThreadPoolExecutor(8) as threads:
-        told = list(threads.map(lambda _: attempt(database, SECRET, ANA, HERE), range(16)))
-    assert sum(isinstance(one, Attempt) for one in told) <= 1
+        told = list(threads.map(lambda _: register_attempt(database, SECRET, ANA, HERE), range(16)))
+    assert sum(isinstance(one, AllowedAttempt) for one in told) <= 1
 
 
 def test_a_throttled_account_is_refused_even_the_right_password_and_an_unknown_one_gets_the_same_answer(

@@ -45,7 +45,7 @@ def test_a_user_needs_an_address_of_their_own_a_name_and_a_role(
     a_user(database, organisation_id, email="ana@harbour.example")
     fields = {"email": "bo@harbour.example", "name": "Bo", "role": "viewer", **given}
     with database.for_organisation(organisation_id) as session, pytest.raises(DomainError) as refused:
-        users.create(session, **fields, by="user:ana")
+        users.create_user(session, **fields, by="user:ana")
     assert (refused.value.code, refused.value.status) == (code, status)
 
 
@@ -55,7 +55,7 @@ def test_an_address_that_signs_in_elsewhere_is_refused_like_one_that_is_misspelt
     with database.for_organisation(an_organisation(database)) as session:
         for email in ("eve@quay.example", "eve at quay"):
             with pytest.raises(DomainError) as refused:
-                users.create(session, email, "Eve", "viewer", "user:ana")
+                users.create_user(session, email, "Eve", "viewer", "user:ana")
             said.append((refused.value.code, refused.value.status, refused.value.detail, refused.value.extra))
     assert said[0] == said[1]
 
@@ -65,10 +65,10 @@ def test_an_address_that_is_taken_spoils_nothing_else_in_the_transaction(databas
     a_user(database, organisation_id, email="ana@harbour.example")
     with database.for_organisation(organisation_id) as session:
         with pytest.raises(DomainError):
-            users.create(session, "ana@harbour.example", "Ana", "viewer", "user:ana")
-        users.create(session, "bo@harbour.example", "Bo", "viewer", "user:ana")
+            users.create_user(session, "ana@harbour.example", "Ana", "viewer", "user:ana")
+        users.create_user(session, "bo@harbour.example", "Bo", "viewer", "user:ana")
     with database.for_organisation(organisation_id) as session:
-        assert {user.email for user in users.listing(session)} == {"ana@harbour.example", "bo@harbour.example"}
+        assert {user.email for user in users.list_users(session)} == {"ana@harbour.example", "bo@harbour.example"}
 
 
 @pytest.mark.parametrize("loss", ["role", "deactivate"])
@@ -112,8 +112,8 @@ def test_a_reset_password_ends_sign_ins_and_is_good_for_choosing_ones_own(app: F
     password = shown_once(send(admin, f"/users/{bo}/password").get_data(as_text=True))
     assert browser.get("/password").status_code == 303
     with database.for_organisation(organisation_id) as session:
-        user = users.get(session, bo)
-    assert passwords.fits(password, user.password_hash)
+        user = users.get_user(session, bo)
+    assert passwords.verify_password(password, user.password_hash)
     assert user.must_change_password
 
 
@@ -140,7 +140,7 @@ def test_the_command_line_makes_an_organisation_and_its_first_user(database: Dat
         user = session.scalars(select(User)).one()
         actions = session.scalars(select(AuditEvent.action).order_by(AuditEvent.id)).all()
     assert (user.organisation_id, user.must_change_password) == (organisation_id, True)
-    assert passwords.fits(password, user.password_hash)
+    assert passwords.verify_password(password, user.password_hash)
     assert actions == ["organisation.created", "user.created"]
 
 

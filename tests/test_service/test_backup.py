@@ -13,9 +13,9 @@ from kept import AT, a_full_organisation, rows
 from sqlalchemy import delete
 
 from service import backup
-from service.audit import record
+from service.audit import record_event
 from service.auth import keys
-from service.backup import BadBackup, back_up, check, restore
+from service.backup import BackupError, create_backup, verify_backup, restore_backup
 from service.blob_store import BlobStore
 from service.db.session import Database
 from service.db.tables import Organisation
@@ -40,11 +40,11 @@ def test_a_backup_restored_anywhere_holds_every_row_and_file(
 ):
     a_full_organisation(database, blobs)
     a_full_organisation(database, blobs, "Hill Builders")
-    told = back_up(database, blobs, tmp_path / "all.tar.gz", AT)
+    told = create_backup(database, blobs, tmp_path / "all.tar.gz", AT)
     restored = BlobStore(tmp_path / "restored")
-    assert restore(other, restored, tmp_path / "all.tar.gz") == told
+    assert restore_backup(other, restored, tmp_path / "all.tar.gz") == told
     assert rows(other) == rows(database)
-    assert [restored.get(digest) for digest in blobs.digests()] == [blobs.get(digest) for digest in blobs.digests()]
+    assert [restored.get(digest) for digest in blobs.list_digests()] == [blobs.get(digest) for digest in blobs.list_digests()]
     assert told["files"] == 3
     assert (told["supplier"], told["organisation"]) == (6, 2)
 
@@ -53,11 +53,11 @@ def test_a_restored_database_goes_on_counting_where_it_was(
     database: Database, other: Database, blobs: BlobStore, tmp_path: Path
 ):
     organisation_id = a_full_organisation(database, blobs)
-    back_up(database, blobs, tmp_path / "all.tar.gz", AT)
-    restore(other, blobs, tmp_path / "all.tar.gz")
+    create_backup(database, blobs, tmp_path / "all.tar.gz", AT)
+    restore_backup(other, blobs, tmp_path / "all.tar.gz")
     with other.for_organisation(organisation_id) as session:
-        record(session, "user:ana", "key.revoked", "api_key", "1")
-        keys.create(session, "Portal", ["assess"], 30, "user:ana")
+        record_event(session, "user:ana", "key.revoked", "api_key", "1")
+        keys.create_key(session, "Portal", ["assess"], 30, "user:ana")
     assert len(rows(other)["audit_event"]) == len(rows(database)["audit_event"]) + 2
 
 
@@ -76,29 +76,29 @@ def test_a_backup_holds_one_moment(database: Database, blobs: BlobStore, tmp_pat
         return add(*told)
 
     monkeypatch.setattr(backup, "_add_rows", add_and_write)
-    told = back_up(database, blobs, tmp_path / "all.tar.gz", AT)
+    told = create_backup(database, blobs, tmp_path / "all.tar.gz", AT)
     assert (told["organisation"], told["upload"], told["files"]) == (1, 1, 2)
 
 
 def test_a_backup_never_overwrites_another(database: Database, blobs: BlobStore, tmp_path: Path):
     (tmp_path / "all.tar.gz").write_bytes(b"the only one there is")
-    with pytest.raises(BadBackup, match="never overwrites"):
-        back_up(database, blobs, tmp_path / "all.tar.gz", AT)
+    with pytest.raises(BackupError, match="never overwrites"):
+        create_backup(database, blobs, tmp_path / "all.tar.gz", AT)
     assert (tmp_path / "all.tar.gz").read_bytes() == b"the only one there is"
 
 
 def test_a_backup_is_for_the_eyes_of_its_owner(sqlite: Empty, blobs: BlobStore, tmp_path: Path):
     with sqlite() as engine:
-        back_up(Database(engine), blobs, tmp_path / "all.tar.gz", AT)
+        create_backup(Database(engine), blobs, tmp_path / "all.tar.gz", AT)
     assert (tmp_path / "all.tar.gz").stat().st_mode & 0o777 == 0o600
 
 
 def test_a_backup_without_a_file_that_was_sent_is_none(sqlite: Empty, blobs: BlobStore, tmp_path: Path):
     with sqlite() as engine:
         a_full_organisation(Database(engine), blobs)
-        (blobs.folder / blobs.digests()[0][:2] / blobs.digests()[0]).unlink()
-        with pytest.raises(BadBackup, match="not in the store"):
-            back_up(Database(engine), blobs, tmp_path / "all.tar.gz", AT)
+        (blobs.folder / blobs.list_digests()[0][:2] / blobs.list_digests()[0]).unlink()
+        with pytest.raises(BackupError, match="not in the store"):
+            create_backup(Database(engine), blobs, tmp_path / "all.tar.gz", AT)
     assert [path.name for path in tmp_path.glob("all*")] == []
 
 
@@ -106,7 +106,7 @@ def test_a_backup_without_a_file_that_was_sent_is_none(sqlite: Empty, blobs: Blo
 def a_backup(empty: Empty, blobs: BlobStore, folder: Path) -> Iterator[Path]:
     with empty() as engine:
         a_full_organisation(Database(engine), blobs)
-        back_up(Database(engine), blobs, folder / "all.tar.gz", AT)
+        create_backup(Database(engine), blobs, folder / "all.tar.gz", AT)
         yield folder / "all.tar.gz"
 
 
@@ -141,8 +141,8 @@ def test_a_backup_that_was_changed_is_found_out_and_nothing_is_restored(
 ):
     with a_backup(sqlite, blobs, tmp_path) as file, sqlite() as engine:
         changed(file, CHANGES[what])
-        with pytest.raises(BadBackup):
-            restore(Database(engine), BlobStore(tmp_path / "restored"), file)
+        with pytest.raises(BackupError):
+            restore_backup(Database(engine), BlobStore(tmp_path / "restored"), file)
         assert not any(rows(Database(engine)).values())
 
 
@@ -150,16 +150,16 @@ def test_a_backup_that_was_changed_is_found_out_and_nothing_is_restored(
 def test_a_backup_that_was_cut_short_is_found_out(sqlite: Empty, blobs: BlobStore, tmp_path: Path, length: int):
     with a_backup(sqlite, blobs, tmp_path) as file:
         file.write_bytes(file.read_bytes()[:length])
-        with pytest.raises(BadBackup):
-            check(file)
+        with pytest.raises(BackupError):
+            verify_backup(file)
 
 
 def test_a_backup_goes_into_an_empty_database_only(sqlite: Empty, blobs: BlobStore, tmp_path: Path):
     with a_backup(sqlite, blobs, tmp_path) as file, sqlite() as engine:
         a_full_organisation(Database(engine), blobs, "Hill Builders")
         before = rows(Database(engine))
-        with pytest.raises(BadBackup, match="not empty"):
-            restore(Database(engine), blobs, file)
+        with pytest.raises(BackupError, match="not empty"):
+            restore_backup(Database(engine), blobs, file)
         assert rows(Database(engine)) == before
 
 
@@ -169,24 +169,24 @@ def test_a_backup_of_another_schema_is_refused_with_what_to_do(sqlite: Empty, bl
 
     with a_backup(sqlite, blobs, tmp_path) as file, sqlite() as engine:
         changed(file, older)
-        with pytest.raises(BadBackup, match="restore with the version that wrote it"):
-            restore(Database(engine), blobs, file)
+        with pytest.raises(BackupError, match="restore with the version that wrote it"):
+            restore_backup(Database(engine), blobs, file)
 
 
 def test_what_does_not_read_back_as_it_was_saved_is_not_restored(
     sqlite: Empty, blobs: BlobStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     with a_backup(sqlite, blobs, tmp_path) as file, sqlite() as engine:
-        insert = backup._insert
+        insert = backup._insert_rows
 
         def lose_one(session: object, table: object, lines: object) -> None:
             insert(session, table, lines)
             if table.name == "sign_in":
                 session.execute(delete(table))
 
-        monkeypatch.setattr(backup, "_insert", lose_one)
-        with pytest.raises(BadBackup, match="sign_in does not read back"):
-            restore(Database(engine), BlobStore(tmp_path / "restored"), file)
+        monkeypatch.setattr(backup, "_insert_rows", lose_one)
+        with pytest.raises(BackupError, match="sign_in does not read back"):
+            restore_backup(Database(engine), BlobStore(tmp_path / "restored"), file)
         assert not any(rows(Database(engine)).values())
 
 

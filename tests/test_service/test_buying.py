@@ -19,11 +19,11 @@ from questionnaires.form import load_form
 from questionnaires.workbook import build_template
 from reports.formats import render
 from risk_models.answers import from_rows
-from risk_models.buyer import evaluate_practices, find_rules_in_force
+from risk_models.buyer import evaluate_practices, find_practice_rules_in_force
 from service import cli
-from service.buyer.buying import buyer_lines
+from service.buyer.buying import build_buyer_lines
 from service.imports.pipeline import Choices, NoUsableRows, parse_files
-from service.model_governance.check import faults_of_models
+from service.model_governance.check import list_model_faults
 from tests.sheets import workbook
 from tests.test_reports.read_back import html_text, pdf_text, workbook_rows
 from tests.test_reports.sample import sample
@@ -31,7 +31,7 @@ from tests.test_reports.sample import sample
 ON = date(2026, 11, 25)
 SCHEMA = json.loads((Path(cli.__file__).parent / "assessment" / "assessment.schema.json").read_text(encoding="utf-8"))
 FORM = load_form("buyer")
-RULES = find_rules_in_force(ON)
+RULES = find_practice_rules_in_force(ON)
 TOLD = {
     "Business unit": "Invented Retail",
     "Prices and legal wages": "Some are below",
@@ -118,7 +118,7 @@ def test_no_suppliers_copy_shows_what_the_buyer_said_of_itself(name: str, tmp_pa
     batch = parse_files(
         [("b.xlsx", answered(tmp_path / "b.xlsx", TOLD).read_bytes()), SITE_FILE], Choices(), ON
     ).buyer_batches
-    lines, steps = buyer_lines(batch, ON)
+    lines, steps = build_buyer_lines(batch, ON)
     for audience in ("internal", "supplier"):
         data = render(replace(sample(audience), buyer=lines, buyer_plan=steps), name).data
         shown = {
@@ -160,7 +160,7 @@ def test_more_orders_changed_is_never_a_lesser_finding(one: float, other: float)
 
 
 def test_every_finding_about_the_buyer_has_an_action_and_reads_a_question() -> None:
-    assert not [fault for fault in faults_of_models() if "buyer" in fault]
+    assert not [fault for fault in list_model_faults() if "buyer" in fault]
 
 
 def test_what_the_buyer_is_to_answer_is_never_the_agencys_silence() -> None:

@@ -19,10 +19,10 @@ from risk_models.cases.readings import CaseReading
 from risk_models.facts.facts import load_facts
 from service import cli
 from service.assessment.assess import Batch, assess
-from service.case_reading.export_json import case_lines, first_steps
-from service.case_reading.records import faults_of_cases, link, records_of
+from service.case_reading.export_json import build_case_lines, list_first_steps
+from service.case_reading.records import link_to_suppliers, list_case_data_faults, parse_case_records
 from service.imports.pipeline import Choices, parse_files
-from service.report_content.build import report_on
+from service.report_content.build import build_report
 
 COLUMNS = {
     "case": "Case",
@@ -232,7 +232,7 @@ def test_a_name_that_several_bear_links_to_none_of_them() -> None:
     sites = batch(
         "site", {"name": "Quiet Harbour"}, {"name": "Quiet Harbour"}, {"name": "Blue Heron", "imo": "9074729"}
     )
-    records = records_of(
+    records = parse_case_records(
         batch(
             "case",
             {"case_id": "1", "linked_name": "quiet harbour"},
@@ -241,7 +241,7 @@ def test_a_name_that_several_bear_links_to_none_of_them() -> None:
             {"case_id": "4"},
         )
     )
-    assert link(records, [sites]) == ((), ((0, 2),), ((0, 2),), ())
+    assert link_to_suppliers(records, [sites]) == ((), ((0, 2),), ((0, 2),), ())
 
 
 def test_the_template_comes_back_as_cases(tmp_path: Path) -> None:
@@ -291,17 +291,17 @@ def report_with_a_case() -> Any:
     on = date(2026, 6, 1)
     taken = parse_files([("list.xlsx", book(*PATTERN))], Choices(), on)
     facts = load_facts().as_of(on)
-    report = report_on(assess(taken.batches, facts, on), facts, on, taken.files, taken.issues, "A list")
-    return replace(report, audience="supplier", cases=case_lines(taken.cases, taken.batches, on))
+    report = build_report(assess(taken.batches, facts, on), facts, on, taken.files, taken.issues, "A list")
+    return replace(report, audience="supplier", cases=build_case_lines(taken.cases, taken.batches, on))
 
 
 def test_form_lists_and_models_fit() -> None:
-    assert faults_of_cases() == []
+    assert list_case_data_faults() == []
     assert len(load_form("case").by_id["finding"].choices) > 80
 
 
 def test_only_steps_for_the_safety_of_people_stand_with_a_case() -> None:
-    assert first_steps(CaseReading((), (), "none_recorded", (), (), ())) == []
-    days = [days for _, days in first_steps(CaseReading((), (), "emergency", (), (), ()))]
+    assert list_first_steps(CaseReading((), (), "none_recorded", (), (), ())) == []
+    days = [days for _, days in list_first_steps(CaseReading((), (), "emergency", (), (), ()))]
     assert days == sorted(days)
     assert days[0] < 1

@@ -22,7 +22,7 @@ from service.db.session import Database
 from service.db.tables import Import, Job, Result, Supplier, Upload
 from service.imports import cases as import_cases
 from service.imports import jobs as import_jobs
-from service.jobs.table import claim
+from service.jobs.table import claim_job
 from service.jobs.worker import Handler, run_job
 from service.queries import stored_results
 from service.suppliers import repository as suppliers
@@ -110,7 +110,7 @@ def test_a_sheet_keeps_its_cases_and_whom_they_are_about_is_assessed_again(
         newest = session.get_one(Result, site.latest_id)
         finding = session.scalars(select(StoredFinding).where(StoredFinding.finding == "locked_in")).one()
         assert (finding.note, finding.import_id, finding.place["row"]) == ("gate chained at night", taken.id, 3)
-        assert stored_results.document(newest)["score"] == newest.score == site.score
+        assert stored_results.build_result_json(newest)["score"] == newest.score == site.score
         assert site.level == "critical"
 
 
@@ -174,11 +174,11 @@ def test_a_file_in_which_a_person_can_be_read_is_refused_and_leaves_no_trace(
     files: list[tuple[str, bytes]],
     choices: dict[str, str],
 ):
-    before = blobs.digests()
+    before = blobs.list_digests()
     taken = sent(database, blobs, harbour, *files, **choices)
     assert (taken.state, taken.found, taken.uploads) == ("refused", None, [])
     assert taken.problem["status"] == 422
-    assert blobs.digests() == before
+    assert blobs.list_digests() == before
     assert not [path for path in blobs.folder.rglob("*") if path.is_file()]
     kept = rows(database)
     assert kept["upload"] == kept["case_record"] == kept["case_finding"] == []
@@ -203,13 +203,13 @@ def test_the_bytes_stay_where_somebody_else_sent_them_as_something_else(database
     with database.for_organisation(quay) as session:
         session.add(Upload(name="x", sha256=blobs.put(data), size=len(data), created_by=BY, created_at=now()))
     sent(database, blobs, harbour, ("c.csv", data))
-    assert len(blobs.digests()) == 1
+    assert len(blobs.list_digests()) == 1
 
 
 def test_whoever_may_not_bring_cases_leaves_none(database: Database, blobs: BlobStore, harbour: str):
     taken = sent(database, blobs, harbour, ("c.csv", cases(PAPERS)), may=False)
     assert (taken.state, taken.problem["code"], taken.problem["status"]) == ("refused", "cases.closed", 403)
-    assert (blobs.digests(), found(database, harbour)) == ((), [])
+    assert (blobs.list_digests(), found(database, harbour)) == ((), [])
 
 
 def test_a_worker_that_stops_between_refusal_and_removal_is_followed_by_one_that_removes(
@@ -223,15 +223,15 @@ def test_a_worker_that_stops_between_refusal_and_removal_is_followed_by_one_that
 
     with monkeypatch.context() as patch:
         patch.setattr(import_cases, "delete_blobs", stopped)
-        claimed = claim(database, "first", kinds=read)
+        claimed = claim_job(database, "first", kinds=read)
         run_job(database, claimed, read["read_import"])
-    assert len(blobs.digests()) == 1
+    assert len(blobs.list_digests()) == 1
     with database.for_organisation(harbour) as session:
         job = session.scalars(select(Job)).one()
         assert job.state == "queued"
         job.not_before = now() - timedelta(seconds=1)
-    run_job(database, claim(database, "second", kinds=read), read["read_import"])
-    assert blobs.digests() == ()
+    run_job(database, claim_job(database, "second", kinds=read), read["read_import"])
+    assert blobs.list_digests() == ()
     with database.for_organisation(harbour, write=False) as session:
         assert session.scalars(select(Job.state)).one() == "done"
 
@@ -243,20 +243,20 @@ def test_a_worker_that_stops_after_cases_are_kept_is_followed_by_one_that_keeps_
     received(database, blobs, harbour, ("c.csv", cases(PAPERS, LOCKED)))
     assess = {"assess_import": Handler(lambda db, claimed: import_jobs.assess_import(db, blobs, claimed))}
     read = Handler(lambda db, claimed: import_jobs.read_import(db, blobs, claimed))
-    run_job(database, claim(database, "first", kinds={"read_import": read}), read)
+    run_job(database, claim_job(database, "first", kinds={"read_import": read}), read)
 
     def stopped(*_: object) -> None:
         raise RuntimeError("the process ends here")
 
     with monkeypatch.context() as patch:
         patch.setattr(import_cases, "link_and_reassess", stopped)
-        run_job(database, claim(database, "first", kinds=assess), assess["assess_import"])
+        run_job(database, claim_job(database, "first", kinds=assess), assess["assess_import"])
     before = [None, "signals"]
     assert [told and told["strength"] for told in evidence(database, harbour)] == before
     with database.for_organisation(harbour) as session:
         waiting = select(Job).where(Job.kind == "assess_import", Job.state == "queued")
         session.scalars(waiting).one().not_before = now()
-    run_job(database, claim(database, "second", kinds=assess), assess["assess_import"])
+    run_job(database, claim_job(database, "second", kinds=assess), assess["assess_import"])
     assert found(database, harbour) == [("C-1", ["papers_held", "locked_in"])]
     assert [told and told["strength"] for told in evidence(database, harbour)] == [*before, "emergency"]
 
@@ -265,5 +265,5 @@ def test_no_file_of_cases_is_kept_once_its_cases_are(database: Database, blobs: 
     taken = sent(database, blobs, harbour, ("c.csv", cases(PAPERS)))
     assert (taken.uploads, rows(database)["upload"]) == ([], [])
     assert json.dumps(taken.found["files"]).count("sha256") == 1  # which file it was can still be told
-    retention.purge_expired(database, blobs, now() + retention.SETTLED * 2)
-    assert blobs.digests() == ()
+    retention.purge_expired(database, blobs, now() + retention.FILE_GRACE_PERIOD * 2)
+    assert blobs.list_digests() == ()

@@ -17,12 +17,12 @@ import pytest
 
 from risk_models.answers import from_rows
 from risk_models.facts.facts import load_facts
-from risk_models.model import MODELS_FOLDER, Model, load, load_all, of_version
-from risk_models.model_file import BLOCKS, PACK_KEYS, list_model_files
-from risk_models.plan import actions_of
+from risk_models.model import MODELS_FOLDER, Model, get_model_version, load_model, load_models
+from risk_models.model_file import BLOCK_KINDS, PACK_KEYS, list_model_files
+from risk_models.plan import list_release_actions
 from service import verify
 from service.assessment.assess import Batch, assess
-from service.assessment.export_json import digest_of, write_document
+from service.assessment.export_json import compute_digest, write_document
 from service.model_governance import check
 from service.queries import stored_results
 from service.suppliers import repository as suppliers
@@ -41,9 +41,9 @@ def split_release() -> tuple[Raw, dict[str, Raw]]:
     """The models of the release as a core, of what two packs for sites have and the general one says, and the packs over it."""
     models = {name: tomllib.loads(path.read_text(encoding="utf-8")) for name, path in RELEASED.items()}
     sites = [models[SHARED], *(raw for name, raw in models.items() if name not in (SHARED, "agency"))]
-    everywhere = set.intersection(*(set(raw) for raw in models.values())) - {*PACK_KEYS, *BLOCKS}
+    everywhere = set.intersection(*(set(raw) for raw in models.values())) - {*PACK_KEYS, *BLOCK_KINDS}
     core = {key: models[SHARED][key] for key in everywhere}
-    for kind in BLOCKS:
+    for kind in BLOCK_KINDS:
         named = Counter(block["id"] for raw in sites for block in raw.get(kind, []))
         first = {block["id"]: block for raw in reversed(sites) for block in raw.get(kind, [])}
         core[kind] = [first[name] for name, packs in named.items() if packs > 1]
@@ -52,8 +52,8 @@ def split_release() -> tuple[Raw, dict[str, Raw]]:
 
 def _pack(raw: Raw, core: Raw) -> Raw:
     pack: Raw = {"includes": f"core/{RELEASE}", "override": {}, "drop": {}}
-    pack |= {key: value for key, value in raw.items() if key not in BLOCKS and core.get(key) != value}
-    for kind in BLOCKS:
+    pack |= {key: value for key, value in raw.items() if key not in BLOCK_KINDS and core.get(key) != value}
+    for kind in BLOCK_KINDS:
         shared = {block["id"]: (place, block) for place, block in enumerate(core[kind])}
         own, override, in_place, before, last = [], {}, set(), None, -1
         for block in raw.get(kind, []):
@@ -91,7 +91,7 @@ def loaded_from(folder: Path, core: Raw, packs: Mapping[str, Raw]) -> dict[str, 
         file = folder / f"{path}.toml"
         file.parent.mkdir(parents=True)
         file.write_text(toml_text(raw), encoding="utf-8")
-    return {model.id: model for model in load_all(folder)}
+    return {model.id: model for model in load_models(folder)}
 
 
 def but_for_the_digest(model: Model) -> str:
@@ -105,7 +105,7 @@ def frozen(models: Mapping[str, Model]) -> dict[str, Any]:
     document: dict[str, Any] = orjson.loads(gzip.decompress(stored.read_bytes()))
     for part in document["assessment"]["models"]:
         part["digest"] = models[part["id"]].digest
-    return {**document, "digest": digest_of(document)}
+    return {**document, "digest": compute_digest(document)}
 
 
 # ---------------------------------------------------------------- the release, taken apart
@@ -115,7 +115,7 @@ def test_a_core_and_packs_over_it_are_the_models_of_the_release_in_every_field_b
     rebuilt = loaded_from(tmp_path, *split_release())
     assert rebuilt.keys() == RELEASED.keys()
     for name, model in rebuilt.items():
-        before = load(RELEASED[name])
+        before = load_model(RELEASED[name])
         assert but_for_the_digest(model) == but_for_the_digest(before)
         assert model.digest != before.digest
 
@@ -123,7 +123,7 @@ def test_a_core_and_packs_over_it_are_the_models_of_the_release_in_every_field_b
 def test_what_the_packs_for_sites_share_is_written_once() -> None:
     core, packs = split_release()
     sites = [pack for name, pack in packs.items() if name != "agency"]
-    for kind in BLOCKS:
+    for kind in BLOCK_KINDS:
         written = [block["id"] for raw in (core, *sites) for block in raw.get(kind, [])]
         assert len(written) == len(set(written))
     before = sum(
@@ -136,10 +136,10 @@ def test_an_assessment_of_the_release_is_recomputed_to_the_last_bit_with_core_an
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rebuilt = loaded_from(tmp_path, *split_release())
-    monkeypatch.setattr(verify, "load_all", lambda: tuple(rebuilt.values()))
+    monkeypatch.setattr(verify, "load_models", lambda: tuple(rebuilt.values()))
     document = frozen(rebuilt)
     assert {part["id"] for part in document["assessment"]["models"]} == RELEASED.keys()
-    assert verify.objections(document, load_facts()) == []
+    assert verify.find_discrepancies(document, load_facts()) == []
 
 
 def test_verify_sees_that_a_core_was_changed_though_no_pack_was(
@@ -149,8 +149,8 @@ def test_verify_sees_that_a_core_was_changed_though_no_pack_was(
     before = loaded_from(tmp_path / "before", core, packs)
     after = loaded_from(tmp_path / "after", {**core, "notes": "Not a word of it is read by any rule."}, packs)
     assert all(model.digest != before[name].digest for name, model in after.items())
-    monkeypatch.setattr(verify, "load_all", lambda: tuple(after.values()))
-    assert verify.objections(frozen(before), load_facts()) == [
+    monkeypatch.setattr(verify, "load_models", lambda: tuple(after.values()))
+    assert verify.find_discrepancies(frozen(before), load_facts()) == [
         "the part assessment.models is not what this release holds"
     ]
 
@@ -177,11 +177,11 @@ LINEN = {
 
 
 def test_a_new_pack_with_an_old_number_has_the_actions_of_the_release_that_it_names(laundry: Model) -> None:
-    models = (*load_all(), laundry)
+    models = (*load_models(), laundry)
     (assessed,) = assess([Batch("site", from_rows([LINEN]), "s.xlsx", "Rows", np.arange(1))], FACTS, ON, models)
     assert assessed.blocks[0].model is laundry
-    assert [action.id for action in assessed.blocks[0].plan.actions] == [action.id for action in actions_of(RELEASE)]
-    assert (len(actions_of(RELEASE)), len(actions_of(laundry.version))) == (86, 66)
+    assert [action.id for action in assessed.blocks[0].plan.actions] == [action.id for action in list_release_actions(RELEASE)]
+    assert (len(list_release_actions(RELEASE)), len(list_release_actions(laundry.version))) == (86, 66)
     by_pack, by_general = results(LINEN, models=models)[0], results(LINEN)[0]
     assert (by_pack["model"], by_general["model"]) == ("site_laundry", SHARED)
     for part in ("level", "score", "floors", "reasons", "actions"):
@@ -193,27 +193,27 @@ def test_a_result_of_a_new_pack_is_worked_out_again_with_the_models_that_read_th
     laundry: Model, monkeypatch: pytest.MonkeyPatch, version: str
 ) -> None:
     pack = replace(laundry, version=version)
-    monkeypatch.setattr(suppliers, "load_all", lambda: (*load_all(), pack))
-    assert {(m.id, m.version) for m in stored_results.models_with(pack)} == {
+    monkeypatch.setattr(suppliers, "load_models", lambda: (*load_models(), pack))
+    assert {(m.id, m.version) for m in stored_results.list_models_released_with(pack)} == {
         ("site_laundry", version), *((name, RELEASE) for name in RELEASED),
     }  # fmt: skip
-    first = stored_results.models_with(of_version("site_general", "2026.1"))
+    first = stored_results.list_models_released_with(get_model_version("site_general", "2026.1"))
     assert {m.version for m in first if m.id in RELEASED} == {"2026.1"}
 
 
 def test_an_assessment_under_a_new_pack_is_verified_and_cannot_do_without_its_digest(
     laundry: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    models = (*load_all(), laundry)
-    monkeypatch.setattr(verify, "load_all", lambda: models)
+    models = (*load_models(), laundry)
+    monkeypatch.setattr(verify, "load_models", lambda: models)
     out = BytesIO()
     batch = Batch("site", from_rows([LINEN]), "s.xlsx", "Rows", np.arange(1))
     received = {"files": [], "rows": 1, "accepted": 1, "rejected": 0, "issues": []}
     write_document(out, assess([batch], FACTS, ON, models), FACTS, ON, {}, received)
     document = orjson.loads(out.getvalue())
-    assert verify.objections(document, load_facts()) == []
+    assert verify.find_discrepancies(document, load_facts()) == []
     del document["digest"]
-    assert verify.objections(document, load_facts()) == ["the digest of the document is missing"]
+    assert verify.find_discrepancies(document, load_facts()) == ["the digest of the document is missing"]
 
 
 # ---------------------------------------------------------------- what was released is frozen
@@ -226,7 +226,7 @@ def models_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     shutil.copytree(MODELS_FOLDER, folder)
     (folder / "core").mkdir(exist_ok=True)
     (folder / "core" / "9.toml").write_text("reported = 0.8\n", encoding="utf-8")
-    monkeypatch.setattr(check, "MODELS", folder)
+    monkeypatch.setattr(check, "MODELS_FOLDER", folder)
     return folder
 
 
@@ -237,23 +237,23 @@ def released(folder: Path, line: str) -> None:
 
 def test_a_core_is_released_and_frozen_like_a_model(models_folder: Path) -> None:
     core = models_folder / "core" / "9.toml"
-    assert check.faults_of_models() == ["core/9.toml: it is not in RELEASED"]
+    assert check.list_model_faults() == ["core/9.toml: it is not in RELEASED"]
     released(models_folder, f"core 9 {hashlib.sha256(core.read_bytes()).hexdigest()}")
-    assert check.faults_of_models() == []
+    assert check.list_model_faults() == []
     core.write_text("reported = 0.9\n", encoding="utf-8")
-    assert check.faults_of_models() == [
+    assert check.list_model_faults() == [
         "core/9.toml: it was released and has been changed; give the change a new version"
     ]
     core.unlink()
-    assert check.faults_of_models() == ["RELEASED: core/9.toml is gone"]
+    assert check.list_model_faults() == ["RELEASED: core/9.toml is gone"]
 
 
 @pytest.mark.parametrize("name", RELEASED)
 def test_a_released_model_that_was_changed_by_a_word_is_found(models_folder: Path, name: str) -> None:
     (models_folder / "core" / "9.toml").unlink()
-    assert check.faults_of_models() == []
+    assert check.list_model_faults() == []
     pack = models_folder / name / f"{RELEASE}.toml"
     pack.write_text(pack.read_text(encoding="utf-8") + "# a word\n", encoding="utf-8")
-    assert check.faults_of_models() == [
+    assert check.list_model_faults() == [
         f"{name}/{RELEASE}.toml: it was released and has been changed; give the change a new version"
     ]

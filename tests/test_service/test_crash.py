@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from service.clock import now
 from service.db.session import Database
-from service.db.tables import ScheduleRun, Job, Schedule
+from service.db.tables import Job, Schedule, ScheduleRun
 from service.jobs.table import enqueue
 
 DAILY = {"kind": "fixed", "every": "day", "time": "06:00"}

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from risk_models.model import in_force
+from risk_models.model import get_model_in_force
 from service.assessment.decision import Decision, decide
 
-MODEL = in_force("site_general", date(2026, 11, 27))
+MODEL = get_model_in_force("site_general", date(2026, 11, 27))
 CORE = [indicator for indicator in MODEL.indicators if indicator.core]
 OTHER = next(indicator for indicator in MODEL.indicators if not indicator.core)
 # A site of which every core question is answered and nothing was found.

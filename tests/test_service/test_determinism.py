@@ -119,7 +119,7 @@ def kept_in(database: Database) -> list[dict[str, Any]]:
             "facts_digest",
             "model",
         )
-        return [{**{name: getattr(r, name) for name in names}, "document": stored_results.document(r)} for r in found]
+        return [{**{name: getattr(r, name) for name in names}, "document": stored_results.build_result_json(r)} for r in found]
 
 
 def test_every_kind_of_database_gives_the_same_numbers(both: tuple[Database, ...]) -> None:
@@ -143,7 +143,7 @@ def test_pieces_are_kept_as_objects_whoever_sends_them(database: Database) -> No
         session.expire_all()
         told = [{"grade": "audit", "date": "2026-03-01", "covers": ["violence"], "source": "SMETA-123"}]
         assert kept.answers["evidence"] == result.answers["evidence"] == told
-        named = [reason.evidence for reason in stored_results.explained(result).reasons if reason.title == "Violence"]
+        named = [reason.evidence for reason in stored_results.build_detail(result).reasons if reason.title == "Violence"]
         assert named == ["Audit of 1 March 2026 (SMETA-123), counts 0.55 today."]
 
 
@@ -152,5 +152,5 @@ def test_a_stored_result_is_read_again_under_the_version_it_was_made_with(databa
         _, result = suppliers.save_supplier(session, "site", TOLD[0], date(2026, 10, 15), now(), "system:test", "api")
         assert result.model_version == "2026.1"
         result.on = ON  # a day on which a newer version is in force
-        model, _facts = stored_results.made_with(result)
+        model, _facts = stored_results.find_model_and_facts(result)
         assert model.version == "2026.1"

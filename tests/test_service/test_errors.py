@@ -16,7 +16,7 @@ from flask.testing import FlaskClient
 from service.auth.access import ACCESS
 from service.db.session import Database
 from service.errors import DomainError, not_found
-from service.log import set_up
+from service.log import configure_logging
 from service.settings import Settings
 from service.wiring.app import HEADERS, create_app
 
@@ -58,7 +58,7 @@ def written() -> Iterator[StringIO]:
     """What is written to the log."""
     root, stream = logging.getLogger(), StringIO()
     handlers, level = root.handlers, root.level
-    set_up(stream=stream)
+    configure_logging(stream=stream)
     yield stream
     root.handlers, root.level = handlers, level
 

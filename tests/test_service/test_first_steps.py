@@ -14,26 +14,26 @@ from risk_models.answers import from_rows
 from risk_models.cases.evidence import build_evidence_from_readings
 from risk_models.cases.readings import Case, Finding, read_case
 from risk_models.facts.facts import load_facts
-from risk_models.findings import findings_of, unanswered_findings, unreached_actions
-from risk_models.model import Model, in_force, load_all
+from risk_models.findings import find_unaddressed_findings, find_unused_actions, list_possible_findings
+from risk_models.model import Model, get_model_in_force, load_models
 from risk_models.name_normalize import name_key
 from risk_models.plan import (
     CIRCUMSTANCES,
-    UNKNOWN,
+    UNKNOWNS,
     Action,
-    actions_of,
-    circumstances,
+    build_plan,
+    expand_groups,
+    find_circumstances,
+    get_order_release,
+    list_release_actions,
     load_actions,
-    ordered_since,
-    plan,
-    with_groups,
 )
 from risk_models.transforms import Choices
 from service.assessment.assess import Batch, assess, assess_batch
 from service.assessment.export_json import iter_result_json
-from service.case_reading.export_json import first_steps
-from service.queries.what_if import best_answer
-from service.report_content.steps import first_steps as titles_of_first_steps
+from service.case_reading.export_json import list_first_steps
+from service.queries.what_if import get_best_answer
+from service.report_content.steps import list_first_step_titles as titles_of_first_steps
 from tests.test_service.answers import Answers, answers, indicator_questions
 from tests.test_service.test_packs import TRADE
 
@@ -46,11 +46,11 @@ NO_AGENCY: Answers = {"uses_agencies": "no", "workers_migrant": 0.0, "migrant_pc
 
 def clean(model_id: str, country: str = "NO", **others: Any) -> Answers:
     """A supplier with the best answer to every question of its model, told by workers last month; the others as given."""
-    model = in_force(model_id, ON)
+    model = get_model_in_force(model_id, ON)
     rules, row = {i.question: i.rule for i in model.indicators}, Answers(name="Invented Supplier", country=country)
     for question in indicator_questions(model.kind):
         if question.id in rules:
-            best = best_answer(rules[question.id], ON)
+            best = get_best_answer(rules[question.id], ON)
             row[question.id] = (best,) if question.type == "many" else best
     row |= {"sector": (TRADE[model_id],), **NO_AGENCY} if model.kind == "site" else {}
     return row | {"evidence_grade": "worker_voice", "evidence_date": "2026-11-01", "answered_on": "2026-11-01"} | others
@@ -73,11 +73,11 @@ def steps(row: Answers, kind: str = "site") -> list[str]:
 def steps_with_circumstances(row: Answers, agency_scores: dict[str, float]) -> list[str]:
     """The steps of a site, with what its plan reads off its answers beside the scores."""
     block = assess_batch(batch(row), FACTS, ON, agency_scores).blocks[0]
-    unknown = {name: np.zeros(1, dtype=bool) for name in UNKNOWN}
-    whole = plan(
-        block.scores, block.cells, block.model, unknown | circumstances(block.answers, block.model, agency_scores)
+    unknown = {name: np.zeros(1, dtype=bool) for name in UNKNOWNS}
+    whole = build_plan(
+        block.scores, block.cells, block.model, unknown | find_circumstances(block.answers, block.model, agency_scores)
     )
-    return [action.id for action, _ in whole.steps(0, ON)]
+    return [action.id for action, _ in whole.list_steps(0, ON)]
 
 
 # ---------------------------------------------------------------- people first (expert 5)
@@ -108,7 +108,7 @@ def test_where_people_are_bound_the_buyer_protects_them_before_anything_is_asked
     assert LIBRARY[found[2]].owner != "buyer" or not LIBRARY[found[2]].safety
 
 
-@pytest.mark.parametrize("model", [in_force(name, ON) for name in (*TRADE, "agency")], ids=lambda model: model.id)
+@pytest.mark.parametrize("model", [get_model_in_force(name, ON) for name in (*TRADE, "agency")], ids=lambda model: model.id)
 def test_every_strong_sign_of_every_model_calls_for_the_people_first(model: Model) -> None:
     strong = [i for i in model.indicators if i.severe and isinstance(i.rule, Choices)]
     assert strong
@@ -132,19 +132,19 @@ def test_the_undertaking_against_retaliation_does_not_say_that_anybody_spoke() -
 
 def test_what_is_due_on_one_day_follows_the_order_that_the_data_gives_and_no_id() -> None:
     due = {
-        name: LIBRARY[name].turn(1) for name in ("prepare_referral", "no_retaliation", "open_doors", "stop_deductions")
+        name: LIBRARY[name].get_sort_key(1) for name in ("prepare_referral", "no_retaliation", "open_doors", "stop_deductions")
     }
     assert sorted(due, key=lambda name: due[name]) == [
         "prepare_referral", "no_retaliation", "open_doors", "stop_deductions",
     ]  # fmt: skip
     a, z = "free_to_leave", "account_for_the_dead_and_missing"
-    assert sorted((a, z)) != sorted((a, z), key=lambda name: LIBRARY[name].rank) or LIBRARY[z].rank < LIBRARY[a].rank
-    assert len({action.place for action in LIBRARY.values()}) == len(LIBRARY)
+    assert sorted((a, z)) != sorted((a, z), key=lambda name: LIBRARY[name].tie_break) or LIBRARY[z].tie_break < LIBRARY[a].tie_break
+    assert len({action.position for action in LIBRARY.values()}) == len(LIBRARY)
 
 
 def test_some_hours_more_do_not_put_a_demand_before_what_protects_people() -> None:
     assert LIBRARY["stop_violence"].due_days["harm"] < LIBRARY["prepare_referral"].due_days["harm"]
-    assert LIBRARY["prepare_referral"].turn(1) < LIBRARY["stop_violence"].turn(0.25)
+    assert LIBRARY["prepare_referral"].get_sort_key(1) < LIBRARY["stop_violence"].get_sort_key(0.25)
     found = steps(clean("site_general", violence="open"))
     assert found.index("prepare_referral") < found.index("stop_violence")
 
@@ -178,8 +178,8 @@ def test_items_that_workers_reported_of_an_agency_call_for_it() -> None:
 def test_it_is_no_step_by_the_suppliers_own_answers_where_only_workers_told() -> None:
     row = clean("site_general", papers_retention="held", reported_harms=("threats",), reported_by="workers")
     block = assess([batch(row)], FACTS, ON)[0].blocks[0]
-    assert "no_retaliation" in {action.id for action, _ in block.plan.steps(0, ON)}
-    assert "no_retaliation" not in {action.id for action, _ in block.plan.own.steps(0, ON)}
+    assert "no_retaliation" in {action.id for action, _ in block.plan.list_steps(0, ON)}
+    assert "no_retaliation" not in {action.id for action, _ in block.plan.own_answer_plan.list_steps(0, ON)}
 
 
 # ---------------------------------------------------------------- labour imposed by a state (expert 6)
@@ -325,7 +325,7 @@ def test_a_gap_in_safeguards_is_answered_by_leverage_and_not_by_buying_elsewhere
     assert "buy elsewhere" not in said
     assert "last resort" in said
     assert "SAFE-8" in LIBRARY[step].sources
-    assert not LIBRARY[step].leaving
+    assert not LIBRARY[step].ends_relationship
 
 
 # ---------------------------------------------------------------- children and young workers (expert 15)
@@ -364,7 +364,7 @@ def test_a_case_in_which_coercion_is_reached_has_first_steps_though_its_strength
     held = reading(("papers_held", "work"), ("wages_withheld", "work"))
     assert (held.strength, held.urgent) == ("signals", True)
     assert any("check on the people concerned now" in sentence for sentence in held.because)
-    assert [(action.id, days) for action, days in first_steps(held)] == [
+    assert [(action.id, days) for action, days in list_first_steps(held)] == [
         ("keep_people_safe", 0.25), ("prepare_referral", 1.0), ("no_retaliation", 1.0),
     ]  # fmt: skip
 
@@ -373,27 +373,27 @@ def test_the_plan_of_the_site_such_a_case_is_about_begins_as_the_case_does() -> 
     held = reading(("papers_held", "work"), ("wages_withheld", "work"))
     of_case = replace(batch(clean("site_general")), case=build_evidence_from_readings([[held]]))
     block = assess([of_case], FACTS, ON)[0].blocks[0]
-    found = [action.id for action, _ in block.plan.steps(0, ON)]
-    assert found[:3] == [action.id for action, _ in first_steps(held)]
+    found = [action.id for action, _ in block.plan.list_steps(0, ON)]
+    assert found[:3] == [action.id for action, _ in list_first_steps(held)]
 
 
 def test_a_case_that_tells_what_no_question_asks_makes_people_safe_all_the_same() -> None:
     told_once = reading(("contract_not_kept", "work"))
-    assert not {i.id for i in in_force("site_general", ON).indicators} & set(told_once.indicators)
+    assert not {i.id for i in get_model_in_force("site_general", ON).indicators} & set(told_once.indicators)
     of_case = replace(batch(clean("site_general")), case=build_evidence_from_readings([[told_once]]))
     plan_of = assess([of_case], FACTS, ON)[0].blocks[0].plan
-    assert [action.id for action, _ in plan_of.steps(0, ON)][:2] == PROTECT
-    assert "keep_people_safe" not in {action.id for action, _ in plan_of.own.steps(0, ON)}
+    assert [action.id for action, _ in plan_of.list_steps(0, ON)][:2] == PROTECT
+    assert "keep_people_safe" not in {action.id for action, _ in plan_of.own_answer_plan.list_steps(0, ON)}
 
 
 def test_a_case_without_coercion_says_neither() -> None:
     mild = reading(("wages_withheld", "work"))
-    assert (mild.strength, mild.urgent, first_steps(mild)) == ("signals", False, [])
+    assert (mild.strength, mild.urgent, list_first_steps(mild)) == ("signals", False, [])
 
 
 def test_a_case_of_an_older_assessment_keeps_the_steps_that_were_told() -> None:
     held = reading(("papers_held", "work"), ("wages_withheld", "work"))
-    assert first_steps(held, "2026.2") == []
+    assert list_first_steps(held, "2026.2") == []
 
 
 # ---------------------------------------------------------------- what keeps a level from low (expert 19)
@@ -420,24 +420,24 @@ def test_what_keeps_a_level_from_low_is_not_said_to_be_the_suppliers_word_where_
 
 
 def test_every_finding_reaches_a_step_and_every_step_is_reached_also_by_circumstances() -> None:
-    findings = findings_of(load_all())
+    findings = list_possible_findings(load_models())
     assert set(CIRCUMSTANCES.items()) <= set(findings)
-    library = with_groups(load_actions(), load_all())
-    assert unanswered_findings(findings, library) == ()
+    library = expand_groups(load_actions(), load_models())
+    assert find_unaddressed_findings(findings, library) == ()
     buying = [action for action in library if action.addresses[0].startswith("buyer:")]
-    assert set(unreached_actions(findings, library)) == {action.id for action in buying}
+    assert set(find_unused_actions(findings, library)) == {action.id for action in buying}
 
 
 def test_a_step_is_withheld_under_findings_that_can_be_made() -> None:
-    findings = {finding for finding, _ in findings_of(load_all())}
+    findings = {finding for finding, _ in list_possible_findings(load_models())}
     for action in load_actions():
-        assert set(action.not_where) <= findings, action.id
+        assert set(action.withheld_for) <= findings, action.id
 
 
 def test_models_released_before_the_order_read_the_library_as_it_was() -> None:
-    old: dict[str, Action] = {action.id: action for action in actions_of("2026.2")}
-    assert ordered_since() == "2026.3"
+    old: dict[str, Action] = {action.id: action for action in list_release_actions("2026.2")}
+    assert get_order_release() == "2026.3"
     assert "papers_withheld" not in old["keep_people_safe"].addresses
     assert "floor:strong_sign" in old["no_retaliation"].addresses
-    assert not any(action.not_where or action.since == "2026.3" for action in old.values())
-    assert old["no_retaliation"].turn(1) < old["prepare_referral"].turn(1)  # by id, as it was
+    assert not any(action.withheld_for or action.since == "2026.3" for action in old.values())
+    assert old["no_retaliation"].get_sort_key(1) < old["prepare_referral"].get_sort_key(1)  # by id, as it was

@@ -15,7 +15,7 @@ from questionnaires.form import load_form
 from questionnaires.sheet import read_sheets
 from service.clock import now, today
 from service.db.session import Database
-from service.db.tables import QuestionnaireRequest, AuditEvent, Supplier
+from service.db.tables import AuditEvent, QuestionnaireRequest, Supplier
 from service.errors import DomainError
 from service.imports.pipeline import Choices, parse_files
 from service.questionnaires_sent import requests as questionnaire_requests
@@ -40,7 +40,7 @@ def a_supplier(session: Session, kind: str = "site", **answers: object) -> Suppl
 
 def ask(session: Session, supplier: Supplier, form: str = "site", sent_on: date = SENT) -> tuple[str, Workbook]:
     """Asks; the id of the record, and the workbook as openpyxl reads it."""
-    asking, data = questionnaire_requests.ask(session, supplier, form, "the compliance desk", sent_on, "user:1")
+    asking, data = questionnaire_requests.create_request(session, supplier, form, "the compliance desk", sent_on, "user:1")
     session.flush()
     return asking.id, load_workbook(io.BytesIO(data))
 
@@ -86,7 +86,7 @@ def test_the_workbook_says_that_a_blank_in_it_will_count_as_declined(session: Se
 
 
 def test_the_workbook_is_read_as_the_form_it_is(session: Session):
-    _, data = questionnaire_requests.ask(session, a_supplier(session), "site", "the desk", SENT, "user:1")
+    _, data = questionnaire_requests.create_request(session, a_supplier(session), "site", "the desk", SENT, "user:1")
     (about, sheet) = read_sheets(data, "answers.xlsx")
     assert (about.name, sheet.stamp) == ("About", f"site {VERSION}")
 
@@ -118,7 +118,7 @@ def test_what_is_known_of_who_and_where_a_supplier_is_comes_back_as_it_was(sessi
         "city": "Kaohsiung", "tax_number": "007",
     }  # fmt: skip
     vessel = a_supplier(session, papers_retention="held", **known)
-    _, data = questionnaire_requests.ask(session, vessel, "site_fishing", "the desk", SENT, "user:1")
+    _, data = questionnaire_requests.create_request(session, vessel, "site_fishing", "the desk", SENT, "user:1")
     (batch,) = parse_files([("back.xlsx", data)], Choices(), BACK).batches
     (row,) = batch.answers.to_rows()
     assert {question: row.get(question) for question in known} == known
@@ -134,7 +134,7 @@ def test_a_sector_that_is_not_known_or_was_declined_is_left_to_the_supplier(sess
 def test_it_is_recorded_what_went_to_whom_and_when_and_the_audit_trail_holds_no_address(session: Session):
     supplier = a_supplier(session)
     asking_id, _ = ask(session, supplier)
-    (asking,) = questionnaire_requests.of_supplier(session, supplier)
+    (asking,) = questionnaire_requests.list_requests(session, supplier)
     assert (asking.id, asking.form, asking.form_version, asking.sent_to) == (
         asking_id,
         "site",
@@ -157,7 +157,7 @@ def test_what_cannot_be_asked_is_refused(session: Session):
         ("site", None, " ", "asking.sent_to"),
     ):
         with pytest.raises(DomainError) as refused:
-            questionnaire_requests.ask(session, supplier, form, sent_to, SENT, "user:1", version)
+            questionnaire_requests.create_request(session, supplier, form, sent_to, SENT, "user:1", version)
         assert (refused.value.code, refused.value.status) == (code, 422)
 
 
@@ -190,19 +190,19 @@ def test_what_has_been_out_too_long_is_told_the_longest_first_until_it_comes_bac
     supplier = a_supplier(session)
     late, later, fresh = (ask(session, supplier, sent_on=day)[0] for day in (SENT, date(2026, 2, 1), date(2026, 3, 10)))
     on = date(2026, 3, 15)
-    assert [(asking.id, asked.id) for asking, asked in questionnaire_requests.overdue(session, on)] == [
+    assert [(asking.id, asked.id) for asking, asked in questionnaire_requests.list_overdue_requests(session, on)] == [
         (later, supplier.id),
         (late, supplier.id),
     ]
     questionnaire_requests.mark_returned(session, later, BACK, "user:1")
-    assert [asking.id for asking, _ in questionnaire_requests.overdue(session, on)] == [late]
-    assert fresh in [asking.id for asking, _ in questionnaire_requests.overdue(session, on, days=3)]
+    assert [asking.id for asking, _ in questionnaire_requests.list_overdue_requests(session, on)] == [late]
+    assert fresh in [asking.id for asking, _ in questionnaire_requests.list_overdue_requests(session, on, days=3)]
 
 
 def came_back(session: Session, supplier: Supplier, form: str = "site") -> QuestionnaireRequest:
     """A form that was sent out and came back."""
     asking_id, _ = ask(session, supplier, form)
-    found = questionnaire_requests.of_returned_form(session, asking_id, "user:1", BACK)
+    found = questionnaire_requests.receive_returned_form(session, asking_id, "user:1", BACK)
     assert found is not None
     assert found[1].id == supplier.id
     return found[0]
@@ -211,20 +211,20 @@ def came_back(session: Session, supplier: Supplier, form: str = "site") -> Quest
 def test_a_blank_in_a_form_that_came_back_is_declined_and_what_was_answered_stands(session: Session):
     answered, blank = FED[0], FED[1:]
     answers = {"name": "Blue Pier Cannery", answered: "no", blank[0]: None, blank[1]: []}
-    whole = questionnaire_requests.answers_of_returned(came_back(session, a_supplier(session)), answers)
+    whole = questionnaire_requests.complete_returned_answers(came_back(session, a_supplier(session)), answers)
     assert (whole["name"], whole[answered]) == ("Blue Pier Cannery", "no")
     assert {question: whole[question] for question in blank} == dict.fromkeys(blank, "declined")
     assert (whole["form_version"], whole["form_returned"]) == (f"site {VERSION}", "2026-03-12")
 
 
 def test_what_feeds_nothing_or_was_not_in_the_form_is_never_declined(session: Session):
-    whole = questionnaire_requests.answers_of_returned(came_back(session, a_supplier(session)), {})
+    whole = questionnaire_requests.complete_returned_answers(came_back(session, a_supplier(session)), {})
     assert whole.keys() == {*FED, "form_version", "form_returned"}
 
 
 def test_a_form_that_is_sent_in_again_came_back_when_it_first_did(session: Session):
     asking = came_back(session, a_supplier(session))
-    again = questionnaire_requests.of_returned_form(session, asking.id, "user:1", date(2026, 4, 1))
+    again = questionnaire_requests.receive_returned_form(session, asking.id, "user:1", date(2026, 4, 1))
     assert again is not None
     assert again[0].returned_on == BACK
 
@@ -233,6 +233,6 @@ def test_a_form_of_another_organisation_came_back_from_nobody(one_database: Data
     with one_database.for_organisation(an_organisation(one_database, "One")) as session:
         asking_id, _ = ask(session, a_supplier(session))
     with one_database.for_organisation(an_organisation(one_database, "Other")) as session:
-        assert questionnaire_requests.of_returned_form(session, asking_id, "user:1", BACK) is None
+        assert questionnaire_requests.receive_returned_form(session, asking_id, "user:1", BACK) is None
     with one_database.unscoped() as session:
         assert session.get_one(QuestionnaireRequest, asking_id).returned_on is None

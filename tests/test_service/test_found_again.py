@@ -25,7 +25,7 @@ from service.db.session import Database
 from service.db.tables import AgencyName, MergedKey, Result, Supplier, new_id
 from service.errors import DomainError
 from service.imports import jobs as import_jobs
-from service.jobs.table import claim, enqueue
+from service.jobs.table import claim_job, enqueue
 from service.jobs.worker import Handler, run_job
 from service.queries.supplier_list import SupplierFilter, list_ids
 from service.reviews import jobs as review_jobs
@@ -151,7 +151,7 @@ def test_a_review_of_one_that_an_old_list_told_more_of_makes_no_second_supplier(
         session.get_one(Supplier, target).review_due = ON
         payload = {"schedule_id": "s", "rule": {"kind": "rolling", "time": "06:00"}, "time_zone": "UTC"}
         enqueue(session, "review_suppliers", payload, BY)
-    run_job(database, claim(database, "w", kinds=["review_suppliers"]), Handler(review_jobs.review_suppliers))
+    run_job(database, claim_job(database, "w", kinds=["review_suppliers"]), Handler(review_jobs.review_suppliers))
     with database.for_organisation(harbour, write=False) as session:
         causes = session.scalars(select(Result.cause).where(Result.supplier_id == target))
         assert sorted(causes) == ["api", "api", "api", "merge", "review", "review"]

@@ -19,10 +19,10 @@ import pytest
 from risk_models.answers import from_rows
 from risk_models.evidence import RELEASE_0_1_0_METHOD, Belief
 from risk_models.facts.facts import load_facts
-from risk_models.model import load_all
+from risk_models.model import load_models
 from risk_models.plan import load_actions
-from service.assessment.export_json import actions_digest, actions_part
-from service.verify import objections
+from service.assessment.export_json import build_actions_part, compute_actions_digest
+from service.verify import find_discrepancies
 
 FOLDER = Path(__file__).parent / "frozen"
 FROZEN = sorted(FOLDER.glob("*.json.gz"))
@@ -41,7 +41,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 @pytest.mark.parametrize("path", FROZEN, ids=lambda path: path.name)
 def test_an_assessment_made_by_earlier_software_is_recomputed_to_the_last_bit(path: Path) -> None:
-    assert objections(_read(path), load_facts()) == []
+    assert find_discrepancies(_read(path), load_facts()) == []
 
 
 def test_every_version_of_every_model_is_replayed_with_cases_and_own_practices_among_them() -> None:
@@ -50,7 +50,7 @@ def test_every_version_of_every_model_is_replayed_with_cases_and_own_practices_a
         versions = {model["id"]: model["version"] for model in document["assessment"]["models"]}
         scored |= {(result["model"], versions[result["model"]]) for result in document["results"] if result["model"]}
         parts |= {part for part in ("cases", "buyer") if document.get(part)}
-    assert scored == {(model.id, model.version) for model in load_all()}
+    assert scored == {(model.id, model.version) for model in load_models()}
     assert parts == {"cases", "buyer"}
 
 
@@ -58,7 +58,7 @@ def test_release_0_1_0_dated_a_declaration_by_its_answers_and_release_0_2_0_by_i
     days = {"answered_on": "2022-01-10", "evidence_date": "2026-09-30"}
     row = {"name": "Invented Dye Works", "country": "TH", "sector": ("13",), "papers_retention": "worker_holds", **days}
     answers, on = from_rows([row]), date(2026, 10, 15)
-    model = next(model for model in load_all() if (model.id, model.version) == ("site_general", "2026.1"))
+    model = next(model for model in load_models() if (model.id, model.version) == ("site_general", "2026.1"))
     assert Belief(answers, model, on).of("papers_retention")[1].tolist() == [False]
     first = replace(model, method=RELEASE_0_1_0_METHOD)
     assert Belief(answers, first, on).of("papers_retention")[1].tolist() == [True], "it is past its time"
@@ -67,7 +67,7 @@ def test_release_0_1_0_dated_a_declaration_by_its_answers_and_release_0_2_0_by_i
 def test_it_was_made_on_a_day_on_which_newer_versions_are_in_force(document: dict[str, Any]) -> None:
     on, versions = document["assessment"]["on"], {model["version"] for model in document["assessment"]["models"]}
     assert versions == {"2026.1"}
-    assert any(model.effective.isoformat() <= on and model.version != "2026.1" for model in load_all())
+    assert any(model.effective.isoformat() <= on and model.version != "2026.1" for model in load_models())
 
 
 def test_every_state_but_being_ruled_out_is_in_it(document: dict[str, Any]) -> None:
@@ -77,14 +77,14 @@ def test_every_state_but_being_ruled_out_is_in_it(document: dict[str, Any]) -> N
 
 def test_a_model_that_this_release_does_not_hold_is_told(document: dict[str, Any]) -> None:
     document["assessment"]["models"][0]["version"] = "1999.1"
-    (told,) = objections(document, load_facts())
+    (told,) = find_discrepancies(document, load_facts())
     assert "does not hold the models agency 1999.1" in told
 
 
 def test_a_model_left_out_of_the_head_is_found(document: dict[str, Any]) -> None:
     head = document["assessment"]
     head["models"] = [model for model in head["models"] if model["id"] != "site_fishing"]
-    assert objections(document, load_facts())
+    assert find_discrepancies(document, load_facts())
 
 
 def test_an_action_left_out_everywhere_is_found(document: dict[str, Any]) -> None:
@@ -92,21 +92,21 @@ def test_an_action_left_out_everywhere_is_found(document: dict[str, Any]) -> Non
     document["actions"] = [action for action in document["actions"] if action["id"] != gone]
     for result in document["results"]:
         result["actions"] = [action for action in result["actions"] if action["id"] != gone]
-    assert "the texts of the actions are not what this release holds" in objections(document, load_facts())
+    assert "the texts of the actions are not what this release holds" in find_discrepancies(document, load_facts())
 
 
 def test_a_reworded_action_is_found_in_a_file_and_allowed_to_a_release(document: dict[str, Any]) -> None:
-    assert actions_digest(document["actions"]) != actions_digest(actions_part(load_actions()))
+    assert compute_actions_digest(document["actions"]) != compute_actions_digest(build_actions_part(load_actions()))
     document["actions"][0]["do"] = "Do nothing."
-    assert "the texts of the actions are not what this release holds" in objections(document, load_facts())
+    assert "the texts of the actions are not what this release holds" in find_discrepancies(document, load_facts())
 
 
 def test_an_action_that_came_later_is_not_in_a_plan_under_an_older_model() -> None:
     later = [action for action in load_actions() if action.since == "2026.2"]
     assert later
     for action in later:
-        assert not action.answers("2026.1")
-        assert action.answers("2026.2")
+        assert not action.is_in_release("2026.1")
+        assert action.is_in_release("2026.2")
 
 
 def test_answers_come_back_from_a_file_as_they_were(document: dict[str, Any]) -> None:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from risk_models.plan import Plan, actions_of, ordered_since
+from risk_models.plan import Plan, get_order_release, list_release_actions
 from service.db import change_feed
 from service.db.session import Database
 from service.db.tables import Result, Supplier
@@ -79,7 +79,7 @@ def test_a_headline_is_that_of_the_latest_result_and_of_its_document(database: D
         assert len(found) == 1 + len(SITES)
         for supplier, result in found:
             assert [getattr(supplier, n) for n in OF_A_RESULT] == [getattr(result, n) for n in OF_A_RESULT]
-            told = stored_results.document(result)
+            told = stored_results.build_result_json(result)
             assert (supplier.up_to, supplier.next_step or "") == (told["up_to"], told["next_step"] or "")
             assert (supplier.sector, supplier.level, supplier.answers) == (
                 told["sector"],
@@ -108,12 +108,12 @@ def test_each_supplier_has_one_change_for_its_first_level_in_the_order_of_the_ro
     assert [one.name for one in found] == [row.get("name", row.get("reference")) for row in SITES]
 
 
-@pytest.mark.parametrize("version", ["2026.1", ordered_since()])
+@pytest.mark.parametrize("version", ["2026.1", get_order_release()])
 @given(seed=st.integers(0, 2**32 - 1))
 def test_the_first_of_a_plan_is_the_first_of_its_steps(version: str, seed: int):
-    library = actions_of(version)
+    library = list_release_actions(version)
     due = [*[inf] * 60, 0.02, 0.5, 1.0, 1.5, 2.0, 7.0, 30.0]
     plan = Plan(library, np.random.default_rng(seed).choice(due, size=(len(library), 5)))
     plan.days[:, 0] = inf
-    in_order = [plan.steps(j, ON) for j in range(5)]
-    assert plan.first() == [steps[0][0].id if steps else None for steps in in_order]
+    in_order = [plan.list_steps(j, ON) for j in range(5)]
+    assert plan.list_first_steps() == [steps[0][0].id if steps else None for steps in in_order]

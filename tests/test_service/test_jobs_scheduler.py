@@ -19,7 +19,7 @@ from structlog.testing import capture_logs
 
 from service.blob_store import BlobStore
 from service.db.session import Database
-from service.db.tables import ScheduleRun, Job, Schedule
+from service.db.tables import Job, Schedule, ScheduleRun
 from service.schedules import service as schedules
 from service.wiring import scheduler
 
@@ -43,7 +43,7 @@ def blobs(tmp_path: Path) -> BlobStore:
 def a_schedule(database: Database, organisation_id: str, time_zone: str = "UTC") -> str:
     """A daily schedule; its id."""
     with database.for_organisation(organisation_id) as session:
-        return schedules.create(session, "Daily", DAILY, time_zone, "user:1").id
+        return schedules.create_schedule(session, "Daily", DAILY, time_zone, "user:1").id
 
 
 def firings(database: Database) -> list[tuple[datetime, int]]:
@@ -59,9 +59,9 @@ def next_due(database: Database, schedule_id: str) -> datetime:
 
 def test_a_date_goes_off_when_it_has_come_and_not_before_and_once(database: Database, organisation_id: str):
     schedule_id = a_schedule(database, organisation_id)
-    assert scheduler.tick(database, START + 0.99 * HOUR) == []
-    (job_id,) = scheduler.tick(database, START + HOUR)
-    assert scheduler.tick(database, START + HOUR) == scheduler.tick(database, START + 2 * HOUR) == []
+    assert scheduler.trigger_due_schedules(database, START + 0.99 * HOUR) == []
+    (job_id,) = scheduler.trigger_due_schedules(database, START + HOUR)
+    assert scheduler.trigger_due_schedules(database, START + HOUR) == scheduler.trigger_due_schedules(database, START + 2 * HOUR) == []
     with database.unscoped(write=False) as session:
         job, firing = session.get_one(Job, job_id), session.scalars(select(ScheduleRun)).one()
     assert (job.organisation_id, job.kind, job.state) == (organisation_id, "review_suppliers", "queued")
@@ -78,7 +78,7 @@ def test_a_date_goes_off_when_it_has_come_and_not_before_and_once(database: Data
 
 def test_dates_that_were_missed_are_made_up_for_by_one_job_and_listed(database: Database, organisation_id: str):
     schedule_id = a_schedule(database, organisation_id)
-    (job_id,) = scheduler.tick(database, START + 3 * DAY + 2 * HOUR)
+    (job_id,) = scheduler.trigger_due_schedules(database, START + 3 * DAY + 2 * HOUR)
     assert firings(database) == [(START + HOUR, 3)]
     with database.unscoped(write=False) as session:
         assert session.get_one(Job, job_id).payload["missed"] == [f"2026-03-0{day}T06:00:00+00:00" for day in (2, 3, 4)]
@@ -87,10 +87,10 @@ def test_dates_that_were_missed_are_made_up_for_by_one_job_and_listed(database: 
 
 def test_a_clock_that_was_a_week_ahead_costs_no_date(database: Database, organisation_id: str):
     schedule_id = a_schedule(database, organisation_id)
-    scheduler.tick(database, START + 7 * DAY)  # ahead: seven dates in one
+    scheduler.trigger_due_schedules(database, START + 7 * DAY)  # ahead: seven dates in one
     for day in range(9):  # and right again
         for hour in (0, 1, 2):
-            scheduler.tick(database, START + day * DAY + hour * HOUR)
+            scheduler.trigger_due_schedules(database, START + day * DAY + hour * HOUR)
     assert firings(database) == [(START + HOUR, 6)] + [(START + HOUR + day * DAY, 0) for day in range(1, 9)]
     assert next_due(database, schedule_id) == START + 9 * DAY + HOUR
 
@@ -101,12 +101,12 @@ def test_the_date_and_the_job_are_written_together_or_not_at_all(
     schedule_id = a_schedule(database, organisation_id)
     with monkeypatch.context() as patch, capture_logs() as lines:
         patch.setattr(scheduler, "ScheduleRun", lambda **_: 1 / 0)
-        assert scheduler.tick(database, START + HOUR) == []
+        assert scheduler.trigger_due_schedules(database, START + HOUR) == []
     assert [line["event"] for line in lines] == ["schedule_fault"]
     with database.unscoped(write=False) as session:
         assert session.scalars(select(Job)).all() == []
     assert next_due(database, schedule_id) == START + HOUR
-    assert len(scheduler.tick(database, START + HOUR)) == 1
+    assert len(scheduler.trigger_due_schedules(database, START + HOUR)) == 1
 
 
 def test_a_schedule_with_a_fault_does_not_hold_up_the_others(database: Database, organisation_id: str):
@@ -115,7 +115,7 @@ def test_a_schedule_with_a_fault_does_not_hold_up_the_others(database: Database,
         session.get_one(Schedule, faulty).time_zone = "Nowhere/At_All"
         session.get_one(Schedule, faulty).next_due = START
     with capture_logs() as lines:
-        assert len(scheduler.tick(database, START + HOUR)) == 1
+        assert len(scheduler.trigger_due_schedules(database, START + HOUR)) == 1
     assert [line["schedule"] for line in lines if line["event"] == "schedule_fault"] == [faulty]
     assert next_due(database, sound) == START + HOUR + DAY
 
@@ -125,13 +125,13 @@ def test_a_paused_schedule_does_not_go_off_and_its_dates_are_not_made_up_for(
 ):
     schedule_id = a_schedule(database, organisation_id)
     with database.for_organisation(organisation_id) as session:
-        schedules.update(session, schedule_id, "user:1", active=False)
-    assert scheduler.tick(database, START + 2 * DAY) == []
+        schedules.update_schedule(session, schedule_id, "user:1", active=False)
+    assert scheduler.trigger_due_schedules(database, START + 2 * DAY) == []
     stop_the_clock(monkeypatch, START + 2 * DAY)
     with database.for_organisation(organisation_id) as session:
-        schedules.update(session, schedule_id, "user:1", active=True)
-    assert scheduler.tick(database, START + 2 * DAY) == []
-    scheduler.tick(database, START + 2 * DAY + HOUR)
+        schedules.update_schedule(session, schedule_id, "user:1", active=True)
+    assert scheduler.trigger_due_schedules(database, START + 2 * DAY) == []
+    scheduler.trigger_due_schedules(database, START + 2 * DAY + HOUR)
     assert firings(database) == [(START + 2 * DAY + HOUR, 0)]
 
 
@@ -141,8 +141,8 @@ def test_a_date_that_has_come_is_not_lost_by_a_new_name(
     schedule_id = a_schedule(database, organisation_id)
     stop_the_clock(monkeypatch, START + 1.001 * HOUR)
     with database.for_organisation(organisation_id) as session:
-        schedules.update(session, schedule_id, "user:1", name="Each morning")
-    scheduler.tick(database, START + 1.002 * HOUR)
+        schedules.update_schedule(session, schedule_id, "user:1", name="Each morning")
+    scheduler.trigger_due_schedules(database, START + 1.002 * HOUR)
     assert firings(database) == [(START + HOUR, 0)]
 
 
@@ -150,8 +150,8 @@ def test_each_organisation_has_its_own_jobs_at_the_times_of_its_own_zone(databas
     a_schedule(database, organisation_id, "Europe/Paris")  # 06:00 there is 05:00 UTC, so the next is tomorrow
     other = an_organisation(database, "Northern Orchards")
     a_schedule(database, other, "Atlantic/Azores")  # and 07:00 UTC here
-    assert scheduler.tick(database, START + HOUR) == []
-    (job_id,) = scheduler.tick(database, START + 2 * HOUR)
+    assert scheduler.trigger_due_schedules(database, START + HOUR) == []
+    (job_id,) = scheduler.trigger_due_schedules(database, START + 2 * HOUR)
     with database.for_organisation(other, write=False) as session:
         assert session.scalars(select(Job.id)).all() == [job_id]
     with database.for_organisation(organisation_id, write=False) as session:
@@ -177,7 +177,7 @@ def test_it_ticks_and_purges_at_once_and_on_until_it_is_stopped(
 ):
     ticks: list[Database] = []
     purges: list[tuple[Database, BlobStore]] = []
-    monkeypatch.setattr(scheduler, "tick", lambda db, at: ticks.append(db))
+    monkeypatch.setattr(scheduler, "trigger_due_schedules", lambda db, at: ticks.append(db))
     monkeypatch.setattr(scheduler, "PURGE", timedelta(seconds=0.1))
     monkeypatch.setattr(scheduler.retention, "purge_expired", lambda db, blobs, at: purges.append((db, blobs)))
     with ticking(database, blobs):
@@ -193,7 +193,7 @@ def test_a_fault_ends_neither_ticks_nor_purges(blobs: BlobStore, monkeypatch: py
         raise fault
 
     tries: Counter[str] = Counter()
-    monkeypatch.setattr(scheduler, "tick", lambda *_: fail("tick"))
+    monkeypatch.setattr(scheduler, "trigger_due_schedules", lambda *_: fail("tick"))
     monkeypatch.setattr(scheduler, "PURGE", timedelta(seconds=0.1))
     monkeypatch.setattr(scheduler.retention, "purge_expired", lambda *_: fail("purge"))
     with ticking(None, blobs):
@@ -227,7 +227,7 @@ def test_it_ticks_on_though_the_clock_is_set_by_a_day(
     monkeypatch.setattr("service.clock.datetime", Clock)
     monkeypatch.setattr("apscheduler.schedulers.base.datetime", Clock)
     monkeypatch.setattr(MemoryJobStore, "get_next_run_time", set_clock)
-    monkeypatch.setattr(scheduler, "tick", lambda db, at: ticks.append(at))
+    monkeypatch.setattr(scheduler, "trigger_due_schedules", lambda db, at: ticks.append(at))
     monkeypatch.setattr(scheduler.retention, "purge_expired", lambda *_: purges.append(1))
     with ticking(None, blobs):
         wait_until(lambda: len(ticks) >= 3)

@@ -30,7 +30,7 @@ def put(database: Database, kind: str = "count", organisation_id: str = "", not_
 
 def rename(database: Database, claimed: table.ClaimedJob, name: str, **saved: object) -> None:
     """An effect that shows: the name of the organisation."""
-    with table.effect(database, claimed, **saved) as session:
+    with table.job_transaction(database, claimed, **saved) as session:
         session.get_one(Organisation, claimed.organisation_id).name = name
 
 
@@ -45,38 +45,38 @@ def test_a_job_is_on_the_table_only_if_what_asked_for_it_is_committed(database: 
         table.enqueue(session, "count", {}, "user:1")
         session.flush()
         raise Broken
-    assert table.claim(database, "w") is None
+    assert table.claim_job(database, "w") is None
 
 
 def test_a_job_is_claimed_once_with_all_that_it_needs(database: Database):
     organisation_id = an_organisation(database)
     with database.for_organisation(organisation_id) as session:
         table.enqueue(session, "count", {"of": 3}, "user:1")
-    claimed = table.claim(database, "w")
+    claimed = table.claim_job(database, "w")
     assert (claimed.kind, claimed.payload, claimed.checkpoint) == ("count", {"of": 3}, {})
     assert (claimed.organisation_id, claimed.actor) == (organisation_id, "user:1")
     assert (claimed.fence, claimed.attempt, claimed.cancel) == (1, 1, False)
-    assert table.claim(database, "w") is None
+    assert table.claim_job(database, "w") is None
 
 
 def test_jobs_are_claimed_in_the_order_in_which_they_may_begin(database: Database):
     at = now()
     ids = [put(database, f"kind {hour}", not_before=at - hour * timedelta(hours=1)) for hour in (1, 3, 2)]
-    assert [table.claim(database, "w").id for _ in ids] == [ids[1], ids[2], ids[0]]
+    assert [table.claim_job(database, "w").id for _ in ids] == [ids[1], ids[2], ids[0]]
 
 
 def test_a_job_for_later_waits_until_then(database: Database, monkeypatch: pytest.MonkeyPatch):
     at = now()
     put(database, not_before=at + DAY)
-    assert table.claim(database, "w") is None
+    assert table.claim_job(database, "w") is None
     stop_the_clock(monkeypatch, at + DAY)
-    assert table.claim(database, "w") is not None
+    assert table.claim_job(database, "w") is not None
 
 
 def test_a_worker_is_given_only_what_it_can_do(database: Database):
     put(database, "new kind")
-    assert table.claim(database, "w", kinds={"count"}) is None
-    assert table.claim(database, "w", kinds={"count", "new kind"}) is not None
+    assert table.claim_job(database, "w", kinds={"count"}) is None
+    assert table.claim_job(database, "w", kinds={"count", "new kind"}) is not None
 
 
 def test_workers_that_claim_at_the_same_moment_never_get_the_same_job(database: Database):
@@ -85,7 +85,7 @@ def test_workers_that_claim_at_the_same_moment_never_get_the_same_job(database: 
 
     def claim_all(owner: int) -> list[str]:
         claimed = []
-        while (one := table.claim(database, f"w{owner}")) is not None:
+        while (one := table.claim_job(database, f"w{owner}")) is not None:
             claimed.append(one.id)
         return claimed
 
@@ -100,9 +100,9 @@ def test_while_one_worker_is_claiming_another_gets_the_next_job(database: Databa
     if database.engine.dialect.name == "postgresql":
         with database.unscoped() as session:
             session.scalars(select(Job).where(Job.id == ids[0]).with_for_update()).one()
-            assert table.claim(database, "w").id == ids[1]
+            assert table.claim_job(database, "w").id == ids[1]
     else:  # one transaction writes at a time: the second claim comes after the first
-        assert [table.claim(database, "w").id for _ in ids] == ids
+        assert [table.claim_job(database, "w").id for _ in ids] == ids
 
 
 def test_a_lease_that_ran_out_lets_another_claim_the_job_and_the_first_writes_nothing_more(
@@ -110,23 +110,23 @@ def test_a_lease_that_ran_out_lets_another_claim_the_job_and_the_first_writes_no
 ):
     put(database)
     at = now()
-    first = table.claim(database, "w1", lease_seconds=60)
+    first = table.claim_job(database, "w1", lease_seconds=60)
     rename(database, first, "by the first", checkpoint={"step": 1})
     stop_the_clock(monkeypatch, at + 50 * SECOND)
-    assert table.claim(database, "w2") is None
+    assert table.claim_job(database, "w2") is None
     stop_the_clock(monkeypatch, at + 120 * SECOND)
-    second = table.claim(database, "w2")
+    second = table.claim_job(database, "w2")
     assert (second.fence, second.attempt, second.checkpoint) == (2, 2, {"step": 1})
 
     with pytest.raises(table.LostLease):
         rename(database, first, "by the dead", checkpoint={"step": 9})
     for end in (
-        lambda: table.end(database, first, "done"),
+        lambda: table.end_job(database, first, "done"),
         lambda: table.requeue(database, first, ""),
     ):
         with pytest.raises(table.LostLease):
             end()
-    assert table.heartbeat(database, first) is False
+    assert table.renew_lease(database, first) is False
     assert name_of(database, first) == "by the first"
     assert job(database, first.id).state == "running"
     rename(database, second, "by the second")
@@ -136,21 +136,21 @@ def test_a_lease_that_ran_out_lets_another_claim_the_job_and_the_first_writes_no
 def test_a_lease_is_kept_by_a_heartbeat_and_by_an_effect(database: Database, monkeypatch: pytest.MonkeyPatch):
     put(database)
     at = now()
-    claimed = table.claim(database, "w1", lease_seconds=60)
+    claimed = table.claim_job(database, "w1", lease_seconds=60)
     stop_the_clock(monkeypatch, at + 50 * SECOND)
-    assert table.heartbeat(database, claimed) is True
+    assert table.renew_lease(database, claimed) is True
     stop_the_clock(monkeypatch, at + 100 * SECOND)
-    assert table.claim(database, "w2") is None
+    assert table.claim_job(database, "w2") is None
     rename(database, claimed, "still here")
     stop_the_clock(monkeypatch, at + 150 * SECOND)
-    assert table.claim(database, "w2") is None
+    assert table.claim_job(database, "w2") is None
 
 
 def test_the_checkpoint_is_saved_with_its_effect_or_neither_is(database: Database):
     put(database)
-    claimed = table.claim(database, "w")
+    claimed = table.claim_job(database, "w")
     rename(database, claimed, "one", checkpoint={"step": 1}, progress=0.5, message="Half way")
-    with suppress(Broken), table.effect(database, claimed, checkpoint={"step": 2}, progress=0.9) as session:
+    with suppress(Broken), table.job_transaction(database, claimed, checkpoint={"step": 2}, progress=0.9) as session:
         session.get_one(Organisation, claimed.organisation_id).name = "two"
         session.flush()
         raise Broken
@@ -161,7 +161,7 @@ def test_the_checkpoint_is_saved_with_its_effect_or_neither_is(database: Databas
 
 def test_an_effect_with_a_result_ends_the_job_with_it(database: Database):
     put(database)
-    claimed = table.claim(database, "w")
+    claimed = table.claim_job(database, "w")
     rename(database, claimed, "last", result={"rows": 7})
     ended = job(database, claimed.id)
     assert (ended.state, ended.result, ended.progress, ended.lease_until) == ("done", {"rows": 7}, 1.0, None)
@@ -173,20 +173,20 @@ def test_an_effect_with_a_result_ends_the_job_with_it(database: Database):
 def test_an_effect_sees_the_rows_of_its_organisation_only(database: Database):
     other = put(database, "other")
     put(database, "mine", not_before=now() - DAY)
-    claimed = table.claim(database, "w")
-    with table.effect(database, claimed) as session:
+    claimed = table.claim_job(database, "w")
+    with table.job_transaction(database, claimed) as session:
         assert session.scalars(select(Job.kind)).all() == ["mine"]
         with pytest.raises(DomainError, match="no such job"):
-            table.get(session, other)
+            table.get_job(session, other)
 
 
 def test_a_cancelled_job_writes_nothing_more_and_keeps_what_it_wrote(database: Database):
     put(database)
-    claimed = table.claim(database, "w")
+    claimed = table.claim_job(database, "w")
     rename(database, claimed, "before")
     with database.for_organisation(claimed.organisation_id) as session:
-        table.cancel(session, claimed.id, "user:2")
-        table.cancel(session, claimed.id, "user:2")
+        table.cancel_job(session, claimed.id, "user:2")
+        table.cancel_job(session, claimed.id, "user:2")
     with pytest.raises(table.Cancelled):
         rename(database, claimed, "after")
     assert name_of(database, claimed) == "before"
@@ -201,16 +201,16 @@ def test_a_job_cancelled_while_it_waits_for_its_time_is_ended_at_once(database: 
     organisation_id = an_organisation(database)
     job_id = put(database, organisation_id=organisation_id, not_before=now() + DAY)
     with database.for_organisation(organisation_id) as session:
-        table.cancel(session, job_id, "user:1")
-    assert table.claim(database, "w").cancel is True
+        table.cancel_job(session, job_id, "user:1")
+    assert table.claim_job(database, "w").cancel is True
 
 
 def test_a_job_that_has_ended_cannot_be_cancelled(database: Database):
     put(database)
-    claimed = table.claim(database, "w")
-    table.end(database, claimed, "done", result={})
+    claimed = table.claim_job(database, "w")
+    table.end_job(database, claimed, "done", result={})
     with database.for_organisation(claimed.organisation_id) as session:
-        assert table.cancel(session, claimed.id, "user:1").cancel is False
+        assert table.cancel_job(session, claimed.id, "user:1").cancel is False
 
 
 def test_a_requeued_job_waits_longer_each_time(database: Database, monkeypatch: pytest.MonkeyPatch):
@@ -219,9 +219,9 @@ def test_a_requeued_job_waits_longer_each_time(database: Database, monkeypatch: 
     waits = []
     for _ in range(3):
         stop_the_clock(monkeypatch, at)
-        claimed = table.claim(database, "w")
+        claimed = table.claim_job(database, "w")
         table.requeue(database, claimed, "Again")
-        assert table.claim(database, "w") is None
+        assert table.claim_job(database, "w") is None
         left = job(database, claimed.id)
         waits.append((left.not_before - at).total_seconds())
         at = left.not_before
@@ -241,11 +241,11 @@ def test_a_clock_set_back_by_a_day_holds_no_job_up_for_a_day(
     else:
         put(database, organisation_id=organisation_id)
         stop_the_clock(monkeypatch, at + DAY)
-        claimed = table.claim(database, "dead")
+        claimed = table.claim_job(database, "dead")
         if held_up == "requeued":
             table.requeue(database, claimed, "")
     stop_the_clock(monkeypatch, at)
-    assert table.claim(database, "w") is not None
+    assert table.claim_job(database, "w") is not None
 
 
 def test_jobs_are_listed_newest_first_and_by_kind(database: Database, monkeypatch: pytest.MonkeyPatch):
@@ -255,5 +255,5 @@ def test_jobs_are_listed_newest_first_and_by_kind(database: Database, monkeypatc
         put(database, kind, organisation_id)
     put(database, "of another")
     with database.for_organisation(organisation_id, write=False) as session:
-        assert [one.kind for one in table.listing(session)] == ["render_report", "count", "render_report"]
-        assert len(table.listing(session, "render_report", limit=1)) == 1
+        assert [one.kind for one in table.list_jobs(session)] == ["render_report", "count", "render_report"]
+        assert len(table.list_jobs(session, "render_report", limit=1)) == 1

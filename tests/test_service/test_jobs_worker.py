@@ -58,7 +58,7 @@ def name_of(one_database: Database, job_id: str) -> str:
 
 def test_a_job_ends_with_the_result_of_its_handler(one_database: Database):
     job_id = put(one_database)
-    worker.run_job(one_database, table.claim(one_database, "w"), handler(lambda _, claimed: {"kind": claimed.kind}))
+    worker.run_job(one_database, table.claim_job(one_database, "w"), handler(lambda _, claimed: {"kind": claimed.kind}))
     ended = job(one_database, job_id)
     assert (ended.state, ended.result, ended.progress) == ("done", {"kind": "count"}, 1.0)
     assert name_of(one_database, job_id) == "Harbour Foods"
@@ -66,18 +66,18 @@ def test_a_job_ends_with_the_result_of_its_handler(one_database: Database):
 
 def test_a_job_that_its_last_effect_ended_stays_as_that_left_it(one_database: Database):
     def run(db: Database, claimed: table.ClaimedJob) -> None:
-        with table.effect(db, claimed, result={"rows": 7}):
+        with table.job_transaction(db, claimed, result={"rows": 7}):
             pass
 
     job_id = put(one_database)
-    worker.run_job(one_database, table.claim(one_database, "w"), worker.Handler(run))
+    worker.run_job(one_database, table.claim_job(one_database, "w"), worker.Handler(run))
     assert (job(one_database, job_id).state, job(one_database, job_id).result) == ("done", {"rows": 7})
 
 
 def test_what_is_refused_fails_at_once_and_says_why(one_database: Database):
     job_id = put(one_database)
     worker.run_job(
-        one_database, table.claim(one_database, "w"), raising(DomainError("report.empty", 422, "There is nothing."))
+        one_database, table.claim_job(one_database, "w"), raising(DomainError("report.empty", 422, "There is nothing."))
     )
     assert (job(one_database, job_id).state, job(one_database, job_id).message) == ("failed", "There is nothing.")
     assert name_of(one_database, job_id) == "it is failed"
@@ -87,28 +87,28 @@ def test_a_fault_of_ours_is_tried_again_and_fails_in_the_end_under_an_id_that_th
     one_database: Database, monkeypatch: pytest.MonkeyPatch
 ):
     job_id, at = put(one_database), now()
-    for attempt in range(1, table.MOST_ATTEMPTS + 1):
+    for attempt in range(1, table.MAX_ATTEMPTS + 1):
         stop_the_clock(monkeypatch, at + attempt * timedelta(minutes=5))
         with capture_logs() as lines:
-            worker.run_job(one_database, table.claim(one_database, "w"), raising(ValueError("Thida Aung, passport")))
+            worker.run_job(one_database, table.claim_job(one_database, "w"), raising(ValueError("Thida Aung, passport")))
         now_is = job(one_database, job_id)
         fault = next(line for line in lines if line["event"] == "job_fault")
         assert fault["bug"] in now_is.message
         assert "Thida" not in now_is.message
         assert (now_is.attempt, name_of(one_database, job_id) == "it is failed") == (
             attempt,
-            attempt == table.MOST_ATTEMPTS,
+            attempt == table.MAX_ATTEMPTS,
         )
     assert now_is.state == "failed"
     stop_the_clock(monkeypatch, at + timedelta(hours=2))
-    assert table.claim(one_database, "w") is None
+    assert table.claim_job(one_database, "w") is None
 
 
 def test_a_job_that_kills_every_worker_is_given_up(one_database: Database, monkeypatch: pytest.MonkeyPatch):
     job_id, at, begun = put(one_database), now(), []
-    for attempt in range(table.MOST_ATTEMPTS + 1):
+    for attempt in range(table.MAX_ATTEMPTS + 1):
         stop_the_clock(monkeypatch, at + attempt * timedelta(minutes=5))
-        claimed = table.claim(one_database, "w")  # and then it is dead
+        claimed = table.claim_job(one_database, "w")  # and then it is dead
     worker.run_job(one_database, claimed, handler(lambda _, __: begun.append(1) or {}))
     assert (begun, job(one_database, job_id).state) == ([], "failed")
     assert "Given up" in job(one_database, job_id).message
@@ -118,9 +118,9 @@ def test_a_job_that_kills_every_worker_is_given_up(one_database: Database, monke
 def test_an_absent_database_is_no_attempt(one_database: Database):
     job_id = put(one_database)
     absent = raising(OperationalError("select", {}, Exception("disk full")))
-    for attempt in range(table.MOST_ATTEMPTS + 2):
+    for attempt in range(table.MAX_ATTEMPTS + 2):
         with pytest.raises(OperationalError):
-            worker.run_job(one_database, table.claim(one_database, "w"), absent)
+            worker.run_job(one_database, table.claim_job(one_database, "w"), absent)
         assert (job(one_database, job_id).attempt, job(one_database, job_id).fence) == (0, attempt + 1)
         with one_database.unscoped() as session:
             session.get_one(Job, job_id).not_before = now()
@@ -133,17 +133,17 @@ def test_a_cancelled_job_ends_as_that(one_database: Database, when: str):
 
     def cancel(db: Database) -> None:
         with db.for_organisation(job(db, job_id).organisation_id) as session:
-            table.cancel(session, job_id, "user:1")
+            table.cancel_job(session, job_id, "user:1")
 
     def run(db: Database, claimed: table.ClaimedJob) -> dict[str, Any]:
         cancel(db)
-        with table.effect(db, claimed):
+        with table.job_transaction(db, claimed):
             effects.append(1)
         return {}
 
     if when == "before it began":
         cancel(one_database)
-    worker.run_job(one_database, table.claim(one_database, "w"), handler(run))
+    worker.run_job(one_database, table.claim_job(one_database, "w"), handler(run))
     assert (effects, job(one_database, job_id).state) == ([], "cancelled")
     assert name_of(one_database, job_id) == "it is cancelled"
 
@@ -156,13 +156,13 @@ def test_a_job_lost_to_another_worker_is_left_to_it(one_database: Database):
             session.get_one(Job, job_id).fence += 1
         return {}
 
-    worker.run_job(one_database, table.claim(one_database, "w"), handler(run))
+    worker.run_job(one_database, table.claim_job(one_database, "w"), handler(run))
     assert (job(one_database, job_id).state, name_of(one_database, job_id)) == ("running", "Harbour Foods")
 
 
 def test_the_lease_of_a_job_that_takes_longer_is_renewed_while_it_runs_and_no_longer(one_database: Database):
     put(one_database)
-    claimed = table.claim(one_database, "w", lease_seconds=0.6)
+    claimed = table.claim_job(one_database, "w", lease_seconds=0.6)
 
     def run(db: Database, _: table.ClaimedJob) -> dict[str, Any]:
         for _ in range(3):
@@ -178,8 +178,8 @@ def test_the_lease_of_a_job_that_takes_longer_is_renewed_while_it_runs_and_no_lo
 def test_a_worker_outlives_a_fault_and_an_absent_database_and_stops_when_told(
     one_database: Database, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(worker, "IDLE", 0.01)
-    monkeypatch.setattr(worker, "NO_DATABASE", 0.01)
+    monkeypatch.setattr(worker, "POLL_SECONDS", 0.01)
+    monkeypatch.setattr(worker, "DATABASE_RETRY_SECONDS", 0.01)
     monkeypatch.setattr(table, "BACK_OFF", 0.01)
     errors: list[Exception] = [ValueError(), OperationalError("select", {}, Exception())]
 
@@ -189,7 +189,7 @@ def test_a_worker_outlives_a_fault_and_an_absent_database_and_stops_when_told(
         return {"at": "last"}
 
     job_id, stop = put(one_database), Event()
-    working = Thread(target=worker.work, args=(one_database, {"count": worker.Handler(run)}, stop))
+    working = Thread(target=worker.run_worker, args=(one_database, {"count": worker.Handler(run)}, stop))
     working.start()
     try:
         wait_until(lambda: job(one_database, job_id).state == "done")

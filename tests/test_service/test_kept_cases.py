@@ -64,7 +64,7 @@ def latest(database: Database, organisation: str) -> tuple[dict[str, Any], Resul
     """The newest result of the one site as the contract has it, and as it is kept."""
     with database.for_organisation(organisation, write=False) as session:
         kept = session.get_one(Result, session.scalars(select(Supplier)).one().latest_id)
-        return stored_results.document(kept), kept
+        return stored_results.build_result_json(kept), kept
 
 
 def cases_of(database: Database, organisation: str) -> list[StoredCase]:
@@ -81,8 +81,8 @@ def findings(database: Database, organisation: str) -> list[tuple[int, str, bool
 def by_the_clock(database: Database, organisation: str, case_id: str) -> list[tuple[str, datetime]]:
     """The steps that do not wait, and by when."""
     with database.for_organisation(organisation, write=False) as session:
-        told = case_service.shown(session, case_service.get(session, case_id), ON)
-        return [(step.action.id, step.by) for step in told.steps]
+        told = case_service.get_case_detail(session, case_service.get_case(session, case_id), ON)
+        return [(step.action.id, step.due_at) for step in told.steps]
 
 
 def test_a_case_has_its_supplier_assessed_again_and_the_result_before_stays(database: Database, harbour: str):
@@ -104,11 +104,11 @@ def test_every_result_is_worked_out_again_to_its_numbers_whatever_is_recorded_la
         case_service.add_finding(session, case, LOCKED, ON, AT + timedelta(hours=2), BY)
     whole.append(latest(database, harbour)[0])
     with database.for_organisation(harbour) as session:
-        case_service.close(session, case, "remedied", ON, AT + timedelta(hours=3), BY)
+        case_service.close_case(session, case, "remedied", ON, AT + timedelta(hours=3), BY)
     whole.append(latest(database, harbour)[0])
     strengths = []
     for kept, at_the_time in zip(results(database, harbour), whole, strict=True):
-        again = stored_results.document(kept)
+        again = stored_results.build_result_json(kept)
         assert again == at_the_time
         numbers = ("level", "score", "best", "worst", "inherent", "coverage", "confidence")
         assert {name: again[name] for name in numbers} == {name: getattr(kept, name) for name in numbers}
@@ -125,7 +125,7 @@ def test_a_closed_case_counts_unless_the_people_say_it_is_over_or_it_never_was(
 ):
     case = opened(database, harbour, LOCKED, at=AT + timedelta(hours=1))
     with database.for_organisation(harbour) as session:
-        case_service.close(session, case, outcome, ON, AT + timedelta(hours=2), BY)
+        case_service.close_case(session, case, outcome, ON, AT + timedelta(hours=2), BY)
     assert latest(database, harbour)[0]["case_evidence"] == ("emergency" if counts else "none_recorded")
     assert by_the_clock(database, harbour, case) == []
 
@@ -133,9 +133,9 @@ def test_a_closed_case_counts_unless_the_people_say_it_is_over_or_it_never_was(
 def test_a_finding_opens_a_closed_case_again(database: Database, harbour: str):
     case = opened(database, harbour, LOCKED)
     with database.for_organisation(harbour) as session:
-        case_service.close(session, case, "remedied", ON, AT, BY)
+        case_service.close_case(session, case, "remedied", ON, AT, BY)
     with database.for_organisation(harbour) as session, pytest.raises(DomainError, match="closed already"):
-        case_service.close(session, case, "remedied", ON, AT, BY)
+        case_service.close_case(session, case, "remedied", ON, AT, BY)
     with database.for_organisation(harbour) as session:
         case_service.add_finding(session, case, PAPERS, ON, AT + timedelta(hours=1), BY)
     [kept] = cases_of(database, harbour)
@@ -236,7 +236,7 @@ def test_the_first_steps_run_by_the_hour_from_when_the_evidence_became_an_emerge
 def test_the_audit_trail_says_what_was_done_and_holds_no_words_of_a_case(database: Database, harbour: str):
     case = opened(database, harbour, {**LOCKED, "note": "gate chained at night"})
     with database.for_organisation(harbour) as session:
-        case_service.close(session, case, "passed_on", ON, AT, BY)
+        case_service.close_case(session, case, "passed_on", ON, AT, BY)
     with database.for_organisation(harbour, write=False) as session:
         trail = session.scalars(select(AuditEvent).where(AuditEvent.object_id == case).order_by(AuditEvent.id)).all()
         assert [event.action for event in trail] == ["case.opened", "case.finding_added", "case.closed"]
@@ -266,12 +266,12 @@ def test_old_cases_go_once_they_are_closed_or_about_nobody_kept(database: Databa
         case = opened(database, harbour, LOCKED, case_id=number, **{**told, **reference})
         with database.for_organisation(harbour) as session:
             if number == "closed":
-                case_service.close(session, case, "passed_on", ON, AT, BY)
+                case_service.close_case(session, case, "passed_on", ON, AT, BY)
             if number == "added to":
                 case_service.add_finding(session, case, PAPERS, ON, late - timedelta(days=30), BY)
     keep_again = {**CANNERY, "workers_total": 12}
     with database.for_organisation(harbour) as session:
-        retention.keep_for(session, harbour, 24, BY)
+        retention.set_retention(session, harbour, 24, BY)
         origin = suppliers.Origin(late.date(), late - timedelta(days=30), BY, "import")
         suppliers.save_suppliers(session, "site", [suppliers.IncomingSupplier(keep_again)], origin)
     retention.purge_expired(database, blobs, late)

@@ -14,9 +14,9 @@ from patience import PATIENCE
 from sqlalchemy import MetaData, insert, inspect, text
 from sqlalchemy.exc import DatabaseError
 
-from service.audit import record
+from service.audit import record_event
 from service.clock import now
-from service.db.migrations import migrate, newest, revision
+from service.db.migrations import migrate, get_newest_revision, get_revision
 from service.db.session import Database
 from service.db.tables import Base
 
@@ -42,10 +42,10 @@ def test_every_rule_of_a_table_is_there_too(database: Database):
 
 def test_an_empty_database_becomes_the_newest_and_a_second_time_changes_nothing(tmp_path: Path):
     with opened(f"sqlite:///{tmp_path / 'new.db'}") as engine:
-        assert revision(engine) is None
+        assert get_revision(engine) is None
         assert migrate(engine) is None
-        assert revision(engine) == newest()
-        assert migrate(engine) == newest()
+        assert get_revision(engine) == get_newest_revision()
+        assert migrate(engine) == get_newest_revision()
 
 
 def test_what_is_kept_outlives_a_migration(database: Database):
@@ -67,7 +67,7 @@ def an_organisation_is_there(database: Database, organisation_id: str) -> bool:
 @pytest.mark.parametrize("statement", ["UPDATE audit_event SET actor = 'x'", "DELETE FROM audit_event"])
 def test_a_migrated_database_refuses_to_change_its_audit_trail(database: Database, statement: str):
     with database.for_organisation(an_organisation(database)) as session:
-        record(session, "user:ana", "key.revoked", "api_key", "1")
+        record_event(session, "user:ana", "key.revoked", "api_key", "1")
     with pytest.raises(DatabaseError, match="append-only"), database.engine.begin() as connection:
         connection.execute(text(statement))
 
@@ -122,4 +122,4 @@ def test_two_processes_that_migrate_at_once_do_it_once(postgresql: Empty):
             one.start()
         for one in both:
             one.join(PATIENCE)
-    assert sorted(seen, key=str) == sorted([None, newest()], key=str)
+    assert sorted(seen, key=str) == sorted([None, get_newest_revision()], key=str)

@@ -12,7 +12,7 @@ from risk_models.answers import from_rows
 from risk_models.evidence import Belief
 from risk_models.facts.facts import load_facts
 from service.assessment.assess import Batch, assess_batch
-from service.assessment.models_in_force import in_force_on
+from service.assessment.models_in_force import list_models_in_force
 from service.suppliers.identity import supplier_key, supplier_keys
 from service.suppliers.merge_rules import get_risk_lookup, merge_answers, merge_duplicates
 
@@ -35,8 +35,8 @@ def score(answers: dict, on: date = ON) -> float:
 
 def belief(answers: dict, question: str, on: date = ON) -> float:
     """How far an answer is believed."""
-    model = next(model for model in in_force_on(on) if model.id == "site_general")
-    return float(Belief(from_rows([answers]), model, on).get_for_question(question)[0][0])
+    model = next(model for model in list_models_in_force(on) if model.id == "site_general")
+    return float(Belief(from_rows([answers]), model, on).get_belief(question)[0][0])
 
 
 # ---------------------------------------------------------------- an entry of a list

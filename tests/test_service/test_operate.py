@@ -17,22 +17,22 @@ from service.blob_store import BlobStore
 from service.clock import now
 from service.db.buyer_tables import BuyerAnswers
 from service.db.case_tables import StoredCase
-from service.db.migrations import newest, revision
+from service.db.migrations import get_newest_revision, get_revision
 from service.db.session import Database, open_engine
 from service.db.tables import ApiKey, Import, Job, Supplier, User
 from service.db.watchlist_tables import WatchlistMatch
 from service.jobs import kinds
 from service.queries import portfolio
-from service.settings import Settings, describe
+from service.settings import Settings, describe_settings
 from service.wiring import demo
-from service.wiring.job_handlers import handlers
+from service.wiring.job_handlers import build_handlers
 
 
 @pytest.fixture(autouse=True)
 def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quick_hashes: None) -> Path:
     """The data folder that the environment names."""
     monkeypatch.setenv("DILIGENCE_DATA", str(tmp_path / "data"))
-    monkeypatch.setattr("service.log.set_up", lambda level: None)
+    monkeypatch.setattr("service.log.configure_logging", lambda level: None)
     return tmp_path / "data"
 
 
@@ -62,10 +62,10 @@ def test_migrate_makes_the_database_and_says_so(data: Path, capsys: pytest.Captu
     run("migrate")
     run("migrate")
     assert capsys.readouterr().out.splitlines() == [
-        f"The database went from empty to {newest()}.",
-        f"The database is at {newest()} already.",
+        f"The database went from empty to {get_newest_revision()}.",
+        f"The database is at {get_newest_revision()} already.",
     ]
-    assert revision(database(data).engine) == newest()
+    assert get_revision(database(data).engine) == get_newest_revision()
     assert data.stat().st_mode & 0o777 == 0o700
 
 
@@ -89,7 +89,7 @@ def test_an_organisation_its_people_and_its_keys_are_made_and_what_is_secret_is_
     with database(data).unscoped() as session:
         ana = session.scalars(select(User)).one()
         assert (ana.email, ana.role, ana.must_change_password) == ("ana@harbour.example", "admin", True)
-        assert keys.find(session, key) is not None
+        assert keys.find_key(session, key) is not None
         kept = session.scalars(select(ApiKey)).one()
     assert kept.scopes == ["assess", "suppliers:read"]
     assert (kept.expires_at - now()).days in (6, 7)
@@ -141,8 +141,8 @@ def test_pages_without_tls_are_served_on_this_machine_only(
 def test_the_demo_is_an_upload_like_any_other_and_is_there_once(data: Path):
     run("migrate")
     db, blobs = database(data), BlobStore(Settings(data=data).files)
-    first = demo.load(db, blobs)
-    second = demo.load(db, blobs)
+    first = demo.load_demo(db, blobs)
+    second = demo.load_demo(db, blobs)
     with db.unscoped(write=False) as session:
         assert [taken.state for taken in session.scalars(select(Import))] == ["done"]
         assert {job.state for job in session.scalars(select(Job))} == {"done"}
@@ -164,19 +164,19 @@ def test_the_demo_is_an_upload_like_any_other_and_is_there_once(data: Path):
 def test_a_password_of_the_demo_that_somebody_chose_stays(data: Path):
     run("migrate")
     db, blobs = database(data), BlobStore(Settings(data=data).files)
-    demo.load(db, blobs)
+    demo.load_demo(db, blobs)
     with db.unscoped() as session:
         user = session.scalars(select(User)).one()
         user.must_change_password = False
         chosen = user.password_hash
-    assert demo.load(db, blobs).password is None
+    assert demo.load_demo(db, blobs).password is None
     with db.unscoped(write=False) as session:
         assert session.scalars(select(User)).one().password_hash == chosen
 
 
 def test_what_is_backed_up_is_restored_in_another_place(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     run("migrate")
-    demo.load(database(data), BlobStore(Settings(data=data).files))
+    demo.load_demo(database(data), BlobStore(Settings(data=data).files))
     run("backup", tmp_path / "monday.tar.gz")
     run("restore", tmp_path / "monday.tar.gz", "--data", tmp_path / "other")
     assert rows(database(tmp_path / "other")) == rows(database(data))
@@ -209,20 +209,20 @@ STORED_KINDS = {
 
 
 def test_jobs_that_an_earlier_release_left_queued_are_of_kinds_that_can_still_be_done(tmp_path: Path):
-    assert handlers(BlobStore(tmp_path)).keys() >= STORED_KINDS
+    assert build_handlers(BlobStore(tmp_path)).keys() >= STORED_KINDS
 
 
 def test_every_kind_of_job_that_is_asked_for_can_be_done(tmp_path: Path):
     code = [path.read_text(encoding="utf-8") for path in Path(cli.__file__).parent.rglob("*.py")]
     requested = {name for text in code for name in re.findall(r"\benqueue\(\s*session,\s*([^,\s]+),", text)}
-    assert {getattr(kinds, name) for name in requested} == handlers(BlobStore(tmp_path)).keys()
+    assert {getattr(kinds, name) for name in requested} == build_handlers(BlobStore(tmp_path)).keys()
 
 
 GUIDE = (Path(cli.__file__).parents[1] / "docs" / "operate.md").read_text(encoding="utf-8")
 
 
 def test_the_guide_lists_every_setting_as_it_is():
-    for name, default, about in describe():
+    for name, default, about in describe_settings():
         shown = f"`{default}`" if default else ""
         assert f"| `{name}` | {shown} | {about} |" in GUIDE
 

@@ -23,7 +23,7 @@ from service.db.buyer_tables import BuyerAnswers
 from service.db.session import Database
 from service.db.tables import AuditEvent, Import, Supplier
 from service.imports import jobs as import_jobs
-from service.jobs.table import claim
+from service.jobs.table import claim_job
 from service.jobs.worker import Handler, run_job
 from service.retention import erase_organisation, purge_expired
 from tests.test_reports.read_back import workbook_rows
@@ -55,14 +55,14 @@ def blobs(tmp_path: Path) -> BlobStore:
 
 def keep(database: Database, organisation_id: str, *rows: dict[str, Any], on: date = ON, at: datetime = AT) -> None:
     with database.for_organisation(organisation_id) as session:
-        own_practices.keep(session, rows, on, at, "user:ana")
+        own_practices.save_answers(session, rows, on, at, "user:ana")
 
 
 def states(database: Database, organisation_id: str, on: date = ON) -> dict[str, dict[str, str]]:
     """By unit and practice how things stand on a day."""
     with database.for_organisation(organisation_id, write=False) as session:
-        found = own_practices.units(session, on)
-    return {unit.name: {each.finding.practice.id: each.finding.state for each in unit.told} for unit in found}
+        found = own_practices.list_units(session, on)
+    return {unit.name: {each.finding.practice.id: each.finding.state for each in unit.findings} for unit in found}
 
 
 def rows(database: Database) -> int:
@@ -99,8 +99,8 @@ def test_an_old_look_becomes_a_finding_with_time_and_its_action_is_due_from_the_
         due = {
             day: {
                 actions[0][2]
-                for unit in own_practices.units(session, day)
-                for each in unit.told
+                for unit in own_practices.list_units(session, day)
+                for each in unit.findings
                 if each.finding.practice.id == "monitoring_old" and (actions := each.actions)
             }
             for day in (after, later)
@@ -112,9 +112,9 @@ def test_an_old_look_becomes_a_finding_with_time_and_its_action_is_due_from_the_
 def test_what_stood_out_from_the_first_is_due_from_the_day_of_the_answers(database: Database, harbour: str):
     keep(database, harbour, {**ANSWERS, "answered_on": "2026-10-01"})
     with database.for_organisation(harbour, write=False) as session:
-        [unit] = own_practices.units(session, AT.date())
-        [price] = [each for each in unit.told if each.finding.practice.id == "price_below_cost"]
-    assert unit.kept.on == date(2026, 10, 1)
+        [unit] = own_practices.list_units(session, AT.date())
+        [price] = [each for each in unit.findings if each.finding.practice.id == "price_below_cost"]
+    assert unit.record.on == date(2026, 10, 1)
     assert price.actions[0][2] == date(2026, 10, 1) + timedelta(days=price.actions[0][1])
 
 
@@ -218,8 +218,8 @@ def test_a_job_that_is_done_again_keeps_the_answers_once(
     import_jobs.receive_upload(database, blobs, harbour, files, {"confirm": True}, "user:ana", import_jobs.Limits())
     read = Handler(lambda db, claimed: import_jobs.read_import(db, blobs, claimed))
     assess = Handler(lambda db, claimed: import_jobs.assess_import(db, blobs, claimed))
-    run_job(database, claim(database, "test", kinds={"read_import": read}), read)
-    claimed = claim(database, "test", kinds={"assess_import": assess})
+    run_job(database, claim_job(database, "test", kinds={"read_import": read}), read)
+    claimed = claim_job(database, "test", kinds={"assess_import": assess})
     run_job(database, claimed, assess)
     run_job(database, claimed, assess)  # a worker that was thought lost comes back
     assert rows(database) == 1
@@ -227,10 +227,10 @@ def test_a_job_that_is_done_again_keeps_the_answers_once(
 
 def report_of(database: Database, organisation_id: str, blobs: BlobStore, **asked: Any) -> bytes:
     with database.for_organisation(organisation_id) as session:
-        job = report_jobs.request(session, "xlsx", "user:ana", **asked)
+        job = report_jobs.request_report(session, "xlsx", "user:ana", **asked)
     work_off(database, blobs)
     with database.for_organisation(organisation_id, write=False) as session:
-        return report_jobs.fetch(session, blobs, job.id, sees_worker_derived=True).data
+        return report_jobs.download_report(session, blobs, job.id, sees_worker_derived=True).data
 
 
 def test_the_report_on_the_portfolio_tells_of_the_buyer_and_that_on_one_supplier_does_not(

@@ -17,19 +17,19 @@ from questionnaires.form import Question, build_answers_schema, load_combined_fo
 from risk_models.answers import EvidencePiece, from_rows
 from risk_models.engine.frame import LEVEL_NAMES, Cells, Scores
 from risk_models.engine.score import score
-from risk_models.explain import explain, sentence
+from risk_models.explain import describe_indicator, explain_result
 from risk_models.facts.facts import load_facts
 from risk_models.features import build_features
-from risk_models.model import Model, in_force, load_all
-from risk_models.plan import load_actions, with_groups
+from risk_models.model import Model, get_model_in_force, load_models
+from risk_models.plan import expand_groups, load_actions
 from service.assessment.assess import Batch, assess
 from service.assessment.export_json import write_document
 from service.model_governance import check
-from service.model_governance.check import faults_of_models
-from service.model_governance.compare import models_at
-from service.report_content.build import explained
-from service.report_content.sources import register
-from service.verify import objections
+from service.model_governance.check import list_model_faults
+from service.model_governance.compare import load_models_at
+from service.report_content.build import build_details
+from service.report_content.sources import load_sources
+from service.verify import find_discrepancies
 from tests.test_service.answers import COUNTRIES, FACTS, ON, Answers, answers, indicator_questions, result, results
 
 SITES = ("site_general", "site_fishing", "site_construction", "site_domestic_work")
@@ -37,12 +37,12 @@ TRADE = {"site_general": "14", "site_fishing": "0311", "site_construction": "410
 
 
 def newest(model_id: str) -> Model:
-    return in_force(model_id, ON)
+    return get_model_in_force(model_id, ON)
 
 
 def released(model_id: str) -> list[Model]:
     """The versions of a model, oldest first."""
-    return sorted((model for model in load_all() if model.id == model_id), key=lambda model: model.effective)
+    return sorted((model for model in load_models() if model.id == model_id), key=lambda model: model.effective)
 
 
 def scored(row: Answers, model: Model) -> tuple[Scores, Cells]:
@@ -86,7 +86,7 @@ def test_an_exemplary_vessel_is_low_and_the_same_vessel_dark_for_months_is_not()
         assert seen["score"] >= 25
         assert "vessel_identity" in {a["id"] for a in seen["actions"]}
     told = next(i for i in newest("site_fishing").indicators if i.id == "position_gaps")
-    assert "only less seen" in sentence(told, "answered", "none carried", harm=False)
+    assert "only less seen" in describe_indicator(told, "answered", "none carried", harm=False)
 
 
 @pytest.mark.parametrize("country", COUNTRIES)
@@ -97,7 +97,7 @@ def test_no_tracking_signal_never_reassures(country: str, grade: str) -> None:
     silent, model = {**row, "position_signal": "none"}, newest("site_fishing")
     i = [indicator.id for indicator in model.indicators].index("position_gaps")
     (asked, cells), (not_asked, _) = scored(silent, model), scored(row, model)
-    assert cells.moves[i, 0] >= 0
+    assert cells.contributions[i, 0] >= 0
     assert asked.total[0] >= not_asked.total[0]
     assert asked.worst[0] >= not_asked.worst[0] - 1e-9
     assert not asked.harm[0]
@@ -148,9 +148,9 @@ def test_people_bound_in_their_own_place_count_though_there_are_no_migrants(mode
     assert with_wages["score"] >= 75
     row = exemplary(model_id, "NO", local_brokers="lends")
     i = [indicator.id for indicator in newest(model_id).indicators].index("broker_of_nationals")
-    none_there, not_said = (scored(told, newest(model_id))[1].moves[i, 0] for told in ({**row, **none}, row))
+    none_there, not_said = (scored(told, newest(model_id))[1].contributions[i, 0] for told in ({**row, **none}, row))
     assert none_there == not_said > 0
-    assert not {"bonded_in_place", "broker_of_nationals"} & {n for g in newest(model_id).gates for n in g.indicators}
+    assert not {"bonded_in_place", "broker_of_nationals"} & {n for g in newest(model_id).screening_questions for n in g.indicators}
 
 
 @pytest.mark.parametrize(
@@ -203,7 +203,7 @@ def test_whoever_is_under_18_aboard_is_a_child_at_hazardous_work(age: float, chi
 @pytest.mark.parametrize("answer", [("bound", "bound"), ("declined", "declined")])
 def test_two_debts_are_no_debt_and_something_else(model_id: str, answer: tuple[str, str]) -> None:
     twice = exemplary(model_id, worker_debt=answer[0], family_debt=answer[1])
-    told, before = result(twice), results(twice, models=models_at("2026.2", ON))[0]
+    told, before = result(twice), results(twice, models=load_models_at("2026.2", ON))[0]
     assert set(told["floors"]) - {"core_declined"} == {"strong_sign"}
     assert told["score"] == pytest.approx(50)
     assert {"strong_pair", "debt_and_papers", "debt_and_wages"} <= set(before["floors"])
@@ -274,8 +274,8 @@ def test_harm_put_right_counts_so_once_workers_or_an_authority_confirm_it(model_
 
 def harm(told: dict[str, Any]) -> set[str]:
     """The questions whose answers are told as harm, as the explanation has it."""
-    model = next(m for m in load_all() if (m.id, m.version) == (told["model"], newest(told["model"]).version))
-    explained = explain(model, FACTS, told["country"], told["reasons"], lambda question, answer: str(answer))
+    model = next(m for m in load_models() if (m.id, m.version) == (told["model"], newest(told["model"]).version))
+    explained = explain_result(model, FACTS, told["country"], told["reasons"], lambda question, answer: str(answer))
     by_id = {indicator.id: indicator.question for indicator in model.indicators}
     return {by_id[reason.id] for reason in explained if reason.harm}
 
@@ -284,7 +284,7 @@ def harm(told: dict[str, Any]) -> set[str]:
 def test_an_explanation_says_whether_anybody_confirms_that_harm_was_put_right(grade: str, said: str) -> None:
     row = exemplary("site_general", "TH", violence="remedied", evidence_grade=grade)
     batch = Batch("site", from_rows([row]), "s.xlsx", "Rows", np.array([2]))
-    (detail,) = explained(assess([batch], FACTS, ON)[0], FACTS, ON)
+    (detail,) = build_details(assess([batch], FACTS, ON)[0], FACTS, ON)
     (violence,) = [reason for reason in detail.reasons if reason.title == "Violence"]
     assert violence.evidence.endswith(said)
     assert "stand" not in violence.text, "a supplier's copy shows the text, and not what workers said"
@@ -337,7 +337,7 @@ def test_harm_that_only_a_pack_asks_about_is_told_though_the_sector_is_not_known
         assert floor in told["floors"]
         assert told["level"] in ("high", "critical")
         assert {step, "name_sector"} <= {action["id"] for action in told["actions"]}
-    before = results(row, models=models_at("2026.2", ON))[0]
+    before = results(row, models=load_models_at("2026.2", ON))[0]
     assert (before["model"], before["level"], before["floors"]) == ("site_general", "insufficient_evidence", [])
 
 
@@ -378,11 +378,11 @@ def test_more_that_only_a_pack_asks_lowers_no_score_where_the_sector_is_not_know
 
 
 def test_a_pack_names_all_that_its_form_alone_asks_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert faults_of_models() == []
+    assert list_model_faults() == []
     pack = newest("site_fishing")
-    changed = replace(pack, told_by=(*(q for q in pack.sector_questions if q != "crew_losses"), "injury_cover"))
-    monkeypatch.setattr(check, "load_all", lambda: tuple(changed if model is pack else model for model in load_all()))
-    assert faults_of_models() == [
+    changed = replace(pack, sector_questions=(*(q for q in pack.sector_questions if q != "crew_losses"), "injury_cover"))
+    monkeypatch.setattr(check, "load_models", lambda: tuple(changed if model is pack else model for model in load_models()))
+    assert list_model_faults() == [
         "site_fishing/2026.3.toml: told_by names 'injury_cover', which its form does not ask, or not alone",
         "site_fishing/2026.3.toml: told_by leaves out 'crew_losses', which its form alone asks",
     ]
@@ -396,10 +396,10 @@ def test_an_assessment_of_suppliers_of_unknown_sector_is_replayed_as_it_was_made
     out = BytesIO()
     batch = Batch("site", from_rows([AT_SEA, ON_SITE, {**AT_SEA, "sector": ("14",)}]), "s.xlsx", "Rows", np.arange(3))
     received = {"files": [], "rows": 3, "accepted": 3, "rejected": 0, "issues": []}
-    write_document(out, assess([batch], FACTS, ON, models_at(version, ON)), FACTS, ON, {}, received)
+    write_document(out, assess([batch], FACTS, ON, load_models_at(version, ON)), FACTS, ON, {}, received)
     document = orjson.loads(out.getvalue())
     assert {m["id"] for m in document["assessment"]["models"]} == used
-    assert objections(document, load_facts()) == []
+    assert find_discrepancies(document, load_facts()) == []
 
 
 # ---------------------------------------------------------------- what the versions owe each other
@@ -423,8 +423,8 @@ def test_no_answer_of_an_old_version_became_worse_unless_it_wants_confirming(mod
     for indicator in (i for old in released(model_id)[:-1] for i in old.indicators):
         for code, risk in getattr(indicator.rule, "table", {}).items():
             now = new[indicator.id]
-            assert now.confirmed.get(code, now.rule.risk(code)) <= risk, (indicator.id, code)
-    assert newest(model_id).silent_from == 0.49
+            assert now.confirmed_risks.get(code, now.rule.risk(code)) <= risk, (indicator.id, code)
+    assert newest(model_id).unknown_from == 0.49
 
 
 @examples(30)
@@ -432,13 +432,13 @@ def test_no_answer_of_an_old_version_became_worse_unless_it_wants_confirming(mod
 def test_under_the_versions_before_answers_that_came_after_them_are_still_explained(row: Answers) -> None:
     for model in (old for model_id in SITES for old in released(model_id)[:-1]):
         scores, cells = scored(row, model)
-        assert abs(scores.base[0] + cells.moves[:, 0].sum() + scores.uplift[0] - scores.total[0]) < 1e-9
+        assert abs(scores.base[0] + cells.contributions[:, 0].sum() + scores.uplift[0] - scores.total[0]) < 1e-9
         assert scores.best[0] <= scores.total[0] <= scores.worst[0]
         assert LEVEL_NAMES[scores.level[0]]
 
 
 def test_every_indicator_of_the_newest_models_has_an_action_of_its_own_for_harm() -> None:
-    library = with_groups(load_actions(), load_all())
+    library = expand_groups(load_actions(), load_models())
     answered = {finding for action in library if "harm" in action.states for finding in action.addresses}
     for model_id in SITES:
         assert {i.id for i in newest(model_id).indicators} <= answered
@@ -487,5 +487,5 @@ def test_every_question_that_feeds_a_model_can_be_found_under_headers_in_several
 def test_every_source_named_by_a_question_or_model_stands_in_the_register() -> None:
     named = {s for form_id in ("site", "site_fishing", "site_construction", "site_domestic_work")
              for q in load_form(form_id).questions for s in q.sources}  # fmt: skip
-    named |= {s for m in load_all() for item in (*m.indicators, *m.floors, *m.every_context) for s in item.sources}
-    assert named <= set(register())
+    named |= {s for m in load_models() for item in (*m.indicators, *m.floors, *m.all_contexts) for s in item.sources}
+    assert named <= set(load_sources())

@@ -66,7 +66,7 @@ def test_each_cell_and_each_country_shows_the_worst_of_its_suppliers_and_how_man
     with database.for_organisation(organisation, write=False) as session:
         told = portfolio.get_overview(session, AT.date(), AT)
         kept = session.scalars(select(Supplier)).all()
-        assert portfolio.places(session, AT.date()) == told.places
+        assert portfolio.list_places(session, AT.date()) == told.places
 
     def shown(members: list[Supplier]) -> tuple[int, float, str]:
         worst = min(members, key=lambda one: (one.rank, -one.inherent, -one.score, one.id))
@@ -133,7 +133,7 @@ def test_a_level_that_rests_on_blanks_is_told_so_wherever_it_is_shown(app: Flask
         heat = {cell.country: cell.silent for cell in portfolio.get_overview(session, AT.date(), AT).heat}
         kept = session.scalars(select(Supplier).order_by(Supplier.reference)).all()
         latest = [session.get_one(Result, one.latest_id) for one in kept]
-        assert [one.silent for one in kept] == [stored_results.explained(one).headline.silent for one in latest]
+        assert [one.silent for one in kept] == [stored_results.build_detail(one).headline.silent for one in latest]
         assert [one.silent for one in kept] == [True, True, False]
         levels = [row[5] for row in supplier_list.build_rows(session, SupplierFilter(sort="name"), AT.date())]
     assert heat == {"NO": True, "DE": False}
@@ -163,7 +163,7 @@ def test_what_was_found_stands_open_on_the_page_also_where_it_adds_no_point(app:
     keep(database, organisation, AT, PIER | {"country": "KP", "sector": ["0311"]} | unused)
     with database.for_organisation(organisation, write=False) as session:
         latest = session.get(Result, suppliers.get_supplier(session, "site", "S-1").latest_id)
-        still = [r.title for r in stored_results.explained(latest).reasons if r.harm and abs(r.points) < 0.05]
+        still = [r.title for r in stored_results.build_detail(latest).reasons if r.harm and abs(r.points) < 0.05]
     assert still
     page = a_browser(app, a_user(database, organisation)).get("/suppliers/S-1").get_data(as_text=True)
     found = page.split("Found: admitted, or reported")[1].split("<h4>")[0]

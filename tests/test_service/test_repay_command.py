@@ -237,7 +237,7 @@ def test_a_file_without_cohorts_is_one_sentence_and_status_2(tmp_path: Path, cap
 
 
 def test_a_sheet_that_takes_too_long_is_refused(tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cohort_sheet, "MOST_ROWS", 3)
+    monkeypatch.setattr(cohort_sheet, "MAX_ROWS", 3)
     assert repay(tmp_path, cohorts.sheet())[0] == 0
     assert repay(tmp_path / "more", cohorts.sheet(*cohorts.ROWS, cohorts.MEDICAL)) == (2, None)
     assert "at most 3 rows" in capsys.readouterr().err

@@ -14,9 +14,9 @@ from service import retention
 from service.blob_store import BlobStore
 from service.clock import now
 from service.db.session import Database
-from service.db.tables import AuditEvent, Change, Erasure, Idempotent, Job, Organisation, Supplier, Upload
+from service.db.tables import AuditEvent, Change, Erasure, IdempotentResponse, Job, Organisation, Supplier, Upload
 from service.errors import DomainError
-from service.retention import drop_unused_files, erase_organisation, months_before, purge_expired, used_files
+from service.retention import delete_unused_files, erase_organisation, list_used_files, purge_expired, subtract_months
 from service.suppliers import repository as suppliers
 
 NOW = datetime(2046, 3, 2, 12, tzinfo=UTC)  # no model was in force twenty years before today
@@ -31,7 +31,7 @@ def blobs(tmp_path: Path) -> BlobStore:
 
 def settle(blobs: BlobStore) -> None:
     """Makes it a day since the files were put."""
-    for digest in blobs.digests():
+    for digest in blobs.list_digests():
         path = blobs.folder / digest[:2] / digest
         os.utime(path, (path.stat().st_mtime - 86400,) * 2)
 
@@ -64,9 +64,9 @@ def test_files_go_with_the_last_organisation_that_has_them(database: Database, b
     settle(blobs)
     assert erase_organisation(database, blobs, one, now(), "system:test")["files"] == 1
     with database.unscoped(write=False) as session:
-        assert set(blobs.digests()) == used_files(session)
+        assert set(blobs.list_digests()) == list_used_files(session)
     assert erase_organisation(database, blobs, two, now(), "system:test")["files"] == 2
-    assert blobs.digests() == ()
+    assert blobs.list_digests() == ()
 
 
 def test_what_was_erased_cannot_be_read_in_the_file_of_the_database(sqlite: Empty, blobs: BlobStore):
@@ -83,11 +83,11 @@ def test_what_was_erased_cannot_be_read_in_the_file_of_the_database(sqlite: Empt
 def test_a_file_without_a_row_is_removed_once_no_row_can_come(sqlite: Empty, blobs: BlobStore):
     with sqlite() as engine:
         digest = blobs.put(b"its upload was never written down")
-        assert drop_unused_files(Database(engine), blobs, now() - timedelta(hours=1)) == 0
-        assert blobs.digests() == (digest,)
+        assert delete_unused_files(Database(engine), blobs, now() - timedelta(hours=1)) == 0
+        assert blobs.list_digests() == (digest,)
         settle(blobs)
-        assert drop_unused_files(Database(engine), blobs, now() - timedelta(hours=1)) == 1
-        assert blobs.digests() == ()
+        assert delete_unused_files(Database(engine), blobs, now() - timedelta(hours=1)) == 1
+        assert blobs.list_digests() == ()
 
 
 def test_a_file_that_is_sent_again_while_it_is_about_to_go_stays(blobs: BlobStore):
@@ -95,7 +95,7 @@ def test_a_file_that_is_sent_again_while_it_is_about_to_go_stays(blobs: BlobStor
     settle(blobs)
     before = now() - timedelta(hours=1)
     assert blobs.put(b"last year's list") == digest
-    assert not blobs.drop_unless_put_since(digest, before)
+    assert not blobs.delete_unless_put_since(digest, before)
     assert blobs.get(digest) == b"last year's list"
 
 
@@ -162,7 +162,7 @@ def test_uploads_and_reports_go_with_their_files_and_jobs_that_wait_stay(databas
     with database.for_organisation(organisation_id, write=False) as session:
         assert session.scalars(select(Upload)).all() == []
         assert {job.state for job in session.scalars(select(Job))} == {"queued"}
-    assert blobs.digests() == ()
+    assert blobs.list_digests() == ()
 
 
 def test_nothing_goes_before_its_time_and_a_second_time_changes_nothing(database: Database, blobs: BlobStore):
@@ -171,7 +171,7 @@ def test_nothing_goes_before_its_time_and_a_second_time_changes_nothing(database
     purge_expired(database, blobs, before["upload"][0]["created_at"] + timedelta(days=1))
     kept = rows(database)
     assert {name for name in kept if kept[name] != before[name]} == set()
-    assert len(blobs.digests()) == 2
+    assert len(blobs.list_digests()) == 2
 
 
 def test_a_reader_of_changes_never_meets_a_number_twice(database: Database, blobs: BlobStore):
@@ -200,7 +200,7 @@ def test_people_and_keys_do_not_go_by_age(database: Database, blobs: BlobStore):
 )
 def test_months_are_counted_back_by_the_calendar(day: str, months: int, before: str):
     at = datetime.fromisoformat(f"{day}T10:00:00+00:00")
-    assert months_before(at, months) == datetime.fromisoformat(f"{before}T10:00:00+00:00")
+    assert subtract_months(at, months) == datetime.fromisoformat(f"{before}T10:00:00+00:00")
 
 
 def test_more_suppliers_than_go_in_one_transaction_all_go(
@@ -219,22 +219,22 @@ def test_the_answer_to_a_repeated_request_is_forgotten_after_its_day(database: D
     told = {"request_hash": "h", "status": 201, "body": "{}", "headers": {}}
     with database.for_organisation(organisation_id) as session:
         for key, age in (("yesterday", 25), ("today", 23)):
-            session.add(Idempotent(key=key, created_at=now() - timedelta(hours=age), **told))
+            session.add(IdempotentResponse(key=key, created_at=now() - timedelta(hours=age), **told))
     purge_expired(database, blobs, now())
     with database.unscoped(write=False) as session:
-        assert [kept.key for kept in session.scalars(select(Idempotent))] == ["today"]
+        assert [kept.key for kept in session.scalars(select(IdempotentResponse))] == ["today"]
 
 
 def test_how_long_things_are_kept_is_set_within_bounds_and_told(database: Database, blobs: BlobStore):
     organisation_id = an_organisation(database)
     with database.for_organisation(organisation_id) as session:
-        for months in (retention.SHORTEST - 1, retention.LONGEST + 1):
+        for months in (retention.MIN_MONTHS - 1, retention.MAX_MONTHS + 1):
             with pytest.raises(DomainError):
-                retention.keep_for(session, organisation_id, months, "user:ana")
-        retention.keep_for(session, organisation_id, retention.SHORTEST, "user:ana")
+                retention.set_retention(session, organisation_id, months, "user:ana")
+        retention.set_retention(session, organisation_id, retention.MIN_MONTHS, "user:ana")
     with database.unscoped(write=False) as session:
-        assert session.get_one(Organisation, organisation_id).keep_months == retention.SHORTEST
+        assert session.get_one(Organisation, organisation_id).keep_months == retention.MIN_MONTHS
         (event,) = session.scalars(select(AuditEvent))
         assert (event.action, event.details) == (
-            "organisation.keep_months_changed", {"from": 84, "to": retention.SHORTEST},
+            "organisation.keep_months_changed", {"from": 84, "to": retention.MIN_MONTHS},
         )  # fmt: skip

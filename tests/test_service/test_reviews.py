@@ -7,7 +7,7 @@ from callers import an_organisation, stop_the_clock
 from processes import job
 from sqlalchemy import select
 
-from risk_models.model import in_force
+from risk_models.model import get_model_in_force
 from service.db import change_feed
 from service.db.session import Database
 from service.db.tables import AuditEvent, Result, Supplier
@@ -59,7 +59,7 @@ def put_review(database: Database, organisation_id: str, rule: dict[str, object]
 
 
 def review(database: Database, job_id: str) -> None:
-    claimed = table.claim(database, "w")
+    claimed = table.claim_job(database, "w")
     assert claimed.id == job_id
     worker.run_job(database, claimed, worker.Handler(review_jobs.review_suppliers))
 
@@ -75,7 +75,7 @@ def reviewed(database: Database, organisation_id: str) -> list[str]:
 
 def test_a_review_falls_due_by_the_level_of_the_result_for_sites_and_agencies(database: Database, organisation_id: str):
     for one in kept(database, organisation_id).values():
-        months = in_force(one.model, THEN).review_months[one.level]
+        months = get_model_in_force(one.model, THEN).review_months[one.level]
         assert one.review_due == summary.add_months(THEN, months)
 
 
@@ -86,10 +86,10 @@ def test_what_is_due_is_told_the_worst_first_and_what_is_coming_by_day(database:
         for one in session.scalars(select(Supplier)):
             one.rank = ranks[str(one.reference)]
     with database.for_organisation(organisation_id, write=False) as session:
-        assert [one.reference for one in review_jobs.due(session, date(2026, 5, 1))] == ["A-1", "S-1"]
-        assert [one.reference for one in review_jobs.due(session, date(2026, 5, 2))] == ["S-2", "A-1", "S-1"]
-        assert review_jobs.coming(session, date(2026, 4, 1)) == [(date(2026, 5, 1), 1), (date(2026, 5, 2), 1)]
-        assert review_jobs.coming(session, date(2026, 2, 1), 1) == [(date(2026, 4, 1), 1)]
+        assert [one.reference for one in review_jobs.list_due(session, date(2026, 5, 1))] == ["A-1", "S-1"]
+        assert [one.reference for one in review_jobs.list_due(session, date(2026, 5, 2))] == ["S-2", "A-1", "S-1"]
+        assert review_jobs.count_upcoming(session, date(2026, 4, 1)) == [(date(2026, 5, 1), 1), (date(2026, 5, 2), 1)]
+        assert review_jobs.count_upcoming(session, date(2026, 2, 1), 1) == [(date(2026, 4, 1), 1)]
 
 
 def test_a_rolling_review_assesses_what_is_due_again_and_moves_its_date_on(
@@ -105,7 +105,7 @@ def test_a_rolling_review_assesses_what_is_due_again_and_moves_its_date_on(
     assert job(database, job_id).result == {"reviewed": 2, "on": "2026-06-01"}
     for reference in ("A-1", "S-1"):
         one = after[reference]
-        months = in_force(one.model, date(2026, 6, 1)).review_months[one.level]
+        months = get_model_in_force(one.model, date(2026, 6, 1)).review_months[one.level]
         assert one.review_due == summary.add_months(date(2026, 6, 1), months)
         assert one.answers == before[reference].answers
     assert after["S-2"].latest_id == before["S-2"].latest_id
@@ -195,9 +195,9 @@ def test_a_review_of_one_organisation_leaves_others_alone(database: Database, or
 def follow(database: Database) -> list[dict[str, object]]:
     """Runs the jobs that wait, all of which follow agencies; what each came to."""
     results = []
-    while claimed := table.claim(database, "w"):
+    while claimed := table.claim_job(database, "w"):
         assert claimed.kind == "follow_agencies"
-        worker.run_job(database, claimed, worker.Handler(review_jobs.follow_agencies))
+        worker.run_job(database, claimed, worker.Handler(review_jobs.reassess_agency_sites))
         results.append(job(database, claimed.id).result)
     return results
 
@@ -303,7 +303,7 @@ def test_answers_that_bear_no_day_age_from_when_they_came_in_however_often_they_
             suppliers.reassess(session, [supplier.id], on, AT, "user:ana")
             (of_papers,) = [
                 reason["state"]
-                for reason in stored_results.document(session.get_one(Result, supplier.latest_id))["reasons"]
+                for reason in stored_results.build_result_json(session.get_one(Result, supplier.latest_id))["reasons"]
                 if reason["indicator"] == "papers_withheld"
             ]
             assert of_papers == ("answered" if on.year == 2026 else "expired")

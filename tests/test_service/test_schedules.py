@@ -24,7 +24,7 @@ def daily(time: str) -> dict[str, str]:
 
 def local(rule: dict[str, object], time_zone: str, after: datetime, n: int = 5) -> list[str]:
     """The next dates as the clocks of the zone show them."""
-    found = schedules.next_dates(rule, time_zone, after, n)
+    found = schedules.list_next_dates(rule, time_zone, after, n)
     return [f"{moment.astimezone(ZoneInfo(time_zone)):%a %d %b %H:%M}" for moment in found]
 
 
@@ -46,7 +46,7 @@ def test_a_rule_gives_the_dates_that_it_says(rule: dict[str, object], dates: lis
 
 
 def test_five_dates_are_given_unless_told():
-    assert len(schedules.next_dates({"kind": "rolling"}, "UTC", MORNING)) == 5
+    assert len(schedules.list_next_dates({"kind": "rolling"}, "UTC", MORNING)) == 5
 
 
 @pytest.mark.parametrize(
@@ -74,14 +74,14 @@ def test_five_dates_are_given_unless_told():
 )
 def test_what_is_no_rule_is_refused_with_its_code(rule: dict[str, object], code: str):
     with pytest.raises(DomainError) as refused:
-        schedules.next_dates(rule, "UTC", MORNING)
+        schedules.list_next_dates(rule, "UTC", MORNING)
     assert (refused.value.code, refused.value.status) == (code, 422)
 
 
 @pytest.mark.parametrize("zone", ["", "Bangkok", "../../etc/passwd", "Europe", "CEST+2"])
 def test_what_is_no_time_zone_is_refused(zone: str):
     with pytest.raises(DomainError) as refused:
-        schedules.next_dates({"kind": "rolling"}, zone, MORNING)
+        schedules.list_next_dates({"kind": "rolling"}, zone, MORNING)
     assert refused.value.code == "schedule.time_zone"
 
 
@@ -95,14 +95,14 @@ def test_a_time_that_the_clocks_leave_out_in_spring_comes_as_much_later_as_they_
 
 
 def test_a_time_that_the_clocks_show_twice_in_autumn_goes_off_the_first_time_only():
-    found = schedules.next_dates(daily("02:30"), "Europe/Berlin", datetime(2026, 10, 24, 12, tzinfo=UTC), 2)
+    found = schedules.list_next_dates(daily("02:30"), "Europe/Berlin", datetime(2026, 10, 24, 12, tzinfo=UTC), 2)
     assert found == [datetime(2026, 10, 25, 0, 30, tzinfo=UTC), datetime(2026, 10, 26, 1, 30, tzinfo=UTC)]
     between = datetime(2026, 10, 25, 1, tzinfo=UTC)  # 02:00 for the second time
-    assert schedules.next_dates(daily("02:30"), "Europe/Berlin", between, 1) == found[1:]
+    assert schedules.list_next_dates(daily("02:30"), "Europe/Berlin", between, 1) == found[1:]
 
 
 def test_a_date_that_an_island_left_out_does_not_go_off_twice():
-    found = schedules.next_dates(daily("06:00"), "Pacific/Apia", datetime(2011, 12, 29, 0, tzinfo=UTC), 3)
+    found = schedules.list_next_dates(daily("06:00"), "Pacific/Apia", datetime(2011, 12, 29, 0, tzinfo=UTC), 3)
     assert found == [datetime(2011, 12, day, 16, tzinfo=UTC) for day in (29, 30, 31)]
 
 
@@ -116,7 +116,7 @@ def test_a_date_that_an_island_left_out_does_not_go_off_twice():
 )
 def test_a_daily_rule_goes_off_on_every_day_of_its_zone_once(zone: str, days: int, minutes: int):
     after = MORNING + timedelta(days=days, minutes=minutes)
-    found = schedules.next_dates(daily(f"{minutes // 60:02}:{minutes % 60:02}"), zone, after, 400)
+    found = schedules.list_next_dates(daily(f"{minutes // 60:02}:{minutes % 60:02}"), zone, after, 400)
     dates = [moment.astimezone(ZoneInfo(zone)).date() for moment in found]
     assert timedelta(0) < found[0] - after <= timedelta(hours=25)
     assert dates == [dates[0] + timedelta(days=n) for n in range(400)]
@@ -129,9 +129,9 @@ def test_a_schedule_is_kept_whole_with_its_next_date_and_who_made_it(
     organisation_id = an_organisation(database)
     with database.for_organisation(organisation_id) as session:
         rule = {"kind": "fixed", "every": "week", "day": "monday"}
-        made = schedules.create(session, " Each Monday ", rule, "Asia/Bangkok", "user:1").id
+        made = schedules.create_schedule(session, " Each Monday ", rule, "Asia/Bangkok", "user:1").id
     with database.for_organisation(organisation_id) as session:
-        kept = schedules.get(session, made)
+        kept = schedules.get_schedule(session, made)
         events = [(event.actor, event.action, event.object_id) for event in session.scalars(select(AuditEvent))]
     assert (kept.name, kept.time_zone, kept.active, kept.created_by) == ("Each Monday", "Asia/Bangkok", True, "user:1")
     assert kept.rule == {"kind": "fixed", "every": "week", "day": "monday", "time": "06:00"}
@@ -143,20 +143,20 @@ def test_a_schedule_has_a_name(database: Database):
     with database.for_organisation(an_organisation(database)) as session:
         for name in ("", "  ", "x" * 201):
             with pytest.raises(DomainError) as refused:
-                schedules.create(session, name, {"kind": "rolling"}, "UTC", "user:1")
+                schedules.create_schedule(session, name, {"kind": "rolling"}, "UTC", "user:1")
             assert refused.value.code == "schedule.name"
 
 
 def test_a_changed_rule_or_zone_has_dates_of_its_own(database: Database, monkeypatch: pytest.MonkeyPatch):
     stop_the_clock(monkeypatch, MORNING)
     with database.for_organisation(an_organisation(database)) as session:
-        made = schedules.create(session, "Daily", daily("06:00"), "UTC", "user:1")
-        schedules.update(session, made.id, "user:2", rule=daily("04:00"))
+        made = schedules.create_schedule(session, "Daily", daily("06:00"), "UTC", "user:1")
+        schedules.update_schedule(session, made.id, "user:2", rule=daily("04:00"))
         assert made.next_due == datetime(2026, 3, 2, 4, tzinfo=UTC)
-        schedules.update(session, made.id, "user:2", time_zone="America/Lima")
+        schedules.update_schedule(session, made.id, "user:2", time_zone="America/Lima")
         assert made.next_due == datetime(2026, 3, 1, 9, tzinfo=UTC)
         with pytest.raises(DomainError):
-            schedules.update(session, made.id, "user:2", rule={"kind": "never"})
+            schedules.update_schedule(session, made.id, "user:2", rule={"kind": "never"})
         session.flush()
         events = session.scalars(select(AuditEvent).order_by(AuditEvent.id)).all()
     assert [event.details["time"] for event in events] == ["06:00", "04:00", "04:00"]
@@ -165,32 +165,32 @@ def test_a_changed_rule_or_zone_has_dates_of_its_own(database: Database, monkeyp
 def test_schedules_are_listed_the_next_first_and_paused_ones_last(database: Database):
     with database.for_organisation(an_organisation(database)) as session:
         for name, time in (("late", "23:59"), ("paused", "00:01"), ("early", "00:02")):
-            schedules.create(
+            schedules.create_schedule(
                 session, name, {"kind": "fixed", "every": "month", "day": 1, "time": time}, "UTC", "user:1"
             )
-        paused = next(one for one in schedules.listing(session) if one.name == "paused")
-        schedules.update(session, paused.id, "user:1", active=False)
-        assert [one.name for one in schedules.listing(session)] == ["early", "late", "paused"]
+        paused = next(one for one in schedules.list_schedules(session) if one.name == "paused")
+        schedules.update_schedule(session, paused.id, "user:1", active=False)
+        assert [one.name for one in schedules.list_schedules(session)] == ["early", "late", "paused"]
 
 
 def test_a_removed_schedule_is_gone_and_that_is_recorded(database: Database):
     organisation_id = an_organisation(database)
     with database.for_organisation(organisation_id) as session:
-        made = schedules.create(session, "Daily", daily("06:00"), "UTC", "user:1").id
+        made = schedules.create_schedule(session, "Daily", daily("06:00"), "UTC", "user:1").id
         session.flush()
-        schedules.delete(session, made, "user:2")
+        schedules.delete_schedule(session, made, "user:2")
     with database.for_organisation(organisation_id) as session:
-        assert schedules.listing(session) == []
+        assert schedules.list_schedules(session) == []
         actions = session.scalars(select(AuditEvent.action).order_by(AuditEvent.id)).all()
         assert actions == ["schedule.created", "schedule.deleted"]
 
 
 def test_the_schedule_of_another_organisation_looks_like_none(database: Database):
     with database.for_organisation(an_organisation(database, "One")) as session:
-        made = schedules.create(session, "Daily", daily("06:00"), "UTC", "user:1").id
+        made = schedules.create_schedule(session, "Daily", daily("06:00"), "UTC", "user:1").id
     told = []
     with database.for_organisation(an_organisation(database, "Other")) as session:
-        for what, *by in ((schedules.get,), (schedules.delete, "user:2"), (schedules.update, "user:2")):
+        for what, *by in ((schedules.get_schedule,), (schedules.delete_schedule, "user:2"), (schedules.update_schedule, "user:2")):
             for schedule_id in (made, "none at all"):
                 with pytest.raises(DomainError) as refused:
                     what(session, schedule_id, *by)
@@ -200,6 +200,6 @@ def test_the_schedule_of_another_organisation_looks_like_none(database: Database
 
 
 def test_the_day_of_a_firing_is_that_of_the_zone():
-    moment = schedules.next_dates(daily("00:30"), "Pacific/Auckland", MORNING, 1)[0]
+    moment = schedules.list_next_dates(daily("00:30"), "Pacific/Auckland", MORNING, 1)[0]
     assert moment.astimezone(ZoneInfo("Pacific/Auckland")).date() == date(2026, 3, 2)
     assert moment.date() == date(2026, 3, 1)

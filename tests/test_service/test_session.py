@@ -104,7 +104,7 @@ def test_a_query_that_is_asked_again_is_filtered_for_whoever_asks(database: Data
     for name, own in (("a", ["ua"]), ("b", ["ub"]), ("a", ["ua"])):
         with database.for_organisation(name) as session:
             assert session.scalars(query).all() == own
-    with database.factory() as session, pytest.raises(MissingOrganisation):
+    with database.session_factory() as session, pytest.raises(MissingOrganisation):
         session.execute(query)
 
 
@@ -121,7 +121,7 @@ def test_an_update_that_was_made_before_is_refused_by_keys_in_bulk_all_the_same(
 
 @pytest.mark.parametrize("form", OWN)
 def test_a_session_of_no_organisation_gets_an_error_and_no_rows(database: Database, form: str):
-    with database.factory() as session, pytest.raises(MissingOrganisation):
+    with database.session_factory() as session, pytest.raises(MissingOrganisation):
         session.execute(OWN[form][0])
 
 
@@ -215,7 +215,7 @@ def test_a_row_cannot_be_given_away(database: Database):
 
 
 def test_a_session_of_no_organisation_writes_nothing(database: Database):
-    with pytest.raises(MissingOrganisation), database.factory.begin() as session:
+    with pytest.raises(MissingOrganisation), database.session_factory.begin() as session:
         session.add(User(**user("x", organisation_id="a")))
 
 

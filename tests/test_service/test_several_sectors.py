@@ -14,12 +14,12 @@ from portal import a_portal
 from risk_models.answers import from_rows
 from risk_models.engine.frame import LEVEL_NAMES
 from risk_models.engine.score import compute_queue_rank
-from risk_models.model import of_version
+from risk_models.model import get_model_version
 from service.assessment.assess import AssessedBatch, Batch, assess
 from service.assessment.export_json import iter_result_json
 from service.db.session import Database
-from service.queries.what_if import Ground, what_if
-from service.report_content.build import explained
+from service.queries.what_if import Baseline, compute_what_if
+from service.report_content.build import build_details
 from tests.test_service.answers import FACTS, ON, Answers, answers, result, results
 
 SMALL = 1e-9
@@ -53,7 +53,7 @@ def test_what_another_model_found_moves_no_points_and_says_so() -> None:
     row = {**YARD, **LOST, **DEATHS}
     beside = {"site_fishing": "deaths_unexplained", "site_construction": "crew_lost"}[result(row)["model"]]
     assert ids(result(row))[beside]["points"] == 0
-    (detail,) = explained(assessed(row), FACTS, ON)
+    (detail,) = build_details(assessed(row), FACTS, ON)
     (reason,) = [reason for reason in detail.reasons if "another of its trades" in reason.text]
     assert reason.harm
     titles = {"Crew dead without explanation, missing or abandoned", "Deaths without explanation"}
@@ -62,10 +62,10 @@ def test_what_another_model_found_moves_no_points_and_says_so() -> None:
 
 def test_where_the_sector_is_not_known_nothing_is_called_one_of_its_trades() -> None:
     unknown = {name: value for name, value in YARD.items() if name != "sector"}
-    told = explained(assessed({**unknown, **LOST, **DEATHS}), FACTS, ON)[0]
+    told = build_details(assessed({**unknown, **LOST, **DEATHS}), FACTS, ON)[0]
     (reason,) = [reason for reason in told.reasons if "moves no points here" in reason.text]
     assert "which it is read as while its sector is not known" in reason.text
-    higher = explained(assessed({**unknown, **LOST, **SILENT_ON_SITE}), FACTS, ON)[0]
+    higher = build_details(assessed({**unknown, **LOST, **SILENT_ON_SITE}), FACTS, ON)[0]
     (rule,) = [floor for floor in higher.floors if floor.title == "A higher score read as another trade"]
     assert rule.text.startswith("The sector is not known: ")
     assert 'as "Construction' in rule.text
@@ -82,7 +82,7 @@ def test_the_level_is_the_worst_of_all_and_the_score_the_highest() -> None:
     assert shown["score"] >= on_site["score"]
     assert abs(sum(reason["points"] for reason in shown["reasons"]) + shown["uplift"] - shown["score"]) < SMALL
     assert shown["best"] <= shown["score"] <= shown["worst"]
-    (detail,) = explained(assessed(row), FACTS, ON)
+    (detail,) = build_details(assessed(row), FACTS, ON)
     (rule,) = [floor for floor in detail.floors if floor.title == "A higher score in another of its trades"]
     assert 'as "Construction' in rule.text
     assert rule.at_least == detail.headline.score
@@ -121,13 +121,13 @@ def test_whatever_was_said_the_worst_of_all_models_is_shown_and_explained(row: A
     harms = {
         indicator.id
         for b in batch.blocks
-        for indicator, harm in zip(b.model.indicators, b.cells.harms[:, 0], strict=True)
+        for indicator, harm in zip(b.model.indicators, b.cells.harm[:, 0], strict=True)
         if harm
     }
     assert harms <= ids(told).keys()
     floors = {f.id for b in batch.blocks for f, at in zip(b.model.floors, b.scores.floors[:, 0], strict=True) if at}
     assert floors <= set(told["floors"])
-    assert explained(batch, FACTS, ON)
+    assert build_details(batch, FACTS, ON)
 
 
 def test_suppliers_of_one_sector_and_of_several_stand_beside_each_other() -> None:
@@ -159,7 +159,7 @@ def test_a_kept_result_is_worked_out_again_under_all_its_models(app: Flask, data
 
 def test_an_action_closes_what_only_another_of_its_models_found() -> None:
     row = {**YARD, **LOST, **DEATHS}
-    ground = Ground(row, {}, of_version(result(row)["model"], "2026.2"), FACTS, ON)
-    done = what_if(ground, {}, ["account_for_the_dead_and_missing"], grade="official")
+    ground = Baseline(row, {}, get_model_version(result(row)["model"], "2026.2"), FACTS, ON)
+    done = compute_what_if(ground, {}, ["account_for_the_dead_and_missing"], grade="official")
     assert len(done.before.floors) == 2
     assert done.after.floors == ()

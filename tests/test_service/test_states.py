@@ -15,8 +15,8 @@ from risk_models.answers import from_rows
 from risk_models.facts.facts import load_facts
 from service.assessment.assess import AssessedBatch, Batch, assess
 from service.assessment.export_json import iter_result_json
-from service.report_content.build import explained, report_on
-from service.report_content.redaction import own_answers
+from service.report_content.build import build_details, build_report
+from service.report_content.redaction import filter_own_answers
 from tests.test_service.test_packs import exemplary
 
 ON = date(2026, 11, 20)
@@ -43,7 +43,7 @@ def test_in_json_state_and_value_together_tell_them_apart(assessed: AssessedBatc
 
 
 def test_explained_each_has_its_own_state_and_words(assessed: AssessedBatch) -> None:
-    reasons = [r for r in explained(assessed, FACTS, ON)[0].reasons if r.kind == "answer"]
+    reasons = [r for r in build_details(assessed, FACTS, ON)[0].reasons if r.kind == "answer"]
     assert {r.state for r in reasons} == STATES
     words = {state: {r.text for r in reasons if r.state == state} for state in STATES}
     for state, texts in words.items():
@@ -51,7 +51,7 @@ def test_explained_each_has_its_own_state_and_words(assessed: AssessedBatch) -> 
 
 
 def test_evidence_is_named_where_there_is_an_answer_to_believe_and_nowhere_else(assessed: AssessedBatch) -> None:
-    reasons = [r for r in explained(assessed, FACTS, ON)[0].reasons if r.kind == "answer"]
+    reasons = [r for r in build_details(assessed, FACTS, ON)[0].reasons if r.kind == "answer"]
     assert {r.state for r in reasons if r.evidence} == {"answered", "expired", "cannot_apply"}
     fees = next(r for r in reasons if r.value.startswith("None: the employer pays"))
     assert fees.evidence == "Document of 3 October 2026 (P-7), counts 0.40 today."
@@ -60,9 +60,9 @@ def test_evidence_is_named_where_there_is_an_answer_to_believe_and_nowhere_else(
 @pytest.mark.parametrize("audience", ["internal", "supplier"])
 def test_a_report_tells_states_and_evidence_to_ourselves_alone(assessed: AssessedBatch, audience: str) -> None:
     if audience == "supplier":
-        own = from_rows([own_answers("site", assessed.batch.answers.to_rows()[0], None)])
+        own = from_rows([filter_own_answers("site", assessed.batch.answers.to_rows()[0], None)])
         assessed = assess([replace(assessed.batch, answers=own)], FACTS, ON)[0]
-    report = replace(report_on([assessed], FACTS, ON, [], [], "Sea Heron"), audience=audience)  # type: ignore[arg-type]
+    report = replace(build_report([assessed], FACTS, ON, [], [], "Sea Heron"), audience=audience)  # type: ignore[arg-type]
     page = render(report, "html").data.decode()
     assert ("Document of 3 October 2026 (P-7), counts 0.40 today." in page) == (audience == "internal")
     if audience == "internal":
@@ -73,7 +73,7 @@ def test_a_report_tells_states_and_evidence_to_ourselves_alone(assessed: Assesse
 def test_a_gate_says_that_it_is_why_something_cannot_apply() -> None:
     told = {"name": "Fjord Mill", "country": "NO", "sector": ["62"], "uses_agencies": "no"}
     one = assess([Batch("site", from_rows([told]), "", "", np.array([2]))], FACTS, ON)[0]
-    gated = [r for r in explained(one, FACTS, ON)[0].reasons if r.state == "cannot_apply"]
+    gated = [r for r in build_details(one, FACTS, ON)[0].reasons if r.state == "cannot_apply"]
     assert gated
     assert all("declared, so this cannot apply here" in r.text and "Self-declared" in r.evidence for r in gated)
 
@@ -82,7 +82,7 @@ def test_what_acts_only_where_it_is_known_is_named_while_it_is_not() -> None:
     told = {"name": "Lotus Homes", "country": "HK", "worker_origin_countries": ["PH"]}
     known = told | {"worker_origin_countries": ["NP"], "destination_countries": ["QA"]}
     few, more = (
-        explained(assess([Batch("agency", from_rows([each]), "", "", np.array([2]))], FACTS, ON)[0], FACTS, ON)[
+        build_details(assess([Batch("agency", from_rows([each]), "", "", np.array([2]))], FACTS, ON)[0], FACTS, ON)[
             0
         ].reasons
         for each in (told, known)
@@ -95,7 +95,7 @@ def test_what_acts_only_where_it_is_known_is_named_while_it_is_not() -> None:
 
 
 def test_what_was_found_is_told_first_and_what_was_left_blank_next(assessed: AssessedBatch) -> None:
-    answers = [reason for reason in explained(assessed, FACTS, ON)[0].reasons if reason.kind == "answer"]
+    answers = [reason for reason in build_details(assessed, FACTS, ON)[0].reasons if reason.kind == "answer"]
     found = [reason for reason in answers if reason.harm]
     assert {reason.state for reason in found} == {"answered", "reported"}
     assert answers[: len(found)] == found
@@ -107,7 +107,7 @@ def test_what_was_found_is_told_first_and_what_was_left_blank_next(assessed: Ass
 
 
 def test_a_fact_is_told_with_what_it_is_counted_in(assessed: AssessedBatch) -> None:
-    values = {reason.title: reason.value for reason in explained(assessed, FACTS, ON)[0].reasons}
+    values = {reason.title: reason.value for reason in build_details(assessed, FACTS, ON)[0].reasons}
     assert values["Voice and accountability"].endswith("(about -2.5 to 2.5, higher is safer)")
     assert values["Voice and accountability"].startswith(f"{FACTS.get_value('country', 'TH', 'wgi_voice'):.4g} ")
 
@@ -117,7 +117,7 @@ def test_faults_of_one_kind_stand_under_a_sentence_that_fits_each_of_them(assess
         build_issue("country.unknown", sheet="Rows", cell=f"B{n}", header="Land", seen=seen)
         for n, seen in enumerate(("Narnia", "Lilliput"), 2)
     ]
-    told = report_on([assessed], FACTS, ON, [], faults, "Suppliers").issues
+    told = build_report([assessed], FACTS, ON, [], faults, "Suppliers").issues
     assert {line.message for line in told} == {"'…' is not a country we know; the row was not read."}
     assert [line.seen for line in told] == ["Narnia", "Lilliput"]
 
@@ -125,7 +125,7 @@ def test_faults_of_one_kind_stand_under_a_sentence_that_fits_each_of_them(assess
 def one(row: dict[str, Any]) -> Detail:
     """One site, explained."""
     batch = Batch("site", from_rows([row]), "s.xlsx", "Rows", np.array([2]))
-    return explained(assess([batch], FACTS, ON)[0], FACTS, ON)[0]
+    return build_details(assess([batch], FACTS, ON)[0], FACTS, ON)[0]
 
 
 OFFICE = exemplary("site_general", "NO", uses_agencies="no", workers_migrant=0.0, migrant_pct=0.0)

@@ -20,7 +20,7 @@ from service import report_jobs
 from service.cases import service as case_service
 from service.clock import now
 from service.db.session import Database
-from service.report_content.labels import step
+from service.report_content.labels import build_step
 from service.suppliers import repository as suppliers
 from tests.test_reports.read_back import pdf_text
 from tests.test_reports.sample import a_detail, a_report, headlines
@@ -62,7 +62,7 @@ def keep(database: Database, organisation: str, kind: str, answers: dict[str, ob
 
 def copy_of(database: Database, organisation: str, supplier_id: str) -> Report:
     with database.for_organisation(organisation, write=False) as session:
-        return report_jobs.supplier_copy(session, supplier_id)
+        return report_jobs.build_supplier_copy(session, supplier_id)
 
 
 def case_of(database: Database, organisation: str) -> None:
@@ -92,13 +92,13 @@ def test_a_suppliers_copy_is_alike_whether_or_not_somebody_told(database: Databa
     site = keep(database, organisation, "site", CANNERY)
     before = copy_of(database, organisation, site)
     with database.for_organisation(organisation, write=False) as session:
-        (was,) = report_jobs.report(session, [site]).results
+        (was,) = report_jobs.build_internal_report(session, [site]).results
     agency = keep(database, organisation, "agency", AGENCY | (report if kind == "agency" else {}))
     keep(database, organisation, "site", CANNERY | (report if kind == "site" else {}))
     if told == "a case":
         case_of(database, organisation)
     with database.for_organisation(organisation, write=False) as session:
-        now_ = report_jobs.report(session, [site]).results[0]
+        now_ = report_jobs.build_internal_report(session, [site]).results[0]
     assert (now_.score, now_.best, now_.worst, now_.confidence) != (was.score, was.best, was.worst, was.confidence)
     after = copy_of(database, organisation, site)
     assert replace(after, on=before.on) == before
@@ -145,7 +145,7 @@ def test_what_came_in_after_its_form_came_back_is_not_the_suppliers(database: Da
     listed = {name: CANNERY[name] for name in ("reference", "name", "country", "sector", "agencies")}
     keep(database, organisation, "site", listed | {"papers_retention": "held", "violence": "open"} | evidence)
     with database.for_organisation(organisation, write=False) as session:
-        reasons = report_jobs.report(session, [site]).details[0].reasons
+        reasons = report_jobs.build_internal_report(session, [site]).details[0].reasons
     was, now_ = ({r.title: r.value for r in told} for told in (before.details[0].reasons, reasons))
     assert (was["Violence"], now_["Violence"]) == ("None known", "Yes, not yet remedied")
     assert replace(copy_of(database, organisation, site), on=before.on) == before
@@ -158,7 +158,7 @@ def test_harm_that_workers_told_of_before_its_form_came_back_is_not_the_supplier
     site = keep(database, organisation, "site", listed | survey)
     keep(database, organisation, "site", CANNERY | {"violence": "declined"})
     with database.for_organisation(organisation, write=False) as session:
-        whole = report_jobs.report(session, [site])
+        whole = report_jobs.build_internal_report(session, [site])
     made = (whole, copy_of(database, organisation, site))
     (heard, told) = [next(r.state for r in of.details[0].reasons if r.title == "Violence") for of in made]
     assert (heard, told) == ("answered", "declined")  # harm that was told stays, and the supplier said nothing of it
@@ -172,7 +172,7 @@ def test_what_the_buyer_says_of_its_own_checks_is_not_in_an_agencys_copy(databas
     copy = copy_of(database, organisation, agency)
     states = {reason.title: reason.state for reason in copy.details[0].reasons}
     with database.for_organisation(organisation, write=False) as session:
-        whole = report_jobs.report(session, [agency])
+        whole = report_jobs.build_internal_report(session, [agency])
     told = {reason.title: reason.state for reason in whole.details[0].reasons}
     assert {told[title] for title in told if told[title] != states[title]} == {"answered"}
     buyers = "The buyer's own last check is old"
@@ -192,7 +192,7 @@ def test_a_supplier_hears_in_its_copy_that_it_is_of_its_own_answers(database: Da
 @cache
 def a_copy_with_every_action(form: str) -> str:
     """A supplier's copy of a report that calls for every action there is, in words."""
-    steps = tuple(step(action, ON, 30, 1, ("Blue Pier Cannery",)) for action in load_actions())
+    steps = tuple(build_step(action, ON, 30, 1, ("Blue Pier Cannery",)) for action in load_actions())
     headline = headlines("supplier")[0]
     detail = replace(a_detail(headline, "supplier"), steps=steps)
     report = a_report(detail.headline, audience="supplier", details=(detail,), plan=steps)

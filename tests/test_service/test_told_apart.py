@@ -16,7 +16,7 @@ from risk_models.cases.evidence import CaseEvidence, build_evidence_from_values
 from risk_models.facts.facts import load_facts
 from service.assessment.assess import AssessedBatch, Batch, assess
 from service.report_content import redaction
-from service.report_content.build import explained, report_on
+from service.report_content.build import build_details, build_report
 from tests.test_reports.read_back import html_text, pdf_text, workbook_rows
 
 ON = date(2026, 11, 20)
@@ -42,7 +42,7 @@ def assessed(answers: dict[str, Any], kind: str = "site", case: CaseEvidence | N
 
 
 def detail(answers: dict[str, Any], kind: str = "site", case: CaseEvidence | None = None) -> Detail:
-    return explained(assessed(answers, kind, case), FACTS, ON)[0]
+    return build_details(assessed(answers, kind, case), FACTS, ON)[0]
 
 
 def reason(of: Detail, title: str) -> Reason:
@@ -52,7 +52,7 @@ def reason(of: Detail, title: str) -> Reason:
 
 def text_of(answers: dict[str, Any], form: str, audience: str = "internal") -> str:
     """All that a report on one supplier says, in one line."""
-    report = report_on([assessed(answers)], FACTS, ON, [], [], "Suppliers")
+    report = build_report([assessed(answers)], FACTS, ON, [], [], "Suppliers")
     data = render(report if audience == "internal" else _for_the_supplier(report), form).data
     rows = [*workbook_rows(data), *workbook_rows(data, "Reasons")] if form == "xlsx" else []
     text = {"html": html_text, "pdf": pdf_text}.get(form, lambda _: repr([list(row.values()) for row in rows]))(data)
@@ -114,7 +114,7 @@ def test_neither_a_suppliers_copy_nor_whoever_may_not_see_it_reads_that_workers_
         ValueError, match="own answers"
     ):  # the copy is made of those: tests/test_service/test_supplier_copy.py
         text_of(answers, form, "supplier")
-    closed = redaction.detail_without(detail(answers))
+    closed = redaction.redact_detail(detail(answers))
     assert "eported by" not in repr(closed)
     assert "eported by" in repr(detail(answers))
 

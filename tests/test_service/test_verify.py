@@ -8,7 +8,7 @@ import pytest
 
 from risk_models.facts.facts import load_facts
 from service import cli
-from service.verify import objections
+from service.verify import find_discrepancies
 
 # One row with answers that no score reads, one that is not read, and a column that is not.
 SHEET = """Reference,Supplier,Country,Sector,Workers,Migrant workers,Colour
@@ -47,14 +47,14 @@ def other(value: Any) -> Any:
 
 def test_no_value_of_an_assessment_can_be_changed_unnoticed(written: bytes) -> None:
     document, facts = json.loads(written), load_facts()
-    assert objections(document, facts) == []
+    assert find_discrepancies(document, facts) == []
     unnoticed = []
     changed = 0
     for holder, at in leaves(document):
         before = holder[at]
         holder[at] = other(before)
         changed += 1
-        if not objections(document, facts):
+        if not find_discrepancies(document, facts):
             unnoticed.append((at, before))
         holder[at] = before
     assert changed > 1000
@@ -65,16 +65,16 @@ def test_an_issue_that_goes_or_comes_twice_is_noticed(written: bytes) -> None:
     for change in (lambda told: told["issues"].pop(), lambda told: told["issues"].append(told["issues"][0])):
         document = json.loads(written)
         change(document["input"])
-        assert objections(document, load_facts())
+        assert find_discrepancies(document, load_facts())
 
 
 @pytest.mark.parametrize("layout", [{"indent": 1}, {"ensure_ascii": True}, {"separators": (",", ":")}])
 def test_blanks_and_escapes_are_no_change(written: bytes, layout: dict[str, Any]) -> None:
     document = json.loads(json.dumps(json.loads(written), **layout))
-    assert objections(document, load_facts()) == []
+    assert find_discrepancies(document, load_facts()) == []
 
 
 def test_a_digest_that_is_left_out_is_missed(written: bytes) -> None:
     document = json.loads(written)
     del document["digest"]
-    assert objections(document, load_facts()) == ["the digest of the document is missing"]
+    assert find_discrepancies(document, load_facts()) == ["the digest of the document is missing"]

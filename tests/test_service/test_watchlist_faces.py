@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from service import cli
 from service.auth.accounts import create_organisation
-from service.backup import back_up, restore
+from service.backup import create_backup, restore_backup
 from service.blob_store import BlobStore
 from service.clock import now
 from service.db.migrations import migrate
@@ -146,10 +146,10 @@ def test_suppliers_of_a_file_are_screened_once_they_are_kept(
 
 def test_a_backup_brings_lists_and_decisions_back(database: Database, blobs: BlobStore, harbour: str, tmp_path: Path):
     decide(database, harbour, "dismiss")
-    back_up(database, blobs, tmp_path / "all.tar.gz", now())
+    create_backup(database, blobs, tmp_path / "all.tar.gz", now())
     other = Database(open_engine(f"sqlite:///{tmp_path / 'other.db'}"))
     migrate(other.engine)
-    restore(other, BlobStore(tmp_path / "other"), tmp_path / "all.tar.gz")
+    restore_backup(other, BlobStore(tmp_path / "other"), tmp_path / "all.tar.gz")
     put_in(other, BlobStore(tmp_path / "other"), harbour, HELD, "Another;;;;;;;")
     assert found(other, harbour)[0][2] == "dismissed"
     other.engine.dispose()
@@ -182,7 +182,7 @@ def test_a_decision_on_what_is_found_no_more_is_kept_as_long_as_all_else(
 def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Database:
     """A database in the data folder that the environment names, with an organisation."""
     monkeypatch.setenv("DILIGENCE_DATA", str(tmp_path / "data"))
-    monkeypatch.setattr("service.log.set_up", lambda level: None)
+    monkeypatch.setattr("service.log.configure_logging", lambda level: None)
     assert cli.main(["migrate"]) == 0
     database = Database(open_engine(Settings(data=tmp_path / "data").database))
     create_organisation(database, "Harbour Foods")

@@ -17,7 +17,7 @@ from service.db.session import Database
 from service.db.tables import AuditEvent, Job, Result, Supplier, Upload, new_id
 from service.db.watchlist_tables import Screening, Watchlist, WatchlistEntry, WatchlistMatch
 from service.errors import DomainError
-from service.jobs.table import LostLease, claim
+from service.jobs.table import LostLease, claim_job
 from service.suppliers import repository as suppliers
 from service.watchlists import lists, matches, screening
 
@@ -90,8 +90,8 @@ def test_sites_agencies_vessels_and_owners_are_screened(
 
 @pytest.mark.parametrize("told", ["declined", "cannot_apply", None, 5])
 def test_an_answer_that_names_nobody_is_not_screened(told: object):
-    assert [party.role for party in screening.parties("site", {"name": "Blue Pier", "owner": told})] == ["site"]
-    assert screening.parties("site", {"name": "A", "imo": "9074728", "lei": "X"})[0].imo == ""
+    assert [party.role for party in screening.build_parties("site", {"name": "Blue Pier", "owner": told})] == ["site"]
+    assert screening.build_parties("site", {"name": "A", "imo": "9074728", "lei": "X"})[0].imo == ""
 
 
 def test_what_was_dismissed_is_not_asked_again_while_nothing_changes(database: Database, blobs: BlobStore, harbour: str):
@@ -166,7 +166,7 @@ def test_an_import_replaces_the_list_of_its_name_and_no_other(database: Database
     put_in(database, blobs, harbour, "Other;company;VN;;;;;", name="Suspended")
     put_in(database, blobs, harbour, "New One;company;VN;;;;;")
     with database.for_organisation(harbour, write=False) as session:
-        told = {kept.name: (kept.entries, kept.edition) for kept in lists.listing(session)}
+        told = {kept.name: (kept.entries, kept.edition) for kept in lists.list_watchlists(session)}
         kept = session.execute(select(WatchlistEntry.edition, WatchlistEntry.content)).all()
         actions = session.scalars(select(AuditEvent.action).where(AuditEvent.object_type == "watchlist")).all()
     assert [told["Held"][0], told["Suspended"][0]] == [1, 1]
@@ -192,7 +192,7 @@ def test_of_two_files_for_one_list_the_later_one_counts_whichever_is_loaded_firs
 ):
     for row in (HELD, "Later;company;VN;;;;;"):
         put_in(database, blobs, harbour, row, work=False)
-    claimed = [claim(database, "test"), claim(database, "test")]
+    claimed = [claim_job(database, "test"), claim_job(database, "test")]
     claimed.sort(key=lambda one: one.payload["edition"] == wanted(database, harbour))
     for one in (claimed[first], claimed[1 - first]):
         lists.load_watchlist(database, blobs, one)
@@ -216,7 +216,7 @@ def test_a_load_that_stops_half_way_is_resumed_and_counts_only_when_whole(
     put_in(database, blobs, harbour, HELD)
     monkeypatch.setattr(lists, "CHUNK", 2)
     put_in(database, blobs, harbour, *(f"Company {at};company;VN;;;;;" for at in "ABCDE"), work=False)
-    claimed = claim(database, "dies", -1.0, {"load_watchlist"})
+    claimed = claim_job(database, "dies", -1.0, {"load_watchlist"})
 
     class Dies(BlobStore):
         def get(self, digest: str) -> bytes:
@@ -242,7 +242,7 @@ def test_a_load_that_fails_for_good_leaves_the_list_as_it_was(database: Database
             job.cancel = True
     work_off(database, blobs)
     with database.for_organisation(harbour, write=False) as session:
-        assert [(kept.name, kept.entries, kept.wanted == kept.edition) for kept in lists.listing(session)] == [
+        assert [(kept.name, kept.entries, kept.wanted == kept.edition) for kept in lists.list_watchlists(session)] == [
             ("Held", 1, True)
         ]
         assert session.scalars(select(Upload)).all() == []
@@ -260,7 +260,7 @@ def test_many_suppliers_are_screened_in_chunks_and_a_resumed_job_writes_nothing_
         done = session.scalars(select(Job).where(Job.kind == "screen_suppliers")).one()
         assert done.result == {"screened": 5, "opened": 5}
         times = sorted(session.scalars(select(Screening.at)))
-        lists.ask_to_screen(session, BY, watchlist_id=session.scalars(select(Watchlist.id)).one())
+        lists.request_screening(session, BY, watchlist_id=session.scalars(select(Watchlist.id)).one())
     work_off(database, blobs)
     with database.for_organisation(harbour, write=False) as session:
         assert session.scalars(select(func.count(WatchlistMatch.id))).one() == 5
@@ -277,12 +277,12 @@ def test_what_was_found_on_a_list_that_was_replaced_meanwhile_is_not_written(
     with database.for_organisation(harbour) as session:
         kept = session.scalars(select(Watchlist)).one()
         match = session.scalars(select(WatchlistMatch)).one()
-        who = screening.identity(screening.parties("site", session.get_one(Supplier, supplier_id).answers))
+        who = screening.hash_parties(screening.build_parties("site", session.get_one(Supplier, supplier_id).answers))
         session.delete(match)
         session.flush()
-        old = screening.Screened(supplier_id, who, kept.id, "an edition before", [])
-        other = screening.Screened(supplier_id, "somebody before", kept.id, str(kept.edition), [])
-        assert screening.keep(session, [old, other], now()) == 0
+        old = screening.ScreeningResult(supplier_id, who, kept.id, "an edition before", [])
+        other = screening.ScreeningResult(supplier_id, "somebody before", kept.id, str(kept.edition), [])
+        assert screening.save_results(session, [old, other], now()) == 0
         screened = session.scalars(select(Screening)).one()
         assert (screened.edition, screened.identity) == (kept.edition, who)
 
@@ -297,8 +297,8 @@ def test_two_organisations_know_nothing_of_each_other(database: Database, blobs:
     with database.for_organisation(harbour, write=False) as session:
         match_id = session.scalars(select(WatchlistMatch.id)).one()
     with database.for_organisation(quay) as session:
-        assert lists.listing(session) == []
-        for refused in (lambda: matches.get(session, match_id), lambda: lists.remove(session, "Held", BY)):
+        assert lists.list_watchlists(session) == []
+        for refused in (lambda: matches.get_match(session, match_id), lambda: lists.remove_watchlist(session, "Held", BY)):
             with pytest.raises(DomainError) as caught:
                 refused()
             assert caught.value.status == 404
@@ -319,7 +319,7 @@ def test_a_decision_needs_a_note_and_what_its_maker_saw(
     with database.for_organisation(harbour) as session:
         match_id = session.scalars(select(WatchlistMatch.id)).one()
         with pytest.raises(DomainError) as caught:
-            matches.decide(session, match_id, decision, note, now(), BY, fingerprint)
+            matches.decide_match(session, match_id, decision, note, now(), BY, fingerprint)
     assert (caught.value.code, found(database, harbour)) == (code, [OPEN])
 
 
@@ -329,7 +329,7 @@ def test_a_decision_stands_in_the_audit_trail_without_its_note(database: Databas
     match_id = decide(database, harbour, "dismiss", "The manager is Ama Dako.")
     with database.for_organisation(harbour, write=False) as session:
         event = session.scalars(select(AuditEvent).where(AuditEvent.object_id == match_id)).one()
-        told = matches.of_supplier(session, supplier_id)
+        told = matches.summarize_screening(session, supplier_id)
     assert (event.action, event.actor, event.details) == ("match.dismissed", BY, {"supplier": supplier_id})
     assert [(one.match.note, one.watchlist) for one in told.matches] == [("The manager is Ama Dako.", "Held")]
     assert [name for name, _ in told.screened] == ["Held"]
@@ -357,7 +357,7 @@ def test_matches_go_with_their_supplier_and_with_their_list(database: Database, 
         suppliers.erase_supplier(session, session.get_one(Supplier, gone), now(), BY)
     assert len(found(database, harbour)) == 1
     with database.for_organisation(harbour) as session:
-        lists.remove(session, "Held", BY)
+        lists.remove_watchlist(session, "Held", BY)
     with database.unscoped(write=False) as session:
         for table in (Watchlist, WatchlistEntry, WatchlistMatch, Screening):
             assert session.scalars(select(func.count()).select_from(table)).one() == 0

@@ -40,7 +40,7 @@ def test_a_key_that_may_not_see_it_gets_that_an_indicator_is_raised_and_the_same
     assert (reason(sees)["state"], reason(closed)["state"], reason(closed)["value"]) == ("reported", "raised", None)
     assert reason(sees)["points"] == reason(closed)["points"]
     assert sees["answers"]["reported_by"] == "workers"
-    assert not closed["answers"].keys() & {*redaction.ANSWERS, "evidence_grade"}
+    assert not closed["answers"].keys() & {*redaction.WORKER_DERIVED_QUESTIONS, "evidence_grade"}
     hidden = ("answers", "reasons", "case_evidence", "next_step", "actions")
     assert {name: value for name, value in sees.items() if name not in hidden} == {
         name: value for name, value in closed.items() if name not in hidden
@@ -90,7 +90,7 @@ def test_a_page_shows_it_to_the_roles_that_may_see_it(app: Flask, database: Data
     assert ("Reported by workers" in page) == (role in SEE)
     assert (">reported</span>" in page) == (role in SEE)
     assert (">raised</span>" in page) == (role not in SEE)
-    assert (redaction.SENTENCE in page) == (role not in SEE)
+    assert (redaction.RAISED_TEXT in page) == (role not in SEE)
 
 
 @pytest.mark.parametrize("form", ["html", "csv", "xlsx"])

@@ -14,17 +14,17 @@ from test_service.callers import a_user, an_organisation
 from werkzeug.serving import make_server
 
 from questionnaires.form import Question, load_combined_form
-from risk_models.model import load_all
+from risk_models.model import load_models
 from service.blob_store import BlobStore
 from service.clock import now
 from service.db.audit_triggers import ddl
 from service.db.session import Database, open_engine
 from service.db.tables import Base
-from service.jobs.worker import work
+from service.jobs.worker import run_worker
 from service.settings import Settings
 from service.suppliers import repository as suppliers
 from service.wiring.app import create_app
-from service.wiring.job_handlers import handlers
+from service.wiring.job_handlers import build_handlers
 
 T = TypeVar("T")
 FIRST = "Blue Amber Coral Delta Ember Fern Garnet Harbour Indigo Juniper Kite Lagoon Maple Nettle Orchid Pearl".split()
@@ -49,7 +49,7 @@ def given_answer(question: Question, draw: random.Random, good: float) -> Any:
 
 @cache
 def _rules() -> dict[str, Any]:
-    return {indicator.question: indicator.rule for model in load_all() for indicator in model.indicators}
+    return {indicator.question: indicator.rule for model in load_models() for indicator in model.indicators}
 
 
 def a_portfolio(number: int = 40, seed: int = 7) -> list[tuple[str, dict[str, Any]]]:
@@ -129,7 +129,7 @@ def served(folder: Path, prepare: Callable[[Database], T]) -> Iterator[tuple[str
     server = make_server("127.0.0.1", 0, app, threaded=True)
     threads = [
         Thread(target=server.serve_forever, daemon=True),
-        Thread(target=work, args=(database, handlers(blobs), stop), daemon=True),
+        Thread(target=run_worker, args=(database, build_handlers(blobs), stop), daemon=True),
     ]
     for thread in threads:
         thread.start()

@@ -65,7 +65,7 @@ def none_stays_open(office: Office) -> Iterator[None]:
     yield
     with office.database.for_organisation(office.harbour) as session:
         for left in session.scalars(select(StoredCase.id).where(StoredCase.state == "open")).all():
-            case_service.close(session, left, "remedied", now().date(), now(), "user:web")
+            case_service.close_case(session, left, "remedied", now().date(), now(), "user:web")
 
 
 def faults(page: Page, name: str) -> list[tuple[str, str, str]]:

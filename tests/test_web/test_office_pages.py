@@ -50,8 +50,8 @@ def test_every_source_that_a_page_names_leads_to_its_line_in_the_register(app: F
     client = somebody(app, "viewer")
     register = client.get("/method/sources").get_data(as_text=True)
     there = set(re.findall(r'<tr id="([^"]+)"', register))
-    assert there == sources.register().keys()
-    one = next(iter(sources.register().values()))
+    assert there == sources.load_sources().keys()
+    one = next(iter(sources.load_sources().values()))
     assert one.title in register.replace("&#39;", "'").replace("&amp;", "&")
     for path in ("/method", "/method/site_general", "/suppliers/S-1"):
         named = set(re.findall(r'href="/method/sources#([^"]+)"', client.get(path).get_data(as_text=True)))

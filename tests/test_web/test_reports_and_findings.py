@@ -16,7 +16,7 @@ from service.db.session import Database, open_engine
 from service.db.tables import Base, Import
 from service.errors import DomainError
 from service.imports import preview
-from service.jobs.table import claim, enqueue
+from service.jobs.table import claim_job, enqueue
 from service.jobs.worker import Handler, run_job
 from service.queries import supplier_detail
 from service.queries.supplier_list import SupplierFilter
@@ -57,7 +57,7 @@ def a_portfolio(database: Database) -> tuple[str, list[str]]:
 def test_a_report_has_the_numbers_that_the_pages_have_whatever_the_day(database: Database) -> None:
     organisation, ids = a_portfolio(database)
     with database.for_organisation(organisation, write=False) as session:
-        report = report_jobs.report(session, ids)
+        report = report_jobs.build_internal_report(session, ids)
         shown = {h.name: (h.score, h.best, h.worst, h.level) for h in report.results}
         for detail in report.details:
             assert (detail.headline.score, detail.headline.level) == (
@@ -74,21 +74,21 @@ def test_a_report_is_made_once_by_a_job_and_fetched_from_the_store(database: Dat
     organisation, ids = a_portfolio(database)
     blobs = BlobStore(tmp_path / "blobs")
     with database.for_organisation(organisation) as session:
-        job_id = report_jobs.request(session, "csv", "user:1", SupplierFilter(kind="site")).id
+        job_id = report_jobs.request_report(session, "csv", "user:1", SupplierFilter(kind="site")).id
         session.flush()
         with pytest.raises(DomainError) as early:
-            report_jobs.fetch(session, blobs, job_id, sees_worker_derived=True)
+            report_jobs.download_report(session, blobs, job_id, sees_worker_derived=True)
         assert early.value.code == "report.not_ready"
     handler = Handler(lambda db, claimed: report_jobs.render_report(db, blobs, claimed))
-    run_job(database, claim(database, "test", kinds={"render_report"}), handler)
+    run_job(database, claim_job(database, "test", kinds={"render_report"}), handler)
     with database.for_organisation(organisation) as session:
-        made = report_jobs.fetch(session, blobs, job_id, sees_worker_derived=True)
+        made = report_jobs.download_report(session, blobs, job_id, sees_worker_derived=True)
     text = made.data.decode("utf-8-sig")
     assert made.file_name.endswith(".csv")
     assert "Fig Mill" in text
     assert "Fig Manpower" not in text
     with database.for_organisation(an_organisation(database, "Elsewhere")) as session, pytest.raises(DomainError) as other:
-        report_jobs.fetch(session, blobs, job_id, sees_worker_derived=True)
+        report_jobs.download_report(session, blobs, job_id, sees_worker_derived=True)
     assert other.value.status == 404
 
 
@@ -102,9 +102,9 @@ def test_no_report_is_asked_for_in_vain(database: Database) -> None:
             ({"format": "pdf", "audience": "supplier"}, "audience.unknown"),  # a copy is of one supplier
         ):
             with pytest.raises(DomainError) as refused:
-                report_jobs.request(session, by="user:1", **told)
+                report_jobs.request_report(session, by="user:1", **told)
             assert refused.value.code == code
-        report_jobs.request(session, "pdf", "user:1", supplier_id=ids[0], audience="supplier")
+        report_jobs.request_report(session, "pdf", "user:1", supplier_id=ids[0], audience="supplier")
 
 
 def an_import(columns: dict[str, str], unmapped: list[str], chosen: dict[str, str] | None = None) -> Import:

@@ -39,7 +39,7 @@ def keep(session: Session, name: str, country: str | None = "TH", kind: str = "s
 
 
 def names(session: Session, **wanted: str) -> list[str]:
-    return [s.name for s in supplier_list.get_page(session, parse_filter(wanted, own=False), ON).suppliers]
+    return [s.name for s in supplier_list.get_page(session, parse_filter(wanted, own_answers_only=False), ON).suppliers]
 
 
 def test_each_filter_narrows_the_table(database: Database) -> None:
@@ -73,7 +73,7 @@ def test_pages_hold_everybody_once_and_say_how_sure_all_are(database: Database) 
         incoming = [suppliers.IncomingSupplier(row) for row in rows]
         suppliers.save_suppliers(session, "site", incoming, suppliers.Origin(ON, now(), "system:test", "import"))
         first, last = (supplier_list.get_page(session, SupplierFilter(), ON, page) for page in (1, 99))
-        assert (first.pages, last.page, first.sure.total, first.sure.thin) == (2, 2, count, count)
+        assert (first.pages, last.page, first.confidence_summary.total, first.confidence_summary.low_coverage) == (2, 2, count, count)
         assert len({s.id for s in (*first.suppliers, *last.suppliers)}) == count
 
 
@@ -101,7 +101,7 @@ def test_a_filter_belongs_to_its_user_and_its_name_is_taken_once(database: Datab
         assert supplier_list.list_saved_filters(session, ben, "") == []
         with pytest.raises(DomainError):
             supplier_list.delete_filter(session, ben, kept.id)
-        assert [parse_filter(one.query, own=False) for one in supplier_list.list_saved_filters(session, ana, "")] == [
+        assert [parse_filter(one.query, own_answers_only=False) for one in supplier_list.list_saved_filters(session, ana, "")] == [
             SupplierFilter(country="TH")
         ]
 
@@ -110,6 +110,6 @@ def test_what_to_do_first_counts_every_supplier_once(database: Database) -> None
     with database.for_organisation(an_organisation(database)) as session:
         for name in "abc":
             keep(session, name)
-        steps = supplier_list.list_next_steps(session, ON, named=1, own=False)
+        steps = supplier_list.list_next_steps(session, ON, suppliers_per_step=1, own_answers_only=False)
         assert sum(step.total for step in steps) == 3
         assert all(len(step.suppliers) == 1 for step in steps)

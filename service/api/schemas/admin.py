@@ -121,7 +121,7 @@ class OrganisationSchema(ApiSchema):
     id = fields.String(dump_only=True)
     name = fields.String(dump_only=True)
     time_zone = fields.String(dump_only=True)
-    keep_months = StrictInteger(retention.SHORTEST, retention.LONGEST, required=True)
+    keep_months = StrictInteger(retention.MIN_MONTHS, retention.MAX_MONTHS, required=True)
     created_at = fields.DateTime(dump_only=True)
 
 

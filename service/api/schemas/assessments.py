@@ -11,7 +11,7 @@ from marshmallow import fields
 from reports.document import LEVELS
 from service.api.fields import StrictChoice, StrictNumber
 from service.api.schemas.base import ApiSchema
-from service.report_content.redaction import NOT_SHOWN, RAISED
+from service.report_content.redaction import RAISED_STATE, REDACTED
 
 CONTRACT = Path(__file__).parents[2] / "assessment" / "assessment.schema.json"
 KINDS = ("site", "agency")
@@ -23,8 +23,8 @@ def _properties_of_result() -> dict[str, Any]:
     properties: dict[str, Any] = json.loads(CONTRACT.read_text(encoding="utf-8"))["$defs"]["result"]["properties"]
     reason = properties["reasons"]["items"]["properties"]
     reason["value"] = {}  # apispec reads "true" as a name
-    reason["state"]["enum"].append(RAISED)
-    properties["case_evidence"]["enum"].append(NOT_SHOWN)
+    reason["state"]["enum"].append(RAISED_STATE)
+    properties["case_evidence"]["enum"].append(REDACTED)
     return properties
 
 

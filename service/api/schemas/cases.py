@@ -21,11 +21,11 @@ from service.cases import service as case_service
 
 STATES = ("open", "closed")
 PART_OF_DAY = "^[0-9]{4}(-[0-9]{2}){0,2}$"
-LONGEST = case_service.LONGEST
+LONGEST = case_service.MAX_LENGTHS
 
 
 def _codes(question: str) -> tuple[str, ...]:
-    return tuple(choice.code for choice in load_form(case_service.FORM).by_id[question].choices)
+    return tuple(choice.code for choice in load_form(case_service.FORM_ID).by_id[question].choices)
 
 
 class FindingSchema(ApiSchema):

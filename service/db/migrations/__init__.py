@@ -23,29 +23,29 @@ def migrate(engine: Engine) -> str | None:
     with engine.begin() as connection:
         if connection.dialect.name == "postgresql":
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK})")
-        before = _revision(connection)
-        config = _config()
+        before = _read_revision(connection)
+        config = _build_config()
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
     return before
 
 
-def revision(engine: Engine) -> str | None:
+def get_revision(engine: Engine) -> str | None:
     """The revision of a database; None where it is empty."""
     with engine.connect() as connection:
-        return _revision(connection)
+        return _read_revision(connection)
 
 
-def newest() -> str | None:
+def get_newest_revision() -> str | None:
     """The revision that this version of the service works with."""
-    return ScriptDirectory.from_config(_config()).get_current_head()
+    return ScriptDirectory.from_config(_build_config()).get_current_head()
 
 
-def _config() -> Config:
+def _build_config() -> Config:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent))
     return config
 
 
-def _revision(connection: Connection) -> str | None:
+def _read_revision(connection: Connection) -> str | None:
     return MigrationContext.configure(connection).get_current_revision()

@@ -14,12 +14,12 @@ from service.settings import from_environment
 
 
 def _run(connection: Connection) -> None:
-    context.configure(connection=connection, target_metadata=Base.metadata, render_item=_rendered, render_as_batch=True)
+    context.configure(connection=connection, target_metadata=Base.metadata, render_item=_render_item, render_as_batch=True)
     with context.begin_transaction():
         context.run_migrations()
 
 
-def _rendered(kind: str, item: object, _: object) -> str | Literal[False]:
+def _render_item(kind: str, item: object, _: object) -> str | Literal[False]:
     # A revision stands by itself: it does not change when a class of ours does.
     return "sa.DateTime(timezone=True)" if kind == "type" and isinstance(item, UTCTime) else False
 

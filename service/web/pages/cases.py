@@ -13,7 +13,7 @@ from questionnaires.form import Question, load_form
 from questionnaires.lookups import load_countries
 from questionnaires.sheet import Limits
 from risk_models.cases.rules import STRENGTHS, load_case_rules
-from service.auth.caller import get_blob_store, get_caller, get_database, read_session, get_settings, write_session
+from service.auth.caller import get_blob_store, get_caller, get_database, get_settings, read_session, write_session
 from service.cases import service as case_service
 from service.clock import now, today
 from service.db.tables import Supplier
@@ -44,7 +44,7 @@ def _list(refused: DomainError | None) -> Response:
 
 def _words() -> dict[str, Any]:
     """What the templates say things with: questions of the form, and titles."""
-    form, rules = load_form(case_service.FORM), load_case_rules()
+    form, rules = load_form(case_service.FORM_ID), load_case_rules()
     return {
         "asked": {question.id: question for question in form.questions},
         "countries": sorted(load_countries().names.items(), key=lambda pair: pair[1]),
@@ -64,12 +64,12 @@ def _title(question: Question, code: str | None) -> str:
 
 def open_case() -> AnyResponse:
     """Opens a case from the form; what is refused is said above it."""
-    told: dict[str, Any] = _told(case_service.OF_CASE)
+    told: dict[str, Any] = _told(case_service.CASE_QUESTIONS)
     for name in ("acts", "asked_in_full"):
         told[name] = request.form.getlist(name)
     if "people" in told and told["people"].isascii() and told["people"].isdigit():
         told["people"] = int(told["people"])
-    finding = _told(case_service.OF_FINDING)
+    finding = _told(case_service.FINDING_QUESTIONS)
     try:
         with write_session() as session:
             case = case_service.open_case(session, told, [finding] if "finding" in finding else [], *_now())
@@ -110,7 +110,7 @@ def one(case_id: str) -> Response:
 
 def _one(case_id: str, refused: DomainError | None) -> Response:
     with read_session() as session:
-        told = case_service.shown(session, case_service.get(session, case_id), today(get_caller().time_zone))
+        told = case_service.get_case_detail(session, case_service.get_case(session, case_id), today(get_caller().time_zone))
     made = render_template("case.html", c=told, refused=refused, left=left, given=request.form, **_words())
     return make_response(made, refused.status if refused else 200)
 
@@ -129,7 +129,7 @@ def add_finding(case_id: str) -> AnyResponse:
     """Adds a finding; what is refused is said above the form."""
     try:
         with write_session() as session:
-            case_service.add_finding(session, case_id, _told(case_service.OF_FINDING), *_now())
+            case_service.add_finding(session, case_id, _told(case_service.FINDING_QUESTIONS), *_now())
     except DomainError as refused:
         if refused.code == "not_found":
             raise
@@ -142,7 +142,7 @@ def close(case_id: str) -> AnyResponse:
     """Closes a case with an outcome."""
     try:
         with write_session() as session:
-            case_service.close(session, case_id, request.form.get("outcome", ""), *_now())
+            case_service.close_case(session, case_id, request.form.get("outcome", ""), *_now())
     except DomainError as refused:
         if refused.code == "not_found":
             raise

@@ -15,7 +15,7 @@ from questionnaires.lookups import load_countries, load_sectors
 from questionnaires.sheet import Limits
 from questionnaires.workbook import build_template
 from service.auth.access import ACCESS
-from service.auth.caller import get_blob_store, get_caller, get_database, read_session, get_settings, write_session
+from service.auth.caller import get_blob_store, get_caller, get_database, get_settings, read_session, write_session
 from service.clock import today
 from service.db.tables import Import
 from service.errors import DomainError, not_found
@@ -82,7 +82,7 @@ def template_of(form_id: str) -> Response:
 def listing() -> str:
     """Everything that was sent, newest first, and what is at work."""
     with read_session() as session:
-        told = {"imports": import_jobs.list_imports(session), "jobs": jobs.listing(session, limit=30)}
+        told = {"imports": import_jobs.list_imports(session), "jobs": jobs.list_jobs(session, limit=30)}
         return render_template("imports.html", **told, holds_cases=import_cases.contains_cases)
 
 
@@ -93,7 +93,7 @@ def _open(session: Session, import_id: str) -> Import:
 def _to_confirm(session: Session, import_id: str) -> Import:
     """An import that the caller may decide on: of case records, or of suppliers by who may send those."""
     taken = _open(session, import_id)
-    if not import_cases.contains_cases(taken) and not ACCESS.may(get_caller().role or "", "pages.send", "POST"):
+    if not import_cases.contains_cases(taken) and not ACCESS.may_open(get_caller().role or "", "pages.send", "POST"):
         raise DomainError("forbidden", 403, _("It is for those who bring suppliers."))
     return taken
 
@@ -194,6 +194,6 @@ def _corrections(taken: Import) -> dict[str, Any]:
 def cancel_job(job_id: str) -> AnyResponse:
     """Asks for a job to be cancelled."""
     with write_session() as session:
-        jobs.cancel(session, job_id, get_caller().actor)
+        jobs.cancel_job(session, job_id, get_caller().actor)
     flash(_("It will be cancelled before its next step. What is done already stays."))
     return redirect(url_for("pages.imports"), 303)

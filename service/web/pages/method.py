@@ -12,8 +12,8 @@ from service.clock import today
 from service.errors import not_found
 from service.queries.supplier_list import load_actions_by_id
 from service.report_content import sources
-from service.report_content.build import LIMITS, METHOD
-from service.report_content.labels import sector_title
+from service.report_content.build import LIMITATIONS, METHOD_NOTES
+from service.report_content.labels import get_sector_title
 
 
 def overview() -> str:
@@ -22,8 +22,8 @@ def overview() -> str:
     facts = load_facts().as_of(on)
     return render_template(
         "method.html",
-        method=METHOD,
-        limits=LIMITS,
+        method=METHOD_NOTES,
+        limits=LIMITATIONS,
         models=_models(),
         facts=sorted(facts.descriptions.values(), key=lambda fact: (fact.use != "scored", fact.id)),
         digest=facts.digest,
@@ -38,14 +38,14 @@ def one(model_id: str) -> str:
     if model is None:
         raise not_found()
     facts = load_facts().as_of(today(get_caller().time_zone))
-    trades = [sector_title(prefix) for prefix in model.serves if prefix]
+    trades = [get_sector_title(prefix) for prefix in model.serves if prefix]
     return render_template("model.html", model=model, trades=trades, fact_title=facts.get_title)
 
 
 def register() -> str:
     """Every source that a rule, a weight or an action refers to."""
-    return render_template("sources.html", families=sources.families(), marks=sources.MARKS)
+    return render_template("sources.html", families=sources.load_source_families(), marks=sources.MARK_TITLES)
 
 
 def _models() -> list[Model]:
-    return models_in_force.in_force_on(today(get_caller().time_zone))
+    return models_in_force.list_models_in_force(today(get_caller().time_zone))

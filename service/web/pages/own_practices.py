@@ -23,7 +23,7 @@ NOT_TYPED = ("form_version", "form_returned")  # they tell of a form that was se
 
 def questions() -> list[Question]:
     """What the page asks, in order."""
-    return [question for question in load_form(own_practices.FORM).questions if question.id not in NOT_TYPED]
+    return [question for question in load_form(own_practices.FORM_ID).questions if question.id not in NOT_TYPED]
 
 
 def show() -> Response:
@@ -37,12 +37,12 @@ def answer() -> AnyResponse:
     told = {question: text for question, text in typed.items() if text}
     on = today(get_caller().time_zone)
     try:
-        read = build_answers_schema(load_form(own_practices.FORM), on.isoformat()).load(told)
+        read = build_answers_schema(load_form(own_practices.FORM_ID), on.isoformat()).load(told)
     except ValidationError as fault:
         return _page(typed, {question: _fault(found) for question, found in fault.messages_dict.items()})
     answers = {question: to_json_value(said) for question, said in read.items() if said is not None}
     with write_session() as session:
-        own_practices.keep(session, [answers], on, now(), get_caller().actor)
+        own_practices.save_answers(session, [answers], on, now(), get_caller().actor)
     flash(_("Kept. What it says of us stands below."))
     return redirect(url_for("pages.buyer"), 303)
 
@@ -50,21 +50,21 @@ def answer() -> AnyResponse:
 def erase(answers_id: str) -> AnyResponse:
     """Erases a unit with all it ever answered."""
     with write_session() as session:
-        own_practices.erase(session, answers_id, get_caller().actor)
+        own_practices.erase_unit(session, answers_id, get_caller().actor)
     flash(_("Erased, with its earlier answers. The audit trail keeps that it happened, and by whom."))
     return redirect(url_for("pages.buyer"), 303)
 
 
 def _page(typed: Mapping[str, str] | None, faults: Mapping[str, str]) -> Response:
-    form = load_form(own_practices.FORM)
+    form = load_form(own_practices.FORM_ID)
     with read_session() as session:
-        units = own_practices.units(session, today(get_caller().time_zone))
+        units = own_practices.list_units(session, today(get_caller().time_zone))
         past = lists.list_buyer_answers(session, limit=12).items
-    findings, steps = own_practices.lines(units)
-    wanted = request.args.get("unit", units[0].kept.id if units else NEW)
-    filled = next((unit for unit in units if unit.kept.id == wanted), None)
+    findings, steps = own_practices.build_report_lines(units)
+    wanted = request.args.get("unit", units[0].record.id if units else NEW)
+    filled = next((unit for unit in units if unit.record.id == wanted), None)
     given = (
-        typed if typed is not None else {q: _typed(said) for q, said in (filled.kept.answers if filled else {}).items()}
+        typed if typed is not None else {q: _typed(said) for q, said in (filled.record.answers if filled else {}).items()}
     )
     page = render_template(
         "buyer.html",

@@ -18,9 +18,9 @@ from service.auth.caller import get_caller
 from service.clock import today
 from service.errors import DomainError
 from service.queries.supplier_list import MEDIA_TYPES
-from service.remediation.cohort_sheet import NoCohorts, read_cohorts
-from service.remediation.fee_repayment import TERMS, calculate, currency_of, terms_of
-from service.report_content.sources import MARKS
+from service.remediation.cohort_sheet import NoUsableCohorts, read_cohorts
+from service.remediation.fee_repayment import TERMS, calculate_document, parse_currency, parse_terms
+from service.report_content.sources import MARK_TITLES
 
 
 def form() -> Response:
@@ -32,19 +32,19 @@ def work_out() -> Response:
     """The figures of what was sent; what is wrong with it is said above the form."""
     try:
         return _page(_calculated(), None)
-    except (RatesFileError, TermsError, NoCohorts) as fault:
+    except (RatesFileError, TermsError, NoUsableCohorts) as fault:
         return _page(None, DomainError("repayment.impossible", 422, str(fault)))
 
 
 def _calculated() -> dict[str, Any]:
     cohorts, rates_file = request.files.get("cohorts"), request.files.get("rates")
     if cohorts is None or not cohorts.filename:
-        raise NoCohorts(_("Choose the sheet of cohorts."))
-    currency = currency_of(request.form.get("currency", "").strip() or None)
+        raise NoUsableCohorts(_("Choose the sheet of cohorts."))
+    currency = parse_currency(request.form.get("currency", "").strip() or None)
     rates = parse_rates_file(rates_file.read(), currency) if rates_file and rates_file.filename else Rates(currency)
-    terms = terms_of({name: request.form.get(name, "") for name in TERMS}, rates, today(get_caller().time_zone))
+    terms = parse_terms({name: request.form.get(name, "") for name in TERMS}, rates, today(get_caller().time_zone))
     sent = read_cohorts(cohorts.read(), cohorts.filename, terms.on)
-    return calculate(sent.rows, terms, sent)
+    return calculate_document(sent.rows, terms, sent)
 
 
 def _page(told: dict[str, Any] | None, refused: DomainError | None) -> Response:
@@ -56,6 +56,6 @@ def _page(told: dict[str, Any] | None, refused: DomainError | None) -> Response:
         refused=refused,
         given=request.form,
         on=today(get_caller().time_zone),
-        words={"evidence": EVIDENCE, "payers": PAYERS, "groups": GROUPS, "marks": MARKS},
+        words={"evidence": EVIDENCE, "payers": PAYERS, "groups": GROUPS, "marks": MARK_TITLES},
     )
     return make_response(page, refused.status if refused else 200)

@@ -27,7 +27,7 @@ def create() -> AnyResponse:
     told = request.form
     try:
         with write_session() as session:
-            schedules.create(session, told.get("name", ""), _rule(), told.get("time_zone", ""), get_caller().actor)
+            schedules.create_schedule(session, told.get("name", ""), _rule(), told.get("time_zone", ""), get_caller().actor)
     except DomainError as refused:
         return _page(refused)
     flash(_("The schedule is made. Its next dates stand below."))
@@ -38,7 +38,7 @@ def change(schedule_id: str) -> AnyResponse:
     """Pauses a schedule, or has it go on."""
     active = request.form.get("active") == "yes"
     with write_session() as session:
-        schedules.update(session, schedule_id, get_caller().actor, active=active)
+        schedules.update_schedule(session, schedule_id, get_caller().actor, active=active)
     flash(_("The schedule goes on.") if active else _("The schedule is paused."))
     return redirect(url_for("pages.schedules"), 303)
 
@@ -46,7 +46,7 @@ def change(schedule_id: str) -> AnyResponse:
 def delete(schedule_id: str) -> AnyResponse:
     """Removes a schedule."""
     with write_session() as session:
-        schedules.delete(session, schedule_id, get_caller().actor)
+        schedules.delete_schedule(session, schedule_id, get_caller().actor)
     flash(_("The schedule is removed."))
     return redirect(url_for("pages.schedules"), 303)
 
@@ -71,10 +71,10 @@ def _page(refused: DomainError | None) -> Response:
         shown = [
             (
                 schedule,
-                schedules.next_dates(schedule.rule, schedule.time_zone, at),
-                schedules.firings(session, schedule, limit=5),
+                schedules.list_next_dates(schedule.rule, schedule.time_zone, at),
+                schedules.list_runs(session, schedule, limit=5),
             )
-            for schedule in schedules.listing(session)
+            for schedule in schedules.list_schedules(session)
         ]
     page = render_template(
         "schedules.html",

@@ -83,7 +83,7 @@ def forget_filter(path: str, filter_id: str) -> AnyResponse:
 
 
 def _wanted(path: str, told: Mapping[str, str]) -> SupplierFilter:
-    return supplier_list.parse_filter({**told, "kind": TABLES[path]}, own=not get_caller().sees_worker_derived)
+    return supplier_list.parse_filter({**told, "kind": TABLES[path]}, own_answers_only=not get_caller().sees_worker_derived)
 
 
 def _address(wanted: SupplierFilter) -> dict[str, Any]:
@@ -94,8 +94,8 @@ def one(kind: str, supplier_id: str) -> str:
     """The page of a site or an agency."""
     with read_session() as session:
         found = supplier_detail.get_supplier_detail(session, kind, supplier_id, sees_worker_derived=get_caller().sees_worker_derived)
-        cases = case_service.of_supplier(session, found.supplier.id) if get_caller().reads_cases else ()
-        unread = questionnaire_requests.unread(session, found.result)
+        cases = case_service.list_cases_of_supplier(session, found.supplier.id) if get_caller().reads_cases else ()
+        unread = questionnaire_requests.list_unread_cells(session, found.result)
     forms = [form for form in map(load_form, list_form_ids()) if form.kind == kind]
     return render_template(
         "supplier.html",
@@ -124,7 +124,7 @@ def ask(kind: str, supplier_id: str) -> AnyResponse:
     with write_session() as session:
         supplier = suppliers.get_supplier(session, kind, supplier_id)
         told = (request.form.get("form", ""), request.form.get("sent_to", ""), today(get_caller().time_zone))
-        questionnaire_requests.ask(session, supplier, *told, get_caller().actor)
+        questionnaire_requests.create_request(session, supplier, *told, get_caller().actor)
     flash(_("Recorded. Fetch the form below and send it: it knows whom it went to."))
     return redirect(url_for(f"pages.{kind}", supplier_id=supplier_id, _anchor="asking"), 303)
 
@@ -133,8 +133,8 @@ def asked_form(kind: str, supplier_id: str, asking_id: str) -> Response:
     """The form of a record of asking, as a workbook. Raises Refused ``not_found``."""
     with read_session() as session:
         supplier = suppliers.get_supplier(session, kind, supplier_id)
-        asking = questionnaire_requests.get(session, supplier, asking_id)
-        data = questionnaire_requests.workbook(asking, supplier, load_form(asking.form, asking.form_version))
+        asking = questionnaire_requests.get_request(session, supplier, asking_id)
+        data = questionnaire_requests.build_request_workbook(asking, supplier, load_form(asking.form, asking.form_version))
     return as_file(data, MEDIA_TYPES["xlsx"], f"{asking.form}_{asking.form_version}_{asking.sent_on.isoformat()}.xlsx")
 
 
@@ -145,7 +145,7 @@ def returned(kind: str, supplier_id: str, asking_id: str) -> AnyResponse:
     except ValueError as fault:
         raise DomainError("asking.returned_on", 422, "Say the day as year, month and day.") from fault
     with write_session() as session:
-        questionnaire_requests.get(session, suppliers.get_supplier(session, kind, supplier_id), asking_id)
+        questionnaire_requests.get_request(session, suppliers.get_supplier(session, kind, supplier_id), asking_id)
         questionnaire_requests.mark_returned(session, asking_id, on, get_caller().actor)
     flash(_("Recorded: the form came back. Upload it to have its answers assessed."))
     return redirect(url_for(f"pages.{kind}", supplier_id=supplier_id, _anchor="asking"), 303)

@@ -24,8 +24,8 @@ def decide(match_id: str) -> AnyResponse:
     try:
         with write_session() as session:
             note, seen = told.get("note", ""), told.get("fingerprint", "")
-            match = matches.decide(session, match_id, told.get("decision", ""), note, now(), get_caller().actor, seen)
-            supplier = matches.shown(session, [match])[0].supplier
+            match = matches.decide_match(session, match_id, told.get("decision", ""), note, now(), get_caller().actor, seen)
+            supplier = matches.load_details(session, [match])[0].supplier
     except DomainError as refused:
         if refused.status == 404:
             raise
@@ -42,9 +42,9 @@ def _page(refused: DomainError | None) -> Response:
     with read_session() as session:
         page = listings.list_matches(session, state=state, cursor=request.args.get("cursor"))
         told = {
-            "lists": lists.listing(session),
-            "counts": matches.counts(session),
-            "matches": matches.shown(session, page.items),
+            "lists": lists.list_watchlists(session),
+            "counts": matches.count_by_state(session),
+            "matches": matches.load_details(session, page.items),
         }
     page_shown = render_template("watchlists.html", state=state, next=page.next_cursor, refused=refused, **told)
     return make_response(page_shown, refused.status if refused else 200)

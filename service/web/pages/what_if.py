@@ -14,8 +14,15 @@ from risk_models.plan import load_actions
 from service.auth.caller import read_session
 from service.db.tables import Result
 from service.errors import DomainError, not_found
-from service.queries.what_if import Ground, closing, fewest_actions, ground, shown_first, what_if
-from service.report_content.labels import answer_words
+from service.queries.what_if import (
+    Baseline,
+    compute_what_if,
+    find_fewest_actions,
+    list_blocks,
+    load_baseline,
+    map_closed_indicators,
+)
+from service.report_content.labels import format_answer
 from service.suppliers import repository as suppliers
 
 AS_NOW = "as_now"
@@ -47,9 +54,9 @@ def _page(kind: str, supplier_id: str, told: dict[str, str] | None) -> str:
         result = session.get(Result, supplier.latest_id) if supplier.latest_id else None
         if result is None:
             raise not_found(f"There is no such {kind}.")
-        stands = ground(result)
-        block, *beside = shown_first(stands.assessed([stands.answers]))
-        closed = closing(block, *beside)
+        stands = load_baseline(result)
+        block, *beside = list_blocks(stands.assess([stands.answers]))
+        closed = map_closed_indicators(block, *beside)
         grade = (told or {}).get("evidence_grade", "worker_voice") or None
         made = None
         if told is not None:
@@ -57,10 +64,10 @@ def _page(kind: str, supplier_id: str, told: dict[str, str] | None) -> str:
             scores = suppliers.get_agency_scores(session, [changed]) if "agencies" in changed else None
             done = [name for name in closed if told.get(f"action.{name}")]
             try:
-                made = what_if(stands, changed, done, grade, scores)
+                made = compute_what_if(stands, changed, done, grade, scores)
             except ValueError as fault:
                 raise DomainError("what_if.impossible", 422, f"{fault}.") from fault
-        fewest = fewest_actions(stands, grade) if grade else fewest_actions(stands)
+        fewest = find_fewest_actions(stands, grade) if grade else find_fewest_actions(stands)
     return render_template(
         "what_if.html",
         kind=kind,
@@ -70,14 +77,14 @@ def _page(kind: str, supplier_id: str, told: dict[str, str] | None) -> str:
         fewest=fewest,
         grade=grade,
         grades=GRADE_TITLES,
-        actions=[action for action in load_actions() if closed.get(action.id) and not action.leaving],
+        actions=[action for action in load_actions() if closed.get(action.id) and not action.ends_relationship],
         questions=_questions(kind, stands),
         agencies="; ".join(map(str, stands.answers.get("agencies") or ())) if kind == "site" else "",
         AS_NOW=AS_NOW,
     )
 
 
-def _questions(kind: str, stands: Ground) -> list[Asked]:
+def _questions(kind: str, stands: Baseline) -> list[Asked]:
     """The questions that the model's indicators read and that offer a choice."""
     asked = load_combined_form(kind)
     found = {}
@@ -87,7 +94,7 @@ def _questions(kind: str, stands: Ground) -> list[Asked]:
             continue
         choices = [(choice.code, choice.title) for choice in question.choices] or [("yes", "Yes"), ("no", "No")]
         said = stands.answers.get(question.id)
-        now = "not asked" if said is None else answer_words(asked, question.id, said)
+        now = "not asked" if said is None else format_answer(asked, question.id, said)
         more = [("declined", "asked and left blank"), ("cannot_apply", "does not apply"), (NOT_ASKED, "not asked")]
         found[question.id] = Asked(question.id, question.title, now, [*choices, *more])
     return list(found.values())
