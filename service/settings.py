@@ -97,8 +97,10 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
     variables = {name: value for name, value in environment.items() if name.startswith(PREFIX)}
     for name in variables.keys() - known.keys():
         raise SettingError(f"{name} is no setting.")
-    read: dict[str, Any] = {known[name].name: _parse_value(name, value, known[name].default) for name, value in given.items()}
-    return Settings(**read)
+    values: dict[str, Any] = {
+        known[name].name: _parse_value(name, text, known[name].default) for name, text in variables.items()
+    }
+    return Settings(**values)
 
 
 def _parse_value(name: str, value: str, default: object) -> object:
