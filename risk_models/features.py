@@ -82,7 +82,7 @@ def build_features(
     evidence = Belief(answers, model, on)
     belief, expired = evidence.get_beliefs([indicator.question for indicator in model.indicators])
     indicators = _read_indicators(answers, model, evidence, on)
-    gated, gate_belief = _read_gates(answers, model, evidence)
+    screened_out, screening_belief = _read_screening_questions(answers, model, evidence)
     frame = Frame(
         risk=indicators.risk,
         lowest_risk=_list_lowest_risks(model),
@@ -98,8 +98,8 @@ def build_features(
         reported=indicators.reported,
         report_risk=np.broadcast_to(model.reported_risk, (k, n)),
         report_belief=np.broadcast_to(compute_report_belief(answers, model, on), (k, n)),
-        screened_out=gated,
-        screening_belief=gate_belief,
+        screened_out=screened_out,
+        screening_belief=screening_belief,
         inherent_known=inherent.known_share,
         place_known=inherent.place_known,
         critical_by_declined=_find_critical_by_declined_answers(answers, inherent, model, facts, agency_scores),
@@ -143,23 +143,27 @@ def _read_indicators(answers: Answers, model: Model, evidence: Belief, on: date)
     return _IndicatorReadings(risk, declined, ruled_out, reported)
 
 
-def _read_gates(answers: Answers, model: Model, evidence: Belief) -> tuple[Flags, Floats]:
-    """Return where a gate question rules an indicator out (k, n), and how far the answer to the gate is believed (k, n)."""
+def _read_screening_questions(answers: Answers, model: Model, evidence: Belief) -> tuple[Flags, Floats]:
+    """Return where a screening question rules an indicator out (k, n), and how far that answer is believed (k, n)."""
     k, n = len(model.indicators), len(answers)
-    gated = np.zeros((k, n), dtype=bool)
-    gate_belief = [evidence.row[0]] * k
-    for gate in model.screening_questions:
-        belief, expired = evidence.get_belief(gate.question)
+    screened_out = np.zeros((k, n), dtype=bool)
+    screening_belief = [evidence.row[0]] * k
+    for screening in model.screening_questions:
+        belief, expired = evidence.get_belief(screening.question)
         # Expired evidence of a declaration rules nothing out.
-        ruled_out = is_answer_in(answers, gate.question, gate.none_answers) & ~expired
+        ruled_out = is_answer_in(answers, screening.question, screening.none_answers) & ~expired
         if not ruled_out.any():
             continue
         for i, indicator in enumerate(model.indicators):
-            if indicator.id in gate.indicators:
-                gated[i] |= ruled_out
+            if indicator.id in screening.indicators:
+                screened_out[i] |= ruled_out
                 if evidence.pieces.values:
-                    gate_belief[i] = np.where(ruled_out, np.maximum(gate_belief[i], belief), gate_belief[i])
-    return gated, np.array(gate_belief) if evidence.pieces.values else np.broadcast_to(evidence.row[0], (k, n))
+                    screening_belief[i] = np.where(
+                        ruled_out, np.maximum(screening_belief[i], belief), screening_belief[i]
+                    )
+    return screened_out, np.array(screening_belief) if evidence.pieces.values else np.broadcast_to(
+        evidence.row[0], (k, n)
+    )
 
 
 def _find_critical_by_declined_answers(

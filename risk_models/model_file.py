@@ -1,8 +1,8 @@
 """Read a model file: a pack alone, or a pack layered over the core that it includes.
 
-A core (``models/core/<version>.toml``) holds what several packs share; it is no model. A pack names it (``includes``), adds blocks
-of its own, overrides keys of its blocks by id (``override``) and leaves blocks of it out (``drop``). The result is one table, as a
-pack without a core would write it, and is parsed and validated in the same way. ``docs/add-a-pack.md`` shows a pack.
+A core (``models/core/<version>.toml``) holds what several packs share; it is no model. A pack names it (``includes``), adds
+blocks of its own, overrides keys of its blocks by id (``override``) and leaves blocks of it out (``drop``). The result is one
+table, as a pack without a core would write it, and is parsed and validated in the same way. ``docs/add-a-pack.md`` shows a pack.
 """
 
 from __future__ import annotations

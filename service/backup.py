@@ -1,7 +1,7 @@
-"""Backup and restore that check themselves: rows as JSON, files by digest, in one tar file, from any database to any other.
+"""Backup and restore with verification: rows as JSON and files by digest in one tar file, from any database to any other.
 
-A backup holds one moment. It is read back and compared with its manifest before it is called done; restoring goes into an
-empty database only, and ends by reading every row again and comparing with the manifest.
+A backup is a snapshot of one moment. It is read back and compared with its manifest before it is complete. A restore needs an
+empty database, and ends by reading every row again and comparing with the manifest.
 """
 
 from __future__ import annotations
@@ -33,30 +33,29 @@ TABLES: tuple[Table, ...] = tuple(Base.metadata.sorted_tables)
 
 
 class BackupError(Exception):
-    """A backup that cannot be restored, or was not written whole: one sentence that says why."""
+    """A backup that cannot be restored, or was not written completely: one sentence that says why."""
 
 
 class Tally:
-    """Counts lines and sums up their digests: the same for the same lines in any order, as two databases may sort apart."""
+    """Count lines and sum their digests: equal for equal lines in any order, since two databases may sort differently."""
 
     def __init__(self) -> None:
         self.count, self.sum = 0, 0
 
     def add(self, line: bytes) -> None:
-        """One more line."""
+        """Count a line."""
         self.count += 1
         self.sum = (self.sum + int.from_bytes(hashlib.sha256(line).digest())) % 2**256
 
     def to_dict(self) -> dict[str, Any]:
-        """As the manifest holds it."""
+        """Return the tally as the manifest holds it."""
         return {"count": self.count, "sum": f"{self.sum:064x}"}
 
 
 def create_backup(db: Database, blobs: BlobStore, target: Path, at: datetime) -> dict[str, int]:
-    """Writes everything to a new tar file, checks it, and returns the number of rows of each table and of files.
+    """Write everything to a new tar file and verify it; return the number of rows of each table and of files.
 
-    Raises BadBackup where the target is there already, a file that a row speaks of is missing, or what was written does not
-    read back.
+    Raises BackupError if the target exists, a file that a row refers to is missing, or the written file does not verify.
     """
     if target.exists():
         raise BackupError(f"{target} is there already; a backup never overwrites another.")
@@ -69,10 +68,10 @@ def create_backup(db: Database, blobs: BlobStore, target: Path, at: datetime) ->
             for digest in files:
                 try:
                     _add_member(tar, f"files/{digest}", blobs.get(digest))
-                except FileNotFoundError as gone:
+                except FileNotFoundError as error:
                     raise BackupError(
                         f"the file {digest[:12]} is not in the store; it may have been erased just now."
-                    ) from gone
+                    ) from error
             manifest = {
                 "format": FORMAT,
                 "revision": get_revision(db.engine),
@@ -89,8 +88,9 @@ def create_backup(db: Database, blobs: BlobStore, target: Path, at: datetime) ->
 
 
 def verify_backup(source: Path) -> dict[str, Any]:
-    """Reads a backup whole and compares it with its manifest, which it returns. Raises BadBackup where anything is missing or
-    changed."""
+    """Read a whole backup, compare it with its manifest and return the manifest. Raises BackupError if anything is missing or
+    changed.
+    """
     tallies: dict[str, Tally] = {}
     files = 0
     manifest: dict[str, Any] | None = None
@@ -107,21 +107,21 @@ def verify_backup(source: Path) -> dict[str, Any]:
                     raise BackupError(f"{source}: the file {name[6:18]} was changed.")
                 else:
                     files += 1
-    except (tarfile.TarError, EOFError, OSError, orjson.JSONDecodeError) as fault:
-        raise BackupError(f"{source} is no whole backup: {fault}.") from fault
+    except (tarfile.TarError, EOFError, OSError, orjson.JSONDecodeError) as error:
+        raise BackupError(f"{source} is no whole backup: {error}.") from error
     if manifest is None or manifest.get("format") != FORMAT:
         raise BackupError(f"{source} is no backup of this kind.")
-    found = {name: tally.to_dict() for name, tally in tallies.items()}
-    if (found, files) != (manifest["tables"], manifest["files"]):
+    tables = {name: tally.to_dict() for name, tally in tallies.items()}
+    if (tables, files) != (manifest["tables"], manifest["files"]):
         raise BackupError(f"{source} does not hold what its manifest says.")
     return manifest
 
 
 def restore_backup(db: Database, blobs: BlobStore, source: Path) -> dict[str, int]:
-    """Puts a backup into an empty, migrated database, and returns its counts.
+    """Restore a backup into an empty, migrated database and return its counts.
 
-    Raises BadBackup where the backup is not whole, the database is not empty or of another version, or holds anything else
-    afterwards; then nothing was written but files.
+    Raises BackupError if the backup is incomplete, the database is not empty or has another revision, or its rows differ from
+    the backup afterwards; nothing but files is then written.
     """
     manifest = verify_backup(source)
     if manifest["revision"] != get_revision(db.engine):
@@ -134,7 +134,7 @@ def restore_backup(db: Database, blobs: BlobStore, source: Path) -> dict[str, in
             if session.scalar(select(func.count()).select_from(table)):
                 raise BackupError(f"the table {table.name} is not empty; restore goes into an empty database.")
         with tarfile.open(source, "r:gz") as tar:
-            # Tables stand in the tar in the order in which one may refer to another, files behind them.
+            # The tar holds tables in the order of their foreign keys, then files.
             by_name = {table.name: table for table in TABLES}
             for name, file in _iterate_members(tar):
                 if name.startswith("rows/"):
@@ -151,18 +151,18 @@ def restore_backup(db: Database, blobs: BlobStore, source: Path) -> dict[str, in
 
 
 def count_rows(manifest: Mapping[str, Any]) -> dict[str, int]:
-    """Rows of each table that has any, and files."""
+    """Return the number of rows of each table that has any, and of files."""
     rows = {name: int(tally["count"]) for name, tally in manifest["tables"].items() if tally["count"]}
     return {**rows, "files": int(manifest["files"])}
 
 
 def _open_private(path: Path) -> IO[bytes]:
-    # A backup holds everything there is: its owner alone may read it.
+    # A backup holds all data: only its owner may read it.
     return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600), "wb")
 
 
 def _iterate_lines(session: Session, table: Table) -> Iterator[bytes]:
-    """Rows as lines of JSON, the same for the same rows on every database."""
+    """Yield rows as lines of JSON, the same for equal rows on every database."""
     rows = session.execute(select(table).execution_options(yield_per=CHUNK)).mappings()
     for row in rows:
         plain = {str(name): v.astimezone(UTC) if isinstance(v, datetime) else v for name, v in row.items()}
@@ -171,7 +171,7 @@ def _iterate_lines(session: Session, table: Table) -> Iterator[bytes]:
 
 def _add_rows(tar: tarfile.TarFile, table: Table, session: Session) -> Tally:
     tally = Tally()
-    with tempfile.TemporaryFile() as file:  # a tar says the length of a member before it
+    with tempfile.TemporaryFile() as file:  # a tar holds the length of a member before it
         for line in _iterate_lines(session, table):
             tally.add(line)
             file.write(line)
@@ -205,15 +205,15 @@ def _insert_rows(session: Session, table: Table, file: IO[bytes]) -> None:
     if rows:
         session.execute(insert(table), rows)
     if session.get_bind().dialect.name == "postgresql":
-        # Rows that brought their number leave the counter behind where it was.
+        # Rows inserted with their ids do not advance the sequence.
         for column in table.primary_key:
             if isinstance(column.type, BigInteger):
-                counter = func.pg_get_serial_sequence(table.name, column.name)
-                session.execute(select(func.setval(counter, func.max(column))).having(func.max(column).is_not(None)))
+                sequence = func.pg_get_serial_sequence(table.name, column.name)
+                session.execute(select(func.setval(sequence, func.max(column))).having(func.max(column).is_not(None)))
 
 
 def _parse_row(table: Table, row: dict[str, Any]) -> dict[str, Any]:
-    """JSON texts back to the times and days of their columns."""
+    """Convert the JSON texts of a row back to the times and dates of their columns."""
     for column in table.columns:
         value = row.get(column.name)
         if isinstance(value, str) and isinstance(column.type, UTCTime):

@@ -1,4 +1,4 @@
-"""Reports asked for from the pages and the API: made by a job from what is kept, laid in the blob store, fetched there."""
+"""Reports requested from the pages and the API: a job renders them from stored results into the blob store."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ def request_report(
     *,
     worker_derived: bool = True,
 ) -> Job:
-    """Asks for a report of one supplier, or of all that a filter wants. Raises Refused: ``format.unknown``,
+    """Enqueue a report on one supplier, or on all that match a filter. Raises DomainError: ``format.unknown``,
     ``audience.unknown``, ``report.empty``, ``not_found``.
 
-    A supplier's copy is of one supplier: it never shows another. ``worker_derived``: whether an internal report tells what
-    workers reported; only who may see that may fetch it then.
+    A supplier's copy is of one supplier and never shows another. ``worker_derived``: whether an internal report includes what
+    workers reported; only callers who may see that can then download it.
     """
     if format not in FORMATS:
         raise DomainError("format.unknown", 422, f"A report comes as {', '.join(FORMATS)}.")
@@ -59,103 +59,112 @@ def request_report(
         _get_supplier(session, supplier_id)
     elif not list_ids(session, filter_ or SupplierFilter(), today()):
         raise DomainError("report.empty", 422, "There is no supplier like that to report on.")
-    shown = worker_derived and audience == "internal"
-    asked = {"format": format, "audience": audience, "supplier_id": supplier_id, "worker_derived": shown}
-    job = enqueue(session, RENDER_REPORT, {**asked, "wanted": (filter_ or SupplierFilter()).to_dict()}, by)
+    payload = {
+        "format": format,
+        "audience": audience,
+        "supplier_id": supplier_id,
+        "worker_derived": worker_derived and audience == "internal",
+        "wanted": (filter_ or SupplierFilter()).to_dict(),
+    }
+    job = enqueue(session, RENDER_REPORT, payload, by)
     record_event(session, by, "report.requested", "job", job.id, {"format": format, "supplier": supplier_id})
     return job
 
 
 def render_report(db: Database, blobs: BlobStore, claimed: ClaimedJob) -> None:
-    """The job: the report in its format, its bytes kept; the result says under which digest."""
-    asked = claimed.payload
+    """Render a requested report and store its bytes (a job); the result of the job holds their digest."""
+    payload = claimed.payload
+    supplier_id, format_ = payload["supplier_id"], payload["format"]
     with db.for_organisation(claimed.organisation_id, write=False) as session:
-        one = asked["supplier_id"]
-        shown = _includes_worker_reports(asked)
-        some = [one] if one else list_ids(session, parse_filter(asked["wanted"], own_answers_only=not shown), today())
-        made = (
-            build_supplier_copy(session, one)
-            if asked["audience"] == "supplier"
-            else build_internal_report(session, some, worker_derived=shown)
-        )
-        if not one:
-            made = add_own_practices(session, made)
-    rendered = render(made, asked["format"])
-    kept = {
+        worker_derived = _includes_worker_reports(payload)
+        if payload["audience"] == "supplier":
+            report = build_supplier_copy(session, supplier_id)
+        elif supplier_id:
+            report = build_internal_report(session, [supplier_id], worker_derived=worker_derived)
+        else:
+            filter_ = parse_filter(payload["wanted"], own_answers_only=not worker_derived)
+            supplier_ids = list_ids(session, filter_, today())
+            report = build_internal_report(session, supplier_ids, worker_derived=worker_derived)
+            report = add_own_practices(session, report)
+    rendered = render(report, format_)
+    result = {
         "sha256": blobs.put(rendered.data),
         "media_type": rendered.media_type,
-        "file_name": f"{'supplier' if asked['supplier_id'] else 'portfolio'}_{made.on.isoformat()}.{asked['format']}",
+        "file_name": f"{'supplier' if supplier_id else 'portfolio'}_{report.on.isoformat()}.{format_}",
         "size": len(rendered.data),
-        "results": len(made.results),
+        "results": len(report.results),
     }
-    with job_transaction(db, claimed, progress=1.0, result=kept) as session:
-        record_event(session, claimed.actor, "report.made", "job", claimed.id, {"format": asked["format"]})
+    with job_transaction(db, claimed, progress=1.0, result=result) as session:
+        record_event(session, claimed.actor, "report.made", "job", claimed.id, {"format": format_})
 
 
 def build_internal_report(session: Session, supplier_ids: Sequence[str], *, worker_derived: bool = True) -> Report:
-    """The internal report on the latest results of some suppliers, each as of its own day; ``worker_derived``: whether it tells
-    what workers reported. Raises Refused ``report.empty``.
+    """Build the internal report on the latest results of some suppliers, each as of its own day.
+
+    ``worker_derived``: whether it includes what workers reported. Raises DomainError ``report.empty``.
     """
     results = _load_latest_results(session, supplier_ids)
     if not results:
         raise DomainError("report.empty", 422, "There is no supplier like that to report on.")
     on = max(result.on for result in results)
-    again = [_reassess_group(group) for group in _group_alike(results)]
-    assessed = again if worker_derived else [with_supplier_visible_plan(part) for part in again]
+    assessed = [_reassess_group(group) for group in _group_alike(results)]
+    if not worker_derived:
+        assessed = [with_supplier_visible_plan(batch) for batch in assessed]
     organisation = session.get_one(Organisation, results[0].organisation_id)
-    whole = build_report(assessed, load_facts().as_of(on), on, _list_source_files(session, results), (), organisation.name)
-    # Explained from what is kept: a report of one supplier knows the scores that its agencies had.
-    by_place = {result.supplier_id: result for result in results}
-    details = tuple(stored_results.build_detail(by_place[i]) for i in supplier_ids[:MAX_DETAILS] if i in by_place)
-    title = whole.results[0].name if len(results) == 1 else organisation.name
-    made = replace(whole, details=details, title=title)
-    return made if worker_derived else redact_report(made)
+    files = _list_source_files(session, results)
+    report = build_report(assessed, load_facts().as_of(on), on, files, (), organisation.name)
+    # Details come from the stored results: a report on one supplier then knows the scores that its agencies had.
+    by_supplier = {result.supplier_id: result for result in results}
+    details = tuple(stored_results.build_detail(by_supplier[i]) for i in supplier_ids[:MAX_DETAILS] if i in by_supplier)
+    title = report.results[0].name if len(results) == 1 else organisation.name
+    report = replace(report, details=details, title=title)
+    return report if worker_derived else redact_report(report)
 
 
 def build_supplier_copy(session: Session, supplier_id: str) -> Report:
-    """A supplier's copy: its latest result as it would be on that day had nobody but the supplier said anything (own_answers).
+    """Build the copy for a supplier: its latest result as it would be from the supplier's own answers alone.
 
-    No report, no case and no score of an agency goes into it (that is another's, and may rest on what its workers told), so it
-    is alike with them and without. Raises Refused ``report.empty``.
+    Reports of workers, case records and agency scores are left out (those belong to others, and may rest on what workers
+    reported), so that the copy is the same with and without them. Raises DomainError ``report.empty``.
     """
     results = _load_latest_results(session, [supplier_id])
     if not results:
         raise DomainError("report.empty", 422, "There is no supplier like that to report on.")
     result = results[0]
     model, facts = stored_results.find_model_and_facts(result)
-    in_form = session.get_one(Supplier, supplier_id).form_answers
-    own = from_rows([filter_own_answers(model.kind, result.answers, in_form)])
-    batch = Batch(model.kind, own, "", "", np.zeros(1, dtype=np.intp))
+    form_answers = session.get_one(Supplier, supplier_id).form_answers
+    answers = from_rows([filter_own_answers(model.kind, result.answers, form_answers)])
+    batch = Batch(model.kind, answers, "", "", np.zeros(1, dtype=np.intp))
     assessed = assess_batch(batch, facts, result.on, {}, stored_results.list_models_released_with(model))
-    whole = build_report([assessed], facts, result.on, (), (), "")
-    ours = {question.id for question in load_combined_form(model.kind).questions if question.buyer_answered}
-    of_ours = {i.title for block in assessed.blocks for i in block.model.indicators if i.question in ours}
+    report = build_report([assessed], facts, result.on, (), (), "")
+    buyer_questions = {question.id for question in load_combined_form(model.kind).questions if question.buyer_answered}
+    indicators = [indicator for block in assessed.blocks for indicator in block.model.indicators]
+    buyer_titles = {indicator.title for indicator in indicators if indicator.question in buyer_questions}
     return replace(
-        whole,
-        title=whole.results[0].name,
+        report,
+        title=report.results[0].name,
         audience="supplier",
         details=build_details(assessed, facts, result.on),
-        not_checked=tuple(question for question in whole.not_checked if question.title not in of_ours),
+        not_checked=tuple(question for question in report.not_checked if question.title not in buyer_titles),
     )
 
 
 def add_own_practices(session: Session, report: Report) -> Report:
-    """A report on the portfolio with what the buyer does to it, as it stands today. No supplier's copy is such a report."""
+    """Return a portfolio report with the findings on the buyer's own practices, as of today. Never use it for a supplier's copy."""
     findings, steps = own_practices.build_report_lines(own_practices.list_units(session, today()))
     return replace(report, buyer=findings, buyer_plan=steps)
 
 
 def _load_latest_results(session: Session, supplier_ids: Sequence[str]) -> list[Result]:
-    found: dict[str, Result] = {}
+    latest: dict[str, Result] = {}
     for chunk in chunks(supplier_ids):
-        query = select(Result).join(Supplier, Supplier.latest_id == Result.id)
-        some = query.where(Supplier.id.in_(chunk))
-        found.update({result.supplier_id: result for result in session.scalars(some)})
-    return [found[i] for i in supplier_ids if i in found]
+        query = select(Result).join(Supplier, Supplier.latest_id == Result.id).where(Supplier.id.in_(chunk))
+        latest.update({result.supplier_id: result for result in session.scalars(query)})
+    return [latest[i] for i in supplier_ids if i in latest]
 
 
 def _group_alike(results: Sequence[Result]) -> list[list[Result]]:
-    """Results that can be worked out again together: of one day and kind, with the same scores of agencies."""
+    """Group results that can be reassessed together: of the same day, kind and agency scores."""
     groups: dict[Any, list[Result]] = defaultdict(list)
     for result in results:
         kind = "agency" if result.model == "agency" else "site"
@@ -173,16 +182,16 @@ def _reassess_group(group: Sequence[Result]) -> AssessedBatch:
 
 
 def _list_source_files(session: Session, results: Sequence[Result]) -> list[Mapping[str, Any]]:
-    """The files that the results were read from, with how many of them."""
-    counted: dict[tuple[str, str], int] = defaultdict(int)
+    """Return the files that the results were read from, each with its number of results."""
+    counts: dict[tuple[str, str], int] = defaultdict(int)
     for result in results:
         if result.import_id:
-            counted[result.import_id, str(result.place.get("file", ""))] += 1
-    imports = {i.id: i for i in session.scalars(select(Import).where(Import.id.in_({key[0] for key in counted})))}
+            counts[result.import_id, str(result.place.get("file", ""))] += 1
+    imports = {i.id: i for i in session.scalars(select(Import).where(Import.id.in_({key[0] for key in counts})))}
     files: list[Mapping[str, Any]] = []
-    for (import_id, name), rows in counted.items():
-        found = imports[import_id].found if import_id in imports else None
-        file = next((f for f in (found or {}).get("files", ()) if f["name"] == name), None)
+    for (import_id, name), rows in counts.items():
+        preview = imports[import_id].found if import_id in imports else None
+        file = next((f for f in (preview or {}).get("files", ()) if f["name"] == name), None)
         if file is not None:
             files.append({**file, "rows": rows, "accepted": rows, "rejected": 0})
     return files
@@ -190,51 +199,51 @@ def _list_source_files(session: Session, results: Sequence[Result]) -> list[Mapp
 
 @dataclass(frozen=True)
 class ReportState:
-    """How far a report has come; ``ready`` once it can be fetched."""
+    """The job of a report; ``ready`` once it can be downloaded."""
 
     job: Job
     ready: bool
 
 
 def get_report_state(session: Session, job_id: str) -> ReportState:
-    """A report that was asked for. Raises Refused ``not_found`` for what is no report."""
+    """Return the state of a requested report. Raises DomainError ``not_found`` for a job that is no report."""
     job = get_job(session, job_id)
     if job.kind != RENDER_REPORT:
         raise not_found("There is no such report.")
     return ReportState(job, job.state == "done")
 
 
-def _includes_worker_reports(asked: Mapping[str, Any]) -> bool:
-    """Whether a report that was asked for tells what workers reported."""
-    return asked.get("audience", "internal") == "internal" and bool(asked.get("worker_derived", True))
+def _includes_worker_reports(payload: Mapping[str, Any]) -> bool:
+    """Return whether a requested report includes what workers reported."""
+    return payload.get("audience", "internal") == "internal" and bool(payload.get("worker_derived", True))
 
 
 def download_report(session: Session, blobs: BlobStore, job_id: str, *, sees_worker_derived: bool) -> Rendered:
-    """A report as a file. Raises Refused: ``not_found``, ``report.closed``, ``report.not_ready``."""
-    found = get_report_state(session, job_id)
-    if _includes_worker_reports(found.job.payload) and not sees_worker_derived:
+    """Return a report as a file. Raises DomainError: ``not_found``, ``report.closed``, ``report.not_ready``."""
+    state = get_report_state(session, job_id)
+    if _includes_worker_reports(state.job.payload) and not sees_worker_derived:
         raise DomainError(
             "report.closed", 403, "It tells what workers reported, which is not open to you: ask for one of your own."
         )
-    if not found.ready or found.job.result is None:
-        raise DomainError("report.not_ready", 409, f"The report is {found.job.state}.")
-    kept = found.job.result
-    return Rendered(blobs.get(kept["sha256"]), kept["media_type"], kept["file_name"])
+    if not state.ready or state.job.result is None:
+        raise DomainError("report.not_ready", 409, f"The report is {state.job.state}.")
+    result = state.job.result
+    return Rendered(blobs.get(result["sha256"]), result["media_type"], result["file_name"])
 
 
 def list_reports(session: Session, limit: int = 20) -> Sequence[Job]:
-    """Reports that were asked for, newest first."""
+    """Return the requested reports, newest first."""
     return session.scalars(
         select(Job).where(Job.kind == RENDER_REPORT).order_by(Job.created_at.desc(), Job.id).limit(limit)
     ).all()
 
 
 def _get_supplier(session: Session, supplier_id: str) -> Supplier:
-    found = session.scalars(
+    supplier = session.scalars(
         select(Supplier).where(
             Supplier.id == supplier_id, Supplier.deleted_at.is_(None), Supplier.latest_id.is_not(None)
         )
     ).first()
-    if found is None:
+    if supplier is None:
         raise not_found("There is no such supplier.")
-    return found
+    return supplier

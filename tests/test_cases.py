@@ -28,22 +28,22 @@ MANY = ("many", "countries", "sector")
 NUMBERS = ("number", "percent", "money")
 
 
-def rows(path: Path) -> list[dict[str, str]]:
+def read_rows(path: Path) -> list[dict[str, str]]:
     with path.open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 
 
-def suppliers(path: Path) -> list[tuple[str, str, dict[str, Any]]]:
+def read_suppliers(path: Path) -> list[tuple[str, str, dict[str, Any]]]:
     """The suppliers of a case in order: name in the case, kind and typed answers."""
     found: dict[str, dict[str, Any]] = defaultdict(dict)
     kinds = {}
-    for row in rows(path / "answers.csv"):
+    for row in read_rows(path / "answers.csv"):
         kinds[row["supplier"]] = row["kind"]
-        found[row["supplier"]][row["question"]] = typed(row["kind"], row["question"], row["answer"])
+        found[row["supplier"]][row["question"]] = parse_answer(row["kind"], row["question"], row["answer"])
     return [(name, kinds[name], answers) for name, answers in found.items()]
 
 
-def typed(kind: str, question: str, told: str) -> Any:
+def parse_answer(kind: str, question: str, told: str) -> Any:
     form = load_combined_form(kind)
     asked = form.by_id[question]
     if asked.type == "evidence":
@@ -53,9 +53,9 @@ def typed(kind: str, question: str, told: str) -> Any:
     return tuple(told.split("|")) if asked.type in MANY else float(told) if asked.type in NUMBERS else told
 
 
-def results(path: Path, on: date) -> dict[str, dict[str, Any]]:
+def assess_case(path: Path, on: date) -> dict[str, dict[str, Any]]:
     """The result of each supplier of a case, by its name there, in the order of the case."""
-    told = suppliers(path)
+    told = read_suppliers(path)
     batches = [Batch(kind, from_rows([answers]), "case", kind, np.array([2])) for _, kind, answers in told]
     assessed = [
         orjson.loads(row) for each in assess(batches, load_facts().as_of(on), on) for row in iter_result_json(each, on)
@@ -63,7 +63,7 @@ def results(path: Path, on: date) -> dict[str, dict[str, Any]]:
     return dict(zip((name for name, _, _ in told), assessed, strict=True))
 
 
-def of(result: dict[str, Any], what: str, name: str) -> Any:
+def get_value(result: dict[str, Any], what: str, name: str) -> Any:
     """What one row of ``expected.csv`` is about."""
     if what == "field":
         return result[name]
@@ -79,11 +79,11 @@ def of(result: dict[str, Any], what: str, name: str) -> Any:
 @pytest.mark.parametrize("path", CASES, ids=lambda path: path.name)
 def test_the_numbers_are_those_worked_by_hand(path: Path) -> None:
     assert (path / "why.md").read_text(encoding="utf-8").strip()
-    expected = rows(path / "expected.csv")
+    expected = read_rows(path / "expected.csv")
     on = next((row["value"] for row in expected if row["what"] == "on"), "2026-11-01")
-    found = results(path, date.fromisoformat(on))
+    found = assess_case(path, date.fromisoformat(on))
     for row in (row for row in expected if row["what"] != "on"):
-        value = of(found[row.get("supplier") or list(found)[-1]], row["what"], row["name"])
+        value = get_value(found[row.get("supplier") or list(found)[-1]], row["what"], row["name"])
         if isinstance(value, (int, float)) and not isinstance(value, bool):
             assert value == pytest.approx(float(row["value"]), abs=0.005), row
         else:

@@ -22,7 +22,7 @@ from service.model_governance.check import list_fact_faults, list_model_faults
 TESTS = Path(__file__).parent
 
 
-class Released(NamedTuple):
+class ReleasedItem(NamedTuple):
     """A line of the list."""
 
     release: str
@@ -32,12 +32,12 @@ class Released(NamedTuple):
     digest: str
 
 
-LIST = [
-    Released(*line.split())
+RELEASED_ITEMS = [
+    ReleasedItem(*line.split())
     for line in (TESTS / "released.txt").read_text(encoding="utf-8").splitlines()
     if not line.startswith("#")
 ]
-FILES = {
+FILES_BY_KIND = {
     "model": lambda line: MODELS_FOLDER / line.name / f"{line.version}.toml",
     "form": lambda line: FORMS_DIR / line.name / f"{line.version}.toml",
     "practices": lambda line: PRACTICES / f"{line.version}.toml",
@@ -46,29 +46,29 @@ FILES = {
 
 @pytest.mark.parametrize(
     "line",
-    [line for line in LIST if line.kind in FILES],
+    [line for line in RELEASED_ITEMS if line.kind in FILES_BY_KIND],
     ids=lambda line: f"{line.kind} {line.name} {line.version}",
 )
-def test_a_file_that_was_released_is_never_changed(line: Released) -> None:
-    digest = hashlib.sha256(FILES[line.kind](line).read_bytes()).hexdigest()
+def test_a_file_that_was_released_is_never_changed(line: ReleasedItem) -> None:
+    digest = hashlib.sha256(FILES_BY_KIND[line.kind](line).read_bytes()).hexdigest()
     assert digest == line.digest, "it was released: give the change a version of its own"
 
 
 def test_a_library_of_actions_that_was_released_stays_known_by_its_digest() -> None:
     held = {version: digest for digest, version in get_action_releases().items()}
-    released = {line.version: line.digest for line in LIST if line.kind == "actions"}
+    released = {line.version: line.digest for line in RELEASED_ITEMS if line.kind == "actions"}
     assert {version: held.get(version) for version in released} == released
 
 
 def test_an_edition_of_the_facts_that_was_released_stays_the_first_lines_of_the_tables() -> None:
     held = {edition.name: edition.digest for edition in editions()}
-    released = {line.version: line.digest for line in LIST if line.kind == "facts"}
+    released = {line.version: line.digest for line in RELEASED_ITEMS if line.kind == "facts"}
     assert {version: held.get(version) for version in released} == released
     assert list_fact_faults() == []
 
 
 def test_rules_on_cases_that_were_released_stay_known_by_their_digest() -> None:
-    released = {line.version: line.digest for line in LIST if line.kind == "cases"}
+    released = {line.version: line.digest for line in RELEASED_ITEMS if line.kind == "cases"}
     assert {version: list_released_digests().get(version) for version in released} == released
 
 
@@ -78,4 +78,4 @@ def test_whatever_the_checkout_calls_released_is_what_it_holds() -> None:
 
 def test_the_list_goes_up_to_the_release_of_this_version() -> None:
     project = tomllib.loads((TESTS.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    assert project["version"] in {line.release for line in LIST}, "add the lines of this release to tests/released.txt"
+    assert project["version"] in {line.release for line in RELEASED_ITEMS}, "add the lines of this release to tests/released.txt"

@@ -75,11 +75,12 @@ class Scores:
 
     Scores are points 0..100. ``base``: of the inherent risk; ``uplift``: what floors add; ``best`` and ``worst``: the range of
     ``total``. ``floors`` (f, n): 0 not reached, 1 reached only through declined answers ("cannot be ruled out"), 2 reached
-    through what was admitted, reported or found; ``floor_points`` and ``worst_floor_points``: the highest minimum score of the floors
-    reached, shown and in the worst case. ``level`` and ``inherent_level`` index LEVEL_NAMES. ``capped``: the score would be
-    critical, but only through declined answers; it is shown as "up to". ``practice``: the points of what was asked, out of
+    through what was admitted, reported or found. ``floor_points`` and ``worst_floor_points``: the highest minimum score of the
+    floors reached, shown and in the worst case. ``level`` and ``inherent_level`` index LEVEL_NAMES. ``capped``: the score would
+    be critical, but only through declined answers; it is shown as "up to". ``practice``: the points of what was asked, out of
     ``practice_of``; ``asked``: anything was asked or reported. ``core_declined``, ``core_settled``: any core question declined,
-    all of them answered or ruled out. ``coverage_without_reports``: coverage by own answers alone. ``moments`` (7, n): see MOMENTS.
+    all of them answered or ruled out. ``coverage_without_reports``: coverage by own answers alone. ``moments`` (7, n): see
+    MOMENTS.
     """
 
     base: Floats

@@ -81,8 +81,8 @@ class RateLimiter:
         """Return another share of the minute, 0 if it is used up, and how many requests all processes were granted with it."""
         with self.database.for_organisation(caller.organisation_id) as session:
             key = session.scalars(select(ApiKey).where(ApiKey.id == caller.id).with_for_update()).one()
-            before = key.taken if key.minute == minute else 0
+            before = key.requests_used if key.minute == minute else 0
             share = min(self.limit - before, max(1, (self.limit - before) // SHARES))
             if share > 0:
-                key.minute, key.taken = minute, before + share
+                key.minute, key.requests_used = minute, before + share
             return max(share, 0), before + max(share, 0)

@@ -26,7 +26,7 @@ def list_watchlists(session: Session) -> Reply:
 
 
 def _watchlist(watchlist: Watchlist) -> Resource:
-    counts = watchlist.told
+    counts = watchlist.file_summary
     return Resource(
         watchlist,
         rows=counts.get("rows", 0),

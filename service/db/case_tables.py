@@ -1,4 +1,4 @@
-"""What is kept of case records: one group of people, and what was found of it. No name, telephone number or paper of anybody."""
+"""Tables of case records: a group of people and the findings about it. No names, telephone numbers or papers of persons."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from service.db.tables import Base, Owned, new_id
 
 
 class StoredCase(Owned, Base):
-    """A case: who the group is, which site or agency it is about (None: none that is known), and whether it is open.
+    """A case: a group of people, the site or agency it is about (None: none that is known), and whether it is open.
 
-    ``key``: that of its number, by which it is found again. ``strength``: index of risk_models.cases.rules.STRENGTHS as it was
-    read last, reached at ``strength_since``. ``outcome``: why it was closed. It goes with the supplier it is about.
+    ``key``: the key of its number, which identifies it. ``strength``: index of risk_models.cases.rules.STRENGTHS when last
+    computed, reached at ``strength_since``. ``outcome``: why it was closed. It is deleted with the supplier it is about.
     """
 
     __tablename__ = "case_record"
@@ -47,10 +47,10 @@ class StoredCase(Owned, Base):
 
 
 class StoredFinding(Owned, Base):
-    """One finding of a case, as it was recorded: it is added, and never changed. ``number`` counts within the case.
+    """One recorded finding of a case: it is added and never changed. ``number`` counts within the case.
 
-    ``place``: the row of the sheet it stood in; ``place`` is empty and ``import_id`` None where it was entered by hand or sent
-    through the API.
+    ``place``: its row of the sheet; ``place`` is empty and ``import_id`` None where it was entered by hand or sent through the
+    API.
     """
 
     __tablename__ = "case_finding"

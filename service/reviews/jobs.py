@@ -1,8 +1,8 @@
-"""Reviews: which suppliers are due, and the jobs that assess suppliers again.
+"""Reviews: which suppliers are due, and the jobs that reassess suppliers.
 
-Each result says when the next review is due: so many months on, by its level (``review_months`` of its model). A review
-assesses a supplier from the answers that are kept, under the models and facts of the day. Sites whose agencies moved are assessed
-again at once, for a site takes the score of its worst agency.
+Each result says when the next review is due: a number of months later, by its level (``review_months`` of its model). A review
+reassesses a supplier from its stored answers, under the models and facts of the day. Sites whose agencies changed score are
+reassessed at once, since a site takes the score of its worst agency.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ from service.db.tables import Engagement, Supplier
 from service.jobs.table import ClaimedJob, job_transaction
 from service.suppliers import repository as suppliers
 
-KINDS = ("agency", "site")  # agencies first: a site's score takes those of its agencies in
+KINDS = ("agency", "site")  # agencies first: the score of a site depends on those of its agencies
 CHUNK = 200  # suppliers reviewed in one transaction
 
 
 def list_due(session: Session, on: date, limit: int = 50) -> Sequence[Supplier]:
-    """Sites and agencies whose review is due on a day or was before, the worst first."""
+    """Return the sites and agencies whose review is due on a day or overdue, worst first."""
     query = select(Supplier).where(_is_assessed(), Supplier.review_due <= on)
     return session.scalars(query.order_by(Supplier.rank, Supplier.review_due, Supplier.id).limit(limit)).all()
 
 
 def count_upcoming(session: Session, on: date, days: int = 5) -> list[tuple[date, int]]:
-    """The next ``n`` days after a day on which reviews fall due, with how many do."""
+    """Return the next days after a day on which reviews fall due, at most ``days`` of them, with the number of reviews."""
     query = select(Supplier.review_due, func.count()).where(_is_assessed(), Supplier.review_due > on)
-    found = session.execute(query.group_by(Supplier.review_due).order_by(Supplier.review_due).limit(days))
-    return [(day, count) for day, count in found if day is not None]
+    rows = session.execute(query.group_by(Supplier.review_due).order_by(Supplier.review_due).limit(days))
+    return [(day, count) for day, count in rows if day is not None]
 
 
 def _is_assessed() -> ColumnElement[bool]:
@@ -43,67 +43,66 @@ def _is_assessed() -> ColumnElement[bool]:
 
 
 def review_suppliers(db: Database, claimed: ClaimedJob) -> None:
-    """The job of a firing: reviews what is due (``rolling``) or all suppliers (``fixed``), a chunk in each transaction.
+    """Review the suppliers that are due (``rolling``) or all suppliers (``fixed``), one chunk per transaction (a job).
 
-    Its payload: ``schedule_id``, ``rule`` and ``time_zone``; which day it is, is decided once.
+    Its payload: ``schedule_id``, ``rule`` and ``time_zone``; the day of review is fixed when the job starts.
     """
-    so_far = dict(claimed.checkpoint) or {
+    state = dict(claimed.checkpoint) or {
         "on": today(claimed.payload["time_zone"]).isoformat(),
         "kind": KINDS[0],
         "after": "",
         "done": 0,
     }
-    on = date.fromisoformat(so_far["on"])
-    which = _is_assessed()
+    on = date.fromisoformat(state["on"])
+    condition = _is_assessed()
     if claimed.payload["rule"]["kind"] == "rolling":
-        which = and_(which, Supplier.review_due <= on)
-    if "of" not in so_far:
+        condition = and_(condition, Supplier.review_due <= on)
+    if "of" not in state:
         with db.for_organisation(claimed.organisation_id, write=False) as session:
-            so_far["of"] = session.scalars(select(func.count(Supplier.id)).where(which)).one()
+            state["of"] = session.scalars(select(func.count(Supplier.id)).where(condition)).one()
     while True:
-        of_kind = and_(which, Supplier.kind == so_far["kind"])
+        in_kind = and_(condition, Supplier.kind == state["kind"])
         with db.for_organisation(claimed.organisation_id, write=False) as session:
-            query = select(Supplier.id).where(of_kind, Supplier.id > so_far["after"]).order_by(Supplier.id)
+            query = select(Supplier.id).where(in_kind, Supplier.id > state["after"]).order_by(Supplier.id)
             ids = session.scalars(query.limit(CHUNK)).all()
-        if not ids and so_far["kind"] == KINDS[-1]:
+        if not ids and state["kind"] == KINDS[-1]:
             break
         if not ids:
-            so_far |= {"kind": KINDS[-1], "after": ""}
+            state |= {"kind": KINDS[-1], "after": ""}
             continue
-        so_far |= {"after": ids[-1], "done": so_far["done"] + len(ids)}
-        progress = min(1.0, so_far["done"] / max(1, so_far["of"]))  # more may have come due than were counted
-        with job_transaction(db, claimed, checkpoint=so_far, progress=progress) as session:
-            # Locked, so that one who erases a supplier meanwhile does not see it come back.
-            chunk = session.scalars(select(Supplier).where(of_kind, Supplier.id.in_(ids)).with_for_update()).all()
+        state |= {"after": ids[-1], "done": state["done"] + len(ids)}
+        progress = min(1.0, state["done"] / max(1, state["of"]))  # more suppliers may have come due than were counted
+        with job_transaction(db, claimed, checkpoint=state, progress=progress) as session:
+            # Locked, so that a supplier that is deleted meanwhile does not come back.
+            chunk = session.scalars(select(Supplier).where(in_kind, Supplier.id.in_(ids)).with_for_update()).all()
             _review_chunk(session, chunk, on, claimed.actor)
-    with job_transaction(db, claimed, result={"reviewed": so_far["done"], "on": so_far["on"]}) as session:
-        told = {"suppliers": so_far["done"], "on": so_far["on"]}
-        record_event(session, claimed.actor, "schedule.reviewed", "schedule", claimed.payload["schedule_id"], told)
+    with job_transaction(db, claimed, result={"reviewed": state["done"], "on": state["on"]}) as session:
+        details = {"suppliers": state["done"], "on": state["on"]}
+        record_event(session, claimed.actor, "schedule.reviewed", "schedule", claimed.payload["schedule_id"], details)
 
 
 def reassess_agency_sites(db: Database, claimed: ClaimedJob) -> None:
-    """The job that follows agencies whose score or name moved: assesses the sites that name them again, a chunk in each
-    transaction; those that have taken in the present scores already are passed over.
+    """Reassess the sites that use agencies whose score or name changed, one chunk per transaction (a job).
 
-    Its payload: ``agency_keys`` and ``on``, the day of the assessment.
+    Sites that already have the current scores are skipped. Its payload: ``agency_keys`` and ``on``, the day of assessment.
     """
-    so_far = dict(claimed.checkpoint) or {"after": "", "assessed": 0}
+    state = dict(claimed.checkpoint) or {"after": "", "assessed": 0}
     on = date.fromisoformat(claimed.payload["on"])
-    naming = select(Engagement.site_id).where(Engagement.agency_key.in_(claimed.payload["agency_keys"]))
-    which = and_(_is_assessed(), Supplier.id.in_(naming))
+    site_ids = select(Engagement.site_id).where(Engagement.agency_key.in_(claimed.payload["agency_keys"]))
+    condition = and_(_is_assessed(), Supplier.id.in_(site_ids))
     while True:
         with db.for_organisation(claimed.organisation_id, write=False) as session:
-            query = select(Supplier.id).where(which, Supplier.id > so_far["after"]).order_by(Supplier.id)
+            query = select(Supplier.id).where(condition, Supplier.id > state["after"]).order_by(Supplier.id)
             ids = session.scalars(query.limit(CHUNK)).all()
         if not ids:
             break
-        so_far |= {"after": ids[-1]}
-        with job_transaction(db, claimed, checkpoint=so_far) as session:
-            sites = session.scalars(select(Supplier).where(which, Supplier.id.in_(ids)).with_for_update()).all()
-            moved = [site.id for site in suppliers.sites_with_outdated_agency_scores(session, sites)]
-            suppliers.reassess(session, moved, on, now(), claimed.actor, "agency")
-            so_far["assessed"] += len(moved)
-    with job_transaction(db, claimed, result={"assessed": so_far["assessed"]}):
+        state |= {"after": ids[-1]}
+        with job_transaction(db, claimed, checkpoint=state) as session:
+            sites = session.scalars(select(Supplier).where(condition, Supplier.id.in_(ids)).with_for_update()).all()
+            outdated = [site.id for site in suppliers.sites_with_outdated_agency_scores(session, sites)]
+            suppliers.reassess(session, outdated, on, now(), claimed.actor, "agency")
+            state["assessed"] += len(outdated)
+    with job_transaction(db, claimed, result={"assessed": state["assessed"]}):
         pass
 
 

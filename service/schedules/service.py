@@ -1,7 +1,7 @@
-"""When suppliers are reviewed: rules as data, and the dates they give.
+"""Schedules of reviews: rules as data, and the dates they give.
 
-A ``rolling`` schedule looks each day for sites and agencies whose review has come due. A ``fixed`` one reviews all of them on
-its days. Rules::
+A ``rolling`` schedule reviews each day the sites and agencies whose review is due. A ``fixed`` one reviews all of them on its
+days. Rules::
 
     {"kind": "rolling", "time": "06:00"}
     {"kind": "fixed", "every": "day", "time": "06:00"}
@@ -37,7 +37,7 @@ Rule = Mapping[str, Any]
 
 
 def validate_rule(rule: Rule, time_zone: str) -> dict[str, Any]:
-    """The rule with nothing left unsaid. Raises Refused, 422, with a code for what cannot be."""
+    """Return the rule with all defaults filled in. Raises DomainError, 422, with a code for what is invalid."""
     if time_zone not in _time_zones():
         raise DomainError(
             "schedule.time_zone", 422, "There is no such time zone. Say one of the IANA list: Asia/Bangkok."
@@ -45,19 +45,19 @@ def validate_rule(rule: Rule, time_zone: str) -> dict[str, Any]:
     kind, every = rule.get("kind"), rule.get("every")
     if kind not in KINDS:
         raise DomainError("schedule.kind", 422, "A schedule is rolling or fixed.")
-    whole: dict[str, Any] = {"kind": kind, "time": rule.get("time", DEFAULT_TIME)}
-    if not isinstance(whole["time"], str) or not TIME.fullmatch(whole["time"]):
+    complete: dict[str, Any] = {"kind": kind, "time": rule.get("time", DEFAULT_TIME)}
+    if not isinstance(complete["time"], str) or not TIME.fullmatch(complete["time"]):
         raise DomainError("schedule.time", 422, "Say the time as hours and minutes, 00:00 to 23:59.")
     if kind == "fixed":
         if every not in INTERVALS:
             raise DomainError("schedule.every", 422, f"A fixed schedule is of every {' or '.join(INTERVALS)}.")
-        whole["every"] = every
+        complete["every"] = every
         if every != "day":
-            whole["day"] = _parse_day(every, rule.get("day"))
-    surplus = sorted(rule.keys() - whole.keys())
+            complete["day"] = _parse_day(every, rule.get("day"))
+    surplus = sorted(rule.keys() - complete.keys())
     if surplus:
-        raise DomainError("schedule.unknown_field", 422, f"Such a schedule takes {', '.join(whole)} and nothing else.")
-    return whole
+        raise DomainError("schedule.unknown_field", 422, f"Such a schedule takes {', '.join(complete)} and nothing else.")
+    return complete
 
 
 def _parse_day(every: str, day: object) -> str | int:
@@ -76,17 +76,16 @@ def _time_zones() -> frozenset[str]:
 
 
 def scheduled_times(rule: Rule, time_zone: str, after: datetime) -> Iterator[datetime]:
-    """The moments (UTC) after a moment that a valid rule gives, without end.
+    """Yield the scheduled times (UTC) of a valid rule after a moment, without end.
 
-    A time that the clocks leave out, when they go forward, is as much later as they go; one that they show twice is the
-    first of the two.
+    A local time that is skipped when clocks go forward moves by as much as they do; one that occurs twice means the first.
     """
     zone, at = ZoneInfo(time_zone), time.fromisoformat(rule["time"])
     day, last = after.astimezone(zone).date() - timedelta(days=2), after
     while True:
         if _is_scheduled_day(rule, day):
             moment = datetime.combine(day, at, zone).astimezone(UTC)
-            if moment > last:  # where a whole day is left out, two days give one moment
+            if moment > last:  # where a time zone skips a whole day, two days give one moment
                 yield moment
                 last = moment
         day += timedelta(days=1)
@@ -104,20 +103,20 @@ def _is_scheduled_day(rule: Rule, day: date) -> bool:
 
 
 def list_next_dates(rule: Rule, time_zone: str, after: datetime, count: int = 5) -> list[datetime]:
-    """The next ``n`` moments (UTC) after a moment; for a rule that is not kept yet too. Raises Refused like ``validated``."""
+    """Return the next ``count`` scheduled times (UTC) after a moment, also of a rule not saved yet. Raises as ``validate_rule``."""
     return list(islice(scheduled_times(validate_rule(rule, time_zone), time_zone, after), count))
 
 
 def create_schedule(session: Session, name: str, rule: Rule, time_zone: str, by: str) -> Schedule:
-    """A new schedule, from its next date on. Raises Refused, 422."""
+    """Create a schedule that starts at its next scheduled time. Raises DomainError, 422."""
     at = now()
-    whole = validate_rule(rule, time_zone)
+    complete = validate_rule(rule, time_zone)
     schedule = Schedule(
         id=new_id(),
         name=_parse_name(name),
-        rule=whole,
+        rule=complete,
         time_zone=time_zone,
-        next_due=next(scheduled_times(whole, time_zone, at)),
+        next_due=next(scheduled_times(complete, time_zone, at)),
         active=True,
         created_by=by,
         created_at=at,
@@ -137,14 +136,14 @@ def update_schedule(
     time_zone: str | None = None,
     active: bool | None = None,
 ) -> Schedule:
-    """Changes what is given. Dates that passed while a schedule was paused are not made up for. Raises Refused, 404 or 422."""
+    """Change the fields that are given. Times missed while a schedule was paused are not caught up. Raises DomainError, 404, 422."""
     schedule = get_schedule(session, schedule_id, lock=True)
     before = (schedule.rule, schedule.time_zone, schedule.active)
     schedule.name = schedule.name if name is None else _parse_name(name)
     schedule.time_zone = schedule.time_zone if time_zone is None else time_zone
     schedule.rule = validate_rule(schedule.rule if rule is None else rule, schedule.time_zone)
     schedule.active = schedule.active if active is None else active
-    if (schedule.rule, schedule.time_zone, schedule.active) != before:  # else a date that is due just now stays due
+    if (schedule.rule, schedule.time_zone, schedule.active) != before:  # otherwise a time that is due right now stays due
         schedule.next_due = next(scheduled_times(schedule.rule, schedule.time_zone, now()))
     record_event(session, by, "schedule.changed", "schedule", schedule.id, _describe_rule(schedule))
     return schedule
@@ -161,14 +160,14 @@ def _describe_rule(schedule: Schedule) -> dict[str, Any]:
 
 
 def delete_schedule(session: Session, schedule_id: str, by: str) -> None:
-    """Removes a schedule with the record of its firings. Raises Refused, 404, where there is none."""
+    """Delete a schedule with its runs. Raises DomainError, 404, for an unknown id."""
     schedule = get_schedule(session, schedule_id, lock=True)
     record_event(session, by, "schedule.deleted", "schedule", schedule.id, {})
     session.delete(schedule)
 
 
 def get_schedule(session: Session, schedule_id: str, *, lock: bool = False) -> Schedule:
-    """A schedule by id, if told locked until the transaction ends. Raises Refused, 404, where there is none."""
+    """Return a schedule by id, with ``lock`` locked until the transaction ends. Raises DomainError, 404, for an unknown id."""
     query = select(Schedule).where(Schedule.id == schedule_id)
     schedule = session.scalars(query.with_for_update() if lock else query).first()
     if schedule is None:
@@ -177,11 +176,11 @@ def get_schedule(session: Session, schedule_id: str, *, lock: bool = False) -> S
 
 
 def list_schedules(session: Session) -> Sequence[Schedule]:
-    """All schedules, the next one first, paused ones last."""
+    """Return all schedules, the next to run first, paused ones last."""
     return session.scalars(select(Schedule).order_by(Schedule.active.desc(), Schedule.next_due, Schedule.id)).all()
 
 
 def list_runs(session: Session, schedule: Schedule, limit: int = 50) -> Sequence[ScheduleRun]:
-    """When a schedule went off, newest first; ``missed`` counts the dates after its own that were made up for with it."""
+    """Return the runs of a schedule, newest first; ``missed`` counts later scheduled times that a run caught up with."""
     query = select(ScheduleRun).where(ScheduleRun.schedule_id == schedule.id).order_by(ScheduleRun.slot.desc())
     return session.scalars(query.limit(limit)).all()

@@ -1,1 +1,1 @@
-"""Puts the service together: the application, its processes, job handlers and the scheduler."""
+"""Wiring of the service: the application, its processes, job handlers and the scheduler."""

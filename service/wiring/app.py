@@ -1,4 +1,4 @@
-"""The web application: pages for people and the API for machines, two faces over the same use cases."""
+"""The web application: pages for people and the API for machines, over the same use cases."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from service.settings import Settings
 from service.web import account, admin, navigation, routes
 from service.wiring import error_handlers
 
-# Everything that has routes: each entry puts its blueprints on the application.
+# Functions that register all routes on the application.
 BLUEPRINTS: tuple[Callable[[Flask], None], ...] = (account.register, admin.register, routes.register, api.register)
 
-# Nothing inline, nothing from elsewhere; Bootstrap's style sheet draws its marks from data: addresses.
+# Nothing inline, nothing from other origins; Bootstrap's style sheet uses images at data: addresses.
 CONTENT_SECURITY = "; ".join(
     (
         "default-src 'self'",
@@ -47,13 +47,13 @@ log = structlog.get_logger("service")
 
 
 def create_app(settings: Settings, database: Database | None = None) -> Flask:
-    """The application with all its routes; opens the database of the settings unless it is given one."""
+    """Create the application with all its routes; it opens the database of the settings unless it is given one."""
     app = Flask("service", static_folder=None, template_folder="web/templates")
     cookie = {"SECURE": not settings.plain_http, "HTTPONLY": True, "SAMESITE": "Lax", "PATH": "/"}
     app.config.update({f"SESSION_COOKIE_{name}": value for name, value in cookie.items()})
     app.config.update(
         SECRET_KEY=settings.get_secret_key(),
-        # Flask's own session holds the secret of the forms and nothing else; who is signed in stands in the database.
+        # Flask's own session holds the CSRF secret and nothing else; sign-ins are stored in the database.
         SESSION_COOKIE_NAME="diligence-form" if settings.plain_http else "__Host-diligence-form",
         WTF_CSRF_TIME_LIMIT=None,
         MAX_CONTENT_LENGTH=settings.upload_bytes,
@@ -64,7 +64,7 @@ def create_app(settings: Settings, database: Database | None = None) -> Flask:
         BABEL_DEFAULT_LOCALE="en_GB",
         BABEL_TRANSLATION_DIRECTORIES="web/translations",
     )
-    app.static_folder = "web/static"  # here, not above: Flask would put its route in place before it is configured
+    app.static_folder = "web/static"  # set here: given to Flask() it would add its route before the application is configured
     app.add_url_rule("/static/<path:filename>", "static", app.send_static_file)
     app.extensions["settings"] = settings
     app.extensions["database"] = database or Database(open_engine(settings.database))
@@ -76,9 +76,9 @@ def create_app(settings: Settings, database: Database | None = None) -> Flask:
     for register in BLUEPRINTS:
         register(app)
     app.after_request(_finish_response)
-    error_handlers.register(app)  # last: a handler registered later would win
-    trusted = settings.proxies
-    app.wsgi_app = ProxyFix(app.wsgi_app, x_for=trusted, x_proto=trusted, x_host=trusted)  # type: ignore[method-assign]
+    error_handlers.register(app)  # last: a handler registered later would take precedence
+    proxies = settings.proxies
+    app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies)  # type: ignore[method-assign]
     return app
 
 
@@ -97,17 +97,17 @@ def _start_request() -> None:
 
 
 def _finish_response(response: Response) -> Response:
-    """Headers on every kind of answer, and the one line of the log."""
+    """Add the headers that every response has, and log the request."""
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
     if not caller.get_settings().plain_http:
         response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
-    response.headers.setdefault("Cache-Control", "no-store")  # static files bring their own
+    response.headers.setdefault("Cache-Control", "no-store")  # static files have their own
     response.headers["X-Request-Id"] = g.request_id
     log.info(
         "request",
         method=request.method,
-        route=str(request.url_rule) if request.url_rule else None,  # not the address: it may quote a name
+        route=str(request.url_rule) if request.url_rule else None,  # not the address: it may contain a name
         status=response.status_code,
         milliseconds=round(1000 * (time.perf_counter() - g.started), 1),
     )

@@ -1,7 +1,7 @@
-"""What a caller is told when something cannot be: one shape for the API (RFC 9457) and one page for people.
+"""Error responses: problem objects for the API (RFC 9457) and one page for people.
 
-A use case raises ``Refused``. Whatever else arrives here is a fault of ours: the caller gets an id and nothing of its text,
-the log gets the id with where it happened.
+Use cases raise ``DomainError``. Any other exception is a bug: the caller gets the request id and nothing of its text, the log
+gets the id with the place it was raised.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from service.errors import DomainError, build_problem
 
 log = structlog.get_logger("service")
 
-# What HTTP refuses by itself, in our codes.
+# Error codes of HTTP errors.
 CODES = {
     400: "request.bad",
     401: "sign_in.missing",
@@ -35,29 +35,29 @@ CODES = {
 
 
 def register(app: Flask) -> None:
-    """Every error of this application in the shape of its face. Call it last: a later handler would win."""
+    """Register the error handlers. Call it last: a handler registered later would take precedence."""
     app.register_error_handler(DomainError, render_error)
     app.register_error_handler(HTTPException, _handle_http_error)
     app.register_error_handler(Exception, _handle_unexpected_error)
 
 
 def is_api_request() -> bool:
-    """Whether the request came to the API and wants a problem object rather than a page."""
+    """Return whether the request is for the API, which answers with problem objects rather than pages."""
     return request.path.startswith("/api/")
 
 
-def render_error(refused: DomainError) -> Response:
-    """The answer to a refused request: a problem object for the API, a page for people."""
+def render_error(error: DomainError) -> Response:
+    """Return the response to a refused request: a problem object for the API, a page for people."""
     if is_api_request():
-        body = build_problem(refused.code, refused.status, refused.detail, **refused.extra)
+        body = build_problem(error.code, error.status, error.detail, **error.extra)
         body["instance"] = f"urn:uuid:{g.request_id}"
-        response = Response(orjson.dumps(body), refused.status, content_type="application/problem+json")
+        response = Response(orjson.dumps(body), error.status, content_type="application/problem+json")
     else:
         page = render_template(
-            "error.html", refused=refused, title=_build_titles().get(refused.status, _("That did not work"))
+            "error.html", error=error, title=_build_titles().get(error.status, _("That did not work"))
         )
-        response = make_response(page, refused.status)
-    response.headers.update(refused.headers)
+        response = make_response(page, error.status)
+    response.headers.update(error.headers)
     return response
 
 
@@ -74,7 +74,7 @@ def _build_titles() -> dict[int, str]:
 
 def _handle_http_error(error: HTTPException) -> Response:
     status = error.code or 500
-    if isinstance(error, SecurityError):  # the host is not ours: there is no address to build a page with
+    if isinstance(error, SecurityError):  # an unknown host: there is no address to build a page with
         return Response(
             "This service does not answer to that host name.\n", 400, content_type="text/plain; charset=utf-8"
         )
@@ -84,7 +84,7 @@ def _handle_http_error(error: HTTPException) -> Response:
         )
     if status >= 500:
         return _handle_unexpected_error(error)
-    kept = {
+    headers = {
         name: value
         for name, value in error.get_headers(request.environ)
         if name not in ("Content-Type", "Content-Length")
@@ -96,11 +96,11 @@ def _handle_http_error(error: HTTPException) -> Response:
         415: _("The body is of a type that this address does not take."),
         429: _("Too many requests. Wait a while and try again."),
     }.get(status, _("The request cannot be understood."))
-    return render_error(DomainError(CODES.get(status, f"http.{status}"), status, detail, headers=kept))
+    return render_error(DomainError(CODES.get(status, f"http.{status}"), status, detail, headers=headers))
 
 
 def _handle_unexpected_error(error: Exception) -> Response:
-    log.error("our_fault", exc_info=error)
+    log.error("unexpected_error", exc_info=error)
     return render_error(
         DomainError(
             "fault", 500, _("Something went wrong on our side. It has been logged under the id of this request.")

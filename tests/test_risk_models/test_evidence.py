@@ -281,7 +281,7 @@ def test_suppliers_without_pieces_have_the_same_belief_among_others_with_pieces(
     single, among_others = (
         build_features(from_rows(rows), TOY, FACTS, ON, {}).frame for rows in ([plain], [plain, with_piece])
     )
-    for name in ("belief", "expired", "gated", "gate_belief"):
+    for name in ("belief", "expired", "screened_out", "screening_belief"):
         assert np.array_equal(getattr(single, name)[:, 0], getattr(among_others, name)[:, 0]), name
 
 

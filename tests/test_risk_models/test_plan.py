@@ -1,6 +1,6 @@
 """From findings to steps: which action each calls for, by when, and in which order.
 
-The plans of whole results, and what they may not ask of anybody, are in ``tests/test_service/test_first_steps.py``.
+The plans of whole results, and what they may not ask of anybody, are in ``tests/test_service/test_plan_steps.py``.
 """
 
 from dataclasses import replace

@@ -18,7 +18,9 @@ from service.suppliers import repository as suppliers
 AT = datetime(2026, 3, 2, 9, 30, 0, 123456, tzinfo=UTC)
 
 
-def a_full_organisation(database: Database, blobs: BlobStore, name: str = "Harbour Foods", sent: bytes = b"shared") -> str:
+def a_full_organisation(
+    database: Database, blobs: BlobStore, name: str = "Harbour Foods", sent: bytes = b"shared"
+) -> str:
     """An organisation with something in every table that an organisation has; it sent a file and had a report made."""
     organisation_id = an_organisation(database, name, "Asia/Bangkok")
     with database.for_organisation(organisation_id) as session:

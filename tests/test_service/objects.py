@@ -101,8 +101,8 @@ def a_filter(session: Session, made: Made) -> SavedFilter:
 
 
 def a_watchlist(session: Session, made: Made) -> Watchlist:
-    told = {"form": "own", "rows": 1, "rejected": 0, "left_out": {}}
-    return Watchlist(name="Held at the border", told=told, imported_by="user:ana", created_at=now())
+    file_summary = {"form": "own", "rows": 1, "rejected": 0, "left_out": {}}
+    return Watchlist(name="Held at the border", file_summary=file_summary, imported_by="user:ana", created_at=now())
 
 
 def a_match(session: Session, made: Made) -> WatchlistMatch:

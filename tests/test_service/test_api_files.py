@@ -86,7 +86,9 @@ def test_what_the_door_can_tell_is_refused_before_the_answer(
     assert portal.get("/imports").json["items"] == []
 
 
-def test_what_only_the_reader_finds_ends_the_import_with_its_problem(portal: Portal, database: Database, blobs: BlobStore):
+def test_what_only_the_reader_finds_ends_the_import_with_its_problem(
+    portal: Portal, database: Database, blobs: BlobStore
+):
     taken = portal.send("s.csv", b"Colour,Size\nred,4\n", kind="site")
     assert taken.status_code == 202
     work_off(database, blobs)

@@ -22,7 +22,9 @@ from service.errors import DomainError
 def called(app: Flask, monkeypatch: pytest.MonkeyPatch) -> str:
     """The address of a route of the API that wants the scope `assess` and says who called."""
     monkeypatch.setitem(ACCESS.api, "GET who", "assess")
-    app.add_url_rule("/api/v1/who", "who", lambda: {"actor": get_caller().actor, "organisation": get_caller().organisation})
+    app.add_url_rule(
+        "/api/v1/who", "who", lambda: {"actor": get_caller().actor, "organisation": get_caller().organisation}
+    )
     return "/api/v1/who"
 
 

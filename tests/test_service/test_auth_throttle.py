@@ -8,7 +8,14 @@ from callers import PASSWORD, a_browser, a_user, an_organisation, send, stop_the
 from flask import Flask
 from sqlalchemy import select
 
-from service.auth.throttle import AllowedAttempt, Blocked, register_attempt, normalize_address, clear_failures, compute_delay
+from service.auth.throttle import (
+    AllowedAttempt,
+    Blocked,
+    clear_failures,
+    compute_delay,
+    normalize_address,
+    register_attempt,
+)
 from service.db.session import Database
 from service.db.tables import SignInAttempt
 

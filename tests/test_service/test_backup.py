@@ -15,7 +15,7 @@ from sqlalchemy import delete
 from service import backup
 from service.audit import record_event
 from service.auth import keys
-from service.backup import BackupError, create_backup, verify_backup, restore_backup
+from service.backup import BackupError, create_backup, restore_backup, verify_backup
 from service.blob_store import BlobStore
 from service.db.session import Database
 from service.db.tables import Organisation
@@ -44,7 +44,9 @@ def test_a_backup_restored_anywhere_holds_every_row_and_file(
     restored = BlobStore(tmp_path / "restored")
     assert restore_backup(other, restored, tmp_path / "all.tar.gz") == told
     assert rows(other) == rows(database)
-    assert [restored.get(digest) for digest in blobs.list_digests()] == [blobs.get(digest) for digest in blobs.list_digests()]
+    assert [restored.get(digest) for digest in blobs.list_digests()] == [
+        blobs.get(digest) for digest in blobs.list_digests()
+    ]
     assert told["files"] == 3
     assert (told["supplier"], told["organisation"]) == (6, 2)
 
@@ -61,7 +63,9 @@ def test_a_restored_database_goes_on_counting_where_it_was(
     assert len(rows(other)["audit_event"]) == len(rows(database)["audit_event"]) + 2
 
 
-def test_a_backup_holds_one_moment(database: Database, blobs: BlobStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_backup_holds_one_moment(
+    database: Database, blobs: BlobStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     # While tables are read one after another, another organisation comes in.
     a_full_organisation(database, blobs)
     add = backup._add_rows

@@ -32,7 +32,7 @@ ON = date(2026, 11, 25)
 SCHEMA = json.loads((Path(cli.__file__).parent / "assessment" / "assessment.schema.json").read_text(encoding="utf-8"))
 FORM = load_form("buyer")
 RULES = find_practice_rules_in_force(ON)
-TOLD = {
+SHEET_ANSWERS = {
     "Business unit": "Invented Retail",
     "Prices and legal wages": "Some are below",
     "Cost of late changes": "Declined to answer",
@@ -41,7 +41,7 @@ TOLD = {
 }
 
 
-def answered(path: Path, answers: dict[str, Any]) -> Path:
+def fill_form(path: Path, answers: dict[str, Any]) -> Path:
     """The buyer's form as a workbook, filled in."""
     book = openpyxl.load_workbook(io.BytesIO(build_template(FORM)))
     sheet = book["Buying"]
@@ -52,7 +52,7 @@ def answered(path: Path, answers: dict[str, Any]) -> Path:
     return path
 
 
-def suppliers(path: Path) -> Path:
+def write_supplier_file(path: Path) -> Path:
     text = io.StringIO()
     csv.writer(text).writerows([["Supplier", "Country", "Sector"], ["Invented Stitching", "BD", "14"]])
     path.write_text(text.getvalue(), encoding="utf-8")
@@ -61,17 +61,17 @@ def suppliers(path: Path) -> Path:
 
 def assess(tmp_path: Path, *told: str) -> tuple[int, Path]:
     out = tmp_path / "out"
-    sites = str(suppliers(tmp_path / "sites.csv"))
+    sites = str(write_supplier_file(tmp_path / "sites.csv"))
     return cli.main(["assess", sites, *told, "--out", str(out), f"--on={ON}", "--formats=json,html,xlsx"]), out
 
 
-def states(answers: dict[str, Any], on: date = ON) -> dict[str, str]:
+def get_states(answers: dict[str, Any], on: date = ON) -> dict[str, str]:
     return {found.practice.id: found.state for found in evaluate_practices(from_rows([answers]), RULES, on)[0]}
 
 
 @pytest.mark.parametrize("named", [True, False], ids=["named", "found by its stamp"])
 def test_the_buyers_form_gets_a_part_of_its_own_and_moves_no_supplier(tmp_path: Path, named: bool) -> None:
-    own = str(answered(tmp_path / "ours.xlsx", TOLD))
+    own = str(fill_form(tmp_path / "ours.xlsx", SHEET_ANSWERS))
     status, out = assess(tmp_path, *(["--buyer", own] if named else [own]))
     document = json.loads((out / "assessment.json").read_text(encoding="utf-8"))
     jsonschema.validate(document, SCHEMA, cls=jsonschema.Draft202012Validator)
@@ -94,7 +94,7 @@ def test_the_buyers_form_gets_a_part_of_its_own_and_moves_no_supplier(tmp_path: 
 
 
 def test_a_changed_finding_about_the_buyer_is_objected_to(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    _, out = assess(tmp_path, "--buyer", str(answered(tmp_path / "ours.xlsx", TOLD)))
+    _, out = assess(tmp_path, "--buyer", str(fill_form(tmp_path / "ours.xlsx", SHEET_ANSWERS)))
     path = out / "assessment.json"
     document = json.loads(path.read_text(encoding="utf-8"))
     document["buyer"]["units"][0]["findings"][0]["state"] = "answered"
@@ -104,7 +104,7 @@ def test_a_changed_finding_about_the_buyer_is_objected_to(tmp_path: Path, capsys
 
 
 def test_a_report_says_what_we_do_to_this_with_our_own_actions(tmp_path: Path) -> None:
-    _, out = assess(tmp_path, "--buyer", str(answered(tmp_path / "ours.xlsx", TOLD)))
+    _, out = assess(tmp_path, "--buyer", str(fill_form(tmp_path / "ours.xlsx", SHEET_ANSWERS)))
     page = html_text((out / "report.html").read_bytes())
     assert "What we as buyer do to this" in page
     assert "Whether prices cover legal wages: Some are below." in page
@@ -116,7 +116,7 @@ def test_a_report_says_what_we_do_to_this_with_our_own_actions(tmp_path: Path) -
 @pytest.mark.parametrize("name", ["html", "pdf", "xlsx"])
 def test_no_suppliers_copy_shows_what_the_buyer_said_of_itself(name: str, tmp_path: Path) -> None:
     batch = parse_files(
-        [("b.xlsx", answered(tmp_path / "b.xlsx", TOLD).read_bytes()), SITE_FILE], Choices(), ON
+        [("b.xlsx", fill_form(tmp_path / "b.xlsx", SHEET_ANSWERS).read_bytes()), SITE_FILE], Choices(), ON
     ).buyer_batches
     lines, steps = build_buyer_lines(batch, ON)
     for audience in ("internal", "supplier"):
@@ -135,27 +135,27 @@ SITE_FILE = ("s.xlsx", workbook("| Supplier | Country | Sector |", "| Invented S
 
 def test_the_buyers_form_alone_scores_nobody_and_says_so(tmp_path: Path) -> None:
     with pytest.raises(NoUsableRows):
-        parse_files([("b.xlsx", answered(tmp_path / "b.xlsx", TOLD).read_bytes())], Choices(), ON)
+        parse_files([("b.xlsx", fill_form(tmp_path / "b.xlsx", SHEET_ANSWERS).read_bytes())], Choices(), ON)
 
 
 def test_an_old_look_at_recruitment_is_a_finding_and_a_fresh_one_is_not() -> None:
-    assert states({"recruitment_monitored_on": "2025-11-24"})["monitoring_old"] == "harm"
-    assert states({"recruitment_monitored_on": "2025-11-26"})["monitoring_old"] == "answered"
+    assert get_states({"recruitment_monitored_on": "2025-11-24"})["monitoring_old"] == "harm"
+    assert get_states({"recruitment_monitored_on": "2025-11-26"})["monitoring_old"] == "answered"
 
 
 def test_a_lawful_fee_that_a_buyer_lets_pass_is_a_finding() -> None:
-    assert states({"fees_allowed": "where_lawful"})["fees_let_pass"] == "harm"
-    assert states({"fees_allowed": "nobody_repaid"})["fees_let_pass"] == "answered"
+    assert get_states({"fees_allowed": "where_lawful"})["fees_let_pass"] == "harm"
+    assert get_states({"fees_allowed": "nobody_repaid"})["fees_let_pass"] == "answered"
 
 
 def test_a_buyer_that_said_nothing_is_told_of_everything_it_was_not_asked() -> None:
-    assert set(states({"name": "Invented Retail"}).values()) == {"not_asked"}
+    assert set(get_states({"name": "Invented Retail"}).values()) == {"not_asked"}
 
 
 @examples(30)
 @given(st.floats(0, 100), st.floats(0, 100))
 def test_more_orders_changed_is_never_a_lesser_finding(one: float, other: float) -> None:
-    fewer, more = (states({"orders_changed_pct": x})["orders_changed"] == "harm" for x in sorted((one, other)))
+    fewer, more = (get_states({"orders_changed_pct": x})["orders_changed"] == "harm" for x in sorted((one, other)))
     assert fewer <= more
 
 

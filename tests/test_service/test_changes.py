@@ -72,7 +72,10 @@ def test_an_organisation_reads_its_own_changes_only(database: Database, organisa
 def test_what_is_no_cursor_is_refused(cursor: str, sqlite: databases.Empty):
     with sqlite() as engine:
         database = Database(engine)
-        with database.for_organisation(an_organisation(database), write=False) as session, pytest.raises(DomainError) as refused:
+        with (
+            database.for_organisation(an_organisation(database), write=False) as session,
+            pytest.raises(DomainError) as refused,
+        ):
             change_feed.read(session, cursor)
     assert (refused.value.code, refused.value.status) == ("cursor.unknown", 400)
 

@@ -26,7 +26,7 @@ from service.assessment.export_json import compute_digest, write_document
 from service.model_governance import check
 from service.queries import stored_results
 from service.suppliers import repository as suppliers
-from tests.test_service.answers import FACTS, ON, results
+from tests.test_service.answers import FACTS, ON, assess_rows
 from tests.toml_text import toml_text
 
 RELEASE = "2026.3"
@@ -180,9 +180,11 @@ def test_a_new_pack_with_an_old_number_has_the_actions_of_the_release_that_it_na
     models = (*load_models(), laundry)
     (assessed,) = assess([Batch("site", from_rows([LINEN]), "s.xlsx", "Rows", np.arange(1))], FACTS, ON, models)
     assert assessed.blocks[0].model is laundry
-    assert [action.id for action in assessed.blocks[0].plan.actions] == [action.id for action in list_release_actions(RELEASE)]
+    assert [action.id for action in assessed.blocks[0].plan.actions] == [
+        action.id for action in list_release_actions(RELEASE)
+    ]
     assert (len(list_release_actions(RELEASE)), len(list_release_actions(laundry.version))) == (86, 66)
-    by_pack, by_general = results(LINEN, models=models)[0], results(LINEN)[0]
+    by_pack, by_general = assess_rows(LINEN, models=models)[0], assess_rows(LINEN)[0]
     assert (by_pack["model"], by_general["model"]) == ("site_laundry", SHARED)
     for part in ("level", "score", "floors", "reasons", "actions"):
         assert by_pack[part] == by_general[part]

@@ -46,7 +46,11 @@ def let_the_lease_run_out(database: Database, job_id: str) -> None:
 def fired(database: Database, schedule_id: str) -> list[datetime]:
     """The times for which a schedule was triggered, in order."""
     with database.unscoped(write=False) as session:
-        return list(session.scalars(select(ScheduleRun.slot).where(ScheduleRun.schedule_id == schedule_id).order_by(ScheduleRun.slot)))
+        return list(
+            session.scalars(
+                select(ScheduleRun.slot).where(ScheduleRun.schedule_id == schedule_id).order_by(ScheduleRun.slot)
+            )
+        )
 
 
 def test_a_job_whose_worker_is_killed_is_resumed_by_another_and_each_effect_is_there_once(database: Database):

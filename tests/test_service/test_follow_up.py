@@ -40,7 +40,9 @@ def a_supplier(session: Session, kind: str = "site", **answers: object) -> Suppl
 
 def ask(session: Session, supplier: Supplier, form: str = "site", sent_on: date = SENT) -> tuple[str, Workbook]:
     """Asks; the id of the record, and the workbook as openpyxl reads it."""
-    asking, data = questionnaire_requests.create_request(session, supplier, form, "the compliance desk", sent_on, "user:1")
+    asking, data = questionnaire_requests.create_request(
+        session, supplier, form, "the compliance desk", sent_on, "user:1"
+    )
     session.flush()
     return asking.id, load_workbook(io.BytesIO(data))
 

@@ -61,7 +61,11 @@ def test_a_date_goes_off_when_it_has_come_and_not_before_and_once(database: Data
     schedule_id = a_schedule(database, organisation_id)
     assert scheduler.trigger_due_schedules(database, START + 0.99 * HOUR) == []
     (job_id,) = scheduler.trigger_due_schedules(database, START + HOUR)
-    assert scheduler.trigger_due_schedules(database, START + HOUR) == scheduler.trigger_due_schedules(database, START + 2 * HOUR) == []
+    assert (
+        scheduler.trigger_due_schedules(database, START + HOUR)
+        == scheduler.trigger_due_schedules(database, START + 2 * HOUR)
+        == []
+    )
     with database.unscoped(write=False) as session:
         job, firing = session.get_one(Job, job_id), session.scalars(select(ScheduleRun)).one()
     assert (job.organisation_id, job.kind, job.state) == (organisation_id, "review_suppliers", "queued")

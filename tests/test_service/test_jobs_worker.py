@@ -90,7 +90,9 @@ def test_a_fault_of_ours_is_tried_again_and_fails_in_the_end_under_an_id_that_th
     for attempt in range(1, table.MAX_ATTEMPTS + 1):
         stop_the_clock(monkeypatch, at + attempt * timedelta(minutes=5))
         with capture_logs() as lines:
-            worker.run_job(one_database, table.claim_job(one_database, "w"), raising(ValueError("Thida Aung, passport")))
+            worker.run_job(
+                one_database, table.claim_job(one_database, "w"), raising(ValueError("Thida Aung, passport"))
+            )
         now_is = job(one_database, job_id)
         fault = next(line for line in lines if line["event"] == "job_fault")
         assert fault["bug"] in now_is.message

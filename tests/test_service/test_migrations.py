@@ -16,7 +16,7 @@ from sqlalchemy.exc import DatabaseError
 
 from service.audit import record_event
 from service.clock import now
-from service.db.migrations import migrate, get_newest_revision, get_revision
+from service.db.migrations import get_newest_revision, get_revision, migrate
 from service.db.session import Database
 from service.db.tables import Base
 

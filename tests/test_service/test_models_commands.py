@@ -139,7 +139,9 @@ def test_sensitivity_tells_steadiness_ranks_and_the_weights_that_matter(
 
 
 def test_the_steadiness_of_an_explained_supplier_is_told_where_anything_was_asked() -> None:
-    asked, bare = build_details(assess_batch(batch(HELD, {"country": "VN", "sector": ("1311",)}), FACTS, ON, {}), FACTS, ON)
+    asked, bare = build_details(
+        assess_batch(batch(HELD, {"country": "VN", "sector": ("1311",)}), FACTS, ON, {}), FACTS, ON
+    )
     assert asked.steadiness is not None
     assert asked.stability_text.startswith("The level would stay high in ")
     assert (bare.steadiness, bare.stability_text) == (None, "")

@@ -149,7 +149,9 @@ def test_the_demo_is_an_upload_like_any_other_and_is_there_once(data: Path):
         kept = session.scalars(select(Supplier)).all()
         assert {supplier.kind for supplier in kept} == {"site", "agency"}
         assert len({supplier.level for supplier in kept}) >= 3
-        assert portfolio.list_level_changes(session, now() - timedelta(days=90))  # some have moved since an earlier assessment
+        assert portfolio.list_level_changes(
+            session, now() - timedelta(days=90)
+        )  # some have moved since an earlier assessment
         assert all(case.supplier_id for case in session.scalars(select(StoredCase)))
         assert session.scalars(select(StoredCase.id)).first()
         assert session.scalars(select(BuyerAnswers.id)).first()

@@ -11,8 +11,8 @@ from callers import a_browser, a_user, an_organisation, send, stop_the_clock
 from flask import Flask
 from portal import Portal, a_portal, work_off
 from sqlalchemy import func, select
-from test_buying import answered
-from test_buying import suppliers as a_supplier_file
+from test_buying import fill_form
+from test_buying import write_supplier_file as a_supplier_file
 
 from reports.view_model import BUYER_STATES
 from service import report_jobs
@@ -31,7 +31,7 @@ from tests.test_reports.read_back import workbook_rows
 AT = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
 ON = AT.date()
 ANSWERS = {"name": "Outdoor wear", "price_covers_labour": "below", "change_costs": "declined", "payment_days": 20}
-TOLD = {
+SHEET_ANSWERS = {
     "Business unit": "Outdoor wear",
     "Prices and legal wages": "Some are below",
     "Days from delivery to payment": 20,
@@ -53,46 +53,50 @@ def blobs(tmp_path: Path) -> BlobStore:
     return BlobStore(tmp_path / "blobs")
 
 
-def keep(database: Database, organisation_id: str, *rows: dict[str, Any], on: date = ON, at: datetime = AT) -> None:
+def save_answers(
+    database: Database, organisation_id: str, *rows: dict[str, Any], on: date = ON, at: datetime = AT
+) -> None:
     with database.for_organisation(organisation_id) as session:
         own_practices.save_answers(session, rows, on, at, "user:ana")
 
 
-def states(database: Database, organisation_id: str, on: date = ON) -> dict[str, dict[str, str]]:
+def get_states(database: Database, organisation_id: str, on: date = ON) -> dict[str, dict[str, str]]:
     """By unit and practice how things stand on a day."""
     with database.for_organisation(organisation_id, write=False) as session:
         found = own_practices.list_units(session, on)
     return {unit.name: {each.finding.practice.id: each.finding.state for each in unit.findings} for unit in found}
 
 
-def rows(database: Database) -> int:
+def count_rows(database: Database) -> int:
     with database.unscoped(write=False) as session:
         return session.scalars(select(func.count(BuyerAnswers.id))).one()
 
 
 def test_the_newest_answers_of_a_unit_count_and_earlier_ones_stay_as_its_past(database: Database, harbour: str):
-    keep(database, harbour, ANSWERS)
-    keep(database, harbour, {"name": "OUTDOOR-WEAR", "price_covers_labour": "checked"}, at=AT + timedelta(days=1))
-    keep(database, harbour, {"name": "Home goods", "payment_days": 95}, at=AT + timedelta(days=2))
-    found = states(database, harbour)
+    save_answers(database, harbour, ANSWERS)
+    save_answers(
+        database, harbour, {"name": "OUTDOOR-WEAR", "price_covers_labour": "checked"}, at=AT + timedelta(days=1)
+    )
+    save_answers(database, harbour, {"name": "Home goods", "payment_days": 95}, at=AT + timedelta(days=2))
+    found = get_states(database, harbour)
     assert sorted(found) == ["Home goods", "OUTDOOR-WEAR"]
     assert found["OUTDOOR-WEAR"]["price_below_cost"] == "answered"
     assert found["OUTDOOR-WEAR"]["change_costs_passed_on"] == "not_asked"
-    assert rows(database) == 3
+    assert count_rows(database) == 3
 
 
 def test_of_two_rows_of_one_unit_in_a_file_the_last_stands(database: Database, harbour: str):
-    keep(database, harbour, ANSWERS, {**ANSWERS, "price_covers_labour": "checked"})
-    assert rows(database) == 1
-    assert states(database, harbour)["Outdoor wear"]["price_below_cost"] == "answered"
+    save_answers(database, harbour, ANSWERS, {**ANSWERS, "price_covers_labour": "checked"})
+    assert count_rows(database) == 1
+    assert get_states(database, harbour)["Outdoor wear"]["price_below_cost"] == "answered"
 
 
 def test_an_old_look_becomes_a_finding_with_time_and_its_action_is_due_from_the_day_it_did(
     database: Database, harbour: str
 ):
-    keep(database, harbour, {"name": "Outdoor wear", "recruitment_monitored_on": "2026-11-20"})
+    save_answers(database, harbour, {"name": "Outdoor wear", "recruitment_monitored_on": "2026-11-20"})
     before, after, later = date(2027, 11, 20), date(2027, 11, 21), date(2028, 3, 1)
-    assert [states(database, harbour, day)["Outdoor wear"]["monitoring_old"] for day in (before, after, later)] == [
+    assert [get_states(database, harbour, day)["Outdoor wear"]["monitoring_old"] for day in (before, after, later)] == [
         "answered", "harm", "harm",
     ]  # fmt: skip
     with database.for_organisation(harbour, write=False) as session:
@@ -110,7 +114,7 @@ def test_an_old_look_becomes_a_finding_with_time_and_its_action_is_due_from_the_
 
 
 def test_what_stood_out_from_the_first_is_due_from_the_day_of_the_answers(database: Database, harbour: str):
-    keep(database, harbour, {**ANSWERS, "answered_on": "2026-10-01"})
+    save_answers(database, harbour, {**ANSWERS, "answered_on": "2026-10-01"})
     with database.for_organisation(harbour, write=False) as session:
         [unit] = own_practices.list_units(session, AT.date())
         [price] = [each for each in unit.findings if each.finding.practice.id == "price_below_cost"]
@@ -119,8 +123,8 @@ def test_what_stood_out_from_the_first_is_due_from_the_day_of_the_answers(databa
 
 
 def test_another_organisation_has_no_units_of_ours(database: Database, harbour: str):
-    keep(database, harbour, ANSWERS)
-    assert states(database, an_organisation(database, "Quay")) == {}
+    save_answers(database, harbour, ANSWERS)
+    assert get_states(database, an_organisation(database, "Quay")) == {}
 
 
 def test_the_api_keeps_answers_and_tells_findings_with_reasons_sources_and_actions(portal: Portal):
@@ -166,7 +170,7 @@ def test_the_api_shows_the_past_in_pages_and_erases_a_unit_with_it(portal: Porta
     rest = portal.get(first["next"].removeprefix("/api/v1")).json
     assert [row["answers"]["payment_days"] for row in (*first["items"], *rest["items"])] == [30, 20, 95]
     assert portal.call("DELETE", f"/buyer/answers/{rest['items'][0]['id']}").status_code == 204
-    assert (portal.get("/buyer").json["units"], rows(database)) == ([], 0)
+    assert (portal.get("/buyer").json["units"], count_rows(database)) == ([], 0)
     actions = [event["action"] for event in portal.get("/audit").json["items"]]
     assert (actions[0], actions.count("buyer.answered")) == ("buyer.erased", 3)
 
@@ -181,7 +185,7 @@ def test_a_key_may_read_or_write_as_its_scope_says(app: Flask, harbour: str):
 def test_a_form_alone_is_an_import_that_scores_nobody_and_keeps_the_answers(
     portal: Portal, database: Database, harbour: str, tmp_path: Path, told: dict[str, str]
 ):
-    sent = portal.send("ours.xlsx", answered(tmp_path / "ours.xlsx", TOLD).read_bytes(), **told)
+    sent = portal.send("ours.xlsx", fill_form(tmp_path / "ours.xlsx", SHEET_ANSWERS).read_bytes(), **told)
     portal.work()
     taken = portal.get(f"/imports/{sent.json['id']}").json
     assert (taken["state"], taken["rows"], taken["accepted"]) == ("done", 0, 0)
@@ -201,20 +205,20 @@ def test_answers_that_came_with_suppliers_move_no_supplier(
     database: Database, harbour: str, blobs: BlobStore, tmp_path: Path
 ):
     scores = []
-    for more in ([], [("ours.xlsx", answered(tmp_path / "ours.xlsx", TOLD).read_bytes())]):
+    for more in ([], [("ours.xlsx", fill_form(tmp_path / "ours.xlsx", SHEET_ANSWERS).read_bytes())]):
         files = [("sites.csv", a_supplier_file(tmp_path / "sites.csv").read_bytes()), *more]
         import_jobs.receive_upload(database, blobs, harbour, files, {"confirm": True}, "user:ana", import_jobs.Limits())
         work_off(database, blobs)
         with database.for_organisation(harbour, write=False) as session:
             scores.append(session.scalars(select(Supplier.score)).all())
     assert scores[0] == scores[1]
-    assert list(states(database, harbour)) == ["Outdoor wear"]
+    assert list(get_states(database, harbour)) == ["Outdoor wear"]
 
 
 def test_a_job_that_is_done_again_keeps_the_answers_once(
     database: Database, harbour: str, blobs: BlobStore, tmp_path: Path
 ):
-    files = [("ours.xlsx", answered(tmp_path / "ours.xlsx", TOLD).read_bytes())]
+    files = [("ours.xlsx", fill_form(tmp_path / "ours.xlsx", SHEET_ANSWERS).read_bytes())]
     import_jobs.receive_upload(database, blobs, harbour, files, {"confirm": True}, "user:ana", import_jobs.Limits())
     read = Handler(lambda db, claimed: import_jobs.read_import(db, blobs, claimed))
     assess = Handler(lambda db, claimed: import_jobs.assess_import(db, blobs, claimed))
@@ -222,10 +226,10 @@ def test_a_job_that_is_done_again_keeps_the_answers_once(
     claimed = claim_job(database, "test", kinds={"assess_import": assess})
     run_job(database, claimed, assess)
     run_job(database, claimed, assess)  # a worker that was thought lost comes back
-    assert rows(database) == 1
+    assert count_rows(database) == 1
 
 
-def report_of(database: Database, organisation_id: str, blobs: BlobStore, **asked: Any) -> bytes:
+def render_report(database: Database, organisation_id: str, blobs: BlobStore, **asked: Any) -> bytes:
     with database.for_organisation(organisation_id) as session:
         job = report_jobs.request_report(session, "xlsx", "user:ana", **asked)
     work_off(database, blobs)
@@ -238,28 +242,30 @@ def test_the_report_on_the_portfolio_tells_of_the_buyer_and_that_on_one_supplier
 ):
     files = [
         ("sites.csv", a_supplier_file(tmp_path / "sites.csv").read_bytes()),
-        ("ours.xlsx", answered(tmp_path / "ours.xlsx", TOLD).read_bytes()),
+        ("ours.xlsx", fill_form(tmp_path / "ours.xlsx", SHEET_ANSWERS).read_bytes()),
     ]
     import_jobs.receive_upload(database, blobs, harbour, files, {"confirm": True}, "user:ana", import_jobs.Limits())
     work_off(database, blobs)
     with database.for_organisation(harbour, write=False) as session:
         supplier_id = session.scalars(select(Supplier.id)).one()
-    told = workbook_rows(report_of(database, harbour, blobs), "Buyer")
+    told = workbook_rows(render_report(database, harbour, blobs), "Buyer")
     assert (told[0]["State"], told[0]["Unit"]) == (BUYER_STATES["harm"], "Outdoor wear")
     for audience in report_jobs.AUDIENCES:
-        copy = report_of(database, harbour, blobs, supplier_id=supplier_id, audience=audience)
+        copy = render_report(database, harbour, blobs, supplier_id=supplier_id, audience=audience)
         assert "Buyer" not in openpyxl.load_workbook(io.BytesIO(copy)).sheetnames
 
 
-def test_answers_go_when_their_time_is_over_and_with_their_organisation(database: Database, blobs: BlobStore, harbour: str):
-    keep(database, harbour, ANSWERS, at=AT)
-    keep(database, harbour, ANSWERS, at=AT + timedelta(days=400))
+def test_answers_go_when_their_time_is_over_and_with_their_organisation(
+    database: Database, blobs: BlobStore, harbour: str
+):
+    save_answers(database, harbour, ANSWERS, at=AT)
+    save_answers(database, harbour, ANSWERS, at=AT + timedelta(days=400))
     purge_expired(database, blobs, AT + timedelta(days=84 * 30))
-    assert rows(database) == 2
+    assert count_rows(database) == 2
     purge_expired(database, blobs, AT + timedelta(days=84 * 31))
-    assert rows(database) == 1
+    assert count_rows(database) == 1
     assert erase_organisation(database, blobs, harbour, now(), "user:ana")["buyer_answers"] == 1
-    assert rows(database) == 0
+    assert count_rows(database) == 0
 
 
 def test_the_audit_trail_holds_no_word_of_the_answers(app: Flask, database: Database, harbour: str):
@@ -277,10 +283,10 @@ def test_a_portfolio_report_speaks_of_the_buyer_as_it_stands_today(
     files = [("sites.csv", a_supplier_file(tmp_path / "sites.csv").read_bytes())]
     import_jobs.receive_upload(database, blobs, harbour, files, {"confirm": True}, "user:ana", import_jobs.Limits())
     work_off(database, blobs)
-    keep(database, harbour, {"name": "Outdoor wear", "recruitment_monitored_on": "2026-11-20"})
-    fresh = report_of(database, harbour, blobs)
+    save_answers(database, harbour, {"name": "Outdoor wear", "recruitment_monitored_on": "2026-11-20"})
+    fresh = render_report(database, harbour, blobs)
     stop_the_clock(monkeypatch, AT + timedelta(days=400))
-    stale = report_of(database, harbour, blobs)
+    stale = render_report(database, harbour, blobs)
     look = "Our look at recruitment is old"
     states_of = [
         {row["Practice"]: row["State"] for row in workbook_rows(data, "Buyer")}[look] for data in (fresh, stale)

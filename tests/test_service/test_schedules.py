@@ -190,7 +190,11 @@ def test_the_schedule_of_another_organisation_looks_like_none(database: Database
         made = schedules.create_schedule(session, "Daily", daily("06:00"), "UTC", "user:1").id
     told = []
     with database.for_organisation(an_organisation(database, "Other")) as session:
-        for what, *by in ((schedules.get_schedule,), (schedules.delete_schedule, "user:2"), (schedules.update_schedule, "user:2")):
+        for what, *by in (
+            (schedules.get_schedule,),
+            (schedules.delete_schedule, "user:2"),
+            (schedules.update_schedule, "user:2"),
+        ):
             for schedule_id in (made, "none at all"):
                 with pytest.raises(DomainError) as refused:
                     what(session, schedule_id, *by)

@@ -38,7 +38,7 @@ AGENCY = {
 VOICE = {"grade": "worker_voice", "date": "2026-10-10", "covers": ["papers_retention", "recruitment_fees"]}
 
 
-def words(data: bytes, form: str) -> str:
+def extract_text(data: bytes, form: str) -> str:
     """All that a report says, without blanks, as letters are broken over lines where there is no room."""
     if form == "pdf":
         told = pdf_text(data)
@@ -48,24 +48,24 @@ def words(data: bytes, form: str) -> str:
         told = " ".join(str(cell) for cell in cells if cell is not None)
     else:
         told = html.unescape(re.sub(r"<[^>]+>", " ", data.decode("utf-8-sig")))
-    return _bare(told)
+    return normalise(told)
 
 
-def _bare(text: str) -> str:
+def normalise(text: str) -> str:
     return re.sub(r"[\s\u00ad]+", "", text)
 
 
-def keep(database: Database, organisation: str, kind: str, answers: dict[str, object]) -> str:
+def save_supplier(database: Database, organisation: str, kind: str, answers: dict[str, object]) -> str:
     with database.for_organisation(organisation) as session:
         return suppliers.save_supplier(session, kind, answers, ON, now(), "user:ana", "api")[0].id
 
 
-def copy_of(database: Database, organisation: str, supplier_id: str) -> Report:
+def build_supplier_copy(database: Database, organisation: str, supplier_id: str) -> Report:
     with database.for_organisation(organisation, write=False) as session:
         return report_jobs.build_supplier_copy(session, supplier_id)
 
 
-def case_of(database: Database, organisation: str) -> None:
+def open_case(database: Database, organisation: str) -> None:
     told = {"finding": "locked_in", "phase": "work", "source": "grievance"}
     with database.for_organisation(organisation) as session:
         case_service.open_case(session, {"case_id": "C-77", "linked_reference": "S-1"}, [told], ON, now(), "user:ana")
@@ -88,23 +88,23 @@ REPORTED = {
 def test_a_suppliers_copy_is_alike_whether_or_not_somebody_told(database: Database, told: str):
     kind, report = REPORTED[told]
     organisation = an_organisation(database)
-    keep(database, organisation, "agency", AGENCY)
-    site = keep(database, organisation, "site", CANNERY)
-    before = copy_of(database, organisation, site)
+    save_supplier(database, organisation, "agency", AGENCY)
+    site = save_supplier(database, organisation, "site", CANNERY)
+    before = build_supplier_copy(database, organisation, site)
     with database.for_organisation(organisation, write=False) as session:
         (was,) = report_jobs.build_internal_report(session, [site]).results
-    agency = keep(database, organisation, "agency", AGENCY | (report if kind == "agency" else {}))
-    keep(database, organisation, "site", CANNERY | (report if kind == "site" else {}))
+    agency = save_supplier(database, organisation, "agency", AGENCY | (report if kind == "agency" else {}))
+    save_supplier(database, organisation, "site", CANNERY | (report if kind == "site" else {}))
     if told == "a case":
-        case_of(database, organisation)
+        open_case(database, organisation)
     with database.for_organisation(organisation, write=False) as session:
         now_ = report_jobs.build_internal_report(session, [site]).results[0]
     assert (now_.score, now_.best, now_.worst, now_.confidence) != (was.score, was.best, was.worst, was.confidence)
-    after = copy_of(database, organisation, site)
+    after = build_supplier_copy(database, organisation, site)
     assert replace(after, on=before.on) == before
-    assert copy_of(database, organisation, agency).results[0].case_evidence == "none recorded"
+    assert build_supplier_copy(database, organisation, agency).results[0].case_evidence == "none recorded"
     for form in FORMATS:
-        assert words(render(after, form).data, form) == words(render(before, form).data, form)
+        assert extract_text(render(after, form).data, form) == extract_text(render(before, form).data, form)
 
 
 def test_the_api_hands_out_the_same_copy_with_a_report_and_without(app: Flask, database: Database):
@@ -112,13 +112,13 @@ def test_the_api_hands_out_the_same_copy_with_a_report_and_without(app: Flask, d
     files = {}
     for told in ({}, {"reported_harms": ["violence"], "reported_by": "workers"}):
         supplier = portal.put("/suppliers/S-1", CANNERY | told).json["id"]
-        files[bool(told)] = {form: _fetched(portal, database, supplier, form) for form in FORMATS}
+        files[bool(told)] = {form: download_report(portal, database, supplier, form) for form in FORMATS}
     for form in FORMATS:
-        assert words(files[True][form], form) == words(files[False][form], form)
+        assert extract_text(files[True][form], form) == extract_text(files[False][form], form)
     assert b"Blue Pier Cannery" in files[True]["csv"]
 
 
-def _fetched(portal: Portal, database: Database, supplier: str, form: str) -> bytes:
+def download_report(portal: Portal, database: Database, supplier: str, form: str) -> bytes:
     asked = {"format": form, "supplier_id": supplier, "audience": "supplier"}
     made = portal.post("/reports", asked).json["id"]
     portal.work()
@@ -129,47 +129,53 @@ def test_answers_that_are_the_workers_and_came_in_no_form_of_its_own_are_not_the
     organisation = an_organisation(database)
     listed = {name: said for name, said in CANNERY.items() if name not in ("form_returned", "form_version")}
     told = listed | {"papers_retention": "held"}
-    site = keep(database, organisation, "site", told | {"evidence": [{**VOICE, "covers": ["papers_retention"]}]})
-    titles = {reason.title: reason.state for reason in copy_of(database, organisation, site).details[0].reasons}
+    site = save_supplier(
+        database, organisation, "site", told | {"evidence": [{**VOICE, "covers": ["papers_retention"]}]}
+    )
+    titles = {
+        reason.title: reason.state for reason in build_supplier_copy(database, organisation, site).details[0].reasons
+    }
     assert (titles["Papers withheld"], titles["Workers pay for the job"]) == ("not_asked", "answered")
-    site = keep(database, organisation, "site", told)
-    titles = {reason.title: reason.state for reason in copy_of(database, organisation, site).details[0].reasons}
+    site = save_supplier(database, organisation, "site", told)
+    titles = {
+        reason.title: reason.state for reason in build_supplier_copy(database, organisation, site).details[0].reasons
+    }
     assert titles["Papers withheld"] == "answered"
 
 
 @pytest.mark.parametrize("evidence", [{"evidence_grade": "worker_voice", "evidence_date": "2026-11-02"}, {}])
 def test_what_came_in_after_its_form_came_back_is_not_the_suppliers(database: Database, evidence: dict[str, str]):
     organisation = an_organisation(database)
-    site = keep(database, organisation, "site", CANNERY | {"migrant_pct": 75.0})
-    before = copy_of(database, organisation, site)
+    site = save_supplier(database, organisation, "site", CANNERY | {"migrant_pct": 75.0})
+    before = build_supplier_copy(database, organisation, site)
     listed = {name: CANNERY[name] for name in ("reference", "name", "country", "sector", "agencies")}
-    keep(database, organisation, "site", listed | {"papers_retention": "held", "violence": "open"} | evidence)
+    save_supplier(database, organisation, "site", listed | {"papers_retention": "held", "violence": "open"} | evidence)
     with database.for_organisation(organisation, write=False) as session:
         reasons = report_jobs.build_internal_report(session, [site]).details[0].reasons
     was, now_ = ({r.title: r.value for r in told} for told in (before.details[0].reasons, reasons))
     assert (was["Violence"], now_["Violence"]) == ("None known", "Yes, not yet remedied")
-    assert replace(copy_of(database, organisation, site), on=before.on) == before
+    assert replace(build_supplier_copy(database, organisation, site), on=before.on) == before
 
 
 def test_harm_that_workers_told_of_before_its_form_came_back_is_not_the_suppliers(database: Database):
     organisation = an_organisation(database)
     listed = {name: CANNERY[name] for name in ("reference", "name", "country", "sector", "agencies")}
     survey = {"violence": "open", "evidence_grade": "worker_voice", "evidence_date": "2026-09-02"}
-    site = keep(database, organisation, "site", listed | survey)
-    keep(database, organisation, "site", CANNERY | {"violence": "declined"})
+    site = save_supplier(database, organisation, "site", listed | survey)
+    save_supplier(database, organisation, "site", CANNERY | {"violence": "declined"})
     with database.for_organisation(organisation, write=False) as session:
         whole = report_jobs.build_internal_report(session, [site])
-    made = (whole, copy_of(database, organisation, site))
+    made = (whole, build_supplier_copy(database, organisation, site))
     (heard, told) = [next(r.state for r in of.details[0].reasons if r.title == "Violence") for of in made]
     assert (heard, told) == ("answered", "declined")  # harm that was told stays, and the supplier said nothing of it
 
 
 def test_what_the_buyer_says_of_its_own_checks_is_not_in_an_agencys_copy(database: Database):
     organisation = an_organisation(database)
-    agency = keep(
+    agency = save_supplier(
         database, organisation, "agency", AGENCY | {"buyer_check_method": "workers", "buyer_check_workers": 3.0}
     )
-    copy = copy_of(database, organisation, agency)
+    copy = build_supplier_copy(database, organisation, agency)
     states = {reason.title: reason.state for reason in copy.details[0].reasons}
     with database.for_organisation(organisation, write=False) as session:
         whole = report_jobs.build_internal_report(session, [agency])
@@ -182,47 +188,47 @@ def test_what_the_buyer_says_of_its_own_checks_is_not_in_an_agencys_copy(databas
 
 def test_a_supplier_hears_in_its_copy_that_it_is_of_its_own_answers(database: Database):
     organisation = an_organisation(database)
-    copy = copy_of(database, organisation, keep(database, organisation, "site", CANNERY))
+    copy = build_supplier_copy(database, organisation, save_supplier(database, organisation, "site", CANNERY))
     for form in FORMATS.keys() - {"csv"}:
-        assert _bare("It rests on the supplier's own answers and on open facts alone") in words(
+        assert normalise("It rests on the supplier's own answers and on open facts alone") in extract_text(
             render(copy, form).data, form
         )
 
 
 @cache
-def a_copy_with_every_action(form: str) -> str:
+def render_copy_with_all_actions(form: str) -> str:
     """A supplier's copy of a report that calls for every action there is, in words."""
     steps = tuple(build_step(action, ON, 30, 1, ("Blue Pier Cannery",)) for action in load_actions())
     headline = headlines("supplier")[0]
     detail = replace(a_detail(headline, "supplier"), steps=steps)
     report = a_report(detail.headline, audience="supplier", details=(detail,), plan=steps)
-    return words(render(report, form).data, form)
+    return extract_text(render(report, form).data, form)
 
 
-def texts_of(action: Action) -> list[str]:
-    return [_bare(text) for text in (action.title, action.do, action.with_workers)]
+def list_texts(action: Action) -> list[str]:
+    return [normalise(text) for text in (action.title, action.do, action.with_workers)]
 
 
 @pytest.mark.parametrize("form", sorted(FORMATS))
 def test_no_text_of_a_step_of_the_buyers_is_in_a_suppliers_copy(form: str):
-    told = a_copy_with_every_action(form)
+    told = render_copy_with_all_actions(form)
     buyers = [action for action in load_actions() if action.owner == "buyer"]
     assert buyers
-    assert [action.id for action in buyers if any(text in told for text in texts_of(action))] == []
+    assert [action.id for action in buyers if any(text in told for text in list_texts(action))] == []
     if form != "csv":  # which holds no more than the next step
         own = [action for action in load_actions() if action.owner != "buyer"]
-        assert [action.id for action in own if not all(text in told for text in texts_of(action))] == []
+        assert [action.id for action in own if not all(text in told for text in list_texts(action))] == []
 
 
 @pytest.mark.parametrize("form", sorted(FORMATS))
 def test_how_a_step_is_found_to_have_worked_is_in_no_suppliers_copy(form: str):
-    told = a_copy_with_every_action(form)
-    assert [action.id for action in load_actions() if _bare(action.proof) in told] == []
+    told = render_copy_with_all_actions(form)
+    assert [action.id for action in load_actions() if normalise(action.proof) in told] == []
     assert "unannounced" not in told
 
 
 def test_no_step_of_the_suppliers_own_tells_that_somebody_spoke():
-    told = a_copy_with_every_action("html").casefold()
+    told = render_copy_with_all_actions("html").casefold()
     phrases = (
         "what was told",
         "suspected to have been told",
@@ -230,4 +236,4 @@ def test_no_step_of_the_suppliers_own_tells_that_somebody_spoke():
         "who said what",
         "suffered for speaking",
     )
-    assert [phrase for phrase in phrases if _bare(phrase) in told] == []
+    assert [phrase for phrase in phrases if normalise(phrase) in told] == []

@@ -94,7 +94,9 @@ def test_an_answer_that_names_nobody_is_not_screened(told: object):
     assert screening.build_parties("site", {"name": "A", "imo": "9074728", "lei": "X"})[0].imo == ""
 
 
-def test_what_was_dismissed_is_not_asked_again_while_nothing_changes(database: Database, blobs: BlobStore, harbour: str):
+def test_what_was_dismissed_is_not_asked_again_while_nothing_changes(
+    database: Database, blobs: BlobStore, harbour: str
+):
     keep_supplier(database, harbour)
     put_in(database, blobs, harbour, HELD)
     match_id = decide(database, harbour, "dismiss")
@@ -206,7 +208,7 @@ def test_of_two_files_for_one_list_the_later_one_counts_whichever_is_loaded_firs
 def wanted(database: Database, organisation_id: str) -> str:
     """The edition of the one list there is that was asked for last."""
     with database.for_organisation(organisation_id, write=False) as session:
-        return session.scalars(select(Watchlist.wanted)).one()
+        return session.scalars(select(Watchlist.requested_edition)).one()
 
 
 def test_a_load_that_stops_half_way_is_resumed_and_counts_only_when_whole(
@@ -242,9 +244,9 @@ def test_a_load_that_fails_for_good_leaves_the_list_as_it_was(database: Database
             job.cancel = True
     work_off(database, blobs)
     with database.for_organisation(harbour, write=False) as session:
-        assert [(kept.name, kept.entries, kept.wanted == kept.edition) for kept in lists.list_watchlists(session)] == [
-            ("Held", 1, True)
-        ]
+        assert [
+            (kept.name, kept.entries, kept.requested_edition == kept.edition) for kept in lists.list_watchlists(session)
+        ] == [("Held", 1, True)]
         assert session.scalars(select(Upload)).all() == []
 
 
@@ -298,7 +300,10 @@ def test_two_organisations_know_nothing_of_each_other(database: Database, blobs:
         match_id = session.scalars(select(WatchlistMatch.id)).one()
     with database.for_organisation(quay) as session:
         assert lists.list_watchlists(session) == []
-        for refused in (lambda: matches.get_match(session, match_id), lambda: lists.remove_watchlist(session, "Held", BY)):
+        for refused in (
+            lambda: matches.get_match(session, match_id),
+            lambda: lists.remove_watchlist(session, "Held", BY),
+        ):
             with pytest.raises(DomainError) as caught:
                 refused()
             assert caught.value.status == 404

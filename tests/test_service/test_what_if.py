@@ -66,7 +66,9 @@ def test_a_changed_answer_moves_the_points_of_its_indicator_and_all_moves_make_t
 
 
 def test_better_evidence_behind_a_changed_answer_moves_more() -> None:
-    plain, heard = (compute_what_if(on_ground(HARMED), {"violence": "none_asked"}, grade=g) for g in (None, "worker_voice"))
+    plain, heard = (
+        compute_what_if(on_ground(HARMED), {"violence": "none_asked"}, grade=g) for g in (None, "worker_voice")
+    )
     assert change_of(heard, "Violence") < change_of(plain, "Violence") < 0
 
 
@@ -101,7 +103,8 @@ def test_an_action_done_answers_best_what_it_was_called_for_and_nothing_else() -
 def test_what_workers_reported_is_closed_by_workers_or_officials_alone() -> None:
     ground = on_ground({**PLACE, "violence": "none_asked", "reported_harms": ["violence"], "reported_by": "workers"})
     moved = {
-        g: change_of(compute_what_if(ground, {}, ["stop_violence"], g), "Violence") for g in (None, "audit", "worker_voice")
+        g: change_of(compute_what_if(ground, {}, ["stop_violence"], g), "Violence")
+        for g in (None, "audit", "worker_voice")
     }
     assert moved[None] == moved["audit"] == 0
     assert moved["worker_voice"] < 0

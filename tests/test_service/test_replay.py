@@ -24,29 +24,29 @@ from risk_models.plan import load_actions
 from service.assessment.export_json import build_actions_part, compute_actions_digest
 from service.verify import find_discrepancies
 
-FOLDER = Path(__file__).parent / "frozen"
-FROZEN = sorted(FOLDER.glob("*.json.gz"))
+CORPUS = Path(__file__).parent / "frozen"
+ASSESSMENTS = sorted(CORPUS.glob("*.json.gz"))
 
 
 @pytest.fixture
 def document() -> dict[str, Any]:
-    """The assessment of the first release, to change."""
-    return _read(FOLDER / "2026.1.json.gz")
+    """Return the assessment of the first release, for changes."""
+    return _read(CORPUS / "2026.1.json.gz")
 
 
 def _read(path: Path) -> dict[str, Any]:
-    told: dict[str, Any] = json.loads(gzip.decompress(path.read_bytes()))
-    return told
+    document: dict[str, Any] = json.loads(gzip.decompress(path.read_bytes()))
+    return document
 
 
-@pytest.mark.parametrize("path", FROZEN, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", ASSESSMENTS, ids=lambda path: path.name)
 def test_an_assessment_made_by_earlier_software_is_recomputed_to_the_last_bit(path: Path) -> None:
     assert find_discrepancies(_read(path), load_facts()) == []
 
 
 def test_every_version_of_every_model_is_replayed_with_cases_and_own_practices_among_them() -> None:
     scored, parts = set(), set()
-    for document in map(_read, FROZEN):
+    for document in map(_read, ASSESSMENTS):
         versions = {model["id"]: model["version"] for model in document["assessment"]["models"]}
         scored |= {(result["model"], versions[result["model"]]) for result in document["results"] if result["model"]}
         parts |= {part for part in ("cases", "buyer") if document.get(part)}
@@ -61,47 +61,47 @@ def test_release_0_1_0_dated_a_declaration_by_its_answers_and_release_0_2_0_by_i
     model = next(model for model in load_models() if (model.id, model.version) == ("site_general", "2026.1"))
     assert Belief(answers, model, on).of("papers_retention")[1].tolist() == [False]
     first = replace(model, method=RELEASE_0_1_0_METHOD)
-    assert Belief(answers, first, on).of("papers_retention")[1].tolist() == [True], "it is past its time"
+    assert Belief(answers, first, on).of("papers_retention")[1].tolist() == [True], "it has expired"
 
 
-def test_it_was_made_on_a_day_on_which_newer_versions_are_in_force(document: dict[str, Any]) -> None:
+def test_the_first_assessment_is_dated_after_newer_versions_took_effect(document: dict[str, Any]) -> None:
     on, versions = document["assessment"]["on"], {model["version"] for model in document["assessment"]["models"]}
     assert versions == {"2026.1"}
     assert any(model.effective.isoformat() <= on and model.version != "2026.1" for model in load_models())
 
 
-def test_every_state_but_being_ruled_out_is_in_it(document: dict[str, Any]) -> None:
+def test_the_first_assessment_has_every_state_but_ruled_out(document: dict[str, Any]) -> None:
     states = {reason["state"] for result in document["results"] for reason in result["reasons"]}
     assert states >= {"answered", "declined", "expired", "not_asked", "reported", "known", "unknown"}
 
 
-def test_a_model_that_this_release_does_not_hold_is_told(document: dict[str, Any]) -> None:
+def test_an_unknown_model_version_is_reported(document: dict[str, Any]) -> None:
     document["assessment"]["models"][0]["version"] = "1999.1"
-    (told,) = find_discrepancies(document, load_facts())
-    assert "does not hold the models agency 1999.1" in told
+    (discrepancy,) = find_discrepancies(document, load_facts())
+    assert "does not hold the models agency 1999.1" in discrepancy
 
 
-def test_a_model_left_out_of_the_head_is_found(document: dict[str, Any]) -> None:
+def test_a_model_removed_from_the_head_is_noticed(document: dict[str, Any]) -> None:
     head = document["assessment"]
     head["models"] = [model for model in head["models"] if model["id"] != "site_fishing"]
     assert find_discrepancies(document, load_facts())
 
 
-def test_an_action_left_out_everywhere_is_found(document: dict[str, Any]) -> None:
-    gone = document["results"][2]["actions"][-1]["id"]
-    document["actions"] = [action for action in document["actions"] if action["id"] != gone]
+def test_an_action_removed_everywhere_is_noticed(document: dict[str, Any]) -> None:
+    removed = document["results"][2]["actions"][-1]["id"]
+    document["actions"] = [action for action in document["actions"] if action["id"] != removed]
     for result in document["results"]:
-        result["actions"] = [action for action in result["actions"] if action["id"] != gone]
+        result["actions"] = [action for action in result["actions"] if action["id"] != removed]
     assert "the texts of the actions are not what this release holds" in find_discrepancies(document, load_facts())
 
 
-def test_a_reworded_action_is_found_in_a_file_and_allowed_to_a_release(document: dict[str, Any]) -> None:
+def test_a_reworded_action_in_an_assessment_is_noticed(document: dict[str, Any]) -> None:
     assert compute_actions_digest(document["actions"]) != compute_actions_digest(build_actions_part(load_actions()))
     document["actions"][0]["do"] = "Do nothing."
     assert "the texts of the actions are not what this release holds" in find_discrepancies(document, load_facts())
 
 
-def test_an_action_that_came_later_is_not_in_a_plan_under_an_older_model() -> None:
+def test_an_action_added_later_is_not_in_an_older_release() -> None:
     later = [action for action in load_actions() if action.since == "2026.2"]
     assert later
     for action in later:
@@ -109,6 +109,6 @@ def test_an_action_that_came_later_is_not_in_a_plan_under_an_older_model() -> No
         assert action.is_in_release("2026.2")
 
 
-def test_answers_come_back_from_a_file_as_they_were(document: dict[str, Any]) -> None:
-    told = [result["answers"] for result in document["results"]]
-    assert from_rows(told).to_rows() == told
+def test_stored_answers_survive_a_round_trip(document: dict[str, Any]) -> None:
+    answers = [result["answers"] for result in document["results"]]
+    assert from_rows(answers).to_rows() == answers

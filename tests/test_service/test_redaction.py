@@ -30,15 +30,19 @@ def ours(app: Flask, database: Database) -> str:
     return organisation
 
 
-def reason(answer: dict[str, object]) -> dict[str, object]:
+def get_reason(answer: dict[str, object]) -> dict[str, object]:
     return next(r for r in answer["reasons"] if r["indicator"] == "papers_withheld")
 
 
 def test_a_key_that_may_not_see_it_gets_that_an_indicator_is_raised_and_the_same_numbers(app: Flask, ours: str):
     sees = a_portal(app, ours, "suppliers:read", "cases:read").get("/suppliers/S-1").json
     closed = a_portal(app, ours, "suppliers:read").get("/suppliers/S-1").json
-    assert (reason(sees)["state"], reason(closed)["state"], reason(closed)["value"]) == ("reported", "raised", None)
-    assert reason(sees)["points"] == reason(closed)["points"]
+    assert (get_reason(sees)["state"], get_reason(closed)["state"], get_reason(closed)["value"]) == (
+        "reported",
+        "raised",
+        None,
+    )
+    assert get_reason(sees)["points"] == get_reason(closed)["points"]
     assert sees["answers"]["reported_by"] == "workers"
     assert not closed["answers"].keys() & {*redaction.WORKER_DERIVED_QUESTIONS, "evidence_grade"}
     hidden = ("answers", "reasons", "case_evidence", "next_step", "actions")

@@ -34,45 +34,45 @@ from service.assessment.export_json import iter_result_json
 from service.case_reading.export_json import list_first_steps
 from service.queries.what_if import get_best_answer
 from service.report_content.steps import list_first_step_titles as titles_of_first_steps
-from tests.test_service.answers import Answers, answers, indicator_questions
-from tests.test_service.test_packs import TRADE
+from tests.test_service.answers import Answers, answers, list_indicator_questions
+from tests.test_service.test_packs import SECTOR_BY_MODEL
 
 ON = date(2026, 11, 27)
 FACTS = load_facts().as_of(ON)
 LIBRARY = {action.id: action for action in load_actions()}
-PROTECT = ["keep_people_safe", "prepare_referral"]
+PROTECTION_STEPS = ["keep_people_safe", "prepare_referral"]
 NO_AGENCY: Answers = {"uses_agencies": "no", "workers_migrant": 0.0, "migrant_pct": 0.0}
 
 
-def clean(model_id: str, country: str = "NO", **others: Any) -> Answers:
+def build_best_answers(model_id: str, country: str = "NO", **others: Any) -> Answers:
     """A supplier with the best answer to every question of its model, told by workers last month; the others as given."""
     model = get_model_in_force(model_id, ON)
     rules, row = {i.question: i.rule for i in model.indicators}, Answers(name="Invented Supplier", country=country)
-    for question in indicator_questions(model.kind):
+    for question in list_indicator_questions(model.kind):
         if question.id in rules:
             best = get_best_answer(rules[question.id], ON)
             row[question.id] = (best,) if question.type == "many" else best
-    row |= {"sector": (TRADE[model_id],), **NO_AGENCY} if model.kind == "site" else {}
+    row |= {"sector": (SECTOR_BY_MODEL[model_id],), **NO_AGENCY} if model.kind == "site" else {}
     return row | {"evidence_grade": "worker_voice", "evidence_date": "2026-11-01", "answered_on": "2026-11-01"} | others
 
 
-def batch(row: Answers, kind: str = "site") -> Batch:
+def build_batch(row: Answers, kind: str = "site") -> Batch:
     return Batch(kind, from_rows([row]), "s.xlsx", "Rows", np.array([2]))
 
 
-def told(row: Answers, kind: str = "site") -> dict[str, Any]:
+def assess_row(row: Answers, kind: str = "site") -> dict[str, Any]:
     """The result of one supplier, as assessment.json has it."""
-    result: dict[str, Any] = orjson.loads(next(iter_result_json(assess([batch(row, kind)], FACTS, ON)[0], ON)))
+    result: dict[str, Any] = orjson.loads(next(iter_result_json(assess([build_batch(row, kind)], FACTS, ON)[0], ON)))
     return result
 
 
-def steps(row: Answers, kind: str = "site") -> list[str]:
-    return [action["id"] for action in told(row, kind)["actions"]]
+def list_step_ids(row: Answers, kind: str = "site") -> list[str]:
+    return [action["id"] for action in assess_row(row, kind)["actions"]]
 
 
-def steps_with_circumstances(row: Answers, agency_scores: dict[str, float]) -> list[str]:
+def list_step_ids_with_circumstances(row: Answers, agency_scores: dict[str, float]) -> list[str]:
     """The steps of a site, with what its plan reads off its answers beside the scores."""
-    block = assess_batch(batch(row), FACTS, ON, agency_scores).blocks[0]
+    block = assess_batch(build_batch(row), FACTS, ON, agency_scores).blocks[0]
     unknown = {name: np.zeros(1, dtype=bool) for name in UNKNOWNS}
     whole = build_plan(
         block.scores, block.cells, block.model, unknown | find_circumstances(block.answers, block.model, agency_scores)
@@ -103,26 +103,31 @@ def steps_with_circumstances(row: Answers, agency_scores: dict[str, float]) -> l
 def test_where_people_are_bound_the_buyer_protects_them_before_anything_is_asked_of_the_employer(
     model_id: str, sign: Answers
 ) -> None:
-    found = steps(clean(model_id, **sign), "agency" if model_id == "agency" else "site")
-    assert found[:2] == PROTECT
+    found = list_step_ids(build_best_answers(model_id, **sign), "agency" if model_id == "agency" else "site")
+    assert found[:2] == PROTECTION_STEPS
     assert LIBRARY[found[2]].owner != "buyer" or not LIBRARY[found[2]].safety
 
 
-@pytest.mark.parametrize("model", [get_model_in_force(name, ON) for name in (*TRADE, "agency")], ids=lambda model: model.id)
+@pytest.mark.parametrize(
+    "model", [get_model_in_force(name, ON) for name in (*SECTOR_BY_MODEL, "agency")], ids=lambda model: model.id
+)
 def test_every_strong_sign_of_every_model_calls_for_the_people_first(model: Model) -> None:
     strong = [i for i in model.indicators if i.severe and isinstance(i.rule, Choices)]
     assert strong
     for indicator in strong:
         worst = max(indicator.rule.table, key=indicator.rule.table.__getitem__)
-        assert steps(clean(model.id, **{indicator.question: worst}), model.kind)[:2] == PROTECT, indicator.id
+        assert (
+            list_step_ids(build_best_answers(model.id, **{indicator.question: worst}), model.kind)[:2]
+            == PROTECTION_STEPS
+        ), indicator.id
 
 
 @pytest.mark.parametrize("harm", ["papers_withheld", "worker_paid_fees", "housing_poor"])
 def test_where_workers_reported_they_are_made_safe_first_and_what_they_may_lose_comes_before_other_demands(
     harm: str,
 ) -> None:
-    found = steps(clean("site_general", reported_harms=(harm,), reported_by="workers"))
-    assert found[:3] == [*PROTECT, "no_retaliation"]
+    found = list_step_ids(build_best_answers("site_general", reported_harms=(harm,), reported_by="workers"))
+    assert found[:3] == [*PROTECTION_STEPS, "no_retaliation"]
 
 
 def test_the_undertaking_against_retaliation_does_not_say_that_anybody_spoke() -> None:
@@ -132,29 +137,33 @@ def test_the_undertaking_against_retaliation_does_not_say_that_anybody_spoke() -
 
 def test_what_is_due_on_one_day_follows_the_order_that_the_data_gives_and_no_id() -> None:
     due = {
-        name: LIBRARY[name].get_sort_key(1) for name in ("prepare_referral", "no_retaliation", "open_doors", "stop_deductions")
+        name: LIBRARY[name].get_sort_key(1)
+        for name in ("prepare_referral", "no_retaliation", "open_doors", "stop_deductions")
     }
     assert sorted(due, key=lambda name: due[name]) == [
         "prepare_referral", "no_retaliation", "open_doors", "stop_deductions",
     ]  # fmt: skip
     a, z = "free_to_leave", "account_for_the_dead_and_missing"
-    assert sorted((a, z)) != sorted((a, z), key=lambda name: LIBRARY[name].tie_break) or LIBRARY[z].tie_break < LIBRARY[a].tie_break
+    assert (
+        sorted((a, z)) != sorted((a, z), key=lambda name: LIBRARY[name].tie_break)
+        or LIBRARY[z].tie_break < LIBRARY[a].tie_break
+    )
     assert len({action.position for action in LIBRARY.values()}) == len(LIBRARY)
 
 
 def test_some_hours_more_do_not_put_a_demand_before_what_protects_people() -> None:
     assert LIBRARY["stop_violence"].due_days["harm"] < LIBRARY["prepare_referral"].due_days["harm"]
     assert LIBRARY["prepare_referral"].get_sort_key(1) < LIBRARY["stop_violence"].get_sort_key(0.25)
-    found = steps(clean("site_general", violence="open"))
+    found = list_step_ids(build_best_answers("site_general", violence="open"))
     assert found.index("prepare_referral") < found.index("stop_violence")
 
 
 @examples(40)
 @given(answers())
 def test_a_report_names_the_same_first_step_as_the_result(row: Answers) -> None:
-    assessed = assess([batch(row)], FACTS, ON)[0]
+    assessed = assess([build_batch(row)], FACTS, ON)[0]
     plan_of = assessed.blocks[assessed.block_indexes[0]].plan
-    assert titles_of_first_steps(plan_of.actions, plan_of.days) == [LIBRARY[told(row)["next_step"]].title]
+    assert titles_of_first_steps(plan_of.actions, plan_of.days) == [LIBRARY[assess_row(row)["next_step"]].title]
 
 
 # ---------------------------------------------------------------- nobody loses anything for having spoken (officer 9)
@@ -162,29 +171,33 @@ def test_a_report_names_the_same_first_step_as_the_result(row: Answers) -> None:
 
 @pytest.mark.parametrize("sign", [{"papers_retention": "held"}, {"worker_debt": "bound"}, {"violence": "open"}])
 def test_an_undertaking_against_retaliation_is_asked_for_where_somebody_spoke_and_nowhere_else(sign: Answers) -> None:
-    assert "no_retaliation" not in steps(clean("site_general", **sign))
-    assert "no_retaliation" in steps(clean("site_general", reported_harms=("violence",), reported_by="workers"))
+    assert "no_retaliation" not in list_step_ids(build_best_answers("site_general", **sign))
+    assert "no_retaliation" in list_step_ids(
+        build_best_answers("site_general", reported_harms=("violence",), reported_by="workers")
+    )
 
 
 def test_it_is_asked_for_where_retaliation_itself_is_found() -> None:
-    assert "no_retaliation" in steps(clean("site_general", retaliation="open"))
+    assert "no_retaliation" in list_step_ids(build_best_answers("site_general", retaliation="open"))
 
 
 def test_items_that_workers_reported_of_an_agency_call_for_it() -> None:
-    found = steps(clean("agency", worker_reported_items=("placement", "recovery")), "agency")
-    assert found[:3] == [*PROTECT, "no_retaliation"]
+    found = list_step_ids(build_best_answers("agency", worker_reported_items=("placement", "recovery")), "agency")
+    assert found[:3] == [*PROTECTION_STEPS, "no_retaliation"]
 
 
 def test_it_is_no_step_by_the_suppliers_own_answers_where_only_workers_told() -> None:
-    row = clean("site_general", papers_retention="held", reported_harms=("threats",), reported_by="workers")
-    block = assess([batch(row)], FACTS, ON)[0].blocks[0]
+    row = build_best_answers(
+        "site_general", papers_retention="held", reported_harms=("threats",), reported_by="workers"
+    )
+    block = assess([build_batch(row)], FACTS, ON)[0].blocks[0]
     assert "no_retaliation" in {action.id for action, _ in block.plan.list_steps(0, ON)}
     assert "no_retaliation" not in {action.id for action, _ in block.plan.own_answer_plan.list_steps(0, ON)}
 
 
 # ---------------------------------------------------------------- labour imposed by a state (expert 6)
 
-ON_SITE = {
+STEPS_ON_SITE = {
     "ask", "ask_again", "ask_open", "close_evidence_gap", "private_interviews", "set_audit_aside", "hear_workers_unwatched",
     "renew_evidence", "remedy_plan", "repay_workers", "compensate_harm", "tell_workers_rights", "grievance_site",
     "close_on_outcome", "watch_and_verify", "confirm_answers", "no_retaliation", "join_others",
@@ -195,28 +208,34 @@ ON_SITE = {
     "row",
     [
         {"country": "CN", "name": "Invented Works", "sector": ("26",), "reported_harms": ("state_imposed_labour",)},
-        clean("site_general", "CN", state_placement="transfer", free_talks="barred"),
-        clean("site_general", "CN", state_placement="order", audit_deception="coached", recruitment_fees="most"),
-        clean("site_general", "CN", state_placement="prison", papers_retention="declined", evidence_date="2020-01-01"),
+        build_best_answers("site_general", "CN", state_placement="transfer", free_talks="barred"),
+        build_best_answers(
+            "site_general", "CN", state_placement="order", audit_deception="coached", recruitment_fees="most"
+        ),
+        build_best_answers(
+            "site_general", "CN", state_placement="prison", papers_retention="declined", evidence_date="2020-01-01"
+        ),
     ],
 )
 def test_where_a_state_imposes_the_labour_no_step_goes_to_workers_on_site(row: Answers) -> None:
-    found = steps(row | {"reported_by": "workers"})
-    assert not ON_SITE & set(found)
+    found = list_step_ids(row | {"reported_by": "workers"})
+    assert not STEPS_ON_SITE & set(found)
     assert {"look_from_outside", "decide_state_imposed", "support_outside"} <= set(found)
     for name in ("look_from_outside", "decide_state_imposed", "support_outside"):
         assert "calls" not in LIBRARY[name].with_workers
 
 
 def test_labour_imposed_further_up_the_chain_leaves_the_site_to_be_asked() -> None:
-    found = steps(clean("site_general", state_placement="supplier", violence="declined"))
+    found = list_step_ids(build_best_answers("site_general", state_placement="supplier", violence="declined"))
     assert {"decide_state_imposed", "ask_again"} <= set(found)
     assert "look_from_outside" not in found
 
 
 def test_a_step_that_is_withheld_stays_so_for_a_site_of_several_trades() -> None:
-    row = clean("site_general", "CN", state_placement="transfer", sector=("14", "9700"), household_checks="declined")
-    assert not ON_SITE & set(steps(row))
+    row = build_best_answers(
+        "site_general", "CN", state_placement="transfer", sector=("14", "9700"), household_checks="declined"
+    )
+    assert not STEPS_ON_SITE & set(list_step_ids(row))
 
 
 # ---------------------------------------------------------------- no level without a step (expert 7, officer 10)
@@ -225,21 +244,21 @@ def test_a_step_that_is_withheld_stays_so_for_a_site_of_several_trades() -> None
 @examples(60)
 @given(answers())
 def test_no_site_is_left_without_a_next_step(row: Answers) -> None:
-    assert told(row)["next_step"] is not None
+    assert assess_row(row)["next_step"] is not None
 
 
 @examples(30)
 @given(answers("agency"))
 def test_no_agency_is_left_without_a_next_step(row: Answers) -> None:
-    assert told(row, "agency")["next_step"] is not None
+    assert assess_row(row, "agency")["next_step"] is not None
 
 
 @pytest.mark.parametrize(
     "row",
     [
-        clean("site_general", "MM", evidence_grade="self_declared"),
-        clean("site_general", "CN", state_placement="not_traced", evidence_grade="self_declared"),
-        clean(
+        build_best_answers("site_general", "MM", evidence_grade="self_declared"),
+        build_best_answers("site_general", "CN", state_placement="not_traced", evidence_grade="self_declared"),
+        build_best_answers(
             "site_general",
             "MM",
             evidence_grade="self_declared",
@@ -247,59 +266,71 @@ def test_no_agency_is_left_without_a_next_step(row: Answers) -> None:
             worker_debt="not_known",
             youngest_workers="not_checked",
         ),
-        clean("site_fishing", "TH", flag="TH", evidence_grade="self_declared", agencies=("Invented Manning",)),
+        build_best_answers(
+            "site_fishing", "TH", flag="TH", evidence_grade="self_declared", agencies=("Invented Manning",)
+        ),
     ],
 )
 def test_a_level_that_rests_on_place_trade_or_what_nobody_knows_is_verified_with_workers(row: Answers) -> None:
-    result = told(row)
+    result = assess_row(row)
     assert result["score"] >= 25
     assert "watch_and_verify" in {action["id"] for action in result["actions"]}
     assert {"SD-65"} <= set(LIBRARY["watch_and_verify"].sources)
 
 
 def test_harm_that_was_found_has_its_own_steps_instead() -> None:
-    assert "watch_and_verify" not in steps(clean("site_general", "MM", papers_retention="held"))
+    assert "watch_and_verify" not in list_step_ids(build_best_answers("site_general", "MM", papers_retention="held"))
 
 
 def test_a_low_supplier_that_answered_all_keeps_its_review_and_nothing_else() -> None:
-    result = told(clean("site_general", product="shirts"))
+    result = assess_row(build_best_answers("site_general", product="shirts"))
     assert (result["level"], [a["id"] for a in result["actions"]]) == ("low", ["review_when_due"])
 
 
-FEW = ("weekly_hours", "worker_representation", "months_since_monitoring")
+FEW_QUESTIONS = ("weekly_hours", "worker_representation", "months_since_monitoring")
 
 
 def test_a_form_that_came_back_but_for_a_few_questions_is_not_sent_again_and_they_do_not_come_first() -> None:
     row = {
-        question: said for question, said in clean("site_general", "TH", violence="open").items() if question not in FEW
+        question: said
+        for question, said in build_best_answers("site_general", "TH", violence="open").items()
+        if question not in FEW_QUESTIONS
     }
-    found = steps(row)
+    found = list_step_ids(row)
     assert "ask" not in found
     assert found[-1] == "ask_open" or found.index("ask_open") > found.index("remedy_plan")
-    quiet = {q: said for q, said in clean("site_general", "TH", evidence_grade="self_declared").items() if q not in FEW}
-    assert steps(quiet)[-1] == "ask_open" != steps(quiet)[0]
+    quiet = {
+        q: said
+        for q, said in build_best_answers("site_general", "TH", evidence_grade="self_declared").items()
+        if q not in FEW_QUESTIONS
+    }
+    assert list_step_ids(quiet)[-1] == "ask_open" != list_step_ids(quiet)[0]
 
 
 def test_a_low_supplier_with_a_few_open_questions_is_asked_them_at_its_review() -> None:
-    row = {q: said for q, said in clean("site_general", product="shirts").items() if q != "worker_representation"}
-    result = told(row)
+    row = {
+        q: said
+        for q, said in build_best_answers("site_general", product="shirts").items()
+        if q != "worker_representation"
+    }
+    result = assess_row(row)
     assert (result["level"], result["next_step"]) == ("low", "review_when_due")
     assert "ask_open" not in {action["id"] for action in result["actions"]}
 
 
 def test_a_supplier_that_answered_little_is_sent_the_questionnaire_first() -> None:
-    assert steps({"name": "Invented Works", "country": "BD", "sector": ("14",)})[0] == "ask"
+    assert list_step_ids({"name": "Invented Works", "country": "BD", "sector": ("14",)})[0] == "ask"
 
 
 # ---------------------------------------------------------------- agencies under a sanction (expert 8)
 
 
 def test_a_site_whose_worst_agency_stands_high_takes_no_new_intake_and_strands_nobody() -> None:
-    row = clean("site_fishing", "TH", uses_agencies="yes", agencies=("Golden Oar", "Silver Oar"))
-    assert "hold_named_agency" in steps_with_circumstances(
+    row = build_best_answers("site_fishing", "TH", uses_agencies="yes", agencies=("Golden Oar", "Silver Oar"))
+    assert "hold_named_agency" in list_step_ids_with_circumstances(
         row, {name_key("Golden Oar"): 67.6, name_key("Silver Oar"): 10.0}
     )
-    assert "hold_named_agency" not in steps_with_circumstances(row, {name_key("Golden Oar"): 49.0})
+    assert "hold_named_agency" not in list_step_ids_with_circumstances(row, {name_key("Golden Oar"): 49.0})
     step = LIBRARY["hold_named_agency"]
     assert "Take no new intake" in step.do
     assert "keep their jobs" in step.do
@@ -319,7 +350,7 @@ def test_a_site_whose_worst_agency_stands_high_takes_no_new_intake_and_strands_n
 def test_a_gap_in_safeguards_is_answered_by_leverage_and_not_by_buying_elsewhere(
     model_id: str, gap: Answers, step: str
 ) -> None:
-    assert step in steps(clean(model_id, **gap))
+    assert step in list_step_ids(build_best_answers(model_id, **gap))
     said = LIBRARY[step].do
     assert "no new purchase" not in said
     assert "buy elsewhere" not in said
@@ -345,15 +376,15 @@ def test_a_gap_in_safeguards_is_answered_by_leverage_and_not_by_buying_elsewhere
 def test_a_child_is_taken_out_of_the_work_and_a_young_worker_off_the_hazard(
     model_id: str, told_of: Answers, step: str
 ) -> None:
-    found = steps_with_circumstances(clean(model_id, **told_of), {})
+    found = list_step_ids_with_circumstances(build_best_answers(model_id, **told_of), {})
     assert {"protect_child", "young_worker_off_hazard"} & set(found) == {step}
-    assert found[:2] == PROTECT
+    assert found[:2] == PROTECTION_STEPS
 
 
 # ---------------------------------------------------------------- cases (expert 16)
 
 
-def reading(*findings: tuple[str, str]) -> Any:
+def read_findings(*findings: tuple[str, str]) -> Any:
     said = tuple(
         Finding(what, phase, True, "interview", "2026-11-01", f"row {n}") for n, (what, phase) in enumerate(findings)
     )
@@ -361,7 +392,7 @@ def reading(*findings: tuple[str, str]) -> Any:
 
 
 def test_a_case_in_which_coercion_is_reached_has_first_steps_though_its_strength_is_signals() -> None:
-    held = reading(("papers_held", "work"), ("wages_withheld", "work"))
+    held = read_findings(("papers_held", "work"), ("wages_withheld", "work"))
     assert (held.strength, held.urgent) == ("signals", True)
     assert any("check on the people concerned now" in sentence for sentence in held.because)
     assert [(action.id, days) for action, days in list_first_steps(held)] == [
@@ -370,29 +401,29 @@ def test_a_case_in_which_coercion_is_reached_has_first_steps_though_its_strength
 
 
 def test_the_plan_of_the_site_such_a_case_is_about_begins_as_the_case_does() -> None:
-    held = reading(("papers_held", "work"), ("wages_withheld", "work"))
-    of_case = replace(batch(clean("site_general")), case=build_evidence_from_readings([[held]]))
+    held = read_findings(("papers_held", "work"), ("wages_withheld", "work"))
+    of_case = replace(build_batch(build_best_answers("site_general")), case=build_evidence_from_readings([[held]]))
     block = assess([of_case], FACTS, ON)[0].blocks[0]
     found = [action.id for action, _ in block.plan.list_steps(0, ON)]
     assert found[:3] == [action.id for action, _ in list_first_steps(held)]
 
 
 def test_a_case_that_tells_what_no_question_asks_makes_people_safe_all_the_same() -> None:
-    told_once = reading(("contract_not_kept", "work"))
+    told_once = read_findings(("contract_not_kept", "work"))
     assert not {i.id for i in get_model_in_force("site_general", ON).indicators} & set(told_once.indicators)
-    of_case = replace(batch(clean("site_general")), case=build_evidence_from_readings([[told_once]]))
+    of_case = replace(build_batch(build_best_answers("site_general")), case=build_evidence_from_readings([[told_once]]))
     plan_of = assess([of_case], FACTS, ON)[0].blocks[0].plan
-    assert [action.id for action, _ in plan_of.list_steps(0, ON)][:2] == PROTECT
+    assert [action.id for action, _ in plan_of.list_steps(0, ON)][:2] == PROTECTION_STEPS
     assert "keep_people_safe" not in {action.id for action, _ in plan_of.own_answer_plan.list_steps(0, ON)}
 
 
 def test_a_case_without_coercion_says_neither() -> None:
-    mild = reading(("wages_withheld", "work"))
+    mild = read_findings(("wages_withheld", "work"))
     assert (mild.strength, mild.urgent, list_first_steps(mild)) == ("signals", False, [])
 
 
 def test_a_case_of_an_older_assessment_keeps_the_steps_that_were_told() -> None:
-    held = reading(("papers_held", "work"), ("wages_withheld", "work"))
+    held = read_findings(("papers_held", "work"), ("wages_withheld", "work"))
     assert list_first_steps(held, "2026.2") == []
 
 
@@ -402,12 +433,12 @@ def test_a_case_of_an_older_assessment_keeps_the_steps_that_were_told() -> None:
 @pytest.mark.parametrize(
     "row",
     [
-        clean("site_general", evidence_grade="self_declared"),
-        clean("site_fishing", flag="NO", imo="9074729", vessel_type="trawler"),
+        build_best_answers("site_general", evidence_grade="self_declared"),
+        build_best_answers("site_fishing", flag="NO", imo="9074729", vessel_type="trawler"),
     ],
 )
 def test_what_keeps_a_level_from_low_is_not_said_to_be_the_suppliers_word_where_workers_spoke(row: Answers) -> None:
-    result = told(row)
+    result = assess_row(row)
     assert result["level"] == "medium"
     assert result["next_step"] == "confirm_answers"
     step = LIBRARY["confirm_answers"]
