@@ -38,7 +38,9 @@ def record_event(
     for name, value in values.items():
         if not _is_code(value):
             raise ValueError(f"the detail '{name}' of {action} is no code, number or date")
-    event = AuditEvent(at=now(), actor=actor, action=action, object_type=object_type, object_id=object_id, details=values)
+    event = AuditEvent(
+        at=now(), actor=actor, action=action, object_type=object_type, object_id=object_id, details=values
+    )
     session.add(event)
 
 

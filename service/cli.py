@@ -1,7 +1,7 @@
 """The command line. ``diligence --help`` lists the commands; docs/command-line.md shows them at work.
 
 Exit status: 0 every row was scored; 1 some rows were rejected, the rest is scored and written (or a check failed);
-2 nothing was usable and nothing was written: one sentence on standard error says why; 70 a fault of ours, with an id.
+2 nothing was usable and nothing was written: one sentence on standard error says why; 70 an internal error, with an id.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ from pathlib import Path
 
 from reports.formats import FORMATS as REPORT_FORMATS
 from service.commands import admin, models, repay
-from service.commands.files import UsageError, read_bytes, make_folder, write_folder
+from service.commands.files import UsageError, make_folder, read_bytes, write_folder
 
 EXIT_SCORED, EXIT_PARTIAL, EXIT_NOTHING, EXIT_INTERNAL_ERROR = 0, 1, 2, 70
 FORMATS = ("json", *REPORT_FORMATS)  # assessment.json and the reports
-WRITE_BUFFER = 1 << 17  # bytes of the document that wait to be written
+WRITE_BUFFER = 1 << 17  # bytes of the document that are buffered
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs a command and returns its exit status; a fault of ours is logged under an id, never shown as a traceback."""
+    """Run a command and return its exit status; an internal error is logged under an id, never shown as a traceback."""
     try:
         arguments = _parser().parse_args(argv)
         return int(arguments.run(arguments))
-    except UsageError as said:
-        print(f"diligence: {said}", file=sys.stderr)
+    except UsageError as error:
+        print(f"diligence: {error}", file=sys.stderr)
         return EXIT_NOTHING
     except KeyboardInterrupt:
         print("diligence: stopped; nothing was written", file=sys.stderr)
@@ -42,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_PARTIAL
-    except Exception:  # noqa: BLE001  the last frame above the user: whatever arrives here is our bug
+    except Exception:  # noqa: BLE001  the outermost frame: whatever arrives here is a bug
         return _report_internal_error()
 
 
@@ -263,7 +263,7 @@ def _parse_day(text: str | None) -> date:
 
 @contextmanager
 def _show_progress() -> Iterator[Callable[[str], None]]:
-    """Says what goes on, as a moving bar on a terminal and not at all elsewhere."""
+    """Yield a function that shows a progress text: a progress bar on a terminal, nothing elsewhere."""
     if not sys.stderr.isatty():
         yield lambda _: None
         return

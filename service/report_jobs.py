@@ -150,7 +150,7 @@ def build_supplier_copy(session: Session, supplier_id: str) -> Report:
 
 
 def add_own_practices(session: Session, report: Report) -> Report:
-    """Return a portfolio report with the findings on the buyer's own practices, as of today. Never use it for a supplier's copy."""
+    """Return a portfolio report with the findings on the buyer's own practices as of today. Not for a supplier's copy."""
     findings, steps = own_practices.build_report_lines(own_practices.list_units(session, today()))
     return replace(report, buyer=findings, buyer_plan=steps)
 

@@ -49,7 +49,10 @@ FILE_GRACE_PERIOD = timedelta(hours=1)
 IDEMPOTENCY_LIFETIME = timedelta(days=1)  # for which the response to a request with an Idempotency-Key is promised
 ATTEMPT_LIFETIME = timedelta(days=7)  # failed attempts to sign in
 CHUNK = 200
-MIN_MONTHS, MAX_MONTHS = 24, 240  # months; the shortest is the time until the review of a low level, which needs the result
+MIN_MONTHS, MAX_MONTHS = (
+    24,
+    240,
+)  # months; the shortest is the time until the review of a low level, which needs the result
 
 log = structlog.get_logger("service.retention")
 
@@ -62,7 +65,9 @@ def erase_organisation(db: Database, blobs: BlobStore, organisation_id: str, at:
     """
     with db.unscoped() as session:
         counts = count_rows(session, organisation_id)
-        session.execute(delete(Organisation).where(Organisation.id == organisation_id))  # all its rows are deleted with it
+        session.execute(
+            delete(Organisation).where(Organisation.id == organisation_id)
+        )  # all its rows are deleted with it
         session.add(Erasure(id=new_id(), organisation_id=organisation_id, at=at, actor=by, counts=counts))
     n_files = delete_unused_files(db, blobs, at - FILE_GRACE_PERIOD)
     log.info("organisation_erased", organisation=organisation_id, rows=sum(counts.values()), files=n_files)

@@ -65,7 +65,7 @@ class Settings:
         return self.data / "blobs"
 
     def get_secret_key(self) -> bytes:
-        """Return the secret key, 32 random bytes as hexadecimal digits; the first call creates it, readable by its owner alone."""
+        """Return the secret key, 32 random bytes in hexadecimal; the first call creates it, readable by its owner alone."""
         path = Path(self.secret_key_file) if self.secret_key_file else self.data / "secret-key"
         if not path.exists():
             _create_secret_key(path)

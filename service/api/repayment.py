@@ -15,7 +15,7 @@ from service.api.responses import Reply
 from service.auth.caller import get_caller
 from service.clock import today
 from service.errors import DomainError
-from service.remediation.cohort_sheet import KIND, NoUsableCohorts, CohortRow, find_personal_data
+from service.remediation.cohort_sheet import KIND, CohortRow, NoUsableCohorts, find_personal_data
 from service.remediation.fee_repayment import TERMS, calculate_document, parse_currency, parse_terms
 
 

@@ -1,4 +1,4 @@
-"""What the command line does to organisations, users and keys: plain functions that return what is to be shown, once."""
+"""Create organisations, users and API keys for the command line; the functions return secrets that are shown once."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ BY = "system:command_line"
 
 
 def create_organisation(database: Database, name: str, time_zone: str = "UTC") -> str:
-    """A new organisation; its id. Raises Refused: ``organisation.name``, ``organisation.taken``, ``time_zone.unknown``."""
+    """Create an organisation and return its id.
+
+    Raises DomainError: ``organisation.name``, ``organisation.taken``, ``time_zone.unknown``.
+    """
     if not 1 <= len(name.strip()) <= 200:
         raise DomainError("organisation.name", 422, "An organisation needs a name of up to 200 letters.")
     if time_zone not in available_timezones():
@@ -33,13 +36,13 @@ def create_organisation(database: Database, name: str, time_zone: str = "UTC") -
             session.add(organisation)
             session.flush()
             record_event(session, BY, "organisation.created", "organisation", organisation.id)
-    except IntegrityError as taken:
-        raise DomainError("organisation.taken", 409, f"There is an organisation called {name} already.") from taken
+    except IntegrityError as error:
+        raise DomainError("organisation.taken", 409, f"There is an organisation called {name} already.") from error
     return organisation.id
 
 
 def create_user(database: Database, organisation: str, email: str, name: str, role: str) -> str:
-    """A new user of an organisation (by name or id); the password for their first sign-in. Raises Refused as users.create."""
+    """Create a user of an organisation (by name or id); return a one-time password. Raises as users.create_user."""
     with database.for_organisation(find_organisation(database, organisation)) as session:
         _user, password = users.create_user(session, email, name, role, BY)
     return password
@@ -48,14 +51,14 @@ def create_user(database: Database, organisation: str, email: str, name: str, ro
 def create_key(
     database: Database, organisation: str, name: str, scopes: Sequence[str], days: int, longest: int = 365
 ) -> str:
-    """A new API key of an organisation (by name or id); its text. Raises Refused as keys.create."""
+    """Create an API key of an organisation (by name or id) and return its text. Raises as keys.create_key."""
     with database.for_organisation(find_organisation(database, organisation)) as session:
         _key, text = keys.create_key(session, name, scopes, days, BY, longest)
     return text
 
 
 def find_organisation(database: Database, name_or_id: str) -> str:
-    """The id of an organisation by its name or id. Raises Refused ``organisation.unknown``."""
+    """Return the id of an organisation by its name or id. Raises DomainError ``organisation.unknown``."""
     with database.unscoped(write=False) as session:
         found = _find_organisation_id(session, name_or_id)
     if found is None:

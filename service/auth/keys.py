@@ -1,6 +1,6 @@
-"""API keys: ``dk_<prefix>_<secret>``, shown once, kept as a hash, with scopes and a day on which they end.
+"""API keys: ``dk_<prefix>_<secret>``, shown once, stored as a hash, with scopes and an expiry date.
 
-The prefix is kept in the clear: it is what people know a key by on the page.
+The prefix is stored unhashed: people recognise a key by it on the page.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ USED_EVERY = timedelta(minutes=1)
 def create_key(
     session: Session, name: str, scopes: Sequence[str], days: int, by: str, longest: int = 365
 ) -> tuple[ApiKey, str]:
-    """A new key and its text, which is told here and never again.
+    """Create a key; return it with its text, which cannot be retrieved later.
 
-    Raises Refused: ``key.name``, ``key.scopes`` (none, or one that does not exist), ``key.days`` (1 to ``longest``).
+    Raises DomainError: ``key.name``, ``key.scopes`` (none, or one that does not exist), ``key.days`` (1 to ``longest``).
     """
     if not 1 <= len(name.strip()) <= 200:
         raise DomainError("key.name", 422, "A key needs a name of up to 200 letters.")
@@ -60,7 +60,7 @@ def create_key(
 
 @dataclass(frozen=True, slots=True)
 class ActiveKey:
-    """A key that is good, and the organisation it calls for."""
+    """A valid key and its organisation."""
 
     id: str
     name: str
@@ -71,8 +71,8 @@ class ActiveKey:
     time_zone: str
 
 
-# Built once, and columns rather than rows: every call of the API asks this. The hash is unique, so it has an index; whoever
-# could learn from how long the look-up takes learns of a hash, not of a key.
+# Built once, and selecting columns rather than rows, since every API request runs it. The hash has a unique index; the timing
+# of the look-up could reveal something about a hash, but not about a key.
 _SELECT_BY_HASH = (
     select(
         ApiKey.expires_at,
@@ -90,16 +90,16 @@ _SELECT_BY_HASH = (
 
 
 def find_key(session: Session, text: str) -> ActiveKey | None:
-    """The key of a text, from all organisations; None if there is none, it has ended or it was revoked."""
-    kept = session.execute(_SELECT_BY_HASH, {"hash": _hash(text)}).first() if text.startswith("dk_") else None
-    if kept is None or kept[0] <= now():
+    """Return the key of a text, from all organisations; None if there is none, it has expired or was revoked."""
+    row = session.execute(_SELECT_BY_HASH, {"hash": _hash(text)}).first() if text.startswith("dk_") else None
+    if row is None or row[0] <= now():
         return None
-    _, key_id, name, scopes, used_at, *of = kept
-    return ActiveKey(key_id, name, frozenset(scopes), used_at, *of)
+    _, key_id, name, scopes, used_at, *organisation = row
+    return ActiveKey(key_id, name, frozenset(scopes), used_at, *organisation)
 
 
 def revoke_key(session: Session, key_id: str, by: str) -> None:
-    """Ends a key at once and for good; one that is revoked already stays as it is. Raises Refused ``not_found``."""
+    """Revoke a key for good, with immediate effect. Raises DomainError ``not_found``."""
     key = session.get(ApiKey, key_id)
     if key is None:
         raise not_found()
@@ -109,7 +109,7 @@ def revoke_key(session: Session, key_id: str, by: str) -> None:
 
 
 def list_keys(session: Session) -> Sequence[ApiKey]:
-    """Every key of the organisation, newest first."""
+    """Return every key of the organisation, newest first."""
     return session.scalars(select(ApiKey).order_by(ApiKey.created_at.desc(), ApiKey.id)).all()
 
 

@@ -1,4 +1,4 @@
-"""The door that every request goes through: who calls, may they, and did they mean it. It reads access.toml and fails closed."""
+"""Authentication of every request, access checks by access.toml (which fail closed), and CSRF protection."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from service.clock import now
 from service.db.tables import ApiKey, Organisation, SignIn, User
 from service.errors import DomainError
 
-# What somebody with a one-time password may do before they have set their own.
+# Pages that a user with a one-time password may call before setting their own.
 BEFORE_OWN_PASSWORD = ("account.password", "account.change_password", "account.sign_out")
 csrf = CSRFProtect()
 
@@ -27,8 +27,8 @@ class UnlistedRoute(LookupError):
 
 
 def register(app: Flask) -> None:
-    """Puts the door before every route of an application."""
-    app.config["WTF_CSRF_CHECK_DEFAULT"] = False  # asked below, after it is known who calls
+    """Authenticate every request of an application before its route is called."""
+    app.config["WTF_CSRF_CHECK_DEFAULT"] = False  # checked below, after the caller is known
     csrf.init_app(app)
     app.before_request(_authenticate)
 
@@ -36,47 +36,51 @@ def register(app: Flask) -> None:
 def _authenticate() -> AnyResponse | None:
     g.caller = None
     if request.endpoint is None:
-        return None  # no such address or method: refused by the router after this
+        return None  # no such address or method: the router refuses it
     route = format_route(request.method, request.endpoint)
-    answer = None
+    response = None
     if route in ACCESS.api:
         _authenticate_key(ACCESS.api[route])
     elif route in ACCESS.pages:
-        answer = _authenticate_session(ACCESS.pages[route])
+        response = _authenticate_session(ACCESS.pages[route])
     elif route in ACCESS.open:
         csrf.protect()
     else:
         raise UnlistedRoute(route)
     if g.caller is not None:
         structlog.contextvars.bind_contextvars(actor=g.caller.actor, organisation=g.caller.organisation_id)
-    return answer
+    return response
 
 
 def get_cookie_name() -> str:
-    """Name of the cookie that holds the token. The prefix makes browsers refuse one that was set by anybody else."""
+    """Return the name of the session cookie. Its prefix makes browsers refuse cookies set by other hosts."""
     return "diligence" if get_settings().plain_http else "__Host-diligence"
 
 
 def set_cookie(response: AnyResponse, token: str) -> None:
-    """Hands the token of a sign-in to the browser."""
-    response.set_cookie(get_cookie_name(), token, secure=not get_settings().plain_http, httponly=True, samesite="Lax", path="/")
+    """Set the session cookie of a response to a token."""
+    response.set_cookie(
+        get_cookie_name(), token, secure=not get_settings().plain_http, httponly=True, samesite="Lax", path="/"
+    )
 
 
 def clear_cookie(response: AnyResponse) -> None:
-    """Takes the token back."""
-    response.delete_cookie(get_cookie_name(), secure=not get_settings().plain_http, httponly=True, samesite="Lax", path="/")
+    """Delete the session cookie."""
+    response.delete_cookie(
+        get_cookie_name(), secure=not get_settings().plain_http, httponly=True, samesite="Lax", path="/"
+    )
 
 
 def _authenticate_session(roles: frozenset[str]) -> AnyResponse | None:
-    """Lets a signed-in person of one of the roles through, or says where to sign in."""
+    """Authenticate a signed-in user with one of the roles, or return a redirect to the sign-in page."""
     token = request.cookies.get(get_cookie_name(), "")
-    found = None
+    session_found = None
     if token:
         with get_database().unscoped(write=False) as session:
-            found = sessions.find_session(session, token, get_settings())
-    if found is None:
+            session_found = sessions.find_session(session, token, get_settings())
+    if session_found is None:
         return _redirect_to_sign_in()
-    sign_in, user, organisation = found
+    sign_in, user, organisation = session_found
     g.caller, g.must_change_password = _build_caller(user, organisation), user.must_change_password
     _update_seen_at(sign_in)
     csrf.protect()
@@ -96,24 +100,24 @@ def _build_caller(user: User, organisation: Organisation) -> Caller:
 
 
 def set_caller(session: Session, user: User) -> None:
-    """Makes a user who has just signed in the caller of the request that is under way."""
+    """Make a user who has just signed in the caller of the current request."""
     g.caller = _build_caller(user, session.get_one(Organisation, user.organisation_id))
 
 
 def must_change_password() -> bool:
-    """Whether the caller came with a password for one sign-in."""
+    """Return whether the caller signed in with a one-time password."""
     return bool(g.must_change_password)
 
 
 def _redirect_to_sign_in() -> AnyResponse:
-    wanted = request.full_path.rstrip("?") if request.method == "GET" else None
+    next_path = request.full_path.rstrip("?") if request.method == "GET" else None
     if request.headers.get("HX-Request"):
-        wanted = None  # a part of a page is no place to come back to
-    return _redirect(url_for("account.sign_in", next=wanted))
+        next_path = None  # a fragment of a page cannot be returned to
+    return _redirect(url_for("account.sign_in", next=next_path))
 
 
 def _redirect(address: str) -> AnyResponse:
-    # htmx would follow a redirect silently and put the page into a part of the other: it is told to go there instead.
+    # htmx would follow the redirect and insert the page into a fragment: this header makes the browser go there instead.
     if request.headers.get("HX-Request"):
         return Response(status=401, headers={"HX-Redirect": address})
     return redirect(address, 303)
@@ -126,7 +130,7 @@ def _update_seen_at(sign_in: SignIn) -> None:
 
 
 def _authenticate_key(scope: str) -> None:
-    """Lets a key with a scope through. Cookies never open the API, so that no page of a stranger can call it."""
+    """Authenticate an API key with a scope. Cookies are not accepted, so that pages of other sites cannot call the API."""
     scheme, _space, text = request.headers.get("Authorization", "").partition(" ")
     challenge = {"WWW-Authenticate": 'Bearer realm="diligence"'}
     if scheme.lower() != "bearer" or not text.strip():

@@ -1,6 +1,6 @@
-"""Passwords: Argon2id with the parameters of RFC 9106 for little memory; rules of length, none of composition (NIST SP 800-63B).
+"""Passwords: Argon2id with the low-memory parameters of RFC 9106; rules of length, none of composition (NIST SP 800-63B).
 
-A hash names its own parameters, so that raising them later makes old hashes due for renewal at the next sign-in.
+A hash contains its parameters, so that raising them later makes old hashes due for renewal at the next sign-in.
 """
 
 from __future__ import annotations
@@ -20,29 +20,29 @@ FAULTS = {
     "password.guessable": "This password is easy to guess: it repeats itself, or is your own name or address.",
 }
 HASHER = PasswordHasher.from_parameters(RFC_9106_LOW_MEMORY)
-# A hash takes 64 MiB: so many at once and no more, however many sign in.
+# A hash takes 64 MiB: this limits how many are computed at once.
 _hashing_slots = threading.BoundedSemaphore(2)
-# Letters and digits that are not taken for each other when read aloud.
+# Letters and digits that are not confused with each other.
 _ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 
 
 def _normalize(password: str) -> str:
-    # One password is one sequence of bytes, whatever keyboard it was typed on.
+    # The same password gives the same bytes, whatever keyboard it was typed on.
     return unicodedata.normalize("NFKC", password)
 
 
 def hash_password(password: str) -> str:
-    """The hash to keep."""
+    """Return the hash to store."""
     with _hashing_slots:
         return HASHER.hash(_normalize(password))
 
 
-# What the password of an account that does not exist is compared with: the answer takes as long.
+# Passwords of unknown accounts are compared with this hash, so that the response takes as long.
 DUMMY_HASH = hash_password(secrets.token_hex(16))
 
 
 def verify_password(password: str, password_hash: str) -> bool:
-    """Whether a password is the one that was hashed. A password longer than any that can be set never is."""
+    """Return whether a password matches a hash; one longer than the maximum never does."""
     with _hashing_slots:
         try:
             return HASHER.verify(password_hash, _normalize(password[: MAX_LENGTH + 1]))
@@ -51,12 +51,12 @@ def verify_password(password: str, password_hash: str) -> bool:
 
 
 def needs_rehash(password_hash: str) -> bool:
-    """Whether a hash was made with parameters that have since been raised."""
+    """Return whether a hash was made with parameters that have since been raised."""
     return HASHER.check_needs_rehash(password_hash)
 
 
 def find_fault(password: str, *known: str) -> str | None:
-    """The code of what is wrong with a new password; None if nothing is. ``known``: names and addresses it may not contain."""
+    """Return the code of the fault of a new password, None without one. ``known``: names and addresses it must not contain."""
     normal = _normalize(password)
     if len(normal) < MIN_LENGTH:
         return "password.short"
@@ -71,5 +71,5 @@ def find_fault(password: str, *known: str) -> str | None:
 
 
 def generate_one_time_password() -> str:
-    """A password for the first sign-in: four groups of four, 79 bits."""
+    """Generate a password for the first sign-in: four groups of four characters, 79 bits."""
     return "-".join("".join(secrets.choice(_ALPHABET) for _ in range(4)) for _ in range(4))

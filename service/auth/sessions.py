@@ -1,4 +1,4 @@
-"""Sign-ins, kept by the server: the browser holds a random token, the database its hash. Ended there, it is ended."""
+"""Server-side sessions of signed-in users: the browser holds a random token, the database its hash."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from service.clock import now
 from service.db.tables import Organisation, SignIn, User
 from service.settings import Settings
 
-# How often "last seen" is written: once a minute, not with every request.
+# "Last seen" is written once a minute, not with every request.
 SEEN_EVERY = timedelta(minutes=1)
 
 
 def start_session(session: Session, user: User, settings: Settings) -> str:
-    """Signs a user in and returns the token for the cookie; sign-ins of anyone that have run out are cleared away."""
+    """Sign a user in and return the token for the cookie; expired sessions of all users are deleted."""
     at = now()
     session.execute(delete(SignIn).where(_is_expired(settings)))
     token = secrets.token_urlsafe(32)
@@ -36,23 +36,23 @@ def start_session(session: Session, user: User, settings: Settings) -> str:
 
 
 def find_session(session: Session, token: str, settings: Settings) -> tuple[SignIn, User, Organisation] | None:
-    """The sign-in of a token, its user and organisation; None if there is none, it has run out, or the user may not."""
-    found = session.execute(
+    """Return the sign-in of a token, its user and organisation; None if it is unknown or expired, or the user is inactive."""
+    row = session.execute(
         select(SignIn, User, Organisation)
         .join(User, User.id == SignIn.user_id)
         .join(Organisation, Organisation.id == User.organisation_id)
         .where(SignIn.token_hash == _hash(token), User.active, ~_is_expired(settings))
     ).one_or_none()
-    return None if found is None else (found[0], found[1], found[2])
+    return None if row is None else (row[0], row[1], row[2])
 
 
 def end_session(session: Session, token: str) -> None:
-    """Ends the sign-in of a token."""
+    """End the session of a token."""
     session.execute(delete(SignIn).where(SignIn.token_hash == _hash(token)))
 
 
 def end_all_sessions(session: Session, user_id: str) -> None:
-    """Ends every sign-in of a user, in whatever browser."""
+    """End every session of a user."""
     session.execute(delete(SignIn).where(SignIn.user_id == user_id))
 
 

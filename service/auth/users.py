@@ -1,4 +1,4 @@
-"""The people of an organisation: made by an admin, who hands over a password for one sign-in."""
+"""Users of an organisation: an admin creates them and hands over a password for one sign-in."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from service.errors import DomainError, not_found
 
 _SIGN = r"\s\x00-\x1f\x7f-\x9f\ufffe\uffff"
 EMAIL = re.compile(rf"[^@{_SIGN}]{{1,64}}@[^@.{_SIGN}]+(\.[^@.{_SIGN}]+)+")
-EMAIL_OR_BLANKS = rf"^\s*{EMAIL.pattern}\s*$"  # as it may be sent: normal_email cuts the blanks
+EMAIL_OR_BLANKS = rf"^\s*{EMAIL.pattern}\s*$"  # as it may be sent: normalize_email strips the blanks
 
 
 def create_user(session: Session, email: str, name: str, role: str, by: str) -> tuple[User, str]:
-    """A new user and the password for the first sign-in, which is told here and never again.
+    """Create a user; return it with the password for the first sign-in, which cannot be retrieved later.
 
-    Raises Refused: ``user.email``, ``user.email_taken`` (by somebody of this organisation), ``user.name``, ``user.role``. An
-    address that signs in for another organisation is refused like one that is misspelt: who else is here is nobody's business.
+    Raises DomainError: ``user.email``, ``user.email_taken`` (by a user of this organisation), ``user.name``, ``user.role``. An
+    address of a user of another organisation is refused like an invalid one, so that it reveals nothing about others.
     """
     email, name = normalize_email(email), name.strip()
     if not EMAIL.fullmatch(email) or len(email) > 254:
@@ -46,16 +46,19 @@ def create_user(session: Session, email: str, name: str, role: str, by: str) -> 
     try:
         with session.begin_nested():
             session.add(user)
-    except IntegrityError as taken:
+    except IntegrityError as error:
         if session.scalar(select(User.id).where(User.email == email)) is None:
-            raise _build_email_error() from taken
-        raise DomainError("user.email_taken", 409, "This e-mail address signs in already.") from taken
+            raise _build_email_error() from error
+        raise DomainError("user.email_taken", 409, "This e-mail address signs in already.") from error
     record_event(session, by, "user.created", "user", user.id, {"role": role})
     return user, password
 
 
 def change_role(session: Session, user_id: str, role: str, by: str) -> None:
-    """Gives a user another role from the next request on. Raises Refused: ``not_found``, ``user.role``, ``user.last_admin``."""
+    """Change the role of a user from the next request on.
+
+    Raises DomainError: ``not_found``, ``user.role``, ``user.last_admin``.
+    """
     _check_role(role)
     user = get_user(session, user_id)
     if user.role == role:
@@ -66,7 +69,7 @@ def change_role(session: Session, user_id: str, role: str, by: str) -> None:
 
 
 def deactivate(session: Session, user_id: str, by: str) -> None:
-    """Ends a user's access at once, sign-ins included. Raises Refused: ``not_found``, ``user.last_admin``."""
+    """Deactivate a user and end their sessions at once. Raises DomainError: ``not_found``, ``user.last_admin``."""
     user = get_user(session, user_id)
     if user.active:
         _check_not_last_admin(session, user)
@@ -76,7 +79,7 @@ def deactivate(session: Session, user_id: str, by: str) -> None:
 
 
 def activate(session: Session, user_id: str, by: str) -> None:
-    """Gives a user access again, with the password they had. Raises Refused ``not_found``."""
+    """Reactivate a user with the password they had. Raises DomainError ``not_found``."""
     user = get_user(session, user_id)
     if not user.active:
         user.active = True
@@ -84,35 +87,35 @@ def activate(session: Session, user_id: str, by: str) -> None:
 
 
 def reset_password(session: Session, user_id: str, by: str) -> str:
-    """A new password for one sign-in, told here and never again; ends the user's sign-ins. Raises Refused ``not_found``."""
+    """Set and return a one-time password, and end the user's sessions. Raises DomainError ``not_found``."""
     password = passwords.generate_one_time_password()
-    kept = passwords.hash_password(password)  # before the transaction opens: nobody waits for it
+    password_hash = passwords.hash_password(password)  # before the transaction opens: hashing is slow
     user = get_user(session, user_id)
-    user.password_hash, user.must_change_password = kept, True
+    user.password_hash, user.must_change_password = password_hash, True
     sessions.end_all_sessions(session, user.id)
     record_event(session, by, "user.password_reset", "user", user.id)
     return password
 
 
 def change_password(session: Session, user_id: str, new: str) -> None:
-    """A user's own new password; ends every sign-in of theirs. Raises Refused with the code of the fault."""
-    kept = passwords.hash_password(new)  # before the transaction opens: nobody waits for it
+    """Set a password that the user chose, and end all their sessions. Raises DomainError with the code of the fault."""
+    password_hash = passwords.hash_password(new)  # before the transaction opens: hashing is slow
     user = get_user(session, user_id)
     fault = passwords.find_fault(new, user.email, user.name)
     if fault is not None:
         raise DomainError(fault, 422, passwords.FAULTS[fault])
-    user.password_hash, user.must_change_password = kept, False
+    user.password_hash, user.must_change_password = password_hash, False
     sessions.end_all_sessions(session, user.id)
     record_event(session, f"user:{user.id}", "user.password_changed", "user", user.id)
 
 
 def list_users(session: Session) -> Sequence[User]:
-    """Every user of the organisation: those with access first, by name."""
+    """Return every user of the organisation: active ones first, by name."""
     return session.scalars(select(User).order_by(User.active.desc(), User.name, User.id)).all()
 
 
 def get_user(session: Session, user_id: str) -> User:
-    """A user of the organisation. Raises Refused ``not_found``."""
+    """Return a user of the organisation. Raises DomainError ``not_found``."""
     user = session.get(User, user_id)
     if user is None:
         raise not_found()
@@ -120,7 +123,7 @@ def get_user(session: Session, user_id: str) -> User:
 
 
 def normalize_email(email: str) -> str:
-    """An e-mail address as it is kept and compared."""
+    """Return an e-mail address as it is stored and compared."""
     return email.strip().lower()
 
 
@@ -134,10 +137,10 @@ def _check_role(role: str) -> None:
 
 
 def _check_not_last_admin(session: Session, user: User) -> None:
-    """An organisation without an admin could never have one again."""
+    """Raise DomainError ``user.last_admin`` for the last active admin: without one an organisation could never have one again."""
     if user.role != "admin" or not user.active:
         return
-    # Locked, so that of two admins who demote each other at once one stays.
+    # Locked, so that two admins who demote each other at once cannot both succeed.
     admins = session.scalars(select(User.id).where(User.role == "admin", User.active).with_for_update()).all()
     if set(admins) <= {user.id}:
         raise DomainError("user.last_admin", 409, "The last admin stays: make somebody else an admin first.")

@@ -1,7 +1,7 @@
-"""The commands of whoever runs an installation: its processes, its database, its organisations, users and keys.
+"""Administration commands: processes, database, organisations, users and API keys of an installation.
 
-Settings come from the environment (docs/operate.md); ``--data``, ``--host`` and ``--port`` go before it. Exit status: 0 done;
-1 nothing was done, for want of a yes; 2 it cannot be done: one sentence says why.
+Settings come from the environment (docs/operate.md); ``--data``, ``--host`` and ``--port`` override it. Exit status: 0 done;
+1 nothing was done without --yes; 2 it cannot be done: one sentence says why.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ Command = Callable[["Settings", argparse.Namespace], int]
 
 
 def add_commands(commands: Any) -> None:
-    """Puts these commands on a parser's list of commands."""
+    """Add these commands to a parser's commands."""
 
-    def one(name: str, command: Command, about: str, to: Any = commands) -> argparse.ArgumentParser:
-        parser: argparse.ArgumentParser = to.add_parser(name, help=about, description=about)
+    def add_command(name: str, command: Command, about: str, subparsers: Any = commands) -> argparse.ArgumentParser:
+        parser: argparse.ArgumentParser = subparsers.add_parser(name, help=about, description=about)
         parser.add_argument("--data", metavar="DIR", help="folder for the database, files and the secret key (data)")
         parser.set_defaults(run=partial(_run, command))
         return parser
@@ -35,31 +35,31 @@ def add_commands(commands: Any) -> None:
         parser.add_argument("--host", metavar="ADDRESS", help="address to listen on (127.0.0.1)")
         parser.add_argument("--port", metavar="N", help="port to listen on (8080)")
 
-    parser = one("serve", _serve, "run the whole service in one process")
+    parser = add_command("serve", _serve, "run the whole service in one process")
     parser.add_argument("--demo", action="store_true", help="with an organisation to look around in")
     listening(parser)
-    listening(one("web", _web, "run pages and API alone"))
-    one("worker", _worker, "do jobs, in a process of its own")
-    one("scheduler", _scheduler, "let schedules go off, in a process of its own")
-    one("migrate", _migrate, "bring the database up to date")
-    parser = one("backup", _backup, "write everything to a new file, and check it")
+    listening(add_command("web", _web, "run pages and API alone"))
+    add_command("worker", _worker, "do jobs, in a process of its own")
+    add_command("scheduler", _scheduler, "let schedules go off, in a process of its own")
+    add_command("migrate", _migrate, "bring the database up to date")
+    parser = add_command("backup", _backup, "write everything to a new file, and check it")
     parser.add_argument("file", metavar="FILE.tar.gz")
-    parser = one("restore", _restore, "put a backup into an empty database, and check it")
+    parser = add_command("restore", _restore, "put a backup into an empty database, and check it")
     parser.add_argument("file", metavar="FILE.tar.gz")
-    parser = one("erase", _erase, "erase an organisation with all that is its")
+    parser = add_command("erase", _erase, "erase an organisation with all that is its")
     parser.add_argument("--organisation", required=True, metavar="NAME")
     parser.add_argument("--yes", action="store_true", help="do it; without this it is only told what would go")
 
     watchlist = commands.add_parser("watchlist", help="lists that suppliers are screened against").add_subparsers(
         required=True, metavar="import | list | remove"
     )
-    parser = one("import", _watchlist_import, "replace a list by what stands in a CSV file", watchlist)
+    parser = add_command("import", _watchlist_import, "replace a list by what stands in a CSV file", watchlist)
     parser.add_argument("file", metavar="FILE", help="OpenSanctions targets.simple.csv, or a table of your own")
     parser.add_argument("--organisation", required=True, metavar="NAME")
     parser.add_argument("--name", metavar="LIST", help="what the list is called (the name of the file)")
-    parser = one("list", _watchlist_list, "name, entries and day of each list", watchlist)
+    parser = add_command("list", _watchlist_list, "name, entries and day of each list", watchlist)
     parser.add_argument("--organisation", required=True, metavar="NAME")
-    parser = one("remove", _watchlist_remove, "remove a list with its matches", watchlist)
+    parser = add_command("remove", _watchlist_remove, "remove a list with its matches", watchlist)
     parser.add_argument("name", metavar="LIST")
     parser.add_argument("--organisation", required=True, metavar="NAME")
 
@@ -71,17 +71,17 @@ def add_commands(commands: Any) -> None:
             ("keys", "make a key for the API"),
         )
     }
-    parser = one("create", _create_organisation, "make an organisation", create["organisations"])
+    parser = add_command("create", _create_organisation, "make an organisation", create["organisations"])
     parser.add_argument("name")
     parser.add_argument("--time-zone", default="UTC", metavar="ZONE", help="such as Asia/Bangkok (UTC)")
-    parser = one("create", _create_user, "make a user; the password is for one sign-in", create["users"])
+    parser = add_command("create", _create_user, "make a user; the password is for one sign-in", create["users"])
     parser.add_argument("--organisation", required=True, metavar="NAME")
     parser.add_argument("--email", required=True)
     parser.add_argument("--name", required=True)
     parser.add_argument(
         "--role", default="officer", help="admin, officer (unless told), viewer, approver, case_handler"
     )
-    parser = one("create", _create_key, "make a key; it is shown this once", create["keys"])
+    parser = add_command("create", _create_key, "make a key; it is shown this once", create["keys"])
     parser.add_argument("--organisation", required=True, metavar="NAME")
     parser.add_argument("--scopes", required=True, nargs="+", metavar="SCOPE", help="such as suppliers:read assess")
     parser.add_argument("--days", type=int, default=90, metavar="N", help="how long it opens the API (90)")
@@ -99,21 +99,21 @@ def _run(command: Command, arguments: argparse.Namespace) -> int:
         settings = _settings(arguments, command is _serve)
         configure_logging(settings.log_level)
         return command(settings, arguments)
-    except (BackupError, SettingError, StartError, DomainError) as said:
-        print(f"diligence: {said}", file=sys.stderr)
-    except OSError as fault:
-        print(f"diligence: {fault.filename or settings.data} cannot be used: {fault.strerror}.", file=sys.stderr)
+    except (BackupError, SettingError, StartError, DomainError) as error:
+        print(f"diligence: {error}", file=sys.stderr)
+    except OSError as error:
+        print(f"diligence: {error.filename or settings.data} cannot be used: {error.strerror}.", file=sys.stderr)
     return CANNOT
 
 
 def _settings(arguments: argparse.Namespace, is_serve: bool) -> Settings:
-    """The environment, with what was said on the command line before it."""
+    """Return the settings of the environment, overridden by command-line options."""
     from service.settings import LOOPBACK, from_environment
 
-    given = {name: getattr(arguments, name, None) for name in ("data", "host", "port")}
-    environment = {**os.environ, **{f"DILIGENCE_{name.upper()}": value for name, value in given.items() if value}}
+    options = {name: getattr(arguments, name, None) for name in ("data", "host", "port")}
+    environment = {**os.environ, **{f"DILIGENCE_{name.upper()}": value for name, value in options.items() if value}}
     if is_serve:
-        # On one's own machine there is no TLS, and who reads along is the one who started it.
+        # On one's own machine there is no TLS, and the person who started it reads the log.
         environment.setdefault("DILIGENCE_LOG_LEVEL", "WARNING")
         if environment.get("DILIGENCE_HOST", LOOPBACK[0]) in LOOPBACK and "DILIGENCE_PROXIES" not in environment:
             environment.setdefault("DILIGENCE_PLAIN_HTTP", "1")
@@ -149,7 +149,7 @@ def _scheduler(settings: Settings, arguments: argparse.Namespace) -> int:
 
 
 def _migrate(settings: Settings, arguments: argparse.Namespace) -> int:
-    from service.db.migrations import migrate, get_newest_revision
+    from service.db.migrations import get_newest_revision, migrate
     from service.wiring.processes import open_database
 
     with open_database(settings) as database:
@@ -241,9 +241,8 @@ def _create_user(settings: Settings, arguments: argparse.Namespace) -> int:
     from service.auth.accounts import create_user
     from service.wiring.processes import open_current_database
 
-    told = (arguments.organisation, arguments.email, arguments.name, arguments.role)
     with open_current_database(settings) as database:
-        password = create_user(database, *told)
+        password = create_user(database, arguments.organisation, arguments.email, arguments.name, arguments.role)
     print(f"The password for the first sign-in: {password}")
     return DONE
 
@@ -260,5 +259,5 @@ def _create_key(settings: Settings, arguments: argparse.Namespace) -> int:
 
 
 def _format_counts(counts: dict[str, int]) -> str:
-    shown = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items() if count)
-    return shown or "nothing"
+    text = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items() if count)
+    return text or "nothing"

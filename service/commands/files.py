@@ -1,4 +1,4 @@
-"""What commands read and write: files that are there, and folders that are written whole or not at all."""
+"""File access of commands: read files, and write folders completely or not at all."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from pathlib import Path
 
 
 class UsageError(Exception):
-    """What was asked for cannot be done: one sentence for the user, exit status 2."""
+    """The command cannot be run as given: one sentence for the user, exit status 2."""
 
 
 def read_bytes(path: Path) -> bytes:
-    """The bytes of a file. Raises Usage where it cannot be read."""
+    """Return the bytes of a file. Raises UsageError if it cannot be read."""
     try:
         return path.read_bytes()
     except FileNotFoundError as fault:
@@ -26,7 +26,7 @@ def read_bytes(path: Path) -> bytes:
 
 
 def make_folder(folder: Path) -> None:
-    """Makes a folder if there is none. Raises Usage where it cannot be made."""
+    """Create a folder if it does not exist. Raises UsageError if it cannot be created."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as fault:
@@ -35,7 +35,7 @@ def make_folder(folder: Path) -> None:
 
 @contextmanager
 def write_folder(out: Path) -> Iterator[Path]:
-    """A folder to write to whose files appear in ``out`` together at the end, or not at all."""
+    """Yield a working folder whose files are moved to ``out`` together at the end, or not at all."""
     make_folder(out)
     try:
         work = Path(tempfile.mkdtemp(prefix=".writing-", dir=out))

@@ -1,4 +1,4 @@
-"""``diligence models``: the scoring models checked, listed, shown, compared, and held against the world and their own weights.
+"""``diligence models``: check, list, show and compare the scoring models, and test them against outcomes and other weights.
 
 Exit status: 0 done; 1 a fault was found; 2 it cannot be done: one sentence says why.
 """
@@ -20,45 +20,47 @@ if TYPE_CHECKING:
     from service.model_governance.compare import Comparison
 
 DONE, FAULTS, CANNOT = 0, 1, 2
-MAX_LISTED = 20  # movers, suppliers and weights that are printed
-STABILITY_BOUNDS = (0.95, 0.80, 0.50)  # where the table of steadiness is cut
+MAX_LISTED = 20  # level changes, suppliers and weights that are printed
+STABILITY_BOUNDS = (0.95, 0.80, 0.50)  # bounds of the rows of the stability table
 Command = Callable[[argparse.Namespace], int]
 
 
 class CommandError(Exception):
-    """What was asked for cannot be done: one sentence."""
+    """The command cannot be run as given: one sentence for the user."""
 
 
 def add_commands(commands: Any) -> None:
-    """Puts these commands on a parser's list of commands."""
+    """Add these commands to a parser's commands."""
     models = commands.add_parser("models", help="check, show, compare and validate the scoring models").add_subparsers(
         required=True, metavar="check | list | show | coverage | compare | sensitivity | validate"
     )
 
-    def one(name: str, command: Command, about: str) -> argparse.ArgumentParser:
+    def add_command(name: str, command: Command, about: str) -> argparse.ArgumentParser:
         parser: argparse.ArgumentParser = models.add_parser(name, help=about, description=about)
         parser.set_defaults(run=partial(_run, command))
         return parser
 
-    def suppliers(parser: argparse.ArgumentParser) -> None:
+    def add_supplier_options(parser: argparse.ArgumentParser) -> None:
         parser.add_argument("files", nargs="*", metavar="FILE", help="spreadsheets, or an assessment.json")
         parser.add_argument("--portfolio", metavar="ORGANISATION", help="the suppliers of an organisation, as kept")
         parser.add_argument("--data", metavar="DIR", help="folder with the database (data)")
         parser.add_argument("--on", metavar="DATE", help="the day it speaks of (YYYY-MM-DD); today unless told")
 
-    one("check", _check, "every model, form and action is whole and fits the others")
-    one("list", _list, "id, version, day in force, digest")
-    one("show", _show, "indicators, weights and rules of one model").add_argument("id")
-    parser = one("coverage", _coverage, "where each published indicator lives, or why it is left out")
+    add_command("check", _check, "every model, form and action is whole and fits the others")
+    add_command("list", _list, "id, version, day in force, digest")
+    add_command("show", _show, "indicators, weights and rules of one model").add_argument("id")
+    parser = add_command("coverage", _coverage, "where each published indicator lives, or why it is left out")
     parser.add_argument("--out", metavar="FILE", help="write it there instead of printing it")
-    parser = one("compare", _compare, "the same suppliers under two versions: who moves, and by which rule")
+    parser = add_command("compare", _compare, "the same suppliers under two versions: who moves, and by which rule")
     parser.add_argument("before", metavar="A", help="a version of the models (2026.1), or of one (site_fishing@2026.1)")
     parser.add_argument("after", metavar="B")
-    suppliers(parser)
+    add_supplier_options(parser)
     parser.add_argument("--out", metavar="FILE.json", help="write all of it there")
-    parser = one("sensitivity", _sensitivity, "how far levels and ranks hang on weights, and on which")
-    suppliers(parser)
-    parser = one("validate", _validate, "how well the country model ranks countries against outcomes from outside")
+    parser = add_command("sensitivity", _sensitivity, "how far levels and ranks hang on weights, and on which")
+    add_supplier_options(parser)
+    parser = add_command(
+        "validate", _validate, "how well the country model ranks countries against outcomes from outside"
+    )
     parser.add_argument("--out", metavar="FILE", help="write it there (docs/validation.md) instead of printing it")
     parser.add_argument("--on", metavar="DATE", help="facts as known on this day; the newest unless told")
 
@@ -66,8 +68,8 @@ def add_commands(commands: Any) -> None:
 def _run(command: Command, arguments: argparse.Namespace) -> int:
     try:
         return command(arguments)
-    except CommandError as said:
-        print(f"diligence: {said}", file=sys.stderr)
+    except CommandError as error:
+        print(f"diligence: {error}", file=sys.stderr)
         return CANNOT
 
 
@@ -121,10 +123,10 @@ def _coverage(arguments: argparse.Namespace) -> int:
     from service.model_governance.coverage import build_page, list_coverage_faults
 
     _write_text(build_page(), arguments.out)
-    found = list_coverage_faults()
-    for fault in found:
+    faults_found = list_coverage_faults()
+    for fault in faults_found:
         print(fault, file=sys.stderr)
-    return FAULTS if found else DONE
+    return FAULTS if faults_found else DONE
 
 
 def _compare(arguments: argparse.Namespace) -> int:
@@ -135,36 +137,39 @@ def _compare(arguments: argparse.Namespace) -> int:
     batches = _load_batches(arguments, on)
     try:
         before, after = (load_models_at(version, on) for version in (arguments.before, arguments.after))
-        found = compare_models(batches, load_facts().as_of(on), on, before, after)
-    except LookupError as none:
-        raise CommandError(f"{none.args[0]}.") from none
+        comparison = compare_models(batches, load_facts().as_of(on), on, before, after)
+    except LookupError as error:
+        raise CommandError(f"{error.args[0]}.") from error
     if arguments.out:
-        told = {"before": arguments.before, "after": arguments.after, "on": on.isoformat(), **found.to_dict()}
-        _write_text(json.dumps(told, ensure_ascii=False, indent=1) + "\n", arguments.out)
-    _print_comparison(found, arguments.before, arguments.after)
+        document = {"before": arguments.before, "after": arguments.after, "on": on.isoformat(), **comparison.to_dict()}
+        _write_text(json.dumps(document, ensure_ascii=False, indent=1) + "\n", arguments.out)
+    _print_comparison(comparison, arguments.before, arguments.after)
     return DONE
 
 
-def _print_comparison(found: Comparison, before: str, after: str) -> None:
+def _print_comparison(comparison: Comparison, before: str, after: str) -> None:
     from risk_models.engine.frame import LEVEL_NAMES
 
     names = [_get_level_title(name) for name in LEVEL_NAMES]
-    wide = max(map(len, names)) + 2
+    width = max(map(len, names)) + 2
     print(f"Suppliers by level under {before} (down) and {after} (across)\n")
-    print(" " * wide + "".join(f"{name:>{wide}}" for name in names))
-    for name, row in zip(names, found.matrix.tolist(), strict=True):
-        print(f"{name:<{wide}}" + "".join(f"{count or '.':>{wide}}" for count in row))
-    print(f"\n{len(found.level_changes)} of {int(found.matrix.sum())} move level; {found.changed_score_count} others move score alone.")
-    if found.scored_by_one_count:
-        print(f"{found.scored_by_one_count} are scored by one of the two alone.")
-    for m in found.level_changes[:MAX_LISTED]:
-        levels = f"{_get_level_title(m.level_before)} to {_get_level_title(m.level_after)}"
+    print(" " * width + "".join(f"{name:>{width}}" for name in names))
+    for name, row in zip(names, comparison.matrix.tolist(), strict=True):
+        print(f"{name:<{width}}" + "".join(f"{count or '.':>{width}}" for count in row))
+    print(
+        f"\n{len(comparison.level_changes)} of {int(comparison.matrix.sum())} move level; "
+        f"{comparison.changed_score_count} others move score alone."
+    )
+    if comparison.scored_by_one_count:
+        print(f"{comparison.scored_by_one_count} are scored by one of the two alone.")
+    for change in comparison.level_changes[:MAX_LISTED]:
+        levels = f"{_get_level_title(change.level_before)} to {_get_level_title(change.level_after)}"
         print(
-            f"- {m.name or m.row}: {levels}, {m.score_before:.1f} to {m.score_after:.1f}; "
-            f"{m.cause.kind}: {m.cause.title} ({m.cause.points:+.1f})"
+            f"- {change.name or change.row}: {levels}, {change.score_before:.1f} to {change.score_after:.1f}; "
+            f"{change.cause.kind}: {change.cause.title} ({change.cause.points:+.1f})"
         )
-    if len(found.level_changes) > MAX_LISTED:
-        print(f"- and {len(found.level_changes) - MAX_LISTED} more (all of them with --out)")
+    if len(comparison.level_changes) > MAX_LISTED:
+        print(f"- and {len(comparison.level_changes) - MAX_LISTED} more (all of them with --out)")
 
 
 def _sensitivity(arguments: argparse.Namespace) -> int:
@@ -226,7 +231,7 @@ def _validate(arguments: argparse.Namespace) -> int:
 
 
 def _load_batches(arguments: argparse.Namespace, on: date) -> Sequence[Batch]:
-    """The batches of the files, of an assessment, or of an organisation's portfolio."""
+    """Load the batches of spreadsheets, of an assessment, or of an organisation's portfolio."""
     from questionnaires.issues import UnusableSheet
     from service.imports.pipeline import Choices, NoUsableRows, parse_files
     from service.verify import InvalidAssessmentFile, build_batches, parse_document
@@ -244,8 +249,8 @@ def _load_batches(arguments: argparse.Namespace, on: date) -> Sequence[Batch]:
         raise CommandError(f"{fault.filename} cannot be read: {fault.strerror}.") from fault
     except InvalidAssessmentFile as fault:
         raise CommandError(f"{files[0][0]}: {fault}.") from fault
-    except (NoUsableRows, UnusableSheet) as nothing:
-        raise CommandError(str(nothing)) from nothing
+    except (NoUsableRows, UnusableSheet) as error:
+        raise CommandError(str(error)) from error
 
 
 def _load_portfolio(arguments: argparse.Namespace) -> Sequence[Batch]:
@@ -258,8 +263,8 @@ def _load_portfolio(arguments: argparse.Namespace) -> Sequence[Batch]:
     from service.settings import SettingError, from_environment
 
     try:
-        given = {"DILIGENCE_DATA": arguments.data} if arguments.data else {}
-        database = Database(open_engine(from_environment({**os.environ, **given}).database))
+        overrides = {"DILIGENCE_DATA": arguments.data} if arguments.data else {}
+        database = Database(open_engine(from_environment({**os.environ, **overrides}).database))
         try:
             with database.for_organisation(find_organisation(database, arguments.portfolio), write=False) as session:
                 found = build_batches(session)
@@ -267,8 +272,8 @@ def _load_portfolio(arguments: argparse.Namespace) -> Sequence[Batch]:
             database.engine.dispose()
     except SQLAlchemyError as fault:
         raise CommandError("the database cannot be read; `diligence migrate` brings it up to date.") from fault
-    except (SettingError, DomainError) as said:
-        raise CommandError(str(said)) from said
+    except (SettingError, DomainError) as error:
+        raise CommandError(str(error)) from error
     if not found:
         raise CommandError(f"{arguments.portfolio} has no suppliers yet.")
     return found

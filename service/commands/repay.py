@@ -1,7 +1,7 @@
-"""``diligence repay``: what cohorts of workers are owed back for recruitment fees, as a workbook and as JSON.
+"""``diligence repay``: calculate the recruitment fees owed back to cohorts of workers, as a workbook and as JSON.
 
-Exit status: 0 everything that was sent is in the figures; 1 some of it is not, the rest is calculated and written; 2 nothing
-could be used and nothing was written: one sentence says why.
+Exit status: 0 all rows are in the figures; 1 some are not, the rest is calculated and written; 2 nothing could be used and
+nothing was written: one sentence says why.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from typing import Any
 from service.commands.files import UsageError, read_bytes, write_folder
 
 COMPLETE, PARTIAL, NOTHING = 0, 1, 2
-MAX_LISTED = 10  # faults that are told one by one
+MAX_LISTED = 10  # issues that are printed one by one
 
 
 def add_commands(commands: Any) -> None:
-    """Puts this command on a parser's list of commands."""
+    """Add this command to a parser's commands."""
     about = "work out what workers are owed back for recruitment fees and related costs"
     parser: argparse.ArgumentParser = commands.add_parser("repay", help=about, description=about)
     parser.add_argument("file", metavar="COHORTS.xlsx", help="made from `diligence template repayment`, or alike")
@@ -52,29 +52,30 @@ def _repay(arguments: argparse.Namespace) -> int:
     from service.remediation.cohort_sheet import NoUsableCohorts
 
     try:
-        told = _calculate(arguments)
-        _write(Path(arguments.out), told)
-    except (RatesFileError, TermsError, NoUsableCohorts, UsageError) as said:
-        print(f"diligence: {said}", file=sys.stderr)
+        document = _calculate(arguments)
+        _write(Path(arguments.out), document)
+    except (RatesFileError, TermsError, NoUsableCohorts, UsageError) as error:
+        print(f"diligence: {error}", file=sys.stderr)
         return NOTHING
-    total, currency = told["total"], told["currency"]
+    total, currency = document["total"], document["currency"]
     sentences = [
-        f"{', '.join(filter(None, (fault['place'], fault['cohort'])))}: {fault['text']}" for fault in told["faults"]
+        f"{', '.join(filter(None, (fault['place'], fault['cohort'])))}: {fault['text']}" for fault in document["faults"]
     ]
-    sentences += [issue["text"] for issue in told["input"]["issues"] if issue["severity"] == "error"]
+    sentences += [issue["text"] for issue in document["input"]["issues"] if issue["severity"] == "error"]
     for sentence in sentences[:MAX_LISTED]:
         print(f"- {sentence}", file=sys.stderr)
     if len(sentences) > MAX_LISTED:
         print(f"- and {len(sentences) - MAX_LISTED} more, all in repayment.xlsx", file=sys.stderr)
-    workers = told["workers"]["current"] + told["workers"]["past"]
-    debts = told["to_cancel"]["central"]
+    workers = document["workers"]["current"] + document["workers"]["past"]
+    debts = document["to_cancel"]["central"]
     cancelled = f" Debts of {currency} {_format_amount(debts)} are to be cancelled." if float(debts) else ""
     print(
-        f"{len(told['cohorts'])} cohorts, {workers} workers: {currency} {_format_amount(total['central'])} are owed "
-        f"({_format_amount(total['low'])} to {_format_amount(total['high'])}){'' if told['complete'] else ', not complete'}.{cancelled} "
-        f"Deadline {told['terms']['deadline']}. Written to {arguments.out}."
+        f"{len(document['cohorts'])} cohorts, {workers} workers: {currency} {_format_amount(total['central'])} are owed "
+        f"({_format_amount(total['low'])} to {_format_amount(total['high'])})"
+        f"{'' if document['complete'] else ', not complete'}.{cancelled} "
+        f"Deadline {document['terms']['deadline']}. Written to {arguments.out}."
     )
-    return COMPLETE if told["complete"] else PARTIAL
+    return COMPLETE if document["complete"] else PARTIAL
 
 
 def _calculate(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -84,21 +85,21 @@ def _calculate(arguments: argparse.Namespace) -> dict[str, Any]:
 
     currency = parse_currency(arguments.currency)
     rates = parse_rates_file(read_bytes(Path(arguments.rates)), currency) if arguments.rates else Rates(currency)
-    said = {name: getattr(arguments, name) for name in TERMS}
-    terms = parse_terms({name: text for name, text in said.items() if text is not None}, rates, date.today())
+    texts = {name: getattr(arguments, name) for name in TERMS}
+    terms = parse_terms({name: text for name, text in texts.items() if text is not None}, rates, date.today())
     data, name = read_bytes(Path(arguments.file)), Path(arguments.file).name
-    sent = read_cohorts(data, name, terms.on, arguments.sheet, arguments.date_order)
-    return calculate_document(sent.rows, terms, sent)
+    sheet = read_cohorts(data, name, terms.on, arguments.sheet, arguments.date_order)
+    return calculate_document(sheet.rows, terms, sheet)
 
 
-def _write(out: Path, told: dict[str, Any]) -> None:
+def _write(out: Path, document: dict[str, Any]) -> None:
     import orjson
 
     from reports.repayment import render
 
     with write_folder(out) as folder:
-        (folder / "repayment.json").write_bytes(orjson.dumps(told, option=orjson.OPT_INDENT_2))
-        (folder / "repayment.xlsx").write_bytes(render(told))
+        (folder / "repayment.json").write_bytes(orjson.dumps(document, option=orjson.OPT_INDENT_2))
+        (folder / "repayment.xlsx").write_bytes(render(document))
 
 
 def _format_amount(amount: str) -> str:

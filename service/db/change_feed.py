@@ -77,7 +77,9 @@ def _get_settled_id(session: Session) -> int:
     In one snapshot a writer that ends between the first and the second statement would have neither lock nor rows.
     """
     if session.info.get("snapshot"):
-        raise RuntimeError("changes are read without a snapshot: Database.for_organisation(..., write=False, snapshot=False)")
+        raise RuntimeError(
+            "changes are read without a snapshot: Database.for_organisation(..., write=False, snapshot=False)"
+        )
     drawn = session.scalars(select(_select_last_drawn_id())).one()
     this_database = select(DATABASES.c.oid).where(DATABASES.c.datname == func.current_database()).scalar_subquery()
     lowest_lock = select(func.min(cast(LOCKS.c.objid, Integer))).where(

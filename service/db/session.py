@@ -29,7 +29,9 @@ import service.db.watchlist_tables  # noqa: F401  every table is filtered, where
 from service.db.tables import Base, Owned
 
 UNSCOPED = "*"
-WRITER_TIMEOUT = 30.0  # seconds that a writer waits for other writers of its process, as long as for those of another process
+WRITER_TIMEOUT = (
+    30.0  # seconds that a writer waits for other writers of its process, as long as for those of another process
+)
 JSON: dict[str, Any] = {
     "json_serializer": lambda value: orjson.dumps(value).decode(),
     "json_deserializer": orjson.loads,
@@ -120,7 +122,9 @@ class Database:
         if self.write_lock is None or not write:
             yield
             return
-        is_acquired = self.write_lock.acquire(timeout=WRITER_TIMEOUT)  # after a timeout SQLite decides, as among processes
+        is_acquired = self.write_lock.acquire(
+            timeout=WRITER_TIMEOUT
+        )  # after a timeout SQLite decides, as among processes
         try:
             yield
         finally:
@@ -200,7 +204,9 @@ def _list_owned_tables(statement: Executable, is_orm: bool) -> set[str]:
             bare.add(element)
     unreached = sorted(table.name for table in (bare - mapped) & OWNED_TABLES)
     if unreached:
-        raise UnfilteredStatement(f"a bare table is not filtered by organisation: {unreached[0]}; select from its class")
+        raise UnfilteredStatement(
+            f"a bare table is not filtered by organisation: {unreached[0]}; select from its class"
+        )
     return {table.name for table in mapped & OWNED_TABLES}
 
 

@@ -140,7 +140,9 @@ class ApiKey(Owned, Base):
     expires_at: Mapped[datetime]
     revoked_at: Mapped[datetime | None]
     used_at: Mapped[datetime | None]
-    minute: Mapped[datetime | None]  # in which ``requests_used`` requests were handed out to the processes that serve it
+    minute: Mapped[
+        datetime | None
+    ]  # in which ``requests_used`` requests were handed out to the processes that serve it
     requests_used: Mapped[int] = mapped_column("taken", default=0)
 
 
@@ -261,7 +263,7 @@ class MergedKey(Owned, Base):
 
 
 class Engagement(Owned, Base):
-    """A site uses an agency, identified by the key of the name, reference or licence number given (risk_models.name_normalize)."""
+    """A site that uses an agency, identified by the key of a name, reference or licence number (risk_models.name_normalize)."""
 
     __tablename__ = "engagement"
     __table_args__ = (UniqueConstraint("site_id", "agency_key", name="one_engagement_a_name"),)
@@ -345,7 +347,7 @@ class Schedule(Owned, Base):
 
 
 class ScheduleRun(Owned, Base):
-    """A run of a schedule for a scheduled time (``slot``): unique, and written in one transaction with its job, so it happens once."""
+    """A run of a schedule for a scheduled time (``slot``): unique, and written with its job in one transaction, so it runs once."""
 
     __tablename__ = "firing"
     __table_args__ = (UniqueConstraint("schedule_id", "slot", name="one_firing_a_slot"),)
@@ -358,7 +360,7 @@ class ScheduleRun(Owned, Base):
 
 
 class Job(Owned, Base):
-    """A background job, run at least once, with effects written exactly once: ``fence`` rises with every claim and guards them."""
+    """A background job, run at least once; its effects are written once, guarded by ``fence``, which rises with every claim."""
 
     __tablename__ = "job"
     __table_args__ = (

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from service.db.buyer_tables import BuyerAnswers
 from service.db.case_tables import StoredCase
-from service.db.pagination import DESCENDING, ASCENDING, Order, Page, build_order_by, paginate
+from service.db.pagination import ASCENDING, DESCENDING, Order, Page, build_order_by, paginate
 from service.db.tables import Import, Job, Result, Supplier
 from service.db.watchlist_tables import WatchlistMatch
 from service.jobs.kinds import RENDER_REPORT
@@ -75,13 +75,17 @@ def list_matches(
     query = select(WatchlistMatch).where(WatchlistMatch.found, WatchlistMatch.state == state)
     if supplier_id is not None:
         query = query.where(WatchlistMatch.supplier_id == supplier_id)
-    return paginate(session, query, ((WatchlistMatch.found_at, DESCENDING), (WatchlistMatch.id, ASCENDING)), cursor, limit)
+    return paginate(
+        session, query, ((WatchlistMatch.found_at, DESCENDING), (WatchlistMatch.id, ASCENDING)), cursor, limit
+    )
 
 
 def list_buyer_answers(session: Session, *, cursor: str | None = None, limit: int = 50) -> Page:
     """Return a page of the answers of the buyer's own units, newest first. Raises DomainError ``cursor.unknown``."""
     query = select(BuyerAnswers)
-    return paginate(session, query, ((BuyerAnswers.created_at, DESCENDING), (BuyerAnswers.id, ASCENDING)), cursor, limit)
+    return paginate(
+        session, query, ((BuyerAnswers.created_at, DESCENDING), (BuyerAnswers.id, ASCENDING)), cursor, limit
+    )
 
 
 def list_cases(

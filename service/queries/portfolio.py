@@ -45,7 +45,7 @@ class LevelChange:
 
 @dataclass(frozen=True)
 class Overview:
-    """The portfolio page: counts by level, suppliers with insufficient evidence, cells and places for maps, level changes, reviews."""
+    """The portfolio page: counts by level, suppliers without sufficient evidence, map cells and places, level changes, reviews."""
 
     counts: dict[str, int]
     kinds: dict[str, int]
@@ -116,7 +116,11 @@ def _find_worst_by_place(session: Session, counted: Sequence[Any]) -> tuple[tupl
     worst_first = (Supplier.rank, Supplier.inherent.desc(), Supplier.score.desc(), Supplier.id)
     turn = func.row_number().over(partition_by=(Supplier.country, DIVISION), order_by=worst_first).label("turn")
     turns = select(Supplier.id, turn).where(*ASSESSED).subquery()
-    worst = select(Supplier.country, DIVISION, *WORST_COLUMNS).join(turns, turns.c.id == Supplier.id).where(turns.c.turn == 1)
+    worst = (
+        select(Supplier.country, DIVISION, *WORST_COLUMNS)
+        .join(turns, turns.c.id == Supplier.id)
+        .where(turns.c.turn == 1)
+    )
     in_cells, in_countries = Counter[Any](), Counter[Any]()
     for group in counted:
         in_cells[group.country, group.division] += group.suppliers

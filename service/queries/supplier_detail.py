@@ -119,7 +119,9 @@ def get_history_entry(session: Session, result: Result) -> HistoryEntry:
         .limit(1)
     ).first()
     return (
-        HistoryEntry(result, None, ()) if before is None else HistoryEntry(result, result.score - before.score, _compare_results(before, result))
+        HistoryEntry(result, None, ())
+        if before is None
+        else HistoryEntry(result, result.score - before.score, _compare_results(before, result))
     )
 
 
@@ -139,4 +141,4 @@ def list_contributions(session: Session, supplier: Supplier, at: datetime) -> Co
         .order_by(Result.created_at.desc(), Result.id)
         .limit(2)
     ).all()
-    return stored_results.explain_score_change(found[1], found[0]) if len(found) > 1 else ()
+    return stored_results.explain_score_change(results[1], results[0]) if len(results) > 1 else ()

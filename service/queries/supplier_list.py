@@ -119,7 +119,9 @@ def summarize_confidence(session: Session, filter_: SupplierFilter, on: date) ->
 
 def list_ids(session: Session, filter_: SupplierFilter, on: date) -> list[str]:
     """Return the ids of the suppliers that match a filter, in its sort order."""
-    return list(session.scalars(select(Supplier.id).where(*build_conditions(filter_, on)).order_by(*SORTS[filter_.sort])))
+    return list(
+        session.scalars(select(Supplier.id).where(*build_conditions(filter_, on)).order_by(*SORTS[filter_.sort]))
+    )
 
 
 def count_by_level(session: Session, filter_: SupplierFilter, on: date) -> dict[str, int]:
@@ -166,7 +168,11 @@ class FilterOptions:
 
 def list_filter_options(session: Session, kind: str = "") -> FilterOptions:
     """Return the countries and divisions of the stored suppliers, with "unknown" where some supplier has none."""
-    query = select(Supplier.country, Supplier.sector).where(*build_conditions(SupplierFilter(kind=kind), date.max)).distinct()
+    query = (
+        select(Supplier.country, Supplier.sector)
+        .where(*build_conditions(SupplierFilter(kind=kind), date.max))
+        .distinct()
+    )
     rows = session.execute(query).all()
     return FilterOptions(
         _sort_by_title({row[0] for row in rows}, get_country_name),
@@ -192,7 +198,9 @@ def get_action_title(action_id: str | None) -> str:
 def get_level_text(supplier: Supplier) -> str:
     """Return the level of a supplier in words."""
     silent = bool(supplier.silent)
-    return format_level(supplier.level or "", supplier.inherent_level or "", up_to=supplier.up_to, unanswered_driven=silent)
+    return format_level(
+        supplier.level or "", supplier.inherent_level or "", up_to=supplier.up_to, unanswered_driven=silent
+    )
 
 
 COLUMNS: tuple[tuple[str, str], ...] = (
@@ -208,8 +216,8 @@ def build_rows(session: Session, filter_: SupplierFilter, on: date) -> list[list
     suppliers = session.scalars(select(Supplier).where(*build_conditions(filter_, on)).order_by(*SORTS[filter_.sort]))
     return [
         [
-            s.kind, s.reference or "", s.name, get_country_name(s.country), get_sector_title(s.sector), get_level_text(s), s.score,
-            s.best, s.worst, s.inherent, s.practice, s.practice_of, s.coverage, s.confidence,
+            s.kind, s.reference or "", s.name, get_country_name(s.country), get_sector_title(s.sector), get_level_text(s),
+            s.score, s.best, s.worst, s.inherent, s.practice, s.practice_of, s.coverage, s.confidence,
             get_action_title(get_next_step(s, own_answers_only=filter_.own_answers_only)),
             s.review_due.isoformat() if s.review_due else "", s.assessed_at.date().isoformat() if s.assessed_at else "",
             s.model or "",
@@ -283,7 +291,9 @@ class NextStep:
     total: int
 
 
-def list_next_steps(session: Session, on: date, suppliers_per_step: int = 5, *, own_answers_only: bool) -> list[NextStep]:
+def list_next_steps(
+    session: Session, on: date, suppliers_per_step: int = 5, *, own_answers_only: bool
+) -> list[NextStep]:
     """Return the next steps of the whole portfolio in order of urgency, each with the worst suppliers it concerns.
 
     ``own_answers_only``: the steps that suppliers' own answers alone call for.

@@ -32,7 +32,14 @@ from service.queries import stored_results
 from service.report_content import build as reporting
 
 CLOSING_GRADES = ("worker_voice", "official")  # evidence grades that close a report
-FIXED_QUESTIONS = ("country", "sector", "naics", "reference", "name", "name_local")  # another place or trade is another supplier
+FIXED_QUESTIONS = (
+    "country",
+    "sector",
+    "naics",
+    "reference",
+    "name",
+    "name_local",
+)  # another place or trade is another supplier
 TOLERANCE = 1e-9
 UPLIFT = "Rules that hold the score up"
 Answers = Mapping[str, Any]

@@ -133,7 +133,9 @@ def mark_returned(session: Session, request_id: str, on: date, by: str) -> Quest
 
 def get_request(session: Session, supplier: Supplier, request_id: str) -> QuestionnaireRequest:
     """Return a questionnaire request of a supplier. Raises DomainError, 404, where there is none."""
-    query = select(QuestionnaireRequest).where(QuestionnaireRequest.id == request_id, QuestionnaireRequest.supplier_id == supplier.id)
+    query = select(QuestionnaireRequest).where(
+        QuestionnaireRequest.id == request_id, QuestionnaireRequest.supplier_id == supplier.id
+    )
     request = session.scalars(query).first()
     if request is None:
         raise not_found("There is no such asking.")
@@ -146,23 +148,33 @@ def list_requests(session: Session, supplier: Supplier) -> Sequence[Questionnair
     return session.scalars(query.order_by(QuestionnaireRequest.sent_on.desc(), QuestionnaireRequest.id)).all()
 
 
-def list_overdue_requests(session: Session, on: date, days: int = ANSWER_PERIOD_DAYS, limit: int = 50) -> list[tuple[QuestionnaireRequest, Supplier]]:
+def list_overdue_requests(
+    session: Session, on: date, days: int = ANSWER_PERIOD_DAYS, limit: int = 50
+) -> list[tuple[QuestionnaireRequest, Supplier]]:
     """Return requests that were sent at least ``days`` ago and not returned, with their suppliers, oldest first."""
     query = (
         select(QuestionnaireRequest, Supplier)
         .join(Supplier, Supplier.id == QuestionnaireRequest.supplier_id)
-        .where(QuestionnaireRequest.returned_on.is_(None), QuestionnaireRequest.sent_on <= on - timedelta(days=days), Supplier.deleted_at.is_(None))
+        .where(
+            QuestionnaireRequest.returned_on.is_(None),
+            QuestionnaireRequest.sent_on <= on - timedelta(days=days),
+            Supplier.deleted_at.is_(None),
+        )
     )
     rows = session.execute(query.order_by(QuestionnaireRequest.sent_on, QuestionnaireRequest.id).limit(limit))
     return [(request, supplier) for request, supplier in rows]
 
 
-def receive_returned_form(session: Session, request_id: str, by: str, on: date) -> tuple[QuestionnaireRequest, Supplier] | None:
+def receive_returned_form(
+    session: Session, request_id: str, by: str, on: date
+) -> tuple[QuestionnaireRequest, Supplier] | None:
     """Mark the request that a returned form carries as returned, and return it with its supplier; None for an unknown id.
 
     The day of return is ``on``, never before the day it was sent; a form that is uploaded again keeps its first day of return.
     """
-    request = session.scalars(select(QuestionnaireRequest).where(QuestionnaireRequest.id == request_id).with_for_update()).first()
+    request = session.scalars(
+        select(QuestionnaireRequest).where(QuestionnaireRequest.id == request_id).with_for_update()
+    ).first()
     if request is None:
         return None
     if request.returned_on is None:
@@ -210,7 +222,8 @@ def list_unread_cells(session: Session, result: Result) -> list[UnreadCell]:
     return [
         UnreadCell(f"{sheet}!{cell}" if sheet else cell, issue["header"], issue["seen"])
         for issue in preview.get("issues", ())
-        if (issue["file"], issue["sheet"]) == (file, sheet) and _is_unanswered(columns.get(issue["header"]), result.answers)
+        if (issue["file"], issue["sheet"]) == (file, sheet)
+        and _is_unanswered(columns.get(issue["header"]), result.answers)
         for cell in issue["cells"]
         if cell.lstrip(ascii_uppercase) == str(row)
     ]

@@ -1,7 +1,7 @@
-"""The sheet of cohorts of the repayment calculator: which of its rows are read, and what must be said about them.
+"""The cohort sheet of the repayment calculator: read its rows and collect its issues.
 
-It is read as any sheet of ours (``questionnaires``). What names a person, or says how to reach one, is refused and never
-repeated: a column for it refuses the whole sheet, a cell its row.
+It is read like any questionnaire sheet (``questionnaires``). Names and contact data of persons are refused and never repeated:
+a column for them rejects the whole sheet, a cell its row.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ from risk_models.answers import from_frame
 from risk_models.repayment.cohorts import RepaymentIssue
 
 KIND = "repayment"
-MAX_ROWS = 5_000  # as many as the template has drop-downs for; whoever waits for the page waits a few seconds
+MAX_ROWS = 5_000  # as many as the template has drop-downs for; they take a few seconds to calculate
 
 
 class NoUsableCohorts(Exception):
-    """Nothing in the file can be used: one sentence or two that say why, and the cure."""
+    """No row of the file can be used: one or two sentences with the reason and the fix."""
 
 
 @dataclass(frozen=True)
 class CohortRow:
-    """The answers of a row by question id, and where it stands: "Cohorts, row 3"."""
+    """The answers of a row by question id, and its place: "Cohorts, row 3"."""
 
     answers: Mapping[str, Any]
     place: str
@@ -42,7 +42,7 @@ class CohortRow:
 
 @dataclass(frozen=True)
 class CohortSheet:
-    """What a file said: the rows that are read, and the issues of its cells."""
+    """A cohort file: its usable rows and the issues of its cells."""
 
     name: str
     sha256: str
@@ -55,7 +55,7 @@ class CohortSheet:
 def read_cohorts(
     data: bytes, name: str, on: date, sheet_name: str | None = None, date_order: str | None = None
 ) -> CohortSheet:
-    """The rows of a file. Raises :class:`NoCohorts` where none can be used."""
+    """Read the rows of a file. Raises :class:`NoUsableCohorts` where none can be used."""
     form = load_combined_form(KIND)
     try:
         sheet, header_row, matched = _find_table(_select_sheets(read_sheets(data, name, Limits()), sheet_name), form)
@@ -65,20 +65,20 @@ def read_cohorts(
         submission = validate_sheet(
             clean, header_row, matched, form, SheetOptions(date_order=date_order, as_of=on), refusals
         )
-    except FileRefused as refused:
-        raise NoUsableCohorts(f"{name}: {refused.detail} {refused.cure}") from refused
-    except UnusableSheet as unusable:
-        raise NoUsableCohorts(f"{name}: {unusable}") from unusable
+    except FileRefused as error:
+        raise NoUsableCohorts(f"{name}: {error.detail} {error.cure}") from error
+    except UnusableSheet as error:
+        raise NoUsableCohorts(f"{name}: {error}") from error
     numbered = zip(submission.rows.tolist(), from_frame(submission.answers).to_rows(), strict=True)
     rows = tuple(CohortRow(answers, f"{sheet.name}, row {number}") for number, answers in numbered)
     if not rows:
-        first = next((told.describe() for told in submission.issues if told.severity == "error"), "")
+        first = next((issue.describe() for issue in submission.issues if issue.severity == "error"), "")
         raise NoUsableCohorts(f"{name}: no row can be used. {first}".strip())
     return CohortSheet(name, hashlib.sha256(data).hexdigest(), sheet.name, rows, submission.n_rows, submission.issues)
 
 
 def find_personal_data(answers: Mapping[str, Any]) -> tuple[str, str] | None:
-    """The question and the code of an answer that says something of a person; None where none does."""
+    """Return the question and the code of the first answer with personal data; None without any."""
     form = load_combined_form(KIND)
     texts = ((question, text) for question, text in answers.items() if form.by_id[question].type == "text")
     found = ((question, detect_personal_data(text)) for question, text in texts if isinstance(text, str))
@@ -86,35 +86,38 @@ def find_personal_data(answers: Mapping[str, Any]) -> tuple[str, str] | None:
 
 
 def _select_sheets(sheets: Sequence[Sheet], name: str | None) -> list[Sheet]:
-    """The sheet named; else that of our template; else those in sight. Raises :class:`NoCohorts`."""
-    ours = str(load_template_texts()["entity"][KIND]["sheet"])
-    wanted = name or (ours if any(sheet.stamp and sheet.name == ours for sheet in sheets) else None)
-    chosen = [sheet for sheet in sheets if (sheet.name == wanted if wanted else sheet.visible)]
+    """Return the sheet of a name, else that of the template, else the visible ones. Raises :class:`NoUsableCohorts`."""
+    template_sheet = str(load_template_texts()["entity"][KIND]["sheet"])
+    selected = name or (
+        template_sheet if any(sheet.stamp and sheet.name == template_sheet for sheet in sheets) else None
+    )
+    chosen = [sheet for sheet in sheets if (sheet.name == selected if selected else sheet.visible)]
     if not chosen:
-        there = ", ".join(f"'{sheet.name}'" for sheet in sheets)
-        raise NoUsableCohorts(f"There is no sheet '{wanted}'. The file has {there}.")
+        names = ", ".join(f"'{sheet.name}'" for sheet in sheets)
+        raise NoUsableCohorts(f"There is no sheet '{selected}'. The file has {names}.")
     return chosen
 
 
 def _find_table(sheets: Sequence[Sheet], form: Questionnaire) -> tuple[Sheet, int, ColumnMatch]:
-    """The first sheet that is a table of cohorts. Raises :class:`UnusableSheet` where none is, :class:`NoCohorts` for a column
-    that is for persons.
+    """Return the first sheet with a table of cohorts, its header row and columns.
+
+    Raises :class:`UnusableSheet` where there is none, :class:`NoUsableCohorts` for a column of personal data.
     """
-    faults = []
+    errors = []
     for sheet in sheets:
         try:
             header_row = find_header_row(sheet, [form])
             matched = match_columns(sheet, header_row, form)
-        except UnusableSheet as unusable:
-            faults.append(unusable)
+        except UnusableSheet as error:
+            errors.append(error)
             continue
         _reject_personal_columns(get_row_cells(sheet, header_row), form)
         return sheet, header_row, matched
-    raise faults[0]
+    raise errors[0]
 
 
 def _reject_personal_columns(headers: Sequence[str], form: Questionnaire) -> None:
     for header in headers:
-        named = form.headers.get(fold_text(header)) if header else None
-        if (named and form.by_id[named[1]].person) or (not named and detect_personal_column(header)):
+        column = form.headers.get(fold_text(header)) if header else None
+        if (column and form.by_id[column[1]].person) or (not column and detect_personal_column(header)):
             raise NoUsableCohorts(RepaymentIssue("person.column", value=f"'{header}'").describe())

@@ -1,7 +1,7 @@
-"""The repayment calculator as a use case: rows of answers become cohorts, cohorts become a document.
+"""The repayment calculator: rows of answers become cohorts, and cohorts become a document.
 
-Nothing is kept: what goes in comes back with the result. The sheet, the API and the page give the same rows, so that they
-come to the same figures; the document is what is written as ``repayment.json``, shown, and made into a workbook.
+Nothing is stored: the input comes back with the result. Sheet, API and page use the same rows, so that they give the same
+figures. The document is written as ``repayment.json``, shown on the page, and rendered as a workbook.
 """
 
 from __future__ import annotations
@@ -19,7 +19,13 @@ from questionnaires.form import load_combined_form
 from questionnaires.lookups import load_countries
 from questionnaires.parse.answer import make_legible
 from risk_models.facts.facts import load_facts
-from risk_models.repayment.calculation import Repayment, TermsError, calculate_repayment, get_published_ratio
+from risk_models.repayment.calculation import (
+    Instalment,
+    Repayment,
+    TermsError,
+    calculate_repayment,
+    get_published_ratio,
+)
 from risk_models.repayment.cohorts import (
     RULES_FILE,
     AccountLine,
@@ -31,7 +37,7 @@ from risk_models.repayment.cohorts import (
     load_repayment_rules,
 )
 from risk_models.repayment.exchange import CURRENCY, NUMBER, Estimate, Period, Rates
-from service.remediation.cohort_sheet import KIND, NoUsableCohorts, CohortRow, CohortSheet
+from service.remediation.cohort_sheet import KIND, CohortRow, CohortSheet, NoUsableCohorts
 from service.report_content.sources import load_sources
 
 Document = dict[str, Any]
@@ -51,26 +57,26 @@ WORDING = (
 
 
 def calculate_document(rows: Sequence[CohortRow], terms: Terms, sheet: CohortSheet | None = None) -> Document:
-    """The whole calculation as a document.
+    """Calculate the repayment owed to cohorts and return it as a document.
 
-    Raises :class:`~risk_models.repayment.calculation.TermsError`, and :class:`NoCohorts` where no cohort has anything to calculate with.
+    Raises :class:`~risk_models.repayment.calculation.TermsError`, and :class:`NoUsableCohorts` where nothing can be calculated.
     """
-    cohorts, faults = build_cohorts(rows)
-    made = calculate_repayment(cohorts, terms, load_facts().as_of(terms.on), faults)
-    if not any(line.counted or line.to_cancel for each in made.cohorts for line in each.lines):
-        why = dict.fromkeys(fault.describe() for fault in made.issues)
-        raise NoUsableCohorts(" ".join(["Nothing can be calculated.", *list(why)[:MAX_REASONS]]))
-    return build_document(made, sheet, len(rows))
+    cohorts, issues = build_cohorts(rows)
+    repayment = calculate_repayment(cohorts, terms, load_facts().as_of(terms.on), issues)
+    if not any(line.counted or line.to_cancel for account in repayment.cohorts for line in account.lines):
+        reasons = dict.fromkeys(issue.describe() for issue in repayment.issues)
+        raise NoUsableCohorts(" ".join(["Nothing can be calculated.", *list(reasons)[:MAX_REASONS]]))
+    return build_document(repayment, sheet, len(rows))
 
 
 def parse_terms(texts: Mapping[str, str], rates: Rates, today: date) -> Terms:
-    """The terms that texts say, by name (TERMS); what is not there or empty is as it usually is.
+    """Parse the terms of a calculation from texts by name (TERMS); missing and empty ones get their default.
 
-    Raises :class:`TermsError` for a text that is no day or number.
+    Raises :class:`TermsError` for a text that is no valid date or number.
     """
-    given = {name: text.strip() for name, text in texts.items() if text.strip()}
-    days = {name: _parse_day(name, given[name]) for name in DAYS if name in given}
-    numbers = {name: _parse_number(name, given[name]) for name in NUMBERS if name in given}
+    filled = {name: text.strip() for name, text in texts.items() if text.strip()}
+    days = {name: _parse_day(name, filled[name]) for name in DAYS if name in filled}
+    numbers = {name: _parse_number(name, filled[name]) for name in NUMBERS if name in filled}
     instalments = numbers.pop("instalments", Decimal(1))
     if instalments != instalments.to_integral_value():
         raise TermsError("Instalments are a whole number.")
@@ -88,7 +94,7 @@ def parse_terms(texts: Mapping[str, str], rates: Rates, today: date) -> Terms:
 
 
 def parse_currency(text: str | None) -> str:
-    """The currency of a report. Raises :class:`TermsError` for a text that is no code of one."""
+    """Parse the currency of a report (default USD). Raises :class:`TermsError` for an invalid code."""
     code = (text or "USD").strip()
     if not CURRENCY.fullmatch(code):
         raise TermsError(f"A currency is three capital letters, such as USD; '{make_legible(code)}' is something else.")
@@ -111,21 +117,22 @@ def _parse_number(name: str, text: str) -> Decimal:
 
 
 def build_cohorts(rows: Sequence[CohortRow]) -> tuple[list[Cohort], list[RepaymentIssue]]:
-    """The cohorts that rows speak of, in the order in which they first stand; rows that contradict each other are a fault."""
+    """Build the cohorts of rows, in the order of their first row; rows of a cohort that contradict each other are an issue."""
     groups: dict[str, list[CohortRow]] = {}
     for row in rows:
         key = unicodedata.normalize("NFKC", str(row.answers.get("reference", ""))).casefold()
         groups.setdefault(key, []).append(row)
-    cohorts, faults = [], []
+    cohorts, issues = [], []
     for group in groups.values():
-        name, told, differs = str(group[0].answers.get("reference", "")), _merge_cohort_answers(group), _find_conflicts(group)
-        if differs:
-            titles = ", ".join(load_combined_form(KIND).by_id[question].title for question in differs)
-            faults.append(RepaymentIssue("cohort.conflict", name, titles, group[0].place))
+        name, conflicts = str(group[0].answers.get("reference", "")), _find_conflicts(group)
+        if conflicts:
+            titles = ", ".join(load_combined_form(KIND).by_id[question].title for question in conflicts)
+            issues.append(RepaymentIssue("cohort.conflict", name, titles, group[0].place))
             continue
-        items = [_build_item(row, name, faults) for row in group if row.answers.keys() & {"item", "amount"}]
-        cohorts.append(_build_cohort(name, told, tuple(item for item in items if item is not None), faults))
-    return cohorts, faults
+        items = [_build_item(row, name, issues) for row in group if row.answers.keys() & {"item", "amount"}]
+        answers = _merge_cohort_answers(group)
+        cohorts.append(_build_cohort(name, answers, tuple(item for item in items if item is not None), issues))
+    return cohorts, issues
 
 
 def _get_answer(answers: Mapping[str, Any], question: str) -> Any:
@@ -134,78 +141,84 @@ def _get_answer(answers: Mapping[str, Any], question: str) -> Any:
 
 
 def _merge_cohort_answers(group: Sequence[CohortRow]) -> dict[str, Any]:
-    """What the rows of a cohort say of it."""
-    said = ((question, _get_answer(row.answers, question)) for row in group for question in COHORT_QUESTIONS)
-    return {question: value for question, value in said if value is not None}
+    """Merge the answers of the rows of a cohort about the cohort as a whole."""
+    answers = ((question, _get_answer(row.answers, question)) for row in group for question in COHORT_QUESTIONS)
+    return {question: value for question, value in answers if value is not None}
 
 
 def _find_conflicts(group: Sequence[CohortRow]) -> list[str]:
-    """The questions of a cohort that its rows answer in different ways."""
+    """Return the cohort questions that the rows of a cohort answer differently."""
     values = {
         question: {value for row in group if (value := _get_answer(row.answers, question)) is not None}
         for question in COHORT_QUESTIONS
     }
-    return [question for question, found in values.items() if len(found) > 1]
+    return [question for question, distinct in values.items() if len(distinct) > 1]
 
 
-def _build_cohort(name: str, told: Mapping[str, Any], items: tuple[FeeItem, ...], faults: list[RepaymentIssue]) -> Cohort:
-    left, policy = parse_period(told.get("left_on")), parse_period(told.get("zero_fee_from"))
+def _build_cohort(
+    name: str, answers: Mapping[str, Any], items: tuple[FeeItem, ...], issues: list[RepaymentIssue]
+) -> Cohort:
+    left_on, zero_fee_from = parse_period(answers.get("left_on")), parse_period(answers.get("zero_fee_from"))
     return Cohort(
         id=name,
-        origin=told.get("origin_country", ""),
-        destination=told.get("country", ""),
-        agency=told.get("agency", ""),
-        job=told.get("occupation", ""),
-        hired=_build_period(told.get("hired_from"), told.get("hired_to"), name, "", faults),
-        current=_parse_count(told.get("workers_current")),
-        past=_parse_count(told.get("workers_past")),
-        left=left,
-        wage=_parse_decimal(told.get("wage_month")),
-        wage_currency=_normalize_currency(told.get("wage_currency")),
-        zero_fee_from=policy.first if policy else None,
-        covers_all=told.get("covers_all") == "yes",
+        origin=answers.get("origin_country", ""),
+        destination=answers.get("country", ""),
+        agency=answers.get("agency", ""),
+        job=answers.get("occupation", ""),
+        hired=_build_period(answers.get("hired_from"), answers.get("hired_to"), name, "", issues),
+        current=_parse_count(answers.get("workers_current")),
+        past=_parse_count(answers.get("workers_past")),
+        left=left_on,
+        wage=_parse_decimal(answers.get("wage_month")),
+        wage_currency=_normalize_currency(answers.get("wage_currency")),
+        zero_fee_from=zero_fee_from.first if zero_fee_from else None,
+        covers_all=answers.get("covers_all") == "yes",
         items=items,
     )
 
 
-def _build_item(row: CohortRow, cohort: str, faults: list[RepaymentIssue]) -> FeeItem | None:
-    """The fee item of a row; None, and a fault, where something of it is missing."""
-    said = {question: _get_answer(row.answers, question) for question in row.answers}
-    item, amount, currency = said.get("item"), _parse_decimal(said.get("amount")), _normalize_currency(said.get("currency"))
+def _build_item(row: CohortRow, cohort: str, issues: list[RepaymentIssue]) -> FeeItem | None:
+    """Build the fee item of a row; return None and add an issue where a part of it is missing."""
+    answers = {question: _get_answer(row.answers, question) for question in row.answers}
+    item, amount, currency = (
+        answers.get("item"),
+        _parse_decimal(answers.get("amount")),
+        _normalize_currency(answers.get("currency")),
+    )
     missing = [
         name for name, value in (("item", item), ("amount", amount), ("currency", currency)) if value in (None, "")
     ]
     if missing or item is None or amount is None:
-        faults.append(RepaymentIssue("item.incomplete", cohort, ", ".join(missing), row.place))
+        issues.append(RepaymentIssue("item.incomplete", cohort, ", ".join(missing), row.place))
         return None
     return FeeItem(
         item=item,
         amount=amount,
         currency=currency,
-        paid=_build_period(said.get("paid_from"), said.get("paid_to"), cohort, row.place, faults),
-        evidence=said.get("evidence_grade") or "",
-        paid_by=said.get("paid_by") or "",
-        low=_parse_decimal(said.get("amount_low")),
-        high=_parse_decimal(said.get("amount_high")),
-        fair_value=_parse_decimal(said.get("fair_value")),
+        paid=_build_period(answers.get("paid_from"), answers.get("paid_to"), cohort, row.place, issues),
+        evidence=answers.get("evidence_grade") or "",
+        paid_by=answers.get("paid_by") or "",
+        low=_parse_decimal(answers.get("amount_low")),
+        high=_parse_decimal(answers.get("amount_high")),
+        fair_value=_parse_decimal(answers.get("fair_value")),
         place=row.place,
     )
 
 
 def _build_period(
-    first: str | None, last: str | None, cohort: str, place: str, faults: list[RepaymentIssue]
+    first: str | None, last: str | None, cohort: str, place: str, issues: list[RepaymentIssue]
 ) -> Period | None:
-    begin, end = parse_period(first or last), parse_period(last or first)
-    if begin is None or end is None:
+    start, end = parse_period(first or last), parse_period(last or first)
+    if start is None or end is None:
         return None
-    if end.last < begin.first:
-        faults.append(RepaymentIssue("cohort.period", cohort, f"{first} to {last}", place))
+    if end.last < start.first:
+        issues.append(RepaymentIssue("cohort.period", cohort, f"{first} to {last}", place))
         return None
-    return Period(begin.first, end.last)
+    return Period(start.first, end.last)
 
 
 def parse_period(text: str | None) -> Period | None:
-    """The days of a day, a month (YYYY-MM) or a year (YYYY)."""
+    """Return the period of a day, a month (YYYY-MM) or a year (YYYY)."""
     if text is None:
         return None
     parts = [int(part) for part in text.split("-")]
@@ -218,7 +231,7 @@ def parse_period(text: str | None) -> Period | None:
 
 
 def _parse_decimal(value: float | None) -> Decimal | None:
-    """The number as it was written, not as the machine holds it."""
+    """Return the number as it was written, without binary rounding."""
     return None if value is None else Decimal(f"{value:.15g}")
 
 
@@ -232,24 +245,16 @@ def _normalize_currency(text: str | None) -> str:
 
 
 def build_document(repayment: Repayment, sheet: CohortSheet | None, n_rows: int) -> Document:
-    """A calculation as JSON holds it: amounts as texts with two digits, days as ISO texts, readings as low, central, high."""
+    """Return a calculation as a JSON document: amounts as texts with two decimals, ISO dates, estimates as low, central, high."""
     terms, issues = repayment.terms, sheet.issues if sheet else ()
-    used = {source for told in (*repayment.assumptions, *_load_steps()) for source in _get_sources(told)}
+    used = {source for entry in (*repayment.assumptions, *_load_steps()) for source in _get_sources(entry)}
     return {
         "title": "Repayment of recruitment fees and related costs",
         "wording": WORDING,
         "rules": {"version": load_repayment_rules()["version"], "sha256": hashlib.sha256(RULES_FILE.read_bytes()).hexdigest()},
         "on": terms.on.isoformat(),
         "currency": terms.rates.currency,
-        "terms": {
-            "interest": f"{terms.interest:f}",
-            "instalments": terms.instalments,
-            "first_payment": (terms.first_payment or terms.on).isoformat(),
-            "discovered": (terms.discovered or terms.on).isoformat(),
-            "deadline": repayment.deadline.isoformat(),
-            "past_since": _format_day(terms.past_since),
-            "zero_fee_from": _format_day(terms.zero_fee_from),
-        },
+        "terms": _format_terms(terms, repayment.deadline),
         "input": {
             "file": sheet.name if sheet else None,
             "sha256": sheet.sha256 if sheet else None,
@@ -266,38 +271,34 @@ def build_document(repayment: Repayment, sheet: CohortSheet | None, n_rows: int)
         "repaid": _format_estimate(repayment.repaid),
         "to_cancel": _format_estimate(repayment.to_cancel),
         "workers": {
-            "current": sum(each.current for each in repayment.cohorts),
-            "past": sum(each.past for each in repayment.cohorts),
-            "past_left_out": sum(each.past_excluded for each in repayment.cohorts),
+            "current": sum(account.current for account in repayment.cohorts),
+            "past": sum(account.past for account in repayment.cohorts),
+            "past_left_out": sum(account.past_excluded for account in repayment.cohorts),
         },
         "management": {
             "figure": None if terms.management is None else f"{terms.management:.2f}",
             "ratio": None if repayment.ratio is None else f"{repayment.ratio}",
             "published_ratio": f"{get_published_ratio()}",
         },
-        "cohorts": [_format_cohort(each) for each in repayment.cohorts],
-        "instalments": [
-            {
-                "number": each.number, "due": each.due.isoformat(), "cohort": each.cohort, "group": each.group,
-                "workers": each.workers, "per_worker": _format_money(each.per_worker), "amount": _format_money(each.amount),
-                "in_time": each.in_time,
-            }
-            for each in repayment.instalments
-        ],
+        "cohorts": [_format_cohort(account) for account in repayment.cohorts],
+        "instalments": [_format_instalment(instalment) for instalment in repayment.instalments],
         "assumptions": [
-            {"id": each.id, "text": each.text, "sources": list(each.sources), "cohorts": list(each.cohorts)}
-            for each in repayment.assumptions
+            {
+                "id": assumption.id, "text": assumption.text, "sources": list(assumption.sources),
+                "cohorts": list(assumption.cohorts),
+            }
+            for assumption in repayment.assumptions
         ],
         "steps": [{"text": step["text"], "sources": step["sources"]} for step in _load_steps()],
         "faults": [
             {
-                "code": fault.code, "severity": fault.severity, "cohort": fault.cohort, "place": fault.place,
-                "text": fault.describe(),
+                "code": issue.code, "severity": issue.severity, "cohort": issue.cohort, "place": issue.place,
+                "text": issue.describe(),
             }
-            for fault in repayment.issues
+            for issue in repayment.issues
         ],
         "reconciliation": [
-            {"kind": each.kind, "title": each.title, **_format_estimate(each.amount)} for each in repayment.reconciliation
+            {"kind": line.kind, "title": line.title, **_format_estimate(line.amount)} for line in repayment.reconciliation
         ],
         "sources": {
             name: {"title": source.title, "publisher": source.publisher, "mark": source.mark}
@@ -307,16 +308,41 @@ def build_document(repayment: Repayment, sheet: CohortSheet | None, n_rows: int)
     }  # fmt: skip
 
 
+def _format_terms(terms: Terms, deadline: date) -> Document:
+    return {
+        "interest": f"{terms.interest:f}",
+        "instalments": terms.instalments,
+        "first_payment": (terms.first_payment or terms.on).isoformat(),
+        "discovered": (terms.discovered or terms.on).isoformat(),
+        "deadline": deadline.isoformat(),
+        "past_since": _format_day(terms.past_since),
+        "zero_fee_from": _format_day(terms.zero_fee_from),
+    }
+
+
+def _format_instalment(instalment: Instalment) -> Document:
+    return {
+        "number": instalment.number,
+        "due": instalment.due.isoformat(),
+        "cohort": instalment.cohort,
+        "group": instalment.group,
+        "workers": instalment.workers,
+        "per_worker": _format_money(instalment.per_worker),
+        "amount": _format_money(instalment.amount),
+        "in_time": instalment.in_time,
+    }
+
+
 def _load_steps() -> Sequence[Mapping[str, Any]]:
     return load_repayment_rules()["step"]  # type: ignore[no-any-return]
 
 
-def _get_sources(told: Any) -> Sequence[str]:
-    return told["sources"] if isinstance(told, dict) else told.sources  # type: ignore[no-any-return]
+def _get_sources(entry: Any) -> Sequence[str]:
+    return entry["sources"] if isinstance(entry, dict) else entry.sources  # type: ignore[no-any-return]
 
 
-def _format_cohort(each: CohortAccount) -> Document:
-    cohort, known = each.cohort, each.known_cost
+def _format_cohort(account: CohortAccount) -> Document:
+    cohort, known_cost = account.cohort, account.known_cost
     names = load_countries().names
     return {
         "cohort": cohort.id,
@@ -328,20 +354,20 @@ def _format_cohort(each: CohortAccount) -> Document:
         "job": cohort.job,
         "hired_from": _format_day(cohort.hired.first if cohort.hired else None),
         "hired_to": _format_day(cohort.hired.last if cohort.hired else None),
-        "current": each.current,
-        "past": each.past,
-        "past_left_out": each.past_excluded,
-        "weight": f"{each.weight:.2f}",
-        "known_cost": None if known is None else _format_estimate(known.cost),
-        "known_share": None if known is None else _format_estimate(known.share),
-        "months_of_wage": None if each.months_of_earnings is None else f"{each.months_of_earnings}",
-        "over_a_month": None if each.months_of_earnings is None else each.months_of_earnings > 1,
-        "complete": each.complete,
-        "fees": _format_estimate(each.fees),
-        "per_worker": _format_estimate(each.per_worker),
-        "total": _format_estimate(each.total),
-        "to_cancel": _format_estimate(each.to_cancel),
-        "items": [_format_line(line) for line in each.lines],
+        "current": account.current,
+        "past": account.past,
+        "past_left_out": account.past_excluded,
+        "weight": f"{account.weight:.2f}",
+        "known_cost": None if known_cost is None else _format_estimate(known_cost.cost),
+        "known_share": None if known_cost is None else _format_estimate(known_cost.share),
+        "months_of_wage": None if account.months_of_earnings is None else f"{account.months_of_earnings}",
+        "over_a_month": None if account.months_of_earnings is None else account.months_of_earnings > 1,
+        "complete": account.complete,
+        "fees": _format_estimate(account.fees),
+        "per_worker": _format_estimate(account.per_worker),
+        "total": _format_estimate(account.total),
+        "to_cancel": _format_estimate(account.to_cancel),
+        "items": [_format_line(line) for line in account.lines],
     }
 
 
@@ -365,17 +391,21 @@ def _format_line(line: AccountLine) -> Document:
     }
 
 
-def _format_estimate(reading: Estimate) -> Document:
-    return {"low": _format_money(reading.low), "central": _format_money(reading.central), "high": _format_money(reading.high)}
+def _format_estimate(estimate: Estimate) -> Document:
+    return {
+        "low": _format_money(estimate.low),
+        "central": _format_money(estimate.central),
+        "high": _format_money(estimate.high),
+    }
 
 
 def _format_money(amount: Decimal) -> str:
-    """Two digits; 0.00 has no sign."""
+    """Format an amount with two decimals; zero has no sign."""
     return f"{amount + 0:.2f}" if amount else "0.00"
 
 
 def _format_rate(rate: Decimal) -> str:
-    """At most six digits after the point."""
+    """Format a rate with at most six decimals."""
     return f"{rate:.6f}".rstrip("0").rstrip(".")
 
 

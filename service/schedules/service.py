@@ -56,7 +56,9 @@ def validate_rule(rule: Rule, time_zone: str) -> dict[str, Any]:
             complete["day"] = _parse_day(every, rule.get("day"))
     surplus = sorted(rule.keys() - complete.keys())
     if surplus:
-        raise DomainError("schedule.unknown_field", 422, f"Such a schedule takes {', '.join(complete)} and nothing else.")
+        raise DomainError(
+            "schedule.unknown_field", 422, f"Such a schedule takes {', '.join(complete)} and nothing else."
+        )
     return complete
 
 
@@ -103,7 +105,7 @@ def _is_scheduled_day(rule: Rule, day: date) -> bool:
 
 
 def list_next_dates(rule: Rule, time_zone: str, after: datetime, count: int = 5) -> list[datetime]:
-    """Return the next ``count`` scheduled times (UTC) after a moment, also of a rule not saved yet. Raises as ``validate_rule``."""
+    """Return the next ``count`` scheduled times (UTC) after a moment, also of an unsaved rule. Raises as ``validate_rule``."""
     return list(islice(scheduled_times(validate_rule(rule, time_zone), time_zone, after), count))
 
 
@@ -136,14 +138,18 @@ def update_schedule(
     time_zone: str | None = None,
     active: bool | None = None,
 ) -> Schedule:
-    """Change the fields that are given. Times missed while a schedule was paused are not caught up. Raises DomainError, 404, 422."""
+    """Change the given fields. Times missed while a schedule was paused are not caught up. Raises DomainError, 404 or 422."""
     schedule = get_schedule(session, schedule_id, lock=True)
     before = (schedule.rule, schedule.time_zone, schedule.active)
     schedule.name = schedule.name if name is None else _parse_name(name)
     schedule.time_zone = schedule.time_zone if time_zone is None else time_zone
     schedule.rule = validate_rule(schedule.rule if rule is None else rule, schedule.time_zone)
     schedule.active = schedule.active if active is None else active
-    if (schedule.rule, schedule.time_zone, schedule.active) != before:  # otherwise a time that is due right now stays due
+    if (
+        schedule.rule,
+        schedule.time_zone,
+        schedule.active,
+    ) != before:  # otherwise a time that is due right now stays due
         schedule.next_due = next(scheduled_times(schedule.rule, schedule.time_zone, now()))
     record_event(session, by, "schedule.changed", "schedule", schedule.id, _describe_rule(schedule))
     return schedule

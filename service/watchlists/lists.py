@@ -96,7 +96,9 @@ def load_watchlist(db: Database, blobs: BlobStore, claimed: ClaimedJob) -> None:
             watchlist.file_summary = claimed.payload["told"]
             watchlist.imported_at, watchlist.imported_by = now(), claimed.actor
             enqueue(session, SCREEN_SUPPLIERS, {"watchlist_id": watchlist_id}, claimed.actor)
-            record_event(session, claimed.actor, "watchlist.replaced", "watchlist", watchlist_id, {"entries": len(lines)})
+            record_event(
+                session, claimed.actor, "watchlist.replaced", "watchlist", watchlist_id, {"entries": len(lines)}
+            )
         session.delete(session.get_one(Upload, edition))
 
 

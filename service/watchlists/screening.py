@@ -75,12 +75,14 @@ class ScreeningResult(NamedTuple):
 
 
 def screen_suppliers(db: Database, claimed: ClaimedJob) -> None:
-    """Screen suppliers in the order of their ids, one chunk per transaction (a job). For its payload see ``request_screening``."""
+    """Screen suppliers in order of id, one chunk per transaction (a job). For its payload see ``request_screening``."""
     state = dict(claimed.checkpoint) or {"after": "", "screened": 0, "opened": 0}
     payload = claimed.payload
     while True:
         with db.for_organisation(claimed.organisation_id, write=False) as session:
-            query = select(Supplier).where(_build_condition(payload), Supplier.deleted_at.is_(None), Supplier.id > state["after"])
+            query = select(Supplier).where(
+                _build_condition(payload), Supplier.deleted_at.is_(None), Supplier.id > state["after"]
+            )
             chunk = session.scalars(query.order_by(Supplier.id).limit(CHUNK)).all()
             if not chunk:
                 break

@@ -64,7 +64,9 @@ def create_app(settings: Settings, database: Database | None = None) -> Flask:
         BABEL_DEFAULT_LOCALE="en_GB",
         BABEL_TRANSLATION_DIRECTORIES="web/translations",
     )
-    app.static_folder = "web/static"  # set here: given to Flask() it would add its route before the application is configured
+    app.static_folder = (
+        "web/static"  # set here: given to Flask() it would add its route before the application is configured
+    )
     app.add_url_rule("/static/<path:filename>", "static", app.send_static_file)
     app.extensions["settings"] = settings
     app.extensions["database"] = database or Database(open_engine(settings.database))

@@ -1,7 +1,7 @@
-"""An organisation to look around in: the files of ``demo/``, assessed and screened, with a schedule and somebody who signs in.
+"""The demo organisation: the files of ``demo/``, assessed and screened, with a schedule and a user.
 
-Everything goes the way of a real upload. Loading it again changes nothing, except that a password for the first sign-in which
-nobody has used is made anew: it is told once and kept nowhere.
+Everything is loaded through the same code as real uploads. Loading it again changes nothing, except that an unused password for
+the first sign-in is replaced: it is shown once and stored nowhere.
 """
 
 from __future__ import annotations
@@ -39,21 +39,21 @@ WORKBOOK, RECORDS, OWN_PRACTICES, WATCHLIST = (
     DEMO / name
     for name in ("seafood_and_construction_buyer.xlsx", "case_records.xlsx", "own_practices.xlsx", "watchlist.csv")
 )
-JOBS = (READ_IMPORT, ASSESS_IMPORT, LOAD_WATCHLIST, SCREEN_SUPPLIERS, FOLLOW_AGENCIES)  # what the demo needs done
+JOBS = (READ_IMPORT, ASSESS_IMPORT, LOAD_WATCHLIST, SCREEN_SUPPLIERS, FOLLOW_AGENCIES)  # the jobs that the demo runs
 BY = "system:demo"
-EARLIER = timedelta(days=85)  # within the months for which the portfolio tells who moved
+EARLIER = timedelta(days=85)  # within the period for which the portfolio lists level changes
 
 
 @dataclass(frozen=True)
 class FirstSignIn:
-    """Who signs in. ``password`` is for one sign-in, and None where they have chosen their own."""
+    """The demo user. ``password`` is for one sign-in, and None once they have chosen their own."""
 
     email: str
     password: str | None
 
 
 def load_demo(db: Database, blobs: BlobStore) -> FirstSignIn:
-    """Loads what of it is not there yet."""
+    """Load the parts of the demo that do not exist yet and run their jobs."""
     with db.unscoped(write=False) as session:
         organisation_id = session.scalar(select(Organisation.id).where(Organisation.name == ORGANISATION))
     organisation_id = organisation_id or create_organisation(db, ORGANISATION, TIME_ZONE)
@@ -65,9 +65,11 @@ def load_demo(db: Database, blobs: BlobStore) -> FirstSignIn:
         elif user.must_change_password:
             password = users.reset_password(session, user.id, BY)
         if session.scalars(select(Schedule.id)).first() is None:
-            schedules.create_schedule(session, "Reviews as they fall due", {"kind": "rolling", "time": "06:00"}, TIME_ZONE, BY)
-        sent = session.scalars(select(Import.id)).first() is not None
-    if not sent:
+            schedules.create_schedule(
+                session, "Reviews as they fall due", {"kind": "rolling", "time": "06:00"}, TIME_ZONE, BY
+            )
+        is_uploaded = session.scalars(select(Import.id)).first() is not None
+    if not is_uploaded:
         files = [(path.name, path.read_bytes()) for path in (WORKBOOK, RECORDS, OWN_PRACTICES)]
         _assess_earlier(db, organisation_id, files[:1])
         import_jobs.receive_upload(
@@ -80,12 +82,12 @@ def load_demo(db: Database, blobs: BlobStore) -> FirstSignIn:
 
 
 def _assess_earlier(db: Database, organisation_id: str, files: Sequence[tuple[str, bytes]]) -> None:
-    """The same suppliers as of some months ago, when every second of them had answered half as much: so some have moved since."""
+    """Assess the same suppliers as of some months ago, every second with half of its answers, so that some levels change."""
     at = now() - EARLIER
     for batch in sorted(
         parse_files(files, Choices(), at.date()).batches, key=lambda batch: batch.kind
     ):  # agencies first
-        rows = [_drop_half_of_answers(row) if j % 2 else row for j, row in enumerate(batch.answers.to_rows())]
+        rows = [_drop_half_of_answers(row) if i % 2 else row for i, row in enumerate(batch.answers.to_rows())]
         places = [{"file": batch.file, "sheet": batch.sheet, "row": row} for row in batch.rows.tolist()]
         with db.for_organisation(organisation_id) as session:
             incoming = [suppliers.IncomingSupplier(row, place) for row, place in zip(rows, places, strict=True)]
@@ -93,13 +95,13 @@ def _assess_earlier(db: Database, organisation_id: str, files: Sequence[tuple[st
 
 
 def _drop_half_of_answers(row: Mapping[str, Any]) -> dict[str, Any]:
-    """What identifies a supplier, and half of what else it answered."""
+    """Return the identity answers of a supplier, and half of its other answers."""
     rest = [question for question in row if question not in questionnaire_requests.PREFILLED_QUESTIONS]
-    left_out = set(rest[len(rest) // 2 :])
-    return {question: said for question, said in row.items() if question not in left_out}
+    dropped = set(rest[len(rest) // 2 :])
+    return {question: answer for question, answer in row.items() if question not in dropped}
 
 
 def _run_pending_jobs(db: Database, blobs: BlobStore) -> None:
-    known = {kind: handler for kind, handler in build_handlers(blobs).items() if kind in JOBS}
-    while (claimed := claim_job(db, BY, kinds=known)) is not None:
-        run_job(db, claimed, known[claimed.kind])
+    demo_handlers = {kind: handler for kind, handler in build_handlers(blobs).items() if kind in JOBS}
+    while (claimed := claim_job(db, BY, kinds=demo_handlers)) is not None:
+        run_job(db, claimed, demo_handlers[claimed.kind])

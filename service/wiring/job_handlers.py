@@ -1,4 +1,4 @@
-"""Which function does which kind of job: one line a kind."""
+"""The handler of each kind of job, one line a kind."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from service.watchlists.screening import screen_suppliers
 
 
 def build_handlers(blobs: BlobStore) -> Mapping[str, Handler]:
-    """Return how each kind of job is done; jobs that read or write files do so in ``blobs``."""
+    """Return the handler of each kind of job; handlers that read or write files use ``blobs``."""
 
     def with_files(run: Callable[[Database, BlobStore, ClaimedJob], dict[str, Any] | None]) -> Any:
         return lambda db, claimed: run(db, blobs, claimed)

@@ -1,7 +1,7 @@
-"""The processes of an installation: ``serve`` is all of it in one; ``web``, ``worker`` and ``scheduler`` are one part each.
+"""The processes of an installation: ``serve`` runs everything in one; the web server, worker and scheduler also run alone.
 
-Any number of each part may run on one database and one folder of files. A part that is stopped ends what it has begun, or
-leaves it to another: jobs are resumed where they stood.
+Any number of each may run on one database and one folder of files. A process that is stopped finishes what it has begun or
+leaves it to another: jobs are resumed from their checkpoint.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from questionnaires.form import load_combined_form
 from risk_models.facts.facts import load_facts
 from risk_models.model import load_models
 from service.blob_store import BlobStore
-from service.db.migrations import migrate, get_newest_revision, get_revision
+from service.db.migrations import get_newest_revision, get_revision, migrate
 from service.db.session import Database, open_engine
 from service.imports.pipeline import KINDS
 from service.jobs.worker import run_worker
@@ -29,19 +29,21 @@ from service.wiring.app import create_app
 from service.wiring.job_handlers import build_handlers
 from service.wiring.scheduler import run_scheduler
 
-THREADS = 8  # requests that a web process works on at the same time
-SHUTDOWN_TIMEOUT = 10.0  # seconds that a job gets to come to its end when the service stops; after that it is resumed at the next start
+THREADS = 8  # requests that a web process handles at the same time
+SHUTDOWN_TIMEOUT = (
+    10.0  # seconds that a job has to finish when the service stops; otherwise it is resumed at the next start
+)
 
 Server = BaseWSGIServer | MultiSocketServer
 log = structlog.get_logger("service")
 
 
 class StartError(Exception):
-    """What stands in the way of a start, in one sentence."""
+    """The reason why a process cannot start, in one sentence."""
 
 
 def serve(settings: Settings, say: Callable[[str], None], *, with_demo: bool = False) -> None:
-    """Pages, API, worker and scheduler in one process until SIGINT or SIGTERM; brings the database up to date first."""
+    """Run pages, API, worker and scheduler in one process until SIGINT or SIGTERM, after upgrading the database."""
     with open_database(settings) as db:
         _serve(settings, db, say, with_demo=with_demo)
 
@@ -52,25 +54,26 @@ def _serve(settings: Settings, db: Database, say: Callable[[str], None], *, with
     server = _create_server(app, settings)
     migrate(db.engine)
     preload_data(app)
-    first = demo.load_demo(db, blobs) if with_demo else None
+    sign_in = demo.load_demo(db, blobs) if with_demo else None
     say(f"Diligence is at http://{settings.host}:{settings.port}  (Ctrl-C stops it)")
-    if first is not None:
-        say(f"Sign in as {first.email} with {f'the password {first.password}' if first.password else 'your password'}")
+    if sign_in is not None:
+        password = f"the password {sign_in.password}" if sign_in.password else "your password"
+        say(f"Sign in as {sign_in.email} with {password}")
     stop = Event()
-    parts = [Thread(target=run_worker, args=(db, build_handlers(blobs), stop), name="worker", daemon=True)]
-    parts += [Thread(target=run_scheduler, args=(db, blobs, stop), name="scheduler", daemon=True)]
-    for part in parts:
-        part.start()
+    threads = [Thread(target=run_worker, args=(db, build_handlers(blobs), stop), name="worker", daemon=True)]
+    threads += [Thread(target=run_scheduler, args=(db, blobs, stop), name="scheduler", daemon=True)]
+    for thread in threads:
+        thread.start()
     try:
         _run_server(server)
     finally:
         stop.set()
-        for part in parts:
-            part.join(SHUTDOWN_TIMEOUT)
+        for thread in threads:
+            thread.join(SHUTDOWN_TIMEOUT)
 
 
 def run_web(settings: Settings) -> None:
-    """Pages and API alone, until SIGINT or SIGTERM. Raises CannotStart."""
+    """Run pages and API until SIGINT or SIGTERM. Raises StartError."""
     with open_current_database(settings) as db:
         app = create_app(settings, db)
         server = _create_server(app, settings)
@@ -80,37 +83,39 @@ def run_web(settings: Settings) -> None:
 
 
 def run_worker_process(settings: Settings) -> None:
-    """Does jobs until SIGINT or SIGTERM; the one it is at is finished. Raises CannotStart."""
+    """Run jobs until SIGINT or SIGTERM; the current job is finished first. Raises StartError."""
     with open_current_database(settings) as db:
         log.info("worker_started")
         run_worker(db, build_handlers(BlobStore(settings.files)), _stop_on_signals())
 
 
 def run_scheduler_process(settings: Settings) -> None:
-    """Lets schedules go off and removes what is kept no longer, until SIGINT or SIGTERM. Raises CannotStart."""
+    """Run schedules and purge expired data until SIGINT or SIGTERM. Raises StartError."""
     with open_current_database(settings) as db:
         log.info("scheduler_started")
         run_scheduler(db, BlobStore(settings.files), _stop_on_signals())
 
 
 def open_database(settings: Settings) -> Database:
-    """The database of an installation; the data folder is made if need be, for its owner alone."""
+    """Open the database of an installation; the data folder is created if needed, readable by its owner alone."""
     settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
     return Database(open_engine(settings.database))
 
 
 def open_current_database(settings: Settings) -> Database:
-    """The database of an installation, which is up to date. Raises CannotStart."""
+    """Open the database of an installation. Raises StartError if it is not at the newest revision."""
     db = open_database(settings)
-    found = get_revision(db.engine)
-    if found != get_newest_revision():
+    revision = get_revision(db.engine)
+    if revision != get_newest_revision():
         db.close()
-        raise StartError(f"The database is at {found or 'nothing'}, not at {get_newest_revision()}: run diligence migrate first.")
+        raise StartError(
+            f"The database is at {revision or 'nothing'}, not at {get_newest_revision()}: run diligence migrate first."
+        )
     return db
 
 
 def _create_server(app: Flask, settings: Settings) -> Server:
-    """A server that has its port already and answers once it runs."""
+    """Create a server that is bound to its port. Raises StartError."""
     try:
         return create_server(
             app,
@@ -118,19 +123,19 @@ def _create_server(app: Flask, settings: Settings) -> Server:
             port=settings.port,
             threads=THREADS,
             ident="",
-            # A larger body is refused without an answer in our shape; up to here the application refuses it in full form.
+            # The server refuses larger bodies with a bare response; up to this size the application returns a proper error.
             max_request_body_size=4 * settings.upload_bytes,
-            # What a proxy says of the caller is read by the application, if it is told that there is one.
+            # Headers of proxies are read by the application, if proxies are configured.
             clear_untrusted_proxy_headers=not settings.proxies,
         )
-    except OSError as taken:
+    except OSError as error:
         raise StartError(
-            f"Port {settings.port} of {settings.host} cannot be had ({taken.strerror}): say another with --port."
-        ) from taken
+            f"Port {settings.port} of {settings.host} cannot be had ({error.strerror}): say another with --port."
+        ) from error
 
 
 def preload_data(app: Flask) -> None:
-    """Reads models, facts, forms and pages, which takes a second or two: now, and not while somebody waits for a first page."""
+    """Load models, facts, forms and page templates before the first request: it takes a second or two."""
     for page in app.jinja_env.list_templates(extensions=["html"]):
         app.jinja_env.get_template(page)
     load_models()
@@ -138,15 +143,15 @@ def preload_data(app: Flask) -> None:
     for kind in KINDS:
         load_combined_form(kind)
     gc.collect()
-    gc.freeze()  # all this stays: requests do not pay for looking through it for garbage
+    gc.freeze()  # these objects live as long as the process: garbage collection need not scan them
 
 
 def _run_server(server: Server) -> None:
-    def ended(*_: object) -> None:
-        raise SystemExit(0)  # where the server waits it ends its threads on this
+    def exit_process(*_: object) -> None:
+        raise SystemExit(0)  # the waiting server ends its threads on this
 
-    for number in (signal.SIGINT, signal.SIGTERM):  # a shell that puts us behind it has SIGINT ignored
-        signal.signal(number, ended)
+    for number in (signal.SIGINT, signal.SIGTERM):  # a process that a shell starts in the background ignores SIGINT
+        signal.signal(number, exit_process)
     server.run()
 
 

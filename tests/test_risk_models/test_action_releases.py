@@ -1,4 +1,4 @@
-"""Which actions a model reads: the release of the library that it names, each action by ids of indicators or by their groups."""
+"""Test which actions a model uses: those of the release that it names, addressed to indicators by id or by group."""
 
 import tomllib
 from datetime import date
@@ -32,16 +32,16 @@ ASK: dict[str, Any] = {
 REPAY = {**ASK, "id": "repay", "addresses": ["hours", "group:money"], "states": ["harm"], "due_days": {"harm": 90}}
 
 
-def model_of(folder: Path, **keys: Any) -> Model:
-    """The toy model with other keys."""
+def load_toy_model(folder: Path, **keys: Any) -> Model:
+    """Load the toy model with other keys."""
     path = folder / "toy" / "1.toml"
     path.parent.mkdir(exist_ok=True)
     path.write_text(toml_text({**TOY, **keys}), encoding="utf-8")
     return load_model(path)
 
 
-def library(folder: Path, *actions: dict[str, Any], order: tuple[str, ...] = ("ask", "repay")) -> Path:
-    """A folder with a library of these actions."""
+def write_library(folder: Path, *actions: dict[str, Any], order: tuple[str, ...] = ("ask", "repay")) -> Path:
+    """Write a library of these actions, and return its folder."""
     folder = folder / "actions"
     folder.mkdir()
     turns = {"since": "1", "turn": [{"id": "all", "actions": list(order)}]}
@@ -50,100 +50,100 @@ def library(folder: Path, *actions: dict[str, Any], order: tuple[str, ...] = ("a
     return folder
 
 
-def read_by(model: Model) -> list[tuple[str, int]]:
-    """The actions that plans under a model are made of, with their places in the order."""
+def list_library(model: Model) -> list[tuple[str, int]]:
+    """Return the actions that plans under a model use, with their positions in the order."""
     return [(action.id, action.position) for action in empty_plan(1, model).actions]
 
 
-def called_for(model: Model, **answers: Any) -> set[str]:
-    """The actions that the plan of a supplier with these answers calls for."""
-    made = build_features(from_rows([{"country": "NO", "sector": ("14",), **answers}]), model, FACTS, ON, {})
+def list_planned(model: Model, **answers: Any) -> set[str]:
+    """Return the actions in the plan of a supplier with these answers."""
+    features = build_features(from_rows([{"country": "NO", "sector": ("14",), **answers}]), model, FACTS, ON, {})
     nowhere = {name: np.array([False]) for name in planning.UNKNOWNS}
-    return {action.id for action, _ in planning.build_plan(*score(made.frame, model), model, nowhere).list_steps(0, ON)}
+    return {
+        action.id for action, _ in planning.build_plan(*score(features.frame, model), model, nowhere).list_steps(0, ON)
+    }
 
 
-# ---------------------------------------------------------------- the release that is named
+# ---------------------------------------------------------------- the release that a model names
 
 
 @pytest.mark.parametrize("release", get_action_releases().values())
-def test_a_model_reads_the_release_that_it_names_whatever_its_own_number(tmp_path: Path, release: str) -> None:
-    model = model_of(tmp_path, actions=release)
+def test_a_model_uses_the_release_that_it_names_whatever_its_own_version(tmp_path: Path, release: str) -> None:
+    model = load_toy_model(tmp_path, actions=release)
     assert (model.version, model.actions) == ("1", release)
-    assert read_by(model) == [(action.id, action.position) for action in list_release_actions(release)]
+    assert list_library(model) == [(action.id, action.position) for action in list_release_actions(release)]
 
 
-def test_a_model_of_the_time_before_releases_had_names_reads_that_of_its_own_number() -> None:
-    before = [model for model in load_models() if model.effective <= RELEASE_NAMED_AFTER]
-    assert {model.version for model in before} == {"2026.1", "2026.2", "2026.3"}
-    for model in before:
+def test_a_model_older_than_named_releases_uses_the_release_of_its_own_version() -> None:
+    unnamed = [model for model in load_models() if model.effective <= RELEASE_NAMED_AFTER]
+    assert {model.version for model in unnamed} == {"2026.1", "2026.2", "2026.3"}
+    for model in unnamed:
         assert model.actions == model.version
-        assert read_by(model) == [(action.id, action.position) for action in list_release_actions(model.version)]
+        assert list_library(model) == [(action.id, action.position) for action in list_release_actions(model.version)]
 
 
-def test_a_release_that_there_is_none_of_is_refused_with_those_there_are(tmp_path: Path) -> None:
+def test_an_unknown_release_is_rejected_with_a_list_of_those_that_exist(tmp_path: Path) -> None:
     with pytest.raises(
         DataFileError, match=r"toy/1\.toml: actions: '2026\.0' is no release of the action library; there are "
     ):
-        model_of(tmp_path, actions="2026.0")
+        load_toy_model(tmp_path, actions="2026.0")
 
 
-def test_a_model_that_comes_into_force_later_has_to_name_a_release(tmp_path: Path) -> None:
-    assert model_of(tmp_path, effective=date(2026, 11, 26)).actions == "1"
+def test_a_later_model_must_name_a_release(tmp_path: Path) -> None:
+    assert load_toy_model(tmp_path, effective=date(2026, 11, 26)).actions == "1"
     with pytest.raises(DataFileError, match=r"toy/1\.toml: model: 'actions' is missing"):
-        model_of(tmp_path, effective=date(2026, 11, 27))
+        load_toy_model(tmp_path, effective=date(2026, 11, 27))
 
 
 # ---------------------------------------------------------------- groups of indicators
 
 
-def test_a_new_indicator_is_asked_for_by_one_block_in_a_model_whose_indicators_are_a_group(
+def test_a_new_indicator_in_a_group_is_addressed_without_a_change_to_the_library(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    actions = load_actions(library(tmp_path, ASK, REPAY))
+    actions = load_actions(write_library(tmp_path, ASK, REPAY))
     monkeypatch.setattr(planning, "list_release_actions", lambda release: actions)
     answers = {i["reads"].removeprefix("answer."): next(iter(i.get("choices", {"": 0.0}))) for i in TOY["indicator"]}
     answers |= {"hours": 40.0, "months_at_sea": 0.0}
-    assert called_for(model_of(tmp_path, groups=["asked"]), **answers) == set()
-    with_port = model_of(tmp_path, groups=["asked"], indicator=[*TOY["indicator"], PORT])
-    assert called_for(with_port, **answers) == {"ask"}
-    assert called_for(with_port, **answers, port=40.0) == set()
+    assert list_planned(load_toy_model(tmp_path, groups=["asked"]), **answers) == set()
+    with_port = load_toy_model(tmp_path, groups=["asked"], indicator=[*TOY["indicator"], PORT])
+    assert list_planned(with_port, **answers) == {"ask"}
+    assert list_planned(with_port, **answers, port=40.0) == set()
 
 
-def test_an_indicator_says_its_own_groups_in_place_of_those_of_its_model(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    actions = load_actions(library(tmp_path, ASK, REPAY))
+def test_the_groups_of_an_indicator_replace_those_of_its_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    actions = load_actions(write_library(tmp_path, ASK, REPAY))
     monkeypatch.setattr(planning, "list_release_actions", lambda release: actions)
-    model = model_of(tmp_path, indicator=[*TOY["indicator"], {**PORT, "groups": ["money"]}])
-    assert called_for(model) == set()
-    assert called_for(model, port=80.0) == called_for(model, hours=80.0) == {"repay"}
-    assert called_for(model, papers_retention="employer") == set()
+    model = load_toy_model(tmp_path, indicator=[*TOY["indicator"], {**PORT, "groups": ["money"]}])
+    assert list_planned(model) == set()
+    assert list_planned(model, port=80.0) == list_planned(model, hours=80.0) == {"repay"}
+    assert list_planned(model, papers_retention="employer") == set()
 
 
-def test_a_group_is_answered_for_each_indicator_in_it_once(tmp_path: Path) -> None:
+def test_a_group_is_expanded_to_each_of_its_indicators_once(tmp_path: Path) -> None:
     both = {**REPAY, "addresses": ["port", "group:money", "group:nothing"]}
-    model = model_of(tmp_path, indicator=[*TOY["indicator"], {**PORT, "groups": ["money", "asked"]}])
-    ask, repay = expand_groups(load_actions(library(tmp_path, ASK, both)), [model])
+    model = load_toy_model(tmp_path, indicator=[*TOY["indicator"], {**PORT, "groups": ["money", "asked"]}])
+    ask, repay = expand_groups(load_actions(write_library(tmp_path, ASK, both)), [model])
     assert (ask.addresses, repay.addresses) == (("port",), ("port",))
     assert "port (not_asked)" not in find_unaddressed_findings(list_possible_findings([model]), [ask, repay])
     assert "port (declined)" in find_unaddressed_findings(list_possible_findings([model]), [ask, repay])
 
 
-def test_a_group_that_only_one_side_knows_is_a_fault(tmp_path: Path) -> None:
-    model = model_of(tmp_path, indicator=[*TOY["indicator"], {**PORT, "groups": ["mony", "asked"]}])
-    assert find_group_faults([model], load_actions(library(tmp_path, ASK, REPAY))) == [
+def test_a_group_that_only_models_or_only_actions_use_is_a_fault(tmp_path: Path) -> None:
+    model = load_toy_model(tmp_path, indicator=[*TOY["indicator"], {**PORT, "groups": ["mony", "asked"]}])
+    assert find_group_faults([model], load_actions(write_library(tmp_path, ASK, REPAY))) == [
         "actions: no indicator is in group:money, which actions address",
         "actions: none addresses group:mony, which indicators are in",
     ]
     assert find_group_faults(load_models(), load_actions()) == []
 
 
-# ---------------------------------------------------------------- places in the order
+# ---------------------------------------------------------------- positions in the order
 
 
-def test_an_action_may_say_itself_which_one_it_follows(tmp_path: Path) -> None:
+def test_an_action_may_name_the_one_that_it_follows(tmp_path: Path) -> None:
     new, newer = {**ASK, "id": "call", "after": "ask"}, {**ASK, "id": "visit", "after": "call"}
-    actions = load_actions(library(tmp_path, ASK, REPAY, new, newer))
+    actions = load_actions(write_library(tmp_path, ASK, REPAY, new, newer))
     assert [action.id for action in sorted(actions, key=lambda action: action.position)] == [
         "ask",
         "call",
@@ -163,7 +163,7 @@ def test_an_action_may_say_itself_which_one_it_follows(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_an_action_without_one_place_is_refused(tmp_path: Path, action: dict[str, Any], fault: str) -> None:
-    with pytest.raises(DataFileError) as refusal:
-        load_actions(library(tmp_path, ASK, {**ASK, **action}))
-    assert str(refusal.value) == fault
+def test_an_action_without_exactly_one_position_is_rejected(tmp_path: Path, action: dict[str, Any], fault: str) -> None:
+    with pytest.raises(DataFileError) as error:
+        load_actions(write_library(tmp_path, ASK, {**ASK, **action}))
+    assert str(error.value) == fault

@@ -1,4 +1,4 @@
-"""A pack is laid over the core that it includes: what comes out, what its digest covers, and what is refused."""
+"""Test packs layered over a core: the resulting model, its digest, and what is rejected."""
 
 import hashlib
 import tomllib
@@ -20,43 +20,43 @@ PACK: dict[str, Any] = {"includes": "core/1", **{key: TOY[key] for key in PACK_K
 PORT = {**TOY["indicator"][4], "id": "port", "reads": "answer.port"}  # a block that the core does not have
 
 
-def written(folder: Path, pack: dict[str, Any], core: dict[str, Any] = CORE) -> Path:
-    """The file of a pack over a core, in a folder of models."""
+def write_pack(folder: Path, pack: dict[str, Any], core: dict[str, Any] = CORE) -> Path:
+    """Write a pack and a core into a folder of models, and return the file of the pack."""
     for path, raw in (("core/1.toml", core), ("toy/1.toml", pack)):
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(toml_text(raw), encoding="utf-8")
     return folder / "toy" / "1.toml"
 
 
-def over_the_core(folder: Path, **pack: Any) -> Model:
-    return load_model(written(folder, {**PACK, **pack}))
+def load_pack(folder: Path, **pack: Any) -> Model:
+    return load_model(write_pack(folder, {**PACK, **pack}))
 
 
-def refused(folder: Path, pack: dict[str, Any], core: dict[str, Any] = CORE) -> str:
-    with pytest.raises(DataFileError) as refusal:
-        load_model(written(folder, pack, core))
-    return str(refusal.value)
+def load_invalid(folder: Path, pack: dict[str, Any], core: dict[str, Any] = CORE) -> str:
+    with pytest.raises(DataFileError) as error:
+        load_model(write_pack(folder, pack, core))
+    return str(error.value)
 
 
-def ids(blocks: tuple[Any, ...]) -> list[str]:
+def list_ids(blocks: tuple[Any, ...]) -> list[str]:
     return [block.id for block in blocks]
 
 
-def test_a_pack_that_adds_nothing_has_all_of_its_core_in_the_order_of_the_core(tmp_path: Path) -> None:
-    model = over_the_core(tmp_path)
+def test_a_pack_without_blocks_of_its_own_has_all_blocks_of_its_core_in_order(tmp_path: Path) -> None:
+    model = load_pack(tmp_path)
     assert (model.id, model.insufficient_below) == ("toy", 0.5)
     for kind, blocks in (("indicator", model.indicators), ("floor", model.floors), ("context", model.contexts)):
-        assert ids(blocks) == [block["id"] for block in TOY[kind]]
+        assert list_ids(blocks) == [block["id"] for block in TOY[kind]]
 
 
-def test_a_block_of_the_pack_comes_last_or_right_behind_the_one_that_it_names(tmp_path: Path) -> None:
+def test_a_block_of_the_pack_comes_last_or_directly_after_the_one_that_it_names(tmp_path: Path) -> None:
     quay, crane = {**PORT, "id": "quay", "after": "fees"}, {**PORT, "id": "crane", "after": "quay"}
-    model = over_the_core(tmp_path, indicator=[PORT, quay, crane])
-    assert ids(model.indicators)[:4] == ["fees", "quay", "crane", "papers"]
-    assert ids(model.indicators)[-1] == "port"
+    model = load_pack(tmp_path, indicator=[PORT, quay, crane])
+    assert list_ids(model.indicators)[:4] == ["fees", "quay", "crane", "papers"]
+    assert list_ids(model.indicators)[-1] == "port"
 
 
-def test_an_override_replaces_the_keys_that_it_names_and_leaves_all_others(tmp_path: Path) -> None:
+def test_an_override_replaces_only_the_keys_that_it_names(tmp_path: Path) -> None:
     override = {
         "indicator": {"fees": {"weight": 6}, "hours": {"ramp": {"from": 60, "to": 90}}},
         "floor": {"ilo_sign": {"any": ["fees"]}},
@@ -64,7 +64,7 @@ def test_an_override_replaces_the_keys_that_it_names_and_leaves_all_others(tmp_p
         "sharper": {"corridor_fees": {"title": "Fees on the way"}},
         "gate": {"no_migrants": {"none": [0, 1]}},
     }
-    plain, model = over_the_core(tmp_path / "plain"), over_the_core(tmp_path, override=override)
+    plain, model = load_pack(tmp_path / "plain"), load_pack(tmp_path, override=override)
     fees, hours = model.indicators[0], model.indicators[4]
     assert (fees.weight, fees.title, fees.rule) == (6, plain.indicators[0].title, plain.indicators[0].rule)
     assert hours.rule == Ramp(60, 90)
@@ -77,23 +77,23 @@ def test_an_override_replaces_the_keys_that_it_names_and_leaves_all_others(tmp_p
     )
 
 
-def test_a_key_of_the_pack_stands_in_place_of_that_of_the_core(tmp_path: Path) -> None:
-    assert over_the_core(tmp_path, reported=0.6, audit_void_when=[]).reported == 0.6
-    assert over_the_core(tmp_path, reported=0.6, audit_void_when=[]).audit_void_when == ()
+def test_a_key_of_the_pack_replaces_that_of_the_core(tmp_path: Path) -> None:
+    assert load_pack(tmp_path, reported=0.6, audit_void_when=[]).reported_risk == 0.6
+    assert load_pack(tmp_path, reported=0.6, audit_void_when=[]).audit_void_when == ()
 
 
-def test_what_a_pack_drops_is_gone_and_may_be_written_anew(tmp_path: Path) -> None:
-    assert "sea" not in ids(over_the_core(tmp_path, drop={"indicator": ["sea"]}).indicators)
+def test_a_dropped_block_is_missing_and_may_be_replaced(tmp_path: Path) -> None:
+    assert "sea" not in list_ids(load_pack(tmp_path, drop={"indicator": ["sea"]}).indicators)
     by_choice = {key: value for key, value in TOY["indicator"][7].items() if key != "steps"} | {
         "choices": {"no": 0, "yes": 1}
     }
-    model = over_the_core(tmp_path, drop={"indicator": ["sea"]}, indicator=[by_choice])
+    model = load_pack(tmp_path, drop={"indicator": ["sea"]}, indicator=[by_choice])
     assert model.indicators[-1].rule.risk("yes") == 1
 
 
 def test_two_packs_over_one_core_do_not_change_each_other(tmp_path: Path) -> None:
     core = deepcopy(CORE)
-    path = written(tmp_path, {**PACK, "override": {"indicator": {"fees": {"weight": 6}}}}, core)
+    path = write_pack(tmp_path, {**PACK, "override": {"indicator": {"fees": {"weight": 6}}}}, core)
     other = path.parent.parent / "other" / "1.toml"
     other.parent.mkdir()
     other.write_text(toml_text({**PACK, "id": "other"}), encoding="utf-8")
@@ -110,7 +110,7 @@ def test_a_pack_without_a_core_has_the_digest_of_its_file(tmp_path: Path) -> Non
 
 
 def test_the_digest_of_a_pack_changes_with_its_core_and_with_itself(tmp_path: Path) -> None:
-    path = written(tmp_path, PACK)
+    path = write_pack(tmp_path, PACK)
     core, before = tmp_path / "core" / "1.toml", load_model(path).digest
     core.write_text(core.read_text(encoding="utf-8") + "# a word\n", encoding="utf-8")
     with_core = load_model(path).digest
@@ -120,7 +120,7 @@ def test_the_digest_of_a_pack_changes_with_its_core_and_with_itself(tmp_path: Pa
     assert load_model(path).digest == hashlib.sha256("".join(f"{digest}\n" for digest in digests).encode()).hexdigest()
 
 
-# ---------------------------------------------------------------- what is refused
+# ---------------------------------------------------------------- what is rejected
 
 
 @pytest.mark.parametrize(
@@ -160,10 +160,10 @@ def test_the_digest_of_a_pack_changes_with_its_core_and_with_itself(tmp_path: Pa
         ({"indicator": [{"title": "Nameless"}]}, "indicator None: 'reads' is missing"),
     ],
 )
-def test_a_pack_that_does_not_fit_its_core_is_refused_by_file_item_and_fault(
+def test_a_pack_that_does_not_fit_its_core_is_rejected_with_file_item_and_fault(
     tmp_path: Path, pack: dict[str, Any], fault: str
 ) -> None:
-    message = refused(tmp_path, {**PACK, **pack})
+    message = load_invalid(tmp_path, {**PACK, **pack})
     assert message.startswith("toy/1.toml")
     assert fault in message
 
@@ -183,28 +183,28 @@ def test_a_pack_that_does_not_fit_its_core_is_refused_by_file_item_and_fault(
         ({"indicator": 3}, "model: 'indicator' is 3"),
     ],
 )
-def test_a_core_with_a_fault_is_refused(tmp_path: Path, core: dict[str, Any], fault: str) -> None:
-    assert fault in refused(tmp_path, PACK, {**CORE, **core})
+def test_an_invalid_core_is_rejected(tmp_path: Path, core: dict[str, Any], fault: str) -> None:
+    assert fault in load_invalid(tmp_path, PACK, {**CORE, **core})
 
 
-def test_a_core_that_is_not_toml_is_refused_by_its_name(tmp_path: Path) -> None:
-    path = written(tmp_path, PACK)
+def test_a_core_that_is_not_toml_is_rejected_with_its_name(tmp_path: Path) -> None:
+    path = write_pack(tmp_path, PACK)
     (tmp_path / "core" / "1.toml").write_text("reported = \n", encoding="utf-8")
     with pytest.raises(DataFileError, match=r"^core/1\.toml: not TOML"):
         load_model(path)
 
 
 @pytest.mark.parametrize("key", ["override", "drop"])
-def test_a_model_without_a_core_has_nothing_to_change_in_it(tmp_path: Path, key: str) -> None:
-    assert f"unknown key '{key}'" in refused(tmp_path, {**TOY, key: {}})
+def test_a_model_without_a_core_cannot_override_or_drop(tmp_path: Path, key: str) -> None:
+    assert f"unknown key '{key}'" in load_invalid(tmp_path, {**TOY, key: {}})
 
 
-def test_a_core_is_no_model_of_the_folder(tmp_path: Path) -> None:
-    written(tmp_path, PACK)
+def test_a_core_is_not_listed_as_a_model(tmp_path: Path) -> None:
+    write_pack(tmp_path, PACK)
     assert [(model.id, model.version) for model in load_models(tmp_path)] == [("toy", "1")]
 
 
-def test_a_model_lies_where_its_id_and_version_say(tmp_path: Path) -> None:
-    written(tmp_path, {**PACK, "version": "2"})
+def test_a_model_file_must_have_the_path_of_its_id_and_version(tmp_path: Path) -> None:
+    write_pack(tmp_path, {**PACK, "version": "2"})
     with pytest.raises(DataFileError, match=r"toy/1\.toml: model: it is toy 2 by its own id and version"):
         load_models(tmp_path)

@@ -175,7 +175,7 @@ def test_asking_for_the_head_of_a_page_is_like_asking_for_the_page(world: World)
     [
         ('[pages]\n"GET a" = ["nobody"]\n[api]', "no such role: nobody"),
         ('[pages]\n[api]\n"GET a" = "everything"', "no such scope: everything"),
-        ('[pages]\n"GET a" = "everyone"\n[api]\n"GET a" = "read"', "GET a stands in two tables"),
+        ('[pages]\n"GET a" = "everyone"\n[api]\n"GET a" = "read"', "GET a: stands in two tables"),
     ],
 )
 def test_a_faulty_file_is_refused_by_name(tmp_path: Path, lines: str, says: str):

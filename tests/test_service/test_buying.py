@@ -1,4 +1,4 @@
-"""What a buyer answers about itself: read from its own form, told in its own part, and never part of a supplier's score."""
+"""Test the buyer's answers about itself: parsed from its form, written to their own part, never part of a supplier's score."""
 
 import csv
 import io
@@ -42,7 +42,7 @@ SHEET_ANSWERS = {
 
 
 def fill_form(path: Path, answers: dict[str, Any]) -> Path:
-    """The buyer's form as a workbook, filled in."""
+    """Write the buyer's form as a workbook, filled in."""
     book = openpyxl.load_workbook(io.BytesIO(build_template(FORM)))
     sheet = book["Buying"]
     column = {cell.value: cell.column for cell in sheet[2]}
@@ -59,41 +59,41 @@ def write_supplier_file(path: Path) -> Path:
     return path
 
 
-def assess(tmp_path: Path, *told: str) -> tuple[int, Path]:
+def assess(tmp_path: Path, *arguments: str) -> tuple[int, Path]:
     out = tmp_path / "out"
     sites = str(write_supplier_file(tmp_path / "sites.csv"))
-    return cli.main(["assess", sites, *told, "--out", str(out), f"--on={ON}", "--formats=json,html,xlsx"]), out
+    return cli.main(["assess", sites, *arguments, "--out", str(out), f"--on={ON}", "--formats=json,html,xlsx"]), out
 
 
 def get_states(answers: dict[str, Any], on: date = ON) -> dict[str, str]:
-    return {found.practice.id: found.state for found in evaluate_practices(from_rows([answers]), RULES, on)[0]}
+    return {finding.practice.id: finding.state for finding in evaluate_practices(from_rows([answers]), RULES, on)[0]}
 
 
-@pytest.mark.parametrize("named", [True, False], ids=["named", "found by its stamp"])
-def test_the_buyers_form_gets_a_part_of_its_own_and_moves_no_supplier(tmp_path: Path, named: bool) -> None:
-    own = str(fill_form(tmp_path / "ours.xlsx", SHEET_ANSWERS))
-    status, out = assess(tmp_path, *(["--buyer", own] if named else [own]))
+@pytest.mark.parametrize("by_option", [True, False], ids=["named", "found by its stamp"])
+def test_the_buyers_form_has_its_own_part_and_changes_no_supplier(tmp_path: Path, by_option: bool) -> None:
+    form_path = str(fill_form(tmp_path / "ours.xlsx", SHEET_ANSWERS))
+    status, out = assess(tmp_path, *(["--buyer", form_path] if by_option else [form_path]))
     document = json.loads((out / "assessment.json").read_text(encoding="utf-8"))
     jsonschema.validate(document, SCHEMA, cls=jsonschema.Draft202012Validator)
     assert status == 0
     assert (document["input"]["rows"], document["input"]["accepted"]) == (1, 1)
     unit = document["buyer"]["units"][0]
-    told = {found["practice"]: found["state"] for found in unit["findings"]}
+    states = {finding["practice"]: finding["state"] for finding in unit["findings"]}
     assert unit["name"] == "Invented Retail"
-    assert told["price_below_cost"] == told["monitoring_old"] == "harm"
-    assert (told["change_costs_passed_on"], told["paid_late"], told["peaks_steep"]) == (
+    assert states["price_below_cost"] == states["monitoring_old"] == "harm"
+    assert (states["change_costs_passed_on"], states["paid_late"], states["peaks_steep"]) == (
         "declined",
         "answered",
         "not_asked",
     )
     assert cli.main(["verify", str(out / "assessment.json")]) == 0
     (tmp_path / "alone").mkdir()
-    alone = json.loads((assess(tmp_path / "alone")[1] / "assessment.json").read_text(encoding="utf-8"))
-    assert alone["results"] == document["results"]
-    assert "buyer" not in alone
+    document_without_buyer = json.loads((assess(tmp_path / "alone")[1] / "assessment.json").read_text(encoding="utf-8"))
+    assert document_without_buyer["results"] == document["results"]
+    assert "buyer" not in document_without_buyer
 
 
-def test_a_changed_finding_about_the_buyer_is_objected_to(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_verify_reports_a_changed_finding_about_the_buyer(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     _, out = assess(tmp_path, "--buyer", str(fill_form(tmp_path / "ours.xlsx", SHEET_ANSWERS)))
     path = out / "assessment.json"
     document = json.loads(path.read_text(encoding="utf-8"))
@@ -103,7 +103,7 @@ def test_a_changed_finding_about_the_buyer_is_objected_to(tmp_path: Path, capsys
     assert "the buyer's unit 1" in capsys.readouterr().err
 
 
-def test_a_report_says_what_we_do_to_this_with_our_own_actions(tmp_path: Path) -> None:
+def test_a_report_shows_findings_and_actions_about_the_buyer(tmp_path: Path) -> None:
     _, out = assess(tmp_path, "--buyer", str(fill_form(tmp_path / "ours.xlsx", SHEET_ANSWERS)))
     page = html_text((out / "report.html").read_bytes())
     assert "What we as buyer do to this" in page
@@ -114,56 +114,58 @@ def test_a_report_says_what_we_do_to_this_with_our_own_actions(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("name", ["html", "pdf", "xlsx"])
-def test_no_suppliers_copy_shows_what_the_buyer_said_of_itself(name: str, tmp_path: Path) -> None:
-    batch = parse_files(
+def test_a_suppliers_copy_does_not_show_the_buyers_answers(name: str, tmp_path: Path) -> None:
+    batches = parse_files(
         [("b.xlsx", fill_form(tmp_path / "b.xlsx", SHEET_ANSWERS).read_bytes()), SITE_FILE], Choices(), ON
     ).buyer_batches
-    lines, steps = build_buyer_lines(batch, ON)
+    lines, steps = build_buyer_lines(batches, ON)
     for audience in ("internal", "supplier"):
         data = render(replace(sample(audience), buyer=lines, buyer_plan=steps), name).data
-        shown = {
+        readers = {
             "html": html_text,
             "pdf": pdf_text,
-            "xlsx": lambda d: str(openpyxl.load_workbook(io.BytesIO(d)).sheetnames),
+            "xlsx": lambda data: str(openpyxl.load_workbook(io.BytesIO(data)).sheetnames),
         }
         heading = "Buyer" if name == "xlsx" else "What we as buyer do"
-        assert (heading in shown[name](data)) is (audience == "internal")
+        assert (heading in readers[name](data)) is (audience == "internal")
 
 
 SITE_FILE = ("s.xlsx", workbook("| Supplier | Country | Sector |", "| Invented Stitching | BD | 14 |"))
 
 
-def test_the_buyers_form_alone_scores_nobody_and_says_so(tmp_path: Path) -> None:
+def test_the_buyers_form_alone_is_rejected(tmp_path: Path) -> None:
     with pytest.raises(NoUsableRows):
         parse_files([("b.xlsx", fill_form(tmp_path / "b.xlsx", SHEET_ANSWERS).read_bytes())], Choices(), ON)
 
 
-def test_an_old_look_at_recruitment_is_a_finding_and_a_fresh_one_is_not() -> None:
+def test_an_old_check_of_recruitment_is_a_finding_and_a_recent_one_is_not() -> None:
     assert get_states({"recruitment_monitored_on": "2025-11-24"})["monitoring_old"] == "harm"
     assert get_states({"recruitment_monitored_on": "2025-11-26"})["monitoring_old"] == "answered"
 
 
-def test_a_lawful_fee_that_a_buyer_lets_pass_is_a_finding() -> None:
+def test_allowing_lawful_fees_is_a_finding() -> None:
     assert get_states({"fees_allowed": "where_lawful"})["fees_let_pass"] == "harm"
     assert get_states({"fees_allowed": "nobody_repaid"})["fees_let_pass"] == "answered"
 
 
-def test_a_buyer_that_said_nothing_is_told_of_everything_it_was_not_asked() -> None:
+def test_without_answers_every_practice_is_not_asked() -> None:
     assert set(get_states({"name": "Invented Retail"}).values()) == {"not_asked"}
 
 
 @examples(30)
 @given(st.floats(0, 100), st.floats(0, 100))
-def test_more_orders_changed_is_never_a_lesser_finding(one: float, other: float) -> None:
-    fewer, more = (get_states({"orders_changed_pct": x})["orders_changed"] == "harm" for x in sorted((one, other)))
-    assert fewer <= more
+def test_a_higher_share_of_changed_orders_is_never_a_lesser_finding(share: float, other_share: float) -> None:
+    lower, higher = (
+        get_states({"orders_changed_pct": x})["orders_changed"] == "harm" for x in sorted((share, other_share))
+    )
+    assert lower <= higher
 
 
-def test_every_finding_about_the_buyer_has_an_action_and_reads_a_question() -> None:
+def test_every_finding_about_the_buyer_has_an_action_and_a_question() -> None:
     assert not [fault for fault in list_model_faults() if "buyer" in fault]
 
 
-def test_what_the_buyer_is_to_answer_is_never_the_agencys_silence() -> None:
+def test_blank_questions_for_the_buyer_do_not_count_as_declined_by_the_agency() -> None:
     sheet = workbook(
         "| Agency name | Country | How you checked it | Orientation before departure | Form and version | Form returned on |",
         "| Invented Manpower | NP | | | agency 2026.2 | 2026-11-20 |",

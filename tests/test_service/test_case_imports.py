@@ -63,11 +63,18 @@ def build_sheet(*lines: str) -> bytes:
 
 
 def upload_files(
-    database: Database, blobs: BlobStore, organisation: str, *files: tuple[str, bytes], may_bring_cases: bool = True, **choices: Any
+    database: Database,
+    blobs: BlobStore,
+    organisation: str,
+    *files: tuple[str, bytes],
+    may_bring_cases: bool = True,
+    **choices: Any,
 ) -> str:
     """Upload files without a preview and return the id of the import, which is still queued."""
     options = {"confirm": True, **choices}
-    return import_jobs.receive_upload(database, blobs, organisation, files, options, BY, Limits(), may_bring_cases=may_bring_cases).id
+    return import_jobs.receive_upload(
+        database, blobs, organisation, files, options, BY, Limits(), may_bring_cases=may_bring_cases
+    ).id
 
 
 def import_files(
@@ -116,9 +123,7 @@ def test_a_sheet_of_cases_is_stored_and_its_suppliers_are_reassessed(
         assert site.level == "critical"
 
 
-def test_importing_a_sheet_again_adds_only_new_findings(
-    database: Database, blobs: BlobStore, harbour: str
-):
+def test_importing_a_sheet_again_adds_only_new_findings(database: Database, blobs: BlobStore, harbour: str):
     import_files(database, blobs, harbour, ("october.csv", build_sheet(PAPERS)))
     import_files(database, blobs, harbour, ("october.csv", build_sheet(PAPERS)))
     assert list_cases(database, harbour) == [("C-1", ["papers_held"])]
@@ -147,7 +152,9 @@ def test_cases_and_their_suppliers_can_be_imported_together(database: Database, 
     ]  # assessed once, with its case
 
 
-def test_a_case_about_an_unknown_supplier_is_reported_and_linked_later(database: Database, blobs: BlobStore, harbour: str):
+def test_a_case_about_an_unknown_supplier_is_reported_and_linked_later(
+    database: Database, blobs: BlobStore, harbour: str
+):
     import_ = import_files(database, blobs, harbour, ("a.csv", build_sheet(PAPERS.replace("S-1", "S-9"))))
     assert "case.unlinked" in list_issue_codes(import_)
     second_import = import_files(database, blobs, harbour, ("b.csv", build_sheet(PAPERS.replace("C-1", "C-5"))))
@@ -205,8 +212,12 @@ def test_a_file_with_personal_data_is_rejected_and_leaves_no_trace(
     assert not [word for word in PERSON.split() if word in output.out + output.err]
 
 
-def test_the_rejection_says_where_personal_data_was_found_and_what_to_do(database: Database, blobs: BlobStore, harbour: str):
-    import_ = import_files(database, blobs, harbour, ("c.csv", build_sheet(PAPERS, NAMES_A_PERSON.format(person=PERSON))))
+def test_the_rejection_says_where_personal_data_was_found_and_what_to_do(
+    database: Database, blobs: BlobStore, harbour: str
+):
+    import_ = import_files(
+        database, blobs, harbour, ("c.csv", build_sheet(PAPERS, NAMES_A_PERSON.format(person=PERSON)))
+    )
     [issue] = [entry for entry in import_.problem["issues"] if entry["code"] == "person.name"]
     assert (import_.problem["code"], issue["file"], issue["cells"], issue["header"]) == (
         "person.name", "c.csv", ["J3"], "Note",
@@ -215,9 +226,7 @@ def test_the_rejection_says_where_personal_data_was_found_and_what_to_do(databas
     assert "removed from the store" in import_.problem["detail"]
 
 
-def test_a_rejected_file_stays_stored_if_another_upload_uses_it(
-    database: Database, blobs: BlobStore, harbour: str
-):
+def test_a_rejected_file_stays_stored_if_another_upload_uses_it(database: Database, blobs: BlobStore, harbour: str):
     data = build_sheet(NAMES_A_PERSON.format(person=PERSON))
     quay = an_organisation(database, "Quay")
     with database.for_organisation(quay) as session:
@@ -278,7 +287,10 @@ def test_cases_are_stored_once_even_if_the_first_worker_stops_after_storing(
         session.scalars(queued).one().not_before = now()
     run_job(database, claim_job(database, "second", kinds=assess), assess["assess_import"])
     assert list_cases(database, harbour) == [("C-1", ["papers_held", "locked_in"])]
-    assert [evidence and evidence["strength"] for evidence in list_evidence(database, harbour)] == [*evidence_before, "emergency"]
+    assert [evidence and evidence["strength"] for evidence in list_evidence(database, harbour)] == [
+        *evidence_before,
+        "emergency",
+    ]
 
 
 def test_files_of_cases_are_deleted_once_their_cases_are_stored(database: Database, blobs: BlobStore, harbour: str):

@@ -96,7 +96,9 @@ def build_workbook(*rows: str) -> bytes:
 def run_assess(folder: Path, data: bytes, **options: str) -> tuple[int, dict[str, Any]]:
     (folder / "list.xlsx").write_bytes(data)
     arguments = [argument for name, value in options.items() for argument in (f"--{name}", value)]
-    status = cli.main(["assess", str(folder / "list.xlsx"), "--out", str(folder / "out"), "--on", "2026-06-01", *arguments])
+    status = cli.main(
+        ["assess", str(folder / "list.xlsx"), "--out", str(folder / "out"), "--on", "2026-06-01", *arguments]
+    )
     path = folder / "out/assessment.json"
     return status, json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
@@ -127,10 +129,14 @@ def get_case(document: dict[str, Any], name: str) -> dict[str, Any]:
 
 def test_a_sheet_of_cases_is_distinguished_from_sites_and_agencies(document_with_cases: dict[str, Any]) -> None:
     assert [sheet["kind"] for sheet in document_with_cases["input"]["files"][0]["sheets"]] == ["site", "agency", "case"]
-    assert document_with_cases["input"]["accepted"] == len(document_with_cases["results"]) + sum(len(c["row"]["rows"]) for c in document_with_cases["cases"])
+    assert document_with_cases["input"]["accepted"] == len(document_with_cases["results"]) + sum(
+        len(c["row"]["rows"]) for c in document_with_cases["cases"]
+    )
 
 
-def test_the_document_follows_its_schema(document_with_cases: dict[str, Any], document_without_cases: dict[str, Any]) -> None:
+def test_the_document_follows_its_schema(
+    document_with_cases: dict[str, Any], document_without_cases: dict[str, Any]
+) -> None:
     schema = json.loads(
         (Path(cli.__file__).parent / "assessment" / "assessment.schema.json").read_text(encoding="utf-8")
     )
@@ -156,7 +162,9 @@ def test_a_case_has_its_group_findings_readings_and_linked_rows(document_with_ca
     assert "Cases row 2, Cases row 3" in dimension["because"]
 
 
-def test_a_case_counts_in_the_result_of_its_supplier(document_with_cases: dict[str, Any], document_without_cases: dict[str, Any]) -> None:
+def test_a_case_counts_in_the_result_of_its_supplier(
+    document_with_cases: dict[str, Any], document_without_cases: dict[str, Any]
+) -> None:
     before, after = get_result(document_without_cases, "S-1"), get_result(document_with_cases, "S-1")
     assert (before["case_evidence"], after["case_evidence"]) == ("none_recorded", "pattern")
     assert "case_pattern" in after["floors"]
@@ -191,7 +199,9 @@ def test_a_case_links_to_an_agency_by_name_and_reports_fees(document_with_cases:
     assert "worker_paid_fees" in {r["indicator"] for r in agency["reasons"] if r["state"] == "reported"}
 
 
-def test_sites_without_a_case_score_as_before(document_with_cases: dict[str, Any], document_without_cases: dict[str, Any]) -> None:
+def test_sites_without_a_case_score_as_before(
+    document_with_cases: dict[str, Any], document_without_cases: dict[str, Any]
+) -> None:
     assert get_result(document_with_cases, "S-3") == get_result(document_without_cases, "S-3")
 
 
@@ -219,7 +229,9 @@ def test_cases_are_never_merged(tmp_path: Path) -> None:
         lambda d: get_result(d, "S-2").update(score=91.0),
     ],
 )
-def test_verify_recomputes_cases_and_reports_any_change(tmp_path: Path, document_with_cases: dict[str, Any], change: Any) -> None:
+def test_verify_recomputes_cases_and_reports_any_change(
+    tmp_path: Path, document_with_cases: dict[str, Any], change: Any
+) -> None:
     path = tmp_path / "assessment.json"
     path.write_text(json.dumps(document_with_cases, ensure_ascii=False), encoding="utf-8")
     assert cli.main(["verify", str(path)]) == 0

@@ -32,7 +32,10 @@ few_examples = examples(40)
 
 def assess_with_cases(rows: list[Answers], cases_by_row: list[list[tuple[Finding, ...]]]) -> list[dict[str, Any]]:
     """Return the results of sites, each assessed with its cases."""
-    readings = [[read_case(Case(str(number), findings, "adults"), ON) for number, findings in enumerate(row_cases)] for row_cases in cases_by_row]
+    readings = [
+        [read_case(Case(str(number), findings, "adults"), ON) for number, findings in enumerate(row_cases)]
+        for row_cases in cases_by_row
+    ]
     batch = Batch(
         "site", from_rows(rows), "x.xlsx", "Sites", np.arange(len(rows)) + 2, build_evidence_from_readings(readings)
     )
@@ -44,7 +47,10 @@ def assess_with_cases(rows: list[Answers], cases_by_row: list[list[tuple[Finding
 def test_one_more_case_never_lowers_score_range_floors_or_evidence(
     row: Answers, cases_of_site: list[tuple[Finding, ...]], extra_case: tuple[Finding, ...]
 ) -> None:
-    before, after = assess_with_cases([row], [cases_of_site])[0], assess_with_cases([row], [[*cases_of_site, extra_case]])[0]
+    before, after = (
+        assess_with_cases([row], [cases_of_site])[0],
+        assess_with_cases([row], [[*cases_of_site, extra_case]])[0],
+    )
     for part in ("score", "best", "worst"):
         assert after[part] >= before[part] - TOLERANCE
     assert set(after["floors"]) >= set(before["floors"])
@@ -54,7 +60,9 @@ def test_one_more_case_never_lowers_score_range_floors_or_evidence(
 
 @few_examples
 @given(answers(), cases)
-def test_points_add_up_with_cases_and_answers_do_not_change(row: Answers, cases_of_site: list[tuple[Finding, ...]]) -> None:
+def test_points_add_up_with_cases_and_answers_do_not_change(
+    row: Answers, cases_of_site: list[tuple[Finding, ...]]
+) -> None:
     with_cases, without = assess_with_cases([row], [cases_of_site])[0], assess_with_cases([row], [[]])[0]
     points = sum(reason["points"] for reason in with_cases["reasons"])
     assert abs(points + with_cases["uplift"] - with_cases["score"]) < TOLERANCE
@@ -63,7 +71,9 @@ def test_points_add_up_with_cases_and_answers_do_not_change(row: Answers, cases_
 
 @few_examples
 @given(st.lists(st.tuples(answers(), cases), min_size=2, max_size=4))
-def test_a_site_with_cases_scores_the_same_alone_and_in_a_batch(drawn: list[tuple[Answers, list[tuple[Finding, ...]]]]) -> None:
+def test_a_site_with_cases_scores_the_same_alone_and_in_a_batch(
+    drawn: list[tuple[Answers, list[tuple[Finding, ...]]]],
+) -> None:
     rows, cases_by_row = [row for row, _ in drawn], [row_cases for _, row_cases in drawn]
     together = assess_with_cases(rows, cases_by_row)
     for index, result in enumerate(together):

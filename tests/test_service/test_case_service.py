@@ -48,7 +48,9 @@ def save_supplier(database: Database, organisation: str, answers: dict[str, Any]
         suppliers.save_suppliers(session, kind, [suppliers.IncomingSupplier(answers, {"row": 2})], origin)
 
 
-def open_case(database: Database, organisation: str, *findings: dict[str, Any], at: datetime = AT, **answers: Any) -> str:
+def open_case(
+    database: Database, organisation: str, *findings: dict[str, Any], at: datetime = AT, **answers: Any
+) -> str:
     """Open a case by hand and return its id."""
     with database.for_organisation(organisation) as session:
         return case_service.open_case(session, {**CREW, **answers}, findings, at.date(), at, BY).id
@@ -228,7 +230,9 @@ def test_first_steps_are_due_from_the_moment_of_the_emergency(database: Database
     steps = list_first_steps(database, harbour, case)
     assert steps[0] == ("keep_people_safe", emergency_at + timedelta(hours=6))
     assert [due_at for _, due_at in steps] == sorted(due_at for _, due_at in steps)
-    with database.for_organisation(harbour) as session:  # further evidence of the same strength does not restart the clock
+    with database.for_organisation(
+        harbour
+    ) as session:  # further evidence of the same strength does not restart the clock
         case_service.add_finding(session, case, {**LOCKED, "source": "ngo"}, ON, emergency_at + timedelta(hours=3), BY)
     assert list_first_steps(database, harbour, case) == steps
 

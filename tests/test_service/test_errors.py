@@ -122,7 +122,7 @@ def test_what_broke_is_told_to_nobody_and_logged_by_place_without_what_stood_in_
         assert SECRET not in answer.get_data(as_text=True)
         assert "RuntimeError" not in answer.get_data(as_text=True)
         assert SECRET not in written.getvalue()
-        fault = [line for line in lines(written) if line["event"] == "our_fault"][-1]
+        fault = [line for line in lines(written) if line["event"] == "unexpected_error"][-1]
         assert fault["request_id"] == answer.headers["X-Request-Id"]
         assert fault["error"][0]["type"] == "RuntimeError"
         assert re.search(r"test_errors\.py:\d+ breaks$", fault["error"][0]["at"][-1])

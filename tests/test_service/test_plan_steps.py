@@ -1,4 +1,4 @@
-"""In which order a plan is taken and what it may not ask: people first, nobody in danger by it, no level without a step."""
+"""Test the plans of whole results: people first, no steps that endanger anyone, and a step for every level."""
 
 from dataclasses import replace
 from datetime import date
@@ -33,7 +33,7 @@ from service.assessment.assess import Batch, assess, assess_batch
 from service.assessment.export_json import iter_result_json
 from service.case_reading.export_json import list_first_steps
 from service.queries.what_if import get_best_answer
-from service.report_content.steps import list_first_step_titles as titles_of_first_steps
+from service.report_content.steps import list_first_step_titles
 from tests.test_service.answers import Answers, answers, list_indicator_questions
 from tests.test_service.test_packs import SECTOR_BY_MODEL
 
@@ -44,8 +44,8 @@ PROTECTION_STEPS = ["keep_people_safe", "prepare_referral"]
 NO_AGENCY: Answers = {"uses_agencies": "no", "workers_migrant": 0.0, "migrant_pct": 0.0}
 
 
-def build_best_answers(model_id: str, country: str = "NO", **others: Any) -> Answers:
-    """A supplier with the best answer to every question of its model, told by workers last month; the others as given."""
+def build_best_answers(model_id: str, country: str = "NO", **answers: Any) -> Answers:
+    """Return a supplier with the best answer to every question of its model, from workers last month, and the given answers."""
     model = get_model_in_force(model_id, ON)
     rules, row = {i.question: i.rule for i in model.indicators}, Answers(name="Invented Supplier", country=country)
     for question in list_indicator_questions(model.kind):
@@ -53,7 +53,9 @@ def build_best_answers(model_id: str, country: str = "NO", **others: Any) -> Ans
             best = get_best_answer(rules[question.id], ON)
             row[question.id] = (best,) if question.type == "many" else best
     row |= {"sector": (SECTOR_BY_MODEL[model_id],), **NO_AGENCY} if model.kind == "site" else {}
-    return row | {"evidence_grade": "worker_voice", "evidence_date": "2026-11-01", "answered_on": "2026-11-01"} | others
+    return (
+        row | {"evidence_grade": "worker_voice", "evidence_date": "2026-11-01", "answered_on": "2026-11-01"} | answers
+    )
 
 
 def build_batch(row: Answers, kind: str = "site") -> Batch:
@@ -61,7 +63,7 @@ def build_batch(row: Answers, kind: str = "site") -> Batch:
 
 
 def assess_row(row: Answers, kind: str = "site") -> dict[str, Any]:
-    """The result of one supplier, as assessment.json has it."""
+    """Return the result object of one supplier."""
     result: dict[str, Any] = orjson.loads(next(iter_result_json(assess([build_batch(row, kind)], FACTS, ON)[0], ON)))
     return result
 
@@ -71,20 +73,20 @@ def list_step_ids(row: Answers, kind: str = "site") -> list[str]:
 
 
 def list_step_ids_with_circumstances(row: Answers, agency_scores: dict[str, float]) -> list[str]:
-    """The steps of a site, with what its plan reads off its answers beside the scores."""
+    """Return the steps of a site whose plan also depends on circumstances in its answers."""
     block = assess_batch(build_batch(row), FACTS, ON, agency_scores).blocks[0]
     unknown = {name: np.zeros(1, dtype=bool) for name in UNKNOWNS}
-    whole = build_plan(
+    plan = build_plan(
         block.scores, block.cells, block.model, unknown | find_circumstances(block.answers, block.model, agency_scores)
     )
-    return [action.id for action, _ in whole.list_steps(0, ON)]
+    return [action.id for action, _ in plan.list_steps(0, ON)]
 
 
 # ---------------------------------------------------------------- people first (expert 5)
 
 
 @pytest.mark.parametrize(
-    ("model_id", "sign"),
+    ("model_id", "answers"),
     [
         ("site_general", {"papers_retention": "held"}),
         ("site_general", {"worker_debt": "bound"}),
@@ -100,18 +102,16 @@ def list_step_ids_with_circumstances(row: Answers, agency_scores: dict[str, floa
         ("agency", {"worker_debt": "bound"}),
     ],
 )  # fmt: skip
-def test_where_people_are_bound_the_buyer_protects_them_before_anything_is_asked_of_the_employer(
-    model_id: str, sign: Answers
-) -> None:
-    found = list_step_ids(build_best_answers(model_id, **sign), "agency" if model_id == "agency" else "site")
-    assert found[:2] == PROTECTION_STEPS
-    assert LIBRARY[found[2]].owner != "buyer" or not LIBRARY[found[2]].safety
+def test_protection_by_the_buyer_comes_before_demands_on_the_employer(model_id: str, answers: Answers) -> None:
+    step_ids = list_step_ids(build_best_answers(model_id, **answers), "agency" if model_id == "agency" else "site")
+    assert step_ids[:2] == PROTECTION_STEPS
+    assert LIBRARY[step_ids[2]].owner != "buyer" or not LIBRARY[step_ids[2]].safety
 
 
 @pytest.mark.parametrize(
     "model", [get_model_in_force(name, ON) for name in (*SECTOR_BY_MODEL, "agency")], ids=lambda model: model.id
 )
-def test_every_strong_sign_of_every_model_calls_for_the_people_first(model: Model) -> None:
+def test_every_severe_indicator_starts_with_protection_of_people(model: Model) -> None:
     strong = [i for i in model.indicators if i.severe and isinstance(i.rule, Choices)]
     assert strong
     for indicator in strong:
@@ -126,16 +126,16 @@ def test_every_strong_sign_of_every_model_calls_for_the_people_first(model: Mode
 def test_where_workers_reported_they_are_made_safe_first_and_what_they_may_lose_comes_before_other_demands(
     harm: str,
 ) -> None:
-    found = list_step_ids(build_best_answers("site_general", reported_harms=(harm,), reported_by="workers"))
-    assert found[:3] == [*PROTECTION_STEPS, "no_retaliation"]
+    step_ids = list_step_ids(build_best_answers("site_general", reported_harms=(harm,), reported_by="workers"))
+    assert step_ids[:3] == [*PROTECTION_STEPS, "no_retaliation"]
 
 
-def test_the_undertaking_against_retaliation_does_not_say_that_anybody_spoke() -> None:
+def test_the_undertaking_against_retaliation_does_not_reveal_that_anyone_spoke() -> None:
     assert "what was told" not in LIBRARY["no_retaliation"].do
     assert "say nothing of who said what" in LIBRARY["no_retaliation"].do
 
 
-def test_what_is_due_on_one_day_follows_the_order_that_the_data_gives_and_no_id() -> None:
+def test_steps_due_on_the_same_day_follow_the_order_of_the_library() -> None:
     due = {
         name: LIBRARY[name].get_sort_key(1)
         for name in ("prepare_referral", "no_retaliation", "open_doors", "stop_deductions")
@@ -151,42 +151,42 @@ def test_what_is_due_on_one_day_follows_the_order_that_the_data_gives_and_no_id(
     assert len({action.position for action in LIBRARY.values()}) == len(LIBRARY)
 
 
-def test_some_hours_more_do_not_put_a_demand_before_what_protects_people() -> None:
+def test_a_shorter_deadline_does_not_put_a_demand_before_protection() -> None:
     assert LIBRARY["stop_violence"].due_days["harm"] < LIBRARY["prepare_referral"].due_days["harm"]
     assert LIBRARY["prepare_referral"].get_sort_key(1) < LIBRARY["stop_violence"].get_sort_key(0.25)
-    found = list_step_ids(build_best_answers("site_general", violence="open"))
-    assert found.index("prepare_referral") < found.index("stop_violence")
+    step_ids = list_step_ids(build_best_answers("site_general", violence="open"))
+    assert step_ids.index("prepare_referral") < step_ids.index("stop_violence")
 
 
 @examples(40)
 @given(answers())
-def test_a_report_names_the_same_first_step_as_the_result(row: Answers) -> None:
+def test_the_report_and_the_result_have_the_same_first_step(row: Answers) -> None:
     assessed = assess([build_batch(row)], FACTS, ON)[0]
-    plan_of = assessed.blocks[assessed.block_indexes[0]].plan
-    assert titles_of_first_steps(plan_of.actions, plan_of.days) == [LIBRARY[assess_row(row)["next_step"]].title]
+    plan = assessed.blocks[assessed.block_indexes[0]].plan
+    assert list_first_step_titles(plan.actions, plan.days) == [LIBRARY[assess_row(row)["next_step"]].title]
 
 
-# ---------------------------------------------------------------- nobody loses anything for having spoken (officer 9)
+# ---------------------------------------------------------------- no retaliation (officer 9)
 
 
-@pytest.mark.parametrize("sign", [{"papers_retention": "held"}, {"worker_debt": "bound"}, {"violence": "open"}])
-def test_an_undertaking_against_retaliation_is_asked_for_where_somebody_spoke_and_nowhere_else(sign: Answers) -> None:
+@pytest.mark.parametrize("answers", [{"papers_retention": "held"}, {"worker_debt": "bound"}, {"violence": "open"}])
+def test_the_undertaking_against_retaliation_is_required_only_after_reports(sign: Answers) -> None:
     assert "no_retaliation" not in list_step_ids(build_best_answers("site_general", **sign))
     assert "no_retaliation" in list_step_ids(
         build_best_answers("site_general", reported_harms=("violence",), reported_by="workers")
     )
 
 
-def test_it_is_asked_for_where_retaliation_itself_is_found() -> None:
+def test_the_undertaking_is_required_where_retaliation_is_found() -> None:
     assert "no_retaliation" in list_step_ids(build_best_answers("site_general", retaliation="open"))
 
 
-def test_items_that_workers_reported_of_an_agency_call_for_it() -> None:
-    found = list_step_ids(build_best_answers("agency", worker_reported_items=("placement", "recovery")), "agency")
-    assert found[:3] == [*PROTECTION_STEPS, "no_retaliation"]
+def test_the_undertaking_is_required_where_workers_report_fees_of_an_agency() -> None:
+    step_ids = list_step_ids(build_best_answers("agency", worker_reported_items=("placement", "recovery")), "agency")
+    assert step_ids[:3] == [*PROTECTION_STEPS, "no_retaliation"]
 
 
-def test_it_is_no_step_by_the_suppliers_own_answers_where_only_workers_told() -> None:
+def test_the_undertaking_is_not_in_the_plan_by_the_suppliers_own_answers() -> None:
     row = build_best_answers(
         "site_general", papers_retention="held", reported_harms=("threats",), reported_by="workers"
     )
@@ -217,39 +217,39 @@ STEPS_ON_SITE = {
         ),
     ],
 )
-def test_where_a_state_imposes_the_labour_no_step_goes_to_workers_on_site(row: Answers) -> None:
-    found = list_step_ids(row | {"reported_by": "workers"})
-    assert not STEPS_ON_SITE & set(found)
-    assert {"look_from_outside", "decide_state_imposed", "support_outside"} <= set(found)
+def test_state_imposed_labour_has_no_steps_with_workers_on_site(row: Answers) -> None:
+    step_ids = list_step_ids(row | {"reported_by": "workers"})
+    assert not STEPS_ON_SITE & set(step_ids)
+    assert {"look_from_outside", "decide_state_imposed", "support_outside"} <= set(step_ids)
     for name in ("look_from_outside", "decide_state_imposed", "support_outside"):
         assert "calls" not in LIBRARY[name].with_workers
 
 
-def test_labour_imposed_further_up_the_chain_leaves_the_site_to_be_asked() -> None:
-    found = list_step_ids(build_best_answers("site_general", state_placement="supplier", violence="declined"))
-    assert {"decide_state_imposed", "ask_again"} <= set(found)
-    assert "look_from_outside" not in found
+def test_state_imposed_labour_at_a_subsupplier_keeps_steps_on_site() -> None:
+    step_ids = list_step_ids(build_best_answers("site_general", state_placement="supplier", violence="declined"))
+    assert {"decide_state_imposed", "ask_again"} <= set(step_ids)
+    assert "look_from_outside" not in step_ids
 
 
-def test_a_step_that_is_withheld_stays_so_for_a_site_of_several_trades() -> None:
+def test_a_withheld_step_stays_withheld_for_a_site_of_several_sectors() -> None:
     row = build_best_answers(
         "site_general", "CN", state_placement="transfer", sector=("14", "9700"), household_checks="declined"
     )
     assert not STEPS_ON_SITE & set(list_step_ids(row))
 
 
-# ---------------------------------------------------------------- no level without a step (expert 7, officer 10)
+# ---------------------------------------------------------------- a step for every level (expert 7, officer 10)
 
 
 @examples(60)
 @given(answers())
-def test_no_site_is_left_without_a_next_step(row: Answers) -> None:
+def test_every_site_has_a_next_step(row: Answers) -> None:
     assert assess_row(row)["next_step"] is not None
 
 
 @examples(30)
 @given(answers("agency"))
-def test_no_agency_is_left_without_a_next_step(row: Answers) -> None:
+def test_every_agency_has_a_next_step(row: Answers) -> None:
     assert assess_row(row, "agency")["next_step"] is not None
 
 
@@ -271,18 +271,18 @@ def test_no_agency_is_left_without_a_next_step(row: Answers) -> None:
         ),
     ],
 )
-def test_a_level_that_rests_on_place_trade_or_what_nobody_knows_is_verified_with_workers(row: Answers) -> None:
+def test_a_level_from_context_or_unknowns_is_verified_with_workers(row: Answers) -> None:
     result = assess_row(row)
     assert result["score"] >= 25
     assert "watch_and_verify" in {action["id"] for action in result["actions"]}
     assert {"SD-65"} <= set(LIBRARY["watch_and_verify"].sources)
 
 
-def test_harm_that_was_found_has_its_own_steps_instead() -> None:
+def test_found_harm_has_its_own_steps_instead_of_verification() -> None:
     assert "watch_and_verify" not in list_step_ids(build_best_answers("site_general", "MM", papers_retention="held"))
 
 
-def test_a_low_supplier_that_answered_all_keeps_its_review_and_nothing_else() -> None:
+def test_a_low_supplier_without_open_questions_has_only_its_review() -> None:
     result = assess_row(build_best_answers("site_general", product="shirts"))
     assert (result["level"], [a["id"] for a in result["actions"]]) == ("low", ["review_when_due"])
 
@@ -290,27 +290,27 @@ def test_a_low_supplier_that_answered_all_keeps_its_review_and_nothing_else() ->
 FEW_QUESTIONS = ("weekly_hours", "worker_representation", "months_since_monitoring")
 
 
-def test_a_form_that_came_back_but_for_a_few_questions_is_not_sent_again_and_they_do_not_come_first() -> None:
+def test_a_few_open_questions_are_asked_last_without_a_new_form() -> None:
     row = {
-        question: said
-        for question, said in build_best_answers("site_general", "TH", violence="open").items()
+        question: answer
+        for question, answer in build_best_answers("site_general", "TH", violence="open").items()
         if question not in FEW_QUESTIONS
     }
-    found = list_step_ids(row)
-    assert "ask" not in found
-    assert found[-1] == "ask_open" or found.index("ask_open") > found.index("remedy_plan")
-    quiet = {
-        q: said
-        for q, said in build_best_answers("site_general", "TH", evidence_grade="self_declared").items()
+    step_ids = list_step_ids(row)
+    assert "ask" not in step_ids
+    assert step_ids[-1] == "ask_open" or step_ids.index("ask_open") > step_ids.index("remedy_plan")
+    self_declared = {
+        q: answer
+        for q, answer in build_best_answers("site_general", "TH", evidence_grade="self_declared").items()
         if q not in FEW_QUESTIONS
     }
-    assert list_step_ids(quiet)[-1] == "ask_open" != list_step_ids(quiet)[0]
+    assert list_step_ids(self_declared)[-1] == "ask_open" != list_step_ids(self_declared)[0]
 
 
-def test_a_low_supplier_with_a_few_open_questions_is_asked_them_at_its_review() -> None:
+def test_a_low_supplier_answers_a_few_open_questions_at_its_review() -> None:
     row = {
-        q: said
-        for q, said in build_best_answers("site_general", product="shirts").items()
+        q: answer
+        for q, answer in build_best_answers("site_general", product="shirts").items()
         if q != "worker_representation"
     }
     result = assess_row(row)
@@ -318,14 +318,14 @@ def test_a_low_supplier_with_a_few_open_questions_is_asked_them_at_its_review() 
     assert "ask_open" not in {action["id"] for action in result["actions"]}
 
 
-def test_a_supplier_that_answered_little_is_sent_the_questionnaire_first() -> None:
+def test_a_supplier_with_few_answers_gets_the_questionnaire_first() -> None:
     assert list_step_ids({"name": "Invented Works", "country": "BD", "sector": ("14",)})[0] == "ask"
 
 
 # ---------------------------------------------------------------- agencies under a sanction (expert 8)
 
 
-def test_a_site_whose_worst_agency_stands_high_takes_no_new_intake_and_strands_nobody() -> None:
+def test_a_site_with_a_high_risk_agency_stops_new_intake_and_protects_its_workers() -> None:
     row = build_best_answers("site_fishing", "TH", uses_agencies="yes", agencies=("Golden Oar", "Silver Oar"))
     assert "hold_named_agency" in list_step_ids_with_circumstances(
         row, {name_key("Golden Oar"): 67.6, name_key("Silver Oar"): 10.0}
@@ -337,7 +337,7 @@ def test_a_site_whose_worst_agency_stands_high_takes_no_new_intake_and_strands_n
     assert {"RM-12", "SD-49"} <= set(step.sources)
 
 
-# ---------------------------------------------------------------- buying stops last (expert 12)
+# ---------------------------------------------------------------- ending the relationship is the last resort (expert 12)
 
 
 @pytest.mark.parametrize(
@@ -347,14 +347,12 @@ def test_a_site_whose_worst_agency_stands_high_takes_no_new_intake_and_strands_n
         ("site_construction", {"materials_origin": "listed"}, "trace_materials"),
     ],
 )  # fmt: skip
-def test_a_gap_in_safeguards_is_answered_by_leverage_and_not_by_buying_elsewhere(
-    model_id: str, gap: Answers, step: str
-) -> None:
+def test_a_gap_in_safeguards_calls_for_leverage_before_leaving(model_id: str, gap: Answers, step: str) -> None:
     assert step in list_step_ids(build_best_answers(model_id, **gap))
-    said = LIBRARY[step].do
-    assert "no new purchase" not in said
-    assert "buy elsewhere" not in said
-    assert "last resort" in said
+    text = LIBRARY[step].do
+    assert "no new purchase" not in text
+    assert "buy elsewhere" not in text
+    assert "last resort" in text
     assert "SAFE-8" in LIBRARY[step].sources
     assert not LIBRARY[step].ends_relationship
 
@@ -363,7 +361,7 @@ def test_a_gap_in_safeguards_is_answered_by_leverage_and_not_by_buying_elsewhere
 
 
 @pytest.mark.parametrize(
-    ("model_id", "told_of", "step"),
+    ("model_id", "answers", "step"),
     [
         ("site_general", {"youngest_workers": "below_age"}, "protect_child"),
         ("site_general", {"youngest_workers": "young_hazardous"}, "young_worker_off_hazard"),
@@ -373,61 +371,64 @@ def test_a_gap_in_safeguards_is_answered_by_leverage_and_not_by_buying_elsewhere
         ("site_fishing", {"youngest_aboard": 14.0, "youngest_workers": "young_hazardous"}, "protect_child"),
     ],
 )  # fmt: skip
-def test_a_child_is_taken_out_of_the_work_and_a_young_worker_off_the_hazard(
-    model_id: str, told_of: Answers, step: str
-) -> None:
-    found = list_step_ids_with_circumstances(build_best_answers(model_id, **told_of), {})
-    assert {"protect_child", "young_worker_off_hazard"} & set(found) == {step}
-    assert found[:2] == PROTECTION_STEPS
+def test_children_leave_the_work_and_young_workers_leave_the_hazard(model_id: str, answers: Answers, step: str) -> None:
+    step_ids = list_step_ids_with_circumstances(build_best_answers(model_id, **answers), {})
+    assert {"protect_child", "young_worker_off_hazard"} & set(step_ids) == {step}
+    assert step_ids[:2] == PROTECTION_STEPS
 
 
 # ---------------------------------------------------------------- cases (expert 16)
 
 
 def read_findings(*findings: tuple[str, str]) -> Any:
-    said = tuple(
-        Finding(what, phase, True, "interview", "2026-11-01", f"row {n}") for n, (what, phase) in enumerate(findings)
+    parsed = tuple(
+        Finding(finding_id, phase, True, "interview", "2026-11-01", f"row {n}")
+        for n, (finding_id, phase) in enumerate(findings)
     )
-    return read_case(Case("C-1", said, "adults"), ON)
+    return read_case(Case("C-1", parsed, "adults"), ON)
 
 
-def test_a_case_in_which_coercion_is_reached_has_first_steps_though_its_strength_is_signals() -> None:
-    held = read_findings(("papers_held", "work"), ("wages_withheld", "work"))
-    assert (held.strength, held.urgent) == ("signals", True)
-    assert any("check on the people concerned now" in sentence for sentence in held.because)
-    assert [(action.id, days) for action, days in list_first_steps(held)] == [
+def test_a_case_with_coercion_has_first_steps_even_if_its_strength_is_signals() -> None:
+    case_reading = read_findings(("papers_held", "work"), ("wages_withheld", "work"))
+    assert (case_reading.strength, case_reading.urgent) == ("signals", True)
+    assert any("check on the people concerned now" in sentence for sentence in case_reading.because)
+    assert [(action.id, days) for action, days in list_first_steps(case_reading)] == [
         ("keep_people_safe", 0.25), ("prepare_referral", 1.0), ("no_retaliation", 1.0),
     ]  # fmt: skip
 
 
-def test_the_plan_of_the_site_such_a_case_is_about_begins_as_the_case_does() -> None:
-    held = read_findings(("papers_held", "work"), ("wages_withheld", "work"))
-    of_case = replace(build_batch(build_best_answers("site_general")), case=build_evidence_from_readings([[held]]))
-    block = assess([of_case], FACTS, ON)[0].blocks[0]
-    found = [action.id for action, _ in block.plan.list_steps(0, ON)]
-    assert found[:3] == [action.id for action, _ in list_first_steps(held)]
+def test_the_plan_of_a_site_starts_with_the_first_steps_of_its_case() -> None:
+    case_reading = read_findings(("papers_held", "work"), ("wages_withheld", "work"))
+    batch_with_case = replace(
+        build_batch(build_best_answers("site_general")), case_evidence=build_evidence_from_readings([[case_reading]])
+    )
+    block = assess([batch_with_case], FACTS, ON)[0].blocks[0]
+    step_ids = [action.id for action, _ in block.plan.list_steps(0, ON)]
+    assert step_ids[:3] == [action.id for action, _ in list_first_steps(case_reading)]
 
 
-def test_a_case_that_tells_what_no_question_asks_makes_people_safe_all_the_same() -> None:
-    told_once = read_findings(("contract_not_kept", "work"))
-    assert not {i.id for i in get_model_in_force("site_general", ON).indicators} & set(told_once.indicators)
-    of_case = replace(build_batch(build_best_answers("site_general")), case=build_evidence_from_readings([[told_once]]))
-    plan_of = assess([of_case], FACTS, ON)[0].blocks[0].plan
-    assert [action.id for action, _ in plan_of.list_steps(0, ON)][:2] == PROTECTION_STEPS
-    assert "keep_people_safe" not in {action.id for action, _ in plan_of.own_answer_plan.list_steps(0, ON)}
+def test_a_finding_that_no_question_asks_still_requires_protection() -> None:
+    case_reading = read_findings(("contract_not_kept", "work"))
+    assert not {i.id for i in get_model_in_force("site_general", ON).indicators} & set(case_reading.indicators)
+    batch_with_case = replace(
+        build_batch(build_best_answers("site_general")), case_evidence=build_evidence_from_readings([[case_reading]])
+    )
+    plan = assess([batch_with_case], FACTS, ON)[0].blocks[0].plan
+    assert [action.id for action, _ in plan.list_steps(0, ON)][:2] == PROTECTION_STEPS
+    assert "keep_people_safe" not in {action.id for action, _ in plan.own_answer_plan.list_steps(0, ON)}
 
 
-def test_a_case_without_coercion_says_neither() -> None:
-    mild = read_findings(("wages_withheld", "work"))
-    assert (mild.strength, mild.urgent, list_first_steps(mild)) == ("signals", False, [])
+def test_a_case_without_coercion_has_no_first_steps() -> None:
+    case_reading = read_findings(("wages_withheld", "work"))
+    assert (case_reading.strength, case_reading.urgent, list_first_steps(case_reading)) == ("signals", False, [])
 
 
-def test_a_case_of_an_older_assessment_keeps_the_steps_that_were_told() -> None:
-    held = read_findings(("papers_held", "work"), ("wages_withheld", "work"))
-    assert list_first_steps(held, "2026.2") == []
+def test_a_case_of_an_older_assessment_keeps_its_steps() -> None:
+    case_reading = read_findings(("papers_held", "work"), ("wages_withheld", "work"))
+    assert list_first_steps(case_reading, "2026.2") == []
 
 
-# ---------------------------------------------------------------- what keeps a level from low (expert 19)
+# ---------------------------------------------------------------- what prevents a low level (expert 19)
 
 
 @pytest.mark.parametrize(
@@ -437,7 +438,7 @@ def test_a_case_of_an_older_assessment_keeps_the_steps_that_were_told() -> None:
         build_best_answers("site_fishing", flag="NO", imo="9074729", vessel_type="trawler"),
     ],
 )
-def test_what_keeps_a_level_from_low_is_not_said_to_be_the_suppliers_word_where_workers_spoke(row: Answers) -> None:
+def test_the_step_to_reach_low_names_all_possible_causes(row: Answers) -> None:
     result = assess_row(row)
     assert result["level"] == "medium"
     assert result["next_step"] == "confirm_answers"
@@ -450,7 +451,7 @@ def test_what_keeps_a_level_from_low_is_not_said_to_be_the_suppliers_word_where_
 # ---------------------------------------------------------------- the library as a whole
 
 
-def test_every_finding_reaches_a_step_and_every_step_is_reached_also_by_circumstances() -> None:
+def test_every_finding_has_an_action_and_every_action_a_finding() -> None:
     findings = list_possible_findings(load_models())
     assert set(CIRCUMSTANCES.items()) <= set(findings)
     library = expand_groups(load_actions(), load_models())
@@ -459,13 +460,13 @@ def test_every_finding_reaches_a_step_and_every_step_is_reached_also_by_circumst
     assert set(find_unused_actions(findings, library)) == {action.id for action in buying}
 
 
-def test_a_step_is_withheld_under_findings_that_can_be_made() -> None:
+def test_steps_are_withheld_only_for_possible_findings() -> None:
     findings = {finding for finding, _ in list_possible_findings(load_models())}
     for action in load_actions():
         assert set(action.withheld_for) <= findings, action.id
 
 
-def test_models_released_before_the_order_read_the_library_as_it_was() -> None:
+def test_older_models_use_the_library_without_the_new_order() -> None:
     old: dict[str, Action] = {action.id: action for action in list_release_actions("2026.2")}
     assert get_order_release() == "2026.3"
     assert "papers_withheld" not in old["keep_people_safe"].addresses

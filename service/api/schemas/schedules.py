@@ -14,7 +14,7 @@ from service.schedules import service as schedules
 
 def _rule(properties: Mapping[str, Any], *required: str) -> dict[str, Any]:
     """Return the JSON schema of one kind of rule."""
-    time = {"type": "string", "pattern": f"^{schedules.TIME.pattern}$", "default": schedules.MORNING}
+    time = {"type": "string", "pattern": f"^{schedules.TIME.pattern}$", "default": schedules.DEFAULT_TIME}
     return {
         "type": "object",
         "properties": {**properties, "time": time},

@@ -8,7 +8,7 @@ from risk_models.screening.matching import MATCH_KINDS, ROLES
 from service.api.fields import NOT_BLANK, StrictBoolean, StrictChoice, StrictInteger, StrictNumber, StrictString
 from service.api.schemas.assessments import KINDS
 from service.api.schemas.base import ApiSchema, PageQuerySchema, page_of
-from service.watchlists.matches import DECISIONS, NOTE, STATES
+from service.watchlists.matches import DECISIONS, MAX_NOTE, STATES
 
 
 class WatchlistSchema(ApiSchema):
@@ -62,7 +62,7 @@ class MatchSchema(ApiSchema):
     state = StrictChoice(STATES, dump_only=True)
     found = StrictBoolean(dump_only=True)
     fingerprint = StrictString(64)
-    note = StrictString(NOTE, required=True, documented_pattern=NOT_BLANK)
+    note = StrictString(MAX_NOTE, required=True, documented_pattern=NOT_BLANK)
     decided_by = fields.String(dump_only=True, allow_none=True)
     kind = StrictChoice(KINDS, dump_only=True)
     name = fields.String(dump_only=True)

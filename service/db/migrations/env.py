@@ -14,7 +14,9 @@ from service.settings import from_environment
 
 
 def _run(connection: Connection) -> None:
-    context.configure(connection=connection, target_metadata=Base.metadata, render_item=_render_item, render_as_batch=True)
+    context.configure(
+        connection=connection, target_metadata=Base.metadata, render_item=_render_item, render_as_batch=True
+    )
     with context.begin_transaction():
         context.run_migrations()
 
