@@ -137,14 +137,14 @@ def _assess(arguments: argparse.Namespace) -> int:
                 arguments.kind, arguments.country, arguments.sector, arguments.sheet, columns, arguments.date_order,
                 Path(arguments.buyer).name if arguments.buyer else None,
             )  # fmt: skip
-            taken = parse_files(files, choices, on, say)
+            parsed = parse_files(files, choices, on, say)
         except (NoUsableRows, UnusableSheet) as nothing:
             raise UsageError(str(nothing)) from nothing
         say("scoring")
         facts = load_facts().as_of(on)
         try:
-            assessed = assess(taken.batches, facts, on)
-            buyer = build_buyer_part(taken.buyer_batches, on)
+            assessed = assess(parsed.batches, facts, on)
+            buyer = build_buyer_part(parsed.buyer_batches, on)
         except LookupError as none:
             raise UsageError(f"{none.args[0]}.") from none
         out = Path(arguments.out)
@@ -152,31 +152,31 @@ def _assess(arguments: argparse.Namespace) -> int:
             if "json" in formats:
                 say("writing json")
                 with (folder / "assessment.json").open("wb", buffering=WRITE_BUFFER) as file:
-                    cases = build_cases_part(taken.cases, taken.batches, on)
-                    write_document(file, assessed, facts, on, choices.to_options(), taken.received, buyer, cases)
+                    cases = build_cases_part(parsed.cases, parsed.batches, on)
+                    write_document(file, assessed, facts, on, choices.to_options(), parsed.received, buyer, cases)
             others = [f for f in formats if f != "json"]
             if others:
                 from reports.formats import render
                 from service.report_content.build import build_report
 
                 title = "Forced labour and ethical recruitment: supplier assessment"
-                report = build_report(assessed, facts, on, taken.files, taken.issues, title)
-                findings, steps = build_buyer_lines(taken.buyer_batches, on)
-                shown = build_case_lines(taken.cases, taken.batches, on)
-                report = replace(report, buyer=findings, buyer_plan=steps, cases=shown)
+                report = build_report(assessed, facts, on, parsed.files, parsed.issues, title)
+                findings, steps = build_buyer_lines(parsed.buyer_batches, on)
+                case_findings = build_case_lines(parsed.cases, parsed.batches, on)
+                report = replace(report, buyer=findings, buyer_plan=steps, cases=case_findings)
                 for format_ in others:
                     say(f"writing {format_}")
                     rendered = render(report, format_)
                     (folder / rendered.file_name).write_bytes(rendered.data)
-    received = taken.received
+    received = parsed.received
     print(
         f"{received['accepted']} of {received['rows']} rows scored, {received['rejected']} rejected. Written to {out}."
     )
-    if taken.cases:
-        print(f"{len(taken.cases)} case records read.")
-    for told in [i for i in taken.issues if i.severity == "error"][:5]:
+    if parsed.cases:
+        print(f"{len(parsed.cases)} case records read.")
+    for told in [i for i in parsed.issues if i.severity == "error"][:5]:
         print(f"- {told.describe()}", file=sys.stderr)
-    refused = any(not file["accepted"] for file in taken.files)
+    refused = any(not file["accepted"] for file in parsed.files)
     return EXIT_PARTIAL if received["rejected"] or refused else EXIT_SCORED
 
 
@@ -186,14 +186,14 @@ def _verify(arguments: argparse.Namespace) -> int:
 
     try:
         document = parse_document(read_bytes(Path(arguments.file)))
-    except InvalidAssessmentFile as fault:
-        raise UsageError(f"{arguments.file}: {fault}.") from fault
-    found = find_discrepancies(document, load_facts())
-    for objection in found:
+    except InvalidAssessmentFile as error:
+        raise UsageError(f"{arguments.file}: {error}.") from error
+    discrepancies = find_discrepancies(document, load_facts())
+    for objection in discrepancies:
         print(objection, file=sys.stderr)
-    if not found:
+    if not discrepancies:
         print(f"{len(document['results'])} results recomputed from their answers; every number is identical.")
-    return EXIT_PARTIAL if found else EXIT_SCORED
+    return EXIT_PARTIAL if discrepancies else EXIT_SCORED
 
 
 def _template(arguments: argparse.Namespace) -> int:
@@ -257,8 +257,8 @@ def _parse_day(text: str | None) -> date:
         return date.today()
     try:
         return date.fromisoformat(text)
-    except ValueError as fault:
-        raise UsageError(f"--on takes a day as YYYY-MM-DD; '{text}' is none.") from fault
+    except ValueError as error:
+        raise UsageError(f"--on takes a day as YYYY-MM-DD; '{text}' is none.") from error
 
 
 @contextmanager

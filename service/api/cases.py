@@ -78,4 +78,6 @@ def _case(session: Session, case: StoredCase) -> Resource:
     session.flush()
     view = case_service.get_case_detail(session, case, today(get_caller().time_zone))
     steps = [{"id": step.action.id, "within_hours": step.hours, "by": step.due_at} for step in view.steps]
-    return Resource(case, **{name: view.reading[name] for name in OF_READING}, first_steps=steps, findings=view.findings)
+    return Resource(
+        case, **{name: view.reading[name] for name in OF_READING}, first_steps=steps, findings=view.findings
+    )

@@ -226,7 +226,9 @@ def cancel_job(session: Session, job_id: str) -> Reply:
 def report_file(job_id: str) -> Response:
     """Return a report as a file."""
     with read_session() as session:
-        rendered = report_jobs.download_report(session, get_blob_store(), job_id, sees_worker_derived=get_caller().sees_worker_derived)
+        rendered = report_jobs.download_report(
+            session, get_blob_store(), job_id, sees_worker_derived=get_caller().sees_worker_derived
+        )
     sent = Response(rendered.data, content_type=rendered.media_type)
     sent.headers["Content-Disposition"] = f'attachment; filename="{rendered.file_name}"'
     # A report is opened by people: nothing in it may run, wherever it is shown.

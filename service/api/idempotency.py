@@ -68,7 +68,9 @@ def stored_reply(session: Session, key: str, digest: str) -> Reply | None:
     Raises Refused ``idempotency.reused``, 422, where it was given to another request.
     """
     stored = session.scalars(
-        select(IdempotentResponse).where(IdempotentResponse.key == key, IdempotentResponse.created_at > now() - RETENTION)
+        select(IdempotentResponse).where(
+            IdempotentResponse.key == key, IdempotentResponse.created_at > now() - RETENTION
+        )
     ).first()
     if stored is None:
         return None

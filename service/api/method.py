@@ -82,7 +82,9 @@ def get_model(session: Session, model_id: str) -> Reply:
 
 def list_sources(session: Session) -> Reply:
     """Return every source that a rule, a weight or an action refers to: title, publisher, and how well it was seen."""
-    return whole_list([Resource(source, seen=sources.MARK_TITLES[source.mark]) for source in sources.load_sources().values()])
+    return whole_list(
+        [Resource(source, seen=sources.MARK_TITLES[source.mark]) for source in sources.load_sources().values()]
+    )
 
 
 def _today() -> date:

@@ -61,7 +61,9 @@ def filled_form(kind: str, supplier_id: str, asking_id: str) -> Response:
     with read_session() as session:
         supplier = suppliers.get_supplier(session, kind, supplier_id)
         request = questionnaire_requests.get_request(session, supplier, asking_id)
-        data = questionnaire_requests.build_request_workbook(request, supplier, load_form(request.form, request.form_version))
+        data = questionnaire_requests.build_request_workbook(
+            request, supplier, load_form(request.form, request.form_version)
+        )
     return attachment(data, WORKBOOK, f"{request.form}_{request.form_version}_{request.sent_on.isoformat()}.xlsx")
 
 

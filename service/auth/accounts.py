@@ -60,10 +60,10 @@ def create_key(
 def find_organisation(database: Database, name_or_id: str) -> str:
     """Return the id of an organisation by its name or id. Raises DomainError ``organisation.unknown``."""
     with database.unscoped(write=False) as session:
-        found = _find_organisation_id(session, name_or_id)
-    if found is None:
+        organisation_id = _find_organisation_id(session, name_or_id)
+    if organisation_id is None:
         raise DomainError("organisation.unknown", 404, f"There is no organisation called {name_or_id}.")
-    return found
+    return organisation_id
 
 
 def _find_organisation_id(session: Session, named: str) -> str | None:

@@ -74,13 +74,13 @@ def clear_cookie(response: AnyResponse) -> None:
 def _authenticate_session(roles: frozenset[str]) -> AnyResponse | None:
     """Authenticate a signed-in user with one of the roles, or return a redirect to the sign-in page."""
     token = request.cookies.get(get_cookie_name(), "")
-    session_found = None
+    row = None
     if token:
         with get_database().unscoped(write=False) as session:
-            session_found = sessions.find_session(session, token, get_settings())
-    if session_found is None:
+            row = sessions.find_session(session, token, get_settings())
+    if row is None:
         return _redirect_to_sign_in()
-    sign_in, user, organisation = session_found
+    sign_in, user, organisation = row
     g.caller, g.must_change_password = _build_caller(user, organisation), user.must_change_password
     _update_seen_at(sign_in)
     csrf.protect()

@@ -84,14 +84,17 @@ def list_level_changes(session: Session, since: datetime, limit: int = 20) -> tu
     The query leaves out first assessments: after a large upload they would fill the limit and hide every change.
     """
     before = Change.data["from"].as_string()
-    found = session.execute(
+    rows = session.execute(
         select(Change, Supplier)
         .join(Supplier, Supplier.id == Change.supplier_id)
         .where(Change.kind == "level_moved", Change.at >= since, before.is_not(None), Supplier.deleted_at.is_(None))
         .order_by(Change.id.desc())
         .limit(limit)
     )
-    return tuple(LevelChange(s, c.data["from"], c.data["to"], c.at, c.data.get("cause", "")) for c, s in found)
+    return tuple(
+        LevelChange(supplier, change.data["from"], change.data["to"], change.at, change.data.get("cause", ""))
+        for change, supplier in rows
+    )
 
 
 def list_places(session: Session, today: date) -> tuple[Place, ...]:

@@ -81,8 +81,8 @@ def find_personal_data(answers: Mapping[str, Any]) -> tuple[str, str] | None:
     """Return the question and the code of the first answer with personal data; None without any."""
     form = load_combined_form(KIND)
     texts = ((question, text) for question, text in answers.items() if form.by_id[question].type == "text")
-    found = ((question, detect_personal_data(text)) for question, text in texts if isinstance(text, str))
-    return next(((question, code) for question, code in found if code), None)
+    codes = ((question, detect_personal_data(text)) for question, text in texts if isinstance(text, str))
+    return next(((question, code) for question, code in codes if code), None)
 
 
 def _select_sheets(sheets: Sequence[Sheet], name: str | None) -> list[Sheet]:

@@ -37,9 +37,7 @@ def build_link_rows(
         return [{"id": new_id(), "agency_id": supplier_id, "key": key} for key in keys]
     names = {name_key(name): name for name in get_named_agencies(answers)}
     return [
-        {"id": new_id(), "site_id": supplier_id, "agency_key": key, "named": name}
-        for key, name in names.items()
-        if key
+        {"id": new_id(), "site_id": supplier_id, "agency_key": key, "named": name} for key, name in names.items() if key
     ]
 
 

@@ -172,7 +172,9 @@ def audit_listing() -> str:
 def _start_of(day: str, later: int = 0) -> datetime | None:
     """When a day begins for the organisation, or so many days later; None for what is no day."""
     try:
-        start = datetime.combine(date.fromisoformat(day) + timedelta(days=later), time(), ZoneInfo(get_caller().time_zone))
+        start = datetime.combine(
+            date.fromisoformat(day) + timedelta(days=later), time(), ZoneInfo(get_caller().time_zone)
+        )
         return start.astimezone(UTC)
     except (ValueError, OverflowError):
         return None

@@ -87,7 +87,10 @@ def test_a_report_is_made_once_by_a_job_and_fetched_from_the_store(database: Dat
     assert made.file_name.endswith(".csv")
     assert "Fig Mill" in text
     assert "Fig Manpower" not in text
-    with database.for_organisation(an_organisation(database, "Elsewhere")) as session, pytest.raises(DomainError) as other:
+    with (
+        database.for_organisation(an_organisation(database, "Elsewhere")) as session,
+        pytest.raises(DomainError) as other,
+    ):
         report_jobs.download_report(session, blobs, job_id, sees_worker_derived=True)
     assert other.value.status == 404
 

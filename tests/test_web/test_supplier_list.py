@@ -73,7 +73,12 @@ def test_pages_hold_everybody_once_and_say_how_sure_all_are(database: Database) 
         incoming = [suppliers.IncomingSupplier(row) for row in rows]
         suppliers.save_suppliers(session, "site", incoming, suppliers.Origin(ON, now(), "system:test", "import"))
         first, last = (supplier_list.get_page(session, SupplierFilter(), ON, page) for page in (1, 99))
-        assert (first.pages, last.page, first.confidence_summary.total, first.confidence_summary.low_coverage) == (2, 2, count, count)
+        assert (first.pages, last.page, first.confidence_summary.total, first.confidence_summary.low_coverage) == (
+            2,
+            2,
+            count,
+            count,
+        )
         assert len({s.id for s in (*first.suppliers, *last.suppliers)}) == count
 
 
@@ -81,7 +86,11 @@ def test_a_table_is_taken_away_whole_and_runs_no_formula(database: Database) -> 
     with database.for_organisation(an_organisation(database)) as session:
         keep(session, "=1+1")
         keep(session, "Pear Works")
-        rows = list(csv.reader(io.StringIO(supplier_list.export_table(session, SupplierFilter(), ON, "csv").decode("utf-8-sig"))))
+        rows = list(
+            csv.reader(
+                io.StringIO(supplier_list.export_table(session, SupplierFilter(), ON, "csv").decode("utf-8-sig"))
+            )
+        )
         assert {row[2] for row in rows[1:]} == {"'=1+1", "Pear Works"}
         sheet = load_workbook(io.BytesIO(supplier_list.export_table(session, SupplierFilter(), ON, "xlsx"))).active
         cells = [row[2] for row in sheet.iter_rows(min_row=2)]
@@ -101,9 +110,10 @@ def test_a_filter_belongs_to_its_user_and_its_name_is_taken_once(database: Datab
         assert supplier_list.list_saved_filters(session, ben, "") == []
         with pytest.raises(DomainError):
             supplier_list.delete_filter(session, ben, kept.id)
-        assert [parse_filter(one.query, own_answers_only=False) for one in supplier_list.list_saved_filters(session, ana, "")] == [
-            SupplierFilter(country="TH")
-        ]
+        assert [
+            parse_filter(one.query, own_answers_only=False)
+            for one in supplier_list.list_saved_filters(session, ana, "")
+        ] == [SupplierFilter(country="TH")]
 
 
 def test_what_to_do_first_counts_every_supplier_once(database: Database) -> None:

@@ -84,7 +84,9 @@ def send() -> AnyResponse:
     sent = [(file.filename or "", file.read()) for file in request.files.getlist("files") if file.filename]
     if len(sent) > get_settings().upload_files:
         return _list(
-            DomainError("upload.too_many", 413, _("Send at most %(most)s files at once.", most=get_settings().upload_files))
+            DomainError(
+                "upload.too_many", 413, _("Send at most %(most)s files at once.", most=get_settings().upload_files)
+            )
         )
     who = get_caller()
     try:
@@ -110,7 +112,9 @@ def one(case_id: str) -> Response:
 
 def _one(case_id: str, refused: DomainError | None) -> Response:
     with read_session() as session:
-        told = case_service.get_case_detail(session, case_service.get_case(session, case_id), today(get_caller().time_zone))
+        told = case_service.get_case_detail(
+            session, case_service.get_case(session, case_id), today(get_caller().time_zone)
+        )
     made = render_template("case.html", c=told, refused=refused, left=left, given=request.form, **_words())
     return make_response(made, refused.status if refused else 200)
 

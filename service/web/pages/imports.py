@@ -59,7 +59,14 @@ def send() -> AnyResponse:
     try:
         who, cases = get_caller(), get_caller().handles_cases
         taken = import_jobs.receive_upload(
-            get_database(), get_blob_store(), who.organisation_id, files, _choices(), who.actor, Limits(), may_bring_cases=cases
+            get_database(),
+            get_blob_store(),
+            who.organisation_id,
+            files,
+            _choices(),
+            who.actor,
+            Limits(),
+            may_bring_cases=cases,
         )
     except DomainError as refused:
         return _form(refused)
@@ -146,7 +153,9 @@ def confirm(import_id: str) -> AnyResponse:
     """Scores what was found as it was shown."""
     with write_session() as session:
         _to_confirm(session, import_id)
-        import_jobs.confirm_import(session, import_id, {}, get_caller().actor, may_bring_cases=get_caller().handles_cases)
+        import_jobs.confirm_import(
+            session, import_id, {}, get_caller().actor, may_bring_cases=get_caller().handles_cases
+        )
     return redirect(url_for("pages.one_import", import_id=import_id), 303)
 
 
@@ -156,7 +165,9 @@ def correct(import_id: str) -> AnyResponse:
         with write_session() as session:
             taken = _to_confirm(session, import_id)
             cases = get_caller().handles_cases
-            import_jobs.confirm_import(session, import_id, _corrections(taken), get_caller().actor, may_bring_cases=cases)
+            import_jobs.confirm_import(
+                session, import_id, _corrections(taken), get_caller().actor, may_bring_cases=cases
+            )
     except DomainError as refused:
         if refused.code == "not_found":
             raise

@@ -27,7 +27,9 @@ def overview() -> str:
         models=_models(),
         facts=sorted(facts.descriptions.values(), key=lambda fact: (fact.use != "scored", fact.id)),
         digest=facts.digest,
-        actions=sorted(load_actions_by_id().values(), key=lambda action: (action.priority, not action.safety, action.id)),
+        actions=sorted(
+            load_actions_by_id().values(), key=lambda action: (action.priority, not action.safety, action.id)
+        ),
         on=on,
     )
 

@@ -64,7 +64,9 @@ def _page(typed: Mapping[str, str] | None, faults: Mapping[str, str]) -> Respons
     wanted = request.args.get("unit", units[0].record.id if units else NEW)
     filled = next((unit for unit in units if unit.record.id == wanted), None)
     given = (
-        typed if typed is not None else {q: _typed(said) for q, said in (filled.record.answers if filled else {}).items()}
+        typed
+        if typed is not None
+        else {q: _typed(said) for q, said in (filled.record.answers if filled else {}).items()}
     )
     page = render_template(
         "buyer.html",

@@ -29,7 +29,8 @@ def show() -> str:
         emergencies = case_service.list_emergencies(session, on) if get_caller().sees_worker_derived else []
         waiting = matches.count_by_state(session)["open"]
         movers = [
-            (mover, supplier_detail.list_contributions(session, mover.supplier, mover.at)) for mover in overview.level_changes[:MOVERS]
+            (mover, supplier_detail.list_contributions(session, mover.supplier, mover.at))
+            for mover in overview.level_changes[:MOVERS]
         ]
     heat = Markup(charts.draw_heat_map("heat", overview.heat).svg()) if overview.heat else ""
     return render_template(
@@ -60,6 +61,8 @@ def chart(view: str) -> Response:
 def actions() -> str:
     """What is to be done first, by action, with the suppliers it concerns."""
     with read_session() as session:
-        steps = supplier_list.list_next_steps(session, today(get_caller().time_zone), own_answers_only=not get_caller().sees_worker_derived)
+        steps = supplier_list.list_next_steps(
+            session, today(get_caller().time_zone), own_answers_only=not get_caller().sees_worker_derived
+        )
     library = supplier_list.load_actions_by_id()
     return render_template("actions.html", steps=[(library[step.id], step) for step in steps if step.id in library])

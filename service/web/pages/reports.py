@@ -44,5 +44,7 @@ def progress(job_id: str) -> Response:
 def fetch(job_id: str) -> Response:
     """The report as a file."""
     with read_session() as session:
-        rendered = report_jobs.download_report(session, get_blob_store(), job_id, sees_worker_derived=get_caller().sees_worker_derived)
+        rendered = report_jobs.download_report(
+            session, get_blob_store(), job_id, sees_worker_derived=get_caller().sees_worker_derived
+        )
     return as_file(rendered.data, rendered.media_type, rendered.file_name)

@@ -27,7 +27,9 @@ def create() -> AnyResponse:
     told = request.form
     try:
         with write_session() as session:
-            schedules.create_schedule(session, told.get("name", ""), _rule(), told.get("time_zone", ""), get_caller().actor)
+            schedules.create_schedule(
+                session, told.get("name", ""), _rule(), told.get("time_zone", ""), get_caller().actor
+            )
     except DomainError as refused:
         return _page(refused)
     flash(_("The schedule is made. Its next dates stand below."))

@@ -83,7 +83,9 @@ def forget_filter(path: str, filter_id: str) -> AnyResponse:
 
 
 def _wanted(path: str, told: Mapping[str, str]) -> SupplierFilter:
-    return supplier_list.parse_filter({**told, "kind": TABLES[path]}, own_answers_only=not get_caller().sees_worker_derived)
+    return supplier_list.parse_filter(
+        {**told, "kind": TABLES[path]}, own_answers_only=not get_caller().sees_worker_derived
+    )
 
 
 def _address(wanted: SupplierFilter) -> dict[str, Any]:
@@ -93,7 +95,9 @@ def _address(wanted: SupplierFilter) -> dict[str, Any]:
 def one(kind: str, supplier_id: str) -> str:
     """The page of a site or an agency."""
     with read_session() as session:
-        found = supplier_detail.get_supplier_detail(session, kind, supplier_id, sees_worker_derived=get_caller().sees_worker_derived)
+        found = supplier_detail.get_supplier_detail(
+            session, kind, supplier_id, sees_worker_derived=get_caller().sees_worker_derived
+        )
         cases = case_service.list_cases_of_supplier(session, found.supplier.id) if get_caller().reads_cases else ()
         unread = questionnaire_requests.list_unread_cells(session, found.result)
     forms = [form for form in map(load_form, list_form_ids()) if form.kind == kind]
@@ -134,7 +138,9 @@ def asked_form(kind: str, supplier_id: str, asking_id: str) -> Response:
     with read_session() as session:
         supplier = suppliers.get_supplier(session, kind, supplier_id)
         asking = questionnaire_requests.get_request(session, supplier, asking_id)
-        data = questionnaire_requests.build_request_workbook(asking, supplier, load_form(asking.form, asking.form_version))
+        data = questionnaire_requests.build_request_workbook(
+            asking, supplier, load_form(asking.form, asking.form_version)
+        )
     return as_file(data, MEDIA_TYPES["xlsx"], f"{asking.form}_{asking.form_version}_{asking.sent_on.isoformat()}.xlsx")
 
 

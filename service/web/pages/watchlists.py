@@ -24,7 +24,9 @@ def decide(match_id: str) -> AnyResponse:
     try:
         with write_session() as session:
             note, seen = told.get("note", ""), told.get("fingerprint", "")
-            match = matches.decide_match(session, match_id, told.get("decision", ""), note, now(), get_caller().actor, seen)
+            match = matches.decide_match(
+                session, match_id, told.get("decision", ""), note, now(), get_caller().actor, seen
+            )
             supplier = matches.load_details(session, [match])[0].supplier
     except DomainError as refused:
         if refused.status == 404:
