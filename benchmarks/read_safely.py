@@ -1,4 +1,4 @@
-"""The reading that `assess` does: door, gate and reader in a process of their own, every cell as text."""
+"""Read a workbook as `assess` does: file checks and reader in a separate process, every cell as text."""
 
 import sys
 from pathlib import Path

@@ -18,10 +18,16 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from reports.formats import FORMATS as REPORT_FORMATS
 from service.commands import admin, models, repay
 from service.commands.files import UsageError, make_folder, read_bytes, write_folder
+
+if TYPE_CHECKING:
+    from risk_models.facts.facts import FactSnapshot
+    from service.assessment.assess import AssessedBatch
+    from service.imports.pipeline import ParsedUpload
 
 EXIT_SCORED, EXIT_PARTIAL, EXIT_NOTHING, EXIT_INTERNAL_ERROR = 0, 1, 2, 70
 FORMATS = ("json", *REPORT_FORMATS)  # assessment.json and the reports
@@ -118,18 +124,18 @@ def _assess(arguments: argparse.Namespace) -> int:
     from risk_models.facts.facts import load_facts
     from service.assessment.assess import assess
     from service.assessment.export_json import write_document
-    from service.buyer.buying import build_buyer_lines, build_buyer_part
-    from service.case_reading.export_json import build_case_lines, build_cases_part
+    from service.buyer.practice_findings import build_buyer_part
+    from service.case_reading.export_json import build_cases_part
     from service.imports.pipeline import Choices, NoUsableRows, parse_files
 
-    # One run makes millions of small objects and then ends: looking through them for cycles finds none and takes time.
+    # One run creates millions of small objects and then ends: a search for reference cycles finds none and takes time.
     gc.disable()
     on = _parse_day(arguments.on)
     formats = tuple(f.strip() for f in arguments.formats.split(",") if f.strip())
     if not formats or not set(formats) <= set(FORMATS):
         raise UsageError(f"--formats takes a list of {', '.join(FORMATS)}; '{arguments.formats}' is something else.")
-    named = [*arguments.files, *([arguments.buyer] if arguments.buyer else [])]
-    files = [(Path(file).name, read_bytes(Path(file))) for file in named]
+    paths = [*arguments.files, *([arguments.buyer] if arguments.buyer else [])]
+    files = [(Path(path).name, read_bytes(Path(path))) for path in paths]
     with _show_progress() as say:
         try:
             columns = parse_column_map(read_bytes(Path(arguments.map)), arguments.map) if arguments.map else None
@@ -138,15 +144,15 @@ def _assess(arguments: argparse.Namespace) -> int:
                 Path(arguments.buyer).name if arguments.buyer else None,
             )  # fmt: skip
             parsed = parse_files(files, choices, on, say)
-        except (NoUsableRows, UnusableSheet) as nothing:
-            raise UsageError(str(nothing)) from nothing
+        except (NoUsableRows, UnusableSheet) as error:
+            raise UsageError(str(error)) from error
         say("scoring")
         facts = load_facts().as_of(on)
         try:
             assessed = assess(parsed.batches, facts, on)
             buyer = build_buyer_part(parsed.buyer_batches, on)
-        except LookupError as none:
-            raise UsageError(f"{none.args[0]}.") from none
+        except LookupError as error:
+            raise UsageError(f"{error.args[0]}.") from error
         out = Path(arguments.out)
         with write_folder(out) as folder:
             if "json" in formats:
@@ -154,30 +160,44 @@ def _assess(arguments: argparse.Namespace) -> int:
                 with (folder / "assessment.json").open("wb", buffering=WRITE_BUFFER) as file:
                     cases = build_cases_part(parsed.cases, parsed.batches, on)
                     write_document(file, assessed, facts, on, choices.to_options(), parsed.received, buyer, cases)
-            others = [f for f in formats if f != "json"]
-            if others:
-                from reports.formats import render
-                from service.report_content.build import build_report
-
-                title = "Forced labour and ethical recruitment: supplier assessment"
-                report = build_report(assessed, facts, on, parsed.files, parsed.issues, title)
-                findings, steps = build_buyer_lines(parsed.buyer_batches, on)
-                case_findings = build_case_lines(parsed.cases, parsed.batches, on)
-                report = replace(report, buyer=findings, buyer_plan=steps, cases=case_findings)
-                for format_ in others:
-                    say(f"writing {format_}")
-                    rendered = render(report, format_)
-                    (folder / rendered.file_name).write_bytes(rendered.data)
+            report_formats = [format_ for format_ in formats if format_ != "json"]
+            if report_formats:
+                _write_reports(folder, report_formats, parsed, assessed, facts, on, say)
     received = parsed.received
     print(
         f"{received['accepted']} of {received['rows']} rows scored, {received['rejected']} rejected. Written to {out}."
     )
     if parsed.cases:
         print(f"{len(parsed.cases)} case records read.")
-    for told in [i for i in parsed.issues if i.severity == "error"][:5]:
-        print(f"- {told.describe()}", file=sys.stderr)
-    refused = any(not file["accepted"] for file in parsed.files)
-    return EXIT_PARTIAL if received["rejected"] or refused else EXIT_SCORED
+    for issue in [issue for issue in parsed.issues if issue.severity == "error"][:5]:
+        print(f"- {issue.describe()}", file=sys.stderr)
+    has_unused_file = any(not file["accepted"] for file in parsed.files)
+    return EXIT_PARTIAL if received["rejected"] or has_unused_file else EXIT_SCORED
+
+
+def _write_reports(
+    folder: Path,
+    formats: Sequence[str],
+    parsed: ParsedUpload,
+    assessed: Sequence[AssessedBatch],
+    facts: FactSnapshot,
+    on: date,
+    say: Callable[[str], None],
+) -> None:
+    from reports.formats import render
+    from service.buyer.practice_findings import build_buyer_lines
+    from service.case_reading.export_json import build_case_lines
+    from service.report_content.build import build_report
+
+    title = "Forced labour and ethical recruitment: supplier assessment"
+    report = build_report(assessed, facts, on, parsed.files, parsed.issues, title)
+    findings, steps = build_buyer_lines(parsed.buyer_batches, on)
+    case_findings = build_case_lines(parsed.cases, parsed.batches, on)
+    report = replace(report, buyer=findings, buyer_plan=steps, cases=case_findings)
+    for format_ in formats:
+        say(f"writing {format_}")
+        rendered = render(report, format_)
+        (folder / rendered.file_name).write_bytes(rendered.data)
 
 
 def _verify(arguments: argparse.Namespace) -> int:
@@ -189,8 +209,8 @@ def _verify(arguments: argparse.Namespace) -> int:
     except InvalidAssessmentFile as error:
         raise UsageError(f"{arguments.file}: {error}.") from error
     discrepancies = find_discrepancies(document, load_facts())
-    for objection in discrepancies:
-        print(objection, file=sys.stderr)
+    for discrepancy in discrepancies:
+        print(discrepancy, file=sys.stderr)
     if not discrepancies:
         print(f"{len(document['results'])} results recomputed from their answers; every number is identical.")
     return EXIT_PARTIAL if discrepancies else EXIT_SCORED
@@ -203,8 +223,8 @@ def _template(arguments: argparse.Namespace) -> int:
 
     try:
         form = load_form(arguments.form)
-    except DataFileError as none:
-        raise UsageError(f"there is no form '{arguments.form}'. {none.cure}") from none
+    except DataFileError as error:
+        raise UsageError(f"there is no form '{arguments.form}'. {error.cure}") from error
     out = Path(arguments.out)
     make_folder(out.parent)
     out.write_bytes(build_template(form))
@@ -230,21 +250,20 @@ def _facts_show(arguments: argparse.Namespace) -> int:
     from risk_models.facts.facts import load_facts
 
     codes = []
-    for named in arguments.country.split(">")[:2]:
-        code = load_countries().find(named.strip())
+    for text in arguments.country.split(">")[:2]:
+        code = load_countries().find(text.strip())
         if code is None:
-            like = load_countries().suggest(named)
-            raise UsageError(
-                f"'{named}' is not a country we know.{' Did you mean ' + ' or '.join(like) + '?' if like else ''}"
-            )
+            similar = load_countries().suggest(text)
+            hint = f" Did you mean {' or '.join(similar)}?" if similar else ""
+            raise UsageError(f"'{text}' is not a country we know.{hint}")
         codes.append(code)
     facts = load_facts().as_of(date.today())
     print(" to ".join(f"{load_countries().names[code]} ({code})" for code in codes))
     if len(codes) == 1:
-        known = [("", f"country.{name}", fact) for name, fact in facts.list_country_facts(codes[0])]
+        rows = [("", f"country.{name}", fact) for name, fact in facts.list_country_facts(codes[0])]
     else:
-        known = [(f"{code:<6}", f"corridor.{name}", fact) for code, name, fact in facts.list_corridor_facts(*codes)]
-    for code, name, fact in known:
+        rows = [(f"{code:<6}", f"corridor.{name}", fact) for code, name, fact in facts.list_corridor_facts(*codes)]
+    for code, name, fact in rows:
         print(
             f"  {code}{facts.get_title(name):<60} {fact.value:>10.4g}  {fact.year or '':<4}  "
             f"{facts.get_use(name):<8}  {fact.source}"

@@ -30,7 +30,7 @@ from service.assessment.export_json import (
     compute_digest,
     iter_result_json,
 )
-from service.buyer.buying import find_buyer_discrepancies
+from service.buyer.practice_findings import find_buyer_discrepancies
 from service.case_reading.export_json import build_case_part, parse_case_record
 from service.case_reading.records import add_case_evidence, link_to_suppliers, read_case_records
 
@@ -103,7 +103,7 @@ def _iter_discrepancies(document: Document, facts: Facts) -> Iterator[str]:
     batches = add_case_evidence(batches, readings, links)
     # The versions it was made with, even if others are in force for that day now.
     models = [model for model in load_models() if versions.get(model.id, model.version) == model.version]
-    if "digest" not in document and {*versions.values()} <= MODELS_WITHOUT_DIGEST:
+    if "digest" not in document and versions.items() <= MODELS_WITHOUT_DIGEST:
         models = [replace(model, method=RELEASE_0_1_0_METHOD) for model in models]
     assessed = assess(batches, snapshot, on, models)
     expected_head = build_assessment_part(assessed, snapshot, on, head["options"])

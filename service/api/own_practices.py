@@ -14,7 +14,7 @@ from service.api.schemas.base import Resource
 from service.api.views import page_reply, with_issues
 from service.auth.caller import get_caller
 from service.buyer import own_practices
-from service.buyer.buying import DescribedFinding as Explained
+from service.buyer.practice_findings import DescribedFinding
 from service.clock import now, today
 from service.db.buyer_tables import BuyerAnswers
 from service.queries import lists
@@ -59,7 +59,7 @@ def _answers(answers: BuyerAnswers, **computed: Any) -> Resource:
     return Resource(answers, name=answers.answers.get("name"), **computed)
 
 
-def _finding(explained: Explained) -> dict[str, Any]:
+def _finding(explained: DescribedFinding) -> dict[str, Any]:
     practice = explained.finding.practice
     return {
         "practice": practice.id,

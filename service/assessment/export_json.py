@@ -129,8 +129,8 @@ def write_document(
 ) -> None:
     """Write the whole document, results row by row, and its digest.
 
-    ``input_part``: the part ``input``; ``buyer``: the part on the buyer's own practices (service/buyer/buying.py); ``cases``: the
-    part on case records (service/case_reading/export_json.py).
+    ``input_part``: the part ``input``; ``buyer``: the part on the buyer's own practices (service/buyer/practice_findings.py);
+    ``cases``: the part on case records (service/case_reading/export_json.py).
     """
     head = {
         "assessment": build_assessment_part(assessed, facts, on, options),

@@ -1,7 +1,7 @@
 """Store and list the answers of a buyer's units about their own practices, evaluated by the rules in force.
 
 A unit is identified by its name; its newest answers count and earlier ones stay as its history. No score of a supplier depends on
-them (service/buyer/buying.py).
+them (service/buyer/practice_findings.py).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from questionnaires.form import load_form
 from reports.document import BuyerFinding, Step
 from risk_models.name_normalize import name_key
 from service.audit import record_event
-from service.buyer.buying import DescribedFinding, build_unit_lines, describe_findings
+from service.buyer.practice_findings import DescribedFinding, build_unit_lines, describe_findings
 from service.db.buyer_tables import BuyerAnswers
 from service.errors import not_found
 

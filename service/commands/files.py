@@ -17,20 +17,20 @@ def read_bytes(path: Path) -> bytes:
     """Return the bytes of a file. Raises UsageError if it cannot be read."""
     try:
         return path.read_bytes()
-    except FileNotFoundError as fault:
-        raise UsageError(f"there is no file {path}.") from fault
-    except IsADirectoryError as fault:
-        raise UsageError(f"{path} is a folder; name the files in it.") from fault
-    except OSError as fault:
-        raise UsageError(f"{path} cannot be read: {fault.strerror}.") from fault
+    except FileNotFoundError as error:
+        raise UsageError(f"there is no file {path}.") from error
+    except IsADirectoryError as error:
+        raise UsageError(f"{path} is a folder; name the files in it.") from error
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}.") from error
 
 
 def make_folder(folder: Path) -> None:
     """Create a folder if it does not exist. Raises UsageError if it cannot be created."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError as fault:
-        raise UsageError(f"the folder {folder} cannot be made: {fault.strerror}.") from fault
+    except OSError as error:
+        raise UsageError(f"the folder {folder} cannot be made: {error.strerror}.") from error
 
 
 @contextmanager
@@ -39,8 +39,8 @@ def write_folder(out: Path) -> Iterator[Path]:
     make_folder(out)
     try:
         work = Path(tempfile.mkdtemp(prefix=".writing-", dir=out))
-    except OSError as fault:
-        raise UsageError(f"{out} cannot be written to: {fault.strerror}.") from fault
+    except OSError as error:
+        raise UsageError(f"{out} cannot be written to: {error.strerror}.") from error
     try:
         yield work
         for file in work.iterdir():

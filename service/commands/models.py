@@ -123,10 +123,10 @@ def _coverage(arguments: argparse.Namespace) -> int:
     from service.model_governance.coverage import build_page, list_coverage_faults
 
     _write_text(build_page(), arguments.out)
-    faults_found = list_coverage_faults()
-    for fault in faults_found:
+    faults = list_coverage_faults()
+    for fault in faults:
         print(fault, file=sys.stderr)
-    return FAULTS if faults_found else DONE
+    return FAULTS if faults else DONE
 
 
 def _compare(arguments: argparse.Namespace) -> int:
@@ -191,21 +191,21 @@ def _print_sensitivity(block: Block) -> None:
     from risk_models.sensitivity import compute_rank_ranges, compute_weight_effects
 
     model, scores, cells = block.model, block.scores, block.compute_cells(np.arange(len(block.members)))
-    steady = compute_robustness(block.frame, model, scores)
+    robustness = compute_robustness(block.frame, model, scores)
     ranks, effects = compute_rank_ranges(scores, cells, model), compute_weight_effects(scores, cells, model)
-    print(f"{model.title} ({model.id} {model.version}): {len(steady)} suppliers\n")
+    print(f"{model.title} ({model.id} {model.version}): {len(robustness)} suppliers\n")
     bounds = [1.01, *STABILITY_BOUNDS, 0.0]
     print("The level stays under other reasonable weights, in so many of 100:")
     for upper, lower in zip(bounds, bounds[1:], strict=False):
-        within = (steady >= lower) & (steady < upper)
+        within = (robustness >= lower) & (robustness < upper)
         label = f"{lower:.0%} and more" if upper > 1 else f"{lower:.0%} to {upper:.0%}"
         print(f"  {label:<14} {int(within.sum()):>7}")
     names = block.answers.column("name")
     called = [str(names.values[code]) if code >= 0 else "(no name)" for code in names.codes.tolist()]
     print("\nLeast steady:")
-    for j in np.argsort(steady, kind="stable")[: MAX_LISTED // 2].tolist():
+    for j in np.argsort(robustness, kind="stable")[: MAX_LISTED // 2].tolist():
         level = _get_level_title(LEVEL_NAMES[scores.level[j]])
-        print(f"  {steady[j]:>4.0%}  {level:<22} {scores.total[j]:5.1f}  {called[j]}")
+        print(f"  {robustness[j]:>4.0%}  {level:<22} {scores.total[j]:5.1f}  {called[j]}")
     print("\nHighest scores, and the ranks they have under 90 of 100 other weightings:")
     for j in np.argsort(ranks.rank, kind="stable")[: MAX_LISTED // 2].tolist():
         print(f"  {ranks.rank[j]:>5}  {ranks.low[j]:>5} to {ranks.high[j]:<5}  {scores.total[j]:5.1f}  {called[j]}")
@@ -245,10 +245,10 @@ def _load_batches(arguments: argparse.Namespace, on: date) -> Sequence[Batch]:
         if len(files) == 1 and files[0][0].endswith(".json"):
             return build_batches(parse_document(files[0][1])["results"])
         return parse_files(files, Choices(), on).batches
-    except OSError as fault:
-        raise CommandError(f"{fault.filename} cannot be read: {fault.strerror}.") from fault
-    except InvalidAssessmentFile as fault:
-        raise CommandError(f"{files[0][0]}: {fault}.") from fault
+    except OSError as error:
+        raise CommandError(f"{error.filename} cannot be read: {error.strerror}.") from error
+    except InvalidAssessmentFile as error:
+        raise CommandError(f"{files[0][0]}: {error}.") from error
     except (NoUsableRows, UnusableSheet) as error:
         raise CommandError(str(error)) from error
 
@@ -267,16 +267,16 @@ def _load_portfolio(arguments: argparse.Namespace) -> Sequence[Batch]:
         database = Database(open_engine(from_environment({**os.environ, **overrides}).database))
         try:
             with database.for_organisation(find_organisation(database, arguments.portfolio), write=False) as session:
-                found = build_batches(session)
+                batches = build_batches(session)
         finally:
             database.engine.dispose()
-    except SQLAlchemyError as fault:
-        raise CommandError("the database cannot be read; `diligence migrate` brings it up to date.") from fault
+    except SQLAlchemyError as error:
+        raise CommandError("the database cannot be read; `diligence migrate` brings it up to date.") from error
     except (SettingError, DomainError) as error:
         raise CommandError(str(error)) from error
-    if not found:
+    if not batches:
         raise CommandError(f"{arguments.portfolio} has no suppliers yet.")
-    return found
+    return batches
 
 
 def _get_level_title(name: str) -> str:
@@ -292,8 +292,8 @@ def _parse_day(text: str | None) -> date:
         return today()
     try:
         return date.fromisoformat(text)
-    except ValueError as fault:
-        raise CommandError(f"--on takes a day as YYYY-MM-DD; '{text}' is none.") from fault
+    except ValueError as error:
+        raise CommandError(f"--on takes a day as YYYY-MM-DD; '{text}' is none.") from error
 
 
 def _write_text(text: str, out: str | None) -> None:
@@ -303,5 +303,5 @@ def _write_text(text: str, out: str | None) -> None:
     try:
         Path(out).parent.mkdir(parents=True, exist_ok=True)
         Path(out).write_text(text, encoding="utf-8")
-    except OSError as fault:
-        raise CommandError(f"{out} cannot be written: {fault.strerror}.") from fault
+    except OSError as error:
+        raise CommandError(f"{out} cannot be written: {error.strerror}.") from error

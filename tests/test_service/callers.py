@@ -83,7 +83,7 @@ def a_key(database: Database, organisation_id: str, *scopes: str, days: int = 30
     return {"Authorization": f"Bearer {text}"}
 
 
-def stop_the_clock(monkeypatch: pytest.MonkeyPatch, at: datetime) -> None:
+def freeze_time(monkeypatch: pytest.MonkeyPatch, at: datetime) -> None:
     """Makes it this moment, for all that asks `service.clock`."""
 
     class Stopped(datetime):

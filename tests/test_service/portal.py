@@ -44,9 +44,9 @@ class Portal:
 
     def work(self) -> None:
         """Does every job that waits."""
-        work_off(self.app.extensions["database"], BlobStore(self.app.extensions["settings"].files))
+        run_jobs(self.app.extensions["database"], BlobStore(self.app.extensions["settings"].files))
 
-    def sent(self, name: str, data: bytes, **fields: str) -> dict:
+    def import_file(self, name: str, data: bytes, **fields: str) -> dict:
         """An import, once its jobs are done."""
         made = self.send(name, data, **fields)
         self.work()
@@ -58,7 +58,7 @@ def a_portal(app: Flask, organisation_id: str, *scopes: str) -> Portal:
     return Portal(app, a_key(app.extensions["database"], organisation_id, *(scopes or ACCESS.scopes)))
 
 
-def work_off(database: Database, blobs: BlobStore) -> None:
+def run_jobs(database: Database, blobs: BlobStore) -> None:
     """Does every job that waits, one after another."""
     handlers = {
         "read_import": Handler(lambda db, claimed: import_jobs.read_import(db, blobs, claimed)),

@@ -9,7 +9,7 @@ import pytest
 from callers import a_browser, a_key, a_user, an_organisation, form_token
 from flask import Flask
 from flask.testing import FlaskClient
-from objects import OBJECTS, WORDS, make_all, none_of_them
+from sample_objects import OBJECTS, WORDS, build_unknown_ids, create_all
 from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
@@ -44,7 +44,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     ours, other = an_organisation(database), an_organisation(database, "Quay Textiles")
     users = {role: a_user(database, ours, role) for role in ACCESS.roles}
     with database.for_organisation(ours) as session:
-        objects = make_all(session)
+        objects = create_all(session)
     app = create_app(Settings(data=folder, plain_http=True), database)
     yield World(app, database, ours, users, objects, a_user(database, other, "admin"), other)
     database.engine.dispose()
@@ -69,7 +69,7 @@ def call(world: World, client: FlaskClient, route: str, objects: dict[str, str],
     rule = rules(world.app)[route]
     asked_for = variables(rule)
     unknown = asked_for - objects.keys() - WORDS.keys()
-    assert not unknown, f"tests/test_service/objects.py cannot make {unknown}, which {route} asks for"
+    assert not unknown, f"tests/test_service/sample_objects.py cannot make {unknown}, which {route} asks for"
     with world.app.test_request_context():
         address = world.app.url_for(endpoint, **{name: {**objects, **WORDS}[name] for name in asked_for})
     return client.open(address, method=method, **more)
@@ -80,22 +80,22 @@ def test_every_route_has_a_line_and_every_line_a_route(world: World):
 
 
 @pytest.mark.parametrize(("route", "role"), PAGES)
-def test_a_page_opens_to_the_roles_of_its_line_and_to_no_other(world: World, route: str, role: str):
+def test_a_page_is_open_to_its_listed_roles_only(world: World, route: str, role: str):
     client = a_browser(world.app, world.users[role])
-    answer = call(world, client, route, none_of_them(), data={"csrf_token": form_token(client)})
+    answer = call(world, client, route, build_unknown_ids(), data={"csrf_token": form_token(client)})
     assert (answer.status_code == 403) == (role not in ACCESS.pages[route])
     assert answer.status_code < 500
 
 
 @pytest.mark.parametrize("route", ACCESS.pages)
-def test_a_page_sends_whom_nobody_knows_to_sign_in(world: World, route: str):
+def test_a_page_redirects_unknown_callers_to_sign_in(world: World, route: str):
     answer = call(world, world.app.test_client(), route, world.objects)
     assert answer.status_code == 303
     assert answer.location.startswith("/sign-in")
 
 
 @pytest.mark.parametrize("route", [route for route in ACCESS.pages if not route.startswith("GET ")])
-def test_a_page_that_changes_something_wants_the_mark_of_its_own_form(world: World, route: str):
+def test_a_page_that_changes_something_needs_the_csrf_token_of_its_form(world: World, route: str):
     client = a_browser(world.app, world.users["admin"])
     assert call(world, client, route, world.objects).status_code == 400
     stranger = form_token(a_browser(world.app, world.users["admin"]))
@@ -103,8 +103,8 @@ def test_a_page_that_changes_something_wants_the_mark_of_its_own_form(world: Wor
 
 
 @pytest.mark.parametrize("route", ACCESS.api)
-def test_a_route_of_the_api_opens_to_its_scope_and_to_no_other(world: World, route: str):
-    scope, nowhere = ACCESS.api[route], none_of_them()
+def test_an_api_route_is_open_to_its_scope_only(world: World, route: str):
+    scope, nowhere = ACCESS.api[route], build_unknown_ids()
     client = world.app.test_client()
     allowed = call(world, client, route, nowhere, headers=a_key(world.database, world.ours, scope))
     assert allowed.status_code not in (401, 403)
@@ -115,13 +115,13 @@ def test_a_route_of_the_api_opens_to_its_scope_and_to_no_other(world: World, rou
 
 
 @pytest.mark.parametrize("route", ACCESS.api)
-def test_a_route_of_the_api_takes_keys_alone_and_no_cookie(world: World, route: str):
+def test_an_api_route_accepts_keys_and_no_cookies(world: World, route: str):
     for client in (world.app.test_client(), a_browser(world.app, world.users["admin"])):
         assert call(world, client, route, world.objects).status_code == 401
 
 
 @pytest.mark.parametrize("route", CALLED)
-def test_an_object_of_another_organisation_looks_exactly_like_none(world: World, route: str):
+def test_an_object_of_another_organisation_is_not_found(world: World, route: str):
     if not variables(rules(world.app)[route]) & OBJECTS.keys():
         return
     client = a_browser(world.app, world.other_admin)
@@ -129,7 +129,7 @@ def test_an_object_of_another_organisation_looks_exactly_like_none(world: World,
     if route in ACCESS.api:
         more = {"headers": a_key(world.database, world.other, *ACCESS.scopes)}
     answers = []
-    for objects in (world.objects, none_of_them()):
+    for objects in (world.objects, build_unknown_ids()):
         answer = call(world, client, route, objects, **more)
         said = answer.get_data(as_text=True)
         for marked in (*objects.values(), answer.headers["X-Request-Id"]):
@@ -159,13 +159,13 @@ def test_nobody_may_call_a_page_that_is_not_listed(role: str):
         assert not ACCESS.may_open(role, endpoint, method), "a role opens pages, a scope the API"
 
 
-def test_a_role_may_call_the_pages_of_its_lines_and_no_others():
+def test_a_role_may_call_its_listed_pages_only():
     for route, roles in ACCESS.pages.items():
         method, endpoint = route.split(" ")
         assert {role for role in (*ACCESS.roles, "nobody") if ACCESS.may_open(role, endpoint, method)} == roles
 
 
-def test_asking_for_the_head_of_a_page_is_like_asking_for_the_page(world: World):
+def test_a_head_request_needs_the_same_access_as_a_get_request(world: World):
     assert a_browser(world.app, world.users["viewer"]).head("/users").status_code == 403
     assert a_browser(world.app, world.users["admin"]).head("/users").status_code == 200
 
@@ -185,7 +185,7 @@ def test_a_faulty_file_is_refused_by_name(tmp_path: Path, lines: str, says: str)
         load_access(file)
 
 
-def test_the_role_of_an_approver_is_described_as_what_it_opens():
+def test_the_description_of_the_approver_role_matches_its_pages():
     opens = {role: {route for route, roles in ACCESS.pages.items() if role in roles} for role in ACCESS.roles}
     assert opens["approver"] == opens["viewer"]  # once it opens more, say so on the page of users
     assert "viewer" in ACCESS.roles["approver"]

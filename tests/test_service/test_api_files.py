@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from callers import an_organisation
 from flask import Flask
-from portal import Portal, a_portal, work_off
+from portal import Portal, a_portal, run_jobs
 
 from service.blob_store import BlobStore
 from service.db.session import Database
@@ -29,7 +29,7 @@ def blobs(tmp_path: Path) -> BlobStore:
 def test_an_import_confirms_itself_and_is_followed_to_its_end(portal: Portal, database: Database, blobs: BlobStore):
     taken = portal.send("suppliers.csv", CSV, kind="site")
     assert (taken.status_code, taken.json["state"], taken.json["job"]["state"]) == (202, "waiting", "queued")
-    work_off(database, blobs)
+    run_jobs(database, blobs)
     done = portal.call("GET", taken.location.removeprefix("/api/v1")).json
     assert (done["state"], done["rows"], done["accepted"], done["rejected"]) == ("done", 2, 2, 0)
     assert done["job"]["progress"] == 1.0
@@ -41,7 +41,7 @@ def test_an_import_confirms_itself_and_is_followed_to_its_end(portal: Portal, da
 
 def test_defaults_fill_what_no_column_says(portal: Portal, database: Database, blobs: BlobStore):
     portal.send("s.csv", b"Reference,Supplier name\nS-1,Blue Pier\n", default_country="Thailand", default_sector="1020")
-    work_off(database, blobs)
+    run_jobs(database, blobs)
     kept = portal.get("/suppliers/S-1").json
     assert (kept["country"], kept["sector"]) == ("TH", "1020")
 
@@ -50,12 +50,12 @@ def test_an_import_waits_to_be_confirmed_where_the_sender_wants_to_look(
     portal: Portal, database: Database, blobs: BlobStore
 ):
     taken = portal.send("suppliers.csv", CSV, confirm="false")
-    work_off(database, blobs)
+    run_jobs(database, blobs)
     address = taken.location.removeprefix("/api/v1")
     assert portal.get(address).json["state"] == "previewed"
     assert portal.get("/suppliers").json["items"] == []
     assert portal.post(f"{address}/confirm", {}).status_code == 202
-    work_off(database, blobs)
+    run_jobs(database, blobs)
     assert portal.get(address).json["state"] == "done"
     late = portal.post(f"{address}/confirm", {})
     assert (late.status_code, late.json["code"]) == (409, "import.state")
@@ -63,10 +63,10 @@ def test_an_import_waits_to_be_confirmed_where_the_sender_wants_to_look(
 
 def test_an_import_is_read_again_with_other_columns(portal: Portal, database: Database, blobs: BlobStore):
     taken = portal.send("s.csv", b"Reference,Supplier name,Known as,Country\nS-1,Blue,Pier Two,TH\n", confirm="false")
-    work_off(database, blobs)
+    run_jobs(database, blobs)
     address = taken.location.removeprefix("/api/v1")
     assert portal.post(f"{address}/confirm", {"columns": {"name": "Known as"}}).status_code == 202
-    work_off(database, blobs)
+    run_jobs(database, blobs)
     assert portal.get("/suppliers/S-1").json["name"] == "Pier Two"
 
 
@@ -91,7 +91,7 @@ def test_what_only_the_reader_finds_ends_the_import_with_its_problem(
 ):
     taken = portal.send("s.csv", b"Colour,Size\nred,4\n", kind="site")
     assert taken.status_code == 202
-    work_off(database, blobs)
+    run_jobs(database, blobs)
     refused = portal.get(taken.location.removeprefix("/api/v1")).json
     assert refused["state"] == "refused"
     assert (refused["problem"]["status"], refused["problem"]["code"]) == (422, "schema.unmapped")
@@ -131,7 +131,7 @@ def test_an_upload_is_a_form_with_a_file(portal: Portal, database: Database, tmp
 def test_an_import_is_cancelled(portal: Portal, database: Database, blobs: BlobStore):
     address = portal.send("suppliers.csv", CSV).location.removeprefix("/api/v1")
     assert portal.post(f"{address}/cancel").status_code == 202
-    work_off(database, blobs)
+    run_jobs(database, blobs)
     assert portal.get("/suppliers").json["items"] == []
 
 
@@ -142,7 +142,7 @@ def test_a_report_is_asked_for_made_and_fetched(portal: Portal, database: Databa
     assert (asked.status_code, asked.json["state"]) == (202, "queued")
     early = portal.get(f"{address}/file")
     assert (early.status_code, early.json["code"]) == (409, "report.not_ready")
-    work_off(database, blobs)
+    run_jobs(database, blobs)
     assert (portal.get(address).json["state"], portal.get(address).json["results"]) == ("done", 1)
     file = portal.get(f"{address}/file")
     assert (file.status_code, file.mimetype) == (200, "text/csv")

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from callers import an_organisation, stop_the_clock
+from callers import an_organisation, freeze_time
 from flask import Flask
 from portal import Portal, a_portal
 
@@ -78,11 +78,11 @@ def test_of_two_requests_at_once_under_one_key_one_has_an_effect(portal: Portal)
 
 def test_an_answer_is_kept_for_a_day(portal: Portal, monkeypatch: pytest.MonkeyPatch):
     start = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
-    stop_the_clock(monkeypatch, start)
+    freeze_time(monkeypatch, start)
     portal.post("/schedules", SCHEDULE, Idempotency_Key="monday")
-    stop_the_clock(monkeypatch, start + timedelta(hours=23))
+    freeze_time(monkeypatch, start + timedelta(hours=23))
     assert portal.post("/schedules", SCHEDULE, Idempotency_Key="monday").headers.get("Idempotency-Replayed")
-    stop_the_clock(monkeypatch, start + timedelta(hours=25))
+    freeze_time(monkeypatch, start + timedelta(hours=25))
     assert not portal.post("/schedules", SCHEDULE, Idempotency_Key="monday").headers.get("Idempotency-Replayed")
 
 
@@ -111,7 +111,7 @@ def test_a_key_that_is_no_key_is_refused(portal: Portal, key: str):
 def test_a_key_makes_so_many_requests_a_minute_over_all_processes(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    stop_the_clock(monkeypatch, datetime(2026, 11, 1, 12, 0, 15, tzinfo=UTC))
+    freeze_time(monkeypatch, datetime(2026, 11, 1, 12, 0, 15, tzinfo=UTC))
     settings = Settings(data=tmp_path, plain_http=True, api_per_minute=50)
     first = a_portal(create_app(settings, database), an_organisation(database))
     second = Portal(create_app(settings, database), first.key)
@@ -120,14 +120,14 @@ def test_a_key_makes_so_many_requests_a_minute_over_all_processes(
     refused = answers[-1]
     assert (refused.status_code, refused.json["code"]) == (429, "too_many_requests")
     assert 1 <= int(refused.headers["Retry-After"]) <= 46
-    stop_the_clock(monkeypatch, datetime(2026, 11, 1, 12, 1, 1, tzinfo=UTC))
+    freeze_time(monkeypatch, datetime(2026, 11, 1, 12, 1, 1, tzinfo=UTC))
     assert first.get("/schedules").status_code == second.get("/schedules").status_code == 200
 
 
 def test_an_answer_tells_what_is_left_of_the_minute(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    stop_the_clock(monkeypatch, datetime(2026, 11, 1, 12, 0, 15, tzinfo=UTC))
+    freeze_time(monkeypatch, datetime(2026, 11, 1, 12, 0, 15, tzinfo=UTC))
     app = create_app(Settings(data=tmp_path, plain_http=True, api_per_minute=3), database)
     portal = a_portal(app, an_organisation(database))
     left = [portal.get("/schedules").headers["RateLimit-Remaining"] for _ in range(4)]
@@ -141,7 +141,7 @@ def test_an_answer_tells_what_is_left_of_the_minute(
 def test_counting_does_not_write_with_every_request(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    stop_the_clock(monkeypatch, datetime(2026, 11, 1, 12, 0, 15, tzinfo=UTC))
+    freeze_time(monkeypatch, datetime(2026, 11, 1, 12, 0, 15, tzinfo=UTC))
     app = create_app(Settings(data=tmp_path, plain_http=True, api_per_minute=400), database)
     portal = a_portal(app, an_organisation(database))
     shares = []

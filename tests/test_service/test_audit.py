@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from callers import a_browser, a_user, an_organisation, stop_the_clock
+from callers import a_browser, a_user, an_organisation, freeze_time
 from flask import Flask
 from sqlalchemy import Executable, delete, insert, select, update
 from sqlalchemy.exc import DatabaseError
@@ -41,7 +41,7 @@ def test_an_event_cannot_be_replaced_by_one_with_its_number(database: Database):
         assert set(session.scalars(select(AuditEvent.actor))) == {"user:ana"}
 
 
-def test_events_go_when_their_organisation_goes_and_no_others_with_them(database: Database):
+def test_events_are_deleted_with_their_organisation_and_no_others(database: Database):
     ours, other = an_organisation(database), an_organisation(database, "Quay Textiles")
     some_events(database, ours)
     some_events(database, other)
@@ -60,7 +60,7 @@ def test_details_that_are_free_text_are_a_bug(database: Database, text: object):
         audit.record_event(session, "user:ana", "supplier.changed", "supplier", "1", {"name": text})
 
 
-def test_codes_numbers_and_days_are_kept(database: Database):
+def test_codes_numbers_and_dates_are_stored(database: Database):
     details = {
         "role": "case_handler",
         "rows": 3,
@@ -76,7 +76,7 @@ def test_codes_numbers_and_days_are_kept(database: Database):
         assert audit.list_events(session).events[0].details == details
 
 
-def test_pages_of_the_trail_follow_each_other_without_gap_or_repeat(database: Database):
+def test_pages_of_the_trail_neither_skip_nor_repeat_events(database: Database):
     organisation_id = an_organisation(database)
     some_events(database, organisation_id, 25)
     seen, before = [], None
@@ -102,7 +102,7 @@ def test_pages_of_the_trail_follow_each_other_without_gap_or_repeat(database: Da
         ({"action": "key.created", "actor": "key:portal"}, []),
     ],
 )
-def test_the_trail_is_narrowed_by_all_that_is_asked(database: Database, monkeypatch, asked, found):
+def test_the_trail_is_filtered_by_every_given_field(database: Database, monkeypatch, asked, found):
     organisation_id = an_organisation(database)
     events = [
         ("user:ana", "user.created", "user", "u"),
@@ -110,7 +110,7 @@ def test_the_trail_is_narrowed_by_all_that_is_asked(database: Database, monkeypa
         ("key:portal", "supplier.put", "supplier", "s"),
     ]
     for hour, event in enumerate(events):
-        stop_the_clock(monkeypatch, AT + timedelta(hours=hour))
+        freeze_time(monkeypatch, AT + timedelta(hours=hour))
         with database.for_organisation(organisation_id) as session:
             audit.record_event(session, *event)
     with database.for_organisation(organisation_id) as session:
@@ -123,7 +123,7 @@ def test_the_page_shows_times_of_the_organisation_and_days_as_it_counts_them(
 ):
     organisation_id = an_organisation(database, time_zone="Asia/Bangkok")
     admin = a_user(database, organisation_id, "admin")
-    stop_the_clock(monkeypatch, datetime(2026, 11, 25, 20, 30, tzinfo=UTC))
+    freeze_time(monkeypatch, datetime(2026, 11, 25, 20, 30, tzinfo=UTC))
     some_events(database, organisation_id, 1)
     client = a_browser(app, admin)
     assert "26 Nov 2026, 03:30" in client.get("/audit").get_data(as_text=True)
@@ -131,7 +131,7 @@ def test_the_page_shows_times_of_the_organisation_and_days_as_it_counts_them(
     assert "report.asked</code>" not in client.get("/audit?until=2026-11-25").get_data(as_text=True)
 
 
-def test_the_page_tells_details_in_plain_words(app: Flask, database: Database):
+def test_the_page_shows_details_in_plain_words(app: Flask, database: Database):
     organisation_id = an_organisation(database)
     details = {
         "active": True,
@@ -151,14 +151,14 @@ def test_the_page_tells_details_in_plain_words(app: Flask, database: Database):
 @pytest.mark.parametrize(
     "query", ["before=x", "before=" + "9" * 40, "since=yesterday", "until=9999-12-31", "actor=<script>"]
 )
-def test_the_page_bears_any_question(app: Flask, database: Database, query: str):
+def test_the_page_accepts_any_query(app: Flask, database: Database, query: str):
     client = a_browser(app, a_user(database, an_organisation(database), "admin"))
     answer = client.get(f"/audit?{query}")
     assert answer.status_code == 200
     assert "<script>" not in answer.get_data(as_text=True).partition("<main")[2]
 
 
-def test_the_page_leads_to_older_events_and_keeps_what_was_asked(app: Flask, database: Database):
+def test_the_page_links_to_older_events_and_keeps_the_filter(app: Flask, database: Database):
     organisation_id = an_organisation(database)
     some_events(database, organisation_id, 60)
     client = a_browser(app, a_user(database, organisation_id, "admin"))

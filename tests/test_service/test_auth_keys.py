@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from callers import a_browser, a_key, a_user, an_organisation, send, stop_the_clock
+from callers import a_browser, a_key, a_user, an_organisation, freeze_time, send
 from databases import Empty
 from flask import Flask
 from sqlalchemy import select, text
@@ -33,7 +33,7 @@ def found(database: Database, text: str) -> keys.ActiveKey | None:
         return keys.find_key(session, text)
 
 
-def test_a_key_opens_its_scope_and_says_for_whom_it_calls(app: Flask, database: Database, called: str):
+def test_a_key_opens_its_scope_for_its_organisation(app: Flask, database: Database, called: str):
     answer = app.test_client().get(called, headers=a_key(database, an_organisation(database), "assess"))
     assert answer.status_code == 200
     assert answer.json["organisation"] == "Harbour Foods"
@@ -50,7 +50,7 @@ def test_a_key_opens_its_scope_and_says_for_whom_it_calls(app: Flask, database: 
         ({"Authorization": "Bearer dk_abcdefgh_" + "x" * 43}, "key.invalid"),
     ],
 )
-def test_who_has_no_key_is_told_to_bring_one(app: Flask, called: str, header: dict[str, str], code: str):
+def test_a_request_without_a_key_is_refused_with_instructions(app: Flask, called: str, header: dict[str, str], code: str):
     answer = app.test_client().get(called, headers=header)
     assert (answer.status_code, answer.json["code"]) == (401, code)
     assert answer.headers["WWW-Authenticate"].startswith("Bearer")
@@ -62,7 +62,7 @@ def test_a_key_without_the_scope_is_told_which_one(app: Flask, database: Databas
     assert (answer.status_code, answer.json["code"], answer.json["scope"]) == (403, "key.scope", "assess")
 
 
-def test_a_key_is_kept_as_a_hash_and_told_once(database: Database):
+def test_a_key_is_stored_as_a_hash_and_shown_once(database: Database):
     text = a_key(database, an_organisation(database), "assess")["Authorization"].removeprefix("Bearer ")
     with database.unscoped() as session:
         kept = session.scalars(select(ApiKey)).one()
@@ -88,11 +88,11 @@ def test_a_key_is_looked_up_by_the_index_of_its_hash(sqlite: Empty):
 
 def test_a_key_ends_on_its_day(database: Database, monkeypatch: pytest.MonkeyPatch):
     at = now()
-    stop_the_clock(monkeypatch, at)
+    freeze_time(monkeypatch, at)
     text = a_key(database, an_organisation(database), "assess", days=7)["Authorization"].removeprefix("Bearer ")
-    stop_the_clock(monkeypatch, at + timedelta(days=7, seconds=-5))
+    freeze_time(monkeypatch, at + timedelta(days=7, seconds=-5))
     assert found(database, text) is not None
-    stop_the_clock(monkeypatch, at + timedelta(days=7, seconds=5))
+    freeze_time(monkeypatch, at + timedelta(days=7, seconds=5))
     assert found(database, text) is None
 
 
@@ -110,7 +110,7 @@ def test_last_used_is_written_at_most_once_a_minute(app: Flask, database: Databa
     header = a_key(database, organisation_id, "assess")
     seen = []
     for seconds in (0, 30, 59, 60, 100):
-        stop_the_clock(monkeypatch, at + timedelta(seconds=seconds))
+        freeze_time(monkeypatch, at + timedelta(seconds=seconds))
         app.test_client().get(called, headers=header)
         with database.for_organisation(organisation_id) as session:
             seen.append((keys.list_keys(session)[0].used_at - at).total_seconds())
@@ -128,7 +128,7 @@ def test_last_used_is_written_at_most_once_a_minute(app: Flask, database: Databa
         ("Portal", ["assess"], 366, "key.days"),
     ],
 )
-def test_a_key_needs_a_name_scopes_that_exist_and_an_end(
+def test_a_key_needs_a_name_existing_scopes_and_an_expiry(
     database: Database, name: str, scopes: list[str], days: int, code: str
 ):
     with database.for_organisation(an_organisation(database)) as session, pytest.raises(DomainError) as refused:
@@ -136,7 +136,7 @@ def test_a_key_needs_a_name_scopes_that_exist_and_an_end(
     assert refused.value.code == code
 
 
-def test_the_command_line_makes_a_key_for_an_organisation_by_name(database: Database):
+def test_the_command_line_creates_a_key_for_an_organisation_by_name(database: Database):
     an_organisation(database)
     assert found(database, create_key(database, "Harbour Foods", "Portal", ["assess"], 30)) is not None
     with pytest.raises(DomainError, match=r"no organisation called Quay"):
@@ -155,7 +155,7 @@ def test_the_page_shows_a_new_key_once_and_revokes_it(app: Flask, database: Data
     assert "revoked" in client.get("/keys").get_data(as_text=True)
 
 
-def test_the_page_keeps_what_was_typed_when_it_refuses(app: Flask, database: Database):
+def test_the_page_keeps_the_input_when_it_is_refused(app: Flask, database: Database):
     client = a_browser(app, a_user(database, an_organisation(database), "admin"))
     answer = send(client, "/keys", name="Portal", days="90")
     assert answer.status_code == 422

@@ -49,7 +49,7 @@ def test_a_user_needs_an_address_of_their_own_a_name_and_a_role(
     assert (refused.value.code, refused.value.status) == (code, status)
 
 
-def test_an_address_that_signs_in_elsewhere_is_refused_like_one_that_is_misspelt(database: Database):
+def test_an_address_of_another_organisation_is_refused_like_an_invalid_one(database: Database):
     a_user(database, an_organisation(database, "Quay Textiles"), email="eve@quay.example")
     said = []
     with database.for_organisation(an_organisation(database)) as session:
@@ -60,7 +60,7 @@ def test_an_address_that_signs_in_elsewhere_is_refused_like_one_that_is_misspelt
     assert said[0] == said[1]
 
 
-def test_an_address_that_is_taken_spoils_nothing_else_in_the_transaction(database: Database):
+def test_a_duplicate_address_does_not_break_the_transaction(database: Database):
     organisation_id = an_organisation(database)
     a_user(database, organisation_id, email="ana@harbour.example")
     with database.for_organisation(organisation_id) as session:
@@ -72,7 +72,7 @@ def test_an_address_that_is_taken_spoils_nothing_else_in_the_transaction(databas
 
 
 @pytest.mark.parametrize("loss", ["role", "deactivate"])
-def test_the_last_admin_stays(app: Flask, database: Database, loss: str):
+def test_the_last_admin_cannot_be_removed(app: Flask, database: Database, loss: str):
     organisation_id = an_organisation(database)
     first = a_user(database, organisation_id, "admin")
     a_user(database, organisation_id, "admin", active=False)
@@ -83,7 +83,7 @@ def test_the_last_admin_stays(app: Flask, database: Database, loss: str):
     assert send(client, f"/users/{first}/{loss}", role="viewer").status_code == 303
 
 
-def test_a_role_counts_from_the_next_request(app: Flask, database: Database):
+def test_a_role_change_applies_from_the_next_request(app: Flask, database: Database):
     organisation_id = an_organisation(database)
     admin, bo = a_user(database, organisation_id, "admin"), a_user(database, organisation_id, "viewer")
     browser = a_browser(app, bo)
@@ -92,7 +92,7 @@ def test_a_role_counts_from_the_next_request(app: Flask, database: Database):
     assert browser.get("/users").status_code == 200
 
 
-def test_ending_access_signs_the_user_out_and_giving_it_back_lets_them_in(app: Flask, database: Database):
+def test_deactivating_signs_the_user_out_and_reactivating_lets_them_in(app: Flask, database: Database):
     organisation_id = an_organisation(database)
     admin = a_browser(app, a_user(database, organisation_id, "admin"))
     bo = a_user(database, organisation_id, email="bo@harbour.example")
@@ -104,7 +104,7 @@ def test_ending_access_signs_the_user_out_and_giving_it_back_lets_them_in(app: F
     assert send(app.test_client(), "/sign-in", email="bo@harbour.example", password=PASSWORD).location == "/"
 
 
-def test_a_reset_password_ends_sign_ins_and_is_good_for_choosing_ones_own(app: Flask, database: Database):
+def test_a_password_reset_ends_sessions_and_gives_a_one_time_password(app: Flask, database: Database):
     organisation_id = an_organisation(database)
     admin = a_browser(app, a_user(database, organisation_id, "admin"))
     bo = a_user(database, organisation_id, email="bo@harbour.example")
@@ -117,7 +117,7 @@ def test_a_reset_password_ends_sign_ins_and_is_good_for_choosing_ones_own(app: F
     assert user.must_change_password
 
 
-def test_what_is_done_to_a_user_stands_in_the_audit_trail_without_their_name(app: Flask, database: Database):
+def test_changes_to_a_user_are_recorded_in_the_audit_trail_without_their_name(app: Flask, database: Database):
     organisation_id = an_organisation(database)
     admin_id = a_user(database, organisation_id, "admin")
     admin, bo = a_browser(app, admin_id), a_user(database, organisation_id, "viewer", name="Bo Lindqvist")
@@ -133,7 +133,7 @@ def test_what_is_done_to_a_user_stands_in_the_audit_trail_without_their_name(app
     assert events[0].details == {"from": "viewer", "to": "officer"}
 
 
-def test_the_command_line_makes_an_organisation_and_its_first_user(database: Database):
+def test_the_command_line_creates_an_organisation_and_its_first_user(database: Database):
     organisation_id = create_organisation(database, "Harbour Foods", "Asia/Bangkok")
     password = create_user(database, "Harbour Foods", "ana@harbour.example", "Ana", "admin")
     with database.unscoped() as session:
@@ -152,7 +152,7 @@ def test_the_command_line_makes_an_organisation_and_its_first_user(database: Dat
         ("Quay", "Asia/Nowhere", "time_zone.unknown"),
     ],
 )
-def test_an_organisation_needs_a_name_of_its_own_and_a_time_zone(database: Database, name: str, zone: str, code: str):
+def test_an_organisation_needs_a_unique_name_and_a_time_zone(database: Database, name: str, zone: str, code: str):
     an_organisation(database)
     with pytest.raises(DomainError) as refused:
         create_organisation(database, name, zone)

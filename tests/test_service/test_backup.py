@@ -9,7 +9,7 @@ from pathlib import Path
 import orjson
 import pytest
 from databases import KINDS, Empty
-from kept import AT, a_full_organisation, rows
+from full_organisation import AT, create_full_organisation, read_all_rows
 from sqlalchemy import delete
 
 from service import backup
@@ -38,12 +38,12 @@ def other(request: pytest.FixtureRequest) -> Iterator[Database]:
 def test_a_backup_restored_anywhere_holds_every_row_and_file(
     database: Database, other: Database, blobs: BlobStore, tmp_path: Path
 ):
-    a_full_organisation(database, blobs)
-    a_full_organisation(database, blobs, "Hill Builders")
+    create_full_organisation(database, blobs)
+    create_full_organisation(database, blobs, "Hill Builders")
     told = create_backup(database, blobs, tmp_path / "all.tar.gz", AT)
     restored = BlobStore(tmp_path / "restored")
     assert restore_backup(other, restored, tmp_path / "all.tar.gz") == told
-    assert rows(other) == rows(database)
+    assert read_all_rows(other) == read_all_rows(database)
     assert [restored.get(digest) for digest in blobs.list_digests()] == [
         blobs.get(digest) for digest in blobs.list_digests()
     ]
@@ -51,23 +51,23 @@ def test_a_backup_restored_anywhere_holds_every_row_and_file(
     assert (told["supplier"], told["organisation"]) == (6, 2)
 
 
-def test_a_restored_database_goes_on_counting_where_it_was(
+def test_sequences_of_a_restored_database_continue_after_the_last_id(
     database: Database, other: Database, blobs: BlobStore, tmp_path: Path
 ):
-    organisation_id = a_full_organisation(database, blobs)
+    organisation_id = create_full_organisation(database, blobs)
     create_backup(database, blobs, tmp_path / "all.tar.gz", AT)
     restore_backup(other, blobs, tmp_path / "all.tar.gz")
     with other.for_organisation(organisation_id) as session:
         record_event(session, "user:ana", "key.revoked", "api_key", "1")
         keys.create_key(session, "Portal", ["assess"], 30, "user:ana")
-    assert len(rows(other)["audit_event"]) == len(rows(database)["audit_event"]) + 2
+    assert len(read_all_rows(other)["audit_event"]) == len(read_all_rows(database)["audit_event"]) + 2
 
 
-def test_a_backup_holds_one_moment(
+def test_a_backup_is_a_snapshot_of_one_moment(
     database: Database, blobs: BlobStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     # While tables are read one after another, another organisation comes in.
-    a_full_organisation(database, blobs)
+    create_full_organisation(database, blobs)
     add = backup._add_rows
     came = []
 
@@ -75,7 +75,7 @@ def test_a_backup_holds_one_moment(
         if not came:
             came.append(1)
             tally = add(*told)
-            a_full_organisation(database, blobs, "Late Foods", b"late")
+            create_full_organisation(database, blobs, "Late Foods", b"late")
             return tally
         return add(*told)
 
@@ -91,15 +91,15 @@ def test_a_backup_never_overwrites_another(database: Database, blobs: BlobStore,
     assert (tmp_path / "all.tar.gz").read_bytes() == b"the only one there is"
 
 
-def test_a_backup_is_for_the_eyes_of_its_owner(sqlite: Empty, blobs: BlobStore, tmp_path: Path):
+def test_only_its_owner_can_read_a_backup(sqlite: Empty, blobs: BlobStore, tmp_path: Path):
     with sqlite() as engine:
         create_backup(Database(engine), blobs, tmp_path / "all.tar.gz", AT)
     assert (tmp_path / "all.tar.gz").stat().st_mode & 0o777 == 0o600
 
 
-def test_a_backup_without_a_file_that_was_sent_is_none(sqlite: Empty, blobs: BlobStore, tmp_path: Path):
+def test_a_backup_with_a_missing_upload_fails(sqlite: Empty, blobs: BlobStore, tmp_path: Path):
     with sqlite() as engine:
-        a_full_organisation(Database(engine), blobs)
+        create_full_organisation(Database(engine), blobs)
         (blobs.folder / blobs.list_digests()[0][:2] / blobs.list_digests()[0]).unlink()
         with pytest.raises(BackupError, match="not in the store"):
             create_backup(Database(engine), blobs, tmp_path / "all.tar.gz", AT)
@@ -109,7 +109,7 @@ def test_a_backup_without_a_file_that_was_sent_is_none(sqlite: Empty, blobs: Blo
 @contextmanager
 def a_backup(empty: Empty, blobs: BlobStore, folder: Path) -> Iterator[Path]:
     with empty() as engine:
-        a_full_organisation(Database(engine), blobs)
+        create_full_organisation(Database(engine), blobs)
         create_backup(Database(engine), blobs, folder / "all.tar.gz", AT)
         yield folder / "all.tar.gz"
 
@@ -140,18 +140,18 @@ CHANGES: dict[str, Callable[[str, bytes], bytes | None]] = {
 
 
 @pytest.mark.parametrize("what", CHANGES)
-def test_a_backup_that_was_changed_is_found_out_and_nothing_is_restored(
+def test_a_changed_backup_is_detected_and_nothing_is_restored(
     sqlite: Empty, blobs: BlobStore, tmp_path: Path, what: str
 ):
     with a_backup(sqlite, blobs, tmp_path) as file, sqlite() as engine:
         changed(file, CHANGES[what])
         with pytest.raises(BackupError):
             restore_backup(Database(engine), BlobStore(tmp_path / "restored"), file)
-        assert not any(rows(Database(engine)).values())
+        assert not any(read_all_rows(Database(engine)).values())
 
 
 @pytest.mark.parametrize("length", [0, 100, 2000])
-def test_a_backup_that_was_cut_short_is_found_out(sqlite: Empty, blobs: BlobStore, tmp_path: Path, length: int):
+def test_a_truncated_backup_is_detected(sqlite: Empty, blobs: BlobStore, tmp_path: Path, length: int):
     with a_backup(sqlite, blobs, tmp_path) as file:
         file.write_bytes(file.read_bytes()[:length])
         with pytest.raises(BackupError):
@@ -160,11 +160,11 @@ def test_a_backup_that_was_cut_short_is_found_out(sqlite: Empty, blobs: BlobStor
 
 def test_a_backup_goes_into_an_empty_database_only(sqlite: Empty, blobs: BlobStore, tmp_path: Path):
     with a_backup(sqlite, blobs, tmp_path) as file, sqlite() as engine:
-        a_full_organisation(Database(engine), blobs, "Hill Builders")
-        before = rows(Database(engine))
+        create_full_organisation(Database(engine), blobs, "Hill Builders")
+        before = read_all_rows(Database(engine))
         with pytest.raises(BackupError, match="not empty"):
             restore_backup(Database(engine), blobs, file)
-        assert rows(Database(engine)) == before
+        assert read_all_rows(Database(engine)) == before
 
 
 def test_a_backup_of_another_schema_is_refused_with_what_to_do(sqlite: Empty, blobs: BlobStore, tmp_path: Path):
@@ -177,7 +177,7 @@ def test_a_backup_of_another_schema_is_refused_with_what_to_do(sqlite: Empty, bl
             restore_backup(Database(engine), blobs, file)
 
 
-def test_what_does_not_read_back_as_it_was_saved_is_not_restored(
+def test_rows_that_do_not_read_back_as_saved_are_not_restored(
     sqlite: Empty, blobs: BlobStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     with a_backup(sqlite, blobs, tmp_path) as file, sqlite() as engine:
@@ -191,13 +191,13 @@ def test_what_does_not_read_back_as_it_was_saved_is_not_restored(
         monkeypatch.setattr(backup, "_insert_rows", lose_one)
         with pytest.raises(BackupError, match="sign_in does not read back"):
             restore_backup(Database(engine), BlobStore(tmp_path / "restored"), file)
-        assert not any(rows(Database(engine)).values())
+        assert not any(read_all_rows(Database(engine)).values())
 
 
 def test_the_sample_has_something_in_every_table(sqlite: Empty, blobs: BlobStore):
     # Else a table that is not saved would not be missed above.
     with sqlite() as engine:
-        a_full_organisation(Database(engine), blobs)
-        empty = {name for name, kept in rows(Database(engine)).items() if not kept}
+        create_full_organisation(Database(engine), blobs)
+        empty = {name for name, kept in read_all_rows(Database(engine)).items() if not kept}
     assert empty == {"erasure", "sign_in_attempt"}
     assert Organisation.__tablename__ not in empty

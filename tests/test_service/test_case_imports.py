@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 from callers import an_organisation
-from kept import rows
-from portal import work_off
+from full_organisation import read_all_rows
+from portal import run_jobs
 from sheets import text, workbook
 from sqlalchemy import select
 
@@ -82,7 +82,7 @@ def import_files(
 ) -> Import:
     """Upload files, run all jobs, and return the import."""
     import_id = upload_files(database, blobs, organisation, *files, **options)
-    work_off(database, blobs)
+    run_jobs(database, blobs)
     with database.for_organisation(organisation, write=False) as session:
         return session.get_one(Import, import_id)
 
@@ -205,7 +205,7 @@ def test_a_file_with_personal_data_is_rejected_and_leaves_no_trace(
     assert import_.problem["status"] == 422
     assert blobs.list_digests() == digests_before
     assert not [path for path in blobs.folder.rglob("*") if path.is_file()]
-    tables = rows(database)
+    tables = read_all_rows(database)
     assert tables["upload"] == tables["case_record"] == tables["case_finding"] == []
     assert not [word for word in PERSON.split() if word in repr(tables)]
     output = capfd.readouterr()
@@ -295,7 +295,7 @@ def test_cases_are_stored_once_even_if_the_first_worker_stops_after_storing(
 
 def test_files_of_cases_are_deleted_once_their_cases_are_stored(database: Database, blobs: BlobStore, harbour: str):
     import_ = import_files(database, blobs, harbour, ("c.csv", build_sheet(PAPERS)))
-    assert (import_.uploads, rows(database)["upload"]) == ([], [])
+    assert (import_.uploads, read_all_rows(database)["upload"]) == ([], [])
     assert json.dumps(import_.found["files"]).count("sha256") == 1  # the name and digest of the file remain
     retention.purge_expired(database, blobs, now() + retention.FILE_GRACE_PERIOD * 2)
     assert blobs.list_digests() == ()

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from callers import an_organisation
-from kept import rows
+from full_organisation import read_all_rows
 from sqlalchemy import select
 
 from service import retention
@@ -169,13 +169,13 @@ def test_a_case_number_is_unique_within_an_organisation(database: Database, harb
 def test_personal_data_is_rejected_and_not_stored(
     database: Database, harbour: str, answers: dict[str, str], finding: dict[str, str], code: str
 ):
-    before = rows(database)
+    before = read_all_rows(database)
     with database.for_organisation(harbour) as session, pytest.raises(DomainError) as error:
         case_service.open_case(session, {**CREW, **answers}, [{**LOCKED, **finding}], ON, AT, BY)
     assert (error.value.code, error.value.status) == (code, 422)
     personal_data = next(iter({**answers, **finding}.values()))
     assert personal_data not in error.value.detail
-    assert rows(database) == before
+    assert read_all_rows(database) == before
 
 
 @pytest.mark.parametrize(
@@ -260,7 +260,7 @@ def test_cases_follow_a_merge_of_their_supplier_and_are_erased_with_it(database:
     with database.for_organisation(harbour) as session:
         suppliers.erase_supplier(session, suppliers.get_supplier(session, "site", "S-9"), AT, BY)
     assert list_cases(database, harbour) == []
-    assert rows(database)["case_finding"] == []
+    assert read_all_rows(database)["case_finding"] == []
 
 
 def test_expired_cases_are_purged_if_closed_or_unlinked(database: Database, harbour: str, blobs: BlobStore):

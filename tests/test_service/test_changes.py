@@ -53,7 +53,7 @@ def test_changes_are_read_in_order_a_page_at_a_time_and_then_only_what_is_new(da
     assert reader.read() == ["d"]
 
 
-def test_a_change_is_kept_with_what_it_says(database: Database, organisation_id: str):
+def test_a_change_is_stored_with_its_data(database: Database, organisation_id: str):
     write(database, organisation_id, "a")
     with database.for_organisation(organisation_id, write=False, snapshot=False) as session:
         (item,) = change_feed.read(session).items
@@ -69,7 +69,7 @@ def test_an_organisation_reads_its_own_changes_only(database: Database, organisa
 
 
 @pytest.mark.parametrize("cursor", ["", "x", "-1", "1.5", "٣", "9" * 19, "1 or 1=1"])
-def test_what_is_no_cursor_is_refused(cursor: str, sqlite: databases.Empty):
+def test_an_invalid_cursor_is_refused(cursor: str, sqlite: databases.Empty):
     with sqlite() as engine:
         database = Database(engine)
         with (
@@ -81,7 +81,7 @@ def test_what_is_no_cursor_is_refused(cursor: str, sqlite: databases.Empty):
 
 
 @pytest.mark.parametrize("fate", ["is committed", "is rolled back"])
-def test_of_two_writers_at_once_the_one_who_began_first_and_ends_last_is_not_passed_over(
+def test_the_changes_of_a_writer_that_begins_first_and_ends_last_are_not_skipped(
     database: Database, organisation_id: str, fate: str
 ):
     """On SQLite the second writer waits for the first, so that there is nothing to pass over."""
@@ -130,7 +130,7 @@ def test_a_reader_among_many_writers_sees_every_change_once_and_in_order(databas
     assert reader.cursor is not None
 
 
-def test_changes_are_not_read_from_one_snapshot_which_a_writer_who_just_ended_is_missing_from(
+def test_changes_cannot_be_read_from_one_snapshot(
     postgresql: databases.Empty,
 ):
     with postgresql() as engine:
@@ -142,7 +142,7 @@ def test_changes_are_not_read_from_one_snapshot_which_a_writer_who_just_ended_is
             change_feed.read(session)
 
 
-def test_a_change_of_a_part_that_was_undone_is_gone_and_later_ones_are_still_marked(
+def test_changes_of_a_rolled_back_savepoint_are_gone_and_later_ones_still_take_the_lock(
     database: Database, organisation_id: str
 ):
     reader = Reader(database, organisation_id)

@@ -70,7 +70,7 @@ def test_agencies_are_scored_before_the_sites_that_name_them(tmp_path: Path) -> 
     assert not heard or heard[0]["value"] == pytest.approx(agency["score"])
 
 
-def test_a_country_that_is_not_understood_is_rejected_with_its_cell_and_a_cure(tmp_path: Path) -> None:
+def test_an_unknown_country_is_rejected_with_its_cell_and_a_fix(tmp_path: Path) -> None:
     status, document = assess(tmp_path, write(tmp_path / "agencies.csv", AGENCIES))
     assert status == 1
     assert document is not None
@@ -114,12 +114,12 @@ def test_nothing_usable_writes_nothing_and_says_one_sentence(
     assert "Traceback" not in said.err
 
 
-def test_a_file_that_is_not_there_is_said_plainly(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_file_is_reported_plainly(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert assess(tmp_path, tmp_path / "absent.csv")[0] == 2
     assert f"there is no file {tmp_path / 'absent.csv'}" in capsys.readouterr().err
 
 
-def test_one_bad_file_among_good_ones_is_told_and_the_rest_is_scored(tmp_path: Path) -> None:
+def test_one_bad_file_among_good_ones_is_reported_and_the_rest_is_scored(tmp_path: Path) -> None:
     (tmp_path / "bad.xlsx").write_bytes(b"PK\x03\x04 nothing")
     status, document = assess(tmp_path, write(tmp_path / "sites.csv", SITES[:1]), tmp_path / "bad.xlsx")
     assert status == 1
@@ -139,7 +139,7 @@ def test_a_list_of_countries_is_no_table_of_sites(tmp_path: Path) -> None:
     assert assess(tmp_path, write(tmp_path / "mixed.csv", sites))[0] == 0
 
 
-def test_a_fault_of_ours_shows_an_id_and_no_traceback(
+def test_an_internal_error_shows_an_id_and_no_traceback(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
@@ -170,7 +170,7 @@ def test_a_fault_of_ours_shows_an_id_and_no_traceback(
         lambda d: d.update(results=3),
     ],
 )
-def test_verify_objects_to_any_change(tmp_path: Path, capsys: pytest.CaptureFixture[str], change: Any) -> None:
+def test_verify_detects_any_change(tmp_path: Path, capsys: pytest.CaptureFixture[str], change: Any) -> None:
     _, document = assess(tmp_path, write(tmp_path / "sites.csv", SITES[:2]))
     path = tmp_path / "out/assessment.json"
     assert cli.main(["verify", str(path)]) == 0
@@ -180,13 +180,13 @@ def test_verify_objects_to_any_change(tmp_path: Path, capsys: pytest.CaptureFixt
     assert capsys.readouterr().err.strip()
 
 
-def test_verify_says_what_it_was_given(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_verify_reports_what_is_wrong_with_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "x.json").write_text("[1, 2]", encoding="utf-8")
     assert cli.main(["verify", str(tmp_path / "x.json")]) == 2
     assert "is not an assessment" in capsys.readouterr().err
 
 
-def test_a_map_goes_before_the_headers_own_words(tmp_path: Path) -> None:
+def test_a_column_map_takes_precedence_over_headers(tmp_path: Path) -> None:
     sheet = write(tmp_path / "odd.csv", [{"Wer": "Blue Lagoon Seafoods", "Wo": "TH"}])
     (tmp_path / "map.toml").write_text('name = "Wer"\ncountry = "Wo"\n', encoding="utf-8")
     _, document = assess(tmp_path, sheet, map=str(tmp_path / "map.toml"))
@@ -212,7 +212,7 @@ def test_every_format_is_written_and_holds_the_same_scores(tmp_path: Path) -> No
     )
 
 
-def test_models_and_facts_are_printed_and_hold(capsys: pytest.CaptureFixture[str]) -> None:
+def test_models_and_facts_are_printed_and_pass_their_checks(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["models", "check"]) == 0
     assert cli.main(["facts", "check"]) == 0
     assert cli.main(["models", "list"]) == 0
@@ -223,7 +223,7 @@ def test_models_and_facts_are_printed_and_hold(capsys: pytest.CaptureFixture[str
     assert "Rule of law" in said or "rule of law" in said
 
 
-def test_a_country_that_is_not_known_is_answered_with_a_proposal(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unknown_country_gets_a_suggestion(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["facts", "show", "Thalland"]) == 2
     assert "Did you mean Thailand" in capsys.readouterr().err
 

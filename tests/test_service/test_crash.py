@@ -53,7 +53,7 @@ def fired(database: Database, schedule_id: str) -> list[datetime]:
         )
 
 
-def test_a_job_whose_worker_is_killed_is_resumed_by_another_and_each_effect_is_there_once(database: Database):
+def test_a_job_whose_worker_is_killed_is_resumed_and_each_effect_is_written_once(database: Database):
     job_id = a_job(database, of=20, hangs_within=5)
     with started("work", database, 1) as first:
         wait_until(lambda: len(counted(database, job_id)) == 5)
@@ -114,7 +114,7 @@ class Clock:
         draft.replace(self.file)
 
 
-def test_a_clock_set_forth_and_back_by_a_day_neither_stalls_nor_doubles_anything(database: Database, tmp_path: Path):
+def test_a_clock_set_forward_and_back_by_a_day_neither_stalls_nor_repeats_anything(database: Database, tmp_path: Path):
     organisation_id, clock = an_organisation(database), Clock(tmp_path)
     schedule_id = a_schedule(database, organisation_id)
     days = [FIRST_DAY + day * DAY for day in range(3)]
@@ -149,7 +149,7 @@ def test_a_clock_set_forth_and_back_by_a_day_neither_stalls_nor_doubles_anything
     assert [counted(database, job.id) for job in jobs()] == [[0, 1, 2, 3, 4]] * 6
 
 
-def test_a_clock_set_forth_by_a_year_is_made_up_for_by_one_job_and_not_tick_by_tick(database: Database, tmp_path: Path):
+def test_a_clock_set_forward_by_a_year_is_caught_up_by_one_job(database: Database, tmp_path: Path):
     clock, schedule_id = Clock(tmp_path), a_schedule(database, an_organisation(database))
     clock.set(FIRST_DAY)
     with started("live", database, tmp_path, **clock.environment):  # which has not the memory for all ticks of a year

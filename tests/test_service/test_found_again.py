@@ -348,7 +348,7 @@ OLD_ALONE = """
 
 def test_a_list_that_names_the_old_reference_makes_no_second_supplier_and_the_preview_says_why(portal: Portal):
     merged = two_that_are_one(portal)
-    told = portal.sent("list.xlsx", workbook(OLD_ALONE))
+    told = portal.import_file("list.xlsx", workbook(OLD_ALONE))
     issues = {issue["code"]: issue["seen"] for issue in told["issues"]}
     assert issues["known.merged"] == "'S-2' (now 'S-1')"
     assert issues["known.listed"] == "1 of 2 suppliers is"
@@ -369,7 +369,7 @@ def test_rows_under_the_old_and_the_own_reference_are_rows_of_one_supplier(
 ):
     monkeypatch.setattr(import_jobs, "CHUNK", chunk)
     merged = two_that_are_one(portal)
-    told = portal.sent("list.xlsx", workbook(LIST))
+    told = portal.import_file("list.xlsx", workbook(LIST))
     assert (told["state"], sum(told["counts"].values())) == ("done", 2)
     after = portal.get("/suppliers/S-1").json
     assert (after["id"], after["version"]) == (merged["id"], merged["version"] + 1)
@@ -396,7 +396,7 @@ def test_a_form_that_went_out_before_the_merge_still_tells_what_was_declined(por
     form = portal.call("GET", made.location.removeprefix("/api/v1")).data
     portal.put("/suppliers/S-1", CANNERY)
     portal.post("/suppliers/S-2/merge", {"into": "S-1"})
-    portal.sent("back.xlsx", form)
+    portal.import_file("back.xlsx", form)
     (one,) = portal.get("/suppliers").json["items"]
     assert one["reference"] == "S-1"
     assert portal.get("/suppliers/S-1").json["answers"]["papers_retention"] == "declined"
@@ -415,10 +415,10 @@ def test_a_sheet_that_names_a_known_case_by_either_reference_tells_of_one_case(p
     portal.put("/suppliers/S-1", CANNERY)
     portal.put("/suppliers/S-2", OLD_NAME)
     sheet = "Case,Site reference,Finding,Phase\nC-9,{},{},at work\n"
-    portal.sent("first.csv", sheet.format("S-2", "Locked in").encode(), kind="case")
+    portal.import_file("first.csv", sheet.format("S-2", "Locked in").encode(), kind="case")
     portal.post("/suppliers/S-2/merge", {"into": "S-1"})
     for reference, finding in (("S-1", "Violence"), ("S-2", "Threatened with violence")):
-        told = portal.sent("more.csv", sheet.format(reference, finding).encode(), kind="case")
+        told = portal.import_file("more.csv", sheet.format(reference, finding).encode(), kind="case")
         assert "case.conflict" not in [issue["code"] for issue in told["issues"]]
     (case,) = portal.get("/cases").json["items"]
     assert case["supplier_id"] == portal.get("/suppliers/S-1").json["id"]

@@ -11,7 +11,7 @@ from threading import Event, Thread
 
 import pytest
 from apscheduler.jobstores.memory import MemoryJobStore
-from callers import an_organisation, stop_the_clock
+from callers import an_organisation, freeze_time
 from patience import PATIENCE, wait_until
 from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
@@ -31,7 +31,7 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 @pytest.fixture
 def organisation_id(database: Database, monkeypatch: pytest.MonkeyPatch) -> str:
     """An organisation, at five in the morning of the first of March."""
-    stop_the_clock(monkeypatch, START)
+    freeze_time(monkeypatch, START)
     return an_organisation(database)
 
 
@@ -57,7 +57,7 @@ def next_due(database: Database, schedule_id: str) -> datetime:
         return session.get_one(Schedule, schedule_id).next_due
 
 
-def test_a_date_goes_off_when_it_has_come_and_not_before_and_once(database: Database, organisation_id: str):
+def test_a_scheduled_time_triggers_once_and_not_before_it_has_come(database: Database, organisation_id: str):
     schedule_id = a_schedule(database, organisation_id)
     assert scheduler.trigger_due_schedules(database, START + 0.99 * HOUR) == []
     (job_id,) = scheduler.trigger_due_schedules(database, START + HOUR)
@@ -80,7 +80,7 @@ def test_a_date_goes_off_when_it_has_come_and_not_before_and_once(database: Data
     assert next_due(database, schedule_id) == START + HOUR + DAY
 
 
-def test_dates_that_were_missed_are_made_up_for_by_one_job_and_listed(database: Database, organisation_id: str):
+def test_missed_times_are_caught_up_by_one_job_that_lists_them(database: Database, organisation_id: str):
     schedule_id = a_schedule(database, organisation_id)
     (job_id,) = scheduler.trigger_due_schedules(database, START + 3 * DAY + 2 * HOUR)
     assert firings(database) == [(START + HOUR, 3)]
@@ -89,7 +89,7 @@ def test_dates_that_were_missed_are_made_up_for_by_one_job_and_listed(database: 
     assert next_due(database, schedule_id) == START + 4 * DAY + HOUR
 
 
-def test_a_clock_that_was_a_week_ahead_costs_no_date(database: Database, organisation_id: str):
+def test_no_scheduled_time_is_lost_after_a_clock_was_a_week_ahead(database: Database, organisation_id: str):
     schedule_id = a_schedule(database, organisation_id)
     scheduler.trigger_due_schedules(database, START + 7 * DAY)  # ahead: seven dates in one
     for day in range(9):  # and right again
@@ -99,7 +99,7 @@ def test_a_clock_that_was_a_week_ahead_costs_no_date(database: Database, organis
     assert next_due(database, schedule_id) == START + 9 * DAY + HOUR
 
 
-def test_the_date_and_the_job_are_written_together_or_not_at_all(
+def test_run_and_job_are_written_together_or_not_at_all(
     database: Database, organisation_id: str, monkeypatch: pytest.MonkeyPatch
 ):
     schedule_id = a_schedule(database, organisation_id)
@@ -113,7 +113,7 @@ def test_the_date_and_the_job_are_written_together_or_not_at_all(
     assert len(scheduler.trigger_due_schedules(database, START + HOUR)) == 1
 
 
-def test_a_schedule_with_a_fault_does_not_hold_up_the_others(database: Database, organisation_id: str):
+def test_a_faulty_schedule_does_not_hold_up_the_others(database: Database, organisation_id: str):
     faulty, sound = a_schedule(database, organisation_id), a_schedule(database, organisation_id)
     with database.unscoped() as session:
         session.get_one(Schedule, faulty).time_zone = "Nowhere/At_All"
@@ -124,14 +124,14 @@ def test_a_schedule_with_a_fault_does_not_hold_up_the_others(database: Database,
     assert next_due(database, sound) == START + HOUR + DAY
 
 
-def test_a_paused_schedule_does_not_go_off_and_its_dates_are_not_made_up_for(
+def test_a_paused_schedule_does_not_run_and_its_times_are_not_caught_up(
     database: Database, organisation_id: str, monkeypatch: pytest.MonkeyPatch
 ):
     schedule_id = a_schedule(database, organisation_id)
     with database.for_organisation(organisation_id) as session:
         schedules.update_schedule(session, schedule_id, "user:1", active=False)
     assert scheduler.trigger_due_schedules(database, START + 2 * DAY) == []
-    stop_the_clock(monkeypatch, START + 2 * DAY)
+    freeze_time(monkeypatch, START + 2 * DAY)
     with database.for_organisation(organisation_id) as session:
         schedules.update_schedule(session, schedule_id, "user:1", active=True)
     assert scheduler.trigger_due_schedules(database, START + 2 * DAY) == []
@@ -139,11 +139,11 @@ def test_a_paused_schedule_does_not_go_off_and_its_dates_are_not_made_up_for(
     assert firings(database) == [(START + 2 * DAY + HOUR, 0)]
 
 
-def test_a_date_that_has_come_is_not_lost_by_a_new_name(
+def test_a_due_time_is_not_lost_when_the_schedule_is_renamed(
     database: Database, organisation_id: str, monkeypatch: pytest.MonkeyPatch
 ):
     schedule_id = a_schedule(database, organisation_id)
-    stop_the_clock(monkeypatch, START + 1.001 * HOUR)
+    freeze_time(monkeypatch, START + 1.001 * HOUR)
     with database.for_organisation(organisation_id) as session:
         schedules.update_schedule(session, schedule_id, "user:1", name="Each morning")
     scheduler.trigger_due_schedules(database, START + 1.002 * HOUR)
@@ -176,7 +176,7 @@ def ticking(database: Database | None, blobs: BlobStore) -> Iterator[None]:
     assert not running.is_alive()
 
 
-def test_it_ticks_and_purges_at_once_and_on_until_it_is_stopped(
+def test_the_scheduler_triggers_and_purges_at_once_and_then_regularly_until_stopped(
     database: Database, blobs: BlobStore, monkeypatch: pytest.MonkeyPatch
 ):
     ticks: list[Database] = []
@@ -191,7 +191,7 @@ def test_it_ticks_and_purges_at_once_and_on_until_it_is_stopped(
 
 
 @pytest.mark.parametrize("fault", [OperationalError("select", {}, Exception("no route to host")), ValueError("a bug")])
-def test_a_fault_ends_neither_ticks_nor_purges(blobs: BlobStore, monkeypatch: pytest.MonkeyPatch, fault: Exception):
+def test_an_exception_stops_neither_triggers_nor_purges(blobs: BlobStore, monkeypatch: pytest.MonkeyPatch, fault: Exception):
     def fail(tried: str) -> None:
         tries[tried] += 1
         raise fault
@@ -216,7 +216,7 @@ class Clock(datetime):
 
 @pytest.mark.parametrize("moment", ["while it waits", "while it works out how long to wait"])
 @pytest.mark.parametrize("step", [-DAY, DAY], ids=["back", "forth"])
-def test_it_ticks_on_though_the_clock_is_set_by_a_day(
+def test_the_scheduler_goes_on_when_the_clock_is_set_by_a_day(
     blobs: BlobStore, monkeypatch: pytest.MonkeyPatch, step: timedelta, moment: str
 ):
     def set_clock(store: MemoryJobStore) -> datetime:
@@ -242,5 +242,5 @@ def test_it_ticks_on_though_the_clock_is_set_by_a_day(
     assert abs(ticks[-1] - ticks[0] - step) < DAY / 2
 
 
-def test_it_ticks_at_least_each_minute():
+def test_the_scheduler_checks_at_least_every_minute():
     assert timedelta(minutes=1) >= scheduler.TICK

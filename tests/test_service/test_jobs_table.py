@@ -5,7 +5,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 
 import pytest
-from callers import an_organisation, stop_the_clock
+from callers import an_organisation, freeze_time
 from processes import job
 from sqlalchemy import select
 
@@ -39,7 +39,7 @@ def name_of(database: Database, claimed: table.ClaimedJob) -> str:
         return session.get_one(Organisation, claimed.organisation_id).name
 
 
-def test_a_job_is_on_the_table_only_if_what_asked_for_it_is_committed(database: Database):
+def test_a_job_is_enqueued_only_if_its_transaction_is_committed(database: Database):
     organisation_id = an_organisation(database)
     with suppress(Broken), database.for_organisation(organisation_id) as session:
         table.enqueue(session, "count", {}, "user:1")
@@ -48,7 +48,7 @@ def test_a_job_is_on_the_table_only_if_what_asked_for_it_is_committed(database: 
     assert table.claim_job(database, "w") is None
 
 
-def test_a_job_is_claimed_once_with_all_that_it_needs(database: Database):
+def test_a_job_is_claimed_once_with_all_its_data(database: Database):
     organisation_id = an_organisation(database)
     with database.for_organisation(organisation_id) as session:
         table.enqueue(session, "count", {"of": 3}, "user:1")
@@ -59,21 +59,21 @@ def test_a_job_is_claimed_once_with_all_that_it_needs(database: Database):
     assert table.claim_job(database, "w") is None
 
 
-def test_jobs_are_claimed_in_the_order_in_which_they_may_begin(database: Database):
+def test_jobs_are_claimed_in_the_order_of_their_start_times(database: Database):
     at = now()
     ids = [put(database, f"kind {hour}", not_before=at - hour * timedelta(hours=1)) for hour in (1, 3, 2)]
     assert [table.claim_job(database, "w").id for _ in ids] == [ids[1], ids[2], ids[0]]
 
 
-def test_a_job_for_later_waits_until_then(database: Database, monkeypatch: pytest.MonkeyPatch):
+def test_a_job_with_a_later_start_time_waits_until_then(database: Database, monkeypatch: pytest.MonkeyPatch):
     at = now()
     put(database, not_before=at + DAY)
     assert table.claim_job(database, "w") is None
-    stop_the_clock(monkeypatch, at + DAY)
+    freeze_time(monkeypatch, at + DAY)
     assert table.claim_job(database, "w") is not None
 
 
-def test_a_worker_is_given_only_what_it_can_do(database: Database):
+def test_a_worker_gets_only_jobs_of_its_kinds(database: Database):
     put(database, "new kind")
     assert table.claim_job(database, "w", kinds={"count"}) is None
     assert table.claim_job(database, "w", kinds={"count", "new kind"}) is not None
@@ -105,16 +105,16 @@ def test_while_one_worker_is_claiming_another_gets_the_next_job(database: Databa
         assert [table.claim_job(database, "w").id for _ in ids] == ids
 
 
-def test_a_lease_that_ran_out_lets_another_claim_the_job_and_the_first_writes_nothing_more(
+def test_after_a_lease_expires_another_worker_claims_the_job_and_the_first_writes_nothing_more(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ):
     put(database)
     at = now()
     first = table.claim_job(database, "w1", lease_seconds=60)
     rename(database, first, "by the first", checkpoint={"step": 1})
-    stop_the_clock(monkeypatch, at + 50 * SECOND)
+    freeze_time(monkeypatch, at + 50 * SECOND)
     assert table.claim_job(database, "w2") is None
-    stop_the_clock(monkeypatch, at + 120 * SECOND)
+    freeze_time(monkeypatch, at + 120 * SECOND)
     second = table.claim_job(database, "w2")
     assert (second.fence, second.attempt, second.checkpoint) == (2, 2, {"step": 1})
 
@@ -133,20 +133,20 @@ def test_a_lease_that_ran_out_lets_another_claim_the_job_and_the_first_writes_no
     assert name_of(database, first) == "by the second"
 
 
-def test_a_lease_is_kept_by_a_heartbeat_and_by_an_effect(database: Database, monkeypatch: pytest.MonkeyPatch):
+def test_a_lease_is_renewed_by_a_heartbeat_and_by_a_job_transaction(database: Database, monkeypatch: pytest.MonkeyPatch):
     put(database)
     at = now()
     claimed = table.claim_job(database, "w1", lease_seconds=60)
-    stop_the_clock(monkeypatch, at + 50 * SECOND)
+    freeze_time(monkeypatch, at + 50 * SECOND)
     assert table.renew_lease(database, claimed) is True
-    stop_the_clock(monkeypatch, at + 100 * SECOND)
+    freeze_time(monkeypatch, at + 100 * SECOND)
     assert table.claim_job(database, "w2") is None
     rename(database, claimed, "still here")
-    stop_the_clock(monkeypatch, at + 150 * SECOND)
+    freeze_time(monkeypatch, at + 150 * SECOND)
     assert table.claim_job(database, "w2") is None
 
 
-def test_the_checkpoint_is_saved_with_its_effect_or_neither_is(database: Database):
+def test_checkpoint_and_effect_are_saved_together_or_not_at_all(database: Database):
     put(database)
     claimed = table.claim_job(database, "w")
     rename(database, claimed, "one", checkpoint={"step": 1}, progress=0.5, message="Half way")
@@ -159,7 +159,7 @@ def test_the_checkpoint_is_saved_with_its_effect_or_neither_is(database: Databas
     assert now_is.message == "Half way"
 
 
-def test_an_effect_with_a_result_ends_the_job_with_it(database: Database):
+def test_a_job_transaction_with_a_result_ends_the_job(database: Database):
     put(database)
     claimed = table.claim_job(database, "w")
     rename(database, claimed, "last", result={"rows": 7})
@@ -170,7 +170,7 @@ def test_an_effect_with_a_result_ends_the_job_with_it(database: Database):
         rename(database, claimed, "after the last")
 
 
-def test_an_effect_sees_the_rows_of_its_organisation_only(database: Database):
+def test_a_job_transaction_sees_only_the_rows_of_its_organisation(database: Database):
     other = put(database, "other")
     put(database, "mine", not_before=now() - DAY)
     claimed = table.claim_job(database, "w")
@@ -180,7 +180,7 @@ def test_an_effect_sees_the_rows_of_its_organisation_only(database: Database):
             table.get_job(session, other)
 
 
-def test_a_cancelled_job_writes_nothing_more_and_keeps_what_it_wrote(database: Database):
+def test_a_cancelled_job_writes_nothing_more_and_its_earlier_effects_stay(database: Database):
     put(database)
     claimed = table.claim_job(database, "w")
     rename(database, claimed, "before")
@@ -218,7 +218,7 @@ def test_a_requeued_job_waits_longer_each_time(database: Database, monkeypatch: 
     at = now()
     waits = []
     for _ in range(3):
-        stop_the_clock(monkeypatch, at)
+        freeze_time(monkeypatch, at)
         claimed = table.claim_job(database, "w")
         table.requeue(database, claimed, "Again")
         assert table.claim_job(database, "w") is None
@@ -236,22 +236,22 @@ def test_a_clock_set_back_by_a_day_holds_no_job_up_for_a_day(
     at = now()
     organisation_id = an_organisation(database)
     if held_up == "just asked for":
-        stop_the_clock(monkeypatch, at + DAY)
+        freeze_time(monkeypatch, at + DAY)
         put(database, organisation_id=organisation_id)
     else:
         put(database, organisation_id=organisation_id)
-        stop_the_clock(monkeypatch, at + DAY)
+        freeze_time(monkeypatch, at + DAY)
         claimed = table.claim_job(database, "dead")
         if held_up == "requeued":
             table.requeue(database, claimed, "")
-    stop_the_clock(monkeypatch, at)
+    freeze_time(monkeypatch, at)
     assert table.claim_job(database, "w") is not None
 
 
 def test_jobs_are_listed_newest_first_and_by_kind(database: Database, monkeypatch: pytest.MonkeyPatch):
     organisation_id, at = an_organisation(database), now()
     for number, kind in enumerate(["render_report", "count", "render_report"]):
-        stop_the_clock(monkeypatch, at + number * SECOND)
+        freeze_time(monkeypatch, at + number * SECOND)
         put(database, kind, organisation_id)
     put(database, "of another")
     with database.for_organisation(organisation_id, write=False) as session:

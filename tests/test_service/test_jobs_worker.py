@@ -8,7 +8,7 @@ from typing import Any
 
 import databases
 import pytest
-from callers import an_organisation, stop_the_clock
+from callers import an_organisation, freeze_time
 from patience import PATIENCE, wait_until
 from processes import job
 from sqlalchemy.exc import OperationalError
@@ -64,7 +64,7 @@ def test_a_job_ends_with_the_result_of_its_handler(one_database: Database):
     assert name_of(one_database, job_id) == "Harbour Foods"
 
 
-def test_a_job_that_its_last_effect_ended_stays_as_that_left_it(one_database: Database):
+def test_a_job_ended_by_its_last_transaction_keeps_that_result(one_database: Database):
     def run(db: Database, claimed: table.ClaimedJob) -> None:
         with table.job_transaction(db, claimed, result={"rows": 7}):
             pass
@@ -74,7 +74,7 @@ def test_a_job_that_its_last_effect_ended_stays_as_that_left_it(one_database: Da
     assert (job(one_database, job_id).state, job(one_database, job_id).result) == ("done", {"rows": 7})
 
 
-def test_what_is_refused_fails_at_once_and_says_why(one_database: Database):
+def test_a_refused_job_fails_at_once_with_the_reason(one_database: Database):
     job_id = put(one_database)
     worker.run_job(
         one_database, table.claim_job(one_database, "w"), raising(DomainError("report.empty", 422, "There is nothing."))
@@ -83,12 +83,12 @@ def test_what_is_refused_fails_at_once_and_says_why(one_database: Database):
     assert name_of(one_database, job_id) == "it is failed"
 
 
-def test_a_fault_of_ours_is_tried_again_and_fails_in_the_end_under_an_id_that_the_log_has(
+def test_a_job_with_a_bug_is_retried_and_finally_fails_under_an_id_in_the_log(
     one_database: Database, monkeypatch: pytest.MonkeyPatch
 ):
     job_id, at = put(one_database), now()
     for attempt in range(1, table.MAX_ATTEMPTS + 1):
-        stop_the_clock(monkeypatch, at + attempt * timedelta(minutes=5))
+        freeze_time(monkeypatch, at + attempt * timedelta(minutes=5))
         with capture_logs() as lines:
             worker.run_job(
                 one_database, table.claim_job(one_database, "w"), raising(ValueError("Thida Aung, passport"))
@@ -102,14 +102,14 @@ def test_a_fault_of_ours_is_tried_again_and_fails_in_the_end_under_an_id_that_th
             attempt == table.MAX_ATTEMPTS,
         )
     assert now_is.state == "failed"
-    stop_the_clock(monkeypatch, at + timedelta(hours=2))
+    freeze_time(monkeypatch, at + timedelta(hours=2))
     assert table.claim_job(one_database, "w") is None
 
 
 def test_a_job_that_kills_every_worker_is_given_up(one_database: Database, monkeypatch: pytest.MonkeyPatch):
     job_id, at, begun = put(one_database), now(), []
     for attempt in range(table.MAX_ATTEMPTS + 1):
-        stop_the_clock(monkeypatch, at + attempt * timedelta(minutes=5))
+        freeze_time(monkeypatch, at + attempt * timedelta(minutes=5))
         claimed = table.claim_job(one_database, "w")  # and then it is dead
     worker.run_job(one_database, claimed, handler(lambda _, __: begun.append(1) or {}))
     assert (begun, job(one_database, job_id).state) == ([], "failed")
@@ -117,7 +117,7 @@ def test_a_job_that_kills_every_worker_is_given_up(one_database: Database, monke
     assert name_of(one_database, job_id) == "it is failed"
 
 
-def test_an_absent_database_is_no_attempt(one_database: Database):
+def test_an_unavailable_database_does_not_count_as_an_attempt(one_database: Database):
     job_id = put(one_database)
     absent = raising(OperationalError("select", {}, Exception("disk full")))
     for attempt in range(table.MAX_ATTEMPTS + 2):
@@ -130,7 +130,7 @@ def test_an_absent_database_is_no_attempt(one_database: Database):
 
 
 @pytest.mark.parametrize("when", ["before it began", "while it ran"])
-def test_a_cancelled_job_ends_as_that(one_database: Database, when: str):
+def test_a_cancelled_job_ends_as_cancelled(one_database: Database, when: str):
     job_id, effects = put(one_database), []
 
     def cancel(db: Database) -> None:
@@ -150,7 +150,7 @@ def test_a_cancelled_job_ends_as_that(one_database: Database, when: str):
     assert name_of(one_database, job_id) == "it is cancelled"
 
 
-def test_a_job_lost_to_another_worker_is_left_to_it(one_database: Database):
+def test_a_job_that_another_worker_took_over_is_left_alone(one_database: Database):
     job_id = put(one_database)
 
     def run(db: Database, claimed: table.ClaimedJob) -> dict[str, Any]:
@@ -162,7 +162,7 @@ def test_a_job_lost_to_another_worker_is_left_to_it(one_database: Database):
     assert (job(one_database, job_id).state, name_of(one_database, job_id)) == ("running", "Harbour Foods")
 
 
-def test_the_lease_of_a_job_that_takes_longer_is_renewed_while_it_runs_and_no_longer(one_database: Database):
+def test_the_lease_of_a_long_job_is_renewed_only_while_it_runs(one_database: Database):
     put(one_database)
     claimed = table.claim_job(one_database, "w", lease_seconds=0.6)
 
@@ -177,7 +177,7 @@ def test_the_lease_of_a_job_that_takes_longer_is_renewed_while_it_runs_and_no_lo
     assert not [thread for thread in threading.enumerate() if claimed.id in thread.name]
 
 
-def test_a_worker_outlives_a_fault_and_an_absent_database_and_stops_when_told(
+def test_a_worker_survives_bugs_and_an_unavailable_database_and_stops_on_request(
     one_database: Database, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(worker, "POLL_SECONDS", 0.01)

@@ -21,13 +21,13 @@ from service.db.session import Database
 from service.db.tables import Base
 
 
-def test_the_steps_end_at_the_tables_that_the_service_works_with(database: Database):
+def test_migrations_end_at_the_tables_of_the_service(database: Database):
     with database.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
         assert compare_metadata(context, Base.metadata) == []
 
 
-def test_every_rule_of_a_table_is_there_too(database: Database):
+def test_migrated_tables_have_every_constraint(database: Database):
     # What the comparison above leaves out.
     inspector = inspect(database.engine)
     for table in Base.metadata.sorted_tables:
@@ -48,7 +48,7 @@ def test_an_empty_database_becomes_the_newest_and_a_second_time_changes_nothing(
         assert migrate(engine) == get_newest_revision()
 
 
-def test_what_is_kept_outlives_a_migration(database: Database):
+def test_stored_rows_survive_a_migration(database: Database):
     organisation_id = an_organisation(database)
     migrate(database.engine)
     assert an_organisation_is_there(database, organisation_id)
@@ -73,7 +73,7 @@ def test_a_migrated_database_refuses_to_change_its_audit_trail(database: Databas
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_first_step_counts_as_a_suppliers_own_where_nobody_had_reported_anything(
+def test_a_next_step_is_supplier_visible_where_nobody_had_reported_anything(
     request: pytest.FixtureRequest, kind: str, tmp_path: Path
 ):
     of_postgresql = request.getfixturevalue("postgresql") if kind == "postgresql" else None

@@ -7,11 +7,11 @@ from typing import Any
 
 import openpyxl
 import pytest
-from callers import a_browser, a_user, an_organisation, send, stop_the_clock
+from callers import a_browser, a_user, an_organisation, freeze_time, send
 from flask import Flask
-from portal import Portal, a_portal, work_off
+from portal import Portal, a_portal, run_jobs
 from sqlalchemy import func, select
-from test_buying import fill_form, write_supplier_file
+from test_practice_findings import fill_form, write_supplier_file
 
 from reports.view_model import BUYER_STATES
 from service import report_jobs
@@ -209,7 +209,7 @@ def test_the_buyers_answers_do_not_change_suppliers_of_the_same_import(
     for extra_files in ([], [("ours.xlsx", fill_form(tmp_path / "ours.xlsx", SHEET_ANSWERS).read_bytes())]):
         files = [("sites.csv", write_supplier_file(tmp_path / "sites.csv").read_bytes()), *extra_files]
         import_jobs.receive_upload(database, blobs, harbour, files, {"confirm": True}, "user:ana", import_jobs.Limits())
-        work_off(database, blobs)
+        run_jobs(database, blobs)
         with database.for_organisation(harbour, write=False) as session:
             scores.append(session.scalars(select(Supplier.score)).all())
     assert scores[0] == scores[1]
@@ -231,7 +231,7 @@ def test_a_repeated_job_stores_the_answers_once(database: Database, harbour: str
 def render_report(database: Database, organisation_id: str, blobs: BlobStore, **options: Any) -> bytes:
     with database.for_organisation(organisation_id) as session:
         job = report_jobs.request_report(session, "xlsx", "user:ana", **options)
-    work_off(database, blobs)
+    run_jobs(database, blobs)
     with database.for_organisation(organisation_id, write=False) as session:
         return report_jobs.download_report(session, blobs, job.id, sees_worker_derived=True).data
 
@@ -244,7 +244,7 @@ def test_only_the_portfolio_report_includes_the_buyer(
         ("ours.xlsx", fill_form(tmp_path / "ours.xlsx", SHEET_ANSWERS).read_bytes()),
     ]
     import_jobs.receive_upload(database, blobs, harbour, files, {"confirm": True}, "user:ana", import_jobs.Limits())
-    work_off(database, blobs)
+    run_jobs(database, blobs)
     with database.for_organisation(harbour, write=False) as session:
         supplier_id = session.scalars(select(Supplier.id)).one()
     lines = workbook_rows(render_report(database, harbour, blobs), "Buyer")
@@ -278,13 +278,13 @@ def test_the_audit_trail_does_not_contain_the_answers(app: Flask, database: Data
 def test_a_portfolio_report_evaluates_the_buyer_on_the_current_day(
     database: Database, harbour: str, blobs: BlobStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    stop_the_clock(monkeypatch, AT)
+    freeze_time(monkeypatch, AT)
     files = [("sites.csv", write_supplier_file(tmp_path / "sites.csv").read_bytes())]
     import_jobs.receive_upload(database, blobs, harbour, files, {"confirm": True}, "user:ana", import_jobs.Limits())
-    work_off(database, blobs)
+    run_jobs(database, blobs)
     save_answers(database, harbour, {"name": "Outdoor wear", "recruitment_monitored_on": "2026-11-20"})
     report_now = render_report(database, harbour, blobs)
-    stop_the_clock(monkeypatch, AT + timedelta(days=400))
+    freeze_time(monkeypatch, AT + timedelta(days=400))
     report_later = render_report(database, harbour, blobs)
     practice = "Our look at recruitment is old"
     states = [

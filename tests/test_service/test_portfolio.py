@@ -33,7 +33,7 @@ def moved(database: Database, organisation: str) -> list[tuple[str, str, str]]:
         return [(mover.supplier.name, mover.before, mover.after) for mover in found]
 
 
-def test_who_moved_is_still_told_after_a_large_upload_of_others(database: Database):
+def test_level_changes_are_listed_after_a_large_upload_of_new_suppliers(database: Database):
     organisation = an_organisation(database)
     keep(database, organisation, AT, PIER)
     assert moved(database, organisation) == []  # a first assessment is no move
@@ -86,7 +86,7 @@ def test_each_cell_and_each_country_shows_the_worst_of_its_suppliers_and_how_man
     assert (sum(told.counts.values()), told.kinds) == (60, {"site": 60, "agency": 0})
 
 
-def test_what_is_overdue_is_counted_from_the_day_after_it_was_due(database: Database):
+def test_a_review_is_overdue_from_the_day_after_it_was_due(database: Database):
     organisation = an_organisation(database)
     keep(database, organisation, AT, *many(6))
     with database.for_organisation(organisation, write=False) as session:
@@ -96,7 +96,7 @@ def test_what_is_overdue_is_counted_from_the_day_after_it_was_due(database: Data
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 7, 8])
-def test_how_sure_scores_are_is_their_median_and_how_many_told_little(database: Database, count: int):
+def test_the_confidence_summary_has_the_median_and_the_number_of_low_coverage(database: Database, count: int):
     organisation = an_organisation(database)
     if count:
         keep(database, organisation, AT, *many(count))
@@ -107,7 +107,7 @@ def test_how_sure_scores_are_is_their_median_and_how_many_told_little(database: 
     assert found == supplier_list.ConfidenceSummary(count, median, sum(one.coverage < 0.5 for one in kept))
 
 
-def test_a_score_that_blanks_alone_lift_is_a_bound_on_the_heat_map_too(app: Flask, database: Database):
+def test_a_score_raised_by_blanks_alone_is_an_upper_bound_on_the_heat_map_too(app: Flask, database: Database):
     organisation = an_organisation(database)
     blanks = dict.fromkeys(("papers_retention", "worker_debt", "recruitment_fees", "threats", "violence"), "declined")
     keep(database, organisation, AT, PIER | blanks)
@@ -118,7 +118,7 @@ def test_a_score_that_blanks_alone_lift_is_a_bound_on_the_heat_map_too(app: Flas
     assert f">up to {cell.value:.0f}</text>" in page
 
 
-def test_a_level_that_rests_on_blanks_is_told_so_wherever_it_is_shown(app: Flask, database: Database):
+def test_a_level_driven_by_blanks_is_marked_wherever_it_is_shown(app: Flask, database: Database):
     organisation = an_organisation(database)
     one_blank = PIER | {
         "country": "NO",
@@ -145,7 +145,7 @@ def test_a_level_that_rests_on_blanks_is_told_so_wherever_it_is_shown(app: Flask
     assert "high (rests on blanks)" in browser.get("/").get_data(as_text=True)
 
 
-def test_the_page_of_a_supplier_tells_rules_that_rest_on_blanks_before_they_are_opened(app: Flask, database: Database):
+def test_the_supplier_page_marks_rules_driven_by_blanks_before_they_are_opened(app: Flask, database: Database):
     organisation = an_organisation(database)
     blanks = dict.fromkeys(("papers_retention", "worker_debt", "recruitment_fees", "threats", "violence"), "declined")
     keep(database, organisation, AT, PIER | blanks | {"movement": "locked"})
@@ -157,7 +157,7 @@ def test_the_page_of_a_supplier_tells_rules_that_rest_on_blanks_before_they_are_
     assert open_ == sorted(open_)
 
 
-def test_what_was_found_stands_open_on_the_page_also_where_it_adds_no_point(app: Flask, database: Database):
+def test_findings_are_expanded_on_the_page_even_without_points(app: Flask, database: Database):
     organisation = an_organisation(database)
     unused = {"grievance_channel": "unused", "papers_retention": "worker_holds", "state_placement": "order"}
     keep(database, organisation, AT, PIER | {"country": "KP", "sector": ["0311"]} | unused)

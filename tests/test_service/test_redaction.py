@@ -6,7 +6,7 @@ import openpyxl
 import pytest
 from callers import a_browser, a_user, an_organisation, send
 from flask import Flask
-from portal import a_portal, work_off
+from portal import a_portal, run_jobs
 
 from service.auth.access import ACCESS
 from service.blob_store import BlobStore
@@ -108,7 +108,7 @@ def test_a_full_report_cannot_be_downloaded_by_a_restricted_user(
     officer, viewer = (a_browser(app, a_user(database, organisation, role)) for role in ("officer", "viewer"))
     request = {"format": form, "supplier_id": supplier}
     full, redacted = (send(client, "/reports", **request).location for client in (officer, viewer))
-    work_off(database, blobs)
+    run_jobs(database, blobs)
     assert viewer.get(f"{full}/file").status_code == 403
     assert officer.get(f"{full}/file").status_code == officer.get(f"{redacted}/file").status_code == 200
     response = viewer.get(f"{redacted}/file")
@@ -124,7 +124,7 @@ def test_a_full_report_cannot_be_downloaded_with_a_restricted_key(app: Flask, da
         a_portal(app, organisation, "reports:read"),
     )
     report_ids = [portal.post("/reports", {"format": "html"}).json["id"] for portal in (full_portal, restricted_portal)]
-    work_off(database, BlobStore(app.extensions["settings"].files))
+    run_jobs(database, BlobStore(app.extensions["settings"].files))
     assert [full_portal.get(f"/reports/{report_id}/file").status_code for report_id in report_ids] == [200, 200]
     denied = restricted_portal.get(f"/reports/{report_ids[0]}/file")
     assert (denied.status_code, denied.json["code"]) == (403, "report.closed")
@@ -234,7 +234,7 @@ def test_a_report_reveals_a_case_only_to_readers_who_may_see_it(
     request = {"format": form, **({"supplier_id": supplier} if scope == "one" else {})}
     clients = [a_browser(app, a_user(database, organisation, role)) for role in ("officer", "approver")]
     locations = [send(client, "/reports", **request).location for client in clients]
-    work_off(database, BlobStore(app.extensions["settings"].files))
+    run_jobs(database, BlobStore(app.extensions["settings"].files))
     full, redacted = (
         extract_text(client.get(f"{location}/file").get_data(), form)
         for client, location in zip(clients, locations, strict=True)

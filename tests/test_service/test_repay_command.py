@@ -89,7 +89,7 @@ def test_lodging_and_food_count_above_a_fair_value_and_an_open_debt_is_cancelled
     validator("Repayment").validate(told)
 
 
-def test_options_change_what_they_say(tmp_path: Path) -> None:
+def test_each_option_changes_its_part_of_the_result(tmp_path: Path) -> None:
     _, told = repay(
         tmp_path, cohorts.sheet(), "--interest", "10", "--instalments", "3", "--discovered", "2025-11-01",
         "--management-figure", "10000", "--first-payment", "2026-01-15", "--past-since", "2020-01-01",
@@ -104,7 +104,7 @@ def test_options_change_what_they_say(tmp_path: Path) -> None:
     assert {each["number"]: each["in_time"] for each in told["instalments"]} == {1: True, 2: False, 3: False}
 
 
-def test_what_cannot_be_used_is_told_and_the_rest_is_calculated(tmp_path: Path, capsys: Any) -> None:
+def test_unusable_rows_are_reported_and_the_rest_is_calculated(tmp_path: Path, capsys: Any) -> None:
     no_rate = cohorts.MEDICAL.replace("2018-06-15", "2015-01-01")
     status, told = repay(tmp_path, cohorts.sheet(cohorts.NP_18, no_rate, cohorts.NP_19))
     assert status == 1
@@ -130,7 +130,7 @@ def test_rows_of_a_cohort_that_contradict_each_other_keep_it_out(tmp_path: Path)
 
 
 @pytest.mark.parametrize("header", ["Worker name", "Passport No", "Phone", "Employee ID", "Date of birth", "E-mail"])
-def test_a_column_for_persons_refuses_the_sheet(tmp_path: Path, capsys: Any, header: str) -> None:
+def test_a_column_of_personal_data_rejects_the_sheet(tmp_path: Path, capsys: Any, header: str) -> None:
     rows = [f"{row} | Xyz" for row in cohorts.ROWS]
     assert repay(tmp_path, cohorts.sheet(*rows, headers=(*cohorts.HEADERS, header))) == (2, None)
     said = capsys.readouterr().err
@@ -141,7 +141,7 @@ def test_a_column_for_persons_refuses_the_sheet(tmp_path: Path, capsys: Any, hea
 
 @pytest.mark.parametrize("said", ["Mr Aung Kyaw Zaw", "+60 12-345 6789", "thiri@mail.example", "passport A12345678"])
 @pytest.mark.parametrize("column", ["Remark", "Job", "Evidence"])
-def test_a_cell_that_speaks_of_a_person_refuses_its_row_and_is_never_repeated(
+def test_a_cell_with_personal_data_rejects_its_row_and_is_never_repeated(
     tmp_path: Path, capsys: Any, said: str, column: str
 ) -> None:
     headers = cohorts.HEADERS if column in cohorts.HEADERS else (*cohorts.HEADERS, column)
@@ -163,7 +163,7 @@ def test_a_cell_that_speaks_of_a_person_refuses_its_row_and_is_never_repeated(
         assert said.rsplit(maxsplit=1)[-1] not in kept
 
 
-def test_a_sheet_beside_the_cohorts_is_passed_over_and_never_repeated(tmp_path: Path, capsys: Any) -> None:
+def test_other_sheets_are_skipped_and_never_repeated(tmp_path: Path, capsys: Any) -> None:
     status, told = repay(
         tmp_path, workbook("| Contact | Telephone |", "| Xyz | 1 |", name="Notes", Cohorts=cohorts.TABLE)
     )
@@ -186,7 +186,7 @@ def test_text_in_the_workbook_never_becomes_a_formula(tmp_path: Path) -> None:
     assert any(cell.value == "=1+1" for cell in cells)
 
 
-def test_columns_are_wide_enough_for_what_stands_in_them(tmp_path: Path) -> None:
+def test_columns_are_wide_enough_for_their_cells(tmp_path: Path) -> None:
     repay(tmp_path, cohorts.sheet(), "--management-figure", "123456789")
     for sheet in book(tmp_path):
         widths = {at: each.width for each in sheet.column_dimensions.values() for at in range(each.min, each.max + 1)}
@@ -220,7 +220,7 @@ def test_the_same_sheet_gives_the_same_bytes(tmp_path: Path) -> None:
         (["--currency", "EUR"], "per_eur"), (["--sheet", "Nowhere"], "no sheet 'Nowhere'"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_asked_is_one_sentence_and_status_2(
+def test_an_invalid_request_gives_one_sentence_and_status_2(
     tmp_path: Path, capsys: Any, options: list[str], said: str
 ) -> None:
     assert repay(tmp_path, cohorts.sheet(), *options) == (2, None)
@@ -231,7 +231,7 @@ def test_what_cannot_be_asked_is_one_sentence_and_status_2(
 
 
 @pytest.mark.parametrize("data", [b"", b"nothing", cohorts.sheet("a | b", headers=("Colour", "Taste"))])
-def test_a_file_without_cohorts_is_one_sentence_and_status_2(tmp_path: Path, capsys: Any, data: bytes) -> None:
+def test_a_file_without_cohorts_gives_one_sentence_and_status_2(tmp_path: Path, capsys: Any, data: bytes) -> None:
     assert repay(tmp_path, data) == (2, None)
     assert capsys.readouterr().err.startswith("diligence: ")
 

@@ -59,9 +59,9 @@ def test_release_0_1_0_dated_a_declaration_by_its_answers_and_release_0_2_0_by_i
     row = {"name": "Invented Dye Works", "country": "TH", "sector": ("13",), "papers_retention": "worker_holds", **days}
     answers, on = from_rows([row]), date(2026, 10, 15)
     model = next(model for model in load_models() if (model.id, model.version) == ("site_general", "2026.1"))
-    assert Belief(answers, model, on).of("papers_retention")[1].tolist() == [False]
+    assert Belief(answers, model, on).get_belief("papers_retention")[1].tolist() == [False]
     first = replace(model, method=RELEASE_0_1_0_METHOD)
-    assert Belief(answers, first, on).of("papers_retention")[1].tolist() == [True], "it has expired"
+    assert Belief(answers, first, on).get_belief("papers_retention")[1].tolist() == [True], "it has expired"
 
 
 def test_the_first_assessment_is_dated_after_newer_versions_took_effect(document: dict[str, Any]) -> None:

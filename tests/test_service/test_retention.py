@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from callers import a_user, an_organisation
 from databases import Empty
-from kept import a_full_organisation, organisations, rows
+from full_organisation import count_organisations, create_full_organisation, read_all_rows
 from sqlalchemy import select
 
 from service import retention
@@ -37,29 +37,29 @@ def settle(blobs: BlobStore) -> None:
 
 
 def test_an_organisation_is_erased_from_every_table_and_another_is_untouched(database: Database, blobs: BlobStore):
-    other = a_full_organisation(database, blobs, "Hill Builders")
-    before = rows(database)
-    gone = a_full_organisation(database, blobs, "Harbour Foods")
+    other = create_full_organisation(database, blobs, "Hill Builders")
+    before = read_all_rows(database)
+    gone = create_full_organisation(database, blobs, "Harbour Foods")
     erase_organisation(database, blobs, gone, now(), "system:command_line")
-    after = dict(rows(database))
+    after = dict(read_all_rows(database))
     assert [kept["organisation_id"] for kept in after.pop("erasure")] == [gone]
     assert after == {name: kept for name, kept in before.items() if name != "erasure"}
     assert other != gone
 
 
-def test_that_an_organisation_was_erased_is_kept_without_its_name(database: Database, blobs: BlobStore):
-    gone = a_full_organisation(database, blobs, "Harbour Foods")
+def test_the_record_of_an_erasure_holds_no_name(database: Database, blobs: BlobStore):
+    gone = create_full_organisation(database, blobs, "Harbour Foods")
     erase_organisation(database, blobs, gone, now(), "system:command_line")
     with database.unscoped(write=False) as session:
         (fact,) = session.scalars(select(Erasure))
     assert (fact.organisation_id, fact.actor) == (gone, "system:command_line")
     assert fact.counts["supplier"] == 3
-    assert "Harbour" not in repr(rows(database))
+    assert "Harbour" not in repr(read_all_rows(database))
 
 
-def test_files_go_with_the_last_organisation_that_has_them(database: Database, blobs: BlobStore):
+def test_files_are_deleted_with_the_last_organisation_that_uses_them(database: Database, blobs: BlobStore):
     one, two = (
-        a_full_organisation(database, blobs, name, b"the same list") for name in ("Harbour Foods", "Hill Builders")
+        create_full_organisation(database, blobs, name, b"the same list") for name in ("Harbour Foods", "Hill Builders")
     )
     settle(blobs)
     assert erase_organisation(database, blobs, one, now(), "system:test")["files"] == 1
@@ -69,10 +69,10 @@ def test_files_go_with_the_last_organisation_that_has_them(database: Database, b
     assert blobs.list_digests() == ()
 
 
-def test_what_was_erased_cannot_be_read_in_the_file_of_the_database(sqlite: Empty, blobs: BlobStore):
+def test_erased_data_cannot_be_read_from_the_database_file(sqlite: Empty, blobs: BlobStore):
     with sqlite() as engine:
         file = Path(str(engine.url.database))
-        gone = a_full_organisation(Database(engine), blobs, "Quokka Foods")
+        gone = create_full_organisation(Database(engine), blobs, "Quokka Foods")
         engine.dispose()
         assert b"Quokka Foods" in file.read_bytes()
         erase_organisation(Database(engine), blobs, gone, now(), "system:test")
@@ -80,7 +80,7 @@ def test_what_was_erased_cannot_be_read_in_the_file_of_the_database(sqlite: Empt
         assert b"Quokka Foods" not in file.read_bytes()
 
 
-def test_a_file_without_a_row_is_removed_once_no_row_can_come(sqlite: Empty, blobs: BlobStore):
+def test_a_file_without_a_row_is_deleted_after_the_grace_period(sqlite: Empty, blobs: BlobStore):
     with sqlite() as engine:
         digest = blobs.put(b"its upload was never written down")
         assert delete_unused_files(Database(engine), blobs, now() - timedelta(hours=1)) == 0
@@ -90,7 +90,7 @@ def test_a_file_without_a_row_is_removed_once_no_row_can_come(sqlite: Empty, blo
         assert blobs.list_digests() == ()
 
 
-def test_a_file_that_is_sent_again_while_it_is_about_to_go_stays(blobs: BlobStore):
+def test_a_file_that_is_uploaded_again_while_it_is_being_deleted_stays(blobs: BlobStore):
     digest = blobs.put(b"last year's list")
     settle(blobs)
     before = now() - timedelta(hours=1)
@@ -121,7 +121,7 @@ def keep_for(database: Database, organisation_id: str, months: int) -> None:
         session.get_one(Organisation, organisation_id).keep_months = months
 
 
-def test_suppliers_that_were_not_assessed_for_as_long_go_and_of_others_the_old_results(
+def test_suppliers_not_assessed_within_the_retention_period_are_purged_and_old_results_of_others(
     database: Database, blobs: BlobStore
 ):
     organisation_id = an_organisation(database)
@@ -133,7 +133,7 @@ def test_suppliers_that_were_not_assessed_for_as_long_go_and_of_others_the_old_r
     assert results_of(database, organisation_id) == [("Current Cannery", 2), ("Recent Cannery", 1)]
 
 
-def test_each_organisation_keeps_for_as_long_as_it_says(database: Database, blobs: BlobStore):
+def test_each_organisation_has_its_own_retention_period(database: Database, blobs: BlobStore):
     short, long = an_organisation(database, "Short"), an_organisation(database, "Long")
     keep_for(database, short, 12)
     for organisation_id in (short, long):
@@ -142,7 +142,7 @@ def test_each_organisation_keeps_for_as_long_as_it_says(database: Database, blob
     assert (results_of(database, short), results_of(database, long)) == ([], [("Cannery", 1)])
 
 
-def test_that_a_supplier_went_is_told_to_those_who_follow_and_stands_in_the_audit_trail(
+def test_a_purged_supplier_is_in_the_change_feed_and_the_audit_trail(
     database: Database, blobs: BlobStore
 ):
     organisation_id = an_organisation(database)
@@ -155,8 +155,8 @@ def test_that_a_supplier_went_is_told_to_those_who_follow_and_stands_in_the_audi
     assert {"site.erased", "retention.removed"} <= events
 
 
-def test_uploads_and_reports_go_with_their_files_and_jobs_that_wait_stay(database: Database, blobs: BlobStore):
-    organisation_id = a_full_organisation(database, blobs)
+def test_uploads_and_reports_are_purged_with_their_files_and_queued_jobs_stay(database: Database, blobs: BlobStore):
+    organisation_id = create_full_organisation(database, blobs)
     settle(blobs)
     purge_expired(database, blobs, now() + 10 * YEAR)
     with database.for_organisation(organisation_id, write=False) as session:
@@ -165,16 +165,16 @@ def test_uploads_and_reports_go_with_their_files_and_jobs_that_wait_stay(databas
     assert blobs.list_digests() == ()
 
 
-def test_nothing_goes_before_its_time_and_a_second_time_changes_nothing(database: Database, blobs: BlobStore):
-    a_full_organisation(database, blobs)
-    before = rows(database)
+def test_nothing_is_purged_before_its_time_and_a_second_purge_changes_nothing(database: Database, blobs: BlobStore):
+    create_full_organisation(database, blobs)
+    before = read_all_rows(database)
     purge_expired(database, blobs, before["upload"][0]["created_at"] + timedelta(days=1))
-    kept = rows(database)
+    kept = read_all_rows(database)
     assert {name for name in kept if kept[name] != before[name]} == set()
     assert len(blobs.list_digests()) == 2
 
 
-def test_a_reader_of_changes_never_meets_a_number_twice(database: Database, blobs: BlobStore):
+def test_ids_of_changes_are_never_reused(database: Database, blobs: BlobStore):
     organisation_id = an_organisation(database)
     a_supplier(database, organisation_id, "Cannery", NOW - 20 * YEAR)
     purge_expired(database, blobs, NOW)
@@ -186,12 +186,12 @@ def test_a_reader_of_changes_never_meets_a_number_twice(database: Database, blob
         assert session.scalars(select(Change.id).where(Change.id > seen)).all()
 
 
-def test_people_and_keys_do_not_go_by_age(database: Database, blobs: BlobStore):
+def test_users_and_keys_are_not_purged_by_age(database: Database, blobs: BlobStore):
     organisation_id = an_organisation(database)
     a_user(database, organisation_id)
     purge_expired(database, blobs, now() + 50 * YEAR)
-    assert len(rows(database)["user"]) == 1
-    assert organisations(database) == 1
+    assert len(read_all_rows(database)["user"]) == 1
+    assert count_organisations(database) == 1
 
 
 @pytest.mark.parametrize(
@@ -203,7 +203,7 @@ def test_months_are_counted_back_by_the_calendar(day: str, months: int, before: 
     assert subtract_months(at, months) == datetime.fromisoformat(f"{before}T10:00:00+00:00")
 
 
-def test_more_suppliers_than_go_in_one_transaction_all_go(
+def test_more_suppliers_than_one_chunk_are_all_purged(
     database: Database, blobs: BlobStore, monkeypatch: pytest.MonkeyPatch
 ):
     organisation_id = an_organisation(database)
@@ -214,7 +214,7 @@ def test_more_suppliers_than_go_in_one_transaction_all_go(
     assert results_of(database, organisation_id) == []
 
 
-def test_the_answer_to_a_repeated_request_is_forgotten_after_its_day(database: Database, blobs: BlobStore):
+def test_stored_responses_to_idempotent_requests_are_purged_after_a_day(database: Database, blobs: BlobStore):
     organisation_id = an_organisation(database)
     told = {"request_hash": "h", "status": 201, "body": "{}", "headers": {}}
     with database.for_organisation(organisation_id) as session:
@@ -225,7 +225,7 @@ def test_the_answer_to_a_repeated_request_is_forgotten_after_its_day(database: D
         assert [kept.key for kept in session.scalars(select(IdempotentResponse))] == ["today"]
 
 
-def test_how_long_things_are_kept_is_set_within_bounds_and_told(database: Database, blobs: BlobStore):
+def test_the_retention_period_is_set_within_bounds_and_recorded(database: Database, blobs: BlobStore):
     organisation_id = an_organisation(database)
     with database.for_organisation(organisation_id) as session:
         for months in (retention.MIN_MONTHS - 1, retention.MAX_MONTHS + 1):

@@ -3,7 +3,7 @@
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from callers import an_organisation, stop_the_clock
+from callers import an_organisation, freeze_time
 from processes import job
 from sqlalchemy import select
 
@@ -79,7 +79,7 @@ def test_a_review_falls_due_by_the_level_of_the_result_for_sites_and_agencies(da
         assert one.review_due == summary.add_months(THEN, months)
 
 
-def test_what_is_due_is_told_the_worst_first_and_what_is_coming_by_day(database: Database, organisation_id: str):
+def test_due_reviews_are_listed_worst_first_and_upcoming_ones_by_day(database: Database, organisation_id: str):
     due_on(database, organisation_id, A1=date(2026, 5, 1), S1=date(2026, 4, 1), S2=date(2026, 5, 2))
     with database.for_organisation(organisation_id) as session:
         ranks = {"A-1": 1, "S-1": 2, "S-2": 0}
@@ -92,12 +92,12 @@ def test_what_is_due_is_told_the_worst_first_and_what_is_coming_by_day(database:
         assert review_jobs.count_upcoming(session, date(2026, 2, 1), 1) == [(date(2026, 4, 1), 1)]
 
 
-def test_a_rolling_review_assesses_what_is_due_again_and_moves_its_date_on(
+def test_a_rolling_review_reassesses_due_suppliers_and_sets_their_next_date(
     database: Database, organisation_id: str, monkeypatch: pytest.MonkeyPatch
 ):
     due_on(database, organisation_id, A1=date(2026, 6, 1), S1=date(2026, 5, 20), S2=date(2026, 6, 2))
     before = kept(database, organisation_id)
-    stop_the_clock(monkeypatch, datetime(2026, 6, 1, 6, tzinfo=UTC))
+    freeze_time(monkeypatch, datetime(2026, 6, 1, 6, tzinfo=UTC))
     job_id = put_review(database, organisation_id)
     review(database, job_id)
     after = kept(database, organisation_id)
@@ -119,7 +119,7 @@ def test_a_rolling_review_assesses_what_is_due_again_and_moves_its_date_on(
     assert [event.details for event in events] == [{"suppliers": 2, "on": "2026-06-01"}]
 
 
-def test_a_fixed_review_assesses_all_whenever_they_are_due(database: Database, organisation_id: str):
+def test_a_fixed_review_reassesses_all_suppliers_whether_due_or_not(database: Database, organisation_id: str):
     due_on(database, organisation_id)
     review(database, put_review(database, organisation_id, MONTHLY))
     assert reviewed(database, organisation_id) == ["A-1", "S-1", "S-2"]
@@ -142,19 +142,19 @@ def test_the_day_of_a_review_is_that_of_its_time_zone(
     database: Database, organisation_id: str, monkeypatch: pytest.MonkeyPatch
 ):
     due_on(database, organisation_id, S1=date(2026, 6, 2))
-    stop_the_clock(monkeypatch, datetime(2026, 6, 1, 23, tzinfo=UTC))
+    freeze_time(monkeypatch, datetime(2026, 6, 1, 23, tzinfo=UTC))
     review(database, put_review(database, organisation_id))
     assert reviewed(database, organisation_id) == []
     review(database, put_review(database, organisation_id, zone="Asia/Bangkok"))
     assert reviewed(database, organisation_id) == ["S-1"]
 
 
-def test_a_review_that_broke_off_is_taken_up_where_it_stopped_and_on_its_own_day(
+def test_an_interrupted_review_resumes_where_it_stopped_and_with_its_own_date(
     database: Database, organisation_id: str, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(review_jobs, "CHUNK", 1)
     at = datetime(2026, 6, 1, 23, tzinfo=UTC)
-    stop_the_clock(monkeypatch, at)
+    freeze_time(monkeypatch, at)
     job_id = put_review(database, organisation_id, MONTHLY)
     keep, calls = suppliers.save_suppliers, []
 
@@ -169,7 +169,7 @@ def test_a_review_that_broke_off_is_taken_up_where_it_stopped_and_on_its_own_day
         with pytest.raises(KeyboardInterrupt):
             review(database, job_id)
     assert len(reviewed(database, organisation_id)) == 2
-    stop_the_clock(monkeypatch, at + timedelta(hours=2))
+    freeze_time(monkeypatch, at + timedelta(hours=2))
     review(database, job_id)
     assert reviewed(database, organisation_id) == ["A-1", "S-1", "S-2"]
     assert job(database, job_id).result == {"reviewed": 3, "on": "2026-06-01"}
@@ -215,7 +215,7 @@ def causes(database: Database, organisation_id: str, reference: str) -> list[str
         return list(session.scalars(found.where(Supplier.reference == reference).order_by(Result.created_at)))
 
 
-def test_sites_that_name_an_agency_are_assessed_again_when_its_score_moves(database: Database, organisation_id: str):
+def test_sites_that_use_an_agency_are_reassessed_when_its_score_changes(database: Database, organisation_id: str):
     before = kept(database, organisation_id)
     put_agency(database, organisation_id, papers_retention="agency", debt_bondage="yes", blacklisted="yes")
     assert follow(database) == [{"assessed": 1}]
@@ -226,13 +226,13 @@ def test_sites_that_name_an_agency_are_assessed_again_when_its_score_moves(datab
     assert causes(database, organisation_id, "S-2") == ["api"]
 
 
-def test_an_agency_whose_score_stands_moves_no_site(database: Database, organisation_id: str):
+def test_an_agency_whose_score_is_unchanged_causes_no_reassessment(database: Database, organisation_id: str):
     put_agency(database, organisation_id)
     assert follow(database) == []
     assert causes(database, organisation_id, "S-1") == ["api"]
 
 
-def test_a_site_that_was_assessed_with_the_new_score_already_is_passed_over(database: Database, organisation_id: str):
+def test_a_site_already_assessed_with_the_new_score_is_skipped(database: Database, organisation_id: str):
     put_agency(database, organisation_id, blacklisted="yes")
     with database.for_organisation(organisation_id) as session:
         site = {"reference": "S-1", "name": "Blue Pier", "country": "TH", "agencies": ["Calm Rivers Recruiting"]}
@@ -272,7 +272,7 @@ def test_a_site_finds_its_agency_after_that_was_merged_into_another(database: Da
         assert target.score != before
 
 
-def test_a_list_that_names_no_agencies_leaves_a_site_the_score_of_the_agency_it_named(database: Database):
+def test_a_list_without_agencies_leaves_a_site_the_score_of_its_agency(database: Database):
     organisation = an_organisation(database)
     agency = {"name": "Calm Rivers Recruiting", "country": "NP"}
     site = {"reference": "S-1", "name": "Blue Pier", "country": "TH", "agencies": ["Calm Rivers Recruiting"]}
@@ -285,7 +285,7 @@ def test_a_list_that_names_no_agencies_leaves_a_site_the_score_of_the_agency_it_
     assert again.agency_scores == first.agency_scores != {}
 
 
-def test_a_scheduled_review_makes_answers_without_a_date_no_younger(database: Database, organisation_id: str):
+def test_a_scheduled_review_does_not_renew_answers_without_a_date(database: Database, organisation_id: str):
     answers = {"reference": "S-9", "name": "Old Pier", "country": "TH", "papers_retention": "worker_holds"}
     with database.for_organisation(organisation_id) as session:
         supplier, _ = suppliers.save_supplier(session, "site", answers, THEN, AT, "user:ana", "api")
@@ -294,7 +294,7 @@ def test_a_scheduled_review_makes_answers_without_a_date_no_younger(database: Da
         assert session.get_one(Supplier, supplier.id).answers["answered_on"] == THEN.isoformat()
 
 
-def test_answers_that_bear_no_day_age_from_when_they_came_in_however_often_they_are_reviewed(database: Database):
+def test_undated_answers_age_from_their_import_however_often_they_are_reviewed(database: Database):
     organisation = an_organisation(database)
     answers = {"name": "Blue Pier Cannery", "country": "TH", "sector": ["1020"], "papers_retention": "worker_holds"}
     with database.for_organisation(organisation) as session:

@@ -98,7 +98,7 @@ def test_a_statement_reaches_only_the_rows_of_the_sessions_organisation(database
         assert [tuple(row) for row in session.execute(statement)] == expected
 
 
-def test_a_query_that_is_asked_again_is_filtered_for_whoever_asks(database: Database):
+def test_a_cached_query_is_filtered_for_each_organisation(database: Database):
     make_two(database)
     query = select(User.id)
     for name, own in (("a", ["ua"]), ("b", ["ub"]), ("a", ["ua"])):
@@ -108,7 +108,7 @@ def test_a_query_that_is_asked_again_is_filtered_for_whoever_asks(database: Data
         session.execute(query)
 
 
-def test_an_update_that_was_made_before_is_refused_by_keys_in_bulk_all_the_same(database: Database):
+def test_a_cached_update_is_still_refused_when_executed_in_bulk_by_keys(database: Database):
     make_two(database)
     change = update(User)
     with database.for_organisation("a") as session:
@@ -120,7 +120,7 @@ def test_an_update_that_was_made_before_is_refused_by_keys_in_bulk_all_the_same(
 
 
 @pytest.mark.parametrize("form", OWN)
-def test_a_session_of_no_organisation_gets_an_error_and_no_rows(database: Database, form: str):
+def test_a_session_without_an_organisation_gets_an_error_and_no_rows(database: Database, form: str):
     with database.session_factory() as session, pytest.raises(MissingOrganisation):
         session.execute(OWN[form][0])
 
@@ -143,27 +143,27 @@ def test_get_finds_no_row_of_another_organisation(database: Database):
 @pytest.mark.parametrize(
     "statement", [update(User).values(name="x"), update(User).where(User.id == "ub").values(name="x")]
 )
-def test_an_update_without_a_look_at_the_rows_leaves_the_others_alone(database: Database, statement: Executable):
+def test_an_update_by_condition_leaves_other_organisations_alone(database: Database, statement: Executable):
     make_two(database)
     with database.for_organisation("a") as session:
         session.execute(statement)
     assert users_of(database)["ub"] == ("b", "ub")
 
 
-def test_a_removal_without_a_look_at_the_rows_leaves_the_others_alone(database: Database):
+def test_a_delete_by_condition_leaves_other_organisations_alone(database: Database):
     make_two(database)
     with database.for_organisation("a") as session:
         session.execute(delete(User))
     assert users_of(database).keys() == {"ub"}
 
 
-def test_an_update_by_keys_in_bulk_is_refused_since_it_asks_for_no_organisation(database: Database):
+def test_a_bulk_update_by_keys_is_refused_since_the_filter_cannot_reach_it(database: Database):
     make_two(database)
     with database.for_organisation("a") as session, pytest.raises(UnfilteredStatement):
         session.execute(update(User), [{"id": "ub", "name": "x"}])
 
 
-def test_what_is_inserted_belongs_to_the_session(database: Database):
+def test_inserted_rows_belong_to_the_organisation_of_the_session(database: Database):
     make_two(database)
     with database.for_organisation("a") as session:
         session.execute(insert(User), [user("one"), user("two")])
@@ -195,7 +195,7 @@ def remove(session: Session, row: User) -> None:
 
 
 @pytest.mark.parametrize("write", [change, take, remove])
-def test_a_row_that_was_loaded_elsewhere_cannot_be_written(database: Database, write: Callable[[Session, User], None]):
+def test_a_row_loaded_by_another_organisation_cannot_be_written(database: Database, write: Callable[[Session, User], None]):
     make_two(database)
     with database.for_organisation("b") as session:
         theirs = session.get_one(User, "ub")
@@ -208,24 +208,24 @@ def test_a_row_that_was_loaded_elsewhere_cannot_be_written(database: Database, w
     assert users_of(database)["ub"] == ("b", "ub")
 
 
-def test_a_row_cannot_be_given_away(database: Database):
+def test_a_row_cannot_be_moved_to_another_organisation(database: Database):
     make_two(database)
     with pytest.raises(MissingOrganisation), database.for_organisation("a") as session:
         session.get_one(User, "ua").organisation_id = "b"
 
 
-def test_a_session_of_no_organisation_writes_nothing(database: Database):
+def test_a_session_without_an_organisation_writes_nothing(database: Database):
     with pytest.raises(MissingOrganisation), database.session_factory.begin() as session:
         session.add(User(**user("x", organisation_id="a")))
 
 
-def test_the_machinery_sees_all_rows_when_it_says_so(database: Database):
+def test_an_unscoped_session_sees_all_rows(database: Database):
     make_two(database)
     with database.unscoped() as session:
         assert set(session.scalars(select(User.id))) == {"ua", "ub"}
 
 
-def test_a_session_that_only_reads_refuses_to_write(database: Database):
+def test_a_read_only_session_refuses_to_write(database: Database):
     make_two(database)
     with database.for_organisation("a", write=False) as session, pytest.raises(UnfilteredStatement):
         session.execute(update(User).values(name="x"))
@@ -234,7 +234,7 @@ def test_a_session_that_only_reads_refuses_to_write(database: Database):
     assert users_of(database)["ua"] == ("a", "ua")
 
 
-def test_who_reads_waits_for_no_writer(database: Database):
+def test_a_reader_waits_for_no_writer(database: Database):
     make_two(database)
     with database.for_organisation("a") as writer:
         writer.execute(update(User).values(name="x"))
@@ -242,7 +242,7 @@ def test_who_reads_waits_for_no_writer(database: Database):
             assert reader.scalars(select(User.name)).all() == ["ua"]
 
 
-def test_a_writer_of_the_process_is_woken_when_it_is_its_turn_and_does_not_look_again_and_again(sqlite: Empty):
+def test_a_waiting_writer_is_woken_when_it_is_its_turn_instead_of_polling(sqlite: Empty):
     # SQLite lets who waits look again every tenth of a second: beside who writes chunk after chunk that can take seconds.
     with sqlite() as engine:
         database, begun = Database(engine), []
@@ -264,7 +264,7 @@ def test_a_writer_of_the_process_is_woken_when_it_is_its_turn_and_does_not_look_
         assert users_of(database)["ub"] == ("b", "later")
 
 
-def test_no_module_goes_round_the_filter():
+def test_no_module_bypasses_the_filter():
     # What the filter never sees: the engine's own connections, and rows written past the session's flush.
     round_about = re.compile(
         r"\.connection\(|\.bulk_(?:save|insert|update)|exec_driver_sql|__table__(?!\.columns)|metadata\.tables"

@@ -52,7 +52,7 @@ LIST = """
 
 def test_a_plain_list_and_a_nightly_put_leave_what_a_supplier_answered(portal: Portal):
     before = portal.put("/suppliers/S-1", {**CANNERY, **ANSWERED}).json
-    told = portal.sent("list.xlsx", workbook(LIST))
+    told = portal.import_file("list.xlsx", workbook(LIST))
     (issue,) = told["issues"]
     assert (issue["code"], issue["severity"]) == ("known.listed", "info")
     assert issue["seen"] == "1 of 2 suppliers is"
@@ -68,7 +68,7 @@ def test_new_answers_replace_the_earlier_ones_and_the_preview_says_what_stays(po
         |---|---|---|---|
         | S-1 | Blue Pier Cannery | Thailand | on_time |
         """
-    assert "known.answers" in codes(portal.sent("answers.xlsx", workbook(sheet)))
+    assert "known.answers" in codes(portal.import_file("answers.xlsx", workbook(sheet)))
     answers = portal.get("/suppliers/S-1").json["answers"]
     assert answers["papers_retention"] == "held"
     assert answers["wage_payment"] == "on_time"
@@ -108,7 +108,7 @@ def test_of_two_rows_with_one_reference_the_harm_stands_and_both_cells_are_named
     portal: Portal, monkeypatch: pytest.MonkeyPatch, chunk: int
 ):
     monkeypatch.setattr(import_jobs, "CHUNK", chunk)
-    told = portal.sent("twice.xlsx", workbook(TWICE))
+    told = portal.import_file("twice.xlsx", workbook(TWICE))
     contradicted, same = told["issues"]
     assert (contradicted["code"], contradicted["severity"]) == ("row.contradicted", "warning")
     assert contradicted["cells"] == ["E2", "E4"]
@@ -127,7 +127,7 @@ def test_an_agency_is_found_by_every_name_its_rows_bear_also_after_a_later_list(
         | MM-2231 | Mandalay Star | Myanmar | |
         | MM-2231 | Mandalay Star Example Agency | Myanmar | |
         """
-    told = portal.sent("agencies.xlsx", workbook(agencies), kind="agency")
+    told = portal.import_file("agencies.xlsx", workbook(agencies), kind="agency")
     assert "row.same_supplier" in codes(told)
     database = portal.app.extensions["database"]
 
@@ -141,7 +141,7 @@ def test_an_agency_is_found_by_every_name_its_rows_bear_also_after_a_later_list(
         site = portal.put("/suppliers/S-1", {**CANNERY, "agencies": [name]}).json
         assert [each["named"] for each in portal.get(f"/suppliers/{site['id']}/others").json["agencies"]] == [name]
         assert portal.get(f"/suppliers/{site['id']}/others").json["agencies"][0]["agency"] is not None
-    portal.sent("again.csv", b"Licence number,Agency name,Country\nMM-2231,Mandalay Star,Myanmar\n", kind="agency")
+    portal.import_file("again.csv", b"Licence number,Agency name,Country\nMM-2231,Mandalay Star,Myanmar\n", kind="agency")
     with database.unscoped(write=False) as session:
         agency = session.scalars(select(Supplier).where(Supplier.kind == "agency")).one()
         organisation = agency.organisation_id
@@ -181,7 +181,7 @@ def sheets_of(taken: dict) -> dict[str, dict[str, str]]:
 
 
 def test_each_sheet_of_a_workbook_gets_a_map_of_its_own(portal: Portal):
-    taken = portal.sent("two.xlsx", two_sheets(), confirm="false")
+    taken = portal.import_file("two.xlsx", two_sheets(), confirm="false")
     columns = [
         {"sheet": "Sites", "columns": {"country": "Whereabouts"}},
         {"file": "two.xlsx", "sheet": "Agencies", "columns": {"country": "Nation state"}},
@@ -192,7 +192,7 @@ def test_each_sheet_of_a_workbook_gets_a_map_of_its_own(portal: Portal):
 
 
 def test_a_map_for_all_sheets_drops_none_that_lacks_its_header(portal: Portal):
-    taken = portal.sent("two.xlsx", two_sheets(), confirm="false")
+    taken = portal.import_file("two.xlsx", two_sheets(), confirm="false")
     done = confirm(portal, taken, {"columns": {"country": "Whereabouts"}})
     assert set(sheets_of(done)) == {"Sites", "Agencies"}
     assert portal.get("/suppliers/S-1").json["country"] == "TH"
@@ -208,7 +208,7 @@ def test_a_map_for_all_sheets_drops_none_that_lacks_its_header(portal: Portal):
     ],
 )
 def test_choices_that_cannot_be_used_leave_an_import_as_it_was_found_with_the_fault(portal: Portal, columns: object):
-    taken = portal.sent("two.xlsx", two_sheets(), confirm="false")
+    taken = portal.import_file("two.xlsx", two_sheets(), confirm="false")
     after = confirm(portal, taken, {"columns": columns})
     assert after["state"] == "previewed"
     assert sheets_of(after) == sheets_of(taken)
@@ -220,7 +220,7 @@ def test_choices_that_cannot_be_used_leave_an_import_as_it_was_found_with_the_fa
 
 
 def test_the_sender_may_still_choose_to_read_one_sheet_alone(portal: Portal):
-    taken = portal.sent("two.xlsx", two_sheets(), confirm="false")
+    taken = portal.import_file("two.xlsx", two_sheets(), confirm="false")
     assert set(sheets_of(confirm(portal, taken, {"sheet": "Sites"}))) == {"Sites"}
 
 
@@ -235,7 +235,7 @@ def test_the_sender_may_still_choose_to_read_one_sheet_alone(portal: Portal):
     ],
 )
 def test_a_map_of_sheets_that_cannot_be_is_refused(portal: Portal, columns: object, code: str):
-    taken = portal.sent("two.xlsx", two_sheets(), confirm="false")
+    taken = portal.import_file("two.xlsx", two_sheets(), confirm="false")
     answer = portal.post(f"/imports/{taken['id']}/confirm", {"columns": columns})
     assert (answer.status_code, answer.json["code"]) == (422, code)
 

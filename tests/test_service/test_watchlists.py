@@ -7,8 +7,8 @@ from callers import an_organisation
 from examples import examples
 from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
-from listed import BY, HELD, decide, found, keep_supplier, put_in, work_off
 from sqlalchemy import func, select
+from watchlist_helpers import BY, HELD, decide_match, import_watchlist, list_matches, run_jobs, save_supplier
 
 from service.blob_store import BlobStore
 from service.clock import now
@@ -35,26 +35,26 @@ def harbour(database: Database) -> str:
 OPEN = ("Blue Pier Fishing", "Blue Pier Fishing Co., Ltd.", "open")
 
 
-def test_a_list_that_comes_in_is_held_against_the_suppliers_that_are_there(
+def test_existing_suppliers_are_screened_against_an_imported_list(
     database: Database, blobs: BlobStore, harbour: str
 ):
-    keep_supplier(database, harbour)
-    keep_supplier(database, harbour, name="Star Ocean Garments")
-    put_in(database, blobs, harbour, HELD)
-    assert found(database, harbour) == [OPEN]
+    save_supplier(database, harbour)
+    save_supplier(database, harbour, name="Star Ocean Garments")
+    import_watchlist(database, blobs, harbour, HELD)
+    assert list_matches(database, harbour) == [OPEN]
 
 
-def test_a_supplier_that_comes_in_is_held_against_the_lists_that_are_there(
+def test_a_new_supplier_is_screened_against_existing_lists(
     database: Database, blobs: BlobStore, harbour: str
 ):
-    put_in(database, blobs, harbour, HELD)
-    keep_supplier(database, harbour)
-    work_off(database, blobs)
-    assert found(database, harbour) == [OPEN]
+    import_watchlist(database, blobs, harbour, HELD)
+    save_supplier(database, harbour)
+    run_jobs(database, blobs)
+    assert list_matches(database, harbour) == [OPEN]
 
 
-def test_where_there_is_no_list_no_job_is_asked_for(database: Database, harbour: str):
-    keep_supplier(database, harbour)
+def test_without_any_list_no_screening_job_is_enqueued(database: Database, harbour: str):
+    save_supplier(database, harbour)
     with database.for_organisation(harbour, write=False) as session:
         assert session.scalars(select(Job)).all() == []
 
@@ -80,80 +80,80 @@ def test_where_there_is_no_list_no_job_is_asked_for(database: Database, harbour:
 def test_sites_agencies_vessels_and_owners_are_screened(
     database: Database, blobs: BlobStore, harbour: str, row: str, kind: str, answers: dict[str, str], role: str, by: str
 ):
-    put_in(database, blobs, harbour, row)
-    keep_supplier(database, harbour, kind, **answers)
-    work_off(database, blobs)
+    import_watchlist(database, blobs, harbour, row)
+    save_supplier(database, harbour, kind, **answers)
+    run_jobs(database, blobs)
     with database.for_organisation(harbour, write=False) as session:
         match = session.scalars(select(WatchlistMatch)).one()
     assert (match.why["role"], match.why["by"]) == (role, by)
 
 
 @pytest.mark.parametrize("told", ["declined", "cannot_apply", None, 5])
-def test_an_answer_that_names_nobody_is_not_screened(told: object):
+def test_an_answer_without_a_name_is_not_screened(told: object):
     assert [party.role for party in screening.build_parties("site", {"name": "Blue Pier", "owner": told})] == ["site"]
     assert screening.build_parties("site", {"name": "A", "imo": "9074728", "lei": "X"})[0].imo == ""
 
 
-def test_what_was_dismissed_is_not_asked_again_while_nothing_changes(
+def test_a_dismissed_match_is_not_reopened_while_nothing_changes(
     database: Database, blobs: BlobStore, harbour: str
 ):
-    keep_supplier(database, harbour)
-    put_in(database, blobs, harbour, HELD)
-    match_id = decide(database, harbour, "dismiss")
-    put_in(database, blobs, harbour, HELD, "Another One;company;VN;;;;;")
-    keep_supplier(database, harbour, workers_total=50.0, sector=["0311"])
-    work_off(database, blobs)
-    assert found(database, harbour) == [(*OPEN[:2], "dismissed")]
+    save_supplier(database, harbour)
+    import_watchlist(database, blobs, harbour, HELD)
+    match_id = decide_match(database, harbour, "dismiss")
+    import_watchlist(database, blobs, harbour, HELD, "Another One;company;VN;;;;;")
+    save_supplier(database, harbour, workers_total=50.0, sector=["0311"])
+    run_jobs(database, blobs)
+    assert list_matches(database, harbour) == [(*OPEN[:2], "dismissed")]
     with database.for_organisation(harbour, write=False) as session:
         assert session.scalars(select(WatchlistMatch)).one().id == match_id
 
 
 @pytest.mark.parametrize("changed", ["supplier", "entry"])
-def test_it_is_asked_again_when_the_supplier_or_the_entry_changes(
+def test_a_match_is_reopened_when_the_supplier_or_the_entry_changes(
     database: Database, blobs: BlobStore, harbour: str, changed: str
 ):
-    keep_supplier(database, harbour, reference="S-1")
-    put_in(database, blobs, harbour, HELD)
-    decide(database, harbour, "confirm")
+    save_supplier(database, harbour, reference="S-1")
+    import_watchlist(database, blobs, harbour, HELD)
+    decide_match(database, harbour, "confirm")
     if changed == "supplier":
-        keep_supplier(database, harbour, reference="S-1", owner="Ama Dako")
+        save_supplier(database, harbour, reference="S-1", owner="Ama Dako")
     else:
-        put_in(database, blobs, harbour, HELD.replace("Debt bondage", "Debt bondage, since 2026"), work=False)
-    work_off(database, blobs)
-    assert found(database, harbour) == [OPEN]
+        import_watchlist(database, blobs, harbour, HELD.replace("Debt bondage", "Debt bondage, since 2026"), work=False)
+    run_jobs(database, blobs)
+    assert list_matches(database, harbour) == [OPEN]
     with database.for_organisation(harbour, write=False) as session:
         match = session.scalars(select(WatchlistMatch)).one()
         assert (match.note, match.decided_by, match.decided_at) == ("", None, None)
 
 
-def test_a_decision_outlives_a_list_that_leaves_the_entry_out_for_a_while(
+def test_a_decision_survives_an_edition_without_the_entry(
     database: Database, blobs: BlobStore, harbour: str
 ):
-    keep_supplier(database, harbour)
-    put_in(database, blobs, harbour, HELD)
-    decide(database, harbour, "dismiss")
-    put_in(database, blobs, harbour, "Another One;company;VN;;;;;")
-    assert found(database, harbour) == []
-    put_in(database, blobs, harbour, HELD)
-    assert found(database, harbour) == [(*OPEN[:2], "dismissed")]
+    save_supplier(database, harbour)
+    import_watchlist(database, blobs, harbour, HELD)
+    decide_match(database, harbour, "dismiss")
+    import_watchlist(database, blobs, harbour, "Another One;company;VN;;;;;")
+    assert list_matches(database, harbour) == []
+    import_watchlist(database, blobs, harbour, HELD)
+    assert list_matches(database, harbour) == [(*OPEN[:2], "dismissed")]
 
 
-def test_an_open_match_goes_with_the_name_that_made_it(database: Database, blobs: BlobStore, harbour: str):
-    keep_supplier(database, harbour, reference="S-1")
-    put_in(database, blobs, harbour, HELD)
-    keep_supplier(database, harbour, reference="S-1", name="Star Ocean Garments")
-    work_off(database, blobs)
+def test_an_open_match_is_deleted_when_its_name_is_removed(database: Database, blobs: BlobStore, harbour: str):
+    save_supplier(database, harbour, reference="S-1")
+    import_watchlist(database, blobs, harbour, HELD)
+    save_supplier(database, harbour, reference="S-1", name="Star Ocean Garments")
+    run_jobs(database, blobs)
     with database.for_organisation(harbour, write=False) as session:
         assert session.scalars(select(WatchlistMatch)).all() == []
 
 
-def test_a_hit_moves_no_score_and_stands_in_the_changes_once(database: Database, blobs: BlobStore, harbour: str):
-    supplier_id = keep_supplier(database, harbour)
+def test_a_match_changes_no_score_and_is_in_the_change_feed_once(database: Database, blobs: BlobStore, harbour: str):
+    supplier_id = save_supplier(database, harbour)
     with database.for_organisation(harbour, write=False) as session:
         before = session.get_one(Supplier, supplier_id).score
-    put_in(database, blobs, harbour, HELD)
-    put_in(database, blobs, harbour, HELD, "Another One;company;VN;;;;;")
-    match_id = decide(database, harbour, "confirm")
+    import_watchlist(database, blobs, harbour, HELD)
+    import_watchlist(database, blobs, harbour, HELD, "Another One;company;VN;;;;;")
+    match_id = decide_match(database, harbour, "confirm")
     with database.for_organisation(harbour, write=False, snapshot=False) as session:
         assert session.get_one(Supplier, supplier_id).score == before
         assert session.scalars(select(func.count(Result.id))).one() == 1
@@ -164,9 +164,9 @@ def test_a_hit_moves_no_score_and_stands_in_the_changes_once(database: Database,
 
 
 def test_an_import_replaces_the_list_of_its_name_and_no_other(database: Database, blobs: BlobStore, harbour: str):
-    put_in(database, blobs, harbour, HELD, "Old One;company;VN;;;;;")
-    put_in(database, blobs, harbour, "Other;company;VN;;;;;", name="Suspended")
-    put_in(database, blobs, harbour, "New One;company;VN;;;;;")
+    import_watchlist(database, blobs, harbour, HELD, "Old One;company;VN;;;;;")
+    import_watchlist(database, blobs, harbour, "Other;company;VN;;;;;", name="Suspended")
+    import_watchlist(database, blobs, harbour, "New One;company;VN;;;;;")
     with database.for_organisation(harbour, write=False) as session:
         told = {kept.name: (kept.entries, kept.edition) for kept in lists.list_watchlists(session)}
         kept = session.execute(select(WatchlistEntry.edition, WatchlistEntry.content)).all()
@@ -178,22 +178,22 @@ def test_an_import_replaces_the_list_of_its_name_and_no_other(database: Database
 
 
 def test_the_same_entries_in_any_order_change_nothing(database: Database, blobs: BlobStore, harbour: str):
-    assert put_in(database, blobs, harbour, HELD, "Old One;company;VN;;;;;")
-    assert put_in(database, blobs, harbour, "Old One;company;VN;;;;;", HELD) is None
+    assert import_watchlist(database, blobs, harbour, HELD, "Old One;company;VN;;;;;")
+    assert import_watchlist(database, blobs, harbour, "Old One;company;VN;;;;;", HELD) is None
 
 
-def test_nothing_is_kept_of_the_file_once_it_is_loaded(database: Database, blobs: BlobStore, harbour: str):
-    put_in(database, blobs, harbour, HELD)
+def test_the_file_is_not_stored_after_it_is_loaded(database: Database, blobs: BlobStore, harbour: str):
+    import_watchlist(database, blobs, harbour, HELD)
     with database.for_organisation(harbour, write=False) as session:
         assert session.scalars(select(Upload)).all() == []
 
 
 @pytest.mark.parametrize("first", [0, 1])
-def test_of_two_files_for_one_list_the_later_one_counts_whichever_is_loaded_first(
+def test_the_later_of_two_files_for_a_list_counts_whichever_is_loaded_first(
     database: Database, blobs: BlobStore, harbour: str, first: int
 ):
     for row in (HELD, "Later;company;VN;;;;;"):
-        put_in(database, blobs, harbour, row, work=False)
+        import_watchlist(database, blobs, harbour, row, work=False)
     claimed = [claim_job(database, "test"), claim_job(database, "test")]
     claimed.sort(key=lambda one: one.payload["edition"] == wanted(database, harbour))
     for one in (claimed[first], claimed[1 - first]):
@@ -211,13 +211,13 @@ def wanted(database: Database, organisation_id: str) -> str:
         return session.scalars(select(Watchlist.requested_edition)).one()
 
 
-def test_a_load_that_stops_half_way_is_resumed_and_counts_only_when_whole(
+def test_an_interrupted_load_is_resumed_and_comes_into_force_only_when_complete(
     database: Database, blobs: BlobStore, harbour: str, monkeypatch: pytest.MonkeyPatch
 ):
-    keep_supplier(database, harbour)
-    put_in(database, blobs, harbour, HELD)
+    save_supplier(database, harbour)
+    import_watchlist(database, blobs, harbour, HELD)
     monkeypatch.setattr(lists, "CHUNK", 2)
-    put_in(database, blobs, harbour, *(f"Company {at};company;VN;;;;;" for at in "ABCDE"), work=False)
+    import_watchlist(database, blobs, harbour, *(f"Company {at};company;VN;;;;;" for at in "ABCDE"), work=False)
     claimed = claim_job(database, "dies", -1.0, {"load_watchlist"})
 
     class Dies(BlobStore):
@@ -226,23 +226,23 @@ def test_a_load_that_stops_half_way_is_resumed_and_counts_only_when_whole(
 
     with pytest.raises(ValueError, match="invalid literal"):
         lists.load_watchlist(database, Dies(blobs.folder), claimed)
-    assert found(database, harbour) == [OPEN]
-    work_off(database, blobs)
+    assert list_matches(database, harbour) == [OPEN]
+    run_jobs(database, blobs)
     with database.for_organisation(harbour, write=False) as session:
         assert session.scalars(select(func.count(WatchlistEntry.id))).one() == 5
-    assert found(database, harbour) == []
+    assert list_matches(database, harbour) == []
     with pytest.raises(LostLease):
         lists.load_watchlist(database, blobs, claimed)
 
 
-def test_a_load_that_fails_for_good_leaves_the_list_as_it_was(database: Database, blobs: BlobStore, harbour: str):
-    put_in(database, blobs, harbour, HELD)
-    put_in(database, blobs, harbour, "Later;company;VN;;;;;", work=False)
-    put_in(database, blobs, harbour, "First;company;VN;;;;;", name="New", work=False)
+def test_a_failed_load_leaves_the_list_unchanged(database: Database, blobs: BlobStore, harbour: str):
+    import_watchlist(database, blobs, harbour, HELD)
+    import_watchlist(database, blobs, harbour, "Later;company;VN;;;;;", work=False)
+    import_watchlist(database, blobs, harbour, "First;company;VN;;;;;", name="New", work=False)
     with database.for_organisation(harbour) as session:
         for job in session.scalars(select(Job).where(Job.kind == "load_watchlist", Job.state == "queued")):
             job.cancel = True
-    work_off(database, blobs)
+    run_jobs(database, blobs)
     with database.for_organisation(harbour, write=False) as session:
         assert [
             (kept.name, kept.entries, kept.requested_edition == kept.edition) for kept in lists.list_watchlists(session)
@@ -255,15 +255,15 @@ def test_many_suppliers_are_screened_in_chunks_and_a_resumed_job_writes_nothing_
 ):
     monkeypatch.setattr(screening, "CHUNK", 2)
     for at in range(5):
-        keep_supplier(database, harbour, reference=f"S-{at}")
-    put_in(database, blobs, harbour, HELD)
-    assert len(found(database, harbour)) == 5
+        save_supplier(database, harbour, reference=f"S-{at}")
+    import_watchlist(database, blobs, harbour, HELD)
+    assert len(list_matches(database, harbour)) == 5
     with database.for_organisation(harbour) as session:
         done = session.scalars(select(Job).where(Job.kind == "screen_suppliers")).one()
         assert done.result == {"screened": 5, "opened": 5}
         times = sorted(session.scalars(select(Screening.at)))
         lists.request_screening(session, BY, watchlist_id=session.scalars(select(Watchlist.id)).one())
-    work_off(database, blobs)
+    run_jobs(database, blobs)
     with database.for_organisation(harbour, write=False) as session:
         assert session.scalars(select(func.count(WatchlistMatch.id))).one() == 5
         assert sorted(session.scalars(select(Screening.at))) == times
@@ -271,11 +271,11 @@ def test_many_suppliers_are_screened_in_chunks_and_a_resumed_job_writes_nothing_
         assert again.result == {"screened": 5, "opened": 0}
 
 
-def test_what_was_found_on_a_list_that_was_replaced_meanwhile_is_not_written(
+def test_matches_with_a_list_replaced_meanwhile_are_not_saved(
     database: Database, blobs: BlobStore, harbour: str
 ):
-    supplier_id = keep_supplier(database, harbour)
-    put_in(database, blobs, harbour, HELD)
+    supplier_id = save_supplier(database, harbour)
+    import_watchlist(database, blobs, harbour, HELD)
     with database.for_organisation(harbour) as session:
         kept = session.scalars(select(Watchlist)).one()
         match = session.scalars(select(WatchlistMatch)).one()
@@ -289,13 +289,13 @@ def test_what_was_found_on_a_list_that_was_replaced_meanwhile_is_not_written(
         assert (screened.edition, screened.identity) == (kept.edition, who)
 
 
-def test_two_organisations_know_nothing_of_each_other(database: Database, blobs: BlobStore, harbour: str):
+def test_organisations_do_not_see_each_others_lists_and_matches(database: Database, blobs: BlobStore, harbour: str):
     quay = an_organisation(database, "Quay Trading")
     for organisation_id in (harbour, quay):
-        keep_supplier(database, organisation_id)
-    put_in(database, blobs, harbour, HELD)
-    work_off(database, blobs)
-    assert (len(found(database, harbour)), found(database, quay)) == (1, [])
+        save_supplier(database, organisation_id)
+    import_watchlist(database, blobs, harbour, HELD)
+    run_jobs(database, blobs)
+    assert (len(list_matches(database, harbour)), list_matches(database, quay)) == (1, [])
     with database.for_organisation(harbour, write=False) as session:
         match_id = session.scalars(select(WatchlistMatch.id)).one()
     with database.for_organisation(quay) as session:
@@ -316,22 +316,22 @@ def test_two_organisations_know_nothing_of_each_other(database: Database, blobs:
         ("dismiss", "x" * 2001, None, "match.note"), ("dismiss", "Other.", "0" * 64, "match.changed"),
     ],
 )  # fmt: skip
-def test_a_decision_needs_a_note_and_what_its_maker_saw(
+def test_a_decision_needs_a_note_and_the_current_fingerprint(
     database: Database, blobs: BlobStore, harbour: str, decision: str, note: str, fingerprint: str | None, code: str
 ):
-    keep_supplier(database, harbour)
-    put_in(database, blobs, harbour, HELD)
+    save_supplier(database, harbour)
+    import_watchlist(database, blobs, harbour, HELD)
     with database.for_organisation(harbour) as session:
         match_id = session.scalars(select(WatchlistMatch.id)).one()
         with pytest.raises(DomainError) as caught:
             matches.decide_match(session, match_id, decision, note, now(), BY, fingerprint)
-    assert (caught.value.code, found(database, harbour)) == (code, [OPEN])
+    assert (caught.value.code, list_matches(database, harbour)) == (code, [OPEN])
 
 
-def test_a_decision_stands_in_the_audit_trail_without_its_note(database: Database, blobs: BlobStore, harbour: str):
-    supplier_id = keep_supplier(database, harbour)
-    put_in(database, blobs, harbour, HELD)
-    match_id = decide(database, harbour, "dismiss", "The manager is Ama Dako.")
+def test_a_decision_is_recorded_in_the_audit_trail_without_its_note(database: Database, blobs: BlobStore, harbour: str):
+    supplier_id = save_supplier(database, harbour)
+    import_watchlist(database, blobs, harbour, HELD)
+    match_id = decide_match(database, harbour, "dismiss", "The manager is Ama Dako.")
     with database.for_organisation(harbour, write=False) as session:
         event = session.scalars(select(AuditEvent).where(AuditEvent.object_id == match_id)).one()
         told = matches.summarize_screening(session, supplier_id)
@@ -340,11 +340,11 @@ def test_a_decision_stands_in_the_audit_trail_without_its_note(database: Databas
     assert [name for name, _ in told.screened] == ["Held"]
 
 
-def test_what_was_decided_goes_along_when_two_suppliers_are_one(database: Database, blobs: BlobStore, harbour: str):
-    source = keep_supplier(database, harbour, reference="S-1")
-    target = keep_supplier(database, harbour, reference="S-2", name="Star Ocean Garments")
-    put_in(database, blobs, harbour, HELD)
-    decide(database, harbour, "confirm")
+def test_decisions_move_along_when_two_suppliers_are_merged(database: Database, blobs: BlobStore, harbour: str):
+    source = save_supplier(database, harbour, reference="S-1")
+    target = save_supplier(database, harbour, reference="S-2", name="Star Ocean Garments")
+    import_watchlist(database, blobs, harbour, HELD)
+    decide_match(database, harbour, "confirm")
     with database.for_organisation(harbour) as session:
         suppliers.merge_suppliers(
             session, session.get_one(Supplier, source), session.get_one(Supplier, target), now(), BY
@@ -354,13 +354,13 @@ def test_what_was_decided_goes_along_when_two_suppliers_are_one(database: Databa
     assert (kept.supplier_id, kept.state) == (target, "confirmed")
 
 
-def test_matches_go_with_their_supplier_and_with_their_list(database: Database, blobs: BlobStore, harbour: str):
-    keep_supplier(database, harbour, reference="S-1")
-    gone = keep_supplier(database, harbour, reference="S-2")
-    put_in(database, blobs, harbour, HELD)
+def test_matches_are_deleted_with_their_supplier_and_with_their_list(database: Database, blobs: BlobStore, harbour: str):
+    save_supplier(database, harbour, reference="S-1")
+    gone = save_supplier(database, harbour, reference="S-2")
+    import_watchlist(database, blobs, harbour, HELD)
     with database.for_organisation(harbour) as session:
         suppliers.erase_supplier(session, session.get_one(Supplier, gone), now(), BY)
-    assert len(found(database, harbour)) == 1
+    assert len(list_matches(database, harbour)) == 1
     with database.for_organisation(harbour) as session:
         lists.remove_watchlist(session, "Held", BY)
     with database.unscoped(write=False) as session:
@@ -371,16 +371,16 @@ def test_matches_go_with_their_supplier_and_with_their_list(database: Database, 
 @pytest.mark.parametrize("name", ["", " ", "x" * 101, "a\x07b"])
 def test_a_list_needs_a_name(database: Database, blobs: BlobStore, harbour: str, name: str):
     with pytest.raises(DomainError, match="up to 100 letters"):
-        put_in(database, blobs, harbour, HELD, name=name)
+        import_watchlist(database, blobs, harbour, HELD, name=name)
 
 
 @examples(8, HealthCheck.function_scoped_fixture)
 @given(st.permutations([HELD, "Star Ocean;;;;;;;", "Amber Kite Foods;company;VN;;;;;", "Coral;vessel;;9074729;;;;"]))
 def test_the_order_of_the_rows_changes_nothing(database: Database, blobs: BlobStore, rows: list[str]):
     harbour = an_organisation(database, new_id())
-    keep_supplier(database, harbour, reference="S-1", owner="Amber Kite Foods Ltd", imo="9074729")
-    keep_supplier(database, harbour, reference="S-2", name="Star Ocean")
-    put_in(database, blobs, harbour, *rows)
-    assert [(name, listed) for name, listed, _ in found(database, harbour)] == [
+    save_supplier(database, harbour, reference="S-1", owner="Amber Kite Foods Ltd", imo="9074729")
+    save_supplier(database, harbour, reference="S-2", name="Star Ocean")
+    import_watchlist(database, blobs, harbour, *rows)
+    assert [(name, listed) for name, listed, _ in list_matches(database, harbour)] == [
         ("Blue Pier Fishing", "Amber Kite Foods"), ("Blue Pier Fishing", "Coral"), ("Star Ocean", "Star Ocean"),
     ]  # fmt: skip

@@ -50,13 +50,13 @@ def change_of(made: Any, title: str) -> float:
     return sum(move.after - move.before for move in made.moves if move.title == title)
 
 
-def test_nothing_changed_moves_nothing() -> None:
+def test_without_changes_no_points_change() -> None:
     made = compute_what_if(on_ground(HARMED), {})
     assert made.changes == ()
     assert made.before == made.after
 
 
-def test_a_changed_answer_moves_the_points_of_its_indicator_and_all_moves_make_the_change() -> None:
+def test_a_changed_answer_changes_its_indicator_and_the_changes_add_up_to_the_score_change() -> None:
     made = compute_what_if(on_ground(HARMED), {"papers_retention": "worker_holds"})
     assert change_of(made, "Papers withheld") < 0
     assert sum(move.after - move.before for move in made.changes) == pytest.approx(
@@ -65,33 +65,33 @@ def test_a_changed_answer_moves_the_points_of_its_indicator_and_all_moves_make_t
     assert {move.title for move in made.changes} <= {"Papers withheld", UPLIFT}
 
 
-def test_better_evidence_behind_a_changed_answer_moves_more() -> None:
+def test_better_evidence_for_a_changed_answer_changes_more_points() -> None:
     plain, heard = (
         compute_what_if(on_ground(HARMED), {"violence": "none_asked"}, grade=g) for g in (None, "worker_voice")
     )
     assert change_of(heard, "Violence") < change_of(plain, "Violence") < 0
 
 
-def test_an_answer_taken_back_is_as_if_not_asked() -> None:
+def test_a_removed_answer_counts_as_not_asked() -> None:
     made = compute_what_if(on_ground(HARMED), {"violence": None})
     (move,) = [move for move in made.changes if move.title == "Violence"]
     assert (move.state_before, move.state_after) == ("answered", "not_asked")
 
 
 @pytest.mark.parametrize("question", ["country", "sector", "name"])
-def test_another_place_or_trade_is_another_supplier(question: str) -> None:
+def test_country_and_sector_cannot_be_changed(question: str) -> None:
     with pytest.raises(ValueError, match="another supplier"):
         compute_what_if(on_ground(HARMED), {question: "VN"})
 
 
-def test_an_action_that_is_not_called_for_cannot_be_done() -> None:
+def test_an_action_that_is_not_due_cannot_be_done() -> None:
     with pytest.raises(ValueError, match="not called for"):
         compute_what_if(on_ground(well_answered()), {}, ["stop_violence"])
     with pytest.raises(ValueError, match="no kind of evidence"):
         compute_what_if(on_ground(HARMED), {}, [], "hearsay")
 
 
-def test_an_action_done_answers_best_what_it_was_called_for_and_nothing_else() -> None:
+def test_a_completed_action_gives_its_indicators_the_best_answer_and_changes_nothing_else() -> None:
     ground = on_ground(HARMED)
     closed = map_closed_indicators(ground.assess([HARMED]).blocks[0])["stop_violence"]
     assert closed == {"violence"}
@@ -100,7 +100,7 @@ def test_an_action_done_answers_best_what_it_was_called_for_and_nothing_else() -
     assert change_of(made, "Violence") < 0
 
 
-def test_what_workers_reported_is_closed_by_workers_or_officials_alone() -> None:
+def test_reports_of_workers_are_closed_by_worker_or_official_evidence_only() -> None:
     ground = on_ground({**PLACE, "violence": "none_asked", "reported_harms": ["violence"], "reported_by": "workers"})
     moved = {
         g: change_of(compute_what_if(ground, {}, ["stop_violence"], g), "Violence")
@@ -110,13 +110,13 @@ def test_what_workers_reported_is_closed_by_workers_or_officials_alone() -> None
     assert moved["worker_voice"] < 0
 
 
-def test_another_agency_moves_what_rests_on_the_agency() -> None:
+def test_another_agency_changes_only_the_points_of_the_agency() -> None:
     ground = replace(on_ground({**PLACE, "agencies": ["Kite Placement"]}), agency_scores={"kiteplacement": 95.0})
     made = compute_what_if(ground, {"agencies": ["Fern Placement"]}, agency_scores={"fernplacement": 20.0})
     assert change_of(made, "Worst agency named") < 0
 
 
-def test_the_fewest_actions_move_the_level_and_none_of_them_can_be_spared() -> None:
+def test_the_fewest_actions_change_the_level_and_each_of_them_is_needed() -> None:
     ground = on_ground({**well_answered(), "papers_retention": "held", "violence": "open", "recruitment_fees": "all"})
     found = find_fewest_actions(ground)
     before = compute_what_if(ground, {}).before.headline.level
@@ -128,7 +128,7 @@ def test_the_fewest_actions_move_the_level_and_none_of_them_can_be_spared() -> N
         assert compute_what_if(ground, {}, fewer, "worker_voice").after.headline.level == before
 
 
-def test_what_was_taken_first_for_its_severity_and_is_not_needed_is_left_out_again() -> None:
+def test_an_action_chosen_first_for_its_severity_is_dropped_if_it_is_not_needed() -> None:
     ground = on_ground({**well_answered(), "papers_retention": "held", "housing": "unsafe"})
     called = map_closed_indicators(ground.assess([ground.answers]).blocks[0])
     safety = {action.id for action in load_actions() if action.safety}
@@ -143,12 +143,12 @@ def test_safety_comes_first_among_the_fewest_actions() -> None:
     assert found.actions[0].safety
 
 
-def test_where_place_and_trade_hold_a_level_no_actions_are_named() -> None:
+def test_no_actions_are_named_where_country_and_sector_alone_hold_the_level() -> None:
     found = find_fewest_actions(on_ground({"name": "Nowhere Mill"}))
     assert (found.actions, found.changes_level, found.level) == ((), False, "insufficient_evidence")
 
 
-def test_the_end_of_a_relationship_is_never_among_what_would_move_a_level() -> None:
+def test_ending_the_relationship_is_never_among_the_fewest_actions() -> None:
     assert {action.id for action in load_actions() if action.ends_relationship} >= {
         "decide_state_imposed",
         "use_leverage_before_leaving",
@@ -161,7 +161,7 @@ def test_the_end_of_a_relationship_is_never_among_what_would_move_a_level() -> N
     assert not any(action.ends_relationship for action in find_fewest_actions(state_imposed).actions)
 
 
-def test_an_action_for_a_group_closes_what_each_model_of_a_supplier_has_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_action_for_a_group_closes_its_indicators_in_every_model_of_a_supplier(monkeypatch: pytest.MonkeyPatch) -> None:
     ask = next(replace(action, addresses=("group:asked",)) for action in load_actions() if action.id == "ask")
     monkeypatch.setattr(planning, "list_release_actions", lambda release: (ask,))
     packs = [get_model_version(name, "2026.3") for name in ("site_general", "site_fishing")]
@@ -173,7 +173,7 @@ def test_an_action_for_a_group_closes_what_each_model_of_a_supplier_has_in_it(mo
 
 @examples(15)
 @given(answers())
-def test_the_actions_named_never_make_it_worse(row: dict[str, Any]) -> None:
+def test_the_named_actions_never_worsen_the_result(row: dict[str, Any]) -> None:
     ground = on_ground(row)
     found = find_fewest_actions(ground)
     made = compute_what_if(ground, {}, [action.id for action in found.actions], "worker_voice")
@@ -183,7 +183,7 @@ def test_the_actions_named_never_make_it_worse(row: dict[str, Any]) -> None:
         assert made.after.headline.score <= made.before.headline.score + 1e-9
 
 
-def test_the_best_answer_is_the_one_of_least_risk() -> None:
+def test_the_best_answer_has_the_lowest_risk() -> None:
     assert get_best_answer(Ramp(48.0, 80.0), ON) == 48.0
     assert get_best_answer(Steps(((0.0, 0.9), (1.0, 0.0))), ON) == 1.0
     assert get_best_answer(Steps(((3.0, 0.6), (6.0, 0.9))), ON) == 2.0

@@ -5,7 +5,7 @@ from pathlib import Path
 from patience import wait_until
 from playwright.sync_api import Page, expect
 from sqlalchemy import select
-from test_service.listed import put_in
+from test_service.watchlist_helpers import import_watchlist
 from test_web.conftest import Office
 from test_web.every_page import faults_of
 
@@ -19,7 +19,7 @@ def test_an_officer_reads_why_and_decides_with_a_note(ana: Page, office: Office)
     reason = "Fees, see https://list.example/agencies/suspended-in-the-year-2026/and-not-yet-let-in-again"
     row = f"{agency.name} Co., Ltd.;agency;{agency.country};;;;Suspended agencies;{reason}"
     blobs = BlobStore(Path(office.database.engine.url.database).parent / "blobs")
-    put_in(office.database, blobs, office.harbour, row, work=False)
+    import_watchlist(office.database, blobs, office.harbour, row, work=False)
     match = ana.locator("section.panel", has=ana.get_by_role("heading", name=agency.name))
     wait_until(lambda: ana.goto("/watchlists") and match.count())
     expect(match.get_by_text("A country agrees.")).to_be_visible()

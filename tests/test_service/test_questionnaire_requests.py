@@ -68,7 +68,7 @@ def filled_in(book: Workbook, form: str = "site") -> dict[str, object]:
     return {of_title[h.value]: c.value for h, c in zip(sheet[2], sheet[3], strict=True) if c.value is not None}
 
 
-def test_the_workbook_says_whom_it_asks_and_which_asking_it_is(session: Session):
+def test_the_workbook_holds_the_supplier_and_the_request_id(session: Session):
     asking_id, book = ask(session, a_supplier(session))
     assert {name: value for name, value in filled_in(book).items() if name != "form_version"} == {
         "reference": "S-7",
@@ -87,7 +87,7 @@ def test_the_workbook_says_that_a_blank_in_it_will_count_as_declined(session: Se
     assert "neither good nor bad" not in told
 
 
-def test_the_workbook_is_read_as_the_form_it_is(session: Session):
+def test_the_workbook_is_recognised_as_its_form(session: Session):
     _, data = questionnaire_requests.create_request(session, a_supplier(session), "site", "the desk", SENT, "user:1")
     (about, sheet) = read_sheets(data, "answers.xlsx")
     assert (about.name, sheet.stamp) == ("About", f"site {VERSION}")
@@ -100,21 +100,21 @@ def test_the_workbook_keeps_the_notes_and_choices_of_the_form(session: Session):
     assert sheet.data_validations.dataValidation
 
 
-def test_a_name_that_looks_like_a_formula_goes_out_as_a_text(session: Session):
+def test_a_name_that_looks_like_a_formula_is_written_as_text(session: Session):
     _, book = ask(session, a_supplier(session, name='=HYPERLINK("http://x","y")', reference="=1+1\x07"))
     cells = [*book.worksheets[1][3], *book["_form"]["B"]]
     told = {cell.value: cell.data_type for cell in cells if cell.value is not None}
     assert told['=HYPERLINK("http://x","y")'] == told["=1+1"] == "s"
 
 
-def test_an_agency_is_asked_the_form_for_agencies_with_its_licence_number_filled_in(session: Session):
+def test_an_agency_gets_the_agency_form_with_its_licence_number_filled_in(session: Session):
     agency = a_supplier(session, "agency", licence_number="TH-88/2560", licence_status="declined")
     _, book = ask(session, agency, "agency")
     told = filled_in(book, "agency")
     assert (told["licence_number"], told["form_version"]) == ("TH-88/2560", f"agency {load_form('agency').version}")
 
 
-def test_what_is_known_of_who_and_where_a_supplier_is_comes_back_as_it_was(session: Session):
+def test_prefilled_identity_answers_are_read_back_unchanged(session: Session):
     known = {
         "country": "TW", "sector": ["0311", "1020"], "imo": "9074729", "flag": "PA", "call_sign": "BVXY", "parent": "Pearl Group",
         "city": "Kaohsiung", "tax_number": "007",
@@ -127,13 +127,13 @@ def test_what_is_known_of_who_and_where_a_supplier_is_comes_back_as_it_was(sessi
     assert "papers_retention" not in row
 
 
-def test_a_sector_that_is_not_known_or_was_declined_is_left_to_the_supplier(session: Session):
+def test_an_unknown_or_declined_sector_is_not_prefilled(session: Session):
     for number, sector in enumerate(("declined", [], ["no such code"])):
         _, book = ask(session, a_supplier(session, sector=sector, reference=f"S-{number}"))
         assert "sector" not in filled_in(book)
 
 
-def test_it_is_recorded_what_went_to_whom_and_when_and_the_audit_trail_holds_no_address(session: Session):
+def test_a_request_is_recorded_and_the_audit_trail_holds_no_recipient(session: Session):
     supplier = a_supplier(session)
     asking_id, _ = ask(session, supplier)
     (asking,) = questionnaire_requests.list_requests(session, supplier)
@@ -149,7 +149,7 @@ def test_it_is_recorded_what_went_to_whom_and_when_and_the_audit_trail_holds_no_
     assert event.details == {"asking": asking_id, "form": "site", "version": VERSION}
 
 
-def test_what_cannot_be_asked_is_refused(session: Session):
+def test_an_invalid_request_is_refused(session: Session):
     supplier = a_supplier(session)
     for form, version, sent_to, code in (
         ("agency", None, "the desk", "asking.form"),
@@ -163,7 +163,7 @@ def test_what_cannot_be_asked_is_refused(session: Session):
         assert (refused.value.code, refused.value.status) == (code, 422)
 
 
-def test_a_form_that_came_back_is_marked_and_cannot_have_come_back_before_it_went(session: Session):
+def test_a_returned_form_is_marked_and_cannot_be_returned_before_it_was_sent(session: Session):
     asking_id, _ = ask(session, a_supplier(session))
     with pytest.raises(DomainError) as refused:
         questionnaire_requests.mark_returned(session, asking_id, date(2026, 2, 28), "user:1")
@@ -171,7 +171,7 @@ def test_a_form_that_came_back_is_marked_and_cannot_have_come_back_before_it_wen
     assert questionnaire_requests.mark_returned(session, asking_id, BACK, "user:1").returned_on == BACK
 
 
-def test_a_form_cannot_have_come_back_on_a_day_still_to_come(session: Session):
+def test_a_form_cannot_be_returned_in_the_future(session: Session):
     asking_id, _ = ask(session, a_supplier(session))
     with pytest.raises(DomainError) as refused:
         questionnaire_requests.mark_returned(session, asking_id, today() + timedelta(days=3), "user:1")
@@ -179,7 +179,7 @@ def test_a_form_cannot_have_come_back_on_a_day_still_to_come(session: Session):
     assert questionnaire_requests.mark_returned(session, asking_id, today(), "user:1").returned_on == today()
 
 
-def test_the_asking_of_another_organisation_looks_like_none(one_database: Database):
+def test_the_request_of_another_organisation_is_not_found(one_database: Database):
     with one_database.for_organisation(an_organisation(one_database, "One")) as session:
         asking_id, _ = ask(session, a_supplier(session))
     other = an_organisation(one_database, "Other")
@@ -188,7 +188,7 @@ def test_the_asking_of_another_organisation_looks_like_none(one_database: Databa
     assert (refused.value.code, refused.value.status) == ("not_found", 404)
 
 
-def test_what_has_been_out_too_long_is_told_the_longest_first_until_it_comes_back(session: Session):
+def test_overdue_requests_are_listed_oldest_first_until_they_are_returned(session: Session):
     supplier = a_supplier(session)
     late, later, fresh = (ask(session, supplier, sent_on=day)[0] for day in (SENT, date(2026, 2, 1), date(2026, 3, 10)))
     on = date(2026, 3, 15)
@@ -210,7 +210,7 @@ def came_back(session: Session, supplier: Supplier, form: str = "site") -> Quest
     return found[0]
 
 
-def test_a_blank_in_a_form_that_came_back_is_declined_and_what_was_answered_stands(session: Session):
+def test_a_blank_in_a_returned_form_is_declined_and_answers_are_unchanged(session: Session):
     answered, blank = FED[0], FED[1:]
     answers = {"name": "Blue Pier Cannery", answered: "no", blank[0]: None, blank[1]: []}
     whole = questionnaire_requests.complete_returned_answers(came_back(session, a_supplier(session)), answers)
@@ -219,19 +219,19 @@ def test_a_blank_in_a_form_that_came_back_is_declined_and_what_was_answered_stan
     assert (whole["form_version"], whole["form_returned"]) == (f"site {VERSION}", "2026-03-12")
 
 
-def test_what_feeds_nothing_or_was_not_in_the_form_is_never_declined(session: Session):
+def test_questions_that_are_not_scored_or_not_in_the_form_are_never_declined(session: Session):
     whole = questionnaire_requests.complete_returned_answers(came_back(session, a_supplier(session)), {})
     assert whole.keys() == {*FED, "form_version", "form_returned"}
 
 
-def test_a_form_that_is_sent_in_again_came_back_when_it_first_did(session: Session):
+def test_a_form_uploaded_again_keeps_its_first_day_of_return(session: Session):
     asking = came_back(session, a_supplier(session))
     again = questionnaire_requests.receive_returned_form(session, asking.id, "user:1", date(2026, 4, 1))
     assert again is not None
     assert again[0].returned_on == BACK
 
 
-def test_a_form_of_another_organisation_came_back_from_nobody(one_database: Database):
+def test_a_returned_form_of_another_organisation_has_no_request(one_database: Database):
     with one_database.for_organisation(an_organisation(one_database, "One")) as session:
         asking_id, _ = ask(session, a_supplier(session))
     with one_database.for_organisation(an_organisation(one_database, "Other")) as session:

@@ -172,7 +172,7 @@ OBJECTS: dict[str, Callable[[Session, Made], object]] = {
 WORDS = {"format": "csv", "view": "inherent", "form_id": "site", "model_id": "site_fishing"}
 
 
-def make_all(session: Session) -> dict[str, str]:
+def create_all(session: Session) -> dict[str, str]:
     """One object of every kind in the organisation of the session: variable -> id."""
     made: dict[str, str] = {}
     for variable, make in OBJECTS.items():
@@ -183,6 +183,6 @@ def make_all(session: Session) -> dict[str, str]:
     return made
 
 
-def none_of_them() -> dict[str, str]:
+def build_unknown_ids() -> dict[str, str]:
     """Ids that nothing has."""
     return {variable: new_id() for variable in OBJECTS}

@@ -58,7 +58,7 @@ def declined(portal: Portal, reference: str = "S-1") -> set[str]:
     return {question for question, said in answers.items() if said == "declined"}
 
 
-def test_what_is_blank_in_a_form_that_came_back_was_declined_and_the_record_says_it_came_back(portal: Portal):
+def test_blanks_in_a_returned_form_are_declined_and_the_request_is_marked_as_returned(portal: Portal):
     asking_id, form = asked(portal)
     assert declined(portal) == set()
     take_in(portal, "back.xlsx", filled_in(portal, form, {"uses_agencies": "No"}))
@@ -71,7 +71,7 @@ def test_what_is_blank_in_a_form_that_came_back_was_declined_and_the_record_says
     assert said["answers"]["form_version"] == f"site {FORM.version}"
 
 
-def test_a_returned_form_is_scored_by_the_trade_that_was_known_though_nobody_wrote_it_again(portal: Portal):
+def test_a_returned_form_is_scored_by_the_known_sector_if_it_has_none(portal: Portal):
     portal.put("/suppliers/S-1", CANNERY | {"sector": ["0311"]})
     made = portal.post("/suppliers/S-1/askings", {"form": "site_fishing", "sent_to": "the desk"})
     take_in(portal, "back.xlsx", portal.get(made.location.removeprefix("/api/v1")).get_data())
@@ -79,7 +79,7 @@ def test_a_returned_form_is_scored_by_the_trade_that_was_known_though_nobody_wro
     assert (said["answers"]["sector"], said["model"]) == (["0311"], "site_fishing")
 
 
-def test_a_cell_that_could_not_be_read_costs_no_less_than_a_blank_one_and_is_told(portal: Portal):
+def test_an_unreadable_cell_costs_no_less_than_a_blank_one_and_is_reported(portal: Portal):
     _, form = asked(portal)
     told = take_in(portal, "back.xlsx", filled_in(portal, form, {"papers_retention": "who knows, ask Bo"}))
     assert "papers_retention" in declined(portal)
@@ -94,7 +94,7 @@ UNREADABLE = """
     """
 
 
-def test_an_answer_that_could_not_be_read_is_told_on_the_page_of_who_gave_it(portal: Portal, database: Database):
+def test_an_unreadable_answer_is_shown_on_the_page_of_its_supplier(portal: Portal, database: Database):
     take_in(portal, "list.xlsx", workbook(UNREADABLE))
     told = page_of(portal, database, "S-1")
     assert "Answered, but not understood" in told
@@ -109,7 +109,7 @@ def test_an_answer_that_could_not_be_read_is_told_on_the_page_of_who_gave_it(por
     ("sector", "form"),
     [("0311", "site_fishing"), ("4100", "site_construction"), ("9700", "site_domestic_work"), ("1020", "site")],
 )
-def test_the_page_offers_the_form_of_the_suppliers_trade_first(
+def test_the_page_offers_the_form_of_the_suppliers_sector_first(
     portal: Portal, database: Database, sector: str, form: str
 ):
     portal.put("/suppliers/S-1", CANNERY | {"sector": [sector]})
@@ -126,7 +126,7 @@ def page_of(portal: Portal, database: Database, reference: str, role: str = "vie
     return a_browser(portal.app, a_user(database, organisation, role)).get(f"/suppliers/{found}").get_data(as_text=True)
 
 
-def test_another_row_in_the_form_refuses_nothing(portal: Portal):
+def test_blanks_in_another_row_of_the_form_are_not_declined(portal: Portal):
     _, form = asked(portal)
     other = {"reference": "S-2", "name": "Red Quay Foods", "country": "Thailand"}
     take_in(portal, "back.xlsx", filled_in(portal, form, {}, other))
@@ -141,13 +141,13 @@ LIST = """
     """
 
 
-def test_a_plain_list_of_a_supplier_refuses_nothing(portal: Portal):
+def test_blanks_in_a_plain_list_are_not_declined(portal: Portal):
     asked(portal)
     take_in(portal, "list.xlsx", workbook(LIST))
     assert declined(portal) == set()
 
 
-def test_what_was_answered_and_what_was_declined_stays_when_a_list_comes_in_later(portal: Portal):
+def test_answers_and_declines_stay_when_a_list_is_imported_later(portal: Portal):
     _, form = asked(portal)
     take_in(portal, "back.xlsx", filled_in(portal, form, {"uses_agencies": "No"}))
     refused, level = declined(portal), portal.get("/suppliers/S-1").json["level"]
@@ -158,7 +158,7 @@ def test_what_was_answered_and_what_was_declined_stays_when_a_list_comes_in_late
     assert portal.get("/suppliers/S-1").json["answers"]["uses_agencies"] == "no"
 
 
-def test_what_was_declined_stays_declined_in_a_later_put_until_it_is_answered(portal: Portal):
+def test_declined_questions_stay_declined_in_a_later_put_until_answered(portal: Portal):
     _, form = asked(portal)
     take_in(portal, "back.xlsx", filled_in(portal, form, {}))
     refused = declined(portal)
@@ -168,7 +168,7 @@ def test_what_was_declined_stays_declined_in_a_later_put_until_it_is_answered(po
     assert declined(portal) == refused - {"papers_retention"}
 
 
-def test_what_was_declined_in_so_many_words_stays_until_it_is_answered_though_no_form_came_back(portal: Portal):
+def test_explicitly_declined_questions_stay_declined_until_answered_without_a_returned_form(portal: Portal):
     asked(portal)
     portal.put("/suppliers/S-1", {**CANNERY, "papers_retention": "declined"})
     for later in ({}, {"contract_language": "all"}):
@@ -178,14 +178,14 @@ def test_what_was_declined_in_so_many_words_stays_until_it_is_answered_though_no
     assert declined(portal) == set()
 
 
-def test_what_a_supplier_was_asked_goes_with_it_when_it_turns_out_to_be_another(portal: Portal):
+def test_questionnaire_requests_move_along_when_a_supplier_is_merged(portal: Portal):
     asking_id, _ = asked(portal)
     portal.put("/suppliers/S-2", CANNERY)
     portal.post("/suppliers/S-1/merge", {"into": "S-2"})
     assert [asking["id"] for asking in portal.get("/suppliers/S-2/askings").json["items"]] == [asking_id]
 
 
-def test_a_form_that_another_organisation_sent_out_is_a_plain_list_here(app: Flask, database: Database, portal: Portal):
+def test_a_form_sent_by_another_organisation_counts_as_a_plain_list(app: Flask, database: Database, portal: Portal):
     stranger = a_portal(app, an_organisation(database, "Quay Textiles"))
     _, form = asked(stranger)
     data = filled_in(stranger, form, {})

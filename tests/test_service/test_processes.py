@@ -89,7 +89,7 @@ def stopped(process: subprocess.Popen[str], number: int) -> str:
     return process.stderr.read()
 
 
-def test_serve_says_where_it_is_and_who_signs_in_and_stops_cleanly_and_comes_up_again(tmp_path: Path):
+def test_serve_prints_its_address_and_user_stops_cleanly_and_starts_again(tmp_path: Path):
     words = ("serve", "--demo", "--data", tmp_path / "data", "--port", a_port())
     with running(*words) as process:
         browser, email, password = said(process)
@@ -105,7 +105,7 @@ def test_serve_says_where_it_is_and_who_signs_in_and_stops_cleanly_and_comes_up_
         assert stopped(process, signal.SIGTERM) == ""
 
 
-def test_a_port_that_is_taken_is_told(tmp_path: Path):
+def test_a_port_in_use_is_reported(tmp_path: Path):
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         with running("serve", "--data", tmp_path / "data", "--port", port) as process:

@@ -47,7 +47,7 @@ def kept(database: Database, organisation_id: str) -> dict[str, dict[str, Any]]:
         return {one.key: {n: getattr(one, n) for n in names} for one in session.scalars(select(Supplier))}
 
 
-def test_a_supplier_that_told_enough_has_every_column(database: Database):
+def test_a_supplier_with_enough_answers_has_every_summary_column(database: Database):
     organisation = an_organisation(database)
     keep(database, organisation, SITES[1])
     (one,) = kept(database, organisation).values()
@@ -55,7 +55,7 @@ def test_a_supplier_that_told_enough_has_every_column(database: Database):
     assert (one["version"], one["created_at"], one["updated_at"], one["assessed_at"]) == (1, AT, AT, AT)
 
 
-def test_suppliers_that_are_new_are_kept_as_those_are_that_were_known(database: Database):
+def test_new_suppliers_are_stored_like_known_ones(database: Database):
     new, known = an_organisation(database), an_organisation(database, "Other")
     keep(database, new, *SITES)
     for row in SITES:  # only what it is found again by, so that nothing else of it stays
@@ -70,7 +70,7 @@ def test_suppliers_that_are_new_are_kept_as_those_are_that_were_known(database: 
     assert alike[0] == alike[1]
 
 
-def test_a_headline_is_that_of_the_latest_result_and_of_its_document(database: Database):
+def test_the_summary_matches_the_latest_result_and_its_document(database: Database):
     organisation = an_organisation(database)
     keep(database, organisation, {"name": "Far Hands", "reference": "A-1", "country": "NP"}, kind="agency")
     keep(database, organisation, *SITES)
@@ -89,7 +89,7 @@ def test_a_headline_is_that_of_the_latest_result_and_of_its_document(database: D
             assert supplier.score == pytest.approx(told["score"], abs=0.01)
 
 
-def test_what_only_others_told_calls_for_no_step_by_the_suppliers_own_answers(database: Database):
+def test_reports_of_others_alone_give_no_supplier_visible_step(database: Database):
     organisation = an_organisation(database)
     keep(database, organisation, *SITES)
     steps = {one["name"]: (one["next_step"], one["own_step"]) for one in kept(database, organisation).values()}
@@ -98,7 +98,7 @@ def test_what_only_others_told_calls_for_no_step_by_the_suppliers_own_answers(da
     assert all(first == own for name, (first, own) in steps.items() if name != "遠望水產")
 
 
-def test_each_supplier_has_one_change_for_its_first_level_in_the_order_of_the_rows(database: Database):
+def test_each_new_supplier_has_one_level_change_in_the_order_of_the_rows(database: Database):
     organisation = an_organisation(database)
     keep(database, organisation, *SITES)
     with database.for_organisation(organisation, write=False, snapshot=False) as session:
@@ -110,7 +110,7 @@ def test_each_supplier_has_one_change_for_its_first_level_in_the_order_of_the_ro
 
 @pytest.mark.parametrize("version", ["2026.1", get_order_release()])
 @given(seed=st.integers(0, 2**32 - 1))
-def test_the_first_of_a_plan_is_the_first_of_its_steps(version: str, seed: int):
+def test_the_next_step_is_the_first_step_of_the_plan(version: str, seed: int):
     library = list_release_actions(version)
     due = [*[inf] * 60, 0.02, 0.5, 1.0, 1.5, 2.0, 7.0, 30.0]
     plan = Plan(library, np.random.default_rng(seed).choice(due, size=(len(library), 5)))

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from callers import a_browser, a_user, an_organisation, send
 from flask import Flask
-from listed import BY, HELD, decide, found, keep_supplier, put_in, work_off
 from portal import Portal, a_portal
 from sqlalchemy import select
+from watchlist_helpers import BY, HELD, decide_match, import_watchlist, list_matches, run_jobs, save_supplier
 
 from service import cli
 from service.auth.accounts import create_organisation
@@ -33,8 +33,8 @@ def blobs(tmp_path: Path) -> BlobStore:
 def harbour(database: Database, blobs: BlobStore) -> str:
     """An organisation with a supplier that a list may hold."""
     organisation_id = an_organisation(database)
-    keep_supplier(database, organisation_id, reference="S-1")
-    put_in(database, blobs, organisation_id, HELD)
+    save_supplier(database, organisation_id, reference="S-1")
+    import_watchlist(database, blobs, organisation_id, HELD)
     return organisation_id
 
 
@@ -71,13 +71,13 @@ def test_an_officer_decides_on_the_page_with_a_note(app: Flask, database: Databa
     assert (refused.status_code, "Say in a note" in refused.get_data(as_text=True)) == (422, True)
     answer = send(officer, f"/matches/{match.id}", **told, note="Another address.")
     assert (answer.status_code, answer.location) == (303, "/watchlists")
-    assert found(database, harbour)[0][2] == "dismissed"
+    assert list_matches(database, harbour)[0][2] == "dismissed"
     page = text_of(officer.get("/watchlists?state=dismissed").get_data(as_text=True))
     assert "Another address. Ana Marín" in page
     assert "To be looked at (0)" in text_of(officer.get("/watchlists?state=nonsense").get_data(as_text=True))
 
 
-def test_the_page_of_a_supplier_has_a_box_with_the_next_step(app: Flask, database: Database, harbour: str):
+def test_the_supplier_page_has_a_box_with_the_matches_and_the_next_step(app: Flask, database: Database, harbour: str):
     officer = a_browser(app, a_user(database, harbour, "officer"))
     [match] = matches_of(database, harbour)
     address = f"/suppliers/{match.supplier_id}"
@@ -90,8 +90,8 @@ def test_the_page_of_a_supplier_has_a_box_with_the_next_step(app: Flask, databas
     assert "Next step: read what the list says and whom it binds" in page
 
 
-def test_what_a_list_says_is_only_text_on_a_page(app: Flask, database: Database, blobs: BlobStore, harbour: str):
-    put_in(database, blobs, harbour, HELD.replace("Debt bondage", "<script>alert(1)</script>"))
+def test_the_text_of_a_list_is_escaped_on_pages(app: Flask, database: Database, blobs: BlobStore, harbour: str):
+    import_watchlist(database, blobs, harbour, HELD.replace("Debt bondage", "<script>alert(1)</script>"))
     page = a_browser(app, a_user(database, harbour)).get("/watchlists").get_data(as_text=True)
     assert "&lt;script&gt;alert(1)" in page
     assert "<script>alert" not in page
@@ -112,7 +112,7 @@ def test_the_api_lists_lists_and_matches(portal: Portal):
     assert portal.get("/matches?state=guilty").status_code == 422
 
 
-def test_the_api_decides_once_and_shows_it_everywhere(portal: Portal, database: Database, harbour: str):
+def test_a_decision_through_the_api_is_visible_everywhere(portal: Portal, database: Database, harbour: str):
     [match] = portal.get("/matches").json["items"]
     body = {"decision": "confirm", "note": "Same registration number.", "fingerprint": match["fingerprint"]}
     answer = portal.post(f"/matches/{match['id']}", body)
@@ -127,31 +127,31 @@ def test_the_api_decides_once_and_shows_it_everywhere(portal: Portal, database: 
 
 def test_matches_come_in_pages(portal: Portal, database: Database, blobs: BlobStore, harbour: str):
     for at in range(2, 5):
-        keep_supplier(database, harbour, reference=f"S-{at}")
-    put_in(database, blobs, harbour, HELD, "Other;;;;;;;")
+        save_supplier(database, harbour, reference=f"S-{at}")
+    import_watchlist(database, blobs, harbour, HELD, "Other;;;;;;;")
     first = portal.get("/matches?limit=3").json
     rest = portal.get(first["next"].removeprefix("/api/v1")).json
     told = [one["reference"] for one in (*first["items"], *rest["items"])]
     assert (len(first["items"]), rest["next"], sorted(told)) == (3, None, ["S-1", "S-2", "S-3", "S-4"])
 
 
-def test_suppliers_of_a_file_are_screened_once_they_are_kept(
+def test_imported_suppliers_are_screened_once_they_are_stored(
     portal: Portal, database: Database, blobs: BlobStore, harbour: str
 ):
     sent = portal.send("more.csv", b"Supplier,Country\nBlue Peir Fishing Ltd,TH\nStar Ocean,TH\n")
     assert sent.status_code == 202
-    work_off(database, BlobStore(portal.app.extensions["settings"].files))
-    assert [name for name, _, _ in found(database, harbour)] == ["Blue Peir Fishing Ltd", "Blue Pier Fishing"]
+    run_jobs(database, BlobStore(portal.app.extensions["settings"].files))
+    assert [name for name, _, _ in list_matches(database, harbour)] == ["Blue Peir Fishing Ltd", "Blue Pier Fishing"]
 
 
-def test_a_backup_brings_lists_and_decisions_back(database: Database, blobs: BlobStore, harbour: str, tmp_path: Path):
-    decide(database, harbour, "dismiss")
+def test_a_restored_backup_has_lists_and_decisions(database: Database, blobs: BlobStore, harbour: str, tmp_path: Path):
+    decide_match(database, harbour, "dismiss")
     create_backup(database, blobs, tmp_path / "all.tar.gz", now())
     other = Database(open_engine(f"sqlite:///{tmp_path / 'other.db'}"))
     migrate(other.engine)
     restore_backup(other, BlobStore(tmp_path / "other"), tmp_path / "all.tar.gz")
-    put_in(other, BlobStore(tmp_path / "other"), harbour, HELD, "Another;;;;;;;")
-    assert found(other, harbour)[0][2] == "dismissed"
+    import_watchlist(other, BlobStore(tmp_path / "other"), harbour, HELD, "Another;;;;;;;")
+    assert list_matches(other, harbour)[0][2] == "dismissed"
     other.engine.dispose()
 
 
@@ -164,14 +164,14 @@ def test_an_organisation_is_erased_with_its_lists(database: Database, blobs: Blo
         assert session.scalars(select(WatchlistEntry)).all() == []
 
 
-def test_a_decision_on_what_is_found_no_more_is_kept_as_long_as_all_else(
+def test_a_decision_on_a_match_no_longer_found_is_kept_for_the_retention_period(
     database: Database, blobs: BlobStore, harbour: str
 ):
-    decide(database, harbour, "dismiss")
-    put_in(database, blobs, harbour, "Another;;;;;;;")
+    decide_match(database, harbour, "dismiss")
+    import_watchlist(database, blobs, harbour, "Another;;;;;;;")
     purge_expired(database, blobs, now() + timedelta(days=360))
     assert len(matches_of(database, harbour)) == 1
-    keep_supplier(database, harbour, reference="S-1")
+    save_supplier(database, harbour, reference="S-1")
     with database.for_organisation(harbour) as session:
         session.scalars(select(WatchlistMatch)).one().decided_at = now() - timedelta(days=9 * 365)
     purge_expired(database, blobs, now())
@@ -212,7 +212,7 @@ def test_the_command_imports_lists_and_removes(office: Database, tmp_path: Path,
         assert session.scalars(select(Watchlist)).all() == []
 
 
-def test_the_command_tells_rejected_rows_with_their_number_and_a_cure(
+def test_the_command_prints_rejected_rows_with_their_number_and_a_fix(
     office: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
     file = tmp_path / "held.csv"
@@ -232,7 +232,7 @@ def test_the_command_tells_rejected_rows_with_their_number_and_a_cure(
         (None, "Harbour Foods", "cannot be used"),
     ],
 )
-def test_the_command_says_in_a_sentence_why_nothing_was_done(
+def test_the_command_prints_one_sentence_when_nothing_was_done(
     office: Database,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],

@@ -21,32 +21,32 @@ HELD = "Blue Pier Fishing Co., Ltd.;company;TH;;;;Held at the border;Debt bondag
 BY = "user:ana"
 
 
-def work_off(database: Database, blobs: BlobStore) -> None:
+def run_jobs(database: Database, blobs: BlobStore) -> None:
     """Does every job that waits, one after another."""
     known = build_handlers(blobs)
     while (claimed := claim_job(database, "test")) is not None:
         run_job(database, claimed, known[claimed.kind])
 
 
-def put_in(
+def import_watchlist(
     database: Database, blobs: BlobStore, organisation_id: str, *rows: str, name: str = "Held", work: bool = True
 ) -> str | None:
     """Imports a list of one's own; the job, which is done unless told."""
     data = "\n".join([HEADER, *rows]).encode()
     job = lists.receive_watchlist(database, blobs, organisation_id, name, read_watchlist(data, "held.csv"), BY)
     if work:
-        work_off(database, blobs)
+        run_jobs(database, blobs)
     return job
 
 
-def keep_supplier(database: Database, organisation_id: str, kind: str = "site", **answers: Any) -> str:
+def save_supplier(database: Database, organisation_id: str, kind: str = "site", **answers: Any) -> str:
     """Keeps one supplier as the API does; its id."""
     told = {"name": "Blue Pier Fishing", "country": "TH", **answers}
     with database.for_organisation(organisation_id) as session:
         return suppliers.save_supplier(session, kind, told, now().date(), now(), BY, "api")[0].id
 
 
-def found(database: Database, organisation_id: str) -> list[tuple[str, str, str]]:
+def list_matches(database: Database, organisation_id: str) -> list[tuple[str, str, str]]:
     """Every match that is found: supplier, listed name, state."""
     with database.for_organisation(organisation_id, write=False) as session:
         query = select(WatchlistMatch, Supplier.name).join(Supplier, Supplier.id == WatchlistMatch.supplier_id)
@@ -54,7 +54,7 @@ def found(database: Database, organisation_id: str) -> list[tuple[str, str, str]
         return sorted((name, match.why["listed"], match.state) for match, name in rows)
 
 
-def decide(database: Database, organisation_id: str, decision: str, note: str = "Another address.") -> str:
+def decide_match(database: Database, organisation_id: str, decision: str, note: str = "Another address.") -> str:
     """Decides on the one match there is; its id."""
     with database.for_organisation(organisation_id) as session:
         match = session.scalars(select(WatchlistMatch)).one()

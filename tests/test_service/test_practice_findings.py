@@ -21,7 +21,7 @@ from reports.formats import render
 from risk_models.answers import from_rows
 from risk_models.buyer import evaluate_practices, find_practice_rules_in_force
 from service import cli
-from service.buyer.buying import build_buyer_lines
+from service.buyer.practice_findings import build_buyer_lines
 from service.imports.pipeline import Choices, NoUsableRows, parse_files
 from service.model_governance.check import list_model_faults
 from tests.sheets import workbook

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 from callers import an_organisation
-from objects import make_all
+from sample_objects import create_all
 from sqlalchemy import func, select
 
 from service.audit import record_event
@@ -18,13 +18,13 @@ from service.suppliers import repository as suppliers
 AT = datetime(2026, 3, 2, 9, 30, 0, 123456, tzinfo=UTC)
 
 
-def a_full_organisation(
+def create_full_organisation(
     database: Database, blobs: BlobStore, name: str = "Harbour Foods", sent: bytes = b"shared"
 ) -> str:
     """An organisation with something in every table that an organisation has; it sent a file and had a report made."""
     organisation_id = an_organisation(database, name, "Asia/Bangkok")
     with database.for_organisation(organisation_id) as session:
-        made = make_all(session)
+        made = create_all(session)
         answers = [{"name": "Wat Pho Shrimp 株式会社", "country": "TH", "sector": ["1020"], "agencies": ["Quick Crew"]}]
         agencies = [{"name": "Quick Crew", "country": "NP", "destination_countries": ["TH"]}]
         for kind, told in (("agency", agencies), ("site", answers)):
@@ -49,7 +49,7 @@ def a_full_organisation(
     return organisation_id
 
 
-def rows(database: Database) -> Mapping[str, list[dict[str, object]]]:
+def read_all_rows(database: Database) -> Mapping[str, list[dict[str, object]]]:
     """Every row of every table, in order."""
     with database.unscoped(write=False) as session:
         return {
@@ -58,7 +58,7 @@ def rows(database: Database) -> Mapping[str, list[dict[str, object]]]:
         }
 
 
-def organisations(database: Database) -> int:
+def count_organisations(database: Database) -> int:
     """How many organisations there are."""
     with database.unscoped(write=False) as session:
         return session.scalars(select(func.count(Organisation.id))).one()

@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from kept import organisations, rows
+from full_organisation import count_organisations, read_all_rows
 from sqlalchemy import Engine, select
 
 from service import cli
@@ -58,7 +58,7 @@ def database(data: Path) -> Database:
     return OPENED[-1]
 
 
-def test_migrate_makes_the_database_and_says_so(data: Path, capsys: pytest.CaptureFixture[str]):
+def test_migrate_creates_the_database_and_says_so(data: Path, capsys: pytest.CaptureFixture[str]):
     run("migrate")
     run("migrate")
     assert capsys.readouterr().out.splitlines() == [
@@ -70,12 +70,12 @@ def test_migrate_makes_the_database_and_says_so(data: Path, capsys: pytest.Captu
 
 
 @pytest.mark.parametrize("part", ["web", "worker", "scheduler"])
-def test_a_part_does_not_start_on_a_database_that_is_not_up_to_date(part: str, capsys: pytest.CaptureFixture[str]):
+def test_a_process_does_not_start_on_an_outdated_database(part: str, capsys: pytest.CaptureFixture[str]):
     run(part, status=2)
     assert "run diligence migrate first" in capsys.readouterr().err
 
 
-def test_an_organisation_its_people_and_its_keys_are_made_and_what_is_secret_is_shown_once(
+def test_organisations_users_and_keys_are_created_and_secrets_are_shown_once(
     data: Path, capsys: pytest.CaptureFixture[str]
 ):
     run("migrate")
@@ -93,8 +93,8 @@ def test_an_organisation_its_people_and_its_keys_are_made_and_what_is_secret_is_
         kept = session.scalars(select(ApiKey)).one()
     assert kept.scopes == ["assess", "suppliers:read"]
     assert (kept.expires_at - now()).days in (6, 7)
-    assert password not in repr(rows(database(data)))
-    assert key not in repr(rows(database(data)))
+    assert password not in repr(read_all_rows(database(data)))
+    assert key not in repr(read_all_rows(database(data)))
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_an_organisation_its_people_and_its_keys_are_made_and_what_is_secret_is_
         (["web", "--host", "localhost", "--port", "1"], "cannot be had"),
     ],
 )
-def test_what_cannot_be_is_one_sentence_and_status_2(
+def test_an_error_gives_one_sentence_and_status_2(
     words: list[str], said: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ):
     run("migrate")
@@ -130,7 +130,7 @@ def taken(*_: object, **__: object) -> None:
     raise OSError(98, "Address already in use")
 
 
-def test_pages_without_tls_are_served_on_this_machine_only(
+def test_pages_without_tls_are_served_on_the_loopback_address_only(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setenv("DILIGENCE_PLAIN_HTTP", "1")
@@ -138,7 +138,7 @@ def test_pages_without_tls_are_served_on_this_machine_only(
     assert "Without TLS" in capsys.readouterr().err
 
 
-def test_the_demo_is_an_upload_like_any_other_and_is_there_once(data: Path):
+def test_the_demo_is_loaded_once_like_a_real_upload(data: Path):
     run("migrate")
     db, blobs = database(data), BlobStore(Settings(data=data).files)
     first = demo.load_demo(db, blobs)
@@ -156,14 +156,14 @@ def test_the_demo_is_an_upload_like_any_other_and_is_there_once(data: Path):
         assert session.scalars(select(StoredCase.id)).first()
         assert session.scalars(select(BuyerAnswers.id)).first()
         assert session.scalars(select(WatchlistMatch.id)).first()
-    assert organisations(db) == 1
+    assert count_organisations(db) == 1
     # Nobody has signed in yet, so that nobody is left without a password.
     assert first.password
     assert second.password
     assert first.password != second.password
 
 
-def test_a_password_of_the_demo_that_somebody_chose_stays(data: Path):
+def test_a_chosen_password_of_the_demo_user_stays(data: Path):
     run("migrate")
     db, blobs = database(data), BlobStore(Settings(data=data).files)
     demo.load_demo(db, blobs)
@@ -176,25 +176,25 @@ def test_a_password_of_the_demo_that_somebody_chose_stays(data: Path):
         assert session.scalars(select(User)).one().password_hash == chosen
 
 
-def test_what_is_backed_up_is_restored_in_another_place(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+def test_a_backup_is_restored_in_another_installation(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     run("migrate")
     demo.load_demo(database(data), BlobStore(Settings(data=data).files))
     run("backup", tmp_path / "monday.tar.gz")
     run("restore", tmp_path / "monday.tar.gz", "--data", tmp_path / "other")
-    assert rows(database(tmp_path / "other")) == rows(database(data))
+    assert read_all_rows(database(tmp_path / "other")) == read_all_rows(database(data))
     assert "read back" in capsys.readouterr().out
     run("restore", tmp_path / "monday.tar.gz", "--data", tmp_path / "other", status=2)
     run("backup", tmp_path / "monday.tar.gz", status=2)
 
 
-def test_an_organisation_is_erased_only_for_a_yes(data: Path, capsys: pytest.CaptureFixture[str]):
+def test_an_organisation_is_erased_only_with_yes(data: Path, capsys: pytest.CaptureFixture[str]):
     run("migrate")
     run("organisations", "create", "Harbour Foods")
     run("erase", "--organisation", "Harbour Foods", status=1)
     assert "Nothing was erased" in capsys.readouterr().out
-    assert organisations(database(data)) == 1
+    assert count_organisations(database(data)) == 1
     run("erase", "--organisation", "Harbour Foods", "--yes")
-    assert organisations(database(data)) == 0
+    assert count_organisations(database(data)) == 0
 
 
 def test_help_answers_without_loading_the_service(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
@@ -210,11 +210,11 @@ STORED_KINDS = {
 }  # fmt: skip
 
 
-def test_jobs_that_an_earlier_release_left_queued_are_of_kinds_that_can_still_be_done(tmp_path: Path):
+def test_jobs_queued_by_an_earlier_release_still_have_handlers(tmp_path: Path):
     assert build_handlers(BlobStore(tmp_path)).keys() >= STORED_KINDS
 
 
-def test_every_kind_of_job_that_is_asked_for_can_be_done(tmp_path: Path):
+def test_every_kind_of_job_has_a_handler(tmp_path: Path):
     code = [path.read_text(encoding="utf-8") for path in Path(cli.__file__).parent.rglob("*.py")]
     requested = {name for text in code for name in re.findall(r"\benqueue\(\s*session,\s*([^,\s]+),", text)}
     assert {getattr(kinds, name) for name in requested} == build_handlers(BlobStore(tmp_path)).keys()
@@ -223,14 +223,14 @@ def test_every_kind_of_job_that_is_asked_for_can_be_done(tmp_path: Path):
 GUIDE = (Path(cli.__file__).parents[1] / "docs" / "operate.md").read_text(encoding="utf-8")
 
 
-def test_the_guide_lists_every_setting_as_it_is():
+def test_the_guide_lists_every_setting_with_its_default():
     for name, default, about in describe_settings():
         shown = f"`{default}`" if default else ""
         assert f"| `{name}` | {shown} | {about} |" in GUIDE
 
 
 @pytest.mark.parametrize("line", re.findall(r"^    (diligence [^#\n&]+)", GUIDE, re.MULTILINE))
-def test_every_command_of_the_guide_is_one(line: str):
+def test_every_command_in_the_guide_exists(line: str):
     words = shlex.split(line)[1:]
     assert callable(cli._parser().parse_args(words).run)
 
