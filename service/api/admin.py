@@ -101,7 +101,7 @@ def list_audit_events(session: Session, query: Values) -> Reply:
 def _start_of_day(day: str | None, later: int = 0) -> datetime | None:
     """Return when a day begins for the organisation, ``later`` days on; None, no bound, beyond all that calendars have.
 
-    Raises Refused, 422, for what is no day.
+    Raises DomainError, 422, for what is no day.
     """
     if day is None:
         return None

@@ -34,7 +34,7 @@ class LoadedAnswers(NamedTuple):
 def load_answers(kind: str, data: Mapping[str, Any]) -> LoadedAnswers:
     """Return the answers of a body by question id; blank ones are left out.
 
-    Raises Refused, 422: ``field.read_only``, ``field.unknown``, ``field.type``, or the code of the catalogue of issues.
+    Raises DomainError, 422: ``field.read_only``, ``field.unknown``, ``field.type``, or the code of the catalogue of issues.
     """
     fields = _schema(kind, today(get_caller().time_zone).isoformat()).fields
     loaded: dict[str, Any] = {}

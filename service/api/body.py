@@ -18,7 +18,7 @@ BRACKET = re.compile(r"[\[\]{}]")
 
 
 def json_object() -> dict[str, Any]:
-    """Return the JSON object in the body of the request. Raises Refused with a code for each way in which there is none."""
+    """Return the JSON object in the body of the request. Raises DomainError with a code for each way in which there is none."""
     if request.mimetype != "application/json":
         raise DomainError("content_type", 415, "Send the body as application/json.")
     if request.content_length is not None and request.content_length > LONGEST:
@@ -35,7 +35,7 @@ def json_object() -> dict[str, Any]:
 def parse(data: bytes) -> Any:
     """Return JSON from bytes, read strictly (RFC 8259, with names that are unique and numbers that are finite).
 
-    Raises Refused: 400, or 422 where it could be read and holds what cannot be.
+    Raises DomainError: 400, or 422 where it could be read and holds what cannot be.
     """
     if data.startswith((b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf")):
         raise DomainError("json.encoding", 400, "JSON is sent as UTF-8 without a mark.")

@@ -83,7 +83,7 @@ def upload() -> Response:
 
 
 def _choices_of_form() -> dict[str, Any]:
-    """Return the choices in the text parts of an upload. Raises Refused, 422."""
+    """Return the choices in the text parts of an upload. Raises DomainError, 422."""
     form = request.form.to_dict()
     unknown = sorted(form.keys() - TEXT_PARTS)
     if unknown:
@@ -94,7 +94,7 @@ def _choices_of_form() -> dict[str, Any]:
 def choices_from(texts: Mapping[str, str]) -> dict[str, Any]:
     """Return what the sender decided, as an import stores it. It confirms itself unless ``confirm`` is false.
 
-    Raises Refused, 422.
+    Raises DomainError, 422.
     """
     for name, codes in CHOICES.items():
         if texts.get(name, codes[0]) not in codes:

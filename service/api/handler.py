@@ -68,7 +68,7 @@ def _dumped(route: Route, session: Session, arguments: dict[str, Any]) -> Reply:
 
 
 def count_request() -> None:
-    """Count the request against what its key may make in a minute. Raises Refused ``too_many_requests``, 429."""
+    """Count the request against what its key may make in a minute. Raises DomainError ``too_many_requests``, 429."""
     g.hit = None
     if g.caller is None:
         return

@@ -29,7 +29,7 @@ LONGEST = 100
 def key_of_request() -> str | None:
     """Return the Idempotency-Key of the request, under the API key that sent it; None without one.
 
-    Raises Refused ``idempotency.key``, 400.
+    Raises DomainError ``idempotency.key``, 400.
     """
     given = request.headers.get("Idempotency-Key")
     if given is None:
@@ -50,7 +50,7 @@ def request_digest(*parts: bytes) -> str:
 def run_once(session: Session, key: str | None, digest: str, effect: Callable[[], Reply]) -> Reply:
     """Return the reply of the effect, or the one stored under the key, in which case there is no effect.
 
-    Raises Refused: ``idempotency.reused``, ``idempotency.at_work``.
+    Raises DomainError: ``idempotency.reused``, ``idempotency.at_work``.
     """
     if key is None:
         return effect()
@@ -65,7 +65,7 @@ def run_once(session: Session, key: str | None, digest: str, effect: Callable[[]
 def stored_reply(session: Session, key: str, digest: str) -> Reply | None:
     """Return the reply stored under a key, None without one.
 
-    Raises Refused ``idempotency.reused``, 422, where it was given to another request.
+    Raises DomainError ``idempotency.reused``, 422, where it was given to another request.
     """
     stored = session.scalars(
         select(IdempotentResponse).where(
@@ -82,7 +82,7 @@ def stored_reply(session: Session, key: str, digest: str) -> Reply | None:
 def store(session: Session, key: str, digest: str, reply: Reply) -> None:
     """Store a reply in the transaction of its effect, and delete those whose day is over.
 
-    Raises Refused ``idempotency.at_work``, 409.
+    Raises DomainError ``idempotency.at_work``, 409.
     """
     at = now()
     session.execute(delete(IdempotentResponse).where(IdempotentResponse.created_at <= at - RETENTION))

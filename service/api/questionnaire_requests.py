@@ -75,7 +75,7 @@ def mark_returned(session: Session, kind: str, supplier_id: str, asking_id: str,
 
 
 def _day(text: str | None) -> date:
-    """Return the day of a body, today where it has none. Raises Refused, 422."""
+    """Return the day of a body, today where it has none. Raises DomainError, 422."""
     try:
         return today(get_caller().time_zone) if text is None else date.fromisoformat(text)
     except ValueError as error:

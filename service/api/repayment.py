@@ -20,7 +20,7 @@ from service.remediation.fee_repayment import TERMS, calculate_document, parse_c
 
 
 def work_out(session: Session, body: Mapping[str, Any]) -> Reply:
-    """Return the calculation as it is written to ``repayment.json``. Raises Refused ``repayment.impossible``, 422."""
+    """Return the calculation as it is written to ``repayment.json``. Raises DomainError ``repayment.impossible``, 422."""
     given = {
         name: value if isinstance(value, str) else _decimal(value) for name, value in body.items() if name in TERMS
     }
@@ -41,7 +41,7 @@ def _decimal(number: float) -> str:
 
 
 def _row(number: int, data: Mapping[str, Any]) -> CohortRow:
-    """Return the answers of a row, read as those of a sheet. Raises Refused, 422, that names the row."""
+    """Return the answers of a row, read as those of a sheet. Raises DomainError, 422, that names the row."""
     try:
         answers = load_answers(KIND, data).answers
     except DomainError as refused:

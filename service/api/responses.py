@@ -56,7 +56,7 @@ CONDITIONS = {
 def check_conditions() -> None:
     """Refuse what is no tag in If-Match and If-None-Match: a misspelt one would leave the change it was to guard unguarded.
 
-    Raises Refused ``precondition.malformed``, 400.
+    Raises DomainError ``precondition.malformed``, 400.
     """
     for name in CONDITIONS[request.method]:
         given = request.headers.get(name)
@@ -69,7 +69,7 @@ def check_conditions() -> None:
 def check_version(current: str | None) -> None:
     """Hold the request to its If-Match and If-None-Match. ``current``: the tag of what is there, None for nothing.
 
-    Raises Refused ``precondition.failed``, 412.
+    Raises DomainError ``precondition.failed``, 412.
     """
     match, none_match = request.if_match, request.if_none_match
     if match and (current is None or not match.contains(current)):

@@ -27,7 +27,7 @@ DETAILS = {
 
 
 def load_parameters(schema: Schema) -> dict[str, Any]:
-    """Return the query parameters of the request. Raises Refused, 422, with the code of the first fault and a list of all."""
+    """Return the query parameters of the request. Raises DomainError, 422, with the code of the first fault and a list of all."""
     repeated = [name for name, values in request.args.lists() if len(values) > 1]
     if repeated:
         raise refusal([error("parameter.value", repeated[0], "The parameter is given more than once.")])
@@ -43,7 +43,7 @@ def load_parameters(schema: Schema) -> dict[str, Any]:
 
 
 def load_body(schema: Schema, data: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a JSON object as a schema reads it. Raises Refused, 422, with the code of the gravest fault and a list of all."""
+    """Return a JSON object as a schema reads it. Raises DomainError, 422, with the code of the gravest fault and a list of all."""
     try:
         loaded: dict[str, Any] = schema.load(data)
     except ValidationError as fault:

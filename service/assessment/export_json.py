@@ -28,7 +28,7 @@ from service.assessment.assess import AssessedBatch, Block
 Document = dict[str, Any]
 
 ENGINE_VERSION = "2026.1"
-CHUNK = 700
+CHUNK_SIZE = 700
 STATES_JSON = tuple(state.encode() for state in STATES)
 
 
@@ -165,8 +165,8 @@ def compute_digest(document: Mapping[str, Any]) -> str:
 def iter_result_json(assessed: AssessedBatch, on: date) -> Iterator[bytes]:
     """Yield the result of each supplier of a batch as JSON bytes, in the order of its rows; built in chunks, to save memory."""
     n = len(assessed.block_indexes)
-    for start in range(0, n, CHUNK):
-        blocks, positions = assessed.block_indexes[start : start + CHUNK], assessed.positions[start : start + CHUNK]
+    for start in range(0, n, CHUNK_SIZE):
+        blocks, positions = assessed.block_indexes[start : start + CHUNK_SIZE], assessed.positions[start : start + CHUNK_SIZE]
         rows = [
             _iter_block_rows(block, positions[blocks == index], assessed, on)
             for index, block in enumerate(assessed.blocks)

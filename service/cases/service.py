@@ -66,7 +66,7 @@ def get_case(session: Session, case_id: str, *, lock: bool = False) -> StoredCas
     return case
 
 
-def list_cases_of_supplier(session: Session, supplier_id: str) -> Sequence[StoredCase]:
+def list_supplier_cases(session: Session, supplier_id: str) -> Sequence[StoredCase]:
     """Return the cases about a supplier, open ones first, then by strength of evidence, strongest first."""
     order = (StoredCase.state.desc(), StoredCase.strength.desc(), StoredCase.created_at.desc(), StoredCase.id)
     return session.scalars(select(StoredCase).where(StoredCase.supplier_id == supplier_id).order_by(*order)).all()
@@ -223,7 +223,7 @@ def has_conflicting_group(session: Session, case: StoredCase, case_record: CaseR
         key for key in compared if stored[key] and new[key] and name_key(str(stored[key])) != name_key(str(new[key]))
     ]
     if conflicting == ["linked_reference"] and case.supplier_id is not None:
-        return find_suppliers_of_cases(session, [case_record]) != [case.supplier_id]
+        return find_case_suppliers(session, [case_record]) != [case.supplier_id]
     return bool(conflicting)
 
 
@@ -240,7 +240,7 @@ def find_conflicting_records(session: Session, records: Iterable[CaseRecord]) ->
 def link_unlinked_cases(session: Session) -> list[StoredCase]:
     """Link cases without a supplier to the suppliers that are stored now; return the cases that were linked."""
     unlinked = session.scalars(select(StoredCase).where(StoredCase.supplier_id.is_(None))).all()
-    supplier_ids = find_suppliers_of_cases(session, [to_case_record(case, ()) for case in unlinked])
+    supplier_ids = find_case_suppliers(session, [to_case_record(case, ()) for case in unlinked])
     linked = []
     for case, supplier_id in zip(unlinked, supplier_ids, strict=True):
         if supplier_id is not None:
@@ -250,7 +250,7 @@ def link_unlinked_cases(session: Session) -> list[StoredCase]:
     return linked
 
 
-def find_suppliers_of_cases(session: Session, records: Sequence[CaseRecord]) -> list[str | None]:
+def find_case_suppliers(session: Session, records: Sequence[CaseRecord]) -> list[str | None]:
     """Return the id of the supplier that each record is about, by reference or by a unique name; None where none is found."""
     if not records:
         return []

@@ -347,7 +347,7 @@ class Schedule(Owned, Base):
 
 
 class ScheduleRun(Owned, Base):
-    """A run of a schedule for a scheduled time (``slot``): unique, and written with its job in one transaction, so it runs once."""
+    """A run of a schedule for a scheduled time (``slot``): unique, and written in one transaction with its job."""
 
     __tablename__ = "firing"
     __table_args__ = (UniqueConstraint("schedule_id", "slot", name="one_firing_a_slot"),)

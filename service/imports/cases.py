@@ -92,7 +92,7 @@ def list_issues(session: Session, parsed: ParsedUpload) -> list[dict[str, Any]]:
     issues = [issue_ for issue_ in parsed.issues if issue_.code != UNLINKED]
     linked_places, stored_suppliers = (
         link_to_suppliers(parsed.cases, parsed.batches),
-        case_service.find_suppliers_of_cases(session, parsed.cases),
+        case_service.find_case_suppliers(session, parsed.cases),
     )
     for case, places, supplier in zip(parsed.cases, linked_places, stored_suppliers, strict=True):
         if not places and supplier is None:

@@ -114,9 +114,9 @@ def compare_models(
         changed_score_count += int(
             (scored_by_both & ~level_changed & (np.abs(totals[1] - totals[0]) > MIN_CHANGE)).sum()
         )
-        before_of, after_of = _collect_scored(old, level_changed), _collect_scored(new, level_changed)
+        scored_before, scored_after = _collect_scored(old, level_changed), _collect_scored(new, level_changed)
         level_changes += [
-            _build_level_change(new.batch, position, before_of[position], after_of[position])
+            _build_level_change(new.batch, position, scored_before[position], scored_after[position])
             for position in np.flatnonzero(level_changed).tolist()
         ]
     level_changes.sort(key=lambda m: (-LEVEL_NAMES.index(m.level_after), -m.score_after, m.name, m.row))

@@ -45,7 +45,7 @@ class LevelChange:
 
 @dataclass(frozen=True)
 class Overview:
-    """The portfolio page: counts by level, suppliers without sufficient evidence, map cells and places, level changes, reviews."""
+    """The portfolio page: counts by level, suppliers with insufficient evidence, map data, level changes and reviews."""
 
     counts: dict[str, int]
     kinds: dict[str, int]

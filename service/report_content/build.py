@@ -40,6 +40,7 @@ from risk_models.explain import (
     has_known_sector,
 )
 from risk_models.facts.facts import FactSnapshot
+from risk_models.model import Model
 from service.assessment.assess import AssessedBatch, Block, assess_batch, compute_agency_scores
 from service.assessment.export_json import ENGINE_VERSION, iter_result_json
 from service.report_content.groups import group_by_company, group_by_country, group_by_country_and_sector
@@ -54,6 +55,7 @@ from service.report_content.sources import MARK_TITLES, load_sources
 from service.report_content.steps import ResultLine, build_overall_plan, list_first_step_titles, list_steps
 
 MAX_DETAILS = 12  # the number of results explained in full
+CASE_EVIDENCE_TITLES = ("none recorded", "signals", "pattern", "emergency")  # in the order of their strength
 
 METHOD_NOTES = (
     "Four things are kept apart: the inherent risk (what facts say of a country, a trade and a corridor), practice (what was "
@@ -112,6 +114,7 @@ def build_report(
 
 
 def _build_lines(assessed: AssessedBatch) -> list[ResultLine]:
+    """Return the line of each supplier of a batch, in the order of its rows."""
     lines: list[ResultLine] = []
     batch = assessed.batch
     block_lines = [_build_block_lines(assessed, block_index) for block_index in range(len(assessed.blocks))]
@@ -127,60 +130,26 @@ def _build_lines(assessed: AssessedBatch) -> list[ResultLine]:
 def _build_block_lines(
     assessed: AssessedBatch, block_index: int
 ) -> list[tuple[Headline, tuple[float, float, float, float]]]:
+    """Return the headline and the rank in the queue of each supplier of a block."""
     block, batch = assessed.blocks[block_index], assessed.batch
-    scores, answers = block.scores, block.answers
-    texts = {}
-    for question in ("name", "name_local", "reference", "imo", "licence_number", "country"):
-        column = answers.column(question)
-        labels = [None if value == "declined" else str(value) for value in column.values] + [None]
-        texts[question] = [labels[code] for code in column.codes.tolist()]
+    scores = block.scores
+    texts, floor_titles = _list_identities(block), _list_floor_titles(assessed, block)
+    levels, inherent_levels, cases = scores.level.tolist(), scores.inherent_level.tolist(), block.frame.case.tolist()
+    totals, bests, worsts, bases = (c.tolist() for c in (scores.total, scores.best, scores.worst, scores.base))
+    asked, practice, practice_of = scores.asked.tolist(), scores.practice.tolist(), scores.practice_of.tolist()
+    coverage, confidence, uplift = scores.coverage.tolist(), scores.confidence.tolist(), scores.uplift.tolist()
+    capped, unanswered_driven = scores.capped.tolist(), assessed.unanswered_driven[block.members].tolist()
     ranks = compute_queue_rank(scores.level, scores.inherent_level).tolist()
-    floors, codes = assessed.get_floors(block, np.arange(len(block.members)))
-    unanswered_driven = assessed.unanswered_driven[block.members].tolist()
-    floor_titles = [
-        ("", floor.title + CANNOT_BE_RULED_OUT, floor.title) for floor in floors
-    ]  # indexed by the state of a floor
-    floors_by_supplier = [
-        tuple(
-            sorted(
-                filter(None, (practice_of[code] for practice_of, code in zip(floor_titles, column, strict=True))),
-                key=_is_open_floor,
-            )
-        )
-        for column in codes.T.tolist()
-    ]
     next_steps = list_first_step_titles(block.plan.actions, block.plan.days)
-    columns = zip(
-        scores.level.tolist(), scores.total.tolist(), scores.best.tolist(), scores.worst.tolist(), scores.base.tolist(),
-        scores.inherent_level.tolist(), scores.asked.tolist(), scores.practice.tolist(), scores.practice_of.tolist(),
-        scores.coverage.tolist(), scores.confidence.tolist(), scores.uplift.tolist(), scores.capped.tolist(),
-        block.frame.case.tolist(),
-        block.sectors, batch.rows[block.members].tolist(), strict=True,
-    )  # fmt: skip
+    rows = batch.rows[block.members].tolist()
     lines = []
-    for position, (
-        level,
-        total,
-        best,
-        worst,
-        base,
-        inherent,
-        asked,
-        practice,
-        practice_of,
-        coverage,
-        confidence,
-        uplift,
-        capped,
-        case,
-        sector,
-        row,
-    ) in enumerate(columns):
-        country = texts["country"][position]
+    for j, level in enumerate(levels):
+        country, sector = texts["country"][j], block.sectors[j]
+        inherent_level = LEVEL_NAMES[inherent_levels[j]]
         headline = Headline(
             kind=block.model.kind,  # type: ignore[arg-type]
-            reference=texts["reference"][position] or texts["licence_number"][position] or texts["imo"][position] or "",
-            name=texts["name"][position] or texts["name_local"][position] or "",
+            reference=texts["reference"][j] or texts["licence_number"][j] or texts["imo"][j] or "",
+            name=texts["name"][j] or texts["name_local"][j] or "",
             country=country,
             country_name=get_country_name(country),
             sector=sector,
@@ -188,29 +157,54 @@ def _build_block_lines(
             model=block.model.id,
             level=LEVEL_NAMES[level],  # type: ignore[arg-type]
             level_text=format_level(
-                LEVEL_NAMES[level], LEVEL_NAMES[inherent], up_to=capped, unanswered_driven=unanswered_driven[position]
+                LEVEL_NAMES[level], inherent_level, up_to=capped[j], unanswered_driven=unanswered_driven[j]
             ),
-            score=total,
-            best=best,
-            worst=worst,
-            inherent=base,
-            inherent_level=LEVEL_NAMES[inherent],  # type: ignore[arg-type]
-            practice_points=practice if asked else None,
-            practice_of=practice_of if asked else None,
-            case_evidence=("none recorded", "signals", "pattern", "emergency")[case],
-            coverage=coverage,
-            confidence=confidence,
-            uplift=uplift,
-            floors=floors_by_supplier[position],
-            next_step=next_steps[position],
+            score=totals[j],
+            best=bests[j],
+            worst=worsts[j],
+            inherent=bases[j],
+            inherent_level=inherent_level,  # type: ignore[arg-type]
+            practice_points=practice[j] if asked[j] else None,
+            practice_of=practice_of[j] if asked[j] else None,
+            case_evidence=CASE_EVIDENCE_TITLES[cases[j]],
+            coverage=coverage[j],
+            confidence=confidence[j],
+            uplift=uplift[j],
+            floors=floor_titles[j],
+            next_step=next_steps[j],
             file=batch.file,
             sheet=batch.sheet,
-            row=row,
-            up_to=capped,
-            silent=unanswered_driven[position],
+            row=rows[j],
+            up_to=capped[j],
+            silent=unanswered_driven[j],
         )
-        lines.append((headline, (ranks[position], -base, -worst, -total)))
+        lines.append((headline, (ranks[j], -bases[j], -worsts[j], -totals[j])))
     return lines
+
+
+def _list_identities(block: Block) -> dict[str, list[str | None]]:
+    """Return the answers that identify each supplier of a block, by question; None where blank or declined."""
+    texts = {}
+    for question in ("name", "name_local", "reference", "imo", "licence_number", "country"):
+        column = block.answers.column(question)
+        labels = [None if value == "declined" else str(value) for value in column.values] + [None]
+        texts[question] = [labels[code] for code in column.codes.tolist()]
+    return texts
+
+
+def _list_floor_titles(assessed: AssessedBatch, block: Block) -> list[tuple[str, ...]]:
+    """Return the titles of the floors that apply to each supplier of a block; those that cannot be ruled out come last."""
+    floors, states = assessed.get_floors(block, np.arange(len(block.members)))
+    titles_by_state = [("", floor.title + CANNOT_BE_RULED_OUT, floor.title) for floor in floors]
+    return [
+        tuple(
+            sorted(
+                filter(None, (titles[state] for titles, state in zip(titles_by_state, column, strict=True))),
+                key=_is_open_floor,
+            )
+        )
+        for column in states.T.tolist()
+    ]
 
 
 def _is_open_floor(title: str) -> bool:
@@ -250,6 +244,45 @@ def _build_detail(
 ) -> Detail:
     block = line.assessed.blocks[line.assessed.block_indexes[line.position]]
     position = int(line.assessed.positions[line.position])
+    others = [
+        (other, int(positions[0])) for other, positions in line.assessed.iter_other_blocks(block, np.array([position]))
+    ]
+    reasons = _build_reasons(line, block, position, [other.model for other, _ in others], result, facts, on)
+    reported = any(reason.from_workers for reason in reasons)
+    possible_floors, _ = line.assessed.get_floors(block, np.array([position]))
+    floors = tuple(
+        Floor(
+            title=floor.title,
+            text=describe_floor(floor, only_declined=floor.id in result["cannot_be_ruled_out"]),
+            at_least=floor.minimum_score,
+            sources=floor.sources,
+            from_workers=reported or floor.case is not None,
+            open=floor.id in result["cannot_be_ruled_out"],
+        )
+        for floor in possible_floors
+        if floor.id in result["floors"]
+    )
+    floors = tuple(sorted(floors, key=lambda floor: floor.open))
+    floors += _build_other_sector_floor(others, block, position, from_workers=reported)
+    steps = list_steps(block.plan, position, on)
+    # Where nothing was asked no weighting can change the level, so its robustness has no meaning.
+    level_robustness = None if result["practice"] is None else float(robustness[position])
+    return Detail(line.headline, tuple(reasons), floors, steps, level_robustness)
+
+
+def _build_reasons(
+    line: ResultLine,
+    block: Block,
+    position: int,
+    other_models: Sequence[Model],
+    result: Mapping[str, Any],
+    facts: FactSnapshot,
+    on: date,
+) -> list[Reason]:
+    """Return the reasons of a result as sentences, the most important first.
+
+    ``position``: of the supplier in its block; ``other_models``: those of its other sectors; ``result``: its result object.
+    """
     form = load_combined_form(line.assessed.batch.kind)
     evidence = build_evidence_lookup(block.answers.take([position]), block.model, on)
     batch = line.assessed.batch.take([line.position])
@@ -257,9 +290,6 @@ def _build_detail(
     answers_with_cases = (
         add_case_harms(batch.answers, batch.case_evidence).to_rows()[0] if batch.case_evidence else answers
     )
-    others = [
-        (other, int(positions[0])) for other, positions in line.assessed.iter_other_blocks(block, np.array([position]))
-    ]
     sentences = explain_result(
         block.model,
         facts,
@@ -268,7 +298,7 @@ def _build_detail(
         lambda question, answer: format_answer(form, question, answer),
         lambda question: describe_evidence(evidence(question)),
         describe_counted_agency(answers, line.assessed.agency_scores),
-        [other.model for other, _ in others],
+        other_models,
         answers_with_cases,
     ) + explain_missing_agency(action for action, _ in block.plan.list_steps(position, on))
     sentences = explain_why_not_low(block.model, result, sentences) + sentences
@@ -290,40 +320,18 @@ def _build_detail(
         )
         for reason in sentences
     ]
-    # Facts first; then answers: harm, what cannot be ruled out, then by the change to the score; not asked comes last.
-    reasons.sort(
-        key=lambda reason: (
-            (
-                1,
-                reason.state == "not_asked",
-                not reason.harm,
-                reason.state not in ("declined", "expired"),
-                -abs(reason.points),
-            )
-            if reason.kind == "answer"
-            else (0,)
-        )
-    )
-    reported = any(reason.from_workers for reason in reasons)
-    possible_floors, _ = line.assessed.get_floors(block, np.array([position]))
-    floors = tuple(
-        Floor(
-            title=floor.title,
-            text=describe_floor(floor, only_declined=floor.id in result["cannot_be_ruled_out"]),
-            at_least=floor.minimum_score,
-            sources=floor.sources,
-            from_workers=reported or floor.case is not None,
-            open=floor.id in result["cannot_be_ruled_out"],
-        )
-        for floor in possible_floors
-        if floor.id in result["floors"]
-    )
-    floors = tuple(sorted(floors, key=lambda floor: floor.open))
-    floors += _build_other_sector_floor(others, block, position, from_workers=reported)
-    steps = list_steps(block.plan, position, on)
-    # Where nothing was asked no weighting can change the level, so its robustness has no meaning.
-    level_robustness = None if result["practice"] is None else float(robustness[position])
-    return Detail(line.headline, tuple(reasons), floors, steps, level_robustness)
+    return sorted(reasons, key=_get_reason_order)
+
+
+def _get_reason_order(reason: Reason) -> tuple[float, ...]:
+    """Return the sort key of a reason.
+
+    Facts come first, in their order; then answers: harm, what cannot be ruled out, the rest by points, what was not asked.
+    """
+    if reason.kind != "answer":
+        return (0,)
+    is_settled = reason.state not in ("declined", "expired")
+    return (1, reason.state == "not_asked", not reason.harm, is_settled, -abs(reason.points))
 
 
 def _build_other_sector_floor(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import risk_models
 
-STANDARDS = Path(risk_models.__file__).parent / "standards"
+STANDARDS_FOLDER = Path(risk_models.__file__).parent / "standards"
 MARK_TITLES = {
     "seen": "the text, or a text that quotes it, was seen",
     "seen_in_part": "part was seen, the rest is from memory or second hand",
@@ -45,7 +45,7 @@ class SourceFamily:
 def load_source_families() -> tuple[SourceFamily, ...]:
     """Return the whole register, in the order of the names of its files."""
     families = []
-    for file in sorted(STANDARDS.glob("*.toml")):
+    for file in sorted(STANDARDS_FOLDER.glob("*.toml")):
         data = tomllib.loads(file.read_text(encoding="utf-8"))
         publisher = data["publisher"]
         rules = (

@@ -185,7 +185,13 @@ def show_audit_trail() -> str:
     active_filters: dict[str, Any] = {name: value for name, value in filters.items() if value}
     older_url = url_for("audit.listing", **active_filters, before=page.next_before) if page.next_before else None
     return render_template(
-        "audit.html", events=page.events, older_url=older_url, filters=filters, names=names, actions=actions, is_first_page=not before
+        "audit.html",
+        events=page.events,
+        older_url=older_url,
+        filters=filters,
+        names=names,
+        actions=actions,
+        is_first_page=not before,
     )
 
 

@@ -1,4 +1,4 @@
-"""What tests of the service stand on: an empty database of their own, and the application over it.
+"""Fixtures of the service tests: an empty database, and the application on it.
 
 `database` is each kind of database in turn; where a test goes through the application it is SQLite alone, for the sake of
 time: what the application does with a database is tested below it on both. People, keys and browsers are made by the
@@ -73,9 +73,9 @@ def app(database: Database, tmp_path: Path) -> Iterator[Flask]:
     """The application over that database, as it is served without TLS on this machine. Each response of its API must be as the
     OpenAPI document says: a field that is returned and not declared fails the test.
     """
-    made = create_app(Settings(data=tmp_path, plain_http=True), database)
-    faults = watch(made)
-    yield made
+    application = create_app(Settings(data=tmp_path, plain_http=True), database)
+    faults = watch(application)
+    yield application
     assert not faults
 
 

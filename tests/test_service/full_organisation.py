@@ -24,27 +24,27 @@ def create_full_organisation(
     """An organisation with something in every table that an organisation has; it sent a file and had a report made."""
     organisation_id = an_organisation(database, name, "Asia/Bangkok")
     with database.for_organisation(organisation_id) as session:
-        made = create_all(session)
+        ids = create_all(session)
         answers = [{"name": "Wat Pho Shrimp 株式会社", "country": "TH", "sector": ["1020"], "agencies": ["Quick Crew"]}]
         agencies = [{"name": "Quick Crew", "country": "NP", "destination_countries": ["TH"]}]
-        for kind, told in (("agency", agencies), ("site", answers)):
-            incoming = [suppliers.IncomingSupplier(row, {"file": "a.xlsx", "row": 2}) for row in told]
+        for kind, fields in (("agency", agencies), ("site", answers)):
+            incoming = [suppliers.IncomingSupplier(row, {"file": "a.xlsx", "row": 2}) for row in fields]
             suppliers.save_suppliers(session, kind, incoming, suppliers.Origin(AT.date(), AT, "user:ana", "import"))
-        change_feed.write(session, "review_due", made["supplier_id"], {"due": "2026-06-01"}, AT)
-        record_event(session, "user:ana", "import.received", "import", made["import_id"], {"files": 1})
+        change_feed.write(session, "review_due", ids["supplier_id"], {"due": "2026-06-01"}, AT)
+        record_event(session, "user:ana", "import.received", "import", ids["import_id"], {"files": 1})
         upload = Upload(name="a.xlsx", sha256=blobs.put(sent), size=len(sent), created_by="user:ana", created_at=AT)
         session.add(upload)
         session.flush()
-        told = {"choices": {}, "state": "done", "created_by": "user:ana", "created_at": AT}
-        session.add(Import(uploads=[upload.id], **told))
+        fields = {"choices": {}, "state": "done", "created_by": "user:ana", "created_at": AT}
+        session.add(Import(uploads=[upload.id], **fields))
         report = {"sha256": blobs.put(f"report of {name}".encode()), "size": 1}
         more = {"not_before": AT, "created_by": "user:ana", "created_at": AT}
         session.add(Job(kind="render_report", payload={}, state="done", result=report, **more))
-        session.add(ScheduleRun(schedule_id=made["schedule_id"], slot=AT, fired_at=AT, job_id=made["job_id"]))
-        entry = {"watchlist_id": made["watchlist_id"], "edition": "1", "key": "1"}
+        session.add(ScheduleRun(schedule_id=ids["schedule_id"], slot=AT, fired_at=AT, job_id=ids["job_id"]))
+        entry = {"watchlist_id": ids["watchlist_id"], "edition": "1", "key": "1"}
         session.add(WatchlistEntry(content={"names": ["Blue Pier"]}, **entry))
         times = {"created_at": AT, "seen_at": AT, "expires_at": AT + timedelta(days=999)}
-        session.add(SignIn(token_hash=name, user_id=made["user_id"], **times))
+        session.add(SignIn(token_hash=name, user_id=ids["user_id"], **times))
         session.add(IdempotentResponse(key="k", request_hash="h", status=201, body="{}", headers={}, created_at=AT))
     return organisation_id
 

@@ -1,4 +1,4 @@
-"""A procurement system that calls the API with a key, and a worker that does what it set going."""
+"""A procurement system that calls the API with a key, and a worker that runs its jobs."""
 
 from dataclasses import dataclass
 from io import BytesIO
@@ -48,9 +48,9 @@ class Portal:
 
     def import_file(self, name: str, data: bytes, **fields: str) -> dict:
         """An import, once its jobs are done."""
-        made = self.send(name, data, **fields)
+        response = self.send(name, data, **fields)
         self.work()
-        return self.get(made.location.removeprefix("/api/v1")).json
+        return self.get(response.location.removeprefix("/api/v1")).json
 
 
 def a_portal(app: Flask, organisation_id: str, *scopes: str) -> Portal:

@@ -1,4 +1,4 @@
-"""Workers and schedulers as processes of their own, to be killed, stopped, and given a clock that is set.
+"""Workers and schedulers as separate processes, to be killed, stopped, or run with a clock that is set.
 
     python processes.py work URL LEASE     runs jobs of kind "count" until it is ended
     python processes.py tick URL DAYS      ticks at 06:00 of so many days, one right after the other
@@ -61,8 +61,8 @@ def count(db: Database, claimed: table.ClaimedJob, pause: Path | None = None) ->
 def counted(database: Database, job_id: str) -> list[int]:
     """The numbers that a job has counted, in order."""
     with database.unscoped(write=False) as session:
-        found = session.scalars(select(Change).where(Change.supplier_id == job_id, Change.kind == "counted"))
-        return sorted(change.data["n"] for change in found)
+        changes = session.scalars(select(Change).where(Change.supplier_id == job_id, Change.kind == "counted"))
+        return sorted(change.data["n"] for change in changes)
 
 
 def job(database: Database, job_id: str) -> Job:

@@ -1,4 +1,4 @@
-"""What stands in the address of a route: for each variable an object of an organisation, or a word.
+"""Values for the variables of routes: for each an object of an organisation, or a word.
 
 The tests of access call every route with them, so a route with a new variable needs a line below.
 """
@@ -26,21 +26,21 @@ from service.db.tables import (
 )
 from service.db.watchlist_tables import Screening, Watchlist, WatchlistMatch
 
-Made = Mapping[str, str]
+Ids = Mapping[str, str]
 
 
-def a_user(session: Session, made: Made) -> User:
+def a_user(session: Session, ids: Ids) -> User:
     mail = f"{new_id()}@harbour.example"
     return User(email=mail, name="Bo", password_hash="", role="viewer", created_at=now())
 
 
-def a_key(session: Session, made: Made) -> ApiKey:
+def a_key(session: Session, ids: Ids) -> ApiKey:
     at, scopes = now(), ["assess"]
     end = at + timedelta(days=1)
     return ApiKey(name="Portal", prefix="abcdefgh", key_hash=new_id(), scopes=scopes, created_at=at, expires_at=end)
 
 
-def a_supplier(session: Session, made: Made) -> Supplier:
+def a_supplier(session: Session, ids: Ids) -> Supplier:
     at = now()
     return Supplier(
         kind="site",
@@ -53,36 +53,36 @@ def a_supplier(session: Session, made: Made) -> Supplier:
     )
 
 
-def a_merged_key(session: Session, made: Made) -> MergedKey:
-    told = {"kind": "site", "key": "ref:s2", "named": "S-2", "merged_at": now()}
-    return MergedKey(supplier_id=made["supplier_id"], **told)
+def a_merged_key(session: Session, ids: Ids) -> MergedKey:
+    fields = {"kind": "site", "key": "ref:s2", "named": "S-2", "merged_at": now()}
+    return MergedKey(supplier_id=ids["supplier_id"], **fields)
 
 
-def an_asking(session: Session, made: Made) -> QuestionnaireRequest:
+def a_request(session: Session, ids: Ids) -> QuestionnaireRequest:
     form = {"form": "site", "form_version": "2026.1", "sent_to": "the manager", "sent_on": now().date()}
-    return QuestionnaireRequest(supplier_id=made["supplier_id"], created_by="user:ana", **form)
+    return QuestionnaireRequest(supplier_id=ids["supplier_id"], created_by="user:ana", **form)
 
 
-def an_import(session: Session, made: Made) -> Import:
+def an_import(session: Session, ids: Ids) -> Import:
     return Import(uploads=[], choices={}, state="previewed", found={}, created_by="user:ana", created_at=now())
 
 
-def a_job(session: Session, made: Made) -> Job:
+def a_job(session: Session, ids: Ids) -> Job:
     return Job(kind="render_report", payload={}, not_before=now(), created_by="user:ana", created_at=now())
 
 
-def a_schedule(session: Session, made: Made) -> Schedule:
+def a_schedule(session: Session, ids: Ids) -> Schedule:
     due = now() + timedelta(days=30)
     more = {"time_zone": "UTC", "next_due": due, "created_by": "user:ana", "created_at": now()}
     return Schedule(name="Every spring", rule={}, **more)
 
 
-def a_result(session: Session, made: Made) -> Result:
+def a_result(session: Session, ids: Ids) -> Result:
     at = now()
     numbers = dict.fromkeys(("score", "best", "worst", "inherent", "confidence", "coverage"), 50.0)
-    of = {"model": "site_general", "model_version": "2026.1", "engine": "2026.1", "facts_digest": "0" * 64}
+    fields = {"model": "site_general", "model_version": "2026.1", "engine": "2026.1", "facts_digest": "0" * 64}
     return Result(
-        supplier_id=made["supplier_id"],
+        supplier_id=ids["supplier_id"],
         cause="api",
         on=at.date(),
         answers={"name": "Blue Pier Cannery", "country": "TH"},
@@ -91,21 +91,21 @@ def a_result(session: Session, made: Made) -> Result:
         level="high",
         inherent_level="high",
         created_at=at,
-        **of,
+        **fields,
         **numbers,
     )
 
 
-def a_filter(session: Session, made: Made) -> SavedFilter:
-    return SavedFilter(user_id=made["user_id"], name="Fishing", query={})
+def a_filter(session: Session, ids: Ids) -> SavedFilter:
+    return SavedFilter(user_id=ids["user_id"], name="Fishing", query={})
 
 
-def a_watchlist(session: Session, made: Made) -> Watchlist:
+def a_watchlist(session: Session, ids: Ids) -> Watchlist:
     file_summary = {"form": "own", "rows": 1, "rejected": 0, "left_out": {}}
     return Watchlist(name="Held at the border", file_summary=file_summary, imported_by="user:ana", created_at=now())
 
 
-def a_match(session: Session, made: Made) -> WatchlistMatch:
+def a_match(session: Session, ids: Ids) -> WatchlistMatch:
     why = {"by": "name", "role": "site", "given": "Blue Pier Cannery", "listed": "Blue Pier", "score": 0.93}
     content = {
         **dict.fromkeys(("kind", "imo", "lei", "list", "listed_on", "reason", "source"), ""),
@@ -114,8 +114,8 @@ def a_match(session: Session, made: Made) -> WatchlistMatch:
         "licences": [],
     }
     return WatchlistMatch(
-        supplier_id=made["supplier_id"],
-        watchlist_id=made["watchlist_id"],
+        supplier_id=ids["supplier_id"],
+        watchlist_id=ids["watchlist_id"],
         entry_key="1",
         state="open",
         fingerprint="0" * 64,
@@ -125,37 +125,37 @@ def a_match(session: Session, made: Made) -> WatchlistMatch:
     )
 
 
-def a_screening(session: Session, made: Made) -> Screening:
-    of = {"supplier_id": made["supplier_id"], "watchlist_id": made["watchlist_id"]}
-    return Screening(edition=new_id(), identity="0" * 64, at=now(), **of)
+def a_screening(session: Session, ids: Ids) -> Screening:
+    fields = {"supplier_id": ids["supplier_id"], "watchlist_id": ids["watchlist_id"]}
+    return Screening(edition=new_id(), identity="0" * 64, at=now(), **fields)
 
 
-def buyer_answers(session: Session, made: Made) -> BuyerAnswers:
-    of = {"unit": "outdoorwear", "form_version": "2026.1", "on": now().date()}
+def buyer_answers(session: Session, ids: Ids) -> BuyerAnswers:
+    fields = {"unit": "outdoorwear", "form_version": "2026.1", "on": now().date()}
     return BuyerAnswers(
-        answers={"name": "Outdoor wear", "payment_days": 95.0}, created_by="user:ana", created_at=now(), **of
+        answers={"name": "Outdoor wear", "payment_days": 95.0}, created_by="user:ana", created_at=now(), **fields
     )
 
 
-def a_case(session: Session, made: Made) -> StoredCase:
+def a_case(session: Session, ids: Ids) -> StoredCase:
     group = {"nationality": "NP", "job": "Sewing operator", "intake_from": "2025", "intake_to": None, "people": 12.0}
-    of = {"number": "C-1", "key": "c 1", "age_group": "adults", "acts": ["recruitment"], "asked_in_full": []}
+    fields = {"number": "C-1", "key": "c 1", "age_group": "adults", "acts": ["recruitment"], "asked_in_full": []}
     by = {"created_by": "user:ana", "created_at": now(), "strength_since": now(), "strength": 3}
-    return StoredCase(supplier_id=made["supplier_id"], cohort=group, **of, **by)
+    return StoredCase(supplier_id=ids["supplier_id"], cohort=group, **fields, **by)
 
 
-def a_finding(session: Session, made: Made) -> StoredFinding:
-    told = {"finding": "locked_in", "phase": "work", "found": True, "source": "grievance", "found_on": "2026-11-01"}
+def a_finding(session: Session, ids: Ids) -> StoredFinding:
+    fields = {"finding": "locked_in", "phase": "work", "found": True, "source": "grievance", "found_on": "2026-11-01"}
     by = {"created_by": "user:ana", "created_at": now()}
-    return StoredFinding(case_id=made["case_id"], number=1, **told, **by)
+    return StoredFinding(case_id=ids["case_id"], number=1, **fields, **by)
 
 
-OBJECTS: dict[str, Callable[[Session, Made], object]] = {
+OBJECTS: dict[str, Callable[[Session, Ids], object]] = {
     "user_id": a_user,
     "key_id": a_key,
     "supplier_id": a_supplier,
     "merged_key_id": a_merged_key,
-    "asking_id": an_asking,
+    "asking_id": a_request,
     "import_id": an_import,
     "job_id": a_job,
     "schedule_id": a_schedule,
@@ -174,13 +174,13 @@ WORDS = {"format": "csv", "view": "inherent", "form_id": "site", "model_id": "si
 
 def create_all(session: Session) -> dict[str, str]:
     """One object of every kind in the organisation of the session: variable -> id."""
-    made: dict[str, str] = {}
+    ids: dict[str, str] = {}
     for variable, make in OBJECTS.items():
-        row = make(session, made)
+        row = make(session, ids)
         session.add(row)
         session.flush()
-        made[variable] = row.id
-    return made
+        ids[variable] = row.id
+    return ids
 
 
 def build_unknown_ids() -> dict[str, str]:

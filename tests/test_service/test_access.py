@@ -1,4 +1,4 @@
-"""Made from service/auth/access.toml: every route has a line, and every line holds for every role and scope."""
+"""Tests generated from service/auth/access.toml: every route is listed, and every line holds for every role and scope."""
 
 import re
 from collections.abc import Iterator
@@ -29,11 +29,11 @@ class World:
 
     app: Flask
     database: Database
-    ours: str
+    own_ids: str
     users: dict[str, str]
     objects: dict[str, str]
     other_admin: str
-    other: str
+    other_ids: str
 
 
 @pytest.fixture(scope="module")
@@ -41,21 +41,21 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     folder: Path = tmp_path_factory.mktemp("access")
     database = Database(open_engine(f"sqlite:///{folder / 'test.db'}"))
     Base.metadata.create_all(database.engine)
-    ours, other = an_organisation(database), an_organisation(database, "Quay Textiles")
-    users = {role: a_user(database, ours, role) for role in ACCESS.roles}
-    with database.for_organisation(ours) as session:
+    own_ids, other_ids = an_organisation(database), an_organisation(database, "Quay Textiles")
+    users = {role: a_user(database, own_ids, role) for role in ACCESS.roles}
+    with database.for_organisation(own_ids) as session:
         objects = create_all(session)
     app = create_app(Settings(data=folder, plain_http=True), database)
-    yield World(app, database, ours, users, objects, a_user(database, other, "admin"), other)
+    yield World(app, database, own_ids, users, objects, a_user(database, other_ids, "admin"), other_ids)
     database.engine.dispose()
 
 
 def rules(app: Flask) -> dict[str, Rule]:
     """Every route of the application, as access.toml writes it."""
-    found = {}
+    routes = {}
     for rule in app.url_map.iter_rules():
-        found.update({format_route(method, rule.endpoint): rule for method in rule.methods or ()})
-    return found
+        routes.update({format_route(method, rule.endpoint): rule for method in rule.methods or ()})
+    return routes
 
 
 def variables(rule: Rule) -> set[str]:
@@ -67,11 +67,11 @@ def call(world: World, client: FlaskClient, route: str, objects: dict[str, str],
     """Calls a route of the file with these objects in its address."""
     method, endpoint = route.split(" ")
     rule = rules(world.app)[route]
-    asked_for = variables(rule)
-    unknown = asked_for - objects.keys() - WORDS.keys()
+    requested = variables(rule)
+    unknown = requested - objects.keys() - WORDS.keys()
     assert not unknown, f"tests/test_service/sample_objects.py cannot make {unknown}, which {route} asks for"
     with world.app.test_request_context():
-        address = world.app.url_for(endpoint, **{name: {**objects, **WORDS}[name] for name in asked_for})
+        address = world.app.url_for(endpoint, **{name: {**objects, **WORDS}[name] for name in requested})
     return client.open(address, method=method, **more)
 
 
@@ -131,10 +131,10 @@ def test_an_object_of_another_organisation_is_not_found(world: World, route: str
     answers = []
     for objects in (world.objects, build_unknown_ids()):
         answer = call(world, client, route, objects, **more)
-        said = answer.get_data(as_text=True)
+        message = answer.get_data(as_text=True)
         for marked in (*objects.values(), answer.headers["X-Request-Id"]):
-            said = said.replace(marked, "")
-        answers.append((answer.status_code, re.sub(r'(name="csrf_token" value=|CSRFToken)[^>]*', "", said)))
+            message = message.replace(marked, "")
+        answers.append((answer.status_code, re.sub(r'(name="csrf_token" value=|CSRFToken)[^>]*', "", message)))
     theirs, none = answers
     assert theirs == none
     assert theirs[0] >= 400

@@ -1,4 +1,4 @@
-"""Whoever runs an installation: its commands, and what each says and ends with."""
+"""Administration commands: output, effect and exit status of each."""
 
 import re
 import shlex
@@ -90,9 +90,9 @@ def test_organisations_users_and_keys_are_created_and_secrets_are_shown_once(
         ana = session.scalars(select(User)).one()
         assert (ana.email, ana.role, ana.must_change_password) == ("ana@harbour.example", "admin", True)
         assert keys.find_key(session, key) is not None
-        kept = session.scalars(select(ApiKey)).one()
-    assert kept.scopes == ["assess", "suppliers:read"]
-    assert (kept.expires_at - now()).days in (6, 7)
+        stored = session.scalars(select(ApiKey)).one()
+    assert stored.scopes == ["assess", "suppliers:read"]
+    assert (stored.expires_at - now()).days in (6, 7)
     assert password not in repr(read_all_rows(database(data)))
     assert key not in repr(read_all_rows(database(data)))
 
@@ -112,21 +112,21 @@ def test_organisations_users_and_keys_are_created_and_secrets_are_shown_once(
     ],
 )
 def test_an_error_gives_one_sentence_and_status_2(
-    words: list[str], said: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    words: list[str], error: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ):
     run("migrate")
     run("organisations", "create", "Harbour Foods")
     capsys.readouterr()
     if words[-1] == "1":
-        monkeypatch.setattr("service.wiring.processes.create_server", taken)
+        monkeypatch.setattr("service.wiring.processes.create_server", bind_error)
     run(*words, status=2)
-    told = capsys.readouterr()
-    assert said in told.err
-    assert told.err.count("\n") == 1
-    assert not told.out
+    output = capsys.readouterr()
+    assert error in output.err
+    assert output.err.count("\n") == 1
+    assert not output.out
 
 
-def taken(*_: object, **__: object) -> None:
+def bind_error(*_: object, **__: object) -> None:
     raise OSError(98, "Address already in use")
 
 
@@ -144,11 +144,11 @@ def test_the_demo_is_loaded_once_like_a_real_upload(data: Path):
     first = demo.load_demo(db, blobs)
     second = demo.load_demo(db, blobs)
     with db.unscoped(write=False) as session:
-        assert [taken.state for taken in session.scalars(select(Import))] == ["done"]
+        assert [bind_error.state for bind_error in session.scalars(select(Import))] == ["done"]
         assert {job.state for job in session.scalars(select(Job))} == {"done"}
-        kept = session.scalars(select(Supplier)).all()
-        assert {supplier.kind for supplier in kept} == {"site", "agency"}
-        assert len({supplier.level for supplier in kept}) >= 3
+        stored = session.scalars(select(Supplier)).all()
+        assert {supplier.kind for supplier in stored} == {"site", "agency"}
+        assert len({supplier.level for supplier in stored}) >= 3
         assert portfolio.list_level_changes(
             session, now() - timedelta(days=90)
         )  # some have moved since an earlier assessment
@@ -225,8 +225,8 @@ GUIDE = (Path(cli.__file__).parents[1] / "docs" / "operate.md").read_text(encodi
 
 def test_the_guide_lists_every_setting_with_its_default():
     for name, default, about in describe_settings():
-        shown = f"`{default}`" if default else ""
-        assert f"| `{name}` | {shown} | {about} |" in GUIDE
+        output_lines = f"`{default}`" if default else ""
+        assert f"| `{name}` | {output_lines} | {about} |" in GUIDE
 
 
 @pytest.mark.parametrize("line", re.findall(r"^    (diligence [^#\n&]+)", GUIDE, re.MULTILINE))

@@ -1,4 +1,4 @@
-"""The audit trail: appended, never changed, read by pages; and it holds nothing that anybody typed."""
+"""The audit trail: append-only, read in pages, and without any text that a person typed."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -15,7 +15,7 @@ from service.db.tables import AuditEvent, Organisation
 AT = datetime(2026, 11, 25, 9, tzinfo=UTC)
 
 
-def some_events(database: Database, organisation_id: str, count: int = 3) -> None:
+def record_events(database: Database, organisation_id: str, count: int = 3) -> None:
     with database.for_organisation(organisation_id) as session:
         for n in range(count):
             audit.record_event(session, "user:ana", "report.asked", "report", f"r{n}", {"format": "pdf", "rows": n})
@@ -23,7 +23,7 @@ def some_events(database: Database, organisation_id: str, count: int = 3) -> Non
 
 @pytest.mark.parametrize("statement", [update(AuditEvent).values(actor="user:bo"), delete(AuditEvent)])
 def test_the_database_itself_refuses_to_change_or_remove_an_event(database: Database, statement: Executable):
-    some_events(database, an_organisation(database))
+    record_events(database, an_organisation(database))
     with database.unscoped() as session, pytest.raises(DatabaseError, match="append-only"):
         session.execute(statement)
     with database.unscoped() as session:
@@ -32,9 +32,9 @@ def test_the_database_itself_refuses_to_change_or_remove_an_event(database: Data
 
 def test_an_event_cannot_be_replaced_by_one_with_its_number(database: Database):
     organisation_id = an_organisation(database)
-    some_events(database, organisation_id)
-    given = {"id": 1, "at": AT, "actor": "user:bo", "action": "x", "object_type": "x", "object_id": "x", "details": {}}
-    replacement = insert(AuditEvent).prefix_with("OR REPLACE", dialect="sqlite").values(**given)
+    record_events(database, organisation_id)
+    detail = {"id": 1, "at": AT, "actor": "user:bo", "action": "x", "object_type": "x", "object_id": "x", "details": {}}
+    replacement = insert(AuditEvent).prefix_with("OR REPLACE", dialect="sqlite").values(**detail)
     with database.for_organisation(organisation_id) as session, pytest.raises(DatabaseError):
         session.execute(replacement)
     with database.unscoped() as session:
@@ -42,13 +42,13 @@ def test_an_event_cannot_be_replaced_by_one_with_its_number(database: Database):
 
 
 def test_events_are_deleted_with_their_organisation_and_no_others(database: Database):
-    ours, other = an_organisation(database), an_organisation(database, "Quay Textiles")
-    some_events(database, ours)
-    some_events(database, other)
+    own_organisation, other_organisation = an_organisation(database), an_organisation(database, "Quay Textiles")
+    record_events(database, own_organisation)
+    record_events(database, other_organisation)
     with database.unscoped() as session:
-        session.execute(delete(Organisation).where(Organisation.id == ours))
+        session.execute(delete(Organisation).where(Organisation.id == own_organisation))
     with database.unscoped() as session:
-        assert set(session.scalars(select(AuditEvent.organisation_id))) == {other}
+        assert set(session.scalars(select(AuditEvent.organisation_id))) == {other_organisation}
 
 
 @pytest.mark.parametrize("text", ["Nguyen Van An", "he paid 2,000 dollars", "a" * 81, "ok\n", "<b>", {"a": 1}, ["x y"]])
@@ -78,7 +78,7 @@ def test_codes_numbers_and_dates_are_stored(database: Database):
 
 def test_pages_of_the_trail_neither_skip_nor_repeat_events(database: Database):
     organisation_id = an_organisation(database)
-    some_events(database, organisation_id, 25)
+    record_events(database, organisation_id, 25)
     seen, before = [], None
     with database.for_organisation(organisation_id) as session:
         for size in (10, 10, 5):
@@ -102,7 +102,7 @@ def test_pages_of_the_trail_neither_skip_nor_repeat_events(database: Database):
         ({"action": "key.created", "actor": "key:portal"}, []),
     ],
 )
-def test_the_trail_is_filtered_by_every_given_field(database: Database, monkeypatch, asked, found):
+def test_the_trail_is_filtered_by_every_given_field(database: Database, monkeypatch, filters, matching):
     organisation_id = an_organisation(database)
     events = [
         ("user:ana", "user.created", "user", "u"),
@@ -114,7 +114,7 @@ def test_the_trail_is_filtered_by_every_given_field(database: Database, monkeypa
         with database.for_organisation(organisation_id) as session:
             audit.record_event(session, *event)
     with database.for_organisation(organisation_id) as session:
-        assert [event.object_id for event in audit.list_events(session, **asked).events] == found
+        assert [event.object_id for event in audit.list_events(session, **filters).events] == matching
         assert audit.list_actions(session) == ["key.created", "supplier.put", "user.created"]
 
 
@@ -124,7 +124,7 @@ def test_the_page_shows_times_of_the_organisation_and_days_as_it_counts_them(
     organisation_id = an_organisation(database, time_zone="Asia/Bangkok")
     admin = a_user(database, organisation_id, "admin")
     freeze_time(monkeypatch, datetime(2026, 11, 25, 20, 30, tzinfo=UTC))
-    some_events(database, organisation_id, 1)
+    record_events(database, organisation_id, 1)
     client = a_browser(app, admin)
     assert "26 Nov 2026, 03:30" in client.get("/audit").get_data(as_text=True)
     assert "report.asked</code>" in client.get("/audit?since=2026-11-26").get_data(as_text=True)
@@ -144,8 +144,10 @@ def test_the_page_shows_details_in_plain_words(app: Flask, database: Database):
     with database.for_organisation(organisation_id) as session:
         audit.record_event(session, "user:ana", "a.b", "c", "d", details)
     page = a_browser(app, a_user(database, organisation_id, "admin")).get("/audit?action=a.b").get_data(as_text=True)
-    told = page.partition('<td class="quiet">')[2].partition("</td>")[0].replace("<code>", "").replace("</code>", "")
-    assert told == "active yes; found no; level before nothing; rows 0; scopes assess, admin; unknown nothing"
+    page_text = (
+        page.partition('<td class="quiet">')[2].partition("</td>")[0].replace("<code>", "").replace("</code>", "")
+    )
+    assert page_text == "active yes; found no; level before nothing; rows 0; scopes assess, admin; unknown nothing"
 
 
 @pytest.mark.parametrize(
@@ -160,7 +162,7 @@ def test_the_page_accepts_any_query(app: Flask, database: Database, query: str):
 
 def test_the_page_links_to_older_events_and_keeps_the_filter(app: Flask, database: Database):
     organisation_id = an_organisation(database)
-    some_events(database, organisation_id, 60)
+    record_events(database, organisation_id, 60)
     client = a_browser(app, a_user(database, organisation_id, "admin"))
     first = client.get("/audit?action=report.asked").get_data(as_text=True)
     older = first.rpartition('rel="next"')[0].rpartition('href="')[2].partition('"')[0].replace("&amp;", "&")

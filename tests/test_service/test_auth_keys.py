@@ -1,4 +1,4 @@
-"""API keys: made, found, ended; and what a program is told that has none."""
+"""API keys: creation, look-up, expiry and revocation, and responses without a valid key."""
 
 from datetime import timedelta
 
@@ -28,7 +28,7 @@ def called(app: Flask, monkeypatch: pytest.MonkeyPatch) -> str:
     return "/api/v1/who"
 
 
-def found(database: Database, text: str) -> keys.ActiveKey | None:
+def key(database: Database, text: str) -> keys.ActiveKey | None:
     with database.unscoped() as session:
         return keys.find_key(session, text)
 
@@ -50,7 +50,9 @@ def test_a_key_opens_its_scope_for_its_organisation(app: Flask, database: Databa
         ({"Authorization": "Bearer dk_abcdefgh_" + "x" * 43}, "key.invalid"),
     ],
 )
-def test_a_request_without_a_key_is_refused_with_instructions(app: Flask, called: str, header: dict[str, str], code: str):
+def test_a_request_without_a_key_is_refused_with_instructions(
+    app: Flask, called: str, header: dict[str, str], code: str
+):
     answer = app.test_client().get(called, headers=header)
     assert (answer.status_code, answer.json["code"]) == (401, code)
     assert answer.headers["WWW-Authenticate"].startswith("Bearer")
@@ -65,24 +67,24 @@ def test_a_key_without_the_scope_is_told_which_one(app: Flask, database: Databas
 def test_a_key_is_stored_as_a_hash_and_shown_once(database: Database):
     text = a_key(database, an_organisation(database), "assess")["Authorization"].removeprefix("Bearer ")
     with database.unscoped() as session:
-        kept = session.scalars(select(ApiKey)).one()
-    assert text.startswith(f"dk_{kept.prefix}_")
+        stored = session.scalars(select(ApiKey)).one()
+    assert text.startswith(f"dk_{stored.prefix}_")
     assert len(text.split("_", 2)[2]) == 43
-    assert text.split("_", 2)[2] not in repr(vars(kept))
+    assert text.split("_", 2)[2] not in repr(vars(stored))
 
 
 def test_a_key_is_found_by_its_whole_text_alone(database: Database):
     text = a_key(database, an_organisation(database), "assess")["Authorization"].removeprefix("Bearer ")
-    assert found(database, text) is not None
+    assert key(database, text) is not None
     last = "A" if text[-1] != "A" else "B"
-    for other in (text[:-1], text + "x", text[:-1] + last, text.upper(), text[3:], "dk__", ""):
-        assert found(database, other) is None
+    for other_organisation in (text[:-1], text + "x", text[:-1] + last, text.upper(), text[3:], "dk__", ""):
+        assert key(database, other_organisation) is None
 
 
 def test_a_key_is_looked_up_by_the_index_of_its_hash(sqlite: Empty):
     with sqlite() as engine, engine.connect() as connection:
-        asked = keys._SELECT_BY_HASH.params(hash="0").compile(engine, compile_kwargs={"literal_binds": True})
-        plan = connection.execute(text(f"EXPLAIN QUERY PLAN {asked}")).all()
+        query = keys._SELECT_BY_HASH.params(hash="0").compile(engine, compile_kwargs={"literal_binds": True})
+        plan = connection.execute(text(f"EXPLAIN QUERY PLAN {query}")).all()
     assert any("api_key USING INDEX" in step.detail and "key_hash=?" in step.detail for step in plan)
 
 
@@ -91,9 +93,9 @@ def test_a_key_ends_on_its_day(database: Database, monkeypatch: pytest.MonkeyPat
     freeze_time(monkeypatch, at)
     text = a_key(database, an_organisation(database), "assess", days=7)["Authorization"].removeprefix("Bearer ")
     freeze_time(monkeypatch, at + timedelta(days=7, seconds=-5))
-    assert found(database, text) is not None
+    assert key(database, text) is not None
     freeze_time(monkeypatch, at + timedelta(days=7, seconds=5))
-    assert found(database, text) is None
+    assert key(database, text) is None
 
 
 def test_a_revoked_key_is_refused_at_once(app: Flask, database: Database, called: str):
@@ -138,7 +140,7 @@ def test_a_key_needs_a_name_existing_scopes_and_an_expiry(
 
 def test_the_command_line_creates_a_key_for_an_organisation_by_name(database: Database):
     an_organisation(database)
-    assert found(database, create_key(database, "Harbour Foods", "Portal", ["assess"], 30)) is not None
+    assert key(database, create_key(database, "Harbour Foods", "Portal", ["assess"], 30)) is not None
     with pytest.raises(DomainError, match=r"no organisation called Quay"):
         create_key(database, "Quay", "Portal", ["assess"], 30)
 
@@ -147,11 +149,11 @@ def test_the_page_shows_a_new_key_once_and_revokes_it(app: Flask, database: Data
     client = a_browser(app, a_user(database, an_organisation(database), "admin"))
     page = send(client, "/keys", name="Portal", days="90", scopes=["assess"]).get_data(as_text=True)
     text = page.partition('id="shown-once"')[2].partition('value="')[2].partition('"')[0]
-    kept = found(database, text)
-    assert kept is not None
+    stored = key(database, text)
+    assert stored is not None
     assert text not in client.get("/keys").get_data(as_text=True)
-    send(client, f"/keys/{kept.id}/revoke")
-    assert found(database, text) is None
+    send(client, f"/keys/{stored.id}/revoke")
+    assert key(database, text) is None
     assert "revoked" in client.get("/keys").get_data(as_text=True)
 
 

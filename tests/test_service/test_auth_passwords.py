@@ -1,4 +1,4 @@
-"""How passwords are kept and compared."""
+"""Hashing and verification of passwords."""
 
 import pytest
 
@@ -6,11 +6,11 @@ from service.auth import passwords
 
 
 def test_passwords_are_hashed_with_the_low_memory_parameters_of_rfc_9106():
-    kept = passwords.hash_password("seven quiet herons wade")
-    assert kept.startswith("$argon2id$v=19$m=65536,t=3,p=4$")
-    assert not passwords.needs_rehash(kept)
-    assert kept != passwords.hash_password("seven quiet herons wade")
-    assert passwords.DUMMY_HASH.rsplit("$", 2)[0] == kept.rsplit("$", 2)[0]
+    password_hash = passwords.hash_password("seven quiet herons wade")
+    assert password_hash.startswith("$argon2id$v=19$m=65536,t=3,p=4$")
+    assert not passwords.needs_rehash(password_hash)
+    assert password_hash != passwords.hash_password("seven quiet herons wade")
+    assert passwords.DUMMY_HASH.rsplit("$", 2)[0] == password_hash.rsplit("$", 2)[0]
 
 
 def test_equivalent_unicode_forms_of_a_password_match():
@@ -24,9 +24,9 @@ def test_a_password_longer_than_the_maximum_never_matches():
 
 
 def test_one_time_passwords_are_valid_and_unique():
-    made = {passwords.generate_one_time_password() for _ in range(50)}
-    assert len(made) == 50
-    assert {passwords.find_fault(password, "ana@harbour.example") for password in made} == {None}
+    generated = {passwords.generate_one_time_password() for _ in range(50)}
+    assert len(generated) == 50
+    assert {passwords.find_fault(password, "ana@harbour.example") for password in generated} == {None}
 
 
 @pytest.mark.parametrize(
@@ -41,5 +41,5 @@ def test_one_time_passwords_are_valid_and_unique():
         ("all in small letters is fine", None),
     ],
 )
-def test_passwords_need_length_but_no_composition(password: str, fault: str | None):
-    assert passwords.find_fault(password, "ana@harbour.example", "Ana Marín") == fault
+def test_passwords_need_length_but_no_composition(password: str, code: str | None):
+    assert passwords.find_fault(password, "ana@harbour.example", "Ana Marín") == code

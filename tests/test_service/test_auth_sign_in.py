@@ -1,4 +1,4 @@
-"""Signing in, staying signed in, and out again; one's own password."""
+"""Signing in and out, sessions, and changing one's own password."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -31,8 +31,8 @@ def ana(database: Database) -> str:
     return a_user(database, an_organisation(database), "admin", EMAIL)
 
 
-def enter(client: FlaskClient, password: str = PASSWORD, email: str = EMAIL, wanted: str = "") -> TestResponse:
-    return send(client, "/sign-in", email=email, password=password, next=wanted)
+def enter(client: FlaskClient, password: str = PASSWORD, email: str = EMAIL, next_path: str = "") -> TestResponse:
+    return send(client, "/sign-in", email=email, password=password, next=next_path)
 
 
 def is_signed_in(client: FlaskClient) -> bool:
@@ -45,8 +45,8 @@ def token_of(client: FlaskClient) -> str:
 
 def test_the_right_password_signs_in_and_returns_to_the_requested_page(app: Flask, ana: str):
     client = app.test_client()
-    asked = client.get("/audit?action=user.created")
-    assert asked.location == "/sign-in?next=/audit?action%3Duser.created"
+    requested = client.get("/audit?action=user.created")
+    assert requested.location == "/sign-in?next=/audit?action%3Duser.created"
     answer = enter(client, wanted="/audit?action=user.created")
     assert (answer.status_code, answer.location) == (303, "/audit?action=user.created")
     assert is_signed_in(client)
@@ -69,7 +69,9 @@ def test_wrong_passwords_unknown_and_inactive_accounts_get_the_same_response_aft
 ):
     compared = []
     fits = passwords.verify_password
-    monkeypatch.setattr(passwords, "verify_password", lambda given, kept: compared.append(kept) or fits(given, kept))
+    monkeypatch.setattr(
+        passwords, "verify_password", lambda typed, stored: compared.append(stored) or fits(typed, stored)
+    )
     with database.unscoped() as session:
         organisation_id = session.get_one(User, ana).organisation_id
     a_user(database, organisation_id, email="bo@harbour.example", active=False)
@@ -79,11 +81,11 @@ def test_wrong_passwords_unknown_and_inactive_accounts_get_the_same_response_aft
         enter(client, email="nobody@harbour.example"),
         enter(client, email="bo@harbour.example"),
     ]
-    told = {answer.get_data(as_text=True).partition('role="alert"')[2].partition("</p>")[0] for answer in answers}
+    statuses = {answer.get_data(as_text=True).partition('role="alert"')[2].partition("</p>")[0] for answer in answers}
     assert {answer.status_code for answer in answers} == {403}
-    assert told == {">The e-mail address or the password is wrong."}
+    assert statuses == {">The e-mail address or the password is wrong."}
     assert len(compared) == 3
-    parameters = {kept.rsplit("$", 2)[0] for kept in compared}
+    parameters = {stored.rsplit("$", 2)[0] for stored in compared}
     assert len(parameters) == 1
 
 
@@ -123,8 +125,8 @@ def test_the_database_holds_no_token_and_no_password(app: Flask, database: Datab
     client = app.test_client()
     enter(client)
     with database.unscoped() as session:
-        kept = session.scalars(select(SignIn)).one()
-        assert token_of(client) not in (kept.token_hash, kept.id)
+        stored = session.scalars(select(SignIn)).one()
+        assert token_of(client) not in (stored.token_hash, stored.id)
         assert session.get_one(User, ana).password_hash.startswith("$argon2id$")
 
 
@@ -153,9 +155,9 @@ def test_signing_out_everywhere_ends_every_browser_of_this_user_and_of_no_other(
     app: Flask, database: Database, ana: str
 ):
     first, second = a_browser(app, ana), a_browser(app, ana)
-    other = a_browser(app, a_user(database, an_organisation(database, "Quay Textiles")))
+    other_browser = a_browser(app, a_user(database, an_organisation(database, "Quay Textiles")))
     send(first, "/sign-out-everywhere")
-    assert [is_signed_in(client) for client in (first, second, other)] == [False, False, True]
+    assert [is_signed_in(client) for client in (first, second, other_browser)] == [False, False, True]
 
 
 def test_an_idle_session_expires(app: Flask, ana: str, monkeypatch: pytest.MonkeyPatch):
@@ -231,11 +233,11 @@ def test_a_one_time_password_only_allows_choosing_a_new_one(app: Flask, database
 
 
 def test_a_new_password_ends_all_other_sessions_and_keeps_this_one(app: Flask, ana: str):
-    here, elsewhere = a_browser(app, ana), a_browser(app, ana)
-    before = token_of(here)
-    send(here, "/password", current=PASSWORD, new=NEW, again=NEW)
-    assert token_of(here) != before
-    assert [is_signed_in(here), is_signed_in(elsewhere)] == [True, False]
+    browser, elsewhere = a_browser(app, ana), a_browser(app, ana)
+    before = token_of(browser)
+    send(browser, "/password", current=PASSWORD, new=NEW, again=NEW)
+    assert token_of(browser) != before
+    assert [is_signed_in(browser), is_signed_in(elsewhere)] == [True, False]
     assert enter(app.test_client()).status_code == 403
     assert enter(app.test_client(), NEW).status_code == 303
 

@@ -1,4 +1,4 @@
-"""Guessing passwords: after a few failures each further one doubles the wait, for an account and for an address."""
+"""Throttling of sign-ins: after some free failures each further one doubles the delay, by account and by address."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -43,9 +43,9 @@ def test_each_further_failure_doubles_the_delay_up_to_a_quarter_of_an_hour(datab
     fail(database, 5)
     at, waits = START, []
     for _ in range(12):
-        told = register_attempt(database, SECRET, ANA, HERE)
-        waits.append(told.seconds)
-        at += timedelta(seconds=told.seconds)
+        results = register_attempt(database, SECRET, ANA, HERE)
+        waits.append(results.seconds)
+        at += timedelta(seconds=results.seconds)
         freeze_time(monkeypatch, at)
         fail(database, 1)
     assert waits == [2, 3, 5, 9, 17, 33, 65, 129, 257, 513, 901, 901]
@@ -94,8 +94,8 @@ def test_failures_are_forgotten_after_a_day(database: Database, monkeypatch: pyt
 def test_neither_account_nor_address_can_be_read_from_the_table(database: Database):
     fail(database, 1)
     with database.unscoped() as session:
-        kept = session.scalars(select(SignInAttempt.key)).all()
-    assert all(len(key) == 64 and "ana" not in key and "192" not in key for key in kept)
+        stored = session.scalars(select(SignInAttempt.key)).all()
+    assert all(len(key) == 64 and "ana" not in key and "192" not in key for key in stored)
 
 
 def test_an_ipv6_subscriber_counts_as_one_address():
@@ -106,23 +106,23 @@ def test_an_ipv6_subscriber_counts_as_one_address():
 def test_concurrent_guesses_are_counted(database: Database):
     fail(database, 4)
     with ThreadPoolExecutor(8) as threads:
-        told = list(threads.map(lambda _: register_attempt(database, SECRET, ANA, HERE), range(16)))
-    assert sum(isinstance(one, AllowedAttempt) for one in told) <= 1
+        results = list(threads.map(lambda _: register_attempt(database, SECRET, ANA, HERE), range(16)))
+    assert sum(isinstance(one, AllowedAttempt) for one in results) <= 1
 
 
 def test_a_throttled_account_is_refused_even_with_the_right_password_like_an_unknown_one(
     app: Flask, database: Database
 ):
     a_user(database, an_organisation(database), email=ANA)
-    told = []
+    results = []
     for email in (ANA, "nobody@harbour.example"):
         client = app.test_client()
         for _ in range(5):
             send(client, "/sign-in", email=email, password="not the password")
         answer = send(client, "/sign-in", email=email, password=PASSWORD)
         alert = answer.get_data(as_text=True).partition('role="alert"')[2].partition("</p>")[0]
-        told.append((answer.status_code, answer.headers["Retry-After"], alert))
-    assert told[0] == told[1] == (429, "2", ">Too many attempts. Try again in 2 seconds.")
+        results.append((answer.status_code, answer.headers["Retry-After"], alert))
+    assert results[0] == results[1] == (429, "2", ">Too many attempts. Try again in 2 seconds.")
 
 
 def test_the_current_password_cannot_be_guessed_in_a_browser_left_open(app: Flask, database: Database):

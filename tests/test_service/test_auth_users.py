@@ -1,4 +1,4 @@
-"""People of an organisation: made by an admin, given a role, taken away again."""
+"""Users of an organisation: creation, roles, deactivation and password resets."""
 
 import pytest
 from callers import PASSWORD, a_browser, a_user, an_organisation, send
@@ -39,11 +39,11 @@ def test_a_new_user_signs_in_with_the_password_that_was_shown_and_chooses_their_
     ],
 )
 def test_a_user_needs_an_address_of_their_own_a_name_and_a_role(
-    database: Database, given: dict[str, str], code: str, status: int
+    database: Database, inputs: dict[str, str], code: str, status: int
 ):
     organisation_id = an_organisation(database)
     a_user(database, organisation_id, email="ana@harbour.example")
-    fields = {"email": "bo@harbour.example", "name": "Bo", "role": "viewer", **given}
+    fields = {"email": "bo@harbour.example", "name": "Bo", "role": "viewer", **inputs}
     with database.for_organisation(organisation_id) as session, pytest.raises(DomainError) as refused:
         users.create_user(session, **fields, by="user:ana")
     assert (refused.value.code, refused.value.status) == (code, status)
@@ -51,13 +51,13 @@ def test_a_user_needs_an_address_of_their_own_a_name_and_a_role(
 
 def test_an_address_of_another_organisation_is_refused_like_an_invalid_one(database: Database):
     a_user(database, an_organisation(database, "Quay Textiles"), email="eve@quay.example")
-    said = []
+    message = []
     with database.for_organisation(an_organisation(database)) as session:
         for email in ("eve@quay.example", "eve at quay"):
             with pytest.raises(DomainError) as refused:
                 users.create_user(session, email, "Eve", "viewer", "user:ana")
-            said.append((refused.value.code, refused.value.status, refused.value.detail, refused.value.extra))
-    assert said[0] == said[1]
+            message.append((refused.value.code, refused.value.status, refused.value.detail, refused.value.extra))
+    assert message[0] == message[1]
 
 
 def test_a_duplicate_address_does_not_break_the_transaction(database: Database):

@@ -1,4 +1,4 @@
-"""A backup holds everything, goes into any other database, and finds out itself when anything is missing or was changed."""
+"""A backup is complete, can be restored into any database, and detects missing or changed parts."""
 
 import io
 import tarfile
@@ -28,7 +28,7 @@ def blobs(tmp_path: Path) -> BlobStore:
 
 
 @pytest.fixture(params=KINDS)
-def other(request: pytest.FixtureRequest) -> Iterator[Database]:
+def target(request: pytest.FixtureRequest) -> Iterator[Database]:
     """A second, empty database, of each kind in turn."""
     empty: Empty = request.getfixturevalue(request.param)
     with empty() as engine:
@@ -36,31 +36,31 @@ def other(request: pytest.FixtureRequest) -> Iterator[Database]:
 
 
 def test_a_backup_restored_anywhere_holds_every_row_and_file(
-    database: Database, other: Database, blobs: BlobStore, tmp_path: Path
+    database: Database, target: Database, blobs: BlobStore, tmp_path: Path
 ):
     create_full_organisation(database, blobs)
     create_full_organisation(database, blobs, "Hill Builders")
-    told = create_backup(database, blobs, tmp_path / "all.tar.gz", AT)
+    counts = create_backup(database, blobs, tmp_path / "all.tar.gz", AT)
     restored = BlobStore(tmp_path / "restored")
-    assert restore_backup(other, restored, tmp_path / "all.tar.gz") == told
-    assert read_all_rows(other) == read_all_rows(database)
+    assert restore_backup(target, restored, tmp_path / "all.tar.gz") == counts
+    assert read_all_rows(target) == read_all_rows(database)
     assert [restored.get(digest) for digest in blobs.list_digests()] == [
         blobs.get(digest) for digest in blobs.list_digests()
     ]
-    assert told["files"] == 3
-    assert (told["supplier"], told["organisation"]) == (6, 2)
+    assert counts["files"] == 3
+    assert (counts["supplier"], counts["organisation"]) == (6, 2)
 
 
 def test_sequences_of_a_restored_database_continue_after_the_last_id(
-    database: Database, other: Database, blobs: BlobStore, tmp_path: Path
+    database: Database, target: Database, blobs: BlobStore, tmp_path: Path
 ):
     organisation_id = create_full_organisation(database, blobs)
     create_backup(database, blobs, tmp_path / "all.tar.gz", AT)
-    restore_backup(other, blobs, tmp_path / "all.tar.gz")
-    with other.for_organisation(organisation_id) as session:
+    restore_backup(target, blobs, tmp_path / "all.tar.gz")
+    with target.for_organisation(organisation_id) as session:
         record_event(session, "user:ana", "key.revoked", "api_key", "1")
         keys.create_key(session, "Portal", ["assess"], 30, "user:ana")
-    assert len(read_all_rows(other)["audit_event"]) == len(read_all_rows(database)["audit_event"]) + 2
+    assert len(read_all_rows(target)["audit_event"]) == len(read_all_rows(database)["audit_event"]) + 2
 
 
 def test_a_backup_is_a_snapshot_of_one_moment(
@@ -71,17 +71,17 @@ def test_a_backup_is_a_snapshot_of_one_moment(
     add = backup._add_rows
     came = []
 
-    def add_and_write(*told: object) -> backup.Tally:
+    def add_and_write(*counts: object) -> backup.Tally:
         if not came:
             came.append(1)
-            tally = add(*told)
+            tally = add(*counts)
             create_full_organisation(database, blobs, "Late Foods", b"late")
             return tally
-        return add(*told)
+        return add(*counts)
 
     monkeypatch.setattr(backup, "_add_rows", add_and_write)
-    told = create_backup(database, blobs, tmp_path / "all.tar.gz", AT)
-    assert (told["organisation"], told["upload"], told["files"]) == (1, 1, 2)
+    counts = create_backup(database, blobs, tmp_path / "all.tar.gz", AT)
+    assert (counts["organisation"], counts["upload"], counts["files"]) == (1, 1, 2)
 
 
 def test_a_backup_never_overwrites_another(database: Database, blobs: BlobStore, tmp_path: Path):
@@ -120,11 +120,11 @@ def changed(source: Path, change: Callable[[str, bytes], bytes | None]) -> None:
         members = {entry.name: tar.extractfile(entry).read() for entry in tar}
     with tarfile.open(source, "w:gz") as tar:
         for name, data in members.items():
-            given = change(name, data)
-            if given is not None:
+            alter = change(name, data)
+            if alter is not None:
                 entry = tarfile.TarInfo(name)
-                entry.size = len(given)
-                tar.addfile(entry, io.BytesIO(given))
+                entry.size = len(alter)
+                tar.addfile(entry, io.BytesIO(alter))
 
 
 CHANGES: dict[str, Callable[[str, bytes], bytes | None]] = {
@@ -198,6 +198,6 @@ def test_the_sample_has_something_in_every_table(sqlite: Empty, blobs: BlobStore
     # Else a table that is not saved would not be missed above.
     with sqlite() as engine:
         create_full_organisation(Database(engine), blobs)
-        empty = {name for name, kept in read_all_rows(Database(engine)).items() if not kept}
+        empty = {name for name, table_rows in read_all_rows(Database(engine)).items() if not table_rows}
     assert empty == {"erasure", "sign_in_attempt"}
     assert Organisation.__tablename__ not in empty

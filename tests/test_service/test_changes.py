@@ -1,4 +1,4 @@
-"""The outbox: a reader who goes on from where they were sees every change once, however the writers overlap."""
+"""The change feed: a reader that resumes at its cursor sees every change once, however writers overlap."""
 
 from datetime import UTC, datetime
 from threading import Event, Thread
@@ -61,11 +61,11 @@ def test_a_change_is_stored_with_its_data(database: Database, organisation_id: s
 
 
 def test_an_organisation_reads_its_own_changes_only(database: Database, organisation_id: str):
-    other = an_organisation(database, "Other")
-    write(database, other, "theirs")
+    other_organisation = an_organisation(database, "Other")
+    write(database, other_organisation, "theirs")
     write(database, organisation_id, "ours")
     assert Reader(database, organisation_id).read() == ["ours"]
-    assert Reader(database, other).read() == ["theirs"]
+    assert Reader(database, other_organisation).read() == ["theirs"]
 
 
 @pytest.mark.parametrize("cursor", ["", "x", "-1", "1.5", "٣", "9" * 19, "1 or 1=1"])

@@ -1,4 +1,4 @@
-"""The command line, as its user meets it: what is written, what is said, which status it ends with."""
+"""The command line: files written, output, and exit status."""
 
 import csv
 import io
@@ -42,8 +42,8 @@ def write(path: Path, rows: list[dict[str, str]]) -> Path:
 
 def assess(tmp_path: Path, *files: Path, formats: str = "json", **options: str) -> tuple[int, dict[str, Any] | None]:
     out = tmp_path / "out"
-    told = [f"--{name.replace('_', '-')}={value}" for name, value in {"on": "2026-11-01", **options}.items()]
-    status = cli.main(["assess", *map(str, files), "--out", str(out), "--formats", formats, *told])
+    options_list = [f"--{name.replace('_', '-')}={value}" for name, value in {"on": "2026-11-01", **options}.items()]
+    status = cli.main(["assess", *map(str, files), "--out", str(out), "--formats", formats, *options_list])
     path = out / "assessment.json"
     return status, json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
 
@@ -66,17 +66,17 @@ def test_agencies_are_scored_before_the_sites_that_name_them(tmp_path: Path) -> 
     assert document is not None
     assert [r["kind"] for r in document["results"]] == ["agency", "site", "site"]
     agency, site = document["results"][:2]
-    heard = [x for x in site["reasons"] if x["indicator"] == "agency"]
-    assert not heard or heard[0]["value"] == pytest.approx(agency["score"])
+    agency_reasons = [x for x in site["reasons"] if x["indicator"] == "agency"]
+    assert not agency_reasons or agency_reasons[0]["value"] == pytest.approx(agency["score"])
 
 
 def test_an_unknown_country_is_rejected_with_its_cell_and_a_fix(tmp_path: Path) -> None:
     status, document = assess(tmp_path, write(tmp_path / "agencies.csv", AGENCIES))
     assert status == 1
     assert document is not None
-    told = [i for i in document["input"]["issues"] if i["code"] == "country.unknown"]
-    assert [(i["cell"], i["seen"]) for i in told] == [("B3", "Narnia")]
-    assert "Namibia" in told[0]["cure"] + told[0]["expected"]
+    options_list = [i for i in document["input"]["issues"] if i["code"] == "country.unknown"]
+    assert [(i["cell"], i["seen"]) for i in options_list] == [("B3", "Narnia")]
+    assert "Namibia" in options_list[0]["cure"] + options_list[0]["expected"]
 
 
 def test_defaults_serve_files_without_such_a_column_and_never_fill_blanks(tmp_path: Path) -> None:
@@ -107,11 +107,11 @@ def test_nothing_usable_writes_nothing_and_says_one_sentence(
 ) -> None:
     (tmp_path / name).write_bytes(data)
     status, document = assess(tmp_path, tmp_path / name)
-    said = capsys.readouterr()
+    output = capsys.readouterr()
     assert (status, document) == (2, None)
     assert not (tmp_path / "out").exists() or not list((tmp_path / "out").iterdir())
-    assert said.err.startswith("diligence: ")
-    assert "Traceback" not in said.err
+    assert output.err.startswith("diligence: ")
+    assert "Traceback" not in output.err
 
 
 def test_a_missing_file_is_reported_plainly(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -145,11 +145,11 @@ def test_an_internal_error_shows_an_id_and_no_traceback(
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     monkeypatch.setattr("service.imports.pipeline.take_in", lambda *_: 1 / 0)
     status, _ = assess(tmp_path, write(tmp_path / "sites.csv", SITES[:1]))
-    said = capsys.readouterr().err
+    output = capsys.readouterr().err
     assert status == 70
-    assert "ZeroDivisionError" not in said
+    assert "ZeroDivisionError" not in output
     record = next(tmp_path.glob("diligence-bug-*.log"))
-    assert record.stem.rsplit("-", 1)[1] in said
+    assert record.stem.rsplit("-", 1)[1] in output
     assert "ZeroDivisionError" in record.read_text(encoding="utf-8")
 
 
@@ -218,9 +218,9 @@ def test_models_and_facts_are_printed_and_pass_their_checks(capsys: pytest.Captu
     assert cli.main(["models", "list"]) == 0
     assert cli.main(["models", "show", "site_fishing"]) == 0
     assert cli.main(["facts", "show", "Thailand"]) == 0
-    said = capsys.readouterr().out
-    assert "site_domestic_work" in said
-    assert "Rule of law" in said or "rule of law" in said
+    output = capsys.readouterr().out
+    assert "site_domestic_work" in output
+    assert "Rule of law" in output or "rule of law" in output
 
 
 def test_an_unknown_country_gets_a_suggestion(capsys: pytest.CaptureFixture[str]) -> None:

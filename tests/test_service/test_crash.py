@@ -1,4 +1,4 @@
-"""Processes die, stall, meet and get their clocks set: nothing is lost, and nothing happens twice."""
+"""Processes crash, stall, overlap and get their clocks set: nothing is lost, and nothing happens twice."""
 
 import os
 import signal
@@ -84,8 +84,8 @@ def test_a_worker_that_stalled_and_comes_back_after_another_took_over_writes_not
 
 def test_two_schedulers_on_one_database_trigger_each_of_sixty_times_once(database: Database):
     schedule_id = a_schedule(database, an_organisation(database))
-    with started("tick", database, 60) as one, started("tick", database, 60) as other:
-        assert (one.wait(PATIENCE), other.wait(PATIENCE)) == (0, 0)
+    with started("tick", database, 60) as one, started("tick", database, 60) as second:
+        assert (one.wait(PATIENCE), second.wait(PATIENCE)) == (0, 0)
     assert fired(database, schedule_id) == [FIRST_DAY + day * DAY for day in range(60)]
     with database.unscoped(write=False) as session:
         scheduled_for = Counter(job.payload["slot"] for job in session.scalars(select(Job)))
@@ -96,12 +96,12 @@ class Clock:
     """The clock of a process (libfaketime), which can be set while it runs."""
 
     def __init__(self, folder: Path) -> None:
-        found = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
-        assert found, "this test sets the clock of a process with libfaketime: install it (Debian: libfaketime)"
+        rows = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
+        assert rows, "this test sets the clock of a process with libfaketime: install it (Debian: libfaketime)"
         self.file = folder / "clock"
         # Only the time of day is set: a real step does not touch the clock that counts from start-up.
         self.environment = {
-            "LD_PRELOAD": str(found[0]),
+            "LD_PRELOAD": str(rows[0]),
             "FAKETIME_TIMESTAMP_FILE": str(self.file),
             "FAKETIME_NO_CACHE": "1",
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",

@@ -1,4 +1,4 @@
-"""What a caller gets when something cannot be, and the headers on every kind of answer."""
+"""Error responses, and the headers of every kind of response."""
 
 import json
 import logging
@@ -122,10 +122,10 @@ def test_an_unexpected_error_is_hidden_from_callers_and_logged_by_place_without_
         assert SECRET not in answer.get_data(as_text=True)
         assert "RuntimeError" not in answer.get_data(as_text=True)
         assert SECRET not in written.getvalue()
-        fault = [line for line in lines(written) if line["event"] == "unexpected_error"][-1]
-        assert fault["request_id"] == answer.headers["X-Request-Id"]
-        assert fault["error"][0]["type"] == "RuntimeError"
-        assert re.search(r"test_errors\.py:\d+ breaks$", fault["error"][0]["at"][-1])
+        entry = [line for line in lines(written) if line["event"] == "unexpected_error"][-1]
+        assert entry["request_id"] == answer.headers["X-Request-Id"]
+        assert entry["error"][0]["type"] == "RuntimeError"
+        assert re.search(r"test_errors\.py:\d+ breaks$", entry["error"][0]["at"][-1])
 
 
 def test_log_lines_of_libraries_have_the_same_format_without_the_text_of_errors(written: StringIO):

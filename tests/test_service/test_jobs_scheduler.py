@@ -1,4 +1,4 @@
-"""The scheduler: each scheduled time is triggered once, whoever ticks; what was missed is made up for once and counted."""
+"""The scheduler: each scheduled time is triggered once, by any process; missed times are caught up once and counted."""
 
 import threading
 import time
@@ -152,11 +152,11 @@ def test_a_due_time_is_not_lost_when_the_schedule_is_renamed(
 
 def test_each_organisation_has_its_own_jobs_at_the_times_of_its_own_zone(database: Database, organisation_id: str):
     a_schedule(database, organisation_id, "Europe/Paris")  # 06:00 there is 05:00 UTC, so the next is tomorrow
-    other = an_organisation(database, "Northern Orchards")
-    a_schedule(database, other, "Atlantic/Azores")  # and 07:00 UTC here
+    other_organisation = an_organisation(database, "Northern Orchards")
+    a_schedule(database, other_organisation, "Atlantic/Azores")  # and 07:00 UTC here
     assert scheduler.trigger_due_schedules(database, START + HOUR) == []
     (job_id,) = scheduler.trigger_due_schedules(database, START + 2 * HOUR)
-    with database.for_organisation(other, write=False) as session:
+    with database.for_organisation(other_organisation, write=False) as session:
         assert session.scalars(select(Job.id)).all() == [job_id]
     with database.for_organisation(organisation_id, write=False) as session:
         assert session.scalars(select(Job.id)).all() == []
@@ -191,10 +191,12 @@ def test_the_scheduler_triggers_and_purges_at_once_and_then_regularly_until_stop
 
 
 @pytest.mark.parametrize("fault", [OperationalError("select", {}, Exception("no route to host")), ValueError("a bug")])
-def test_an_exception_stops_neither_triggers_nor_purges(blobs: BlobStore, monkeypatch: pytest.MonkeyPatch, fault: Exception):
+def test_an_exception_stops_neither_triggers_nor_purges(
+    blobs: BlobStore, monkeypatch: pytest.MonkeyPatch, exception: Exception
+):
     def fail(tried: str) -> None:
         tries[tried] += 1
-        raise fault
+        raise exception
 
     tries: Counter[str] = Counter()
     monkeypatch.setattr(scheduler, "trigger_due_schedules", lambda *_: fail("tick"))

@@ -1,4 +1,4 @@
-"""The table of jobs: put there with their cause, claimed by one, resumed by another, and in effect once."""
+"""The job queue: jobs are enqueued in transactions, claimed by one worker, resumed by another, and take effect once."""
 
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -90,8 +90,8 @@ def test_workers_that_claim_at_the_same_moment_never_get_the_same_job(database: 
         return claimed
 
     with ThreadPoolExecutor(4) as pool:
-        found = [one for claimed in pool.map(claim_all, range(4)) for one in claimed]
-    assert sorted(found) == sorted(ids)
+        listed_jobs = [one for claimed in pool.map(claim_all, range(4)) for one in claimed]
+    assert sorted(listed_jobs) == sorted(ids)
 
 
 def test_while_one_worker_is_claiming_another_gets_the_next_job(database: Database):
@@ -133,7 +133,9 @@ def test_after_a_lease_expires_another_worker_claims_the_job_and_the_first_write
     assert name_of(database, first) == "by the second"
 
 
-def test_a_lease_is_renewed_by_a_heartbeat_and_by_a_job_transaction(database: Database, monkeypatch: pytest.MonkeyPatch):
+def test_a_lease_is_renewed_by_a_heartbeat_and_by_a_job_transaction(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+):
     put(database)
     at = now()
     claimed = table.claim_job(database, "w1", lease_seconds=60)
@@ -171,13 +173,13 @@ def test_a_job_transaction_with_a_result_ends_the_job(database: Database):
 
 
 def test_a_job_transaction_sees_only_the_rows_of_its_organisation(database: Database):
-    other = put(database, "other")
+    other_organisation = put(database, "other")
     put(database, "mine", not_before=now() - DAY)
     claimed = table.claim_job(database, "w")
     with table.job_transaction(database, claimed) as session:
         assert session.scalars(select(Job.kind)).all() == ["mine"]
         with pytest.raises(DomainError, match="no such job"):
-            table.get_job(session, other)
+            table.get_job(session, other_organisation)
 
 
 def test_a_cancelled_job_writes_nothing_more_and_its_earlier_effects_stay(database: Database):

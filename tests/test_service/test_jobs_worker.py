@@ -1,4 +1,4 @@
-"""A worker: what becomes of a job that ends well, fails, is refused, is cancelled, or kills whoever runs it."""
+"""The worker: outcomes of jobs that succeed, fail, are refused or cancelled, or kill their worker."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -23,15 +23,15 @@ from service.jobs import table, worker
 
 
 @pytest.fixture
-def one_database(sqlite: databases.Empty) -> Iterator[Database]:
+def sqlite_database(sqlite: databases.Empty) -> Iterator[Database]:
     """An empty database; of one kind, for a worker sees of it what `table` shows, which is tested on both."""
     with sqlite() as engine:
         yield Database(engine)
 
 
-def put(one_database: Database) -> str:
+def put(sqlite_database: Database) -> str:
     """A job on the table; its id."""
-    with one_database.for_organisation(an_organisation(one_database)) as session:
+    with sqlite_database.for_organisation(an_organisation(sqlite_database)) as session:
         return table.enqueue(session, "count", {}, "user:1").id
 
 
@@ -51,87 +51,91 @@ def raising(error: Exception) -> worker.Handler:
     return handler(run)
 
 
-def name_of(one_database: Database, job_id: str) -> str:
-    with one_database.unscoped(write=False) as session:
-        return session.get_one(Organisation, job(one_database, job_id).organisation_id).name
+def name_of(sqlite_database: Database, job_id: str) -> str:
+    with sqlite_database.unscoped(write=False) as session:
+        return session.get_one(Organisation, job(sqlite_database, job_id).organisation_id).name
 
 
-def test_a_job_ends_with_the_result_of_its_handler(one_database: Database):
-    job_id = put(one_database)
-    worker.run_job(one_database, table.claim_job(one_database, "w"), handler(lambda _, claimed: {"kind": claimed.kind}))
-    ended = job(one_database, job_id)
+def test_a_job_ends_with_the_result_of_its_handler(sqlite_database: Database):
+    job_id = put(sqlite_database)
+    worker.run_job(
+        sqlite_database, table.claim_job(sqlite_database, "w"), handler(lambda _, claimed: {"kind": claimed.kind})
+    )
+    ended = job(sqlite_database, job_id)
     assert (ended.state, ended.result, ended.progress) == ("done", {"kind": "count"}, 1.0)
-    assert name_of(one_database, job_id) == "Harbour Foods"
+    assert name_of(sqlite_database, job_id) == "Harbour Foods"
 
 
-def test_a_job_ended_by_its_last_transaction_keeps_that_result(one_database: Database):
+def test_a_job_ended_by_its_last_transaction_keeps_that_result(sqlite_database: Database):
     def run(db: Database, claimed: table.ClaimedJob) -> None:
         with table.job_transaction(db, claimed, result={"rows": 7}):
             pass
 
-    job_id = put(one_database)
-    worker.run_job(one_database, table.claim_job(one_database, "w"), worker.Handler(run))
-    assert (job(one_database, job_id).state, job(one_database, job_id).result) == ("done", {"rows": 7})
+    job_id = put(sqlite_database)
+    worker.run_job(sqlite_database, table.claim_job(sqlite_database, "w"), worker.Handler(run))
+    assert (job(sqlite_database, job_id).state, job(sqlite_database, job_id).result) == ("done", {"rows": 7})
 
 
-def test_a_refused_job_fails_at_once_with_the_reason(one_database: Database):
-    job_id = put(one_database)
+def test_a_refused_job_fails_at_once_with_the_reason(sqlite_database: Database):
+    job_id = put(sqlite_database)
     worker.run_job(
-        one_database, table.claim_job(one_database, "w"), raising(DomainError("report.empty", 422, "There is nothing."))
+        sqlite_database,
+        table.claim_job(sqlite_database, "w"),
+        raising(DomainError("report.empty", 422, "There is nothing.")),
     )
-    assert (job(one_database, job_id).state, job(one_database, job_id).message) == ("failed", "There is nothing.")
-    assert name_of(one_database, job_id) == "it is failed"
+    assert (job(sqlite_database, job_id).state, job(sqlite_database, job_id).message) == ("failed", "There is nothing.")
+    assert name_of(sqlite_database, job_id) == "it is failed"
 
 
 def test_a_job_with_a_bug_is_retried_and_finally_fails_under_an_id_in_the_log(
-    one_database: Database, monkeypatch: pytest.MonkeyPatch
+    sqlite_database: Database, monkeypatch: pytest.MonkeyPatch
 ):
-    job_id, at = put(one_database), now()
+    job_id, at = put(sqlite_database), now()
     for attempt in range(1, table.MAX_ATTEMPTS + 1):
         freeze_time(monkeypatch, at + attempt * timedelta(minutes=5))
         with capture_logs() as lines:
             worker.run_job(
-                one_database, table.claim_job(one_database, "w"), raising(ValueError("Thida Aung, passport"))
+                sqlite_database, table.claim_job(sqlite_database, "w"), raising(ValueError("Thida Aung, passport"))
             )
-        now_is = job(one_database, job_id)
-        fault = next(line for line in lines if line["event"] == "job_fault")
-        assert fault["bug"] in now_is.message
+        now_is = job(sqlite_database, job_id)
+        entry = next(line for line in lines if line["event"] == "job_fault")
+        assert entry["bug"] in now_is.message
         assert "Thida" not in now_is.message
-        assert (now_is.attempt, name_of(one_database, job_id) == "it is failed") == (
+        assert (now_is.attempt, name_of(sqlite_database, job_id) == "it is failed") == (
             attempt,
             attempt == table.MAX_ATTEMPTS,
         )
     assert now_is.state == "failed"
     freeze_time(monkeypatch, at + timedelta(hours=2))
-    assert table.claim_job(one_database, "w") is None
+    assert table.claim_job(sqlite_database, "w") is None
 
 
-def test_a_job_that_kills_every_worker_is_given_up(one_database: Database, monkeypatch: pytest.MonkeyPatch):
-    job_id, at, begun = put(one_database), now(), []
+def test_a_job_that_kills_every_worker_is_given_up(sqlite_database: Database, monkeypatch: pytest.MonkeyPatch):
+    job_id, at, begun = put(sqlite_database), now(), []
     for attempt in range(table.MAX_ATTEMPTS + 1):
         freeze_time(monkeypatch, at + attempt * timedelta(minutes=5))
-        claimed = table.claim_job(one_database, "w")  # and then it is dead
-    worker.run_job(one_database, claimed, handler(lambda _, __: begun.append(1) or {}))
-    assert (begun, job(one_database, job_id).state) == ([], "failed")
-    assert "Given up" in job(one_database, job_id).message
-    assert name_of(one_database, job_id) == "it is failed"
+        claimed = table.claim_job(sqlite_database, "w")  # and then it is dead
+    worker.run_job(sqlite_database, claimed, handler(lambda _, __: begun.append(1) or {}))
+    assert (begun, job(sqlite_database, job_id).state) == ([], "failed")
+    assert "Given up" in job(sqlite_database, job_id).message
+    assert name_of(sqlite_database, job_id) == "it is failed"
 
 
-def test_an_unavailable_database_does_not_count_as_an_attempt(one_database: Database):
-    job_id = put(one_database)
+def test_an_unavailable_database_does_not_count_as_an_attempt(sqlite_database: Database):
+    job_id = put(sqlite_database)
     absent = raising(OperationalError("select", {}, Exception("disk full")))
     for attempt in range(table.MAX_ATTEMPTS + 2):
         with pytest.raises(OperationalError):
-            worker.run_job(one_database, table.claim_job(one_database, "w"), absent)
-        assert (job(one_database, job_id).attempt, job(one_database, job_id).fence) == (0, attempt + 1)
-        with one_database.unscoped() as session:
+            worker.run_job(sqlite_database, table.claim_job(sqlite_database, "w"), absent)
+        assert (job(sqlite_database, job_id).attempt, job(sqlite_database, job_id).fence) == (0, attempt + 1)
+        with sqlite_database.unscoped() as session:
             session.get_one(Job, job_id).not_before = now()
-    assert job(one_database, job_id).state == "queued"
+    assert job(sqlite_database, job_id).state == "queued"
 
 
 @pytest.mark.parametrize("when", ["before it began", "while it ran"])
-def test_a_cancelled_job_ends_as_cancelled(one_database: Database, when: str):
-    job_id, effects = put(one_database), []
+def test_a_cancelled_job_ends_as_cancelled(sqlite_database: Database, when: str):
+    job_id, effects = put(sqlite_database), []
 
     def cancel(db: Database) -> None:
         with db.for_organisation(job(db, job_id).organisation_id) as session:
@@ -144,27 +148,27 @@ def test_a_cancelled_job_ends_as_cancelled(one_database: Database, when: str):
         return {}
 
     if when == "before it began":
-        cancel(one_database)
-    worker.run_job(one_database, table.claim_job(one_database, "w"), handler(run))
-    assert (effects, job(one_database, job_id).state) == ([], "cancelled")
-    assert name_of(one_database, job_id) == "it is cancelled"
+        cancel(sqlite_database)
+    worker.run_job(sqlite_database, table.claim_job(sqlite_database, "w"), handler(run))
+    assert (effects, job(sqlite_database, job_id).state) == ([], "cancelled")
+    assert name_of(sqlite_database, job_id) == "it is cancelled"
 
 
-def test_a_job_that_another_worker_took_over_is_left_alone(one_database: Database):
-    job_id = put(one_database)
+def test_a_job_that_another_worker_took_over_is_left_alone(sqlite_database: Database):
+    job_id = put(sqlite_database)
 
     def run(db: Database, claimed: table.ClaimedJob) -> dict[str, Any]:
         with db.unscoped() as session:
             session.get_one(Job, job_id).fence += 1
         return {}
 
-    worker.run_job(one_database, table.claim_job(one_database, "w"), handler(run))
-    assert (job(one_database, job_id).state, name_of(one_database, job_id)) == ("running", "Harbour Foods")
+    worker.run_job(sqlite_database, table.claim_job(sqlite_database, "w"), handler(run))
+    assert (job(sqlite_database, job_id).state, name_of(sqlite_database, job_id)) == ("running", "Harbour Foods")
 
 
-def test_the_lease_of_a_long_job_is_renewed_only_while_it_runs(one_database: Database):
-    put(one_database)
-    claimed = table.claim_job(one_database, "w", lease_seconds=0.6)
+def test_the_lease_of_a_long_job_is_renewed_only_while_it_runs(sqlite_database: Database):
+    put(sqlite_database)
+    claimed = table.claim_job(sqlite_database, "w", lease_seconds=0.6)
 
     def run(db: Database, _: table.ClaimedJob) -> dict[str, Any]:
         for _ in range(3):
@@ -172,13 +176,13 @@ def test_the_lease_of_a_long_job_is_renewed_only_while_it_runs(one_database: Dat
             wait_until(lambda until=until: job(db, claimed.id).lease_until > until)
         return {}
 
-    worker.run_job(one_database, claimed, handler(run))
-    assert job(one_database, claimed.id).state == "done"
+    worker.run_job(sqlite_database, claimed, handler(run))
+    assert job(sqlite_database, claimed.id).state == "done"
     assert not [thread for thread in threading.enumerate() if claimed.id in thread.name]
 
 
 def test_a_worker_survives_bugs_and_an_unavailable_database_and_stops_on_request(
-    one_database: Database, monkeypatch: pytest.MonkeyPatch
+    sqlite_database: Database, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(worker, "POLL_SECONDS", 0.01)
     monkeypatch.setattr(worker, "DATABASE_RETRY_SECONDS", 0.01)
@@ -190,13 +194,13 @@ def test_a_worker_survives_bugs_and_an_unavailable_database_and_stops_on_request
             raise errors.pop()
         return {"at": "last"}
 
-    job_id, stop = put(one_database), Event()
-    working = Thread(target=worker.run_worker, args=(one_database, {"count": worker.Handler(run)}, stop))
+    job_id, stop = put(sqlite_database), Event()
+    working = Thread(target=worker.run_worker, args=(sqlite_database, {"count": worker.Handler(run)}, stop))
     working.start()
     try:
-        wait_until(lambda: job(one_database, job_id).state == "done")
+        wait_until(lambda: job(sqlite_database, job_id).state == "done")
     finally:
         stop.set()
         working.join(PATIENCE)
     assert not working.is_alive()
-    assert (errors, job(one_database, job_id).result) == ([], {"at": "last"})
+    assert (errors, job(sqlite_database, job_id).result) == ([], {"at": "last"})

@@ -1,4 +1,4 @@
-"""The database is made by steps, and the steps end where the tables are that the service works with."""
+"""Migrations create the tables that the service works with."""
 
 from pathlib import Path
 from threading import Thread
@@ -92,7 +92,7 @@ def test_a_next_step_is_supplier_visible_where_nobody_had_reported_anything(
             connection.execute(insert(before.tables["organisation"]).values(
                 id="ours", name="Harbour", time_zone="UTC", keep_months=84, created_at=now()
             ))  # fmt: skip
-            of = {
+            table_kind = {
                 "organisation_id": "ours",
                 "kind": "site",
                 "name": "",
@@ -101,13 +101,13 @@ def test_a_next_step_is_supplier_visible_where_nobody_had_reported_anything(
                 "up_to": False,
             }
             for name, answers in (("quiet", {"name": "Quiet"}), ("told", {"reported_harms": ["violence"]})):
-                told = {"id": name, "key": name, "answers": answers, "next_step": "ask"}
-                connection.execute(insert(before.tables["supplier"]).values(**told, **of, **at))
+                contents = {"id": name, "key": name, "answers": answers, "next_step": "ask"}
+                connection.execute(insert(before.tables["supplier"]).values(**contents, **table_kind, **at))
         migrate(engine)
         with engine.connect() as connection:
-            found = connection.execute(text("SELECT id, own_step FROM supplier")).all()
+            rows = connection.execute(text("SELECT id, own_step FROM supplier")).all()
             silent = connection.execute(text("SELECT silent FROM supplier")).scalars().all()
-    assert dict(tuple(row) for row in found) == {"quiet": "ask", "told": None}
+    assert dict(tuple(row) for row in rows) == {"quiet": "ask", "told": None}
     assert silent == [None, None]  # the next assessment works it out
 
 

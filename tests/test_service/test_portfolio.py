@@ -1,4 +1,4 @@
-"""What the portfolio page says of a whole organisation: who moved, and the worst of each country and trade."""
+"""The portfolio page: level changes, and the worst supplier of each country and sector."""
 
 import statistics
 from datetime import UTC, datetime, timedelta
@@ -19,30 +19,30 @@ AT = datetime(2026, 11, 20, 9, tzinfo=UTC)
 PIER = {"reference": "S-1", "name": "Blue Pier Cannery", "country": "TH", "sector": ["1020"]}
 
 
-def keep(database: Database, organisation: str, at: datetime, *told: dict[str, Any]) -> None:
+def keep(database: Database, organisation: str, at: datetime, *overview: dict[str, Any]) -> None:
     """Takes in some sites, as an upload does."""
     with database.for_organisation(organisation) as session:
-        places = [{"file": "a.xlsx", "row": row} for row in range(2, len(told) + 2)]
-        incoming = [suppliers.IncomingSupplier(dict(one), place) for one, place in zip(told, places, strict=True)]
+        places = [{"file": "a.xlsx", "row": row} for row in range(2, len(overview) + 2)]
+        incoming = [suppliers.IncomingSupplier(dict(one), place) for one, place in zip(overview, places, strict=True)]
         suppliers.save_suppliers(session, "site", incoming, suppliers.Origin(at.date(), at, "user:ana", "import"))
 
 
-def moved(database: Database, organisation: str) -> list[tuple[str, str, str]]:
+def read_level_changes(database: Database, organisation: str) -> list[tuple[str, str, str]]:
     with database.for_organisation(organisation, write=False) as session:
-        found = portfolio.list_level_changes(session, AT - timedelta(days=90))
-        return [(mover.supplier.name, mover.before, mover.after) for mover in found]
+        changes = portfolio.list_level_changes(session, AT - timedelta(days=90))
+        return [(mover.supplier.name, mover.before, mover.after) for mover in changes]
 
 
 def test_level_changes_are_listed_after_a_large_upload_of_new_suppliers(database: Database):
     organisation = an_organisation(database)
     keep(database, organisation, AT, PIER)
-    assert moved(database, organisation) == []  # a first assessment is no move
+    assert read_level_changes(database, organisation) == []  # a first assessment is no move
     keep(database, organisation, AT + timedelta(hours=1), PIER | {"papers_retention": "until_end"})
-    told = moved(database, organisation)
-    assert [(name, before) for name, before, _ in told] == [("Blue Pier Cannery", "insufficient_evidence")]
+    overview = read_level_changes(database, organisation)
+    assert [(name, before) for name, before, _ in overview] == [("Blue Pier Cannery", "insufficient_evidence")]
     others = [{"reference": f"N-{i}", "name": f"Pale Loom {i}", "country": "TH"} for i in range(120)]
     keep(database, organisation, AT + timedelta(hours=2), *others)
-    assert moved(database, organisation) == told
+    assert read_level_changes(database, organisation) == overview
 
 
 KNOWN = {"papers_retention": "worker_holds", "worker_debt": "none", "recruitment_fees": "never"}
@@ -64,26 +64,26 @@ def test_each_cell_and_each_country_shows_the_worst_of_its_suppliers_and_how_man
     keep(database, organisation, AT, *many(60))
     keep(database, other, AT, *(one | {"papers_retention": "held"} for one in many(20)))
     with database.for_organisation(organisation, write=False) as session:
-        told = portfolio.get_overview(session, AT.date(), AT)
-        kept = session.scalars(select(Supplier)).all()
-        assert portfolio.list_places(session, AT.date()) == told.places
+        overview = portfolio.get_overview(session, AT.date(), AT)
+        stored = session.scalars(select(Supplier)).all()
+        assert portfolio.list_places(session, AT.date()) == overview.places
 
-    def shown(members: list[Supplier]) -> tuple[int, float, str]:
+    def summarize_worst(members: list[Supplier]) -> tuple[int, float, str]:
         worst = min(members, key=lambda one: (one.rank, -one.inherent, -one.score, one.id))
         known = "inherent" if worst.practice_of is None else "practice"
         return len(members), worst.inherent if known == "inherent" else worst.score, known
 
     cells: dict[Any, list[Supplier]] = {}
     countries: dict[Any, list[Supplier]] = {}
-    for one in kept:
+    for one in stored:
         cells.setdefault((one.country, one.sector[:2] if one.sector else None), []).append(one)
         countries.setdefault(one.country, []).append(one)
-    of_cells = {(cell.country, cell.sector): (cell.results, cell.value, cell.known) for cell in told.heat}
-    assert of_cells == {where: shown(members) for where, members in cells.items()}
-    of_places = [(place.country, (place.results, place.value, place.known)) for place in told.places]
-    assert of_places == [(c, shown(members)) for c, members in sorted(countries.items(), key=str) if c]
-    assert [cell.value for cell in told.heat] == sorted((cell.value for cell in told.heat), reverse=True)
-    assert (sum(told.counts.values()), told.kinds) == (60, {"site": 60, "agency": 0})
+    of_cells = {(cell.country, cell.sector): (cell.results, cell.value, cell.known) for cell in overview.heat}
+    assert of_cells == {where: summarize_worst(members) for where, members in cells.items()}
+    of_places = [(place.country, (place.results, place.value, place.known)) for place in overview.places]
+    assert of_places == [(c, summarize_worst(members)) for c, members in sorted(countries.items(), key=str) if c]
+    assert [cell.value for cell in overview.heat] == sorted((cell.value for cell in overview.heat), reverse=True)
+    assert (sum(overview.counts.values()), overview.kinds) == (60, {"site": 60, "agency": 0})
 
 
 def test_a_review_is_overdue_from_the_day_after_it_was_due(database: Database):
@@ -101,10 +101,10 @@ def test_the_confidence_summary_has_the_median_and_the_number_of_low_coverage(da
     if count:
         keep(database, organisation, AT, *many(count))
     with database.for_organisation(organisation, write=False) as session:
-        kept = session.scalars(select(Supplier)).all()
-        found = supplier_list.summarize_confidence(session, supplier_list.SupplierFilter(), AT.date())
-    median = statistics.median(one.confidence for one in kept) if kept else None
-    assert found == supplier_list.ConfidenceSummary(count, median, sum(one.coverage < 0.5 for one in kept))
+        stored = session.scalars(select(Supplier)).all()
+        changes = supplier_list.summarize_confidence(session, supplier_list.SupplierFilter(), AT.date())
+    median = statistics.median(one.confidence for one in stored) if stored else None
+    assert changes == supplier_list.ConfidenceSummary(count, median, sum(one.coverage < 0.5 for one in stored))
 
 
 def test_a_score_raised_by_blanks_alone_is_an_upper_bound_on_the_heat_map_too(app: Flask, database: Database):
@@ -131,10 +131,10 @@ def test_a_level_driven_by_blanks_is_marked_wherever_it_is_shown(app: Flask, dat
     keep(database, organisation, AT, one_blank, two_trades, admitted)
     with database.for_organisation(organisation, write=False) as session:
         heat = {cell.country: cell.silent for cell in portfolio.get_overview(session, AT.date(), AT).heat}
-        kept = session.scalars(select(Supplier).order_by(Supplier.reference)).all()
-        latest = [session.get_one(Result, one.latest_id) for one in kept]
-        assert [one.silent for one in kept] == [stored_results.build_detail(one).headline.silent for one in latest]
-        assert [one.silent for one in kept] == [True, True, False]
+        stored = session.scalars(select(Supplier).order_by(Supplier.reference)).all()
+        latest = [session.get_one(Result, one.latest_id) for one in stored]
+        assert [one.silent for one in stored] == [stored_results.build_detail(one).headline.silent for one in latest]
+        assert [one.silent for one in stored] == [True, True, False]
         levels = [row[5] for row in supplier_list.build_rows(session, SupplierFilter(sort="name"), AT.date())]
     assert heat == {"NO": True, "DE": False}
     assert levels == ["High: most of it cannot be ruled out", "High", "High: most of it cannot be ruled out"]
@@ -166,6 +166,6 @@ def test_findings_are_expanded_on_the_page_even_without_points(app: Flask, datab
         still = [r.title for r in stored_results.build_detail(latest).reasons if r.harm and abs(r.points) < 0.05]
     assert still
     page = a_browser(app, a_user(database, organisation)).get("/suppliers/S-1").get_data(as_text=True)
-    found = page.split("Found: admitted, or reported")[1].split("<h4>")[0]
-    assert [title for title in still if title not in found] == []
-    assert "Papers withheld" not in found
+    changes = page.split("Found: admitted, or reported")[1].split("<h4>")[0]
+    assert [title for title in still if title not in changes] == []
+    assert "Papers withheld" not in changes

@@ -1,4 +1,4 @@
-"""The service as it runs in earnest: all in one process on SQLite, and as several processes on PostgreSQL."""
+"""The running service: all in one process on SQLite, and several processes on PostgreSQL."""
 
 import json
 import os
@@ -66,8 +66,8 @@ class Browser:
 def running(*words: object, **environment: str) -> Iterator[subprocess.Popen[str]]:
     """A command of ours as a process; killed at the end if it still runs."""
     command = [sys.executable, "-m", "service.cli", *map(str, words)]
-    told = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
-    process = subprocess.Popen(command, env=told, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    message = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
+    process = subprocess.Popen(command, env=message, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         yield process
     finally:
@@ -75,7 +75,7 @@ def running(*words: object, **environment: str) -> Iterator[subprocess.Popen[str
         process.communicate()
 
 
-def said(process: subprocess.Popen[str]) -> tuple[Browser, str, str | None]:
+def read_start_lines(process: subprocess.Popen[str]) -> tuple[Browser, str, str | None]:
     """What `serve --demo` prints at its start: the address, who signs in, and with which password."""
     address, sign_in = process.stdout.readline(), process.stdout.readline()
     email, password = re.search(r"as (\S+) with (?:the password (\S+)|your password)", sign_in).groups()
@@ -92,13 +92,13 @@ def stopped(process: subprocess.Popen[str], number: int) -> str:
 def test_serve_prints_its_address_and_user_stops_cleanly_and_starts_again(tmp_path: Path):
     words = ("serve", "--demo", "--data", tmp_path / "data", "--port", a_port())
     with running(*words) as process:
-        browser, email, password = said(process)
+        browser, email, password = read_start_lines(process)
         browser.send("/sign-in", email=email, password=password)
         browser.send("/password", current=password, new=PASSWORD, again=PASSWORD)
         assert "What needs me now" in browser.get("/")
         assert stopped(process, signal.SIGINT) == ""
     with running(*words) as process:
-        browser, email, password = said(process)
+        browser, email, password = read_start_lines(process)
         assert browser.is_up()
         assert password is None
         assert "What needs me now" in browser.send("/sign-in", email=email, password=PASSWORD)

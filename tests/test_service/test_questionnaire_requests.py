@@ -1,4 +1,4 @@
-"""Asking suppliers: the workbook that goes out, what is recorded, and how a blank becomes "declined"."""
+"""Questionnaire requests: the workbook that is sent, the record of it, and how a blank becomes "declined"."""
 
 import io
 from collections.abc import Iterator
@@ -28,10 +28,15 @@ FED = [q.id for q in FORM.questions if q.declinable]
 
 def a_supplier(session: Session, kind: str = "site", **answers: object) -> Supplier:
     """A supplier of these answers."""
-    given = {"reference": "S-7", "name": "Blue Pier Cannery", "country": "TH", **answers}
+    filled = {"reference": "S-7", "name": "Blue Pier Cannery", "country": "TH", **answers}
     more = {"company_key": "x", "created_at": now(), "updated_at": now()}
     supplier = Supplier(
-        kind=kind, key=str(given["reference"]), reference=given["reference"], name=given["name"], answers=given, **more
+        kind=kind,
+        key=str(filled["reference"]),
+        reference=filled["reference"],
+        name=filled["name"],
+        answers=filled,
+        **more,
     )
     session.add(supplier)
     session.flush()
@@ -40,24 +45,24 @@ def a_supplier(session: Session, kind: str = "site", **answers: object) -> Suppl
 
 def ask(session: Session, supplier: Supplier, form: str = "site", sent_on: date = SENT) -> tuple[str, Workbook]:
     """Asks; the id of the record, and the workbook as openpyxl reads it."""
-    asking, data = questionnaire_requests.create_request(
+    request, data = questionnaire_requests.create_request(
         session, supplier, form, "the compliance desk", sent_on, "user:1"
     )
     session.flush()
-    return asking.id, load_workbook(io.BytesIO(data))
+    return request.id, load_workbook(io.BytesIO(data))
 
 
 @pytest.fixture
-def one_database(sqlite: databases.Empty) -> Iterator[Database]:
+def sqlite_database(sqlite: databases.Empty) -> Iterator[Database]:
     """An empty database; of one kind, for nothing here differs between them."""
     with sqlite() as engine:
         yield Database(engine)
 
 
 @pytest.fixture
-def session(one_database: Database) -> Iterator[Session]:
+def session(sqlite_database: Database) -> Iterator[Session]:
     """A session of an organisation."""
-    with one_database.for_organisation(an_organisation(one_database)) as session:
+    with sqlite_database.for_organisation(an_organisation(sqlite_database)) as session:
         yield session
 
 
@@ -69,22 +74,22 @@ def filled_in(book: Workbook, form: str = "site") -> dict[str, object]:
 
 
 def test_the_workbook_holds_the_supplier_and_the_request_id(session: Session):
-    asking_id, book = ask(session, a_supplier(session))
+    request_id, book = ask(session, a_supplier(session))
     assert {name: value for name, value in filled_in(book).items() if name != "form_version"} == {
         "reference": "S-7",
         "name": "Blue Pier Cannery",
         "country": "Thailand",
     }
-    assert dict(book["_form"].values) == {"form": "site", "version": VERSION, "reference": "S-7", "asking": asking_id}
+    assert dict(book["_form"].values) == {"form": "site", "version": VERSION, "reference": "S-7", "asking": request_id}
     assert book["_form"].sheet_state == "hidden"
-    assert book.custom_doc_props["_asking"].value == asking_id
+    assert book.custom_doc_props["_asking"].value == request_id
 
 
 def test_the_workbook_says_that_a_blank_in_it_will_count_as_declined(session: Session):
     _, book = ask(session, a_supplier(session))
-    told = " ".join(str(cell.value) for row in book["About"].iter_rows() for cell in row)
-    assert "Once this form is back, an empty cell counts as declined" in told
-    assert "neither good nor bad" not in told
+    cell_values = " ".join(str(cell.value) for row in book["About"].iter_rows() for cell in row)
+    assert "Once this form is back, an empty cell counts as declined" in cell_values
+    assert "neither good nor bad" not in cell_values
 
 
 def test_the_workbook_is_recognised_as_its_form(session: Session):
@@ -103,15 +108,18 @@ def test_the_workbook_keeps_the_notes_and_choices_of_the_form(session: Session):
 def test_a_name_that_looks_like_a_formula_is_written_as_text(session: Session):
     _, book = ask(session, a_supplier(session, name='=HYPERLINK("http://x","y")', reference="=1+1\x07"))
     cells = [*book.worksheets[1][3], *book["_form"]["B"]]
-    told = {cell.value: cell.data_type for cell in cells if cell.value is not None}
-    assert told['=HYPERLINK("http://x","y")'] == told["=1+1"] == "s"
+    cell_values = {cell.value: cell.data_type for cell in cells if cell.value is not None}
+    assert cell_values['=HYPERLINK("http://x","y")'] == cell_values["=1+1"] == "s"
 
 
 def test_an_agency_gets_the_agency_form_with_its_licence_number_filled_in(session: Session):
     agency = a_supplier(session, "agency", licence_number="TH-88/2560", licence_status="declined")
     _, book = ask(session, agency, "agency")
-    told = filled_in(book, "agency")
-    assert (told["licence_number"], told["form_version"]) == ("TH-88/2560", f"agency {load_form('agency').version}")
+    cell_values = filled_in(book, "agency")
+    assert (cell_values["licence_number"], cell_values["form_version"]) == (
+        "TH-88/2560",
+        f"agency {load_form('agency').version}",
+    )
 
 
 def test_prefilled_identity_answers_are_read_back_unchanged(session: Session):
@@ -135,18 +143,18 @@ def test_an_unknown_or_declined_sector_is_not_prefilled(session: Session):
 
 def test_a_request_is_recorded_and_the_audit_trail_holds_no_recipient(session: Session):
     supplier = a_supplier(session)
-    asking_id, _ = ask(session, supplier)
-    (asking,) = questionnaire_requests.list_requests(session, supplier)
-    assert (asking.id, asking.form, asking.form_version, asking.sent_to) == (
-        asking_id,
+    request_id, _ = ask(session, supplier)
+    (request,) = questionnaire_requests.list_requests(session, supplier)
+    assert (request.id, request.form, request.form_version, request.sent_to) == (
+        request_id,
         "site",
         VERSION,
         "the compliance desk",
     )
-    assert (asking.sent_on, asking.returned_on, asking.created_by) == (SENT, None, "user:1")
+    assert (request.sent_on, request.returned_on, request.created_by) == (SENT, None, "user:1")
     (event,) = session.scalars(select(AuditEvent)).all()
     assert (event.action, event.object_id) == ("form.sent", supplier.id)
-    assert event.details == {"asking": asking_id, "form": "site", "version": VERSION}
+    assert event.details == {"asking": request_id, "form": "site", "version": VERSION}
 
 
 def test_an_invalid_request_is_refused(session: Session):
@@ -164,27 +172,27 @@ def test_an_invalid_request_is_refused(session: Session):
 
 
 def test_a_returned_form_is_marked_and_cannot_be_returned_before_it_was_sent(session: Session):
-    asking_id, _ = ask(session, a_supplier(session))
+    request_id, _ = ask(session, a_supplier(session))
     with pytest.raises(DomainError) as refused:
-        questionnaire_requests.mark_returned(session, asking_id, date(2026, 2, 28), "user:1")
+        questionnaire_requests.mark_returned(session, request_id, date(2026, 2, 28), "user:1")
     assert refused.value.code == "asking.returned_on"
-    assert questionnaire_requests.mark_returned(session, asking_id, BACK, "user:1").returned_on == BACK
+    assert questionnaire_requests.mark_returned(session, request_id, BACK, "user:1").returned_on == BACK
 
 
 def test_a_form_cannot_be_returned_in_the_future(session: Session):
-    asking_id, _ = ask(session, a_supplier(session))
+    request_id, _ = ask(session, a_supplier(session))
     with pytest.raises(DomainError) as refused:
-        questionnaire_requests.mark_returned(session, asking_id, today() + timedelta(days=3), "user:1")
+        questionnaire_requests.mark_returned(session, request_id, today() + timedelta(days=3), "user:1")
     assert refused.value.code == "asking.returned_on"
-    assert questionnaire_requests.mark_returned(session, asking_id, today(), "user:1").returned_on == today()
+    assert questionnaire_requests.mark_returned(session, request_id, today(), "user:1").returned_on == today()
 
 
-def test_the_request_of_another_organisation_is_not_found(one_database: Database):
-    with one_database.for_organisation(an_organisation(one_database, "One")) as session:
-        asking_id, _ = ask(session, a_supplier(session))
-    other = an_organisation(one_database, "Other")
-    with one_database.for_organisation(other) as session, pytest.raises(DomainError) as refused:
-        questionnaire_requests.mark_returned(session, asking_id, BACK, "user:1")
+def test_the_request_of_another_organisation_is_not_found(sqlite_database: Database):
+    with sqlite_database.for_organisation(an_organisation(sqlite_database, "One")) as session:
+        request_id, _ = ask(session, a_supplier(session))
+    other_organisation = an_organisation(sqlite_database, "Other")
+    with sqlite_database.for_organisation(other_organisation) as session, pytest.raises(DomainError) as refused:
+        questionnaire_requests.mark_returned(session, request_id, BACK, "user:1")
     assert (refused.value.code, refused.value.status) == ("not_found", 404)
 
 
@@ -192,22 +200,24 @@ def test_overdue_requests_are_listed_oldest_first_until_they_are_returned(sessio
     supplier = a_supplier(session)
     late, later, fresh = (ask(session, supplier, sent_on=day)[0] for day in (SENT, date(2026, 2, 1), date(2026, 3, 10)))
     on = date(2026, 3, 15)
-    assert [(asking.id, asked.id) for asking, asked in questionnaire_requests.list_overdue_requests(session, on)] == [
+    assert [
+        (request.id, requested.id) for request, requested in questionnaire_requests.list_overdue_requests(session, on)
+    ] == [
         (later, supplier.id),
         (late, supplier.id),
     ]
     questionnaire_requests.mark_returned(session, later, BACK, "user:1")
-    assert [asking.id for asking, _ in questionnaire_requests.list_overdue_requests(session, on)] == [late]
-    assert fresh in [asking.id for asking, _ in questionnaire_requests.list_overdue_requests(session, on, days=3)]
+    assert [request.id for request, _ in questionnaire_requests.list_overdue_requests(session, on)] == [late]
+    assert fresh in [request.id for request, _ in questionnaire_requests.list_overdue_requests(session, on, days=3)]
 
 
 def came_back(session: Session, supplier: Supplier, form: str = "site") -> QuestionnaireRequest:
     """A form that was sent out and came back."""
-    asking_id, _ = ask(session, supplier, form)
-    found = questionnaire_requests.receive_returned_form(session, asking_id, "user:1", BACK)
-    assert found is not None
-    assert found[1].id == supplier.id
-    return found[0]
+    request_id, _ = ask(session, supplier, form)
+    returned = questionnaire_requests.receive_returned_form(session, request_id, "user:1", BACK)
+    assert returned is not None
+    assert returned[1].id == supplier.id
+    return returned[0]
 
 
 def test_a_blank_in_a_returned_form_is_declined_and_answers_are_unchanged(session: Session):
@@ -225,16 +235,16 @@ def test_questions_that_are_not_scored_or_not_in_the_form_are_never_declined(ses
 
 
 def test_a_form_uploaded_again_keeps_its_first_day_of_return(session: Session):
-    asking = came_back(session, a_supplier(session))
-    again = questionnaire_requests.receive_returned_form(session, asking.id, "user:1", date(2026, 4, 1))
+    request = came_back(session, a_supplier(session))
+    again = questionnaire_requests.receive_returned_form(session, request.id, "user:1", date(2026, 4, 1))
     assert again is not None
     assert again[0].returned_on == BACK
 
 
-def test_a_returned_form_of_another_organisation_has_no_request(one_database: Database):
-    with one_database.for_organisation(an_organisation(one_database, "One")) as session:
-        asking_id, _ = ask(session, a_supplier(session))
-    with one_database.for_organisation(an_organisation(one_database, "Other")) as session:
-        assert questionnaire_requests.receive_returned_form(session, asking_id, "user:1", BACK) is None
-    with one_database.unscoped() as session:
-        assert session.get_one(QuestionnaireRequest, asking_id).returned_on is None
+def test_a_returned_form_of_another_organisation_has_no_request(sqlite_database: Database):
+    with sqlite_database.for_organisation(an_organisation(sqlite_database, "One")) as session:
+        request_id, _ = ask(session, a_supplier(session))
+    with sqlite_database.for_organisation(an_organisation(sqlite_database, "Other")) as session:
+        assert questionnaire_requests.receive_returned_form(session, request_id, "user:1", BACK) is None
+    with sqlite_database.unscoped() as session:
+        assert session.get_one(QuestionnaireRequest, request_id).returned_on is None

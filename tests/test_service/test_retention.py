@@ -1,4 +1,4 @@
-"""What an organisation keeps no longer goes, and an organisation goes whole: its rows, its files, and nobody else's."""
+"""Retention: expired data is purged, and an organisation is erased completely, without touching others."""
 
 import os
 from datetime import UTC, datetime, timedelta
@@ -37,14 +37,14 @@ def settle(blobs: BlobStore) -> None:
 
 
 def test_an_organisation_is_erased_from_every_table_and_another_is_untouched(database: Database, blobs: BlobStore):
-    other = create_full_organisation(database, blobs, "Hill Builders")
+    other_organisation = create_full_organisation(database, blobs, "Hill Builders")
     before = read_all_rows(database)
     gone = create_full_organisation(database, blobs, "Harbour Foods")
     erase_organisation(database, blobs, gone, now(), "system:command_line")
     after = dict(read_all_rows(database))
-    assert [kept["organisation_id"] for kept in after.pop("erasure")] == [gone]
-    assert after == {name: kept for name, kept in before.items() if name != "erasure"}
-    assert other != gone
+    assert [stored["organisation_id"] for stored in after.pop("erasure")] == [gone]
+    assert after == {name: stored for name, stored in before.items() if name != "erasure"}
+    assert other_organisation != gone
 
 
 def test_the_record_of_an_erasure_holds_no_name(database: Database, blobs: BlobStore):
@@ -112,8 +112,8 @@ def a_supplier(database: Database, organisation_id: str, name: str, *days: datet
 def results_of(database: Database, organisation_id: str) -> list[tuple[str, int]]:
     """Names of suppliers, with how many results each has."""
     with database.for_organisation(organisation_id, write=False) as session:
-        kept = session.scalars(select(Supplier).order_by(Supplier.name)).all()
-        return [(supplier.name, len(suppliers.list_results(session, supplier))) for supplier in kept]
+        stored = session.scalars(select(Supplier).order_by(Supplier.name)).all()
+        return [(supplier.name, len(suppliers.list_results(session, supplier))) for supplier in stored]
 
 
 def keep_for(database: Database, organisation_id: str, months: int) -> None:
@@ -142,16 +142,14 @@ def test_each_organisation_has_its_own_retention_period(database: Database, blob
     assert (results_of(database, short), results_of(database, long)) == ([], [("Cannery", 1)])
 
 
-def test_a_purged_supplier_is_in_the_change_feed_and_the_audit_trail(
-    database: Database, blobs: BlobStore
-):
+def test_a_purged_supplier_is_in_the_change_feed_and_the_audit_trail(database: Database, blobs: BlobStore):
     organisation_id = an_organisation(database)
     supplier_id = a_supplier(database, organisation_id, "Old Cannery", NOW - 20 * YEAR)
     purge_expired(database, blobs, NOW)
     with database.for_organisation(organisation_id, write=False) as session:
-        told = session.scalars(select(Change).order_by(Change.id.desc())).first()
+        details = session.scalars(select(Change).order_by(Change.id.desc())).first()
         events = set(session.scalars(select(AuditEvent.action)))
-    assert (told.kind, told.supplier_id) == ("deleted", supplier_id)
+    assert (details.kind, details.supplier_id) == ("deleted", supplier_id)
     assert {"site.erased", "retention.removed"} <= events
 
 
@@ -169,8 +167,8 @@ def test_nothing_is_purged_before_its_time_and_a_second_purge_changes_nothing(da
     create_full_organisation(database, blobs)
     before = read_all_rows(database)
     purge_expired(database, blobs, before["upload"][0]["created_at"] + timedelta(days=1))
-    kept = read_all_rows(database)
-    assert {name for name in kept if kept[name] != before[name]} == set()
+    stored = read_all_rows(database)
+    assert {name for name in stored if stored[name] != before[name]} == set()
     assert len(blobs.list_digests()) == 2
 
 
@@ -216,13 +214,13 @@ def test_more_suppliers_than_one_chunk_are_all_purged(
 
 def test_stored_responses_to_idempotent_requests_are_purged_after_a_day(database: Database, blobs: BlobStore):
     organisation_id = an_organisation(database)
-    told = {"request_hash": "h", "status": 201, "body": "{}", "headers": {}}
+    details = {"request_hash": "h", "status": 201, "body": "{}", "headers": {}}
     with database.for_organisation(organisation_id) as session:
         for key, age in (("yesterday", 25), ("today", 23)):
-            session.add(IdempotentResponse(key=key, created_at=now() - timedelta(hours=age), **told))
+            session.add(IdempotentResponse(key=key, created_at=now() - timedelta(hours=age), **details))
     purge_expired(database, blobs, now())
     with database.unscoped(write=False) as session:
-        assert [kept.key for kept in session.scalars(select(IdempotentResponse))] == ["today"]
+        assert [stored.key for stored in session.scalars(select(IdempotentResponse))] == ["today"]
 
 
 def test_the_retention_period_is_set_within_bounds_and_recorded(database: Database, blobs: BlobStore):

@@ -1,4 +1,4 @@
-"""A form that was sent out comes back as a file: its blanks are refusals of whom it asked, and of nobody else."""
+"""Returned forms: the blanks in a returned form count as declined by its supplier, and by nobody else."""
 
 import re
 from io import BytesIO
@@ -25,11 +25,11 @@ def portal(app: Flask, database: Database) -> Portal:
     return a_portal(app, an_organisation(database))
 
 
-def asked(portal: Portal, reference: str = "S-1") -> tuple[str, str]:
+def request_form(portal: Portal, reference: str = "S-1") -> tuple[str, str]:
     """Keeps a supplier and asks it; the id of the record, and where its form is."""
     portal.put(f"/suppliers/{reference}", CANNERY)
-    made = portal.post(f"/suppliers/{reference}/askings", {"form": "site", "sent_to": "the desk"})
-    return made.json["id"], made.location.removeprefix("/api/v1")
+    response = portal.post(f"/suppliers/{reference}/askings", {"form": "site", "sent_to": "the desk"})
+    return response.json["id"], response.location.removeprefix("/api/v1")
 
 
 def filled_in(portal: Portal, form: str, *rows: dict[str, object]) -> bytes:
@@ -38,52 +38,52 @@ def filled_in(portal: Portal, form: str, *rows: dict[str, object]) -> bytes:
     sheet = book.worksheets[1]
     at = {q.id: [h.value for h in sheet[2]].index(q.title) + 1 for q in FORM.questions if not q.person}
     for number, row in enumerate(rows, 3):
-        for question, said in row.items():
-            sheet.cell(number, at[question], said)
+        for question, answer in row.items():
+            sheet.cell(number, at[question], answer)
     held = BytesIO()
     book.save(held)
     return held.getvalue()
 
 
 def take_in(portal: Portal, name: str, data: bytes) -> dict[str, object]:
-    made = portal.send(name, data)
+    response = portal.send(name, data)
     portal.work()
-    done = portal.get(made.location.removeprefix("/api/v1")).json
+    done = portal.get(response.location.removeprefix("/api/v1")).json
     assert done["state"] == "done", done
     return done
 
 
 def declined(portal: Portal, reference: str = "S-1") -> set[str]:
     answers = portal.get(f"/suppliers/{reference}").json["answers"]
-    return {question for question, said in answers.items() if said == "declined"}
+    return {question for question, answer in answers.items() if answer == "declined"}
 
 
 def test_blanks_in_a_returned_form_are_declined_and_the_request_is_marked_as_returned(portal: Portal):
-    asking_id, form = asked(portal)
+    request_id, form = request_form(portal)
     assert declined(portal) == set()
     take_in(portal, "back.xlsx", filled_in(portal, form, {"uses_agencies": "No"}))
-    said = portal.get("/suppliers/S-1").json
-    assert said["answers"]["uses_agencies"] == "no"
-    assert declined(portal) == ASKED - said["answers"].keys() | declined(portal)
+    answer = portal.get("/suppliers/S-1").json
+    assert answer["answers"]["uses_agencies"] == "no"
+    assert declined(portal) == ASKED - answer["answers"].keys() | declined(portal)
     assert "papers_retention" in declined(portal)
     (record,) = portal.get("/suppliers/S-1/askings").json["items"]
-    assert (record["id"], record["returned_on"]) == (asking_id, said["answers"]["form_returned"])
-    assert said["answers"]["form_version"] == f"site {FORM.version}"
+    assert (record["id"], record["returned_on"]) == (request_id, answer["answers"]["form_returned"])
+    assert answer["answers"]["form_version"] == f"site {FORM.version}"
 
 
 def test_a_returned_form_is_scored_by_the_known_sector_if_it_has_none(portal: Portal):
     portal.put("/suppliers/S-1", CANNERY | {"sector": ["0311"]})
-    made = portal.post("/suppliers/S-1/askings", {"form": "site_fishing", "sent_to": "the desk"})
-    take_in(portal, "back.xlsx", portal.get(made.location.removeprefix("/api/v1")).get_data())
-    said = portal.get("/suppliers/S-1").json
-    assert (said["answers"]["sector"], said["model"]) == (["0311"], "site_fishing")
+    response = portal.post("/suppliers/S-1/askings", {"form": "site_fishing", "sent_to": "the desk"})
+    take_in(portal, "back.xlsx", portal.get(response.location.removeprefix("/api/v1")).get_data())
+    answer = portal.get("/suppliers/S-1").json
+    assert (answer["answers"]["sector"], answer["model"]) == (["0311"], "site_fishing")
 
 
 def test_an_unreadable_cell_costs_no_less_than_a_blank_one_and_is_reported(portal: Portal):
-    _, form = asked(portal)
-    told = take_in(portal, "back.xlsx", filled_in(portal, form, {"papers_retention": "who knows, ask Bo"}))
+    _, form = request_form(portal)
+    result = take_in(portal, "back.xlsx", filled_in(portal, form, {"papers_retention": "who knows, ask Bo"}))
     assert "papers_retention" in declined(portal)
-    assert ("answer.unknown", "who knows, ask Bo") in [(issue["code"], issue["seen"]) for issue in told["issues"]]
+    assert ("answer.unknown", "who knows, ask Bo") in [(issue["code"], issue["seen"]) for issue in result["issues"]]
 
 
 UNREADABLE = """
@@ -96,10 +96,10 @@ UNREADABLE = """
 
 def test_an_unreadable_answer_is_shown_on_the_page_of_its_supplier(portal: Portal, database: Database):
     take_in(portal, "list.xlsx", workbook(UNREADABLE))
-    told = page_of(portal, database, "S-1")
-    assert "Answered, but not understood" in told
-    assert "yes - most" in told
-    assert "they told us" not in told
+    result = page_of(portal, database, "S-1")
+    assert "Answered, but not understood" in result
+    assert "yes - most" in result
+    assert "they told us" not in result
     assert "Answered, but not understood" not in page_of(portal, database, "S-2")
     take_in(portal, "mended.xlsx", workbook(UNREADABLE.replace("yes - most", "most")))
     assert "Answered, but not understood" not in page_of(portal, database, "S-1")
@@ -120,14 +120,18 @@ def test_the_page_offers_the_form_of_the_suppliers_sector_first(
 
 
 def page_of(portal: Portal, database: Database, reference: str, role: str = "viewer") -> str:
-    found = portal.get(f"/suppliers/{reference}").json["id"]
+    supplier_id = portal.get(f"/suppliers/{reference}").json["id"]
     with database.unscoped() as session:
-        organisation = session.scalars(select(Supplier.organisation_id).where(Supplier.id == found)).one()
-    return a_browser(portal.app, a_user(database, organisation, role)).get(f"/suppliers/{found}").get_data(as_text=True)
+        organisation = session.scalars(select(Supplier.organisation_id).where(Supplier.id == supplier_id)).one()
+    return (
+        a_browser(portal.app, a_user(database, organisation, role))
+        .get(f"/suppliers/{supplier_id}")
+        .get_data(as_text=True)
+    )
 
 
 def test_blanks_in_another_row_of_the_form_are_not_declined(portal: Portal):
-    _, form = asked(portal)
+    _, form = request_form(portal)
     other = {"reference": "S-2", "name": "Red Quay Foods", "country": "Thailand"}
     take_in(portal, "back.xlsx", filled_in(portal, form, {}, other))
     assert declined(portal, "S-1")
@@ -142,13 +146,13 @@ LIST = """
 
 
 def test_blanks_in_a_plain_list_are_not_declined(portal: Portal):
-    asked(portal)
+    request_form(portal)
     take_in(portal, "list.xlsx", workbook(LIST))
     assert declined(portal) == set()
 
 
 def test_answers_and_declines_stay_when_a_list_is_imported_later(portal: Portal):
-    _, form = asked(portal)
+    _, form = request_form(portal)
     take_in(portal, "back.xlsx", filled_in(portal, form, {"uses_agencies": "No"}))
     refused, level = declined(portal), portal.get("/suppliers/S-1").json["level"]
     for _ in range(2):
@@ -159,7 +163,7 @@ def test_answers_and_declines_stay_when_a_list_is_imported_later(portal: Portal)
 
 
 def test_declined_questions_stay_declined_in_a_later_put_until_answered(portal: Portal):
-    _, form = asked(portal)
+    _, form = request_form(portal)
     take_in(portal, "back.xlsx", filled_in(portal, form, {}))
     refused = declined(portal)
     portal.put("/suppliers/S-1", {**CANNERY, "papers_retention": "never"})
@@ -169,7 +173,7 @@ def test_declined_questions_stay_declined_in_a_later_put_until_answered(portal: 
 
 
 def test_explicitly_declined_questions_stay_declined_until_answered_without_a_returned_form(portal: Portal):
-    asked(portal)
+    request_form(portal)
     portal.put("/suppliers/S-1", {**CANNERY, "papers_retention": "declined"})
     for later in ({}, {"contract_language": "all"}):
         portal.put("/suppliers/S-1", {**CANNERY, **later})
@@ -179,15 +183,15 @@ def test_explicitly_declined_questions_stay_declined_until_answered_without_a_re
 
 
 def test_questionnaire_requests_move_along_when_a_supplier_is_merged(portal: Portal):
-    asking_id, _ = asked(portal)
+    request_id, _ = request_form(portal)
     portal.put("/suppliers/S-2", CANNERY)
     portal.post("/suppliers/S-1/merge", {"into": "S-2"})
-    assert [asking["id"] for asking in portal.get("/suppliers/S-2/askings").json["items"]] == [asking_id]
+    assert [request["id"] for request in portal.get("/suppliers/S-2/askings").json["items"]] == [request_id]
 
 
 def test_a_form_sent_by_another_organisation_counts_as_a_plain_list(app: Flask, database: Database, portal: Portal):
     stranger = a_portal(app, an_organisation(database, "Quay Textiles"))
-    _, form = asked(stranger)
+    _, form = request_form(stranger)
     data = filled_in(stranger, form, {})
     portal.put("/suppliers/S-1", CANNERY)
     take_in(portal, "back.xlsx", data)

@@ -1,4 +1,4 @@
-"""Reviews: what is due, sites and agencies alike, and the job that assesses it again once."""
+"""Reviews: due sites and agencies, and the job that reassesses each of them once."""
 
 from datetime import UTC, date, datetime, timedelta
 
@@ -40,7 +40,7 @@ def organisation_id(database: Database) -> str:
     return organisation_id
 
 
-def kept(database: Database, organisation_id: str) -> dict[str, Supplier]:
+def load_suppliers(database: Database, organisation_id: str) -> dict[str, Supplier]:
     with database.for_organisation(organisation_id, write=False) as session:
         return {str(one.reference): one for one in session.scalars(select(Supplier))}
 
@@ -67,14 +67,14 @@ def review(database: Database, job_id: str) -> None:
 def reviewed(database: Database, organisation_id: str) -> list[str]:
     """The references of the suppliers whose results a review gave, one for each result."""
     with database.for_organisation(organisation_id, write=False) as session:
-        found = (
+        query = (
             select(Supplier.reference).join(Result, Result.supplier_id == Supplier.id).where(Result.cause == "review")
         )
-        return sorted(session.scalars(found))
+        return sorted(session.scalars(query))
 
 
 def test_a_review_falls_due_by_the_level_of_the_result_for_sites_and_agencies(database: Database, organisation_id: str):
-    for one in kept(database, organisation_id).values():
+    for one in load_suppliers(database, organisation_id).values():
         months = get_model_in_force(one.model, THEN).review_months[one.level]
         assert one.review_due == summary.add_months(THEN, months)
 
@@ -96,11 +96,11 @@ def test_a_rolling_review_reassesses_due_suppliers_and_sets_their_next_date(
     database: Database, organisation_id: str, monkeypatch: pytest.MonkeyPatch
 ):
     due_on(database, organisation_id, A1=date(2026, 6, 1), S1=date(2026, 5, 20), S2=date(2026, 6, 2))
-    before = kept(database, organisation_id)
+    before = load_suppliers(database, organisation_id)
     freeze_time(monkeypatch, datetime(2026, 6, 1, 6, tzinfo=UTC))
     job_id = put_review(database, organisation_id)
     review(database, job_id)
-    after = kept(database, organisation_id)
+    after = load_suppliers(database, organisation_id)
     assert reviewed(database, organisation_id) == ["A-1", "S-1"]
     assert job(database, job_id).result == {"reviewed": 2, "on": "2026-06-01"}
     for reference in ("A-1", "S-1"):
@@ -110,9 +110,9 @@ def test_a_rolling_review_reassesses_due_suppliers_and_sets_their_next_date(
         assert one.answers == before[reference].answers
     assert after["S-2"].latest_id == before["S-2"].latest_id
     with database.for_organisation(organisation_id, write=False, snapshot=False) as session:
-        told = [(c.supplier_id, c.data) for c in change_feed.read(session).items if c.kind == "review_due"]
+        changes = [(c.supplier_id, c.data) for c in change_feed.read(session).items if c.kind == "review_due"]
         events = session.scalars(select(AuditEvent).where(AuditEvent.action == "schedule.reviewed")).all()
-    assert told == [
+    assert changes == [
         (after["A-1"].id, {"due": "2026-06-01", "level": before["A-1"].level}),
         (after["S-1"].id, {"due": "2026-05-20", "level": before["S-1"].level}),
     ]
@@ -131,7 +131,7 @@ def test_a_site_is_reviewed_with_the_new_score_of_its_agency(database: Database,
         agency.answers = {**agency.answers, "licence_status": "revoked", "licence_expiry": "2020-01-01"}
         agency.score = 0.0
     review(database, put_review(database, organisation_id, MONTHLY))
-    now_is = kept(database, organisation_id)
+    now_is = load_suppliers(database, organisation_id)
     with database.for_organisation(organisation_id, write=False) as session:
         result = session.get_one(Result, now_is["S-1"].latest_id)
     assert list(result.agency_scores.values()) == [now_is["A-1"].score]
@@ -187,8 +187,8 @@ def test_a_supplier_that_was_erased_meanwhile_does_not_come_back(database: Datab
 
 
 def test_a_review_of_one_organisation_leaves_others_alone(database: Database, organisation_id: str):
-    other = an_organisation(database, "Other")
-    review(database, put_review(database, other, MONTHLY))
+    other_organisation = an_organisation(database, "Other")
+    review(database, put_review(database, other_organisation, MONTHLY))
     assert reviewed(database, organisation_id) == []
 
 
@@ -203,23 +203,25 @@ def follow(database: Database) -> list[dict[str, object]]:
 
 
 def put_agency(database: Database, organisation_id: str, **answers: object) -> None:
-    said = {"reference": "A-1", "name": "Calm Rivers Recruiting", "country": "NP", **answers}
+    agency_answers = {"reference": "A-1", "name": "Calm Rivers Recruiting", "country": "NP", **answers}
     with database.for_organisation(organisation_id) as session:
-        suppliers.save_supplier(session, "agency", said, THEN, datetime(2026, 3, 2, tzinfo=UTC), "user:1", "api")
+        suppliers.save_supplier(
+            session, "agency", agency_answers, THEN, datetime(2026, 3, 2, tzinfo=UTC), "user:1", "api"
+        )
 
 
 def causes(database: Database, organisation_id: str, reference: str) -> list[str]:
     """Why a supplier was assessed, the first time first."""
     with database.for_organisation(organisation_id, write=False) as session:
-        found = select(Result.cause).join(Supplier, Result.supplier_id == Supplier.id)
-        return list(session.scalars(found.where(Supplier.reference == reference).order_by(Result.created_at)))
+        query = select(Result.cause).join(Supplier, Result.supplier_id == Supplier.id)
+        return list(session.scalars(query.where(Supplier.reference == reference).order_by(Result.created_at)))
 
 
 def test_sites_that_use_an_agency_are_reassessed_when_its_score_changes(database: Database, organisation_id: str):
-    before = kept(database, organisation_id)
+    before = load_suppliers(database, organisation_id)
     put_agency(database, organisation_id, papers_retention="agency", debt_bondage="yes", blacklisted="yes")
     assert follow(database) == [{"assessed": 1}]
-    after = kept(database, organisation_id)
+    after = load_suppliers(database, organisation_id)
     assert after["A-1"].score > before["A-1"].score
     assert after["S-1"].inherent > before["S-1"].inherent
     assert causes(database, organisation_id, "S-1") == ["api", "agency"]
@@ -253,21 +255,26 @@ def test_a_site_whose_agency_is_no_longer_known_by_that_name_is_assessed_without
             suppliers.erase_supplier(session, agency, datetime(2026, 3, 2, tzinfo=UTC), "user:1")
     assert follow(database) == [{"assessed": 1}]
     with database.for_organisation(organisation_id, write=False) as session:
-        latest = session.get_one(Result, kept(database, organisation_id)["S-1"].latest_id)
+        latest = session.get_one(Result, load_suppliers(database, organisation_id)["S-1"].latest_id)
         assert latest.agency_scores == {}
     assert causes(database, organisation_id, "S-1") == ["api", "agency"]
 
 
 def test_a_site_finds_its_agency_after_that_was_merged_into_another(database: Database, organisation_id: str):
     with database.for_organisation(organisation_id) as session:
-        other = {"reference": "A-2", "name": "Still Waters Recruiting", "country": "NP", "blacklisted": "yes"}
-        target, _ = suppliers.save_supplier(session, "agency", other, THEN, AT, "user:1", "api")
+        other_organisation = {
+            "reference": "A-2",
+            "name": "Still Waters Recruiting",
+            "country": "NP",
+            "blacklisted": "yes",
+        }
+        target, _ = suppliers.save_supplier(session, "agency", other_organisation, THEN, AT, "user:1", "api")
         source = suppliers.get_supplier(session, "agency", "A-1")
         before = source.score
         suppliers.merge_suppliers(session, source, target, AT, "user:1")
     assert follow(database) == [{"assessed": 1}]
     with database.for_organisation(organisation_id, write=False) as session:
-        latest = session.get_one(Result, kept(database, organisation_id)["S-1"].latest_id)
+        latest = session.get_one(Result, load_suppliers(database, organisation_id)["S-1"].latest_id)
         assert latest.agency_scores == {"calmriversrecruiting": target.score}
         assert target.score != before
 

@@ -1,4 +1,4 @@
-"""Two organisations never see each other: whatever the statement, and an unasked-for organisation is an error, not all rows."""
+"""Organisations never see each other's rows, whatever the statement; a session without one gets an error, not all rows."""
 
 import re
 from collections.abc import Callable
@@ -34,8 +34,8 @@ def make_two(database: Database) -> None:
 
 
 def user(identity: str, **more: object) -> dict[str, object]:
-    given = {"id": identity, "email": f"{identity}@harbour.example", "name": identity, "password_hash": ""}
-    return {**given, "role": "admin", "active": True, "must_change_password": False, "created_at": now(), **more}
+    tested = {"id": identity, "email": f"{identity}@harbour.example", "name": identity, "password_hash": ""}
+    return {**tested, "role": "admin", "active": True, "must_change_password": False, "created_at": now(), **more}
 
 
 def users_of(database: Database) -> dict[str, tuple[str, str]]:
@@ -195,7 +195,9 @@ def remove(session: Session, row: User) -> None:
 
 
 @pytest.mark.parametrize("write", [change, take, remove])
-def test_a_row_loaded_by_another_organisation_cannot_be_written(database: Database, write: Callable[[Session, User], None]):
+def test_a_row_loaded_by_another_organisation_cannot_be_written(
+    database: Database, write: Callable[[Session, User], None]
+):
     make_two(database)
     with database.for_organisation("b") as session:
         theirs = session.get_one(User, "ub")
@@ -270,9 +272,9 @@ def test_no_module_bypasses_the_filter():
         r"\.connection\(|\.bulk_(?:save|insert|update)|exec_driver_sql|__table__(?!\.columns)|metadata\.tables"
     )
     operators = {SERVICE / "db"}
-    found = {
+    rows = {
         path.relative_to(SERVICE).as_posix(): match[0]
         for path in SERVICE.rglob("*.py")
         if not operators & {*path.parents} and (match := round_about.search(path.read_text(encoding="utf-8")))
     }
-    assert not found
+    assert not rows

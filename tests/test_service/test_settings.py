@@ -1,4 +1,4 @@
-"""What an installation can set."""
+"""Settings of an installation."""
 
 import stat
 from concurrent.futures import ThreadPoolExecutor
@@ -46,9 +46,11 @@ def test_pages_are_served_over_a_network_with_tls_only():
 
 
 def test_every_setting_has_a_description():
-    told = describe_settings()
-    assert [name for name, _default, _about in told] == [f"DILIGENCE_{one.name.upper()}" for one in fields(Settings)]
-    assert all(about.endswith(".") for _name, _default, about in told)
+    documented = describe_settings()
+    assert [name for name, _default, _about in documented] == [
+        f"DILIGENCE_{one.name.upper()}" for one in fields(Settings)
+    ]
+    assert all(about.endswith(".") for _name, _default, about in documented)
 
 
 def test_the_documented_defaults_can_be_set():

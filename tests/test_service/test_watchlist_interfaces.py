@@ -1,4 +1,4 @@
-"""Watchlists as people and machines meet them: the command, the page, the box of a supplier, the API, backup and retention."""
+"""Watchlists in the command line, pages and API, and in backup and retention."""
 
 import re
 from datetime import timedelta
@@ -54,22 +54,22 @@ def text_of(page: str) -> str:
 
 def test_the_page_shows_lists_and_open_matches_with_their_reasons(app: Flask, database: Database, harbour: str):
     page = text_of(a_browser(app, a_user(database, harbour, "viewer")).get("/watchlists").get_data(as_text=True))
-    for said in (
+    for text in (
         "Blue Pier Fishing Co., Ltd.", "The names are alike: 100 of 100.", "A country agrees.",
         "Words that agree blue, pier, fishing",
         "Debt bondage", "Held 1 entry", "To be looked at (1)", "it moves no score",
     ):  # fmt: skip
-        assert said in page
+        assert text in page
     assert "It is the same" not in page
 
 
 def test_an_officer_decides_on_the_page_with_a_note(app: Flask, database: Database, harbour: str):
     officer = a_browser(app, a_user(database, harbour, "officer", name="Ana Marín"))
     [match] = matches_of(database, harbour)
-    told = {"decision": "dismiss", "fingerprint": match.fingerprint}
-    refused = send(officer, f"/matches/{match.id}", **told, note=" ")
+    output = {"decision": "dismiss", "fingerprint": match.fingerprint}
+    refused = send(officer, f"/matches/{match.id}", **output, note=" ")
     assert (refused.status_code, "Say in a note" in refused.get_data(as_text=True)) == (422, True)
-    answer = send(officer, f"/matches/{match.id}", **told, note="Another address.")
+    answer = send(officer, f"/matches/{match.id}", **output, note="Another address.")
     assert (answer.status_code, answer.location) == (303, "/watchlists")
     assert list_matches(database, harbour)[0][2] == "dismissed"
     page = text_of(officer.get("/watchlists?state=dismissed").get_data(as_text=True))
@@ -84,8 +84,8 @@ def test_the_supplier_page_has_a_box_with_the_matches_and_the_next_step(app: Fla
     page = text_of(officer.get(address).get_data(as_text=True))
     assert "Next step: compare address, owners" in page
     assert "Screened against Held" in page
-    told = {"decision": "confirm", "fingerprint": match.fingerprint, "note": "Same address.", "back": "supplier"}
-    assert send(officer, f"/matches/{match.id}", **told).location == f"{address}#watchlists"
+    output = {"decision": "confirm", "fingerprint": match.fingerprint, "note": "Same address.", "back": "supplier"}
+    assert send(officer, f"/matches/{match.id}", **output).location == f"{address}#watchlists"
     page = text_of(officer.get(address).get_data(as_text=True))
     assert "Next step: read what the list says and whom it binds" in page
 
@@ -98,8 +98,8 @@ def test_the_text_of_a_list_is_escaped_on_pages(app: Flask, database: Database, 
 
 
 def test_the_api_lists_lists_and_matches(portal: Portal):
-    [kept] = portal.get("/watchlists").json["items"]
-    assert (kept["name"], kept["entries"], kept["rejected"]) == ("Held", 1, 0)
+    [watchlist] = portal.get("/watchlists").json["items"]
+    assert (watchlist["name"], watchlist["entries"], watchlist["rejected"]) == ("Held", 1, 0)
     [match] = portal.get("/matches").json["items"]
     assert (match["reference"], match["watchlist"], match["state"]) == ("S-1", "Held", "open")
     assert match["why"] == {
@@ -131,8 +131,8 @@ def test_matches_come_in_pages(portal: Portal, database: Database, blobs: BlobSt
     import_watchlist(database, blobs, harbour, HELD, "Other;;;;;;;")
     first = portal.get("/matches?limit=3").json
     rest = portal.get(first["next"].removeprefix("/api/v1")).json
-    told = [one["reference"] for one in (*first["items"], *rest["items"])]
-    assert (len(first["items"]), rest["next"], sorted(told)) == (3, None, ["S-1", "S-2", "S-3", "S-4"])
+    output = [one["reference"] for one in (*first["items"], *rest["items"])]
+    assert (len(first["items"]), rest["next"], sorted(output)) == (3, None, ["S-1", "S-2", "S-3", "S-4"])
 
 
 def test_imported_suppliers_are_screened_once_they_are_stored(
@@ -147,12 +147,12 @@ def test_imported_suppliers_are_screened_once_they_are_stored(
 def test_a_restored_backup_has_lists_and_decisions(database: Database, blobs: BlobStore, harbour: str, tmp_path: Path):
     decide_match(database, harbour, "dismiss")
     create_backup(database, blobs, tmp_path / "all.tar.gz", now())
-    other = Database(open_engine(f"sqlite:///{tmp_path / 'other.db'}"))
-    migrate(other.engine)
-    restore_backup(other, BlobStore(tmp_path / "other"), tmp_path / "all.tar.gz")
-    import_watchlist(other, BlobStore(tmp_path / "other"), harbour, HELD, "Another;;;;;;;")
-    assert list_matches(other, harbour)[0][2] == "dismissed"
-    other.engine.dispose()
+    target = Database(open_engine(f"sqlite:///{tmp_path / 'other.db'}"))
+    migrate(target.engine)
+    restore_backup(target, BlobStore(tmp_path / "other"), tmp_path / "all.tar.gz")
+    import_watchlist(target, BlobStore(tmp_path / "other"), harbour, HELD, "Another;;;;;;;")
+    assert list_matches(target, harbour)[0][2] == "dismissed"
+    target.engine.dispose()
 
 
 def test_an_organisation_is_erased_with_its_lists(database: Database, blobs: BlobStore, harbour: str):
@@ -201,12 +201,12 @@ def test_the_command_imports_lists_and_removes(office: Database, tmp_path: Path,
     run("import", file, "--organisation", "Harbour Foods", "--name", "Sanctions")
     run("import", file, "--organisation", "Harbour Foods", "--name", "Sanctions")
     run("list", "--organisation", "Harbour Foods")
-    told = capsys.readouterr().out.splitlines()
-    assert told[0].startswith(
+    output = capsys.readouterr().out.splitlines()
+    assert output[0].startswith(
         "Sanctions: 1 of 2 rows taken, 0 rejected; left out: 1 of kind Airplane. Suppliers are screened"
     )
-    assert told[1].endswith("These are the entries it has already: nothing was changed.")
-    assert re.fullmatch(r"Sanctions +1 entries  20\d\d-\d\d-\d\d \d\d:\d\d UTC", told[2])
+    assert output[1].endswith("These are the entries it has already: nothing was changed.")
+    assert re.fullmatch(r"Sanctions +1 entries  20\d\d-\d\d-\d\d \d\d:\d\d UTC", output[2])
     run("remove", "Sanctions", "--organisation", "Harbour Foods")
     with office.unscoped(write=False) as session:
         assert session.scalars(select(Watchlist)).all() == []
@@ -218,9 +218,9 @@ def test_the_command_prints_rejected_rows_with_their_number_and_a_fix(
     file = tmp_path / "held.csv"
     file.write_text("name,kind\nBlue Pier,company\nStar,ship\n")
     run("import", file, "--organisation", "Harbour Foods", status=1)
-    told = capsys.readouterr()
-    assert "held: 1 of 2 rows taken, 1 rejected" in told.out
-    assert "row 3 *kind*: 'ship' is no kind of entry; the row was not read. Write one of the four" in told.err
+    output = capsys.readouterr()
+    assert "held: 1 of 2 rows taken, 1 rejected" in output.out
+    assert "row 3 *kind*: 'ship' is no kind of entry; the row was not read. Write one of the four" in output.err
 
 
 @pytest.mark.parametrize(
@@ -260,8 +260,8 @@ def test_the_command_says_when_a_list_could_not_be_loaded(
 
 
 def _cancelled(enqueue):
-    def cancelled(*told, **more):
-        job = enqueue(*told, **more)
+    def cancelled(*output, **more):
+        job = enqueue(*output, **more)
         job.cancel = True
         return job
 

@@ -1,11 +1,11 @@
-"""Lists that come in, suppliers that are screened, and what people decided: asked once, and again when something changes."""
+"""Imports of watchlists, screening of suppliers, and decisions, which hold until something changes."""
 
 from pathlib import Path
 
 import pytest
 from callers import an_organisation
 from examples import examples
-from hypothesis import HealthCheck, given
+from hypothesis import HealthCheck, note_text
 from hypothesis import strategies as st
 from sqlalchemy import func, select
 from watchlist_helpers import BY, HELD, decide_match, import_watchlist, list_matches, run_jobs, save_supplier
@@ -35,18 +35,14 @@ def harbour(database: Database) -> str:
 OPEN = ("Blue Pier Fishing", "Blue Pier Fishing Co., Ltd.", "open")
 
 
-def test_existing_suppliers_are_screened_against_an_imported_list(
-    database: Database, blobs: BlobStore, harbour: str
-):
+def test_existing_suppliers_are_screened_against_an_imported_list(database: Database, blobs: BlobStore, harbour: str):
     save_supplier(database, harbour)
     save_supplier(database, harbour, name="Star Ocean Garments")
     import_watchlist(database, blobs, harbour, HELD)
     assert list_matches(database, harbour) == [OPEN]
 
 
-def test_a_new_supplier_is_screened_against_existing_lists(
-    database: Database, blobs: BlobStore, harbour: str
-):
+def test_a_new_supplier_is_screened_against_existing_lists(database: Database, blobs: BlobStore, harbour: str):
     import_watchlist(database, blobs, harbour, HELD)
     save_supplier(database, harbour)
     run_jobs(database, blobs)
@@ -88,15 +84,13 @@ def test_sites_agencies_vessels_and_owners_are_screened(
     assert (match.why["role"], match.why["by"]) == (role, by)
 
 
-@pytest.mark.parametrize("told", ["declined", "cannot_apply", None, 5])
-def test_an_answer_without_a_name_is_not_screened(told: object):
-    assert [party.role for party in screening.build_parties("site", {"name": "Blue Pier", "owner": told})] == ["site"]
+@pytest.mark.parametrize("owner", ["declined", "cannot_apply", None, 5])
+def test_an_answer_without_a_name_is_not_screened(owner: object):
+    assert [party.role for party in screening.build_parties("site", {"name": "Blue Pier", "owner": owner})] == ["site"]
     assert screening.build_parties("site", {"name": "A", "imo": "9074728", "lei": "X"})[0].imo == ""
 
 
-def test_a_dismissed_match_is_not_reopened_while_nothing_changes(
-    database: Database, blobs: BlobStore, harbour: str
-):
+def test_a_dismissed_match_is_not_reopened_while_nothing_changes(database: Database, blobs: BlobStore, harbour: str):
     save_supplier(database, harbour)
     import_watchlist(database, blobs, harbour, HELD)
     match_id = decide_match(database, harbour, "dismiss")
@@ -126,9 +120,7 @@ def test_a_match_is_reopened_when_the_supplier_or_the_entry_changes(
         assert (match.note, match.decided_by, match.decided_at) == ("", None, None)
 
 
-def test_a_decision_survives_an_edition_without_the_entry(
-    database: Database, blobs: BlobStore, harbour: str
-):
+def test_a_decision_survives_an_edition_without_the_entry(database: Database, blobs: BlobStore, harbour: str):
     save_supplier(database, harbour)
     import_watchlist(database, blobs, harbour, HELD)
     decide_match(database, harbour, "dismiss")
@@ -157,8 +149,8 @@ def test_a_match_changes_no_score_and_is_in_the_change_feed_once(database: Datab
     with database.for_organisation(harbour, write=False, snapshot=False) as session:
         assert session.get_one(Supplier, supplier_id).score == before
         assert session.scalars(select(func.count(Result.id))).one() == 1
-        told = [change.data for change in change_feed.read(session).items if change.kind == "watchlist_match"]
-    assert [(one["match"], one["by"], one["state"]) for one in told] == [
+        summary = [change.data for change in change_feed.read(session).items if change.kind == "watchlist_match"]
+    assert [(one["match"], one["by"], one["state"]) for one in summary] == [
         (match_id, "name", "open"), (match_id, "name", "confirmed"),
     ]  # fmt: skip
 
@@ -168,12 +160,12 @@ def test_an_import_replaces_the_list_of_its_name_and_no_other(database: Database
     import_watchlist(database, blobs, harbour, "Other;company;VN;;;;;", name="Suspended")
     import_watchlist(database, blobs, harbour, "New One;company;VN;;;;;")
     with database.for_organisation(harbour, write=False) as session:
-        told = {kept.name: (kept.entries, kept.edition) for kept in lists.list_watchlists(session)}
-        kept = session.execute(select(WatchlistEntry.edition, WatchlistEntry.content)).all()
+        summary = {stored.name: (stored.entries, stored.edition) for stored in lists.list_watchlists(session)}
+        stored = session.execute(select(WatchlistEntry.edition, WatchlistEntry.content)).all()
         actions = session.scalars(select(AuditEvent.action).where(AuditEvent.object_type == "watchlist")).all()
-    assert [told["Held"][0], told["Suspended"][0]] == [1, 1]
-    assert {edition for edition, _ in kept} == {told["Held"][1], told["Suspended"][1]}
-    assert sorted(content["names"][0] for _, content in kept) == ["New One", "Other"]
+    assert [summary["Held"][0], summary["Suspended"][0]] == [1, 1]
+    assert {edition for edition, _ in stored} == {summary["Held"][1], summary["Suspended"][1]}
+    assert sorted(content["names"][0] for _, content in stored) == ["New One", "Other"]
     assert actions.count("watchlist.replaced") == 3
 
 
@@ -195,7 +187,7 @@ def test_the_later_of_two_files_for_a_list_counts_whichever_is_loaded_first(
     for row in (HELD, "Later;company;VN;;;;;"):
         import_watchlist(database, blobs, harbour, row, work=False)
     claimed = [claim_job(database, "test"), claim_job(database, "test")]
-    claimed.sort(key=lambda one: one.payload["edition"] == wanted(database, harbour))
+    claimed.sort(key=lambda one: one.payload["edition"] == get_requested_edition(database, harbour))
     for one in (claimed[first], claimed[1 - first]):
         lists.load_watchlist(database, blobs, one)
     with database.for_organisation(harbour, write=False) as session:
@@ -205,7 +197,7 @@ def test_the_later_of_two_files_for_a_list_counts_whichever_is_loaded_first(
         assert sorted(results) == [False, True]
 
 
-def wanted(database: Database, organisation_id: str) -> str:
+def get_requested_edition(database: Database, organisation_id: str) -> str:
     """The edition of the one list there is that was asked for last."""
     with database.for_organisation(organisation_id, write=False) as session:
         return session.scalars(select(Watchlist.requested_edition)).one()
@@ -245,7 +237,8 @@ def test_a_failed_load_leaves_the_list_unchanged(database: Database, blobs: Blob
     run_jobs(database, blobs)
     with database.for_organisation(harbour, write=False) as session:
         assert [
-            (kept.name, kept.entries, kept.requested_edition == kept.edition) for kept in lists.list_watchlists(session)
+            (stored.name, stored.entries, stored.requested_edition == stored.edition)
+            for stored in lists.list_watchlists(session)
         ] == [("Held", 1, True)]
         assert session.scalars(select(Upload)).all() == []
 
@@ -271,22 +264,20 @@ def test_many_suppliers_are_screened_in_chunks_and_a_resumed_job_writes_nothing_
         assert again.result == {"screened": 5, "opened": 0}
 
 
-def test_matches_with_a_list_replaced_meanwhile_are_not_saved(
-    database: Database, blobs: BlobStore, harbour: str
-):
+def test_matches_with_a_list_replaced_meanwhile_are_not_saved(database: Database, blobs: BlobStore, harbour: str):
     supplier_id = save_supplier(database, harbour)
     import_watchlist(database, blobs, harbour, HELD)
     with database.for_organisation(harbour) as session:
-        kept = session.scalars(select(Watchlist)).one()
+        stored = session.scalars(select(Watchlist)).one()
         match = session.scalars(select(WatchlistMatch)).one()
         who = screening.hash_parties(screening.build_parties("site", session.get_one(Supplier, supplier_id).answers))
         session.delete(match)
         session.flush()
-        old = screening.ScreeningResult(supplier_id, who, kept.id, "an edition before", [])
-        other = screening.ScreeningResult(supplier_id, "somebody before", kept.id, str(kept.edition), [])
-        assert screening.save_results(session, [old, other], now()) == 0
+        old = screening.ScreeningResult(supplier_id, who, stored.id, "an edition before", [])
+        second = screening.ScreeningResult(supplier_id, "somebody before", stored.id, str(stored.edition), [])
+        assert screening.save_results(session, [old, second], now()) == 0
         screened = session.scalars(select(Screening)).one()
-        assert (screened.edition, screened.identity) == (kept.edition, who)
+        assert (screened.edition, screened.identity) == (stored.edition, who)
 
 
 def test_organisations_do_not_see_each_others_lists_and_matches(database: Database, blobs: BlobStore, harbour: str):
@@ -334,10 +325,10 @@ def test_a_decision_is_recorded_in_the_audit_trail_without_its_note(database: Da
     match_id = decide_match(database, harbour, "dismiss", "The manager is Ama Dako.")
     with database.for_organisation(harbour, write=False) as session:
         event = session.scalars(select(AuditEvent).where(AuditEvent.object_id == match_id)).one()
-        told = matches.summarize_screening(session, supplier_id)
+        summary = matches.summarize_screening(session, supplier_id)
     assert (event.action, event.actor, event.details) == ("match.dismissed", BY, {"supplier": supplier_id})
-    assert [(one.match.note, one.watchlist) for one in told.matches] == [("The manager is Ama Dako.", "Held")]
-    assert [name for name, _ in told.screened] == ["Held"]
+    assert [(one.match.note, one.watchlist) for one in summary.matches] == [("The manager is Ama Dako.", "Held")]
+    assert [name for name, _ in summary.screened] == ["Held"]
 
 
 def test_decisions_move_along_when_two_suppliers_are_merged(database: Database, blobs: BlobStore, harbour: str):
@@ -350,11 +341,13 @@ def test_decisions_move_along_when_two_suppliers_are_merged(database: Database, 
             session, session.get_one(Supplier, source), session.get_one(Supplier, target), now(), BY
         )
     with database.for_organisation(harbour, write=False) as session:
-        kept = session.scalars(select(WatchlistMatch)).one()
-    assert (kept.supplier_id, kept.state) == (target, "confirmed")
+        stored = session.scalars(select(WatchlistMatch)).one()
+    assert (stored.supplier_id, stored.state) == (target, "confirmed")
 
 
-def test_matches_are_deleted_with_their_supplier_and_with_their_list(database: Database, blobs: BlobStore, harbour: str):
+def test_matches_are_deleted_with_their_supplier_and_with_their_list(
+    database: Database, blobs: BlobStore, harbour: str
+):
     save_supplier(database, harbour, reference="S-1")
     gone = save_supplier(database, harbour, reference="S-2")
     import_watchlist(database, blobs, harbour, HELD)
@@ -375,7 +368,9 @@ def test_a_list_needs_a_name(database: Database, blobs: BlobStore, harbour: str,
 
 
 @examples(8, HealthCheck.function_scoped_fixture)
-@given(st.permutations([HELD, "Star Ocean;;;;;;;", "Amber Kite Foods;company;VN;;;;;", "Coral;vessel;;9074729;;;;"]))
+@note_text(
+    st.permutations([HELD, "Star Ocean;;;;;;;", "Amber Kite Foods;company;VN;;;;;", "Coral;vessel;;9074729;;;;"])
+)
 def test_the_order_of_the_rows_changes_nothing(database: Database, blobs: BlobStore, rows: list[str]):
     harbour = an_organisation(database, new_id())
     save_supplier(database, harbour, reference="S-1", owner="Amber Kite Foods Ltd", imo="9074729")

@@ -1,4 +1,4 @@
-"""What if: the points that a change would move, and the fewest actions that would move a level."""
+"""What-if analysis: the points that a change would move, and the fewest actions that would change a level."""
 
 from dataclasses import replace
 from datetime import date, timedelta
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from examples import examples
-from hypothesis import given
+from hypothesis import changed
 
 from risk_models import plan as planning
 from risk_models.answers import from_rows
@@ -46,35 +46,35 @@ def well_answered() -> dict[str, Any]:
     return {**PLACE, **{i.question: get_best_answer(i.rule, ON) for i in GENERAL.indicators}}
 
 
-def change_of(made: Any, title: str) -> float:
-    return sum(move.after - move.before for move in made.moves if move.title == title)
+def change_of(result: Any, title: str) -> float:
+    return sum(change.after - change.before for change in result.changes if change.title == title)
 
 
 def test_without_changes_no_points_change() -> None:
-    made = compute_what_if(on_ground(HARMED), {})
-    assert made.changes == ()
-    assert made.before == made.after
+    result = compute_what_if(on_ground(HARMED), {})
+    assert result.changes == ()
+    assert result.before == result.after
 
 
 def test_a_changed_answer_changes_its_indicator_and_the_changes_add_up_to_the_score_change() -> None:
-    made = compute_what_if(on_ground(HARMED), {"papers_retention": "worker_holds"})
-    assert change_of(made, "Papers withheld") < 0
-    assert sum(move.after - move.before for move in made.changes) == pytest.approx(
-        made.after.headline.score - made.before.headline.score, abs=1e-9
+    result = compute_what_if(on_ground(HARMED), {"papers_retention": "worker_holds"})
+    assert change_of(result, "Papers withheld") < 0
+    assert sum(move.after - move.before for move in result.changes) == pytest.approx(
+        result.after.headline.score - result.before.headline.score, abs=1e-9
     )
-    assert {move.title for move in made.changes} <= {"Papers withheld", UPLIFT}
+    assert {move.title for move in result.changes} <= {"Papers withheld", UPLIFT}
 
 
 def test_better_evidence_for_a_changed_answer_changes_more_points() -> None:
-    plain, heard = (
+    plain, sources = (
         compute_what_if(on_ground(HARMED), {"violence": "none_asked"}, grade=g) for g in (None, "worker_voice")
     )
-    assert change_of(heard, "Violence") < change_of(plain, "Violence") < 0
+    assert change_of(sources, "Violence") < change_of(plain, "Violence") < 0
 
 
 def test_a_removed_answer_counts_as_not_asked() -> None:
-    made = compute_what_if(on_ground(HARMED), {"violence": None})
-    (move,) = [move for move in made.changes if move.title == "Violence"]
+    result = compute_what_if(on_ground(HARMED), {"violence": None})
+    (move,) = [move for move in result.changes if move.title == "Violence"]
     assert (move.state_before, move.state_after) == ("answered", "not_asked")
 
 
@@ -95,36 +95,36 @@ def test_a_completed_action_gives_its_indicators_the_best_answer_and_changes_not
     ground = on_ground(HARMED)
     closed = map_closed_indicators(ground.assess([HARMED]).blocks[0])["stop_violence"]
     assert closed == {"violence"}
-    made = compute_what_if(ground, {}, ["stop_violence"], "worker_voice")
-    assert {move.title for move in made.changes} <= {"Violence", UPLIFT}
-    assert change_of(made, "Violence") < 0
+    result = compute_what_if(ground, {}, ["stop_violence"], "worker_voice")
+    assert {move.title for move in result.changes} <= {"Violence", UPLIFT}
+    assert change_of(result, "Violence") < 0
 
 
 def test_reports_of_workers_are_closed_by_worker_or_official_evidence_only() -> None:
     ground = on_ground({**PLACE, "violence": "none_asked", "reported_harms": ["violence"], "reported_by": "workers"})
-    moved = {
+    reason_changes = {
         g: change_of(compute_what_if(ground, {}, ["stop_violence"], g), "Violence")
         for g in (None, "audit", "worker_voice")
     }
-    assert moved[None] == moved["audit"] == 0
-    assert moved["worker_voice"] < 0
+    assert reason_changes[None] == reason_changes["audit"] == 0
+    assert reason_changes["worker_voice"] < 0
 
 
 def test_another_agency_changes_only_the_points_of_the_agency() -> None:
     ground = replace(on_ground({**PLACE, "agencies": ["Kite Placement"]}), agency_scores={"kiteplacement": 95.0})
-    made = compute_what_if(ground, {"agencies": ["Fern Placement"]}, agency_scores={"fernplacement": 20.0})
-    assert change_of(made, "Worst agency named") < 0
+    result = compute_what_if(ground, {"agencies": ["Fern Placement"]}, agency_scores={"fernplacement": 20.0})
+    assert change_of(result, "Worst agency named") < 0
 
 
 def test_the_fewest_actions_change_the_level_and_each_of_them_is_needed() -> None:
     ground = on_ground({**well_answered(), "papers_retention": "held", "violence": "open", "recruitment_fees": "all"})
-    found = find_fewest_actions(ground)
+    fewest = find_fewest_actions(ground)
     before = compute_what_if(ground, {}).before.headline.level
-    names = [action.id for action in found.actions]
-    assert found.changes_level
-    assert compute_what_if(ground, {}, names, "worker_voice").after.headline.level == found.level != before
+    names = [action.id for action in fewest.actions]
+    assert fewest.changes_level
+    assert compute_what_if(ground, {}, names, "worker_voice").after.headline.level == fewest.level != before
     for name in names:
-        fewer = [other for other in names if other != name]
+        fewer = [other_answers for other_answers in names if other_answers != name]
         assert compute_what_if(ground, {}, fewer, "worker_voice").after.headline.level == before
 
 
@@ -139,13 +139,13 @@ def test_an_action_chosen_first_for_its_severity_is_dropped_if_it_is_not_needed(
 
 def test_safety_comes_first_among_the_fewest_actions() -> None:
     both = on_ground({**well_answered(), "violence": "open", "papers_retention": "held", "recruitment_fees": "all"})
-    found = find_fewest_actions(both)
-    assert found.actions[0].safety
+    fewest = find_fewest_actions(both)
+    assert fewest.actions[0].safety
 
 
 def test_no_actions_are_named_where_country_and_sector_alone_hold_the_level() -> None:
-    found = find_fewest_actions(on_ground({"name": "Nowhere Mill"}))
-    assert (found.actions, found.changes_level, found.level) == ((), False, "insufficient_evidence")
+    fewest = find_fewest_actions(on_ground({"name": "Nowhere Mill"}))
+    assert (fewest.actions, fewest.changes_level, fewest.level) == ((), False, "insufficient_evidence")
 
 
 def test_ending_the_relationship_is_never_among_the_fewest_actions() -> None:
@@ -161,7 +161,9 @@ def test_ending_the_relationship_is_never_among_the_fewest_actions() -> None:
     assert not any(action.ends_relationship for action in find_fewest_actions(state_imposed).actions)
 
 
-def test_an_action_for_a_group_closes_its_indicators_in_every_model_of_a_supplier(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_action_for_a_group_closes_its_indicators_in_every_model_of_a_supplier(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     ask = next(replace(action, addresses=("group:asked",)) for action in load_actions() if action.id == "ask")
     monkeypatch.setattr(planning, "list_release_actions", lambda release: (ask,))
     packs = [get_model_version(name, "2026.3") for name in ("site_general", "site_fishing")]
@@ -172,15 +174,15 @@ def test_an_action_for_a_group_closes_its_indicators_in_every_model_of_a_supplie
 
 
 @examples(15)
-@given(answers())
+@changed(answers())
 def test_the_named_actions_never_worsen_the_result(row: dict[str, Any]) -> None:
     ground = on_ground(row)
-    found = find_fewest_actions(ground)
-    made = compute_what_if(ground, {}, [action.id for action in found.actions], "worker_voice")
-    assert made.before.headline.score == pytest.approx(compute_what_if(ground, {}).before.headline.score)
-    if found.changes_level:
-        assert (made.after.headline.level, made.after.headline.score) == (found.level, pytest.approx(found.score))
-        assert made.after.headline.score <= made.before.headline.score + 1e-9
+    fewest = find_fewest_actions(ground)
+    result = compute_what_if(ground, {}, [action.id for action in fewest.actions], "worker_voice")
+    assert result.before.headline.score == pytest.approx(compute_what_if(ground, {}).before.headline.score)
+    if fewest.changes_level:
+        assert (result.after.headline.level, result.after.headline.score) == (fewest.level, pytest.approx(fewest.score))
+        assert result.after.headline.score <= result.before.headline.score + 1e-9
 
 
 def test_the_best_answer_has_the_lowest_risk() -> None:

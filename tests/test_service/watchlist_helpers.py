@@ -1,4 +1,4 @@
-"""Lists and suppliers for the tests of watchlists, and a worker that does what they ask for."""
+"""Lists and suppliers for the watchlist tests, and a worker that runs their jobs."""
 
 from typing import Any
 
@@ -41,9 +41,9 @@ def import_watchlist(
 
 def save_supplier(database: Database, organisation_id: str, kind: str = "site", **answers: Any) -> str:
     """Keeps one supplier as the API does; its id."""
-    told = {"name": "Blue Pier Fishing", "country": "TH", **answers}
+    fields = {"name": "Blue Pier Fishing", "country": "TH", **answers}
     with database.for_organisation(organisation_id) as session:
-        return suppliers.save_supplier(session, kind, told, now().date(), now(), BY, "api")[0].id
+        return suppliers.save_supplier(session, kind, fields, now().date(), now(), BY, "api")[0].id
 
 
 def list_matches(database: Database, organisation_id: str) -> list[tuple[str, str, str]]:

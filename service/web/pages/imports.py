@@ -1,4 +1,4 @@
-"""Files on their way in: sent, looked at, corrected, confirmed, followed."""
+"""Pages of imports: upload files, preview and correct how they were read, confirm, and follow the progress."""
 
 from __future__ import annotations
 
@@ -25,175 +25,184 @@ from service.imports import preview
 from service.jobs import table as jobs
 from service.queries import supplier_list
 from service.queries.supplier_list import MEDIA_TYPES
-from service.web.pages.suppliers import as_file
+from service.web.pages.suppliers import build_download
 
 CHOICES = ("kind", "country", "sector", "sheet", "date_order", "on")
 
 
-def form() -> Response:
-    """The form to send files with."""
-    return _form(None)
+def show_upload_form() -> Response:
+    """Show the form to upload files."""
+    return _render_upload_form(None)
 
 
-def _form(refused: DomainError | None) -> Response:
+def _render_upload_form(error: DomainError | None) -> Response:
     forms = [load_form(form_id) for form_id in list_form_ids()]
-    page = render_template("upload.html", forms=forms, refused=refused, given=request.form, offered=_offered())
-    return make_response(page, refused.status if refused else 200)
+    page = render_template("upload.html", forms=forms, error=error, values=request.form, options=_list_options())
+    return make_response(page, error.status if error else 200)
 
 
-def _offered() -> dict[str, Any]:
-    named = sorted(load_countries().names.items(), key=lambda pair: pair[1])
+def _list_options() -> dict[str, Any]:
+    """Return the countries and sectors that can be chosen as defaults, as pairs of code and title."""
+    countries = sorted(load_countries().names.items(), key=lambda pair: pair[1])
     return {
-        "countries": named,
+        "countries": countries,
         "sectors": [(code, title) for code, title in load_sectors().names.items() if len(code) <= 2],
     }
 
 
-def send() -> AnyResponse:
-    """Takes files in; what the door refuses is said above the form."""
-    sent = [file for file in request.files.getlist("files") if file.filename]
-    most = get_settings().upload_files
-    if len(sent) > most:
-        return _form(DomainError("upload.too_many", 413, _("Send at most %(most)s files at once.", most=most)))
-    files = [(file.filename or "", file.read()) for file in sent]
+def upload_files() -> AnyResponse:
+    """Import the uploaded files; an error is shown above the form."""
+    uploads = [file for file in request.files.getlist("files") if file.filename]
+    max_files = get_settings().upload_files
+    if len(uploads) > max_files:
+        message = _("Send at most %(most)s files at once.", most=max_files)
+        return _render_upload_form(DomainError("upload.too_many", 413, message))
+    files = [(file.filename or "", file.read()) for file in uploads]
     try:
-        who, cases = get_caller(), get_caller().handles_cases
-        taken = import_jobs.receive_upload(
+        caller = get_caller()
+        import_ = import_jobs.receive_upload(
             get_database(),
             get_blob_store(),
-            who.organisation_id,
+            caller.organisation_id,
             files,
-            _choices(),
-            who.actor,
+            _parse_choices(),
+            caller.actor,
             Limits(),
-            may_bring_cases=cases,
+            may_bring_cases=caller.handles_cases,
         )
-    except DomainError as refused:
-        return _form(refused)
-    return redirect(url_for("pages.one_import", import_id=taken.id), 303)
+    except DomainError as error:
+        return _render_upload_form(error)
+    return redirect(url_for("pages.one_import", import_id=import_.id), 303)
 
 
-def _choices() -> dict[str, Any]:
-    told = {name: request.form.get(name, "").strip() for name in CHOICES}
-    return {name: value for name, value in told.items() if value}
+def _parse_choices() -> dict[str, Any]:
+    choices = {name: request.form.get(name, "").strip() for name in CHOICES}
+    return {name: value for name, value in choices.items() if value}
 
 
-def template_of(form_id: str) -> Response:
-    """A form as an empty workbook. Raises Refused ``not_found``."""
+def download_template(form_id: str) -> Response:
+    """Return a form as an empty workbook. Raises DomainError, ``not_found``, for an unknown form."""
     if form_id not in list_form_ids():
         raise not_found()
-    asked = load_form(form_id)
-    return as_file(build_template(asked), MEDIA_TYPES["xlsx"], f"{asked.id}_{asked.version}.xlsx")
+    form = load_form(form_id)
+    return build_download(build_template(form), MEDIA_TYPES["xlsx"], f"{form.id}_{form.version}.xlsx")
 
 
-def listing() -> str:
-    """Everything that was sent, newest first, and what is at work."""
+def show_imports() -> str:
+    """Show all imports and the latest jobs, newest first."""
     with read_session() as session:
-        told = {"imports": import_jobs.list_imports(session), "jobs": jobs.list_jobs(session, limit=30)}
-        return render_template("imports.html", **told, holds_cases=import_cases.contains_cases)
+        return render_template(
+            "imports.html",
+            imports=import_jobs.list_imports(session),
+            jobs=jobs.list_jobs(session, limit=30),
+            contains_cases=import_cases.contains_cases,
+        )
 
 
-def _open(session: Session, import_id: str) -> Import:
+def _get_import(session: Session, import_id: str) -> Import:
     return import_cases.check_access(import_jobs.get_import(session, import_id), reads_cases=get_caller().reads_cases)
 
 
-def _to_confirm(session: Session, import_id: str) -> Import:
-    """An import that the caller may decide on: of case records, or of suppliers by who may send those."""
-    taken = _open(session, import_id)
-    if not import_cases.contains_cases(taken) and not ACCESS.may_open(get_caller().role or "", "pages.send", "POST"):
+def _get_import_to_confirm(session: Session, import_id: str) -> Import:
+    """Return an import that the caller may confirm. Raises DomainError, ``forbidden``, if they may not upload suppliers."""
+    import_ = _get_import(session, import_id)
+    if not import_cases.contains_cases(import_) and not ACCESS.may_open(get_caller().role or "", "pages.send", "POST"):
         raise DomainError("forbidden", 403, _("It is for those who bring suppliers."))
-    return taken
+    return import_
 
 
-def one(import_id: str) -> Response:
-    """An import: what was found, how far it is, or what came of it."""
-    return _one(import_id, None)
+def show_import(import_id: str) -> Response:
+    """Show the preview, the progress or the results of an import."""
+    return _render_import(import_id, None)
 
 
-def _one(import_id: str, refused: DomainError | None, answers: Sequence[preview.ColumnChoice] = ()) -> Response:
+def _render_import(
+    import_id: str, error: DomainError | None, column_choices: Sequence[preview.ColumnChoice] = ()
+) -> Response:
     on = today(get_caller().time_zone)
     with read_session() as session:
-        taken = _open(session, import_id)
-        job = preview.get_current_job(session, taken)
-        told: dict[str, Any] = {
-            "taken": taken,
-            "refused": refused,
-            "at_work": preview.is_in_progress(taken, job),
+        import_ = _get_import(session, import_id)
+        job = preview.get_current_job(session, import_)
+        issues = (import_.found or import_.problem or {}).get("issues", ())
+        data: dict[str, Any] = {
+            "import_": import_,
+            "error": error,
+            "in_progress": preview.is_in_progress(import_, job),
             "job": job,
-            "offered": _offered(),
-            "of_cases": import_cases.contains_cases(taken),
-        }
-        issues = (taken.found or taken.problem or {}).get("issues", ())
-        told |= {
-            "tables": preview.list_tables(taken),
+            "options": _list_options(),
+            "contains_cases": import_cases.contains_cases(import_),
+            "tables": preview.list_tables(import_),
             "issues": preview.group_issues(issues),
-            "questions": preview.list_questions,
+            "list_questions": preview.list_questions,
+            "failed_choices": preview.list_failed_choices(import_, column_choices),
+            "skipped_sheets": preview.list_skipped_sheets(issues),
+            "values": _get_choice_values(import_, error),
         }
-        told |= {"tried": preview.list_failed_choices(taken, answers), "left_out": preview.list_skipped_sheets(issues)}
-        told["given"] = _given(taken, refused)
-        if taken.state == "done":
-            wanted = supplier_list.SupplierFilter(imported=taken.id)
-            told |= {
-                "counts": supplier_list.count_by_level(session, wanted, on),
-                "shown": supplier_list.get_page(session, wanted, on),
+        if import_.state == "done":
+            filter_ = supplier_list.SupplierFilter(imported=import_.id)
+            data |= {
+                "counts": supplier_list.count_by_level(session, filter_, on),
+                "page": supplier_list.get_page(session, filter_, on),
             }
-    return make_response(render_template("import.html", **told), refused.status if refused else 200)
+    return make_response(render_template("import.html", **data), error.status if error else 200)
 
 
-def progress(import_id: str) -> Response:
-    """How far an import is, for the part of its page that is renewed; tells the page to start anew once it is over."""
+def show_progress(import_id: str) -> Response:
+    """Return the progress bar of an import, which its page polls; the header HX-Refresh reloads the page at the end."""
     with read_session() as session:
-        taken = _open(session, import_id)
-        job = preview.get_current_job(session, taken)
-    over = {} if preview.is_in_progress(taken, job) else {"HX-Refresh": "true"}
-    return make_response(render_template("progress.html", taken=taken, job=job), 200, over)
+        import_ = _get_import(session, import_id)
+        job = preview.get_current_job(session, import_)
+    headers = {} if preview.is_in_progress(import_, job) else {"HX-Refresh": "true"}
+    return make_response(render_template("progress.html", import_=import_, job=job), 200, headers)
 
 
-def confirm(import_id: str) -> AnyResponse:
-    """Scores what was found as it was shown."""
+def confirm_import(import_id: str) -> AnyResponse:
+    """Confirm an import: its rows are assessed as the preview showed them."""
     with write_session() as session:
-        _to_confirm(session, import_id)
+        _get_import_to_confirm(session, import_id)
         import_jobs.confirm_import(
             session, import_id, {}, get_caller().actor, may_bring_cases=get_caller().handles_cases
         )
     return redirect(url_for("pages.one_import", import_id=import_id), 303)
 
 
-def correct(import_id: str) -> AnyResponse:
-    """Has the files read again with other choices: columns that answer other questions, other defaults."""
+def correct_import(import_id: str) -> AnyResponse:
+    """Have the files of an import read again with other columns or defaults; an error is shown above the form."""
     try:
         with write_session() as session:
-            taken = _to_confirm(session, import_id)
-            cases = get_caller().handles_cases
+            import_ = _get_import_to_confirm(session, import_id)
+            corrections, caller = _parse_corrections(import_), get_caller()
             import_jobs.confirm_import(
-                session, import_id, _corrections(taken), get_caller().actor, may_bring_cases=cases
+                session, import_id, corrections, caller.actor, may_bring_cases=caller.handles_cases
             )
-    except DomainError as refused:
-        if refused.code == "not_found":
+    except DomainError as error:
+        if error.code == "not_found":
             raise
-        return _one(import_id, refused, _answers())
+        return _render_import(import_id, error, _parse_column_choices())
     return redirect(url_for("pages.one_import", import_id=import_id), 303)
 
 
-def _answers() -> list[preview.ColumnChoice]:
-    """What each column of each sheet was said to answer."""
-    told = (request.form.getlist(name) for name in ("file", "sheet_of", "header", "question"))
-    return list(zip(*told, strict=False))
+def _parse_column_choices() -> list[preview.ColumnChoice]:
+    """Return the question that was chosen for each column of each sheet."""
+    fields = (request.form.getlist(name) for name in ("file", "sheet_of", "header", "question"))
+    return list(zip(*fields, strict=False))
 
 
-def _given(taken: Import, refused: DomainError | None) -> Mapping[str, Any]:
-    """The other choices as they are to be shown: those that could not be used stay, so that they can be mended."""
-    if refused is not None and request.method == "POST":
+def _get_choice_values(import_: Import, error: DomainError | None) -> Mapping[str, Any]:
+    """Return the defaults to fill the form with: those that could not be used stay, to be corrected."""
+    if error is not None and request.method == "POST":
         return {name: request.form.get(name, "") for name in CHOICES}
-    tried: Mapping[str, Any] | None = (taken.problem or {}).get("choices")
-    return taken.choices if tried is None else tried
+    failed: Mapping[str, Any] | None = (import_.problem or {}).get("choices")
+    return import_.choices if failed is None else failed
 
 
-def _corrections(taken: Import) -> dict[str, Any]:
-    choices: dict[str, Any] = {n: request.form.get(n, "").strip() or None for n in CHOICES if n in request.form}
-    columns = preview.build_column_maps(taken, _answers())
-    changed: dict[str, Any] = {name: value for name, value in choices.items() if value != taken.choices.get(name)}
-    if columns != preview.build_column_maps(taken, ()):
+def _parse_corrections(import_: Import) -> dict[str, Any]:
+    choices: dict[str, Any] = {
+        name: request.form.get(name, "").strip() or None for name in CHOICES if name in request.form
+    }
+    columns = preview.build_column_maps(import_, _parse_column_choices())
+    changed: dict[str, Any] = {name: value for name, value in choices.items() if value != import_.choices.get(name)}
+    if columns != preview.build_column_maps(import_, ()):
         changed["columns"] = columns
     if not changed:
         raise DomainError(
@@ -203,7 +212,7 @@ def _corrections(taken: Import) -> dict[str, Any]:
 
 
 def cancel_job(job_id: str) -> AnyResponse:
-    """Asks for a job to be cancelled."""
+    """Cancel a job before its next step."""
     with write_session() as session:
         jobs.cancel_job(session, job_id, get_caller().actor)
     flash(_("It will be cancelled before its next step. What is done already stays."))

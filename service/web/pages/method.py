@@ -1,4 +1,4 @@
-"""How scores come about: models, weights, reasons, facts and sources, as they are in force today."""
+"""Pages of the method: the models, weights, facts and sources that are in force today."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from service.report_content.build import LIMITATIONS, METHOD_NOTES
 from service.report_content.labels import get_sector_title
 
 
-def overview() -> str:
-    """The method in words, the models, the facts, the actions."""
+def show_method() -> str:
+    """Show the method: its description, models, facts and actions."""
     on = today(get_caller().time_zone)
     facts = load_facts().as_of(on)
     return render_template(
         "method.html",
         method=METHOD_NOTES,
         limits=LIMITATIONS,
-        models=_models(),
+        models=_list_models(),
         facts=sorted(facts.descriptions.values(), key=lambda fact: (fact.use != "scored", fact.id)),
         digest=facts.digest,
         actions=sorted(
@@ -34,20 +34,20 @@ def overview() -> str:
     )
 
 
-def one(model_id: str) -> str:
-    """A model: every indicator, context, gate and floor. Raises Refused ``not_found``."""
-    model = next((model for model in _models() if model.id == model_id), None)
+def show_model(model_id: str) -> str:
+    """Show a model with its indicators, contexts, gates and floors. Raises DomainError, ``not_found``."""
+    model = next((model for model in _list_models() if model.id == model_id), None)
     if model is None:
         raise not_found()
     facts = load_facts().as_of(today(get_caller().time_zone))
-    trades = [get_sector_title(prefix) for prefix in model.serves if prefix]
-    return render_template("model.html", model=model, trades=trades, fact_title=facts.get_title)
+    sector_titles = [get_sector_title(prefix) for prefix in model.serves if prefix]
+    return render_template("model.html", model=model, sector_titles=sector_titles, fact_title=facts.get_title)
 
 
-def register() -> str:
-    """Every source that a rule, a weight or an action refers to."""
-    return render_template("sources.html", families=sources.load_source_families(), marks=sources.MARK_TITLES)
+def show_sources() -> str:
+    """Show all sources that rules, weights and actions refer to."""
+    return render_template("sources.html", families=sources.load_source_families(), mark_titles=sources.MARK_TITLES)
 
 
-def _models() -> list[Model]:
+def _list_models() -> list[Model]:
     return models_in_force.list_models_in_force(today(get_caller().time_zone))
