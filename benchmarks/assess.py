@@ -90,6 +90,7 @@ def read_results(path: Path, first_cut: bool) -> list[tuple[str, str, float]]:
 
 
 def main() -> None:
+    """Run the benchmark and print its results; exit with 1 where a limit is exceeded."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=10_000)
     parser.add_argument("--rounds", type=int, default=5)

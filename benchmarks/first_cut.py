@@ -199,6 +199,7 @@ def write_report(results: pd.DataFrame, path: Path) -> None:
 
 
 def main() -> None:
+    """Assess the workbook given, and write a report and the results."""
     file, out, on = Path(sys.argv[1]), Path(sys.argv[2]), date.fromisoformat(sys.argv[3])
     out.mkdir(parents=True, exist_ok=True)
     results = assess(read_answers(file), on)

@@ -81,6 +81,7 @@ def read_cpu_seconds(pid: int) -> float:
 
 
 def call(connection: http.client.HTTPConnection, method: str, path: str, key: str, body: bytes | None) -> None:
+    """Send a request. Exits on an error status."""
     headers = {"Authorization": f"Bearer {key}"} | ({"Content-Type": "application/json"} if body else {})
     connection.request(method, path, body, headers)
     response = connection.getresponse()
@@ -119,6 +120,7 @@ def run_round(pid: int, port: int, key: str, method: str, path: str, bodies: lis
 
 
 def main() -> None:
+    """Run the benchmark and print its results; exit with 1 where a limit is exceeded."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--requests", type=int, default=200, help="requests on each route in a round")
     parser.add_argument("--rounds", type=int, default=11)

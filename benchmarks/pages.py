@@ -61,6 +61,7 @@ class Browser:
         return response.status, response.headers.get("Location", ""), text
 
     def get(self, path: str) -> str:
+        """Return the text of a page."""
         return self.call("GET", path)[2]
 
     def submit_form(self, form_path: str, to: str, **fields: str) -> str:
@@ -69,6 +70,7 @@ class Browser:
         return self.call("POST", to, body, "application/x-www-form-urlencoded")[1]
 
     def get_csrf_token(self, form_path: str) -> str:
+        """Return the CSRF token of the form on a page. Exits where it has no form."""
         match = re.search(r'name="csrf_token" value="([^"]+)"', self.get(form_path))
         if match is None:
             raise SystemExit(f"{form_path} has no form")
@@ -113,6 +115,7 @@ def keep_opening_pages(browser: Browser) -> Iterator[list[float]]:
 
 
 def time_page(browser: Browser, path: str) -> float:
+    """Return the seconds that a page takes."""
     start = time.perf_counter()
     browser.get(path)
     return time.perf_counter() - start
@@ -143,6 +146,7 @@ def run_service(folder: Path) -> Iterator[tuple[int, str]]:
 
 
 def main() -> None:
+    """Run the benchmark and print its results; exit with 1 where a limit is exceeded."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=10_000)
     options = parser.parse_args()

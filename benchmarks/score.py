@@ -105,6 +105,7 @@ def time_twice(run: Callable[[], object]) -> tuple[float, float]:
 
 
 def main() -> None:
+    """Run the benchmark and print its results; exit with 1 where a limit is exceeded."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=5)

@@ -85,7 +85,7 @@ def write_workbook(rows: int, path: Path) -> None:
     rng = random.Random(SEED)
     questions = list_columns()
     agencies = [f"{draw_words(rng, 2)} Manpower" for _ in range(200)]
-    with xlsxwriter.Workbook(path) as book:  # generators stand once and are shared, as Excel writes them
+    with xlsxwriter.Workbook(path) as book:  # shared strings, as Excel writes them
         sheet = book.add_worksheet("Suppliers")
         for column, question in enumerate(questions):
             sheet.write_string(0, column, question.title)

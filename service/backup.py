@@ -80,7 +80,7 @@ def create_backup(db: Database, blobs: BlobStore, target: Path, at: datetime) ->
                 "tables": {name: tally.to_dict() for name, tally in tallies.items()},
             }
             _add_member(tar, MANIFEST, orjson.dumps(manifest))
-        counts = count_rows(verify_backup(work))
+        counts = count_backup_rows(verify_backup(work))
         work.replace(target)
     finally:
         work.unlink(missing_ok=True)
@@ -147,10 +147,10 @@ def restore_backup(db: Database, blobs: BlobStore, source: Path) -> dict[str, in
                 tally.add(line)
             if tally.to_dict() != manifest["tables"][table.name]:
                 raise BackupError(f"the table {table.name} does not read back as it was saved.")
-    return count_rows(manifest)
+    return count_backup_rows(manifest)
 
 
-def count_rows(manifest: Mapping[str, Any]) -> dict[str, int]:
+def count_backup_rows(manifest: Mapping[str, Any]) -> dict[str, int]:
     """Return the number of rows of each table that has any, and of files."""
     rows = {name: int(tally["count"]) for name, tally in manifest["tables"].items() if tally["count"]}
     return {**rows, "files": int(manifest["files"])}

@@ -37,7 +37,7 @@ WRITE_BUFFER = 1 << 17  # bytes of the document that are buffered
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command and return its exit status; an internal error is logged under an id, never shown as a traceback."""
     try:
-        arguments = _parser().parse_args(argv)
+        arguments = _build_parser().parse_args(argv)
         return int(arguments.run(arguments))
     except UsageError as error:
         print(f"diligence: {error}", file=sys.stderr)
@@ -63,7 +63,7 @@ def _report_internal_error() -> int:
     return EXIT_INTERNAL_ERROR
 
 
-def _parser() -> argparse.ArgumentParser:
+def _build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="diligence",
         description="Scores suppliers and recruitment agencies for forced labour and unethical recruitment.",
@@ -92,7 +92,7 @@ def _parser() -> argparse.ArgumentParser:
 
     verify = commands.add_parser("verify", help="recompute an assessment from its own file")
     verify.add_argument("file", metavar="assessment.json")
-    verify.set_defaults(run=_verify)
+    verify.set_defaults(run=_verify_assessment)
 
     template = commands.add_parser("template", help="write a questionnaire as a workbook to fill in")
     template.add_argument(
@@ -101,18 +101,18 @@ def _parser() -> argparse.ArgumentParser:
         help="site, agency, case, repayment or buyer, or the form of a pack, such as site_fishing",
     )
     template.add_argument("--out", required=True, metavar="F.xlsx")
-    template.set_defaults(run=_template)
+    template.set_defaults(run=_write_template)
 
     models.add_commands(commands)
     facts = commands.add_parser("facts", help="check or show the country facts").add_subparsers(
         required=True, metavar="check | show"
     )
     facts.add_parser("check", help="every fact has a source, a licence and a value in range").set_defaults(
-        run=_facts_check
+        run=_check_facts
     )
     show = facts.add_parser("show", help='what is known of one country, or of a corridor: "NP>QA"')
     show.add_argument("country", metavar="COUNTRY")
-    show.set_defaults(run=_facts_show)
+    show.set_defaults(run=_show_facts)
     admin.add_commands(commands)
     repay.add_commands(commands)
     return parser
@@ -200,7 +200,7 @@ def _write_reports(
         (folder / rendered.file_name).write_bytes(rendered.data)
 
 
-def _verify(arguments: argparse.Namespace) -> int:
+def _verify_assessment(arguments: argparse.Namespace) -> int:
     from risk_models.facts.facts import load_facts
     from service.verify import InvalidAssessmentFile, find_discrepancies, parse_document
 
@@ -216,7 +216,7 @@ def _verify(arguments: argparse.Namespace) -> int:
     return EXIT_PARTIAL if discrepancies else EXIT_SCORED
 
 
-def _template(arguments: argparse.Namespace) -> int:
+def _write_template(arguments: argparse.Namespace) -> int:
     from questionnaires.form import load_form
     from questionnaires.lookups import DataFileError
     from questionnaires.workbook import build_template
@@ -232,7 +232,7 @@ def _template(arguments: argparse.Namespace) -> int:
     return EXIT_SCORED
 
 
-def _facts_check(arguments: argparse.Namespace) -> int:
+def _check_facts(arguments: argparse.Namespace) -> int:
     from service.model_governance.check import list_fact_faults
 
     return _print_faults(list_fact_faults())
@@ -245,7 +245,7 @@ def _print_faults(faults: Sequence[str]) -> int:
     return EXIT_PARTIAL if faults else EXIT_SCORED
 
 
-def _facts_show(arguments: argparse.Namespace) -> int:
+def _show_facts(arguments: argparse.Namespace) -> int:
     from questionnaires.lookups import load_countries
     from risk_models.facts.facts import load_facts
 

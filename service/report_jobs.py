@@ -28,7 +28,7 @@ from service.errors import DomainError, not_found
 from service.jobs.kinds import RENDER_REPORT
 from service.jobs.table import ClaimedJob, enqueue, get_job, job_transaction
 from service.queries import stored_results
-from service.queries.supplier_list import SupplierFilter, list_ids, parse_filter
+from service.queries.supplier_list import SupplierFilter, list_supplier_ids, parse_filter
 from service.report_content.build import MAX_DETAILS, build_details, build_report
 from service.report_content.redaction import filter_own_answers, redact_report, with_supplier_visible_plan
 
@@ -57,7 +57,7 @@ def request_report(
         raise DomainError("audience.unknown", 422, "A report is internal, or the copy of one supplier.")
     if supplier_id is not None:
         _get_supplier(session, supplier_id)
-    elif not list_ids(session, filter_ or SupplierFilter(), today()):
+    elif not list_supplier_ids(session, filter_ or SupplierFilter(), today()):
         raise DomainError("report.empty", 422, "There is no supplier like that to report on.")
     payload = {
         "format": format,
@@ -83,7 +83,7 @@ def render_report(db: Database, blobs: BlobStore, claimed: ClaimedJob) -> None:
             report = build_internal_report(session, [supplier_id], worker_derived=worker_derived)
         else:
             filter_ = parse_filter(payload["wanted"], own_answers_only=not worker_derived)
-            supplier_ids = list_ids(session, filter_, today())
+            supplier_ids = list_supplier_ids(session, filter_, today())
             report = build_internal_report(session, supplier_ids, worker_derived=worker_derived)
             report = add_own_practices(session, report)
     rendered = render(report, format_)

@@ -43,7 +43,7 @@ from service.jobs.kinds import RENDER_REPORT
 from service.suppliers import repository as suppliers
 from service.suppliers import summary
 
-BY = "system:retention"
+ACTOR = "system:retention"
 # A file is stored before the row that refers to it: a younger one may still get its row.
 FILE_GRACE_PERIOD = timedelta(hours=1)
 IDEMPOTENCY_LIFETIME = timedelta(days=1)  # for which the response to a request with an Idempotency-Key is promised
@@ -116,7 +116,7 @@ def purge_expired(db: Database, blobs: BlobStore, at: datetime) -> dict[str, int
         with db.for_organisation(organisation_id) as session:
             removed = _purge_rows(session, before)
             if sum(removed.values()):
-                record_event(session, BY, "retention.removed", "organisation", organisation_id, removed)
+                record_event(session, ACTOR, "retention.removed", "organisation", organisation_id, removed)
         counts["rows"] += sum(removed.values())
     with db.unscoped() as session:
         session.execute(delete(IdempotentResponse).where(IdempotentResponse.created_at < at - IDEMPOTENCY_LIFETIME))
@@ -150,7 +150,7 @@ def _purge_suppliers(db: Database, organisation_id: str, before: datetime, at: d
         with db.for_organisation(organisation_id) as session:
             old = session.scalars(select(Supplier).where(Supplier.updated_at < before).limit(CHUNK)).all()
             for supplier in old:
-                suppliers.erase_supplier(session, supplier, at, BY)
+                suppliers.erase_supplier(session, supplier, at, ACTOR)
         count += len(old)
         if len(old) < CHUNK:
             return count

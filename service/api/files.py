@@ -30,7 +30,7 @@ from service.imports import jobs as import_jobs
 from service.imports import preview as findings
 from service.jobs import table as jobs
 from service.queries import lists
-from service.queries.supplier_list import SupplierFilter, count_by_level
+from service.queries.supplier_list import SupplierFilter, count_suppliers_by_level
 
 MOST_ISSUES = 500
 IMPORT = ImportSchema()
@@ -212,7 +212,7 @@ def _import(session: Session, import_: Import) -> Resource:
         import_,
         files=preview.get("files", []),
         job=findings.get_current_job(session, import_),
-        counts=count_by_level(session, scored, now().date()) if import_.state == "done" else None,
+        counts=count_suppliers_by_level(session, scored, now().date()) if import_.state == "done" else None,
         issues=issues[:MOST_ISSUES],
         issues_total=len(issues),
     )

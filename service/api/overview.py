@@ -27,7 +27,7 @@ Values = Mapping[str, Any]
 def get_portfolio(session: Session) -> Reply:
     """Return the portfolio: counts by level, queues, cells and places, whose level moved and why, reviews that are due."""
     on = today(get_caller().time_zone)
-    overview = portfolio.get_overview(session, on, now())
+    overview = portfolio.get_portfolio_overview(session, on, now())
     confidence = supplier_list.summarize_confidence(session, SupplierFilter(), on)
     return Reply(
         {

@@ -43,7 +43,7 @@ def load_parameters(schema: Schema) -> dict[str, Any]:
 
 
 def load_body(schema: Schema, data: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a JSON object as a schema reads it. Raises DomainError, 422, with the code of the gravest fault and a list of all."""
+    """Return a JSON object as a schema reads it. Raises DomainError, 422, with the code of the gravest fault and all faults."""
     try:
         loaded: dict[str, Any] = schema.load(data)
     except ValidationError as fault:

@@ -38,7 +38,7 @@ def _watchlist(watchlist: Watchlist) -> Resource:
 def list_matches(session: Session, query: Values) -> Reply:
     """Return matches in a state, newest first."""
     page = listings.list_matches(session, **query)
-    return page_reply(replace(page, items=tuple(matches.load_details(session, page.items))), _match)
+    return page_reply(replace(page, items=tuple(matches.load_match_details(session, page.items))), _match)
 
 
 def decide(session: Session, match_id: str, body: Values) -> Reply:
@@ -47,7 +47,7 @@ def decide(session: Session, match_id: str, body: Values) -> Reply:
         session, match_id, body["decision"], body["note"], now(), get_caller().actor, body.get("fingerprint")
     )
     session.flush()
-    return Reply(_match(matches.load_details(session, [match])[0]))
+    return Reply(_match(matches.load_match_details(session, [match])[0]))
 
 
 def _match(view: matches.MatchDetail) -> Resource:

@@ -16,7 +16,7 @@ from service.db.session import Database
 from service.db.tables import Organisation, new_id
 from service.errors import DomainError
 
-BY = "system:command_line"
+ACTOR = "system:command_line"
 
 
 def create_organisation(database: Database, name: str, time_zone: str = "UTC") -> str:
@@ -35,7 +35,7 @@ def create_organisation(database: Database, name: str, time_zone: str = "UTC") -
         with database.for_organisation(organisation.id) as session:
             session.add(organisation)
             session.flush()
-            record_event(session, BY, "organisation.created", "organisation", organisation.id)
+            record_event(session, ACTOR, "organisation.created", "organisation", organisation.id)
     except IntegrityError as error:
         raise DomainError("organisation.taken", 409, f"There is an organisation called {name} already.") from error
     return organisation.id
@@ -44,7 +44,7 @@ def create_organisation(database: Database, name: str, time_zone: str = "UTC") -
 def create_user(database: Database, organisation: str, email: str, name: str, role: str) -> str:
     """Create a user of an organisation (by name or id); return a one-time password. Raises as users.create_user."""
     with database.for_organisation(find_organisation(database, organisation)) as session:
-        _user, password = users.create_user(session, email, name, role, BY)
+        _user, password = users.create_user(session, email, name, role, ACTOR)
     return password
 
 
@@ -53,7 +53,7 @@ def create_key(
 ) -> str:
     """Create an API key of an organisation (by name or id) and return its text. Raises as keys.create_key."""
     with database.for_organisation(find_organisation(database, organisation)) as session:
-        _key, text = keys.create_key(session, name, scopes, days, BY, longest)
+        _key, text = keys.create_key(session, name, scopes, days, ACTOR, longest)
     return text
 
 

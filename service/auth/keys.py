@@ -47,7 +47,7 @@ def create_key(
     key = ApiKey(
         name=name.strip(),
         prefix=prefix,
-        key_hash=_hash(text),
+        key_hash=_hash_key(text),
         scopes=sorted(set(scopes)),
         created_at=at,
         expires_at=at + timedelta(days=days),
@@ -91,7 +91,7 @@ _SELECT_BY_HASH = (
 
 def find_key(session: Session, text: str) -> ActiveKey | None:
     """Return the key of a text, from all organisations; None if there is none, it has expired or was revoked."""
-    row = session.execute(_SELECT_BY_HASH, {"hash": _hash(text)}).first() if text.startswith("dk_") else None
+    row = session.execute(_SELECT_BY_HASH, {"hash": _hash_key(text)}).first() if text.startswith("dk_") else None
     if row is None or row[0] <= now():
         return None
     _, key_id, name, scopes, used_at, *organisation = row
@@ -113,6 +113,6 @@ def list_keys(session: Session) -> Sequence[ApiKey]:
     return session.scalars(select(ApiKey).order_by(ApiKey.created_at.desc(), ApiKey.id)).all()
 
 
-def _hash(text: str) -> str:
+def _hash_key(text: str) -> str:
     # 32 random bytes cannot be guessed: no slow hash is needed.
     return hashlib.sha256(text.encode()).hexdigest()

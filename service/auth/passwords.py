@@ -55,7 +55,7 @@ def needs_rehash(password_hash: str) -> bool:
     return HASHER.check_needs_rehash(password_hash)
 
 
-def find_fault(password: str, *known: str) -> str | None:
+def find_password_fault(password: str, *known: str) -> str | None:
     """Return the code of the fault of a new password, None without one. ``known``: names and addresses it must not contain."""
     normal = _normalize(password)
     if len(normal) < MIN_LENGTH:

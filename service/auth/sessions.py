@@ -25,7 +25,7 @@ def start_session(session: Session, user: User, settings: Settings) -> str:
     session.add(
         SignIn(
             organisation_id=user.organisation_id,
-            token_hash=_hash(token),
+            token_hash=_hash_token(token),
             user_id=user.id,
             created_at=at,
             seen_at=at,
@@ -41,14 +41,14 @@ def find_session(session: Session, token: str, settings: Settings) -> tuple[Sign
         select(SignIn, User, Organisation)
         .join(User, User.id == SignIn.user_id)
         .join(Organisation, Organisation.id == User.organisation_id)
-        .where(SignIn.token_hash == _hash(token), User.active, ~_is_expired(settings))
+        .where(SignIn.token_hash == _hash_token(token), User.active, ~_is_expired(settings))
     ).one_or_none()
     return None if row is None else (row[0], row[1], row[2])
 
 
 def end_session(session: Session, token: str) -> None:
     """End the session of a token."""
-    session.execute(delete(SignIn).where(SignIn.token_hash == _hash(token)))
+    session.execute(delete(SignIn).where(SignIn.token_hash == _hash_token(token)))
 
 
 def end_all_sessions(session: Session, user_id: str) -> None:
@@ -61,5 +61,5 @@ def _is_expired(settings: Settings) -> ColumnElement[bool]:
     return or_(SignIn.expires_at <= at, SignIn.seen_at <= at - timedelta(minutes=settings.idle_minutes))
 
 
-def _hash(token: str) -> str:
+def _hash_token(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()

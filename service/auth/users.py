@@ -101,7 +101,7 @@ def change_password(session: Session, user_id: str, new: str) -> None:
     """Set a password that the user chose, and end all their sessions. Raises DomainError with the code of the fault."""
     password_hash = passwords.hash_password(new)  # before the transaction opens: hashing is slow
     user = get_user(session, user_id)
-    code = passwords.find_fault(new, user.email, user.name)
+    code = passwords.find_password_fault(new, user.email, user.name)
     if code is not None:
         raise DomainError(code, 422, passwords.FAULTS[code])
     user.password_hash, user.must_change_password = password_hash, False

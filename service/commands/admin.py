@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from service.settings import Settings
 
-BY = "system:command_line"
+ACTOR = "system:command_line"
 DONE, NOT_CONFIRMED, CANNOT = 0, 1, 2
 Command = Callable[["Settings", argparse.Namespace], int]
 
@@ -31,35 +31,35 @@ def add_commands(commands: Any) -> None:
         parser.set_defaults(run=partial(_run, command))
         return parser
 
-    def listening(parser: argparse.ArgumentParser) -> None:
+    def add_listen_options(parser: argparse.ArgumentParser) -> None:
         parser.add_argument("--host", metavar="ADDRESS", help="address to listen on (127.0.0.1)")
         parser.add_argument("--port", metavar="N", help="port to listen on (8080)")
 
     parser = add_command("serve", _serve, "run the whole service in one process")
     parser.add_argument("--demo", action="store_true", help="with an organisation to look around in")
-    listening(parser)
-    listening(add_command("web", _web, "run pages and API alone"))
-    add_command("worker", _worker, "do jobs, in a process of its own")
-    add_command("scheduler", _scheduler, "let schedules go off, in a process of its own")
+    add_listen_options(parser)
+    add_listen_options(add_command("web", _run_web, "run pages and API alone"))
+    add_command("worker", _run_worker, "do jobs, in a process of its own")
+    add_command("scheduler", _run_scheduler, "let schedules go off, in a process of its own")
     add_command("migrate", _migrate, "bring the database up to date")
-    parser = add_command("backup", _backup, "write everything to a new file, and check it")
+    parser = add_command("backup", _create_backup, "write everything to a new file, and check it")
     parser.add_argument("file", metavar="FILE.tar.gz")
-    parser = add_command("restore", _restore, "put a backup into an empty database, and check it")
+    parser = add_command("restore", _restore_backup, "put a backup into an empty database, and check it")
     parser.add_argument("file", metavar="FILE.tar.gz")
-    parser = add_command("erase", _erase, "erase an organisation with all that is its")
+    parser = add_command("erase", _erase_organisation, "erase an organisation with all that is its")
     parser.add_argument("--organisation", required=True, metavar="NAME")
     parser.add_argument("--yes", action="store_true", help="do it; without this it is only told what would go")
 
     watchlist = commands.add_parser("watchlist", help="lists that suppliers are screened against").add_subparsers(
         required=True, metavar="import | list | remove"
     )
-    parser = add_command("import", _watchlist_import, "replace a list by what stands in a CSV file", watchlist)
+    parser = add_command("import", _import_watchlist, "replace a list by what stands in a CSV file", watchlist)
     parser.add_argument("file", metavar="FILE", help="OpenSanctions targets.simple.csv, or a table of your own")
     parser.add_argument("--organisation", required=True, metavar="NAME")
     parser.add_argument("--name", metavar="LIST", help="what the list is called (the name of the file)")
-    parser = add_command("list", _watchlist_list, "name, entries and day of each list", watchlist)
+    parser = add_command("list", _list_watchlists, "name, entries and day of each list", watchlist)
     parser.add_argument("--organisation", required=True, metavar="NAME")
-    parser = add_command("remove", _watchlist_remove, "remove a list with its matches", watchlist)
+    parser = add_command("remove", _remove_watchlist, "remove a list with its matches", watchlist)
     parser.add_argument("name", metavar="LIST")
     parser.add_argument("--organisation", required=True, metavar="NAME")
 
@@ -96,7 +96,7 @@ def _run(command: Command, arguments: argparse.Namespace) -> int:
     from service.wiring.processes import StartError
 
     try:
-        settings = _settings(arguments, command is _serve)
+        settings = _load_settings(arguments, command is _serve)
         configure_logging(settings.log_level)
         return command(settings, arguments)
     except (BackupError, SettingError, StartError, DomainError) as error:
@@ -106,7 +106,7 @@ def _run(command: Command, arguments: argparse.Namespace) -> int:
     return CANNOT
 
 
-def _settings(arguments: argparse.Namespace, is_serve: bool) -> Settings:
+def _load_settings(arguments: argparse.Namespace, is_serve: bool) -> Settings:
     """Return the settings of the environment, overridden by command-line options."""
     from service.settings import LOOPBACK, from_environment
 
@@ -127,21 +127,21 @@ def _serve(settings: Settings, arguments: argparse.Namespace) -> int:
     return DONE
 
 
-def _web(settings: Settings, arguments: argparse.Namespace) -> int:
+def _run_web(settings: Settings, arguments: argparse.Namespace) -> int:
     from service.wiring.processes import run_web
 
     run_web(settings)
     return DONE
 
 
-def _worker(settings: Settings, arguments: argparse.Namespace) -> int:
+def _run_worker(settings: Settings, arguments: argparse.Namespace) -> int:
     from service.wiring.processes import run_worker_process
 
     run_worker_process(settings)
     return DONE
 
 
-def _scheduler(settings: Settings, arguments: argparse.Namespace) -> int:
+def _run_scheduler(settings: Settings, arguments: argparse.Namespace) -> int:
     from service.wiring.processes import run_scheduler_process
 
     run_scheduler_process(settings)
@@ -163,7 +163,7 @@ def _migrate(settings: Settings, arguments: argparse.Namespace) -> int:
     return DONE
 
 
-def _backup(settings: Settings, arguments: argparse.Namespace) -> int:
+def _create_backup(settings: Settings, arguments: argparse.Namespace) -> int:
     from service.backup import create_backup
     from service.blob_store import BlobStore
     from service.clock import now
@@ -175,7 +175,7 @@ def _backup(settings: Settings, arguments: argparse.Namespace) -> int:
     return DONE
 
 
-def _restore(settings: Settings, arguments: argparse.Namespace) -> int:
+def _restore_backup(settings: Settings, arguments: argparse.Namespace) -> int:
     from service.backup import restore_backup
     from service.blob_store import BlobStore
     from service.db.migrations import migrate
@@ -188,7 +188,7 @@ def _restore(settings: Settings, arguments: argparse.Namespace) -> int:
     return DONE
 
 
-def _erase(settings: Settings, arguments: argparse.Namespace) -> int:
+def _erase_organisation(settings: Settings, arguments: argparse.Namespace) -> int:
     from service.auth.accounts import find_organisation
     from service.blob_store import BlobStore
     from service.clock import now
@@ -204,27 +204,27 @@ def _erase(settings: Settings, arguments: argparse.Namespace) -> int:
                 f"{arguments.organisation} has {_format_counts(counts)}. Nothing was erased: say --yes to erase it all, for good."
             )
             return NOT_CONFIRMED
-        counts = erase_organisation(database, BlobStore(settings.files), organisation_id, now(), BY)
+        counts = erase_organisation(database, BlobStore(settings.files), organisation_id, now(), ACTOR)
     print(f"{arguments.organisation} was erased: {_format_counts(counts)}. Backups made before still hold it.")
     return DONE
 
 
-def _watchlist_import(settings: Settings, arguments: argparse.Namespace) -> int:
-    from service.commands.watchlists import import_file
+def _import_watchlist(settings: Settings, arguments: argparse.Namespace) -> int:
+    from service.commands.watchlists import import_watchlist
 
-    return import_file(settings, arguments)
-
-
-def _watchlist_list(settings: Settings, arguments: argparse.Namespace) -> int:
-    from service.commands.watchlists import list_all
-
-    return list_all(settings, arguments)
+    return import_watchlist(settings, arguments)
 
 
-def _watchlist_remove(settings: Settings, arguments: argparse.Namespace) -> int:
-    from service.commands.watchlists import remove
+def _list_watchlists(settings: Settings, arguments: argparse.Namespace) -> int:
+    from service.commands.watchlists import list_watchlists
 
-    return remove(settings, arguments)
+    return list_watchlists(settings, arguments)
+
+
+def _remove_watchlist(settings: Settings, arguments: argparse.Namespace) -> int:
+    from service.commands.watchlists import remove_watchlist
+
+    return remove_watchlist(settings, arguments)
 
 
 def _create_organisation(settings: Settings, arguments: argparse.Namespace) -> int:

@@ -46,20 +46,20 @@ def add_commands(commands: Any) -> None:
         parser.add_argument("--data", metavar="DIR", help="folder with the database (data)")
         parser.add_argument("--on", metavar="DATE", help="the day it speaks of (YYYY-MM-DD); today unless told")
 
-    add_command("check", _check, "every model, form and action is whole and fits the others")
-    add_command("list", _list, "id, version, day in force, digest")
-    add_command("show", _show, "indicators, weights and rules of one model").add_argument("id")
-    parser = add_command("coverage", _coverage, "where each published indicator lives, or why it is left out")
+    add_command("check", _check_models, "every model, form and action is whole and fits the others")
+    add_command("list", _list_models, "id, version, day in force, digest")
+    add_command("show", _show_model, "indicators, weights and rules of one model").add_argument("id")
+    parser = add_command("coverage", _print_coverage, "where each published indicator lives, or why it is left out")
     parser.add_argument("--out", metavar="FILE", help="write it there instead of printing it")
-    parser = add_command("compare", _compare, "the same suppliers under two versions: who moves, and by which rule")
+    parser = add_command("compare", _compare_models, "the same suppliers under two versions: who moves, and by which rule")
     parser.add_argument("before", metavar="A", help="a version of the models (2026.1), or of one (site_fishing@2026.1)")
     parser.add_argument("after", metavar="B")
     add_supplier_options(parser)
     parser.add_argument("--out", metavar="FILE.json", help="write all of it there")
-    parser = add_command("sensitivity", _sensitivity, "how far levels and ranks hang on weights, and on which")
+    parser = add_command("sensitivity", _analyse_sensitivity, "how far levels and ranks hang on weights, and on which")
     add_supplier_options(parser)
     parser = add_command(
-        "validate", _validate, "how well the country model ranks countries against outcomes from outside"
+        "validate", _validate_models, "how well the country model ranks countries against outcomes from outside"
     )
     parser.add_argument("--out", metavar="FILE", help="write it there (docs/validation.md) instead of printing it")
     parser.add_argument("--on", metavar="DATE", help="facts as known on this day; the newest unless told")
@@ -73,7 +73,7 @@ def _run(command: Command, arguments: argparse.Namespace) -> int:
         return CANNOT
 
 
-def _check(_: argparse.Namespace) -> int:
+def _check_models(_: argparse.Namespace) -> int:
     from service.model_governance.check import list_model_faults
 
     faults = list_model_faults()
@@ -83,7 +83,7 @@ def _check(_: argparse.Namespace) -> int:
     return FAULTS if faults else DONE
 
 
-def _list(_: argparse.Namespace) -> int:
+def _list_models(_: argparse.Namespace) -> int:
     from risk_models.model import load_models
 
     for model in load_models():
@@ -94,7 +94,7 @@ def _list(_: argparse.Namespace) -> int:
     return DONE
 
 
-def _show(arguments: argparse.Namespace) -> int:
+def _show_model(arguments: argparse.Namespace) -> int:
     from risk_models.model import load_models
 
     versions = [model for model in load_models() if model.id == arguments.id]
@@ -119,7 +119,7 @@ def _show(arguments: argparse.Namespace) -> int:
     return DONE
 
 
-def _coverage(arguments: argparse.Namespace) -> int:
+def _print_coverage(arguments: argparse.Namespace) -> int:
     from service.model_governance.coverage import build_page, list_coverage_faults
 
     _write_text(build_page(), arguments.out)
@@ -129,7 +129,7 @@ def _coverage(arguments: argparse.Namespace) -> int:
     return FAULTS if faults else DONE
 
 
-def _compare(arguments: argparse.Namespace) -> int:
+def _compare_models(arguments: argparse.Namespace) -> int:
     from risk_models.facts.facts import load_facts
     from service.model_governance.compare import compare_models, load_models_at
 
@@ -172,7 +172,7 @@ def _print_comparison(comparison: Comparison, before: str, after: str) -> None:
         print(f"- and {len(comparison.level_changes) - MAX_LISTED} more (all of them with --out)")
 
 
-def _sensitivity(arguments: argparse.Namespace) -> int:
+def _analyse_sensitivity(arguments: argparse.Namespace) -> int:
     from risk_models.facts.facts import load_facts
     from service.assessment.assess import assess
 
@@ -217,7 +217,7 @@ def _print_sensitivity(block: Block) -> None:
     print()
 
 
-def _validate(arguments: argparse.Namespace) -> int:
+def _validate_models(arguments: argparse.Namespace) -> int:
     from questionnaires.lookups import load_countries
     from risk_models.facts.facts import load_facts
     from risk_models.model import load_models

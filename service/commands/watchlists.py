@@ -10,7 +10,7 @@ from pathlib import Path
 from questionnaires.issues import UnusableSheet
 from questionnaires.sheet import FileRefused
 from questionnaires.watchlist import ParsedWatchlist, read_watchlist
-from service.auth.accounts import BY, find_organisation
+from service.auth.accounts import ACTOR, find_organisation
 from service.blob_store import BlobStore
 from service.db.session import Database
 from service.db.tables import Job, new_id
@@ -27,14 +27,14 @@ MAX_LISTED = 20  # rejected rows that are printed one by one
 POLL_SECONDS = 0.2  # seconds between polls of a job that another process runs
 
 
-def import_file(settings: Settings, arguments: argparse.Namespace) -> int:
+def import_watchlist(settings: Settings, arguments: argparse.Namespace) -> int:
     """Replace a list by the content of a file."""
     path = Path(arguments.file)
     parsed = _read_list(path)
     name, blobs = arguments.name or path.stem, BlobStore(settings.files)
     with open_current_database(settings) as db:
         organisation_id = find_organisation(db, arguments.organisation)
-        job_id = lists.receive_watchlist(db, blobs, organisation_id, name, parsed, BY)
+        job_id = lists.receive_watchlist(db, blobs, organisation_id, name, parsed, ACTOR)
         job = None if job_id is None else _run_load_job(db, blobs, organisation_id, job_id)
     for issue in [issue for issue in parsed.issues if issue.severity == "error"][:MAX_LISTED]:
         print(f"- {issue.describe()}", file=sys.stderr)
@@ -77,7 +77,7 @@ def _format_counts(parsed: ParsedWatchlist) -> str:
     return f"{len(parsed.entries):,} of {parsed.rows:,} rows taken, {parsed.rejected:,} rejected{more}"
 
 
-def list_all(settings: Settings, arguments: argparse.Namespace) -> int:
+def list_watchlists(settings: Settings, arguments: argparse.Namespace) -> int:
     """Print the lists of an organisation."""
     with (
         open_current_database(settings) as db,
@@ -89,12 +89,12 @@ def list_all(settings: Settings, arguments: argparse.Namespace) -> int:
     return 0
 
 
-def remove(settings: Settings, arguments: argparse.Namespace) -> int:
+def remove_watchlist(settings: Settings, arguments: argparse.Namespace) -> int:
     """Remove a list with its entries and matches."""
     with (
         open_current_database(settings) as db,
         db.for_organisation(find_organisation(db, arguments.organisation)) as session,
     ):
-        lists.remove_watchlist(session, arguments.name, BY)
+        lists.remove_watchlist(session, arguments.name, ACTOR)
     print(f"{arguments.name} was removed, with its matches and what was decided on them.")
     return 0

@@ -14,7 +14,7 @@ from service.db.pagination import ASCENDING, DESCENDING, Order, Page, build_orde
 from service.db.tables import Import, Job, Result, Supplier
 from service.db.watchlist_tables import WatchlistMatch
 from service.jobs.kinds import RENDER_REPORT
-from service.queries.supplier_list import SupplierFilter, build_conditions
+from service.queries.supplier_list import SupplierFilter, build_filter_conditions
 
 WORST_FIRST: Order = (
     (Supplier.rank, ASCENDING),
@@ -39,7 +39,7 @@ def list_suppliers(
 
     Raises DomainError ``cursor.unknown``.
     """
-    query = select(Supplier).where(Supplier.kind == kind, *build_conditions(filter_, on))
+    query = select(Supplier).where(Supplier.kind == kind, *build_filter_conditions(filter_, on))
     if company:
         query = query.where(Supplier.company_key == company)
     return paginate(session, query, WORST_FIRST, cursor, limit)

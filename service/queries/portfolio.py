@@ -58,7 +58,7 @@ class Overview:
     overdue: int
 
 
-def get_overview(session: Session, today: date, at: datetime, queue_length: int = 10) -> Overview:
+def get_portfolio_overview(session: Session, today: date, at: datetime, queue_length: int = 10) -> Overview:
     """Return the data of the portfolio page, in a handful of queries."""
     order = (Supplier.rank, Supplier.inherent.desc(), Supplier.worst.desc(), Supplier.score.desc(), Supplier.id)
     counted = _count_groups(session, today)

@@ -97,18 +97,18 @@ class SupplierPage:
     confidence_summary: ConfidenceSummary
 
 
-def get_page(session: Session, filter_: SupplierFilter, on: date, page: int = 1) -> SupplierPage:
+def get_supplier_page(session: Session, filter_: SupplierFilter, on: date, page: int = 1) -> SupplierPage:
     """Return a page of the suppliers that match a filter; a page beyond the last gives the last."""
     summary = summarize_confidence(session, filter_, on)
     pages = max(1, -(-summary.total // PAGE))
     page = min(max(page, 1), pages)
-    query = select(Supplier).where(*build_conditions(filter_, on)).order_by(*SORTS[filter_.sort])
+    query = select(Supplier).where(*build_filter_conditions(filter_, on)).order_by(*SORTS[filter_.sort])
     return SupplierPage(session.scalars(query.limit(PAGE).offset(PAGE * (page - 1))).all(), page, pages, summary)
 
 
 def summarize_confidence(session: Session, filter_: SupplierFilter, on: date) -> ConfidenceSummary:
     """Summarise the confidence of the suppliers that match a filter. The database counts: fetching 10,000 rows is slow."""
-    matching = build_conditions(filter_, on)
+    matching = build_filter_conditions(filter_, on)
     confidence, coverage = (func.coalesce(column, 0.0) for column in (Supplier.confidence, Supplier.coverage))
     counts = select(func.count(), func.count().filter(coverage < 0.5)).select_from(Supplier).where(*matching)
     total, low_coverage = session.execute(counts).one()
@@ -117,21 +117,21 @@ def summarize_confidence(session: Session, filter_: SupplierFilter, on: date) ->
     return ConfidenceSummary(total, median, low_coverage)
 
 
-def list_ids(session: Session, filter_: SupplierFilter, on: date) -> list[str]:
+def list_supplier_ids(session: Session, filter_: SupplierFilter, on: date) -> list[str]:
     """Return the ids of the suppliers that match a filter, in its sort order."""
     return list(
-        session.scalars(select(Supplier.id).where(*build_conditions(filter_, on)).order_by(*SORTS[filter_.sort]))
+        session.scalars(select(Supplier.id).where(*build_filter_conditions(filter_, on)).order_by(*SORTS[filter_.sort]))
     )
 
 
-def count_by_level(session: Session, filter_: SupplierFilter, on: date) -> dict[str, int]:
+def count_suppliers_by_level(session: Session, filter_: SupplierFilter, on: date) -> dict[str, int]:
     """Return how many suppliers that match a filter are at each level; every level has an entry."""
-    by_level = select(Supplier.level, func.count()).where(*build_conditions(filter_, on)).group_by(Supplier.level)
+    by_level = select(Supplier.level, func.count()).where(*build_filter_conditions(filter_, on)).group_by(Supplier.level)
     counts = dict(session.execute(by_level).all())
     return {level: counts.get(level, 0) for level in LEVELS}
 
 
-def build_conditions(filter_: SupplierFilter, on: date) -> list[ColumnElement[bool]]:
+def build_filter_conditions(filter_: SupplierFilter, on: date) -> list[ColumnElement[bool]]:
     """Build the SQL conditions of a filter. Only suppliers that are assessed and not deleted match."""
     chosen: list[ColumnElement[bool]] = [Supplier.deleted_at.is_(None), Supplier.latest_id.is_not(None)]
     if filter_.text:
@@ -170,7 +170,7 @@ def list_filter_options(session: Session, kind: str = "") -> FilterOptions:
     """Return the countries and divisions of the stored suppliers, with "unknown" where some supplier has none."""
     query = (
         select(Supplier.country, Supplier.sector)
-        .where(*build_conditions(SupplierFilter(kind=kind), date.max))
+        .where(*build_filter_conditions(SupplierFilter(kind=kind), date.max))
         .distinct()
     )
     rows = session.execute(query).all()
@@ -211,9 +211,9 @@ COLUMNS: tuple[tuple[str, str], ...] = (
 )  # fmt: skip
 
 
-def build_rows(session: Session, filter_: SupplierFilter, on: date) -> list[list[Any]]:
+def build_table_rows(session: Session, filter_: SupplierFilter, on: date) -> list[list[Any]]:
     """Return one row of cells for each supplier that matches a filter, in its sort order and in the columns of ``COLUMNS``."""
-    suppliers = session.scalars(select(Supplier).where(*build_conditions(filter_, on)).order_by(*SORTS[filter_.sort]))
+    suppliers = session.scalars(select(Supplier).where(*build_filter_conditions(filter_, on)).order_by(*SORTS[filter_.sort]))
     return [
         [
             s.kind, s.reference or "", s.name, get_country_name(s.country), get_sector_title(s.sector), get_level_text(s),
@@ -228,7 +228,7 @@ def build_rows(session: Session, filter_: SupplierFilter, on: date) -> list[list
 
 def export_table(session: Session, filter_: SupplierFilter, on: date, format: str) -> bytes:  # noqa: A002  the word of the field
     """Return the whole filtered table as the bytes of a "csv" or "xlsx" file. Raises DomainError ``format.unknown``."""
-    titles, cells = [title for _, title in COLUMNS], build_rows(session, filter_, on)
+    titles, cells = [title for _, title in COLUMNS], build_table_rows(session, filter_, on)
     if format == "csv":
         text = StringIO()
         csv.writer(text, lineterminator="\r\n").writerows([titles, *([guard(cell) for cell in row] for row in cells)])
@@ -299,13 +299,13 @@ def list_next_steps(
     ``own_answers_only``: the steps that suppliers' own answers alone call for.
     """
     first = Supplier.own_step if own_answers_only else Supplier.next_step
-    by_step = select(first, func.count()).where(*build_conditions(SupplierFilter(), on)).group_by(first)
+    by_step = select(first, func.count()).where(*build_filter_conditions(SupplierFilter(), on)).group_by(first)
     totals = {step: count for step, count in session.execute(by_step) if step}
     last = (True, (True, len(totals)), "")
     order = {action.id: (not action.safety, action.tie_break, action.id) for action in load_actions()}
     steps = []
     for step in sorted(totals, key=lambda step: order.get(step, last)):
-        conditions = build_conditions(SupplierFilter(step=step, own_answers_only=own_answers_only), on)
+        conditions = build_filter_conditions(SupplierFilter(step=step, own_answers_only=own_answers_only), on)
         worst = select(Supplier).where(*conditions).order_by(*QUEUE).limit(suppliers_per_step)
         steps.append(NextStep(step, session.scalars(worst).all(), totals[step]))
     return steps

@@ -114,7 +114,7 @@ def _write_text(sheet: Worksheet, row: int, column: int, text: str) -> None:
     cell.data_type = "s"  # a text, though it begin with "="
 
 
-def mark_returned(session: Session, request_id: str, on: date, by: str) -> QuestionnaireRequest:
+def mark_form_returned(session: Session, request_id: str, on: date, by: str) -> QuestionnaireRequest:
     """Record that a form was returned.
 
     Raises DomainError: 404 for an unknown request, 422 for a day before it was sent or in the future in every time zone.
@@ -178,7 +178,7 @@ def receive_returned_form(
     if request is None:
         return None
     if request.returned_on is None:
-        mark_returned(session, request.id, max(min(on, today()), request.sent_on), by)
+        mark_form_returned(session, request.id, max(min(on, today()), request.sent_on), by)
     return request, session.get_one(Supplier, request.supplier_id)
 
 

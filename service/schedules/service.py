@@ -38,7 +38,7 @@ Rule = Mapping[str, Any]
 
 def validate_rule(rule: Rule, time_zone: str) -> dict[str, Any]:
     """Return the rule with all defaults filled in. Raises DomainError, 422, with a code for what is invalid."""
-    if time_zone not in _time_zones():
+    if time_zone not in _list_time_zones():
         raise DomainError(
             "schedule.time_zone", 422, "There is no such time zone. Say one of the IANA list: Asia/Bangkok."
         )
@@ -73,11 +73,11 @@ def _parse_day(every: str, day: object) -> str | int:
 
 
 @cache
-def _time_zones() -> frozenset[str]:
+def _list_time_zones() -> frozenset[str]:
     return frozenset(available_timezones())
 
 
-def scheduled_times(rule: Rule, time_zone: str, after: datetime) -> Iterator[datetime]:
+def iterate_scheduled_times(rule: Rule, time_zone: str, after: datetime) -> Iterator[datetime]:
     """Yield the scheduled times (UTC) of a valid rule after a moment, without end.
 
     A local time that is skipped when clocks go forward moves by as much as they do; one that occurs twice means the first.
@@ -106,7 +106,7 @@ def _is_scheduled_day(rule: Rule, day: date) -> bool:
 
 def list_next_dates(rule: Rule, time_zone: str, after: datetime, count: int = 5) -> list[datetime]:
     """Return the next ``count`` scheduled times (UTC) after a moment, also of an unsaved rule. Raises as ``validate_rule``."""
-    return list(islice(scheduled_times(validate_rule(rule, time_zone), time_zone, after), count))
+    return list(islice(iterate_scheduled_times(validate_rule(rule, time_zone), time_zone, after), count))
 
 
 def create_schedule(session: Session, name: str, rule: Rule, time_zone: str, by: str) -> Schedule:
@@ -118,7 +118,7 @@ def create_schedule(session: Session, name: str, rule: Rule, time_zone: str, by:
         name=_parse_name(name),
         rule=complete,
         time_zone=time_zone,
-        next_due=next(scheduled_times(complete, time_zone, at)),
+        next_due=next(iterate_scheduled_times(complete, time_zone, at)),
         active=True,
         created_by=by,
         created_at=at,
@@ -150,7 +150,7 @@ def update_schedule(
         schedule.time_zone,
         schedule.active,
     ) != before:  # otherwise a time that is due right now stays due
-        schedule.next_due = next(scheduled_times(schedule.rule, schedule.time_zone, now()))
+        schedule.next_due = next(iterate_scheduled_times(schedule.rule, schedule.time_zone, now()))
     record_event(session, by, "schedule.changed", "schedule", schedule.id, _describe_rule(schedule))
     return schedule
 

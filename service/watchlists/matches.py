@@ -34,7 +34,7 @@ class MatchDetail:
     by: str
 
 
-def load_details(session: Session, matches: Iterable[WatchlistMatch]) -> list[MatchDetail]:
+def load_match_details(session: Session, matches: Iterable[WatchlistMatch]) -> list[MatchDetail]:
     """Return matches with their suppliers, list names and deciders, in the same order."""
     rows = list(matches)
     ids = {match.supplier_id for match in rows}
@@ -53,7 +53,7 @@ def load_details(session: Session, matches: Iterable[WatchlistMatch]) -> list[Ma
     ]
 
 
-def count_by_state(session: Session) -> Mapping[str, int]:
+def count_matches_by_state(session: Session) -> Mapping[str, int]:
     """Return how many current matches are in each state."""
     query = select(WatchlistMatch.state, func.count()).where(WatchlistMatch.found).group_by(WatchlistMatch.state)
     counts = dict(session.execute(query).all())
@@ -77,7 +77,7 @@ def summarize_screening(session: Session, supplier_id: str) -> ScreeningSummary:
     )
     lists = select(Watchlist.name, Screening.at).join(Screening, Screening.watchlist_id == Watchlist.id)
     screened = session.execute(lists.where(Screening.supplier_id == supplier_id).order_by(Watchlist.name)).all()
-    return ScreeningSummary(load_details(session, current), [(name, at) for name, at in screened])
+    return ScreeningSummary(load_match_details(session, current), [(name, at) for name, at in screened])
 
 
 def get_match(session: Session, match_id: str) -> WatchlistMatch:

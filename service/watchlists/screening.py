@@ -89,7 +89,7 @@ def screen_suppliers(db: Database, claimed: ClaimedJob) -> None:
             results = list(_screen_chunk(session, chunk, payload.get("watchlist_id")))
         state |= {"after": chunk[-1].id, "screened": state["screened"] + len(chunk)}
         with job_transaction(db, claimed, checkpoint=state, message=f"{state['screened']} screened") as session:
-            state["opened"] += save_results(session, results, now())
+            state["opened"] += save_screening_results(session, results, now())
     with job_transaction(db, claimed, result={"screened": state["screened"], "opened": state["opened"]}):
         pass
 
@@ -142,7 +142,7 @@ def load_index(session: Session, watchlist_id: str, edition: str) -> WatchlistIn
     return _indexes[edition]
 
 
-def save_results(session: Session, results: Sequence[ScreeningResult], at: datetime) -> int:
+def save_screening_results(session: Session, results: Sequence[ScreeningResult], at: datetime) -> int:
     """Save screening results; return how many matches were opened.
 
     Suppliers whose identity has changed since, and lists that were replaced, are left to the job that follows that change.

@@ -40,7 +40,7 @@ WORKBOOK, RECORDS, OWN_PRACTICES, WATCHLIST = (
     for name in ("seafood_and_construction_buyer.xlsx", "case_records.xlsx", "own_practices.xlsx", "watchlist.csv")
 )
 JOBS = (READ_IMPORT, ASSESS_IMPORT, LOAD_WATCHLIST, SCREEN_SUPPLIERS, FOLLOW_AGENCIES)  # the jobs that the demo runs
-BY = "system:demo"
+ACTOR = "system:demo"
 EARLIER = timedelta(days=85)  # within the period for which the portfolio lists level changes
 
 
@@ -61,22 +61,22 @@ def load_demo(db: Database, blobs: BlobStore) -> FirstSignIn:
         user = session.scalars(select(User).where(User.email == EMAIL)).first()
         password = None
         if user is None:
-            _user, password = users.create_user(session, EMAIL, "Demo Officer", "admin", BY)
+            _user, password = users.create_user(session, EMAIL, "Demo Officer", "admin", ACTOR)
         elif user.must_change_password:
-            password = users.reset_password(session, user.id, BY)
+            password = users.reset_password(session, user.id, ACTOR)
         if session.scalars(select(Schedule.id)).first() is None:
             schedules.create_schedule(
-                session, "Reviews as they fall due", {"kind": "rolling", "time": "06:00"}, TIME_ZONE, BY
+                session, "Reviews as they fall due", {"kind": "rolling", "time": "06:00"}, TIME_ZONE, ACTOR
             )
         is_uploaded = session.scalars(select(Import.id)).first() is not None
     if not is_uploaded:
         files = [(path.name, path.read_bytes()) for path in (WORKBOOK, RECORDS, OWN_PRACTICES)]
         _assess_earlier(db, organisation_id, files[:1])
         import_jobs.receive_upload(
-            db, blobs, organisation_id, files, {"confirm": True}, BY, Limits(), may_bring_cases=True
+            db, blobs, organisation_id, files, {"confirm": True}, ACTOR, Limits(), may_bring_cases=True
         )
         listing = watchlist.read_watchlist(WATCHLIST.read_bytes(), WATCHLIST.name)
-        lists.receive_watchlist(db, blobs, organisation_id, "Invented lists", listing, BY)
+        lists.receive_watchlist(db, blobs, organisation_id, "Invented lists", listing, ACTOR)
     _run_pending_jobs(db, blobs)
     return FirstSignIn(EMAIL, password)
 
@@ -91,7 +91,7 @@ def _assess_earlier(db: Database, organisation_id: str, files: Sequence[tuple[st
         places = [{"file": batch.file, "sheet": batch.sheet, "row": row} for row in batch.rows.tolist()]
         with db.for_organisation(organisation_id) as session:
             incoming = [suppliers.IncomingSupplier(row, place) for row, place in zip(rows, places, strict=True)]
-            suppliers.save_suppliers(session, batch.kind, incoming, suppliers.Origin(at.date(), at, BY, "import"))
+            suppliers.save_suppliers(session, batch.kind, incoming, suppliers.Origin(at.date(), at, ACTOR, "import"))
 
 
 def _drop_half_of_answers(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -103,5 +103,5 @@ def _drop_half_of_answers(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def _run_pending_jobs(db: Database, blobs: BlobStore) -> None:
     demo_handlers = {kind: handler for kind, handler in build_handlers(blobs).items() if kind in JOBS}
-    while (claimed := claim_job(db, BY, kinds=demo_handlers)) is not None:
+    while (claimed := claim_job(db, ACTOR, kinds=demo_handlers)) is not None:
         run_job(db, claimed, demo_handlers[claimed.kind])

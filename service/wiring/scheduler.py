@@ -24,7 +24,7 @@ from service.db.session import Database
 from service.db.tables import Schedule, ScheduleRun
 from service.jobs.kinds import REVIEW_SUPPLIERS
 from service.jobs.table import enqueue
-from service.schedules.service import scheduled_times
+from service.schedules.service import iterate_scheduled_times
 
 TICK = timedelta(seconds=30)
 PURGE = timedelta(hours=6)
@@ -81,15 +81,15 @@ def trigger_due_schedules(db: Database, at: datetime) -> list[str]:
     jobs = []
     for schedule in active:
         try:
-            if schedule.next_due != next(scheduled_times(schedule.rule, schedule.time_zone, at)):
+            if schedule.next_due != next(iterate_scheduled_times(schedule.rule, schedule.time_zone, at)):
                 with db.for_organisation(schedule.organisation_id) as session:
-                    jobs += trigger(session, schedule.id, at)
+                    jobs += trigger_schedule(session, schedule.id, at)
         except Exception as error:  # one faulty schedule must not hold up those after it
             log.error("schedule_fault", schedule=schedule.id, exc_info=error)
     return jobs
 
 
-def trigger(session: Session, schedule_id: str, at: datetime) -> list[str]:
+def trigger_schedule(session: Session, schedule_id: str, at: datetime) -> list[str]:
     """Enqueue the review of a schedule if it is due and was not triggered yet, and advance its next due time; return the id of
     the job, if any.
     """
@@ -97,9 +97,9 @@ def trigger(session: Session, schedule_id: str, at: datetime) -> list[str]:
     schedule = session.scalars(query).first()
     if schedule is None:  # paused or removed meanwhile
         return []
-    first, later = schedule.next_due, scheduled_times(schedule.rule, schedule.time_zone, schedule.next_due)
+    first, later = schedule.next_due, iterate_scheduled_times(schedule.rule, schedule.time_zone, schedule.next_due)
     passed = [first, *takewhile(lambda scheduled_for: scheduled_for <= at, later)] if first <= at else []
-    schedule.next_due = next(scheduled_times(schedule.rule, schedule.time_zone, at))
+    schedule.next_due = next(iterate_scheduled_times(schedule.rule, schedule.time_zone, at))
     ran = session.scalars(
         select(ScheduleRun.slot).where(ScheduleRun.schedule_id == schedule.id, ScheduleRun.slot >= first)
     )

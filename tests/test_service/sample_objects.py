@@ -156,6 +156,7 @@ OBJECTS: dict[str, Callable[[Session, Ids], object]] = {
     "supplier_id": a_supplier,
     "merged_key_id": a_merged_key,
     "asking_id": a_request,
+    "request_id": a_request,  # the same in the addresses of pages
     "import_id": an_import,
     "job_id": a_job,
     "schedule_id": a_schedule,

@@ -106,10 +106,10 @@ def test_a_page_that_changes_something_needs_the_csrf_token_of_its_form(world: W
 def test_an_api_route_is_open_to_its_scope_only(world: World, route: str):
     scope, nowhere = ACCESS.api[route], build_unknown_ids()
     client = world.app.test_client()
-    allowed = call(world, client, route, nowhere, headers=a_key(world.database, world.ours, scope))
+    allowed = call(world, client, route, nowhere, headers=a_key(world.database, world.own_ids, scope))
     assert allowed.status_code not in (401, 403)
     assert allowed.status_code < 500
-    all_others = a_key(world.database, world.ours, *(ACCESS.scopes.keys() - {scope}))
+    all_others = a_key(world.database, world.own_ids, *(ACCESS.scopes.keys() - {scope}))
     refused = call(world, client, route, nowhere, headers=all_others)
     assert (refused.status_code, refused.json["code"]) == (403, "key.scope")
 
@@ -127,7 +127,7 @@ def test_an_object_of_another_organisation_is_not_found(world: World, route: str
     client = a_browser(world.app, world.other_admin)
     more = {"data": {"csrf_token": form_token(client)}}
     if route in ACCESS.api:
-        more = {"headers": a_key(world.database, world.other, *ACCESS.scopes)}
+        more = {"headers": a_key(world.database, world.other_ids, *ACCESS.scopes)}
     answers = []
     for objects in (world.objects, build_unknown_ids()):
         answer = call(world, client, route, objects, **more)

@@ -98,7 +98,7 @@ def test_organisations_users_and_keys_are_created_and_secrets_are_shown_once(
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "error"),
     [
         (["keys", "create", "--organisation", "Nobody", "--scopes", "assess"], "no organisation called Nobody"),
         (["keys", "create", "--organisation", "Harbour Foods", "--scopes", "all"], "each of those that exist"),
@@ -232,7 +232,7 @@ def test_the_guide_lists_every_setting_with_its_default():
 @pytest.mark.parametrize("line", re.findall(r"^    (diligence [^#\n&]+)", GUIDE, re.MULTILINE))
 def test_every_command_in_the_guide_exists(line: str):
     words = shlex.split(line)[1:]
-    assert callable(cli._parser().parse_args(words).run)
+    assert callable(cli._build_parser().parse_args(words).run)
 
 
 def test_a_command_closes_every_connection_that_it_opens(data: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):

@@ -91,7 +91,7 @@ def test_pages_of_the_trail_neither_skip_nor_repeat_events(database: Database):
 
 
 @pytest.mark.parametrize(
-    ("asked", "found"),
+    ("filters", "matching"),
     [
         ({"action": "key.created"}, ["k"]),
         ({"actor": "key:portal"}, ["s"]),

@@ -26,11 +26,11 @@ def test_a_password_longer_than_the_maximum_never_matches():
 def test_one_time_passwords_are_valid_and_unique():
     generated = {passwords.generate_one_time_password() for _ in range(50)}
     assert len(generated) == 50
-    assert {passwords.find_fault(password, "ana@harbour.example") for password in generated} == {None}
+    assert {passwords.find_password_fault(password, "ana@harbour.example") for password in generated} == {None}
 
 
 @pytest.mark.parametrize(
-    ("password", "fault"),
+    ("password", "code"),
     [
         ("xyzxyzxyzxyz", "password.guessable"),
         ("short", "password.short"),
@@ -42,4 +42,4 @@ def test_one_time_passwords_are_valid_and_unique():
     ],
 )
 def test_passwords_need_length_but_no_composition(password: str, code: str | None):
-    assert passwords.find_fault(password, "ana@harbour.example", "Ana Marín") == code
+    assert passwords.find_password_fault(password, "ana@harbour.example", "Ana Marín") == code

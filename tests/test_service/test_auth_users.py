@@ -29,7 +29,7 @@ def test_a_new_user_signs_in_with_the_password_that_was_shown_and_chooses_their_
 
 
 @pytest.mark.parametrize(
-    ("given", "code", "status"),
+    ("inputs", "code", "status"),
     [
         ({"email": "no address"}, "user.email", 422),
         ({"email": f"{'x' * 64}@{'y' * 190}.example"}, "user.email", 422),

@@ -27,7 +27,7 @@ from service.errors import DomainError
 from service.imports import jobs as import_jobs
 from service.jobs.table import claim_job, enqueue
 from service.jobs.worker import Handler, run_job
-from service.queries.supplier_list import SupplierFilter, list_ids
+from service.queries.supplier_list import SupplierFilter, list_supplier_ids
 from service.reviews import jobs as review_jobs
 from service.suppliers import identity
 from service.suppliers import repository as suppliers
@@ -465,4 +465,4 @@ def test_a_search_for_the_old_reference_finds_the_supplier_that_is_kept(database
     source = put(database, harbour, {"reference": "V-20931", **OLD_NAME})
     merge(database, harbour, source, target)
     with database.for_organisation(harbour, write=False) as session:
-        assert list_ids(session, SupplierFilter(text="20931"), ON) == [target]
+        assert list_supplier_ids(session, SupplierFilter(text="20931"), ON) == [target]

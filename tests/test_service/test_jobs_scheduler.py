@@ -190,7 +190,9 @@ def test_the_scheduler_triggers_and_purges_at_once_and_then_regularly_until_stop
     assert (ticks[0], purges[0]) == (database, (database, blobs))
 
 
-@pytest.mark.parametrize("fault", [OperationalError("select", {}, Exception("no route to host")), ValueError("a bug")])
+@pytest.mark.parametrize(
+    "exception", [OperationalError("select", {}, Exception("no route to host")), ValueError("a bug")]
+)
 def test_an_exception_stops_neither_triggers_nor_purges(
     blobs: BlobStore, monkeypatch: pytest.MonkeyPatch, exception: Exception
 ):

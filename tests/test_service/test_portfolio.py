@@ -64,7 +64,7 @@ def test_each_cell_and_each_country_shows_the_worst_of_its_suppliers_and_how_man
     keep(database, organisation, AT, *many(60))
     keep(database, other, AT, *(one | {"papers_retention": "held"} for one in many(20)))
     with database.for_organisation(organisation, write=False) as session:
-        overview = portfolio.get_overview(session, AT.date(), AT)
+        overview = portfolio.get_portfolio_overview(session, AT.date(), AT)
         stored = session.scalars(select(Supplier)).all()
         assert portfolio.list_places(session, AT.date()) == overview.places
 
@@ -92,7 +92,7 @@ def test_a_review_is_overdue_from_the_day_after_it_was_due(database: Database):
     with database.for_organisation(organisation, write=False) as session:
         due = [one.review_due for one in session.scalars(select(Supplier))]
         for today in (AT.date(), min(due), max(due), max(due) + timedelta(days=1)):
-            assert portfolio.get_overview(session, today, AT).overdue == sum(day < today for day in due)
+            assert portfolio.get_portfolio_overview(session, today, AT).overdue == sum(day < today for day in due)
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 7, 8])
@@ -112,7 +112,7 @@ def test_a_score_raised_by_blanks_alone_is_an_upper_bound_on_the_heat_map_too(ap
     blanks = dict.fromkeys(("papers_retention", "worker_debt", "recruitment_fees", "threats", "violence"), "declined")
     keep(database, organisation, AT, PIER | blanks)
     with database.for_organisation(organisation, write=False) as session:
-        (cell,) = portfolio.get_overview(session, AT.date(), AT).heat
+        (cell,) = portfolio.get_portfolio_overview(session, AT.date(), AT).heat
     assert (cell.up_to, cell.level) == (True, "high")
     page = a_browser(app, a_user(database, organisation)).get("/").get_data(as_text=True)
     assert f">up to {cell.value:.0f}</text>" in page
@@ -130,12 +130,12 @@ def test_a_level_driven_by_blanks_is_marked_wherever_it_is_shown(app: Flask, dat
     admitted = one_blank | {"reference": "S-3", "name": "Open Hand", "papers_retention": "until_end", "country": "DE"}
     keep(database, organisation, AT, one_blank, two_trades, admitted)
     with database.for_organisation(organisation, write=False) as session:
-        heat = {cell.country: cell.silent for cell in portfolio.get_overview(session, AT.date(), AT).heat}
+        heat = {cell.country: cell.silent for cell in portfolio.get_portfolio_overview(session, AT.date(), AT).heat}
         stored = session.scalars(select(Supplier).order_by(Supplier.reference)).all()
         latest = [session.get_one(Result, one.latest_id) for one in stored]
         assert [one.silent for one in stored] == [stored_results.build_detail(one).headline.silent for one in latest]
         assert [one.silent for one in stored] == [True, True, False]
-        levels = [row[5] for row in supplier_list.build_rows(session, SupplierFilter(sort="name"), AT.date())]
+        levels = [row[5] for row in supplier_list.build_table_rows(session, SupplierFilter(sort="name"), AT.date())]
     assert heat == {"NO": True, "DE": False}
     assert levels == ["High: most of it cannot be ruled out", "High", "High: most of it cannot be ruled out"]
     browser = a_browser(app, a_user(database, organisation))

@@ -174,17 +174,17 @@ def test_an_invalid_request_is_refused(session: Session):
 def test_a_returned_form_is_marked_and_cannot_be_returned_before_it_was_sent(session: Session):
     request_id, _ = ask(session, a_supplier(session))
     with pytest.raises(DomainError) as refused:
-        questionnaire_requests.mark_returned(session, request_id, date(2026, 2, 28), "user:1")
+        questionnaire_requests.mark_form_returned(session, request_id, date(2026, 2, 28), "user:1")
     assert refused.value.code == "asking.returned_on"
-    assert questionnaire_requests.mark_returned(session, request_id, BACK, "user:1").returned_on == BACK
+    assert questionnaire_requests.mark_form_returned(session, request_id, BACK, "user:1").returned_on == BACK
 
 
 def test_a_form_cannot_be_returned_in_the_future(session: Session):
     request_id, _ = ask(session, a_supplier(session))
     with pytest.raises(DomainError) as refused:
-        questionnaire_requests.mark_returned(session, request_id, today() + timedelta(days=3), "user:1")
+        questionnaire_requests.mark_form_returned(session, request_id, today() + timedelta(days=3), "user:1")
     assert refused.value.code == "asking.returned_on"
-    assert questionnaire_requests.mark_returned(session, request_id, today(), "user:1").returned_on == today()
+    assert questionnaire_requests.mark_form_returned(session, request_id, today(), "user:1").returned_on == today()
 
 
 def test_the_request_of_another_organisation_is_not_found(sqlite_database: Database):
@@ -192,7 +192,7 @@ def test_the_request_of_another_organisation_is_not_found(sqlite_database: Datab
         request_id, _ = ask(session, a_supplier(session))
     other_organisation = an_organisation(sqlite_database, "Other")
     with sqlite_database.for_organisation(other_organisation) as session, pytest.raises(DomainError) as refused:
-        questionnaire_requests.mark_returned(session, request_id, BACK, "user:1")
+        questionnaire_requests.mark_form_returned(session, request_id, BACK, "user:1")
     assert (refused.value.code, refused.value.status) == ("not_found", 404)
 
 
@@ -206,7 +206,7 @@ def test_overdue_requests_are_listed_oldest_first_until_they_are_returned(sessio
         (later, supplier.id),
         (late, supplier.id),
     ]
-    questionnaire_requests.mark_returned(session, later, BACK, "user:1")
+    questionnaire_requests.mark_form_returned(session, later, BACK, "user:1")
     assert [request.id for request, _ in questionnaire_requests.list_overdue_requests(session, on)] == [late]
     assert fresh in [request.id for request, _ in questionnaire_requests.list_overdue_requests(session, on, days=3)]
 

@@ -214,7 +214,7 @@ def test_the_same_sheet_gives_the_same_bytes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "output"),
     [
         (["--currency", "dollar"], "three capital letters"), (["--interest", "abc"], "no number"),
         (["--interest", "101"], "0 to 100"), (["--instalments", "13"], "1 (a lump sum"), (["--instalments", "1.5"], "whole"),

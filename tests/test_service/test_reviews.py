@@ -86,10 +86,17 @@ def test_due_reviews_are_listed_worst_first_and_upcoming_ones_by_day(database: D
         for one in session.scalars(select(Supplier)):
             one.rank = ranks[str(one.reference)]
     with database.for_organisation(organisation_id, write=False) as session:
-        assert [one.reference for one in review_jobs.list_due(session, date(2026, 5, 1))] == ["A-1", "S-1"]
-        assert [one.reference for one in review_jobs.list_due(session, date(2026, 5, 2))] == ["S-2", "A-1", "S-1"]
-        assert review_jobs.count_upcoming(session, date(2026, 4, 1)) == [(date(2026, 5, 1), 1), (date(2026, 5, 2), 1)]
-        assert review_jobs.count_upcoming(session, date(2026, 2, 1), 1) == [(date(2026, 4, 1), 1)]
+        assert [one.reference for one in review_jobs.list_due_suppliers(session, date(2026, 5, 1))] == ["A-1", "S-1"]
+        assert [one.reference for one in review_jobs.list_due_suppliers(session, date(2026, 5, 2))] == [
+            "S-2",
+            "A-1",
+            "S-1",
+        ]
+        assert review_jobs.count_upcoming_reviews(session, date(2026, 4, 1)) == [
+            (date(2026, 5, 1), 1),
+            (date(2026, 5, 2), 1),
+        ]
+        assert review_jobs.count_upcoming_reviews(session, date(2026, 2, 1), 1) == [(date(2026, 4, 1), 1)]
 
 
 def test_a_rolling_review_reassesses_due_suppliers_and_sets_their_next_date(

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from callers import an_organisation, freeze_time
 from examples import examples
-from hypothesis import complete
+from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select
 
@@ -107,7 +107,7 @@ def test_a_date_that_a_time_zone_skipped_does_not_trigger_twice():
 
 
 @examples(60)
-@complete(
+@given(
     zone=st.sampled_from(
         ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Africa/Casablanca", "Asia/Kolkata"]
     ),

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from callers import an_organisation
-from hypothesis import partial
+from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select
 
@@ -113,7 +113,7 @@ def test_each_new_supplier_has_one_level_change_in_the_order_of_the_rows(databas
 
 
 @pytest.mark.parametrize("version", ["2026.1", get_order_release()])
-@partial(seed=st.integers(0, 2**32 - 1))
+@given(seed=st.integers(0, 2**32 - 1))
 def test_the_next_step_is_the_first_step_of_the_plan(version: str, seed: int):
     library = list_release_actions(version)
     due = [*[inf] * 60, 0.02, 0.5, 1.0, 1.5, 2.0, 7.0, 30.0]

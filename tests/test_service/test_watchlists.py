@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from callers import an_organisation
 from examples import examples
-from hypothesis import HealthCheck, note_text
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from sqlalchemy import func, select
 from watchlist_helpers import BY, HELD, decide_match, import_watchlist, list_matches, run_jobs, save_supplier
@@ -275,7 +275,7 @@ def test_matches_with_a_list_replaced_meanwhile_are_not_saved(database: Database
         session.flush()
         old = screening.ScreeningResult(supplier_id, who, stored.id, "an edition before", [])
         second = screening.ScreeningResult(supplier_id, "somebody before", stored.id, str(stored.edition), [])
-        assert screening.save_results(session, [old, second], now()) == 0
+        assert screening.save_screening_results(session, [old, second], now()) == 0
         screened = session.scalars(select(Screening)).one()
         assert (screened.edition, screened.identity) == (stored.edition, who)
 
@@ -368,9 +368,7 @@ def test_a_list_needs_a_name(database: Database, blobs: BlobStore, harbour: str,
 
 
 @examples(8, HealthCheck.function_scoped_fixture)
-@note_text(
-    st.permutations([HELD, "Star Ocean;;;;;;;", "Amber Kite Foods;company;VN;;;;;", "Coral;vessel;;9074729;;;;"])
-)
+@given(st.permutations([HELD, "Star Ocean;;;;;;;", "Amber Kite Foods;company;VN;;;;;", "Coral;vessel;;9074729;;;;"]))
 def test_the_order_of_the_rows_changes_nothing(database: Database, blobs: BlobStore, rows: list[str]):
     harbour = an_organisation(database, new_id())
     save_supplier(database, harbour, reference="S-1", owner="Amber Kite Foods Ltd", imo="9074729")

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from examples import examples
-from hypothesis import changed
+from hypothesis import given
 
 from risk_models import plan as planning
 from risk_models.answers import from_rows
@@ -174,7 +174,7 @@ def test_an_action_for_a_group_closes_its_indicators_in_every_model_of_a_supplie
 
 
 @examples(15)
-@changed(answers())
+@given(answers())
 def test_the_named_actions_never_worsen_the_result(row: dict[str, Any]) -> None:
     ground = on_ground(row)
     fewest = find_fewest_actions(ground)

@@ -39,7 +39,7 @@ def keep(session: Session, name: str, country: str | None = "TH", kind: str = "s
 
 
 def names(session: Session, **wanted: str) -> list[str]:
-    return [s.name for s in supplier_list.get_page(session, parse_filter(wanted, own_answers_only=False), ON).suppliers]
+    return [s.name for s in supplier_list.get_supplier_page(session, parse_filter(wanted, own_answers_only=False), ON).suppliers]
 
 
 def test_each_filter_narrows_the_table(database: Database) -> None:
@@ -62,7 +62,7 @@ def test_the_queue_begins_with_the_worst_and_other_orders_hold(database: Databas
         for name, country in (("b", "JP"), ("A", "MM"), ("c", "TH")):
             keep(session, name, country)
         assert names(session, sort="name") == ["A", "b", "c"]
-        shown = supplier_list.get_page(session, SupplierFilter(), ON).suppliers
+        shown = supplier_list.get_supplier_page(session, SupplierFilter(), ON).suppliers
         assert [s.inherent for s in shown] == sorted((s.inherent for s in shown), reverse=True)
 
 
@@ -72,7 +72,7 @@ def test_pages_hold_everybody_once_and_say_how_sure_all_are(database: Database) 
         rows = [{"name": f"Site {i}", "reference": f"R{i}", "country": "TH"} for i in range(count)]
         incoming = [suppliers.IncomingSupplier(row) for row in rows]
         suppliers.save_suppliers(session, "site", incoming, suppliers.Origin(ON, now(), "system:test", "import"))
-        first, last = (supplier_list.get_page(session, SupplierFilter(), ON, page) for page in (1, 99))
+        first, last = (supplier_list.get_supplier_page(session, SupplierFilter(), ON, page) for page in (1, 99))
         assert (first.pages, last.page, first.confidence_summary.total, first.confidence_summary.low_coverage) == (
             2,
             2,

@@ -141,8 +141,8 @@ def _render_import(
         if import_.state == "done":
             filter_ = supplier_list.SupplierFilter(imported=import_.id)
             data |= {
-                "counts": supplier_list.count_by_level(session, filter_, on),
-                "page": supplier_list.get_page(session, filter_, on),
+                "counts": supplier_list.count_suppliers_by_level(session, filter_, on),
+                "page": supplier_list.get_supplier_page(session, filter_, on),
             }
     return make_response(render_template("import.html", **data), error.status if error else 200)
 
@@ -153,7 +153,7 @@ def show_progress(import_id: str) -> Response:
         import_ = _get_import(session, import_id)
         job = preview.get_current_job(session, import_)
     headers = {} if preview.is_in_progress(import_, job) else {"HX-Refresh": "true"}
-    return make_response(render_template("progress.html", import_=import_, job=job), 200, headers)
+    return make_response(render_template("import_progress.html", import_=import_, job=job), 200, headers)
 
 
 def confirm_import(import_id: str) -> AnyResponse:

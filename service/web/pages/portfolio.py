@@ -23,11 +23,11 @@ def show_portfolio() -> str:
     """Show the portfolio."""
     on = today(get_caller().time_zone)
     with read_session() as session:
-        overview = portfolio.get_overview(session, on, now(), queue_length=8)
+        overview = portfolio.get_portfolio_overview(session, on, now(), queue_length=8)
         confidence_summary = supplier_list.summarize_confidence(session, supplier_list.SupplierFilter(), on)
         units = own_practices.list_units(session, on)
         emergencies = case_service.list_emergencies(session, on) if get_caller().sees_worker_derived else []
-        open_matches = matches.count_by_state(session)["open"]
+        open_matches = matches.count_matches_by_state(session)["open"]
         level_changes = [
             (change, supplier_detail.list_contributions(session, change.supplier, change.at))
             for change in overview.level_changes[:MAX_LEVEL_CHANGES]

@@ -30,7 +30,7 @@ def request_report() -> AnyResponse:
 def show_report(job_id: str) -> str:
     """Show the progress of a report, and the link to download it."""
     with read_session() as session:
-        return render_template("report_job.html", state=report_jobs.get_report_state(session, job_id))
+        return render_template("report.html", state=report_jobs.get_report_state(session, job_id))
 
 
 def show_progress(job_id: str) -> Response:

@@ -36,7 +36,7 @@ def show_table(path: str) -> str:
     on = today(get_caller().time_zone)
     query = _build_query(filter_)
     with read_session() as session:
-        page = supplier_list.get_page(session, filter_, on, int(number) if number.isascii() and number.isdigit() else 1)
+        page = supplier_list.get_supplier_page(session, filter_, on, int(number) if number.isascii() and number.isdigit() else 1)
         saved_filters = supplier_list.list_saved_filters(session, get_caller().id, filter_.kind)
         options = supplier_list.list_filter_options(session, filter_.kind)
     return render_template(
@@ -154,7 +154,7 @@ def mark_returned(kind: str, supplier_id: str, request_id: str) -> AnyResponse:
         raise DomainError("asking.returned_on", 422, "Say the day as year, month and day.") from error
     with write_session() as session:
         questionnaire_requests.get_request(session, suppliers.get_supplier(session, kind, supplier_id), request_id)
-        questionnaire_requests.mark_returned(session, request_id, on, get_caller().actor)
+        questionnaire_requests.mark_form_returned(session, request_id, on, get_caller().actor)
     flash(_("Recorded: the form came back. Upload it to have its answers assessed."))
     return redirect(url_for(f"pages.{kind}", supplier_id=supplier_id, _anchor="asking"), 303)
 
@@ -182,7 +182,7 @@ def show_merge_form(kind: str, supplier_id: str) -> str:
     with read_session() as session:
         supplier = suppliers.get_supplier(session, kind, supplier_id, itself=True)
         filter_ = SupplierFilter(kind=kind, text=text or supplier.name)
-        found = supplier_list.get_page(session, filter_, today(get_caller().time_zone)).suppliers
+        found = supplier_list.get_supplier_page(session, filter_, today(get_caller().time_zone)).suppliers
     candidates = [candidate for candidate in found if candidate.id != supplier.id]
     return render_template("merge.html", kind=kind, supplier=supplier, text=text, candidates=candidates)
 

@@ -27,7 +27,7 @@ def decide_match(match_id: str) -> AnyResponse:
             match = matches.decide_match(
                 session, match_id, form.get("decision", ""), note, now(), get_caller().actor, fingerprint
             )
-            supplier = matches.load_details(session, [match])[0].supplier
+            supplier = matches.load_match_details(session, [match])[0].supplier
     except DomainError as error:
         if error.status == 404:
             raise
@@ -45,8 +45,8 @@ def _render_page(error: DomainError | None) -> Response:
         page = listings.list_matches(session, state=state, cursor=request.args.get("cursor"))
         data = {
             "lists": lists.list_watchlists(session),
-            "counts": matches.count_by_state(session),
-            "matches": matches.load_details(session, page.items),
+            "counts": matches.count_matches_by_state(session),
+            "matches": matches.load_match_details(session, page.items),
         }
     html = render_template("watchlists.html", state=state, next_cursor=page.next_cursor, error=error, **data)
     return make_response(html, error.status if error else 200)
