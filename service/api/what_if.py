@@ -37,6 +37,8 @@ def try_change(session: Session, kind: str, supplier_id: str, body: Mapping[str,
             "before": comparison.before.headline,
             "after": comparison.after.headline,
             "moves": comparison.changes,
-            "fewest": Resource(fewest, actions=[action.id for action in fewest.actions]),
+            "fewest": Resource(
+                fewest, moves_level=fewest.changes_level, actions=[action.id for action in fewest.actions]
+            ),
         }
     )

@@ -23,7 +23,7 @@ from service.suppliers import repository as suppliers
 from service.suppliers.identity import list_aliases
 from service.watchlists.matches import ScreeningSummary, summarize_screening
 
-HISTORY_PAGE = 6  # results on a page, each with what moved it
+HISTORY_PAGE_SIZE = 6  # results on a page, each with what moved it
 Contributions = Sequence[tuple[str, float]]
 
 
@@ -100,7 +100,7 @@ def list_corridors(result: Result) -> list[tuple[str, str]]:
 
 def list_history(session: Session, supplier: Supplier, cursor: str | None = None) -> Page:
     """Return a page of the history of a supplier, newest first. Raises DomainError ``cursor.unknown``."""
-    page = lists.list_results(session, supplier, cursor=cursor, limit=HISTORY_PAGE)
+    page = lists.list_results(session, supplier, cursor=cursor, limit=HISTORY_PAGE_SIZE)
     return Page(tuple(get_history_entry(session, result) for result in page.items), page.next_cursor)
 
 

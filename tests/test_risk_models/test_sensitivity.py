@@ -10,9 +10,9 @@ from risk_models.sensitivity import WEIGHT_INCREASE, compute_rank_ranges, comput
 from tests.test_risk_models.suppliers import TOY, Cell, K, Supplier, build_frame
 
 
-def build_supplier(*risks: float, strong: bool = False) -> Supplier:
+def build_supplier(*risks: float, severe: bool = False) -> Supplier:
     cells = [Cell(risk=r, context=0.1) for r in (risks * K)[:K]]
-    if strong:
+    if severe:
         position = next(i for i, indicator in enumerate(TOY.indicators) if indicator.severe)
         cells[position] = Cell(risk=1.0, context=0.1)
     return Supplier(cells=tuple(cells), belief=0.2)
@@ -33,13 +33,13 @@ def test_the_effect_of_a_weight_is_the_score_change_when_it_is_raised_by_half() 
 
 
 def test_weights_do_not_matter_where_a_floor_holds_the_score() -> None:
-    scores, cells = score(build_frame(build_supplier(0.0, strong=True)), TOY)
+    scores, cells = score(build_frame(build_supplier(0.0, severe=True)), TOY)
     assert scores.uplift[0] > 5
     assert compute_weight_effects(scores, cells, TOY) == pytest.approx(np.zeros(K))
 
 
 def test_ranks_are_fixed_where_floors_decide_and_vary_where_weights_do() -> None:
-    fixed, first, second = build_supplier(0.0, strong=True), build_supplier(0.4, 0.1), build_supplier(0.1, 0.4)
+    fixed, first, second = build_supplier(0.0, severe=True), build_supplier(0.4, 0.1), build_supplier(0.1, 0.4)
     ranges = compute_rank_ranges(*score(build_frame(fixed, first, second, first), TOY), TOY)
     assert (ranges.rank[0], ranges.low[0], ranges.high[0]) == (1, 1, 1)
     assert ranges.rank[1] == ranges.rank[3]  # equal suppliers share a rank

@@ -25,7 +25,6 @@ from service.assessment.assess import Batch, assess
 from service.assessment.export_json import compute_digest, write_document
 from service.model_governance import check
 from service.queries import stored_results
-from service.suppliers import repository as suppliers
 from tests.test_service.answers import FACTS, ON, assess_rows
 from tests.toml_text import toml_text
 
@@ -195,7 +194,7 @@ def test_a_result_of_a_new_pack_is_recomputed_with_models_of_the_same_action_lib
     laundry: Model, monkeypatch: pytest.MonkeyPatch, version: str
 ) -> None:
     pack = replace(laundry, version=version)
-    monkeypatch.setattr(suppliers, "load_models", lambda: (*load_models(), pack))
+    monkeypatch.setattr(stored_results, "load_models", lambda: (*load_models(), pack))
     assert {(model.id, model.version) for model in stored_results.list_models_released_with(pack)} == {
         ("site_laundry", version), *((name, RELEASE) for name in RELEASED),
     }  # fmt: skip

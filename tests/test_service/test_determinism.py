@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from callers import an_organisation
 from examples import examples
-from hypothesis import rows_given
+from hypothesis import given
 from hypothesis import strategies as st
 from patience import PATIENCE
 
@@ -81,7 +81,7 @@ def test_results_do_not_depend_on_the_hash_seed() -> None:
 
 
 @examples(10)
-@rows_given(st.lists(answers(), min_size=2, max_size=4), st.randoms(use_true_random=False))
+@given(st.lists(answers(), min_size=2, max_size=4), st.randoms(use_true_random=False))
 def test_results_do_not_depend_on_the_order_of_rows(rows: list[dict[str, Any]], order: Any) -> None:
     rows = [
         {**row, "evidence": tuple(EvidencePiece(**{**piece, "covers": ()}) for piece in PIECES[: n % 3])}

@@ -46,7 +46,7 @@ def test_who_moves_is_told_with_both_levels_and_the_rule_that_moved_it_most() ->
     before = load_models_at("2026.1", ON)
     general = next(m for m in before if m.id == "site_general")
     # The floor of a strong sign is lowered to nothing: what it held up falls.
-    lower = replace(general, floors=tuple(replace(f, at_least=1.0) for f in general.floors))
+    lower = replace(general, floors=tuple(replace(f, minimum_score=1.0) for f in general.floors))
     after = [lower if m.id == "site_general" else m for m in before]
     found = compare_models([batch({**HELD, "country": "NO"})], FACTS, ON, before, after)
     (mover,) = found.level_changes

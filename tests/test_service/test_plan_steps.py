@@ -170,8 +170,8 @@ def test_the_report_and_the_result_have_the_same_first_step(row: Answers) -> Non
 
 
 @pytest.mark.parametrize("answers", [{"papers_retention": "held"}, {"worker_debt": "bound"}, {"violence": "open"}])
-def test_the_undertaking_against_retaliation_is_required_only_after_reports(sign: Answers) -> None:
-    assert "no_retaliation" not in list_step_ids(build_best_answers("site_general", **sign))
+def test_the_undertaking_against_retaliation_is_required_only_after_reports(answers: Answers) -> None:
+    assert "no_retaliation" not in list_step_ids(build_best_answers("site_general", **answers))
     assert "no_retaliation" in list_step_ids(
         build_best_answers("site_general", reported_harms=("violence",), reported_by="workers")
     )

@@ -60,7 +60,7 @@ def test_every_source_that_a_page_names_leads_to_its_line_in_the_register(app: F
 
 
 def test_all_earlier_assessments_are_shown_in_pages(app: Flask):
-    put(app, 2 * supplier_detail.HISTORY + 1)
+    put(app, 2 * supplier_detail.HISTORY_PAGE_SIZE + 1)
     client = somebody(app, "viewer")
     path, pages = "/suppliers/S-1/history", []
     while path:
@@ -68,7 +68,7 @@ def test_all_earlier_assessments_are_shown_in_pages(app: Flask):
         pages.append(page.count("<li><div><strong>"))
         older = re.search(r'href="(/suppliers/[^"]+/history[^"]+)"', page)
         path = older[1].replace("&amp;", "&") if older else ""
-    assert pages == [supplier_detail.HISTORY, supplier_detail.HISTORY, 1]
+    assert pages == [supplier_detail.HISTORY_PAGE_SIZE, supplier_detail.HISTORY, 1]
     assert "/history?cursor=" in client.get("/suppliers/S-1").get_data(as_text=True)
     assert client.get("/suppliers/S-1/history?cursor=nonsense").status_code == 400
 

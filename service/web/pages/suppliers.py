@@ -36,7 +36,9 @@ def show_table(path: str) -> str:
     on = today(get_caller().time_zone)
     query = _build_query(filter_)
     with read_session() as session:
-        page = supplier_list.get_supplier_page(session, filter_, on, int(number) if number.isascii() and number.isdigit() else 1)
+        page = supplier_list.get_supplier_page(
+            session, filter_, on, int(number) if number.isascii() and number.isdigit() else 1
+        )
         saved_filters = supplier_list.list_saved_filters(session, get_caller().id, filter_.kind)
         options = supplier_list.list_filter_options(session, filter_.kind)
     return render_template(
