@@ -29,7 +29,7 @@ from tests.test_reports.read_back import html_text, pdf_text, workbook_rows
 from tests.test_reports.sample import sample
 
 ON = date(2026, 11, 25)
-SCHEMA = json.loads((Path(cli.__file__).parent / "assessing" / "assessment.schema.json").read_text(encoding="utf-8"))
+SCHEMA = json.loads((Path(cli.__file__).parent / "assessment" / "assessment.schema.json").read_text(encoding="utf-8"))
 FORM = load_form("buyer")
 RULES = find_rules_in_force(ON)
 TOLD = {

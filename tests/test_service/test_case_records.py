@@ -128,7 +128,7 @@ def test_a_sheet_of_cases_is_told_apart_from_sites_and_agencies(told: dict[str, 
 
 def test_the_document_follows_its_schema(told: dict[str, Any], without: dict[str, Any]) -> None:
     schema = json.loads(
-        (Path(cli.__file__).parent / "assessing" / "assessment.schema.json").read_text(encoding="utf-8")
+        (Path(cli.__file__).parent / "assessment" / "assessment.schema.json").read_text(encoding="utf-8")
     )
     jsonschema.validate(told, schema)
     jsonschema.validate(without, schema)

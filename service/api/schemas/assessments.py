@@ -13,7 +13,7 @@ from service.api.fields import StrictChoice, StrictNumber
 from service.api.schemas.base import ApiSchema
 from service.report_content.redaction import NOT_SHOWN, RAISED
 
-CONTRACT = Path(__file__).parents[2] / "assessing" / "assessment.schema.json"
+CONTRACT = Path(__file__).parents[2] / "assessment" / "assessment.schema.json"
 KINDS = ("site", "agency")
 DECISIONS = ("proceed", "ask", "hold")
 
