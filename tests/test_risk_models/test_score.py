@@ -284,7 +284,7 @@ def test_a_gate_takes_the_risk_of_the_best_answer_out_of_the_best_case() -> None
 
 def test_a_missing_safeguard_is_harm_only_where_somebody_reports_it() -> None:
     model = changed("channel", safeguard=True)
-    admitted, reported = (HALF.with_cell(POSITION["channel"], **told) for told in ({"risk": 0.8}, {"report": 0.8}))
+    admitted, reported = (HALF.with_cell(POSITION["channel"], **cell) for cell in ({"risk": 0.8}, {"report": 0.8}))
     assert [bool(score(frame(supplier), model)[0].harm[0]) for supplier in (admitted, reported)] == [False, True]
     assert scored(admitted).harm[0]  # as an indicator that is no safeguard
 
@@ -388,8 +388,8 @@ def test_critical_through_declined_answers_alone_is_shown_as_high_and_up_to() ->
 
 def test_a_place_that_is_critical_only_by_what_was_declined_of_it_makes_no_level_critical() -> None:
     by_silence = replace(calm(answered(), 0.9), belief=0.0, critical_by_silence=True)
-    told = replace(by_silence, critical_by_silence=False)
-    assert (level(scored(by_silence)), level(scored(told))) == ("high", "critical")
+    by_facts = replace(by_silence, critical_by_silence=False)
+    assert (level(scored(by_silence)), level(scored(by_facts))) == ("high", "critical")
     assert level(scored(by_silence.with_cell(POSITION["hours"], risk=0.6))) == "critical"
 
 
