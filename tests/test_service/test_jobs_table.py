@@ -146,6 +146,14 @@ def test_a_lease_is_kept_by_a_heartbeat_and_by_an_effect(database: Database, mon
     assert table.claim(database, "w2") is None
 
 
+def test_a_heartbeat_that_comes_after_the_end_renews_nothing(database: Database):
+    put(database)
+    claimed = table.claim(database, "w")
+    table.end(database, claimed, "failed", "There is nothing.")
+    assert table.heartbeat(database, claimed) is False
+    assert job(database, claimed.id).lease_until is None
+
+
 def test_the_checkpoint_is_saved_with_its_effect_or_neither_is(database: Database):
     put(database)
     claimed = table.claim(database, "w")
@@ -234,6 +242,7 @@ def test_a_clock_set_back_by_a_day_holds_no_job_up_for_a_day(
     database: Database, monkeypatch: pytest.MonkeyPatch, held_up: str
 ):
     at = now()
+    stop_the_clock(monkeypatch, at)
     organisation_id = an_organisation(database)
     if held_up == "just asked for":
         stop_the_clock(monkeypatch, at + DAY)
