@@ -3,9 +3,11 @@
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import datetime, timedelta
+from threading import Thread
 
 import pytest
 from callers import an_organisation, stop_the_clock
+from patience import PATIENCE
 from processes import job
 from sqlalchemy import select
 
@@ -100,7 +102,11 @@ def test_while_one_worker_is_claiming_another_gets_the_next_job(database: Databa
     if database.engine.dialect.name == "postgresql":
         with database.across() as session:
             session.scalars(select(Job).where(Job.id == ids[0]).with_for_update()).one()
-            assert table.claim(database, "w").id == ids[1]
+            claimed: list[str] = []
+            other = Thread(target=lambda: claimed.append(table.claim(database, "w").id), daemon=True)
+            other.start()
+            other.join(PATIENCE)
+            assert claimed == [ids[1]]
     else:  # one transaction writes at a time: the second claim comes after the first
         assert [table.claim(database, "w").id for _ in ids] == ids
 
