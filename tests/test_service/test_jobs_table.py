@@ -139,6 +139,31 @@ def test_a_lease_that_ran_out_lets_another_claim_the_job_and_the_first_writes_no
     assert name_of(database, first) == "by the second"
 
 
+def test_a_lease_is_as_long_as_it_was_asked_for(database: Database, monkeypatch: pytest.MonkeyPatch):
+    put(database)
+    at = now()
+    stop_the_clock(monkeypatch, at)
+    table.claim(database, "w1", lease_seconds=60)
+    stop_the_clock(monkeypatch, at + 59 * SECOND)
+    assert table.claim(database, "w2") is None
+    stop_the_clock(monkeypatch, at + 60 * SECOND)
+    assert table.claim(database, "w2").fence == 2
+
+
+def test_a_message_that_is_longer_than_its_column_is_cut(database: Database):
+    put(database)
+    long = "Row 7 of the sheet cannot be used. " * 20
+    claimed = table.claim(database, "w")
+    rename(database, claimed, "on the way", message=long)
+    assert job(database, claimed.id).message == long[:200]
+    table.requeue(database, claimed, f"Once more. {long}", counted=False)
+    assert job(database, claimed.id).message == f"Once more. {long}"[:200]
+    with database.across() as session:
+        session.get_one(Job, claimed.id).not_before = now()
+    table.end(database, table.claim(database, "w"), "failed", f"In the end: {long}")
+    assert job(database, claimed.id).message == f"In the end: {long}"[:200]
+
+
 def test_a_lease_is_kept_by_a_heartbeat_and_by_an_effect(database: Database, monkeypatch: pytest.MonkeyPatch):
     put(database)
     at = now()
