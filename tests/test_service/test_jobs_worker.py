@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from threading import Event, Thread
 from typing import Any
@@ -29,10 +30,24 @@ def one_database(sqlite: databases.Empty) -> Iterator[Database]:
         yield Database(engine)
 
 
-def put(one_database: Database) -> str:
-    """A job on the table; its id."""
-    with one_database.of(an_organisation(one_database)) as session:
-        return table.enqueue(session, "count", {}, "user:1").id
+def put(one_database: Database, kind: str = "count", of: str = "Harbour Foods") -> str:
+    """A job on the table, of a new organisation; its id."""
+    with one_database.of(an_organisation(one_database, of)) as session:
+        return table.enqueue(session, kind, {}, "user:1").id
+
+
+@contextmanager
+def working(one_database: Database, run: Callable[[Database, table.Claimed], Any]) -> Iterator[None]:
+    """A worker for jobs of kind "count"; it has come to its end afterwards."""
+    stop = Event()
+    running = Thread(target=worker.work, args=(one_database, {"count": worker.Handler(run)}, stop), daemon=True)
+    running.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        running.join(PATIENCE)
+    assert not running.is_alive()
 
 
 def handler(run: Callable[[Database, table.Claimed], Any]) -> worker.Handler:
@@ -160,9 +175,19 @@ def test_a_job_lost_to_another_worker_is_left_to_it(one_database: Database):
     assert (job(one_database, job_id).state, name_of(one_database, job_id)) == ("running", "Harbour Foods")
 
 
-def test_the_lease_of_a_job_that_takes_longer_is_renewed_while_it_runs_and_no_longer(one_database: Database):
+def test_the_lease_of_a_job_that_runs_is_renewed_twice_before_it_would_run_out_and_no_longer_than_it_runs(
+    one_database: Database, monkeypatch: pytest.MonkeyPatch
+):
+    class Sped(Event):
+        """An event for which nobody waits long."""
+
+        def wait(self, timeout: float | None = None) -> bool:
+            waits.append(timeout)
+            return super().wait(0.01)
+
     put(one_database)
-    claimed = table.claim(one_database, "w", lease_seconds=0.6)
+    claimed, waits = table.claim(one_database, "w", lease_seconds=60), []
+    monkeypatch.setattr(worker, "Event", Sped)
 
     def run(db: Database, _: table.Claimed) -> dict[str, Any]:
         for _ in range(3):
@@ -171,8 +196,25 @@ def test_the_lease_of_a_job_that_takes_longer_is_renewed_while_it_runs_and_no_lo
         return {}
 
     worker.run_job(one_database, claimed, handler(run))
+    assert 0 < max(waits) <= claimed.lease_seconds / 3
     assert job(one_database, claimed.id).state == "done"
     assert not [thread for thread in threading.enumerate() if claimed.id in thread.name]
+
+
+def test_a_lease_goes_on_being_renewed_after_a_moment_without_a_database(
+    one_database: Database, monkeypatch: pytest.MonkeyPatch
+):
+    def heartbeat(db: Database, claimed: table.Claimed) -> bool:
+        beats.append(claimed.id)
+        if len(beats) == 1:
+            raise OperationalError("update", {}, Exception("no route to host"))
+        return True
+
+    put(one_database)
+    claimed, beats = table.claim(one_database, "w", lease_seconds=0.03), []
+    monkeypatch.setattr(worker, "heartbeat", heartbeat)
+    worker.run_job(one_database, claimed, handler(lambda *_: wait_until(lambda: len(beats) >= 3) or {}))
+    assert job(one_database, claimed.id).state == "done"
 
 
 def test_a_worker_outlives_a_fault_and_an_absent_database_and_stops_when_told(
@@ -188,13 +230,14 @@ def test_a_worker_outlives_a_fault_and_an_absent_database_and_stops_when_told(
             raise errors.pop()
         return {"at": "last"}
 
-    job_id, stop = put(one_database), Event()
-    working = Thread(target=worker.work, args=(one_database, {"count": worker.Handler(run)}, stop))
-    working.start()
-    try:
+    job_id = put(one_database)
+    with working(one_database, run):
         wait_until(lambda: job(one_database, job_id).state == "done")
-    finally:
-        stop.set()
-        working.join(PATIENCE)
-    assert not working.is_alive()
     assert (errors, job(one_database, job_id).result) == ([], {"at": "last"})
+
+
+def test_a_worker_leaves_to_others_what_it_cannot_do(one_database: Database):
+    other, mine = put(one_database, "of a later release"), put(one_database, of="Northern Orchards")
+    with working(one_database, lambda *_: {}):
+        wait_until(lambda: job(one_database, mine).state == "done")
+    assert (job(one_database, other).state, job(one_database, other).fence) == ("queued", 0)
