@@ -196,6 +196,7 @@ def test_day_and_month_are_told_by_the_column_or_the_sender_never_guessed():
 
 def test_a_date_after_the_day_is_in_the_future_where_the_question_minds():
     assert one(Date(on="2026-09-01"), "2026-09-02") == "date.future"
+    assert one(Date(on="2026-09-01"), "2026-09-01") == "2026-09-01", "the day itself is no future"
     assert one(Date(on="2026-09-01"), "2026") == "2026"
     assert one(Date(), "2026-09-02") == "2026-09-02"
 

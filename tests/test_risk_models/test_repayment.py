@@ -7,6 +7,7 @@ import pytest
 from test_risk_models.repaying import (
     GLOVES,
     NOTHING_KNOWN,
+    ON,
     alone,
     assumed,
     codes,
@@ -328,6 +329,17 @@ def test_a_lump_sum_is_paid_at_once():
         ("past", date(2026, 1, 1), 200), ("current", date(2026, 1, 1), 1000),
     ]  # fmt: skip
     assert "lump_sum" in assumed(told)
+
+
+@pytest.mark.parametrize(
+    ("first", "in_time"), [(date(2026, 4, 1), True), (date(2026, 4, 2), False), (ON, True)], ids=str
+)
+def test_a_payment_on_the_last_day_of_the_deadline_or_on_the_day_of_the_calculation_is_in_time(
+    first: date, in_time: bool
+):
+    told = made(cohort(item(1)), first_payment=first)
+    assert told.deadline == date(2026, 4, 1)
+    assert [(one.due, one.in_time) for one in told.instalments] == [(first, in_time)]
 
 
 def test_instalments_are_monthly_held_against_the_deadline_and_past_workers_do_not_wait():
