@@ -441,6 +441,19 @@ def test_a_declined_core_question_lifts_insufficient_evidence_to_the_level_of_th
     assert level(scored(dangerous.with_cell(POSITION["fees"], declined=True))) == "critical"
 
 
+def test_reports_are_no_answers_so_they_do_not_let_a_level_fall_below_that_of_the_place() -> None:
+    """Ten of 23 parts are answered well, and two more reported: with the reports that is more than half."""
+    known = replace(HALF, belief=0.8)
+    for name in ("papers", "violence"):
+        known = known.with_cell(POSITION[name], risk=0.0)
+    for name in ("channel", "coached"):
+        known = known.with_cell(POSITION[name], report=0.8)
+    scores = scored(known)
+    assert scores.coverage_alone[0] < TOY.insufficient_below < scores.coverage[0]
+    assert TOY.levels["medium"] < scores.total[0] < TOY.levels["high"]
+    assert level(scores) == LEVEL_NAMES[scores.inherent_level[0]] == "high"
+
+
 def test_low_needs_every_core_question_answered() -> None:
     quiet = answered()
     for i in range(K):

@@ -23,6 +23,7 @@ from risk_models.model import load_all
 from risk_models.plan import load_actions
 from service.assessment.export_json import actions_digest, actions_part
 from service.verify import objections
+from tests.test_released import LIST
 
 FOLDER = Path(__file__).parent / "frozen"
 FROZEN = sorted(FOLDER.glob("*.json.gz"))
@@ -44,13 +45,13 @@ def test_an_assessment_made_by_earlier_software_is_recomputed_to_the_last_bit(pa
     assert objections(_read(path), load_facts()) == []
 
 
-def test_every_version_of_every_model_is_replayed_with_cases_and_own_practices_among_them() -> None:
+def test_every_model_that_was_released_is_replayed_with_cases_and_own_practices_among_them() -> None:
     scored, parts = set(), set()
     for document in map(_read, FROZEN):
         versions = {model["id"]: model["version"] for model in document["assessment"]["models"]}
         scored |= {(result["model"], versions[result["model"]]) for result in document["results"] if result["model"]}
         parts |= {part for part in ("cases", "buyer") if document.get(part)}
-    assert scored == {(model.id, model.version) for model in load_all()}
+    assert scored >= {(line.name, line.version) for line in LIST if line.kind == "model"}
     assert parts == {"cases", "buyer"}
 
 

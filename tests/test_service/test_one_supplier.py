@@ -161,6 +161,12 @@ def test_rows_that_say_more_are_put_together_and_what_differs_is_named():
     assert (told.contradicted, told.differing) == ((), ("name", "migrant_pct"))
 
 
+@pytest.mark.parametrize(("denied", "other"), [("no", "yes"), ("no", "declined")])
+def test_of_a_denial_and_anything_else_the_other_stands_in_whichever_order_the_rows_come(denied: str, other: str):
+    rows = {**WHO, "uses_agencies": denied}, {**WHO, "uses_agencies": other}
+    assert one(*rows)["uses_agencies"] == one(*rows[::-1])["uses_agencies"] == other
+
+
 def test_evidence_of_one_row_does_not_stand_behind_what_only_another_says():
     told = one({**WHO, **SAFE, "evidence_grade": "audit", "evidence_date": "2026-10-01"}, {**WHO, "movement": "free"})
     alone = {**WHO, "movement": "free"}
@@ -192,3 +198,28 @@ def test_one_row_alone_is_what_it_was():
 def test_many_suppliers_get_the_keys_that_each_gets_alone(row: dict):
     other = {"name": "Somebody else"}
     assert supplier_keys(from_rows([other, row])) == [supplier_key(other), supplier_key(row)]
+
+
+ALPHA = {"name": "Alpha Works", "country": "NP", "address": "1 Long Road"}
+
+
+@pytest.mark.parametrize(
+    ("one_row", "other_row", "is_one"),
+    [
+        ({"reference": "S-1", **ALPHA}, {"reference": "s 1", "name": "Beta"}, True),
+        ({"reference": "S-1", **ALPHA}, {"reference": "S-2", **ALPHA}, False),
+        ({"imo": "9074729", "country": "PA"}, {"imo": "9074729", "country": "TH", "name": "Renamed"}, True),
+        ({"licence_number": "L/1", "country": "NP"}, {"licence_number": "L/1", "country": "NP", "name": "Kite"}, True),
+        ({"licence_number": "L/1", "country": "NP"}, {"licence_number": "L/1", "country": "BD"}, False),
+        ({"registration_number": "77", "country": "NP"}, {"registration_number": "77", "country": "BD"}, False),
+        ({"imo": "declined", **ALPHA}, {"imo": "declined", "name": "Beta Works", "country": "NP"}, False),
+        ({"imo": "cannot_apply", **ALPHA}, ALPHA, True),
+        (ALPHA, {**ALPHA, "name": "ALPHA WORKS"}, True),
+        (ALPHA, {**ALPHA, "address": "2 Long Road"}, False),
+        (ALPHA, {**ALPHA, "country": "BD"}, False),
+    ],
+)
+def test_a_supplier_is_found_by_its_reference_else_a_number_in_its_register_else_name_and_place(
+    one_row: dict, other_row: dict, is_one: bool
+):
+    assert (supplier_key(one_row) == supplier_key(other_row)) is is_one

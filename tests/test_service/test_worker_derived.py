@@ -47,6 +47,15 @@ def test_a_key_that_may_not_see_it_gets_that_an_indicator_is_raised_and_the_same
     }
 
 
+def test_a_raised_indicator_bears_no_answer_of_the_supplier_whatever_it_answered(app: Flask, ours: str):
+    both = {**REPORTED, "papers_retention": "worker_holds"}
+    assert a_portal(app, ours).put("/suppliers/S-2", both).status_code == 201
+    sees = reason(a_portal(app, ours, "suppliers:read", "cases:read").get("/suppliers/S-2").json)
+    closed = reason(a_portal(app, ours, "suppliers:read").get("/suppliers/S-2").json)
+    assert (sees["state"], sees["value"]) == ("reported", "worker_holds")
+    assert (closed["state"], closed["value"]) == ("raised", None)
+
+
 def test_of_the_pieces_of_evidence_those_that_are_what_workers_said_are_left_out(app: Flask, ours: str):
     pieces = [
         {"grade": grade, "date": "2026-09-01", "covers": ["papers_retention"]} for grade in ("worker_voice", "document")
