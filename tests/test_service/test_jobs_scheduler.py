@@ -85,6 +85,15 @@ def test_dates_that_were_missed_are_made_up_for_by_one_job_and_listed(database: 
     assert next_due(database, schedule_id) == START + 4 * DAY + HOUR
 
 
+def test_the_runs_of_a_schedule_are_listed_newest_first(database: Database, organisation_id: str):
+    schedule_id = a_schedule(database, organisation_id)
+    for days in range(3):
+        scheduler.tick(database, START + days * DAY + HOUR)
+    with database.of(organisation_id, write=False) as session:
+        listed = schedules.firings(session, session.get_one(Schedule, schedule_id), limit=2)
+        assert [run.slot for run in listed] == [START + days * DAY + HOUR for days in (2, 1)]
+
+
 def test_a_clock_that_was_a_week_ahead_costs_no_date(database: Database, organisation_id: str):
     schedule_id = a_schedule(database, organisation_id)
     scheduler.tick(database, START + 7 * DAY)  # ahead: seven dates in one
