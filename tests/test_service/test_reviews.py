@@ -128,8 +128,8 @@ def test_a_supplier_that_was_deleted_or_never_assessed_is_neither_due_nor_review
         named = {one.reference: one for one in session.scalars(select(Supplier))}
         named["S-1"].deleted_at, named["S-2"].latest_id = AT, None
     with database.of(organisation_id, write=False) as session:
-        assert [one.reference for one in reviews.due(session, THEN)] == ["A-1"]
-        assert reviews.coming(session, THEN - timedelta(days=1)) == [(THEN, 1)]
+        assert [one.reference for one in review_jobs.due(session, THEN)] == ["A-1"]
+        assert review_jobs.coming(session, THEN - timedelta(days=1)) == [(THEN, 1)]
     review(database, put_review(database, organisation_id, rule))
     assert reviewed(database, organisation_id) == ["A-1"]
 
