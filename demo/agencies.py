@@ -94,7 +94,7 @@ _ITEMS = (
     "Ref", "Policy items", "Fees by item", "Worker-reported items", "Our last check", "How we checked", "Workers called",
 )  # fmt: skip
 
-_TOLD: Mapping[str | int | date, Row] = {
+_ITEM_ANSWERS: Mapping[str | int | date, Row] = {
     cells[0]: dict(zip(_ITEMS, cells, strict=True))
     for cells in (
         ("AG-1", "medical; documents", "rf1", "rf1; rf4; medical; documents", "2025-02-10", "office visit", 0),
@@ -107,4 +107,4 @@ _TOLD: Mapping[str | int | date, Row] = {
 }  # fmt: skip
 
 HEADER = (*_HEADER, *_ITEMS[1:])
-AGENCIES = tuple({**row, **_TOLD.get(row["Ref"], {})} for row in _ANSWERS)
+AGENCIES = tuple({**row, **_ITEM_ANSWERS.get(row["Ref"], {})} for row in _ANSWERS)

@@ -20,7 +20,7 @@ RELEASE_NAMED_AFTER = date(2026, 11, 26)
 
 
 def get_action_releases(folder: Path = ACTIONS_FOLDER) -> dict[str, str]:
-    """Return the releases by digest of their texts (``actions_digest`` in service/assessment/export_json.py), oldest first."""
+    """Return the releases, oldest first, by digest of their texts (``compute_actions_digest`` in assessment/export_json.py)."""
     return {digest: version for version, digest in list_released_lines(folder)}
 
 

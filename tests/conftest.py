@@ -33,7 +33,7 @@ settings.register_profile(
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
 
 
-def is_here(sock: socket.socket, address: object) -> bool:
+def is_local_address(sock: socket.socket, address: object) -> bool:
     """Whether an address to connect to is on this machine."""
     if sock.family not in (socket.AF_INET, socket.AF_INET6):
         return True
@@ -52,7 +52,7 @@ def no_network() -> Iterator[None]:
             original = getattr(socket.socket, name)
 
             def guarded(sock: socket.socket, address: object, original=original) -> object:
-                if not is_here(sock, address):
+                if not is_local_address(sock, address):
                     raise NetworkUsedError(f"a test tried to reach {address}")
                 return original(sock, address)
 

@@ -129,7 +129,7 @@ class _Converter(OpenAPIConverter):
 
 
 def document(routes: Iterable[Route]) -> Json:
-    """Return the OpenAPI document of these routes. A limit that an installation sets is an InstallationLimit in it."""
+    """Return the OpenAPI document of routes that need a key. A limit that an installation sets is an InstallationLimit in it."""
     about = "Scores suppliers and recruitment agencies, explains each score, and says what to do about it."
     spec = APISpec("Diligence", "1", "3.1.1", info={"description": about})
     for name, described in {**PROBLEM_COMPONENTS, **answer_schema.components(), **RULES}.items():
@@ -146,17 +146,15 @@ def document(routes: Iterable[Route]) -> Json:
 
 def _operation(route: Route, sent: _Converter, returned: _Converter) -> Json:
     variables = re.findall(r"<(\w+)>", route.path)
+    scope = ACCESS.api[format_route(route.method, f"api.{route.name}")]
     operation: Json = {
         "operationId": route.name,
         "summary": route.summary,
+        "description": f"Scope: `{scope}`.",
+        "security": [{"key": []}],
         "parameters": [*_parameters(route, variables, sent)],
         "responses": {**_responses(route, returned), **_refusals(route, variables)},
     }
-    if format_route(route.method, f"api.{route.name}") in ACCESS.open:
-        operation["security"] = []
-    else:
-        scope = ACCESS.api[format_route(route.method, f"api.{route.name}")]
-        operation |= {"security": [{"key": []}], "description": f"Scope: `{scope}`."}
     if isinstance(route.body, str):
         operation["requestBody"] = _body("application/json", {"$ref": f"#/components/schemas/{route.body}"})
     elif route.body is not None:
@@ -194,7 +192,7 @@ def _responses(route: Route, returned: _Converter) -> Json:
         content = {"application/json": {"schema": returned.resolve_nested_schema(route.response)}}
     responses: Json = {}
     for status in route.statuses:
-        responses[str(status)] = {"description": route.summary, "headers": {} if route.open else dict(HEADERS)}
+        responses[str(status)] = {"description": route.summary, "headers": dict(HEADERS)}
         if content and status != 304:
             responses[str(status)]["content"] = content
     return responses
@@ -207,7 +205,7 @@ def _is_text(media_type: str) -> bool:
 def _refusals(route: Route, variables: list[str]) -> Json:
     has_body, is_file = route.body is not None or route.form is not None, isinstance(route.response, FileTypes)
     may_name_supplier = isinstance(route.body, ApiSchema) and "supplier_id" in route.body.load_fields
-    statuses = set() if route.open else {401, 403, 422, 429}
+    statuses = {401, 403, 422, 429}
     statuses |= {404} if variables or may_name_supplier else set()
     statuses |= {400} if route.query is not None or route.method == "POST" or route.versioned or has_body else set()
     statuses |= {413, 415} if has_body else set()

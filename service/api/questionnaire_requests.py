@@ -71,7 +71,9 @@ def mark_returned(session: Session, kind: str, supplier_id: str, asking_id: str,
     """Record on which day a form came back; today where the body names none."""
     supplier = suppliers.get_supplier(session, kind, supplier_id)
     questionnaire_requests.get_request(session, supplier, asking_id)
-    return Reply(questionnaire_requests.mark_form_returned(session, asking_id, _day(body.get("on")), get_caller().actor))
+    return Reply(
+        questionnaire_requests.mark_form_returned(session, asking_id, _day(body.get("on")), get_caller().actor)
+    )
 
 
 def _day(text: str | None) -> date:

@@ -258,7 +258,7 @@ ROUTES: tuple[Route, ...] = (
 
 @cache
 def _document_bytes(limits: Settings) -> bytes:
-    made = openapi.document(route for route in ROUTES if route.name != "openapi")
+    made = openapi.document(route for route in ROUTES if not route.open)
     # What is no JSON by itself is a limit that this installation sets.
     return orjson.dumps(made, default=lambda limit: getattr(limits, limit.setting))
 

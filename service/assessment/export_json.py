@@ -166,7 +166,10 @@ def iter_result_json(assessed: AssessedBatch, on: date) -> Iterator[bytes]:
     """Yield the result of each supplier of a batch as JSON bytes, in the order of its rows; built in chunks, to save memory."""
     n = len(assessed.block_indexes)
     for start in range(0, n, CHUNK_SIZE):
-        blocks, positions = assessed.block_indexes[start : start + CHUNK_SIZE], assessed.positions[start : start + CHUNK_SIZE]
+        blocks, positions = (
+            assessed.block_indexes[start : start + CHUNK_SIZE],
+            assessed.positions[start : start + CHUNK_SIZE],
+        )
         rows = [
             _iter_block_rows(block, positions[blocks == index], assessed, on)
             for index, block in enumerate(assessed.blocks)

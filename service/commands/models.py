@@ -51,7 +51,9 @@ def add_commands(commands: Any) -> None:
     add_command("show", _show_model, "indicators, weights and rules of one model").add_argument("id")
     parser = add_command("coverage", _print_coverage, "where each published indicator lives, or why it is left out")
     parser.add_argument("--out", metavar="FILE", help="write it there instead of printing it")
-    parser = add_command("compare", _compare_models, "the same suppliers under two versions: who moves, and by which rule")
+    parser = add_command(
+        "compare", _compare_models, "the same suppliers under two versions: who moves, and by which rule"
+    )
     parser.add_argument("before", metavar="A", help="a version of the models (2026.1), or of one (site_fishing@2026.1)")
     parser.add_argument("after", metavar="B")
     add_supplier_options(parser)

@@ -126,7 +126,9 @@ def list_supplier_ids(session: Session, filter_: SupplierFilter, on: date) -> li
 
 def count_suppliers_by_level(session: Session, filter_: SupplierFilter, on: date) -> dict[str, int]:
     """Return how many suppliers that match a filter are at each level; every level has an entry."""
-    by_level = select(Supplier.level, func.count()).where(*build_filter_conditions(filter_, on)).group_by(Supplier.level)
+    by_level = (
+        select(Supplier.level, func.count()).where(*build_filter_conditions(filter_, on)).group_by(Supplier.level)
+    )
     counts = dict(session.execute(by_level).all())
     return {level: counts.get(level, 0) for level in LEVELS}
 
@@ -213,7 +215,9 @@ COLUMNS: tuple[tuple[str, str], ...] = (
 
 def build_table_rows(session: Session, filter_: SupplierFilter, on: date) -> list[list[Any]]:
     """Return one row of cells for each supplier that matches a filter, in its sort order and in the columns of ``COLUMNS``."""
-    suppliers = session.scalars(select(Supplier).where(*build_filter_conditions(filter_, on)).order_by(*SORTS[filter_.sort]))
+    suppliers = session.scalars(
+        select(Supplier).where(*build_filter_conditions(filter_, on)).order_by(*SORTS[filter_.sort])
+    )
     return [
         [
             s.kind, s.reference or "", s.name, get_country_name(s.country), get_sector_title(s.sector), get_level_text(s),

@@ -16,16 +16,16 @@ from sheets import (
     MAIN,
     SHEET,
     biff,
+    build_zip,
     compound,
     ods,
     ods_cell,
     ods_row,
     record,
-    saved,
+    save_workbook,
     shared_strings,
     workbook,
     worksheet,
-    zipped,
 )
 from sheets import xls as old_workbook
 from sheets import xlsx as package
@@ -57,7 +57,7 @@ def get_refusal_code(data: bytes, name: str = "list.xlsx", **limits: int) -> str
 
 def build_xlsx(*rows: str) -> bytes:
     """Build an .xlsx with these raw rows."""
-    return zipped(package("".join(rows)))
+    return build_zip(package("".join(rows)))
 
 
 def build_row(cell: str) -> str:
@@ -139,15 +139,16 @@ def test_a_file_over_the_size_limit_is_refused():
 
 def test_a_package_that_is_not_a_workbook_is_refused():
     assert (
-        get_refusal_code(zipped({"[Content_Types].xml": "<Types/>", "word/document.xml": "<a/>"}))
+        get_refusal_code(build_zip({"[Content_Types].xml": "<Types/>", "word/document.xml": "<a/>"}))
         == "file.type_mismatch"
     )
     assert (
-        get_refusal_code(zipped({"[Content_Types].xml": "<Types/>", "xl/workbook.bin": b"\0"})) == "file.type_mismatch"
+        get_refusal_code(build_zip({"[Content_Types].xml": "<Types/>", "xl/workbook.bin": b"\0"}))
+        == "file.type_mismatch"
     )
-    assert get_refusal_code(zipped({"a.txt": "b"})) == "file.type_mismatch"
+    assert get_refusal_code(build_zip({"a.txt": "b"})) == "file.type_mismatch"
     text = {**ods(""), "mimetype": "application/vnd.oasis.opendocument.text"}
-    assert get_refusal_code(zipped(text), "list.ods") == "file.type_mismatch"
+    assert get_refusal_code(build_zip(text), "list.ods") == "file.type_mismatch"
 
 
 @pytest.mark.parametrize(
@@ -155,7 +156,7 @@ def test_a_package_that_is_not_a_workbook_is_refused():
     ["xl/vbaProject.bin", "xl/macrosheets/sheet1.xml", "xl/activeX/activeX1.bin", "xl/embeddings/oleObject1.bin"],
 )
 def test_macros_and_embedded_files_are_refused_under_any_extension(part):
-    data = zipped(package() | {part: b"x"})
+    data = build_zip(package() | {part: b"x"})
     assert get_refusal_code(data, "list.xlsx") == "file.active_content"
     assert get_refusal_code(data, "list.xlsm") == "file.active_content"
 
@@ -171,7 +172,7 @@ def test_a_content_type_that_mentions_macros_is_refused():
         types.replace("spreadsheetml.sheet.main", "ms-excel.sheet.macroEnabled.main"),
         types.replace("</Types>", macro),
     ):
-        assert get_refusal_code(zipped(package() | {"[Content_Types].xml": changed})) == "file.active_content"
+        assert get_refusal_code(build_zip(package() | {"[Content_Types].xml": changed})) == "file.active_content"
 
 
 # The zip archive
@@ -181,42 +182,42 @@ def test_a_content_type_that_mentions_macros_is_refused():
     "name", ["../../a.xml", "/etc/a.xml", "xl\\a.xml", "C:/a.xml", "xl/../../a.xml", "xl//a.xml", "a\x01.xml"]
 )
 def test_a_part_whose_name_is_a_path_is_refused(name):
-    assert get_refusal_code(zipped(package() | {name: "<a/>"})) == "archive.bad_entry_name"
+    assert get_refusal_code(build_zip(package() | {name: "<a/>"})) == "archive.bad_entry_name"
 
 
 def test_a_part_that_is_a_link_is_refused():
-    data = zipped(package() | {"xl/link.xml": "/etc/passwd"})
+    data = build_zip(package() | {"xl/link.xml": "/etc/passwd"})
     assert get_refusal_code(patch_archive(data, "xl/link.xml", 38, "<L", 0o120777 << 16)) == "archive.bad_entry_name"
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")
 @pytest.mark.parametrize("name", [SHEET, "xl/Worksheets/Sheet1.xml"])
 def test_a_duplicate_part_is_refused(name):
-    assert get_refusal_code(zipped([*package().items(), (name, "<a/>")])) == "archive.duplicate_entry"
+    assert get_refusal_code(build_zip([*package().items(), (name, "<a/>")])) == "archive.duplicate_entry"
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
 def test_only_stored_and_deflated_parts_are_accepted(method):
-    assert get_refusal_code(zipped(package(), method)) == "archive.bad_compression"
-    assert get_refusal_code(zipped(package(), zipfile.ZIP_STORED)) == ""
+    assert get_refusal_code(build_zip(package(), method)) == "archive.bad_compression"
+    assert get_refusal_code(build_zip(package(), zipfile.ZIP_STORED)) == ""
 
 
 def test_unexpected_parts_are_refused():
     for name in ("xl/run.exe", "xl/more.zip", "page.html"):
-        assert get_refusal_code(zipped(package() | {name: b"x"})) == "archive.unexpected_part"
+        assert get_refusal_code(build_zip(package() | {name: b"x"})) == "archive.unexpected_part"
     usual = {"xl/media/image1.png": b"x", "xl/metadata": b"x", "xl/printerSettings/printerSettings1.bin": b"x"}
-    assert get_refusal_code(zipped(package() | usual)) == ""
+    assert get_refusal_code(build_zip(package() | usual)) == ""
 
 
 def test_too_many_parts_are_refused():
     assert (
-        get_refusal_code(zipped(package() | {f"xl/a{n}.xml": "<a/>" for n in range(50)}), entries=40)
+        get_refusal_code(build_zip(package() | {f"xl/a{n}.xml": "<a/>" for n in range(50)}), entries=40)
         == "archive.too_many_entries"
     )
 
 
 def test_an_archive_whose_table_of_contents_is_false_is_refused():
-    data = zipped(package())
+    data = build_zip(package())
     assert get_refusal_code(b"PK\3\4" + data) == "archive.corrupt"
     assert get_refusal_code(data + b"more") == "archive.corrupt"
     assert get_refusal_code(data[: len(data) // 2]) == "archive.corrupt"
@@ -232,22 +233,22 @@ def test_an_archive_whose_table_of_contents_is_false_is_refused():
     longer = bytearray(data)
     longer[-10] += 1
     assert get_refusal_code(bytes(longer)) == "archive.corrupt"  # its table of contents is longer than it says
-    overlapping = zipped([("a.png", "x"), *package().items()])
+    overlapping = build_zip([("a.png", "x"), *package().items()])
     assert get_refusal_code(overlapping) == ""
     assert get_refusal_code(patch_archive(overlapping, "a.png", 20, "<L", 60, own=18)) == "archive.corrupt"
 
 
 def test_an_encrypted_part_is_refused_as_encrypted():
-    assert get_refusal_code(patch_archive(zipped(package()), SHEET, 8, "<H", 1, own=6)) == "file.encrypted"
+    assert get_refusal_code(patch_archive(build_zip(package()), SHEET, 8, "<H", 1, own=6)) == "file.encrypted"
 
 
 def test_a_part_that_would_inflate_too_large_is_not_inflated():
-    bomb = zipped(package() | {"xl/media/image1.png": b" " * 20_000_000})
+    bomb = build_zip(package() | {"xl/media/image1.png": b" " * 20_000_000})
     assert get_refusal_code(bomb) == "archive.expands_too_large"
     repeated = "".join(f'<row r="{n}"><c r="A{n}" t="str"><v>the same again</v></c></row>' for n in range(1, 150_000))
-    assert get_refusal_code(zipped(package(repeated))) == ""  # ten megabytes, and honest
-    assert get_refusal_code(zipped(package(repeated)), part_bytes=1_000_000) == "archive.expands_too_large"
-    assert get_refusal_code(zipped(package(repeated)), expanded=1_000_000) == "archive.expands_too_large"
+    assert get_refusal_code(build_zip(package(repeated))) == ""  # ten megabytes, and honest
+    assert get_refusal_code(build_zip(package(repeated)), part_bytes=1_000_000) == "archive.expands_too_large"
+    assert get_refusal_code(build_zip(package(repeated)), expanded=1_000_000) == "archive.expands_too_large"
 
 
 # XML
@@ -266,12 +267,12 @@ def test_a_part_that_would_inflate_too_large_is_not_inflated():
     ],
 )
 def test_a_dtd_is_refused_in_every_part(part):
-    assert get_refusal_code(zipped(package() | {part: DTD + "<a/>"})) == "xml.dtd_forbidden"
+    assert get_refusal_code(build_zip(package() | {part: DTD + "<a/>"})) == "xml.dtd_forbidden"
 
 
 @pytest.mark.parametrize("part", [SHEET, "xl/sharedStrings.xml", "xl/styles.xml", "xl/workbook.xml"])
 def test_deep_nesting_is_refused(part):
-    assert get_refusal_code(zipped(package() | {part: "<a>" * 5000 + "</a>" * 5000})) == "xml.too_deep"
+    assert get_refusal_code(build_zip(package() | {part: "<a>" * 5000 + "</a>" * 5000})) == "xml.too_deep"
     assert (
         get_refusal_code(build_xlsx(build_row('<c r="A1">' + "<is>" * 5000 + "</is>" * 5000 + "</c>")))
         == "xml.too_deep"
@@ -288,13 +289,13 @@ def test_markup_that_makes_parsers_slow_is_refused():
 def test_parts_in_an_encoding_other_than_utf_8_are_refused():
     for encoding in ("UTF-16", "ISO-8859-1"):
         other = worksheet("").replace("UTF-8", encoding)
-        assert get_refusal_code(zipped(package() | {SHEET: other.encode(encoding)})) == "file.corrupt"
+        assert get_refusal_code(build_zip(package() | {SHEET: other.encode(encoding)})) == "file.corrupt"
 
 
 def test_a_missing_or_malformed_part_is_corrupt():
     parts = package()
     for name in (SHEET, "xl/_rels/workbook.xml.rels"):
-        assert get_refusal_code(zipped({key: part for key, part in parts.items() if key != name})) == "file.corrupt"
+        assert get_refusal_code(build_zip({key: part for key, part in parts.items() if key != name})) == "file.corrupt"
     assert get_refusal_code(build_xlsx('<row r="1"><c r="A1"><v>1</c></row>')) == "file.corrupt"
     assert get_refusal_code(build_xlsx(build_row('<c r="A\u0100"><v>1</v></c>'))) == "file.corrupt"
     assert (
@@ -306,7 +307,7 @@ def test_a_link_to_a_program_is_refused_and_one_to_a_workbook_is_not():
     link = '<externalLink xmlns="{}"><{} a="b"/></externalLink>'
     for kind, code in (("ddeLink", "file.active_content"), ("oleLink", "file.active_content"), ("externalBook", "")):
         assert (
-            get_refusal_code(zipped(package() | {"xl/externalLinks/externalLink1.xml": link.format(MAIN, kind)}))
+            get_refusal_code(build_zip(package() | {"xl/externalLinks/externalLink1.xml": link.format(MAIN, kind)}))
             == code
         )
 
@@ -337,7 +338,7 @@ def test_the_limit_of_cells_applies_to_all_sheets_together():
     assert get_refusal_code(two, cells=6400) == ""
     assert get_refusal_code(two, cells=6399) == "limit.cells"
     table = ods_row(*["a"] * 40, repeated=80)
-    two = zipped(ods(f'{table}</table:table><table:table table:name="Two">{table}'))
+    two = build_zip(ods(f'{table}</table:table><table:table table:name="Two">{table}'))
     assert get_refusal_code(two, "list.ods", cells=6400) == ""
     assert get_refusal_code(two, "list.ods", cells=6399) == "limit.cells"
 
@@ -350,9 +351,9 @@ def test_formatted_empty_cells_and_a_false_dimension_do_not_count():
 
 def test_a_cell_with_an_excessively_long_text_is_refused():
     long = "y" * 1_100_000
-    assert get_refusal_code(zipped(package(xl__sharedStrings__xml="")), "list.xlsx") == ""
+    assert get_refusal_code(build_zip(package(xl__sharedStrings__xml="")), "list.xlsx") == ""
     assert (
-        get_refusal_code(zipped(package() | {"xl/sharedStrings.xml": shared_strings(long + "<b/>")}))
+        get_refusal_code(build_zip(package() | {"xl/sharedStrings.xml": shared_strings(long + "<b/>")}))
         == "limit.cell_text"
     )
     assert (
@@ -366,16 +367,16 @@ def test_a_shared_text_counts_as_often_as_cells_use_it():
     column = '<row r="{0}"><c r="A{0}" t="s"><v>{1}</v></c></row>'
     shared = "".join(column.format(n, 0) for n in range(1, 1001))
     mostly = "".join(column.format(n, int(n > 1)) for n in range(1, 1001))
-    assert get_refusal_code(zipped(package(shared) | texts), all_text=5_000_000) == "archive.expands_too_large"
-    assert get_refusal_code(zipped(package(mostly) | texts), all_text=5_000_000) == ""
+    assert get_refusal_code(build_zip(package(shared) | texts), all_text=5_000_000) == "archive.expands_too_large"
+    assert get_refusal_code(build_zip(package(mostly) | texts), all_text=5_000_000) == ""
 
 
 def test_too_many_sheets_are_refused():
     book = Workbook()
     for _ in range(5):
         book.create_sheet()
-    assert get_refusal_code(saved(book), sheets=5) == "limit.sheets"
-    assert get_refusal_code(saved(book), sheets=6) == ""
+    assert get_refusal_code(save_workbook(book), sheets=5) == "limit.sheets"
+    assert get_refusal_code(save_workbook(book), sheets=6) == ""
 
 
 # OpenDocument
@@ -383,7 +384,7 @@ def test_too_many_sheets_are_refused():
 
 def test_repeated_ods_cells_count_as_often_as_they_are_repeated():
     def get_code(markup: str) -> str:
-        return get_refusal_code(zipped(ods(markup)), "list.ods", rows=200, columns=50, cells=5000, all_text=100_000)
+        return get_refusal_code(build_zip(ods(markup)), "list.ods", rows=200, columns=50, cells=5000, all_text=100_000)
 
     wide = ods_cell("x", ' table:number-columns-repeated="16384"')
     assert get_code(ods_row("x", repeated=1_048_576)) == "limit.rows"
@@ -397,13 +398,13 @@ def test_trailing_empty_ods_cells_do_not_count():
     rest = ' table:number-columns-repeated="16382"'
     full = ods_row("a", 1).replace("</table:table-row>", ods_cell(None, rest) + "</table:table-row>")
     empty = f'<table:table-row table:number-rows-repeated="1048574">{ods_cell(None, rest)}</table:table-row>'
-    (flags,) = examine_file(zipped(ods(full * 2 + empty)), "list.ods")
+    (flags,) = examine_file(build_zip(ods(full * 2 + empty)), "list.ods")
     assert (flags.n_rows, flags.n_columns) == (2, 3)
 
 
 def test_an_ods_with_macros_a_password_or_a_dtd_is_refused():
     def get_code(**extra_parts: str) -> str:
-        return get_refusal_code(zipped(ods(ods_row("a"), **extra_parts)), "list.ods")
+        return get_refusal_code(build_zip(ods(ods_row("a"), **extra_parts)), "list.ods")
 
     encrypted = "<m:manifest xmlns:m='m'><m:file-entry><m:encryption-data/></m:file-entry></m:manifest>"
     event = (
@@ -414,10 +415,10 @@ def test_an_ods_with_macros_a_password_or_a_dtd_is_refused():
     assert get_code(**{"Basic/script-lc.xml": "<a/>", "Basic/Standard/script-lb.xml": "<a/>"}) == ""
     assert get_code(**{"Scripts/python/a.py": "a"}) == "file.active_content"
     assert get_code(**{"styles.xml": DTD + "<a/>"}) == "xml.dtd_forbidden"
-    assert get_refusal_code(zipped(ods(ods_row("a"), before=DTD)), "list.ods") == "xml.dtd_forbidden"
-    assert get_refusal_code(zipped(ods(event + ods_row("a"))), "list.ods") == "file.active_content"
-    assert get_refusal_code(zipped(ods("<a>" * 5000 + "</a>" * 5000)), "list.ods") == "xml.too_deep"
-    assert get_refusal_code(zipped(ods("</table:table><table:table>" * 200)), "list.ods") == "limit.sheets"
+    assert get_refusal_code(build_zip(ods(ods_row("a"), before=DTD)), "list.ods") == "xml.dtd_forbidden"
+    assert get_refusal_code(build_zip(ods(event + ods_row("a"))), "list.ods") == "file.active_content"
+    assert get_refusal_code(build_zip(ods("<a>" * 5000 + "</a>" * 5000)), "list.ods") == "xml.too_deep"
+    assert get_refusal_code(build_zip(ods("</table:table><table:table>" * 200)), "list.ods") == "limit.sheets"
 
 
 # Workbooks in the old binary format
@@ -501,7 +502,7 @@ def test_cell_flags_do_not_depend_on_the_notation_of_the_cells(grid, prefixed):
     sheet = worksheet(markup)
     if prefixed:
         sheet = re.sub("<(/?)(?=[a-z])", r"<\1x:", sheet).replace("xmlns=", "xmlns:x=")
-    (flags,) = examine_file(zipped(package() | {SHEET: sheet, "xl/styles.xml": STYLES}))
+    (flags,) = examine_file(build_zip(package() | {SHEET: sheet, "xl/styles.xml": STYLES}))
     kinds = [(row, column, kind) for row, cells in enumerate(grid, 1) for column, (kind, _) in enumerate(cells)]
     texts = {"error": "#N/A", "error of a formula": "#REF!", "no result": NO_RESULT}
 

@@ -13,7 +13,20 @@ from hypothesis import strategies as st
 from openpyxl import Workbook
 from openpyxl.utils.cell import column_index_from_string, coordinate_from_string
 from patience import PATIENCE
-from sheets import SHEET, biff, compound, ods, ods_cell, ods_row, record, saved, shared_strings, text, workbook, zipped
+from sheets import (
+    SHEET,
+    biff,
+    build_zip,
+    compound,
+    ods,
+    ods_cell,
+    ods_row,
+    record,
+    save_workbook,
+    shared_strings,
+    text,
+    workbook,
+)
 from sheets import xls as old_workbook
 from sheets import xlsx as package
 
@@ -39,7 +52,7 @@ def get_rows(sheet: Sheet) -> list[list[str]]:
 
 def build_row(*cells: str, row: int = 1, **parts: str) -> bytes:
     """Build an .xlsx with one row of raw cells."""
-    return zipped(package(f'<row r="{row}">' + "".join(cells) + "</row>", **parts))
+    return build_zip(package(f'<row r="{row}">' + "".join(cells) + "</row>", **parts))
 
 
 def build_xlsx(*rows: list[object], formats: dict[str, str] | None = None) -> bytes:
@@ -49,7 +62,7 @@ def build_xlsx(*rows: list[object], formats: dict[str, str] | None = None) -> by
         book.active.append(row)
     for cell, number_format in (formats or {}).items():
         book.active[cell].number_format = number_format
-    return saved(book)
+    return save_workbook(book)
 
 
 def get_refusal_code(data: bytes, name: str = "list.xlsx", **limits: int) -> str:
@@ -87,7 +100,7 @@ def test_the_same_table_gives_the_same_sheet_in_every_format():
     files = {
         "list.xlsx": workbook(table),
         "list.xls": old_workbook(typed),
-        "list.ods": zipped(ods("".join(ods_row(*row) for row in typed).replace("& ", "&amp; "))),
+        "list.ods": build_zip(ods("".join(ods_row(*row) for row in typed).replace("& ", "&amp; "))),
         "list.csv": text(table),
         "list.tsv": text(table, delimiter="\t", encoding="utf-16"),
     }
@@ -102,9 +115,9 @@ def test_rows_keep_their_numbers_and_columns_their_letters(name):
     if name == "list.xlsx":
         book = Workbook()
         book.active["C4"], book.active["D6"] = "Supplier", "TH"
-        data = saved(book)
+        data = save_workbook(book)
     elif name == "list.ods":
-        data = zipped(
+        data = build_zip(
             ods(ods_row(None, repeated=3) + ods_row(None, None, "Supplier") + ods_row() + ods_row(*[None] * 3, "TH"))
         )
     else:
@@ -120,7 +133,7 @@ def test_hidden_and_empty_sheets_are_read():
         sheet = book.create_sheet(name)
         sheet.sheet_state = state
         sheet.append([name])
-    sheets = read_sheets(saved(book), "list.xlsx")
+    sheets = read_sheets(save_workbook(book), "list.xlsx")
     assert [(s.name, s.visible, s.n_rows) for s in sheets] == [
         ("Sheet", True, 0), ("Seen", True, 1), ("Hidden", False, 1), ("Deep", False, 1)
     ]  # fmt: skip
@@ -159,7 +172,7 @@ def test_dates_are_iso_and_keep_their_time():
         read_only_sheet(build_xlsx([day.date(), day, day.replace(hour=13, minute=45), datetime.time(6, 30)]))
     ) == [["2024-03-01", "2024-03-01", "2024-03-01T13:45:00", "06:30:00"]]
     dated = '<table:table-cell office:value-type="date" office:date-value="2024-03-01"/>'
-    assert get_rows(read_only_sheet(zipped(ods(f"<table:table-row>{dated}</table:table-row>")), "list.ods")) == [
+    assert get_rows(read_only_sheet(build_zip(ods(f"<table:table-row>{dated}</table:table-row>")), "list.ods")) == [
         ["2024-03-01"]
     ]
 
@@ -168,7 +181,7 @@ def test_dates_counted_from_1904_are_read_correctly():
     book = Workbook()
     book.epoch = datetime.datetime.fromisoformat("1904-01-01")
     book.active.append([datetime.date(2024, 3, 1)])
-    assert get_rows(read_only_sheet(saved(book))) == [["2024-03-01"]]
+    assert get_rows(read_only_sheet(save_workbook(book))) == [["2024-03-01"]]
 
 
 @pytest.mark.parametrize("name", ["list.xlsx", "list.xls", "list.ods"])
@@ -178,7 +191,7 @@ def test_a_percentage_has_its_sign_in_every_format(name):
     elif name == "list.ods":
         share = '<table:table-cell office:value-type="percentage" office:value="{}"/>'
         shares = "".join(map(share.format, (0.45, 0.125, 0.07)))
-        data = zipped(ods(f"<table:table-row>{shares}{ods_cell(0.45)}{ods_cell('0.45')}</table:table-row>"))
+        data = build_zip(ods(f"<table:table-row>{shares}{ods_cell(0.45)}{ods_cell('0.45')}</table:table-row>"))
     else:
         styles = record(0xE0, bytes(20)) + record(0xE0, b"\0\0\x09\0" + bytes(16))
         stream = biff([[0.45, 0.125, 0.07, 0.45, "0.45"]], before=styles)
@@ -217,7 +230,9 @@ def test_cells_with_errors_are_empty_and_listed():
         '<table:table-cell table:formula="of:=1/0" office:value-type="float" office:value="0" calcext:value-type="error">'
         "<office:annotation><text:p>Why?</text:p></office:annotation><text:p>#DIV/0!</text:p></table:table-cell>"
     )
-    sheet = read_only_sheet(zipped(ods(f"<table:table-row>{ods_cell('a')}{error_cell}</table:table-row>")), "list.ods")
+    sheet = read_only_sheet(
+        build_zip(ods(f"<table:table-row>{ods_cell('a')}{error_cell}</table:table-row>")), "list.ods"
+    )
     assert get_rows(sheet) == [["a", ""]]
     assert (sheet.errors, sheet.formulas) == ({(1, 1): "#DIV/0!"}, ((1, 1),))
 
@@ -256,7 +271,7 @@ def test_excel_leaves_out_empty_fields_in_blocks_of_sixteen_rows():
 
 def test_a_row_with_a_text_longer_than_a_cell_holds_is_unreliable():
     overlong = "x" * 40_000
-    workbook_data = zipped(ods(ods_row("a", "b") + ods_row(1, 2) + ods_row(3, overlong)))
+    workbook_data = build_zip(ods(ods_row("a", "b") + ods_row(1, 2) + ods_row(3, overlong)))
     for data, name in ((f"a,b\n1,2\n3,{overlong}\n".encode(), "list.csv"), (workbook_data, "list.ods")):
         assert read_only_sheet(data, name).find_unreliable_rows(1) == (RowFault(3, 1, "limit.cell_text", "x" * 80),)
     assert read_only_sheet(f"{overlong},,\na,b,c\n1,2,3\n".encode(), "list.csv").find_unreliable_rows(2) == ()
@@ -269,7 +284,7 @@ def test_a_row_with_a_text_longer_than_a_cell_holds_is_unreliable():
 
 def test_a_file_that_crashes_its_reader_is_corrupt_and_the_next_file_is_read():
     far = '<row r="1"><c r="A1"><v>1</v></c></row><row r="9000"><c r="ALL9000"><v>1</v></c></row>'  # nine million cells
-    assert get_refusal_code(zipped(package(far)), memory=200_000_000) == "file.corrupt"
+    assert get_refusal_code(build_zip(package(far)), memory=200_000_000) == "file.corrupt"
     assert get_rows(read_only_sheet(workbook("| a |"))) == [["a"]]
 
 
@@ -290,7 +305,9 @@ def test_an_inconsistent_output_of_the_reader_is_refused(monkeypatch):
 
 def test_a_file_that_passes_the_checks_and_cannot_be_read_is_corrupt():
     assert get_refusal_code(build_row('<c r="A1" t="s"><v>7</v></c>')) == "file.corrupt"
-    assert get_refusal_code(zipped(package() | {SHEET: package()[SHEET].replace("</worksheet>", "")})) == "file.corrupt"
+    assert (
+        get_refusal_code(build_zip(package() | {SHEET: package()[SHEET].replace("</worksheet>", "")})) == "file.corrupt"
+    )
 
 
 @pytest.mark.parametrize(

@@ -214,6 +214,7 @@ def test_the_order_of_day_and_month_comes_from_the_column_or_the_sender_never_fr
 
 def test_a_date_after_the_assessment_date_is_in_the_future():
     assert parse_value(DateField(as_of="2026-09-01"), "2026-09-02") == "date.future"
+    assert parse_value(DateField(as_of="2026-09-01"), "2026-09-01") == "2026-09-01", "the day itself is no future"
     assert parse_value(DateField(as_of="2026-09-01"), "2026") == "2026"
     assert parse_value(DateField(), "2026-09-02") == "2026-09-02"
 

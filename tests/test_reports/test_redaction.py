@@ -87,17 +87,26 @@ def test_the_numbers_from_which_a_report_could_be_worked_out_are_left_out():
     assert "Base: what the facts say" not in html
 
 
-def test_an_answer_about_a_small_group_is_held_back():
-    report = sample("supplier")
-    reasons = (
-        Reason("answer", "Six of them", "", "answered", "6", 3.0, workers=6),
-        Reason("answer", "Sixty of them", "", "answered", "60", 3.0, workers=60),
-    )
-    detail = type(report.details[0])(report.details[0].headline, reasons, (), ())
-    redacted = for_audience(
-        type(report)(**{f: getattr(report, f) for f in report.__dataclass_fields__} | {"details": (detail,)})
-    )
-    assert [reason.title for reason in redacted.details[0].reasons] == [REMAINDER_TITLE, "Sixty of them"]
+def titles_in_the_copy(*reasons: Reason) -> list[str]:
+    """Titles of the reasons that a supplier's copy lists of these."""
+    return [
+        reason.title for reason in for_audience(with_one_detail(sample("supplier"), reasons=reasons)).details[0].reasons
+    ]
+
+
+@pytest.mark.parametrize(("workers", "listed"), [(6, False), (9, False), (10, True), (60, True), (None, True)])
+def test_an_answer_about_fewer_than_ten_workers_is_held_back(workers, listed):
+    reason = Reason("answer", "Some of them", "", "answered", "", 3.0, workers=workers)
+    assert titles_in_the_copy(reason) == [REMAINDER_TITLE, *["Some of them"] * listed]
+
+
+@pytest.mark.parametrize(
+    ("kind", "points", "listed"),
+    [("answer", 0.1, True), ("answer", 0.0, False), ("answer", -2.0, False), ("context", 5.0, False)],
+)
+def test_a_suppliers_copy_lists_what_must_change_and_neither_reassuring_answers_nor_facts(kind, points, listed):
+    """Else an answer that is missing from the list would tell that somebody else spoke of it."""
+    assert titles_in_the_copy(Reason(kind, "One", "", "answered", "", points)) == [REMAINDER_TITLE, *["One"] * listed]
 
 
 def test_an_internal_report_is_left_as_it_is():

@@ -7,6 +7,7 @@ import pytest
 from test_risk_models.repayment_factory import (
     GLOVES,
     NO_FACTS,
+    ON,
     build_cohort,
     build_estimate,
     build_facts,
@@ -394,6 +395,17 @@ def test_a_lump_sum_is_due_at_once():
         ("past", date(2026, 1, 1), 200), ("current", date(2026, 1, 1), 1000),
     ]  # fmt: skip
     assert "lump_sum" in list_assumption_ids(repayment)
+
+
+@pytest.mark.parametrize(
+    ("first", "in_time"), [(date(2026, 4, 1), True), (date(2026, 4, 2), False), (ON, True)], ids=str
+)
+def test_a_payment_on_the_last_day_of_the_deadline_or_on_the_day_of_the_calculation_is_in_time(
+    first: date, in_time: bool
+):
+    repayment = calculate(build_cohort(build_item(1)), first_payment=first)
+    assert repayment.deadline == date(2026, 4, 1)
+    assert [(instalment.due, instalment.in_time) for instalment in repayment.instalments] == [(first, in_time)]
 
 
 def test_instalments_are_monthly_and_checked_against_the_deadline_and_past_workers_are_paid_at_once():

@@ -476,6 +476,19 @@ def test_a_declined_core_question_gives_at_least_the_level_of_the_place_without_
     assert get_level(score_one(high_risk.with_cell(POSITION["fees"], declined=True))) == "critical"
 
 
+def test_reports_do_not_count_as_answers_for_the_rule_on_sufficient_evidence() -> None:
+    """Ten of 23 parts are answered well, and two more are reported: together more than half."""
+    partly_answered = replace(HALF, belief=0.8)
+    for name in ("papers", "violence"):
+        partly_answered = partly_answered.with_cell(POSITION[name], risk=0.0)
+    for name in ("channel", "coached"):
+        partly_answered = partly_answered.with_cell(POSITION[name], report=0.8)
+    scores = score_one(partly_answered)
+    assert scores.coverage_without_reports[0] < TOY.insufficient_below < scores.coverage[0]
+    assert TOY.levels["medium"] < scores.total[0] < TOY.levels["high"]
+    assert get_level(scores) == LEVEL_NAMES[scores.inherent_level[0]] == "high"
+
+
 def test_low_needs_every_core_question_answered() -> None:
     low_risk = build_answered()
     for i in range(K):

@@ -16,7 +16,7 @@ NO_BODY = (204, 304)
 @cache
 def described() -> dict[str, Any]:
     """The document. A limit that an installation sets binds requests alone, so any number will do."""
-    return orjson.loads(orjson.dumps(document(r for r in ROUTES if r.name != "openapi"), default=lambda _limit: 1))
+    return orjson.loads(orjson.dumps(document(route for route in ROUTES if not route.open), default=lambda _limit: 1))
 
 
 @cache

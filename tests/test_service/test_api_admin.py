@@ -1,7 +1,9 @@
 """What an admin does, through the API: users, their filters, keys, the audit trail, how long things are kept."""
 
+from datetime import UTC, datetime
+
 import pytest
-from callers import a_user, an_organisation
+from callers import a_user, an_organisation, freeze_time
 from flask import Flask
 from portal import Portal, a_portal
 from sqlalchemy import select
@@ -93,6 +95,23 @@ def test_the_audit_trail_comes_newest_first_and_in_pages(portal: Portal):
     assert portal.get("/audit?since=0001-01-01&until=9999-12-31").json[
         "items"
     ]  # the ends of the calendar are no bounds
+
+
+def test_the_audit_trail_is_narrowed_to_days_of_the_organisation_the_last_one_included(
+    app: Flask, database: Database, monkeypatch: pytest.MonkeyPatch
+):
+    freeze_time(monkeypatch, datetime(2026, 11, 1, 12, 0, tzinfo=UTC))
+    portal = a_portal(
+        app, an_organisation(database, "Kiritimati Foods", "Pacific/Kiritimati")
+    )  # where it is 2 November
+    portal.post("/keys", {"name": "ERP", "scopes": ["assess"], "days": 1})
+
+    def days(since: str, until: str) -> list[int]:
+        found = portal.get(f"/audit?action=key.created&since=2026-11-{since}&until=2026-11-{until}").json["items"]
+        return [event["details"]["days"] for event in found if event["actor"] != "system:test"]
+
+    assert days("02", "02") == days("01", "30") == [1]
+    assert days("01", "01") == days("03", "30") == []
 
 
 def test_how_long_things_are_kept_is_set_within_bounds_and_told_in_the_audit_trail(portal: Portal):

@@ -1,5 +1,6 @@
 """Imports, reports and schedules through the API, worked off as a worker does."""
 
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -52,13 +53,26 @@ def test_an_import_waits_to_be_confirmed_where_the_sender_wants_to_look(
     taken = portal.send("suppliers.csv", CSV, confirm="false")
     run_jobs(database, blobs)
     address = taken.location.removeprefix("/api/v1")
-    assert portal.get(address).json["state"] == "previewed"
+    previewed = portal.get(address).json
+    assert (previewed["state"], previewed["counts"]) == ("previewed", None)  # nobody is at a level yet
     assert portal.get("/suppliers").json["items"] == []
     assert portal.post(f"{address}/confirm", {}).status_code == 202
     run_jobs(database, blobs)
     assert portal.get(address).json["state"] == "done"
     late = portal.post(f"{address}/confirm", {})
     assert (late.status_code, late.json["code"]) == (409, "import.state")
+
+
+def test_of_many_issues_the_first_are_listed_and_all_are_counted(
+    portal: Portal, database: Database, blobs: BlobStore, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("service.api.files.MOST_ISSUES", 1)
+    sheet = b"Supplier name,Country,Sector\nBlue Pier,Narnia,1020\nCold Fjord,Norway,wishing\nRed Kiln,Qatar,F\n"
+    address = portal.send("s.csv", sheet, kind="site").location.removeprefix("/api/v1")
+    run_jobs(database, blobs)
+    found = portal.get(address).json
+    assert len(found["issues"]) == 1
+    assert found["issues_total"] > 1
 
 
 def test_an_import_is_read_again_with_other_columns(portal: Portal, database: Database, blobs: BlobStore):
@@ -128,6 +142,14 @@ def test_an_upload_is_a_form_with_a_file(portal: Portal, database: Database, tmp
     assert (answer.status_code, answer.mimetype) == (413, "application/problem+json")
 
 
+def test_an_upload_has_as_many_files_as_the_installation_takes(portal: Portal, database: Database, tmp_path: Path):
+    small = Portal(create_app(Settings(data=tmp_path, plain_http=True, upload_files=2), database), portal.key)
+    for number, status in ((2, 202), (3, 413)):
+        files = [(BytesIO(CSV), f"s{at}.csv") for at in range(number)]
+        assert small.call("POST", "/imports", data={"file": files}).status_code == status
+    assert len(portal.get("/imports").json["items"]) == 1
+
+
 def test_an_import_is_cancelled(portal: Portal, database: Database, blobs: BlobStore):
     address = portal.send("suppliers.csv", CSV).location.removeprefix("/api/v1")
     assert portal.post(f"{address}/cancel").status_code == 202
@@ -148,6 +170,7 @@ def test_a_report_is_asked_for_made_and_fetched(portal: Portal, database: Databa
     assert (file.status_code, file.mimetype) == (200, "text/csv")
     assert "Blue Pier Cannery" in file.get_data(as_text=True)
     assert "attachment" in file.headers["Content-Disposition"]
+    assert {"default-src 'none'", "sandbox"} <= set(file.headers["Content-Security-Policy"].split("; "))
     assert [line["id"] for line in portal.get("/reports").json["items"]] == [asked.json["id"]]
 
 

@@ -8,8 +8,10 @@ import pytest
 from callers import an_organisation, freeze_time
 from flask import Flask
 from portal import Portal, a_portal
+from sqlalchemy import select
 
 from service.db.session import Database
+from service.db.tables import IdempotentResponse
 from service.settings import Settings
 from service.wiring.app import create_app
 
@@ -47,6 +49,12 @@ def test_the_order_of_fields_makes_no_other_request(portal: Portal):
     assert portal.post("/schedules", turned, Idempotency_Key="monday").json == first.json
 
 
+def test_a_key_holds_for_a_request_that_stores_nothing_else(portal: Portal):
+    first, again = (portal.post("/assessments", {"country": "TH"}, Idempotency_Key="gate-1") for _ in range(2))
+    assert (first.status_code, again.status_code, again.json) == (200, 200, first.json)
+    assert again.headers["Idempotency-Replayed"] == "true"
+
+
 def test_a_refused_request_may_be_mended_under_its_key(portal: Portal):
     assert portal.post("/schedules", {**SCHEDULE, "time_zone": "Nowhere"}, Idempotency_Key="monday").status_code == 422
     assert portal.post("/schedules", SCHEDULE, Idempotency_Key="monday").status_code == 201
@@ -61,10 +69,34 @@ def test_an_answer_that_cannot_be_stored_takes_its_effect_back(portal: Portal, m
     assert portal.get("/schedules").json["items"] == []
 
 
-def test_keys_of_two_callers_are_two_keys(app: Flask, database: Database, portal: Portal):
-    colleague = a_portal(app, an_organisation(database, "Quay Textiles"))
-    portal.post("/schedules", SCHEDULE, Idempotency_Key="monday")
-    assert "Idempotency-Replayed" not in colleague.post("/schedules", SCHEDULE, Idempotency_Key="monday").headers
+def test_keys_of_two_callers_are_two_keys(app: Flask, database: Database):
+    ours = an_organisation(database, "Pier Retail")
+    first, colleague = a_portal(app, ours), a_portal(app, ours)
+    stranger = a_portal(app, an_organisation(database, "Quay Textiles"))
+    answers = [one.post("/schedules", SCHEDULE, Idempotency_Key="monday") for one in (first, colleague, stranger)]
+    assert [answer.status_code for answer in answers] == [201, 201, 201]
+    assert not [answer for answer in answers if "Idempotency-Replayed" in answer.headers]
+
+
+def test_the_same_body_sent_to_another_address_is_another_request(portal: Portal):
+    for reference in ("S-1", "S-2", "S-3"):
+        portal.put(f"/suppliers/{reference}", {"country": "TH"})
+    assert portal.post("/suppliers/S-1/merge", {"into": "S-3"}, Idempotency_Key="monday").status_code == 200
+    other = portal.post("/suppliers/S-2/merge", {"into": "S-3"}, Idempotency_Key="monday")
+    assert (other.status_code, other.json["code"]) == (422, "idempotency.reused")
+    assert portal.get("/suppliers/S-2").json["reference"] == "S-2"
+
+
+def test_answers_are_deleted_once_their_day_is_over(
+    portal: Portal, database: Database, monkeypatch: pytest.MonkeyPatch
+):
+    start = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
+    for hours, key in ((0, "monday"), (23, "evening"), (25, "tuesday")):
+        freeze_time(monkeypatch, start + timedelta(hours=hours))
+        portal.post("/schedules", SCHEDULE, Idempotency_Key=key)
+    with database.unscoped(write=False) as session:
+        stored = session.scalars(select(IdempotentResponse.key)).all()
+    assert sorted(key.partition(":")[2] for key in stored) == ["evening", "tuesday"]
 
 
 def test_of_two_requests_at_once_under_one_key_one_has_an_effect(portal: Portal):

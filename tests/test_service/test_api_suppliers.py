@@ -231,6 +231,21 @@ def test_a_version_that_is_there_already_is_not_sent_again(portal: Portal):
     assert portal.get("/suppliers/S-1", If_None_Match=tag).status_code == 200
 
 
+def test_a_cache_on_the_way_may_weaken_the_tag_of_a_version(portal: Portal):
+    tag = portal.put("/suppliers/S-1", LITTLE).headers["ETag"]
+    assert portal.get("/suppliers/S-1", If_None_Match=f"W/{tag}").status_code == 304
+
+
+def test_another_release_of_the_method_reads_the_same_supplier_as_another_version(
+    portal: Portal, monkeypatch: pytest.MonkeyPatch
+):
+    tag = portal.put("/suppliers/S-1", LITTLE).headers["ETag"]
+    monkeypatch.setattr("service.api.views.ENGINE", "2027.1")
+    again = portal.get("/suppliers/S-1", If_None_Match=tag)
+    assert again.status_code == 200
+    assert again.headers["ETag"] != tag
+
+
 def test_a_change_is_made_to_the_version_it_names_or_not_at_all(portal: Portal):
     tag = portal.put("/suppliers/S-1", LITTLE).headers["ETag"]
     assert portal.put("/suppliers/S-1", LITTLE, If_Match=tag).status_code == 200
@@ -297,6 +312,12 @@ def test_changes_are_read_on_from_the_cursor_each_once(portal: Portal):
     portal.call("DELETE", "/suppliers/S-1")
     assert [c["kind"] for c in portal.get(f"/changes?since={first['cursor']}").json["items"]] == ["deleted"]
     assert portal.get("/changes?since=soon").status_code == 422
+
+
+def test_changes_are_read_on_each_kind_of_database(database: Database, tmp_path: Path):
+    portal = a_portal(create_app(Settings(data=tmp_path, plain_http=True), database), an_organisation(database))
+    portal.put("/suppliers/S-1", LITTLE)
+    assert [change["kind"] for change in portal.get("/changes").json["items"]] == ["level_moved"]
 
 
 def test_two_organisations_see_nothing_of_each_other(portal: Portal, stranger: Portal):

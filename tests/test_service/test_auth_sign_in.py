@@ -47,7 +47,7 @@ def test_the_right_password_signs_in_and_returns_to_the_requested_page(app: Flas
     client = app.test_client()
     requested = client.get("/audit?action=user.created")
     assert requested.location == "/sign-in?next=/audit?action%3Duser.created"
-    answer = enter(client, wanted="/audit?action=user.created")
+    answer = enter(client, next_path="/audit?action=user.created")
     assert (answer.status_code, answer.location) == (303, "/audit?action=user.created")
     assert is_signed_in(client)
 
@@ -57,7 +57,7 @@ def test_the_right_password_signs_in_and_returns_to_the_requested_page(app: Flas
     ["https://evil.example/", "//evil.example", "/\\evil.example", "evil", "javascript:x", "/\tx", "/\n/evil"],
 )
 def test_signing_in_never_redirects_to_another_site(app: Flask, ana: str, elsewhere: str):
-    assert enter(app.test_client(), wanted=elsewhere).location == "/"
+    assert enter(app.test_client(), next_path=elsewhere).location == "/"
 
 
 def test_the_e_mail_address_is_found_however_it_is_typed(app: Flask, ana: str):

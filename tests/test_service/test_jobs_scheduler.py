@@ -89,6 +89,15 @@ def test_missed_times_are_caught_up_by_one_job_that_lists_them(database: Databas
     assert next_due(database, schedule_id) == START + 4 * DAY + HOUR
 
 
+def test_the_runs_of_a_schedule_are_listed_newest_first(database: Database, organisation_id: str):
+    schedule_id = a_schedule(database, organisation_id)
+    for days in range(3):
+        scheduler.trigger_due_schedules(database, START + days * DAY + HOUR)
+    with database.for_organisation(organisation_id, write=False) as session:
+        listed = schedules.list_runs(session, session.get_one(Schedule, schedule_id), limit=2)
+        assert [run.slot for run in listed] == [START + days * DAY + HOUR for days in (2, 1)]
+
+
 def test_no_scheduled_time_is_lost_after_a_clock_was_a_week_ahead(database: Database, organisation_id: str):
     schedule_id = a_schedule(database, organisation_id)
     scheduler.trigger_due_schedules(database, START + 7 * DAY)  # ahead: seven dates in one

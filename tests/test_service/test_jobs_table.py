@@ -3,9 +3,11 @@
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import datetime, timedelta
+from threading import Thread
 
 import pytest
-from callers import an_organisation, freeze_time
+from callers import an_organisation, freeze_time, freeze_time
+from patience import PATIENCE
 from processes import job
 from sqlalchemy import select
 
@@ -100,7 +102,11 @@ def test_while_one_worker_is_claiming_another_gets_the_next_job(database: Databa
     if database.engine.dialect.name == "postgresql":
         with database.unscoped() as session:
             session.scalars(select(Job).where(Job.id == ids[0]).with_for_update()).one()
-            assert table.claim_job(database, "w").id == ids[1]
+            claimed: list[str] = []
+            other = Thread(target=lambda: claimed.append(table.claim_job(database, "w").id), daemon=True)
+            other.start()
+            other.join(PATIENCE)
+            assert claimed == [ids[1]]
     else:  # one transaction writes at a time: the second claim comes after the first
         assert [table.claim_job(database, "w").id for _ in ids] == ids
 
@@ -133,6 +139,31 @@ def test_after_a_lease_expires_another_worker_claims_the_job_and_the_first_write
     assert name_of(database, first) == "by the second"
 
 
+def test_a_lease_is_as_long_as_it_was_asked_for(database: Database, monkeypatch: pytest.MonkeyPatch):
+    put(database)
+    at = now()
+    freeze_time(monkeypatch, at)
+    table.claim_job(database, "w1", lease_seconds=60)
+    freeze_time(monkeypatch, at + 59 * SECOND)
+    assert table.claim_job(database, "w2") is None
+    freeze_time(monkeypatch, at + 60 * SECOND)
+    assert table.claim_job(database, "w2").fence == 2
+
+
+def test_a_message_that_is_longer_than_its_column_is_cut(database: Database):
+    put(database)
+    long = "Row 7 of the sheet cannot be used. " * 20
+    claimed = table.claim_job(database, "w")
+    rename(database, claimed, "on the way", message=long)
+    assert job(database, claimed.id).message == long[:200]
+    table.requeue(database, claimed, f"Once more. {long}", counted=False)
+    assert job(database, claimed.id).message == f"Once more. {long}"[:200]
+    with database.unscoped() as session:
+        session.get_one(Job, claimed.id).not_before = now()
+    table.end_job(database, table.claim_job(database, "w"), "failed", f"In the end: {long}")
+    assert job(database, claimed.id).message == f"In the end: {long}"[:200]
+
+
 def test_a_lease_is_renewed_by_a_heartbeat_and_by_a_job_transaction(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ):
@@ -146,6 +177,14 @@ def test_a_lease_is_renewed_by_a_heartbeat_and_by_a_job_transaction(
     rename(database, claimed, "still here")
     freeze_time(monkeypatch, at + 150 * SECOND)
     assert table.claim_job(database, "w2") is None
+
+
+def test_a_heartbeat_that_comes_after_the_end_renews_nothing(database: Database):
+    put(database)
+    claimed = table.claim_job(database, "w")
+    table.end_job(database, claimed, "failed", "There is nothing.")
+    assert table.renew_lease(database, claimed) is False
+    assert job(database, claimed.id).lease_until is None
 
 
 def test_checkpoint_and_effect_are_saved_together_or_not_at_all(database: Database):
@@ -236,6 +275,7 @@ def test_a_clock_set_back_by_a_day_holds_no_job_up_for_a_day(
     database: Database, monkeypatch: pytest.MonkeyPatch, held_up: str
 ):
     at = now()
+    freeze_time(monkeypatch, at)
     organisation_id = an_organisation(database)
     if held_up == "just asked for":
         freeze_time(monkeypatch, at + DAY)

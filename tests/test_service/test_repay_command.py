@@ -58,6 +58,17 @@ def test_a_sheet_of_cohorts_becomes_a_workbook_and_a_document_with_the_same_figu
     assert all(figure == 0 for row in differences for figure in row[2:5])
 
 
+def test_the_days_in_the_workbook_are_those_of_the_document(tmp_path: Path) -> None:
+    _, told = repay(tmp_path, cohorts.sheet(), "--instalments", "3")
+    written = book(tmp_path)
+    summary = {row[0].value: row[1].value for row in written["Summary"].iter_rows(max_col=2)}
+    days = {"Calculated as of": told["on"], "Deadline": told["terms"]["deadline"]}
+    assert {name: f"{summary[name]:%Y-%m-%d}" for name in days} == days
+    heads = [cell.value for cell in written["Instalments"][1]]
+    due = [row[heads.index("Due")] for row in written["Instalments"].iter_rows(min_row=2, values_only=True)]
+    assert [f"{day:%Y-%m-%d}" for day in due] == [each["due"] for each in told["instalments"]]
+
+
 def test_every_assumption_is_listed_with_its_source_in_both(tmp_path: Path) -> None:
     _, document = repay(tmp_path, cohorts.sheet())
     listed = {row[0] for row in book(tmp_path)["Assumptions"].iter_rows(min_row=2, values_only=True)}

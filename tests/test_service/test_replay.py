@@ -23,6 +23,7 @@ from risk_models.model import load_models
 from risk_models.plan import load_actions
 from service.assessment.export_json import build_actions_part, compute_actions_digest
 from service.verify import find_discrepancies
+from tests.test_released import RELEASED_ITEMS
 
 CORPUS = Path(__file__).parent / "frozen"
 ASSESSMENTS = sorted(CORPUS.glob("*.json.gz"))
@@ -44,13 +45,13 @@ def test_an_assessment_made_by_earlier_software_is_recomputed_to_the_last_bit(pa
     assert find_discrepancies(_read(path), load_facts()) == []
 
 
-def test_every_version_of_every_model_is_replayed_with_cases_and_own_practices_among_them() -> None:
+def test_every_model_that_was_released_is_replayed_with_cases_and_own_practices_among_them() -> None:
     scored, parts = set(), set()
     for document in map(_read, ASSESSMENTS):
         versions = {model["id"]: model["version"] for model in document["assessment"]["models"]}
         scored |= {(result["model"], versions[result["model"]]) for result in document["results"] if result["model"]}
         parts |= {part for part in ("cases", "buyer") if document.get(part)}
-    assert scored == {(model.id, model.version) for model in load_models()}
+    assert scored >= {(line.name, line.version) for line in RELEASED_ITEMS if line.kind == "model"}
     assert parts == {"cases", "buyer"}
 
 

@@ -126,6 +126,21 @@ def test_a_rolling_review_reassesses_due_suppliers_and_sets_their_next_date(
     assert [event.details for event in events] == [{"suppliers": 2, "on": "2026-06-01"}]
 
 
+@pytest.mark.parametrize("rule", [ROLLING, MONTHLY])
+def test_a_supplier_that_was_deleted_or_never_assessed_is_neither_due_nor_reviewed(
+    database: Database, organisation_id: str, rule: dict[str, object]
+):
+    due_on(database, organisation_id, A1=THEN, S1=THEN, S2=THEN)
+    with database.for_organisation(organisation_id) as session:
+        named = {one.reference: one for one in session.scalars(select(Supplier))}
+        named["S-1"].deleted_at, named["S-2"].latest_id = AT, None
+    with database.for_organisation(organisation_id, write=False) as session:
+        assert [one.reference for one in review_jobs.list_due_suppliers(session, THEN)] == ["A-1"]
+        assert review_jobs.count_upcoming_reviews(session, THEN - timedelta(days=1)) == [(THEN, 1)]
+    review(database, put_review(database, organisation_id, rule))
+    assert reviewed(database, organisation_id) == ["A-1"]
+
+
 def test_a_fixed_review_reassesses_all_suppliers_whether_due_or_not(database: Database, organisation_id: str):
     due_on(database, organisation_id)
     review(database, put_review(database, organisation_id, MONTHLY))

@@ -106,6 +106,12 @@ def test_a_date_that_a_time_zone_skipped_does_not_trigger_twice():
     assert times == [datetime(2011, 12, day, 16, tzinfo=UTC) for day in (29, 30, 31)]
 
 
+def test_a_date_on_a_day_that_an_island_left_out_comes_on_the_day_after_however_late_one_asks():
+    weekly = {"kind": "fixed", "every": "week", "day": "friday", "time": "06:00"}
+    saturday = datetime(2011, 12, 30, 15, tzinfo=UTC)  # 05:00 on Saturday; there was no Friday
+    assert local(weekly, "Pacific/Apia", saturday, 2) == ["Sat 31 Dec 06:00", "Fri 06 Jan 06:00"]
+
+
 @examples(60)
 @given(
     zone=st.sampled_from(

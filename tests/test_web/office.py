@@ -36,7 +36,7 @@ PLACES = [
 ORIGINS = ["MM", "NP", "KH", "LA", "ID", "PH", "BD"]
 
 
-def given_answer(question: Question, draw: random.Random, good: float) -> Any:
+def draw_answer(question: Question, draw: random.Random, good: float) -> Any:
     """An answer that the question may get, with a chance the one of least risk; None where a form has no simple one."""
     offered = ["yes", "no"] if question.type == "yes_no" else [choice.code for choice in question.choices]
     if question.type not in ("yes_no", "choice") or not offered:
@@ -52,7 +52,7 @@ def _rules() -> dict[str, Any]:
     return {indicator.question: indicator.rule for model in load_models() for indicator in model.indicators}
 
 
-def a_portfolio(number: int = 40, seed: int = 7) -> list[tuple[str, dict[str, Any]]]:
+def build_portfolio(number: int = 40, seed: int = 7) -> list[tuple[str, dict[str, Any]]]:
     """Kinds and answers of that many sites and a few agencies; of some nothing was asked, of some much."""
     draw = random.Random(seed)
     agencies = [f"{FIRST[i]} Manpower" for i in range(5)]
@@ -75,7 +75,7 @@ def a_portfolio(number: int = 40, seed: int = 7) -> list[tuple[str, dict[str, An
                 answers["agencies"] = draw.sample(agencies, 2)
             share, good = (0.0, 0.85, 0.3, 0.95, 0.7)[i % 5], (0.97, 1.0, 0.9)[i % 3]
             for question in feeding:
-                said = given_answer(question, draw, good) if draw.random() < share else None
+                said = draw_answer(question, draw, good) if draw.random() < share else None
                 if said is not None:
                     answers[question.id] = said
             if share:
@@ -84,11 +84,13 @@ def a_portfolio(number: int = 40, seed: int = 7) -> list[tuple[str, dict[str, An
     return found
 
 
-def keep(database: Database, organisation_id: str, suppliers_told: list[tuple[str, dict[str, Any]]], on: date) -> None:
+def save_suppliers(
+    database: Database, organisation_id: str, portfolio: list[tuple[str, dict[str, Any]]], on: date
+) -> None:
     """Assesses and keeps suppliers as of a day."""
     with database.for_organisation(organisation_id) as session:
         for kind in ("agency", "site"):
-            answers = [told for of_kind, told in suppliers_told if of_kind == kind]
+            answers = [told for of_kind, told in portfolio if of_kind == kind]
             places = [{"file": "portfolio.xlsx", "sheet": "Suppliers", "row": i + 2} for i in range(len(answers))]
             if answers:
                 at = now() - timedelta(days=(now().date() - on).days)
@@ -96,27 +98,27 @@ def keep(database: Database, organisation_id: str, suppliers_told: list[tuple[st
                 suppliers.save_suppliers(session, kind, incoming, suppliers.Origin(on, at, "system:test", "import"))
 
 
-def a_settled_organisation(database: Database, name: str, email: str) -> str:
+def create_settled_organisation(database: Database, name: str, email: str) -> str:
     """An organisation with an admin, and suppliers that were assessed twice: some have moved."""
     organisation_id = an_organisation(database, name, "Asia/Bangkok")
     a_user(database, organisation_id, "admin", email)
-    told = a_portfolio()
-    keep(database, organisation_id, told, now().date() - timedelta(days=200))
+    told = build_portfolio()
+    save_suppliers(database, organisation_id, told, now().date() - timedelta(days=200))
     draw = random.Random(11)
     forms = {kind: [q for q in load_combined_form(kind).questions if q.feeds] for kind in ("site", "agency")}
     again = []
     for kind, answers in told[::2]:
         changed = dict(answers)
         for question in draw.sample(forms[kind], 12):
-            if (said := given_answer(question, draw, 0.6)) is not None:
+            if (said := draw_answer(question, draw, 0.6)) is not None:
                 changed[question.id] = said
         again.append((kind, changed))
-    keep(database, organisation_id, again, now().date() - timedelta(days=3))
+    save_suppliers(database, organisation_id, again, now().date() - timedelta(days=3))
     return organisation_id
 
 
 @contextmanager
-def served(folder: Path, prepare: Callable[[Database], T]) -> Iterator[tuple[str, Database, T]]:
+def run_service(folder: Path, prepare: Callable[[Database], T]) -> Iterator[tuple[str, Database, T]]:
     """The service at an address of this machine, with a worker; what ``prepare`` makes is there before it starts."""
     engine = open_engine(f"sqlite:///{folder / 'web.db'}")
     Base.metadata.create_all(engine)

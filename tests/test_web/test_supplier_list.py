@@ -38,8 +38,11 @@ def keep(session: Session, name: str, country: str | None = "TH", kind: str = "s
     return suppliers.save_supplier(session, kind, answers, ON, now(), "system:test", "api")[0].id
 
 
-def names(session: Session, **wanted: str) -> list[str]:
-    return [s.name for s in supplier_list.get_supplier_page(session, parse_filter(wanted, own_answers_only=False), ON).suppliers]
+def names(session: Session, **filters: str) -> list[str]:
+    return [
+        s.name
+        for s in supplier_list.get_supplier_page(session, parse_filter(filters, own_answers_only=False), ON).suppliers
+    ]
 
 
 def test_each_filter_narrows_the_table(database: Database) -> None:
@@ -62,11 +65,11 @@ def test_the_queue_begins_with_the_worst_and_other_orders_hold(database: Databas
         for name, country in (("b", "JP"), ("A", "MM"), ("c", "TH")):
             keep(session, name, country)
         assert names(session, sort="name") == ["A", "b", "c"]
-        shown = supplier_list.get_supplier_page(session, SupplierFilter(), ON).suppliers
-        assert [s.inherent for s in shown] == sorted((s.inherent for s in shown), reverse=True)
+        page = supplier_list.get_supplier_page(session, SupplierFilter(), ON).suppliers
+        assert [s.inherent for s in page] == sorted((s.inherent for s in page), reverse=True)
 
 
-def test_pages_hold_everybody_once_and_say_how_sure_all_are(database: Database) -> None:
+def test_pages_list_every_supplier_once_with_a_summary_of_confidence(database: Database) -> None:
     with database.for_organisation(an_organisation(database)) as session:
         count = supplier_list.PAGE + 3
         rows = [{"name": f"Site {i}", "reference": f"R{i}", "country": "TH"} for i in range(count)]
@@ -82,7 +85,7 @@ def test_pages_hold_everybody_once_and_say_how_sure_all_are(database: Database) 
         assert len({s.id for s in (*first.suppliers, *last.suppliers)}) == count
 
 
-def test_a_table_is_taken_away_whole_and_runs_no_formula(database: Database) -> None:
+def test_an_exported_table_is_complete_and_runs_no_formula(database: Database) -> None:
     with database.for_organisation(an_organisation(database)) as session:
         keep(session, "=1+1")
         keep(session, "Pear Works")
@@ -103,13 +106,13 @@ def test_a_filter_belongs_to_its_user_and_its_name_is_taken_once(database: Datab
     organisation = an_organisation(database)
     ana, ben = a_user(database, organisation), a_user(database, organisation)
     with database.for_organisation(organisation) as session:
-        kept = supplier_list.save_filter(session, ana, "Mine", SupplierFilter(country="TH"))
-        with pytest.raises(DomainError) as taken:
+        saved = supplier_list.save_filter(session, ana, "Mine", SupplierFilter(country="TH"))
+        with pytest.raises(DomainError) as error:
             supplier_list.save_filter(session, ana, "Mine", SupplierFilter())
-        assert taken.value.code == "filter.taken"
+        assert error.value.code == "filter.taken"
         assert supplier_list.list_saved_filters(session, ben, "") == []
         with pytest.raises(DomainError):
-            supplier_list.delete_filter(session, ben, kept.id)
+            supplier_list.delete_filter(session, ben, saved.id)
         assert [
             parse_filter(one.query, own_answers_only=False)
             for one in supplier_list.list_saved_filters(session, ana, "")

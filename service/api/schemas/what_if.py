@@ -36,7 +36,7 @@ class FewestActionsSchema(ApiSchema):
 
     level = fields.String()
     score = StrictNumber()
-    moves_level = StrictBoolean(attribute="changes_level")
+    moves_level = StrictBoolean()
     actions = fields.List(fields.String())
 
 

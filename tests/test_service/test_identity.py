@@ -1,4 +1,4 @@
-"""A supplier that was merged into another does not come back with the next list: its old keys find the one that was kept."""
+"""Test that the keys of a supplier that was merged into another find the remaining one."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -62,19 +62,19 @@ def merge(database: Database, organisation: str, source: str, target: str) -> No
         suppliers.merge_suppliers(session, *two, now(), BY)
 
 
-def kept(database: Database, organisation: str) -> list[Supplier]:
+def list_suppliers(database: Database, organisation: str) -> list[Supplier]:
     with database.for_organisation(organisation, write=False) as session:
         return list(session.scalars(select(Supplier).order_by(Supplier.created_at, Supplier.id)))
 
 
-def two_that_are_one(portal: Portal, old: Mapping[str, object] = OLD_NAME) -> dict:
+def merge_s2_into_s1(portal: Portal, old: Mapping[str, object] = OLD_NAME) -> dict:
     """S-2 merged into S-1, as S-1 is then."""
     portal.put("/suppliers/S-1", CANNERY)
     portal.put("/suppliers/S-2", old)
     return portal.post("/suppliers/S-2/merge", {"into": "S-1"}).json
 
 
-def old_names(supplier: dict) -> list[str]:
+def list_aliases_in(supplier: dict) -> list[str]:
     """What a supplier is also found under, as the API tells it."""
     return [old["named"] for old in supplier["also_found_under"]]
 
@@ -82,12 +82,12 @@ def old_names(supplier: dict) -> list[str]:
 # ---------------------------------------------------------------- what it answered
 
 
-def test_harm_that_either_admitted_stands_in_the_score_of_the_one_that_is_kept(database: Database, harbour: str):
+def test_harm_that_either_admitted_counts_in_the_score_after_a_merge(database: Database, harbour: str):
     target = put(database, harbour, {**CANNERY, "reference": "S-1", "wage_payment": "on_time"})
-    (before,) = kept(database, harbour)
+    (before,) = list_suppliers(database, harbour)
     source = put(database, harbour, {**CANNERY, "reference": "S-2", "papers_retention": "held"})
     merge(database, harbour, source, target)
-    (after,) = kept(database, harbour)
+    (after,) = list_suppliers(database, harbour)
     assert (after.answers["papers_retention"], after.answers["wage_payment"]) == ("held", "on_time")
     assert (after.score or 0.0) > (before.score or 0.0) + 1
     with database.for_organisation(harbour, write=False) as session:
@@ -95,12 +95,12 @@ def test_harm_that_either_admitted_stands_in_the_score_of_the_one_that_is_kept(d
         assert (newest.cause, newest.score, newest.supplier_id) == ("merge", after.score, target)
 
 
-def test_of_two_answers_to_one_question_the_one_of_more_risk_stands_after_a_merge(database: Database, harbour: str):
-    good, bad = ({**CANNERY, "wage_payment": told} for told in ("on_time", "unpaid"))
+def test_the_riskier_of_two_answers_is_kept_after_a_merge(database: Database, harbour: str):
+    good, bad = ({**CANNERY, "wage_payment": response} for response in ("on_time", "unpaid"))
     for n, (into, other) in enumerate([(good, bad), (bad, good)]):
         target = put(database, harbour, {**into, "reference": f"T-{n}"})
         merge(database, harbour, put(database, harbour, {**other, "reference": f"O-{n}"}), target)
-    assert [one.answers["wage_payment"] for one in kept(database, harbour)] == ["unpaid", "unpaid"]
+    assert [one.answers["wage_payment"] for one in list_suppliers(database, harbour)] == ["unpaid", "unpaid"]
 
 
 # ---------------------------------------------------------------- what finds it
@@ -116,15 +116,15 @@ def test_of_two_answers_to_one_question_the_one_of_more_risk_stands_after_a_merg
     ],
 )
 @pytest.mark.parametrize("its_own", [{"reference": "S-1"}, {"lei": "529900T8BM49AURSDO55"}, {}])
-def test_whatever_found_a_supplier_before_it_was_merged_finds_the_one_that_was_kept(
+def test_every_key_of_a_merged_supplier_finds_the_remaining_one(
     database: Database, harbour: str, old: dict, its_own: dict
 ):
     target = put(database, harbour, {**CANNERY, **its_own})
-    before = kept(database, harbour)[0]
+    before = list_suppliers(database, harbour)[0]
     source = put(database, harbour, old)
     merge(database, harbour, source, target)
     assert put(database, harbour, {**old, "workers_total": 80}) == target
-    (after,) = kept(database, harbour)
+    (after,) = list_suppliers(database, harbour)
     assert (after.key, after.reference, after.name, after.country) == (
         before.key, before.reference, before.name, before.country,
     )  # fmt: skip
@@ -132,7 +132,7 @@ def test_whatever_found_a_supplier_before_it_was_merged_finds_the_one_that_was_k
     assert put(database, harbour, {**CANNERY, **its_own}) == target
 
 
-def test_all_keys_of_one_that_was_merged_twice_over_find_the_last(database: Database, harbour: str):
+def test_keys_of_a_chain_of_merges_find_the_last_supplier(database: Database, harbour: str):
     first, second, third = (put(database, harbour, {"reference": name}) for name in ("A", "B", "C"))
     merge(database, harbour, first, second)
     merge(database, harbour, second, third)
@@ -142,7 +142,7 @@ def test_all_keys_of_one_that_was_merged_twice_over_find_the_last(database: Data
         assert [each.named for each in old] == ["A", "B"]
 
 
-def test_a_review_of_one_that_an_old_list_told_more_of_makes_no_second_supplier(database: Database, harbour: str):
+def test_a_review_after_an_import_by_an_alias_creates_no_second_supplier(database: Database, harbour: str):
     target = put(database, harbour, CANNERY)  # found by name and place
     merge(database, harbour, put(database, harbour, {"reference": "S-2"}), target)
     put(database, harbour, {"reference": "S-2", "imo": "9074729", "address": "1 Dock Road", "licence_number": "7"})
@@ -155,18 +155,18 @@ def test_a_review_of_one_that_an_old_list_told_more_of_makes_no_second_supplier(
     with database.for_organisation(harbour, write=False) as session:
         causes = session.scalars(select(Result.cause).where(Result.supplier_id == target))
         assert sorted(causes) == ["api", "api", "api", "merge", "review", "review"]
-    (one,) = kept(database, harbour)
+    (one,) = list_suppliers(database, harbour)
     assert (one.id, one.answers["imo"], one.reference) == (target, "9074729", None)
 
 
-def test_an_old_key_of_one_organisation_finds_nobody_of_another(database: Database, harbour: str):
+def test_an_alias_is_not_found_from_another_organisation(database: Database, harbour: str):
     elsewhere = an_organisation(database, "Quay Textiles")
     target, source = (put(database, harbour, {"reference": name}) for name in ("S-1", "S-2"))
     merge(database, harbour, source, target)
     assert put(database, elsewhere, {"reference": "S-2"}) not in (source, target)
 
 
-def test_an_agency_and_a_site_of_one_reference_stay_two(database: Database, harbour: str):
+def test_an_agency_and_a_site_with_the_same_reference_stay_separate(database: Database, harbour: str):
     target, source = (put(database, harbour, {"reference": name, "country": "NP"}, "agency") for name in ("1", "2"))
     merge(database, harbour, source, target)
     assert put(database, harbour, {"reference": "2", "country": "TH"}) != target
@@ -213,19 +213,19 @@ def test_after_any_lists_and_merges_no_key_has_two_suppliers(database: Database,
     assert sorted(keys) == sorted(f"ref:{name.lower()}" for name in one_with)
 
 
-def test_who_a_supplier_is_an_old_row_tells_only_where_nothing_is_known():
-    stood = {"reference": "S-1", "name": "Blue Pier", "imo": "declined", "workers_total": 5}
+def test_a_row_under_an_alias_fills_only_missing_identity_fields():
+    stored = {"reference": "S-1", "name": "Blue Pier", "imo": "declined", "workers_total": 5}
     row = {"reference": "S-2", "name": "Pier", "imo": "9074729", "address": "1 Dock Road", "workers_total": 9}
-    assert rekey_to_survivor(stood, row) == {
+    assert rekey_to_survivor(stored, row) == {
         "reference": "S-1", "name": "Blue Pier", "imo": "9074729", "address": "1 Dock Road", "workers_total": 9,
     }  # fmt: skip
-    assert rekey_to_survivor({**stood, "country": "TH"}, {**row, "country": "VN", "city": "Hue", "licence_number": "7"}) == {
+    assert rekey_to_survivor({**stored, "country": "TH"}, {**row, "country": "VN", "city": "Hue", "licence_number": "7"}) == {
         "reference": "S-1", "name": "Blue Pier", "imo": "9074729", "country": "TH", "workers_total": 9,
     }  # fmt: skip
     assert "reference" not in rekey_to_survivor({"name": "Blue Pier"}, row)
 
 
-def test_what_is_told_of_a_supplier_while_it_is_merged_is_not_lost(database: Database, harbour: str):
+def test_answers_saved_during_a_merge_are_not_lost(database: Database, harbour: str):
     target, source = (put(database, harbour, {"reference": name}) for name in ("S-1", "S-2"))
     other = Thread(target=merge, args=(database, harbour, source, target), daemon=True)
     with database.for_organisation(harbour) as session:
@@ -234,12 +234,12 @@ def test_what_is_told_of_a_supplier_while_it_is_merged_is_not_lost(database: Dat
         other.join(0.5)  # it waits until this one is done
     other.join(PATIENCE)
     with database.for_organisation(harbour, write=False) as session:
-        told = session.scalars(select(Result).where(Result.supplier_id == target))
-        assert sorted(result.answers.get("workers_total", 0) for result in told) == [0, 0, 80, 80]
-    assert [one.id for one in kept(database, harbour)] == [target]
+        response = session.scalars(select(Result).where(Result.supplier_id == target))
+        assert sorted(result.answers.get("workers_total", 0) for result in response) == [0, 0, 80, 80]
+    assert [one.id for one in list_suppliers(database, harbour)] == [target]
 
 
-def test_two_merges_at_once_leave_all_keys_with_the_last_or_refuse_one(database: Database, harbour: str):
+def test_of_two_concurrent_merges_one_is_refused(database: Database, harbour: str):
     one, two, three = (put(database, harbour, {"reference": name}) for name in "ABC")
     refused: list[str] = []
 
@@ -257,35 +257,43 @@ def test_two_merges_at_once_leave_all_keys_with_the_last_or_refuse_one(database:
         other.join(0.5)
     other.join(PATIENCE)
     assert len(refused) == 1
-    assert {one.reference: one.id for one in kept(database, harbour)} == {"A": one, "C": three}
+    assert {one.reference: one.id for one in list_suppliers(database, harbour)} == {"A": one, "C": three}
 
 
 # ---------------------------------------------------------------- through the API
 
 
-def test_an_old_reference_answers_with_the_supplier_that_is_kept(portal: Portal):
-    merged = two_that_are_one(portal)
-    assert (merged["reference"], old_names(merged)) == ("S-1", ["S-2"])
+def test_an_old_reference_returns_the_remaining_supplier(portal: Portal):
+    merged = merge_s2_into_s1(portal)
+    assert (merged["reference"], list_aliases_in(merged)) == ("S-1", ["S-2"])
     old, own = portal.get("/suppliers/S-2"), portal.get("/suppliers/S-1")
     assert old.json == own.json == merged
     assert old.headers["ETag"] == own.headers["ETag"]
     assert portal.get("/suppliers/S-2/assessments").json == portal.get("/suppliers/S-1/assessments").json
 
 
-def test_a_put_under_an_old_reference_tells_of_the_supplier_and_does_not_rename_it(portal: Portal):
-    merged = two_that_are_one(portal)
+def test_a_put_under_an_old_reference_updates_the_supplier_without_renaming_it(portal: Portal):
+    merged = merge_s2_into_s1(portal)
     tag = portal.get("/suppliers/S-1").headers["ETag"]
     assert portal.put("/suppliers/S-2", OLD_NAME, If_None_Match="*").status_code == 412
-    told = portal.put("/suppliers/S-2", {**OLD_NAME, "papers_retention": "held"}, If_Match=tag)
-    assert (told.status_code, told.json["id"], told.json["version"]) == (200, merged["id"], merged["version"] + 1)
-    assert "Location" not in told.headers
-    assert (told.json["reference"], told.json["name"], told.json["country"]) == ("S-1", "Blue Pier Cannery", "TH")
-    assert told.json["answers"]["papers_retention"] == "held"
+    response = portal.put("/suppliers/S-2", {**OLD_NAME, "papers_retention": "held"}, If_Match=tag)
+    assert (response.status_code, response.json["id"], response.json["version"]) == (
+        200,
+        merged["id"],
+        merged["version"] + 1,
+    )
+    assert "Location" not in response.headers
+    assert (response.json["reference"], response.json["name"], response.json["country"]) == (
+        "S-1",
+        "Blue Pier Cannery",
+        "TH",
+    )
+    assert response.json["answers"]["papers_retention"] == "held"
     assert portal.put("/suppliers/S-2", OLD_NAME, If_Match=tag).status_code == 412
     assert [one["reference"] for one in portal.get("/suppliers").json["items"]] == ["S-1"]
 
 
-def test_a_merge_makes_a_new_version_of_the_supplier_that_is_kept(portal: Portal):
+def test_a_merge_creates_a_new_version_of_the_remaining_supplier(portal: Portal):
     before = portal.put("/suppliers/S-1", CANNERY)
     portal.put("/suppliers/S-2", OLD_NAME)
     portal.post("/suppliers/S-2/merge", {"into": "S-1"})
@@ -294,18 +302,18 @@ def test_a_merge_makes_a_new_version_of_the_supplier_that_is_kept(portal: Portal
     assert portal.get("/suppliers/S-2", If_None_Match=after.headers["ETag"]).status_code == 304
 
 
-def test_nobody_erases_or_merges_a_supplier_by_the_reference_of_one_that_is_gone(portal: Portal):
-    two_that_are_one(portal)
+def test_an_old_reference_can_neither_erase_nor_merge_a_supplier(portal: Portal):
+    merge_s2_into_s1(portal)
     portal.put("/suppliers/S-3", CANNERY)
     for answer in (portal.call("DELETE", "/suppliers/S-2"), portal.post("/suppliers/S-2/merge", {"into": "S-3"})):
         assert (answer.status_code, answer.json["code"]) == (404, "not_found")
         assert "merged into S-1" in answer.json["detail"]
-    assert old_names(portal.get("/suppliers/S-1").json) == ["S-2"]
-    assert old_names(portal.post("/suppliers/S-3/merge", {"into": "S-2"}).json) == ["S-2", "S-3"]
+    assert list_aliases_in(portal.get("/suppliers/S-1").json) == ["S-2"]
+    assert list_aliases_in(portal.post("/suppliers/S-3/merge", {"into": "S-2"}).json) == ["S-2", "S-3"]
 
 
-def test_the_reference_of_one_that_was_merged_makes_a_supplier_of_its_own_once_the_other_is_erased(portal: Portal):
-    merged = two_that_are_one(portal)
+def test_an_old_reference_creates_a_new_supplier_once_the_remaining_one_is_erased(portal: Portal):
+    merged = merge_s2_into_s1(portal)
     assert portal.call("DELETE", "/suppliers/S-1").status_code == 204
     assert portal.get("/suppliers/S-2").status_code == 404
     anew = portal.put("/suppliers/S-2", OLD_NAME)
@@ -314,11 +322,11 @@ def test_the_reference_of_one_that_was_merged_makes_a_supplier_of_its_own_once_t
 
 
 @pytest.mark.parametrize(("role", "lets_go"), [("officer", True), ("viewer", False)])
-def test_the_page_of_a_supplier_tells_what_it_is_also_found_under_and_an_officer_lets_it_go(
+def test_the_page_of_a_supplier_lists_its_aliases_and_an_officer_removes_one(
     app: Flask, database: Database, harbour: str, role: str, lets_go: bool
 ):
     portal = a_portal(app, harbour)
-    merged = two_that_are_one(portal)
+    merged = merge_s2_into_s1(portal)
     browser, page = a_browser(app, a_user(database, harbour, role)), f"/suppliers/{merged['id']}"
     address = f"{page}/merged-keys/{merged['also_found_under'][0]['id']}/let-go"
     shown = browser.get("/suppliers/S-2").get_data(as_text=True)
@@ -346,10 +354,10 @@ OLD_ALONE = """
     """
 
 
-def test_a_list_that_names_the_old_reference_makes_no_second_supplier_and_the_preview_says_why(portal: Portal):
-    merged = two_that_are_one(portal)
-    told = portal.import_file("list.xlsx", workbook(OLD_ALONE))
-    issues = {issue["code"]: issue["seen"] for issue in told["issues"]}
+def test_a_list_with_an_old_reference_creates_no_second_supplier_and_the_preview_says_why(portal: Portal):
+    merged = merge_s2_into_s1(portal)
+    response = portal.import_file("list.xlsx", workbook(OLD_ALONE))
+    issues = {issue["code"]: issue["seen"] for issue in response["issues"]}
     assert issues["known.merged"] == "'S-2' (now 'S-1')"
     assert issues["known.listed"] == "1 of 2 suppliers is"
     after = portal.get("/suppliers/S-1").json
@@ -364,13 +372,13 @@ def test_a_list_that_names_the_old_reference_makes_no_second_supplier_and_the_pr
 
 
 @pytest.mark.parametrize("chunk", [500, 1])
-def test_rows_under_the_old_and_the_own_reference_are_rows_of_one_supplier(
+def test_rows_under_the_old_and_the_current_reference_belong_to_one_supplier(
     portal: Portal, monkeypatch: pytest.MonkeyPatch, chunk: int
 ):
     monkeypatch.setattr(import_jobs, "CHUNK", chunk)
-    merged = two_that_are_one(portal)
-    told = portal.import_file("list.xlsx", workbook(LIST))
-    assert (told["state"], sum(told["counts"].values())) == ("done", 2)
+    merged = merge_s2_into_s1(portal)
+    response = portal.import_file("list.xlsx", workbook(LIST))
+    assert (response["state"], sum(response["counts"].values())) == ("done", 2)
     after = portal.get("/suppliers/S-1").json
     assert (after["id"], after["version"]) == (merged["id"], merged["version"] + 1)
     assert (after["reference"], after["name"], after["country"]) == ("S-1", "Blue Pier Foods", "TH")
@@ -378,19 +386,17 @@ def test_rows_under_the_old_and_the_own_reference_are_rows_of_one_supplier(
     assert sorted(one["reference"] for one in portal.get("/suppliers").json["items"]) == ["S-1", "S-9"]
 
 
-def test_two_that_are_merged_while_a_list_that_names_both_is_kept_are_kept_once_by_the_next_attempt(
-    database: Database, harbour: str
-):
+def test_a_merge_during_an_import_that_names_both_makes_the_import_retry(database: Database, harbour: str):
     rows = [{"reference": "S-1", **CANNERY}, {"reference": "S-2", **OLD_NAME}]
     target, source = (put(database, harbour, row) for row in rows)
     merge(database, harbour, source, target)
     incoming = [suppliers.IncomingSupplier(row) for row in rows]
     with pytest.raises(RuntimeError), database.for_organisation(harbour) as session:
         suppliers.save_suppliers(session, "site", incoming, suppliers.Origin(ON, now(), BY, "import"))
-    assert len(kept(database, harbour)) == 1
+    assert len(list_suppliers(database, harbour)) == 1
 
 
-def test_a_form_that_went_out_before_the_merge_still_tells_what_was_declined(portal: Portal):
+def test_a_form_sent_before_the_merge_still_records_declined_answers(portal: Portal):
     portal.put("/suppliers/S-2", OLD_NAME)
     made = portal.post("/suppliers/S-2/askings", {"form": "site", "sent_to": "the manager"})
     form = portal.call("GET", made.location.removeprefix("/api/v1")).data
@@ -403,23 +409,23 @@ def test_a_form_that_went_out_before_the_merge_still_tells_what_was_declined(por
 
 
 @pytest.mark.parametrize("linked", ["S-2", "s 2"])
-def test_a_case_that_gives_the_old_reference_is_about_the_supplier_that_is_kept(portal: Portal, linked: str):
-    merged = two_that_are_one(portal)
-    told = {"number": "C-1", "linked_reference": linked, "nationality": "MM", "job": "Packer"}
+def test_a_case_with_an_old_reference_is_about_the_remaining_supplier(portal: Portal, linked: str):
+    merged = merge_s2_into_s1(portal)
+    response = {"number": "C-1", "linked_reference": linked, "nationality": "MM", "job": "Packer"}
     found = {"finding": "locked_in", "phase": "work", "source": "grievance"}
-    made = portal.post("/cases", {**told, "findings": [found]})
+    made = portal.post("/cases", {**response, "findings": [found]})
     assert made.json["supplier_id"] == merged["id"]
 
 
-def test_a_sheet_that_names_a_known_case_by_either_reference_tells_of_one_case(portal: Portal):
+def test_a_known_case_is_recognized_under_either_reference(portal: Portal):
     portal.put("/suppliers/S-1", CANNERY)
     portal.put("/suppliers/S-2", OLD_NAME)
     sheet = "Case,Site reference,Finding,Phase\nC-9,{},{},at work\n"
     portal.import_file("first.csv", sheet.format("S-2", "Locked in").encode(), kind="case")
     portal.post("/suppliers/S-2/merge", {"into": "S-1"})
     for reference, finding in (("S-1", "Violence"), ("S-2", "Threatened with violence")):
-        told = portal.import_file("more.csv", sheet.format(reference, finding).encode(), kind="case")
-        assert "case.conflict" not in [issue["code"] for issue in told["issues"]]
+        response = portal.import_file("more.csv", sheet.format(reference, finding).encode(), kind="case")
+        assert "case.conflict" not in [issue["code"] for issue in response["issues"]]
     (case,) = portal.get("/cases").json["items"]
     assert case["supplier_id"] == portal.get("/suppliers/S-1").json["id"]
     assert len(portal.get(f"/cases/{case['id']}").json["findings"]) == 3
@@ -428,24 +434,24 @@ def test_a_sheet_that_names_a_known_case_by_either_reference_tells_of_one_case(p
 # ---------------------------------------------------------------- what becomes of old keys
 
 
-def test_old_keys_go_with_their_supplier_and_with_its_organisation(database: Database, harbour: str, tmp_path: Path):
-    def left() -> int:
+def test_aliases_are_deleted_with_their_supplier_and_organisation(database: Database, harbour: str, tmp_path: Path):
+    def count_merged_keys() -> int:
         with database.unscoped(write=False) as session:
             return session.scalars(select(func.count(MergedKey.id))).one()
 
     one, two, three, four = (put(database, harbour, {"reference": name}) for name in "ABCD")
     merge(database, harbour, two, one)
     merge(database, harbour, four, three)
-    assert left() == 2
+    assert count_merged_keys() == 2
     with database.for_organisation(harbour) as session:
         suppliers.erase_supplier(session, session.get_one(Supplier, one), now(), BY)
-    assert left() == 1
+    assert count_merged_keys() == 1
     retention.erase_organisation(database, BlobStore(tmp_path), harbour, now(), "system:test")
-    assert left() == 0
+    assert count_merged_keys() == 0
 
 
-def test_a_key_that_is_let_go_makes_a_supplier_of_its_own_again_and_what_came_in_stays(portal: Portal):
-    merged = two_that_are_one(portal)
+def test_a_removed_alias_creates_a_new_supplier_and_earlier_answers_remain(portal: Portal):
+    merged = merge_s2_into_s1(portal)
     address = f"/suppliers/S-2/merged-keys/{merged['also_found_under'][0]['id']}"
     assert (
         portal.call("DELETE", address.replace("S-2", portal.put("/suppliers/S-3", CANNERY).json["id"])).status_code
@@ -460,7 +466,7 @@ def test_a_key_that_is_let_go_makes_a_supplier_of_its_own_again_and_what_came_in
     assert causes == ["merge", "api", "api"]
 
 
-def test_a_search_for_the_old_reference_finds_the_supplier_that_is_kept(database: Database, harbour: str):
+def test_a_search_for_an_old_reference_finds_the_remaining_supplier(database: Database, harbour: str):
     target = put(database, harbour, {"reference": "S-1", **CANNERY})
     source = put(database, harbour, {"reference": "V-20931", **OLD_NAME})
     merge(database, harbour, source, target)

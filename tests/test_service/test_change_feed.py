@@ -34,8 +34,8 @@ class Reader:
         with self.database.for_organisation(self.organisation_id, write=False, snapshot=False) as session:
             page = change_feed.read(session, self.cursor, limit)
         self.cursor = page.next_cursor
-        self.seen += [one.supplier_id for one in page.items]
-        return [one.supplier_id for one in page.items]
+        self.seen += [change.supplier_id for change in page.items]
+        return [change.supplier_id for change in page.items]
 
 
 @pytest.fixture
