@@ -1,8 +1,8 @@
-"""What scoring costs: `python benchmarks/score.py` prints ratios and memory; README.md says what they mean.
+"""Measure scoring: `python benchmarks/score.py` prints ratios and memory; README.md explains them.
 
-Suppliers are drawn (seeded): a model of 60 indicators, every state among them. Each contestant runs in a process of its own, by
-turns, beside the same drawn suppliers. CPU time counts: of two runs in a process the faster, for the first touches memory that
-the machine may not have lent yet, and of all rounds the median. Memory is the most that a run holds at once, counted in a
+Suppliers are drawn (seeded): a model of 60 indicators, every state among them. Each contestant runs in a separate process, in
+turns, with the same drawn suppliers. CPU time counts: of two runs in a process the faster, for the first touches memory that the
+machine may not have provided yet, and of all rounds the median. Memory is the most that a run holds at once, measured in a
 process that is not timed.
 """
 
@@ -54,7 +54,7 @@ def draw_frame(rows: int, model: Model, seed: int = 7) -> Frame:
     is_screened = np.array([[indicator.id in screened_ids] for indicator in model.indicators])
     return Frame(
         risk=risk,
-        least=np.array([[indicator.rule.lowest_risk] for indicator in model.indicators]),
+        lowest_risk=np.array([[indicator.rule.lowest_risk] for indicator in model.indicators]),
         belief=np.broadcast_to(rng.choice([0.0, 0.2, 0.4, 0.55, 0.8], rows), shape),
         context=context,
         context_low=0.9 * context,
@@ -76,8 +76,8 @@ def draw_frame(rows: int, model: Model, seed: int = 7) -> Frame:
     )
 
 
-def contestant(name: str, rows: int) -> Callable[[], object]:
-    """Make what a contestant reads, and return what is to be measured."""
+def prepare(name: str, rows: int) -> Callable[[], object]:
+    """Build the inputs of a contestant, and return the function to measure."""
     model = build_large_model()
     frame = draw_frame(rows, model)
     if name == "copy":
@@ -89,34 +89,32 @@ def contestant(name: str, rows: int) -> Callable[[], object]:
 
 
 def score_all(frame: Frame, model: Model) -> Scores:
-    """Score suppliers as an assessment does it (service/assessment/assess.py): what each indicator comes to is given a portion of
-    them at a time.
-    """
+    """Score suppliers as an assessment does (service/assessment/assess.py), with the cells of a chunk of them at a time."""
     scores, chunks = score_in_chunks(frame, model)
     for _ in chunks:
         pass
     return scores
 
 
-def seconds(run: Callable[[], object]) -> float:
-    """CPU seconds of the faster of two runs."""
+def measure_seconds(run: Callable[[], object]) -> float:
+    """Return the CPU seconds of the faster of two runs."""
     times = []
     for _ in range(2):
-        began = time.process_time()
+        start = time.process_time()
         run()
-        times.append(time.process_time() - began)
+        times.append(time.process_time() - start)
     return min(times)
 
 
-def bytes_at_peak(run: Callable[[], object]) -> int:
-    """The most memory that a run holds at once, in bytes."""
+def measure_peak_memory(run: Callable[[], object]) -> int:
+    """Return the most memory that a run holds at once, in bytes."""
     tracemalloc.start()
     run()
     return tracemalloc.get_traced_memory()[1]
 
 
-def in_a_process(name: str, rows: int, measure: str) -> float:
-    """One contestant measured in a fresh process."""
+def run_in_process(name: str, rows: int, measure: str) -> float:
+    """Return one contestant measured in a fresh process, in seconds or bytes."""
     command = [sys.executable, str(Path(__file__)), "--only", name, "--measure", measure, "--rows", str(rows)]
     environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
     return float(json.loads(subprocess.run(command, env=environment, check=True, capture_output=True).stdout))
@@ -131,23 +129,25 @@ def main() -> None:
     parser.add_argument("--measure", choices=("time", "memory"), default="time", help="what is measured of it")
     options = parser.parse_args()
     if options.only:
-        run = contestant(options.only, options.rows)
-        print(json.dumps(seconds(run) if options.measure == "time" else bytes_at_peak(run)))
+        run = prepare(options.only, options.rows)
+        print(json.dumps(measure_seconds(run) if options.measure == "time" else measure_peak_memory(run)))
         return
     times: dict[str, list[float]] = {name: [] for name in CONTESTANTS}
     for _ in range(options.rounds):
         for name in CONTESTANTS:
-            times[name].append(in_a_process(name, options.rows, "time"))
-    cpu = {name: statistics.median(of) for name, of in times.items()}
-    memory = {name: in_a_process(name, options.rows, "memory") / options.rows for name in CONTESTANTS}
+            times[name].append(run_in_process(name, options.rows, "time"))
+    cpu = {name: statistics.median(rounds) for name, rounds in times.items()}
+    memory = {name: run_in_process(name, options.rows, "memory") / options.rows for name in CONTESTANTS}
     print(
         f"{options.rows:,} suppliers x {INDICATORS} indicators, CPU, median of {options.rounds}; memory for each supplier"
     )
     for name in CONTESTANTS:
         print(f"  {name:12}{cpu[name]:8.3f} s{cpu[name] / cpu['copy']:8.1f} copies{memory[name]:8.0f} bytes")
-    held = cpu["robustness"] <= cpu["score"] and max(memory["score"], memory["robustness"]) <= MOST_BYTES
-    print(f"  robustness within the scoring time, at most {MOST_BYTES:g} bytes each: {'held' if held else 'NOT HELD'}")
-    sys.exit(0 if held else 1)
+    within_limits = cpu["robustness"] <= cpu["score"] and max(memory["score"], memory["robustness"]) <= MOST_BYTES
+    print(
+        f"  robustness within the scoring time, at most {MOST_BYTES:g} bytes each: {'held' if within_limits else 'NOT HELD'}"
+    )
+    sys.exit(0 if within_limits else 1)
 
 
 if __name__ == "__main__":

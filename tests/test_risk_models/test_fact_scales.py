@@ -10,10 +10,10 @@ from risk_models.facts.inherent import PART_STATES
 from risk_models.facts.scales import FactScaler, ScaledFactColumn, fill_unknown, list_place_contexts, scale
 from risk_models.model import Model, ScaledFact
 from risk_models.name_normalize import name_key
-from tests.test_risk_models.world import AGENCY, FACTS, GOVERNANCE, SITE, TRADE, context, facts_on, scaled
+from tests.test_risk_models.world import AGENCY, FACTS, GOVERNANCE, SITE, TRADE, build_facts
 
-COST = scaled("corridor.cost")
-LISTED = scaled("goods.listed", 0.0, 3.0)
+COST = build_scaled_fact("corridor.cost")
+LISTED = build_scaled_fact("goods.listed", 0.0, 3.0)
 
 
 def reader(*rows: dict[str, object], model: Model = SITE) -> FactScaler:
@@ -43,7 +43,7 @@ def known(x: float) -> tuple[float, float, float, str]:
 
 
 def test_a_scale_is_linear_between_its_bounds_and_flat_outside() -> None:
-    rising, falling = scaled("country.law", 2.0, 4.0), scaled("country.law", 4.0, 2.0)
+    rising, falling = build_scaled_fact("country.law", 2.0, 4.0), build_scaled_fact("country.law", 4.0, 2.0)
     values = np.array([0.0, 2.0, 3.5, 4.0, 9.0, np.nan])
     assert scale(rising, values).tolist() == pytest.approx([0, 0, 0.75, 1, 1, np.nan], nan_ok=True)
     assert scale(falling, values).tolist() == pytest.approx([1, 1, 0.25, 0, 0, np.nan], nan_ok=True)
@@ -54,9 +54,9 @@ def test_what_is_unknown_takes_another_value() -> None:
 
 
 def test_the_place_is_made_of_facts_of_country_and_sector_that_act_whether_known_or_not() -> None:
-    mixed = context("mixed", 0.1, scaled("country.law"), scaled("answer.migrant_pct"))
-    where_known = context("card", 0.1, scaled("country.card"), where_known=True)
-    model = replace(SITE, contexts=(GOVERNANCE, TRADE, mixed, where_known))
+    mixed = build_context("mixed", 0.1, build_scaled_fact("country.law"), build_scaled_fact("answer.migrant_pct"))
+    card = build_context("card", 0.1, build_scaled_fact("country.card"), only_where_known=True)
+    model = replace(SITE, contexts=(GOVERNANCE, TRADE, mixed, card))
     assert list_place_contexts(model) == (GOVERNANCE, TRADE)
 
 
@@ -93,7 +93,7 @@ def test_the_sectors_an_agency_places_in_declined_count_as_the_largest_hazard_of
 
 def test_a_fact_of_a_country_that_is_not_known_is_filled_from_its_neighbours_and_lies_in_their_range() -> None:
     of = reader({"country": "BB"}, {"country": "DD"})
-    crises = of.scale_country_fact(scaled("country.crises"), of.find_place_rows("country"))
+    crises = of.scale_country_fact(build_scaled_fact("country.crises"), of.find_place_rows("country"))
     # Of 4, 6 and 10, which the neighbours have, three quarters do not exceed 8.
     assert crises.x.tolist() == pytest.approx([0.6, 0.8])
     assert (crises.low.tolist(), crises.high.tolist()) == (pytest.approx([0.6, 0.4]), pytest.approx([0.6, 1.0]))
@@ -103,7 +103,7 @@ def test_a_fact_of_a_country_that_is_not_known_is_filled_from_its_neighbours_and
 
 def test_the_range_of_a_filled_fact_lies_the_right_way_round_where_less_of_it_is_riskier() -> None:
     of = reader({"country": "DD"})
-    crises = of.scale_country_fact(scaled("country.crises", 10.0, 0.0), of.find_place_rows("country"))
+    crises = of.scale_country_fact(build_scaled_fact("country.crises", 10.0, 0.0), of.find_place_rows("country"))
     assert (crises.low[0], crises.high[0]) == (pytest.approx(0.0), pytest.approx(0.6))
 
 
@@ -111,7 +111,7 @@ def test_the_range_of_a_filled_fact_lies_the_right_way_round_where_less_of_it_is
 def test_a_country_of_which_nothing_is_known_is_an_unknown_place(answers: dict[str, object]) -> None:
     of = reader(answers)
     assert of.find_place_rows("country").tolist() == [-1]
-    assert one(of.scale_country_fact(scaled("country.law"), of.find_place_rows("country"))) == UNKNOWN
+    assert one(of.scale_country_fact(build_scaled_fact("country.law"), of.find_place_rows("country"))) == UNKNOWN
 
 
 def test_a_place_that_was_declined_is_heard_since_the_second_edition_of_the_method() -> None:
@@ -143,14 +143,14 @@ def test_an_unknown_place_counts_as_three_quarters_of_the_fact_table_and_may_be_
 
 
 def test_a_number_that_was_answered_is_read_on_its_scale() -> None:
-    share = scaled("answer.migrant_pct", 0.0, 100.0)
+    share = build_scaled_fact("answer.migrant_pct", 0.0, 100.0)
     assert read(share, migrant_pct=40.0) == known(0.4)
     assert read(share, migrant_pct="declined") == DECLINED
     assert read(share) == read(share, migrant_pct="many") == UNKNOWN
 
 
 def test_a_flag_that_was_declined_counts_as_the_top_of_the_scale_and_a_country_is_unknown() -> None:
-    flag, country = scaled("flag.card", 0.0, 1.0), scaled("country.card", 0.0, 1.0)
+    flag, country = build_scaled_fact("flag.card", 0.0, 1.0), build_scaled_fact("country.card", 0.0, 1.0)
     assert read(flag, flag="CC") == read(country, country="CC") == known(1.0)
     assert read(flag, flag="AA") == known(0.0)
     assert read(flag, flag="BB") == UNKNOWN
@@ -160,7 +160,7 @@ def test_a_flag_that_was_declined_counts_as_the_top_of_the_scale_and_a_country_i
 
 def test_facts_of_the_sector_are_read_with_the_place_alone() -> None:
     with pytest.raises(ValueError, match=r"sector\.hazard: facts of a sector belong"):
-        reader({}).scale_fact(scaled("sector.hazard"))
+        reader({}).scale_fact(build_scaled_fact("sector.hazard"))
 
 
 # --- corridors
@@ -172,7 +172,7 @@ def test_of_all_that_is_known_of_a_corridor_and_its_ends_the_riskiest_counts() -
 
 
 def test_where_less_of_it_is_riskier_the_least_that_is_known_of_corridors_counts() -> None:
-    protection = scaled("corridor.protection", 10.0, 0.0)
+    protection = build_scaled_fact("corridor.protection", 10.0, 0.0)
     assert read(protection, worker_origin_countries=["PP"], country="BB") == known(0.8)  # 2 there, 9 to there
     assert read(protection, worker_origin_countries=["NN", "PP"], country="AA") == known(0.7)  # 6 and 3
 
@@ -204,14 +204,14 @@ def test_the_corridors_of_an_agency_lead_to_its_destinations() -> None:
 
 
 def test_of_the_places_an_agency_sends_people_to_and_its_own_the_riskiest_counts() -> None:
-    tied = scaled("destination.tied", 0.0, 1.0)
+    tied = build_scaled_fact("destination.tied", 0.0, 1.0)
     assert read(tied, AGENCY, destination_countries=["CC", "BB"], country="AA") == known(1.0)
     assert read(tied, AGENCY, destination_countries=["CC"], country="BB") == known(1.0)
     assert read(tied, AGENCY, destination_countries="declined", country="CC") == DECLINED
 
 
 def test_its_own_country_is_a_gap_in_what_is_known_of_an_agency_only_where_it_names_no_other() -> None:
-    tied = scaled("destination.tied", 0.0, 1.0)
+    tied = build_scaled_fact("destination.tied", 0.0, 1.0)
     assert read(tied, AGENCY, destination_countries=["CC"], country="AA") == known(0.0)
     assert read(tied, AGENCY, destination_countries=["CC", "AA"], country="AA")[2] == 1.0
     assert read(tied, AGENCY, country="AA")[2:] == (1.0, "unknown")
@@ -273,7 +273,13 @@ def test_among_others_a_supplier_reads_as_it_does_alone() -> None:
         {"worker_origin_countries": "declined", "country": "BB", "product": "declined", "flag": "declined"},
         {"worker_origin_countries": ["NN", "XX"], "country": "BB", "product": "Cotton", "migrant_pct": "declined"},
     ]
-    for fact in (COST, LISTED, scaled("answer.migrant_pct"), scaled("flag.card"), scaled("country.card")):
+    for fact in (
+        COST,
+        LISTED,
+        build_scaled_fact("answer.migrant_pct"),
+        build_scaled_fact("flag.card"),
+        build_scaled_fact("country.card"),
+    ):
         together = reader(*rows).scale_fact(fact)
         for j, row in enumerate(rows):
             alone = reader(row).scale_fact(fact)
@@ -282,6 +288,6 @@ def test_among_others_a_supplier_reads_as_it_does_alone() -> None:
 
 
 def test_in_a_world_without_gaps_nothing_is_filled() -> None:
-    whole = facts_on({"AA": {"law": 2.0, "crises": 4.0}, "BB": {"law": 8.0, "crises": 6.0}})
+    whole = build_facts({"AA": {"law": 2.0, "crises": 4.0}, "BB": {"law": 8.0, "crises": 6.0}})
     of = FactScaler(from_rows([{"country": "AA"}]), SITE, whole)
-    assert one(of.scale_country_fact(scaled("country.crises"), of.find_place_rows("country"))) == known(0.4)
+    assert one(of.scale_country_fact(build_scaled_fact("country.crises"), of.find_place_rows("country"))) == known(0.4)

@@ -16,9 +16,9 @@ from tests.test_risk_models.world import (
     FACTS,
     SITE,
     TRADE,
-    context,
-    scaled,
-    sharper,
+    build_context,
+    build_scaled_fact,
+    build_sharper_context,
 )
 
 IN_AA = {"country": "AA", "sector": ["1020"]}
@@ -87,9 +87,9 @@ def test_the_points_of_the_parts_add_up_to_the_weighted_mean_of_the_contexts(ans
 
 
 def test_another_fact_dilutes_none_before_it() -> None:
-    crises_alone = replace(SITE, contexts=(context("crises", 0.5, scaled("country.crises")), TRADE))
+    crises_alone = replace(SITE, contexts=(build_context("crises", 0.5, build_scaled_fact("country.crises")), TRADE))
     migrants_too = replace(
-        SITE, contexts=(*crises_alone.contexts, context("migrants", 0.2, scaled("answer.migrant_pct")))
+        SITE, contexts=(*crises_alone.contexts, build_context("migrants", 0.2, build_scaled_fact("answer.migrant_pct")))
     )
     assert c(found(IN_AA | {"migrant_pct": 0.0}, model=migrants_too))[0] == c(found(IN_AA, model=crises_alone))[0]
     assert c(found(IN_AA | {"migrant_pct": 5.0}, model=migrants_too))[0] > c(found(IN_AA, model=crises_alone))[0]
@@ -108,8 +108,12 @@ def test_what_acts_only_where_it_is_known_adds_its_share_when_known_and_to_the_w
 
 
 def test_of_several_facts_of_a_context_the_mean_counts_and_each_has_its_own_points() -> None:
-    both = context(
-        "both", 0.2, scaled("answer.migrant_pct", 0.0, 100.0), scaled("flag.card", 0.0, 1.0), where_known=True
+    both = build_context(
+        "both",
+        0.2,
+        build_scaled_fact("answer.migrant_pct", 0.0, 100.0),
+        build_scaled_fact("flag.card", 0.0, 1.0),
+        only_where_known=True,
     )
     model = replace(SITE, contexts=(*SITE.contexts[:2], both))
     left = 1 - H_IN_AA
@@ -126,7 +130,7 @@ def test_of_several_facts_of_a_context_the_mean_counts_and_each_has_its_own_poin
 
 
 def test_a_context_that_is_known_in_part_has_its_own_range() -> None:
-    fees = context("fees", 0.2, scaled("corridor.cost"), where_known=True)
+    fees = build_context("fees", 0.2, build_scaled_fact("corridor.cost"), only_where_known=True)
     of = found(
         IN_AA | {"worker_origin_countries": ["NN", "XX"]}, model=replace(SITE, contexts=(*SITE.contexts[:2], fees))
     )
@@ -173,14 +177,16 @@ def test_the_worst_agency_is_a_sharper_context_after_the_corridor() -> None:
 
 
 def test_of_the_facts_of_a_sharper_context_the_largest_counts_and_an_unknown_one_raises_the_top_alone() -> None:
-    two = sharper("corridor_fees", scaled("corridor.cost"), scaled("corridor.tied", 0.0, 1.0))
-    model = replace(SITE, sharper=(two,))
+    two = build_sharper_context(
+        "corridor_fees", build_scaled_fact("corridor.cost"), build_scaled_fact("corridor.tied", 0.0, 1.0)
+    )
+    model = replace(SITE, sharper_contexts=(two,))
     to_bb = {"country": "BB", "sector": ["1020"], "worker_origin_countries": ["NN"]}
     assert c(found(to_bb, model=model), "fees") == (1.0, 1.0, 1.0)  # cost 8 of 10, and tied
     # Of AA it is not known whether people are tied; the cost of 4 lies above the inherent risk of a calm trade there.
     to_aa = {"country": "AA", "sector": ["4100"], "migrant_pct": 0.0, "worker_origin_countries": ["NN"]}
     for facts in (two.facts, two.facts[::-1]):
-        other_order = replace(SITE, sharper=(replace(two, facts=facts),))
+        other_order = replace(SITE, sharper_contexts=(replace(two, facts=facts),))
         assert c(found(to_aa, model=other_order), "fees") == near(0.4, 0.4, 1.0)
 
 

@@ -1,4 +1,4 @@
-"""An invented world: facts of a few countries, trades, corridors and goods, and a model that reads them, to follow by hand."""
+"""Define an invented world: facts of a few countries, trades, corridors and goods, and a model that reads them."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -12,7 +12,7 @@ from tests.test_risk_models.suppliers import TOY
 ON = date(2026, 9, 1)
 SOURCE = "An invented almanac"
 
-# Of Dunland no figure on crises is known, of the Empty Isles nothing that is scored.
+# No figure on crises is known for DD, and nothing that is scored for EE.
 COUNTRIES = {
     "AA": {"law": 2.0, "crises": 4.0, "card": 0.0},
     "BB": {"law": 8.0, "crises": 6.0},
@@ -33,8 +33,8 @@ LISTED = {"AA/shrimp": {"listed": 1.0}, "BB/shrimp": {"listed": 3.0}, "BB/cotton
 GOODS = {"shrimp": Good(("shrimp", "prawns"), (), ()), "cotton": Good(("cotton",), (), ())}
 
 
-def described(table: str, name: str) -> FactDescription:
-    """What a fact is: scored, but for how many islands there are; which country has a card is not known of all."""
+def build_description(table: str, name: str) -> FactDescription:
+    """Return the description of a fact: scored, except for the number of islands; the card is known of some countries only."""
     use = "note" if name == "islands" else "scored"
     return FactDescription(
         id=f"{table}.{name}",
@@ -52,8 +52,8 @@ def described(table: str, name: str) -> FactDescription:
     )
 
 
-def facts_on(countries: Mapping[str, Mapping[str, float]] = COUNTRIES) -> FactSnapshot:
-    """The facts of the invented world, or of one with other countries."""
+def build_facts(countries: Mapping[str, Mapping[str, float]] = COUNTRIES) -> FactSnapshot:
+    """Return the facts of the invented world, or of one with other countries."""
     rows = {
         "country": countries,
         "sector": {code: {"hazard": hazard} for code, hazard in SECTORS.items()},
@@ -61,35 +61,37 @@ def facts_on(countries: Mapping[str, Mapping[str, float]] = COUNTRIES) -> FactSn
         "goods": LISTED,
     }
     tables = {
-        table: {(code, name): Fact(value, 2024, SOURCE) for code, row in of.items() for name, value in row.items()}
-        for table, of in rows.items()
+        table: {(code, name): Fact(value, 2024, SOURCE) for code, row in values.items() for name, value in row.items()}
+        for table, values in rows.items()
     }
-    descriptions = {f"{table}.{name}": described(table, name) for table, of in tables.items() for _, name in of}
+    descriptions = {
+        f"{table}.{name}": build_description(table, name) for table, facts in tables.items() for _, name in facts
+    }
     return FactSnapshot(ON, tables, descriptions, GOODS)
 
 
-FACTS = facts_on()
+FACTS = build_facts()
 
 
-def scaled(fact: str, zero: float = 0.0, one: float = 10.0) -> ScaledFact:
-    """A fact read from 0 at ``zero`` to 1 at ``one``."""
+def build_scaled_fact(fact: str, zero: float = 0.0, one: float = 10.0) -> ScaledFact:
+    """Return a fact scaled from 0 at ``zero`` to 1 at ``one``."""
     return ScaledFact(fact, Ramp(zero, one))
 
 
-def context(name: str, lift: float, *facts: ScaledFact, where_known: bool = False) -> Context:
-    """One step of the inherent risk."""
-    return Context(name, f"The title of {name}", f"Because of {name}.", ("EN-1",), facts, lift, where_known)
+def build_context(name: str, lift: float, *facts: ScaledFact, only_where_known: bool = False) -> Context:
+    """Return one step of the inherent risk."""
+    return Context(name, f"The title of {name}", f"Because of {name}.", ("EN-1",), facts, lift, only_where_known)
 
 
-def sharper(name: str, *facts: ScaledFact) -> SharperContext:
-    """A context sharper than the inherent risk."""
+def build_sharper_context(name: str, *facts: ScaledFact) -> SharperContext:
+    """Return a context more specific than the inherent risk."""
     return SharperContext(name, f"The title of {name}", f"Because of {name}.", ("CF13",), facts)
 
 
-GOVERNANCE = context("governance", 0.5, scaled("country.law"), scaled("country.crises"))
-TRADE = context("trade", 0.5, scaled("sector.hazard", 0.0, 1.0))
-MIGRANTS = context("migrants", 0.2, scaled("answer.migrant_pct", 0.0, 100.0), where_known=True)
-FEES = sharper("corridor_fees", scaled("corridor.cost"))
-# Of the toy model the indicator "fees" (weight 4 of 23) names the corridor and the worst agency; the others name nothing.
-SITE: Model = replace(TOY, contexts=(GOVERNANCE, TRADE, MIGRANTS), sharper=(FEES,))
+GOVERNANCE = build_context("governance", 0.5, build_scaled_fact("country.law"), build_scaled_fact("country.crises"))
+TRADE = build_context("trade", 0.5, build_scaled_fact("sector.hazard", 0.0, 1.0))
+MIGRANTS = build_context("migrants", 0.2, build_scaled_fact("answer.migrant_pct", 0.0, 100.0), only_where_known=True)
+FEES = build_sharper_context("corridor_fees", build_scaled_fact("corridor.cost"))
+# Of the toy model only the indicator "fees" (weight 4 of 23) names sharper contexts: the corridor and the worst agency.
+SITE: Model = replace(TOY, contexts=(GOVERNANCE, TRADE, MIGRANTS), sharper_contexts=(FEES,))
 AGENCY: Model = replace(SITE, kind="agency")

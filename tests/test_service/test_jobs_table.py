@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from threading import Thread
 
 import pytest
-from callers import an_organisation, freeze_time, freeze_time
+from callers import an_organisation, freeze_time
 from patience import PATIENCE
 from processes import job
 from sqlalchemy import select
