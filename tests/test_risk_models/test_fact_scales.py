@@ -10,7 +10,16 @@ from risk_models.facts.inherent import PART_STATES
 from risk_models.facts.scales import FactScaler, ScaledFactColumn, fill_unknown, list_place_contexts, scale
 from risk_models.model import Model, ScaledFact
 from risk_models.name_normalize import name_key
-from tests.test_risk_models.world import AGENCY, FACTS, GOVERNANCE, SITE, TRADE, build_facts
+from tests.test_risk_models.world import (
+    AGENCY,
+    FACTS,
+    GOVERNANCE,
+    SITE,
+    TRADE,
+    build_context,
+    build_facts,
+    build_scaled_fact,
+)
 
 COST = build_scaled_fact("corridor.cost")
 LISTED = build_scaled_fact("goods.listed", 0.0, 3.0)

@@ -33,7 +33,7 @@ def found(*rows: dict[str, object], model: Model = SITE, agencies: dict[str, flo
 
 def c(of: InherentRisk, indicator: str = "hours") -> tuple[float, float, float]:
     """The context of an indicator of the first supplier, its lowest and its highest; hours name nothing sharper."""
-    row = of.context_of[POSITION[indicator]]
+    row = of.context_row[POSITION[indicator]]
     point, lowest, highest = (float(array[row, 0]) for array in (of.context, of.context_low, of.context_high))
     return point, lowest, highest
 
@@ -51,7 +51,7 @@ def parts(of: InherentRisk) -> dict[str, tuple[float, str]]:
 def base(of: InherentRisk, model: Model = SITE) -> float:
     """100 times the mean context of the first supplier, weighted."""
     weights = np.array([indicator.weight for indicator in model.indicators])
-    return float(100 * (weights * of.context[of.context_of, 0]).sum() / weights.sum())
+    return float(100 * (weights * of.context[of.context_row, 0]).sum() / weights.sum())
 
 
 # --- step by step
@@ -194,8 +194,8 @@ def test_indicators_that_name_the_same_share_a_row_of_contexts() -> None:
     of = found(IN_AA | {"worker_origin_countries": ["NN"]})
     others = [i for name, i in POSITION.items() if name != "fees"]
     assert len(of.context) == 2
-    assert len(set(of.context_of[others])) == 1
-    assert of.context_of[POSITION["fees"]] != of.context_of[others[0]]
+    assert len(set(of.context_row[others])) == 1
+    assert of.context_row[POSITION["fees"]] != of.context_row[others[0]]
 
 
 # --- the states that a vessel answers to
@@ -295,8 +295,8 @@ def assert_same(alone: InherentRisk, together: InherentRisk, j: int) -> None:
     for name in ("context", "context_low", "context_high"):
         for i in range(len(SITE.indicators)):
             one, other = (
-                getattr(alone, name)[alone.context_of[i], 0],
-                getattr(together, name)[together.context_of[i], j],
+                getattr(alone, name)[alone.context_row[i], 0],
+                getattr(together, name)[together.context_row[i], j],
             )
             assert one == other, name
     assert (alone.known_share[0], alone.place_known[0]) == (together.known_share[j], together.place_known[j])
