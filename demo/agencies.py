@@ -1,4 +1,4 @@
-"""The demo's agencies, all invented, and what each item of a fee is by policy, in practice, and as workers tell it."""
+"""The agencies of the demo, all invented, with fee items by policy, in practice and as reported by workers."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ _ANSWERS: tuple[Row, ...] = tuple(
     )
 )  # fmt: skip
 
-# Policy, practice and what workers told do not agree, as so often; the last three columns are the buyer's own to fill in.
+# Policy, practice and what workers reported disagree, as they often do; the last three columns are the buyer's own to fill in.
 _ITEMS = (
     "Ref", "Policy items", "Fees by item", "Worker-reported items", "Our last check", "How we checked", "Workers called",
 )  # fmt: skip

@@ -1,9 +1,9 @@
-"""Writes the demo: what a buyer of seafood and building works might really send, messy on purpose, and what lies beside it.
+"""Write the demo: files as a buyer of seafood and building works might really send them, messy on purpose.
 
 Every company, vessel and agency in it is invented, and says so in its name or in its script. What the mess shows: title
 rows above the header, countries in many spellings and one misspelt, placeholders, percentages as text, dates in many
 shapes, answers refused and forms returned with blanks, an address that looks like a formula, columns we do not know, a
-row of totals, evidence behind single answers. The agencies are in ``agencies.py``, the small files beside in ``records.py``.
+row of totals, evidence behind single answers. The agencies are in ``agencies.py``, the smaller files in ``records.py``.
 
 Run ``python demo/make_demo.py`` to write all of it again; the bytes are always the same.
 """
@@ -31,7 +31,7 @@ Row = Mapping[str, Cell]
 
 
 def omit_answers(answers: Row, *headers: str) -> Row:
-    """The answers without those that were left blank."""
+    """Return the answers without those to the given headers."""
     return {header: value for header, value in answers.items() if header not in headers}
 
 
@@ -119,7 +119,7 @@ EVIDENCE = (
 
 
 def build_site(vendor_no: str, supplier: str, country: str, industry: str, *answers: Row, **fields: Cell) -> Row:
-    """One row of the sheet of suppliers; ``told`` names identity and evidence by their headers, with _ for blanks."""
+    """Return a row of the suppliers sheet; ``told`` are identity and evidence by header as written by `argument_name`."""
     named = {
         next(h for h in (*IDENTITY, *EVIDENCE) if argument_name(h) == word): value for word, value in fields.items()
     }
@@ -135,7 +135,7 @@ def build_site(vendor_no: str, supplier: str, country: str, industry: str, *answ
 
 
 def argument_name(header: str) -> str:
-    """A header as the name of an argument: "% migrant workers" -> "migrant_workers"."""
+    """Return a header as the name of an argument: "% migrant workers" -> "migrant_workers"."""
     return "_".join("".join(c if c.isalnum() else " " for c in header).lower().split())
 
 
@@ -299,8 +299,8 @@ SITES: Sequence[Row] = (
         products="Timber frames", tier=1, no_of_workers=64, migrant_workers="9 %",
         evidence="union", evidence_date="2026-05-05", as_of="2026-05-05",
     ),
-    build_site("SK-023", "Granite Echo Quarry (fictional)", "Indonesa", "Quarrying", SELF_DECLARED, products="Paving stone", tier=3,
-    no_of_workers=95, migrant_workers="0 %", as_of="2026-06-11"),
+    build_site("SK-023", "Granite Echo Quarry (fictional)", "Indonesa", "Quarrying", SELF_DECLARED, products="Paving stone",
+    tier=3, no_of_workers=95, migrant_workers="0 %", as_of="2026-06-11"),
     build_site("SK-024", "Nowhere Bay Aggregates (fictional)", "n/a", "Building materials?", products="Sand", tier=3,
     no_of_workers=9999, migrant_workers="-", remarks="country to follow"),
     build_site(
@@ -315,7 +315,7 @@ SITES: Sequence[Row] = (
 
 
 def create_workbook(path: Path, title: str) -> xlsxwriter.Workbook:
-    """An empty workbook at ``path``; filled alike, its bytes are the same each time."""
+    """Create an empty workbook at ``path``; the same content gives the same bytes each time."""
     book = xlsxwriter.Workbook(
         path, {"default_date_format": "dd.mm.yyyy", "strings_to_formulas": False, "strings_to_urls": False}
     )
@@ -324,7 +324,7 @@ def create_workbook(path: Path, title: str) -> xlsxwriter.Workbook:
 
 
 def write_suppliers() -> None:
-    """The workbook of suppliers and agencies."""
+    """Write the workbook of suppliers and agencies."""
     book = create_workbook(WORKBOOK, "a buyer of seafood and building works")
     practice = dict.fromkeys(
         header for part in (VERIFIED, SELF_DECLARED_AT_SEA, SELF_DECLARED_BUILDING) for header in part
@@ -346,7 +346,7 @@ def write_suppliers() -> None:
 
 
 def write_records() -> None:
-    """What lies beside it: case records, the buyer's own answers, cohorts with exchange rates, and a watchlist."""
+    """Write case records, the buyer's own answers, cohorts with exchange rates, and a watchlist."""
     title = "case records about suppliers"
     with closing(create_workbook(HERE / "case_records.xlsx", title)) as book:
         write_sheet(
@@ -375,7 +375,7 @@ def write_sheet(
     titles: Sequence[str],
     total: Row | None = None,
 ) -> None:
-    """One sheet: titles, header, rows and perhaps a row of totals. Texts stay texts, whatever they look like."""
+    """Write a sheet: titles, header, rows and an optional row of totals. Text stays text, whatever it looks like."""
     page = book.add_worksheet(name)
     bold = book.add_format({"bold": True, "text_wrap": True, "valign": "top"})
     for at, title in enumerate(titles):

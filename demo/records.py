@@ -1,4 +1,4 @@
-"""What lies beside the demo's workbook, all invented: case records, the buyer's own answers, cohorts with rates, a watchlist.
+"""The smaller files of the demo, all invented: case records, the buyer's own answers, cohorts with rates, a watchlist.
 
 Case records hold groups, never names, telephone numbers or papers: a row that seems to hold one is refused.
 """
@@ -20,8 +20,10 @@ _HOMES = ("CR-3", "AG-7", "Philippines", "Domestic worker", "2026-01", "2026-03"
 
 
 def _build_case_rows(group: tuple[object, ...], *findings: tuple[object, ...]) -> list[tuple[object, ...]]:
-    """Who the group is stands on its first row; the rows below need only its number."""
-    return [(*(group if at == 0 else (group[0], *[""] * (len(group) - 1))), *told) for at, told in enumerate(findings)]
+    """Return the rows of a case: the group is described in the first one, the others repeat only the case number."""
+    return [
+        (*(group if at == 0 else (group[0], *[""] * (len(group) - 1))), *finding) for at, finding in enumerate(findings)
+    ]
 
 
 CASES = [

@@ -18,14 +18,14 @@ Cell = str | int | float | None
 
 
 def parse_table(*lines: str) -> list[list[str]]:
-    """The cells of a Markdown table, given as lines or as one text; a rule (|---|) is passed over."""
+    """Return the cells of a Markdown table, given as lines or as one text; a rule (|---|) is passed over."""
     table = [line.strip() for text in lines for line in text.strip().splitlines()]
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table]
     return [row for row in rows if not all(re.fullmatch(":?-{3,}:?", cell) for cell in row)]
 
 
 def parse_cell(text: str) -> Cell:
-    """A number where the text is plainly one, nothing where it is empty."""
+    """Return a number if the text is plainly one, None if it is empty, otherwise the text."""
     if NUMBER.fullmatch(text):
         return float(text) if "." in text else int(text)
     return text or None
@@ -43,14 +43,14 @@ def workbook(*lines: str, name: str = "Suppliers", **others: str) -> bytes:
 
 
 def save_workbook(book: Workbook) -> bytes:
-    """The bytes of a workbook."""
+    """Return the bytes of a workbook."""
     held = io.BytesIO()
     book.save(held)
     return held.getvalue()
 
 
 def text(*lines: str, delimiter: str = ",", encoding: str = "utf-8") -> bytes:
-    """The table as a text file."""
+    """Return the table as a text file."""
     held = io.StringIO()
     csv.writer(held, delimiter=delimiter).writerows(parse_table(*lines))
     return held.getvalue().encode(encoding)

@@ -27,40 +27,42 @@ H_IN_AA = 0.15 + 0.5 * 0.6 * 0.85
 SWIFT = {name_key("Swift Hands"): 80.0}
 
 
-def found(*rows: dict[str, object], model: Model = SITE, agencies: dict[str, float] | None = None) -> InherentRisk:
+def compute_inherent(
+    *rows: dict[str, object], model: Model = SITE, agencies: dict[str, float] | None = None
+) -> InherentRisk:
     return compute_inherent_risk(from_rows(rows), model, FACTS, agencies or {})
 
 
-def c(of: InherentRisk, indicator: str = "hours") -> tuple[float, float, float]:
-    """The context of an indicator of the first supplier, its lowest and its highest; hours name nothing sharper."""
-    row = of.context_row[POSITION[indicator]]
-    point, lowest, highest = (float(array[row, 0]) for array in (of.context, of.context_low, of.context_high))
+def get_context(risk: InherentRisk, indicator: str = "hours") -> tuple[float, float, float]:
+    """Return the context of an indicator of the first supplier, its lowest and its highest; "hours" has no sharper context."""
+    row = risk.context_row[POSITION[indicator]]
+    point, lowest, highest = (float(array[row, 0]) for array in (risk.context, risk.context_low, risk.context_high))
     return point, lowest, highest
 
 
-def near(*points: float) -> object:
-    """A context, its lowest and its highest, but for the last bits."""
+def approximate(*points: float) -> object:
+    """Return a context, its lowest and its highest, to compare except for the last bits."""
     return pytest.approx(points)
 
 
-def parts(of: InherentRisk) -> dict[str, tuple[float, str]]:
-    """The points of each part of the first supplier, and how it is known."""
-    return {part.id: (pytest.approx(float(part.points[0])), PART_STATES[part.state[0]]) for part in of.parts}
+def list_parts(risk: InherentRisk) -> dict[str, tuple[float, str]]:
+    """Return the points of each part of the first supplier, and how it is known."""
+    return {part.id: (pytest.approx(float(part.points[0])), PART_STATES[part.state[0]]) for part in risk.parts}
 
 
-def base(of: InherentRisk, model: Model = SITE) -> float:
-    """100 times the mean context of the first supplier, weighted."""
+def compute_base(risk: InherentRisk, model: Model = SITE) -> float:
+    """Return 100 times the weighted mean context of the first supplier."""
     weights = np.array([indicator.weight for indicator in model.indicators])
-    return float(100 * (weights * of.context[of.context_row, 0]).sum() / weights.sum())
+    return float(100 * (weights * risk.context[risk.context_row, 0]).sum() / weights.sum())
 
 
 # --- step by step
 
 
-def test_each_context_closes_a_share_of_what_is_left() -> None:
-    of = found(IN_AA)
-    assert c(of)[:2] == near(H_IN_AA, H_IN_AA)
-    assert parts(of) == {
+def test_each_context_closes_a_share_of_the_remaining_gap() -> None:
+    risk = compute_inherent(IN_AA)
+    assert get_context(risk)[:2] == approximate(H_IN_AA, H_IN_AA)
+    assert list_parts(risk) == {
         UNKNOWN_PLACE: (0, "unknown"),
         "country.law": (100 * 0.5 * 0.2 / 2, "known"),
         "country.crises": (100 * 0.5 * 0.4 / 2, "known"),
@@ -82,29 +84,35 @@ def test_each_context_closes_a_share_of_what_is_left() -> None:
     ],
 )
 def test_the_points_of_the_parts_add_up_to_the_weighted_mean_of_the_contexts(answers: dict[str, object]) -> None:
-    of = found(answers, agencies=SWIFT)
-    assert sum(part.points[0] for part in of.parts) == pytest.approx(base(of), abs=1e-9)
+    risk = compute_inherent(answers, agencies=SWIFT)
+    assert sum(part.points[0] for part in risk.parts) == pytest.approx(compute_base(risk), abs=1e-9)
 
 
-def test_another_fact_dilutes_none_before_it() -> None:
+def test_a_further_fact_does_not_dilute_earlier_ones() -> None:
     crises_alone = replace(SITE, contexts=(build_context("crises", 0.5, build_scaled_fact("country.crises")), TRADE))
     migrants_too = replace(
         SITE, contexts=(*crises_alone.contexts, build_context("migrants", 0.2, build_scaled_fact("answer.migrant_pct")))
     )
-    assert c(found(IN_AA | {"migrant_pct": 0.0}, model=migrants_too))[0] == c(found(IN_AA, model=crises_alone))[0]
-    assert c(found(IN_AA | {"migrant_pct": 5.0}, model=migrants_too))[0] > c(found(IN_AA, model=crises_alone))[0]
+    assert (
+        get_context(compute_inherent(IN_AA | {"migrant_pct": 0.0}, model=migrants_too))[0]
+        == get_context(compute_inherent(IN_AA, model=crises_alone))[0]
+    )
+    assert (
+        get_context(compute_inherent(IN_AA | {"migrant_pct": 5.0}, model=migrants_too))[0]
+        > get_context(compute_inherent(IN_AA, model=crises_alone))[0]
+    )
 
 
-def test_what_acts_only_where_it_is_known_adds_its_share_when_known_and_to_the_worst_case_when_not() -> None:
+def test_a_context_that_counts_only_where_known_widens_the_worst_case_while_unknown() -> None:
     forty, unknown, declined = (
-        found(IN_AA | answer) for answer in ({"migrant_pct": 40.0}, {}, {"migrant_pct": "declined"})
+        compute_inherent(IN_AA | answer) for answer in ({"migrant_pct": 40.0}, {}, {"migrant_pct": "declined"})
     )
     left = 1 - H_IN_AA
     with_forty, with_all = (H_IN_AA + 0.2 * share * left for share in (0.4, 1.0))
-    assert c(forty) == near(with_forty, with_forty, with_forty)
-    assert c(unknown) == near(H_IN_AA, H_IN_AA, with_all)
-    assert c(declined) == near(with_all, with_all, with_all)
-    assert parts(declined)["answer.migrant_pct"] == (pytest.approx(100 * 0.2 * left), "declined")
+    assert get_context(forty) == approximate(with_forty, with_forty, with_forty)
+    assert get_context(unknown) == approximate(H_IN_AA, H_IN_AA, with_all)
+    assert get_context(declined) == approximate(with_all, with_all, with_all)
+    assert list_parts(declined)["answer.migrant_pct"] == (pytest.approx(100 * 0.2 * left), "declined")
 
 
 def test_of_several_facts_of_a_context_the_mean_counts_and_each_has_its_own_points() -> None:
@@ -117,63 +125,63 @@ def test_of_several_facts_of_a_context_the_mean_counts_and_each_has_its_own_poin
     )
     model = replace(SITE, contexts=(*SITE.contexts[:2], both))
     left = 1 - H_IN_AA
-    known = found(IN_AA | {"migrant_pct": 40.0, "flag": "AA"}, model=model)
-    half_known = found(IN_AA | {"migrant_pct": 40.0}, model=model)
+    known = compute_inherent(IN_AA | {"migrant_pct": 40.0, "flag": "AA"}, model=model)
+    half_known = compute_inherent(IN_AA | {"migrant_pct": 40.0}, model=model)
     # Under the first edition, so that what was declined is no other place as well.
-    declined = found(IN_AA | {"migrant_pct": 40.0, "flag": "declined"}, model=replace(model, method=1))
-    assert c(known) == near(*[H_IN_AA + 0.2 * (0.4 + 0.0) / 2 * left] * 3)
-    assert c(half_known)[0] == pytest.approx(H_IN_AA + 0.2 * 0.4 / 2 * left)
-    assert c(half_known)[2] == pytest.approx(H_IN_AA + 0.2 * (0.4 + 1.0) / 2 * left)
-    points = parts(declined)
+    declined = compute_inherent(IN_AA | {"migrant_pct": 40.0, "flag": "declined"}, model=replace(model, method=1))
+    assert get_context(known) == approximate(*[H_IN_AA + 0.2 * (0.4 + 0.0) / 2 * left] * 3)
+    assert get_context(half_known)[0] == pytest.approx(H_IN_AA + 0.2 * 0.4 / 2 * left)
+    assert get_context(half_known)[2] == pytest.approx(H_IN_AA + 0.2 * (0.4 + 1.0) / 2 * left)
+    points = list_parts(declined)
     assert points["answer.migrant_pct"][0] == pytest.approx(100 * 0.2 * 0.4 / 2 * left)
     assert points["flag.card"] == (pytest.approx(100 * 0.2 * 1.0 / 2 * left), "declined")
 
 
 def test_a_context_that_is_known_in_part_has_its_own_range() -> None:
     fees = build_context("fees", 0.2, build_scaled_fact("corridor.cost"), only_where_known=True)
-    of = found(
+    risk = compute_inherent(
         IN_AA | {"worker_origin_countries": ["NN", "XX"]}, model=replace(SITE, contexts=(*SITE.contexts[:2], fees))
     )
-    assert c(of) == near(*(H_IN_AA + 0.2 * x * (1 - H_IN_AA) for x in (0.4, 0.4, 1.0)))
+    assert get_context(risk) == approximate(*(H_IN_AA + 0.2 * x * (1 - H_IN_AA) for x in (0.4, 0.4, 1.0)))
 
 
 def test_a_fact_that_is_filled_has_the_range_of_its_neighbours_and_is_not_known() -> None:
-    of = found({"country": "DD", "sector": ["1020"], "migrant_pct": 0.0})
+    risk = compute_inherent({"country": "DD", "sector": ["1020"], "migrant_pct": 0.0})
     # Law is 6; crises are 8, from 4 to 10.
-    assert c(of) == near(*(governance + 0.3 * (1 - governance) for governance in (0.35, 0.25, 0.4)))
-    assert parts(of)["country.crises"][1] == "filled"
-    assert of.known_share[0] == pytest.approx(2 / 3)  # law and the trade, of three facts
-    assert of.place_known[0]
+    assert get_context(risk) == approximate(*(governance + 0.3 * (1 - governance) for governance in (0.35, 0.25, 0.4)))
+    assert list_parts(risk)["country.crises"][1] == "filled"
+    assert risk.known_share[0] == pytest.approx(2 / 3)  # law and the trade, of three facts
+    assert risk.place_known[0]
 
 
 # --- sharper contexts
 
 
 def test_an_indicator_takes_the_sharper_context_that_it_names_where_that_is_higher() -> None:
-    of = found(IN_AA | {"worker_origin_countries": ["NN"], "country": "BB"})
-    usual = c(of)[0]
-    assert c(of, "fees")[:2] == near(0.8, 0.8)  # a corridor of 8
+    risk = compute_inherent(IN_AA | {"worker_origin_countries": ["NN"], "country": "BB"})
+    usual = get_context(risk)[0]
+    assert get_context(risk, "fees")[:2] == approximate(0.8, 0.8)  # a corridor of 8
     assert usual < 0.8
-    assert parts(of)["corridor_fees"] == (pytest.approx(100 * 4 / 23 * (0.8 - usual)), "known")
+    assert list_parts(risk)["corridor_fees"] == (pytest.approx(100 * 4 / 23 * (0.8 - usual)), "known")
 
 
 def test_a_sharper_context_below_the_inherent_risk_changes_nothing() -> None:
-    of = found({**IN_AA, "migrant_pct": 0.0, "worker_origin_countries": ["PP"]})  # a corridor of 1
-    assert c(of, "fees") == c(of)
-    assert parts(of)["corridor_fees"] == (0, "known")
+    risk = compute_inherent({**IN_AA, "migrant_pct": 0.0, "worker_origin_countries": ["PP"]})  # a corridor of 1
+    assert get_context(risk, "fees") == get_context(risk)
+    assert list_parts(risk)["corridor_fees"] == (0, "known")
 
 
 def test_a_sharper_context_that_is_not_known_opens_the_top_of_the_range_alone() -> None:
-    of = found({**IN_AA, "migrant_pct": 0.0, "worker_origin_countries": ["XX"]})
-    assert c(of, "fees") == near(H_IN_AA, H_IN_AA, 1.0)
-    assert c(of) == near(H_IN_AA, H_IN_AA, H_IN_AA)
+    risk = compute_inherent({**IN_AA, "migrant_pct": 0.0, "worker_origin_countries": ["XX"]})
+    assert get_context(risk, "fees") == approximate(H_IN_AA, H_IN_AA, 1.0)
+    assert get_context(risk) == approximate(H_IN_AA, H_IN_AA, H_IN_AA)
 
 
 def test_the_worst_agency_is_a_sharper_context_after_the_corridor() -> None:
-    of = found(IN_AA | {"worker_origin_countries": ["NN"], "agencies": ["Swift Hands"]}, agencies=SWIFT)
+    risk = compute_inherent(IN_AA | {"worker_origin_countries": ["NN"], "agencies": ["Swift Hands"]}, agencies=SWIFT)
     # The corridor of 4 lies below the inherent risk, the agency's 80 above.
-    assert c(of, "fees")[0] == pytest.approx(0.8)
-    assert parts(of)["agency"] == (pytest.approx(100 * 4 / 23 * (0.8 - H_IN_AA)), "known")
+    assert get_context(risk, "fees")[0] == pytest.approx(0.8)
+    assert list_parts(risk)["agency"] == (pytest.approx(100 * 4 / 23 * (0.8 - H_IN_AA)), "known")
 
 
 def test_of_the_facts_of_a_sharper_context_the_largest_counts_and_an_unknown_one_raises_the_top_alone() -> None:
@@ -182,64 +190,69 @@ def test_of_the_facts_of_a_sharper_context_the_largest_counts_and_an_unknown_one
     )
     model = replace(SITE, sharper_contexts=(two,))
     to_bb = {"country": "BB", "sector": ["1020"], "worker_origin_countries": ["NN"]}
-    assert c(found(to_bb, model=model), "fees") == (1.0, 1.0, 1.0)  # cost 8 of 10, and tied
+    assert get_context(compute_inherent(to_bb, model=model), "fees") == (1.0, 1.0, 1.0)  # cost 8 of 10, and tied
     # Of AA it is not known whether people are tied; the cost of 4 lies above the inherent risk of a calm trade there.
     to_aa = {"country": "AA", "sector": ["4100"], "migrant_pct": 0.0, "worker_origin_countries": ["NN"]}
     for facts in (two.facts, two.facts[::-1]):
         other_order = replace(SITE, sharper_contexts=(replace(two, facts=facts),))
-        assert c(found(to_aa, model=other_order), "fees") == near(0.4, 0.4, 1.0)
+        assert get_context(compute_inherent(to_aa, model=other_order), "fees") == approximate(0.4, 0.4, 1.0)
 
 
 def test_indicators_that_name_the_same_share_a_row_of_contexts() -> None:
-    of = found(IN_AA | {"worker_origin_countries": ["NN"]})
+    risk = compute_inherent(IN_AA | {"worker_origin_countries": ["NN"]})
     others = [i for name, i in POSITION.items() if name != "fees"]
-    assert len(of.context) == 2
-    assert len(set(of.context_row[others])) == 1
-    assert of.context_row[POSITION["fees"]] != of.context_row[others[0]]
+    assert len(risk.context) == 2
+    assert len(set(risk.context_row[others])) == 1
+    assert risk.context_row[POSITION["fees"]] != risk.context_row[others[0]]
 
 
 # --- the states that a vessel answers to
 
 
-def test_of_country_flag_and_owner_the_worst_counts_and_each_part_is_that_of_the_worst() -> None:
+def test_the_worst_of_country_flag_and_owner_counts_with_its_parts() -> None:
     at_home = {**IN_AA, "migrant_pct": 0.0}
-    worst = found({"country": "CC", "sector": ["1020"], "migrant_pct": 0.0})
+    worst = compute_inherent({"country": "CC", "sector": ["1020"], "migrant_pct": 0.0})
     for question in ("flag", "owner_country"):
-        of = found(at_home | {question: "CC"})
-        assert c(of)[0] == c(worst)[0]
-        assert parts(of)["country.law"] == (pytest.approx(22.5), "known")
-        assert parts(of)["sector.hazard"] == parts(worst)["sector.hazard"]
-    flagged = found({"country": "CC", "sector": ["1020"], "migrant_pct": 0.0, "flag": "AA"})
-    assert (c(flagged), parts(flagged)) == (c(worst), parts(worst))
+        risk = compute_inherent(at_home | {question: "CC"})
+        assert get_context(risk)[0] == get_context(worst)[0]
+        assert list_parts(risk)["country.law"] == (pytest.approx(22.5), "known")
+        assert list_parts(risk)["sector.hazard"] == list_parts(worst)["sector.hazard"]
+    flagged = compute_inherent({"country": "CC", "sector": ["1020"], "migrant_pct": 0.0, "flag": "AA"})
+    assert (get_context(flagged), list_parts(flagged)) == (get_context(worst), list_parts(worst))
 
 
 def test_a_flag_of_which_nothing_is_known_adds_nothing() -> None:
-    assert c(found(IN_AA | {"flag": "ZZ"})) == c(found(IN_AA))
+    assert get_context(compute_inherent(IN_AA | {"flag": "ZZ"})) == get_context(compute_inherent(IN_AA))
 
 
 def test_of_two_states_the_range_is_the_worse_at_both_ends() -> None:
-    flagged = found({"country": "BB", "sector": ["1020"], "migrant_pct": 0.0, "flag": "DD"})
-    country, flag = (found({"country": code, "sector": ["1020"], "migrant_pct": 0.0}) for code in ("BB", "DD"))
-    assert c(flag)[1] < c(country)[1]  # Dunland is filled, and less sure
-    assert c(country)[2] < c(flag)[2]
-    assert c(flagged)[1:] == (c(country)[1], c(flag)[2])
+    flagged = compute_inherent({"country": "BB", "sector": ["1020"], "migrant_pct": 0.0, "flag": "DD"})
+    country, flag = (
+        compute_inherent({"country": code, "sector": ["1020"], "migrant_pct": 0.0}) for code in ("BB", "DD")
+    )
+    assert get_context(flag)[1] < get_context(country)[1]  # Dunland is filled, and less sure
+    assert get_context(country)[2] < get_context(flag)[2]
+    assert get_context(flagged)[1:] == (get_context(country)[1], get_context(flag)[2])
 
 
 def test_a_flag_that_was_declined_counts_as_the_worst_place_of_the_fact_table() -> None:
-    of, worst = found({**IN_AA, "flag": "declined"}), found({"country": "CC", "sector": ["1020"]})
-    assert c(of)[0] == c(worst)[0]
-    assert parts(of)[UNKNOWN_PLACE] == (pytest.approx(100 * (0.475 + 0.3 * 0.525)), "declined")
-    assert parts(of)["country.law"][0] == 0
-    assert of.has_declined_facts
-    assert c(of)[1] == pytest.approx(H_IN_AA)  # the best case hears no silence
-    assert of.place_known[0]
+    risk, worst = (
+        compute_inherent({**IN_AA, "flag": "declined"}),
+        compute_inherent({"country": "CC", "sector": ["1020"]}),
+    )
+    assert get_context(risk)[0] == get_context(worst)[0]
+    assert list_parts(risk)[UNKNOWN_PLACE] == (pytest.approx(100 * (0.475 + 0.3 * 0.525)), "declined")
+    assert list_parts(risk)["country.law"][0] == 0
+    assert risk.has_declined_facts
+    assert get_context(risk)[1] == pytest.approx(H_IN_AA)  # the best case hears no silence
+    assert risk.place_known[0]
 
 
 def test_before_the_second_edition_of_the_method_a_flag_that_was_declined_added_nothing() -> None:
     first = replace(SITE, method=1)
-    of = found({**IN_AA, "flag": "declined"}, model=first)
-    assert c(of)[0] == pytest.approx(H_IN_AA)
-    assert not of.has_declined_facts
+    risk = compute_inherent({**IN_AA, "flag": "declined"}, model=first)
+    assert get_context(risk)[0] == pytest.approx(H_IN_AA)
+    assert not risk.has_declined_facts
 
 
 # --- a place that is not known
@@ -249,33 +262,33 @@ def test_before_the_second_edition_of_the_method_a_flag_that_was_declined_added_
 def test_an_unknown_country_counts_as_three_quarters_of_the_table_and_may_be_any_of_it(
     country: dict[str, object],
 ) -> None:
-    of = found({**country, "sector": ["1020"], "migrant_pct": 0.0})
+    risk = compute_inherent({**country, "sector": ["1020"], "migrant_pct": 0.0})
     every = [g + 0.3 * (1 - g) for g in (0.15, 0.35, 0.475, 0.35)]
-    assert c(of) == near(float(np.percentile(every, 75)), min(every), max(every))
-    assert parts(of)[UNKNOWN_PLACE] == (pytest.approx(100 * float(np.percentile(every, 75))), "unknown")
-    assert [parts(of)[name][0] for name in ("country.law", "country.crises", "sector.hazard")] == [0, 0, 0]
-    assert not of.place_known[0]
+    assert get_context(risk) == approximate(float(np.percentile(every, 75)), min(every), max(every))
+    assert list_parts(risk)[UNKNOWN_PLACE] == (pytest.approx(100 * float(np.percentile(every, 75))), "unknown")
+    assert [list_parts(risk)[name][0] for name in ("country.law", "country.crises", "sector.hazard")] == [0, 0, 0]
+    assert not risk.place_known[0]
 
 
-def test_of_an_unknown_sector_the_country_that_is_known_still_counts() -> None:
-    of = found({"country": "AA", "migrant_pct": 0.0})
+def test_a_known_country_counts_without_a_known_sector() -> None:
+    risk = compute_inherent({"country": "AA", "migrant_pct": 0.0})
     every = [0.15 + 0.5 * hazard * 0.85 for hazard in (0.4, 0.2, 0.5, 1.0)]
-    assert c(of) == near(float(np.percentile(every, 75)), min(every), max(every))
-    assert not of.place_known[0]
-    assert of.known_share[0] == pytest.approx(2 / 3)
+    assert get_context(risk) == approximate(float(np.percentile(every, 75)), min(every), max(every))
+    assert not risk.place_known[0]
+    assert risk.known_share[0] == pytest.approx(2 / 3)
 
 
 def test_a_known_flag_is_no_answer_to_which_country_it_is() -> None:
-    of = found({"flag": "CC", "sector": ["1020"]})
-    assert not of.place_known[0]
-    assert c(of)[0] == c(found({"country": "CC", "sector": ["1020"]}))[0]
-    assert parts(of)[UNKNOWN_PLACE][0] == 0  # the flag's own facts explain it
+    risk = compute_inherent({"flag": "CC", "sector": ["1020"]})
+    assert not risk.place_known[0]
+    assert get_context(risk)[0] == get_context(compute_inherent({"country": "CC", "sector": ["1020"]}))[0]
+    assert list_parts(risk)[UNKNOWN_PLACE][0] == 0  # the flag's own facts explain it
 
 
 def test_the_place_of_an_agency_is_known_without_a_sector() -> None:
-    of = found({"country": "AA"}, model=AGENCY)
-    assert of.place_known[0]
-    assert parts(of)["sector.hazard"] == (pytest.approx(100 * 0.5 * 0.5 * 0.85), "known")
+    risk = compute_inherent({"country": "AA"}, model=AGENCY)
+    assert risk.place_known[0]
+    assert list_parts(risk)["sector.hazard"] == (pytest.approx(100 * 0.5 * 0.5 * 0.85), "known")
 
 
 # --- one supplier and many, and what is remembered of one
@@ -305,42 +318,48 @@ def assert_same(alone: InherentRisk, together: InherentRisk, j: int) -> None:
             assert np.array_equal(getattr(one, name)[0], getattr(other, name)[j], equal_nan=True), (one.id, name)
 
 
-def test_alone_first_or_again_a_supplier_has_the_context_that_it_has_among_others() -> None:
-    together = found(*ROWS, agencies=SWIFT)
+def test_the_context_of_a_supplier_is_the_same_alone_repeated_or_among_others() -> None:
+    together = compute_inherent(*ROWS, agencies=SWIFT)
     for _ in range(2):  # what is remembered of one place never serves another
         for j, row in enumerate(ROWS):
-            assert_same(found(row, agencies=SWIFT), together, j)
+            assert_same(compute_inherent(row, agencies=SWIFT), together, j)
 
 
 def test_the_first_place_that_a_model_meets_is_not_mistaken_for_one_without_answers() -> None:
     new_model = replace(SITE, title="Met for the first time")
-    assert found(IN_AA, model=new_model).place_known[0]
-    assert not found({}, model=new_model).place_known[0]
+    assert compute_inherent(IN_AA, model=new_model).place_known[0]
+    assert not compute_inherent({}, model=new_model).place_known[0]
 
 
 def test_another_score_of_an_agency_is_not_mistaken_for_the_one_before() -> None:
     named = IN_AA | {"agencies": ["Swift Hands"]}
-    points = [c(found(named, agencies={name_key("Swift Hands"): score}), "fees")[0] for score in (80.0, 90.0, 80.0)]
+    points = [
+        get_context(compute_inherent(named, agencies={name_key("Swift Hands"): score}), "fees")[0]
+        for score in (80.0, 90.0, 80.0)
+    ]
     assert points == [0.8, 0.9, 0.8]
 
 
-def test_what_is_remembered_of_one_place_nobody_can_write_to() -> None:
-    of = found(IN_AA)
-    assert of is found(IN_AA | {"name": "Another in the same place"})
-    for array in (of.context, of.known_share, of.parts[0].points):
+def test_cached_arrays_of_a_place_are_read_only() -> None:
+    risk = compute_inherent(IN_AA)
+    assert risk is compute_inherent(IN_AA | {"name": "Another in the same place"})
+    for array in (risk.context, risk.known_share, risk.parts[0].points):
         with pytest.raises(ValueError, match="read-only"):
             array[...] = 0
 
 
-def test_more_places_than_are_remembered_are_each_worked_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_places_than_the_cache_holds_are_each_computed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(inherent, "MAX_CACHED_PLACES", 2)
-    together = found(*ROWS, agencies=SWIFT)
+    together = compute_inherent(*ROWS, agencies=SWIFT)
     for j, row in enumerate(ROWS):
-        assert_same(found(row, agencies=SWIFT), together, j)
+        assert_same(compute_inherent(row, agencies=SWIFT), together, j)
 
 
 def test_more_hazard_never_lowers_the_inherent_risk() -> None:
     worse = {"country": "CC", "sector": ["97"], "migrant_pct": 100.0}
     for question in worse:
         better = {**IN_AA, "migrant_pct": 0.0}
-        assert c(found(better | {question: worse[question]}))[0] > c(found(better))[0], question
+        assert (
+            get_context(compute_inherent(better | {question: worse[question]}))[0]
+            > get_context(compute_inherent(better))[0]
+        ), question

@@ -32,7 +32,7 @@ def list_codes(parsed: ParsedUpload | NoUsableRows) -> list[str]:
 
 def list_names(parsed: ParsedUpload) -> list[list[str]]:
     """The names in each batch."""
-    return [[str(row["name"]) for row in batch.answers.rows()] for batch in parsed.batches]
+    return [[str(row["name"]) for row in batch.answers.to_rows()] for batch in parsed.batches]
 
 
 def build_workbook_with_hidden_sheet(state: str) -> bytes:
@@ -170,7 +170,7 @@ def test_a_day_in_a_workbook_is_the_day_that_is_read_by_either_count_of_days(epo
     book.epoch = epoch
     for row in (["Supplier", "Country", "Evidence date"], ["Blue Pier Cannery", "TH", day]):
         book.active.append(row)
-    (answers,) = parse(("list.xlsx", save_workbook(book)), kind="site").batches[0].answers.rows()
+    (answers,) = parse(("list.xlsx", save_workbook(book)), kind="site").batches[0].answers.to_rows()
     assert answers["evidence_date"] == day.isoformat()
 
 
@@ -205,21 +205,21 @@ def test_if_every_row_is_rejected_the_first_error_names_its_cell() -> None:
 def test_a_column_is_mapped_as_the_sender_chose() -> None:
     data = workbook("| Supplier | Country | Bosses hold them |\n| A | TH | held |")
     parsed = parse(("list.xlsx", data), columns={"papers_retention": "Bosses hold them"})
-    assert parsed.batches[0].answers.rows()[0]["papers_retention"] == "held"
+    assert parsed.batches[0].answers.to_rows()[0]["papers_retention"] == "held"
 
 
 def test_a_column_map_for_one_sheet_takes_precedence_over_the_general_one() -> None:
     sheets = workbook(SITES.replace("Sector", "Code"), name="One", Two=SITES.replace("Sector", "Trade code"))
     maps = (SheetMap({"sector": "Trade code"}, "list.xlsx", "Two"),)
     parsed = parse(("list.xlsx", sheets), columns={"sector": "Code"}, maps=maps)
-    assert [row["sector"] for batch in parsed.batches for row in batch.answers.rows()] == [["1020"]] * 4
-    assert Choices(maps=maps).of_sheet("other.xlsx", "Two") == {}
+    assert [row["sector"] for batch in parsed.batches for row in batch.answers.to_rows()] == [["1020"]] * 4
+    assert Choices(maps=maps).columns_for_sheet("other.xlsx", "Two") == {}
 
 
 def test_unset_choices_are_not_exported() -> None:
-    assert Choices().options() == {}
+    assert Choices().to_options() == {}
     made = Choices(kind="site", country="TH", columns={"name": "Factory"}, date_order="dmy")
-    assert made.options() == {"kind": "site", "country": "TH", "date_order": "dmy", "map": {"name": "Factory"}}
+    assert made.to_options() == {"kind": "site", "country": "TH", "date_order": "dmy", "map": {"name": "Factory"}}
 
 
 # ---------------------------------------------------------------- the buyer, and case records
@@ -237,7 +237,7 @@ def build_buyer_form() -> bytes:
 
 def test_answers_of_the_buyer_are_neither_suppliers_nor_counted_rows() -> None:
     parsed = parse(("ours.xlsx", build_buyer_form()), ("list.xlsx", workbook(SITES)))
-    assert [batch.kind for batch in parsed.buying] == ["buyer"]
+    assert [batch.kind for batch in parsed.buyer_batches] == ["buyer"]
     assert [batch.kind for batch in parsed.batches] == ["site"]
     assert (parsed.received["rows"], parsed.received["accepted"]) == (2, 2)
 
@@ -246,8 +246,8 @@ def test_buyer_answers_alone_are_accepted_only_if_requested() -> None:
     files = [("ours.xlsx", build_buyer_form())]
     with pytest.raises(NoUsableRows):
         parse_files(files, Choices(), ON)
-    parsed = parse_files(files, Choices(), ON, buyer_alone=True)
-    assert (len(parsed.buying), parsed.batches) == (1, ())
+    parsed = parse_files(files, Choices(), ON, allow_buyer_only=True)
+    assert (len(parsed.buyer_batches), parsed.batches) == (1, ())
 
 
 @pytest.mark.parametrize(("reference", "strength", "expected_codes"), [("S-1", 1, []), ("S-9", 0, ["case.unlinked"])])
