@@ -205,11 +205,11 @@ def access(tmp_path: Path, before: str = "", after: str = "") -> Access:
 
 def test_nobody_may_call_a_page_that_is_not_listed_by_its_method(tmp_path: Path):
     listed = access(tmp_path)
-    assert [listed.may(role, "list") for role in ("admin", "officer", "", "unheard of")] == [True, True, False, False]
-    assert [listed.may(role, "list", "POST") for role in ("admin", "officer")] == [True, False]
-    assert listed.may("officer", "list", "HEAD")
+    assert [listed.may_open(role, "list") for role in ("admin", "officer", "", "unheard of")] == [True, True, False, False]
+    assert [listed.may_open(role, "list", "POST") for role in ("admin", "officer")] == [True, False]
+    assert listed.may_open("officer", "list", "HEAD")
     for endpoint, method in (("list", "DELETE"), ("new", "GET"), ("door", "GET"), ("api", "GET")):
-        assert not listed.may("admin", endpoint, method)
+        assert not listed.may_open("admin", endpoint, method)
 
 
 def test_what_workers_reported_is_open_to_its_roles_and_scopes_alone(tmp_path: Path):
