@@ -141,7 +141,7 @@ def read_import(db: Database, blobs: BlobStore, claimed: ClaimedJob) -> None:
         issues = import_cases.list_issues(session, parsed) if parsed.cases else parsed.received["issues"]
         import_.found = {
             **parsed.received,
-            "issues": [*issues, *(told.to_dict() for told in _list_known_supplier_issues(session, parsed))],
+            "issues": [*issues, *(issue_.to_dict() for issue_ in _list_known_supplier_issues(session, parsed))],
         }
         import_.rows, import_.accepted, import_.rejected = (
             parsed.received[k] for k in ("rows", "accepted", "rejected")
@@ -167,7 +167,7 @@ def _describe_lost_sheets(
         for files in (previous_input.get("files", ()), parsed.files)
     ]
     lost_sheets = sorted(sheets[0] - sheets[1])
-    reasons = {(told.file, told.sheet): told.seen for told in parsed.issues if told.code == "sheet.no_table"}
+    reasons = {(issue_.file, issue_.sheet): issue_.seen for issue_ in parsed.issues if issue_.code == "sheet.no_table"}
     return " ".join(
         f"The sheet '{sheet or file}' would not be read. {reasons.get((file, sheet), '')}"
         for file, sheet in lost_sheets

@@ -17,7 +17,7 @@ from service.imports.jobs import parse_choices
 from service.jobs.kinds import ASSESS_IMPORT, READ_IMPORT
 from service.jobs.table import list_jobs
 
-SHOWN_ISSUES = 40  # of one kind of issue, that are shown
+MAX_LISTED_ISSUES = 40  # of one kind of issue, that are shown
 
 
 @dataclass(frozen=True)
@@ -148,23 +148,28 @@ def build_column_maps(import_: Import, answers: Sequence[ColumnChoice]) -> list[
     return maps
 
 
-def _corrected_columns(table: Table, told: Mapping[str, str], answers: Sequence[tuple[str, str]]) -> dict[str, str]:
-    as_found = {column.header: column.question for column in table.columns}
-    by_question: dict[str, str] = {}
-    for header, question in answers:
-        if question and by_question.setdefault(question, header) != header:
-            asked = load_combined_form(table.kind).by_id.get(question)
+def _corrected_columns(
+    table: Table, chosen: Mapping[str, str], corrections: Sequence[tuple[str, str]]
+) -> dict[str, str]:
+    """Return the columns of one table after corrections (header, question), without what was detected anyway."""
+    detected = {column.header: column.question for column in table.columns}
+    header_of: dict[str, str] = {}
+    for header, question in corrections:
+        if question and header_of.setdefault(question, header) != header:
+            clashing = load_combined_form(table.kind).by_id.get(question)
             raise DomainError(
                 "columns.tied",
                 422,
-                f"In '{table.sheet or table.file}' two columns, '{by_question[question]}' and '{header}', cannot both answer the "
-                f"question '{asked.title if asked else question}'. Set one of them to 'not read'.",
+                f"In '{table.sheet or table.file}' two columns, '{header_of[question]}' and '{header}', cannot both answer the "
+                f"question '{clashing.title if clashing else question}'. Set one of them to 'not read'.",
             )
-    changed = {header: question for header, question in answers if question and as_found.get(header) != question}
-    dropped = {as_found[header]: "" for header, question in answers if not question and as_found.get(header)}
-    # A column that is given another question no longer answers the one it was told before.
-    stands = {q: header for q, header in told.items() if header not in changed and header in ("", *as_found)}
-    return stands | dropped | {question: header for header, question in changed.items()}
+    changed = {header: question for header, question in corrections if question and detected.get(header) != question}
+    dropped = {detected[header]: "" for header, question in corrections if not question and detected.get(header)}
+    # A column that is given another question no longer answers the one that was chosen for it before.
+    unchanged = {
+        question: header for question, header in chosen.items() if header not in changed and header in ("", *detected)
+    }
+    return unchanged | dropped | {question: header for header, question in changed.items()}
 
 
 def group_issues(issues: Sequence[Mapping[str, Any]]) -> list[IssueGroup]:
@@ -180,8 +185,8 @@ def group_issues(issues: Sequence[Mapping[str, Any]]) -> list[IssueGroup]:
             SEVERITIES[members[0].severity],
             _sentence(members[0]),
             sum(issue.count for issue in members if issue.cell),
-            [(issue, _sentence(issue)) for issue in members[:SHOWN_ISSUES]],
-            max(len(members) - SHOWN_ISSUES, 0),
+            [(issue, _sentence(issue)) for issue in members[:MAX_LISTED_ISSUES]],
+            max(len(members) - MAX_LISTED_ISSUES, 0),
         )
         for code, members in by_code.items()
     ]

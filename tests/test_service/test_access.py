@@ -205,7 +205,12 @@ def access(tmp_path: Path, before: str = "", after: str = "") -> Access:
 
 def test_nobody_may_call_a_page_that_is_not_listed_by_its_method(tmp_path: Path):
     listed = access(tmp_path)
-    assert [listed.may_open(role, "list") for role in ("admin", "officer", "", "unheard of")] == [True, True, False, False]
+    assert [listed.may_open(role, "list") for role in ("admin", "officer", "", "unheard of")] == [
+        True,
+        True,
+        False,
+        False,
+    ]
     assert [listed.may_open(role, "list", "POST") for role in ("admin", "officer")] == [True, False]
     assert listed.may_open("officer", "list", "HEAD")
     for endpoint, method in (("list", "DELETE"), ("new", "GET"), ("door", "GET"), ("api", "GET")):
