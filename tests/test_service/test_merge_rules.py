@@ -90,7 +90,7 @@ def test_declining_to_answer_does_not_undo_harm_that_was_admitted():
 
 
 def test_a_declined_answer_is_replaced_by_the_next_answer_even_not_known():
-    assert not SITE.harms("recruitment_fees", "declined")
+    assert not SITE.admits_harm("recruitment_fees", "declined")
     declined = {**WHO, "recruitment_fees": "declined"}
     assert merge(declined, {**WHO, "recruitment_fees": "not_known"})["recruitment_fees"] == "not_known"
 
