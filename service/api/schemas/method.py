@@ -39,7 +39,7 @@ class ModelSchema(ModelLineSchema):
     floors = fields.List(fields.Dict())
     gates = fields.List(fields.Dict())
     insufficient_below = StrictNumber()
-    reported = StrictNumber()
+    reported = StrictNumber(attribute="reported_risk")
     review_months = fields.Dict()
     credibility = fields.Dict()
 

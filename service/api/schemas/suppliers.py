@@ -127,7 +127,7 @@ class ReachSchema(ApiSchema):
     """How many sites name an agency, how many of them say how many workers came through it, and how many those are."""
 
     sites = StrictInteger(0)
-    tell = StrictInteger(0)
+    tell = StrictInteger(0, attribute="reporting_sites")
     workers = StrictNumber()
 
 
