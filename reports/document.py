@@ -251,14 +251,20 @@ class Detail:
         )
 
     @property
+    def stable_weightings(self) -> int | None:
+        """Return in how many of 100 other reasonable weightings the level stays; None where that is unknown.
+
+        It is rounded down, so that it never promises more; the last bits of a sum of probabilities are no reason to round.
+        """
+        return None if self.steadiness is None else int(100 * self.steadiness + 1e-6)
+
+    @property
     def stability_text(self) -> str:
-        """Return the steadiness as a sentence, rounded down so that it never promises more; empty where it is unknown."""
-        if self.steadiness is None:
+        """Return the steadiness as a sentence; empty where it is unknown."""
+        if self.stable_weightings is None:
             return ""
         level = LEVEL_TITLES[self.headline.level].lower()
-        return (
-            f"The level would stay {level} in {int(100 * self.steadiness + 1e-6)} of 100 other reasonable weightings."
-        )
+        return f"The level would stay {level} in {self.stable_weightings} of 100 other reasonable weightings."
 
 
 @dataclass(frozen=True, slots=True)
