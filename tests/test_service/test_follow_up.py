@@ -197,6 +197,8 @@ def test_what_has_been_out_too_long_is_told_the_longest_first_until_it_comes_bac
     follow_up.mark_returned(session, later, BACK, "user:1")
     assert [asking.id for asking, _ in follow_up.overdue(session, on)] == [late]
     assert fresh in [asking.id for asking, _ in follow_up.overdue(session, on, days=3)]
+    supplier.deleted_at = now()
+    assert follow_up.overdue(session, on) == []
 
 
 def came_back(session: Session, supplier: Supplier, form: str = "site") -> Asking:

@@ -181,6 +181,7 @@ def test_a_review_that_broke_off_is_taken_up_where_it_stopped_and_on_its_own_day
         with pytest.raises(KeyboardInterrupt):
             review(database, job_id)
     assert len(reviewed(database, organisation_id)) == 2
+    assert job(database, job_id).progress == pytest.approx(2 / 3)
     stop_the_clock(monkeypatch, at + timedelta(hours=2))
     review(database, job_id)
     assert reviewed(database, organisation_id) == ["A-1", "S-1", "S-2"]
@@ -188,6 +189,21 @@ def test_a_review_that_broke_off_is_taken_up_where_it_stopped_and_on_its_own_day
     with database.of(organisation_id, write=False) as session:
         days = session.scalars(select(Result.on).where(Result.cause == "review")).all()
     assert set(days) == {date(2026, 6, 1)}
+
+
+def test_a_result_of_a_review_stays_with_its_supplier_and_says_where_the_answers_were(
+    database: Database, organisation_id: str
+):
+    place = {"file": "list.csv", "sheet": "", "row": 7}
+    with database.of(organisation_id) as session:
+        site = suppliers.get(session, "site", "S-1")
+        site.key = "ref:its number of last year"
+        session.get_one(Result, site.latest_id).place = place
+    review(database, put_review(database, organisation_id, MONTHLY))
+    assert len(kept(database, organisation_id)) == 3
+    with database.of(organisation_id, write=False) as session:
+        latest = session.get_one(Result, kept(database, organisation_id)["S-1"].latest_id)
+        assert (latest.supplier_id, latest.cause, latest.place) == (site.id, "review", place)
 
 
 def test_a_supplier_that_was_erased_meanwhile_does_not_come_back(database: Database, organisation_id: str):
