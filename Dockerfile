@@ -4,8 +4,6 @@
 FROM docker.io/library/python:3.13-slim AS build
 WORKDIR /app
 COPY . .
-# The compiler stays in this stage: the image takes the compiled kernel alone, and scores without it where it does not load.
-RUN apt-get update && apt-get install --yes --no-install-recommends gcc libc6-dev
 RUN scripts/setup run && rm -r .tools
 
 FROM docker.io/library/python:3.13-slim

@@ -1,4 +1,4 @@
-"""The floor that `assess` is held against: every cell of a workbook as text, with the reader that `assess` uses."""
+"""Read every cell of a workbook as text with the reader that `assess` uses: the minimum that `assess` is compared with."""
 
 import sys
 

@@ -1,9 +1,9 @@
-"""The reading that `assess` does: door, gate and reader in a process of their own, every cell as text."""
+"""Read a workbook as `assess` does: file checks and reader in a separate process, every cell as text."""
 
 import sys
 from pathlib import Path
 
-from questionnaires.sheet import read
+from questionnaires.sheet import read_sheets
 
 file = Path(sys.argv[1])
-read(file.read_bytes(), file.name)
+read_sheets(file.read_bytes(), file.name)

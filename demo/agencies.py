@@ -1,4 +1,4 @@
-"""The demo's agencies, all invented, and what each item of a fee is by policy, in practice, and as workers tell it."""
+"""The agencies of the demo, all invented, with fee items by policy, in practice and as reported by workers."""
 
 from __future__ import annotations
 
@@ -89,12 +89,12 @@ _ANSWERS: tuple[Row, ...] = tuple(
     )
 )  # fmt: skip
 
-# Policy, practice and what workers told do not agree, as so often; the last three columns are the buyer's own to fill in.
+# Policy, practice and what workers reported disagree, as they often do; the last three columns are the buyer's own to fill in.
 _ITEMS = (
     "Ref", "Policy items", "Fees by item", "Worker-reported items", "Our last check", "How we checked", "Workers called",
 )  # fmt: skip
 
-_TOLD: Mapping[str | int | date, Row] = {
+_ITEM_ANSWERS: Mapping[str | int | date, Row] = {
     cells[0]: dict(zip(_ITEMS, cells, strict=True))
     for cells in (
         ("AG-1", "medical; documents", "rf1", "rf1; rf4; medical; documents", "2025-02-10", "office visit", 0),
@@ -107,4 +107,4 @@ _TOLD: Mapping[str | int | date, Row] = {
 }  # fmt: skip
 
 HEADER = (*_HEADER, *_ITEMS[1:])
-AGENCIES = tuple({**row, **_TOLD.get(row["Ref"], {})} for row in _ANSWERS)
+AGENCIES = tuple({**row, **_ITEM_ANSWERS.get(row["Ref"], {})} for row in _ANSWERS)

@@ -1,4 +1,4 @@
-"""What lies beside the demo's workbook, all invented: case records, the buyer's own answers, cohorts with rates, a watchlist.
+"""The smaller files of the demo, all invented: case records, the buyer's own answers, cohorts with rates, a watchlist.
 
 Case records hold groups, never names, telephone numbers or papers: a row that seems to hold one is refused.
 """
@@ -19,15 +19,17 @@ _VESSEL = ("CR-2", "SK-005", "Indonesia", "Deckhand", "2025-06", "2025-06", 9, "
 _HOMES = ("CR-3", "AG-7", "Philippines", "Domestic worker", "2026-01", "2026-03", 3, "adults", "recruited", "")
 
 
-def _group(group: tuple[object, ...], *findings: tuple[object, ...]) -> list[tuple[object, ...]]:
-    """Who the group is stands on its first row; the rows below need only its number."""
-    return [(*(group if at == 0 else (group[0], *[""] * (len(group) - 1))), *told) for at, told in enumerate(findings)]
+def _build_case_rows(group: tuple[object, ...], *findings: tuple[object, ...]) -> list[tuple[object, ...]]:
+    """Return the rows of a case: the group is described in the first one, the others repeat only the case number."""
+    return [
+        (*(group if at == 0 else (group[0], *[""] * (len(group) - 1))), *finding) for at, finding in enumerate(findings)
+    ]
 
 
 CASES = [
     dict(zip(CASE_HEADER, cells, strict=True))
     for cells in (
-        *_group(
+        *_build_case_rows(
             _TOWERS,
             ("Paid for the job", "recruitment", "yes", "interview", date(2026, 10, 14), "receipts of 18 months' earnings"),
             ("Told of higher pay", "recruitment", "", "interview", date(2026, 10, 14), ""),
@@ -35,14 +37,14 @@ CASES = [
             ("Wages held back so that the worker stays", "work", "", "grievance", date(2026, 9, 3), "four months"),
             ("Violence", "work", "no", "interview", date(2026, 10, 14), "asked in private"),
         ),
-        *_group(
+        *_build_case_rows(
             _VESSEL,
             ("Papers held by someone else", "work", "", "NGO", date(2026, 11, 20), "with the captain"),
             ("Cut off from others", "work", "", "NGO", date(2026, 11, 20), ""),
             ("Violence", "work", "", "NGO", date(2026, 11, 20), ""),
             ("Somebody's life or health is in danger now", "work", "", "NGO", date(2026, 11, 20), "crew ill, no port call"),
         ),
-        *_group(
+        *_build_case_rows(
             _HOMES,
             ("Paid for the job", "recruitment", "", "hotline", date(2026, 8, 2), "training and agency fee"),
             ("Papers held by someone else", "work", "no", "hotline", date(2026, 8, 2), ""),
@@ -59,7 +61,7 @@ OWN_HEADER = (
     "When harm is found", "Your share of remedy",
 )  # fmt: skip
 
-OWN = [
+OWN_PRACTICES = [
     dict(zip(OWN_HEADER, cells, strict=True))
     for cells in (
         (
@@ -116,7 +118,7 @@ RATES = (
     ("2026-06-01", "NPR", "143"),
 )
 
-LISTED = (
+WATCHLIST = (
     ("name", "aliases", "kind", "country", "imo", "licence", "list", "listed_on", "reason", "source"),
     (
         "Golden Ferry Man Power Co., Ltd. (fictional)", "", "agency", "Thailand", "", "TH-0000-1",

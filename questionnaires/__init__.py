@@ -1,6 +1,7 @@
-"""What we ask, and how a sheet becomes answers. Pure: bytes in, values out.
+"""The questionnaires, and how a sheet becomes answers. Pure: bytes in, values out.
 
-The way of a sheet: ``sheet.read`` (cells as they stand), ``match.find_header``, ``find_kind`` and ``match`` (which
-column answers which question), ``validate.validate`` (typed answers and issues). ``form.load`` reads a form;
-``form.schema`` checks an API's answers with the same fields; ``workbook.template`` makes a workbook to fill in.
+A sheet passes through ``sheet.read_sheets`` (verbatim cells), ``validation.match`` (``find_header_row``, ``detect_kind`` and
+``match_columns``: which column answers which question) and ``validation.validate.validate_sheet`` (typed answers and issues).
+``form.load_form`` loads a form; ``form.build_answers_schema`` checks an API's answers with the same fields;
+``workbook.build_template`` builds a workbook to fill in.
 """

@@ -1,4 +1,4 @@
-"""Tables as text: which sign parts the fields, which record is a row, and which record is quoted wrongly."""
+"""Read delimited text files: find the delimiter, split records into rows, and mark records that are quoted wrongly."""
 
 from __future__ import annotations
 
@@ -11,99 +11,107 @@ from io import StringIO
 from itertools import islice
 from typing import NamedTuple
 
-from questionnaires.encoding import decode
-from questionnaires.limits import Limits, Refused
+from questionnaires.encoding import decode_text
+from questionnaires.limits import FileRefused, Limits
 
 DELIMITERS = ",;\t|"
-LOOKED_AT, SAMPLE = 200, 1_000_000  # records, and characters, that tell the delimiter
-NAMED = re.compile(r"sep=([,;\t|:^~])\r?\n", re.IGNORECASE)
+SAMPLE_RECORDS, SAMPLE_CHARACTERS = 200, 1_000_000  # what the delimiter is detected from
+DELIMITER_LINE = re.compile(r"sep=([,;\t|:^~])\r?\n", re.IGNORECASE)
 
 
-class Misquoted(Exception):
-    """A quotation mark stands where none may: the text must be read with :func:`loosely`."""
+class MisquotedText(Exception):
+    """A quotation mark is in the wrong place: the text must be read with :func:`iter_records_leniently`."""
 
 
-class Table(NamedTuple):
-    """A text that is a table, the encoding it came in, and the sign between its fields."""
+class DelimitedText(NamedTuple):
+    """A text that is a table, the encoding of its file, and the character between its fields."""
 
     text: str
     encoding: str
     delimiter: str
 
 
-def table(data: bytes, kind: str) -> Table:
-    """The table in a text file of a kind ("csv", "tsv", "txt"). Raises Refused where its characters cannot be told."""
-    text, encoding = decode(data)
-    if named := NAMED.match(text):  # a line for Excel, which does not count it as a row
-        return Table(text[named.end() :], encoding, named[1])
-    return Table(text, encoding, parting(text[:SAMPLE], "\t,;|" if kind == "tsv" else DELIMITERS))
+def decode_table(data: bytes, kind: str) -> DelimitedText:
+    """Decode a text file ("csv", "tsv", "txt") and detect its delimiter. Raises FileRefused for an unknown encoding."""
+    text, encoding = decode_text(data)
+    if match := DELIMITER_LINE.match(text):  # a line for Excel, which does not count it as a row
+        return DelimitedText(text[match.end() :], encoding, match[1])
+    candidates = "\t,;|" if kind == "tsv" else DELIMITERS
+    return DelimitedText(text, encoding, detect_delimiter(text[:SAMPLE_CHARACTERS], candidates))
 
 
-def parting(text: str, candidates: str) -> str:
-    """The sign that parts most records into the same number of fields, and of such signs the one that makes more of them."""
+def detect_delimiter(text: str, candidates: str) -> str:
+    """Return the delimiter that splits most records into the same number of fields; of equals, the one that makes more."""
 
-    def made(delimiter: str) -> tuple[float, int]:
+    def rate(delimiter: str) -> tuple[float, int]:
         try:
             records = csv.reader(StringIO(text, newline=""), delimiter=delimiter)
-            widths = Counter(len(record) for record in islice(records, LOOKED_AT) if record)
+            widths = Counter(len(record) for record in islice(records, SAMPLE_RECORDS) if record)
         except csv.Error:
             return 0.0, 0
-        width, count = max(widths.items(), key=lambda each: (each[0] > 1, each[1]), default=(0, 0))
+        width, count = max(widths.items(), key=lambda item: (item[0] > 1, item[1]), default=(0, 0))
         return (count / widths.total(), width) if width > 1 else (0.0, 0)
 
-    return max(candidates, key=made)
+    return max(candidates, key=rate)
 
 
-def strictly(table: Table, limits: Limits) -> Iterator[list[str]]:
-    """The records. Raises Misquoted, or Refused for a quotation mark that is never closed and for too long a field."""
+def iter_records(table: DelimitedText, limits: Limits) -> Iterator[list[str]]:
+    """Yield the records of a table that is quoted correctly.
+
+    Raises MisquotedText, or FileRefused for a quotation mark that is never closed and for too long a field.
+    """
     csv.field_size_limit(limits.longest_text)
     records = csv.reader(StringIO(table.text, newline=""), delimiter=table.delimiter, strict=True)
     try:
         yield from records
     except csv.Error as error:
         if "end of data" in str(error):
-            raise Refused("csv.unterminated_quote", f"The file ends at line {records.line_num:,}.") from None
+            raise FileRefused("csv.unterminated_quote", f"The file ends at line {records.line_num:,}.") from None
         if "field limit" in str(error):
-            raise Refused("limit.cell_text") from None
-        raise Misquoted from None
+            raise FileRefused("limit.cell_text") from None
+        raise MisquotedText from None
 
 
-def loosely(table: Table, limits: Limits, misquoted: array[int]) -> Iterator[list[str]]:
-    """The records; where a quotation mark stands wrongly the field is as written, and the number of the record noted."""
+def iter_records_leniently(table: DelimitedText, limits: Limits, misquoted: array[int]) -> Iterator[list[str]]:
+    """Yield the records of a table; a field with a misplaced quotation mark is left as written.
+
+    The numbers of such records, counted from 1, are added to ``misquoted``.
+    """
     end = f"{re.escape(table.delimiter)}\r\n"
     field = re.compile(
         rf'(?:"([^"]*+(?:""[^"]*+)*+)"(?=[{end}]|\Z)|([^{end}]*+))({re.escape(table.delimiter)}|\r\n|\r|\n|\Z)'
     )
     count = 0
     record: list[str] = []
-    for found in field.finditer(table.text):
-        quoted, plain, sign = found.groups()
-        if not sign and not found[0] and not record:  # behind the last line
+    for match in field.finditer(table.text):
+        quoted, plain, separator = match.groups()
+        if not separator and not match[0] and not record:  # after the last line
             return
         if len(quoted or plain or "") > limits.longest_text:
-            raise Refused("limit.cell_text")
+            raise FileRefused("limit.cell_text")
         if plain and plain.startswith('"') and misquoted[-1:] != array("i", [count + 1]):
             misquoted.append(count + 1)
         record.append(plain if quoted is None else quoted.replace('""', '"'))
-        if sign != table.delimiter:
+        if separator != table.delimiter:
             yield record if record != [""] else []
             record, count = [], count + 1
 
 
-def rows(records: Iterator[list[str]], limits: Limits, widths: array[int]) -> Iterator[list[str]]:
-    """The records up to the last that says something, each a row of a spreadsheet, and the number of fields of each.
+def iter_rows(records: Iterator[list[str]], limits: Limits, widths: array[int]) -> Iterator[list[str]]:
+    """Yield the records up to the last that is not blank, each as a row; a blank record is an empty row.
 
-    Raises Refused for too many rows or columns, and ``file.empty`` where no record says anything.
+    The number of fields of each row is added to ``widths``. Raises FileRefused for too many rows or columns, and
+    ``file.empty`` where every record is blank.
     """
     blank = 0
     for record in records:
         if len(record) > limits.columns:
-            raise Refused("limit.columns", f"{len(record):,}; {limits.columns:,} are read at most.")
+            raise FileRefused("limit.columns", f"{len(record):,}; {limits.columns:,} are read at most.")
         if not any(map(str.strip, record)):
             blank += 1
             continue
         if len(widths) + blank >= limits.rows:
-            raise Refused("limit.rows", f"{limits.rows:,} are read at most.")
+            raise FileRefused("limit.rows", f"{limits.rows:,} are read at most.")
         for _ in range(blank):
             widths.append(0)
             yield []
@@ -111,4 +119,4 @@ def rows(records: Iterator[list[str]], limits: Limits, widths: array[int]) -> It
         widths.append(len(record))
         yield record
     if not widths:
-        raise Refused("file.empty", "It has blank lines only.")
+        raise FileRefused("file.empty", "It has blank lines only.")

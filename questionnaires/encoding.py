@@ -1,4 +1,4 @@
-"""In which characters a text file is written: told by its marks, by being UTF-8, or by what its language makes likely."""
+"""Detect the encoding of a text file: by its byte order mark, by being valid UTF-8, or by which characters are likely."""
 
 from __future__ import annotations
 
@@ -7,37 +7,38 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 
-from questionnaires.limits import Refused
+from questionnaires.limits import FileRefused
 
-MARKED = (
+BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-for _, known in MARKED:
-    codecs.lookup(known)
-SAMPLE = 100_000  # bytes that are judged
-LIKELY, SURE = 0.8, 3.0  # the share of likely characters that is enough, and by how much the best must be ahead
+for _, codec in BYTE_ORDER_MARKS:
+    codecs.lookup(codec)
+SAMPLE_BYTES = 100_000  # how much of a file is scored
+MIN_LIKELY_SHARE, MIN_LEAD = 0.8, 3.0  # the share of likely characters needed, and the lead of the best score
 
 
-class Script:
-    """An encoding and the classes of what is likely in it, each with the logarithm of how likely one character of it is.
+class EncodingModel:
+    """An encoding and the classes of characters likely in it, each with the log-probability of one character of the class.
 
-    What is in no class but not ASCII is ``unlikely``. The patterns are of bytes where a character may have two.
+    What is in no class but not ASCII has the log-probability ``unlikely``. Patterns match bytes (``by_bytes``) where a character
+    may have two of them.
     """
 
-    def __init__(self, encoding: str, classes: Mapping[str, float], unlikely: float, *, of_bytes: bool = True) -> None:
-        self.encoding, self.of_bytes = codecs.lookup(encoding).name, of_bytes  # found now: no file is opened later
+    def __init__(self, encoding: str, classes: Mapping[str, float], unlikely: float, *, by_bytes: bool = True) -> None:
+        self.encoding, self.by_bytes = codecs.lookup(encoding).name, by_bytes  # looked up now: no file is opened later
         self.weights = (*classes.values(), unlikely)
-        others = ANY_DOUBLE if of_bytes else r"[^\x00-\x7f]"
-        self.tokens = re.compile("|".join(f"({pattern})" for pattern in (*classes, others))).finditer
+        others = ANY_DOUBLE if by_bytes else r"[^\x00-\x7f]"
+        self.find_tokens = re.compile("|".join(f"({pattern})" for pattern in (*classes, others))).finditer
 
-    def judge(self, sample: bytes) -> tuple[float, float]:
-        """How likely a text is in all (a logarithm), and the share of its characters that are."""
-        text = sample.decode("latin-1") if self.of_bytes else sample.decode(self.encoding, "replace")
-        counts = Counter(token.lastindex or 0 for token in self.tokens(text))
+    def score(self, sample: bytes) -> tuple[float, float]:
+        """Return the log-probability of a sample, and the share of its characters that are likely (0 to 1)."""
+        text = sample.decode("latin-1") if self.by_bytes else sample.decode(self.encoding, "replace")
+        counts = Counter(token.lastindex or 0 for token in self.find_tokens(text))
         likely = sum(counts.values()) - counts[len(self.weights)]
         total = sum(self.weights[number - 1] * count for number, count in counts.items())
         return total, likely / max(1, counts.total())
@@ -47,26 +48,26 @@ ANY_DOUBLE = r"[\x81-\xfe][\x40-\x7e\x80-\xfe]|[\x80-\xff]"
 SMALL, CAPITAL = "àáâãäåæçèéêëìíîïñòóôõöøùúûüÿßšžœ", "ÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÕÖØÙÚÛÜŠŽŒ"
 
 
-def latin(encoding: str, small: str = "", capital: str = "") -> Script:
-    """An encoding of Latin letters: they stand beside plain letters, no capital behind a small one, signs between words."""
+def build_latin_model(encoding: str, small: str = "", capital: str = "") -> EncodingModel:
+    """Build the model of a Latin encoding: accents beside plain letters, no capital after a small one, signs between words."""
     small, capital = SMALL + small, CAPITAL + capital
     letters = (
         rf"(?<=[A-Za-z])[{small}]|[{small}](?=[A-Za-z])|(?<![a-z])[{capital}](?=[A-Za-z])|(?<=[A-Z])[{capital}]"
         r"|(?<![^\s\"'(])[àèéìíòóùúáâôøåäöüÀÈÉØÅÄÖÜ](?![^\s\"',;.)])"
     )
     signs = r"[\xa0€£°®™©§«»ºª·–—‘’“”„…•½¼¾²³±×](?![^\W\d_])|(?<![^\W\d_])[\xa0¡¿£€«“‘„–—’·](?=\w)|(?<=[A-Za-z])[’‘·](?=[A-Za-z])"
-    return Script(encoding, {letters: -4.1, signs: -5.0}, -9.0, of_bytes=False)
+    return EncodingModel(encoding, {letters: -4.1, signs: -5.0}, -9.0, by_bytes=False)
 
 
-# The classes are those of the standards: their more common characters (level 1), syllables, punctuation; the weights come
-# from how many characters share how much of ordinary text.
+# The classes follow the standards: the more common characters (level 1), syllables, punctuation. The weights come from how
+# many characters make up how much of ordinary text.
 THAI = "[กขค-ฆง-ฮ][ะัาำิ-ฺ็-๎ๅ]*|[ฯเ-ไๆ]"
-SCRIPTS = (
-    latin("cp1252"),
-    latin("cp1254", "ğış", "ĞİŞ"),
-    Script("cp874", {f"(?<![A-Za-z])(?:{THAI})(?![A-Za-z])": -6.0}, -9.0, of_bytes=False),
-    Script("big5", {r"[\xa4-\xc6][\x40-\x7e\xa1-\xfe]": -8.6, r"[\xa1-\xa3][\x40-\x7e\xa1-\xfe]": -7.0}, -12.4),
-    Script(
+MODELS = (
+    build_latin_model("cp1252"),
+    build_latin_model("cp1254", "ğış", "ĞİŞ"),
+    EncodingModel("cp874", {f"(?<![A-Za-z])(?:{THAI})(?![A-Za-z])": -6.0}, -9.0, by_bytes=False),
+    EncodingModel("big5", {r"[\xa4-\xc6][\x40-\x7e\xa1-\xfe]": -8.6, r"[\xa1-\xa3][\x40-\x7e\xa1-\xfe]": -7.0}, -12.4),
+    EncodingModel(
         "cp932",
         {
             r"\x82[\x9f-\xf1]": -5.5,  # hiragana
@@ -76,9 +77,9 @@ SCRIPTS = (
         },
         -12.0,
     ),
-    Script("gb18030", {r"[\xb0-\xd7][\xa1-\xfe]": -8.3, r"[\xa1-\xa3][\xa1-\xfe]": -8.4}, -13.8),
-    Script("cp949", {r"[\xb0-\xc8][\xa1-\xfe]": -7.9, r"[\xa1-\xa3][\xa1-\xfe]": -8.4}, -13.4),
-    Script(
+    EncodingModel("gb18030", {r"[\xb0-\xd7][\xa1-\xfe]": -8.3, r"[\xa1-\xa3][\xa1-\xfe]": -8.4}, -13.8),
+    EncodingModel("cp949", {r"[\xb0-\xc8][\xa1-\xfe]": -7.9, r"[\xa1-\xa3][\xa1-\xfe]": -8.4}, -13.4),
+    EncodingModel(
         "euc_jp",
         {
             r"\xa4[\xa1-\xf3]": -5.5,
@@ -91,48 +92,48 @@ SCRIPTS = (
 )
 
 
-def decode(data: bytes) -> tuple[str, str]:
-    """The text and the encoding it is written in. Raises Refused (``csv.encoding``, ``csv.nul``) where it cannot be told."""
-    for mark, encoding in MARKED:
+def decode_text(data: bytes) -> tuple[str, str]:
+    """Return the text of a file and its encoding. Raises FileRefused (``csv.encoding``, ``csv.nul``) if it is uncertain."""
+    for mark, encoding in BYTE_ORDER_MARKS:
         if data.startswith(mark):
-            text = strictly(data, encoding)
+            text = try_decode(data, encoding)
             if text is None:
-                raise Refused("csv.encoding")
+                raise FileRefused("csv.encoding")
             break
     else:
         if b"\0" in data:
-            raise Refused("csv.encoding" if data.count(0) * 5 > len(data) else "csv.nul")
-        text, encoding = strictly(data, "utf-8"), "utf-8"
+            raise FileRefused("csv.encoding" if data.count(0) * 5 > len(data) else "csv.nul")
+        text, encoding = try_decode(data, "utf-8"), "utf-8"
         if text is None:
-            text, encoding = guessed(data)
+            text, encoding = guess_encoding(data)
     if "\0" in text:
-        raise Refused("csv.nul")
+        raise FileRefused("csv.nul")
     return text, encoding
 
 
-def strictly(data: bytes, encoding: str) -> str | None:
-    """The text, or None where the bytes are not in the encoding."""
+def try_decode(data: bytes, encoding: str) -> str | None:
+    """Return the text, or None where the bytes are not valid in the encoding."""
     try:
         return data.decode(encoding)
     except UnicodeDecodeError:
         return None
 
 
-def guessed(data: bytes) -> tuple[str, str]:
-    """The text in the one encoding in which it makes sense. Raises Refused where there is none, or more than one."""
-    sample = b"\n".join(line for line in data.split(b"\n") if not line.isascii())[:SAMPLE]
-    found = []
-    for script in SCRIPTS:
-        text = strictly(data, script.encoding)
+def guess_encoding(data: bytes) -> tuple[str, str]:
+    """Return the text in the one encoding in which it is likely. Raises FileRefused if there is none, or more than one."""
+    sample = b"\n".join(line for line in data.split(b"\n") if not line.isascii())[:SAMPLE_BYTES]
+    candidates = []
+    for model in MODELS:
+        text = try_decode(data, model.encoding)
         if text is not None:
-            how_likely, share = script.judge(sample)
-            if share >= LIKELY:
-                found.append((how_likely, text, script.encoding))
-    found.sort(key=lambda each: -each[0])  # of equals, the first listed stays first
-    if not found:
-        raise Refused("csv.encoding")
-    best, text, encoding = found[0]
-    for near, other_text, other in found[1:]:
-        if best - near < SURE and other_text != text:
-            raise Refused("csv.encoding", f"It may be {encoding} or {other}.")
+            score, share = model.score(sample)
+            if share >= MIN_LIKELY_SHARE:
+                candidates.append((score, text, model.encoding))
+    candidates.sort(key=lambda candidate: -candidate[0])  # of equals, the first listed stays first
+    if not candidates:
+        raise FileRefused("csv.encoding")
+    best, text, encoding = candidates[0]
+    for score, other_text, other_encoding in candidates[1:]:
+        if best - score < MIN_LEAD and other_text != text:
+            raise FileRefused("csv.encoding", f"It may be {encoding} or {other_encoding}.")
     return text, encoding

@@ -1,8 +1,8 @@
-"""A form: what we ask, as a versioned file of questions (``forms/<form>/<version>.toml``), and the fields that read its
-answers.
+"""Questionnaire forms: versioned files of questions (``forms/<form>/<version>.toml``), and the fields that parse their answers.
 
-A form is data. A pack (``includes = "site"``) adds the questions of a sector to the core. A file with a fault is
-refused by name (:class:`~questionnaires.words.BadFile`). ``README.md`` beside this file shows how to add a question.
+A form is data. A pack (``includes = "site"``) adds the questions of a sector to the core. An invalid file is refused with the
+name of the faulty item (:class:`~questionnaires.lookups.DataFileError`). ``README.md`` beside this file shows how to add a
+question.
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ from typing import Any
 
 from marshmallow import Schema
 
-from questionnaires import types
-from questionnaires.answer import DECLINED, RESERVED, Answer
-from questionnaires.evidence import Evidence
-from questionnaires.numbers import Money, Number, Percent
-from questionnaires.words import BadFile, everyday, fold
+from questionnaires.lookups import DataFileError, load_common_words
+from questionnaires.parse import types
+from questionnaires.parse.answer import DECLINED, RESERVED_ANSWERS, AnswerField
+from questionnaires.parse.evidence import EvidenceField
+from questionnaires.parse.numbers import MoneyField, NumberField, PercentField
+from questionnaires.text_normalize import fold_text
 
-FORMS = Path(__file__).parent / "forms"
+FORMS_DIR = Path(__file__).parent / "forms"
 KINDS = ("site", "agency", "case", "repayment", "buyer")
 TYPES = (
     "text",
@@ -40,7 +41,7 @@ TYPES = (
 )
 FORM_KEYS = {"id", "version", "title", "kind", "includes", "sources", "question"}
 CHOICE_KEYS = {"code", "title", "spellings"}
-DATED = ("form_returned", "answered_on", "evidence_date")  # the days that say how old the answers of a row are
+DATE_QUESTIONS = ("form_returned", "answered_on", "evidence_date")  # the dates that tell the age of a row's answers
 ID, TITLE, SYNONYM = 0, 1, 2  # how well a header names a question, best first
 
 
@@ -55,11 +56,12 @@ class Choice:
 
 @dataclass(frozen=True)
 class Question:
-    """One question; ``id`` is for life.
+    """One question; its ``id`` never changes.
 
-    ``min`` and ``max`` are numbers, or ISO days; a date's ``max`` may be ``"today"``. ``sources``: the published rules it
-    asks about, by id, where no indicator carries them. ``ours``: the buyer answers it, not who gets the form.
-    ``may_decline``: it feeds no indicator, yet leads to facts (a flag, a product): to decline it in so many words counts.
+    ``min`` and ``max`` are numbers, or ISO dates; a date's ``max`` may be ``"today"``. ``sources``: ids of the published rules it
+    asks about, where no indicator carries them. ``buyer_answered`` (``ours`` in the file): the buyer answers it, not the
+    recipient of the form. ``may_decline``: it feeds no indicator, yet leads to facts (a flag, a product), so that an explicit
+    "declined" is an answer.
     """
 
     id: str
@@ -74,7 +76,7 @@ class Question:
     max: float | str | None = None
     unit: str = ""
     person: bool = False
-    ours: bool = False
+    buyer_answered: bool = False
     may_decline: bool = False
     synonyms: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
@@ -82,62 +84,74 @@ class Question:
 
     @property
     def declinable(self) -> bool:
-        """Whether it counts as declined where a form came back and it is blank: facts of a place can be found elsewhere."""
-        return bool(self.feeds) and not self.person and not self.ours
+        """Return whether a blank in a returned form counts as declined; not so for facts of a place, which can be found out."""
+        return bool(self.feeds) and not self.person and not self.buyer_answered
 
-    def answers(self) -> dict[str, str]:
-        """Codes of the choices, by every folded word for them.
+    def build_choice_lookup(self) -> dict[str, str]:
+        """Return the codes of the choices, by every folded word for them.
 
-        A choice spelt "yes" or "no" is also meant by the everyday words for it, in any language, save numbers (a 1 may
-        count deaths) and those that say "nothing here".
+        A choice spelt "yes" or "no" is also named by the common words for it, in any language, except numbers (a 1 may
+        count deaths) and words for "nothing here".
         """
-        told = {
-            fold(word): choice.code
+        lookup = {
+            fold_text(word): choice.code
             for choice in self.choices
             for word in (choice.code, choice.title, *choice.spellings)
         }
-        words = {w: m for w, m in everyday().yes_no.items() if w not in everyday().nothing and not w[0].isdigit()}
-        return {w: told[m] for w, m in words.items() if m in told} | told
+        common = load_common_words()
+        yes_no = {
+            word: meaning
+            for word, meaning in common.yes_no.items()
+            if word not in common.nothing and not word[0].isdigit()
+        }
+        return {word: lookup[meaning] for word, meaning in yes_no.items() if meaning in lookup} | lookup
 
-    def field(self, on: str = "", headers: Mapping[str, tuple[int, str]] | None = None, **kwargs: Any) -> Answer:
-        """The field that reads an answer.
+    def build_field(
+        self, as_of: str = "", headers: Mapping[str, tuple[int, str]] | None = None, **kwargs: Any
+    ) -> AnswerField:
+        """Build the field that parses an answer.
 
-        ``on``: the ISO day after which a date lies in the future, if the question minds. ``headers``: those of the form
-        (:attr:`Questionnaire.headers`), by which evidence names the questions it covers.
+        ``as_of``: the ISO date after which a date is in the future, where the question forbids that. ``headers``: those of the
+        form (:attr:`Questionnaire.headers`), by which evidence names the questions it covers.
         """
         if not self.feeds and self.type in ("text", "country", "sector"):
             kwargs["reserved"] = (DECLINED,) if self.may_decline else ()
-        bounds = {"least": self.min, "most": self.max}
         titles = tuple(choice.title for choice in self.choices)
         match self.type:
             case "number" | "money" | "percent":
+                bounds = {"minimum": self.min, "maximum": self.max}
                 kwargs |= {name: float(bound) for name, bound in bounds.items() if bound is not None}
-                kinds: dict[str, type[Number]] = {"number": Number, "money": Money, "percent": Percent}
-                return kinds[self.type](**kwargs)
+                number_fields: dict[str, type[NumberField]] = {
+                    "number": NumberField, "money": MoneyField, "percent": PercentField,
+                }  # fmt: skip
+                return number_fields[self.type](**kwargs)
             case "date":
-                days = {name: str(day) for name, day in bounds.items() if day not in (None, "today")}
-                late = self.id in DATED  # the method counts it 0, and would take a blank for today
-                return types.Date(on=on if self.max == "today" else "", late=late, **days, **kwargs)
+                days = {"earliest": self.min, "latest": self.max}
+                kwargs |= {name: str(day) for name, day in days.items() if day not in (None, "today")}
+                # The method gives future answers no weight; without the date they would count as given today.
+                keep_future = self.id in DATE_QUESTIONS
+                return types.DateField(as_of=as_of if self.max == "today" else "", keep_future=keep_future, **kwargs)
             case "choice":
-                return types.Choice(choices=self.answers(), titles=titles, **kwargs)
+                return types.ChoiceField(choices=self.build_choice_lookup(), titles=titles, **kwargs)
             case "many":
-                return types.Many(choices=self.answers(), titles=titles, **kwargs)
+                return types.MultiChoiceField(choices=self.build_choice_lookup(), titles=titles, **kwargs)
             case "country":
-                return types.Country(strange="country.unknown" if self.id == "country" else "answer.unknown", **kwargs)
+                unknown_code = "country.unknown" if self.id == "country" else "answer.unknown"
+                return types.CountryField(unknown_code=unknown_code, **kwargs)
             case "countries":
-                return types.Countries(**kwargs)
+                return types.CountriesField(**kwargs)
             case "sector":
-                return types.Sector(**kwargs)
+                return types.SectorField(**kwargs)
             case "yes_no":
-                return types.YesNo(**kwargs)
+                return types.YesNoField(**kwargs)
             case "evidence":
-                return Evidence(headers=headers or {}, on=on, **kwargs)
-        return types.Text(**kwargs)
+                return EvidenceField(headers=headers or {}, as_of=as_of, **kwargs)
+        return types.TextField(**kwargs)
 
 
 @dataclass(frozen=True)
 class Questionnaire:
-    """One version of a form, or several forms read together; questions in the order they are asked."""
+    """One version of a form, or several forms combined; questions in the order they are asked."""
 
     id: str
     version: str
@@ -147,193 +161,214 @@ class Questionnaire:
     includes: str = ""
     sources: tuple[str, ...] = ()
     file: str = ""
-    folder: Path = FORMS
+    folder: Path = FORMS_DIR
 
     @cached_property
     def by_id(self) -> Mapping[str, Question]:
-        """The questions by id."""
+        """Return the questions by id."""
         return {question.id: question for question in self.questions}
 
     @cached_property
     def headers(self) -> Mapping[str, tuple[int, str]]:
-        """Folded header -> (rank, question id); rank 0: the id, 1: the title, 2: a synonym.
+        """Return folded header -> (rank, question id); rank 0: the id, 1: the title, 2: a synonym.
 
-        Raises :class:`BadFile` where one header would name two questions.
+        Raises :class:`DataFileError` where one header would name two questions.
         """
-        index: dict[str, tuple[int, str]] = {}
+        headers: dict[str, tuple[int, str]] = {}
         for question in self.questions:
-            # "Evidence" over a column of a buyer's own sheet names its kind alone, never pieces as we write them.
+            # A column "Evidence" of a buyer's own sheet names only the kind of evidence, never pieces in our notation.
             ids = [question.id] if question.type != "evidence" else []
             for rank, words in ((ID, ids), (TITLE, [question.title]), (SYNONYM, question.synonyms)):
                 for word in words:
-                    other = index.setdefault(fold(word), (rank, question.id))[1]
-                    if other != question.id:
-                        raise BadFile(
-                            self.file, question.id, f"the header '{word}' names {other} too", "Leave it to one of them."
+                    named_id = headers.setdefault(fold_text(word), (rank, question.id))[1]
+                    if named_id != question.id:
+                        raise DataFileError(
+                            self.file,
+                            question.id,
+                            f"the header '{word}' names {named_id} too",
+                            "Leave it to one of them.",
                         )
-        return index
+        return headers
 
 
-def versions(form_id: str, folder: Path = FORMS) -> tuple[str, ...]:
-    """The versions of a form, oldest first; empty if there is no such form."""
-    found = [path.stem for path in (folder / form_id).glob("*.toml")]
-    return tuple(sorted(found, key=lambda version: [int(part) for part in version.split(".")]))
+def list_versions(form_id: str, folder: Path = FORMS_DIR) -> tuple[str, ...]:
+    """List the versions of a form, oldest first; empty if there is no such form."""
+    names = [path.stem for path in (folder / form_id).glob("*.toml")]
+    return tuple(sorted(names, key=lambda version: [int(part) for part in version.split(".")]))
 
 
-def form_ids(folder: Path = FORMS) -> tuple[str, ...]:
-    """The forms there are, by name."""
-    return tuple(sorted(path.name for path in folder.iterdir() if versions(path.name, folder)))
+def list_form_ids(folder: Path = FORMS_DIR) -> tuple[str, ...]:
+    """List the ids of all forms, in alphabetical order."""
+    return tuple(sorted(path.name for path in folder.iterdir() if list_versions(path.name, folder)))
 
 
 @cache
-def load(form_id: str, version: str | None = None, folder: Path = FORMS) -> Questionnaire:
-    """A form (of the newest version unless told), with the questions of the form it includes first.
+def load_form(form_id: str, version: str | None = None, folder: Path = FORMS_DIR) -> Questionnaire:
+    """Load a form (by default its newest version), preceded by the questions of the form it includes.
 
-    Raises :class:`BadFile` if there is no such form or version, or its file has a fault.
+    Raises :class:`DataFileError` if there is no such form or version, or its file is invalid.
     """
-    known = versions(form_id, folder) if "/" not in form_id and form_id not in ("", ".", "..") else ()
-    if not known or (version or known[-1]) not in known:
-        there = f"The versions are {', '.join(known)}." if known else f"The forms are {', '.join(form_ids(folder))}."
-        raise BadFile(f"forms/{form_id}", version or "(any version)", "there is no such form", there)
-    path = folder / form_id / f"{version or known[-1]}.toml"
-    form = replace(parsed(path.read_text(encoding="utf-8"), f"forms/{form_id}/{path.name}"), folder=folder)
+    versions = list_versions(form_id, folder) if "/" not in form_id and form_id not in ("", ".", "..") else ()
+    if not versions or (version or versions[-1]) not in versions:
+        available = (
+            f"The versions are {', '.join(versions)}."
+            if versions
+            else f"The forms are {', '.join(list_form_ids(folder))}."
+        )
+        raise DataFileError(f"forms/{form_id}", version or "(any version)", "there is no such form", available)
+    path = folder / form_id / f"{version or versions[-1]}.toml"
+    form = replace(parse_form(path.read_text(encoding="utf-8"), f"forms/{form_id}/{path.name}"), folder=folder)
     if (form.id, form.version) != (form_id, path.stem):
-        raise BadFile(
+        raise DataFileError(
             form.file, "id, version", f"they say {form.id} {form.version}", "They must be the folder and the file."
         )
-    questions = joined(load(form.includes, None, folder), form) if form.includes else form.questions
-    return checked(replace(form, questions=questions))
+    questions = merge_questions(load_form(form.includes, None, folder), form) if form.includes else form.questions
+    return check_headers(replace(form, questions=questions))
 
 
 @cache
-def load_reading_form(kind: str, folder: Path = FORMS) -> Questionnaire:
-    """What a sheet of this kind ("site" or "agency") is read with: the core and all its packs together, of their newest
-    versions.
-    """
-    core = load(kind, None, folder)
-    for form_id in form_ids(folder):
-        pack = load(form_id, None, folder)
+def load_combined_form(kind: str, folder: Path = FORMS_DIR) -> Questionnaire:
+    """Load the form that sheets of a kind ("site" or "agency") are read with: the core and all its packs, newest versions."""
+    combined = load_form(kind, None, folder)
+    for form_id in list_form_ids(folder):
+        pack = load_form(form_id, None, folder)
         if pack.includes == kind:
-            core = checked(replace(core, questions=joined(core, pack)))
-    return core
+            combined = check_headers(replace(combined, questions=merge_questions(combined, pack)))
+    return combined
 
 
-def joined(core: Questionnaire, pack: Questionnaire) -> tuple[Question, ...]:
-    """The questions of both, each once. Raises :class:`BadFile` where they ask the same id in two ways."""
+def merge_questions(core: Questionnaire, pack: Questionnaire) -> tuple[Question, ...]:
+    """Merge the questions of both, each once. Raises :class:`DataFileError` where they define one id in two ways."""
     for question in pack.questions:
         if core.by_id.get(question.id, question) != question:
-            raise BadFile(
+            raise DataFileError(
                 pack.file, question.id, f"{core.file} asks it otherwise", "Ask it in one form, or alike in both."
             )
     return core.questions + tuple(question for question in pack.questions if question.id not in core.by_id)
 
 
-def checked(form: Questionnaire) -> Questionnaire:
-    """The form, once its headers are known to name one question each."""
+def check_headers(form: Questionnaire) -> Questionnaire:
+    """Return the form. Raises :class:`DataFileError` where one of its headers names two questions."""
     _ = form.headers
     return form
 
 
-class Body(Schema):
-    """An API's answers to a form, by question id; a body with anything else is refused."""
+class AnswersSchema(Schema):
+    """The schema of an API's answers to a form, by question id; a body with any other key is refused."""
 
     error_messages = {"unknown": "field.unknown", "type": "field.type"}
 
 
-def schema(form: Questionnaire, on: str = "") -> Schema:
-    """The schema of one entity's answers as JSON: the fields that read sheets, by question id; unknown fields are
-    refused.
+def build_answers_schema(form: Questionnaire, as_of: str = "") -> Schema:
+    """Build the schema of one entity's answers as JSON, from the same fields that parse sheets, by question id.
 
-    Questions about a person are not in it. ``schema(form).load(body)`` gives the answers, or raises marshmallow's
-    ``ValidationError`` with, by question, a dict of code, seen, expected and cure (or the bare code of the catalogue).
+    Questions about a person are not in it, and unknown fields are refused. ``build_answers_schema(form).load(body)`` returns the
+    answers, or raises marshmallow's ``ValidationError`` with, by question, a dict of code, seen, expected and cure (or the bare
+    code of the catalogue).
     """
-    asked = {q.id: q.field(on, form.headers, required=q.required) for q in form.questions if not q.person}
-    return Body.from_dict(asked, name=f"{form.id}_answers")()  # type: ignore[arg-type]
+    answer_fields = {
+        question.id: question.build_field(as_of, form.headers, required=question.required)
+        for question in form.questions
+        if not question.person
+    }
+    return AnswersSchema.from_dict(answer_fields, name=f"{form.id}_answers")()  # type: ignore[arg-type]
 
 
-def parsed(text: str, file: str) -> Questionnaire:
-    """The form a file's text says. Raises :class:`BadFile`."""
+def parse_form(text: str, file: str) -> Questionnaire:
+    """Parse the text of a form's file. Raises :class:`DataFileError`."""
     try:
-        told = tomllib.loads(text)
+        data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise BadFile(file, "the file", f"is not TOML: {error}", "Mend the line it names.") from error
+        raise DataFileError(file, "the file", f"is not TOML: {error}", "Mend the line it names.") from error
     for key in ("id", "version", "title", "kind", "question"):
-        if not told.get(key):
-            raise BadFile(file, key, "is missing", "Every form has an id, version, title, kind and questions.")
-    known_keys(told, FORM_KEYS, file, "the form")
-    if told["kind"] not in KINDS:
-        raise BadFile(file, "kind", f"is '{told['kind']}'", f"It is one of {', '.join(KINDS)}.")
-    questions = tuple(question(item, file) for item in told["question"])
-    for name, values in (("id", [q.id for q in questions]), ("title", [q.title for q in questions])):
-        twice = next((value for value in values if values.count(value) > 1), None)
-        if twice:
-            raise BadFile(
+        if not data.get(key):
+            raise DataFileError(file, key, "is missing", "Every form has an id, version, title, kind and questions.")
+    reject_unknown_keys(data, FORM_KEYS, file, "the form")
+    if data["kind"] not in KINDS:
+        raise DataFileError(file, "kind", f"is '{data['kind']}'", f"It is one of {', '.join(KINDS)}.")
+    questions = tuple(parse_question(item, file) for item in data["question"])
+    for name, values in (
+        ("id", [question.id for question in questions]),
+        ("title", [question.title for question in questions]),
+    ):
+        duplicate = next((value for value in values if values.count(value) > 1), None)
+        if duplicate:
+            raise DataFileError(
                 file,
-                twice,
+                duplicate,
                 f"is the {name} of two questions",
                 f"Give each question {'an id' if name == 'id' else 'a title'} of its own.",
             )
     return Questionnaire(
-        told["id"],
-        told["version"],
-        told["title"],
-        told["kind"],
+        data["id"],
+        data["version"],
+        data["title"],
+        data["kind"],
         questions,
-        told.get("includes", ""),
-        tuple(told.get("sources", ())),
+        data.get("includes", ""),
+        tuple(data.get("sources", ())),
         file,
     )
 
 
-def question(told: Mapping[str, Any], file: str) -> Question:
-    """One question of a file. Raises :class:`BadFile`."""
-    item = str(told.get("id") or told.get("title") or "a question")
-    known_keys(told, set(Question.__dataclass_fields__), file, item)
+def parse_question(data: Mapping[str, Any], file: str) -> Question:
+    """Parse one question of a file. Raises :class:`DataFileError`."""
+    item = str(data.get("id") or data.get("title") or "a question")
+    reject_unknown_keys(data, set(Question.__dataclass_fields__) - {"buyer_answered"} | {"ours"}, file, item)
     for key in ("id", "section", "type", "title", "ask"):
-        if not isinstance(told.get(key), str) or not told[key].strip():
-            raise BadFile(file, item, f"has no {key}", "Every question has an id, section, type, title and ask.")
-    if told["type"] not in TYPES:
-        raise BadFile(file, item, f"is of type '{told['type']}'", f"The types are {', '.join(TYPES)}.")
+        if not isinstance(data.get(key), str) or not data[key].strip():
+            raise DataFileError(file, item, f"has no {key}", "Every question has an id, section, type, title and ask.")
+    if data["type"] not in TYPES:
+        raise DataFileError(file, item, f"is of type '{data['type']}'", f"The types are {', '.join(TYPES)}.")
     if not (item.isidentifier() and item.islower() and item.isascii()):
-        raise BadFile(file, item, "is not an id", "Write it in small letters, digits and underscores.")
-    choices = tuple(choice(offered, file, item) for offered in told.get("choices", ()))
-    if bool(choices) > (told["type"] in ("choice", "many")) or (told["type"] == "choice" and not choices):
-        raise BadFile(
+        raise DataFileError(file, item, "is not an id", "Write it in small letters, digits and underscores.")
+    choices = tuple(parse_choice(choice, file, item) for choice in data.get("choices", ()))
+    if bool(choices) > (data["type"] in ("choice", "many")) or (data["type"] == "choice" and not choices):
+        raise DataFileError(
             file,
             item,
-            f"is of type {told['type']}, with {len(choices)} choices",
+            f"is of type {data['type']}, with {len(choices)} choices",
             "A choice has choices, many may have; no other.",
         )
-    lists = {key: tuple(told.get(key, ())) for key in ("feeds", "synonyms", "sources")}
-    asked = Question(**{**told, **lists, "choices": choices})
-    if told["type"] == "many" and any(sign in offered.title for offered in choices for sign in ";|"):
-        raise BadFile(file, item, "has a choice with ; or | in its title", "These stand between several answers.")
-    words: dict[str, str] = {}
-    for offered in choices:
-        for word in (offered.code, offered.title, *offered.spellings):
-            if words.setdefault(fold(word), offered.code) != offered.code:
-                raise BadFile(
-                    file, item, f"'{word}' means {words[fold(word)]} and {offered.code}", "Leave it to one of them."
-                )
-            if fold(word) in everyday().reserved:
-                raise BadFile(
-                    file, item, f"'{word}' means {everyday().reserved[fold(word)]} everywhere", "Leave it out."
-                )
-    return asked
+    lists = {key: tuple(data.get(key, ())) for key in ("feeds", "synonyms", "sources")}
+    values = {"buyer_answered" if key == "ours" else key: value for key, value in data.items()}
+    question = Question(**{**values, **lists, "choices": choices})
+    if data["type"] == "many" and any(sign in choice.title for choice in choices for sign in ";|"):
+        raise DataFileError(file, item, "has a choice with ; or | in its title", "These stand between several answers.")
+    check_spellings(choices, file, item)
+    return question
 
 
-def choice(told: Mapping[str, Any], file: str, item: str) -> Choice:
-    """One choice of a question. Raises :class:`BadFile`."""
-    known_keys(told, CHOICE_KEYS, file, item)
-    if not told.get("code") or not told.get("title") or told["code"] in RESERVED:
-        raise BadFile(
-            file, item, "has a choice without code or title, or with a reserved code", f"Not {' or '.join(RESERVED)}."
+def check_spellings(choices: Iterable[Choice], file: str, item: str) -> None:
+    """Raise :class:`DataFileError` where one word names two choices of a question, or has a reserved meaning."""
+    codes: dict[str, str] = {}
+    reserved = load_common_words().reserved
+    for choice in choices:
+        for word in (choice.code, choice.title, *choice.spellings):
+            folded = fold_text(word)
+            if codes.setdefault(folded, choice.code) != choice.code:
+                raise DataFileError(
+                    file, item, f"'{word}' means {codes[folded]} and {choice.code}", "Leave it to one of them."
+                )
+            if folded in reserved:
+                raise DataFileError(file, item, f"'{word}' means {reserved[folded]} everywhere", "Leave it out.")
+
+
+def parse_choice(data: Mapping[str, Any], file: str, item: str) -> Choice:
+    """Parse one choice of a question. Raises :class:`DataFileError`."""
+    reject_unknown_keys(data, CHOICE_KEYS, file, item)
+    if not data.get("code") or not data.get("title") or data["code"] in RESERVED_ANSWERS:
+        raise DataFileError(
+            file,
+            item,
+            "has a choice without code or title, or with a reserved code",
+            f"Not {' or '.join(RESERVED_ANSWERS)}.",
         )
-    return Choice(told["code"], told["title"], tuple(told.get("spellings", ())))
+    return Choice(data["code"], data["title"], tuple(data.get("spellings", ())))
 
 
-def known_keys(told: Mapping[str, Any], known: Iterable[str], file: str, item: str) -> None:
-    """Raises :class:`BadFile` for a key that means nothing."""
-    strange = sorted(set(told) - set(known))
-    if strange:
-        raise BadFile(file, item, f"has {', '.join(strange)}", f"The keys are {', '.join(sorted(known))}.")
+def reject_unknown_keys(data: Mapping[str, Any], known: Iterable[str], file: str, item: str) -> None:
+    """Raise :class:`DataFileError` where a table has a key that has no meaning."""
+    unknown = sorted(set(data) - set(known))
+    if unknown:
+        raise DataFileError(file, item, f"has {', '.join(unknown)}", f"The keys are {', '.join(sorted(known))}.")

@@ -1,7 +1,7 @@
-"""What can be wrong with a sheet, as values: code, place, what was seen, what was expected, and the cure.
+"""The issues a sheet can have, as values: code, place, what was seen, what was expected, and the cure.
 
-A fault of the sender's data is never raised. The one exception is :class:`Unusable`: nothing in the sheet can be used,
-and the issue it carries says why.
+Problems of the sender's data are collected, not raised. The one exception is :class:`UnusableSheet`: nothing in the sheet can
+be used, and the issue it carries says why.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ Severity = Literal["error", "warning", "info"]
 
 
 @dataclass(frozen=True)
-class Kind:
-    """One code of the catalogue: how grave it is, the sentence it is told in, what was expected, and how to mend it.
+class IssueKind:
+    """One code of the catalogue: its severity, the template of its message, what was expected, and how to fix it.
 
-    ``error``: the row (or the sheet) is not used. ``warning``: the value is not used, the row is. ``info``: how we read
-    it.
+    ``error``: the row (or the sheet) is not used. ``warning``: the value is not used, the row is. ``info``: how the value was
+    read.
     """
 
     severity: Severity
@@ -32,7 +32,7 @@ class Kind:
 
 @dataclass(frozen=True)
 class Issue:
-    """One fault, or several alike: the same code, column and text are told once, with the first cells and a count."""
+    """One problem, or several alike: the same code, column and text are reported once, with the first cells and a count."""
 
     code: str
     severity: Severity
@@ -48,42 +48,42 @@ class Issue:
 
     @property
     def place(self) -> str:
-        """Where it is, as a spreadsheet writes it: ``Suppliers!B3``."""
+        """Return where the issue is, as a spreadsheet writes it: ``Suppliers!B3``."""
         return "!".join(part for part in (self.sheet, self.cell) if part)
 
-    def sentence(self) -> str:
-        """The whole fault in one or two sentences, for a reader."""
+    def describe(self) -> str:
+        """Return the whole issue in one or two sentences, for a reader."""
         message = ISSUES[self.code].message.format(
             seen=self.seen, header=self.header, expected=self.expected, count=self.count
         )
-        where = " ".join(part for part in (self.place, f"*{self.header}*" if self.header else "") if part)
-        more = f" ({self.count} cells)" if self.count > 1 else ""
-        return f"{where}{more}: {message} {self.cure}".strip() if where else f"{message} {self.cure}".strip()
+        location = " ".join(part for part in (self.place, f"*{self.header}*" if self.header else "") if part)
+        repeats = f" ({self.count} cells)" if self.count > 1 else ""
+        return f"{location}{repeats}: {message} {self.cure}".strip() if location else f"{message} {self.cure}".strip()
 
     def to_dict(self) -> dict[str, Any]:
-        """The fields by name, with lists for tuples: what is written as JSON."""
+        """Return the fields by name, with lists for tuples, as they are written to JSON."""
         return {**asdict(self), "cells": list(self.cells)}
 
 
-class Unusable(Exception):
-    """Nothing in this sheet can be used; ``issue`` says why and how to mend it."""
+class UnusableSheet(Exception):
+    """Raised when nothing in a sheet can be used; ``issue`` says why and how to fix it."""
 
-    def __init__(self, issue: Issue) -> None:
-        super().__init__(issue.sentence())
-        self.issue = issue
+    def __init__(self, build_issue: Issue) -> None:
+        super().__init__(build_issue.describe())
+        self.issue = build_issue
 
 
-def issue(code: str, **told: Any) -> Issue:
-    """An issue of the catalogue. Expectation and cure are the catalogue's unless told."""
+def build_issue(code: str, **fields: Any) -> Issue:
+    """Build an issue of the catalogue from the fields of :class:`Issue`; expectation and cure default to the catalogue's."""
     kind = ISSUES[code]
-    told["expected"] = told.get("expected") or kind.expected
-    told["cure"] = told.get("cure") or kind.cure
-    told["cells"] = tuple(told.get("cells") or ([told["cell"]] if told.get("cell") else []))
-    return Issue(code=code, severity=kind.severity, **told)
+    fields["expected"] = fields.get("expected") or kind.expected
+    fields["cure"] = fields.get("cure") or kind.cure
+    fields["cells"] = tuple(fields.get("cells") or ([fields["cell"]] if fields.get("cell") else []))
+    return Issue(code=code, severity=kind.severity, **fields)
 
 
 CATALOGUE = Path(__file__).parent / "lists" / "issues.toml"
-ISSUES: dict[str, Kind] = {
-    **{code: Kind("error", "{seen}", "a file that can be read", cure) for code, (_, cure) in REFUSALS.items()},
-    **{code: Kind(**told) for code, told in tomllib.loads(CATALOGUE.read_text(encoding="utf-8")).items()},
+ISSUES: dict[str, IssueKind] = {
+    **{code: IssueKind("error", "{seen}", "a file that can be read", cure) for code, (_, cure) in REFUSALS.items()},
+    **{code: IssueKind(**entry) for code, entry in tomllib.loads(CATALOGUE.read_text(encoding="utf-8")).items()},
 }

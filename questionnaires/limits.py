@@ -1,4 +1,4 @@
-"""How much of a file is read at most, and what is said of a file that is not read."""
+"""The limits on uploaded files, and the reasons for which a file is refused."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Limits:
-    """How much is read at most.
+    """The greatest sizes that are read.
 
-    ``bytes`` of the file, ``part_bytes`` of one part of it once inflated and ``expanded`` of all, ``entries`` of the
+    ``bytes`` of the file, ``part_bytes`` of one part of it once inflated and ``expanded`` bytes of all parts, ``entries`` of the
     archive, ``sheets``; ``rows`` and ``columns`` of one sheet, ``cells`` of the rectangles of all sheets together;
-    ``cell_text`` characters, above which a row is at fault, ``longest_text``, above which the file is refused, and
-    ``all_text`` bytes of text in all cells; CPU ``seconds`` and bytes of ``memory`` of the process that reads.
+    characters of a cell above which its row is rejected (``cell_text``) or the file refused (``longest_text``), and
+    ``all_text`` bytes of text in all cells; CPU ``seconds`` and bytes of ``memory`` of the reader process.
     """
 
     bytes: int = 50_000_000
@@ -30,17 +30,17 @@ class Limits:
     memory: int = 2_000_000_000
 
 
-class Refused(Exception):
-    """A file that is not read: ``code``, ``detail`` in a sentence or two, and the ``cure``."""
+class FileRefused(Exception):
+    """Raised for a file that is not read: its ``code``, the ``detail`` in one or two sentences, and the ``cure``."""
 
-    def __init__(self, code: str, more: str = "") -> None:
+    def __init__(self, code: str, extra: str = "") -> None:
         sentence, self.cure = REFUSALS[code]
-        self.code, self.more = code, more
-        self.detail = f"{sentence} {more}".strip()
+        self.code, self.extra = code, extra
+        self.detail = f"{sentence} {extra}".strip()
         super().__init__(f"{self.detail} {self.cure}")
 
 
-# code -> what is wrong, and the cure
+# code -> (what is wrong, how to fix it)
 REFUSALS = {
     "archive.bad_compression": (
         "The workbook is packed in a way no spreadsheet program uses.",

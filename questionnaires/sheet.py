@@ -1,7 +1,7 @@
-"""Reads a file: its sheets as columns of distinct texts, cells as they stand, with the row numbers of the spreadsheet.
+"""Read a file: its sheets as columns of distinct texts, with cells verbatim and the row numbers of the spreadsheet.
 
-The file is checked at the door (:func:`check_door`, nothing is parsed) and then read in a process of its own, with limits,
-that looks at every part before it reads any. That process may die of a file; the caller is told ``file.corrupt``.
+The file is checked first (:func:`check_file`, which parses nothing) and then read in a sandboxed process with limits, which
+examines every part before it reads any. A file may crash that process; the caller gets ``file.corrupt``.
 """
 
 from __future__ import annotations
@@ -18,29 +18,29 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from questionnaires.gate.door import check_door
-from questionnaires.limits import Limits, Refused
+from questionnaires.file_checks.preflight import check_file
+from questionnaires.limits import FileRefused, Limits
 
-__all__ = ["Column", "Fault", "Limits", "Refused", "Sheet", "cell_name", "check_door", "read"]
+__all__ = ["Column", "FileRefused", "Limits", "RowFault", "Sheet", "cell_name", "check_file", "read_sheets"]
 
 Codes = npt.NDArray[np.int32]
-START = "import sys; sys.path += sys.argv[2:]; from questionnaires.cells import main; main()"
-# A text that is one of these is an error too: the same table saved as text has them in words.
+READER_CODE = "import sys; sys.path += sys.argv[2:]; from questionnaires.sandboxed_reader import main; main()"
+# A text that is one of these is an error too: the same table saved as a text file has them as texts.
 ERROR_TEXTS = {"#DIV/0!", "#N/A", "#NAME?", "#NULL!", "#NUM!", "#REF!", "#VALUE!"}
-STAMP = "_form"
+STAMP_SHEET = "_form"
 
 
 @dataclass(frozen=True, eq=False)
 class Column:
-    """One column: its distinct texts in order of first sight, and for each row which of them; -1 is an empty cell."""
+    """One column: its distinct texts in order of first occurrence, and the number of each row's text; -1 is an empty cell."""
 
     values: tuple[str, ...]
     codes: Codes
 
 
 @dataclass(frozen=True)
-class Fault:
-    """A row that cannot be relied on: ``row`` in the spreadsheet's number, ``column`` from 0 or -1 for the whole row."""
+class RowFault:
+    """A row that is unreliable: ``row`` as the spreadsheet numbers it, ``column`` from 0, or -1 for the whole row."""
 
     row: int
     column: int
@@ -50,12 +50,12 @@ class Fault:
 
 @dataclass(frozen=True, eq=False)
 class Sheet:
-    """One sheet. Columns begin at A; rows at ``first_row``, the number of the first row with something in it.
+    """One sheet. Columns begin at A; rows at ``first_row``, the number of the first row that is not empty.
 
     ``errors``: cells (row, column from 0) that hold a spreadsheet error, with its text; they are empty in the columns.
     ``formulas``: cells whose text is the saved result of a formula. ``stamp``: form and version of the template the workbook
-    was made from, "site 2026.1"; ``asking``: the id of the record of asking it was sent out for. ``encoding`` and
-    ``widths`` (fields of each row) are of text files; ``misquoted``: their rows with a quotation mark in the wrong place.
+    was made from, such as "site 2026.1"; ``request_id``: the id of the questionnaire request it was sent out for. Text files have
+    an ``encoding``, ``widths`` (fields of each row) and ``misquoted`` rows with a quotation mark in the wrong place.
     """
 
     file: str
@@ -67,114 +67,125 @@ class Sheet:
     errors: Mapping[tuple[int, int], str] = field(default_factory=dict)
     formulas: tuple[tuple[int, int], ...] = ()
     stamp: str | None = None
-    asking: str | None = None
+    request_id: str | None = None
     encoding: str = ""
     widths: Codes | None = None
     misquoted: tuple[int, ...] = ()
     cell_text: int = Limits.cell_text
 
-    def faults_under(self, header_row: int) -> tuple[Fault, ...]:
-        """The rows under the header that cannot be relied on, in their order.
+    def find_unreliable_rows(self, header_row: int) -> tuple[RowFault, ...]:
+        """Return the rows under the header that are unreliable, in their order.
 
-        ``csv.field_count``: not as many fields as the header, so that values may have slid; ``csv.quoting``;
-        ``limit.cell_text``: a text longer than a cell of a spreadsheet holds.
+        ``csv.field_count``: not as many fields as the header, so that values may have shifted; ``csv.quoting``;
+        ``limit.cell_text``: a text longer than a spreadsheet cell holds.
         """
-        found = [Fault(row, -1, "csv.quoting", "") for row in self.misquoted if row > header_row]
-        found += [fault for fault in self.too_long() if fault.row > header_row]
-        found += self.ragged(header_row)
-        return tuple(sorted(found, key=lambda fault: (fault.row, fault.column)))
+        faults = [RowFault(row, -1, "csv.quoting", "") for row in self.misquoted if row > header_row]
+        faults += [fault for fault in self.find_overlong_cells() if fault.row > header_row]
+        faults += self.find_ragged_rows(header_row)
+        return tuple(sorted(faults, key=lambda fault: (fault.row, fault.column)))
 
-    def too_long(self) -> list[Fault]:
-        """The cells with more text than a cell of a spreadsheet holds."""
-        found = []
-        for at, column in enumerate(self.columns):
+    def find_overlong_cells(self) -> list[RowFault]:
+        """Return the cells with more text than a spreadsheet cell holds."""
+        faults = []
+        for index, column in enumerate(self.columns):
             if max(map(len, column.values), default=0) > self.cell_text:
-                long = [code for code, text in enumerate(column.values) if len(text) > self.cell_text]
-                found += [
-                    Fault(self.first_row + int(place), at, "limit.cell_text", column.values[column.codes[place]][:80])
-                    for place in np.flatnonzero(np.isin(column.codes, long))
+                overlong = [code for code, text in enumerate(column.values) if len(text) > self.cell_text]
+                faults += [
+                    RowFault(self.first_row + int(row), index, "limit.cell_text", column.values[column.codes[row]][:80])
+                    for row in np.flatnonzero(np.isin(column.codes, overlong))
                 ]
-        return found
+        return faults
 
-    def ragged(self, header_row: int) -> list[Fault]:
-        """The rows under the header with another number of fields than it has.
+    def find_ragged_rows(self, header_row: int) -> list[RowFault]:
+        """Return the rows under the header whose number of fields differs from the header's.
 
-        Not at fault are blank rows, fields too many that are all empty, and whole blocks of sixteen rows that are short
-        alike: so Excel leaves empty cells out at the end of rows (Microsoft, article 77295).
+        Accepted are blank rows, surplus fields that are all empty, and whole blocks of sixteen rows that are equally short:
+        that is how Excel leaves out empty cells at the end of rows (Microsoft, article 77295).
         """
         if self.widths is None or header_row > len(self.widths):
             return []
-        wanted = self.widths[header_row - 1]
-        wrong = (self.widths != wanted) & (self.widths > 0)
-        wrong[:header_row] = False
-        for begin in range(0, len(wrong), 16):
+        expected = self.widths[header_row - 1]
+        ragged = (self.widths != expected) & (self.widths > 0)
+        ragged[:header_row] = False
+        for begin in range(0, len(ragged), 16):
             block = self.widths[begin : begin + 16]
-            if len(block) == 16 and wrong[begin] and block[0] < wanted and (block == block[0]).all():
-                wrong[begin : begin + 16] = False
-        beyond = np.logical_or.reduce([column.codes >= 0 for column in self.columns[wanted:]], initial=False)
-        wrong &= (self.widths < wanted) | beyond
-        return [Fault(int(at) + 1, -1, "csv.field_count", f"{self.widths[at]} fields") for at in np.flatnonzero(wrong)]
+            if len(block) == 16 and ragged[begin] and block[0] < expected and (block == block[0]).all():
+                ragged[begin : begin + 16] = False
+        has_surplus = np.logical_or.reduce([column.codes >= 0 for column in self.columns[expected:]], initial=False)
+        ragged &= (self.widths < expected) | has_surplus
+        return [
+            RowFault(int(row) + 1, -1, "csv.field_count", f"{self.widths[row]} fields")
+            for row in np.flatnonzero(ragged)
+        ]
 
 
-def read(data: bytes, name: str, limits: Limits | None = None) -> tuple[Sheet, ...]:
-    """All sheets of a file, hidden ones too; those of a template's own (its stamp, its lists) are left out.
+def read_sheets(data: bytes, name: str, limits: Limits | None = None) -> tuple[Sheet, ...]:
+    """Read all sheets of a file, hidden ones too; the sheets a template has for itself (its stamp, its lists) are left out.
 
-    Numbers are texts as short as they can be told ("12", "399.2"), with the sign of a percentage ("45%") and the zeros
-    ("01608") that their format shows in .xlsx and .xls (.ods: the sign only); days are ISO, with the time if there is one.
-    Raises Refused.
+    Numbers become texts as short as possible ("12", "399.2"), with the percent sign ("45%") and the leading zeros ("01608")
+    that their format displays in .xlsx and .xls (.ods: the sign only); dates are ISO, with the time if there is one.
+    Raises FileRefused.
     """
     limits = limits or Limits()
-    kind = check_door(data, name, limits)
-    sheets = list(sheets_of(run(data, kind, name, limits), name, limits))
-    told = next((stamp_of(sheet) for sheet in sheets if sheet.name == STAMP and not sheet.visible), {})
-    if not told.keys() >= {"form", "version"}:
+    kind = check_file(data, name, limits)
+    sheets = list(parse_output(run_reader(data, kind, name, limits), name, limits))
+    stamped = next((read_stamp(sheet) for sheet in sheets if sheet.name == STAMP_SHEET and not sheet.visible), {})
+    if not stamped.keys() >= {"form", "version"}:
         return tuple(sheets)
-    stamp, asking = f"{told['form']} {told['version']}", told.get("asking")
+    stamp, request_id = f"{stamped['form']} {stamped['version']}", stamped.get("asking")
     return tuple(
-        replace(sheet, stamp=stamp, asking=asking)
+        replace(sheet, stamp=stamp, request_id=request_id)
         for sheet in sheets
         if sheet.visible or not sheet.name.startswith("_")
     )
 
 
-def run(data: bytes, kind: str, name: str, limits: Limits) -> bytes:
-    """What the process that reads answers. Raises Refused if it dies or takes too long."""
-    reader = find_spec("python_calamine")
-    places = [Path(__file__).parents[1], *([Path(reader.origin).parents[1]] if reader and reader.origin else [])]
-    command = [sys.executable, "-I", "-S", "-c", START, json.dumps([kind, name, asdict(limits)]), *map(str, places)]
-    # Nothing of this process goes over but the bytes: no secrets in the environment, no open files.
+def run_reader(data: bytes, kind: str, name: str, limits: Limits) -> bytes:
+    """Read a file in a sandboxed process and return its output. Raises FileRefused if it crashes or takes too long."""
+    library = find_spec("python_calamine")
+    paths = [Path(__file__).parents[1], *([Path(library.origin).parents[1]] if library and library.origin else [])]
+    command = [
+        sys.executable,
+        "-I",
+        "-S",
+        "-c",
+        READER_CODE,
+        json.dumps([kind, name, asdict(limits)]),
+        *map(str, paths),
+    ]
+    # Nothing but the bytes is handed over: no secrets in the environment, no open files.
     environment = {key: value for key, value in os.environ.items() if key == "LD_LIBRARY_PATH"}
     try:
-        done = subprocess.run(
+        process = subprocess.run(
             command, input=data, capture_output=True, timeout=2 * limits.seconds, env=environment, cwd="/", check=False
         )
     except subprocess.TimeoutExpired:
-        raise Refused("file.corrupt", f"It could not be read within {2 * limits.seconds} seconds.") from None
-    if done.returncode:
-        refused = Refused("file.corrupt", "The process that read it broke off.")
-        refused.add_note(done.stderr.decode("utf-8", "replace")[-2000:])
+        raise FileRefused("file.corrupt", f"It could not be read within {2 * limits.seconds} seconds.") from None
+    if process.returncode:
+        refused = FileRefused("file.corrupt", "The process that read it broke off.")
+        refused.add_note(process.stderr.decode("utf-8", "replace")[-2000:])
         raise refused
-    return done.stdout
+    return process.stdout
 
 
-def sheets_of(answer: bytes, name: str, limits: Limits) -> Iterator[Sheet]:
-    """The sheets of an answer. Raises Refused where it tells of a refusal, or does not add up."""
-    begin = answer.find(b"\n") + 1
-    told = json.loads(answer[:begin])
-    if "refused" in told:
-        raise Refused(*told["refused"])
-    for sheet in told["sheets"]:
-        errors = {(row, column): said for column, said, rows in sheet.get("errors", ()) for row in rows}
+def parse_output(output: bytes, name: str, limits: Limits) -> Iterator[Sheet]:
+    """Yield the sheets of a reader's output. Raises FileRefused where it reports a refusal, or is inconsistent."""
+    begin = output.find(b"\n") + 1
+    answer = json.loads(output[:begin])
+    if "refused" in answer:
+        raise FileRefused(*answer["refused"])
+    for sheet in answer["sheets"]:
+        errors = {(row, column): text for column, text, rows in sheet.get("errors", ()) for row in rows}
         columns = []
-        for at, texts in enumerate(sheet["columns"]):
-            codes = np.frombuffer(answer, np.int32, sheet["rows"], begin)
+        for index, texts in enumerate(sheet["columns"]):
+            codes = np.frombuffer(output, np.int32, sheet["rows"], begin)
             begin += codes.nbytes
             if len(codes) and not -1 <= codes.min() <= codes.max() < len(texts):
-                raise Refused("file.corrupt")
+                raise FileRefused("file.corrupt")
             column = Column(tuple(texts), codes)
             for text in sorted(ERROR_TEXTS.intersection(texts)):
-                column, rows = without(column, text)
-                errors |= {(sheet["first_row"] + int(row), at): text for row in rows}
+                column, rows = remove_text(column, text)
+                errors |= {(sheet["first_row"] + int(row), index): text for row in rows}
             columns.append(column)
         yield Sheet(
             file=name,
@@ -192,15 +203,15 @@ def sheets_of(answer: bytes, name: str, limits: Limits) -> Iterator[Sheet]:
         )
 
 
-def without(column: Column, text: str) -> tuple[Column, npt.NDArray[np.intp]]:
-    """The column with the cells of one text empty, and where they are."""
+def remove_text(column: Column, text: str) -> tuple[Column, npt.NDArray[np.intp]]:
+    """Return the column with the cells of one text emptied, and the rows they are in (counted from 0)."""
     code = column.values.index(text)
     codes = np.where(column.codes == code, -1, column.codes - (column.codes > code)).astype(np.int32)
     return Column((*column.values[:code], *column.values[code + 1 :]), codes), np.flatnonzero(column.codes == code)
 
 
-def stamp_of(sheet: Sheet) -> dict[str, str]:
-    """What a template says of itself: the texts of the second column of its stamp by those of the first."""
+def read_stamp(sheet: Sheet) -> dict[str, str]:
+    """Return the stamp of a template: the texts of its second column by those of the first (form, version, asking)."""
     rows = [
         [column.values[code] if code >= 0 else "" for code in column.codes.tolist()] for column in sheet.columns[:2]
     ]
@@ -208,7 +219,7 @@ def stamp_of(sheet: Sheet) -> dict[str, str]:
 
 
 def cell_name(row: int, column: int) -> str:
-    """The name of a cell, its column counted from 0: ``cell_name(3, 1)`` is B3."""
+    """Return the name of a cell, its column counted from 0: ``cell_name(3, 1)`` is B3."""
     letters = ""
     column += 1
     while column:

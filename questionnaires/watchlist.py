@@ -1,12 +1,12 @@
-"""Reads a watchlist: the OpenSanctions table of targets, or a table of one's own. What comes out is no more than screening needs.
+"""Parse a watchlist: the OpenSanctions table of targets, or a custom table. Only what screening needs is taken from it.
 
-``targets.simple.csv`` (opensanctions.org, docs/bulk/csv): one target a row, several values in a cell parted by semicolons as
-in CSV. Taken from it are id, schema, names, countries, the programmes under which it is listed, and its data set; of the
-identifiers IMO numbers and LEIs by their check digits, and other numbers of companies. Never taken are birth dates, addresses,
-phones, e-mails, nor any number of a person; persons are read only where a sanction stands in their row, since an owner may be
-one. Vehicles, wallets and the like are left out.
+``targets.simple.csv`` (opensanctions.org, docs/bulk/csv): one target a row, several values in a cell separated by semicolons as
+in CSV. Taken are id, schema, names, countries, the programmes under which it is listed, and its data set; of the identifiers
+IMO numbers and LEIs with valid check digits, and other numbers of companies. Never taken are birth dates, addresses, phones,
+e-mails, nor any number of a person; persons are taken only where their row has a sanction, since an owner may be one.
+Vehicles, wallets and the like are skipped.
 
-A table of one's own has the columns of ``OWN``, of which only ``name`` is needed (docs/watchlists.md).
+A custom table has the columns of ``CUSTOM_COLUMNS``, of which only ``name`` is required (docs/watchlists.md).
 """
 
 from __future__ import annotations
@@ -20,34 +20,48 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from questionnaires.answer import Fault, clean, legible
-from questionnaires.delimited import Misquoted, loosely, strictly, table
-from questionnaires.gate.door import TEXT_TYPES, check_door
-from questionnaires.issues import Issue, Unusable, issue
-from questionnaires.limits import Limits, Refused
-from questionnaires.rules import is_imo, is_lei
-from questionnaires.types import Date
-from questionnaires.words import countries, fold
+from questionnaires.delimited import MisquotedText, decode_table, iter_records, iter_records_leniently
+from questionnaires.file_checks.preflight import TEXT_TYPES, check_file
+from questionnaires.issues import Issue, UnusableSheet, build_issue
+from questionnaires.limits import FileRefused, Limits
+from questionnaires.lookups import load_countries
+from questionnaires.parse.answer import AnswerError, clean_text, make_legible
+from questionnaires.parse.types import DateField
+from questionnaires.text_normalize import fold_text
+from questionnaires.validation.rules import is_imo, is_lei
 
-Form = Literal["opensanctions", "own"]
-DOOR = Limits(bytes=250_000_000, rows=1_000_000)
-OWN = ("name", "aliases", "kind", "country", "imo", "lei", "licence", "list", "listed_on", "reason", "source")
-OPENSANCTIONS = ("id", "schema", "name", "aliases", "countries", "identifiers", "sanctions", "dataset")
+WatchlistFormat = Literal["opensanctions", "own"]
+WATCHLIST_LIMITS = Limits(bytes=250_000_000, rows=1_000_000)
+CUSTOM_COLUMNS = (
+    "name",
+    "aliases",
+    "kind",
+    "country",
+    "imo",
+    "lei",
+    "licence",
+    "list",
+    "listed_on",
+    "reason",
+    "source",
+)
+OPENSANCTIONS_COLUMNS = ("id", "schema", "name", "aliases", "countries", "identifiers", "sanctions", "dataset")
 KINDS = ("company", "agency", "vessel", "person", "")
-SCHEMAS = {
+KIND_BY_SCHEMA = {
     "Company": "company", "Organization": "company", "LegalEntity": "company", "PublicBody": "company",
     "Vessel": "vessel", "Person": "person",
 }  # fmt: skip
-NAMES, LONG, SHORT = 100, 1000, 200  # names of an entry, characters of a text that tells more, of any other
-NUMBER = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ./-]{2,38}[A-Za-z0-9]")
+MAX_NAMES = 100  # of one entry
+MAX_TEXT, MAX_SHORT_TEXT = 1000, 200  # characters of a reason or source, and of any other text
+COMPANY_NUMBER = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ./-]{2,38}[A-Za-z0-9]")
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
-    """One entry of a list. ``key`` is its own within the list; ``kind`` is "" where the list does not say.
+class ListedEntity:
+    """One entry of a list. ``key`` is unique within the list; ``kind`` is "" where the list does not say.
 
-    ``countries``: ISO 3166-1 alpha-2. ``licences``: licence and registration numbers. ``list``, ``listed_on`` (ISO day),
-    ``reason`` and ``source`` say where it stands, since when and why, in the words of the list; "" where it does not say.
+    ``countries``: ISO 3166-1 alpha-2. ``licences``: licence and registration numbers. ``list``, ``listed_on`` (ISO date),
+    ``reason`` and ``source`` say on which list the entity is, since when and why, in the words of the list; "" if unknown.
     """
 
     key: str
@@ -64,190 +78,195 @@ class Listed:
 
 
 @dataclass(frozen=True)
-class Listing:
-    """A list as it was read: its entries, the rows that were not read or not wholly (with place and cure), and how many rows
-    were left out on purpose, by what they are.
+class ParsedWatchlist:
+    """A parsed list: its entries, the issues of rows that were not or only partly read, and how many rows were skipped on
+    purpose, by what they are. ``rows`` counts all rows that are not blank.
     """
 
-    form: Form
+    format: WatchlistFormat
     rows: int
-    entries: tuple[Listed, ...]
+    entries: tuple[ListedEntity, ...]
     issues: tuple[Issue, ...]
-    left_out: Mapping[str, int] = field(default_factory=dict)
+    skipped: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def rejected(self) -> int:
-        """Rows that were not read because of a fault."""
-        return sum(one.severity == "error" for one in self.issues)
+        """Return the number of rows that were not read because of an error."""
+        return sum(issue.severity == "error" for issue in self.issues)
 
 
-def read(data: bytes, name: str, limits: Limits = DOOR) -> Listing:
-    """The list in a text file (.csv, .tsv, .txt).
+def read_watchlist(data: bytes, name: str, limits: Limits = WATCHLIST_LIMITS) -> ParsedWatchlist:
+    """Parse the watchlist in a text file (.csv, .tsv, .txt).
 
-    Raises Refused for a file that is none, and Unusable where it has no column of names or no row that can be read.
+    Raises FileRefused for a file that is not one, and UnusableSheet where it has no column of names or no readable row.
     """
-    kind = check_door(data, name, limits)
+    kind = check_file(data, name, limits)
     if kind not in TEXT_TYPES:
-        raise Refused("file.type_not_allowed", "A watchlist is a .csv file.")
-    told = table(data, kind)
+        raise FileRefused("file.type_not_allowed", "A watchlist is a .csv file.")
+    table = decode_table(data, kind)
     misquoted = array("i")
     try:
-        return _listing(strictly(told, limits), misquoted, name, limits)
-    except Misquoted:
-        return _listing(loosely(told, limits, misquoted), misquoted, name, limits)
+        return _parse_records(iter_records(table, limits), misquoted, name, limits)
+    except MisquotedText:
+        return _parse_records(iter_records_leniently(table, limits, misquoted), misquoted, name, limits)
 
 
-def _listing(records: Iterator[list[str]], misquoted: array[int], name: str, limits: Limits) -> Listing:
-    header = [fold(cell) for cell in next(records, [])]
-    form: Form = "opensanctions" if set(map(fold, OPENSANCTIONS)) <= set(header) else "own"
-    columns = {column: header.index(fold(column)) for column in _wanted(form) if fold(column) in header}
+def _parse_records(records: Iterator[list[str]], misquoted: array[int], name: str, limits: Limits) -> ParsedWatchlist:
+    header = [fold_text(cell) for cell in next(records, [])]
+    list_format: WatchlistFormat = (
+        "opensanctions" if set(map(fold_text, OPENSANCTIONS_COLUMNS)) <= set(header) else "own"
+    )
+    expected = OPENSANCTIONS_COLUMNS if list_format == "opensanctions" else CUSTOM_COLUMNS
+    columns = {column: header.index(fold_text(column)) for column in expected if fold_text(column) in header}
     if "name" not in columns:
-        seen = ", ".join(legible(cell) for cell in header[:12])
-        raise Unusable(issue("watchlist.columns", file=name, seen=seen))
-    reader = _Reader(form, name)
+        seen = ", ".join(make_legible(cell) for cell in header[:12])
+        raise UnusableSheet(build_issue("watchlist.columns", file=name, seen=seen))
+    parser = _RowParser(list_format, name)
     rows = 0
     for number, record in enumerate(records, 2):
         if any(map(str.strip, record)):
             rows += 1
             if rows > limits.rows:
-                raise Refused("limit.rows", f"{limits.rows:,} are read at most.")
+                raise FileRefused("limit.rows", f"{limits.rows:,} are read at most.")
             if misquoted[-1:] == array("i", [number]):
-                reader.fault("csv.quoting", number)
+                parser.add_issue("csv.quoting", number)
             elif len(record) != len(header):
-                reader.fault("csv.field_count", number, seen=f"{len(record)} fields")
+                parser.add_issue("csv.field_count", number, seen=f"{len(record)} fields")
             else:
-                reader.row(number, {column: record[at] for column, at in columns.items()})
-    if not reader.entries:
-        raise Unusable(reader.issues[0] if reader.issues else issue("file.no_rows", file=name))
-    return Listing(
-        form, rows, tuple(reader.entries.values()), tuple(reader.issues), dict(sorted(reader.left_out.items()))
-    )
+                parser.parse_row(number, {column: record[index] for column, index in columns.items()})
+    if not parser.entries:
+        raise UnusableSheet(parser.issues[0] if parser.issues else build_issue("file.no_rows", file=name))
+    skipped = dict(sorted(parser.skipped.items()))
+    return ParsedWatchlist(list_format, rows, tuple(parser.entries.values()), tuple(parser.issues), skipped)
 
 
-def _wanted(form: Form) -> tuple[str, ...]:
-    return OPENSANCTIONS if form == "opensanctions" else OWN
+class _RowParser:
+    """Parses rows one after another: each becomes an entry or an issue, or is counted as skipped."""
 
-
-class _Reader:
-    """Takes rows in, one after another: each becomes an entry, an issue, or is counted as left out."""
-
-    def __init__(self, form: Form, file: str) -> None:
-        self.form, self.file = form, file
-        self.entries: dict[str, Listed] = {}
+    def __init__(self, list_format: WatchlistFormat, file: str) -> None:
+        self.format, self.file = list_format, file
+        self.entries: dict[str, ListedEntity] = {}
         self.issues: list[Issue] = []
-        self.left_out: Counter[str] = Counter()
+        self.skipped: Counter[str] = Counter()
 
-    def fault(self, code: str, row: int, header: str = "", **told: Any) -> None:
-        """Notes a fault of a row."""
-        told["seen"] = legible(told.get("seen", ""))
-        self.issues.append(issue(code, file=self.file, cell=f"row {row}", header=header, **told))
+    def add_issue(self, code: str, row: int, header: str = "", **fields: Any) -> None:
+        """Add an issue of a row."""
+        fields["seen"] = make_legible(fields.get("seen", ""))
+        self.issues.append(build_issue(code, file=self.file, cell=f"row {row}", header=header, **fields))
 
-    def row(self, number: int, cells: Mapping[str, str]) -> None:
-        """One row, by its columns."""
+    def parse_row(self, number: int, cells: Mapping[str, str]) -> None:
+        """Parse one row, given by its columns."""
         try:
-            cells = {column: clean(cell) for column, cell in cells.items()}
-        except Fault:
-            self.issues.append(issue("watchlist.characters", file=self.file, cell=f"row {number}"))
+            cells = {column: clean_text(cell) for column, cell in cells.items()}
+        except AnswerError:
+            self.issues.append(build_issue("watchlist.characters", file=self.file, cell=f"row {number}"))
             return
-        entry = self._target(cells) if self.form == "opensanctions" else self._own(number, cells)
-        if entry is None:
+        is_opensanctions = self.format == "opensanctions"
+        entity = self._parse_target(cells) if is_opensanctions else self._parse_custom(number, cells)
+        if entity is None:
             return
-        if not entry.names:
-            self.fault("watchlist.no_name", number, "name")
-        elif entry.key in self.entries:
-            self.fault("watchlist.twice", number, seen=entry.names[0])
+        if not entity.names:
+            self.add_issue("watchlist.no_name", number, "name")
+        elif entity.key in self.entries:
+            self.add_issue("watchlist.twice", number, seen=entity.names[0])
         else:
-            self.entries[entry.key] = entry
+            self.entries[entity.key] = entity
 
-    def _target(self, cells: Mapping[str, str]) -> Listed | None:
-        kind = SCHEMAS.get(cells["schema"])
+    def _parse_target(self, cells: Mapping[str, str]) -> ListedEntity | None:
+        """Parse a row of the OpenSanctions table; None if it is skipped."""
+        kind = KIND_BY_SCHEMA.get(cells["schema"])
         if kind is None or (kind == "person" and not cells["sanctions"]):
-            self.left_out["persons without a sanction" if kind else f"of kind {legible(cells['schema'])}"] += 1
+            reason = "persons without a sanction" if kind else f"of kind {make_legible(cells['schema'])}"
+            self.skipped[reason] += 1
             return None
-        imos, leis, others = [], [], []
-        for number in several(cells["identifiers"]) if kind != "person" else ():
-            plain = "".join(filter(str.isalnum, number)).upper()
-            if kind == "vessel" and plain.isascii() and is_imo(plain.removeprefix("IMO")):
-                imos.append(plain)
-            elif plain.isascii() and is_lei(plain):
-                leis.append(plain)
-            elif kind == "company" and NUMBER.fullmatch(number):
-                others.append(number)
-        # A number that says what it is goes before one of seven digits that happens to fit.
-        imo = max(imos, key=lambda plain: plain.startswith("IMO"), default="").removeprefix("IMO")
+        imos, leis, company_numbers = [], [], []
+        for identifier in split_values(cells["identifiers"]) if kind != "person" else ():
+            compact = "".join(filter(str.isalnum, identifier)).upper()
+            if kind == "vessel" and compact.isascii() and is_imo(compact.removeprefix("IMO")):
+                imos.append(compact)
+            elif compact.isascii() and is_lei(compact):
+                leis.append(compact)
+            elif kind == "company" and COMPANY_NUMBER.fullmatch(identifier):
+                company_numbers.append(identifier)
+        # A number labelled IMO is preferred to one of seven digits whose check digit happens to fit.
+        imo = max(imos, key=lambda number: number.startswith("IMO"), default="").removeprefix("IMO")
         lei = (*leis, "")[0]
-        found = (countries().find(code) for code in several(cells["countries"]) if len(code) == 2)
-        return Listed(
-            key=cells["id"][:SHORT] or key_of(kind, cells["name"], "", imo, lei, ""),
+        codes = (load_countries().find(code) for code in split_values(cells["countries"]) if len(code) == 2)
+        entity_id = cells["id"][:MAX_SHORT_TEXT]
+        return ListedEntity(
+            key=entity_id or build_entity_key(kind, cells["name"], "", imo, lei, ""),
             kind=kind,
-            names=_names(cells),
-            countries=tuple(dict.fromkeys(filter(None, found))),
+            names=_collect_names(cells),
+            countries=tuple(dict.fromkeys(filter(None, codes))),
             imo=imo,
             lei=lei,
-            licences=tuple(dict.fromkeys(others)),
-            list=cells["dataset"][:SHORT],
-            reason=cells["sanctions"][:LONG],
-            source=f"https://www.opensanctions.org/entities/{cells['id'][:SHORT]}/" if cells["id"].isascii() else "",
+            licences=tuple(dict.fromkeys(company_numbers)),
+            list=cells["dataset"][:MAX_SHORT_TEXT],
+            reason=cells["sanctions"][:MAX_TEXT],
+            source=f"https://www.opensanctions.org/entities/{entity_id}/" if cells["id"].isascii() else "",
         )
 
-    def _own(self, number: int, cells: Mapping[str, str]) -> Listed | None:
-        told = {column: cells.get(column, "") for column in OWN}
-        kind = fold(told["kind"]) if told["kind"] else ""
+    def _parse_custom(self, number: int, cells: Mapping[str, str]) -> ListedEntity | None:
+        """Parse a row of a custom table; None, with an issue, where its kind or country is unknown."""
+        row = {column: cells.get(column, "") for column in CUSTOM_COLUMNS}
+        kind = fold_text(row["kind"]) if row["kind"] else ""
         if kind not in KINDS:
-            self.fault("watchlist.kind", number, "kind", seen=told["kind"])
+            self.add_issue("watchlist.kind", number, "kind", seen=row["kind"])
             return None
         codes = []
-        for name in several(told["country"]):
-            code = countries().find(name)
+        for name in split_values(row["country"]):
+            code = load_countries().find(name)
             if code is None:
-                self.fault("country.unknown", number, "country", seen=name)
+                self.add_issue("country.unknown", number, "country", seen=name)
                 return None
             codes.append(code)
-        plain = {
-            which: "".join(filter(str.isalnum, told[which])).upper().removeprefix(which.upper())
-            for which in ("imo", "lei")
+        identifiers = {
+            column: "".join(filter(str.isalnum, row[column])).upper().removeprefix(column.upper())
+            for column in ("imo", "lei")
         }
-        for which, is_right in (("imo", is_imo), ("lei", is_lei)):
-            if plain[which] and not (plain[which].isascii() and is_right(plain[which])):
-                self.fault("identifier.invalid", number, which, seen=told[which])
-                plain[which] = ""
+        for column, is_valid in (("imo", is_imo), ("lei", is_lei)):
+            if identifiers[column] and not (identifiers[column].isascii() and is_valid(identifiers[column])):
+                self.add_issue("identifier.invalid", number, column, seen=row[column])
+                identifiers[column] = ""
         listed_on = ""
-        if told["listed_on"]:
+        if row["listed_on"]:
             try:
-                listed_on = str(Date(reserved=()).read(told["listed_on"]))
-            except Fault as fault:
-                self.fault(fault.code, number, "listed_on", seen=told["listed_on"])
-        licence = told["licence"][:SHORT]
-        return Listed(
-            key=key_of(kind, told["name"], ";".join(codes), plain["imo"], plain["lei"], licence),
+                listed_on = str(DateField(reserved=()).parse(row["listed_on"]))
+            except AnswerError as error:
+                self.add_issue(error.code, number, "listed_on", seen=row["listed_on"])
+        licence = row["licence"][:MAX_SHORT_TEXT]
+        return ListedEntity(
+            key=build_entity_key(kind, row["name"], ";".join(codes), identifiers["imo"], identifiers["lei"], licence),
             kind=kind,
-            names=_names(told),
+            names=_collect_names(row),
             countries=tuple(dict.fromkeys(codes)),
-            imo=plain["imo"],
-            lei=plain["lei"],
+            imo=identifiers["imo"],
+            lei=identifiers["lei"],
             licences=(licence,) if licence else (),
-            list=told["list"][:SHORT],
+            list=row["list"][:MAX_SHORT_TEXT],
             listed_on=listed_on,
-            reason=told["reason"][:LONG],
-            source=told["source"][:LONG],
+            reason=row["reason"][:MAX_TEXT],
+            source=row["source"][:MAX_TEXT],
         )
 
 
-def _names(cells: Mapping[str, str]) -> tuple[str, ...]:
-    found = (
-        name[:SHORT] for name in (cells["name"], *several(cells.get("aliases", ""))) if any(map(str.isalnum, name))
+def _collect_names(cells: Mapping[str, str]) -> tuple[str, ...]:
+    names = (
+        name[:MAX_SHORT_TEXT]
+        for name in (cells["name"], *split_values(cells.get("aliases", "")))
+        if any(map(str.isalnum, name))
     )
-    return tuple(dict.fromkeys(found))[:NAMES]
+    return tuple(dict.fromkeys(names))[:MAX_NAMES]
 
 
-def several(cell: str) -> list[str]:
-    """The values of a cell, parted by semicolons; one that holds a semicolon stands in quotation marks."""
+def split_values(cell: str) -> list[str]:
+    """Return the values of a cell, separated by semicolons; a value that contains a semicolon is quoted."""
     return [value.strip() for record in csv.reader([cell], delimiter=";") for value in record if value.strip()]
 
 
-def key_of(kind: str, name: str, of: str, imo: str, lei: str, licence: str) -> str:
-    """What an entry of a table without ids is found again by: an identifier, else its kind, name and countries."""
+def build_entity_key(kind: str, name: str, countries: str, imo: str, lei: str, licence: str) -> str:
+    """Return the key of an entity in a table without ids: an identifier, else a hash of its kind, countries and name."""
     if imo or lei:
         return f"imo:{imo}" if imo else f"lei:{lei}"
-    told = f"{kind}|{of}|{fold(licence)}" if licence else f"{kind}|{of}|{fold(name)}"
-    return hashlib.sha256(told.encode()).hexdigest()[:32]
+    text = f"{kind}|{countries}|{fold_text(licence)}" if licence else f"{kind}|{countries}|{fold_text(name)}"
+    return hashlib.sha256(text.encode()).hexdigest()[:32]

@@ -1,4 +1,4 @@
-"""Charts as SVG: what a score is made of, how wide its range is, where the risk stands, how many of each level.
+"""Charts as SVG: what a score is made of, how wide its range is, where the risk lies, how many of each level.
 
 Every chart is one self-contained `<svg>` that reads as text too: a title, a description, a level by its name and its
 shape as well as its colour. Colours run from dark to light with the level, so they hold for colour-blind readers and
@@ -13,7 +13,7 @@ from html import escape
 from typing import Literal, NamedTuple
 
 from reports.document import LEVEL_TITLES, LEVELS, Cell, Detail, Headline, Level, ModelUsed, Place
-from reports.words import bounded, counted
+from reports.formatting import format_bounded_score, format_count
 
 FILLS: dict[Level, str] = {
     "critical": "#5e1224",
@@ -29,7 +29,7 @@ INKS: dict[Level, str] = {
     "low": "#1d242b",
     "insufficient_evidence": "#1d242b",
 }
-BLANKS = "rests on blanks"  # most of what holds the score up
+UNANSWERED = "rests on blanks"  # most of what holds the score up
 INK, QUIET, RULE, PAPER = "#1d242b", "#56616b", "#c9ced3", "#ffffff"
 FACT, UP, DOWN, UPLIFT = "#6b7f92", "#b5482a", "#23768a", "#5b4a86"
 
@@ -37,25 +37,25 @@ _FONT = "'Noto Sans', 'Segoe UI', Roboto, Helvetica, Arial, sans-serif"
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 _WIDTH, _LEGEND = 440, 590
-_FACTS_SHOWN, _ANSWERS_SHOWN, _SECTORS_SHOWN, _COUNTRIES_SHOWN = 8, 10, 8, 18
+_MAX_FACTS, _MAX_ANSWERS, _MAX_SECTORS, _MAX_COUNTRIES = 8, 10, 8, 18
 
 
-def xml(text: str) -> str:
-    """`text` fit to stand in XML or HTML: escaped, and without the characters XML has no place for."""
+def escape_xml(text: str) -> str:
+    """Return `text` as XML and HTML hold it: escaped, and without the characters XML has no place for."""
     return escape(_NOT_XML.sub("", text))
 
 
-def number(value: float) -> str:
-    """A coordinate, to a tenth."""
+def format_coordinate(value: float) -> str:
+    """Return a coordinate in the letters of SVG, to a tenth."""
     return f"{value:.1f}".removesuffix(".0")
 
 
 class Text(NamedTuple):
-    """A line of text with its baseline at `y`; `anchor` says which end of it stands at `x`; `halo` keeps it readable."""
+    """A line of text with its baseline at `y`; `anchor` names the end of it at `x`; `halo` makes it readable on any ground."""
 
     x: float
     y: float
-    words: str
+    text: str
     size: float = 12
     fill: str = INK
     anchor: Literal["start", "middle", "end"] = "start"
@@ -63,66 +63,67 @@ class Text(NamedTuple):
     halo: bool = False
 
     def svg(self) -> str:
-        """As an SVG element."""
-        set_as = (f' text-anchor="{self.anchor}"' if self.anchor != "start" else "") + (
+        """Return the line as an SVG element."""
+        style = (f' text-anchor="{self.anchor}"' if self.anchor != "start" else "") + (
             ' font-weight="700"' if self.bold else ""
         )
-        place = f'x="{number(self.x)}" y="{number(self.y)}" font-size="{self.size}"{set_as}'
-        words = f'fill="{self.fill}">{xml(self.words)}</text>'
-        around = f'<text {place} stroke="{PAPER}" stroke-width="3" stroke-linejoin="round" {words}' if self.halo else ""
-        return f"{around}<text {place} {words}"
+        place = f'x="{format_coordinate(self.x)}" y="{format_coordinate(self.y)}" font-size="{self.size}"{style}'
+        rest = f'fill="{self.fill}">{escape_xml(self.text)}</text>'
+        halo = f'<text {place} stroke="{PAPER}" stroke-width="3" stroke-linejoin="round" {rest}' if self.halo else ""
+        return f"{halo}<text {place} {rest}"
 
 
 @dataclass(frozen=True)
 class Drawing:
-    """A picture `width` by `height`, and what it shows in words. `id` begins every id within it."""
+    """A picture `width` by `height`, and its `description` for those who do not see it. `id` begins every id within it."""
 
     id: str
     width: float
     height: float
     title: str
-    described: str
+    description: str
     parts: tuple[str | Text, ...]
 
     def svg(self) -> str:
-        """The whole picture."""
+        """Return the whole picture."""
         return self._around("".join(part.svg() if isinstance(part, Text) else part for part in self.parts))
 
     def shapes(self) -> str:
-        """The picture without its lines of text, for a page that sets them itself."""
+        """Return the picture without its lines of text, for a page that sets them itself."""
         return self._around("".join(part for part in self.parts if isinstance(part, str)))
 
     def texts(self) -> list[Text]:
-        """The lines of text that `shapes` leaves out."""
+        """Return the lines of text that `shapes` leaves out."""
         return [part for part in self.parts if isinstance(part, Text)]
 
     def _around(self, inside: str) -> str:
+        width, height = format_coordinate(self.width), format_coordinate(self.height)
         return (
-            f'<svg xmlns="http://www.w3.org/2000/svg" id="{self.id}" width="{number(self.width)}" '
-            f'height="{number(self.height)}" viewBox="0 0 {number(self.width)} {number(self.height)}" '
-            f'font-family="{_FONT}" role="img" aria-labelledby="{self.id}-title {self.id}-desc">'
-            f'<title id="{self.id}-title">{xml(self.title)}</title>'
-            f'<desc id="{self.id}-desc">{xml(self.described)}</desc>{inside}</svg>'
+            f'<svg xmlns="http://www.w3.org/2000/svg" id="{self.id}" width="{width}" height="{height}" '
+            f'viewBox="0 0 {width} {height}" font-family="{_FONT}" role="img" '
+            f'aria-labelledby="{self.id}-title {self.id}-desc">'
+            f'<title id="{self.id}-title">{escape_xml(self.title)}</title>'
+            f'<desc id="{self.id}-desc">{escape_xml(self.description)}</desc>{inside}</svg>'
         )
 
 
 def rect(x: float, y: float, width: float, height: float, fill: str, *, edge: str = "", opacity: float = 1) -> str:
-    """A filled rectangle, never narrower than can be seen."""
-    size = f'width="{number(max(width, 1.0))}" height="{number(height)}"'
-    seen = (f' stroke="{edge}" stroke-width="0.6"' if edge else "") + (
+    """Return a filled rectangle, never narrower than can be seen."""
+    size = f'width="{format_coordinate(max(width, 1.0))}" height="{format_coordinate(height)}"'
+    style = (f' stroke="{edge}" stroke-width="0.6"' if edge else "") + (
         f' fill-opacity="{opacity}"' if opacity < 1 else ""
     )
-    return f'<rect x="{number(x)}" y="{number(y)}" {size} fill="{fill}"{seen}/>'
+    return f'<rect x="{format_coordinate(x)}" y="{format_coordinate(y)}" {size} fill="{fill}"{style}/>'
 
 
 def line(x1: float, y1: float, x2: float, y2: float, *, stroke: str = INK, width: float = 1) -> str:
-    """A straight line."""
-    ends = f'x1="{number(x1)}" y1="{number(y1)}" x2="{number(x2)}" y2="{number(y2)}"'
-    return f'<line {ends} stroke="{stroke}" stroke-width="{number(width)}"/>'
+    """Return a straight line."""
+    ends = f'x1="{format_coordinate(x1)}" y1="{format_coordinate(y1)}" x2="{format_coordinate(x2)}" y2="{format_coordinate(y2)}"'
+    return f'<line {ends} stroke="{stroke}" stroke-width="{format_coordinate(width)}"/>'
 
 
-def hatches(chart: str) -> str:
-    """The pattern of each level for what is known from the context alone; `hatch(chart, level)` names it."""
+def hatch_patterns(chart: str) -> str:
+    """Return the pattern of each level for what is known from the context alone; `hatch_fill(chart, level)` names it."""
     patterns = "".join(
         f'<pattern id="{chart}-{level}" width="5" height="5" patternUnits="userSpaceOnUse" '
         f'patternTransform="rotate(45)"><rect width="5" height="5" fill="#f6f6f4"/>'
@@ -133,13 +134,13 @@ def hatches(chart: str) -> str:
     return f"<defs>{patterns}</defs>"
 
 
-def hatch(chart: str, level: Level) -> str:
-    """The fill for what is known from the context alone."""
+def hatch_fill(chart: str, level: Level) -> str:
+    """Return the fill for what is known from the context alone."""
     return f"url(#{chart}-{level})"
 
 
 def mark(level: Level, x: float, y: float, r: float = 5) -> str:
-    """The shape of a level: diamond, triangle, square, disc, ring."""
+    """Return the shape of a level: diamond, triangle, square, disc, ring."""
     paint = f'fill="{FILLS[level]}" stroke="{INK}" stroke-width="1"'
     if level == "critical":
         corners = [(x, y - r * 1.3), (x + r * 1.3, y), (x, y + r * 1.3), (x - r * 1.3, y)]
@@ -150,20 +151,20 @@ def mark(level: Level, x: float, y: float, r: float = 5) -> str:
                    (x - r * 0.9, y + r * 0.9)]  # fmt: skip
     else:
         paint = paint if level == "low" else f'fill="{PAPER}" stroke="{QUIET}" stroke-width="2"'
-        return f'<circle cx="{number(x)}" cy="{number(y)}" r="{number(r * 0.95)}" {paint}/>'
-    points = " ".join(f"{number(a)},{number(b)}" for a, b in corners)
+        return f'<circle cx="{format_coordinate(x)}" cy="{format_coordinate(y)}" r="{format_coordinate(r * 0.95)}" {paint}/>'
+    points = " ".join(f"{format_coordinate(a)},{format_coordinate(b)}" for a, b in corners)
     return f'<polygon points="{points}" {paint}/>'
 
 
-def counts(chart: str, by_level: Mapping[Level, int]) -> Drawing:
-    """How many results stand at each level, as bars."""
+def draw_level_counts(chart: str, by_level: Mapping[Level, int]) -> Drawing:
+    """Return how many results have each level, as bars."""
     total = max(sum(by_level.values()), 1)
     longest = max(*by_level.values(), 1)
-    parts: list[str | Text] = [hatches(chart)]
+    parts: list[str | Text] = [hatch_patterns(chart)]
     y, start = 0.0, 180.0  # the bars begin behind the longest title
     for level in LEVELS:
         n = by_level[level]
-        fill = hatch(chart, level) if level == "insufficient_evidence" else FILLS[level]
+        fill = hatch_fill(chart, level) if level == "insufficient_evidence" else FILLS[level]
         end = start + (350 - start) * n / longest
         parts += [
             mark(level, 10, y + 15),
@@ -175,44 +176,46 @@ def counts(chart: str, by_level: Mapping[Level, int]) -> Drawing:
             Text(_WIDTH, y + 19, f"{100 * n / total:.0f}%", fill=QUIET, anchor="end"),
         ]
         y += 30
-    described = "; ".join(f"{LEVEL_TITLES[level]} {by_level[level]}" for level in LEVELS)
-    return Drawing(chart, _WIDTH, y, "Results by level", described, tuple(parts))
+    description = "; ".join(f"{LEVEL_TITLES[level]} {by_level[level]}" for level in LEVELS)
+    return Drawing(chart, _WIDTH, y, "Results by level", description, tuple(parts))
 
 
-def ranges(chart: str, headlines: Sequence[Headline], model: ModelUsed) -> Drawing:
-    """Score and range [best, worst] of each result, over the levels of `model`."""
+def draw_ranges(chart: str, headlines: Sequence[Headline], model: ModelUsed) -> Drawing:
+    """Return score and range [best, worst] of each result, over the levels of `model`."""
     height = 34 + 38 * len(headlines)
     parts = _bands(model, 20, height)
     for place, headline in enumerate(headlines):
         y = 34.0 + 38 * place
-        best, score, worst = _at(headline.best), _at(headline.score), _at(headline.worst)
-        told = f"{bounded(headline)}  ({headline.best:.1f} to {headline.worst:.1f})"
+        best, score, worst = _x_of_score(headline.best), _x_of_score(headline.score), _x_of_score(headline.worst)
+        score_and_range = f"{format_bounded_score(headline)}  ({headline.best:.1f} to {headline.worst:.1f})"
         parts += [
-            Text(0, y + 12, shortened(headline.name, 12, _WIDTH - 130)),
-            Text(_WIDTH, y + 12, told, size=11, fill=QUIET, anchor="end"),
+            Text(0, y + 12, truncate(headline.name, 12, _WIDTH - 130)),
+            Text(_WIDTH, y + 12, score_and_range, size=11, fill=QUIET, anchor="end"),
             line(best, y + 23, worst, y + 23, width=2),
             line(best, y + 19, best, y + 27, width=1.5),
             line(worst, y + 19, worst, y + 27, width=1.5),
             mark(headline.level, score, y + 23),
         ]
-    described = "; ".join(f"{h.name}: {h.score:.1f}, from {h.best:.1f} to {h.worst:.1f}" for h in headlines)
-    return Drawing(chart, _WIDTH, height, "Scores with the range that the answers leave open", described, tuple(parts))
+    description = "; ".join(f"{h.name}: {h.score:.1f}, from {h.best:.1f} to {h.worst:.1f}" for h in headlines)
+    return Drawing(
+        chart, _WIDTH, height, "Scores with the range that the answers leave open", description, tuple(parts)
+    )
 
 
-def bars(chart: str, detail: Detail, model: ModelUsed) -> Drawing:
-    """From nothing to the score: facts add up to the base, answers move it, a floor may lift it."""
+def draw_contributions(chart: str, detail: Detail, model: ModelUsed) -> Drawing:
+    """Return what makes the score, as bars: facts add up to the base, answers move it, a floor may lift it."""
     headline = detail.headline
     facts = [(r.title, r.points) for r in detail.reasons if r.kind == "context" and r.points]
     moves = [(r.title, r.points) for r in detail.reasons if r.kind == "answer" and r.points]
     base = sum(points for _, points in facts)
     rows: list[_Bar] = []
     running = 0.0
-    for title, points in _largest(facts, _FACTS_SHOWN, "other fact"):
+    for title, points in _largest(facts, _MAX_FACTS, "other fact"):
         rows.append(_Bar(title, running, running + points, FACT))
         running += points
     if headline.inherent is not None:  # a supplier's copy does not tell the base
         rows.append(_Bar("Base: what the facts say", 0.0, base, INK, whole=True))
-    for title, points in _largest(moves, _ANSWERS_SHOWN, "other answer"):
+    for title, points in _largest(moves, _MAX_ANSWERS, "other answer"):
         rows.append(_Bar(title, running, running + points, UP if points > 0 else DOWN))
         running += points
     if headline.uplift:
@@ -224,53 +227,55 @@ def bars(chart: str, detail: Detail, model: ModelUsed) -> Drawing:
 
     height = 34 + 31 * len(rows)
     parts = _bands(model, 20, height)
-    told = []
+    described = []
     for place, bar in enumerate(rows):
         y = 34.0 + 31 * place
-        left, right = _at(min(bar.start, bar.end)), _at(max(bar.start, bar.end))
-        points_told = f"{bar.end:.1f}" if bar.whole else f"{bar.end - bar.start:+.1f}".replace("-", "\u2212")
+        left, right = _x_of_score(min(bar.start, bar.end)), _x_of_score(max(bar.start, bar.end))
+        points_text = f"{bar.end:.1f}" if bar.whole else f"{bar.end - bar.start:+.1f}".replace("-", "\u2212")
         if place and not bar.whole:
-            parts.append(line(_at(bar.start), y - 3, _at(bar.start), y + 28, stroke=QUIET, width=0.7))
+            parts.append(line(_x_of_score(bar.start), y - 3, _x_of_score(bar.start), y + 28, stroke=QUIET, width=0.7))
         parts += [
-            Text(0, y + 12, shortened(bar.title, 12, _WIDTH - 56), bold=bar.whole),
-            Text(_WIDTH, y + 12, points_told, anchor="end", bold=bar.whole),
+            Text(0, y + 12, truncate(bar.title, 12, _WIDTH - 56), bold=bar.whole),
+            Text(_WIDTH, y + 12, points_text, anchor="end", bold=bar.whole),
             rect(left, y + 17, right - left, 11, bar.fill, edge=INK if bar.whole else ""),
         ]
-        told.append(f"{bar.title} {points_told}")
+        described.append(f"{bar.title} {points_text}")
     return Drawing(
-        chart, _WIDTH, height, f"What the score of {headline.name} is made of", "; ".join(told), tuple(parts)
+        chart, _WIDTH, height, f"What the score of {headline.name} is made of", "; ".join(described), tuple(parts)
     )
 
 
-def heat(chart: str, cells: Sequence[Cell]) -> Drawing:
-    """Countries in rows, sectors in columns, the worst first; what is left out for want of room is said."""
+def draw_heat_map(chart: str, cells: Sequence[Cell]) -> Drawing:
+    """Return countries in rows and sectors in columns, the worst first, with a note on how many are left out for want of room."""
     all_rows = _worst_first((cell.country_name, cell) for cell in cells)
     all_columns = _worst_first((cell.sector_title, cell) for cell in cells)
-    rows, columns = all_rows[:_COUNTRIES_SHOWN], all_columns[:_SECTORS_SHOWN]
+    rows, columns = all_rows[:_MAX_COUNTRIES], all_columns[:_MAX_SECTORS]
     left, wide, high = 148, 84, 38
-    headers = [wrapped(name, 10.5, wide - 2) for name in columns]
-    top = 26 + 13 * max(map(len, headers), default=0)  # below the note on what is not shown
-    parts: list[str | Text] = [hatches(chart)]
-    told = []
+    headers = [wrap(name, 10.5, wide - 2) for name in columns]
+    top = 26 + 13 * max(map(len, headers), default=0)  # below the note on what is left out
+    parts: list[str | Text] = [hatch_patterns(chart)]
+    described = []
     for place, header in enumerate(headers):
         for i, words in enumerate(reversed(header)):
             x = left + place * wide + wide / 2
             parts.append(Text(x, top - 8 - 13 * i, words, size=10.5, fill=QUIET, anchor="middle"))
     for place, name in enumerate(rows):
         y = top + place * high
-        parts.append(Text(0, y + 23, shortened(name, 12, left - 8)))
+        parts.append(Text(0, y + 23, truncate(name, 12, left - 8)))
         parts += [rect(left + i * wide + 1, y + 1, wide - 2, high - 2, "#f4f5f5") for i in range(len(columns))]
     for cell in cells:
         if cell.country_name in rows and cell.sector_title in columns:
             x, y = left + columns.index(cell.sector_title) * wide, top + rows.index(cell.country_name) * high
-            words = f"{cell.country_name}, {cell.sector_title}: {spoken(cell)}"
+            words = f"{cell.country_name}, {cell.sector_title}: {describe(cell)}"
             inherent = cell.known == "inherent"
-            below = [f"of {cell.results:,}"] * (cell.results > 1) + [BLANKS] * cell.silent
+            below = [f"of {cell.results:,}"] * (cell.results > 1) + [UNANSWERED] * cell.silent
             ink = INK if inherent else INKS[cell.level]
-            told.append(words)
+            described.append(words)
             parts += [
-                f"<g><title>{xml(words)}</title>",
-                rect(x + 1, y + 1, wide - 2, high - 2, hatch(chart, cell.level) if inherent else FILLS[cell.level]),
+                f"<g><title>{escape_xml(words)}</title>",
+                rect(
+                    x + 1, y + 1, wide - 2, high - 2, hatch_fill(chart, cell.level) if inherent else FILLS[cell.level]
+                ),
                 rect(x + 9, y + 6, wide - 18, high - 12, PAPER, opacity=0.9) if inherent else "",
                 Text(
                     x + wide / 2,
@@ -301,57 +306,59 @@ def heat(chart: str, cells: Sequence[Cell]) -> Drawing:
         (len(all_columns) - len(columns), "sector", "sectors"),
     ]
     if any(n for n, _, _ in cut):
-        not_shown = " and ".join(counted(*what) for what in cut if what[0])
-        parts.append(Text(0, 11, f"Not shown, for want of room: {not_shown}.", size=11, fill=QUIET))
+        left_out = " and ".join(format_count(*axis) for axis in cut if axis[0])
+        parts.append(Text(0, 11, f"Not shown, for want of room: {left_out}.", size=11, fill=QUIET))
     width = max(left + len(columns) * wide, _LEGEND)
-    return Drawing(chart, width, height, "Worst result by country and sector", "; ".join(told), tuple(parts))
+    return Drawing(chart, width, height, "Worst result by country and sector", "; ".join(described), tuple(parts))
 
 
-def spoken(of: Cell | Place) -> str:
-    """A cell or a country in words, for those who do not see its colour."""
+def describe(of: Cell | Place) -> str:
+    """Return a cell or a country in words, for those who do not see its colour."""
     only = ", inherent risk only" if of.known == "inherent" else ""
-    up_to, silent = "up to " if of.up_to else "", f" ({BLANKS})" if of.silent else ""
-    return f"{up_to}{of.value:.1f}, {LEVEL_TITLES[of.level].lower()}{silent}{only}, {counted(of.results, 'result')}"
-
-
-def legend(chart: str, x: float, y: float) -> list[str | Text]:
-    """The levels and the hatching, in one line."""
-    parts: list[str | Text] = []
-    for level in LEVELS[:-1]:
-        parts += [rect(x, y - 9, 16, 11, FILLS[level], edge=QUIET), Text(x + 21, y, LEVEL_TITLES[level], size=11)]
-        x += 36 + measured(LEVEL_TITLES[level], 11)
-    words = "Hatched: inherent risk only, practice unknown"
-    return [*parts, rect(x + 8, y - 9, 16, 11, hatch(chart, "high"), edge=QUIET), Text(x + 29, y, words, size=11)]
-
-
-def measured(words: str, size: float) -> float:
-    """How wide a line runs, near enough to lay it out: full-width characters take an em, others a little over half."""
-    return size * sum(
-        1.0 if unicodedata.east_asian_width(c) in "WF" else 0.0 if unicodedata.combining(c) else 0.56 for c in words
+    up_to, silent = "up to " if of.up_to else "", f" ({UNANSWERED})" if of.silent else ""
+    return (
+        f"{up_to}{of.value:.1f}, {LEVEL_TITLES[of.level].lower()}{silent}{only}, {format_count(of.results, 'result')}"
     )
 
 
-def shortened(words: str, size: float, width: float) -> str:
-    """`words`, cut with an ellipsis where they would run wider than `width`."""
-    if measured(words, size) <= width:
-        return words
-    while words and measured(words, size) > width - size:
-        words = words[:-1]
-    return words.rstrip() + "\u2026"
+def legend(chart: str, x: float, y: float) -> list[str | Text]:
+    """Return the levels and the hatching, in one line."""
+    parts: list[str | Text] = []
+    for level in LEVELS[:-1]:
+        parts += [rect(x, y - 9, 16, 11, FILLS[level], edge=QUIET), Text(x + 21, y, LEVEL_TITLES[level], size=11)]
+        x += 36 + text_width(LEVEL_TITLES[level], 11)
+    words = "Hatched: inherent risk only, practice unknown"
+    return [*parts, rect(x + 8, y - 9, 16, 11, hatch_fill(chart, "high"), edge=QUIET), Text(x + 29, y, words, size=11)]
 
 
-def wrapped(words: str, size: float, width: float) -> list[str]:
-    """`words` in lines of at most `width`, broken at spaces."""
+def text_width(text: str, size: float) -> float:
+    """Return how wide a line is, near enough to lay it out: full-width characters take an em, others a little over half."""
+    return size * sum(
+        1.0 if unicodedata.east_asian_width(c) in "WF" else 0.0 if unicodedata.combining(c) else 0.56 for c in text
+    )
+
+
+def truncate(text: str, size: float, width: float) -> str:
+    """Return `text`, cut with an ellipsis where it would be wider than `width`."""
+    if text_width(text, size) <= width:
+        return text
+    while text and text_width(text, size) > width - size:
+        text = text[:-1]
+    return text.rstrip() + "\u2026"
+
+
+def wrap(text: str, size: float, width: float) -> list[str]:
+    """Return `text` in lines of at most `width`, broken at spaces."""
     lines: list[str] = []
-    for word in words.split():
-        if lines and measured(f"{lines[-1]} {word}", size) <= width:
+    for word in text.split():
+        if lines and text_width(f"{lines[-1]} {word}", size) <= width:
             lines[-1] += f" {word}"
         else:
-            lines.append(shortened(word, size, width))
+            lines.append(truncate(word, size, width))
     return lines
 
 
-def _at(score: float) -> float:
+def _x_of_score(score: float) -> float:
     return _WIDTH * min(max(score, 0.0), 100.0) / 100
 
 
@@ -363,22 +370,23 @@ def _worst_first(named: Iterable[tuple[str, Cell]]) -> list[str]:
     return sorted(worst, key=lambda name: worst[name], reverse=True)
 
 
-def _largest(rows: list[tuple[str, float]], shown: int, rest: str) -> list[tuple[str, float]]:
-    """The rows that move most, in their own order, and the sum of those left over."""
-    kept = sorted(sorted(range(len(rows)), key=lambda i: -abs(rows[i][1]))[:shown])
-    others = [points for i, (_, points) in enumerate(rows) if i not in kept]
-    return [rows[i] for i in kept] + ([(counted(len(others), rest), sum(others))] if others else [])
+def _largest(rows: list[tuple[str, float]], most: int, rest: str) -> list[tuple[str, float]]:
+    """Return the `most` rows that move the score most, in their own order, and the sum of those left over."""
+    largest = sorted(sorted(range(len(rows)), key=lambda i: -abs(rows[i][1]))[:most])
+    others = [points for i, (_, points) in enumerate(rows) if i not in largest]
+    return [rows[i] for i in largest] + ([(format_count(len(others), rest), sum(others))] if others else [])
 
 
 def _bands(model: ModelUsed, top: float, bottom: float) -> list[str | Text]:
-    """The levels as faint columns behind a chart that runs from 0 to 100."""
+    """Return the levels as faint columns behind a chart that runs from 0 to 100."""
     levels: tuple[Level, ...] = ("low", "medium", "high", "critical")
     starts = (0.0, model.medium_from, model.high_from, model.critical_from, 100.0)
     parts: list[str | Text] = []
     for level, start, end in zip(levels, starts, starts[1:], strict=False):
         words = f"{LEVEL_TITLES[level]} from {start:g}" if start else LEVEL_TITLES[level]
-        parts.append(rect(_at(start), top, _at(end) - _at(start), bottom - top, FILLS[level], opacity=0.11))
-        parts.append(Text(_at(start) + 4, top - 6, words, size=11, fill=QUIET))
+        left, right = _x_of_score(start), _x_of_score(end)
+        parts.append(rect(left, top, right - left, bottom - top, FILLS[level], opacity=0.11))
+        parts.append(Text(left + 4, top - 6, words, size=11, fill=QUIET))
     return parts
 
 

@@ -2,7 +2,7 @@
 
 A spreadsheet runs a text that begins with = + - @, a tab or a line break, or with the full-width forms of these, as a
 formula, whatever quotes stand around it. Such text gets one apostrophe before it, and so does text that begins with an
-apostrophe itself, so that whoever reads the file back strips exactly one. Numbers are not guarded.
+apostrophe itself, so that whoever reads the file back strips exactly one. Numbers are not guard.
 """
 
 import csv
@@ -13,7 +13,7 @@ from typing import Any
 from reports.document import Headline, Report
 
 GUARD = "'"
-GUARDED = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20'")
+GUARDED_PREFIXES = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20'")
 
 COLUMNS: tuple[tuple[str, Callable[[Headline], Any]], ...] = (
     ("kind", lambda h: h.kind),
@@ -47,15 +47,15 @@ COLUMNS: tuple[tuple[str, Callable[[Headline], Any]], ...] = (
 
 
 def render(report: Report) -> bytes:
-    """One line a result, in the order of the report."""
+    """Return one line a result, in the order of the report."""
     out = StringIO()
     writer = csv.writer(out, lineterminator="\r\n")
     writer.writerow([title for title, _ in COLUMNS])
     for headline in report.results:
-        writer.writerow([guarded(read(headline)) for _, read in COLUMNS])
+        writer.writerow([guard(read(headline)) for _, read in COLUMNS])
     return out.getvalue().encode("utf-8-sig")
 
 
-def guarded(value: Any) -> Any:
-    """A text as it may stand in a cell; anything else as it is."""
-    return GUARD + value if isinstance(value, str) and value.startswith(GUARDED) else value
+def guard(value: Any) -> Any:
+    """Return a text as a cell may hold it: with GUARD before what a spreadsheet would run; anything else as it is."""
+    return GUARD + value if isinstance(value, str) and value.startswith(GUARDED_PREFIXES) else value

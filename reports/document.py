@@ -1,7 +1,7 @@
 """A report as plain data: everything a page shows, and nothing that has to be looked up or worked out again.
 
 Scores, points and confidence run from 0 to 100, shares and coverage from 0 to 1, risks `e` and `c` from 0 to 1.
-Texts are plain text: no markup in any format, whoever wrote them. Every sequence is in the order it is shown in.
+Texts are plain text: no markup in any format, whoever wrote them. Every sequence is in the order in which it is read.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ Priority = Literal["1", "2", "3a", "3b"]
 
 LEVELS: tuple[Level, ...] = ("critical", "high", "medium", "low", "insufficient_evidence")
 # How the title of a rule ends where only questions that were left blank reached it.
-OPEN = " (cannot be ruled out)"
+CANNOT_BE_RULED_OUT = " (cannot be ruled out)"
 LEVEL_TITLES: dict[Level, str] = {
     "critical": "Critical",
     "high": "High",
@@ -23,7 +23,7 @@ LEVEL_TITLES: dict[Level, str] = {
     "low": "Low",
     "insufficient_evidence": "Insufficient evidence",
 }
-# The three business priorities of the Bali Process forum; the third is shown in its two halves (factbook BP-03, BP-04).
+# The three business priorities of the Bali Process forum; the third is set in its two halves (factbook BP-03, BP-04).
 PRIORITIES: dict[Priority, str] = {
     "1": "Ethical employment",
     "2": "Transparency in supply chains",
@@ -89,10 +89,10 @@ class Headline:
     `country` and `sector` are None where they are unknown (their titles then say so), `practice_points` and
     `practice_of` where nothing was asked. `level_text` begins with the level's title and words it for readers
     ("insufficient evidence, inherent high"). `inherent` and `uplift` are None only in a supplier's copy. `row` counts
-    as the spreadsheet does, and is 0 where it is not told. `floors` are the titles of the rules that reached: first those that
-    rest on something admitted, reported or found, then those that end in OPEN. `up_to`: declined answers alone lift the score
-    this high, so it is a bound and no finding. `silent`: most of these rules rest on blanks alone, without which the level would
-    be lower.
+    as the spreadsheet does, and is 0 where it is left out. `floors` are the titles of the rules that reached: first those that
+    rest on something admitted, reported or found, then those that end in CANNOT_BE_RULED_OUT. `up_to`: declined answers alone
+    lift the score this high, so it is a bound and no finding. `silent`: most of these rules rest on unanswered questions alone,
+    without which the level would be lower.
     """
 
     kind: Literal["site", "agency"]
@@ -126,7 +126,7 @@ class Headline:
 
     @property
     def place(self) -> str:
-        """Where the row stands in what was sent, as file/sheet/row; empty where it came in no file, or that is not told."""
+        """Return where the row is in what was uploaded, as file/sheet/row; empty where it came in no file or that is left out."""
         return f"{self.file}/{self.sheet}/{self.row}" if self.file else ""
 
 
@@ -135,7 +135,7 @@ class Reason:
     """Why a score is what it is: `points` of a fact of the context (part of the base) or of an answer (moves it).
 
     `year` is that of the fact or of the answer's evidence. `from_workers`: it rests on what workers, a union, an NGO or
-    an official told, so a supplier never sees it. `workers`: how many people it speaks of, where it is about a group.
+    an official reported, so a supplier never sees it. `workers`: how many people it speaks of, where it is about a group.
     `evidence`: the best piece of evidence behind an answer, and what it counts; no supplier's copy has it. `harm`: the
     answer is a finding, admitted or reported, also where the place was thought so bad that it adds no point.
     """
@@ -156,8 +156,8 @@ class Reason:
     harm: bool = False
 
     @property
-    def in_full(self) -> str:
-        """The reason in words, and the evidence behind it."""
+    def full_text(self) -> str:
+        """Return the reason in words, and the evidence behind it."""
         return f"{self.text} {self.evidence}".rstrip()
 
 
@@ -176,16 +176,16 @@ class Floor:
     open: bool = False
 
     @property
-    def named(self) -> str:
-        """The title, and whether what it names cannot be ruled out."""
-        return self.title + OPEN * self.open
+    def full_title(self) -> str:
+        """Return the title, and after it CANNOT_BE_RULED_OUT where the rule was not found to hold."""
+        return self.title + CANNOT_BE_RULED_OUT * self.open
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
     """An action, for one supplier (`suppliers` = 0) or, in the plan, for the `suppliers` it concerns.
 
-    `within_hours` stands before `due` where hours count; `due` is the earliest date over the suppliers concerned.
+    `within_hours` is used instead of `due` where hours count; `due` is the earliest date over the suppliers concerned.
     `safety` comes before everything. `names` are the first few concerned. `from_workers`: only what workers, unions, NGOs or
     officials reported calls for it, or case records do; `own_due` and `own_within_hours`: when it would be due without them
     (None where they change nothing).
@@ -239,8 +239,8 @@ class Detail:
     steadiness: float | None = None
 
     @property
-    def silence(self) -> str:
-        """A sentence where the score is held up by what was left blank rather than by what is known; empty elsewhere."""
+    def unanswered_note(self) -> str:
+        """Return a sentence where unanswered questions rather than what is known hold the score up; empty elsewhere."""
         blank = sum(floor.open for floor in self.floors)
         if not self.headline.silent or not blank:
             return ""
@@ -251,8 +251,8 @@ class Detail:
         )
 
     @property
-    def steady(self) -> str:
-        """The steadiness as a sentence, rounded down: a level is never called steadier than it is. Empty where unknown."""
+    def stability_text(self) -> str:
+        """Return the steadiness as a sentence, rounded down so that it never promises more; empty where it is unknown."""
         if self.steadiness is None:
             return ""
         level = LEVEL_TITLES[self.headline.level].lower()
@@ -265,7 +265,7 @@ class Detail:
 class Cell:
     """A country and a sector in the heat map: its worst result, and of how many.
 
-    `known` says what `value` is: the score where practice is known, the inherent risk where it is not; `up_to` that the score
+    `known` tells what `value` is: the score where practice is known, the inherent risk where it is not; `up_to` that the score
     is a bound, `silent` that most of what holds it up are blanks, as in `Headline`.
     """
 
@@ -297,7 +297,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class IssueLine:
-    """A fault in what was sent, once for the `count` cells it was found in, with its cure.
+    """A fault in what was uploaded, once for the `count` cells it was found in, with its cure.
 
     `message` says what is wrong in general, alike for every line of one `code`; `seen` and `cure` are of this line.
     """

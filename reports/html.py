@@ -8,15 +8,15 @@ from markupsafe import Markup
 
 from reports.charts import FILLS, INKS
 from reports.document import Report
-from reports.pages import pages
+from reports.view_model import build_view_model
 
-ROWS = 200
-EXPLAINED = 25  # results explained in full
+MAX_ROWS = 200
+MAX_DETAILS = 25  # results explained in full
 
 
 def render(report: Report) -> bytes:
-    """UTF-8. Every text is escaped by the template; only the charts, which escape their own, come in as markup."""
-    return _template().render(page=pages(report, ROWS, EXPLAINED), fills=FILLS, inks=INKS).encode()
+    """Return the page in UTF-8. The template escapes every text; only the charts, which escape their own, come in as markup."""
+    return _template().render(page=build_view_model(report, MAX_ROWS, MAX_DETAILS), fills=FILLS, inks=INKS).encode()
 
 
 @functools.cache
@@ -25,5 +25,5 @@ def _template() -> jinja2.Template:
     environment = jinja2.Environment(
         loader=folder, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters["drawn"] = lambda drawing: Markup(drawing.svg())
+    environment.filters["svg"] = lambda drawing: Markup(drawing.svg())
     return environment.get_template("report.html")

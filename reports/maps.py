@@ -2,7 +2,7 @@
 
 Outlines are those of Natural Earth (public domain), 1:50 million, as the npm package `world-atlas` holds them; set-up
 fetches it. The projection is Equal Earth (Savric, Patterson and Jenny, 2018): areas are true to each other. States too
-small to see are dots. Which outline is which country stands in outlines.csv, with a place for the few without outline.
+small to see are dots. outlines.csv lists which outline is which country, and a place for the few without outline.
 """
 
 import csv
@@ -14,10 +14,22 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from reports.charts import FILLS, INK, Drawing, Text, hatch, hatches, legend, number, rect, spoken, xml
+from reports.charts import (
+    FILLS,
+    INK,
+    Drawing,
+    Text,
+    describe,
+    escape_xml,
+    format_coordinate,
+    hatch_fill,
+    hatch_patterns,
+    legend,
+    rect,
+)
 from reports.document import LEVELS, Place
 
-OUTLINES = Path(__file__).resolve().parent.parent / "assets/node_modules/world-atlas/countries-50m.json"
+OUTLINES = Path(__file__).parent / "world-atlas" / "countries-50m.json"
 BORDERS = (
     "Outlines: Natural Earth, 1:50 million. Borders and names on this map are those of its publisher, some of them "
     "disputed (among others Kashmir, Kosovo, Palestine, Taiwan, Western Sahara); showing them says nothing about "
@@ -61,46 +73,49 @@ class _Shape(NamedTuple):
     extent: float
 
 
-def choropleth(chart: str, places: Sequence[Place], view: View, outlines: Path = OUTLINES) -> Drawing:
-    """The places on a map of `view`. Raises OutlinesMissingError where `outlines` is not there."""
-    shapes = _drawn(view, outlines)
-    left, top, right, bottom = _frame(view)
+def draw_map(chart: str, places: Sequence[Place], view: View, outlines: Path = OUTLINES) -> Drawing:
+    """Return the places on a map of `view`. Raises OutlinesMissingError where `outlines` is not there."""
+    shapes = _shapes_in_view(view, outlines)
+    left, top, right, bottom = _bounds(view)
     known = {place.country: place for place in places}
-    window = f'<rect width="{number(right - left)}" height="{number(bottom - top)}"/>'
+    window = f'<rect width="{format_coordinate(right - left)}" height="{format_coordinate(bottom - top)}"/>'
     parts: list[str | Text] = [
-        hatches(chart),
+        hatch_patterns(chart),
         rect(0, 0, right - left, bottom - top, _SEA),
         f'<clipPath id="{chart}-window">{window}</clipPath><g clip-path="url(#{chart}-window)">',
     ]
     for country, shape in shapes.items():
         place = known.get(country)
-        parts.append(_country(shape, "" if place is None else _fill(chart, place), _told(place)))
-    marks = [(place, at) for place in known.values() if (at := _seat(place, shapes, view)) is not None]
-    marks.sort(key=lambda pair: (LEVELS.index(pair[0].level), -pair[0].value, pair[0].country))
-    taken: list[Point] = []
-    for place, (x, y) in marks:
+        parts.append(_draw_country(shape, "" if place is None else _fill(chart, place), _describe_place(place)))
+    markers = [(place, at) for place in known.values() if (at := _marker_position(place, shapes, view)) is not None]
+    markers.sort(key=lambda pair: (LEVELS.index(pair[0].level), -pair[0].value, pair[0].country))
+    labels: list[Point] = []
+    for place, (x, y) in markers:
         extent = shapes[place.country].extent if place.country in shapes else 0.0
         dot = extent < 9
         if dot:
             parts.append(
-                f'<circle cx="{number(x)}" cy="{number(y)}" r="5" fill="{_fill(chart, place)}" stroke="{INK}" '
-                f'stroke-width="0.8"><title>{xml(_told(place))}</title></circle>'
+                f'<circle cx="{format_coordinate(x)}" cy="{format_coordinate(y)}" r="5" fill="{_fill(chart, place)}" '
+                f'stroke="{INK}" stroke-width="0.8"><title>{escape_xml(_describe_place(place))}</title></circle>'
             )
-        beside = 0 if not dot else 15 if x < right - left - 26 else -15
+        offset = 0 if not dot else 15 if x < right - left - 26 else -15
         hidden = not dot and extent < 24  # a code would cover the country it names
-        if not hidden and all(abs(x + beside - a) > 15 or abs(y - b) > 11 for a, b in taken):
-            taken.append((x + beside, y))
-            parts.append(Text(x + beside, y + 3.5, place.country, size=10, anchor="middle", bold=True, halo=True))
+        if not hidden and all(abs(x + offset - a) > 15 or abs(y - b) > 11 for a, b in labels):
+            labels.append((x + offset, y))
+            parts.append(Text(x + offset, y + 3.5, place.country, size=10, anchor="middle", bold=True, halo=True))
     parts.append("</g>")
     height = bottom - top + 30
     parts += legend(chart, 4, height - 8)
-    outside = sorted(place.country_name for place in known.values() if _seat(place, shapes, view) is None)
-    told = [_told(place) for place in known.values()] + [f"Outside this map: {', '.join(outside)}"] * bool(outside)
-    return Drawing(chart, right - left, height, f"{view.title}: worst result by country", "; ".join(told), tuple(parts))
+    outside = sorted(place.country_name for place in known.values() if _marker_position(place, shapes, view) is None)
+    described = [_describe_place(place) for place in known.values()]
+    described += [f"Outside this map: {', '.join(outside)}"] if outside else []
+    return Drawing(
+        chart, right - left, height, f"{view.title}: worst result by country", "; ".join(described), tuple(parts)
+    )
 
 
-def _country(shape: _Shape, fill: str, told: str) -> str:
-    name = f"<title>{xml(told)}</title>" if told else ""
+def _draw_country(shape: _Shape, fill: str, description: str) -> str:
+    name = f"<title>{escape_xml(description)}</title>" if description else ""
     inside, coast = (fill, INK) if fill else (_NO_RESULT, _COAST)
     if shape.edge == shape.filled:
         return f'<path d="{shape.filled}" fill="{inside}" stroke="{coast}" stroke-width="0.6">{name}</path>'
@@ -111,22 +126,22 @@ def _country(shape: _Shape, fill: str, told: str) -> str:
 
 
 def _fill(chart: str, place: Place) -> str:
-    return hatch(chart, place.level) if place.known == "inherent" else FILLS[place.level]
+    return hatch_fill(chart, place.level) if place.known == "inherent" else FILLS[place.level]
 
 
-def _told(place: Place | None) -> str:
+def _describe_place(place: Place | None) -> str:
     if place is None:
         return ""
-    return f"{place.country_name}: {spoken(place)}"
+    return f"{place.country_name}: {describe(place)}"
 
 
-def _seat(place: Place, shapes: dict[str, _Shape], view: View) -> Point | None:
-    """Where the country's mark goes, or None if that is outside the view."""
-    left, top, right, bottom = _frame(view)
+def _marker_position(place: Place, shapes: dict[str, _Shape], view: View) -> Point | None:
+    """Return where the country's marker goes, or None where that is outside the view."""
+    left, top, right, bottom = _bounds(view)
     if place.country in shapes:
         x, y = shapes[place.country].centre
-    elif place.country in _countries()[1]:
-        a, b = _project(_countries()[1][place.country], view)
+    elif place.country in _country_codes()[1]:
+        a, b = _project(_country_codes()[1][place.country], view)
         x, y = a - left, b - top
     else:
         return None
@@ -134,8 +149,8 @@ def _seat(place: Place, shapes: dict[str, _Shape], view: View) -> Point | None:
 
 
 @functools.cache
-def _countries() -> tuple[dict[str, str], dict[str, Point]]:
-    """Outline number -> country, and country -> place of those without an outline."""
+def _country_codes() -> tuple[dict[str, str], dict[str, Point]]:
+    """Return outline number -> country, and country -> place, in degrees, of those without an outline."""
     with (Path(__file__).parent / "outlines.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     seats = {r["country"]: (float(r["longitude"]), float(r["latitude"])) for r in rows if r["longitude"]}
@@ -144,7 +159,7 @@ def _countries() -> tuple[dict[str, str], dict[str, Point]]:
 
 @functools.cache
 def _topology(outlines: Path) -> tuple[list[Line], dict[str, list[list[int]]]]:
-    """The arcs in degrees, and of each country its rings, a ring being numbers of arcs (~n: arc n backwards).
+    """Return the arcs in degrees, and of each country its rings, a ring being numbers of arcs (~n: arc n backwards).
 
     An outline of no country in the sense of ISO 3166 goes by its name in brackets. Antarctica is left out.
     """
@@ -163,7 +178,7 @@ def _topology(outlines: Path) -> tuple[list[Line], dict[str, list[list[int]]]]:
     countries: dict[str, list[list[int]]] = {}
     for geometry in topology["objects"]["countries"]["geometries"]:
         name = geometry["properties"]["name"]
-        country = "XK" if name == "Kosovo" else _countries()[0].get(geometry.get("id", ""), f"({name})")
+        country = "XK" if name == "Kosovo" else _country_codes()[0].get(geometry.get("id", ""), f"({name})")
         polygons = [geometry["arcs"]] if geometry["type"] == "Polygon" else geometry["arcs"]
         countries.setdefault(country, []).extend(ring for polygon in polygons for ring in polygon)
     countries.pop("AQ", None)
@@ -171,11 +186,11 @@ def _topology(outlines: Path) -> tuple[list[Line], dict[str, list[list[int]]]]:
 
 
 @functools.cache
-def _drawn(view: View, outlines: Path) -> dict[str, _Shape]:
-    """Every country that reaches into the view."""
+def _shapes_in_view(view: View, outlines: Path) -> dict[str, _Shape]:
+    """Return every country that reaches into the view."""
     degrees, countries = _topology(outlines)
-    lines = [_thinned(arc, view) for arc in degrees]
-    left, top, right, bottom = _frame(view)
+    lines = [_thin(arc, view) for arc in degrees]
+    left, top, right, bottom = _bounds(view)
     shapes = {}
     for country, rings in countries.items():
         drawn: list[_Ring] = []
@@ -183,22 +198,26 @@ def _drawn(view: View, outlines: Path) -> dict[str, _Shape]:
             points = [at for arc in ring for at in (lines[arc] if arc >= 0 else lines[~arc][::-1])]
             torn = any(abs(a.x - b.x) > (right - left) / 2 for a, b in itertools.pairwise(points))
             if not torn:  # a ring torn by the far side of the globe lies outside every view
-                drawn.append(_Ring([_At(at.x - left, at.y - top, at.on_date_line) for at in points]))
+                drawn.append(_Ring([_ViewPoint(at.x - left, at.y - top, at.on_date_line) for at in points]))
         drawn = [r for r in drawn if r.west < right - left and r.east > 0 and r.north < bottom - top and r.south > 0]
         if drawn:
             largest = max(drawn, key=lambda ring: ring.area)
-            kept = [
+            visible = [
                 ring for ring in drawn if ring is largest or max(ring.east - ring.west, ring.south - ring.north) > 1
             ]
-            filled = "".join(_path(ring.points) + "z" for ring in kept)
-            split = any(at.on_date_line for ring in kept for at in ring.points)
-            edge = "".join(_path(part) for ring in kept for part in _off_date_line(ring.points)) if split else filled
+            filled = "".join(_svg_path(ring.points) + "z" for ring in visible)
+            split = any(at.on_date_line for ring in visible for at in ring.points)
+            edge = (
+                "".join(_svg_path(part) for ring in visible for part in _split_at_date_line(ring.points))
+                if split
+                else filled
+            )
             extent = max(largest.east - largest.west, largest.south - largest.north)
             shapes[country] = _Shape(filled, edge, largest.centre, extent)
     return shapes
 
 
-class _At(NamedTuple):
+class _ViewPoint(NamedTuple):
     """A point as drawn. `on_date_line`: on the meridian of 180 degrees, where the source cuts countries in two."""
 
     x: float
@@ -209,7 +228,7 @@ class _At(NamedTuple):
 class _Ring:
     """A closed line: its box, its area, the middle of that area."""
 
-    def __init__(self, points: list[_At]) -> None:
+    def __init__(self, points: list[_ViewPoint]) -> None:
         self.points = points
         self.west, self.east = min(at.x for at in points), max(at.x for at in points)
         self.north, self.south = min(at.y for at in points), max(at.y for at in points)
@@ -222,20 +241,20 @@ class _Ring:
         self.centre: Point = (across / (3 * twice), down / (3 * twice)) if abs(twice) > 1e-3 else middle
 
 
-def _thinned(arc: Line, view: View) -> list[_At]:
-    """An arc as drawn, without points too near the one before to be seen apart; its ends stay, so that arcs meet."""
-    kept: list[_At] = []
+def _thin(arc: Line, view: View) -> list[_ViewPoint]:
+    """Return an arc as drawn, without points too near the one before to be seen apart, but with its ends, so that arcs meet."""
+    points: list[_ViewPoint] = []
     for place, (longitude, latitude) in enumerate(arc):
         x, y = _project((longitude, latitude), view)
         on_date_line = abs(longitude) > 179.99
-        near = bool(kept) and abs(x - kept[-1].x) + abs(y - kept[-1].y) < 0.7
+        near = bool(points) and abs(x - points[-1].x) + abs(y - points[-1].y) < 0.7
         if not near or on_date_line or place == len(arc) - 1:
-            kept.append(_At(x, y, on_date_line))
-    return kept
+            points.append(_ViewPoint(x, y, on_date_line))
+    return points
 
 
-def _off_date_line(points: list[_At]) -> Iterator[list[_At]]:
-    """The stretches of a ring that are a coast or a border, not the source's cut."""
+def _split_at_date_line(points: list[_ViewPoint]) -> Iterator[list[_ViewPoint]]:
+    """Yield the stretches of a ring that are a coast or a border, not the source's cut."""
     part = points[:1]
     for a, b in itertools.pairwise(points):
         if a.on_date_line and b.on_date_line:
@@ -248,8 +267,8 @@ def _off_date_line(points: list[_At]) -> Iterator[list[_At]]:
         yield part
 
 
-def _path(points: Iterable[_At]) -> str:
-    """A line in the letters of SVG, to a tenth, each point told from the one before."""
+def _svg_path(points: Iterable[_ViewPoint]) -> str:
+    """Return a line in the letters of SVG, to a tenth, each point relative to the one before."""
     tenths = [(round(at.x * 10), round(at.y * 10)) for at in points]
     (x, y), steps = tenths[0], []
     for (a, b), (c, d) in itertools.pairwise(tenths):
@@ -259,26 +278,26 @@ def _path(points: Iterable[_At]) -> str:
 
 
 def _project(place: Point, view: View) -> Point:
-    """Degrees to the units of the view, down the page, from wherever the view's middle meets the equator."""
+    """Return degrees as units of the view, down the page, from where the view's middle meets the equator."""
     longitude, latitude = place
     x, y = _equal_earth((longitude - view.middle + 180) % 360 - 180, latitude)
-    unit = _unit(view)
+    unit = _scale(view)
     return x * unit, -y * unit
 
 
-def _unit(view: View) -> float:
+def _scale(view: View) -> float:
     return view.width / (_equal_earth(view.east - view.middle, 0)[0] - _equal_earth(view.west - view.middle, 0)[0])
 
 
-def _frame(view: View) -> tuple[float, float, float, float]:
-    """Left, top, right, bottom of the view."""
-    unit = _unit(view)
+def _bounds(view: View) -> tuple[float, float, float, float]:
+    """Return left, top, right and bottom of the view, in its units."""
+    unit = _scale(view)
     left, right = (_equal_earth(edge - view.middle, 0)[0] * unit for edge in (view.west, view.east))
     return left, -_equal_earth(0, view.north)[1] * unit, right, -_equal_earth(0, view.south)[1] * unit
 
 
 def _equal_earth(longitude: float, latitude: float) -> Point:
-    """Equal Earth, from degrees east of its middle; the coefficients are those of its authors."""
+    """Return a place in Equal Earth, from degrees east of the middle of the map; the coefficients are those of its authors."""
     a1, a2, a3, a4 = 1.340264, -0.081106, 0.000893, 0.003796
     t = math.asin(math.sqrt(3) / 2 * math.sin(math.radians(latitude)))
     slope = a1 + 3 * a2 * t**2 + 7 * a3 * t**6 + 9 * a4 * t**8

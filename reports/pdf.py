@@ -14,12 +14,12 @@ from typing import Any, Literal
 
 import typst
 
-from reports.charts import FILLS, INKS, Drawing, shortened
+from reports.charts import FILLS, INKS, Drawing, truncate
 from reports.document import Report
-from reports.pages import pages
+from reports.view_model import build_view_model
 
-ROWS = 100
-EXPLAINED = 5  # results explained in full; the page in HTML and the workbook hold more
+MAX_ROWS = 100
+MAX_DETAILS = 5  # results explained in full; the page in HTML and the workbook hold more
 FONT_PACKAGES = (
     "justmytype_western_core",  # Latin with all of Vietnamese, Greek, Cyrillic
     "justmytype_intl_cjk",  # Chinese (simplified, traditional), Japanese, Korean
@@ -39,21 +39,23 @@ class FontsMissingError(FileNotFoundError):
 
 
 def render(report: Report) -> bytes:
-    """The same report gives the same bytes. Raises FontsMissingError.
+    """Return the PDF; the same report gives the same bytes. Raises FontsMissingError.
 
     A character that none of the fonts has (an emoji in a name, a rarer script) is drawn as a box. PDF/UA-1 allows no
     boxes, so such a file is tagged all the same but does not claim to meet the standard.
     """
-    content = json.dumps(_fit(pages(report, ROWS, EXPLAINED)) | {"fills": FILLS, "inks": INKS}, ensure_ascii=False)
+    content = json.dumps(
+        _json_tree(build_view_model(report, MAX_ROWS, MAX_DETAILS)) | {"fills": FILLS, "inks": INKS}, ensure_ascii=False
+    )
     try:
-        return _compiled(content, report.on, "ua-1")
+        return _compile(content, report.on, "ua-1")
     except typst.TypstError as error:
         if "PDF/UA-1" not in str(error):
             raise
-        return _compiled(content, report.on, None)
+        return _compile(content, report.on, None)
 
 
-def _compiled(content: str, on: date, standard: Literal["ua-1"] | None) -> bytes:
+def _compile(content: str, on: date, standard: Literal["ua-1"] | None) -> bytes:
     return typst.compile(
         str(_TEMPLATES / "report.typ"),
         root=str(_TEMPLATES),
@@ -77,17 +79,17 @@ def _font_folders() -> list[str]:
     return folders
 
 
-def _fit(content: Any) -> Any:
-    """The tree of a report as JSON: charts as shapes and lines of text, and places to break in words too long to fit."""
+def _json_tree(content: Any) -> Any:
+    """Return the view model as JSON holds it: charts as shapes and lines of text, and breaks in words too long to fit."""
     if isinstance(content, Drawing):
-        alt = shortened(f"{content.title}. {content.described}", 1, 900)
+        alt = truncate(f"{content.title}. {content.description}", 1, 900)
         texts = [text._asdict() for text in content.texts()]
         size = {"width": content.width, "height": content.height}
         return {"shapes": content.shapes(), "texts": texts, "title": content.title, "alt": alt, **size}
     if isinstance(content, dict):
-        return {key: _fit(value) for key, value in content.items()}
+        return {key: _json_tree(value) for key, value in content.items()}
     if isinstance(content, list):
-        return [_fit(item) for item in content]
+        return [_json_tree(item) for item in content]
     if isinstance(content, str):
         return _LONG_WORD.sub(lambda word: re.sub(r"(.{14})(?=.)", "\\1\u200b", word[0]), content)
     return content

@@ -16,7 +16,7 @@ import xlsxwriter
 from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
-from reports.rows import Value, write_row
+from reports.xlsx_rows import Value, write_row
 
 Document = Mapping[str, Any]
 Row = Sequence[Value | Decimal]
@@ -60,61 +60,63 @@ RECONCILIATION = (("", 14), ("What", 60), ("Low", 18), ("Central", 18), ("High",
 KINDS = {"item": "Item", "cohort": "Cohort", "part": "Part", "sum": "Sum", "difference": "Difference"}
 
 
-def render(told: Document) -> bytes:
-    """The workbook of a calculation."""
+def render(calculation: Document) -> bytes:
+    """Return the workbook of a calculation; the same document gives the same bytes."""
     buffer = BytesIO()
-    on = date.fromisoformat(told["on"])
+    on = date.fromisoformat(calculation["on"])
     with xlsxwriter.Workbook(buffer, {"constant_memory": True}) as book:
         # The day of the calculation, not of its making: a workbook can be made again, byte for byte.
         created = datetime(on.year, on.month, on.day)  # noqa: DTZ001
-        book.set_properties({"title": told["title"], "comments": told["wording"], "created": created})
-        _summary(book, told)
-        _table(book, "Cohorts", COHORTS, _cohorts(told))
-        _table(book, "Items", ITEMS, _items(told))
-        _table(book, "Instalments", INSTALMENTS, _instalments(told))
-        _table(book, "Assumptions", ASSUMPTIONS, _assumptions(told))
-        _table(book, "Reconciliation", RECONCILIATION, _reconciliation(told), strong=("Sum", "Difference"))
+        book.set_properties({"title": calculation["title"], "comments": calculation["wording"], "created": created})
+        _write_summary(book, calculation)
+        _write_table(book, "Cohorts", COHORTS, _cohort_rows(calculation))
+        _write_table(book, "Items", ITEMS, _item_rows(calculation))
+        _write_table(book, "Instalments", INSTALMENTS, _instalment_rows(calculation))
+        _write_table(book, "Assumptions", ASSUMPTIONS, _assumption_rows(calculation))
+        _write_table(
+            book, "Reconciliation", RECONCILIATION, _reconciliation_rows(calculation), bold_rows=("Sum", "Difference")
+        )
     return buffer.getvalue()
 
 
 def amounts(reading: Mapping[str, str] | None) -> tuple[Decimal | None, ...]:
-    """Low, central, high; None three times where there is no figure."""
+    """Return low, central and high as numbers; None three times where there is no figure."""
     return tuple(None if reading is None else Decimal(reading[name]) for name in READINGS)
 
 
-def _summary(book: xlsxwriter.Workbook, told: Document) -> None:
-    """The sheet to read: its first row is the title, a row after a blank one is a heading."""
+def _write_summary(book: xlsxwriter.Workbook, calculation: Document) -> None:
+    """Write the sheet to read: its first row is the title, a row after a blank one is a heading."""
     sheet = book.add_worksheet("Summary")
     sheet.hide_gridlines(2)
     sheet.set_column(0, 0, 64)
     sheet.set_column(1, 3, 20)
     sheet.set_paper(9)
     sheet.fit_to_pages(1, 0)
-    plain = _formats(book)
+    plain = _formats_by_type(book)
     title = plain | {str: book.add_format({"bold": True, "font_size": 16, "num_format": "@"})}
     heading = plain | {str: book.add_format({"bold": True, "top": 1, "text_wrap": True, "num_format": "@"})}
     after_blank = False
-    for place, row in enumerate(_lines(told)):
-        _write(sheet, place, row, title if place == 0 else heading if after_blank else plain)
+    for place, row in enumerate(_summary_rows(calculation)):
+        _write_row(sheet, place, row, title if place == 0 else heading if after_blank else plain)
         after_blank = not row
 
 
-def _lines(told: Document) -> Iterator[Row]:
-    terms, workers, management = told["terms"], told["workers"], told["management"]
-    yield (told["title"],)
-    yield (told["wording"],)
-    if not told["complete"]:
+def _summary_rows(calculation: Document) -> Iterator[Row]:
+    terms, workers, management = calculation["terms"], calculation["workers"], calculation["management"]
+    yield (calculation["title"],)
+    yield (calculation["wording"],)
+    if not calculation["complete"]:
         yield ("Not complete: something that was sent is not in these figures. It is listed below.",)
-    yield ("Calculated as of", date.fromisoformat(told["on"]))
+    yield ("Calculated as of", date.fromisoformat(calculation["on"]))
     yield ()
-    yield (f"Amounts in {told['currency']}", "Low", "Central", "High")
-    yield ("Fees and costs that workers paid", *amounts(told["fees"]))
-    yield ("Interest on them", *amounts(told["interest"]))
-    yield ("Raised to management's own figure by", *amounts(told["uplift"]))
-    yield ("Paid back already, as far as it is shown", *amounts(told["repaid"]))
-    yield ("Owed to workers", *amounts(told["total"]))
-    if Decimal(told["to_cancel"]["high"]):
-        yield ("Debts of workers to cancel (not paid out, not in the sum)", *amounts(told["to_cancel"]))
+    yield (f"Amounts in {calculation['currency']}", "Low", "Central", "High")
+    yield ("Fees and costs that workers paid", *amounts(calculation["fees"]))
+    yield ("Interest on them", *amounts(calculation["interest"]))
+    yield ("Raised to management's own figure by", *amounts(calculation["uplift"]))
+    yield ("Paid back already, as far as it is shown", *amounts(calculation["repaid"]))
+    yield ("Owed to workers", *amounts(calculation["total"]))
+    if Decimal(calculation["to_cancel"]["high"]):
+        yield ("Debts of workers to cancel (not paid out, not in the sum)", *amounts(calculation["to_cancel"]))
     yield ()
     yield ("Workers", "Number")
     yield ("Current workers", workers["current"])
@@ -134,27 +136,27 @@ def _lines(told: Document) -> Iterator[Row]:
         yield ("In the published case an independent check came to", Decimal(management["published_ratio"]))
     yield ()
     yield ("What goes with the figures", "Sources")
-    for step in told["steps"]:
+    for step in calculation["steps"]:
         yield (step["text"], ", ".join(step["sources"]))
-    if told["faults"] or told["input"]["issues"]:
+    if calculation["faults"] or calculation["input"]["issues"]:
         yield ()
         yield ("What could not be used, or was read in another way", "Where", "Cohort")
-        for fault in told["faults"]:
+        for fault in calculation["faults"]:
             yield (fault["text"], fault["place"], fault["cohort"])
-        for issue in told["input"]["issues"]:
+        for issue in calculation["input"]["issues"]:
             yield (issue["text"],)
 
 
-def _day(text: str | None) -> date | None:
+def _date(text: str | None) -> date | None:
     return None if text is None else date.fromisoformat(text)
 
 
-def _cohorts(told: Document) -> Iterator[Row]:
-    for each in told["cohorts"]:
+def _cohort_rows(calculation: Document) -> Iterator[Row]:
+    for each in calculation["cohorts"]:
         share = each["known_share"]
         yield (
             each["cohort"], each["origin_name"], each["destination_name"], each["agency"], each["job"],
-            _day(each["hired_from"]), _day(each["hired_to"]), each["current"], each["past"], each["past_left_out"],
+            _date(each["hired_from"]), _date(each["hired_to"]), each["current"], each["past"], each["past_left_out"],
             Decimal(each["weight"]), *amounts(each["known_cost"]), None if share is None else Decimal(share["central"]),
             None if each["months_of_wage"] is None else Decimal(each["months_of_wage"]), *amounts(each["fees"]),
             *amounts(each["per_worker"]), *amounts(each["total"]), *amounts(each["to_cancel"]),
@@ -162,8 +164,8 @@ def _cohorts(told: Document) -> Iterator[Row]:
         )  # fmt: skip
 
 
-def _items(told: Document) -> Iterator[Row]:
-    for each in told["cohorts"]:
+def _item_rows(calculation: Document) -> Iterator[Row]:
+    for each in calculation["cohorts"]:
         workers = each["current"] + each["past"]
         for line in each["items"]:
             principal, interest = amounts(line["principal"]), amounts(line["interest"])
@@ -171,41 +173,41 @@ def _items(told: Document) -> Iterator[Row]:
                 one + two for one, two in zip(principal, interest, strict=True) if one is not None and two is not None
             ]
             yield (
-                each["cohort"], line["item"], line["title"], line["told"], _day(line["paid_from"]), _day(line["paid_to"]),
+                each["cohort"], line["item"], line["title"], line["told"], _date(line["paid_from"]), _date(line["paid_to"]),
                 EVIDENCE.get(line["evidence"], ""), PAYERS.get(line["paid_by"], ""), line["rate"],
                 "to cancel" if line["to_cancel"] else "yes" if line["counted"] else "no", *principal, *interest, workers,
                 *(amount * workers if line["counted"] else Decimal(0) for amount in both), line["why"], line["place"],
             )  # fmt: skip
 
 
-def _instalments(told: Document) -> Iterator[Row]:
-    for each in told["instalments"]:
+def _instalment_rows(calculation: Document) -> Iterator[Row]:
+    for each in calculation["instalments"]:
         yield (
-            each["number"], _day(each["due"]), each["cohort"], GROUPS[each["group"]], each["workers"],
+            each["number"], _date(each["due"]), each["cohort"], GROUPS[each["group"]], each["workers"],
             Decimal(each["per_worker"]), Decimal(each["amount"]), "yes" if each["in_time"] else "no",
         )  # fmt: skip
 
 
-def _assumptions(told: Document) -> Iterator[Row]:
-    titles = {name: source["title"] for name, source in told["sources"].items()}
-    for each in told["assumptions"]:
-        said = "\n".join(f"{name}: {titles[name]}" for name in each["sources"] if name in titles)
-        yield (each["id"], each["text"], ", ".join(each["cohorts"]) or "all", "; ".join(each["sources"]), said)
+def _assumption_rows(calculation: Document) -> Iterator[Row]:
+    titles = {name: source["title"] for name, source in calculation["sources"].items()}
+    for each in calculation["assumptions"]:
+        quoted = "\n".join(f"{name}: {titles[name]}" for name in each["sources"] if name in titles)
+        yield (each["id"], each["text"], ", ".join(each["cohorts"]) or "all", "; ".join(each["sources"]), quoted)
 
 
-def _reconciliation(told: Document) -> Iterator[Row]:
-    for each in told["reconciliation"]:
+def _reconciliation_rows(calculation: Document) -> Iterator[Row]:
+    for each in calculation["reconciliation"]:
         yield (KINDS[each["kind"]], each["title"], *amounts(each))
 
 
-def _table(
+def _write_table(
     book: xlsxwriter.Workbook,
     name: str,
     columns: Sequence[tuple[str, float]],
     rows: Iterable[Row],
-    strong: Sequence[str] = (),
+    bold_rows: Sequence[str] = (),
 ) -> None:
-    """A sheet of rows under a heading, with filters; rows whose first cell is one of ``strong`` are set in bold."""
+    """Write a sheet of rows under a heading, with filters; rows whose first cell is one of ``bold_rows`` are set in bold."""
     sheet = book.add_worksheet(name)
     heading = book.add_format({"bold": True, "valign": "top", "text_wrap": True, "bottom": 1, "bg_color": "#eef1f4"})
     for column, (_, width) in enumerate(columns):
@@ -216,21 +218,21 @@ def _table(
     sheet.set_landscape()
     sheet.set_paper(9)
     sheet.fit_to_pages(1, 0)
-    plain, bold = _formats(book), _formats(book, bold=True)
+    plain, bold = _formats_by_type(book), _formats_by_type(book, bold=True)
     last = 0
     for last, row in enumerate(rows, 1):
-        _write(sheet, last, row, bold if row[0] in strong else plain)
+        _write_row(sheet, last, row, bold if row[0] in bold_rows else plain)
     sheet.autofilter(0, 0, last, len(columns) - 1)
 
 
-def _formats(book: xlsxwriter.Workbook, **more: bool) -> dict[type, Format]:
-    """How a cell of each type looks."""
+def _formats_by_type(book: xlsxwriter.Workbook, **more: bool) -> dict[type, Format]:
+    """Return the format of a cell of each type."""
     top = {"valign": "top", **more}
     texts = book.add_format({**top, "text_wrap": True, "num_format": "@"})
     codes = {Decimal: MONEY, int: COUNT, date: DAY}
     return {str: texts, **{kind: book.add_format({**top, "num_format": code}) for kind, code in codes.items()}}
 
 
-def _write(sheet: Worksheet, place: int, row: Row, formats: dict[type, Format]) -> None:
+def _write_row(sheet: Worksheet, place: int, row: Row, formats: dict[type, Format]) -> None:
     values = [float(value) if isinstance(value, Decimal) else value for value in row]
     write_row(sheet, place, values, [formats.get(type(value)) for value in row])

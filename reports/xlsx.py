@@ -16,9 +16,9 @@ from xlsxwriter.worksheet import Worksheet
 
 from reports.charts import FILLS, INKS
 from reports.document import LEVEL_TITLES, LEVELS, PRIORITIES, Headline, Report
-from reports.pages import BUYER_STATES, OWNERS, levels, summary, sure
-from reports.rows import Value, write_row
-from reports.sources import cited
+from reports.sources import cited_sources
+from reports.view_model import BUYER_STATES, OWNERS, confidence_sentences, count_by_level, summary_sentences
+from reports.xlsx_rows import Value, write_row
 
 Row = tuple[Value, ...]
 Column = tuple[str, float, str, Callable[[Headline], Any]]  # title, width, "text", "plain" or a number format, value
@@ -44,8 +44,8 @@ COLUMNS: tuple[Column, ...] = (
 )
 
 
-def columns_of(results: Sequence[Headline]) -> tuple[Column, ...]:
-    """The columns these results need: their kind where there are two, and file and sheet of a row where there are several."""
+def result_columns(results: Sequence[Headline]) -> tuple[Column, ...]:
+    """Return the columns these results need: their kind where there are two, file and sheet of a row where there are several."""
     kind = (KIND,) if len({headline.kind for headline in results}) > 1 else ()
     place = PLACE if len({(headline.file, headline.sheet) for headline in results}) > 1 else ROW
     return (*kind, *COLUMNS, place)
@@ -55,44 +55,44 @@ POINTS, DATE = "+0.00;-0.00;0.00", "yyyy-mm-dd"
 
 
 def render(report: Report) -> bytes:
-    """The workbook. The same report gives the same bytes."""
+    """Return the workbook; the same report gives the same bytes."""
     buffer = BytesIO()
     with xlsxwriter.Workbook(buffer, {"constant_memory": True}) as book:
         # The day of the report, not of its making: a workbook can be made again, byte for byte.
         created = datetime(report.on.year, report.on.month, report.on.day)  # noqa: DTZ001
         book.set_properties({"title": report.title, "comments": report.draft, "created": created})
-        _lines(book, "Summary", _summary(report))
-        _results(book, report.results)
-        _table(book, "Reasons", _REASONS, _reasons(report))
-        _table(book, "Actions", _ACTIONS, _actions(report))
+        _write_text_sheet(book, "Summary", _summary_rows(report))
+        _write_results(book, report.results)
+        _write_table(book, "Reasons", _REASONS, _reason_rows(report))
+        _write_table(book, "Actions", _ACTIONS, _action_rows(report))
         if report.cases:
-            _table(book, "Cases", _CASES, _cases(report))
+            _write_table(book, "Cases", _CASES, _case_rows(report))
         if report.buyer:
-            _table(book, "Buyer", _BUYER, _buyer(report))
-        _table(book, "Issues", _ISSUES, _issues(report))
-        _lines(book, "Method", _method(report))
+            _write_table(book, "Buyer", _BUYER, _buyer_rows(report))
+        _write_table(book, "Issues", _ISSUES, _issue_rows(report))
+        _write_text_sheet(book, "Method", _method_rows(report))
         if report.sources:
-            _table(book, "Sources", _SOURCES, _sources(report))
+            _write_table(book, "Sources", _SOURCES, _source_rows(report))
     return buffer.getvalue()
 
 
-def _results(book: xlsxwriter.Workbook, results: Sequence[Headline]) -> None:
-    """One row a result. Colours come from one rule a level for the whole column, not from a style a cell."""
-    columns = columns_of(results)
-    sheet = _sheet(book, "Results", [(title, width) for title, width, _, _ in columns])
+def _write_results(book: xlsxwriter.Workbook, results: Sequence[Headline]) -> None:
+    """Write one row a result. Colours come from one rule a level for the whole column, not from a style a cell."""
+    columns = result_columns(results)
+    sheet = _add_table_sheet(book, "Results", [(title, width) for title, width, _, _ in columns])
     codes = {code for _, _, code, _ in columns} - {"text", "plain"}
-    formats = {code: book.add_format({"num_format": code}) for code in sorted(codes)}
-    looks = [formats.get(code) for _, _, code, _ in columns]
-    reads = [read for *_, read in columns]
+    format_of = {code: book.add_format({"num_format": code}) for code in sorted(codes)}
+    formats = [format_of.get(code) for _, _, code, _ in columns]
+    getters = [get for *_, get in columns]
     row = 0
     for row, headline in enumerate(results, 1):
-        write_row(sheet, row, [read(headline) for read in reads], looks)
+        write_row(sheet, row, [get(headline) for get in getters], formats)
     sheet.autofilter(0, 0, row, len(columns) - 1)
-    level = [title for title, *_ in columns].index("Level")
-    for of in LEVELS:
-        colours = book.add_format({"bg_color": FILLS[of], "font_color": INKS[of]})
-        begins = {"type": "text", "criteria": "begins with", "value": LEVEL_TITLES[of], "format": colours}
-        sheet.conditional_format(1, level, max(row, 1), level, begins)
+    column = [title for title, *_ in columns].index("Level")
+    for name in LEVELS:
+        colours = book.add_format({"bg_color": FILLS[name], "font_color": INKS[name]})
+        rule = {"type": "text", "criteria": "begins with", "value": LEVEL_TITLES[name], "format": colours}
+        sheet.conditional_format(1, column, max(row, 1), column, rule)
 
 
 _REASONS = (
@@ -119,19 +119,19 @@ _ISSUES = (
 _SOURCES = (("Id", 12), ("What it says", 100), ("Publisher", 40), ("Caution", 50))
 
 
-def _reasons(report: Report) -> Iterator[Row]:
-    """Reasons of the results explained; a floor's uplift is one of them, so that a result's points make its score."""
+def _reason_rows(report: Report) -> Iterator[Row]:
+    """Yield the reasons of the results explained; a floor's uplift is one of them, so that a result's points make its score."""
     for detail in report.details:
         who = (detail.headline.reference, detail.headline.name)
         for r in detail.reasons:
             if r.state == "not_asked" and not r.points:
-                continue  # what nobody was asked stands in the summary, once
+                continue  # what nobody was asked is in the summary, once
             sources = ", ".join(r.sources)
             yield (
                 *who,
                 r.kind,
                 r.title,
-                r.in_full,
+                r.full_text,
                 r.state.replace("_", " "),
                 r.value,
                 r.points,
@@ -141,11 +141,14 @@ def _reasons(report: Report) -> Iterator[Row]:
                 r.year,
             )
         if detail.headline.uplift:
-            titles, texts = ("; ".join(floor.named for floor in detail.floors), " ".join(f.text for f in detail.floors))
+            titles, texts = (
+                "; ".join(floor.full_title for floor in detail.floors),
+                " ".join(f.text for f in detail.floors),
+            )
             yield (*who, "floor", titles, texts, "", "", detail.headline.uplift, None, None, "", None)
 
 
-def _actions(report: Report) -> Iterator[Row]:
+def _action_rows(report: Report) -> Iterator[Row]:
     for s in report.plan:
         yield (
             s.priority, PRIORITIES[s.priority], s.title, s.do, OWNERS[s.owner], s.due, s.within_hours,
@@ -154,35 +157,35 @@ def _actions(report: Report) -> Iterator[Row]:
         )  # fmt: skip
 
 
-def _cases(report: Report) -> Iterator[Row]:
+def _case_rows(report: Report) -> Iterator[Row]:
     for c in report.cases:
         yield (c.case, c.about, c.group, c.strength, c.findings, "\n".join(c.readings))
 
 
-def _buyer(report: Report) -> Iterator[Row]:
+def _buyer_rows(report: Report) -> Iterator[Row]:
     for f in report.buyer:
         yield (f.unit, f.title, BUYER_STATES[f.state], f.text, "; ".join(f.actions), ", ".join(f.sources))
 
 
-def _issues(report: Report) -> Iterator[Row]:
+def _issue_rows(report: Report) -> Iterator[Row]:
     for i in report.issues:
         yield (i.severity, i.code, i.message, i.file, i.sheet, i.cells, i.header, i.seen, i.expected, i.cure, i.count)
 
 
-def _sources(report: Report) -> Iterator[Row]:
-    for s in cited(report, report.details):
+def _source_rows(report: Report) -> Iterator[Row]:
+    for s in cited_sources(report, report.details):
         yield (s.id, s.title, s.publisher, s.caution)
 
 
-def _summary(report: Report) -> Iterator[Row]:
+def _summary_rows(report: Report) -> Iterator[Row]:
     yield (report.title,)
     yield (report.draft,)
     yield ("On", report.on)
-    for words in (*summary(report), *sure(report.results), report.wording):
-        yield (words,)
+    for sentence in (*summary_sentences(report), *confidence_sentences(report.results), report.wording):
+        yield (sentence,)
     yield ()
     yield ("Results by level", "Results")
-    for level, n in levels(report.results).items():
+    for level, n in count_by_level(report.results).items():
         yield (LEVEL_TITLES[level], n)
     yield ()
     yield ("Not checked: nobody was asked", "Not asked in", "Of")
@@ -190,10 +193,10 @@ def _summary(report: Report) -> Iterator[Row]:
         yield (question.title, question.unasked, question.of)
 
 
-def _method(report: Report) -> Iterator[Row]:
+def _method_rows(report: Report) -> Iterator[Row]:
     yield ("Method and sources",)
-    for words in (*report.method, *report.limits, report.wording):
-        yield (words,)
+    for sentence in (*report.method, *report.limits, report.wording):
+        yield (sentence,)
     yield ()
     yield ("Made with", "Version", "Digest", "Results")
     yield ("Engine", report.engine)
@@ -208,25 +211,27 @@ def _method(report: Report) -> Iterator[Row]:
         yield (f.name, ", ".join(f.sheets), f.sha256, f.rows, f.accepted, f.rejected)
 
 
-def _table(book: xlsxwriter.Workbook, name: str, columns: Sequence[tuple[str, float]], rows: Iterable[Row]) -> None:
-    """A sheet of rows under a heading, with filters."""
-    sheet = _sheet(book, name, columns)
-    formats = _formats(book)
+def _write_table(
+    book: xlsxwriter.Workbook, name: str, columns: Sequence[tuple[str, float]], rows: Iterable[Row]
+) -> None:
+    """Write a sheet of rows under a heading, with filters."""
+    sheet = _add_table_sheet(book, name, columns)
+    formats = _formats_by_type(book)
     last = 0
     for last, row in enumerate(rows, 1):
         write_row(sheet, last, row, [formats.get(type(value)) for value in row])
     sheet.autofilter(0, 0, last, len(columns) - 1)
 
 
-def _lines(book: xlsxwriter.Workbook, name: str, rows: Iterable[Row]) -> None:
-    """A sheet to read: its first row is the title, a row after a blank one is a heading."""
+def _write_text_sheet(book: xlsxwriter.Workbook, name: str, rows: Iterable[Row]) -> None:
+    """Write a sheet to read: its first row is the title, a row after a blank one is a heading."""
     sheet = book.add_worksheet(name)
     sheet.hide_gridlines(2)
     sheet.set_column(0, 0, 90)
     sheet.set_column(1, 5, 18)
     sheet.set_paper(9)
     sheet.fit_to_pages(1, 0)
-    plain = _formats(book)
+    plain = _formats_by_type(book)
     title = plain | {str: book.add_format({"bold": True, "font_size": 16})}
     heading = plain | {str: book.add_format({"bold": True, "top": 1})}
     after_blank = False
@@ -236,7 +241,7 @@ def _lines(book: xlsxwriter.Workbook, name: str, rows: Iterable[Row]) -> None:
         after_blank = not row
 
 
-def _sheet(book: xlsxwriter.Workbook, name: str, columns: Sequence[tuple[str, float]]) -> Worksheet:
+def _add_table_sheet(book: xlsxwriter.Workbook, name: str, columns: Sequence[tuple[str, float]]) -> Worksheet:
     sheet = book.add_worksheet(name)
     heading = book.add_format({"bold": True, "valign": "top", "text_wrap": True, "bottom": 1, "bg_color": "#eef1f4"})
     for column, (_, width) in enumerate(columns):
@@ -250,8 +255,8 @@ def _sheet(book: xlsxwriter.Workbook, name: str, columns: Sequence[tuple[str, fl
     return sheet
 
 
-def _formats(book: xlsxwriter.Workbook) -> dict[type, Format]:
-    """How a cell of each type looks in the sheets that are read, not counted."""
+def _formats_by_type(book: xlsxwriter.Workbook) -> dict[type, Format]:
+    """Return the format of a cell of each type in the sheets that are for reading."""
     top = {"valign": "top", "text_wrap": True}
     codes = {str: "@", float: POINTS, int: "0", date: DATE}
     return {kind: book.add_format(top | {"num_format": code}) for kind, code in codes.items()}

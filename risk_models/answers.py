@@ -1,7 +1,7 @@
-"""Answers of n suppliers as models read them: per question its distinct answers once, and for each supplier which one.
+"""Answers of n suppliers as models read them: per question its distinct values once, and for each supplier which one.
 
-Rules are applied to distinct answers and spread by their codes, which is what makes a large sheet cheap. A frame of
-categorical columns (what a sheet gives) and rows of JSON (what is stored) both become this.
+Rules are applied to the distinct values and mapped to suppliers by code, which is what makes a large sheet cheap. A frame of
+categorical columns (from a sheet) and rows of JSON (as stored) are both converted to this.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ Codes = NDArray[np.int32]
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
-DECLINED = "declined"  # the answer of who was asked and left it blank, or said so
+DECLINED = "declined"  # the answer of a supplier that was asked and left it blank, or declined in words
 EVIDENCE = "evidence"  # the question whose answers are pieces of evidence
-CASE_HARMS = "case_harms"  # asked in no form: the indicators that case records set
-CASE_TOLD = "case_told"  # nor is this: the day of their newest finding
+CASE_HARMS = "case_harms"  # in no form: the indicators that case records set
+CASE_DATE = "case_told"  # in no form either: the day of their newest finding
 
 
-class Piece(NamedTuple):
+class EvidencePiece(NamedTuple):
     """One piece of evidence (see risk_models/evidence.py). In a frame it may be any tuple of these five."""
 
     grade: str
@@ -36,7 +36,7 @@ class Piece(NamedTuple):
 
 
 class Column(NamedTuple):
-    """The distinct answers to one question, and per supplier the position of its own; -1 where nothing was said."""
+    """The distinct answers to one question, and per supplier the position of its own; -1 where it gave none."""
 
     values: tuple[object, ...]
     codes: Codes
@@ -53,32 +53,32 @@ class Answers:
         return self.n
 
     def column(self, question: str) -> Column:
-        """The answers to a question; to one that nobody was asked, nothing."""
-        found = self.columns.get(question)
-        return found if found is not None else self._nothing
+        """Return the answers to a question; an empty column where it is not among the questions."""
+        column = self.columns.get(question)
+        return column if column is not None else self._empty_column
 
     @cached_property
-    def _nothing(self) -> Column:
+    def _empty_column(self) -> Column:
         codes = np.full(self.n, -1, dtype=np.int32)
-        codes.setflags(write=False)  # every question that nobody was asked shares it
+        codes.setflags(write=False)  # shared by every question without answers
         return Column((), codes)
 
     def take(self, positions: NDArray[np.intp] | Sequence[int]) -> Answers:
-        """Some of the suppliers, in the order given, with the distinct answers that they use."""
-        picked = np.asarray(positions, dtype=np.intp)
+        """Return the answers of some suppliers, in the order given, with only the distinct values that they use."""
+        selected = np.asarray(positions, dtype=np.intp)
         columns = {}
         for question, column in self.columns.items():
-            codes = column.codes[picked]
+            codes = column.codes[selected]
             used = np.zeros(len(column.values) + 1, dtype=bool)
-            used[codes] = True  # code -1 marks the last place, which stands for nothing
-            kept = np.flatnonzero(used[:-1])
-            again = np.full(len(column.values) + 1, -1, dtype=np.int32)
-            again[kept] = np.arange(len(kept), dtype=np.int32)
-            columns[question] = Column(tuple(column.values[k] for k in kept.tolist()), again[codes])
-        return Answers(len(picked), columns)
+            used[codes] = True  # code -1 marks the last position, which is no answer
+            old_codes = np.flatnonzero(used[:-1])
+            new_codes = np.full(len(column.values) + 1, -1, dtype=np.int32)
+            new_codes[old_codes] = np.arange(len(old_codes), dtype=np.int32)
+            columns[question] = Column(tuple(column.values[code] for code in old_codes.tolist()), new_codes[codes])
+        return Answers(len(selected), columns)
 
-    def without(self, answer: object) -> Answers:
-        """The same where nobody gave this answer: whoever did has said nothing."""
+    def drop_answer(self, answer: object) -> Answers:
+        """Return the answers with every occurrence of one answer removed, as if its question had not been answered."""
         columns = {
             question: Column(column.values, np.where(column.codes == column.values.index(answer), -1, column.codes))
             if answer in column.values
@@ -87,107 +87,117 @@ class Answers:
         }
         return Answers(self.n, columns)
 
-    def rows(self) -> list[dict[str, Any]]:
-        """The answers supplier by supplier as JSON values: tuples as lists, pieces of evidence as objects, blanks left out."""
+    def to_rows(self) -> list[dict[str, Any]]:
+        """Return the answers supplier by supplier as JSON values: lists for tuples, objects for evidence, blanks left out."""
         rows: list[dict[str, Any]] = [{} for _ in range(self.n)]
         for question, column in self.columns.items():
-            values = [as_json(value) for value in column.values]
+            values = [to_json_value(value) for value in column.values]
             for row, code in zip(rows, column.codes.tolist(), strict=True):
                 if code >= 0:
                     row[question] = values[code]
         return rows
 
 
-def as_json(value: Any) -> Any:
-    """An answer as JSON has it: tuples as lists, a piece of evidence as an object of what it says."""
-    if isinstance(value, Piece):
-        return {name: as_json(said) for name, said in value._asdict().items() if said not in (None, ())}
-    return [as_json(each) for each in value] if isinstance(value, tuple) else value
+def to_json_value(value: Any) -> Any:
+    """Return an answer as a JSON value: a list for a tuple, an object without empty fields for a piece of evidence."""
+    if isinstance(value, EvidencePiece):
+        return {name: to_json_value(field) for name, field in value._asdict().items() if field not in (None, ())}
+    return [to_json_value(item) for item in value] if isinstance(value, tuple) else value
 
 
-def _held(question: str, value: Any) -> Any:
-    """An answer as it is held: lists as tuples, evidence as pieces, whether it comes as objects or as tuples."""
+def _normalize_value(question: str, value: Any) -> Any:
+    """Return an answer in hashable form: tuples for lists, EvidencePieces for evidence given as objects or as tuples."""
     if question == EVIDENCE and isinstance(value, list | tuple):
-        told = [
-            piece if isinstance(piece, Mapping) else dict(zip(Piece._fields, piece, strict=True)) for piece in value
-        ]
-        return tuple(Piece(**{**piece, "covers": tuple(piece.get("covers") or ())}) for piece in told)
+        fields = EvidencePiece._fields
+        pieces = [item if isinstance(item, Mapping) else dict(zip(fields, item, strict=True)) for item in value]
+        return tuple(EvidencePiece(**{**piece, "covers": tuple(piece.get("covers") or ())}) for piece in pieces)
     return tuple(value) if isinstance(value, list) else value
 
 
 _FIRST, _NONE = (np.array([code], dtype=np.int32) for code in (0, -1))
 for _code in (_FIRST, _NONE):
-    _code.setflags(write=False)  # every question to one supplier shares it
+    _code.setflags(write=False)  # shared by every question to a single supplier
 
 
-def _alone(value: object) -> Column:
-    """The answer of one supplier; null is nothing. Raises TypeError for what no answer can be, as it does among several."""
+def _build_single_column(value: object) -> Column:
+    """Return the column of a single supplier's answer; None is no answer. Raises TypeError for a value that cannot be hashed."""
     hash(value)
     return Column((), _NONE) if value is None else Column((value,), _FIRST)
 
 
-def said(answers: Answers, question: str, values: Sequence[object]) -> Flags:
-    """Where the answer to a question is one of these values."""
+def is_answer_in(answers: Answers, question: str, values: Sequence[object]) -> Flags:
+    """Return where the answer to a question is one of these values (n,)."""
     column = answers.column(question)
     flags: Flags = np.array([*(answer in values for answer in column.values), False], dtype=np.bool_)[column.codes]
     return flags
 
 
-def spread(answers: Answers, question: str, value_of: Callable[[object], float], missing: float) -> Floats:
-    """One number per supplier, worked out once per distinct answer; ``missing`` where nothing was said."""
+def map_answers(answers: Answers, question: str, function: Callable[[object], float], missing: float) -> Floats:
+    """Return one number per supplier (n,), computed once per distinct answer; ``missing`` where there is no answer."""
     column = answers.column(question)
-    return np.array([value_of(answer) for answer in column.values] + [missing], dtype=np.float64)[column.codes]
+    return np.array([function(answer) for answer in column.values] + [missing], dtype=np.float64)[column.codes]
 
 
-def spread_all(answers: Answers, wanted: Sequence[tuple[str, Callable[[object], float]]], missing: float) -> Floats:
-    """The same for several questions, each with what makes its numbers: (m, n), looked up in one table."""
+def map_questions(
+    answers: Answers, functions: Sequence[tuple[str, Callable[[object], float]]], missing: float
+) -> Floats:
+    """Map the answers to m questions, each with its function, to numbers (m, n); ``missing`` where there is no answer.
+
+    All are looked up in one table.
+    """
     table, first = [], []
-    for question, value_of in wanted:
+    for question, function in functions:
         table.append(missing)
-        first.append(len(table))  # code -1 lies before the values of its question
-        table += [value_of(answer) for answer in answers.column(question).values]
-    codes = np.array([answers.column(question).codes for question, _ in wanted], dtype=np.int32).reshape(
+        first.append(len(table))  # code -1 is the position before the values of its question
+        table += [function(answer) for answer in answers.column(question).values]
+    codes = np.array([answers.column(question).codes for question, _ in functions], dtype=np.int32).reshape(
         -1, len(answers)
     )
     numbers: Floats = np.array(table, dtype=np.float64)[codes + np.array(first, dtype=np.int32)[:, None]]
     return numbers
 
 
-def combinations(*codes: Codes) -> tuple[list[tuple[int, ...]], NDArray[np.intp]]:
-    """The distinct combinations of the codes of a few questions, and per supplier which one it has."""
+def find_combinations(*codes: Codes) -> tuple[list[tuple[int, ...]], NDArray[np.intp]]:
+    """Return the distinct combinations of codes in several columns, and per supplier the position of its own."""
     seen: dict[tuple[int, ...], int] = {}
     which = [seen.setdefault(row, len(seen)) for row in zip(*(column.tolist() for column in codes), strict=True)]
     return list(seen), np.array(which, dtype=np.intp)
 
 
 def from_frame(frame: pd.DataFrame) -> Answers:
-    """The answers of a sheet: a frame with a categorical column for each question."""
+    """Build Answers from a sheet: a frame with a categorical column for each question."""
     columns = {}
     for question in frame.columns:
         column = frame[question].cat
         codes = column.codes.to_numpy().astype(np.int32)
         values = tuple(column.categories)
         if question == EVIDENCE:
-            values = tuple(_held(EVIDENCE, value) for value in values)
+            values = tuple(_normalize_value(EVIDENCE, value) for value in values)
         columns[str(question)] = Column(values, codes)
     return Answers(len(frame), columns)
 
 
 def from_rows(rows: Iterable[Mapping[str, Any]]) -> Answers:
-    """The answers of suppliers as stored or sent: JSON values by question id; lists become tuples, null is nothing."""
-    told = list(rows)
-    if len(told) == 1:  # the onboarding gate waits for it: every answer is the first and only one
-        return Answers(1, {question: _alone(_held(question, value)) for question, value in told[0].items()})
-    distinct: dict[str, dict[Any, int]] = {question: {} for row in told for question in row}
+    """Build Answers from rows as stored or sent: JSON values by question id; lists become tuples, null is no answer."""
+    suppliers = list(rows)
+    if len(suppliers) == 1:  # a short cut for the onboarding decision, which assesses one supplier at a time
+        answers = suppliers[0].items()
+        return Answers(
+            1, {question: _build_single_column(_normalize_value(question, value)) for question, value in answers}
+        )
+    distinct: dict[str, dict[Any, int]] = {question: {} for row in suppliers for question in row}
     codes = [
         [
-            -1 if (value := row.get(question)) is None else number.setdefault(_held(question, value), len(number))
-            for row in told
+            -1
+            if (value := row.get(question)) is None
+            else code_by_value.setdefault(_normalize_value(question, value), len(code_by_value))
+            for row in suppliers
         ]
-        for question, number in distinct.items()
+        for question, code_by_value in distinct.items()
     ]
-    table = np.array(codes, dtype=np.int32).reshape(len(distinct), len(told))
+    table = np.array(codes, dtype=np.int32).reshape(len(distinct), len(suppliers))
     columns = {
-        question: Column(tuple(number), row) for (question, number), row in zip(distinct.items(), table, strict=True)
+        question: Column(tuple(code_by_value), row)
+        for (question, code_by_value), row in zip(distinct.items(), table, strict=True)
     }
-    return Answers(len(told), columns)
+    return Answers(len(suppliers), columns)

@@ -1,21 +1,21 @@
-"""Stored numbers to sentences, when somebody reads them. An explanation is the score: its points add up to the number shown."""
+"""Explain stored results in sentences, at the time they are read. The points of the reasons add up to the score shown."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from types import MappingProxyType
 
 from risk_models.answers import CASE_HARMS, DECLINED
-from risk_models.facts import FactsOn
-from risk_models.frame import WORST_OF_LOW
-from risk_models.inherent import UNKNOWN_PLACE
-from risk_models.model import Floor, Indicator, Model
+from risk_models.engine.frame import WORST_OF_LOW
+from risk_models.facts.facts import FactSnapshot
+from risk_models.facts.inherent import UNKNOWN_PLACE
+from risk_models.model import Context, Floor, Indicator, Model, ScreeningQuestion
 from risk_models.plan import Action
-from risk_models.transforms import on_day
+from risk_models.transforms import bind_day
 
-Stored = Mapping[str, object]
+StoredJson = Mapping[str, object]
 REPORTERS = {
     "workers": "workers",
     "union": "a union",
@@ -24,13 +24,25 @@ REPORTERS = {
 }
 
 
+# Titles and texts for a place that is not known.
+UNKNOWN_PLACE_TEXT = (
+    "Country or sector unknown",
+    "The country or the sector is not known. Three quarters of all places and trades in the fact table would "
+    "score lower than the value taken here; the range covers all of them.",
+)
+DECLINED_PLACE_TEXT = (
+    "Flag or owner's country declined",
+    "The flag or the country of the owner was asked for and left blank: taken as the worst in the fact table.",
+)
+
+
 @dataclass(frozen=True)
 class Reason:
-    """One reason in words: points moved the score by that much (context reasons build the inherent risk).
+    """One reason in words: it moved the score by ``points`` (those of kind "context" build up the inherent risk).
 
-    ``state`` is the stored one, told apart once more: "cannot_apply" where that is the answer, or a gate question says so.
-    ``evidence``: what stands behind an answer, and what it counts. ``harm``: it is a finding, admitted or reported.
-    ``value`` is the supplier's own ``answer`` to ``question`` in words; ``reported`` what others told against it, and who.
+    ``state`` is the stored one, or "cannot_apply" where that is the answer, or a screening question says so. ``evidence``: the
+    evidence for an answer, and how far it is believed. ``harm``: it is a finding, admitted or reported. ``value`` is the
+    supplier's own ``answer`` to ``question`` in words; ``reported``: what others reported against it, and who.
     """
 
     id: str
@@ -51,159 +63,194 @@ class Reason:
     reported: str = ""
 
 
-def explain(
+def explain_result(
     model: Model,
-    facts: FactsOn,
+    facts: FactSnapshot,
     country: str | None,
-    stored: Sequence[Stored],
-    title_of: Callable[[str, object], str],
-    evidence_of: Callable[[str], str] = lambda question: "",
+    stored_reasons: Sequence[StoredJson],
+    get_answer_title: Callable[[str, object], str],
+    get_evidence_text: Callable[[str], str] = lambda question: "",
     agency: str = "",
-    beside: Sequence[Model] = (),
+    other_models: Sequence[Model] = (),
     answers: Mapping[str, object] = MappingProxyType({}),
 ) -> tuple[Reason, ...]:
-    """The stored reasons of one supplier as sentences, and last what is not known there and so widens the range alone.
+    """Return the stored reasons of one supplier in words, then the contexts that are unknown and only widen the range.
 
-    ``stored``: the ``reasons`` of a result. ``title_of(question, answer)``: the words of an answer, from its questionnaire.
-    ``evidence_of(question)``: the sentence about the evidence behind an answer. ``agency``: which agency's score counts
-    (risk_models.agencies.counted). ``beside``: the models of its other sectors, whose findings stand among the reasons without
-    points. ``answers``: all it said, to tell what contradicts a declaration.
+    ``stored_reasons``: the ``reasons`` of a result. ``get_answer_title(question, answer)``: an answer in words, by its
+    questionnaire. ``get_evidence_text(question)``: the sentence about the evidence for an answer. ``agency``: the sentence about
+    the agency whose score counts. ``other_models``: of its other sectors, whose findings are reasons without points.
+    ``answers``: all of its answers, to find those that contradict a declaration.
     """
-    own, models = {indicator.id for indicator in model.indicators}, (*beside[::-1], model)
-    gates = {name: gate for each in models for gate in each.gates for name in gate.indicators}
-    indicators = {indicator.id: indicator for each in models for indicator in each.indicators}
-    asked_by = {indicator.id: each.title for each in models for indicator in each.indicators}
-    contexts = {c.id: c for c in model.contexts} | {fact.fact: c for c in model.contexts for fact in c.facts}
-    sharper = {s.id: s for s in model.sharper}
-    reasons: list[Reason] = []
-    for entry in stored:
-        name, state, points = str(entry["indicator"]), str(entry["state"]), _number(entry["points"]) or 0.0
-        e, c = _number(entry.get("e")), _number(entry.get("c"))
-        if entry["kind"] == "answer":
-            indicator = indicators[name]
-            value = entry.get("value")
-            said = "" if value is None else title_of(indicator.question, value)
-            harm = _is_harm(indicator, state, value, facts.on, e, c)
-            reported = _reported(indicator, answers, title_of) if state == "reported" else ""
-            text = sentence(indicator, state, said, e or 0.0, harm=harm, reported=reported)
-            if reported and value is not None:
-                text += f" {own_side(model.kind, value, said)}."
-            declared = gates.get(name)
-            if harm and declared is not None and answers.get(declared.question) in declared.none:
-                text += f' This contradicts what was declared ("{declared.title}"), which therefore counts for nothing here.'
-            if name not in own:
-                trade = (
-                    "another of its trades"
-                    if names_sectors(answers)
-                    else "which it is read as while its sector is not known"
-                )
-                text += f' Only asked under "{asked_by[name]}", {trade}: it is a finding, and moves no points here.'
-            evidence = evidence_of(indicator.question) if state in ("answered", "expired") else ""
-            if isinstance(value, str) and value in indicator.confirmed and state == "answered":
-                # With the evidence, not in the text: it tells what workers said, which a supplier's copy leaves out.
-                evidence = f"{evidence} {UNCONFIRMED if harm else CONFIRMED}".strip()
-            if state == "answered" and value in (None, "cannot_apply"):
-                state, gate = "cannot_apply", gates.get(name)
-                if value is None and gate is not None:
-                    text, evidence = f"{gate.title}: declared, so this cannot apply here.", evidence_of(gate.question)
-                else:
-                    text = "Answered: this cannot apply here. It is believed as far as its evidence goes."
-            told = Reason(name, "answer", indicator.title, text, state, said, e, c, points, indicator.sources)
-            told = replace(told, question=indicator.question, answer=value, reported=reported)
-            reasons.append(replace(told, evidence=evidence, harm=harm))
-        elif name == UNKNOWN_PLACE:
-            title, text = (
-                "Country or sector unknown",
-                "The country or the sector is not known. Three quarters of all places and trades in the fact table would "
-                "score lower than the value taken here; the range covers all of them.",
-            )
-            if state == "declined":
-                title, text = (
-                    "Flag or owner's country declined",
-                    "The flag or the country of the owner was asked for and left blank: taken as the worst in the fact table.",
-                )
-            reasons.append(Reason(name, "context", title, text, state, "", e, c, points, ("EN-4",)))
-        elif name == "agency":
-            text = agency or _with_state(
-                "The worst agency named here is the usual level for recruitment through it.", state
-            )
-            reasons.append(
-                Reason(
-                    name,
-                    "context",
-                    "Worst agency named",
-                    text,
-                    state,
-                    _shown(entry.get("value")),
-                    e,
-                    c,
-                    points,
-                    ("SD-64", "SD-65"),
-                )
-            )
-        elif name in sharper:
-            rule = sharper[name]
-            reasons.append(
-                Reason(
-                    name,
-                    "context",
-                    rule.title,
-                    _with_state(rule.because, state),
-                    state,
-                    _shown(entry.get("value")),
-                    e,
-                    c,
-                    points,
-                    rule.sources,
-                )
-            )
-        else:
-            rule_of = contexts[name]
-            title = rule_of.title if name.startswith("answer.") else facts.title(name)
-            source, year = rule_of.sources, None
-            seen = facts.value("country", country or "", name.split(".", 1)[1]) if name.startswith("country.") else None
-            if seen is not None:
-                source, year = (seen.source, *rule_of.sources), seen.year
-            reasons.append(
-                Reason(
-                    name,
-                    "context",
-                    title,
-                    _with_state(rule_of.because, state),
-                    state,
-                    _shown(entry.get("value")),
-                    e,
-                    c,
-                    points,
-                    source,
-                    year,
-                )
-            )
-    told_of = {contexts[reason.id].id for reason in reasons if reason.id in contexts}
-    # What acts only where it is known stands in no result while it is not, yet it is why the worst case lies so high.
-    reasons += [
-        Reason(
-            rule.id,
-            "context",
-            rule.title,
-            _with_state(rule.because, "unknown"),
-            "unknown",
-            "",
-            None,
-            None,
-            0.0,
-            rule.sources,
-        )
-        for rule in model.contexts
-        if rule.where_known and rule.id not in told_of
+    sources = _index_indicators(model, other_models)
+    reasons = [
+        _explain_answer(entry, sources[str(entry["indicator"])], facts.on, get_answer_title, get_evidence_text, answers)
+        if entry["kind"] == "answer"
+        else _explain_context(entry, model, facts, country, agency)
+        for entry in stored_reasons
     ]
-    return tuple(reasons)
+    return (*reasons, *_explain_unknown_contexts(model, reasons))
 
 
-def names_no_agency(actions: Iterable[Action]) -> tuple[Reason, ...]:
-    """One reason more, without points, where a site employs migrants and names nobody who recruited them.
+@dataclass(frozen=True)
+class _IndicatorSource:
+    """An indicator, its model, and the screening question that covers it; ``other_sector``: it is the model of another sector."""
 
-    ``actions``: what its plan calls for.
+    indicator: Indicator
+    model: Model
+    screening_question: ScreeningQuestion | None
+    other_sector: bool
+
+
+def _index_indicators(model: Model, other_models: Sequence[Model]) -> dict[str, _IndicatorSource]:
+    """Return every indicator by its id; of those in several models that of ``model``, then of the first other model."""
+    models = (*other_models[::-1], model)
+    screening = {name: question for m in models for question in m.screening_questions for name in question.indicators}
+    return {
+        indicator.id: _IndicatorSource(indicator, m, screening.get(indicator.id), m is not model)
+        for m in models
+        for indicator in m.indicators
+    }
+
+
+def _explain_answer(
+    entry: StoredJson,
+    source: _IndicatorSource,
+    on: date,
+    get_answer_title: Callable[[str, object], str],
+    get_evidence_text: Callable[[str], str],
+    answers: Mapping[str, object],
+) -> Reason:
+    """Return the reason of an indicator: an answer, a report, or that nothing was answered."""
+    indicator, screening, state, value = (
+        source.indicator,
+        source.screening_question,
+        str(entry["state"]),
+        entry.get("value"),
+    )
+    effective, context = _parse_number(entry.get("e")), _parse_number(entry.get("c"))
+    answer_text = "" if value is None else get_answer_title(indicator.question, value)
+    harm = _is_harm(indicator, state, value, on, effective, context)
+    reported = _describe_reports(indicator, answers, get_answer_title) if state == "reported" else ""
+    evidence = get_evidence_text(indicator.question) if state in ("answered", "expired") else ""
+    if isinstance(value, str) and value in indicator.confirmed_risks and state == "answered":
+        # With the evidence, not in the text: it is about what workers said, which a supplier's copy leaves out.
+        evidence = f"{evidence} {UNCONFIRMED if harm else CONFIRMED}".strip()
+    if state == "answered" and value in (None, "cannot_apply"):
+        state = "cannot_apply"
+        text = "Answered: this cannot apply here. It is believed as far as its evidence goes."
+        if value is None and screening is not None:
+            text = f"{screening.title}: declared, so this cannot apply here."
+            evidence = get_evidence_text(screening.question)
+    else:
+        text = _describe_answer(source, state, value, answer_text, harm=harm, reported=reported, answers=answers)
+    return Reason(
+        id=indicator.id,
+        kind="answer",
+        title=indicator.title,
+        text=text,
+        state=state,
+        value=answer_text,
+        effective=effective,
+        context=context,
+        points=_parse_number(entry["points"]) or 0.0,
+        sources=indicator.sources,
+        evidence=evidence,
+        harm=harm,
+        question=indicator.question,
+        answer=value,
+        reported=reported,
+    )
+
+
+def _describe_answer(
+    source: _IndicatorSource,
+    state: str,
+    value: object,
+    answer_text: str,
+    *,
+    harm: bool,
+    reported: str,
+    answers: Mapping[str, object],
+) -> str:
+    """Return what was answered or reported, what contradicts it, and whether only the model of another sector asks it."""
+    sentences = [describe_indicator(source.indicator, state, answer_text, harm=harm, reported=reported)]
+    if reported and value is not None:
+        sentences.append(f"{describe_own_answer(source.model.kind, value, answer_text)}.")
+    screening = source.screening_question
+    if harm and screening is not None and answers.get(screening.question) in screening.none_answers:
+        sentences.append(
+            f'This contradicts what was declared ("{screening.title}"), which therefore counts for nothing here.'
+        )
+    if source.other_sector:
+        trade = (
+            "another of its trades"
+            if has_known_sector(answers)
+            else "which it is read as while its sector is not known"
+        )
+        sentences.append(
+            f'Only asked under "{source.model.title}", {trade}: it is a finding, and moves no points here.'
+        )
+    return " ".join(sentences)
+
+
+def _explain_context(entry: StoredJson, model: Model, facts: FactSnapshot, country: str | None, agency: str) -> Reason:
+    """Return the reason of a fact of the inherent risk, or of the score of an agency."""
+    name, state = str(entry["indicator"]), str(entry["state"])
+    contexts, sharper = _index_contexts(model), {context.id: context for context in model.sharper_contexts}
+    year = None
+    if name == UNKNOWN_PLACE:
+        title, text = DECLINED_PLACE_TEXT if state == "declined" else UNKNOWN_PLACE_TEXT
+        sources: tuple[str, ...] = ("EN-4",)
+    elif name == "agency":
+        title, sources = "Worst agency named", ("SD-64", "SD-65")
+        text = agency or _append_state_note(
+            "The worst agency named here is the usual level for recruitment through it.", state
+        )
+    elif name in sharper:
+        title, sources = sharper[name].title, sharper[name].sources
+        text = _append_state_note(sharper[name].because, state)
+    else:
+        context = contexts[name]
+        title = context.title if name.startswith("answer.") else facts.get_title(name)
+        text, sources = _append_state_note(context.because, state), context.sources
+        fact = facts.get_fact("country", country or "", name.split(".", 1)[1]) if name.startswith("country.") else None
+        if fact is not None:
+            sources, year = (fact.source, *context.sources), fact.year
+    return Reason(
+        id=name,
+        kind="context",
+        title=title,
+        text=text,
+        state=state,
+        value=_format_number(entry.get("value")),
+        effective=_parse_number(entry.get("e")),
+        context=_parse_number(entry.get("c")),
+        points=_parse_number(entry["points"]) or 0.0,
+        sources=sources,
+        year=year,
+    )
+
+
+def _index_contexts(model: Model) -> dict[str, Context]:
+    """Return the contexts of a model by their ids and by the names of their facts."""
+    by_fact = {scaled.fact: context for context in model.contexts for scaled in context.facts}
+    return {context.id: context for context in model.contexts} | by_fact
+
+
+def _explain_unknown_contexts(model: Model, reasons: Sequence[Reason]) -> Iterator[Reason]:
+    """Yield a reason for each context that counts only where it is known: absent from results, it widens the range."""
+    contexts = _index_contexts(model)
+    explained = {contexts[reason.id].id for reason in reasons if reason.id in contexts}
+    for context in model.contexts:
+        if context.only_where_known and context.id not in explained:
+            text = _append_state_note(context.because, "unknown")
+            yield Reason(context.id, "context", context.title, text, "unknown", "", None, None, 0.0, context.sources)
+
+
+def explain_missing_agency(actions: Iterable[Action]) -> tuple[Reason, ...]:
+    """Return a reason without points where a site employs migrants and names nobody who recruited them; else none.
+
+    ``actions``: those that its plan calls for.
     """
     if not any("unknown:agencies_not_named" in action.addresses for action in actions):
         return ()
@@ -215,20 +262,21 @@ def names_no_agency(actions: Iterable[Action]) -> tuple[Reason, ...]:
     return (Reason("agency", "context", "Names no agency", text, "not_named", "", None, None, 0.0, sources),)
 
 
-def why_not_low(model: Model, result: Stored, reasons: Sequence[Reason]) -> tuple[Reason, ...]:
-    """One reason more, without points, where the score alone would be low and the level is medium; it says what low still needs.
+def explain_why_not_low(model: Model, result: StoredJson, reasons: Sequence[Reason]) -> tuple[Reason, ...]:
+    """Return a reason without points where the score alone would be low and the level is medium; else none.
 
-    ``result``: as the contract has it; ``reasons``: those explained from it.
+    It says what low still needs. ``result``: as in assessment.json; ``reasons``: those explained from it.
     """
-    score, worst = _number(result["score"]) or 0.0, _number(result["worst"]) or 0.0
+    score, worst = _parse_number(result["score"]) or 0.0, _parse_number(result["worst"]) or 0.0
     if result["level"] != "medium" or round(score, 6) >= model.levels["medium"]:
         return ()
     text = f"A score of {score:.1f} alone would be low."
     core = {indicator.id for indicator in model.indicators if indicator.core}
     unsettled = [
-        r.title
-        for r in reasons
-        if r.id in core and (r.state in ("not_asked", "declined", "expired") or (r.state == "reported" and not r.value))
+        reason.title
+        for reason in reasons
+        if reason.id in core
+        and (reason.state in ("not_asked", "declined", "expired") or (reason.state == "reported" and not reason.value))
     ]
     if unsettled:
         text += f" Low needs every core question answered; open: {', '.join(unsettled)}."
@@ -237,7 +285,9 @@ def why_not_low(model: Model, result: Stored, reasons: Sequence[Reason]) -> tupl
             f" Low needs a worst case below {WORST_OF_LOW:g}; here it reaches {worst:.1f}, since answers are believed only as "
             "far as their evidence goes. What workers or an authority confirm would bring it down."
         )
-        unknown = dict.fromkeys(r.title for r in reasons if r.kind == "context" and r.state in ("unknown", "filled"))
+        unknown = dict.fromkeys(
+            reason.title for reason in reasons if reason.kind == "context" and reason.state in ("unknown", "filled")
+        )
         if unknown:
             text += f" Facts that are not known here keep it up too: {', '.join(unknown)}."
     return (
@@ -245,8 +295,8 @@ def why_not_low(model: Model, result: Stored, reasons: Sequence[Reason]) -> tupl
     )
 
 
-def sentence(indicator: Indicator, state: str, said: str, effective: float, *, harm: bool, reported: str = "") -> str:
-    """What an officer would say of one indicator. Never a verdict: harm reads "indicators consistent with ..."."""
+def describe_indicator(indicator: Indicator, state: str, answer_text: str, *, harm: bool, reported: str = "") -> str:
+    """Return one indicator in words. Never a verdict: harm reads "indicators consistent with ..."."""
     if state == "not_asked":
         return "Not asked: taken as usual for such a place and trade."
     if state == "declined":
@@ -255,60 +305,64 @@ def sentence(indicator: Indicator, state: str, said: str, effective: float, *, h
         return "Ruled out by what else is known."
     if state == "reported":
         return f"{reported or 'Reported by workers or officials'}. {indicator.harm}"
-    told = indicator.because.replace("{value}", said or "does not apply here")
+    text = indicator.because.replace("{value}", answer_text or "does not apply here")
     if harm:
-        return f"{told} {indicator.harm}"
+        return f"{text} {indicator.harm}"
     if state == "expired":
-        return f"{told} The evidence is past its shelf life, so it no longer reassures."
-    return told
+        return f"{text} The evidence is past its shelf life, so it no longer reassures."
+    return text
 
 
-def own_side(kind: str, answer: object, said: str) -> str:
-    """What a supplier itself answered, to stand beside what others reported of it: "The supplier says: ...".
+def describe_own_answer(kind: str, answer: object, answer_text: str) -> str:
+    """Return what a supplier itself answered, next to what others reported: "The supplier says: ...".
 
-    ``kind``: "site" or "agency"; ``answer``: as stored; ``said``: in words.
+    ``kind``: "site" or "agency"; ``answer``: as stored; ``answer_text``: the same in words.
     """
     who = "The agency" if kind == "agency" else "The supplier"
-    return f"{who} left the question blank" if answer == DECLINED else f"{who} says: {_inside(said)}"
+    if answer == DECLINED:
+        return f"{who} left the question blank"
+    return f"{who} says: {_lowercase_first(answer_text)}"
 
 
-def _inside(words: str) -> str:
-    """Words that began a sentence, inside another; what begins with two capitals (AIS, NGO) stays as it is."""
-    return words if words[1:2].isupper() else words[:1].lower() + words[1:]
+def _lowercase_first(text: str) -> str:
+    """Return a text to continue a sentence; one that begins with two capitals (AIS, NGO) is unchanged."""
+    return text if text[1:2].isupper() else text[:1].lower() + text[1:]
 
 
-def _reported(indicator: Indicator, answers: Mapping[str, object], title_of: Callable[[str, object], str]) -> str:
-    """What was reported, and by whom: "Reported by workers: papers withheld". It is heard as in evidence.reported_by."""
-    heard = {"reported_harms": (indicator.id,), **indicator.heard}
-    who = REPORTERS.get(str(answers.get("reported_by")), "workers or officials")
-    told: dict[str, list[str]] = {}
-    for question, codes in (*heard.items(), (CASE_HARMS, heard["reported_harms"])):
-        given = answers.get(question)
-        by = {"reported_harms": f"Reported by {who}", CASE_HARMS: "Told in case records"}.get(
-            question, "Reported by workers"
-        )
+def _describe_reports(
+    indicator: Indicator, answers: Mapping[str, object], get_answer_title: Callable[[str, object], str]
+) -> str:
+    """Return what was reported, and by whom: "Reported by workers: papers withheld". Reads what evidence.is_reported reads."""
+    report_sources = {"reported_harms": (indicator.id,), **indicator.report_sources}
+    reporter = REPORTERS.get(str(answers.get("reported_by")), "workers or officials")
+    introductions = {"reported_harms": f"Reported by {reporter}", CASE_HARMS: "Told in case records"}
+    reports: dict[str, list[str]] = {}
+    for question, codes in (*report_sources.items(), (CASE_HARMS, report_sources["reported_harms"])):
+        reported_codes = answers.get(question)
+        introduction = introductions.get(question, "Reported by workers")
         for code in codes:
-            if isinstance(given, (list, tuple)) and code in given:
-                words = title_of("reported_harms" if question == CASE_HARMS else question, code)
-                # Cases may set an indicator that no sheet offers as a report: it then goes by its title.
-                told.setdefault(by, []).append(_inside(indicator.title if words == code else words))
-    return ". ".join(f"{by}: {'; '.join(words)}" for by, words in told.items())
+            if isinstance(reported_codes, (list, tuple)) and code in reported_codes:
+                title = get_answer_title("reported_harms" if question == CASE_HARMS else question, code)
+                # Cases may report an indicator that no form offers as a report: its own title is then used.
+                text = _lowercase_first(indicator.title if title == code else title)
+                reports.setdefault(introduction, []).append(text)
+    return ". ".join(f"{introduction}: {'; '.join(texts)}" for introduction, texts in reports.items())
 
 
-def names_sectors(answers: Mapping[str, object]) -> bool:
-    """Whether a site says which its sectors are; one that does not is read as any that its answers tell of."""
+def has_known_sector(answers: Mapping[str, object]) -> bool:
+    """Return whether a site names its sectors; one that does not is scored as any sector that its answers point to."""
     sectors = answers.get("sector")
     return isinstance(sectors, (list, tuple)) and bool(sectors)
 
 
-def floor_sentence(floor: Floor, *, ruled_out_not: bool) -> str:
-    """Why a floor holds the score up; ``ruled_out_not`` where only declined answers reached it."""
-    if ruled_out_not:
+def describe_floor(floor: Floor, *, only_declined: bool) -> str:
+    """Return why a floor applies; ``only_declined``: only declined answers reached it."""
+    if only_declined:
         return f"It cannot be ruled out, since questions were asked and left blank. {floor.because}"
     return floor.because
 
 
-# Of an answer that harm was put right (method section 8: a finding closes on private confirmation by workers).
+# For an answer that harm was remedied (method section 8: a finding closes when workers confirm it in private).
 UNCONFIRMED = (
     "No evidence from workers or an authority stands behind this, so it counts as a sign until they confirm it."
 )
@@ -319,14 +373,14 @@ def _is_harm(
     indicator: Indicator, state: str, value: object, on: date, effective: float | None, context: float | None
 ) -> bool:
     answer = tuple(value) if isinstance(value, list) else value
-    risk = on_day(indicator.rule, on).risk(answer)
-    # Harm is never believed away: an effective risk below that of the answer tells that its being put right was confirmed.
-    if answer in indicator.confirmed and effective is not None and effective < max(risk, context or 0.0):
+    risk = bind_day(indicator.rule, on).risk(answer)
+    # Belief never removes harm: an effective risk below that of the answer means that the remedy was confirmed.
+    if answer in indicator.confirmed_risks and effective is not None and effective < max(risk, context or 0.0):
         return state == "reported"
     return state == "reported" or (state in ("answered", "expired") and risk >= 0.5)
 
 
-def _with_state(because: str, state: str) -> str:
+def _append_state_note(because: str, state: str) -> str:
     if state == "filled":
         return f"{because} We hold no figure for this country: the value is taken from the countries most like it (our gap)."
     if state == "unknown":
@@ -336,10 +390,10 @@ def _with_state(because: str, state: str) -> str:
     return because
 
 
-def _number(value: object) -> float | None:
+def _parse_number(value: object) -> float | None:
     return float(value) if isinstance(value, (int, float)) else None
 
 
-def _shown(value: object) -> str:
-    number = _number(value)
+def _format_number(value: object) -> str:
+    number = _parse_number(value)
     return "" if number is None else f"{number:.4g}"

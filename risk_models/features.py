@@ -1,9 +1,9 @@
-"""Answers and facts joined: what a model reads, and how each value came to be.
+"""Build the features that a model scores from answers and facts, with how each value came about.
 
-This is the only place where answers meet facts. What a model may read is a prefix and a name: ``answer.``, ``country.``,
-``sector.``, ``goods.``, ``corridor.`` and ``flag.``; the score of the worst agency named comes in as the sharper context
-``agency``. Answers arrive as a frame of categorical columns (one per question, distinct values once), so that every rule is
-applied to distinct values and spread by their codes.
+This is the only place where answers meet facts. A model may read what has one of these prefixes and a name: ``answer.``,
+``country.``, ``sector.``, ``goods.``, ``corridor.`` and ``flag.``; the score of the worst agency named comes in as the sharper
+context ``agency``. Answers hold each distinct value once, so that every rule is applied to distinct values and mapped to
+suppliers by code.
 """
 
 from __future__ import annotations
@@ -12,144 +12,173 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache, partial
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from risk_models.answers import DECLINED, Answers, said, spread, spread_all
-from risk_models.evidence import Belief, report_belief, reported_by
-from risk_models.facts import FactsOn
-from risk_models.frame import Frame, shares
-from risk_models.inherent import Inherent, inherent_risk
+from risk_models.answers import DECLINED, Answers, Flags, Floats, is_answer_in, map_answers, map_questions
+from risk_models.engine.frame import Frame, get_weight_shares
+from risk_models.engine.score import assign_levels
+from risk_models.evidence import Belief, compute_report_belief, is_reported
+from risk_models.facts.facts import FactSnapshot
+from risk_models.facts.inherent import InherentRisk, compute_inherent_risk
 from risk_models.model import LEVELS, Model
-from risk_models.score import threshold
-from risk_models.transforms import Rule, on_day
+from risk_models.transforms import Rule, bind_day
 
 CANNOT_APPLY: Final = "cannot_apply"
 
 
-def _risk(rule: Rule, answer: object) -> float:
-    """r of an answer: "cannot apply" is 0, a declined answer has none."""
+def _compute_answer_risk(rule: Rule, answer: object) -> float:
+    """Return r of an answer: 0 for "cannot apply", NaN for a declined answer."""
     return 0.0 if answer == CANNOT_APPLY else np.nan if answer == DECLINED else rule.risk(answer)
 
 
-def _closed(confirmed: Mapping[str, float], answer: object) -> float:
-    """r of an answer that workers or an authority confirm; NaN where that changes nothing."""
+def _get_confirmed_risk(confirmed: Mapping[str, float], answer: object) -> float:
+    """Return r of an answer that workers or an authority confirm; NaN where confirmation does not change it."""
     return confirmed.get(answer, np.nan) if isinstance(answer, str) else np.nan
 
 
 @lru_cache(maxsize=64)
-def _rules(model: Model, on: date) -> tuple[tuple[str, Callable[[object], float]], ...]:
-    """The question of each indicator, and what makes r of an answer to it on a day."""
-    return tuple((indicator.question, partial(_risk, on_day(indicator.rule, on))) for indicator in model.indicators)
+def _build_risk_functions(model: Model, on: date) -> tuple[tuple[str, Callable[[object], float]], ...]:
+    """Return the question of each indicator, and the function that gives r of an answer to it on a day."""
+    return tuple(
+        (indicator.question, partial(_compute_answer_risk, bind_day(indicator.rule, on)))
+        for indicator in model.indicators
+    )
 
 
 @lru_cache(maxsize=64)
-def _least(model: Model) -> NDArray[np.float64]:
-    """r of the best answer to each indicator (k, 1)."""
-    least = np.array([[indicator.rule.least] for indicator in model.indicators])
-    least.flags.writeable = False
-    return least
+def _list_lowest_risks(model: Model) -> NDArray[np.float64]:
+    """Return r of the best answer to each indicator (k, 1)."""
+    lowest = np.array([[indicator.rule.lowest_risk] for indicator in model.indicators])
+    lowest.flags.writeable = False
+    return lowest
 
 
 @dataclass(frozen=True)
 class Features:
-    """The frame a model scores and, beside it, what made its contexts (shown as reasons)."""
+    """The frame that a model scores, and the parts of its contexts (shown as reasons)."""
 
     frame: Frame
-    inherent: Inherent
+    inherent: InherentRisk
 
 
-def features(
+def build_features(
     answers: Answers,
     model: Model,
-    facts: FactsOn,
+    facts: FactSnapshot,
     on: date,
     agency_scores: Mapping[str, float],
     case: NDArray[np.int8] | None = None,
 ) -> Features:
-    """The frame for n suppliers under one model on a day, and the parts of their inherent risk.
+    """Build the frame of n suppliers under one model on a day, and the parts of their inherent risk.
 
     ``agency_scores``: score 0..100 of each assessed agency, by ``name_key`` of its name, reference or licence number.
-    ``case``: per supplier the strength of its case records (see Frame); none recorded when left out.
+    ``case``: per supplier the strength of its case records (see Frame); None where none are recorded.
     """
     n, k = len(answers), len(model.indicators)
-    inherent = inherent_risk(answers, model, facts, agency_scores)
+    inherent = compute_inherent_risk(answers, model, facts, agency_scores)
     evidence = Belief(answers, model, on)
-    belief, expired = evidence.of_all([indicator.question for indicator in model.indicators])
-    risk = np.full((k, n), np.nan)
-    declined, ruled_out, gated, reported = (np.zeros((k, n), dtype=bool) for _ in range(4))
-
-    rules = _rules(model, on)
-    asked_of = [i for i, (question, _) in enumerate(rules) if question in answers.columns]
-    risk[asked_of] = spread_all(answers, [rules[i] for i in asked_of], np.nan)
-    for i, indicator in enumerate(model.indicators):
-        asked = indicator.question
-        if asked in answers.columns:
-            if indicator.confirmed and said(answers, asked, tuple(indicator.confirmed)).any():
-                closed = spread(answers, asked, partial(_closed, indicator.confirmed), np.nan)
-                risk[i] = np.where(evidence.confirmed(asked) & ~np.isnan(closed), closed, risk[i])
-            if DECLINED in answers.columns[asked].values:
-                declined[i] = said(answers, asked, (DECLINED,))
-        for question, values in indicator.ruled_out.items():
-            if question in answers.columns:
-                ruled_out[i] |= said(answers, question, values)
-        told = reported_by(answers, indicator)
-        if told is not None:
-            reported[i] = told
-
-    gate_belief = [evidence.row[0]] * k
-    for gate in model.gates:
-        # A declaration whose evidence has run out reassures nobody.
-        declared, run_out = evidence.of(gate.question)
-        none = said(answers, gate.question, gate.none) & ~run_out
-        if not none.any():
-            continue
-        for i, indicator in enumerate(model.indicators):
-            if indicator.id in gate.indicators:
-                gated[i] |= none
-                if evidence.pieces.values:
-                    gate_belief[i] = np.where(none, np.maximum(gate_belief[i], declared), gate_belief[i])
-
-    answered = ~np.isnan(risk)
+    belief, expired = evidence.get_beliefs([indicator.question for indicator in model.indicators])
+    indicators = _read_indicators(answers, model, evidence, on)
+    screened_out, screening_belief = _read_screening_questions(answers, model, evidence)
     frame = Frame(
-        risk=risk,
-        least=_least(model),
+        risk=indicators.risk,
+        lowest_risk=_list_lowest_risks(model),
         belief=belief,
         context=inherent.context,
         context_low=inherent.context_low,
         context_high=inherent.context_high,
-        context_of=inherent.context_of,
-        answered=answered,
-        declined=declined,
+        context_row=inherent.context_row,
+        answered=~np.isnan(indicators.risk),
+        declined=indicators.declined,
         expired=expired,
-        ruled_out=ruled_out,
-        reported=reported,
-        report=np.broadcast_to(model.reported, (k, n)),
-        report_belief=np.broadcast_to(report_belief(answers, model, on), (k, n)),
-        gated=gated,
-        gate_belief=np.array(gate_belief) if evidence.pieces.values else np.broadcast_to(evidence.row[0], (k, n)),
-        inherent_known=inherent.known,
+        ruled_out=indicators.ruled_out,
+        reported=indicators.reported,
+        report_risk=np.broadcast_to(model.reported_risk, (k, n)),
+        report_belief=np.broadcast_to(compute_report_belief(answers, model, on), (k, n)),
+        screened_out=screened_out,
+        screening_belief=screening_belief,
+        inherent_known=inherent.known_share,
         place_known=inherent.place_known,
-        critical_by_silence=_critical_by_silence(answers, inherent, model, facts, agency_scores),
+        critical_by_declined=_find_critical_by_declined_answers(answers, inherent, model, facts, agency_scores),
         case=np.zeros(n, dtype=np.int8) if case is None else case,
     )
     return Features(frame, inherent)
 
 
-def _critical_by_silence(
-    answers: Answers, inherent: Inherent, model: Model, facts: FactsOn, agency_scores: Mapping[str, float]
-) -> NDArray[np.bool_]:
-    """Where the inherent risk is critical, and would not be if what was declined had not been asked (method section 3: through
-    declined answers alone a level is high at most).
-    """
-    nowhere = np.zeros(len(answers), dtype=bool)
-    if model.method < 2 or not inherent.rests_on_silence:
-        return nowhere
-    unasked = inherent_risk(answers.without(DECLINED), model, facts, agency_scores)
-    with_it, without = (
-        threshold(100.0 * (shares(model) * of.context[of.context_of]).sum(axis=0), model) for of in (inherent, unasked)
+class _IndicatorReadings(NamedTuple):
+    """What the answers say of each indicator (k, n): its risk, NaN where not answered, and the flags of the frame."""
+
+    risk: Floats
+    declined: Flags
+    ruled_out: Flags
+    reported: Flags
+
+
+def _read_indicators(answers: Answers, model: Model, evidence: Belief, on: date) -> _IndicatorReadings:
+    shape = (len(model.indicators), len(answers))
+    risk = np.full(shape, np.nan)
+    declined, ruled_out, reported = (np.zeros(shape, dtype=bool) for _ in range(3))
+    functions = _build_risk_functions(model, on)
+    positions = [i for i, (question, _) in enumerate(functions) if question in answers.columns]
+    risk[positions] = map_questions(answers, [functions[i] for i in positions], np.nan)
+    for i, indicator in enumerate(model.indicators):
+        question = indicator.question
+        if question in answers.columns:
+            if indicator.confirmed_risks and is_answer_in(answers, question, tuple(indicator.confirmed_risks)).any():
+                confirmed = map_answers(
+                    answers, question, partial(_get_confirmed_risk, indicator.confirmed_risks), np.nan
+                )
+                risk[i] = np.where(evidence.is_confirmed(question) & ~np.isnan(confirmed), confirmed, risk[i])
+            if DECLINED in answers.columns[question].values:
+                declined[i] = is_answer_in(answers, question, (DECLINED,))
+        for other_source, values in indicator.ruled_out_by.items():
+            if other_source in answers.columns:
+                ruled_out[i] |= is_answer_in(answers, other_source, values)
+        indicator_reported = is_reported(answers, indicator)
+        if indicator_reported is not None:
+            reported[i] = indicator_reported
+    return _IndicatorReadings(risk, declined, ruled_out, reported)
+
+
+def _read_screening_questions(answers: Answers, model: Model, evidence: Belief) -> tuple[Flags, Floats]:
+    """Return where a screening question rules an indicator out (k, n), and how far that answer is believed (k, n)."""
+    k, n = len(model.indicators), len(answers)
+    screened_out = np.zeros((k, n), dtype=bool)
+    screening_belief = [evidence.row[0]] * k
+    for screening in model.screening_questions:
+        belief, expired = evidence.get_belief(screening.question)
+        # Expired evidence of a declaration rules nothing out.
+        ruled_out = is_answer_in(answers, screening.question, screening.none_answers) & ~expired
+        if not ruled_out.any():
+            continue
+        for i, indicator in enumerate(model.indicators):
+            if indicator.id in screening.indicators:
+                screened_out[i] |= ruled_out
+                if evidence.pieces.values:
+                    screening_belief[i] = np.where(
+                        ruled_out, np.maximum(screening_belief[i], belief), screening_belief[i]
+                    )
+    return screened_out, np.array(screening_belief) if evidence.pieces.values else np.broadcast_to(
+        evidence.row[0], (k, n)
     )
-    critical: NDArray[np.bool_] = (with_it == LEVELS.index("critical")) & (without < LEVELS.index("critical"))
+
+
+def _find_critical_by_declined_answers(
+    answers: Answers, inherent: InherentRisk, model: Model, facts: FactSnapshot, agency_scores: Mapping[str, float]
+) -> Flags:
+    """Return where the inherent risk is critical only because of declined answers (n,).
+
+    Declined answers alone make a level high at most (method section 3).
+    """
+    if model.method < 2 or not inherent.has_declined_facts:
+        return np.zeros(len(answers), dtype=bool)
+    without_declined = compute_inherent_risk(answers.drop_answer(DECLINED), model, facts, agency_scores)
+    level, level_without = (
+        assign_levels(100.0 * (get_weight_shares(model) * risk.context[risk.context_row]).sum(axis=0), model)
+        for risk in (inherent, without_declined)
+    )
+    critical: Flags = (level == LEVELS.index("critical")) & (level_without < LEVELS.index("critical"))
     return critical

@@ -1,14 +1,13 @@
-"""A model: the indicators, weights, contexts and floors by which one kind of supplier is scored.
+"""Define and load models: the indicators, weights, contexts and floors by which one kind of supplier is scored.
 
-One TOML file is one version, whole and dated (``models/<model>/<version>.toml``). It is data: every weight and rule carries
-its reason and the ids of its sources, and a file with a fault is refused by name. ``README.md`` beside this file shows how
-to add an indicator.
+One TOML file is one dated version (``models/<model>/<version>.toml``), complete or layered over a core (``model_file.py``). It is
+data: every weight and rule carries its reason and the ids of its sources, and an invalid file is rejected with the file, the item
+and the fault. ``README.md`` in this folder shows how to add an indicator. Fields that are named otherwise than their TOML key say
+so in a comment.
 """
 
 from __future__ import annotations
 
-import hashlib
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -16,24 +15,22 @@ from functools import cache, cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
-from risk_models.entries import Entries
-from risk_models.transforms import Choices, Ramp, Rule, rule_of
+from risk_models.action_releases import read_action_release
+from risk_models.data_file import DataFileError, DataFileReader
+from risk_models.model_file import list_model_files, read_model_file
+from risk_models.transforms import Choices, Ramp, Rule, parse_rule
 
-MODELS = Path(__file__).parent / "models"
+MODELS_FOLDER = Path(__file__).parent / "models"
 GRADES = ("self_declared", "document", "audit", "worker_voice", "official")
 LEVELS = ("low", "medium", "high", "critical")
 METHODS = (1, 2, 3)
 CASES = ("none_recorded", "signals", "pattern", "emergency")
-SOURCES_OF_FACTS = ("answer.", "country.", "sector.", "goods.", "corridor.", "destination.", "flag.")
-
-
-class BadModel(Exception):
-    """A model file that cannot be used: which file, which item, what is wrong."""
+FACT_PREFIXES = ("answer.", "country.", "sector.", "goods.", "corridor.", "destination.", "flag.")
 
 
 @dataclass(frozen=True)
 class Credibility:
-    """How far a kind of evidence is believed (q, 0..1) and for how many months."""
+    """How far a grade of evidence is believed (q, 0..1), and for how many months."""
 
     q: float
     months: float
@@ -41,7 +38,7 @@ class Credibility:
 
 @dataclass(frozen=True)
 class ScaledFact:
-    """A fact read as risk 0..1: linear from ``zero`` to ``one``, flat outside."""
+    """A fact scaled to risk 0..1: linear between the ends of its ramp, flat outside."""
 
     fact: str
     ramp: Ramp
@@ -49,7 +46,7 @@ class ScaledFact:
 
 @dataclass(frozen=True)
 class Context:
-    """One step of the inherent risk: it closes ``lift`` x (mean of its facts) of what is left to 1."""
+    """One step of the inherent risk: it closes ``lift`` x (mean of its scaled facts) of the remaining gap to 1."""
 
     id: str
     title: str
@@ -57,12 +54,12 @@ class Context:
     sources: tuple[str, ...]
     facts: tuple[ScaledFact, ...]
     lift: float
-    where_known: bool
+    only_where_known: bool  # TOML: where_known
 
 
 @dataclass(frozen=True)
-class Sharper:
-    """A context sharper than the inherent risk, for the indicators that name it."""
+class SharperContext:
+    """A context more specific than the inherent risk, for the indicators that name it (TOML: ``sharper``)."""
 
     id: str
     title: str
@@ -73,7 +70,12 @@ class Sharper:
 
 @dataclass(frozen=True)
 class Indicator:
-    """What is asked about, how much it weighs, how an answer becomes risk. ``safeguard``, ``confirmed``: see docs/models.md."""
+    """One thing that a model asks about: its question, its weight, and the rule that turns an answer into risk (r, 0..1).
+
+    ``confirmed_risks``: by answer, the lower risk where workers or an authority confirm it. ``ruled_out_by``: by question, the
+    answers that rule the indicator out. ``report_sources``: by question, further answers that count as a report of it.
+    ``groups``: actions may address the indicator by each of them ("group:fees") as well as by its id. See docs/models.md.
+    """
 
     id: str
     title: str
@@ -82,368 +84,385 @@ class Indicator:
     weight: float
     weight_because: str
     core: bool
-    strong: bool
+    severe: bool  # TOML: strong
     safeguard: bool
     rule: Rule
-    confirmed: Mapping[str, float]
-    sharper: tuple[str, ...]
-    ruled_out: Mapping[str, tuple[object, ...]]
-    heard: Mapping[str, tuple[str, ...]]
+    confirmed_risks: Mapping[str, float]  # TOML: confirmed
+    sharper_contexts: tuple[str, ...]  # TOML: sharper
+    ruled_out_by: Mapping[str, tuple[object, ...]]  # TOML: ruled_out
+    report_sources: Mapping[str, tuple[str, ...]]  # TOML: heard
     because: str
     harm: str
     ilo: tuple[str, ...]
     sources: tuple[str, ...]
+    groups: tuple[str, ...]
 
     @cached_property
     def question(self) -> str:
-        """The id of the question whose answer this indicator reads."""
+        """Return the id of the question whose answer this indicator reads."""
         return self.reads.removeprefix("answer.")
 
 
 @dataclass(frozen=True)
-class Gate:
-    """A question that answers for many indicators at once: "no migrant workers here"."""
+class ScreeningQuestion:
+    """A question that settles many indicators at once, such as "no migrant workers here" (TOML: ``gate``).
+
+    ``none_answers``: the answers by which the indicators do not apply.
+    """
 
     id: str
     title: str
     because: str
     question: str
-    none: tuple[object, ...]
+    none_answers: tuple[object, ...]  # TOML: none
     indicators: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Floor:
-    """A named rule that holds the score up: ``count`` of ``signs`` at r >= ``from_risk``, a declined core question, or cases.
+    """A minimum-score rule: a score is at least ``minimum_score`` where the rule is reached.
 
-    A sign is told by one indicator, or by any of several that tell of the same fact.
+    It is reached by ``min_signals`` of its ``signals`` at r >= ``min_risk``, by a declined core question, or by the strength of
+    case records. A signal is one indicator, or several that report the same fact and together count once.
     """
 
     id: str
     title: str
     because: str
     sources: tuple[str, ...]
-    at_least: float
-    signs: tuple[tuple[str, ...], ...]
-    from_risk: float
-    count: int
+    minimum_score: float  # TOML: at_least
+    signals: tuple[tuple[str, ...], ...]  # TOML: any
+    min_risk: float  # TOML: from
+    min_signals: int  # TOML: count
     declined_core: bool
     case: str | None
 
     @property
-    def any(self) -> tuple[str, ...]:
-        """Every indicator that it reads."""
-        return tuple(name for sign in self.signs for name in sign)
+    def indicator_ids(self) -> tuple[str, ...]:
+        """Return the id of every indicator that the rule reads."""
+        return tuple(indicator_id for signal in self.signals for indicator_id in signal)
 
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """One version of one model, checked; equal to itself alone. For ``method``, ``told_by`` and the like see docs/models.md."""
+    """One validated version of one model; equal only to itself. docs/models.md explains ``method`` and the other settings.
+
+    ``actions``: the release of the action library that its plans use. ``digest``: of its file and of the core it includes.
+    ``sector_questions``: questions that only its form asks, by which a site of unknown sector is recognised.
+    """
 
     id: str
     version: str
     method: int
+    actions: str
     effective: date
     title: str
     kind: str
     serves: tuple[str, ...]
-    told_by: tuple[str, ...]
+    sector_questions: tuple[str, ...]  # TOML: told_by
     levels: Mapping[str, float]
     insufficient_below: float
-    silent_from: float
-    reported: float
+    unknown_from: float  # TOML: silent_from
+    reported_risk: float  # TOML: reported
     review_months: Mapping[str, int]
     credibility: Mapping[str, Credibility]
     certificate_months: float
     audit_counts: bool
     audit_void_when: tuple[str, ...]
     contexts: tuple[Context, ...]
-    sharper: tuple[Sharper, ...]
+    sharper_contexts: tuple[SharperContext, ...]  # TOML: sharper
     indicators: tuple[Indicator, ...]
-    gates: tuple[Gate, ...]
+    screening_questions: tuple[ScreeningQuestion, ...]  # TOML: gate
     floors: tuple[Floor, ...]
     digest: str
 
     @property
-    def every_context(self) -> tuple[Context | Sharper, ...]:
-        """The steps of the inherent risk, then the sharper contexts."""
-        return (*self.contexts, *self.sharper)
+    def all_contexts(self) -> tuple[Context | SharperContext, ...]:
+        """Return the steps of the inherent risk, then the sharper contexts."""
+        return (*self.contexts, *self.sharper_contexts)
 
     @cached_property
-    def weight(self) -> float:
-        """The weight of all indicators together."""
+    def total_weight(self) -> float:
+        """Return the weight of all indicators together."""
         return float(sum(indicator.weight for indicator in self.indicators))
 
 
-def load(path: Path) -> Model:
-    """The model in one file. Raises BadModel naming the file, the item and the fault."""
-    data = path.read_bytes()
-    try:
-        raw = tomllib.loads(data.decode("utf-8"))
-    except tomllib.TOMLDecodeError as fault:
-        raise BadModel(f"{path.name}: not TOML: {fault}") from fault
-    return _Reader(f"{path.parent.name}/{path.name}").model(raw, hashlib.sha256(data).hexdigest())
+def load_model(path: Path) -> Model:
+    """Load the model in one file. Raises DataFileError naming the file, the item and the fault."""
+    file = read_model_file(path)
+    return _ModelReader(file.name).parse_model(file.raw, file.digest)
 
 
 @cache
-def load_all(folder: Path = MODELS) -> tuple[Model, ...]:
-    """Every model file in the folder, by id and version."""
-    return tuple(load(path) for path in sorted(folder.glob("*/*.toml")))
+def load_models(folder: Path = MODELS_FOLDER) -> tuple[Model, ...]:
+    """Load every model in a folder, ordered by id and version.
+
+    Raises DataFileError for an invalid file, and for one whose path does not match its id and version.
+    """
+    models = {path: load_model(path) for path in list_model_files(folder)}
+    for path, model in models.items():
+        if (model.id, model.version) != (path.parent.name, path.stem):
+            fault = f"it is {model.id} {model.version} by its own id and version"
+            raise DataFileError(f"{path.parent.name}/{path.name}", "model", fault)
+    return tuple(models.values())
 
 
-def in_force(model_id: str, on: date, models: Iterable[Model] | None = None) -> Model:
-    """The latest version of a model that is in force on a day. Raises LookupError where there is none."""
-    versions = [m for m in (load_all() if models is None else models) if m.id == model_id and m.effective <= on]
+def get_model_in_force(model_id: str, day: date, models: Iterable[Model] | None = None) -> Model:
+    """Return the latest version of a model that is in force on a day. Raises LookupError where there is none."""
+    candidates = load_models() if models is None else models
+    versions = [model for model in candidates if model.id == model_id and model.effective <= day]
     if not versions:
-        raise LookupError(f"no version of the model {model_id} is in force on {on.isoformat()}")
-    return max(versions, key=lambda m: (m.effective, m.version))
+        raise LookupError(f"no version of the model {model_id} is in force on {day.isoformat()}")
+    return max(versions, key=lambda model: (model.effective, model.version))
 
 
-def of_version(model_id: str, version: str) -> Model:
-    """One version of a model. Raises LookupError where there is none."""
-    found = next((m for m in load_all() if (m.id, m.version) == (model_id, version)), None)
-    if found is None:
+def get_model_version(model_id: str, version: str) -> Model:
+    """Return one version of a model. Raises LookupError where it does not exist."""
+    model = next((model for model in load_models() if (model.id, model.version) == (model_id, version)), None)
+    if model is None:
         raise LookupError(f"there is no version {version} of the model {model_id}")
-    return found
+    return model
 
 
-def current(kind: str, on: date, models: Iterable[Model] | None = None) -> tuple[Model, ...]:
-    """Of each model for a kind of supplier the version in force on a day. Raises LookupError where there is none."""
-    return _current(kind, on, tuple(load_all() if models is None else models))
+def list_models_in_force(kind: str, day: date, models: Iterable[Model] | None = None) -> tuple[Model, ...]:
+    """Return the version in force on a day of each model for a kind of supplier. Raises LookupError where there is none."""
+    return _list_models_in_force(kind, day, tuple(load_models() if models is None else models))
 
 
 @lru_cache(maxsize=64)
-def _current(kind: str, on: date, models: tuple[Model, ...]) -> tuple[Model, ...]:
-    there = [m for m in models if m.kind == kind and m.effective <= on]
-    found = tuple(in_force(i, on, there) for i in sorted({m.id for m in there}))
-    if not found:
-        raise LookupError(f"no model for a {kind} is in force on {on.isoformat()}")
-    return found
+def _list_models_in_force(kind: str, day: date, models: tuple[Model, ...]) -> tuple[Model, ...]:
+    effective = [model for model in models if model.kind == kind and model.effective <= day]
+    latest = tuple(get_model_in_force(model_id, day, effective) for model_id in sorted({m.id for m in effective}))
+    if not latest:
+        raise LookupError(f"no model for a {kind} is in force on {day.isoformat()}")
+    return latest
 
 
-def serving(kind: str, sectors: Iterable[str], on: date, models: Iterable[Model] | None = None) -> tuple[Model, ...]:
-    """The models that score a supplier of this kind and these ISIC codes on a day: one per pack it belongs to.
+def select_models(
+    kind: str, sectors: Iterable[str], day: date, models: Iterable[Model] | None = None
+) -> tuple[Model, ...]:
+    """Return the models that score a supplier of this kind and these ISIC codes on a day: one for each pack that serves it.
 
-    The longest matching prefix in ``serves`` wins; no sector, or one without a pack, is served by the general model ("").
-    ``models`` are those to choose from, all unless told; a sector that none of them serves is passed over.
+    The longest matching prefix in ``serves`` wins; a supplier without a sector, or of one without a pack, is scored by the
+    general model (prefix ""). ``models``: those to choose from, all by default; a sector that none of them serves is skipped.
     """
-    there = current(kind, on, models)
-    found: dict[str, Model] = {}
+    in_force = list_models_in_force(kind, day, models)
+    selected: dict[str, Model] = {}
     for code in tuple(sectors) or ("",):
-        fit = [(len(prefix), m.id, m) for m in there for prefix in m.serves if code.startswith(prefix)]
-        for _, name, best in sorted(fit, key=lambda each: each[:2])[-1:]:
-            found[name] = best
-    return tuple(found.values())
+        matches = [
+            (len(prefix), model.id, model) for model in in_force for prefix in model.serves if code.startswith(prefix)
+        ]
+        for _, model_id, model in sorted(matches, key=lambda match: match[:2])[-1:]:
+            selected[model_id] = model
+    return tuple(selected.values())
 
 
-class _Reader(Entries):
-    """Turns raw TOML into a Model, refusing what does not fit."""
+class _ModelReader(DataFileReader):
+    """Parses the tables of one model file into a Model, rejecting invalid values."""
 
-    fault = BadModel
-
-    def scaled_facts(self, raw: Mapping[str, Any], item: str) -> tuple[ScaledFact, ...]:
+    def parse_scaled_facts(self, raw: Mapping[str, Any], item: str) -> tuple[ScaledFact, ...]:
         facts = []
-        for entry in self.need(raw, "facts", item, list):
-            name = self.need(entry, "fact", item, str)
-            if not name.startswith(SOURCES_OF_FACTS):
-                raise self.refuse(item, f"the fact {name!r} starts with none of {', '.join(SOURCES_OF_FACTS)}")
-            zero, one = (float(self.need(entry, key, f"{item} {name}", (int, float))) for key in ("from", "to"))
+        for entry in self.require(raw, "facts", item, list):
+            name = self.require(entry, "fact", item, str)
+            if not name.startswith(FACT_PREFIXES):
+                raise self.build_error(item, f"the fact {name!r} starts with none of {', '.join(FACT_PREFIXES)}")
+            zero, one = (float(self.require(entry, key, f"{item} {name}", (int, float))) for key in ("from", "to"))
             if zero == one:
-                raise self.refuse(item, f"{name}: 'from' equals 'to'")
+                raise self.build_error(item, f"{name}: 'from' equals 'to'")
             facts.append(ScaledFact(name, Ramp(zero, one)))
         if not facts:
-            raise self.refuse(item, "has no facts")
+            raise self.build_error(item, "has no facts")
         return tuple(facts)
 
-    def context(self, raw: Mapping[str, Any]) -> Context:
+    def parse_context(self, raw: Mapping[str, Any]) -> Context:
         item = f"context {raw.get('id')!r}"
-        self.known_keys(raw, "id title because sources lift lift_because where_known facts notes", item)
+        self.check_keys(raw, "id title because sources lift lift_because where_known facts notes", item)
         return Context(
-            id=self.need(raw, "id", item, str),
-            title=self.need(raw, "title", item, str),
-            because=self.need(raw, "because", item, str),
-            sources=self.sources(raw, item),
-            facts=self.scaled_facts(raw, item),
-            lift=self.share(raw.get("lift"), item, "'lift'"),
-            where_known=bool(raw.get("where_known", False)),
+            id=self.require(raw, "id", item, str),
+            title=self.require(raw, "title", item, str),
+            because=self.require(raw, "because", item, str),
+            sources=self.read_sources(raw, item),
+            facts=self.parse_scaled_facts(raw, item),
+            lift=self.read_share(raw.get("lift"), item, "'lift'"),
+            only_where_known=bool(raw.get("where_known", False)),
         )
 
-    def sharper(self, raw: Mapping[str, Any]) -> Sharper:
+    def parse_sharper_context(self, raw: Mapping[str, Any]) -> SharperContext:
         item = f"sharper {raw.get('id')!r}"
-        self.known_keys(raw, "id title because sources facts notes", item)
-        return Sharper(
-            id=self.need(raw, "id", item, str),
-            title=self.need(raw, "title", item, str),
-            because=self.need(raw, "because", item, str),
-            sources=self.sources(raw, item),
-            facts=self.scaled_facts(raw, item),
+        self.check_keys(raw, "id title because sources facts notes", item)
+        return SharperContext(
+            id=self.require(raw, "id", item, str),
+            title=self.require(raw, "title", item, str),
+            because=self.require(raw, "because", item, str),
+            sources=self.read_sources(raw, item),
+            facts=self.parse_scaled_facts(raw, item),
         )
 
-    def rule(self, raw: Mapping[str, Any], item: str) -> Rule:
+    def parse_rule(self, raw: Mapping[str, Any], item: str) -> Rule:
         try:
-            return rule_of(raw)
+            return parse_rule(raw)
         except ValueError as fault:
-            raise self.refuse(item, str(fault)) from fault
+            raise self.build_error(item, str(fault)) from fault
 
-    def confirmed(self, raw: Mapping[str, Any], rule: Rule, item: str) -> dict[str, float]:
-        """The lower r of an answer that workers or an authority confirm."""
-        told: Mapping[str, Any] = raw.get("confirmed", {})
-        for code, risk in told.items():
+    def parse_confirmed_risks(self, raw: Mapping[str, Any], rule: Rule, item: str) -> dict[str, float]:
+        """Parse the lower r of each answer that workers or an authority may confirm."""
+        confirmed: Mapping[str, Any] = raw.get("confirmed", {})
+        for code, risk in confirmed.items():
             table = rule.table if isinstance(rule, Choices) else {}
-            if not rule.least <= self.share(risk, item, f"'confirmed' {code!r}") < table.get(code, 0.0):
-                raise self.refuse(item, f"'confirmed' {code!r} must be a choice, and lie below its risk there")
-        return {code: float(risk) for code, risk in told.items()}
+            if not rule.lowest_risk <= self.read_share(risk, item, f"'confirmed' {code!r}") < table.get(code, 0.0):
+                raise self.build_error(item, f"'confirmed' {code!r} must be a choice, and lie below its risk there")
+        return {code: float(risk) for code, risk in confirmed.items()}
 
-    def indicator(self, raw: Mapping[str, Any]) -> Indicator:
+    def parse_indicator(self, raw: Mapping[str, Any], groups: tuple[str, ...]) -> Indicator:
         item = f"indicator {raw.get('id')!r}"
         known = "id title pillar reads weight weight_because core strong ilo sharper choices ramp steps ruled_out because harm"
-        self.known_keys(raw, known + " since confirmed heard safeguard sources notes", item)
-        reads = self.need(raw, "reads", item, str)
+        self.check_keys(raw, known + " since confirmed heard safeguard groups sources notes", item)
+        reads = self.require(raw, "reads", item, str)
         if not reads.startswith("answer."):
-            raise self.refuse(item, f"reads {reads!r}: an indicator reads one answer")
-        weight = float(self.need(raw, "weight", item, (int, float)))
+            raise self.build_error(item, f"reads {reads!r}: an indicator reads one answer")
+        weight = float(self.require(raw, "weight", item, (int, float)))
         if weight <= 0:
-            raise self.refuse(item, "weight must be above 0")
-        ruled_out, rule = raw.get("ruled_out", {}), self.rule(raw, item)
+            raise self.build_error(item, "weight must be above 0")
+        ruled_out, rule = raw.get("ruled_out", {}), self.parse_rule(raw, item)
         return Indicator(
-            id=self.need(raw, "id", item, str),
-            title=self.need(raw, "title", item, str),
-            pillar=self.need(raw, "pillar", item, str),
+            id=self.require(raw, "id", item, str),
+            title=self.require(raw, "title", item, str),
+            pillar=self.require(raw, "pillar", item, str),
             reads=reads,
             weight=weight,
-            weight_because=self.need(raw, "weight_because", item, str),
+            weight_because=self.require(raw, "weight_because", item, str),
             core=bool(raw.get("core", False)),
-            strong=bool(raw.get("strong", False)),
+            severe=bool(raw.get("strong", False)),
             safeguard=bool(raw.get("safeguard", False)),
             rule=rule,
-            confirmed=self.confirmed(raw, rule, item),
-            sharper=self.texts(raw, "sharper", item),
-            ruled_out={str(k).removeprefix("answer."): tuple(v) for k, v in ruled_out.items()},
-            heard={str(k).removeprefix("answer."): tuple(v) for k, v in raw.get("heard", {}).items()},
-            because=self.need(raw, "because", item, str),
-            harm=self.need(raw, "harm", item, str),
-            ilo=self.texts(raw, "ilo", item),
-            sources=self.sources(raw, item),
+            confirmed_risks=self.parse_confirmed_risks(raw, rule, item),
+            sharper_contexts=self.read_texts(raw, "sharper", item),
+            ruled_out_by={str(k).removeprefix("answer."): tuple(v) for k, v in ruled_out.items()},
+            report_sources={str(k).removeprefix("answer."): tuple(v) for k, v in raw.get("heard", {}).items()},
+            because=self.require(raw, "because", item, str),
+            harm=self.require(raw, "harm", item, str),
+            ilo=self.read_texts(raw, "ilo", item),
+            sources=self.read_sources(raw, item),
+            groups=self.read_texts(raw, "groups", item) if "groups" in raw else groups,
         )
 
-    def gate(self, raw: Mapping[str, Any]) -> Gate:
+    def parse_screening_question(self, raw: Mapping[str, Any]) -> ScreeningQuestion:
         item = f"gate {raw.get('id')!r}"
-        self.known_keys(raw, "id title because reads none indicators sources notes", item)
-        return Gate(
-            id=self.need(raw, "id", item, str),
-            title=self.need(raw, "title", item, str),
-            because=self.need(raw, "because", item, str),
-            question=self.need(raw, "reads", item, str).removeprefix("answer."),
-            none=tuple(self.need(raw, "none", item, list)),
-            indicators=self.texts(raw, "indicators", item),
+        self.check_keys(raw, "id title because reads none indicators sources notes", item)
+        return ScreeningQuestion(
+            id=self.require(raw, "id", item, str),
+            title=self.require(raw, "title", item, str),
+            because=self.require(raw, "because", item, str),
+            question=self.require(raw, "reads", item, str).removeprefix("answer."),
+            none_answers=tuple(self.require(raw, "none", item, list)),
+            indicators=self.read_texts(raw, "indicators", item),
         )
 
-    def floor(self, raw: Mapping[str, Any]) -> Floor:
+    def parse_floor(self, raw: Mapping[str, Any]) -> Floor:
         item = f"floor {raw.get('id')!r}"
-        self.known_keys(raw, "id title because at_least any from count declined_core case sources notes", item)
+        self.check_keys(raw, "id title because at_least any from count declined_core case sources notes", item)
         floor = Floor(
-            id=self.need(raw, "id", item, str),
-            title=self.need(raw, "title", item, str),
-            because=self.need(raw, "because", item, str),
-            sources=self.sources(raw, item),
-            at_least=float(self.need(raw, "at_least", item, (int, float))),
-            signs=self.groups(raw, "any", item),
-            from_risk=self.share(raw.get("from", 0.5), item, "'from'"),
-            count=int(raw.get("count", 1)),
+            id=self.require(raw, "id", item, str),
+            title=self.require(raw, "title", item, str),
+            because=self.require(raw, "because", item, str),
+            sources=self.read_sources(raw, item),
+            minimum_score=float(self.require(raw, "at_least", item, (int, float))),
+            signals=self.read_groups(raw, "any", item),
+            min_risk=self.read_share(raw.get("from", 0.5), item, "'from'"),
+            min_signals=int(raw.get("count", 1)),
             declined_core=bool(raw.get("declined_core", False)),
             case=raw.get("case"),
         )
-        if not 0 < floor.at_least <= 100:
-            raise self.refuse(item, "'at_least' must lie in 0..100")
+        if not 0 < floor.minimum_score <= 100:
+            raise self.build_error(item, "'at_least' must lie in 0..100")
         if floor.case is not None and floor.case not in CASES[1:]:
-            raise self.refuse(item, f"'case' is {floor.case!r}")
-        if sum((bool(floor.signs), floor.declined_core, floor.case is not None)) != 1:
-            raise self.refuse(item, "needs exactly one of 'any', 'declined_core', 'case'")
-        if not all(floor.signs):
-            raise self.refuse(item, "has an empty list in 'any'")
-        if floor.signs and not 1 <= floor.count <= len(floor.signs):
-            raise self.refuse(item, f"'count' {floor.count} cannot be met by {len(floor.signs)} signs")
+            raise self.build_error(item, f"'case' is {floor.case!r}")
+        if sum((bool(floor.signals), floor.declined_core, floor.case is not None)) != 1:
+            raise self.build_error(item, "needs exactly one of 'any', 'declined_core', 'case'")
+        if not all(floor.signals):
+            raise self.build_error(item, "has an empty list in 'any'")
+        if floor.signals and not 1 <= floor.min_signals <= len(floor.signals):
+            raise self.build_error(item, f"'count' {floor.min_signals} cannot be met by {len(floor.signals)} signs")
         return floor
 
-    def model(self, raw: Mapping[str, Any], digest: str) -> Model:
+    def parse_model(self, raw: Mapping[str, Any], digest: str) -> Model:
         known = "id version method effective title kind serves told_by levels insufficient_below silent_from reported sources "
         known += "review_months credibility certificate_months audit_counts audit_void_when context sharper indicator "
-        self.known_keys(raw, known + "gate floor notes", "model")
+        self.check_keys(raw, known + "gate floor actions groups notes", "model")
         credibility = {
             grade: Credibility(
-                self.share(entry.get("q"), grade, "'q'"), float(self.need(entry, "months", grade, (int, float)))
+                self.read_share(entry.get("q"), grade, "'q'"), float(self.require(entry, "months", grade, (int, float)))
             )
-            for grade, entry in self.need(raw, "credibility", "model", dict).items()
+            for grade, entry in self.require(raw, "credibility", "model", dict).items()
         }
         if set(credibility) != set(GRADES):
-            raise self.refuse("credibility", f"needs exactly {', '.join(GRADES)}")
-        levels = {level: float(self.need(raw["levels"], level, "levels", (int, float))) for level in LEVELS[1:]}
+            raise self.build_error("credibility", f"needs exactly {', '.join(GRADES)}")
+        levels = {level: float(self.require(raw["levels"], level, "levels", (int, float))) for level in LEVELS[1:]}
         if list(levels.values()) != sorted(levels.values()):
-            raise self.refuse("levels", "must rise")
+            raise self.build_error("levels", "must rise")
+        groups = self.read_texts(raw, "groups", "model")
         model = Model(
-            id=self.need(raw, "id", "model", str),
-            version=self.need(raw, "version", "model", str),
+            id=self.require(raw, "id", "model", str),
+            version=self.require(raw, "version", "model", str),
             method=raw.get("method", METHODS[0]),
-            effective=self.need(raw, "effective", "model", date),
-            title=self.need(raw, "title", "model", str),
-            kind=self.need(raw, "kind", "model", str),
-            serves=self.texts(raw, "serves", "model"),
-            told_by=self.texts(raw, "told_by", "model"),
+            actions=read_action_release(raw, self),
+            effective=self.require(raw, "effective", "model", date),
+            title=self.require(raw, "title", "model", str),
+            kind=self.require(raw, "kind", "model", str),
+            serves=self.read_texts(raw, "serves", "model"),
+            sector_questions=self.read_texts(raw, "told_by", "model"),
             levels=levels,
-            insufficient_below=self.share(raw.get("insufficient_below"), "model", "'insufficient_below'"),
-            silent_from=self.share(raw.get("silent_from", 0.5), "model", "'silent_from'"),
-            reported=self.share(raw.get("reported"), "model", "'reported'"),
-            review_months={str(k): int(v) for k, v in self.need(raw, "review_months", "model", dict).items()},
+            insufficient_below=self.read_share(raw.get("insufficient_below"), "model", "'insufficient_below'"),
+            unknown_from=self.read_share(raw.get("silent_from", 0.5), "model", "'silent_from'"),
+            reported_risk=self.read_share(raw.get("reported"), "model", "'reported'"),
+            review_months={str(k): int(v) for k, v in self.require(raw, "review_months", "model", dict).items()},
             credibility=credibility,
             certificate_months=float(raw.get("certificate_months", "inf")),
             audit_counts=bool(raw.get("audit_counts", True)),
-            audit_void_when=self.texts(raw, "audit_void_when", "model"),
-            contexts=tuple(self.context(entry) for entry in self.need(raw, "context", "model", list)),
-            sharper=tuple(self.sharper(entry) for entry in raw.get("sharper", [])),
-            indicators=tuple(self.indicator(entry) for entry in self.need(raw, "indicator", "model", list)),
-            gates=tuple(self.gate(entry) for entry in raw.get("gate", [])),
-            floors=tuple(self.floor(entry) for entry in self.need(raw, "floor", "model", list)),
+            audit_void_when=self.read_texts(raw, "audit_void_when", "model"),
+            contexts=tuple(self.parse_context(entry) for entry in self.require(raw, "context", "model", list)),
+            sharper_contexts=tuple(self.parse_sharper_context(entry) for entry in raw.get("sharper", [])),
+            indicators=tuple(self.parse_indicator(i, groups) for i in self.require(raw, "indicator", "model", list)),
+            screening_questions=tuple(self.parse_screening_question(entry) for entry in raw.get("gate", [])),
+            floors=tuple(self.parse_floor(entry) for entry in self.require(raw, "floor", "model", list)),
             digest=digest,
         )
-        self.check(model)
+        self.validate(model)
         return model
 
-    def check(self, model: Model) -> None:
-        """What no single entry can know: ids are unique, names point to something, facts cannot rule out too much."""
-        ids = [i.id for i in model.indicators]
-        groups: list[tuple[str, list[str]]] = [
-            ("indicator", ids),
-            ("context and sharper", [c.id for c in model.contexts] + [s.id for s in model.sharper]),
-            ("floor", [f.id for f in model.floors]),
-        ]
-        for what, names in groups:
-            for name in names:
-                if names.count(name) > 1:
-                    raise self.refuse(f"{what} {name!r}", "stands twice")
-        pointers = [(f"gate {g.id!r}", g.indicators) for g in model.gates]
-        pointers += [(f"floor {f.id!r}", f.any) for f in model.floors]
-        pointers += [("audit_void_when", model.audit_void_when)]
-        for item, names_in in pointers:
-            for name in names_in:
-                if name not in ids:
-                    raise self.refuse(item, f"names the indicator {name!r}, which the model does not have")
-        sharper = {s.id for s in model.sharper} | {"agency"}
+    def validate(self, model: Model) -> None:
+        """Check what no single entry can know: ids are unique, names refer to something, facts do not rule out too much."""
+        ids = [indicator.id for indicator in model.indicators]
+        self.check_unique("indicator", ids)
+        self.check_unique("context and sharper", [context.id for context in model.all_contexts])
+        self.check_unique("floor", [floor.id for floor in model.floors])
+        references = [(f"gate {question.id!r}", question.indicators) for question in model.screening_questions]
+        references += [(f"floor {floor.id!r}", floor.indicator_ids) for floor in model.floors]
+        references += [("audit_void_when", model.audit_void_when)]
+        for item, indicator_ids in references:
+            for indicator_id in indicator_ids:
+                if indicator_id not in ids:
+                    fault = f"names the indicator {indicator_id!r}, which the model does not have"
+                    raise self.build_error(item, fault)
+        sharper_ids = {context.id for context in model.sharper_contexts} | {"agency"}
         for indicator in model.indicators:
-            for name in indicator.sharper:
-                if name not in sharper:
-                    raise self.refuse(
-                        f"indicator {indicator.id!r}", f"names the sharper context {name!r}, which is not there"
-                    )
-        place = [
-            all(f.fact.startswith(("country.", "sector.")) for f in c.facts) and not c.where_known
-            for c in model.contexts
+            for context_id in indicator.sharper_contexts:
+                if context_id not in sharper_ids:
+                    fault = f"names the sharper context {context_id!r}, which is not there"
+                    raise self.build_error(f"indicator {indicator.id!r}", fault)
+        is_place_context = [
+            all(scaled.fact.startswith(("country.", "sector.")) for scaled in context.facts)
+            and not context.only_where_known
+            for context in model.contexts
         ]
-        if place != sorted(place, reverse=True):
-            raise self.refuse("context", "those made of country and sector facts come first")
+        if is_place_context != sorted(is_place_context, reverse=True):
+            raise self.build_error("context", "those made of country and sector facts come first")
         if model.method not in METHODS:
-            raise self.refuse("model", f"'method' is {model.method!r}, not one of {', '.join(map(str, METHODS))}")
-        if not any(i.core for i in model.indicators):
-            raise self.refuse("model", "has no core indicator")
+            raise self.build_error("model", f"'method' is {model.method!r}, not one of {', '.join(map(str, METHODS))}")
+        if not any(indicator.core for indicator in model.indicators):
+            raise self.build_error("model", "has no core indicator")
         # Method section 3: with more than a fifth of the weight ruled out by facts, it should be two models.
-        if sum(i.weight for i in model.indicators if i.ruled_out) > 0.2 * model.weight:
-            raise self.refuse("ruled_out", "facts can rule out more than a fifth of the weight: make it two models")
+        if sum(i.weight for i in model.indicators if i.ruled_out_by) > 0.2 * model.total_weight:
+            raise self.build_error(
+                "ruled_out", "facts can rule out more than a fifth of the weight: make it two models"
+            )

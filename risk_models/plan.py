@@ -1,18 +1,18 @@
-"""From findings to what to do, in which order, by when.
+"""Build plans: from findings to actions, their order and their due dates.
 
-A finding is an indicator in a state that asks for something (harm, declined, expired, not asked), a floor, an unknown country,
-sector or agency, what a level rests on, or a circumstance such as that somebody spoke. The action library (``actions/*.toml``, a
-file for each Bali Process priority) says which actions answer it, how many days each may take, and under which findings it is
-withheld. Order: safety of people first, then what is due soonest; among what is due on one day the order of
+A finding is an indicator in a state that calls for action (harm, declined, expired, not asked), a floor, an unknown country,
+sector or agency, what a level rests on, or a circumstance, such as that somebody reported harm. The action library
+(``actions/*.toml``, a file for each Bali Process priority) says which actions address it, how many days each may take, and for
+which findings it is withheld. Order: safety of people first, then what is due soonest; among actions due on one day the order of
 ``actions/order.toml``: protect, stop the harm, redress, find out, prevent (UG-24: severity before anything else; factbook 7.2).
-Under models older than that file plans stay as they were.
+A model names the release of the library that its plans use; under releases older than that file plans are unchanged.
 """
 
 from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import cache, cached_property, lru_cache
@@ -22,49 +22,61 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from risk_models.action_releases import ACTIONS_FOLDER
 from risk_models.answers import Answers
-from risk_models.frame import DECLINED, EXPIRED, INSUFFICIENT, NOT_ASKED, REPORTED, WORST_OF_LOW, Cells, Scores, shares
-from risk_models.identity import name_key
+from risk_models.data_file import DataFileError
+from risk_models.engine.frame import (
+    DECLINED,
+    EXPIRED,
+    INSUFFICIENT,
+    NOT_ASKED,
+    REPORTED,
+    WORST_OF_LOW,
+    Cells,
+    Scores,
+    get_weight_shares,
+)
+from risk_models.engine.score import assign_levels
 from risk_models.model import LEVELS, Model
-from risk_models.score import threshold
+from risk_models.name_normalize import name_key
 
-ACTIONS = Path(__file__).parent / "actions"
-ORDER = "order.toml"
+ORDER_FILE = "order.toml"
 PRIORITIES = ("1", "2", "3a", "3b")
 STAGES = ("acknowledge", "act", "advance")
 OWNERS = ("supplier", "agency", "buyer")
 FINDING_STATES = ("harm", "declined", "expired", "not_asked")
-UNKNOWN = ("country", "sector", "agency", "agencies_not_named")
-# What a plan reads beside indicators, floors and the unknown; each with the state in which actions hear it.
+UNKNOWNS = ("country", "sector", "agency", "agencies_not_named")
+# Findings besides indicators, floors and unknowns, with the state in which actions address each.
 CIRCUMSTANCES = {
-    "told:harm": "harm",  # somebody told of harm: a report, or a case record
-    "young:in_hazard": "harm",  # who is under 18 is above the minimum age, and at hazardous work
-    "agency:high": "harm",  # an agency that is named stands high or critical
+    "told:harm": "harm",  # harm was reported: by somebody, or in a case record
+    "young:in_hazard": "harm",  # a worker under 18 is above the minimum age, and does hazardous work
+    "agency:high": "harm",  # an agency that is named has a high or critical score
     "level:insufficient_evidence": "not_asked",
     "level:worst_case_open": "not_asked",  # low but for its worst case
-    "level:rests_on_context": "not_asked",  # medium or above, with no harm found and no core question blank
+    "level:rests_on_context": "not_asked",  # medium or above, with no harm found and no core question declined
     "level:low": "not_asked",
-    "open:few": "not_asked",  # few of the questions are still to be asked
+    "open:few": "not_asked",  # only a few questions are left to ask
 }
-CASE_OF_COERCION = "case:coercion"  # a case in which coercion at work is reached, however strong it is beside
-FEW_OPEN = 0.15  # of the weight of a model: a form that came back but for this is not sent again
-CHILDREN = ("child_labour", "under_18_aboard")
+GROUP_PREFIX = "group:"  # of a group of indicators, which an action addresses as if it named each of them
+COERCION_CASE = "case:coercion"  # a case in which coercion at work is reached, whatever its strength
+FEW_OPEN_SHARE = 0.15  # of the weight of a model: a form with no more than this open is not sent again
+CHILD_LABOUR_INDICATORS = ("child_labour", "under_18_aboard")
 MINIMUM_AGE_AT_SEA = 16  # C188-1
-LATER = 1e6  # days, more than any action has: what is no matter of safety comes after all that is
+NON_SAFETY_DELAY = 1e6  # days, more than any action has: actions that are not for safety sort after all that are
 
-
-class BadAction(Exception):
-    """An action file that cannot be used: which file, which action, what is wrong."""
+Days = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+Finding = tuple[str, str]  # what was found, and its state
 
 
 @dataclass(frozen=True)
 class Action:
     """One step of remediation: what to do, who owns it, by when, and what proves that it worked.
 
-    ``since``: the version of the models it came with, if it came later than the first. ``leaving``: it weighs an end of the
-    relationship, and is never what is proposed to move a level. ``not_where``: findings under which it would endanger people or
-    does not fit, and is withheld. ``place``: where it stands in the order of the library; -1 under models older than that order,
-    which read ``addresses_before`` where it is given.
+    ``since``: the release of the library it came with, if later than the first. ``ends_relationship``: it considers an end of the
+    relationship, and is never proposed to change a level. ``withheld_for``: findings under which it would endanger people or does
+    not fit. ``position``: in the order of the library; -1 in releases older than that order, which use ``addresses_before_order``
+    where it is given.
     """
 
     id: str
@@ -81,343 +93,380 @@ class Action:
     states: tuple[str, ...]
     due_days: Mapping[str, float]
     since: str = ""
-    leaving: bool = False
-    not_where: tuple[str, ...] = ()
-    addresses_before: tuple[str, ...] | None = None
-    place: int = -1
+    ends_relationship: bool = False  # TOML: leaving
+    withheld_for: tuple[str, ...] = ()  # TOML: not_where
+    addresses_before_order: tuple[str, ...] | None = None  # TOML: addresses_before
+    position: int = -1
 
-    def answers(self, version: str) -> bool:
-        """Whether the action was there when a version of a model was released: a plan made under an older one stays as it was."""
-        return not self.since or _order(self.since) <= _order(version)
+    def is_in_release(self, release: str) -> bool:
+        """Return whether the action is in a release of the library: a plan made under an older one is unchanged."""
+        return not self.since or _parse_version(self.since) <= _parse_version(release)
 
-    def before_order(self) -> Action:
-        """The action as models read it that are older than the order of the library."""
-        addresses = self.addresses if self.addresses_before is None else self.addresses_before
-        return replace(self, addresses=addresses, not_where=(), place=-1)
+    def to_unordered(self) -> Action:
+        """Return the action as it is in releases older than the order of the library."""
+        addresses = self.addresses if self.addresses_before_order is None else self.addresses_before_order
+        return replace(self, addresses=addresses, withheld_for=(), position=-1)
 
     @cached_property
-    def rank(self) -> tuple[bool, int]:
-        """Order among actions due on the same day: safety, then its place; before there were places, Bali Process priority."""
-        return (not self.safety, PRIORITIES.index(self.priority) if self.place < 0 else self.place)
+    def tie_break(self) -> tuple[bool, int]:
+        """Return the sort key among actions due on one day: safety, then position; without positions, Bali Process priority."""
+        return (not self.safety, PRIORITIES.index(self.priority) if self.position < 0 else self.position)
 
-    def turn(self, days: float) -> tuple[bool, float, tuple[bool, int], str]:
-        """Where it stands in a plan that calls for it within so many days; the least comes first. Part of a day counts as a day:
-        what protects people is not overtaken by a demand that is due some hours sooner.
+    def get_sort_key(self, days: float) -> tuple[bool, float, tuple[bool, int], str]:
+        """Return the sort key in a plan that calls for the action within so many days; the smallest comes first.
+
+        Part of a day counts as a day: what protects people is not overtaken by a demand that is due some hours sooner.
         """
-        return (not self.safety, days if self.place < 0 else ceil(days), self.rank, self.id)
+        return (not self.safety, days if self.position < 0 else ceil(days), self.tie_break, self.id)
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Days until each action is due, (a, n), infinite where it is not called for or is withheld; ``actions`` is the library.
+    """The days until each action of a library is due for n suppliers, (a, n); infinite where not called for or withheld.
 
-    ``own_days``: the same, had nobody reported anything and were there no case records; None where there is none of either.
+    ``own_answer_days``: the same without reports and case records; None where there are none of either.
     """
 
     actions: tuple[Action, ...]
-    days: NDArray[np.float64]
-    own_days: NDArray[np.float64] | None = None
+    days: Days
+    own_answer_days: Days | None = None
 
     @property
-    def own(self) -> Plan:
-        """The plan that suppliers' own answers alone call for."""
-        return self if self.own_days is None else replace(self, days=self.own_days)
+    def own_answer_plan(self) -> Plan:
+        """Return the plan that the suppliers' own answers alone call for."""
+        return self if self.own_answer_days is None else replace(self, days=self.own_answer_days)
 
-    def sooner(self, to: NDArray[np.intp], other: Plan, of: NDArray[np.intp]) -> Plan:
-        """The same, with what another plan calls some suppliers to, as soon as either says: at ``to`` here, at ``of`` there."""
-        place = {action.id: a for a, action in enumerate(other.actions)}
-        shared = [(a, place[action.id]) for a, action in enumerate(self.actions) if action.id in place]
-        ours, theirs = (np.array(rows, dtype=np.intp) for rows in zip(*shared, strict=True))
+    def merge_earliest(self, positions: NDArray[np.intp], other: Plan, other_positions: NDArray[np.intp]) -> Plan:
+        """Return this plan with each action of some suppliers due as soon as either plan says.
 
-        def least(mine: NDArray[np.float64], more: NDArray[np.float64]) -> NDArray[np.float64]:
-            days = mine.copy()
-            days[np.ix_(ours, to)] = np.minimum(days[np.ix_(ours, to)], more[np.ix_(theirs, of)])
-            return days
+        ``positions`` of the suppliers in this plan, ``other_positions`` of the same suppliers in the other.
+        """
+        other_row = {action.id: row for row, action in enumerate(other.actions)}
+        shared = [(row, other_row[action.id]) for row, action in enumerate(self.actions) if action.id in other_row]
+        rows, other_rows = (np.array(column, dtype=np.intp) for column in zip(*shared, strict=True))
 
-        days = least(self.days, other.days)
-        if self.own_days is None and other.own_days is None:
+        def merge(days: Days, other_days: Days) -> Days:
+            merged = days.copy()
+            cells, other_cells = np.ix_(rows, positions), np.ix_(other_rows, other_positions)
+            merged[cells] = np.minimum(merged[cells], other_days[other_cells])
+            return merged
+
+        days = merge(self.days, other.days)
+        if self.own_answer_days is None and other.own_answer_days is None:
             return Plan(self.actions, days)
-        return Plan(self.actions, days, least(self.own.days, other.own.days))
+        return Plan(self.actions, days, merge(self.own_answer_plan.days, other.own_answer_plan.days))
 
-    def steps(self, j: int, on: date) -> tuple[tuple[Action, date], ...]:
-        """The actions of supplier j with their due dates, first things first."""
-        return steps_in_order(self.actions, self.days[:, j].tolist(), on)
+    def list_steps(self, supplier: int, day: date) -> tuple[tuple[Action, date], ...]:
+        """Return the actions of one supplier (position) with their due dates, most urgent first."""
+        return sort_steps(self.actions, self.days[:, supplier].tolist(), day)
 
-    def first(self) -> list[str | None]:
-        """The id of the action that comes first (:meth:`Action.turn`) at each of n suppliers; None where none is."""
-        called = np.flatnonzero((self.days < inf).any(axis=1)).tolist()
-        if not called:
+    def list_first_steps(self) -> list[str | None]:
+        """Return the id of the first action (by :meth:`Action.get_sort_key`) of each of n suppliers; None where there is none."""
+        called_for = np.flatnonzero((self.days < inf).any(axis=1)).tolist()
+        if not called_for:
             return [None] * self.days.shape[1]
-        called.sort(key=lambda a: self.actions[a].turn(0.0))
-        # In the order of what is due on one day: of those that are due first, argmin picks the first.
-        actions = [self.actions[a] for a in called]
-        days = self.days[called]
-        turns = np.where([[action.place < 0] for action in actions], days, np.ceil(days))
-        turns += np.where([[action.safety] for action in actions], 0.0, LATER)
-        which, somewhere = turns.argmin(axis=0).tolist(), (turns.min(axis=0) < inf).tolist()
-        return [actions[w].id if there else None for w, there in zip(which, somewhere, strict=True)]
+        called_for.sort(key=lambda a: self.actions[a].get_sort_key(0.0))
+        # Rows are in the order of what is due on one day: among actions due first, argmin picks the first row.
+        actions = [self.actions[a] for a in called_for]
+        days = self.days[called_for]
+        sort_days = np.where([[action.position < 0] for action in actions], days, np.ceil(days))
+        sort_days += np.where([[action.safety] for action in actions], 0.0, NON_SAFETY_DELAY)
+        first, has_step = sort_days.argmin(axis=0).tolist(), (sort_days.min(axis=0) < inf).tolist()
+        return [actions[row].id if exists else None for row, exists in zip(first, has_step, strict=True)]
 
 
-def steps_in_order(actions: Sequence[Action], days: Sequence[float], on: date) -> tuple[tuple[Action, date], ...]:
-    """The actions that are called for with their due dates, in the order of their turns. Part of a day counts as that day."""
-    called = [(a, d) for a, d in zip(actions, days, strict=True) if d < inf]
-    called.sort(key=lambda each: each[0].turn(each[1]))
-    return tuple((a, due_on(on, d)) for a, d in called)
+def sort_steps(actions: Sequence[Action], days: Sequence[float], day: date) -> tuple[tuple[Action, date], ...]:
+    """Return the actions that are called for with their due dates, sorted. Part of a day counts as that day.
+
+    ``days``: until each action is due, counted from ``day``; infinite where it is not called for.
+    """
+    steps = [(action, due_days) for action, due_days in zip(actions, days, strict=True) if due_days < inf]
+    steps.sort(key=lambda step: step[0].get_sort_key(step[1]))
+    return tuple((action, compute_due_date(day, due_days)) for action, due_days in steps)
 
 
 @lru_cache(maxsize=1024)
-def due_on(on: date, days: float) -> date:
-    """The day by which an action is due; hours count as the day they begin on."""
-    return on + timedelta(days=ceil(days) if days >= 1 else 0)
+def compute_due_date(day: date, due_days: float) -> date:
+    """Return the day by which an action is due; hours count as the day they begin on."""
+    return day + timedelta(days=ceil(due_days) if due_days >= 1 else 0)
 
 
 @cache
-def load_actions(folder: Path = ACTIONS) -> tuple[Action, ...]:
-    """The action library in the order of its files. Raises BadAction naming the file, the action and the fault."""
+def load_actions(folder: Path = ACTIONS_FOLDER) -> tuple[Action, ...]:
+    """Load the action library in the order of its files. Raises DataFileError naming the file, the action and the fault."""
     actions: list[Action] = []
-    places = {name: place for place, name in enumerate(_ordered(folder))}
+    order = _read_order(folder)
     for path in sorted(folder.glob("*.toml")):
         for raw in tomllib.loads(path.read_text(encoding="utf-8")).get("action", ()):
-            action = _action(raw, path.name)
-            if any(a.id == action.id for a in actions):
-                raise BadAction(f"{path.name}: action {action.id!r} stands twice")
-            if action.id not in places:
-                raise BadAction(f"{path.name}: action {action.id!r} has no place in {ORDER}")
-            actions.append(replace(action, place=places[action.id]))
-    gone = places.keys() - {action.id for action in actions}
-    if gone:
-        raise BadAction(f"{ORDER}: {min(gone)!r} is no action")
-    return tuple(actions)
+            action = _parse_action(raw, path.name)
+            if any(earlier.id == action.id for earlier in actions):
+                raise DataFileError(path.name, fault=f"action {action.id!r} stands twice")
+            if "after" in raw:
+                _insert_in_order(order, action.id, raw["after"], path.name)
+            if action.id not in order:
+                fault = f"action {action.id!r} has no place: give it 'after', or one in {ORDER_FILE}"
+                raise DataFileError(path.name, fault=fault)
+            actions.append(action)
+    unknown = set(order) - {action.id for action in actions}
+    if unknown:
+        raise DataFileError(ORDER_FILE, fault=f"{min(unknown)!r} is no action")
+    return tuple(replace(action, position=order.index(action.id)) for action in actions)
 
 
-def _ordered(folder: Path) -> list[str]:
-    told = tomllib.loads((folder / ORDER).read_text(encoding="utf-8"))
-    names = [str(name) for turn in told["turn"] for name in turn["actions"]]
-    for name in names:
-        if names.count(name) > 1:
-            raise BadAction(f"{ORDER}: {name!r} stands twice")
-    return names
+def _insert_in_order(order: list[str], action_id: str, after: str, file: str) -> None:
+    if action_id in order:
+        fault = f"action {action_id!r} has a place in {ORDER_FILE} already, and 'after' beside it"
+        raise DataFileError(file, fault=fault)
+    if after not in order:
+        raise DataFileError(file, f"action {action_id!r}", f"'after' names {after!r}, which has no place yet")
+    order.insert(order.index(after) + 1, action_id)
+
+
+def _read_order(folder: Path) -> list[str]:
+    data = tomllib.loads((folder / ORDER_FILE).read_text(encoding="utf-8"))
+    action_ids = [str(action_id) for turn in data["turn"] for action_id in turn["actions"]]
+    for action_id in action_ids:
+        if action_ids.count(action_id) > 1:
+            raise DataFileError(ORDER_FILE, fault=f"{action_id!r} stands twice")
+    return action_ids
 
 
 @cache
-def ordered_since(folder: Path = ACTIONS) -> str:
-    """The version of the models from which on plans follow the order of the library."""
-    return str(tomllib.loads((folder / ORDER).read_text(encoding="utf-8"))["since"])
+def get_order_release(folder: Path = ACTIONS_FOLDER) -> str:
+    """Return the release of the library from which on plans follow its order."""
+    return str(tomllib.loads((folder / ORDER_FILE).read_text(encoding="utf-8"))["since"])
 
 
-def actions_of(version: str) -> tuple[Action, ...]:
-    """The library as models of a version, or an assessment made under a version of the library, read it."""
-    library = [action for action in load_actions() if action.answers(version)]
-    old = _order(version) < _order(ordered_since())
-    return tuple(action.before_order() if old else action for action in library)
+def list_release_actions(release: str) -> tuple[Action, ...]:
+    """Return the actions of a release of the library, as models that name it and assessments made under it use them."""
+    library = [action for action in load_actions() if action.is_in_release(release)]
+    unordered = _parse_version(release) < _parse_version(get_order_release())
+    return tuple(action.to_unordered() if unordered else action for action in library)
 
 
-def _order(version: str) -> tuple[int, ...]:
+def expand_groups(actions: Iterable[Action], models: Iterable[Model]) -> tuple[Action, ...]:
+    """Return the actions with each group in their addresses replaced by the indicators of the models that are in it."""
+    members: dict[str, dict[str, None]] = {}
+    for indicator in (indicator for model in models for indicator in model.indicators):
+        for group in indicator.groups:
+            members.setdefault(GROUP_PREFIX + group, {})[indicator.id] = None
+
+    def expand(address: str) -> Iterable[str]:
+        return members.get(address, ()) if address.startswith(GROUP_PREFIX) else (address,)
+
+    return tuple(
+        replace(
+            action,
+            addresses=tuple(dict.fromkeys(finding for address in action.addresses for finding in expand(address))),
+        )
+        for action in actions
+    )
+
+
+def _parse_version(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split("."))
 
 
-def _action(raw: Mapping[str, object], file: str) -> Action:
-    name = f"{file}: action {raw.get('id')!r}"
+def _parse_action(raw: Mapping[str, object], file: str) -> Action:
+    item = f"action {raw.get('id')!r}"
 
-    def text(key: str) -> str:
+    def read_text(key: str) -> str:
         value = raw.get(key)
         if not isinstance(value, str) or not value.strip():
-            raise BadAction(f"{name}: {key!r} is missing")
+            raise DataFileError(file, item, f"{key!r} is missing")
         return value.strip()
 
-    def texts(key: str) -> tuple[str, ...]:
+    def read_texts(key: str) -> tuple[str, ...]:
         value = raw.get(key, [])
         if not isinstance(value, list) or not value:
-            raise BadAction(f"{name}: {key!r} is missing")
-        return tuple(str(v) for v in value)
+            raise DataFileError(file, item, f"{key!r} is missing")
+        return tuple(str(text) for text in value)
 
-    due = raw.get("due_days")
-    if not isinstance(due, dict) or not all(isinstance(d, (int, float)) and d > 0 for d in due.values()):
-        raise BadAction(f"{name}: 'due_days' must give days above 0")
+    due_days = raw.get("due_days")
+    if not isinstance(due_days, dict) or not all(isinstance(d, (int, float)) and d > 0 for d in due_days.values()):
+        raise DataFileError(file, item, "'due_days' must give days above 0")
     action = Action(
-        id=text("id"),
-        title=text("title"),
-        do=text("do"),
-        priority=text("priority"),
-        stage=text("stage"),
-        owner=text("owner"),
-        with_workers=text("with_workers"),
-        proof=text("proof"),
+        id=read_text("id"),
+        title=read_text("title"),
+        do=read_text("do"),
+        priority=read_text("priority"),
+        stage=read_text("stage"),
+        owner=read_text("owner"),
+        with_workers=read_text("with_workers"),
+        proof=read_text("proof"),
         safety=bool(raw.get("safety", False)),
-        sources=texts("sources"),
-        addresses=tuple(str(v) for v in raw.get("addresses", ())),  # type: ignore[attr-defined]
-        states=texts("states"),
-        due_days={str(k): float(v) for k, v in due.items()},
+        sources=read_texts("sources"),
+        addresses=tuple(str(address) for address in raw.get("addresses", ())),  # type: ignore[attr-defined]
+        states=read_texts("states"),
+        due_days={str(state): float(days) for state, days in due_days.items()},
         since=str(raw.get("since", "")),
-        leaving=bool(raw.get("leaving", False)),
-        not_where=texts("not_where") if "not_where" in raw else (),
-        addresses_before=texts("addresses_before") if "addresses_before" in raw else None,
+        ends_relationship=bool(raw.get("leaving", False)),
+        withheld_for=read_texts("not_where") if "not_where" in raw else (),
+        addresses_before_order=read_texts("addresses_before") if "addresses_before" in raw else None,
     )
+    _validate_action(action, file, item)
+    return action
+
+
+def _validate_action(action: Action, file: str, item: str) -> None:
     if action.since and not re.fullmatch(r"[0-9]+(\.[0-9]+)*", action.since):
-        raise BadAction(f"{name}: 'since' is {action.since!r}, which is no version")
+        raise DataFileError(file, item, f"'since' is {action.since!r}, which is no version")
     for value, allowed, key in (
         (action.priority, PRIORITIES, "priority"),
         (action.stage, STAGES, "stage"),
         (action.owner, OWNERS, "owner"),
     ):
         if value not in allowed:
-            raise BadAction(f"{name}: {key!r} is {value!r}, not one of {', '.join(allowed)}")
+            raise DataFileError(file, item, f"{key!r} is {value!r}, not one of {', '.join(allowed)}")
     for state in action.states:
         if state not in FINDING_STATES or state not in action.due_days:
-            raise BadAction(f"{name}: state {state!r} is unknown or has no 'due_days'")
-    return action
+            raise DataFileError(file, item, f"state {state!r} is unknown or has no 'due_days'")
 
 
-def room_for_plan(suppliers: int, model: Model) -> Plan:
-    """A plan of some suppliers that is not made yet."""
-    library = _library(model.version)[0]
-    return Plan(library, np.empty((len(library), suppliers)))
+def empty_plan(supplier_count: int, model: Model) -> Plan:
+    """Allocate the plan of some suppliers, to be filled in."""
+    library = _load_library(model).actions
+    return Plan(library, np.empty((len(library), supplier_count)))
 
 
-def plan(scores: Scores, cells: Cells, model: Model, unknown: Mapping[str, NDArray[np.bool_]]) -> Plan:
-    """What each of n suppliers calls for. ``unknown``: flags (n,) for each of UNKNOWN, and those of :func:`circumstances`.
+def build_plan(scores: Scores, cells: Cells, model: Model, flags: Mapping[str, Flags]) -> Plan:
+    """Build the plan of n suppliers that a model scored.
 
-    "agency": one is named that was not assessed; "agencies_not_named": none is named though migrants are employed.
+    ``flags`` (n,): for each of UNKNOWNS, and those of :func:`find_circumstances`. "agency": one is named that was not assessed;
+    "agencies_not_named": none is named though migrants are employed.
     """
-    library, calls, not_where = _library(model.version)
-    n = scores.total.shape[0]
-    whole = room_for_plan(n, model)
-    days = whole.days
-    state = cells.state
-    where: dict[tuple[str, str], NDArray[np.bool_]] = {}
+    library = _load_library(model)
+    plan = empty_plan(scores.total.shape[0], model)
+    circumstances = _combine_circumstances(scores, cells, model, flags)
+    findings = _collect_findings(scores, cells, model, flags)
+    findings |= {(name, CIRCUMSTANCES[name]): called for name, called in circumstances.items()}
+    _write_days(plan.days, findings, library.calls)
+
+    reasons = {name: circumstances.get(name, findings.get((name, "harm"))) for name in library.withholding}
+    reached = {name: called for name, called in reasons.items() if called is not None and called.any()}
+    for a, action in enumerate(library.actions if reached else ()):
+        for name in action.withheld_for:
+            if name in reached:
+                plan.days[a, reached[name]] = inf
+    return plan
+
+
+def _collect_findings(scores: Scores, cells: Cells, model: Model, flags: Mapping[str, Flags]) -> dict[Finding, Flags]:
+    """Return where indicators, floors and unknowns are findings, (n,) each."""
+    findings: dict[Finding, Flags] = {}
     ids = [indicator.id for indicator in model.indicators]
-    found = {
-        "harm": cells.harms,
-        "declined": state == DECLINED,
-        "expired": state == EXPIRED,
-        "not_asked": state == NOT_ASKED,
+    indicator_states = {
+        "harm": cells.harm,
+        "declined": cells.state == DECLINED,
+        "expired": cells.state == EXPIRED,
+        "not_asked": cells.state == NOT_ASKED,
     }
-    for name, flags in found.items():
-        # Most of what could be found is not: what nobody calls for is passed over.
-        where |= {(ids[i], name): flags[i] for i in np.flatnonzero(flags.any(axis=1)).tolist()}
-    for name, reached in (("harm", scores.floors == 2), ("declined", scores.floors == 1)):
-        where |= {(f"floor:{floor.id}", name): flags for floor, flags in zip(model.floors, reached, strict=True)}
-    for name in UNKNOWN:
-        where[f"unknown:{name}", "not_asked"] = unknown[name]
-    standing = _standing(scores, cells, model, unknown)
-    where |= {(name, CIRCUMSTANCES[name]): flags for name, flags in standing.items()}
-    if n == 1:  # the onboarding gate: an array of one costs more than the number in it
-        soonest = [inf] * len(library)
-        for finding in (finding for finding, called in where.items() if called[0]):
-            for a, due in calls.get(finding, ()):
-                soonest[a] = min(soonest[a], due)
+    for state, in_state in indicator_states.items():
+        # Most possible findings occur at no supplier; they are skipped.
+        findings |= {(ids[i], state): in_state[i] for i in np.flatnonzero(in_state.any(axis=1)).tolist()}
+    for state, reached in (("harm", scores.floors == 2), ("declined", scores.floors == 1)):
+        findings |= {(f"floor:{floor.id}", state): called for floor, called in zip(model.floors, reached, strict=True)}
+    for name in UNKNOWNS:
+        findings[f"unknown:{name}", "not_asked"] = flags[name]
+    return findings
+
+
+def _write_days(days: Days, findings: Mapping[Finding, Flags], calls: Calls) -> None:
+    """Write the days until each action is due (a, n): the fewest that any finding gives it."""
+    if days.shape[1] == 1:  # a single assessment by the API: an array of one costs more than the number in it
+        soonest = [inf] * len(days)
+        for finding in (finding for finding, called in findings.items() if called[0]):
+            for a, due_days in calls.get(finding, ()):
+                soonest[a] = min(soonest[a], due_days)
         days[:, 0] = soonest
-    else:
-        days[:] = inf
-        for finding, called in where.items():
-            for a, due in calls.get(finding, ()):
-                np.minimum(days[a], np.where(called, due, inf), out=days[a])
-    there = {name: standing.get(name, where.get((name, "harm"))) for name in not_where}
-    somewhere = {name: flags for name, flags in there.items() if flags is not None and flags.any()}
-    for a, action in enumerate(library if somewhere else ()):
-        for name in action.not_where:
-            if name in somewhere:
-                days[a, somewhere[name]] = inf
-    return whole
+        return
+    days[:] = inf
+    for finding, called in findings.items():
+        for a, due_days in calls.get(finding, ()):
+            np.minimum(days[a], np.where(called, due_days, inf), out=days[a])
 
 
-def _standing(
-    scores: Scores, cells: Cells, model: Model, told: Mapping[str, NDArray[np.bool_]]
-) -> dict[str, NDArray[np.bool_]]:
-    """Where each of CIRCUMSTANCES stands, (n,); ``told``: those that are read off the answers, nowhere unless given."""
-    by_points = threshold(scores.total, model)
+def _combine_circumstances(scores: Scores, cells: Cells, model: Model, flags: Mapping[str, Flags]) -> dict[str, Flags]:
+    """Return where each of CIRCUMSTANCES applies, (n,); ``flags``: those read from answers, nowhere unless given."""
+    level_by_points = assign_levels(scores.total, model)
     reported = cells.state == REPORTED
-    case_floors, of_children, safeguard = _telling(model)
-    of_cases = [scores.floors[f] == 2 for f in case_floors]
-    open_share = (shares(model) * (cells.state == NOT_ASKED)).sum(axis=0)
-    # A case may tell of what no indicator of the model reads: harm, and none of it in an answer.
-    of_cases.append(scores.harm & ~(cells.harms & ~safeguard).any(axis=0))
+    case_floors, child_labour, safeguard = _index_report_rules(model)
+    by_cases = [scores.floors[f] == 2 for f in case_floors]
+    open_share = (get_weight_shares(model) * (cells.state == NOT_ASKED)).sum(axis=0)
+    # A case may report what no indicator of the model reads: harm, and none of it in an answer.
+    by_cases.append(scores.harm & ~(cells.harm & ~safeguard).any(axis=0))
     no_harm = ~scores.harm & ~scores.core_declined & (scores.level != INSUFFICIENT)
     nowhere = np.zeros(scores.total.shape, dtype=bool)
     return {
-        "told:harm": np.logical_or.reduce([reported.any(axis=0), *of_cases]),
-        "young:in_hazard": told.get("young:in_hazard", nowhere) & ~reported[of_children].any(axis=0),
-        "agency:high": told.get("agency:high", nowhere),
+        "told:harm": np.logical_or.reduce([reported.any(axis=0), *by_cases]),
+        "young:in_hazard": flags.get("young:in_hazard", nowhere) & ~reported[child_labour].any(axis=0),
+        "agency:high": flags.get("agency:high", nowhere),
         "level:insufficient_evidence": scores.level == INSUFFICIENT,
         "level:worst_case_open": (scores.level == LEVELS.index("medium"))
-        & (by_points == 0)
+        & (level_by_points == 0)
         & (np.round(scores.worst, 6) >= WORST_OF_LOW),
-        "level:rests_on_context": no_harm & (by_points > 0),
+        "level:rests_on_context": no_harm & (level_by_points > 0),
         "level:low": scores.level == LEVELS.index("low"),
-        "open:few": (open_share > 0) & (np.round(open_share, 12) <= FEW_OPEN),
+        "open:few": (open_share > 0) & (np.round(open_share, 12) <= FEW_OPEN_SHARE),
     }
 
 
 @lru_cache(maxsize=64)
-def _telling(model: Model) -> tuple[list[int], list[int], NDArray[np.bool_]]:
-    """Which floors tell of cases, which indicators of children, and which are safeguards (k, 1)."""
+def _index_report_rules(model: Model) -> tuple[list[int], list[int], Flags]:
+    """Return which floors read cases, which indicators are about children, and which are safeguards (k, 1)."""
     return (
         [f for f, floor in enumerate(model.floors) if floor.case is not None],
-        [i for i, indicator in enumerate(model.indicators) if indicator.id in CHILDREN],
+        [i for i, indicator in enumerate(model.indicators) if indicator.id in CHILD_LABOUR_INDICATORS],
         np.array([[indicator.safeguard] for indicator in model.indicators]),
     )
 
 
-def circumstances(answers: Answers, model: Model, agency_scores: Mapping[str, float]) -> dict[str, NDArray[np.bool_]]:
-    """What is read off the answers of n suppliers for their plans, flags (n,): see CIRCUMSTANCES.
+def find_circumstances(answers: Answers, model: Model, agency_scores: Mapping[str, float]) -> dict[str, Flags]:
+    """Return where the answers of n suppliers give one of CIRCUMSTANCES, flags (n,).
 
     ``agency_scores``: 0..100 by ``name_key`` of an agency's name, reference or licence number. Nobody below the minimum age,
-    or of an age not told, is "young:in_hazard": a child is taken out of the work (RM-04), a young worker off the hazard (RM-05).
+    or of unknown age, is "young:in_hazard": a child is taken out of the work (RM-04), a young worker off the hazard (RM-05).
     """
 
-    def flags(question: str, test: Callable[[object], bool]) -> NDArray[np.bool_]:
+    def find(question: str, test: Callable[[object], bool]) -> Flags:
         column = answers.column(question)
         return np.array([*(test(value) for value in column.values), False])[column.codes]
 
-    def high(named: object) -> bool:
-        scores = [agency_scores.get(name_key(str(name)), 0.0) for name in named] if isinstance(named, tuple) else []
+    def is_high(agencies: object) -> bool:
+        names = agencies if isinstance(agencies, tuple) else ()
+        scores = [agency_scores.get(name_key(str(name)), 0.0) for name in names]
         return max(scores, default=0.0) >= model.levels["high"]
 
-    def aged(low: float, high: float) -> NDArray[np.bool_]:
-        return flags("youngest_aboard", lambda age: isinstance(age, (int, float)) and low <= age < high)
+    def find_age(low: float, high: float) -> Flags:
+        return find("youngest_aboard", lambda age: isinstance(age, (int, float)) and low <= age < high)
 
-    young = flags("youngest_workers", lambda said: said == "young_hazardous") | aged(MINIMUM_AGE_AT_SEA, 18)
-    child = flags("youngest_workers", lambda said: said == "below_age") | aged(0, MINIMUM_AGE_AT_SEA)
-    return {"young:in_hazard": young & ~child, "agency:high": flags("agencies", high)}
-
-
-Calls = Mapping[tuple[str, str], Sequence[tuple[int, float]]]
+    young = find("youngest_workers", lambda answer: answer == "young_hazardous") | find_age(MINIMUM_AGE_AT_SEA, 18)
+    child = find("youngest_workers", lambda answer: answer == "below_age") | find_age(0, MINIMUM_AGE_AT_SEA)
+    return {"young:in_hazard": young & ~child, "agency:high": find("agencies", is_high)}
 
 
-@cache
-def _library(version: str) -> tuple[tuple[Action, ...], Calls, frozenset[str]]:
-    """The library for the models of a version, for each finding and state which of it answers, and within how many days, and
-    where any of it is withheld.
+Calls = Mapping[Finding, Sequence[tuple[int, float]]]
+
+
+@dataclass(frozen=True)
+class _Library:
+    """The actions that a model uses, indexed.
+
+    ``calls``: by finding, the actions (positions) that address it, and within how many days; ``withholding``: findings for which
+    any action is withheld.
     """
-    library = actions_of(version)
-    calls: dict[tuple[str, str], list[tuple[int, float]]] = {}
-    for a, action in enumerate(library):
+
+    actions: tuple[Action, ...]
+    calls: Calls
+    withholding: frozenset[str]
+
+
+@lru_cache(maxsize=64)
+def _load_library(model: Model) -> _Library:
+    actions = expand_groups(list_release_actions(model.actions), (model,))
+    calls: dict[Finding, list[tuple[int, float]]] = {}
+    for a, action in enumerate(actions):
         for finding in action.addresses:
             for state in action.states:
                 calls.setdefault((finding, state), []).append((a, action.due_days[state]))
-    return library, calls, frozenset(name for action in library for name in action.not_where)
-
-
-def unanswered_findings(findings: Sequence[tuple[str, str]], actions: Sequence[Action]) -> tuple[str, ...]:
-    """Findings that can be made (:func:`findings_of`) and no action answers, as "finding (state)"; empty when all is whole."""
-    answered = {(finding, state) for action in actions for finding in action.addresses for state in action.states}
-    missing = [f"{finding} ({state})" for finding, state in findings if (finding, state) not in answered]
-    return tuple(missing)
-
-
-def unreached_actions(findings: Sequence[tuple[str, str]], actions: Sequence[Action]) -> tuple[str, ...]:
-    """Actions that no finding calls for; empty when the library holds nothing idle."""
-    possible = set(findings)
-    return tuple(a.id for a in actions if not any((f, s) in possible for f in a.addresses for s in a.states))
-
-
-def findings_of(models: Sequence[Model]) -> tuple[tuple[str, str], ...]:
-    """Every finding the models can make, as (what, state), in model order without repeats."""
-    found: list[tuple[str, str]] = []
-    for model in models:
-        found += [(indicator.id, state) for indicator in model.indicators for state in FINDING_STATES]
-        found += [(f"floor:{floor.id}", "harm") for floor in model.floors if not floor.declined_core]
-        found += [(f"floor:{floor.id}", "declined") for floor in model.floors if floor.case is None]
-    found += [(f"unknown:{name}", "not_asked") for name in UNKNOWN]
-    found += CIRCUMSTANCES.items()
-    return tuple(dict.fromkeys(found))
+    return _Library(actions, calls, frozenset(name for action in actions for name in action.withheld_for))

@@ -1,6 +1,7 @@
-"""What hangs on weights: how far ranks reach under other reasonable weights, and which weights matter most.
+"""Analyse the sensitivity of ranks and scores to the weights of a model.
 
-Ranks are drawn (seeded), since no closed form serves them; everything else about weights is in ``steadiness.py``.
+Rank ranges are drawn at random (seeded), since they have no closed form; everything else about weights is in
+``engine/robustness.py``.
 """
 
 from __future__ import annotations
@@ -10,12 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from risk_models.frame import Cells, Floats, Scores, shares
+from risk_models.engine.frame import Cells, Floats, Scores, get_weight_shares
+from risk_models.engine.robustness import compute_concentration
 from risk_models.model import Model
-from risk_models.steadiness import concentration
 
 DRAWS, SEED = 500, 2026
-MORE = 0.5  # a weight half as large again
+WEIGHT_INCREASE = 0.5  # by which a weight is raised: half as large again
 
 
 @dataclass(frozen=True)
@@ -27,28 +28,32 @@ class RankRange:
     high: NDArray[np.int64]
 
 
-def rank_ranges(scores: Scores, cells: Cells, model: Model, draws: int = DRAWS, seed: int = SEED) -> RankRange:
-    """Ranks of n suppliers of one model under weights drawn as in ``steadiness.toml``; floors hold under any weights."""
-    share = shares(model)[:, 0]
-    weights = np.random.default_rng(seed).dirichlet(concentration(len(share)) * share, draws)
-    ranks = np.array([_ranks(np.maximum(100.0 * (drawn @ cells.effective), scores.floor)) for drawn in weights])
+def compute_rank_ranges(scores: Scores, cells: Cells, model: Model, draws: int = DRAWS, seed: int = SEED) -> RankRange:
+    """Return the ranks of n suppliers of one model under weights drawn as in ``robustness.toml``; floors apply under all."""
+    share = get_weight_shares(model)[:, 0]
+    drawn = np.random.default_rng(seed).dirichlet(compute_concentration(len(share)) * share, draws)
+    ranks = np.array(
+        [_rank_highest_first(np.maximum(100.0 * (w @ cells.effective), scores.floor_points)) for w in drawn]
+    )
     low, high = np.percentile(ranks, [5, 95], axis=0, method="nearest")
-    return RankRange(_ranks(scores.total), low.astype(np.int64), high.astype(np.int64))
+    return RankRange(_rank_highest_first(scores.total), low.astype(np.int64), high.astype(np.int64))
 
 
-def _ranks(points: Floats) -> NDArray[np.int64]:
-    """1 for the highest; equal points (to 6 decimals) share the best rank."""
+def _rank_highest_first(points: Floats) -> NDArray[np.int64]:
+    """Return ranks (n,), 1 for the highest; equal points (to 6 decimals) share the best rank."""
     rounded = np.round(points, 6)
     rank: NDArray[np.int64] = len(points) + 1 - np.searchsorted(np.sort(rounded), rounded, side="right")
     return rank
 
 
-def weight_effects(scores: Scores, cells: Cells, model: Model) -> Floats:
-    """By how many points each weight, half as large again, moves the score of a supplier on average, up or down (k,)."""
-    share = shares(model)
-    plain = (share * cells.effective).sum(axis=0)
-    moved = 100.0 * MORE * share * (cells.effective - plain) / (1.0 + MORE * share)
-    # A floor that holds a score up hides what moves below it.
-    after = np.maximum(100.0 * plain + moved, scores.floor) - np.maximum(100.0 * plain, scores.floor)
-    effects: Floats = np.abs(after).mean(axis=1)
+def compute_weight_effects(scores: Scores, cells: Cells, model: Model) -> Floats:
+    """Return by how many points raising each weight by half changes the score of a supplier on average, up or down (k,)."""
+    share = get_weight_shares(model)
+    base = (share * cells.effective).sum(axis=0)
+    change = 100.0 * WEIGHT_INCREASE * share * (cells.effective - base) / (1.0 + WEIGHT_INCREASE * share)
+    # Where a floor determines a score, changes below it have no effect.
+    score_change = np.maximum(100.0 * base + change, scores.floor_points) - np.maximum(
+        100.0 * base, scores.floor_points
+    )
+    effects: Floats = np.abs(score_change).mean(axis=1)
     return effects

@@ -1,10 +1,10 @@
-"""From one answer to its risk r in 0..1: the whole rule language.
+"""Parse the rules of a model file, which turn one answer into its risk r in 0..1.
 
 A rule is one of four kinds, written in a model file as data:
 
 - ``choices``: a table from the code of an answer to its risk ("yes" and "no" are codes too);
 - ``ramp``: a number, linear from one bound (risk 0) to another (risk 1), flat outside;
-- ``steps``: a number, the risk of the last step that it has reached;
+- ``steps``: a number, the risk of the last step that it reached;
 - ``since``: a date, steps over the days since then on the day of the assessment (below 0: days still to come).
 
 Rules are applied to the distinct answers of a column, never cell by cell.
@@ -23,12 +23,12 @@ Answer = object
 
 @dataclass(frozen=True)
 class Choices:
-    """A table from answer codes to risk; of several codes in one answer the riskiest counts."""
+    """A table from answer codes to risk; where an answer has several codes, the riskiest counts."""
 
     table: Mapping[str, float]
 
     def risk(self, answer: Answer) -> float:
-        """Risk 0..1, or NaN where the answer is not one of the codes."""
+        """Return the risk 0..1, or NaN where the answer is not one of the codes."""
         if isinstance(answer, str):
             return self.table.get(answer, math.nan)
         codes = answer if isinstance(answer, tuple) else (answer,)
@@ -36,112 +36,113 @@ class Choices:
         return max(risks) if risks else math.nan
 
     @property
-    def least(self) -> float:
-        """The risk of the best answer there is."""
+    def lowest_risk(self) -> float:
+        """Return the risk of the best possible answer."""
         return min(self.table.values())
 
 
 @dataclass(frozen=True)
 class Ramp:
-    """Linear from ``zero`` (risk 0) to ``one`` (risk 1), flat outside; either may be the larger."""
+    """Linear from one bound (risk 0) to another (risk 1), flat outside; either may be the larger."""
 
-    zero: float
-    one: float
+    lowest_risk_at: float
+    highest_risk_at: float
 
     def risk(self, answer: Answer) -> float:
-        """Risk 0..1, or NaN where the answer is not a number."""
+        """Return the risk 0..1, or NaN where the answer is not a number."""
         if not isinstance(answer, (int, float)) or isinstance(answer, bool):
             return math.nan
-        return min(1.0, max(0.0, (float(answer) - self.zero) / (self.one - self.zero)))
+        span = self.highest_risk_at - self.lowest_risk_at
+        return min(1.0, max(0.0, (float(answer) - self.lowest_risk_at) / span))
 
     @property
-    def least(self) -> float:
-        """The risk of the best answer there is."""
+    def lowest_risk(self) -> float:
+        """Return the risk of the best possible answer."""
         return 0.0
 
 
 @dataclass(frozen=True)
 class Steps:
-    """From each value on, the risk beside it; below the first value the risk is 0."""
+    """Pairs of a value and the risk that applies from it; below the first value the risk is 0."""
 
     steps: tuple[tuple[float, float], ...]
 
     def risk(self, answer: Answer) -> float:
-        """Risk 0..1, or NaN where the answer is not a number."""
+        """Return the risk 0..1, or NaN where the answer is not a number."""
         if not isinstance(answer, (int, float)) or isinstance(answer, bool):
             return math.nan
         reached = [risk for value, risk in self.steps if answer >= value]
         return reached[-1] if reached else 0.0
 
     @property
-    def least(self) -> float:
-        """The risk of the best answer there is."""
+    def lowest_risk(self) -> float:
+        """Return the risk of the best possible answer."""
         return min(0.0, *(risk for _, risk in self.steps)) if self.steps else 0.0
 
 
 @dataclass(frozen=True)
 class Since:
-    """Steps over the days from a date (ISO text) to the day of the assessment; negative while the date is still to come."""
+    """Steps over the days from a date (ISO text) to the day of the assessment; negative for a date in the future."""
 
     steps: tuple[tuple[float, float], ...]
     day: date | None = None
 
     def risk(self, answer: Answer) -> float:
-        """Risk 0..1, or NaN where the answer is not a date. Raises ValueError before :func:`on_day` has set the day."""
+        """Return the risk 0..1, or NaN where the answer is not a date. Raises ValueError before :func:`bind_day` set the day."""
         if self.day is None:
             raise ValueError("a rule about a date is read on a day")
         if not isinstance(answer, str):
             return math.nan
         try:
-            then = date.fromisoformat(answer)
+            answered = date.fromisoformat(answer)
         except ValueError:
             return math.nan
-        return Steps(self.steps).risk((self.day - then).days)
+        return Steps(self.steps).risk((self.day - answered).days)
 
     @property
-    def least(self) -> float:
-        """The risk of the best answer there is."""
-        return Steps(self.steps).least
+    def lowest_risk(self) -> float:
+        """Return the risk of the best possible answer."""
+        return Steps(self.steps).lowest_risk
 
 
 Rule = Choices | Ramp | Steps | Since
 
 
-def on_day(rule: Rule, day: date) -> Rule:
-    """The rule as it is read on a day: only rules about dates mind."""
+def bind_day(rule: Rule, day: date) -> Rule:
+    """Return the rule with the day of the assessment set; only rules about dates change."""
     return replace(rule, day=day) if isinstance(rule, Since) else rule
 
 
-def rule_of(raw: Mapping[str, Any]) -> Rule:
-    """The one rule of an entry of a model file. Raises ValueError, saying what does not fit."""
+def parse_rule(raw: Mapping[str, Any]) -> Rule:
+    """Parse the one rule of an entry of a model file. Raises ValueError with the fault."""
     kinds = [key for key in ("choices", "ramp", "steps", "since") if key in raw]
     if len(kinds) != 1:
         raise ValueError("needs exactly one of 'choices', 'ramp', 'steps', 'since'")
-    told = raw[kinds[0]]
+    value = raw[kinds[0]]
     if kinds == ["choices"]:
-        if not told:
+        if not value:
             raise ValueError("'choices' is empty")
-        return Choices({str(code): share(r, f"the risk of {code!r}") for code, r in told.items()})
+        return Choices({str(code): parse_share(risk, f"the risk of {code!r}") for code, risk in value.items()})
     if kinds == ["ramp"]:
-        zero, one = (number(told.get(key), f"{key!r}") for key in ("from", "to"))
-        if zero == one:
+        start, end = (parse_number(value.get(key), f"{key!r}") for key in ("from", "to"))
+        if start == end:
             raise ValueError("'from' equals 'to'")
-        return Ramp(zero, one)
-    steps = tuple((number(value, "a step's value"), share(r, "a step's risk")) for value, r in told)
+        return Ramp(start, end)
+    steps = tuple((parse_number(start, "a step's value"), parse_share(risk, "a step's risk")) for start, risk in value)
     if not steps or list(steps) != sorted(steps):
         raise ValueError(f"{kinds[0]!r} must rise by value")
     return Steps(steps) if kinds == ["steps"] else Since(steps)
 
 
-def number(value: Any, what: str) -> float:
-    """A number of a model file. Raises ValueError."""
+def parse_number(value: Any, name: str) -> float:
+    """Return a number of a model file. Raises ValueError, with ``name`` in the message, where it is none."""
     if not isinstance(value, (int, float)) or isinstance(value, bool):
-        raise ValueError(f"{what} must be a number, is {value!r}")
+        raise ValueError(f"{name} must be a number, is {value!r}")
     return float(value)
 
 
-def share(value: Any, what: str) -> float:
-    """A number in 0..1 of a model file. Raises ValueError."""
-    if not 0 <= number(value, what) <= 1:
-        raise ValueError(f"{what} must lie in 0..1, is {value!r}")
+def parse_share(value: Any, name: str) -> float:
+    """Return a number in 0..1 of a model file. Raises ValueError, with ``name`` in the message, where it is none."""
+    if not 0 <= parse_number(value, name) <= 1:
+        raise ValueError(f"{name} must lie in 0..1, is {value!r}")
     return float(value)

@@ -1,7 +1,8 @@
-"""How well the inherent country risk ranks countries against outcomes it was not built from: ``docs/validation.md``.
+"""Validate the ranking of countries by inherent risk against outcomes it was not built from: ``docs/validation.md``.
 
-Country facts alone are ranked: one trade everywhere, no product, no corridor, no workforce. The outcomes are lists of goods that
-no context of a country reads. ``page`` is the whole document, the same bytes for the same facts, models and day.
+Only country facts are ranked: the same trade everywhere, no product, no corridor, no workforce. The outcomes are lists of goods
+that no context of a country reads. :func:`render_page` gives the whole document, the same bytes for the same facts, models and
+day.
 """
 
 from __future__ import annotations
@@ -16,27 +17,27 @@ from typing import Any
 import numpy as np
 
 from risk_models.answers import from_rows
-from risk_models.facts import Facts
-from risk_models.inherent import UNKNOWN_PLACE, inherent_risk
+from risk_models.facts.facts import Facts
+from risk_models.facts.inherent import UNKNOWN_PLACE, compute_inherent_risk
 from risk_models.model import Model, ScaledFact
-from risk_models.ranking import Draws, Floats, Interval, difference, interval, thirds
+from risk_models.ranking import BootstrapSamples, Floats, Interval, assign_thirds, compute_difference, compute_interval
 from risk_models.transforms import Ramp
 
-SAID = Path(__file__).with_name("validation.toml")
-SUBREGIONS = Path(__file__).with_name("subregions.toml")
+VALIDATION_FILE = Path(__file__).with_name("validation.toml")
+SUBREGIONS_FILE = Path(__file__).with_name("subregions.toml")
 DRAWS, SEED = 2000, 2026
-TRADE = "14"  # one trade for all: making clothes
-FEWEST = 3  # places with and without the outcome that a subregion needs to be ranked
-BLIND = 12  # how many blind spots are named
-MODEL = "This model"
-EXPOSURE = "Population (exposure, no risk)"
+SECTOR = "14"  # the same trade for all countries: making clothes
+MIN_PLACES = 3  # places that a subregion needs both with and without the outcome to be ranked
+MAX_BLIND_SPOTS = 12  # how many blind spots of each kind are listed
+MODEL_NAME = "This model"
+POPULATION_NAME = "Population (exposure, no risk)"
 
 
 @dataclass(frozen=True)
-class Places:
-    """The countries ranked: codes, people, subregion, and what each contestant says of them (higher: more risk), the model first.
+class CountryRankings:
+    """The countries ranked: codes, population, subregion, and the values of each ranking (higher: more risk), the model first.
 
-    ``same``: other models of sites that put the countries in the same order.
+    ``same``: other models of sites that give the same order of countries.
     """
 
     codes: tuple[str, ...]
@@ -44,55 +45,58 @@ class Places:
     subregions: tuple[str, ...]
     model: Model
     same: tuple[Model, ...]
-    contestants: Mapping[str, Floats]
+    rankings: Mapping[str, Floats]
 
 
-def places(facts: Facts, models: Sequence[Model], on: date) -> Places:
-    """All countries whose population is known, under the newest general model of sites and everything it is compared with.
+def rank_countries(facts: Facts, models: Sequence[Model], on: date) -> CountryRankings:
+    """Rank all countries of known population by the newest general model of sites and by everything it is compared with.
 
-    Contestants: the model, each country fact it reads, the equal-weight mean of those facts, and population, which is exposure.
+    Rankings: the model, each country fact it reads, the equal-weight mean of those facts, and population, which is exposure.
     """
-    known = facts.as_of(on)
-    table = known.country_table()
+    snapshot = facts.as_of(on)
+    table = snapshot.get_country_table()
     codes = tuple(table.index[table["population"].notna()])
     sites = [model for model in models if model.kind == "site"]
     newest = max((m for m in sites if "" in m.serves), key=lambda m: (m.effective, m.version))
-    own = _inherent(newest, codes, facts, on)
-    order = np.argsort(own, kind="stable")
-    same = (m for m in sites if np.array_equal(np.argsort(_inherent(m, codes, facts, on), kind="stable"), order))
-    contestants = {MODEL: own}
+    risk = _compute_country_risk(newest, codes, facts, on)
+    order = np.argsort(risk, kind="stable")
+    same_order = (
+        m for m in sites if np.array_equal(np.argsort(_compute_country_risk(m, codes, facts, on), kind="stable"), order)
+    )
+    rankings = {MODEL_NAME: risk}
     scaled = []
     for fact in (f for context in newest.contexts for f in context.facts if f.fact.startswith("country.")):
-        about = known.descriptions[fact.fact]
-        if about.partial:  # known of some countries alone: it can raise the model, and is no ranking of its own
+        description = snapshot.descriptions[fact.fact]
+        if description.partial:  # known of some countries only: it can raise the model, but is no ranking of its own
             continue
         name = fact.fact.removeprefix("country.")
-        values = known.fill([name]).values[name].loc[list(codes)].to_numpy(dtype=np.float64)
-        contestants[about.title] = values if about.riskier_when_higher else -values
+        values = snapshot.fill_gaps([name]).values[name].loc[list(codes)].to_numpy(dtype=np.float64)
+        rankings[description.title] = values if description.riskier_when_higher else -values
         scaled.append(np.array([fact.ramp.risk(float(value)) for value in values]))
-    contestants["Equal-weight mean of these facts"] = np.mean(scaled, axis=0)
+    rankings["Equal-weight mean of these facts"] = np.mean(scaled, axis=0)
     population = table["population"].loc[list(codes)].to_numpy(dtype=np.float64)
-    contestants[EXPOSURE] = population
-    return Places(codes, population, _subregions(codes), newest, tuple(m for m in same if m is not newest), contestants)
+    rankings[POPULATION_NAME] = population
+    same = tuple(m for m in same_order if m is not newest)
+    return CountryRankings(codes, population, _list_subregions(codes), newest, same, rankings)
 
 
-def _inherent(model: Model, codes: Sequence[str], facts: Facts, on: date) -> Floats:
-    """The inherent risk 0..100 of each country, in one trade, by its own facts."""
-    answers = from_rows({"country": code, "sector": (TRADE,)} for code in codes)
+def _compute_country_risk(model: Model, codes: Sequence[str], facts: Facts, on: date) -> Floats:
+    """Return the inherent risk 0..100 of each country in one trade, by the facts of the country itself."""
+    answers = from_rows({"country": code, "sector": (SECTOR,)} for code in codes)
     own = {context.id for context in model.contexts} | {UNKNOWN_PLACE}
-    parts = inherent_risk(answers, model, facts.as_of(on), {}).parts
+    parts = compute_inherent_risk(answers, model, facts.as_of(on), {}).parts
     risk: Floats = np.sum([part.points for part in parts if part.context in own], axis=0)
     return risk
 
 
-def _subregions(codes: Sequence[str]) -> tuple[str, ...]:
-    listed = tomllib.loads(SUBREGIONS.read_text(encoding="utf-8"))
-    of = {code: name for name, members in listed.items() for code in members.split()}
-    return tuple(of[code] for code in codes)
+def _list_subregions(codes: Sequence[str]) -> tuple[str, ...]:
+    members_by_name = tomllib.loads(SUBREGIONS_FILE.read_text(encoding="utf-8"))
+    name_by_code = {code: name for name, members in members_by_name.items() for code in members.split()}
+    return tuple(name_by_code[code] for code in codes)
 
 
-def goods_listed(facts: Facts, fact: str, codes: Sequence[str]) -> dict[str, Floats]:
-    """By edition, how many goods of each country are listed (0 for most)."""
+def count_listed_goods(facts: Facts, fact: str, codes: Sequence[str]) -> dict[str, Floats]:
+    """Return by edition of the list how many goods of each country are on it (0 for most)."""
     rows = facts.rows["goods"]
     rows = rows[(rows["fact"] == fact) & (rows["value"] == 1)]
     country = rows["code"].str.partition("/")[0]
@@ -107,70 +111,72 @@ def goods_listed(facts: Facts, fact: str, codes: Sequence[str]) -> dict[str, Flo
 
 
 @dataclass(frozen=True)
-class Compared:
-    """One contestant against an outcome: AUC raw and within thirds of population, rank correlation with the number of goods,
-    and by how much the model is above it on the same draws, raw and within thirds (None for the model itself)."""
+class Comparison:
+    """One ranking against an outcome: AUC raw and within thirds of population, rank correlation with the number of goods.
+
+    ``model_lead``: by how much the model's AUC exceeds it on the same samples, raw and within thirds; None for the model itself.
+    """
 
     name: str
     raw: Interval
     within: Interval
     correlation: Interval
-    ahead: Interval | None
-    ahead_within: Interval | None
+    model_lead: Interval | None
+    model_lead_within: Interval | None
 
 
-def compared(ranked: Places, goods: Floats, draws: Draws) -> list[Compared]:
-    """Every contestant against the presence of a listed good, the model first."""
-    listed, third = goods > 0, thirds(ranked.population).tolist()
-    raw = {name: draws.auc(values, listed) for name, values in ranked.contestants.items()}
-    within = {name: draws.auc(values, listed, third) for name, values in ranked.contestants.items()}
+def compare_rankings(ranked: CountryRankings, goods: Floats, samples: BootstrapSamples) -> list[Comparison]:
+    """Compare every ranking with the presence of a listed good, the model first."""
+    listed, third = goods > 0, assign_thirds(ranked.population).tolist()
+    raw = {name: samples.auc(values, listed) for name, values in ranked.rankings.items()}
+    within = {name: samples.auc(values, listed, third) for name, values in ranked.rankings.items()}
     return [
-        Compared(
+        Comparison(
             name,
-            interval(raw[name]),
-            interval(within[name]),
-            interval(draws.rank_correlation(values, goods)),
-            None if name == MODEL else difference(raw[MODEL], raw[name]),
-            None if name == MODEL else difference(within[MODEL], within[name]),
+            compute_interval(raw[name]),
+            compute_interval(within[name]),
+            compute_interval(samples.rank_correlation(values, goods)),
+            None if name == MODEL_NAME else compute_difference(raw[MODEL_NAME], raw[name]),
+            None if name == MODEL_NAME else compute_difference(within[MODEL_NAME], within[name]),
         )
-        for name, values in ranked.contestants.items()
+        for name, values in ranked.rankings.items()
     ]
 
 
-def page(facts: Facts, models: Sequence[Model], on: date, names: Mapping[str, str], draws: int = DRAWS) -> str:
-    """The document. ``names``: countries by code."""
-    ranked = places(facts, models, on)
-    forced, child = (goods_listed(facts, fact, ranked.codes) for fact in ("forced_labour", "child_labour"))
+def render_page(facts: Facts, models: Sequence[Model], on: date, names: Mapping[str, str], draws: int = DRAWS) -> str:
+    """Return the whole document. ``names``: of countries by code; ``draws``: number of bootstrap samples."""
+    ranked = rank_countries(facts, models, on)
+    forced, child = (count_listed_goods(facts, fact, ranked.codes) for fact in ("forced_labour", "child_labour"))
     newest = max(forced)
-    drawn = Draws(len(ranked.codes), draws, SEED)
+    samples = BootstrapSamples(len(ranked.codes), draws, SEED)
     tables = {
-        "forced labour": compared(ranked, forced[newest], drawn),
-        "child labour": compared(ranked, child[newest], drawn),
+        "forced labour": compare_rankings(ranked, forced[newest], samples),
+        "child labour": compare_rankings(ranked, child[newest], samples),
     }
     lines = [
-        *_opening(ranked, facts, on, draws, forced, newest),
-        *_claims(tables, newest),
+        *_render_opening(ranked, facts, on, draws, forced, newest),
+        *_render_claims(tables, newest),
     ]
     for outcome, table in tables.items():
-        lines += ["", f"## Goods listed for {outcome}, {newest}", "", *_table(table)]
-    lines += ["", "## Editions apart", "", *_editions(ranked, forced, drawn)]
-    lines += ["", "## Within each third of population", "", *_thirds(ranked, forced[newest], drawn)]
-    lines += ["", "## By subregion", "", *_by_subregion(ranked, forced[newest])]
-    lines += ["", "## Blind spots", "", *_blind_spots(ranked, forced[newest], names)]
-    said = tomllib.loads(SAID.read_text(encoding="utf-8"))
+        lines += ["", f"## Goods listed for {outcome}, {newest}", "", *_render_table(table)]
+    lines += ["", "## Editions apart", "", *_render_editions(ranked, forced, samples)]
+    lines += ["", "## Within each third of population", "", *_render_thirds(ranked, forced[newest], samples)]
+    lines += ["", "## By subregion", "", *_render_subregions(ranked, forced[newest])]
+    lines += ["", "## Blind spots", "", *_render_blind_spots(ranked, forced[newest], names)]
+    texts = tomllib.loads(VALIDATION_FILE.read_text(encoding="utf-8"))
     lines += [
         "",
         "## Other country models tried",
         "",
-        *_variants(ranked, facts, on, forced[newest], child[newest], drawn),
+        *_render_variants(ranked, facts, on, forced[newest], child[newest], samples),
     ]
-    lines += ["", said["tied"], "", said["size"]]
-    lines += ["", "## What this cannot show", "", *(f"- {limit}" for limit in said["limits"])]
+    lines += ["", texts["tied"], "", texts["size"]]
+    lines += ["", "## What this cannot show", "", *(f"- {limit}" for limit in texts["limits"])]
     return "\n".join(lines) + "\n"
 
 
-def _opening(
-    ranked: Places, facts: Facts, on: date, draws: int, forced: Mapping[str, Floats], newest: str
+def _render_opening(
+    ranked: CountryRankings, facts: Facts, on: date, draws: int, forced: Mapping[str, Floats], newest: str
 ) -> Iterator[str]:
     model, same = ranked.model, ", ".join(f"{m.id} {m.version}" for m in ranked.same)
     yield "# Does the inherent country risk rank countries truly?"
@@ -182,7 +188,7 @@ def _opening(
     )
     yield f"- Facts as known on {on}, sha256 `{facts.as_of(on).digest[:16]}`."
     yield (
-        f"- {len(ranked.codes)} countries with a known population, each scored by its own facts in one trade (ISIC {TRADE}): no "
+        f"- {len(ranked.codes)} countries with a known population, each scored by its own facts in one trade (ISIC {SECTOR}): no "
         "product, corridor or workforce."
     )
     yield (
@@ -198,39 +204,45 @@ def _opening(
     yield f"- Brackets: 95 % intervals of {draws:,} bootstrap samples of countries, seed {SEED}. Differences are paired."
 
 
-def _claims(tables: Mapping[str, list[Compared]], newest: str) -> Iterator[str]:
+def _render_claims(tables: Mapping[str, list[Comparison]], newest: str) -> Iterator[str]:
     yield ""
     yield "## What may be claimed"
     yield ""
     yield "A contestant is called better or worse only where the interval of the paired difference excludes 0."
     yield ""
     for outcome, table in tables.items():
-        for where, ahead in (("over all countries", "ahead"), ("within thirds of population", "ahead_within")):
-            figures = {c.name: getattr(c, ahead) for c in table if c.name != MODEL}
-            better = [name for name, d in figures.items() if d.low > 0]
-            worse = [name for name, d in figures.items() if d.high < 0]
-            said = [f"better than {_series(better)}"] if better else []
-            said += [f"worse than {_series(worse)}"] if worse else []
-            rest = len(figures) - len(better) - len(worse)
-            said += [f"not told apart from the other {rest}"] if rest and said else []
-            result = "; ".join(said) or "no better and no worse than any of them"
-            yield f"- Goods listed for {outcome}, {where}: the model ranks {result}."
+        compared = [comparison for comparison in table if comparison.name != MODEL_NAME]
+        leads = (
+            ("over all countries", {comparison.name: comparison.model_lead for comparison in compared}),
+            ("within thirds of population", {comparison.name: comparison.model_lead_within for comparison in compared}),
+        )
+        for scope, lead_by_name in leads:
+            better = [name for name, lead in lead_by_name.items() if lead and lead.low > 0]
+            worse = [name for name, lead in lead_by_name.items() if lead and lead.high < 0]
+            claims = [f"better than {_join_names(better)}"] if better else []
+            claims += [f"worse than {_join_names(worse)}"] if worse else []
+            undecided = len(lead_by_name) - len(better) - len(worse)
+            claims += [f"not told apart from the other {undecided}"] if undecided and claims else []
+            result = "; ".join(claims) or "no better and no worse than any of them"
+            yield f"- Goods listed for {outcome}, {scope}: the model ranks {result}."
 
 
-def _series(names: Sequence[str]) -> str:
+def _join_names(names: Sequence[str]) -> str:
     return ", ".join(f"*{name}*" for name in names)
 
 
-def _table(table: Sequence[Compared]) -> Iterator[str]:
+def _render_table(table: Sequence[Comparison]) -> Iterator[str]:
     yield "| | AUC | within thirds | correlation | model ahead by | within thirds |"
     yield "|---|---|---|---|---|---|"
-    for c in table:
-        figures = (c.raw, c.within, c.correlation)
-        ahead = [_signed(d) if d else "" for d in (c.ahead, c.ahead_within)]
-        yield f"| {c.name} | {' | '.join(map(_range, figures))} | {' | '.join(ahead)} |"
+    for comparison in table:
+        figures = (comparison.raw, comparison.within, comparison.correlation)
+        leads = [
+            _format_difference(lead) if lead else "" for lead in (comparison.model_lead, comparison.model_lead_within)
+        ]
+        yield f"| {comparison.name} | {' | '.join(map(_format_interval, figures))} | {' | '.join(leads)} |"
 
 
-def _editions(ranked: Places, forced: Mapping[str, Floats], draws: Draws) -> Iterator[str]:
+def _render_editions(ranked: CountryRankings, forced: Mapping[str, Floats], samples: BootstrapSamples) -> Iterator[str]:
     yield (
         "The editions name nearly the same countries, so they test the ranking again, and not change. All are ranked by "
         "the facts of today."
@@ -238,90 +250,100 @@ def _editions(ranked: Places, forced: Mapping[str, Floats], draws: Draws) -> Ite
     yield ""
     yield "| edition | countries listed | joined since the one before | AUC of the model | within thirds | AUC of population |"
     yield "|---|---|---|---|---|---|"
-    third, before = thirds(ranked.population).tolist(), None
+    third, before = assign_thirds(ranked.population).tolist(), None
     for edition, goods in forced.items():
         listed = goods > 0
-        model = ranked.contestants[MODEL]
+        model = ranked.rankings[MODEL_NAME]
         figures = (
-            draws.auc(model, listed),
-            draws.auc(model, listed, third),
-            draws.auc(ranked.contestants[EXPOSURE], listed),
+            samples.auc(model, listed),
+            samples.auc(model, listed, third),
+            samples.auc(ranked.rankings[POPULATION_NAME], listed),
         )
-        joined = "" if before is None else str(int((listed & ~before).sum()))
-        yield f"| {edition} | {int(listed.sum())} | {joined} | {' | '.join(_range(interval(f)) for f in figures)} |"
+        added = "" if before is None else str(int((listed & ~before).sum()))
+        intervals = " | ".join(_format_interval(compute_interval(figure)) for figure in figures)
+        yield f"| {edition} | {int(listed.sum())} | {added} | {intervals} |"
         before = listed
 
 
-def _thirds(ranked: Places, goods: Floats, draws: Draws) -> Iterator[str]:
+def _render_thirds(ranked: CountryRankings, goods: Floats, samples: BootstrapSamples) -> Iterator[str]:
     yield "| third of population | countries | listed | AUC of the model |"
     yield "|---|---|---|---|"
-    third, listed = thirds(ranked.population), goods > 0
+    third, listed = assign_thirds(ranked.population), goods > 0
     for number, name in enumerate(("smallest", "middle", "largest")):
-        here = third == number
-        # Countries of other thirds stand alone in groups of their own: they are compared with none.
-        groups = [0 if inside else code for inside, code in zip(here.tolist(), ranked.codes, strict=True)]
-        of = int((listed & here).sum())
-        figure = _range(interval(draws.auc(ranked.contestants[MODEL], listed, groups))) if of >= FEWEST else "too few"
-        yield f"| {name} | {int(here.sum())} | {of} | {figure} |"
+        in_third = third == number
+        # Each country of another third is a group of its own, so that it is compared with none.
+        groups = [0 if inside else code for inside, code in zip(in_third.tolist(), ranked.codes, strict=True)]
+        n_listed = int((listed & in_third).sum())
+        figure = (
+            _format_interval(compute_interval(samples.auc(ranked.rankings[MODEL_NAME], listed, groups)))
+            if n_listed >= MIN_PLACES
+            else "too few"
+        )
+        yield f"| {name} | {int(in_third.sum())} | {n_listed} | {figure} |"
 
 
-def _by_subregion(ranked: Places, goods: Floats) -> Iterator[str]:
-    yield f"No interval: a subregion is small. One with fewer than {FEWEST} countries listed, or not listed, is not ranked."
+def _render_subregions(ranked: CountryRankings, goods: Floats) -> Iterator[str]:
+    yield f"No interval: a subregion is small. One with fewer than {MIN_PLACES} countries listed, or not listed, is not ranked."
     yield ""
     yield "| subregion | countries | listed | mean inherent risk | AUC of the model |"
     yield "|---|---|---|---|---|"
-    model, listed = ranked.contestants[MODEL], goods > 0
+    model, listed = ranked.rankings[MODEL_NAME], goods > 0
     for name in sorted(set(ranked.subregions)):
-        here = np.array([s == name for s in ranked.subregions])
-        of, n = int((listed & here).sum()), int(here.sum())
+        inside = np.array([subregion == name for subregion in ranked.subregions])
+        n_listed, n = int((listed & inside).sum()), int(inside.sum())
         figure = "not ranked"
-        if of >= FEWEST and n - of >= FEWEST:
-            figure = f"{Draws(n, 1, SEED).auc(model[here], listed[here])[0]:.2f}"
-        yield f"| {name} | {n} | {of} | {model[here].mean():.0f} | {figure} |"
+        if n_listed >= MIN_PLACES and n - n_listed >= MIN_PLACES:
+            figure = f"{BootstrapSamples(n, 1, SEED).auc(model[inside], listed[inside])[0]:.2f}"
+        yield f"| {name} | {n} | {n_listed} | {model[inside].mean():.0f} | {figure} |"
 
 
-def _blind_spots(ranked: Places, goods: Floats, names: Mapping[str, str]) -> Iterator[str]:
-    model, listed = ranked.contestants[MODEL], goods > 0
-    place = {int(j): number + 1 for number, j in enumerate(np.argsort(-model, kind="stable"))}
+def _render_blind_spots(ranked: CountryRankings, goods: Floats, names: Mapping[str, str]) -> Iterator[str]:
+    model, listed = ranked.rankings[MODEL_NAME], goods > 0
+    rank = {int(j): number + 1 for number, j in enumerate(np.argsort(-model, kind="stable"))}
 
-    def told(chosen: Sequence[int]) -> str:
-        return "; ".join(f"{names.get(ranked.codes[j], ranked.codes[j])} ({place[j]})" for j in chosen)
+    def list_countries(positions: Sequence[int]) -> str:
+        return "; ".join(f"{names.get(ranked.codes[j], ranked.codes[j])} ({rank[j]})" for j in positions)
 
-    low = [int(j) for j in np.argsort(model, kind="stable") if listed[j]][:BLIND]
-    high = [int(j) for j in np.argsort(-model, kind="stable") if not listed[j]][:BLIND]
+    low = [int(j) for j in np.argsort(model, kind="stable") if listed[j]][:MAX_BLIND_SPOTS]
+    high = [int(j) for j in np.argsort(-model, kind="stable") if not listed[j]][:MAX_BLIND_SPOTS]
     yield f"Place among {len(ranked.codes)} in brackets, 1 the highest risk."
     yield ""
-    yield f"- Listed and ranked lowest: {told(low)}. There, look at the good, the corridor and the workforce before the country."
     yield (
-        f"- Ranked highest and not listed: {told(high)}. Mostly states at war or closed to anyone who could see: "
+        f"- Listed and ranked lowest: {list_countries(low)}. "
+        "There, look at the good, the corridor and the workforce before the country."
+    )
+    yield (
+        f"- Ranked highest and not listed: {list_countries(high)}. Mostly states at war or closed to anyone who could see: "
         "not listed is not cleared."
     )
 
 
-def _variants(ranked: Places, facts: Facts, on: date, forced: Floats, child: Floats, draws: Draws) -> Iterator[str]:
-    """Each other model of ``validation.toml``: by how much it is ahead of the model."""
-    third = thirds(ranked.population).tolist()
+def _render_variants(
+    ranked: CountryRankings, facts: Facts, on: date, forced: Floats, child: Floats, samples: BootstrapSamples
+) -> Iterator[str]:
+    """Render by how much each other model of ``validation.toml`` is ahead of the model."""
+    third = assign_thirds(ranked.population).tolist()
     outcomes = [(goods > 0, groups) for goods in (forced, child) for groups in (None, third)]
-    model = [draws.auc(ranked.contestants[MODEL], listed, groups) for listed, groups in outcomes]
-    table = facts.as_of(on).country_table()
+    model_aucs = [samples.auc(ranked.rankings[MODEL_NAME], listed, groups) for listed, groups in outcomes]
+    table = facts.as_of(on).get_country_table()
     known = set(table.columns[table.notna().any()])
     yield "By how much each is ahead of the model; * where the interval excludes 0."
     yield ""
     yield "| | forced labour | within thirds | child labour | within thirds |"
     yield "|---|---|---|---|---|"
-    for variant in tomllib.loads(SAID.read_text(encoding="utf-8"))["variant"]:
+    for variant in tomllib.loads(VALIDATION_FILE.read_text(encoding="utf-8"))["variant"]:
         if not {f["fact"].removeprefix("country.") for f in variant.get("add", ())} <= known:
             yield f"| {variant['title']} | its facts were not known on that day | | | |"
             continue
-        values = _inherent(_varied(ranked.model, variant), ranked.codes, facts, on)
-        ahead = [
-            difference(draws.auc(values, listed, groups), own)
-            for (listed, groups), own in zip(outcomes, model, strict=True)
+        values = _compute_country_risk(_apply_variant(ranked.model, variant), ranked.codes, facts, on)
+        leads = [
+            compute_difference(samples.auc(values, listed, groups), model_auc)
+            for (listed, groups), model_auc in zip(outcomes, model_aucs, strict=True)
         ]
-        yield f"| {variant['title']} | {' | '.join(map(_signed, ahead))} |"
+        yield f"| {variant['title']} | {' | '.join(map(_format_difference, leads))} |"
 
 
-def _varied(model: Model, variant: Mapping[str, Any]) -> Model:
+def _apply_variant(model: Model, variant: Mapping[str, Any]) -> Model:
     added = tuple(ScaledFact(f["fact"], Ramp(f["from"], f["to"])) for f in variant.get("add", ()))
     contexts = tuple(
         replace(
@@ -336,9 +358,9 @@ def _varied(model: Model, variant: Mapping[str, Any]) -> Model:
     return replace(model, contexts=contexts, digest=f"{model.digest} {variant['title']}")
 
 
-def _range(figure: Interval) -> str:
+def _format_interval(figure: Interval) -> str:
     return f"{figure.value:.2f} [{figure.low:.2f}, {figure.high:.2f}]"
 
 
-def _signed(figure: Interval) -> str:
+def _format_difference(figure: Interval) -> str:
     return f"{figure.value:+.2f} [{figure.low:+.2f}, {figure.high:+.2f}]{' *' if figure.excludes_zero else ''}"

@@ -1,7 +1,7 @@
-"""The audit trail: who did what to which thing, appended in the transaction that did it.
+"""The audit trail: who did what to which object, appended in the transaction that did it.
 
-The database itself refuses change and removal (``ddl``). Details are codes, ids, counts and dates: nothing that a person
-typed and nothing that stood in a cell, so that an event never holds a worker's name.
+The database itself refuses changes and deletion (``db/audit_triggers.py``). Details are codes, ids, counts and dates, never text
+that a person typed or that a cell held, so that no event holds a worker's name.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ CODE = re.compile(r"[A-Za-z0-9_.:+/@-]{0,80}")
 PAGE = 50
 
 
-def record(
+def record_event(
     session: Session,
     actor: str,
     action: str,
@@ -30,21 +30,23 @@ def record(
     object_id: str,
     details: Mapping[str, Any] | None = None,
 ) -> None:
-    """Appends an event. ``actor`` is ``user:<id>``, ``key:<id>`` or ``system:<what>``; ``action`` reads ``key.revoked``.
+    """Append an event. ``actor`` is ``user:<id>``, ``key:<id>`` or ``system:<what>``; ``action`` reads ``key.revoked``.
 
     Raises ValueError for details that are free text: values are numbers, codes of up to 80 letters, or lists of those.
     """
-    kept = dict(details or {})
-    for name, value in kept.items():
+    values = dict(details or {})
+    for name, value in values.items():
         if not _is_code(value):
             raise ValueError(f"the detail '{name}' of {action} is no code, number or date")
-    event = AuditEvent(at=now(), actor=actor, action=action, object_type=object_type, object_id=object_id, details=kept)
+    event = AuditEvent(
+        at=now(), actor=actor, action=action, object_type=object_type, object_id=object_id, details=values
+    )
     session.add(event)
 
 
 def _is_code(value: object) -> bool:
     if isinstance(value, list | tuple):
-        return all(_is_code(one) for one in value)
+        return all(_is_code(item) for item in value)
     return (
         value is None
         or isinstance(value, int | float)
@@ -53,14 +55,14 @@ def _is_code(value: object) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
-    """Events, newest first, and the id to ask for the next page with (None: this is the last)."""
+class EventPage:
+    """Events, newest first, and the id to request the next page with (None: this is the last)."""
 
     events: tuple[AuditEvent, ...]
-    older: int | None
+    next_before: int | None
 
 
-def listing(
+def list_events(
     session: Session,
     *,
     actor: str | None = None,
@@ -71,58 +73,28 @@ def listing(
     until: datetime | None = None,
     before: int | None = None,
     limit: int = PAGE,
-) -> Page:
-    """Events that match all that is given, newest first; ``until`` is exclusive."""
-    chosen = select(AuditEvent).order_by(AuditEvent.id.desc()).limit(limit + 1)
-    wanted = {
+) -> EventPage:
+    """Return events that match every filter that is set, newest first; ``until`` is exclusive."""
+    query = select(AuditEvent).order_by(AuditEvent.id.desc()).limit(limit + 1)
+    filters = {
         AuditEvent.actor: actor,
         AuditEvent.action: action,
         AuditEvent.object_type: object_type,
         AuditEvent.object_id: object_id,
     }
-    for column, value in wanted.items():
+    for column, value in filters.items():
         if value:
-            chosen = chosen.where(column == value)
+            query = query.where(column == value)
     if since is not None:
-        chosen = chosen.where(AuditEvent.at >= since)
+        query = query.where(AuditEvent.at >= since)
     if until is not None:
-        chosen = chosen.where(AuditEvent.at < until)
+        query = query.where(AuditEvent.at < until)
     if before is not None:
-        chosen = chosen.where(AuditEvent.id < before)
-    found = session.scalars(chosen).all()
-    return Page(tuple(found[:limit]), found[limit - 1].id if len(found) > limit else None)
+        query = query.where(AuditEvent.id < before)
+    events = session.scalars(query).all()
+    return EventPage(tuple(events[:limit]), events[limit - 1].id if len(events) > limit else None)
 
 
-def actions(session: Session) -> list[str]:
-    """Every action there is an event of, in order of the alphabet."""
+def list_actions(session: Session) -> list[str]:
+    """Return every action that occurs in the trail, sorted."""
     return list(session.scalars(select(AuditEvent.action).distinct().order_by(AuditEvent.action)))
-
-
-def ddl(dialect: str) -> list[str]:
-    """Statements that make ``audit_event`` append-only on ``sqlite`` or ``postgresql``.
-
-    An event goes only when its organisation has gone: the cascade comes after the organisation's own row is removed.
-    """
-    refusal = "audit events are append-only"
-    kept = "EXISTS (SELECT 1 FROM organisation WHERE id = OLD.organisation_id)"
-    if dialect == "sqlite":
-        return [
-            f"CREATE TRIGGER audit_event_no_update BEFORE UPDATE ON audit_event BEGIN SELECT RAISE(ABORT, '{refusal}'); END",
-            f"CREATE TRIGGER audit_event_no_delete BEFORE DELETE ON audit_event WHEN {kept} "
-            f"BEGIN SELECT RAISE(ABORT, '{refusal}'); END",
-            # INSERT OR REPLACE removes the row it replaces without asking the trigger on removal.
-            "CREATE TRIGGER audit_event_no_replace BEFORE INSERT ON audit_event "
-            "WHEN EXISTS (SELECT 1 FROM audit_event WHERE id = NEW.id) "
-            f"BEGIN SELECT RAISE(ABORT, '{refusal}'); END",
-        ]
-    if dialect == "postgresql":
-        return [
-            "CREATE FUNCTION audit_event_is_kept() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
-            f"IF TG_OP = 'DELETE' THEN IF NOT {kept} THEN RETURN OLD; END IF; END IF; "
-            f"RAISE EXCEPTION '{refusal}'; END $$",
-            "CREATE TRIGGER audit_event_no_change BEFORE UPDATE OR DELETE ON audit_event "
-            "FOR EACH ROW EXECUTE FUNCTION audit_event_is_kept()",
-            "CREATE TRIGGER audit_event_no_truncate BEFORE TRUNCATE ON audit_event "
-            "FOR EACH STATEMENT EXECUTE FUNCTION audit_event_is_kept()",
-        ]
-    raise ValueError(f"no such kind of database: {dialect}")

@@ -1,7 +1,7 @@
 """The command line. ``diligence --help`` lists the commands; docs/command-line.md shows them at work.
 
 Exit status: 0 every row was scored; 1 some rows were rejected, the rest is scored and written (or a check failed);
-2 nothing was usable and nothing was written: one sentence on standard error says why; 70 a fault of ours, with an id.
+2 nothing was usable and nothing was written: one sentence on standard error says why; 70 an internal error, with an id.
 """
 
 from __future__ import annotations
@@ -18,34 +18,41 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from service.commands import models_commands, operate, repay_command
-from service.commands.files import Usage, bytes_of, made, whole_folder
+from reports.formats import FORMATS as REPORT_FORMATS
+from service.commands import admin, models, repay
+from service.commands.files import UsageError, make_folder, read_bytes, write_folder
 
-EXIT_SCORED, EXIT_SOME, EXIT_NOTHING, EXIT_OURS = 0, 1, 2, 70
-FORMATS = ("json", "xlsx", "pdf", "html", "csv")
-ROOM = 1 << 17  # bytes of the document that wait to be written
+if TYPE_CHECKING:
+    from risk_models.facts.facts import FactSnapshot
+    from service.assessment.assess import AssessedBatch
+    from service.imports.pipeline import ParsedUpload
+
+EXIT_SCORED, EXIT_PARTIAL, EXIT_NOTHING, EXIT_INTERNAL_ERROR = 0, 1, 2, 70
+FORMATS = ("json", *REPORT_FORMATS)  # assessment.json and the reports
+WRITE_BUFFER = 1 << 17  # bytes of the document that are buffered
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs a command and returns its exit status; a fault of ours is logged under an id, never shown as a traceback."""
+    """Run a command and return its exit status; an internal error is logged under an id, never shown as a traceback."""
     try:
-        arguments = _parser().parse_args(argv)
+        arguments = _build_parser().parse_args(argv)
         return int(arguments.run(arguments))
-    except Usage as said:
-        print(f"diligence: {said}", file=sys.stderr)
+    except UsageError as error:
+        print(f"diligence: {error}", file=sys.stderr)
         return EXIT_NOTHING
     except KeyboardInterrupt:
         print("diligence: stopped; nothing was written", file=sys.stderr)
         return 130
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_SOME
-    except Exception:  # noqa: BLE001  the last frame above the user: whatever arrives here is our bug
-        return _our_fault()
+        return EXIT_PARTIAL
+    except Exception:  # noqa: BLE001  the outermost frame: whatever arrives here is a bug
+        return _report_internal_error()
 
 
-def _our_fault() -> int:
+def _report_internal_error() -> int:
     bug = uuid.uuid4().hex[:12]
     log = Path(tempfile.gettempdir()) / f"diligence-bug-{bug}.log"
     log.write_text(traceback.format_exc(), encoding="utf-8")
@@ -53,10 +60,10 @@ def _our_fault() -> int:
         f"diligence: a fault of ours, not of your file (id {bug}). Its record is in {log}; please send it to us.",
         file=sys.stderr,
     )
-    return EXIT_OURS
+    return EXIT_INTERNAL_ERROR
 
 
-def _parser() -> argparse.ArgumentParser:
+def _build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="diligence",
         description="Scores suppliers and recruitment agencies for forced labour and unethical recruitment.",
@@ -85,183 +92,197 @@ def _parser() -> argparse.ArgumentParser:
 
     verify = commands.add_parser("verify", help="recompute an assessment from its own file")
     verify.add_argument("file", metavar="assessment.json")
-    verify.set_defaults(run=_verify)
+    verify.set_defaults(run=_verify_assessment)
 
     template = commands.add_parser("template", help="write a questionnaire as a workbook to fill in")
     template.add_argument(
         "form",
         metavar="FORM",
-        help="site, site_fishing, site_construction, site_domestic_work, agency, case, repayment or buyer",
+        help="site, agency, case, repayment or buyer, or the form of a pack, such as site_fishing",
     )
     template.add_argument("--out", required=True, metavar="F.xlsx")
-    template.set_defaults(run=_template)
+    template.set_defaults(run=_write_template)
 
-    models_commands.add_commands(commands)
+    models.add_commands(commands)
     facts = commands.add_parser("facts", help="check or show the country facts").add_subparsers(
         required=True, metavar="check | show"
     )
     facts.add_parser("check", help="every fact has a source, a licence and a value in range").set_defaults(
-        run=_facts_check
+        run=_check_facts
     )
     show = facts.add_parser("show", help='what is known of one country, or of a corridor: "NP>QA"')
     show.add_argument("country", metavar="COUNTRY")
-    show.set_defaults(run=_facts_show)
-    operate.add_commands(commands)
-    repay_command.add_commands(commands)
+    show.set_defaults(run=_show_facts)
+    admin.add_commands(commands)
+    repay.add_commands(commands)
     return parser
 
 
 def _assess(arguments: argparse.Namespace) -> int:
-    from questionnaires.issues import Unusable
-    from questionnaires.match import read_map
-    from risk_models.facts import load as load_facts
-    from service.assessing.assess import assess
-    from service.assessing.contract import write
-    from service.buyer.buying import buyer_lines, buyer_part
-    from service.cases.case_contract import case_lines, cases_part
-    from service.taking_in.take_in import Choices, NothingUsable, take_in
+    from questionnaires.issues import UnusableSheet
+    from questionnaires.validation.match import parse_column_map
+    from risk_models.facts.facts import load_facts
+    from service.assessment.assess import assess
+    from service.assessment.export_json import write_document
+    from service.buyer.practice_findings import build_buyer_part
+    from service.case_reading.export_json import build_cases_part
+    from service.imports.pipeline import Choices, NoUsableRows, parse_files
 
-    # One run makes millions of small objects and then ends: looking through them for cycles finds none and takes time.
+    # One run creates millions of small objects and then ends: a search for reference cycles finds none and takes time.
     gc.disable()
-    on = _day(arguments.on)
+    on = _parse_day(arguments.on)
     formats = tuple(f.strip() for f in arguments.formats.split(",") if f.strip())
     if not formats or not set(formats) <= set(FORMATS):
-        raise Usage(f"--formats takes a list of {', '.join(FORMATS)}; '{arguments.formats}' is something else.")
-    named = [*arguments.files, *([arguments.buyer] if arguments.buyer else [])]
-    files = [(Path(file).name, bytes_of(Path(file))) for file in named]
-    with _progress() as say:
+        raise UsageError(f"--formats takes a list of {', '.join(FORMATS)}; '{arguments.formats}' is something else.")
+    paths = [*arguments.files, *([arguments.buyer] if arguments.buyer else [])]
+    files = [(Path(path).name, read_bytes(Path(path))) for path in paths]
+    with _show_progress() as say:
         try:
-            columns = read_map(bytes_of(Path(arguments.map)), arguments.map) if arguments.map else None
+            columns = parse_column_map(read_bytes(Path(arguments.map)), arguments.map) if arguments.map else None
             choices = Choices(
                 arguments.kind, arguments.country, arguments.sector, arguments.sheet, columns, arguments.date_order,
                 Path(arguments.buyer).name if arguments.buyer else None,
             )  # fmt: skip
-            taken = take_in(files, choices, on, say)
-        except (NothingUsable, Unusable) as nothing:
-            raise Usage(str(nothing)) from nothing
+            parsed = parse_files(files, choices, on, say)
+        except (NoUsableRows, UnusableSheet) as error:
+            raise UsageError(str(error)) from error
         say("scoring")
         facts = load_facts().as_of(on)
         try:
-            assessed = assess(taken.batches, facts, on)
-            buyer = buyer_part(taken.buying, on)
-        except LookupError as none:
-            raise Usage(f"{none.args[0]}.") from none
+            assessed = assess(parsed.batches, facts, on)
+            buyer = build_buyer_part(parsed.buyer_batches, on)
+        except LookupError as error:
+            raise UsageError(f"{error.args[0]}.") from error
         out = Path(arguments.out)
-        with whole_folder(out) as folder:
+        with write_folder(out) as folder:
             if "json" in formats:
                 say("writing json")
-                with (folder / "assessment.json").open("wb", buffering=ROOM) as file:
-                    cases = cases_part(taken.cases, taken.batches, on)
-                    write(file, assessed, facts, on, choices.options(), taken.received, buyer, cases)
-            others = [f for f in formats if f != "json"]
-            if others:
-                from reports.formats import render
-                from service.reporting.explained import report_on
-
-                title = "Forced labour and ethical recruitment: supplier assessment"
-                report = report_on(assessed, facts, on, taken.files, taken.issues, title)
-                findings, steps = buyer_lines(taken.buying, on)
-                shown = case_lines(taken.cases, taken.batches, on)
-                report = replace(report, buyer=findings, buyer_plan=steps, cases=shown)
-                for format_ in others:
-                    say(f"writing {format_}")
-                    rendered = render(report, format_)
-                    (folder / rendered.file_name).write_bytes(rendered.data)
-    received = taken.received
+                with (folder / "assessment.json").open("wb", buffering=WRITE_BUFFER) as file:
+                    cases = build_cases_part(parsed.cases, parsed.batches, on)
+                    write_document(file, assessed, facts, on, choices.to_options(), parsed.received, buyer, cases)
+            report_formats = [format_ for format_ in formats if format_ != "json"]
+            if report_formats:
+                _write_reports(folder, report_formats, parsed, assessed, facts, on, say)
+    received = parsed.received
     print(
         f"{received['accepted']} of {received['rows']} rows scored, {received['rejected']} rejected. Written to {out}."
     )
-    if taken.cases:
-        print(f"{len(taken.cases)} case records read.")
-    for told in [i for i in taken.issues if i.severity == "error"][:5]:
-        print(f"- {told.sentence()}", file=sys.stderr)
-    refused = any(not file["accepted"] for file in taken.files)
-    return EXIT_SOME if received["rejected"] or refused else EXIT_SCORED
+    if parsed.cases:
+        print(f"{len(parsed.cases)} case records read.")
+    for issue in [issue for issue in parsed.issues if issue.severity == "error"][:5]:
+        print(f"- {issue.describe()}", file=sys.stderr)
+    has_unused_file = any(not file["accepted"] for file in parsed.files)
+    return EXIT_PARTIAL if received["rejected"] or has_unused_file else EXIT_SCORED
 
 
-def _verify(arguments: argparse.Namespace) -> int:
-    from risk_models.facts import load as load_facts
-    from service.assessing.verify import NotAnAssessment, objections, parse
+def _write_reports(
+    folder: Path,
+    formats: Sequence[str],
+    parsed: ParsedUpload,
+    assessed: Sequence[AssessedBatch],
+    facts: FactSnapshot,
+    on: date,
+    say: Callable[[str], None],
+) -> None:
+    from reports.formats import render
+    from service.buyer.practice_findings import build_buyer_lines
+    from service.case_reading.export_json import build_case_lines
+    from service.report_content.build import build_report
+
+    title = "Forced labour and ethical recruitment: supplier assessment"
+    report = build_report(assessed, facts, on, parsed.files, parsed.issues, title)
+    findings, steps = build_buyer_lines(parsed.buyer_batches, on)
+    case_findings = build_case_lines(parsed.cases, parsed.batches, on)
+    report = replace(report, buyer=findings, buyer_plan=steps, cases=case_findings)
+    for format_ in formats:
+        say(f"writing {format_}")
+        rendered = render(report, format_)
+        (folder / rendered.file_name).write_bytes(rendered.data)
+
+
+def _verify_assessment(arguments: argparse.Namespace) -> int:
+    from risk_models.facts.facts import load_facts
+    from service.verify import InvalidAssessmentFile, find_discrepancies, parse_document
 
     try:
-        document = parse(bytes_of(Path(arguments.file)))
-    except NotAnAssessment as fault:
-        raise Usage(f"{arguments.file}: {fault}.") from fault
-    found = objections(document, load_facts())
-    for objection in found:
-        print(objection, file=sys.stderr)
-    if not found:
+        document = parse_document(read_bytes(Path(arguments.file)))
+    except InvalidAssessmentFile as error:
+        raise UsageError(f"{arguments.file}: {error}.") from error
+    discrepancies = find_discrepancies(document, load_facts())
+    for discrepancy in discrepancies:
+        print(discrepancy, file=sys.stderr)
+    if not discrepancies:
         print(f"{len(document['results'])} results recomputed from their answers; every number is identical.")
-    return EXIT_SOME if found else EXIT_SCORED
+    return EXIT_PARTIAL if discrepancies else EXIT_SCORED
 
 
-def _template(arguments: argparse.Namespace) -> int:
-    from questionnaires.form import load
-    from questionnaires.words import BadFile
-    from questionnaires.workbook import template
+def _write_template(arguments: argparse.Namespace) -> int:
+    from questionnaires.form import load_form
+    from questionnaires.lookups import DataFileError
+    from questionnaires.workbook import build_template
 
     try:
-        form = load(arguments.form)
-    except BadFile as none:
-        raise Usage(f"there is no form '{arguments.form}'. {none.cure}") from none
+        form = load_form(arguments.form)
+    except DataFileError as error:
+        raise UsageError(f"there is no form '{arguments.form}'. {error.cure}") from error
     out = Path(arguments.out)
-    made(out.parent)
-    out.write_bytes(template(form))
+    make_folder(out.parent)
+    out.write_bytes(build_template(form))
     print(f"{form.title}, version {form.version}: {len(form.questions)} questions. Written to {out}.")
     return EXIT_SCORED
 
 
-def _facts_check(arguments: argparse.Namespace) -> int:
-    from service.method.check import faults_of_facts
+def _check_facts(arguments: argparse.Namespace) -> int:
+    from service.model_governance.check import list_fact_faults
 
-    return _checked(faults_of_facts())
+    return _print_faults(list_fact_faults())
 
 
-def _checked(faults: Sequence[str]) -> int:
+def _print_faults(faults: Sequence[str]) -> int:
     for fault in faults:
         print(fault, file=sys.stderr)
     print("No fault found." if not faults else f"{len(faults)} faults.")
-    return EXIT_SOME if faults else EXIT_SCORED
+    return EXIT_PARTIAL if faults else EXIT_SCORED
 
 
-def _facts_show(arguments: argparse.Namespace) -> int:
-    from questionnaires.words import countries
-    from risk_models.facts import load as load_facts
+def _show_facts(arguments: argparse.Namespace) -> int:
+    from questionnaires.lookups import load_countries
+    from risk_models.facts.facts import load_facts
 
     codes = []
-    for named in arguments.country.split(">")[:2]:
-        code = countries().find(named.strip())
+    for text in arguments.country.split(">")[:2]:
+        code = load_countries().find(text.strip())
         if code is None:
-            like = countries().like(named)
-            raise Usage(
-                f"'{named}' is not a country we know.{' Did you mean ' + ' or '.join(like) + '?' if like else ''}"
-            )
+            similar = load_countries().suggest(text)
+            hint = f" Did you mean {' or '.join(similar)}?" if similar else ""
+            raise UsageError(f"'{text}' is not a country we know.{hint}")
         codes.append(code)
     facts = load_facts().as_of(date.today())
-    print(" to ".join(f"{countries().names[code]} ({code})" for code in codes))
+    print(" to ".join(f"{load_countries().names[code]} ({code})" for code in codes))
     if len(codes) == 1:
-        known = [("", f"country.{name}", fact) for name, fact in facts.of_country(codes[0])]
+        rows = [("", f"country.{name}", fact) for name, fact in facts.list_country_facts(codes[0])]
     else:
-        known = [(f"{code:<6}", f"corridor.{name}", fact) for code, name, fact in facts.of_corridor(*codes)]
-    for code, name, fact in known:
+        rows = [(f"{code:<6}", f"corridor.{name}", fact) for code, name, fact in facts.list_corridor_facts(*codes)]
+    for code, name, fact in rows:
         print(
-            f"  {code}{facts.title(name):<60} {fact.value:>10.4g}  {fact.year or '':<4}  {facts.use(name):<8}  {fact.source}"
+            f"  {code}{facts.get_title(name):<60} {fact.value:>10.4g}  {fact.year or '':<4}  "
+            f"{facts.get_use(name):<8}  {fact.source}"
         )
     return EXIT_SCORED
 
 
-def _day(text: str | None) -> date:
+def _parse_day(text: str | None) -> date:
     if text is None:
         return date.today()
     try:
         return date.fromisoformat(text)
-    except ValueError as fault:
-        raise Usage(f"--on takes a day as YYYY-MM-DD; '{text}' is none.") from fault
+    except ValueError as error:
+        raise UsageError(f"--on takes a day as YYYY-MM-DD; '{text}' is none.") from error
 
 
 @contextmanager
-def _progress() -> Iterator[Callable[[str], None]]:
-    """Says what goes on, as a moving bar on a terminal and not at all elsewhere."""
+def _show_progress() -> Iterator[Callable[[str], None]]:
+    """Yield a function that shows a progress text: a progress bar on a terminal, nothing elsewhere."""
     if not sys.stderr.isatty():
         yield lambda _: None
         return

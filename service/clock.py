@@ -1,4 +1,4 @@
-"""What time it is: asked here and nowhere else, so that a test can set it."""
+"""The current time: read here and nowhere else, so that tests can set it."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from zoneinfo import ZoneInfo
 
 
 def now() -> datetime:
-    """This moment, in UTC."""
+    """Return the current time in UTC."""
     return datetime.now(UTC)
 
 
 def today(time_zone: str = "UTC") -> date:
-    """The day it is in a time zone."""
+    """Return the current date in a time zone."""
     return now().astimezone(ZoneInfo(time_zone)).date()

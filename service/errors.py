@@ -1,106 +1,38 @@
-"""What a caller is told when something cannot be: one shape for the API (RFC 9457) and one page for people.
-
-A use case raises ``Refused``. Whatever else arrives here is a fault of ours: the caller gets an id and nothing of its text,
-the log gets the id with where it happened.
-"""
+"""The error that use cases raise for a request they refuse. ``service/wiring/error_handlers.py`` turns it into a response."""
 
 from __future__ import annotations
 
-import orjson
-import structlog
-from flask import Flask, Response, g, make_response, render_template, request
-from flask_babel import gettext as _
-from flask_wtf.csrf import CSRFError
-from werkzeug.exceptions import HTTPException, SecurityError
-
-from service.refusal import Refused, problem
-
-log = structlog.get_logger("service")
-
-# What HTTP refuses by itself, in our codes.
-CODES = {
-    400: "request.bad",
-    401: "sign_in.missing",
-    403: "forbidden",
-    404: "not_found",
-    405: "method.not_allowed",
-    406: "not_acceptable",
-    408: "request.too_slow",
-    412: "precondition.failed",
-    413: "request.too_large",
-    415: "media_type.unsupported",
-    422: "request.invalid",
-    429: "too_many_requests",
-}
+from http import HTTPStatus
+from typing import Any
 
 
-def register(app: Flask) -> None:
-    """Every error of this application in the shape of its face. Call it last: a later handler would win."""
-    app.register_error_handler(Refused, answer)
-    app.register_error_handler(HTTPException, _refused_by_http)
-    app.register_error_handler(Exception, _our_fault)
+class DomainError(Exception):
+    """A refused request: a ``code`` for machines, the HTTP ``status``, a ``detail`` of one or two sentences, and more members.
+
+    Codes are lower-case words with dots between, and never change; ``extra`` holds further members of the problem object
+    (RFC 9457, section 3.2). ``headers`` are sent with the response.
+    """
+
+    def __init__(
+        self, code: str, status: int, detail: str = "", *, headers: dict[str, str] | None = None, **extra: Any
+    ) -> None:
+        super().__init__(detail or code)
+        self.code, self.status, self.detail, self.extra = code, status, detail, extra
+        self.headers = headers or {}
 
 
-def is_api() -> bool:
-    """Whether the request came to the API and wants a problem object rather than a page."""
-    return request.path.startswith("/api/")
+def not_found(detail: str = "") -> DomainError:
+    """Build the error for an object that does not exist or belongs to another organisation: callers cannot tell them apart."""
+    return DomainError("not_found", 404, detail or "There is no such thing here.")
 
 
-def answer(refused: Refused) -> Response:
-    """The answer to a refused request: a problem object for the API, a page for people."""
-    if is_api():
-        body = problem(refused.code, refused.status, refused.detail, **refused.extra)
-        body["instance"] = f"urn:uuid:{g.request_id}"
-        response = Response(orjson.dumps(body), refused.status, content_type="application/problem+json")
-    else:
-        page = render_template(
-            "error.html", refused=refused, title=_titles().get(refused.status, _("That did not work"))
-        )
-        response = make_response(page, refused.status)
-    response.headers.update(refused.headers)
-    return response
-
-
-def _titles() -> dict[int, str]:
+def build_problem(code: str, status: int, detail: str, **extra: Any) -> dict[str, Any]:
+    """Build a problem object (RFC 9457); an import that fails after its response was sent stores one too."""
     return {
-        403: _("Not open to you"),
-        404: _("Nothing here"),
-        413: _("Too large"),
-        429: _("Too many attempts"),
-        500: _("A fault of ours"),
-        503: _("Not available just now"),
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+        "code": code,
+        **extra,
     }
-
-
-def _refused_by_http(error: HTTPException) -> Response:
-    status = error.code or 500
-    if isinstance(error, SecurityError):  # the host is not ours: there is no address to build a page with
-        return Response(
-            "This service does not answer to that host name.\n", 400, content_type="text/plain; charset=utf-8"
-        )
-    if isinstance(error, CSRFError):
-        return answer(
-            Refused("form.stale", 400, _("This form has become stale. Go back, reload the page and send it again."))
-        )
-    if status >= 500:
-        return _our_fault(error)
-    kept = {
-        name: value
-        for name, value in error.get_headers(request.environ)
-        if name not in ("Content-Type", "Content-Length")
-    }
-    detail = {
-        404: _("There is nothing at this address, or it is not yours to see."),
-        405: _("This address does not take %(method)s.", method=request.method),
-        413: _("The request is larger than this service takes."),
-        415: _("The body is of a type that this address does not take."),
-        429: _("Too many requests. Wait a while and try again."),
-    }.get(status, _("The request cannot be understood."))
-    return answer(Refused(CODES.get(status, f"http.{status}"), status, detail, headers=kept))
-
-
-def _our_fault(error: Exception) -> Response:
-    log.error("our_fault", exc_info=error)
-    return answer(
-        Refused("fault", 500, _("Something went wrong on our side. It has been logged under the id of this request."))
-    )

@@ -1,7 +1,7 @@
-"""The log: one JSON object a line, on standard error. It never holds what stood in a cell, a form or an answer.
+"""The log: one JSON object a line, on standard error. It never holds the content of a cell, a form or an answer.
 
-Lines carry codes, counts and ids. Of an exception they carry its type and where it was raised, not its message: messages
-quote the value at fault.
+Lines carry codes, counts and ids. Of an exception they carry its type and where it was raised, not its message, since messages
+quote values.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ import orjson
 import structlog
 
 
-def set_up(level: str = "INFO", stream: TextIO | None = None) -> None:
-    """Sends our lines and those of the libraries to a stream, standard error unless told, in one shape."""
+def configure_logging(level: str = "INFO", stream: TextIO | None = None) -> None:
+    """Send the log of this service and its libraries to a stream (by default standard error), in one format."""
     shared: list[structlog.types.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        place_of_error,
+        replace_exception,
     ]
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -35,36 +35,36 @@ def set_up(level: str = "INFO", stream: TextIO | None = None) -> None:
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _as_json],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _render_json],
             keep_exc_info=False,
         )
     )
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level)
-    # A line that cannot be written is let go: what Python prints instead would quote the error.
+    # A line that cannot be written is dropped: what Python prints instead would quote the error.
     logging.raiseExceptions = False
-    # One line for each request is ours; theirs would quote the address with its query. The other two tell every step.
+    # The service logs each request itself; werkzeug would log the address with its query. The other two log every step.
     for name in ("werkzeug", "alembic", "apscheduler"):
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
-def _as_json(_: object, __: str, line: MutableMapping[str, Any]) -> str:
+def _render_json(_: object, __: str, line: MutableMapping[str, Any]) -> str:
     return orjson.dumps(line, default=lambda value: type(value).__name__).decode()
 
 
-def place_of_error(_: object, __: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Replaces an exception by its type and the places it came through, innermost last, and those of its causes."""
-    given = line.pop("exc_info", None)
-    error = given if isinstance(given, BaseException) else given[1] if isinstance(given, tuple) else None
-    if given is True:
+def replace_exception(_: object, __: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Replace an exception by its type and stack frames, innermost last, followed by those of its causes."""
+    exc_info = line.pop("exc_info", None)
+    error = exc_info if isinstance(exc_info, BaseException) else exc_info[1] if isinstance(exc_info, tuple) else None
+    if exc_info is True:
         error = sys.exception()
     if error is not None:
-        line["error"] = list(_chain(error))
+        line["error"] = list(_describe_chain(error))
     return line
 
 
-def _chain(error: BaseException) -> list[dict[str, Any]]:
+def _describe_chain(error: BaseException) -> list[dict[str, Any]]:
     chain: list[dict[str, Any]] = []
     seen: set[int] = set()
     step: BaseException | None = error

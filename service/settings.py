@@ -1,4 +1,4 @@
-"""What an installation can set, read once from the environment: ``DILIGENCE_DATA``, ``DILIGENCE_PORT`` and so on."""
+"""The settings of an installation, read once from the environment: ``DILIGENCE_DATA``, ``DILIGENCE_PORT`` and so on."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ LOOPBACK = ("127.0.0.1", "::1", "localhost")
 TRUE, FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 
 
-class BadSetting(ValueError):
-    """A variable of the environment that cannot be meant: one sentence for the operator."""
+class SettingError(ValueError):
+    """An invalid environment variable: one sentence for the operator."""
 
 
 def _setting(default: Any, about: str) -> Any:
@@ -24,7 +24,7 @@ def _setting(default: Any, about: str) -> Any:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Every setting, with its default. ``describe()`` lists them for the documentation."""
+    """Every setting, with its default. ``describe_settings()`` lists them for the documentation."""
 
     data: Path = _setting(Path("data"), "Folder for the SQLite database, uploaded files, reports and the secret key.")
     database_url: str = _setting("", "SQLAlchemy address of the database; SQLite in the data folder unless set.")
@@ -50,33 +50,33 @@ class Settings:
     log_level: str = _setting("INFO", "Least severe lines of the log: DEBUG, INFO, WARNING or ERROR.")
 
     def __post_init__(self) -> None:
-        """Refuses to send pages, and with them cookies, over a network in the clear."""
+        """Refuse to send pages, and with them cookies, unencrypted over a network."""
         if self.plain_http and self.host not in LOOPBACK:
-            raise BadSetting(f"Without TLS the service listens on {' or '.join(LOOPBACK)} only, not on {self.host}.")
+            raise SettingError(f"Without TLS the service listens on {' or '.join(LOOPBACK)} only, not on {self.host}.")
 
     @property
     def database(self) -> str:
-        """The address of the database."""
+        """Address of the database."""
         return self.database_url or f"sqlite:///{(self.data / 'diligence.db').absolute()}"
 
     @property
     def files(self) -> Path:
-        """The folder of uploads and reports; all processes of an installation share it."""
+        """Folder of uploads and reports; all processes of an installation share it."""
         return self.data / "blobs"
 
-    def secret_key(self) -> bytes:
-        """The secret key, 32 random bytes as hexadecimal digits; made at the first call, readable by its owner alone."""
+    def get_secret_key(self) -> bytes:
+        """Return the secret key, 32 random bytes in hexadecimal; the first call creates it, readable by its owner alone."""
         path = Path(self.secret_key_file) if self.secret_key_file else self.data / "secret-key"
         if not path.exists():
-            _make_key(path)
+            _create_secret_key(path)
         key = path.read_bytes().strip()
         if len(key) < 32:
-            raise BadSetting(f"{path} holds no secret key of 32 characters or more.")
+            raise SettingError(f"{path} holds no secret key of 32 characters or more.")
         return key
 
 
-def _make_key(path: Path) -> None:
-    # Written beside and linked into place, so that of two processes that start at once both read one whole key.
+def _create_secret_key(path: Path) -> None:
+    # Written to a draft and linked into place, so that two processes that start at once both read one whole key.
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     draft = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
@@ -92,39 +92,41 @@ def _make_key(path: Path) -> None:
 
 
 def from_environment(environment: Mapping[str, str]) -> Settings:
-    """The settings that an environment says; raises BadSetting for a value or a name that cannot be meant."""
-    known = {PREFIX + one.name.upper(): one for one in fields(Settings)}
-    given = {name: value for name, value in environment.items() if name.startswith(PREFIX)}
-    for name in given.keys() - known.keys():
-        raise BadSetting(f"{name} is no setting.")
-    read: dict[str, Any] = {known[name].name: _read(name, value, known[name].default) for name, value in given.items()}
-    return Settings(**read)
+    """Read the settings from an environment. Raises SettingError for an invalid value or an unknown name."""
+    known = {PREFIX + setting.name.upper(): setting for setting in fields(Settings)}
+    variables = {name: value for name, value in environment.items() if name.startswith(PREFIX)}
+    for name in variables.keys() - known.keys():
+        raise SettingError(f"{name} is no setting.")
+    values: dict[str, Any] = {
+        known[name].name: _parse_value(name, text, known[name].default) for name, text in variables.items()
+    }
+    return Settings(**values)
 
 
-def _read(name: str, value: str, default: object) -> object:
+def _parse_value(name: str, value: str, default: object) -> object:
     if isinstance(default, bool):
         if value.lower() not in TRUE + FALSE:
-            raise BadSetting(f"{name} is '{value}': say 1 or 0.")
+            raise SettingError(f"{name} is '{value}': say 1 or 0.")
         return value.lower() in TRUE
     if isinstance(default, int):
         if not value.isascii() or not value.isdigit():
-            raise BadSetting(f"{name} is '{value}': say a whole number.")
+            raise SettingError(f"{name} is '{value}': say a whole number.")
         return int(value)
     if isinstance(default, tuple):
         return tuple(part.strip() for part in value.split(",") if part.strip())
     return Path(value) if isinstance(default, Path) else value
 
 
-def describe() -> list[tuple[str, str, str]]:
-    """Name in the environment, default and meaning of every setting, in order."""
-    shown = []
-    for one in fields(Settings):
-        default = one.default
+def describe_settings() -> list[tuple[str, str, str]]:
+    """Return the environment variable, default and meaning of every setting, in order."""
+    rows = []
+    for setting in fields(Settings):
+        default = setting.default
         assert default is not MISSING
         text = (
             ",".join(default)
             if isinstance(default, tuple)
             else str(int(default) if isinstance(default, bool) else default)
         )
-        shown.append((PREFIX + one.name.upper(), text, str(one.metadata["about"])))
-    return shown
+        rows.append((PREFIX + setting.name.upper(), text, str(setting.metadata["about"])))
+    return rows

@@ -1,4 +1,4 @@
-"""What every test stands on.
+"""Rules and fixtures for all tests.
 
 Fixtures are few. A test makes its own input in sight of the reader: a sheet is a Markdown table in the test
 (`sheets.py` turns it into the bytes of a workbook), a model is a few lines of TOML, a supplier a handful of answers.
@@ -33,8 +33,8 @@ settings.register_profile(
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
 
 
-def is_here(sock: socket.socket, address: object) -> bool:
-    """Whether an address to connect to is on this machine."""
+def is_local_address(sock: socket.socket, address: object) -> bool:
+    """Return whether an address to connect to is on this machine."""
     if sock.family not in (socket.AF_INET, socket.AF_INET6):
         return True
     host = str(address[0]) if isinstance(address, tuple) else ""
@@ -46,13 +46,13 @@ def is_here(sock: socket.socket, address: object) -> bool:
 
 @pytest.fixture(scope="session", autouse=True)
 def no_network() -> Iterator[None]:
-    """Connections to this machine only."""
+    """Allow connections to this machine only."""
     with pytest.MonkeyPatch.context() as patch:
         for name in ("connect", "connect_ex"):
             original = getattr(socket.socket, name)
 
             def guarded(sock: socket.socket, address: object, original=original) -> object:
-                if not is_here(sock, address):
+                if not is_local_address(sock, address):
                     raise NetworkUsedError(f"a test tried to reach {address}")
                 return original(sock, address)
 

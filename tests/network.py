@@ -1,4 +1,4 @@
-"""What is raised in a test that tries to reach another machine (see conftest.py)."""
+"""The error of a test that tries to reach another machine (see conftest.py)."""
 
 
 class NetworkUsedError(AssertionError):

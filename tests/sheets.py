@@ -17,15 +17,15 @@ NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?", re.ASCII)
 Cell = str | int | float | None
 
 
-def rows_of(*lines: str) -> list[list[str]]:
-    """The cells of a Markdown table, given as lines or as one text; a rule (|---|) is passed over."""
+def parse_table(*lines: str) -> list[list[str]]:
+    """Return the cells of a Markdown table, given as lines or as one text; a rule (|---|) is passed over."""
     table = [line.strip() for text in lines for line in text.strip().splitlines()]
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table]
     return [row for row in rows if not all(re.fullmatch(":?-{3,}:?", cell) for cell in row)]
 
 
-def cell_of(text: str) -> Cell:
-    """A number where the text is plainly one, nothing where it is empty."""
+def parse_cell(text: str) -> Cell:
+    """Return a number if the text is plainly one, None if it is empty, otherwise the text."""
     if NUMBER.fullmatch(text):
         return float(text) if "." in text else int(text)
     return text or None
@@ -37,29 +37,29 @@ def workbook(*lines: str, name: str = "Suppliers", **others: str) -> bytes:
     del book["Sheet"]
     for title, table in {name: "\n".join(lines), **others}.items():
         sheet = book.create_sheet(title)
-        for row in rows_of(table):
-            sheet.append([cell_of(text) for text in row])
-    return saved(book)
+        for row in parse_table(table):
+            sheet.append([parse_cell(text) for text in row])
+    return save_workbook(book)
 
 
-def saved(book: Workbook) -> bytes:
-    """The bytes of a workbook."""
+def save_workbook(book: Workbook) -> bytes:
+    """Return the bytes of a workbook."""
     held = io.BytesIO()
     book.save(held)
     return held.getvalue()
 
 
 def text(*lines: str, delimiter: str = ",", encoding: str = "utf-8") -> bytes:
-    """The table as a text file."""
+    """Return the table as a text file."""
     held = io.StringIO()
-    csv.writer(held, delimiter=delimiter).writerows(rows_of(*lines))
+    csv.writer(held, delimiter=delimiter).writerows(parse_table(*lines))
     return held.getvalue().encode(encoding)
 
 
 # Packages of raw parts
 
 
-def zipped(
+def build_zip(
     parts: Mapping[str, str | bytes] | Iterable[tuple[str, str | bytes]], method: int = zipfile.ZIP_DEFLATED
 ) -> bytes:
     """A zip archive of parts by name; a list of pairs may hold a name twice."""

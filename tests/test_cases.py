@@ -1,8 +1,8 @@
-"""Named situations that an expert can read and argue with: tests/cases/<name>/.
+"""Test named situations that an expert can read and discuss: tests/cases/<name>/.
 
-``why.md`` says what the case is about and works its numbers by hand. ``answers.csv`` holds what was said (an agency before the
-site that names it; several answers in one cell with | between; evidence as in a sheet). ``expected.csv`` holds what must come
-out, of the supplier named, else of the last: a field of its result; ``points`` or ``of`` of its practice; the points, state, e
+``why.md`` describes the case and computes its numbers by hand. ``answers.csv`` has the answers (an agency before the
+site that names it; several answers in one cell with | between; evidence as in a sheet). ``expected.csv`` has the expected
+values, of the supplier named, else of the last: a field of its result; ``points`` or ``of`` of its practice; the points, state, e
 or c of one reason; or which action is the first, second, third ... step of its plan. A row ``on`` gives the day, where it is not
 1 November 2026.
 """
@@ -17,54 +17,56 @@ import numpy as np
 import orjson
 import pytest
 
-from questionnaires.form import load_reading_form
+from questionnaires.form import load_combined_form
 from risk_models.answers import from_rows
-from risk_models.facts import load as load_facts
-from service.assessing.assess import Batch, assess
-from service.assessing.contract import result_rows
+from risk_models.facts.facts import load_facts
+from service.assessment.assess import Batch, assess
+from service.assessment.export_json import iter_result_json
 
 CASES = sorted(path for path in (Path(__file__).parent / "cases").iterdir() if path.is_dir())
 MANY = ("many", "countries", "sector")
 NUMBERS = ("number", "percent", "money")
 
 
-def rows(path: Path) -> list[dict[str, str]]:
+def read_rows(path: Path) -> list[dict[str, str]]:
     with path.open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 
 
-def suppliers(path: Path) -> list[tuple[str, str, dict[str, Any]]]:
-    """The suppliers of a case in order: name in the case, kind and typed answers."""
-    found: dict[str, dict[str, Any]] = defaultdict(dict)
+def read_suppliers(path: Path) -> list[tuple[str, str, dict[str, Any]]]:
+    """Return the suppliers of a case in order: name in the case, kind and parsed answers."""
+    answers_by_name: dict[str, dict[str, Any]] = defaultdict(dict)
     kinds = {}
-    for row in rows(path / "answers.csv"):
+    for row in read_rows(path / "answers.csv"):
         kinds[row["supplier"]] = row["kind"]
-        found[row["supplier"]][row["question"]] = typed(row["kind"], row["question"], row["answer"])
-    return [(name, kinds[name], answers) for name, answers in found.items()]
+        answers_by_name[row["supplier"]][row["question"]] = parse_answer(row["kind"], row["question"], row["answer"])
+    return [(name, kinds[name], answers) for name, answers in answers_by_name.items()]
 
 
-def typed(kind: str, question: str, told: str) -> Any:
-    form = load_reading_form(kind)
-    asked = form.by_id[question]
-    if asked.type == "evidence":
-        return asked.field(headers=form.headers).read(told)
-    if told in ("declined", "cannot_apply"):
-        return told
-    return tuple(told.split("|")) if asked.type in MANY else float(told) if asked.type in NUMBERS else told
+def parse_answer(kind: str, question_id: str, text: str) -> Any:
+    form = load_combined_form(kind)
+    question = form.by_id[question_id]
+    if question.type == "evidence":
+        return question.build_field(headers=form.headers).parse(text)
+    if text in ("declined", "cannot_apply"):
+        return text
+    return tuple(text.split("|")) if question.type in MANY else float(text) if question.type in NUMBERS else text
 
 
-def results(path: Path, on: date) -> dict[str, dict[str, Any]]:
-    """The result of each supplier of a case, by its name there, in the order of the case."""
-    told = suppliers(path)
-    batches = [Batch(kind, from_rows([answers]), "case", kind, np.array([2])) for _, kind, answers in told]
+def assess_case(path: Path, on: date) -> dict[str, dict[str, Any]]:
+    """Return the results of the suppliers of a case by name, in the order of the case."""
+    suppliers = read_suppliers(path)
+    batches = [Batch(kind, from_rows([answers]), "case", kind, np.array([2])) for _, kind, answers in suppliers]
     assessed = [
-        orjson.loads(row) for each in assess(batches, load_facts().as_of(on), on) for row in result_rows(each, on)
+        orjson.loads(row)
+        for batch in assess(batches, load_facts().as_of(on), on)
+        for row in iter_result_json(batch, on)
     ]
-    return dict(zip((name for name, _, _ in told), assessed, strict=True))
+    return dict(zip((name for name, _, _ in suppliers), assessed, strict=True))
 
 
-def of(result: dict[str, Any], what: str, name: str) -> Any:
-    """What one row of ``expected.csv`` is about."""
+def get_value(result: dict[str, Any], what: str, name: str) -> Any:
+    """Return the value of a result that a row of ``expected.csv`` is about."""
     if what == "field":
         return result[name]
     if what == "practice":
@@ -77,13 +79,13 @@ def of(result: dict[str, Any], what: str, name: str) -> Any:
 
 
 @pytest.mark.parametrize("path", CASES, ids=lambda path: path.name)
-def test_the_numbers_are_those_worked_by_hand(path: Path) -> None:
+def test_the_results_are_those_computed_by_hand(path: Path) -> None:
     assert (path / "why.md").read_text(encoding="utf-8").strip()
-    expected = rows(path / "expected.csv")
+    expected = read_rows(path / "expected.csv")
     on = next((row["value"] for row in expected if row["what"] == "on"), "2026-11-01")
-    found = results(path, date.fromisoformat(on))
+    results = assess_case(path, date.fromisoformat(on))
     for row in (row for row in expected if row["what"] != "on"):
-        value = of(found[row.get("supplier") or list(found)[-1]], row["what"], row["name"])
+        value = get_value(results[row.get("supplier") or list(results)[-1]], row["what"], row["name"])
         if isinstance(value, (int, float)) and not isinstance(value, bool):
             assert value == pytest.approx(float(row["value"]), abs=0.005), row
         else:

@@ -1,4 +1,4 @@
-"""One strict reading of JSON bodies: UTF-8, no duplicate keys, no NaN, no deep nesting, an object and nothing else."""
+"""JSON bodies, read strictly: UTF-8, no duplicate keys, no NaN, no deep nesting, an object and nothing else."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from flask import request
 
-from service.refusal import Refused
+from service.errors import DomainError
 
 DEEPEST = 20
 UNREADABLE = 1_000  # deeper than this no parser should be asked
@@ -18,47 +18,45 @@ BRACKET = re.compile(r"[\[\]{}]")
 
 
 def json_object() -> dict[str, Any]:
-    """The body of the request. Raises Refused with a code for each way in which it is none."""
+    """Return the JSON object in the body of the request. Raises DomainError with a code for each way in which there is none."""
     if request.mimetype != "application/json":
-        raise Refused("content_type", 415, "Send the body as application/json.")
+        raise DomainError("content_type", 415, "Send the body as application/json.")
     if request.content_length is not None and request.content_length > LONGEST:
-        raise Refused("body.too_large", 413, f"A JSON body has at most {LONGEST} bytes.")
+        raise DomainError("body.too_large", 413, f"A JSON body has at most {LONGEST} bytes.")
     data = request.get_data(cache=False)
     if len(data) > LONGEST:
-        raise Refused("body.too_large", 413, f"A JSON body has at most {LONGEST} bytes.")
-    return parse_object(data)
-
-
-def parse_object(data: bytes) -> dict[str, Any]:
-    """A JSON object from bytes, read strictly (:func:`parse`)."""
+        raise DomainError("body.too_large", 413, f"A JSON body has at most {LONGEST} bytes.")
     body = parse(data)
     if not isinstance(body, dict):
-        raise Refused("field.type", 422, "The body is to be an object.")
+        raise DomainError("field.type", 422, "The body is to be an object.")
     return body
 
 
 def parse(data: bytes) -> Any:
-    """JSON from bytes, read strictly (RFC 8259, with names that are unique and numbers that are finite)."""
+    """Return JSON from bytes, read strictly (RFC 8259, with names that are unique and numbers that are finite).
+
+    Raises DomainError: 400, or 422 where it could be read and holds what cannot be.
+    """
     if data.startswith((b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf")):
-        raise Refused("json.encoding", 400, "JSON is sent as UTF-8 without a mark.")
+        raise DomainError("json.encoding", 400, "JSON is sent as UTF-8 without a mark.")
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as fault:
-        raise Refused("json.encoding", 400, f"Byte {fault.start + 1} is not UTF-8.") from fault
+        raise DomainError("json.encoding", 400, f"Byte {fault.start + 1} is not UTF-8.") from fault
     deepest = _depth(text)
     if deepest > DEEPEST:
         status = 422 if deepest < UNREADABLE else 400
-        raise Refused("json.too_deep", status, f"The body nests deeper than {DEEPEST} levels.")
+        raise DomainError("json.too_deep", status, f"The body nests deeper than {DEEPEST} levels.")
     try:
         return json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite)
     except json.JSONDecodeError as fault:
-        raise Refused("json.syntax", 400, f"Line {fault.lineno}, column {fault.colno}: {fault.msg}.") from fault
+        raise DomainError("json.syntax", 400, f"Line {fault.lineno}, column {fault.colno}: {fault.msg}.") from fault
     except (ValueError, RecursionError) as fault:
-        raise Refused("json.invalid_number", 400, "A number in the body is too large.") from fault
+        raise DomainError("json.invalid_number", 400, "A number in the body is too large.") from fault
 
 
 def _depth(text: str) -> int:
-    """How deep arrays and objects nest, outside of strings; no parser is asked, since some fall over it."""
+    """Return how deep arrays and objects nest, outside of strings, without a parser: some fall over deep nesting."""
     openings = text.count("[") + text.count("{")
     if openings <= DEEPEST:
         return openings  # as deep as that at most
@@ -76,17 +74,17 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, value in pairs:
         if name in found:
-            raise Refused("json.duplicate_key", 400, "A name stands twice in one object.")
+            raise DomainError("json.duplicate_key", 400, "A name stands twice in one object.")
         found[name] = value
     return found
 
 
 def _no_constant(text: str) -> float:
-    raise Refused("json.invalid_number", 400, f"{text} is no number in JSON.")
+    raise DomainError("json.invalid_number", 400, f"{text} is no number in JSON.")
 
 
 def _finite(text: str) -> float:
     number = float(text)
     if number in (float("inf"), float("-inf")):
-        raise Refused("number.range", 422, "A number in the body is too large.")
+        raise DomainError("number.range", 422, "A number in the body is too large.")
     return number

@@ -10,186 +10,225 @@ import orjson
 from flask import Response, request
 from sqlalchemy.orm import Session
 
-from questionnaires.answer import Fault, legible
-from questionnaires.form import load_reading_form
+from questionnaires.form import load_combined_form
+from questionnaires.parse.answer import AnswerError, make_legible
+from questionnaires.parse.types import CountryField, DateField, SectorField
 from questionnaires.sheet import Limits
-from questionnaires.types import Country, Date, Sector
-from service.api import once, shown
+from service import report_jobs
+from service.api import idempotency
 from service.api.body import parse
-from service.api.reply import Reply, response
-from service.api.views import listed
-from service.auth.caller import blobs, caller, database, reading, settings
-from service.cases import case_intake
+from service.api.responses import Reply, response
+from service.api.schemas.base import Resource
+from service.api.schemas.files import CHOICES, UPLOAD, ImportSchema
+from service.api.views import page_reply
+from service.auth.caller import get_blob_store, get_caller, get_database, get_settings, read_session
+from service.clock import now
 from service.db.tables import Import
+from service.errors import DomainError
+from service.imports import cases as import_cases
+from service.imports import jobs as import_jobs
+from service.imports import preview as findings
 from service.jobs import table as jobs
-from service.refusal import Refused
-from service.register import listings
-from service.reporting import report_jobs
-from service.taking_in import findings, imports
+from service.queries import lists
+from service.queries.supplier_list import SupplierFilter, count_suppliers_by_level
 
-FIELDS = ("kind", "default_country", "default_sector", "sheet", "date_order", "columns", "on", "confirm")
-WORDS = {"kind": (*shown.PLURALS, "buyer", "case"), "date_order": ("dmy", "mdy"), "confirm": ("true", "false")}
+MOST_ISSUES = 500
+IMPORT = ImportSchema()
+TEXT_PARTS = UPLOAD.fields.keys() - {"file"}
 
 
-def send() -> Response:
-    """Takes files in. What the door can tell is refused at once; else 202, and the import reads and scores itself.
+def upload() -> Response:
+    """Take files in. What a file check finds is refused at once; else 202, and jobs read and score the import.
 
     The effect has its own transaction, after the bytes are safe; the reply under an Idempotency-Key is stored in it.
     """
     if request.mimetype != "multipart/form-data":
-        raise Refused("content_type", 415, "Send the files as multipart/form-data.")
-    strange = sorted(set(request.files) - {"file"})
-    if strange:
-        raise Refused("field.unknown", 422, f"{legible(strange[0])}: Send each file in a field called 'file'.")
+        raise DomainError("content_type", 415, "Send the files as multipart/form-data.")
+    unknown = sorted(set(request.files) - {"file"})
+    if unknown:
+        raise DomainError("field.unknown", 422, f"{make_legible(unknown[0])}: Send each file in a field called 'file'.")
     files = [(file.filename or "", file.read()) for file in request.files.getlist("file")]
-    if len(files) > settings().upload_files:
-        raise Refused("upload.too_many_files", 413, f"One upload has at most {settings().upload_files} files.")
-    choices = _choices()
-    told = [part for name, data in files for part in (name.encode("utf-8", "replace"), data)]
-    asked = once.asked_for(orjson.dumps(choices, option=orjson.OPT_SORT_KEYS), *told)
-    key = once.key_of_request()
+    if len(files) > get_settings().upload_files:
+        raise DomainError("upload.too_many_files", 413, f"One upload has at most {get_settings().upload_files} files.")
+    choices = _choices_of_form()
+    parts = [part for name, data in files for part in (name.encode("utf-8", "replace"), data)]
+    digest = idempotency.request_digest(orjson.dumps(choices, option=orjson.OPT_SORT_KEYS), *parts)
+    key = idempotency.key_of_request()
     if key is not None:
-        with reading() as session:
-            found = once.replayed(session, key, asked)
-        if found is not None:
-            return response(found)
+        with read_session() as session:
+            stored = idempotency.stored_reply(session, key, digest)
+        if stored is not None:
+            return response(stored)
     replies: list[Reply] = []
 
-    def also(session: Session, taken: Import) -> None:
-        replies.append(Reply(shown.import_(session, taken), 202, {"Location": f"/api/v1/imports/{taken.id}"}))
+    def answer(session: Session, import_: Import) -> None:
+        location = {"Location": f"/api/v1/imports/{import_.id}"}
+        replies.append(Reply(IMPORT.dump(_import(session, import_)), 202, location))
         if key is not None:
-            once.keep(session, key, asked, replies[0])
+            idempotency.store(session, key, digest, replies[0])
 
-    who = caller()
-    sent = (who.organisation_id, files, choices, who.actor, Limits(), also)
-    imports.receive(database(), blobs(), *sent, cases=who.handles_cases)
+    who = get_caller()
+    import_jobs.receive_upload(
+        get_database(),
+        get_blob_store(),
+        who.organisation_id,
+        files,
+        choices,
+        who.actor,
+        Limits(),
+        answer,
+        may_bring_cases=who.handles_cases,
+    )
     return response(replies[0])
 
 
-def _choices() -> dict[str, Any]:
-    """The fields beside the files, as the reader takes them. Raises Refused, 422."""
-    told = request.form.to_dict()
-    strange = sorted(set(told) - set(FIELDS))
-    if strange:
-        raise Refused("field.unknown", 422, f"{legible(strange[0])}: There is no such field here.")
-    return choices_of({name: value for name, value in told.items() if value})
+def _choices_of_form() -> dict[str, Any]:
+    """Return the choices in the text parts of an upload. Raises DomainError, 422."""
+    form = request.form.to_dict()
+    unknown = sorted(form.keys() - TEXT_PARTS)
+    if unknown:
+        raise DomainError("field.unknown", 422, f"{make_legible(unknown[0])}: There is no such field here.")
+    return choices_from({name: value for name, value in form.items() if value})
 
 
-def choices_of(told: Mapping[str, str]) -> dict[str, Any]:
-    """What the sender decided. An import of the API confirms itself unless told otherwise."""
-    for name, words in WORDS.items():
-        if told.get(name, words[0]) not in words:
-            raise Refused("field.value", 422, f"{name}: It is {' or '.join(words)}.")
-    made: dict[str, Any] = {name: told[name] for name in ("kind", "date_order", "sheet") if name in told}
+def choices_from(texts: Mapping[str, str]) -> dict[str, Any]:
+    """Return what the sender decided, as an import stores it. It confirms itself unless ``confirm`` is false.
+
+    Raises DomainError, 422.
+    """
+    for name, codes in CHOICES.items():
+        if texts.get(name, codes[0]) not in codes:
+            raise DomainError("field.value", 422, f"{name}: It is {' or '.join(codes)}.")
+    choices: dict[str, Any] = {name: texts[name] for name in ("kind", "date_order", "sheet") if name in texts}
     try:
-        if "sheet" in told:
-            made["sheet"] = _clean(told["sheet"])
-        if "default_country" in told:
-            made["country"] = Country(reserved=()).read(told["default_country"])
-        if "default_sector" in told:
-            made["sector"] = ";".join(map(str, _sectors(told["default_sector"])))
-        if "on" in told:
-            made["on"] = _day(told["on"])
-    except Fault as fault:
-        raise Refused(fault.code, 422, f"{fault.seen}: {fault.cure}") from fault
-    if "columns" in told:
-        made["columns"] = _columns(told["columns"])
-    if told.get("confirm") != "false":
-        made["confirm"] = True
-    return {name: value for name, value in made.items() if value}
+        if "sheet" in texts:
+            choices["sheet"] = _printable(texts["sheet"])
+        if "default_country" in texts:
+            choices["country"] = CountryField(reserved=()).parse(texts["default_country"])
+        if "default_sector" in texts:
+            choices["sector"] = ";".join(_sectors(texts["default_sector"]))
+        if "on" in texts:
+            choices["on"] = _day(texts["on"])
+    except AnswerError as fault:
+        raise DomainError(fault.code, 422, f"{fault.seen}: {fault.cure}") from fault
+    if "columns" in texts:
+        choices["columns"] = _columns(texts["columns"])
+    if texts.get("confirm") != "false":
+        choices["confirm"] = True
+    return {name: value for name, value in choices.items() if value}
 
 
 def _sectors(text: str) -> tuple[str, ...]:
-    codes = Sector(reserved=()).read(text)
+    codes = SectorField(reserved=()).parse(text)
     return tuple(map(str, codes)) if isinstance(codes, tuple) else ()
 
 
-def _clean(text: str) -> str:
+def _printable(text: str) -> str:
     if not text.isprintable():
-        raise Fault("text.forbidden_character", text)
+        raise AnswerError("text.forbidden_character", text)
     return text
 
 
 def _day(text: str) -> str:
-    day = str(Date(reserved=()).read(text))
+    day = str(DateField(reserved=()).parse(text))
     if len(day) != 10:
-        raise Fault("date.invalid", text)
+        raise AnswerError("date.invalid", text)
     return day
 
 
 def _columns(text: str) -> dict[str, str] | list[dict[str, Any]]:
-    """Which column answers which question: a JSON object, question id -> header; or an array of such maps of one sheet each."""
-    told = parse(text.encode("utf-8", "replace"))
-    if isinstance(told, dict):
-        return _column_map(told)
-    if not isinstance(told, list) or not told:
-        raise Refused("field.type", 422, "columns: Send an object, or an array with one for each sheet.")
-    for each in told:
-        if not isinstance(each, dict) or not isinstance(each.get("columns"), dict):
-            raise Refused("field.type", 422, "columns: Each entry is an object with the columns of one sheet.")
-        if strange := sorted(set(each) - {"file", "sheet", "columns"}):
-            raise Refused("field.unknown", 422, f"columns: An entry has no {legible(strange[0])}.")
-        if not all(
-            isinstance(each.get(name, ""), str) and each.get(name, "").isprintable() for name in ("file", "sheet")
-        ):
-            raise Refused("field.type", 422, "columns: Name the file and the sheet of an entry as texts.")
-        _column_map(each["columns"])
-    return told
+    """Return which column answers which question: a map, question id -> header; or a list of such maps of one sheet each."""
+    data = parse(text.encode("utf-8", "replace"))
+    if isinstance(data, dict):
+        return _column_map(data)
+    if not isinstance(data, list) or not data:
+        raise DomainError("field.type", 422, "columns: Send an object, or an array with one for each sheet.")
+    for entry in data:
+        if not isinstance(entry, dict) or not isinstance(entry.get("columns"), dict):
+            raise DomainError("field.type", 422, "columns: Each entry is an object with the columns of one sheet.")
+        if unknown := sorted(set(entry) - {"file", "sheet", "columns"}):
+            raise DomainError("field.unknown", 422, f"columns: An entry has no {make_legible(unknown[0])}.")
+        names = [entry.get(name, "") for name in ("file", "sheet")]
+        if not all(isinstance(name, str) and name.isprintable() for name in names):
+            raise DomainError("field.type", 422, "columns: Name the file and the sheet of an entry as texts.")
+        _column_map(entry["columns"])
+    return data
 
 
-def _column_map(told: dict[str, Any]) -> dict[str, str]:
-    known = {question.id for kind in WORDS["kind"] for question in load_reading_form(kind).questions}
-    for question, header in told.items():
+def _column_map(data: dict[str, Any]) -> dict[str, str]:
+    known = {question.id for kind in CHOICES["kind"] for question in load_combined_form(kind).questions}
+    for question, header in data.items():
         if question not in known:
-            raise Refused("field.unknown", 422, f"columns: There is no question {legible(json.dumps(question))}.")
+            raise DomainError(
+                "field.unknown", 422, f"columns: There is no question {make_legible(json.dumps(question))}."
+            )
         if not isinstance(header, str) or not header.isprintable():
-            raise Refused("field.type", 422, f"columns: Say the header of the column that answers {question}.")
-    return told
+            raise DomainError("field.type", 422, f"columns: Say the header of the column that answers {question}.")
+    return data
 
 
 def list_imports(session: Session, query: Mapping[str, Any]) -> Reply:
-    """Imports, newest first."""
-    return listed(listings.imports(session, **query), shown.import_line)
+    """Return imports, newest first."""
+    return page_reply(lists.list_imports(session, **query))
 
 
-def one_import(session: Session, import_id: str) -> Reply:
-    """An import: how far it is, what was found, what came of it."""
-    return Reply(shown.import_(session, _import(session, import_id)))
+def get_import(session: Session, import_id: str) -> Reply:
+    """Return an import: how far it is, what was found, what came of it."""
+    return Reply(_import(session, _visible_import(session, import_id)))
 
 
-def _import(session: Session, import_id: str) -> Import:
-    return case_intake.open_to(imports.get(session, import_id), reads_cases=caller().reads_cases)
+def _visible_import(session: Session, import_id: str) -> Import:
+    return import_cases.check_access(import_jobs.get_import(session, import_id), reads_cases=get_caller().reads_cases)
 
 
 def confirm(session: Session, import_id: str, body: Mapping[str, Any]) -> Reply:
-    """Has an import scored as it was found, or read again with other choices."""
-    told = dict(body)
-    columns = told.pop("columns", None)
-    choices = choices_of({**told, **({} if columns is None else {"columns": json.dumps(columns)})})
-    _import(session, import_id)
-    taken = imports.confirm(session, import_id, choices, caller().actor, cases=caller().handles_cases)
+    """Have an import scored as it was found, or read again with other choices."""
+    texts = dict(body)
+    if "columns" in texts:
+        texts["columns"] = json.dumps(texts["columns"])
+    choices = choices_from(texts)
+    _visible_import(session, import_id)
+    import_ = import_jobs.confirm_import(
+        session, import_id, choices, get_caller().actor, may_bring_cases=get_caller().handles_cases
+    )
     session.flush()
-    return Reply(shown.import_(session, taken), 202)
+    return Reply(_import(session, import_), 202)
 
 
 def cancel(session: Session, import_id: str) -> Reply:
-    """Asks for the job of an import to be cancelled."""
-    taken = _import(session, import_id)
-    job = findings.progress(session, taken)
+    """Request that the job of an import be cancelled."""
+    import_ = _visible_import(session, import_id)
+    job = findings.get_current_job(session, import_)
     if job is not None:
-        jobs.cancel(session, job.id, caller().actor)
-    return Reply(shown.import_(session, taken), 202)
+        jobs.cancel_job(session, job.id, get_caller().actor)
+    return Reply(_import(session, import_), 202)
+
+
+def _import(session: Session, import_: Import) -> Resource:
+    preview = import_.found or {}
+    issues = preview.get("issues", [])
+    scored = SupplierFilter(imported=import_.id)
+    return Resource(
+        import_,
+        files=preview.get("files", []),
+        job=findings.get_current_job(session, import_),
+        counts=count_suppliers_by_level(session, scored, now().date()) if import_.state == "done" else None,
+        issues=issues[:MOST_ISSUES],
+        issues_total=len(issues),
+    )
 
 
 def cancel_job(session: Session, job_id: str) -> Reply:
-    """Asks for a job to be cancelled: it ends before its next effect."""
-    return Reply(shown.job(jobs.cancel(session, job_id, caller().actor)), 202)
+    """Request that a job be cancelled: it ends before its next effect."""
+    return Reply(jobs.cancel_job(session, job_id, get_caller().actor), 202)
 
 
 def report_file(job_id: str) -> Response:
-    """A report as a file."""
-    with reading() as session:
-        rendered = report_jobs.fetch(session, blobs(), job_id, sees_worker_derived=caller().sees_worker_derived)
+    """Return a report as a file."""
+    with read_session() as session:
+        rendered = report_jobs.download_report(
+            session, get_blob_store(), job_id, sees_worker_derived=get_caller().sees_worker_derived
+        )
     sent = Response(rendered.data, content_type=rendered.media_type)
     sent.headers["Content-Disposition"] = f'attachment; filename="{rendered.file_name}"'
     # A report is opened by people: nothing in it may run, wherever it is shown.

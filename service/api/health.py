@@ -7,7 +7,7 @@ from flask import Blueprint, Response
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
-from service.auth.caller import database
+from service.auth.caller import get_database
 from service.db.tables import Organisation
 
 pages = Blueprint("health", __name__, url_prefix="/health")
@@ -15,20 +15,20 @@ pages = Blueprint("health", __name__, url_prefix="/health")
 
 @pages.get("/live")
 def live() -> Response:
-    """The process answers."""
-    return _said("live", 200)
+    """Return 200: the process answers."""
+    return _status("live", 200)
 
 
 @pages.get("/ready")
 def ready() -> Response:
-    """The database answers and has its tables; 503 if not."""
+    """Return 200 if the database answers and has its tables, else 503."""
     try:
-        with database().across(write=False) as session:
+        with get_database().unscoped(write=False) as session:
             session.scalars(select(Organisation.id).limit(1)).all()
     except SQLAlchemyError:
-        return _said("unavailable", 503)
-    return _said("ready", 200)
+        return _status("unavailable", 503)
+    return _status("ready", 200)
 
 
-def _said(status: str, code: int) -> Response:
+def _status(status: str, code: int) -> Response:
     return Response(orjson.dumps({"status": status}), code, content_type="application/json")

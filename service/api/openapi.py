@@ -1,48 +1,45 @@
-"""The OpenAPI 3.1 document, made from the one list of routes: addresses, scopes, parameters, bodies and answers."""
+"""The OpenAPI 3.1 document, made from the list of routes and their schemas: paths, scopes, parameters, bodies and responses."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 from apispec import APISpec
-from apispec.ext.marshmallow import MarshmallowPlugin
-from marshmallow import Schema, fields
+from apispec.ext.marshmallow.openapi import OpenAPIConverter
+from marshmallow import fields
 
-from questionnaires.form import Question, load_reading_form, schema
-from risk_models.evidence import TITLES as EVIDENCE_GRADES
-from service.api.objects import Json, objects
-from service.api.read import PRINTED_OR_EMPTY
-from service.api.reply import CONDITIONS
-from service.api.shown import PLURALS
-from service.auth.access import ACCESS, line
+from service.api import answer_schema
+from service.api.fields import CurrentChoice, StrictString
+from service.api.responses import CONDITIONS
+from service.api.route import FileTypes, Route
+from service.api.schemas.base import ApiSchema
+from service.api.schemas.schedules import RULES
+from service.auth.access import ACCESS, format_route
 
-if TYPE_CHECKING:
-    from service.api.routes import Route
-
+Json = dict[str, Any]
 PROBLEM: Json = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
-TYPES: dict[str, list[str]] = {
-    "number": ["number", "string"],
-    "money": ["number", "string"],
-    "percent": ["number", "string"],
-    "yes_no": ["string", "boolean"],
-    "many": ["array", "string"],
-    "countries": ["array", "string"],
-    "sector": ["array", "string"],
-}
-PIECE: Json = {
-    "type": "object",
-    "description": "One piece of evidence; covers holds question ids, none for all of the form.",
-    "properties": {
-        "grade": {"enum": list(EVIDENCE_GRADES)},
-        **{name: {"type": ["string", "null"], "examples": ["2026-03-01"]} for name in ("date", "expires")},
-        "covers": {"type": ["array", "string", "null"], "items": {"type": ["string", "null"]}},
-        "source": {"type": ["string", "null"]},
+TEXT: Json = {"type": "string"}
+CODE: Json = {"type": "string", "pattern": "^[a-z0-9_]+([.][a-z0-9_]+)*$"}
+PROBLEM_COMPONENTS: Json = {
+    "FieldError": {
+        "type": "object",
+        "description": "What is wrong with one field.",
+        "properties": {"field": TEXT, "code": CODE, "detail": TEXT, "seen": TEXT, "expected": TEXT},
+        "required": ["field", "code", "detail"],
+        "additionalProperties": False,
     },
-    "required": ["grade"],
-    "additionalProperties": False,
-}
+    "Problem": {
+        "type": "object",
+        "description": "RFC 9457. `code` is for life; further members tell more.",
+        "properties": {
+            "type": TEXT, "title": TEXT, "status": {"type": "integer"}, "detail": TEXT, "code": CODE, "instance": TEXT,
+            "errors": {"type": "array", "items": {"$ref": "#/components/schemas/FieldError"}, "maxItems": 100},
+        },
+        "required": ["type", "title", "status", "detail", "code", "instance"],
+    },
+}  # fmt: skip
 REFUSALS = {
     400: "The request cannot be read: its JSON, a cursor, a header.",
     401: "No API key, or none that holds.",
@@ -55,7 +52,7 @@ REFUSALS = {
     422: "The body or a parameter says something that cannot be. `errors` lists what, at most 100.",
     429: "More requests than the key may make in a minute. Retry-After says when to come again.",
 }
-TAG = r'^(\*|(W/)?"[!#-~]{1,200}")$'
+ETAG = r'^(\*|(W/)?"[!#-~]{1,200}")$'
 HEADERS: Json = {
     f"RateLimit-{name}": {"description": about, "schema": {"type": "integer"}}
     for name, about in (
@@ -64,7 +61,7 @@ HEADERS: Json = {
         ("Reset", "Seconds until the next minute."),
     )
 }
-KEY_HEADER: Json = {
+IDEMPOTENCY_KEY: Json = {
     "name": "Idempotency-Key",
     "in": "header",
     "description": "Sent again with the same body within 24 hours, the request gets its first answer and has no second effect.",
@@ -72,128 +69,146 @@ KEY_HEADER: Json = {
 }
 
 
+class _Converter(OpenAPIConverter):
+    """Describes schemas as named components, in one direction: as they are sent or as they are returned.
+
+    What is sent is held to the constraints of its fields. What is returned has every field that its schema does not call
+    optional; lengths and patterns bind senders alone.
+    """
+
+    def __init__(self, spec: APISpec, *, sent: bool) -> None:
+        super().__init__("3.1.1", None, spec)
+        self.sent = sent
+        left_out = {"field2read_only", "field2write_only"}
+        left_out |= {"field2nullable"} if sent else {"field2default", "field2length", "field2pattern"}
+        self.attribute_functions = [each for each in self.attribute_functions if each.__name__ not in left_out]
+
+    def resolve_nested_schema(self, schema: ApiSchema) -> Json:
+        """Return the reference to a schema, which becomes a component. Raises ValueError where two have one name."""
+        name = schema.sent_component if self.sent else schema.component
+        described, known = self.schema2jsonschema(schema), self.spec.components.schemas
+        if known.setdefault(name, described) != described:
+            raise ValueError(f"Two schemas are called {name}")
+        return {"$ref": f"#/components/schemas/{name}"}
+
+    def schema2jsonschema(self, schema: ApiSchema) -> Json:
+        """Return the JSON schema of an object, in this direction."""
+        members = {
+            field.data_key or name: field
+            for name, field in (schema.load_fields if self.sent else schema.dump_fields).items()
+        }
+        if self.sent:
+            required = [name for name, field in members.items() if field.required and not schema.partial]
+        else:
+            required = [name for name in members if name not in schema.optional]
+        described: Json = {
+            "type": "object",
+            "properties": {name: self.field2property(field) for name, field in members.items()},
+            "additionalProperties": False,
+        }
+        if required:
+            described["required"] = required
+        if about := type(schema).__doc__:
+            described["description"] = " ".join(about.split())
+        return described
+
+    def field2pattern(self, field: fields.Field[Any], **_: Any) -> Json:
+        """Return the pattern of a text."""
+        if isinstance(field, StrictString) and field.documented_pattern:
+            return {"pattern": field.documented_pattern}
+        return super().field2pattern(field)
+
+    def field2choices(self, field: fields.Field[Any], **_: Any) -> Json:
+        """Return the codes that a field takes; null is none that can be sent."""
+        if isinstance(field, CurrentChoice) and not self.sent:
+            return {}
+        described: Json = super().field2choices(field)
+        if self.sent and "enum" in described:
+            described["enum"] = [code for code in described["enum"] if code is not None]
+        return described
+
+
 def document(routes: Iterable[Route]) -> Json:
-    """The document of these routes."""
-    plugin = MarshmallowPlugin()
+    """Return the OpenAPI document of routes that need a key. A limit that an installation sets is an InstallationLimit in it."""
     about = "Scores suppliers and recruitment agencies, explains each score, and says what to do about it."
-    spec = APISpec("Diligence", "1", "3.1.1", plugins=[plugin], info={"description": about})
-    for name, made_of in objects().items():
-        spec.components.schema(name, made_of)
-    for kind in (*PLURALS, "buyer"):
-        spec.components.schema(f"{kind.capitalize()}Answers", answers_schema(kind))
-    spec.components.schema("Gate", _gate())
+    spec = APISpec("Diligence", "1", "3.1.1", info={"description": about})
+    for name, described in {**PROBLEM_COMPONENTS, **answer_schema.components(), **RULES}.items():
+        spec.components.schema(name, described)
     spec.components.security_scheme("key", {"type": "http", "scheme": "bearer", "description": "An API key: dk_..."})
+    sent, returned = _Converter(spec, sent=True), _Converter(spec, sent=False)
     for route in routes:
-        address = re.sub(r"<(\w+)>", r"{\1}", f"/api/v1{route.address}")
-        spec.path(path=address, operations={route.method.lower(): _operation(route, plugin)})
+        path = re.sub(r"<(\w+)>", r"{\1}", f"/api/v1{route.path}")
+        spec.path(path=path, operations={route.method.lower(): _operation(route, sent, returned)})
     made: Json = spec.to_dict()
     made["servers"] = [{"url": "/"}]
     return made
 
 
-def _operation(route: Route, plugin: MarshmallowPlugin) -> Json:
-    convert = plugin.converter
-    assert convert is not None
-    names = re.findall(r"<(\w+)>", route.address)
-    parameters: list[Json] = [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}} for name in names
-    ]
+def _operation(route: Route, sent: _Converter, returned: _Converter) -> Json:
+    variables = re.findall(r"<(\w+)>", route.path)
+    scope = ACCESS.api[format_route(route.method, f"api.{route.name}")]
+    operation: Json = {
+        "operationId": route.name,
+        "summary": route.summary,
+        "description": f"Scope: `{scope}`.",
+        "security": [{"key": []}],
+        "parameters": [*_parameters(route, variables, sent)],
+        "responses": {**_responses(route, returned), **_refusals(route, variables)},
+    }
+    if isinstance(route.body, str):
+        operation["requestBody"] = _body("application/json", {"$ref": f"#/components/schemas/{route.body}"})
+    elif route.body is not None:
+        operation["requestBody"] = _body("application/json", sent.resolve_nested_schema(route.body))
+    elif route.form is not None:
+        operation["requestBody"] = _body("multipart/form-data", sent.resolve_nested_schema(route.form.parts))
+        encoding = {part: {"contentType": ", ".join(types)} for part, types in route.form.media_types.items()}
+        operation["requestBody"]["content"]["multipart/form-data"]["encoding"] = encoding
+    return operation
+
+
+def _parameters(route: Route, variables: Iterable[str], sent: _Converter) -> Iterator[Json]:
+    for name in variables:
+        yield {"name": name, "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
     if route.query is not None:
         for name, field in route.query.fields.items():
-            schema = convert.field2property(field)
-            parameters.append({"name": name, "in": "query", "required": field.required, "schema": schema})
+            yield {"name": name, "in": "query", "required": field.required, "schema": sent.field2property(field)}
     if route.method == "POST" and not route.secret:
-        parameters.append(KEY_HEADER)
+        yield IDEMPOTENCY_KEY
     for header in CONDITIONS[route.method] if route.versioned else ():
-        parameters.append({"name": header, "in": "header", "schema": {"type": "string", "pattern": TAG}})
-    made: Json = {
-        "operationId": route.name,
-        "summary": route.about,
-        "parameters": parameters,
-        "responses": {**_answer(route), **_refusals(route, names)},
-    }
-    if line(route.method, f"api.{route.name}") in ACCESS.open:
-        made["security"] = []
-    else:
-        scope = ACCESS.api[line(route.method, f"api.{route.name}")]
-        made |= {"security": [{"key": []}], "description": f"Scope: `{scope}`."}
-    if isinstance(route.body, str):
-        made["requestBody"] = _body("application/json", {"$ref": f"#/components/schemas/{route.body}"})
-    elif isinstance(route.body, dict):
-        made["requestBody"] = _body("multipart/form-data", route.body)
-    elif route.body is not None:
-        schema = {**convert.schema2jsonschema(route.body), "additionalProperties": False}  # type: ignore[no-untyped-call]
-        made["requestBody"] = _body("application/json", schema)
-    return made
+        yield {"name": header, "in": "header", "schema": {"type": "string", "pattern": ETAG}}
 
 
 def _body(media_type: str, schema: Json) -> Json:
     return {"required": True, "content": {media_type: {"schema": schema}}}
 
 
-def _answer(route: Route) -> Json:
-    answers: Json = {}
+def _responses(route: Route, returned: _Converter) -> Json:
+    content: Json = {}
+    if isinstance(route.response, FileTypes):
+        # Bytes come first: a generator of clients that reads one media type alone then reads any of them whole.
+        types = sorted((each.partition(";")[0] for each in route.response.media_types), key=_is_text)
+        content = {each: {"schema": TEXT if _is_text(each) else {**TEXT, "format": "binary"}} for each in types}
+    elif route.response is not None:
+        content = {"application/json": {"schema": returned.resolve_nested_schema(route.response)}}
+    responses: Json = {}
     for status in route.statuses:
-        headers = {} if route.open else dict(HEADERS)
-        content: Json = {}
-        if route.reply.startswith("*/"):
-            content = {"*/*": {"schema": {"type": "string"}}}
-        elif route.reply:
-            content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{route.reply}"}}}
-        if status == 304:
-            content = {}
-        answers[str(status)] = {"description": route.about, "headers": headers} | (
-            {"content": content} if content else {}
-        )
-    return answers
+        responses[str(status)] = {"description": route.summary, "headers": dict(HEADERS)}
+        if content and status != 304:
+            responses[str(status)]["content"] = content
+    return responses
 
 
-def _refusals(route: Route, names: list[str]) -> Json:
-    statuses = set() if route.open else {401, 403, 422, 429}
-    statuses |= {404} if names or route.method == "POST" and "supplier_id" in _fields(route) else set()
-    statuses |= {400} if route.query is not None or route.method == "POST" else set()
-    statuses |= {400, 413, 415} if route.body is not None else set()
-    statuses |= {409} if route.method in ("POST", "PUT", "PATCH") or route.reply.startswith("*/") else set()
-    statuses |= {400} if route.versioned else set()
+def _is_text(media_type: str) -> bool:
+    return media_type.startswith("text/")
+
+
+def _refusals(route: Route, variables: list[str]) -> Json:
+    has_body, is_file = route.body is not None or route.form is not None, isinstance(route.response, FileTypes)
+    may_name_supplier = isinstance(route.body, ApiSchema) and "supplier_id" in route.body.load_fields
+    statuses = {401, 403, 422, 429}
+    statuses |= {404} if variables or may_name_supplier else set()
+    statuses |= {400} if route.query is not None or route.method == "POST" or route.versioned or has_body else set()
+    statuses |= {413, 415} if has_body else set()
+    statuses |= {409} if route.method in ("POST", "PUT", "PATCH") or is_file else set()
     statuses |= {412} if route.versioned and route.method != "GET" else set()
     return {str(status): {"description": REFUSALS[status], "content": PROBLEM} for status in sorted(statuses)}
-
-
-def _fields(route: Route) -> Iterable[str]:
-    return route.body.fields if isinstance(route.body, Schema) else ()
-
-
-def answers_schema(kind: str) -> Json:
-    """The body of answers to the forms of a kind, by question id."""
-    form = load_reading_form(kind)
-    questions, read = [question for question in form.questions if not question.person], schema(form).fields
-    return {
-        "type": "object",
-        "description": "Answers by question id. What is left out was not asked; `declined` and `cannot_apply` are answers.",
-        "properties": {question.id: _answer_schema(question, read[question.id]) for question in questions},
-        "additionalProperties": False,
-    }
-
-
-def _gate() -> Json:
-    """The body of the onboarding gate: answers of one kind, and which; of a site unless told."""
-    site, agency = (answers_schema(kind) for kind in PLURALS)
-    site["properties"]["kind"] = {"const": "site", "default": "site"}
-    agency["properties"]["kind"] = {"const": "agency"}
-    return {"type": "object", "oneOf": [site, {**agency, "required": ["kind"]}]}
-
-
-def _answer_schema(question: Question, read: fields.Field[Any]) -> Json:
-    told: Json = {"title": question.title, "description": question.ask}
-    if question.type == "evidence":
-        return {**told, "type": ["array", "string", "null"], "items": PIECE}
-    printed: Json = {"pattern": PRINTED_OR_EMPTY.regex.pattern}
-    made: Json = {**told, "type": [*TYPES.get(question.type, ["string"]), "null"], **printed}
-    if "array" in made["type"]:
-        made["items"] = {"type": "string", **printed}
-    if "number" in made["type"]:
-        bounds: dict[str, Any] = {"minimum": getattr(read, "least", None), "maximum": getattr(read, "most", None)}
-        made |= {name: bound for name, bound in bounds.items() if isinstance(bound, (int, float))}
-    if question.choices:
-        made["examples"] = [choice.code for choice in question.choices]
-    return made

@@ -1,126 +1,117 @@
-"""The portfolio through the API: what needs somebody now and what to do first; the table as a file; what moved a score."""
+"""The portfolio through the API: what needs attention and what to do first; the table as a file; what moved a score; jobs."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
 from typing import Any
 
 from flask import Response
 from sqlalchemy.orm import Session
 
-from service.api import shown
-from service.api.method import action
-from service.api.reply import Reply, attachment
-from service.api.views import listed
-from service.auth.caller import caller, reading
+from reports.formats import FORMATS
+from service.api.method import action_texts
+from service.api.responses import Reply, attachment
+from service.api.schemas.base import Resource
+from service.api.views import filter_from, page_reply, supplier_line, whole_list
+from service.auth.caller import get_caller, read_session
 from service.clock import now, today
 from service.db.tables import Result, Supplier
-from service.refusal import not_found
-from service.register import listings, portfolio, portrait, supplier_list, suppliers
-from service.register.supplier_list import Wanted, wanted_from
+from service.errors import not_found
+from service.queries import lists, portfolio, supplier_detail, supplier_list
+from service.queries.supplier_list import SupplierFilter
+from service.suppliers import repository as suppliers
 
-Told = Mapping[str, Any]
-MEDIA_TYPES = {
-    "csv": "text/csv; charset=utf-8",
-    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-}
+Values = Mapping[str, Any]
 
 
-def show(session: Session) -> Reply:
-    """The portfolio: counts by level, queues, cells and places, who moved and why, reviews that are due."""
-    on = today(caller().time_zone)
-    whole = portfolio.overview(session, on, now())
-    sure = supplier_list.sureness(session, Wanted(), on)
+def get_portfolio(session: Session) -> Reply:
+    """Return the portfolio: counts by level, queues, cells and places, whose level moved and why, reviews that are due."""
+    on = today(get_caller().time_zone)
+    overview = portfolio.get_portfolio_overview(session, on, now())
+    confidence = supplier_list.summarize_confidence(session, SupplierFilter(), on)
     return Reply(
         {
-            "counts": whole.counts,
-            "kinds": whole.kinds,
-            "median_confidence": sure.confidence,
-            "thin": sure.thin,
-            "insufficient_evidence": _headlines(whole.queue),
-            "worst": _headlines(whole.worst),
-            "review_due": _headlines(whole.due),
-            "overdue": whole.overdue,
-            "heat_map": [_cell(cell, sector=cell.sector) for cell in whole.heat],
-            "places": [_cell(place) for place in whole.places],
-            "movers": [_mover(session, mover) for mover in whole.movers],
+            "counts": overview.counts,
+            "kinds": overview.kinds,
+            "median_confidence": confidence.confidence,
+            "thin": confidence.low_coverage,
+            "insufficient_evidence": _lines(overview.queue),
+            "worst": _lines(overview.worst),
+            "review_due": _lines(overview.due),
+            "overdue": overview.overdue,
+            "heat_map": overview.heat,
+            "places": overview.places,
+            "movers": [_mover(session, mover) for mover in overview.level_changes],
         }
     )
 
 
-def _headlines(found: Iterable[Supplier]) -> list[dict[str, Any]]:
-    return [shown.headline(supplier) for supplier in found]
+def _lines(found: Iterable[Supplier]) -> list[Resource]:
+    return [supplier_line(supplier) for supplier in found]
 
 
-def _cell(of: Any, **more: Any) -> dict[str, Any]:
-    names = ("country", "value", "level", "known", "results", "up_to", "silent")
-    return {**{name: getattr(of, name) for name in names}, **more}
+def _mover(session: Session, mover: portfolio.LevelChange) -> Resource:
+    contributions = _contributions(supplier_detail.list_contributions(session, mover.supplier, mover.at))
+    return Resource(mover, supplier=supplier_line(mover.supplier), moves=contributions)
 
 
-def _mover(session: Session, mover: portfolio.Mover) -> dict[str, Any]:
-    return {
-        "supplier": shown.headline(mover.supplier),
-        "from": mover.before,
-        "to": mover.after,
-        "at": shown.moment(mover.at),
-        "cause": mover.cause,
-        "moves": _moves(portrait.moved(session, mover.supplier, mover.at)),
-    }
+def _contributions(moves: supplier_detail.Contributions) -> list[dict[str, Any]]:
+    return [{"title": title, "points": points} for title, points in moves]
 
 
-def _moves(pairs: portrait.Moves) -> list[dict[str, Any]]:
-    return [{"title": title, "points": points} for title, points in pairs]
+def list_next_steps(session: Session) -> Reply:
+    """Return what is to be done first over all suppliers: each action with the worst few that it concerns."""
+    library = supplier_list.load_actions_by_id()
+    steps = supplier_list.list_next_steps(
+        session, today(get_caller().time_zone), own_answers_only=not get_caller().sees_worker_derived
+    )
+    return whole_list(
+        [
+            {"action": action_texts(library[step.id]), "total": step.total, "suppliers": _lines(step.suppliers)}
+            for step in steps
+            if step.id in library
+        ]
+    )
 
 
-def actions(session: Session) -> Reply:
-    """What is to be done first over all suppliers: each action with the worst few that it concerns."""
-    library = supplier_list.actions()
-    steps = supplier_list.next_steps(session, today(caller().time_zone), own=not caller().sees_worker_derived)
-    items = [
-        {"action": action(library[step.id]), "total": step.total, "suppliers": _headlines(step.suppliers)}
-        for step in steps
-        if step.id in library
-    ]
-    return Reply({"items": items, "next": None})
+def table(query: Values) -> Response:
+    """Return the table of suppliers as a file, narrowed and sorted as the page does it."""
+    form, on = query["format"], today(get_caller().time_zone)
+    with read_session() as session:
+        data = supplier_list.export_table(session, filter_from(query), on, form)
+    return attachment(data, FORMATS[form].media_type, f"suppliers_{on.isoformat()}.{form}")
 
 
-def table(query: Told) -> Response:
-    """The table of suppliers as a file, narrowed and sorted as the page does it."""
-    form, on = query["format"], today(caller().time_zone)
-    with reading() as session:
-        wanted = wanted_from(query, own=not caller().sees_worker_derived)
-        data = supplier_list.export(session, wanted, on, form)
-    return attachment(data, MEDIA_TYPES[form], f"suppliers_{on.isoformat()}.{form}")
-
-
-def others(session: Session, kind: str, supplier_id: str) -> Reply:
-    """Who else a supplier has to do with: agencies it names; sites of its company, or that use the agency and how many workers
-    they say came through it; corridors.
+def get_others(session: Session, kind: str, supplier_id: str) -> Reply:
+    """Return whom a supplier has to do with: agencies it names; sites of its company, or that use the agency and how many
+    workers they say came through it; corridors.
     """
-    kept = suppliers.get(session, kind, supplier_id)
-    latest = session.get(Result, kept.latest_id) if kept.latest_id else None
-    sites = (suppliers.sites_of_company if kind == "site" else suppliers.sites_using)(session, kept)
-    named = suppliers.agencies_of(session, kept) if kind == "site" else ()
+    supplier = suppliers.get_supplier(session, kind, supplier_id)
+    latest = session.get(Result, supplier.latest_id) if supplier.latest_id else None
+    sites = (suppliers.list_company_sites if kind == "site" else suppliers.list_sites_using)(session, supplier)
+    named = suppliers.list_agencies(session, supplier) if kind == "site" else ()
+    corridors = supplier_detail.list_corridors(latest) if latest else ()
     return Reply(
         {
-            "agencies": [{"named": name, "agency": shown.headline(a) if a else None} for name, a in named],
-            "sites": _headlines(sites),
-            "reach": asdict(suppliers.reach(session, kept, sites)) if kind == "agency" else None,
-            "corridors": [{"from": a, "to": b} for a, b in (portrait.corridors(latest) if latest else ())],
+            "agencies": [
+                {"named": name, "agency": supplier_line(agency) if agency else None} for name, agency in named
+            ],
+            "sites": _lines(sites),
+            "reach": suppliers.get_agency_reach(session, supplier, sites) if kind == "agency" else None,
+            "corridors": [{"origin": origin, "destination": destination} for origin, destination in corridors],
         }
     )
 
 
-def moves(session: Session, result_id: str) -> Reply:
-    """What moved a score from the assessment before to this one; ``change`` is null for the first."""
+def get_moves(session: Session, result_id: str) -> Reply:
+    """Return what moved a score from the assessment before to this one; ``change`` is null for the first."""
     result = session.get(Result, result_id)
     if result is None:
         raise not_found("There is no such assessment.")
-    past = portrait.past(session, result)
-    return Reply({"id": result.id, "change": past.change, "moves": _moves(past.moves)})
+    past = supplier_detail.get_history_entry(session, result)
+    return Reply({"id": result.id, "change": past.change, "moves": _contributions(past.contributions)})
 
 
-def jobs(session: Session, query: Told) -> Reply:
-    """Everything that is at work or was, newest first."""
-    return listed(listings.jobs(session, **query), shown.job)
+def list_jobs(session: Session, query: Values) -> Reply:
+    """Return all jobs, newest first."""
+    return page_reply(lists.list_jobs(session, **query))

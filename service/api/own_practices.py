@@ -7,77 +7,67 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from risk_models.buyer import in_force
-from service.api import read, shown
-from service.api.reply import Reply
-from service.api.views import listed
-from service.auth.caller import caller
+from risk_models.buyer import find_practice_rules_in_force
+from service.api.answers import load_answers
+from service.api.responses import Reply
+from service.api.schemas.base import Resource
+from service.api.views import page_reply, with_issues
+from service.auth.caller import get_caller
 from service.buyer import own_practices
-from service.buyer.buying import Told
+from service.buyer.practice_findings import DescribedFinding
 from service.clock import now, today
 from service.db.buyer_tables import BuyerAnswers
-from service.register import listings
+from service.queries import lists
 
 
-def show(session: Session) -> Reply:
-    """Every unit with its findings, and each action once."""
-    return Reply(_shown(session))
+def get_own_practices(session: Session) -> Reply:
+    """Return every unit with its findings, and each action once."""
+    return Reply(_own_practices(session))
 
 
 def put(session: Session, body: Mapping[str, Any]) -> Reply:
-    """Keeps the answers of a unit."""
-    answers, issues = read.answers(own_practices.FORM, body)
-    own_practices.keep(session, [answers], today(caller().time_zone), now(), caller().actor)
-    return Reply({**_shown(session), **({"issues": issues} if issues else {})})
+    """Store the answers of a unit, and return every unit."""
+    answers, issues = load_answers(own_practices.FORM_ID, body)
+    own_practices.save_answers(session, [answers], today(get_caller().time_zone), now(), get_caller().actor)
+    return Reply(with_issues(_own_practices(session), issues))
 
 
 def history(session: Session, query: Mapping[str, Any]) -> Reply:
-    """What units answered, newest first."""
-    return listed(listings.buyer_answers(session, **query), _answers)
+    """Return what units answered, newest first."""
+    return page_reply(lists.list_buyer_answers(session, **query), _answers)
 
 
 def erase(session: Session, answers_id: str) -> Reply:
-    """Erases a unit with its past."""
-    own_practices.erase(session, answers_id, caller().actor)
+    """Erase a unit with its past."""
+    own_practices.erase_unit(session, answers_id, get_caller().actor)
     return Reply(None, 204)
 
 
-def _shown(session: Session) -> dict[str, Any]:
-    on = today(caller().time_zone)
-    rules, found = in_force(on), own_practices.units(session, on)
-    _, steps = own_practices.lines(found)
-    names = ("title", "do", "owner", "priority", "stage", "with_workers", "proof")
+def _own_practices(session: Session) -> dict[str, Any]:
+    on = today(get_caller().time_zone)
+    rules, units = find_practice_rules_in_force(on), own_practices.list_units(session, on)
+    _, steps = own_practices.build_report_lines(units)
     return {
-        "on": on.isoformat(),
-        "rules": {"version": rules.version, "digest": rules.digest, "title": rules.title},
-        "units": [{**_answers(unit.kept), "findings": [_finding(each) for each in unit.told]} for unit in found],
-        "actions": [
-            {
-                "id": step.action,
-                **{name: getattr(step, name) for name in names},
-                "due": step.due.isoformat() if step.due else None,
-                "sources": list(step.sources),
-            }
-            for step in steps
-        ],
+        "on": on,
+        "rules": rules,
+        "units": [_answers(unit.record, findings=[_finding(each) for each in unit.findings]) for unit in units],
+        "actions": [Resource(step, id=step.action) for step in steps],
     }
 
 
-def _answers(kept: BuyerAnswers) -> dict[str, Any]:
-    told = {name: getattr(kept, name) for name in ("id", "form_version", "answers", "import_id", "created_by")}
-    times = {"on": kept.on.isoformat(), "created_at": shown.moment(kept.created_at)}
-    return {**told, **times, "name": kept.answers.get("name")}
+def _answers(answers: BuyerAnswers, **computed: Any) -> Resource:
+    return Resource(answers, name=answers.answers.get("name"), **computed)
 
 
-def _finding(told: Told) -> dict[str, Any]:
-    practice = told.finding.practice
+def _finding(explained: DescribedFinding) -> dict[str, Any]:
+    practice = explained.finding.practice
     return {
         "practice": practice.id,
         "title": practice.title,
         "question": practice.question,
-        "state": told.finding.state,
-        "value": told.finding.value,
-        "text": told.text,
-        "sources": list(practice.sources),
-        "actions": [{"id": action.id, "due": due.isoformat()} for action, _, due in told.actions],
+        "state": explained.finding.state,
+        "value": explained.finding.value,
+        "text": explained.text,
+        "sources": practice.sources,
+        "actions": [{"id": action.id, "due": due} for action, _, due in explained.actions],
     }

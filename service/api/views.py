@@ -1,183 +1,257 @@
-"""What the API does with suppliers, agencies, companies, changes and reports: each a use case, read and shown.
+"""Suppliers, agencies, companies, changes and reports through the API: each a use case, called and returned.
 
-A view takes the session of the request (scoped to the caller's organisation), what the address names, and ``query`` and
-``body`` as the route reads them.
+A view takes the session of the request (scoped to the caller's organisation), what the path names, and ``query`` and ``body`` as
+the route loads them. The schema of the route dumps what it returns.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import date
 from threading import Lock
 from typing import Any
 from urllib.parse import urlencode
 
 import numpy as np
+import orjson
 from flask import request
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from risk_models.answers import from_rows
-from risk_models.facts import load as load_facts
-from service.api import read, shown
-from service.api.reply import Reply, check_version
-from service.assessing.assess import Batch, assess_batch
-from service.assessing.contract import ENGINE
-from service.auth.caller import caller
+from risk_models.facts.facts import load_facts
+from risk_models.model import get_model_in_force
+from service import report_jobs
+from service.api.answers import load_answers
+from service.api.responses import Reply, check_version
+from service.api.schemas.base import Resource
+from service.api.schemas.suppliers import PLURALS
+from service.assessment.assess import AssessedBatch, Batch, assess_batch
+from service.assessment.decision import decide
+from service.assessment.export_json import ENGINE_VERSION, iter_result_json
+from service.auth.caller import get_caller
 from service.clock import now, today
-from service.db.tables import Result, Supplier
-from service.refusal import Refused, not_found
-from service.register import changes, found_again, listings, suppliers
-from service.register.listings import Page
-from service.register.supplier_list import Wanted, wanted_from
-from service.reporting import report_jobs
+from service.db import change_feed
+from service.db.pagination import Page
+from service.db.tables import Job, Result, Supplier
+from service.errors import DomainError, not_found
+from service.queries import lists, stored_results
+from service.queries.lists import Company
+from service.queries.supplier_list import SupplierFilter, get_next_step, parse_filter
+from service.report_content import redaction
+from service.suppliers import identity
+from service.suppliers import repository as suppliers
 
-Told = Mapping[str, Any]
+Values = Mapping[str, Any]
 # Requests that are assessed at once would take the interpreter from each other at every call of numpy: each then costs half as
 # much again, and all of them wait longer.
 TURN = Lock()
 
 
-def listed(page: Page, show: Callable[[Any], Any]) -> Reply:
-    """A page of a list; the next one stands in ``next`` and in the Link header."""
-    following = None
-    if page.next_cursor is not None:
-        following = f"{request.path}?{urlencode({**request.args.to_dict(), 'cursor': page.next_cursor})}"
+def next_page(cursor: object) -> str | None:
+    """Return the address of the next page of the list that is requested; None where there is no cursor for it."""
+    return None if cursor is None else f"{request.path}?{urlencode({**request.args.to_dict(), 'cursor': cursor})}"
+
+
+def page_reply(page: Page, item: Callable[[Any], Any] = lambda row: row) -> Reply:
+    """Return a page of a list, each row through ``item``; the next page is in ``next`` and in the Link header."""
+    following = next_page(page.next_cursor)
     headers = {"Link": f'<{following}>; rel="next"'} if following else {}
-    return Reply({"items": [show(item) for item in page.items], "next": following}, headers=headers)
+    return Reply({"items": [item(row) for row in page.items], "next": following}, headers=headers)
+
+
+def whole_list(items: list[Any]) -> Reply:
+    """Return a list that fits one page."""
+    return Reply({"items": items, "next": None})
 
 
 def assess(session: Session, body: dict[str, Any]) -> Reply:
-    """The onboarding gate: one supplier assessed and nothing of it kept."""
-    told = dict(body)
-    kind = told.pop("kind", "site")
-    if not isinstance(kind, str) or kind not in shown.PLURALS:
-        raise Refused("field.value", 422, "kind: It is site or agency.")
-    on = today(caller().time_zone)
+    """Return the decision of the onboarding gate: one supplier assessed, nothing of it stored."""
+    data = dict(body)
+    kind = data.pop("kind", "site")
+    if not isinstance(kind, str) or kind not in PLURALS:
+        raise DomainError("field.value", 422, "kind: It is site or agency.")
+    on = today(get_caller().time_zone)
     with TURN:
-        answers, issues = read.answers(kind, told)
-        scores = suppliers.scores_of_agencies(session, [answers]) if kind == "site" else {}
+        answers, issues = load_answers(kind, data)
+        scores = suppliers.get_agency_scores(session, [answers]) if kind == "site" else {}
         batch = Batch(kind, from_rows([answers]), "", "", np.array([1]))
         assessed = assess_batch(batch, load_facts().as_of(on), on, scores)
-        return Reply(_with(issues, shown.assessment(assessed, on)))
+        return Reply(with_issues(decided_result(assessed, on), issues))
 
 
-def _with(issues: list[dict[str, str]], answer: dict[str, Any]) -> dict[str, Any]:
-    """The answer to what was sent, with what of it does not stand."""
-    return {**answer, "issues": issues} if issues else answer
+def with_issues(values: dict[str, Any], issues: list[dict[str, str]]) -> dict[str, Any]:
+    """Return a response to answers with the issues of those that cannot be used, where there are any."""
+    return {**values, "issues": issues} if issues else values
+
+
+def decided_result(assessed: AssessedBatch, on: date) -> dict[str, Any]:
+    """Return the result object of the contract of one supplier as the caller may see it, with the decision of the gate."""
+    sees_all = get_caller().sees_worker_derived
+    planned = assessed if sees_all else redaction.with_supplier_visible_plan(assessed)
+    result = orjson.loads(next(iter_result_json(planned, on)))
+    decision = decide(result, get_model_in_force(result["model"], on))
+    reasons = [{"code": code, "text": text} for code, text in decision.reasons]
+    visible = result if sees_all else redaction.redact_result(result)
+    return {**visible, "decision": decision.decision, "decision_reasons": reasons}
+
+
+def _supplier(session: Session, supplier: Supplier, result: Result) -> dict[str, Any]:
+    """Return a supplier or agency with its latest result and what else it is found under."""
+    names = ("id", "version", "silent", "assessed_at", "review_due")
+    merged = identity.list_aliases(session, supplier)
+    return {
+        **_result(result),
+        **{name: getattr(supplier, name) for name in names},
+        "also_found_under": merged,
+    }
+
+
+def _result(result: Result) -> dict[str, Any]:
+    return decided_result(stored_results.reassess_result(result)[0], result.on)
+
+
+def supplier_line(supplier: Supplier) -> Resource:
+    """Return a supplier or agency in a list, with the next step that the caller may see."""
+    return Resource(supplier, next_step=get_next_step(supplier, own_answers_only=not get_caller().sees_worker_derived))
 
 
 def put(session: Session, kind: str, supplier_id: str, body: dict[str, Any]) -> Reply:
-    """Keeps a supplier under the buyer's own reference, and assesses it."""
+    """Store a supplier under the buyer's own reference, and assess it."""
     if body.get("reference", supplier_id) != supplier_id:
-        raise Refused(
+        raise DomainError(
             "field.read_only", 422, "reference: It stands in the address, and differs from the one in the body."
         )
-    answers, issues = read.answers(kind, {**body, "reference": supplier_id})
+    answers, issues = load_answers(kind, {**body, "reference": supplier_id})
     if answers.get("reference") is None:
-        raise Refused("reference.empty", 422, "The reference in the address says nothing.")
-    there = found_again.find(session, kind, answers)
-    check_version(None if there is None else tag(there))
+        raise DomainError("reference.empty", 422, "The reference in the address says nothing.")
+    existing = identity.find_supplier(session, kind, answers)
+    check_version(None if existing is None else etag(existing))
     try:
-        kept, result = suppliers.put(session, kind, answers, today(caller().time_zone), now(), caller().actor, "api")
-    except IntegrityError as taken:
-        raise Refused("supplier.at_work", 409, "Somebody is keeping this supplier just now. Send it again.") from taken
-    address = {"Location": f"/api/v1/{shown.PLURALS[kind]}/{kept.id}"}
-    created = there is None
-    shown_now = _with(issues, shown.supplier(session, kept, result))
-    return Reply(shown_now, 201 if created else 200, address if created else {}, tag(kept))
+        supplier, result = suppliers.save_supplier(
+            session, kind, answers, today(get_caller().time_zone), now(), get_caller().actor, "api"
+        )
+    except IntegrityError as error:
+        raise DomainError(
+            "supplier.at_work", 409, "Somebody is keeping this supplier just now. Send it again."
+        ) from error
+    location = {"Location": f"/api/v1/{PLURALS[kind]}/{supplier.id}"}
+    values = with_issues(_supplier(session, supplier, result), issues)
+    if existing is None:
+        return Reply(values, 201, location, etag(supplier))
+    return Reply(values, etag=etag(supplier))
 
 
-def tag(kept: Supplier) -> str:
-    """The tag of a version of a supplier, as this release of the method shows it."""
-    return f"{kept.id}-{kept.version}-{ENGINE}"
+def etag(supplier: Supplier) -> str:
+    """Return the tag of a version of a supplier, as this release of the method reads it."""
+    return f"{supplier.id}-{supplier.version}-{ENGINE_VERSION}"
 
 
-def _wanted(told: Told) -> Wanted:
-    return wanted_from(told, own=not caller().sees_worker_derived)
+def filter_from(values: Values) -> SupplierFilter:
+    """Return the search of suppliers that a query or body asks for, as the caller may use it."""
+    return parse_filter(values, own_answers_only=not get_caller().sees_worker_derived)
 
 
-def list_suppliers(session: Session, kind: str, query: Told) -> Reply:
-    """Suppliers or agencies, worst first."""
-    told = dict(query)
-    page = {name: told.pop(name) for name in ("company", "cursor", "limit") if name in told}
-    found = listings.suppliers(session, kind, _wanted(told), today(caller().time_zone), **page)
-    return listed(found, shown.headline)
+def list_suppliers(session: Session, kind: str, query: Values) -> Reply:
+    """Return suppliers or agencies, worst first."""
+    conditions = dict(query)
+    page = {name: conditions.pop(name) for name in ("company", "cursor", "limit") if name in conditions}
+    found = lists.list_suppliers(session, kind, filter_from(conditions), today(get_caller().time_zone), **page)
+    return page_reply(found, supplier_line)
 
 
-def one(session: Session, kind: str, supplier_id: str) -> Reply:
-    """A supplier or agency, by id or the buyer's reference."""
-    kept = suppliers.get(session, kind, supplier_id)
-    result = session.get(Result, kept.latest_id) if kept.latest_id else None
+def get_supplier(session: Session, kind: str, supplier_id: str) -> Reply:
+    """Return a supplier or agency, by id or the buyer's reference."""
+    supplier = suppliers.get_supplier(session, kind, supplier_id)
+    result = session.get(Result, supplier.latest_id) if supplier.latest_id else None
     if result is None:
         raise not_found(f"There is no such {kind}.")
-    return Reply(shown.supplier(session, kept, result), etag=tag(kept))
+    return Reply(_supplier(session, supplier, result), etag=etag(supplier))
 
 
-def history(session: Session, kind: str, supplier_id: str, query: Told) -> Reply:
-    """What a supplier was assessed at, newest first."""
-    return listed(listings.results(session, suppliers.get(session, kind, supplier_id), **query), shown.result_line)
+def history(session: Session, kind: str, supplier_id: str, query: Values) -> Reply:
+    """Return the results of a supplier, newest first."""
+    return page_reply(lists.list_results(session, suppliers.get_supplier(session, kind, supplier_id), **query))
 
 
-def result(session: Session, result_id: str) -> Reply:
-    """A result, reasons and all, as of its day."""
-    found = session.get(Result, result_id)
-    if found is None:
+def get_result(session: Session, result_id: str) -> Reply:
+    """Return a result, reasons and all, as of its day."""
+    result = session.get(Result, result_id)
+    if result is None:
         raise not_found("There is no such assessment.")
-    return Reply(shown.result_(found))
+    return Reply(_result(result))
 
 
 def erase(session: Session, kind: str, supplier_id: str) -> Reply:
-    """Erases a supplier or agency with all its results."""
-    kept = suppliers.get(session, kind, supplier_id, itself=True)
-    check_version(tag(kept))
-    suppliers.erase(session, kept, now(), caller().actor)
+    """Erase a supplier or agency with all its results."""
+    supplier = suppliers.get_supplier(session, kind, supplier_id, itself=True)
+    check_version(etag(supplier))
+    suppliers.erase_supplier(session, supplier, now(), get_caller().actor)
     return Reply(None, 204)
 
 
-def merge(session: Session, kind: str, supplier_id: str, body: Told) -> Reply:
-    """One supplier turns out to be another."""
-    source, target = suppliers.get(session, kind, supplier_id, itself=True), suppliers.get(session, kind, body["into"])
-    suppliers.merge(session, source, target, now(), caller().actor)
-    return one(session, kind, target.id)
+def merge(session: Session, kind: str, supplier_id: str, body: Values) -> Reply:
+    """Merge a supplier into another, and return the other."""
+    source, target = (
+        suppliers.get_supplier(session, kind, supplier_id, itself=True),
+        suppliers.get_supplier(session, kind, body["into"]),
+    )
+    suppliers.merge_suppliers(session, source, target, now(), get_caller().actor)
+    return get_supplier(session, kind, target.id)
 
 
-def let_go(session: Session, kind: str, supplier_id: str, merged_key_id: str) -> Reply:
-    """A supplier is no longer found by the key of one that was merged into it."""
-    kept = suppliers.get(session, kind, supplier_id)
-    found_again.let_go(session, kept, merged_key_id, caller().actor)
+def remove_alias(session: Session, kind: str, supplier_id: str, merged_key_id: str) -> Reply:
+    """Remove from a supplier the key of one that was merged into it."""
+    supplier = suppliers.get_supplier(session, kind, supplier_id)
+    identity.remove_alias(session, supplier, merged_key_id, get_caller().actor)
     return Reply(None, 204)
 
 
-def companies(session: Session, query: Told) -> Reply:
-    """Companies by name, with the worst of their sites."""
-    return listed(listings.companies(session, **query), shown.company)
+def list_companies(session: Session, query: Values) -> Reply:
+    """Return companies by name, with the worst of their sites."""
+    return page_reply(lists.list_companies(session, **query), _company)
 
 
-def read_changes(session: Session, query: Told) -> Reply:
-    """What happened since a cursor, in order; ``cursor`` is the one to ask with next, also when there is nothing new."""
-    page = changes.read(session, query.get("since"), query["limit"])
-    return Reply({"items": [shown.change(item) for item in page.items], "cursor": page.next_cursor})
+def _company(company: Company) -> Resource:
+    return Resource(company, worst=supplier_line(company.worst))
 
 
-def ask_report(session: Session, body: Told) -> Reply:
-    """Asks for a report of one supplier, or of all that a filter wants."""
-    asked = dict(body)
-    form, audience, supplier_id = asked.pop("format"), asked.pop("audience"), asked.pop("supplier_id", None)
-    who = caller()
-    job = report_jobs.request(
-        session, form, who.actor, _wanted(asked), supplier_id, audience, worker_derived=who.sees_worker_derived
+def list_changes(session: Session, query: Values) -> Reply:
+    """Return what happened since a cursor, in order. ``cursor`` is the one to ask with next, also when there is nothing new."""
+    page = change_feed.read(session, query.get("since"), query["limit"])
+    return Reply({"items": page.items, "cursor": page.next_cursor})
+
+
+def request_report(session: Session, body: Values) -> Reply:
+    """Request a report of one supplier, or of all that a search finds."""
+    conditions = dict(body)
+    form, audience = conditions.pop("format"), conditions.pop("audience")
+    supplier_id = conditions.pop("supplier_id", None)
+    who = get_caller()
+    job = report_jobs.request_report(
+        session,
+        form,
+        who.actor,
+        filter_from(conditions),
+        supplier_id,
+        audience,
+        worker_derived=who.sees_worker_derived,
     )
     session.flush()
-    made = shown.report(report_jobs.state(session, job.id))
-    return Reply(made, 202, {"Location": f"/api/v1/reports/{job.id}"})
+    return Reply(_report(job), 202, {"Location": f"/api/v1/reports/{job.id}"})
 
 
-def list_reports(session: Session, query: Told) -> Reply:
-    """Reports that were asked for, newest first."""
-    page = listings.reports(session, **query)
-    return listed(page, lambda job: shown.report(report_jobs.State(job, job.state == "done")))
+def list_reports(session: Session, query: Values) -> Reply:
+    """Return reports, newest first."""
+    return page_reply(lists.list_reports(session, **query), _report)
 
 
-def report(session: Session, job_id: str) -> Reply:
-    """How far a report is."""
-    return Reply(shown.report(report_jobs.state(session, job_id)))
+def get_report(session: Session, job_id: str) -> Reply:
+    """Return how far a report is."""
+    return Reply(_report(report_jobs.get_report_state(session, job_id).job))
+
+
+def _report(job: Job) -> Resource:
+    names, outcome = ("format", "audience", "supplier_id"), job.result or {}
+    requested = {name: job.payload.get(name) for name in names}
+    return Resource(job, **requested, results=outcome.get("results"), size=outcome.get("size"))

@@ -8,61 +8,55 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from service.api import shown
-from service.api.reply import Reply
-from service.api.views import listed
-from service.auth.caller import caller
+from service.api.responses import Reply
+from service.api.schemas.base import Resource
+from service.api.views import page_reply, whole_list
+from service.auth.caller import get_caller
 from service.clock import now
-from service.register import listings
+from service.db.watchlist_tables import Watchlist
+from service.queries import lists as listings
 from service.watchlists import lists, matches
-from service.watchlists.matches import Shown
 
-Told = Mapping[str, Any]
-
-
-def list_all(session: Session) -> Reply:
-    """The lists, by name."""
-    items = [
-        {
-            "id": kept.id,
-            "name": kept.name,
-            "entries": kept.entries,
-            "rows": kept.told.get("rows", 0),
-            "rejected": kept.told.get("rejected", 0),
-            "left_out": kept.told.get("left_out", {}),
-            "imported_at": shown.moment(kept.imported_at),
-        }
-        for kept in lists.listing(session)
-    ]
-    return Reply({"items": items, "next": None})
+Values = Mapping[str, Any]
 
 
-def list_matches(session: Session, query: Told) -> Reply:
-    """Matches in a state, newest first."""
-    page = listings.matches(session, **query)
-    return listed(replace(page, items=tuple(matches.shown(session, page.items))), _match)
+def list_watchlists(session: Session) -> Reply:
+    """Return the lists, by name."""
+    return whole_list([_watchlist(watchlist) for watchlist in lists.list_watchlists(session)])
 
 
-def decide(session: Session, match_id: str, body: Told) -> Reply:
-    """Confirms or dismisses a match."""
-    told = (body["decision"], body["note"], now(), caller().actor, body.get("fingerprint"))
-    match = matches.decide(session, match_id, *told)
+def _watchlist(watchlist: Watchlist) -> Resource:
+    counts = watchlist.file_summary
+    return Resource(
+        watchlist,
+        rows=counts.get("rows", 0),
+        rejected=counts.get("rejected", 0),
+        left_out=counts.get("left_out", {}),
+    )
+
+
+def list_matches(session: Session, query: Values) -> Reply:
+    """Return matches in a state, newest first."""
+    page = listings.list_matches(session, **query)
+    return page_reply(replace(page, items=tuple(matches.load_match_details(session, page.items))), _match)
+
+
+def decide(session: Session, match_id: str, body: Values) -> Reply:
+    """Confirm or dismiss a match, and return it."""
+    match = matches.decide_match(
+        session, match_id, body["decision"], body["note"], now(), get_caller().actor, body.get("fingerprint")
+    )
     session.flush()
-    return Reply(_match(matches.shown(session, [match])[0]))
+    return Reply(_match(matches.load_match_details(session, [match])[0]))
 
 
-def _match(one: Shown) -> dict[str, Any]:
-    match = one.match
-    names = ("id", "supplier_id", "state", "found", "fingerprint", "note", "decided_by")
-    entry = {"key": match.entry_key, **match.content}
-    return {
-        **{name: getattr(match, name) for name in names},
-        "kind": one.supplier.kind,
-        "name": one.supplier.name,
-        "reference": one.supplier.reference,
-        "watchlist": one.watchlist,
-        "why": match.why,
-        "entry": entry,
-        "found_at": shown.moment(match.found_at),
-        "decided_at": shown.moment(match.decided_at),
-    }
+def _match(view: matches.MatchDetail) -> Resource:
+    match, supplier = view.match, view.supplier
+    return Resource(
+        match,
+        kind=supplier.kind,
+        name=supplier.name,
+        reference=supplier.reference,
+        watchlist=view.watchlist,
+        entry={"key": match.entry_key, **match.content},
+    )

@@ -1,1 +1,1 @@
-"""Who calls and what they may: passwords, sign-ins, keys, and the one file that lists every route (access.toml)."""
+"""Authentication and authorisation: passwords, sign-ins, API keys, and the file that lists every route (access.toml)."""

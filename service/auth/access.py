@@ -1,4 +1,4 @@
-"""The one file that lists every route and who may call it (access.toml), read once and checked."""
+"""The access rules: one file (access.toml) lists every route and who may call it. It is loaded and checked once."""
 
 from __future__ import annotations
 
@@ -10,13 +10,17 @@ from pathlib import Path
 FILE = Path(__file__).with_name("access.toml")
 
 
-class BadAccess(ValueError):
-    """access.toml is faulty: one sentence for its author."""
+class AccessFileError(ValueError):
+    """A fault in access.toml: the file, the item, and what is wrong with it."""
+
+    def __init__(self, file: Path, item: str, fault: str) -> None:
+        super().__init__(f"{file.name}: {item}: {fault}")
+        self.file, self.item, self.fault = file, item, fault
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """``roles`` and ``scopes`` with what they are for; lines "METHOD endpoint" with the reason, the roles or the scope."""
+    """Roles and scopes with their purpose; routes ("METHOD endpoint") with the reason they are open, their roles or scope."""
 
     roles: Mapping[str, str]
     scopes: Mapping[str, str]
@@ -28,66 +32,62 @@ class Access:
     case_roles: frozenset[str]
     case_scope: str
 
-    def may(self, role: str, endpoint: str, method: str = "GET") -> bool:
-        """Whether people of a role may call a page."""
-        return role in self.pages.get(line(method, endpoint), frozenset())
+    def may_open(self, role: str, endpoint: str, method: str = "GET") -> bool:
+        """Return whether users with a role may call a page."""
+        return role in self.pages.get(format_route(method, endpoint), frozenset())
 
     def sees_worker_derived(self, role: str | None, scopes: Collection[str]) -> bool:
-        """Whether somebody is shown who reported what, or only that an indicator is raised
-        (``service/reporting/worker_derived.py``).
+        """Return whether a caller sees who reported what, or only that an indicator is raised
+        (``service/report_content/redaction.py``).
         """
         return role in self.worker_derived_roles or self.worker_derived_scope in scopes
 
     def handles_cases(self, role: str | None, scopes: Collection[str]) -> bool:
-        """Whether somebody may record cases, and bring sheets of them."""
+        """Return whether a caller may record cases and upload case sheets."""
         return role in self.case_roles or self.case_scope in scopes
 
     def reads_cases(self, role: str | None, scopes: Collection[str]) -> bool:
-        """Whether somebody may read the case records themselves."""
+        """Return whether a caller may read the case records themselves."""
         return role in self.case_roles or not {self.case_scope, self.worker_derived_scope}.isdisjoint(scopes)
 
 
-def line(method: str, endpoint: str) -> str:
-    """How a route is written in the file."""
+def format_route(method: str, endpoint: str) -> str:
+    """Return the name of a route in the file."""
     return f"{'GET' if method == 'HEAD' else method} {endpoint}"
 
 
-def load(file: Path = FILE) -> Access:
-    """The file; raises BadAccess for a role or scope it does not define and for a route that stands in it twice."""
-    read = tomllib.loads(file.read_text(encoding="utf-8"))
-    roles, scopes = read["roles"], read["scopes"]
-    pages = {name: frozenset(roles if may == "everyone" else may) for name, may in read["pages"].items()}
-    for name, may in pages.items():
-        if unknown := may - roles.keys():
-            raise BadAccess(f"{file.name}: {name}: no such role: {min(unknown)}")
-    for name, scope in read["api"].items():
-        if scope not in scopes:
-            raise BadAccess(f"{file.name}: {name}: no such scope: {scope}")
-    tables = (read["open"], pages, read["api"])
-    names = [name for table in tables for name in table]
-    if twice := {name for name in names if names.count(name) > 1}:
-        raise BadAccess(f"{file.name}: {min(twice)} stands in two tables")
-    of_workers = read["worker_derived"]
-    if unknown := set(of_workers["roles"]) - roles.keys():
-        raise BadAccess(f"{file.name}: worker_derived: no such role: {min(unknown)}")
-    if of_workers["scope"] not in scopes:
-        raise BadAccess(f"{file.name}: worker_derived: no such scope: {of_workers['scope']}")
-    cases = read["case_records"]
-    if unknown := set(cases["roles"]) - roles.keys():
-        raise BadAccess(f"{file.name}: case_records: no such role: {min(unknown)}")
-    if cases["scope"] not in scopes:
-        raise BadAccess(f"{file.name}: case_records: no such scope: {cases['scope']}")
+def load_access(file: Path = FILE) -> Access:
+    """Load the file. Raises AccessFileError for an undefined role or scope and for a route that is listed twice."""
+    data = tomllib.loads(file.read_text(encoding="utf-8"))
+    roles, scopes = data["roles"], data["scopes"]
+
+    def check_defined(item: str, names: Collection[str], defined: Mapping[str, str], what: str) -> None:
+        if unknown := set(names) - defined.keys():
+            raise AccessFileError(file, item, f"no such {what}: {min(unknown)}")
+
+    pages = {route: frozenset(roles if allowed == "everyone" else allowed) for route, allowed in data["pages"].items()}
+    for route, allowed in pages.items():
+        check_defined(route, allowed, roles, "role")
+    for route, scope in data["api"].items():
+        check_defined(route, [scope], scopes, "scope")
+    routes = [route for table in (data["open"], pages, data["api"]) for route in table]
+    if twice := {route for route in routes if routes.count(route) > 1}:
+        raise AccessFileError(file, min(twice), "stands in two tables")
+    worker_derived, cases = data["worker_derived"], data["case_records"]
+    for item, section in (("worker_derived", worker_derived), ("case_records", cases)):
+        check_defined(item, section["roles"], roles, "role")
+        check_defined(item, [section["scope"]], scopes, "scope")
     return Access(
         roles,
         scopes,
-        read["open"],
+        data["open"],
         pages,
-        read["api"],
-        frozenset(of_workers["roles"]),
-        of_workers["scope"],
+        data["api"],
+        frozenset(worker_derived["roles"]),
+        worker_derived["scope"],
         frozenset(cases["roles"]),
         cases["scope"],
     )
 
 
-ACCESS = load()
+ACCESS = load_access()

@@ -1,4 +1,4 @@
-"""Who calls, and the rows they may touch: what every page and every API route starts from."""
+"""The caller of a request, database sessions on the rows of its organisation, and the services of the application."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from flask import current_app, g
 from sqlalchemy.orm import Session
 
 from service.auth.access import ACCESS
+from service.blob_store import BlobStore
 from service.db.session import Database
-from service.files import Blobs
 from service.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A person or a machine of an organisation.
+    """A user or an API key of an organisation.
 
-    ``actor`` is what the audit trail calls them: ``user:<id>`` or ``key:<id>``. A person has a role and no scopes, a key
-    has scopes and no role.
+    ``actor`` is its name in the audit trail: ``user:<id>`` or ``key:<id>``. A user has a role and no scopes, a key has
+    scopes and no role.
     """
 
     organisation_id: str
@@ -32,55 +32,55 @@ class Caller:
 
     @property
     def id(self) -> str:
-        """The id of the user or the key."""
+        """Id of the user or the key."""
         return self.actor.partition(":")[2]
 
     @property
     def sees_worker_derived(self) -> bool:
-        """Whether they are shown who reported what."""
+        """Whether the caller sees who reported what."""
         return ACCESS.sees_worker_derived(self.role, self.scopes)
 
     @property
     def handles_cases(self) -> bool:
-        """Whether they may record cases."""
+        """Whether the caller may record cases."""
         return ACCESS.handles_cases(self.role, self.scopes)
 
     @property
     def reads_cases(self) -> bool:
-        """Whether they may read case records themselves, and imports of them."""
+        """Whether the caller may read case records, and imports of them."""
         return ACCESS.reads_cases(self.role, self.scopes)
 
 
-def caller() -> Caller:
-    """Who calls. Raises LookupError on a route that is open to all."""
-    found: Caller | None = g.get("caller")
-    if found is None:
+def get_caller() -> Caller:
+    """Return the caller of the current request. Raises LookupError on a route that is open to all."""
+    caller: Caller | None = g.get("caller")
+    if caller is None:
         raise LookupError("nobody is known to call an open route")
-    return found
+    return caller
 
 
-def reading(*, snapshot: bool = True) -> AbstractContextManager[Session]:
-    """The rows of the caller's organisation, to read, waiting for no writer: a snapshot unless told (Database.of)."""
-    return database().of(caller().organisation_id, write=False, snapshot=snapshot)
+def read_session(*, snapshot: bool = True) -> AbstractContextManager[Session]:
+    """Open a read-only session on the caller's organisation, by default on a snapshot (Database.for_organisation)."""
+    return get_database().for_organisation(get_caller().organisation_id, write=False, snapshot=snapshot)
 
 
-def writing() -> AbstractContextManager[Session]:
-    """The rows of the caller's organisation, to change: one transaction, committed at the end."""
-    return database().of(caller().organisation_id)
+def write_session() -> AbstractContextManager[Session]:
+    """Open a session that writes to the caller's organisation: one transaction, committed at the end."""
+    return get_database().for_organisation(get_caller().organisation_id)
 
 
-def database() -> Database:
-    """The database of this application."""
-    found: Database = current_app.extensions["database"]
-    return found
+def get_database() -> Database:
+    """Return the database of the application."""
+    database: Database = current_app.extensions["database"]
+    return database
 
 
-def settings() -> Settings:
-    """The settings of this application."""
-    found: Settings = current_app.extensions["settings"]
-    return found
+def get_settings() -> Settings:
+    """Return the settings of the application."""
+    settings: Settings = current_app.extensions["settings"]
+    return settings
 
 
-def blobs() -> Blobs:
-    """Where the bytes of files and reports of this application are kept."""
-    return Blobs(settings().files)
+def get_blob_store() -> BlobStore:
+    """Return the store of uploaded files and reports."""
+    return BlobStore(get_settings().files)

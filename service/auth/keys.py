@@ -1,6 +1,6 @@
-"""API keys: ``dk_<prefix>_<secret>``, shown once, kept as a hash, with scopes and a day on which they end.
+"""API keys: ``dk_<prefix>_<secret>``, shown once, stored as a hash, with scopes and an expiry date.
 
-The prefix is kept in the clear: it is what people know a key by on the page.
+The prefix is stored unhashed: people recognise a key by it on the page.
 """
 
 from __future__ import annotations
@@ -14,51 +14,53 @@ from datetime import datetime, timedelta
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
-from service.audit import record
+from service.audit import record_event
 from service.auth.access import ACCESS
 from service.clock import now
 from service.db.tables import ApiKey, Organisation
-from service.refusal import Refused, not_found
+from service.errors import DomainError, not_found
 
 PREFIX_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 # How often "last used" is written: once a minute, not with every request.
 USED_EVERY = timedelta(minutes=1)
 
 
-def create(
+def create_key(
     session: Session, name: str, scopes: Sequence[str], days: int, by: str, longest: int = 365
 ) -> tuple[ApiKey, str]:
-    """A new key and its text, which is told here and never again.
+    """Create a key; return it with its text, which cannot be retrieved later.
 
-    Raises Refused: ``key.name``, ``key.scopes`` (none, or one that does not exist), ``key.days`` (1 to ``longest``).
+    Raises DomainError: ``key.name``, ``key.scopes`` (none, or one that does not exist), ``key.days`` (1 to ``longest``).
     """
     if not 1 <= len(name.strip()) <= 200:
-        raise Refused("key.name", 422, "A key needs a name of up to 200 letters.")
+        raise DomainError("key.name", 422, "A key needs a name of up to 200 letters.")
     unknown = sorted(set(scopes) - ACCESS.scopes.keys())
     if not scopes or unknown:
-        raise Refused("key.scopes", 422, "A key needs one scope or more, each of those that exist.", unknown=unknown)
+        raise DomainError(
+            "key.scopes", 422, "A key needs one scope or more, each of those that exist.", unknown=unknown
+        )
     if not 1 <= days <= longest:
-        raise Refused("key.days", 422, f"A key ends after 1 to {longest} days.")
+        raise DomainError("key.days", 422, f"A key ends after 1 to {longest} days.")
     prefix = "".join(secrets.choice(PREFIX_ALPHABET) for _ in range(8))
     text = f"dk_{prefix}_{secrets.token_urlsafe(32)}"
     at = now()
     key = ApiKey(
         name=name.strip(),
         prefix=prefix,
-        key_hash=_hash(text),
+        key_hash=_hash_key(text),
         scopes=sorted(set(scopes)),
         created_at=at,
         expires_at=at + timedelta(days=days),
     )
     session.add(key)
     session.flush()
-    record(session, by, "key.created", "api_key", key.id, {"scopes": key.scopes, "days": days})
+    record_event(session, by, "key.created", "api_key", key.id, {"scopes": key.scopes, "days": days})
     return key, text
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """A key that is good, and the organisation it calls for."""
+class ActiveKey:
+    """A valid key and its organisation."""
 
     id: str
     name: str
@@ -69,9 +71,9 @@ class Found:
     time_zone: str
 
 
-# Built once, and columns rather than rows: every call of the API asks this. The hash is unique, so it has an index; whoever
-# could learn from how long the look-up takes learns of a hash, not of a key.
-_OF_HASH = (
+# Built once, and selecting columns rather than rows, since every API request runs it. The hash has a unique index; the timing
+# of the look-up could reveal something about a hash, but not about a key.
+_SELECT_BY_HASH = (
     select(
         ApiKey.expires_at,
         ApiKey.id,
@@ -87,30 +89,30 @@ _OF_HASH = (
 )
 
 
-def find(session: Session, text: str) -> Found | None:
-    """The key of a text, from all organisations; None if there is none, it has ended or it was revoked."""
-    kept = session.execute(_OF_HASH, {"hash": _hash(text)}).first() if text.startswith("dk_") else None
-    if kept is None or kept[0] <= now():
+def find_key(session: Session, text: str) -> ActiveKey | None:
+    """Return the key of a text, from all organisations; None if there is none, it has expired or was revoked."""
+    row = session.execute(_SELECT_BY_HASH, {"hash": _hash_key(text)}).first() if text.startswith("dk_") else None
+    if row is None or row[0] <= now():
         return None
-    _, key_id, name, scopes, used_at, *of = kept
-    return Found(key_id, name, frozenset(scopes), used_at, *of)
+    _, key_id, name, scopes, used_at, *organisation = row
+    return ActiveKey(key_id, name, frozenset(scopes), used_at, *organisation)
 
 
-def revoke(session: Session, key_id: str, by: str) -> None:
-    """Ends a key at once and for good; one that is revoked already stays as it is. Raises Refused ``not_found``."""
+def revoke_key(session: Session, key_id: str, by: str) -> None:
+    """Revoke a key for good, with immediate effect. Raises DomainError ``not_found``."""
     key = session.get(ApiKey, key_id)
     if key is None:
         raise not_found()
     if key.revoked_at is None:
         key.revoked_at = now()
-        record(session, by, "key.revoked", "api_key", key.id)
+        record_event(session, by, "key.revoked", "api_key", key.id)
 
 
-def listing(session: Session) -> Sequence[ApiKey]:
-    """Every key of the organisation, newest first."""
+def list_keys(session: Session) -> Sequence[ApiKey]:
+    """Return every key of the organisation, newest first."""
     return session.scalars(select(ApiKey).order_by(ApiKey.created_at.desc(), ApiKey.id)).all()
 
 
-def _hash(text: str) -> str:
+def _hash_key(text: str) -> str:
     # 32 random bytes cannot be guessed: no slow hash is needed.
     return hashlib.sha256(text.encode()).hexdigest()

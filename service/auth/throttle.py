@@ -1,7 +1,7 @@
-"""Failed sign-ins, counted in the database: by account and by address, whatever process they reached.
+"""Throttling of sign-ins: failures are counted in the database by account and by address, across all processes.
 
-After some failures each further one doubles the wait. An account that does not exist is counted like one that does, so
-that nothing can be learnt from being made to wait.
+After some free attempts each further failure doubles the delay. Unknown accounts are counted like existing ones, so that a
+delay reveals nothing.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from service.clock import now
 from service.db.session import Database
 from service.db.tables import SignInAttempt
 
-FREE_OF_ACCOUNT, FREE_OF_ADDRESS = 5, 20
-LONGEST = timedelta(minutes=15)
-FORGOTTEN = timedelta(hours=24)
+ACCOUNT_FREE_ATTEMPTS, ADDRESS_FREE_ATTEMPTS = 5, 20
+MAX_DELAY = timedelta(minutes=15)
+ATTEMPT_WINDOW = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
-    """An attempt that was let through: ids of its rows, and the keys they are counted under."""
+class AllowedAttempt:
+    """An attempt that may proceed: the ids of its rows, and the keys they are counted under."""
 
     rows: tuple[int, ...]
     account: str
@@ -33,65 +33,65 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
-class Wait:
-    """An attempt that was not let through: how many seconds to wait."""
+class Blocked:
+    """An attempt that is refused: the number of seconds to wait."""
 
     seconds: int
 
 
-def attempt(database: Database, secret: bytes, email: str, address: str) -> Attempt | Wait:
-    """Writes an attempt down and says whether its password may be looked at.
+def register_attempt(database: Database, secret: bytes, email: str, address: str) -> AllowedAttempt | Blocked:
+    """Record an attempt and return whether its password may be checked.
 
-    It is written before anything is compared: of many attempts at once each sees the others.
+    It is recorded before the check, so that concurrent attempts see each other.
     """
     at = now()
     keys = {
-        key_of(secret, "account", email): FREE_OF_ACCOUNT,
-        key_of(secret, "address", network(address)): FREE_OF_ADDRESS,
+        hash_key(secret, "account", email): ACCOUNT_FREE_ATTEMPTS,
+        hash_key(secret, "address", normalize_address(address)): ADDRESS_FREE_ATTEMPTS,
     }
-    with database.across() as session:
-        session.execute(delete(SignInAttempt).where(SignInAttempt.at < at - FORGOTTEN))
+    with database.unscoped() as session:
+        session.execute(delete(SignInAttempt).where(SignInAttempt.at < at - ATTEMPT_WINDOW))
         rows = [SignInAttempt(key=key, at=at) for key in keys]
         session.add_all(rows)
         session.flush()
-        ours = tuple(row.id for row in rows)
-    with database.across() as session:
-        counted = session.execute(
+        ids = tuple(row.id for row in rows)
+    with database.unscoped() as session:
+        counts = session.execute(
             select(SignInAttempt.key, func.count(), func.max(SignInAttempt.at))
-            .where(SignInAttempt.key.in_(keys), SignInAttempt.id.not_in(ours), SignInAttempt.at >= at - FORGOTTEN)
+            .where(SignInAttempt.key.in_(keys), SignInAttempt.id.not_in(ids), SignInAttempt.at >= at - ATTEMPT_WINDOW)
             .group_by(SignInAttempt.key)
         ).all()
-        until = [last + wait_after(failures - keys[key]) for key, failures, last in counted]
-        left = max((moment - at for moment in until), default=timedelta(0))
-        if left > timedelta(0):
-            session.execute(delete(SignInAttempt).where(SignInAttempt.id.in_(ours)))
-            return Wait(int(left.total_seconds()) + 1)
-    account, of_address = keys
-    return Attempt(ours, account, of_address)
+        until = [last + compute_delay(failures - keys[key]) for key, failures, last in counts]
+        remaining = max((moment - at for moment in until), default=timedelta(0))
+        if remaining > timedelta(0):
+            session.execute(delete(SignInAttempt).where(SignInAttempt.id.in_(ids)))
+            return Blocked(int(remaining.total_seconds()) + 1)
+    account_key, address_key = keys
+    return AllowedAttempt(ids, account_key, address_key)
 
 
-def succeeded(database: Database, done: Attempt) -> None:
-    """Forgets the failures of the account, and this attempt. Those of the address stand: its owner may have one account."""
-    with database.across() as session:
+def clear_failures(database: Database, allowed: AllowedAttempt) -> None:
+    """Delete the failures of the account and this attempt. Those of the address stay: an attacker may own one account."""
+    with database.unscoped() as session:
         session.execute(
-            delete(SignInAttempt).where((SignInAttempt.key == done.account) | SignInAttempt.id.in_(done.rows))
+            delete(SignInAttempt).where((SignInAttempt.key == allowed.account) | SignInAttempt.id.in_(allowed.rows))
         )
 
 
-def wait_after(over: int) -> timedelta:
-    """How long to wait after so many failures more than are free: 1, 2, 4 ... seconds, at most a quarter of an hour."""
-    return timedelta(0) if over < 0 else min(timedelta(seconds=2.0 ** min(over, 20)), LONGEST)
+def compute_delay(excess: int) -> timedelta:
+    """Return the delay after ``excess`` failures beyond the free ones: 1, 2, 4 ... seconds, at most a quarter of an hour."""
+    return timedelta(0) if excess < 0 else min(timedelta(seconds=2.0 ** min(excess, 20)), MAX_DELAY)
 
 
-def key_of(secret: bytes, kind: str, value: str) -> str:
-    """What an account or an address is counted under: it cannot be turned back without the secret key."""
+def hash_key(secret: bytes, kind: str, value: str) -> str:
+    """Return the key an account or address is counted under; it cannot be reversed without the secret key."""
     return hmac.new(secret, f"{kind}:{value.strip().lower()}".encode(), hashlib.sha256).hexdigest()
 
 
-def network(address: str) -> str:
-    """An address as it is counted: one of IPv6 by its first 64 bits, which one subscriber has to himself."""
+def normalize_address(address: str) -> str:
+    """Return an address as it is counted: IPv6 addresses by their first 64 bits, which belong to one subscriber."""
     try:
-        read = ipaddress.ip_address(address)
+        parsed = ipaddress.ip_address(address)
     except ValueError:
         return address
-    return str(ipaddress.ip_network((read, 64), strict=False)) if read.version == 6 else str(read)
+    return str(ipaddress.ip_network((parsed, 64), strict=False)) if parsed.version == 6 else str(parsed)

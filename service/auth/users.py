@@ -1,4 +1,4 @@
-"""The people of an organisation: made by an admin, who hands over a password for one sign-in."""
+"""Users of an organisation: an admin creates them and hands over a password for one sign-in."""
 
 from __future__ import annotations
 
@@ -9,31 +9,31 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from service.audit import record
-from service.auth import passwords, sign_ins
+from service.audit import record_event
+from service.auth import passwords, sessions
 from service.auth.access import ACCESS
 from service.clock import now
 from service.db.tables import User
-from service.refusal import Refused, not_found
+from service.errors import DomainError, not_found
 
 _SIGN = r"\s\x00-\x1f\x7f-\x9f\ufffe\uffff"
 EMAIL = re.compile(rf"[^@{_SIGN}]{{1,64}}@[^@.{_SIGN}]+(\.[^@.{_SIGN}]+)+")
-EMAIL_OR_BLANKS = rf"^\s*{EMAIL.pattern}\s*$"  # as it may be sent: normal_email cuts the blanks
+EMAIL_OR_BLANKS = rf"^\s*{EMAIL.pattern}\s*$"  # as it may be sent: normalize_email strips the blanks
 
 
-def create(session: Session, email: str, name: str, role: str, by: str) -> tuple[User, str]:
-    """A new user and the password for the first sign-in, which is told here and never again.
+def create_user(session: Session, email: str, name: str, role: str, by: str) -> tuple[User, str]:
+    """Create a user; return it with the password for the first sign-in, which cannot be retrieved later.
 
-    Raises Refused: ``user.email``, ``user.email_taken`` (by somebody of this organisation), ``user.name``, ``user.role``. An
-    address that signs in for another organisation is refused like one that is misspelt: who else is here is nobody's business.
+    Raises DomainError: ``user.email``, ``user.email_taken`` (by a user of this organisation), ``user.name``, ``user.role``. An
+    address of a user of another organisation is refused like an invalid one, so that it reveals nothing about others.
     """
-    email, name = normal_email(email), name.strip()
+    email, name = normalize_email(email), name.strip()
     if not EMAIL.fullmatch(email) or len(email) > 254:
-        raise _no_email()
+        raise _build_email_error()
     if not 1 <= len(name) <= 200:
-        raise Refused("user.name", 422, "A user needs a name of up to 200 letters.")
+        raise DomainError("user.name", 422, "A user needs a name of up to 200 letters.")
     _check_role(role)
-    password = passwords.one_time()
+    password = passwords.generate_one_time_password()
     user = User(
         email=email,
         name=name,
@@ -46,98 +46,101 @@ def create(session: Session, email: str, name: str, role: str, by: str) -> tuple
     try:
         with session.begin_nested():
             session.add(user)
-    except IntegrityError as taken:
+    except IntegrityError as error:
         if session.scalar(select(User.id).where(User.email == email)) is None:
-            raise _no_email() from taken
-        raise Refused("user.email_taken", 409, "This e-mail address signs in already.") from taken
-    record(session, by, "user.created", "user", user.id, {"role": role})
+            raise _build_email_error() from error
+        raise DomainError("user.email_taken", 409, "This e-mail address signs in already.") from error
+    record_event(session, by, "user.created", "user", user.id, {"role": role})
     return user, password
 
 
 def change_role(session: Session, user_id: str, role: str, by: str) -> None:
-    """Gives a user another role from the next request on. Raises Refused: ``not_found``, ``user.role``, ``user.last_admin``."""
+    """Change the role of a user from the next request on.
+
+    Raises DomainError: ``not_found``, ``user.role``, ``user.last_admin``.
+    """
     _check_role(role)
-    user = get(session, user_id)
+    user = get_user(session, user_id)
     if user.role == role:
         return
-    _keep_an_admin(session, user)
-    record(session, by, "user.role_changed", "user", user.id, {"from": user.role, "to": role})
+    _check_not_last_admin(session, user)
+    record_event(session, by, "user.role_changed", "user", user.id, {"from": user.role, "to": role})
     user.role = role
 
 
 def deactivate(session: Session, user_id: str, by: str) -> None:
-    """Ends a user's access at once, sign-ins included. Raises Refused: ``not_found``, ``user.last_admin``."""
-    user = get(session, user_id)
+    """Deactivate a user and end their sessions at once. Raises DomainError: ``not_found``, ``user.last_admin``."""
+    user = get_user(session, user_id)
     if user.active:
-        _keep_an_admin(session, user)
+        _check_not_last_admin(session, user)
         user.active = False
-        sign_ins.end_all(session, user.id)
-        record(session, by, "user.deactivated", "user", user.id)
+        sessions.end_all_sessions(session, user.id)
+        record_event(session, by, "user.deactivated", "user", user.id)
 
 
 def activate(session: Session, user_id: str, by: str) -> None:
-    """Gives a user access again, with the password they had. Raises Refused ``not_found``."""
-    user = get(session, user_id)
+    """Reactivate a user with the password they had. Raises DomainError ``not_found``."""
+    user = get_user(session, user_id)
     if not user.active:
         user.active = True
-        record(session, by, "user.activated", "user", user.id)
+        record_event(session, by, "user.activated", "user", user.id)
 
 
 def reset_password(session: Session, user_id: str, by: str) -> str:
-    """A new password for one sign-in, told here and never again; ends the user's sign-ins. Raises Refused ``not_found``."""
-    password = passwords.one_time()
-    kept = passwords.hash_password(password)  # before the transaction opens: nobody waits for it
-    user = get(session, user_id)
-    user.password_hash, user.must_change_password = kept, True
-    sign_ins.end_all(session, user.id)
-    record(session, by, "user.password_reset", "user", user.id)
+    """Set and return a one-time password, and end the user's sessions. Raises DomainError ``not_found``."""
+    password = passwords.generate_one_time_password()
+    password_hash = passwords.hash_password(password)  # before the transaction opens: hashing is slow
+    user = get_user(session, user_id)
+    user.password_hash, user.must_change_password = password_hash, True
+    sessions.end_all_sessions(session, user.id)
+    record_event(session, by, "user.password_reset", "user", user.id)
     return password
 
 
 def change_password(session: Session, user_id: str, new: str) -> None:
-    """A user's own new password; ends every sign-in of theirs. Raises Refused with the code of the fault."""
-    kept = passwords.hash_password(new)  # before the transaction opens: nobody waits for it
-    user = get(session, user_id)
-    fault = passwords.fault(new, user.email, user.name)
-    if fault is not None:
-        raise Refused(fault, 422, passwords.FAULTS[fault])
-    user.password_hash, user.must_change_password = kept, False
-    sign_ins.end_all(session, user.id)
-    record(session, f"user:{user.id}", "user.password_changed", "user", user.id)
+    """Set a password that the user chose, and end all their sessions. Raises DomainError with the code of the fault."""
+    password_hash = passwords.hash_password(new)  # before the transaction opens: hashing is slow
+    user = get_user(session, user_id)
+    code = passwords.find_password_fault(new, user.email, user.name)
+    if code is not None:
+        raise DomainError(code, 422, passwords.FAULTS[code])
+    user.password_hash, user.must_change_password = password_hash, False
+    sessions.end_all_sessions(session, user.id)
+    record_event(session, f"user:{user.id}", "user.password_changed", "user", user.id)
 
 
-def listing(session: Session) -> Sequence[User]:
-    """Every user of the organisation: those with access first, by name."""
+def list_users(session: Session) -> Sequence[User]:
+    """Return every user of the organisation: active ones first, by name."""
     return session.scalars(select(User).order_by(User.active.desc(), User.name, User.id)).all()
 
 
-def get(session: Session, user_id: str) -> User:
-    """A user of the organisation. Raises Refused ``not_found``."""
+def get_user(session: Session, user_id: str) -> User:
+    """Return a user of the organisation. Raises DomainError ``not_found``."""
     user = session.get(User, user_id)
     if user is None:
         raise not_found()
     return user
 
 
-def normal_email(email: str) -> str:
-    """An e-mail address as it is kept and compared."""
+def normalize_email(email: str) -> str:
+    """Return an e-mail address as it is stored and compared."""
     return email.strip().lower()
 
 
-def _no_email() -> Refused:
-    return Refused("user.email", 422, "This e-mail address cannot be used: check it, or give another.")
+def _build_email_error() -> DomainError:
+    return DomainError("user.email", 422, "This e-mail address cannot be used: check it, or give another.")
 
 
 def _check_role(role: str) -> None:
     if role not in ACCESS.roles:
-        raise Refused("user.role", 422, f"A role is one of {', '.join(ACCESS.roles)}.")
+        raise DomainError("user.role", 422, f"A role is one of {', '.join(ACCESS.roles)}.")
 
 
-def _keep_an_admin(session: Session, user: User) -> None:
-    """An organisation without an admin could never have one again."""
+def _check_not_last_admin(session: Session, user: User) -> None:
+    """Raise DomainError ``user.last_admin`` for the last active admin: without one an organisation could never have one again."""
     if user.role != "admin" or not user.active:
         return
-    # Locked, so that of two admins who demote each other at once one stays.
+    # Locked, so that two admins who demote each other at once cannot both succeed.
     admins = session.scalars(select(User.id).where(User.role == "admin", User.active).with_for_update()).all()
     if set(admins) <= {user.id}:
-        raise Refused("user.last_admin", 409, "The last admin stays: make somebody else an admin first.")
+        raise DomainError("user.last_admin", 409, "The last admin stays: make somebody else an admin first.")

@@ -1,1 +1,1 @@
-"""The buyer's own practices."""
+"""Store and evaluate the buyer's own practices."""

@@ -1,6 +1,7 @@
-"""A buyer's own practices as an organisation keeps them: answered by its units, with their past, read by the rules of the day.
+"""Store and list the answers of a buyer's units about their own practices, evaluated by the rules in force.
 
-A unit is found again by its name, and its newest answers count. No supplier's score reads them (service/buyer/buying.py).
+A unit is identified by its name; its newest answers count and earlier ones stay as its history. No score of a supplier depends on
+them (service/buyer/practice_findings.py).
 """
 
 from __future__ import annotations
@@ -13,73 +14,72 @@ from typing import Any
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from questionnaires.form import load
+from questionnaires.form import load_form
 from reports.document import BuyerFinding, Step
-from risk_models.identity import name_key
-from service.audit import record
-from service.buyer.buying import Told, lines_of, told_of
+from risk_models.name_normalize import name_key
+from service.audit import record_event
+from service.buyer.practice_findings import DescribedFinding, build_unit_lines, describe_findings
 from service.db.buyer_tables import BuyerAnswers
-from service.refusal import not_found
+from service.errors import not_found
 
-FORM = "buyer"
-FULL_DAY = len("2026-11-25")
+FORM_ID = "buyer"
+ISO_DATE_LENGTH = len("2026-11-25")
 
 
 @dataclass(frozen=True)
 class Unit:
-    """A unit: the answers that count, and every practice as it stands."""
+    """A unit of the buyer: its newest answers, and the findings on all practices."""
 
-    kept: BuyerAnswers
-    told: tuple[Told, ...]
+    record: BuyerAnswers
+    findings: tuple[DescribedFinding, ...]
 
     @property
     def name(self) -> str:
-        """Its name as it gave it, "" where it gave none."""
-        return str(self.kept.answers.get("name") or "")
+        """Return its name as it was given, "" where none was."""
+        return str(self.record.answers.get("name") or "")
 
 
-def keep(
+def save_answers(
     session: Session, rows: Iterable[Mapping[str, Any]], on: date, at: datetime, by: str, import_id: str | None = None
 ) -> list[BuyerAnswers]:
-    """Keeps what units answered about themselves; of several rows of one unit the last stands, and earlier answers stay as its
-    past.
+    """Save validated answers of units about themselves, and return the stored rows; of several rows of one unit the last counts.
 
-    ``on``: the day they speak of where they do not say it. Answers are validated already.
+    ``on``: the day of the answers where they do not give it. Earlier answers of a unit stay as its history.
     """
-    version = load(FORM).version
-    kept = []
+    version = load_form(FORM_ID).version
+    saved = []
     for unit, answers in {name_key(str(row.get("name") or ""))[:300]: dict(row) for row in rows}.items():
-        answered = str(answers.get("answered_on") or "")
-        day = date.fromisoformat(answered) if len(answered) == FULL_DAY else on
-        of = {"unit": unit, "form_version": version, "answers": answers, "on": day, "import_id": import_id}
-        kept.append(BuyerAnswers(**of, created_by=by, created_at=at))
-    session.add_all(kept)
+        answered_on = str(answers.get("answered_on") or "")
+        day = date.fromisoformat(answered_on) if len(answered_on) == ISO_DATE_LENGTH else on
+        columns = {"unit": unit, "form_version": version, "answers": answers, "on": day, "import_id": import_id}
+        saved.append(BuyerAnswers(**columns, created_by=by, created_at=at))
+    session.add_all(saved)
     session.flush()
-    for row in kept:
-        record(session, by, "buyer.answered", "buyer", row.id, {"import": import_id} if import_id else {})
-    return kept
+    for row in saved:
+        record_event(session, by, "buyer.answered", "buyer", row.id, {"import": import_id} if import_id else {})
+    return saved
 
 
-def units(session: Session, on: date) -> tuple[Unit, ...]:
-    """Every unit by name, as it stands on a day."""
+def list_units(session: Session, on: date) -> tuple[Unit, ...]:
+    """Return all units in the order of their names, evaluated on a day."""
     newest: dict[str, BuyerAnswers] = {}
     order = (BuyerAnswers.created_at.desc(), BuyerAnswers.id)
     for row in session.scalars(select(BuyerAnswers).order_by(*order)):
         newest.setdefault(row.unit, row)
-    kept = [newest[unit] for unit in sorted(newest)]
-    told = told_of([(row.answers, row.on) for row in kept], on)
-    return tuple(Unit(row, lines) for row, lines in zip(kept, told, strict=True))
+    rows = [newest[unit] for unit in sorted(newest)]
+    findings = describe_findings([(row.answers, row.on) for row in rows], on)
+    return tuple(Unit(row, unit_findings) for row, unit_findings in zip(rows, findings, strict=True))
 
 
-def lines(found: Sequence[Unit]) -> tuple[tuple[BuyerFinding, ...], tuple[Step, ...]]:
-    """What a page or a report says of the units: findings first; and each action once, soonest first."""
-    return lines_of([(unit.name, unit.told) for unit in found])
+def build_report_lines(units: Sequence[Unit]) -> tuple[tuple[BuyerFinding, ...], tuple[Step, ...]]:
+    """Return the findings for a page or report, harm first, and each action once, earliest due date first."""
+    return build_unit_lines([(unit.name, unit.findings) for unit in units])
 
 
-def erase(session: Session, answers_id: str, by: str) -> None:
-    """Erases the unit that these answers are of, with all it ever answered. Raises Refused ``not_found``."""
+def erase_unit(session: Session, answers_id: str, by: str) -> None:
+    """Erase a unit, given the id of any of its answers, with its whole history. Raises DomainError ``not_found``."""
     row = session.scalars(select(BuyerAnswers).where(BuyerAnswers.id == answers_id)).first()
     if row is None:
         raise not_found("There is no such unit.")
     session.execute(delete(BuyerAnswers).where(BuyerAnswers.unit == row.unit))
-    record(session, by, "buyer.erased", "buyer", answers_id, {})
+    record_event(session, by, "buyer.erased", "buyer", answers_id, {})

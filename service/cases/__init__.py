@@ -1,1 +1,1 @@
-"""Case records: read, kept, and what they say of the sites and agencies they are about."""
+"""Store the case records of an organisation and apply changes to them."""

@@ -1,4 +1,4 @@
-"""What commands read and write: files that are there, and folders that are written whole or not at all."""
+"""File access of commands: read files, and write folders completely or not at all."""
 
 from __future__ import annotations
 
@@ -9,38 +9,38 @@ from contextlib import contextmanager
 from pathlib import Path
 
 
-class Usage(Exception):
-    """What was asked for cannot be done: one sentence for the user, exit status 2."""
+class UsageError(Exception):
+    """The command cannot be run as given: one sentence for the user, exit status 2."""
 
 
-def bytes_of(path: Path) -> bytes:
-    """The bytes of a file. Raises Usage where it cannot be read."""
+def read_bytes(path: Path) -> bytes:
+    """Return the bytes of a file. Raises UsageError if it cannot be read."""
     try:
         return path.read_bytes()
-    except FileNotFoundError as fault:
-        raise Usage(f"there is no file {path}.") from fault
-    except IsADirectoryError as fault:
-        raise Usage(f"{path} is a folder; name the files in it.") from fault
-    except OSError as fault:
-        raise Usage(f"{path} cannot be read: {fault.strerror}.") from fault
+    except FileNotFoundError as error:
+        raise UsageError(f"there is no file {path}.") from error
+    except IsADirectoryError as error:
+        raise UsageError(f"{path} is a folder; name the files in it.") from error
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}.") from error
 
 
-def made(folder: Path) -> None:
-    """Makes a folder if there is none. Raises Usage where it cannot be made."""
+def make_folder(folder: Path) -> None:
+    """Create a folder if it does not exist. Raises UsageError if it cannot be created."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError as fault:
-        raise Usage(f"the folder {folder} cannot be made: {fault.strerror}.") from fault
+    except OSError as error:
+        raise UsageError(f"the folder {folder} cannot be made: {error.strerror}.") from error
 
 
 @contextmanager
-def whole_folder(out: Path) -> Iterator[Path]:
-    """A folder to write to whose files appear in ``out`` together at the end, or not at all."""
-    made(out)
+def write_folder(out: Path) -> Iterator[Path]:
+    """Yield a working folder whose files are moved to ``out`` together at the end, or not at all."""
+    make_folder(out)
     try:
         work = Path(tempfile.mkdtemp(prefix=".writing-", dir=out))
-    except OSError as fault:
-        raise Usage(f"{out} cannot be written to: {fault.strerror}.") from fault
+    except OSError as error:
+        raise UsageError(f"{out} cannot be written to: {error.strerror}.") from error
     try:
         yield work
         for file in work.iterdir():

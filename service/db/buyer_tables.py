@@ -1,4 +1,4 @@
-"""What is kept of a buyer's own practices: what each of its units answered about itself, every time it answered."""
+"""The table of a buyer's own practices: the answers of each of its units, every time it answered."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from service.db.tables import Base, Owned, new_id
 
 
 class BuyerAnswers(Owned, Base):
-    """What a unit of the organisation answered about its own practices; the newest row of a unit counts.
+    """Answers of a unit of the organisation about its own practices; the newest row of a unit counts.
 
-    ``unit``: the key of its name, "" for one without. ``on``: the day that the answers speak of. ``import_id``: the file they
-    came in; None where they were typed or sent through the API.
+    ``unit``: the key of its name, "" for one without. ``on``: the date of the answers. ``import_id``: the import they came
+    in; None where they were typed or sent through the API.
     """
 
     __tablename__ = "buyer_answers"

@@ -1,4 +1,4 @@
-"""What is kept of case records: one group of people, and what was found of it. No name, telephone number or paper of anybody."""
+"""Tables of case records: a group of people and the findings about it. No names, telephone numbers or papers of persons."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from sqlalchemy.orm import Mapped, mapped_column
 from service.db.tables import Base, Owned, new_id
 
 
-class KeptCase(Owned, Base):
-    """A case: who the group is, which site or agency it is about (None: none that is known), and whether it is open.
+class StoredCase(Owned, Base):
+    """A case: a group of people, the site or agency it is about (None: none that is known), and whether it is open.
 
-    ``key``: that of its number, by which it is found again. ``strength``: index of risk_models.case_rules.STRENGTHS as it was
-    read last, reached at ``strength_since``. ``outcome``: why it was closed. It goes with the supplier it is about.
+    ``key``: the key of its number, which identifies it. ``strength``: index of risk_models.cases.rules.STRENGTHS when last
+    computed, reached at ``strength_since``. ``outcome``: why it was closed. It is deleted with the supplier it is about.
     """
 
     __tablename__ = "case_record"
@@ -46,11 +46,11 @@ class KeptCase(Owned, Base):
     created_at: Mapped[datetime]
 
 
-class KeptFinding(Owned, Base):
-    """One finding of a case, as it was recorded: it is added, and never changed. ``number`` counts within the case.
+class StoredFinding(Owned, Base):
+    """One recorded finding of a case: it is added and never changed. ``number`` counts within the case.
 
-    ``place``: the row of the sheet it stood in; ``place`` is empty and ``import_id`` None where it was entered by hand or sent
-    through the API.
+    ``place``: its row of the sheet; ``place`` is empty and ``import_id`` None where it was entered by hand or sent through the
+    API.
     """
 
     __tablename__ = "case_finding"

@@ -1,16 +1,16 @@
 """One session factory for web, worker and command line; every statement on a customer's rows is filtered by its organisation.
 
-The filter fails closed: a session that was not told its organisation gets an error for such a statement, never rows, and a
-statement that the filter cannot reach (plain SQL, bare tables, updates in bulk by key) is refused. Work that truly spans
-organisations (the queue of jobs, the tick of schedules, finding a key or a sign-in) says so by ``across()``.
+The filter fails closed: a session without an organisation gets an error for such a statement, never rows, and a statement
+that the filter cannot reach (plain SQL, bare tables, updates in bulk by key) is refused. Work that spans organisations (the
+queue of jobs, the scheduler, finding a key or a sign-in) uses ``unscoped()``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from threading import Lock
-from typing import Any, Self, cast
+from typing import Any, Self, TypeVar, cast
 from weakref import WeakKeyDictionary
 
 import orjson
@@ -28,32 +28,42 @@ import service.db.case_tables
 import service.db.watchlist_tables  # noqa: F401  every table is filtered, wherever it is defined
 from service.db.tables import Base, Owned
 
-ACROSS = "*"
-PATIENCE = 30.0  # seconds that a writer waits for others of its process, as long as for those of another
+UNSCOPED = "*"
+WRITER_TIMEOUT = (
+    30.0  # seconds that a writer waits for other writers of its process, as long as for those of another process
+)
 JSON: dict[str, Any] = {
     "json_serializer": lambda value: orjson.dumps(value).decode(),
     "json_deserializer": orjson.loads,
 }
 UPSERTS = (postgresql.dml.OnConflictDoUpdate, sqlite.dml.OnConflictDoUpdate)
-# A query that is made once and asked again and again (they never change) is looked through once for each organisation.
-_filtered: WeakKeyDictionary[Executable, dict[str, Executable]] = WeakKeyDictionary()
-OWNED = {mapper.local_table for mapper in Base.registry.mappers if issubclass(mapper.class_, Owned)}
+# A query that is built once and executed many times is inspected once for each organisation (queries never change).
+_filtered_statements: WeakKeyDictionary[Executable, dict[str, Executable]] = WeakKeyDictionary()
+OWNED_TABLES = {mapper.local_table for mapper in Base.registry.mappers if issubclass(mapper.class_, Owned)}
 
 
-class NoOrganisation(RuntimeError):
-    """A statement on customers' rows in a session that was not told whose, or on those of another organisation."""
+Item = TypeVar("Item")
 
 
-class Unfiltered(RuntimeError):
+def chunks(items: Sequence[Item], size: int = 500) -> Iterator[Sequence[Item]]:
+    """Split a sequence into parts small enough for one SQL ``IN``: databases limit the number of parameters of a query."""
+    return (items[start : start + size] for start in range(0, len(items), size))
+
+
+class MissingOrganisation(RuntimeError):
+    """A statement on customers' rows in a session without an organisation, or on rows of another organisation."""
+
+
+class UnfilteredStatement(RuntimeError):
     """A statement that the filter by organisation cannot reach."""
 
 
 def open_engine(url: str) -> Engine:
-    """An engine for SQLite (WAL, full sync, immediate transactions, foreign keys, erased means overwritten) or PostgreSQL."""
+    """Create an engine for SQLite (WAL, full sync, immediate transactions, foreign keys, secure delete) or PostgreSQL."""
     if url.startswith("sqlite"):
         engine = create_engine(url, connect_args={"timeout": 30}, hide_parameters=True, **JSON)
         event.listen(engine, "connect", _set_up_sqlite)
-        event.listen(engine, "begin", _begin)
+        event.listen(engine, "begin", _begin_transaction)
         return engine
     return create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=20, hide_parameters=True, **JSON)
 
@@ -66,20 +76,20 @@ def _set_up_sqlite(connection: Any, _: object) -> None:
     cursor.close()
 
 
-def _begin(connection: Any) -> None:
-    # A deferred transaction that reads first and writes later loses against another writer; an immediate one waits its
-    # turn. One that only reads sees a snapshot and waits for nobody.
-    reads = connection.get_execution_options().get("only_reads", False)
-    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+def _begin_transaction(connection: Any) -> None:
+    # A deferred transaction that reads first and writes later fails if another writer came between; an immediate one waits
+    # for its turn. A read-only transaction sees a snapshot and never waits.
+    only_reads = connection.get_execution_options().get("only_reads", False)
+    connection.exec_driver_sql("BEGIN" if only_reads else "BEGIN IMMEDIATE")
 
 
 class Database:
-    """Sessions on one engine. As a context it closes its connections at the end."""
+    """Sessions on one engine. As a context manager it closes its connections at the end."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        self.turns = Lock() if engine.dialect.name == "sqlite" else None
-        self.factory = sessionmaker(engine, class_=OwnedSession, expire_on_commit=False)
+        self.write_lock = Lock() if engine.dialect.name == "sqlite" else None
+        self.session_factory = sessionmaker(engine, class_=OwnedSession, expire_on_commit=False)
 
     def __enter__(self) -> Self:
         return self
@@ -88,45 +98,47 @@ class Database:
         self.close()
 
     def close(self) -> None:
-        """Closes the connections that the engine holds."""
+        """Close the connections that the engine holds."""
         self.engine.dispose()
 
     @contextmanager
-    def of(self, organisation_id: str, *, write: bool = True, snapshot: bool = True) -> Iterator[Session]:
-        """A transaction on the rows of one organisation: committed at the end, rolled back on an error.
+    def for_organisation(self, organisation_id: str, *, write: bool = True, snapshot: bool = True) -> Iterator[Session]:
+        """Open a transaction on the rows of one organisation: committed at the end, rolled back on an error.
 
-        Without ``write`` it sees a snapshot, waits for no writer and refuses to write. Without ``snapshot`` as well, each
-        statement sees what was committed before it (on PostgreSQL; SQLite knows snapshots alone).
+        With ``write=False`` it sees a snapshot, waits for no writer and refuses to write. With ``snapshot=False`` as well, each
+        statement sees what was committed before it (on PostgreSQL; SQLite has snapshots only).
         """
-        with self._turn(write=write), self.factory.begin() as session:
+        with self._serialize_writers(write=write), self.session_factory.begin() as session:
             session.info["organisation_id"] = organisation_id
             if not write:
-                _only_read(session, snapshot)
+                _make_read_only(session, snapshot)
             yield session
 
     @contextmanager
-    def _turn(self, *, write: bool) -> Iterator[None]:
-        """On SQLite the writers of a process take turns. It wakes nobody who waits to write, who only looks again every tenth of
-        a second: a job that writes chunk after chunk would be there first for seconds.
+    def _serialize_writers(self, *, write: bool) -> Iterator[None]:
+        """Let the writers of a process take turns on SQLite, which does not wake waiting writers: they only retry every tenth of
+        a second, so that a job that writes chunk after chunk would be first for seconds.
         """
-        if self.turns is None or not write:
+        if self.write_lock is None or not write:
             yield
             return
-        ours = self.turns.acquire(timeout=PATIENCE)  # without it SQLite decides, as among processes
+        is_acquired = self.write_lock.acquire(
+            timeout=WRITER_TIMEOUT
+        )  # after a timeout SQLite decides, as among processes
         try:
             yield
         finally:
-            if ours:
-                self.turns.release()
+            if is_acquired:
+                self.write_lock.release()
 
     @contextmanager
-    def across(self, *, write: bool = True) -> Iterator[Session]:
-        """A transaction on the rows of all organisations: for the machinery, never for an answer to a caller."""
-        with self.of(ACROSS, write=write) as session:
+    def unscoped(self, *, write: bool = True) -> Iterator[Session]:
+        """Open a transaction on the rows of all organisations: for background work, never for a response to a caller."""
+        with self.for_organisation(UNSCOPED, write=write) as session:
             yield session
 
 
-def _only_read(session: Session, snapshot: bool) -> None:
+def _make_read_only(session: Session, snapshot: bool) -> None:
     session.info |= {"only_reads": True, "snapshot": snapshot}
     options: dict[str, Any] = {"only_reads": True}
     if session.get_bind().dialect.name == "postgresql":
@@ -137,32 +149,32 @@ def _only_read(session: Session, snapshot: bool) -> None:
 
 
 class OwnedSession(Session):
-    """A session that knows whose rows it may touch."""
+    """A session that knows which organisation's rows it may touch."""
 
 
 @event.listens_for(OwnedSession, "do_orm_execute")
-def _filter_by_organisation(state: ORMExecuteState) -> None:
+def _filter_statement(state: ORMExecuteState) -> None:
     if state.is_column_load or state.is_relationship_load:
         return
     if not state.is_select and state.session.info.get("only_reads"):
-        raise Unfiltered("a write in a session that only reads")
+        raise UnfilteredStatement("a write in a session that only reads")
     organisation_id = state.session.info.get("organisation_id")
-    if organisation_id == ACROSS:
+    if organisation_id == UNSCOPED:
         return
-    known = _filtered.get(state.statement, {}).get(organisation_id or "")
-    if known is not None and state.is_select:
-        state.statement = known
+    cached = _filtered_statements.get(state.statement, {}).get(organisation_id or "")
+    if cached is not None and state.is_select:
+        state.statement = cached
         return
-    named = _owned_tables(state.statement, state.is_orm_statement)
+    owned_tables = _list_owned_tables(state.statement, state.is_orm_statement)
     if organisation_id is None:
-        if named:
-            raise NoOrganisation(f"a statement on {min(named)} in a session of no organisation")
+        if owned_tables:
+            raise MissingOrganisation(f"a statement on {min(owned_tables)} in a session of no organisation")
         return
     if state.is_update and state.is_executemany:
-        raise Unfiltered("an update in bulk by key: load the rows and change them, or say where")
+        raise UnfilteredStatement("an update in bulk by key: load the rows and change them, or say where")
     if state.is_insert:
-        if named:
-            state.statement = _insert_own(state, organisation_id)
+        if owned_tables:
+            state.statement = _set_owner_of_insert(state, organisation_id)
         return
     filtered = state.statement.options(
         with_loader_criteria(
@@ -170,19 +182,19 @@ def _filter_by_organisation(state: ORMExecuteState) -> None:
         )
     )
     if state.is_select:
-        _filtered.setdefault(state.statement, {})[organisation_id] = filtered
+        _filtered_statements.setdefault(state.statement, {})[organisation_id] = filtered
     state.statement = filtered
 
 
-def _owned_tables(statement: Executable, is_orm: bool) -> set[str]:
-    """Names of customers' tables in a statement, wherever they stand; refuses what the filter would not reach."""
+def _list_owned_tables(statement: Executable, is_orm: bool) -> set[str]:
+    """Return the names of customers' tables anywhere in a statement. Raises UnfilteredStatement where the filter cannot reach."""
     mapped: set[Any] = set()
     bare: set[Any] = set()
     for element in visitors.iterate(cast(ExternallyTraversible, statement)):
         if isinstance(element, TextClause):
-            raise Unfiltered("plain SQL is not filtered by organisation")
+            raise UnfilteredStatement("plain SQL is not filtered by organisation")
         if isinstance(element, UPSERTS) and "organisation_id" not in map(str, element.inferred_target_elements or ()):
-            raise Unfiltered("on conflict, only a row that is unique within its organisation can be updated")
+            raise UnfilteredStatement("on conflict, only a row that is unique within its organisation can be updated")
         entity = element._annotations.get("parententity") if is_orm else None
         if entity is not None:
             mapped.add(entity.mapper.local_table)
@@ -190,35 +202,37 @@ def _owned_tables(statement: Executable, is_orm: bool) -> set[str]:
             bare.add(element.table)
         elif isinstance(element, Table):
             bare.add(element)
-    unreached = sorted(table.name for table in (bare - mapped) & OWNED)
+    unreached = sorted(table.name for table in (bare - mapped) & OWNED_TABLES)
     if unreached:
-        raise Unfiltered(f"a bare table is not filtered by organisation: {unreached[0]}; select from its class")
-    return {table.name for table in mapped & OWNED}
+        raise UnfilteredStatement(
+            f"a bare table is not filtered by organisation: {unreached[0]}; select from its class"
+        )
+    return {table.name for table in mapped & OWNED_TABLES}
 
 
-def _insert_own(state: ORMExecuteState, organisation_id: str) -> Any:
-    """The insert, with the session's organisation as the owner of each row."""
-    given = cast(list[dict[str, Any]], state.parameters if state.is_executemany else [state.parameters or {}])
-    if any(row.get("organisation_id", organisation_id) != organisation_id for row in given):
-        raise NoOrganisation("an insert of rows of another organisation")
+def _set_owner_of_insert(state: ORMExecuteState, organisation_id: str) -> Any:
+    """Return the insert with the session's organisation as the owner of each row."""
+    rows = cast(list[dict[str, Any]], state.parameters if state.is_executemany else [state.parameters or {}])
+    if any(row.get("organisation_id", organisation_id) != organisation_id for row in rows):
+        raise MissingOrganisation("an insert of rows of another organisation")
     return state.statement.values(organisation_id=organisation_id)  # type: ignore[attr-defined]
 
 
 @event.listens_for(OwnedSession, "before_flush")
-def _own_new_rows(session: Session, _: object, __: object) -> None:
-    """New rows belong to the session's organisation; a row of another one cannot be written, nor given away."""
+def _check_owner_on_flush(session: Session, _: object, __: object) -> None:
+    """Assign new rows to the session's organisation; refuse to write rows of another one, or to move rows to it."""
     if session.info.get("only_reads") and (session.new or session.dirty or session.deleted):
-        raise Unfiltered("a write in a session that only reads")
+        raise UnfilteredStatement("a write in a session that only reads")
     organisation_id = session.info.get("organisation_id")
     for row in (*session.new, *session.dirty, *session.deleted):
         if not isinstance(row, Owned):
             continue
         if organisation_id is None:
-            raise NoOrganisation(f"a write of {type(row).__name__} in a session of no organisation")
-        if organisation_id != ACROSS:
-            # Asked of this attribute alone: inspect(row).attrs would make an object for each of the row's.
+            raise MissingOrganisation(f"a write of {type(row).__name__} in a session of no organisation")
+        if organisation_id != UNSCOPED:
+            # For this attribute alone: inspect(row).attrs would create an object for each attribute of the row.
             before = get_history(row, "organisation_id", PassiveFlag.PASSIVE_NO_INITIALIZE).deleted
-            if cast(str | None, row.organisation_id) is None:  # a new row that was not told whose it is
+            if cast(str | None, row.organisation_id) is None:  # a new row without an owner
                 row.organisation_id = organisation_id
-            if any(other != organisation_id for other in (row.organisation_id, *before)):
-                raise NoOrganisation(f"a write of {type(row).__name__} of another organisation")
+            if any(owner != organisation_id for owner in (row.organisation_id, *before)):
+                raise MissingOrganisation(f"a write of {type(row).__name__} of another organisation")

@@ -1,6 +1,6 @@
-"""What is kept. Every row of a customer belongs to an organisation; the session filters by it and fails closed.
+"""The database tables. Every row of a customer belongs to an organisation; the session filters by it and fails closed.
 
-Times are UTC with a zone. Ids are random (UUID 4, as text), so that an id tells nothing. Names of workers have no place here.
+Times are UTC with a zone. Ids are random (UUID 4, as text), so that they reveal nothing. Names of workers must not be stored.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ from sqlalchemy.types import TypeDecorator
 
 
 class UTCTime(TypeDecorator[datetime]):
-    """A moment, always with a zone: SQLite hands back naive times, so they are stored as UTC and given their zone again."""
+    """A timestamp, always with a zone: SQLite returns naive times, so they are stored as UTC and get their zone back."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Refuses a time without a zone; stores UTC."""
+        """Convert a time to UTC. Raises ValueError for a time without a zone."""
         if value is None:
             return None
         if value.tzinfo is None:
@@ -44,23 +44,23 @@ class UTCTime(TypeDecorator[datetime]):
         return value.astimezone(UTC)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """UTC again."""
+        """Return the stored time with the UTC zone."""
         return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
 
 
 def new_id() -> str:
-    """A random id."""
+    """Return a random id."""
     return str(uuid.uuid4())
 
 
 class Base(DeclarativeBase):
-    """Every table."""
+    """Base class of every table."""
 
     type_annotation_map = {dict[str, Any]: JSON, list[Any]: JSON, datetime: UTCTime, date: Date}
 
 
 class Organisation(Base):
-    """A customer. All else is its."""
+    """A customer, which owns all other rows."""
 
     __tablename__ = "organisation"
     id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
@@ -71,7 +71,7 @@ class Organisation(Base):
 
 
 class Erasure(Base):
-    """An organisation was erased with all that was its: this is what remains. ``counts``: rows of each table, and files."""
+    """The record of an erased organisation, which is all that remains of it. ``counts``: rows of each table, and files."""
 
     __tablename__ = "erasure"
     id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
@@ -82,7 +82,7 @@ class Erasure(Base):
 
 
 class Owned:
-    """What every row of a customer has; the session adds the condition on it to every statement."""
+    """The owner of a row of a customer; the session adds a condition on it to every statement."""
 
     organisation_id: Mapped[str] = mapped_column(
         String(36), ForeignKey("organisation.id", ondelete="CASCADE"), index=True
@@ -107,7 +107,7 @@ class User(Owned, Base):
 
 
 class SignIn(Owned, Base):
-    """A signed-in browser: the cookie holds a random token, here stands its hash."""
+    """A signed-in browser: the cookie holds a random token, this row its hash."""
 
     __tablename__ = "sign_in"
     id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
@@ -119,7 +119,7 @@ class SignIn(Owned, Base):
 
 
 class SignInAttempt(Base):
-    """A failed sign-in, by hashed e-mail and address, for throttling. Belongs to nobody: the account may not exist."""
+    """A failed sign-in, by hashed e-mail and address, for throttling. It has no owner: the account may not exist."""
 
     __tablename__ = "sign_in_attempt"
     id: Mapped[int] = mapped_column(BigInteger().with_variant(sqlite.INTEGER(), "sqlite"), primary_key=True)
@@ -140,12 +140,14 @@ class ApiKey(Owned, Base):
     expires_at: Mapped[datetime]
     revoked_at: Mapped[datetime | None]
     used_at: Mapped[datetime | None]
-    minute: Mapped[datetime | None]  # of which ``taken`` requests were handed out to the processes that serve it
-    taken: Mapped[int] = mapped_column(default=0)
+    minute: Mapped[
+        datetime | None
+    ]  # in which ``requests_used`` requests were handed out to the processes that serve it
+    requests_used: Mapped[int] = mapped_column("taken", default=0)
 
 
 class AuditEvent(Owned, Base):
-    """Who did what to which thing. Append-only: the database refuses change and removal (see the migration)."""
+    """Who did what to which object. Append-only: the database refuses changes and deletion (see the migration)."""
 
     __tablename__ = "audit_event"
     id: Mapped[int] = mapped_column(BigInteger().with_variant(sqlite.INTEGER(), "sqlite"), primary_key=True)
@@ -158,7 +160,7 @@ class AuditEvent(Owned, Base):
 
 
 class Upload(Owned, Base):
-    """A file as it was sent; its bytes lie in the blob store under their digest."""
+    """An uploaded file; its bytes are in the blob store under their digest."""
 
     __tablename__ = "upload"
     id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
@@ -170,10 +172,10 @@ class Upload(Owned, Base):
 
 
 class Import(Owned, Base):
-    """Files on their way in: waiting -> previewed -> running -> done; or refused, failed, cancelled.
+    """An import of files: waiting -> previewed -> running -> done; or refused, failed, cancelled.
 
-    ``uploads``: ids in order. ``choices``: what the sender decided. ``found``: sheets, headers, mapping, issues (the preview).
-    ``problem``: why it was refused, as an API caller gets it.
+    ``uploads``: ids in order. ``choices``: options of the sender. ``found``: sheets, headers, mapping, issues (the preview).
+    ``problem``: why it was refused, as a problem object.
     """
 
     __tablename__ = "import"
@@ -197,10 +199,10 @@ class Import(Owned, Base):
 
 
 class Supplier(Owned, Base):
-    """A site or an agency, found again by its key: own reference, else identifier, else name, country and address. The keys of
-    those that were merged into it find it as well (MergedKey).
+    """A site or an agency, identified by its key: own reference, else identifier, else name, country and address; also by the
+    keys of suppliers that were merged into it (MergedKey).
 
-    ``latest_id`` points to its newest result; the headline columns repeat that result, so that lists need no join.
+    ``latest_id`` points to its newest result; the summary columns repeat that result, so that lists need no join.
     """
 
     __tablename__ = "supplier"
@@ -218,7 +220,7 @@ class Supplier(Owned, Base):
     country: Mapped[str | None] = mapped_column(String(2))
     sector: Mapped[str | None] = mapped_column(String(4))
     answers: Mapped[dict[str, Any]]
-    form_answers: Mapped[dict[str, Any] | None]  # of the form that came back last, as it came
+    form_answers: Mapped[dict[str, Any] | None]  # of the last returned form, unchanged
     latest_id: Mapped[str | None] = mapped_column(String(36))
     level: Mapped[str | None] = mapped_column(String(24))
     inherent_level: Mapped[str | None] = mapped_column(String(24))
@@ -235,7 +237,7 @@ class Supplier(Owned, Base):
     next_step: Mapped[str | None] = mapped_column(String(60))
     own_step: Mapped[str | None] = mapped_column(String(60))
     up_to: Mapped[bool] = mapped_column(default=False)
-    silent: Mapped[bool | None]  # None: assessed before this was kept
+    silent: Mapped[bool | None]  # None: assessed before this was stored
     assessed_at: Mapped[datetime | None]
     review_due: Mapped[date | None]
     version: Mapped[int] = mapped_column(default=1)
@@ -245,9 +247,9 @@ class Supplier(Owned, Base):
 
 
 class MergedKey(Owned, Base):
-    """A key of a supplier that was merged into another, which it goes on finding. No supplier has it for its own.
+    """An alias: the key of a supplier that was merged into another, which it now identifies. No supplier has it as its own key.
 
-    ``named``: the reference, number or name and place that the key was made of, as a reader meets it.
+    ``named``: the reference, number or name and place that the key was built from, for display.
     """
 
     __tablename__ = "merged_key"
@@ -261,7 +263,7 @@ class MergedKey(Owned, Base):
 
 
 class Engagement(Owned, Base):
-    """A site names an agency: under the key of the name, reference or licence number it gave (see risk_models.identity)."""
+    """A site that uses an agency, identified by the key of a name, reference or licence number (risk_models.name_normalize)."""
 
     __tablename__ = "engagement"
     __table_args__ = (UniqueConstraint("site_id", "agency_key", name="one_engagement_a_name"),)
@@ -272,7 +274,7 @@ class Engagement(Owned, Base):
 
 
 class AgencyName(Owned, Base):
-    """Every name an assessed agency goes by: its names, reference and licence number, as keys."""
+    """A key that identifies an assessed agency: of one of its names, its reference or its licence number."""
 
     __tablename__ = "agency_name"
     __table_args__ = (UniqueConstraint("agency_id", "key", name="one_name_a_key"),)
@@ -282,9 +284,9 @@ class AgencyName(Owned, Base):
 
 
 class Result(Owned, Base):
-    """One supplier, assessed once. Inputs and totals are kept; reasons are worked out again when somebody reads them.
+    """One assessment of one supplier. Inputs and totals are stored; reasons are recomputed when somebody reads them.
 
-    ``case_evidence``: what its case records said on that day (service/cases/case_evidence.py); None where there was none.
+    ``case_evidence``: the evidence of its case records on that day (service/suppliers/case_evidence.py), None without any.
     """
 
     __tablename__ = "result"
@@ -316,8 +318,8 @@ class Result(Owned, Base):
     created_at: Mapped[datetime]
 
 
-class Asking(Owned, Base):
-    """A record of asking: which form version went to whom, when, and if it came back. It makes a blank "declined"."""
+class QuestionnaireRequest(Owned, Base):
+    """A questionnaire sent to a supplier: form version, recipient, dates. If it was returned, its blanks count as "declined"."""
 
     __tablename__ = "asking"
     id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
@@ -331,7 +333,7 @@ class Asking(Owned, Base):
 
 
 class Schedule(Owned, Base):
-    """When suppliers are assessed again: rolling (by level, from the last review) or fixed days, in its own time zone."""
+    """When suppliers are reassessed: rolling (by level, from the last review) or on fixed days, in its own time zone."""
 
     __tablename__ = "schedule"
     id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
@@ -344,8 +346,8 @@ class Schedule(Owned, Base):
     created_at: Mapped[datetime]
 
 
-class Firing(Owned, Base):
-    """A schedule went off for a slot: unique, and written with its job in one transaction, so that it happens once."""
+class ScheduleRun(Owned, Base):
+    """A run of a schedule for a scheduled time (``slot``): unique, and written in one transaction with its job."""
 
     __tablename__ = "firing"
     __table_args__ = (UniqueConstraint("schedule_id", "slot", name="one_firing_a_slot"),)
@@ -358,7 +360,7 @@ class Firing(Owned, Base):
 
 
 class Job(Owned, Base):
-    """Work to be done at least once, in effect once. ``fence`` rises with every claim; effects are written under their own."""
+    """A background job, run at least once; its effects are written once, guarded by ``fence``, which rises with every claim."""
 
     __tablename__ = "job"
     __table_args__ = (
@@ -385,7 +387,7 @@ class Job(Owned, Base):
 
 
 class Change(Owned, Base):
-    """The outbox that ``GET /changes`` reads: written with its cause, in one transaction, in the order of ``id``."""
+    """An entry of the change feed (``GET /changes``), written in the transaction of its cause, in the order of ``id``."""
 
     __tablename__ = "change"
     id: Mapped[int] = mapped_column(BigInteger().with_variant(sqlite.INTEGER(), "sqlite"), primary_key=True)
@@ -395,8 +397,8 @@ class Change(Owned, Base):
     data: Mapped[dict[str, Any]]
 
 
-class Idempotent(Owned, Base):
-    """The answer once given under an Idempotency-Key, stored with its effect."""
+class IdempotentResponse(Owned, Base):
+    """The response to a request with an Idempotency-Key, stored in the transaction of its effect."""
 
     __tablename__ = "idempotent"
     __table_args__ = (UniqueConstraint("organisation_id", "key", name="one_answer_a_key"),)
@@ -410,7 +412,7 @@ class Idempotent(Owned, Base):
 
 
 class SavedFilter(Owned, Base):
-    """A search of the portfolio that a user keeps."""
+    """A portfolio filter that a user saved."""
 
     __tablename__ = "saved_filter"
     __table_args__ = (UniqueConstraint("user_id", "name", name="one_filter_a_name"),)

@@ -1,4 +1,4 @@
-"""What is kept of watchlists: the lists with their entries, what may be the same as a supplier, and what people made of it."""
+"""Tables of watchlists: lists and entries, possible matches with suppliers, and decisions on them."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from service.db.tables import Base, Owned, new_id
 
 
 class Watchlist(Owned, Base):
-    """A list of an organisation, under its name. ``edition`` names the entries that count; None until the first are whole.
+    """A list of an organisation, under its name. ``edition`` names the entries in force; None until the first are loaded.
 
-    ``wanted`` is the edition that was asked for last: one that is overtaken while it is loaded never counts. ``told``: rows
-    of the file, those that were rejected, and those left out by what they are.
+    ``requested_edition`` is the newest edition received: one that is superseded while it is loaded never comes into force.
+    ``file_summary``: format and rows of the file, rejected rows, and rows left out, by kind.
     """
 
     __tablename__ = "watchlist"
@@ -24,17 +24,17 @@ class Watchlist(Owned, Base):
     id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
     name: Mapped[str] = mapped_column(String(100))
     edition: Mapped[str | None] = mapped_column(String(36))
-    wanted: Mapped[str | None] = mapped_column(String(36))
+    requested_edition: Mapped[str | None] = mapped_column("wanted", String(36))
     digest: Mapped[str | None] = mapped_column(String(64))
     entries: Mapped[int] = mapped_column(default=0)
-    told: Mapped[dict[str, Any]]
+    file_summary: Mapped[dict[str, Any]] = mapped_column("told")
     imported_by: Mapped[str] = mapped_column(String(80))
     imported_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
 
 
 class WatchlistEntry(Owned, Base):
-    """An entry of an edition of a list: what questionnaires.watchlist.Listed says. No birth dates, no addresses of anybody."""
+    """An entry of an edition of a list (questionnaires.watchlist.ListedEntity), without birth dates and addresses of persons."""
 
     __tablename__ = "watchlist_entry"
     __table_args__ = (UniqueConstraint("watchlist_id", "edition", "key", name="one_entry_a_key"),)
@@ -46,10 +46,10 @@ class WatchlistEntry(Owned, Base):
 
 
 class WatchlistMatch(Owned, Base):
-    """A supplier may be an entry: open until somebody confirms or dismisses it.
+    """A possible match of a supplier with an entry: open until somebody confirms or dismisses it.
 
-    ``fingerprint``: of who the supplier is and what the entry says; while it stays, nobody is asked again. ``found``: whether
-    the last screening still found it. ``why``: the match (risk_models.screening.Match); ``content``: the entry as it was.
+    ``fingerprint``: digest of the supplier's identity and the entry; while it is the same, the decision holds. ``found``: whether
+    the last screening still found it. ``why``: the match (risk_models.screening.Match); ``content``: the entry at that time.
     """
 
     __tablename__ = "watchlist_match"
@@ -74,7 +74,7 @@ class WatchlistMatch(Owned, Base):
 
 
 class Screening(Owned, Base):
-    """When a supplier was last screened against a list, as who, and against which edition."""
+    """The last screening of a supplier against a list: when, under which identity, and against which edition."""
 
     __tablename__ = "screening"
     __table_args__ = (UniqueConstraint("supplier_id", "watchlist_id", name="one_screening_a_list"),)

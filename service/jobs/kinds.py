@@ -1,6 +1,6 @@
 """The kinds of job, as they are stored in databases: a value never changes, or queued jobs would lose their handler.
 
-Who asks for a job names it by its kind and needs not know who does it: that is in ``service/wiring/job_handlers.py``.
+Code that enqueues a job needs only its kind, not its handler; handlers are registered in ``service/wiring/job_handlers.py``.
 """
 
 from __future__ import annotations

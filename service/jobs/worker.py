@@ -1,4 +1,4 @@
-"""A worker: claims jobs one after another and runs them. Any number of them, in any number of processes."""
+"""A worker claims jobs one after another and runs them. Any number of workers may run, in any number of processes."""
 
 from __future__ import annotations
 
@@ -17,113 +17,113 @@ from sqlalchemy.orm import Session
 
 from service.db.session import Database
 from service.db.tables import Job, new_id
+from service.errors import DomainError
 from service.jobs.table import (
     LEASE,
-    MOST_ATTEMPTS,
+    MAX_ATTEMPTS,
     Cancelled,
-    Claimed,
+    ClaimedJob,
     LostLease,
-    claim,
-    end,
-    heartbeat,
+    claim_job,
+    end_job,
+    renew_lease,
     requeue,
 )
-from service.refusal import Refused
 
-IDLE = 1.0  # seconds between looks at an empty table
-NO_DATABASE = 5.0  # seconds until the next try when the database does not answer, or its disk is full
+POLL_SECONDS = 1.0  # seconds between polls of an empty queue
+DATABASE_RETRY_SECONDS = 5.0  # seconds until the next try when the database does not answer, or its disk is full
 
 log = structlog.get_logger("service.jobs")
 
 
 @dataclass(frozen=True)
 class Handler:
-    """How a kind of job is done. ``run`` may be called again after any of its effects. It gives the result of the job, or
-    None if its last effect gave it.
+    """The functions of a kind of job. ``run`` may be called again after any of its effects; it returns the result of the job,
+    or None if its last transaction saved it.
 
-    ``on_failure`` is called when the job failed for good or was cancelled, in the transaction in which it ends.
+    ``on_failure`` is called when the job has finally failed or was cancelled, in the transaction in which it ends.
     """
 
-    run: Callable[[Database, Claimed], dict[str, Any] | None]
+    run: Callable[[Database, ClaimedJob], dict[str, Any] | None]
     on_failure: Callable[[Session, Job], None] | None = None
 
 
-def work(db: Database, handlers: Mapping[str, Handler], stop: Event, lease_seconds: float = LEASE) -> None:
-    """Runs jobs until ``stop`` is set; a job that has begun is finished first."""
+def run_worker(db: Database, handlers: Mapping[str, Handler], stop: Event, lease_seconds: float = LEASE) -> None:
+    """Run jobs until ``stop`` is set; a job that has begun is finished first."""
     owner = f"{socket.gethostname()[:40]}:{os.getpid()}:{new_id()[:8]}"
     log.info("worker_begun", owner=owner, kinds=sorted(handlers))
     while not stop.is_set():
         try:
-            claimed = claim(db, owner, lease_seconds, handlers)
+            claimed = claim_job(db, owner, lease_seconds, handlers)
             if claimed is None:
-                stop.wait(IDLE)
+                stop.wait(POLL_SECONDS)
             else:
                 run_job(db, claimed, handlers[claimed.kind])
-        except OperationalError as fault:
-            # Nothing is lost: where a job could not be requeued, its lease runs out, and it is claimed again.
-            log.error("database_unavailable", exc_info=fault)
-            stop.wait(NO_DATABASE)
+        except OperationalError as error:
+            # Nothing is lost: where a job could not be requeued, its lease ends and it is claimed again.
+            log.error("database_unavailable", exc_info=error)
+            stop.wait(DATABASE_RETRY_SECONDS)
 
 
-def run_job(db: Database, claimed: Claimed, handler: Handler) -> None:
-    """Runs a claimed job to its end, or leaves it for another attempt. Raises OperationalError for want of a database."""
-    said = log.bind(job=claimed.id, kind=claimed.kind, attempt=claimed.attempt)
-    said.info("job_begun")
+def run_job(db: Database, claimed: ClaimedJob, handler: Handler) -> None:
+    """Run a claimed job to its end, or requeue it for another attempt. Raises OperationalError without a database."""
+    job_log = log.bind(job=claimed.id, kind=claimed.kind, attempt=claimed.attempt)
+    job_log.info("job_begun")
     began = time.monotonic()
     try:
-        state = _attempt(db, claimed, handler, said)
+        state = _run_attempt(db, claimed, handler, job_log)
     except LostLease:
         state = "lost"
-    said.info(f"job_{state}", seconds=round(time.monotonic() - began, 3))
+    job_log.info(f"job_{state}", seconds=round(time.monotonic() - began, 3))
 
 
-def _attempt(db: Database, claimed: Claimed, handler: Handler, said: Any) -> str:
-    """How it went. Raises LostLease and OperationalError."""
+def _run_attempt(db: Database, claimed: ClaimedJob, handler: Handler, job_log: Any) -> str:
+    """Run one attempt and return its outcome. Raises LostLease and OperationalError."""
     if claimed.cancel:
-        return end(db, claimed, "cancelled", "Cancelled.", also=handler.on_failure)
-    if claimed.attempt > MOST_ATTEMPTS:
-        message = f"Given up: {MOST_ATTEMPTS} attempts did not come to an end."
-        return end(db, claimed, "failed", message, also=handler.on_failure)
+        return end_job(db, claimed, "cancelled", "Cancelled.", on_end=handler.on_failure)
+    if claimed.attempt > MAX_ATTEMPTS:
+        message = f"Given up: {MAX_ATTEMPTS} attempts did not come to an end."
+        return end_job(db, claimed, "failed", message, on_end=handler.on_failure)
     try:
-        with _kept(db, claimed):
+        with _keep_lease(db, claimed):
             result = handler.run(db, claimed)
-        return "done" if result is None else end(db, claimed, "done", result=result)
+        return "done" if result is None else end_job(db, claimed, "done", result=result)
     except LostLease:
         raise
     except Cancelled:
-        return end(db, claimed, "cancelled", "Cancelled.", also=handler.on_failure)
-    except Refused as refused:
-        return end(db, claimed, "failed", refused.detail or refused.code, also=handler.on_failure)
+        return end_job(db, claimed, "cancelled", "Cancelled.", on_end=handler.on_failure)
+    except DomainError as error:
+        return end_job(db, claimed, "failed", error.detail or error.code, on_end=handler.on_failure)
     except OperationalError:
         requeue(db, claimed, "The database was not available.", counted=False)
         raise
-    except Exception as fault:  # noqa: BLE001  the last frame of a job: whatever arrives here is our bug
+    except Exception as error:  # noqa: BLE001  the last frame of a job: whatever arrives here is a bug
         bug = new_id()
-        said.error("job_fault", bug=bug, exc_info=fault)
+        job_log.error("job_fault", bug=bug, exc_info=error)
         message = f"A fault of ours; it has been logged under {bug}."
-        if claimed.attempt >= MOST_ATTEMPTS:
-            return end(db, claimed, "failed", message, also=handler.on_failure)
+        if claimed.attempt >= MAX_ATTEMPTS:
+            return end_job(db, claimed, "failed", message, on_end=handler.on_failure)
         requeue(db, claimed, message)
         return "requeued"
 
 
 @contextmanager
-def _kept(db: Database, claimed: Claimed) -> Iterator[None]:
-    """Renews the lease while the job runs."""
+def _keep_lease(db: Database, claimed: ClaimedJob) -> Iterator[None]:
+    """Renew the lease while the job runs."""
     ended = Event()
-    beating = Thread(target=_beat, args=(db, claimed, ended), name=f"lease of {claimed.id}", daemon=True)
-    beating.start()
+    heartbeat = Thread(target=_renew_lease_until, args=(db, claimed, ended), name=f"lease of {claimed.id}", daemon=True)
+    heartbeat.start()
     try:
         yield
     finally:
         ended.set()
-        beating.join()
+        heartbeat.join()
 
 
-def _beat(db: Database, claimed: Claimed, ended: Event) -> None:
+def _renew_lease_until(db: Database, claimed: ClaimedJob, ended: Event) -> None:
     while not ended.wait(claimed.lease_seconds / 3):
         try:
-            if not heartbeat(db, claimed):
+            if not renew_lease(db, claimed):
                 return
-        except OperationalError as fault:
-            log.warning("lease_not_renewed", job=claimed.id, exc_info=fault)
+        except OperationalError as error:
+            log.warning("lease_not_renewed", job=claimed.id, exc_info=error)

@@ -1,1 +1,1 @@
-"""Watchlists: lists that come in, suppliers that are screened against them, matches that people decide on."""
+"""Watchlists: import lists, screen suppliers against them, and decide on matches."""

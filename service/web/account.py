@@ -1,4 +1,4 @@
-"""Signing in and out, and one's own password."""
+"""Pages to sign in, sign out and change one's own password."""
 
 from __future__ import annotations
 
@@ -10,150 +10,150 @@ from flask_babel import gettext as _
 from sqlalchemy import select
 from werkzeug.wrappers import Response as AnyResponse
 
-from service.audit import record
-from service.auth import door, passwords, sign_ins, throttle, users
-from service.auth.caller import caller, database, reading, settings, writing
+from service.audit import record_event
+from service.auth import middleware, passwords, sessions, throttle, users
+from service.auth.caller import get_caller, get_database, get_settings, read_session, write_session
 from service.db.tables import User
-from service.refusal import Refused
-from service.web.navigation import home
+from service.errors import DomainError
+from service.web.navigation import get_home_url
 
 pages = Blueprint("account", __name__)
 log = structlog.get_logger("service")
 
 
 def register(app: Flask) -> None:
-    """Puts these pages on the application."""
+    """Register these pages on the application."""
     app.register_blueprint(pages)
 
 
-@pages.get("/sign-in")
-def sign_in() -> str:
-    """The form to sign in with; ``next`` is the page that was asked for."""
-    return render_template("sign_in.html", wanted=request.args.get("next", ""), email="", said=None)
+@pages.get("/sign-in", endpoint="sign_in")
+def show_sign_in_form() -> str:
+    """Show the sign-in form; the parameter ``next`` is the page to open afterwards."""
+    return render_template("sign_in.html", next_url=request.args.get("next", ""), email="", error=None)
 
 
-@pages.post("/sign-in")
-def enter() -> AnyResponse:
-    """Signs in. Every failure gets one answer after the same work, whether or not there is such an account."""
-    email, password = users.normal_email(request.form.get("email", "")), request.form.get("password", "")
-    attempt = _attempt(email)
-    if isinstance(attempt, throttle.Wait):
-        return _sign_in_again(email, _too_many(attempt), 429, {"Retry-After": str(attempt.seconds)})
-    with database().across(write=False) as rows:
-        user = rows.scalar(select(User).where(User.email == email))
-    fits = passwords.fits(password, user.password_hash if user else passwords.NOBODY)
-    if user is None or not fits or not user.active:
+@pages.post("/sign-in", endpoint="enter")
+def sign_in() -> AnyResponse:
+    """Sign a user in. Every failure gets the same response after the same work, whether or not the account exists."""
+    email, password = users.normalize_email(request.form.get("email", "")), request.form.get("password", "")
+    attempt = _register_attempt(email)
+    if isinstance(attempt, throttle.Blocked):
+        return _render_sign_in_error(email, _format_wait(attempt), 429, {"Retry-After": str(attempt.seconds)})
+    with get_database().unscoped(write=False) as db_session:
+        user = db_session.scalar(select(User).where(User.email == email))
+    password_matches = passwords.verify_password(password, user.password_hash if user else passwords.DUMMY_HASH)
+    if user is None or not password_matches or not user.active:
         log.warning("sign_in_failed", account=attempt.account[:12], address=attempt.address[:12])
-        return _sign_in_again(email, _("The e-mail address or the password is wrong."), 403)
-    throttle.succeeded(database(), attempt)
-    renewed = passwords.hash_password(password) if passwords.is_dated(user.password_hash) else None
-    before = request.cookies.get(door.cookie(), "")
-    with database().across() as rows:
-        sign_ins.end(rows, before)
-        token = sign_ins.start(rows, user, settings())
-        if renewed:
-            rows.get_one(User, user.id).password_hash = renewed
-    with database().of(user.organisation_id) as rows:
-        record(rows, f"user:{user.id}", "user.signed_in", "user", user.id)
-        door.recognise(rows, user)
-    session.clear()  # forms that were open before belonged to nobody
-    response = redirect(_own(request.form.get("next", "")) or home(), 303)
-    door.set_cookie(response, token)
+        return _render_sign_in_error(email, _("The e-mail address or the password is wrong."), 403)
+    throttle.clear_failures(get_database(), attempt)
+    new_hash = passwords.hash_password(password) if passwords.needs_rehash(user.password_hash) else None
+    old_token = request.cookies.get(middleware.get_cookie_name(), "")
+    with get_database().unscoped() as db_session:
+        sessions.end_session(db_session, old_token)
+        token = sessions.start_session(db_session, user, get_settings())
+        if new_hash:
+            db_session.get_one(User, user.id).password_hash = new_hash
+    with get_database().for_organisation(user.organisation_id) as db_session:
+        record_event(db_session, f"user:{user.id}", "user.signed_in", "user", user.id)
+        middleware.set_caller(db_session, user)
+    session.clear()  # forms opened before signing in lose their token
+    response = redirect(_get_local_url(request.form.get("next", "")) or get_home_url(), 303)
+    middleware.set_cookie(response, token)
     return response
 
 
 @pages.post("/sign-out")
 def sign_out() -> AnyResponse:
-    """Ends this sign-in."""
-    with writing() as rows:
-        sign_ins.end(rows, request.cookies.get(door.cookie(), ""))
-        record(rows, caller().actor, "user.signed_out", "user", caller().id)
-    return _signed_out()
+    """End the session of this browser."""
+    with write_session() as db_session:
+        sessions.end_session(db_session, request.cookies.get(middleware.get_cookie_name(), ""))
+        record_event(db_session, get_caller().actor, "user.signed_out", "user", get_caller().id)
+    return _finish_sign_out()
 
 
 @pages.post("/sign-out-everywhere")
 def sign_out_everywhere() -> AnyResponse:
-    """Ends every sign-in of this user, in whatever browser."""
-    with writing() as rows:
-        sign_ins.end_all(rows, caller().id)
-        record(rows, caller().actor, "user.signed_out_everywhere", "user", caller().id)
-    return _signed_out()
+    """End every session of this user, in all browsers."""
+    with write_session() as db_session:
+        sessions.end_all_sessions(db_session, get_caller().id)
+        record_event(db_session, get_caller().actor, "user.signed_out_everywhere", "user", get_caller().id)
+    return _finish_sign_out()
 
 
-@pages.get("/password")
-def password() -> str:
-    """The form to change one's own password."""
-    return _password_form(None)
+@pages.get("/password", endpoint="password")
+def show_password_form() -> str:
+    """Show the form to change one's own password."""
+    return _render_password_form(None)
 
 
 @pages.post("/password")
 def change_password() -> AnyResponse:
-    """Changes one's own password, ends every other sign-in and starts this one anew."""
+    """Change one's own password, end every other session and start a new one in this browser."""
     current, new = request.form.get("current", ""), request.form.get("new", "")
-    with reading() as rows:
-        user = users.get(rows, caller().id)
-    attempt = _attempt(user.email)  # whoever finds a browser signed in must not guess here either
-    if isinstance(attempt, throttle.Wait):
-        refused = Refused("sign_in.wait", 429, _too_many(attempt), headers={"Retry-After": str(attempt.seconds)})
-        return _password_again(refused)
-    if not passwords.fits(current, user.password_hash):
-        return _password_again(Refused("password.wrong", 422, _("The current password is wrong.")))
-    throttle.succeeded(database(), attempt)
+    with read_session() as db_session:
+        user = users.get_user(db_session, get_caller().id)
+    attempt = _register_attempt(user.email)  # somebody at an unattended browser must not guess passwords here either
+    if isinstance(attempt, throttle.Blocked):
+        error = DomainError("sign_in.wait", 429, _format_wait(attempt), headers={"Retry-After": str(attempt.seconds)})
+        return _render_password_error(error)
+    if not passwords.verify_password(current, user.password_hash):
+        return _render_password_error(DomainError("password.wrong", 422, _("The current password is wrong.")))
+    throttle.clear_failures(get_database(), attempt)
     if new != request.form.get("again", ""):
-        return _password_again(Refused("password.differs", 422, _("The two new passwords differ.")))
+        return _render_password_error(DomainError("password.differs", 422, _("The two new passwords differ.")))
     if new == current:
-        return _password_again(Refused("password.same", 422, _("The new password is the current one.")))
+        return _render_password_error(DomainError("password.same", 422, _("The new password is the current one.")))
     try:
-        with writing() as rows:
-            users.change_password(rows, user.id, new)
-            token = sign_ins.start(rows, user, settings())
-    except Refused as refused:
-        return _password_again(refused)
+        with write_session() as db_session:
+            users.change_password(db_session, user.id, new)
+            token = sessions.start_session(db_session, user, get_settings())
+    except DomainError as error:
+        return _render_password_error(error)
     session.clear()
     flash(_("Your password is changed. Other browsers have been signed out."))
-    response = redirect(home(), 303)
-    door.set_cookie(response, token)
+    response = redirect(get_home_url(), 303)
+    middleware.set_cookie(response, token)
     return response
 
 
-def _attempt(email: str) -> throttle.Attempt | throttle.Wait:
-    return throttle.attempt(database(), settings().secret_key(), email, request.remote_addr or "")
+def _register_attempt(email: str) -> throttle.AllowedAttempt | throttle.Blocked:
+    return throttle.register_attempt(get_database(), get_settings().get_secret_key(), email, request.remote_addr or "")
 
 
-def _too_many(wait: throttle.Wait) -> str:
-    return str(_("Too many attempts. Try again in %(seconds)s seconds.", seconds=wait.seconds))
+def _format_wait(blocked: throttle.Blocked) -> str:
+    return str(_("Too many attempts. Try again in %(seconds)s seconds.", seconds=blocked.seconds))
 
 
-def _own(wanted: str) -> str | None:
-    """A page of ours that was asked for before signing in; None for an address that leads elsewhere."""
-    parts = urlsplit(wanted)
-    local = wanted.startswith("/") and not wanted.startswith(("//", "/\\")) and wanted.isprintable()
-    return wanted if local and not parts.scheme and not parts.netloc else None
+def _get_local_url(url: str) -> str | None:
+    """Return the address if it leads to a page of this site, None otherwise."""
+    parts = urlsplit(url)
+    local = url.startswith("/") and not url.startswith(("//", "/\\")) and url.isprintable()
+    return url if local and not parts.scheme and not parts.netloc else None
 
 
-def _sign_in_again(email: str, said: str, status: int, headers: dict[str, str] | None = None) -> Response:
-    page = render_template("sign_in.html", wanted=request.form.get("next", ""), email=email, said=said)
+def _render_sign_in_error(email: str, error: str, status: int, headers: dict[str, str] | None = None) -> Response:
+    page = render_template("sign_in.html", next_url=request.form.get("next", ""), email=email, error=error)
     return make_response(page, status, headers or {})
 
 
-def _password_form(refused: Refused | None) -> str:
-    with reading() as rows:
-        email = users.get(rows, caller().id).email
+def _render_password_form(error: DomainError | None) -> str:
+    with read_session() as db_session:
+        email = users.get_user(db_session, get_caller().id).email
     return render_template(
         "password.html",
         email=email,
-        refused=refused,
-        shortest=passwords.SHORTEST,
-        forced=door.must_change_password(),
+        error=error,
+        min_length=passwords.MIN_LENGTH,
+        must_change=middleware.must_change_password(),
     )
 
 
-def _password_again(refused: Refused) -> Response:
-    return make_response(_password_form(refused), refused.status, refused.headers)
+def _render_password_error(error: DomainError) -> Response:
+    return make_response(_render_password_form(error), error.status, error.headers)
 
 
-def _signed_out() -> AnyResponse:
+def _finish_sign_out() -> AnyResponse:
     session.clear()
     response = redirect(url_for("account.sign_in"), 303)
-    door.clear_cookie(response)
+    middleware.clear_cookie(response)
     return response

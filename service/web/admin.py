@@ -1,9 +1,9 @@
-"""What an admin looks after: users, API keys, the audit trail, and how long things are kept."""
+"""Pages for admins: users, API keys, the audit trail, and how long data is retained."""
 
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from flask import Blueprint, Flask, Response, flash, make_response, redirect, render_template, request, url_for
@@ -13,10 +13,10 @@ from werkzeug.wrappers import Response as AnyResponse
 from service import audit, retention
 from service.auth import keys, users
 from service.auth.access import ACCESS
-from service.auth.caller import caller, reading, settings, writing
+from service.auth.caller import get_caller, get_settings, read_session, write_session
 from service.clock import now
 from service.db.tables import Organisation
-from service.refusal import Refused
+from service.errors import DomainError
 
 user_pages = Blueprint("users", __name__, url_prefix="/users")
 key_pages = Blueprint("keys", __name__, url_prefix="/keys")
@@ -25,154 +25,182 @@ organisation_pages = Blueprint("organisation", __name__, url_prefix="/organisati
 KEY_DAYS = (30, 90, 180, 365)
 
 
+class Credentials(NamedTuple):
+    """What a new user signs in with, shown once."""
+
+    name: str
+    email: str
+    password: str
+
+
+class NewKey(NamedTuple):
+    """The text of a new API key, shown once."""
+
+    name: str
+    text: str
+
+
 def register(app: Flask) -> None:
-    """Puts these pages on the application."""
+    """Register these pages on the application."""
     for blueprint in (user_pages, key_pages, audit_pages, organisation_pages):
         app.register_blueprint(blueprint)
 
 
-@user_pages.get("")
-def listing() -> Response:
-    """Everybody who may sign in, and the form for one more."""
-    return _users()
+@user_pages.get("", endpoint="listing")
+def show_users() -> Response:
+    """Show all users, and the form to add one."""
+    return _render_users()
 
 
-@user_pages.post("")
-def create() -> Response:
-    """A new user; the password for their first sign-in is shown on this answer and never again."""
-    given = request.form
+@user_pages.post("", endpoint="create")
+def create_user() -> Response:
+    """Create a user; the password for the first sign-in is shown in this response only."""
+    form = request.form
     try:
-        with writing() as session:
-            user, password = users.create(
-                session, given.get("email", ""), given.get("name", ""), given.get("role", ""), caller().actor
+        with write_session() as session:
+            user, password = users.create_user(
+                session, form.get("email", ""), form.get("name", ""), form.get("role", ""), get_caller().actor
             )
-    except Refused as refused:
-        return _users(refused)
-    return _users(told=(user.name, user.email, password))
+    except DomainError as error:
+        return _render_users(error)
+    return _render_users(credentials=Credentials(user.name, user.email, password))
 
 
 @user_pages.post("/<user_id>/role")
 def change_role(user_id: str) -> AnyResponse:
-    """Another role for a user."""
-    with writing() as session:
-        users.change_role(session, user_id, request.form.get("role", ""), caller().actor)
-    return _back("users.listing", _("The role is changed."))
+    """Change the role of a user."""
+    with write_session() as session:
+        users.change_role(session, user_id, request.form.get("role", ""), get_caller().actor)
+    return _redirect_with_message("users.listing", _("The role is changed."))
 
 
 @user_pages.post("/<user_id>/deactivate")
 def deactivate(user_id: str) -> AnyResponse:
-    """Ends a user's access."""
-    with writing() as session:
-        users.deactivate(session, user_id, caller().actor)
-    return _back("users.listing", _("The user can no longer sign in."))
+    """End a user's access."""
+    with write_session() as session:
+        users.deactivate(session, user_id, get_caller().actor)
+    return _redirect_with_message("users.listing", _("The user can no longer sign in."))
 
 
 @user_pages.post("/<user_id>/activate")
 def activate(user_id: str) -> AnyResponse:
-    """Gives a user access again."""
-    with writing() as session:
-        users.activate(session, user_id, caller().actor)
-    return _back("users.listing", _("The user can sign in again."))
+    """Give a user access again."""
+    with write_session() as session:
+        users.activate(session, user_id, get_caller().actor)
+    return _redirect_with_message("users.listing", _("The user can sign in again."))
 
 
 @user_pages.post("/<user_id>/password")
 def reset_password(user_id: str) -> Response:
-    """A new password for one sign-in, shown on this answer and never again."""
-    with writing() as session:
-        password = users.reset_password(session, user_id, caller().actor)
-        user = users.get(session, user_id)
-    return _users(told=(user.name, user.email, password))
+    """Set a new password for one sign-in; it is shown in this response only."""
+    with write_session() as session:
+        password = users.reset_password(session, user_id, get_caller().actor)
+        user = users.get_user(session, user_id)
+    return _render_users(credentials=Credentials(user.name, user.email, password))
 
 
-def _users(refused: Refused | None = None, told: tuple[str, str, str] | None = None) -> Response:
-    with reading() as session:
-        everybody = users.listing(session)
+def _render_users(error: DomainError | None = None, credentials: Credentials | None = None) -> Response:
+    with read_session() as session:
+        all_users = users.list_users(session)
     page = render_template(
-        "users.html", users=everybody, roles=ACCESS.roles, refused=refused, told=told, given=request.form
+        "users.html",
+        users=all_users,
+        roles=ACCESS.roles,
+        error=error,
+        credentials=credentials,
+        values=request.form,
     )
-    return make_response(page, refused.status if refused else 200)
+    return make_response(page, error.status if error else 200)
 
 
 @key_pages.get("", endpoint="listing")
-def key_listing() -> Response:
-    """Every API key, and the form for one more."""
-    return _keys()
+def show_keys() -> Response:
+    """Show all API keys, and the form to create one."""
+    return _render_keys()
 
 
 @key_pages.post("", endpoint="create")
 def create_key() -> Response:
-    """A new API key; its text is shown on this answer and never again."""
-    given = request.form
-    days = given.get("days", "")
+    """Create an API key; its text is shown in this response only."""
+    form = request.form
+    days = form.get("days", "")
     try:
-        with writing() as session:
-            key, text = keys.create(
+        with write_session() as session:
+            key, text = keys.create_key(
                 session,
-                given.get("name", ""),
-                given.getlist("scopes"),
+                form.get("name", ""),
+                form.getlist("scopes"),
                 int(days) if days.isascii() and days.isdigit() else 0,
-                caller().actor,
-                settings().key_days,
+                get_caller().actor,
+                get_settings().key_days,
             )
-    except Refused as refused:
-        return _keys(refused)
-    return _keys(told=(key.name, text))
+    except DomainError as error:
+        return _render_keys(error)
+    return _render_keys(new_key=NewKey(key.name, text))
 
 
 @key_pages.post("/<key_id>/revoke", endpoint="revoke")
 def revoke_key(key_id: str) -> AnyResponse:
-    """Ends a key at once."""
-    with writing() as session:
-        keys.revoke(session, key_id, caller().actor)
-    return _back("keys.listing", _("The key is revoked."))
+    """Revoke an API key; it takes effect at once."""
+    with write_session() as session:
+        keys.revoke_key(session, key_id, get_caller().actor)
+    return _redirect_with_message("keys.listing", _("The key is revoked."))
 
 
-def _keys(refused: Refused | None = None, told: tuple[str, str] | None = None) -> Response:
-    with reading() as session:
-        every = keys.listing(session)
+def _render_keys(error: DomainError | None = None, new_key: NewKey | None = None) -> Response:
+    with read_session() as session:
+        all_keys = keys.list_keys(session)
     page = render_template(
         "keys.html",
-        keys=every,
+        keys=all_keys,
         scopes=ACCESS.scopes,
-        days=[days for days in KEY_DAYS if days <= settings().key_days],
-        at=now(),
-        refused=refused,
-        told=told,
-        given=request.form,
+        days=[days for days in KEY_DAYS if days <= get_settings().key_days],
+        now=now(),
+        error=error,
+        new_key=new_key,
+        values=request.form,
     )
-    return make_response(page, refused.status if refused else 200)
+    return make_response(page, error.status if error else 200)
 
 
 @audit_pages.get("", endpoint="listing")
-def audit_listing() -> str:
-    """The audit trail, newest first, by pages and narrowed by what the address asks for."""
-    asked = {name: request.args.get(name, "").strip() for name in ("actor", "action", "object_id", "since", "until")}
+def show_audit_trail() -> str:
+    """Show a page of the audit trail, newest first, filtered by the query parameters."""
+    filters = {name: request.args.get(name, "").strip() for name in ("actor", "action", "object_id", "since", "until")}
     before = request.args.get("before", "")
-    until = _start_of(asked["until"], 1)
-    with reading() as session:
-        page = audit.listing(
+    until = _parse_day_start(filters["until"], 1)
+    with read_session() as session:
+        page = audit.list_events(
             session,
-            actor=asked["actor"],
-            action=asked["action"],
-            object_id=asked["object_id"],
-            since=_start_of(asked["since"]),
+            actor=filters["actor"],
+            action=filters["action"],
+            object_id=filters["object_id"],
+            since=_parse_day_start(filters["since"]),
             until=until,
             before=int(before) if before.isascii() and before.isdigit() and len(before) < 19 else None,
         )
-        names = {f"user:{user.id}": user.name for user in users.listing(session)}
-        names |= {f"key:{key.id}": _("key %(name)s", name=key.name) for key in keys.listing(session)}
-        actions = audit.actions(session)
-    narrowed: dict[str, Any] = {name: value for name, value in asked.items() if value}
-    older = url_for("audit.listing", **narrowed, before=page.older) if page.older else None
+        names = {f"user:{user.id}": user.name for user in users.list_users(session)}
+        names |= {f"key:{key.id}": _("key %(name)s", name=key.name) for key in keys.list_keys(session)}
+        actions = audit.list_actions(session)
+    active_filters: dict[str, Any] = {name: value for name, value in filters.items() if value}
+    older_url = url_for("audit.listing", **active_filters, before=page.next_before) if page.next_before else None
     return render_template(
-        "audit.html", events=page.events, older=older, asked=asked, names=names, actions=actions, first=not before
+        "audit.html",
+        events=page.events,
+        older_url=older_url,
+        filters=filters,
+        names=names,
+        actions=actions,
+        is_first_page=not before,
     )
 
 
-def _start_of(day: str, later: int = 0) -> datetime | None:
-    """When a day begins for the organisation, or so many days later; None for what is no day."""
+def _parse_day_start(day: str, days_later: int = 0) -> datetime | None:
+    """Return when a day, or the day so many days later, begins in the time zone of the organisation; None if invalid."""
     try:
-        start = datetime.combine(date.fromisoformat(day) + timedelta(days=later), time(), ZoneInfo(caller().time_zone))
+        start = datetime.combine(
+            date.fromisoformat(day) + timedelta(days=days_later), time(), ZoneInfo(get_caller().time_zone)
+        )
         return start.astimezone(UTC)
     except (ValueError, OverflowError):
         return None
@@ -180,31 +208,37 @@ def _start_of(day: str, later: int = 0) -> datetime | None:
 
 @organisation_pages.get("", endpoint="show")
 def show_organisation() -> Response:
-    """The organisation, and the form for how long it keeps things."""
-    return _organisation()
+    """Show the organisation, and the form for how long its data is retained."""
+    return _render_organisation()
 
 
 @organisation_pages.post("", endpoint="change")
 def change_organisation() -> AnyResponse:
-    """Sets how many months things are kept."""
-    told = request.form.get("keep_months", "")
-    months = int(told) if told.isascii() and told.isdigit() and len(told) < 5 else 0
+    """Set for how many months data is retained."""
+    text = request.form.get("keep_months", "")
+    months = int(text) if text.isascii() and text.isdigit() and len(text) < 5 else 0
     try:
-        with writing() as session:
-            retention.keep_for(session, caller().organisation_id, months, caller().actor)
-    except Refused as refused:
-        return _organisation(refused)
-    return _back("organisation.show", _("Kept. It holds from the next round on."))
+        with write_session() as session:
+            retention.set_retention(session, get_caller().organisation_id, months, get_caller().actor)
+    except DomainError as error:
+        return _render_organisation(error)
+    return _redirect_with_message("organisation.show", _("Kept. It holds from the next round on."))
 
 
-def _organisation(refused: Refused | None = None) -> Response:
-    with reading() as session:
-        organisation = session.get_one(Organisation, caller().organisation_id)
-    told = {"shortest": retention.SHORTEST, "longest": retention.LONGEST, "given": request.form}
-    page = render_template("organisation.html", organisation=organisation, refused=refused, **told)
-    return make_response(page, refused.status if refused else 200)
+def _render_organisation(error: DomainError | None = None) -> Response:
+    with read_session() as session:
+        organisation = session.get_one(Organisation, get_caller().organisation_id)
+    page = render_template(
+        "organisation.html",
+        organisation=organisation,
+        error=error,
+        min_months=retention.MIN_MONTHS,
+        max_months=retention.MAX_MONTHS,
+        values=request.form,
+    )
+    return make_response(page, error.status if error else 200)
 
 
-def _back(endpoint: str, said: str) -> AnyResponse:
-    flash(said)
+def _redirect_with_message(endpoint: str, message: str) -> AnyResponse:
+    flash(message)
     return redirect(url_for(endpoint), 303)

@@ -1,4 +1,4 @@
-"""What the head of every page leads to: of these, the pages that exist and that the reader's role opens."""
+"""The links in the header of every page: the pages that exist and that the role of the user may open."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MAIN: tuple[tuple[str, LazyString], ...] = (
     ("pages.buyer", lazy_gettext("Our practices")),
     ("pages.method", lazy_gettext("Method")),
 )
-# What is set up now and then stands behind one's name: the head of a page has room for what is used every day.
+# Rarely used pages are in the menu under the user's name: the header has room only for what is used every day.
 ADMIN: tuple[tuple[str, LazyString], ...] = (
     ("pages.schedules", lazy_gettext("Schedules")),
     ("pages.watchlists", lazy_gettext("Watchlists")),
@@ -34,25 +34,25 @@ ADMIN: tuple[tuple[str, LazyString], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """One entry; ``current`` if it is the page that is being shown."""
+    """One link of the header; ``current`` if it leads to the page that is being shown."""
 
     address: str
     title: LazyString
     current: bool
 
 
-def links(entries: tuple[tuple[str, LazyString], ...]) -> list[Link]:
-    """The entries that are open to who is signed in; none for anybody else."""
+def list_links(entries: tuple[tuple[str, LazyString], ...]) -> list[Link]:
+    """Return the links that the signed-in user may open; none if nobody is signed in."""
     if g.get("caller") is None or g.caller.role is None:
         return []
     return [
         Link(url_for(endpoint), title, request.endpoint == endpoint)
         for endpoint, title in entries
-        if endpoint in current_app.view_functions and ACCESS.may(g.caller.role, endpoint)
+        if endpoint in current_app.view_functions and ACCESS.may_open(g.caller.role, endpoint)
     ]
 
 
-def home() -> str:
-    """Where somebody lands who signed in without having asked for a page."""
-    open_to_them = links(MAIN + ADMIN)
-    return open_to_them[0].address if open_to_them else url_for("account.password")
+def get_home_url() -> str:
+    """Return the page to open after signing in, unless another one was requested."""
+    links = list_links(MAIN + ADMIN)
+    return links[0].address if links else url_for("account.password")

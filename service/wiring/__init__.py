@@ -1,1 +1,1 @@
-"""Puts the parts together: here, and nowhere below, it is known which job is done by which use case."""
+"""Wiring of the service: the application, its processes, job handlers and the scheduler."""

@@ -1,34 +1,34 @@
-"""Which function does which kind of job: one line a kind."""
+"""The handler of each kind of job, one line a kind."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from service.blob_store import BlobStore
 from service.db.session import Database
-from service.files import Blobs
+from service.imports import jobs as import_jobs
 from service.jobs import kinds
-from service.jobs.table import Claimed
+from service.jobs.table import ClaimedJob
 from service.jobs.worker import Handler
-from service.monitoring.reviews import follow_agencies, review_suppliers
-from service.reporting.report_jobs import render_report
-from service.taking_in import imports
+from service.report_jobs import render_report
+from service.reviews.jobs import reassess_agency_sites, review_suppliers
 from service.watchlists import lists
 from service.watchlists.screening import screen_suppliers
 
 
-def handlers(blobs: Blobs) -> Mapping[str, Handler]:
-    """Return how each kind of job is done; jobs that read or write files do so in ``blobs``."""
+def build_handlers(blobs: BlobStore) -> Mapping[str, Handler]:
+    """Return the handler of each kind of job; handlers that read or write files use ``blobs``."""
 
-    def with_files(run: Callable[[Database, Blobs, Claimed], dict[str, Any] | None]) -> Any:
+    def with_files(run: Callable[[Database, BlobStore, ClaimedJob], dict[str, Any] | None]) -> Any:
         return lambda db, claimed: run(db, blobs, claimed)
 
     return {
-        kinds.READ_IMPORT: Handler(with_files(imports.read_import), imports.on_failure),
-        kinds.ASSESS_IMPORT: Handler(with_files(imports.assess_import), imports.on_failure),
+        kinds.READ_IMPORT: Handler(with_files(import_jobs.read_import), import_jobs.on_failure),
+        kinds.ASSESS_IMPORT: Handler(with_files(import_jobs.assess_import), import_jobs.on_failure),
         kinds.RENDER_REPORT: Handler(with_files(render_report)),
         kinds.REVIEW_SUPPLIERS: Handler(review_suppliers),
-        kinds.FOLLOW_AGENCIES: Handler(follow_agencies),
+        kinds.FOLLOW_AGENCIES: Handler(reassess_agency_sites),
         kinds.LOAD_WATCHLIST: Handler(with_files(lists.load_watchlist), lists.on_failure),
         kinds.SCREEN_SUPPLIERS: Handler(screen_suppliers),
     }

@@ -1,8 +1,8 @@
-"""The scheduler: looks at least each minute which schedules are due, and lets each scheduled time take effect once.
+"""The scheduler: checks at least every minute which schedules are due, and triggers each scheduled time exactly once.
 
-A run of a schedule is a row (``Firing``), unique for schedule and scheduled time, which is written in one transaction with its
-job and with the next due time. Times that passed while no scheduler ran are made up for by one job, and counted. When the
-clock is set back, the next due time comes back with it, and what was triggered already is not triggered again.
+A run of a schedule is a row (``ScheduleRun``), unique for schedule and scheduled time, which is written in one transaction with
+its job and with the next due time. Times that passed while no scheduler ran are caught up by one job, and counted. When the
+clock is set back, the next due time moves back with it, and times that were triggered already are not triggered again.
 """
 
 from __future__ import annotations
@@ -18,43 +18,46 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from service import retention
+from service.blob_store import BlobStore
 from service.clock import now
 from service.db.session import Database
-from service.db.tables import Firing, Schedule
-from service.files import Blobs
+from service.db.tables import Schedule, ScheduleRun
 from service.jobs.kinds import REVIEW_SUPPLIERS
 from service.jobs.table import enqueue
-from service.monitoring.schedules import scheduled_times
+from service.schedules.service import iterate_scheduled_times
 
 TICK = timedelta(seconds=30)
 PURGE = timedelta(hours=6)
-LISTED = 60  # missed times that are listed in the job; all are counted
+MAX_LISTED = 60  # missed times that are listed in the job; all are counted
 
-log = structlog.get_logger("service.monitoring.schedules")
+log = structlog.get_logger("service.schedules.service")
 
 
-class _Every(BaseTrigger):  # type: ignore[misc]
-    """One interval from now, whatever was missed. APScheduler's own trigger counts through all that was missed, which is
-    millions of ticks where a clock that began in 1970 is set right.
+class _FixedInterval(BaseTrigger):  # type: ignore[misc]
+    """A trigger that fires one interval from now, whatever was missed. APScheduler's own trigger iterates over all missed
+    times, which are millions where a clock that began in 1970 is set right.
     """
 
     def __init__(self, interval: timedelta) -> None:
         self.interval = interval
 
     def get_next_fire_time(self, previous_fire_time: datetime | None, at: datetime) -> datetime:
+        """Return the next time to fire."""
         return at + self.interval
 
 
-def run_scheduler(db: Database, blobs: Blobs, stop: Event, every: timedelta = TICK) -> None:
-    """Triggers schedules that are due, and purges what has expired every ``PURGE``, both at once first, until ``stop`` is set."""
+def run_scheduler(db: Database, blobs: BlobStore, stop: Event, every: timedelta = TICK) -> None:
+    """Trigger due schedules every ``every`` and purge expired data every ``PURGE``, first at once, until ``stop`` is set."""
     scheduler = BackgroundScheduler(timezone=UTC)
-    # Late is better than never, and one late tick is enough for all that were missed.
+    # A late run is better than none, and one late run is enough for all that were missed.
     options = {"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
-    job = scheduler.add_job(lambda: tick(db, now()), _Every(every), next_run_time=now(), **options)
+    job = scheduler.add_job(
+        lambda: trigger_due_schedules(db, now()), _FixedInterval(every), next_run_time=now(), **options
+    )
     scheduler.start()
-    for waits in count():
-        # Counted, not read from the clock: one that is set forth by mistake must purge nothing.
-        if waits % (PURGE // every) == 0:
+    for n_waits in count():
+        # Counted, not read from the clock: a clock set forward by mistake must purge nothing.
+        if n_waits % (PURGE // every) == 0:
             _purge(db, blobs)
         if stop.wait(every.total_seconds()):
             break
@@ -64,40 +67,42 @@ def run_scheduler(db: Database, blobs: Blobs, stop: Event, every: timedelta = TI
     scheduler.shutdown()
 
 
-def _purge(db: Database, blobs: Blobs) -> None:
+def _purge(db: Database, blobs: BlobStore) -> None:
     try:
-        retention.tidy(db, blobs, now())
-    except Exception as fault:  # and tried again the next time; whatever it is, schedules must go on
-        log.error("not_purged", exc_info=fault)
+        retention.purge_expired(db, blobs, now())
+    except Exception as error:  # retried the next time; whatever it is, schedules must go on
+        log.error("purge_failed", exc_info=error)
 
 
-def tick(db: Database, at: datetime) -> list[str]:
-    """Triggers every schedule that is due at a moment; returns the ids of the jobs."""
-    with db.across(write=False) as session:
+def trigger_due_schedules(db: Database, at: datetime) -> list[str]:
+    """Trigger every schedule that is due at a moment; return the ids of the jobs."""
+    with db.unscoped(write=False) as session:
         active = session.scalars(select(Schedule).where(Schedule.active)).all()
     jobs = []
     for schedule in active:
         try:
-            if schedule.next_due != next(scheduled_times(schedule.rule, schedule.time_zone, at)):
-                with db.of(schedule.organisation_id) as session:
-                    jobs += trigger(session, schedule.id, at)
-        except Exception as fault:  # one schedule with a fault must not hold up those after it
-            log.error("schedule_fault", schedule=schedule.id, exc_info=fault)
+            if schedule.next_due != next(iterate_scheduled_times(schedule.rule, schedule.time_zone, at)):
+                with db.for_organisation(schedule.organisation_id) as session:
+                    jobs += trigger_schedule(session, schedule.id, at)
+        except Exception as error:  # one faulty schedule must not hold up those after it
+            log.error("schedule_fault", schedule=schedule.id, exc_info=error)
     return jobs
 
 
-def trigger(session: Session, schedule_id: str, at: datetime) -> list[str]:
-    """Requests the review of a schedule if it is due and was not triggered yet, and moves its next due time on; returns the
-    id of the job, if any.
+def trigger_schedule(session: Session, schedule_id: str, at: datetime) -> list[str]:
+    """Enqueue the review of a schedule if it is due and was not triggered yet, and advance its next due time; return the id of
+    the job, if any.
     """
     query = select(Schedule).where(Schedule.id == schedule_id, Schedule.active).with_for_update()
     schedule = session.scalars(query).first()
     if schedule is None:  # paused or removed meanwhile
         return []
-    first, later = schedule.next_due, scheduled_times(schedule.rule, schedule.time_zone, schedule.next_due)
+    first, later = schedule.next_due, iterate_scheduled_times(schedule.rule, schedule.time_zone, schedule.next_due)
     passed = [first, *takewhile(lambda scheduled_for: scheduled_for <= at, later)] if first <= at else []
-    schedule.next_due = next(scheduled_times(schedule.rule, schedule.time_zone, at))
-    ran = session.scalars(select(Firing.slot).where(Firing.schedule_id == schedule.id, Firing.slot >= first))
+    schedule.next_due = next(iterate_scheduled_times(schedule.rule, schedule.time_zone, at))
+    ran = session.scalars(
+        select(ScheduleRun.slot).where(ScheduleRun.schedule_id == schedule.id, ScheduleRun.slot >= first)
+    )
     due = sorted(set(passed) - set(ran))
     if not due:
         return []
@@ -107,10 +112,12 @@ def trigger(session: Session, schedule_id: str, at: datetime) -> list[str]:
         "rule": schedule.rule,
         "time_zone": schedule.time_zone,
         "slot": scheduled_for.isoformat(),
-        "missed": [one.isoformat() for one in missed[:LISTED]],
+        "missed": [moment.isoformat() for moment in missed[:MAX_LISTED]],
     }
     job = enqueue(session, REVIEW_SUPPLIERS, payload, "system:schedule")
-    session.add(Firing(schedule_id=schedule.id, slot=scheduled_for, fired_at=at, missed=len(missed), job_id=job.id))
+    session.add(
+        ScheduleRun(schedule_id=schedule.id, slot=scheduled_for, fired_at=at, missed=len(missed), job_id=job.id)
+    )
     log.info(
         "schedule_triggered",
         schedule=schedule.id,

@@ -1,20 +1,20 @@
-"""Answers of one row that deny each other: the denial is unknown, what tells of risk stands, and both cells are told."""
+"""Contradictory answers of one row: the denial becomes unknown, the answer that reveals risk counts, both cells are reported."""
 
 import pytest
 
-from questionnaires.contradictions import declared
-from questionnaires.form import form_ids, load, load_reading_form
-from tests.test_questionnaires.tables import said, submitted
+from questionnaires.form import list_form_ids, load_combined_form, load_form
+from questionnaires.validation.contradictions import load_contradictions
+from tests.test_questionnaires.tables import get_answers, submit
 
-AGENCY, SITE = load_reading_form("agency"), load_reading_form("site")
+AGENCY, SITE = load_combined_form("agency"), load_combined_form("site")
 
 
-def a_row(form, **cells):
-    return submitted(f"| Name | {' | '.join(cells)} |\n| A | {' | '.join(cells.values())} |", form)
+def submit_row(form, **cells):
+    return submit(f"| Name | {' | '.join(cells)} |\n| A | {' | '.join(cells.values())} |", form)
 
 
 @pytest.mark.parametrize(
-    ("form", "denied", "denial", "telling", "told"),
+    ("form", "denied", "denial", "revealing", "answer"),
     [
         (AGENCY, "fee_kinds", "None of them", "recruitment_fees", "Some workers pay, or pay a part"),
         (AGENCY, "fee_kinds", "does not apply", "recruitment_fees", "workers pay"),
@@ -27,15 +27,15 @@ def a_row(form, **cells):
         (SITE, "fees_repaid", "none found", "recruitment_fees", "costs only"),
     ],
 )
-def test_nobody_pays_beside_somebody_who_pays_is_unknown_and_told_in_the_senders_words(
-    form, denied, denial, telling, told
+def test_a_denial_of_fees_that_another_answer_contradicts_is_unknown_and_quoted(
+    form, denied, denial, revealing, answer
 ):
-    got = a_row(form, **{denied: denial, telling: told})
-    assert said(got, denied) == [None]
-    assert said(got, telling) != [None]
-    (issue,) = got.issues
+    submission = submit_row(form, **{denied: denial, revealing: answer})
+    assert get_answers(submission, denied) == [None]
+    assert get_answers(submission, revealing) != [None]
+    (issue,) = submission.issues
     assert (issue.code, issue.cells, issue.seen) == ("answer.contradicted", ("B2", "C2"), denial)
-    assert f"'{told}' under *{telling}*" in issue.sentence()
+    assert f"'{answer}' under *{revealing}*" in issue.describe()
 
 
 @pytest.mark.parametrize(
@@ -50,16 +50,18 @@ def test_nobody_pays_beside_somebody_who_pays_is_unknown_and_told_in_the_senders
         (SITE, {"recruitment_fees": "employer pays", "fees_repaid": "in full"}),
     ],
 )
-def test_answers_that_can_both_be_true_are_left_as_they_are(form, cells):
-    got = a_row(form, **cells)
-    assert all(said(got, question) != [None] for question in cells)
-    assert got.issues == ()
+def test_answers_that_can_both_be_true_are_not_changed(form, cells):
+    submission = submit_row(form, **cells)
+    assert all(get_answers(submission, question) != [None] for question in cells)
+    assert submission.issues == ()
 
 
 def test_every_contradiction_names_questions_and_choices_that_are_asked():
-    for each in declared():
-        asked = {q.id: q for form in form_ids() if load(form).kind in each.kinds for q in load(form).questions}
-        for question, choices in {each.question: each.denies - {"cannot_apply"}, **each.told_by}.items():
-            assert choices <= {choice.code for choice in asked[question].choices}
-        assert each.because
-        assert each.sources
+    for contradiction in load_contradictions():
+        forms = [load_form(form) for form in list_form_ids() if load_form(form).kind in contradiction.kinds]
+        questions = {question.id: question for form in forms for question in form.questions}
+        denials = {contradiction.question: contradiction.denials - {"cannot_apply"}}
+        for question, choices in {**denials, **contradiction.contradicted_by}.items():
+            assert choices <= {choice.code for choice in questions[question].choices}
+        assert contradiction.because
+        assert contradiction.sources

@@ -1,4 +1,4 @@
-"""Forms as files: what loads, what is refused and how it is said, and the schema made of them."""
+"""Forms as files: which load, which are refused and with what message, and the schema built from them."""
 
 import re
 from pathlib import Path
@@ -6,26 +6,26 @@ from pathlib import Path
 import pytest
 from marshmallow import ValidationError
 
-from questionnaires.form import form_ids, load, load_reading_form, schema, versions
-from questionnaires.words import BadFile
+from questionnaires.form import build_answers_schema, list_form_ids, list_versions, load_combined_form, load_form
+from questionnaires.lookups import DataFileError
 from tests.test_questionnaires.tables import FORMS, SITE
 
 HEAD = 'id = "toy"\nversion = "2026.1"\ntitle = "Toy"\nkind = "site"\n'
 NAME = '[[question]]\nid = "name"\nsection = "Who"\ntype = "text"\ntitle = "Name"\nask = "Name?"\n'
 
 
-def written(folder: Path, text: str, form: str = "toy", version: str = "2026.1") -> Path:
-    """A folder of forms with this file in it."""
+def write_form(folder: Path, text: str, form: str = "toy", version: str = "2026.1") -> Path:
+    """Write a form and return the folder of forms."""
     (folder / form).mkdir(exist_ok=True)
     (folder / form / f"{version}.toml").write_text(text, encoding="utf-8")
     return folder
 
 
-def question(**told: str) -> str:
-    """A question of a file, with something else than usual; "" leaves a key out."""
-    usual = {"id": '"papers"', "section": '"S"', "type": '"choice"', "title": '"Papers"', "ask": '"Who?"',
+def build_question(**values: str) -> str:
+    """Return a question of a file, with some values changed; "" leaves a key out."""
+    defaults = {"id": '"papers"', "section": '"S"', "type": '"choice"', "title": '"Papers"', "ask": '"Who?"',
              "choices": '[ { code = "own", title = "Own" } ]'}  # fmt: skip
-    return "[[question]]\n" + "".join(f"{key} = {value}\n" for key, value in {**usual, **told}.items() if value)
+    return "[[question]]\n" + "".join(f"{key} = {value}\n" for key, value in {**defaults, **values}.items() if value)
 
 
 FAULTY = {
@@ -35,91 +35,94 @@ FAULTY = {
     "of an unknown kind": (HEAD.replace('"site"', '"boat"') + NAME, "kind: is 'boat'"),
     "with a key that means nothing": ("colour = 1\n" + HEAD + NAME, "has colour"),
     "under another name": (HEAD.replace('"toy"', '"other"') + NAME, "they say other 2026.1"),
-    "with a question without ask": (HEAD + question(ask=""), "papers: has no ask"),
-    "with a question of no known type": (HEAD + question(type='"guess"'), "papers: is of type 'guess'"),
-    "with a question whose id is no id": (HEAD + question(id='"Who holds?"'), "is not an id"),
-    "with an unknown key in a question": (HEAD + question(weight="3"), "papers: has weight"),
-    "with a choice that offers nothing": (HEAD + question(choices=""), "with 0 choices"),
-    "with choices for a text": (HEAD + question(type='"text"'), "is of type text, with 1 choices"),
-    "with a choice without title": (HEAD + question(choices='[ { code = "own" } ]'), "without code or title"),
-    "with a reserved choice": (HEAD + question(choices='[ { code = "declined", title = "No" } ]'), "reserved code"),
+    "with a question without ask": (HEAD + build_question(ask=""), "papers: has no ask"),
+    "with a question of no known type": (HEAD + build_question(type='"guess"'), "papers: is of type 'guess'"),
+    "with a question whose id is no id": (HEAD + build_question(id='"Who holds?"'), "is not an id"),
+    "with an unknown key in a question": (HEAD + build_question(weight="3"), "papers: has weight"),
+    "with a choice that offers nothing": (HEAD + build_question(choices=""), "with 0 choices"),
+    "with choices for a text": (HEAD + build_question(type='"text"'), "is of type text, with 1 choices"),
+    "with a choice without title": (HEAD + build_question(choices='[ { code = "own" } ]'), "without code or title"),
+    "with a reserved choice": (
+        HEAD + build_question(choices='[ { code = "declined", title = "No" } ]'),
+        "reserved code",
+    ),
     "with a spelling that is reserved": (
-        HEAD + question(choices='[ { code = "no", title = "Not applicable" } ]'),
+        HEAD + build_question(choices='[ { code = "no", title = "Not applicable" } ]'),
         "everywhere",
     ),
     "with a spelling for two choices": (
         HEAD
-        + question(
+        + build_question(
             choices='[ { code = "a", title = "A", spellings = ["x"] }, { code = "b", title = "B", spellings = ["X."] } ]'
         ),
         "'X.' means a and b",
     ),
     "with a choice of many that could not be told from two": (
-        HEAD + question(type='"many"', choices='[ { code = "a", title = "Debt; threats" } ]'),
+        HEAD + build_question(type='"many"', choices='[ { code = "a", title = "Debt; threats" } ]'),
         "with ; or | in its title",
     ),
     "with an id twice": (HEAD + NAME + NAME.replace('"Name"', '"Other"'), "is the id of two questions"),
     "with a title twice": (HEAD + NAME + NAME.replace('"name"', '"other"'), "is the title of two questions"),
     "with a header for two questions": (
-        HEAD + NAME + question(synonyms='["NAME "]'),
+        HEAD + NAME + build_question(synonyms='["NAME "]'),
         "papers: the header 'NAME ' names name too",
     ),
 }
 
 
 @pytest.mark.parametrize("fault", FAULTY)
-def test_a_file_is_refused_by_name(tmp_path, fault):
-    text, told = FAULTY[fault]
-    with pytest.raises(BadFile, match=re.escape(told)) as caught:
-        load("toy", None, written(tmp_path, text))
+def test_an_invalid_file_is_refused_by_name(tmp_path, fault):
+    text, message = FAULTY[fault]
+    with pytest.raises(DataFileError, match=re.escape(message)) as caught:
+        load_form("toy", None, write_form(tmp_path, text))
     assert caught.value.file == "forms/toy/2026.1.toml"
     assert caught.value.cure in str(caught.value)
 
 
 @pytest.mark.parametrize("form", ["nowhere", "../forms", "", ".."])
-def test_a_form_that_is_not_there_is_refused_with_those_that_are(form):
-    with pytest.raises(BadFile, match="The forms are agency, site, site_fishing"):
-        load(form, None, FORMS)
+def test_an_unknown_form_is_refused_with_a_list_of_the_forms(form):
+    with pytest.raises(DataFileError, match="The forms are agency, site, site_fishing"):
+        load_form(form, None, FORMS)
 
 
-def test_the_newest_version_is_loaded_unless_told(tmp_path):
+def test_the_newest_version_is_loaded_by_default(tmp_path):
     for version in ("2026.2", "2026.10"):
-        written(tmp_path, (HEAD + NAME).replace("2026.1", version), version=version)
-    assert versions("toy", tmp_path) == ("2026.2", "2026.10")
-    assert load("toy", None, tmp_path).version == "2026.10"
-    assert load("toy", "2026.2", tmp_path).version == "2026.2"
-    with pytest.raises(BadFile, match="The versions are 2026.2, 2026.10"):
-        load("toy", "2025.1", tmp_path)
+        write_form(tmp_path, (HEAD + NAME).replace("2026.1", version), version=version)
+    assert list_versions("toy", tmp_path) == ("2026.2", "2026.10")
+    assert load_form("toy", None, tmp_path).version == "2026.10"
+    assert load_form("toy", "2026.2", tmp_path).version == "2026.2"
+    with pytest.raises(DataFileError, match="The versions are 2026.2, 2026.10"):
+        load_form("toy", "2025.1", tmp_path)
 
 
-def test_a_pack_asks_the_core_first():
-    pack = load("site_fishing", None, FORMS)
-    core = load("site", None, FORMS)
+def test_a_pack_begins_with_the_questions_of_the_core():
+    pack = load_form("site_fishing", None, FORMS)
+    core = load_form("site", None, FORMS)
     assert pack.questions[: len(core.questions)] == core.questions
     assert {"flag", "months_at_sea"} <= pack.by_id.keys() - core.by_id.keys()
 
 
-def test_a_sheet_of_sites_is_read_with_the_core_and_all_packs():
-    assert {"name", "flag"} <= load_reading_form("site", FORMS).by_id.keys()
-    assert load_reading_form("agency", FORMS).by_id.keys() == load("agency", None, FORMS).by_id.keys()
+def test_the_combined_form_has_the_core_and_all_packs():
+    assert {"name", "flag"} <= load_combined_form("site", FORMS).by_id.keys()
+    assert load_combined_form("agency", FORMS).by_id.keys() == load_form("agency", None, FORMS).by_id.keys()
 
 
-def test_a_pack_may_not_ask_a_question_of_the_core_otherwise(tmp_path):
-    core = written(tmp_path, HEAD.replace("toy", "site") + NAME, "site")
+def test_a_pack_may_not_redefine_a_question_of_the_core(tmp_path):
+    core = write_form(tmp_path, HEAD.replace("toy", "site") + NAME, "site")
     pack = HEAD + 'includes = "site"\n' + NAME.replace("Name?", "Which name?")
-    with pytest.raises(BadFile, match="name: forms/site/2026.1.toml asks it otherwise"):
-        load("toy", None, written(core, pack))
+    with pytest.raises(DataFileError, match="name: forms/site/2026.1.toml asks it otherwise"):
+        load_form("toy", None, write_form(core, pack))
 
 
-def test_an_id_is_a_better_header_than_a_title_and_a_title_than_a_synonym():
+def test_headers_rank_ids_before_titles_and_titles_before_synonyms():
     ranks = [SITE.headers[header] for header in ("name", "sitename", "factoryname")]
     assert ranks == [(0, "name"), (1, "name"), (2, "name")]
 
 
-def test_a_body_is_read_by_the_fields_that_read_sheets():
+def test_a_json_body_is_parsed_by_the_fields_that_parse_sheets():
     body = {"name": "  Alpha  Works ", "country": "Viet Nam", "sector": ["0311"], "workers_total": 12, "migrant_pct": "45%",
             "contracts": True, "papers": "own", "harms": ["loans"], "visited": "2026-02-01", "months_at_sea": None}  # fmt: skip
-    assert schema(SITE).load(body) == {
+    assert build_answers_schema(SITE).load(body) == {
         "name": "Alpha Works", "country": "VN", "sector": ("0311",), "workers_total": 12.0, "migrant_pct": 45.0,
         "contracts": "yes", "papers": "worker", "harms": ("debt",), "visited": "2026-02-01", "months_at_sea": None,
     }  # fmt: skip
@@ -140,33 +143,33 @@ def test_a_body_is_read_by_the_fields_that_read_sheets():
         ({"papers": "lost"}, "papers", "answer.unknown"),
     ],
 )
-def test_a_body_with_a_faulty_answer_is_refused_by_question_and_code(body, question, code):
+def test_a_json_body_with_an_invalid_answer_is_refused_by_question_and_code(body, question, code):
     with pytest.raises(ValidationError) as caught:
-        schema(SITE, on="2026-09-01").load({"name": "A", **body})
+        build_answers_schema(SITE, as_of="2026-09-01").load({"name": "A", **body})
     assert caught.value.messages[question]["code"] == code
     assert caught.value.messages[question]["cure"]
 
 
 @pytest.mark.parametrize("key", ["score", "__class__", "", "contact_email"])
-def test_a_body_with_anything_we_do_not_ask_is_refused(key):
+def test_a_json_body_with_an_unknown_question_is_refused(key):
     with pytest.raises(ValidationError) as caught:
-        schema(SITE).load({"name": "A", key: "x"})
+        build_answers_schema(SITE).load({"name": "A", key: "x"})
     assert caught.value.messages == {key: ["field.unknown"]}
 
 
-def test_every_form_that_ships_loads_and_every_kind_can_be_read():
-    for form in form_ids():
-        assert load(form).questions
+def test_every_released_form_loads_and_every_kind_has_a_combined_form():
+    for form in list_form_ids():
+        assert load_form(form).questions
     for kind in ("site", "agency"):
-        assert "name" in load_reading_form(kind).by_id
+        assert "name" in load_combined_form(kind).by_id
 
 
-def test_what_leads_to_facts_can_be_declined_in_so_many_words_and_the_place_of_work_is_then_unknown():
-    site = load_reading_form("site").by_id
-    said = {
-        question: site[question].field().read("declined")
+def test_questions_that_lead_to_facts_can_be_declined_and_the_country_of_work_cannot():
+    site = load_combined_form("site").by_id
+    answers = {
+        question: site[question].build_field().parse("declined")
         for question in ("flag", "owner_country", "product", "country")
     }
-    assert said == {"flag": "declined", "owner_country": "declined", "product": "declined", "country": None}
-    assert site["product"].field().read("not applicable") is None
-    assert load_reading_form("agency").by_id["placement_sectors"].field().read("refused to say") == "declined"
+    assert answers == {"flag": "declined", "owner_country": "declined", "product": "declined", "country": None}
+    assert site["product"].build_field().parse("not applicable") is None
+    assert load_combined_form("agency").by_id["placement_sectors"].build_field().parse("refused to say") == "declined"

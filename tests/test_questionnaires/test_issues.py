@@ -1,4 +1,4 @@
-"""The catalogue: every code can happen, and is told with place and cure."""
+"""The catalogue of issues: every code occurs, and is reported with place and cure."""
 
 from datetime import date
 
@@ -6,22 +6,22 @@ import numpy as np
 import pytest
 from marshmallow import ValidationError
 
-from questionnaires.form import schema
-from questionnaires.issues import ISSUES, Unusable, issue
+from questionnaires.form import build_answers_schema
+from questionnaires.issues import ISSUES, UnusableSheet, build_issue
 from questionnaires.limits import REFUSALS
-from questionnaires.match import match, read_map
-from tests.test_questionnaires.tables import SITE, of_rows, said, submitted, table
+from questionnaires.validation.match import match_columns, parse_column_map
+from tests.test_questionnaires.tables import SITE, build_sheet, build_table, get_answers, submit
 
-TOLD_BY_THE_SERVICE = {"sheet.hidden", "sheet.no_table", "sheet.of_countries", "sheet.unknown"} | {
-    # tests/test_service/test_told_again.py
+REPORTED_BY_SERVICE = {"sheet.hidden", "sheet.no_table", "sheet.of_countries", "sheet.unknown"} | {
+    # tests/test_service, on merging answers, rows and suppliers
     *("known.listed", "known.answers", "row.same_supplier", "row.contradicted", "sheet.no_country", "sheet.no_sector"),
-    "known.merged",  # tests/test_service/test_found_again.py
+    "known.merged",
 }
 # tests/test_questionnaires/test_watchlist.py
-TOLD_OF_WATCHLISTS = {f"watchlist.{what}" for what in ("characters", "columns", "kind", "no_name", "twice")}
+REPORTED_FOR_WATCHLISTS = {f"watchlist.{what}" for what in ("characters", "columns", "kind", "no_name", "twice")}
 
-# tests/test_questionnaires/test_people.py
-TOLD_OF_CASES = {
+# tests/test_questionnaires/test_personal_data.py
+REPORTED_FOR_CASES = {
     "case.conflict",
     "case.unlinked",
     *(f"person.{what}" for what in ("email", "identity_number", "name", "phone")),
@@ -86,107 +86,123 @@ BODIES = {
 
 
 @pytest.mark.parametrize("code", CASES)
-def test_the_sheet_that_has_it_is_told_so_with_cell_and_cure(code):
-    told = [i for i in submitted(CASES[code], on=date(2026, 9, 1)).issues if i.code == code]
-    assert told
-    assert told[0].cell
-    assert told[0].place == f"Suppliers!{told[0].cell}"
-    assert told[0].place in told[0].sentence()
-    assert told[0].cure
+def test_an_issue_of_a_sheet_is_reported_with_cell_and_cure(code):
+    issue = next(issue for issue in submit(CASES[code], as_of=date(2026, 9, 1)).issues if issue.code == code)
+    assert issue.cell
+    assert issue.place == f"Suppliers!{issue.cell}"
+    assert issue.place in issue.describe()
+    assert issue.cure
 
 
 @pytest.mark.parametrize("code", UNUSABLE)
-def test_a_sheet_of_which_nothing_can_be_used_says_why(code):
-    with pytest.raises(Unusable) as caught:
-        submitted(UNUSABLE[code])
+def test_an_unusable_sheet_is_refused_with_the_reason(code):
+    with pytest.raises(UnusableSheet) as caught:
+        submit(UNUSABLE[code])
     assert caught.value.issue.code == code
     assert caught.value.issue.cure in str(caught.value)
 
 
 @pytest.mark.parametrize("code", BODIES)
-def test_a_body_that_has_it_is_refused_with_the_code(code):
+def test_an_invalid_json_body_is_refused_with_the_code(code):
     with pytest.raises(ValidationError) as caught:
-        schema(SITE).load(BODIES[code])
+        build_answers_schema(SITE).load(BODIES[code])
     assert code in str(caught.value.messages)
 
 
 @pytest.mark.parametrize("data", [b"name = ", b"\xff\xfe", b"name = 3"])
-def test_a_map_that_is_no_table_of_texts_is_refused(data):
-    with pytest.raises(Unusable) as caught:
-        read_map(data, "map.toml")
+def test_a_column_map_that_is_not_a_table_of_texts_is_refused(data):
+    with pytest.raises(UnusableSheet) as caught:
+        parse_column_map(data, "map.toml")
     assert caught.value.issue.code == "map.unknown"
 
 
 @pytest.mark.parametrize("kind", ["errors", "formulas"])
-def test_cells_with_errors_and_formulas_are_told(kind):
-    sheet = table("| Supplier | Workers |\n| A | 5 |", **{kind: {(2, 1): ""}})
-    told = submitted(sheet).issues
-    assert [(i.code, i.cell) for i in told] == [("cell.error" if kind == "errors" else "cell.formula", "B2")]
+def test_cells_with_errors_and_formulas_are_reported(kind):
+    sheet = build_table("| Supplier | Workers |\n| A | 5 |", **{kind: {(2, 1): ""}})
+    issues = submit(sheet).issues
+    assert [(issue.code, issue.cell) for issue in issues] == [
+        ("cell.error" if kind == "errors" else "cell.formula", "B2")
+    ]
 
 
 @pytest.mark.parametrize(
-    ("code", "more"),
+    ("code", "fields"),
     [
         ("csv.field_count", {"widths": np.array([2, 3, 2], dtype=np.int32)}),
         ("csv.quoting", {"misquoted": (2,)}),
         ("limit.cell_text", {"cell_text": 4}),
     ],
 )
-def test_a_row_the_reader_cannot_vouch_for_is_rejected(code, more):
-    got = submitted(of_rows([["Supplier", "Occupation"], ["A", "welder", "x"], ["B", "cook", ""]], **more))
-    assert [(i.code, i.cell[1:]) for i in got.issues if i.severity == "error"][-1] == (code, "2")
-    assert said(got, "name") == ["B"]
+def test_a_row_that_the_reader_found_unreliable_is_rejected(code, fields):
+    submission = submit(build_sheet([["Supplier", "Occupation"], ["A", "welder", "x"], ["B", "cook", ""]], **fields))
+    errors = [(issue.code, issue.cell[1:]) for issue in submission.issues if issue.severity == "error"]
+    assert errors[-1] == (code, "2")
+    assert get_answers(submission, "name") == ["B"]
 
 
-def test_every_code_of_the_catalogue_can_happen():
+def test_every_code_of_the_catalogue_is_tested():
     elsewhere = {"map.unknown", "cell.error", "cell.formula", "field.required", "csv.field_count", "csv.quoting"}
-    told = {*CASES, *UNUSABLE, *BODIES, *elsewhere, *TOLD_BY_THE_SERVICE, *TOLD_OF_WATCHLISTS, *TOLD_OF_CASES}
-    assert told == ISSUES.keys() - REFUSALS.keys()
+    tested = {
+        *CASES,
+        *UNUSABLE,
+        *BODIES,
+        *elsewhere,
+        *REPORTED_BY_SERVICE,
+        *REPORTED_FOR_WATCHLISTS,
+        *REPORTED_FOR_CASES,
+    }
+    assert tested == ISSUES.keys() - REFUSALS.keys()
 
 
-def test_an_answer_that_is_needed_is_missed():
-    needed = SITE.by_id["name"].field(required=True)
+def test_a_missing_required_answer_is_refused():
+    field = SITE.by_id["name"].build_field(required=True)
     with pytest.raises(ValidationError, match="field.required"):
-        type(schema(SITE)).from_dict({"name": needed})().load({})
+        type(build_answers_schema(SITE)).from_dict({"name": field})().load({})
 
 
-def test_faults_alike_are_told_once_with_their_first_cells_and_a_count():
+def test_equal_issues_are_reported_once_with_their_first_cells_and_a_count():
     rows = "\n".join("| A | Narnia |" for _ in range(9))
-    told = submitted(f"| Supplier | Country |\n| B | TH |\n{rows}").issues
-    assert [(i.code, i.cell, i.cells, i.count) for i in told] == [
+    issues = submit(f"| Supplier | Country |\n| B | TH |\n{rows}").issues
+    assert [(issue.code, issue.cell, issue.cells, issue.count) for issue in issues] == [
         ("country.unknown", "B3", ("B3", "B4", "B5", "B6", "B7"), 9)
     ]
 
 
-def test_ten_thousand_different_faults_are_not_ten_thousand_issues():
+def test_many_different_issues_of_one_column_are_merged_after_the_first_fifty():
     rows = "\n".join(f"| A{n} | land {n} |" for n in range(300))
-    told = [i for i in submitted(f"| Supplier | Country |\n| B | TH |\n{rows}").issues if i.code == "country.unknown"]
-    assert len(told) == 51
-    assert sum(i.count for i in told) == 300
+    submission = submit(f"| Supplier | Country |\n| B | TH |\n{rows}")
+    issues = [issue for issue in submission.issues if issue.code == "country.unknown"]
+    assert len(issues) == 51
+    assert sum(issue.count for issue in issues) == 300
 
 
-def test_an_issue_is_written_as_plain_data():
-    told = issue("country.unknown", file="f.csv", sheet="S", cell="B3", header="Country", seen="Narnia").to_dict()
-    assert told == {
+def test_an_issue_is_serialised_as_plain_data():
+    data = build_issue("country.unknown", file="f.csv", sheet="S", cell="B3", header="Country", seen="Narnia").to_dict()
+    assert data == {
         "code": "country.unknown", "severity": "error", "file": "f.csv", "sheet": "S", "cell": "B3", "cells": ["B3"],
         "header": "Country", "seen": "Narnia", "expected": ISSUES["country.unknown"].expected,
         "cure": ISSUES["country.unknown"].cure, "count": 1,
     }  # fmt: skip
 
 
-def test_a_sentence_names_the_place_what_was_seen_and_the_cure():
-    told = issue(
+def test_the_description_of_an_issue_names_the_place_what_was_seen_and_the_cure():
+    issue = build_issue(
         "country.unknown", sheet="Suppliers", cell="D17", header="Country", seen="Narnia", cure="Did you mean Namibia?"
     )
     assert (
-        told.sentence()
+        issue.describe()
         == "Suppliers!D17 *Country*: 'Narnia' is not a country we know; the row was not read. Did you mean Namibia?"
     )
 
 
-def test_a_map_that_speaks_of_what_is_not_there_is_unusable():
-    sheet = table("| Firm | Firm | Land |\n| A | B | TH |")
-    for chosen in ({"nonsense": "Firm"}, {"name": "Company"}, {"name": "Firm"}, {"name": "Land", "country": "Land"}):
-        with pytest.raises(Unusable) as caught:
-            match(sheet, 1, SITE, chosen)
+def test_a_column_map_with_an_unknown_or_ambiguous_name_is_refused():
+    sheet = build_table("| Firm | Firm | Land |\n| A | B | TH |")
+    for column_map in (
+        {"nonsense": "Firm"},
+        {"name": "Company"},
+        {"name": "Firm"},
+        {"name": "Land", "country": "Land"},
+    ):
+        with pytest.raises(UnusableSheet) as caught:
+            match_columns(sheet, 1, SITE, column_map)
         assert caught.value.issue.code == "map.unknown"

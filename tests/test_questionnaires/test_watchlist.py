@@ -1,13 +1,13 @@
-"""Watchlists as they are read: what is taken, what is left, what is rejected with its row and a cure."""
+"""Parsing watchlists: what is read, what is skipped, and what is rejected with its row and a cure."""
 
 import csv
 from io import StringIO
 
 import pytest
 
-from questionnaires.issues import Unusable
-from questionnaires.limits import Limits, Refused
-from questionnaires.watchlist import DOOR, Listed, Listing, read
+from questionnaires.issues import UnusableSheet
+from questionnaires.limits import FileRefused, Limits
+from questionnaires.watchlist import WATCHLIST_LIMITS, ListedEntity, ParsedWatchlist, read_watchlist
 from tests.sheets import workbook
 
 COLUMNS = (
@@ -17,42 +17,42 @@ COLUMNS = (
 IMO, LEI = "9074729", "5493001KJTIIGC8Y1R12"
 
 
-def table(*rows: dict[str, str], columns: list[str] = COLUMNS, parted_by: str = ",") -> bytes:
+def build_table(*rows: dict[str, str], columns: list[str] = COLUMNS, delimiter: str = ",") -> bytes:
     text = StringIO()
-    writer = csv.DictWriter(text, columns, restval="", delimiter=parted_by)
+    writer = csv.DictWriter(text, columns, restval="", delimiter=delimiter)
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue().encode()
 
 
-def target(**cells: str) -> dict[str, str]:
+def build_target(**cells: str) -> dict[str, str]:
     return {"id": "NK-1", "schema": "Company", "name": "Blue Pier Fishing", "dataset": "Sanctions", **cells}
 
 
-def own(*rows: dict[str, str], **more: object) -> Listing:
+def parse_custom(*rows: dict[str, str], **options: object) -> ParsedWatchlist:
     columns = "name aliases kind country imo lei licence list listed_on reason source".split()
-    return read(table(*rows, columns=columns, **more), "held.csv")
+    return read_watchlist(build_table(*rows, columns=columns, **options), "held.csv")
 
 
-def only(listing: Listing) -> Listed:
-    [entry] = listing.entries
+def get_only_entry(watchlist: ParsedWatchlist) -> ListedEntity:
+    [entry] = watchlist.entries
     return entry
 
 
-def told(listing: Listing) -> list[tuple[str, str]]:
-    return [(one.code, one.cell) for one in listing.issues]
+def list_issues(watchlist: ParsedWatchlist) -> list[tuple[str, str]]:
+    return [(issue.code, issue.cell) for issue in watchlist.issues]
 
 
 def test_a_target_of_opensanctions_becomes_an_entry():
-    row = target(
+    row = build_target(
         aliases='Blue Pier;"Pier; Blue"',
         countries="th;suhh;tw",
         identifiers=f"TIN-0105551;{LEI};{IMO}",
         sanctions="Bans on fishing - 2024-05-01",
     )
-    listing = read(table(row), "targets.simple.csv")
-    assert (listing.form, listing.rows, listing.rejected) == ("opensanctions", 1, 0)
-    assert only(listing) == Listed(
+    watchlist = read_watchlist(build_table(row), "targets.simple.csv")
+    assert (watchlist.format, watchlist.rows, watchlist.rejected) == ("opensanctions", 1, 0)
+    assert get_only_entry(watchlist) == ListedEntity(
         key="NK-1",
         kind="company",
         names=("Blue Pier Fishing", "Blue Pier", "Pier; Blue"),
@@ -66,42 +66,47 @@ def test_a_target_of_opensanctions_becomes_an_entry():
 
 
 def test_a_vessel_has_the_imo_number_whose_check_digit_is_right():
-    row = target(schema="Vessel", identifiers=f"IMO9074728;1234567;IMO {IMO};412345678")
-    assert (only(read(table(row), "t.csv")).imo, only(read(table(row), "t.csv")).licences) == (IMO, ())
+    row = build_target(schema="Vessel", identifiers=f"IMO9074728;1234567;IMO {IMO};412345678")
+    entry = get_only_entry(read_watchlist(build_table(row), "t.csv"))
+    assert (entry.imo, entry.licences) == (IMO, ())
 
 
-def test_birth_dates_phones_mails_and_addresses_are_never_taken():
-    secret = {
+def test_birth_dates_phones_mails_and_addresses_are_never_read():
+    personal = {
         "birth_date": "1961-02-03",
         "phones": "+66 555 0101",
         "emails": "x@pier.example",
         "addresses": "5 Long Road",
     }
     for schema in ("Company", "Person", "Vessel"):
-        told = repr(read(table(target(schema=schema, sanctions="Bans", identifiers="P-1234567", **secret)), "t.csv"))
-        assert not [value for value in secret.values() if value in told]
+        text = repr(
+            read_watchlist(
+                build_table(build_target(schema=schema, sanctions="Bans", identifiers="P-1234567", **personal)), "t.csv"
+            )
+        )
+        assert not [value for value in personal.values() if value in text]
 
 
-def test_of_people_only_the_sanctioned_are_read_and_none_of_their_numbers():
+def test_only_sanctioned_persons_are_read_and_none_of_their_numbers():
     rows = (
-        target(id="1", schema="Person", name="Ama Dako", sanctions="Bans", identifiers=f"P-1234567;{LEI}"),
-        target(id="2", schema="Person", name="Bo Lund"),
-        target(id="3", schema="Airplane"),
+        build_target(id="1", schema="Person", name="Ama Dako", sanctions="Bans", identifiers=f"P-1234567;{LEI}"),
+        build_target(id="2", schema="Person", name="Bo Lund"),
+        build_target(id="3", schema="Airplane"),
     )
-    listing = read(table(*rows), "t.csv")
-    assert only(listing) == Listed(
+    watchlist = read_watchlist(build_table(*rows), "t.csv")
+    assert get_only_entry(watchlist) == ListedEntity(
         key="1", kind="person", names=("Ama Dako",), list="Sanctions", reason="Bans",
         source="https://www.opensanctions.org/entities/1/",
     )  # fmt: skip
-    assert dict(listing.left_out) == {"persons without a sanction": 1, "of kind Airplane": 1}
+    assert dict(watchlist.skipped) == {"persons without a sanction": 1, "of kind Airplane": 1}
 
 
-def test_a_table_of_ones_own_is_read_by_its_columns():
+def test_a_custom_table_is_read_by_its_columns():
     row = {
         "name": "Everest Manpower", "aliases": "Everest Crew;एभरेष्ट", "kind": "Agency", "country": "Nepal", "licence": "1023/071",
         "list": "Suspended agencies", "listed_on": "2026-02-01", "reason": "Fees", "source": "https://labour.example/list",
     }  # fmt: skip
-    entry = only(own(row))
+    entry = get_only_entry(parse_custom(row))
     assert (entry.kind, entry.names, entry.countries) == (
         "agency",
         ("Everest Manpower", "Everest Crew", "एभरेष्ट"),
@@ -111,27 +116,26 @@ def test_a_table_of_ones_own_is_read_by_its_columns():
     assert (entry.reason, entry.source) == ("Fees", "https://labour.example/list")
 
 
-def test_a_name_alone_is_enough_and_namibia_is_a_country():
-    assert [e.names for e in read(b"Name\nBlue Pier\n", "a.csv").entries] == [("Blue Pier",)]
-    assert only(own({"name": "Blue Pier", "country": "NA"})).countries == ("NA",)
+def test_only_the_name_is_required_and_na_is_namibia():
+    assert [e.names for e in read_watchlist(b"Name\nBlue Pier\n", "a.csv").entries] == [("Blue Pier",)]
+    assert get_only_entry(parse_custom({"name": "Blue Pier", "country": "NA"})).countries == ("NA",)
 
 
-@pytest.mark.parametrize("parted_by", [",", ";", "\t"])
-def test_the_sign_between_the_fields_is_found(parted_by: str):
-    assert only(own({"name": "Blue Pier", "kind": "company", "country": "TH"}, parted_by=parted_by)).countries == (
-        "TH",
-    )
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_the_delimiter_is_detected(delimiter: str):
+    watchlist = parse_custom({"name": "Blue Pier", "kind": "company", "country": "TH"}, delimiter=delimiter)
+    assert get_only_entry(watchlist).countries == ("TH",)
 
 
-def test_other_encodings_and_what_excel_saves_are_read():
+def test_other_encodings_are_read():
     text = "name;country\nPêche Océane;FR\nGonçalves Irmãos;PT\nMüller Großküchen;DE\n"
     for encoding in ("utf-8-sig", "utf-16", "cp1252"):
-        assert [e.names[0] for e in read(text.encode(encoding), "a.csv").entries] == [
+        assert [e.names[0] for e in read_watchlist(text.encode(encoding), "a.csv").entries] == [
             "Pêche Océane", "Gonçalves Irmãos", "Müller Großküchen",
         ]  # fmt: skip
 
 
-FAULTS = {
+INVALID_ROWS = {
     "watchlist.no_name": {"name": "", "country": "TH"},
     "watchlist.kind": {"name": "B", "kind": "ship"},
     "country.unknown": {"name": "B", "country": "Narnia"},
@@ -140,12 +144,12 @@ FAULTS = {
 }
 
 
-@pytest.mark.parametrize("code", FAULTS)
-def test_a_row_that_cannot_be_read_is_rejected_with_its_number_and_a_cure(code: str):
-    listing = own({"name": "Good One"}, FAULTS[code])
-    assert (told(listing), listing.rejected, listing.rows) == ([(code, "row 3")], 1, 2)
-    assert [e.names[0] for e in listing.entries] == ["Good One"]
-    assert listing.issues[0].cure
+@pytest.mark.parametrize("code", INVALID_ROWS)
+def test_an_invalid_row_is_rejected_with_its_number_and_a_cure(code: str):
+    watchlist = parse_custom({"name": "Good One"}, INVALID_ROWS[code])
+    assert (list_issues(watchlist), watchlist.rejected, watchlist.rows) == ([(code, "row 3")], 1, 2)
+    assert [e.names[0] for e in watchlist.entries] == ["Good One"]
+    assert watchlist.issues[0].cure
 
 
 @pytest.mark.parametrize(
@@ -156,42 +160,43 @@ def test_a_row_that_cannot_be_read_is_rejected_with_its_number_and_a_cure(code: 
         ("listed_on", "spring", "date.invalid"),
     ],
 )
-def test_a_value_that_cannot_be_right_is_left_out_and_told(column: str, value: str, code: str):
-    listing = own({"name": "Good One", column: value})
-    assert (told(listing), listing.rejected) == ([(code, "row 2")], 0)
-    assert getattr(only(listing), column) == ""
+def test_an_invalid_value_is_left_out_and_reported(column: str, value: str, code: str):
+    watchlist = parse_custom({"name": "Good One", column: value})
+    assert (list_issues(watchlist), watchlist.rejected) == ([(code, "row 2")], 0)
+    assert getattr(get_only_entry(watchlist), column) == ""
 
 
-def test_identifiers_are_read_as_people_write_them():
-    entry = only(own({"name": "Victoria", "kind": "vessel", "imo": "IMO 907-4729", "lei": f"lei: {LEI.lower()}"}))
+def test_identifiers_are_read_in_the_usual_notations():
+    row = {"name": "Victoria", "kind": "vessel", "imo": "IMO 907-4729", "lei": f"lei: {LEI.lower()}"}
+    entry = get_only_entry(parse_custom(row))
     assert (entry.imo, entry.lei) == (IMO, LEI)
 
 
-def test_a_short_row_and_one_quoted_wrongly_are_rejected():
+def test_a_short_row_and_a_misquoted_row_are_rejected():
     data = b'name,country\nGood,TH\nShort\nGo"od "Two",TH\n"Wro"ng,TH\nLast,VN\n'
-    listing = read(data, "a.csv")
-    assert told(listing) == [("csv.field_count", "row 3"), ("csv.quoting", "row 5")]
-    assert [e.names[0] for e in listing.entries] == ["Good", 'Go"od "Two"', "Last"]
+    watchlist = read_watchlist(data, "a.csv")
+    assert list_issues(watchlist) == [("csv.field_count", "row 3"), ("csv.quoting", "row 5")]
+    assert [e.names[0] for e in watchlist.entries] == ["Good", 'Go"od "Two"', "Last"]
 
 
-def test_an_entry_is_the_same_one_however_its_row_is_spelt_and_wherever_it_stands():
-    first, other = {"name": "Blue Pier", "country": "TH"}, {"name": "Star", "imo": IMO, "kind": "vessel"}
-    again = own({**other, "name": "Star Two"}, {"name": "BLUE  PIER", "country": "Thailand"})
-    assert {e.key for e in own(first, other).entries} == {e.key for e in again.entries}
-    assert only(own({**first, "country": "VN"})).key != only(own(first)).key
+def test_the_key_of_an_entry_depends_neither_on_spelling_nor_on_position():
+    first, second = {"name": "Blue Pier", "country": "TH"}, {"name": "Star", "imo": IMO, "kind": "vessel"}
+    respelt = parse_custom({**second, "name": "Star Two"}, {"name": "BLUE  PIER", "country": "Thailand"})
+    assert {e.key for e in parse_custom(first, second).entries} == {e.key for e in respelt.entries}
+    assert get_only_entry(parse_custom({**first, "country": "VN"})).key != get_only_entry(parse_custom(first)).key
 
 
 @pytest.mark.parametrize(
-    ("data", "says"),
+    ("data", "message"),
     [
         (b"colour,shape\nred,round\n", "no column called name"),
         (b"name\n \n", "no row"),
         (b"name,kind\nA,ship\n", "no kind of entry"),
     ],
 )
-def test_a_file_without_entries_is_unusable(data: bytes, says: str):
-    with pytest.raises(Unusable, match=says):
-        read(data, "a.csv")
+def test_a_file_without_entries_is_unusable(data: bytes, message: str):
+    with pytest.raises(UnusableSheet, match=message):
+        read_watchlist(data, "a.csv")
 
 
 @pytest.mark.parametrize(
@@ -204,24 +209,24 @@ def test_a_file_without_entries_is_unusable(data: bytes, says: str):
         (b"", "a.csv", "file.empty"),
     ],
 )
-def test_what_is_no_table_of_text_is_refused(data: bytes, name: str, code: str):
-    with pytest.raises(Refused) as caught:
-        read(data, name)
+def test_a_file_that_is_not_a_text_table_is_refused(data: bytes, name: str, code: str):
+    with pytest.raises(FileRefused) as caught:
+        read_watchlist(data, name)
     assert caught.value.code == code
 
 
-def test_a_workbook_is_no_watchlist():
-    with pytest.raises(Refused, match="a .csv file"):
-        read(workbook("| name |", "| Blue Pier |"), "a.xlsx")
+def test_a_workbook_is_refused_as_a_watchlist():
+    with pytest.raises(FileRefused, match="a .csv file"):
+        read_watchlist(workbook("| name |", "| Blue Pier |"), "a.xlsx")
 
 
-def test_more_than_is_read_is_refused():
-    rows = table(*({"name": f"Company {at}"} for at in range(5)), columns=["name"])
+def test_a_file_over_the_limits_is_refused():
+    rows = build_table(*({"name": f"Company {number}"} for number in range(5)), columns=["name"])
     for limits in (Limits(bytes=20), Limits(rows=4)):
-        with pytest.raises(Refused):
-            read(rows, "a.csv", limits)
-    assert DOOR.rows >= 300_000
+        with pytest.raises(FileRefused):
+            read_watchlist(rows, "a.csv", limits)
+    assert WATCHLIST_LIMITS.rows >= 300_000
 
 
-def test_what_a_spreadsheet_would_run_is_only_text():
-    assert only(own({"name": "=HYPERLINK(1)", "reason": "@SUM(A1)"})).names == ("=HYPERLINK(1)",)
+def test_a_formula_is_read_as_plain_text():
+    assert get_only_entry(parse_custom({"name": "=HYPERLINK(1)", "reason": "@SUM(A1)"})).names == ("=HYPERLINK(1)",)

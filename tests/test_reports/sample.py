@@ -131,8 +131,8 @@ def headlines(audience: str = "internal") -> tuple[Headline, ...]:
             step,
         ) = row
         enough = bool(score)
-        shown = score or inherent + 1.5
-        level: Level = level_of(shown) if enough else "insufficient_evidence"
+        points = score or inherent + 1.5
+        level: Level = level_of(points) if enough else "insufficient_evidence"
         inherent_level = level_of(inherent)
         made.append(
             a_headline(
@@ -140,8 +140,8 @@ def headlines(audience: str = "internal") -> tuple[Headline, ...]:
                 country_name=COUNTRIES[country] if country else "Unknown country", sector=sector,
                 sector_title=SECTORS[sector], model=model, level=level,
                 level_text=level if enough else f"insufficient evidence, inherent {inherent_level}",
-                score=shown, best=best, worst=worst, inherent=inherent, inherent_level=inherent_level,
-                practice_points=round(shown * asked / 100, 1) if asked else None,
+                score=points, best=best, worst=worst, inherent=inherent, inherent_level=inherent_level,
+                practice_points=round(points * asked / 100, 1) if asked else None,
                 practice_of=float(asked) if asked else None, coverage=coverage, confidence=float(confidence),
                 case_evidence="signals" if place == 0 and audience == "internal" else "none recorded",
                 uplift=0.0, floors=floors, next_step=step or "Send the questionnaire and name a day for its return",
@@ -213,7 +213,7 @@ def _steps() -> list[Step]:
         action: str, title: str, do: str, priority: str, stage: str, owner: str, days: int, n: int, **more: object
     ) -> Step:
         names = tuple(headline.name for headline in headlines()[: min(n, 3)])
-        told: dict[str, object] = {
+        usual: dict[str, object] = {
             "with_workers": "Ask workers in private, with an interpreter who is neither the employer's nor the "
             "agency's.",
             "proof": "Private interviews with a sample of workers confirm it; not a policy that was uploaded.",
@@ -222,7 +222,7 @@ def _steps() -> list[Step]:
         return Step(action=action, title=title, do=do, priority=priority, stage=stage, owner=owner,
          # type: ignore[arg-type]
                     due=date.fromordinal(ON.toordinal() + days), suppliers=n, names=names,
-                    **(told | more))  # type: ignore[arg-type]  # fmt: skip
+                    **(usual | more))  # type: ignore[arg-type]  # fmt: skip
 
     return [
         step("bring_ashore", "Bring people out of danger first", "Call the vessel to the next port that is safe "
@@ -282,7 +282,7 @@ def _cells(results: tuple[Headline, ...]) -> tuple[tuple[Cell, ...], tuple[Place
 
 
 def sample(audience: str = "internal") -> Report:
-    """A large report; what workers told stands in the internal one alone, as it is when a copy is made."""
+    """A large report; what workers reported is in the internal one alone, as it is when a copy is made."""
     results = headlines(audience)
     details = tuple(a_detail(headline, audience) for headline in results[:6])
     results = tuple(detail.headline for detail in details) + results[6:]

@@ -17,7 +17,7 @@ def a_place(country, name, **given):
 
 
 def drawn(*places, view=maps.ASIA_PACIFIC):
-    return ET.fromstring(maps.choropleth("m", places, view).svg())
+    return ET.fromstring(maps.draw_map("m", places, view).svg())
 
 
 def titled(root, tag, start):
@@ -53,7 +53,7 @@ def test_asia_and_the_pacific_run_on_across_the_date_line():
     x = {}
     for country, name in (("TH", "Thailand"), ("FJ", "Fiji"), ("WS", "Samoa"), ("PF", "French Polynesia")):
         (label,) = [
-            t for t in maps.choropleth("m", [a_place(country, name)], maps.ASIA_PACIFIC).texts() if t.words == country
+            t for t in maps.draw_map("m", [a_place(country, name)], maps.ASIA_PACIFIC).texts() if t.text == country
         ]
         x[country] = label.x
     assert x["TH"] < x["FJ"] < x["WS"] < x["PF"]
@@ -61,7 +61,7 @@ def test_asia_and_the_pacific_run_on_across_the_date_line():
 
 
 def test_the_date_line_is_not_drawn_through_a_country():
-    shapes = maps._drawn(maps.ASIA_PACIFIC, maps.OUTLINES)
+    shapes = maps._shapes_in_view(maps.ASIA_PACIFIC, maps.OUTLINES)
     fiji = shapes["FJ"]
     drawn_lines, all_lines = (path.count(",") - path.count("M") for path in (fiji.edge, fiji.filled))
     assert drawn_lines < all_lines
@@ -69,7 +69,7 @@ def test_the_date_line_is_not_drawn_through_a_country():
 
 
 def test_a_country_outside_the_view_is_named():
-    assert "Outside this map: Norway" in maps.choropleth("m", [a_place("NO", "Norway")], maps.ASIA_PACIFIC).described
+    assert "Outside this map: Norway" in maps.draw_map("m", [a_place("NO", "Norway")], maps.ASIA_PACIFIC).description
 
 
 def test_every_outline_of_a_country_has_its_code_and_every_country_a_place():
@@ -92,4 +92,4 @@ def test_areas_are_true_to_each_other():
 
 def test_missing_outlines_say_what_to_run(tmp_path):
     with pytest.raises(maps.OutlinesMissingError, match="scripts/setup"):
-        maps.choropleth("m", [], maps.WORLD, tmp_path / "countries-50m.json")
+        maps.draw_map("m", [], maps.WORLD, tmp_path / "countries-50m.json")

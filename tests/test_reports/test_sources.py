@@ -1,4 +1,4 @@
-"""What a report cites stands in it: a click leads from a reason to what its source says."""
+"""What a report cites is listed in it: a click leads from a reason to what its source says."""
 
 import io
 import re
@@ -22,10 +22,10 @@ REGISTER = (
 
 
 def report(audience="internal"):
-    told = sample(audience)
-    first, *rest = told.details
+    whole = sample(audience)
+    first, *rest = whole.details
     first = replace(first, floors=tuple(replace(floor, sources=("own 3",)) for floor in first.floors))
-    return replace(told, details=(first, *rest), sources=REGISTER)
+    return replace(whole, details=(first, *rest), sources=REGISTER)
 
 
 def test_a_source_is_one_click_away_from_what_cites_it():

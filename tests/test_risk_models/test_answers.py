@@ -1,4 +1,4 @@
-"""Answers as stored or sent, one supplier alone and among others."""
+"""Answers as stored or sent, of one supplier and of several."""
 
 from typing import Any
 
@@ -15,25 +15,22 @@ ROW: dict[str, Any] = {
 }
 
 
-def test_one_supplier_alone_has_the_answers_that_it_has_among_others() -> None:
-    alone, among = from_rows([ROW]), from_rows([ROW, ROW]).take([1])
-    assert alone.rows() == among.rows() == [{q: said for q, said in ROW.items() if said is not None}]
+def test_a_single_supplier_has_the_same_answers_as_among_others() -> None:
+    single, from_several = from_rows([ROW]), from_rows([ROW, ROW]).take([1])
+    assert single.to_rows() == from_several.to_rows() == [{question: a for question, a in ROW.items() if a is not None}]
     for question in ROW:
-        one, other = alone.column(question), among.column(question)
-        assert (one.values, one.codes.tolist(), one.codes.dtype) == (
-            other.values,
-            other.codes.tolist(),
-            other.codes.dtype,
-        )
+        first, second = single.column(question), from_several.column(question)
+        assert first.values == second.values
+        assert (first.codes.tolist(), first.codes.dtype) == (second.codes.tolist(), second.codes.dtype)
 
 
 @pytest.mark.parametrize("rows", [1, 2])
-def test_an_object_in_the_place_of_an_answer_is_refused(rows: int) -> None:
+def test_an_object_as_an_answer_is_refused(rows: int) -> None:
     with pytest.raises(TypeError):
         from_rows([{"name": {"given": "Invented", "mill": "Mill"}}] * rows)
 
 
-def test_nobody_changes_an_answer_that_others_may_share() -> None:
+def test_shared_codes_of_a_single_supplier_are_read_only() -> None:
     codes = from_rows([ROW]).column("name").codes
     with pytest.raises(ValueError, match="read-only"):
         codes[0] = -1

@@ -1,28 +1,29 @@
-"""A model file with a fault is refused, and told which file, which item and what is wrong."""
+"""Test that a model file with a fault is rejected, with the file, the item and the fault in the message."""
 
 from datetime import date
 from pathlib import Path
 
 import pytest
 
-from risk_models.model import BadModel, in_force, load
+from risk_models.data_file import DataFileError
+from risk_models.model import get_model_in_force, load_model
 from tests.test_risk_models.suppliers import TOY
 
 TEXT = (Path(__file__).parent / "toy.toml").read_text(encoding="utf-8")
 
 
-def refused(tmp_path: Path, old: str, new: str) -> str:
+def load_invalid(tmp_path: Path, old: str, new: str) -> str:
     assert old in TEXT
     path = tmp_path / "toy" / "1.toml"
     path.parent.mkdir()
     path.write_text(TEXT.replace(old, new, 1), encoding="utf-8")
-    with pytest.raises(BadModel) as fault:
-        load(path)
-    return str(fault.value)
+    with pytest.raises(DataFileError) as error:
+        load_model(path)
+    return str(error.value)
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "told"),
+    ("old", "new", "fault"),
     [
         ('id = "papers"', 'id = "fees"', "indicator 'fees': stands twice"),
         ("weight = 5", "weight = 0", "weight must be above 0"),
@@ -56,30 +57,30 @@ def refused(tmp_path: Path, old: str, new: str) -> str:
         ('case = "pattern"', 'case = "hunch"', "'case' is 'hunch'"),
     ],
 )
-def test_a_faulty_model_is_refused_by_file_item_and_fault(tmp_path: Path, old: str, new: str, told: str) -> None:
-    message = refused(tmp_path, old, new)
+def test_an_invalid_model_is_rejected_with_file_item_and_fault(tmp_path: Path, old: str, new: str, fault: str) -> None:
+    message = load_invalid(tmp_path, old, new)
     assert message.startswith("toy/1.toml: ")
-    assert told in message
+    assert fault in message
 
 
-def test_two_equal_keys_are_refused(tmp_path: Path) -> None:
-    assert "not TOML" in refused(tmp_path, 'kind = "site"', 'kind = "site"\nkind = "agency"')
+def test_duplicate_keys_are_rejected(tmp_path: Path) -> None:
+    assert "not TOML" in load_invalid(tmp_path, 'kind = "site"', 'kind = "site"\nkind = "agency"')
 
 
-def test_the_version_in_force_is_the_latest_that_has_begun(tmp_path: Path) -> None:
+def test_the_version_in_force_is_the_latest_that_is_effective(tmp_path: Path) -> None:
     for version, day in (("1", "2026-01-01"), ("2", "2026-07-01")):
         path = tmp_path / f"{version}.toml"
         path.write_text(
             TEXT.replace('version = "1"', f'version = "{version}"').replace("2026-01-01", day), encoding="utf-8"
         )
-    models = [load(path) for path in sorted(tmp_path.glob("*.toml"))]
-    assert in_force("toy", date(2026, 6, 30), models).version == "1"
-    assert in_force("toy", date(2026, 7, 1), models).version == "2"
+    models = [load_model(path) for path in sorted(tmp_path.glob("*.toml"))]
+    assert get_model_in_force("toy", date(2026, 6, 30), models).version == "1"
+    assert get_model_in_force("toy", date(2026, 7, 1), models).version == "2"
     with pytest.raises(LookupError, match="no version of the model toy is in force on 2025-12-31"):
-        in_force("toy", date(2025, 12, 31), models)
+        get_model_in_force("toy", date(2025, 12, 31), models)
 
 
 def test_a_changed_file_has_another_digest(tmp_path: Path) -> None:
     path = tmp_path / "toy.toml"
     path.write_text(TEXT + "\n# a word\n", encoding="utf-8")
-    assert load(path).digest != TOY.digest
+    assert load_model(path).digest != TOY.digest

@@ -1,4 +1,4 @@
-"""Screening: what is planted is found, what only looks alike is not, and a match says why."""
+"""Screening: changed spellings of a listed name are found, different names are not, and a match gives its reasons."""
 
 import csv
 import random
@@ -10,40 +10,40 @@ from examples import examples
 from hypothesis import given
 from hypothesis import strategies as st
 
-from risk_models.names import HERE, likeness, rules, words
-from risk_models.screening import Entry, Match, Party, Watchlist, compared_number
-from tests.test_risk_models.invented import CHANGES, a_name, names, with_a_suffix
+from risk_models.screening.matching import ListedParty, Match, Party, WatchlistIndex, normalize_number
+from risk_models.screening.names import SCREENING_FOLDER, compare_names, load_screening_rules, split_name
+from tests.test_risk_models.company_names import CHANGES, add_legal_form, make_name, make_names
 
 ENTRIES = 2000
-LISTED = names(ENTRIES)
+LISTED = make_names(ENTRIES)
 
 
 @pytest.fixture(scope="module")
-def watchlist() -> Watchlist:
-    return Watchlist(Entry(str(at), "company", (name,), ("TH",)) for at, name in enumerate(LISTED))
+def watchlist() -> WatchlistIndex:
+    return WatchlistIndex(ListedParty(str(i), "company", (name,), ("TH",)) for i, name in enumerate(LISTED))
 
 
-def site(*given: str, **more: object) -> Party:
-    return Party("site", given, **more)
+def build_site(*names: str, **fields: object) -> Party:
+    return Party("site", names, **fields)
 
 
-def screen(entries: list[Entry], *parties: Party) -> list[Match]:
-    return Watchlist(entries).screen(parties)
+def screen(entries: list[ListedParty], *parties: Party) -> list[Match]:
+    return WatchlistIndex(entries).screen(parties)
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_what_was_planted_in_a_list_is_found(watchlist: Watchlist, change: str):
+def test_a_changed_spelling_of_a_listed_name_is_found(watchlist: WatchlistIndex, change: str):
     draw = random.Random(20)
     found = 0
-    for at in (tried := draw.sample(range(ENTRIES), 500)):
-        given = CHANGES[change](LISTED[at], draw)
-        found += str(at) in {match.key for match in watchlist.screen([site(given, countries=("TH",))])}
+    for position in (tried := draw.sample(range(ENTRIES), 500)):
+        given = CHANGES[change](LISTED[position], draw)
+        found += str(position) in {match.key for match in watchlist.screen([build_site(given, countries=("TH",))])}
     assert found / len(tried) >= 0.98
 
 
-def test_a_name_that_is_on_no_list_matches_almost_nothing(watchlist: Watchlist):
-    others = [name for name in names(1500, seed=99) if name not in LISTED]
-    assert sum(bool(watchlist.screen([site(name)])) for name in others) / len(others) <= 0.005
+def test_an_unlisted_name_matches_almost_nothing(watchlist: WatchlistIndex):
+    others = [name for name in make_names(1500, seed=99) if name not in LISTED]
+    assert sum(bool(watchlist.screen([build_site(name)])) for name in others) / len(others) <= 0.005
 
 
 DIFFERENT = [
@@ -64,9 +64,9 @@ DIFFERENT = [
 
 
 @pytest.mark.parametrize(("given", "listed"), DIFFERENT)
-def test_names_of_two_companies_do_not_match(given: str, listed: str):
-    assert screen([Entry("1", "", (listed,), ("TH",))], site(given, countries=("TH",))) == []
-    assert likeness(words(given), words(listed)).score < rules().at_least
+def test_names_of_different_companies_do_not_match(given: str, listed: str):
+    assert screen([ListedParty("1", "", (listed,), ("TH",))], build_site(given, countries=("TH",))) == []
+    assert compare_names(split_name(given), split_name(listed)).score < load_screening_rules().at_least
 
 
 SAME = [
@@ -88,30 +88,30 @@ SAME = [
 
 
 @pytest.mark.parametrize(("given", "listed"), SAME)
-def test_one_company_in_two_spellings_matches(given: str, listed: str):
-    assert [match.key for match in screen([Entry("1", "company", (listed,))], site(given))] == ["1"]
+def test_two_spellings_of_the_same_company_match(given: str, listed: str):
+    assert [match.key for match in screen([ListedParty("1", "company", (listed,))], build_site(given))] == ["1"]
 
 
 IMO, LEI = "9074729", "5493001KJTIIGC8Y1R12"
 
 
 @pytest.mark.parametrize(
-    ("by", "more", "countries"),
+    ("by", "identifiers", "countries"),
     [
         ("imo", {"imo": IMO}, "agree"),
         ("lei", {"lei": LEI}, "agree"),
         ("licence", {"licences": ("CR-1023/9",)}, "agree"),
     ],
 )
-def test_an_identifier_goes_before_every_name(by: str, more: dict[str, object], countries: str):
-    entry = Entry("1", "company", ("Quite Another Name",), ("NP",), **more)
-    found = screen([entry], Party("vessel", ("Blue Pier",), ("NP",), **more))
+def test_an_identifier_takes_precedence_over_names(by: str, identifiers: dict[str, object], countries: str):
+    entry = ListedParty("1", "company", ("Quite Another Name",), ("NP",), **identifiers)
+    found = screen([entry], Party("vessel", ("Blue Pier",), ("NP",), **identifiers))
     assert [(match.by, match.countries) for match in found] == [(by, countries)]
     assert found[0].score < 0.5
 
 
-def test_a_licence_number_counts_in_its_own_country_alone():
-    entry = Entry("1", "agency", ("Everest Manpower",), ("NP",), licences=("1023",))
+def test_a_licence_number_counts_only_in_its_own_country():
+    entry = ListedParty("1", "agency", ("Everest Manpower",), ("NP",), licences=("1023",))
     assert screen([entry], Party("agency", ("Blue Pier",), ("BD",), licences=("1023",))) == []
     assert screen([entry], Party("agency", ("Blue Pier",), licences=("1023",))) == []
 
@@ -119,30 +119,30 @@ def test_a_licence_number_counts_in_its_own_country_alone():
 @pytest.mark.parametrize(
     ("number", "compared"), [("No. 12/345", "no12345"), ("A-1", ""), ("licence", ""), ("٠١٢٣", "٠١٢٣")]
 )
-def test_a_number_that_tells_too_little_is_not_compared(number: str, compared: str):
-    assert compared_number(number) == compared
+def test_a_number_that_is_too_short_or_has_no_digit_is_not_compared(number: str, compared: str):
+    assert normalize_number(number) == compared
 
 
-@pytest.mark.parametrize(("which", "other"), [("imo", "9321483"), ("lei", "213800D1EI4B9WTWWD28")])
-def test_two_different_identifiers_are_two_whatever_the_name(which: str, other: str):
-    mine = {"imo": IMO, "lei": LEI}[which]
-    entry = Entry("1", "vessel", ("Victoria",), **{which: mine})
-    assert screen([entry], Party("vessel", ("Victoria",), **{which: other})) == []
+@pytest.mark.parametrize(("kind", "other"), [("imo", "9321483"), ("lei", "213800D1EI4B9WTWWD28")])
+def test_different_identifiers_exclude_a_match_by_name(kind: str, other: str):
+    identifier = {"imo": IMO, "lei": LEI}[kind]
+    entry = ListedParty("1", "vessel", ("Victoria",), **{kind: identifier})
+    assert screen([entry], Party("vessel", ("Victoria",), **{kind: other})) == []
     assert len(screen([entry], Party("vessel", ("Victoria",)))) == 1
 
 
-def test_what_looks_alike_counts_less_where_the_countries_differ():
-    entry = Entry("1", "company", ("Chodin Foods",), ("VN",))
-    assert [match.countries for match in screen([entry], site("Chodim Foods", countries=("VN",)))] == ["agree"]
-    assert [match.countries for match in screen([entry], site("Chodim Foods"))] == ["unknown"]
-    assert screen([entry], site("Chodim Foods", countries=("TH",))) == []
-    assert [match.countries for match in screen([entry], site("Chodin Foods", countries=("TH",)))] == ["differ"]
+def test_similar_names_need_more_agreement_where_the_countries_differ():
+    entry = ListedParty("1", "company", ("Chodin Foods",), ("VN",))
+    assert [match.countries for match in screen([entry], build_site("Chodim Foods", countries=("VN",)))] == ["agree"]
+    assert [match.countries for match in screen([entry], build_site("Chodim Foods"))] == ["unknown"]
+    assert screen([entry], build_site("Chodim Foods", countries=("TH",))) == []
+    assert [match.countries for match in screen([entry], build_site("Chodin Foods", countries=("TH",)))] == ["differ"]
 
 
-def test_a_match_says_which_names_and_which_words():
-    entry = Entry("7", "company", ("Something Else", "Blue Peir Fishing"), ("TH",))
+def test_a_match_gives_the_names_and_the_words_that_agree():
+    entry = ListedParty("7", "company", ("Something Else", "Blue Peir Fishing"), ("TH",))
     owner = Party("owner", ("BLUE PIER FISHING CO LTD",), ("TH",))
-    [match] = screen([entry], site("Star Ocean"), owner)
+    [match] = screen([entry], build_site("Star Ocean"), owner)
     assert (match.key, match.by, match.role, match.given, match.listed) == (
         "7", "name", "owner", "BLUE PIER FISHING CO LTD", "Blue Peir Fishing",
     )  # fmt: skip
@@ -157,54 +157,56 @@ def test_a_match_says_which_names_and_which_words():
         ("site", "vessel", False), ("agency", "agency", True), ("site", "", True), ("vessel", "", True),
     ],
 )  # fmt: skip
-def test_each_role_is_compared_with_what_can_be_in_it(role: str, kind: str, matches: bool):
-    assert bool(screen([Entry("1", kind, ("Victoria Amaranth",))], Party(role, ("Amaranth Victoria",)))) == matches
+def test_a_role_is_compared_only_with_possible_kinds_of_entry(role: str, kind: str, matches: bool):
+    assert (
+        bool(screen([ListedParty("1", kind, ("Victoria Amaranth",))], Party(role, ("Amaranth Victoria",)))) == matches
+    )
 
 
 def test_an_empty_list_and_an_empty_name_match_nothing():
-    assert screen([], site("Blue Pier")) == []
-    assert screen([Entry("1", "company", ("!!!", "Blue Pier"))], site("", "---")) == []
+    assert screen([], build_site("Blue Pier")) == []
+    assert screen([ListedParty("1", "company", ("!!!", "Blue Pier"))], build_site("", "---")) == []
 
 
-def test_of_several_reasons_for_one_entry_the_strongest_is_told():
-    entry = Entry("1", "", ("Blue Pier Fishing",), ("TH",), imo=IMO)
+def test_an_entry_is_reported_once_with_its_strongest_match():
+    entry = ListedParty("1", "", ("Blue Pier Fishing",), ("TH",), imo=IMO)
     vessel = Party("vessel", ("Star Ocean",), imo=IMO)
     assert [match.by for match in screen([entry], Party("owner", ("Blue Pier Fishing",)), vessel)] == ["imo"]
 
 
 @examples(25)
 @given(st.integers(0, 10**6), st.randoms(use_true_random=False))
-def test_the_order_of_a_list_and_of_the_parties_changes_nothing(seed: int, order: random.Random):
+def test_the_order_of_entries_and_parties_does_not_matter(seed: int, order: random.Random):
     draw = random.Random(seed)
-    listed = [a_name(draw) for _ in range(30)]
-    entries = [Entry(str(at), draw.choice(("company", "")), (name,), ("TH",)) for at, name in enumerate(listed)]
-    parties = [site(with_a_suffix(draw.choice(listed), draw)), Party("owner", (draw.choice(listed),), ("VN",))]
-    told = screen(entries, *parties)
-    assert told
+    listed = [make_name(draw) for _ in range(30)]
+    entries = [ListedParty(str(i), draw.choice(("company", "")), (name,), ("TH",)) for i, name in enumerate(listed)]
+    parties = [build_site(add_legal_form(draw.choice(listed), draw)), Party("owner", (draw.choice(listed),), ("VN",))]
+    matches = screen(entries, *parties)
+    assert matches
     order.shuffle(entries)
-    assert screen(entries, *parties[::-1]) == told
+    assert screen(entries, *parties[::-1]) == matches
 
 
 @examples(200)
 @given(st.text(max_size=60), st.text(max_size=60))
-def test_any_two_texts_can_be_compared_either_way_round(a: str, b: str):
-    forth, back = likeness(words(a), words(b)), likeness(words(b), words(a))
+def test_comparing_any_two_texts_is_symmetric(a: str, b: str):
+    forth, back = compare_names(split_name(a), split_name(b)), compare_names(split_name(b), split_name(a))
     assert forth.score == pytest.approx(back.score)
     assert 0 <= forth.score <= 1
-    told = words(a)
-    assert not told or likeness(told, told).score == pytest.approx(1)
-    assert words(unicodedata.normalize("NFD", a).upper().lower()) == words(
+    name = split_name(a)
+    assert not name or compare_names(name, name).score == pytest.approx(1)
+    assert split_name(unicodedata.normalize("NFD", a).upper().lower()) == split_name(
         unicodedata.normalize("NFC", a).upper().lower()
     )
 
 
 @pytest.mark.parametrize("name", ["Company Limited", "S.A.", "บริษัท จำกัด"])
 def test_a_name_of_legal_forms_alone_keeps_them(name: str):
-    assert words(name)
+    assert split_name(name)
 
 
-def test_every_word_of_the_lexicon_stands_once_with_its_kind_and_source():
-    with (HERE / "name_words.csv").open(encoding="utf-8", newline="") as file:
+def test_every_word_of_the_lexicon_is_listed_once_with_its_kind_and_source():
+    with (SCREENING_FOLDER / "name_words.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     assert {row["kind"] for row in rows} == {"form", "affix", "joiner", "common", "place"}
     assert len({row["word"] for row in rows}) == len(rows)

@@ -1,14 +1,14 @@
-"""The rule language: an answer to its risk."""
+"""The rules of a model file: from an answer to its risk."""
 
 import math
 from datetime import date
 
 import pytest
 
-from risk_models.transforms import Choices, Ramp, Rule, Since, Steps, on_day
+from risk_models.transforms import Choices, Ramp, Rule, Since, Steps, bind_day
 
 TODAY = date(2026, 11, 25)
-RUN_OUT = on_day(Since(((-60, 0.3), (1, 0.7))), TODAY)
+EXPIRY = bind_day(Since(((-60, 0.3), (1, 0.7))), TODAY)
 FEES = Choices({"none": 0.0, "some": 0.6, "all": 1.0})
 
 
@@ -30,20 +30,25 @@ FEES = Choices({"none": 0.0, "some": 0.6, "all": 1.0})
         (Steps(((3, 0.6), (6, 0.9))), 3.0, 0.6),
         (Steps(((3, 0.6), (6, 0.9))), 12.0, 0.9),
         (Steps(((3, 0.6), (6, 0.9))), "long", math.nan),
-        (RUN_OUT, "2027-06-01", 0.0),
-        (RUN_OUT, "2027-01-24", 0.3),
-        (RUN_OUT, "2026-11-25", 0.3),
-        (RUN_OUT, "2026-11-24", 0.7),
-        (RUN_OUT, "2026-02-30", math.nan),
-        (RUN_OUT, 20261124.0, math.nan),
+        (EXPIRY, "2027-06-01", 0.0),
+        (EXPIRY, "2027-01-24", 0.3),
+        (EXPIRY, "2026-11-25", 0.3),
+        (EXPIRY, "2026-11-24", 0.7),
+        (EXPIRY, "2026-02-30", math.nan),
+        (EXPIRY, 20261124.0, math.nan),
     ],
 )
-def test_an_answer_has_the_risk_its_rule_says(rule: Rule, answer: object, risk: float) -> None:
+def test_an_answer_has_the_risk_that_its_rule_gives(rule: Rule, answer: object, risk: float) -> None:
     assert rule.risk(answer) == pytest.approx(risk, nan_ok=True)
 
 
-def test_the_least_risk_is_that_of_the_best_answer() -> None:
-    assert (FEES.least, Choices({"a": 0.2, "b": 0.4}).least, Ramp(1, 2).least, Steps(((3, 0.6),)).least) == (
+def test_the_lowest_risk_is_that_of_the_best_answer() -> None:
+    assert (
+        FEES.lowest_risk,
+        Choices({"a": 0.2, "b": 0.4}).lowest_risk,
+        Ramp(1, 2).lowest_risk,
+        Steps(((3, 0.6),)).lowest_risk,
+    ) == (
         0,
         0.2,
         0,
@@ -51,11 +56,11 @@ def test_the_least_risk_is_that_of_the_best_answer() -> None:
     )
 
 
-def test_a_rule_about_a_date_is_not_read_without_a_day() -> None:
+def test_a_rule_about_a_date_needs_a_day() -> None:
     with pytest.raises(ValueError, match="read on a day"):
         Since(((1, 0.7),)).risk("2026-11-24")
 
 
-def test_only_a_rule_about_a_date_minds_the_day() -> None:
-    assert on_day(FEES, TODAY) is FEES
-    assert (RUN_OUT.least, Since(((-36500, 0.1), (1, 0.5))).least) == (0.0, 0.0)
+def test_only_a_rule_about_a_date_depends_on_the_day() -> None:
+    assert bind_day(FEES, TODAY) is FEES
+    assert (EXPIRY.lowest_risk, Since(((-36500, 0.1), (1, 0.5))).lowest_risk) == (0.0, 0.0)

@@ -1,4 +1,4 @@
-"""The inherent country model against outcomes from outside, and the page that tells how it fares."""
+"""Validation of the inherent country model against external outcomes, and the page that reports it."""
 
 from dataclasses import replace
 from datetime import date
@@ -6,73 +6,81 @@ from functools import cache
 
 import numpy as np
 
-from risk_models.facts import load as load_facts
-from risk_models.model import load_all
-from risk_models.ranking import Draws
-from risk_models.validation import EXPOSURE, MODEL, Places, compared, goods_listed, page, places
+from risk_models.facts.facts import load_facts
+from risk_models.model import load_models
+from risk_models.ranking import BootstrapSamples
+from risk_models.validation import (
+    MODEL_NAME,
+    POPULATION_NAME,
+    CountryRankings,
+    compare_rankings,
+    count_listed_goods,
+    rank_countries,
+    render_page,
+)
 
 ON = date(2026, 9, 1)
-FEW = 60
+DRAWS = 60
 
 
 @cache
-def ranked() -> Places:
-    return places(load_facts(), load_all(), ON)
+def ranked() -> CountryRankings:
+    return rank_countries(load_facts(), load_models(), ON)
 
 
 @cache
-def told() -> str:
-    return page(load_facts(), load_all(), ON, {"MY": "Malaysia"}, draws=FEW)
+def page_text() -> str:
+    return render_page(load_facts(), load_models(), ON, {"MY": "Malaysia"}, draws=DRAWS)
 
 
-def test_every_country_has_a_subregion_and_a_value_from_every_contestant() -> None:
+def test_every_country_has_a_subregion_and_a_value_in_every_ranking() -> None:
     assert len(ranked().codes) == len(ranked().subregions) > 180
-    assert all(np.isfinite(values).all() for values in ranked().contestants.values())
+    assert all(np.isfinite(values).all() for values in ranked().rankings.values())
 
 
-def test_the_model_is_compared_with_each_complete_fact_it_reads_their_mean_and_exposure() -> None:
+def test_the_model_is_compared_with_each_complete_fact_it_reads_their_mean_and_population() -> None:
     read = {f.fact for c in ranked().model.contexts for f in c.facts if f.fact.startswith("country.")}
-    known = load_facts().as_of(ON).descriptions
-    titles = {known[name].title for name in read if not known[name].partial}
-    assert set(ranked().contestants) == {MODEL, "Equal-weight mean of these facts", EXPOSURE} | titles
+    descriptions = load_facts().as_of(ON).descriptions
+    titles = {descriptions[name].title for name in read if not descriptions[name].partial}
+    assert set(ranked().rankings) == {MODEL_NAME, "Equal-weight mean of these facts", POPULATION_NAME} | titles
 
 
-def test_editions_are_counted_apart_and_withdrawn_goods_are_not_counted() -> None:
-    listed = goods_listed(load_facts(), "forced_labour", ranked().codes)
+def test_goods_are_counted_by_edition_without_withdrawn_ones() -> None:
+    listed = count_listed_goods(load_facts(), "forced_labour", ranked().codes)
     assert list(listed) == sorted(listed)
     assert len(listed) >= 4
     rows = load_facts().rows["goods"]
-    here = rows[(rows["fact"] == "forced_labour") & (rows["year"] == "2022") & (rows["value"] == 1)]
-    thai = here[here["code"].str.startswith("TH/")]
+    in_2022 = rows[(rows["fact"] == "forced_labour") & (rows["year"] == "2022") & (rows["value"] == 1)]
+    thai = in_2022[in_2022["code"].str.startswith("TH/")]
     assert listed["2022"][ranked().codes.index("TH")] == len(thai) > 0
 
 
 def test_superiority_is_claimed_only_where_the_interval_of_the_difference_excludes_0() -> None:
-    goods = goods_listed(load_facts(), "forced_labour", ranked().codes)["2022"]
-    table = compared(ranked(), goods, Draws(len(ranked().codes), FEW, 2026))
-    claim = next(line for line in told().splitlines() if "forced labour, over all countries" in line)
+    goods = count_listed_goods(load_facts(), "forced_labour", ranked().codes)["2022"]
+    table = compare_rankings(ranked(), goods, BootstrapSamples(len(ranked().codes), DRAWS, 2026))
+    claim = next(line for line in page_text().splitlines() if "forced labour, over all countries" in line)
     better = claim.partition("better than")[2].partition(";")[0]
-    for contestant in table[1:]:
-        assert contestant.ahead is not None
-        assert (f"*{contestant.name}*" in better) == (contestant.ahead.low > 0), contestant.name
+    for comparison in table[1:]:
+        assert comparison.model_lead is not None
+        assert (f"*{comparison.name}*" in better) == (comparison.model_lead.low > 0), comparison.name
 
 
-def test_a_ranking_that_knows_the_outcome_is_told_better_than_the_model() -> None:
-    goods = goods_listed(load_facts(), "forced_labour", ranked().codes)["2022"]
-    oracle = replace(ranked(), contestants={**ranked().contestants, "Oracle": goods})
-    last = compared(oracle, goods, Draws(len(goods), FEW, 2026))[-1]
+def test_a_ranking_that_knows_the_outcome_is_better_than_the_model() -> None:
+    goods = count_listed_goods(load_facts(), "forced_labour", ranked().codes)["2022"]
+    oracle = replace(ranked(), rankings={**ranked().rankings, "Oracle": goods})
+    last = compare_rankings(oracle, goods, BootstrapSamples(len(goods), DRAWS, 2026))[-1]
     assert (last.raw.value, last.within.value) == (1.0, 1.0)
-    assert last.ahead is not None
-    assert last.ahead.high < 0
+    assert last.model_lead is not None
+    assert last.model_lead.high < 0
 
 
-def test_the_page_names_blind_spots_what_lists_lean_to_and_the_digests_it_rests_on() -> None:
-    assert "Listed and ranked lowest:" in told()
-    assert "Malaysia (" in told()
-    assert "leans to traded goods and to countries that are watched" in told()
-    assert ranked().model.digest[:16] in told()
-    assert load_facts().as_of(ON).digest[:16] in told()
+def test_the_page_names_blind_spots_the_bias_of_lists_and_the_digests_of_its_inputs() -> None:
+    assert "Listed and ranked lowest:" in page_text()
+    assert "Malaysia (" in page_text()
+    assert "leans to traded goods and to countries that are watched" in page_text()
+    assert ranked().model.digest[:16] in page_text()
+    assert load_facts().as_of(ON).digest[:16] in page_text()
 
 
-def test_the_page_is_the_same_bytes_again() -> None:
-    assert page(load_facts(), load_all(), ON, {"MY": "Malaysia"}, draws=FEW) == told()
+def test_rendering_the_page_again_gives_the_same_bytes() -> None:
+    assert render_page(load_facts(), load_models(), ON, {"MY": "Malaysia"}, draws=DRAWS) == page_text()

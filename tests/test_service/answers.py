@@ -1,4 +1,4 @@
-"""Invented answers, drawn from the forms themselves, and what the released models make of them."""
+"""Strategies that draw answers from the forms, and helpers that assess them with the released models."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -8,12 +8,12 @@ import numpy as np
 import orjson
 from hypothesis import strategies as st
 
-from questionnaires.form import Question, load_reading_form
+from questionnaires.form import Question, load_combined_form
 from risk_models.answers import from_rows
-from risk_models.facts import load as load_facts
-from risk_models.model import Model, load_all
-from service.assessing.assess import Batch, assess
-from service.assessing.contract import result_rows
+from risk_models.facts.facts import load_facts
+from risk_models.model import Model, load_models
+from service.assessment.assess import Batch, assess
+from service.assessment.export_json import iter_result_json
 
 ON = date(2026, 11, 26)
 FACTS = load_facts().as_of(ON)
@@ -24,15 +24,17 @@ DAYS = ["2026-10-01", "2026-02-01", "2025-06-01", "2023-01-01", "2027-01-01"]
 Answers = dict[str, Any]
 
 
-def indicator_questions(kind: str) -> list[Question]:
-    """The questions that models of a kind read as indicators."""
-    form = load_reading_form(kind)
-    read = {indicator.question for model in load_all() if model.kind == kind for indicator in model.indicators}
-    return [question for question in form.questions if question.id in read]
+def list_indicator_questions(kind: str) -> list[Question]:
+    """Return the questions that models of a kind read as indicators."""
+    form = load_combined_form(kind)
+    read_questions = {
+        indicator.question for model in load_models() if model.kind == kind for indicator in model.indicators
+    }
+    return [question for question in form.questions if question.id in read_questions]
 
 
-def answer_to(question: Question) -> st.SearchStrategy[Any]:
-    """An answer that the question may get, of any kind but blank."""
+def possible_answers(question: Question) -> st.SearchStrategy[Any]:
+    """Return a strategy of the possible answers to a question, except blank."""
     reserved = st.sampled_from(["declined", "cannot_apply"])
     if question.type == "yes_no":
         return st.sampled_from(["yes", "no"]) | reserved
@@ -53,8 +55,8 @@ def answer_to(question: Question) -> st.SearchStrategy[Any]:
 
 @st.composite
 def answers(draw: st.DrawFn, kind: str = "site") -> Answers:
-    """One supplier: an identity, some context, some practice, some evidence; each may be missing."""
-    given: Answers = {"name": "Invented Supplier"}
+    """Draw the answers of one supplier: identity, context, practice and evidence, each possibly missing."""
+    row: Answers = {"name": "Invented Supplier"}
     identity: dict[str, st.SearchStrategy[Any]] = {
         "country": st.sampled_from(COUNTRIES),
         "worker_origin_countries": st.lists(st.sampled_from(ORIGINS), min_size=1, max_size=2, unique=True).map(tuple),
@@ -78,25 +80,29 @@ def answers(draw: st.DrawFn, kind: str = "site") -> Answers:
         }
     for question, strategy in identity.items():
         if draw(st.booleans()):
-            given[question] = draw(strategy)
-    asked = draw(st.sampled_from(["nothing", "some", "most"]))
-    for question in indicator_questions(kind):
-        if question.id not in given and asked != "nothing" and draw(st.integers(0, 9)) < (3 if asked == "some" else 9):
-            given[question.id] = draw(answer_to(question))
-    return given
+            row[question] = draw(strategy)
+    share_asked = draw(st.sampled_from(["nothing", "some", "most"]))
+    for question in list_indicator_questions(kind):
+        if (
+            question.id not in row
+            and share_asked != "nothing"
+            and draw(st.integers(0, 9)) < (3 if share_asked == "some" else 9)
+        ):
+            row[question.id] = draw(possible_answers(question))
+    return row
 
 
-def results(
+def assess_rows(
     *rows: Answers, kind: str = "site", agencies: tuple[Answers, ...] = (), models: Sequence[Model] | None = None
 ) -> list[dict[str, Any]]:
-    """The results of some suppliers of one kind, in order, as the contract has them; ``models``: those in force unless told."""
+    """Return the results of suppliers of one kind, in order; ``models``: by default those in force."""
     batches = (
         [Batch("agency", from_rows(agencies), "a.xlsx", "Agencies", np.arange(len(agencies)) + 2)] if agencies else []
     )
     batches.append(Batch(kind, from_rows(rows), "s.xlsx", "Rows", np.arange(len(rows)) + 2))
-    return [orjson.loads(row) for row in result_rows(assess(batches, FACTS, ON, models)[-1], ON)]
+    return [orjson.loads(row) for row in iter_result_json(assess(batches, FACTS, ON, models)[-1], ON)]
 
 
-def result(row: Answers, kind: str = "site", agencies: tuple[Answers, ...] = ()) -> dict[str, Any]:
-    """The result of one supplier."""
-    return results(row, kind=kind, agencies=agencies)[0]
+def assess_row(row: Answers, kind: str = "site", agencies: tuple[Answers, ...] = ()) -> dict[str, Any]:
+    """Return the result of one supplier."""
+    return assess_rows(row, kind=kind, agencies=agencies)[0]

@@ -10,7 +10,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from service.auth import keys, passwords, sign_ins
+from service.auth import keys, passwords, sessions
 from service.clock import now
 from service.db.session import Database
 from service.db.tables import Organisation, User, new_id
@@ -22,7 +22,7 @@ _number = itertools.count(1)
 def an_organisation(database: Database, name: str = "Harbour Foods", time_zone: str = "UTC") -> str:
     """A new organisation; its id."""
     organisation = Organisation(id=new_id(), name=name, time_zone=time_zone, created_at=now())
-    with database.across() as session:
+    with database.unscoped() as session:
         session.add(organisation)
     return organisation.id
 
@@ -45,7 +45,7 @@ def a_user(
         created_at=now(),
         **more,
     )
-    with database.of(organisation_id) as session:
+    with database.for_organisation(organisation_id) as session:
         session.add(user)
     return user.id
 
@@ -59,8 +59,8 @@ def a_browser(app: Flask, user_id: str) -> FlaskClient:
     """A browser in which a user is signed in."""
     client = app.test_client()
     database, settings = app.extensions["database"], app.extensions["settings"]
-    with database.across() as session:
-        token = sign_ins.start(session, session.get_one(User, user_id), settings)
+    with database.unscoped() as session:
+        token = sessions.start_session(session, session.get_one(User, user_id), settings)
     client.set_cookie("diligence" if settings.plain_http else "__Host-diligence", token)
     return client
 
@@ -78,12 +78,12 @@ def send(client: FlaskClient, path: str, **fields: object) -> TestResponse:
 
 def a_key(database: Database, organisation_id: str, *scopes: str, days: int = 30) -> dict[str, str]:
     """The header that a new API key is sent in."""
-    with database.of(organisation_id) as session:
-        _key, text = keys.create(session, "Portal", scopes, days, "system:test")
+    with database.for_organisation(organisation_id) as session:
+        _key, text = keys.create_key(session, "Portal", scopes, days, "system:test")
     return {"Authorization": f"Bearer {text}"}
 
 
-def stop_the_clock(monkeypatch: pytest.MonkeyPatch, at: datetime) -> None:
+def freeze_time(monkeypatch: pytest.MonkeyPatch, at: datetime) -> None:
     """Makes it this moment, for all that asks `service.clock`."""
 
     class Stopped(datetime):

@@ -1,4 +1,4 @@
-"""What tests of the service stand on: an empty database of their own, and the application over it.
+"""Fixtures of the service tests: an empty database, and the application on it.
 
 `database` is each kind of database in turn; where a test goes through the application it is SQLite alone, for the sake of
 time: what the application does with a database is tested below it on both. People, keys and browsers are made by the
@@ -12,14 +12,15 @@ from pathlib import Path
 
 import databases
 import pytest
+from api_contract import watch
 from argon2 import PasswordHasher
 from flask import Flask
 
-from service.app import create_app
 from service.auth import passwords
 from service.db.session import Database
-from service.log import set_up
+from service.log import configure_logging
 from service.settings import Settings
+from service.wiring.app import create_app
 
 
 class StandardError(StringIO):
@@ -32,7 +33,7 @@ class StandardError(StringIO):
 @pytest.fixture(scope="session", autouse=True)
 def log() -> None:
     """The log as it is in earnest, from warnings on: what broke in a test stands in its captured output."""
-    set_up("WARNING", StandardError())
+    configure_logging("WARNING", StandardError())
 
 
 QUICK = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
@@ -68,13 +69,18 @@ def database(request: pytest.FixtureRequest) -> Iterator[Database]:
 
 
 @pytest.fixture
-def app(database: Database, tmp_path: Path) -> Flask:
-    """The application over that database, as it is served without TLS on this machine."""
-    return create_app(Settings(data=tmp_path, plain_http=True), database)
+def app(database: Database, tmp_path: Path) -> Iterator[Flask]:
+    """The application over that database, as it is served without TLS on this machine. Each response of its API must be as the
+    OpenAPI document says: a field that is returned and not declared fails the test.
+    """
+    application = create_app(Settings(data=tmp_path, plain_http=True), database)
+    faults = watch(application)
+    yield application
+    assert not faults
 
 
 @pytest.fixture
 def quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Hashes that take no time, where the test is not about them."""
     monkeypatch.setattr(passwords, "HASHER", QUICK)
-    monkeypatch.setattr(passwords, "NOBODY", QUICK.hash("nobody"))
+    monkeypatch.setattr(passwords, "DUMMY_HASH", QUICK.hash("nobody"))

@@ -1,4 +1,4 @@
-"""An empty database of each kind the service runs on, with every table and trigger, made by the migrations.
+"""Empty databases of each kind that the service runs on, created by the migrations.
 
 Each is a copy of one that was migrated once: SQLite as a file, PostgreSQL as a database of a server that belongs to this run
 (it comes as a package of Python, and is started at the first test that wants it).

@@ -1,4 +1,4 @@
-"""A procurement system that calls the API with a key, and a worker that does what it set going."""
+"""A procurement system that calls the API with a key, and a worker that runs its jobs."""
 
 from dataclasses import dataclass
 from io import BytesIO
@@ -7,13 +7,13 @@ from callers import a_key
 from flask import Flask
 from werkzeug.test import TestResponse
 
+from service import report_jobs
 from service.auth.access import ACCESS
+from service.blob_store import BlobStore
 from service.db.session import Database
-from service.files import Blobs
-from service.jobs.table import claim
+from service.imports import jobs as import_jobs
+from service.jobs.table import claim_job
 from service.jobs.worker import Handler, run_job
-from service.reporting import report_jobs
-from service.taking_in import imports
 
 
 @dataclass(frozen=True)
@@ -44,13 +44,13 @@ class Portal:
 
     def work(self) -> None:
         """Does every job that waits."""
-        work_off(self.app.extensions["database"], Blobs(self.app.extensions["settings"].files))
+        run_jobs(self.app.extensions["database"], BlobStore(self.app.extensions["settings"].files))
 
-    def sent(self, name: str, data: bytes, **fields: str) -> dict:
+    def import_file(self, name: str, data: bytes, **fields: str) -> dict:
         """An import, once its jobs are done."""
-        made = self.send(name, data, **fields)
+        response = self.send(name, data, **fields)
         self.work()
-        return self.get(made.location.removeprefix("/api/v1")).json
+        return self.get(response.location.removeprefix("/api/v1")).json
 
 
 def a_portal(app: Flask, organisation_id: str, *scopes: str) -> Portal:
@@ -58,12 +58,12 @@ def a_portal(app: Flask, organisation_id: str, *scopes: str) -> Portal:
     return Portal(app, a_key(app.extensions["database"], organisation_id, *(scopes or ACCESS.scopes)))
 
 
-def work_off(database: Database, blobs: Blobs) -> None:
+def run_jobs(database: Database, blobs: BlobStore) -> None:
     """Does every job that waits, one after another."""
     handlers = {
-        "read_import": Handler(lambda db, claimed: imports.read_import(db, blobs, claimed)),
-        "assess_import": Handler(lambda db, claimed: imports.assess_import(db, blobs, claimed)),
+        "read_import": Handler(lambda db, claimed: import_jobs.read_import(db, blobs, claimed)),
+        "assess_import": Handler(lambda db, claimed: import_jobs.assess_import(db, blobs, claimed)),
         "render_report": Handler(lambda db, claimed: report_jobs.render_report(db, blobs, claimed)),
     }
-    while (claimed := claim(database, "test", kinds=handlers)) is not None:
+    while (claimed := claim_job(database, "test", kinds=handlers)) is not None:
         run_job(database, claimed, handlers[claimed.kind])

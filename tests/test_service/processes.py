@@ -1,4 +1,4 @@
-"""Workers and schedulers as processes of their own, to be killed, stopped, and given a clock that is set.
+"""Workers and schedulers as separate processes, to be killed, stopped, or run with a clock that is set.
 
     python processes.py work URL LEASE     runs jobs of kind "count" until it is ended
     python processes.py tick URL DAYS      ticks at 06:00 of so many days, one right after the other
@@ -26,13 +26,13 @@ from typing import IO, Any
 
 from sqlalchemy import select
 
+from service.blob_store import BlobStore
 from service.clock import now
+from service.db import change_feed
 from service.db.session import Database, open_engine
 from service.db.tables import Change, Job
-from service.files import Blobs
 from service.jobs import table, worker
-from service.log import set_up
-from service.register import changes
+from service.log import configure_logging
 from service.wiring import scheduler
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -40,7 +40,7 @@ MEMORY = 4_000_000_000  # bytes of addresses that a process may have
 FIRST_DAY = datetime(2026, 3, 1, 6, tzinfo=UTC)
 
 
-def count(db: Database, claimed: table.Claimed, pause: Path | None = None) -> dict[str, Any]:
+def count(db: Database, claimed: table.ClaimedJob, pause: Path | None = None) -> dict[str, Any]:
     """Counts, one effect a number."""
     last = claimed.payload.get("of", 5)
     at_first = claimed.payload if claimed.attempt == 1 else {}
@@ -49,9 +49,9 @@ def count(db: Database, claimed: table.Claimed, pause: Path | None = None) -> di
             os.kill(os.getpid(), signal.SIGSTOP)
         while n and pause is not None and pause.exists():
             time.sleep(0.02)
-        with table.effect(db, claimed, checkpoint={"counted": n + 1}, progress=(n + 1) / last) as session:
+        with table.job_transaction(db, claimed, checkpoint={"counted": n + 1}, progress=(n + 1) / last) as session:
             data = {"n": n, "padding": "x" * claimed.payload.get("bytes", 0)}
-            changes.write(session, "counted", claimed.id, data, now())
+            change_feed.write(session, "counted", claimed.id, data, now())
             session.flush()
             if n == at_first.get("hangs_within"):
                 Event().wait()
@@ -60,14 +60,14 @@ def count(db: Database, claimed: table.Claimed, pause: Path | None = None) -> di
 
 def counted(database: Database, job_id: str) -> list[int]:
     """The numbers that a job has counted, in order."""
-    with database.across(write=False) as session:
-        found = session.scalars(select(Change).where(Change.supplier_id == job_id, Change.kind == "counted"))
-        return sorted(change.data["n"] for change in found)
+    with database.unscoped(write=False) as session:
+        changes = session.scalars(select(Change).where(Change.supplier_id == job_id, Change.kind == "counted"))
+        return sorted(change.data["n"] for change in changes)
 
 
 def job(database: Database, job_id: str) -> Job:
     """A job as it is now."""
-    with database.across(write=False) as session:
+    with database.unscoped(write=False) as session:
         return session.get_one(Job, job_id)
 
 
@@ -90,21 +90,21 @@ def started(
 
 def main(role: str, url: str, *arguments: str) -> None:
     """The process itself."""
-    set_up()
-    worker.IDLE = worker.NO_DATABASE = table.BACK_OFF = 0.1
+    configure_logging()
+    worker.POLL_SECONDS = worker.DATABASE_RETRY_SECONDS = table.BACK_OFF = 0.1
     db = Database(open_engine(url))
     if role == "tick":
         for day in range(int(arguments[0])):
-            scheduler.tick(db, FIRST_DAY + timedelta(days=day))
+            scheduler.trigger_due_schedules(db, FIRST_DAY + timedelta(days=day))
         return
     if role == "work":
-        worker.work(db, {"count": worker.Handler(count)}, Event(), float(arguments[0]))
+        worker.run_worker(db, {"count": worker.Handler(count)}, Event(), float(arguments[0]))
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     folder = Path(arguments[0])
-    ticking = (db, Blobs(folder / "files"), Event(), timedelta(seconds=0.2))
+    ticking = (db, BlobStore(folder / "files"), Event(), timedelta(seconds=0.2))
     Thread(target=scheduler.run_scheduler, args=ticking, daemon=True).start()
     reviews = worker.Handler(lambda db, claimed: count(db, claimed, folder / "pause"))
-    worker.work(db, {"review_suppliers": reviews}, Event())
+    worker.run_worker(db, {"review_suppliers": reviews}, Event())
 
 
 if __name__ == "__main__":

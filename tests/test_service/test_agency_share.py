@@ -1,4 +1,4 @@
-"""Which agency's score counts for a site, and what share of its workers it supplies: told in the reason, never in the points."""
+"""Test that reasons name the worst agency of a site and its share of workers, and that the share does not change the score."""
 
 from datetime import date
 from typing import Any
@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 from portal import a_portal
 from sheets import workbook
 
-from questionnaires.rules import one_agency
+from questionnaires.validation.rules import normalize_agency_count
 from reports.document import Reason
 from risk_models.answers import from_rows
-from risk_models.facts import load as load_facts
-from service.assessing.assess import Batch, assess
+from risk_models.facts.facts import load_facts
+from service.assessment.assess import Batch, assess
 from service.db.session import Database
-from service.reporting.explained import explained
-from service.taking_in.take_in import Choices, take_in
+from service.imports.pipeline import Choices, parse_files
+from service.report_content.build import build_details
 
 ON = date(2026, 11, 25)
 WORSE = {
@@ -34,19 +34,19 @@ BETTER = {"name": "Kite Placement", "country": "NP", "recruitment_fees": "none_c
 SITE = {"name": "Invented Camp", "country": "NO", "sector": ["62"], "agencies": ["Kite Placement", "Fern Crew"]}
 
 
-def worst_agency(site: dict[str, Any], *agencies: dict[str, Any]) -> tuple[float, Reason | None]:
-    """The score of a site, and the reason that its agencies are."""
+def get_score_and_agency_reason(site: dict[str, Any], *agencies: dict[str, Any]) -> tuple[float, Reason | None]:
+    """Return the score of a site, and the reason for its worst agency."""
     batches = [Batch("site", from_rows([site]), "", "", np.array([2]))]
     if agencies:
         batches.insert(0, Batch("agency", from_rows(agencies), "", "", np.arange(len(agencies)) + 2))
     facts = load_facts().as_of(ON)
-    detail = explained(assess(batches, facts, ON)[-1], facts, ON)[0]
+    detail = build_details(assess(batches, facts, ON)[-1], facts, ON)[0]
     return detail.headline.score, next((r for r in detail.reasons if r.title == "Worst agency named"), None)
 
 
-def test_the_reason_names_the_agency_that_counts_its_score_and_its_share() -> None:
-    told = {**SITE, "workers_total": 100.0, "workers_by_agency": ["Kite Placement: 90", "FERN CREW: 10"]}
-    _, reason = worst_agency(told, WORSE, BETTER)
+def test_the_reason_names_the_worst_agency_its_score_and_its_share() -> None:
+    answers = {**SITE, "workers_total": 100.0, "workers_by_agency": ["Kite Placement: 90", "FERN CREW: 10"]}
+    _, reason = get_score_and_agency_reason(answers, WORSE, BETTER)
     assert reason is not None
     score = f"{float(reason.value.split()[1]):.1f}"
     assert reason.text.startswith(
@@ -56,7 +56,7 @@ def test_the_reason_names_the_agency_that_counts_its_score_and_its_share() -> No
 
 
 @pytest.mark.parametrize(
-    ("more", "share"),
+    ("extra", "share"),
     [
         ({"workers_by_agency": ["Fern Crew: 12.5%"], "workers_total": 80.0}, ", which supplies 12.5 percent of the workers,"),
         ({"workers_by_agency": ["Fern Crew: 60"]}, ", which supplies 60 workers,"),
@@ -66,36 +66,36 @@ def test_the_reason_names_the_agency_that_counts_its_score_and_its_share() -> No
         ({}, ""),
     ],
 )  # fmt: skip
-def test_the_share_is_told_as_far_as_it_is_known(more: dict[str, Any], share: str) -> None:
-    _, reason = worst_agency({**SITE, **more}, WORSE, BETTER)
+def test_the_reason_gives_the_share_as_far_as_it_is_known(extra: dict[str, Any], share: str) -> None:
+    _, reason = get_score_and_agency_reason({**SITE, **extra}, WORSE, BETTER)
     assert reason is not None
     assert f"({float(reason.value.split()[1]):.1f}){share} counts as" in reason.text
 
 
 @examples(15)
 @given(st.integers(0, 1000), st.integers(1, 1000))
-def test_a_share_never_dilutes(workers: int, total: int) -> None:
-    alone, _ = worst_agency(SITE, WORSE, BETTER)
-    told = {**SITE, "workers_total": float(total), "workers_by_agency": [f"Fern Crew: {workers}"]}
-    assert worst_agency(told, WORSE, BETTER)[0] == alone
+def test_the_share_of_workers_does_not_change_the_score(workers: int, total: int) -> None:
+    alone, _ = get_score_and_agency_reason(SITE, WORSE, BETTER)
+    answers = {**SITE, "workers_total": float(total), "workers_by_agency": [f"Fern Crew: {workers}"]}
+    assert get_score_and_agency_reason(answers, WORSE, BETTER)[0] == alone
 
 
-def test_one_assessed_agency_is_named_and_one_that_nobody_assessed_is_not() -> None:
-    _, reason = worst_agency({**SITE, "agencies": ["Nobody Knows", "Fern Crew"]}, WORSE)
+def test_only_assessed_agencies_are_named_in_the_reason() -> None:
+    _, reason = get_score_and_agency_reason({**SITE, "agencies": ["Nobody Knows", "Fern Crew"]}, WORSE)
     assert reason is not None
     assert reason.text.startswith("The score of Fern Crew (")
     assert "worst of" not in reason.text
-    assert worst_agency({**SITE, "agencies": ["Nobody Knows"]}, WORSE)[1] is None
+    assert get_score_and_agency_reason({**SITE, "agencies": ["Nobody Knows"]}, WORSE)[1] is None
 
 
-def test_agencies_left_blank_are_told_as_that() -> None:
-    _, reason = worst_agency({**SITE, "agencies": "declined"})
+def test_agencies_left_blank_are_reported_as_declined() -> None:
+    _, reason = get_score_and_agency_reason({**SITE, "agencies": "declined"})
     assert reason is not None
     assert "Asked and left blank" in reason.text
 
 
 @pytest.mark.parametrize(
-    ("text", "read"),
+    ("text", "expected"),
     [
         ("Kite Placement: 60", "Kite Placement: 60"), ("Kite = 1,200", "Kite: 1200"), ("Kite (60)", "Kite: 60"),
         ("Kite: 15 %", "Kite: 15%"), ("Kite: 12,5%", "Kite: 12.5%"), ("Kite: 60 workers", "Kite: 60"),
@@ -103,40 +103,40 @@ def test_agencies_left_blank_are_told_as_that() -> None:
         ("Kite: 120%", ""), ("Kite: 2.5", ""),
     ],
 )  # fmt: skip
-def test_an_agency_with_its_workers_is_read_however_it_is_written(text: str, read: str) -> None:
-    assert one_agency(text) == read
+def test_agency_counts_are_parsed_in_many_notations(text: str, expected: str) -> None:
+    assert normalize_agency_count(text) == expected
 
 
 @examples(50)
 @given(st.text(max_size=40))
-def test_what_is_read_is_read_again_as_the_same(text: str) -> None:
-    assert one_agency(one_agency(text)) == one_agency(text)
+def test_normalizing_an_agency_count_twice_changes_nothing(text: str) -> None:
+    assert normalize_agency_count(normalize_agency_count(text)) == normalize_agency_count(text)
 
 
-def test_a_sheet_keeps_what_it_can_of_a_cell_and_tells_of_the_rest() -> None:
+def test_readable_entries_of_a_cell_are_parsed_and_others_are_reported() -> None:
     sheet = workbook(
         "| Supplier | Country | Agencies | Workers of each agency |",
         "| Invented Camp | NO | Fern Crew; Kite | Fern Crew: 1,200; Kite |",
         "| Other Camp | NO | Kite | Kite |",
     )
-    found = take_in([("s.xlsx", sheet)], Choices(), ON)
-    first, second = found.batches[0].answers.rows()
+    parsed = parse_files([("s.xlsx", sheet)], Choices(), ON)
+    first, second = parsed.batches[0].answers.to_rows()
     assert first["workers_by_agency"] == ["Fern Crew: 1200"]
     assert "workers_by_agency" not in second
-    told = [(i.code, i.seen, i.cells) for i in found.issues if i.code.startswith("workers")]
-    assert told == [("workers_by_agency.unread", "Kite", ("D2", "D3"))]
+    issues = [(i.code, i.seen, i.cells) for i in parsed.issues if i.code.startswith("workers")]
+    assert issues == [("workers_by_agency.unread", "Kite", ("D2", "D3"))]
 
 
 def test_the_page_of_a_site_names_the_agency_and_its_share(app: Flask, database: Database) -> None:
-    harbour = an_organisation(database)
-    portal = a_portal(app, harbour)
+    organisation = an_organisation(database)
+    portal = a_portal(app, organisation)
     assert portal.put("/agencies/A-1", WORSE).status_code == 201
-    told = {**SITE, "workers_total": 100, "workers_by_agency": "Fern Crew: 60 workers; Kite"}
-    made = portal.put("/suppliers/S-1", told).json
-    assert made["answers"]["workers_by_agency"] == ["Fern Crew: 60"]
-    assert [issue["code"] for issue in made["issues"]] == ["workers_by_agency.unread"]
-    ana = a_browser(app, a_user(database, harbour))
-    page = ana.get(f"/suppliers/{made['id']}").get_data(as_text=True)
+    answers = {**SITE, "workers_total": 100, "workers_by_agency": "Fern Crew: 60 workers; Kite"}
+    supplier = portal.put("/suppliers/S-1", answers).json
+    assert supplier["answers"]["workers_by_agency"] == ["Fern Crew: 60"]
+    assert [issue["code"] for issue in supplier["issues"]] == ["workers_by_agency.unread"]
+    ana = a_browser(app, a_user(database, organisation))
+    page = ana.get(f"/suppliers/{supplier['id']}").get_data(as_text=True)
     assert "The score of Fern Crew (" in page
     assert "which supplies 60 of 100 workers" in page
     agency = ana.get("/agencies/A-1").get_data(as_text=True)

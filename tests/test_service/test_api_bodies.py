@@ -4,13 +4,14 @@ import json
 from collections.abc import Iterator
 
 import pytest
+from api_contract import watch
 from callers import an_organisation
 from portal import Portal, a_portal
 
-from service.app import create_app
 from service.db.session import Database, open_engine
 from service.db.tables import Base
 from service.settings import Settings
+from service.wiring.app import create_app
 
 GOOD = '"country": "BD", "sector": "1410"'
 MANY = ", ".join(f'"k{i}": 1' for i in range(5_000))
@@ -68,8 +69,10 @@ def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
     database = Database(open_engine(f"sqlite:///{folder / 'test.db'}"))
     Base.metadata.create_all(database.engine)
     app = create_app(Settings(data=folder, plain_http=True, api_per_minute=100_000), database)
+    faults = watch(app)
     yield a_portal(app, an_organisation(database))
     database.engine.dispose()
+    assert not faults
 
 
 def post(portal: Portal, data: str | bytes, content_type: str = "application/json"):

@@ -3,11 +3,11 @@
 import pytest
 from callers import a_browser, a_user, an_organisation
 from flask import Flask
-from portal import Portal, a_portal, work_off
+from portal import Portal, a_portal, run_jobs
 from sheets import text
 
+from service.blob_store import BlobStore
 from service.db.session import Database
-from service.files import Blobs
 
 LOCKED = {"finding": "locked_in", "phase": "work", "source": "grievance", "found_on": "2026-10-30"}
 CASE = {
@@ -113,15 +113,15 @@ def test_a_number_in_use_is_a_conflict_and_a_closed_case_is_closed_once(portal: 
 def test_a_key_that_sends_files_but_handles_no_cases_leaves_none_of_them(
     app: Flask, database: Database, portal: Portal, harbour: str
 ):
-    blobs = Blobs(app.extensions["settings"].files)
+    blobs = BlobStore(app.extensions["settings"].files)
     sender = a_portal(app, harbour, "imports:write", "cases:read")
     refused = sender.send("cases.csv", SHEET, confirm="true").json["id"]
-    work_off(database, blobs)
+    run_jobs(database, blobs)
     told = sender.get(f"/imports/{refused}").json
     assert (told["state"], told["problem"]["code"]) == ("refused", "cases.closed")
-    assert blobs.digests() == ()
+    assert blobs.list_digests() == ()
     kept = portal.send("cases.csv", SHEET, confirm="true").json["id"]
-    work_off(database, blobs)
+    run_jobs(database, blobs)
     assert portal.get(f"/imports/{kept}").json["state"] == "done"
     assert [case["number"] for case in portal.get("/cases").json["items"]] == ["C-9"]
 
@@ -130,7 +130,7 @@ def test_an_import_of_cases_is_open_to_those_who_may_read_them_alone(
     app: Flask, database: Database, portal: Portal, harbour: str
 ):
     sent = portal.send("cases.csv", SHEET).json["id"]
-    work_off(database, Blobs(app.extensions["settings"].files))
+    run_jobs(database, BlobStore(app.extensions["settings"].files))
     answer = a_portal(app, harbour, "imports:write").get(f"/imports/{sent}")
     assert (answer.status_code, answer.json["code"]) == (403, "import.closed")
     statuses = {

@@ -1,16 +1,17 @@
 """Imports, reports and schedules through the API, worked off as a worker does."""
 
+from io import BytesIO
 from pathlib import Path
 
 import pytest
 from callers import an_organisation
 from flask import Flask
-from portal import Portal, a_portal, work_off
+from portal import Portal, a_portal, run_jobs
 
-from service.app import create_app
+from service.blob_store import BlobStore
 from service.db.session import Database
-from service.files import Blobs
 from service.settings import Settings
+from service.wiring.app import create_app
 
 CSV = b"Reference,Supplier name,Country,Sector\nS-1,Blue Pier Cannery,Thailand,1020\nS-2,Cold Fjord,Norway,1020\n"
 SCHEDULE = {"name": "Every morning", "rule": {"kind": "rolling", "time": "06:00"}, "time_zone": "Asia/Bangkok"}
@@ -22,14 +23,14 @@ def portal(app: Flask, database: Database) -> Portal:
 
 
 @pytest.fixture
-def blobs(tmp_path: Path) -> Blobs:
-    return Blobs(tmp_path / "blobs")
+def blobs(tmp_path: Path) -> BlobStore:
+    return BlobStore(tmp_path / "blobs")
 
 
-def test_an_import_confirms_itself_and_is_followed_to_its_end(portal: Portal, database: Database, blobs: Blobs):
+def test_an_import_confirms_itself_and_is_followed_to_its_end(portal: Portal, database: Database, blobs: BlobStore):
     taken = portal.send("suppliers.csv", CSV, kind="site")
     assert (taken.status_code, taken.json["state"], taken.json["job"]["state"]) == (202, "waiting", "queued")
-    work_off(database, blobs)
+    run_jobs(database, blobs)
     done = portal.call("GET", taken.location.removeprefix("/api/v1")).json
     assert (done["state"], done["rows"], done["accepted"], done["rejected"]) == ("done", 2, 2, 0)
     assert done["job"]["progress"] == 1.0
@@ -39,34 +40,47 @@ def test_an_import_confirms_itself_and_is_followed_to_its_end(portal: Portal, da
     assert [line["id"] for line in portal.get("/imports?state=done").json["items"]] == [done["id"]]
 
 
-def test_defaults_fill_what_no_column_says(portal: Portal, database: Database, blobs: Blobs):
+def test_defaults_fill_what_no_column_says(portal: Portal, database: Database, blobs: BlobStore):
     portal.send("s.csv", b"Reference,Supplier name\nS-1,Blue Pier\n", default_country="Thailand", default_sector="1020")
-    work_off(database, blobs)
+    run_jobs(database, blobs)
     kept = portal.get("/suppliers/S-1").json
     assert (kept["country"], kept["sector"]) == ("TH", "1020")
 
 
 def test_an_import_waits_to_be_confirmed_where_the_sender_wants_to_look(
-    portal: Portal, database: Database, blobs: Blobs
+    portal: Portal, database: Database, blobs: BlobStore
 ):
     taken = portal.send("suppliers.csv", CSV, confirm="false")
-    work_off(database, blobs)
+    run_jobs(database, blobs)
     address = taken.location.removeprefix("/api/v1")
-    assert portal.get(address).json["state"] == "previewed"
+    previewed = portal.get(address).json
+    assert (previewed["state"], previewed["counts"]) == ("previewed", None)  # nobody is at a level yet
     assert portal.get("/suppliers").json["items"] == []
     assert portal.post(f"{address}/confirm", {}).status_code == 202
-    work_off(database, blobs)
+    run_jobs(database, blobs)
     assert portal.get(address).json["state"] == "done"
     late = portal.post(f"{address}/confirm", {})
     assert (late.status_code, late.json["code"]) == (409, "import.state")
 
 
-def test_an_import_is_read_again_with_other_columns(portal: Portal, database: Database, blobs: Blobs):
+def test_of_many_issues_the_first_are_listed_and_all_are_counted(
+    portal: Portal, database: Database, blobs: BlobStore, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("service.api.files.MOST_ISSUES", 1)
+    sheet = b"Supplier name,Country,Sector\nBlue Pier,Narnia,1020\nCold Fjord,Norway,wishing\nRed Kiln,Qatar,F\n"
+    address = portal.send("s.csv", sheet, kind="site").location.removeprefix("/api/v1")
+    run_jobs(database, blobs)
+    found = portal.get(address).json
+    assert len(found["issues"]) == 1
+    assert found["issues_total"] > 1
+
+
+def test_an_import_is_read_again_with_other_columns(portal: Portal, database: Database, blobs: BlobStore):
     taken = portal.send("s.csv", b"Reference,Supplier name,Known as,Country\nS-1,Blue,Pier Two,TH\n", confirm="false")
-    work_off(database, blobs)
+    run_jobs(database, blobs)
     address = taken.location.removeprefix("/api/v1")
     assert portal.post(f"{address}/confirm", {"columns": {"name": "Known as"}}).status_code == 202
-    work_off(database, blobs)
+    run_jobs(database, blobs)
     assert portal.get("/suppliers/S-1").json["name"] == "Pier Two"
 
 
@@ -86,10 +100,12 @@ def test_what_the_door_can_tell_is_refused_before_the_answer(
     assert portal.get("/imports").json["items"] == []
 
 
-def test_what_only_the_reader_finds_ends_the_import_with_its_problem(portal: Portal, database: Database, blobs: Blobs):
+def test_what_only_the_reader_finds_ends_the_import_with_its_problem(
+    portal: Portal, database: Database, blobs: BlobStore
+):
     taken = portal.send("s.csv", b"Colour,Size\nred,4\n", kind="site")
     assert taken.status_code == 202
-    work_off(database, blobs)
+    run_jobs(database, blobs)
     refused = portal.get(taken.location.removeprefix("/api/v1")).json
     assert refused["state"] == "refused"
     assert (refused["problem"]["status"], refused["problem"]["code"]) == (422, "schema.unmapped")
@@ -126,26 +142,35 @@ def test_an_upload_is_a_form_with_a_file(portal: Portal, database: Database, tmp
     assert (answer.status_code, answer.mimetype) == (413, "application/problem+json")
 
 
-def test_an_import_is_cancelled(portal: Portal, database: Database, blobs: Blobs):
+def test_an_upload_has_as_many_files_as_the_installation_takes(portal: Portal, database: Database, tmp_path: Path):
+    small = Portal(create_app(Settings(data=tmp_path, plain_http=True, upload_files=2), database), portal.key)
+    for number, status in ((2, 202), (3, 413)):
+        files = [(BytesIO(CSV), f"s{at}.csv") for at in range(number)]
+        assert small.call("POST", "/imports", data={"file": files}).status_code == status
+    assert len(portal.get("/imports").json["items"]) == 1
+
+
+def test_an_import_is_cancelled(portal: Portal, database: Database, blobs: BlobStore):
     address = portal.send("suppliers.csv", CSV).location.removeprefix("/api/v1")
     assert portal.post(f"{address}/cancel").status_code == 202
-    work_off(database, blobs)
+    run_jobs(database, blobs)
     assert portal.get("/suppliers").json["items"] == []
 
 
-def test_a_report_is_asked_for_made_and_fetched(portal: Portal, database: Database, blobs: Blobs):
+def test_a_report_is_asked_for_made_and_fetched(portal: Portal, database: Database, blobs: BlobStore):
     kept = portal.put("/suppliers/S-1", {"name": "Blue Pier Cannery", "country": "TH", "sector": "1020"}).json
     asked = portal.post("/reports", {"format": "csv", "supplier_id": kept["id"]})
     address = asked.location.removeprefix("/api/v1")
     assert (asked.status_code, asked.json["state"]) == (202, "queued")
     early = portal.get(f"{address}/file")
     assert (early.status_code, early.json["code"]) == (409, "report.not_ready")
-    work_off(database, blobs)
+    run_jobs(database, blobs)
     assert (portal.get(address).json["state"], portal.get(address).json["results"]) == ("done", 1)
     file = portal.get(f"{address}/file")
     assert (file.status_code, file.mimetype) == (200, "text/csv")
     assert "Blue Pier Cannery" in file.get_data(as_text=True)
     assert "attachment" in file.headers["Content-Disposition"]
+    assert {"default-src 'none'", "sandbox"} <= set(file.headers["Content-Security-Policy"].split("; "))
     assert [line["id"] for line in portal.get("/reports").json["items"]] == [asked.json["id"]]
 
 

@@ -1,14 +1,15 @@
 """The portfolio, what to do, the table, connections, asking and the method, through the API."""
 
+from datetime import UTC, datetime
 from io import BytesIO
 
 import pytest
-from callers import an_organisation
+from callers import an_organisation, freeze_time
 from flask import Flask
 from openpyxl import load_workbook
 from portal import Portal, a_portal
 
-from questionnaires.form import load
+from questionnaires.form import load_form
 from service.db.session import Database
 
 CANNERY = {"name": "Blue Pier Cannery", "country": "TH", "sector": ["1020"]}
@@ -128,7 +129,7 @@ def test_what_moved_a_score_is_told_of_each_assessment(portal: Portal):
 def test_asking_is_recorded_fetched_and_marked_as_returned(portal: Portal, stranger: Portal):
     portal.put("/suppliers/S-1", CANNERY)
     made = portal.post("/suppliers/S-1/askings", {"form": "site", "sent_to": "the desk"})
-    assert (made.status_code, made.json["form_version"]) == (201, load("site").version)
+    assert (made.status_code, made.json["form_version"]) == (201, load_form("site").version)
     book = load_workbook(BytesIO(portal.get(made.location.removeprefix("/api/v1")).get_data()))
     assert dict(book["_form"].values)["asking"] == made.json["id"]
     back = f"/suppliers/S-1/askings/{made.json['id']}/returned"
@@ -138,6 +139,19 @@ def test_asking_is_recorded_fetched_and_marked_as_returned(portal: Portal, stran
     portal.put("/suppliers/S-2", CANNERY)
     assert portal.post(f"/suppliers/S-2/askings/{made.json['id']}/returned", {}).status_code == 404
     assert stranger.get("/suppliers/S-1/askings").status_code == 404
+
+
+def test_a_form_comes_back_today_where_the_organisation_is(
+    app: Flask, database: Database, monkeypatch: pytest.MonkeyPatch
+):
+    freeze_time(monkeypatch, datetime(2026, 11, 1, 12, 0, tzinfo=UTC))
+    portal = a_portal(
+        app, an_organisation(database, "Kiritimati Foods", "Pacific/Kiritimati")
+    )  # where it is 2 November
+    portal.put("/suppliers/S-1", CANNERY)
+    made = portal.post("/suppliers/S-1/askings", {"form": "site", "sent_to": "the desk"}).json
+    back = portal.post(f"/suppliers/S-1/askings/{made['id']}/returned", {}).json
+    assert (made["sent_on"], back["returned_on"]) == ("2026-11-02", "2026-11-02")
 
 
 def test_the_forms_are_listed_and_fetched_empty(portal: Portal):

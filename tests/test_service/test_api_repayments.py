@@ -4,14 +4,15 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from api_contract import watch
 from callers import an_organisation
 from portal import Portal, a_portal
 from sqlalchemy import func, select
 
-from service.app import create_app
 from service.db.session import Database, open_engine
 from service.db.tables import Base
 from service.settings import Settings
+from service.wiring.app import create_app
 
 RATES = [
     {"date": "2018-06-01", "currency": "MYR", "per_unit": 4},
@@ -37,8 +38,10 @@ def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
     database = Database(open_engine(f"sqlite:///{folder / 'test.db'}"))
     Base.metadata.create_all(database.engine)
     app = create_app(Settings(data=folder, plain_http=True, api_per_minute=100_000), database)
+    faults = watch(app)
     yield a_portal(app, an_organisation(database), "assess")
     database.engine.dispose()
+    assert not faults
 
 
 def asked(portal: Portal, **changed: Any) -> Any:

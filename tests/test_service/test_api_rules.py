@@ -8,9 +8,9 @@ from flask import Flask
 from portal import Portal, a_portal
 from sheets import workbook
 
-from questionnaires.form import load_reading_form
+from questionnaires.form import load_combined_form
 from service.db.session import Database
-from service.taking_in.take_in import Choices, take_in
+from service.imports.pipeline import Choices, parse_files
 
 CANNERY = {"name": "Blue Pier Cannery", "country": "TH", "sector": ["1020"]}
 # What is sent, what code it gets, and which answers are left of it.
@@ -74,12 +74,12 @@ def test_an_answer_that_cannot_be_right_is_told_by_its_code_and_unknown(
 
 @pytest.mark.parametrize(("sent", "code", "left"), CASES)
 def test_a_sheet_gets_the_same_code_for_the_same_answer(sent: dict[str, object], code: str | None, left: object):
-    titles = {question.id: question.title for question in load_reading_form("site").questions}
+    titles = {question.id: question.title for question in load_combined_form("site").questions}
     row = {"name": "Blue Pier Cannery", "country": "Thailand", **sent}
     told = [said[0] if isinstance(said, list) else str(said) for said in row.values()]
     cells = [[titles[question] for question in row], ["---"] * len(row), told]
     table = "\n".join(f"| {' | '.join(line)} |" for line in cells)
-    found = take_in([("a.xlsx", workbook(table))], Choices(), date(2026, 11, 1))
+    found = parse_files([("a.xlsx", workbook(table))], Choices(), date(2026, 11, 1))
     told = [issue.code for issue in found.issues if not issue.code.startswith(("schema.", "sheet."))]
     assert told == ([code] if code else [])
 
@@ -92,7 +92,7 @@ def test_a_contradiction_is_told_with_both_answers_as_they_were_sent(portal: Por
 
 
 def test_a_null_is_declined_where_the_body_says_the_form_came_back_and_what_is_left_out_was_not_asked(portal: Portal):
-    form = load_reading_form("site")
+    form = load_combined_form("site")
     fed = [question.id for question in form.questions if question.feeds and question.type == "choice"][:2]
     body = {**CANNERY, fed[0]: None}
     back = {"form_version": "2026.1", "form_returned": "2026-03-01"}

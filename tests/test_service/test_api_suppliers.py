@@ -9,13 +9,13 @@ from flask import Flask
 from jsonschema import Draft202012Validator
 from portal import Portal, a_portal
 
-from questionnaires.form import load_reading_form
-from risk_models.model import load_all
-from service.app import create_app
+from questionnaires.form import load_combined_form
+from risk_models.model import load_models
 from service.db.session import Database
 from service.settings import Settings
+from service.wiring.app import create_app
 
-CONTRACT = json.loads(Path("service/assessing/assessment.schema.json").read_text(encoding="utf-8"))
+CONTRACT = json.loads(Path("service/assessment/assessment.schema.json").read_text(encoding="utf-8"))
 LITTLE = {"country": "TH", "sector": "1020"}
 
 
@@ -31,9 +31,9 @@ def stranger(app: Flask, database: Database) -> Portal:
 
 def well_answered(country: str = "NO", sector: str = "6201") -> dict[str, object]:
     """A supplier that gives the least worrying answer to every question that feeds a score."""
-    models = {i.question: i.rule for model in load_all() if model.kind == "site" for i in model.indicators}
+    models = {i.question: i.rule for model in load_models() if model.kind == "site" for i in model.indicators}
     body: dict[str, object] = {"country": country, "sector": [sector], "migrant_pct": 0, "uses_agencies": "no"}
-    for question in load_reading_form("site").questions:
+    for question in load_combined_form("site").questions:
         rule = models.get(question.id)
         if rule is None or question.id in body:
             continue
@@ -76,7 +76,7 @@ def test_the_gate_lets_through_whoever_answers_well_in_a_place_of_little_risk(po
 
 def test_one_open_core_question_turns_proceed_into_ask(portal: Portal):
     body = well_answered()
-    general = next(model for model in load_all() if model.id == "site_general")
+    general = next(model for model in load_models() if model.id == "site_general")
     core = next(i.question for i in general.indicators if i.core and i.question in body)
     for answer in ({}, {core: "declined"}):
         said = portal.post("/assessments", {**{q: a for q, a in body.items() if q != core}, **answer}).json
@@ -85,8 +85,8 @@ def test_one_open_core_question_turns_proceed_into_ask(portal: Portal):
 
 def test_the_gate_holds_where_the_answers_tell_of_grave_harm(portal: Portal):
     body = well_answered()
-    rules = {i.question: i.rule for m in load_all() if m.id == "site_general" for i in m.indicators}
-    for question in load_reading_form("site").questions:
+    rules = {i.question: i.rule for m in load_models() if m.id == "site_general" for i in m.indicators}
+    for question in load_combined_form("site").questions:
         if question.type == "choice" and question.id in rules:
             worst = max((c.code for c in question.choices), key=lambda code, q=question: rules[q.id].risk(code))
             body[question.id] = worst
@@ -231,6 +231,21 @@ def test_a_version_that_is_there_already_is_not_sent_again(portal: Portal):
     assert portal.get("/suppliers/S-1", If_None_Match=tag).status_code == 200
 
 
+def test_a_cache_on_the_way_may_weaken_the_tag_of_a_version(portal: Portal):
+    tag = portal.put("/suppliers/S-1", LITTLE).headers["ETag"]
+    assert portal.get("/suppliers/S-1", If_None_Match=f"W/{tag}").status_code == 304
+
+
+def test_another_release_of_the_method_reads_the_same_supplier_as_another_version(
+    portal: Portal, monkeypatch: pytest.MonkeyPatch
+):
+    tag = portal.put("/suppliers/S-1", LITTLE).headers["ETag"]
+    monkeypatch.setattr("service.api.views.ENGINE_VERSION", "2027.1")
+    again = portal.get("/suppliers/S-1", If_None_Match=tag)
+    assert again.status_code == 200
+    assert again.headers["ETag"] != tag
+
+
 def test_a_change_is_made_to_the_version_it_names_or_not_at_all(portal: Portal):
     tag = portal.put("/suppliers/S-1", LITTLE).headers["ETag"]
     assert portal.put("/suppliers/S-1", LITTLE, If_Match=tag).status_code == 200
@@ -297,6 +312,12 @@ def test_changes_are_read_on_from_the_cursor_each_once(portal: Portal):
     portal.call("DELETE", "/suppliers/S-1")
     assert [c["kind"] for c in portal.get(f"/changes?since={first['cursor']}").json["items"]] == ["deleted"]
     assert portal.get("/changes?since=soon").status_code == 422
+
+
+def test_changes_are_read_on_each_kind_of_database(database: Database, tmp_path: Path):
+    portal = a_portal(create_app(Settings(data=tmp_path, plain_http=True), database), an_organisation(database))
+    portal.put("/suppliers/S-1", LITTLE)
+    assert [change["kind"] for change in portal.get("/changes").json["items"]] == ["level_moved"]
 
 
 def test_two_organisations_see_nothing_of_each_other(portal: Portal, stranger: Portal):

@@ -1,9 +1,9 @@
-"""The audit trail: appended, never changed, read by pages; and it holds nothing that anybody typed."""
+"""The audit trail: append-only, read in pages, and without any text that a person typed."""
 
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from callers import a_browser, a_user, an_organisation, stop_the_clock
+from callers import a_browser, a_user, an_organisation, freeze_time
 from flask import Flask
 from sqlalchemy import Executable, delete, insert, select, update
 from sqlalchemy.exc import DatabaseError
@@ -15,52 +15,52 @@ from service.db.tables import AuditEvent, Organisation
 AT = datetime(2026, 11, 25, 9, tzinfo=UTC)
 
 
-def some_events(database: Database, organisation_id: str, count: int = 3) -> None:
-    with database.of(organisation_id) as session:
+def record_events(database: Database, organisation_id: str, count: int = 3) -> None:
+    with database.for_organisation(organisation_id) as session:
         for n in range(count):
-            audit.record(session, "user:ana", "report.asked", "report", f"r{n}", {"format": "pdf", "rows": n})
+            audit.record_event(session, "user:ana", "report.asked", "report", f"r{n}", {"format": "pdf", "rows": n})
 
 
 @pytest.mark.parametrize("statement", [update(AuditEvent).values(actor="user:bo"), delete(AuditEvent)])
 def test_the_database_itself_refuses_to_change_or_remove_an_event(database: Database, statement: Executable):
-    some_events(database, an_organisation(database))
-    with database.across() as session, pytest.raises(DatabaseError, match="append-only"):
+    record_events(database, an_organisation(database))
+    with database.unscoped() as session, pytest.raises(DatabaseError, match="append-only"):
         session.execute(statement)
-    with database.across() as session:
+    with database.unscoped() as session:
         assert set(session.scalars(select(AuditEvent.actor))) == {"user:ana"}
 
 
 def test_an_event_cannot_be_replaced_by_one_with_its_number(database: Database):
     organisation_id = an_organisation(database)
-    some_events(database, organisation_id)
-    given = {"id": 1, "at": AT, "actor": "user:bo", "action": "x", "object_type": "x", "object_id": "x", "details": {}}
-    replacement = insert(AuditEvent).prefix_with("OR REPLACE", dialect="sqlite").values(**given)
-    with database.of(organisation_id) as session, pytest.raises(DatabaseError):
+    record_events(database, organisation_id)
+    detail = {"id": 1, "at": AT, "actor": "user:bo", "action": "x", "object_type": "x", "object_id": "x", "details": {}}
+    replacement = insert(AuditEvent).prefix_with("OR REPLACE", dialect="sqlite").values(**detail)
+    with database.for_organisation(organisation_id) as session, pytest.raises(DatabaseError):
         session.execute(replacement)
-    with database.across() as session:
+    with database.unscoped() as session:
         assert set(session.scalars(select(AuditEvent.actor))) == {"user:ana"}
 
 
-def test_events_go_when_their_organisation_goes_and_no_others_with_them(database: Database):
-    ours, other = an_organisation(database), an_organisation(database, "Quay Textiles")
-    some_events(database, ours)
-    some_events(database, other)
-    with database.across() as session:
-        session.execute(delete(Organisation).where(Organisation.id == ours))
-    with database.across() as session:
-        assert set(session.scalars(select(AuditEvent.organisation_id))) == {other}
+def test_events_are_deleted_with_their_organisation_and_no_others(database: Database):
+    own_organisation, other_organisation = an_organisation(database), an_organisation(database, "Quay Textiles")
+    record_events(database, own_organisation)
+    record_events(database, other_organisation)
+    with database.unscoped() as session:
+        session.execute(delete(Organisation).where(Organisation.id == own_organisation))
+    with database.unscoped() as session:
+        assert set(session.scalars(select(AuditEvent.organisation_id))) == {other_organisation}
 
 
 @pytest.mark.parametrize("text", ["Nguyen Van An", "he paid 2,000 dollars", "a" * 81, "ok\n", "<b>", {"a": 1}, ["x y"]])
 def test_details_that_are_free_text_are_a_bug(database: Database, text: object):
     with (
-        database.of(an_organisation(database)) as session,
+        database.for_organisation(an_organisation(database)) as session,
         pytest.raises(ValueError, match="'name' of supplier.changed"),
     ):
-        audit.record(session, "user:ana", "supplier.changed", "supplier", "1", {"name": text})
+        audit.record_event(session, "user:ana", "supplier.changed", "supplier", "1", {"name": text})
 
 
-def test_codes_numbers_and_days_are_kept(database: Database):
+def test_codes_numbers_and_dates_are_stored(database: Database):
     details = {
         "role": "case_handler",
         "rows": 3,
@@ -70,28 +70,28 @@ def test_codes_numbers_and_days_are_kept(database: Database):
         "x": None,
     }
     organisation_id = an_organisation(database)
-    with database.of(organisation_id) as session:
-        audit.record(session, "user:ana", "a.b", "c", "d", details)
-    with database.of(organisation_id) as session:
-        assert audit.listing(session).events[0].details == details
+    with database.for_organisation(organisation_id) as session:
+        audit.record_event(session, "user:ana", "a.b", "c", "d", details)
+    with database.for_organisation(organisation_id) as session:
+        assert audit.list_events(session).events[0].details == details
 
 
-def test_pages_of_the_trail_follow_each_other_without_gap_or_repeat(database: Database):
+def test_pages_of_the_trail_neither_skip_nor_repeat_events(database: Database):
     organisation_id = an_organisation(database)
-    some_events(database, organisation_id, 25)
+    record_events(database, organisation_id, 25)
     seen, before = [], None
-    with database.of(organisation_id) as session:
+    with database.for_organisation(organisation_id) as session:
         for size in (10, 10, 5):
-            page = audit.listing(session, before=before, limit=10)
+            page = audit.list_events(session, before=before, limit=10)
             assert len(page.events) == size
             seen += [event.object_id for event in page.events]
-            before = page.older
+            before = page.next_before
     assert before is None
     assert seen == [f"r{n}" for n in range(24, -1, -1)]
 
 
 @pytest.mark.parametrize(
-    ("asked", "found"),
+    ("filters", "matching"),
     [
         ({"action": "key.created"}, ["k"]),
         ({"actor": "key:portal"}, ["s"]),
@@ -102,7 +102,7 @@ def test_pages_of_the_trail_follow_each_other_without_gap_or_repeat(database: Da
         ({"action": "key.created", "actor": "key:portal"}, []),
     ],
 )
-def test_the_trail_is_narrowed_by_all_that_is_asked(database: Database, monkeypatch, asked, found):
+def test_the_trail_is_filtered_by_every_given_field(database: Database, monkeypatch, filters, matching):
     organisation_id = an_organisation(database)
     events = [
         ("user:ana", "user.created", "user", "u"),
@@ -110,12 +110,12 @@ def test_the_trail_is_narrowed_by_all_that_is_asked(database: Database, monkeypa
         ("key:portal", "supplier.put", "supplier", "s"),
     ]
     for hour, event in enumerate(events):
-        stop_the_clock(monkeypatch, AT + timedelta(hours=hour))
-        with database.of(organisation_id) as session:
-            audit.record(session, *event)
-    with database.of(organisation_id) as session:
-        assert [event.object_id for event in audit.listing(session, **asked).events] == found
-        assert audit.actions(session) == ["key.created", "supplier.put", "user.created"]
+        freeze_time(monkeypatch, AT + timedelta(hours=hour))
+        with database.for_organisation(organisation_id) as session:
+            audit.record_event(session, *event)
+    with database.for_organisation(organisation_id) as session:
+        assert [event.object_id for event in audit.list_events(session, **filters).events] == matching
+        assert audit.list_actions(session) == ["key.created", "supplier.put", "user.created"]
 
 
 def test_the_page_shows_times_of_the_organisation_and_days_as_it_counts_them(
@@ -123,15 +123,15 @@ def test_the_page_shows_times_of_the_organisation_and_days_as_it_counts_them(
 ):
     organisation_id = an_organisation(database, time_zone="Asia/Bangkok")
     admin = a_user(database, organisation_id, "admin")
-    stop_the_clock(monkeypatch, datetime(2026, 11, 25, 20, 30, tzinfo=UTC))
-    some_events(database, organisation_id, 1)
+    freeze_time(monkeypatch, datetime(2026, 11, 25, 20, 30, tzinfo=UTC))
+    record_events(database, organisation_id, 1)
     client = a_browser(app, admin)
     assert "26 Nov 2026, 03:30" in client.get("/audit").get_data(as_text=True)
     assert "report.asked</code>" in client.get("/audit?since=2026-11-26").get_data(as_text=True)
     assert "report.asked</code>" not in client.get("/audit?until=2026-11-25").get_data(as_text=True)
 
 
-def test_the_page_tells_details_in_plain_words(app: Flask, database: Database):
+def test_the_page_shows_details_in_plain_words(app: Flask, database: Database):
     organisation_id = an_organisation(database)
     details = {
         "active": True,
@@ -141,26 +141,28 @@ def test_the_page_tells_details_in_plain_words(app: Flask, database: Database):
         "scopes": ["assess", "admin"],
         "unknown": [],
     }
-    with database.of(organisation_id) as session:
-        audit.record(session, "user:ana", "a.b", "c", "d", details)
+    with database.for_organisation(organisation_id) as session:
+        audit.record_event(session, "user:ana", "a.b", "c", "d", details)
     page = a_browser(app, a_user(database, organisation_id, "admin")).get("/audit?action=a.b").get_data(as_text=True)
-    told = page.partition('<td class="quiet">')[2].partition("</td>")[0].replace("<code>", "").replace("</code>", "")
-    assert told == "active yes; found no; level before nothing; rows 0; scopes assess, admin; unknown nothing"
+    page_text = (
+        page.partition('<td class="quiet">')[2].partition("</td>")[0].replace("<code>", "").replace("</code>", "")
+    )
+    assert page_text == "active yes; found no; level before nothing; rows 0; scopes assess, admin; unknown nothing"
 
 
 @pytest.mark.parametrize(
     "query", ["before=x", "before=" + "9" * 40, "since=yesterday", "until=9999-12-31", "actor=<script>"]
 )
-def test_the_page_bears_any_question(app: Flask, database: Database, query: str):
+def test_the_page_accepts_any_query(app: Flask, database: Database, query: str):
     client = a_browser(app, a_user(database, an_organisation(database), "admin"))
     answer = client.get(f"/audit?{query}")
     assert answer.status_code == 200
     assert "<script>" not in answer.get_data(as_text=True).partition("<main")[2]
 
 
-def test_the_page_leads_to_older_events_and_keeps_what_was_asked(app: Flask, database: Database):
+def test_the_page_links_to_older_events_and_keeps_the_filter(app: Flask, database: Database):
     organisation_id = an_organisation(database)
-    some_events(database, organisation_id, 60)
+    record_events(database, organisation_id, 60)
     client = a_browser(app, a_user(database, organisation_id, "admin"))
     first = client.get("/audit?action=report.asked").get_data(as_text=True)
     older = first.rpartition('rel="next"')[0].rpartition('href="')[2].partition('"')[0].replace("&amp;", "&")

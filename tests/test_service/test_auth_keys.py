@@ -1,37 +1,39 @@
-"""API keys: made, found, ended; and what a program is told that has none."""
+"""API keys: creation, look-up, expiry and revocation, and responses without a valid key."""
 
 from datetime import timedelta
 
 import pytest
-from callers import a_browser, a_key, a_user, an_organisation, send, stop_the_clock
+from callers import a_browser, a_key, a_user, an_organisation, freeze_time, send
 from databases import Empty
 from flask import Flask
 from sqlalchemy import select, text
 
 from service.auth import keys
 from service.auth.access import ACCESS
-from service.auth.caller import caller
-from service.auth.commands import create_key
+from service.auth.accounts import create_key
+from service.auth.caller import get_caller
 from service.clock import now
 from service.db.session import Database
 from service.db.tables import ApiKey
-from service.refusal import Refused
+from service.errors import DomainError
 
 
 @pytest.fixture
 def called(app: Flask, monkeypatch: pytest.MonkeyPatch) -> str:
     """The address of a route of the API that wants the scope `assess` and says who called."""
     monkeypatch.setitem(ACCESS.api, "GET who", "assess")
-    app.add_url_rule("/api/v1/who", "who", lambda: {"actor": caller().actor, "organisation": caller().organisation})
+    app.add_url_rule(
+        "/api/v1/who", "who", lambda: {"actor": get_caller().actor, "organisation": get_caller().organisation}
+    )
     return "/api/v1/who"
 
 
-def found(database: Database, text: str) -> keys.Found | None:
-    with database.across() as session:
-        return keys.find(session, text)
+def key(database: Database, text: str) -> keys.ActiveKey | None:
+    with database.unscoped() as session:
+        return keys.find_key(session, text)
 
 
-def test_a_key_opens_its_scope_and_says_for_whom_it_calls(app: Flask, database: Database, called: str):
+def test_a_key_opens_its_scope_for_its_organisation(app: Flask, database: Database, called: str):
     answer = app.test_client().get(called, headers=a_key(database, an_organisation(database), "assess"))
     assert answer.status_code == 200
     assert answer.json["organisation"] == "Harbour Foods"
@@ -48,7 +50,9 @@ def test_a_key_opens_its_scope_and_says_for_whom_it_calls(app: Flask, database: 
         ({"Authorization": "Bearer dk_abcdefgh_" + "x" * 43}, "key.invalid"),
     ],
 )
-def test_who_has_no_key_is_told_to_bring_one(app: Flask, called: str, header: dict[str, str], code: str):
+def test_a_request_without_a_key_is_refused_with_instructions(
+    app: Flask, called: str, header: dict[str, str], code: str
+):
     answer = app.test_client().get(called, headers=header)
     assert (answer.status_code, answer.json["code"]) == (401, code)
     assert answer.headers["WWW-Authenticate"].startswith("Bearer")
@@ -60,45 +64,45 @@ def test_a_key_without_the_scope_is_told_which_one(app: Flask, database: Databas
     assert (answer.status_code, answer.json["code"], answer.json["scope"]) == (403, "key.scope", "assess")
 
 
-def test_a_key_is_kept_as_a_hash_and_told_once(database: Database):
+def test_a_key_is_stored_as_a_hash_and_shown_once(database: Database):
     text = a_key(database, an_organisation(database), "assess")["Authorization"].removeprefix("Bearer ")
-    with database.across() as session:
-        kept = session.scalars(select(ApiKey)).one()
-    assert text.startswith(f"dk_{kept.prefix}_")
+    with database.unscoped() as session:
+        stored = session.scalars(select(ApiKey)).one()
+    assert text.startswith(f"dk_{stored.prefix}_")
     assert len(text.split("_", 2)[2]) == 43
-    assert text.split("_", 2)[2] not in repr(vars(kept))
+    assert text.split("_", 2)[2] not in repr(vars(stored))
 
 
 def test_a_key_is_found_by_its_whole_text_alone(database: Database):
     text = a_key(database, an_organisation(database), "assess")["Authorization"].removeprefix("Bearer ")
-    assert found(database, text) is not None
+    assert key(database, text) is not None
     last = "A" if text[-1] != "A" else "B"
-    for other in (text[:-1], text + "x", text[:-1] + last, text.upper(), text[3:], "dk__", ""):
-        assert found(database, other) is None
+    for other_organisation in (text[:-1], text + "x", text[:-1] + last, text.upper(), text[3:], "dk__", ""):
+        assert key(database, other_organisation) is None
 
 
 def test_a_key_is_looked_up_by_the_index_of_its_hash(sqlite: Empty):
     with sqlite() as engine, engine.connect() as connection:
-        asked = keys._OF_HASH.params(hash="0").compile(engine, compile_kwargs={"literal_binds": True})
-        plan = connection.execute(text(f"EXPLAIN QUERY PLAN {asked}")).all()
+        query = keys._SELECT_BY_HASH.params(hash="0").compile(engine, compile_kwargs={"literal_binds": True})
+        plan = connection.execute(text(f"EXPLAIN QUERY PLAN {query}")).all()
     assert any("api_key USING INDEX" in step.detail and "key_hash=?" in step.detail for step in plan)
 
 
 def test_a_key_ends_on_its_day(database: Database, monkeypatch: pytest.MonkeyPatch):
     at = now()
-    stop_the_clock(monkeypatch, at)
+    freeze_time(monkeypatch, at)
     text = a_key(database, an_organisation(database), "assess", days=7)["Authorization"].removeprefix("Bearer ")
-    stop_the_clock(monkeypatch, at + timedelta(days=7, seconds=-5))
-    assert found(database, text) is not None
-    stop_the_clock(monkeypatch, at + timedelta(days=7, seconds=5))
-    assert found(database, text) is None
+    freeze_time(monkeypatch, at + timedelta(days=7, seconds=-5))
+    assert key(database, text) is not None
+    freeze_time(monkeypatch, at + timedelta(days=7, seconds=5))
+    assert key(database, text) is None
 
 
 def test_a_revoked_key_is_refused_at_once(app: Flask, database: Database, called: str):
     organisation_id = an_organisation(database)
     header = a_key(database, organisation_id, "assess")
-    with database.of(organisation_id) as session:
-        keys.revoke(session, keys.listing(session)[0].id, "user:ana")
+    with database.for_organisation(organisation_id) as session:
+        keys.revoke_key(session, keys.list_keys(session)[0].id, "user:ana")
     answer = app.test_client().get(called, headers=header)
     assert (answer.status_code, answer.json["code"]) == (401, "key.invalid")
 
@@ -108,10 +112,10 @@ def test_last_used_is_written_at_most_once_a_minute(app: Flask, database: Databa
     header = a_key(database, organisation_id, "assess")
     seen = []
     for seconds in (0, 30, 59, 60, 100):
-        stop_the_clock(monkeypatch, at + timedelta(seconds=seconds))
+        freeze_time(monkeypatch, at + timedelta(seconds=seconds))
         app.test_client().get(called, headers=header)
-        with database.of(organisation_id) as session:
-            seen.append((keys.listing(session)[0].used_at - at).total_seconds())
+        with database.for_organisation(organisation_id) as session:
+            seen.append((keys.list_keys(session)[0].used_at - at).total_seconds())
     assert seen == [0, 0, 0, 60, 60]
 
 
@@ -126,18 +130,18 @@ def test_last_used_is_written_at_most_once_a_minute(app: Flask, database: Databa
         ("Portal", ["assess"], 366, "key.days"),
     ],
 )
-def test_a_key_needs_a_name_scopes_that_exist_and_an_end(
+def test_a_key_needs_a_name_existing_scopes_and_an_expiry(
     database: Database, name: str, scopes: list[str], days: int, code: str
 ):
-    with database.of(an_organisation(database)) as session, pytest.raises(Refused) as refused:
-        keys.create(session, name, scopes, days, "user:ana")
+    with database.for_organisation(an_organisation(database)) as session, pytest.raises(DomainError) as refused:
+        keys.create_key(session, name, scopes, days, "user:ana")
     assert refused.value.code == code
 
 
-def test_the_command_line_makes_a_key_for_an_organisation_by_name(database: Database):
+def test_the_command_line_creates_a_key_for_an_organisation_by_name(database: Database):
     an_organisation(database)
-    assert found(database, create_key(database, "Harbour Foods", "Portal", ["assess"], 30)) is not None
-    with pytest.raises(Refused, match=r"no organisation called Quay"):
+    assert key(database, create_key(database, "Harbour Foods", "Portal", ["assess"], 30)) is not None
+    with pytest.raises(DomainError, match=r"no organisation called Quay"):
         create_key(database, "Quay", "Portal", ["assess"], 30)
 
 
@@ -145,15 +149,15 @@ def test_the_page_shows_a_new_key_once_and_revokes_it(app: Flask, database: Data
     client = a_browser(app, a_user(database, an_organisation(database), "admin"))
     page = send(client, "/keys", name="Portal", days="90", scopes=["assess"]).get_data(as_text=True)
     text = page.partition('id="shown-once"')[2].partition('value="')[2].partition('"')[0]
-    kept = found(database, text)
-    assert kept is not None
+    stored = key(database, text)
+    assert stored is not None
     assert text not in client.get("/keys").get_data(as_text=True)
-    send(client, f"/keys/{kept.id}/revoke")
-    assert found(database, text) is None
+    send(client, f"/keys/{stored.id}/revoke")
+    assert key(database, text) is None
     assert "revoked" in client.get("/keys").get_data(as_text=True)
 
 
-def test_the_page_keeps_what_was_typed_when_it_refuses(app: Flask, database: Database):
+def test_the_page_keeps_the_input_when_it_is_refused(app: Flask, database: Database):
     client = a_browser(app, a_user(database, an_organisation(database), "admin"))
     answer = send(client, "/keys", name="Portal", days="90")
     assert answer.status_code == 422

@@ -1,36 +1,36 @@
-"""How passwords are kept and compared."""
+"""Hashing and verification of passwords."""
 
 import pytest
 
 from service.auth import passwords
 
 
-def test_a_password_is_kept_as_rfc_9106_says_for_little_memory():
-    kept = passwords.hash_password("seven quiet herons wade")
-    assert kept.startswith("$argon2id$v=19$m=65536,t=3,p=4$")
-    assert not passwords.is_dated(kept)
-    assert kept != passwords.hash_password("seven quiet herons wade")
-    assert passwords.NOBODY.rsplit("$", 2)[0] == kept.rsplit("$", 2)[0]
+def test_passwords_are_hashed_with_the_low_memory_parameters_of_rfc_9106():
+    password_hash = passwords.hash_password("seven quiet herons wade")
+    assert password_hash.startswith("$argon2id$v=19$m=65536,t=3,p=4$")
+    assert not passwords.needs_rehash(password_hash)
+    assert password_hash != passwords.hash_password("seven quiet herons wade")
+    assert passwords.DUMMY_HASH.rsplit("$", 2)[0] == password_hash.rsplit("$", 2)[0]
 
 
-def test_one_password_may_be_typed_in_two_ways():
+def test_equivalent_unicode_forms_of_a_password_match():
     composed, decomposed = "caf\u00e9 at the old quay", "cafe\u0301 at the old quay"
-    assert passwords.fits(decomposed, passwords.hash_password(composed))
+    assert passwords.verify_password(decomposed, passwords.hash_password(composed))
 
 
-def test_a_password_longer_than_any_that_can_be_set_never_fits():
+def test_a_password_longer_than_the_maximum_never_matches():
     longest = "ab" * 64
-    assert not passwords.fits(longest + "x", passwords.hash_password(longest))
+    assert not passwords.verify_password(longest + "x", passwords.hash_password(longest))
 
 
-def test_a_password_for_one_sign_in_is_good_enough_to_keep_and_never_the_same():
-    made = {passwords.one_time() for _ in range(50)}
-    assert len(made) == 50
-    assert {passwords.fault(password, "ana@harbour.example") for password in made} == {None}
+def test_one_time_passwords_are_valid_and_unique():
+    generated = {passwords.generate_one_time_password() for _ in range(50)}
+    assert len(generated) == 50
+    assert {passwords.find_password_fault(password, "ana@harbour.example") for password in generated} == {None}
 
 
 @pytest.mark.parametrize(
-    ("password", "fault"),
+    ("password", "code"),
     [
         ("xyzxyzxyzxyz", "password.guessable"),
         ("short", "password.short"),
@@ -41,5 +41,5 @@ def test_a_password_for_one_sign_in_is_good_enough_to_keep_and_never_the_same():
         ("all in small letters is fine", None),
     ],
 )
-def test_length_is_asked_for_and_composition_is_not(password: str, fault: str | None):
-    assert passwords.fault(password, "ana@harbour.example", "Ana Marín") == fault
+def test_passwords_need_length_but_no_composition(password: str, code: str | None):
+    assert passwords.find_password_fault(password, "ana@harbour.example", "Ana Marín") == code

@@ -1,22 +1,22 @@
-"""Signing in, staying signed in, and out again; one's own password."""
+"""Signing in and out, sessions, and changing one's own password."""
 
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from argon2 import PasswordHasher
-from callers import PASSWORD, a_browser, a_user, an_organisation, form_token, send, stop_the_clock
+from callers import PASSWORD, a_browser, a_user, an_organisation, form_token, freeze_time, send
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 from werkzeug.test import TestResponse
 
-from service.app import create_app
 from service.auth import passwords
 from service.clock import now
 from service.db.session import Database
 from service.db.tables import AuditEvent, SignIn, User
 from service.settings import Settings
+from service.wiring.app import create_app
 
 EMAIL = "ana@harbour.example"
 NEW = "nine grey seals drift by"
@@ -31,8 +31,8 @@ def ana(database: Database) -> str:
     return a_user(database, an_organisation(database), "admin", EMAIL)
 
 
-def enter(client: FlaskClient, password: str = PASSWORD, email: str = EMAIL, wanted: str = "") -> TestResponse:
-    return send(client, "/sign-in", email=email, password=password, next=wanted)
+def enter(client: FlaskClient, password: str = PASSWORD, email: str = EMAIL, next_path: str = "") -> TestResponse:
+    return send(client, "/sign-in", email=email, password=password, next=next_path)
 
 
 def is_signed_in(client: FlaskClient) -> bool:
@@ -43,11 +43,11 @@ def token_of(client: FlaskClient) -> str:
     return client.get_cookie("diligence").value
 
 
-def test_the_right_password_signs_in_and_leads_to_the_page_that_was_asked_for(app: Flask, ana: str):
+def test_the_right_password_signs_in_and_returns_to_the_requested_page(app: Flask, ana: str):
     client = app.test_client()
-    asked = client.get("/audit?action=user.created")
-    assert asked.location == "/sign-in?next=/audit?action%3Duser.created"
-    answer = enter(client, wanted="/audit?action=user.created")
+    requested = client.get("/audit?action=user.created")
+    assert requested.location == "/sign-in?next=/audit?action%3Duser.created"
+    answer = enter(client, next_path="/audit?action=user.created")
     assert (answer.status_code, answer.location) == (303, "/audit?action=user.created")
     assert is_signed_in(client)
 
@@ -56,21 +56,23 @@ def test_the_right_password_signs_in_and_leads_to_the_page_that_was_asked_for(ap
     "elsewhere",
     ["https://evil.example/", "//evil.example", "/\\evil.example", "evil", "javascript:x", "/\tx", "/\n/evil"],
 )
-def test_signing_in_never_leads_to_another_place(app: Flask, ana: str, elsewhere: str):
-    assert enter(app.test_client(), wanted=elsewhere).location == "/"
+def test_signing_in_never_redirects_to_another_site(app: Flask, ana: str, elsewhere: str):
+    assert enter(app.test_client(), next_path=elsewhere).location == "/"
 
 
 def test_the_e_mail_address_is_found_however_it_is_typed(app: Flask, ana: str):
     assert enter(app.test_client(), email=" Ana@Harbour.example ").status_code == 303
 
 
-def test_a_wrong_password_an_unknown_account_and_an_ended_one_get_one_answer_after_the_same_work(
+def test_wrong_passwords_unknown_and_inactive_accounts_get_the_same_response_after_the_same_work(
     app: Flask, database: Database, ana: str, monkeypatch: pytest.MonkeyPatch
 ):
     compared = []
-    fits = passwords.fits
-    monkeypatch.setattr(passwords, "fits", lambda given, kept: compared.append(kept) or fits(given, kept))
-    with database.across() as session:
+    fits = passwords.verify_password
+    monkeypatch.setattr(
+        passwords, "verify_password", lambda typed, stored: compared.append(stored) or fits(typed, stored)
+    )
+    with database.unscoped() as session:
         organisation_id = session.get_one(User, ana).organisation_id
     a_user(database, organisation_id, email="bo@harbour.example", active=False)
     client = app.test_client()
@@ -79,15 +81,15 @@ def test_a_wrong_password_an_unknown_account_and_an_ended_one_get_one_answer_aft
         enter(client, email="nobody@harbour.example"),
         enter(client, email="bo@harbour.example"),
     ]
-    told = {answer.get_data(as_text=True).partition('role="alert"')[2].partition("</p>")[0] for answer in answers}
+    statuses = {answer.get_data(as_text=True).partition('role="alert"')[2].partition("</p>")[0] for answer in answers}
     assert {answer.status_code for answer in answers} == {403}
-    assert told == {">The e-mail address or the password is wrong."}
+    assert statuses == {">The e-mail address or the password is wrong."}
     assert len(compared) == 3
-    parameters = {kept.rsplit("$", 2)[0] for kept in compared}
+    parameters = {stored.rsplit("$", 2)[0] for stored in compared}
     assert len(parameters) == 1
 
 
-def test_a_token_that_was_there_before_signing_in_is_not_taken_over(app: Flask, ana: str):
+def test_a_token_from_before_signing_in_is_not_reused(app: Flask, ana: str):
     client = app.test_client()
     client.set_cookie("diligence", "chosen-by-somebody-else")
     enter(client)
@@ -97,7 +99,7 @@ def test_a_token_that_was_there_before_signing_in_is_not_taken_over(app: Flask, 
     assert not is_signed_in(stranger)
 
 
-def test_signing_in_again_ends_the_sign_in_that_this_browser_had(app: Flask, ana: str):
+def test_signing_in_again_ends_the_previous_session_of_the_browser(app: Flask, ana: str):
     client = app.test_client()
     enter(client)
     before = token_of(client)
@@ -115,20 +117,20 @@ def test_a_form_from_before_signing_in_is_stale_after_it(app: Flask, ana: str):
     assert client.post("/sign-out", data={"csrf_token": before}).status_code == 400
 
 
-def test_signing_in_wants_the_mark_of_its_own_form(app: Flask, ana: str):
+def test_signing_in_needs_the_csrf_token_of_its_form(app: Flask, ana: str):
     assert app.test_client().post("/sign-in", data={"email": EMAIL, "password": PASSWORD}).status_code == 400
 
 
 def test_the_database_holds_no_token_and_no_password(app: Flask, database: Database, ana: str):
     client = app.test_client()
     enter(client)
-    with database.across() as session:
-        kept = session.scalars(select(SignIn)).one()
-        assert token_of(client) not in (kept.token_hash, kept.id)
+    with database.unscoped() as session:
+        stored = session.scalars(select(SignIn)).one()
+        assert token_of(client) not in (stored.token_hash, stored.id)
         assert session.get_one(User, ana).password_hash.startswith("$argon2id$")
 
 
-def test_the_cookie_is_out_of_reach_of_scripts_of_other_sites_and_of_other_hosts(tmp_path: Path, database: Database):
+def test_the_cookie_is_protected_from_scripts_other_sites_and_other_hosts(tmp_path: Path, database: Database):
     a_user(database, an_organisation(database), "admin", EMAIL)
     client = create_app(Settings(data=tmp_path), database).test_client()
     cookies = [cookie.split("; ") for cookie in enter(client).headers.getlist("Set-Cookie")]
@@ -139,7 +141,7 @@ def test_the_cookie_is_out_of_reach_of_scripts_of_other_sites_and_of_other_hosts
         assert not any(attribute.startswith("Domain") for attribute in attributes)
 
 
-def test_signing_out_ends_the_sign_in_on_the_server(app: Flask, ana: str):
+def test_signing_out_ends_the_session_on_the_server(app: Flask, ana: str):
     client = app.test_client()
     enter(client)
     token = token_of(client)
@@ -153,62 +155,62 @@ def test_signing_out_everywhere_ends_every_browser_of_this_user_and_of_no_other(
     app: Flask, database: Database, ana: str
 ):
     first, second = a_browser(app, ana), a_browser(app, ana)
-    other = a_browser(app, a_user(database, an_organisation(database, "Quay Textiles")))
+    other_browser = a_browser(app, a_user(database, an_organisation(database, "Quay Textiles")))
     send(first, "/sign-out-everywhere")
-    assert [is_signed_in(client) for client in (first, second, other)] == [False, False, True]
+    assert [is_signed_in(client) for client in (first, second, other_browser)] == [False, False, True]
 
 
-def test_a_sign_in_ends_when_it_is_idle(app: Flask, ana: str, monkeypatch: pytest.MonkeyPatch):
+def test_an_idle_session_expires(app: Flask, ana: str, monkeypatch: pytest.MonkeyPatch):
     client, at = a_browser(app, ana), now()
     for minutes in (50, 100, 150):
-        stop_the_clock(monkeypatch, at + timedelta(minutes=minutes))
+        freeze_time(monkeypatch, at + timedelta(minutes=minutes))
         assert is_signed_in(client)
-    stop_the_clock(monkeypatch, at + timedelta(minutes=150 + 60))
+    freeze_time(monkeypatch, at + timedelta(minutes=150 + 60))
     assert not is_signed_in(client)
 
 
-def test_a_sign_in_ends_after_its_hours_however_busy(app: Flask, ana: str, monkeypatch: pytest.MonkeyPatch):
+def test_a_session_expires_after_its_hours_even_if_it_is_busy(app: Flask, ana: str, monkeypatch: pytest.MonkeyPatch):
     client, at = a_browser(app, ana), now()
     for minutes in range(0, 12 * 60, 45):
-        stop_the_clock(monkeypatch, at + timedelta(minutes=minutes))
+        freeze_time(monkeypatch, at + timedelta(minutes=minutes))
         assert is_signed_in(client)
-    stop_the_clock(monkeypatch, at + timedelta(hours=12))
+    freeze_time(monkeypatch, at + timedelta(hours=12))
     assert not is_signed_in(client)
 
 
-def test_sign_ins_that_have_run_out_are_cleared_away(app: Flask, database: Database, ana: str, monkeypatch):
+def test_expired_sessions_are_deleted(app: Flask, database: Database, ana: str, monkeypatch):
     at = now()
     a_browser(app, ana)
-    stop_the_clock(monkeypatch, at + timedelta(hours=13))
+    freeze_time(monkeypatch, at + timedelta(hours=13))
     a_browser(app, ana)
-    with database.across() as session:
+    with database.unscoped() as session:
         assert len(session.scalars(select(SignIn)).all()) == 1
 
 
-def test_who_is_deactivated_is_out_at_once(app: Flask, database: Database, ana: str):
+def test_a_deactivated_user_is_signed_out_at_once(app: Flask, database: Database, ana: str):
     client = a_browser(app, ana)
-    with database.across() as session:
+    with database.unscoped() as session:
         session.get_one(User, ana).active = False
     assert not is_signed_in(client)
 
 
-def test_a_hash_with_parameters_of_the_past_is_renewed_at_sign_in(app: Flask, database: Database, ana: str):
+def test_a_hash_with_old_parameters_is_renewed_at_sign_in(app: Flask, database: Database, ana: str):
     weak = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
-    with database.across() as session:
+    with database.unscoped() as session:
         session.get_one(User, ana).password_hash = weak
     assert enter(app.test_client()).status_code == 303
-    with database.across() as session:
+    with database.unscoped() as session:
         renewed = session.get_one(User, ana).password_hash
     assert renewed != weak
-    assert not passwords.is_dated(renewed)
-    assert passwords.fits(PASSWORD, renewed)
+    assert not passwords.needs_rehash(renewed)
+    assert passwords.verify_password(PASSWORD, renewed)
 
 
-def test_signing_in_and_out_stand_in_the_audit_trail(app: Flask, database: Database, ana: str):
+def test_signing_in_and_out_are_recorded_in_the_audit_trail(app: Flask, database: Database, ana: str):
     client = app.test_client()
     enter(client)
     send(client, "/sign-out")
-    with database.across() as session:
+    with database.unscoped() as session:
         events = session.scalars(select(AuditEvent).order_by(AuditEvent.id)).all()
     assert [(event.action, event.actor) for event in events] == [
         ("user.signed_in", f"user:{ana}"),
@@ -216,12 +218,12 @@ def test_signing_in_and_out_stand_in_the_audit_trail(app: Flask, database: Datab
     ]
 
 
-def test_a_part_of_a_page_that_asks_when_signed_out_makes_the_whole_page_go_to_sign_in(app: Flask):
+def test_a_page_fragment_requested_when_signed_out_redirects_the_whole_page_to_sign_in(app: Flask):
     answer = app.test_client().get("/users", headers={"HX-Request": "true"})
     assert (answer.status_code, answer.headers["HX-Redirect"]) == (401, "/sign-in")
 
 
-def test_the_first_password_opens_nothing_but_the_choice_of_ones_own(app: Flask, database: Database):
+def test_a_one_time_password_only_allows_choosing_a_new_one(app: Flask, database: Database):
     user_id = a_user(database, an_organisation(database), "admin", EMAIL, must_change_password=True)
     client = a_browser(app, user_id)
     assert client.get("/users").location == "/password"
@@ -230,12 +232,12 @@ def test_the_first_password_opens_nothing_but_the_choice_of_ones_own(app: Flask,
     assert client.get("/users").status_code == 200
 
 
-def test_a_new_password_ends_the_other_sign_ins_and_keeps_this_one(app: Flask, ana: str):
-    here, elsewhere = a_browser(app, ana), a_browser(app, ana)
-    before = token_of(here)
-    send(here, "/password", current=PASSWORD, new=NEW, again=NEW)
-    assert token_of(here) != before
-    assert [is_signed_in(here), is_signed_in(elsewhere)] == [True, False]
+def test_a_new_password_ends_all_other_sessions_and_keeps_this_one(app: Flask, ana: str):
+    browser, elsewhere = a_browser(app, ana), a_browser(app, ana)
+    before = token_of(browser)
+    send(browser, "/password", current=PASSWORD, new=NEW, again=NEW)
+    assert token_of(browser) != before
+    assert [is_signed_in(browser), is_signed_in(elsewhere)] == [True, False]
     assert enter(app.test_client()).status_code == 403
     assert enter(app.test_client(), NEW).status_code == 303
 
@@ -252,7 +254,7 @@ def test_a_new_password_ends_the_other_sign_ins_and_keeps_this_one(app: Flask, a
         (PASSWORD, f"{EMAIL}1", f"{EMAIL}1", "easy to guess"),
     ],
 )
-def test_a_password_that_will_not_do_is_refused_with_its_reason(
+def test_an_invalid_password_is_refused_with_the_reason(
     app: Flask, ana: str, current: str, new: str, again: str, says: str
 ):
     client = a_browser(app, ana)

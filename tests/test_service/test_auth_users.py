@@ -1,4 +1,4 @@
-"""People of an organisation: made by an admin, given a role, taken away again."""
+"""Users of an organisation: creation, roles, deactivation and password resets."""
 
 import pytest
 from callers import PASSWORD, a_browser, a_user, an_organisation, send
@@ -6,10 +6,10 @@ from flask import Flask
 from sqlalchemy import select
 
 from service.auth import passwords, users
-from service.auth.commands import create_organisation, create_user
+from service.auth.accounts import create_organisation, create_user
 from service.db.session import Database
 from service.db.tables import AuditEvent, Organisation, User
-from service.refusal import Refused
+from service.errors import DomainError
 
 pytestmark = pytest.mark.usefixtures("quick_hashes")
 
@@ -29,7 +29,7 @@ def test_a_new_user_signs_in_with_the_password_that_was_shown_and_chooses_their_
 
 
 @pytest.mark.parametrize(
-    ("given", "code", "status"),
+    ("inputs", "code", "status"),
     [
         ({"email": "no address"}, "user.email", 422),
         ({"email": f"{'x' * 64}@{'y' * 190}.example"}, "user.email", 422),
@@ -39,40 +39,40 @@ def test_a_new_user_signs_in_with_the_password_that_was_shown_and_chooses_their_
     ],
 )
 def test_a_user_needs_an_address_of_their_own_a_name_and_a_role(
-    database: Database, given: dict[str, str], code: str, status: int
+    database: Database, inputs: dict[str, str], code: str, status: int
 ):
     organisation_id = an_organisation(database)
     a_user(database, organisation_id, email="ana@harbour.example")
-    fields = {"email": "bo@harbour.example", "name": "Bo", "role": "viewer", **given}
-    with database.of(organisation_id) as session, pytest.raises(Refused) as refused:
-        users.create(session, **fields, by="user:ana")
+    fields = {"email": "bo@harbour.example", "name": "Bo", "role": "viewer", **inputs}
+    with database.for_organisation(organisation_id) as session, pytest.raises(DomainError) as refused:
+        users.create_user(session, **fields, by="user:ana")
     assert (refused.value.code, refused.value.status) == (code, status)
 
 
-def test_an_address_that_signs_in_elsewhere_is_refused_like_one_that_is_misspelt(database: Database):
+def test_an_address_of_another_organisation_is_refused_like_an_invalid_one(database: Database):
     a_user(database, an_organisation(database, "Quay Textiles"), email="eve@quay.example")
-    said = []
-    with database.of(an_organisation(database)) as session:
+    message = []
+    with database.for_organisation(an_organisation(database)) as session:
         for email in ("eve@quay.example", "eve at quay"):
-            with pytest.raises(Refused) as refused:
-                users.create(session, email, "Eve", "viewer", "user:ana")
-            said.append((refused.value.code, refused.value.status, refused.value.detail, refused.value.extra))
-    assert said[0] == said[1]
+            with pytest.raises(DomainError) as refused:
+                users.create_user(session, email, "Eve", "viewer", "user:ana")
+            message.append((refused.value.code, refused.value.status, refused.value.detail, refused.value.extra))
+    assert message[0] == message[1]
 
 
-def test_an_address_that_is_taken_spoils_nothing_else_in_the_transaction(database: Database):
+def test_a_duplicate_address_does_not_break_the_transaction(database: Database):
     organisation_id = an_organisation(database)
     a_user(database, organisation_id, email="ana@harbour.example")
-    with database.of(organisation_id) as session:
-        with pytest.raises(Refused):
-            users.create(session, "ana@harbour.example", "Ana", "viewer", "user:ana")
-        users.create(session, "bo@harbour.example", "Bo", "viewer", "user:ana")
-    with database.of(organisation_id) as session:
-        assert {user.email for user in users.listing(session)} == {"ana@harbour.example", "bo@harbour.example"}
+    with database.for_organisation(organisation_id) as session:
+        with pytest.raises(DomainError):
+            users.create_user(session, "ana@harbour.example", "Ana", "viewer", "user:ana")
+        users.create_user(session, "bo@harbour.example", "Bo", "viewer", "user:ana")
+    with database.for_organisation(organisation_id) as session:
+        assert {user.email for user in users.list_users(session)} == {"ana@harbour.example", "bo@harbour.example"}
 
 
 @pytest.mark.parametrize("loss", ["role", "deactivate"])
-def test_the_last_admin_stays(app: Flask, database: Database, loss: str):
+def test_the_last_admin_cannot_be_removed(app: Flask, database: Database, loss: str):
     organisation_id = an_organisation(database)
     first = a_user(database, organisation_id, "admin")
     a_user(database, organisation_id, "admin", active=False)
@@ -83,7 +83,7 @@ def test_the_last_admin_stays(app: Flask, database: Database, loss: str):
     assert send(client, f"/users/{first}/{loss}", role="viewer").status_code == 303
 
 
-def test_a_role_counts_from_the_next_request(app: Flask, database: Database):
+def test_a_role_change_applies_from_the_next_request(app: Flask, database: Database):
     organisation_id = an_organisation(database)
     admin, bo = a_user(database, organisation_id, "admin"), a_user(database, organisation_id, "viewer")
     browser = a_browser(app, bo)
@@ -92,7 +92,7 @@ def test_a_role_counts_from_the_next_request(app: Flask, database: Database):
     assert browser.get("/users").status_code == 200
 
 
-def test_ending_access_signs_the_user_out_and_giving_it_back_lets_them_in(app: Flask, database: Database):
+def test_deactivating_signs_the_user_out_and_reactivating_lets_them_in(app: Flask, database: Database):
     organisation_id = an_organisation(database)
     admin = a_browser(app, a_user(database, organisation_id, "admin"))
     bo = a_user(database, organisation_id, email="bo@harbour.example")
@@ -104,20 +104,20 @@ def test_ending_access_signs_the_user_out_and_giving_it_back_lets_them_in(app: F
     assert send(app.test_client(), "/sign-in", email="bo@harbour.example", password=PASSWORD).location == "/"
 
 
-def test_a_reset_password_ends_sign_ins_and_is_good_for_choosing_ones_own(app: Flask, database: Database):
+def test_a_password_reset_ends_sessions_and_gives_a_one_time_password(app: Flask, database: Database):
     organisation_id = an_organisation(database)
     admin = a_browser(app, a_user(database, organisation_id, "admin"))
     bo = a_user(database, organisation_id, email="bo@harbour.example")
     browser = a_browser(app, bo)
     password = shown_once(send(admin, f"/users/{bo}/password").get_data(as_text=True))
     assert browser.get("/password").status_code == 303
-    with database.of(organisation_id) as session:
-        user = users.get(session, bo)
-    assert passwords.fits(password, user.password_hash)
+    with database.for_organisation(organisation_id) as session:
+        user = users.get_user(session, bo)
+    assert passwords.verify_password(password, user.password_hash)
     assert user.must_change_password
 
 
-def test_what_is_done_to_a_user_stands_in_the_audit_trail_without_their_name(app: Flask, database: Database):
+def test_changes_to_a_user_are_recorded_in_the_audit_trail_without_their_name(app: Flask, database: Database):
     organisation_id = an_organisation(database)
     admin_id = a_user(database, organisation_id, "admin")
     admin, bo = a_browser(app, admin_id), a_user(database, organisation_id, "viewer", name="Bo Lindqvist")
@@ -125,7 +125,7 @@ def test_what_is_done_to_a_user_stands_in_the_audit_trail_without_their_name(app
     send(admin, f"/users/{bo}/password")
     send(admin, f"/users/{bo}/deactivate")
     send(admin, f"/users/{bo}/activate")
-    with database.of(organisation_id) as session:
+    with database.for_organisation(organisation_id) as session:
         events = session.scalars(select(AuditEvent).order_by(AuditEvent.id)).all()
     done = ["user.role_changed", "user.password_reset", "user.deactivated", "user.activated"]
     assert [event.action for event in events] == done
@@ -133,14 +133,14 @@ def test_what_is_done_to_a_user_stands_in_the_audit_trail_without_their_name(app
     assert events[0].details == {"from": "viewer", "to": "officer"}
 
 
-def test_the_command_line_makes_an_organisation_and_its_first_user(database: Database):
+def test_the_command_line_creates_an_organisation_and_its_first_user(database: Database):
     organisation_id = create_organisation(database, "Harbour Foods", "Asia/Bangkok")
     password = create_user(database, "Harbour Foods", "ana@harbour.example", "Ana", "admin")
-    with database.across() as session:
+    with database.unscoped() as session:
         user = session.scalars(select(User)).one()
         actions = session.scalars(select(AuditEvent.action).order_by(AuditEvent.id)).all()
     assert (user.organisation_id, user.must_change_password) == (organisation_id, True)
-    assert passwords.fits(password, user.password_hash)
+    assert passwords.verify_password(password, user.password_hash)
     assert actions == ["organisation.created", "user.created"]
 
 
@@ -152,10 +152,10 @@ def test_the_command_line_makes_an_organisation_and_its_first_user(database: Dat
         ("Quay", "Asia/Nowhere", "time_zone.unknown"),
     ],
 )
-def test_an_organisation_needs_a_name_of_its_own_and_a_time_zone(database: Database, name: str, zone: str, code: str):
+def test_an_organisation_needs_a_unique_name_and_a_time_zone(database: Database, name: str, zone: str, code: str):
     an_organisation(database)
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(DomainError) as refused:
         create_organisation(database, name, zone)
     assert refused.value.code == code
-    with database.across() as session:
+    with database.unscoped() as session:
         assert session.scalars(select(Organisation.name)).all() == ["Harbour Foods"]

@@ -1,4 +1,4 @@
-"""A backup holds everything, goes into any other database, and finds out itself when anything is missing or was changed."""
+"""A backup is complete, can be restored into any database, and detects missing or changed parts."""
 
 import io
 import tarfile
@@ -9,26 +9,26 @@ from pathlib import Path
 import orjson
 import pytest
 from databases import KINDS, Empty
-from kept import AT, a_full_organisation, rows
+from full_organisation import AT, create_full_organisation, read_all_rows
 from sqlalchemy import delete
 
 from service import backup
-from service.audit import record
+from service.audit import record_event
 from service.auth import keys
-from service.backup import BadBackup, back_up, check, restore
+from service.backup import BackupError, create_backup, restore_backup, verify_backup
+from service.blob_store import BlobStore
 from service.db.session import Database
 from service.db.tables import Organisation
-from service.files import Blobs
 
 
 @pytest.fixture
-def blobs(tmp_path: Path) -> Blobs:
+def blobs(tmp_path: Path) -> BlobStore:
     """The files of the database that is saved."""
-    return Blobs(tmp_path / "blobs")
+    return BlobStore(tmp_path / "blobs")
 
 
 @pytest.fixture(params=KINDS)
-def other(request: pytest.FixtureRequest) -> Iterator[Database]:
+def target(request: pytest.FixtureRequest) -> Iterator[Database]:
     """A second, empty database, of each kind in turn."""
     empty: Empty = request.getfixturevalue(request.param)
     with empty() as engine:
@@ -36,77 +36,81 @@ def other(request: pytest.FixtureRequest) -> Iterator[Database]:
 
 
 def test_a_backup_restored_anywhere_holds_every_row_and_file(
-    database: Database, other: Database, blobs: Blobs, tmp_path: Path
+    database: Database, target: Database, blobs: BlobStore, tmp_path: Path
 ):
-    a_full_organisation(database, blobs)
-    a_full_organisation(database, blobs, "Hill Builders")
-    told = back_up(database, blobs, tmp_path / "all.tar.gz", AT)
-    restored = Blobs(tmp_path / "restored")
-    assert restore(other, restored, tmp_path / "all.tar.gz") == told
-    assert rows(other) == rows(database)
-    assert [restored.get(digest) for digest in blobs.digests()] == [blobs.get(digest) for digest in blobs.digests()]
-    assert told["files"] == 3
-    assert (told["supplier"], told["organisation"]) == (6, 2)
+    create_full_organisation(database, blobs)
+    create_full_organisation(database, blobs, "Hill Builders")
+    counts = create_backup(database, blobs, tmp_path / "all.tar.gz", AT)
+    restored = BlobStore(tmp_path / "restored")
+    assert restore_backup(target, restored, tmp_path / "all.tar.gz") == counts
+    assert read_all_rows(target) == read_all_rows(database)
+    assert [restored.get(digest) for digest in blobs.list_digests()] == [
+        blobs.get(digest) for digest in blobs.list_digests()
+    ]
+    assert counts["files"] == 3
+    assert (counts["supplier"], counts["organisation"]) == (6, 2)
 
 
-def test_a_restored_database_goes_on_counting_where_it_was(
-    database: Database, other: Database, blobs: Blobs, tmp_path: Path
+def test_sequences_of_a_restored_database_continue_after_the_last_id(
+    database: Database, target: Database, blobs: BlobStore, tmp_path: Path
 ):
-    organisation_id = a_full_organisation(database, blobs)
-    back_up(database, blobs, tmp_path / "all.tar.gz", AT)
-    restore(other, blobs, tmp_path / "all.tar.gz")
-    with other.of(organisation_id) as session:
-        record(session, "user:ana", "key.revoked", "api_key", "1")
-        keys.create(session, "Portal", ["assess"], 30, "user:ana")
-    assert len(rows(other)["audit_event"]) == len(rows(database)["audit_event"]) + 2
+    organisation_id = create_full_organisation(database, blobs)
+    create_backup(database, blobs, tmp_path / "all.tar.gz", AT)
+    restore_backup(target, blobs, tmp_path / "all.tar.gz")
+    with target.for_organisation(organisation_id) as session:
+        record_event(session, "user:ana", "key.revoked", "api_key", "1")
+        keys.create_key(session, "Portal", ["assess"], 30, "user:ana")
+    assert len(read_all_rows(target)["audit_event"]) == len(read_all_rows(database)["audit_event"]) + 2
 
 
-def test_a_backup_holds_one_moment(database: Database, blobs: Blobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_backup_is_a_snapshot_of_one_moment(
+    database: Database, blobs: BlobStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     # While tables are read one after another, another organisation comes in.
-    a_full_organisation(database, blobs)
+    create_full_organisation(database, blobs)
     add = backup._add_rows
     came = []
 
-    def add_and_write(*told: object) -> backup.Tally:
+    def add_and_write(*counts: object) -> backup.Tally:
         if not came:
             came.append(1)
-            tally = add(*told)
-            a_full_organisation(database, blobs, "Late Foods", b"late")
+            tally = add(*counts)
+            create_full_organisation(database, blobs, "Late Foods", b"late")
             return tally
-        return add(*told)
+        return add(*counts)
 
     monkeypatch.setattr(backup, "_add_rows", add_and_write)
-    told = back_up(database, blobs, tmp_path / "all.tar.gz", AT)
-    assert (told["organisation"], told["upload"], told["files"]) == (1, 1, 2)
+    counts = create_backup(database, blobs, tmp_path / "all.tar.gz", AT)
+    assert (counts["organisation"], counts["upload"], counts["files"]) == (1, 1, 2)
 
 
-def test_a_backup_never_overwrites_another(database: Database, blobs: Blobs, tmp_path: Path):
+def test_a_backup_never_overwrites_another(database: Database, blobs: BlobStore, tmp_path: Path):
     (tmp_path / "all.tar.gz").write_bytes(b"the only one there is")
-    with pytest.raises(BadBackup, match="never overwrites"):
-        back_up(database, blobs, tmp_path / "all.tar.gz", AT)
+    with pytest.raises(BackupError, match="never overwrites"):
+        create_backup(database, blobs, tmp_path / "all.tar.gz", AT)
     assert (tmp_path / "all.tar.gz").read_bytes() == b"the only one there is"
 
 
-def test_a_backup_is_for_the_eyes_of_its_owner(sqlite: Empty, blobs: Blobs, tmp_path: Path):
+def test_only_its_owner_can_read_a_backup(sqlite: Empty, blobs: BlobStore, tmp_path: Path):
     with sqlite() as engine:
-        back_up(Database(engine), blobs, tmp_path / "all.tar.gz", AT)
+        create_backup(Database(engine), blobs, tmp_path / "all.tar.gz", AT)
     assert (tmp_path / "all.tar.gz").stat().st_mode & 0o777 == 0o600
 
 
-def test_a_backup_without_a_file_that_was_sent_is_none(sqlite: Empty, blobs: Blobs, tmp_path: Path):
+def test_a_backup_with_a_missing_upload_fails(sqlite: Empty, blobs: BlobStore, tmp_path: Path):
     with sqlite() as engine:
-        a_full_organisation(Database(engine), blobs)
-        (blobs.folder / blobs.digests()[0][:2] / blobs.digests()[0]).unlink()
-        with pytest.raises(BadBackup, match="not in the store"):
-            back_up(Database(engine), blobs, tmp_path / "all.tar.gz", AT)
+        create_full_organisation(Database(engine), blobs)
+        (blobs.folder / blobs.list_digests()[0][:2] / blobs.list_digests()[0]).unlink()
+        with pytest.raises(BackupError, match="not in the store"):
+            create_backup(Database(engine), blobs, tmp_path / "all.tar.gz", AT)
     assert [path.name for path in tmp_path.glob("all*")] == []
 
 
 @contextmanager
-def a_backup(empty: Empty, blobs: Blobs, folder: Path) -> Iterator[Path]:
+def a_backup(empty: Empty, blobs: BlobStore, folder: Path) -> Iterator[Path]:
     with empty() as engine:
-        a_full_organisation(Database(engine), blobs)
-        back_up(Database(engine), blobs, folder / "all.tar.gz", AT)
+        create_full_organisation(Database(engine), blobs)
+        create_backup(Database(engine), blobs, folder / "all.tar.gz", AT)
         yield folder / "all.tar.gz"
 
 
@@ -116,11 +120,11 @@ def changed(source: Path, change: Callable[[str, bytes], bytes | None]) -> None:
         members = {entry.name: tar.extractfile(entry).read() for entry in tar}
     with tarfile.open(source, "w:gz") as tar:
         for name, data in members.items():
-            given = change(name, data)
-            if given is not None:
+            alter = change(name, data)
+            if alter is not None:
                 entry = tarfile.TarInfo(name)
-                entry.size = len(given)
-                tar.addfile(entry, io.BytesIO(given))
+                entry.size = len(alter)
+                tar.addfile(entry, io.BytesIO(alter))
 
 
 CHANGES: dict[str, Callable[[str, bytes], bytes | None]] = {
@@ -136,64 +140,64 @@ CHANGES: dict[str, Callable[[str, bytes], bytes | None]] = {
 
 
 @pytest.mark.parametrize("what", CHANGES)
-def test_a_backup_that_was_changed_is_found_out_and_nothing_is_restored(
-    sqlite: Empty, blobs: Blobs, tmp_path: Path, what: str
+def test_a_changed_backup_is_detected_and_nothing_is_restored(
+    sqlite: Empty, blobs: BlobStore, tmp_path: Path, what: str
 ):
     with a_backup(sqlite, blobs, tmp_path) as file, sqlite() as engine:
         changed(file, CHANGES[what])
-        with pytest.raises(BadBackup):
-            restore(Database(engine), Blobs(tmp_path / "restored"), file)
-        assert not any(rows(Database(engine)).values())
+        with pytest.raises(BackupError):
+            restore_backup(Database(engine), BlobStore(tmp_path / "restored"), file)
+        assert not any(read_all_rows(Database(engine)).values())
 
 
 @pytest.mark.parametrize("length", [0, 100, 2000])
-def test_a_backup_that_was_cut_short_is_found_out(sqlite: Empty, blobs: Blobs, tmp_path: Path, length: int):
+def test_a_truncated_backup_is_detected(sqlite: Empty, blobs: BlobStore, tmp_path: Path, length: int):
     with a_backup(sqlite, blobs, tmp_path) as file:
         file.write_bytes(file.read_bytes()[:length])
-        with pytest.raises(BadBackup):
-            check(file)
+        with pytest.raises(BackupError):
+            verify_backup(file)
 
 
-def test_a_backup_goes_into_an_empty_database_only(sqlite: Empty, blobs: Blobs, tmp_path: Path):
+def test_a_backup_goes_into_an_empty_database_only(sqlite: Empty, blobs: BlobStore, tmp_path: Path):
     with a_backup(sqlite, blobs, tmp_path) as file, sqlite() as engine:
-        a_full_organisation(Database(engine), blobs, "Hill Builders")
-        before = rows(Database(engine))
-        with pytest.raises(BadBackup, match="not empty"):
-            restore(Database(engine), blobs, file)
-        assert rows(Database(engine)) == before
+        create_full_organisation(Database(engine), blobs, "Hill Builders")
+        before = read_all_rows(Database(engine))
+        with pytest.raises(BackupError, match="not empty"):
+            restore_backup(Database(engine), blobs, file)
+        assert read_all_rows(Database(engine)) == before
 
 
-def test_a_backup_of_another_schema_is_refused_with_what_to_do(sqlite: Empty, blobs: Blobs, tmp_path: Path):
+def test_a_backup_of_another_schema_is_refused_with_what_to_do(sqlite: Empty, blobs: BlobStore, tmp_path: Path):
     def older(name: str, data: bytes) -> bytes:
         return orjson.dumps({**orjson.loads(data), "revision": "0000"}) if name == "manifest.json" else data
 
     with a_backup(sqlite, blobs, tmp_path) as file, sqlite() as engine:
         changed(file, older)
-        with pytest.raises(BadBackup, match="restore with the version that wrote it"):
-            restore(Database(engine), blobs, file)
+        with pytest.raises(BackupError, match="restore with the version that wrote it"):
+            restore_backup(Database(engine), blobs, file)
 
 
-def test_what_does_not_read_back_as_it_was_saved_is_not_restored(
-    sqlite: Empty, blobs: Blobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_rows_that_do_not_read_back_as_saved_are_not_restored(
+    sqlite: Empty, blobs: BlobStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     with a_backup(sqlite, blobs, tmp_path) as file, sqlite() as engine:
-        insert = backup._insert
+        insert = backup._insert_rows
 
         def lose_one(session: object, table: object, lines: object) -> None:
             insert(session, table, lines)
             if table.name == "sign_in":
                 session.execute(delete(table))
 
-        monkeypatch.setattr(backup, "_insert", lose_one)
-        with pytest.raises(BadBackup, match="sign_in does not read back"):
-            restore(Database(engine), Blobs(tmp_path / "restored"), file)
-        assert not any(rows(Database(engine)).values())
+        monkeypatch.setattr(backup, "_insert_rows", lose_one)
+        with pytest.raises(BackupError, match="sign_in does not read back"):
+            restore_backup(Database(engine), BlobStore(tmp_path / "restored"), file)
+        assert not any(read_all_rows(Database(engine)).values())
 
 
-def test_the_sample_has_something_in_every_table(sqlite: Empty, blobs: Blobs):
+def test_the_sample_has_something_in_every_table(sqlite: Empty, blobs: BlobStore):
     # Else a table that is not saved would not be missed above.
     with sqlite() as engine:
-        a_full_organisation(Database(engine), blobs)
-        empty = {name for name, kept in rows(Database(engine)).items() if not kept}
+        create_full_organisation(Database(engine), blobs)
+        empty = {name for name, table_rows in read_all_rows(Database(engine)).items() if not table_rows}
     assert empty == {"erasure", "sign_in_attempt"}
     assert Organisation.__tablename__ not in empty

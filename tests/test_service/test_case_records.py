@@ -1,4 +1,4 @@
-"""Case records on the command line: read beside the sites and agencies they are about, told in every part, and recomputed."""
+"""Test case records on the command line: parsed with sites and agencies, written to every output, and recomputed."""
 
 import json
 from dataclasses import replace
@@ -12,17 +12,17 @@ import openpyxl
 import pytest
 from sheets import workbook
 
-from questionnaires.form import load
-from reports.audience import as_seen
+from questionnaires.form import load_form
+from reports.redaction import for_audience
 from risk_models.answers import from_rows
-from risk_models.cases import CaseReading
-from risk_models.facts import load as load_facts
+from risk_models.cases.readings import CaseReading
+from risk_models.facts.facts import load_facts
 from service import cli
-from service.assessing.assess import Batch, assess
-from service.cases.case_contract import case_lines, first_steps
-from service.cases.records import faults_of_cases, link, records_of
-from service.reporting.explained import report_on
-from service.taking_in.take_in import Choices, take_in
+from service.assessment.assess import Batch, assess
+from service.case_reading.export_json import build_case_lines, list_first_steps
+from service.case_reading.records import link_to_suppliers, list_case_data_faults, parse_case_records
+from service.imports.pipeline import Choices, parse_files
+from service.report_content.build import build_report
 
 COLUMNS = {
     "case": "Case",
@@ -54,23 +54,23 @@ AGENCIES = """
 """
 
 
-def row(case: str, finding: str, phase: str = "at work", **told: str) -> str:
-    """A row of the sheet of cases as a line of a table."""
-    cells = {"case": case, "finding": finding, "phase": phase, "age": "Adults", **told}
+def build_row(case: str, finding: str, phase: str = "at work", **values: str) -> str:
+    """Return a row of the sheet of cases as a line of a table."""
+    cells = {"case": case, "finding": finding, "phase": phase, "age": "Adults", **values}
     return "| " + " | ".join(cells.get(column, "") for column in COLUMNS) + " |"
 
 
 CREW = {"nationality": "Myanmar", "job": "Deckhand", "intake": "2025", "people": "12", "acts": "Recruited"}
 INTERVIEW = {"source": "Worker interview", "date": "2026-02-01"}
 PATTERN = [
-    row("C-1", "Papers held by someone else", reference="S-1", found="yes", **CREW, **INTERVIEW),
-    row("C-1", "Threatened with police, immigration or an absconding report", source="NGO", date="2026-02-01"),
-    row("C-1", "Hours or days beyond law or agreement", **INTERVIEW),
-    row("C-1", "Bad housing or food", **INTERVIEW),
-    row("C-1", "Violence", found="no", **INTERVIEW),
+    build_row("C-1", "Papers held by someone else", reference="S-1", found="yes", **CREW, **INTERVIEW),
+    build_row("C-1", "Threatened with police, immigration or an absconding report", source="NGO", date="2026-02-01"),
+    build_row("C-1", "Hours or days beyond law or agreement", **INTERVIEW),
+    build_row("C-1", "Bad housing or food", **INTERVIEW),
+    build_row("C-1", "Violence", found="no", **INTERVIEW),
 ]
 EMERGENCY = [
-    row(
+    build_row(
         "C-2",
         "Locked in",
         reference="S-2",
@@ -80,65 +80,75 @@ EMERGENCY = [
         date="2026-05-01",
     )
 ]
-BY_NAME = [
-    row("C-3", "Paid for the job", "recruitment", name="Clear Water Recruiting", nationality="Nepal", source="Union")
+LINKED_BY_NAME = [
+    build_row(
+        "C-3", "Paid for the job", "recruitment", name="Clear Water Recruiting", nationality="Nepal", source="Union"
+    )
 ]
-UNLINKED = [row("C-4", "Violence", reference="S-99", nationality="Nepal", source="Audit", date="2026-05-01")]
+UNLINKED = [build_row("C-4", "Violence", reference="S-99", nationality="Nepal", source="Audit", date="2026-05-01")]
 
 
-def book(*rows: str) -> bytes:
+def build_workbook(*rows: str) -> bytes:
     cases = "\n".join(["| " + " | ".join(COLUMNS.values()) + " |", *rows])
     return workbook(SITES, name="Sites", Agencies=AGENCIES, **({"Cases": cases} if rows else {}))
 
 
-def assessed(folder: Path, data: bytes, **options: str) -> tuple[int, dict[str, Any]]:
+def run_assess(folder: Path, data: bytes, **options: str) -> tuple[int, dict[str, Any]]:
     (folder / "list.xlsx").write_bytes(data)
-    more = [part for name, value in options.items() for part in (f"--{name}", value)]
-    status = cli.main(["assess", str(folder / "list.xlsx"), "--out", str(folder / "out"), "--on", "2026-06-01", *more])
+    arguments = [argument for name, value in options.items() for argument in (f"--{name}", value)]
+    status = cli.main(
+        ["assess", str(folder / "list.xlsx"), "--out", str(folder / "out"), "--on", "2026-06-01", *arguments]
+    )
     path = folder / "out/assessment.json"
     return status, json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    status, document = assessed(
-        tmp_path_factory.mktemp("cases"), book(*PATTERN, *EMERGENCY, *BY_NAME, *UNLINKED), formats="json"
+def document_with_cases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    status, written = run_assess(
+        tmp_path_factory.mktemp("cases"),
+        build_workbook(*PATTERN, *EMERGENCY, *LINKED_BY_NAME, *UNLINKED),
+        formats="json",
     )
     assert status == 0
-    return document
+    return written
 
 
 @pytest.fixture(scope="module")
-def without(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    return assessed(tmp_path_factory.mktemp("plain"), book(), formats="json")[1]
+def document_without_cases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    return run_assess(tmp_path_factory.mktemp("plain"), build_workbook(), formats="json")[1]
 
 
-def result(document: dict[str, Any], key: str) -> dict[str, Any]:
-    return next(r for r in document["results"] if key in (r["reference"], r["name"]))
+def get_result(document: dict[str, Any], key: str) -> dict[str, Any]:
+    return next(result for result in document["results"] if key in (result["reference"], result["name"]))
 
 
-def case(document: dict[str, Any], name: str) -> dict[str, Any]:
-    return next(c for c in document["cases"] if c["case"] == name)
+def get_case(document: dict[str, Any], name: str) -> dict[str, Any]:
+    return next(case for case in document["cases"] if case["case"] == name)
 
 
-def test_a_sheet_of_cases_is_told_apart_from_sites_and_agencies(told: dict[str, Any]) -> None:
-    assert [sheet["kind"] for sheet in told["input"]["files"][0]["sheets"]] == ["site", "agency", "case"]
-    assert told["input"]["accepted"] == len(told["results"]) + sum(len(c["row"]["rows"]) for c in told["cases"])
-
-
-def test_the_document_follows_its_schema(told: dict[str, Any], without: dict[str, Any]) -> None:
-    schema = json.loads(
-        (Path(cli.__file__).parent / "assessing" / "assessment.schema.json").read_text(encoding="utf-8")
+def test_a_sheet_of_cases_is_distinguished_from_sites_and_agencies(document_with_cases: dict[str, Any]) -> None:
+    assert [sheet["kind"] for sheet in document_with_cases["input"]["files"][0]["sheets"]] == ["site", "agency", "case"]
+    assert document_with_cases["input"]["accepted"] == len(document_with_cases["results"]) + sum(
+        len(c["row"]["rows"]) for c in document_with_cases["cases"]
     )
-    jsonschema.validate(told, schema)
-    jsonschema.validate(without, schema)
-    assert without["cases"] == []
 
 
-def test_a_case_tells_its_group_findings_readings_and_what_it_is_about(told: dict[str, Any]) -> None:
-    one = case(told, "C-1")
-    assert one["linked"] == [{"kind": "site", "file": "list.xlsx", "sheet": "Sites", "row": 2}]
-    assert one["cohort"] == {
+def test_the_document_follows_its_schema(
+    document_with_cases: dict[str, Any], document_without_cases: dict[str, Any]
+) -> None:
+    schema = json.loads(
+        (Path(cli.__file__).parent / "assessment" / "assessment.schema.json").read_text(encoding="utf-8")
+    )
+    jsonschema.validate(document_with_cases, schema)
+    jsonschema.validate(document_without_cases, schema)
+    assert document_without_cases["cases"] == []
+
+
+def test_a_case_has_its_group_findings_readings_and_linked_rows(document_with_cases: dict[str, Any]) -> None:
+    case = get_case(document_with_cases, "C-1")
+    assert case["linked"] == [{"kind": "site", "file": "list.xlsx", "sheet": "Sites", "row": 2}]
+    assert case["cohort"] == {
         "nationality": "MM",
         "job": "Deckhand",
         "intake_from": "2025",
@@ -146,17 +156,19 @@ def test_a_case_tells_its_group_findings_readings_and_what_it_is_about(told: dic
         "people": 12.0,
         "age_group": "adults",
     }
-    assert [f["found"] for f in one["findings"]] == [True, True, True, True, False]
-    dimension = one["readings"][0]["dimensions"][4]
+    assert [finding["found"] for finding in case["findings"]] == [True, True, True, True, False]
+    dimension = case["readings"][0]["dimensions"][4]
     assert (dimension["best"], dimension["rule"]) == (True, "RULE-b")
     assert "Cases row 2, Cases row 3" in dimension["because"]
 
 
-def test_what_a_case_says_reaches_the_result_it_is_about(told: dict[str, Any], without: dict[str, Any]) -> None:
-    before, after = result(without, "S-1"), result(told, "S-1")
+def test_a_case_counts_in_the_result_of_its_supplier(
+    document_with_cases: dict[str, Any], document_without_cases: dict[str, Any]
+) -> None:
+    before, after = get_result(document_without_cases, "S-1"), get_result(document_with_cases, "S-1")
     assert (before["case_evidence"], after["case_evidence"]) == ("none_recorded", "pattern")
     assert "case_pattern" in after["floors"]
-    reported = {r["indicator"] for r in after["reasons"] if r["state"] == "reported"}
+    reported = {reason["indicator"] for reason in after["reasons"] if reason["state"] == "reported"}
     assert {"papers_withheld", "threats", "housing_poor"} <= reported
     assert "violence" not in reported
     assert after["score"] >= max(75.0, before["score"])
@@ -164,39 +176,41 @@ def test_what_a_case_says_reaches_the_result_it_is_about(told: dict[str, Any], w
     assert after["answers"] == before["answers"]
 
 
-def test_an_emergency_puts_people_first_with_hours_on_the_clock(told: dict[str, Any]) -> None:
-    held = result(told, "S-2")
-    assert held["case_evidence"] == "emergency"
-    assert held["score"] >= 90
-    assert held["next_step"] == "keep_people_safe"
-    safety = {action["id"] for action in told["actions"] if action["safety"]}
-    assert held["actions"][0] == {"id": "keep_people_safe", "due": "2026-06-01"}
-    assert {step["id"] for step in case(told, "C-2")["first_steps"]} <= safety
-    assert case(told, "C-2")["first_steps"][0] == {"id": "keep_people_safe", "within_hours": 6.0}
+def test_an_emergency_has_safety_steps_due_within_hours(document_with_cases: dict[str, Any]) -> None:
+    result = get_result(document_with_cases, "S-2")
+    assert result["case_evidence"] == "emergency"
+    assert result["score"] >= 90
+    assert result["next_step"] == "keep_people_safe"
+    safety = {action["id"] for action in document_with_cases["actions"] if action["safety"]}
+    assert result["actions"][0] == {"id": "keep_people_safe", "due": "2026-06-01"}
+    assert {step["id"] for step in get_case(document_with_cases, "C-2")["first_steps"]} <= safety
+    assert get_case(document_with_cases, "C-2")["first_steps"][0] == {"id": "keep_people_safe", "within_hours": 6.0}
 
 
-def test_a_case_about_nobody_in_the_files_is_told_with_its_first_steps(told: dict[str, Any]) -> None:
-    assert case(told, "C-4")["linked"] == []
-    assert case(told, "C-4")["first_steps"]
-    assert [i["seen"] for i in told["input"]["issues"] if i["code"] == "case.unlinked"] == ["C-4"]
+def test_an_unlinked_case_is_reported_with_its_first_steps(document_with_cases: dict[str, Any]) -> None:
+    assert get_case(document_with_cases, "C-4")["linked"] == []
+    assert get_case(document_with_cases, "C-4")["first_steps"]
+    assert [i["seen"] for i in document_with_cases["input"]["issues"] if i["code"] == "case.unlinked"] == ["C-4"]
 
 
-def test_an_agency_is_found_by_its_name_and_hears_of_fees(told: dict[str, Any]) -> None:
-    agency = result(told, "Clear Water Recruiting")
+def test_a_case_links_to_an_agency_by_name_and_reports_fees(document_with_cases: dict[str, Any]) -> None:
+    agency = get_result(document_with_cases, "Clear Water Recruiting")
     assert agency["case_evidence"] == "signals"
     assert "worker_paid_fees" in {r["indicator"] for r in agency["reasons"] if r["state"] == "reported"}
 
 
-def test_sites_without_a_case_score_as_before(told: dict[str, Any], without: dict[str, Any]) -> None:
-    assert result(told, "S-3") == result(without, "S-3")
+def test_sites_without_a_case_score_as_before(
+    document_with_cases: dict[str, Any], document_without_cases: dict[str, Any]
+) -> None:
+    assert get_result(document_with_cases, "S-3") == get_result(document_without_cases, "S-3")
 
 
-def test_cases_are_never_put_together(tmp_path: Path) -> None:
+def test_cases_are_never_merged(tmp_path: Path) -> None:
     halves = [PATTERN[0], PATTERN[3]]
-    halves += [row("C-9", "Threatened with police, immigration or an absconding report", reference="S-1")]
-    halves += [row("C-9", "Hours or days beyond law or agreement")]
-    _, document = assessed(tmp_path, book(*halves), formats="json")
-    assert result(document, "S-1")["case_evidence"] == "signals"
+    halves += [build_row("C-9", "Threatened with police, immigration or an absconding report", reference="S-1")]
+    halves += [build_row("C-9", "Hours or days beyond law or agreement")]
+    _, document = run_assess(tmp_path, build_workbook(*halves), formats="json")
+    assert get_result(document, "S-1")["case_evidence"] == "signals"
     assert [c["strength"] for c in document["cases"]] == ["signals", "signals"]
 
 
@@ -211,13 +225,15 @@ def test_cases_are_never_put_together(tmp_path: Path) -> None:
         lambda d: d["cases"][0].update(linked_reference="S-2"),
         lambda d: d["cases"].pop(),
         lambda d: d.update(cases=3),
-        lambda d: result(d, "S-1").update(case_evidence="signals"),
-        lambda d: result(d, "S-2").update(score=91.0),
+        lambda d: get_result(d, "S-1").update(case_evidence="signals"),
+        lambda d: get_result(d, "S-2").update(score=91.0),
     ],
 )
-def test_verify_recomputes_cases_and_objects_to_any_change(tmp_path: Path, told: dict[str, Any], change: Any) -> None:
+def test_verify_recomputes_cases_and_reports_any_change(
+    tmp_path: Path, document_with_cases: dict[str, Any], change: Any
+) -> None:
     path = tmp_path / "assessment.json"
-    path.write_text(json.dumps(told, ensure_ascii=False), encoding="utf-8")
+    path.write_text(json.dumps(document_with_cases, ensure_ascii=False), encoding="utf-8")
     assert cli.main(["verify", str(path)]) == 0
     changed = json.loads(path.read_text(encoding="utf-8"))
     change(changed)
@@ -225,14 +241,14 @@ def test_verify_recomputes_cases_and_objects_to_any_change(tmp_path: Path, told:
     assert cli.main(["verify", str(path)]) == 1
 
 
-def test_a_name_that_several_bear_links_to_none_of_them() -> None:
+def test_a_name_that_is_not_unique_links_to_no_supplier() -> None:
     def batch(kind: str, *rows: dict[str, Any]) -> Batch:
         return Batch(kind, from_rows(rows), "x.xlsx", kind, np.arange(len(rows)) + 2)
 
     sites = batch(
         "site", {"name": "Quiet Harbour"}, {"name": "Quiet Harbour"}, {"name": "Blue Heron", "imo": "9074729"}
     )
-    records = records_of(
+    records = parse_case_records(
         batch(
             "case",
             {"case_id": "1", "linked_name": "quiet harbour"},
@@ -241,15 +257,15 @@ def test_a_name_that_several_bear_links_to_none_of_them() -> None:
             {"case_id": "4"},
         )
     )
-    assert link(records, [sites]) == ((), ((0, 2),), ((0, 2),), ())
+    assert link_to_suppliers(records, [sites]) == ((), ((0, 2),), ((0, 2),), ())
 
 
-def test_the_template_comes_back_as_cases(tmp_path: Path) -> None:
+def test_a_filled_template_is_parsed_as_cases(tmp_path: Path) -> None:
     path = tmp_path / "cases.xlsx"
     assert cli.main(["template", "case", "--out", str(path)]) == 0
     filled = openpyxl.load_workbook(path)
     sheet = filled["Cases"]
-    told = {
+    values = {
         "Case": "C-1",
         "Finding": "Papers held by someone else",
         "Phase": "Work and life there",
@@ -257,20 +273,20 @@ def test_the_template_comes_back_as_cases(tmp_path: Path) -> None:
         "Source": "Union or NGO",
     }
     for cell in sheet[2]:
-        if cell.value in told:
-            sheet.cell(3, cell.column, told[cell.value])
+        if cell.value in values:
+            sheet.cell(3, cell.column, values[cell.value])
     filled.save(path)
     assert cli.main(["assess", str(path), "--kind", "case", "--out", str(tmp_path / "out"), "--on", "2026-06-01"]) == 0
     document = json.loads((tmp_path / "out/assessment.json").read_text(encoding="utf-8"))
     assert document["results"] == []
-    assert [(c["case"], c["strength"], c["findings"][0]["source"]) for c in document["cases"]] == [
+    assert [(case["case"], case["strength"], case["findings"][0]["source"]) for case in document["cases"]] == [
         ("C-1", "signals", "union_or_ngo")
     ]
     assert cli.main(["verify", str(tmp_path / "out/assessment.json")]) == 0
 
 
-def test_reports_show_cases_to_internal_readers_alone(tmp_path: Path) -> None:
-    assessed(tmp_path, book(*PATTERN), formats="html,xlsx,pdf")
+def test_internal_reports_show_cases(tmp_path: Path) -> None:
+    run_assess(tmp_path, build_workbook(*PATTERN), formats="html,xlsx,pdf")
     page = next((tmp_path / "out").glob("*.html")).read_text(encoding="utf-8")
     assert "C-1: pattern" in page
     assert "RULE-b" in page
@@ -278,30 +294,30 @@ def test_reports_show_cases_to_internal_readers_alone(tmp_path: Path) -> None:
     assert rows[1][:2] == ("C-1", "Blue Heron Seafoods")
 
 
-def test_a_report_that_rests_on_cases_is_no_suppliers_copy(report_with_a_case: Any) -> None:
+def test_a_report_with_cases_cannot_become_a_suppliers_copy(report_with_a_case: Any) -> None:
     assert report_with_a_case.cases
     with pytest.raises(ValueError, match="own answers"):
-        as_seen(report_with_a_case)
+        for_audience(report_with_a_case)
     with pytest.raises(ValueError, match="own answers"):
-        as_seen(replace(report_with_a_case, cases=()))
+        for_audience(replace(report_with_a_case, cases=()))
 
 
 @pytest.fixture
 def report_with_a_case() -> Any:
     on = date(2026, 6, 1)
-    taken = take_in([("list.xlsx", book(*PATTERN))], Choices(), on)
+    parsed = parse_files([("list.xlsx", build_workbook(*PATTERN))], Choices(), on)
     facts = load_facts().as_of(on)
-    report = report_on(assess(taken.batches, facts, on), facts, on, taken.files, taken.issues, "A list")
-    return replace(report, audience="supplier", cases=case_lines(taken.cases, taken.batches, on))
+    report = build_report(assess(parsed.batches, facts, on), facts, on, parsed.files, parsed.issues, "A list")
+    return replace(report, audience="supplier", cases=build_case_lines(parsed.cases, parsed.batches, on))
 
 
-def test_form_lists_and_models_fit() -> None:
-    assert faults_of_cases() == []
-    assert len(load("case").by_id["finding"].choices) > 80
+def test_case_form_lists_and_models_are_consistent() -> None:
+    assert list_case_data_faults() == []
+    assert len(load_form("case").by_id["finding"].choices) > 80
 
 
-def test_only_steps_for_the_safety_of_people_stand_with_a_case() -> None:
-    assert first_steps(CaseReading((), (), "none_recorded", (), (), ())) == []
-    days = [days for _, days in first_steps(CaseReading((), (), "emergency", (), (), ()))]
+def test_a_case_has_only_safety_steps() -> None:
+    assert list_first_steps(CaseReading((), (), "none_recorded", (), (), ())) == []
+    days = [days for _, days in list_first_steps(CaseReading((), (), "emergency", (), (), ()))]
     assert days == sorted(days)
     assert days[0] < 1

@@ -1,4 +1,4 @@
-"""The command line, as its user meets it: what is written, what is said, which status it ends with."""
+"""The command line: files written, output, and exit status."""
 
 import csv
 import io
@@ -10,10 +10,10 @@ import jsonschema
 import openpyxl
 import pytest
 
-from questionnaires.form import load
+from questionnaires.form import load_form
 from service import cli
 
-SCHEMA = json.loads((Path(cli.__file__).parent / "assessing" / "assessment.schema.json").read_text(encoding="utf-8"))
+SCHEMA = json.loads((Path(cli.__file__).parent / "assessment" / "assessment.schema.json").read_text(encoding="utf-8"))
 SITES = [
     {
         "Supplier": "Blue Lagoon Seafoods",
@@ -42,8 +42,8 @@ def write(path: Path, rows: list[dict[str, str]]) -> Path:
 
 def assess(tmp_path: Path, *files: Path, formats: str = "json", **options: str) -> tuple[int, dict[str, Any] | None]:
     out = tmp_path / "out"
-    told = [f"--{name.replace('_', '-')}={value}" for name, value in {"on": "2026-11-01", **options}.items()]
-    status = cli.main(["assess", *map(str, files), "--out", str(out), "--formats", formats, *told])
+    options_list = [f"--{name.replace('_', '-')}={value}" for name, value in {"on": "2026-11-01", **options}.items()]
+    status = cli.main(["assess", *map(str, files), "--out", str(out), "--formats", formats, *options_list])
     path = out / "assessment.json"
     return status, json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
 
@@ -66,17 +66,17 @@ def test_agencies_are_scored_before_the_sites_that_name_them(tmp_path: Path) -> 
     assert document is not None
     assert [r["kind"] for r in document["results"]] == ["agency", "site", "site"]
     agency, site = document["results"][:2]
-    heard = [x for x in site["reasons"] if x["indicator"] == "agency"]
-    assert not heard or heard[0]["value"] == pytest.approx(agency["score"])
+    agency_reasons = [x for x in site["reasons"] if x["indicator"] == "agency"]
+    assert not agency_reasons or agency_reasons[0]["value"] == pytest.approx(agency["score"])
 
 
-def test_a_country_that_is_not_understood_is_rejected_with_its_cell_and_a_cure(tmp_path: Path) -> None:
+def test_an_unknown_country_is_rejected_with_its_cell_and_a_fix(tmp_path: Path) -> None:
     status, document = assess(tmp_path, write(tmp_path / "agencies.csv", AGENCIES))
     assert status == 1
     assert document is not None
-    told = [i for i in document["input"]["issues"] if i["code"] == "country.unknown"]
-    assert [(i["cell"], i["seen"]) for i in told] == [("B3", "Narnia")]
-    assert "Namibia" in told[0]["cure"] + told[0]["expected"]
+    options_list = [i for i in document["input"]["issues"] if i["code"] == "country.unknown"]
+    assert [(i["cell"], i["seen"]) for i in options_list] == [("B3", "Narnia")]
+    assert "Namibia" in options_list[0]["cure"] + options_list[0]["expected"]
 
 
 def test_defaults_serve_files_without_such_a_column_and_never_fill_blanks(tmp_path: Path) -> None:
@@ -107,19 +107,19 @@ def test_nothing_usable_writes_nothing_and_says_one_sentence(
 ) -> None:
     (tmp_path / name).write_bytes(data)
     status, document = assess(tmp_path, tmp_path / name)
-    said = capsys.readouterr()
+    output = capsys.readouterr()
     assert (status, document) == (2, None)
     assert not (tmp_path / "out").exists() or not list((tmp_path / "out").iterdir())
-    assert said.err.startswith("diligence: ")
-    assert "Traceback" not in said.err
+    assert output.err.startswith("diligence: ")
+    assert "Traceback" not in output.err
 
 
-def test_a_file_that_is_not_there_is_said_plainly(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_file_is_reported_plainly(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert assess(tmp_path, tmp_path / "absent.csv")[0] == 2
     assert f"there is no file {tmp_path / 'absent.csv'}" in capsys.readouterr().err
 
 
-def test_one_bad_file_among_good_ones_is_told_and_the_rest_is_scored(tmp_path: Path) -> None:
+def test_one_bad_file_among_good_ones_is_reported_and_the_rest_is_scored(tmp_path: Path) -> None:
     (tmp_path / "bad.xlsx").write_bytes(b"PK\x03\x04 nothing")
     status, document = assess(tmp_path, write(tmp_path / "sites.csv", SITES[:1]), tmp_path / "bad.xlsx")
     assert status == 1
@@ -139,17 +139,17 @@ def test_a_list_of_countries_is_no_table_of_sites(tmp_path: Path) -> None:
     assert assess(tmp_path, write(tmp_path / "mixed.csv", sites))[0] == 0
 
 
-def test_a_fault_of_ours_shows_an_id_and_no_traceback(
+def test_an_internal_error_shows_an_id_and_no_traceback(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    monkeypatch.setattr("service.taking_in.take_in.take_in", lambda *_: 1 / 0)
+    monkeypatch.setattr("service.imports.pipeline.parse_files", lambda *_: 1 / 0)
     status, _ = assess(tmp_path, write(tmp_path / "sites.csv", SITES[:1]))
-    said = capsys.readouterr().err
+    output = capsys.readouterr().err
     assert status == 70
-    assert "ZeroDivisionError" not in said
+    assert "ZeroDivisionError" not in output
     record = next(tmp_path.glob("diligence-bug-*.log"))
-    assert record.stem.rsplit("-", 1)[1] in said
+    assert record.stem.rsplit("-", 1)[1] in output
     assert "ZeroDivisionError" in record.read_text(encoding="utf-8")
 
 
@@ -170,7 +170,7 @@ def test_a_fault_of_ours_shows_an_id_and_no_traceback(
         lambda d: d.update(results=3),
     ],
 )
-def test_verify_objects_to_any_change(tmp_path: Path, capsys: pytest.CaptureFixture[str], change: Any) -> None:
+def test_verify_detects_any_change(tmp_path: Path, capsys: pytest.CaptureFixture[str], change: Any) -> None:
     _, document = assess(tmp_path, write(tmp_path / "sites.csv", SITES[:2]))
     path = tmp_path / "out/assessment.json"
     assert cli.main(["verify", str(path)]) == 0
@@ -180,13 +180,13 @@ def test_verify_objects_to_any_change(tmp_path: Path, capsys: pytest.CaptureFixt
     assert capsys.readouterr().err.strip()
 
 
-def test_verify_says_what_it_was_given(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_verify_reports_what_is_wrong_with_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "x.json").write_text("[1, 2]", encoding="utf-8")
     assert cli.main(["verify", str(tmp_path / "x.json")]) == 2
     assert "is not an assessment" in capsys.readouterr().err
 
 
-def test_a_map_goes_before_the_headers_own_words(tmp_path: Path) -> None:
+def test_a_column_map_takes_precedence_over_headers(tmp_path: Path) -> None:
     sheet = write(tmp_path / "odd.csv", [{"Wer": "Blue Lagoon Seafoods", "Wo": "TH"}])
     (tmp_path / "map.toml").write_text('name = "Wer"\ncountry = "Wo"\n', encoding="utf-8")
     _, document = assess(tmp_path, sheet, map=str(tmp_path / "map.toml"))
@@ -212,18 +212,18 @@ def test_every_format_is_written_and_holds_the_same_scores(tmp_path: Path) -> No
     )
 
 
-def test_models_and_facts_are_printed_and_hold(capsys: pytest.CaptureFixture[str]) -> None:
+def test_models_and_facts_are_printed_and_pass_their_checks(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["models", "check"]) == 0
     assert cli.main(["facts", "check"]) == 0
     assert cli.main(["models", "list"]) == 0
     assert cli.main(["models", "show", "site_fishing"]) == 0
     assert cli.main(["facts", "show", "Thailand"]) == 0
-    said = capsys.readouterr().out
-    assert "site_domestic_work" in said
-    assert "Rule of law" in said or "rule of law" in said
+    output = capsys.readouterr().out
+    assert "site_domestic_work" in output
+    assert "Rule of law" in output or "rule of law" in output
 
 
-def test_a_country_that_is_not_known_is_answered_with_a_proposal(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unknown_country_gets_a_suggestion(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["facts", "show", "Thalland"]) == 2
     assert "Did you mean Thailand" in capsys.readouterr().err
 
@@ -234,7 +234,7 @@ def test_a_template_is_a_workbook_that_can_be_assessed_when_filled(tmp_path: Pat
     assert cli.main(["template", form, "--out", str(path)]) == 0
     book = openpyxl.load_workbook(path)
     titles = {
-        load(form).by_id[question].title: answer
+        load_form(form).by_id[question].title: answer
         for question, answer in (("name", "Blue Lagoon"), ("country", "Thailand"))
     }
     cells = [

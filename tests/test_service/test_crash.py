@@ -1,4 +1,4 @@
-"""Processes die, stall, meet and get their clocks set: nothing is lost, and nothing happens twice."""
+"""Processes crash, stall, overlap and get their clocks set: nothing is lost, and nothing happens twice."""
 
 import os
 import signal
@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from service.clock import now
 from service.db.session import Database
-from service.db.tables import Firing, Job, Schedule
+from service.db.tables import Job, Schedule, ScheduleRun
 from service.jobs.table import enqueue
 
 DAILY = {"kind": "fixed", "every": "day", "time": "06:00"}
@@ -22,13 +22,13 @@ DAY = timedelta(days=1)
 
 def a_job(database: Database, **payload: int) -> str:
     """A job that counts, in an organisation of its own; its id."""
-    with database.of(an_organisation(database)) as session:
+    with database.for_organisation(an_organisation(database)) as session:
         return enqueue(session, "count", payload, "user:1").id
 
 
 def a_schedule(database: Database, organisation_id: str, name: str = "Daily") -> str:
     """A daily schedule that is first due on the first day; its id."""
-    with database.of(organisation_id) as session:
+    with database.for_organisation(organisation_id) as session:
         schedule = Schedule(
             name=name, rule=DAILY, time_zone="UTC", next_due=FIRST_DAY, created_by="", created_at=FIRST_DAY
         )
@@ -39,17 +39,21 @@ def a_schedule(database: Database, organisation_id: str, name: str = "Daily") ->
 
 def let_the_lease_run_out(database: Database, job_id: str) -> None:
     """Ends the lease of whoever has claimed a job."""
-    with database.across() as session:
+    with database.unscoped() as session:
         session.get_one(Job, job_id).lease_until = now()
 
 
 def fired(database: Database, schedule_id: str) -> list[datetime]:
     """The times for which a schedule was triggered, in order."""
-    with database.across(write=False) as session:
-        return list(session.scalars(select(Firing.slot).where(Firing.schedule_id == schedule_id).order_by(Firing.slot)))
+    with database.unscoped(write=False) as session:
+        return list(
+            session.scalars(
+                select(ScheduleRun.slot).where(ScheduleRun.schedule_id == schedule_id).order_by(ScheduleRun.slot)
+            )
+        )
 
 
-def test_a_job_whose_worker_is_killed_is_resumed_by_another_and_each_effect_is_there_once(database: Database):
+def test_a_job_whose_worker_is_killed_is_resumed_and_each_effect_is_written_once(database: Database):
     job_id = a_job(database, of=20, hangs_within=5)
     with started("work", database, 1) as first:
         wait_until(lambda: len(counted(database, job_id)) == 5)
@@ -80,10 +84,10 @@ def test_a_worker_that_stalled_and_comes_back_after_another_took_over_writes_not
 
 def test_two_schedulers_on_one_database_trigger_each_of_sixty_times_once(database: Database):
     schedule_id = a_schedule(database, an_organisation(database))
-    with started("tick", database, 60) as one, started("tick", database, 60) as other:
-        assert (one.wait(PATIENCE), other.wait(PATIENCE)) == (0, 0)
+    with started("tick", database, 60) as one, started("tick", database, 60) as second:
+        assert (one.wait(PATIENCE), second.wait(PATIENCE)) == (0, 0)
     assert fired(database, schedule_id) == [FIRST_DAY + day * DAY for day in range(60)]
-    with database.across(write=False) as session:
+    with database.unscoped(write=False) as session:
         scheduled_for = Counter(job.payload["slot"] for job in session.scalars(select(Job)))
     assert scheduled_for == {(FIRST_DAY + day * DAY).isoformat(): 1 for day in range(60)}
 
@@ -92,12 +96,12 @@ class Clock:
     """The clock of a process (libfaketime), which can be set while it runs."""
 
     def __init__(self, folder: Path) -> None:
-        found = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
-        assert found, "this test sets the clock of a process with libfaketime: install it (Debian: libfaketime)"
+        rows = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
+        assert rows, "this test sets the clock of a process with libfaketime: install it (Debian: libfaketime)"
         self.file = folder / "clock"
         # Only the time of day is set: a real step does not touch the clock that counts from start-up.
         self.environment = {
-            "LD_PRELOAD": str(found[0]),
+            "LD_PRELOAD": str(rows[0]),
             "FAKETIME_TIMESTAMP_FILE": str(self.file),
             "FAKETIME_NO_CACHE": "1",
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",
@@ -110,13 +114,13 @@ class Clock:
         draft.replace(self.file)
 
 
-def test_a_clock_set_forth_and_back_by_a_day_neither_stalls_nor_doubles_anything(database: Database, tmp_path: Path):
+def test_a_clock_set_forward_and_back_by_a_day_neither_stalls_nor_repeats_anything(database: Database, tmp_path: Path):
     organisation_id, clock = an_organisation(database), Clock(tmp_path)
     schedule_id = a_schedule(database, organisation_id)
     days = [FIRST_DAY + day * DAY for day in range(3)]
 
     def jobs() -> list[Job]:
-        with database.across(write=False) as session:
+        with database.unscoped(write=False) as session:
             return list(session.scalars(select(Job).order_by(Job.created_at)))
 
     clock.set(days[0] - timedelta(seconds=1))
@@ -145,14 +149,14 @@ def test_a_clock_set_forth_and_back_by_a_day_neither_stalls_nor_doubles_anything
     assert [counted(database, job.id) for job in jobs()] == [[0, 1, 2, 3, 4]] * 6
 
 
-def test_a_clock_set_forth_by_a_year_is_made_up_for_by_one_job_and_not_tick_by_tick(database: Database, tmp_path: Path):
+def test_a_clock_set_forward_by_a_year_is_caught_up_by_one_job(database: Database, tmp_path: Path):
     clock, schedule_id = Clock(tmp_path), a_schedule(database, an_organisation(database))
     clock.set(FIRST_DAY)
     with started("live", database, tmp_path, **clock.environment):  # which has not the memory for all ticks of a year
         wait_until(lambda: fired(database, schedule_id) == [FIRST_DAY])
         clock.set(FIRST_DAY + 365 * DAY)
         wait_until(lambda: fired(database, schedule_id) == [FIRST_DAY, FIRST_DAY + DAY])
-    with database.across(write=False) as session:
-        missed = select(Firing.missed).where(Firing.slot == FIRST_DAY + DAY)
+    with database.unscoped(write=False) as session:
+        missed = select(ScheduleRun.missed).where(ScheduleRun.slot == FIRST_DAY + DAY)
         assert session.scalars(missed).all() == [364]
         assert len(session.scalars(select(Job)).all()) == 2

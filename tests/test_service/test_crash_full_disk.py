@@ -1,4 +1,4 @@
-"""The disk fills up under a worker: what it writes is there or is not, and once there is room again it goes on."""
+"""A full disk: the effects of a job are written completely or not at all, and it goes on once there is room again."""
 
 import resource
 import subprocess
@@ -58,12 +58,12 @@ def test_a_job_on_a_full_disk_keeps_whole_effects_only_and_ends_once_there_is_ro
         with started("work", database, 1, 0, 0, log=into) as worker:
             wait_until(lambda: b"worker_begun" in log.read_bytes())
             make_room = fill(folder, is_a_disk, worker.pid)
-            with database.of(organisation_id) as session:
+            with database.for_organisation(organisation_id) as session:
                 job_id = enqueue(session, "count", {"of": 20, "bytes": EFFECT}, "user:1").id
             wait_until(lambda: b"database_unavailable" in log.read_bytes())
-            kept, so_far = counted(database, job_id), job(database, job_id)
-            assert 0 < len(kept) < 20
-            assert kept == list(range(so_far.checkpoint["counted"]))
+            stored, so_far = counted(database, job_id), job(database, job_id)
+            assert 0 < len(stored) < 20
+            assert stored == list(range(so_far.checkpoint["counted"]))
             assert so_far.state in ("queued", "running")
             with engine.connect() as connection:
                 assert connection.exec_driver_sql("PRAGMA integrity_check").scalar() == "ok"

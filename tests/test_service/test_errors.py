@@ -1,4 +1,4 @@
-"""What a caller gets when something cannot be, and the headers on every kind of answer."""
+"""Error responses, and the headers of every kind of response."""
 
 import json
 import logging
@@ -13,12 +13,12 @@ from callers import a_browser, a_user, an_organisation, form_token
 from flask import Flask, abort, request
 from flask.testing import FlaskClient
 
-from service.app import HEADERS, create_app
 from service.auth.access import ACCESS
 from service.db.session import Database
-from service.log import set_up
-from service.refusal import Refused, not_found
+from service.errors import DomainError, not_found
+from service.log import configure_logging
 from service.settings import Settings
+from service.wiring.app import HEADERS, create_app
 
 SECRET = "Nguyen Van An paid 2,000 dollars"
 
@@ -39,7 +39,7 @@ def client(app: Flask, monkeypatch: pytest.MonkeyPatch) -> FlaskClient:
         raise RuntimeError(SECRET)
 
     def refuses() -> str:
-        raise Refused("file.too_long", 422, "The file has too many rows.", headers={"Retry-After": "3"}, rows=12)
+        raise DomainError("file.too_long", 422, "The file has too many rows.", headers={"Retry-After": "3"}, rows=12)
 
     def nothing() -> str:
         raise not_found()
@@ -58,7 +58,7 @@ def written() -> Iterator[StringIO]:
     """What is written to the log."""
     root, stream = logging.getLogger(), StringIO()
     handlers, level = root.handlers, root.level
-    set_up(stream=stream)
+    configure_logging(stream=stream)
     yield stream
     root.handlers, root.level = handlers, level
 
@@ -83,7 +83,7 @@ def lines(written: StringIO) -> list[dict]:
         ("breaks", 500, "fault"),
     ],
 )
-def test_the_api_answers_every_refusal_in_one_shape_and_a_page_with_a_page(
+def test_the_api_returns_problem_objects_and_pages_return_an_error_page(
     client: FlaskClient, address: str, status: int, code: str
 ):
     answer = client.get(f"/api/v1/{address}")
@@ -100,21 +100,21 @@ def test_the_api_answers_every_refusal_in_one_shape_and_a_page_with_a_page(
     assert page.headers["X-Request-Id"] in page.get_data(as_text=True)
 
 
-def test_a_refusal_brings_its_further_members_and_headers(client: FlaskClient):
+def test_an_error_response_has_its_extra_members_and_headers(client: FlaskClient):
     answer = client.get("/api/v1/refuses")
     assert json.loads(answer.data)["rows"] == 12
     assert answer.headers["Retry-After"] == "3"
     assert client.get("/page/refuses").headers["Retry-After"] == "3"
 
 
-def test_a_method_that_an_address_does_not_take_is_told_which_it_takes(client: FlaskClient):
+def test_a_wrong_method_gets_the_allowed_methods(client: FlaskClient):
     answer = client.post("/api/v1/refuses")
     assert (answer.status_code, json.loads(answer.data)["code"]) == (405, "method.not_allowed")
     assert set(answer.headers["Allow"].split(", ")) == {"GET", "HEAD"}
     assert client.options("/api/v1/refuses").status_code == 405
 
 
-def test_what_broke_is_told_to_nobody_and_logged_by_place_without_what_stood_in_it(
+def test_an_unexpected_error_is_hidden_from_callers_and_logged_by_place_without_its_text(
     client: FlaskClient, written: StringIO
 ):
     for address in ("/api/v1/breaks", "/page/breaks"):
@@ -122,13 +122,13 @@ def test_what_broke_is_told_to_nobody_and_logged_by_place_without_what_stood_in_
         assert SECRET not in answer.get_data(as_text=True)
         assert "RuntimeError" not in answer.get_data(as_text=True)
         assert SECRET not in written.getvalue()
-        fault = [line for line in lines(written) if line["event"] == "our_fault"][-1]
-        assert fault["request_id"] == answer.headers["X-Request-Id"]
-        assert fault["error"][0]["type"] == "RuntimeError"
-        assert re.search(r"test_errors\.py:\d+ breaks$", fault["error"][0]["at"][-1])
+        entry = [line for line in lines(written) if line["event"] == "unexpected_error"][-1]
+        assert entry["request_id"] == answer.headers["X-Request-Id"]
+        assert entry["error"][0]["type"] == "RuntimeError"
+        assert re.search(r"test_errors\.py:\d+ breaks$", entry["error"][0]["at"][-1])
 
 
-def test_a_librarys_own_line_is_written_in_the_same_shape_without_the_text_of_its_error(written: StringIO):
+def test_log_lines_of_libraries_have_the_same_format_without_the_text_of_errors(written: StringIO):
     try:
         raise KeyError(SECRET)
     except KeyError:
@@ -139,7 +139,7 @@ def test_a_librarys_own_line_is_written_in_the_same_shape_without_the_text_of_it
     assert SECRET not in json.dumps(line)
 
 
-def test_a_request_is_logged_in_one_line_without_its_address(app: Flask, database: Database, written: StringIO):
+def test_a_request_is_logged_without_its_address(app: Flask, database: Database, written: StringIO):
     client = a_browser(app, a_user(database, an_organisation(database), "admin"))
     client.get("/audit?actor=Nguyen+Van+An")
     (line,) = lines(written)
@@ -171,7 +171,7 @@ def test_every_request_has_an_id_of_its_own_whatever_the_caller_sends(client: Fl
         ("GET", "/page/413", 413),
     ],
 )
-def test_the_headers_of_safety_are_on_every_kind_of_answer(client: FlaskClient, method: str, address: str, status: int):
+def test_every_kind_of_response_has_the_security_headers(client: FlaskClient, method: str, address: str, status: int):
     answer = client.open(address, method=method)
     answer.close()
     assert answer.status_code == status
@@ -181,27 +181,27 @@ def test_the_headers_of_safety_are_on_every_kind_of_answer(client: FlaskClient, 
     )
 
 
-def test_the_policy_allows_nothing_inline_and_nothing_from_elsewhere():
+def test_the_content_security_policy_allows_nothing_inline_or_from_other_origins():
     policy = HEADERS["Content-Security-Policy"]
     assert "default-src 'self'" in policy
     assert "frame-ancestors 'none'" in policy
     assert not re.search(r"unsafe|https?:|\*", policy)
 
 
-def test_no_page_has_a_script_or_style_in_it(app: Flask, database: Database):
+def test_no_page_has_inline_scripts_or_styles(app: Flask, database: Database):
     client = a_browser(app, a_user(database, an_organisation(database), "admin"))
     for address in ("/users", "/keys", "/audit", "/password", "/nowhere"):
         page = client.get(address).get_data(as_text=True)
         assert not re.search(r"<style|\sstyle=|\son\w+=|<script(?![^>]*\ssrc=)|javascript:", page)
 
 
-def test_with_tls_the_browser_is_told_to_stay_with_it(tmp_path: Path, database: Database, app: Flask):
+def test_with_tls_the_response_has_hsts(tmp_path: Path, database: Database, app: Flask):
     secure = create_app(Settings(data=tmp_path), database).test_client()
     assert "max-age" in secure.get("/sign-in").headers["Strict-Transport-Security"]
     assert "Strict-Transport-Security" not in app.test_client().get("/sign-in").headers
 
 
-def test_a_host_that_is_not_ours_is_refused_with_every_header(tmp_path: Path, database: Database):
+def test_an_unknown_host_is_refused_with_every_header(tmp_path: Path, database: Database):
     client = create_app(Settings(data=tmp_path, plain_http=True, hosts=("diligence.example",)), database).test_client()
     answer = client.get("/sign-in", headers={"Host": "evil.example"})
     assert answer.status_code == 400
@@ -209,7 +209,7 @@ def test_a_host_that_is_not_ours_is_refused_with_every_header(tmp_path: Path, da
     assert client.get("/sign-in", headers={"Host": "diligence.example"}).status_code == 200
 
 
-def test_a_request_that_is_too_large_is_refused_in_shape(tmp_path: Path, database: Database):
+def test_a_request_that_is_too_large_gets_a_proper_error_response(tmp_path: Path, database: Database):
     app = create_app(Settings(data=tmp_path, plain_http=True, upload_bytes=1_000), database)
     client = a_browser(app, a_user(database, an_organisation(database), "admin"))
     answer = client.post("/users", data={"csrf_token": form_token(client), "name": "x" * 2_000})
@@ -218,7 +218,7 @@ def test_a_request_that_is_too_large_is_refused_in_shape(tmp_path: Path, databas
 
 
 @pytest.mark.parametrize(("proxies", "seen"), [(0, "127.0.0.1"), (1, "192.0.2.7")])
-def test_the_callers_address_is_believed_from_a_proxy_that_was_told_of_and_from_nobody_else(
+def test_the_callers_address_is_accepted_from_configured_proxies_only(
     tmp_path: Path, database: Database, monkeypatch: pytest.MonkeyPatch, proxies: int, seen: str
 ):
     app = create_app(Settings(data=tmp_path, plain_http=True, proxies=proxies), database)

@@ -9,7 +9,7 @@ from typing import Any
 
 import databases
 import pytest
-from callers import an_organisation, stop_the_clock
+from callers import an_organisation, freeze_time
 from patience import PATIENCE, wait_until
 from processes import job
 from sqlalchemy.exc import OperationalError
@@ -19,28 +19,30 @@ from structlog.testing import capture_logs
 from service.clock import now
 from service.db.session import Database
 from service.db.tables import Job, Organisation
+from service.errors import DomainError
 from service.jobs import table, worker
-from service.refusal import Refused
 
 
 @pytest.fixture
-def one_database(sqlite: databases.Empty) -> Iterator[Database]:
+def sqlite_database(sqlite: databases.Empty) -> Iterator[Database]:
     """An empty database; of one kind, for a worker sees of it what `table` shows, which is tested on both."""
     with sqlite() as engine:
         yield Database(engine)
 
 
-def put(one_database: Database, kind: str = "count", of: str = "Harbour Foods") -> str:
+def put(sqlite_database: Database, kind: str = "count", of: str = "Harbour Foods") -> str:
     """A job on the table, of a new organisation; its id."""
-    with one_database.of(an_organisation(one_database, of)) as session:
+    with sqlite_database.for_organisation(an_organisation(sqlite_database, of)) as session:
         return table.enqueue(session, kind, {}, "user:1").id
 
 
 @contextmanager
-def working(one_database: Database, run: Callable[[Database, table.Claimed], Any]) -> Iterator[None]:
+def working(sqlite_database: Database, run: Callable[[Database, table.ClaimedJob], Any]) -> Iterator[None]:
     """A worker for jobs of kind "count"; it has come to its end afterwards."""
     stop = Event()
-    running = Thread(target=worker.work, args=(one_database, {"count": worker.Handler(run)}, stop), daemon=True)
+    running = Thread(
+        target=worker.run_worker, args=(sqlite_database, {"count": worker.Handler(run)}, stop), daemon=True
+    )
     running.start()
     try:
         yield
@@ -50,7 +52,7 @@ def working(one_database: Database, run: Callable[[Database, table.Claimed], Any
     assert not running.is_alive()
 
 
-def handler(run: Callable[[Database, table.Claimed], Any]) -> worker.Handler:
+def handler(run: Callable[[Database, table.ClaimedJob], Any]) -> worker.Handler:
     """One that names the organisation after a job that did not end well."""
 
     def on_failure(session: Session, ended: Job) -> None:
@@ -60,123 +62,129 @@ def handler(run: Callable[[Database, table.Claimed], Any]) -> worker.Handler:
 
 
 def raising(error: Exception) -> worker.Handler:
-    def run(_: Database, __: table.Claimed) -> None:
+    def run(_: Database, __: table.ClaimedJob) -> None:
         raise error
 
     return handler(run)
 
 
-def name_of(one_database: Database, job_id: str) -> str:
-    with one_database.across(write=False) as session:
-        return session.get_one(Organisation, job(one_database, job_id).organisation_id).name
+def name_of(sqlite_database: Database, job_id: str) -> str:
+    with sqlite_database.unscoped(write=False) as session:
+        return session.get_one(Organisation, job(sqlite_database, job_id).organisation_id).name
 
 
-def test_a_job_ends_with_the_result_of_its_handler(one_database: Database):
-    job_id = put(one_database)
-    worker.run_job(one_database, table.claim(one_database, "w"), handler(lambda _, claimed: {"kind": claimed.kind}))
-    ended = job(one_database, job_id)
+def test_a_job_ends_with_the_result_of_its_handler(sqlite_database: Database):
+    job_id = put(sqlite_database)
+    worker.run_job(
+        sqlite_database, table.claim_job(sqlite_database, "w"), handler(lambda _, claimed: {"kind": claimed.kind})
+    )
+    ended = job(sqlite_database, job_id)
     assert (ended.state, ended.result, ended.progress) == ("done", {"kind": "count"}, 1.0)
-    assert name_of(one_database, job_id) == "Harbour Foods"
+    assert name_of(sqlite_database, job_id) == "Harbour Foods"
 
 
-def test_a_job_that_its_last_effect_ended_stays_as_that_left_it(one_database: Database):
-    def run(db: Database, claimed: table.Claimed) -> None:
-        with table.effect(db, claimed, result={"rows": 7}):
+def test_a_job_ended_by_its_last_transaction_keeps_that_result(sqlite_database: Database):
+    def run(db: Database, claimed: table.ClaimedJob) -> None:
+        with table.job_transaction(db, claimed, result={"rows": 7}):
             pass
 
-    job_id = put(one_database)
-    worker.run_job(one_database, table.claim(one_database, "w"), worker.Handler(run))
-    assert (job(one_database, job_id).state, job(one_database, job_id).result) == ("done", {"rows": 7})
+    job_id = put(sqlite_database)
+    worker.run_job(sqlite_database, table.claim_job(sqlite_database, "w"), worker.Handler(run))
+    assert (job(sqlite_database, job_id).state, job(sqlite_database, job_id).result) == ("done", {"rows": 7})
 
 
-def test_what_is_refused_fails_at_once_and_says_why(one_database: Database):
-    job_id = put(one_database)
+def test_a_refused_job_fails_at_once_with_the_reason(sqlite_database: Database):
+    job_id = put(sqlite_database)
     worker.run_job(
-        one_database, table.claim(one_database, "w"), raising(Refused("report.empty", 422, "There is nothing."))
+        sqlite_database,
+        table.claim_job(sqlite_database, "w"),
+        raising(DomainError("report.empty", 422, "There is nothing.")),
     )
-    assert (job(one_database, job_id).state, job(one_database, job_id).message) == ("failed", "There is nothing.")
-    assert name_of(one_database, job_id) == "it is failed"
+    assert (job(sqlite_database, job_id).state, job(sqlite_database, job_id).message) == ("failed", "There is nothing.")
+    assert name_of(sqlite_database, job_id) == "it is failed"
 
 
-def test_a_fault_of_ours_is_tried_again_and_fails_in_the_end_under_an_id_that_the_log_has(
-    one_database: Database, monkeypatch: pytest.MonkeyPatch
+def test_a_job_with_a_bug_is_retried_and_finally_fails_under_an_id_in_the_log(
+    sqlite_database: Database, monkeypatch: pytest.MonkeyPatch
 ):
-    job_id, at = put(one_database), now()
-    for attempt in range(1, table.MOST_ATTEMPTS + 1):
-        stop_the_clock(monkeypatch, at + attempt * timedelta(minutes=5))
+    job_id, at = put(sqlite_database), now()
+    for attempt in range(1, table.MAX_ATTEMPTS + 1):
+        freeze_time(monkeypatch, at + attempt * timedelta(minutes=5))
         with capture_logs() as lines:
-            worker.run_job(one_database, table.claim(one_database, "w"), raising(ValueError("Thida Aung, passport")))
-        now_is = job(one_database, job_id)
+            worker.run_job(
+                sqlite_database, table.claim_job(sqlite_database, "w"), raising(ValueError("Thida Aung, passport"))
+            )
+        now_is = job(sqlite_database, job_id)
         fault = next(line for line in lines if line["event"] == "job_fault")
         assert fault["bug"] in now_is.message
         assert "Thida" not in now_is.message
-        assert (now_is.attempt, name_of(one_database, job_id) == "it is failed") == (
+        assert (now_is.attempt, name_of(sqlite_database, job_id) == "it is failed") == (
             attempt,
-            attempt == table.MOST_ATTEMPTS,
+            attempt == table.MAX_ATTEMPTS,
         )
     assert now_is.state == "failed"
-    stop_the_clock(monkeypatch, at + timedelta(hours=2))
-    assert table.claim(one_database, "w") is None
+    freeze_time(monkeypatch, at + timedelta(hours=2))
+    assert table.claim_job(sqlite_database, "w") is None
 
 
-def test_a_job_that_kills_every_worker_is_given_up(one_database: Database, monkeypatch: pytest.MonkeyPatch):
-    job_id, at, begun = put(one_database), now(), []
-    for attempt in range(table.MOST_ATTEMPTS + 1):
-        stop_the_clock(monkeypatch, at + attempt * timedelta(minutes=5))
-        claimed = table.claim(one_database, "w")  # and then it is dead
-    worker.run_job(one_database, claimed, handler(lambda _, __: begun.append(1) or {}))
-    assert (begun, job(one_database, job_id).state) == ([], "failed")
-    assert "Given up" in job(one_database, job_id).message
-    assert name_of(one_database, job_id) == "it is failed"
+def test_a_job_that_kills_every_worker_is_given_up(sqlite_database: Database, monkeypatch: pytest.MonkeyPatch):
+    job_id, at, begun = put(sqlite_database), now(), []
+    for attempt in range(table.MAX_ATTEMPTS + 1):
+        freeze_time(monkeypatch, at + attempt * timedelta(minutes=5))
+        claimed = table.claim_job(sqlite_database, "w")  # and then it is dead
+    worker.run_job(sqlite_database, claimed, handler(lambda _, __: begun.append(1) or {}))
+    assert (begun, job(sqlite_database, job_id).state) == ([], "failed")
+    assert "Given up" in job(sqlite_database, job_id).message
+    assert name_of(sqlite_database, job_id) == "it is failed"
 
 
-def test_an_absent_database_is_no_attempt(one_database: Database):
-    job_id = put(one_database)
+def test_an_unavailable_database_does_not_count_as_an_attempt(sqlite_database: Database):
+    job_id = put(sqlite_database)
     absent = raising(OperationalError("select", {}, Exception("disk full")))
-    for attempt in range(table.MOST_ATTEMPTS + 2):
+    for attempt in range(table.MAX_ATTEMPTS + 2):
         with pytest.raises(OperationalError):
-            worker.run_job(one_database, table.claim(one_database, "w"), absent)
-        assert (job(one_database, job_id).attempt, job(one_database, job_id).fence) == (0, attempt + 1)
-        with one_database.across() as session:
+            worker.run_job(sqlite_database, table.claim_job(sqlite_database, "w"), absent)
+        assert (job(sqlite_database, job_id).attempt, job(sqlite_database, job_id).fence) == (0, attempt + 1)
+        with sqlite_database.unscoped() as session:
             session.get_one(Job, job_id).not_before = now()
-    assert job(one_database, job_id).state == "queued"
+    assert job(sqlite_database, job_id).state == "queued"
 
 
 @pytest.mark.parametrize("when", ["before it began", "while it ran"])
-def test_a_cancelled_job_ends_as_that(one_database: Database, when: str):
-    job_id, effects = put(one_database), []
+def test_a_cancelled_job_ends_as_cancelled(sqlite_database: Database, when: str):
+    job_id, effects = put(sqlite_database), []
 
     def cancel(db: Database) -> None:
-        with db.of(job(db, job_id).organisation_id) as session:
-            table.cancel(session, job_id, "user:1")
+        with db.for_organisation(job(db, job_id).organisation_id) as session:
+            table.cancel_job(session, job_id, "user:1")
 
-    def run(db: Database, claimed: table.Claimed) -> dict[str, Any]:
+    def run(db: Database, claimed: table.ClaimedJob) -> dict[str, Any]:
         cancel(db)
-        with table.effect(db, claimed):
+        with table.job_transaction(db, claimed):
             effects.append(1)
         return {}
 
     if when == "before it began":
-        cancel(one_database)
-    worker.run_job(one_database, table.claim(one_database, "w"), handler(run))
-    assert (effects, job(one_database, job_id).state) == ([], "cancelled")
-    assert name_of(one_database, job_id) == "it is cancelled"
+        cancel(sqlite_database)
+    worker.run_job(sqlite_database, table.claim_job(sqlite_database, "w"), handler(run))
+    assert (effects, job(sqlite_database, job_id).state) == ([], "cancelled")
+    assert name_of(sqlite_database, job_id) == "it is cancelled"
 
 
-def test_a_job_lost_to_another_worker_is_left_to_it(one_database: Database):
-    job_id = put(one_database)
+def test_a_job_that_another_worker_took_over_is_left_alone(sqlite_database: Database):
+    job_id = put(sqlite_database)
 
-    def run(db: Database, claimed: table.Claimed) -> dict[str, Any]:
-        with db.across() as session:
+    def run(db: Database, claimed: table.ClaimedJob) -> dict[str, Any]:
+        with db.unscoped() as session:
             session.get_one(Job, job_id).fence += 1
         return {}
 
-    worker.run_job(one_database, table.claim(one_database, "w"), handler(run))
-    assert (job(one_database, job_id).state, name_of(one_database, job_id)) == ("running", "Harbour Foods")
+    worker.run_job(sqlite_database, table.claim_job(sqlite_database, "w"), handler(run))
+    assert (job(sqlite_database, job_id).state, name_of(sqlite_database, job_id)) == ("running", "Harbour Foods")
 
 
 def test_the_lease_of_a_job_that_runs_is_renewed_twice_before_it_would_run_out_and_no_longer_than_it_runs(
-    one_database: Database, monkeypatch: pytest.MonkeyPatch
+    sqlite_database: Database, monkeypatch: pytest.MonkeyPatch
 ):
     class Sped(Event):
         """An event for which nobody waits long."""
@@ -185,59 +193,59 @@ def test_the_lease_of_a_job_that_runs_is_renewed_twice_before_it_would_run_out_a
             waits.append(timeout)
             return super().wait(0.01)
 
-    put(one_database)
-    claimed, waits = table.claim(one_database, "w", lease_seconds=60), []
+    put(sqlite_database)
+    claimed, waits = table.claim_job(sqlite_database, "w", lease_seconds=60), []
     monkeypatch.setattr(worker, "Event", Sped)
 
-    def run(db: Database, _: table.Claimed) -> dict[str, Any]:
+    def run(db: Database, _: table.ClaimedJob) -> dict[str, Any]:
         for _ in range(3):
             until = job(db, claimed.id).lease_until
             wait_until(lambda until=until: job(db, claimed.id).lease_until > until)
         return {}
 
-    worker.run_job(one_database, claimed, handler(run))
+    worker.run_job(sqlite_database, claimed, handler(run))
     assert 0 < max(waits) <= claimed.lease_seconds / 3
-    assert job(one_database, claimed.id).state == "done"
+    assert job(sqlite_database, claimed.id).state == "done"
     assert not [thread for thread in threading.enumerate() if claimed.id in thread.name]
 
 
 def test_a_lease_goes_on_being_renewed_after_a_moment_without_a_database(
-    one_database: Database, monkeypatch: pytest.MonkeyPatch
+    sqlite_database: Database, monkeypatch: pytest.MonkeyPatch
 ):
-    def heartbeat(db: Database, claimed: table.Claimed) -> bool:
+    def renew_lease(db: Database, claimed: table.ClaimedJob) -> bool:
         beats.append(claimed.id)
         if len(beats) == 1:
             raise OperationalError("update", {}, Exception("no route to host"))
         return True
 
-    put(one_database)
-    claimed, beats = table.claim(one_database, "w", lease_seconds=0.03), []
-    monkeypatch.setattr(worker, "heartbeat", heartbeat)
-    worker.run_job(one_database, claimed, handler(lambda *_: wait_until(lambda: len(beats) >= 3) or {}))
-    assert job(one_database, claimed.id).state == "done"
+    put(sqlite_database)
+    claimed, beats = table.claim_job(sqlite_database, "w", lease_seconds=0.03), []
+    monkeypatch.setattr(worker, "renew_lease", renew_lease)
+    worker.run_job(sqlite_database, claimed, handler(lambda *_: wait_until(lambda: len(beats) >= 3) or {}))
+    assert job(sqlite_database, claimed.id).state == "done"
 
 
-def test_a_worker_outlives_a_fault_and_an_absent_database_and_stops_when_told(
-    one_database: Database, monkeypatch: pytest.MonkeyPatch
+def test_a_worker_survives_bugs_and_an_unavailable_database_and_stops_on_request(
+    sqlite_database: Database, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(worker, "IDLE", 0.01)
-    monkeypatch.setattr(worker, "NO_DATABASE", 0.01)
+    monkeypatch.setattr(worker, "POLL_SECONDS", 0.01)
+    monkeypatch.setattr(worker, "DATABASE_RETRY_SECONDS", 0.01)
     monkeypatch.setattr(table, "BACK_OFF", 0.01)
     errors: list[Exception] = [ValueError(), OperationalError("select", {}, Exception())]
 
-    def run(_: Database, __: table.Claimed) -> dict[str, Any]:
+    def run(_: Database, __: table.ClaimedJob) -> dict[str, Any]:
         if errors:
             raise errors.pop()
         return {"at": "last"}
 
-    job_id = put(one_database)
-    with working(one_database, run):
-        wait_until(lambda: job(one_database, job_id).state == "done")
-    assert (errors, job(one_database, job_id).result) == ([], {"at": "last"})
+    job_id = put(sqlite_database)
+    with working(sqlite_database, run):
+        wait_until(lambda: job(sqlite_database, job_id).state == "done")
+    assert (errors, job(sqlite_database, job_id).result) == ([], {"at": "last"})
 
 
-def test_a_worker_leaves_to_others_what_it_cannot_do(one_database: Database):
-    other, mine = put(one_database, "of a later release"), put(one_database, of="Northern Orchards")
-    with working(one_database, lambda *_: {}):
-        wait_until(lambda: job(one_database, mine).state == "done")
-    assert (job(one_database, other).state, job(one_database, other).fence) == ("queued", 0)
+def test_a_worker_leaves_to_others_what_it_cannot_do(sqlite_database: Database):
+    other, mine = put(sqlite_database, "of a later release"), put(sqlite_database, of="Northern Orchards")
+    with working(sqlite_database, lambda *_: {}):
+        wait_until(lambda: job(sqlite_database, mine).state == "done")
+    assert (job(sqlite_database, other).state, job(sqlite_database, other).fence) == ("queued", 0)

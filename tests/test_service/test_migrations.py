@@ -1,4 +1,4 @@
-"""The database is made by steps, and the steps end where the tables are that the service works with."""
+"""Migrations create the tables that the service works with."""
 
 from pathlib import Path
 from threading import Thread
@@ -14,20 +14,20 @@ from patience import PATIENCE
 from sqlalchemy import MetaData, insert, inspect, text
 from sqlalchemy.exc import DatabaseError
 
-from service.audit import record
+from service.audit import record_event
 from service.clock import now
-from service.db.migrations import migrate, newest, revision
+from service.db.migrations import get_newest_revision, get_revision, migrate
 from service.db.session import Database
 from service.db.tables import Base
 
 
-def test_the_steps_end_at_the_tables_that_the_service_works_with(database: Database):
+def test_migrations_end_at_the_tables_of_the_service(database: Database):
     with database.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
         assert compare_metadata(context, Base.metadata) == []
 
 
-def test_every_rule_of_a_table_is_there_too(database: Database):
+def test_migrated_tables_have_every_constraint(database: Database):
     # What the comparison above leaves out.
     inspector = inspect(database.engine)
     for table in Base.metadata.sorted_tables:
@@ -42,13 +42,13 @@ def test_every_rule_of_a_table_is_there_too(database: Database):
 
 def test_an_empty_database_becomes_the_newest_and_a_second_time_changes_nothing(tmp_path: Path):
     with opened(f"sqlite:///{tmp_path / 'new.db'}") as engine:
-        assert revision(engine) is None
+        assert get_revision(engine) is None
         assert migrate(engine) is None
-        assert revision(engine) == newest()
-        assert migrate(engine) == newest()
+        assert get_revision(engine) == get_newest_revision()
+        assert migrate(engine) == get_newest_revision()
 
 
-def test_what_is_kept_outlives_a_migration(database: Database):
+def test_stored_rows_survive_a_migration(database: Database):
     organisation_id = an_organisation(database)
     migrate(database.engine)
     assert an_organisation_is_there(database, organisation_id)
@@ -66,14 +66,14 @@ def an_organisation_is_there(database: Database, organisation_id: str) -> bool:
 
 @pytest.mark.parametrize("statement", ["UPDATE audit_event SET actor = 'x'", "DELETE FROM audit_event"])
 def test_a_migrated_database_refuses_to_change_its_audit_trail(database: Database, statement: str):
-    with database.of(an_organisation(database)) as session:
-        record(session, "user:ana", "key.revoked", "api_key", "1")
+    with database.for_organisation(an_organisation(database)) as session:
+        record_event(session, "user:ana", "key.revoked", "api_key", "1")
     with pytest.raises(DatabaseError, match="append-only"), database.engine.begin() as connection:
         connection.execute(text(statement))
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_first_step_counts_as_a_suppliers_own_where_nobody_had_reported_anything(
+def test_a_next_step_is_supplier_visible_where_nobody_had_reported_anything(
     request: pytest.FixtureRequest, kind: str, tmp_path: Path
 ):
     of_postgresql = request.getfixturevalue("postgresql") if kind == "postgresql" else None
@@ -92,7 +92,7 @@ def test_a_first_step_counts_as_a_suppliers_own_where_nobody_had_reported_anythi
             connection.execute(insert(before.tables["organisation"]).values(
                 id="ours", name="Harbour", time_zone="UTC", keep_months=84, created_at=now()
             ))  # fmt: skip
-            of = {
+            table_kind = {
                 "organisation_id": "ours",
                 "kind": "site",
                 "name": "",
@@ -101,13 +101,13 @@ def test_a_first_step_counts_as_a_suppliers_own_where_nobody_had_reported_anythi
                 "up_to": False,
             }
             for name, answers in (("quiet", {"name": "Quiet"}), ("told", {"reported_harms": ["violence"]})):
-                told = {"id": name, "key": name, "answers": answers, "next_step": "ask"}
-                connection.execute(insert(before.tables["supplier"]).values(**told, **of, **at))
+                contents = {"id": name, "key": name, "answers": answers, "next_step": "ask"}
+                connection.execute(insert(before.tables["supplier"]).values(**contents, **table_kind, **at))
         migrate(engine)
         with engine.connect() as connection:
-            found = connection.execute(text("SELECT id, own_step FROM supplier")).all()
+            rows = connection.execute(text("SELECT id, own_step FROM supplier")).all()
             silent = connection.execute(text("SELECT silent FROM supplier")).scalars().all()
-    assert dict(tuple(row) for row in found) == {"quiet": "ask", "told": None}
+    assert dict(tuple(row) for row in rows) == {"quiet": "ask", "told": None}
     assert silent == [None, None]  # the next assessment works it out
 
 
@@ -122,4 +122,4 @@ def test_two_processes_that_migrate_at_once_do_it_once(postgresql: Empty):
             one.start()
         for one in both:
             one.join(PATIENCE)
-    assert sorted(seen, key=str) == sorted([None, newest()], key=str)
+    assert sorted(seen, key=str) == sorted([None, get_newest_revision()], key=str)

@@ -8,19 +8,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from questionnaires.words import countries
+from questionnaires.lookups import load_countries
 from risk_models.answers import from_rows
-from risk_models.facts import load as load_facts
-from risk_models.frame import LEVEL_NAMES
-from risk_models.model import load_all
+from risk_models.engine.frame import LEVEL_NAMES
+from risk_models.facts.facts import load_facts
+from risk_models.model import load_models
 from service import cli
-from service.assessing.assess import Batch, assess_batch
-from service.auth.commands import create_organisation
+from service.assessment.assess import Batch, assess_batch
+from service.auth.accounts import create_organisation
 from service.clock import now
 from service.db.session import Database, open_engine
-from service.method.compare import compare, models_at
-from service.register import suppliers
-from service.reporting.explained import explained
+from service.model_governance.compare import compare_models, load_models_at
+from service.report_content.build import build_details
+from service.suppliers import repository as suppliers
 
 ON = date(2026, 11, 20)
 FACTS = load_facts().as_of(ON)
@@ -35,52 +35,52 @@ HELD = {"name": "Acme Mill", "country": "VN", "sector": ("1311",), "papers_reten
 
 
 def test_equal_versions_move_nobody() -> None:
-    models = models_at("2026.1", ON)
-    found = compare([batch(HELD, {**HELD, "country": "NO"})], FACTS, ON, models, models)
-    assert found.movers == ()
-    assert found.changed == found.apart == 0
+    models = load_models_at("2026.1", ON)
+    found = compare_models([batch(HELD, {**HELD, "country": "NO"})], FACTS, ON, models, models)
+    assert found.level_changes == ()
+    assert found.changed_score_count == found.scored_by_one_count == 0
     assert int(found.matrix.sum()) == int(np.trace(found.matrix)) == 2
 
 
 def test_who_moves_is_told_with_both_levels_and_the_rule_that_moved_it_most() -> None:
-    before = models_at("2026.1", ON)
+    before = load_models_at("2026.1", ON)
     general = next(m for m in before if m.id == "site_general")
     # The floor of a strong sign is lowered to nothing: what it held up falls.
-    lower = replace(general, floors=tuple(replace(f, at_least=1.0) for f in general.floors))
+    lower = replace(general, floors=tuple(replace(f, minimum_score=1.0) for f in general.floors))
     after = [lower if m.id == "site_general" else m for m in before]
-    found = compare([batch({**HELD, "country": "NO"})], FACTS, ON, before, after)
-    (mover,) = found.movers
-    assert (mover.name, mover.row, mover.before) == ("Acme Mill", "list.csv/list/2", "high")
+    found = compare_models([batch({**HELD, "country": "NO"})], FACTS, ON, before, after)
+    (mover,) = found.level_changes
+    assert (mover.name, mover.row, mover.level_before) == ("Acme Mill", "list.csv/list/2", "high")
     assert mover.score_after < mover.score_before
-    assert mover.by.kind == "floor"
-    assert mover.by.points < 0
-    row, column = (LEVEL_NAMES.index(level) for level in (mover.before, mover.after))
+    assert mover.cause.kind == "floor"
+    assert mover.cause.points < 0
+    row, column = (LEVEL_NAMES.index(level) for level in (mover.level_before, mover.level_after))
     assert found.matrix[row, column] == 1
 
 
 def test_a_heavier_indicator_is_named_as_what_moved() -> None:
-    before = models_at("2026.1", ON)
+    before = load_models_at("2026.1", ON)
     general = next(m for m in before if m.id == "site_general")
     heavy = replace(
         general,
         indicators=tuple(replace(i, weight=900.0) if i.id == "papers_withheld" else i for i in general.indicators),
     )
     after = [heavy if m.id == "site_general" else m for m in before]
-    (mover,) = compare([batch({**HELD, "country": "NO"})], FACTS, ON, before, after).movers
-    assert (mover.by.kind, mover.by.title) == ("indicator", "Papers withheld")
-    assert (mover.before, mover.after) == ("high", "critical")
+    (mover,) = compare_models([batch({**HELD, "country": "NO"})], FACTS, ON, before, after).level_changes
+    assert (mover.cause.kind, mover.cause.title) == ("indicator", "Papers withheld")
+    assert (mover.level_before, mover.level_after) == ("high", "critical")
 
 
 def test_a_version_is_that_of_all_models_or_of_one_with_the_others_as_in_force() -> None:
-    assert {m.version for m in models_at("2026.1", ON)} == {"2026.1"}
-    one = {m.id: m.version for m in models_at("site_fishing@2026.1", ON)}
+    assert {m.version for m in load_models_at("2026.1", ON)} == {"2026.1"}
+    one = {m.id: m.version for m in load_models_at("site_fishing@2026.1", ON)}
     assert one["site_fishing"] == "2026.1"
-    in_force = {m.id: m.version for m in sorted(load_all(), key=lambda m: m.version) if m.effective <= ON}
+    in_force = {m.id: m.version for m in sorted(load_models(), key=lambda m: m.version) if m.effective <= ON}
     assert {k: v for k, v in one.items() if k != "site_fishing"} == {
         k: v for k, v in in_force.items() if k != "site_fishing"
     }
     with pytest.raises(LookupError, match="there is no version 1999 of any model"):
-        models_at("1999", ON)
+        load_models_at("1999", ON)
 
 
 def test_the_command_compares_a_sheet_and_writes_all_of_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -139,10 +139,12 @@ def test_sensitivity_tells_steadiness_ranks_and_the_weights_that_matter(
 
 
 def test_the_steadiness_of_an_explained_supplier_is_told_where_anything_was_asked() -> None:
-    asked, bare = explained(assess_batch(batch(HELD, {"country": "VN", "sector": ("1311",)}), FACTS, ON, {}), FACTS, ON)
+    asked, bare = build_details(
+        assess_batch(batch(HELD, {"country": "VN", "sector": ("1311",)}), FACTS, ON, {}), FACTS, ON
+    )
     assert asked.steadiness is not None
-    assert asked.steady.startswith("The level would stay high in ")
-    assert (bare.steadiness, bare.steady) == (None, "")
+    assert asked.stability_text.startswith("The level would stay high in ")
+    assert (bare.steadiness, bare.stability_text) == (None, "")
 
 
 def test_the_validation_that_is_published_is_that_of_these_facts_and_models(tmp_path: Path) -> None:
@@ -151,17 +153,17 @@ def test_the_validation_that_is_published_is_that_of_these_facts_and_models(tmp_
     published = Path(__file__).resolve().parents[2] / "docs" / "validation.md"
     # After a change: diligence models validate --out docs/validation.md
     assert out.read_bytes() == published.read_bytes()
-    assert countries().names["MY"] in out.read_text(encoding="utf-8")
+    assert load_countries().names["MY"] in out.read_text(encoding="utf-8")
 
 
 def test_a_portfolio_is_compared_as_it_is_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data = ["--data", str(tmp_path)]
     assert cli.main(["migrate", *data]) == 0
     database = Database(open_engine(f"sqlite:///{tmp_path / 'diligence.db'}"))
-    with database.of(create_organisation(database, "Harbour Foods")) as session:
+    with database.for_organisation(create_organisation(database, "Harbour Foods")) as session:
         for reference, country in (("S-1", "VN"), ("S-2", "NO")):
             answers = {**HELD, "sector": ["1311"], "reference": reference, "country": country}
-            suppliers.put(session, "site", answers, ON, now(), "system:test", "api")
+            suppliers.save_supplier(session, "site", answers, ON, now(), "system:test", "api")
     database.engine.dispose()
     command = ["models", "compare", "2026.1", "2026.1", "--portfolio", "Harbour Foods", *data]
     assert cli.main(command) == 0

@@ -1,4 +1,4 @@
-"""What a buyer's units answer about themselves, as the service keeps it: from files, the API and pages, with its past."""
+"""Test the stored answers of a buyer's units about themselves: from files, the API and pages, with their history."""
 
 import io
 from datetime import UTC, date, datetime, timedelta
@@ -7,31 +7,30 @@ from typing import Any
 
 import openpyxl
 import pytest
-from callers import a_browser, a_user, an_organisation, send, stop_the_clock
+from callers import a_browser, a_user, an_organisation, freeze_time, send
 from flask import Flask
-from portal import Portal, a_portal, work_off
+from portal import Portal, a_portal, run_jobs
 from sqlalchemy import func, select
-from test_buying import answered
-from test_buying import suppliers as a_supplier_file
+from test_practice_findings import fill_form, write_supplier_file
 
-from reports.pages import BUYER_STATES
+from reports.view_model import BUYER_STATES
+from service import report_jobs
+from service.blob_store import BlobStore
 from service.buyer import own_practices
 from service.clock import now
 from service.db.buyer_tables import BuyerAnswers
 from service.db.session import Database
 from service.db.tables import AuditEvent, Import, Supplier
-from service.files import Blobs
-from service.jobs.table import claim
+from service.imports import jobs as import_jobs
+from service.jobs.table import claim_job
 from service.jobs.worker import Handler, run_job
-from service.reporting import report_jobs
-from service.retention import erase_organisation, tidy
-from service.taking_in import imports
+from service.retention import erase_organisation, purge_expired
 from tests.test_reports.read_back import workbook_rows
 
 AT = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
 ON = AT.date()
 ANSWERS = {"name": "Outdoor wear", "price_covers_labour": "below", "change_costs": "declined", "payment_days": 20}
-TOLD = {
+SHEET_ANSWERS = {
     "Business unit": "Outdoor wear",
     "Prices and legal wages": "Some are below",
     "Days from delivery to payment": 20,
@@ -49,59 +48,63 @@ def portal(app: Flask, harbour: str) -> Portal:
 
 
 @pytest.fixture
-def blobs(tmp_path: Path) -> Blobs:
-    return Blobs(tmp_path / "blobs")
+def blobs(tmp_path: Path) -> BlobStore:
+    return BlobStore(tmp_path / "blobs")
 
 
-def keep(database: Database, organisation_id: str, *rows: dict[str, Any], on: date = ON, at: datetime = AT) -> None:
-    with database.of(organisation_id) as session:
-        own_practices.keep(session, rows, on, at, "user:ana")
+def save_answers(
+    database: Database, organisation_id: str, *rows: dict[str, Any], on: date = ON, at: datetime = AT
+) -> None:
+    with database.for_organisation(organisation_id) as session:
+        own_practices.save_answers(session, rows, on, at, "user:ana")
 
 
-def states(database: Database, organisation_id: str, on: date = ON) -> dict[str, dict[str, str]]:
-    """By unit and practice how things stand on a day."""
-    with database.of(organisation_id, write=False) as session:
-        found = own_practices.units(session, on)
-    return {unit.name: {each.finding.practice.id: each.finding.state for each in unit.told} for unit in found}
+def get_states(database: Database, organisation_id: str, on: date = ON) -> dict[str, dict[str, str]]:
+    """Return the state of each practice on a day, by unit and practice."""
+    with database.for_organisation(organisation_id, write=False) as session:
+        units = own_practices.list_units(session, on)
+    return {
+        unit.name: {finding.finding.practice.id: finding.finding.state for finding in unit.findings} for unit in units
+    }
 
 
-def rows(database: Database) -> int:
-    with database.across(write=False) as session:
+def count_rows(database: Database) -> int:
+    with database.unscoped(write=False) as session:
         return session.scalars(select(func.count(BuyerAnswers.id))).one()
 
 
-def test_the_newest_answers_of_a_unit_count_and_earlier_ones_stay_as_its_past(database: Database, harbour: str):
-    keep(database, harbour, ANSWERS)
-    keep(database, harbour, {"name": "OUTDOOR-WEAR", "price_covers_labour": "checked"}, at=AT + timedelta(days=1))
-    keep(database, harbour, {"name": "Home goods", "payment_days": 95}, at=AT + timedelta(days=2))
-    found = states(database, harbour)
-    assert sorted(found) == ["Home goods", "OUTDOOR-WEAR"]
-    assert found["OUTDOOR-WEAR"]["price_below_cost"] == "answered"
-    assert found["OUTDOOR-WEAR"]["change_costs_passed_on"] == "not_asked"
-    assert rows(database) == 3
+def test_the_newest_answers_of_a_unit_count_and_earlier_ones_are_kept(database: Database, harbour: str):
+    save_answers(database, harbour, ANSWERS)
+    save_answers(
+        database, harbour, {"name": "OUTDOOR-WEAR", "price_covers_labour": "checked"}, at=AT + timedelta(days=1)
+    )
+    save_answers(database, harbour, {"name": "Home goods", "payment_days": 95}, at=AT + timedelta(days=2))
+    states = get_states(database, harbour)
+    assert sorted(states) == ["Home goods", "OUTDOOR-WEAR"]
+    assert states["OUTDOOR-WEAR"]["price_below_cost"] == "answered"
+    assert states["OUTDOOR-WEAR"]["change_costs_passed_on"] == "not_asked"
+    assert count_rows(database) == 3
 
 
-def test_of_two_rows_of_one_unit_in_a_file_the_last_stands(database: Database, harbour: str):
-    keep(database, harbour, ANSWERS, {**ANSWERS, "price_covers_labour": "checked"})
-    assert rows(database) == 1
-    assert states(database, harbour)["Outdoor wear"]["price_below_cost"] == "answered"
+def test_the_last_of_several_rows_of_a_unit_counts(database: Database, harbour: str):
+    save_answers(database, harbour, ANSWERS, {**ANSWERS, "price_covers_labour": "checked"})
+    assert count_rows(database) == 1
+    assert get_states(database, harbour)["Outdoor wear"]["price_below_cost"] == "answered"
 
 
-def test_an_old_look_becomes_a_finding_with_time_and_its_action_is_due_from_the_day_it_did(
-    database: Database, harbour: str
-):
-    keep(database, harbour, {"name": "Outdoor wear", "recruitment_monitored_on": "2026-11-20"})
+def test_an_expired_check_becomes_a_finding_with_a_due_date_from_that_day(database: Database, harbour: str):
+    save_answers(database, harbour, {"name": "Outdoor wear", "recruitment_monitored_on": "2026-11-20"})
     before, after, later = date(2027, 11, 20), date(2027, 11, 21), date(2028, 3, 1)
-    assert [states(database, harbour, day)["Outdoor wear"]["monitoring_old"] for day in (before, after, later)] == [
+    assert [get_states(database, harbour, day)["Outdoor wear"]["monitoring_old"] for day in (before, after, later)] == [
         "answered", "harm", "harm",
     ]  # fmt: skip
-    with database.of(harbour, write=False) as session:
+    with database.for_organisation(harbour, write=False) as session:
         due = {
             day: {
                 actions[0][2]
-                for unit in own_practices.units(session, day)
-                for each in unit.told
-                if each.finding.practice.id == "monitoring_old" and (actions := each.actions)
+                for unit in own_practices.list_units(session, day)
+                for finding in unit.findings
+                if finding.finding.practice.id == "monitoring_old" and (actions := finding.actions)
             }
             for day in (after, later)
         }
@@ -109,33 +112,33 @@ def test_an_old_look_becomes_a_finding_with_time_and_its_action_is_due_from_the_
     assert min(due[after]) > after
 
 
-def test_what_stood_out_from_the_first_is_due_from_the_day_of_the_answers(database: Database, harbour: str):
-    keep(database, harbour, {**ANSWERS, "answered_on": "2026-10-01"})
-    with database.of(harbour, write=False) as session:
-        [unit] = own_practices.units(session, AT.date())
-        [price] = [each for each in unit.told if each.finding.practice.id == "price_below_cost"]
-    assert unit.kept.on == date(2026, 10, 1)
+def test_actions_of_initial_findings_are_due_from_the_day_of_the_answers(database: Database, harbour: str):
+    save_answers(database, harbour, {**ANSWERS, "answered_on": "2026-10-01"})
+    with database.for_organisation(harbour, write=False) as session:
+        [unit] = own_practices.list_units(session, AT.date())
+        [price] = [finding for finding in unit.findings if finding.finding.practice.id == "price_below_cost"]
+    assert unit.record.on == date(2026, 10, 1)
     assert price.actions[0][2] == date(2026, 10, 1) + timedelta(days=price.actions[0][1])
 
 
-def test_another_organisation_has_no_units_of_ours(database: Database, harbour: str):
-    keep(database, harbour, ANSWERS)
-    assert states(database, an_organisation(database, "Quay")) == {}
+def test_units_are_separate_between_organisations(database: Database, harbour: str):
+    save_answers(database, harbour, ANSWERS)
+    assert get_states(database, an_organisation(database, "Quay")) == {}
 
 
-def test_the_api_keeps_answers_and_tells_findings_with_reasons_sources_and_actions(portal: Portal):
+def test_the_api_stores_answers_and_returns_findings_with_sources_and_actions(portal: Portal):
     assert portal.get("/buyer").json["units"] == []
-    told = portal.put("/buyer", ANSWERS).json
-    assert portal.get("/buyer").json == told
-    [unit] = told["units"]
-    found = {each["practice"]: each for each in unit["findings"]}
-    price = found["price_below_cost"]
+    body = portal.put("/buyer", ANSWERS).json
+    assert portal.get("/buyer").json == body
+    [unit] = body["units"]
+    findings = {item["practice"]: item for item in unit["findings"]}
+    price = findings["price_below_cost"]
     assert (price["state"], price["value"], "SD-62" in price["sources"]) == ("harm", "below", True)
     assert price["text"].startswith("Whether prices cover legal wages: Some are below.")
-    assert (found["change_costs_passed_on"]["state"], found["peaks_steep"]["state"]) == ("declined", "not_asked")
-    actions = {action["id"]: action for action in told["actions"]}
-    assert {action["owner"] for action in told["actions"]} == {"buyer"}
-    assert all(each["id"] in actions and each["due"] >= actions[each["id"]]["due"] for each in price["actions"])
+    assert (findings["change_costs_passed_on"]["state"], findings["peaks_steep"]["state"]) == ("declined", "not_asked")
+    actions = {action["id"]: action for action in body["actions"]}
+    assert {action["owner"] for action in body["actions"]} == {"buyer"}
+    assert all(item["id"] in actions and item["due"] >= actions[item["id"]]["due"] for item in price["actions"])
 
 
 @pytest.mark.parametrize(
@@ -147,142 +150,145 @@ def test_the_api_keeps_answers_and_tells_findings_with_reasons_sources_and_actio
         ({"country": "TH"}, "field.read_only"),
     ],
 )
-def test_the_api_refuses_what_the_form_does_not_ask(portal: Portal, body: dict[str, Any], code: str):
-    said = portal.put("/buyer", body)
-    assert (said.status_code, said.json["code"]) == (422, code)
+def test_the_api_rejects_fields_that_the_form_does_not_ask(portal: Portal, body: dict[str, Any], code: str):
+    response = portal.put("/buyer", body)
+    assert (response.status_code, response.json["code"]) == (422, code)
     assert portal.get("/buyer").json["units"] == []
 
 
-def test_a_null_in_a_form_that_came_back_was_left_blank(portal: Portal):
+def test_a_null_in_a_returned_form_counts_as_declined(portal: Portal):
     body = {"name": "A", "lead_time": None, "form_version": "buyer 2026.1", "form_returned": "2026-03-01"}
-    found = {each["practice"]: each["state"] for each in portal.put("/buyer", body).json["units"][0]["findings"]}
-    assert (found["lead_time_short"], found["paid_late"]) == ("declined", "not_asked")
+    states = {
+        finding["practice"]: finding["state"] for finding in portal.put("/buyer", body).json["units"][0]["findings"]
+    }
+    assert (states["lead_time_short"], states["paid_late"]) == ("declined", "not_asked")
 
 
-def test_the_api_shows_the_past_in_pages_and_erases_a_unit_with_it(portal: Portal, database: Database):
+def test_the_api_lists_earlier_answers_and_erases_a_unit_with_them(portal: Portal, database: Database):
     for days in (95, 20, 30):
         portal.put("/buyer", {"name": "Outdoor wear", "payment_days": days})
     first = portal.get("/buyer/answers?limit=2").json
     rest = portal.get(first["next"].removeprefix("/api/v1")).json
     assert [row["answers"]["payment_days"] for row in (*first["items"], *rest["items"])] == [30, 20, 95]
     assert portal.call("DELETE", f"/buyer/answers/{rest['items'][0]['id']}").status_code == 204
-    assert (portal.get("/buyer").json["units"], rows(database)) == ([], 0)
+    assert (portal.get("/buyer").json["units"], count_rows(database)) == ([], 0)
     actions = [event["action"] for event in portal.get("/audit").json["items"]]
     assert (actions[0], actions.count("buyer.answered")) == ("buyer.erased", 3)
 
 
-def test_a_key_may_read_or_write_as_its_scope_says(app: Flask, harbour: str):
-    reads = a_portal(app, harbour, "suppliers:read")
-    assert reads.get("/buyer").status_code == 200
-    assert reads.put("/buyer", ANSWERS).status_code == 403
+def test_a_read_only_key_cannot_write_answers(app: Flask, harbour: str):
+    reader = a_portal(app, harbour, "suppliers:read")
+    assert reader.get("/buyer").status_code == 200
+    assert reader.put("/buyer", ANSWERS).status_code == 403
 
 
-@pytest.mark.parametrize("told", [{}, {"kind": "buyer"}], ids=["by its stamp", "by choice"])
-def test_a_form_alone_is_an_import_that_scores_nobody_and_keeps_the_answers(
-    portal: Portal, database: Database, harbour: str, tmp_path: Path, told: dict[str, str]
+@pytest.mark.parametrize("choices", [{}, {"kind": "buyer"}], ids=["by its stamp", "by choice"])
+def test_a_form_alone_can_be_imported_and_scores_no_supplier(
+    portal: Portal, database: Database, harbour: str, tmp_path: Path, choices: dict[str, str]
 ):
-    sent = portal.send("ours.xlsx", answered(tmp_path / "ours.xlsx", TOLD).read_bytes(), **told)
+    response = portal.send("ours.xlsx", fill_form(tmp_path / "ours.xlsx", SHEET_ANSWERS).read_bytes(), **choices)
     portal.work()
-    taken = portal.get(f"/imports/{sent.json['id']}").json
-    assert (taken["state"], taken["rows"], taken["accepted"]) == ("done", 0, 0)
+    import_ = portal.get(f"/imports/{response.json['id']}").json
+    assert (import_["state"], import_["rows"], import_["accepted"]) == ("done", 0, 0)
     [unit] = portal.get("/buyer").json["units"]
-    assert (unit["name"], unit["import_id"]) == ("Outdoor wear", taken["id"])
+    assert (unit["name"], unit["import_id"]) == ("Outdoor wear", import_["id"])
     assert portal.get("/suppliers").json["items"] == []
 
 
-def test_a_plain_sheet_is_read_as_the_form_where_that_is_chosen(portal: Portal, database: Database):
+def test_a_plain_sheet_can_be_imported_as_the_buyers_form(portal: Portal, database: Database):
     data = b"Brand,Days to payment\nOutdoor wear,95\nHome goods,20\n"
     portal.send("ours.csv", data, kind="buyer")
     portal.work()
     assert {unit["name"] for unit in portal.get("/buyer").json["units"]} == {"Outdoor wear", "Home goods"}
 
 
-def test_answers_that_came_with_suppliers_move_no_supplier(
-    database: Database, harbour: str, blobs: Blobs, tmp_path: Path
+def test_the_buyers_answers_do_not_change_suppliers_of_the_same_import(
+    database: Database, harbour: str, blobs: BlobStore, tmp_path: Path
 ):
     scores = []
-    for more in ([], [("ours.xlsx", answered(tmp_path / "ours.xlsx", TOLD).read_bytes())]):
-        files = [("sites.csv", a_supplier_file(tmp_path / "sites.csv").read_bytes()), *more]
-        imports.receive(database, blobs, harbour, files, {"confirm": True}, "user:ana", imports.Limits())
-        work_off(database, blobs)
-        with database.of(harbour, write=False) as session:
+    for extra_files in ([], [("ours.xlsx", fill_form(tmp_path / "ours.xlsx", SHEET_ANSWERS).read_bytes())]):
+        files = [("sites.csv", write_supplier_file(tmp_path / "sites.csv").read_bytes()), *extra_files]
+        import_jobs.receive_upload(database, blobs, harbour, files, {"confirm": True}, "user:ana", import_jobs.Limits())
+        run_jobs(database, blobs)
+        with database.for_organisation(harbour, write=False) as session:
             scores.append(session.scalars(select(Supplier.score)).all())
     assert scores[0] == scores[1]
-    assert list(states(database, harbour)) == ["Outdoor wear"]
+    assert list(get_states(database, harbour)) == ["Outdoor wear"]
 
 
-def test_a_job_that_is_done_again_keeps_the_answers_once(
-    database: Database, harbour: str, blobs: Blobs, tmp_path: Path
-):
-    files = [("ours.xlsx", answered(tmp_path / "ours.xlsx", TOLD).read_bytes())]
-    imports.receive(database, blobs, harbour, files, {"confirm": True}, "user:ana", imports.Limits())
-    read = Handler(lambda db, claimed: imports.read_import(db, blobs, claimed))
-    assess = Handler(lambda db, claimed: imports.assess_import(db, blobs, claimed))
-    run_job(database, claim(database, "test", kinds={"read_import": read}), read)
-    claimed = claim(database, "test", kinds={"assess_import": assess})
+def test_a_repeated_job_stores_the_answers_once(database: Database, harbour: str, blobs: BlobStore, tmp_path: Path):
+    files = [("ours.xlsx", fill_form(tmp_path / "ours.xlsx", SHEET_ANSWERS).read_bytes())]
+    import_jobs.receive_upload(database, blobs, harbour, files, {"confirm": True}, "user:ana", import_jobs.Limits())
+    read = Handler(lambda db, claimed: import_jobs.read_import(db, blobs, claimed))
+    assess = Handler(lambda db, claimed: import_jobs.assess_import(db, blobs, claimed))
+    run_job(database, claim_job(database, "test", kinds={"read_import": read}), read)
+    claimed = claim_job(database, "test", kinds={"assess_import": assess})
     run_job(database, claimed, assess)
-    run_job(database, claimed, assess)  # a worker that was thought lost comes back
-    assert rows(database) == 1
+    run_job(database, claimed, assess)  # as a worker does that was presumed lost
+    assert count_rows(database) == 1
 
 
-def report_of(database: Database, organisation_id: str, blobs: Blobs, **asked: Any) -> bytes:
-    with database.of(organisation_id) as session:
-        job = report_jobs.request(session, "xlsx", "user:ana", **asked)
-    work_off(database, blobs)
-    with database.of(organisation_id, write=False) as session:
-        return report_jobs.fetch(session, blobs, job.id, sees_worker_derived=True).data
+def render_report(database: Database, organisation_id: str, blobs: BlobStore, **options: Any) -> bytes:
+    with database.for_organisation(organisation_id) as session:
+        job = report_jobs.request_report(session, "xlsx", "user:ana", **options)
+    run_jobs(database, blobs)
+    with database.for_organisation(organisation_id, write=False) as session:
+        return report_jobs.download_report(session, blobs, job.id, sees_worker_derived=True).data
 
 
-def test_the_report_on_the_portfolio_tells_of_the_buyer_and_that_on_one_supplier_does_not(
-    database: Database, harbour: str, blobs: Blobs, tmp_path: Path
+def test_only_the_portfolio_report_includes_the_buyer(
+    database: Database, harbour: str, blobs: BlobStore, tmp_path: Path
 ):
     files = [
-        ("sites.csv", a_supplier_file(tmp_path / "sites.csv").read_bytes()),
-        ("ours.xlsx", answered(tmp_path / "ours.xlsx", TOLD).read_bytes()),
+        ("sites.csv", write_supplier_file(tmp_path / "sites.csv").read_bytes()),
+        ("ours.xlsx", fill_form(tmp_path / "ours.xlsx", SHEET_ANSWERS).read_bytes()),
     ]
-    imports.receive(database, blobs, harbour, files, {"confirm": True}, "user:ana", imports.Limits())
-    work_off(database, blobs)
-    with database.of(harbour, write=False) as session:
+    import_jobs.receive_upload(database, blobs, harbour, files, {"confirm": True}, "user:ana", import_jobs.Limits())
+    run_jobs(database, blobs)
+    with database.for_organisation(harbour, write=False) as session:
         supplier_id = session.scalars(select(Supplier.id)).one()
-    told = workbook_rows(report_of(database, harbour, blobs), "Buyer")
-    assert (told[0]["State"], told[0]["Unit"]) == (BUYER_STATES["harm"], "Outdoor wear")
+    lines = workbook_rows(render_report(database, harbour, blobs), "Buyer")
+    assert (lines[0]["State"], lines[0]["Unit"]) == (BUYER_STATES["harm"], "Outdoor wear")
     for audience in report_jobs.AUDIENCES:
-        copy = report_of(database, harbour, blobs, supplier_id=supplier_id, audience=audience)
+        copy = render_report(database, harbour, blobs, supplier_id=supplier_id, audience=audience)
         assert "Buyer" not in openpyxl.load_workbook(io.BytesIO(copy)).sheetnames
 
 
-def test_answers_go_when_their_time_is_over_and_with_their_organisation(database: Database, blobs: Blobs, harbour: str):
-    keep(database, harbour, ANSWERS, at=AT)
-    keep(database, harbour, ANSWERS, at=AT + timedelta(days=400))
-    tidy(database, blobs, AT + timedelta(days=84 * 30))
-    assert rows(database) == 2
-    tidy(database, blobs, AT + timedelta(days=84 * 31))
-    assert rows(database) == 1
+def test_answers_are_purged_when_expired_and_with_their_organisation(
+    database: Database, blobs: BlobStore, harbour: str
+):
+    save_answers(database, harbour, ANSWERS, at=AT)
+    save_answers(database, harbour, ANSWERS, at=AT + timedelta(days=400))
+    purge_expired(database, blobs, AT + timedelta(days=84 * 30))
+    assert count_rows(database) == 2
+    purge_expired(database, blobs, AT + timedelta(days=84 * 31))
+    assert count_rows(database) == 1
     assert erase_organisation(database, blobs, harbour, now(), "user:ana")["buyer_answers"] == 1
-    assert rows(database) == 0
+    assert count_rows(database) == 0
 
 
-def test_the_audit_trail_holds_no_word_of_the_answers(app: Flask, database: Database, harbour: str):
+def test_the_audit_trail_does_not_contain_the_answers(app: Flask, database: Database, harbour: str):
     send(a_browser(app, a_user(database, harbour)), "/our-practices", name="Outdoor wear", payment_days="95")
-    with database.of(harbour, write=False) as session:
+    with database.for_organisation(harbour, write=False) as session:
         [event] = session.scalars(select(AuditEvent).where(AuditEvent.action == "buyer.answered"))
         assert session.scalars(select(Import)).all() == []
     assert (event.object_type, event.details) == ("buyer", {})
 
 
-def test_a_portfolio_report_speaks_of_the_buyer_as_it_stands_today(
-    database: Database, harbour: str, blobs: Blobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_portfolio_report_evaluates_the_buyer_on_the_current_day(
+    database: Database, harbour: str, blobs: BlobStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    stop_the_clock(monkeypatch, AT)
-    files = [("sites.csv", a_supplier_file(tmp_path / "sites.csv").read_bytes())]
-    imports.receive(database, blobs, harbour, files, {"confirm": True}, "user:ana", imports.Limits())
-    work_off(database, blobs)
-    keep(database, harbour, {"name": "Outdoor wear", "recruitment_monitored_on": "2026-11-20"})
-    fresh = report_of(database, harbour, blobs)
-    stop_the_clock(monkeypatch, AT + timedelta(days=400))
-    stale = report_of(database, harbour, blobs)
-    look = "Our look at recruitment is old"
-    states_of = [
-        {row["Practice"]: row["State"] for row in workbook_rows(data, "Buyer")}[look] for data in (fresh, stale)
+    freeze_time(monkeypatch, AT)
+    files = [("sites.csv", write_supplier_file(tmp_path / "sites.csv").read_bytes())]
+    import_jobs.receive_upload(database, blobs, harbour, files, {"confirm": True}, "user:ana", import_jobs.Limits())
+    run_jobs(database, blobs)
+    save_answers(database, harbour, {"name": "Outdoor wear", "recruitment_monitored_on": "2026-11-20"})
+    report_now = render_report(database, harbour, blobs)
+    freeze_time(monkeypatch, AT + timedelta(days=400))
+    report_later = render_report(database, harbour, blobs)
+    practice = "Our look at recruitment is old"
+    states = [
+        {row["Practice"]: row["State"] for row in workbook_rows(data, "Buyer")}[practice]
+        for data in (report_now, report_later)
     ]
-    assert states_of == [BUYER_STATES["answered"], BUYER_STATES["harm"]]
+    assert states == [BUYER_STATES["answered"], BUYER_STATES["harm"]]

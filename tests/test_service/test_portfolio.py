@@ -1,4 +1,4 @@
-"""What the portfolio page says of a whole organisation: who moved, and the worst of each country and trade."""
+"""The portfolio page: level changes, and the worst supplier of each country and sector."""
 
 import statistics
 from datetime import UTC, datetime, timedelta
@@ -11,36 +11,38 @@ from sqlalchemy import select
 
 from service.db.session import Database
 from service.db.tables import Result, Supplier
-from service.register import portfolio, supplier_list, suppliers
-from service.register.supplier_list import Wanted
+from service.queries import portfolio, stored_results, supplier_list
+from service.queries.supplier_list import SupplierFilter
+from service.suppliers import repository as suppliers
 
 AT = datetime(2026, 11, 20, 9, tzinfo=UTC)
 PIER = {"reference": "S-1", "name": "Blue Pier Cannery", "country": "TH", "sector": ["1020"]}
 
 
-def keep(database: Database, organisation: str, at: datetime, *told: dict[str, Any]) -> None:
+def keep(database: Database, organisation: str, at: datetime, *overview: dict[str, Any]) -> None:
     """Takes in some sites, as an upload does."""
-    with database.of(organisation) as session:
-        places = [{"file": "a.xlsx", "row": row} for row in range(2, len(told) + 2)]
-        suppliers.keep(session, "site", [dict(one) for one in told], places, at.date(), at, "user:ana", "import", None)
+    with database.for_organisation(organisation) as session:
+        places = [{"file": "a.xlsx", "row": row} for row in range(2, len(overview) + 2)]
+        incoming = [suppliers.IncomingSupplier(dict(one), place) for one, place in zip(overview, places, strict=True)]
+        suppliers.save_suppliers(session, "site", incoming, suppliers.Origin(at.date(), at, "user:ana", "import"))
 
 
-def moved(database: Database, organisation: str) -> list[tuple[str, str, str]]:
-    with database.of(organisation, write=False) as session:
-        found = portfolio.movers(session, AT - timedelta(days=90))
-        return [(mover.supplier.name, mover.before, mover.after) for mover in found]
+def read_level_changes(database: Database, organisation: str) -> list[tuple[str, str, str]]:
+    with database.for_organisation(organisation, write=False) as session:
+        changes = portfolio.list_level_changes(session, AT - timedelta(days=90))
+        return [(mover.supplier.name, mover.before, mover.after) for mover in changes]
 
 
-def test_who_moved_is_still_told_after_a_large_upload_of_others(database: Database):
+def test_level_changes_are_listed_after_a_large_upload_of_new_suppliers(database: Database):
     organisation = an_organisation(database)
     keep(database, organisation, AT, PIER)
-    assert moved(database, organisation) == []  # a first assessment is no move
+    assert read_level_changes(database, organisation) == []  # a first assessment is no move
     keep(database, organisation, AT + timedelta(hours=1), PIER | {"papers_retention": "until_end"})
-    told = moved(database, organisation)
-    assert [(name, before) for name, before, _ in told] == [("Blue Pier Cannery", "insufficient_evidence")]
+    overview = read_level_changes(database, organisation)
+    assert [(name, before) for name, before, _ in overview] == [("Blue Pier Cannery", "insufficient_evidence")]
     others = [{"reference": f"N-{i}", "name": f"Pale Loom {i}", "country": "TH"} for i in range(120)]
     keep(database, organisation, AT + timedelta(hours=2), *others)
-    assert moved(database, organisation) == told
+    assert read_level_changes(database, organisation) == overview
 
 
 KNOWN = {"papers_retention": "worker_holds", "worker_debt": "none", "recruitment_fees": "never"}
@@ -61,62 +63,62 @@ def test_each_cell_and_each_country_shows_the_worst_of_its_suppliers_and_how_man
     organisation, other = an_organisation(database), an_organisation(database, "Other")
     keep(database, organisation, AT, *many(60))
     keep(database, other, AT, *(one | {"papers_retention": "held"} for one in many(20)))
-    with database.of(organisation, write=False) as session:
-        told = portfolio.overview(session, AT.date(), AT)
-        kept = session.scalars(select(Supplier)).all()
-        assert portfolio.places(session, AT.date()) == told.places
+    with database.for_organisation(organisation, write=False) as session:
+        overview = portfolio.get_portfolio_overview(session, AT.date(), AT)
+        stored = session.scalars(select(Supplier)).all()
+        assert portfolio.list_places(session, AT.date()) == overview.places
 
-    def shown(members: list[Supplier]) -> tuple[int, float, str]:
+    def summarize_worst(members: list[Supplier]) -> tuple[int, float, str]:
         worst = min(members, key=lambda one: (one.rank, -one.inherent, -one.score, one.id))
         known = "inherent" if worst.practice_of is None else "practice"
         return len(members), worst.inherent if known == "inherent" else worst.score, known
 
     cells: dict[Any, list[Supplier]] = {}
     countries: dict[Any, list[Supplier]] = {}
-    for one in kept:
+    for one in stored:
         cells.setdefault((one.country, one.sector[:2] if one.sector else None), []).append(one)
         countries.setdefault(one.country, []).append(one)
-    of_cells = {(cell.country, cell.sector): (cell.results, cell.value, cell.known) for cell in told.heat}
-    assert of_cells == {where: shown(members) for where, members in cells.items()}
-    of_places = [(place.country, (place.results, place.value, place.known)) for place in told.places]
-    assert of_places == [(c, shown(members)) for c, members in sorted(countries.items(), key=str) if c]
-    assert [cell.value for cell in told.heat] == sorted((cell.value for cell in told.heat), reverse=True)
-    assert (sum(told.counts.values()), told.kinds) == (60, {"site": 60, "agency": 0})
+    of_cells = {(cell.country, cell.sector): (cell.results, cell.value, cell.known) for cell in overview.heat}
+    assert of_cells == {where: summarize_worst(members) for where, members in cells.items()}
+    of_places = [(place.country, (place.results, place.value, place.known)) for place in overview.places]
+    assert of_places == [(c, summarize_worst(members)) for c, members in sorted(countries.items(), key=str) if c]
+    assert [cell.value for cell in overview.heat] == sorted((cell.value for cell in overview.heat), reverse=True)
+    assert (sum(overview.counts.values()), overview.kinds) == (60, {"site": 60, "agency": 0})
 
 
-def test_what_is_overdue_is_counted_from_the_day_after_it_was_due(database: Database):
+def test_a_review_is_overdue_from_the_day_after_it_was_due(database: Database):
     organisation = an_organisation(database)
     keep(database, organisation, AT, *many(6))
-    with database.of(organisation, write=False) as session:
+    with database.for_organisation(organisation, write=False) as session:
         due = [one.review_due for one in session.scalars(select(Supplier))]
         for today in (AT.date(), min(due), max(due), max(due) + timedelta(days=1)):
-            assert portfolio.overview(session, today, AT).overdue == sum(day < today for day in due)
+            assert portfolio.get_portfolio_overview(session, today, AT).overdue == sum(day < today for day in due)
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 7, 8])
-def test_how_sure_scores_are_is_their_median_and_how_many_told_little(database: Database, count: int):
+def test_the_confidence_summary_has_the_median_and_the_number_of_low_coverage(database: Database, count: int):
     organisation = an_organisation(database)
     if count:
         keep(database, organisation, AT, *many(count))
-    with database.of(organisation, write=False) as session:
-        kept = session.scalars(select(Supplier)).all()
-        found = supplier_list.sureness(session, supplier_list.Wanted(), AT.date())
-    median = statistics.median(one.confidence for one in kept) if kept else None
-    assert found == supplier_list.Sureness(count, median, sum(one.coverage < 0.5 for one in kept))
+    with database.for_organisation(organisation, write=False) as session:
+        stored = session.scalars(select(Supplier)).all()
+        changes = supplier_list.summarize_confidence(session, supplier_list.SupplierFilter(), AT.date())
+    median = statistics.median(one.confidence for one in stored) if stored else None
+    assert changes == supplier_list.ConfidenceSummary(count, median, sum(one.coverage < 0.5 for one in stored))
 
 
-def test_a_score_that_blanks_alone_lift_is_a_bound_on_the_heat_map_too(app: Flask, database: Database):
+def test_a_score_raised_by_blanks_alone_is_an_upper_bound_on_the_heat_map_too(app: Flask, database: Database):
     organisation = an_organisation(database)
     blanks = dict.fromkeys(("papers_retention", "worker_debt", "recruitment_fees", "threats", "violence"), "declined")
     keep(database, organisation, AT, PIER | blanks)
-    with database.of(organisation, write=False) as session:
-        (cell,) = portfolio.overview(session, AT.date(), AT).heat
+    with database.for_organisation(organisation, write=False) as session:
+        (cell,) = portfolio.get_portfolio_overview(session, AT.date(), AT).heat
     assert (cell.up_to, cell.level) == (True, "high")
     page = a_browser(app, a_user(database, organisation)).get("/").get_data(as_text=True)
     assert f">up to {cell.value:.0f}</text>" in page
 
 
-def test_a_level_that_rests_on_blanks_is_told_so_wherever_it_is_shown(app: Flask, database: Database):
+def test_a_level_driven_by_blanks_is_marked_wherever_it_is_shown(app: Flask, database: Database):
     organisation = an_organisation(database)
     one_blank = PIER | {
         "country": "NO",
@@ -127,13 +129,13 @@ def test_a_level_that_rests_on_blanks_is_told_so_wherever_it_is_shown(app: Flask
     two_trades = one_blank | {"reference": "S-2", "name": "Two Trades", "sector": ["1020", "0311"]}
     admitted = one_blank | {"reference": "S-3", "name": "Open Hand", "papers_retention": "until_end", "country": "DE"}
     keep(database, organisation, AT, one_blank, two_trades, admitted)
-    with database.of(organisation, write=False) as session:
-        heat = {cell.country: cell.silent for cell in portfolio.overview(session, AT.date(), AT).heat}
-        kept = session.scalars(select(Supplier).order_by(Supplier.reference)).all()
-        latest = [session.get_one(Result, one.latest_id) for one in kept]
-        assert [one.silent for one in kept] == [suppliers.explained(one).headline.silent for one in latest]
-        assert [one.silent for one in kept] == [True, True, False]
-        levels = [row[5] for row in supplier_list.rows(session, Wanted(sort="name"), AT.date())]
+    with database.for_organisation(organisation, write=False) as session:
+        heat = {cell.country: cell.silent for cell in portfolio.get_portfolio_overview(session, AT.date(), AT).heat}
+        stored = session.scalars(select(Supplier).order_by(Supplier.reference)).all()
+        latest = [session.get_one(Result, one.latest_id) for one in stored]
+        assert [one.silent for one in stored] == [stored_results.build_detail(one).headline.silent for one in latest]
+        assert [one.silent for one in stored] == [True, True, False]
+        levels = [row[5] for row in supplier_list.build_table_rows(session, SupplierFilter(sort="name"), AT.date())]
     assert heat == {"NO": True, "DE": False}
     assert levels == ["High: most of it cannot be ruled out", "High", "High: most of it cannot be ruled out"]
     browser = a_browser(app, a_user(database, organisation))
@@ -143,7 +145,7 @@ def test_a_level_that_rests_on_blanks_is_told_so_wherever_it_is_shown(app: Flask
     assert "high (rests on blanks)" in browser.get("/").get_data(as_text=True)
 
 
-def test_the_page_of_a_supplier_tells_rules_that_rest_on_blanks_before_they_are_opened(app: Flask, database: Database):
+def test_the_supplier_page_marks_rules_driven_by_blanks_before_they_are_opened(app: Flask, database: Database):
     organisation = an_organisation(database)
     blanks = dict.fromkeys(("papers_retention", "worker_debt", "recruitment_fees", "threats", "violence"), "declined")
     keep(database, organisation, AT, PIER | blanks | {"movement": "locked"})
@@ -155,15 +157,15 @@ def test_the_page_of_a_supplier_tells_rules_that_rest_on_blanks_before_they_are_
     assert open_ == sorted(open_)
 
 
-def test_what_was_found_stands_open_on_the_page_also_where_it_adds_no_point(app: Flask, database: Database):
+def test_findings_are_expanded_on_the_page_even_without_points(app: Flask, database: Database):
     organisation = an_organisation(database)
     unused = {"grievance_channel": "unused", "papers_retention": "worker_holds", "state_placement": "order"}
     keep(database, organisation, AT, PIER | {"country": "KP", "sector": ["0311"]} | unused)
-    with database.of(organisation, write=False) as session:
-        latest = session.get(Result, suppliers.get(session, "site", "S-1").latest_id)
-        still = [r.title for r in suppliers.explained(latest).reasons if r.harm and abs(r.points) < 0.05]
+    with database.for_organisation(organisation, write=False) as session:
+        latest = session.get(Result, suppliers.get_supplier(session, "site", "S-1").latest_id)
+        still = [r.title for r in stored_results.build_detail(latest).reasons if r.harm and abs(r.points) < 0.05]
     assert still
     page = a_browser(app, a_user(database, organisation)).get("/suppliers/S-1").get_data(as_text=True)
-    found = page.split("Found: admitted, or reported")[1].split("<h4>")[0]
-    assert [title for title in still if title not in found] == []
-    assert "Papers withheld" not in found
+    changes = page.split("Found: admitted, or reported")[1].split("<h4>")[0]
+    assert [title for title in still if title not in changes] == []
+    assert "Papers withheld" not in changes

@@ -1,4 +1,4 @@
-"""What an organisation keeps no longer goes, and an organisation goes whole: its rows, its files, and nobody else's."""
+"""Retention: expired data is purged, and an organisation is erased completely, without touching others."""
 
 import os
 from datetime import UTC, datetime, timedelta
@@ -7,72 +7,72 @@ from pathlib import Path
 import pytest
 from callers import a_user, an_organisation
 from databases import Empty
-from kept import a_full_organisation, organisations, rows
+from full_organisation import count_organisations, create_full_organisation, read_all_rows
 from sqlalchemy import select
 
 from service import retention
+from service.blob_store import BlobStore
 from service.clock import now
 from service.db.session import Database
-from service.db.tables import AuditEvent, Change, Erasure, Idempotent, Job, Organisation, Supplier, Upload
-from service.files import Blobs
-from service.refusal import Refused
-from service.register import suppliers
-from service.retention import drop_unused_files, erase_organisation, months_before, tidy, used_files
+from service.db.tables import AuditEvent, Change, Erasure, IdempotentResponse, Job, Organisation, Supplier, Upload
+from service.errors import DomainError
+from service.retention import delete_unused_files, erase_organisation, list_used_files, purge_expired, subtract_months
+from service.suppliers import repository as suppliers
 
 NOW = datetime(2046, 3, 2, 12, tzinfo=UTC)  # no model was in force twenty years before today
 YEAR = timedelta(days=365)
 
 
 @pytest.fixture
-def blobs(tmp_path: Path) -> Blobs:
+def blobs(tmp_path: Path) -> BlobStore:
     """The files of the database."""
-    return Blobs(tmp_path / "blobs")
+    return BlobStore(tmp_path / "blobs")
 
 
-def settle(blobs: Blobs) -> None:
+def settle(blobs: BlobStore) -> None:
     """Makes it a day since the files were put."""
-    for digest in blobs.digests():
+    for digest in blobs.list_digests():
         path = blobs.folder / digest[:2] / digest
         os.utime(path, (path.stat().st_mtime - 86400,) * 2)
 
 
-def test_an_organisation_is_erased_from_every_table_and_another_is_untouched(database: Database, blobs: Blobs):
-    other = a_full_organisation(database, blobs, "Hill Builders")
-    before = rows(database)
-    gone = a_full_organisation(database, blobs, "Harbour Foods")
+def test_an_organisation_is_erased_from_every_table_and_another_is_untouched(database: Database, blobs: BlobStore):
+    other_organisation = create_full_organisation(database, blobs, "Hill Builders")
+    before = read_all_rows(database)
+    gone = create_full_organisation(database, blobs, "Harbour Foods")
     erase_organisation(database, blobs, gone, now(), "system:command_line")
-    after = dict(rows(database))
-    assert [kept["organisation_id"] for kept in after.pop("erasure")] == [gone]
-    assert after == {name: kept for name, kept in before.items() if name != "erasure"}
-    assert other != gone
+    after = dict(read_all_rows(database))
+    assert [stored["organisation_id"] for stored in after.pop("erasure")] == [gone]
+    assert after == {name: stored for name, stored in before.items() if name != "erasure"}
+    assert other_organisation != gone
 
 
-def test_that_an_organisation_was_erased_is_kept_without_its_name(database: Database, blobs: Blobs):
-    gone = a_full_organisation(database, blobs, "Harbour Foods")
+def test_the_record_of_an_erasure_holds_no_name(database: Database, blobs: BlobStore):
+    gone = create_full_organisation(database, blobs, "Harbour Foods")
     erase_organisation(database, blobs, gone, now(), "system:command_line")
-    with database.across(write=False) as session:
+    with database.unscoped(write=False) as session:
         (fact,) = session.scalars(select(Erasure))
     assert (fact.organisation_id, fact.actor) == (gone, "system:command_line")
     assert fact.counts["supplier"] == 3
-    assert "Harbour" not in repr(rows(database))
+    assert "Harbour" not in repr(read_all_rows(database))
 
 
-def test_files_go_with_the_last_organisation_that_has_them(database: Database, blobs: Blobs):
+def test_files_are_deleted_with_the_last_organisation_that_uses_them(database: Database, blobs: BlobStore):
     one, two = (
-        a_full_organisation(database, blobs, name, b"the same list") for name in ("Harbour Foods", "Hill Builders")
+        create_full_organisation(database, blobs, name, b"the same list") for name in ("Harbour Foods", "Hill Builders")
     )
     settle(blobs)
     assert erase_organisation(database, blobs, one, now(), "system:test")["files"] == 1
-    with database.across(write=False) as session:
-        assert set(blobs.digests()) == used_files(session)
+    with database.unscoped(write=False) as session:
+        assert set(blobs.list_digests()) == list_used_files(session)
     assert erase_organisation(database, blobs, two, now(), "system:test")["files"] == 2
-    assert blobs.digests() == ()
+    assert blobs.list_digests() == ()
 
 
-def test_what_was_erased_cannot_be_read_in_the_file_of_the_database(sqlite: Empty, blobs: Blobs):
+def test_erased_data_cannot_be_read_from_the_database_file(sqlite: Empty, blobs: BlobStore):
     with sqlite() as engine:
         file = Path(str(engine.url.database))
-        gone = a_full_organisation(Database(engine), blobs, "Quokka Foods")
+        gone = create_full_organisation(Database(engine), blobs, "Quokka Foods")
         engine.dispose()
         assert b"Quokka Foods" in file.read_bytes()
         erase_organisation(Database(engine), blobs, gone, now(), "system:test")
@@ -80,117 +80,116 @@ def test_what_was_erased_cannot_be_read_in_the_file_of_the_database(sqlite: Empt
         assert b"Quokka Foods" not in file.read_bytes()
 
 
-def test_a_file_without_a_row_is_removed_once_no_row_can_come(sqlite: Empty, blobs: Blobs):
+def test_a_file_without_a_row_is_deleted_after_the_grace_period(sqlite: Empty, blobs: BlobStore):
     with sqlite() as engine:
         digest = blobs.put(b"its upload was never written down")
-        assert drop_unused_files(Database(engine), blobs, now() - timedelta(hours=1)) == 0
-        assert blobs.digests() == (digest,)
+        assert delete_unused_files(Database(engine), blobs, now() - timedelta(hours=1)) == 0
+        assert blobs.list_digests() == (digest,)
         settle(blobs)
-        assert drop_unused_files(Database(engine), blobs, now() - timedelta(hours=1)) == 1
-        assert blobs.digests() == ()
+        assert delete_unused_files(Database(engine), blobs, now() - timedelta(hours=1)) == 1
+        assert blobs.list_digests() == ()
 
 
-def test_a_file_that_is_sent_again_while_it_is_about_to_go_stays(blobs: Blobs):
+def test_a_file_that_is_uploaded_again_while_it_is_being_deleted_stays(blobs: BlobStore):
     digest = blobs.put(b"last year's list")
     settle(blobs)
     before = now() - timedelta(hours=1)
     assert blobs.put(b"last year's list") == digest
-    assert not blobs.drop_unless_put_since(digest, before)
+    assert not blobs.delete_unless_put_since(digest, before)
     assert blobs.get(digest) == b"last year's list"
 
 
 def a_supplier(database: Database, organisation_id: str, name: str, *days: datetime) -> str:
     """A site that was assessed on some days; its id."""
     answers = {"name": name, "country": "TH", "sector": ["1020"]}
-    with database.of(organisation_id) as session:
+    with database.for_organisation(organisation_id) as session:
         for at in days:
-            suppliers.keep(session, "site", [answers], [{}], at.date(), at, "user:ana", "import", None)
+            origin = suppliers.Origin(at.date(), at, "user:ana", "import")
+            suppliers.save_suppliers(session, "site", [suppliers.IncomingSupplier(answers)], origin)
         return session.scalars(select(Supplier.id).where(Supplier.name == name)).one()
 
 
 def results_of(database: Database, organisation_id: str) -> list[tuple[str, int]]:
     """Names of suppliers, with how many results each has."""
-    with database.of(organisation_id, write=False) as session:
-        kept = session.scalars(select(Supplier).order_by(Supplier.name)).all()
-        return [(supplier.name, len(suppliers.results_of(session, supplier))) for supplier in kept]
+    with database.for_organisation(organisation_id, write=False) as session:
+        stored = session.scalars(select(Supplier).order_by(Supplier.name)).all()
+        return [(supplier.name, len(suppliers.list_results(session, supplier))) for supplier in stored]
 
 
 def keep_for(database: Database, organisation_id: str, months: int) -> None:
-    with database.across() as session:
+    with database.unscoped() as session:
         session.get_one(Organisation, organisation_id).keep_months = months
 
 
-def test_suppliers_that_were_not_assessed_for_as_long_go_and_of_others_the_old_results(
-    database: Database, blobs: Blobs
+def test_suppliers_not_assessed_within_the_retention_period_are_purged_and_old_results_of_others(
+    database: Database, blobs: BlobStore
 ):
     organisation_id = an_organisation(database)
     keep_for(database, organisation_id, 24)
     a_supplier(database, organisation_id, "Current Cannery", NOW - 3 * YEAR, NOW - YEAR, NOW - timedelta(days=1))
     a_supplier(database, organisation_id, "Old Cannery", NOW - 4 * YEAR, NOW - 3 * YEAR)
     a_supplier(database, organisation_id, "Recent Cannery", NOW - YEAR)
-    tidy(database, blobs, NOW)
+    purge_expired(database, blobs, NOW)
     assert results_of(database, organisation_id) == [("Current Cannery", 2), ("Recent Cannery", 1)]
 
 
-def test_each_organisation_keeps_for_as_long_as_it_says(database: Database, blobs: Blobs):
+def test_each_organisation_has_its_own_retention_period(database: Database, blobs: BlobStore):
     short, long = an_organisation(database, "Short"), an_organisation(database, "Long")
     keep_for(database, short, 12)
     for organisation_id in (short, long):
         a_supplier(database, organisation_id, "Cannery", NOW - 3 * YEAR)
-    tidy(database, blobs, NOW)
+    purge_expired(database, blobs, NOW)
     assert (results_of(database, short), results_of(database, long)) == ([], [("Cannery", 1)])
 
 
-def test_that_a_supplier_went_is_told_to_those_who_follow_and_stands_in_the_audit_trail(
-    database: Database, blobs: Blobs
-):
+def test_a_purged_supplier_is_in_the_change_feed_and_the_audit_trail(database: Database, blobs: BlobStore):
     organisation_id = an_organisation(database)
     supplier_id = a_supplier(database, organisation_id, "Old Cannery", NOW - 20 * YEAR)
-    tidy(database, blobs, NOW)
-    with database.of(organisation_id, write=False) as session:
-        told = session.scalars(select(Change).order_by(Change.id.desc())).first()
+    purge_expired(database, blobs, NOW)
+    with database.for_organisation(organisation_id, write=False) as session:
+        details = session.scalars(select(Change).order_by(Change.id.desc())).first()
         events = set(session.scalars(select(AuditEvent.action)))
-    assert (told.kind, told.supplier_id) == ("deleted", supplier_id)
+    assert (details.kind, details.supplier_id) == ("deleted", supplier_id)
     assert {"site.erased", "retention.removed"} <= events
 
 
-def test_uploads_and_reports_go_with_their_files_and_jobs_that_wait_stay(database: Database, blobs: Blobs):
-    organisation_id = a_full_organisation(database, blobs)
+def test_uploads_and_reports_are_purged_with_their_files_and_queued_jobs_stay(database: Database, blobs: BlobStore):
+    organisation_id = create_full_organisation(database, blobs)
     settle(blobs)
-    tidy(database, blobs, now() + 10 * YEAR)
-    with database.of(organisation_id, write=False) as session:
+    purge_expired(database, blobs, now() + 10 * YEAR)
+    with database.for_organisation(organisation_id, write=False) as session:
         assert session.scalars(select(Upload)).all() == []
         assert {job.state for job in session.scalars(select(Job))} == {"queued"}
-    assert blobs.digests() == ()
+    assert blobs.list_digests() == ()
 
 
-def test_nothing_goes_before_its_time_and_a_second_time_changes_nothing(database: Database, blobs: Blobs):
-    a_full_organisation(database, blobs)
-    before = rows(database)
-    tidy(database, blobs, before["upload"][0]["created_at"] + timedelta(days=1))
-    kept = rows(database)
-    assert {name for name in kept if kept[name] != before[name]} == set()
-    assert len(blobs.digests()) == 2
+def test_nothing_is_purged_before_its_time_and_a_second_purge_changes_nothing(database: Database, blobs: BlobStore):
+    create_full_organisation(database, blobs)
+    before = read_all_rows(database)
+    purge_expired(database, blobs, before["upload"][0]["created_at"] + timedelta(days=1))
+    stored = read_all_rows(database)
+    assert {name for name in stored if stored[name] != before[name]} == set()
+    assert len(blobs.list_digests()) == 2
 
 
-def test_a_reader_of_changes_never_meets_a_number_twice(database: Database, blobs: Blobs):
+def test_ids_of_changes_are_never_reused(database: Database, blobs: BlobStore):
     organisation_id = an_organisation(database)
     a_supplier(database, organisation_id, "Cannery", NOW - 20 * YEAR)
-    tidy(database, blobs, NOW)
-    with database.of(organisation_id, write=False) as session:
+    purge_expired(database, blobs, NOW)
+    with database.for_organisation(organisation_id, write=False) as session:
         seen = max(session.scalars(select(Change.id)))
-    tidy(database, blobs, NOW + 20 * YEAR)
+    purge_expired(database, blobs, NOW + 20 * YEAR)
     a_supplier(database, organisation_id, "New Cannery", NOW)
-    with database.of(organisation_id, write=False) as session:
+    with database.for_organisation(organisation_id, write=False) as session:
         assert session.scalars(select(Change.id).where(Change.id > seen)).all()
 
 
-def test_people_and_keys_do_not_go_by_age(database: Database, blobs: Blobs):
+def test_users_and_keys_are_not_purged_by_age(database: Database, blobs: BlobStore):
     organisation_id = an_organisation(database)
     a_user(database, organisation_id)
-    tidy(database, blobs, now() + 50 * YEAR)
-    assert len(rows(database)["user"]) == 1
-    assert organisations(database) == 1
+    purge_expired(database, blobs, now() + 50 * YEAR)
+    assert len(read_all_rows(database)["user"]) == 1
+    assert count_organisations(database) == 1
 
 
 @pytest.mark.parametrize(
@@ -199,41 +198,41 @@ def test_people_and_keys_do_not_go_by_age(database: Database, blobs: Blobs):
 )
 def test_months_are_counted_back_by_the_calendar(day: str, months: int, before: str):
     at = datetime.fromisoformat(f"{day}T10:00:00+00:00")
-    assert months_before(at, months) == datetime.fromisoformat(f"{before}T10:00:00+00:00")
+    assert subtract_months(at, months) == datetime.fromisoformat(f"{before}T10:00:00+00:00")
 
 
-def test_more_suppliers_than_go_in_one_transaction_all_go(
-    database: Database, blobs: Blobs, monkeypatch: pytest.MonkeyPatch
+def test_more_suppliers_than_one_chunk_are_all_purged(
+    database: Database, blobs: BlobStore, monkeypatch: pytest.MonkeyPatch
 ):
     organisation_id = an_organisation(database)
     for number in range(5):
         a_supplier(database, organisation_id, f"Cannery {number}", NOW - 20 * YEAR)
     monkeypatch.setattr(retention, "CHUNK", 2)
-    tidy(database, blobs, NOW)
+    purge_expired(database, blobs, NOW)
     assert results_of(database, organisation_id) == []
 
 
-def test_the_answer_to_a_repeated_request_is_forgotten_after_its_day(database: Database, blobs: Blobs):
+def test_stored_responses_to_idempotent_requests_are_purged_after_a_day(database: Database, blobs: BlobStore):
     organisation_id = an_organisation(database)
-    told = {"request_hash": "h", "status": 201, "body": "{}", "headers": {}}
-    with database.of(organisation_id) as session:
+    details = {"request_hash": "h", "status": 201, "body": "{}", "headers": {}}
+    with database.for_organisation(organisation_id) as session:
         for key, age in (("yesterday", 25), ("today", 23)):
-            session.add(Idempotent(key=key, created_at=now() - timedelta(hours=age), **told))
-    tidy(database, blobs, now())
-    with database.across(write=False) as session:
-        assert [kept.key for kept in session.scalars(select(Idempotent))] == ["today"]
+            session.add(IdempotentResponse(key=key, created_at=now() - timedelta(hours=age), **details))
+    purge_expired(database, blobs, now())
+    with database.unscoped(write=False) as session:
+        assert [stored.key for stored in session.scalars(select(IdempotentResponse))] == ["today"]
 
 
-def test_how_long_things_are_kept_is_set_within_bounds_and_told(database: Database, blobs: Blobs):
+def test_the_retention_period_is_set_within_bounds_and_recorded(database: Database, blobs: BlobStore):
     organisation_id = an_organisation(database)
-    with database.of(organisation_id) as session:
-        for months in (retention.SHORTEST - 1, retention.LONGEST + 1):
-            with pytest.raises(Refused):
-                retention.keep_for(session, organisation_id, months, "user:ana")
-        retention.keep_for(session, organisation_id, retention.SHORTEST, "user:ana")
-    with database.across(write=False) as session:
-        assert session.get_one(Organisation, organisation_id).keep_months == retention.SHORTEST
+    with database.for_organisation(organisation_id) as session:
+        for months in (retention.MIN_MONTHS - 1, retention.MAX_MONTHS + 1):
+            with pytest.raises(DomainError):
+                retention.set_retention(session, organisation_id, months, "user:ana")
+        retention.set_retention(session, organisation_id, retention.MIN_MONTHS, "user:ana")
+    with database.unscoped(write=False) as session:
+        assert session.get_one(Organisation, organisation_id).keep_months == retention.MIN_MONTHS
         (event,) = session.scalars(select(AuditEvent))
         assert (event.action, event.details) == (
-            "organisation.keep_months_changed", {"from": 84, "to": retention.SHORTEST},
+            "organisation.keep_months_changed", {"from": 84, "to": retention.MIN_MONTHS},
         )  # fmt: skip

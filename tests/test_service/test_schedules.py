@@ -1,10 +1,10 @@
-"""Schedules: rules that are refused, the dates that a rule gives in its time zone, and what may be done with one."""
+"""Schedules: invalid rules, the times of a rule in its time zone, and changes to schedules."""
 
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from callers import an_organisation, stop_the_clock
+from callers import an_organisation, freeze_time
 from examples import examples
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,8 +12,8 @@ from sqlalchemy import select
 
 from service.db.session import Database
 from service.db.tables import AuditEvent
-from service.monitoring import schedules
-from service.refusal import Refused
+from service.errors import DomainError
+from service.schedules import service as schedules
 
 MORNING = datetime(2026, 3, 1, 5, tzinfo=UTC)
 
@@ -24,8 +24,8 @@ def daily(time: str) -> dict[str, str]:
 
 def local(rule: dict[str, object], time_zone: str, after: datetime, n: int = 5) -> list[str]:
     """The next dates as the clocks of the zone show them."""
-    found = schedules.next_dates(rule, time_zone, after, n)
-    return [f"{moment.astimezone(ZoneInfo(time_zone)):%a %d %b %H:%M}" for moment in found]
+    times = schedules.list_next_dates(rule, time_zone, after, n)
+    return [f"{moment.astimezone(ZoneInfo(time_zone)):%a %d %b %H:%M}" for moment in times]
 
 
 @pytest.mark.parametrize(
@@ -41,12 +41,12 @@ def local(rule: dict[str, object], time_zone: str, after: datetime, n: int = 5) 
         ({"kind": "fixed", "every": "quarter", "day": 1}, ["Wed 01 Apr 06:00", "Wed 01 Jul 06:00", "Thu 01 Oct 06:00"]),
     ],
 )
-def test_a_rule_gives_the_dates_that_it_says(rule: dict[str, object], dates: list[str]):
+def test_a_rule_gives_its_scheduled_times(rule: dict[str, object], dates: list[str]):
     assert local(rule, "UTC", MORNING, 3) == dates
 
 
-def test_five_dates_are_given_unless_told():
-    assert len(schedules.next_dates({"kind": "rolling"}, "UTC", MORNING)) == 5
+def test_five_times_are_listed_by_default():
+    assert len(schedules.list_next_dates({"kind": "rolling"}, "UTC", MORNING)) == 5
 
 
 @pytest.mark.parametrize(
@@ -72,20 +72,20 @@ def test_five_dates_are_given_unless_told():
         ({"kind": "rolling", "cron": "* * * * *"}, "schedule.unknown_field"),
     ],
 )
-def test_what_is_no_rule_is_refused_with_its_code(rule: dict[str, object], code: str):
-    with pytest.raises(Refused) as refused:
-        schedules.next_dates(rule, "UTC", MORNING)
+def test_an_invalid_rule_is_refused_with_its_code(rule: dict[str, object], code: str):
+    with pytest.raises(DomainError) as refused:
+        schedules.list_next_dates(rule, "UTC", MORNING)
     assert (refused.value.code, refused.value.status) == (code, 422)
 
 
 @pytest.mark.parametrize("zone", ["", "Bangkok", "../../etc/passwd", "Europe", "CEST+2"])
-def test_what_is_no_time_zone_is_refused(zone: str):
-    with pytest.raises(Refused) as refused:
-        schedules.next_dates({"kind": "rolling"}, zone, MORNING)
+def test_an_unknown_time_zone_is_refused(zone: str):
+    with pytest.raises(DomainError) as refused:
+        schedules.list_next_dates({"kind": "rolling"}, zone, MORNING)
     assert refused.value.code == "schedule.time_zone"
 
 
-def test_a_time_that_the_clocks_leave_out_in_spring_comes_as_much_later_as_they_go_forward():
+def test_a_time_skipped_in_spring_moves_by_as_much_as_the_clocks():
     after = datetime(2026, 3, 28, 0, tzinfo=UTC)
     assert local(daily("02:30"), "Europe/Berlin", after, 3) == [
         "Sat 28 Mar 02:30",
@@ -94,16 +94,16 @@ def test_a_time_that_the_clocks_leave_out_in_spring_comes_as_much_later_as_they_
     ]
 
 
-def test_a_time_that_the_clocks_show_twice_in_autumn_goes_off_the_first_time_only():
-    found = schedules.next_dates(daily("02:30"), "Europe/Berlin", datetime(2026, 10, 24, 12, tzinfo=UTC), 2)
-    assert found == [datetime(2026, 10, 25, 0, 30, tzinfo=UTC), datetime(2026, 10, 26, 1, 30, tzinfo=UTC)]
+def test_a_time_that_occurs_twice_in_autumn_triggers_only_the_first_time():
+    times = schedules.list_next_dates(daily("02:30"), "Europe/Berlin", datetime(2026, 10, 24, 12, tzinfo=UTC), 2)
+    assert times == [datetime(2026, 10, 25, 0, 30, tzinfo=UTC), datetime(2026, 10, 26, 1, 30, tzinfo=UTC)]
     between = datetime(2026, 10, 25, 1, tzinfo=UTC)  # 02:00 for the second time
-    assert schedules.next_dates(daily("02:30"), "Europe/Berlin", between, 1) == found[1:]
+    assert schedules.list_next_dates(daily("02:30"), "Europe/Berlin", between, 1) == times[1:]
 
 
-def test_a_date_that_an_island_left_out_does_not_go_off_twice():
-    found = schedules.next_dates(daily("06:00"), "Pacific/Apia", datetime(2011, 12, 29, 0, tzinfo=UTC), 3)
-    assert found == [datetime(2011, 12, day, 16, tzinfo=UTC) for day in (29, 30, 31)]
+def test_a_date_that_a_time_zone_skipped_does_not_trigger_twice():
+    times = schedules.list_next_dates(daily("06:00"), "Pacific/Apia", datetime(2011, 12, 29, 0, tzinfo=UTC), 3)
+    assert times == [datetime(2011, 12, day, 16, tzinfo=UTC) for day in (29, 30, 31)]
 
 
 def test_a_date_on_a_day_that_an_island_left_out_comes_on_the_day_after_however_late_one_asks():
@@ -120,92 +120,99 @@ def test_a_date_on_a_day_that_an_island_left_out_comes_on_the_day_after_however_
     days=st.integers(0, 5000),
     minutes=st.integers(0, 1439),
 )
-def test_a_daily_rule_goes_off_on_every_day_of_its_zone_once(zone: str, days: int, minutes: int):
+def test_a_daily_rule_triggers_once_on_every_day_of_its_zone(zone: str, days: int, minutes: int):
     after = MORNING + timedelta(days=days, minutes=minutes)
-    found = schedules.next_dates(daily(f"{minutes // 60:02}:{minutes % 60:02}"), zone, after, 400)
-    dates = [moment.astimezone(ZoneInfo(zone)).date() for moment in found]
-    assert timedelta(0) < found[0] - after <= timedelta(hours=25)
+    times = schedules.list_next_dates(daily(f"{minutes // 60:02}:{minutes % 60:02}"), zone, after, 400)
+    dates = [moment.astimezone(ZoneInfo(zone)).date() for moment in times]
+    assert timedelta(0) < times[0] - after <= timedelta(hours=25)
     assert dates == [dates[0] + timedelta(days=n) for n in range(400)]
 
 
-def test_a_schedule_is_kept_whole_with_its_next_date_and_who_made_it(
-    database: Database, monkeypatch: pytest.MonkeyPatch
-):
-    stop_the_clock(monkeypatch, MORNING)
+def test_a_schedule_is_stored_with_its_next_time_and_author(database: Database, monkeypatch: pytest.MonkeyPatch):
+    freeze_time(monkeypatch, MORNING)
     organisation_id = an_organisation(database)
-    with database.of(organisation_id) as session:
+    with database.for_organisation(organisation_id) as session:
         rule = {"kind": "fixed", "every": "week", "day": "monday"}
-        made = schedules.create(session, " Each Monday ", rule, "Asia/Bangkok", "user:1").id
-    with database.of(organisation_id) as session:
-        kept = schedules.get(session, made)
+        created = schedules.create_schedule(session, " Each Monday ", rule, "Asia/Bangkok", "user:1").id
+    with database.for_organisation(organisation_id) as session:
+        stored = schedules.get_schedule(session, created)
         events = [(event.actor, event.action, event.object_id) for event in session.scalars(select(AuditEvent))]
-    assert (kept.name, kept.time_zone, kept.active, kept.created_by) == ("Each Monday", "Asia/Bangkok", True, "user:1")
-    assert kept.rule == {"kind": "fixed", "every": "week", "day": "monday", "time": "06:00"}
-    assert kept.next_due == datetime(2026, 3, 1, 23, tzinfo=UTC)
-    assert events == [("user:1", "schedule.created", made)]
+    assert (stored.name, stored.time_zone, stored.active, stored.created_by) == (
+        "Each Monday",
+        "Asia/Bangkok",
+        True,
+        "user:1",
+    )
+    assert stored.rule == {"kind": "fixed", "every": "week", "day": "monday", "time": "06:00"}
+    assert stored.next_due == datetime(2026, 3, 1, 23, tzinfo=UTC)
+    assert events == [("user:1", "schedule.created", created)]
 
 
-def test_a_schedule_has_a_name(database: Database):
-    with database.of(an_organisation(database)) as session:
+def test_a_schedule_needs_a_name(database: Database):
+    with database.for_organisation(an_organisation(database)) as session:
         for name in ("", "  ", "x" * 201):
-            with pytest.raises(Refused) as refused:
-                schedules.create(session, name, {"kind": "rolling"}, "UTC", "user:1")
+            with pytest.raises(DomainError) as refused:
+                schedules.create_schedule(session, name, {"kind": "rolling"}, "UTC", "user:1")
             assert refused.value.code == "schedule.name"
 
 
-def test_a_changed_rule_or_zone_has_dates_of_its_own(database: Database, monkeypatch: pytest.MonkeyPatch):
-    stop_the_clock(monkeypatch, MORNING)
-    with database.of(an_organisation(database)) as session:
-        made = schedules.create(session, "Daily", daily("06:00"), "UTC", "user:1")
-        schedules.update(session, made.id, "user:2", rule=daily("04:00"))
-        assert made.next_due == datetime(2026, 3, 2, 4, tzinfo=UTC)
-        schedules.update(session, made.id, "user:2", time_zone="America/Lima")
-        assert made.next_due == datetime(2026, 3, 1, 9, tzinfo=UTC)
-        with pytest.raises(Refused):
-            schedules.update(session, made.id, "user:2", rule={"kind": "never"})
+def test_a_changed_rule_or_zone_gives_new_times(database: Database, monkeypatch: pytest.MonkeyPatch):
+    freeze_time(monkeypatch, MORNING)
+    with database.for_organisation(an_organisation(database)) as session:
+        created = schedules.create_schedule(session, "Daily", daily("06:00"), "UTC", "user:1")
+        schedules.update_schedule(session, created.id, "user:2", rule=daily("04:00"))
+        assert created.next_due == datetime(2026, 3, 2, 4, tzinfo=UTC)
+        schedules.update_schedule(session, created.id, "user:2", time_zone="America/Lima")
+        assert created.next_due == datetime(2026, 3, 1, 9, tzinfo=UTC)
+        with pytest.raises(DomainError):
+            schedules.update_schedule(session, created.id, "user:2", rule={"kind": "never"})
         session.flush()
         events = session.scalars(select(AuditEvent).order_by(AuditEvent.id)).all()
     assert [event.details["time"] for event in events] == ["06:00", "04:00", "04:00"]
 
 
-def test_schedules_are_listed_the_next_first_and_paused_ones_last(database: Database):
-    with database.of(an_organisation(database)) as session:
+def test_schedules_are_listed_by_next_time_with_paused_ones_last(database: Database):
+    with database.for_organisation(an_organisation(database)) as session:
         for name, time in (("late", "23:59"), ("paused", "00:01"), ("early", "00:02")):
-            schedules.create(
+            schedules.create_schedule(
                 session, name, {"kind": "fixed", "every": "month", "day": 1, "time": time}, "UTC", "user:1"
             )
-        paused = next(one for one in schedules.listing(session) if one.name == "paused")
-        schedules.update(session, paused.id, "user:1", active=False)
-        assert [one.name for one in schedules.listing(session)] == ["early", "late", "paused"]
+        paused = next(one for one in schedules.list_schedules(session) if one.name == "paused")
+        schedules.update_schedule(session, paused.id, "user:1", active=False)
+        assert [one.name for one in schedules.list_schedules(session)] == ["early", "late", "paused"]
 
 
-def test_a_removed_schedule_is_gone_and_that_is_recorded(database: Database):
+def test_a_deleted_schedule_is_removed_and_recorded_in_the_audit_trail(database: Database):
     organisation_id = an_organisation(database)
-    with database.of(organisation_id) as session:
-        made = schedules.create(session, "Daily", daily("06:00"), "UTC", "user:1").id
+    with database.for_organisation(organisation_id) as session:
+        created = schedules.create_schedule(session, "Daily", daily("06:00"), "UTC", "user:1").id
         session.flush()
-        schedules.delete(session, made, "user:2")
-    with database.of(organisation_id) as session:
-        assert schedules.listing(session) == []
+        schedules.delete_schedule(session, created, "user:2")
+    with database.for_organisation(organisation_id) as session:
+        assert schedules.list_schedules(session) == []
         actions = session.scalars(select(AuditEvent.action).order_by(AuditEvent.id)).all()
         assert actions == ["schedule.created", "schedule.deleted"]
 
 
-def test_the_schedule_of_another_organisation_looks_like_none(database: Database):
-    with database.of(an_organisation(database, "One")) as session:
-        made = schedules.create(session, "Daily", daily("06:00"), "UTC", "user:1").id
-    told = []
-    with database.of(an_organisation(database, "Other")) as session:
-        for what, *by in ((schedules.get,), (schedules.delete, "user:2"), (schedules.update, "user:2")):
-            for schedule_id in (made, "none at all"):
-                with pytest.raises(Refused) as refused:
+def test_the_schedule_of_another_organisation_is_not_found(database: Database):
+    with database.for_organisation(an_organisation(database, "One")) as session:
+        created = schedules.create_schedule(session, "Daily", daily("06:00"), "UTC", "user:1").id
+    refusals = []
+    with database.for_organisation(an_organisation(database, "Other")) as session:
+        for what, *by in (
+            (schedules.get_schedule,),
+            (schedules.delete_schedule, "user:2"),
+            (schedules.update_schedule, "user:2"),
+        ):
+            for schedule_id in (created, "none at all"):
+                with pytest.raises(DomainError) as refused:
                     what(session, schedule_id, *by)
-                told.append((refused.value.code, refused.value.status, refused.value.detail))
-    assert len(set(told)) == 1
-    assert told[0][:2] == ("not_found", 404)
+                refusals.append((refused.value.code, refused.value.status, refused.value.detail))
+    assert len(set(refusals)) == 1
+    assert refusals[0][:2] == ("not_found", 404)
 
 
-def test_the_day_of_a_firing_is_that_of_the_zone():
-    moment = schedules.next_dates(daily("00:30"), "Pacific/Auckland", MORNING, 1)[0]
+def test_the_day_of_a_run_is_that_of_its_time_zone():
+    moment = schedules.list_next_dates(daily("00:30"), "Pacific/Auckland", MORNING, 1)[0]
     assert moment.astimezone(ZoneInfo("Pacific/Auckland")).date() == date(2026, 3, 2)
     assert moment.date() == date(2026, 3, 1)

@@ -1,4 +1,4 @@
-"""Two organisations never see each other: whatever the statement, and an unasked-for organisation is an error, not all rows."""
+"""Organisations never see each other's rows, whatever the statement; a session without one gets an error, not all rows."""
 
 import re
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.orm import Bundle, Session, aliased
 
 from service.clock import now
-from service.db.session import Database, NoOrganisation, Unfiltered
+from service.db.session import Database, MissingOrganisation, UnfilteredStatement, open_engine
 from service.db.tables import Organisation, SignIn, User
 
 SERVICE = Path(__file__).resolve().parents[2] / "service"
@@ -23,7 +23,7 @@ def make_two(database: Database) -> None:
     """Organisations a and b with a user and a sign-in each: ua, sa and ub, sb."""
     at = now()
     for name in "ab":
-        with database.of(name) as session:
+        with database.for_organisation(name) as session:
             session.add(Organisation(id=name, name=name, created_at=at))
             session.flush()
             session.add(User(**user(f"u{name}")))
@@ -34,13 +34,13 @@ def make_two(database: Database) -> None:
 
 
 def user(identity: str, **more: object) -> dict[str, object]:
-    given = {"id": identity, "email": f"{identity}@harbour.example", "name": identity, "password_hash": ""}
-    return {**given, "role": "admin", "active": True, "must_change_password": False, "created_at": now(), **more}
+    tested = {"id": identity, "email": f"{identity}@harbour.example", "name": identity, "password_hash": ""}
+    return {**tested, "role": "admin", "active": True, "must_change_password": False, "created_at": now(), **more}
 
 
 def users_of(database: Database) -> dict[str, tuple[str, str]]:
     """Every user there is: id -> organisation, name."""
-    with database.across() as session:
+    with database.unscoped() as session:
         return {row.id: (row.organisation_id, row.name) for row in session.scalars(select(User))}
 
 
@@ -94,48 +94,48 @@ REFUSED = {
 def test_a_statement_reaches_only_the_rows_of_the_sessions_organisation(database: Database, form: str):
     make_two(database)
     statement, expected = OWN[form]
-    with database.of("a") as session:
+    with database.for_organisation("a") as session:
         assert [tuple(row) for row in session.execute(statement)] == expected
 
 
-def test_a_query_that_is_asked_again_is_filtered_for_whoever_asks(database: Database):
+def test_a_cached_query_is_filtered_for_each_organisation(database: Database):
     make_two(database)
     query = select(User.id)
     for name, own in (("a", ["ua"]), ("b", ["ub"]), ("a", ["ua"])):
-        with database.of(name) as session:
+        with database.for_organisation(name) as session:
             assert session.scalars(query).all() == own
-    with database.factory() as session, pytest.raises(NoOrganisation):
+    with database.session_factory() as session, pytest.raises(MissingOrganisation):
         session.execute(query)
 
 
-def test_an_update_that_was_made_before_is_refused_by_keys_in_bulk_all_the_same(database: Database):
+def test_a_cached_update_is_still_refused_when_executed_in_bulk_by_keys(database: Database):
     make_two(database)
     change = update(User)
-    with database.of("a") as session:
+    with database.for_organisation("a") as session:
         session.execute(change.values(name="x"))
         session.execute(change, {"name": "y"})
-    with database.of("a") as session, pytest.raises(Unfiltered):
+    with database.for_organisation("a") as session, pytest.raises(UnfilteredStatement):
         session.execute(change, [{"id": "ub", "name": "z"}])
     assert users_of(database)["ub"] == ("b", "ub")
 
 
 @pytest.mark.parametrize("form", OWN)
-def test_a_session_of_no_organisation_gets_an_error_and_no_rows(database: Database, form: str):
-    with database.factory() as session, pytest.raises(NoOrganisation):
+def test_a_session_without_an_organisation_gets_an_error_and_no_rows(database: Database, form: str):
+    with database.session_factory() as session, pytest.raises(MissingOrganisation):
         session.execute(OWN[form][0])
 
 
 @pytest.mark.parametrize("form", REFUSED)
 def test_a_statement_the_filter_cannot_reach_is_refused(database: Database, form: str):
     make_two(database)
-    with database.of("a") as session, pytest.raises(Unfiltered):
+    with database.for_organisation("a") as session, pytest.raises(UnfilteredStatement):
         session.execute(REFUSED[form])
     assert users_of(database).keys() == {"ua", "ub"}
 
 
 def test_get_finds_no_row_of_another_organisation(database: Database):
     make_two(database)
-    with database.of("a") as session:
+    with database.for_organisation("a") as session:
         assert session.get(User, "ub") is None
         assert session.get(User, "ua") is not None
 
@@ -143,29 +143,29 @@ def test_get_finds_no_row_of_another_organisation(database: Database):
 @pytest.mark.parametrize(
     "statement", [update(User).values(name="x"), update(User).where(User.id == "ub").values(name="x")]
 )
-def test_an_update_without_a_look_at_the_rows_leaves_the_others_alone(database: Database, statement: Executable):
+def test_an_update_by_condition_leaves_other_organisations_alone(database: Database, statement: Executable):
     make_two(database)
-    with database.of("a") as session:
+    with database.for_organisation("a") as session:
         session.execute(statement)
     assert users_of(database)["ub"] == ("b", "ub")
 
 
-def test_a_removal_without_a_look_at_the_rows_leaves_the_others_alone(database: Database):
+def test_a_delete_by_condition_leaves_other_organisations_alone(database: Database):
     make_two(database)
-    with database.of("a") as session:
+    with database.for_organisation("a") as session:
         session.execute(delete(User))
     assert users_of(database).keys() == {"ub"}
 
 
-def test_an_update_by_keys_in_bulk_is_refused_since_it_asks_for_no_organisation(database: Database):
+def test_a_bulk_update_by_keys_is_refused_since_the_filter_cannot_reach_it(database: Database):
     make_two(database)
-    with database.of("a") as session, pytest.raises(Unfiltered):
+    with database.for_organisation("a") as session, pytest.raises(UnfilteredStatement):
         session.execute(update(User), [{"id": "ub", "name": "x"}])
 
 
-def test_what_is_inserted_belongs_to_the_session(database: Database):
+def test_inserted_rows_belong_to_the_organisation_of_the_session(database: Database):
     make_two(database)
-    with database.of("a") as session:
+    with database.for_organisation("a") as session:
         session.execute(insert(User), [user("one"), user("two")])
         session.execute(insert(User).values(**user("three")))
         session.execute(insert(User).values(**user("four", organisation_id="b")))
@@ -176,9 +176,9 @@ def test_what_is_inserted_belongs_to_the_session(database: Database):
 
 def test_rows_of_another_organisation_cannot_be_inserted(database: Database):
     make_two(database)
-    with database.of("a") as session, pytest.raises(NoOrganisation):
+    with database.for_organisation("a") as session, pytest.raises(MissingOrganisation):
         session.execute(insert(User), [user("x", organisation_id="b")])
-    with pytest.raises(NoOrganisation), database.of("a") as session:
+    with pytest.raises(MissingOrganisation), database.for_organisation("a") as session:
         session.add(User(**user("x", organisation_id="b")))
 
 
@@ -195,54 +195,95 @@ def remove(session: Session, row: User) -> None:
 
 
 @pytest.mark.parametrize("write", [change, take, remove])
-def test_a_row_that_was_loaded_elsewhere_cannot_be_written(database: Database, write: Callable[[Session, User], None]):
+def test_a_row_loaded_by_another_organisation_cannot_be_written(
+    database: Database, write: Callable[[Session, User], None]
+):
     make_two(database)
-    with database.of("b") as session:
+    with database.for_organisation("b") as session:
         theirs = session.get_one(User, "ub")
-    with database.of("a") as session:
+    with database.for_organisation("a") as session:
         session.add(theirs)
         write(session, theirs)
-        with pytest.raises(NoOrganisation):
+        with pytest.raises(MissingOrganisation):
             session.flush()
         session.expunge_all()
     assert users_of(database)["ub"] == ("b", "ub")
 
 
-def test_a_row_cannot_be_given_away(database: Database):
+def test_a_row_cannot_be_moved_to_another_organisation(database: Database):
     make_two(database)
-    with pytest.raises(NoOrganisation), database.of("a") as session:
+    with pytest.raises(MissingOrganisation), database.for_organisation("a") as session:
         session.get_one(User, "ua").organisation_id = "b"
 
 
-def test_a_session_of_no_organisation_writes_nothing(database: Database):
-    with pytest.raises(NoOrganisation), database.factory.begin() as session:
+def test_a_session_without_an_organisation_writes_nothing(database: Database):
+    with pytest.raises(MissingOrganisation), database.session_factory.begin() as session:
         session.add(User(**user("x", organisation_id="a")))
 
 
-def test_the_machinery_sees_all_rows_when_it_says_so(database: Database):
+def test_an_unscoped_session_sees_all_rows(database: Database):
     make_two(database)
-    with database.across() as session:
+    with database.unscoped() as session:
         assert set(session.scalars(select(User.id))) == {"ua", "ub"}
 
 
-def test_a_session_that_only_reads_refuses_to_write(database: Database):
+def test_a_read_only_session_refuses_to_write(database: Database):
     make_two(database)
-    with database.of("a", write=False) as session, pytest.raises(Unfiltered):
+    with database.for_organisation("a", write=False) as session, pytest.raises(UnfilteredStatement):
         session.execute(update(User).values(name="x"))
-    with pytest.raises(Unfiltered), database.of("a", write=False) as session:
+    with pytest.raises(UnfilteredStatement), database.for_organisation("a", write=False) as session:
         session.get_one(User, "ua").name = "x"
     assert users_of(database)["ua"] == ("a", "ua")
 
 
-def test_who_reads_waits_for_no_writer(database: Database):
+def test_a_reader_waits_for_no_writer(database: Database):
     make_two(database)
-    with database.of("a") as writer:
+    with database.for_organisation("a") as writer:
         writer.execute(update(User).values(name="x"))
-        with database.of("a", write=False) as reader:
+        with database.for_organisation("a", write=False) as reader:
             assert reader.scalars(select(User.name)).all() == ["ua"]
 
 
-def test_a_writer_of_the_process_is_woken_when_it_is_its_turn_and_does_not_look_again_and_again(sqlite: Empty):
+@pytest.mark.parametrize("snapshot", [True, False])
+def test_a_reader_sees_one_snapshot_throughout_unless_it_wants_the_latest_on_postgresql(
+    database: Database, snapshot: bool
+):
+    make_two(database)
+    with database.for_organisation("a", write=False, snapshot=snapshot) as reader:
+        assert reader.scalars(select(User.name)).all() == ["ua"]
+        with database.for_organisation("a") as writer:
+            writer.execute(update(User).values(name="x"))
+        latest = database.engine.dialect.name == "postgresql" and not snapshot
+        assert reader.scalars(select(User.name)).all() == ["x" if latest else "ua"]
+
+
+def test_on_sqlite_a_writer_that_reads_first_is_not_overtaken_by_another_process(sqlite: Empty):
+    with sqlite() as engine:
+        database, other_process = Database(engine), Database(open_engine(str(engine.url)))
+        make_two(database)
+
+        def overtake() -> None:
+            with other_process, other_process.for_organisation("a") as session:
+                session.execute(update(User).values(name="overtaker"))
+
+        overtaking = Thread(target=overtake, daemon=True)
+        with database.for_organisation("a") as session:
+            assert session.scalars(select(User.name)).all() == ["ua"]
+            overtaking.start()
+            overtaking.join(0.5)  # time enough to write, if nothing held it up
+            session.execute(update(User).values(name="first"))
+        overtaking.join(PATIENCE)
+        assert users_of(database)["ua"] == ("a", "overtaker")
+
+
+def test_on_sqlite_a_commit_survives_a_crash_and_what_is_erased_is_overwritten(sqlite: Empty):
+    settings = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 30_000, "secure_delete": 1}
+    with sqlite() as engine, engine.connect() as connection:
+        found = {name: connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in settings}
+    assert found == settings
+
+
+def test_a_waiting_writer_is_woken_when_it_is_its_turn_instead_of_polling(sqlite: Empty):
     # SQLite lets who waits look again every tenth of a second: beside who writes chunk after chunk that can take seconds.
     with sqlite() as engine:
         database, begun = Database(engine), []
@@ -250,11 +291,11 @@ def test_a_writer_of_the_process_is_woken_when_it_is_its_turn_and_does_not_look_
         event.listen(engine, "checkout", lambda *_: begun.append(current_thread()))
 
         def write() -> None:
-            with database.of("b") as session:
+            with database.for_organisation("b") as session:
                 session.execute(update(User).values(name="later"))
 
         waiting = Thread(target=write, daemon=True)
-        with database.of("a") as session:
+        with database.for_organisation("a") as session:
             session.execute(update(User).values(name="first"))
             waiting.start()
             waiting.join(0.5)  # time enough to begin, if it did not wait for its turn
@@ -264,15 +305,15 @@ def test_a_writer_of_the_process_is_woken_when_it_is_its_turn_and_does_not_look_
         assert users_of(database)["ub"] == ("b", "later")
 
 
-def test_no_module_goes_round_the_filter():
+def test_no_module_bypasses_the_filter():
     # What the filter never sees: the engine's own connections, and rows written past the session's flush.
     round_about = re.compile(
         r"\.connection\(|\.bulk_(?:save|insert|update)|exec_driver_sql|__table__(?!\.columns)|metadata\.tables"
     )
     operators = {SERVICE / "db"}
-    found = {
+    rows = {
         path.relative_to(SERVICE).as_posix(): match[0]
         for path in SERVICE.rglob("*.py")
         if not operators & {*path.parents} and (match := round_about.search(path.read_text(encoding="utf-8")))
     }
-    assert not found
+    assert not rows

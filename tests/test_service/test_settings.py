@@ -1,4 +1,4 @@
-"""What an installation can set."""
+"""Settings of an installation."""
 
 import stat
 from concurrent.futures import ThreadPoolExecutor
@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from service.settings import BadSetting, Settings, describe, from_environment
+from service.settings import SettingError, Settings, describe_settings, from_environment
 
 
-def test_nothing_set_is_the_defaults():
+def test_an_empty_environment_gives_the_defaults():
     assert from_environment({"PATH": "/bin"}) == Settings()
 
 
-def test_a_value_is_read_by_the_kind_of_its_setting():
+def test_a_value_is_parsed_by_the_type_of_its_setting():
     read = from_environment(
         {
             "DILIGENCE_DATA": "/srv/diligence",
@@ -35,31 +35,33 @@ def test_a_value_is_read_by_the_kind_of_its_setting():
         ("DILIGENCE_PROT", "9000"),
     ],
 )
-def test_what_cannot_be_meant_is_refused_by_name(name: str, value: str):
-    with pytest.raises(BadSetting, match=name):
+def test_an_invalid_variable_is_refused_by_name(name: str, value: str):
+    with pytest.raises(SettingError, match=name):
         from_environment({name: value})
 
 
-def test_pages_go_over_a_network_with_tls_alone():
-    with pytest.raises(BadSetting, match="Without TLS"):
+def test_pages_are_served_over_a_network_with_tls_only():
+    with pytest.raises(SettingError, match="Without TLS"):
         Settings(host="0.0.0.0", plain_http=True)
 
 
-def test_every_setting_says_what_it_is_for():
-    told = describe()
-    assert [name for name, _default, _about in told] == [f"DILIGENCE_{one.name.upper()}" for one in fields(Settings)]
-    assert all(about.endswith(".") for _name, _default, about in told)
+def test_every_setting_has_a_description():
+    documented = describe_settings()
+    assert [name for name, _default, _about in documented] == [
+        f"DILIGENCE_{one.name.upper()}" for one in fields(Settings)
+    ]
+    assert all(about.endswith(".") for _name, _default, about in documented)
 
 
-def test_the_defaults_that_are_told_can_be_set():
-    assert from_environment({name: default for name, default, _about in describe()}) == Settings()
+def test_the_documented_defaults_can_be_set():
+    assert from_environment({name: default for name, default, _about in describe_settings()}) == Settings()
 
 
-def test_the_secret_key_is_made_once_for_its_owner_alone(tmp_path: Path):
+def test_the_secret_key_is_created_once_and_readable_by_its_owner_alone(tmp_path: Path):
     folder = tmp_path / "data"
-    key = Settings(data=folder).secret_key()
+    key = Settings(data=folder).get_secret_key()
     assert len(key) == 64
-    assert Settings(data=folder).secret_key() == key
+    assert Settings(data=folder).get_secret_key() == key
     assert stat.S_IMODE((folder / "secret-key").stat().st_mode) == 0o600
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert [file.name for file in folder.iterdir()] == ["secret-key"]
@@ -67,17 +69,17 @@ def test_the_secret_key_is_made_once_for_its_owner_alone(tmp_path: Path):
 
 def test_processes_that_start_at_once_agree_on_one_key(tmp_path: Path):
     with ThreadPoolExecutor(8) as threads:
-        keys = set(threads.map(lambda _: Settings(data=tmp_path / "data").secret_key(), range(16)))
+        keys = set(threads.map(lambda _: Settings(data=tmp_path / "data").get_secret_key(), range(16)))
     assert len(keys) == 1
 
 
-def test_a_key_that_is_too_short_to_be_one_is_refused(tmp_path: Path):
+def test_a_secret_key_that_is_too_short_is_refused(tmp_path: Path):
     file = tmp_path / "key"
     file.write_text("secret\n", encoding="ascii")
-    with pytest.raises(BadSetting, match="no secret key"):
-        Settings(secret_key_file=str(file)).secret_key()
+    with pytest.raises(SettingError, match="no secret key"):
+        Settings(secret_key_file=str(file)).get_secret_key()
 
 
-def test_the_database_lies_in_the_data_folder_unless_told(tmp_path: Path):
+def test_the_database_is_in_the_data_folder_by_default(tmp_path: Path):
     assert Settings(data=tmp_path).database == f"sqlite:///{tmp_path}/diligence.db"
     assert Settings(database_url="postgresql+psycopg://db/diligence").database == "postgresql+psycopg://db/diligence"

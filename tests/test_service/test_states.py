@@ -1,4 +1,4 @@
-"""Not asked, declined, cannot apply, answered, expired, reported, ruled out: told apart wherever an answer is shown."""
+"""Test that the states of answers (not asked, declined, cannot apply, expired, ...) are distinguished in all outputs."""
 
 from dataclasses import replace
 from datetime import date
@@ -8,19 +8,19 @@ import numpy as np
 import orjson
 import pytest
 
-from questionnaires.issues import issue
+from questionnaires.issues import build_issue
 from reports.document import Detail
 from reports.formats import render
 from risk_models.answers import from_rows
-from risk_models.facts import load
-from service.assessing.assess import Assessed, Batch, assess
-from service.assessing.contract import result_rows
-from service.reporting.explained import explained, report_on
-from service.reporting.worker_derived import own_answers
-from tests.test_service.test_packs import exemplary
+from risk_models.facts.facts import load_facts
+from service.assessment.assess import AssessedBatch, Batch, assess
+from service.assessment.export_json import iter_result_json
+from service.report_content.build import build_details, build_report
+from service.report_content.redaction import filter_own_answers
+from tests.test_service.test_packs import build_exemplary_site
 
 ON = date(2026, 11, 20)
-FACTS = load().as_of(ON)
+FACTS = load_facts().as_of(ON)
 STATES = {"not_asked", "declined", "cannot_apply", "answered", "expired", "reported", "ruled_out"}
 VESSEL = {
     "name": "Sea Heron", "country": "TH", "sector": ["0311"], "vessel_type": "landing_site", "recruitment_fees": "none",
@@ -31,38 +31,38 @@ VESSEL = {
 
 
 @pytest.fixture(scope="module")
-def assessed() -> Assessed:
-    """A landing site with an answer in every state."""
+def assessed() -> AssessedBatch:
+    """Return a landing site with an answer in every state."""
     return assess([Batch("site", from_rows([VESSEL]), "s.xlsx", "Rows", np.array([2]))], FACTS, ON)[0]
 
 
-def test_in_json_state_and_value_together_tell_them_apart(assessed: Assessed) -> None:
-    reasons = [r for r in orjson.loads(next(result_rows(assessed, ON)))["reasons"] if r["kind"] == "answer"]
-    told = {"cannot_apply" if r["value"] == "cannot_apply" else r["state"] for r in reasons}
-    assert told == STATES
+def test_state_and_value_in_json_identify_every_kind_of_answer(assessed: AssessedBatch) -> None:
+    reasons = [r for r in orjson.loads(next(iter_result_json(assessed, ON)))["reasons"] if r["kind"] == "answer"]
+    states = {"cannot_apply" if r["value"] == "cannot_apply" else r["state"] for r in reasons}
+    assert states == STATES
 
 
-def test_explained_each_has_its_own_state_and_words(assessed: Assessed) -> None:
-    reasons = [r for r in explained(assessed, FACTS, ON)[0].reasons if r.kind == "answer"]
+def test_details_have_a_state_and_a_text_for_every_kind_of_answer(assessed: AssessedBatch) -> None:
+    reasons = [r for r in build_details(assessed, FACTS, ON)[0].reasons if r.kind == "answer"]
     assert {r.state for r in reasons} == STATES
     words = {state: {r.text for r in reasons if r.state == state} for state in STATES}
     for state, texts in words.items():
         assert not texts & set().union(*(other for name, other in words.items() if name != state)), state
 
 
-def test_evidence_is_named_where_there_is_an_answer_to_believe_and_nowhere_else(assessed: Assessed) -> None:
-    reasons = [r for r in explained(assessed, FACTS, ON)[0].reasons if r.kind == "answer"]
+def test_only_reasons_with_an_answer_name_evidence(assessed: AssessedBatch) -> None:
+    reasons = [r for r in build_details(assessed, FACTS, ON)[0].reasons if r.kind == "answer"]
     assert {r.state for r in reasons if r.evidence} == {"answered", "expired", "cannot_apply"}
     fees = next(r for r in reasons if r.value.startswith("None: the employer pays"))
     assert fees.evidence == "Document of 3 October 2026 (P-7), counts 0.40 today."
 
 
 @pytest.mark.parametrize("audience", ["internal", "supplier"])
-def test_a_report_tells_states_and_evidence_to_ourselves_alone(assessed: Assessed, audience: str) -> None:
+def test_only_internal_reports_show_states_and_evidence(assessed: AssessedBatch, audience: str) -> None:
     if audience == "supplier":
-        own = from_rows([own_answers("site", assessed.batch.answers.rows()[0], None)])
+        own = from_rows([filter_own_answers("site", assessed.batch.answers.to_rows()[0], None)])
         assessed = assess([replace(assessed.batch, answers=own)], FACTS, ON)[0]
-    report = replace(report_on([assessed], FACTS, ON, [], [], "Sea Heron"), audience=audience)  # type: ignore[arg-type]
+    report = replace(build_report([assessed], FACTS, ON, [], [], "Sea Heron"), audience=audience)  # type: ignore[arg-type]
     page = render(report, "html").data.decode()
     assert ("Document of 3 October 2026 (P-7), counts 0.40 today." in page) == (audience == "internal")
     if audience == "internal":
@@ -70,102 +70,114 @@ def test_a_report_tells_states_and_evidence_to_ourselves_alone(assessed: Assesse
             assert f'<td data-label="State">{state}</td>' in page, state
 
 
-def test_a_gate_says_that_it_is_why_something_cannot_apply() -> None:
-    told = {"name": "Fjord Mill", "country": "NO", "sector": ["62"], "uses_agencies": "no"}
-    one = assess([Batch("site", from_rows([told]), "", "", np.array([2]))], FACTS, ON)[0]
-    gated = [r for r in explained(one, FACTS, ON)[0].reasons if r.state == "cannot_apply"]
+def test_a_reason_that_cannot_apply_names_its_screening_question() -> None:
+    row = {"name": "Fjord Mill", "country": "NO", "sector": ["62"], "uses_agencies": "no"}
+    assessed_site = assess([Batch("site", from_rows([row]), "", "", np.array([2]))], FACTS, ON)[0]
+    gated = [r for r in build_details(assessed_site, FACTS, ON)[0].reasons if r.state == "cannot_apply"]
     assert gated
     assert all("declared, so this cannot apply here" in r.text and "Self-declared" in r.evidence for r in gated)
 
 
-def test_what_acts_only_where_it_is_known_is_named_while_it_is_not() -> None:
-    told = {"name": "Lotus Homes", "country": "HK", "worker_origin_countries": ["PH"]}
-    known = told | {"worker_origin_countries": ["NP"], "destination_countries": ["QA"]}
-    few, more = (
-        explained(assess([Batch("agency", from_rows([each]), "", "", np.array([2]))], FACTS, ON)[0], FACTS, ON)[
+def test_unknown_contexts_are_named_as_unknown_until_they_are_known() -> None:
+    row = {"name": "Lotus Homes", "country": "HK", "worker_origin_countries": ["PH"]}
+    known = row | {"worker_origin_countries": ["NP"], "destination_countries": ["QA"]}
+    reasons_of_few, reasons_with_corridors = (
+        build_details(assess([Batch("agency", from_rows([answers]), "", "", np.array([2]))], FACTS, ON)[0], FACTS, ON)[
             0
         ].reasons
-        for each in (told, known)
+        for answers in (row, known)
     )
-    unknown = {r.title: r for r in few if r.kind == "context" and r.state == "unknown"}
+    unknown = {r.title: r for r in reasons_of_few if r.kind == "context" and r.state == "unknown"}
     assert {"What workers usually pay in its corridors"} <= unknown.keys()
     assert all(r.points == 0 and "its whole share to the worst case" in r.text for r in unknown.values())
     tied = "Law that ties migrants to an employer"
-    assert [any(r.state == "unknown" and r.title == tied for r in reasons) for reasons in (few, more)] == [True, False]
+    assert [
+        any(r.state == "unknown" and r.title == tied for r in reasons)
+        for reasons in (reasons_of_few, reasons_with_corridors)
+    ] == [True, False]
 
 
-def test_what_was_found_is_told_first_and_what_was_left_blank_next(assessed: Assessed) -> None:
-    answers = [reason for reason in explained(assessed, FACTS, ON)[0].reasons if reason.kind == "answer"]
-    found = [reason for reason in answers if reason.harm]
-    assert {reason.state for reason in found} == {"answered", "reported"}
-    assert answers[: len(found)] == found
+def test_reasons_list_harm_first_and_blank_answers_next(assessed: AssessedBatch) -> None:
+    answers = [reason for reason in build_details(assessed, FACTS, ON)[0].reasons if reason.kind == "answer"]
+    harms = [reason for reason in answers if reason.harm]
+    assert {reason.state for reason in harms} == {"answered", "reported"}
+    assert answers[: len(harms)] == harms
     assert [reason.title for reason in answers if "ndicators consistent with" in reason.text] == [
-        r.title for r in found
+        r.title for r in harms
     ]
-    open_ = [reason.state for reason in answers[len(found) :]]
-    assert open_.index("declined") < min(open_.index("answered"), open_.index("ruled_out"), open_.index("not_asked"))
+    other_states = [reason.state for reason in answers[len(harms) :]]
+    assert other_states.index("declined") < min(
+        other_states.index("answered"), other_states.index("ruled_out"), other_states.index("not_asked")
+    )
 
 
-def test_a_fact_is_told_with_what_it_is_counted_in(assessed: Assessed) -> None:
-    values = {reason.title: reason.value for reason in explained(assessed, FACTS, ON)[0].reasons}
+def test_facts_have_their_unit(assessed: AssessedBatch) -> None:
+    values = {reason.title: reason.value for reason in build_details(assessed, FACTS, ON)[0].reasons}
     assert values["Voice and accountability"].endswith("(about -2.5 to 2.5, higher is safer)")
-    assert values["Voice and accountability"].startswith(f"{FACTS.number('country', 'TH', 'wgi_voice'):.4g} ")
+    assert values["Voice and accountability"].startswith(f"{FACTS.get_value('country', 'TH', 'wgi_voice'):.4g} ")
 
 
-def test_faults_of_one_kind_stand_under_a_sentence_that_fits_each_of_them(assessed: Assessed) -> None:
-    faults = [
-        issue("country.unknown", sheet="Rows", cell=f"B{n}", header="Land", seen=seen)
+def test_issues_of_one_code_share_a_general_message(assessed: AssessedBatch) -> None:
+    issues = [
+        build_issue("country.unknown", sheet="Rows", cell=f"B{n}", header="Land", seen=seen)
         for n, seen in enumerate(("Narnia", "Lilliput"), 2)
     ]
-    told = report_on([assessed], FACTS, ON, [], faults, "Suppliers").issues
-    assert {line.message for line in told} == {"'…' is not a country we know; the row was not read."}
-    assert [line.seen for line in told] == ["Narnia", "Lilliput"]
+    lines = build_report([assessed], FACTS, ON, [], issues, "Suppliers").issues
+    assert {line.message for line in lines} == {"'…' is not a country we know; the row was not read."}
+    assert [line.seen for line in lines] == ["Narnia", "Lilliput"]
 
 
-def one(row: dict[str, Any]) -> Detail:
-    """One site, explained."""
+def build_detail(row: dict[str, Any]) -> Detail:
+    """Return the detail of one site."""
     batch = Batch("site", from_rows([row]), "s.xlsx", "Rows", np.array([2]))
-    return explained(assess([batch], FACTS, ON)[0], FACTS, ON)[0]
+    return build_details(assess([batch], FACTS, ON)[0], FACTS, ON)[0]
 
 
-OFFICE = exemplary("site_general", "NO", uses_agencies="no", workers_migrant=0.0, migrant_pct=0.0)
+EXEMPLARY_OFFICE = build_exemplary_site("site_general", "NO", uses_agencies="no", workers_migrant=0.0, migrant_pct=0.0)
 
 
-def test_a_score_that_would_be_low_and_is_not_says_why_and_what_would_settle_it() -> None:
-    paper = one({**OFFICE, "evidence_grade": "self_declared"})
-    assert (paper.headline.level, paper.headline.score < 25) == ("medium", True)
-    assert paper.reasons[0].title == "Why the level is not low"
+def test_a_low_score_with_another_level_explains_why_and_how_to_resolve_it() -> None:
+    self_declared = build_detail({**EXEMPLARY_OFFICE, "evidence_grade": "self_declared"})
+    assert (self_declared.headline.level, self_declared.headline.score < 25) == ("medium", True)
+    assert self_declared.reasons[0].title == "Why the level is not low"
     assert (
-        f"reaches {paper.headline.worst:.1f}, since answers are believed only as far as their evidence"
-        in paper.reasons[0].text
+        f"reaches {self_declared.headline.worst:.1f}, since answers are believed only as far as their evidence"
+        in self_declared.reasons[0].text
     )
-    assert [step.action for step in paper.steps] == ["confirm_answers"]
-    assert paper.headline.next_step == "Settle what keeps the level from low"
-    open_core = one({q: a for q, a in OFFICE.items() if q not in ("violence", "threats")})
+    assert [step.action for step in self_declared.steps] == ["confirm_answers"]
+    assert self_declared.headline.next_step == "Settle what keeps the level from low"
+    open_core = build_detail({q: a for q, a in EXEMPLARY_OFFICE.items() if q not in ("violence", "threats")})
     assert open_core.headline.level == "medium"
     assert "every core question answered; open: Violence, Threats." in open_core.reasons[0].text
 
 
-def test_a_level_that_is_what_the_score_says_needs_no_such_reason() -> None:
-    for row in ({**OFFICE, "country": "MM", "evidence_grade": "self_declared"}, {**OFFICE, "papers_retention": "held"}):
-        assert all(reason.title != "Why the level is not low" for reason in one(row).reasons)
-        assert "confirm_answers" not in {step.action for step in one(row).steps}
+def test_a_level_that_follows_from_the_score_has_no_such_reason() -> None:
+    for row in (
+        {**EXEMPLARY_OFFICE, "country": "MM", "evidence_grade": "self_declared"},
+        {**EXEMPLARY_OFFICE, "papers_retention": "held"},
+    ):
+        assert all(reason.title != "Why the level is not low" for reason in build_detail(row).reasons)
+        assert "confirm_answers" not in {step.action for step in build_detail(row).steps}
 
 
-def test_how_steady_a_level_is_is_said_only_where_something_was_asked() -> None:
+def test_robustness_is_given_only_where_something_was_asked() -> None:
     empty = {"name": "Empty Mill", "country": "TH", "sector": ["14"]}
-    assert one(empty).steadiness is None
-    assert one({**empty, "papers_retention": "held"}).steadiness is not None
+    assert build_detail(empty).steadiness is None
+    assert build_detail({**empty, "papers_retention": "held"}).steadiness is not None
 
 
-def test_the_title_of_a_rule_is_not_said_again_in_its_sentence() -> None:
-    for told in ("held", "declined"):
-        (rule,) = [floor for floor in one({**VESSEL, "papers_retention": told}).floors if floor.at_least == 50][:1]
+def test_the_text_of_a_floor_does_not_repeat_its_title() -> None:
+    for answer in ("held", "declined"):
+        (rule,) = [
+            floor for floor in build_detail({**VESSEL, "papers_retention": answer}).floors if floor.at_least == 50
+        ][:1]
         assert rule.title not in rule.text
-        assert ("cannot be ruled out" in rule.text) == (told == "declined")
+        assert ("cannot be ruled out" in rule.text) == (answer == "declined")
 
 
-def test_no_context_says_of_a_place_what_its_facts_do_not_say() -> None:
-    text = " ".join(reason.text for reason in one({"name": "Fjord Mill", "country": "NO", "sector": ["62"]}).reasons)
+def test_contexts_do_not_claim_more_than_their_facts() -> None:
+    text = " ".join(
+        reason.text for reason in build_detail({"name": "Fjord Mill", "country": "NO", "sector": ["62"]}).reasons
+    )
     assert "law is weak" not in text
     assert "The good is on" not in text

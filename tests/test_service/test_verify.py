@@ -1,4 +1,4 @@
-"""Verify objects to whatever was changed in an assessment, whether it can be recomputed or not."""
+"""Test that verify reports any change to an assessment, whether the part can be recomputed or not."""
 
 import json
 from collections.abc import Iterator
@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from risk_models.facts import load
+from risk_models.facts.facts import load_facts
 from service import cli
-from service.assessing.verify import objections
+from service.verify import find_discrepancies
 
-# One row with answers that no score reads, one that is not read, and a column that is not.
+# A row with answers that no score reads, a row that is rejected, and a column that is not read.
 SHEET = """Reference,Supplier,Country,Sector,Workers,Migrant workers,Colour
 S-1,Blue Pier Cannery,Thailand,1020,120,60,red
 S-2,Red Quay Foods,Narnia,1020,12,,
@@ -18,8 +18,8 @@ S-2,Red Quay Foods,Narnia,1020,12,,
 
 
 @pytest.fixture(scope="module")
-def written(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """An assessment as the command writes it."""
+def assessment_bytes(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """Return an assessment as the command writes it."""
     folder = tmp_path_factory.mktemp("verify")
     (folder / "sites.csv").write_text(SHEET, encoding="utf-8")
     command = ["assess", str(folder / "sites.csv"), "--kind", "site", "--on", "2026-11-20", "--formats", "json"]
@@ -27,17 +27,17 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return (folder / "out/assessment.json").read_bytes()
 
 
-def leaves(part: Any) -> Iterator[tuple[Any, Any]]:
-    """Every number, text, truth or null of a document, as what holds it and where it stands in that."""
-    for at in list(part) if isinstance(part, dict) else range(len(part)):
-        if isinstance(part[at], dict | list):
-            yield from leaves(part[at])
+def iter_leaves(part: Any) -> Iterator[tuple[Any, Any]]:
+    """Yield every scalar value of a document as its container and its key there."""
+    for key in list(part) if isinstance(part, dict) else range(len(part)):
+        if isinstance(part[key], dict | list):
+            yield from iter_leaves(part[key])
         else:
-            yield part, at
+            yield part, key
 
 
-def other(value: Any) -> Any:
-    """A value that is not this one, of the same kind."""
+def change_value(value: Any) -> Any:
+    """Return another value of the same type."""
     if isinstance(value, bool):
         return not value
     if isinstance(value, int | float):
@@ -45,36 +45,39 @@ def other(value: Any) -> Any:
     return "x" if value is None else value + "x"
 
 
-def test_no_value_of_an_assessment_can_be_changed_unnoticed(written: bytes) -> None:
-    document, facts = json.loads(written), load()
-    assert objections(document, facts) == []
+def test_no_value_of_an_assessment_can_be_changed_unnoticed(assessment_bytes: bytes) -> None:
+    document, facts = json.loads(assessment_bytes), load_facts()
+    assert find_discrepancies(document, facts) == []
     unnoticed = []
-    changed = 0
-    for holder, at in leaves(document):
-        before = holder[at]
-        holder[at] = other(before)
-        changed += 1
-        if not objections(document, facts):
-            unnoticed.append((at, before))
-        holder[at] = before
-    assert changed > 1000
+    count = 0
+    for holder, key in iter_leaves(document):
+        original = holder[key]
+        holder[key] = change_value(original)
+        count += 1
+        if not find_discrepancies(document, facts):
+            unnoticed.append((key, original))
+        holder[key] = original
+    assert count > 1000
     assert unnoticed == []
 
 
-def test_an_issue_that_goes_or_comes_twice_is_noticed(written: bytes) -> None:
-    for change in (lambda told: told["issues"].pop(), lambda told: told["issues"].append(told["issues"][0])):
-        document = json.loads(written)
+def test_a_removed_or_duplicated_issue_is_noticed(assessment_bytes: bytes) -> None:
+    for change in (
+        lambda input_part: input_part["issues"].pop(),
+        lambda input_part: input_part["issues"].append(input_part["issues"][0]),
+    ):
+        document = json.loads(assessment_bytes)
         change(document["input"])
-        assert objections(document, load())
+        assert find_discrepancies(document, load_facts())
 
 
 @pytest.mark.parametrize("layout", [{"indent": 1}, {"ensure_ascii": True}, {"separators": (",", ":")}])
-def test_blanks_and_escapes_are_no_change(written: bytes, layout: dict[str, Any]) -> None:
-    document = json.loads(json.dumps(json.loads(written), **layout))
-    assert objections(document, load()) == []
+def test_the_layout_of_the_json_does_not_matter(assessment_bytes: bytes, layout: dict[str, Any]) -> None:
+    document = json.loads(json.dumps(json.loads(assessment_bytes), **layout))
+    assert find_discrepancies(document, load_facts()) == []
 
 
-def test_a_digest_that_is_left_out_is_missed(written: bytes) -> None:
-    document = json.loads(written)
+def test_a_missing_digest_is_reported(assessment_bytes: bytes) -> None:
+    document = json.loads(assessment_bytes)
     del document["digest"]
-    assert objections(document, load()) == ["the digest of the document is missing"]
+    assert find_discrepancies(document, load_facts()) == ["the digest of the document is missing"]

@@ -1,4 +1,4 @@
-"""Lists that come in, suppliers that are screened, and what people decided: asked once, and again when something changes."""
+"""Imports of watchlists, screening of suppliers, and decisions, which hold until something changes."""
 
 from pathlib import Path
 
@@ -7,23 +7,24 @@ from callers import an_organisation
 from examples import examples
 from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
-from listed import BY, HELD, decide, found, keep_supplier, put_in, work_off
 from sqlalchemy import func, select
+from watchlist_helpers import BY, HELD, decide_match, import_watchlist, list_matches, run_jobs, save_supplier
 
+from service.blob_store import BlobStore
 from service.clock import now
+from service.db import change_feed
 from service.db.session import Database
 from service.db.tables import AuditEvent, Job, Result, Supplier, Upload, new_id
 from service.db.watchlist_tables import Screening, Watchlist, WatchlistEntry, WatchlistMatch
-from service.files import Blobs
-from service.jobs.table import LostLease, claim
-from service.refusal import Refused
-from service.register import changes, suppliers
+from service.errors import DomainError
+from service.jobs.table import LostLease, claim_job
+from service.suppliers import repository as suppliers
 from service.watchlists import lists, matches, screening
 
 
 @pytest.fixture
-def blobs(tmp_path: Path) -> Blobs:
-    return Blobs(tmp_path / "blobs")
+def blobs(tmp_path: Path) -> BlobStore:
+    return BlobStore(tmp_path / "blobs")
 
 
 @pytest.fixture
@@ -34,27 +35,23 @@ def harbour(database: Database) -> str:
 OPEN = ("Blue Pier Fishing", "Blue Pier Fishing Co., Ltd.", "open")
 
 
-def test_a_list_that_comes_in_is_held_against_the_suppliers_that_are_there(
-    database: Database, blobs: Blobs, harbour: str
-):
-    keep_supplier(database, harbour)
-    keep_supplier(database, harbour, name="Star Ocean Garments")
-    put_in(database, blobs, harbour, HELD)
-    assert found(database, harbour) == [OPEN]
+def test_existing_suppliers_are_screened_against_an_imported_list(database: Database, blobs: BlobStore, harbour: str):
+    save_supplier(database, harbour)
+    save_supplier(database, harbour, name="Star Ocean Garments")
+    import_watchlist(database, blobs, harbour, HELD)
+    assert list_matches(database, harbour) == [OPEN]
 
 
-def test_a_supplier_that_comes_in_is_held_against_the_lists_that_are_there(
-    database: Database, blobs: Blobs, harbour: str
-):
-    put_in(database, blobs, harbour, HELD)
-    keep_supplier(database, harbour)
-    work_off(database, blobs)
-    assert found(database, harbour) == [OPEN]
+def test_a_new_supplier_is_screened_against_existing_lists(database: Database, blobs: BlobStore, harbour: str):
+    import_watchlist(database, blobs, harbour, HELD)
+    save_supplier(database, harbour)
+    run_jobs(database, blobs)
+    assert list_matches(database, harbour) == [OPEN]
 
 
-def test_where_there_is_no_list_no_job_is_asked_for(database: Database, harbour: str):
-    keep_supplier(database, harbour)
-    with database.of(harbour, write=False) as session:
+def test_without_any_list_no_screening_job_is_enqueued(database: Database, harbour: str):
+    save_supplier(database, harbour)
+    with database.for_organisation(harbour, write=False) as session:
         assert session.scalars(select(Job)).all() == []
 
 
@@ -77,228 +74,228 @@ def test_where_there_is_no_list_no_job_is_asked_for(database: Database, harbour:
     ],
 )
 def test_sites_agencies_vessels_and_owners_are_screened(
-    database: Database, blobs: Blobs, harbour: str, row: str, kind: str, answers: dict[str, str], role: str, by: str
+    database: Database, blobs: BlobStore, harbour: str, row: str, kind: str, answers: dict[str, str], role: str, by: str
 ):
-    put_in(database, blobs, harbour, row)
-    keep_supplier(database, harbour, kind, **answers)
-    work_off(database, blobs)
-    with database.of(harbour, write=False) as session:
+    import_watchlist(database, blobs, harbour, row)
+    save_supplier(database, harbour, kind, **answers)
+    run_jobs(database, blobs)
+    with database.for_organisation(harbour, write=False) as session:
         match = session.scalars(select(WatchlistMatch)).one()
     assert (match.why["role"], match.why["by"]) == (role, by)
 
 
-@pytest.mark.parametrize("told", ["declined", "cannot_apply", None, 5])
-def test_an_answer_that_names_nobody_is_not_screened(told: object):
-    assert [party.role for party in screening.parties("site", {"name": "Blue Pier", "owner": told})] == ["site"]
-    assert screening.parties("site", {"name": "A", "imo": "9074728", "lei": "X"})[0].imo == ""
+@pytest.mark.parametrize("owner", ["declined", "cannot_apply", None, 5])
+def test_an_answer_without_a_name_is_not_screened(owner: object):
+    assert [party.role for party in screening.build_parties("site", {"name": "Blue Pier", "owner": owner})] == ["site"]
+    assert screening.build_parties("site", {"name": "A", "imo": "9074728", "lei": "X"})[0].imo == ""
 
 
-def test_what_was_dismissed_is_not_asked_again_while_nothing_changes(database: Database, blobs: Blobs, harbour: str):
-    keep_supplier(database, harbour)
-    put_in(database, blobs, harbour, HELD)
-    match_id = decide(database, harbour, "dismiss")
-    put_in(database, blobs, harbour, HELD, "Another One;company;VN;;;;;")
-    keep_supplier(database, harbour, workers_total=50.0, sector=["0311"])
-    work_off(database, blobs)
-    assert found(database, harbour) == [(*OPEN[:2], "dismissed")]
-    with database.of(harbour, write=False) as session:
+def test_a_dismissed_match_is_not_reopened_while_nothing_changes(database: Database, blobs: BlobStore, harbour: str):
+    save_supplier(database, harbour)
+    import_watchlist(database, blobs, harbour, HELD)
+    match_id = decide_match(database, harbour, "dismiss")
+    import_watchlist(database, blobs, harbour, HELD, "Another One;company;VN;;;;;")
+    save_supplier(database, harbour, workers_total=50.0, sector=["0311"])
+    run_jobs(database, blobs)
+    assert list_matches(database, harbour) == [(*OPEN[:2], "dismissed")]
+    with database.for_organisation(harbour, write=False) as session:
         assert session.scalars(select(WatchlistMatch)).one().id == match_id
 
 
 @pytest.mark.parametrize("changed", ["supplier", "entry"])
-def test_it_is_asked_again_when_the_supplier_or_the_entry_changes(
-    database: Database, blobs: Blobs, harbour: str, changed: str
+def test_a_match_is_reopened_when_the_supplier_or_the_entry_changes(
+    database: Database, blobs: BlobStore, harbour: str, changed: str
 ):
-    keep_supplier(database, harbour, reference="S-1")
-    put_in(database, blobs, harbour, HELD)
-    decide(database, harbour, "confirm")
+    save_supplier(database, harbour, reference="S-1")
+    import_watchlist(database, blobs, harbour, HELD)
+    decide_match(database, harbour, "confirm")
     if changed == "supplier":
-        keep_supplier(database, harbour, reference="S-1", owner="Ama Dako")
+        save_supplier(database, harbour, reference="S-1", owner="Ama Dako")
     else:
-        put_in(database, blobs, harbour, HELD.replace("Debt bondage", "Debt bondage, since 2026"), work=False)
-    work_off(database, blobs)
-    assert found(database, harbour) == [OPEN]
-    with database.of(harbour, write=False) as session:
+        import_watchlist(database, blobs, harbour, HELD.replace("Debt bondage", "Debt bondage, since 2026"), work=False)
+    run_jobs(database, blobs)
+    assert list_matches(database, harbour) == [OPEN]
+    with database.for_organisation(harbour, write=False) as session:
         match = session.scalars(select(WatchlistMatch)).one()
         assert (match.note, match.decided_by, match.decided_at) == ("", None, None)
 
 
-def test_a_decision_outlives_a_list_that_leaves_the_entry_out_for_a_while(
-    database: Database, blobs: Blobs, harbour: str
-):
-    keep_supplier(database, harbour)
-    put_in(database, blobs, harbour, HELD)
-    decide(database, harbour, "dismiss")
-    put_in(database, blobs, harbour, "Another One;company;VN;;;;;")
-    assert found(database, harbour) == []
-    put_in(database, blobs, harbour, HELD)
-    assert found(database, harbour) == [(*OPEN[:2], "dismissed")]
+def test_a_decision_survives_an_edition_without_the_entry(database: Database, blobs: BlobStore, harbour: str):
+    save_supplier(database, harbour)
+    import_watchlist(database, blobs, harbour, HELD)
+    decide_match(database, harbour, "dismiss")
+    import_watchlist(database, blobs, harbour, "Another One;company;VN;;;;;")
+    assert list_matches(database, harbour) == []
+    import_watchlist(database, blobs, harbour, HELD)
+    assert list_matches(database, harbour) == [(*OPEN[:2], "dismissed")]
 
 
-def test_an_open_match_goes_with_the_name_that_made_it(database: Database, blobs: Blobs, harbour: str):
-    keep_supplier(database, harbour, reference="S-1")
-    put_in(database, blobs, harbour, HELD)
-    keep_supplier(database, harbour, reference="S-1", name="Star Ocean Garments")
-    work_off(database, blobs)
-    with database.of(harbour, write=False) as session:
+def test_an_open_match_is_deleted_when_its_name_is_removed(database: Database, blobs: BlobStore, harbour: str):
+    save_supplier(database, harbour, reference="S-1")
+    import_watchlist(database, blobs, harbour, HELD)
+    save_supplier(database, harbour, reference="S-1", name="Star Ocean Garments")
+    run_jobs(database, blobs)
+    with database.for_organisation(harbour, write=False) as session:
         assert session.scalars(select(WatchlistMatch)).all() == []
 
 
-def test_a_hit_moves_no_score_and_stands_in_the_changes_once(database: Database, blobs: Blobs, harbour: str):
-    supplier_id = keep_supplier(database, harbour)
-    with database.of(harbour, write=False) as session:
+def test_a_match_changes_no_score_and_is_in_the_change_feed_once(database: Database, blobs: BlobStore, harbour: str):
+    supplier_id = save_supplier(database, harbour)
+    with database.for_organisation(harbour, write=False) as session:
         before = session.get_one(Supplier, supplier_id).score
-    put_in(database, blobs, harbour, HELD)
-    put_in(database, blobs, harbour, HELD, "Another One;company;VN;;;;;")
-    match_id = decide(database, harbour, "confirm")
-    with database.of(harbour, write=False, snapshot=False) as session:
+    import_watchlist(database, blobs, harbour, HELD)
+    import_watchlist(database, blobs, harbour, HELD, "Another One;company;VN;;;;;")
+    match_id = decide_match(database, harbour, "confirm")
+    with database.for_organisation(harbour, write=False, snapshot=False) as session:
         assert session.get_one(Supplier, supplier_id).score == before
         assert session.scalars(select(func.count(Result.id))).one() == 1
-        told = [change.data for change in changes.read(session).items if change.kind == "watchlist_match"]
-    assert [(one["match"], one["by"], one["state"]) for one in told] == [
+        summary = [change.data for change in change_feed.read(session).items if change.kind == "watchlist_match"]
+    assert [(one["match"], one["by"], one["state"]) for one in summary] == [
         (match_id, "name", "open"), (match_id, "name", "confirmed"),
     ]  # fmt: skip
 
 
-def test_an_import_replaces_the_list_of_its_name_and_no_other(database: Database, blobs: Blobs, harbour: str):
-    put_in(database, blobs, harbour, HELD, "Old One;company;VN;;;;;")
-    put_in(database, blobs, harbour, "Other;company;VN;;;;;", name="Suspended")
-    put_in(database, blobs, harbour, "New One;company;VN;;;;;")
-    with database.of(harbour, write=False) as session:
-        told = {kept.name: (kept.entries, kept.edition) for kept in lists.listing(session)}
-        kept = session.execute(select(WatchlistEntry.edition, WatchlistEntry.content)).all()
+def test_an_import_replaces_the_list_of_its_name_and_no_other(database: Database, blobs: BlobStore, harbour: str):
+    import_watchlist(database, blobs, harbour, HELD, "Old One;company;VN;;;;;")
+    import_watchlist(database, blobs, harbour, "Other;company;VN;;;;;", name="Suspended")
+    import_watchlist(database, blobs, harbour, "New One;company;VN;;;;;")
+    with database.for_organisation(harbour, write=False) as session:
+        summary = {stored.name: (stored.entries, stored.edition) for stored in lists.list_watchlists(session)}
+        stored = session.execute(select(WatchlistEntry.edition, WatchlistEntry.content)).all()
         actions = session.scalars(select(AuditEvent.action).where(AuditEvent.object_type == "watchlist")).all()
-    assert [told["Held"][0], told["Suspended"][0]] == [1, 1]
-    assert {edition for edition, _ in kept} == {told["Held"][1], told["Suspended"][1]}
-    assert sorted(content["names"][0] for _, content in kept) == ["New One", "Other"]
+    assert [summary["Held"][0], summary["Suspended"][0]] == [1, 1]
+    assert {edition for edition, _ in stored} == {summary["Held"][1], summary["Suspended"][1]}
+    assert sorted(content["names"][0] for _, content in stored) == ["New One", "Other"]
     assert actions.count("watchlist.replaced") == 3
 
 
-def test_the_same_entries_in_any_order_change_nothing(database: Database, blobs: Blobs, harbour: str):
-    assert put_in(database, blobs, harbour, HELD, "Old One;company;VN;;;;;")
-    assert put_in(database, blobs, harbour, "Old One;company;VN;;;;;", HELD) is None
+def test_the_same_entries_in_any_order_change_nothing(database: Database, blobs: BlobStore, harbour: str):
+    assert import_watchlist(database, blobs, harbour, HELD, "Old One;company;VN;;;;;")
+    assert import_watchlist(database, blobs, harbour, "Old One;company;VN;;;;;", HELD) is None
 
 
-def test_nothing_is_kept_of_the_file_once_it_is_loaded(database: Database, blobs: Blobs, harbour: str):
-    put_in(database, blobs, harbour, HELD)
-    with database.of(harbour, write=False) as session:
+def test_the_file_is_not_stored_after_it_is_loaded(database: Database, blobs: BlobStore, harbour: str):
+    import_watchlist(database, blobs, harbour, HELD)
+    with database.for_organisation(harbour, write=False) as session:
         assert session.scalars(select(Upload)).all() == []
 
 
 @pytest.mark.parametrize("first", [0, 1])
-def test_of_two_files_for_one_list_the_later_one_counts_whichever_is_loaded_first(
-    database: Database, blobs: Blobs, harbour: str, first: int
+def test_the_later_of_two_files_for_a_list_counts_whichever_is_loaded_first(
+    database: Database, blobs: BlobStore, harbour: str, first: int
 ):
     for row in (HELD, "Later;company;VN;;;;;"):
-        put_in(database, blobs, harbour, row, work=False)
-    claimed = [claim(database, "test"), claim(database, "test")]
-    claimed.sort(key=lambda one: one.payload["edition"] == wanted(database, harbour))
+        import_watchlist(database, blobs, harbour, row, work=False)
+    claimed = [claim_job(database, "test"), claim_job(database, "test")]
+    claimed.sort(key=lambda one: one.payload["edition"] == get_requested_edition(database, harbour))
     for one in (claimed[first], claimed[1 - first]):
         lists.load_watchlist(database, blobs, one)
-    with database.of(harbour, write=False) as session:
+    with database.for_organisation(harbour, write=False) as session:
         assert [content["names"] for content in session.scalars(select(WatchlistEntry.content))] == [["Later"]]
         assert session.scalars(select(Watchlist.entries)).one() == 1
         results = [job.result["overtaken"] for job in session.scalars(select(Job).where(Job.kind == "load_watchlist"))]
         assert sorted(results) == [False, True]
 
 
-def wanted(database: Database, organisation_id: str) -> str:
+def get_requested_edition(database: Database, organisation_id: str) -> str:
     """The edition of the one list there is that was asked for last."""
-    with database.of(organisation_id, write=False) as session:
-        return session.scalars(select(Watchlist.wanted)).one()
+    with database.for_organisation(organisation_id, write=False) as session:
+        return session.scalars(select(Watchlist.requested_edition)).one()
 
 
-def test_a_load_that_stops_half_way_is_resumed_and_counts_only_when_whole(
-    database: Database, blobs: Blobs, harbour: str, monkeypatch: pytest.MonkeyPatch
+def test_an_interrupted_load_is_resumed_and_comes_into_force_only_when_complete(
+    database: Database, blobs: BlobStore, harbour: str, monkeypatch: pytest.MonkeyPatch
 ):
-    keep_supplier(database, harbour)
-    put_in(database, blobs, harbour, HELD)
+    save_supplier(database, harbour)
+    import_watchlist(database, blobs, harbour, HELD)
     monkeypatch.setattr(lists, "CHUNK", 2)
-    put_in(database, blobs, harbour, *(f"Company {at};company;VN;;;;;" for at in "ABCDE"), work=False)
-    claimed = claim(database, "dies", -1.0, {"load_watchlist"})
+    import_watchlist(database, blobs, harbour, *(f"Company {at};company;VN;;;;;" for at in "ABCDE"), work=False)
+    claimed = claim_job(database, "dies", -1.0, {"load_watchlist"})
 
-    class Dies(Blobs):
+    class Dies(BlobStore):
         def get(self, digest: str) -> bytes:
             return b"\n".join([*super().get(digest).splitlines()[:3], b"no JSON"])
 
     with pytest.raises(ValueError, match="invalid literal"):
         lists.load_watchlist(database, Dies(blobs.folder), claimed)
-    assert found(database, harbour) == [OPEN]
-    work_off(database, blobs)
-    with database.of(harbour, write=False) as session:
+    assert list_matches(database, harbour) == [OPEN]
+    run_jobs(database, blobs)
+    with database.for_organisation(harbour, write=False) as session:
         assert session.scalars(select(func.count(WatchlistEntry.id))).one() == 5
-    assert found(database, harbour) == []
+    assert list_matches(database, harbour) == []
     with pytest.raises(LostLease):
         lists.load_watchlist(database, blobs, claimed)
 
 
-def test_a_load_that_fails_for_good_leaves_the_list_as_it_was(database: Database, blobs: Blobs, harbour: str):
-    put_in(database, blobs, harbour, HELD)
-    put_in(database, blobs, harbour, "Later;company;VN;;;;;", work=False)
-    put_in(database, blobs, harbour, "First;company;VN;;;;;", name="New", work=False)
-    with database.of(harbour) as session:
+def test_a_failed_load_leaves_the_list_unchanged(database: Database, blobs: BlobStore, harbour: str):
+    import_watchlist(database, blobs, harbour, HELD)
+    import_watchlist(database, blobs, harbour, "Later;company;VN;;;;;", work=False)
+    import_watchlist(database, blobs, harbour, "First;company;VN;;;;;", name="New", work=False)
+    with database.for_organisation(harbour) as session:
         for job in session.scalars(select(Job).where(Job.kind == "load_watchlist", Job.state == "queued")):
             job.cancel = True
-    work_off(database, blobs)
-    with database.of(harbour, write=False) as session:
-        assert [(kept.name, kept.entries, kept.wanted == kept.edition) for kept in lists.listing(session)] == [
-            ("Held", 1, True)
-        ]
+    run_jobs(database, blobs)
+    with database.for_organisation(harbour, write=False) as session:
+        assert [
+            (stored.name, stored.entries, stored.requested_edition == stored.edition)
+            for stored in lists.list_watchlists(session)
+        ] == [("Held", 1, True)]
         assert session.scalars(select(Upload)).all() == []
 
 
 def test_many_suppliers_are_screened_in_chunks_and_a_resumed_job_writes_nothing_twice(
-    database: Database, blobs: Blobs, harbour: str, monkeypatch: pytest.MonkeyPatch
+    database: Database, blobs: BlobStore, harbour: str, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(screening, "CHUNK", 2)
     for at in range(5):
-        keep_supplier(database, harbour, reference=f"S-{at}")
-    put_in(database, blobs, harbour, HELD)
-    assert len(found(database, harbour)) == 5
-    with database.of(harbour) as session:
+        save_supplier(database, harbour, reference=f"S-{at}")
+    import_watchlist(database, blobs, harbour, HELD)
+    assert len(list_matches(database, harbour)) == 5
+    with database.for_organisation(harbour) as session:
         done = session.scalars(select(Job).where(Job.kind == "screen_suppliers")).one()
         assert done.result == {"screened": 5, "opened": 5}
         times = sorted(session.scalars(select(Screening.at)))
-        lists.ask_to_screen(session, BY, watchlist_id=session.scalars(select(Watchlist.id)).one())
-    work_off(database, blobs)
-    with database.of(harbour, write=False) as session:
+        lists.request_screening(session, BY, watchlist_id=session.scalars(select(Watchlist.id)).one())
+    run_jobs(database, blobs)
+    with database.for_organisation(harbour, write=False) as session:
         assert session.scalars(select(func.count(WatchlistMatch.id))).one() == 5
         assert sorted(session.scalars(select(Screening.at))) == times
         again = session.scalars(select(Job).where(Job.kind == "screen_suppliers", Job.id != done.id)).one()
         assert again.result == {"screened": 5, "opened": 0}
 
 
-def test_what_was_found_on_a_list_that_was_replaced_meanwhile_is_not_written(
-    database: Database, blobs: Blobs, harbour: str
-):
-    supplier_id = keep_supplier(database, harbour)
-    put_in(database, blobs, harbour, HELD)
-    with database.of(harbour) as session:
-        kept = session.scalars(select(Watchlist)).one()
+def test_matches_with_a_list_replaced_meanwhile_are_not_saved(database: Database, blobs: BlobStore, harbour: str):
+    supplier_id = save_supplier(database, harbour)
+    import_watchlist(database, blobs, harbour, HELD)
+    with database.for_organisation(harbour) as session:
+        stored = session.scalars(select(Watchlist)).one()
         match = session.scalars(select(WatchlistMatch)).one()
-        who = screening.identity(screening.parties("site", session.get_one(Supplier, supplier_id).answers))
+        who = screening.hash_parties(screening.build_parties("site", session.get_one(Supplier, supplier_id).answers))
         session.delete(match)
         session.flush()
-        old = screening.Screened(supplier_id, who, kept.id, "an edition before", [])
-        other = screening.Screened(supplier_id, "somebody before", kept.id, str(kept.edition), [])
-        assert screening.keep(session, [old, other], now()) == 0
+        old = screening.ScreeningResult(supplier_id, who, stored.id, "an edition before", [])
+        second = screening.ScreeningResult(supplier_id, "somebody before", stored.id, str(stored.edition), [])
+        assert screening.save_screening_results(session, [old, second], now()) == 0
         screened = session.scalars(select(Screening)).one()
-        assert (screened.edition, screened.identity) == (kept.edition, who)
+        assert (screened.edition, screened.identity) == (stored.edition, who)
 
 
-def test_two_organisations_know_nothing_of_each_other(database: Database, blobs: Blobs, harbour: str):
+def test_organisations_do_not_see_each_others_lists_and_matches(database: Database, blobs: BlobStore, harbour: str):
     quay = an_organisation(database, "Quay Trading")
     for organisation_id in (harbour, quay):
-        keep_supplier(database, organisation_id)
-    put_in(database, blobs, harbour, HELD)
-    work_off(database, blobs)
-    assert (len(found(database, harbour)), found(database, quay)) == (1, [])
-    with database.of(harbour, write=False) as session:
+        save_supplier(database, organisation_id)
+    import_watchlist(database, blobs, harbour, HELD)
+    run_jobs(database, blobs)
+    assert (len(list_matches(database, harbour)), list_matches(database, quay)) == (1, [])
+    with database.for_organisation(harbour, write=False) as session:
         match_id = session.scalars(select(WatchlistMatch.id)).one()
-    with database.of(quay) as session:
-        assert lists.listing(session) == []
-        for refused in (lambda: matches.get(session, match_id), lambda: lists.remove(session, "Held", BY)):
-            with pytest.raises(Refused) as caught:
+    with database.for_organisation(quay) as session:
+        assert lists.list_watchlists(session) == []
+        for refused in (
+            lambda: matches.get_match(session, match_id),
+            lambda: lists.remove_watchlist(session, "Held", BY),
+        ):
+            with pytest.raises(DomainError) as caught:
                 refused()
             assert caught.value.status == 404
 
@@ -310,69 +307,73 @@ def test_two_organisations_know_nothing_of_each_other(database: Database, blobs:
         ("dismiss", "x" * 2001, None, "match.note"), ("dismiss", "Other.", "0" * 64, "match.changed"),
     ],
 )  # fmt: skip
-def test_a_decision_needs_a_note_and_what_its_maker_saw(
-    database: Database, blobs: Blobs, harbour: str, decision: str, note: str, fingerprint: str | None, code: str
+def test_a_decision_needs_a_note_and_the_current_fingerprint(
+    database: Database, blobs: BlobStore, harbour: str, decision: str, note: str, fingerprint: str | None, code: str
 ):
-    keep_supplier(database, harbour)
-    put_in(database, blobs, harbour, HELD)
-    with database.of(harbour) as session:
+    save_supplier(database, harbour)
+    import_watchlist(database, blobs, harbour, HELD)
+    with database.for_organisation(harbour) as session:
         match_id = session.scalars(select(WatchlistMatch.id)).one()
-        with pytest.raises(Refused) as caught:
-            matches.decide(session, match_id, decision, note, now(), BY, fingerprint)
-    assert (caught.value.code, found(database, harbour)) == (code, [OPEN])
+        with pytest.raises(DomainError) as caught:
+            matches.decide_match(session, match_id, decision, note, now(), BY, fingerprint)
+    assert (caught.value.code, list_matches(database, harbour)) == (code, [OPEN])
 
 
-def test_a_decision_stands_in_the_audit_trail_without_its_note(database: Database, blobs: Blobs, harbour: str):
-    supplier_id = keep_supplier(database, harbour)
-    put_in(database, blobs, harbour, HELD)
-    match_id = decide(database, harbour, "dismiss", "The manager is Ama Dako.")
-    with database.of(harbour, write=False) as session:
+def test_a_decision_is_recorded_in_the_audit_trail_without_its_note(database: Database, blobs: BlobStore, harbour: str):
+    supplier_id = save_supplier(database, harbour)
+    import_watchlist(database, blobs, harbour, HELD)
+    match_id = decide_match(database, harbour, "dismiss", "The manager is Ama Dako.")
+    with database.for_organisation(harbour, write=False) as session:
         event = session.scalars(select(AuditEvent).where(AuditEvent.object_id == match_id)).one()
-        told = matches.of_supplier(session, supplier_id)
+        summary = matches.summarize_screening(session, supplier_id)
     assert (event.action, event.actor, event.details) == ("match.dismissed", BY, {"supplier": supplier_id})
-    assert [(one.match.note, one.watchlist) for one in told.matches] == [("The manager is Ama Dako.", "Held")]
-    assert [name for name, _ in told.screened] == ["Held"]
+    assert [(one.match.note, one.watchlist) for one in summary.matches] == [("The manager is Ama Dako.", "Held")]
+    assert [name for name, _ in summary.screened] == ["Held"]
 
 
-def test_what_was_decided_goes_along_when_two_suppliers_are_one(database: Database, blobs: Blobs, harbour: str):
-    source = keep_supplier(database, harbour, reference="S-1")
-    target = keep_supplier(database, harbour, reference="S-2", name="Star Ocean Garments")
-    put_in(database, blobs, harbour, HELD)
-    decide(database, harbour, "confirm")
-    with database.of(harbour) as session:
-        suppliers.merge(session, session.get_one(Supplier, source), session.get_one(Supplier, target), now(), BY)
-    with database.of(harbour, write=False) as session:
-        kept = session.scalars(select(WatchlistMatch)).one()
-    assert (kept.supplier_id, kept.state) == (target, "confirmed")
+def test_decisions_move_along_when_two_suppliers_are_merged(database: Database, blobs: BlobStore, harbour: str):
+    source = save_supplier(database, harbour, reference="S-1")
+    target = save_supplier(database, harbour, reference="S-2", name="Star Ocean Garments")
+    import_watchlist(database, blobs, harbour, HELD)
+    decide_match(database, harbour, "confirm")
+    with database.for_organisation(harbour) as session:
+        suppliers.merge_suppliers(
+            session, session.get_one(Supplier, source), session.get_one(Supplier, target), now(), BY
+        )
+    with database.for_organisation(harbour, write=False) as session:
+        stored = session.scalars(select(WatchlistMatch)).one()
+    assert (stored.supplier_id, stored.state) == (target, "confirmed")
 
 
-def test_matches_go_with_their_supplier_and_with_their_list(database: Database, blobs: Blobs, harbour: str):
-    keep_supplier(database, harbour, reference="S-1")
-    gone = keep_supplier(database, harbour, reference="S-2")
-    put_in(database, blobs, harbour, HELD)
-    with database.of(harbour) as session:
-        suppliers.erase(session, session.get_one(Supplier, gone), now(), BY)
-    assert len(found(database, harbour)) == 1
-    with database.of(harbour) as session:
-        lists.remove(session, "Held", BY)
-    with database.across(write=False) as session:
+def test_matches_are_deleted_with_their_supplier_and_with_their_list(
+    database: Database, blobs: BlobStore, harbour: str
+):
+    save_supplier(database, harbour, reference="S-1")
+    gone = save_supplier(database, harbour, reference="S-2")
+    import_watchlist(database, blobs, harbour, HELD)
+    with database.for_organisation(harbour) as session:
+        suppliers.erase_supplier(session, session.get_one(Supplier, gone), now(), BY)
+    assert len(list_matches(database, harbour)) == 1
+    with database.for_organisation(harbour) as session:
+        lists.remove_watchlist(session, "Held", BY)
+    with database.unscoped(write=False) as session:
         for table in (Watchlist, WatchlistEntry, WatchlistMatch, Screening):
             assert session.scalars(select(func.count()).select_from(table)).one() == 0
 
 
 @pytest.mark.parametrize("name", ["", " ", "x" * 101, "a\x07b"])
-def test_a_list_needs_a_name(database: Database, blobs: Blobs, harbour: str, name: str):
-    with pytest.raises(Refused, match="up to 100 letters"):
-        put_in(database, blobs, harbour, HELD, name=name)
+def test_a_list_needs_a_name(database: Database, blobs: BlobStore, harbour: str, name: str):
+    with pytest.raises(DomainError, match="up to 100 letters"):
+        import_watchlist(database, blobs, harbour, HELD, name=name)
 
 
 @examples(8, HealthCheck.function_scoped_fixture)
 @given(st.permutations([HELD, "Star Ocean;;;;;;;", "Amber Kite Foods;company;VN;;;;;", "Coral;vessel;;9074729;;;;"]))
-def test_the_order_of_the_rows_changes_nothing(database: Database, blobs: Blobs, rows: list[str]):
+def test_the_order_of_the_rows_changes_nothing(database: Database, blobs: BlobStore, rows: list[str]):
     harbour = an_organisation(database, new_id())
-    keep_supplier(database, harbour, reference="S-1", owner="Amber Kite Foods Ltd", imo="9074729")
-    keep_supplier(database, harbour, reference="S-2", name="Star Ocean")
-    put_in(database, blobs, harbour, *rows)
-    assert [(name, listed) for name, listed, _ in found(database, harbour)] == [
+    save_supplier(database, harbour, reference="S-1", owner="Amber Kite Foods Ltd", imo="9074729")
+    save_supplier(database, harbour, reference="S-2", name="Star Ocean")
+    import_watchlist(database, blobs, harbour, *rows)
+    assert [(name, listed) for name, listed, _ in list_matches(database, harbour)] == [
         ("Blue Pier Fishing", "Amber Kite Foods"), ("Blue Pier Fishing", "Coral"), ("Star Ocean", "Star Ocean"),
     ]  # fmt: skip

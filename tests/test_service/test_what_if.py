@@ -1,23 +1,35 @@
-"""What if: the points that a change would move, and the fewest actions that would move a level."""
+"""What-if analysis: the points that a change would move, and the fewest actions that would change a level."""
 
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
+import numpy as np
 import pytest
 from examples import examples
 from hypothesis import given
 
-from risk_models.facts import load
-from risk_models.model import Model, of_version
+from risk_models import plan as planning
+from risk_models.answers import from_rows
+from risk_models.facts.facts import load_facts
+from risk_models.model import Model, get_model_version
 from risk_models.plan import load_actions
 from risk_models.transforms import Ramp, Since, Steps
-from service.assessing.what_if import UPLIFT, Ground, best_answer, closing, fewest_actions, what_if
+from service.assessment.assess import Batch, assess
+from service.queries.what_if import (
+    UPLIFT,
+    Baseline,
+    compute_what_if,
+    find_fewest_actions,
+    get_best_answer,
+    list_blocks,
+    map_closed_indicators,
+)
 from tests.test_service.answers import answers
 
 ON = date(2026, 10, 15)
-FACTS = load().as_of(ON)
-GENERAL = of_version("site_general", "2026.1")
+FACTS = load_facts().as_of(ON)
+GENERAL = get_model_version("site_general", "2026.1")
 PLACE = {"name": "Blue Pier Mill", "country": "TH", "sector": ["1410"], "answered_on": "2026-10-01"}
 HARMED = {
     **PLACE, "papers_retention": "held", "violence": "open", "recruitment_fees": "all", "wage_payment": "on_time",
@@ -25,141 +37,156 @@ HARMED = {
 }  # fmt: skip
 
 
-def on_ground(row: dict[str, Any], model: Model = GENERAL) -> Ground:
-    return Ground(row, {}, model, FACTS, ON)
+def on_ground(row: dict[str, Any], model: Model = GENERAL) -> Baseline:
+    return Baseline(row, {}, model, FACTS, ON)
 
 
 def well_answered() -> dict[str, Any]:
     """The best answer to everything."""
-    return {**PLACE, **{i.question: best_answer(i.rule, ON) for i in GENERAL.indicators}}
+    return {**PLACE, **{i.question: get_best_answer(i.rule, ON) for i in GENERAL.indicators}}
 
 
-def change_of(made: Any, title: str) -> float:
-    return sum(move.after - move.before for move in made.moves if move.title == title)
+def change_of(result: Any, title: str) -> float:
+    return sum(change.after - change.before for change in result.changes if change.title == title)
 
 
-def test_nothing_changed_moves_nothing() -> None:
-    made = what_if(on_ground(HARMED), {})
-    assert made.moves == ()
-    assert made.before == made.after
+def test_without_changes_no_points_change() -> None:
+    result = compute_what_if(on_ground(HARMED), {})
+    assert result.changes == ()
+    assert result.before == result.after
 
 
-def test_a_changed_answer_moves_the_points_of_its_indicator_and_all_moves_make_the_change() -> None:
-    made = what_if(on_ground(HARMED), {"papers_retention": "worker_holds"})
-    assert change_of(made, "Papers withheld") < 0
-    assert sum(move.after - move.before for move in made.moves) == pytest.approx(
-        made.after.headline.score - made.before.headline.score, abs=1e-9
+def test_a_changed_answer_changes_its_indicator_and_the_changes_add_up_to_the_score_change() -> None:
+    result = compute_what_if(on_ground(HARMED), {"papers_retention": "worker_holds"})
+    assert change_of(result, "Papers withheld") < 0
+    assert sum(move.after - move.before for move in result.changes) == pytest.approx(
+        result.after.headline.score - result.before.headline.score, abs=1e-9
     )
-    assert {move.title for move in made.moves} <= {"Papers withheld", UPLIFT}
+    assert {move.title for move in result.changes} <= {"Papers withheld", UPLIFT}
 
 
-def test_better_evidence_behind_a_changed_answer_moves_more() -> None:
-    plain, heard = (what_if(on_ground(HARMED), {"violence": "none_asked"}, grade=g) for g in (None, "worker_voice"))
-    assert change_of(heard, "Violence") < change_of(plain, "Violence") < 0
+def test_better_evidence_for_a_changed_answer_changes_more_points() -> None:
+    plain, sources = (
+        compute_what_if(on_ground(HARMED), {"violence": "none_asked"}, grade=g) for g in (None, "worker_voice")
+    )
+    assert change_of(sources, "Violence") < change_of(plain, "Violence") < 0
 
 
-def test_an_answer_taken_back_is_as_if_not_asked() -> None:
-    made = what_if(on_ground(HARMED), {"violence": None})
-    (move,) = [move for move in made.moves if move.title == "Violence"]
+def test_a_removed_answer_counts_as_not_asked() -> None:
+    result = compute_what_if(on_ground(HARMED), {"violence": None})
+    (move,) = [move for move in result.changes if move.title == "Violence"]
     assert (move.state_before, move.state_after) == ("answered", "not_asked")
 
 
 @pytest.mark.parametrize("question", ["country", "sector", "name"])
-def test_another_place_or_trade_is_another_supplier(question: str) -> None:
+def test_country_and_sector_cannot_be_changed(question: str) -> None:
     with pytest.raises(ValueError, match="another supplier"):
-        what_if(on_ground(HARMED), {question: "VN"})
+        compute_what_if(on_ground(HARMED), {question: "VN"})
 
 
-def test_an_action_that_is_not_called_for_cannot_be_done() -> None:
+def test_an_action_that_is_not_due_cannot_be_done() -> None:
     with pytest.raises(ValueError, match="not called for"):
-        what_if(on_ground(well_answered()), {}, ["stop_violence"])
+        compute_what_if(on_ground(well_answered()), {}, ["stop_violence"])
     with pytest.raises(ValueError, match="no kind of evidence"):
-        what_if(on_ground(HARMED), {}, [], "hearsay")
+        compute_what_if(on_ground(HARMED), {}, [], "hearsay")
 
 
-def test_an_action_done_answers_best_what_it_was_called_for_and_nothing_else() -> None:
+def test_a_completed_action_gives_its_indicators_the_best_answer_and_changes_nothing_else() -> None:
     ground = on_ground(HARMED)
-    closed = closing(ground.assessed([HARMED]).blocks[0])["stop_violence"]
+    closed = map_closed_indicators(ground.assess([HARMED]).blocks[0])["stop_violence"]
     assert closed == {"violence"}
-    made = what_if(ground, {}, ["stop_violence"], "worker_voice")
-    assert {move.title for move in made.moves} <= {"Violence", UPLIFT}
-    assert change_of(made, "Violence") < 0
+    result = compute_what_if(ground, {}, ["stop_violence"], "worker_voice")
+    assert {move.title for move in result.changes} <= {"Violence", UPLIFT}
+    assert change_of(result, "Violence") < 0
 
 
-def test_what_workers_reported_is_closed_by_workers_or_officials_alone() -> None:
+def test_reports_of_workers_are_closed_by_worker_or_official_evidence_only() -> None:
     ground = on_ground({**PLACE, "violence": "none_asked", "reported_harms": ["violence"], "reported_by": "workers"})
-    moved = {
-        g: change_of(what_if(ground, {}, ["stop_violence"], g), "Violence") for g in (None, "audit", "worker_voice")
+    reason_changes = {
+        g: change_of(compute_what_if(ground, {}, ["stop_violence"], g), "Violence")
+        for g in (None, "audit", "worker_voice")
     }
-    assert moved[None] == moved["audit"] == 0
-    assert moved["worker_voice"] < 0
+    assert reason_changes[None] == reason_changes["audit"] == 0
+    assert reason_changes["worker_voice"] < 0
 
 
-def test_another_agency_moves_what_rests_on_the_agency() -> None:
+def test_another_agency_changes_only_the_points_of_the_agency() -> None:
     ground = replace(on_ground({**PLACE, "agencies": ["Kite Placement"]}), agency_scores={"kiteplacement": 95.0})
-    made = what_if(ground, {"agencies": ["Fern Placement"]}, agency_scores={"fernplacement": 20.0})
-    assert change_of(made, "Worst agency named") < 0
+    result = compute_what_if(ground, {"agencies": ["Fern Placement"]}, agency_scores={"fernplacement": 20.0})
+    assert change_of(result, "Worst agency named") < 0
 
 
-def test_the_fewest_actions_move_the_level_and_none_of_them_can_be_spared() -> None:
+def test_the_fewest_actions_change_the_level_and_each_of_them_is_needed() -> None:
     ground = on_ground({**well_answered(), "papers_retention": "held", "violence": "open", "recruitment_fees": "all"})
-    found = fewest_actions(ground)
-    before = what_if(ground, {}).before.headline.level
-    names = [action.id for action in found.actions]
-    assert found.moves_level
-    assert what_if(ground, {}, names, "worker_voice").after.headline.level == found.level != before
+    fewest = find_fewest_actions(ground)
+    before = compute_what_if(ground, {}).before.headline.level
+    names = [action.id for action in fewest.actions]
+    assert fewest.changes_level
+    assert compute_what_if(ground, {}, names, "worker_voice").after.headline.level == fewest.level != before
     for name in names:
-        fewer = [other for other in names if other != name]
-        assert what_if(ground, {}, fewer, "worker_voice").after.headline.level == before
+        fewer = [other_answers for other_answers in names if other_answers != name]
+        assert compute_what_if(ground, {}, fewer, "worker_voice").after.headline.level == before
 
 
-def test_what_was_taken_first_for_its_severity_and_is_not_needed_is_left_out_again() -> None:
+def test_an_action_chosen_first_for_its_severity_is_dropped_if_it_is_not_needed() -> None:
     ground = on_ground({**well_answered(), "papers_retention": "held", "housing": "unsafe"})
-    called = closing(ground.assessed([ground.answers]).blocks[0])
+    called = map_closed_indicators(ground.assess([ground.answers]).blocks[0])
     safety = {action.id for action in load_actions() if action.safety}
     assert {name for name, closed in called.items() if "housing_poor" in closed and name in safety}
-    (only,) = fewest_actions(ground).actions
+    (only,) = find_fewest_actions(ground).actions
     assert called[only.id] == {"papers_withheld"}
 
 
 def test_safety_comes_first_among_the_fewest_actions() -> None:
     both = on_ground({**well_answered(), "violence": "open", "papers_retention": "held", "recruitment_fees": "all"})
-    found = fewest_actions(both)
-    assert found.actions[0].safety
+    fewest = find_fewest_actions(both)
+    assert fewest.actions[0].safety
 
 
-def test_where_place_and_trade_hold_a_level_no_actions_are_named() -> None:
-    found = fewest_actions(on_ground({"name": "Nowhere Mill"}))
-    assert (found.actions, found.moves_level, found.level) == ((), False, "insufficient_evidence")
+def test_no_actions_are_named_where_country_and_sector_alone_hold_the_level() -> None:
+    fewest = find_fewest_actions(on_ground({"name": "Nowhere Mill"}))
+    assert (fewest.actions, fewest.changes_level, fewest.level) == ((), False, "insufficient_evidence")
 
 
-def test_the_end_of_a_relationship_is_never_among_what_would_move_a_level() -> None:
-    assert {action.id for action in load_actions() if action.leaving} >= {
+def test_ending_the_relationship_is_never_among_the_fewest_actions() -> None:
+    assert {action.id for action in load_actions() if action.ends_relationship} >= {
         "decide_state_imposed",
         "use_leverage_before_leaving",
     }
     state_imposed = on_ground({**well_answered(), "state_placement": "prison"})
-    block = state_imposed.assessed([state_imposed.answers]).blocks[0]
-    assert "decide_state_imposed" in closing(block)  # it is called for, and would move the level
-    done = what_if(state_imposed, {}, ["decide_state_imposed"], "worker_voice")
+    block = state_imposed.assess([state_imposed.answers]).blocks[0]
+    assert "decide_state_imposed" in map_closed_indicators(block)  # it is called for, and would move the level
+    done = compute_what_if(state_imposed, {}, ["decide_state_imposed"], "worker_voice")
     assert done.after.headline.level != done.before.headline.level
-    assert not any(action.leaving for action in fewest_actions(state_imposed).actions)
+    assert not any(action.ends_relationship for action in find_fewest_actions(state_imposed).actions)
+
+
+def test_an_action_for_a_group_closes_its_indicators_in_every_model_of_a_supplier(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ask = next(replace(action, addresses=("group:asked",)) for action in load_actions() if action.id == "ask")
+    monkeypatch.setattr(planning, "list_release_actions", lambda release: (ask,))
+    packs = [get_model_version(name, "2026.3") for name in ("site_general", "site_fishing")]
+    models = [replace(m, indicators=tuple(replace(i, groups=("asked",)) for i in m.indicators)) for m in packs]
+    batch = Batch("site", from_rows([{"sector": ("14", "0311")}]), "", "", np.arange(1))
+    (assessed,) = assess([batch], FACTS, date(2026, 11, 26), models)
+    assert {"long_hours", "months_at_sea"} <= map_closed_indicators(*list_blocks(assessed))["ask"]
 
 
 @examples(15)
 @given(answers())
-def test_the_actions_named_never_make_it_worse(row: dict[str, Any]) -> None:
+def test_the_named_actions_never_worsen_the_result(row: dict[str, Any]) -> None:
     ground = on_ground(row)
-    found = fewest_actions(ground)
-    made = what_if(ground, {}, [action.id for action in found.actions], "worker_voice")
-    assert made.before.headline.score == pytest.approx(what_if(ground, {}).before.headline.score)
-    if found.moves_level:
-        assert (made.after.headline.level, made.after.headline.score) == (found.level, pytest.approx(found.score))
-        assert made.after.headline.score <= made.before.headline.score + 1e-9
+    fewest = find_fewest_actions(ground)
+    result = compute_what_if(ground, {}, [action.id for action in fewest.actions], "worker_voice")
+    assert result.before.headline.score == pytest.approx(compute_what_if(ground, {}).before.headline.score)
+    if fewest.changes_level:
+        assert (result.after.headline.level, result.after.headline.score) == (fewest.level, pytest.approx(fewest.score))
+        assert result.after.headline.score <= result.before.headline.score + 1e-9
 
 
-def test_the_best_answer_is_the_one_of_least_risk() -> None:
-    assert best_answer(Ramp(48.0, 80.0), ON) == 48.0
-    assert best_answer(Steps(((0.0, 0.9), (1.0, 0.0))), ON) == 1.0
-    assert best_answer(Steps(((3.0, 0.6), (6.0, 0.9))), ON) == 2.0
-    assert best_answer(Since(((30.0, 0.5), (60.0, 0.9))), ON) == (ON - timedelta(days=29)).isoformat()
+def test_the_best_answer_has_the_lowest_risk() -> None:
+    assert get_best_answer(Ramp(48.0, 80.0), ON) == 48.0
+    assert get_best_answer(Steps(((0.0, 0.9), (1.0, 0.0))), ON) == 1.0
+    assert get_best_answer(Steps(((3.0, 0.6), (6.0, 0.9))), ON) == 2.0
+    assert get_best_answer(Since(((30.0, 0.5), (60.0, 0.9))), ON) == (ON - timedelta(days=29)).isoformat()

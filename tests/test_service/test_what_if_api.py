@@ -1,4 +1,4 @@
-"""What if through the API: for internal eyes, and nothing is kept."""
+"""What-if analysis through the API: for internal readers only, and nothing is stored."""
 
 import pytest
 from callers import an_organisation
@@ -15,32 +15,32 @@ HARMED = {
 
 @pytest.fixture
 def portal(app: Flask, database: Database) -> Portal:
-    made = a_portal(app, an_organisation(database))
-    assert made.put("/suppliers/S-1", HARMED).status_code == 201
-    return made
+    response = a_portal(app, an_organisation(database))
+    assert response.put("/suppliers/S-1", HARMED).status_code == 201
+    return response
 
 
-def test_a_changed_answer_moves_points_and_nothing_is_kept(portal: Portal) -> None:
+def test_a_changed_answer_changes_points_and_nothing_is_stored(portal: Portal) -> None:
     before = portal.get("/suppliers/S-1").json
-    said = portal.post("/suppliers/S-1/what-if", {"answers": {"papers_retention": "worker_holds"}})
-    assert said.status_code == 200
-    assert said.json["before"]["score"] == before["score"]
-    (move,) = [move for move in said.json["moves"] if move["title"] == "Papers withheld"]
+    reply = portal.post("/suppliers/S-1/what-if", {"answers": {"papers_retention": "worker_holds"}})
+    assert reply.status_code == 200
+    assert reply.json["before"]["score"] == before["score"]
+    (move,) = [move for move in reply.json["moves"] if move["title"] == "Papers withheld"]
     assert move["after"] < move["before"]
     assert portal.get("/suppliers/S-1").json == before
     assert len(portal.get("/suppliers/S-1/assessments").json["items"]) == 1
 
 
-def test_null_is_as_if_not_asked(portal: Portal) -> None:
-    said = portal.post("/suppliers/S-1/what-if", {"answers": {"violence": None}}).json
-    (move,) = [move for move in said["moves"] if move["title"] == "Violence"]
+def test_null_counts_as_not_asked(portal: Portal) -> None:
+    reply = portal.post("/suppliers/S-1/what-if", {"answers": {"violence": None}}).json
+    (move,) = [move for move in reply["moves"] if move["title"] == "Violence"]
     assert move["state_after"] == "not_asked"
 
 
 def test_the_fewest_actions_can_be_tried_as_they_are_named(portal: Portal) -> None:
     fewest = portal.post("/suppliers/S-1/what-if", {}).json["fewest"]
-    asked = {"actions": fewest["actions"], "evidence_grade": "worker_voice"}
-    after = portal.post("/suppliers/S-1/what-if", asked).json["after"]
+    request = {"actions": fewest["actions"], "evidence_grade": "worker_voice"}
+    after = portal.post("/suppliers/S-1/what-if", request).json["after"]
     assert (after["level"], after["score"]) == (fewest["level"], pytest.approx(fewest["score"]))
 
 
@@ -55,26 +55,26 @@ def test_the_fewest_actions_can_be_tried_as_they_are_named(portal: Portal) -> No
         ({"colour": "red"}, "field.unknown"),
     ],
 )
-def test_what_cannot_be_tried_is_refused(portal: Portal, body: object, code: str) -> None:
-    said = portal.post("/suppliers/S-1/what-if", body)
-    assert (said.status_code, said.json["code"]) == (422, code)
+def test_an_invalid_what_if_request_is_refused(portal: Portal, body: object, code: str) -> None:
+    reply = portal.post("/suppliers/S-1/what-if", body)
+    assert (reply.status_code, reply.json["code"]) == (422, code)
 
 
-def test_a_supplier_that_is_not_there_cannot_be_tried(portal: Portal) -> None:
+def test_an_unknown_supplier_cannot_be_tried(portal: Portal) -> None:
     assert portal.post("/suppliers/S-9/what-if", {}).status_code == 404
     assert portal.post("/agencies/S-1/what-if", {}).status_code == 404
 
 
-def test_a_key_that_is_not_shown_what_workers_reported_may_not_find_it_out_so(portal: Portal) -> None:
+def test_a_key_without_worker_reports_cannot_infer_them_from_what_if(portal: Portal) -> None:
     outside = a_portal(portal.app, an_organisation(portal.app.extensions["database"], "Quay"), "suppliers:read")
     assert outside.post("/suppliers/S-1/what-if", {}).status_code == 403
 
 
-def test_an_agency_that_is_kept_takes_the_place_of_another(portal: Portal) -> None:
+def test_a_stored_agency_can_replace_another(portal: Portal) -> None:
     portal.put("/agencies/A-1", {"name": "Fern Placement", "country": "TH", "destination_countries": ["TH"]})
     portal.put(
         "/suppliers/S-2", {"name": "Fjord Mill", "country": "NO", "sector": ["62"], "agencies": ["Unknown Hands"]}
     )
-    said = portal.post("/suppliers/S-2/what-if", {"answers": {"agencies": ["Fern Placement"]}}).json
-    assert said["after"]["score"] > said["before"]["score"]
-    assert [move["title"] for move in said["moves"]] == ["Worst agency named"]
+    reply = portal.post("/suppliers/S-2/what-if", {"answers": {"agencies": ["Fern Placement"]}}).json
+    assert reply["after"]["score"] > reply["before"]["score"]
+    assert [move["title"] for move in reply["moves"]] == ["Worst agency named"]

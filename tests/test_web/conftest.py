@@ -8,7 +8,7 @@ import pytest
 from patience import PATIENCE
 from playwright.sync_api import Browser, BrowserContext, Page, StorageState, expect, sync_playwright
 from test_service.callers import PASSWORD, a_user, an_organisation
-from test_web.office import a_settled_organisation, served
+from test_web.office import create_settled_organisation, run_service
 
 from service.db.session import Database
 
@@ -29,12 +29,12 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
     """The service with the two organisations."""
 
     def prepare(database: Database) -> tuple[str, str]:
-        harbour = a_settled_organisation(database, "Harbour Foods", ANA)
+        harbour = create_settled_organisation(database, "Harbour Foods", ANA)
         quay = an_organisation(database, "Quay Trading")
         a_user(database, quay, "admin", EVE)
         return harbour, quay
 
-    with served(tmp_path_factory.mktemp("web"), prepare) as (address, database, (harbour, quay)):
+    with run_service(tmp_path_factory.mktemp("web"), prepare) as (address, database, (harbour, quay)):
         yield Office(address, database, harbour, quay)
 
 
@@ -52,7 +52,7 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-def signed_in(context: BrowserContext, office: Office, email: str) -> Page:
+def sign_in(context: BrowserContext, office: Office, email: str) -> Page:
     """A page of a browser in which somebody has signed in through the form."""
     page = context.new_page()
     page.set_default_timeout(1000 * PATIENCE)
@@ -66,20 +66,22 @@ def signed_in(context: BrowserContext, office: Office, email: str) -> Page:
 
 @pytest.fixture(scope="session")
 def cookies(chromium: Browser, office: Office) -> dict[str, StorageState]:
-    """What a browser keeps once somebody has signed in, by their e-mail address."""
-    kept = {}
+    """Return the browser state after signing in, by e-mail address."""
+    states = {}
     for email in (ANA, EVE):
         context = chromium.new_context(base_url=office.address)
-        signed_in(context, office, email)
-        kept[email] = context.storage_state()
+        sign_in(context, office, email)
+        states[email] = context.storage_state()
         context.close()
-    return kept
+    return states
 
 
 @contextmanager
-def browsing(chromium: Browser, office: Office, kept: StorageState) -> Iterator[Page]:
+def open_browser(chromium: Browser, office: Office, storage_state: StorageState) -> Iterator[Page]:
     """A browser of somebody who has signed in, at the portfolio."""
-    context = chromium.new_context(base_url=office.address, viewport={"width": 1280, "height": 900}, storage_state=kept)
+    context = chromium.new_context(
+        base_url=office.address, viewport={"width": 1280, "height": 900}, storage_state=storage_state
+    )
     page = context.new_page()
     page.set_default_timeout(1000 * PATIENCE)
     page.goto("/")
@@ -90,12 +92,12 @@ def browsing(chromium: Browser, office: Office, kept: StorageState) -> Iterator[
 @pytest.fixture
 def ana(chromium: Browser, office: Office, cookies: dict[str, StorageState]) -> Iterator[Page]:
     """Ana's browser."""
-    with browsing(chromium, office, cookies[ANA]) as page:
+    with open_browser(chromium, office, cookies[ANA]) as page:
         yield page
 
 
 @pytest.fixture
 def eve(chromium: Browser, office: Office, cookies: dict[str, StorageState]) -> Iterator[Page]:
     """Eve's browser."""
-    with browsing(chromium, office, cookies[EVE]) as page:
+    with open_browser(chromium, office, cookies[EVE]) as page:
         yield page

@@ -4,7 +4,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
 
-def faults_of(page: Page, name: str) -> list[tuple[str, str, str]]:
+def find_accessibility_faults(page: Page, name: str) -> list[tuple[str, str, str]]:
     """What is wrong with the page as it stands, opened wherever it can be: for those who cannot see it, or see little."""
     page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true })")
     found = Axe().run(page).response
@@ -18,7 +18,7 @@ def faults_of(page: Page, name: str) -> list[tuple[str, str, str]]:
     return faults
 
 
-def addresses(page: Page) -> dict[str, str]:
+def list_page_addresses(page: Page) -> dict[str, str]:
     """A page of each kind, with a site and an agency that are there."""
     page.goto("/agencies")
     agency = page.locator("td a.name").first.get_attribute("href")

@@ -13,18 +13,18 @@ from patience import PATIENCE
 from test_service.callers import a_user, an_organisation
 from werkzeug.serving import make_server
 
-from questionnaires.form import Question, load_reading_form
-from risk_models.model import load_all
-from service.app import create_app
-from service.audit import ddl
+from questionnaires.form import Question, load_combined_form
+from risk_models.model import load_models
+from service.blob_store import BlobStore
 from service.clock import now
+from service.db.audit_triggers import ddl
 from service.db.session import Database, open_engine
 from service.db.tables import Base
-from service.files import Blobs
-from service.jobs.worker import work
-from service.register import suppliers
+from service.jobs.worker import run_worker
 from service.settings import Settings
-from service.wiring.job_handlers import handlers
+from service.suppliers import repository as suppliers
+from service.wiring.app import create_app
+from service.wiring.job_handlers import build_handlers
 
 T = TypeVar("T")
 FIRST = "Blue Amber Coral Delta Ember Fern Garnet Harbour Indigo Juniper Kite Lagoon Maple Nettle Orchid Pearl".split()
@@ -36,7 +36,7 @@ PLACES = [
 ORIGINS = ["MM", "NP", "KH", "LA", "ID", "PH", "BD"]
 
 
-def given_answer(question: Question, draw: random.Random, good: float) -> Any:
+def draw_answer(question: Question, draw: random.Random, good: float) -> Any:
     """An answer that the question may get, with a chance the one of least risk; None where a form has no simple one."""
     offered = ["yes", "no"] if question.type == "yes_no" else [choice.code for choice in question.choices]
     if question.type not in ("yes_no", "choice") or not offered:
@@ -49,16 +49,16 @@ def given_answer(question: Question, draw: random.Random, good: float) -> Any:
 
 @cache
 def _rules() -> dict[str, Any]:
-    return {indicator.question: indicator.rule for model in load_all() for indicator in model.indicators}
+    return {indicator.question: indicator.rule for model in load_models() for indicator in model.indicators}
 
 
-def a_portfolio(number: int = 40, seed: int = 7) -> list[tuple[str, dict[str, Any]]]:
+def build_portfolio(number: int = 40, seed: int = 7) -> list[tuple[str, dict[str, Any]]]:
     """Kinds and answers of that many sites and a few agencies; of some nothing was asked, of some much."""
     draw = random.Random(seed)
     agencies = [f"{FIRST[i]} Manpower" for i in range(5)]
     found: list[tuple[str, dict[str, Any]]] = []
     for kind, count in (("agency", len(agencies) - 1), ("site", number)):
-        feeding = [q for q in load_reading_form(kind).questions if q.feeds]
+        feeding = [q for q in load_combined_form(kind).questions if q.feeds]
         for i in range(count):
             country, sector = PLACES[i % len(PLACES)]
             answers: dict[str, Any] = {"reference": f"{kind[0].upper()}-{i + 1:03}"}
@@ -75,7 +75,7 @@ def a_portfolio(number: int = 40, seed: int = 7) -> list[tuple[str, dict[str, An
                 answers["agencies"] = draw.sample(agencies, 2)
             share, good = (0.0, 0.85, 0.3, 0.95, 0.7)[i % 5], (0.97, 1.0, 0.9)[i % 3]
             for question in feeding:
-                said = given_answer(question, draw, good) if draw.random() < share else None
+                said = draw_answer(question, draw, good) if draw.random() < share else None
                 if said is not None:
                     answers[question.id] = said
             if share:
@@ -84,51 +84,54 @@ def a_portfolio(number: int = 40, seed: int = 7) -> list[tuple[str, dict[str, An
     return found
 
 
-def keep(database: Database, organisation_id: str, suppliers_told: list[tuple[str, dict[str, Any]]], on: date) -> None:
+def save_suppliers(
+    database: Database, organisation_id: str, portfolio: list[tuple[str, dict[str, Any]]], on: date
+) -> None:
     """Assesses and keeps suppliers as of a day."""
-    with database.of(organisation_id) as session:
+    with database.for_organisation(organisation_id) as session:
         for kind in ("agency", "site"):
-            answers = [told for of_kind, told in suppliers_told if of_kind == kind]
+            answers = [told for of_kind, told in portfolio if of_kind == kind]
             places = [{"file": "portfolio.xlsx", "sheet": "Suppliers", "row": i + 2} for i in range(len(answers))]
             if answers:
                 at = now() - timedelta(days=(now().date() - on).days)
-                suppliers.keep(session, kind, answers, places, on, at, "system:test", "import", None)
+                incoming = [suppliers.IncomingSupplier(row, place) for row, place in zip(answers, places, strict=True)]
+                suppliers.save_suppliers(session, kind, incoming, suppliers.Origin(on, at, "system:test", "import"))
 
 
-def a_settled_organisation(database: Database, name: str, email: str) -> str:
+def create_settled_organisation(database: Database, name: str, email: str) -> str:
     """An organisation with an admin, and suppliers that were assessed twice: some have moved."""
     organisation_id = an_organisation(database, name, "Asia/Bangkok")
     a_user(database, organisation_id, "admin", email)
-    told = a_portfolio()
-    keep(database, organisation_id, told, now().date() - timedelta(days=200))
+    told = build_portfolio()
+    save_suppliers(database, organisation_id, told, now().date() - timedelta(days=200))
     draw = random.Random(11)
-    forms = {kind: [q for q in load_reading_form(kind).questions if q.feeds] for kind in ("site", "agency")}
+    forms = {kind: [q for q in load_combined_form(kind).questions if q.feeds] for kind in ("site", "agency")}
     again = []
     for kind, answers in told[::2]:
         changed = dict(answers)
         for question in draw.sample(forms[kind], 12):
-            if (said := given_answer(question, draw, 0.6)) is not None:
+            if (said := draw_answer(question, draw, 0.6)) is not None:
                 changed[question.id] = said
         again.append((kind, changed))
-    keep(database, organisation_id, again, now().date() - timedelta(days=3))
+    save_suppliers(database, organisation_id, again, now().date() - timedelta(days=3))
     return organisation_id
 
 
 @contextmanager
-def served(folder: Path, prepare: Callable[[Database], T]) -> Iterator[tuple[str, Database, T]]:
+def run_service(folder: Path, prepare: Callable[[Database], T]) -> Iterator[tuple[str, Database, T]]:
     """The service at an address of this machine, with a worker; what ``prepare`` makes is there before it starts."""
     engine = open_engine(f"sqlite:///{folder / 'web.db'}")
     Base.metadata.create_all(engine)
     with engine.begin() as connection:
         for statement in ddl(engine.dialect.name):
             connection.exec_driver_sql(statement)
-    database, blobs, stop = Database(engine), Blobs(folder / "blobs"), Event()
+    database, blobs, stop = Database(engine), BlobStore(folder / "blobs"), Event()
     prepared = prepare(database)
     app = create_app(Settings(data=folder, plain_http=True), database)
     server = make_server("127.0.0.1", 0, app, threaded=True)
     threads = [
         Thread(target=server.serve_forever, daemon=True),
-        Thread(target=work, args=(database, handlers(blobs), stop), daemon=True),
+        Thread(target=run_worker, args=(database, build_handlers(blobs), stop), daemon=True),
     ]
     for thread in threads:
         thread.start()

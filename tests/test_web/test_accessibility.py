@@ -2,17 +2,17 @@
 
 import pytest
 from playwright.sync_api import Page, expect
-from test_web.every_page import addresses, faults_of
+from test_web.every_page import find_accessibility_faults, list_page_addresses
 
 
 @pytest.mark.parametrize("width", [1280, 360])
-def test_no_page_has_a_fault_of_accessibility_or_runs_out_of_a_narrow_window(ana: Page, width: int) -> None:
+def test_no_page_has_accessibility_faults_or_overflows_a_narrow_window(ana: Page, width: int) -> None:
     faults, refused_by_policy = [], []
-    ana.on("console", lambda said: refused_by_policy.append(said.text) if said.type == "error" else None)
-    for name, path in addresses(ana).items():
+    ana.on("console", lambda message: refused_by_policy.append(message.text) if message.type == "error" else None)
+    for name, path in list_page_addresses(ana).items():
         ana.set_viewport_size({"width": width, "height": 900})
         assert ana.goto(path).status == 200, name
-        faults += faults_of(ana, name)
+        faults += find_accessibility_faults(ana, name)
     assert faults == []
     assert refused_by_policy == []
 

@@ -8,12 +8,12 @@ from playwright.sync_api import Browser, Page, expect
 from sheets import text
 from sqlalchemy import select
 from test_service.callers import a_user
-from test_web.conftest import Office, signed_in
-from test_web.every_page import faults_of
+from test_web.conftest import Office, sign_in
+from test_web.every_page import find_accessibility_faults
 
-from service.cases import kept_cases
+from service.cases import service as case_service
 from service.clock import now
-from service.db.case_tables import KeptCase
+from service.db.case_tables import StoredCase
 
 SAFETY = "Find out today whether anyone is in danger, and get them to safety"
 SPOKEN = "No one loses anything for having spoken"
@@ -27,7 +27,7 @@ def browser_of(chromium: Browser, office: Office, role: str) -> Iterator[Page]:
     email = f"{role}@harbour.example"
     a_user(office.database, office.harbour, role, email)
     context = chromium.new_context(base_url=office.address, viewport={"width": 1280, "height": 900})
-    yield signed_in(context, office, email)
+    yield sign_in(context, office, email)
     context.close()
 
 
@@ -53,19 +53,19 @@ LOCKED_IN = {"finding": "locked_in", "phase": "work", "source": "grievance"}
 @pytest.fixture
 def case(office: Office, none_stays_open: None) -> str:
     """The number of a case that is an emergency at S-011."""
-    told = {"case_id": f"CR-{next(NUMBERS)}", "linked_reference": "S-011", "nationality": "MM"}
-    with office.database.of(office.harbour) as session:
-        kept_cases.open_case(session, told, [LOCKED_IN], now().date(), now(), "user:web")
-    return told["case_id"]
+    answers = {"case_id": f"CR-{next(NUMBERS)}", "linked_reference": "S-011", "nationality": "MM"}
+    with office.database.for_organisation(office.harbour) as session:
+        case_service.open_case(session, answers, [LOCKED_IN], now().date(), now(), "user:web")
+    return answers["case_id"]
 
 
 @pytest.fixture(autouse=True)
 def none_stays_open(office: Office) -> Iterator[None]:
     """No case that a test opened is open in the next."""
     yield
-    with office.database.of(office.harbour) as session:
-        for left in session.scalars(select(KeptCase.id).where(KeptCase.state == "open")).all():
-            kept_cases.close(session, left, "remedied", now().date(), now(), "user:web")
+    with office.database.for_organisation(office.harbour) as session:
+        for left in session.scalars(select(StoredCase.id).where(StoredCase.state == "open")).all():
+            case_service.close_case(session, left, "remedied", now().date(), now(), "user:web")
 
 
 def faults(page: Page, name: str) -> list[tuple[str, str, str]]:
@@ -73,7 +73,7 @@ def faults(page: Page, name: str) -> list[tuple[str, str, str]]:
     found = []
     for width in (390, 1280):
         page.set_viewport_size({"width": width, "height": 900})
-        found += faults_of(page, f"{name}, {width} wide")
+        found += find_accessibility_faults(page, f"{name}, {width} wide")
     return found
 
 
@@ -83,7 +83,7 @@ def site(page: Page, reference: str) -> None:
     page.locator("td a.name").first.click()
 
 
-def test_a_case_handler_opens_a_case_and_reads_what_does_not_wait(handler: Page) -> None:
+def test_a_case_handler_opens_a_case_and_reads_the_urgent_steps(handler: Page) -> None:
     handler.goto("/")
     handler.get_by_role("link", name="Cases", exact=True).click()
     assert faults(handler, "cases, none") == []
@@ -110,26 +110,26 @@ def test_a_case_handler_opens_a_case_and_reads_what_does_not_wait(handler: Page)
     assert faults(handler, "case, an emergency") == []
 
 
-def test_whom_the_case_is_about_is_told_to_each_role_as_far_as_it_may_see(
+def test_each_role_sees_the_supplier_of_a_case_as_far_as_it_may(
     case: str, handler: Page, officer: Page, viewer: Page
 ) -> None:
-    shown = {}
+    texts = {}
     for name, page in (("handler", handler), ("officer", officer), ("viewer", viewer)):
         site(page, "S-011")
-        shown[name] = page.locator("main").inner_text()
+        texts[name] = page.locator("main").inner_text()
         assert faults(page, f"site, {name}") == []
         page.goto("/cases")
         expect(page.get_by_text(case, exact=True)).to_have_count(1 if name == "handler" else 0)
-    assert all("Critical" in text for text in shown.values())
-    assert {name for name, text in shown.items() if case in text} == {"handler"}
+    assert all("Critical" in text for text in texts.values())
+    assert {name for name, text in texts.items() if case in text} == {"handler"}
     # What the site itself admits calls for safety, and everyone reads that; what is asked since somebody spoke would tell of it.
-    assert all(SAFETY in text for text in shown.values())
-    assert {name for name, text in shown.items() if SPOKEN in text} == {"handler", "officer"}
-    assert {name for name, text in shown.items() if "not shown" in text} == {"viewer"}
-    assert {name for name, text in shown.items() if "show an emergency" in text} == {"handler", "officer"}
+    assert all(SAFETY in text for text in texts.values())
+    assert {name for name, text in texts.items() if SPOKEN in text} == {"handler", "officer"}
+    assert {name for name, text in texts.items() if "not shown" in text} == {"viewer"}
+    assert {name for name, text in texts.items() if "show an emergency" in text} == {"handler", "officer"}
 
 
-def test_the_first_page_begins_with_whoever_may_be_in_danger_now(
+def test_the_start_page_begins_with_people_who_may_be_in_danger_now(
     case: str, handler: Page, officer: Page, viewer: Page
 ) -> None:
     for name, page in (("handler", handler), ("officer", officer), ("viewer", viewer)):
@@ -173,7 +173,7 @@ def sent(page: Page, name: str, data: bytes) -> None:
     page.get_by_role("button", name="Look at them").click()
 
 
-def test_a_sheet_of_cases_is_looked_at_confirmed_and_kept(handler: Page, officer: Page) -> None:
+def test_a_sheet_of_cases_is_previewed_confirmed_and_saved(handler: Page, officer: Page) -> None:
     sent(handler, "october.csv", SHEET)
     expect(handler.get_by_role("heading", name="What was found")).to_be_visible()
     assert faults(handler, "sheet of cases, looked at") == []

@@ -12,13 +12,13 @@ from flask import Flask
 from flask.testing import FlaskClient
 from test_service.callers import a_browser, a_key, a_user, an_organisation, form_token, send
 
-from service.app import create_app
 from service.db.session import Database, open_engine
 from service.db.tables import Base, Import, Organisation
-from service.method import sources
-from service.register import portrait
+from service.imports import preview
+from service.queries import supplier_detail
+from service.report_content import sources
 from service.settings import Settings
-from service.taking_in import findings
+from service.wiring.app import create_app
 
 CANNERY = {"name": "Blue Pier Cannery", "country": "TH", "sector": ["1020"]}
 TRANSLATIONS = Path("service/web/translations/messages.pot")
@@ -34,7 +34,7 @@ def app(tmp_path: Path) -> Flask:
     engine.dispose()
 
 
-def somebody(app: Flask, role: str = "admin") -> FlaskClient:
+def sign_in_as(app: Flask, role: str = "admin") -> FlaskClient:
     return a_browser(app, a_user(app.extensions["database"], app.extensions["harbour"], role))
 
 
@@ -47,11 +47,11 @@ def put(app: Flask, times: int) -> None:
 
 def test_every_source_that_a_page_names_leads_to_its_line_in_the_register(app: Flask):
     put(app, 1)
-    client = somebody(app, "viewer")
+    client = sign_in_as(app, "viewer")
     register = client.get("/method/sources").get_data(as_text=True)
     there = set(re.findall(r'<tr id="([^"]+)"', register))
-    assert there == sources.register().keys()
-    one = next(iter(sources.register().values()))
+    assert there == sources.load_sources().keys()
+    one = next(iter(sources.load_sources().values()))
     assert one.title in register.replace("&#39;", "'").replace("&amp;", "&")
     for path in ("/method", "/method/site_general", "/suppliers/S-1"):
         named = set(re.findall(r'href="/method/sources#([^"]+)"', client.get(path).get_data(as_text=True)))
@@ -60,72 +60,76 @@ def test_every_source_that_a_page_names_leads_to_its_line_in_the_register(app: F
 
 
 def test_all_earlier_assessments_are_shown_in_pages(app: Flask):
-    put(app, 2 * portrait.HISTORY + 1)
-    client = somebody(app, "viewer")
+    put(app, 2 * supplier_detail.HISTORY_PAGE_SIZE + 1)
+    client = sign_in_as(app, "viewer")
     path, pages = "/suppliers/S-1/history", []
     while path:
         page = client.get(path).get_data(as_text=True)
         pages.append(page.count("<li><div><strong>"))
         older = re.search(r'href="(/suppliers/[^"]+/history[^"]+)"', page)
         path = older[1].replace("&amp;", "&") if older else ""
-    assert pages == [portrait.HISTORY, portrait.HISTORY, 1]
+    assert pages == [supplier_detail.HISTORY_PAGE_SIZE, supplier_detail.HISTORY_PAGE_SIZE, 1]
     assert "/history?cursor=" in client.get("/suppliers/S-1").get_data(as_text=True)
     assert client.get("/suppliers/S-1/history?cursor=nonsense").status_code == 400
 
 
-def test_an_admin_sets_how_long_things_are_kept(app: Flask):
-    admin = somebody(app)
+def test_an_admin_sets_how_long_data_is_retained(app: Flask):
+    admin = sign_in_as(app)
     assert send(admin, "/organisation", keep_months="36").status_code == 303
     assert 'value="36"' in admin.get("/organisation").get_data(as_text=True)
-    for told in ("5", "x", "", "99999"):
-        assert send(admin, "/organisation", keep_months=told).status_code == 422
+    for months in ("5", "x", "", "99999"):
+        assert send(admin, "/organisation", keep_months=months).status_code == 422
     database: Database = app.extensions["database"]
-    with database.across(write=False) as session:
+    with database.unscoped(write=False) as session:
         assert session.get_one(Organisation, app.extensions["harbour"]).keep_months == 36
-    assert somebody(app, "officer").get("/organisation").status_code == 403
+    assert sign_in_as(app, "officer").get("/organisation").status_code == 403
 
 
-def looked_at(**choices: object) -> Import:
+def create_previewed_import(**choices: object) -> Import:
     columns = {"name": "Name", "city": "Place"}
     sheet = {"name": "S", "kind": "site", "header_row": 1, "rows": 1, "columns": columns, "unmapped": ["Colour"]}
     return Import(choices=choices, found={"files": [{"name": "a.xlsx", "sheets": [sheet]}]})
 
 
-def test_a_column_that_was_read_can_be_told_to_answer_nothing():
-    def of(**questions: str) -> list[findings.Answer]:
+def test_a_mapped_column_can_be_unmapped():
+    def choose_columns(**questions: str) -> list[preview.ColumnChoice]:
         return [("a.xlsx", "S", header, question) for header, question in questions.items()]
 
-    assert findings.corrected(looked_at(), of(Name="name", Place="city", Colour="")) == []
-    (dropped,) = findings.corrected(looked_at(), of(Name="name", Place="", Colour=""))
+    assert (
+        preview.build_column_maps(create_previewed_import(), choose_columns(Name="name", Place="city", Colour="")) == []
+    )
+    (dropped,) = preview.build_column_maps(create_previewed_import(), choose_columns(Name="name", Place="", Colour=""))
     assert dropped["columns"] == {"city": ""}
-    (taken_up,) = findings.corrected(looked_at(columns={"city": ""}), of(Name="name", Place="", Colour="city"))
-    assert taken_up["columns"] == {"city": "Colour"}
+    (column_map,) = preview.build_column_maps(
+        create_previewed_import(columns={"city": ""}), choose_columns(Name="name", Place="", Colour="city")
+    )
+    assert column_map["columns"] == {"city": "Colour"}
 
 
-def test_a_page_offers_to_read_a_column_no_more(app: Flask):
+def test_the_import_page_offers_not_to_read_a_column(app: Flask):
     database: Database = app.extensions["database"]
-    with database.of(app.extensions["harbour"]) as session:
-        taken = looked_at()
-        taken.uploads, taken.state, taken.created_by = [], "previewed", "user:ana"
-        taken.created_at = session.get_one(Organisation, app.extensions["harbour"]).created_at
-        taken.found = {**taken.found, "issues": []}
-        session.add(taken)
+    with database.for_organisation(app.extensions["harbour"]) as session:
+        import_ = create_previewed_import()
+        import_.uploads, import_.state, import_.created_by = [], "previewed", "user:ana"
+        import_.created_at = session.get_one(Organisation, app.extensions["harbour"]).created_at
+        import_.found = {**import_.found, "issues": []}
+        session.add(import_)
         session.flush()
-        path = f"/imports/{taken.id}"
-    client = somebody(app, "officer")
+        path = f"/imports/{import_.id}"
+    client = sign_in_as(app, "officer")
     chosen = re.findall(r'<select[^>]*name="question".*?</select>', client.get(path).get_data(as_text=True), re.DOTALL)
     assert [select.count('<option value=""') for select in chosen] == [1, 1, 1]
     fields = {"file": ["a.xlsx"] * 3, "sheet_of": ["S"] * 3, "header": ["Name", "Place", "Colour"]}
     fields |= {"question": ["name", "", ""], "csrf_token": form_token(client)}
     assert client.post(f"{path}/correct", data=fields).status_code == 303
-    with database.across(write=False) as session:
+    with database.unscoped(write=False) as session:
         chosen = session.get_one(Import, path.removeprefix("/imports/")).choices["columns"]
         assert chosen == [{"file": "a.xlsx", "sheet": "S", "columns": {"city": ""}}]
 
 
-def test_every_text_of_the_pages_stands_in_the_template_for_translations(tmp_path: Path):
+def test_every_text_of_the_pages_is_in_the_translation_template(tmp_path: Path):
     fresh = tmp_path / "messages.pot"
-    told = (
+    arguments = (
         "extract",
         "--mapping",
         "service/web/babel.toml",
@@ -135,7 +139,7 @@ def test_every_text_of_the_pages_stands_in_the_template_for_translations(tmp_pat
         str(fresh),
         "service",
     )
-    command = [sys.executable, "-m", "babel.messages.frontend", "-q", *told]
+    command = [sys.executable, "-m", "babel.messages.frontend", "-q", *arguments]
     subprocess.run(command, check=True, capture_output=True)
     catalogues = [read_po(BytesIO(file.read_bytes())) for file in (fresh, TRANSLATIONS)]
     ids = [{message.id for message in catalogue if message.id} for catalogue in catalogues]

@@ -11,14 +11,14 @@ from flask import Flask
 from flask.testing import FlaskClient
 from playwright.sync_api import Page, expect
 from test_service.callers import a_browser, a_user, an_organisation, form_token
-from test_web.every_page import faults_of
+from test_web.every_page import find_accessibility_faults
 from werkzeug.test import TestResponse
 
-from questionnaires.form import load
-from service.app import create_app
+from questionnaires.form import load_form
 from service.db.session import Database, open_engine
 from service.db.tables import Base, new_id
 from service.settings import Settings
+from service.wiring.app import create_app
 
 ROLES = ("admin", "officer", "viewer", "approver", "case_handler")
 
@@ -55,24 +55,24 @@ def text_of(client: FlaskClient, address: str = "/our-practices") -> str:
 def test_the_page_asks_everything_that_the_form_asks_about_practices(app: Flask, harbour: str) -> None:
     text = text_of(somebody(app, harbour))
     assert "Nothing has been answered yet" in text
-    assert [q.id for q in load("buyer").questions if q.feeds and q.ask not in text] == []
+    assert [q.id for q in load_form("buyer").questions if q.feeds and q.ask not in text] == []
 
 
-def test_what_is_filled_in_is_shown_with_reasons_actions_and_what_is_open(app: Flask, harbour: str) -> None:
+def test_saved_answers_are_shown_with_reasons_actions_and_open_questions(app: Flask, harbour: str) -> None:
     client = somebody(app, harbour)
     answers = {"name": "Outdoor wear", "price_covers_labour": "below", "payment_days": "20", "change_costs": "declined"}
     assert fill_in(client, **answers).status_code == 303
     text = text_of(client)
-    for said in (
+    for expected in (
         "1 practice stands out", "Whether prices cover legal wages: Some are below.", "SD-62",
         "Pay a price that covers legal wages", "Suppliers bear the cost of our changes left blank",
         "1 practice in which nothing was found", "Answers of Outdoor wear", "on this page, form 2026.1",
     ):  # fmt: skip
-        assert said in text
+        assert expected in text
     assert "Steep seasonal peaks" in text.partition("What was not answered")[2].partition("nothing was found")[0]
 
 
-def test_what_cannot_be_read_is_said_beside_its_question_and_nothing_is_lost(app: Flask, harbour: str) -> None:
+def test_an_invalid_answer_is_reported_beside_its_question_and_nothing_is_lost(app: Flask, harbour: str) -> None:
     client = somebody(app, harbour)
     answer = fill_in(client, name="Outdoor wear", payment_days="soon", peak_ratio="2")
     page = answer.get_data(as_text=True)
@@ -130,9 +130,9 @@ def the_form(path: Path, **answers: object) -> None:
     book.save(path)
 
 
-def test_an_officer_fetches_the_form_sends_it_filled_in_and_reads_what_it_says(ana: Page, tmp_path: Path) -> None:
+def test_an_officer_downloads_the_form_uploads_it_filled_in_and_reads_the_findings(ana: Page, tmp_path: Path) -> None:
     ana.get_by_role("link", name="Our practices", exact=True).click()
-    assert faults_of(ana, "own practices, empty") == []
+    assert find_accessibility_faults(ana, "own practices, empty") == []
     with ana.expect_download() as download:
         ana.get_by_role("link", name="Get the form to fill in").click()
     download.value.save_as(tmp_path / "ours.xlsx")
@@ -142,10 +142,10 @@ def test_an_officer_fetches_the_form_sends_it_filled_in_and_reads_what_it_says(a
     ana.set_input_files("#own-file", tmp_path / "ours.xlsx")
     ana.get_by_role("button", name="Look at it").click()
     expect(ana.get_by_role("heading", name="1 unit answers about ourselves")).to_be_visible()
-    assert faults_of(ana, "own practices, looked at") == []
+    assert find_accessibility_faults(ana, "own practices, looked at") == []
     ana.get_by_role("button", name="Keep these answers").click()
     expect(ana.get_by_text("What 1 unit of ours answered is kept.")).to_be_visible()
-    assert faults_of(ana, "own practices, kept") == []
+    assert find_accessibility_faults(ana, "own practices, kept") == []
     ana.get_by_role("link", name="See what it says of us").click()
     expect(ana.get_by_role("heading", name="1 practice stands out")).to_be_visible()
     ana.get_by_label("How many days after delivery are suppliers paid").fill("95")
@@ -153,12 +153,12 @@ def test_an_officer_fetches_the_form_sends_it_filled_in_and_reads_what_it_says(a
     expect(ana.get_by_role("heading", name="2 practices stand out")).to_be_visible()
     for width in (1280, 390):
         ana.set_viewport_size({"width": width, "height": 900})
-        assert faults_of(ana, f"own practices, {width} wide") == []
+        assert find_accessibility_faults(ana, f"own practices, {width} wide") == []
     ana.goto("/")
     box = ana.locator("section[aria-labelledby=own]")
     expect(box).to_contain_text("2 practices stand out, 12 not answered.")
     expect(box).to_contain_text("Suppliers paid late")
-    assert faults_of(ana, "portfolio, narrow") == []
+    assert find_accessibility_faults(ana, "portfolio, narrow") == []
 
 
 def test_the_workbook_of_the_page_is_the_buyers_form(app: Flask, harbour: str) -> None:

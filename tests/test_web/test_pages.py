@@ -10,14 +10,15 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import event
 from test_service.callers import a_browser, a_user, an_organisation, form_token
-from test_web.office import a_portfolio, keep
+from test_web.office import build_portfolio, save_suppliers
 
-from service.app import create_app
+from reports.formats import FORMATS
 from service.auth.access import ACCESS
 from service.clock import now
 from service.db.session import Database, open_engine
 from service.db.tables import Base
 from service.settings import Settings
+from service.wiring.app import create_app
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +30,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
     database = Database(engine)
     app = create_app(Settings(data=folder, plain_http=True), database)
     app.extensions["harbour"] = an_organisation(database, "Harbour Foods", "Asia/Bangkok")
-    keep(database, app.extensions["harbour"], a_portfolio(14), now().date() - timedelta(days=10))
+    save_suppliers(database, app.extensions["harbour"], build_portfolio(14), now().date() - timedelta(days=10))
     yield app
     engine.dispose()
 
@@ -56,17 +57,17 @@ def every_page(client: FlaskClient) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("role", ["admin", "officer", "viewer", "approver", "case_handler"])
-def test_nobody_is_offered_what_their_role_does_not_open(app: Flask, role: str) -> None:
+def test_links_and_forms_that_a_role_may_not_use_are_hidden(app: Flask, role: str) -> None:
     router = app.url_map.bind("localhost")
     pages = every_page(somebody(app, role))  # every link was followed, and none was refused
     sent = {path for text in pages.values() for path in re.findall(r'<form [^>]*method="post" action="([^"?]*)', text)}
-    refused = [path for path in sent if not ACCESS.may(role, router.match(path, "POST")[0], "POST")]
+    refused = [path for path in sent if not ACCESS.may_open(role, router.match(path, "POST")[0], "POST")]
     assert refused == []
     assert len(pages) > 15
     assert "/reports" in sent
 
 
-def test_nothing_stands_inline_so_that_the_policy_of_the_pages_holds(app: Flask) -> None:
+def test_pages_have_no_inline_code_as_the_content_security_policy_demands(app: Flask) -> None:
     for path, text in every_page(somebody(app, "admin")).items():
         assert not re.search(r"<style|\sstyle=|\son\w+=|javascript:|<script(?![^>]*\ssrc=)", text), path
         assert "http://" not in text.replace("http://www.w3.org/", ""), path
@@ -79,7 +80,7 @@ def test_nothing_stands_inline_so_that_the_policy_of_the_pages_holds(app: Flask)
         "/suppliers?country=%00", "/suppliers?text=%25%27%22%3Cscript%3E", "/suppliers?sector=%25", "/suppliers?review=soon",
     ],
 )  # fmt: skip
-def test_an_address_that_means_nothing_shows_the_table(app: Flask, address: str) -> None:
+def test_invalid_query_parameters_show_the_unfiltered_table(app: Flask, address: str) -> None:
     answer = somebody(app, "viewer").get(address)
     assert answer.status_code == 200
     assert "<script>" not in answer.get_data(as_text=True)
@@ -92,13 +93,15 @@ def test_an_address_that_means_nothing_shows_the_table(app: Flask, address: str)
         "/reports/none/file", "/maps/moon.svg", "/method/none", "/templates/none.xlsx",
     ],
 )  # fmt: skip
-def test_what_is_not_there_is_a_page_that_says_so(app: Flask, path: str) -> None:
+def test_an_unknown_address_shows_a_not_found_page(app: Flask, path: str) -> None:
     assert somebody(app, "admin").get(path).status_code == 404
 
 
 def test_a_name_that_looks_like_markup_is_shown_as_text(app: Flask) -> None:
     on = now().date()
-    keep(app.extensions["database"], app.extensions["harbour"], [("site", {"name": "<b onclick=x>Bold</b>"})], on)
+    save_suppliers(
+        app.extensions["database"], app.extensions["harbour"], [("site", {"name": "<b onclick=x>Bold</b>"})], on
+    )
     text = somebody(app, "viewer").get("/suppliers?text=Bold").get_data(as_text=True)
     assert "&lt;b onclick=x&gt;Bold&lt;/b&gt;" in text
     assert "<b onclick" not in text
@@ -112,7 +115,7 @@ def test_too_many_files_are_refused_above_the_form(app: Flask) -> None:
     assert "at most 20 files" in answer.get_data(as_text=True)
 
 
-def test_no_page_asks_the_database_again_for_each_supplier_it_names(app: Flask) -> None:
+def test_no_page_queries_the_database_once_per_supplier(app: Flask) -> None:
     client, statements = somebody(app, "viewer"), 0
 
     def count(*_: object) -> None:
@@ -121,10 +124,18 @@ def test_no_page_asks_the_database_again_for_each_supplier_it_names(app: Flask) 
 
     pages = every_page(client)
     event.listen(app.extensions["database"].engine, "before_cursor_execute", count)
-    asked = {}
+    statement_counts = {}
     for path in pages:
         statements = 0
         client.get(path)
-        asked[path] = statements
-    assert min(asked.values()) > 0
-    assert {path: statements for path, statements in asked.items() if statements > 25} == {}
+        statement_counts[path] = statements
+    assert min(statement_counts.values()) > 0
+    assert {path: statements for path, statements in statement_counts.items() if statements > 25} == {}
+
+
+@pytest.mark.parametrize("address", ["/", "/suppliers"])
+def test_a_page_offers_a_report_in_every_format_and_no_other(app: Flask, address: str):
+    page = somebody(app, "officer").get(address).text
+    select = re.search(r'<select[^>]* name="format">(.*?)</select>', page, re.DOTALL)[1]
+    offered = re.findall(r'<option value="(\w+)">([^<]+)</option>', select)
+    assert offered == [(name, format_.title) for name, format_ in FORMATS.items()]

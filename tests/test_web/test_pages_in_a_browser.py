@@ -6,8 +6,8 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page, expect
 from pypdf import PdfReader
 from sheets import workbook
-from test_web.conftest import ANA, Office, signed_in
-from test_web.every_page import addresses, faults_of
+from test_web.conftest import ANA, Office, sign_in
+from test_web.every_page import find_accessibility_faults, list_page_addresses
 
 MESSY = """
 | Supplier list, second half of 2026 |                  |                |             |
@@ -26,14 +26,14 @@ def send(page: Page, name: str, data: bytes) -> None:
     page.click("text=Look at them")
 
 
-def test_an_officer_uploads_a_messy_workbook_corrects_a_column_and_reads_what_came_of_it(ana: Page) -> None:
+def test_an_officer_uploads_a_messy_workbook_corrects_a_column_and_reads_the_results(ana: Page) -> None:
     send(ana, "messy.xlsx", workbook(MESSY))
     expect(ana.get_by_role("heading", name="What was found")).to_be_visible()
     expect(ana.get_by_text("headers in row 3.")).to_be_visible()
     column = ana.get_by_label("Question that Where it lies answers")
     expect(column).to_have_value("")
     expect(ana.get_by_text("many").first).to_be_attached()  # the cell that could not be read, with its cure
-    assert faults_of(ana, "what was found") == []
+    assert find_accessibility_faults(ana, "what was found") == []
 
     column.select_option("country")
     ana.click("text=Read again with these changes")
@@ -42,7 +42,7 @@ def test_an_officer_uploads_a_messy_workbook_corrects_a_column_and_reads_what_ca
 
     ana.get_by_role("button", name="Assess 3 rows").click()
     expect(ana.get_by_role("heading", name="Assessed", exact=True)).to_be_visible()
-    assert faults_of(ana, "what came of it") == []
+    assert find_accessibility_faults(ana, "what came of it") == []
     ana.get_by_role("link", name="Slate Weaving").click()
     expect(ana.locator(".headline .place")).to_contain_text("Bangladesh")
     expect(ana.get_by_text("Draft: supplier not yet heard")).to_be_visible()
@@ -93,7 +93,7 @@ def test_an_officer_corrects_a_column_in_each_of_two_sheets_and_a_wrong_choice_l
     expect(ana.get_by_text("your choice")).to_have_count(2)
     expect(site).to_have_value("country")
     expect(agency).to_have_value("country")
-    assert faults_of(ana, "two sheets corrected") == []
+    assert find_accessibility_faults(ana, "two sheets corrected") == []
     ana.get_by_role("button", name="Assess 2 rows").click()
     expect(ana.get_by_role("heading", name="Assessed", exact=True)).to_be_visible()
     expect(ana.get_by_role("link", name="Fern Placement")).to_be_visible()
@@ -147,21 +147,21 @@ def test_a_schedule_shows_its_next_five_dates_in_its_own_time_zone(ana: Page) ->
     expect(made.get_by_text("paused", exact=True)).to_be_visible()
 
 
-def test_the_table_narrows_while_one_types_and_is_taken_away_as_shown(ana: Page, tmp_path: Path) -> None:
+def test_the_table_is_filtered_while_typing_and_exported_as_shown(ana: Page, tmp_path: Path) -> None:
     ana.goto("/suppliers")
     ana.locator("#text").press_sequentially("amber")
     expect(ana.locator("#results tbody tr").first).to_contain_text("Amber")
     ana.wait_for_url(re.compile("text=amber"))
-    shown = ana.locator("#results tbody tr a.name").all_inner_texts()
+    names = ana.locator("#results tbody tr a.name").all_inner_texts()
     ana.reload()  # the links above the table carry the filter of the address
     with ana.expect_download() as download:
         ana.get_by_role("link", name="As shown: CSV").click()
     download.value.save_as(tmp_path / "table.csv")
     lines = (tmp_path / "table.csv").read_text(encoding="utf-8-sig").splitlines()
-    assert [line.split(",")[2] for line in lines[1:]] == shown
+    assert [line.split(",")[2] for line in lines[1:]] == names
 
 
-def test_a_filter_is_kept_under_a_name_and_removed(ana: Page) -> None:
+def test_a_filter_is_saved_under_a_name_and_deleted(ana: Page) -> None:
     ana.goto("/suppliers?country=TH&level=high")
     ana.fill("#filter-name", "Thai, high")
     ana.get_by_role("button", name="Keep", exact=True).click()
@@ -173,7 +173,7 @@ def test_a_filter_is_kept_under_a_name_and_removed(ana: Page) -> None:
     expect(ana.get_by_role("link", name="Thai, high")).to_have_count(0)
 
 
-def test_asking_is_recorded_and_the_form_that_is_fetched_names_the_supplier(ana: Page, tmp_path: Path) -> None:
+def test_a_request_is_recorded_and_the_downloaded_form_names_the_supplier(ana: Page, tmp_path: Path) -> None:
     ana.goto("/suppliers?text=S-006")
     ana.locator("td a.name[href^='/suppliers/']").first.click()
     expect(ana.get_by_text("Draft: supplier not yet heard")).to_be_visible()
@@ -188,7 +188,7 @@ def test_asking_is_recorded_and_the_form_that_is_fetched_names_the_supplier(ana:
     expect(ana.get_by_text("Draft: supplier not yet heard")).to_have_count(0)
 
 
-def test_one_supplier_is_merged_into_another_and_one_erased_only_after_asking_again(ana: Page) -> None:
+def test_merging_and_erasing_a_supplier_require_confirmation(ana: Page) -> None:
     twins = "\n".join(
         ["| Reference | Supplier name | Country |", "| X-1 | Twin Mills | Japan |", "| X-2 | Twin Mills | Japan |"]
     )
@@ -202,7 +202,7 @@ def test_one_supplier_is_merged_into_another_and_one_erased_only_after_asking_ag
     ana.get_by_role("button", name="Merge into it").click()
     expect(ana.locator(".timeline > li")).to_have_count(3)
     expect(ana.locator(".timeline > li").first).to_contain_text("another was merged into it")
-    assert faults_of(ana, "a supplier that another was merged into") == []
+    assert find_accessibility_faults(ana, "a supplier that another was merged into") == []
     ana.reload()
     ana.get_by_text("Also found under: X-1").click()
     ana.get_by_role("button", name="Let go X-1").click()
@@ -213,23 +213,23 @@ def test_one_supplier_is_merged_into_another_and_one_erased_only_after_asking_ag
     expect(ana.get_by_text("Nobody is like that.")).to_be_visible()
 
 
-def test_another_organisation_sees_nothing_and_is_told_what_it_would_be_told_of_nothing(ana: Page, eve: Page) -> None:
-    there = {name: path for name, path in addresses(ana).items() if re.search("[0-9a-f]{8}-", path)}
+def test_another_organisation_gets_the_same_response_as_for_an_unknown_supplier(ana: Page, eve: Page) -> None:
+    there = {name: path for name, path in list_page_addresses(ana).items() if re.search("[0-9a-f]{8}-", path)}
     ana.goto("/imports")
     there["import"] = ana.locator("main td a[href^='/imports/']").first.get_attribute("href") or ""
     expect(eve.get_by_role("heading", name="Nothing has been assessed yet")).to_be_visible()
     for path in there.values():
         assert ana.goto(path).status == 200
         refused, nothing = eve.goto(path), None
-        told = re.sub("[0-9a-f-]{36}", "", eve.locator("main").inner_text())
+        text = re.sub("[0-9a-f-]{36}", "", eve.locator("main").inner_text())
         nothing = eve.goto(re.sub("[0-9a-f]{8}-", "00000000-", path))
-        assert (refused.status, told) == (nothing.status, re.sub("[0-9a-f-]{36}", "", eve.locator("main").inner_text()))
+        assert (refused.status, text) == (nothing.status, re.sub("[0-9a-f-]{36}", "", eve.locator("main").inner_text()))
         assert refused.status == 404
 
 
-def test_files_are_taken_in_without_any_script(chromium: Browser, office: Office) -> None:
+def test_files_are_imported_without_javascript(chromium: Browser, office: Office) -> None:
     context = chromium.new_context(base_url=office.address, java_script_enabled=False)
-    page = signed_in(context, office, ANA)
+    page = sign_in(context, office, ANA)
     send(page, "plain.csv", b"Supplier name,Country\nTopaz Farm,New Zealand\n")
     button = page.get_by_role("button", name="Assess 1 row")
     expect(button).to_be_visible()  # the page renews itself

@@ -13,13 +13,13 @@ from flask.testing import FlaskClient
 from playwright.sync_api import Page, expect
 from test_service import cohorts
 from test_service.callers import a_browser, a_user, an_organisation, form_token
-from test_web.every_page import faults_of
+from test_web.every_page import find_accessibility_faults
 from werkzeug.test import TestResponse
 
-from service.app import create_app
 from service.db.session import Database, open_engine
 from service.db.tables import Base
 from service.settings import Settings
+from service.wiring.app import create_app
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,7 @@ def send(client: FlaskClient, data: bytes | None, rates: bytes | None = cohorts.
     return client.post("/repayment", data={"csrf_token": form_token(client), "on": "2026-01-01", **fields, **files})
 
 
-def test_what_was_sent_is_shown_and_its_workbook_goes_along(app: Flask) -> None:
+def test_the_result_is_shown_with_its_workbook(app: Flask) -> None:
     answer = send(somebody(app, "officer"), cohorts.sheet())
     text = answer.get_data(as_text=True)
     assert answer.status_code == 200
@@ -57,7 +57,7 @@ def test_what_was_sent_is_shown_and_its_workbook_goes_along(app: Flask) -> None:
 
 
 @pytest.mark.parametrize(
-    ("data", "fields", "said"),
+    ("data", "fields", "expected"),
     [
         (None, {}, "Choose the sheet of cohorts"), (b"nothing", {}, "cohorts.xlsx"),
         (cohorts.sheet(), {"interest": "much"}, "is no number"), (cohorts.sheet(), {"currency": "EUR"}, "per_eur"),
@@ -65,10 +65,10 @@ def test_what_was_sent_is_shown_and_its_workbook_goes_along(app: Flask) -> None:
         (cohorts.sheet(*[f"{row} | Xyz" for row in cohorts.ROWS], headers=(*cohorts.HEADERS, "Worker name")), {}, "Remove the"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_used_is_said_above_the_form(app: Flask, data: bytes | None, fields: dict, said: str) -> None:
+def test_an_error_is_shown_above_the_form(app: Flask, data: bytes | None, fields: dict, expected: str) -> None:
     answer = send(somebody(app, "officer"), data, **fields)
     assert answer.status_code == 422
-    assert said in answer.get_data(as_text=True)
+    assert expected in answer.get_data(as_text=True)
     assert "Xyz" not in answer.get_data(as_text=True)
 
 
@@ -80,7 +80,7 @@ def test_a_name_that_looks_like_markup_is_shown_as_text(app: Flask) -> None:
 
 
 @pytest.mark.parametrize("role", ["viewer", "approver"])
-def test_it_is_for_those_who_act(app: Flask, role: str) -> None:
+def test_only_roles_that_may_act_open_the_page(app: Flask, role: str) -> None:
     client = somebody(app, role)
     assert client.get("/repayment").status_code == 403
     assert send(client, cohorts.sheet()).status_code == 403
@@ -89,7 +89,7 @@ def test_it_is_for_those_who_act(app: Flask, role: str) -> None:
 
 def test_an_officer_sends_cohorts_reads_the_figures_and_downloads_the_workbook(ana: Page, tmp_path: Path) -> None:
     ana.get_by_role("link", name="Repayment", exact=True).click()
-    assert faults_of(ana, "repayment, empty") == []
+    assert find_accessibility_faults(ana, "repayment, empty") == []
     for name, data in (("cohorts", cohorts.sheet()), ("rates", cohorts.RATES)):
         sent = {"name": f"{name}.xlsx" if name == "cohorts" else "rates.csv", "mimeType": "text/plain", "buffer": data}
         ana.set_input_files(f"#{name}-file", [sent])
@@ -105,6 +105,6 @@ def test_an_officer_sends_cohorts_reads_the_figures_and_downloads_the_workbook(a
         ana.get_by_role("link", name="Download the workbook").click()
     download.value.save_as(tmp_path / "repayment.xlsx")
     assert "Reconciliation" in openpyxl.load_workbook(tmp_path / "repayment.xlsx").sheetnames
-    assert faults_of(ana, "repayment") == []
+    assert find_accessibility_faults(ana, "repayment") == []
     ana.set_viewport_size({"width": 360, "height": 800})
-    assert faults_of(ana, "repayment, narrow") == []
+    assert find_accessibility_faults(ana, "repayment, narrow") == []

@@ -28,7 +28,7 @@ def report(chromium: Browser, tmp_path: Path, request: pytest.FixtureRequest) ->
     page.close()
 
 
-def test_a_report_has_no_fault_for_those_who_cannot_see_it_and_stays_in_its_window(report: Page) -> None:
+def test_a_report_has_no_accessibility_faults_and_does_not_overflow(report: Page) -> None:
     found = Axe().run(report).response
     assert found["passes"], "it looked at nothing"
     assert [(each["id"], each["nodes"][0]["html"][:120]) for each in found["violations"]] == []
@@ -36,7 +36,7 @@ def test_a_report_has_no_fault_for_those_who_cannot_see_it_and_stays_in_its_wind
 
 
 def test_a_click_on_a_source_shows_what_it_says(report: Page) -> None:
-    told = report.get_by_text("Papers are kept by somebody else")
-    expect(told).not_to_be_in_viewport()
+    source = report.get_by_text("Papers are kept by somebody else")
+    expect(source).not_to_be_in_viewport()
     report.get_by_role("link", name="FL07").first.click()
-    expect(told).to_be_in_viewport()
+    expect(source).to_be_in_viewport()

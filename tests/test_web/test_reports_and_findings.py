@@ -8,18 +8,19 @@ from typing import Any
 import pytest
 from test_service.callers import an_organisation
 
-from questionnaires.form import load_reading_form
+from questionnaires.form import load_combined_form
+from service import report_jobs
+from service.blob_store import BlobStore
 from service.clock import now
 from service.db.session import Database, open_engine
 from service.db.tables import Base, Import
-from service.files import Blobs
-from service.jobs.table import claim, enqueue
+from service.errors import DomainError
+from service.imports import preview
+from service.jobs.table import claim_job, enqueue
 from service.jobs.worker import Handler, run_job
-from service.refusal import Refused
-from service.register import portrait, suppliers
-from service.register.supplier_list import Wanted
-from service.reporting import report_jobs
-from service.taking_in import findings
+from service.queries import supplier_detail
+from service.queries.supplier_list import SupplierFilter
+from service.suppliers import repository as suppliers
 
 EARLY, LATE = date(2026, 1, 15), date(2026, 11, 1)
 
@@ -39,13 +40,13 @@ def a_portfolio(database: Database) -> tuple[str, list[str]]:
     The farm named the agency before it was known; the shed was assessed when its evidence was older than the mill's.
     """
     organisation = an_organisation(database)
-    asked = [q for q in load_reading_form("site").questions if q.feeds and q.type == "choice"]
-    answers = {q.id: q.choices[0].code for q in asked} | {"evidence_grade": "audit", "evidence_date": "2025-12-01"}
+    questions = [q for q in load_combined_form("site").questions if q.feeds and q.type == "choice"]
+    answers = {q.id: q.choices[0].code for q in questions} | {"evidence_grade": "audit", "evidence_date": "2025-12-01"}
     site = {"country": "MY", "sector": ["1410"], "agencies": ["Fig Manpower"], **answers}
-    with database.of(organisation) as session:
+    with database.for_organisation(organisation) as session:
 
-        def put(kind: str, told: dict[str, Any], on: date) -> str:
-            return suppliers.put(session, kind, told, on, now(), "system:test", "api")[0].id
+        def put(kind: str, expected_map: dict[str, Any], on: date) -> str:
+            return suppliers.save_supplier(session, kind, expected_map, on, now(), "system:test", "api")[0].id
 
         farm = put("site", {"name": "Fig Farm", **site}, LATE)
         agency = put("agency", {"name": "Fig Manpower", "country": "NP"}, EARLY)
@@ -55,97 +56,102 @@ def a_portfolio(database: Database) -> tuple[str, list[str]]:
 
 def test_a_report_has_the_numbers_that_the_pages_have_whatever_the_day(database: Database) -> None:
     organisation, ids = a_portfolio(database)
-    with database.of(organisation, write=False) as session:
-        report = report_jobs.report(session, ids)
-        shown = {h.name: (h.score, h.best, h.worst, h.level) for h in report.results}
+    with database.for_organisation(organisation, write=False) as session:
+        report = report_jobs.build_internal_report(session, ids)
+        figures = {h.name: (h.score, h.best, h.worst, h.level) for h in report.results}
         for detail in report.details:
             assert (detail.headline.score, detail.headline.level) == (
-                shown[detail.headline.name][0],
+                figures[detail.headline.name][0],
                 detail.headline.level,
             )
         for supplier_id, kind in zip(ids, ("site", "site", "site", "agency"), strict=True):
-            page = portrait.portrait(session, kind, supplier_id, sees_worker_derived=True).supplier
-            assert shown[page.name] == (page.score, page.best, page.worst, page.level)
+            page = supplier_detail.get_supplier_detail(session, kind, supplier_id, sees_worker_derived=True).supplier
+            assert figures[page.name] == (page.score, page.best, page.worst, page.level)
         assert report.on == LATE
 
 
 def test_a_report_is_made_once_by_a_job_and_fetched_from_the_store(database: Database, tmp_path: Path) -> None:
     organisation, ids = a_portfolio(database)
-    blobs = Blobs(tmp_path / "blobs")
-    with database.of(organisation) as session:
-        job_id = report_jobs.request(session, "csv", "user:1", Wanted(kind="site")).id
+    blobs = BlobStore(tmp_path / "blobs")
+    with database.for_organisation(organisation) as session:
+        job_id = report_jobs.request_report(session, "csv", "user:1", SupplierFilter(kind="site")).id
         session.flush()
-        with pytest.raises(Refused) as early:
-            report_jobs.fetch(session, blobs, job_id, sees_worker_derived=True)
+        with pytest.raises(DomainError) as early:
+            report_jobs.download_report(session, blobs, job_id, sees_worker_derived=True)
         assert early.value.code == "report.not_ready"
     handler = Handler(lambda db, claimed: report_jobs.render_report(db, blobs, claimed))
-    run_job(database, claim(database, "test", kinds={"render_report"}), handler)
-    with database.of(organisation) as session:
-        made = report_jobs.fetch(session, blobs, job_id, sees_worker_derived=True)
+    run_job(database, claim_job(database, "test", kinds={"render_report"}), handler)
+    with database.for_organisation(organisation) as session:
+        made = report_jobs.download_report(session, blobs, job_id, sees_worker_derived=True)
     text = made.data.decode("utf-8-sig")
     assert made.file_name.endswith(".csv")
     assert "Fig Mill" in text
     assert "Fig Manpower" not in text
-    with database.of(an_organisation(database, "Elsewhere")) as session, pytest.raises(Refused) as other:
-        report_jobs.fetch(session, blobs, job_id, sees_worker_derived=True)
+    with (
+        database.for_organisation(an_organisation(database, "Elsewhere")) as session,
+        pytest.raises(DomainError) as other,
+    ):
+        report_jobs.download_report(session, blobs, job_id, sees_worker_derived=True)
     assert other.value.status == 404
 
 
-def test_no_report_is_asked_for_in_vain(database: Database) -> None:
+def test_a_report_that_would_be_empty_or_invalid_is_refused(database: Database) -> None:
     organisation, ids = a_portfolio(database)
-    with database.of(organisation) as session:
-        for told, code in (
+    with database.for_organisation(organisation) as session:
+        for expected_map, code in (
             ({"format": "docx"}, "format.unknown"),
-            ({"format": "pdf", "wanted": Wanted(text="nobody")}, "report.empty"),
+            ({"format": "pdf", "filter_": SupplierFilter(text="nobody")}, "report.empty"),
             ({"format": "pdf", "supplier_id": "no-such"}, "not_found"),
             ({"format": "pdf", "audience": "supplier"}, "audience.unknown"),  # a copy is of one supplier
         ):
-            with pytest.raises(Refused) as refused:
-                report_jobs.request(session, by="user:1", **told)
+            with pytest.raises(DomainError) as refused:
+                report_jobs.request_report(session, by="user:1", **expected_map)
             assert refused.value.code == code
-        report_jobs.request(session, "pdf", "user:1", supplier_id=ids[0], audience="supplier")
+        report_jobs.request_report(session, "pdf", "user:1", supplier_id=ids[0], audience="supplier")
 
 
-def an_import(columns: dict[str, str], unmapped: list[str], chosen: dict[str, str] | None = None) -> Import:
+def create_import(columns: dict[str, str], unmapped: list[str], chosen: dict[str, str] | None = None) -> Import:
     """An import that was looked at: one sheet, its columns by question."""
     sheet = {"name": "S", "kind": "site", "header_row": 1, "rows": 2, "columns": columns, "unmapped": unmapped}
     found = {"files": [{"name": "a.xlsx", "sha256": "0" * 64, "sheets": [sheet]}], "issues": []}
     return Import(found=found, choices={"columns": chosen} if chosen else {}, state="previewed")
 
 
-def of_sheet(sheet: str, *answers: tuple[str, str]) -> list[findings.Answer]:
+def choose_columns(sheet: str, *answers: tuple[str, str]) -> list[preview.ColumnChoice]:
     """What the columns of a sheet are said to answer, as the page sends it."""
     return [("a.xlsx", sheet, header, question) for header, question in answers]
 
 
-def told(sheet: str, **columns: str) -> dict[str, object]:
+def expected_map(sheet: str, **columns: str) -> dict[str, object]:
     return {"file": "a.xlsx", "sheet": sheet, "columns": columns}
 
 
-def test_only_what_a_reader_changed_is_told_to_the_reader_of_files() -> None:
-    taken = an_import({"name": "Firm", "city": "Town"}, ["Place"])
-    as_found = of_sheet("S", ("Firm", "name"), ("Town", "city"))
-    assert findings.corrected(taken, [*as_found, *of_sheet("S", ("Place", ""))]) == []
-    assert findings.corrected(taken, [*as_found, *of_sheet("S", ("Place", "country"))]) == [told("S", country="Place")]
+def test_only_changed_columns_are_passed_on_to_the_importer() -> None:
+    import_ = create_import({"name": "Firm", "city": "Town"}, ["Place"])
+    as_found = choose_columns("S", ("Firm", "name"), ("Town", "city"))
+    assert preview.build_column_maps(import_, [*as_found, *choose_columns("S", ("Place", ""))]) == []
+    assert preview.build_column_maps(import_, [*as_found, *choose_columns("S", ("Place", "country"))]) == [
+        expected_map("S", country="Place")
+    ]
 
 
 def test_a_column_that_is_corrected_twice_answers_its_last_question() -> None:
-    taken = an_import({"name": "Firm", "region": "Place"}, [], {"region": "Place"})
-    answers = of_sheet("S", ("Firm", "name"), ("Place", "country"))
-    assert findings.corrected(taken, answers) == [told("S", country="Place")]
+    import_ = create_import({"name": "Firm", "region": "Place"}, [], {"region": "Place"})
+    answers = choose_columns("S", ("Firm", "name"), ("Place", "country"))
+    assert preview.build_column_maps(import_, answers) == [expected_map("S", country="Place")]
 
 
 def test_two_columns_of_one_sheet_cannot_be_given_one_question_and_both_are_named() -> None:
-    taken = an_import({"name": "Firm"}, ["A", "B"])
-    with pytest.raises(Refused) as tied:
-        findings.corrected(taken, of_sheet("S", ("A", "country"), ("B", "country")))
+    import_ = create_import({"name": "Firm"}, ["A", "B"])
+    with pytest.raises(DomainError) as tied:
+        preview.build_column_maps(import_, choose_columns("S", ("A", "country"), ("B", "country")))
     assert tied.value.code == "columns.tied"
     assert "'A' and 'B'" in tied.value.detail
     assert "'Country'" in tied.value.detail
 
 
 def test_a_question_is_given_a_column_in_each_of_two_sheets() -> None:
-    taken = an_import({"name": "Firm"}, ["Ctry"])
+    import_ = create_import({"name": "Firm"}, ["Ctry"])
     agencies = {
         "name": "T",
         "kind": "agency",
@@ -154,24 +160,27 @@ def test_a_question_is_given_a_column_in_each_of_two_sheets() -> None:
         "columns": {"name": "Who"},
         "unmapped": ["Land"],
     }
-    taken.found["files"][0]["sheets"].append(agencies)
-    answers = [*of_sheet("S", ("Ctry", "country")), *of_sheet("T", ("Land", "country"))]
-    assert findings.corrected(taken, answers) == [told("S", country="Ctry"), told("T", country="Land")]
+    import_.found["files"][0]["sheets"].append(agencies)
+    answers = [*choose_columns("S", ("Ctry", "country")), *choose_columns("T", ("Land", "country"))]
+    assert preview.build_column_maps(import_, answers) == [
+        expected_map("S", country="Ctry"),
+        expected_map("T", country="Land"),
+    ]
 
 
 def test_a_column_of_contacts_stays_what_it_was_found_to_be() -> None:
-    taken = an_import({"name": "Firm", "contact_email": "Mail"}, ["Fax"])
-    (table,) = findings.tables(taken)
+    import_ = create_import({"name": "Firm", "contact_email": "Mail"}, ["Fax"])
+    (table,) = preview.list_tables(import_)
     assert (table.unread, table.contacts) == (1, 1)
     mail = next(column for column in table.columns if column.header == "Mail")
-    offered = {question for asked in findings.questions("site", mail).values() for question, _ in asked}
-    assert "contact_email" in offered
-    as_shown = of_sheet("S", *((column.header, column.question) for column in table.columns))
-    assert findings.corrected(taken, as_shown) == []
+    options = {question for questions in preview.list_questions("site", mail).values() for question, _ in questions}
+    assert "contact_email" in options
+    unchanged = choose_columns("S", *((column.header, column.question) for column in table.columns))
+    assert preview.build_column_maps(import_, unchanged) == []
 
 
-def test_issues_are_told_by_kind_with_what_is_not_scored_first() -> None:
-    told = {
+def test_issues_are_grouped_by_kind_with_errors_first() -> None:
+    expected_map = {
         "file": "a.xlsx",
         "sheet": "S",
         "cell": "B2",
@@ -182,27 +191,27 @@ def test_issues_are_told_by_kind_with_what_is_not_scored_first() -> None:
         "cure": "",
     }
     issues = [
-        {**told, "code": "sheet.hidden", "severity": "info", "count": 1},
-        {**told, "code": "file.no_rows", "severity": "error", "count": 1},
-        {**told, "code": "sheet.hidden", "severity": "info", "count": 4},
+        {**expected_map, "code": "sheet.hidden", "severity": "info", "count": 1},
+        {**expected_map, "code": "file.no_rows", "severity": "error", "count": 1},
+        {**expected_map, "code": "sheet.hidden", "severity": "info", "count": 4},
     ]
-    groups = findings.grouped(issues)
+    groups = preview.group_issues(issues)
     assert [(group.code, group.cells, len(group.lines)) for group in groups] == [
         ("file.no_rows", 1, 1),
         ("sheet.hidden", 5, 2),
     ]
 
 
-def test_an_import_whose_job_has_ended_is_no_longer_at_work(database: Database) -> None:
+def test_an_import_whose_job_has_ended_is_no_longer_in_progress(database: Database) -> None:
     organisation = an_organisation(database)
-    with database.of(organisation) as session:
-        taken = an_import({}, [])
-        taken.state, taken.uploads, taken.created_by, taken.created_at = "waiting", [], "user:1", now()
-        session.add(taken)
+    with database.for_organisation(organisation) as session:
+        import_ = create_import({}, [])
+        import_.state, import_.uploads, import_.created_by, import_.created_at = "waiting", [], "user:1", now()
+        session.add(import_)
         session.flush()
-        job = enqueue(session, "read_import", {"import_id": taken.id}, "user:1")
+        job = enqueue(session, "read_import", {"import_id": import_.id}, "user:1")
         session.flush()
-        assert findings.at_work(taken, findings.progress(session, taken))
+        assert preview.is_in_progress(import_, preview.get_current_job(session, import_))
         job.state = "failed"
         session.flush()
-        assert not findings.at_work(taken, findings.progress(session, taken))
+        assert not preview.is_in_progress(import_, preview.get_current_job(session, import_))

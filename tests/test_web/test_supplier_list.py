@@ -14,9 +14,10 @@ from test_service.callers import a_user, an_organisation
 from service.clock import now
 from service.db.session import Database, open_engine
 from service.db.tables import Base
-from service.refusal import Refused
-from service.register import supplier_list, suppliers
-from service.register.supplier_list import Wanted, wanted_from
+from service.errors import DomainError
+from service.queries import supplier_list
+from service.queries.supplier_list import SupplierFilter, parse_filter
+from service.suppliers import repository as suppliers
 
 ON = date(2026, 11, 1)
 
@@ -34,15 +35,18 @@ def keep(session: Session, name: str, country: str | None = "TH", kind: str = "s
     """A supplier, assessed; its id."""
     answers = {"name": name, "reference": name, "country": country, **more}
     answers = {question: answer for question, answer in answers.items() if answer is not None}
-    return suppliers.put(session, kind, answers, ON, now(), "system:test", "api")[0].id
+    return suppliers.save_supplier(session, kind, answers, ON, now(), "system:test", "api")[0].id
 
 
-def names(session: Session, **wanted: str) -> list[str]:
-    return [s.name for s in supplier_list.shown(session, wanted_from(wanted, own=False), ON).suppliers]
+def names(session: Session, **filters: str) -> list[str]:
+    return [
+        s.name
+        for s in supplier_list.get_supplier_page(session, parse_filter(filters, own_answers_only=False), ON).suppliers
+    ]
 
 
 def test_each_filter_narrows_the_table(database: Database) -> None:
-    with database.of(an_organisation(database)) as session:
+    with database.for_organisation(an_organisation(database)) as session:
         keep(session, "Lime Mill", "TH", sector=["1410"])
         keep(session, "Lime Trawler", "JP", sector=["0311"])
         keep(session, "Agency Lime", "NP", kind="agency")
@@ -57,57 +61,68 @@ def test_each_filter_narrows_the_table(database: Database) -> None:
 
 
 def test_the_queue_begins_with_the_worst_and_other_orders_hold(database: Database) -> None:
-    with database.of(an_organisation(database)) as session:
+    with database.for_organisation(an_organisation(database)) as session:
         for name, country in (("b", "JP"), ("A", "MM"), ("c", "TH")):
             keep(session, name, country)
         assert names(session, sort="name") == ["A", "b", "c"]
-        shown = supplier_list.shown(session, Wanted(), ON).suppliers
-        assert [s.inherent for s in shown] == sorted((s.inherent for s in shown), reverse=True)
+        page = supplier_list.get_supplier_page(session, SupplierFilter(), ON).suppliers
+        assert [s.inherent for s in page] == sorted((s.inherent for s in page), reverse=True)
 
 
-def test_pages_hold_everybody_once_and_say_how_sure_all_are(database: Database) -> None:
-    with database.of(an_organisation(database)) as session:
+def test_pages_list_every_supplier_once_with_a_summary_of_confidence(database: Database) -> None:
+    with database.for_organisation(an_organisation(database)) as session:
         count = supplier_list.PAGE + 3
         rows = [{"name": f"Site {i}", "reference": f"R{i}", "country": "TH"} for i in range(count)]
-        suppliers.keep(session, "site", rows, [{}] * count, ON, now(), "system:test", "import", None)
-        first, last = (supplier_list.shown(session, Wanted(), ON, page) for page in (1, 99))
-        assert (first.pages, last.page, first.sure.total, first.sure.thin) == (2, 2, count, count)
+        incoming = [suppliers.IncomingSupplier(row) for row in rows]
+        suppliers.save_suppliers(session, "site", incoming, suppliers.Origin(ON, now(), "system:test", "import"))
+        first, last = (supplier_list.get_supplier_page(session, SupplierFilter(), ON, page) for page in (1, 99))
+        assert (first.pages, last.page, first.confidence_summary.total, first.confidence_summary.low_coverage) == (
+            2,
+            2,
+            count,
+            count,
+        )
         assert len({s.id for s in (*first.suppliers, *last.suppliers)}) == count
 
 
-def test_a_table_is_taken_away_whole_and_runs_no_formula(database: Database) -> None:
-    with database.of(an_organisation(database)) as session:
+def test_an_exported_table_is_complete_and_runs_no_formula(database: Database) -> None:
+    with database.for_organisation(an_organisation(database)) as session:
         keep(session, "=1+1")
         keep(session, "Pear Works")
-        rows = list(csv.reader(io.StringIO(supplier_list.export(session, Wanted(), ON, "csv").decode("utf-8-sig"))))
+        rows = list(
+            csv.reader(
+                io.StringIO(supplier_list.export_table(session, SupplierFilter(), ON, "csv").decode("utf-8-sig"))
+            )
+        )
         assert {row[2] for row in rows[1:]} == {"'=1+1", "Pear Works"}
-        sheet = load_workbook(io.BytesIO(supplier_list.export(session, Wanted(), ON, "xlsx"))).active
+        sheet = load_workbook(io.BytesIO(supplier_list.export_table(session, SupplierFilter(), ON, "xlsx"))).active
         cells = [row[2] for row in sheet.iter_rows(min_row=2)]
         assert {(cell.value, cell.data_type) for cell in cells} == {("=1+1", "s"), ("Pear Works", "s")}
-        with pytest.raises(Refused, match="csv or xlsx"):
-            supplier_list.export(session, Wanted(), ON, "docx")
+        with pytest.raises(DomainError, match="csv or xlsx"):
+            supplier_list.export_table(session, SupplierFilter(), ON, "docx")
 
 
 def test_a_filter_belongs_to_its_user_and_its_name_is_taken_once(database: Database) -> None:
     organisation = an_organisation(database)
     ana, ben = a_user(database, organisation), a_user(database, organisation)
-    with database.of(organisation) as session:
-        kept = supplier_list.save(session, ana, "Mine", Wanted(country="TH"))
-        with pytest.raises(Refused) as taken:
-            supplier_list.save(session, ana, "Mine", Wanted())
-        assert taken.value.code == "filter.taken"
-        assert supplier_list.saved(session, ben, "") == []
-        with pytest.raises(Refused):
-            supplier_list.forget(session, ben, kept.id)
-        assert [wanted_from(one.query, own=False) for one in supplier_list.saved(session, ana, "")] == [
-            Wanted(country="TH")
-        ]
+    with database.for_organisation(organisation) as session:
+        saved = supplier_list.save_filter(session, ana, "Mine", SupplierFilter(country="TH"))
+        with pytest.raises(DomainError) as error:
+            supplier_list.save_filter(session, ana, "Mine", SupplierFilter())
+        assert error.value.code == "filter.taken"
+        assert supplier_list.list_saved_filters(session, ben, "") == []
+        with pytest.raises(DomainError):
+            supplier_list.delete_filter(session, ben, saved.id)
+        assert [
+            parse_filter(one.query, own_answers_only=False)
+            for one in supplier_list.list_saved_filters(session, ana, "")
+        ] == [SupplierFilter(country="TH")]
 
 
 def test_what_to_do_first_counts_every_supplier_once(database: Database) -> None:
-    with database.of(an_organisation(database)) as session:
+    with database.for_organisation(an_organisation(database)) as session:
         for name in "abc":
             keep(session, name)
-        steps = supplier_list.next_steps(session, ON, named=1, own=False)
+        steps = supplier_list.list_next_steps(session, ON, suppliers_per_step=1, own_answers_only=False)
         assert sum(step.total for step in steps) == 3
         assert all(len(step.suppliers) == 1 for step in steps)

@@ -5,25 +5,25 @@ from pathlib import Path
 from patience import wait_until
 from playwright.sync_api import Page, expect
 from sqlalchemy import select
-from test_service.listed import put_in
+from test_service.watchlist_helpers import import_watchlist
 from test_web.conftest import Office
-from test_web.every_page import faults_of
+from test_web.every_page import find_accessibility_faults
 
+from service.blob_store import BlobStore
 from service.db.tables import Supplier
-from service.files import Blobs
 
 
 def test_an_officer_reads_why_and_decides_with_a_note(ana: Page, office: Office) -> None:
-    with office.database.of(office.harbour, write=False) as session:
+    with office.database.for_organisation(office.harbour, write=False) as session:
         agency = session.scalars(select(Supplier).where(Supplier.kind == "agency").order_by(Supplier.key)).first()
     reason = "Fees, see https://list.example/agencies/suspended-in-the-year-2026/and-not-yet-let-in-again"
     row = f"{agency.name} Co., Ltd.;agency;{agency.country};;;;Suspended agencies;{reason}"
-    blobs = Blobs(Path(office.database.engine.url.database).parent / "blobs")
-    put_in(office.database, blobs, office.harbour, row, work=False)
+    blobs = BlobStore(Path(office.database.engine.url.database).parent / "blobs")
+    import_watchlist(office.database, blobs, office.harbour, row, work=False)
     match = ana.locator("section.panel", has=ana.get_by_role("heading", name=agency.name))
     wait_until(lambda: ana.goto("/watchlists") and match.count())
     expect(match.get_by_text("A country agrees.")).to_be_visible()
-    assert faults_of(ana, "watchlists") == []
+    assert find_accessibility_faults(ana, "watchlists") == []
     match.get_by_label("What you compared").fill("Another address and other owners.")
     match.get_by_role("button", name="It is another").click()
     expect(ana.get_by_text("Nobody is asked again while neither the supplier nor the entry changes.")).to_be_visible()
@@ -32,4 +32,4 @@ def test_an_officer_reads_why_and_decides_with_a_note(ana: Page, office: Office)
     expect(ana.get_by_text("Another address and other owners.")).to_be_visible()
     ana.get_by_role("heading", name=agency.name).get_by_role("link").click()
     expect(ana.locator("section", has=ana.locator("#watchlists")).get_by_text("dismissed")).to_be_visible()
-    assert faults_of(ana, "agency with a match") == []
+    assert find_accessibility_faults(ana, "agency with a match") == []

@@ -9,12 +9,12 @@ from flask import Flask
 from flask.testing import FlaskClient
 from test_service.callers import a_browser, a_user, an_organisation, form_token
 
-from service.app import create_app
 from service.clock import now
 from service.db.session import Database, open_engine
 from service.db.tables import Base
-from service.register import suppliers
 from service.settings import Settings
+from service.suppliers import repository as suppliers
+from service.wiring.app import create_app
 
 ANSWERS = {
     "reference": "S-1", "name": "Blue Pier Mill", "country": "TH", "sector": ["1410"], "papers_retention": "held",
@@ -38,11 +38,11 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
     database = Database(engine)
     app = create_app(Settings(data=folder, plain_http=True), database)
     app.extensions["harbour"] = an_organisation(database, "Harbour Foods", "Asia/Bangkok")
-    with database.of(app.extensions["harbour"]) as session:
-        kept, _ = suppliers.put(
+    with database.for_organisation(app.extensions["harbour"]) as session:
+        supplier, _ = suppliers.save_supplier(
             session, "site", ANSWERS, date(2026, 11, 20), now() - timedelta(days=1), "system:test", "api"
         )
-        app.extensions["site"] = f"/suppliers/{kept.id}"
+        app.extensions["site"] = f"/suppliers/{supplier.id}"
     yield app
     engine.dispose()
 
@@ -57,15 +57,15 @@ def page(app: Flask, role: str, more: str = "") -> str:
     return answer.get_data(as_text=True)
 
 
-def tried(app: Flask, **told: str) -> str:
+def post_changes(app: Flask, **answers: str) -> str:
     """The page after a form was sent."""
     client = somebody(app, "officer")
     address = app.extensions["site"] + "/what-if"
-    said = {
+    data = {
         "csrf_token": form_token(client),
-        **{name.replace("__", "."): value for name, value in told.items()},
+        **{name.replace("__", "."): value for name, value in answers.items()},
     }
-    answer = client.post(address, data=said)
+    answer = client.post(address, data=data)
     assert answer.status_code == 200, answer.get_data(as_text=True)[:400]
     return answer.get_data(as_text=True)
 
@@ -85,26 +85,26 @@ def test_officers_and_admins_try_changes_and_nobody_else_is_offered_it(app: Flas
         assert somebody(app, role).get(app.extensions["site"] + "/what-if").status_code == 403
 
 
-def test_a_changed_answer_shows_the_points_before_and_after_and_keeps_nothing(app: Flask) -> None:
+def test_a_changed_answer_shows_the_points_before_and_after_and_stores_nothing(app: Flask) -> None:
     before = page(app, "officer")
-    text = tried(app, answer__papers_retention="worker_holds", evidence_grade="worker_voice")
+    text = post_changes(app, answer__papers_retention="worker_holds", evidence_grade="worker_voice")
     assert "Papers withheld" in text.partition("What would move")[2].partition("The fewest actions")[0]
     tokens = re.compile(r"[\w-]{50,}\.[\w-]+\.[\w-]+")
     assert tokens.sub("", page(app, "officer")) == tokens.sub("", before)
 
 
 def test_an_action_done_moves_what_it_was_called_for(app: Flask) -> None:
-    text = tried(app, action__stop_violence="1", evidence_grade="worker_voice")
+    text = post_changes(app, action__stop_violence="1", evidence_grade="worker_voice")
     moved = text.partition("What would move")[2].partition("The fewest actions")[0]
     assert "Violence" in moved
     assert "Papers withheld" not in moved
 
 
-def test_leaving_is_nothing_to_be_tried(app: Flask) -> None:
-    with app.extensions["database"].of(app.extensions["harbour"]) as session:
-        told = {**ANSWERS, "reference": "S-2", "state_placement": "prison"}
-        kept, _ = suppliers.put(session, "site", told, date(2026, 11, 20), now(), "system:test", "api")
-        address = f"/suppliers/{kept.id}"
+def test_ending_the_relationship_cannot_be_tried(app: Flask) -> None:
+    with app.extensions["database"].for_organisation(app.extensions["harbour"]) as session:
+        answers = {**ANSWERS, "reference": "S-2", "state_placement": "prison"}
+        supplier, _ = suppliers.save_supplier(session, "site", answers, date(2026, 11, 20), now(), "system:test", "api")
+        address = f"/suppliers/{supplier.id}"
     client = somebody(app, "officer")
     assert "decide on leaving" in client.get(address).get_data(as_text=True)
     text = client.get(f"{address}/what-if").get_data(as_text=True)
@@ -114,14 +114,14 @@ def test_leaving_is_nothing_to_be_tried(app: Flask) -> None:
 
 
 def test_nothing_changed_says_so(app: Flask) -> None:
-    assert "Nothing would move." in tried(app, agencies="Kite Placement", agencies_now="Kite Placement")
+    assert "Nothing would move." in post_changes(app, agencies="Kite Placement", agencies_now="Kite Placement")
 
 
 def test_an_answer_that_no_form_offers_is_refused(app: Flask) -> None:
     client = somebody(app, "officer")
     address = app.extensions["site"] + "/what-if"
-    told = {"csrf_token": form_token(client), "answer.papers_retention": "in a drawer"}
-    assert client.post(address, data=told).status_code == 422
+    answers = {"csrf_token": form_token(client), "answer.papers_retention": "in a drawer"}
+    assert client.post(address, data=answers).status_code == 422
 
 
 def test_the_evidence_behind_an_answer_is_one_click_away(app: Flask) -> None:
@@ -132,11 +132,11 @@ def test_the_evidence_behind_an_answer_is_one_click_away(app: Flask) -> None:
 
 def test_states_are_told_apart_on_the_page_of_a_supplier(app: Flask) -> None:
     text = page(app, "officer")
-    told = {
+    answers = {
         "Workers pay for the job": "answered", "Wages withheld": "declined", "Threats": "reported",
         "Poor housing": "cannot apply", "Long hours": "expired",
     }  # fmt: skip
-    for title, state in told.items():
+    for title, state in answers.items():
         line = next(part for part in text.split('<details class="reason">') if f'<span class="what">{title}' in part)
         assert re.search(rf'<span class="tag[^"]*">{state}</span>', line), title
     assert "this cannot apply here" in line_of(text, "Poor housing")

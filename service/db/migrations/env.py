@@ -1,4 +1,4 @@
-"""What Alembic runs for each of its commands: on the connection it is given, else on the database of the settings."""
+"""Run Alembic commands on the connection they are given, else on the database of the settings."""
 
 from __future__ import annotations
 
@@ -14,19 +14,21 @@ from service.settings import from_environment
 
 
 def _run(connection: Connection) -> None:
-    context.configure(connection=connection, target_metadata=Base.metadata, render_item=_rendered, render_as_batch=True)
+    context.configure(
+        connection=connection, target_metadata=Base.metadata, render_item=_render_item, render_as_batch=True
+    )
     with context.begin_transaction():
         context.run_migrations()
 
 
-def _rendered(kind: str, item: object, _: object) -> str | Literal[False]:
-    # A revision stands by itself: it does not change when a class of ours does.
+def _render_item(kind: str, item: object, _: object) -> str | Literal[False]:
+    # A revision is self-contained: it must not change when a class of the service does.
     return "sa.DateTime(timezone=True)" if kind == "type" and isinstance(item, UTCTime) else False
 
 
-given = context.config.attributes.get("connection")
-if given is not None:
-    _run(given)
+connection = context.config.attributes.get("connection")
+if connection is not None:
+    _run(connection)
 else:
-    with open_engine(from_environment(os.environ).database).begin() as opened:
-        _run(opened)
+    with open_engine(from_environment(os.environ).database).begin() as new_connection:
+        _run(new_connection)

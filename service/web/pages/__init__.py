@@ -1,1 +1,1 @@
-"""Pages over the use cases: each reads what was asked, calls a use case, and shows what came of it."""
+"""Pages over the use cases: each view parses the request, calls a use case and renders the result."""

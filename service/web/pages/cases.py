@@ -1,4 +1,4 @@
-"""Case records, for those who handle them: the list, a case with its readings, and what can be done to it."""
+"""Pages of case records: the list, one case with its readings, and the forms to change it."""
 
 from __future__ import annotations
 
@@ -9,115 +9,128 @@ from flask import Response, flash, make_response, redirect, render_template, req
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as AnyResponse
 
-from questionnaires.form import Question, load
+from questionnaires.form import Question, load_form
+from questionnaires.lookups import load_countries
 from questionnaires.sheet import Limits
-from questionnaires.words import countries
-from risk_models.case_rules import STRENGTHS, case_rules
-from service.auth.caller import blobs, caller, database, reading, settings, writing
-from service.cases import kept_cases
+from risk_models.cases.rules import STRENGTHS, load_case_rules
+from service.auth.caller import get_blob_store, get_caller, get_database, get_settings, read_session, write_session
+from service.cases import service as case_service
 from service.clock import now, today
 from service.db.tables import Supplier
-from service.refusal import Refused
-from service.register import listings
-from service.taking_in import imports
+from service.errors import DomainError
+from service.imports import jobs as import_jobs
+from service.queries import lists
 
 STATES = ("open", "closed")
-STRENGTH_WORDS = {name: name.replace("_", " ") for name in STRENGTHS}
 
 
-def listing() -> Response:
-    """Cases in a state, open ones unless told; the strongest evidence first."""
-    return _list(None)
+def show_cases() -> Response:
+    """Show the cases in a state, by default the open ones; the strongest evidence first."""
+    return _render_cases(None)
 
 
-def _list(refused: Refused | None) -> Response:
+def _render_cases(error: DomainError | None) -> Response:
     state = request.args.get("state", "")
     state = state if state in STATES else "open"
-    with reading() as session:
-        page = listings.cases(session, state=state, cursor=request.args.get("cursor"))
-        about = {case.supplier_id for case in page.items if case.supplier_id}
-        found = {supplier_id: session.get(Supplier, supplier_id) for supplier_id in about}
-    told = {"state": state, "cases": page.items, "next": page.next_cursor, "suppliers": found, "refused": refused}
-    made = render_template("cases.html", **told, **_words(), given=request.form)
-    return make_response(made, refused.status if refused else 200)
+    with read_session() as session:
+        page = lists.list_cases(session, state=state, cursor=request.args.get("cursor"))
+        supplier_ids = {case.supplier_id for case in page.items if case.supplier_id}
+        suppliers = {supplier_id: session.get(Supplier, supplier_id) for supplier_id in supplier_ids}
+    html = render_template(
+        "cases.html",
+        state=state,
+        cases=page.items,
+        next_cursor=page.next_cursor,
+        suppliers=suppliers,
+        error=error,
+        values=request.form,
+        **_get_labels(),
+    )
+    return make_response(html, error.status if error else 200)
 
 
-def _words() -> dict[str, Any]:
-    """What the templates say things with: questions of the form, and titles."""
-    form, rules = load(kept_cases.FORM), case_rules()
+def _get_labels() -> dict[str, Any]:
+    """Return what the templates label things with: the questions of the form, and titles by code."""
+    form, rules = load_form(case_service.FORM_ID), load_case_rules()
     return {
-        "asked": {question.id: question for question in form.questions},
-        "countries": sorted(countries().names.items(), key=lambda pair: pair[1]),
-        "title": _title,
+        "questions": {question.id: question for question in form.questions},
+        "countries": sorted(load_countries().names.items(), key=lambda pair: pair[1]),
+        "choice_title": _get_choice_title,
         "strengths": STRENGTHS,
-        "strength_words": STRENGTH_WORDS,
-        "outcomes": kept_cases.outcomes(),
-        "dimensions": {told["number"]: told["title"] for told in rules.told["dimension"]},
+        "outcomes": case_service.list_outcomes(),
+        "dimensions": {dimension["number"]: dimension["title"] for dimension in rules.raw["dimension"]},
         "phases": rules.phases,
     }
 
 
-def _title(question: Question, code: str | None) -> str:
-    """The words of a choice."""
+def _get_choice_title(question: Question, code: str | None) -> str:
+    """Return the title of a choice, or its code if the question has no such choice."""
     return next((choice.title for choice in question.choices if choice.code == code), code or "")
 
 
 def open_case() -> AnyResponse:
-    """Opens a case from the form; what is refused is said above it."""
-    told: dict[str, Any] = _told(kept_cases.OF_CASE)
+    """Open a case from the form; an error is shown above the form."""
+    answers: dict[str, Any] = _parse_fields(case_service.CASE_QUESTIONS)
     for name in ("acts", "asked_in_full"):
-        told[name] = request.form.getlist(name)
-    if "people" in told and told["people"].isascii() and told["people"].isdigit():
-        told["people"] = int(told["people"])
-    finding = _told(kept_cases.OF_FINDING)
+        answers[name] = request.form.getlist(name)
+    if "people" in answers and answers["people"].isascii() and answers["people"].isdigit():
+        answers["people"] = int(answers["people"])
+    finding = _parse_fields(case_service.FINDING_QUESTIONS)
     try:
-        with writing() as session:
-            case = kept_cases.open_case(session, told, [finding] if "finding" in finding else [], *_now())
-    except Refused as refused:
-        return _list(refused)
+        with write_session() as session:
+            case = case_service.open_case(
+                session, answers, [finding] if "finding" in finding else [], *_get_change_context()
+            )
+    except DomainError as error:
+        return _render_cases(error)
     flash(_("The case is open."))
     return redirect(url_for("pages.one_case", case_id=case.id), 303)
 
 
-def send() -> AnyResponse:
-    """Takes a sheet of case records in."""
-    sent = [(file.filename or "", file.read()) for file in request.files.getlist("files") if file.filename]
-    if len(sent) > settings().upload_files:
-        return _list(
-            Refused("upload.too_many", 413, _("Send at most %(most)s files at once.", most=settings().upload_files))
+def upload_cases() -> AnyResponse:
+    """Import sheets of case records."""
+    files = [(file.filename or "", file.read()) for file in request.files.getlist("files") if file.filename]
+    if len(files) > get_settings().upload_files:
+        return _render_cases(
+            DomainError(
+                "upload.too_many", 413, _("Send at most %(most)s files at once.", most=get_settings().upload_files)
+            )
         )
-    who = caller()
+    caller = get_caller()
     try:
-        taken = imports.receive(
-            database(),
-            blobs(),
-            who.organisation_id,
-            sent,
+        import_ = import_jobs.receive_upload(
+            get_database(),
+            get_blob_store(),
+            caller.organisation_id,
+            files,
             {"kind": "case"},
-            who.actor,
+            caller.actor,
             Limits(),
-            cases=who.handles_cases,
+            may_bring_cases=caller.handles_cases,
         )
-    except Refused as refused:
-        return _list(refused)
-    return redirect(url_for("pages.one_import", import_id=taken.id), 303)
+    except DomainError as error:
+        return _render_cases(error)
+    return redirect(url_for("pages.one_import", import_id=import_.id), 303)
 
 
-def one(case_id: str) -> Response:
-    """A case: who the group is, what was found, how it reads, and what does not wait."""
-    return _one(case_id, None)
+def show_case(case_id: str) -> Response:
+    """Show a case: the group, the findings, the readings and the urgent steps."""
+    return _render_case(case_id, None)
 
 
-def _one(case_id: str, refused: Refused | None) -> Response:
-    with reading() as session:
-        told = kept_cases.shown(session, kept_cases.get(session, case_id), today(caller().time_zone))
-    made = render_template("case.html", c=told, refused=refused, left=left, given=request.form, **_words())
-    return make_response(made, refused.status if refused else 200)
+def _render_case(case_id: str, error: DomainError | None) -> Response:
+    with read_session() as session:
+        case = case_service.get_case(session, case_id)
+        detail = case_service.get_case_detail(session, case, today(get_caller().time_zone))
+    html = render_template(
+        "case.html", detail=detail, error=error, time_left=format_time_left, values=request.form, **_get_labels()
+    )
+    return make_response(html, error.status if error else 200)
 
 
-def left(by: datetime) -> str:
-    """How long there is until a moment, or since when it is past."""
-    hours = (by - now()).total_seconds() / 3600
+def format_time_left(deadline: datetime) -> str:
+    """Return the time left until a deadline, or the time since it, in words."""
+    hours = (deadline - now()).total_seconds() / 3600
     if hours >= 48:
         return str(_("%(days)s days left", days=int(hours // 24)))
     if hours >= 1:
@@ -126,35 +139,39 @@ def left(by: datetime) -> str:
 
 
 def add_finding(case_id: str) -> AnyResponse:
-    """Adds a finding; what is refused is said above the form."""
+    """Add a finding to a case; an error is shown above the form."""
     try:
-        with writing() as session:
-            kept_cases.add_finding(session, case_id, _told(kept_cases.OF_FINDING), *_now())
-    except Refused as refused:
-        if refused.code == "not_found":
+        with write_session() as session:
+            case_service.add_finding(
+                session, case_id, _parse_fields(case_service.FINDING_QUESTIONS), *_get_change_context()
+            )
+    except DomainError as error:
+        if error.code == "not_found":
             raise
-        return _one(case_id, refused)
+        return _render_case(case_id, error)
     flash(_("Recorded. Whom the case is about has been assessed again."))
     return redirect(url_for("pages.one_case", case_id=case_id), 303)
 
 
-def close(case_id: str) -> AnyResponse:
-    """Closes a case with an outcome."""
+def close_case(case_id: str) -> AnyResponse:
+    """Close a case with an outcome; an error is shown above the form."""
     try:
-        with writing() as session:
-            kept_cases.close(session, case_id, request.form.get("outcome", ""), *_now())
-    except Refused as refused:
-        if refused.code == "not_found":
+        with write_session() as session:
+            case_service.close_case(session, case_id, request.form.get("outcome", ""), *_get_change_context())
+    except DomainError as error:
+        if error.code == "not_found":
             raise
-        return _one(case_id, refused)
+        return _render_case(case_id, error)
     flash(_("The case is closed."))
     return redirect(url_for("pages.one_case", case_id=case_id), 303)
 
 
-def _told(names: tuple[str, ...]) -> dict[str, Any]:
-    told = {name: request.form.get(name, "").strip() for name in names}
-    return {name: value for name, value in told.items() if value}
+def _parse_fields(names: tuple[str, ...]) -> dict[str, Any]:
+    """Return the fields of the form that are not blank."""
+    fields = {name: request.form.get(name, "").strip() for name in names}
+    return {name: value for name, value in fields.items() if value}
 
 
-def _now() -> tuple[Any, ...]:
-    return today(caller().time_zone), now(), caller().actor
+def _get_change_context() -> tuple[Any, ...]:
+    """Return the day, the moment and the user that a change is recorded with."""
+    return today(get_caller().time_zone), now(), get_caller().actor

@@ -1,4 +1,4 @@
-"""Files on their way in: sent, looked at, corrected, confirmed, followed."""
+"""Pages of imports: upload files, preview and correct how they were read, confirm, and follow the progress."""
 
 from __future__ import annotations
 
@@ -10,179 +10,210 @@ from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
-from questionnaires.form import form_ids, load
+from questionnaires.form import list_form_ids, load_form
+from questionnaires.lookups import load_countries, load_sectors
 from questionnaires.sheet import Limits
-from questionnaires.words import countries, sectors
-from questionnaires.workbook import template
+from questionnaires.workbook import build_template
 from service.auth.access import ACCESS
-from service.auth.caller import blobs, caller, database, reading, settings, writing
-from service.cases import case_intake
+from service.auth.caller import get_blob_store, get_caller, get_database, get_settings, read_session, write_session
 from service.clock import today
 from service.db.tables import Import
+from service.errors import DomainError, not_found
+from service.imports import cases as import_cases
+from service.imports import jobs as import_jobs
+from service.imports import preview
 from service.jobs import table as jobs
-from service.refusal import Refused, not_found
-from service.register import supplier_list
-from service.taking_in import findings, imports
-from service.web.pages.suppliers import MEDIA_TYPES, as_file
+from service.queries import supplier_list
+from service.queries.supplier_list import MEDIA_TYPES
+from service.web.pages.suppliers import build_download
 
 CHOICES = ("kind", "country", "sector", "sheet", "date_order", "on")
 
 
-def form() -> Response:
-    """The form to send files with."""
-    return _form(None)
+def show_upload_form() -> Response:
+    """Show the form to upload files."""
+    return _render_upload_form(None)
 
 
-def _form(refused: Refused | None) -> Response:
-    forms = [load(form_id) for form_id in form_ids()]
-    page = render_template("upload.html", forms=forms, refused=refused, given=request.form, offered=_offered())
-    return make_response(page, refused.status if refused else 200)
+def _render_upload_form(error: DomainError | None) -> Response:
+    forms = [load_form(form_id) for form_id in list_form_ids()]
+    page = render_template("upload.html", forms=forms, error=error, values=request.form, options=_list_options())
+    return make_response(page, error.status if error else 200)
 
 
-def _offered() -> dict[str, Any]:
-    named = sorted(countries().names.items(), key=lambda pair: pair[1])
-    return {"countries": named, "sectors": [(code, title) for code, title in sectors().names.items() if len(code) <= 2]}
+def _list_options() -> dict[str, Any]:
+    """Return the countries and sectors that can be chosen as defaults, as pairs of code and title."""
+    countries = sorted(load_countries().names.items(), key=lambda pair: pair[1])
+    return {
+        "countries": countries,
+        "sectors": [(code, title) for code, title in load_sectors().names.items() if len(code) <= 2],
+    }
 
 
-def send() -> AnyResponse:
-    """Takes files in; what the door refuses is said above the form."""
-    sent = [file for file in request.files.getlist("files") if file.filename]
-    most = settings().upload_files
-    if len(sent) > most:
-        return _form(Refused("upload.too_many", 413, _("Send at most %(most)s files at once.", most=most)))
-    files = [(file.filename or "", file.read()) for file in sent]
+def upload_files() -> AnyResponse:
+    """Import the uploaded files; an error is shown above the form."""
+    uploads = [file for file in request.files.getlist("files") if file.filename]
+    max_files = get_settings().upload_files
+    if len(uploads) > max_files:
+        message = _("Send at most %(most)s files at once.", most=max_files)
+        return _render_upload_form(DomainError("upload.too_many", 413, message))
+    files = [(file.filename or "", file.read()) for file in uploads]
     try:
-        who, cases = caller(), caller().handles_cases
-        taken = imports.receive(
-            database(), blobs(), who.organisation_id, files, _choices(), who.actor, Limits(), cases=cases
+        caller = get_caller()
+        import_ = import_jobs.receive_upload(
+            get_database(),
+            get_blob_store(),
+            caller.organisation_id,
+            files,
+            _parse_choices(),
+            caller.actor,
+            Limits(),
+            may_bring_cases=caller.handles_cases,
         )
-    except Refused as refused:
-        return _form(refused)
-    return redirect(url_for("pages.one_import", import_id=taken.id), 303)
+    except DomainError as error:
+        return _render_upload_form(error)
+    return redirect(url_for("pages.one_import", import_id=import_.id), 303)
 
 
-def _choices() -> dict[str, Any]:
-    told = {name: request.form.get(name, "").strip() for name in CHOICES}
-    return {name: value for name, value in told.items() if value}
+def _parse_choices() -> dict[str, Any]:
+    choices = {name: request.form.get(name, "").strip() for name in CHOICES}
+    return {name: value for name, value in choices.items() if value}
 
 
-def template_of(form_id: str) -> Response:
-    """A form as an empty workbook. Raises Refused ``not_found``."""
-    if form_id not in form_ids():
+def download_template(form_id: str) -> Response:
+    """Return a form as an empty workbook. Raises DomainError, ``not_found``, for an unknown form."""
+    if form_id not in list_form_ids():
         raise not_found()
-    asked = load(form_id)
-    return as_file(template(asked), MEDIA_TYPES["xlsx"], f"{asked.id}_{asked.version}.xlsx")
+    form = load_form(form_id)
+    return build_download(build_template(form), MEDIA_TYPES["xlsx"], f"{form.id}_{form.version}.xlsx")
 
 
-def listing() -> str:
-    """Everything that was sent, newest first, and what is at work."""
-    with reading() as session:
-        told = {"imports": imports.listing(session), "jobs": jobs.listing(session, limit=30)}
-        return render_template("imports.html", **told, holds_cases=case_intake.holds_cases)
+def show_imports() -> str:
+    """Show all imports and the latest jobs, newest first."""
+    with read_session() as session:
+        return render_template(
+            "imports.html",
+            imports=import_jobs.list_imports(session),
+            jobs=jobs.list_jobs(session, limit=30),
+            contains_cases=import_cases.contains_cases,
+        )
 
 
-def _open(session: Session, import_id: str) -> Import:
-    return case_intake.open_to(imports.get(session, import_id), reads_cases=caller().reads_cases)
+def _get_import(session: Session, import_id: str) -> Import:
+    return import_cases.check_access(import_jobs.get_import(session, import_id), reads_cases=get_caller().reads_cases)
 
 
-def _to_confirm(session: Session, import_id: str) -> Import:
-    """An import that the caller may decide on: of case records, or of suppliers by who may send those."""
-    taken = _open(session, import_id)
-    if not case_intake.holds_cases(taken) and not ACCESS.may(caller().role or "", "pages.send", "POST"):
-        raise Refused("forbidden", 403, _("It is for those who bring suppliers."))
-    return taken
+def _get_import_to_confirm(session: Session, import_id: str) -> Import:
+    """Return an import that the caller may confirm. Raises DomainError, ``forbidden``, if they may not upload suppliers."""
+    import_ = _get_import(session, import_id)
+    if not import_cases.contains_cases(import_) and not ACCESS.may_open(get_caller().role or "", "pages.send", "POST"):
+        raise DomainError("forbidden", 403, _("It is for those who bring suppliers."))
+    return import_
 
 
-def one(import_id: str) -> Response:
-    """An import: what was found, how far it is, or what came of it."""
-    return _one(import_id, None)
+def show_import(import_id: str) -> Response:
+    """Show the preview, the progress or the results of an import."""
+    return _render_import(import_id, None)
 
 
-def _one(import_id: str, refused: Refused | None, answers: Sequence[findings.Answer] = ()) -> Response:
-    on = today(caller().time_zone)
-    with reading() as session:
-        taken = _open(session, import_id)
-        job = findings.progress(session, taken)
-        told: dict[str, Any] = {
-            "taken": taken,
-            "refused": refused,
-            "at_work": findings.at_work(taken, job),
+def _render_import(
+    import_id: str, error: DomainError | None, column_choices: Sequence[preview.ColumnChoice] = ()
+) -> Response:
+    on = today(get_caller().time_zone)
+    with read_session() as session:
+        import_ = _get_import(session, import_id)
+        job = preview.get_current_job(session, import_)
+        issues = (import_.found or import_.problem or {}).get("issues", ())
+        data: dict[str, Any] = {
+            "import_": import_,
+            "error": error,
+            "in_progress": preview.is_in_progress(import_, job),
             "job": job,
-            "offered": _offered(),
-            "of_cases": case_intake.holds_cases(taken),
+            "options": _list_options(),
+            "contains_cases": import_cases.contains_cases(import_),
+            "tables": preview.list_tables(import_),
+            "issues": preview.group_issues(issues),
+            "list_questions": preview.list_questions,
+            "failed_choices": preview.list_failed_choices(import_, column_choices),
+            "skipped_sheets": preview.list_skipped_sheets(issues),
+            "values": _get_choice_values(import_, error),
         }
-        issues = (taken.found or taken.problem or {}).get("issues", ())
-        told |= {"tables": findings.tables(taken), "issues": findings.grouped(issues), "questions": findings.questions}
-        told |= {"tried": findings.tried(taken, answers), "left_out": findings.left_out(issues)}
-        told["given"] = _given(taken, refused)
-        if taken.state == "done":
-            wanted = supplier_list.Wanted(imported=taken.id)
-            told |= {
-                "counts": supplier_list.counts(session, wanted, on),
-                "shown": supplier_list.shown(session, wanted, on),
+        if import_.state == "done":
+            filter_ = supplier_list.SupplierFilter(imported=import_.id)
+            data |= {
+                "counts": supplier_list.count_suppliers_by_level(session, filter_, on),
+                "page": supplier_list.get_supplier_page(session, filter_, on),
             }
-    return make_response(render_template("import.html", **told), refused.status if refused else 200)
+    return make_response(render_template("import.html", **data), error.status if error else 200)
 
 
-def progress(import_id: str) -> Response:
-    """How far an import is, for the part of its page that is renewed; tells the page to start anew once it is over."""
-    with reading() as session:
-        taken = _open(session, import_id)
-        job = findings.progress(session, taken)
-    over = {} if findings.at_work(taken, job) else {"HX-Refresh": "true"}
-    return make_response(render_template("progress.html", taken=taken, job=job), 200, over)
+def show_progress(import_id: str) -> Response:
+    """Return the progress bar of an import, which its page polls; the header HX-Refresh reloads the page at the end."""
+    with read_session() as session:
+        import_ = _get_import(session, import_id)
+        job = preview.get_current_job(session, import_)
+    headers = {} if preview.is_in_progress(import_, job) else {"HX-Refresh": "true"}
+    return make_response(render_template("import_progress.html", import_=import_, job=job), 200, headers)
 
 
-def confirm(import_id: str) -> AnyResponse:
-    """Scores what was found as it was shown."""
-    with writing() as session:
-        _to_confirm(session, import_id)
-        imports.confirm(session, import_id, {}, caller().actor, cases=caller().handles_cases)
+def confirm_import(import_id: str) -> AnyResponse:
+    """Confirm an import: its rows are assessed as the preview showed them."""
+    with write_session() as session:
+        _get_import_to_confirm(session, import_id)
+        import_jobs.confirm_import(
+            session, import_id, {}, get_caller().actor, may_bring_cases=get_caller().handles_cases
+        )
     return redirect(url_for("pages.one_import", import_id=import_id), 303)
 
 
-def correct(import_id: str) -> AnyResponse:
-    """Has the files read again with other choices: columns that answer other questions, other defaults."""
+def correct_import(import_id: str) -> AnyResponse:
+    """Have the files of an import read again with other columns or defaults; an error is shown above the form."""
     try:
-        with writing() as session:
-            taken = _to_confirm(session, import_id)
-            cases = caller().handles_cases
-            imports.confirm(session, import_id, _corrections(taken), caller().actor, cases=cases)
-    except Refused as refused:
-        if refused.code == "not_found":
+        with write_session() as session:
+            import_ = _get_import_to_confirm(session, import_id)
+            corrections, caller = _parse_corrections(import_), get_caller()
+            import_jobs.confirm_import(
+                session, import_id, corrections, caller.actor, may_bring_cases=caller.handles_cases
+            )
+    except DomainError as error:
+        if error.code == "not_found":
             raise
-        return _one(import_id, refused, _answers())
+        return _render_import(import_id, error, _parse_column_choices())
     return redirect(url_for("pages.one_import", import_id=import_id), 303)
 
 
-def _answers() -> list[findings.Answer]:
-    """What each column of each sheet was said to answer."""
-    told = (request.form.getlist(name) for name in ("file", "sheet_of", "header", "question"))
-    return list(zip(*told, strict=False))
+def _parse_column_choices() -> list[preview.ColumnChoice]:
+    """Return the question that was chosen for each column of each sheet."""
+    fields = (request.form.getlist(name) for name in ("file", "sheet_of", "header", "question"))
+    return list(zip(*fields, strict=False))
 
 
-def _given(taken: Import, refused: Refused | None) -> Mapping[str, Any]:
-    """The other choices as they are to be shown: those that could not be used stay, so that they can be mended."""
-    if refused is not None and request.method == "POST":
+def _get_choice_values(import_: Import, error: DomainError | None) -> Mapping[str, Any]:
+    """Return the defaults to fill the form with: those that could not be used stay, to be corrected."""
+    if error is not None and request.method == "POST":
         return {name: request.form.get(name, "") for name in CHOICES}
-    tried: Mapping[str, Any] | None = (taken.problem or {}).get("choices")
-    return taken.choices if tried is None else tried
+    failed: Mapping[str, Any] | None = (import_.problem or {}).get("choices")
+    return import_.choices if failed is None else failed
 
 
-def _corrections(taken: Import) -> dict[str, Any]:
-    choices: dict[str, Any] = {n: request.form.get(n, "").strip() or None for n in CHOICES if n in request.form}
-    columns = findings.corrected(taken, _answers())
-    changed: dict[str, Any] = {name: value for name, value in choices.items() if value != taken.choices.get(name)}
-    if columns != findings.corrected(taken, ()):
+def _parse_corrections(import_: Import) -> dict[str, Any]:
+    choices: dict[str, Any] = {
+        name: request.form.get(name, "").strip() or None for name in CHOICES if name in request.form
+    }
+    columns = preview.build_column_maps(import_, _parse_column_choices())
+    changed: dict[str, Any] = {name: value for name, value in choices.items() if value != import_.choices.get(name)}
+    if columns != preview.build_column_maps(import_, ()):
         changed["columns"] = columns
     if not changed:
-        raise Refused("import.unchanged", 422, _("Nothing was changed: the files have been read like this already."))
+        raise DomainError(
+            "import.unchanged", 422, _("Nothing was changed: the files have been read like this already.")
+        )
     return changed
 
 
 def cancel_job(job_id: str) -> AnyResponse:
-    """Asks for a job to be cancelled."""
-    with writing() as session:
-        jobs.cancel(session, job_id, caller().actor)
+    """Cancel a job before its next step."""
+    with write_session() as session:
+        jobs.cancel_job(session, job_id, get_caller().actor)
     flash(_("It will be cancelled before its next step. What is done already stays."))
     return redirect(url_for("pages.imports"), 303)

@@ -1,4 +1,4 @@
-"""The page "Our own practices": the buyer's form filled in, and what its answers say of the buyer itself."""
+"""The page "Our own practices": the form for the buyer's own units, and the findings from their answers."""
 
 from __future__ import annotations
 
@@ -10,85 +10,87 @@ from flask_babel import gettext as _
 from marshmallow import ValidationError
 from werkzeug.wrappers import Response as AnyResponse
 
-from questionnaires.form import Question, load, schema
-from risk_models.answers import as_json
-from service.auth.caller import caller, reading, writing
+from questionnaires.form import Question, build_answers_schema, load_form
+from risk_models.answers import to_json_value
+from service.auth.caller import get_caller, read_session, write_session
 from service.buyer import own_practices
 from service.clock import now, today
-from service.register import listings
+from service.queries import lists
 
-NEW = "new"  # the unit to be filled in is none of those that answered already
-NOT_TYPED = ("form_version", "form_returned")  # they tell of a form that was sent out
-
-
-def questions() -> list[Question]:
-    """What the page asks, in order."""
-    return [question for question in load(own_practices.FORM).questions if question.id not in NOT_TYPED]
+NEW_UNIT = "new"  # value of the parameter ``unit`` for a unit that has not answered yet
+NOT_TYPED = ("form_version", "form_returned")  # they are about a form that was sent out
 
 
-def show() -> Response:
-    """The findings, what was not answered, and the form."""
-    return _page(None, {})
+def list_questions() -> list[Question]:
+    """Return the questions of the page, in order."""
+    return [question for question in load_form(own_practices.FORM_ID).questions if question.id not in NOT_TYPED]
 
 
-def answer() -> AnyResponse:
-    """Keeps what the form says of a unit; what cannot be read is said beside its question."""
-    typed = {question.id: request.form.get(question.id, "").strip() for question in questions()}
-    told = {question: text for question, text in typed.items() if text}
-    on = today(caller().time_zone)
+def show_practices() -> Response:
+    """Show the findings, the unanswered questions and the form."""
+    return _render_page(None, {})
+
+
+def save_answers() -> AnyResponse:
+    """Save the answers of a unit; the errors of invalid answers are shown beside their questions."""
+    values = {question.id: request.form.get(question.id, "").strip() for question in list_questions()}
+    filled_in = {question: text for question, text in values.items() if text}
+    on = today(get_caller().time_zone)
     try:
-        read = schema(load(own_practices.FORM), on.isoformat()).load(told)
-    except ValidationError as fault:
-        return _page(typed, {question: _fault(found) for question, found in fault.messages_dict.items()})
-    answers = {question: as_json(said) for question, said in read.items() if said is not None}
-    with writing() as session:
-        own_practices.keep(session, [answers], on, now(), caller().actor)
+        parsed = build_answers_schema(load_form(own_practices.FORM_ID), on.isoformat()).load(filled_in)
+    except ValidationError as error:
+        return _render_page(
+            values, {question: _format_error(errors) for question, errors in error.messages_dict.items()}
+        )
+    answers = {question: to_json_value(answer) for question, answer in parsed.items() if answer is not None}
+    with write_session() as session:
+        own_practices.save_answers(session, [answers], on, now(), get_caller().actor)
     flash(_("Kept. What it says of us stands below."))
     return redirect(url_for("pages.buyer"), 303)
 
 
-def erase(answers_id: str) -> AnyResponse:
-    """Erases a unit with all it ever answered."""
-    with writing() as session:
-        own_practices.erase(session, answers_id, caller().actor)
+def erase_unit(answers_id: str) -> AnyResponse:
+    """Erase a unit with all its answers."""
+    with write_session() as session:
+        own_practices.erase_unit(session, answers_id, get_caller().actor)
     flash(_("Erased, with its earlier answers. The audit trail keeps that it happened, and by whom."))
     return redirect(url_for("pages.buyer"), 303)
 
 
-def _page(typed: Mapping[str, str] | None, faults: Mapping[str, str]) -> Response:
-    form = load(own_practices.FORM)
-    with reading() as session:
-        units = own_practices.units(session, today(caller().time_zone))
-        past = listings.buyer_answers(session, limit=12).items
-    findings, steps = own_practices.lines(units)
-    wanted = request.args.get("unit", units[0].kept.id if units else NEW)
-    filled = next((unit for unit in units if unit.kept.id == wanted), None)
-    given = (
-        typed if typed is not None else {q: _typed(said) for q, said in (filled.kept.answers if filled else {}).items()}
-    )
+def _render_page(values: Mapping[str, str] | None, errors: Mapping[str, str]) -> Response:
+    form = load_form(own_practices.FORM_ID)
+    with read_session() as session:
+        units = own_practices.list_units(session, today(get_caller().time_zone))
+        history = lists.list_buyer_answers(session, limit=12).items
+    findings, steps = own_practices.build_report_lines(units)
+    unit_id = request.args.get("unit", units[0].record.id if units else NEW_UNIT)
+    selected_unit = next((unit for unit in units if unit.record.id == unit_id), None)
+    if values is None:
+        answers = selected_unit.record.answers if selected_unit else {}
+        values = {question: _format_answer(answer) for question, answer in answers.items()}
     page = render_template(
         "buyer.html",
         form=form,
-        questions=questions(),
-        sections=list(dict.fromkeys(question.section for question in questions())),
+        questions=list_questions(),
+        sections=list(dict.fromkeys(question.section for question in list_questions())),
         units=units,
         findings=findings,
         steps=steps,
-        past=past,
-        filled=filled,
-        given=given,
-        faults=faults,
-        NEW=NEW,
+        history=history,
+        selected_unit=selected_unit,
+        values=values,
+        errors=errors,
+        NEW_UNIT=NEW_UNIT,
     )
-    return make_response(page, 422 if faults else 200)
+    return make_response(page, 422 if errors else 200)
 
 
-def _typed(said: Any) -> str:
-    """An answer as somebody would type it."""
-    return f"{said:g}" if isinstance(said, float) else str(said)
+def _format_answer(answer: Any) -> str:
+    """Return an answer as somebody would type it."""
+    return f"{answer:g}" if isinstance(answer, float) else str(answer)
 
 
-def _fault(found: Any) -> str:
-    """What is wrong with an answer, and what to do."""
-    told = found[0] if isinstance(found, list) else found
-    return str(told.get("cure") or told["code"]) if isinstance(told, dict) else str(told)
+def _format_error(errors: Any) -> str:
+    """Return how to correct an invalid answer: the text for the first of its errors."""
+    error = errors[0] if isinstance(errors, list) else errors
+    return str(error.get("cure") or error["code"]) if isinstance(error, dict) else str(error)

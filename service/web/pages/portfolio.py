@@ -1,4 +1,4 @@
-"""The first page: what needs me now. And what is to be done first, over all suppliers."""
+"""The start page, its maps, and the page of the most urgent actions over all suppliers."""
 
 from __future__ import annotations
 
@@ -6,58 +6,63 @@ from flask import Response, render_template
 from markupsafe import Markup
 
 from reports import charts, maps
-from service.auth.caller import caller, reading
+from service.auth.caller import get_caller, read_session
 from service.buyer import own_practices
-from service.cases import kept_cases
+from service.cases import service as case_service
 from service.clock import now, today
-from service.refusal import not_found
-from service.register import portfolio, portrait, supplier_list
+from service.errors import not_found
+from service.queries import portfolio, supplier_detail, supplier_list
 from service.watchlists import matches
-from service.web.pages.cases import left
+from service.web.pages.cases import format_time_left
 
 VIEWS = {"asia-pacific": maps.ASIA_PACIFIC, "world": maps.WORLD}
-MOVERS = 5  # that are shown, with what moved them
+MAX_LEVEL_CHANGES = 5
 
 
-def show() -> str:
-    """The portfolio."""
-    on = today(caller().time_zone)
-    with reading() as session:
-        overview = portfolio.overview(session, on, now(), queue_length=8)
-        sure = supplier_list.sureness(session, supplier_list.Wanted(), on)
-        own = own_practices.units(session, on)
-        emergencies = kept_cases.emergencies(session, on) if caller().sees_worker_derived else []
-        waiting = matches.counts(session)["open"]
-        movers = [(mover, portrait.moved(session, mover.supplier, mover.at)) for mover in overview.movers[:MOVERS]]
-    heat = Markup(charts.heat("heat", overview.heat).svg()) if overview.heat else ""
+def show_portfolio() -> str:
+    """Show the portfolio."""
+    on = today(get_caller().time_zone)
+    with read_session() as session:
+        overview = portfolio.get_portfolio_overview(session, on, now(), queue_length=8)
+        confidence_summary = supplier_list.summarize_confidence(session, supplier_list.SupplierFilter(), on)
+        units = own_practices.list_units(session, on)
+        emergencies = case_service.list_emergencies(session, on) if get_caller().sees_worker_derived else []
+        open_matches = matches.count_matches_by_state(session)["open"]
+        level_changes = [
+            (change, supplier_detail.list_contributions(session, change.supplier, change.at))
+            for change in overview.level_changes[:MAX_LEVEL_CHANGES]
+        ]
+    heat_map = Markup(charts.draw_heat_map("heat", overview.heat).svg()) if overview.heat else ""
     return render_template(
         "portfolio.html",
         overview=overview,
         emergencies=emergencies,
-        left=left,
-        waiting=waiting,
-        own=own_practices.lines(own) if own else None,
-        sure=sure,
-        movers=movers,
-        heat=heat,
+        time_left=format_time_left,
+        open_matches=open_matches,
+        own_practices=own_practices.build_report_lines(units) if units else None,
+        confidence_summary=confidence_summary,
+        level_changes=level_changes,
+        heat_map=heat_map,
         on=on,
         views=VIEWS,
         borders=maps.BORDERS,
     )
 
 
-def chart(view: str) -> Response:
-    """A map of the portfolio as a picture. Raises Refused ``not_found``."""
+def show_map(view: str) -> Response:
+    """Return a map of the portfolio as SVG. Raises DomainError, ``not_found``, for an unknown view."""
     if view not in VIEWS:
         raise not_found()
-    with reading() as session:
-        places = portfolio.places(session, today(caller().time_zone))
-    return Response(maps.choropleth(view, places, VIEWS[view]).svg(), content_type="image/svg+xml")
+    with read_session() as session:
+        places = portfolio.list_places(session, today(get_caller().time_zone))
+    return Response(maps.draw_map(view, places, VIEWS[view]).svg(), content_type="image/svg+xml")
 
 
-def actions() -> str:
-    """What is to be done first, by action, with the suppliers it concerns."""
-    with reading() as session:
-        steps = supplier_list.next_steps(session, today(caller().time_zone), own=not caller().sees_worker_derived)
-    library = supplier_list.actions()
+def show_actions() -> str:
+    """Show the most urgent actions, each with the suppliers concerned."""
+    with read_session() as session:
+        steps = supplier_list.list_next_steps(
+            session, today(get_caller().time_zone), own_answers_only=not get_caller().sees_worker_derived
+        )
+    library = supplier_list.load_actions_by_id()
     return render_template("actions.html", steps=[(library[step.id], step) for step in steps if step.id in library])

@@ -1,6 +1,6 @@
-"""What workers are owed back: cohorts and rates in, the figures and the workbook out. Nothing is kept on the server.
+"""The page that calculates what workers are owed back for recruitment fees. Nothing is stored on the server.
 
-The workbook goes out within the page it is shown on, since there is no place it could be fetched from afterwards.
+The workbook is embedded in the page as a data URL, since it cannot be downloaded from the server afterwards.
 """
 
 from __future__ import annotations
@@ -12,50 +12,49 @@ from flask import Response, make_response, render_template, request
 from flask_babel import gettext as _
 
 from reports.repayment import EVIDENCE, GROUPS, PAYERS, render
-from risk_models.exchange import BadRates, Rates, read_rates
-from risk_models.repayment import BadTerms
-from service.auth.caller import caller
+from risk_models.repayment.calculation import TermsError
+from risk_models.repayment.exchange import Rates, RatesFileError, parse_rates_file
+from service.auth.caller import get_caller
 from service.clock import today
-from service.method.sources import MARKS
-from service.refusal import Refused
-from service.repaying.cohort_sheet import NoCohorts, read_cohorts
-from service.repaying.repayment import TERMS, calculate, currency_of, terms_of
-from service.web.pages.suppliers import MEDIA_TYPES
+from service.errors import DomainError
+from service.queries.supplier_list import MEDIA_TYPES
+from service.remediation.cohort_sheet import NoUsableCohorts, read_cohorts
+from service.remediation.fee_repayment import TERMS, calculate_document, parse_currency, parse_terms
+from service.report_content.sources import MARK_TITLES
 
 
-def form() -> Response:
-    """The form to send cohorts and rates with."""
-    return _page(None, None)
+def show_form() -> Response:
+    """Show the form to upload cohorts and exchange rates."""
+    return _render_page(None, None)
 
 
-def work_out() -> Response:
-    """The figures of what was sent; what is wrong with it is said above the form."""
+def calculate_repayment() -> Response:
+    """Show the figures for the uploaded cohorts; an error is shown above the form."""
     try:
-        return _page(_calculated(), None)
-    except (BadRates, BadTerms, NoCohorts) as fault:
-        return _page(None, Refused("repayment.impossible", 422, str(fault)))
+        return _render_page(_calculate(), None)
+    except (RatesFileError, TermsError, NoUsableCohorts) as error:
+        return _render_page(None, DomainError("repayment.impossible", 422, str(error)))
 
 
-def _calculated() -> dict[str, Any]:
-    cohorts, rates_file = request.files.get("cohorts"), request.files.get("rates")
-    if cohorts is None or not cohorts.filename:
-        raise NoCohorts(_("Choose the sheet of cohorts."))
-    currency = currency_of(request.form.get("currency", "").strip() or None)
-    rates = read_rates(rates_file.read(), currency) if rates_file and rates_file.filename else Rates(currency)
-    terms = terms_of({name: request.form.get(name, "") for name in TERMS}, rates, today(caller().time_zone))
-    sent = read_cohorts(cohorts.read(), cohorts.filename, terms.on)
-    return calculate(sent.rows, terms, sent)
+def _calculate() -> dict[str, Any]:
+    cohorts_file, rates_file = request.files.get("cohorts"), request.files.get("rates")
+    if cohorts_file is None or not cohorts_file.filename:
+        raise NoUsableCohorts(_("Choose the sheet of cohorts."))
+    currency = parse_currency(request.form.get("currency", "").strip() or None)
+    rates = parse_rates_file(rates_file.read(), currency) if rates_file and rates_file.filename else Rates(currency)
+    terms = parse_terms({name: request.form.get(name, "") for name in TERMS}, rates, today(get_caller().time_zone))
+    cohorts = read_cohorts(cohorts_file.read(), cohorts_file.filename, terms.on)
+    return calculate_document(cohorts.rows, terms, cohorts)
 
 
-def _page(told: dict[str, Any] | None, refused: Refused | None) -> Response:
-    workbook = None if told is None else f"data:{MEDIA_TYPES['xlsx']};base64,{b64encode(render(told)).decode()}"
+def _render_page(result: dict[str, Any] | None, error: DomainError | None) -> Response:
+    workbook = None if result is None else f"data:{MEDIA_TYPES['xlsx']};base64,{b64encode(render(result)).decode()}"
     page = render_template(
         "repayment.html",
-        told=told,
+        result=result,
         workbook=workbook,
-        refused=refused,
-        given=request.form,
-        on=today(caller().time_zone),
-        words={"evidence": EVIDENCE, "payers": PAYERS, "groups": GROUPS, "marks": MARKS},
+        error=error,
+        values=request.form,
+        labels={"evidence": EVIDENCE, "payers": PAYERS, "groups": GROUPS, "marks": MARK_TITLES},
     )
-    return make_response(page, refused.status if refused else 200)
+    return make_response(page, error.status if error else 200)

@@ -1,4 +1,4 @@
-"""When suppliers are reviewed: schedules, their next dates, and those that were missed."""
+"""The page of review schedules: their next dates and latest runs, and the forms to change them."""
 
 from __future__ import annotations
 
@@ -9,79 +9,81 @@ from flask import Response, flash, make_response, redirect, render_template, req
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as AnyResponse
 
-from service.auth.caller import caller, reading, writing
+from service.auth.caller import get_caller, read_session, write_session
 from service.clock import now
-from service.monitoring import schedules
-from service.refusal import Refused
+from service.errors import DomainError
+from service.schedules import service as schedules
 
-NEVER_CHOSEN = ("Etc/", "posix", "right", "SystemV")
-
-
-def listing() -> Response:
-    """Every schedule with its next five dates, and the form for one more."""
-    return _page(None)
+HIDDEN_ZONES = ("Etc/", "posix", "right", "SystemV")
 
 
-def create() -> AnyResponse:
-    """A new schedule."""
-    told = request.form
+def show_schedules() -> Response:
+    """Show all schedules with their next five dates, and the form to create one."""
+    return _render_page(None)
+
+
+def create_schedule() -> AnyResponse:
+    """Create a schedule; an error is shown above the form."""
+    form = request.form
     try:
-        with writing() as session:
-            schedules.create(session, told.get("name", ""), _rule(), told.get("time_zone", ""), caller().actor)
-    except Refused as refused:
-        return _page(refused)
+        with write_session() as session:
+            schedules.create_schedule(
+                session, form.get("name", ""), _parse_rule(), form.get("time_zone", ""), get_caller().actor
+            )
+    except DomainError as error:
+        return _render_page(error)
     flash(_("The schedule is made. Its next dates stand below."))
     return redirect(url_for("pages.schedules"), 303)
 
 
-def change(schedule_id: str) -> AnyResponse:
-    """Pauses a schedule, or has it go on."""
+def update_schedule(schedule_id: str) -> AnyResponse:
+    """Pause or resume a schedule."""
     active = request.form.get("active") == "yes"
-    with writing() as session:
-        schedules.update(session, schedule_id, caller().actor, active=active)
+    with write_session() as session:
+        schedules.update_schedule(session, schedule_id, get_caller().actor, active=active)
     flash(_("The schedule goes on.") if active else _("The schedule is paused."))
     return redirect(url_for("pages.schedules"), 303)
 
 
-def delete(schedule_id: str) -> AnyResponse:
-    """Removes a schedule."""
-    with writing() as session:
-        schedules.delete(session, schedule_id, caller().actor)
+def delete_schedule(schedule_id: str) -> AnyResponse:
+    """Delete a schedule."""
+    with write_session() as session:
+        schedules.delete_schedule(session, schedule_id, get_caller().actor)
     flash(_("The schedule is removed."))
     return redirect(url_for("pages.schedules"), 303)
 
 
-def _rule() -> dict[str, Any]:
-    """The rule that the form says; fields that such a rule does not have are left out."""
-    told = request.form
-    rule: dict[str, Any] = {"kind": told.get("kind", ""), "time": told.get("time", "")}
+def _parse_rule() -> dict[str, Any]:
+    """Return the rule from the form, without the fields that a rule of its kind does not have."""
+    form = request.form
+    rule: dict[str, Any] = {"kind": form.get("kind", ""), "time": form.get("time", "")}
     if rule["kind"] == "fixed":
-        rule["every"] = told.get("every", "")
+        rule["every"] = form.get("every", "")
         if rule["every"] == "week":
-            rule["day"] = told.get("weekday", "")
+            rule["day"] = form.get("weekday", "")
         elif rule["every"] != "day":
-            day = told.get("day", "")
+            day = form.get("day", "")
             rule["day"] = int(day) if day.isascii() and day.isdigit() and len(day) < 4 else 0
     return rule
 
 
-def _page(refused: Refused | None) -> Response:
+def _render_page(error: DomainError | None) -> Response:
     at = now()
-    with reading() as session:
-        shown = [
+    with read_session() as session:
+        rows = [
             (
                 schedule,
-                schedules.next_dates(schedule.rule, schedule.time_zone, at),
-                schedules.firings(session, schedule, limit=5),
+                schedules.list_next_dates(schedule.rule, schedule.time_zone, at),
+                schedules.list_runs(session, schedule, limit=5),
             )
-            for schedule in schedules.listing(session)
+            for schedule in schedules.list_schedules(session)
         ]
     page = render_template(
         "schedules.html",
-        schedules=shown,
-        zones=[zone for zone in sorted(available_timezones()) if "/" in zone and not zone.startswith(NEVER_CHOSEN)],
+        schedules=rows,
+        zones=[zone for zone in sorted(available_timezones()) if "/" in zone and not zone.startswith(HIDDEN_ZONES)],
         weekdays=schedules.WEEKDAYS,
-        refused=refused,
-        given=request.form,
+        error=error,
+        values=request.form,
     )
-    return make_response(page, refused.status if refused else 200)
+    return make_response(page, error.status if error else 200)

@@ -1,4 +1,4 @@
-"""The tables of suppliers and agencies, the page of one of them, and what can be done to it."""
+"""The tables of suppliers and agencies, the page of one supplier, and the forms to change it."""
 
 from __future__ import annotations
 
@@ -11,190 +11,198 @@ from flask_babel import gettext as _
 from markupsafe import Markup
 from werkzeug.wrappers import Response as AnyResponse
 
-from questionnaires.form import form_ids, load
+from questionnaires.form import list_form_ids, load_form
 from reports import charts
-from risk_models.case_rules import STRENGTHS
-from service.auth.caller import caller, reading, writing
-from service.cases import kept_cases
+from risk_models.cases.rules import STRENGTHS
+from service.auth.caller import get_caller, read_session, write_session
+from service.cases import service as case_service
 from service.clock import now, today
-from service.monitoring import follow_up
-from service.refusal import Refused
-from service.register import found_again, portrait, supplier_list, suppliers
-from service.register.supplier_list import Wanted
-from service.web.pictures import range_plot
+from service.errors import DomainError
+from service.queries import supplier_detail, supplier_list
+from service.queries.supplier_list import MEDIA_TYPES, SupplierFilter
+from service.questionnaires_sent import requests as questionnaire_requests
+from service.suppliers import identity
+from service.suppliers import repository as suppliers
+from service.web.svg import draw_range_plot
 
-TABLES = {"suppliers": "", "agencies": "agency"}  # the first holds all, the second agencies alone
+TABLES = {"suppliers": "", "agencies": "agency"}  # path -> kind of supplier; the first table lists both kinds
 PATHS = {"site": "suppliers", "agency": "agencies"}
-MEDIA_TYPES = {
-    "csv": "text/csv; charset=utf-8",
-    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-}
 
 
-def table(path: str) -> str:
-    """A page of the table, narrowed and sorted as the address says."""
-    wanted = _wanted(path, request.args)
-    page = request.args.get("page", "1")
-    on = today(caller().time_zone)
-    here = _address(wanted)
-    with reading() as session:
-        shown = supplier_list.shown(session, wanted, on, int(page) if page.isascii() and page.isdigit() else 1)
-        saved = supplier_list.saved(session, caller().id, wanted.kind)
-        offered = supplier_list.offered(session, wanted.kind)
+def show_table(path: str) -> str:
+    """Show a page of the table, filtered and sorted by the query parameters."""
+    filter_ = _parse_filter(path, request.args)
+    number = request.args.get("page", "1")
+    on = today(get_caller().time_zone)
+    query = _build_query(filter_)
+    with read_session() as session:
+        page = supplier_list.get_supplier_page(
+            session, filter_, on, int(number) if number.isascii() and number.isdigit() else 1
+        )
+        saved_filters = supplier_list.list_saved_filters(session, get_caller().id, filter_.kind)
+        options = supplier_list.list_filter_options(session, filter_.kind)
     return render_template(
         "suppliers.html",
         path=path,
-        wanted=wanted,
-        here=here,
-        at=lambda **changes: url_for(f"pages.{path}", **{**here, **changes}),
-        shown=shown,
-        offered=offered,
-        saved=[(kept, _address(_wanted(path, kept.query))) for kept in saved],
+        filter=filter_,
+        query=query,
+        table_url=lambda **changes: url_for(f"pages.{path}", **{**query, **changes}),
+        page=page,
+        options=options,
+        saved_filters=[(saved, _build_query(_parse_filter(path, saved.query))) for saved in saved_filters],
         on=on,
     )
 
 
-def export(path: str, format: str) -> Response:  # noqa: A002  the word of the field
-    """The table as shown, as a file."""
-    on = today(caller().time_zone)
-    with reading() as session:
-        data = supplier_list.export(session, _wanted(path, request.args), on, format)
-    return as_file(data, MEDIA_TYPES[format], f"{path}_{on.isoformat()}.{format}")
+def export_table(path: str, format: str) -> Response:  # noqa: A002  the name in the address
+    """Return the table, filtered and sorted as on the page, as a file."""
+    on = today(get_caller().time_zone)
+    with read_session() as session:
+        data = supplier_list.export_table(session, _parse_filter(path, request.args), on, format)
+    return build_download(data, MEDIA_TYPES[format], f"{path}_{on.isoformat()}.{format}")
 
 
-def as_file(data: bytes, media_type: str, name: str) -> Response:
-    """Bytes that the browser is to keep rather than to show."""
+def build_download(data: bytes, media_type: str, name: str) -> Response:
+    """Return a response that the browser saves as a file rather than shows."""
     return Response(data, content_type=media_type, headers={"Content-Disposition": f'attachment; filename="{name}"'})
 
 
 def save_filter(path: str) -> AnyResponse:
-    """Keeps the filter that is being shown."""
-    wanted = _wanted(path, request.form)
-    with writing() as session:
-        supplier_list.save(session, caller().id, request.form.get("filter_name", ""), wanted)
+    """Save the current filter under a name."""
+    filter_ = _parse_filter(path, request.form)
+    with write_session() as session:
+        supplier_list.save_filter(session, get_caller().id, request.form.get("filter_name", ""), filter_)
     flash(_("The filter is kept."))
-    return redirect(url_for(f"pages.{path}", **_address(wanted)), 303)
+    return redirect(url_for(f"pages.{path}", **_build_query(filter_)), 303)
 
 
-def forget_filter(path: str, filter_id: str) -> AnyResponse:
-    """Removes a filter."""
-    with writing() as session:
-        supplier_list.forget(session, caller().id, filter_id)
+def delete_filter(path: str, filter_id: str) -> AnyResponse:
+    """Delete a saved filter."""
+    with write_session() as session:
+        supplier_list.delete_filter(session, get_caller().id, filter_id)
     flash(_("The filter is removed."))
     return redirect(url_for(f"pages.{path}"), 303)
 
 
-def _wanted(path: str, told: Mapping[str, str]) -> Wanted:
-    return supplier_list.wanted_from({**told, "kind": TABLES[path]}, own=not caller().sees_worker_derived)
+def _parse_filter(path: str, fields: Mapping[str, str]) -> SupplierFilter:
+    own_answers_only = not get_caller().sees_worker_derived
+    return supplier_list.parse_filter({**fields, "kind": TABLES[path]}, own_answers_only=own_answers_only)
 
 
-def _address(wanted: Wanted) -> dict[str, Any]:
-    return {name: value for name, value in wanted.to_dict().items() if name != "kind"}
+def _build_query(filter_: SupplierFilter) -> dict[str, Any]:
+    """Return the query parameters for a filter."""
+    return {name: value for name, value in filter_.to_dict().items() if name != "kind"}
 
 
-def one(kind: str, supplier_id: str) -> str:
-    """The page of a site or an agency."""
-    with reading() as session:
-        found = portrait.portrait(session, kind, supplier_id, sees_worker_derived=caller().sees_worker_derived)
-        cases = kept_cases.of_supplier(session, found.supplier.id) if caller().reads_cases else ()
-        unread = follow_up.unread(session, found.result)
-    forms = [form for form in map(load, form_ids()) if form.kind == kind]
+def show_supplier(kind: str, supplier_id: str) -> str:
+    """Show the page of a site or an agency."""
+    with read_session() as session:
+        caller = get_caller()
+        view = supplier_detail.get_supplier_detail(
+            session, kind, supplier_id, sees_worker_derived=caller.sees_worker_derived
+        )
+        cases = case_service.list_supplier_cases(session, view.supplier.id) if caller.reads_cases else ()
+        unread_cells = questionnaire_requests.list_unread_cells(session, view.result)
+    forms = [form for form in map(load_form, list_form_ids()) if form.kind == kind]
     return render_template(
         "supplier.html",
         kind=kind,
-        p=found,
-        plot=range_plot(found.detail.headline, found.model),
-        bars=Markup(charts.bars("bars", found.detail, found.model).svg()),
+        view=view,
+        plot=draw_range_plot(view.detail.headline, view.model),
+        bars=Markup(charts.draw_contributions("bars", view.detail, view.model).svg()),
         forms=forms,
-        unread=unread,
+        unread_cells=unread_cells,
         cases=cases,
         strengths=STRENGTHS,
-        on=today(caller().time_zone),
+        on=today(get_caller().time_zone),
     )
 
 
-def history(kind: str, supplier_id: str) -> str:
-    """Earlier assessments of a supplier, by pages. Raises Refused: ``not_found``, ``cursor.unknown``."""
-    with reading() as session:
-        supplier = suppliers.get(session, kind, supplier_id)
-        page = portrait.history(session, supplier, request.args.get("cursor"))
+def show_history(kind: str, supplier_id: str) -> str:
+    """Show a page of the earlier assessments of a supplier. Raises DomainError: ``not_found``, ``cursor.unknown``."""
+    with read_session() as session:
+        supplier = suppliers.get_supplier(session, kind, supplier_id)
+        page = supplier_detail.list_history(session, supplier, request.args.get("cursor"))
     return render_template("history.html", kind=kind, supplier=supplier, page=page)
 
 
-def ask(kind: str, supplier_id: str) -> AnyResponse:
-    """Records that a form goes to a supplier; the form is fetched from its page."""
-    with writing() as session:
-        supplier = suppliers.get(session, kind, supplier_id)
-        told = (request.form.get("form", ""), request.form.get("sent_to", ""), today(caller().time_zone))
-        follow_up.ask(session, supplier, *told, caller().actor)
+def create_request(kind: str, supplier_id: str) -> AnyResponse:
+    """Record that a form is sent to a supplier; the form is downloaded from the supplier's page."""
+    with write_session() as session:
+        supplier = suppliers.get_supplier(session, kind, supplier_id)
+        form_id, recipient = request.form.get("form", ""), request.form.get("sent_to", "")
+        on, actor = today(get_caller().time_zone), get_caller().actor
+        questionnaire_requests.create_request(session, supplier, form_id, recipient, on, actor)
     flash(_("Recorded. Fetch the form below and send it: it knows whom it went to."))
     return redirect(url_for(f"pages.{kind}", supplier_id=supplier_id, _anchor="asking"), 303)
 
 
-def asked_form(kind: str, supplier_id: str, asking_id: str) -> Response:
-    """The form of a record of asking, as a workbook. Raises Refused ``not_found``."""
-    with reading() as session:
-        supplier = suppliers.get(session, kind, supplier_id)
-        asking = follow_up.get(session, supplier, asking_id)
-        data = follow_up.workbook(asking, supplier, load(asking.form, asking.form_version))
-    return as_file(data, MEDIA_TYPES["xlsx"], f"{asking.form}_{asking.form_version}_{asking.sent_on.isoformat()}.xlsx")
+def download_form(kind: str, supplier_id: str, request_id: str) -> Response:
+    """Return the form of a questionnaire request as a workbook. Raises DomainError, ``not_found``."""
+    with read_session() as session:
+        supplier = suppliers.get_supplier(session, kind, supplier_id)
+        sent = questionnaire_requests.get_request(session, supplier, request_id)
+        form = load_form(sent.form, sent.form_version)
+        data = questionnaire_requests.build_request_workbook(sent, supplier, form)
+    name = f"{sent.form}_{sent.form_version}_{sent.sent_on.isoformat()}.xlsx"
+    return build_download(data, MEDIA_TYPES["xlsx"], name)
 
 
-def returned(kind: str, supplier_id: str, asking_id: str) -> AnyResponse:
-    """Records that a form came back on a day."""
+def mark_returned(kind: str, supplier_id: str, request_id: str) -> AnyResponse:
+    """Record on which day a form came back."""
     try:
         on = date.fromisoformat(request.form.get("on", ""))
-    except ValueError as fault:
-        raise Refused("asking.returned_on", 422, "Say the day as year, month and day.") from fault
-    with writing() as session:
-        follow_up.get(session, suppliers.get(session, kind, supplier_id), asking_id)
-        follow_up.mark_returned(session, asking_id, on, caller().actor)
+    except ValueError as error:
+        raise DomainError("asking.returned_on", 422, "Say the day as year, month and day.") from error
+    with write_session() as session:
+        questionnaire_requests.get_request(session, suppliers.get_supplier(session, kind, supplier_id), request_id)
+        questionnaire_requests.mark_form_returned(session, request_id, on, get_caller().actor)
     flash(_("Recorded: the form came back. Upload it to have its answers assessed."))
     return redirect(url_for(f"pages.{kind}", supplier_id=supplier_id, _anchor="asking"), 303)
 
 
-def confirm_erase(kind: str, supplier_id: str) -> str:
-    """Asks once more before a supplier is erased."""
-    with reading() as session:
-        supplier = suppliers.get(session, kind, supplier_id, itself=True)
-        results = len(suppliers.results_of(session, supplier, limit=1000))
-    return render_template("erase.html", kind=kind, supplier=supplier, results=results)
+def show_erase_confirmation(kind: str, supplier_id: str) -> str:
+    """Show the page to confirm that a supplier is erased."""
+    with read_session() as session:
+        supplier = suppliers.get_supplier(session, kind, supplier_id, itself=True)
+        result_count = len(suppliers.list_results(session, supplier, limit=1000))
+    return render_template("erase.html", kind=kind, supplier=supplier, result_count=result_count)
 
 
-def erase(kind: str, supplier_id: str) -> AnyResponse:
-    """Erases a supplier with all its results."""
-    with writing() as session:
-        supplier = suppliers.get(session, kind, supplier_id, itself=True)
-        suppliers.erase(session, supplier, now(), caller().actor)
+def erase_supplier(kind: str, supplier_id: str) -> AnyResponse:
+    """Erase a supplier with all its results."""
+    with write_session() as session:
+        supplier = suppliers.get_supplier(session, kind, supplier_id, itself=True)
+        suppliers.erase_supplier(session, supplier, now(), get_caller().actor)
     flash(_("Erased, with every result. The audit trail keeps that it happened, and by whom."))
     return redirect(url_for(f"pages.{PATHS[kind]}"), 303)
 
 
-def confirm_merge(kind: str, supplier_id: str) -> str:
-    """Asks which supplier this one is, before the two are merged."""
+def show_merge_form(kind: str, supplier_id: str) -> str:
+    """Show the form to choose the supplier that this one is merged into."""
     text = request.args.get("text", "").strip()[:200]
-    with reading() as session:
-        supplier = suppliers.get(session, kind, supplier_id, itself=True)
-        wanted = Wanted(kind=kind, text=text or supplier.name)
-        found = supplier_list.shown(session, wanted, today(caller().time_zone)).suppliers
-    others = [other for other in found if other.id != supplier.id]
-    return render_template("merge.html", kind=kind, supplier=supplier, text=text, others=others)
+    with read_session() as session:
+        supplier = suppliers.get_supplier(session, kind, supplier_id, itself=True)
+        filter_ = SupplierFilter(kind=kind, text=text or supplier.name)
+        found = supplier_list.get_supplier_page(session, filter_, today(get_caller().time_zone)).suppliers
+    candidates = [candidate for candidate in found if candidate.id != supplier.id]
+    return render_template("merge.html", kind=kind, supplier=supplier, text=text, candidates=candidates)
 
 
-def merge(kind: str, supplier_id: str) -> AnyResponse:
-    """Merges a supplier into another, which stays."""
-    with writing() as session:
-        source = suppliers.get(session, kind, supplier_id, itself=True)
-        target = suppliers.get(session, kind, request.form.get("into", ""))
-        suppliers.merge(session, source, target, now(), caller().actor)
+def merge_supplier(kind: str, supplier_id: str) -> AnyResponse:
+    """Merge a supplier into another one, which remains."""
+    with write_session() as session:
+        source = suppliers.get_supplier(session, kind, supplier_id, itself=True)
+        target = suppliers.get_supplier(session, kind, request.form.get("into", ""))
+        suppliers.merge_suppliers(session, source, target, now(), get_caller().actor)
     flash(_("Merged: its results and answers stand here now."))
     return redirect(url_for(f"pages.{kind}", supplier_id=target.id), 303)
 
 
-def let_go(kind: str, supplier_id: str, merged_key_id: str) -> AnyResponse:
-    """Has a supplier no longer found by the key of one that was merged into it."""
-    with writing() as session:
-        supplier = suppliers.get(session, kind, supplier_id)
-        found_again.let_go(session, supplier, merged_key_id, caller().actor)
+def remove_alias(kind: str, supplier_id: str, merged_key_id: str) -> AnyResponse:
+    """Remove an alias of a supplier: the key of one that was merged into it no longer finds it."""
+    with write_session() as session:
+        supplier = suppliers.get_supplier(session, kind, supplier_id)
+        identity.remove_alias(session, supplier, merged_key_id, get_caller().actor)
     flash(_("Let go: the next list that names it makes it one of its own, without history."))
     return redirect(url_for(f"pages.{kind}", supplier_id=supplier.id), 303)

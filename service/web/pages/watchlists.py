@@ -1,4 +1,4 @@
-"""Watchlists: the lists, the matches that wait for somebody, and what is decided on them."""
+"""The page of watchlists: the lists, the matches to review, and the decisions on them."""
 
 from __future__ import annotations
 
@@ -6,45 +6,47 @@ from flask import Response, flash, make_response, redirect, render_template, req
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as AnyResponse
 
-from service.auth.caller import caller, reading, writing
+from service.auth.caller import get_caller, read_session, write_session
 from service.clock import now
-from service.refusal import Refused
-from service.register import listings
+from service.errors import DomainError
+from service.queries import lists as listings
 from service.watchlists import lists, matches
 
 
-def listing() -> Response:
-    """The lists, and the matches in a state: those that are open, unless told."""
-    return _page(None)
+def show_watchlists() -> Response:
+    """Show the lists, and the matches in a state, by default the open ones."""
+    return _render_page(None)
 
 
-def decide(match_id: str) -> AnyResponse:
-    """Confirms or dismisses a match, and goes back to where the form stood."""
-    told = request.form
+def decide_match(match_id: str) -> AnyResponse:
+    """Confirm or dismiss a match, and go back to the page that the form was on."""
+    form = request.form
     try:
-        with writing() as session:
-            note, seen = told.get("note", ""), told.get("fingerprint", "")
-            match = matches.decide(session, match_id, told.get("decision", ""), note, now(), caller().actor, seen)
-            supplier = matches.shown(session, [match])[0].supplier
-    except Refused as refused:
-        if refused.status == 404:
+        with write_session() as session:
+            note, fingerprint = form.get("note", ""), form.get("fingerprint", "")
+            match = matches.decide_match(
+                session, match_id, form.get("decision", ""), note, now(), get_caller().actor, fingerprint
+            )
+            supplier = matches.load_match_details(session, [match])[0].supplier
+    except DomainError as error:
+        if error.status == 404:
             raise
-        return _page(refused)
+        return _render_page(error)
     flash(_("Recorded. Nobody is asked again while neither the supplier nor the entry changes."))
-    if told.get("back") == "supplier":
+    if form.get("back") == "supplier":
         return redirect(url_for(f"pages.{supplier.kind}", supplier_id=supplier.id, _anchor="watchlists"), 303)
     return redirect(url_for("pages.watchlists"), 303)
 
 
-def _page(refused: Refused | None) -> Response:
+def _render_page(error: DomainError | None) -> Response:
     state = request.args.get("state", "")
     state = state if state in matches.STATES else "open"
-    with reading() as session:
-        page = listings.matches(session, state=state, cursor=request.args.get("cursor"))
-        told = {
-            "lists": lists.listing(session),
-            "counts": matches.counts(session),
-            "matches": matches.shown(session, page.items),
+    with read_session() as session:
+        page = listings.list_matches(session, state=state, cursor=request.args.get("cursor"))
+        data = {
+            "lists": lists.list_watchlists(session),
+            "counts": matches.count_matches_by_state(session),
+            "matches": matches.load_match_details(session, page.items),
         }
-    page_shown = render_template("watchlists.html", state=state, next=page.next_cursor, refused=refused, **told)
-    return make_response(page_shown, refused.status if refused else 200)
+    html = render_template("watchlists.html", state=state, next_cursor=page.next_cursor, error=error, **data)
+    return make_response(html, error.status if error else 200)

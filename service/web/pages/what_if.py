@@ -1,4 +1,4 @@
-"""The page "what if" of a site or an agency: try changes, see points move. For officers and admins; nothing is kept."""
+"""The page "what if" of a site or an agency: the score under other answers. For officers and admins; nothing is stored."""
 
 from __future__ import annotations
 
@@ -7,105 +7,117 @@ from typing import Any, NamedTuple
 from flask import render_template, request
 from marshmallow import ValidationError
 
-from questionnaires.form import load_reading_form, schema
-from risk_models.answers import as_json
-from risk_models.evidence import TITLES
+from questionnaires.form import build_answers_schema, load_combined_form
+from risk_models.answers import to_json_value
+from risk_models.evidence import GRADE_TITLES
 from risk_models.plan import load_actions
-from service.assessing.what_if import Ground, closing, fewest_actions, ground, shown_first, what_if
-from service.auth.caller import reading
+from service.auth.caller import read_session
 from service.db.tables import Result
-from service.refusal import Refused, not_found
-from service.register import suppliers
-from service.reporting.wording import answer_words
+from service.errors import DomainError, not_found
+from service.queries.what_if import (
+    Baseline,
+    compute_what_if,
+    find_fewest_actions,
+    list_blocks,
+    load_baseline,
+    map_closed_indicators,
+)
+from service.report_content.labels import format_answer
+from service.suppliers import repository as suppliers
 
 AS_NOW = "as_now"
 NOT_ASKED = "not_asked"
 
 
-class Asked(NamedTuple):
-    """One question of the form: what is said now, and what may be tried (code, words)."""
+class QuestionOptions(NamedTuple):
+    """A question of the form: the current answer, and the options to try as pairs of code and title."""
 
     id: str
     title: str
-    now: str
-    offered: list[tuple[str, str]]
+    current: str
+    options: list[tuple[str, str]]
 
 
-def form(kind: str, supplier_id: str) -> str:
-    """What can be tried, and the fewest actions that would move the level."""
-    return _page(kind, supplier_id, None)
+def show_form(kind: str, supplier_id: str) -> str:
+    """Show what can be tried, and the fewest actions that would change the level."""
+    return _render_page(kind, supplier_id, None)
 
 
-def tried(kind: str, supplier_id: str) -> str:
-    """What the changes would move. Raises Refused ``what_if.impossible``."""
-    return _page(kind, supplier_id, request.form.to_dict())
+def try_changes(kind: str, supplier_id: str) -> str:
+    """Show what the changes would do to the score. Raises DomainError, ``what_if.impossible``."""
+    return _render_page(kind, supplier_id, request.form.to_dict())
 
 
-def _page(kind: str, supplier_id: str, told: dict[str, str] | None) -> str:
-    with reading() as session:
-        supplier = suppliers.get(session, kind, supplier_id)
+def _render_page(kind: str, supplier_id: str, form: dict[str, str] | None) -> str:
+    with read_session() as session:
+        supplier = suppliers.get_supplier(session, kind, supplier_id)
         result = session.get(Result, supplier.latest_id) if supplier.latest_id else None
         if result is None:
             raise not_found(f"There is no such {kind}.")
-        stands = ground(result)
-        block, *beside = shown_first(stands.assessed([stands.answers]))
-        closed = closing(block, *beside)
-        grade = (told or {}).get("evidence_grade", "worker_voice") or None
-        made = None
-        if told is not None:
-            changed = _changed(kind, told)
-            scores = suppliers.scores_of_agencies(session, [changed]) if "agencies" in changed else None
-            done = [name for name in closed if told.get(f"action.{name}")]
+        baseline = load_baseline(result)
+        block, *other_blocks = list_blocks(baseline.assess([baseline.answers]))
+        closed_indicators = map_closed_indicators(block, *other_blocks)
+        grade = (form or {}).get("evidence_grade", "worker_voice") or None
+        comparison = None
+        if form is not None:
+            changes = _parse_changes(kind, form)
+            scores = suppliers.get_agency_scores(session, [changes]) if "agencies" in changes else None
+            done = [name for name in closed_indicators if form.get(f"action.{name}")]
             try:
-                made = what_if(stands, changed, done, grade, scores)
-            except ValueError as fault:
-                raise Refused("what_if.impossible", 422, f"{fault}.") from fault
-        fewest = fewest_actions(stands, grade) if grade else fewest_actions(stands)
+                comparison = compute_what_if(baseline, changes, done, grade, scores)
+            except ValueError as error:
+                raise DomainError("what_if.impossible", 422, f"{error}.") from error
+        fewest = find_fewest_actions(baseline, grade) if grade else find_fewest_actions(baseline)
     return render_template(
         "what_if.html",
         kind=kind,
         supplier=supplier,
-        told=told or {},
-        made=made,
+        values=form or {},
+        comparison=comparison,
         fewest=fewest,
         grade=grade,
-        grades=TITLES,
-        actions=[action for action in load_actions() if closed.get(action.id) and not action.leaving],
-        questions=_questions(kind, stands),
-        agencies="; ".join(map(str, stands.answers.get("agencies") or ())) if kind == "site" else "",
+        grades=GRADE_TITLES,
+        actions=[
+            action for action in load_actions() if closed_indicators.get(action.id) and not action.ends_relationship
+        ],
+        questions=_list_questions(kind, baseline),
+        agencies="; ".join(map(str, baseline.answers.get("agencies") or ())) if kind == "site" else "",
         AS_NOW=AS_NOW,
     )
 
 
-def _questions(kind: str, stands: Ground) -> list[Asked]:
-    """The questions that the model's indicators read and that offer a choice."""
-    asked = load_reading_form(kind)
-    found = {}
-    for indicator in stands.model.indicators:
-        question = asked.by_id.get(indicator.question)
+def _list_questions(kind: str, baseline: Baseline) -> list[QuestionOptions]:
+    """Return the questions with choices that feed the indicators of the model."""
+    form = load_combined_form(kind)
+    questions = {}
+    for indicator in baseline.model.indicators:
+        question = form.by_id.get(indicator.question)
         if question is None or question.type not in ("choice", "yes_no"):
             continue
         choices = [(choice.code, choice.title) for choice in question.choices] or [("yes", "Yes"), ("no", "No")]
-        said = stands.answers.get(question.id)
-        now = "not asked" if said is None else answer_words(asked, question.id, said)
+        answer = baseline.answers.get(question.id)
+        current = "not asked" if answer is None else format_answer(form, question.id, answer)
         more = [("declined", "asked and left blank"), ("cannot_apply", "does not apply"), (NOT_ASKED, "not asked")]
-        found[question.id] = Asked(question.id, question.title, now, [*choices, *more])
-    return list(found.values())
+        questions[question.id] = QuestionOptions(question.id, question.title, current, [*choices, *more])
+    return list(questions.values())
 
 
-def _changed(kind: str, told: dict[str, str]) -> dict[str, Any]:
-    """The answers that the form changes, as JSON. Raises Refused ``what_if.impossible``."""
-    said = {
+def _parse_changes(kind: str, form: dict[str, str]) -> dict[str, Any]:
+    """Return the answers that the form changes, as JSON values, None for those to remove.
+
+    Raises DomainError, ``what_if.impossible``, for an answer that the form does not offer.
+    """
+    chosen = {
         name.removeprefix("answer."): value
-        for name, value in told.items()
+        for name, value in form.items()
         if name.startswith("answer.") and value != AS_NOW
     }
-    gone = {question: None for question, value in said.items() if value == NOT_ASKED}
-    asked = {question: value for question, value in said.items() if question not in gone}
-    if told.get("agencies", "").strip() != told.get("agencies_now", "").strip():
-        asked["agencies"] = told.get("agencies", "")
+    removed = {question: None for question, value in chosen.items() if value == NOT_ASKED}
+    answers = {question: value for question, value in chosen.items() if question not in removed}
+    if form.get("agencies", "").strip() != form.get("agencies_now", "").strip():
+        answers["agencies"] = form.get("agencies", "")
     try:
-        read = schema(load_reading_form(kind)).load(asked)
-    except ValidationError as fault:
-        raise Refused("what_if.impossible", 422, "One of the answers is none that the form offers.") from fault
-    return {**{question: as_json(answer) for question, answer in read.items()}, **gone}
+        parsed = build_answers_schema(load_combined_form(kind)).load(answers)
+    except ValidationError as error:
+        raise DomainError("what_if.impossible", 422, "One of the answers is none that the form offers.") from error
+    return {**{question: to_json_value(answer) for question, answer in parsed.items()}, **removed}

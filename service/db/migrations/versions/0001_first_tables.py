@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from service.audit import ddl
+from service.db.audit_triggers import ddl
 
 revision = "0001"
 down_revision = None

@@ -1,0 +1,64 @@
+"""What a workbook's own markup says about its cells and the reading library does not report: errors, formulas, number formats."""
+
+from __future__ import annotations
+
+import re
+from array import array
+from dataclasses import dataclass, field
+from functools import cache
+
+from questionnaires.limits import FileRefused, Limits
+
+# (column from 0, text of the flag) -> the rows, as the spreadsheet numbers them
+FlaggedRows = dict[tuple[int, str], "array[int]"]
+NO_RESULT = "a formula without a saved result"
+
+
+@dataclass
+class CellFlags:
+    """The flags of one sheet's cells, and the size of the rectangle from A1 that its filled cells span.
+
+    ``errors`` are keyed by the error's text, ``formulas`` by an empty text, ``displays`` by how a number is displayed: "%", or
+    a zero for each digit ("00000").
+    """
+
+    errors: FlaggedRows = field(default_factory=dict)
+    formulas: FlaggedRows = field(default_factory=dict)
+    displays: FlaggedRows = field(default_factory=dict)
+    n_rows: int = 0
+    n_columns: int = 0
+
+    def add_filled_cell(self, row: int, column: int, limits: Limits) -> None:
+        """Extend the rectangle to a filled cell. Raises FileRefused where the sheet becomes too large."""
+        if row > self.n_rows:
+            self.n_rows = row
+            if row > limits.rows:
+                raise FileRefused("limit.rows", f"{limits.rows:,} are read at most.")
+        if column >= self.n_columns:
+            self.n_columns = column + 1
+            if column >= limits.columns:
+                raise FileRefused("limit.columns", f"{limits.columns:,} are read at most.")
+
+
+def add_flag(flagged: FlaggedRows, column: int, text: str, row: int) -> None:
+    """Add a cell to the flagged rows of its column."""
+    if (column, text) not in flagged:
+        flagged[column, text] = array("i")
+    flagged[column, text].append(row)
+
+
+def parse_number_format(code: str) -> str:
+    """Return how a number format displays numbers where that carries meaning: "%", or a zero for each digit; else ""."""
+    positive = re.sub(r'"[^"]*"|\\.|\[[^\]]*\]|_.', "", code.split(";", 1)[0])
+    if "%" in positive:
+        return "%"
+    return positive if re.fullmatch("0{2,}", positive) else ""
+
+
+@cache
+def column_index(letters: bytes) -> int:
+    """Return the number of a column, counted from 0: A is 0, AA is 26."""
+    number = 0
+    for letter in letters.upper():
+        number = number * 26 + letter - 64
+    return number - 1

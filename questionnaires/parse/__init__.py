@@ -1,0 +1,1 @@
+"""Parse the text of one cell: types, numbers, dates and evidence."""

@@ -1,0 +1,118 @@
+"""Parse dates: ISO, day or month first, in words, in Japanese eras, or as a spreadsheet's day number."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from datetime import date, timedelta
+
+TIME = re.compile(r"[T ]+[0-9]{1,2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?(Z|[+-][0-9]{2}:?[0-9]{2})?$", re.ASCII)
+YEAR_FIRST = re.compile(r"([0-9]{4})\s*[-/.年]\s*([0-9]{1,2})(?:\s*[-/.月]\s*([0-9]{1,2})日?|月)?", re.ASCII)
+COMPACT = re.compile(r"((?:19|20)[0-9]{2})(0[1-9]|1[0-2])([0-2][0-9]|3[01])", re.ASCII)
+YEAR = re.compile(r"([0-9]{4})(?:\.0|年)?", re.ASCII)
+YEAR_LAST = re.compile(r"([0-9]{1,2})([-/.])([0-9]{1,2})\2([0-9]{4}|[0-9]{2})", re.ASCII)
+DAY, MONTH_NAME = r"([0-9]{1,2})(?:st|nd|rd|th)?", r"([A-Za-z]{3,9})"
+DATE_IN_WORDS = re.compile(
+    rf"{DAY}[ .-]+{MONTH_NAME}[ .,-]+([0-9]{{4}})|{MONTH_NAME}[ .]+{DAY},? +([0-9]{{4}})", re.ASCII
+)
+ERA_DATE = re.compile(
+    r"(令和|平成|昭和|大正|明治|[RHSTM])\s*\.?\s*(元|[0-9]{1,2})\s*[年./-]\s*([0-9]{1,2})\s*[月./-]\s*([0-9]{1,2})日?",
+    re.ASCII,
+)
+SERIAL = re.compile(r"([2-6][0-9]{4})(\.[0-9]+)?", re.ASCII)
+
+MONTHS = (
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
+)
+# First days of the eras as defined by the Japanese government (Meiji by the solar calendar from 1873).
+ERAS = {
+    "R": date(2019, 5, 1),
+    "H": date(1989, 1, 8),
+    "S": date(1926, 12, 25),
+    "T": date(1912, 7, 30),
+    "M": date(1868, 1, 25),
+}
+ERA_LETTERS = {"令和": "R", "平成": "H", "昭和": "S", "大正": "T", "明治": "M"}
+SPREADSHEET_DAY_0 = date(1899, 12, 30)
+
+
+def detect_order(texts: Iterable[str]) -> str | None:
+    """Return "dmy" or "mdy" where at least one date of the column proves it and none contradicts it; else None."""
+    day_first = month_first = False
+    for text in texts:
+        match = YEAR_LAST.fullmatch(TIME.sub("", text.strip())) if text[:1].isdigit() or text[:1] == " " else None
+        if match and match[2] != ".":
+            first, second = int(match[1]), int(match[3])
+            day_first, month_first = day_first or first > 12 >= second, month_first or second > 12 >= first
+    return None if day_first == month_first else "dmy" if day_first else "mdy"
+
+
+def parse_day(text: str, order: str | None) -> tuple[str, str | None]:
+    """Return (error code or "", ISO date or None) for a text. A bare year or month is returned as YYYY or YYYY-MM.
+
+    ``order`` ("dmy", "mdy" or None) is needed only where day and month could be swapped; with full stops the day comes
+    first.
+    """
+    if len(text) > 60:
+        return "date.invalid", None
+    plain = TIME.sub("", unicodedata.normalize("NFKC", text).strip())
+    if match := YEAR.fullmatch(plain):
+        return "", match[1]
+    if match := YEAR_FIRST.fullmatch(plain):
+        if match[3] is None:
+            return ("", f"{match[1]}-{int(match[2]):02d}") if 1 <= int(match[2]) <= 12 else ("date.invalid", None)
+        return to_iso_date(int(match[1]), int(match[2]), int(match[3]))
+    if match := COMPACT.fullmatch(plain):
+        return to_iso_date(int(match[1]), int(match[2]), int(match[3]))
+    if match := YEAR_LAST.fullmatch(plain):
+        return resolve_day_month(int(match[1]), int(match[3]), match[4], "dmy" if match[2] == "." else order)
+    if match := ERA_DATE.fullmatch(plain):
+        start = ERAS[ERA_LETTERS.get(match[1], match[1])]
+        year = start.year - 1 + (1 if match[2] == "元" else int(match[2]))
+        code, day = to_iso_date(year, int(match[3]), int(match[4]))
+        return (code, day) if day is None or day >= start.isoformat() else ("date.invalid", None)
+    if match := DATE_IN_WORDS.fullmatch(plain):
+        name = (match[2] or match[4]).lower()
+        month = next(
+            (n for n, full in enumerate(MONTHS, 1) if name == full or name == full[:3] or name == "sept" == full[:4]), 0
+        )
+        return to_iso_date(int(match[3] or match[6]), month, int(match[1] or match[5]))
+    if match := SERIAL.fullmatch(plain):
+        return "date.serial", (SPREADSHEET_DAY_0 + timedelta(int(match[1]))).isoformat()
+    return "date.invalid", None
+
+
+def resolve_day_month(first: int, second: int, year_text: str, order: str | None) -> tuple[str, str | None]:
+    """Return (error code or "", ISO date or None) for two numbers and a year, by ``order`` where both orders are possible."""
+    year = int(year_text)
+    if len(year_text) == 2:
+        year += 2000 if year < 70 else 1900  # as POSIX reads two digits
+    if first > 12 or first == second:
+        day, month = first, second
+    elif second > 12:
+        day, month = second, first
+    elif order is None:
+        return "date.ambiguous", None
+    else:
+        day, month = (first, second) if order == "dmy" else (second, first)
+    return to_iso_date(year, month, day)
+
+
+def to_iso_date(year: int, month: int, day: int) -> tuple[str, str | None]:
+    """Return ("", ISO date), or (error code, None) for a day that is not in the calendar."""
+    try:
+        return "", date(year, month, day).isoformat()
+    except ValueError:
+        return "date.invalid", None

@@ -1,0 +1,178 @@
+"""Detect personal data in a text: a name, a telephone number, an identity document, an e-mail address. The words and patterns
+are data (``lists/people.toml``).
+
+What it cannot detect: a name that is in no list, has no title and is in a column whose header says nothing; most names of two
+or three characters in Chinese, Korean and Japanese without a title; names all in small letters. What it may detect wrongly: a
+place or product named after a person.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
+from typing import Any
+
+from questionnaires.lookups import LISTS_DIR, load_countries
+from questionnaires.text_normalize import fold_text
+
+NUMBER_KINDS = ("identity_number", "phone")
+PERSON_CODES = ("person.email", "person.phone", "person.identity_number", "person.name")
+WORD = re.compile(r"[^\W\d_]+(?:[’'\-][^\W\d_]+)*(?:/[a-z](?![^\W_]))?|\S", re.UNICODE)
+
+
+@dataclass(frozen=True)
+class _PersonWords:
+    """``lists/people.toml``, folded and compiled."""
+
+    columns: tuple[tuple[str, frozenset[str], tuple[str, ...]], ...]
+    titles: frozenset[str]
+    weak_titles: frozenset[str]
+    cues: tuple[str, ...]
+    names: frozenset[str]
+    not_names: frozenset[str]
+    abbreviations: frozenset[str]  # what a full stop may follow inside a name: "Mr.", "St."
+    company_words: frozenset[str]
+    places: tuple[str, ...]
+    patterns: Mapping[str, tuple[re.Pattern[str], ...]]
+    money: re.Pattern[str]
+    date: re.Pattern[str]
+
+
+@cache
+def _load_words() -> _PersonWords:
+    data: dict[str, Any] = tomllib.loads((LISTS_DIR / "people.toml").read_text(encoding="utf-8"))
+    words = data["words"]
+    return _PersonWords(
+        columns=tuple(
+            (column["code"], frozenset(map(fold_text, column["is"])), tuple(map(fold_text, column["holds"])))
+            for column in data["column"]
+        ),
+        titles=frozenset(map(fold_text, words["title"])),
+        weak_titles=frozenset(map(fold_text, words["weak_title"])),
+        cues=tuple(cue.casefold() for cue in words["cue"]),
+        names=frozenset(map(fold_text, data["names"]["latin"])),
+        not_names=frozenset(map(fold_text, (*words["place"], *words["firm"]))),
+        abbreviations=frozenset(
+            map(fold_text, (*words["title"], *words["weak_title"], *words["place"], *words["firm"]))
+        ),
+        company_words=frozenset(map(fold_text, words["firm"])),
+        places=tuple(place.casefold() for place in words["places"]),
+        patterns={
+            kind: tuple(map(re.compile, data["patterns"][kind]))
+            for kind in ("email", "phone", "identity_number", "name")
+        },
+        money=re.compile(data["patterns"]["money"]),
+        date=re.compile(data["patterns"]["date"]),
+    )
+
+
+def detect_personal_data(text: str, *, company_name: bool = False, reference: bool = False) -> str | None:
+    """Return the issue code of the personal data in a text (one of PERSON_CODES); None where none is detected.
+
+    ``company_name``: the text is the name of a site or agency, which may be a person's name; ``reference``: it is a number of
+    one.
+    """
+    words = _load_words()
+    digits = "".join(_normalize_digit(character) for character in unicodedata.normalize("NFKC", text))
+    undated = words.date.sub(lambda match: " " * len(match[0]), digits)
+    for code in PERSON_CODES:
+        kind = code.removeprefix("person.")
+        for match in (match for pattern in words.patterns[kind] for match in pattern.finditer(undated)):
+            is_allowed = reference and _may_be_company_number(match[0], kind)
+            if not is_allowed and not _is_money(match, undated, kind):
+                return code
+    return "person.name" if not reference and _contains_name(undated, company_name) else None
+
+
+def _normalize_digit(character: str) -> str:
+    """Return a digit of any script as 0 to 9; any other character as it is."""
+    value = unicodedata.decimal(character, None)
+    return character if value is None else str(value)
+
+
+def _may_be_company_number(text: str, kind: str) -> bool:
+    """Return whether a match may be the number of a site or agency: those can be long, but have no country prefix."""
+    return kind == "identity_number" or (kind == "phone" and text[0] in "0(" and not text.startswith("00"))
+
+
+def _is_money(match: re.Match[str], text: str, kind: str) -> bool:
+    """Return whether a matched number is an amount of money."""
+    context = text[max(0, match.start() - 10) : match.start()] + " " + text[match.end() : match.end() + 10]
+    return kind in NUMBER_KINDS and bool(_load_words().money.search(context) or _load_words().money.match(match[0]))
+
+
+def _contains_name(text: str, company_name: bool) -> bool:
+    """Return whether a text contains a name: a title or a cue before a capitalised word, or a known name."""
+    words = _load_words()
+    lowered = text.casefold()
+    for place in words.places:
+        lowered = lowered.replace(place, " " * len(place)) if len(lowered) == len(text) else lowered
+    text = "".join(" " if a != b and b == " " else a for a, b in zip(text, lowered.ljust(len(text)), strict=False))
+    for run in _split_runs(text):
+        keys = [fold_text(word) for word in run]
+        is_company = any(key in words.company_words for key in keys)
+        for index, (word, following) in enumerate(zip(run, run[1:], strict=False)):
+            has_title = keys[index] in words.titles and word[0].isupper() and following[0].isupper()
+            if has_title and not is_company and keys[index + 1] not in words.not_names:
+                return True
+        if company_name or any(key in words.not_names for key in keys):
+            continue
+        if _has_known_name(run, keys):
+            return True
+    return not company_name and _follows_cue(text)
+
+
+def is_certainly_name(text: str) -> bool:
+    """Return whether a text contains a name that cannot be another word: after a title, or two names side by side."""
+    names, runs = _load_words().names, [[fold_text(word) for word in run] for run in _split_runs(text)]
+    has_two_names = any(a in names and b in names for run in runs for a, b in pairwise(run))
+    return _contains_name(text, company_name=True) or has_two_names
+
+
+def _has_known_name(run: Sequence[str], keys: Sequence[str]) -> bool:
+    names, weak_titles = _load_words().names, _load_words().weak_titles
+    has_capital = any(key in names and word[0].isupper() for word, key in zip(run, keys, strict=True))
+    has_two_names = any(a in names and b in names for a, b in pairwise(keys))
+    follows_title = 3 <= len(run) <= 4 and keys[0] in weak_titles and all(word[0].isupper() for word in run)
+    return has_capital or has_two_names or follows_title
+
+
+def _split_runs(text: str) -> Iterator[list[str]]:
+    """Yield runs of adjacent words; punctuation separates them, except the full stop of a title or an initial."""
+    run: list[str] = []
+    for match in WORD.finditer(text):
+        word = match[0]
+        if word[0].isalpha():
+            run.append(word)
+        elif word == "." and run and (len(run[-1]) == 1 or fold_text(run[-1]) in _load_words().abbreviations):
+            continue
+        elif run:
+            yield run
+            run = []
+    if run:
+        yield run
+
+
+def _follows_cue(text: str) -> bool:
+    """Return whether a capitalised word follows a cue that announces a name: "named Xan", "s/o Bir"."""
+    words = _load_words()
+    for cue in words.cues:
+        for match in re.finditer(rf"(?<!\w){re.escape(cue)}(?!\w)[\s:]+([^\W\d_]+)", text, re.IGNORECASE):
+            word = match[1]
+            if word[0].isupper() and fold_text(word) not in words.not_names and load_countries().find(word) is None:
+                return True
+    return False
+
+
+def detect_personal_column(header: str) -> str | None:
+    """Return the issue code where a header announces a column of personal data; None for any other header."""
+    word = fold_text(header) if header.strip() else ""
+    for code, whole_words, parts in _load_words().columns:
+        if word and (word in whole_words or any(part in word for part in parts)):
+            return code
+    return None

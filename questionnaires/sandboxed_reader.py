@@ -1,0 +1,231 @@
+"""The file reader, run in a process of its own: bytes of a file in, columns of distinct texts and codes out.
+
+Started by :mod:`questionnaires.sheet`. It imports little, because its start is part of the cost of every file.
+"""
+
+from __future__ import annotations
+
+import datetime
+import gc
+import json
+import resource
+import sys
+from array import array
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from io import BytesIO
+from itertools import count, islice, repeat, zip_longest
+from typing import Any
+
+from questionnaires.file_checks.cell_flags import CellFlags, FlaggedRows
+from questionnaires.limits import FileRefused, Limits
+
+TEXT_KINDS = ("csv", "tsv", "txt")
+BLOCK = 1024  # rows at a time
+Reader = Callable[[bytes], Iterator[dict[str, Any]]]
+Cell = Any  # what calamine gives: str, float, int, bool, date, datetime, time, timedelta
+
+
+class ColumnBuilder:
+    """Builds columns: the distinct values of each and, for each row, the number of its value; -1 for an empty cell.
+
+    No text may be longer than ``longest`` characters.
+    """
+
+    def __init__(self, longest: int) -> None:
+        self.longest = longest
+        self.numbers: list[defaultdict[Cell, int]] = []
+        self.codes: list[array[int]] = []
+        self.n_rows = 0
+
+    def add_rows(self, rows: Sequence[Sequence[Cell]]) -> None:
+        """Add rows; the missing cells at the end of a short row are empty."""
+        widest = max(map(len, rows))
+        while len(self.codes) < widest:
+            self.numbers.append(defaultdict(count().__next__, {"": -1}))
+            self.codes.append(array("i", [-1]) * self.n_rows)
+        columns = zip(*rows, strict=True) if len(set(map(len, rows))) == 1 else zip_longest(*rows, fillvalue="")
+        for number, codes, column in zip(self.numbers, self.codes, columns, strict=False):
+            cells = map(format_if_bool, column) if bool in map(type, column) else column
+            codes.extend(map(number.__getitem__, cells))
+        for codes in self.codes[widest:]:
+            codes.extend(repeat(-1, len(rows)))
+        self.n_rows += len(rows)
+
+    def build(self) -> Iterator[tuple[list[str], array[int]]]:
+        """Yield for each column its distinct texts, in order of first occurrence, and the codes of its rows."""
+        for number, codes in zip(self.numbers, self.codes, strict=True):
+            del number[""]
+            texts = [value if type(value) is str else format_cell(value) for value in number]
+            if max(map(len, texts), default=0) > self.longest:
+                raise FileRefused("limit.cell_text")
+            distinct: dict[str, int] = {}
+            table = [distinct.setdefault(text, len(distinct)) for text in texts]
+            unchanged = len(distinct) == len(texts)  # else there is, say, the number 12 and the text "12"
+            yield list(distinct), codes if unchanged else array("i", map([*table, -1].__getitem__, codes))
+
+
+def format_if_bool(value: Cell) -> Cell:
+    """Return a truth value as text, because True and 1 are the same key of a dict; any other value as it is."""
+    return format_cell(value) if type(value) is bool else value
+
+
+def format_cell(value: Cell) -> str:
+    """Return a value as text: whole numbers without a point, others as short as possible, ISO dates, TRUE and FALSE."""
+    if isinstance(value, bool):
+        return "TRUE" if value else "FALSE"
+    if isinstance(value, float):
+        return repr(value).removesuffix(".0") if value else "0"  # or "-0"
+    if isinstance(value, datetime.date | datetime.time):  # a datetime is a date
+        return value.isoformat()
+    return str(value)
+
+
+def make_text_reader(kind: str, name: str, limits: Limits) -> Reader:
+    """Return the reader of text files: a function from their bytes to their one sheet."""
+    from questionnaires import delimited
+
+    def read(data: bytes) -> Iterator[dict[str, Any]]:
+        table = delimited.decode_table(data, kind)
+        misquoted = array("i")
+        try:
+            columns, widths = build_columns(delimited.iter_records(table, limits))
+        except delimited.MisquotedText:
+            columns, widths = build_columns(delimited.iter_records_leniently(table, limits, misquoted))
+        yield {
+            "name": name.rpartition(".")[0],
+            "visible": True,
+            "first_row": 1,
+            "columns": list(columns.build()),
+            "widths": list(widths),
+            "misquoted": list(misquoted),
+            "encoding": table.encoding,
+        }
+
+    def build_columns(records: Iterator[list[str]]) -> tuple[ColumnBuilder, array[int]]:
+        columns, widths = ColumnBuilder(limits.longest_text), array("i")
+        rows = delimited.iter_rows(records, limits, widths)
+        while block := list(islice(rows, BLOCK)):
+            columns.add_rows(block)
+            if columns.n_rows * len(columns.codes) > limits.cells:
+                raise FileRefused("limit.cells")
+        return columns, widths
+
+    return read
+
+
+def make_workbook_reader(kind: str, limits: Limits) -> Reader:
+    """Return the reader of workbooks: a function that examines their bytes and yields their worksheets."""
+    import python_calamine as calamine
+
+    if kind == "xlsx":
+        from questionnaires.file_checks.xlsx import examine
+    elif kind == "ods":
+        from questionnaires.file_checks.ods import examine
+    else:
+        from questionnaires.file_checks.xls import examine
+
+    def read(data: bytes) -> Iterator[dict[str, Any]]:
+        flags = examine(data, limits)
+        try:
+            book = calamine.load_workbook(BytesIO(data))
+            if len(book.sheets_metadata) != len(flags):
+                raise FileRefused("file.corrupt", "Its sheets cannot be counted.")
+            for index, (metadata, sheet_flags) in enumerate(zip(book.sheets_metadata, flags, strict=True)):
+                if metadata.typ == calamine.SheetTypeEnum.WorkSheet:
+                    visible = metadata.visible == calamine.SheetVisibleEnum.Visible
+                    sheet = read_worksheet(book.get_sheet_by_index(index), sheet_flags, limits)
+                    yield {"name": metadata.name, "visible": visible, **sheet}
+        except calamine.PasswordError:
+            raise FileRefused("file.encrypted") from None
+        except calamine.CalamineError as error:
+            raise FileRefused("file.corrupt", f"The reader says: {str(error)[:200]}.") from None
+
+    return read
+
+
+def read_worksheet(sheet: Any, flags: CellFlags, limits: Limits) -> dict[str, Any]:
+    """Return the columns of a sheet from A on, with its flags applied: errors are empty, percentages have a sign."""
+    top, left = sheet.start or (0, 0)
+    columns = ColumnBuilder(limits.longest_text)
+    rows = islice(
+        sheet.iter_rows(), top, None
+    )  # it yields the empty rows above the data, not the empty columns beside it
+    while block := list(islice(rows, BLOCK)):
+        first = top + 1 + columns.n_rows
+        change_flagged(block, first, left, flags.errors, lambda value, error: "")
+        change_flagged(block, first, left, flags.displays, apply_display)
+        columns.add_rows(block)
+    empty: tuple[list[str], array[int]] = ([], array("i", [-1]) * columns.n_rows)
+    return {
+        "first_row": top + 1,
+        "columns": [empty] * left + list(columns.build()),
+        "errors": [(column, text, list(rows)) for (column, text), rows in flags.errors.items()],
+        "formulas": [(column, list(rows)) for (column, _), rows in flags.formulas.items()],
+    }
+
+
+def change_flagged(
+    block: list[list[Cell]], first: int, left: int, flagged: FlaggedRows, change: Callable[[Cell, str], Cell]
+) -> None:
+    """Change the flagged cells of a block whose first row has the number ``first`` and first column the index ``left``."""
+    for (column, text), rows in flagged.items():
+        for row in rows[bisect_left(rows, first) : bisect_left(rows, first + len(block))]:
+            cells = block[row - first]
+            if 0 <= column - left < len(cells):
+                cells[column - left] = change(cells[column - left], text)
+
+
+def apply_display(value: Cell, display: str) -> Cell:
+    """Return a number as its format displays it: 0.45 as 45%, 1608 as 01608."""
+    if type(value) is not float:
+        return value
+    if display == "%":
+        return f"{value * 100:.15g}%"
+    return str(int(value)).zfill(len(display)) if value.is_integer() and 0 < value < 10 ** len(display) else value
+
+
+def confine(limits: Limits) -> None:
+    """Limit memory and CPU time of this process, and forbid it new files, connections and processes."""
+    for kind, maximum in (
+        (resource.RLIMIT_AS, limits.memory),
+        (resource.RLIMIT_CPU, limits.seconds),
+        (resource.RLIMIT_FSIZE, 0),
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_NPROC, 0),
+        (resource.RLIMIT_NOFILE, 3),  # the three that are open: a file or a connection would be a fourth
+    ):
+        _, hard_limit = resource.getrlimit(kind)
+        limit = maximum if hard_limit == resource.RLIM_INFINITY else min(maximum, hard_limit)
+        resource.setrlimit(kind, (limit, limit))
+
+
+def main() -> None:
+    """Read the file on standard input; its kind, name and limits are the first argument, as JSON.
+
+    Writes one line of JSON, then the codes of every column in order, four bytes each.
+    """
+    kind, name, limit_values = json.loads(sys.argv[1])
+    limits = Limits(**limit_values)
+    read = make_text_reader(kind, name, limits) if kind in TEXT_KINDS else make_workbook_reader(kind, limits)
+    confine(limits)
+    gc.disable()  # no object here refers to itself
+    codes: list[array[int]] = []
+    try:
+        sheets = []
+        for sheet in read(sys.stdin.buffer.read()):
+            codes.extend(column for _, column in sheet["columns"])
+            rows = len(sheet["columns"][0][1]) if sheet["columns"] else 0
+            sheets.append({**sheet, "rows": rows, "columns": [texts for texts, _ in sheet["columns"]]})
+        answer: dict[str, Any] = {"sheets": sheets}
+    except FileRefused as refused:
+        answer, codes = {"refused": [refused.code, refused.extra]}, []
+    except MemoryError:
+        answer, codes = {"refused": ["archive.expands_too_large", "There is not enough memory to read it."]}, []
+    output = sys.stdout.buffer
+    line = json.dumps(answer, ensure_ascii=False).encode("utf-8", "surrogatepass")
+    output.write(line + b" " * (3 - len(line) % 4) + b"\n")  # the codes begin at a multiple of four
+    for column in codes:
+        output.write(column)
+    output.flush()

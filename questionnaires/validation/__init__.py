@@ -1,0 +1,1 @@
+"""Validate a sheet: headers matched to questions, answers typed, rules applied."""

@@ -1,0 +1,358 @@
+"""Rules that compare several answers: placeholders, inconsistent numbers, check digits, and blanks in returned forms.
+
+Each changes the answers of a validation context: an answer that cannot be right becomes unknown, with an issue; only a
+conflict of identity rejects rows.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Collection
+from functools import partial
+
+import numpy as np
+
+from questionnaires.form import DATE_QUESTIONS, Questionnaire, list_versions, load_form
+from questionnaires.lookups import load_common_words, load_countries
+from questionnaires.parse.answer import Value
+from questionnaires.text_normalize import fold_text
+from questionnaires.validation.context import AnswerColumn, Indices, IssueText, Mask, ValidationContext
+from questionnaires.validation.contradictions import resolve_contradictions
+
+NINES = (9999.0, 99999.0, 999999.0, 9999999.0)
+YEAR_OR_MONTH = re.compile("[0-9]{4}(-[0-9]{2})?", re.ASCII)
+VERSION = re.compile(r"(?:(\w+)[ /-]+)?([0-9]{4}\.[0-9]+)", re.ASCII)
+WORD_WITH_DIGIT = re.compile(r"\S*\d\S*")  # a house number, a postal code
+
+
+def make_unknown(
+    context: ValidationContext, code: str, where: Mask | Indices, questions: tuple[str, ...], seen: str
+) -> None:
+    """Make the answers to some questions unknown in some rows, and report why at the first of the questions."""
+    context.report(code, questions[0], where, IssueText(seen))
+    for question in questions:
+        context.answers[question].codes[where] = -1
+
+
+def remove_placeholder_counts(context: ValidationContext) -> None:
+    """Make placeholders unknown: 2 workers of whom 100 % are migrants, 0 workers, and rows of nines (method, section 3)."""
+    total, share = context.answers.get("workers_total"), context.answers.get("migrant_pct")
+    if total and share:
+        both = total.equals(2.0) & share.equals(100.0)
+        make_unknown(context, "placeholder", both, ("workers_total", "migrant_pct"), "2 workers, 100 % migrant")
+    if total:
+        make_unknown(context, "placeholder", total.equals(0.0), ("workers_total",), "0 workers")
+    for question in ("workers_total", "workers_migrant"):
+        if answers := context.answers.get(question):
+            for nines in NINES:
+                make_unknown(context, "placeholder", answers.equals(nines), (question,), f"{nines:.0f}")
+
+
+def remove_impossible_migrant_counts(context: ValidationContext) -> None:
+    """Make both numbers unknown where there are more migrant workers than workers."""
+    total, migrant = context.answers.get("workers_total"), context.answers.get("workers_migrant")
+    if total and migrant:
+        totals, migrants = total.to_numbers(), migrant.to_numbers()
+        for row in np.flatnonzero(migrants > totals):
+            seen = f"{migrants[row]:g} of {totals[row]:g}"
+            questions = ("workers_migrant", "workers_total")
+            make_unknown(context, "workers.contradiction", np.array([row]), questions, seen)
+
+
+GROUPED = re.compile(r"[0-9]{1,3}([ ,.'\u2019][0-9]{3})+")
+AGENCY_COUNT = re.compile(
+    rf"(.*\S)\s*[:=(\uff1a]\s*({GROUPED.pattern}|[0-9]{{1,9}}([.,][0-9]{{1,2}})?)\s*(%?)(\s*workers)?\s*\)?"
+)
+
+
+def normalize_agency_counts(context: ValidationContext) -> None:
+    """Rewrite agencies and their workers as "NAME: 60" or "NAME: 12.5%"; parts without such a number are reported and removed."""
+    answers = context.answers.get("workers_by_agency")
+    if answers is None:
+        return
+    for value in answers.values:
+        unread = [part for part in value if not normalize_agency_count(str(part))] if isinstance(value, tuple) else []
+        if unread:
+            text = IssueText("; ".join(map(str, unread)))
+            context.report("workers_by_agency.unread", "workers_by_agency", answers.equals(value), text)
+    answers.map_values(
+        lambda value: (
+            tuple(filter(None, (normalize_agency_count(str(part)) for part in value)))
+            if isinstance(value, tuple)
+            else value
+        )
+    )
+    answers.codes[answers.equals(())] = -1
+
+
+def normalize_agency_count(text: str) -> str:
+    """Return one agency and its workers as "NAME: 60" or "NAME: 12.5%"; "" where the text is not such a pair."""
+    match = AGENCY_COUNT.fullmatch(text)
+    if match is None:
+        return ""
+    name, number, percent = match[1], match[2], match[5]
+    count = float(re.sub("[^0-9]", "", number) if GROUPED.fullmatch(number) else number.replace(",", "."))
+    if percent:
+        return f"{name}: {count:g}%" if count <= 100 else ""
+    return f"{name}: {count:.0f}" if count.is_integer() else ""
+
+
+def is_imo(text: str) -> bool:
+    """Return whether a text is an IMO number: seven digits, the last of which is a check digit (IMO resolution A.1117(30))."""
+    return len(text) == 7 and text.isdigit() and sum(int(text[i]) * (7 - i) for i in range(6)) % 10 == int(text[6])
+
+
+def is_mmsi(text: str) -> bool:
+    """Return whether a text is an MMSI: nine digits (ITU-R M.585)."""
+    return len(text) == 9 and text.isdigit()
+
+
+def is_lei(text: str) -> bool:
+    """Return whether a text is an LEI: twenty letters and digits that, letters counted from 10, are 1 modulo 97 (ISO 17442)."""
+    return len(text) == 20 and text.isalnum() and int("".join(str(int(c, 36)) for c in text)) % 97 == 1
+
+
+IDENTIFIERS: dict[str, Callable[[str], bool]] = {"imo": is_imo, "mmsi": is_mmsi, "lei": is_lei}
+NEVER_ZERO = (*IDENTIFIERS, "postal_code", "call_sign", "reference", "licence_number", "registration_number")
+
+
+def remove_invalid_identifiers(context: ValidationContext) -> None:
+    """Make identifiers unknown that are zeros or masked (4SFXXXX), or whose check digit is wrong."""
+    for question in NEVER_ZERO:
+        answers = context.answers.get(question)
+        if answers is None:
+            continue
+        is_valid = IDENTIFIERS.get(question)
+        if is_valid:
+            answers.map_values(partial(normalize_identifier, prefix=question.upper()))
+        for value in map(str, answers.values):
+            if not value.strip("0-. ") or "XXX" in value:
+                make_unknown(context, "placeholder", answers.equals(value), (question,), value)
+            elif is_valid and not (value.isascii() and is_valid(value)):
+                make_unknown(context, "identifier.invalid", answers.equals(value), (question,), value)
+
+
+def normalize_identifier(text: Value, prefix: str) -> str:
+    """Return an identifier without blanks, signs and the name of its type: "IMO 9074729" -> "9074729"."""
+    return fold_text(str(text)).upper().removeprefix(prefix)
+
+
+def reject_conflicting_references(context: ValidationContext) -> None:
+    """Reject all rows of a reference that is on rows of different countries, whatever their order: it identifies nobody.
+
+    References are compared as a person reads them: case, surrounding blanks and full-width letters do not count.
+    """
+    references, country = context.answers.get("reference"), context.answers.get("country")
+    if references is None or country is None:
+        return
+    numbers: dict[str, int] = {}
+    table = [
+        numbers.setdefault(unicodedata.normalize("NFKC", str(value)).casefold(), len(numbers))
+        for value in references.values
+    ]
+    reference_numbers = np.array([*table, -1])[references.codes]
+    both = (reference_numbers >= 0) & country.answered
+    pairs = np.unique(np.stack([reference_numbers[both], country.codes[both]]), axis=1)
+    conflicting = np.flatnonzero(np.bincount(pairs[0], minlength=len(numbers)) > 1)
+    for number in conflicting:
+        rows = np.flatnonzero(reference_numbers == number)
+        text = IssueText(str(references.values[references.codes[rows[0]]]))
+        context.report("row.conflict", "reference", rows, text)
+
+
+def report_place_in_other_country(context: ValidationContext, question: str) -> None:
+    """Warn where a city, a region or the last part of an address is the name of another country than the row's.
+
+    No answer is changed. Codes are not considered (CA is California and Canada), nor names that are also a place within the
+    row's country. A city or region counts only by the country's own name: many a town has the name of a country in some language.
+    """
+    places, country = context.answers.get(question), context.answers.get("country")
+    if places is None or country is None:
+        return
+    known = load_countries().by_word if question == "address" else load_countries().by_name
+    codes_by_end: dict[str, str | None] = {}
+    place_codes: list[str | None] = []
+    for place in map(str, places.values):
+        _, comma, end = place.rpartition(",")
+        if question == "address" and not comma:
+            place_codes.append(None)
+            continue
+        if end not in codes_by_end:
+            word = fold_text(WORD_WITH_DIGIT.sub(" ", end))
+            codes_by_end[end] = known.get(word) if len(word) > 3 or word in ("usa", "uae") else None
+        place_codes.append(codes_by_end[end])
+    numbers = {code: number for number, code in enumerate(sorted({code for code in place_codes if code}))}
+    row_numbers = np.array([*(numbers[code] if code else -1 for code in place_codes), -1])[places.codes]
+    names, homonyms = load_countries().names, load_common_words().homonyms
+    for place_code, number in numbers.items():
+        for code, own in enumerate(country.values):
+            if own != place_code and place_code not in homonyms.get(str(own), ()):
+                where = (row_numbers == number) & (country.codes == code)
+                text = IssueText(names[place_code], names.get(str(own), str(own)), related_question="country")
+                context.report("country.contradicted", question, where, text)
+
+
+def report_place_in_two_countries(context: ValidationContext) -> None:
+    """Warn where a city and region are in one country here and in another in more rows of the sheet (in as many: at all of them).
+
+    The country next to the right one in a list is picked easily. No answer is changed.
+    """
+    city, region, country = (context.answers.get(question) for question in ("city", "region", "country"))
+    if city is None or region is None or country is None:
+        return
+    rows = np.flatnonzero(city.answered & region.answered & country.answered)
+    cities, regions = (
+        np.array([*map(fold_text, map(str, answers.values))], dtype=object)[answers.codes[rows]]
+        for answers in (city, region)
+    )
+    numbers: dict[tuple[str, str], int] = {}
+    places = np.array(
+        [numbers.setdefault(pair, len(numbers)) for pair in zip(cities, regions, strict=True)], dtype=np.int64
+    )
+    row_countries = country.codes[rows]
+    (pair_places, pair_countries), counts = np.unique(np.stack([places, row_countries]), axis=1, return_counts=True)
+    most = np.zeros(len(numbers), dtype=np.int64)
+    np.maximum.at(most, pair_places, counts)
+    names = load_countries().names
+    for place in np.flatnonzero(np.bincount(pair_places, minlength=len(numbers)) > 1):
+        is_place = pair_places == place
+        usual = {int(code) for code in pair_countries[is_place & (counts == most[place])]}
+        for code in map(int, pair_countries[is_place]):
+            other_names = sorted(names.get(str(country.values[other]), "") for other in usual - {code})
+            if other_names:
+                where = rows[(places == place) & (row_countries == code)]
+                seen = f"{city.values[city.codes[where[0]]]}, {region.values[region.codes[where[0]]]}"
+                text = IssueText(seen, " and ".join(other_names), related_question="country")
+                context.report("country.elsewhere", "city", where, text)
+
+
+MAX_SHARE_GAP = 5.0  # percentage points: figures are rounded, and counted on different days
+
+
+def reconcile_migrant_share(context: ValidationContext) -> None:
+    """Use the larger of the reported share of migrants and the share of the numbers of workers, where they differ much."""
+    questions = ("workers_total", "workers_migrant", "migrant_pct")
+    total, count, share = (context.answers.get(question) for question in questions)
+    if total is None or count is None or share is None:
+        return
+    totals, migrants, reported = total.to_numbers(), count.to_numbers(), share.to_numbers()
+    computed = 100 * migrants / np.where(totals > 0, totals, np.nan)
+    for row in np.flatnonzero(np.abs(computed - reported) > MAX_SHARE_GAP):
+        expected = f"{migrants[row]:g} of {totals[row]:g} workers ({computed[row]:.0f} %)"
+        text = IssueText(f"{reported[row]:g} %", expected, related_question="workers_migrant")
+        context.report("workers.share", "migrant_pct", np.array([row]), text)
+        if computed[row] > reported[row]:
+            share.set_value(np.array([row]), round(float(computed[row]), 1))
+
+
+def compute_migrant_share(context: ValidationContext, form: Questionnaire) -> None:
+    """Compute the share of migrants from both numbers of workers where it is blank and the form asks for it."""
+    if "migrant_pct" not in form.by_id:
+        return
+    total, count = context.answers.get("workers_total"), context.answers.get("workers_migrant")
+    if total is None or count is None:
+        return
+    blank = AnswerColumn([], np.full(len(total.codes), -1, dtype=np.int32))
+    share = context.answers.get("migrant_pct", blank)
+    totals, migrants = total.to_numbers(), count.to_numbers()
+    computable = ~share.answered & (totals > 0) & (migrants >= 0)
+    if not computable.any():
+        return
+    computed = np.round(100 * migrants / np.where(computable, totals, 1.0), 1)
+    for value in np.unique(computed[computable]):
+        share.set_value(computable & (computed == value), float(value))
+    context.answers["migrant_pct"] = share
+    context.report("workers.share_counted", "workers_migrant", computable, IssueText(related_question="workers_total"))
+
+
+def complete_partial_dates(context: ValidationContext) -> None:
+    """Read a year or month that dates the answers of a row as its first day: undated they would count as given today."""
+    for question in DATE_QUESTIONS:
+        answers = context.answers.get(question)
+        if answers is None:
+            continue
+        for value in map(str, answers.values):
+            if YEAR_OR_MONTH.fullmatch(value):
+                context.report("date.part", question, answers.equals(value), IssueText(value))
+        answers.map_values(lambda value: f"{value}-01-01"[:10] if YEAR_OR_MONTH.fullmatch(str(value)) else value)
+
+
+def decline_blanks_in_returned_forms(context: ValidationContext, form: Questionnaire) -> None:
+    """Read a blank as "declined" where the row says that our form was sent and returned, and its version asked the question.
+
+    An error in that record does not excuse the blanks, or a wrong date would make silence cheaper (method, section 3: declining
+    costs at least as much as any truth). A date that cannot be read, or is in the future, still says that the form was
+    returned; a version that is unknown or missing beside such a date has asked whatever has a column. Only questions that feed
+    an indicator and are not answered by the buyer can be declined, and only in a column that exists.
+    """
+    version, returned_on = context.answers.get("form_version"), context.answers.get("form_returned")
+    if version is None or returned_on is None:
+        return
+    unreadable = context.unreadable.get("form_returned", np.zeros(len(returned_on.codes), dtype=np.bool_))
+    context.report("form.returned_unread", "form_returned", unreadable, IssueText())
+    returned = (returned_on.answered & ~returned_on.equals("cannot_apply")) | unreadable
+    context.report("form.no_version", "form_version", returned & ~version.answered, IssueText())
+    for name in (*map(str, version.values), None):
+        rows = returned & (~version.answered if name is None else version.equals(name))
+        questions = None if name is None else find_version_questions(name, form)
+        if questions is None:
+            if name is not None:
+                context.report("form.unknown_version", "form_version", rows, IssueText(name))
+            questions = form.by_id.keys()
+        for question, answers in context.answers.items():
+            is_asked = question in questions and question in context.column_match.columns
+            if is_asked and form.by_id[question].declinable:
+                blank = rows & ~answers.answered
+                if blank.any():
+                    answers.set_value(blank, "declined")
+
+
+def find_version_questions(name: str, form: Questionnaire) -> Collection[str] | None:
+    """Return the ids of the questions in a version of a form ("site_fishing 2026.1"; "2026.1" is the core's); None if it is
+    unknown.
+    """
+    match = VERSION.fullmatch(name)
+    form_id = (match[1] or form.id) if match else ""
+    if match and match[2] in list_versions(form_id, form.folder):
+        version = load_form(form_id, match[2], form.folder)
+        return version.by_id.keys() if version.kind == form.kind else None
+    return None
+
+
+COHORT_QUESTIONS = ("linked_reference", "linked_name", "nationality", "job", "intake_from", "intake_to", "age_group")
+
+
+def reject_conflicting_cases(context: ValidationContext) -> None:
+    """Reject the rows of a case that describe different groups: two nationalities under one number would mix groups (DS-3)."""
+    cases = context.answers.get("case_id")
+    if cases is None:
+        return
+    for question in COHORT_QUESTIONS:
+        answers = context.answers.get(question)
+        if answers is None:
+            continue
+        numbers: dict[str, int] = {}
+        table = np.array([*(numbers.setdefault(fold_text(str(value)), len(numbers)) for value in answers.values), -1])
+        for code, case_id in enumerate(cases.values):
+            rows = cases.codes == code
+            if len(set(table[answers.codes[rows]].tolist()) - {-1}) > 1:
+                context.report("case.conflict", "case_id", rows, IssueText(str(case_id)))
+
+
+def apply_rules(context: ValidationContext, form: Questionnaire) -> None:
+    """Apply all rules; that of blanks in returned forms comes last, when it is known which answers are valid."""
+    remove_placeholder_counts(context)
+    remove_impossible_migrant_counts(context)
+    normalize_agency_counts(context)
+    resolve_contradictions(context, form)
+    reconcile_migrant_share(context)
+    compute_migrant_share(context, form)
+    remove_invalid_identifiers(context)
+    reject_conflicting_references(context)
+    reject_conflicting_cases(context)
+    for question in ("address", "city", "region"):
+        report_place_in_other_country(context, question)
+    report_place_in_two_countries(context)
+    complete_partial_dates(context)
+    decline_blanks_in_returned_forms(context, form)

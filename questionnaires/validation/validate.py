@@ -1,0 +1,175 @@
+"""Turn the columns of a sheet into validated answers; every issue is reported with its cell and cure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from questionnaires.form import Questionnaire
+from questionnaires.issues import Issue, UnusableSheet, build_issue
+from questionnaires.lookups import load_countries, load_sectors
+from questionnaires.parse.answer import AnswerError, Value
+from questionnaires.parse.types import SectorField
+from questionnaires.sheet import Sheet
+from questionnaires.validation.context import AnswerColumn, IssueText, ValidationContext, find_answered
+from questionnaires.validation.match import IDENTIFYING_QUESTIONS, ColumnMatch
+from questionnaires.validation.personal_data import RedactedCells
+from questionnaires.validation.rules import apply_rules
+
+
+@dataclass(frozen=True)
+class SheetOptions:
+    """What the uploader states about a whole sheet.
+
+    ``date_order``: "dmy" or "mdy" for its dates. ``default_country`` (a country) and ``default_sector`` (a sector) apply to a
+    sheet that has no such column. ``as_of``: the assessment date, after which a date is in the future.
+    """
+
+    date_order: str | None = None
+    default_country: str | None = None
+    default_sector: str | None = None
+    as_of: date | None = None
+
+
+@dataclass(frozen=True)
+class Submission:
+    """The validated content of a sheet.
+
+    ``answers``: one row an accepted row, one column a question that has a column in the sheet or a default; categoricals whose
+    categories are the distinct answers (dtype object), -1 for a blank. ``rows``: the number of each accepted row in the
+    spreadsheet. ``accepted + rejected = n_rows``, the data rows.
+    """
+
+    answers: pd.DataFrame
+    rows: npt.NDArray[np.int64]
+    issues: tuple[Issue, ...]
+    accepted: int
+    rejected: int
+    n_rows: int
+
+
+def validate_sheet(
+    sheet: Sheet,
+    header_row: int,
+    column_match: ColumnMatch,
+    form: Questionnaire,
+    options: SheetOptions | None = None,
+    redacted: Sequence[RedactedCells] = (),
+) -> Submission:
+    """Validate a sheet whose header is in ``header_row``; return its answers and the issues, those of matching first.
+
+    A row is rejected if it has neither a name (in any script) nor a reference, if its country is present and unknown, or if
+    its reference is also on a row of another country; any other value that is not understood becomes unknown, with an issue.
+    Answers to questions about a person are not read. ``redacted``: cells removed from the sheet beforehand
+    (:func:`~questionnaires.validation.personal_data.redact_pii`); their rows are rejected. Raises :class:`UnusableSheet` if the
+    sheet has no data rows or a default is unknown.
+    """
+    options = options or SheetOptions()
+    context = ValidationContext(sheet, header_row, column_match)
+    if not len(context.rows):
+        raise UnusableSheet(build_issue("file.no_rows", file=sheet.file, sheet=sheet.name))
+    for cells in redacted:
+        context.record(cells.code, cells.column, cells.rows, IssueText())
+        context.rejected |= np.isin(context.rows, cells.rows)
+    as_of = options.as_of.isoformat() if options.as_of else ""
+    for question in column_match.columns:
+        if not form.by_id[question].person:
+            field = form.by_id[question].build_field(as_of, form.headers)
+            context.read_column(question, field, options.date_order)
+    fill_derived_answers(context, options)
+    apply_rules(context, form)
+    reject_nameless_rows(context)
+    accepted = ~context.rejected
+    answers = pd.DataFrame(
+        {
+            question: context.answers[question].to_categorical(accepted)
+            for question in form.by_id
+            if question in context.answers
+        },
+        index=pd.RangeIndex(int(accepted.sum())),
+    )
+    return Submission(
+        answers=answers,
+        rows=context.rows[accepted].astype(np.int64) + sheet.first_row,
+        issues=(*column_match.issues, *context.build_issues()),
+        accepted=int(accepted.sum()),
+        rejected=int(context.rejected.sum()),
+        n_rows=len(context.rows),
+    )
+
+
+def reject_nameless_rows(context: ValidationContext) -> None:
+    """Reject rows without a name or reference, and warn of rows with a reference only, where the sheet has names."""
+    columns, n_rows = context.column_match.columns, len(context.rows)
+    nameless = ~find_answered((context.answers.get(question) for question in IDENTIFYING_QUESTIONS), n_rows)
+    named = find_answered((context.answers.get(question) for question in ("name", "name_local")), n_rows)
+    if "name" in columns:
+        context.report("row.unnamed", "name", ~named & ~nameless, IssueText())
+    first = next(question for question in IDENTIFYING_QUESTIONS if question in columns)
+    context.report("row.no_name", first, nameless, IssueText())
+
+
+def fill_derived_answers(context: ValidationContext, options: SheetOptions) -> None:
+    """Fill in answers that follow from others or apply to the whole sheet: local name, NAICS codes, default country and sector.
+
+    Raises :class:`UnusableSheet` if a default is unknown.
+    """
+    answers, n_rows = context.answers, len(context.rows)
+    if "name_local" in answers:
+        name = answers.setdefault("name", build_empty_column(n_rows))
+        fill_blanks(name, AnswerColumn(list(answers["name_local"].values), answers["name_local"].codes))
+    if "naics" in answers:
+        fill_blanks(answers.setdefault("sector", build_empty_column(n_rows)), convert_naics_column(context))
+    missing = {"country", "sector"} - answers.keys() - context.column_match.tied
+    if options.default_country and "country" in missing:
+        code = load_countries().find(options.default_country)
+        if code is None:
+            raise UnusableSheet(build_issue("country.unknown", seen=options.default_country))
+        answers["country"] = AnswerColumn([code], np.zeros(n_rows, dtype=np.int32))
+    if options.default_sector and "sector" in missing:
+        try:
+            codes: Value = SectorField().parse(options.default_sector) or ()
+        except AnswerError as error:
+            raise UnusableSheet(build_issue("sector.unknown", seen=error.seen, cure=error.cure)) from error
+        answers["sector"] = AnswerColumn([codes], np.zeros(n_rows, dtype=np.int32))
+
+
+def build_empty_column(n_rows: int) -> AnswerColumn:
+    """Build a column of blanks."""
+    return AnswerColumn([], np.full(n_rows, -1, dtype=np.int32))
+
+
+def fill_blanks(answers: AnswerColumn, substitutes: AnswerColumn) -> None:
+    """Fill the blanks of a column with the answers of another."""
+    numbers = {value: number for number, value in enumerate(answers.values)}
+    table = [numbers.setdefault(value, len(numbers)) for value in substitutes.values]
+    substitute_codes = np.array([*table, -1], dtype=np.int32)[substitutes.codes]
+    answers.values = list(numbers)
+    answers.codes = np.where(answers.answered, answers.codes, substitute_codes)
+
+
+NAICS_SEPARATORS = re.compile(r"[;|]|[,/\s]+(?=[0-9])")  # a line break within a cell has become a blank
+
+
+def convert_naics_column(context: ValidationContext) -> AnswerColumn:
+    """Return the ISIC codes of the NAICS codes in the rows; codes that are in no list are reported."""
+    naics = context.answers["naics"]
+    values: list[Value] = []
+    table = []
+    for code, text in enumerate(map(str, naics.values)):
+        parts = {part.strip(): load_sectors().convert_naics(part.strip()) for part in NAICS_SEPARATORS.split(text)}
+        codes = tuple(dict.fromkeys(isic for part_codes in parts.values() for isic in part_codes))
+        unknown = ", ".join(part for part, part_codes in parts.items() if part and not part_codes)
+        if unknown or not codes:
+            context.report("sector.unknown", "naics", naics.codes == code, IssueText(unknown or text))
+        table.append(len(values) if codes else -1)
+        values += [codes] if codes else []
+    column = AnswerColumn(values, np.array([*table, -1], dtype=np.int32)[naics.codes])
+    column.map_values(lambda value: value)  # equal sectors of different codes become one value
+    return column

@@ -1,0 +1,37 @@
+"""Numbers and days as a reader meets them, alike in every format."""
+
+from datetime import date
+
+from reports.document import Headline
+
+MONTHS = "January February March April May June July August September October November December".split()
+
+
+def format_score(value: float | None) -> str:
+    """Return 72.46 as "72.5"; an empty text where there is no number."""
+    return "" if value is None else f"{value:.1f}"
+
+
+def format_bounded_score(headline: Headline) -> str:
+    """Return the score, with "up to" before it where only declined answers lift it there."""
+    return ("up to " if headline.up_to else "") + format_score(headline.score)
+
+
+def format_points(value: float) -> str:
+    """Return points with their sign: "+12.3", "−4.0" (a true minus); "0.0" has none."""
+    return "0.0" if abs(value) < 0.05 else f"{value:+.1f}".replace("-", "\u2212")
+
+
+def format_share(value: float) -> str:
+    """Return 0.123 as "12%"."""
+    return f"{100 * value:.0f}%"
+
+
+def format_date(day: date) -> str:
+    """Return a day as "25 November 2026"."""
+    return f"{day.day} {MONTHS[day.month - 1]} {day.year}"
+
+
+def format_count(n: int, singular: str, plural: str = "") -> str:
+    """Return "1 site", "12 sites": a number and what is counted, whose plural ends in s unless given."""
+    return f"{n:,} {singular if n == 1 else plural or singular + 's'}"

@@ -1,0 +1,38 @@
+"""Read the releases of the action library (``actions/RELEASED``), and which of them a model uses.
+
+A release of the library is its content at that time: the actions whose ``since`` is that release or an earlier one. From the
+release named in ``actions/order.toml`` on, actions are in the order of that file; before it, unordered and with the addresses
+they had then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from risk_models.data_file import DataFileReader, list_released_lines
+
+ACTIONS_FOLDER = Path(__file__).parent / "actions"
+# Models effective until this day need not name a release: each was released together with its version of the library.
+RELEASE_NAMED_AFTER = date(2026, 11, 26)
+
+
+def get_action_releases(folder: Path = ACTIONS_FOLDER) -> dict[str, str]:
+    """Return the releases, oldest first, by digest of their texts (``compute_actions_digest`` in assessment/export_json.py)."""
+    return {digest: version for version, digest in list_released_lines(folder)}
+
+
+def read_action_release(model: Mapping[str, Any], reader: DataFileReader) -> str:
+    """Return the release that a model uses: the one in its key ``actions``, or its own version where it need not name one.
+
+    Raises the reader's DataFileError where a required name is missing, and for one that was not released.
+    """
+    if "actions" not in model and reader.require(model, "effective", "model", date) <= RELEASE_NAMED_AFTER:
+        return str(reader.require(model, "version", "model", str))
+    release, released = str(reader.require(model, "actions", "model", str)), list(get_action_releases().values())
+    if release not in released:
+        fault = f"{release!r} is no release of the action library; there are {', '.join(released)}"
+        raise reader.build_error("actions", fault)
+    return release

@@ -1,0 +1,1 @@
+"""Case records read by the published rules."""

@@ -1,0 +1,415 @@
+"""Read case records by the published rules: the findings of one cohort in, readings with their reasons out.
+
+A cohort is one group of people: nationality, job and intake period, adults or children. Findings of different cohorts are
+never combined. What was not asked about is unknown: each reading has a ``best`` (the unknown is absent) and a ``worst``
+(the unknown is present). A reading says what indicators are consistent with; it is never a verdict about anyone.
+Sources of the rules: ``cases/*.toml``, and docs/cases.md.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from typing import Any, Final
+
+from risk_models.cases.rules import ILO_INDICATORS, LISTS, STRENGTHS, CaseRules, load_case_rules
+
+DAYS_PER_MONTH: Final = 30.4375
+FOUND, NOT_FOUND, NOT_ASKED, FOUND_ALONE = "found", "not_found", "not_asked", "found_alone"
+NO_ACT: Final = "nobody"  # the answer "neither recruited, moved nor received by anybody"
+
+Cell = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One finding of a record: its id in ``cases/findings.toml``, the phase, whether it was found, who reports it, when
+    (ISO day, month or year), and ``place``, where in the source it is recorded.
+    """
+
+    finding_id: str
+    phase: str | None
+    found: bool = True
+    source: str | None = None
+    on: str | None = None
+    place: str = ""
+
+
+@dataclass(frozen=True)
+class Case:
+    """A case record. ``people``: "adults", "children", "both" or None (not known). ``acts``: what was done to bring people
+    there. ``phases_asked``: phases asked about in full, in which a finding that is not recorded is absent.
+    """
+
+    id: str
+    findings: tuple[Finding, ...]
+    people: str | None = None
+    acts: tuple[str, ...] = ()
+    phases_asked: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Reading:
+    """The result of a rule for a record at best and at worst, and the sentence that gives rule, indicators and records."""
+
+    best: bool
+    worst: bool
+    because: str
+
+
+@dataclass(frozen=True)
+class Dimension(Reading):
+    """One of the six dimensions: the ``rule`` that reached it, the indicators found, and how many were not asked about."""
+
+    number: int
+    rule: str | None
+    found: tuple[str, ...]
+    not_asked: int
+
+
+@dataclass(frozen=True)
+class ListReading:
+    """A record read by the list for adults or for children. ``classes``: the published class at best and at worst."""
+
+    people: str
+    dimensions: tuple[Dimension, ...]
+    classes: tuple[str, str]
+    stages: Mapping[str, Reading]
+    act: Reading
+    means: Reading
+    purpose: Reading
+    forced_labour: Reading
+    trafficking: Reading
+
+
+@dataclass(frozen=True)
+class IndicatorCheck:
+    """One of the ILO indicators as a line of a checklist, by the list of 2012 and by its revision of 2025.
+
+    ``in_2025`` is "found_alone" where it is found without an indication that people cannot leave, which the revision requires.
+    ``stressed``: the findings that the revision stresses or adds.
+    """
+
+    id: str
+    in_2012: str
+    in_2025: str
+    findings: tuple[str, ...]
+    stressed: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class CaseReading:
+    """The complete reading of a case. ``strength`` of STRENGTHS, with its reasons; ``indicators``: those it sets in a model;
+    ``unplaced_findings``: findings without a known phase; ``newest_finding_on``: its day, None where no finding has a date;
+    ``urgent``: coercion at work is reached (CC-5).
+    """
+
+    lists: tuple[ListReading, ...]
+    ilo: tuple[IndicatorCheck, ...]
+    strength: str
+    because: tuple[str, ...]
+    indicators: tuple[str, ...]
+    unplaced_findings: tuple[str, ...]
+    newest_finding_on: date | None = None
+    urgent: bool = False
+
+
+class _CellRecord:
+    """A case arranged in cells (finding, phase): found, not found, or not asked."""
+
+    def __init__(self, case: Case, rules: CaseRules) -> None:
+        self.case, self.rules = case, rules
+        self.places: dict[Cell, list[str]] = {}
+        self.absent: set[Cell] = set()
+        self.found_ids: dict[str, None] = {}  # in any phase or none, in the order they are recorded
+        placed = set()
+        for finding in case.findings:
+            phase = rules.findings[finding.finding_id].resolve_phase(finding.phase)
+            if finding.found:
+                self.found_ids[finding.finding_id] = None
+            if phase and finding.found:
+                self.places.setdefault((finding.finding_id, phase), []).append(finding.place)
+                placed.add(finding.finding_id)
+            elif phase:
+                self.absent.add((finding.finding_id, phase))
+        self.unplaced = tuple(finding_id for finding_id in self.found_ids if finding_id not in placed)
+
+    def get_state(self, cell: Cell) -> str:
+        """Return the state of a finding in a phase: FOUND, NOT_FOUND or NOT_ASKED."""
+        if cell in self.places:
+            return FOUND
+        return NOT_FOUND if cell in self.absent or cell[1] in self.case.phases_asked else NOT_ASKED
+
+    def combine_states(self, cells: Iterable[Cell]) -> str:
+        """Return the state of an indicator that is read in several cells."""
+        states = {self.get_state(cell) for cell in cells}
+        return FOUND if FOUND in states else NOT_ASKED if NOT_ASKED in states or not states else NOT_FOUND
+
+    def describe_places(self, cells: Iterable[Cell]) -> str:
+        """Return where the findings of these cells are recorded, as text; "" where they have no places."""
+        places = sorted({place for cell in cells for place in self.places.get(cell, ())})
+        return f"; recorded in {', '.join(places)}" if any(places) else ""
+
+
+def read_case(case: Case, on: date, rules: CaseRules | None = None) -> CaseReading:
+    """Read a case on a day by all the lists.
+
+    Where it is not known whether children are concerned, it is read by both lists, and only the one for adults decides the
+    strength. Raises KeyError for a finding that is not defined.
+    """
+    rules = rules or load_case_rules()
+    record = _CellRecord(case, rules)
+    list_names = {"adults": LISTS[:1], "children": LISTS[1:]}.get(case.people or "", LISTS)
+    lists = tuple(_read_by_list(record, people) for people in list_names)
+    decisive = [reading for reading in lists if reading.people == "adult" or case.people in ("children", "both")]
+    met = [rule for rule in rules.raw["strength"] if _meets_strength_rule(rule, record, decisive, on)]
+    strength = max((STRENGTHS.index(rule["strength"]) for rule in met), default=0)
+    because = [rule["because"] for rule in met if STRENGTHS.index(rule["strength"]) == strength]
+    coercion = rules.raw["urgent"]
+    urgent = any(reading.dimensions[coercion["dimension"] - 1].best for reading in decisive)
+    if urgent:
+        because.append(f"{coercion['title'].capitalize()}.")
+    harms = {name for finding_id in record.found_ids for name in rules.findings[finding_id].indicators}
+    child = rules.raw["child_harm"]
+    if any(r.people == "child" and r.dimensions[child["dimension"] - 1].best for r in decisive):
+        harms |= set(child["indicators"])
+    days = [_count_days_since(finding.on, on) for finding in case.findings if finding.found and finding.on]
+    newest = on - timedelta(days=max(0.0, min(days))) if days else None
+    return CaseReading(
+        lists,
+        _build_checklist(record),
+        STRENGTHS[strength],
+        tuple(because),
+        tuple(sorted(harms)),
+        record.unplaced,
+        newest,
+        urgent,
+    )
+
+
+def _read_by_list(record: _CellRecord, people: str) -> ListReading:
+    rules = record.rules.raw
+    dimensions = tuple(_read_dimension(record, people, entry["number"], entry["title"]) for entry in rules["dimension"])
+    best = {d.number for d in dimensions if d.best}
+    worst = {d.number for d in dimensions if d.worst}
+    stages = {phase: _read_stage(record, phase) for phase in record.rules.phases}
+    act, means, purpose = _read_act(record), _read_means(record, best, worst), _read_purpose(record, best, worst)
+    without_means = people == "child" and not rules["palermo"]["child_needs_means"]
+    elements = [act, purpose] if without_means else [act, means, purpose]
+    title = "act and purpose (means are not needed for children)" if without_means else "act, means and purpose"
+    trafficking = _combine_readings(elements, f"Trafficking, {title}")
+    return ListReading(
+        people,
+        dimensions,
+        (_find_class(rules["class"], best), _find_class(rules["class"], worst)),
+        stages,
+        act,
+        means,
+        purpose,
+        _read_forced_labour(record, people, best, worst, stages),
+        trafficking,
+    )
+
+
+def _find_rule(weights: Iterable[str], combinations: Sequence[Mapping[str, Any]]) -> str | None:
+    """Return the id of the first combination that the weights of different indicators satisfy; None where none."""
+    counts = Counter(weights)
+    for entry in combinations:
+        needed = Counter(entry["needs"])
+        others = needed.pop("other", 0)
+        if all(counts[weight] >= n for weight, n in needed.items()) and counts["medium"] + counts["weak"] >= others:
+            return str(entry["id"])
+    return None
+
+
+def _read_dimension(record: _CellRecord, people: str, number: int, title: str) -> Dimension:
+    rules, combinations = record.rules, record.rules.raw["combination"]
+    weights = [w for w in rules.weights.values() if w.dimension == number and people in w.by_list]
+    states = {w.id: record.combine_states(rules.cells_by_indicator[w.id]) for w in weights}
+    found = [w for w in weights if states[w.id] == FOUND]
+    possible = [w for w in weights if states[w.id] != NOT_FOUND]
+    # Disputed weights are tried both ways: the softer ones for the best reading, the published ones for the worst.
+    rule = _find_rule((w.softer[people] for w in found), combinations)
+    published = _find_rule((w.by_list[people] for w in found), combinations)
+    worst = _find_rule((w.by_list[people] for w in possible), combinations) is not None
+    names = ", ".join(f"{w.id} {w.by_list[people]}" for w in found) or "nothing found"
+    places = record.describe_places(cell for w in found for cell in rules.cells_by_indicator[w.id])
+    unknown = len(possible) - len(found)
+    if rule:
+        result = f"reached by {rule} with {names}{places}"
+    elif published:
+        result = f"reached by {published} with {names} as published, not where the disputed weights are softer{places}"
+    elif worst:
+        result = f"not reached by what is recorded ({names}{places}); "
+        result += f"{unknown} of {len(weights)} indicators were not asked about"
+    else:
+        result = f"not reached ({names}{places})"
+    memory = _describe_memory_marks(rules, (w.id for w in found))
+    because = f"Dimension {number}, {title} ({people} list): {result}.{memory}"
+    return Dimension(rule is not None, worst, because, number, rule or published, tuple(w.id for w in found), unknown)
+
+
+def _find_class(classes: Sequence[Mapping[str, Any]], reached: set[int]) -> str:
+    """Return the id of the last of the published classes whose dimensions are reached."""
+    return [str(entry["id"]) for entry in classes if all(reached & set(group) for group in entry["all_of"])][-1]
+
+
+def _read_stage(record: _CellRecord, stage: str) -> Reading:
+    """Read involuntariness and the menace of a penalty in one stage, at least one of them strong, from different findings."""
+    limbs = [limb for limb in record.rules.limbs.values() if stage in limb.stages]
+    cells = [
+        (limb, cell)
+        for limb in limbs
+        for cell in record.rules.cells_by_indicator[limb.id]
+        if _counts_in_stage(limb.limb, cell, stage)
+    ]
+
+    def find_pairs(states: tuple[str, ...]) -> list[tuple[str, str, Cell, Cell]]:
+        possible = [(limb, cell) for limb, cell in cells if record.get_state(cell) in states]
+        return [
+            (a.id, b.id, cell_a, cell_b)
+            for a, cell_a in possible
+            for b, cell_b in possible
+            if (a.limb, b.limb) == ("involuntariness", "penalty") and (a.strong or b.strong) and cell_a[0] != cell_b[0]
+        ]
+
+    best, worst = find_pairs((FOUND,)), find_pairs((FOUND, NOT_ASKED))
+    if best:
+        involuntary, penalty, involuntary_cell, penalty_cell = best[0]
+        places = record.describe_places((involuntary_cell, penalty_cell))
+        result = f"involuntariness ({involuntary}) under the menace of a penalty ({penalty}){places}"
+        used = [involuntary, penalty]
+    else:
+        used = sorted({limb.id for limb, cell in cells if record.get_state(cell) == FOUND})
+        result = (
+            f"not both recorded, of different findings and one of them strong ({', '.join(used) or 'nothing found'})"
+        )
+    memory = _describe_memory_marks(record.rules, used)
+    return Reading(bool(best), bool(worst), f"Stage of {record.rules.phases[stage]}: {result}.{memory}")
+
+
+def _describe_memory_marks(rules: CaseRules, used: Iterable[str]) -> str:
+    """Return a sentence that names the indicators used whose weight is known from memory only; "" where there are none."""
+    unsure = sorted(name for name in used if rules.marks[name].startswith("memory"))
+    return f" From memory, to be checked against the original: {', '.join(unsure)}." if unsure else ""
+
+
+def _counts_in_stage(limb: str, cell: Cell, stage: str) -> bool:
+    """Return whether a cell counts: involuntariness in any phase, a penalty only in the stage it was threatened in."""
+    return limb == "involuntariness" or cell[1] == stage
+
+
+def _read_act(record: _CellRecord) -> Reading:
+    acts = [act for act in record.case.acts if act != NO_ACT]
+    recruitment = [cell for cell in record.places if cell[1] == "recruitment"]
+    best = bool(acts or recruitment)
+    if acts:
+        result = f"recorded: {', '.join(acts)}"
+    elif recruitment:
+        result = f"findings of recruitment{record.describe_places(recruitment)}"
+    else:
+        result = "none, as recorded" if record.case.acts else "not asked about"
+    return Reading(best, best or not record.case.acts, f"Act: {result}.")
+
+
+def _read_means(record: _CellRecord, best: set[int], worst: set[int]) -> Reading:
+    rules, acts = record.rules.raw["palermo"], set(record.case.acts)
+    received = bool(acts & set(rules["receipt"]))
+    at_recruitment, on_receipt = set(rules["means"]), set(rules["means_on_receipt"])
+    best_means = best & (at_recruitment | on_receipt if received else at_recruitment)
+    worst_means = worst & (at_recruitment | on_receipt if received or not acts else at_recruitment)
+    result = (
+        f"dimension {', '.join(map(str, sorted(best_means)))} reached"
+        if best_means
+        else "no dimension that counts is reached"
+    )
+    return Reading(bool(best_means), bool(worst_means | best_means), f"Means: {result}.")
+
+
+def _read_purpose(record: _CellRecord, best: set[int], worst: set[int]) -> Reading:
+    rules = record.rules.raw["palermo"]
+    findings = [finding_id for finding_id in rules["purpose_findings"] if finding_id in record.found_ids]
+    exploited = rules["purpose"] in best
+    dimension = f"dimension {rules['purpose']} reached"
+    result = dimension if exploited else ", ".join(findings) or "exploitation is not recorded"
+    possible = exploited or rules["purpose"] in worst or bool(findings)
+    return Reading(exploited or bool(findings), possible, f"Purpose: {result}.")
+
+
+def _read_forced_labour(
+    record: _CellRecord, people: str, best: set[int], worst: set[int], stages: Mapping[str, Reading]
+) -> Reading:
+    rules = record.rules.raw["forced_labour"]
+    needed = set(rules["dimensions"])
+    reasons = [stage.because for stage in stages.values() if stage.best]
+    possible = needed <= worst or any(stage.worst for stage in stages.values())
+    if needed <= best:
+        reasons.append(f"Dimensions {' and '.join(map(str, sorted(needed)))} reached.")
+    if people == "child":
+        # The work of a child is forced where a third party coerces child or parents, or the parents are themselves bound.
+        penalties = [limb.id for limb in record.rules.limbs.values() if _is_penalty(record, limb.id, FOUND)]
+        if penalties:
+            reasons.append(f"A penalty was threatened or used ({', '.join(sorted(penalties))}).")
+        child_findings = [finding_id for finding_id in rules["child_findings"] if finding_id in record.found_ids]
+        reasons += [f"{record.rules.findings[finding_id].title}." for finding_id in child_findings]
+        possible = possible or any(_is_penalty(record, name, NOT_ASKED) for name in record.rules.limbs)
+    result = " ".join(reasons) or "Neither the two limbs in one stage nor exploitation with coercion is recorded."
+    return Reading(bool(reasons), possible or bool(reasons), f"Forced labour ({people} list): {result}")
+
+
+def _is_penalty(record: _CellRecord, name: str, state: str) -> bool:
+    """Return whether an indicator is one of a penalty and in this state."""
+    limb = record.rules.limbs[name]
+    return limb.limb == "penalty" and record.combine_states(record.rules.cells_by_indicator[name]) == state
+
+
+def _combine_readings(readings: Sequence[Reading], title: str) -> Reading:
+    """Return a reading that needs all of several ones."""
+    best, worst = (all(r.best for r in readings), all(r.worst for r in readings))
+    result = "all recorded" if best else "not all recorded" if worst else "not all there"
+    return Reading(best, worst, f"{title}: {result}. {' '.join(r.because for r in readings)}")
+
+
+def _build_checklist(record: _CellRecord) -> tuple[IndicatorCheck, ...]:
+    rules, revision = record.rules, record.rules.raw["ilo_2025"]
+    lines: dict[str, IndicatorCheck] = {}
+    for name in ILO_INDICATORS:
+        findings = tuple(finding_id for finding_id in record.found_ids if name in rules.findings[finding_id].ilo)
+        findings_2012 = [finding_id for finding_id in findings if rules.findings[finding_id].ilo_2025 != "added"]
+        cells = rules.cells_by_indicator[name]
+        cells_2012 = [cell for cell in cells if rules.findings[cell[0]].ilo_2025 != "added"]
+        in_2012 = FOUND if findings_2012 else record.combine_states(cells_2012)
+        in_2025 = FOUND if findings else record.combine_states(cells)
+        stressed = tuple(finding_id for finding_id in findings if rules.findings[finding_id].ilo_2025)
+        lines[name] = IndicatorCheck(name, in_2012, in_2025, findings, stressed)
+    tied = lines[revision["tied"]]
+    cannot_leave = any(lines[name].findings for name in revision["to"])
+    cannot_leave = cannot_leave or any(cell[1] == revision["to_phase"] for cell in record.places)
+    if tied.findings and not cannot_leave:
+        lines[tied.id] = replace(tied, in_2025=FOUND_ALONE)
+    return tuple(lines.values())
+
+
+def _meets_strength_rule(rule: Mapping[str, Any], record: _CellRecord, lists: Sequence[ListReading], on: date) -> bool:
+    """Return whether the recorded findings of a case meet a rule of strength."""
+    if rule.get("any_finding"):
+        return bool(record.found_ids)
+    if "findings" in rule:
+        limit = rule["within_months"] * DAYS_PER_MONTH
+        findings = [f for f in record.case.findings if f.found and f.finding_id in rule["findings"]]
+        return any(_count_days_since(f.on, on) <= limit for f in findings)
+    considered = [r for r in lists if r.people == "child"] if rule.get("children") else lists
+    return any(getattr(r, rule["reading"]).best for r in considered)
+
+
+def _count_days_since(partial_date: str | None, on: date) -> float:
+    """Return the days since the last day that an ISO day, month or year can mean; 0 where there is no date."""
+    if not partial_date:
+        return 0.0
+    year, month, day = (*map(int, partial_date.split("-")), 0, 0)[:3]
+    if not day:
+        year, month = (year, month + 1) if month and month < 12 else (year + 1, 1)
+        return float((on - date(year, month, 1)).days + 1)
+    return float((on - date(year, month, day)).days)

@@ -1,0 +1,139 @@
+"""Load the published lists by which case records are read: findings, weights, rules of combination (``cases/*.toml``).
+
+Every entry has its source and a mark that says how sure we are of it; no number of the rules is in the code.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any, Final
+
+from risk_models.data_file import list_released_lines
+
+CASES_FOLDER = Path(__file__).parent
+RULE_FILES: Final = ("delphi.toml", "findings.toml", "hard_to_see.toml", "rules.toml")
+STRENGTHS: Final = ("none_recorded", "signals", "pattern", "emergency")
+LISTS: Final = ("adult", "child")
+ILO_INDICATORS: Final = (*(f"FL{number:02}" for number in range(1, 12)), "FLS")
+
+
+@dataclass(frozen=True)
+class FindingDefinition:
+    """A finding that can be recorded: the list indicators it shows by phase, and the indicators of a model that it sets.
+
+    ``ilo_2025``: "stressed" or "added" by the revision of 2025, else empty.
+    """
+
+    id: str
+    title: str
+    indicators_by_phase: Mapping[str, tuple[str, ...]]
+    ilo: tuple[str, ...]
+    ilo_2025: str
+    indicators: tuple[str, ...]
+
+    def resolve_phase(self, recorded: str | None) -> str | None:
+        """Return the phase it is read in: its only one, else the recorded one; None where neither is known."""
+        if len(self.indicators_by_phase) == 1:
+            return next(iter(self.indicators_by_phase))
+        return recorded if recorded in self.indicators_by_phase else None
+
+
+@dataclass(frozen=True)
+class IndicatorWeight:
+    """An operational indicator: its dimension, and its weight by list; ``softer`` is the lower weight where it is disputed."""
+
+    id: str
+    dimension: int
+    by_list: Mapping[str, str]
+    softer: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Limb:
+    """An indicator of involuntariness or of a penalty: the stages it can count in, and whether it is strong."""
+
+    id: str
+    limb: str
+    strong: bool
+    stages: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class CaseRules:
+    """All of ``cases/*.toml``; ``digest`` is the sha256 over the files in order of name."""
+
+    findings: Mapping[str, FindingDefinition]
+    weights: Mapping[str, IndicatorWeight]
+    limbs: Mapping[str, Limb]
+    raw: Mapping[str, Any]
+    marks: Mapping[str, str]
+    digest: str
+
+    @property
+    def version(self) -> str:
+        """Return the version of the rules."""
+        return str(self.raw["version"])
+
+    @cached_property
+    def phases(self) -> Mapping[str, str]:
+        """Return the titles of the phases of a finding, in order of time."""
+        return {phase["id"]: phase["title"] for phase in self.raw["phase"]}
+
+    @cached_property
+    def cells_by_indicator(self) -> Mapping[str, tuple[tuple[str, str], ...]]:
+        """Return for every indicator of the lists and every ILO indicator the cells (finding, phase) in which it is read."""
+        cells: dict[str, list[tuple[str, str]]] = {name: [] for name in (*self.weights, *self.limbs, *ILO_INDICATORS)}
+        for finding in self.findings.values():
+            for phase, ids in finding.indicators_by_phase.items():
+                for name in (*ids, *finding.ilo):
+                    cells[name].append((finding.id, phase))
+        return {name: tuple(pairs) for name, pairs in cells.items()}
+
+
+def _parse_weight(entry: Mapping[str, Any]) -> IndicatorWeight:
+    by_list = {name: str(entry[name]) for name in LISTS if name in entry}
+    softer = {name: entry.get(f"{name}_disputed", weight) for name, weight in by_list.items()}
+    return IndicatorWeight(entry["id"], entry["dimension"], by_list, softer)
+
+
+def list_released_digests(folder: Path = CASES_FOLDER) -> Mapping[str, str]:
+    """Return the digests of the released rules by version."""
+    return dict(list_released_lines(folder))
+
+
+@cache
+def load_case_rules(folder: Path = CASES_FOLDER) -> CaseRules:
+    """Return the rules in force. Raises KeyError or tomllib.TOMLDecodeError where one of the files is broken."""
+    contents = {name: (folder / name).read_bytes() for name in RULE_FILES}
+    data = {name: tomllib.loads(content.decode("utf-8")) for name, content in contents.items()}
+    rules = data["rules.toml"]
+    phases = [phase["id"] for phase in rules["phase"]]
+    findings = {
+        entry["id"]: FindingDefinition(
+            entry["id"],
+            entry["title"],
+            {phase: tuple(entry[phase]) for phase in phases if phase in entry},
+            tuple(entry["ilo"]),
+            entry.get("ilo_2025", ""),
+            tuple(entry["indicators"]),
+        )
+        for entry in data["findings.toml"]["finding"]
+    }
+    weights, limbs = data["delphi.toml"]["indicator"], data["hard_to_see.toml"]["indicator"]
+    digest = hashlib.sha256(b"".join(contents[name] for name in RULE_FILES)).hexdigest()
+    return CaseRules(
+        findings=findings,
+        weights={entry["id"]: _parse_weight(entry) for entry in weights},
+        limbs={
+            entry["id"]: Limb(entry["id"], entry["limb"], entry["weight"] == "strong", tuple(entry["stages"]))
+            for entry in limbs
+        },
+        raw=rules,
+        marks={entry["id"]: entry["mark"] for entry in (*weights, *limbs)},
+        digest=digest,
+    )

@@ -1,0 +1,1 @@
+"""The scoring engine: frames in, scores, minimum-score rules and robustness out."""

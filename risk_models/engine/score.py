@@ -1,0 +1,501 @@
+"""Compute scores from answers and contexts: the arithmetic of the method, section 3.
+
+Arrays have one row per indicator and one column per supplier (k, n), so that the suppliers of one indicator are contiguous in
+memory. Sums run over the indicators in model order, one after the other: the same inputs give the same number to the last bit,
+alone or in a batch, on any machine. No exp, no log, no matrix product, no sum of fractions over an axis.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from risk_models.engine.floors import (
+    build_floor_inputs,
+    count_signals,
+    evaluate_floors,
+    mark_signals,
+    select_floor_inputs,
+)
+from risk_models.engine.frame import (
+    ANSWERED,
+    DECLINED,
+    EXPIRED,
+    INSUFFICIENT,
+    REPORTED,
+    RULED_OUT,
+    WORST_OF_LOW,
+    Cells,
+    Codes,
+    Flags,
+    Floats,
+    Frame,
+    Scores,
+    empty_cells,
+    empty_scores,
+    get_weight_shares,
+    take,
+)
+from risk_models.model import LEVELS, Model
+
+BLOCK_CELLS: Final = 8_192  # cells computed at once: all indicators of a few suppliers, or a few of many
+CHUNK_SIZE: Final = 2_048  # suppliers whose cells are held at once: a block then has four of their indicators
+HARM_FROM: Final = 0.5  # r from which an answer admits harm
+
+
+@dataclass(frozen=True)
+class IndicatorBlock:
+    """The results of some indicators (a slice of the model's) for n suppliers, arrays (m, n).
+
+    ``floor_risk``: the r that floors read; ``settled``: answered, declared not to apply or ruled out. Numbers 1 or 0: ``asked``,
+    anything was answered, declined or reported; ``covered``, it is answered; ``covered_or_reported``.
+    """
+
+    indicators: slice
+    context: Floats
+    state: Codes
+    effective: Floats
+    best: Floats
+    worst: Floats
+    harm: Flags
+    declined: Flags
+    reported: Flags
+    settled: Flags
+    belief: Floats
+    floor_risk: Floats
+    asked: Floats
+    covered: Floats
+    covered_or_reported: Floats
+
+
+@dataclass(frozen=True)
+class _BlockInputs:
+    """The inputs of a block, flat (m * n,), but for ``lowest_risk`` (m,) and ``shape`` (m, n).
+
+    ``risk``: r, 0 where there is no answer; ``reassures``: an answer that lowers the risk as far as it is believed; ``counts``:
+    an answer that says something, good or bad.
+    """
+
+    shape: tuple[int, ...]
+    context: Floats
+    context_low: Floats
+    context_high: Floats
+    lowest_risk: Floats
+    risk: Floats
+    belief: Floats
+    answered: Flags
+    admits: Flags
+    reassures: Flags
+    counts: Flags
+    reported: Flags
+    screened_out: Flags
+    ruled_out: Flags
+    declined: Flags
+    expired: Flags
+
+
+@dataclass
+class _BlockCells:
+    """The results of a block while they are computed, flat (m * n,); see IndicatorBlock."""
+
+    effective: Floats
+    best: Floats
+    worst: Floats
+    harm: Flags
+    settled: Flags
+    covered: Floats
+    state: Codes
+    floor_risk: Floats
+    belief: Floats
+    asked: Floats
+
+
+_ZEROS = np.zeros(BLOCK_CELLS)
+
+
+def _compute_block(frame: Frame, indicators: slice, overruled: Flags, model: Model) -> IndicatorBlock:
+    """Return the table of method section 3 for some indicators; ``overruled``: where harm overrules a screening question.
+
+    Every cell is computed as answered or not asked, times 0 or 1 where a part does not apply: branching on random flags is far
+    slower, and so is a product of a number and a flag. The few other cells are then overwritten.
+    """
+    inputs = _flatten_inputs(frame, indicators, overruled, model)
+    cells = _compute_answered_cells(inputs)
+    exceptional = inputs.expired | inputs.screened_out | inputs.declined | inputs.reported | inputs.ruled_out
+    exceptions = np.flatnonzero(exceptional)
+    if exceptions.size:
+        cells.floor_risk = inputs.risk.copy()
+        if (at := exceptions[inputs.expired[exceptions]]).size:
+            _write_expired(cells, inputs, at)
+        if (at := exceptions[inputs.screened_out[exceptions]]).size:
+            _write_screened_out(cells, inputs, at, frame.screening_belief[indicators].ravel()[at])
+        if (at := exceptions[inputs.declined[exceptions]]).size:
+            _write_declined(cells, inputs, at)
+        if (at := exceptions[inputs.reported[exceptions]]).size:
+            report_risk, report_belief = (
+                report[indicators].ravel()[at] for report in (frame.report_risk, frame.report_belief)
+            )
+            _write_reported(cells, inputs, at, report_risk, report_belief)
+        if (at := exceptions[inputs.ruled_out[exceptions]]).size:
+            _write_ruled_out(cells, at)
+
+    # Low and high of an uncertain context may cross a score computed at its point: the range always contains the score.
+    np.minimum(cells.best, cells.effective, out=cells.best)
+    np.maximum(cells.worst, cells.effective, out=cells.worst)
+    covered_or_reported = cells.covered
+    if inputs.reported.any():
+        covered_or_reported = cells.covered.copy()
+        covered_or_reported[inputs.reported] = 1.0
+    arrays: dict[str, NDArray[Any]] = {
+        "context": inputs.context,
+        "state": cells.state,
+        "effective": cells.effective,
+        "best": cells.best,
+        "worst": cells.worst,
+        "harm": cells.harm,
+        "declined": inputs.declined,
+        "reported": inputs.reported,
+        "settled": cells.settled,
+        "belief": cells.belief,
+        "floor_risk": cells.floor_risk,
+        "asked": cells.asked,
+        "covered": cells.covered,
+    }
+    shaped = {name: values.reshape(inputs.shape) for name, values in arrays.items()}
+    same = covered_or_reported is cells.covered
+    return IndicatorBlock(
+        indicators=indicators,
+        covered_or_reported=shaped["covered"] if same else covered_or_reported.reshape(inputs.shape),
+        **shaped,
+    )
+
+
+def _flatten_inputs(frame: Frame, indicators: slice, overruled: Flags, model: Model) -> _BlockInputs:
+    row = frame.context_row[indicators]
+    rows = row if len(row) > 1 else slice(int(row[0]), int(row[0]) + 1)  # one row is a view, several are a copy
+    context = frame.context[rows]
+    answered, reported = frame.answered[indicators].ravel(), frame.reported[indicators].ravel()
+    risk = np.fmax(frame.risk[indicators].ravel(), _ZEROS[: context.size])
+    admits = risk >= HARM_FROM
+    # From ``unknown_from`` on, an answer short of harm says that nobody knows, and does not reassure.
+    reassures = answered & (risk < min(HARM_FROM, model.unknown_from))
+    screened_out = (frame.screened_out[indicators] & ~overruled).ravel()
+    ruled_out = frame.ruled_out[indicators].ravel() & ~reported
+    declined = frame.declined[indicators].ravel() & ~screened_out
+    if model.method > 1:
+        declined &= ~ruled_out  # declining to answer about what cannot occur has no effect
+    return _BlockInputs(
+        shape=context.shape,
+        context=context.ravel(),
+        context_low=frame.context_low[rows].ravel(),
+        context_high=frame.context_high[rows].ravel(),
+        lowest_risk=frame.lowest_risk[indicators].ravel(),
+        risk=risk,
+        belief=frame.belief[indicators].ravel(),
+        answered=answered,
+        admits=admits,
+        reassures=reassures,
+        counts=reassures | admits if model.unknown_from < HARM_FROM else answered,
+        reported=reported,
+        screened_out=screened_out,
+        ruled_out=ruled_out,
+        declined=declined,
+        expired=frame.expired[indicators].ravel() & answered & ~admits,
+    )
+
+
+def _compute_answered_cells(inputs: _BlockInputs) -> _BlockCells:
+    """Return every cell as answered or not asked. Evidence counts for a reassuring answer alone."""
+    risk, context = inputs.risk, inputs.context
+    reassuring_belief = inputs.reassures.astype(np.float64)
+    reassuring_belief *= inputs.belief
+    belief = inputs.counts.astype(np.float64)
+    belief *= inputs.belief
+    effective = context - risk
+    effective *= reassuring_belief
+    np.subtract(context, effective, out=effective)
+    np.maximum(effective, risk, out=effective)
+    worst = np.maximum(risk, inputs.context_high)
+    np.subtract(1.0, worst, out=worst)
+    worst *= reassuring_belief
+    np.subtract(1.0, worst, out=worst)
+    asked = inputs.answered.astype(np.float64)
+    best = risk.copy()
+    if inputs.lowest_risk.any():
+        best += np.minimum(inputs.context_low, np.repeat(inputs.lowest_risk, inputs.shape[1])) * ~inputs.answered
+    return _BlockCells(
+        effective=effective,
+        best=best,
+        worst=worst,
+        harm=inputs.admits | inputs.reported,
+        settled=inputs.answered.copy(),
+        covered=asked.copy(),
+        state=inputs.answered.astype(np.int8),  # NOT_ASKED or ANSWERED
+        floor_risk=risk,
+        belief=belief,
+        asked=asked,
+    )
+
+
+def _write_expired(cells: _BlockCells, inputs: _BlockInputs, at: NDArray[np.intp]) -> None:
+    lowest_risk = inputs.lowest_risk[at // inputs.shape[1]]
+    cells.effective[at] = np.maximum(inputs.context[at], inputs.risk[at])
+    cells.best[at] = np.minimum(inputs.context_low[at], lowest_risk)
+    cells.worst[at] = 1.0
+    cells.state[at], cells.settled[at], cells.covered[at], cells.belief[at] = EXPIRED, False, 0.0, 0.0
+
+
+def _write_screened_out(cells: _BlockCells, inputs: _BlockInputs, at: NDArray[np.intp], belief: Floats) -> None:
+    """Write the cells to which a declaration applies: an answer with r = 0, wherever it gives less than the own answer."""
+    context = inputs.context[at]
+    cells.effective[at] = np.minimum(cells.effective[at], context - belief * context)
+    cells.best[at] = np.minimum(cells.best[at], 0.0)
+    cells.worst[at] = np.minimum(cells.worst[at], 1.0 - belief * (1.0 - inputs.context_high[at]))
+    cells.state[at], cells.settled[at], cells.covered[at] = ANSWERED, True, 1.0
+    cells.belief[at] = np.maximum(cells.belief[at], belief)
+    cells.asked[at] = 1.0
+    cells.floor_risk[at] *= cells.harm[at]
+
+
+def _write_declined(cells: _BlockCells, inputs: _BlockInputs, at: NDArray[np.intp]) -> None:
+    cells.effective[at], cells.best[at], cells.worst[at] = 1.0, inputs.lowest_risk[at // inputs.shape[1]], 1.0
+    cells.state[at], cells.settled[at], cells.covered[at] = DECLINED, False, 0.0
+    cells.belief[at], cells.asked[at] = 0.0, 1.0
+
+
+def _write_reported(
+    cells: _BlockCells, inputs: _BlockInputs, at: NDArray[np.intp], report_risk: Floats, report_belief: Floats
+) -> None:
+    """Write the cells with a report, which raises a value and never replaces a higher one."""
+    cells.effective[at] = np.maximum(np.maximum(report_risk, inputs.context[at]), cells.effective[at])
+    cells.best[at] = np.maximum(report_risk, cells.best[at])
+    cells.worst[at] = 1.0
+    cells.state[at], cells.belief[at], cells.asked[at] = REPORTED, np.maximum(cells.belief[at], report_belief), 1.0
+    cells.floor_risk[at] = np.fmax(cells.floor_risk[at], report_risk)
+
+
+def _write_ruled_out(cells: _BlockCells, at: NDArray[np.intp]) -> None:
+    """Write the cells that facts rule out, whatever the answer; only a report of harm contradicts the facts."""
+    cells.effective[at], cells.best[at], cells.worst[at], cells.floor_risk[at] = 0.0, 0.0, 0.0, 0.0
+    cells.harm[at] = False
+    cells.state[at], cells.settled[at], cells.covered[at] = RULED_OUT, True, 0.0
+    cells.belief[at], cells.asked[at] = 0.0, 0.0
+
+
+def _find_overruled(frame: Frame, model: Model) -> Flags:
+    """Return where harm in any indicator behind a screening question overrules that question (k, n)."""
+    position = {indicator.id: i for i, indicator in enumerate(model.indicators)}
+    overruled = np.zeros(frame.risk.shape, dtype=bool)
+    for question in model.screening_questions:
+        behind = [position[indicator_id] for indicator_id in question.indicators]
+        overruled[behind] |= ((frame.risk[behind] >= HARM_FROM) | frame.reported[behind]).any(axis=0)
+    return overruled
+
+
+def score(frame: Frame, model: Model) -> tuple[Scores, Cells]:
+    """Score the n suppliers of a frame under a model; return their scores and the results of each indicator.
+
+    For each supplier ``best <= total <= worst``, and ``base + contributions + uplift = total`` to 1e-9. Raises ValueError where
+    the frame has other indicators than the model. Source of the rules: docs/method.md.
+    """
+    n = frame.risk.shape[1]
+    scores, cells = empty_scores(frame, model), empty_cells(frame, model)
+    if n <= CHUNK_SIZE:  # making slices takes a sixth of the time of scoring one supplier
+        _score_chunk(frame, model, scores, cells)
+        return scores, cells
+    for suppliers in _list_chunks(n):
+        _score_chunk(take(frame, suppliers), model, take(scores, suppliers), take(cells, suppliers))
+    return scores, cells
+
+
+def score_in_chunks(frame: Frame, model: Model) -> tuple[Scores, Iterator[tuple[slice, Cells]]]:
+    """Score many suppliers, whose cells would take several times the memory of their scores.
+
+    Returns the scores, which are filled in as the chunks are iterated, and the chunks: which suppliers each contains, with their
+    cells. The first chunk raises ValueError where :func:`score` does.
+    """
+    scores = empty_scores(frame, model)
+
+    def iterate_chunks() -> Iterator[tuple[slice, Cells]]:
+        for suppliers in _list_chunks(frame.risk.shape[1]):
+            chunk = take(frame, suppliers)
+            cells = empty_cells(chunk, model)
+            _score_chunk(chunk, model, take(scores, suppliers), cells)
+            yield suppliers, cells
+
+    return scores, iterate_chunks()
+
+
+def _list_chunks(supplier_count: int) -> Iterator[slice]:
+    for start in range(0, supplier_count, CHUNK_SIZE):
+        yield slice(start, min(supplier_count, start + CHUNK_SIZE))
+
+
+def compute_blocks(frame: Frame, model: Model) -> Iterator[IndicatorBlock]:
+    """Yield the results of all indicators: in one block for a few suppliers, indicator by indicator for many."""
+    k, n = frame.risk.shape
+    overruled = _find_overruled(frame, model)
+    step = max(1, BLOCK_CELLS // max(1, n))
+    for start in range(0, k, step):
+        indicators = slice(start, min(k, start + step))
+        yield _compute_block(frame, indicators, overruled[indicators], model)
+
+
+class _Totals:
+    """What is added up over the indicators for n suppliers: sums (n,), flags (n,), and signals of floors (3, s, n)."""
+
+    def __init__(self, model: Model, scores: Scores, n: int) -> None:
+        self.base, self.best, self.worst, self.contributions = np.zeros((4, n))
+        self.practice, self.practice_of, self.covered_or_reported, self.covered, self.believed = np.zeros((5, n))
+        *self.products, self.lowest, self.highest = scores.moments
+        scores.moments[:], self.lowest[:] = 0.0, 1.0
+        self.harm, self.core_declined = np.zeros(n, dtype=bool), np.zeros(n, dtype=bool)
+        self.core_settled = np.ones(n, dtype=bool)
+        # Found, declined or found, bad in the worst case.
+        self.signals = np.zeros((3, len(build_floor_inputs(model).floor), n), dtype=bool)
+
+    def add_numbers(self, block: IndicatorBlock, share: Floats) -> None:
+        """Add the numbers of a block; ``share`` (m, 1): the share of each indicator in the total weight."""
+        points = 100.0 * share
+        contributions = block.effective - block.context
+        contributions *= points
+        asked = points * block.asked
+        covered = share * block.covered
+        e, c = share * block.effective, share * block.context
+        all_covered = block.covered is block.covered_or_reported
+        products = (e * block.effective, e * block.context, c * block.context, e * block.covered, c * block.covered)
+        _add_rows(
+            (self.base, points * block.context),
+            (self.contributions, contributions),
+            (self.best, points * block.best),
+            (self.worst, points * block.worst),
+            (self.practice, asked * block.effective),
+            (self.practice_of, asked),
+            (self.covered, covered),
+            (self.covered_or_reported, covered if all_covered else share * block.covered_or_reported),
+            (self.believed, share * block.belief),
+            *zip(self.products, products, strict=True),
+        )
+        np.minimum(self.lowest, block.effective.min(axis=0), out=self.lowest)
+        np.maximum(self.highest, block.effective.max(axis=0), out=self.highest)
+
+    def add_flags(self, block: IndicatorBlock, core: NDArray[np.bool_], safeguard: Flags) -> None:
+        """Add the flags of a block; ``core`` (m,) and ``safeguard`` (m, 1): which of its indicators are these."""
+        # A missing safeguard is a finding, not harm to anyone, unless somebody reports it.
+        self.harm |= (block.harm & (~safeguard | block.reported)).any(axis=0)
+        if core.any():
+            self.core_declined |= block.declined[core].any(axis=0)
+            self.core_settled &= block.settled[core].all(axis=0)
+
+    def mark_signals(self, block: IndicatorBlock, model: Model) -> None:
+        """Mark the signals of floors that the indicators of a block give."""
+        inputs = select_floor_inputs(model, block.indicators.start, block.indicators.stop)
+        if not len(inputs.signal):
+            return
+        rows = inputs.indicator - block.indicators.start
+        found = (block.floor_risk[rows] >= inputs.min_risk) | (block.reported[rows] & inputs.by_report)
+        unsettled = block.harm[rows] | block.declined[rows] | ~block.settled[rows]
+        mark_signals(self.signals, inputs.signal, np.array([found, found | block.declined[rows], found | unsettled]))
+
+
+def _score_chunk(frame: Frame, model: Model, scores: Scores, cells: Cells) -> None:
+    """Fill in the scores and the cells of at most CHUNK_SIZE suppliers."""
+    k, n = frame.risk.shape
+    if k != len(model.indicators):
+        raise ValueError(f"the frame has {k} indicators, {model.id} {model.version} has {len(model.indicators)}")
+    shares = get_weight_shares(model)
+    core = np.array([indicator.core for indicator in model.indicators])
+    safeguard = np.array([[indicator.safeguard] for indicator in model.indicators])
+    totals = _Totals(model, scores, n)
+    for block in compute_blocks(frame, model):
+        i = block.indicators
+        cells.state[i], cells.effective[i], cells.harm[i] = block.state, block.effective, block.harm
+        totals.add_numbers(block, shares[i])
+        totals.add_flags(block, core[i], safeguard[i])
+        totals.mark_signals(block, model)
+    _write_scores(frame, model, totals, scores)
+
+
+def _write_scores(frame: Frame, model: Model, totals: _Totals, scores: Scores) -> None:
+    counts = count_signals(totals.signals, build_floor_inputs(model).floor, len(model.floors))
+    by_finding, by_declined, in_worst_case = evaluate_floors(
+        model, counts, frame.case, totals.core_declined, totals.core_settled
+    )
+    by_declined |= by_finding
+    in_worst_case |= by_declined
+    scores.floors[:] = by_finding.astype(np.int8) + by_declined
+    minimum = np.array([floor.minimum_score for floor in model.floors])[:, None]
+    best_floor, floor_points, worst_floor = (
+        (minimum * reached).max(axis=0, initial=0.0) for reached in (by_finding, by_declined, in_worst_case)
+    )
+
+    without_floors = totals.base + totals.contributions
+    scores.base[:], scores.total[:] = totals.base, np.maximum(without_floors, floor_points)
+    scores.uplift[:] = scores.total - without_floors
+    # The sums above and the total are added in different orders: the range gives way by the last bits, the score does not.
+    scores.best[:] = np.minimum(np.maximum(totals.best, best_floor), scores.total)
+    scores.worst[:] = np.maximum(np.minimum(np.maximum(totals.worst, worst_floor), 100.0), scores.total)
+    scores.floor_points[:], scores.worst_floor_points[:] = floor_points, worst_floor
+    scores.harm[:] = totals.harm | (frame.case >= 1)
+    scores.core_declined[:], scores.core_settled[:] = totals.core_declined, totals.core_settled
+    scores.practice[:], scores.practice_of[:] = totals.practice, totals.practice_of
+    scores.asked[:] = totals.practice_of > 0
+    scores.coverage[:] = np.minimum(totals.covered_or_reported, 1.0)
+    scores.coverage_without_reports[:] = totals.covered
+    scores.confidence[:] = 100.0 * (0.3 * frame.inherent_known + 0.7 * totals.believed)
+    scores.inherent_level[:] = assign_levels(totals.base, model)
+    scores.level[:], scores.capped[:] = _assign_shown_levels(model, frame, scores)
+
+
+def _add_rows(*sums: tuple[Floats, Floats]) -> None:
+    """Add to each sum (n,) its rows (m, n), one after another: the same to the last bit for one supplier and for many."""
+    m, n = sums[0][1].shape
+    if m > n:  # few suppliers: an accumulated sum adds the rows in the same order, in one call
+        stacked = np.empty((len(sums), m + 1, n))
+        for layer, (subtotal, rows) in zip(stacked, sums, strict=True):
+            layer[0], layer[1:] = subtotal, rows
+        for (subtotal, _), total in zip(sums, np.add.accumulate(stacked, axis=1)[:, -1], strict=True):
+            subtotal[:] = total
+        return
+    for subtotal, rows in sums:
+        for row in rows:
+            np.add(subtotal, row, out=subtotal)
+
+
+def assign_levels(points: Floats, model: Model) -> Codes:
+    """Return the level of each number of points (index of LEVELS), read off 6 decimals, bounds inclusive."""
+    rounded = np.round(points, 6)
+    level = np.zeros(points.shape, dtype=np.int8)
+    for name, bound in model.levels.items():
+        level[rounded >= bound] = LEVELS.index(name)
+    return level
+
+
+def _assign_shown_levels(model: Model, frame: Frame, scores: Scores) -> tuple[Codes, Flags]:
+    """Return the level shown (index of LEVEL_NAMES), and where it is capped: only declined answers would make it critical."""
+    low, medium, high, critical = range(4)
+    inherent_level = scores.inherent_level
+    inherent_level = np.where(
+        frame.critical_by_declined & ~scores.harm, np.minimum(inherent_level, high), inherent_level
+    )
+    level = assign_levels(scores.total, model)
+    level[(level == low) & ~((np.round(scores.worst, 6) < WORST_OF_LOW) & scores.core_settled)] = medium
+    capped = (level == critical) & ~scores.harm & (inherent_level < critical)
+    level[capped] = high
+    low_coverage = (np.round(scores.coverage_without_reports, 12) < model.insufficient_below) | ~frame.place_known
+    has_level_anyway = scores.harm | scores.core_declined
+    raised_level = np.maximum(level, inherent_level)
+    level = np.where(low_coverage & has_level_anyway, raised_level, level).astype(np.int8)
+    level[low_coverage & ~has_level_anyway] = INSUFFICIENT
+    return level, capped & (level != INSUFFICIENT)
+
+
+def compute_queue_rank(level: Codes, inherent_level: Codes) -> Codes:
+    """Return the rank of each level in a list, 0 first: insufficient evidence follows the level of its inherent risk."""
+    worst_first = 2 * (len(LEVELS) - 1 - np.where(level == INSUFFICIENT, inherent_level, level))
+    rank: Codes = (worst_first + (level == INSUFFICIENT)).astype(np.int8)
+    return rank

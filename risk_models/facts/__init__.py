@@ -1,0 +1,1 @@
+"""Facts about countries, sectors, goods and corridors, their releases, and the inherent risk they make."""

@@ -1,0 +1,1 @@
+"""What workers are owed back for the fees and costs of their recruitment."""

@@ -1,0 +1,1 @@
+"""Which entries of a watchlist a supplier may be."""

@@ -1,0 +1,125 @@
+"""What an admin looks after, through the API: users and their filters, keys, the audit trail, how long data are retained."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy.orm import Session
+
+from service import audit, retention
+from service.api.responses import Reply
+from service.api.schemas.base import Resource
+from service.api.views import filter_from, next_page, whole_list
+from service.auth import keys, users
+from service.auth.caller import get_caller, get_settings
+from service.db.tables import Organisation
+from service.errors import DomainError
+from service.queries import supplier_list
+
+Values = Mapping[str, Any]
+
+
+def list_users(session: Session) -> Reply:
+    """Return all who may sign in."""
+    return whole_list(list(users.list_users(session)))
+
+
+def create_user(session: Session, body: Values) -> Reply:
+    """Create a user. ``password`` is for the first sign-in, and in this response alone."""
+    user, password = users.create_user(session, body["email"], body["name"], body["role"], get_caller().actor)
+    return Reply(Resource(user, password=password), 201)
+
+
+def change_user(session: Session, user_id: str, body: Values) -> Reply:
+    """Give a user another role, or end or renew their access."""
+    user, by = users.get_user(session, user_id), get_caller().actor
+    if "role" in body:
+        users.change_role(session, user.id, body["role"], by)
+    if "active" in body:
+        (users.activate if body["active"] else users.deactivate)(session, user.id, by)
+    return Reply(user)
+
+
+def reset_password(session: Session, user_id: str) -> Reply:
+    """Give a user a new password for one sign-in, which is in this response alone."""
+    password = users.reset_password(session, user_id, get_caller().actor)
+    return Reply(Resource(users.get_user(session, user_id), password=password))
+
+
+def list_filters(session: Session, user_id: str) -> Reply:
+    """Return the filters that a user saved."""
+    return whole_list(list(supplier_list.list_saved_filters(session, users.get_user(session, user_id).id)))
+
+
+def save_filter(session: Session, user_id: str, body: Values) -> Reply:
+    """Save a filter for a user."""
+    conditions = filter_from({name: value for name, value in body.items() if name != "name"})
+    return Reply(supplier_list.save_filter(session, users.get_user(session, user_id).id, body["name"], conditions), 201)
+
+
+def delete_filter(session: Session, user_id: str, filter_id: str) -> Reply:
+    """Delete a filter of a user."""
+    supplier_list.delete_filter(session, user_id, filter_id)
+    return Reply(None, 204)
+
+
+def list_keys(session: Session) -> Reply:
+    """Return every API key, newest first, without its text."""
+    return whole_list(list(keys.list_keys(session)))
+
+
+def create_key(session: Session, body: Values) -> Reply:
+    """Create an API key. ``key`` is its text, which is in this response alone."""
+    longest = get_settings().key_days
+    key, text = keys.create_key(session, body["name"], body["scopes"], body["days"], get_caller().actor, longest)
+    return Reply(Resource(key, key=text), 201)
+
+
+def revoke_key(session: Session, key_id: str) -> Reply:
+    """End a key at once."""
+    keys.revoke_key(session, key_id, get_caller().actor)
+    return Reply(None, 204)
+
+
+def list_audit_events(session: Session, query: Values) -> Reply:
+    """Return the audit trail, newest first; ``until`` is included."""
+    cursor = query.get("cursor")
+    page = audit.list_events(
+        session,
+        **{name: query.get(name) for name in ("actor", "action", "object_id")},
+        since=_start_of_day(query.get("since")),
+        until=_start_of_day(query.get("until"), 1),
+        before=None if cursor is None else int(cursor),
+        limit=query["limit"],
+    )
+    return Reply({"items": page.events, "next": next_page(page.next_before)})
+
+
+def _start_of_day(day: str | None, later: int = 0) -> datetime | None:
+    """Return when a day begins for the organisation, ``later`` days on; None, no bound, beyond all that calendars have.
+
+    Raises DomainError, 422, for what is no day.
+    """
+    if day is None:
+        return None
+    try:
+        start = date.fromisoformat(day) + timedelta(days=later)
+        return datetime.combine(start, time(), ZoneInfo(get_caller().time_zone)).astimezone(UTC)
+    except OverflowError:
+        return None
+    except ValueError as error:
+        raise DomainError("parameter.value", 422, "since and until: say a day as 2026-03-01.") from error
+
+
+def get_organisation(session: Session) -> Reply:
+    """Return the organisation of the key, and how long it retains its data."""
+    return Reply(session.get_one(Organisation, get_caller().organisation_id))
+
+
+def change_organisation(session: Session, body: Values) -> Reply:
+    """Set how many months data are retained."""
+    who = get_caller()
+    return Reply(retention.set_retention(session, who.organisation_id, body["keep_months"], who.actor))

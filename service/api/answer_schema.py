@@ -1,0 +1,98 @@
+"""Answers to questionnaires as the OpenAPI document describes them: the named schemas of bodies that hold answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marshmallow import fields
+
+from questionnaires.form import Question, build_answers_schema, load_combined_form
+from risk_models.evidence import GRADE_TITLES as EVIDENCE_GRADES
+from service.api.fields import NOT_BLANK, PRINTED_OR_EMPTY
+from service.remediation.cohort_sheet import KIND as REPAYMENT
+
+Json = dict[str, Any]
+# JSON types that a question takes, where a text is not the only one.
+TYPES: dict[str, list[str]] = {
+    "number": ["number", "string"],
+    "money": ["number", "string"],
+    "percent": ["number", "string"],
+    "yes_no": ["string", "boolean"],
+    "many": ["array", "string"],
+    "countries": ["array", "string"],
+    "sector": ["array", "string"],
+}
+PIECE_OF_EVIDENCE: Json = {
+    "type": "object",
+    "description": "One piece of evidence; covers holds question ids, none for all of the form.",
+    "properties": {
+        "grade": {"enum": list(EVIDENCE_GRADES)},
+        **{name: {"type": ["string", "null"], "examples": ["2026-03-01"]} for name in ("date", "expires")},
+        "covers": {"type": ["array", "string", "null"], "items": {"type": ["string", "null"]}},
+        "source": {"type": ["string", "null"]},
+    },
+    "required": ["grade"],
+    "additionalProperties": False,
+}
+
+
+def components() -> Json:
+    """Return every schema of answers by its name in the document.
+
+    ``Gate`` is the body of the onboarding gate: the answers of a site or of an agency, as ``kind`` says, which a site may
+    leave out.
+    """
+    site, agency = answers_schema("site"), answers_schema("agency")
+    row = answers_schema(REPAYMENT)
+    row["properties"]["reference"] |= {"type": "string", "pattern": NOT_BLANK}  # each row names its cohort
+    row["required"] = ["reference"]
+    kind_of_site, kind_of_agency = {"const": "site", "default": "site"}, {"const": "agency"}
+    return {
+        "PieceOfEvidence": PIECE_OF_EVIDENCE,
+        "SiteAnswers": site,
+        "AgencyAnswers": agency,
+        "BuyerAnswers": answers_schema("buyer"),
+        "RepaymentRow": row,
+        "SiteToAssess": {**site, "properties": {"kind": kind_of_site, **site["properties"]}},
+        "AgencyToAssess": {
+            **agency,
+            "properties": {"kind": kind_of_agency, **agency["properties"]},
+            "required": ["kind"],
+        },
+        "Gate": {
+            "description": "Answers of one supplier or agency, assessed without being stored.",
+            "oneOf": [{"$ref": f"#/components/schemas/{name}"} for name in ("SiteToAssess", "AgencyToAssess")],
+        },
+    }
+
+
+def answers_schema(kind: str) -> Json:
+    """Return the JSON schema of answers to the forms of a kind, by question id. Questions about a person are not in it."""
+    form = load_combined_form(kind)
+    questions, answer_fields = (
+        [question for question in form.questions if not question.person],
+        build_answers_schema(form).fields,
+    )
+    return {
+        "type": "object",
+        "description": "Answers by question id. What is left out was not asked; `declined` and `cannot_apply` are answers.",
+        "properties": {question.id: _answer_schema(question, answer_fields[question.id]) for question in questions},
+        "additionalProperties": False,
+    }
+
+
+def _answer_schema(question: Question, answer_field: fields.Field[Any]) -> Json:
+    texts: Json = {"title": question.title, "description": question.ask}
+    if question.type == "evidence":
+        piece = {"$ref": "#/components/schemas/PieceOfEvidence"}
+        return {**texts, "type": ["array", "string", "null"], "items": piece}
+    printed: Json = {"pattern": PRINTED_OR_EMPTY.regex.pattern}
+    described: Json = {**texts, "type": [*TYPES.get(question.type, ["string"]), "null"], **printed}
+    if "array" in described["type"]:
+        described["items"] = {"type": "string", **printed}
+    if "number" in described["type"]:
+        bounds = {"minimum": getattr(answer_field, "least", None), "maximum": getattr(answer_field, "most", None)}
+        described |= {name: bound for name, bound in bounds.items() if isinstance(bound, int | float)}
+    if question.choices:
+        described["examples"] = [choice.code for choice in question.choices]
+    return described

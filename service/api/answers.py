@@ -1,0 +1,86 @@
+"""Answers to questionnaires as JSON, held to the same rules as those of a sheet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache, lru_cache
+from typing import Any, NamedTuple
+
+from marshmallow import Schema, ValidationError
+
+from questionnaires.form import build_answers_schema, load_combined_form
+from questionnaires.issues import Issue
+from questionnaires.parse.answer import EvidencePiece
+from questionnaires.validation.json_answers import validate_answers
+from service.api.validation import DETAILS, error, errors_of, refusal
+from service.auth.caller import get_caller
+from service.clock import today
+from service.db.tables import Result, Supplier
+
+# Fields of the service, in one table or another, that an answer could be taken for.
+READ_ONLY = {column.key for table in (Supplier, Result) for column in table.__table__.columns} | {
+    "decision", "decision_reasons", "reasons", "actions", "practice", "case_evidence", "uplift", "floors",
+    "cannot_be_ruled_out", "row", "assessment", "also_found_under",
+}  # fmt: skip
+
+
+class LoadedAnswers(NamedTuple):
+    """Answers by question id as JSON holds them, and the issues of those that cannot be used, as the response lists them."""
+
+    answers: dict[str, Any]
+    issues: list[dict[str, str]]
+
+
+def load_answers(kind: str, data: Mapping[str, Any]) -> LoadedAnswers:
+    """Return the answers of a body by question id; blank ones are left out.
+
+    Raises DomainError, 422: ``field.read_only``, ``field.unknown``, ``field.type``, or the code of the catalogue of issues.
+    """
+    fields = _schema(kind, today(get_caller().time_zone).isoformat()).fields
+    loaded: dict[str, Any] = {}
+    messages: dict[str, Any] = {name: ["field.unknown"] for name in data if name not in fields}
+    # As the schema would load it, but only the few fields of well over a hundred that are given.
+    for name in sorted(data.keys() - messages.keys(), key=_order(kind).__getitem__):
+        try:
+            loaded[name] = fields[name].deserialize(data[name], name, data)
+        except ValidationError as fault:
+            messages[name] = fault.messages
+    messages |= {name: ["field.required"] for name in _required(kind) if name not in data}
+    if messages:
+        errors = errors_of(messages)
+        for each in errors:
+            if each["code"] == "field.unknown" and each["field"] in READ_ONLY:
+                each["code"], each["detail"] = "field.read_only", DETAILS["field.read_only"]
+        raise refusal(errors)
+    usable, issues = validate_answers(load_combined_form(kind), loaded)
+    if graver := [issue for issue in issues if issue.severity == "error"]:
+        raise refusal([error(i.code, i.header, i.describe(), seen=i.seen, expected=i.expected) for i in graver])
+    answers = {question: answer if type(answer) is str else _json(answer) for question, answer in usable.items()}
+    return LoadedAnswers(answers, [_issue(each) for each in issues])
+
+
+def _json(answer: Any) -> Any:
+    """Return an answer as JSON holds it: a tuple as a list, a piece of evidence as an object of its fields."""
+    if isinstance(answer, EvidencePiece):
+        return {name: _json(value) for name, value in answer._asdict().items() if value not in (None, ())}
+    return [_json(each) for each in answer] if isinstance(answer, tuple) else answer
+
+
+def _issue(issue: Issue) -> dict[str, str]:
+    names = ("code", "severity", "seen", "expected", "cure")
+    return {"question": issue.header, **{name: getattr(issue, name) for name in names}}
+
+
+@cache
+def _order(kind: str) -> Mapping[str, int]:
+    return {question.id: at for at, question in enumerate(load_combined_form(kind).questions)}
+
+
+@cache
+def _required(kind: str) -> tuple[str, ...]:
+    return tuple(question.id for question in load_combined_form(kind).questions if question.required)
+
+
+@lru_cache(maxsize=12)  # a few kinds, and the days that it is somewhere on earth
+def _schema(kind: str, on: str) -> Schema:
+    return build_answers_schema(load_combined_form(kind), on)

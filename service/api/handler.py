@@ -1,0 +1,90 @@
+"""How every request of the API is handled: read as its route declares, run in a transaction, counted, and answered.
+
+Parameters and body are read strictly, the view runs in one transaction on the rows of the caller's organisation, once for each
+Idempotency-Key, and the schema of the route dumps what it returns. That, the problem objects and the strict JSON are what a
+framework for APIs would bring in another shape.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import orjson
+from flask import Response, current_app, g, request
+from sqlalchemy.orm import Session
+
+from service.api import idempotency
+from service.api.body import json_object
+from service.api.rate_limit import RateLimiter
+from service.api.responses import Reply, check_conditions, response
+from service.api.route import Route
+from service.api.schemas.base import ApiSchema
+from service.api.validation import load_body, load_parameters
+from service.auth.caller import get_caller, read_session, write_session
+from service.errors import DomainError
+
+NO_PARAMETERS = ApiSchema()
+GATE = "api.assess"
+
+
+def handler(route: Route) -> Callable[..., Response]:
+    """Return the function that handles the requests of a route."""
+
+    def handle(**path: str) -> Response:
+        arguments: dict[str, Any] = {**route.fixed, **path}
+        query = load_parameters(route.query or NO_PARAMETERS)
+        if route.query is not None:
+            arguments["query"] = query
+        if route.versioned:
+            check_conditions()
+        data: dict[str, Any] = {}
+        if route.body is not None:
+            data = json_object()
+            arguments["body"] = data if isinstance(route.body, str) else load_body(route.body, data)
+        if route.transaction == "own":
+            own: Response = route.view(**arguments)
+            return own
+        key = idempotency.key_of_request() if request.method == "POST" else None
+        if key and route.secret:
+            raise DomainError(
+                "idempotency.secret", 400, "What is told once is not stored: leave the Idempotency-Key out."
+            )
+        written = route.transaction == "write" or key
+        with write_session() if written else read_session(snapshot=route.transaction == "read") as session:
+            digest = idempotency.request_digest(json.dumps(data, sort_keys=True).encode()) if key else ""
+            reply = idempotency.run_once(session, key, digest, lambda: _dumped(route, session, arguments))
+        return response(reply)
+
+    return handle
+
+
+def _dumped(route: Route, session: Session, arguments: dict[str, Any]) -> Reply:
+    """Run the view of a route, and return its reply with the body as JSON holds it."""
+    reply: Reply = route.view(session, **arguments)
+    return replace(reply, body=route.response.dump(reply.body)) if isinstance(route.response, ApiSchema) else reply
+
+
+def count_request() -> None:
+    """Count the request against what its key may make in a minute. Raises DomainError ``too_many_requests``, 429."""
+    g.hit = None
+    if g.caller is None:
+        return
+    limiter: RateLimiter = current_app.extensions["rate_limiter"]
+    g.hit = limiter.hit(get_caller())
+    if not g.hit.allowed:
+        wait = {"Retry-After": str(g.hit.seconds)}
+        raise DomainError("too_many_requests", 429, f"A key makes {g.hit.limit} requests a minute.", headers=wait)
+
+
+def finish(answer: Response) -> Response:
+    """Return the response with what is left of the minute; a gate that fails, for whatever reason, decides to ask."""
+    hit = g.get("hit")
+    if hit is not None:
+        values = {"Limit": hit.limit, "Remaining": hit.remaining, "Reset": hit.seconds}
+        answer.headers.update({f"RateLimit-{name}": str(value) for name, value in values.items()})
+    if request.endpoint == GATE and answer.mimetype == "application/problem+json":
+        answer.set_data(orjson.dumps({**orjson.loads(answer.get_data()), "decision": "ask"}))
+    return answer

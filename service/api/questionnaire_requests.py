@@ -1,0 +1,84 @@
+"""Questionnaires through the API: forms as workbooks, requests to suppliers to answer one, and their return."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+from flask import Response
+from sqlalchemy.orm import Session
+
+from questionnaires.form import list_form_ids, load_form
+from questionnaires.workbook import build_template
+from reports.formats import FORMATS
+from service.api.responses import Reply, attachment
+from service.api.schemas.suppliers import PLURALS
+from service.api.views import whole_list
+from service.auth.caller import get_caller, read_session
+from service.clock import today
+from service.errors import DomainError, not_found
+from service.questionnaires_sent import requests as questionnaire_requests
+from service.suppliers import repository as suppliers
+
+WORKBOOK = FORMATS["xlsx"].media_type
+
+
+def list_forms(session: Session) -> Reply:
+    """Return the forms that can be sent out, each in its newest version."""
+    return whole_list([load_form(form_id) for form_id in list_form_ids()])
+
+
+def blank_form(form_id: str) -> Response:
+    """Return a form as an empty workbook."""
+    if form_id not in list_form_ids():
+        raise not_found("There is no such form.")
+    form = load_form(form_id)
+    return attachment(build_template(form), WORKBOOK, f"{form.id}_{form.version}.xlsx")
+
+
+def list_requests(session: Session, kind: str, supplier_id: str) -> Reply:
+    """Return the requests to a supplier, newest first."""
+    return whole_list(
+        list(questionnaire_requests.list_requests(session, suppliers.get_supplier(session, kind, supplier_id)))
+    )
+
+
+def create(session: Session, kind: str, supplier_id: str, body: Mapping[str, Any]) -> Reply:
+    """Record that a form goes to a supplier."""
+    supplier = suppliers.get_supplier(session, kind, supplier_id)
+    on = today(get_caller().time_zone)
+    request, _ = questionnaire_requests.create_request(
+        session, supplier, body["form"], body["sent_to"], on, get_caller().actor, body.get("version")
+    )
+    session.flush()
+    location = f"/api/v1/{PLURALS[kind]}/{supplier.id}/askings/{request.id}/form"
+    return Reply(request, 201, {"Location": location})
+
+
+def filled_form(kind: str, supplier_id: str, asking_id: str) -> Response:
+    """Return the form of a request, as the workbook that goes to the supplier."""
+    with read_session() as session:
+        supplier = suppliers.get_supplier(session, kind, supplier_id)
+        request = questionnaire_requests.get_request(session, supplier, asking_id)
+        data = questionnaire_requests.build_request_workbook(
+            request, supplier, load_form(request.form, request.form_version)
+        )
+    return attachment(data, WORKBOOK, f"{request.form}_{request.form_version}_{request.sent_on.isoformat()}.xlsx")
+
+
+def mark_returned(session: Session, kind: str, supplier_id: str, asking_id: str, body: Mapping[str, Any]) -> Reply:
+    """Record on which day a form came back; today where the body names none."""
+    supplier = suppliers.get_supplier(session, kind, supplier_id)
+    questionnaire_requests.get_request(session, supplier, asking_id)
+    return Reply(
+        questionnaire_requests.mark_form_returned(session, asking_id, _day(body.get("on")), get_caller().actor)
+    )
+
+
+def _day(text: str | None) -> date:
+    """Return the day of a body, today where it has none. Raises DomainError, 422."""
+    try:
+        return today(get_caller().time_zone) if text is None else date.fromisoformat(text)
+    except ValueError as error:
+        raise DomainError("date.invalid", 422, "on: Say the day as year, month and day: 2026-03-01.") from error

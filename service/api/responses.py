@@ -1,0 +1,85 @@
+"""What a route of the API returns, and the versions of it that requests name (ETag, If-Match, If-None-Match)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+from flask import Response, request
+
+from service.errors import DomainError
+
+TAG = r'(W/)?"[!#-~]{1,200}"'
+TAGS = re.compile(rf"\*|{TAG}(\s*,\s*{TAG})*", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A JSON body, its status, headers, and the tag of its version.
+
+    ``body`` is what the schema of the route dumps, bytes that were dumped before, or None for an empty body.
+    """
+
+    body: Any
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+    etag: str | None = None
+
+
+def response(reply: Reply) -> Response:
+    """Return the response to the request that is under way; 304 where the caller has this version already."""
+    data = b"" if reply.body is None else reply.body if isinstance(reply.body, bytes) else orjson.dumps(reply.body)
+    made = Response(data, reply.status, dict(reply.headers))
+    if reply.body is None:
+        made.headers.pop("Content-Type", None)
+    else:
+        made.content_type = "application/json"
+    if reply.etag is not None:
+        made.set_etag(reply.etag)
+        made.headers["Cache-Control"] = "private, no-cache"
+        if request.method in ("GET", "HEAD") and request.if_none_match.contains_weak(reply.etag):
+            made.status_code = 304
+            made.set_data(b"")
+            del made.headers["Content-Length"], made.headers["Content-Type"]
+    return made
+
+
+# The headers that a route with versions heeds, by method; a HEAD is like a GET.
+CONDITIONS = {
+    "GET": ("If-None-Match",), "HEAD": ("If-None-Match",), "PUT": ("If-Match", "If-None-Match"), "DELETE": ("If-Match",)
+}  # fmt: skip
+
+
+def check_conditions() -> None:
+    """Refuse what is no tag in If-Match and If-None-Match: a misspelt one would leave the change it was to guard unguarded.
+
+    Raises DomainError ``precondition.malformed``, 400.
+    """
+    for name in CONDITIONS[request.method]:
+        given = request.headers.get(name)
+        if given is not None and not TAGS.fullmatch(given):
+            raise DomainError(
+                "precondition.malformed", 400, f'{name} takes a tag as it came in ETag, "in quotes", or *.'
+            )
+
+
+def check_version(current: str | None) -> None:
+    """Hold the request to its If-Match and If-None-Match. ``current``: the tag of what is there, None for nothing.
+
+    Raises DomainError ``precondition.failed``, 412.
+    """
+    match, none_match = request.if_match, request.if_none_match
+    if match and (current is None or not match.contains(current)):
+        raise DomainError(
+            "precondition.failed", 412, "What is there is not the version that If-Match names. Read it again."
+        )
+    if none_match and current is not None and none_match.contains_weak(current):
+        raise DomainError("precondition.failed", 412, "There is one already, and If-None-Match asks for none.")
+
+
+def attachment(data: bytes, media_type: str, name: str) -> Response:
+    """Return a file to be saved under a name rather than opened in place."""
+    return Response(data, content_type=media_type, headers={"Content-Disposition": f'attachment; filename="{name}"'})

@@ -1,0 +1,49 @@
+"""What a route of the API is: all that is needed to serve it and to describe it in the OpenAPI document."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, NamedTuple
+
+from service.api.schemas.base import ApiSchema
+
+
+class FileTypes(NamedTuple):
+    """A response that is a file of one of these media types."""
+
+    media_types: tuple[str, ...]
+
+
+class Multipart(NamedTuple):
+    """A multipart form: its parts, and the media types that parts which are files may have."""
+
+    parts: ApiSchema
+    media_types: Mapping[str, tuple[str, ...]]
+
+
+class Route(NamedTuple):
+    """One route.
+
+    ``transaction`` says how its view uses rows: "read" a snapshot, "latest" what is committed before each statement, "write",
+    "own" where the view opens its own or needs none.
+    ``response`` describes what it returns; None for an empty body. ``body`` is the schema of a JSON body, or the name of a
+    schema of answers (``answer_schema.components``), which the view loads; ``form`` a multipart form, which it reads itself.
+    ``fixed``: arguments that the path fixes. ``secret``: the response holds what is given out once, so it is never stored under
+    an Idempotency-Key. ``open``: anybody may call it.
+    """
+
+    method: str
+    path: str
+    name: str
+    view: Callable[..., Any]
+    summary: str
+    response: ApiSchema | FileTypes | None
+    statuses: tuple[int, ...] = (200,)
+    transaction: Literal["read", "latest", "write", "own"] = "read"
+    query: ApiSchema | None = None
+    body: ApiSchema | str | None = None
+    form: Multipart | None = None
+    fixed: dict[str, str] = {}
+    versioned: bool = False
+    secret: bool = False
+    open: bool = False

@@ -1,0 +1,128 @@
+"""What an admin looks after: users and their filters, keys, the audit trail, the organisation."""
+
+from __future__ import annotations
+
+from marshmallow import fields
+
+from service import retention
+from service.api.fields import (
+    NOT_BLANK,
+    InstallationLimit,
+    ParameterInteger,
+    StrictBoolean,
+    StrictChoice,
+    StrictDay,
+    StrictInteger,
+    StrictList,
+    StrictString,
+)
+from service.api.schemas.base import ApiSchema, page_of
+from service.api.schemas.suppliers import TableFilterSchema
+from service.auth import users
+from service.auth.access import ACCESS
+
+ONCE = {"description": "Told in this answer and never again."}
+
+
+class UserSchema(ApiSchema):
+    """Somebody who may sign in."""
+
+    id = fields.String(dump_only=True)
+    email = StrictString(254, required=True, documented_pattern=users.EMAIL_OR_BLANKS)
+    name = StrictString(required=True, documented_pattern=NOT_BLANK)
+    role = StrictChoice(ACCESS.roles, required=True)
+    active = StrictBoolean()
+    must_change_password = fields.Boolean(dump_only=True)
+    created_at = fields.DateTime(dump_only=True)
+
+
+class UserWithPasswordSchema(UserSchema):
+    """A user with the password for the first sign-in."""
+
+    password = fields.String(dump_only=True, metadata=ONCE)
+
+
+NEW_USER = UserSchema(exclude=("active",))
+USER_CHANGE = UserSchema(only=("role", "active"), partial=True, sent_as="UserChange")
+USERS = page_of(UserSchema, "UserList")
+
+
+class FilterSchema(TableFilterSchema):
+    """A search of suppliers that a user saved; its parts are sent one by one and come back in ``wanted``."""
+
+    id = fields.String(dump_only=True)
+    name = StrictString(100, required=True, documented_pattern=NOT_BLANK)
+    wanted = fields.Dict(attribute="query", dump_only=True)
+
+    class Meta(ApiSchema.Meta):
+        """What is sent, and comes back in ``wanted``."""
+
+        load_only = ("level", "country", "sector", "text", "review", "step", "imported", "kind", "sort")
+
+
+NEW_FILTER = FilterSchema()
+FILTERS = page_of(FilterSchema, "FilterList")
+
+
+class KeySchema(ApiSchema):
+    """An API key, without its text."""
+
+    id = fields.String(dump_only=True)
+    name = StrictString(required=True, documented_pattern=NOT_BLANK)
+    prefix = fields.String(dump_only=True)
+    scopes = StrictList(StrictChoice(ACCESS.scopes), 1, 20, required=True)
+    days = StrictInteger(1, required=True, load_only=True, metadata={"maximum": InstallationLimit("key_days")})
+    created_at = fields.DateTime(dump_only=True)
+    expires_at = fields.DateTime(dump_only=True)
+    revoked_at = fields.DateTime(dump_only=True, allow_none=True)
+    used_at = fields.DateTime(dump_only=True, allow_none=True)
+
+
+class KeyWithTextSchema(KeySchema):
+    """A new API key with its text."""
+
+    key = fields.String(dump_only=True, metadata=ONCE)
+
+
+NEW_KEY = KeySchema()
+KEYS = page_of(KeySchema, "KeyList")
+
+
+class AuditEventSchema(ApiSchema):
+    """Who did what to which thing."""
+
+    at = fields.DateTime()
+    id = StrictInteger(0)
+    actor = fields.String()
+    action = fields.String()
+    object_type = fields.String()
+    object_id = fields.String()
+    details = fields.Dict()
+
+
+AUDIT_PAGE = page_of(AuditEventSchema, "AuditPage")
+
+
+class AuditQuerySchema(ApiSchema):
+    """The parameters of the audit trail."""
+
+    actor = StrictString(80)
+    action = StrictString(80)
+    object_id = StrictString(80)
+    since = StrictDay()
+    until = StrictDay()
+    cursor = StrictString(18, "^[0-9]+$")
+    limit = ParameterInteger(1, 200, load_default=50)
+
+
+class OrganisationSchema(ApiSchema):
+    """The organisation of the key, and how long it retains its data."""
+
+    id = fields.String(dump_only=True)
+    name = fields.String(dump_only=True)
+    time_zone = fields.String(dump_only=True)
+    keep_months = StrictInteger(retention.MIN_MONTHS, retention.MAX_MONTHS, required=True)
+    created_at = fields.DateTime(dump_only=True)
+
+
+ORGANISATION_CHANGE = OrganisationSchema(sent_as="OrganisationChange")

@@ -1,0 +1,113 @@
+"""Results of an assessment: the object of the contract (``service/assessment/assessment.schema.json``) and what the API adds."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from marshmallow import fields
+
+from reports.document import LEVELS
+from service.api.fields import StrictChoice, StrictNumber
+from service.api.schemas.base import ApiSchema
+from service.report_content.redaction import RAISED_STATE, REDACTED
+
+CONTRACT = Path(__file__).parents[2] / "assessment" / "assessment.schema.json"
+KINDS = ("site", "agency")
+DECISIONS = ("proceed", "ask", "hold")
+
+
+def _properties_of_result() -> dict[str, Any]:
+    """Return the JSON schema of each property of a result, with what callers without the scope cases:read get instead."""
+    properties: dict[str, Any] = json.loads(CONTRACT.read_text(encoding="utf-8"))["$defs"]["result"]["properties"]
+    reason = properties["reasons"]["items"]["properties"]
+    reason["value"] = {}  # apispec reads "true" as a name
+    reason["state"]["enum"].append(RAISED_STATE)
+    properties["case_evidence"]["enum"].append(REDACTED)
+    return properties
+
+
+RESULT = _properties_of_result()
+
+
+def of_contract(name: str) -> fields.Raw:
+    """Return the field for a property of a result, which is written as the contract has it."""
+    return fields.Raw(metadata=RESULT[name])
+
+
+class ReasonForDecisionSchema(ApiSchema):
+    """Why the gate decides as it does."""
+
+    code = fields.String()
+    text = fields.String()
+
+
+class IssueSchema(ApiSchema):
+    """An answer that was sent and cannot be used, by the code that a sheet gets."""
+
+    question = fields.String()
+    code = fields.String()
+    severity = fields.String()
+    seen = fields.String()
+    expected = fields.String()
+    cure = fields.String()
+
+
+def issues() -> fields.List[Any]:
+    """Return the field for what was sent and cannot be used."""
+    about = "What was sent and does not stand, by the codes that a sheet gets; only in the answer to what was sent."
+    return fields.List(fields.Nested(IssueSchema), metadata={"description": about})
+
+
+_ResultSchema = ApiSchema.from_dict({name: of_contract(name) for name in RESULT}, name="ResultSchema")
+
+
+class DecidedResultSchema(_ResultSchema):  # type: ignore[valid-type, misc]
+    """A result with the decision of the gate."""
+
+    decision = StrictChoice(DECISIONS)
+    decision_reasons = fields.List(fields.Nested(ReasonForDecisionSchema), metadata={"minItems": 1})
+
+
+class AssessmentSchema(DecidedResultSchema):
+    """A result with what to do about it."""
+
+    optional = frozenset({"issues"})
+
+    issues = issues()
+
+
+class ResultLineSchema(ApiSchema):
+    """A result in the history of a supplier."""
+
+    id = fields.String()
+    cause = fields.String()
+    model = fields.String()
+    model_version = fields.String()
+    level = StrictChoice(LEVELS)
+    score = StrictNumber()
+    best = StrictNumber()
+    worst = StrictNumber()
+    inherent = StrictNumber()
+    inherent_level = fields.String()
+    coverage = StrictNumber()
+    confidence = StrictNumber()
+    import_id = fields.String(allow_none=True)
+    on = fields.Date()
+    created_at = fields.DateTime()
+
+
+class ContributionSchema(ApiSchema):
+    """What one reason moved a score by."""
+
+    title = fields.String()
+    points = StrictNumber()
+
+
+class MovesSchema(ApiSchema):
+    """What moved a score since the assessment before; ``change`` is null for the first."""
+
+    id = fields.String()
+    change = StrictNumber(allow_none=True)
+    moves = fields.List(fields.Nested(ContributionSchema))

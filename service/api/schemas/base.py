@@ -1,0 +1,78 @@
+"""What every schema of the API shares: strict in both directions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, cast
+
+from marshmallow import RAISE, Schema, fields, missing, pre_dump
+
+from service.api.fields import ParameterInteger, StrictList, StrictNested, StrictString
+
+
+class Resource:
+    """An API object about to be written: a row, and what was computed for it, which comes before an attribute of the row."""
+
+    __slots__ = ("computed", "row")
+
+    def __init__(self, row: object, /, **computed: Any) -> None:
+        self.row, self.computed = row, computed
+
+
+class ApiSchema(Schema):
+    """An object of the API. Loading refuses a field that is not declared, and so does dumping.
+
+    ``optional``: the fields that a response may lack; it has all others. In the OpenAPI document an object that is returned has
+    the name of its class; one that is sent is called ``sent_as``, or New and the name where some fields cannot be sent.
+    """
+
+    class Meta:
+        """Refuse fields that are not declared."""
+
+        unknown = RAISE
+
+    error_messages = {"unknown": "field.unknown", "type": "field.type"}
+    optional: ClassVar[frozenset[str]] = frozenset()
+
+    def __init__(self, *, sent_as: str = "", **options: Any) -> None:
+        super().__init__(**options)
+        self.component = type(self).__name__.removesuffix("Schema")
+        partly = any(field.dump_only for field in self.fields.values())
+        self.sent_component = sent_as or (f"New{self.component}" if partly else self.component)
+        self._declared = {field.attribute or name for name, field in self.dump_fields.items()}
+
+    @pre_dump
+    def refuse_undeclared(self, source: Any, **_: Any) -> Any:
+        """Return the source; raise TypeError where it holds something that this schema does not declare."""
+        given = source if isinstance(source, Mapping) else source.computed if isinstance(source, Resource) else None
+        if given and not given.keys() <= self._declared:
+            raise TypeError(f"{type(self).__name__} does not declare {sorted(given.keys() - self._declared)}")
+        return source
+
+    def get_attribute(self, source: Any, attr: str, default: Any) -> Any:
+        """Return the value of a field; raise TypeError where a response would lack one."""
+        if isinstance(source, Resource):
+            if attr in source.computed:
+                return source.computed[attr]
+            source = source.row
+        value = super().get_attribute(source, attr, default)
+        if value is missing and attr not in self.optional:
+            raise TypeError(f"{type(self).__name__}: there is no {attr} in {type(source).__name__}")
+        return value
+
+
+def page_of(items: type[ApiSchema], name: str) -> ApiSchema:
+    """Return the schema of a page of a list: ``items``, and ``next``, the address of the next page."""
+    following = {"description": "Address of the next page; null at the end."}
+    parts: dict[str, fields.Field[Any]] = {
+        "items": StrictList(StrictNested(items)),
+        "next": StrictString(allow_none=True, metadata=following),
+    }
+    return cast("type[ApiSchema]", ApiSchema.from_dict(parts, name=name))()
+
+
+class PageQuerySchema(ApiSchema):
+    """The parameters of a list in pages."""
+
+    cursor = StrictString(1000, "^[A-Za-z0-9_-]+$")
+    limit = ParameterInteger(1, 200, load_default=50)

@@ -1,0 +1,98 @@
+"""Case records: what was found of one group of people. No person is in them."""
+
+from __future__ import annotations
+
+from marshmallow import fields
+
+from questionnaires.form import load_form
+from risk_models.cases.rules import STRENGTHS
+from service.api.fields import (
+    CurrentChoice,
+    StrictBoolean,
+    StrictChoice,
+    StrictInteger,
+    StrictList,
+    StrictNested,
+    StrictNumber,
+    StrictString,
+)
+from service.api.schemas.base import ApiSchema, PageQuerySchema, page_of
+from service.cases import service as case_service
+
+STATES = ("open", "closed")
+PART_OF_DAY = "^[0-9]{4}(-[0-9]{2}){0,2}$"
+LONGEST = case_service.MAX_LENGTHS
+
+
+def _codes(question: str) -> tuple[str, ...]:
+    return tuple(choice.code for choice in load_form(case_service.FORM_ID).by_id[question].choices)
+
+
+class FindingSchema(ApiSchema):
+    """Something that was looked for in a case, and whether it was found."""
+
+    number = StrictInteger(0, dump_only=True)
+    finding = CurrentChoice(_codes("finding"), required=True)
+    phase = CurrentChoice(_codes("phase"), allow_none=True)
+    found = StrictBoolean(load_default=True)
+    source = CurrentChoice(_codes("source"), allow_none=True)
+    found_on = StrictString(10, PART_OF_DAY, allow_none=True)
+    note = StrictString(LONGEST["note"], allow_none=True)
+    recorded_at = fields.DateTime(attribute="created_at", dump_only=True)
+
+
+class FirstStepSchema(ApiSchema):
+    """One of the first things to do, and until when."""
+
+    id = fields.String()
+    within_hours = StrictNumber()
+    by = fields.DateTime()
+
+
+class CaseLineSchema(ApiSchema):
+    """A case in a list."""
+
+    id = fields.String(dump_only=True)
+    number = StrictString(LONGEST["case_id"], required=True)
+    state = StrictChoice(STATES, dump_only=True)
+    outcome = CurrentChoice(case_service.list_outcomes(), required=True, allow_none=True)
+    supplier_id = fields.String(dump_only=True, allow_none=True)
+    linked_reference = StrictString(LONGEST["linked_reference"], allow_none=True)
+    linked_name = StrictString(LONGEST["linked_name"], allow_none=True)
+    strength = StrictChoice(STRENGTHS, dump_only=True)
+    created_at = fields.DateTime(dump_only=True)
+    closed_at = fields.DateTime(dump_only=True, allow_none=True)
+
+
+class CaseSchema(CaseLineSchema):
+    """What was found of one group of people, and how it reads. Never a verdict; no person."""
+
+    nationality = StrictString(2, "^[A-Z]{2}$", load_only=True)
+    job = StrictString(LONGEST["job"], load_only=True)
+    intake_from = StrictString(10, PART_OF_DAY, load_only=True)
+    intake_to = StrictString(10, PART_OF_DAY, load_only=True)
+    people = StrictInteger(1, 100_000, load_only=True)
+    age_group = CurrentChoice(_codes("age_group"), load_only=True)
+    rules = fields.Dict(dump_only=True)
+    cohort = fields.Dict(dump_only=True)
+    acts = StrictList(CurrentChoice(_codes("acts")), 0, 20)
+    asked_in_full = StrictList(CurrentChoice(_codes("asked_in_full")), 0, 20)
+    because = fields.List(fields.String(), dump_only=True)
+    indicators = fields.List(fields.String(), dump_only=True)
+    not_placed = fields.List(fields.String(), dump_only=True)
+    readings = fields.List(fields.Dict(), dump_only=True)
+    ilo_indicators = fields.List(fields.Dict(), dump_only=True)
+    first_steps = fields.List(fields.Nested(FirstStepSchema), dump_only=True)
+    findings = StrictList(StrictNested(FindingSchema), 0, 200, load_default=list)
+
+
+NEW_CASE = CaseSchema(exclude=("outcome",))
+CASE_CLOSING = CaseSchema(only=("outcome",), sent_as="CaseClosing")
+CASE_PAGE = page_of(CaseLineSchema, "CasePage")
+
+
+class CaseQuerySchema(PageQuerySchema):
+    """The parameters of the list of cases."""
+
+    state = StrictChoice(STATES)
+    supplier_id = StrictString(36)

@@ -1,0 +1,183 @@
+"""Files: imports on their way in, reports on their way out, and the jobs that work on them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from marshmallow import fields
+
+from reports.document import LEVELS
+from reports.formats import FORMATS
+from service.api.fields import (
+    CODES,
+    PRINTED_OR_EMPTY,
+    InstallationLimit,
+    StrictChoice,
+    StrictInteger,
+    StrictNumber,
+    StrictString,
+)
+from service.api.schemas.assessments import KINDS
+from service.api.schemas.base import ApiSchema, PageQuerySchema, page_of
+from service.api.schemas.suppliers import LevelCountsSchema
+from service.report_jobs import AUDIENCES
+
+STATES = ("waiting", "previewed", "running", "done", "refused", "failed", "cancelled")
+JOB_STATES = ("queued", "running", "done", "failed", "cancelled")
+CHOICES: Mapping[str, tuple[str, ...]] = {
+    "kind": (*KINDS, "buyer", "case"),
+    "date_order": ("dmy", "mdy"),
+    "confirm": ("true", "false"),
+}
+COLUMNS = (
+    'An object: question id -> header of the column that answers it, "" for none; of several sheets it is meant for those that '
+    "have the header. Or an array with an object for each sheet: its file and sheet, either of which may be left out for any, "
+    "and its columns, as before."
+)
+_NAME = {"type": "string", "maxLength": 1000, "pattern": PRINTED_OR_EMPTY.regex.pattern}
+COLUMN_MAP = {"type": "object", "additionalProperties": _NAME}
+SHEET_COLUMNS = {
+    "type": "object",
+    "properties": {"file": _NAME, "sheet": _NAME, "columns": COLUMN_MAP},
+    "required": ["columns"],
+    "additionalProperties": False,
+}
+
+
+class ColumnsField(fields.Field[Any]):
+    """Which column answers which question, for all sheets or sheet by sheet; the use case knows the questions."""
+
+    default_error_messages = CODES
+
+    def __init__(self) -> None:
+        of_sheets = {"type": "array", "minItems": 1, "items": SHEET_COLUMNS}
+        super().__init__(metadata={"description": COLUMNS, "oneOf": [COLUMN_MAP, of_sheets]})
+
+
+class JobSchema(ApiSchema):
+    """Work that is done in the background."""
+
+    id = fields.String()
+    kind = fields.String()
+    state = StrictChoice(JOB_STATES)
+    progress = StrictNumber()
+    message = fields.String()
+    created_at = fields.DateTime()
+    finished_at = fields.DateTime(allow_none=True)
+
+
+JOB_PAGE = page_of(JobSchema, "JobPage")
+
+
+class JobProgressSchema(ApiSchema):
+    """How far the job of an import is."""
+
+    state = StrictChoice(JOB_STATES)
+    progress = StrictNumber()
+    message = fields.String()
+
+
+class ImportLineSchema(ApiSchema):
+    """An import in a list."""
+
+    id = fields.String()
+    state = StrictChoice(STATES)
+    choices = fields.Dict()
+    rows = StrictInteger(0)
+    accepted = StrictInteger(0)
+    rejected = StrictInteger(0)
+    created_at = fields.DateTime()
+    finished_at = fields.DateTime(allow_none=True)
+
+
+IMPORT_PAGE = page_of(ImportLineSchema, "ImportPage")
+
+
+class ImportSchema(ImportLineSchema):
+    """How far an import is, what was found, and what came of it."""
+
+    files = fields.List(fields.Dict())
+    job = fields.Nested(JobProgressSchema, allow_none=True)
+    counts = fields.Nested(LevelCountsSchema, allow_none=True)
+    issues = fields.List(fields.Dict())
+    issues_total = StrictInteger(0)
+    problem = fields.Dict(
+        allow_none=True,
+        metadata={
+            "description": "Why it was refused, or why other choices could not be used: what a refused request gets."
+        },
+    )
+
+
+class ImportQuerySchema(PageQuerySchema):
+    """The parameters of the list of imports."""
+
+    state = StrictChoice(STATES)
+
+
+class ImportConfirmationSchema(ApiSchema):
+    """What the sender decides on how files are read."""
+
+    default_country = StrictString()
+    default_sector = StrictString()
+    sheet = StrictString()
+    on = StrictString()
+    kind = StrictChoice(CHOICES["kind"])
+    date_order = StrictChoice(CHOICES["date_order"])
+    columns = ColumnsField()
+
+
+class UploadSchema(ApiSchema):
+    """The parts of an upload: files, and how to read them. A part that is empty counts as left out."""
+
+    file = fields.List(
+        fields.String(metadata={"format": "binary"}),
+        required=True,
+        metadata={"minItems": 1, "maxItems": InstallationLimit("upload_files")},
+    )
+    kind = fields.String(metadata={"enum": list(CHOICES["kind"])})
+    default_country = fields.String()
+    default_sector = fields.String()
+    sheet = fields.String()
+    date_order = fields.String(metadata={"enum": list(CHOICES["date_order"])})
+    columns = fields.String(metadata={"description": f"As JSON. {COLUMNS}"})
+    on = fields.String()
+    confirm = fields.String(metadata={"enum": list(CHOICES["confirm"])})
+
+
+UPLOAD = UploadSchema()
+# The types that questionnaires/file_checks/preflight.py tells by their bytes: xlsx, xls, ods, csv, tsv, txt.
+SPREADSHEETS = (
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "application/vnd.ms-excel",
+    "application/vnd.oasis.opendocument.spreadsheet",
+    "text/csv",
+    "text/tab-separated-values",
+    "text/plain",
+)
+
+
+class ReportSchema(ApiSchema):
+    """A report that was requested, and how far it is."""
+
+    id = fields.String(dump_only=True)
+    state = StrictChoice(JOB_STATES, dump_only=True)
+    progress = StrictNumber(dump_only=True)
+    message = fields.String(dump_only=True)
+    format = StrictChoice(FORMATS, required=True)
+    audience = StrictChoice(AUDIENCES, load_default="internal")
+    supplier_id = StrictString(36, allow_none=True)
+    results = StrictInteger(0, dump_only=True, allow_none=True)
+    size = StrictInteger(0, dump_only=True, allow_none=True)
+    created_at = fields.DateTime(dump_only=True)
+    finished_at = fields.DateTime(dump_only=True, allow_none=True)
+    kind = StrictChoice(KINDS, load_only=True)
+    level = StrictChoice(LEVELS, load_only=True)
+    country = StrictString(2, "^[A-Z]{2}$", load_only=True)
+    sector = StrictString(4, "^([A-U]|[0-9]{2,4})$", load_only=True)
+    text = StrictString(load_only=True)
+
+
+NEW_REPORT = ReportSchema()
+REPORT_PAGE = page_of(ReportSchema, "ReportPage")

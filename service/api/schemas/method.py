@@ -1,0 +1,60 @@
+"""How scores come about: the method in words, models, facts, actions, sources, forms."""
+
+from __future__ import annotations
+
+from marshmallow import fields
+
+from service.api.fields import StrictNumber
+from service.api.schemas.base import ApiSchema, page_of
+
+
+class MethodSchema(ApiSchema):
+    """The method in words, the facts, and the library of actions."""
+
+    method = fields.List(fields.String())
+    limits = fields.List(fields.String())
+    facts_digest = fields.String()
+    facts = fields.List(fields.Dict())
+    actions = fields.List(fields.Dict())
+
+
+class ModelLineSchema(ApiSchema):
+    """A model in a list."""
+
+    id = fields.String()
+    version = fields.String()
+    title = fields.String()
+    kind = fields.String()
+    effective = fields.Date()
+    serves = fields.List(fields.String())
+    levels = fields.Dict()
+    digest = fields.String()
+
+
+class ModelSchema(ModelLineSchema):
+    """A model whole: weights, reasons, rules, sources."""
+
+    indicators = fields.List(fields.Dict())
+    contexts = fields.List(fields.Dict())
+    floors = fields.List(fields.Dict())
+    gates = fields.List(fields.Dict())
+    insufficient_below = StrictNumber()
+    reported = StrictNumber(attribute="reported_risk")
+    review_months = fields.Dict()
+    credibility = fields.Dict()
+
+
+MODELS = page_of(ModelLineSchema, "ModelList")
+
+
+class SourceSchema(ApiSchema):
+    """A rule or publication that is cited, and how well it was seen."""
+
+    id = fields.String()
+    title = fields.String()
+    publisher = fields.String()
+    mark = fields.String()
+    seen = fields.String()
+
+
+SOURCES = page_of(SourceSchema, "SourceList")

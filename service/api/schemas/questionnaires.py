@@ -1,0 +1,58 @@
+"""Questionnaires: the forms there are, and the requests to suppliers to answer them."""
+
+from __future__ import annotations
+
+from marshmallow import fields
+
+from questionnaires.form import list_form_ids, list_versions, load_form
+from service.api.fields import NOT_BLANK, StrictDay, StrictString
+from service.api.schemas.base import ApiSchema, page_of
+
+
+class FormSchema(ApiSchema):
+    """A form that can be sent out."""
+
+    id = fields.String()
+    version = fields.String()
+    title = fields.String()
+    kind = fields.String()
+
+
+FORMS = page_of(FormSchema, "FormList")
+
+
+class QuestionnaireRequestSchema(ApiSchema):
+    """A form that went to a supplier, and when it came back."""
+
+    id = fields.String(dump_only=True)
+    form = StrictString(40, required=True)
+    form_version = fields.String(dump_only=True)
+    sent_to = StrictString(required=True, documented_pattern=NOT_BLANK)
+    sent_on = fields.Date(dump_only=True)
+    returned_on = fields.Date(dump_only=True, allow_none=True)
+    version = StrictString(20, load_only=True)
+
+
+QUESTIONNAIRE_REQUESTS = page_of(QuestionnaireRequestSchema, "QuestionnaireRequestList")
+
+
+def new_questionnaire_request(kind: str) -> ApiSchema:
+    """Return the schema of a request to a supplier of a kind: the document names the forms of the kind and their versions. One
+    that does not exist is refused by the use case, with a code of its own.
+    """
+    of_kind = [form_id for form_id in list_form_ids() if load_form(form_id).kind == kind]
+    all_versions = sorted({version for form_id in of_kind for version in list_versions(form_id)})
+
+    class OfKindSchema(QuestionnaireRequestSchema):
+        """A form that goes to a supplier."""
+
+        form = StrictString(40, required=True, metadata={"enum": of_kind})
+        version = StrictString(20, load_only=True, metadata={"enum": all_versions})
+
+    return OfKindSchema(sent_as=f"New{kind.capitalize()}QuestionnaireRequest")
+
+
+class ReturnSchema(ApiSchema):
+    """On which day a form came back; today where it is left out."""
+
+    on = StrictDay()

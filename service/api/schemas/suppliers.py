@@ -1,0 +1,258 @@
+"""Suppliers and agencies, and what is read over all of them: companies, changes, the portfolio, next steps."""
+
+from __future__ import annotations
+
+from marshmallow import fields
+
+from reports.document import LEVELS
+from service.api.fields import ParameterInteger, StrictBoolean, StrictChoice, StrictInteger, StrictNumber, StrictString
+from service.api.schemas.assessments import (
+    KINDS,
+    ContributionSchema,
+    DecidedResultSchema,
+    ResultLineSchema,
+    issues,
+    of_contract,
+)
+from service.api.schemas.base import ApiSchema, PageQuerySchema, page_of
+from service.queries.supplier_list import REVIEWS, SORTS
+
+PLURALS = dict(zip(KINDS, ("suppliers", "agencies"), strict=True))
+TABLE_FORMATS = ("csv", "xlsx")
+UP_TO = "Declined answers alone lift the value this high: a bound and no finding."
+UNANSWERED = (
+    "Most rules that hold the score up rest on blanks alone, without which the level would be lower: most of it cannot be ruled "
+    "out, and was not found."
+)
+UNANSWERED_OR_NULL = f"{UNANSWERED} Null until a supplier that was last assessed by an older version is assessed again."
+
+
+class AlsoFoundUnderSchema(ApiSchema):
+    """The reference, number or name of a supplier that was merged into this one."""
+
+    id = fields.String()
+    named = fields.String()
+
+
+class SupplierSchema(DecidedResultSchema):
+    """A supplier or agency with its latest result."""
+
+    optional = frozenset({"issues"})
+
+    id = fields.String()
+    version = StrictInteger(0)
+    silent = StrictBoolean(allow_none=True, metadata={"description": UNANSWERED_OR_NULL})
+    assessed_at = fields.DateTime(allow_none=True)
+    review_due = fields.Date(allow_none=True)
+    also_found_under = fields.List(
+        fields.Nested(AlsoFoundUnderSchema),
+        metadata={"description": "References, numbers or names of those that were merged into it."},
+    )
+    issues = issues()
+
+
+class SupplierLineSchema(ApiSchema):
+    """A supplier or agency in a list."""
+
+    kind = StrictChoice(KINDS)
+    reference = of_contract("reference")
+    name = of_contract("name")
+    country = of_contract("country")
+    sector = of_contract("sector")
+    model = of_contract("model")
+    level = of_contract("level")
+    score = of_contract("score")
+    best = of_contract("best")
+    worst = of_contract("worst")
+    inherent = of_contract("inherent")
+    inherent_level = of_contract("inherent_level")
+    coverage = of_contract("coverage")
+    confidence = of_contract("confidence")
+    up_to = of_contract("up_to")
+    next_step = of_contract("next_step")
+    id = fields.String()
+    version = StrictInteger(0)
+    silent = StrictBoolean(allow_none=True, metadata={"description": UNANSWERED_OR_NULL})
+    assessed_at = fields.DateTime(allow_none=True)
+    review_due = fields.Date(allow_none=True)
+
+
+SUPPLIER_PAGE = page_of(SupplierLineSchema, "SupplierPage")
+RESULT_PAGE = page_of(ResultLineSchema, "ResultPage")
+
+
+class MergeSchema(ApiSchema):
+    """Into which supplier another is merged: its id or reference."""
+
+    into = StrictString(300, required=True)
+
+
+class CompanySchema(ApiSchema):
+    """A company, its sites counted, and the worst of them."""
+
+    company = fields.String(attribute="company_key")
+    name = fields.String()
+    sites = StrictInteger(0)
+    countries = fields.List(fields.String())
+    worst = fields.Nested(SupplierLineSchema)
+
+
+COMPANY_PAGE = page_of(CompanySchema, "CompanyPage")
+
+
+class ChangeSchema(ApiSchema):
+    """Something that happened to a supplier."""
+
+    at = fields.DateTime()
+    kind = fields.String()
+    supplier_id = fields.String()
+    data = fields.Dict()
+
+
+class ChangePageSchema(ApiSchema):
+    """Changes in order, and the cursor to ask with next."""
+
+    items = fields.List(fields.Nested(ChangeSchema))
+    cursor = fields.String()
+
+
+class NamedAgencySchema(ApiSchema):
+    """An agency as a site names it, and the agency of that name."""
+
+    named = fields.String()
+    agency = fields.Nested(SupplierLineSchema, allow_none=True)
+
+
+class ReachSchema(ApiSchema):
+    """How many sites name an agency, how many of them say how many workers came through it, and how many those are."""
+
+    sites = StrictInteger(0)
+    tell = StrictInteger(0, attribute="reporting_sites")
+    workers = StrictNumber()
+
+
+class CorridorSchema(ApiSchema):
+    """From where workers come, and to where."""
+
+    origin = fields.String(data_key="from")
+    destination = fields.String(data_key="to")
+
+
+class OthersSchema(ApiSchema):
+    """Whom a supplier has to do with: agencies it names, sites of its company or that use it, corridors."""
+
+    agencies = fields.List(fields.Nested(NamedAgencySchema))
+    sites = fields.List(fields.Nested(SupplierLineSchema))
+    reach = fields.Nested(ReachSchema, allow_none=True)
+    corridors = fields.List(fields.Nested(CorridorSchema))
+
+
+class LevelCountsSchema(ApiSchema):
+    """How many suppliers are at each level."""
+
+    critical = StrictInteger(0)
+    high = StrictInteger(0)
+    medium = StrictInteger(0)
+    low = StrictInteger(0)
+    insufficient_evidence = StrictInteger(0)
+
+
+class KindCountsSchema(ApiSchema):
+    """How many sites and agencies there are."""
+
+    site = StrictInteger(0)
+    agency = StrictInteger(0)
+
+
+class PlaceSchema(ApiSchema):
+    """The risk of a country."""
+
+    country = fields.String(allow_none=True)
+    value = StrictNumber()
+    level = StrictChoice(LEVELS)
+    known = StrictChoice(("practice", "inherent"))
+    results = StrictInteger(0)
+    up_to = StrictBoolean(metadata={"description": UP_TO})
+    silent = StrictBoolean(metadata={"description": UNANSWERED})
+
+
+class CellSchema(PlaceSchema):
+    """The risk of a sector in a country."""
+
+    sector = fields.String(allow_none=True)
+
+
+class MoverSchema(ApiSchema):
+    """A supplier whose level moved, and why."""
+
+    supplier = fields.Nested(SupplierLineSchema)
+    before = fields.String(data_key="from", allow_none=True)
+    after = fields.String(data_key="to")
+    at = fields.DateTime()
+    cause = fields.String()
+    moves = fields.List(fields.Nested(ContributionSchema))
+
+
+class PortfolioSchema(ApiSchema):
+    """The portfolio: counts, queues, the risk of places, and whose level moved."""
+
+    counts = fields.Nested(LevelCountsSchema)
+    kinds = fields.Nested(KindCountsSchema)
+    median_confidence = StrictNumber(allow_none=True)
+    thin = StrictInteger(0)
+    insufficient_evidence = fields.List(fields.Nested(SupplierLineSchema))
+    worst = fields.List(fields.Nested(SupplierLineSchema))
+    review_due = fields.List(fields.Nested(SupplierLineSchema))
+    overdue = StrictInteger(0)
+    heat_map = fields.List(fields.Nested(CellSchema))
+    places = fields.List(fields.Nested(PlaceSchema))
+    movers = fields.List(fields.Nested(MoverSchema))
+
+
+class NextStepSchema(ApiSchema):
+    """An action, how many suppliers it concerns, and the worst few of them."""
+
+    action = fields.Dict()
+    total = StrictInteger(0)
+    suppliers = fields.List(fields.Nested(SupplierLineSchema))
+
+
+NEXT_STEPS = page_of(NextStepSchema, "NextStepList")
+
+
+class SupplierFilterSchema(ApiSchema):
+    """A search of suppliers."""
+
+    level = StrictChoice(LEVELS)
+    country = StrictString(7, "^([A-Z]{2}|unknown)$")
+    sector = StrictString(7, "^([A-U]|[0-9]{2,4}|unknown)$")
+    text = StrictString()
+    review = StrictChoice(REVIEWS)
+    step = StrictString(60, "^[a-z0-9_]+$")
+    imported = StrictString(36, "^[0-9a-f-]+$")
+
+
+class SupplierQuerySchema(SupplierFilterSchema, PageQuerySchema):
+    """The parameters of the lists of suppliers and agencies."""
+
+    company = StrictString(300)
+
+
+class TableFilterSchema(SupplierFilterSchema):
+    """A search of the table of suppliers, and its order."""
+
+    kind = StrictChoice(KINDS)
+    sort = StrictChoice(SORTS)
+
+
+class TableQuerySchema(TableFilterSchema):
+    """The parameters of the table as a file."""
+
+    format = StrictChoice(TABLE_FORMATS, load_default="csv")
+
+
+class ChangeQuerySchema(ApiSchema):
+    """From which change on, and how many."""
+
+    since = StrictString(18, "^[0-9]+$")
+    limit = ParameterInteger(1, 1000, load_default=100)

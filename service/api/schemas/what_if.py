@@ -1,0 +1,63 @@
+"""What a change would do to a supplier."""
+
+from __future__ import annotations
+
+from marshmallow import fields
+
+from risk_models.evidence import GRADE_TITLES
+from service.api.fields import StrictBoolean, StrictChoice, StrictDict, StrictList, StrictNumber, StrictString
+from service.api.schemas.base import ApiSchema
+
+
+class WhatIfStateSchema(ApiSchema):
+    """A supplier before or after a change."""
+
+    level = fields.String()
+    score = StrictNumber()
+    best = StrictNumber()
+    worst = StrictNumber()
+    confidence = StrictNumber()
+    floors = fields.List(fields.String())
+
+
+class WhatIfMoveSchema(ApiSchema):
+    """A reason whose points or state a change would move."""
+
+    kind = fields.String()
+    title = fields.String()
+    before = StrictNumber()
+    after = StrictNumber()
+    state_before = fields.String()
+    state_after = fields.String()
+
+
+class FewestActionsSchema(ApiSchema):
+    """The fewest actions that would move the level."""
+
+    level = fields.String()
+    score = StrictNumber()
+    moves_level = StrictBoolean()
+    actions = fields.List(fields.String())
+
+
+class WhatIfSchema(ApiSchema):
+    """A supplier before and after a change, and the fewest actions that would move its level."""
+
+    before = fields.Nested(WhatIfStateSchema)
+    after = fields.Nested(WhatIfStateSchema)
+    moves = fields.List(fields.Nested(WhatIfMoveSchema))
+    fewest = fields.Nested(FewestActionsSchema)
+
+
+def what_if_change(kind: str) -> ApiSchema:
+    """Return the schema of what may be changed of a supplier of a kind."""
+    answers_of_kind = [{"$ref": f"#/components/schemas/{kind.capitalize()}Answers"}]
+
+    class WhatIfChangeSchema(ApiSchema):
+        """Changed answers to questions, actions as if they were done, and the grade of the evidence for both."""
+
+        answers = StrictDict(keys=fields.String(), metadata={"allOf": answers_of_kind})
+        actions = StrictList(StrictString(60, "^[a-z0-9_]+$"), 0, 100)
+        evidence_grade = StrictChoice(GRADE_TITLES)
+
+    return WhatIfChangeSchema(sent_as=f"{kind.capitalize()}WhatIfChange")

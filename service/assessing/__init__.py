@@ -1,1 +1,0 @@
-"""From answers to scores with their reasons, written down so that they can be worked out again."""

@@ -1,0 +1,1 @@
+"""Assess suppliers and decide on onboarding. Pure: answers, models and facts in, results out."""

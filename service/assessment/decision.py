@@ -1,0 +1,69 @@
+"""Decide on onboarding: what a procurement system should do with a supplier. In doubt it asks, and never proceeds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from risk_models.model import Model
+
+OPEN_STATES = ("not_asked", "declined", "expired")
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The onboarding decision: proceed, ask or hold, reasons as code and sentence, and the id of the first action."""
+
+    decision: str
+    reasons: tuple[tuple[str, str], ...]
+    next_step: str | None
+
+
+def decide(result: Mapping[str, Any], model: Model) -> Decision:
+    """Return the decision on a result object: hold where it is critical, proceed where nothing is open, ask otherwise.
+
+    To proceed takes a low or medium level with enough coverage and no open core question. Hold is not a refusal: engage the
+    supplier first; ending the relationship is the last step (SAFE-8).
+    """
+    reasons: list[tuple[str, str]] = []
+    level, coverage = result["level"], result["coverage"]
+    if level == "critical" or result["case_evidence"] == "emergency":
+        reasons.append(
+            (
+                "level.critical",
+                "Indicators consistent with grave harm, or a place and trade where it is usual: act on them first.",
+            )
+        )
+    if level == "insufficient_evidence":
+        reasons.append(
+            ("evidence.insufficient", f"Not enough was asked and answered (inherent risk {result['inherent_level']}).")
+        )
+    elif coverage < model.insufficient_below:
+        reasons.append(("coverage.low", f"Only {coverage:.0%} of what matters was answered."))
+    if level == "high":
+        reasons.append(("level.high", "The level is high: agree on the actions before new orders."))
+    for question, text in (("country", "The country of work is not known."), ("sector", "The sector is not known.")):
+        if result[question] is None:
+            reasons.append((f"{question}.unknown", text))
+    open_questions = _list_open_core_questions(result["reasons"], model)
+    if open_questions:
+        reasons.append(("core.open", f"{len(open_questions)} core questions are open, the first: {open_questions[0]}."))
+    decision = "proceed" if not reasons else "hold" if reasons[0][0] == "level.critical" else "ask"
+    if decision == "proceed":
+        reasons.append(
+            (
+                "answered",
+                "Every core question is answered and no indicator holds the level up. This is no clearance: review when due.",
+            )
+        )
+    return Decision(decision, tuple(reasons), result["next_step"])
+
+
+def _list_open_core_questions(reasons: Sequence[Mapping[str, Any]], model: Model) -> list[str]:
+    core = {indicator.id: indicator.title for indicator in model.indicators if indicator.core}
+    return [
+        core[reason["indicator"]]
+        for reason in reasons
+        if reason["indicator"] in core and reason["state"] in OPEN_STATES
+    ]

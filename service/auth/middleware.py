@@ -1,0 +1,151 @@
+"""Authentication of every request, access checks by access.toml (which fail closed), and CSRF protection."""
+
+from __future__ import annotations
+
+import structlog
+from flask import Flask, Response, g, redirect, request, url_for
+from flask_babel import gettext as _
+from flask_wtf.csrf import CSRFProtect
+from sqlalchemy import update
+from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response as AnyResponse
+
+from service.auth import keys, sessions
+from service.auth.access import ACCESS, format_route
+from service.auth.caller import Caller, get_database, get_settings
+from service.clock import now
+from service.db.tables import ApiKey, Organisation, SignIn, User
+from service.errors import DomainError
+
+# Pages that a user with a one-time password may call before setting their own.
+BEFORE_OWN_PASSWORD = ("account.password", "account.change_password", "account.sign_out")
+csrf = CSRFProtect()
+
+
+class UnlistedRoute(LookupError):
+    """A route without a line in access.toml."""
+
+
+def register(app: Flask) -> None:
+    """Authenticate every request of an application before its route is called."""
+    app.config["WTF_CSRF_CHECK_DEFAULT"] = False  # checked below, after the caller is known
+    csrf.init_app(app)
+    app.before_request(_authenticate)
+
+
+def _authenticate() -> AnyResponse | None:
+    g.caller = None
+    if request.endpoint is None:
+        return None  # no such address or method: the router refuses it
+    route = format_route(request.method, request.endpoint)
+    response = None
+    if route in ACCESS.api:
+        _authenticate_key(ACCESS.api[route])
+    elif route in ACCESS.pages:
+        response = _authenticate_session(ACCESS.pages[route])
+    elif route in ACCESS.open:
+        csrf.protect()
+    else:
+        raise UnlistedRoute(route)
+    if g.caller is not None:
+        structlog.contextvars.bind_contextvars(actor=g.caller.actor, organisation=g.caller.organisation_id)
+    return response
+
+
+def get_cookie_name() -> str:
+    """Return the name of the session cookie. Its prefix makes browsers refuse cookies set by other hosts."""
+    return "diligence" if get_settings().plain_http else "__Host-diligence"
+
+
+def set_cookie(response: AnyResponse, token: str) -> None:
+    """Set the session cookie of a response to a token."""
+    response.set_cookie(
+        get_cookie_name(), token, secure=not get_settings().plain_http, httponly=True, samesite="Lax", path="/"
+    )
+
+
+def clear_cookie(response: AnyResponse) -> None:
+    """Delete the session cookie."""
+    response.delete_cookie(
+        get_cookie_name(), secure=not get_settings().plain_http, httponly=True, samesite="Lax", path="/"
+    )
+
+
+def _authenticate_session(roles: frozenset[str]) -> AnyResponse | None:
+    """Authenticate a signed-in user with one of the roles, or return a redirect to the sign-in page."""
+    token = request.cookies.get(get_cookie_name(), "")
+    row = None
+    if token:
+        with get_database().unscoped(write=False) as session:
+            row = sessions.find_session(session, token, get_settings())
+    if row is None:
+        return _redirect_to_sign_in()
+    sign_in, user, organisation = row
+    g.caller, g.must_change_password = _build_caller(user, organisation), user.must_change_password
+    _update_seen_at(sign_in)
+    csrf.protect()
+    if user.must_change_password and request.endpoint not in BEFORE_OWN_PASSWORD:
+        return _redirect(url_for("account.password"))
+    if user.role not in roles:
+        raise DomainError(
+            "forbidden", 403, _("Your role does not open this page. An admin of your organisation can change it.")
+        )
+    return None
+
+
+def _build_caller(user: User, organisation: Organisation) -> Caller:
+    return Caller(
+        organisation.id, organisation.name, organisation.time_zone, f"user:{user.id}", user.name, role=user.role
+    )
+
+
+def set_caller(session: Session, user: User) -> None:
+    """Make a user who has just signed in the caller of the current request."""
+    g.caller = _build_caller(user, session.get_one(Organisation, user.organisation_id))
+
+
+def must_change_password() -> bool:
+    """Return whether the caller signed in with a one-time password."""
+    return bool(g.must_change_password)
+
+
+def _redirect_to_sign_in() -> AnyResponse:
+    next_path = request.full_path.rstrip("?") if request.method == "GET" else None
+    if request.headers.get("HX-Request"):
+        next_path = None  # a fragment of a page cannot be returned to
+    return _redirect(url_for("account.sign_in", next=next_path))
+
+
+def _redirect(address: str) -> AnyResponse:
+    # htmx would follow the redirect and insert the page into a fragment: this header makes the browser go there instead.
+    if request.headers.get("HX-Request"):
+        return Response(status=401, headers={"HX-Redirect": address})
+    return redirect(address, 303)
+
+
+def _update_seen_at(sign_in: SignIn) -> None:
+    if now() - sign_in.seen_at >= sessions.SEEN_EVERY:
+        with get_database().for_organisation(sign_in.organisation_id) as session:
+            session.execute(update(SignIn).where(SignIn.id == sign_in.id).values(seen_at=now()))
+
+
+def _authenticate_key(scope: str) -> None:
+    """Authenticate an API key with a scope. Cookies are not accepted, so that pages of other sites cannot call the API."""
+    scheme, _space, text = request.headers.get("Authorization", "").partition(" ")
+    challenge = {"WWW-Authenticate": 'Bearer realm="diligence"'}
+    if scheme.lower() != "bearer" or not text.strip():
+        raise DomainError("key.missing", 401, "Send an API key: Authorization: Bearer dk_...", headers=challenge)
+    with get_database().unscoped(write=False) as session:
+        key = keys.find_key(session, text.strip())
+    if key is None:
+        challenge["WWW-Authenticate"] += ', error="invalid_token"'
+        raise DomainError("key.invalid", 401, "There is no such key, or it has ended.", headers=challenge)
+    g.caller = Caller(
+        key.organisation_id, key.organisation, key.time_zone, f"key:{key.id}", key.name, scopes=key.scopes
+    )
+    if key.used_at is None or now() - key.used_at >= keys.USED_EVERY:
+        with get_database().for_organisation(key.organisation_id) as session:
+            session.execute(update(ApiKey).where(ApiKey.id == key.id).values(used_at=now()))
+    if scope not in g.caller.scopes:
+        challenge["WWW-Authenticate"] += f', error="insufficient_scope", scope="{scope}"'
+        raise DomainError("key.scope", 403, f"This needs a key with the scope {scope}.", headers=challenge, scope=scope)

@@ -1,0 +1,1 @@
+"""Read case records by the published rules. Pure: no database, no web."""

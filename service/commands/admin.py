@@ -1,0 +1,263 @@
+"""Administration commands: processes, database, organisations, users and API keys of an installation.
+
+Settings come from the environment (docs/operate.md); ``--data``, ``--host`` and ``--port`` override it. Exit status: 0 done;
+1 nothing was done without --yes; 2 it cannot be done: one sentence says why.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from service.settings import Settings
+
+ACTOR = "system:command_line"
+DONE, NOT_CONFIRMED, CANNOT = 0, 1, 2
+Command = Callable[["Settings", argparse.Namespace], int]
+
+
+def add_commands(commands: Any) -> None:
+    """Add these commands to a parser's commands."""
+
+    def add_command(name: str, command: Command, about: str, subparsers: Any = commands) -> argparse.ArgumentParser:
+        parser: argparse.ArgumentParser = subparsers.add_parser(name, help=about, description=about)
+        parser.add_argument("--data", metavar="DIR", help="folder for the database, files and the secret key (data)")
+        parser.set_defaults(run=partial(_run, command))
+        return parser
+
+    def add_listen_options(parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("--host", metavar="ADDRESS", help="address to listen on (127.0.0.1)")
+        parser.add_argument("--port", metavar="N", help="port to listen on (8080)")
+
+    parser = add_command("serve", _serve, "run the whole service in one process")
+    parser.add_argument("--demo", action="store_true", help="with an organisation to look around in")
+    add_listen_options(parser)
+    add_listen_options(add_command("web", _run_web, "run pages and API alone"))
+    add_command("worker", _run_worker, "do jobs, in a process of its own")
+    add_command("scheduler", _run_scheduler, "let schedules go off, in a process of its own")
+    add_command("migrate", _migrate, "bring the database up to date")
+    parser = add_command("backup", _create_backup, "write everything to a new file, and check it")
+    parser.add_argument("file", metavar="FILE.tar.gz")
+    parser = add_command("restore", _restore_backup, "put a backup into an empty database, and check it")
+    parser.add_argument("file", metavar="FILE.tar.gz")
+    parser = add_command("erase", _erase_organisation, "erase an organisation with all that is its")
+    parser.add_argument("--organisation", required=True, metavar="NAME")
+    parser.add_argument("--yes", action="store_true", help="do it; without this it is only told what would go")
+
+    watchlist = commands.add_parser("watchlist", help="lists that suppliers are screened against").add_subparsers(
+        required=True, metavar="import | list | remove"
+    )
+    parser = add_command("import", _import_watchlist, "replace a list by what stands in a CSV file", watchlist)
+    parser.add_argument("file", metavar="FILE", help="OpenSanctions targets.simple.csv, or a table of your own")
+    parser.add_argument("--organisation", required=True, metavar="NAME")
+    parser.add_argument("--name", metavar="LIST", help="what the list is called (the name of the file)")
+    parser = add_command("list", _list_watchlists, "name, entries and day of each list", watchlist)
+    parser.add_argument("--organisation", required=True, metavar="NAME")
+    parser = add_command("remove", _remove_watchlist, "remove a list with its matches", watchlist)
+    parser.add_argument("name", metavar="LIST")
+    parser.add_argument("--organisation", required=True, metavar="NAME")
+
+    create = {
+        name: commands.add_parser(name, help=about).add_subparsers(required=True, metavar="create")
+        for name, about in (
+            ("organisations", "make an organisation"),
+            ("users", "make a user who signs in"),
+            ("keys", "make a key for the API"),
+        )
+    }
+    parser = add_command("create", _create_organisation, "make an organisation", create["organisations"])
+    parser.add_argument("name")
+    parser.add_argument("--time-zone", default="UTC", metavar="ZONE", help="such as Asia/Bangkok (UTC)")
+    parser = add_command("create", _create_user, "make a user; the password is for one sign-in", create["users"])
+    parser.add_argument("--organisation", required=True, metavar="NAME")
+    parser.add_argument("--email", required=True)
+    parser.add_argument("--name", required=True)
+    parser.add_argument(
+        "--role", default="officer", help="admin, officer (unless told), viewer, approver, case_handler"
+    )
+    parser = add_command("create", _create_key, "make a key; it is shown this once", create["keys"])
+    parser.add_argument("--organisation", required=True, metavar="NAME")
+    parser.add_argument("--scopes", required=True, nargs="+", metavar="SCOPE", help="such as suppliers:read assess")
+    parser.add_argument("--days", type=int, default=90, metavar="N", help="how long it opens the API (90)")
+    parser.add_argument("--name", default="Made on the command line", help="what people know it by")
+
+
+def _run(command: Command, arguments: argparse.Namespace) -> int:
+    from service.backup import BackupError
+    from service.errors import DomainError
+    from service.log import configure_logging
+    from service.settings import SettingError
+    from service.wiring.processes import StartError
+
+    try:
+        settings = _load_settings(arguments, command is _serve)
+        configure_logging(settings.log_level)
+        return command(settings, arguments)
+    except (BackupError, SettingError, StartError, DomainError) as error:
+        print(f"diligence: {error}", file=sys.stderr)
+    except OSError as error:
+        print(f"diligence: {error.filename or settings.data} cannot be used: {error.strerror}.", file=sys.stderr)
+    return CANNOT
+
+
+def _load_settings(arguments: argparse.Namespace, is_serve: bool) -> Settings:
+    """Return the settings of the environment, overridden by command-line options."""
+    from service.settings import LOOPBACK, from_environment
+
+    options = {name: getattr(arguments, name, None) for name in ("data", "host", "port")}
+    environment = {**os.environ, **{f"DILIGENCE_{name.upper()}": value for name, value in options.items() if value}}
+    if is_serve:
+        # On one's own machine there is no TLS, and the person who started it reads the log.
+        environment.setdefault("DILIGENCE_LOG_LEVEL", "WARNING")
+        if environment.get("DILIGENCE_HOST", LOOPBACK[0]) in LOOPBACK and "DILIGENCE_PROXIES" not in environment:
+            environment.setdefault("DILIGENCE_PLAIN_HTTP", "1")
+    return from_environment(environment)
+
+
+def _serve(settings: Settings, arguments: argparse.Namespace) -> int:
+    from service.wiring.processes import serve
+
+    serve(settings, partial(print, flush=True), with_demo=arguments.demo)
+    return DONE
+
+
+def _run_web(settings: Settings, arguments: argparse.Namespace) -> int:
+    from service.wiring.processes import run_web
+
+    run_web(settings)
+    return DONE
+
+
+def _run_worker(settings: Settings, arguments: argparse.Namespace) -> int:
+    from service.wiring.processes import run_worker_process
+
+    run_worker_process(settings)
+    return DONE
+
+
+def _run_scheduler(settings: Settings, arguments: argparse.Namespace) -> int:
+    from service.wiring.processes import run_scheduler_process
+
+    run_scheduler_process(settings)
+    return DONE
+
+
+def _migrate(settings: Settings, arguments: argparse.Namespace) -> int:
+    from service.db.migrations import get_newest_revision, migrate
+    from service.wiring.processes import open_database
+
+    with open_database(settings) as database:
+        before = migrate(database.engine)
+    now = get_newest_revision()
+    print(
+        f"The database is at {now} already."
+        if before == now
+        else f"The database went from {before or 'empty'} to {now}."
+    )
+    return DONE
+
+
+def _create_backup(settings: Settings, arguments: argparse.Namespace) -> int:
+    from service.backup import create_backup
+    from service.blob_store import BlobStore
+    from service.clock import now
+    from service.wiring.processes import open_current_database
+
+    with open_current_database(settings) as database:
+        counts = create_backup(database, BlobStore(settings.files), Path(arguments.file), now())
+    print(f"{_format_counts(counts)}. Read back and found whole: {arguments.file}.")
+    return DONE
+
+
+def _restore_backup(settings: Settings, arguments: argparse.Namespace) -> int:
+    from service.backup import restore_backup
+    from service.blob_store import BlobStore
+    from service.db.migrations import migrate
+    from service.wiring.processes import open_database
+
+    with open_database(settings) as database:
+        migrate(database.engine)
+        counts = restore_backup(database, BlobStore(settings.files), Path(arguments.file))
+    print(f"{_format_counts(counts)}. Restored, read back and found the same.")
+    return DONE
+
+
+def _erase_organisation(settings: Settings, arguments: argparse.Namespace) -> int:
+    from service.auth.accounts import find_organisation
+    from service.blob_store import BlobStore
+    from service.clock import now
+    from service.retention import count_rows, erase_organisation
+    from service.wiring.processes import open_current_database
+
+    with open_current_database(settings) as database:
+        organisation_id = find_organisation(database, arguments.organisation)
+        if not arguments.yes:
+            with database.unscoped(write=False) as session:
+                counts = count_rows(session, organisation_id)
+            print(
+                f"{arguments.organisation} has {_format_counts(counts)}. Nothing was erased: say --yes to erase it all, for good."
+            )
+            return NOT_CONFIRMED
+        counts = erase_organisation(database, BlobStore(settings.files), organisation_id, now(), ACTOR)
+    print(f"{arguments.organisation} was erased: {_format_counts(counts)}. Backups made before still hold it.")
+    return DONE
+
+
+def _import_watchlist(settings: Settings, arguments: argparse.Namespace) -> int:
+    from service.commands.watchlists import import_watchlist
+
+    return import_watchlist(settings, arguments)
+
+
+def _list_watchlists(settings: Settings, arguments: argparse.Namespace) -> int:
+    from service.commands.watchlists import list_watchlists
+
+    return list_watchlists(settings, arguments)
+
+
+def _remove_watchlist(settings: Settings, arguments: argparse.Namespace) -> int:
+    from service.commands.watchlists import remove_watchlist
+
+    return remove_watchlist(settings, arguments)
+
+
+def _create_organisation(settings: Settings, arguments: argparse.Namespace) -> int:
+    from service.auth.accounts import create_organisation
+    from service.wiring.processes import open_current_database
+
+    with open_current_database(settings) as database:
+        create_organisation(database, arguments.name, arguments.time_zone)
+    print(f"{arguments.name} was made. Next: diligence users create --organisation '{arguments.name}' --role admin ...")
+    return DONE
+
+
+def _create_user(settings: Settings, arguments: argparse.Namespace) -> int:
+    from service.auth.accounts import create_user
+    from service.wiring.processes import open_current_database
+
+    with open_current_database(settings) as database:
+        password = create_user(database, arguments.organisation, arguments.email, arguments.name, arguments.role)
+    print(f"The password for the first sign-in: {password}")
+    return DONE
+
+
+def _create_key(settings: Settings, arguments: argparse.Namespace) -> int:
+    from service.auth.accounts import create_key
+    from service.wiring.processes import open_current_database
+
+    scopes = [scope for part in arguments.scopes for scope in part.split(",") if scope]
+    with open_current_database(settings) as database:
+        text = create_key(database, arguments.organisation, arguments.name, scopes, arguments.days, settings.key_days)
+    print(text)
+    return DONE
+
+
+def _format_counts(counts: dict[str, int]) -> str:
+    text = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items() if count)
+    return text or "nothing"

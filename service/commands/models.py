@@ -1,0 +1,309 @@
+"""``diligence models``: check, list, show and compare the scoring models, and test them against outcomes and other weights.
+
+Exit status: 0 done; 1 a fault was found; 2 it cannot be done: one sentence says why.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from datetime import date
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from service.assessment.assess import Batch, Block
+    from service.model_governance.compare import Comparison
+
+DONE, FAULTS, CANNOT = 0, 1, 2
+MAX_LISTED = 20  # level changes, suppliers and weights that are printed
+STABILITY_BOUNDS = (0.95, 0.80, 0.50)  # bounds of the rows of the stability table
+Command = Callable[[argparse.Namespace], int]
+
+
+class CommandError(Exception):
+    """The command cannot be run as given: one sentence for the user."""
+
+
+def add_commands(commands: Any) -> None:
+    """Add these commands to a parser's commands."""
+    models = commands.add_parser("models", help="check, show, compare and validate the scoring models").add_subparsers(
+        required=True, metavar="check | list | show | coverage | compare | sensitivity | validate"
+    )
+
+    def add_command(name: str, command: Command, about: str) -> argparse.ArgumentParser:
+        parser: argparse.ArgumentParser = models.add_parser(name, help=about, description=about)
+        parser.set_defaults(run=partial(_run, command))
+        return parser
+
+    def add_supplier_options(parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("files", nargs="*", metavar="FILE", help="spreadsheets, or an assessment.json")
+        parser.add_argument("--portfolio", metavar="ORGANISATION", help="the suppliers of an organisation, as kept")
+        parser.add_argument("--data", metavar="DIR", help="folder with the database (data)")
+        parser.add_argument("--on", metavar="DATE", help="the day it speaks of (YYYY-MM-DD); today unless told")
+
+    add_command("check", _check_models, "every model, form and action is whole and fits the others")
+    add_command("list", _list_models, "id, version, day in force, digest")
+    add_command("show", _show_model, "indicators, weights and rules of one model").add_argument("id")
+    parser = add_command("coverage", _print_coverage, "where each published indicator lives, or why it is left out")
+    parser.add_argument("--out", metavar="FILE", help="write it there instead of printing it")
+    parser = add_command(
+        "compare", _compare_models, "the same suppliers under two versions: who moves, and by which rule"
+    )
+    parser.add_argument("before", metavar="A", help="a version of the models (2026.1), or of one (site_fishing@2026.1)")
+    parser.add_argument("after", metavar="B")
+    add_supplier_options(parser)
+    parser.add_argument("--out", metavar="FILE.json", help="write all of it there")
+    parser = add_command("sensitivity", _analyse_sensitivity, "how far levels and ranks hang on weights, and on which")
+    add_supplier_options(parser)
+    parser = add_command(
+        "validate", _validate_models, "how well the country model ranks countries against outcomes from outside"
+    )
+    parser.add_argument("--out", metavar="FILE", help="write it there (docs/validation.md) instead of printing it")
+    parser.add_argument("--on", metavar="DATE", help="facts as known on this day; the newest unless told")
+
+
+def _run(command: Command, arguments: argparse.Namespace) -> int:
+    try:
+        return command(arguments)
+    except CommandError as error:
+        print(f"diligence: {error}", file=sys.stderr)
+        return CANNOT
+
+
+def _check_models(_: argparse.Namespace) -> int:
+    from service.model_governance.check import list_model_faults
+
+    faults = list_model_faults()
+    for fault in faults:
+        print(fault, file=sys.stderr)
+    print("No fault found." if not faults else f"{len(faults)} faults.")
+    return FAULTS if faults else DONE
+
+
+def _list_models(_: argparse.Namespace) -> int:
+    from risk_models.model import load_models
+
+    for model in load_models():
+        print(
+            f"{model.id:<20} {model.version:<8} from {model.effective}  {len(model.indicators):>3} indicators  "
+            f"sha256 {model.digest[:16]}  {model.title}"
+        )
+    return DONE
+
+
+def _show_model(arguments: argparse.Namespace) -> int:
+    from risk_models.model import load_models
+
+    versions = [model for model in load_models() if model.id == arguments.id]
+    if not versions:
+        known = ", ".join(sorted({m.id for m in load_models()}))
+        raise CommandError(f"there is no model '{arguments.id}'; the models are {known}.")
+    model = versions[-1]
+    print(f"{model.title}\n{model.id} {model.version}, in force from {model.effective}, sha256 {model.digest}\n")
+    print("Inherent risk, step by step:")
+    for context in model.contexts:
+        facts = ", ".join(f.fact for f in context.facts)
+        print(f"  closes {context.lift:.2f} of what is left  {context.title} ({facts})")
+    print("\nWeight  Core  Indicator")
+    for indicator in model.indicators:
+        print(
+            f"{indicator.weight:>6g}  {'yes' if indicator.core else '':<4}  {indicator.title} "
+            f"[{indicator.id}; {', '.join(indicator.sources)}]"
+        )
+    print("\nFloors:")
+    for floor in model.floors:
+        print(f"  at least {floor.minimum_score:g}: {floor.title} ({', '.join(floor.sources)})")
+    return DONE
+
+
+def _print_coverage(arguments: argparse.Namespace) -> int:
+    from service.model_governance.coverage import build_page, list_coverage_faults
+
+    _write_text(build_page(), arguments.out)
+    faults = list_coverage_faults()
+    for fault in faults:
+        print(fault, file=sys.stderr)
+    return FAULTS if faults else DONE
+
+
+def _compare_models(arguments: argparse.Namespace) -> int:
+    from risk_models.facts.facts import load_facts
+    from service.model_governance.compare import compare_models, load_models_at
+
+    on = _parse_day(arguments.on)
+    batches = _load_batches(arguments, on)
+    try:
+        before, after = (load_models_at(version, on) for version in (arguments.before, arguments.after))
+        comparison = compare_models(batches, load_facts().as_of(on), on, before, after)
+    except LookupError as error:
+        raise CommandError(f"{error.args[0]}.") from error
+    if arguments.out:
+        document = {"before": arguments.before, "after": arguments.after, "on": on.isoformat(), **comparison.to_dict()}
+        _write_text(json.dumps(document, ensure_ascii=False, indent=1) + "\n", arguments.out)
+    _print_comparison(comparison, arguments.before, arguments.after)
+    return DONE
+
+
+def _print_comparison(comparison: Comparison, before: str, after: str) -> None:
+    from risk_models.engine.frame import LEVEL_NAMES
+
+    names = [_get_level_title(name) for name in LEVEL_NAMES]
+    width = max(map(len, names)) + 2
+    print(f"Suppliers by level under {before} (down) and {after} (across)\n")
+    print(" " * width + "".join(f"{name:>{width}}" for name in names))
+    for name, row in zip(names, comparison.matrix.tolist(), strict=True):
+        print(f"{name:<{width}}" + "".join(f"{count or '.':>{width}}" for count in row))
+    print(
+        f"\n{len(comparison.level_changes)} of {int(comparison.matrix.sum())} move level; "
+        f"{comparison.changed_score_count} others move score alone."
+    )
+    if comparison.scored_by_one_count:
+        print(f"{comparison.scored_by_one_count} are scored by one of the two alone.")
+    for change in comparison.level_changes[:MAX_LISTED]:
+        levels = f"{_get_level_title(change.level_before)} to {_get_level_title(change.level_after)}"
+        print(
+            f"- {change.name or change.row}: {levels}, {change.score_before:.1f} to {change.score_after:.1f}; "
+            f"{change.cause.kind}: {change.cause.title} ({change.cause.points:+.1f})"
+        )
+    if len(comparison.level_changes) > MAX_LISTED:
+        print(f"- and {len(comparison.level_changes) - MAX_LISTED} more (all of them with --out)")
+
+
+def _analyse_sensitivity(arguments: argparse.Namespace) -> int:
+    from risk_models.facts.facts import load_facts
+    from service.assessment.assess import assess
+
+    on = _parse_day(arguments.on)
+    for part in assess(_load_batches(arguments, on), load_facts().as_of(on), on):
+        for block in part.blocks:
+            _print_sensitivity(block)
+    return DONE
+
+
+def _print_sensitivity(block: Block) -> None:
+    import numpy as np
+
+    from risk_models.engine.frame import LEVEL_NAMES
+    from risk_models.engine.robustness import compute_robustness
+    from risk_models.sensitivity import compute_rank_ranges, compute_weight_effects
+
+    model, scores, cells = block.model, block.scores, block.compute_cells(np.arange(len(block.members)))
+    robustness = compute_robustness(block.frame, model, scores)
+    ranks, effects = compute_rank_ranges(scores, cells, model), compute_weight_effects(scores, cells, model)
+    print(f"{model.title} ({model.id} {model.version}): {len(robustness)} suppliers\n")
+    bounds = [1.01, *STABILITY_BOUNDS, 0.0]
+    print("The level stays under other reasonable weights, in so many of 100:")
+    for upper, lower in zip(bounds, bounds[1:], strict=False):
+        within = (robustness >= lower) & (robustness < upper)
+        label = f"{lower:.0%} and more" if upper > 1 else f"{lower:.0%} to {upper:.0%}"
+        print(f"  {label:<14} {int(within.sum()):>7}")
+    names = block.answers.column("name")
+    called = [str(names.values[code]) if code >= 0 else "(no name)" for code in names.codes.tolist()]
+    print("\nLeast steady:")
+    for j in np.argsort(robustness, kind="stable")[: MAX_LISTED // 2].tolist():
+        level = _get_level_title(LEVEL_NAMES[scores.level[j]])
+        print(f"  {robustness[j]:>4.0%}  {level:<22} {scores.total[j]:5.1f}  {called[j]}")
+    print("\nHighest scores, and the ranks they have under 90 of 100 other weightings:")
+    for j in np.argsort(ranks.rank, kind="stable")[: MAX_LISTED // 2].tolist():
+        print(f"  {ranks.rank[j]:>5}  {ranks.low[j]:>5} to {ranks.high[j]:<5}  {scores.total[j]:5.1f}  {called[j]}")
+    print(
+        "\nWeights that matter most: points by which the score moves, on average, with the weight half as large again:"
+    )
+    for i in np.argsort(-effects, kind="stable")[: MAX_LISTED // 2].tolist():
+        print(f"  {effects[i]:5.2f}  {model.indicators[i].title} (weight {model.indicators[i].weight:g})")
+    print()
+
+
+def _validate_models(arguments: argparse.Namespace) -> int:
+    from questionnaires.lookups import load_countries
+    from risk_models.facts.facts import load_facts
+    from risk_models.model import load_models
+    from risk_models.validation import render_page
+
+    facts = load_facts()
+    newest = date.fromisoformat(max(str(rows["known_from"].max()) for rows in facts.rows.values()))
+    on = _parse_day(arguments.on) if arguments.on else newest
+    _write_text(render_page(facts, load_models(), on, load_countries().names), arguments.out)
+    return DONE
+
+
+def _load_batches(arguments: argparse.Namespace, on: date) -> Sequence[Batch]:
+    """Load the batches of spreadsheets, of an assessment, or of an organisation's portfolio."""
+    from questionnaires.issues import UnusableSheet
+    from service.imports.pipeline import Choices, NoUsableRows, parse_files
+    from service.verify import InvalidAssessmentFile, build_batches, parse_document
+
+    if bool(arguments.files) == bool(arguments.portfolio):
+        raise CommandError("name spreadsheets or an assessment.json, or an organisation with --portfolio.")
+    if arguments.portfolio:
+        return _load_portfolio(arguments)
+    try:
+        files = [(Path(file).name, Path(file).read_bytes()) for file in arguments.files]
+        if len(files) == 1 and files[0][0].endswith(".json"):
+            return build_batches(parse_document(files[0][1])["results"])
+        return parse_files(files, Choices(), on).batches
+    except OSError as error:
+        raise CommandError(f"{error.filename} cannot be read: {error.strerror}.") from error
+    except InvalidAssessmentFile as error:
+        raise CommandError(f"{files[0][0]}: {error}.") from error
+    except (NoUsableRows, UnusableSheet) as error:
+        raise CommandError(str(error)) from error
+
+
+def _load_portfolio(arguments: argparse.Namespace) -> Sequence[Batch]:
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from service.auth.accounts import find_organisation
+    from service.db.session import Database, open_engine
+    from service.errors import DomainError
+    from service.queries.portfolio import build_batches
+    from service.settings import SettingError, from_environment
+
+    try:
+        overrides = {"DILIGENCE_DATA": arguments.data} if arguments.data else {}
+        database = Database(open_engine(from_environment({**os.environ, **overrides}).database))
+        try:
+            with database.for_organisation(find_organisation(database, arguments.portfolio), write=False) as session:
+                batches = build_batches(session)
+        finally:
+            database.engine.dispose()
+    except SQLAlchemyError as error:
+        raise CommandError("the database cannot be read; `diligence migrate` brings it up to date.") from error
+    except (SettingError, DomainError) as error:
+        raise CommandError(str(error)) from error
+    if not batches:
+        raise CommandError(f"{arguments.portfolio} has no suppliers yet.")
+    return batches
+
+
+def _get_level_title(name: str) -> str:
+    from reports.document import LEVEL_TITLES
+
+    return LEVEL_TITLES[name]  # type: ignore[index]
+
+
+def _parse_day(text: str | None) -> date:
+    from service.clock import today
+
+    if text is None:
+        return today()
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise CommandError(f"--on takes a day as YYYY-MM-DD; '{text}' is none.") from error
+
+
+def _write_text(text: str, out: str | None) -> None:
+    if out is None:
+        print(text, end="")
+        return
+    try:
+        Path(out).parent.mkdir(parents=True, exist_ok=True)
+        Path(out).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise CommandError(f"{out} cannot be written: {error.strerror}.") from error

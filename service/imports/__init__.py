@@ -1,0 +1,1 @@
+"""Import files: rows in, a preview, and suppliers out once confirmed."""

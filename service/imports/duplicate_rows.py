@@ -1,0 +1,178 @@
+"""Report rows of an upload that belong to one supplier, with their cells."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import date
+from functools import partial
+from typing import Any, NamedTuple
+
+from questionnaires.form import Question
+from questionnaires.issues import Issue, build_issue
+from questionnaires.sheet import cell_name
+from questionnaires.validation.match import IDENTIFYING_QUESTIONS, ColumnMatch
+from service.assessment.assess import Batch
+from service.suppliers.identity import group_by_key, supplier_keys
+from service.suppliers.merge_rules import RiskLookup, get_risk_lookup, merge_duplicates
+
+LISTED_SUPPLIERS = 40  # suppliers of each code that are told of one by one; of the others the number
+
+
+class ParsedSheet(NamedTuple):
+    """A batch, and the columns its answers were read from."""
+
+    batch: Batch
+    matched: ColumnMatch
+
+
+_PendingIssue = tuple[int, Callable[[], Issue]]  # how many rows an issue is about, and what makes it
+
+
+class _Place(NamedTuple):
+    read: ParsedSheet
+    at: int
+
+    @property
+    def row(self) -> int:
+        return int(self.read.batch.rows[self.at])
+
+
+def list_duplicate_issues(sheets: Sequence[ParsedSheet], kind: str, on: date) -> list[Issue]:
+    """List issues about suppliers of a kind that occur on several rows, in any files and sheets: that they are one supplier,
+    and which questions about practice their rows answer differently, by the models in force on a day.
+    """
+    kind_sheets = [sheet for sheet in sheets if sheet.batch.kind == kind]
+    places = [_Place(sheet, j) for sheet in kind_sheets for j in range(len(sheet.batch.rows))]
+    keys = [key for sheet in kind_sheets for key in supplier_keys(sheet.batch.answers)]
+    groups = [group for group in group_by_key(keys) if len(group) > 1]
+    if not groups:
+        return []
+    risk_lookup = get_risk_lookup(kind, on)
+    positions = [position for group in groups for position in group]
+    rows = dict(zip(positions, _load_rows(kind_sheets, [places[position] for position in positions]), strict=True))
+    same_supplier: list[_PendingIssue] = []
+    contradicted: list[_PendingIssue] = []
+    for group in groups:
+        group_rows, group_places = [rows[position] for position in group], [places[position] for position in group]
+        merged = merge_duplicates(group_rows, risk_lookup, kind)
+        same_supplier.append(
+            (
+                len(group_places),
+                partial(_same_supplier_issue, keys[group[0]], group_rows, group_places, merged.differing, risk_lookup),
+            )
+        )
+        for question in merged.contradicted:
+            answers_given = [
+                (row[question], place) for row, place in zip(group_rows, group_places, strict=True) if question in row
+            ]
+            contradicted.append(
+                (
+                    len(answers_given),
+                    partial(
+                        _contradiction_issue, risk_lookup.questions[question], answers_given, merged.answers[question]
+                    ),
+                )
+            )
+    return [*_limit_issues(contradicted, "answers"), *_limit_issues(same_supplier, "groups of rows")]
+
+
+def _load_rows(sheets: Sequence[ParsedSheet], places: Sequence[_Place]) -> list[dict[str, Any]]:
+    """Return the answers of rows, in their order."""
+    rows: dict[tuple[int, int], dict[str, Any]] = {}
+    for sheet in sheets:
+        positions = [place.at for place in places if place.read is sheet]
+        for position, row in zip(positions, sheet.batch.answers.take(positions).to_rows(), strict=True):
+            rows[id(sheet), position] = row
+    return [rows[id(place.read), place.at] for place in places]
+
+
+def _same_supplier_issue(
+    key: str,
+    rows: Sequence[dict[str, Any]],
+    places: Sequence[_Place],
+    differing: Sequence[str],
+    risk_lookup: RiskLookup,
+) -> Issue:
+    by = key.partition(":")[0].replace("ref", "reference")
+    name = next((str(rows[0][question]) for question in (by, *IDENTIFYING_QUESTIONS) if rows[0].get(question)), "")
+    titles = ", ".join(_title(risk_lookup.questions.get(question), question) for question in differing)
+    more = f"; they differ in: {titles}" if titles else ""
+    title = "name, country and address" if by == "name" else _title(risk_lookup.questions.get(by), by)
+    return _issue("row.same_supplier", by, places, f"{_describe_rows(places)} ('{name}'{more})", title)
+
+
+def _contradiction_issue(question: Question, answers_given: Sequence[tuple[Any, _Place]], counted: Any) -> Issue:
+    listing = ", ".join(
+        f"'{_format_answer(question, answer)}' ({_describe_rows([place])})" for answer, place in answers_given[:5]
+    )
+    seen = f"{listing}; '{_format_answer(question, counted)}' counts"
+    return _issue("row.contradicted", question.id, [place for _, place in answers_given], seen, "")
+
+
+def _issue(code: str, question: str, places: Sequence[_Place], seen: str, expected: str) -> Issue:
+    first = places[0].read
+    cells = [_cell_reference(place, question, first) for place in places[:10]]
+    at = _find_column(first, question)
+    batch = first.batch
+    details = {"cell": cells[0], "cells": cells, "header": first.matched.headers[at], "count": len(places)}
+    return build_issue(code, file=batch.file, sheet=batch.sheet, seen=seen, expected=expected, **details)
+
+
+def _limit_issues(pending: Sequence[_PendingIssue], what: str) -> list[Issue]:
+    """Return the first issues of one code, and one that counts the rest."""
+    listed = [tell() for _, tell in pending[:LISTED_SUPPLIERS]]
+    rest = pending[LISTED_SUPPLIERS:]
+    if rest:
+        sample = [tell() for _, tell in rest[:10]]
+        places = {
+            "file": sample[0].file,
+            "sheet": sample[0].sheet,
+            "cell": sample[0].cell,
+            "cells": [issue_.cell for issue_ in sample],
+        }
+        count = sum(rows for rows, _ in rest)
+        seen = f"{len(rest):,} more {what}"
+        listed.append(
+            build_issue(sample[0].code, seen=seen, expected="reference, number or name", count=count, **places)
+        )
+    return listed
+
+
+def _find_column(read: ParsedSheet, question: str) -> int:
+    """Return the column of a question; of one that was filled in from elsewhere, the column that names the row."""
+    columns = read.matched.columns
+    return next(
+        columns[candidate] for candidate in (question, *IDENTIFYING_QUESTIONS, *columns) if candidate in columns
+    )
+
+
+def _cell_reference(place: _Place, question: str, first_sheet: ParsedSheet) -> str:
+    """Return the cell of a question in a row, with sheet and file where they differ from those of ``first_sheet``."""
+    batch = place.read.batch
+    cell = cell_name(place.row, _find_column(place.read, question))
+    if place.read is first_sheet:
+        return cell
+    return ": ".join(
+        filter(None, (batch.file if batch.file != first_sheet.batch.file else "", f"{batch.sheet}!{cell}"))
+    )
+
+
+def _describe_rows(places: Sequence[_Place]) -> str:
+    """Describe rows as "rows 2, 3 and 5", with the sheet where there are several."""
+    several = len({id(place.read) for place in places}) > 1
+    numbers = [f"{place.row} of '{place.read.batch.sheet}'" if several else str(place.row) for place in places]
+    if len(numbers) > 6:
+        numbers = [*numbers[:5], f"{len(numbers) - 5} more"]
+    if len(numbers) == 1:
+        return f"row {numbers[0]}"
+    return f"rows {', '.join(numbers[:-1])} and {numbers[-1]}"
+
+
+def _title(question: Question | None, otherwise: str) -> str:
+    return otherwise if question is None else question.title
+
+
+def _format_answer(question: Question, answer: Any) -> str:
+    titles = {choice.code: choice.title for choice in question.choices}
+    values = answer if isinstance(answer, list) else [answer]
+    return ", ".join(titles.get(str(value), str(value)) for value in values)

@@ -1,0 +1,470 @@
+"""Import files: receive, preview, confirm, assess and save.
+
+An upload is acknowledged only after its bytes are safe and one transaction holds upload, import, job and audit event. A
+preview comes before anything is scored; an import that says "confirm" in its choices goes straight through.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
+from typing import Any, NamedTuple
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from questionnaires.issues import Issue, build_issue
+from questionnaires.parse.answer import RESERVED_ANSWERS
+from questionnaires.sheet import FileRefused, Limits, check_file
+from questionnaires.validation import personal_data
+from service.assessment.assess import Batch
+from service.audit import record_event
+from service.blob_store import BlobStore
+from service.buyer import own_practices
+from service.cases import service as case_service
+from service.clock import now
+from service.db.session import Database
+from service.db.tables import Import, Job, Supplier, Upload
+from service.errors import DomainError, build_problem
+from service.imports import cases as import_cases
+from service.imports.pipeline import Choices, NoUsableRows, ParsedUpload, SheetMap, parse_files
+from service.jobs.kinds import ASSESS_IMPORT, READ_IMPORT
+from service.jobs.table import ClaimedJob, enqueue, job_transaction
+from service.questionnaires_sent import requests as questionnaire_requests
+from service.suppliers import identity
+from service.suppliers import repository as suppliers
+from service.suppliers.agency_links import collect_name_keys
+from service.suppliers.identity import KEYED, group_by_key, rekey_to_survivor, supplier_key, supplier_keys
+from service.suppliers.merge_rules import get_risk_lookup, mask_with_practice, merge_duplicates
+from service.watchlists.lists import request_screening
+
+CHUNK = 500
+STATUS = {"upload.too_large": 413, "file.type_not_allowed": 415, "file.type_mismatch": 415}
+CHOICES = ("kind", "country", "sector", "sheet", "columns", "date_order", "confirm", "on")
+
+
+def receive_upload(
+    db: Database,
+    blobs: BlobStore,
+    organisation_id: str,
+    files: Sequence[tuple[str, bytes]],
+    choices: Mapping[str, Any],
+    by: str,
+    limits: Limits,
+    on_created: Callable[[Session, Import], None] | None = None,
+    *,
+    may_bring_cases: bool = False,
+) -> Import:
+    """Receive files and queue their preview. Raises DomainError (413, 415, 422) for what can be refused before reading.
+
+    ``on_created``: what else is written in the transaction that creates the import; ``may_bring_cases``: whether the sender
+    may bring case records.
+    """
+    if not files:
+        raise DomainError("file.missing", 422, "No file was sent.")
+    unknown = sorted(set(choices) - set(CHOICES))
+    if unknown:
+        raise DomainError("field.unknown", 422, f"There is no choice '{unknown[0]}'.")
+    for name, data in files:
+        try:
+            check_file(data, name, limits)
+        except FileRefused as refused:
+            raise DomainError(
+                refused.code, STATUS.get(refused.code, 422), f"{refused.detail} {refused.cure}".strip()
+            ) from refused
+    digests = [blobs.put(data) for _, data in files]
+    at = now()
+    with db.for_organisation(organisation_id) as session:
+        uploads = [
+            Upload(name=name, sha256=digest, size=len(data), created_by=by, created_at=at)
+            for (name, data), digest in zip(files, digests, strict=True)
+        ]
+        session.add_all(uploads)
+        session.flush()
+        import_ = Import(
+            uploads=[u.id for u in uploads], choices=dict(choices), state="waiting", created_by=by, created_at=at
+        )
+        session.add(import_)
+        session.flush()
+        enqueue(session, READ_IMPORT, {"import_id": import_.id, "cases": may_bring_cases}, by)
+        record_event(
+            session,
+            by,
+            "import.received",
+            "import",
+            import_.id,
+            {"files": len(files), "bytes": sum(len(d) for _, d in files)},
+        )
+        if on_created is not None:
+            on_created(session, import_)
+        return import_
+
+
+def read_import(db: Database, blobs: BlobStore, claimed: ClaimedJob) -> None:
+    """Run the preview job: store what was found, or why the import is refused; delete files that may not be stored."""
+    import_id = claimed.payload["import_id"]
+    if "removed" in claimed.checkpoint:  # refused by an earlier attempt that came no further
+        _remove_blobs(db, blobs, claimed, claimed.checkpoint["removed"])
+        return
+    with db.for_organisation(claimed.organisation_id) as session:
+        import_ = session.get_one(Import, import_id)
+        files, choices, previous_input = _load_files(session, blobs, import_), dict(import_.choices), import_.found
+    may_bring = bool(claimed.payload.get("cases"))
+    try:
+        parsed = parse_files(files, parse_choices(choices), _assessment_date(choices), allow_buyer_only=True)
+    except NoUsableRows as error:
+        refusal = import_cases.find_refusal(error.issues, (), may_bring_cases=may_bring)
+        if refusal is None and choices.get("kind") == personal_data.CASE_KIND:
+            refusal = to_problem(error)  # what cannot be read was not searched for persons either
+        if refusal is not None:
+            _refuse_and_remove(db, blobs, claimed, refusal)
+        elif "before" in claimed.payload:
+            _restore_preview(db, claimed, to_problem(error))
+        else:
+            with job_transaction(db, claimed, result={"state": "refused"}) as session:
+                _refuse(session, claimed, to_problem(error))
+        return
+    refusal = import_cases.find_refusal(parsed.issues, parsed.cases, may_bring_cases=may_bring)
+    if refusal is not None:
+        _refuse_and_remove(db, blobs, claimed, refusal)
+        return
+    lost_message = _describe_lost_sheets(parsed, previous_input or {}, claimed.payload.get("before"), choices)
+    if lost_message:
+        _restore_preview(
+            db,
+            claimed,
+            build_problem("import.sheet_lost", 422, lost_message, issues=[i.to_dict() for i in parsed.issues[:50]]),
+        )
+        return
+    with job_transaction(db, claimed, result={"state": "previewed"}) as session:
+        import_ = session.get_one(Import, import_id)
+        issues = import_cases.list_issues(session, parsed) if parsed.cases else parsed.received["issues"]
+        import_.found = {
+            **parsed.received,
+            "issues": [*issues, *(issue_.to_dict() for issue_ in _list_known_supplier_issues(session, parsed))],
+        }
+        import_.rows, import_.accepted, import_.rejected = (
+            parsed.received[k] for k in ("rows", "accepted", "rejected")
+        )
+        import_.state = "previewed"
+        if choices.get("confirm"):
+            _start_assessment(session, import_, claimed.actor)
+
+
+def _describe_lost_sheets(
+    parsed: ParsedUpload,
+    previous_input: Mapping[str, Any],
+    previous_choices: Mapping[str, Any] | None,
+    choices: Mapping[str, Any],
+) -> str:
+    """Describe which sheets that were read before are not read with other choices, and why; "" where none is lost, or where
+    the sender named the one sheet to read.
+    """
+    if previous_choices is None or choices.get("sheet") != previous_choices.get("sheet"):
+        return ""
+    sheets = [
+        {(file["name"], sheet["name"]) for file in files for sheet in file["sheets"]}
+        for files in (previous_input.get("files", ()), parsed.files)
+    ]
+    lost_sheets = sorted(sheets[0] - sheets[1])
+    reasons = {(issue_.file, issue_.sheet): issue_.seen for issue_ in parsed.issues if issue_.code == "sheet.no_table"}
+    return " ".join(
+        f"The sheet '{sheet or file}' would not be read. {reasons.get((file, sheet), '')}"
+        for file, sheet in lost_sheets
+    )
+
+
+def _restore_preview(db: Database, claimed: ClaimedJob, refusal: dict[str, Any]) -> None:
+    """Restore the preview from before choices that cannot be used; the import's problem says why, and what was chosen."""
+    with job_transaction(db, claimed, result={"state": "previewed"}) as session:
+        import_ = session.get_one(Import, claimed.payload["import_id"])
+        import_.problem = {**refusal, "choices": import_.choices}
+        import_.choices, import_.state = claimed.payload["before"], "previewed"
+        record_event(session, claimed.actor, "import.unchanged", "import", import_.id, {"code": refusal["code"]})
+
+
+def _refuse(session: Session, claimed: ClaimedJob, refusal: dict[str, Any]) -> Import:
+    import_ = session.get_one(Import, claimed.payload["import_id"])
+    import_.state, import_.finished_at, import_.problem = "refused", now(), refusal
+    record_event(session, claimed.actor, "import.refused", "import", import_.id, {"code": refusal["code"]})
+    return import_
+
+
+def _refuse_and_remove(db: Database, blobs: BlobStore, claimed: ClaimedJob, refusal: dict[str, Any]) -> None:
+    """Refuse an import whose files may not be stored. The job ends only once they are deleted."""
+    removed: dict[str, Any] = {}
+    with job_transaction(db, claimed, checkpoint=removed) as session:
+        removed["removed"] = import_cases.detach_uploads(session, _refuse(session, claimed, refusal))
+    _remove_blobs(db, blobs, claimed, removed["removed"])
+
+
+def _remove_blobs(db: Database, blobs: BlobStore, claimed: ClaimedJob, digests: Sequence[str]) -> None:
+    import_cases.delete_blobs(db, blobs, digests)
+    with job_transaction(db, claimed, result={"state": "refused"}):
+        pass
+
+
+def confirm_import(
+    session: Session, import_id: str, choices: Mapping[str, Any], by: str, *, may_bring_cases: bool = False
+) -> Import:
+    """Confirm a previewed import. With changed choices the files are read again first; with the same ones they are assessed
+    now.
+    """
+    import_ = get_import(session, import_id)
+    if import_.state != "previewed":
+        raise DomainError(
+            "import.state", 409, f"The import is {import_.state}; only one that was looked at can be confirmed."
+        )
+    unknown = sorted(set(choices) - set(CHOICES))
+    if unknown:
+        raise DomainError("field.unknown", 422, f"There is no choice '{unknown[0]}'.")
+    changed = {**import_.choices, **choices}
+    if {k: v for k, v in changed.items() if k != "confirm"} != {
+        k: v for k, v in import_.choices.items() if k != "confirm"
+    }:
+        enqueue(
+            session, READ_IMPORT, {"import_id": import_.id, "cases": may_bring_cases, "before": import_.choices}, by
+        )
+        import_.choices, import_.state, import_.problem = changed, "waiting", None
+        record_event(session, by, "import.changed", "import", import_.id, {"choices": sorted(choices)})
+    else:
+        _start_assessment(session, import_, by)
+    return import_
+
+
+def _start_assessment(session: Session, import_: Import, by: str) -> None:
+    import_.state, import_.problem = "running", None
+    enqueue(session, ASSESS_IMPORT, {"import_id": import_.id}, by)
+    record_event(session, by, "import.confirmed", "import", import_.id, {"rows": import_.accepted})
+
+
+def assess_import(db: Database, blobs: BlobStore, claimed: ClaimedJob) -> None:
+    """Run the assessment job: assess and save the suppliers of an import, agencies first, in chunks that are saved whole or
+    not at all.
+    """
+    import_id = claimed.payload["import_id"]
+    with db.for_organisation(claimed.organisation_id) as session:
+        import_ = session.get_one(Import, import_id)
+        files, choices = _load_files(session, blobs, import_), dict(import_.choices)
+        on = _assessment_date(choices) if choices.get("on") else import_.created_at.date()
+    parsed: ParsedUpload = parse_files(files, parse_choices(choices), on, allow_buyer_only=True)
+    checkpoint = dict(claimed.checkpoint)
+    if parsed.cases and "cases" not in checkpoint:
+        with job_transaction(db, claimed, checkpoint=checkpoint) as session:
+            stored_cases = case_service.save_cases(session, parsed.cases, on, now(), claimed.actor, import_id)
+            checkpoint["cases"] = [case.id for case in stored_cases]
+    done = int(checkpoint.get("rows", 0))
+    answers_of = {id(batch): batch.answers.to_rows() for batch in parsed.batches}
+    if parsed.request_ids:
+        with job_transaction(db, claimed) as session:
+            _apply_returned_forms(session, parsed, answers_of, on, claimed.actor)
+    suppliers_rows = _group_by_supplier(parsed, answers_of)
+    with db.for_organisation(claimed.organisation_id, write=False) as session:
+        suppliers_rows[done:] = _join_merged_suppliers(session, suppliers_rows[done:])
+    while done < len(suppliers_rows):
+        kind = suppliers_rows[done].kind
+        chunk = [supplier for supplier in suppliers_rows[done : done + CHUNK] if supplier.kind == kind]
+        checkpoint["rows"] = done + len(chunk)
+        chunk = [supplier for supplier in chunk if supplier.rows]
+        risk_lookup = get_risk_lookup(kind, on)
+        answers = [merge_duplicates(supplier.rows, risk_lookup, kind).answers for supplier in chunk]
+        incoming = [
+            suppliers.IncomingSupplier(row, supplier.place, supplier.key, supplier.names)
+            for supplier, row in zip(chunk, answers, strict=True)
+        ]
+        with job_transaction(
+            db, claimed, checkpoint=checkpoint, progress=checkpoint["rows"] / len(suppliers_rows)
+        ) as session:
+            if incoming:
+                origin = suppliers.Origin(on, now(), claimed.actor, "import", import_id)
+                suppliers.save_suppliers(session, kind, incoming, origin)
+        done = checkpoint["rows"]
+    with job_transaction(db, claimed, result={"rows": parsed.received["accepted"]}) as session:
+        import_ = session.get_one(Import, import_id)
+        import_.state, import_.finished_at = "done", now()
+        if parsed.cases:  # nobody needs the files any more: what no net has caught goes with the next tidying
+            import_cases.detach_uploads(session, import_)
+        import_cases.link_and_reassess(session, checkpoint.get("cases", ()), import_id, on, now(), claimed.actor)
+        request_screening(session, claimed.actor, import_id=import_id)
+        own = [row for batch in parsed.buyer_batches for row in batch.answers.to_rows()]
+        own_practices.save_answers(session, own, on, now(), claimed.actor, import_id)
+        record_event(session, claimed.actor, "import.done", "import", import_id, {"rows": parsed.received["accepted"]})
+
+
+class _SupplierRows(NamedTuple):
+    """One supplier of an import: its key, all its rows (none: they were joined to those of the supplier it was merged into),
+    the place of the first row, and for an agency the keys of all names they give it.
+    """
+
+    kind: str
+    key: str
+    rows: Sequence[Mapping[str, Any]]
+    place: Mapping[str, Any]
+    names: set[str]
+
+
+def _group_by_supplier(
+    parsed: ParsedUpload, answers_of: Mapping[int, Sequence[Mapping[str, Any]]]
+) -> list[_SupplierRows]:
+    """Group the rows of an import by supplier, agencies first, across files and sheets."""
+    groups = []
+    for kind in ("agency", "site"):
+        batches = [batch for batch in parsed.batches if batch.kind == kind]
+        places = [(batch, j) for batch in batches for j in range(len(batch.rows))]
+        keys = [key for batch in batches for key in supplier_keys(batch.answers)]
+        for positions in group_by_key(keys):
+            batch, j = places[positions[0]]
+            place = {"file": batch.file, "sheet": batch.sheet, "row": int(batch.rows[j])}
+            rows = [answers_of[id(places[position][0])][places[position][1]] for position in positions]
+            groups.append(
+                _SupplierRows(
+                    kind, keys[positions[0]], rows, place, collect_name_keys(rows) if kind == "agency" else set()
+                )
+            )
+    return groups
+
+
+def _join_merged_suppliers(session: Session, groups: Sequence[_SupplierRows]) -> list[_SupplierRows]:
+    """Append the rows of merged suppliers to those of their survivors.
+
+    The number of groups stays the same: the progress of an import is counted in it, whatever is merged meanwhile.
+    """
+    result, first = list(groups), {(group.kind, group.key): position for position, group in enumerate(groups)}
+    for kind in ("agency", "site"):
+        positions = [position for position, group in enumerate(groups) if group.kind == kind]
+        merged = identity.find_merged(session, kind, [groups[position].key for position in positions])
+        for position in positions if merged else ():
+            group, survivor = groups[position], merged.get(groups[position].key)
+            if survivor is None:
+                continue
+            rows = [rekey_to_survivor(survivor.answers, row) for row in group.rows]
+            survivor_position = first.setdefault((kind, survivor.key), position)
+            if survivor_position == position:
+                result[position] = group._replace(key=survivor.key, rows=rows)
+            else:
+                survivor_rows = result[survivor_position]
+                result[survivor_position] = survivor_rows._replace(
+                    rows=[*survivor_rows.rows, *rows], names=survivor_rows.names | group.names
+                )
+                result[position] = group._replace(rows=())
+    return result
+
+
+def _list_known_supplier_issues(session: Session, parsed: ParsedUpload) -> list[Issue]:
+    """List how many suppliers of each sheet are stored already, and what of their answers stays."""
+    issues = []
+    for batch in parsed.batches:
+        keys = supplier_keys(batch.answers)
+        merged = identity.find_merged(session, batch.kind, keys)
+        if merged:
+            seen = _describe_merged(batch, keys, merged)
+            issues.append(build_issue("known.merged", file=batch.file, sheet=batch.sheet, seen=seen))
+            keys = [merged[key].key if key in merged else key for key in keys]
+        stored_keys: set[str] = set()
+        for start in range(0, len(keys), CHUNK):
+            query = select(Supplier.key).where(
+                Supplier.kind == batch.kind, Supplier.key.in_(keys[start : start + CHUNK])
+            )
+            stored_keys.update(session.scalars(query))
+        # A form that came back answers or declines, even where all of it is blank.
+        came_back = (batch.file, batch.sheet) in parsed.request_ids
+        has_answers = mask_with_practice(batch.answers, batch.kind) | came_back
+        answered_keys = {key for key, says in zip(keys, has_answers.tolist(), strict=True) if says} & stored_keys
+        for code, known in (("known.listed", stored_keys - answered_keys), ("known.answers", answered_keys)):
+            if known:
+                seen = f"{len(known):,} of {len(set(keys)):,} suppliers {'is' if len(known) == 1 else 'are'}"
+                issues.append(build_issue(code, file=batch.file, sheet=batch.sheet, seen=seen))
+    return issues
+
+
+def _describe_merged(batch: Batch, keys: Sequence[str], merged: Mapping[str, Supplier]) -> str:
+    """Describe which rows of a sheet name merged suppliers, and which suppliers they now mean: "'S-2' (now 'S-1')"."""
+    listed = list(merged)[:5]
+    rows = batch.answers.take([keys.index(key) for key in listed]).to_rows()
+    pairs = [(_display_name(row), _display_name(merged[key].answers)) for key, row in zip(listed, rows, strict=True)]
+    more = [f"{len(merged) - len(listed)} more"] if len(merged) > len(listed) else []
+    return ", ".join([*(f"'{old}' (now '{survivor}')" for old, survivor in pairs), *more])
+
+
+def _display_name(answers: Mapping[str, Any]) -> str:
+    return next(
+        (str(answers[question]) for question in KEYED if answers.get(question) not in (None, *RESERVED_ANSWERS)), ""
+    )
+
+
+def _apply_returned_forms(
+    session: Session, parsed: ParsedUpload, answers_of: Mapping[int, list[dict[str, Any]]], on: date, by: str
+) -> None:
+    """Add to the answers of returned questionnaires what the request knows: a blank in a returned form was declined.
+
+    That holds for the supplier the form was sent to, and for no other row: a short list declines nothing.
+    """
+    for batch in parsed.batches:
+        asking_id = parsed.request_ids.get((batch.file, batch.sheet))
+        request_and_supplier = (
+            None if asking_id is None else questionnaire_requests.receive_returned_form(session, asking_id, by, on)
+        )
+        if request_and_supplier is None or request_and_supplier[1].kind != batch.kind:
+            continue
+        request, supplier = request_and_supplier
+        its_keys = {supplier.key, *(old.key for old in identity.list_aliases(session, supplier))}
+        for answers in answers_of[id(batch)]:
+            if supplier_key(answers) in its_keys:
+                answers.update(questionnaire_requests.complete_returned_answers(request, answers))
+
+
+def on_failure(session: Session, job: Job) -> None:
+    """End an import whose job has failed or was cancelled. What was saved already stays."""
+    import_ = session.get(Import, job.payload["import_id"])
+    if import_ is not None and import_.state in ("waiting", "running"):
+        import_.state, import_.finished_at = "cancelled" if job.state == "cancelled" else "failed", now()
+        import_.problem = build_problem(
+            f"import.{import_.state}", 500 if import_.state == "failed" else 409, job.message
+        )
+        record_event(session, job.created_by, f"import.{import_.state}", "import", import_.id, {"job": job.id})
+
+
+def get_import(session: Session, import_id: str) -> Import:
+    """Return an import by id. Raises DomainError, 404, where there is none."""
+    import_ = session.scalars(select(Import).where(Import.id == import_id)).first()
+    if import_ is None:
+        raise DomainError("not_found", 404, "There is no such import.")
+    return import_
+
+
+def list_imports(session: Session, limit: int = 50) -> Sequence[Import]:
+    """List imports, newest first."""
+    return session.scalars(select(Import).order_by(Import.created_at.desc(), Import.id).limit(limit)).all()
+
+
+def parse_choices(choices: Mapping[str, Any]) -> Choices:
+    """Parse the stored choices. ``columns``: one map for all sheets, or a list of maps for single sheets."""
+    names = ("kind", "country", "sector", "sheet", "date_order")
+    options: dict[str, Any] = {name: choices.get(name) or None for name in names}
+    columns = choices.get("columns") or {}
+    if isinstance(columns, list):
+        return Choices(**options, maps=tuple(SheetMap(**column_map) for column_map in columns))
+    return Choices(**options, columns=columns or None)
+
+
+def to_problem(error: NoUsableRows) -> dict[str, Any]:
+    """Return why nothing could be used as a problem object (RFC 9457), with every issue."""
+    first: Issue | None = next((i for i in error.issues if i.severity == "error"), None)
+    code = first.code if first else "file.no_rows"
+    return {
+        "type": f"urn:diligence:problem:{code}",
+        "title": "The file cannot be used",
+        "status": 422,
+        "code": code,
+        "detail": str(error),
+        "issues": [i.to_dict() for i in error.issues[:50]],
+    }
+
+
+def _load_files(session: Session, blobs: BlobStore, import_: Import) -> list[tuple[str, bytes]]:
+    uploads = {u.id: u for u in session.scalars(select(Upload).where(Upload.id.in_(import_.uploads)))}
+    return [(uploads[i].name, blobs.get(uploads[i].sha256)) for i in import_.uploads]
+
+
+def _assessment_date(choices: Mapping[str, Any]) -> date:
+    return date.fromisoformat(choices["on"]) if choices.get("on") else now().date()

@@ -1,0 +1,350 @@
+"""Files in, batches of answers out: which sheets are read, as what, and what must be said about them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any, NamedTuple
+
+from questionnaires.form import list_form_ids, load_combined_form, load_form
+from questionnaires.issues import Issue, UnusableSheet, build_issue
+from questionnaires.lookups import load_countries
+from questionnaires.sheet import FileRefused, Sheet, read_sheets
+from questionnaires.text_normalize import fold_text
+from questionnaires.validation import personal_data
+from questionnaires.validation.match import (
+    HEADER_SEARCH_ROWS,
+    ColumnMatch,
+    detect_kind,
+    find_header_row,
+    get_row_cells,
+    match_columns,
+)
+from questionnaires.validation.validate import SheetOptions, Submission, validate_sheet
+from questionnaires.workbook import load_template_texts
+from risk_models.answers import from_frame
+from service.assessment.assess import Batch
+from service.case_reading.records import (
+    CaseRecord,
+    add_case_evidence,
+    link_to_suppliers,
+    parse_case_records,
+    read_case_records,
+)
+from service.imports.duplicate_rows import ParsedSheet, list_duplicate_issues
+
+KINDS = ("site", "agency", "case")
+BUYER = "buyer"  # a workbook made from the buyer's own form; never guessed from headers
+COUNTS = ("rows", "accepted", "rejected")
+
+
+@dataclass(frozen=True)
+class SheetMap:
+    """Which header answers which question in one sheet; an empty ``file`` or ``sheet`` stands for any."""
+
+    columns: Mapping[str, str]
+    file: str = ""
+    sheet: str = ""
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What the sender decided: each is None (or empty) where the file itself is to tell.
+
+    ``columns``: question -> header for all sheets; of several sheets of a file an entry is meant for those that have the header.
+    ``maps``: those of single sheets, which go before.
+    """
+
+    kind: str | None = None
+    country: str | None = None
+    sector: str | None = None
+    sheet: str | None = None
+    columns: Mapping[str, str] | None = None
+    date_order: str | None = None
+    buyer: str | None = None  # the file in which the buyer answers about itself
+    maps: tuple[SheetMap, ...] = ()
+
+    def for_file(self, file: str) -> Choices:
+        """Return the choices for one file; the buyer's own file is read as such, and choices made for suppliers do not apply
+        to it.
+        """
+        return Choices(kind=BUYER, date_order=self.date_order) if file == self.buyer else self
+
+    def columns_for_sheet(self, file: str, sheet: str) -> dict[str, str]:
+        """Return the columns chosen for one sheet alone."""
+        columns_by_map = [m.columns for m in self.maps if m.file in ("", file) and m.sheet in ("", sheet)]
+        return {question: header for columns in columns_by_map for question, header in columns.items()}
+
+    def to_options(self) -> dict[str, Any]:
+        """Return the choices as the contract stores them, without those that were not made."""
+        options = {
+            "kind": self.kind,
+            "country": self.country,
+            "sector": self.sector,
+            "sheet": self.sheet,
+            "date_order": self.date_order,
+            "buyer": self.buyer,
+        }
+        options_given: dict[str, Any] = {name: value for name, value in options.items() if value}
+        if self.columns:
+            options_given["map"] = dict(self.columns)
+        return options_given
+
+
+@dataclass(frozen=True)
+class ParsedUpload:
+    """The batches of an upload in file order, the ``input`` part of the contract, the same issues as values, and counts per
+    file.
+
+    ``request_ids``: for each file and sheet that is a returned questionnaire, the id of the request. ``buyer_batches``: the
+    answers of the buyer about itself; no supplier is among them, and they are not counted as rows. ``cases``: the case
+    records; the batches they concern have taken them in.
+    """
+
+    batches: tuple[Batch, ...]
+    received: dict[str, Any]
+    issues: tuple[Issue, ...]
+    files: tuple[dict[str, Any], ...]
+    request_ids: Mapping[tuple[str, str], str]
+    buyer_batches: tuple[Batch, ...] = ()
+    cases: tuple[CaseRecord, ...] = ()
+
+
+class NoUsableRows(Exception):
+    """No row of any file can be scored: one sentence that says why and what to do, and every issue found on the way."""
+
+    def __init__(self, sentence: str, issues: Sequence[Issue]) -> None:
+        super().__init__(sentence)
+        self.issues = tuple(issues)
+
+
+class _Table(NamedTuple):
+    """A sheet that is read: as which kind, with the headers in which row, and what it says."""
+
+    sheet: Sheet
+    kind: str
+    header_row: int
+    matched: ColumnMatch
+    submission: Submission
+
+
+def parse_files(
+    files: Sequence[tuple[str, bytes]],
+    choices: Choices,
+    on: date,
+    progress: Callable[[str], None] = lambda _: None,
+    *,
+    allow_buyer_only: bool = False,
+) -> ParsedUpload:
+    """Parse, match and validate files (name, bytes). Raises NoUsableRows where no row can be scored.
+
+    ``allow_buyer_only``: whether it is enough that the buyer answers about itself.
+    """
+    parsed: list[_ParsedFile] = []
+    for name, data in files:
+        progress(f"reading {name}")
+        parsed.append(_parse_file(name, data, choices.for_file(name), on))
+    issues = [issue for file in parsed for issue in file.issues]
+    total = {count: sum(file.counts(buyer=False)[count] for file in parsed) for count in COUNTS}
+    sheets = [sheet for file in parsed for sheet in file.sheets]
+    buyer_batches = [sheet.batch for sheet in sheets if sheet.batch.kind == BUYER]
+    if not total["accepted"] and not (allow_buyer_only and buyer_batches):
+        raise NoUsableRows(_explain_nothing_usable(parsed, issues, total["rows"]), issues)
+    case_sheets = [sheet for sheet in sheets if sheet.batch.kind == personal_data.CASE_KIND]
+    cases = [record for sheet in case_sheets for record in parse_case_records(sheet.batch)]
+    supplier_sheets = [sheet for sheet in sheets if sheet.batch.kind in ("agency", "site")]
+    for kind in ("agency", "site"):
+        issues.extend(list_duplicate_issues(supplier_sheets, kind, on))
+    batches = [sheet.batch for sheet in supplier_sheets]
+    links = link_to_suppliers(cases, batches)
+    issues.extend(
+        build_issue("case.unlinked", file=record.file, sheet=record.sheet, seen=record.case.id)
+        for record, places in zip(cases, links, strict=True)
+        if not places
+    )
+    entries = [{**file.entry, **file.counts()} for file in parsed]
+    return ParsedUpload(
+        batches=add_case_evidence(batches, read_case_records(cases, on), links),
+        received={
+            "files": [{key: entry[key] for key in ("name", "sha256", "sheets")} for entry in entries],
+            **total,
+            "issues": [issue.to_dict() for issue in issues],
+        },
+        issues=tuple(issues),
+        files=tuple(entries),
+        request_ids={
+            (file.entry["name"], table.sheet.name): table.sheet.request_id
+            for file in parsed
+            for table in file.tables
+            if table.sheet.request_id
+        },
+        buyer_batches=tuple(buyer_batches),
+        cases=tuple(cases),
+    )
+
+
+@dataclass(frozen=True)
+class _ParsedFile:
+    """One file: its entry in the ``input`` part, its tables with the sheets that have accepted rows, its issues, and the sentence
+    that says why it could not be read ("" if it could).
+    """
+
+    entry: dict[str, Any]
+    tables: Sequence[_Table]
+    sheets: Sequence[ParsedSheet]
+    issues: Sequence[Issue]
+    failure: str = ""
+
+    def counts(self, *, buyer: bool = True) -> dict[str, int]:
+        """Count its rows: all, accepted, rejected; with or without those of the buyer itself."""
+        submissions = [table.submission for table in self.tables if buyer or table.kind != BUYER]
+        return {
+            "rows": sum(submission.n_rows for submission in submissions),
+            "accepted": sum(submission.accepted for submission in submissions),
+            "rejected": sum(submission.rejected for submission in submissions),
+        }
+
+
+def _parse_file(name: str, data: bytes, choices: Choices, on: date) -> _ParsedFile:
+    """Parse one file; one that cannot be read gives an issue and no tables."""
+    entry: dict[str, Any] = {"name": name, "sha256": hashlib.sha256(data).hexdigest(), "sheets": []}
+    try:
+        tables, sheet_issues = _read_tables(read_sheets(data, name), name, choices, on)
+    except FileRefused as error:
+        issue = build_issue(error.code, file=name, seen=error.detail, cure=error.cure)
+        return _ParsedFile(entry, (), (), [issue], f"{name}: {error.detail} {error.cure}".strip())
+    except UnusableSheet as error:
+        return _ParsedFile(entry, (), (), [error.issue], f"{name}: {error}")
+    issues = list(sheet_issues)
+    sheets: list[ParsedSheet] = []
+    for sheet, kind, header_row, matched, submission in tables:
+        entry["sheets"].append(
+            {
+                "name": sheet.name,
+                "kind": kind,
+                "header_row": header_row,
+                "rows": submission.n_rows,
+                "columns": {question: matched.headers[index] for question, index in matched.columns.items()},
+                "unmapped": list(matched.unmapped),
+            }
+        )
+        issues += [*submission.issues, *_missing_place_issues(sheet, kind, submission)]
+        if submission.accepted:
+            batch = Batch(kind, from_frame(submission.answers), name, sheet.name, submission.rows)
+            sheets.append(ParsedSheet(batch, matched))
+    return _ParsedFile(entry, tables, sheets, issues)
+
+
+def _explain_nothing_usable(files: Sequence[_ParsedFile], issues: Sequence[Issue], rows: int) -> str:
+    """Say in one sentence why no row can be scored: each file that could not be read, else the first error."""
+    failures = [file.failure for file in files if file.failure]
+    if failures:
+        return " ".join(failures)
+    errors = [issue for issue in issues if issue.severity == "error"]
+    first = errors[0].describe() if errors else "no row of data"
+    return f"none of the {rows} rows can be scored. The first fault: {first}"
+
+
+def _missing_place_issues(sheet: Sheet, kind: str, submission: Submission) -> list[Issue]:
+    """Return an issue where no row of a whole sheet says in which country, or in which sector, it is."""
+    required = {"site": ("country", "sector"), "agency": ("country",)}.get(kind, ())
+    answers = submission.answers
+    blank = [question for question in required if question not in answers or not answers[question].notna().any()]
+    seen = f"{submission.accepted:,}"
+    place = {"file": sheet.file, "sheet": sheet.name}
+    return [build_issue(f"sheet.no_{question}", seen=seen, **place) for question in blank if submission.accepted]
+
+
+def _read_tables(sheets: Sequence[Sheet], file: str, choices: Choices, on: date) -> tuple[list[_Table], list[Issue]]:
+    """Every visible sheet that is a table of suppliers or agencies. Raises UnusableSheet where none is."""
+    sheet_name = choices.sheet or _answer_sheet(sheets)
+    chosen = [sheet for sheet in sheets if (sheet.name == sheet_name if sheet_name else sheet.visible)]
+    issues: list[Issue] = []
+    if choices.sheet and not chosen:
+        names = ", ".join(f"'{sheet.name}'" for sheet in sheets)
+        raise UnusableSheet(
+            build_issue("sheet.unknown", file=file, seen=choices.sheet, expected=f"The file has {names}.")
+        )
+    hidden = [] if sheet_name else [sheet for sheet in sheets if not sheet.visible]
+    issues.extend(build_issue("sheet.hidden", file=file, sheet=sheet.name, seen=sheet.name) for sheet in hidden)
+    tables = []
+    faults: list[UnusableSheet] = []
+    headers = [_header_texts(sheet) if choices.columns and len(chosen) > 1 else None for sheet in chosen]
+    all_texts = frozenset(text for texts in headers if texts is not None for text in texts)
+    for sheet, texts in zip(chosen, headers, strict=True):
+        shared_columns = {
+            question: header
+            for question, header in (choices.columns or {}).items()
+            if texts is None or not header or fold_text(header) in texts or fold_text(header) not in all_texts
+        }
+        columns = shared_columns | choices.columns_for_sheet(file, sheet.name)
+        try:
+            tables.append(_read_table(sheet, replace(choices, columns=columns), on, among_several=len(chosen) > 1))
+        except UnusableSheet as unusable:
+            faults.append(unusable)
+    if not tables:
+        raise faults[0] if faults else UnusableSheet(build_issue("file.no_rows", file=file))
+    # Notes and cover sheets are common: a sheet that is no table is passed over, and said, once another one is.
+    issues.extend(build_issue("sheet.no_table", file=file, sheet=u.issue.sheet, seen=str(u)) for u in faults)
+    return tables, issues
+
+
+def _header_texts(sheet: Sheet) -> frozenset[str]:
+    """Return the folded texts of the rows that are searched for headers."""
+    last = min(sheet.first_row + sheet.n_rows, sheet.first_row + HEADER_SEARCH_ROWS)
+    return frozenset(
+        fold_text(text) for row in range(sheet.first_row, last) for text in get_row_cells(sheet, row) if text
+    )
+
+
+def _answer_sheet(sheets: Sequence[Sheet]) -> str | None:
+    """Return the name of the sheet to read in a workbook made from our template (its other sheets explain and list); None
+    elsewhere.
+    """
+    stamp = next((sheet.stamp for sheet in sheets if sheet.stamp), None)
+    if stamp is None or stamp.split()[0] not in list_form_ids():
+        return None
+    name = str(load_template_texts()["entity"][load_form(stamp.split()[0]).kind]["sheet"])
+    return name if any(sheet.name == name for sheet in sheets) else None
+
+
+def _is_country_list(submission: Submission) -> bool:
+    """Whether a sheet of three rows or more says no more of them than names, nine in ten those of countries: a list beside the
+    table.
+    """
+    if submission.accepted < 3 or "name" not in submission.answers or {"reference", "country"} & {*submission.answers}:
+        return False
+    names = submission.answers["name"]
+    are_countries = [fold_text(str(name)) in load_countries().by_word for name in names.cat.categories]
+    return bool(names.notna().all()) and sum(are_countries) >= 0.9 * len(are_countries)
+
+
+def _read_table(sheet: Sheet, choices: Choices, on: date, *, among_several: bool) -> _Table:
+    kinds = (BUYER,) if BUYER in (choices.kind, (sheet.stamp or "").split(" ")[0]) else KINDS
+    forms = {kind: load_combined_form(kind) for kind in kinds}
+    candidate_forms = [forms[choices.kind]] if choices.kind in forms else list(forms.values())
+    header_row = find_header_row(sheet, candidate_forms, choices.columns)
+    headers = get_row_cells(sheet, header_row)
+    kind = BUYER if BUYER in kinds else choices.kind or detect_kind(headers, sheet.name, forms)
+    if among_several and choices.columns:  # what only another kind of sheet is asked is meant for that one
+        other_questions = {question for form in forms.values() for question in form.by_id} - forms[kind].by_id.keys()
+        choices = replace(
+            choices, columns={q: header for q, header in choices.columns.items() if q not in other_questions}
+        )
+    refusals: tuple[personal_data.RedactedCells, ...] = ()
+    if kind == personal_data.CASE_KIND:
+        sheet, refusals = personal_data.redact_pii(sheet, header_row, forms[kind], choices.columns)
+    try:
+        matched = match_columns(sheet, header_row, forms[kind], choices.columns)
+    except UnusableSheet as unusable:
+        if kind != personal_data.CASE_KIND:
+            raise
+        # What was taken for a header may be a row of anything: it is not repeated.
+        raise UnusableSheet(replace(unusable.issue, seen="", cure=build_issue(unusable.issue.code).cure)) from None
+    options = SheetOptions(choices.date_order, choices.country, choices.sector, on)
+    submission = validate_sheet(sheet, header_row, matched, forms[kind], options, refusals)
+    if _is_country_list(submission):
+        raise UnusableSheet(build_issue("sheet.of_countries", file=sheet.file, sheet=sheet.name))
+    return _Table(sheet, kind, header_row, matched, submission)

@@ -1,0 +1,219 @@
+"""Preview an import: its columns with the questions they answer, and its issues grouped by kind."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from questionnaires.form import load_combined_form
+from questionnaires.issues import ISSUES, Issue
+from reports.view_model import SEVERITIES
+from service.db.tables import Import, Job
+from service.errors import DomainError
+from service.imports.jobs import parse_choices
+from service.jobs.kinds import ASSESS_IMPORT, READ_IMPORT
+from service.jobs.table import list_jobs
+
+MAX_LISTED_ISSUES = 40  # of one kind of issue, that are shown
+
+
+@dataclass(frozen=True)
+class IssueGroup:
+    """Issues of one kind: how grave, in how many cells, the first of them, and how many are not shown."""
+
+    code: str
+    severity: str
+    severity_title: str
+    title: str
+    cells: int
+    lines: Sequence[tuple[Issue, str]]
+    more: int
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a sheet: its header, the question it answers ("" for none), whether the sender said so, and whether it holds
+    the contact of a person, which is never read.
+    """
+
+    header: str
+    question: str
+    chosen: bool
+    contact: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """A sheet that is read: which row its headers are in, what its columns answer, how many rows it has."""
+
+    file: str
+    sheet: str
+    kind: str
+    header_row: int
+    rows: int
+    columns: Sequence[Column]
+
+    @property
+    def unread(self) -> int:
+        """How many columns answer no question."""
+        return sum(not column.question for column in self.columns)
+
+    @property
+    def contacts(self) -> int:
+        """How many columns hold contacts of persons."""
+        return sum(column.contact for column in self.columns)
+
+
+ColumnChoice = tuple[str, str, str, str]  # a file, a sheet, a header in it, and the question that it is to answer
+
+
+def list_tables(import_: Import) -> list[Table]:
+    """List the sheets of a previewed import with their columns, those that answer a question first."""
+    tables = []
+    for file in (import_.found or {}).get("files", ()):
+        for sheet in file["sheets"]:
+            questions = load_combined_form(sheet["kind"]).by_id
+            chosen_columns = _chosen_columns(import_.choices, file["name"], sheet["name"])
+            columns = [
+                Column(
+                    header,
+                    question,
+                    chosen_columns.get(question) == header,
+                    question in questions and questions[question].person,
+                )
+                for question, header in sheet["columns"].items()
+            ]
+            columns += [Column(header, "", False) for header in sheet["unmapped"]]
+            place = (file["name"], sheet["name"], sheet["kind"], sheet["header_row"], sheet["rows"])
+            tables.append(Table(*place, columns))
+    return tables
+
+
+def _chosen_columns(choices: Mapping[str, Any], file: str, sheet: str) -> dict[str, str]:
+    """Return what the sender chose for the columns of a sheet: question -> header, "" for none."""
+    parsed = parse_choices(choices)
+    return {**(parsed.columns or {}), **parsed.columns_for_sheet(file, sheet)}
+
+
+def list_questions(kind: str, column: Column | None = None) -> dict[str, list[tuple[str, str]]]:
+    """List the questions a column may answer, as (id, title) by section in form order; one about a person only for a column
+    that was found to hold that.
+    """
+    sections: dict[str, list[tuple[str, str]]] = {}
+    for question in load_combined_form(kind).questions:
+        if not question.person or (column is not None and column.question == question.id):
+            sections.setdefault(question.section, []).append((question.id, question.title))
+    return sections
+
+
+def list_failed_choices(import_: Import, answers: Sequence[ColumnChoice] = ()) -> dict[tuple[str, str, str], str]:
+    """Return the choices that could not be used, made now (``answers``) or when the files were read again: the question by
+    file, sheet and header, for the page that shows the error.
+    """
+    if answers:
+        return {(file, sheet, header): question for file, sheet, header, question in answers}
+    choices = (import_.problem or {}).get("choices")
+    if import_.state != "previewed" or not choices:
+        return {}
+    failed = {}
+    for table in list_tables(import_):
+        chosen = _chosen_columns(choices, table.file, table.sheet)
+        by_header = {header: question for question, header in chosen.items() if header}
+        for column in table.columns:
+            detected = "" if column.question in chosen else column.question
+            failed[table.file, table.sheet, column.header] = by_header.get(column.header, detected)
+    return failed
+
+
+def build_column_maps(import_: Import, answers: Sequence[ColumnChoice]) -> list[dict[str, Any]]:
+    """Build the column maps after a reader's corrections: for each corrected sheet its ``file``, its ``sheet`` and its
+    ``columns`` (question: header).
+
+    Only differences from what was detected are included; a column that is to answer nothing leaves its question empty ("").
+    Raises DomainError ``columns.tied`` where two columns of one sheet would answer one question.
+    """
+    maps = []
+    for table in list_tables(import_):
+        sheet_choices = [
+            (header, question)
+            for file, sheet, header, question in answers
+            if (file, sheet) == (table.file, table.sheet)
+        ]
+        columns = _corrected_columns(table, _chosen_columns(import_.choices, table.file, table.sheet), sheet_choices)
+        if columns:
+            maps.append({"file": table.file, "sheet": table.sheet, "columns": columns})
+    return maps
+
+
+def _corrected_columns(
+    table: Table, chosen: Mapping[str, str], corrections: Sequence[tuple[str, str]]
+) -> dict[str, str]:
+    """Return the columns of one table after corrections (header, question), without what was detected anyway."""
+    detected = {column.header: column.question for column in table.columns}
+    header_of: dict[str, str] = {}
+    for header, question in corrections:
+        if question and header_of.setdefault(question, header) != header:
+            clashing = load_combined_form(table.kind).by_id.get(question)
+            raise DomainError(
+                "columns.tied",
+                422,
+                f"In '{table.sheet or table.file}' two columns, '{header_of[question]}' and '{header}', cannot both answer the "
+                f"question '{clashing.title if clashing else question}'. Set one of them to 'not read'.",
+            )
+    changed = {header: question for header, question in corrections if question and detected.get(header) != question}
+    dropped = {detected[header]: "" for header, question in corrections if not question and detected.get(header)}
+    # A column that is given another question no longer answers the one that was chosen for it before.
+    unchanged = {
+        question: header for question, header in chosen.items() if header not in changed and header in ("", *detected)
+    }
+    return unchanged | dropped | {question: header for header, question in changed.items()}
+
+
+def group_issues(issues: Sequence[Mapping[str, Any]]) -> list[IssueGroup]:
+    """Group issues (as an import stores them) by kind: those that keep a row from being scored first, then the commonest."""
+    by_code: dict[str, list[Issue]] = {}
+    for raw in issues:
+        issue = Issue(**{**raw, "cells": tuple(raw["cells"])})
+        by_code.setdefault(issue.code, []).append(issue)
+    groups = [
+        IssueGroup(
+            code,
+            members[0].severity,
+            SEVERITIES[members[0].severity],
+            _sentence(members[0]),
+            sum(issue.count for issue in members if issue.cell),
+            [(issue, _sentence(issue)) for issue in members[:MAX_LISTED_ISSUES]],
+            max(len(members) - MAX_LISTED_ISSUES, 0),
+        )
+        for code, members in by_code.items()
+    ]
+    return sorted(groups, key=lambda group: (list(SEVERITIES).index(group.severity), -group.cells, group.code))
+
+
+def _sentence(issue: Issue) -> str:
+    values = {"seen": issue.seen, "header": issue.header, "expected": issue.expected, "count": issue.count}
+    sentence = ISSUES[issue.code].message.format(**values)
+    return sentence[:1].upper() + sentence[1:]
+
+
+def list_skipped_sheets(issues: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
+    """List the sheets that are not read, each with the reason."""
+    return [
+        (raw["sheet"] or raw["file"], _sentence(Issue(**{**raw, "cells": tuple(raw["cells"])})))
+        for raw in issues
+        if raw["code"] in ("sheet.no_table", "sheet.hidden")
+    ]
+
+
+def get_current_job(session: Session, import_: Import) -> Job | None:
+    """Return the job that is working on an import, or did so last."""
+    jobs = (job for kind in (ASSESS_IMPORT, READ_IMPORT) for job in list_jobs(session, kind, limit=200))
+    return next((job for job in jobs if job.payload.get("import_id") == import_.id), None)
+
+
+def is_in_progress(import_: Import, job: Job | None) -> bool:
+    """Return whether an import is still being worked on: not once its job has failed or was cancelled."""
+    return import_.state in ("waiting", "running") and (job is None or job.state in ("queued", "running"))

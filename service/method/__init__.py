@@ -1,1 +1,0 @@
-"""The method as it stands: its models, facts and sources held against each other, and versions compared."""

@@ -1,0 +1,1 @@
+"""Check, compare and cover models before they are released."""

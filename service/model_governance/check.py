@@ -1,0 +1,229 @@
+"""Check that the data of models, questionnaires and facts are consistent: models read only what forms ask and facts provide.
+
+The libraries do not import each other's data. They share a vocabulary of ids, which is checked here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+from questionnaires.form import Questionnaire, list_form_ids, load_combined_form, load_form
+from questionnaires.lookups import DataFileError, load_sectors
+from risk_models.action_releases import get_action_releases
+from risk_models.answers import DECLINED
+from risk_models.buyer import BuyingPractice, PracticeRules
+from risk_models.buyer import load_all_practice_rules as load_practices
+from risk_models.data_file import DataFileError as RiskDataError
+from risk_models.data_file import list_released_lines
+from risk_models.facts.facts import Facts, get_description_id, load_facts
+from risk_models.facts.releases import list_release_faults
+from risk_models.features import CANNOT_APPLY
+from risk_models.findings import (
+    find_group_faults,
+    find_unaddressed_findings,
+    find_unused_actions,
+    list_possible_findings,
+)
+from risk_models.model import MODELS_FOLDER, Indicator, Model, load_models
+from risk_models.plan import expand_groups, load_actions
+from risk_models.transforms import Choices, Since
+from service.assessment.export_json import build_actions_part, compute_actions_digest
+from service.case_reading.records import list_case_data_faults
+
+NUMBER_TYPES = ("number", "money", "percent")
+
+
+def list_model_faults() -> list[str]:
+    """Return the inconsistencies between models, forms, actions and case rules as sentences; empty where there are none."""
+    try:
+        models, actions, facts = load_models(), load_actions(), load_facts()
+        for form in list_form_ids():
+            load_form(form)
+    except (RiskDataError, DataFileError) as error:
+        return [str(error)]
+    practice_rules = load_practices()
+    findings = [
+        *list_possible_findings(models),
+        *(finding for rules in practice_rules for finding in rules.possible_findings),
+    ]
+    faults = _check_released_files()
+    faults += [fault for rules in practice_rules for fault in _check_practice_rules(rules)]
+    digest = compute_actions_digest(build_actions_part(actions))
+    if digest not in get_action_releases():
+        faults.append(f"actions: they changed since the last release; add to RELEASED, with its name: NAME {digest}")
+    faults += find_group_faults(models, actions)
+    actions = expand_groups(actions, models)
+    faults += [
+        f"actions: no action answers the finding {finding}" for finding in find_unaddressed_findings(findings, actions)
+    ]
+    faults += [f"actions: nothing calls for the action {action}" for action in find_unused_actions(findings, actions)]
+    newest = {model.id: model for model in sorted(models, key=lambda model: (model.effective, model.version))}
+    for model in models:
+        faults += _check_model(model, facts, newest=newest[model.id] is model)
+    for model in newest.values():
+        faults += _check_trade_questions(model, [other for other in newest.values() if other.kind == model.kind])
+    return faults + list_case_data_faults()
+
+
+def list_fact_faults() -> list[str]:
+    """Return the faults of the fact tables as sentences; empty when they load and released data are unchanged."""
+    try:
+        return list_release_faults()
+    except RiskDataError as error:
+        return [str(error)]
+
+
+def _check_released_files() -> list[str]:
+    """Return the released files of models and cores that are missing, changed since their release, or not in RELEASED."""
+    released = {f"{name}/{version}.toml": digest for name, version, digest in list_released_lines(MODELS_FOLDER)}
+    present = {
+        f"{path.parent.name}/{path.name}": hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(MODELS_FOLDER.glob("*/*.toml"))
+    }
+    faults = [f"RELEASED: {file} is gone" for file in released if file not in present]
+    faults += [
+        f"{file}: it was released and has been changed; give the change a new version"
+        for file, digest in present.items()
+        if released.get(file, digest) != digest
+    ]
+    return faults + [f"{file}: it is not in RELEASED" for file in present if file not in released]
+
+
+def _check_model(model: Model, facts: Facts, *, newest: bool) -> list[str]:
+    """Return the faults of one model.
+
+    Only the newest version must know every answer that the newest forms offer. An older one is frozen, and reads an answer that
+    was added after it as not asked.
+    """
+    name = f"{model.id}/{model.version}.toml"
+    form = load_combined_form(model.kind)
+    faults = []
+    for indicator in model.indicators:
+        faults += _check_indicator(indicator, form, name, newest=newest)
+    faults += [
+        f"{name}: the gate {screening.id} reads {screening.question}, which no form asks"
+        for screening in model.screening_questions
+        if screening.question not in form.by_id
+    ]
+    if newest:
+        faults += _check_reports(model, form, name)
+    faults += _check_contexts(model, form, facts, name)
+    faults += [
+        f"{name}: serves {code!r}, which is no ISIC code"
+        for code in model.serves
+        if code and code not in load_sectors().names
+    ]
+    return faults
+
+
+def _check_indicator(indicator: Indicator, form: Questionnaire, name: str, *, newest: bool) -> list[str]:
+    """Return the faults of an indicator: its questions must be asked, and their answers known. ``name``: of the model file."""
+    question = form.by_id.get(indicator.question)
+    if question is None:
+        return [f"{name}: {indicator.id} reads {indicator.reads}, which no form asks"]
+    faults = []
+    if indicator.id not in question.feeds:
+        faults.append(f"{form.file or form.id}: {question.id} does not say that it feeds {indicator.id}")
+    faults += [
+        f"{name}: {indicator.id}: {fault}"
+        for fault in _check_choices(indicator, question.type, [c.code for c in question.choices], newest=newest)
+    ]
+    faults += [
+        f"{name}: {indicator.id} hears {code!r} of {source}, which no form offers"
+        for source, codes in indicator.report_sources.items()
+        for code in codes
+        if source not in form.by_id or code not in {c.code for c in form.by_id[source].choices}
+    ]
+    faults += [
+        f"{name}: {indicator.id} is ruled out by {question_id}, which no form asks"
+        for question_id in indicator.ruled_out_by
+        if question_id not in form.by_id
+    ]
+    return faults
+
+
+def _check_reports(model: Model, form: Questionnaire, name: str) -> list[str]:
+    """Return the harms that workers may report and no indicator of the model reads."""
+    reports = form.by_id.get("reported_harms")
+    read = {code for i in model.indicators for code in i.report_sources.get("reported_harms", (i.id,))}
+    return [
+        f"{name}: workers may report {choice.code}, which the model cannot hear"
+        for choice in (reports.choices if reports else ())
+        if choice.code not in read
+    ]
+
+
+def _check_contexts(model: Model, form: Questionnaire, facts: Facts, name: str) -> list[str]:
+    """Return the facts that contexts of a model read and that neither a form asks nor a fact table holds."""
+    faults = []
+    for scaled in [fact for context in model.all_contexts for fact in context.facts]:
+        if scaled.fact.startswith("answer."):
+            if scaled.fact.removeprefix("answer.") not in form.by_id:
+                faults.append(f"{name}: a context reads {scaled.fact}, which no form asks")
+        elif not facts.is_scored(get_description_id(scaled.fact)):
+            faults.append(f"{name}: a context reads {scaled.fact}, which is no fact to be scored")
+    return faults
+
+
+def _check_trade_questions(model: Model, models: Sequence[Model]) -> list[str]:
+    """Return the faults of the questions that identify a pack's trade (``told_by``).
+
+    They must be exactly those that the form of the pack alone asks, as far as the model reads them. ``models``: the newest models
+    of this kind.
+    """
+    if not model.sector_questions:
+        return []
+    name, trade_questions = f"{model.id}/{model.version}.toml", set(model.sector_questions)
+    forms = {
+        other.id: {question.id for question in load_form(other.id).questions}
+        for other in models
+        if other.id in list_form_ids()
+    }
+    core, others = (
+        {question.id for question in load_form(model.kind).questions},
+        [ids for form, ids in forms.items() if form != model.id],
+    )
+    own_questions = forms.get(model.id, set()) - core.union(*others)
+    faults = [
+        f"{name}: told_by names {question!r}, which its form does not ask, or not alone"
+        for question in sorted(trade_questions - own_questions)
+    ]
+    read_questions = {indicator.question for indicator in model.indicators}
+    return faults + [
+        f"{name}: told_by leaves out {question!r}, which its form alone asks"
+        for question in sorted(read_questions & own_questions - trade_questions)
+    ]
+
+
+def _check_practice_rules(rules: PracticeRules) -> list[str]:
+    """Return the inconsistencies between the buyer's form and the rules that read it."""
+    name, form = f"buyer/{rules.version}.toml", load_form("buyer")
+    faults = []
+    for practice in rules.practices:
+        question = form.by_id.get(practice.question)
+        if question is None or practice.id not in question.feeds:
+            faults.append(f"{name}: {practice.id} reads {practice.question}, which the form does not ask for it")
+        else:
+            answer_faults = _check_choices(practice, question.type, [c.code for c in question.choices], newest=True)
+            faults += [f"{name}: {practice.id}: {fault}" for fault in answer_faults]
+    return faults
+
+
+def _check_choices(
+    indicator: Indicator | BuyingPractice, question_type: str, codes: Sequence[str], *, newest: bool
+) -> list[str]:
+    """Return the answers of a form without a risk, and the risks without an answer."""
+    if not isinstance(indicator.rule, Choices):
+        description, types = ("dates", ("date",)) if isinstance(indicator.rule, Since) else ("numbers", NUMBER_TYPES)
+        return (
+            []
+            if question_type in types
+            else [f"reads {description}, and {indicator.question} is asked as {question_type}"]
+        )
+    offered = {"yes", "no"} if question_type == "yes_no" else set(codes)
+    scored = set(indicator.rule.table)
+    if scored & {DECLINED, CANNOT_APPLY}:
+        return ["'declined' and 'cannot_apply' are no choices"]
+    faults = [f"the answer {code!r} has no risk" for code in sorted(offered - scored) if newest]
+    return faults + [f"the answer {code!r} is not offered" for code in sorted(scored - offered)]

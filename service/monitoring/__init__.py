@@ -1,1 +1,0 @@
-"""Asking suppliers and assessing them again when that is due."""

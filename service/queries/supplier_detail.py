@@ -1,0 +1,144 @@
+"""The detail page of one supplier: latest result, reasons, decision, related suppliers and history."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import and_, or_, select
+from sqlalchemy.orm import Session
+
+from reports.document import DRAFT, Detail, ModelUsed
+from risk_models.model import get_model_version
+from service.assessment.decision import Decision, decide
+from service.db.pagination import Page
+from service.db.tables import MergedKey, QuestionnaireRequest, Result, Supplier
+from service.errors import not_found
+from service.queries import lists, stored_results
+from service.questionnaires_sent import requests as questionnaire_requests
+from service.report_content import redaction
+from service.report_content.labels import get_country_name
+from service.suppliers import repository as suppliers
+from service.suppliers.identity import list_aliases
+from service.watchlists.matches import ScreeningSummary, summarize_screening
+
+HISTORY_PAGE_SIZE = 6  # results on a page, each with what moved it
+Contributions = Sequence[tuple[str, float]]
+
+
+@dataclass(frozen=True)
+class HistoryEntry:
+    """A past result, its score change from the result before it (None for the first), and what contributed to that change."""
+
+    result: Result
+    change: float | None
+    contributions: Contributions
+
+
+@dataclass(frozen=True)
+class SupplierDetail:
+    """The data of a supplier's page. ``draft`` is empty once the supplier has returned a form."""
+
+    supplier: Supplier
+    aliases: Sequence[MergedKey]
+    result: Result
+    detail: Detail
+    model: ModelUsed
+    decision: Decision
+    draft: str
+    agencies: Sequence[tuple[str, Supplier | None]]
+    sites: Sequence[Supplier]
+    reach: suppliers.AgencyReach | None
+    corridors: Sequence[tuple[str, str]]
+    history: Page
+    requests: Sequence[QuestionnaireRequest]
+    watchlists: ScreeningSummary
+
+
+def get_supplier_detail(session: Session, kind: str, name: str, *, sees_worker_derived: bool) -> SupplierDetail:
+    """Return the details of a supplier, by id or reference.
+
+    ``sites`` are the other sites of its company, or those that use the agency, whose ``reach`` is then set. Without
+    ``sees_worker_derived`` the reasons are redacted. Raises DomainError, 404, for an unknown supplier.
+    """
+    supplier = suppliers.get_supplier(session, kind, name)
+    latest = session.get(Result, supplier.latest_id) if supplier.latest_id else None
+    if latest is None:
+        raise not_found(f"There is no such {kind}.")
+    requests = questionnaire_requests.list_requests(session, supplier)
+    model = get_model_version(latest.model, latest.model_version)
+    detail = stored_results.build_detail(latest)
+    sites = suppliers.list_company_sites if kind == "site" else suppliers.list_sites_using
+    others = sites(session, supplier)
+    return SupplierDetail(
+        supplier=supplier,
+        aliases=list_aliases(session, supplier),
+        result=latest,
+        detail=detail if sees_worker_derived else redaction.redact_detail(detail),
+        model=ModelUsed(model.id, model.version, model.title, model.digest[:12], 1, *model.levels.values()),
+        decision=decide(stored_results.build_result_json(latest), model),
+        draft="" if any(request.returned_on for request in requests) else DRAFT,
+        agencies=suppliers.list_agencies(session, supplier) if kind == "site" else (),
+        sites=others,
+        reach=suppliers.get_agency_reach(session, supplier, others) if kind == "agency" else None,
+        corridors=list_corridors(latest),
+        history=list_history(session, supplier),
+        requests=requests,
+        watchlists=summarize_screening(session, supplier.id),
+    )
+
+
+def list_corridors(result: Result) -> list[tuple[str, str]]:
+    """Return the corridors of a result as (origin, destination) names; the destination of a site is its country."""
+    origins = result.answers.get("worker_origin_countries")
+    ends = result.answers.get("destination_countries") or [result.answers.get("country")]
+    if not isinstance(origins, list | tuple) or not isinstance(ends, list | tuple):
+        return []
+    return [(get_country_name(a), get_country_name(b)) for a in origins for b in ends if b and b != "declined"]
+
+
+def list_history(session: Session, supplier: Supplier, cursor: str | None = None) -> Page:
+    """Return a page of the history of a supplier, newest first. Raises DomainError ``cursor.unknown``."""
+    page = lists.list_results(session, supplier, cursor=cursor, limit=HISTORY_PAGE_SIZE)
+    return Page(tuple(get_history_entry(session, result) for result in page.items), page.next_cursor)
+
+
+def get_history_entry(session: Session, result: Result) -> HistoryEntry:
+    """Return a result with the score change from the one before it."""
+    before = session.scalars(
+        select(Result)
+        .where(
+            Result.supplier_id == result.supplier_id,
+            or_(
+                Result.created_at < result.created_at,
+                and_(Result.created_at == result.created_at, Result.id > result.id),
+            ),
+        )
+        .order_by(Result.created_at.desc(), Result.id)
+        .limit(1)
+    ).first()
+    return (
+        HistoryEntry(result, None, ())
+        if before is None
+        else HistoryEntry(result, result.score - before.score, _compare_results(before, result))
+    )
+
+
+def _compare_results(before: Result, after: Result) -> Contributions:
+    """Return what contributed to a score change; empty, without recomputing, where all inputs are the same."""
+    same = ("answers", "agency_scores", "case_evidence", "model", "model_version", "facts_digest", "on")
+    if all(getattr(before, name) == getattr(after, name) for name in same):
+        return ()
+    return stored_results.explain_score_change(before, after)
+
+
+def list_contributions(session: Session, supplier: Supplier, at: datetime) -> Contributions:
+    """Return what contributed to the score change of the assessment at a moment; empty for a first assessment."""
+    results = session.scalars(
+        select(Result)
+        .where(Result.supplier_id == supplier.id, Result.created_at <= at)
+        .order_by(Result.created_at.desc(), Result.id)
+        .limit(2)
+    ).all()
+    return stored_results.explain_score_change(results[1], results[0]) if len(results) > 1 else ()

@@ -1,0 +1,301 @@
+"""What-if analysis: how the result of one supplier would change with other answers, agencies or actions. Nothing is saved.
+
+The changed supplier is assessed as of the day of its latest result, under the same model and facts, so that only the changes
+move points. An action counts as done in the best way: its indicators get the best answer, with evidence of the given grade and
+of that day. Reports by workers or officials count as closed only on evidence from workers or officials (method section 8: a
+finding closes on outcome). It forecasts points, never what will happen to anyone. For internal readers only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass
+from datetime import date, timedelta
+from math import isfinite
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from reports.document import Detail
+from risk_models.answers import EVIDENCE, from_rows
+from risk_models.cases.evidence import CaseEvidence
+from risk_models.engine.frame import DECLINED, EXPIRED, LEVEL_NAMES, NOT_ASKED
+from risk_models.engine.score import compute_queue_rank
+from risk_models.evidence import GRADE_TITLES as GRADES
+from risk_models.facts.facts import FactSnapshot
+from risk_models.model import Floor, Model
+from risk_models.plan import Action
+from risk_models.transforms import Choices, Ramp, Rule, Since
+from service.assessment.assess import AssessedBatch, Batch, Block, assess_batch
+from service.db.tables import Result
+from service.queries import stored_results
+from service.report_content import build as reporting
+
+CLOSING_GRADES = ("worker_voice", "official")  # evidence grades that close a report
+FIXED_QUESTIONS = (
+    "country",
+    "sector",
+    "naics",
+    "reference",
+    "name",
+    "name_local",
+)  # another place or trade is another supplier
+TOLERANCE = 1e-9
+UPLIFT = "Rules that hold the score up"
+Answers = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """The inputs of a stored result: answers as JSON, scores of the named agencies, model, facts, day and case evidence."""
+
+    answers: Answers
+    agency_scores: Mapping[str, float]
+    model: Model
+    facts: FactSnapshot
+    on: date
+    case: CaseEvidence | None = None
+
+    def assess(self, rows: Sequence[Answers], agency_scores: Mapping[str, float] | None = None) -> AssessedBatch:
+        """Assess several versions of the supplier, one for each row of answers."""
+        scores = self.agency_scores if agency_scores is None else agency_scores
+        case = self.case.take(np.zeros(len(rows), dtype=np.intp)) if self.case else None
+        batch = Batch(self.model.kind, from_rows(rows), "", "", np.arange(len(rows)) + 1, case)
+        return assess_batch(batch, self.facts, self.on, scores, stored_results.list_models_released_with(self.model))
+
+
+def load_baseline(result: Result) -> Baseline:
+    """Load the inputs of a stored result."""
+    assessed, facts = stored_results.reassess_result(result)
+    model, case = assessed.blocks[assessed.block_indexes[0]].model, assessed.batch.case_evidence
+    return Baseline(result.answers, result.agency_scores, model, facts, result.on, case)
+
+
+@dataclass(frozen=True)
+class ReasonChange:
+    """One reason before and after: its points and its state ("" where it was no reason)."""
+
+    kind: str
+    title: str
+    before: float
+    after: float
+    state_before: str
+    state_after: str
+
+
+@dataclass(frozen=True)
+class WhatIfResult:
+    """A supplier before and after a change; ``changes`` are the reasons whose points or state differ, largest first."""
+
+    before: Detail
+    after: Detail
+    changes: tuple[ReasonChange, ...]
+
+
+@dataclass(frozen=True)
+class FewestActions:
+    """Actions that would change the level, in the order they were chosen; none where not even all of them would.
+
+    ``level`` and ``score`` are those after these actions, or after all that are available.
+    """
+
+    actions: tuple[Action, ...]
+    level: str
+    score: float
+    changes_level: bool
+
+
+class _QueuePosition(NamedTuple):
+    """The place of a supplier in the queue (0 comes first), its score without floors, its score and level."""
+
+    rank: int
+    score_without_floors: float
+    score: float
+    level: str
+
+
+def compute_what_if(
+    baseline: Baseline,
+    changed: Answers,
+    actions: Iterable[str] = (),
+    grade: str | None = None,
+    agency_scores: Mapping[str, float] | None = None,
+) -> WhatIfResult:
+    """Compute the result of the supplier with changed answers (None: as if not asked) and some actions done.
+
+    ``grade`` is the grade of evidence behind the changes, dated to the day of the result; None leaves evidence as it is.
+    ``agency_scores`` replaces the scores of the named agencies. Raises ValueError for an answer that may not change, an action
+    that is not due, or an unknown grade.
+    """
+    fixed = [question for question in changed if question in FIXED_QUESTIONS]
+    if fixed:
+        raise ValueError(f"{fixed[0]} cannot change: another place or trade is another supplier")
+    if grade is not None and grade not in GRADES:
+        raise ValueError(f"{grade} is no kind of evidence")
+    now = baseline.assess([baseline.answers])
+    closed_by, done = map_closed_indicators(*list_blocks(now)), list(dict.fromkeys(actions))
+    unknown = [name for name in done if name not in closed_by]
+    if unknown:
+        raise ValueError(f"{unknown[0]} is not called for here")
+    indicators = {i for name in done for i in closed_by[name]}
+    answers = _change_answers(_answer_best(baseline, indicators, grade), changed, baseline.on, grade)
+    after = baseline.assess([answers], agency_scores)
+    pair = (
+        reporting.build_details(now, baseline.facts, baseline.on)[0],
+        reporting.build_details(after, baseline.facts, baseline.on)[0],
+    )
+    return WhatIfResult(*pair, _compare_reasons(*pair))
+
+
+def find_fewest_actions(baseline: Baseline, grade: str = "worker_voice") -> FewestActions:
+    """Find the fewest actions, most severe first, that would move the supplier to a later place in the queue.
+
+    Actions are chosen greedily, each time the most severe of those that still lower the score or the rank: safety of people
+    first, then actions that bear on the highest active floor, then those that take most points off the answers (a floor may
+    hold the score until several are done), then by id. Once the rank changes, actions that it changes without are dropped
+    again, the last chosen first, so that every action left is needed. Actions that may end the relationship are never chosen
+    (SAFE-8).
+    """
+    now = baseline.assess([baseline.answers])
+    block, *other_blocks = list_blocks(now)
+    library = {action.id: action for action in block.plan.actions}
+    closes = {
+        action_id: indicators
+        for action_id, indicators in map_closed_indicators(block, *other_blocks).items()
+        if indicators and not library[action_id].ends_relationship
+    }
+    severity = {name: (not library[name].safety, -_get_highest_floor(block, ids)) for name, ids in closes.items()}
+
+    def assess_after(*action_sets: Sequence[str]) -> list[_QueuePosition]:
+        """Return the position of the supplier after each of some sets of actions."""
+        closed = [{i for name in actions for i in closes[name]} for actions in action_sets]
+        return _list_positions(baseline.assess([_answer_best(baseline, indicators, grade) for indicators in closed]))
+
+    start = position = assess_after(())[0]
+    done: list[str] = []
+    while position.rank <= start.rank:
+        left = [name for name in closes if name not in done]
+        reached = dict(zip(left, assess_after(*((*done, name) for name in left)), strict=True)) if left else {}
+        helpful = [name for name in left if _is_better(reached[name], position)]
+        if not helpful:
+            break
+        best = min(helpful, key=lambda name: (severity[name], reached[name].score_without_floors, name))
+        done, position = [*done, best], reached[best]
+    is_changed = position.rank > start.rank
+    for name in reversed(done) if is_changed else ():
+        without = [action for action in done if action != name]
+        if (position_without := assess_after(without)[0]).rank > start.rank:
+            done, position = without, position_without
+    chosen = tuple(library[name] for name in done) if is_changed else ()
+    return FewestActions(chosen, position.level, position.score, is_changed)
+
+
+def _is_better(reached: _QueuePosition, position: _QueuePosition) -> bool:
+    points_off = reached.score_without_floors < position.score_without_floors - TOLERANCE
+    return reached.rank > position.rank or points_off
+
+
+def list_blocks(assessment: AssessedBatch) -> tuple[Block, ...]:
+    """Return the blocks of an assessment of one supplier: that of its headline first, then those of its other sectors."""
+    first = assessment.blocks[assessment.block_indexes[0]]
+    return (first, *(block for block in assessment.blocks if block is not first))
+
+
+def map_closed_indicators(block: Block, *other_blocks: Block) -> dict[str, frozenset[str]]:
+    """Map each action that is due for the supplier of a block, in the order of the library, to the indicators it would close.
+
+    ``other_blocks`` are the blocks of its other sectors, whose findings count too. An action closes an indicator that it
+    addresses and that is in a state it answers. One that accompanies others (a remedy plan, a referral) addresses floors alone
+    and closes nothing by itself.
+    """
+    open_indicators: dict[str, set[str]] = {"harm": set(), "declined": set(), "expired": set(), "not_asked": set()}
+    addresses: dict[str, set[str]] = {}
+    for sector_block in (block, *other_blocks):
+        for action in sector_block.plan.actions:
+            addresses.setdefault(action.id, set()).update(action.addresses)
+        cells = sector_block.compute_cells(np.zeros(1, dtype=np.intp))
+        for i, indicator in enumerate(sector_block.model.indicators):
+            state = {DECLINED: "declined", EXPIRED: "expired", NOT_ASKED: "not_asked"}.get(int(cells.state[i, 0]))
+            if state:
+                open_indicators[state].add(indicator.id)
+            if cells.harm[i, 0]:
+                open_indicators["harm"].add(indicator.id)
+    plan = zip(block.plan.actions, block.plan.days[:, 0].tolist(), strict=True)
+    return {
+        action.id: frozenset(name for state in action.states for name in addresses[action.id] & open_indicators[state])
+        for action, days in plan
+        if isfinite(days)
+    }
+
+
+def get_best_answer(rule: Rule, on: date) -> Any:
+    """Return the answer with the lowest risk, as JSON; of equal ones the first."""
+    if isinstance(rule, Choices):
+        return min(rule.table, key=lambda code: rule.table[code])
+    if isinstance(rule, Ramp):
+        return rule.lowest_risk_at
+    risks = {rule.steps[0][0] - 1: 0.0, **dict(rule.steps)}
+    if isinstance(rule, Since):
+        return (on - timedelta(days=min(risks, key=lambda days: risks[days]))).isoformat()
+    return min((number for number in risks if number >= 0), key=lambda number: risks[number])
+
+
+def _list_floor_indicators(floor: Floor, model: Model) -> set[str]:
+    return {i.id for i in model.indicators if i.core} if floor.declined_core else set(floor.indicator_ids)
+
+
+def _get_highest_floor(block: Block, ids: Set[str]) -> float:
+    """Return the minimum score of the highest active floor that some of the indicators trigger; 0 without one."""
+    floors = zip(block.model.floors, (block.scores.floors[:, 0] > 0).tolist(), strict=True)
+    bearing = (f for f, is_active in floors if is_active and ids & _list_floor_indicators(f, block.model))
+    return max((floor.minimum_score for floor in bearing), default=0.0)
+
+
+def _answer_best(baseline: Baseline, ids: Set[str], grade: str | None) -> dict[str, Any]:
+    """Return the answers with some indicators answered best, and their reports closed where the evidence can close them."""
+    answers = dict(baseline.answers)
+    released = stored_results.list_models_released_with(baseline.model)
+    models = (*(model for model in released if model.kind == baseline.model.kind), baseline.model)
+    by_id = {indicator.id: indicator for model in models for indicator in model.indicators}
+    indicators = [indicator for indicator_id, indicator in by_id.items() if indicator_id in ids]
+    if grade in CLOSING_GRADES:
+        for indicator in indicators:
+            for question, codes in {"reported_harms": (indicator.id,), **indicator.report_sources}.items():
+                answer = answers.get(question)
+                if isinstance(answer, (list, tuple)):
+                    answers[question] = [code for code in answer if code not in codes]
+    best = {indicator.question: get_best_answer(indicator.rule, baseline.on) for indicator in indicators}
+    return _change_answers(answers, best, baseline.on, grade)
+
+
+def _change_answers(answers: Answers, changed: Answers, on: date, grade: str | None) -> dict[str, Any]:
+    """Return the answers with some changed, and with a piece of evidence for the changes if a grade is given."""
+    merged = {question: answer for question, answer in {**answers, **changed}.items() if answer not in (None, [], ())}
+    covered = [question for question in changed if question in merged and question != EVIDENCE]
+    if grade is None or not covered:
+        return merged
+    evidence = merged.get(EVIDENCE)
+    piece = {"grade": grade, "date": on.isoformat(), "covers": covered}
+    return {**merged, EVIDENCE: [*(evidence if isinstance(evidence, (list, tuple)) else ()), piece]}
+
+
+def _list_positions(assessed: AssessedBatch) -> list[_QueuePosition]:
+    """Return the position of each assessed version of a supplier."""
+    level, inherent = (assessed.get_scores(name).astype(np.int8) for name in ("level", "inherent_level"))
+    total, uplift = assessed.get_scores("total"), assessed.get_scores("uplift")
+    columns = (compute_queue_rank(level, inherent).tolist(), (total - uplift).tolist(), total.tolist(), level.tolist())
+    return [
+        _QueuePosition(rank, without_floors, score, LEVEL_NAMES[level])
+        for rank, without_floors, score, level in zip(*columns, strict=True)
+    ]
+
+
+def _compare_reasons(before: Detail, after: Detail) -> tuple[ReasonChange, ...]:
+    pairs: dict[tuple[str, str], list[tuple[float, str]]] = {}
+    for side, detail in enumerate((before, after)):
+        reasons = [(r.kind, r.title, r.points, r.state) for r in detail.reasons]
+        for kind, title, points, state in [*reasons, ("rule", UPLIFT, detail.headline.uplift or 0.0, "")]:
+            pairs.setdefault((kind, title), [(0.0, ""), (0.0, "")])[side] = (points, state)
+    changes = [ReasonChange(kind, title, a, b, x, y) for (kind, title), ((a, x), (b, y)) in pairs.items()]
+    changed = [c for c in changes if abs(c.after - c.before) > TOLERANCE or c.state_before != c.state_after]
+    return tuple(sorted(changed, key=lambda c: (-abs(c.after - c.before), c.title)))

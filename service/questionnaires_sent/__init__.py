@@ -1,0 +1,1 @@
+"""Questionnaires on their way: sent to suppliers, and returned by them."""

@@ -1,0 +1,234 @@
+"""Questionnaire requests: which version of which form was sent to which supplier, when, and whether it was returned.
+
+The record tells two blanks apart: *not asked*, and *declined* (asked in a form that was returned, and left blank).
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+from string import ascii_uppercase
+from typing import Any, NamedTuple
+
+from openpyxl import load_workbook
+from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
+from openpyxl.packaging.custom import StringProperty
+from openpyxl.worksheet.worksheet import Worksheet
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from questionnaires.form import Questionnaire, list_form_ids, list_versions, load_form
+from questionnaires.lookups import load_countries, load_sectors
+from questionnaires.parse.answer import RESERVED_ANSWERS
+from questionnaires.sheet import STAMP_SHEET
+from questionnaires.workbook import FIRST_ANSWER_ROW, HEADER_ROW, build_header_comment, build_template
+from service.audit import record_event
+from service.clock import today
+from service.db.tables import Import, QuestionnaireRequest, Result, Supplier, new_id
+from service.errors import DomainError, not_found
+from service.report_content.redaction import WORKER_DERIVED_QUESTIONS as REPORTS
+from service.suppliers.identity import IDENTIFIERS
+
+ANSWER_PERIOD_DAYS = 14  # after which a form that was not returned is overdue
+# Identity, location and trade of a supplier are filled in for it: its form is matched by them, and they are not lost where it
+# leaves them unchanged. Answers about its practice are not filled in: the supplier must not be led.
+PREFILLED_QUESTIONS = (
+    "reference", "name", "name_local", "trade_name", "parent", "country", "region", "city", "address", "postal_code", "sector",
+    "tax_number", "duns", "mmsi", "call_sign", "flag", *IDENTIFIERS,
+)  # fmt: skip
+
+
+def create_request(
+    session: Session, supplier: Supplier, form_id: str, sent_to: str, sent_on: date, by: str, version: str | None = None
+) -> tuple[QuestionnaireRequest, bytes]:
+    """Record that a form (by default its newest version) is sent to a supplier; return the record and the form as workbook bytes.
+
+    The workbook carries the supplier's reference and the id of the record. Raises DomainError, 422, for an unknown form or
+    version, a form for another kind of supplier, or an empty or overlong recipient.
+    """
+    form = _load_form(form_id, version, supplier.kind)
+    if not 1 <= len(sent_to.strip()) <= 200:
+        raise DomainError("asking.sent_to", 422, "Say in 1 to 200 letters to whom the form goes.")
+    request = QuestionnaireRequest(
+        id=new_id(),
+        supplier_id=supplier.id,
+        form=form.id,
+        form_version=form.version,
+        sent_to=sent_to.strip(),
+        sent_on=sent_on,
+        created_by=by,
+    )
+    session.add(request)
+    details = {"asking": request.id, "form": form.id, "version": form.version}
+    record_event(session, by, "form.sent", supplier.kind, supplier.id, details)
+    return request, build_request_workbook(request, supplier, form)
+
+
+def _load_form(form_id: str, version: str | None, kind: str) -> Questionnaire:
+    if form_id not in list_form_ids() or (version is not None and version not in list_versions(form_id)):
+        raise DomainError("asking.form", 422, "There is no such form, or no such version of it.")
+    form = load_form(form_id, version)
+    if form.kind != kind:
+        raise DomainError("asking.form", 422, f"That form is for a {form.kind}, and this is a {kind}.")
+    return form
+
+
+def build_request_workbook(request: QuestionnaireRequest, supplier: Supplier, form: Questionnaire) -> bytes:
+    """Return the form as a workbook for one supplier, with its identity in the first row and the request id in the stamp."""
+    book = load_workbook(io.BytesIO(build_template(form, for_request=True)))
+    sheet = next(sheet for sheet in book.worksheets if sheet.sheet_state == "visible" and sheet.title != "About")
+    filled = {question: _format_answer(question, supplier.answers.get(question)) for question in PREFILLED_QUESTIONS}
+    filled["form_version"] = f"{form.id} {form.version}"
+    by_title = {question.title: question for question in form.questions}
+    for column, header in enumerate(sheet[HEADER_ROW], 1):
+        question = by_title[str(header.value)]
+        header.comment = build_header_comment(question)  # openpyxl forgets the size of the note when it reads it
+        _write_text(sheet, FIRST_ANSWER_ROW, column, filled.get(question.id, ""))
+    stamp = book[STAMP_SHEET]
+    for row, (name, text) in enumerate(
+        (("reference", supplier.reference or ""), ("asking", request.id)), stamp.max_row + 1
+    ):
+        _write_text(stamp, row, 1, name)
+        _write_text(stamp, row, 2, text)
+    book.custom_doc_props.append(StringProperty(name="_asking", value=request.id))  # type: ignore[attr-defined]
+    buffer = io.BytesIO()
+    book.save(buffer)
+    return buffer.getvalue()
+
+
+def _format_answer(question: str, answer: Any) -> str:
+    """Return an answer as text that the form reader understands; "" where there is none."""
+    if not answer or answer in RESERVED_ANSWERS:
+        return ""
+    if question == "sector":
+        codes = [code for code in answer if code in load_sectors().names]
+        return f"{codes[0]} {load_sectors().names[codes[0]]}" if len(codes) == 1 else "; ".join(codes)
+    return load_countries().names.get(answer, "") if question in ("country", "flag") else str(answer)
+
+
+def _write_text(sheet: Worksheet, row: int, column: int, text: str) -> None:
+    if not text:
+        return
+    cell = sheet.cell(row, column, ILLEGAL_CHARACTERS_RE.sub("", text))
+    cell.data_type = "s"  # a text, though it begin with "="
+
+
+def mark_form_returned(session: Session, request_id: str, on: date, by: str) -> QuestionnaireRequest:
+    """Record that a form was returned.
+
+    Raises DomainError: 404 for an unknown request, 422 for a day before it was sent or in the future in every time zone.
+    """
+    request = session.scalars(select(QuestionnaireRequest).where(QuestionnaireRequest.id == request_id)).first()
+    if request is None:
+        raise not_found("There is no such asking.")
+    if on < request.sent_on:
+        raise DomainError("asking.returned_on", 422, "It cannot have come back before it was sent.")
+    if on > today("Etc/GMT-14"):
+        raise DomainError("asking.returned_on", 422, "It cannot have come back on a day that is still to come.")
+    request.returned_on = on
+    record_event(session, by, "form.returned", "asking", request.id, {"on": on.isoformat()})
+    return request
+
+
+def get_request(session: Session, supplier: Supplier, request_id: str) -> QuestionnaireRequest:
+    """Return a questionnaire request of a supplier. Raises DomainError, 404, where there is none."""
+    query = select(QuestionnaireRequest).where(
+        QuestionnaireRequest.id == request_id, QuestionnaireRequest.supplier_id == supplier.id
+    )
+    request = session.scalars(query).first()
+    if request is None:
+        raise not_found("There is no such asking.")
+    return request
+
+
+def list_requests(session: Session, supplier: Supplier) -> Sequence[QuestionnaireRequest]:
+    """Return the questionnaire requests of a supplier, newest first."""
+    query = select(QuestionnaireRequest).where(QuestionnaireRequest.supplier_id == supplier.id)
+    return session.scalars(query.order_by(QuestionnaireRequest.sent_on.desc(), QuestionnaireRequest.id)).all()
+
+
+def list_overdue_requests(
+    session: Session, on: date, days: int = ANSWER_PERIOD_DAYS, limit: int = 50
+) -> list[tuple[QuestionnaireRequest, Supplier]]:
+    """Return requests that were sent at least ``days`` ago and not returned, with their suppliers, oldest first."""
+    query = (
+        select(QuestionnaireRequest, Supplier)
+        .join(Supplier, Supplier.id == QuestionnaireRequest.supplier_id)
+        .where(
+            QuestionnaireRequest.returned_on.is_(None),
+            QuestionnaireRequest.sent_on <= on - timedelta(days=days),
+            Supplier.deleted_at.is_(None),
+        )
+    )
+    rows = session.execute(query.order_by(QuestionnaireRequest.sent_on, QuestionnaireRequest.id).limit(limit))
+    return [(request, supplier) for request, supplier in rows]
+
+
+def receive_returned_form(
+    session: Session, request_id: str, by: str, on: date
+) -> tuple[QuestionnaireRequest, Supplier] | None:
+    """Mark the request that a returned form carries as returned, and return it with its supplier; None for an unknown id.
+
+    The day of return is ``on``, never before the day it was sent; a form that is uploaded again keeps its first day of return.
+    """
+    request = session.scalars(
+        select(QuestionnaireRequest).where(QuestionnaireRequest.id == request_id).with_for_update()
+    ).first()
+    if request is None:
+        return None
+    if request.returned_on is None:
+        mark_form_returned(session, request.id, max(min(on, today()), request.sent_on), by)
+    return request, session.get_one(Supplier, request.supplier_id)
+
+
+def complete_returned_answers(request: QuestionnaireRequest, answers: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the answers of a returned form, with "declined" for questions it asked and left blank (Question.declinable).
+
+    Answers that could not be read count as blank, as in a row that has its own form_returned: an unreadable answer must not
+    cost less than a missing one. The issue of its cell says how to fix it.
+    """
+    complete = {question: answer for question, answer in answers.items() if answer not in (None, "", [], ())}
+    for question in load_form(request.form, request.form_version).questions:
+        if question.declinable:
+            complete.setdefault(question.id, "declined")
+    form = {"form_version": f"{request.form} {request.form_version}", "form_returned": str(request.returned_on)}
+    return {**complete, **form}
+
+
+class UnreadCell(NamedTuple):
+    """A cell from which no answer could be read: its place ("Sheet!B4"), its header and its text."""
+
+    place: str
+    header: str
+    text: str
+
+
+def list_unread_cells(session: Session, result: Result) -> list[UnreadCell]:
+    """Return the cells of the row of a result that gave no answer, as far as the issues of its import list them (of many equal
+    issues they list the first cells). Cells with reports of workers are left out: not everybody may see them.
+    """
+    import_ = session.get(Import, result.import_id) if result.import_id else None
+    file, sheet, row = (result.place.get(name, "") for name in ("file", "sheet", "row"))
+    preview: Mapping[str, Any] = (import_.found if import_ else None) or {}
+    columns = {
+        header: question
+        for received in preview.get("files", ())
+        if received["name"] == file
+        for sheet_summary in received["sheets"]
+        if sheet_summary["name"] == sheet
+        for question, header in sheet_summary["columns"].items()
+    }
+    return [
+        UnreadCell(f"{sheet}!{cell}" if sheet else cell, issue["header"], issue["seen"])
+        for issue in preview.get("issues", ())
+        if (issue["file"], issue["sheet"]) == (file, sheet)
+        and _is_unanswered(columns.get(issue["header"]), result.answers)
+        for cell in issue["cells"]
+        if cell.lstrip(ascii_uppercase) == str(row)
+    ]
+
+
+def _is_unanswered(question: str | None, answers: Mapping[str, Any]) -> bool:
+    """Return whether a question has no answer or counts as declined."""
+    return question is not None and question not in REPORTS and answers.get(question) in (None, "declined")

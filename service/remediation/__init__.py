@@ -1,0 +1,1 @@
+"""Remediation: what workers are owed back for recruitment fees."""

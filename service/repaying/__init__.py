@@ -1,1 +1,0 @@
-"""The repayment calculator: cohorts in, what they are owed out."""

@@ -1,0 +1,1 @@
+"""Turn assessments into the content of reports. Pure: no database, no web."""

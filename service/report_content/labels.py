@@ -1,0 +1,125 @@
+"""Format codes for readers: countries, sectors, answers, levels, actions."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from questionnaires.form import Questionnaire
+from questionnaires.lookups import load_countries, load_sectors
+from reports.document import LEVEL_TITLES, Step
+from risk_models.answers import EvidencePiece
+from risk_models.evidence import GRADE_TITLES
+from risk_models.explain import Reason, describe_own_answer
+from risk_models.facts.facts import FactSnapshot, get_description_id
+from risk_models.model import Model
+from risk_models.plan import Action
+
+MEASURED_TYPES = ("number", "percent", "money", "date")  # question types whose answers need the title of the question
+
+
+def get_country_name(code: str | None) -> str:
+    """Return the English name of a country, "Country unknown" where there is none."""
+    return "Country unknown" if code is None else load_countries().names.get(code, code)
+
+
+def get_sector_title(code: str | None) -> str:
+    """Return the title of an ISIC code, "Sector unknown" where there is none."""
+    return "Sector unknown" if code is None else load_sectors().names.get(code, code)
+
+
+def format_answer(form: Questionnaire, question: str, answer: object) -> str:
+    """Return an answer in the words of its form.
+
+    Codes become titles, countries and sectors names; numbers get their unit; evidence becomes its grade, date and source.
+    """
+    if isinstance(answer, (dict, EvidencePiece)):
+        piece = answer if isinstance(answer, EvidencePiece) else EvidencePiece(**answer)
+        return " ".join(
+            filter(None, (GRADE_TITLES[piece.grade], piece.date, f"({piece.source})" if piece.source else ""))
+        )
+    if isinstance(answer, (list, tuple)):
+        return ", ".join(format_answer(form, question, item) for item in answer)
+    asked_question = form.by_id.get(question)
+    if answer == "declined":
+        return "asked and left blank"
+    if answer == "cannot_apply":
+        return "does not apply"
+    if isinstance(answer, float):
+        unit = asked_question.unit if asked_question else ""
+        return f"{answer:g} {unit.removesuffix('s') if answer == 1 else unit}".rstrip()
+    if asked_question is None:
+        return str(answer)
+    if asked_question.type in ("country", "countries"):
+        return get_country_name(str(answer))
+    if asked_question.type == "sector":
+        return get_sector_title(str(answer))
+    return next((choice.title for choice in asked_question.choices if choice.code == answer), str(answer))
+
+
+def format_reason_value(reason: Reason, model: Model, form: Questionnaire, facts: FactSnapshot) -> str:
+    """Return the value of a reason so that it is clear by itself.
+
+    Facts get their unit, numbers and dates the title of their question; a report comes before the supplier's own answer.
+    """
+    if reason.kind == "context":
+        single_facts = {
+            sharper.id: sharper.facts[0].fact for sharper in model.sharper_contexts if len(sharper.facts) == 1
+        }
+        return _format_fact(reason.value, single_facts.get(reason.id, reason.id), form, facts) if reason.value else ""
+    question = form.by_id.get(reason.question)
+    answer_text = (
+        f"{question.title}: {reason.value}"
+        if question and question.type in MEASURED_TYPES and reason.value
+        else reason.value
+    )
+    if not reason.reported:
+        return answer_text
+    return ". ".join(
+        filter(None, (reason.reported, answer_text and describe_own_answer(model.kind, reason.answer, answer_text)))
+    )
+
+
+def _format_fact(value: str, fact: str, form: Questionnaire, facts: FactSnapshot) -> str:
+    """Return the value of a fact with its unit."""
+    question, description = (
+        form.by_id.get(fact.removeprefix("answer.")),
+        facts.descriptions.get(get_description_id(fact)),
+    )
+    if fact == "agency":
+        return f"score {value} of 100"
+    if question and question.type == "percent":
+        return f"{value}%"
+    return f"{value} ({description.unit})" if description else value
+
+
+def format_level(level: str, inherent_level: str, *, up_to: bool, unanswered_driven: bool = False) -> str:
+    """Return the level in words.
+
+    ``up_to``: critical cannot be ruled out; ``unanswered_driven``: mainly questions that were left blank raise the score.
+    """
+    if level == "insufficient_evidence":
+        return f"Insufficient evidence, inherent {inherent_level}"
+    title = LEVEL_TITLES[level]  # type: ignore[index]
+    if up_to:
+        return f"{title}: critical cannot be ruled out"
+    return f"{title}: most of it cannot be ruled out" if unanswered_driven else title
+
+
+def build_step(action: Action, due: date, days: float, suppliers: int = 0, names: tuple[str, ...] = ()) -> Step:
+    """Return an action as a step of a report. ``days``: within which it is due; ``suppliers``: how many it concerns."""
+    return Step(
+        action=action.id,
+        title=action.title,
+        do=action.do,
+        priority=action.priority,  # type: ignore[arg-type]
+        stage=action.stage,  # type: ignore[arg-type]
+        owner=action.owner,  # type: ignore[arg-type]
+        due=due,
+        within_hours=24 * days if days < 3 else None,
+        safety=action.safety,
+        with_workers=action.with_workers,
+        proof=action.proof,
+        sources=action.sources,
+        suppliers=suppliers,
+        names=names,
+    )

@@ -1,0 +1,61 @@
+"""Load the register of sources, which rules, weights and actions cite by id (``risk_models/standards/*.toml``)."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import risk_models
+
+STANDARDS_FOLDER = Path(risk_models.__file__).parent / "standards"
+MARK_TITLES = {
+    "seen": "the text, or a text that quotes it, was seen",
+    "seen_in_part": "part was seen, the rest is from memory or second hand",
+    "memory_high": "from memory, quite sure: to be checked against the original",
+    "memory_medium": "from memory, fairly sure: to be checked against the original",
+    "memory_low": "from memory, unsure: to be checked against the original",
+    "own": "our own rule or reading",
+}
+
+
+@dataclass(frozen=True)
+class Source:
+    """A cited rule or publication: its title, its publisher, and how well it was checked (``mark``, a key of MARK_TITLES)."""
+
+    id: str
+    title: str
+    publisher: str
+    mark: str
+
+
+@dataclass(frozen=True)
+class SourceFamily:
+    """A group of sources, such as the indicators of one publication."""
+
+    id: str
+    title: str
+    publisher: str
+    sources: tuple[Source, ...]
+
+
+@cache
+def load_source_families() -> tuple[SourceFamily, ...]:
+    """Return the whole register, in the order of the names of its files."""
+    families = []
+    for file in sorted(STANDARDS_FOLDER.glob("*.toml")):
+        data = tomllib.loads(file.read_text(encoding="utf-8"))
+        publisher = data["publisher"]
+        rules = (
+            Source(rule["id"], rule["title"], rule.get("publisher", publisher), rule["mark"]) for rule in data["rule"]
+        )
+        families.append(SourceFamily(data["family"], data["title"], publisher, tuple(rules)))
+    return tuple(families)
+
+
+@cache
+def load_sources() -> Mapping[str, Source]:
+    """Return every source by its id."""
+    return {source.id: source for family in load_source_families() for source in family.sources}

@@ -1,0 +1,249 @@
+"""Reports requested from the pages and the API: a job renders them from stored results into the blob store."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from questionnaires.form import load_combined_form
+from reports.document import Report
+from reports.formats import FORMATS, Rendered, render
+from risk_models.answers import from_rows
+from risk_models.facts.facts import load_facts
+from service.assessment.assess import AssessedBatch, Batch, assess_batch
+from service.audit import record_event
+from service.blob_store import BlobStore
+from service.buyer import own_practices
+from service.case_reading import evidence
+from service.clock import today
+from service.db.session import Database, chunks
+from service.db.tables import Import, Job, Organisation, Result, Supplier
+from service.errors import DomainError, not_found
+from service.jobs.kinds import RENDER_REPORT
+from service.jobs.table import ClaimedJob, enqueue, get_job, job_transaction
+from service.queries import stored_results
+from service.queries.supplier_list import SupplierFilter, list_supplier_ids, parse_filter
+from service.report_content.build import MAX_DETAILS, build_details, build_report
+from service.report_content.redaction import filter_own_answers, redact_report, with_supplier_visible_plan
+
+AUDIENCES = ("internal", "supplier")
+
+
+def request_report(
+    session: Session,
+    format: str,  # noqa: A002  the word of the field
+    by: str,
+    filter_: SupplierFilter | None = None,
+    supplier_id: str | None = None,
+    audience: str = "internal",
+    *,
+    worker_derived: bool = True,
+) -> Job:
+    """Enqueue a report on one supplier, or on all that match a filter. Raises DomainError: ``format.unknown``,
+    ``audience.unknown``, ``report.empty``, ``not_found``.
+
+    A supplier's copy is of one supplier and never shows another. ``worker_derived``: whether an internal report includes what
+    workers reported; only callers who may see that can then download it.
+    """
+    if format not in FORMATS:
+        raise DomainError("format.unknown", 422, f"A report comes as {', '.join(FORMATS)}.")
+    if audience not in AUDIENCES or (audience == "supplier" and supplier_id is None):
+        raise DomainError("audience.unknown", 422, "A report is internal, or the copy of one supplier.")
+    if supplier_id is not None:
+        _get_supplier(session, supplier_id)
+    elif not list_supplier_ids(session, filter_ or SupplierFilter(), today()):
+        raise DomainError("report.empty", 422, "There is no supplier like that to report on.")
+    payload = {
+        "format": format,
+        "audience": audience,
+        "supplier_id": supplier_id,
+        "worker_derived": worker_derived and audience == "internal",
+        "wanted": (filter_ or SupplierFilter()).to_dict(),
+    }
+    job = enqueue(session, RENDER_REPORT, payload, by)
+    record_event(session, by, "report.requested", "job", job.id, {"format": format, "supplier": supplier_id})
+    return job
+
+
+def render_report(db: Database, blobs: BlobStore, claimed: ClaimedJob) -> None:
+    """Render a requested report and store its bytes (a job); the result of the job holds their digest."""
+    payload = claimed.payload
+    supplier_id, format_ = payload["supplier_id"], payload["format"]
+    with db.for_organisation(claimed.organisation_id, write=False) as session:
+        worker_derived = _includes_worker_reports(payload)
+        if payload["audience"] == "supplier":
+            report = build_supplier_copy(session, supplier_id)
+        elif supplier_id:
+            report = build_internal_report(session, [supplier_id], worker_derived=worker_derived)
+        else:
+            filter_ = parse_filter(payload["wanted"], own_answers_only=not worker_derived)
+            supplier_ids = list_supplier_ids(session, filter_, today())
+            report = build_internal_report(session, supplier_ids, worker_derived=worker_derived)
+            report = add_own_practices(session, report)
+    rendered = render(report, format_)
+    result = {
+        "sha256": blobs.put(rendered.data),
+        "media_type": rendered.media_type,
+        "file_name": f"{'supplier' if supplier_id else 'portfolio'}_{report.on.isoformat()}.{format_}",
+        "size": len(rendered.data),
+        "results": len(report.results),
+    }
+    with job_transaction(db, claimed, progress=1.0, result=result) as session:
+        record_event(session, claimed.actor, "report.made", "job", claimed.id, {"format": format_})
+
+
+def build_internal_report(session: Session, supplier_ids: Sequence[str], *, worker_derived: bool = True) -> Report:
+    """Build the internal report on the latest results of some suppliers, each as of its own day.
+
+    ``worker_derived``: whether it includes what workers reported. Raises DomainError ``report.empty``.
+    """
+    results = _load_latest_results(session, supplier_ids)
+    if not results:
+        raise DomainError("report.empty", 422, "There is no supplier like that to report on.")
+    on = max(result.on for result in results)
+    assessed = [_reassess_group(group) for group in _group_alike(results)]
+    if not worker_derived:
+        assessed = [with_supplier_visible_plan(batch) for batch in assessed]
+    organisation = session.get_one(Organisation, results[0].organisation_id)
+    files = _list_source_files(session, results)
+    report = build_report(assessed, load_facts().as_of(on), on, files, (), organisation.name)
+    # Details come from the stored results: a report on one supplier then knows the scores that its agencies had.
+    by_supplier = {result.supplier_id: result for result in results}
+    details = tuple(stored_results.build_detail(by_supplier[i]) for i in supplier_ids[:MAX_DETAILS] if i in by_supplier)
+    title = report.results[0].name if len(results) == 1 else organisation.name
+    report = replace(report, details=details, title=title)
+    return report if worker_derived else redact_report(report)
+
+
+def build_supplier_copy(session: Session, supplier_id: str) -> Report:
+    """Build the copy for a supplier: its latest result as it would be from the supplier's own answers alone.
+
+    Reports of workers, case records and agency scores are left out (those belong to others, and may rest on what workers
+    reported), so that the copy is the same with and without them. Raises DomainError ``report.empty``.
+    """
+    results = _load_latest_results(session, [supplier_id])
+    if not results:
+        raise DomainError("report.empty", 422, "There is no supplier like that to report on.")
+    result = results[0]
+    model, facts = stored_results.find_model_and_facts(result)
+    form_answers = session.get_one(Supplier, supplier_id).form_answers
+    answers = from_rows([filter_own_answers(model.kind, result.answers, form_answers)])
+    batch = Batch(model.kind, answers, "", "", np.zeros(1, dtype=np.intp))
+    assessed = assess_batch(batch, facts, result.on, {}, stored_results.list_models_released_with(model))
+    report = build_report([assessed], facts, result.on, (), (), "")
+    buyer_questions = {question.id for question in load_combined_form(model.kind).questions if question.buyer_answered}
+    indicators = [indicator for block in assessed.blocks for indicator in block.model.indicators]
+    buyer_titles = {indicator.title for indicator in indicators if indicator.question in buyer_questions}
+    return replace(
+        report,
+        title=report.results[0].name,
+        audience="supplier",
+        details=build_details(assessed, facts, result.on),
+        not_checked=tuple(question for question in report.not_checked if question.title not in buyer_titles),
+    )
+
+
+def add_own_practices(session: Session, report: Report) -> Report:
+    """Return a portfolio report with the findings on the buyer's own practices as of today. Not for a supplier's copy."""
+    findings, steps = own_practices.build_report_lines(own_practices.list_units(session, today()))
+    return replace(report, buyer=findings, buyer_plan=steps)
+
+
+def _load_latest_results(session: Session, supplier_ids: Sequence[str]) -> list[Result]:
+    latest: dict[str, Result] = {}
+    for chunk in chunks(supplier_ids):
+        query = select(Result).join(Supplier, Supplier.latest_id == Result.id).where(Supplier.id.in_(chunk))
+        latest.update({result.supplier_id: result for result in session.scalars(query)})
+    return [latest[i] for i in supplier_ids if i in latest]
+
+
+def _group_alike(results: Sequence[Result]) -> list[list[Result]]:
+    """Group results that can be reassessed together: of the same day, kind and agency scores."""
+    groups: dict[Any, list[Result]] = defaultdict(list)
+    for result in results:
+        kind = "agency" if result.model == "agency" else "site"
+        groups[result.on, kind, tuple(sorted(result.agency_scores.items()))].append(result)
+    return list(groups.values())
+
+
+def _reassess_group(group: Sequence[Result]) -> AssessedBatch:
+    on, kind = group[0].on, "agency" if group[0].model == "agency" else "site"
+    rows = np.array([int(result.place.get("row", 1)) for result in group])
+    file = str(group[0].place.get("file", ""))
+    cases = evidence.decode_case_evidence([result.case_evidence for result in group])
+    batch = Batch(kind, from_rows([result.answers for result in group]), file, "", rows, cases)
+    return assess_batch(batch, load_facts().as_of(on), on, group[0].agency_scores)
+
+
+def _list_source_files(session: Session, results: Sequence[Result]) -> list[Mapping[str, Any]]:
+    """Return the files that the results were read from, each with its number of results."""
+    counts: dict[tuple[str, str], int] = defaultdict(int)
+    for result in results:
+        if result.import_id:
+            counts[result.import_id, str(result.place.get("file", ""))] += 1
+    imports = {i.id: i for i in session.scalars(select(Import).where(Import.id.in_({key[0] for key in counts})))}
+    files: list[Mapping[str, Any]] = []
+    for (import_id, name), rows in counts.items():
+        preview = imports[import_id].found if import_id in imports else None
+        file = next((f for f in (preview or {}).get("files", ()) if f["name"] == name), None)
+        if file is not None:
+            files.append({**file, "rows": rows, "accepted": rows, "rejected": 0})
+    return files
+
+
+@dataclass(frozen=True)
+class ReportState:
+    """The job of a report; ``ready`` once it can be downloaded."""
+
+    job: Job
+    ready: bool
+
+
+def get_report_state(session: Session, job_id: str) -> ReportState:
+    """Return the state of a requested report. Raises DomainError ``not_found`` for a job that is no report."""
+    job = get_job(session, job_id)
+    if job.kind != RENDER_REPORT:
+        raise not_found("There is no such report.")
+    return ReportState(job, job.state == "done")
+
+
+def _includes_worker_reports(payload: Mapping[str, Any]) -> bool:
+    """Return whether a requested report includes what workers reported."""
+    return payload.get("audience", "internal") == "internal" and bool(payload.get("worker_derived", True))
+
+
+def download_report(session: Session, blobs: BlobStore, job_id: str, *, sees_worker_derived: bool) -> Rendered:
+    """Return a report as a file. Raises DomainError: ``not_found``, ``report.closed``, ``report.not_ready``."""
+    state = get_report_state(session, job_id)
+    if _includes_worker_reports(state.job.payload) and not sees_worker_derived:
+        raise DomainError(
+            "report.closed", 403, "It tells what workers reported, which is not open to you: ask for one of your own."
+        )
+    if not state.ready or state.job.result is None:
+        raise DomainError("report.not_ready", 409, f"The report is {state.job.state}.")
+    result = state.job.result
+    return Rendered(blobs.get(result["sha256"]), result["media_type"], result["file_name"])
+
+
+def list_reports(session: Session, limit: int = 20) -> Sequence[Job]:
+    """Return the requested reports, newest first."""
+    return session.scalars(
+        select(Job).where(Job.kind == RENDER_REPORT).order_by(Job.created_at.desc(), Job.id).limit(limit)
+    ).all()
+
+
+def _get_supplier(session: Session, supplier_id: str) -> Supplier:
+    supplier = session.scalars(
+        select(Supplier).where(
+            Supplier.id == supplier_id, Supplier.deleted_at.is_(None), Supplier.latest_id.is_not(None)
+        )
+    ).first()
+    if supplier is None:
+        raise not_found("There is no such supplier.")
+    return supplier

@@ -1,1 +1,0 @@
-"""Assessments in the words of reports, for ourselves and for a supplier."""

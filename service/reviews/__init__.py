@@ -1,0 +1,1 @@
+"""Re-assess suppliers when they are due."""

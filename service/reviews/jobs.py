@@ -1,0 +1,114 @@
+"""Reviews: which suppliers are due, and the jobs that reassess suppliers.
+
+Each result says when the next review is due: a number of months later, by its level (``review_months`` of its model). A review
+reassesses a supplier from its stored answers, under the models and facts of the day. Sites whose agencies changed score are
+reassessed at once, since a site takes the score of its worst agency.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+
+from sqlalchemy import ColumnElement, and_, func, select
+from sqlalchemy.orm import Session
+
+from service.audit import record_event
+from service.clock import now, today
+from service.db import change_feed
+from service.db.session import Database
+from service.db.tables import Engagement, Supplier
+from service.jobs.table import ClaimedJob, job_transaction
+from service.suppliers import repository as suppliers
+
+KINDS = ("agency", "site")  # agencies first: the score of a site depends on those of its agencies
+CHUNK = 200  # suppliers reviewed in one transaction
+
+
+def list_due_suppliers(session: Session, on: date, limit: int = 50) -> Sequence[Supplier]:
+    """Return the sites and agencies whose review is due on a day or overdue, worst first."""
+    query = select(Supplier).where(_is_assessed(), Supplier.review_due <= on)
+    return session.scalars(query.order_by(Supplier.rank, Supplier.review_due, Supplier.id).limit(limit)).all()
+
+
+def count_upcoming_reviews(session: Session, on: date, days: int = 5) -> list[tuple[date, int]]:
+    """Return the next days after a day on which reviews fall due, at most ``days`` of them, with the number of reviews."""
+    query = select(Supplier.review_due, func.count()).where(_is_assessed(), Supplier.review_due > on)
+    rows = session.execute(query.group_by(Supplier.review_due).order_by(Supplier.review_due).limit(days))
+    return [(day, count) for day, count in rows if day is not None]
+
+
+def _is_assessed() -> ColumnElement[bool]:
+    return and_(Supplier.deleted_at.is_(None), Supplier.latest_id.is_not(None))
+
+
+def review_suppliers(db: Database, claimed: ClaimedJob) -> None:
+    """Review the suppliers that are due (``rolling``) or all suppliers (``fixed``), one chunk per transaction (a job).
+
+    Its payload: ``schedule_id``, ``rule`` and ``time_zone``; the day of review is fixed when the job starts.
+    """
+    state = dict(claimed.checkpoint) or {
+        "on": today(claimed.payload["time_zone"]).isoformat(),
+        "kind": KINDS[0],
+        "after": "",
+        "done": 0,
+    }
+    on = date.fromisoformat(state["on"])
+    condition = _is_assessed()
+    if claimed.payload["rule"]["kind"] == "rolling":
+        condition = and_(condition, Supplier.review_due <= on)
+    if "of" not in state:
+        with db.for_organisation(claimed.organisation_id, write=False) as session:
+            state["of"] = session.scalars(select(func.count(Supplier.id)).where(condition)).one()
+    while True:
+        in_kind = and_(condition, Supplier.kind == state["kind"])
+        with db.for_organisation(claimed.organisation_id, write=False) as session:
+            query = select(Supplier.id).where(in_kind, Supplier.id > state["after"]).order_by(Supplier.id)
+            ids = session.scalars(query.limit(CHUNK)).all()
+        if not ids and state["kind"] == KINDS[-1]:
+            break
+        if not ids:
+            state |= {"kind": KINDS[-1], "after": ""}
+            continue
+        state |= {"after": ids[-1], "done": state["done"] + len(ids)}
+        progress = min(1.0, state["done"] / max(1, state["of"]))  # more suppliers may have come due than were counted
+        with job_transaction(db, claimed, checkpoint=state, progress=progress) as session:
+            # Locked, so that a supplier that is deleted meanwhile does not come back.
+            chunk = session.scalars(select(Supplier).where(in_kind, Supplier.id.in_(ids)).with_for_update()).all()
+            _review_chunk(session, chunk, on, claimed.actor)
+    with job_transaction(db, claimed, result={"reviewed": state["done"], "on": state["on"]}) as session:
+        details = {"suppliers": state["done"], "on": state["on"]}
+        record_event(session, claimed.actor, "schedule.reviewed", "schedule", claimed.payload["schedule_id"], details)
+
+
+def reassess_agency_sites(db: Database, claimed: ClaimedJob) -> None:
+    """Reassess the sites that use agencies whose score or name changed, one chunk per transaction (a job).
+
+    Sites that already have the current scores are skipped. Its payload: ``agency_keys`` and ``on``, the day of assessment.
+    """
+    state = dict(claimed.checkpoint) or {"after": "", "assessed": 0}
+    on = date.fromisoformat(claimed.payload["on"])
+    site_ids = select(Engagement.site_id).where(Engagement.agency_key.in_(claimed.payload["agency_keys"]))
+    condition = and_(_is_assessed(), Supplier.id.in_(site_ids))
+    while True:
+        with db.for_organisation(claimed.organisation_id, write=False) as session:
+            query = select(Supplier.id).where(condition, Supplier.id > state["after"]).order_by(Supplier.id)
+            ids = session.scalars(query.limit(CHUNK)).all()
+        if not ids:
+            break
+        state |= {"after": ids[-1]}
+        with job_transaction(db, claimed, checkpoint=state) as session:
+            sites = session.scalars(select(Supplier).where(condition, Supplier.id.in_(ids)).with_for_update()).all()
+            outdated = [site.id for site in suppliers.sites_with_outdated_agency_scores(session, sites)]
+            suppliers.reassess(session, outdated, on, now(), claimed.actor, "agency")
+            state["assessed"] += len(outdated)
+    with job_transaction(db, claimed, result={"assessed": state["assessed"]}):
+        pass
+
+
+def _review_chunk(session: Session, due_suppliers: Sequence[Supplier], on: date, by: str) -> None:
+    at = now()
+    for supplier in due_suppliers:
+        due_on = min(supplier.review_due or on, on)
+        change_feed.write(session, "review_due", supplier.id, {"due": due_on.isoformat(), "level": supplier.level}, at)
+    suppliers.reassess(session, [supplier.id for supplier in due_suppliers], on, at, by)

@@ -1,0 +1,1 @@
+"""Schedules of re-assessments: their rules and the times they give."""

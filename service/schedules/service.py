@@ -1,0 +1,192 @@
+"""Schedules of reviews: rules as data, and the dates they give.
+
+A ``rolling`` schedule reviews each day the sites and agencies whose review is due. A ``fixed`` one reviews all of them on its
+days. Rules::
+
+    {"kind": "rolling", "time": "06:00"}
+    {"kind": "fixed", "every": "day", "time": "06:00"}
+    {"kind": "fixed", "every": "week", "day": "monday", "time": "06:00"}
+    {"kind": "fixed", "every": "month", "day": 1, "time": "06:00"}       day 1 to 28
+    {"kind": "fixed", "every": "quarter", "day": 1, "time": "06:00"}     in January, April, July and October
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
+from itertools import islice
+from typing import Any
+from zoneinfo import ZoneInfo, available_timezones
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from service.audit import record_event
+from service.clock import now
+from service.db.tables import Schedule, ScheduleRun, new_id
+from service.errors import DomainError, not_found
+
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+KINDS, INTERVALS = ("rolling", "fixed"), ("day", "week", "month", "quarter")
+FIRST_OF_QUARTER = (1, 4, 7, 10)
+LAST_DAY = 28  # every month has it
+TIME, DEFAULT_TIME = re.compile("([01][0-9]|2[0-3]):[0-5][0-9]"), "06:00"
+Rule = Mapping[str, Any]
+
+
+def validate_rule(rule: Rule, time_zone: str) -> dict[str, Any]:
+    """Return the rule with all defaults filled in. Raises DomainError, 422, with a code for what is invalid."""
+    if time_zone not in _list_time_zones():
+        raise DomainError(
+            "schedule.time_zone", 422, "There is no such time zone. Say one of the IANA list: Asia/Bangkok."
+        )
+    kind, every = rule.get("kind"), rule.get("every")
+    if kind not in KINDS:
+        raise DomainError("schedule.kind", 422, "A schedule is rolling or fixed.")
+    complete: dict[str, Any] = {"kind": kind, "time": rule.get("time", DEFAULT_TIME)}
+    if not isinstance(complete["time"], str) or not TIME.fullmatch(complete["time"]):
+        raise DomainError("schedule.time", 422, "Say the time as hours and minutes, 00:00 to 23:59.")
+    if kind == "fixed":
+        if every not in INTERVALS:
+            raise DomainError("schedule.every", 422, f"A fixed schedule is of every {' or '.join(INTERVALS)}.")
+        complete["every"] = every
+        if every != "day":
+            complete["day"] = _parse_day(every, rule.get("day"))
+    surplus = sorted(rule.keys() - complete.keys())
+    if surplus:
+        raise DomainError(
+            "schedule.unknown_field", 422, f"Such a schedule takes {', '.join(complete)} and nothing else."
+        )
+    return complete
+
+
+def _parse_day(every: str, day: object) -> str | int:
+    if every == "week":
+        if not isinstance(day, str) or day not in WEEKDAYS:
+            raise DomainError("schedule.day", 422, f"The day of a week is one of {', '.join(WEEKDAYS)}.")
+        return day
+    if not isinstance(day, int | float) or isinstance(day, bool) or day not in range(1, LAST_DAY + 1):
+        raise DomainError("schedule.day", 422, f"The day of a month is 1 to {LAST_DAY}, so that every month has it.")
+    return int(day)  # 5.0 is a whole number too, in JSON
+
+
+@cache
+def _list_time_zones() -> frozenset[str]:
+    return frozenset(available_timezones())
+
+
+def iterate_scheduled_times(rule: Rule, time_zone: str, after: datetime) -> Iterator[datetime]:
+    """Yield the scheduled times (UTC) of a valid rule after a moment, without end.
+
+    A local time that is skipped when clocks go forward moves by as much as they do; one that occurs twice means the first.
+    """
+    zone, at = ZoneInfo(time_zone), time.fromisoformat(rule["time"])
+    day, last = after.astimezone(zone).date() - timedelta(days=2), after
+    while True:
+        if _is_scheduled_day(rule, day):
+            moment = datetime.combine(day, at, zone).astimezone(UTC)
+            if moment > last:  # where a time zone skips a whole day, two days give one moment
+                yield moment
+                last = moment
+        day += timedelta(days=1)
+
+
+def _is_scheduled_day(rule: Rule, day: date) -> bool:
+    match rule.get("every", "day"):
+        case "week":
+            return day.weekday() == WEEKDAYS.index(rule["day"])
+        case "month":
+            return day.day == int(rule["day"])
+        case "quarter":
+            return day.month in FIRST_OF_QUARTER and day.day == int(rule["day"])
+    return True
+
+
+def list_next_dates(rule: Rule, time_zone: str, after: datetime, count: int = 5) -> list[datetime]:
+    """Return the next ``count`` scheduled times (UTC) after a moment, also of an unsaved rule. Raises as ``validate_rule``."""
+    return list(islice(iterate_scheduled_times(validate_rule(rule, time_zone), time_zone, after), count))
+
+
+def create_schedule(session: Session, name: str, rule: Rule, time_zone: str, by: str) -> Schedule:
+    """Create a schedule that starts at its next scheduled time. Raises DomainError, 422."""
+    at = now()
+    complete = validate_rule(rule, time_zone)
+    schedule = Schedule(
+        id=new_id(),
+        name=_parse_name(name),
+        rule=complete,
+        time_zone=time_zone,
+        next_due=next(iterate_scheduled_times(complete, time_zone, at)),
+        active=True,
+        created_by=by,
+        created_at=at,
+    )
+    session.add(schedule)
+    record_event(session, by, "schedule.created", "schedule", schedule.id, _describe_rule(schedule))
+    return schedule
+
+
+def update_schedule(
+    session: Session,
+    schedule_id: str,
+    by: str,
+    *,
+    name: str | None = None,
+    rule: Rule | None = None,
+    time_zone: str | None = None,
+    active: bool | None = None,
+) -> Schedule:
+    """Change the given fields. Times missed while a schedule was paused are not caught up. Raises DomainError, 404 or 422."""
+    schedule = get_schedule(session, schedule_id, lock=True)
+    before = (schedule.rule, schedule.time_zone, schedule.active)
+    schedule.name = schedule.name if name is None else _parse_name(name)
+    schedule.time_zone = schedule.time_zone if time_zone is None else time_zone
+    schedule.rule = validate_rule(schedule.rule if rule is None else rule, schedule.time_zone)
+    schedule.active = schedule.active if active is None else active
+    if (
+        schedule.rule,
+        schedule.time_zone,
+        schedule.active,
+    ) != before:  # otherwise a time that is due right now stays due
+        schedule.next_due = next(iterate_scheduled_times(schedule.rule, schedule.time_zone, now()))
+    record_event(session, by, "schedule.changed", "schedule", schedule.id, _describe_rule(schedule))
+    return schedule
+
+
+def _parse_name(name: str) -> str:
+    if not 1 <= len(name.strip()) <= 200:
+        raise DomainError("schedule.name", 422, "A schedule has a name of 1 to 200 letters.")
+    return name.strip()
+
+
+def _describe_rule(schedule: Schedule) -> dict[str, Any]:
+    return {**schedule.rule, "time_zone": schedule.time_zone, "active": schedule.active}
+
+
+def delete_schedule(session: Session, schedule_id: str, by: str) -> None:
+    """Delete a schedule with its runs. Raises DomainError, 404, for an unknown id."""
+    schedule = get_schedule(session, schedule_id, lock=True)
+    record_event(session, by, "schedule.deleted", "schedule", schedule.id, {})
+    session.delete(schedule)
+
+
+def get_schedule(session: Session, schedule_id: str, *, lock: bool = False) -> Schedule:
+    """Return a schedule by id, with ``lock`` locked until the transaction ends. Raises DomainError, 404, for an unknown id."""
+    query = select(Schedule).where(Schedule.id == schedule_id)
+    schedule = session.scalars(query.with_for_update() if lock else query).first()
+    if schedule is None:
+        raise not_found("There is no such schedule.")
+    return schedule
+
+
+def list_schedules(session: Session) -> Sequence[Schedule]:
+    """Return all schedules, the next to run first, paused ones last."""
+    return session.scalars(select(Schedule).order_by(Schedule.active.desc(), Schedule.next_due, Schedule.id)).all()
+
+
+def list_runs(session: Session, schedule: Schedule, limit: int = 50) -> Sequence[ScheduleRun]:
+    """Return the runs of a schedule, newest first; ``missed`` counts later scheduled times that a run caught up with."""
+    query = select(ScheduleRun).where(ScheduleRun.schedule_id == schedule.id).order_by(ScheduleRun.slot.desc())
+    return session.scalars(query.limit(limit)).all()

@@ -1,0 +1,74 @@
+"""Link sites to the agencies they name, by the names that agencies are known under."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+from itertools import chain
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from risk_models.name_normalize import name_key
+from service.assessment.assess import AGENCY_NAME_QUESTIONS
+from service.db.session import chunks
+from service.db.tables import AgencyName, Engagement, new_id
+from service.jobs.kinds import FOLLOW_AGENCIES
+from service.jobs.table import enqueue
+
+
+def collect_name_keys(rows: Iterable[Mapping[str, Any]]) -> set[str]:
+    """Return the keys of all names that rows give an agency."""
+    return {key for row in rows for key in own_name_keys(row)}
+
+
+def own_name_keys(answers: Mapping[str, Any]) -> list[str]:
+    """Return the keys of the names that an agency gives itself."""
+    return list(filter(None, (name_key(str(answers.get(question) or "")) for question in AGENCY_NAME_QUESTIONS)))
+
+
+def build_link_rows(
+    kind: str, supplier_id: str, answers: Mapping[str, Any], *others: Iterable[str]
+) -> list[dict[str, Any]]:
+    """Build the rows that link a site to its agencies, or an agency to its names; ``others``: more name keys of an agency."""
+    if kind == "agency":
+        keys = dict.fromkeys(chain(own_name_keys(answers), *others))
+        return [{"id": new_id(), "agency_id": supplier_id, "key": key} for key in keys]
+    names = {name_key(name): name for name in get_named_agencies(answers)}
+    return [
+        {"id": new_id(), "site_id": supplier_id, "agency_key": key, "named": name} for key, name in names.items() if key
+    ]
+
+
+def get_name_keys(session: Session, agency_ids: Sequence[str]) -> dict[str, set[str]]:
+    """Return the name keys of agencies, by agency id."""
+    names: dict[str, set[str]] = {}
+    query = select(AgencyName.agency_id, AgencyName.key)
+    for chunk in chunks(agency_ids):
+        for agency_id, key in session.execute(query.where(AgencyName.agency_id.in_(chunk))):
+            names.setdefault(agency_id, set()).add(key)
+    return names
+
+
+def queue_site_reassessment(session: Session, keys: Iterable[str], on: date, by: str) -> None:
+    """Queue a job that reassesses the sites naming these agencies (:func:`service.reviews.jobs.follow_agencies`), in the
+    caller's transaction: a site's score takes in that of its worst agency.
+    """
+    named: set[str] = set()
+    for chunk in chunks(sorted(keys)):
+        query = select(Engagement.agency_key).where(Engagement.agency_key.in_(chunk))
+        named.update(session.scalars(query.distinct()))
+    if named:
+        enqueue(session, FOLLOW_AGENCIES, {"agency_keys": sorted(named), "on": on.isoformat()}, by)
+
+
+def get_named_agencies(answers: Mapping[str, Any]) -> list[str]:
+    """Return the agencies that answers name."""
+    named = answers.get("agencies")
+    return [str(name) for name in named] if isinstance(named, list | tuple) else []
+
+
+def select_agency_scores(answers: Mapping[str, Any], scores: Mapping[str, float]) -> dict[str, float]:
+    """Return the scores of the agencies that answers name, by key."""
+    return {key: scores[key] for key in map(name_key, get_named_agencies(answers)) if key in scores}

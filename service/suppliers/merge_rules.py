@@ -1,0 +1,297 @@
+"""Merge answers of one supplier: several rows of one upload into one, and new answers into those that are stored.
+
+Two principles of the method decide (sections 2 and 3): harm does not expire, and missing answers are never reassuring.
+Evidence belongs to a whole row: it never supports an answer that it did not come with.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from questionnaires.form import Question, load_combined_form
+from questionnaires.validation.json_answers import validate_answers
+from risk_models.answers import DECLINED, EVIDENCE, Answers
+from risk_models.evidence import DECLARATION_DATE_QUESTIONS
+from risk_models.transforms import Rule, bind_day
+from service.assessment.assess import ROW_EVIDENCE_QUESTIONS
+from service.assessment.models_in_force import list_models_in_force
+
+Row = Mapping[str, Any]
+
+REPORTS = ("reported_harms", "worker_reported_items")  # what others tell of it: it stays until it is told anew
+# What the rules for one row hold against each other (questionnaires/validation/rules.py).
+WORKFORCE = ("workers_total", "workers_migrant", "migrant_pct", "uses_agencies", "agencies", "workers_by_agency")
+HARM = 0.5  # r from which an answer admits harm (method section 3)
+JUST_BELOW = math.nextafter(HARM, 0.0)
+UNKNOWN = -1.0  # below every r: an answer that no model in force can read
+
+
+@dataclass(frozen=True)
+class RiskLookup:
+    """How risky the answers of a kind of supplier are on a day, by the models in force then.
+
+    ``practice_questions``: what a supplier answers about its own practice and an indicator reads. ``risk_questions``: those,
+    and what the buyer answers about it that an indicator reads. ``reassuring_answers``: by question, the answers that speak
+    for many indicators at once ("no agencies"). ``unknown_from``: from this r on, an answer short of harm says that nobody
+    checked (docs/models.md). ``known_risks`` caches.
+    """
+
+    questions: Mapping[str, Question]
+    practice_questions: frozenset[str]
+    risk_questions: frozenset[str]
+    reassuring_answers: Mapping[str, frozenset[object]]
+    rules: Mapping[str, tuple[Rule, ...]]
+    unknown_from: float
+    known_risks: dict[tuple[str, object], float] = field(default_factory=dict)  # the risk of answers that were met
+
+    def risk(self, question: str, answer: object) -> float:
+        """Return the highest r (0..1) of an answer under any model that reads it; -1 where none can.
+
+        A declined answer ranks right below admitted harm: it may be as bad, but was not admitted.
+        """
+        if answer == DECLINED:
+            return JUST_BELOW
+        if answer == "cannot_apply":
+            return 0.0
+        held = tuple(answer) if isinstance(answer, list) else answer
+        if (question, held) not in self.known_risks:
+            read = [rule.risk(held) for rule in self.rules.get(question, ())]
+            self.known_risks[question, held] = max((r for r in read if not math.isnan(r)), default=UNKNOWN)
+        return self.known_risks[question, held]
+
+    def admits_harm(self, question: str, answer: object) -> bool:
+        """Return whether an answer admits harm or reports it."""
+        return question in REPORTS or self.risk(question, answer) >= HARM
+
+    def is_uninformative(self, question: str, answer: object) -> bool:
+        """Return whether an answer is declined, or says that nobody checked."""
+        return answer == DECLINED or self.unknown_from <= self.risk(question, answer) < HARM
+
+    def reassures(self, question: str, answer: object) -> bool:
+        """Return whether an answer speaks for many indicators at once."""
+        return question in self.reassuring_answers and answer in self.reassuring_answers[question]
+
+    def answers_practice(self, row: Row) -> bool:
+        """Return whether a row answers, or declines, any question about practice."""
+        return any(row.get(question) is not None for question in row.keys() & self.practice_questions)
+
+    def list_evidenced_questions(self, row: Row) -> list[str]:
+        """List the questions of a row that its evidence supports: those about practice, and reassuring ones."""
+        return [
+            question
+            for question, answer in row.items()
+            if answer != DECLINED and (question in self.practice_questions or self.reassures(question, answer))
+        ]
+
+
+def mask_with_practice(answers: Answers, kind: str) -> NDArray[np.bool_]:
+    """Return which of n suppliers answer anything about practice (:meth:`RiskLookup.answers_practice`), as a mask."""
+    questions = load_combined_form(kind).by_id
+    answered = [
+        column.codes >= 0 for q, column in answers.columns.items() if q in questions and questions[q].declinable
+    ]
+    mask: NDArray[np.bool_] = np.any(answered, axis=0) if answered else np.zeros(len(answers), dtype=bool)
+    return mask
+
+
+@lru_cache(maxsize=8)
+def get_risk_lookup(kind: str, on: date) -> RiskLookup:
+    """Return the risk lookup for sites or agencies by the models in force on a day."""
+    models = [model for model in list_models_in_force(on) if model.kind == kind]
+    questions = load_combined_form(kind).by_id
+    rules: dict[str, list[Rule]] = {}
+    gates: dict[str, set[object]] = {}
+    for model in models:
+        for indicator in model.indicators:
+            rules.setdefault(indicator.question, []).append(bind_day(indicator.rule, on))
+        for gate in model.screening_questions:
+            gates.setdefault(gate.question, set()).update(gate.none_answers)
+    return RiskLookup(
+        questions,
+        frozenset(question.id for question in questions.values() if question.declinable),
+        frozenset(question.id for question in questions.values() if question.feeds),
+        {question: frozenset(none) for question, none in gates.items()},
+        {question: tuple(read) for question, read in rules.items()},
+        min((model.unknown_from for model in models), default=HARM),
+    )
+
+
+@dataclass(frozen=True)
+class MergedRows:
+    """Rows of one supplier as one: their answers; the questions about practice that they answer differently (the riskier
+    answer counts); and the other questions in which they differ.
+    """
+
+    answers: dict[str, Any]
+    contradicted: tuple[str, ...]
+    differing: tuple[str, ...]
+
+
+def merge_duplicates(rows: Sequence[Row], risk_lookup: RiskLookup, kind: str) -> MergedRows:
+    """Merge rows of one supplier into one.
+
+    Of contradictory answers about practice the riskier one counts, never the better. Lists are united; of two shares the
+    larger counts, of a denial and anything else the other, of any other two the first.
+    """
+    if len(rows) == 1:
+        return MergedRows({question: answer for question, answer in rows[0].items() if answer is not None}, (), ())
+    merged: dict[str, Any] = {}
+    contradicted: dict[str, None] = {}
+    differing: dict[str, None] = {}
+    for row in rows:
+        for question, answer in row.items():
+            if question in ROW_EVIDENCE_QUESTIONS or answer is None:
+                continue
+            current = merged.setdefault(question, answer)
+            if current == answer:
+                continue
+            if question in risk_lookup.risk_questions:
+                contradicted[question] = None
+            elif not isinstance(answer, list):
+                differing[question] = None
+            merged[question] = _merge_answer(question, current, answer, risk_lookup)
+    parts = [[row.get(question) for question in WORKFORCE] for row in rows]
+    if any(part != parts[0] for part in parts):
+        merged = _resolve_workforce(merged, kind)
+    return MergedRows(merged | _merge_records(rows, risk_lookup), tuple(contradicted), tuple(differing))
+
+
+def _merge_answer(question: str, current: Any, new: Any, risk_lookup: RiskLookup) -> Any:
+    """Return which of two different answers to a question counts."""
+    fed = question in risk_lookup.risk_questions
+    both_count = not fed or (risk_lookup.admits_harm(question, current) and risk_lookup.admits_harm(question, new))
+    if both_count and isinstance(current, list) and isinstance(new, list):
+        return [*current, *(item for item in new if item not in current)]
+    if fed:
+        return new if risk_lookup.risk(question, new) > risk_lookup.risk(question, current) else current
+    numbers = isinstance(current, int | float) and isinstance(new, int | float)
+    if numbers and risk_lookup.questions[question].type == "percent":
+        return max(current, new)
+    return new if risk_lookup.reassures(question, current) else current
+
+
+def _merge_records(rows: Sequence[Row], risk_lookup: RiskLookup) -> dict[str, Any]:
+    """Merge the records of rows (evidence and dates). Where they differ, each row's evidence covers what that row answers, and
+    the declaration is as old as the oldest of them.
+    """
+    evidenced_rows = [row for row in rows if risk_lookup.list_evidenced_questions(row)] or [
+        row for row in rows if _record_fields(row)
+    ][:1]
+    records = [_record_fields(row) for row in evidenced_rows]
+    if not records:
+        return {}
+    if all(record == records[0] for record in records):
+        return records[0]
+    pieces: list[Any] = []
+    for row, record in zip(evidenced_rows, records, strict=True):
+        row_evidence = {"grade": record.get("evidence_grade"), "date": record.get("evidence_date")}
+        pieces_given = record.get(EVIDENCE)
+        for piece in [
+            *([row_evidence] if all(row_evidence.values()) else []),
+            *(pieces_given if isinstance(pieces_given, list) else []),
+        ]:
+            covering = {**piece, "covers": piece.get("covers") or risk_lookup.list_evidenced_questions(row)}
+            pieces += [covering] if covering["covers"] and covering not in pieces else []
+    days = [day for record in records if (day := _answered_on(record)) is not None]
+    return ({EVIDENCE: pieces} if pieces else {}) | ({"answered_on": min(days)} if days else {})
+
+
+def _record_fields(row: Row) -> dict[str, Any]:
+    return {question: row[question] for question in ROW_EVIDENCE_QUESTIONS if row.get(question) is not None}
+
+
+def _answered_on(record: Row) -> str | None:
+    """Return the day a row was answered, as the newest method dates a declaration; None if unknown."""
+    days = (record.get(question) for question in DECLARATION_DATE_QUESTIONS)
+    return next((day for day in days if isinstance(day, str) and day not in ("declined", "cannot_apply")), None)
+
+
+def is_undated(stored: Row, risk_lookup: RiskLookup) -> bool:
+    """Return whether stored answers have no date at all: they count as made when they were entered."""
+    return bool(risk_lookup.list_evidenced_questions(stored)) and _answered_on(stored) is None
+
+
+def merge_answers(
+    stored: Row, incoming: Row, risk_lookup: RiskLookup, kind: str, entered_on: date | None = None
+) -> dict[str, Any]:
+    """Merge a new row into the stored answers of its supplier.
+
+    A row without answers about practice is an entry of a list: all stored answers stay, with their record; only identity and
+    context that the row gives are replaced. A row with some replaces the stored answers, except admitted or reported harm and
+    what was declined, which stay until the same question is answered. ``entered_on``: when undated stored answers were
+    entered; they age from then.
+    """
+    if risk_lookup.answers_practice(incoming):
+        return _replace_answers(stored, incoming, risk_lookup, kind)
+    return _merge_listing(stored, incoming, risk_lookup, kind, entered_on)
+
+
+def _merge_listing(
+    stored: Row, incoming: Row, risk_lookup: RiskLookup, kind: str, entered_on: date | None
+) -> dict[str, Any]:
+    has_evidence = bool(risk_lookup.list_evidenced_questions(stored))
+    # A denial in a list would be believed by the evidence of older answers: beside such it is not taken.
+    facts = {
+        question: answer
+        for question, answer in incoming.items()
+        if question not in ROW_EVIDENCE_QUESTIONS and not (has_evidence and risk_lookup.reassures(question, answer))
+    }
+    record = _record_fields(stored) if has_evidence else _record_fields(incoming) or _record_fields(stored)
+    if entered_on is not None and is_undated(stored, risk_lookup):
+        record["answered_on"] = entered_on.isoformat()
+    lasting = {question: answer for question, answer in stored.items() if question not in ROW_EVIDENCE_QUESTIONS}
+    return _overlay(lasting, facts, kind) | record
+
+
+def _replace_answers(stored: Row, incoming: Row, risk_lookup: RiskLookup, kind: str) -> dict[str, Any]:
+    lasting: dict[str, Any] = {}
+    for question, answer in stored.items():
+        is_superseded_report = question == "reported_by" and incoming.get("reported_harms") is not None
+        if question in ROW_EVIDENCE_QUESTIONS or is_superseded_report or risk_lookup.reassures(question, answer):
+            continue
+        if (
+            question not in risk_lookup.risk_questions
+            or answer == DECLINED
+            or risk_lookup.admits_harm(question, answer)
+        ):
+            lasting[question] = answer
+    # To decline, or to say that nobody looked, undoes nothing that was admitted: the harm stays.
+    answered = {
+        question: answer
+        for question, answer in incoming.items()
+        if not (
+            question in lasting
+            and risk_lookup.is_uninformative(question, answer)
+            and risk_lookup.admits_harm(question, lasting[question])
+        )
+    }
+    return _overlay(lasting, answered, kind)
+
+
+def _overlay(stored: Row, incoming: Row, kind: str) -> dict[str, Any]:
+    """Lay new answers over stored ones; where both describe the workforce, resolve contradictions between them."""
+    merged = {**stored, **incoming}
+    mixed = any(question in stored and question not in incoming for question in WORKFORCE) and incoming.keys() & set(
+        WORKFORCE
+    )
+    return _resolve_workforce(merged, kind) if mixed else merged
+
+
+def _resolve_workforce(answers: Mapping[str, Any], kind: str) -> dict[str, Any]:
+    """Return answers that pass the rules of a single row in what they say about the workforce; of two that contradict each
+    other the more cautious one counts.
+    """
+    workforce = {
+        q: tuple(answers[q]) if isinstance(answers[q], list) else answers[q] for q in WORKFORCE if q in answers
+    }
+    valid, _ = validate_answers(load_combined_form(kind), workforce)
+    rest = {question: answer for question, answer in answers.items() if question not in workforce}
+    return rest | {q: list(answer) if isinstance(answer, tuple) else answer for q, answer in valid.items()}

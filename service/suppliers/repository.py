@@ -1,0 +1,499 @@
+"""Store suppliers and agencies: save and assess them, find, list, merge and erase them.
+
+Plain functions of a session that is scoped to one organisation. Reasons are never stored: ``queries/stored_results.py`` works
+them out again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+import numpy as np
+from sqlalchemy import bindparam, delete, func, insert, or_, select, update
+from sqlalchemy.orm import Session
+
+from risk_models.agencies import count_workers_from_agency
+from risk_models.answers import Answers, from_rows
+from risk_models.facts.facts import load_facts
+from risk_models.name_normalize import name_key
+from service.assessment.assess import Batch, assess_batch
+from service.audit import record_event
+from service.db import change_feed
+from service.db.case_tables import StoredCase
+from service.db.session import chunks
+from service.db.tables import AgencyName, Engagement, QuestionnaireRequest, Result, Supplier, new_id
+from service.errors import DomainError
+from service.suppliers import case_evidence
+from service.suppliers.agency_links import (
+    build_link_rows,
+    collect_name_keys,
+    get_name_keys,
+    own_name_keys,
+    queue_site_reassessment,
+    select_agency_scores,
+)
+from service.suppliers.identity import (
+    company_key,
+    find_merged,
+    find_supplier,
+    find_suppliers,
+    move_aliases,
+    rekey_to_survivor,
+    supplier_key,
+)
+from service.suppliers.merge_rules import RiskLookup, get_risk_lookup, is_undated, merge_answers, merge_duplicates
+from service.suppliers.summary import Columns, build_result_row, build_summaries
+from service.watchlists.lists import request_screening
+from service.watchlists.matches import move_decisions
+
+INPUT_CAUSES = (
+    "import",
+    "api",
+)  # causes by which somebody told of suppliers; by any other what is kept is assessed again
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where answers come from: the assessment date, the moment, who acts, why (``import``, ``api``, ``review``, ``merge``), and
+    the import they came with.
+    """
+
+    on: date
+    at: datetime
+    by: str
+    cause: str
+    import_id: str | None = None
+
+    @property
+    def brings_answers(self) -> bool:
+        """Whether somebody sent answers; otherwise the stored ones are assessed again."""
+        return self.cause in INPUT_CAUSES
+
+
+@dataclass(frozen=True)
+class IncomingSupplier:
+    """One row to save: its answers, the file, sheet and row it came from, its key where that is known already, and for an agency
+    the name keys that other rows of the same upload give it.
+    """
+
+    answers: Mapping[str, Any]
+    place: Mapping[str, Any] = field(default_factory=dict)
+    key: str | None = None
+    other_names: Set[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class _Save:
+    """The rows of one call, column by column: what came in, what is stored, and what is assessed."""
+
+    kind: str
+    keys: Sequence[str]
+    ids: Sequence[str]
+    stored: Mapping[str, Supplier]
+    received: Sequence[Mapping[str, Any]]
+    answers: Sequence[Mapping[str, Any]]
+    table: Answers
+    alias_names: Mapping[str, Set[str]]
+
+
+def save_supplier(
+    session: Session, kind: str, answers: Mapping[str, Any], on: date, at: datetime, by: str, cause: str
+) -> tuple[Supplier, Result]:
+    """Save one supplier with these validated answers and assess it; return both. What it answered before is merged by
+    :func:`service.suppliers.merge_rules.merge_answers`.
+    """
+    save_suppliers(session, kind, [IncomingSupplier(answers)], Origin(on, at, by, cause))
+    supplier = find_supplier(session, kind, answers)
+    assert supplier is not None
+    request_screening(session, by, supplier_ids=[supplier.id])
+    return supplier, session.get_one(Result, supplier.latest_id)
+
+
+def save_suppliers(session: Session, kind: str, incoming: Sequence[IncomingSupplier], origin: Origin) -> None:
+    """Assess and save suppliers of one kind, one row each (:func:`service.suppliers.merge_rules.merge_duplicates`).
+
+    Where somebody sent answers, earlier ones are merged by :func:`service.suppliers.merge_rules.merge_answers`. Raises
+    RuntimeError where two rows turn out to be one supplier, merged since the rows were grouped: the job then starts again.
+    """
+    save = _resolve(session, kind, incoming, origin)
+    before = {supplier.id: (supplier.score, supplier.level) for supplier in save.stored.values()}
+    former_names = get_name_keys(session, list(before)) if kind == "agency" else {}
+    lasting_names = {
+        supplier.id: former_names.get(supplier.id, set()) - set(own_name_keys(supplier.answers))
+        for supplier in save.stored.values()
+    }
+    new_cases = case_evidence.match_unlinked_cases(session, kind, save.ids, save.answers)
+    cases = case_evidence.get_case_evidence(session, save.ids, origin.on, new_cases)
+    scores = get_agency_scores(session, save.answers) if kind == "site" else {}
+    batch = Batch(kind, save.table, "", "", np.arange(len(save.keys)), cases)
+    assessed = assess_batch(batch, load_facts().as_of(origin.on), origin.on, scores)
+    summaries = build_summaries(assessed, origin.on)
+    results = [
+        build_result_row(supplier_id, answers, summary, assessed, j, scores, origin.on)
+        | {
+            "place": dict(incoming[j].place),
+            "cause": origin.cause,
+            "import_id": origin.import_id,
+            "created_at": origin.at,
+        }
+        for j, (supplier_id, answers, summary) in enumerate(zip(save.ids, save.answers, summaries, strict=True))
+    ]
+    _write_suppliers(session, save, summaries, results, origin)
+    _write_level_changes(session, save.ids, summaries, before, origin)
+    for case, supplier_id in new_cases:
+        case.supplier_id = supplier_id
+    session.execute(insert(Result), results)
+    other_names = [
+        (*lasting_names.get(supplier_id, ()), *row.other_names, *save.alias_names.get(key, ()))
+        for key, supplier_id, row in zip(save.keys, save.ids, incoming, strict=True)
+    ]
+    links = _replace_links(session, save, other_names)
+    if kind == "agency":
+        affected = _affected_names(save.ids, summaries, links, former_names, before)
+        queue_site_reassessment(session, affected, origin.on, origin.by)
+    if origin.cause == "api":
+        details = {"cause": origin.cause, "results": len(results)}
+        record_event(session, origin.by, f"{kind}.assessed", kind, save.ids[0], details)
+
+
+def _resolve(session: Session, kind: str, incoming: Sequence[IncomingSupplier], origin: Origin) -> _Save:
+    """Find the stored supplier of each row, and merge what came in with what is stored."""
+    table = from_rows([row.answers for row in incoming])
+    received = table.to_rows()
+    keys = [row.key or supplier_key(answers) for row, answers in zip(incoming, received, strict=True)]
+    stored = find_suppliers(session, kind, keys)
+    if len({supplier.id for supplier in stored.values()}) < len(stored):
+        raise RuntimeError("two rows of one supplier")
+    answers: Sequence[Mapping[str, Any]] = received
+    alias_names: dict[str, set[str]] = {}
+    if stored and origin.brings_answers:
+        aliases = {j for j, key in enumerate(keys) if key in stored and stored[key].key != key}
+        alias_names = {keys[j]: collect_name_keys([received[j]]) for j in aliases}
+        received = [
+            rekey_to_survivor(stored[keys[j]].answers, row) if j in aliases else row for j, row in enumerate(received)
+        ]
+        answers = _merge_with_stored(session, kind, [stored.get(key) for key in keys], received, origin.on)
+        table = from_rows(answers)
+    ids = [stored[key].id if key in stored else new_id() for key in keys]
+    return _Save(kind, keys, ids, stored, received, answers, table, alias_names)
+
+
+def _write_suppliers(
+    session: Session, save: _Save, summaries: Sequence[Columns], results: Sequence[Columns], origin: Origin
+) -> None:
+    """Update the stored suppliers and insert the new ones."""
+    new: list[Columns] = []
+    for j, (key, supplier_id) in enumerate(zip(save.keys, save.ids, strict=True)):
+        latest = {"latest_id": results[j]["id"], "assessed_at": origin.at, "updated_at": origin.at}
+        columns = _identity_columns(save.answers[j]) | summaries[j] | latest
+        if origin.brings_answers and "form_returned" in save.received[j]:
+            columns["form_answers"] = save.received[j]
+        if key in save.stored:
+            for column, value in columns.items():
+                setattr(save.stored[key], column, value)
+            save.stored[key].version += 1
+        else:
+            first = {"id": supplier_id, "kind": save.kind, "key": key, "version": 1, "created_at": origin.at}
+            new.append(first | {"form_answers": None} | columns)
+    if new:  # as rows, not objects: those take longer to write than to score
+        session.execute(insert(Supplier).execution_options(render_nulls=True), new)
+
+
+def _write_level_changes(
+    session: Session,
+    ids: Sequence[str],
+    summaries: Sequence[Columns],
+    before: Mapping[str, tuple[float | None, str | None]],
+    origin: Origin,
+) -> None:
+    """Tell the change feed of every supplier whose level changed."""
+    moves = []
+    for supplier_id, summary in zip(ids, summaries, strict=True):
+        _, level = before.get(supplier_id, (None, None))
+        if level != summary["level"]:
+            moves.append((supplier_id, {"from": level, "to": summary["level"], "cause": origin.cause}))
+    change_feed.write_all(session, "level_moved", moves, origin.at)
+
+
+def _replace_links(session: Session, save: _Save, other_names: Sequence[Iterable[str]]) -> list[Columns]:
+    """Replace the links between these suppliers and the agencies or sites they name; return the new link rows."""
+    stored_ids = [supplier.id for supplier in save.stored.values()]
+    for chunk in chunks(stored_ids):
+        session.execute(delete(AgencyName).where(AgencyName.agency_id.in_(chunk)))
+        session.execute(delete(Engagement).where(Engagement.site_id.in_(chunk)))
+    links = [
+        link
+        for supplier_id, answers, others in zip(save.ids, save.answers, other_names, strict=True)
+        for link in build_link_rows(save.kind, supplier_id, answers, others)
+    ]
+    if links:
+        session.execute(insert(AgencyName if save.kind == "agency" else Engagement), links)
+    return links
+
+
+def _affected_names(
+    ids: Sequence[str],
+    summaries: Sequence[Columns],
+    links: Sequence[Columns],
+    former_names: Mapping[str, Set[str]],
+    before: Mapping[str, tuple[float | None, str | None]],
+) -> set[str]:
+    """Return the agency name keys whose sites need a new assessment: all names of an agency whose score changed, else those that
+    it gained or lost.
+    """
+    names: dict[str, set[str]] = {supplier_id: set() for supplier_id in ids}
+    for link in links:
+        names[link["agency_id"]].add(link["key"])
+    affected: set[str] = set()
+    for supplier_id, summary in zip(ids, summaries, strict=True):
+        former, current = former_names.get(supplier_id, set()), names[supplier_id]
+        score, _ = before.get(supplier_id, (None, None))
+        affected |= former ^ current if score == summary["score"] else former | current
+    return affected
+
+
+def sites_with_outdated_agency_scores(session: Session, sites: Sequence[Supplier]) -> list[Supplier]:
+    """Return those sites whose latest assessment used other scores of their agencies than these have now."""
+    scores = get_agency_scores(session, [site.answers for site in sites])
+    query = select(Result.id, Result.agency_scores).where(Result.id.in_([site.latest_id for site in sites]))
+    scores_used: dict[str, dict[str, float]] = dict(session.execute(query).all())
+    return [
+        site for site in sites if scores_used.get(site.latest_id or "") != select_agency_scores(site.answers, scores)
+    ]
+
+
+def _merge_with_stored(
+    session: Session, kind: str, stored: Sequence[Supplier | None], answers: Sequence[Mapping[str, Any]], on: date
+) -> list[dict[str, Any]]:
+    """Merge incoming rows into the stored answers of their suppliers (None: a new supplier)."""
+    risk_lookup = get_risk_lookup(kind, on)
+    entered_on = _entry_dates(session, [supplier for supplier in stored if supplier is not None], risk_lookup)
+    return [
+        dict(incoming)
+        if supplier is None
+        else merge_answers(supplier.answers, incoming, risk_lookup, kind, entered_on.get(supplier.id))
+        for supplier, incoming in zip(stored, answers, strict=True)
+    ]
+
+
+def _answers_with_entry_dates(
+    session: Session, kind: str, suppliers: Sequence[Supplier], on: date
+) -> list[dict[str, Any]]:
+    """Return stored answers, dated with the day they were entered where they have no date: reassessing makes them no younger."""
+    entered_on = _entry_dates(session, suppliers, get_risk_lookup(kind, on))
+    return [
+        supplier.answers | ({"answered_on": entered_on[supplier.id].isoformat()} if supplier.id in entered_on else {})
+        for supplier in suppliers
+    ]
+
+
+def _entry_dates(session: Session, suppliers: Sequence[Supplier], risk_lookup: RiskLookup) -> dict[str, date]:
+    """Return the day on which undated answers were last entered, by supplier id."""
+    undated = [supplier.id for supplier in suppliers if is_undated(supplier.answers, risk_lookup)]
+    entered_on: dict[str, date] = {}
+    for chunk in chunks(undated):
+        query = select(Result.supplier_id, func.max(Result.on)).where(
+            Result.supplier_id.in_(chunk), Result.cause.in_(INPUT_CAUSES)
+        )
+        dates: dict[str, date] = dict(session.execute(query.group_by(Result.supplier_id)).all())
+        entered_on |= dates
+    return entered_on
+
+
+def reassess(session: Session, ids: Iterable[str], on: date, at: datetime, by: str, cause: str = "review") -> None:
+    """Assess suppliers again from their stored answers, agencies first: something else that their results rest on changed."""
+    suppliers = session.scalars(select(Supplier).where(Supplier.id.in_(list(ids))).order_by(Supplier.id)).all()
+    latest = session.scalars(select(Result).where(Result.id.in_([supplier.latest_id for supplier in suppliers])))
+    places = {result.supplier_id: result.place for result in latest}
+    for kind in ("agency", "site"):
+        assessed = [supplier for supplier in suppliers if supplier.kind == kind and supplier.id in places]
+        if assessed:
+            answers = _answers_with_entry_dates(session, kind, assessed, on)
+            incoming = [
+                IncomingSupplier(row, places[supplier.id], supplier.key)
+                for supplier, row in zip(assessed, answers, strict=True)
+            ]
+            save_suppliers(session, kind, incoming, Origin(on, at, by, cause))
+
+
+def _identity_columns(answers: Mapping[str, Any]) -> Columns:
+    """Return who a supplier is, and its newest answers, as columns of Supplier."""
+    return {
+        "reference": answers.get("reference"),
+        "name": str(answers.get("name") or answers.get("name_local") or answers.get("reference") or ""),
+        "company_key": company_key(answers),
+        "country": answers.get("country") if answers.get("country") != "declined" else None,
+        "answers": dict(answers),
+        "deleted_at": None,
+    }
+
+
+# Built once: every call of the gate asks this.
+_AGENCY_SCORES = (
+    select(AgencyName.key, Supplier.score)
+    .join(Supplier, Supplier.id == AgencyName.agency_id)
+    .where(
+        AgencyName.key.in_(bindparam("keys", expanding=True)),
+        Supplier.deleted_at.is_(None),
+        Supplier.score.is_not(None),
+    )
+)
+
+
+def get_agency_scores(session: Session, answers: Iterable[Mapping[str, Any]]) -> dict[str, float]:
+    """Return the scores of the agencies that sites name, by key; where several agencies share a name, the worst."""
+    keys = {
+        name_key(str(name))
+        for row in answers
+        if isinstance(row.get("agencies"), (list, tuple))
+        for name in row["agencies"]
+    } - {""}
+    scores: dict[str, float] = {}
+    for chunk in chunks(sorted(keys)):
+        for key, value in session.execute(_AGENCY_SCORES, {"keys": chunk}):
+            scores[key] = max(scores.get(key, -1.0), float(value or 0.0))
+    return scores
+
+
+def get_supplier(session: Session, kind: str, name: str, *, itself: bool = False) -> Supplier:
+    """Return a supplier by id or by the buyer's own reference; a merged supplier's reference gives its survivor, unless
+    ``itself``.
+
+    Raises DomainError, 404, where there is none.
+    """
+    key = f"ref:{name_key(name)}"
+    supplier = session.scalars(
+        select(Supplier)
+        .where(
+            Supplier.kind == kind,
+            Supplier.deleted_at.is_(None),
+            or_(Supplier.id == name, Supplier.key == key),
+        )
+        .order_by(Supplier.id == name)
+    ).first()
+    if supplier is None:
+        survivor = find_merged(session, kind, [key]).get(key)
+        if survivor is not None and itself:
+            survivor_name = survivor.reference or survivor.id
+            raise DomainError(
+                "not_found", 404, f"This {kind} was merged into {survivor_name}. Name that one if it is meant."
+            )
+        supplier = survivor
+    if supplier is None:
+        raise DomainError("not_found", 404, f"There is no such {kind}.")
+    return supplier
+
+
+def list_results(session: Session, supplier: Supplier, limit: int = 50) -> Sequence[Result]:
+    """List the results of a supplier, newest first."""
+    return session.scalars(
+        select(Result)
+        .where(Result.supplier_id == supplier.id)
+        .order_by(Result.created_at.desc(), Result.id)
+        .limit(limit)
+    ).all()
+
+
+def list_agencies(session: Session, site: Supplier) -> Sequence[tuple[str, Supplier | None]]:
+    """List the agencies a site names: each name with the supplier, where that agency was assessed."""
+    links = session.scalars(select(Engagement).where(Engagement.site_id == site.id).order_by(Engagement.named)).all()
+    rows = session.execute(
+        select(AgencyName.key, Supplier)
+        .join(Supplier, Supplier.id == AgencyName.agency_id)
+        .where(AgencyName.key.in_([link.agency_key for link in links]), Supplier.deleted_at.is_(None))
+    ).all()
+    agencies = dict(rows)
+    return [(link.named, agencies.get(link.agency_key)) for link in links]
+
+
+def list_sites_using(session: Session, agency: Supplier) -> Sequence[Supplier]:
+    """List the sites that name an agency, worst first."""
+    keys = select(AgencyName.key).where(AgencyName.agency_id == agency.id)
+    sites = select(Engagement.site_id).where(Engagement.agency_key.in_(keys))
+    return session.scalars(
+        select(Supplier)
+        .where(Supplier.id.in_(sites), Supplier.deleted_at.is_(None))
+        .order_by(Supplier.rank, Supplier.inherent.desc())
+    ).all()
+
+
+@dataclass(frozen=True)
+class AgencyReach:
+    """How far an agency reaches: how many sites name it, how many of them give numbers of its workers, and how many workers
+    that is.
+    """
+
+    sites: int
+    reporting_sites: int
+    workers: float
+
+
+def get_agency_reach(session: Session, agency: Supplier, sites: Sequence[Supplier]) -> AgencyReach:
+    """Compute how far an agency reaches, from the sites that name it (:func:`list_sites_using`)."""
+    keys = frozenset(session.scalars(select(AgencyName.key).where(AgencyName.agency_id == agency.id)))
+    counts = [count for site in sites if (count := count_workers_from_agency(keys, site.answers)) is not None]
+    return AgencyReach(len(sites), len(counts), sum(counts))
+
+
+def list_company_sites(session: Session, site: Supplier) -> Sequence[Supplier]:
+    """List the other sites of the same company, worst first."""
+    query = select(Supplier).where(
+        Supplier.kind == "site", Supplier.company_key == site.company_key, Supplier.id != site.id
+    )
+    return session.scalars(
+        query.where(Supplier.deleted_at.is_(None)).order_by(Supplier.rank, Supplier.inherent.desc())
+    ).all()
+
+
+def erase_supplier(session: Session, supplier: Supplier, at: datetime, by: str) -> None:
+    """Erase a supplier with all its results; the audit trail keeps that it happened."""
+    if supplier.kind == "agency":
+        queue_site_reassessment(session, get_name_keys(session, [supplier.id]).get(supplier.id, ()), at.date(), by)
+    change_feed.write(session, "deleted", supplier.id, {}, at)
+    record_event(session, by, f"{supplier.kind}.erased", supplier.kind, supplier.id, {})
+    session.delete(supplier)
+
+
+def merge_suppliers(session: Session, source: Supplier, target: Supplier, at: datetime, by: str) -> None:
+    """Merge ``source`` into ``target``: results, questionnaires, answers and cases move, and ``source`` is deleted.
+
+    The answers of both are merged like duplicate rows (:func:`service.suppliers.merge_rules.merge_duplicates`), so that no
+    admitted harm is lost, and the survivor is reassessed. The key of ``source`` becomes an alias. The names of an agency move
+    as well: sites that name it find the survivor, and are reassessed with its score. Raises DomainError, 422, for two kinds or
+    one supplier, and 404 where one is gone.
+    """
+    if source.id == target.id or source.kind != target.kind:
+        raise DomainError("merge.impossible", 422, "Two different suppliers of one kind can be merged.")
+    # Whoever tells of either just now has done so before, or finds the one that stays.
+    query = select(Supplier).where(Supplier.id.in_([source.id, target.id])).order_by(Supplier.id).with_for_update()
+    if len(session.scalars(query.execution_options(populate_existing=True)).all()) < 2:
+        raise DomainError("not_found", 404, f"There is no such {source.kind} any more.")
+    on, kind = at.date(), source.kind
+    target_answers, source_answers = _answers_with_entry_dates(session, kind, [target, source], on)
+    for table in (Result, QuestionnaireRequest):
+        session.execute(update(table).where(table.supplier_id == source.id).values(supplier_id=target.id))
+    target.answers = merge_duplicates(
+        [target_answers, rekey_to_survivor(target_answers, source_answers)], get_risk_lookup(kind, on), kind
+    ).answers
+    target.form_answers = target.form_answers or source.form_answers
+    move_decisions(session, source.id, target.id)
+    move_aliases(session, source, target, at)
+    for case in session.scalars(select(StoredCase).where(StoredCase.supplier_id == source.id)):
+        case.supplier_id = target.id
+    change_feed.write(session, "merged", source.id, {"into": target.id}, at)
+    record_event(session, by, f"{source.kind}.merged", source.kind, source.id, {"into": target.id})
+    if source.kind == "agency":
+        names = get_name_keys(session, [source.id, target.id])
+        source_names, added_names = (
+            names.get(source.id, set()),
+            names.get(source.id, set()) - names.get(target.id, set()),
+        )
+        if added_names:
+            session.execute(insert(AgencyName), [{"agency_id": target.id, "key": key} for key in sorted(added_names)])
+        queue_site_reassessment(session, source_names, on, by)
+    session.flush()
+    session.delete(source)
+    reassess(session, [target.id], on, at, by, "merge")

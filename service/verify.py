@@ -1,0 +1,178 @@
+"""Verify an assessment by recomputing it from its own file: the stored answers, with the models and facts it names.
+
+Every result is built again and compared with the stored one, value by value, so that any changed number, reason, state, floor,
+action or due date is found. What cannot be recomputed without the input files (the part ``input``, the place of a row, an answer
+that no rule reads) is protected by the digest of the document.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+import numpy as np
+import orjson
+
+from risk_models.action_releases import get_action_releases
+from risk_models.answers import from_rows
+from risk_models.evidence import RELEASE_0_1_0_METHOD
+from risk_models.facts.facts import Facts
+from risk_models.facts.releases import find_snapshot_by_digest, load_releases
+from risk_models.model import load_models
+from risk_models.plan import load_actions
+from service.assessment.assess import AssessedBatch, Batch, assess
+from service.assessment.export_json import (
+    build_actions_part,
+    build_assessment_part,
+    compute_actions_digest,
+    compute_digest,
+    iter_result_json,
+)
+from service.buyer.practice_findings import find_buyer_discrepancies
+from service.case_reading.export_json import build_case_part, parse_case_record
+from service.case_reading.records import add_case_evidence, link_to_suppliers, read_case_records
+
+Document = dict[str, Any]
+MAX_DISCREPANCIES = 20
+# The models of the time when assessments had no digest yet.
+MODELS_WITHOUT_DIGEST = {
+    (name, "2026.1") for name in ("agency", "site_construction", "site_domestic_work", "site_fishing", "site_general")
+}
+
+
+class InvalidAssessmentFile(Exception):
+    """The file is not an assessment.json; the message is a sentence that says why."""
+
+
+def parse_document(data: bytes) -> Document:
+    """Return the document in a file. Raises InvalidAssessmentFile where it is not JSON or lacks a part of the contract."""
+    try:
+        document = orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        raise InvalidAssessmentFile(f"this is not JSON: {error}") from error
+    if not isinstance(document, dict) or not {"assessment", "input", "actions", "results"} <= set(document):
+        raise InvalidAssessmentFile(
+            "this JSON is not an assessment: it needs the parts assessment, input, actions and results"
+        )
+    return document
+
+
+def find_discrepancies(document: Document, facts: Facts) -> list[str]:
+    """Return what cannot be reproduced, as sentences; empty when every number is reproduced exactly."""
+    try:
+        return list(_iter_discrepancies(document, facts)) or list(_check_digest(document))
+    except (KeyError, TypeError, ValueError, AttributeError, LookupError) as error:
+        # The document is untrusted input: a part of another structure is a discrepancy, not a crash.
+        return [f"the file does not have the shape of an assessment: {type(error).__name__}: {error}"]
+
+
+def _iter_discrepancies(document: Document, facts: Facts) -> Iterator[str]:
+    head, stored = document["assessment"], document["results"]
+    on = date.fromisoformat(head["on"])
+    snapshot = find_snapshot_by_digest(facts, load_releases(), head["facts_digest"], on)
+    if snapshot is None:
+        current_digest = facts.as_of(on).digest[:12]
+        yield f"the facts differ: the file names {head['facts_digest'][:12]}, this release holds {current_digest} for {on}"
+        return
+    versions = {model["id"]: model["version"] for model in head["models"]}
+    released = {(model.id, model.version) for model in load_models()}
+    missing = [f"{name} {version}" for name, version in versions.items() if (name, version) not in released]
+    if missing:
+        yield f"this release does not hold the models {', '.join(missing)}"
+        return
+    counts = document["input"]
+    cases = document.get("cases", [])
+    case_row_count = sum(len(case["row"]["rows"]) for case in cases)
+    if counts["accepted"] != len(stored) + case_row_count or counts["accepted"] + counts["rejected"] != counts["rows"]:
+        yield (
+            f"the counts do not add up: {counts['accepted']} accepted and {counts['rejected']} rejected "
+            f"of {counts['rows']} rows, {len(stored)} results, {case_row_count} rows of cases"
+        )
+    records = [parse_case_record(case) for case in cases]
+    batches: Sequence[Batch] = build_batches(stored)
+    links, readings = link_to_suppliers(records, batches), read_case_records(records, on)
+    library = get_action_releases().get(compute_actions_digest(document["actions"]))
+    for case, record, reading, places in zip(cases, records, readings, links, strict=True):
+        results = [stored[int(batches[batch_index].rows[position])] for batch_index, position in places]
+        linked_rows = [{"kind": result["kind"], **result["row"]} for result in results]
+        recomputed = build_case_part(record, reading, linked_rows, library)
+        if recomputed != case:
+            yield f"the case {case['case']}: {_describe_difference(case, recomputed)}"
+    batches = add_case_evidence(batches, readings, links)
+    # The versions it was made with, even if others are in force for that day now.
+    models = [model for model in load_models() if versions.get(model.id, model.version) == model.version]
+    if "digest" not in document and versions.items() <= MODELS_WITHOUT_DIGEST:
+        models = [replace(model, method=RELEASE_0_1_0_METHOD) for model in models]
+    assessed = assess(batches, snapshot, on, models)
+    expected_head = build_assessment_part(assessed, snapshot, on, head["options"])
+    for part in ("engine", "models"):
+        if head[part] != expected_head[part]:
+            yield f"the part assessment.{part} is not what this release holds"
+    if compute_actions_digest(document["actions"]) not in {
+        compute_actions_digest(build_actions_part(load_actions())),
+        *get_action_releases(),
+    }:
+        yield "the texts of the actions are not what this release holds"
+    if "buyer" in document:
+        yield from find_buyer_discrepancies(document["buyer"], on)
+    count = 0
+    for position, location, row in _iter_recomputed_rows(assessed, stored, on):
+        recomputed = orjson.loads(row)
+        recomputed["row"] = stored[position]["row"]
+        if recomputed == stored[position]:
+            continue
+        count += 1
+        if count <= MAX_DISCREPANCIES:
+            yield f"{location}: {_describe_difference(stored[position], recomputed)}"
+    if count > MAX_DISCREPANCIES:
+        yield f"and {count - MAX_DISCREPANCIES} more results"
+
+
+def _check_digest(document: Document) -> Iterator[str]:
+    """Check the digest, which protects the parts that cannot be recomputed."""
+    if "digest" not in document:
+        if not {(model["id"], model["version"]) for model in document["assessment"]["models"]} <= MODELS_WITHOUT_DIGEST:
+            yield "the digest of the document is missing"
+    elif document["digest"] != compute_digest(document):
+        yield (
+            "the document does not have its digest: every score follows from the answers it holds, and something that cannot "
+            "be recomputed was changed (the part input, an option, a row's place, or an answer that no score reads)"
+        )
+
+
+def build_batches(stored: Sequence[Document]) -> list[Batch]:
+    """Build batches from stored results by kind; the row number of each supplier is its index among the results."""
+    batches = []
+    for kind in ("agency", "site"):
+        positions = [position for position, result in enumerate(stored) if result["kind"] == kind]
+        if positions:
+            answers = from_rows(stored[position]["answers"] for position in positions)
+            batches.append(Batch(kind, answers, "", "", np.array(positions, dtype=np.int64)))
+    return batches
+
+
+def _iter_recomputed_rows(
+    assessed: Sequence[AssessedBatch], stored: Sequence[Document], on: date
+) -> Iterator[tuple[int, str, bytes]]:
+    for batch in assessed:
+        for position, row in zip(batch.batch.rows.tolist(), iter_result_json(batch, on), strict=True):
+            source = stored[position]["row"]
+            yield position, f"{source['file']}, {source['sheet']}, row {source['row']}", row
+
+
+def _describe_difference(stored: Document, recomputed: Document) -> str:
+    for key in recomputed:
+        if stored.get(key) == recomputed[key]:
+            continue
+        if key == "reasons" and isinstance(stored.get(key), list):
+            for old, new in zip(stored[key], recomputed[key], strict=False):
+                if old != new:
+                    return (
+                        f"the reason {new['indicator']} says {old.get('points')!r} points ({old.get('state')}), "
+                        f"recomputed {new['points']!r} ({new['state']})"
+                    )
+        return f"{key} is {str(stored.get(key))[:80]!r}, recomputed {str(recomputed[key])[:80]!r}"
+    extra = sorted(set(stored) - set(recomputed))
+    return f"has a part that nothing accounts for: {', '.join(extra)}"

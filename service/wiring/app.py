@@ -1,0 +1,116 @@
+"""The web application: pages for people and the API for machines, over the same use cases."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable
+
+import structlog
+from flask import Flask, Response, g, request
+from flask_babel import Babel
+from jinja2 import StrictUndefined
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from service import api
+from service.auth import caller, middleware
+from service.db.session import Database, open_engine
+from service.settings import Settings
+from service.web import account, admin, navigation, routes
+from service.wiring import error_handlers
+
+# Functions that register all routes on the application.
+BLUEPRINTS: tuple[Callable[[Flask], None], ...] = (account.register, admin.register, routes.register, api.register)
+
+# Nothing inline, nothing from other origins; Bootstrap's style sheet uses images at data: addresses.
+CONTENT_SECURITY = "; ".join(
+    (
+        "default-src 'self'",
+        "img-src 'self' data:",
+        "object-src 'none'",
+        "base-uri 'none'",
+        "form-action 'self'",
+        "frame-ancestors 'none'",
+    )
+)
+HEADERS = {
+    "Content-Security-Policy": CONTENT_SECURITY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+LANGUAGES = ("en-GB",)
+log = structlog.get_logger("service")
+
+
+def create_app(settings: Settings, database: Database | None = None) -> Flask:
+    """Create the application with all its routes; it opens the database of the settings unless it is given one."""
+    app = Flask("service", static_folder=None, template_folder="web/templates")
+    cookie = {"SECURE": not settings.plain_http, "HTTPONLY": True, "SAMESITE": "Lax", "PATH": "/"}
+    app.config.update({f"SESSION_COOKIE_{name}": value for name, value in cookie.items()})
+    app.config.update(
+        SECRET_KEY=settings.get_secret_key(),
+        # Flask's own session holds the CSRF secret and nothing else; sign-ins are stored in the database.
+        SESSION_COOKIE_NAME="diligence-form" if settings.plain_http else "__Host-diligence-form",
+        WTF_CSRF_TIME_LIMIT=None,
+        MAX_CONTENT_LENGTH=settings.upload_bytes,
+        MAX_FORM_PARTS=1_000,
+        TRUSTED_HOSTS=list(settings.hosts) or None,
+        PROVIDE_AUTOMATIC_OPTIONS=False,
+        SEND_FILE_MAX_AGE_DEFAULT=3600,
+        BABEL_DEFAULT_LOCALE="en_GB",
+        BABEL_TRANSLATION_DIRECTORIES="web/translations",
+    )
+    app.static_folder = (
+        "web/static"  # set here: given to Flask() it would add its route before the application is configured
+    )
+    app.add_url_rule("/static/<path:filename>", "static", app.send_static_file)
+    app.extensions["settings"] = settings
+    app.extensions["database"] = database or Database(open_engine(settings.database))
+    app.jinja_env.undefined = StrictUndefined
+    app.jinja_env.globals.update(list_links=navigation.list_links, MAIN=navigation.MAIN, ADMIN=navigation.ADMIN)
+    Babel(app, locale_selector=_select_language, timezone_selector=_select_time_zone)
+    app.before_request(_start_request)
+    middleware.register(app)
+    for register in BLUEPRINTS:
+        register(app)
+    app.after_request(_finish_response)
+    error_handlers.register(app)  # last: a handler registered later would take precedence
+    proxies = settings.proxies
+    app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies)  # type: ignore[method-assign]
+    return app
+
+
+def _select_language() -> str:
+    return (request.accept_languages.best_match(LANGUAGES) or LANGUAGES[0]).replace("-", "_")
+
+
+def _select_time_zone() -> str:
+    return g.caller.time_zone if g.get("caller") is not None else "UTC"
+
+
+def _start_request() -> None:
+    g.started, g.request_id = time.perf_counter(), str(uuid.uuid4())
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(request_id=g.request_id)
+
+
+def _finish_response(response: Response) -> Response:
+    """Add the headers that every response has, and log the request."""
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
+    if not caller.get_settings().plain_http:
+        response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+    response.headers.setdefault("Cache-Control", "no-store")  # static files have their own
+    response.headers["X-Request-Id"] = g.request_id
+    log.info(
+        "request",
+        method=request.method,
+        route=str(request.url_rule) if request.url_rule else None,  # not the address: it may contain a name
+        status=response.status_code,
+        milliseconds=round(1000 * (time.perf_counter() - g.started), 1),
+    )
+    return response

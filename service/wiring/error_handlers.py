@@ -1,0 +1,108 @@
+"""Error responses: problem objects for the API (RFC 9457) and one page for people.
+
+Use cases raise ``DomainError``. Any other exception is a bug: the caller gets the request id and nothing of its text, the log
+gets the id with the place it was raised.
+"""
+
+from __future__ import annotations
+
+import orjson
+import structlog
+from flask import Flask, Response, g, make_response, render_template, request
+from flask_babel import gettext as _
+from flask_wtf.csrf import CSRFError
+from werkzeug.exceptions import HTTPException, SecurityError
+
+from service.errors import DomainError, build_problem
+
+log = structlog.get_logger("service")
+
+# Error codes of HTTP errors.
+CODES = {
+    400: "request.bad",
+    401: "sign_in.missing",
+    403: "forbidden",
+    404: "not_found",
+    405: "method.not_allowed",
+    406: "not_acceptable",
+    408: "request.too_slow",
+    412: "precondition.failed",
+    413: "request.too_large",
+    415: "media_type.unsupported",
+    422: "request.invalid",
+    429: "too_many_requests",
+}
+
+
+def register(app: Flask) -> None:
+    """Register the error handlers. Call it last: a handler registered later would take precedence."""
+    app.register_error_handler(DomainError, render_error)
+    app.register_error_handler(HTTPException, _handle_http_error)
+    app.register_error_handler(Exception, _handle_unexpected_error)
+
+
+def is_api_request() -> bool:
+    """Return whether the request is for the API, which answers with problem objects rather than pages."""
+    return request.path.startswith("/api/")
+
+
+def render_error(error: DomainError) -> Response:
+    """Return the response to a refused request: a problem object for the API, a page for people."""
+    if is_api_request():
+        body = build_problem(error.code, error.status, error.detail, **error.extra)
+        body["instance"] = f"urn:uuid:{g.request_id}"
+        response = Response(orjson.dumps(body), error.status, content_type="application/problem+json")
+    else:
+        page = render_template(
+            "error.html", error=error, title=_build_titles().get(error.status, _("That did not work"))
+        )
+        response = make_response(page, error.status)
+    response.headers.update(error.headers)
+    return response
+
+
+def _build_titles() -> dict[int, str]:
+    return {
+        403: _("Not open to you"),
+        404: _("Nothing here"),
+        413: _("Too large"),
+        429: _("Too many attempts"),
+        500: _("A fault of ours"),
+        503: _("Not available just now"),
+    }
+
+
+def _handle_http_error(error: HTTPException) -> Response:
+    status = error.code or 500
+    if isinstance(error, SecurityError):  # an unknown host: there is no address to build a page with
+        return Response(
+            "This service does not answer to that host name.\n", 400, content_type="text/plain; charset=utf-8"
+        )
+    if isinstance(error, CSRFError):
+        return render_error(
+            DomainError("form.stale", 400, _("This form has become stale. Go back, reload the page and send it again."))
+        )
+    if status >= 500:
+        return _handle_unexpected_error(error)
+    headers = {
+        name: value
+        for name, value in error.get_headers(request.environ)
+        if name not in ("Content-Type", "Content-Length")
+    }
+    detail = {
+        404: _("There is nothing at this address, or it is not yours to see."),
+        405: _("This address does not take %(method)s.", method=request.method),
+        413: _("The request is larger than this service takes."),
+        415: _("The body is of a type that this address does not take."),
+        429: _("Too many requests. Wait a while and try again."),
+    }.get(status, _("The request cannot be understood."))
+    return render_error(DomainError(CODES.get(status, f"http.{status}"), status, detail, headers=headers))
+
+
+def _handle_unexpected_error(error: Exception) -> Response:
+    log.error("unexpected_error", exc_info=error)
+    return render_error(
+        DomainError(
+            "fault", 500, _("Something went wrong on our side. It has been logged under the id of this request.")
+        )
+    )

@@ -1,0 +1,162 @@
+"""The processes of an installation: ``serve`` runs everything in one; the web server, worker and scheduler also run alone.
+
+Any number of each may run on one database and one folder of files. A process that is stopped finishes what it has begun or
+leaves it to another: jobs are resumed from their checkpoint.
+"""
+
+from __future__ import annotations
+
+import gc
+import signal
+from collections.abc import Callable
+from threading import Event, Thread
+
+import structlog
+from flask import Flask
+from waitress.server import BaseWSGIServer, MultiSocketServer, create_server
+
+from questionnaires.form import load_combined_form
+from risk_models.facts.facts import load_facts
+from risk_models.model import load_models
+from service.blob_store import BlobStore
+from service.db.migrations import get_newest_revision, get_revision, migrate
+from service.db.session import Database, open_engine
+from service.imports.pipeline import KINDS
+from service.jobs.worker import run_worker
+from service.settings import Settings
+from service.wiring import demo
+from service.wiring.app import create_app
+from service.wiring.job_handlers import build_handlers
+from service.wiring.scheduler import run_scheduler
+
+THREADS = 8  # requests that a web process handles at the same time
+SHUTDOWN_TIMEOUT = (
+    10.0  # seconds that a job has to finish when the service stops; otherwise it is resumed at the next start
+)
+
+Server = BaseWSGIServer | MultiSocketServer
+log = structlog.get_logger("service")
+
+
+class StartError(Exception):
+    """The reason why a process cannot start, in one sentence."""
+
+
+def serve(settings: Settings, say: Callable[[str], None], *, with_demo: bool = False) -> None:
+    """Run pages, API, worker and scheduler in one process until SIGINT or SIGTERM, after upgrading the database."""
+    with open_database(settings) as db:
+        _serve(settings, db, say, with_demo=with_demo)
+
+
+def _serve(settings: Settings, db: Database, say: Callable[[str], None], *, with_demo: bool) -> None:
+    blobs = BlobStore(settings.files)
+    app = create_app(settings, db)
+    server = _create_server(app, settings)
+    migrate(db.engine)
+    preload_data(app)
+    sign_in = demo.load_demo(db, blobs) if with_demo else None
+    say(f"Diligence is at http://{settings.host}:{settings.port}  (Ctrl-C stops it)")
+    if sign_in is not None:
+        password = f"the password {sign_in.password}" if sign_in.password else "your password"
+        say(f"Sign in as {sign_in.email} with {password}")
+    stop = Event()
+    threads = [Thread(target=run_worker, args=(db, build_handlers(blobs), stop), name="worker", daemon=True)]
+    threads += [Thread(target=run_scheduler, args=(db, blobs, stop), name="scheduler", daemon=True)]
+    for thread in threads:
+        thread.start()
+    try:
+        _run_server(server)
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join(SHUTDOWN_TIMEOUT)
+
+
+def run_web(settings: Settings) -> None:
+    """Run pages and API until SIGINT or SIGTERM. Raises StartError."""
+    with open_current_database(settings) as db:
+        app = create_app(settings, db)
+        server = _create_server(app, settings)
+        preload_data(app)
+        log.info("web_started", host=settings.host, port=settings.port)
+        _run_server(server)
+
+
+def run_worker_process(settings: Settings) -> None:
+    """Run jobs until SIGINT or SIGTERM; the current job is finished first. Raises StartError."""
+    with open_current_database(settings) as db:
+        log.info("worker_started")
+        run_worker(db, build_handlers(BlobStore(settings.files)), _stop_on_signals())
+
+
+def run_scheduler_process(settings: Settings) -> None:
+    """Run schedules and purge expired data until SIGINT or SIGTERM. Raises StartError."""
+    with open_current_database(settings) as db:
+        log.info("scheduler_started")
+        run_scheduler(db, BlobStore(settings.files), _stop_on_signals())
+
+
+def open_database(settings: Settings) -> Database:
+    """Open the database of an installation; the data folder is created if needed, readable by its owner alone."""
+    settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return Database(open_engine(settings.database))
+
+
+def open_current_database(settings: Settings) -> Database:
+    """Open the database of an installation. Raises StartError if it is not at the newest revision."""
+    db = open_database(settings)
+    revision = get_revision(db.engine)
+    if revision != get_newest_revision():
+        db.close()
+        raise StartError(
+            f"The database is at {revision or 'nothing'}, not at {get_newest_revision()}: run diligence migrate first."
+        )
+    return db
+
+
+def _create_server(app: Flask, settings: Settings) -> Server:
+    """Create a server that is bound to its port. Raises StartError."""
+    try:
+        return create_server(
+            app,
+            host=settings.host,
+            port=settings.port,
+            threads=THREADS,
+            ident="",
+            # The server refuses larger bodies with a bare response; up to this size the application returns a proper error.
+            max_request_body_size=4 * settings.upload_bytes,
+            # Headers of proxies are read by the application, if proxies are configured.
+            clear_untrusted_proxy_headers=not settings.proxies,
+        )
+    except OSError as error:
+        raise StartError(
+            f"Port {settings.port} of {settings.host} cannot be had ({error.strerror}): say another with --port."
+        ) from error
+
+
+def preload_data(app: Flask) -> None:
+    """Load models, facts, forms and page templates before the first request: it takes a second or two."""
+    for page in app.jinja_env.list_templates(extensions=["html"]):
+        app.jinja_env.get_template(page)
+    load_models()
+    load_facts()
+    for kind in KINDS:
+        load_combined_form(kind)
+    gc.collect()
+    gc.freeze()  # these objects live as long as the process: garbage collection need not scan them
+
+
+def _run_server(server: Server) -> None:
+    def exit_process(*_: object) -> None:
+        raise SystemExit(0)  # the waiting server ends its threads on this
+
+    for number in (signal.SIGINT, signal.SIGTERM):  # a process that a shell starts in the background ignores SIGINT
+        signal.signal(number, exit_process)
+    server.run()
+
+
+def _stop_on_signals() -> Event:
+    stop = Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    return stop

@@ -1,0 +1,67 @@
+"""The OpenAPI document, held against every response that a test of the service gets from the API."""
+
+from functools import cache
+from typing import Any
+
+import jsonschema
+import orjson
+from flask import Flask, Response, request
+
+from service.api.openapi import document
+from service.api.routes import ROUTES
+
+NO_BODY = (204, 304)
+
+
+@cache
+def described() -> dict[str, Any]:
+    """The document. A limit that an installation sets binds requests alone, so any number will do."""
+    return orjson.loads(orjson.dumps(document(route for route in ROUTES if not route.open), default=lambda _limit: 1))
+
+
+@cache
+def operations() -> dict[str, dict[str, Any]]:
+    return {
+        operation["operationId"]: operation
+        for of_path in described()["paths"].values()
+        for operation in of_path.values()
+    }
+
+
+@cache
+def validator(component: str) -> jsonschema.Draft202012Validator:
+    """What holds JSON against a component of the document."""
+    schema = {"$ref": f"#/components/schemas/{component}", "components": described()["components"]}
+    return jsonschema.Draft202012Validator(schema, format_checker=jsonschema.FormatChecker())
+
+
+def faults_of(endpoint: str, response: Response) -> list[str]:
+    """What the document does not say of a response, in words; none where the response is as described."""
+    name = endpoint.removeprefix("api.")
+    if not endpoint.startswith("api.") or name == "openapi" or response.status_code >= 500:
+        return []
+    said = operations()[name]["responses"].get(str(response.status_code))
+    if said is None:
+        return [f"{name}: {response.status_code} is not described"]
+    if response.status_code in NO_BODY:
+        return [f"{name}: {response.status_code} has a body"] if response.get_data() else []
+    media = said["content"].get(response.mimetype)
+    if media is None:
+        return [f"{name}: {response.mimetype} is not described for {response.status_code}"]
+    if not response.mimetype.endswith("json"):
+        return []
+    component = media["schema"]["$ref"].rpartition("/")[2]
+    errors = validator(component).iter_errors(orjson.loads(response.get_data()))
+    return [f"{name}: {component}: {error.json_path}: {error.message[:500]}" for error in errors]
+
+
+def watch(app: Flask) -> list[str]:
+    """Hold every response of an application against the document. The list fills with what is wrong."""
+    faults: list[str] = []
+
+    def look_at(response: Response) -> Response:
+        faults.extend(faults_of(request.endpoint or "", response))
+        return response
+
+    app.after_request(look_at)
+    return faults

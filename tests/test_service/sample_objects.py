@@ -1,0 +1,189 @@
+"""Values for the variables of routes: for each an object of an organisation, or a word.
+
+The tests of access call every route with them, so a route with a new variable needs a line below.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+
+from sqlalchemy.orm import Session
+
+from service.clock import now
+from service.db.buyer_tables import BuyerAnswers
+from service.db.case_tables import StoredCase, StoredFinding
+from service.db.tables import (
+    ApiKey,
+    Import,
+    Job,
+    MergedKey,
+    QuestionnaireRequest,
+    Result,
+    SavedFilter,
+    Schedule,
+    Supplier,
+    User,
+    new_id,
+)
+from service.db.watchlist_tables import Screening, Watchlist, WatchlistMatch
+
+Ids = Mapping[str, str]
+
+
+def a_user(session: Session, ids: Ids) -> User:
+    mail = f"{new_id()}@harbour.example"
+    return User(email=mail, name="Bo", password_hash="", role="viewer", created_at=now())
+
+
+def a_key(session: Session, ids: Ids) -> ApiKey:
+    at, scopes = now(), ["assess"]
+    end = at + timedelta(days=1)
+    return ApiKey(name="Portal", prefix="abcdefgh", key_hash=new_id(), scopes=scopes, created_at=at, expires_at=end)
+
+
+def a_supplier(session: Session, ids: Ids) -> Supplier:
+    at = now()
+    return Supplier(
+        kind="site",
+        key=new_id(),
+        name="Blue Pier Cannery",
+        company_key="blue pier cannery",
+        answers={"name": "Blue Pier Cannery", "country": "TH"},
+        created_at=at,
+        updated_at=at,
+    )
+
+
+def a_merged_key(session: Session, ids: Ids) -> MergedKey:
+    fields = {"kind": "site", "key": "ref:s2", "named": "S-2", "merged_at": now()}
+    return MergedKey(supplier_id=ids["supplier_id"], **fields)
+
+
+def a_request(session: Session, ids: Ids) -> QuestionnaireRequest:
+    form = {"form": "site", "form_version": "2026.1", "sent_to": "the manager", "sent_on": now().date()}
+    return QuestionnaireRequest(supplier_id=ids["supplier_id"], created_by="user:ana", **form)
+
+
+def an_import(session: Session, ids: Ids) -> Import:
+    return Import(uploads=[], choices={}, state="previewed", found={}, created_by="user:ana", created_at=now())
+
+
+def a_job(session: Session, ids: Ids) -> Job:
+    return Job(kind="render_report", payload={}, not_before=now(), created_by="user:ana", created_at=now())
+
+
+def a_schedule(session: Session, ids: Ids) -> Schedule:
+    due = now() + timedelta(days=30)
+    more = {"time_zone": "UTC", "next_due": due, "created_by": "user:ana", "created_at": now()}
+    return Schedule(name="Every spring", rule={}, **more)
+
+
+def a_result(session: Session, ids: Ids) -> Result:
+    at = now()
+    numbers = dict.fromkeys(("score", "best", "worst", "inherent", "confidence", "coverage"), 50.0)
+    fields = {"model": "site_general", "model_version": "2026.1", "engine": "2026.1", "facts_digest": "0" * 64}
+    return Result(
+        supplier_id=ids["supplier_id"],
+        cause="api",
+        on=at.date(),
+        answers={"name": "Blue Pier Cannery", "country": "TH"},
+        agency_scores={},
+        place={},
+        level="high",
+        inherent_level="high",
+        created_at=at,
+        **fields,
+        **numbers,
+    )
+
+
+def a_filter(session: Session, ids: Ids) -> SavedFilter:
+    return SavedFilter(user_id=ids["user_id"], name="Fishing", query={})
+
+
+def a_watchlist(session: Session, ids: Ids) -> Watchlist:
+    file_summary = {"form": "own", "rows": 1, "rejected": 0, "left_out": {}}
+    return Watchlist(name="Held at the border", file_summary=file_summary, imported_by="user:ana", created_at=now())
+
+
+def a_match(session: Session, ids: Ids) -> WatchlistMatch:
+    why = {"by": "name", "role": "site", "given": "Blue Pier Cannery", "listed": "Blue Pier", "score": 0.93}
+    content = {
+        **dict.fromkeys(("kind", "imo", "lei", "list", "listed_on", "reason", "source"), ""),
+        "names": ["Blue Pier"],
+        "countries": ["TH"],
+        "licences": [],
+    }
+    return WatchlistMatch(
+        supplier_id=ids["supplier_id"],
+        watchlist_id=ids["watchlist_id"],
+        entry_key="1",
+        state="open",
+        fingerprint="0" * 64,
+        why={**why, "agreed": [["blue", "blue"], ["pier", "pier"]], "countries": "agree"},
+        content=content,
+        found_at=now(),
+    )
+
+
+def a_screening(session: Session, ids: Ids) -> Screening:
+    fields = {"supplier_id": ids["supplier_id"], "watchlist_id": ids["watchlist_id"]}
+    return Screening(edition=new_id(), identity="0" * 64, at=now(), **fields)
+
+
+def buyer_answers(session: Session, ids: Ids) -> BuyerAnswers:
+    fields = {"unit": "outdoorwear", "form_version": "2026.1", "on": now().date()}
+    return BuyerAnswers(
+        answers={"name": "Outdoor wear", "payment_days": 95.0}, created_by="user:ana", created_at=now(), **fields
+    )
+
+
+def a_case(session: Session, ids: Ids) -> StoredCase:
+    group = {"nationality": "NP", "job": "Sewing operator", "intake_from": "2025", "intake_to": None, "people": 12.0}
+    fields = {"number": "C-1", "key": "c 1", "age_group": "adults", "acts": ["recruitment"], "asked_in_full": []}
+    by = {"created_by": "user:ana", "created_at": now(), "strength_since": now(), "strength": 3}
+    return StoredCase(supplier_id=ids["supplier_id"], cohort=group, **fields, **by)
+
+
+def a_finding(session: Session, ids: Ids) -> StoredFinding:
+    fields = {"finding": "locked_in", "phase": "work", "found": True, "source": "grievance", "found_on": "2026-11-01"}
+    by = {"created_by": "user:ana", "created_at": now()}
+    return StoredFinding(case_id=ids["case_id"], number=1, **fields, **by)
+
+
+OBJECTS: dict[str, Callable[[Session, Ids], object]] = {
+    "user_id": a_user,
+    "key_id": a_key,
+    "supplier_id": a_supplier,
+    "merged_key_id": a_merged_key,
+    "asking_id": a_request,
+    "request_id": a_request,  # the same in the addresses of pages
+    "import_id": an_import,
+    "job_id": a_job,
+    "schedule_id": a_schedule,
+    "filter_id": a_filter,
+    "result_id": a_result,
+    "watchlist_id": a_watchlist,
+    "match_id": a_match,
+    "screening_id": a_screening,
+    "answers_id": buyer_answers,
+    "case_id": a_case,
+    "finding_id": a_finding,
+}
+# Nobody owns these: they are the same for every organisation.
+WORDS = {"format": "csv", "view": "inherent", "form_id": "site", "model_id": "site_fishing"}
+
+
+def create_all(session: Session) -> dict[str, str]:
+    """One object of every kind in the organisation of the session: variable -> id."""
+    ids: dict[str, str] = {}
+    for variable, make in OBJECTS.items():
+        row = make(session, ids)
+        session.add(row)
+        session.flush()
+        ids[variable] = row.id
+    return ids
+
+
+def build_unknown_ids() -> dict[str, str]:
+    """Ids that nothing has."""
+    return {variable: new_id() for variable in OBJECTS}

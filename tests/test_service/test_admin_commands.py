@@ -1,0 +1,256 @@
+"""Administration commands: output, effect and exit status of each."""
+
+import re
+import shlex
+import sys
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from full_organisation import count_organisations, read_all_rows
+from sqlalchemy import Engine, select
+
+from service import cli
+from service.auth import keys
+from service.blob_store import BlobStore
+from service.clock import now
+from service.db.buyer_tables import BuyerAnswers
+from service.db.case_tables import StoredCase
+from service.db.migrations import get_newest_revision, get_revision
+from service.db.session import Database, open_engine
+from service.db.tables import ApiKey, Import, Job, Supplier, User
+from service.db.watchlist_tables import WatchlistMatch
+from service.jobs import kinds
+from service.queries import portfolio
+from service.settings import Settings, describe_settings
+from service.wiring import demo
+from service.wiring.job_handlers import build_handlers
+
+
+@pytest.fixture(autouse=True)
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quick_hashes: None) -> Path:
+    """The data folder that the environment names."""
+    monkeypatch.setenv("DILIGENCE_DATA", str(tmp_path / "data"))
+    monkeypatch.setattr("service.log.configure_logging", lambda level: None)
+    return tmp_path / "data"
+
+
+def run(*words: str, status: int = 0) -> None:
+    """Runs a command, which ends with a status."""
+    assert cli.main([*map(str, words)]) == status
+
+
+OPENED: list[Database] = []
+
+
+@pytest.fixture(autouse=True)
+def closed() -> Iterator[None]:
+    """Every database that a test opened is closed again."""
+    yield
+    while OPENED:
+        OPENED.pop().engine.dispose()
+
+
+def database(data: Path) -> Database:
+    """The database in a data folder."""
+    OPENED.append(Database(open_engine(Settings(data=data).database)))
+    return OPENED[-1]
+
+
+def test_migrate_creates_the_database_and_says_so(data: Path, capsys: pytest.CaptureFixture[str]):
+    run("migrate")
+    run("migrate")
+    assert capsys.readouterr().out.splitlines() == [
+        f"The database went from empty to {get_newest_revision()}.",
+        f"The database is at {get_newest_revision()} already.",
+    ]
+    assert get_revision(database(data).engine) == get_newest_revision()
+    assert data.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize("part", ["web", "worker", "scheduler"])
+def test_a_process_does_not_start_on_an_outdated_database(part: str, capsys: pytest.CaptureFixture[str]):
+    run(part, status=2)
+    assert "run diligence migrate first" in capsys.readouterr().err
+
+
+def test_organisations_users_and_keys_are_created_and_secrets_are_shown_once(
+    data: Path, capsys: pytest.CaptureFixture[str]
+):
+    run("migrate")
+    run("organisations", "create", "Harbour Foods", "--time-zone", "Asia/Bangkok")
+    capsys.readouterr()
+    ana = ("--email", "Ana@harbour.example", "--name", "Ana", "--role", "admin")
+    run("users", "create", "--organisation", "Harbour Foods", *ana)
+    password = capsys.readouterr().out.split()[-1]
+    run("keys", "create", "--organisation", "Harbour Foods", "--scopes", "assess,suppliers:read", "--days", "7")
+    key = capsys.readouterr().out.strip()
+    with database(data).unscoped() as session:
+        ana = session.scalars(select(User)).one()
+        assert (ana.email, ana.role, ana.must_change_password) == ("ana@harbour.example", "admin", True)
+        assert keys.find_key(session, key) is not None
+        stored = session.scalars(select(ApiKey)).one()
+    assert stored.scopes == ["assess", "suppliers:read"]
+    assert (stored.expires_at - now()).days in (6, 7)
+    assert password not in repr(read_all_rows(database(data)))
+    assert key not in repr(read_all_rows(database(data)))
+
+
+@pytest.mark.parametrize(
+    ("words", "error"),
+    [
+        (["keys", "create", "--organisation", "Nobody", "--scopes", "assess"], "no organisation called Nobody"),
+        (["keys", "create", "--organisation", "Harbour Foods", "--scopes", "all"], "each of those that exist"),
+        (["users", "create", "--organisation", "Harbour Foods", "--email", "x", "--name", "X"], "cannot be used"),
+        (["organisations", "create", "Harbour Foods"], "already"),
+        (["organisations", "create", "Hill Builders", "--time-zone", "Mars/Olympus"], "no time zone"),
+        (["erase", "--organisation", "Nobody", "--yes"], "no organisation called Nobody"),
+        (["restore", "nowhere.tar.gz"], "no whole backup"),
+        (["web", "--port", "eighty"], "whole number"),
+        (["web", "--host", "localhost", "--port", "1"], "cannot be had"),
+    ],
+)
+def test_an_error_gives_one_sentence_and_status_2(
+    words: list[str], error: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    run("migrate")
+    run("organisations", "create", "Harbour Foods")
+    capsys.readouterr()
+    if words[-1] == "1":
+        monkeypatch.setattr("service.wiring.processes.create_server", bind_error)
+    run(*words, status=2)
+    output = capsys.readouterr()
+    assert error in output.err
+    assert output.err.count("\n") == 1
+    assert not output.out
+
+
+def bind_error(*_: object, **__: object) -> None:
+    raise OSError(98, "Address already in use")
+
+
+def test_pages_without_tls_are_served_on_the_loopback_address_only(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("DILIGENCE_PLAIN_HTTP", "1")
+    run("serve", "--host", "0.0.0.0", status=2)
+    assert "Without TLS" in capsys.readouterr().err
+
+
+def test_the_demo_is_loaded_once_like_a_real_upload(data: Path):
+    run("migrate")
+    db, blobs = database(data), BlobStore(Settings(data=data).files)
+    first = demo.load_demo(db, blobs)
+    second = demo.load_demo(db, blobs)
+    with db.unscoped(write=False) as session:
+        assert [bind_error.state for bind_error in session.scalars(select(Import))] == ["done"]
+        assert {job.state for job in session.scalars(select(Job))} == {"done"}
+        stored = session.scalars(select(Supplier)).all()
+        assert {supplier.kind for supplier in stored} == {"site", "agency"}
+        assert len({supplier.level for supplier in stored}) >= 3
+        assert portfolio.list_level_changes(
+            session, now() - timedelta(days=90)
+        )  # some have moved since an earlier assessment
+        assert all(case.supplier_id for case in session.scalars(select(StoredCase)))
+        assert session.scalars(select(StoredCase.id)).first()
+        assert session.scalars(select(BuyerAnswers.id)).first()
+        assert session.scalars(select(WatchlistMatch.id)).first()
+    assert count_organisations(db) == 1
+    # Nobody has signed in yet, so that nobody is left without a password.
+    assert first.password
+    assert second.password
+    assert first.password != second.password
+
+
+def test_a_chosen_password_of_the_demo_user_stays(data: Path):
+    run("migrate")
+    db, blobs = database(data), BlobStore(Settings(data=data).files)
+    demo.load_demo(db, blobs)
+    with db.unscoped() as session:
+        user = session.scalars(select(User)).one()
+        user.must_change_password = False
+        chosen = user.password_hash
+    assert demo.load_demo(db, blobs).password is None
+    with db.unscoped(write=False) as session:
+        assert session.scalars(select(User)).one().password_hash == chosen
+
+
+def test_a_backup_is_restored_in_another_installation(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    run("migrate")
+    demo.load_demo(database(data), BlobStore(Settings(data=data).files))
+    run("backup", tmp_path / "monday.tar.gz")
+    run("restore", tmp_path / "monday.tar.gz", "--data", tmp_path / "other")
+    assert read_all_rows(database(tmp_path / "other")) == read_all_rows(database(data))
+    assert "read back" in capsys.readouterr().out
+    run("restore", tmp_path / "monday.tar.gz", "--data", tmp_path / "other", status=2)
+    run("backup", tmp_path / "monday.tar.gz", status=2)
+
+
+def test_an_organisation_is_erased_only_with_yes(data: Path, capsys: pytest.CaptureFixture[str]):
+    run("migrate")
+    run("organisations", "create", "Harbour Foods")
+    run("erase", "--organisation", "Harbour Foods", status=1)
+    assert "Nothing was erased" in capsys.readouterr().out
+    assert count_organisations(database(data)) == 1
+    run("erase", "--organisation", "Harbour Foods", "--yes")
+    assert count_organisations(database(data)) == 0
+
+
+def test_help_answers_without_loading_the_service(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    for heavy in ("service.wiring.processes", "service.backup", "service.errors"):
+        monkeypatch.setitem(sys.modules, heavy, None)
+    with pytest.raises(SystemExit):
+        cli.main(["--help"])
+    assert "restore" in capsys.readouterr().out
+
+
+STORED_KINDS = {
+    "read_import", "assess_import", "render_report", "review_suppliers", "follow_agencies", "load_watchlist", "screen_suppliers",
+}  # fmt: skip
+
+
+def test_jobs_queued_by_an_earlier_release_still_have_handlers(tmp_path: Path):
+    assert build_handlers(BlobStore(tmp_path)).keys() >= STORED_KINDS
+
+
+def test_every_kind_of_job_has_a_handler(tmp_path: Path):
+    code = [path.read_text(encoding="utf-8") for path in Path(cli.__file__).parent.rglob("*.py")]
+    requested = {name for text in code for name in re.findall(r"\benqueue\(\s*session,\s*([^,\s]+),", text)}
+    assert {getattr(kinds, name) for name in requested} == build_handlers(BlobStore(tmp_path)).keys()
+
+
+GUIDE = (Path(cli.__file__).parents[1] / "docs" / "operate.md").read_text(encoding="utf-8")
+
+
+def test_the_guide_lists_every_setting_with_its_default():
+    for name, default, about in describe_settings():
+        output_lines = f"`{default}`" if default else ""
+        assert f"| `{name}` | {output_lines} | {about} |" in GUIDE
+
+
+@pytest.mark.parametrize("line", re.findall(r"^    (diligence [^#\n&]+)", GUIDE, re.MULTILINE))
+def test_every_command_in_the_guide_exists(line: str):
+    words = shlex.split(line)[1:]
+    assert callable(cli._build_parser().parse_args(words).run)
+
+
+def test_a_command_closes_every_connection_that_it_opens(data: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    opened: list[Database] = []
+    begin = Database.__init__
+
+    def counted(self: Database, engine: Engine) -> None:
+        begin(self, engine)
+        opened.append(self)
+
+    run("migrate")
+    monkeypatch.setattr(Database, "__init__", counted)
+    name = ("--organisation", "Harbour Foods")
+    for words in (
+        ("organisations", "create", "Harbour Foods"), ("users", "create", *name, "--email", "a@b.example", "--name", "A"),
+        ("keys", "create", *name, "--scopes", "assess"), ("backup", tmp_path / "a.tar.gz"), ("erase", *name, "--yes"),
+        ("restore", tmp_path / "a.tar.gz", "--data", tmp_path / "other"),
+    ):  # fmt: skip
+        run(*words)
+    assert len(opened) == 6
+    assert [database.engine.pool.checkedin() for database in opened] == [0] * 6  # type: ignore[attr-defined]

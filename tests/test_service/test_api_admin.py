@@ -1,0 +1,140 @@
+"""What an admin does, through the API: users, their filters, keys, the audit trail, how long things are kept."""
+
+from datetime import UTC, datetime
+
+import pytest
+from callers import a_user, an_organisation, freeze_time
+from flask import Flask
+from portal import Portal, a_portal
+from sqlalchemy import select
+
+from service.db.session import Database
+from service.db.tables import IdempotentResponse
+
+pytestmark = pytest.mark.usefixtures("quick_hashes")
+BO = {"email": "bo@harbour.example", "name": "Bo Lindqvist", "role": "officer"}
+
+
+@pytest.fixture
+def ours(database: Database) -> str:
+    return an_organisation(database)
+
+
+@pytest.fixture
+def portal(app: Flask, ours: str) -> Portal:
+    return a_portal(app, ours)
+
+
+@pytest.fixture
+def stranger(app: Flask, database: Database) -> Portal:
+    return a_portal(app, an_organisation(database, "Quay Textiles"))
+
+
+def test_a_user_is_made_changed_and_given_a_new_password(portal: Portal, database: Database, ours: str):
+    a_user(database, ours, "admin")
+    made = portal.post("/users", BO)
+    assert (made.status_code, made.json["role"], made.json["must_change_password"]) == (201, "officer", True)
+    user = made.json["id"]
+    changed = portal.call("PATCH", f"/users/{user}", json={"role": "viewer", "active": False})
+    assert (changed.json["role"], changed.json["active"]) == ("viewer", False)
+    again = portal.post(f"/users/{user}/password")
+    assert again.json["password"] != made.json["password"]
+    listed = {one["email"]: one for one in portal.get("/users").json["items"]}
+    assert listed["bo@harbour.example"]["role"] == "viewer"
+    assert "password" not in listed["bo@harbour.example"]
+
+
+def test_the_last_admin_stays_whoever_asks(portal: Portal, database: Database, ours: str):
+    admin = a_user(database, ours, "admin")
+    answer = portal.call("PATCH", f"/users/{admin}", json={"active": False})
+    assert (answer.status_code, answer.json["code"]) == (409, "user.last_admin")
+
+
+def test_what_is_told_once_is_not_kept_under_an_idempotency_key(portal: Portal, database: Database):
+    for path, body in (("/users", BO), ("/keys", {"name": "ERP", "scopes": ["assess"], "days": 3})):
+        answer = portal.post(path, body, Idempotency_Key="k-1")
+        assert (answer.status_code, answer.json["code"]) == (400, "idempotency.secret")
+    with database.unscoped(write=False) as session:
+        assert session.scalars(select(IdempotentResponse)).all() == []
+
+
+def test_a_key_is_made_opens_the_api_and_is_revoked(portal: Portal, app: Flask):
+    made = portal.post("/keys", {"name": "ERP", "scopes": ["suppliers:read"], "days": 3}).json
+    erp = Portal(app, {"Authorization": f"Bearer {made['key']}"})
+    assert erp.get("/suppliers").status_code == 200
+    assert erp.get("/keys").status_code == 403
+    assert made["key"] not in portal.get("/keys").get_data(as_text=True)
+    assert portal.call("DELETE", f"/keys/{made['id']}").status_code == 204
+    assert erp.get("/suppliers").status_code == 401
+
+
+def test_a_key_of_scopes_that_do_not_exist_or_of_no_days_is_refused(portal: Portal):
+    for body in ({"scopes": ["everything"], "days": 3}, {"scopes": ["assess"], "days": 0}, {"scopes": [], "days": 3}):
+        assert portal.post("/keys", {"name": "ERP", **body}).status_code == 422
+
+
+def test_a_user_keeps_filters_that_the_pages_show_too(portal: Portal, database: Database, ours: str):
+    user = a_user(database, ours)
+    made = portal.post(f"/users/{user}/filters", {"name": "Fishing", "sector": "03", "sort": "score"})
+    assert (made.status_code, made.json["wanted"]) == (201, {"sector": "03", "sort": "score"})
+    assert portal.get(f"/users/{user}/filters").json["items"] == [made.json]
+    assert portal.post(f"/users/{user}/filters", {"name": "Fishing"}).status_code == 409
+    assert portal.call("DELETE", f"/users/{user}/filters/{made.json['id']}").status_code == 204
+    assert portal.get(f"/users/{user}/filters").json["items"] == []
+
+
+def test_the_audit_trail_comes_newest_first_and_in_pages(portal: Portal):
+    for days in (1, 2, 3):
+        portal.post("/keys", {"name": "ERP", "scopes": ["assess"], "days": days})
+    first = portal.get("/audit?action=key.created&limit=2").json
+    assert [event["details"]["days"] for event in first["items"]] == [3, 2]
+    second = portal.get(first["next"].removeprefix("/api/v1")).json
+    assert [event["details"]["days"] for event in second["items"]][:1] == [1]
+    assert portal.get("/audit?until=2020-01-01").json["items"] == []
+    assert portal.get("/audit?until=2020-13-01").status_code == 422
+    assert portal.get("/audit?since=0001-01-01&until=9999-12-31").json[
+        "items"
+    ]  # the ends of the calendar are no bounds
+
+
+def test_the_audit_trail_is_narrowed_to_days_of_the_organisation_the_last_one_included(
+    app: Flask, database: Database, monkeypatch: pytest.MonkeyPatch
+):
+    freeze_time(monkeypatch, datetime(2026, 11, 1, 12, 0, tzinfo=UTC))
+    portal = a_portal(
+        app, an_organisation(database, "Kiritimati Foods", "Pacific/Kiritimati")
+    )  # where it is 2 November
+    portal.post("/keys", {"name": "ERP", "scopes": ["assess"], "days": 1})
+
+    def days(since: str, until: str) -> list[int]:
+        found = portal.get(f"/audit?action=key.created&since=2026-11-{since}&until=2026-11-{until}").json["items"]
+        return [event["details"]["days"] for event in found if event["actor"] != "system:test"]
+
+    assert days("02", "02") == days("01", "30") == [1]
+    assert days("01", "01") == days("03", "30") == []
+
+
+def test_how_long_things_are_kept_is_set_within_bounds_and_told_in_the_audit_trail(portal: Portal):
+    assert portal.get("/organisation").json["keep_months"] == 84
+    answer = portal.call("PATCH", "/organisation", json={"keep_months": 60})
+    assert answer.json["keep_months"] == portal.get("/organisation").json["keep_months"] == 60
+    (event,) = portal.get("/audit?action=organisation.keep_months_changed").json["items"]
+    assert event["details"] == {"from": 84, "to": 60}
+    assert (
+        portal.call("PATCH", "/organisation", json={"keep_months": 61.0}).json["keep_months"] == 61
+    )  # a whole number in JSON
+    for months in (0, 5, 100_000, "60", True, 60.5, None):
+        assert portal.call("PATCH", "/organisation", json={"keep_months": months}).status_code == 422
+
+
+def test_another_organisation_sees_none_of_it(portal: Portal, stranger: Portal, database: Database, ours: str):
+    user = a_user(database, ours)
+    key = portal.get("/keys").json["items"][0]["id"]
+    for method, path in (
+        ("PATCH", f"/users/{user}"), ("POST", f"/users/{user}/password"), ("GET", f"/users/{user}/filters"),
+        ("DELETE", f"/keys/{key}"),
+    ):  # fmt: skip
+        body = {"json": {}} if method == "PATCH" else {}
+        assert stranger.call(method, path, **body).status_code == 404
+    assert stranger.post(f"/users/{user}/filters", {"name": "Fishing"}).status_code == 404
+    assert user not in stranger.get("/users").get_data(as_text=True)

@@ -1,0 +1,283 @@
+"""Test the storage of case records: opening, findings, closing, linking, their effect on suppliers, and their removal."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from callers import an_organisation
+from full_organisation import read_all_rows
+from sqlalchemy import select
+
+from service import retention
+from service.blob_store import BlobStore
+from service.cases import service as case_service
+from service.db.case_tables import StoredCase, StoredFinding
+from service.db.session import Database
+from service.db.tables import AuditEvent, Result, Supplier
+from service.errors import DomainError
+from service.queries import stored_results
+from service.suppliers import repository as suppliers
+
+AT = datetime(2026, 11, 2, 9, 30, tzinfo=UTC)
+ON = AT.date()
+BY = "user:ana"
+CANNERY = {"reference": "S-1", "name": "Blue Pier Cannery", "country": "TH", "sector": ["1020"]}
+CREW = {"case_id": "C-1", "linked_reference": "S-1", "nationality": "MM", "job": "Packer", "age_group": "adults"}
+LOCKED = {"finding": "locked_in", "phase": "work", "source": "grievance", "found_on": "2026-10-30"}
+PAPERS = {"finding": "papers_held", "phase": "work", "source": "interview", "found_on": "2026-10-30"}
+
+
+@pytest.fixture
+def harbour(database: Database) -> str:
+    """Return an organisation with one site."""
+    organisation = an_organisation(database)
+    save_supplier(database, organisation, CANNERY)
+    return organisation
+
+
+@pytest.fixture
+def blobs(tmp_path: Path) -> BlobStore:
+    return BlobStore(tmp_path / "blobs")
+
+
+def save_supplier(database: Database, organisation: str, answers: dict[str, Any], kind: str = "site") -> None:
+    with database.for_organisation(organisation) as session:
+        origin = suppliers.Origin(ON - timedelta(days=9), AT, BY, "import")
+        suppliers.save_suppliers(session, kind, [suppliers.IncomingSupplier(answers, {"row": 2})], origin)
+
+
+def open_case(
+    database: Database, organisation: str, *findings: dict[str, Any], at: datetime = AT, **answers: Any
+) -> str:
+    """Open a case by hand and return its id."""
+    with database.for_organisation(organisation) as session:
+        return case_service.open_case(session, {**CREW, **answers}, findings, at.date(), at, BY).id
+
+
+def list_results(database: Database, organisation: str) -> Sequence[Result]:
+    """Return all results, oldest first."""
+    with database.for_organisation(organisation, write=False) as session:
+        return session.scalars(select(Result).order_by(Result.created_at, Result.cause)).all()
+
+
+def get_latest_result(database: Database, organisation: str) -> tuple[dict[str, Any], Result]:
+    """Return the newest result of the only site as a result object, and as stored."""
+    with database.for_organisation(organisation, write=False) as session:
+        stored = session.get_one(Result, session.scalars(select(Supplier)).one().latest_id)
+        return stored_results.build_result_json(stored), stored
+
+
+def list_cases(database: Database, organisation: str) -> list[StoredCase]:
+    with database.for_organisation(organisation, write=False) as session:
+        return list(session.scalars(select(StoredCase).order_by(StoredCase.number)))
+
+
+def list_findings(database: Database, organisation: str) -> list[tuple[int, str, bool]]:
+    with database.for_organisation(organisation, write=False) as session:
+        findings = session.scalars(select(StoredFinding).order_by(StoredFinding.case_id, StoredFinding.number))
+        return [(finding.number, finding.finding, finding.found) for finding in findings]
+
+
+def list_first_steps(database: Database, organisation: str, case_id: str) -> list[tuple[str, datetime]]:
+    """Return the first steps of a case, each with its due time."""
+    with database.for_organisation(organisation, write=False) as session:
+        detail = case_service.get_case_detail(session, case_service.get_case(session, case_id), ON)
+        return [(step.action.id, step.due_at) for step in detail.steps]
+
+
+def test_opening_a_case_reassesses_its_supplier_and_keeps_the_previous_result(database: Database, harbour: str):
+    open_case(database, harbour, LOCKED, at=AT + timedelta(hours=1))
+    before, after = list_results(database, harbour)
+    assert (before.level, before.case_evidence) == ("insufficient_evidence", None)
+    assert (after.level, after.score >= 90, after.case_evidence["strength"]) == ("critical", True, "emergency")
+    result, stored = get_latest_result(database, harbour)
+    assert stored.id == after.id
+    assert (result["case_evidence"], result["next_step"]) == ("emergency", "keep_people_safe")
+    assert "case_emergency" in result["floors"]
+
+
+def test_results_are_recomputed_exactly_whatever_is_recorded_later(database: Database, harbour: str):
+    documents = [get_latest_result(database, harbour)[0]]
+    case = open_case(database, harbour, PAPERS, at=AT + timedelta(hours=1))
+    documents.append(get_latest_result(database, harbour)[0])
+    with database.for_organisation(harbour) as session:
+        case_service.add_finding(session, case, LOCKED, ON, AT + timedelta(hours=2), BY)
+    documents.append(get_latest_result(database, harbour)[0])
+    with database.for_organisation(harbour) as session:
+        case_service.close_case(session, case, "remedied", ON, AT + timedelta(hours=3), BY)
+    documents.append(get_latest_result(database, harbour)[0])
+    strengths = []
+    for stored, document in zip(list_results(database, harbour), documents, strict=True):
+        recomputed = stored_results.build_result_json(stored)
+        assert recomputed == document
+        numbers = ("level", "score", "best", "worst", "inherent", "coverage", "confidence")
+        assert {name: recomputed[name] for name in numbers} == {name: getattr(stored, name) for name in numbers}
+        strengths.append(recomputed["case_evidence"])
+    assert strengths == ["none_recorded", "signals", "emergency", "none_recorded"]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "counts"),
+    [("remedied", False), ("passed_on", True), ("nothing_further", True), ("entered_by_mistake", False)],
+)
+def test_a_closed_case_counts_unless_remedied_or_entered_by_mistake(
+    database: Database, harbour: str, outcome: str, counts: bool
+):
+    case = open_case(database, harbour, LOCKED, at=AT + timedelta(hours=1))
+    with database.for_organisation(harbour) as session:
+        case_service.close_case(session, case, outcome, ON, AT + timedelta(hours=2), BY)
+    assert get_latest_result(database, harbour)[0]["case_evidence"] == ("emergency" if counts else "none_recorded")
+    assert list_first_steps(database, harbour, case) == []
+
+
+def test_a_new_finding_reopens_a_closed_case(database: Database, harbour: str):
+    case = open_case(database, harbour, LOCKED)
+    with database.for_organisation(harbour) as session:
+        case_service.close_case(session, case, "remedied", ON, AT, BY)
+    with database.for_organisation(harbour) as session, pytest.raises(DomainError, match="closed already"):
+        case_service.close_case(session, case, "remedied", ON, AT, BY)
+    with database.for_organisation(harbour) as session:
+        case_service.add_finding(session, case, PAPERS, ON, AT + timedelta(hours=1), BY)
+    [stored] = list_cases(database, harbour)
+    assert (stored.state, stored.outcome, stored.closed_by, stored.closed_at) == ("open", None, None, None)
+    assert get_latest_result(database, harbour)[0]["case_evidence"] == "emergency"
+
+
+def test_a_case_number_is_unique_within_an_organisation(database: Database, harbour: str):
+    open_case(database, harbour)
+    with database.for_organisation(harbour) as session, pytest.raises(DomainError) as error:
+        case_service.open_case(session, {"case_id": "c 1"}, (), ON, AT, BY)
+    assert (error.value.code, error.value.status) == ("case.taken", 409)
+    quay = an_organisation(database, "Quay")
+    open_case(database, quay, LOCKED)
+    assert [case.supplier_id for case in list_cases(database, quay)] == [None]
+    assert len(list_results(database, harbour)) == 2  # before and after its own case
+
+
+@pytest.mark.parametrize(
+    ("answers", "finding", "code"),
+    [
+        ({"case_id": "Case of Mr Somchai Jaidee"}, {}, "person.name"),
+        ({"job": "Packer, passport MB1234567"}, {}, "person.identity_number"),
+        ({}, {"note": "call +66 81 234 5678 after dark"}, "person.phone"),
+        ({}, {"note": "told by Nguyen Van Anh"}, "person.name"),
+        ({}, {"note": "somchai.j@mail.example"}, "person.email"),
+    ],
+)
+def test_personal_data_is_rejected_and_not_stored(
+    database: Database, harbour: str, answers: dict[str, str], finding: dict[str, str], code: str
+):
+    before = read_all_rows(database)
+    with database.for_organisation(harbour) as session, pytest.raises(DomainError) as error:
+        case_service.open_case(session, {**CREW, **answers}, [{**LOCKED, **finding}], ON, AT, BY)
+    assert (error.value.code, error.value.status) == (code, 422)
+    personal_data = next(iter({**answers, **finding}.values()))
+    assert personal_data not in error.value.detail
+    assert read_all_rows(database) == before
+
+
+@pytest.mark.parametrize(
+    ("answers", "code"),
+    [
+        ({"finding": "no_such_thing"}, "answer.unknown"),
+        ({"phase": "work"}, "finding.missing"),
+        ({**LOCKED, "found_on": "2027-01-01"}, "date.future"),
+        ({**LOCKED, "worker": "x"}, "field.unknown"),
+        ({**LOCKED, "note": "x" * 2001}, "text.too_long"),
+    ],
+)
+def test_findings_are_validated_by_the_form(database: Database, harbour: str, answers: dict[str, str], code: str):
+    case = open_case(database, harbour)
+    with database.for_organisation(harbour) as session, pytest.raises(DomainError) as error:
+        case_service.add_finding(session, case, answers, ON, AT, BY)
+    assert error.value.code == code
+
+
+def test_an_unlinked_case_is_linked_when_its_supplier_arrives(database: Database):
+    harbour = an_organisation(database)
+    open_case(database, harbour, LOCKED)
+    assert [case.supplier_id for case in list_cases(database, harbour)] == [None]
+    save_supplier(database, harbour, CANNERY)
+    result, stored = get_latest_result(database, harbour)
+    assert [case.supplier_id for case in list_cases(database, harbour)] == [stored.supplier_id]
+    assert result["case_evidence"] == "emergency"
+
+
+def test_a_case_is_linked_by_name_only_if_the_name_is_unique(database: Database, harbour: str):
+    open_case(database, harbour, LOCKED, linked_reference=None, linked_name="BLUE PIER cannery")
+    save_supplier(database, harbour, {**CANNERY, "reference": "S-2"})
+    open_case(database, harbour, LOCKED, case_id="C-2", linked_reference=None, linked_name="Blue Pier Cannery")
+    assert [case.supplier_id is None for case in list_cases(database, harbour)] == [False, True]
+
+
+def test_a_case_is_linked_to_an_agency_by_its_licence_number(database: Database, harbour: str):
+    agency = {"name": "Clear Water Recruiting", "licence_number": "NP-77", "country": "NP"}
+    save_supplier(database, harbour, agency, "agency")
+    open_case(database, harbour, LOCKED, linked_reference="np 77")
+    with database.for_organisation(harbour, write=False) as session:
+        supplier = session.get_one(Supplier, list_cases(database, harbour)[0].supplier_id)
+        assert (supplier.kind, supplier.level) == ("agency", "critical")
+
+
+def test_first_steps_are_due_from_the_moment_of_the_emergency(database: Database, harbour: str):
+    case = open_case(database, harbour, PAPERS)
+    assert list_first_steps(database, harbour, case) == []
+    emergency_at = AT + timedelta(hours=5)
+    with database.for_organisation(harbour) as session:
+        case_service.add_finding(session, case, LOCKED, ON, emergency_at, BY)
+    steps = list_first_steps(database, harbour, case)
+    assert steps[0] == ("keep_people_safe", emergency_at + timedelta(hours=6))
+    assert [due_at for _, due_at in steps] == sorted(due_at for _, due_at in steps)
+    with database.for_organisation(
+        harbour
+    ) as session:  # further evidence of the same strength does not restart the clock
+        case_service.add_finding(session, case, {**LOCKED, "source": "ngo"}, ON, emergency_at + timedelta(hours=3), BY)
+    assert list_first_steps(database, harbour, case) == steps
+
+
+def test_the_audit_trail_records_actions_without_the_texts_of_a_case(database: Database, harbour: str):
+    case = open_case(database, harbour, {**LOCKED, "note": "gate chained at night"})
+    with database.for_organisation(harbour) as session:
+        case_service.close_case(session, case, "passed_on", ON, AT, BY)
+    with database.for_organisation(harbour, write=False) as session:
+        trail = session.scalars(select(AuditEvent).where(AuditEvent.object_id == case).order_by(AuditEvent.id)).all()
+        assert [event.action for event in trail] == ["case.opened", "case.finding_added", "case.closed"]
+        assert not [word for word in ("chained", "Packer", "C-1") if word in repr([event.details for event in trail])]
+
+
+def test_cases_follow_a_merge_of_their_supplier_and_are_erased_with_it(database: Database, harbour: str):
+    open_case(database, harbour, LOCKED)
+    save_supplier(database, harbour, {**CANNERY, "reference": "S-9", "name": "Blue Pier"})
+    with database.for_organisation(harbour) as session:
+        source, target = (suppliers.get_supplier(session, "site", name) for name in ("S-1", "S-9"))
+        suppliers.merge_suppliers(session, source, target, AT + timedelta(hours=2), BY)
+    result, stored = get_latest_result(database, harbour)
+    assert ([case.supplier_id for case in list_cases(database, harbour)], result["case_evidence"]) == (
+        [stored.supplier_id], "emergency",
+    )  # fmt: skip
+    with database.for_organisation(harbour) as session:
+        suppliers.erase_supplier(session, suppliers.get_supplier(session, "site", "S-9"), AT, BY)
+    assert list_cases(database, harbour) == []
+    assert read_all_rows(database)["case_finding"] == []
+
+
+def test_expired_cases_are_purged_if_closed_or_unlinked(database: Database, harbour: str, blobs: BlobStore):
+    late = AT + timedelta(days=5 * 365)
+    for number, changes in (("open", {}), ("closed", {}), ("nobody", {"linked_reference": "S-77"}), ("added to", {})):
+        reference = {"linked_reference": "S-78"} if number == "added to" else {}
+        case = open_case(database, harbour, LOCKED, case_id=number, **{**changes, **reference})
+        with database.for_organisation(harbour) as session:
+            if number == "closed":
+                case_service.close_case(session, case, "passed_on", ON, AT, BY)
+            if number == "added to":
+                case_service.add_finding(session, case, PAPERS, ON, late - timedelta(days=30), BY)
+    answers = {**CANNERY, "workers_total": 12}
+    with database.for_organisation(harbour) as session:
+        retention.set_retention(session, harbour, 24, BY)
+        origin = suppliers.Origin(late.date(), late - timedelta(days=30), BY, "import")
+        suppliers.save_suppliers(session, "site", [suppliers.IncomingSupplier(answers)], origin)
+    retention.purge_expired(database, blobs, late)
+    assert [case.number for case in list_cases(database, harbour)] == ["added to", "open"]
+    assert {number for number, _, _ in list_findings(database, harbour)} == {1, 2}

@@ -1,0 +1,229 @@
+"""Test how new answers are merged into stored ones, and how duplicate rows of a file are merged."""
+
+from datetime import date
+from itertools import permutations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from risk_models.answers import from_rows
+from risk_models.evidence import Belief
+from risk_models.facts.facts import load_facts
+from service.assessment.assess import Batch, assess_batch
+from service.assessment.models_in_force import list_models_in_force
+from service.suppliers.identity import supplier_key, supplier_keys
+from service.suppliers.merge_rules import get_risk_lookup, merge_answers, merge_duplicates
+
+ON = date(2026, 11, 20)
+SITE = get_risk_lookup("site", ON)
+WHO = {"reference": "S-1", "name": "Blue Pier Cannery", "country": "TH", "sector": ["1020"]}
+AUDITED = {"evidence_grade": "audit", "evidence_date": "2025-03-01", "answered_on": "2025-04-01"}
+HELD, SAFE = {"papers_retention": "held"}, {"papers_retention": "worker_holds"}
+FEEDING = [q for q in SITE.questions.values() if q.declinable and q.type == "choice"]
+
+
+def merge(before: dict, now: dict, came_in: date | None = None) -> dict:
+    return merge_answers(before, now, SITE, "site", came_in)
+
+
+def score(answers: dict, on: date = ON) -> float:
+    batch = Batch("site", from_rows([answers]), "", "", np.array([1]))
+    return float(assess_batch(batch, load_facts().as_of(on), on, {}).get_scores("total")[0])
+
+
+def belief(answers: dict, question: str, on: date = ON) -> float:
+    """How far an answer is believed."""
+    model = next(model for model in list_models_in_force(on) if model.id == "site_general")
+    return float(Belief(from_rows([answers]), model, on).get_belief(question)[0][0])
+
+
+# ---------------------------------------------------------------- an entry of a list
+
+
+def test_a_list_entry_keeps_all_answers_and_evidence_and_updates_name_and_place():
+    pieces = [{"grade": "document", "date": "2025-02-01", "covers": ["papers_retention"]}]
+    before = {**WHO, **SAFE, **AUDITED, "evidence": pieces, "form_returned": "2025-04-02", "imo": "9074729"}
+    now = {
+        **WHO,
+        "name": "Blue Pier Foods",
+        "city": "Ranong",
+        "evidence_grade": "official",
+        "evidence_date": "2026-11-19",
+    }
+    assert merge(before, now) == {**before, "name": "Blue Pier Foods", "city": "Ranong"}
+
+
+def test_undated_answers_age_from_their_import_however_often_a_list_is_imported():
+    merged = merge({**WHO, **SAFE}, WHO, date(2025, 1, 15))
+    assert merged == {**WHO, **SAFE, "answered_on": "2025-01-15"}
+    assert merge(merged, WHO, date(2026, 1, 1)) == merged
+    assert belief(merged, "papers_retention") < belief({**WHO, **SAFE}, "papers_retention")
+
+
+def test_a_denial_in_a_list_is_not_supported_by_the_evidence_of_older_answers():
+    before = {**WHO, **SAFE, **AUDITED}
+    assert merge(before, {**WHO, "uses_agencies": "no"}) == before
+    assert merge({**WHO, "workers_total": 80}, {**WHO, "uses_agencies": "no"})["uses_agencies"] == "no"
+
+
+def test_an_agency_named_in_a_list_overrides_an_older_denial():
+    merged = merge({**WHO, **SAFE, "uses_agencies": "no"}, {**WHO, "agencies": ["Swift Hands"]})
+    assert "uses_agencies" not in merged
+    assert merged["agencies"] == ["Swift Hands"]
+
+
+# ---------------------------------------------------------------- answered anew
+
+
+def test_new_answers_replace_earlier_ones_and_admitted_harm_is_kept_until_it_is_answered():
+    before = {**WHO, **HELD, "violence": "none_asked", "movement": "declined", **AUDITED}
+    now = merge(before, {**WHO, "wage_payment": "on_time", "answered_on": "2026-11-01"})
+    assert now == {**WHO, **HELD, "movement": "declined", "wage_payment": "on_time", "answered_on": "2026-11-01"}
+    assert merge(now, {**WHO, **SAFE, "movement": "free"}) == {**WHO, **SAFE, "movement": "free"}
+
+
+def test_declining_to_answer_does_not_undo_harm_that_was_admitted():
+    assert merge({**WHO, **HELD}, {**WHO, "papers_retention": "declined"})["papers_retention"] == "held"
+    assert merge({**WHO, **SAFE}, {**WHO, "papers_retention": "declined"})["papers_retention"] == "declined"
+
+
+def test_a_declined_answer_is_replaced_by_the_next_answer_even_not_known():
+    assert not SITE.admits_harm("recruitment_fees", "declined")
+    declined = {**WHO, "recruitment_fees": "declined"}
+    assert merge(declined, {**WHO, "recruitment_fees": "not_known"})["recruitment_fees"] == "not_known"
+
+
+def test_not_known_does_not_undo_harm_that_was_admitted():
+    not_known = {**WHO, "recruitment_fees": "not_known"}
+    assert merge({**WHO, "recruitment_fees": "most"}, not_known)["recruitment_fees"] == "most"
+    assert merge({**WHO, "recruitment_fees": "none_checked"}, not_known)["recruitment_fees"] == "not_known"
+    assert merge({**WHO, "recruitment_fees": "most"}, {**WHO, "recruitment_fees": "none"})["recruitment_fees"] == "none"
+
+
+def test_harms_reported_by_workers_are_kept_with_their_source_beside_new_answers():
+    before = {**WHO, "reported_harms": ["papers_retention"], "reported_by": "union"}
+    merged = {"reported_harms": ["papers_retention"], "reported_by": "union"}
+    assert merged.items() <= merge(before, {**WHO, **SAFE}).items()
+    anew = merge(before, {**WHO, **SAFE, "reported_harms": ["violence"]})
+    assert anew["reported_harms"] == ["violence"]
+    assert "reported_by" not in anew
+
+
+def test_identity_is_kept_and_evidence_goes_with_the_answers_it_supported():
+    identity = {"owner": "Nine Herons Holding", "imo": "9074729", "agencies": ["Swift Hands"]}
+    now = merge({**WHO, **identity, **AUDITED}, {**WHO, **SAFE})
+    assert now == {**WHO, **identity, **SAFE}
+    assert "uses_agencies" not in merge({**WHO, "uses_agencies": "no", **AUDITED}, {**WHO, **SAFE})
+
+
+@given(
+    before=st.dictionaries(st.sampled_from(FEEDING), st.integers(0, 20), max_size=8),
+    record=st.sampled_from([{}, AUDITED, {"answered_on": "2024-01-01"}]),
+    given_now=st.sampled_from([{}, AUDITED, {"evidence_grade": "official", "evidence_date": "2026-11-19"}]),
+)
+def test_a_list_entry_does_not_change_the_score(before: dict, record: dict, given_now: dict):
+    answers_before = {q.id: q.choices[k % len(q.choices)].code for q, k in before.items()}
+    before_import = {**WHO, **answers_before, **record}
+    assert score(merge(before_import, {**WHO, **given_now}, ON)) == score(before_import)
+
+
+# ---------------------------------------------------------------- rows of one file
+
+
+def merge_rows(*rows: dict) -> dict:
+    return merge_duplicates(rows, SITE, "site").answers
+
+
+def test_the_riskier_of_contradictory_answers_is_kept_in_any_order_of_rows():
+    rows = ({**WHO, **HELD}, {**WHO, **SAFE}, {**WHO, "papers_retention": "declined"})
+    for order in permutations(rows):
+        merged = merge_duplicates(order, SITE, "site")
+        assert merged.answers == {**WHO, **HELD}
+        assert merged.contradicted == ("papers_retention",)
+    assert merge_rows(rows[1], rows[2])["papers_retention"] == "declined"
+
+
+def test_a_declined_answer_never_replaces_harm_however_slight():
+    admitted, declined = {**WHO, "grievance_channel": "unused"}, {**WHO, "grievance_channel": "declined"}
+    assert SITE.risk("grievance_channel", "unused") == 0.5, "the least that admits harm"
+    assert merge_rows(admitted, declined) == merge_rows(declined, admitted) == admitted
+
+
+def test_rows_that_complement_each_other_are_combined_and_differences_are_named():
+    rows = (
+        {**WHO, "agencies": ["Swift Hands"]},
+        {**WHO, "name": "Blue Pier", "agencies": ["Fern"], "migrant_pct": 5.0},
+    )
+    merged = merge_duplicates((*rows, {**WHO, "migrant_pct": 60.0}), SITE, "site")
+    assert merged.answers == {**WHO, "agencies": ["Swift Hands", "Fern"], "migrant_pct": 60.0}
+    assert (merged.contradicted, merged.differing) == ((), ("name", "migrant_pct"))
+
+
+@pytest.mark.parametrize(("denied", "other"), [("no", "yes"), ("no", "declined")])
+def test_of_a_denial_and_anything_else_the_other_stands_in_whichever_order_the_rows_come(denied: str, other: str):
+    rows = {**WHO, "uses_agencies": denied}, {**WHO, "uses_agencies": other}
+    assert merge_rows(*rows)["uses_agencies"] == merge_rows(*rows[::-1])["uses_agencies"] == other
+
+
+def test_evidence_of_one_row_does_not_support_answers_of_another():
+    merged = merge_rows(
+        {**WHO, **SAFE, "evidence_grade": "audit", "evidence_date": "2026-10-01"}, {**WHO, "movement": "free"}
+    )
+    alone = {**WHO, "movement": "free"}
+    assert belief(merged, "movement") == belief(alone, "movement")
+    assert belief(merged, "papers_retention") > belief(alone, "movement")
+
+
+def test_merged_rows_are_as_old_as_the_oldest_of_them():
+    merged = merge_rows(
+        {**WHO, **SAFE, "answered_on": "2024-01-01"}, {**WHO, "movement": "free", "answered_on": "2026-11-01"}
+    )
+    assert merged["answered_on"] == "2024-01-01"
+
+
+def test_a_single_row_is_unchanged():
+    row = {**WHO, **HELD, **AUDITED, "evidence": [{"grade": "document", "date": "2026-01-01"}]}
+    assert merge_rows(row) == row
+    assert merge_rows(row, row) == row
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"reference": "S 1", "imo": "9074729"},
+        {"imo": "9074729", "lei": "X"},
+        {"licence_number": "L/1", "country": "NP", "name": "A"},
+        {"name_local": "株式会社", "country": "JP", "address": "1-2"},
+        {"imo": "declined", "name": "A"},
+    ],
+)
+def test_keys_of_many_suppliers_equal_the_keys_of_each_alone(row: dict):
+    other = {"name": "Somebody else"}
+    assert supplier_keys(from_rows([other, row])) == [supplier_key(other), supplier_key(row)]
+
+
+ALPHA = {"name": "Alpha Works", "country": "NP", "address": "1 Long Road"}
+
+
+@pytest.mark.parametrize(
+    ("one_row", "other_row", "is_one"),
+    [
+        ({"reference": "S-1", **ALPHA}, {"reference": "s 1", "name": "Beta"}, True),
+        ({"reference": "S-1", **ALPHA}, {"reference": "S-2", **ALPHA}, False),
+        ({"imo": "9074729", "country": "PA"}, {"imo": "9074729", "country": "TH", "name": "Renamed"}, True),
+        ({"licence_number": "L/1", "country": "NP"}, {"licence_number": "L/1", "country": "NP", "name": "Kite"}, True),
+        ({"licence_number": "L/1", "country": "NP"}, {"licence_number": "L/1", "country": "BD"}, False),
+        ({"registration_number": "77", "country": "NP"}, {"registration_number": "77", "country": "BD"}, False),
+        ({"imo": "declined", **ALPHA}, {"imo": "declined", "name": "Beta Works", "country": "NP"}, False),
+        ({"imo": "cannot_apply", **ALPHA}, ALPHA, True),
+        (ALPHA, {**ALPHA, "name": "ALPHA WORKS"}, True),
+        (ALPHA, {**ALPHA, "address": "2 Long Road"}, False),
+        (ALPHA, {**ALPHA, "country": "BD"}, False),
+    ],
+)
+def test_a_supplier_is_found_by_its_reference_else_a_number_in_its_register_else_name_and_place(
+    one_row: dict, other_row: dict, is_one: bool
+):
+    assert (supplier_key(one_row) == supplier_key(other_row)) is is_one

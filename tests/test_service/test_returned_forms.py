@@ -1,0 +1,199 @@
+"""Returned forms: the blanks in a returned form count as declined by its supplier, and by nobody else."""
+
+import re
+from io import BytesIO
+
+import pytest
+from callers import a_browser, a_user, an_organisation
+from flask import Flask
+from openpyxl import load_workbook
+from portal import Portal, a_portal
+from sheets import workbook
+from sqlalchemy import select
+
+from questionnaires.form import load_form
+from service.db.session import Database
+from service.db.tables import Supplier
+
+CANNERY = {"name": "Blue Pier Cannery", "country": "TH", "sector": ["1020"]}
+FORM = load_form("site")
+ASKED = {q.id for q in FORM.questions if q.feeds and not q.person and not q.buyer_answered}
+
+
+@pytest.fixture
+def portal(app: Flask, database: Database) -> Portal:
+    return a_portal(app, an_organisation(database))
+
+
+def request_form(portal: Portal, reference: str = "S-1") -> tuple[str, str]:
+    """Keeps a supplier and asks it; the id of the record, and where its form is."""
+    portal.put(f"/suppliers/{reference}", CANNERY)
+    response = portal.post(f"/suppliers/{reference}/askings", {"form": "site", "sent_to": "the desk"})
+    return response.json["id"], response.location.removeprefix("/api/v1")
+
+
+def filled_in(portal: Portal, form: str, *rows: dict[str, object]) -> bytes:
+    """The form with answers put in by question, from its first row on."""
+    book = load_workbook(BytesIO(portal.get(form).get_data()))
+    sheet = book.worksheets[1]
+    at = {q.id: [h.value for h in sheet[2]].index(q.title) + 1 for q in FORM.questions if not q.person}
+    for number, row in enumerate(rows, 3):
+        for question, answer in row.items():
+            sheet.cell(number, at[question], answer)
+    held = BytesIO()
+    book.save(held)
+    return held.getvalue()
+
+
+def take_in(portal: Portal, name: str, data: bytes) -> dict[str, object]:
+    response = portal.send(name, data)
+    portal.work()
+    done = portal.get(response.location.removeprefix("/api/v1")).json
+    assert done["state"] == "done", done
+    return done
+
+
+def declined(portal: Portal, reference: str = "S-1") -> set[str]:
+    answers = portal.get(f"/suppliers/{reference}").json["answers"]
+    return {question for question, answer in answers.items() if answer == "declined"}
+
+
+def test_blanks_in_a_returned_form_are_declined_and_the_request_is_marked_as_returned(portal: Portal):
+    request_id, form = request_form(portal)
+    assert declined(portal) == set()
+    take_in(portal, "back.xlsx", filled_in(portal, form, {"uses_agencies": "No"}))
+    answer = portal.get("/suppliers/S-1").json
+    assert answer["answers"]["uses_agencies"] == "no"
+    assert declined(portal) == ASKED - answer["answers"].keys() | declined(portal)
+    assert "papers_retention" in declined(portal)
+    (record,) = portal.get("/suppliers/S-1/askings").json["items"]
+    assert (record["id"], record["returned_on"]) == (request_id, answer["answers"]["form_returned"])
+    assert answer["answers"]["form_version"] == f"site {FORM.version}"
+
+
+def test_a_returned_form_is_scored_by_the_known_sector_if_it_has_none(portal: Portal):
+    portal.put("/suppliers/S-1", CANNERY | {"sector": ["0311"]})
+    response = portal.post("/suppliers/S-1/askings", {"form": "site_fishing", "sent_to": "the desk"})
+    take_in(portal, "back.xlsx", portal.get(response.location.removeprefix("/api/v1")).get_data())
+    answer = portal.get("/suppliers/S-1").json
+    assert (answer["answers"]["sector"], answer["model"]) == (["0311"], "site_fishing")
+
+
+def test_an_unreadable_cell_costs_no_less_than_a_blank_one_and_is_reported(portal: Portal):
+    _, form = request_form(portal)
+    result = take_in(portal, "back.xlsx", filled_in(portal, form, {"papers_retention": "who knows, ask Bo"}))
+    assert "papers_retention" in declined(portal)
+    assert ("answer.unknown", "who knows, ask Bo") in [(issue["code"], issue["seen"]) for issue in result["issues"]]
+
+
+UNREADABLE = """
+    | Reference | Name | Country | Recruitment fees paid by workers | Harm that workers or others report |
+    |---|---|---|---|---|
+    | S-1 | Blue Pier Cannery | Thailand | yes - most | they told us |
+    | S-2 | Red Quay Foods | Thailand | most | |
+    """
+
+
+def test_an_unreadable_answer_is_shown_on_the_page_of_its_supplier(portal: Portal, database: Database):
+    take_in(portal, "list.xlsx", workbook(UNREADABLE))
+    result = page_of(portal, database, "S-1")
+    assert "Answered, but not understood" in result
+    assert "yes - most" in result
+    assert "they told us" not in result
+    assert "Answered, but not understood" not in page_of(portal, database, "S-2")
+    take_in(portal, "mended.xlsx", workbook(UNREADABLE.replace("yes - most", "most")))
+    assert "Answered, but not understood" not in page_of(portal, database, "S-1")
+
+
+@pytest.mark.parametrize(
+    ("sector", "form"),
+    [("0311", "site_fishing"), ("4100", "site_construction"), ("9700", "site_domestic_work"), ("1020", "site")],
+)
+def test_the_page_offers_the_form_of_the_suppliers_sector_first(
+    portal: Portal, database: Database, sector: str, form: str
+):
+    portal.put("/suppliers/S-1", CANNERY | {"sector": [sector]})
+    offered = re.findall(r'<option value="(site\w*|agency)"( selected)?>', page_of(portal, database, "S-1", "officer"))
+    assert ([id_ for id_, selected in offered if selected] or [offered[0][0]]) == [form]
+    listed = [item["id"] for item in portal.get("/forms").json["items"]]
+    assert listed == sorted(listed)
+
+
+def page_of(portal: Portal, database: Database, reference: str, role: str = "viewer") -> str:
+    supplier_id = portal.get(f"/suppliers/{reference}").json["id"]
+    with database.unscoped() as session:
+        organisation = session.scalars(select(Supplier.organisation_id).where(Supplier.id == supplier_id)).one()
+    return (
+        a_browser(portal.app, a_user(database, organisation, role))
+        .get(f"/suppliers/{supplier_id}")
+        .get_data(as_text=True)
+    )
+
+
+def test_blanks_in_another_row_of_the_form_are_not_declined(portal: Portal):
+    _, form = request_form(portal)
+    other = {"reference": "S-2", "name": "Red Quay Foods", "country": "Thailand"}
+    take_in(portal, "back.xlsx", filled_in(portal, form, {}, other))
+    assert declined(portal, "S-1")
+    assert declined(portal, "S-2") == set()
+
+
+LIST = """
+    | Reference | Name | Country | Workers' papers |
+    |---|---|---|---|
+    | S-1 | Blue Pier Cannery | Thailand | |
+    """
+
+
+def test_blanks_in_a_plain_list_are_not_declined(portal: Portal):
+    request_form(portal)
+    take_in(portal, "list.xlsx", workbook(LIST))
+    assert declined(portal) == set()
+
+
+def test_answers_and_declines_stay_when_a_list_is_imported_later(portal: Portal):
+    _, form = request_form(portal)
+    take_in(portal, "back.xlsx", filled_in(portal, form, {"uses_agencies": "No"}))
+    refused, level = declined(portal), portal.get("/suppliers/S-1").json["level"]
+    for _ in range(2):
+        take_in(portal, "list.xlsx", workbook(LIST))
+        assert declined(portal) == refused
+        assert portal.get("/suppliers/S-1").json["level"] == level
+    assert portal.get("/suppliers/S-1").json["answers"]["uses_agencies"] == "no"
+
+
+def test_declined_questions_stay_declined_in_a_later_put_until_answered(portal: Portal):
+    _, form = request_form(portal)
+    take_in(portal, "back.xlsx", filled_in(portal, form, {}))
+    refused = declined(portal)
+    portal.put("/suppliers/S-1", {**CANNERY, "papers_retention": "never"})
+    assert declined(portal) == refused - {"papers_retention"}
+    portal.put("/suppliers/S-1", CANNERY)
+    assert declined(portal) == refused - {"papers_retention"}
+
+
+def test_explicitly_declined_questions_stay_declined_until_answered_without_a_returned_form(portal: Portal):
+    request_form(portal)
+    portal.put("/suppliers/S-1", {**CANNERY, "papers_retention": "declined"})
+    for later in ({}, {"contract_language": "all"}):
+        portal.put("/suppliers/S-1", {**CANNERY, **later})
+        assert declined(portal) == {"papers_retention"}
+    portal.put("/suppliers/S-1", {**CANNERY, "papers_retention": "never"})
+    assert declined(portal) == set()
+
+
+def test_questionnaire_requests_move_along_when_a_supplier_is_merged(portal: Portal):
+    request_id, _ = request_form(portal)
+    portal.put("/suppliers/S-2", CANNERY)
+    portal.post("/suppliers/S-1/merge", {"into": "S-2"})
+    assert [request["id"] for request in portal.get("/suppliers/S-2/askings").json["items"]] == [request_id]
+
+
+def test_a_form_sent_by_another_organisation_counts_as_a_plain_list(app: Flask, database: Database, portal: Portal):
+    stranger = a_portal(app, an_organisation(database, "Quay Textiles"))
+    _, form = request_form(stranger)
+    data = filled_in(stranger, form, {})
+    portal.put("/suppliers/S-1", CANNERY)
+    take_in(portal, "back.xlsx", data)
+    assert declined(portal) == set()
+    assert stranger.get("/suppliers/S-1/askings").json["items"][0]["returned_on"] is None
