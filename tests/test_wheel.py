@@ -15,6 +15,7 @@ from urllib.request import urlopen
 from xml.etree import ElementTree
 
 import pytest
+from patience import PATIENCE
 
 from reports.formats import FORMATS
 
@@ -118,5 +119,5 @@ def serving(diligence: Path, folder: Path) -> Iterator[str]:
 
 
 def fetch(address: str) -> str:
-    with urlopen(address, timeout=60) as response:
+    with urlopen(address, timeout=PATIENCE) as response:
         return response.read().decode()

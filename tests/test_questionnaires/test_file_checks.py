@@ -9,7 +9,8 @@ import struct
 import zipfile
 
 import pytest
-from hypothesis import given, settings
+from examples import examples
+from hypothesis import given
 from hypothesis import strategies as st
 from openpyxl import Workbook
 from sheets import (
@@ -490,7 +491,7 @@ NOTATIONS = [(kind, notation) for kind, notations in CELLS.items() for notation 
 STYLES = f'<styleSheet xmlns="{MAIN}"><cellXfs><xf numFmtId="0"/><xf numFmtId="9"/><xf numFmtId="14"/></cellXfs></styleSheet>'
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(st.lists(st.lists(st.sampled_from(NOTATIONS), max_size=6), max_size=8), st.booleans())
 def test_cell_flags_do_not_depend_on_the_notation_of_the_cells(grid, prefixed):
     markup = "".join(

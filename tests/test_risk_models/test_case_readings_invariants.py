@@ -2,7 +2,8 @@
 
 from datetime import date
 
-from hypothesis import given, settings
+from examples import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 from risk_models.cases.readings import Case, Finding, read_case
@@ -47,7 +48,7 @@ def list_readings(case):
 
 
 @given(record, more)
-@settings(max_examples=120, deadline=None)
+@examples(120)
 def test_one_more_finding_never_lowers_a_reading(case, new):
     richer = Case(case.id, (*case.findings, new), case.people, case.acts, case.phases_asked)
     before, after = list_readings(case), list_readings(richer)
@@ -58,7 +59,7 @@ def test_one_more_finding_never_lowers_a_reading(case, new):
 
 
 @given(record, more)
-@settings(max_examples=120, deadline=None)
+@examples(120)
 def test_one_more_finding_never_lowers_strength_checklist_classes_or_indicators_set(case, new):
     before, after = (
         read_case(case, ON),
@@ -76,14 +77,14 @@ def test_one_more_finding_never_lowers_strength_checklist_classes_or_indicators_
 
 
 @given(record)
-@settings(max_examples=120, deadline=None)
+@examples(120)
 def test_the_worst_reading_is_never_below_the_best_and_the_checklist_is_complete(case):
     assert all(reading.worst >= reading.best for reading in list_readings(case).values())
     assert [line.id for line in read_case(case, ON).ilo] == list(ILO_INDICATORS)
 
 
 @given(record, st.randoms(use_true_random=False))
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_the_order_of_findings_does_not_change_a_reading(case, random):
     shuffled = list(case.findings)
     random.shuffle(shuffled)
@@ -95,7 +96,7 @@ def test_the_order_of_findings_does_not_change_a_reading(case, random):
 
 
 @given(record)
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_asking_about_every_phase_only_narrows_readings(case):
     asked = Case(case.id, case.findings, case.people, case.acts, PHASES[:-1])
     for name, reading in list_readings(case).items():

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from examples import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 from risk_models.answers import from_rows
@@ -130,7 +131,7 @@ def test_an_action_that_is_not_called_for_is_in_no_plan() -> None:
     assert list_ids(sort_steps([build_action("a"), build_action("b")], [inf, 1.0], ON)) == ["b"]
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(
     st.lists(
         st.tuples(

@@ -5,7 +5,8 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
-from hypothesis import given, settings
+from examples import examples
+from hypothesis import given
 from hypothesis import strategies as st
 from test_risk_models.repayment_factory import build_facts, calculate
 
@@ -77,7 +78,7 @@ def is_in_order(estimate: Estimate) -> bool:
 
 
 @given(COHORT_LISTS, TERMS)
-@settings(max_examples=120, deadline=None)
+@examples(120)
 def test_low_is_at_most_central_and_central_at_most_high(cohort_list: list[Cohort], terms: dict[str, Any]):
     result = calculate(*cohort_list, facts=FACTS, **terms)
     assert is_in_order(result.total)
@@ -91,7 +92,7 @@ def test_low_is_at_most_central_and_central_at_most_high(cohort_list: list[Cohor
 
 
 @given(COHORT_LISTS, TERMS)
-@settings(max_examples=120, deadline=None)
+@examples(120)
 def test_totals_add_up_to_the_cent_by_item_and_by_cohort(cohort_list: list[Cohort], terms: dict[str, Any]):
     result = calculate(*cohort_list, facts=FACTS, **terms)
     lines = [
@@ -122,7 +123,7 @@ def test_totals_add_up_to_the_cent_by_item_and_by_cohort(cohort_list: list[Cohor
 
 
 @given(cohorts(), DAYS)
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_a_zero_fee_policy_takes_off_at_most_half_of_what_was_paid(cohort: Cohort, policy: date):
     before, after = (calculate(replace(cohort, zero_fee_from=day), facts=FACTS).cohorts[0] for day in (None, policy))
     # An open debt is not halved, so that it takes up more of the halved known cost.

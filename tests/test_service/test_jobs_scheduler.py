@@ -57,6 +57,24 @@ def next_due(database: Database, schedule_id: str) -> datetime:
         return session.get_one(Schedule, schedule_id).next_due
 
 
+def test_all_missed_times_are_counted_and_the_first_sixty_are_listed(database: Database, organisation_id: str):
+    a_schedule(database, organisation_id)
+    (job_id,) = scheduler.trigger_due_schedules(database, START + 99 * DAY + HOUR)
+    assert firings(database) == [(START + HOUR, 99)]
+    with database.unscoped(write=False) as session:
+        listed = session.get_one(Job, job_id).payload["missed"]
+    assert (len(listed), listed[0], listed[-1]) == (60, "2026-03-02T06:00:00+00:00", "2026-04-30T06:00:00+00:00")
+
+
+def test_a_schedule_that_was_paused_after_it_was_found_due_is_not_triggered(database: Database, organisation_id: str):
+    schedule_id = a_schedule(database, organisation_id)
+    with database.for_organisation(organisation_id) as session:
+        session.get_one(Schedule, schedule_id).active = False
+    with database.for_organisation(organisation_id) as session:
+        assert scheduler.trigger_schedule(session, schedule_id, START + HOUR) == []
+    assert firings(database) == []
+
+
 def test_a_scheduled_time_triggers_once_and_not_before_it_has_come(database: Database, organisation_id: str):
     schedule_id = a_schedule(database, organisation_id)
     assert scheduler.trigger_due_schedules(database, START + 0.99 * HOUR) == []

@@ -2,11 +2,11 @@
 
 import io
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import databases
 import pytest
-from callers import an_organisation
+from callers import an_organisation, freeze_time
 from openpyxl import Workbook, load_workbook
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -125,7 +125,8 @@ def test_an_agency_gets_the_agency_form_with_its_licence_number_filled_in(sessio
 def test_prefilled_identity_answers_are_read_back_unchanged(session: Session):
     known = {
         "country": "TW", "sector": ["0311", "1020"], "imo": "9074729", "flag": "PA", "call_sign": "BVXY", "parent": "Pearl Group",
-        "city": "Kaohsiung", "tax_number": "007",
+        "city": "Kaohsiung", "tax_number": "007", "mmsi": "416004321", "duns": "150483782", "region": "South",
+        "postal_code": "80641", "address": "1 Dock Road", "name_local": "藍碼頭", "trade_name": "Blue Pier",
     }  # fmt: skip
     vessel = a_supplier(session, papers_retention="held", **known)
     _, data = questionnaire_requests.create_request(session, vessel, "site_fishing", "the desk", SENT, "user:1")
@@ -209,6 +210,8 @@ def test_overdue_requests_are_listed_oldest_first_until_they_are_returned(sessio
     questionnaire_requests.mark_form_returned(session, later, BACK, "user:1")
     assert [request.id for request, _ in questionnaire_requests.list_overdue_requests(session, on)] == [late]
     assert fresh in [request.id for request, _ in questionnaire_requests.list_overdue_requests(session, on, days=3)]
+    supplier.deleted_at = now()
+    assert questionnaire_requests.list_overdue_requests(session, on) == []
 
 
 def came_back(session: Session, supplier: Supplier, form: str = "site") -> QuestionnaireRequest:
@@ -239,6 +242,16 @@ def test_a_form_uploaded_again_keeps_its_first_day_of_return(session: Session):
     again = questionnaire_requests.receive_returned_form(session, request.id, "user:1", date(2026, 4, 1))
     assert again is not None
     assert again[0].returned_on == BACK
+
+
+def test_the_day_of_return_is_neither_in_the_future_nor_before_the_form_was_sent(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+):
+    freeze_time(monkeypatch, datetime(2026, 3, 5, 12, tzinfo=UTC))
+    for on, expected in ((date(2026, 3, 9), date(2026, 3, 5)), (SENT - timedelta(days=1), SENT)):
+        request_id, _ = ask(session, a_supplier(session, reference=f"S-{on}"))
+        request, _ = questionnaire_requests.receive_returned_form(session, request_id, "user:1", on)
+        assert request.returned_on == expected
 
 
 def test_a_returned_form_of_another_organisation_has_no_request(sqlite_database: Database):

@@ -171,6 +171,20 @@ def test_the_day_of_a_review_is_that_of_its_time_zone(
     assert reviewed(database, organisation_id) == ["S-1"]
 
 
+def test_a_review_keeps_the_key_of_a_supplier_and_the_place_of_its_answers(database: Database, organisation_id: str):
+    place = {"file": "list.csv", "sheet": "", "row": 7}
+    with database.for_organisation(organisation_id) as session:
+        site = session.scalars(select(Supplier).where(Supplier.reference == "S-1")).one()
+        site.key = "ref:its number of last year"
+        session.get_one(Result, site.latest_id).place = place
+    review(database, put_review(database, organisation_id, MONTHLY))
+    now_is = load_suppliers(database, organisation_id)
+    assert len(now_is) == 3
+    with database.for_organisation(organisation_id, write=False) as session:
+        latest = session.get_one(Result, now_is["S-1"].latest_id)
+        assert (latest.supplier_id, latest.cause, latest.place) == (site.id, "review", place)
+
+
 def test_an_interrupted_review_resumes_where_it_stopped_and_with_its_own_date(
     database: Database, organisation_id: str, monkeypatch: pytest.MonkeyPatch
 ):
@@ -191,6 +205,7 @@ def test_an_interrupted_review_resumes_where_it_stopped_and_with_its_own_date(
         with pytest.raises(KeyboardInterrupt):
             review(database, job_id)
     assert len(reviewed(database, organisation_id)) == 2
+    assert job(database, job_id).progress == pytest.approx(2 / 3)
     freeze_time(monkeypatch, at + timedelta(hours=2))
     review(database, job_id)
     assert reviewed(database, organisation_id) == ["A-1", "S-1", "S-2"]

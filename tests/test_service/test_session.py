@@ -13,7 +13,7 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.orm import Bundle, Session, aliased
 
 from service.clock import now
-from service.db.session import Database, MissingOrganisation, UnfilteredStatement
+from service.db.session import Database, MissingOrganisation, UnfilteredStatement, open_engine
 from service.db.tables import Organisation, SignIn, User
 
 SERVICE = Path(__file__).resolve().parents[2] / "service"
@@ -242,6 +242,45 @@ def test_a_reader_waits_for_no_writer(database: Database):
         writer.execute(update(User).values(name="x"))
         with database.for_organisation("a", write=False) as reader:
             assert reader.scalars(select(User.name)).all() == ["ua"]
+
+
+@pytest.mark.parametrize("snapshot", [True, False])
+def test_a_reader_sees_one_snapshot_throughout_unless_it_wants_the_latest_on_postgresql(
+    database: Database, snapshot: bool
+):
+    make_two(database)
+    with database.for_organisation("a", write=False, snapshot=snapshot) as reader:
+        assert reader.scalars(select(User.name)).all() == ["ua"]
+        with database.for_organisation("a") as writer:
+            writer.execute(update(User).values(name="x"))
+        latest = database.engine.dialect.name == "postgresql" and not snapshot
+        assert reader.scalars(select(User.name)).all() == ["x" if latest else "ua"]
+
+
+def test_on_sqlite_a_writer_that_reads_first_is_not_overtaken_by_another_process(sqlite: Empty):
+    with sqlite() as engine:
+        database, other_process = Database(engine), Database(open_engine(str(engine.url)))
+        make_two(database)
+
+        def overtake() -> None:
+            with other_process, other_process.for_organisation("a") as session:
+                session.execute(update(User).values(name="overtaker"))
+
+        overtaking = Thread(target=overtake, daemon=True)
+        with database.for_organisation("a") as session:
+            assert session.scalars(select(User.name)).all() == ["ua"]
+            overtaking.start()
+            overtaking.join(0.5)  # time enough to write, if nothing held it up
+            session.execute(update(User).values(name="first"))
+        overtaking.join(PATIENCE)
+        assert users_of(database)["ua"] == ("a", "overtaker")
+
+
+def test_on_sqlite_a_commit_survives_a_crash_and_what_is_erased_is_overwritten(sqlite: Empty):
+    settings = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 30_000, "secure_delete": 1}
+    with sqlite() as engine, engine.connect() as connection:
+        found = {name: connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in settings}
+    assert found == settings
 
 
 def test_a_waiting_writer_is_woken_when_it_is_its_turn_instead_of_polling(sqlite: Empty):
