@@ -165,7 +165,7 @@ def main() -> None:
     print(f"  memory over import: {(peak - start) / 1e6:.0f} MB, {per_cell:.0f} bytes a cell")
     within_limits = cpu["assess"] / cpu["read"] <= MOST_READINGS and per_cell <= MOST_BYTES
     print(
-        f"  at most {MOST_READINGS:g} readings and {MOST_BYTES:g} bytes a cell: {'kept' if within_limits else 'NOT KEPT'}"
+        f"  at most {MOST_READINGS:g} readings and {MOST_BYTES:g} bytes a cell: {'met' if within_limits else 'NOT MET'}"
     )
     sys.exit(0 if within_limits else 1)
 
