@@ -44,16 +44,16 @@ def workbook(*lines: str, name: str = "Suppliers", **others: str) -> bytes:
 
 def save_workbook(book: Workbook) -> bytes:
     """Return the bytes of a workbook."""
-    held = io.BytesIO()
-    book.save(held)
-    return held.getvalue()
+    buffer = io.BytesIO()
+    book.save(buffer)
+    return buffer.getvalue()
 
 
 def text(*lines: str, delimiter: str = ",", encoding: str = "utf-8") -> bytes:
     """Return the table as a text file."""
-    held = io.StringIO()
-    csv.writer(held, delimiter=delimiter).writerows(parse_table(*lines))
-    return held.getvalue().encode(encoding)
+    buffer = io.StringIO()
+    csv.writer(buffer, delimiter=delimiter).writerows(parse_table(*lines))
+    return buffer.getvalue().encode(encoding)
 
 
 # Packages of raw parts
@@ -63,11 +63,11 @@ def build_zip(
     parts: Mapping[str, str | bytes] | Iterable[tuple[str, str | bytes]], method: int = zipfile.ZIP_DEFLATED
 ) -> bytes:
     """A zip archive of parts by name; a list of pairs may hold a name twice."""
-    held = io.BytesIO()
-    with zipfile.ZipFile(held, "w", method) as archive:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", method) as archive:
         for name, content in parts.items() if isinstance(parts, Mapping) else parts:
             archive.writestr(zipfile.ZipInfo(name), content, method)
-    return held.getvalue()
+    return buffer.getvalue()
 
 
 MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"

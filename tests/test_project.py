@@ -76,8 +76,8 @@ def imported(folders: tuple[str, ...]) -> set[str]:
 @pytest.mark.parametrize("what", ELSEWHERE)
 def test_no_file_holds(what):
     pattern = re.compile(ELSEWHERE[what])
-    held = {path: match[0] for path, text in texts().items() if (match := pattern.search(text))}
-    assert not held
+    matches = {path: match[0] for path, text in texts().items() if (match := pattern.search(text))}
+    assert not matches
 
 
 def test_what_a_document_or_a_comment_names_is_there():

@@ -30,8 +30,8 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel of this checkout, as `scripts/setup` left it, built without a network."""
     folder = tmp_path_factory.mktemp("wheel")
     run(sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", folder, folder=ROOT)
-    (made,) = folder.glob("*.whl")
-    return made
+    (wheel,) = folder.glob("*.whl")
+    return wheel
 
 
 @pytest.fixture(scope="module")
@@ -61,12 +61,12 @@ def outside() -> dict[str, str]:
 
 
 def test_the_wheel_holds_every_file_of_the_packages_and_of_the_demo(wheel: Path):
-    held = set(zipfile.ZipFile(wheel).namelist())
+    packed = set(zipfile.ZipFile(wheel).namelist())
     for package in (*PACKAGES, "demo"):
         files = {path.relative_to(ROOT) for path in (ROOT / package).rglob("*") if path.is_file()}
-        made = {path for path in files if "__pycache__" in path.parts or path.name.startswith("kernel-")}
+        generated = {path for path in files if "__pycache__" in path.parts or path.name.startswith("kernel-")}
         generators = {path for path in files if package == "demo" and path.suffix == ".py"}
-        assert {path.as_posix() for path in files - made - generators} - held == set(), package
+        assert {path.as_posix() for path in files - generated - generators} - packed == set(), package
 
 
 def test_an_installed_wheel_reads_nothing_of_the_checkout(diligence: Path, tmp_path: Path):

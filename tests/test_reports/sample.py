@@ -1,6 +1,6 @@
 """A report as it might be: a buyer of seafood and a builder, twenty results, all names invented.
 
-`a_headline(...)`, `a_report(...)` make the parts a test is about; `sample()` is the whole, and adds up.
+`make_headline(...)`, `make_report(...)` make the parts a test is about; `sample()` is the whole, and adds up.
 """
 
 from dataclasses import replace
@@ -47,7 +47,7 @@ def level_of(score: float) -> Level:
     return "critical" if score >= 75 else "high" if score >= 50 else "medium" if score >= 25 else "low"
 
 
-def a_headline(**given: object) -> Headline:
+def make_headline(**given: object) -> Headline:
     """A middling fish processor in Thailand, changed as given."""
     usual: dict[str, object] = {
         "kind": "site", "reference": "S-01", "name": "Siren Bay Foods", "country": "TH", "country_name": "Thailand",
@@ -60,7 +60,7 @@ def a_headline(**given: object) -> Headline:
     return Headline(**(usual | given))  # type: ignore[arg-type]
 
 
-def a_report(*results: Headline, **given: object) -> Report:
+def make_report(*results: Headline, **given: object) -> Report:
     """A short internal report of these results, changed as given."""
     usual: dict[str, object] = {
         "title": "Suppliers and agencies", "audience": "internal", "on": ON, "engine": "0.1.0",
@@ -112,7 +112,7 @@ _ROWS = (
 
 
 def headlines(audience: str = "internal") -> tuple[Headline, ...]:
-    made = []
+    headlines_so_far = []
     for place, row in enumerate(_ROWS):
         (
             kind,
@@ -134,8 +134,8 @@ def headlines(audience: str = "internal") -> tuple[Headline, ...]:
         points = score or inherent + 1.5
         level: Level = level_of(points) if enough else "insufficient_evidence"
         inherent_level = level_of(inherent)
-        made.append(
-            a_headline(
+        headlines_so_far.append(
+            make_headline(
                 kind=kind, reference=f"{'A' if kind == 'agency' else 'S'}-{place + 101}", name=name, country=country,
                 country_name=COUNTRIES[country] if country else "Unknown country", sector=sector,
                 sector_title=SECTORS[sector], model=model, level=level,
@@ -149,10 +149,10 @@ def headlines(audience: str = "internal") -> tuple[Headline, ...]:
                 sheet="agencies" if kind == "agency" else "Suppliers 2026", row=place + 6,
             )
         )  # fmt: skip
-    return tuple(made)
+    return tuple(headlines_so_far)
 
 
-def a_detail(headline: Headline, audience: str = "internal") -> Detail:
+def make_detail(headline: Headline, audience: str = "internal") -> Detail:
     """Facts that add up to the inherent risk, answers that lead from there to the score, a floor for what is "
     "missing."""
     facts = [
@@ -269,10 +269,10 @@ def _cells(results: tuple[Headline, ...]) -> tuple[tuple[Cell, ...], tuple[Place
         value, level = (h.score, h.level) if asked else (h.inherent or 0.0, h.inherent_level)
         known = "practice" if asked else "inherent"
         key = (h.country_name, h.sector_title)
-        held = cells.get(key)
-        if held is None or value > held.value:
+        stored = cells.get(key)
+        if stored is None or value > stored.value:
             cells[key] = Cell(h.country, h.country_name, h.sector, h.sector_title, value, level, known, 1)  # type: ignore[arg-type]
-        cells[key] = replace(cells[key], results=(held.results if held else 0) + 1)
+        cells[key] = replace(cells[key], results=(stored.results if stored else 0) + 1)
         if h.country:
             there = places.get(h.country)
             if there is None or value > there.value:
@@ -284,10 +284,10 @@ def _cells(results: tuple[Headline, ...]) -> tuple[tuple[Cell, ...], tuple[Place
 def sample(audience: str = "internal") -> Report:
     """A large report; what workers reported is in the internal one alone, as it is when a copy is made."""
     results = headlines(audience)
-    details = tuple(a_detail(headline, audience) for headline in results[:6])
+    details = tuple(make_detail(headline, audience) for headline in results[:6])
     results = tuple(detail.headline for detail in details) + results[6:]
     cells, places = _cells(results)
-    return a_report(
+    return make_report(
         *results,
         title="Suppliers and recruitment agencies, autumn 2026",
         audience=audience,

@@ -8,7 +8,7 @@ import pytest
 
 from reports import charts
 from reports.document import LEVEL_TITLES, LEVELS, Cell, Detail, Floor, Reason
-from tests.test_reports.sample import MODELS, a_detail, a_headline, sample
+from tests.test_reports.sample import MODELS, make_detail, make_headline, sample
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -66,7 +66,7 @@ def test_bars_lead_from_nothing_through_the_base_to_the_score():
 
 
 def test_bars_sum_up_the_answers_there_is_no_room_for():
-    few = a_detail(a_headline(score=70.0))
+    few = make_detail(make_headline(score=70.0))
     many = tuple(Reason("answer", f"Answer {i}", "", "answered", "", 0.1) for i in range(30))
     lines = texts(charts.draw_contributions("b", replace(few, reasons=few.reasons + many), MODELS[0]))
     assert any(re.fullmatch(r"\d+ other answers", words) for words in lines)
@@ -152,7 +152,7 @@ def test_the_title_of_a_sector_is_not_cut_in_a_heat_map():
 
 
 def test_a_floor_that_rests_on_blanks_alone_is_named_so_in_the_bars():
-    headline = a_headline(score=75.0, uplift=20.0, level="critical", level_text="Critical")
+    headline = make_headline(score=75.0, uplift=20.0, level="critical", level_text="Critical")
     floors = [Floor("Debt and papers withheld", "", 75.0, open=True), Floor("A strong sign", "", 50.0)]
     for expected, named in (("Floor, cannot be ruled out: Debt", floors), ("Floor: A strong sign", floors[1:])):
         lines = texts(charts.draw_contributions("b", Detail(headline, (), tuple(named), ()), MODELS[0]))
@@ -161,7 +161,7 @@ def test_a_floor_that_rests_on_blanks_alone_is_named_so_in_the_bars():
 
 def test_a_name_cannot_break_out_of_a_chart():
     name = '</text><script>alert("x")</script>\x00&'
-    headline = a_headline(name=name)
+    headline = make_headline(name=name)
     root = ET.fromstring(charts.draw_ranges("r", [headline], MODELS[0]).svg())
     assert not list(root.iter(f"{SVG}script"))
 

@@ -23,5 +23,5 @@ def test_a_step_in_a_workbook_is_due_on_its_day_and_no_other(day: date) -> None:
 
 def test_a_workbook_says_that_it_was_made_on_the_day_of_the_report() -> None:
     report = sample()
-    made = openpyxl.load_workbook(io.BytesIO(render(report, "xlsx").data)).properties.created
-    assert made.date() == report.on
+    created = openpyxl.load_workbook(io.BytesIO(render(report, "xlsx").data)).properties.created
+    assert created.date() == report.on

@@ -13,7 +13,7 @@ from reports.document import DRAFT, PRIORITIES, WORDING, CaseLine, Company, Deta
 from reports.formats import FORMATS, render
 from reports.pdf import MAX_DETAILS
 from tests.test_reports.read_back import csv_rows, html_text, pdf_text, workbook_rows
-from tests.test_reports.sample import a_headline, a_report, sample
+from tests.test_reports.sample import make_headline, make_report, sample
 
 
 @pytest.fixture(scope="module")
@@ -125,13 +125,13 @@ def test_the_same_report_gives_the_same_bytes(rendered, name):
 
 @pytest.mark.parametrize("name", sorted(FORMATS))
 def test_a_report_with_one_result_and_nothing_else_can_be_rendered(name):
-    made = render(a_report(a_headline()), name)
-    assert made.data
-    assert made.file_name == f"report.{name}"
+    rendered = render(make_report(make_headline()), name)
+    assert rendered.data
+    assert rendered.file_name == f"report.{name}"
 
 
 def test_many_results_are_cut_on_the_page_and_whole_in_the_workbook_and_the_csv():
-    report = a_report(*[a_headline(reference=f"R{i:04}", row=i) for i in range(1, 401)])
+    report = make_report(*[make_headline(reference=f"R{i:04}", row=i) for i in range(1, 401)])
     html = html_text(render(report, "html").data)
     assert "R0200" in html
     assert "R0201" not in html
@@ -145,12 +145,12 @@ def test_many_results_are_cut_on_the_page_and_whole_in_the_workbook_and_the_csv(
 
 def test_an_unknown_format_is_refused():
     with pytest.raises(KeyError):
-        render(a_report(a_headline()), "docx")
+        render(make_report(make_headline()), "docx")
 
 
 @pytest.mark.parametrize("name", ["html", "pdf"])
 def test_a_score_that_only_declined_answers_lift_is_called_a_bound(name):
-    report = a_report(a_headline(reference="S-1", up_to=True), a_headline(reference="S-2"))
+    report = make_report(make_headline(reference="S-1", up_to=True), make_headline(reference="S-2"))
     data = render(report, name).data
     text = re.sub(r"\s+", " ", html_text(data) if name == "html" else pdf_text(data))
     queue = text[text.rindex("Who needs what first") :]
@@ -160,8 +160,10 @@ def test_a_score_that_only_declined_answers_lift_is_called_a_bound(name):
 
 @pytest.mark.parametrize("name", ["html", "pdf", "xlsx"])
 def test_a_report_on_one_supplier_speaks_of_one(name):
-    headline = a_headline(level="critical", level_text="Critical", score=82.4, best=50.2, worst=96.3, confidence=82.0)
-    data = render(a_report(headline, not_checked=(NotChecked("Isolation", 1, 1),)), name).data
+    headline = make_headline(
+        level="critical", level_text="Critical", score=82.4, best=50.2, worst=96.3, confidence=82.0
+    )
+    data = render(make_report(headline, not_checked=(NotChecked("Isolation", 1, 1),)), name).data
     rows = (
         repr([list(row) for row in openpyxl.load_workbook(io.BytesIO(data))["Summary"].values])
         if name == "xlsx"
@@ -176,14 +178,19 @@ def test_a_report_on_one_supplier_speaks_of_one(name):
 
 
 def test_one_urgent_result_among_several_is_spoken_of_as_one():
-    headlines = [a_headline(level="critical", level_text="Critical"), *[a_headline(level="low", level_text="Low")] * 2]
-    assert "1 of 3 stands at critical or high: begin with it." in html_text(render(a_report(*headlines), "html").data)
+    headlines = [
+        make_headline(level="critical", level_text="Critical"),
+        *[make_headline(level="low", level_text="Low")] * 2,
+    ]
+    assert "1 of 3 stands at critical or high: begin with it." in html_text(
+        render(make_report(*headlines), "html").data
+    )
 
 
 def test_the_name_of_a_company_keeps_its_words_together_in_the_pdf():
     name = "Lone Heron Shrimp (fictional)"
-    report = a_report(
-        a_headline(), companies=(Company(name, 2, "insufficient_evidence", "Insufficient evidence", 56.25, 58.5),)
+    report = make_report(
+        make_headline(), companies=(Company(name, 2, "insufficient_evidence", "Insufficient evidence", 56.25, 58.5),)
     )
     lines = pdf_text(render(report, "pdf").data).splitlines()
     assert [line for line in lines if "Lone Heron" in line], lines
@@ -194,11 +201,11 @@ def test_rules_that_rest_on_blanks_are_named_so_and_their_sentence_appears_once(
     blank = "It cannot be ruled out, since questions were asked and left blank."
     floors = [Floor(title, f"{blank} So says rule {title}.", 75.0, open=True) for title in ("A", "B")]
     floors += [Floor("C", "Lower.", 50.0), Floor("D", "Lower still.", 25.0, open=True)]
-    detail = Detail(a_headline(silent=True), (), tuple(floors), ())
+    detail = Detail(make_headline(silent=True), (), tuple(floors), ())
     text = re.sub(
         r"\s+",
         " ",
-        {"html": html_text, "pdf": pdf_text}[name](render(a_report(a_headline(), details=(detail,)), name).data),
+        {"html": html_text, "pdf": pdf_text}[name](render(make_report(make_headline(), details=(detail,)), name).data),
     )
     assert text.count(blank) == 1
     for words in (

@@ -16,7 +16,7 @@ from reports.csv import GUARD, guard
 from reports.formats import FORMATS, render
 from reports.xlsx_rows import CUT_NOTE
 from tests.test_reports.read_back import csv_rows, pdf_text, workbook_rows
-from tests.test_reports.sample import a_headline, a_report, sample
+from tests.test_reports.sample import make_headline, make_report, sample
 
 FORMULAS = ["=1+1", "+1+1", "-1+1", "@SUM(A1)", "\t=1+1", "\r=1+1", "\uff1d1+1", "\uff0b1", "\uff0d1", "\uff20A1"]
 LINKS = ["http://example.test/x", "mailto:a@example.test", "file:///C:/x", "00123"]
@@ -24,7 +24,7 @@ LINKS = ["http://example.test/x", "mailto:a@example.test", "file:///C:/x", "0012
 
 @pytest.mark.parametrize("text", FORMULAS + LINKS)
 def test_text_in_the_workbook_stays_text(text):
-    data = render(a_report(a_headline(name=text)), "xlsx").data
+    data = render(make_report(make_headline(name=text)), "xlsx").data
     cell = openpyxl.load_workbook(io.BytesIO(data))["Results"]["B2"]
     assert cell.data_type in {"s", "inlineStr"}
     assert cell.hyperlink is None
@@ -35,23 +35,23 @@ def test_text_in_the_workbook_stays_text(text):
 
 @pytest.mark.parametrize("text", FORMULAS)
 def test_text_that_a_spreadsheet_would_run_is_guarded_in_the_csv(text):
-    (row,) = csv_rows(render(a_report(a_headline(name=text)), "csv").data)
+    (row,) = csv_rows(render(make_report(make_headline(name=text)), "csv").data)
     assert row["name"] == GUARD + text
 
 
 def test_a_negative_number_in_the_csv_is_not_guarded():
-    (row,) = csv_rows(render(a_report(a_headline(uplift=-0.5)), "csv").data)
+    (row,) = csv_rows(render(make_report(make_headline(uplift=-0.5)), "csv").data)
     assert row["uplift"] == "-0.5"
 
 
 @given(st.text())
 def test_stripping_one_guard_gives_the_text_back(text):
-    held = guard(text)
-    assert held.removeprefix(GUARD) == text
+    guarded = guard(text)
+    assert guarded.removeprefix(GUARD) == text
 
 
 def test_the_csv_opens_in_a_spreadsheet_as_utf_8_with_its_line_ends():
-    data = render(a_report(a_headline(name='福建, "远望"\nline')), "csv").data
+    data = render(make_report(make_headline(name='福建, "远望"\nline')), "csv").data
     assert data.startswith(b"\xef\xbb\xbf")
     assert data.endswith(b"\r\n")
     assert list(reader.reader(io.StringIO(data.decode("utf-8-sig"), newline="")))[1][2] == '福建, "远望"\nline'
@@ -60,32 +60,32 @@ def test_the_csv_opens_in_a_spreadsheet_as_utf_8_with_its_line_ends():
 @pytest.mark.parametrize("name", ["<r><t>Ltd</t></r>", "<r><Ltd></r>", "A & B <Ltd> 'C'", " Ltd\n", "C_x Ltd"])
 def test_markup_in_a_name_reads_as_written_in_the_workbook(name):
     report = sample()
-    detail = replace(report.details[0], headline=a_headline(name=name))
-    data = render(replace(report, results=(a_headline(name=name),), details=(detail,)), "xlsx").data
+    detail = replace(report.details[0], headline=make_headline(name=name))
+    data = render(replace(report, results=(make_headline(name=name),), details=(detail,)), "xlsx").data
     assert [row["Name"] for row in workbook_rows(data)] == [name]
     assert {row["Name"] for row in workbook_rows(data, "Reasons")} == {name}
 
 
 def test_characters_that_xml_cannot_hold_are_escaped_as_excel_does():
-    (row,) = workbook_rows(render(a_report(a_headline(name="a\x07b\uffff_x0041_")), "xlsx").data)
+    (row,) = workbook_rows(render(make_report(make_headline(name="a\x07b\uffff_x0041_")), "xlsx").data)
     assert row["Name"] == "a_x0007_b_xFFFF__x005F_x0041_"
 
 
 @pytest.mark.parametrize("text", ["x" * 40_000, "\U0001f41f" * 20_000])
 def test_text_too_long_for_a_cell_is_cut_and_says_so(text):
-    (row,) = workbook_rows(render(a_report(a_headline(name=text)), "xlsx").data)
+    (row,) = workbook_rows(render(make_report(make_headline(name=text)), "xlsx").data)
     assert 32_766 <= len(row["Name"].encode("utf-16-le")) / 2 <= 32_767
     assert row["Name"].endswith(CUT_NOTE)
 
 
 def test_text_that_a_cell_just_holds_is_whole():
-    (row,) = workbook_rows(render(a_report(a_headline(name="x" * 32_767)), "xlsx").data)
+    (row,) = workbook_rows(render(make_report(make_headline(name="x" * 32_767)), "xlsx").data)
     assert row["Name"] == "x" * 32_767
 
 
 def test_a_score_that_is_no_number_makes_no_workbook():
     with pytest.raises(ValueError, match="no cell holds nan"):
-        render(a_report(a_headline(score=float("nan"))), "xlsx")
+        render(make_report(make_headline(score=float("nan"))), "xlsx")
 
 
 def test_markup_in_a_name_reads_as_written_in_html():
@@ -102,7 +102,7 @@ def test_markup_in_a_name_reads_as_written_in_html():
 
 def test_markup_in_a_name_reads_as_written_in_pdf():
     name = '#include "/etc/passwd" *b* $x$ @ref <l> #panic()'
-    text = pdf_text(render(a_report(a_headline(name=name)), "pdf").data)
+    text = pdf_text(render(make_report(make_headline(name=name)), "pdf").data)
     assert "#include" in text
     assert "*b* $x$" in text
     assert "#panic()" in text
@@ -112,7 +112,7 @@ def test_markup_in_a_name_reads_as_written_in_pdf():
     "name", ["\u0dc1\u0dca\u200d\u0dbb\u0dd3 \u0dbd\u0d82\u0d9a\u0dcf", "a\x00b\x0bc", "\u202etxt.exe", "\U0001f41f"]
 )
 def test_characters_that_no_font_has_do_not_stop_a_report(name):
-    report = a_report(a_headline(name=name))
+    report = make_report(make_headline(name=name))
     for of in FORMATS:
         assert render(report, of).data
 
@@ -120,7 +120,7 @@ def test_characters_that_no_font_has_do_not_stop_a_report(name):
 @examples(8)
 @given(st.text(min_size=1, max_size=40), st.text(max_size=40))
 def test_any_text_can_stand_in_any_format(name, step):
-    report = a_report(a_headline(name=name, next_step=step))
+    report = make_report(make_headline(name=name, next_step=step))
     for of in FORMATS:
         assert render(report, of).data
 

@@ -11,7 +11,7 @@ from reports.document import Place
 SVG = "{http://www.w3.org/2000/svg}"
 
 
-def a_place(country, name, **given):
+def make_place(country, name, **given):
     usual = {"value": 60.0, "level": "high", "known": "practice", "results": 2}
     return Place(country, name, **(usual | given))
 
@@ -26,13 +26,15 @@ def titled(root, tag, start):
 
 @pytest.mark.parametrize("view", [maps.WORLD, maps.ASIA_PACIFIC])
 def test_a_country_takes_the_colour_of_its_worst_result(view):
-    (country,) = titled(drawn(a_place("TH", "Thailand", value=82.0, level="critical"), view=view), "path", "Thailand")
+    (country,) = titled(
+        drawn(make_place("TH", "Thailand", value=82.0, level="critical"), view=view), "path", "Thailand"
+    )
     assert country.get("fill") == maps.FILLS["critical"]
     assert country.find(f"{SVG}title").text == "Thailand: 82.0, critical, 2 results"
 
 
 def test_a_country_known_from_facts_alone_is_hatched():
-    (country,) = titled(drawn(a_place("VN", "Viet Nam", known="inherent")), "path", "Viet Nam")
+    (country,) = titled(drawn(make_place("VN", "Viet Nam", known="inherent")), "path", "Viet Nam")
     assert country.get("fill") == "url(#m-high)"
 
 
@@ -42,7 +44,7 @@ SMALL = {"SG": "Singapore", "MV": "Maldives", "HK": "Hong Kong", "BH": "Bahrain"
 
 @pytest.mark.parametrize("country", SMALL)
 def test_a_small_state_is_a_dot_that_is_seen(country):
-    root = drawn(a_place(country, SMALL[country]))
+    root = drawn(make_place(country, SMALL[country]))
     (dot,) = titled(root, "circle", SMALL[country])
     width, height = float(root.get("width")), float(root.get("height"))
     assert 0 < float(dot.get("cx")) < width
@@ -53,7 +55,7 @@ def test_asia_and_the_pacific_run_on_across_the_date_line():
     x = {}
     for country, name in (("TH", "Thailand"), ("FJ", "Fiji"), ("WS", "Samoa"), ("PF", "French Polynesia")):
         (label,) = [
-            t for t in maps.draw_map("m", [a_place(country, name)], maps.ASIA_PACIFIC).texts() if t.text == country
+            t for t in maps.draw_map("m", [make_place(country, name)], maps.ASIA_PACIFIC).texts() if t.text == country
         ]
         x[country] = label.x
     assert x["TH"] < x["FJ"] < x["WS"] < x["PF"]
@@ -69,7 +71,7 @@ def test_the_date_line_is_not_drawn_through_a_country():
 
 
 def test_a_country_outside_the_view_is_named():
-    assert "Outside this map: Norway" in maps.draw_map("m", [a_place("NO", "Norway")], maps.ASIA_PACIFIC).description
+    assert "Outside this map: Norway" in maps.draw_map("m", [make_place("NO", "Norway")], maps.ASIA_PACIFIC).description
 
 
 def test_every_outline_of_a_country_has_its_code_and_every_country_a_place():

@@ -10,7 +10,7 @@ from pypdf import PdfReader
 from reports.document import CaseLine, Source
 from reports.formats import render
 from tests.test_reports.read_back import html_text, pdf_text, workbook_rows
-from tests.test_reports.sample import a_headline, a_report, sample
+from tests.test_reports.sample import make_headline, make_report, sample
 
 REGISTER = (
     Source("FL07", "Papers are kept by somebody else", "An invented office"),
@@ -57,7 +57,7 @@ def test_the_list_holds_what_is_cited_and_nothing_else(name):
 
 def test_the_signs_that_the_reading_of_a_case_names_are_cited():
     case = CaseLine("C-1", "", "Nepal, cook, 3 people", "signals", 2, ("Reached with CD09 medium; CD0 is no sign.",))
-    page = render(replace(a_report(a_headline()), cases=(case,), sources=REGISTER), "html").data.decode()
+    page = render(replace(make_report(make_headline()), cases=(case,), sources=REGISTER), "html").data.decode()
     assert '<a href="#source-CD09">CD09</a>' in page
     assert "A sign that stands in a case alone" in page
 

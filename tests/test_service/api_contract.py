@@ -40,12 +40,12 @@ def faults_of(endpoint: str, response: Response) -> list[str]:
     name = endpoint.removeprefix("api.")
     if not endpoint.startswith("api.") or name == "openapi" or response.status_code >= 500:
         return []
-    said = operations()[name]["responses"].get(str(response.status_code))
-    if said is None:
+    declared = operations()[name]["responses"].get(str(response.status_code))
+    if declared is None:
         return [f"{name}: {response.status_code} is not described"]
     if response.status_code in NO_BODY:
         return [f"{name}: {response.status_code} has a body"] if response.get_data() else []
-    media = said["content"].get(response.mimetype)
+    media = declared["content"].get(response.mimetype)
     if media is None:
         return [f"{name}: {response.mimetype} is not described for {response.status_code}"]
     if not response.mimetype.endswith("json"):

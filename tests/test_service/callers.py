@@ -19,7 +19,7 @@ PASSWORD = "seven quiet herons wade"
 _number = itertools.count(1)
 
 
-def an_organisation(database: Database, name: str = "Harbour Foods", time_zone: str = "UTC") -> str:
+def make_organisation(database: Database, name: str = "Harbour Foods", time_zone: str = "UTC") -> str:
     """A new organisation; its id."""
     organisation = Organisation(id=new_id(), name=name, time_zone=time_zone, created_at=now())
     with database.unscoped() as session:
@@ -27,7 +27,7 @@ def an_organisation(database: Database, name: str = "Harbour Foods", time_zone: 
     return organisation.id
 
 
-def a_user(
+def make_user(
     database: Database,
     organisation_id: str,
     role: str = "officer",
@@ -55,7 +55,7 @@ def _hash_of_password(_hasher: object) -> str:
     return passwords.hash_password(PASSWORD)
 
 
-def a_browser(app: Flask, user_id: str) -> FlaskClient:
+def make_browser(app: Flask, user_id: str) -> FlaskClient:
     """A browser in which a user is signed in."""
     client = app.test_client()
     database, settings = app.extensions["database"], app.extensions["settings"]
@@ -76,7 +76,7 @@ def send(client: FlaskClient, path: str, **fields: object) -> TestResponse:
     return client.post(path, data={"csrf_token": form_token(client), **fields})
 
 
-def a_key(database: Database, organisation_id: str, *scopes: str, days: int = 30) -> dict[str, str]:
+def make_key(database: Database, organisation_id: str, *scopes: str, days: int = 30) -> dict[str, str]:
     """The header that a new API key is sent in."""
     with database.for_organisation(organisation_id) as session:
         _key, text = keys.create_key(session, "Portal", scopes, days, "system:test")

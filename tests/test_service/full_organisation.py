@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
-from callers import an_organisation
+from callers import make_organisation
 from sample_objects import create_all
 from sqlalchemy import func, select
 
@@ -22,7 +22,7 @@ def create_full_organisation(
     database: Database, blobs: BlobStore, name: str = "Harbour Foods", sent: bytes = b"shared"
 ) -> str:
     """An organisation with something in every table that an organisation has; it sent a file and had a report made."""
-    organisation_id = an_organisation(database, name, "Asia/Bangkok")
+    organisation_id = make_organisation(database, name, "Asia/Bangkok")
     with database.for_organisation(organisation_id) as session:
         ids = create_all(session)
         answers = [{"name": "Wat Pho Shrimp 株式会社", "country": "TH", "sector": ["1020"], "agencies": ["Quick Crew"]}]

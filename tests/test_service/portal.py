@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from io import BytesIO
 
-from callers import a_key
+from callers import make_key
 from flask import Flask
 from werkzeug.test import TestResponse
 
@@ -53,9 +53,9 @@ class Portal:
         return self.get(response.location.removeprefix("/api/v1")).json
 
 
-def a_portal(app: Flask, organisation_id: str, *scopes: str) -> Portal:
+def make_portal(app: Flask, organisation_id: str, *scopes: str) -> Portal:
     """A portal of an organisation, with a key for these scopes (all of them unless told)."""
-    return Portal(app, a_key(app.extensions["database"], organisation_id, *(scopes or ACCESS.scopes)))
+    return Portal(app, make_key(app.extensions["database"], organisation_id, *(scopes or ACCESS.scopes)))
 
 
 def run_jobs(database: Database, blobs: BlobStore) -> None:

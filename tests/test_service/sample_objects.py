@@ -29,18 +29,18 @@ from service.db.watchlist_tables import Screening, Watchlist, WatchlistMatch
 Ids = Mapping[str, str]
 
 
-def a_user(session: Session, ids: Ids) -> User:
+def make_user(session: Session, ids: Ids) -> User:
     mail = f"{new_id()}@harbour.example"
     return User(email=mail, name="Bo", password_hash="", role="viewer", created_at=now())
 
 
-def a_key(session: Session, ids: Ids) -> ApiKey:
+def make_key(session: Session, ids: Ids) -> ApiKey:
     at, scopes = now(), ["assess"]
     end = at + timedelta(days=1)
     return ApiKey(name="Portal", prefix="abcdefgh", key_hash=new_id(), scopes=scopes, created_at=at, expires_at=end)
 
 
-def a_supplier(session: Session, ids: Ids) -> Supplier:
+def make_supplier(session: Session, ids: Ids) -> Supplier:
     at = now()
     return Supplier(
         kind="site",
@@ -53,31 +53,31 @@ def a_supplier(session: Session, ids: Ids) -> Supplier:
     )
 
 
-def a_merged_key(session: Session, ids: Ids) -> MergedKey:
+def make_merged_key(session: Session, ids: Ids) -> MergedKey:
     fields = {"kind": "site", "key": "ref:s2", "named": "S-2", "merged_at": now()}
     return MergedKey(supplier_id=ids["supplier_id"], **fields)
 
 
-def a_request(session: Session, ids: Ids) -> QuestionnaireRequest:
+def make_request(session: Session, ids: Ids) -> QuestionnaireRequest:
     form = {"form": "site", "form_version": "2026.1", "sent_to": "the manager", "sent_on": now().date()}
     return QuestionnaireRequest(supplier_id=ids["supplier_id"], created_by="user:ana", **form)
 
 
-def an_import(session: Session, ids: Ids) -> Import:
+def make_import(session: Session, ids: Ids) -> Import:
     return Import(uploads=[], choices={}, state="previewed", found={}, created_by="user:ana", created_at=now())
 
 
-def a_job(session: Session, ids: Ids) -> Job:
+def make_job(session: Session, ids: Ids) -> Job:
     return Job(kind="render_report", payload={}, not_before=now(), created_by="user:ana", created_at=now())
 
 
-def a_schedule(session: Session, ids: Ids) -> Schedule:
+def make_schedule(session: Session, ids: Ids) -> Schedule:
     due = now() + timedelta(days=30)
     more = {"time_zone": "UTC", "next_due": due, "created_by": "user:ana", "created_at": now()}
     return Schedule(name="Every spring", rule={}, **more)
 
 
-def a_result(session: Session, ids: Ids) -> Result:
+def make_result(session: Session, ids: Ids) -> Result:
     at = now()
     numbers = dict.fromkeys(("score", "best", "worst", "inherent", "confidence", "coverage"), 50.0)
     fields = {"model": "site_general", "model_version": "2026.1", "engine": "2026.1", "facts_digest": "0" * 64}
@@ -96,16 +96,16 @@ def a_result(session: Session, ids: Ids) -> Result:
     )
 
 
-def a_filter(session: Session, ids: Ids) -> SavedFilter:
+def make_filter(session: Session, ids: Ids) -> SavedFilter:
     return SavedFilter(user_id=ids["user_id"], name="Fishing", query={})
 
 
-def a_watchlist(session: Session, ids: Ids) -> Watchlist:
+def make_watchlist(session: Session, ids: Ids) -> Watchlist:
     file_summary = {"form": "own", "rows": 1, "rejected": 0, "left_out": {}}
     return Watchlist(name="Held at the border", file_summary=file_summary, imported_by="user:ana", created_at=now())
 
 
-def a_match(session: Session, ids: Ids) -> WatchlistMatch:
+def make_match(session: Session, ids: Ids) -> WatchlistMatch:
     why = {"by": "name", "role": "site", "given": "Blue Pier Cannery", "listed": "Blue Pier", "score": 0.93}
     content = {
         **dict.fromkeys(("kind", "imo", "lei", "list", "listed_on", "reason", "source"), ""),
@@ -125,7 +125,7 @@ def a_match(session: Session, ids: Ids) -> WatchlistMatch:
     )
 
 
-def a_screening(session: Session, ids: Ids) -> Screening:
+def make_screening(session: Session, ids: Ids) -> Screening:
     fields = {"supplier_id": ids["supplier_id"], "watchlist_id": ids["watchlist_id"]}
     return Screening(edition=new_id(), identity="0" * 64, at=now(), **fields)
 
@@ -137,37 +137,37 @@ def buyer_answers(session: Session, ids: Ids) -> BuyerAnswers:
     )
 
 
-def a_case(session: Session, ids: Ids) -> StoredCase:
+def make_case(session: Session, ids: Ids) -> StoredCase:
     group = {"nationality": "NP", "job": "Sewing operator", "intake_from": "2025", "intake_to": None, "people": 12.0}
     fields = {"number": "C-1", "key": "c 1", "age_group": "adults", "acts": ["recruitment"], "asked_in_full": []}
     by = {"created_by": "user:ana", "created_at": now(), "strength_since": now(), "strength": 3}
     return StoredCase(supplier_id=ids["supplier_id"], cohort=group, **fields, **by)
 
 
-def a_finding(session: Session, ids: Ids) -> StoredFinding:
+def make_finding(session: Session, ids: Ids) -> StoredFinding:
     fields = {"finding": "locked_in", "phase": "work", "found": True, "source": "grievance", "found_on": "2026-11-01"}
     by = {"created_by": "user:ana", "created_at": now()}
     return StoredFinding(case_id=ids["case_id"], number=1, **fields, **by)
 
 
 OBJECTS: dict[str, Callable[[Session, Ids], object]] = {
-    "user_id": a_user,
-    "key_id": a_key,
-    "supplier_id": a_supplier,
-    "merged_key_id": a_merged_key,
-    "asking_id": a_request,
-    "request_id": a_request,  # the same in the addresses of pages
-    "import_id": an_import,
-    "job_id": a_job,
-    "schedule_id": a_schedule,
-    "filter_id": a_filter,
-    "result_id": a_result,
-    "watchlist_id": a_watchlist,
-    "match_id": a_match,
-    "screening_id": a_screening,
+    "user_id": make_user,
+    "key_id": make_key,
+    "supplier_id": make_supplier,
+    "merged_key_id": make_merged_key,
+    "asking_id": make_request,
+    "request_id": make_request,  # the same in the addresses of pages
+    "import_id": make_import,
+    "job_id": make_job,
+    "schedule_id": make_schedule,
+    "filter_id": make_filter,
+    "result_id": make_result,
+    "watchlist_id": make_watchlist,
+    "match_id": make_match,
+    "screening_id": make_screening,
     "answers_id": buyer_answers,
-    "case_id": a_case,
-    "finding_id": a_finding,
+    "case_id": make_case,
+    "finding_id": make_finding,
 }
 # Nobody owns these: they are the same for every organisation.
 WORDS = {"format": "csv", "view": "inherent", "form_id": "site", "model_id": "site_fishing"}

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from callers import a_browser, a_key, a_user, an_organisation, form_token
+from callers import form_token, make_browser, make_key, make_organisation, make_user
 from flask import Flask
 from flask.testing import FlaskClient
 from sample_objects import OBJECTS, WORDS, build_unknown_ids, create_all
@@ -41,12 +41,12 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     folder: Path = tmp_path_factory.mktemp("access")
     database = Database(open_engine(f"sqlite:///{folder / 'test.db'}"))
     Base.metadata.create_all(database.engine)
-    own_ids, other_ids = an_organisation(database), an_organisation(database, "Quay Textiles")
-    users = {role: a_user(database, own_ids, role) for role in ACCESS.roles}
+    own_ids, other_ids = make_organisation(database), make_organisation(database, "Quay Textiles")
+    users = {role: make_user(database, own_ids, role) for role in ACCESS.roles}
     with database.for_organisation(own_ids) as session:
         objects = create_all(session)
     app = create_app(Settings(data=folder, plain_http=True), database)
-    yield World(app, database, own_ids, users, objects, a_user(database, other_ids, "admin"), other_ids)
+    yield World(app, database, own_ids, users, objects, make_user(database, other_ids, "admin"), other_ids)
     database.engine.dispose()
 
 
@@ -81,7 +81,7 @@ def test_every_route_has_a_line_and_every_line_a_route(world: World):
 
 @pytest.mark.parametrize(("route", "role"), PAGES)
 def test_a_page_is_open_to_its_listed_roles_only(world: World, route: str, role: str):
-    client = a_browser(world.app, world.users[role])
+    client = make_browser(world.app, world.users[role])
     answer = call(world, client, route, build_unknown_ids(), data={"csrf_token": form_token(client)})
     assert (answer.status_code == 403) == (role not in ACCESS.pages[route])
     assert answer.status_code < 500
@@ -96,9 +96,9 @@ def test_a_page_redirects_unknown_callers_to_sign_in(world: World, route: str):
 
 @pytest.mark.parametrize("route", [route for route in ACCESS.pages if not route.startswith("GET ")])
 def test_a_page_that_changes_something_needs_the_csrf_token_of_its_form(world: World, route: str):
-    client = a_browser(world.app, world.users["admin"])
+    client = make_browser(world.app, world.users["admin"])
     assert call(world, client, route, world.objects).status_code == 400
-    stranger = form_token(a_browser(world.app, world.users["admin"]))
+    stranger = form_token(make_browser(world.app, world.users["admin"]))
     assert call(world, client, route, world.objects, data={"csrf_token": stranger}).status_code == 400
 
 
@@ -106,17 +106,17 @@ def test_a_page_that_changes_something_needs_the_csrf_token_of_its_form(world: W
 def test_an_api_route_is_open_to_its_scope_only(world: World, route: str):
     scope, nowhere = ACCESS.api[route], build_unknown_ids()
     client = world.app.test_client()
-    allowed = call(world, client, route, nowhere, headers=a_key(world.database, world.own_ids, scope))
+    allowed = call(world, client, route, nowhere, headers=make_key(world.database, world.own_ids, scope))
     assert allowed.status_code not in (401, 403)
     assert allowed.status_code < 500
-    all_others = a_key(world.database, world.own_ids, *(ACCESS.scopes.keys() - {scope}))
+    all_others = make_key(world.database, world.own_ids, *(ACCESS.scopes.keys() - {scope}))
     refused = call(world, client, route, nowhere, headers=all_others)
     assert (refused.status_code, refused.json["code"]) == (403, "key.scope")
 
 
 @pytest.mark.parametrize("route", ACCESS.api)
 def test_an_api_route_accepts_keys_and_no_cookies(world: World, route: str):
-    for client in (world.app.test_client(), a_browser(world.app, world.users["admin"])):
+    for client in (world.app.test_client(), make_browser(world.app, world.users["admin"])):
         assert call(world, client, route, world.objects).status_code == 401
 
 
@@ -124,10 +124,10 @@ def test_an_api_route_accepts_keys_and_no_cookies(world: World, route: str):
 def test_an_object_of_another_organisation_is_not_found(world: World, route: str):
     if not variables(rules(world.app)[route]) & OBJECTS.keys():
         return
-    client = a_browser(world.app, world.other_admin)
+    client = make_browser(world.app, world.other_admin)
     more = {"data": {"csrf_token": form_token(client)}}
     if route in ACCESS.api:
-        more = {"headers": a_key(world.database, world.other_ids, *ACCESS.scopes)}
+        more = {"headers": make_key(world.database, world.other_ids, *ACCESS.scopes)}
     answers = []
     for objects in (world.objects, build_unknown_ids()):
         answer = call(world, client, route, objects, **more)
@@ -142,7 +142,7 @@ def test_an_object_of_another_organisation_is_not_found(world: World, route: str
 
 def test_a_route_without_a_line_is_refused_to_everybody(app: Flask, database: Database):
     app.add_url_rule("/new", "new", lambda: "what nobody thought about")
-    admin = a_browser(app, a_user(database, an_organisation(database), "admin"))
+    admin = make_browser(app, make_user(database, make_organisation(database), "admin"))
     for client in (app.test_client(), admin):
         answer = client.get("/new")
         assert answer.status_code == 500
@@ -166,8 +166,8 @@ def test_a_role_may_call_its_listed_pages_only():
 
 
 def test_a_head_request_needs_the_same_access_as_a_get_request(world: World):
-    assert a_browser(world.app, world.users["viewer"]).head("/users").status_code == 403
-    assert a_browser(world.app, world.users["admin"]).head("/users").status_code == 200
+    assert make_browser(world.app, world.users["viewer"]).head("/users").status_code == 403
+    assert make_browser(world.app, world.users["admin"]).head("/users").status_code == 200
 
 
 FAULTLESS = """

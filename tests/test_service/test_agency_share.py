@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from callers import a_browser, a_user, an_organisation
+from callers import make_browser, make_organisation, make_user
 from examples import examples
 from flask import Flask
 from hypothesis import given
 from hypothesis import strategies as st
-from portal import a_portal
+from portal import make_portal
 from sheets import workbook
 
 from questionnaires.validation.rules import normalize_agency_count
@@ -128,14 +128,14 @@ def test_readable_entries_of_a_cell_are_parsed_and_others_are_reported() -> None
 
 
 def test_the_page_of_a_site_names_the_agency_and_its_share(app: Flask, database: Database) -> None:
-    organisation = an_organisation(database)
-    portal = a_portal(app, organisation)
+    organisation = make_organisation(database)
+    portal = make_portal(app, organisation)
     assert portal.put("/agencies/A-1", WORSE).status_code == 201
     answers = {**SITE, "workers_total": 100, "workers_by_agency": "Fern Crew: 60 workers; Kite"}
     supplier = portal.put("/suppliers/S-1", answers).json
     assert supplier["answers"]["workers_by_agency"] == ["Fern Crew: 60"]
     assert [issue["code"] for issue in supplier["issues"]] == ["workers_by_agency.unread"]
-    ana = a_browser(app, a_user(database, organisation))
+    ana = make_browser(app, make_user(database, organisation))
     page = ana.get(f"/suppliers/{supplier['id']}").get_data(as_text=True)
     assert "The score of Fern Crew (" in page
     assert "which supplies 60 of 100 workers" in page

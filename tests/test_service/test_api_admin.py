@@ -3,9 +3,9 @@
 from datetime import UTC, datetime
 
 import pytest
-from callers import a_user, an_organisation, freeze_time
+from callers import freeze_time, make_organisation, make_user
 from flask import Flask
-from portal import Portal, a_portal
+from portal import Portal, make_portal
 from sqlalchemy import select
 
 from service.db.session import Database
@@ -17,35 +17,39 @@ BO = {"email": "bo@harbour.example", "name": "Bo Lindqvist", "role": "officer"}
 
 @pytest.fixture
 def ours(database: Database) -> str:
-    return an_organisation(database)
+    return make_organisation(database)
 
 
 @pytest.fixture
 def portal(app: Flask, ours: str) -> Portal:
-    return a_portal(app, ours)
+    return make_portal(app, ours)
 
 
 @pytest.fixture
 def stranger(app: Flask, database: Database) -> Portal:
-    return a_portal(app, an_organisation(database, "Quay Textiles"))
+    return make_portal(app, make_organisation(database, "Quay Textiles"))
 
 
 def test_a_user_is_made_changed_and_given_a_new_password(portal: Portal, database: Database, ours: str):
-    a_user(database, ours, "admin")
-    made = portal.post("/users", BO)
-    assert (made.status_code, made.json["role"], made.json["must_change_password"]) == (201, "officer", True)
-    user = made.json["id"]
+    make_user(database, ours, "admin")
+    response = portal.post("/users", BO)
+    assert (response.status_code, response.json["role"], response.json["must_change_password"]) == (
+        201,
+        "officer",
+        True,
+    )
+    user = response.json["id"]
     changed = portal.call("PATCH", f"/users/{user}", json={"role": "viewer", "active": False})
     assert (changed.json["role"], changed.json["active"]) == ("viewer", False)
     again = portal.post(f"/users/{user}/password")
-    assert again.json["password"] != made.json["password"]
+    assert again.json["password"] != response.json["password"]
     listed = {one["email"]: one for one in portal.get("/users").json["items"]}
     assert listed["bo@harbour.example"]["role"] == "viewer"
     assert "password" not in listed["bo@harbour.example"]
 
 
 def test_the_last_admin_stays_whoever_asks(portal: Portal, database: Database, ours: str):
-    admin = a_user(database, ours, "admin")
+    admin = make_user(database, ours, "admin")
     answer = portal.call("PATCH", f"/users/{admin}", json={"active": False})
     assert (answer.status_code, answer.json["code"]) == (409, "user.last_admin")
 
@@ -59,12 +63,12 @@ def test_what_is_told_once_is_not_kept_under_an_idempotency_key(portal: Portal, 
 
 
 def test_a_key_is_made_opens_the_api_and_is_revoked(portal: Portal, app: Flask):
-    made = portal.post("/keys", {"name": "ERP", "scopes": ["suppliers:read"], "days": 3}).json
-    erp = Portal(app, {"Authorization": f"Bearer {made['key']}"})
+    body = portal.post("/keys", {"name": "ERP", "scopes": ["suppliers:read"], "days": 3}).json
+    erp = Portal(app, {"Authorization": f"Bearer {body['key']}"})
     assert erp.get("/suppliers").status_code == 200
     assert erp.get("/keys").status_code == 403
-    assert made["key"] not in portal.get("/keys").get_data(as_text=True)
-    assert portal.call("DELETE", f"/keys/{made['id']}").status_code == 204
+    assert body["key"] not in portal.get("/keys").get_data(as_text=True)
+    assert portal.call("DELETE", f"/keys/{body['id']}").status_code == 204
     assert erp.get("/suppliers").status_code == 401
 
 
@@ -74,12 +78,12 @@ def test_a_key_of_scopes_that_do_not_exist_or_of_no_days_is_refused(portal: Port
 
 
 def test_a_user_keeps_filters_that_the_pages_show_too(portal: Portal, database: Database, ours: str):
-    user = a_user(database, ours)
-    made = portal.post(f"/users/{user}/filters", {"name": "Fishing", "sector": "03", "sort": "score"})
-    assert (made.status_code, made.json["wanted"]) == (201, {"sector": "03", "sort": "score"})
-    assert portal.get(f"/users/{user}/filters").json["items"] == [made.json]
+    user = make_user(database, ours)
+    response = portal.post(f"/users/{user}/filters", {"name": "Fishing", "sector": "03", "sort": "score"})
+    assert (response.status_code, response.json["wanted"]) == (201, {"sector": "03", "sort": "score"})
+    assert portal.get(f"/users/{user}/filters").json["items"] == [response.json]
     assert portal.post(f"/users/{user}/filters", {"name": "Fishing"}).status_code == 409
-    assert portal.call("DELETE", f"/users/{user}/filters/{made.json['id']}").status_code == 204
+    assert portal.call("DELETE", f"/users/{user}/filters/{response.json['id']}").status_code == 204
     assert portal.get(f"/users/{user}/filters").json["items"] == []
 
 
@@ -101,8 +105,8 @@ def test_the_audit_trail_is_narrowed_to_days_of_the_organisation_the_last_one_in
     app: Flask, database: Database, monkeypatch: pytest.MonkeyPatch
 ):
     freeze_time(monkeypatch, datetime(2026, 11, 1, 12, 0, tzinfo=UTC))
-    portal = a_portal(
-        app, an_organisation(database, "Kiritimati Foods", "Pacific/Kiritimati")
+    portal = make_portal(
+        app, make_organisation(database, "Kiritimati Foods", "Pacific/Kiritimati")
     )  # where it is 2 November
     portal.post("/keys", {"name": "ERP", "scopes": ["assess"], "days": 1})
 
@@ -128,7 +132,7 @@ def test_how_long_things_are_kept_is_set_within_bounds_and_told_in_the_audit_tra
 
 
 def test_another_organisation_sees_none_of_it(portal: Portal, stranger: Portal, database: Database, ours: str):
-    user = a_user(database, ours)
+    user = make_user(database, ours)
     key = portal.get("/keys").json["items"][0]["id"]
     for method, path in (
         ("PATCH", f"/users/{user}"), ("POST", f"/users/{user}/password"), ("GET", f"/users/{user}/filters"),

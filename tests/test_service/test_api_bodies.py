@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 from api_contract import watch
-from callers import an_organisation
-from portal import Portal, a_portal
+from callers import make_organisation
+from portal import Portal, make_portal
 
 from service.db.session import Database, open_engine
 from service.db.tables import Base
@@ -70,7 +70,7 @@ def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
     Base.metadata.create_all(database.engine)
     app = create_app(Settings(data=folder, plain_http=True, api_per_minute=100_000), database)
     faults = watch(app)
-    yield a_portal(app, an_organisation(database))
+    yield make_portal(app, make_organisation(database))
     database.engine.dispose()
     assert not faults
 

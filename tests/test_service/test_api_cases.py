@@ -1,9 +1,9 @@
 """Case records through the API: opened, read, added to and closed by keys that may; no person in a body, an answer or the log."""
 
 import pytest
-from callers import a_browser, a_user, an_organisation
+from callers import make_browser, make_organisation, make_user
 from flask import Flask
-from portal import Portal, a_portal, run_jobs
+from portal import Portal, make_portal, run_jobs
 from sheets import text
 
 from service.blob_store import BlobStore
@@ -24,12 +24,12 @@ SHEET = text("| Case | Site reference | Finding | Phase |", "| C-9 | S-1 | Locke
 
 @pytest.fixture
 def harbour(database: Database) -> str:
-    return an_organisation(database)
+    return make_organisation(database)
 
 
 @pytest.fixture
 def portal(app: Flask, harbour: str) -> Portal:
-    portal = a_portal(app, harbour)
+    portal = make_portal(app, harbour)
     assert portal.put("/suppliers/S-1", SITE).status_code == 201
     return portal
 
@@ -38,12 +38,12 @@ def test_a_case_is_opened_read_added_to_and_closed(portal: Portal):
     answer = portal.post("/cases", {**CASE, "findings": [LOCKED]})
     assert answer.status_code == 201
     address = answer.headers["Location"].removeprefix("/api/v1")
-    told = portal.get(address).json
-    assert told == answer.json
-    assert (told["number"], told["strength"], told["state"]) == ("C-1", "emergency", "open")
-    assert (told["cohort"]["nationality"], told["acts"]) == ("MM", ["transport"])
-    assert told["first_steps"][0]["id"] == "keep_people_safe"
-    assert told["first_steps"][0]["within_hours"] == 6
+    body = portal.get(address).json
+    assert body == answer.json
+    assert (body["number"], body["strength"], body["state"]) == ("C-1", "emergency", "open")
+    assert (body["cohort"]["nationality"], body["acts"]) == ("MM", ["transport"])
+    assert body["first_steps"][0]["id"] == "keep_people_safe"
+    assert body["first_steps"][0]["within_hours"] == 6
     assert portal.get("/suppliers/S-1").json["case_evidence"] == "emergency"
 
     added = portal.post(f"{address}/findings", {"finding": "violence", "phase": "work", "found": False})
@@ -80,7 +80,7 @@ def test_cases_are_listed_the_strongest_first_by_state_and_supplier(portal: Port
 
 
 @pytest.mark.parametrize(
-    ("told", "code"),
+    ("change", "code"),
     [
         ({"number": "told by Somchai Jaidee"}, "person.name"),
         ({"findings": [{**LOCKED, "note": "ring +66 81 234 5678"}]}, "person.phone"),
@@ -92,9 +92,9 @@ def test_cases_are_listed_the_strongest_first_by_state_and_supplier(portal: Port
     ],
 )
 def test_a_body_that_names_a_person_or_is_no_case_is_refused_and_not_repeated(
-    portal: Portal, capfd: pytest.CaptureFixture[str], told: dict[str, object], code: str
+    portal: Portal, capfd: pytest.CaptureFixture[str], change: dict[str, object], code: str
 ):
-    answer = portal.post("/cases", {**CASE, **told})
+    answer = portal.post("/cases", {**CASE, **change})
     assert (answer.status_code, answer.content_type, answer.json["code"]) == (422, "application/problem+json", code)
     everything = answer.get_data(as_text=True) + "".join(capfd.readouterr())
     assert not [word for word in ("Somchai", "somchai", "234 5678", "MB1234567") if word in everything]
@@ -114,15 +114,15 @@ def test_a_key_that_sends_files_but_handles_no_cases_leaves_none_of_them(
     app: Flask, database: Database, portal: Portal, harbour: str
 ):
     blobs = BlobStore(app.extensions["settings"].files)
-    sender = a_portal(app, harbour, "imports:write", "cases:read")
+    sender = make_portal(app, harbour, "imports:write", "cases:read")
     refused = sender.send("cases.csv", SHEET, confirm="true").json["id"]
     run_jobs(database, blobs)
-    told = sender.get(f"/imports/{refused}").json
-    assert (told["state"], told["problem"]["code"]) == ("refused", "cases.closed")
+    document = sender.get(f"/imports/{refused}").json
+    assert (document["state"], document["problem"]["code"]) == ("refused", "cases.closed")
     assert blobs.list_digests() == ()
-    kept = portal.send("cases.csv", SHEET, confirm="true").json["id"]
+    body = portal.send("cases.csv", SHEET, confirm="true").json["id"]
     run_jobs(database, blobs)
-    assert portal.get(f"/imports/{kept}").json["state"] == "done"
+    assert portal.get(f"/imports/{body}").json["state"] == "done"
     assert [case["number"] for case in portal.get("/cases").json["items"]] == ["C-9"]
 
 
@@ -131,10 +131,10 @@ def test_an_import_of_cases_is_open_to_those_who_may_read_them_alone(
 ):
     sent = portal.send("cases.csv", SHEET).json["id"]
     run_jobs(database, BlobStore(app.extensions["settings"].files))
-    answer = a_portal(app, harbour, "imports:write").get(f"/imports/{sent}")
+    answer = make_portal(app, harbour, "imports:write").get(f"/imports/{sent}")
     assert (answer.status_code, answer.json["code"]) == (403, "import.closed")
     statuses = {
-        role: a_browser(app, a_user(database, harbour, role)).get(f"/imports/{sent}").status_code
+        role: make_browser(app, make_user(database, harbour, role)).get(f"/imports/{sent}").status_code
         for role in ("admin", "case_handler", "officer", "viewer", "approver")
     }
     assert statuses == {"admin": 200, "case_handler": 200, "officer": 403, "viewer": 403, "approver": 403}

@@ -4,9 +4,9 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
-from callers import an_organisation
+from callers import make_organisation
 from flask import Flask
-from portal import Portal, a_portal, run_jobs
+from portal import Portal, make_portal, run_jobs
 
 from service.blob_store import BlobStore
 from service.db.session import Database
@@ -19,7 +19,7 @@ SCHEDULE = {"name": "Every morning", "rule": {"kind": "rolling", "time": "06:00"
 
 @pytest.fixture
 def portal(app: Flask, database: Database) -> Portal:
-    return a_portal(app, an_organisation(database))
+    return make_portal(app, make_organisation(database))
 
 
 @pytest.fixture
@@ -28,10 +28,10 @@ def blobs(tmp_path: Path) -> BlobStore:
 
 
 def test_an_import_confirms_itself_and_is_followed_to_its_end(portal: Portal, database: Database, blobs: BlobStore):
-    taken = portal.send("suppliers.csv", CSV, kind="site")
-    assert (taken.status_code, taken.json["state"], taken.json["job"]["state"]) == (202, "waiting", "queued")
+    response = portal.send("suppliers.csv", CSV, kind="site")
+    assert (response.status_code, response.json["state"], response.json["job"]["state"]) == (202, "waiting", "queued")
     run_jobs(database, blobs)
-    done = portal.call("GET", taken.location.removeprefix("/api/v1")).json
+    done = portal.call("GET", response.location.removeprefix("/api/v1")).json
     assert (done["state"], done["rows"], done["accepted"], done["rejected"]) == ("done", 2, 2, 0)
     assert done["job"]["progress"] == 1.0
     assert sum(done["counts"].values()) == 2
@@ -43,16 +43,16 @@ def test_an_import_confirms_itself_and_is_followed_to_its_end(portal: Portal, da
 def test_defaults_fill_what_no_column_says(portal: Portal, database: Database, blobs: BlobStore):
     portal.send("s.csv", b"Reference,Supplier name\nS-1,Blue Pier\n", default_country="Thailand", default_sector="1020")
     run_jobs(database, blobs)
-    kept = portal.get("/suppliers/S-1").json
-    assert (kept["country"], kept["sector"]) == ("TH", "1020")
+    body = portal.get("/suppliers/S-1").json
+    assert (body["country"], body["sector"]) == ("TH", "1020")
 
 
 def test_an_import_waits_to_be_confirmed_where_the_sender_wants_to_look(
     portal: Portal, database: Database, blobs: BlobStore
 ):
-    taken = portal.send("suppliers.csv", CSV, confirm="false")
+    response = portal.send("suppliers.csv", CSV, confirm="false")
     run_jobs(database, blobs)
-    address = taken.location.removeprefix("/api/v1")
+    address = response.location.removeprefix("/api/v1")
     previewed = portal.get(address).json
     assert (previewed["state"], previewed["counts"]) == ("previewed", None)  # nobody is at a level yet
     assert portal.get("/suppliers").json["items"] == []
@@ -76,9 +76,11 @@ def test_of_many_issues_the_first_are_listed_and_all_are_counted(
 
 
 def test_an_import_is_read_again_with_other_columns(portal: Portal, database: Database, blobs: BlobStore):
-    taken = portal.send("s.csv", b"Reference,Supplier name,Known as,Country\nS-1,Blue,Pier Two,TH\n", confirm="false")
+    response = portal.send(
+        "s.csv", b"Reference,Supplier name,Known as,Country\nS-1,Blue,Pier Two,TH\n", confirm="false"
+    )
     run_jobs(database, blobs)
-    address = taken.location.removeprefix("/api/v1")
+    address = response.location.removeprefix("/api/v1")
     assert portal.post(f"{address}/confirm", {"columns": {"name": "Known as"}}).status_code == 202
     run_jobs(database, blobs)
     assert portal.get("/suppliers/S-1").json["name"] == "Pier Two"
@@ -103,10 +105,10 @@ def test_what_the_door_can_tell_is_refused_before_the_answer(
 def test_what_only_the_reader_finds_ends_the_import_with_its_problem(
     portal: Portal, database: Database, blobs: BlobStore
 ):
-    taken = portal.send("s.csv", b"Colour,Size\nred,4\n", kind="site")
-    assert taken.status_code == 202
+    response = portal.send("s.csv", b"Colour,Size\nred,4\n", kind="site")
+    assert response.status_code == 202
     run_jobs(database, blobs)
-    refused = portal.get(taken.location.removeprefix("/api/v1")).json
+    refused = portal.get(response.location.removeprefix("/api/v1")).json
     assert refused["state"] == "refused"
     assert (refused["problem"]["status"], refused["problem"]["code"]) == (422, "schema.unmapped")
 
@@ -158,8 +160,8 @@ def test_an_import_is_cancelled(portal: Portal, database: Database, blobs: BlobS
 
 
 def test_a_report_is_asked_for_made_and_fetched(portal: Portal, database: Database, blobs: BlobStore):
-    kept = portal.put("/suppliers/S-1", {"name": "Blue Pier Cannery", "country": "TH", "sector": "1020"}).json
-    asked = portal.post("/reports", {"format": "csv", "supplier_id": kept["id"]})
+    body = portal.put("/suppliers/S-1", {"name": "Blue Pier Cannery", "country": "TH", "sector": "1020"}).json
+    asked = portal.post("/reports", {"format": "csv", "supplier_id": body["id"]})
     address = asked.location.removeprefix("/api/v1")
     assert (asked.status_code, asked.json["state"]) == (202, "queued")
     early = portal.get(f"{address}/file")
@@ -191,10 +193,10 @@ def test_a_report_that_cannot_be_is_refused(portal: Portal, body: dict[str, obje
 
 
 def test_a_schedule_is_made_seen_changed_and_removed(portal: Portal):
-    made = portal.post("/schedules", SCHEDULE)
-    address = made.location.removeprefix("/api/v1")
-    assert (made.status_code, len(made.json["next_dates"])) == (201, 5)
-    assert portal.get(address).json == made.json
+    response = portal.post("/schedules", SCHEDULE)
+    address = response.location.removeprefix("/api/v1")
+    assert (response.status_code, len(response.json["next_dates"])) == (201, 5)
+    assert portal.get(address).json == response.json
     paused = portal.call("PATCH", address, json={"active": False, "name": "Each morning"}).json
     assert (paused["active"], paused["name"], paused["next_dates"]) == (False, "Each morning", [])
     assert portal.get("/schedules").json["items"] == [paused]
@@ -227,12 +229,12 @@ def test_a_schedule_that_cannot_be_is_refused(portal: Portal, change: dict[str, 
 
 
 def test_two_organisations_see_nothing_of_each_others_files(app: Flask, database: Database, portal: Portal):
-    stranger = a_portal(app, an_organisation(database, "Quay Textiles"))
-    taken = portal.send("suppliers.csv", CSV).location.removeprefix("/api/v1")
-    made = portal.post("/schedules", SCHEDULE).location.removeprefix("/api/v1")
-    for address in (taken, made):
+    stranger = make_portal(app, make_organisation(database, "Quay Textiles"))
+    import_path = portal.send("suppliers.csv", CSV).location.removeprefix("/api/v1")
+    schedule = portal.post("/schedules", SCHEDULE).location.removeprefix("/api/v1")
+    for address in (import_path, schedule):
         assert stranger.get(address).status_code == 404
     for path in ("/imports", "/schedules", "/reports"):
         assert stranger.get(path).json["items"] == []
-    assert stranger.post(f"{taken}/cancel").status_code == 404
-    assert stranger.call("DELETE", made).status_code == 404
+    assert stranger.post(f"{import_path}/cancel").status_code == 404
+    assert stranger.call("DELETE", schedule).status_code == 404

@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from callers import an_organisation, freeze_time
+from callers import freeze_time, make_organisation
 from flask import Flask
-from portal import Portal, a_portal
+from portal import Portal, make_portal
 from sqlalchemy import select
 
 from service.db.session import Database
@@ -21,7 +21,7 @@ CSV = b"Supplier name,Country,Sector\nBlue Pier Cannery,Thailand,1020\n"
 
 @pytest.fixture
 def portal(app: Flask, database: Database) -> Portal:
-    return a_portal(app, an_organisation(database))
+    return make_portal(app, make_organisation(database))
 
 
 def test_a_request_that_comes_again_gets_its_first_answer_and_has_one_effect(portal: Portal):
@@ -70,9 +70,9 @@ def test_an_answer_that_cannot_be_stored_takes_its_effect_back(portal: Portal, m
 
 
 def test_keys_of_two_callers_are_two_keys(app: Flask, database: Database):
-    ours = an_organisation(database, "Pier Retail")
-    first, colleague = a_portal(app, ours), a_portal(app, ours)
-    stranger = a_portal(app, an_organisation(database, "Quay Textiles"))
+    ours = make_organisation(database, "Pier Retail")
+    first, colleague = make_portal(app, ours), make_portal(app, ours)
+    stranger = make_portal(app, make_organisation(database, "Quay Textiles"))
     answers = [one.post("/schedules", SCHEDULE, Idempotency_Key="monday") for one in (first, colleague, stranger)]
     assert [answer.status_code for answer in answers] == [201, 201, 201]
     assert not [answer for answer in answers if "Idempotency-Replayed" in answer.headers]
@@ -145,7 +145,7 @@ def test_a_key_makes_so_many_requests_a_minute_over_all_processes(
 ):
     freeze_time(monkeypatch, datetime(2026, 11, 1, 12, 0, 15, tzinfo=UTC))
     settings = Settings(data=tmp_path, plain_http=True, api_per_minute=50)
-    first = a_portal(create_app(settings, database), an_organisation(database))
+    first = make_portal(create_app(settings, database), make_organisation(database))
     second = Portal(create_app(settings, database), first.key)
     answers = [portal.get("/schedules") for _ in range(40) for portal in (first, second)]
     assert sum(answer.status_code == 200 for answer in answers) == 50
@@ -161,12 +161,12 @@ def test_an_answer_tells_what_is_left_of_the_minute(
 ):
     freeze_time(monkeypatch, datetime(2026, 11, 1, 12, 0, 15, tzinfo=UTC))
     app = create_app(Settings(data=tmp_path, plain_http=True, api_per_minute=3), database)
-    portal = a_portal(app, an_organisation(database))
+    portal = make_portal(app, make_organisation(database))
     left = [portal.get("/schedules").headers["RateLimit-Remaining"] for _ in range(4)]
     assert left == ["2", "1", "0", "0"]
     headers = portal.get("/schedules").headers
     assert (headers["RateLimit-Limit"], headers["RateLimit-Reset"]) == ("3", "46")
-    other = a_portal(app, an_organisation(database, "Quay Textiles"))
+    other = make_portal(app, make_organisation(database, "Quay Textiles"))
     assert other.get("/schedules").status_code == 200
 
 
@@ -175,7 +175,7 @@ def test_counting_does_not_write_with_every_request(
 ):
     freeze_time(monkeypatch, datetime(2026, 11, 1, 12, 0, 15, tzinfo=UTC))
     app = create_app(Settings(data=tmp_path, plain_http=True, api_per_minute=400), database)
-    portal = a_portal(app, an_organisation(database))
+    portal = make_portal(app, make_organisation(database))
     shares = []
     limiter = app.extensions["rate_limiter"]
     next_share = limiter._next_share

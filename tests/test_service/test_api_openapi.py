@@ -10,13 +10,13 @@ from zoneinfo import available_timezones
 import pytest
 import schemathesis
 import waitress
-from callers import a_key, an_organisation
+from callers import make_key, make_organisation
 from examples import TIMES
 from flask import Flask
 from hypothesis import strategies as st
 from openapi_spec_validator import validate
 from patience import PATIENCE
-from portal import a_portal
+from portal import make_portal
 from schemathesis import Case, GenerationMode, HookContext
 from schemathesis.config import SchemathesisConfig
 from schemathesis.engine import events, from_schema
@@ -69,13 +69,13 @@ def before_call(context: HookContext, case: Case, **kwargs: Any) -> None:
 
 
 def _of(name: str) -> dict[str, Any]:
-    told: dict[str, Any] = {
+    config: dict[str, Any] = {
         "include-operation-id": name,
         "checks": {"positive_data_acceptance": {"enabled": name not in NOT_SAID_BY_SCHEMA}},
     }
     if name in READ_LIKE_THE_GATE and TIMES == 1:
-        told["phases"] = {"coverage": {"enabled": False}}
-    return told
+        config["phases"] = {"coverage": {"enabled": False}}
+    return config
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +90,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
 @pytest.fixture(scope="module")
 def key(app: Flask) -> dict[str, str]:
     database = app.extensions["database"]
-    return a_key(database, an_organisation(database), *ACCESS.scopes)
+    return make_key(database, make_organisation(database), *ACCESS.scopes)
 
 
 @pytest.fixture(scope="module")
@@ -115,13 +115,13 @@ def test_the_document_is_openapi_3_1(app: Flask):
 
 def test_the_document_names_every_route_and_its_scope(app: Flask):
     paths = app.test_client().get("/api/v1/openapi.json").json["paths"]
-    said = {
+    documented = {
         operation["operationId"]: operation["description"]
         for operations in paths.values()
         for operation in operations.values()
     }
-    kept = {line.split(" api.")[1]: f"Scope: `{scope}`." for line, scope in ACCESS.api.items()}
-    assert said == kept
+    expected = {line.split(" api.")[1]: f"Scope: `{scope}`." for line, scope in ACCESS.api.items()}
+    assert documented == expected
 
 
 def test_every_body_and_every_answer_in_json_has_a_name(app: Flask):
@@ -178,8 +178,8 @@ def test_files_have_their_media_types_and_none_is_any(app: Flask):
 def test_the_document_says_the_limits_that_the_installation_sets(tmp_path: Path):
     database = Database(open_engine(f"sqlite:///{tmp_path / 'test.db'}"))
     Base.metadata.create_all(database.engine)
-    portal = a_portal(
-        create_app(Settings(data=tmp_path, key_days=90, upload_files=3), database), an_organisation(database)
+    portal = make_portal(
+        create_app(Settings(data=tmp_path, key_days=90, upload_files=3), database), make_organisation(database)
     )
     schemas = portal.get("/openapi.json").json["components"]["schemas"]
     days, files = schemas["NewKey"]["properties"]["days"], schemas["Upload"]["properties"]["file"]

@@ -4,10 +4,10 @@ from datetime import UTC, datetime
 from io import BytesIO
 
 import pytest
-from callers import an_organisation, freeze_time
+from callers import freeze_time, make_organisation
 from flask import Flask
 from openpyxl import load_workbook
-from portal import Portal, a_portal
+from portal import Portal, make_portal
 
 from questionnaires.form import load_form
 from service.db.session import Database
@@ -17,26 +17,26 @@ CANNERY = {"name": "Blue Pier Cannery", "country": "TH", "sector": ["1020"]}
 
 @pytest.fixture
 def portal(app: Flask, database: Database) -> Portal:
-    return a_portal(app, an_organisation(database))
+    return make_portal(app, make_organisation(database))
 
 
 @pytest.fixture
 def stranger(app: Flask, database: Database) -> Portal:
-    return a_portal(app, an_organisation(database, "Quay Textiles"))
+    return make_portal(app, make_organisation(database, "Quay Textiles"))
 
 
 def test_the_portfolio_counts_queues_maps_and_tells_who_moved_and_why(portal: Portal):
     portal.put("/suppliers/S-1", CANNERY)
     portal.put("/suppliers/S-1", {**CANNERY, "reported_harms": ["papers_withheld"], "reported_by": "workers"})
     portal.put("/suppliers/S-2", {**CANNERY, "country": "NO"})
-    said = portal.get("/portfolio").json
+    body = portal.get("/portfolio").json
     levels = [portal.get(f"/suppliers/{name}").json["level"] for name in ("S-1", "S-2")]
-    assert said["counts"] == {level: levels.count(level) for level in said["counts"]}
-    assert said["kinds"] == {"site": 2, "agency": 0}
+    assert body["counts"] == {level: levels.count(level) for level in body["counts"]}
+    assert body["kinds"] == {"site": 2, "agency": 0}
     assert (
-        {cell["country"] for cell in said["heat_map"]} == {place["country"] for place in said["places"]} == {"TH", "NO"}
+        {cell["country"] for cell in body["heat_map"]} == {place["country"] for place in body["places"]} == {"TH", "NO"}
     )
-    (mover,) = said["movers"]
+    (mover,) = body["movers"]
     assert (mover["supplier"]["reference"], mover["from"]) == ("S-1", "insufficient_evidence")
     assert mover["moves"][0]["points"] > 0
 
@@ -46,12 +46,12 @@ def test_what_rests_on_blanks_is_told_in_lists_on_the_maps_and_of_the_supplier_i
     portal.put("/suppliers/S-1", CANNERY | blanks)
     portal.put("/suppliers/S-2", {**CANNERY, "country": "NO", "papers_retention": "declined", "violence": "none_known"})
     portal.put("/suppliers/S-3", {**CANNERY, "country": "DE", "papers_retention": "until_end"})
-    told = {"TH": (True, True), "NO": (False, True), "DE": (False, False)}  # a bound, rests on blanks
-    said = portal.get("/portfolio").json
-    for lines in (said["heat_map"], said["places"], said["worst"], portal.get("/suppliers").json["items"]):
-        assert {line["country"]: (line["up_to"], line["silent"]) for line in lines} == told
+    expected = {"TH": (True, True), "NO": (False, True), "DE": (False, False)}  # a bound, rests on blanks
+    body = portal.get("/portfolio").json
+    for lines in (body["heat_map"], body["places"], body["worst"], portal.get("/suppliers").json["items"]):
+        assert {line["country"]: (line["up_to"], line["silent"]) for line in lines} == expected
     whole = [portal.get(f"/suppliers/S-{n}").json for n in (1, 2, 3)]
-    assert [(one["up_to"], one["silent"]) for one in whole] == [*told.values()]
+    assert [(one["up_to"], one["silent"]) for one in whole] == [*expected.values()]
 
 
 def test_what_to_do_first_comes_with_whom_it_concerns(portal: Portal):
@@ -128,16 +128,16 @@ def test_what_moved_a_score_is_told_of_each_assessment(portal: Portal):
 
 def test_asking_is_recorded_fetched_and_marked_as_returned(portal: Portal, stranger: Portal):
     portal.put("/suppliers/S-1", CANNERY)
-    made = portal.post("/suppliers/S-1/askings", {"form": "site", "sent_to": "the desk"})
-    assert (made.status_code, made.json["form_version"]) == (201, load_form("site").version)
-    book = load_workbook(BytesIO(portal.get(made.location.removeprefix("/api/v1")).get_data()))
-    assert dict(book["_form"].values)["asking"] == made.json["id"]
-    back = f"/suppliers/S-1/askings/{made.json['id']}/returned"
+    response = portal.post("/suppliers/S-1/askings", {"form": "site", "sent_to": "the desk"})
+    assert (response.status_code, response.json["form_version"]) == (201, load_form("site").version)
+    book = load_workbook(BytesIO(portal.get(response.location.removeprefix("/api/v1")).get_data()))
+    assert dict(book["_form"].values)["asking"] == response.json["id"]
+    back = f"/suppliers/S-1/askings/{response.json['id']}/returned"
     assert portal.post(back, {"on": "2020-01-01"}).json["code"] == "asking.returned_on"
-    assert portal.post(back, {}).json["returned_on"] == made.json["sent_on"]
-    assert portal.get("/suppliers/S-1/askings").json["items"][0]["returned_on"] == made.json["sent_on"]
+    assert portal.post(back, {}).json["returned_on"] == response.json["sent_on"]
+    assert portal.get("/suppliers/S-1/askings").json["items"][0]["returned_on"] == response.json["sent_on"]
     portal.put("/suppliers/S-2", CANNERY)
-    assert portal.post(f"/suppliers/S-2/askings/{made.json['id']}/returned", {}).status_code == 404
+    assert portal.post(f"/suppliers/S-2/askings/{response.json['id']}/returned", {}).status_code == 404
     assert stranger.get("/suppliers/S-1/askings").status_code == 404
 
 
@@ -145,13 +145,13 @@ def test_a_form_comes_back_today_where_the_organisation_is(
     app: Flask, database: Database, monkeypatch: pytest.MonkeyPatch
 ):
     freeze_time(monkeypatch, datetime(2026, 11, 1, 12, 0, tzinfo=UTC))
-    portal = a_portal(
-        app, an_organisation(database, "Kiritimati Foods", "Pacific/Kiritimati")
+    portal = make_portal(
+        app, make_organisation(database, "Kiritimati Foods", "Pacific/Kiritimati")
     )  # where it is 2 November
     portal.put("/suppliers/S-1", CANNERY)
-    made = portal.post("/suppliers/S-1/askings", {"form": "site", "sent_to": "the desk"}).json
-    back = portal.post(f"/suppliers/S-1/askings/{made['id']}/returned", {}).json
-    assert (made["sent_on"], back["returned_on"]) == ("2026-11-02", "2026-11-02")
+    body = portal.post("/suppliers/S-1/askings", {"form": "site", "sent_to": "the desk"}).json
+    back = portal.post(f"/suppliers/S-1/askings/{body['id']}/returned", {}).json
+    assert (body["sent_on"], back["returned_on"]) == ("2026-11-02", "2026-11-02")
 
 
 def test_the_forms_are_listed_and_fetched_empty(portal: Portal):

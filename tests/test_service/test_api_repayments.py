@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 from api_contract import watch
-from callers import an_organisation
-from portal import Portal, a_portal
+from callers import make_organisation
+from portal import Portal, make_portal
 from sqlalchemy import func, select
 
 from service.db.session import Database, open_engine
@@ -39,12 +39,12 @@ def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
     Base.metadata.create_all(database.engine)
     app = create_app(Settings(data=folder, plain_http=True, api_per_minute=100_000), database)
     faults = watch(app)
-    yield a_portal(app, an_organisation(database), "assess")
+    yield make_portal(app, make_organisation(database), "assess")
     database.engine.dispose()
     assert not faults
 
 
-def asked(portal: Portal, **changed: Any) -> Any:
+def post_repayment(portal: Portal, **changed: Any) -> Any:
     return portal.post("/repayments", {**BODY, **changed})
 
 
@@ -58,9 +58,9 @@ def counts(portal: Portal) -> dict[str, int]:
 
 
 def test_it_comes_to_the_same_as_the_sheet_and_keeps_nothing(portal: Portal) -> None:
-    asked(portal)  # the first request of a minute leaves its count
+    post_repayment(portal)  # the first request of a minute leaves its count
     before = counts(portal)
-    answer = asked(portal)
+    answer = post_repayment(portal)
     assert answer.status_code == 200
     assert answer.json["total"]["central"] == "4500.00"
     assert [each["per_worker"]["central"] for each in answer.json["cohorts"]] == ["125.00", "750.00"]
@@ -69,14 +69,16 @@ def test_it_comes_to_the_same_as_the_sheet_and_keeps_nothing(portal: Portal) -> 
 
 
 def test_terms_are_taken(portal: Portal) -> None:
-    told = asked(portal, interest=12.5, instalments=2, management_figure=9000.5, discovered="2025-12-01").json
-    assert (told["terms"]["interest"], told["terms"]["instalments"]) == ("12.5", 2)
-    assert told["terms"]["deadline"] == "2026-03-01"
-    assert told["management"]["figure"] == "9000.50"
+    document = post_repayment(
+        portal, interest=12.5, instalments=2, management_figure=9000.5, discovered="2025-12-01"
+    ).json
+    assert (document["terms"]["interest"], document["terms"]["instalments"]) == ("12.5", 2)
+    assert document["terms"]["deadline"] == "2026-03-01"
+    assert document["management"]["figure"] == "9000.50"
 
 
 @pytest.mark.parametrize(
-    ("changed", "code", "said"),
+    ("changed", "code", "excerpt"),
     [
         ({"rows": []}, "field.value", "rows"), ({"rows": 3}, "field.type", "rows"), ({"rows": [7]}, "field.type", "rows"),
         ({"rows": [{**NP_19, "colour": "red"}]}, "field.unknown", "Row 1: colour"),
@@ -94,17 +96,17 @@ def test_terms_are_taken(portal: Portal) -> None:
     ],
 )  # fmt: skip
 def test_what_cannot_be_is_refused_with_its_place(
-    portal: Portal, changed: dict[str, Any], code: str, said: str
+    portal: Portal, changed: dict[str, Any], code: str, excerpt: str
 ) -> None:
-    answer = asked(portal, **changed)
+    answer = post_repayment(portal, **changed)
     assert (answer.status_code, answer.json["code"]) == (422, code)
-    assert said in answer.json["detail"]
+    assert excerpt in answer.json["detail"]
 
 
 @pytest.mark.parametrize("text", ["Mr Aung Kyaw Zaw", "+60 12-345 6789", "thiri@mail.example"])
 @pytest.mark.parametrize("question", ["agency", "occupation", "reference"])
 def test_what_speaks_of_a_person_is_refused_and_not_repeated(portal: Portal, question: str, text: str) -> None:
-    answer = asked(portal, rows=[{**NP_19, question: text}])
+    answer = post_repayment(portal, rows=[{**NP_19, question: text}])
     assert answer.status_code == 422
     assert answer.json["code"].startswith("person.")
     assert text not in answer.get_data(as_text=True)
@@ -125,12 +127,12 @@ def test_a_null_is_no_value_of_a_field(portal: Portal, field: dict[str, Any]) ->
 
 
 def test_an_item_that_cannot_be_counted_leaves_the_rest(portal: Portal) -> None:
-    told = asked(portal, rows=[NP_18, {**MEDICAL, "currency": None}, NP_19]).json
-    assert [(fault["code"], fault["place"]) for fault in told["faults"]] == [("item.incomplete", "row 2")]
-    assert not told["complete"]
+    document = post_repayment(portal, rows=[NP_18, {**MEDICAL, "currency": None}, NP_19]).json
+    assert [(fault["code"], fault["place"]) for fault in document["faults"]] == [("item.incomplete", "row 2")]
+    assert not document["complete"]
 
 
 def test_the_key_needs_the_scope(portal: Portal) -> None:
     database = portal.app.extensions["database"]
-    other = a_portal(portal.app, an_organisation(database, "Quay Trading"), "suppliers:read")
-    assert asked(other).status_code == 403
+    other = make_portal(portal.app, make_organisation(database, "Quay Trading"), "suppliers:read")
+    assert post_repayment(other).status_code == 403

@@ -3,9 +3,9 @@
 from datetime import date
 
 import pytest
-from callers import an_organisation
+from callers import make_organisation
 from flask import Flask
-from portal import Portal, a_portal
+from portal import Portal, make_portal
 from sheets import workbook
 
 from questionnaires.form import load_combined_form
@@ -58,7 +58,7 @@ CASES = [
 
 @pytest.fixture
 def portal(app: Flask, database: Database) -> Portal:
-    return a_portal(app, an_organisation(database))
+    return make_portal(app, make_organisation(database))
 
 
 @pytest.mark.parametrize(("sent", "code", "left"), CASES)
@@ -76,12 +76,12 @@ def test_an_answer_that_cannot_be_right_is_told_by_its_code_and_unknown(
 def test_a_sheet_gets_the_same_code_for_the_same_answer(sent: dict[str, object], code: str | None, left: object):
     titles = {question.id: question.title for question in load_combined_form("site").questions}
     row = {"name": "Blue Pier Cannery", "country": "Thailand", **sent}
-    told = [said[0] if isinstance(said, list) else str(said) for said in row.values()]
-    cells = [[titles[question] for question in row], ["---"] * len(row), told]
+    texts = [value[0] if isinstance(value, list) else str(value) for value in row.values()]
+    cells = [[titles[question] for question in row], ["---"] * len(row), texts]
     table = "\n".join(f"| {' | '.join(line)} |" for line in cells)
     found = parse_files([("a.xlsx", workbook(table))], Choices(), date(2026, 11, 1))
-    told = [issue.code for issue in found.issues if not issue.code.startswith(("schema.", "sheet."))]
-    assert told == ([code] if code else [])
+    codes = [issue.code for issue in found.issues if not issue.code.startswith(("schema.", "sheet."))]
+    assert codes == ([code] if code else [])
 
 
 def test_a_contradiction_is_told_with_both_answers_as_they_were_sent(portal: Portal):
@@ -97,13 +97,13 @@ def test_a_null_is_declined_where_the_body_says_the_form_came_back_and_what_is_l
     body = {**CANNERY, fed[0]: None}
     back = {"form_version": "2026.1", "form_returned": "2026-03-01"}
     assert fed[0] not in portal.post("/assessments", body).json["answers"]
-    said = portal.post("/assessments", body | back).json["answers"]
-    assert said[fed[0]] == "declined"
-    assert fed[1] not in said
+    answers = portal.post("/assessments", body | back).json["answers"]
+    assert answers[fed[0]] == "declined"
+    assert fed[1] not in answers
     for record in ({"form_version": "1999.1"}, {"form_version": None}):
-        said = portal.post("/assessments", body | back | record).json["answers"]
-        assert said[fed[0]] == "declined"
-        assert fed[1] not in said
+        answers = portal.post("/assessments", body | back | record).json["answers"]
+        assert answers[fed[0]] == "declined"
+        assert fed[1] not in answers
 
 
 def test_a_day_of_return_still_to_come_is_refused_with_its_code(portal: Portal):
@@ -113,7 +113,7 @@ def test_a_day_of_return_still_to_come_is_refused_with_its_code(portal: Portal):
 
 
 def test_what_is_read_from_another_answer_is_read_as_in_a_sheet(portal: Portal):
-    said = portal.post("/assessments", {"country": "TH", "naics": "311710", "name_local": "บริษัท"}).json
-    assert (said["sector"], said["name"]) == ("1020", "บริษัท")
-    said = portal.post("/assessments", CANNERY | {"workers_total": 200, "workers_migrant": 150}).json
-    assert said["answers"]["migrant_pct"] == 75
+    body = portal.post("/assessments", {"country": "TH", "naics": "311710", "name_local": "บริษัท"}).json
+    assert (body["sector"], body["name"]) == ("1020", "บริษัท")
+    body = portal.post("/assessments", CANNERY | {"workers_total": 200, "workers_migrant": 150}).json
+    assert body["answers"]["migrant_pct"] == 75

@@ -4,10 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
-from callers import an_organisation
+from callers import make_organisation
 from flask import Flask
 from jsonschema import Draft202012Validator
-from portal import Portal, a_portal
+from portal import Portal, make_portal
 
 from questionnaires.form import load_combined_form
 from risk_models.model import load_models
@@ -21,12 +21,12 @@ LITTLE = {"country": "TH", "sector": "1020"}
 
 @pytest.fixture
 def portal(app: Flask, database: Database) -> Portal:
-    return a_portal(app, an_organisation(database))
+    return make_portal(app, make_organisation(database))
 
 
 @pytest.fixture
 def stranger(app: Flask, database: Database) -> Portal:
-    return a_portal(app, an_organisation(database, "Quay Textiles"))
+    return make_portal(app, make_organisation(database, "Quay Textiles"))
 
 
 def well_answered(country: str = "NO", sector: str = "6201") -> dict[str, object]:
@@ -49,18 +49,18 @@ def well_answered(country: str = "NO", sector: str = "6201") -> dict[str, object
 def test_the_gate_works_on_country_and_sector_alone_and_asks(portal: Portal):
     answer = portal.post("/assessments", LITTLE)
     assert answer.status_code == 200
-    said = answer.json
-    assert (said["decision"], said["level"], said["coverage"]) == ("ask", "insufficient_evidence", 0.0)
-    assert {reason["code"] for reason in said["decision_reasons"]} >= {"evidence.insufficient", "core.open"}
-    assert said["next_step"] == said["actions"][0]["id"]
+    document = answer.json
+    assert (document["decision"], document["level"], document["coverage"]) == ("ask", "insufficient_evidence", 0.0)
+    assert {reason["code"] for reason in document["decision_reasons"]} >= {"evidence.insufficient", "core.open"}
+    assert document["next_step"] == document["actions"][0]["id"]
 
 
 def test_the_gate_gives_the_result_object_of_the_contract(portal: Portal):
-    said = portal.post("/assessments", {**LITTLE, "name": "Blue Pier Cannery"}).json
-    result = {name: value for name, value in said.items() if not name.startswith("decision")}
+    body = portal.post("/assessments", {**LITTLE, "name": "Blue Pier Cannery"}).json
+    result = {name: value for name, value in body.items() if not name.startswith("decision")}
     Draft202012Validator({**CONTRACT["$defs"]["result"], "$defs": CONTRACT["$defs"]}).validate(result)
-    assert sum(reason["points"] for reason in said["reasons"]) + said["uplift"] == pytest.approx(
-        said["score"], abs=1e-9
+    assert sum(reason["points"] for reason in body["reasons"]) + body["uplift"] == pytest.approx(
+        body["score"], abs=1e-9
     )
 
 
@@ -70,8 +70,8 @@ def test_the_gate_asks_where_nothing_at_all_is_said(portal: Portal):
 
 
 def test_the_gate_lets_through_whoever_answers_well_in_a_place_of_little_risk(portal: Portal):
-    said = portal.post("/assessments", well_answered()).json
-    assert (said["decision"], [reason["code"] for reason in said["decision_reasons"]]) == ("proceed", ["answered"])
+    body = portal.post("/assessments", well_answered()).json
+    assert (body["decision"], [reason["code"] for reason in body["decision_reasons"]]) == ("proceed", ["answered"])
 
 
 def test_one_open_core_question_turns_proceed_into_ask(portal: Portal):
@@ -79,8 +79,8 @@ def test_one_open_core_question_turns_proceed_into_ask(portal: Portal):
     general = next(model for model in load_models() if model.id == "site_general")
     core = next(i.question for i in general.indicators if i.core and i.question in body)
     for answer in ({}, {core: "declined"}):
-        said = portal.post("/assessments", {**{q: a for q, a in body.items() if q != core}, **answer}).json
-        assert said["decision"] != "proceed"
+        decided = portal.post("/assessments", {**{q: a for q, a in body.items() if q != core}, **answer}).json
+        assert decided["decision"] != "proceed"
 
 
 def test_the_gate_holds_where_the_answers_tell_of_grave_harm(portal: Portal):
@@ -123,13 +123,13 @@ def test_the_gate_knows_the_agencies_that_are_kept(portal: Portal):
 
 
 def test_putting_a_supplier_keeps_it_under_its_reference(portal: Portal):
-    made = portal.put("/suppliers/S-1", {"name": "Blue Pier Cannery", **LITTLE})
-    assert (made.status_code, made.json["reference"], made.json["version"]) == (201, "S-1", 1)
-    assert made.json["decision"] == "ask"
-    by_reference, by_id = portal.get("/suppliers/S-1"), portal.call("GET", made.location.removeprefix("/api/v1"))
-    assert by_reference.json == by_id.json == made.json
+    response = portal.put("/suppliers/S-1", {"name": "Blue Pier Cannery", **LITTLE})
+    assert (response.status_code, response.json["reference"], response.json["version"]) == (201, "S-1", 1)
+    assert response.json["decision"] == "ask"
+    by_reference, by_id = portal.get("/suppliers/S-1"), portal.call("GET", response.location.removeprefix("/api/v1"))
+    assert by_reference.json == by_id.json == response.json
     again = portal.put("/suppliers/S-1", {"name": "Blue Pier Cannery", "country": "NO", "sector": "1020"})
-    assert (again.status_code, again.json["id"], again.json["version"]) == (200, made.json["id"], 2)
+    assert (again.status_code, again.json["id"], again.json["version"]) == (200, response.json["id"], 2)
 
 
 def test_an_agency_is_put_and_found_alike(portal: Portal):
@@ -287,8 +287,8 @@ def test_two_suppliers_that_are_one_are_merged(portal: Portal):
     merged = portal.post("/suppliers/S-1/merge", {"into": "S-2"})
     assert (merged.status_code, merged.json["reference"]) == (200, "S-2")
     assert portal.get("/suppliers/S-1").json == portal.get("/suppliers/S-2").json == merged.json
-    told = portal.get("/suppliers/S-2/assessments").json["items"]
-    assert [result["cause"] for result in told] == ["merge", "api", "api"]
+    body = portal.get("/suppliers/S-2/assessments").json["items"]
+    assert [result["cause"] for result in body] == ["merge", "api", "api"]
     assert portal.post("/suppliers/S-2/merge", {"into": "S-2"}).json["code"] == "merge.impossible"
     assert portal.post("/suppliers/S-2/merge", {"into": "S-9"}).status_code == 404
     assert portal.post("/suppliers/S-2/merge", {}).json["code"] == "field.required"
@@ -315,27 +315,27 @@ def test_changes_are_read_on_from_the_cursor_each_once(portal: Portal):
 
 
 def test_changes_are_read_on_each_kind_of_database(database: Database, tmp_path: Path):
-    portal = a_portal(create_app(Settings(data=tmp_path, plain_http=True), database), an_organisation(database))
+    portal = make_portal(create_app(Settings(data=tmp_path, plain_http=True), database), make_organisation(database))
     portal.put("/suppliers/S-1", LITTLE)
     assert [change["kind"] for change in portal.get("/changes").json["items"]] == ["level_moved"]
 
 
 def test_two_organisations_see_nothing_of_each_other(portal: Portal, stranger: Portal):
     portal.put("/suppliers/S-1", {"name": "Blue Pier", **LITTLE})
-    kept = portal.get("/suppliers/S-1").json
+    body = portal.get("/suppliers/S-1").json
     for path in ("/suppliers", "/companies", "/changes", "/suppliers?text=Blue"):
         assert stranger.get(path).json["items"] == []
-    refused, none = stranger.get(f"/suppliers/{kept['id']}"), stranger.get("/suppliers/nothing-at-all")
+    refused, none = stranger.get(f"/suppliers/{body['id']}"), stranger.get("/suppliers/nothing-at-all")
     assert refused.status_code == none.status_code == 404
     assert {**refused.json, "instance": ""} == {**none.json, "instance": ""}
     assert stranger.put("/suppliers/S-1", LITTLE).status_code == 201  # their own S-1
-    assert portal.get("/suppliers/S-1").json == kept
+    assert portal.get("/suppliers/S-1").json == body
     result_id = portal.get("/suppliers/S-1/assessments").json["items"][0]["id"]
     assert stranger.get(f"/assessments/{result_id}").status_code == 404
 
 
 def test_a_key_opens_what_its_scope_says_and_no_more(app: Flask, database: Database):
-    gate = a_portal(app, an_organisation(database, "Pier Retail"), "assess")
+    gate = make_portal(app, make_organisation(database, "Pier Retail"), "assess")
     assert gate.post("/assessments", LITTLE).status_code == 200
     assert gate.get("/suppliers").json["code"] == "key.scope"
 

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from callers import a_browser, a_user, an_organisation, freeze_time
+from callers import freeze_time, make_browser, make_organisation, make_user
 from flask import Flask
 from sqlalchemy import Executable, delete, insert, select, update
 from sqlalchemy.exc import DatabaseError
@@ -23,7 +23,7 @@ def record_events(database: Database, organisation_id: str, count: int = 3) -> N
 
 @pytest.mark.parametrize("statement", [update(AuditEvent).values(actor="user:bo"), delete(AuditEvent)])
 def test_the_database_itself_refuses_to_change_or_remove_an_event(database: Database, statement: Executable):
-    record_events(database, an_organisation(database))
+    record_events(database, make_organisation(database))
     with database.unscoped() as session, pytest.raises(DatabaseError, match="append-only"):
         session.execute(statement)
     with database.unscoped() as session:
@@ -31,7 +31,7 @@ def test_the_database_itself_refuses_to_change_or_remove_an_event(database: Data
 
 
 def test_an_event_cannot_be_replaced_by_one_with_its_number(database: Database):
-    organisation_id = an_organisation(database)
+    organisation_id = make_organisation(database)
     record_events(database, organisation_id)
     detail = {"id": 1, "at": AT, "actor": "user:bo", "action": "x", "object_type": "x", "object_id": "x", "details": {}}
     replacement = insert(AuditEvent).prefix_with("OR REPLACE", dialect="sqlite").values(**detail)
@@ -42,7 +42,7 @@ def test_an_event_cannot_be_replaced_by_one_with_its_number(database: Database):
 
 
 def test_events_are_deleted_with_their_organisation_and_no_others(database: Database):
-    own_organisation, other_organisation = an_organisation(database), an_organisation(database, "Quay Textiles")
+    own_organisation, other_organisation = make_organisation(database), make_organisation(database, "Quay Textiles")
     record_events(database, own_organisation)
     record_events(database, other_organisation)
     with database.unscoped() as session:
@@ -54,7 +54,7 @@ def test_events_are_deleted_with_their_organisation_and_no_others(database: Data
 @pytest.mark.parametrize("text", ["Nguyen Van An", "he paid 2,000 dollars", "a" * 81, "ok\n", "<b>", {"a": 1}, ["x y"]])
 def test_details_that_are_free_text_are_a_bug(database: Database, text: object):
     with (
-        database.for_organisation(an_organisation(database)) as session,
+        database.for_organisation(make_organisation(database)) as session,
         pytest.raises(ValueError, match="'name' of supplier.changed"),
     ):
         audit.record_event(session, "user:ana", "supplier.changed", "supplier", "1", {"name": text})
@@ -69,7 +69,7 @@ def test_codes_numbers_and_dates_are_stored(database: Database):
         "scopes": ["a:read"],
         "x": None,
     }
-    organisation_id = an_organisation(database)
+    organisation_id = make_organisation(database)
     with database.for_organisation(organisation_id) as session:
         audit.record_event(session, "user:ana", "a.b", "c", "d", details)
     with database.for_organisation(organisation_id) as session:
@@ -77,7 +77,7 @@ def test_codes_numbers_and_dates_are_stored(database: Database):
 
 
 def test_pages_of_the_trail_neither_skip_nor_repeat_events(database: Database):
-    organisation_id = an_organisation(database)
+    organisation_id = make_organisation(database)
     record_events(database, organisation_id, 25)
     seen, before = [], None
     with database.for_organisation(organisation_id) as session:
@@ -103,7 +103,7 @@ def test_pages_of_the_trail_neither_skip_nor_repeat_events(database: Database):
     ],
 )
 def test_the_trail_is_filtered_by_every_given_field(database: Database, monkeypatch, filters, matching):
-    organisation_id = an_organisation(database)
+    organisation_id = make_organisation(database)
     events = [
         ("user:ana", "user.created", "user", "u"),
         ("user:ana", "key.created", "api_key", "k"),
@@ -121,18 +121,18 @@ def test_the_trail_is_filtered_by_every_given_field(database: Database, monkeypa
 def test_the_page_shows_times_of_the_organisation_and_days_as_it_counts_them(
     app: Flask, database: Database, monkeypatch
 ):
-    organisation_id = an_organisation(database, time_zone="Asia/Bangkok")
-    admin = a_user(database, organisation_id, "admin")
+    organisation_id = make_organisation(database, time_zone="Asia/Bangkok")
+    admin = make_user(database, organisation_id, "admin")
     freeze_time(monkeypatch, datetime(2026, 11, 25, 20, 30, tzinfo=UTC))
     record_events(database, organisation_id, 1)
-    client = a_browser(app, admin)
+    client = make_browser(app, admin)
     assert "26 Nov 2026, 03:30" in client.get("/audit").get_data(as_text=True)
     assert "report.asked</code>" in client.get("/audit?since=2026-11-26").get_data(as_text=True)
     assert "report.asked</code>" not in client.get("/audit?until=2026-11-25").get_data(as_text=True)
 
 
 def test_the_page_shows_details_in_plain_words(app: Flask, database: Database):
-    organisation_id = an_organisation(database)
+    organisation_id = make_organisation(database)
     details = {
         "active": True,
         "found": False,
@@ -143,7 +143,9 @@ def test_the_page_shows_details_in_plain_words(app: Flask, database: Database):
     }
     with database.for_organisation(organisation_id) as session:
         audit.record_event(session, "user:ana", "a.b", "c", "d", details)
-    page = a_browser(app, a_user(database, organisation_id, "admin")).get("/audit?action=a.b").get_data(as_text=True)
+    page = (
+        make_browser(app, make_user(database, organisation_id, "admin")).get("/audit?action=a.b").get_data(as_text=True)
+    )
     page_text = (
         page.partition('<td class="quiet">')[2].partition("</td>")[0].replace("<code>", "").replace("</code>", "")
     )
@@ -154,16 +156,16 @@ def test_the_page_shows_details_in_plain_words(app: Flask, database: Database):
     "query", ["before=x", "before=" + "9" * 40, "since=yesterday", "until=9999-12-31", "actor=<script>"]
 )
 def test_the_page_accepts_any_query(app: Flask, database: Database, query: str):
-    client = a_browser(app, a_user(database, an_organisation(database), "admin"))
+    client = make_browser(app, make_user(database, make_organisation(database), "admin"))
     answer = client.get(f"/audit?{query}")
     assert answer.status_code == 200
     assert "<script>" not in answer.get_data(as_text=True).partition("<main")[2]
 
 
 def test_the_page_links_to_older_events_and_keeps_the_filter(app: Flask, database: Database):
-    organisation_id = an_organisation(database)
+    organisation_id = make_organisation(database)
     record_events(database, organisation_id, 60)
-    client = a_browser(app, a_user(database, organisation_id, "admin"))
+    client = make_browser(app, make_user(database, organisation_id, "admin"))
     first = client.get("/audit?action=report.asked").get_data(as_text=True)
     older = first.rpartition('rel="next"')[0].rpartition('href="')[2].partition('"')[0].replace("&amp;", "&")
     assert "action=report.asked" in older

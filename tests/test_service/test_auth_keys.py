@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from callers import a_browser, a_key, a_user, an_organisation, freeze_time, send
+from callers import freeze_time, make_browser, make_key, make_organisation, make_user, send
 from databases import Empty
 from flask import Flask
 from sqlalchemy import select, text
@@ -34,7 +34,7 @@ def key(database: Database, text: str) -> keys.ActiveKey | None:
 
 
 def test_a_key_opens_its_scope_for_its_organisation(app: Flask, database: Database, called: str):
-    answer = app.test_client().get(called, headers=a_key(database, an_organisation(database), "assess"))
+    answer = app.test_client().get(called, headers=make_key(database, make_organisation(database), "assess"))
     assert answer.status_code == 200
     assert answer.json["organisation"] == "Harbour Foods"
     assert answer.json["actor"].startswith("key:")
@@ -60,12 +60,12 @@ def test_a_request_without_a_key_is_refused_with_instructions(
 
 
 def test_a_key_without_the_scope_is_told_which_one(app: Flask, database: Database, called: str):
-    answer = app.test_client().get(called, headers=a_key(database, an_organisation(database), "suppliers:read"))
+    answer = app.test_client().get(called, headers=make_key(database, make_organisation(database), "suppliers:read"))
     assert (answer.status_code, answer.json["code"], answer.json["scope"]) == (403, "key.scope", "assess")
 
 
 def test_a_key_is_stored_as_a_hash_and_shown_once(database: Database):
-    text = a_key(database, an_organisation(database), "assess")["Authorization"].removeprefix("Bearer ")
+    text = make_key(database, make_organisation(database), "assess")["Authorization"].removeprefix("Bearer ")
     with database.unscoped() as session:
         stored = session.scalars(select(ApiKey)).one()
     assert text.startswith(f"dk_{stored.prefix}_")
@@ -74,7 +74,7 @@ def test_a_key_is_stored_as_a_hash_and_shown_once(database: Database):
 
 
 def test_a_key_is_found_by_its_whole_text_alone(database: Database):
-    text = a_key(database, an_organisation(database), "assess")["Authorization"].removeprefix("Bearer ")
+    text = make_key(database, make_organisation(database), "assess")["Authorization"].removeprefix("Bearer ")
     assert key(database, text) is not None
     last = "A" if text[-1] != "A" else "B"
     for other_organisation in (text[:-1], text + "x", text[:-1] + last, text.upper(), text[3:], "dk__", ""):
@@ -91,7 +91,7 @@ def test_a_key_is_looked_up_by_the_index_of_its_hash(sqlite: Empty):
 def test_a_key_ends_on_its_day(database: Database, monkeypatch: pytest.MonkeyPatch):
     at = now()
     freeze_time(monkeypatch, at)
-    text = a_key(database, an_organisation(database), "assess", days=7)["Authorization"].removeprefix("Bearer ")
+    text = make_key(database, make_organisation(database), "assess", days=7)["Authorization"].removeprefix("Bearer ")
     freeze_time(monkeypatch, at + timedelta(days=7, seconds=-5))
     assert key(database, text) is not None
     freeze_time(monkeypatch, at + timedelta(days=7, seconds=5))
@@ -99,8 +99,8 @@ def test_a_key_ends_on_its_day(database: Database, monkeypatch: pytest.MonkeyPat
 
 
 def test_a_revoked_key_is_refused_at_once(app: Flask, database: Database, called: str):
-    organisation_id = an_organisation(database)
-    header = a_key(database, organisation_id, "assess")
+    organisation_id = make_organisation(database)
+    header = make_key(database, organisation_id, "assess")
     with database.for_organisation(organisation_id) as session:
         keys.revoke_key(session, keys.list_keys(session)[0].id, "user:ana")
     answer = app.test_client().get(called, headers=header)
@@ -108,8 +108,8 @@ def test_a_revoked_key_is_refused_at_once(app: Flask, database: Database, called
 
 
 def test_last_used_is_written_at_most_once_a_minute(app: Flask, database: Database, called: str, monkeypatch):
-    organisation_id, at = an_organisation(database), now()
-    header = a_key(database, organisation_id, "assess")
+    organisation_id, at = make_organisation(database), now()
+    header = make_key(database, organisation_id, "assess")
     seen = []
     for seconds in (0, 30, 59, 60, 100):
         freeze_time(monkeypatch, at + timedelta(seconds=seconds))
@@ -133,20 +133,20 @@ def test_last_used_is_written_at_most_once_a_minute(app: Flask, database: Databa
 def test_a_key_needs_a_name_existing_scopes_and_an_expiry(
     database: Database, name: str, scopes: list[str], days: int, code: str
 ):
-    with database.for_organisation(an_organisation(database)) as session, pytest.raises(DomainError) as refused:
+    with database.for_organisation(make_organisation(database)) as session, pytest.raises(DomainError) as refused:
         keys.create_key(session, name, scopes, days, "user:ana")
     assert refused.value.code == code
 
 
 def test_the_command_line_creates_a_key_for_an_organisation_by_name(database: Database):
-    an_organisation(database)
+    make_organisation(database)
     assert key(database, create_key(database, "Harbour Foods", "Portal", ["assess"], 30)) is not None
     with pytest.raises(DomainError, match=r"no organisation called Quay"):
         create_key(database, "Quay", "Portal", ["assess"], 30)
 
 
 def test_the_page_shows_a_new_key_once_and_revokes_it(app: Flask, database: Database):
-    client = a_browser(app, a_user(database, an_organisation(database), "admin"))
+    client = make_browser(app, make_user(database, make_organisation(database), "admin"))
     page = send(client, "/keys", name="Portal", days="90", scopes=["assess"]).get_data(as_text=True)
     text = page.partition('id="shown-once"')[2].partition('value="')[2].partition('"')[0]
     stored = key(database, text)
@@ -158,7 +158,7 @@ def test_the_page_shows_a_new_key_once_and_revokes_it(app: Flask, database: Data
 
 
 def test_the_page_keeps_the_input_when_it_is_refused(app: Flask, database: Database):
-    client = a_browser(app, a_user(database, an_organisation(database), "admin"))
+    client = make_browser(app, make_user(database, make_organisation(database), "admin"))
     answer = send(client, "/keys", name="Portal", days="90")
     assert answer.status_code == 422
     assert 'value="Portal"' in answer.get_data(as_text=True)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from argon2 import PasswordHasher
-from callers import PASSWORD, a_browser, a_user, an_organisation, form_token, freeze_time, send
+from callers import PASSWORD, form_token, freeze_time, make_browser, make_organisation, make_user, send
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.usefixtures("quick_hashes")
 @pytest.fixture
 def ana(database: Database) -> str:
     """A user who signs in with `EMAIL` and `PASSWORD`; her id."""
-    return a_user(database, an_organisation(database), "admin", EMAIL)
+    return make_user(database, make_organisation(database), "admin", EMAIL)
 
 
 def enter(client: FlaskClient, password: str = PASSWORD, email: str = EMAIL, next_path: str = "") -> TestResponse:
@@ -74,7 +74,7 @@ def test_wrong_passwords_unknown_and_inactive_accounts_get_the_same_response_aft
     )
     with database.unscoped() as session:
         organisation_id = session.get_one(User, ana).organisation_id
-    a_user(database, organisation_id, email="bo@harbour.example", active=False)
+    make_user(database, organisation_id, email="bo@harbour.example", active=False)
     client = app.test_client()
     answers = [
         enter(client, "not the password"),
@@ -131,7 +131,7 @@ def test_the_database_holds_no_token_and_no_password(app: Flask, database: Datab
 
 
 def test_the_cookie_is_protected_from_scripts_other_sites_and_other_hosts(tmp_path: Path, database: Database):
-    a_user(database, an_organisation(database), "admin", EMAIL)
+    make_user(database, make_organisation(database), "admin", EMAIL)
     client = create_app(Settings(data=tmp_path), database).test_client()
     cookies = [cookie.split("; ") for cookie in enter(client).headers.getlist("Set-Cookie")]
     named = {cookie[0].partition("=")[0]: set(cookie[1:]) for cookie in cookies}
@@ -154,14 +154,14 @@ def test_signing_out_ends_the_session_on_the_server(app: Flask, ana: str):
 def test_signing_out_everywhere_ends_every_browser_of_this_user_and_of_no_other(
     app: Flask, database: Database, ana: str
 ):
-    first, second = a_browser(app, ana), a_browser(app, ana)
-    other_browser = a_browser(app, a_user(database, an_organisation(database, "Quay Textiles")))
+    first, second = make_browser(app, ana), make_browser(app, ana)
+    other_browser = make_browser(app, make_user(database, make_organisation(database, "Quay Textiles")))
     send(first, "/sign-out-everywhere")
     assert [is_signed_in(client) for client in (first, second, other_browser)] == [False, False, True]
 
 
 def test_an_idle_session_expires(app: Flask, ana: str, monkeypatch: pytest.MonkeyPatch):
-    client, at = a_browser(app, ana), now()
+    client, at = make_browser(app, ana), now()
     for minutes in (50, 100, 150):
         freeze_time(monkeypatch, at + timedelta(minutes=minutes))
         assert is_signed_in(client)
@@ -170,7 +170,7 @@ def test_an_idle_session_expires(app: Flask, ana: str, monkeypatch: pytest.Monke
 
 
 def test_a_session_expires_after_its_hours_even_if_it_is_busy(app: Flask, ana: str, monkeypatch: pytest.MonkeyPatch):
-    client, at = a_browser(app, ana), now()
+    client, at = make_browser(app, ana), now()
     for minutes in range(0, 12 * 60, 45):
         freeze_time(monkeypatch, at + timedelta(minutes=minutes))
         assert is_signed_in(client)
@@ -180,15 +180,15 @@ def test_a_session_expires_after_its_hours_even_if_it_is_busy(app: Flask, ana: s
 
 def test_expired_sessions_are_deleted(app: Flask, database: Database, ana: str, monkeypatch):
     at = now()
-    a_browser(app, ana)
+    make_browser(app, ana)
     freeze_time(monkeypatch, at + timedelta(hours=13))
-    a_browser(app, ana)
+    make_browser(app, ana)
     with database.unscoped() as session:
         assert len(session.scalars(select(SignIn)).all()) == 1
 
 
 def test_a_deactivated_user_is_signed_out_at_once(app: Flask, database: Database, ana: str):
-    client = a_browser(app, ana)
+    client = make_browser(app, ana)
     with database.unscoped() as session:
         session.get_one(User, ana).active = False
     assert not is_signed_in(client)
@@ -224,8 +224,8 @@ def test_a_page_fragment_requested_when_signed_out_redirects_the_whole_page_to_s
 
 
 def test_a_one_time_password_only_allows_choosing_a_new_one(app: Flask, database: Database):
-    user_id = a_user(database, an_organisation(database), "admin", EMAIL, must_change_password=True)
-    client = a_browser(app, user_id)
+    user_id = make_user(database, make_organisation(database), "admin", EMAIL, must_change_password=True)
+    client = make_browser(app, user_id)
     assert client.get("/users").location == "/password"
     assert send(client, "/users", name="Bo", email="bo@harbour.example", role="viewer").location == "/password"
     send(client, "/password", current=PASSWORD, new=NEW, again=NEW)
@@ -233,7 +233,7 @@ def test_a_one_time_password_only_allows_choosing_a_new_one(app: Flask, database
 
 
 def test_a_new_password_ends_all_other_sessions_and_keeps_this_one(app: Flask, ana: str):
-    browser, elsewhere = a_browser(app, ana), a_browser(app, ana)
+    browser, elsewhere = make_browser(app, ana), make_browser(app, ana)
     before = token_of(browser)
     send(browser, "/password", current=PASSWORD, new=NEW, again=NEW)
     assert token_of(browser) != before
@@ -257,7 +257,7 @@ def test_a_new_password_ends_all_other_sessions_and_keeps_this_one(app: Flask, a
 def test_an_invalid_password_is_refused_with_the_reason(
     app: Flask, ana: str, current: str, new: str, again: str, says: str
 ):
-    client = a_browser(app, ana)
+    client = make_browser(app, ana)
     answer = send(client, "/password", current=current, new=new, again=again)
     assert answer.status_code == 422
     assert says in answer.get_data(as_text=True)

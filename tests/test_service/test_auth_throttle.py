@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from callers import PASSWORD, a_browser, a_user, an_organisation, freeze_time, send
+from callers import PASSWORD, freeze_time, make_browser, make_organisation, make_user, send
 from flask import Flask
 from sqlalchemy import select
 
@@ -113,7 +113,7 @@ def test_concurrent_guesses_are_counted(database: Database):
 def test_a_throttled_account_is_refused_even_with_the_right_password_like_an_unknown_one(
     app: Flask, database: Database
 ):
-    a_user(database, an_organisation(database), email=ANA)
+    make_user(database, make_organisation(database), email=ANA)
     results = []
     for email in (ANA, "nobody@harbour.example"):
         client = app.test_client()
@@ -126,6 +126,6 @@ def test_a_throttled_account_is_refused_even_with_the_right_password_like_an_unk
 
 
 def test_the_current_password_cannot_be_guessed_in_a_browser_left_open(app: Flask, database: Database):
-    client = a_browser(app, a_user(database, an_organisation(database), email=ANA))
+    client = make_browser(app, make_user(database, make_organisation(database), email=ANA))
     tries = [send(client, "/password", current="guess", new="n" * 20, again="n" * 20).status_code for _ in range(6)]
     assert tries == [422] * 5 + [429]

@@ -1,7 +1,7 @@
 """Users of an organisation: creation, roles, deactivation and password resets."""
 
 import pytest
-from callers import PASSWORD, a_browser, a_user, an_organisation, send
+from callers import PASSWORD, make_browser, make_organisation, make_user, send
 from flask import Flask
 from sqlalchemy import select
 
@@ -19,7 +19,7 @@ def shown_once(page: str) -> str:
 
 
 def test_a_new_user_signs_in_with_the_password_that_was_shown_and_chooses_their_own(app: Flask, database: Database):
-    admin = a_browser(app, a_user(database, an_organisation(database), "admin"))
+    admin = make_browser(app, make_user(database, make_organisation(database), "admin"))
     page = send(admin, "/users", name="Bo", email="Bo@Harbour.example", role="officer").get_data(as_text=True)
     password = shown_once(page)
     assert password not in admin.get("/users").get_data(as_text=True)
@@ -41,8 +41,8 @@ def test_a_new_user_signs_in_with_the_password_that_was_shown_and_chooses_their_
 def test_a_user_needs_an_address_of_their_own_a_name_and_a_role(
     database: Database, inputs: dict[str, str], code: str, status: int
 ):
-    organisation_id = an_organisation(database)
-    a_user(database, organisation_id, email="ana@harbour.example")
+    organisation_id = make_organisation(database)
+    make_user(database, organisation_id, email="ana@harbour.example")
     fields = {"email": "bo@harbour.example", "name": "Bo", "role": "viewer", **inputs}
     with database.for_organisation(organisation_id) as session, pytest.raises(DomainError) as refused:
         users.create_user(session, **fields, by="user:ana")
@@ -50,9 +50,9 @@ def test_a_user_needs_an_address_of_their_own_a_name_and_a_role(
 
 
 def test_an_address_of_another_organisation_is_refused_like_an_invalid_one(database: Database):
-    a_user(database, an_organisation(database, "Quay Textiles"), email="eve@quay.example")
+    make_user(database, make_organisation(database, "Quay Textiles"), email="eve@quay.example")
     message = []
-    with database.for_organisation(an_organisation(database)) as session:
+    with database.for_organisation(make_organisation(database)) as session:
         for email in ("eve@quay.example", "eve at quay"):
             with pytest.raises(DomainError) as refused:
                 users.create_user(session, email, "Eve", "viewer", "user:ana")
@@ -61,8 +61,8 @@ def test_an_address_of_another_organisation_is_refused_like_an_invalid_one(datab
 
 
 def test_a_duplicate_address_does_not_break_the_transaction(database: Database):
-    organisation_id = an_organisation(database)
-    a_user(database, organisation_id, email="ana@harbour.example")
+    organisation_id = make_organisation(database)
+    make_user(database, organisation_id, email="ana@harbour.example")
     with database.for_organisation(organisation_id) as session:
         with pytest.raises(DomainError):
             users.create_user(session, "ana@harbour.example", "Ana", "viewer", "user:ana")
@@ -73,30 +73,30 @@ def test_a_duplicate_address_does_not_break_the_transaction(database: Database):
 
 @pytest.mark.parametrize("loss", ["role", "deactivate"])
 def test_the_last_admin_cannot_be_removed(app: Flask, database: Database, loss: str):
-    organisation_id = an_organisation(database)
-    first = a_user(database, organisation_id, "admin")
-    a_user(database, organisation_id, "admin", active=False)
-    a_user(database, an_organisation(database, "Quay Textiles"), "admin")
-    client = a_browser(app, first)
+    organisation_id = make_organisation(database)
+    first = make_user(database, organisation_id, "admin")
+    make_user(database, organisation_id, "admin", active=False)
+    make_user(database, make_organisation(database, "Quay Textiles"), "admin")
+    client = make_browser(app, first)
     assert send(client, f"/users/{first}/{loss}", role="viewer").status_code == 409
-    a_user(database, organisation_id, "admin")
+    make_user(database, organisation_id, "admin")
     assert send(client, f"/users/{first}/{loss}", role="viewer").status_code == 303
 
 
 def test_a_role_change_applies_from_the_next_request(app: Flask, database: Database):
-    organisation_id = an_organisation(database)
-    admin, bo = a_user(database, organisation_id, "admin"), a_user(database, organisation_id, "viewer")
-    browser = a_browser(app, bo)
+    organisation_id = make_organisation(database)
+    admin, bo = make_user(database, organisation_id, "admin"), make_user(database, organisation_id, "viewer")
+    browser = make_browser(app, bo)
     assert browser.get("/users").status_code == 403
-    send(a_browser(app, admin), f"/users/{bo}/role", role="admin")
+    send(make_browser(app, admin), f"/users/{bo}/role", role="admin")
     assert browser.get("/users").status_code == 200
 
 
 def test_deactivating_signs_the_user_out_and_reactivating_lets_them_in(app: Flask, database: Database):
-    organisation_id = an_organisation(database)
-    admin = a_browser(app, a_user(database, organisation_id, "admin"))
-    bo = a_user(database, organisation_id, email="bo@harbour.example")
-    browser = a_browser(app, bo)
+    organisation_id = make_organisation(database)
+    admin = make_browser(app, make_user(database, organisation_id, "admin"))
+    bo = make_user(database, organisation_id, email="bo@harbour.example")
+    browser = make_browser(app, bo)
     send(admin, f"/users/{bo}/deactivate")
     assert browser.get("/password").status_code == 303
     send(admin, f"/users/{bo}/activate")
@@ -105,10 +105,10 @@ def test_deactivating_signs_the_user_out_and_reactivating_lets_them_in(app: Flas
 
 
 def test_a_password_reset_ends_sessions_and_gives_a_one_time_password(app: Flask, database: Database):
-    organisation_id = an_organisation(database)
-    admin = a_browser(app, a_user(database, organisation_id, "admin"))
-    bo = a_user(database, organisation_id, email="bo@harbour.example")
-    browser = a_browser(app, bo)
+    organisation_id = make_organisation(database)
+    admin = make_browser(app, make_user(database, organisation_id, "admin"))
+    bo = make_user(database, organisation_id, email="bo@harbour.example")
+    browser = make_browser(app, bo)
     password = shown_once(send(admin, f"/users/{bo}/password").get_data(as_text=True))
     assert browser.get("/password").status_code == 303
     with database.for_organisation(organisation_id) as session:
@@ -118,9 +118,9 @@ def test_a_password_reset_ends_sessions_and_gives_a_one_time_password(app: Flask
 
 
 def test_changes_to_a_user_are_recorded_in_the_audit_trail_without_their_name(app: Flask, database: Database):
-    organisation_id = an_organisation(database)
-    admin_id = a_user(database, organisation_id, "admin")
-    admin, bo = a_browser(app, admin_id), a_user(database, organisation_id, "viewer", name="Bo Lindqvist")
+    organisation_id = make_organisation(database)
+    admin_id = make_user(database, organisation_id, "admin")
+    admin, bo = make_browser(app, admin_id), make_user(database, organisation_id, "viewer", name="Bo Lindqvist")
     send(admin, f"/users/{bo}/role", role="officer")
     send(admin, f"/users/{bo}/password")
     send(admin, f"/users/{bo}/deactivate")
@@ -153,7 +153,7 @@ def test_the_command_line_creates_an_organisation_and_its_first_user(database: D
     ],
 )
 def test_an_organisation_needs_a_unique_name_and_a_time_zone(database: Database, name: str, zone: str, code: str):
-    an_organisation(database)
+    make_organisation(database)
     with pytest.raises(DomainError) as refused:
         create_organisation(database, name, zone)
     assert refused.value.code == code

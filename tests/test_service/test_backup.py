@@ -107,7 +107,7 @@ def test_a_backup_with_a_missing_upload_fails(sqlite: Empty, blobs: BlobStore, t
 
 
 @contextmanager
-def a_backup(empty: Empty, blobs: BlobStore, folder: Path) -> Iterator[Path]:
+def make_backup(empty: Empty, blobs: BlobStore, folder: Path) -> Iterator[Path]:
     with empty() as engine:
         create_full_organisation(Database(engine), blobs)
         create_backup(Database(engine), blobs, folder / "all.tar.gz", AT)
@@ -143,7 +143,7 @@ CHANGES: dict[str, Callable[[str, bytes], bytes | None]] = {
 def test_a_changed_backup_is_detected_and_nothing_is_restored(
     sqlite: Empty, blobs: BlobStore, tmp_path: Path, what: str
 ):
-    with a_backup(sqlite, blobs, tmp_path) as file, sqlite() as engine:
+    with make_backup(sqlite, blobs, tmp_path) as file, sqlite() as engine:
         changed(file, CHANGES[what])
         with pytest.raises(BackupError):
             restore_backup(Database(engine), BlobStore(tmp_path / "restored"), file)
@@ -152,14 +152,14 @@ def test_a_changed_backup_is_detected_and_nothing_is_restored(
 
 @pytest.mark.parametrize("length", [0, 100, 2000])
 def test_a_truncated_backup_is_detected(sqlite: Empty, blobs: BlobStore, tmp_path: Path, length: int):
-    with a_backup(sqlite, blobs, tmp_path) as file:
+    with make_backup(sqlite, blobs, tmp_path) as file:
         file.write_bytes(file.read_bytes()[:length])
         with pytest.raises(BackupError):
             verify_backup(file)
 
 
 def test_a_backup_goes_into_an_empty_database_only(sqlite: Empty, blobs: BlobStore, tmp_path: Path):
-    with a_backup(sqlite, blobs, tmp_path) as file, sqlite() as engine:
+    with make_backup(sqlite, blobs, tmp_path) as file, sqlite() as engine:
         create_full_organisation(Database(engine), blobs, "Hill Builders")
         before = read_all_rows(Database(engine))
         with pytest.raises(BackupError, match="not empty"):
@@ -171,7 +171,7 @@ def test_a_backup_of_another_schema_is_refused_with_what_to_do(sqlite: Empty, bl
     def older(name: str, data: bytes) -> bytes:
         return orjson.dumps({**orjson.loads(data), "revision": "0000"}) if name == "manifest.json" else data
 
-    with a_backup(sqlite, blobs, tmp_path) as file, sqlite() as engine:
+    with make_backup(sqlite, blobs, tmp_path) as file, sqlite() as engine:
         changed(file, older)
         with pytest.raises(BackupError, match="restore with the version that wrote it"):
             restore_backup(Database(engine), blobs, file)
@@ -180,7 +180,7 @@ def test_a_backup_of_another_schema_is_refused_with_what_to_do(sqlite: Empty, bl
 def test_rows_that_do_not_read_back_as_saved_are_not_restored(
     sqlite: Empty, blobs: BlobStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    with a_backup(sqlite, blobs, tmp_path) as file, sqlite() as engine:
+    with make_backup(sqlite, blobs, tmp_path) as file, sqlite() as engine:
         insert = backup._insert_rows
 
         def lose_one(session: object, table: object, lines: object) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from callers import an_organisation
+from callers import make_organisation
 from full_organisation import read_all_rows
 from portal import run_jobs
 from sheets import text, workbook
@@ -43,7 +43,7 @@ BY = "user:ana"
 @pytest.fixture
 def harbour(database: Database) -> str:
     """Return an organisation with one site."""
-    organisation = an_organisation(database)
+    organisation = make_organisation(database)
     answers = {"reference": "S-1", "name": "Blue Pier Cannery", "country": "TH", "sector": ["1020"]}
     at = now() - timedelta(days=9)
     with database.for_organisation(organisation) as session:
@@ -143,7 +143,7 @@ def test_a_case_number_used_for_another_group_is_reported_and_skipped(
 
 
 def test_cases_and_their_suppliers_can_be_imported_together(database: Database, blobs: BlobStore):
-    harbour = an_organisation(database)
+    harbour = make_organisation(database)
     book = workbook(SITES, name="Sites", Cases="\n".join((HEADER, PAPERS, LOCKED)))
     import_ = import_files(database, blobs, harbour, ("all.xlsx", book))
     assert (import_.state, list_issue_codes(import_) & {"case.unlinked"}) == ("done", set())
@@ -228,7 +228,7 @@ def test_the_rejection_says_where_personal_data_was_found_and_what_to_do(
 
 def test_a_rejected_file_stays_stored_if_another_upload_uses_it(database: Database, blobs: BlobStore, harbour: str):
     data = build_sheet(NAMES_A_PERSON.format(person=PERSON))
-    quay = an_organisation(database, "Quay")
+    quay = make_organisation(database, "Quay")
     with database.for_organisation(quay) as session:
         session.add(Upload(name="x", sha256=blobs.put(data), size=len(data), created_by=BY, created_at=now()))
     import_files(database, blobs, harbour, ("c.csv", data))

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from callers import an_organisation
+from callers import make_organisation
 from full_organisation import read_all_rows
 from sqlalchemy import select
 
@@ -32,7 +32,7 @@ PAPERS = {"finding": "papers_held", "phase": "work", "source": "interview", "fou
 @pytest.fixture
 def harbour(database: Database) -> str:
     """Return an organisation with one site."""
-    organisation = an_organisation(database)
+    organisation = make_organisation(database)
     save_supplier(database, organisation, CANNERY)
     return organisation
 
@@ -150,7 +150,7 @@ def test_a_case_number_is_unique_within_an_organisation(database: Database, harb
     with database.for_organisation(harbour) as session, pytest.raises(DomainError) as error:
         case_service.open_case(session, {"case_id": "c 1"}, (), ON, AT, BY)
     assert (error.value.code, error.value.status) == ("case.taken", 409)
-    quay = an_organisation(database, "Quay")
+    quay = make_organisation(database, "Quay")
     open_case(database, quay, LOCKED)
     assert [case.supplier_id for case in list_cases(database, quay)] == [None]
     assert len(list_results(database, harbour)) == 2  # before and after its own case
@@ -196,7 +196,7 @@ def test_findings_are_validated_by_the_form(database: Database, harbour: str, an
 
 
 def test_an_unlinked_case_is_linked_when_its_supplier_arrives(database: Database):
-    harbour = an_organisation(database)
+    harbour = make_organisation(database)
     open_case(database, harbour, LOCKED)
     assert [case.supplier_id for case in list_cases(database, harbour)] == [None]
     save_supplier(database, harbour, CANNERY)

@@ -5,7 +5,7 @@ from threading import Event, Thread
 
 import databases
 import pytest
-from callers import an_organisation
+from callers import make_organisation
 from patience import PATIENCE
 
 from service.db import change_feed
@@ -41,7 +41,7 @@ class Reader:
 @pytest.fixture
 def organisation_id(database: Database) -> str:
     """An organisation."""
-    return an_organisation(database)
+    return make_organisation(database)
 
 
 def test_changes_are_read_in_order_a_page_at_a_time_and_then_only_what_is_new(database: Database, organisation_id: str):
@@ -61,7 +61,7 @@ def test_a_change_is_stored_with_its_data(database: Database, organisation_id: s
 
 
 def test_an_organisation_reads_its_own_changes_only(database: Database, organisation_id: str):
-    other_organisation = an_organisation(database, "Other")
+    other_organisation = make_organisation(database, "Other")
     write(database, other_organisation, "theirs")
     write(database, organisation_id, "ours")
     assert Reader(database, organisation_id).read() == ["ours"]
@@ -73,7 +73,7 @@ def test_an_invalid_cursor_is_refused(cursor: str, sqlite: databases.Empty):
     with sqlite() as engine:
         database = Database(engine)
         with (
-            database.for_organisation(an_organisation(database), write=False) as session,
+            database.for_organisation(make_organisation(database), write=False) as session,
             pytest.raises(DomainError) as refused,
         ):
             change_feed.read(session, cursor)
@@ -136,7 +136,7 @@ def test_changes_cannot_be_read_from_one_snapshot(
     with postgresql() as engine:
         database = Database(engine)
         with (
-            database.for_organisation(an_organisation(database), write=False) as session,
+            database.for_organisation(make_organisation(database), write=False) as session,
             pytest.raises(RuntimeError, match="snapshot"),
         ):
             change_feed.read(session)

@@ -6,7 +6,7 @@ from collections import Counter
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from callers import an_organisation
+from callers import make_organisation
 from patience import PATIENCE, wait_until
 from processes import FIRST_DAY, counted, job, started
 from sqlalchemy import select
@@ -20,13 +20,13 @@ DAILY = {"kind": "fixed", "every": "day", "time": "06:00"}
 DAY = timedelta(days=1)
 
 
-def a_job(database: Database, **payload: int) -> str:
+def make_job(database: Database, **payload: int) -> str:
     """A job that counts, in an organisation of its own; its id."""
-    with database.for_organisation(an_organisation(database)) as session:
+    with database.for_organisation(make_organisation(database)) as session:
         return enqueue(session, "count", payload, "user:1").id
 
 
-def a_schedule(database: Database, organisation_id: str, name: str = "Daily") -> str:
+def make_schedule(database: Database, organisation_id: str, name: str = "Daily") -> str:
     """A daily schedule that is first due on the first day; its id."""
     with database.for_organisation(organisation_id) as session:
         schedule = Schedule(
@@ -54,7 +54,7 @@ def fired(database: Database, schedule_id: str) -> list[datetime]:
 
 
 def test_a_job_whose_worker_is_killed_is_resumed_and_each_effect_is_written_once(database: Database):
-    job_id = a_job(database, of=20, hangs_within=5)
+    job_id = make_job(database, of=20, hangs_within=5)
     with started("work", database, 1) as first:
         wait_until(lambda: len(counted(database, job_id)) == 5)
         os.kill(first.pid, signal.SIGKILL)
@@ -70,7 +70,7 @@ def test_a_worker_that_stalled_and_comes_back_after_another_took_over_writes_not
     database: Database, tmp_path: Path
 ):
     # Stopped between two effects: one that is stopped within holds its lock, and nobody can take over.
-    job_id, log = a_job(database, of=12, stops_before=3), tmp_path / "log"
+    job_id, log = make_job(database, of=12, stops_before=3), tmp_path / "log"
     with log.open("wb") as into, started("work", database, 60, log=into) as stalled:
         wait_until(lambda: os.waitpid(stalled.pid, os.WNOHANG | os.WUNTRACED) != (0, 0))
         let_the_lease_run_out(database, job_id)
@@ -83,7 +83,7 @@ def test_a_worker_that_stalled_and_comes_back_after_another_took_over_writes_not
 
 
 def test_two_schedulers_on_one_database_trigger_each_of_sixty_times_once(database: Database):
-    schedule_id = a_schedule(database, an_organisation(database))
+    schedule_id = make_schedule(database, make_organisation(database))
     with started("tick", database, 60) as one, started("tick", database, 60) as second:
         assert (one.wait(PATIENCE), second.wait(PATIENCE)) == (0, 0)
     assert fired(database, schedule_id) == [FIRST_DAY + day * DAY for day in range(60)]
@@ -115,8 +115,8 @@ class Clock:
 
 
 def test_a_clock_set_forward_and_back_by_a_day_neither_stalls_nor_repeats_anything(database: Database, tmp_path: Path):
-    organisation_id, clock = an_organisation(database), Clock(tmp_path)
-    schedule_id = a_schedule(database, organisation_id)
+    organisation_id, clock = make_organisation(database), Clock(tmp_path)
+    schedule_id = make_schedule(database, organisation_id)
     days = [FIRST_DAY + day * DAY for day in range(3)]
 
     def jobs() -> list[Job]:
@@ -136,7 +136,7 @@ def test_a_clock_set_forward_and_back_by_a_day_neither_stalls_nor_repeats_anythi
         clock.set(days[0] + timedelta(seconds=9))  # while the job of the second day runs
         (tmp_path / "pause").unlink()
         wait_until(lambda: all(job.state == "done" for job in jobs()))
-        late = a_schedule(database, organisation_id, "Late")  # due at once: triggered if there is a tick, and runs
+        late = make_schedule(database, organisation_id, "Late")  # due at once: triggered if there is a tick, and runs
         wait_until(lambda: fired(database, late) == days[:1])
         wait_until(lambda: all(job.state == "done" for job in jobs()))
 
@@ -150,7 +150,7 @@ def test_a_clock_set_forward_and_back_by_a_day_neither_stalls_nor_repeats_anythi
 
 
 def test_a_clock_set_forward_by_a_year_is_caught_up_by_one_job(database: Database, tmp_path: Path):
-    clock, schedule_id = Clock(tmp_path), a_schedule(database, an_organisation(database))
+    clock, schedule_id = Clock(tmp_path), make_schedule(database, make_organisation(database))
     clock.set(FIRST_DAY)
     with started("live", database, tmp_path, **clock.environment):  # which has not the memory for all ticks of a year
         wait_until(lambda: fired(database, schedule_id) == [FIRST_DAY])

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from callers import an_organisation
+from callers import make_organisation
 from patience import wait_until
 from processes import counted, job, started
 
@@ -54,7 +54,7 @@ def test_a_job_on_a_full_disk_keeps_whole_effects_only_and_ends_once_there_is_ro
         engine = open_engine(f"sqlite:///{folder / 'test.db'}")
         Base.metadata.create_all(engine)
         database = Database(engine)
-        organisation_id = an_organisation(database)
+        organisation_id = make_organisation(database)
         with started("work", database, 1, 0, 0, log=into) as worker:
             wait_until(lambda: b"worker_begun" in log.read_bytes())
             make_room = fill(folder, is_a_disk, worker.pid)

@@ -15,7 +15,7 @@ from typing import Any
 import databases
 import numpy as np
 import pytest
-from callers import an_organisation
+from callers import make_organisation
 from examples import examples
 from hypothesis import given
 from hypothesis import strategies as st
@@ -103,7 +103,7 @@ def both_databases(sqlite: databases.Empty, postgresql: databases.Empty) -> Iter
 
 def store_and_recompute(database: Database) -> list[dict[str, Any]]:
     """Store the suppliers of the first release; return their stored results, each with the recomputed document."""
-    with database.for_organisation(an_organisation(database)) as session:
+    with database.for_organisation(make_organisation(database)) as session:
         for row in SITES:
             suppliers.save_supplier(session, "site", {**row, "evidence": PIECES}, ON, now(), "system:test", "api")
         session.flush()
@@ -142,7 +142,7 @@ def test_evidence_is_stored_as_objects_from_any_source(database: Database) -> No
         "evidence_grade": "document",
         "evidence": (EvidencePiece("audit", "2026-03-01", None, ("violence",), "SMETA-123"),),
     }
-    with database.for_organisation(an_organisation(database)) as session:
+    with database.for_organisation(make_organisation(database)) as session:
         supplier, result = suppliers.save_supplier(session, "site", answers, ON, now(), "system:test", "api")
         session.flush()
         session.expire_all()
@@ -155,7 +155,7 @@ def test_evidence_is_stored_as_objects_from_any_source(database: Database) -> No
 
 
 def test_a_stored_result_is_recomputed_with_its_own_model_version(database: Database) -> None:
-    with database.for_organisation(an_organisation(database)) as session:
+    with database.for_organisation(make_organisation(database)) as session:
         _, result = suppliers.save_supplier(session, "site", SITES[0], date(2026, 10, 15), now(), "system:test", "api")
         assert result.model_version == "2026.1"
         result.on = ON  # a day on which a newer version is in force

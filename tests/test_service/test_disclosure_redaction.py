@@ -4,9 +4,9 @@ import io
 
 import openpyxl
 import pytest
-from callers import a_browser, a_user, an_organisation, send
+from callers import make_browser, make_organisation, make_user, send
 from flask import Flask
-from portal import a_portal, run_jobs
+from portal import make_portal, run_jobs
 
 from service.auth.access import ACCESS
 from service.blob_store import BlobStore
@@ -25,8 +25,8 @@ ROLES_THAT_SEE = {"admin", "officer", "case_handler"}
 
 @pytest.fixture
 def organisation(app: Flask, database: Database) -> str:
-    organisation = an_organisation(database)
-    assert a_portal(app, organisation).put("/suppliers/S-1", REPORTED).status_code == 201
+    organisation = make_organisation(database)
+    assert make_portal(app, organisation).put("/suppliers/S-1", REPORTED).status_code == 201
     return organisation
 
 
@@ -35,8 +35,8 @@ def get_reason(result: dict[str, object]) -> dict[str, object]:
 
 
 def test_a_restricted_key_gets_a_raised_indicator_and_the_same_numbers(app: Flask, organisation: str):
-    full = a_portal(app, organisation, "suppliers:read", "cases:read").get("/suppliers/S-1").json
-    redacted = a_portal(app, organisation, "suppliers:read").get("/suppliers/S-1").json
+    full = make_portal(app, organisation, "suppliers:read", "cases:read").get("/suppliers/S-1").json
+    redacted = make_portal(app, organisation, "suppliers:read").get("/suppliers/S-1").json
     assert (get_reason(full)["state"], get_reason(redacted)["state"], get_reason(redacted)["value"]) == (
         "reported",
         "raised",
@@ -56,9 +56,11 @@ def test_worker_voice_evidence_is_removed_for_a_restricted_key(app: Flask, organ
         {"grade": grade, "date": "2026-09-01", "covers": ["papers_retention"]} for grade in ("worker_voice", "document")
     ]
     answers = {"name": "Red Quay Foods", "country": "TH", "papers_retention": "never", "evidence": pieces}
-    assert a_portal(app, organisation).put("/suppliers/S-2", answers).status_code == 201
+    assert make_portal(app, organisation).put("/suppliers/S-2", answers).status_code == 201
     full, redacted = (
-        a_portal(app, organisation, "suppliers:read", *extra_scopes).get("/suppliers/S-2").json["answers"]["evidence"]
+        make_portal(app, organisation, "suppliers:read", *extra_scopes)
+        .get("/suppliers/S-2")
+        .json["answers"]["evidence"]
         for extra_scopes in (["cases:read"], [])
     )
     assert [piece["grade"] for piece in full] == ["worker_voice", "document"]
@@ -71,14 +73,14 @@ def test_worker_voice_evidence_is_named_only_to_roles_that_may_see_it(
 ):
     piece = {"grade": "worker_voice", "date": "2026-09-01"}
     answers = {"name": "Red Quay Foods", "country": "TH", "papers_retention": "never", "evidence": [piece]}
-    a_portal(app, organisation).put("/suppliers/S-2", answers)
-    page = a_browser(app, a_user(database, organisation, role)).get("/suppliers/S-2").get_data(as_text=True)
+    make_portal(app, organisation).put("/suppliers/S-2", answers)
+    page = make_browser(app, make_user(database, organisation, role)).get("/suppliers/S-2").get_data(as_text=True)
     assert ("Workers, union or NGO of 1 September 2026" in page) == (role in ROLES_THAT_SEE)
 
 
 def test_no_api_response_reveals_a_report_to_a_restricted_key(app: Flask, organisation: str):
     scopes = ACCESS.scopes.keys() - {ACCESS.worker_derived_scope}
-    portal = a_portal(app, organisation, *scopes)
+    portal = make_portal(app, organisation, *scopes)
     result_id = portal.get("/suppliers/S-1/assessments").json["items"][0]["id"]
     responses = [portal.get(f"/assessments/{result_id}"), portal.get("/suppliers/S-1"), portal.get("/portfolio")]
     responses += [portal.put("/suppliers/S-1", REPORTED), portal.get(f"/assessments/{result_id}/moves")]
@@ -92,7 +94,7 @@ def test_no_api_response_reveals_a_report_to_a_restricted_key(app: Flask, organi
 def test_pages_show_reports_only_to_roles_that_may_see_them(
     app: Flask, database: Database, organisation: str, role: str
 ):
-    page = a_browser(app, a_user(database, organisation, role)).get("/suppliers/S-1").get_data(as_text=True)
+    page = make_browser(app, make_user(database, organisation, role)).get("/suppliers/S-1").get_data(as_text=True)
     assert ("Reported by workers" in page) == (role in ROLES_THAT_SEE)
     assert (">reported</span>" in page) == (role in ROLES_THAT_SEE)
     assert (">raised</span>" in page) == (role not in ROLES_THAT_SEE)
@@ -104,8 +106,8 @@ def test_a_full_report_cannot_be_downloaded_by_a_restricted_user(
     app: Flask, database: Database, organisation: str, form: str
 ):
     blobs = BlobStore(app.extensions["settings"].files)
-    supplier = a_portal(app, organisation).get("/suppliers/S-1").json["id"]
-    officer, viewer = (a_browser(app, a_user(database, organisation, role)) for role in ("officer", "viewer"))
+    supplier = make_portal(app, organisation).get("/suppliers/S-1").json["id"]
+    officer, viewer = (make_browser(app, make_user(database, organisation, role)) for role in ("officer", "viewer"))
     request = {"format": form, "supplier_id": supplier}
     full, redacted = (send(client, "/reports", **request).location for client in (officer, viewer))
     run_jobs(database, blobs)
@@ -120,8 +122,8 @@ def test_a_full_report_cannot_be_downloaded_by_a_restricted_user(
 
 def test_a_full_report_cannot_be_downloaded_with_a_restricted_key(app: Flask, database: Database, organisation: str):
     full_portal, restricted_portal = (
-        a_portal(app, organisation, "reports:read", "cases:read"),
-        a_portal(app, organisation, "reports:read"),
+        make_portal(app, organisation, "reports:read", "cases:read"),
+        make_portal(app, organisation, "reports:read"),
     )
     report_ids = [portal.post("/reports", {"format": "html"}).json["id"] for portal in (full_portal, restricted_portal)]
     run_jobs(database, BlobStore(app.extensions["settings"].files))
@@ -151,8 +153,8 @@ PLAIN = {"name": "Quiet Harbour Foods", "country": "TH", "sector": ["1020"]}
 @pytest.fixture
 def organisation_and_site(app: Flask, database: Database) -> tuple[str, str]:
     """Return an organisation and the id of its site, which has harmless answers and an emergency case."""
-    organisation = an_organisation(database)
-    supplier = a_portal(app, organisation).put("/suppliers/S-7", PLAIN).json["id"]
+    organisation = make_organisation(database)
+    supplier = make_portal(app, organisation).put("/suppliers/S-7", PLAIN).json["id"]
     finding = {"finding": "locked_in", "phase": "work", "source": "grievance", "note": "gate chained"}
     case = {"case_id": "C-77", "linked_reference": "S-7"}
     with database.for_organisation(organisation) as session:
@@ -169,7 +171,7 @@ def test_pages_reveal_a_case_only_to_roles_that_may_see_it(
     app: Flask, database: Database, organisation_and_site: tuple[str, str], role: str
 ):
     organisation, supplier = organisation_and_site
-    client = a_browser(app, a_user(database, organisation, role))
+    client = make_browser(app, make_user(database, organisation, role))
     pages = {
         path: client.get(path).get_data(as_text=True)
         for path in (
@@ -194,8 +196,8 @@ def test_pages_reveal_a_case_only_to_roles_that_may_see_it(
 
 def test_the_api_reveals_a_case_only_to_keys_that_may_see_it(app: Flask, organisation_and_site: tuple[str, str]):
     organisation, _supplier = organisation_and_site
-    restricted_portal = a_portal(app, organisation, *(ACCESS.scopes.keys() - {"cases:read", "cases:write"}))
-    full_portal = a_portal(app, organisation)
+    restricted_portal = make_portal(app, organisation, *(ACCESS.scopes.keys() - {"cases:read", "cases:write"}))
+    full_portal = make_portal(app, organisation)
     result_id = full_portal.get("/suppliers/S-7/assessments").json["items"][0]["id"]
     paths = [
         "/suppliers/S-7",
@@ -232,7 +234,7 @@ def test_a_report_reveals_a_case_only_to_readers_who_may_see_it(
 ):
     organisation, supplier = organisation_and_site
     request = {"format": form, **({"supplier_id": supplier} if scope == "one" else {})}
-    clients = [a_browser(app, a_user(database, organisation, role)) for role in ("officer", "approver")]
+    clients = [make_browser(app, make_user(database, organisation, role)) for role in ("officer", "approver")]
     locations = [send(client, "/reports", **request).location for client in clients]
     run_jobs(database, BlobStore(app.extensions["settings"].files))
     full, redacted = (

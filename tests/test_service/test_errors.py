@@ -9,7 +9,7 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
-from callers import a_browser, a_user, an_organisation, form_token
+from callers import form_token, make_browser, make_organisation, make_user
 from flask import Flask, abort, request
 from flask.testing import FlaskClient
 
@@ -140,7 +140,7 @@ def test_log_lines_of_libraries_have_the_same_format_without_the_text_of_errors(
 
 
 def test_a_request_is_logged_without_its_address(app: Flask, database: Database, written: StringIO):
-    client = a_browser(app, a_user(database, an_organisation(database), "admin"))
+    client = make_browser(app, make_user(database, make_organisation(database), "admin"))
     client.get("/audit?actor=Nguyen+Van+An")
     (line,) = lines(written)
     assert (line["event"], line["method"], line["route"], line["status"]) == ("request", "GET", "/audit", 200)
@@ -189,7 +189,7 @@ def test_the_content_security_policy_allows_nothing_inline_or_from_other_origins
 
 
 def test_no_page_has_inline_scripts_or_styles(app: Flask, database: Database):
-    client = a_browser(app, a_user(database, an_organisation(database), "admin"))
+    client = make_browser(app, make_user(database, make_organisation(database), "admin"))
     for address in ("/users", "/keys", "/audit", "/password", "/nowhere"):
         page = client.get(address).get_data(as_text=True)
         assert not re.search(r"<style|\sstyle=|\son\w+=|<script(?![^>]*\ssrc=)|javascript:", page)
@@ -211,7 +211,7 @@ def test_an_unknown_host_is_refused_with_every_header(tmp_path: Path, database: 
 
 def test_a_request_that_is_too_large_gets_a_proper_error_response(tmp_path: Path, database: Database):
     app = create_app(Settings(data=tmp_path, plain_http=True, upload_bytes=1_000), database)
-    client = a_browser(app, a_user(database, an_organisation(database), "admin"))
+    client = make_browser(app, make_user(database, make_organisation(database), "admin"))
     answer = client.post("/users", data={"csrf_token": form_token(client), "name": "x" * 2_000})
     assert answer.status_code == 413
     assert "Too large" in answer.get_data(as_text=True)

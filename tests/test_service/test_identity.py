@@ -6,14 +6,14 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
-from callers import a_browser, a_user, an_organisation
+from callers import make_browser, make_organisation, make_user
 from callers import send as send_form
 from examples import examples
 from flask import Flask
 from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from patience import PATIENCE
-from portal import Portal, a_portal
+from portal import Portal, make_portal
 from sheets import workbook
 from sqlalchemy import func, select
 from sqlalchemy.exc import NoResultFound
@@ -42,12 +42,12 @@ OLD_NAME = {"name": "Pier Seafood", "country": "VN", "sector": ["1020"]}
 @pytest.fixture
 def harbour(database: Database) -> str:
     """An organisation."""
-    return an_organisation(database)
+    return make_organisation(database)
 
 
 @pytest.fixture
 def portal(app: Flask, database: Database) -> Portal:
-    return a_portal(app, an_organisation(database))
+    return make_portal(app, make_organisation(database))
 
 
 def put(database: Database, organisation: str, answers: Mapping[str, object], kind: str = "site") -> str:
@@ -160,7 +160,7 @@ def test_a_review_after_an_import_by_an_alias_creates_no_second_supplier(databas
 
 
 def test_an_alias_is_not_found_from_another_organisation(database: Database, harbour: str):
-    elsewhere = an_organisation(database, "Quay Textiles")
+    elsewhere = make_organisation(database, "Quay Textiles")
     target, source = (put(database, harbour, {"reference": name}) for name in ("S-1", "S-2"))
     merge(database, harbour, source, target)
     assert put(database, elsewhere, {"reference": "S-2"}) not in (source, target)
@@ -194,7 +194,7 @@ def test_an_agency_keeps_every_name_when_an_old_list_names_it(database: Database
     )
 )
 def test_after_any_lists_and_merges_no_key_has_two_suppliers(database: Database, acts: list):
-    organisation = an_organisation(database, new_id())
+    organisation = make_organisation(database, new_id())
     one_with: dict[str, str] = {}  # by each reference, the one that it was merged into
     for act, names in acts:
         if act == "list":
@@ -325,13 +325,13 @@ def test_an_old_reference_creates_a_new_supplier_once_the_remaining_one_is_erase
 def test_the_page_of_a_supplier_lists_its_aliases_and_an_officer_removes_one(
     app: Flask, database: Database, harbour: str, role: str, lets_go: bool
 ):
-    portal = a_portal(app, harbour)
+    portal = make_portal(app, harbour)
     merged = merge_s2_into_s1(portal)
-    browser, page = a_browser(app, a_user(database, harbour, role)), f"/suppliers/{merged['id']}"
+    browser, page = make_browser(app, make_user(database, harbour, role)), f"/suppliers/{merged['id']}"
     address = f"{page}/merged-keys/{merged['also_found_under'][0]['id']}/let-go"
-    shown = browser.get("/suppliers/S-2").get_data(as_text=True)
-    assert "Also found under: S-2</summary>" in shown
-    assert (f'action="{address}"' in shown) == lets_go
+    html = browser.get("/suppliers/S-2").get_data(as_text=True)
+    assert "Also found under: S-2</summary>" in html
+    assert (f'action="{address}"' in html) == lets_go
     assert send_form(browser, address).status_code == (303 if lets_go else 403)
     assert ("Also found under" in browser.get(page).get_data(as_text=True)) != lets_go
 
@@ -398,8 +398,8 @@ def test_a_merge_during_an_import_that_names_both_makes_the_import_retry(databas
 
 def test_a_form_sent_before_the_merge_still_records_declined_answers(portal: Portal):
     portal.put("/suppliers/S-2", OLD_NAME)
-    made = portal.post("/suppliers/S-2/askings", {"form": "site", "sent_to": "the manager"})
-    form = portal.call("GET", made.location.removeprefix("/api/v1")).data
+    response = portal.post("/suppliers/S-2/askings", {"form": "site", "sent_to": "the manager"})
+    form = portal.call("GET", response.location.removeprefix("/api/v1")).data
     portal.put("/suppliers/S-1", CANNERY)
     portal.post("/suppliers/S-2/merge", {"into": "S-1"})
     portal.import_file("back.xlsx", form)
@@ -411,10 +411,10 @@ def test_a_form_sent_before_the_merge_still_records_declined_answers(portal: Por
 @pytest.mark.parametrize("linked", ["S-2", "s 2"])
 def test_a_case_with_an_old_reference_is_about_the_remaining_supplier(portal: Portal, linked: str):
     merged = merge_s2_into_s1(portal)
-    response = {"number": "C-1", "linked_reference": linked, "nationality": "MM", "job": "Packer"}
+    case = {"number": "C-1", "linked_reference": linked, "nationality": "MM", "job": "Packer"}
     found = {"finding": "locked_in", "phase": "work", "source": "grievance"}
-    made = portal.post("/cases", {**response, "findings": [found]})
-    assert made.json["supplier_id"] == merged["id"]
+    response = portal.post("/cases", {**case, "findings": [found]})
+    assert response.json["supplier_id"] == merged["id"]
 
 
 def test_a_known_case_is_recognized_under_either_reference(portal: Portal):

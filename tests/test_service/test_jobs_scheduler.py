@@ -11,7 +11,7 @@ from threading import Event, Thread
 
 import pytest
 from apscheduler.jobstores.memory import MemoryJobStore
-from callers import an_organisation, freeze_time
+from callers import freeze_time, make_organisation
 from patience import PATIENCE, wait_until
 from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
@@ -32,7 +32,7 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 def organisation_id(database: Database, monkeypatch: pytest.MonkeyPatch) -> str:
     """An organisation, at five in the morning of the first of March."""
     freeze_time(monkeypatch, START)
-    return an_organisation(database)
+    return make_organisation(database)
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def blobs(tmp_path: Path) -> BlobStore:
     return BlobStore(tmp_path)
 
 
-def a_schedule(database: Database, organisation_id: str, time_zone: str = "UTC") -> str:
+def make_schedule(database: Database, organisation_id: str, time_zone: str = "UTC") -> str:
     """A daily schedule; its id."""
     with database.for_organisation(organisation_id) as session:
         return schedules.create_schedule(session, "Daily", DAILY, time_zone, "user:1").id
@@ -58,7 +58,7 @@ def next_due(database: Database, schedule_id: str) -> datetime:
 
 
 def test_all_missed_times_are_counted_and_the_first_sixty_are_listed(database: Database, organisation_id: str):
-    a_schedule(database, organisation_id)
+    make_schedule(database, organisation_id)
     (job_id,) = scheduler.trigger_due_schedules(database, START + 99 * DAY + HOUR)
     assert firings(database) == [(START + HOUR, 99)]
     with database.unscoped(write=False) as session:
@@ -67,7 +67,7 @@ def test_all_missed_times_are_counted_and_the_first_sixty_are_listed(database: D
 
 
 def test_a_schedule_that_was_paused_after_it_was_found_due_is_not_triggered(database: Database, organisation_id: str):
-    schedule_id = a_schedule(database, organisation_id)
+    schedule_id = make_schedule(database, organisation_id)
     with database.for_organisation(organisation_id) as session:
         session.get_one(Schedule, schedule_id).active = False
     with database.for_organisation(organisation_id) as session:
@@ -76,7 +76,7 @@ def test_a_schedule_that_was_paused_after_it_was_found_due_is_not_triggered(data
 
 
 def test_a_scheduled_time_triggers_once_and_not_before_it_has_come(database: Database, organisation_id: str):
-    schedule_id = a_schedule(database, organisation_id)
+    schedule_id = make_schedule(database, organisation_id)
     assert scheduler.trigger_due_schedules(database, START + 0.99 * HOUR) == []
     (job_id,) = scheduler.trigger_due_schedules(database, START + HOUR)
     assert (
@@ -99,7 +99,7 @@ def test_a_scheduled_time_triggers_once_and_not_before_it_has_come(database: Dat
 
 
 def test_missed_times_are_caught_up_by_one_job_that_lists_them(database: Database, organisation_id: str):
-    schedule_id = a_schedule(database, organisation_id)
+    schedule_id = make_schedule(database, organisation_id)
     (job_id,) = scheduler.trigger_due_schedules(database, START + 3 * DAY + 2 * HOUR)
     assert firings(database) == [(START + HOUR, 3)]
     with database.unscoped(write=False) as session:
@@ -108,7 +108,7 @@ def test_missed_times_are_caught_up_by_one_job_that_lists_them(database: Databas
 
 
 def test_the_runs_of_a_schedule_are_listed_newest_first(database: Database, organisation_id: str):
-    schedule_id = a_schedule(database, organisation_id)
+    schedule_id = make_schedule(database, organisation_id)
     for days in range(3):
         scheduler.trigger_due_schedules(database, START + days * DAY + HOUR)
     with database.for_organisation(organisation_id, write=False) as session:
@@ -117,7 +117,7 @@ def test_the_runs_of_a_schedule_are_listed_newest_first(database: Database, orga
 
 
 def test_no_scheduled_time_is_lost_after_a_clock_was_a_week_ahead(database: Database, organisation_id: str):
-    schedule_id = a_schedule(database, organisation_id)
+    schedule_id = make_schedule(database, organisation_id)
     scheduler.trigger_due_schedules(database, START + 7 * DAY)  # ahead: seven dates in one
     for day in range(9):  # and right again
         for hour in (0, 1, 2):
@@ -129,7 +129,7 @@ def test_no_scheduled_time_is_lost_after_a_clock_was_a_week_ahead(database: Data
 def test_run_and_job_are_written_together_or_not_at_all(
     database: Database, organisation_id: str, monkeypatch: pytest.MonkeyPatch
 ):
-    schedule_id = a_schedule(database, organisation_id)
+    schedule_id = make_schedule(database, organisation_id)
     with monkeypatch.context() as patch, capture_logs() as lines:
         patch.setattr(scheduler, "ScheduleRun", lambda **_: 1 / 0)
         assert scheduler.trigger_due_schedules(database, START + HOUR) == []
@@ -141,7 +141,7 @@ def test_run_and_job_are_written_together_or_not_at_all(
 
 
 def test_a_faulty_schedule_does_not_hold_up_the_others(database: Database, organisation_id: str):
-    faulty, sound = a_schedule(database, organisation_id), a_schedule(database, organisation_id)
+    faulty, sound = make_schedule(database, organisation_id), make_schedule(database, organisation_id)
     with database.unscoped() as session:
         session.get_one(Schedule, faulty).time_zone = "Nowhere/At_All"
         session.get_one(Schedule, faulty).next_due = START
@@ -154,7 +154,7 @@ def test_a_faulty_schedule_does_not_hold_up_the_others(database: Database, organ
 def test_a_paused_schedule_does_not_run_and_its_times_are_not_caught_up(
     database: Database, organisation_id: str, monkeypatch: pytest.MonkeyPatch
 ):
-    schedule_id = a_schedule(database, organisation_id)
+    schedule_id = make_schedule(database, organisation_id)
     with database.for_organisation(organisation_id) as session:
         schedules.update_schedule(session, schedule_id, "user:1", active=False)
     assert scheduler.trigger_due_schedules(database, START + 2 * DAY) == []
@@ -169,7 +169,7 @@ def test_a_paused_schedule_does_not_run_and_its_times_are_not_caught_up(
 def test_a_due_time_is_not_lost_when_the_schedule_is_renamed(
     database: Database, organisation_id: str, monkeypatch: pytest.MonkeyPatch
 ):
-    schedule_id = a_schedule(database, organisation_id)
+    schedule_id = make_schedule(database, organisation_id)
     freeze_time(monkeypatch, START + 1.001 * HOUR)
     with database.for_organisation(organisation_id) as session:
         schedules.update_schedule(session, schedule_id, "user:1", name="Each morning")
@@ -178,9 +178,9 @@ def test_a_due_time_is_not_lost_when_the_schedule_is_renamed(
 
 
 def test_each_organisation_has_its_own_jobs_at_the_times_of_its_own_zone(database: Database, organisation_id: str):
-    a_schedule(database, organisation_id, "Europe/Paris")  # 06:00 there is 05:00 UTC, so the next is tomorrow
-    other_organisation = an_organisation(database, "Northern Orchards")
-    a_schedule(database, other_organisation, "Atlantic/Azores")  # and 07:00 UTC here
+    make_schedule(database, organisation_id, "Europe/Paris")  # 06:00 there is 05:00 UTC, so the next is tomorrow
+    other_organisation = make_organisation(database, "Northern Orchards")
+    make_schedule(database, other_organisation, "Atlantic/Azores")  # and 07:00 UTC here
     assert scheduler.trigger_due_schedules(database, START + HOUR) == []
     (job_id,) = scheduler.trigger_due_schedules(database, START + 2 * HOUR)
     with database.for_organisation(other_organisation, write=False) as session:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from threading import Thread
 
 import pytest
-from callers import an_organisation, freeze_time
+from callers import freeze_time, make_organisation
 from patience import PATIENCE
 from processes import job
 from sqlalchemy import select
@@ -26,7 +26,7 @@ class Broken(Exception):
 
 def put(database: Database, kind: str = "count", organisation_id: str = "", not_before: datetime | None = None) -> str:
     """A job on the table, of a new organisation unless told; its id."""
-    with database.for_organisation(organisation_id or an_organisation(database, kind)) as session:
+    with database.for_organisation(organisation_id or make_organisation(database, kind)) as session:
         return table.enqueue(session, kind, {}, "user:1", not_before).id
 
 
@@ -42,7 +42,7 @@ def name_of(database: Database, claimed: table.ClaimedJob) -> str:
 
 
 def test_a_job_is_enqueued_only_if_its_transaction_is_committed(database: Database):
-    organisation_id = an_organisation(database)
+    organisation_id = make_organisation(database)
     with suppress(Broken), database.for_organisation(organisation_id) as session:
         table.enqueue(session, "count", {}, "user:1")
         session.flush()
@@ -51,7 +51,7 @@ def test_a_job_is_enqueued_only_if_its_transaction_is_committed(database: Databa
 
 
 def test_a_job_is_claimed_once_with_all_its_data(database: Database):
-    organisation_id = an_organisation(database)
+    organisation_id = make_organisation(database)
     with database.for_organisation(organisation_id) as session:
         table.enqueue(session, "count", {"of": 3}, "user:1")
     claimed = table.claim_job(database, "w")
@@ -82,7 +82,7 @@ def test_a_worker_gets_only_jobs_of_its_kinds(database: Database):
 
 
 def test_workers_that_claim_at_the_same_moment_never_get_the_same_job(database: Database):
-    organisation_id = an_organisation(database)
+    organisation_id = make_organisation(database)
     ids = {put(database, organisation_id=organisation_id) for _ in range(24)}
 
     def claim_all(owner: int) -> list[str]:
@@ -97,7 +97,7 @@ def test_workers_that_claim_at_the_same_moment_never_get_the_same_job(database: 
 
 
 def test_while_one_worker_is_claiming_another_gets_the_next_job(database: Database):
-    organisation_id = an_organisation(database)
+    organisation_id = make_organisation(database)
     ids = [put(database, organisation_id=organisation_id) for _ in range(2)]
     if database.engine.dialect.name == "postgresql":
         with database.unscoped() as session:
@@ -239,7 +239,7 @@ def test_a_cancelled_job_writes_nothing_more_and_its_earlier_effects_stay(databa
 
 
 def test_a_job_cancelled_while_it_waits_for_its_time_is_ended_at_once(database: Database):
-    organisation_id = an_organisation(database)
+    organisation_id = make_organisation(database)
     job_id = put(database, organisation_id=organisation_id, not_before=now() + DAY)
     with database.for_organisation(organisation_id) as session:
         table.cancel_job(session, job_id, "user:1")
@@ -276,7 +276,7 @@ def test_a_clock_set_back_by_a_day_holds_no_job_up_for_a_day(
 ):
     at = now()
     freeze_time(monkeypatch, at)
-    organisation_id = an_organisation(database)
+    organisation_id = make_organisation(database)
     if held_up == "just asked for":
         freeze_time(monkeypatch, at + DAY)
         put(database, organisation_id=organisation_id)
@@ -291,7 +291,7 @@ def test_a_clock_set_back_by_a_day_holds_no_job_up_for_a_day(
 
 
 def test_jobs_are_listed_newest_first_and_by_kind(database: Database, monkeypatch: pytest.MonkeyPatch):
-    organisation_id, at = an_organisation(database), now()
+    organisation_id, at = make_organisation(database), now()
     for number, kind in enumerate(["render_report", "count", "render_report"]):
         freeze_time(monkeypatch, at + number * SECOND)
         put(database, kind, organisation_id)

@@ -9,7 +9,7 @@ from typing import Any
 
 import databases
 import pytest
-from callers import an_organisation, freeze_time
+from callers import freeze_time, make_organisation
 from patience import PATIENCE, wait_until
 from processes import job
 from sqlalchemy.exc import OperationalError
@@ -32,7 +32,7 @@ def sqlite_database(sqlite: databases.Empty) -> Iterator[Database]:
 
 def put(sqlite_database: Database, kind: str = "count", of: str = "Harbour Foods") -> str:
     """A job on the table, of a new organisation; its id."""
-    with sqlite_database.for_organisation(an_organisation(sqlite_database, of)) as session:
+    with sqlite_database.for_organisation(make_organisation(sqlite_database, of)) as session:
         return table.enqueue(session, kind, {}, "user:1").id
 
 

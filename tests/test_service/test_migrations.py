@@ -8,7 +8,7 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
-from callers import an_organisation
+from callers import make_organisation
 from databases import KINDS, Empty, opened
 from patience import PATIENCE
 from sqlalchemy import MetaData, insert, inspect, text
@@ -49,12 +49,12 @@ def test_an_empty_database_becomes_the_newest_and_a_second_time_changes_nothing(
 
 
 def test_stored_rows_survive_a_migration(database: Database):
-    organisation_id = an_organisation(database)
+    organisation_id = make_organisation(database)
     migrate(database.engine)
-    assert an_organisation_is_there(database, organisation_id)
+    assert has_organisation(database, organisation_id)
 
 
-def an_organisation_is_there(database: Database, organisation_id: str) -> bool:
+def has_organisation(database: Database, organisation_id: str) -> bool:
     with database.engine.connect() as connection:
         return (
             connection.execute(
@@ -66,7 +66,7 @@ def an_organisation_is_there(database: Database, organisation_id: str) -> bool:
 
 @pytest.mark.parametrize("statement", ["UPDATE audit_event SET actor = 'x'", "DELETE FROM audit_event"])
 def test_a_migrated_database_refuses_to_change_its_audit_trail(database: Database, statement: str):
-    with database.for_organisation(an_organisation(database)) as session:
+    with database.for_organisation(make_organisation(database)) as session:
         record_event(session, "user:ana", "key.revoked", "api_key", "1")
     with pytest.raises(DatabaseError, match="append-only"), database.engine.begin() as connection:
         connection.execute(text(statement))

@@ -88,9 +88,9 @@ def test_the_command_compares_a_sheet_and_writes_all_of_it(tmp_path: Path, capsy
     sheet.write_text(SHEET, encoding="utf-8")
     assert cli.main(["models", "compare", "2026.1", "2026.1", str(sheet), "--on", "2026-11-20", "--out", str(out)]) == 0
     assert "0 of 2 move level" in capsys.readouterr().out
-    told = json.loads(out.read_text(encoding="utf-8"))
-    assert np.sum(told["matrix"]) == 2
-    assert told["movers"] == []
+    document = json.loads(out.read_text(encoding="utf-8"))
+    assert np.sum(document["matrix"]) == 2
+    assert document["movers"] == []
 
 
 def test_an_assessment_is_compared_like_the_sheet_it_was_made_from(
@@ -100,11 +100,11 @@ def test_an_assessment_is_compared_like_the_sheet_it_was_made_from(
     sheet.write_text(SHEET, encoding="utf-8")
     cli.main(["assess", str(sheet), "--out", str(tmp_path), "--formats", "json", "--on", "2026-11-20"])
     capsys.readouterr()
-    said = []
+    outputs = []
     for file in (sheet, tmp_path / "assessment.json"):
         assert cli.main(["models", "compare", "2026.1", "2026.1", str(file), "--on", "2026-11-20"]) == 0
-        said.append(capsys.readouterr().out)
-    assert said[0] == said[1]
+        outputs.append(capsys.readouterr().out)
+    assert outputs[0] == outputs[1]
 
 
 @pytest.mark.parametrize(
@@ -122,9 +122,9 @@ def test_what_cannot_be_done_is_one_sentence(
     sheet = tmp_path / "list.csv"
     sheet.write_text(SHEET, encoding="utf-8")
     assert cli.main(["models", *(str(sheet) if a == "FILE" else a for a in arguments)]) == 2
-    said = capsys.readouterr()
-    assert sentence in said.err
-    assert said.out == ""
+    output = capsys.readouterr()
+    assert sentence in output.err
+    assert output.out == ""
 
 
 def test_sensitivity_tells_steadiness_ranks_and_the_weights_that_matter(
@@ -133,9 +133,9 @@ def test_sensitivity_tells_steadiness_ranks_and_the_weights_that_matter(
     sheet = tmp_path / "list.csv"
     sheet.write_text(SHEET, encoding="utf-8")
     assert cli.main(["models", "sensitivity", str(sheet), "--on", "2026-11-20"]) == 0
-    said = capsys.readouterr().out
+    output = capsys.readouterr().out
     for part in ("The level stays", "Least steady:", "Highest scores", "Weights that matter most", "Blue Lagoon"):
-        assert part in said
+        assert part in output
 
 
 def test_the_steadiness_of_an_explained_supplier_is_told_where_anything_was_asked() -> None:

@@ -7,9 +7,9 @@ from typing import Any
 
 import openpyxl
 import pytest
-from callers import a_browser, a_user, an_organisation, freeze_time, send
+from callers import freeze_time, make_browser, make_organisation, make_user, send
 from flask import Flask
-from portal import Portal, a_portal, run_jobs
+from portal import Portal, make_portal, run_jobs
 from sqlalchemy import func, select
 from test_practice_findings import fill_form, write_supplier_file
 
@@ -39,12 +39,12 @@ SHEET_ANSWERS = {
 
 @pytest.fixture
 def harbour(database: Database) -> str:
-    return an_organisation(database)
+    return make_organisation(database)
 
 
 @pytest.fixture
 def portal(app: Flask, harbour: str) -> Portal:
-    return a_portal(app, harbour)
+    return make_portal(app, harbour)
 
 
 @pytest.fixture
@@ -123,7 +123,7 @@ def test_actions_of_initial_findings_are_due_from_the_day_of_the_answers(databas
 
 def test_units_are_separate_between_organisations(database: Database, harbour: str):
     save_answers(database, harbour, ANSWERS)
-    assert get_states(database, an_organisation(database, "Quay")) == {}
+    assert get_states(database, make_organisation(database, "Quay")) == {}
 
 
 def test_the_api_stores_answers_and_returns_findings_with_sources_and_actions(portal: Portal):
@@ -177,7 +177,7 @@ def test_the_api_lists_earlier_answers_and_erases_a_unit_with_them(portal: Porta
 
 
 def test_a_read_only_key_cannot_write_answers(app: Flask, harbour: str):
-    reader = a_portal(app, harbour, "suppliers:read")
+    reader = make_portal(app, harbour, "suppliers:read")
     assert reader.get("/buyer").status_code == 200
     assert reader.put("/buyer", ANSWERS).status_code == 403
 
@@ -268,7 +268,7 @@ def test_answers_are_purged_when_expired_and_with_their_organisation(
 
 
 def test_the_audit_trail_does_not_contain_the_answers(app: Flask, database: Database, harbour: str):
-    send(a_browser(app, a_user(database, harbour)), "/our-practices", name="Outdoor wear", payment_days="95")
+    send(make_browser(app, make_user(database, harbour)), "/our-practices", name="Outdoor wear", payment_days="95")
     with database.for_organisation(harbour, write=False) as session:
         [event] = session.scalars(select(AuditEvent).where(AuditEvent.action == "buyer.answered"))
         assert session.scalars(select(Import)).all() == []

@@ -218,8 +218,8 @@ def test_a_column_map_for_one_sheet_takes_precedence_over_the_general_one() -> N
 
 def test_unset_choices_are_not_exported() -> None:
     assert Choices().to_options() == {}
-    made = Choices(kind="site", country="TH", columns={"name": "Factory"}, date_order="dmy")
-    assert made.to_options() == {"kind": "site", "country": "TH", "date_order": "dmy", "map": {"name": "Factory"}}
+    choices = Choices(kind="site", country="TH", columns={"name": "Factory"}, date_order="dmy")
+    assert choices.to_options() == {"kind": "site", "country": "TH", "date_order": "dmy", "map": {"name": "Factory"}}
 
 
 # ---------------------------------------------------------------- the buyer, and case records

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from callers import a_browser, a_user, an_organisation
+from callers import make_browser, make_organisation, make_user
 from flask import Flask
 from sqlalchemy import select
 
@@ -34,7 +34,7 @@ def read_level_changes(database: Database, organisation: str) -> list[tuple[str,
 
 
 def test_level_changes_are_listed_after_a_large_upload_of_new_suppliers(database: Database):
-    organisation = an_organisation(database)
+    organisation = make_organisation(database)
     keep(database, organisation, AT, PIER)
     assert read_level_changes(database, organisation) == []  # a first assessment is no move
     keep(database, organisation, AT + timedelta(hours=1), PIER | {"papers_retention": "until_end"})
@@ -60,7 +60,7 @@ def many(count: int) -> list[dict[str, Any]]:
 
 
 def test_each_cell_and_each_country_shows_the_worst_of_its_suppliers_and_how_many_there_are(database: Database):
-    organisation, other = an_organisation(database), an_organisation(database, "Other")
+    organisation, other = make_organisation(database), make_organisation(database, "Other")
     keep(database, organisation, AT, *many(60))
     keep(database, other, AT, *(one | {"papers_retention": "held"} for one in many(20)))
     with database.for_organisation(organisation, write=False) as session:
@@ -87,7 +87,7 @@ def test_each_cell_and_each_country_shows_the_worst_of_its_suppliers_and_how_man
 
 
 def test_a_review_is_overdue_from_the_day_after_it_was_due(database: Database):
-    organisation = an_organisation(database)
+    organisation = make_organisation(database)
     keep(database, organisation, AT, *many(6))
     with database.for_organisation(organisation, write=False) as session:
         due = [one.review_due for one in session.scalars(select(Supplier))]
@@ -97,7 +97,7 @@ def test_a_review_is_overdue_from_the_day_after_it_was_due(database: Database):
 
 @pytest.mark.parametrize("count", [0, 1, 2, 7, 8])
 def test_the_confidence_summary_has_the_median_and_the_number_of_low_coverage(database: Database, count: int):
-    organisation = an_organisation(database)
+    organisation = make_organisation(database)
     if count:
         keep(database, organisation, AT, *many(count))
     with database.for_organisation(organisation, write=False) as session:
@@ -108,18 +108,18 @@ def test_the_confidence_summary_has_the_median_and_the_number_of_low_coverage(da
 
 
 def test_a_score_raised_by_blanks_alone_is_an_upper_bound_on_the_heat_map_too(app: Flask, database: Database):
-    organisation = an_organisation(database)
+    organisation = make_organisation(database)
     blanks = dict.fromkeys(("papers_retention", "worker_debt", "recruitment_fees", "threats", "violence"), "declined")
     keep(database, organisation, AT, PIER | blanks)
     with database.for_organisation(organisation, write=False) as session:
         (cell,) = portfolio.get_portfolio_overview(session, AT.date(), AT).heat
     assert (cell.up_to, cell.level) == (True, "high")
-    page = a_browser(app, a_user(database, organisation)).get("/").get_data(as_text=True)
+    page = make_browser(app, make_user(database, organisation)).get("/").get_data(as_text=True)
     assert f">up to {cell.value:.0f}</text>" in page
 
 
 def test_a_level_driven_by_blanks_is_marked_wherever_it_is_shown(app: Flask, database: Database):
-    organisation = an_organisation(database)
+    organisation = make_organisation(database)
     one_blank = PIER | {
         "country": "NO",
         "papers_retention": "declined",
@@ -138,7 +138,7 @@ def test_a_level_driven_by_blanks_is_marked_wherever_it_is_shown(app: Flask, dat
         levels = [row[5] for row in supplier_list.build_table_rows(session, SupplierFilter(sort="name"), AT.date())]
     assert heat == {"NO": True, "DE": False}
     assert levels == ["High: most of it cannot be ruled out", "High", "High: most of it cannot be ruled out"]
-    browser = a_browser(app, a_user(database, organisation))
+    browser = make_browser(app, make_user(database, organisation))
     for address in ("/", "/suppliers"):
         page = browser.get(address).get_data(as_text=True)
         assert page.count(">High: most of it cannot be ruled out</span>") == 2
@@ -146,10 +146,10 @@ def test_a_level_driven_by_blanks_is_marked_wherever_it_is_shown(app: Flask, dat
 
 
 def test_the_supplier_page_marks_rules_driven_by_blanks_before_they_are_opened(app: Flask, database: Database):
-    organisation = an_organisation(database)
+    organisation = make_organisation(database)
     blanks = dict.fromkeys(("papers_retention", "worker_debt", "recruitment_fees", "threats", "violence"), "declined")
     keep(database, organisation, AT, PIER | blanks | {"movement": "locked"})
-    page = a_browser(app, a_user(database, organisation)).get("/suppliers/S-1").get_data(as_text=True)
+    page = make_browser(app, make_user(database, organisation)).get("/suppliers/S-1").get_data(as_text=True)
     rules = page.split("Rules that hold the score up")[1].split("<h3>")[0]
     lines = [line.split("</summary>")[0] for line in rules.split("<summary>")[1:]]
     open_ = ["cannot be ruled out" in line for line in lines]
@@ -158,14 +158,14 @@ def test_the_supplier_page_marks_rules_driven_by_blanks_before_they_are_opened(a
 
 
 def test_findings_are_expanded_on_the_page_even_without_points(app: Flask, database: Database):
-    organisation = an_organisation(database)
+    organisation = make_organisation(database)
     unused = {"grievance_channel": "unused", "papers_retention": "worker_holds", "state_placement": "order"}
     keep(database, organisation, AT, PIER | {"country": "KP", "sector": ["0311"]} | unused)
     with database.for_organisation(organisation, write=False) as session:
         latest = session.get(Result, suppliers.get_supplier(session, "site", "S-1").latest_id)
         still = [r.title for r in stored_results.build_detail(latest).reasons if r.harm and abs(r.points) < 0.05]
     assert still
-    page = a_browser(app, a_user(database, organisation)).get("/suppliers/S-1").get_data(as_text=True)
+    page = make_browser(app, make_user(database, organisation)).get("/suppliers/S-1").get_data(as_text=True)
     changes = page.split("Found: admitted, or reported")[1].split("<h4>")[0]
     assert [title for title in still if title not in changes] == []
     assert "Papers withheld" not in changes

@@ -31,7 +31,7 @@ from service.db.session import Database
 LIST = "Supplier,Country,Sector\nBlue Lagoon Seafoods,Thailand,fishing\nDune Builders,Qatar,construction\n"
 
 
-def a_port() -> int:
+def find_free_port() -> int:
     """A port that nobody listens on just now."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         return server.getsockname()[1]
@@ -90,7 +90,7 @@ def stopped(process: subprocess.Popen[str], number: int) -> str:
 
 
 def test_serve_prints_its_address_and_user_stops_cleanly_and_starts_again(tmp_path: Path):
-    words = ("serve", "--demo", "--data", tmp_path / "data", "--port", a_port())
+    words = ("serve", "--demo", "--data", tmp_path / "data", "--port", find_free_port())
     with running(*words) as process:
         browser, email, password = read_start_lines(process)
         browser.send("/sign-in", email=email, password=password)
@@ -117,7 +117,7 @@ def test_a_port_in_use_is_reported(tmp_path: Path):
 
 def test_web_worker_and_scheduler_share_the_work_on_postgresql(postgresql: Empty, tmp_path: Path):
     with postgresql() as engine:
-        port = a_port()
+        port = find_free_port()
         environment = {
             "DILIGENCE_DATABASE_URL": engine.url.render_as_string(hide_password=False),
             "DILIGENCE_DATA": str(tmp_path / "data"),

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import databases
 import pytest
-from callers import an_organisation, freeze_time
+from callers import freeze_time, make_organisation
 from openpyxl import Workbook, load_workbook
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -26,7 +26,7 @@ VERSION = FORM.version
 FED = [q.id for q in FORM.questions if q.declinable]
 
 
-def a_supplier(session: Session, kind: str = "site", **answers: object) -> Supplier:
+def make_supplier(session: Session, kind: str = "site", **answers: object) -> Supplier:
     """A supplier of these answers."""
     filled = {"reference": "S-7", "name": "Blue Pier Cannery", "country": "TH", **answers}
     more = {"company_key": "x", "created_at": now(), "updated_at": now()}
@@ -62,7 +62,7 @@ def sqlite_database(sqlite: databases.Empty) -> Iterator[Database]:
 @pytest.fixture
 def session(sqlite_database: Database) -> Iterator[Session]:
     """A session of an organisation."""
-    with sqlite_database.for_organisation(an_organisation(sqlite_database)) as session:
+    with sqlite_database.for_organisation(make_organisation(sqlite_database)) as session:
         yield session
 
 
@@ -74,7 +74,7 @@ def filled_in(book: Workbook, form: str = "site") -> dict[str, object]:
 
 
 def test_the_workbook_holds_the_supplier_and_the_request_id(session: Session):
-    request_id, book = ask(session, a_supplier(session))
+    request_id, book = ask(session, make_supplier(session))
     assert {name: value for name, value in filled_in(book).items() if name != "form_version"} == {
         "reference": "S-7",
         "name": "Blue Pier Cannery",
@@ -86,34 +86,34 @@ def test_the_workbook_holds_the_supplier_and_the_request_id(session: Session):
 
 
 def test_the_workbook_says_that_a_blank_in_it_will_count_as_declined(session: Session):
-    _, book = ask(session, a_supplier(session))
+    _, book = ask(session, make_supplier(session))
     cell_values = " ".join(str(cell.value) for row in book["About"].iter_rows() for cell in row)
     assert "Once this form is back, an empty cell counts as declined" in cell_values
     assert "neither good nor bad" not in cell_values
 
 
 def test_the_workbook_is_recognised_as_its_form(session: Session):
-    _, data = questionnaire_requests.create_request(session, a_supplier(session), "site", "the desk", SENT, "user:1")
+    _, data = questionnaire_requests.create_request(session, make_supplier(session), "site", "the desk", SENT, "user:1")
     (about, sheet) = read_sheets(data, "answers.xlsx")
     assert (about.name, sheet.stamp) == ("About", f"site {VERSION}")
 
 
 def test_the_workbook_keeps_the_notes_and_choices_of_the_form(session: Session):
-    _, book = ask(session, a_supplier(session))
+    _, book = ask(session, make_supplier(session))
     sheet = book.worksheets[1]
     assert all(header.comment and header.comment.text for header in sheet[2])
     assert sheet.data_validations.dataValidation
 
 
 def test_a_name_that_looks_like_a_formula_is_written_as_text(session: Session):
-    _, book = ask(session, a_supplier(session, name='=HYPERLINK("http://x","y")', reference="=1+1\x07"))
+    _, book = ask(session, make_supplier(session, name='=HYPERLINK("http://x","y")', reference="=1+1\x07"))
     cells = [*book.worksheets[1][3], *book["_form"]["B"]]
     cell_values = {cell.value: cell.data_type for cell in cells if cell.value is not None}
     assert cell_values['=HYPERLINK("http://x","y")'] == cell_values["=1+1"] == "s"
 
 
 def test_an_agency_gets_the_agency_form_with_its_licence_number_filled_in(session: Session):
-    agency = a_supplier(session, "agency", licence_number="TH-88/2560", licence_status="declined")
+    agency = make_supplier(session, "agency", licence_number="TH-88/2560", licence_status="declined")
     _, book = ask(session, agency, "agency")
     cell_values = filled_in(book, "agency")
     assert (cell_values["licence_number"], cell_values["form_version"]) == (
@@ -128,7 +128,7 @@ def test_prefilled_identity_answers_are_read_back_unchanged(session: Session):
         "city": "Kaohsiung", "tax_number": "007", "mmsi": "416004321", "duns": "150483782", "region": "South",
         "postal_code": "80641", "address": "1 Dock Road", "name_local": "藍碼頭", "trade_name": "Blue Pier",
     }  # fmt: skip
-    vessel = a_supplier(session, papers_retention="held", **known)
+    vessel = make_supplier(session, papers_retention="held", **known)
     _, data = questionnaire_requests.create_request(session, vessel, "site_fishing", "the desk", SENT, "user:1")
     (batch,) = parse_files([("back.xlsx", data)], Choices(), BACK).batches
     (row,) = batch.answers.to_rows()
@@ -138,12 +138,12 @@ def test_prefilled_identity_answers_are_read_back_unchanged(session: Session):
 
 def test_an_unknown_or_declined_sector_is_not_prefilled(session: Session):
     for number, sector in enumerate(("declined", [], ["no such code"])):
-        _, book = ask(session, a_supplier(session, sector=sector, reference=f"S-{number}"))
+        _, book = ask(session, make_supplier(session, sector=sector, reference=f"S-{number}"))
         assert "sector" not in filled_in(book)
 
 
 def test_a_request_is_recorded_and_the_audit_trail_holds_no_recipient(session: Session):
-    supplier = a_supplier(session)
+    supplier = make_supplier(session)
     request_id, _ = ask(session, supplier)
     (request,) = questionnaire_requests.list_requests(session, supplier)
     assert (request.id, request.form, request.form_version, request.sent_to) == (
@@ -159,7 +159,7 @@ def test_a_request_is_recorded_and_the_audit_trail_holds_no_recipient(session: S
 
 
 def test_an_invalid_request_is_refused(session: Session):
-    supplier = a_supplier(session)
+    supplier = make_supplier(session)
     for form, version, sent_to, code in (
         ("agency", None, "the desk", "asking.form"),
         ("no_such", None, "the desk", "asking.form"),
@@ -173,7 +173,7 @@ def test_an_invalid_request_is_refused(session: Session):
 
 
 def test_a_returned_form_is_marked_and_cannot_be_returned_before_it_was_sent(session: Session):
-    request_id, _ = ask(session, a_supplier(session))
+    request_id, _ = ask(session, make_supplier(session))
     with pytest.raises(DomainError) as refused:
         questionnaire_requests.mark_form_returned(session, request_id, date(2026, 2, 28), "user:1")
     assert refused.value.code == "asking.returned_on"
@@ -181,7 +181,7 @@ def test_a_returned_form_is_marked_and_cannot_be_returned_before_it_was_sent(ses
 
 
 def test_a_form_cannot_be_returned_in_the_future(session: Session):
-    request_id, _ = ask(session, a_supplier(session))
+    request_id, _ = ask(session, make_supplier(session))
     with pytest.raises(DomainError) as refused:
         questionnaire_requests.mark_form_returned(session, request_id, today() + timedelta(days=3), "user:1")
     assert refused.value.code == "asking.returned_on"
@@ -189,16 +189,16 @@ def test_a_form_cannot_be_returned_in_the_future(session: Session):
 
 
 def test_the_request_of_another_organisation_is_not_found(sqlite_database: Database):
-    with sqlite_database.for_organisation(an_organisation(sqlite_database, "One")) as session:
-        request_id, _ = ask(session, a_supplier(session))
-    other_organisation = an_organisation(sqlite_database, "Other")
+    with sqlite_database.for_organisation(make_organisation(sqlite_database, "One")) as session:
+        request_id, _ = ask(session, make_supplier(session))
+    other_organisation = make_organisation(sqlite_database, "Other")
     with sqlite_database.for_organisation(other_organisation) as session, pytest.raises(DomainError) as refused:
         questionnaire_requests.mark_form_returned(session, request_id, BACK, "user:1")
     assert (refused.value.code, refused.value.status) == ("not_found", 404)
 
 
 def test_overdue_requests_are_listed_oldest_first_until_they_are_returned(session: Session):
-    supplier = a_supplier(session)
+    supplier = make_supplier(session)
     late, later, fresh = (ask(session, supplier, sent_on=day)[0] for day in (SENT, date(2026, 2, 1), date(2026, 3, 10)))
     on = date(2026, 3, 15)
     assert [
@@ -226,19 +226,19 @@ def came_back(session: Session, supplier: Supplier, form: str = "site") -> Quest
 def test_a_blank_in_a_returned_form_is_declined_and_answers_are_unchanged(session: Session):
     answered, blank = FED[0], FED[1:]
     answers = {"name": "Blue Pier Cannery", answered: "no", blank[0]: None, blank[1]: []}
-    whole = questionnaire_requests.complete_returned_answers(came_back(session, a_supplier(session)), answers)
+    whole = questionnaire_requests.complete_returned_answers(came_back(session, make_supplier(session)), answers)
     assert (whole["name"], whole[answered]) == ("Blue Pier Cannery", "no")
     assert {question: whole[question] for question in blank} == dict.fromkeys(blank, "declined")
     assert (whole["form_version"], whole["form_returned"]) == (f"site {VERSION}", "2026-03-12")
 
 
 def test_questions_that_are_not_scored_or_not_in_the_form_are_never_declined(session: Session):
-    whole = questionnaire_requests.complete_returned_answers(came_back(session, a_supplier(session)), {})
+    whole = questionnaire_requests.complete_returned_answers(came_back(session, make_supplier(session)), {})
     assert whole.keys() == {*FED, "form_version", "form_returned"}
 
 
 def test_a_form_uploaded_again_keeps_its_first_day_of_return(session: Session):
-    request = came_back(session, a_supplier(session))
+    request = came_back(session, make_supplier(session))
     again = questionnaire_requests.receive_returned_form(session, request.id, "user:1", date(2026, 4, 1))
     assert again is not None
     assert again[0].returned_on == BACK
@@ -249,15 +249,15 @@ def test_the_day_of_return_is_neither_in_the_future_nor_before_the_form_was_sent
 ):
     freeze_time(monkeypatch, datetime(2026, 3, 5, 12, tzinfo=UTC))
     for on, expected in ((date(2026, 3, 9), date(2026, 3, 5)), (SENT - timedelta(days=1), SENT)):
-        request_id, _ = ask(session, a_supplier(session, reference=f"S-{on}"))
+        request_id, _ = ask(session, make_supplier(session, reference=f"S-{on}"))
         request, _ = questionnaire_requests.receive_returned_form(session, request_id, "user:1", on)
         assert request.returned_on == expected
 
 
 def test_a_returned_form_of_another_organisation_has_no_request(sqlite_database: Database):
-    with sqlite_database.for_organisation(an_organisation(sqlite_database, "One")) as session:
-        request_id, _ = ask(session, a_supplier(session))
-    with sqlite_database.for_organisation(an_organisation(sqlite_database, "Other")) as session:
+    with sqlite_database.for_organisation(make_organisation(sqlite_database, "One")) as session:
+        request_id, _ = ask(session, make_supplier(session))
+    with sqlite_database.for_organisation(make_organisation(sqlite_database, "Other")) as session:
         assert questionnaire_requests.receive_returned_form(session, request_id, "user:1", BACK) is None
     with sqlite_database.unscoped() as session:
         assert session.get_one(QuestionnaireRequest, request_id).returned_on is None

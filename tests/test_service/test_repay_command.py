@@ -59,14 +59,14 @@ def test_a_sheet_of_cohorts_becomes_a_workbook_and_a_document_with_the_same_figu
 
 
 def test_the_days_in_the_workbook_are_those_of_the_document(tmp_path: Path) -> None:
-    _, told = repay(tmp_path, cohorts.sheet(), "--instalments", "3")
+    _, document = repay(tmp_path, cohorts.sheet(), "--instalments", "3")
     written = book(tmp_path)
     summary = {row[0].value: row[1].value for row in written["Summary"].iter_rows(max_col=2)}
-    days = {"Calculated as of": told["on"], "Deadline": told["terms"]["deadline"]}
+    days = {"Calculated as of": document["on"], "Deadline": document["terms"]["deadline"]}
     assert {name: f"{summary[name]:%Y-%m-%d}" for name in days} == days
     heads = [cell.value for cell in written["Instalments"][1]]
     due = [row[heads.index("Due")] for row in written["Instalments"].iter_rows(min_row=2, values_only=True)]
-    assert [f"{day:%Y-%m-%d}" for day in due] == [each["due"] for each in told["instalments"]]
+    assert [f"{day:%Y-%m-%d}" for day in due] == [each["due"] for each in document["instalments"]]
 
 
 def test_every_assumption_is_listed_with_its_source_in_both(tmp_path: Path) -> None:
@@ -272,7 +272,7 @@ def test_the_template_filled_in_is_read_back(tmp_path: Path) -> None:
     for row, line in enumerate(cohorts.ROWS, 3):
         for header, value in zip(cohorts.HEADERS, map(str.strip, line.split("|")), strict=True):
             form["Cohorts"].cell(row, option[header], int(value) if value.isdigit() else value or None)
-    held = io.BytesIO()
-    form.save(held)
-    status, document = repay(tmp_path, held.getvalue())
+    buffer = io.BytesIO()
+    form.save(buffer)
+    status, document = repay(tmp_path, buffer.getvalue())
     assert (status, document["total"]["central"]) == (0, cohorts.TOTAL)

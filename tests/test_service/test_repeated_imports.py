@@ -3,9 +3,9 @@
 from datetime import date
 
 import pytest
-from callers import an_organisation
+from callers import make_organisation
 from flask import Flask
-from portal import Portal, a_portal
+from portal import Portal, make_portal
 from sheets import workbook
 from sqlalchemy import select
 
@@ -28,7 +28,7 @@ SCORE_FIELDS = ("level", "score", "range", "confidence", "coverage", "reasons", 
 
 @pytest.fixture
 def portal(app: Flask, database: Database) -> Portal:
-    return a_portal(app, an_organisation(database))
+    return make_portal(app, make_organisation(database))
 
 
 def confirm(portal: Portal, import_: dict, body: dict) -> dict:
@@ -81,7 +81,7 @@ def test_new_answers_replace_earlier_ones_and_the_preview_says_what_remains(port
 def test_undated_answers_get_the_day_of_their_import(portal: Portal):
     database, then = portal.app.extensions["database"], date(2026, 1, 20)
     who = {"reference": "S-1", "name": "Blue Pier Cannery", "country": "TH"}
-    with database.for_organisation(an_organisation(database, "Quay Textiles")) as session:
+    with database.for_organisation(make_organisation(database, "Quay Textiles")) as session:
         suppliers.save_supplier(
             session, "site", {**who, "papers_retention": "worker_holds"}, then, now(), "user:1", "api"
         )

@@ -52,8 +52,8 @@ def test_help_lists_the_formats_without_loading_what_renders_them():
         "import sys\nfrom service import cli\n"
         "try:\n    cli.main(['assess', '--help'])\nexcept SystemExit:\n    print('LOADED', *sys.modules)"
     )
-    told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
-    assert f"of json,{','.join(FORMATS)}" in " ".join(told.split())
-    loaded = set(told.partition("LOADED")[2].split())
+    output = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    assert f"of json,{','.join(FORMATS)}" in " ".join(output.split())
+    loaded = set(output.partition("LOADED")[2].split())
     assert "reports.formats" in loaded
     assert loaded.isdisjoint({"typst", "xlsxwriter", "jinja2", "numpy", "pandas", "flask", "sqlalchemy"})

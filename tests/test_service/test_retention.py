@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from callers import a_user, an_organisation
+from callers import make_organisation, make_user
 from databases import Empty
 from full_organisation import count_organisations, create_full_organisation, read_all_rows
 from sqlalchemy import select
@@ -99,7 +99,7 @@ def test_a_file_that_is_uploaded_again_while_it_is_being_deleted_stays(blobs: Bl
     assert blobs.get(digest) == b"last year's list"
 
 
-def a_supplier(database: Database, organisation_id: str, name: str, *days: datetime) -> str:
+def make_supplier(database: Database, organisation_id: str, name: str, *days: datetime) -> str:
     """A site that was assessed on some days; its id."""
     answers = {"name": name, "country": "TH", "sector": ["1020"]}
     with database.for_organisation(organisation_id) as session:
@@ -124,27 +124,27 @@ def keep_for(database: Database, organisation_id: str, months: int) -> None:
 def test_suppliers_not_assessed_within_the_retention_period_are_purged_and_old_results_of_others(
     database: Database, blobs: BlobStore
 ):
-    organisation_id = an_organisation(database)
+    organisation_id = make_organisation(database)
     keep_for(database, organisation_id, 24)
-    a_supplier(database, organisation_id, "Current Cannery", NOW - 3 * YEAR, NOW - YEAR, NOW - timedelta(days=1))
-    a_supplier(database, organisation_id, "Old Cannery", NOW - 4 * YEAR, NOW - 3 * YEAR)
-    a_supplier(database, organisation_id, "Recent Cannery", NOW - YEAR)
+    make_supplier(database, organisation_id, "Current Cannery", NOW - 3 * YEAR, NOW - YEAR, NOW - timedelta(days=1))
+    make_supplier(database, organisation_id, "Old Cannery", NOW - 4 * YEAR, NOW - 3 * YEAR)
+    make_supplier(database, organisation_id, "Recent Cannery", NOW - YEAR)
     purge_expired(database, blobs, NOW)
     assert results_of(database, organisation_id) == [("Current Cannery", 2), ("Recent Cannery", 1)]
 
 
 def test_each_organisation_has_its_own_retention_period(database: Database, blobs: BlobStore):
-    short, long = an_organisation(database, "Short"), an_organisation(database, "Long")
+    short, long = make_organisation(database, "Short"), make_organisation(database, "Long")
     keep_for(database, short, 12)
     for organisation_id in (short, long):
-        a_supplier(database, organisation_id, "Cannery", NOW - 3 * YEAR)
+        make_supplier(database, organisation_id, "Cannery", NOW - 3 * YEAR)
     purge_expired(database, blobs, NOW)
     assert (results_of(database, short), results_of(database, long)) == ([], [("Cannery", 1)])
 
 
 def test_a_purged_supplier_is_in_the_change_feed_and_the_audit_trail(database: Database, blobs: BlobStore):
-    organisation_id = an_organisation(database)
-    supplier_id = a_supplier(database, organisation_id, "Old Cannery", NOW - 20 * YEAR)
+    organisation_id = make_organisation(database)
+    supplier_id = make_supplier(database, organisation_id, "Old Cannery", NOW - 20 * YEAR)
     purge_expired(database, blobs, NOW)
     with database.for_organisation(organisation_id, write=False) as session:
         details = session.scalars(select(Change).order_by(Change.id.desc())).first()
@@ -173,20 +173,20 @@ def test_nothing_is_purged_before_its_time_and_a_second_purge_changes_nothing(da
 
 
 def test_ids_of_changes_are_never_reused(database: Database, blobs: BlobStore):
-    organisation_id = an_organisation(database)
-    a_supplier(database, organisation_id, "Cannery", NOW - 20 * YEAR)
+    organisation_id = make_organisation(database)
+    make_supplier(database, organisation_id, "Cannery", NOW - 20 * YEAR)
     purge_expired(database, blobs, NOW)
     with database.for_organisation(organisation_id, write=False) as session:
         seen = max(session.scalars(select(Change.id)))
     purge_expired(database, blobs, NOW + 20 * YEAR)
-    a_supplier(database, organisation_id, "New Cannery", NOW)
+    make_supplier(database, organisation_id, "New Cannery", NOW)
     with database.for_organisation(organisation_id, write=False) as session:
         assert session.scalars(select(Change.id).where(Change.id > seen)).all()
 
 
 def test_users_and_keys_are_not_purged_by_age(database: Database, blobs: BlobStore):
-    organisation_id = an_organisation(database)
-    a_user(database, organisation_id)
+    organisation_id = make_organisation(database)
+    make_user(database, organisation_id)
     purge_expired(database, blobs, now() + 50 * YEAR)
     assert len(read_all_rows(database)["user"]) == 1
     assert count_organisations(database) == 1
@@ -204,16 +204,16 @@ def test_months_are_counted_back_by_the_calendar(day: str, months: int, before: 
 def test_more_suppliers_than_one_chunk_are_all_purged(
     database: Database, blobs: BlobStore, monkeypatch: pytest.MonkeyPatch
 ):
-    organisation_id = an_organisation(database)
+    organisation_id = make_organisation(database)
     for number in range(5):
-        a_supplier(database, organisation_id, f"Cannery {number}", NOW - 20 * YEAR)
+        make_supplier(database, organisation_id, f"Cannery {number}", NOW - 20 * YEAR)
     monkeypatch.setattr(retention, "CHUNK", 2)
     purge_expired(database, blobs, NOW)
     assert results_of(database, organisation_id) == []
 
 
 def test_stored_responses_to_idempotent_requests_are_purged_after_a_day(database: Database, blobs: BlobStore):
-    organisation_id = an_organisation(database)
+    organisation_id = make_organisation(database)
     details = {"request_hash": "h", "status": 201, "body": "{}", "headers": {}}
     with database.for_organisation(organisation_id) as session:
         for key, age in (("yesterday", 25), ("today", 23)):
@@ -224,7 +224,7 @@ def test_stored_responses_to_idempotent_requests_are_purged_after_a_day(database
 
 
 def test_the_retention_period_is_set_within_bounds_and_recorded(database: Database, blobs: BlobStore):
-    organisation_id = an_organisation(database)
+    organisation_id = make_organisation(database)
     with database.for_organisation(organisation_id) as session:
         for months in (retention.MIN_MONTHS - 1, retention.MAX_MONTHS + 1):
             with pytest.raises(DomainError):

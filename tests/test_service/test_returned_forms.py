@@ -4,10 +4,10 @@ import re
 from io import BytesIO
 
 import pytest
-from callers import a_browser, a_user, an_organisation
+from callers import make_browser, make_organisation, make_user
 from flask import Flask
 from openpyxl import load_workbook
-from portal import Portal, a_portal
+from portal import Portal, make_portal
 from sheets import workbook
 from sqlalchemy import select
 
@@ -22,7 +22,7 @@ ASKED = {q.id for q in FORM.questions if q.feeds and not q.person and not q.buye
 
 @pytest.fixture
 def portal(app: Flask, database: Database) -> Portal:
-    return a_portal(app, an_organisation(database))
+    return make_portal(app, make_organisation(database))
 
 
 def request_form(portal: Portal, reference: str = "S-1") -> tuple[str, str]:
@@ -40,9 +40,9 @@ def filled_in(portal: Portal, form: str, *rows: dict[str, object]) -> bytes:
     for number, row in enumerate(rows, 3):
         for question, answer in row.items():
             sheet.cell(number, at[question], answer)
-    held = BytesIO()
-    book.save(held)
-    return held.getvalue()
+    buffer = BytesIO()
+    book.save(buffer)
+    return buffer.getvalue()
 
 
 def take_in(portal: Portal, name: str, data: bytes) -> dict[str, object]:
@@ -124,7 +124,7 @@ def page_of(portal: Portal, database: Database, reference: str, role: str = "vie
     with database.unscoped() as session:
         organisation = session.scalars(select(Supplier.organisation_id).where(Supplier.id == supplier_id)).one()
     return (
-        a_browser(portal.app, a_user(database, organisation, role))
+        make_browser(portal.app, make_user(database, organisation, role))
         .get(f"/suppliers/{supplier_id}")
         .get_data(as_text=True)
     )
@@ -190,7 +190,7 @@ def test_questionnaire_requests_move_along_when_a_supplier_is_merged(portal: Por
 
 
 def test_a_form_sent_by_another_organisation_counts_as_a_plain_list(app: Flask, database: Database, portal: Portal):
-    stranger = a_portal(app, an_organisation(database, "Quay Textiles"))
+    stranger = make_portal(app, make_organisation(database, "Quay Textiles"))
     _, form = request_form(stranger)
     data = filled_in(stranger, form, {})
     portal.put("/suppliers/S-1", CANNERY)

@@ -3,7 +3,7 @@
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from callers import an_organisation, freeze_time
+from callers import freeze_time, make_organisation
 from processes import job
 from sqlalchemy import select
 
@@ -26,7 +26,7 @@ MONTHLY = {"kind": "fixed", "every": "month", "day": 1, "time": "06:00"}
 @pytest.fixture
 def organisation_id(database: Database) -> str:
     """An organisation with two sites, one of which names an agency, and the agency, assessed on the first of March."""
-    organisation_id = an_organisation(database)
+    organisation_id = make_organisation(database)
     with database.for_organisation(organisation_id) as session:
         for kind, answers in (
             ("agency", {"reference": "A-1", "name": "Calm Rivers Recruiting", "country": "NP"}),
@@ -224,7 +224,7 @@ def test_a_supplier_that_was_erased_meanwhile_does_not_come_back(database: Datab
 
 
 def test_a_review_of_one_organisation_leaves_others_alone(database: Database, organisation_id: str):
-    other_organisation = an_organisation(database, "Other")
+    other_organisation = make_organisation(database, "Other")
     review(database, put_review(database, other_organisation, MONTHLY))
     assert reviewed(database, organisation_id) == []
 
@@ -317,7 +317,7 @@ def test_a_site_finds_its_agency_after_that_was_merged_into_another(database: Da
 
 
 def test_a_list_without_agencies_leaves_a_site_the_score_of_its_agency(database: Database):
-    organisation = an_organisation(database)
+    organisation = make_organisation(database)
     agency = {"name": "Calm Rivers Recruiting", "country": "NP"}
     site = {"reference": "S-1", "name": "Blue Pier", "country": "TH", "agencies": ["Calm Rivers Recruiting"]}
     with database.for_organisation(organisation) as session:
@@ -339,7 +339,7 @@ def test_a_scheduled_review_does_not_renew_answers_without_a_date(database: Data
 
 
 def test_undated_answers_age_from_their_import_however_often_they_are_reviewed(database: Database):
-    organisation = an_organisation(database)
+    organisation = make_organisation(database)
     answers = {"name": "Blue Pier Cannery", "country": "TH", "sector": ["1020"], "papers_retention": "worker_holds"}
     with database.for_organisation(organisation) as session:
         supplier, _ = suppliers.save_supplier(session, "site", answers, THEN, AT, "user:ana", "api")

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from callers import an_organisation, freeze_time
+from callers import freeze_time, make_organisation
 from examples import examples
 from hypothesis import given
 from hypothesis import strategies as st
@@ -130,7 +130,7 @@ def test_a_daily_rule_triggers_once_on_every_day_of_its_zone(zone: str, days: in
 
 def test_a_schedule_is_stored_with_its_next_time_and_author(database: Database, monkeypatch: pytest.MonkeyPatch):
     freeze_time(monkeypatch, MORNING)
-    organisation_id = an_organisation(database)
+    organisation_id = make_organisation(database)
     with database.for_organisation(organisation_id) as session:
         rule = {"kind": "fixed", "every": "week", "day": "monday"}
         created = schedules.create_schedule(session, " Each Monday ", rule, "Asia/Bangkok", "user:1").id
@@ -149,7 +149,7 @@ def test_a_schedule_is_stored_with_its_next_time_and_author(database: Database, 
 
 
 def test_a_schedule_needs_a_name(database: Database):
-    with database.for_organisation(an_organisation(database)) as session:
+    with database.for_organisation(make_organisation(database)) as session:
         for name in ("", "  ", "x" * 201):
             with pytest.raises(DomainError) as refused:
                 schedules.create_schedule(session, name, {"kind": "rolling"}, "UTC", "user:1")
@@ -158,7 +158,7 @@ def test_a_schedule_needs_a_name(database: Database):
 
 def test_a_changed_rule_or_zone_gives_new_times(database: Database, monkeypatch: pytest.MonkeyPatch):
     freeze_time(monkeypatch, MORNING)
-    with database.for_organisation(an_organisation(database)) as session:
+    with database.for_organisation(make_organisation(database)) as session:
         created = schedules.create_schedule(session, "Daily", daily("06:00"), "UTC", "user:1")
         schedules.update_schedule(session, created.id, "user:2", rule=daily("04:00"))
         assert created.next_due == datetime(2026, 3, 2, 4, tzinfo=UTC)
@@ -172,7 +172,7 @@ def test_a_changed_rule_or_zone_gives_new_times(database: Database, monkeypatch:
 
 
 def test_schedules_are_listed_by_next_time_with_paused_ones_last(database: Database):
-    with database.for_organisation(an_organisation(database)) as session:
+    with database.for_organisation(make_organisation(database)) as session:
         for name, time in (("late", "23:59"), ("paused", "00:01"), ("early", "00:02")):
             schedules.create_schedule(
                 session, name, {"kind": "fixed", "every": "month", "day": 1, "time": time}, "UTC", "user:1"
@@ -183,7 +183,7 @@ def test_schedules_are_listed_by_next_time_with_paused_ones_last(database: Datab
 
 
 def test_a_deleted_schedule_is_removed_and_recorded_in_the_audit_trail(database: Database):
-    organisation_id = an_organisation(database)
+    organisation_id = make_organisation(database)
     with database.for_organisation(organisation_id) as session:
         created = schedules.create_schedule(session, "Daily", daily("06:00"), "UTC", "user:1").id
         session.flush()
@@ -195,10 +195,10 @@ def test_a_deleted_schedule_is_removed_and_recorded_in_the_audit_trail(database:
 
 
 def test_the_schedule_of_another_organisation_is_not_found(database: Database):
-    with database.for_organisation(an_organisation(database, "One")) as session:
+    with database.for_organisation(make_organisation(database, "One")) as session:
         created = schedules.create_schedule(session, "Daily", daily("06:00"), "UTC", "user:1").id
     refusals = []
-    with database.for_organisation(an_organisation(database, "Other")) as session:
+    with database.for_organisation(make_organisation(database, "Other")) as session:
         for what, *by in (
             (schedules.get_schedule,),
             (schedules.delete_schedule, "user:2"),

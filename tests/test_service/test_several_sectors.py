@@ -4,12 +4,12 @@ from typing import Any
 
 import numpy as np
 import orjson
-from callers import an_organisation
+from callers import make_organisation
 from examples import examples
 from flask import Flask
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from portal import a_portal
+from portal import make_portal
 
 from risk_models.answers import from_rows
 from risk_models.engine.frame import LEVEL_NAMES
@@ -160,7 +160,7 @@ def test_results_of_mixed_batches_equal_those_of_single_suppliers() -> None:
 
 
 def test_a_stored_result_is_recomputed_with_all_its_models(app: Flask, database: Database) -> None:
-    portal = a_portal(app, an_organisation(database))
+    portal = make_portal(app, make_organisation(database))
     row = {**YARD, **LOST, **BLANK_ON_SITE, "sector": list(BOTH_SECTORS), "reference": "S-1"}
     response = portal.put("/suppliers/S-1", row)
     assert response.status_code == 201

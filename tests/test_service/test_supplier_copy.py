@@ -9,9 +9,9 @@ from functools import cache
 
 import openpyxl
 import pytest
-from callers import an_organisation
+from callers import make_organisation
 from flask import Flask
-from portal import Portal, a_portal
+from portal import Portal, make_portal
 
 from reports.document import Report
 from reports.formats import FORMATS, render
@@ -23,7 +23,7 @@ from service.db.session import Database
 from service.report_content.labels import build_step
 from service.suppliers import repository as suppliers
 from tests.test_reports.read_back import pdf_text
-from tests.test_reports.sample import a_detail, a_report, headlines
+from tests.test_reports.sample import headlines, make_detail, make_report
 
 ON = date(2026, 11, 20)
 CANNERY = {
@@ -93,7 +93,7 @@ REPORTED = {
 @pytest.mark.parametrize("reported", REPORTED)
 def test_a_suppliers_copy_is_the_same_with_and_without_reports(database: Database, reported: str):
     kind, report = REPORTED[reported]
-    organisation = an_organisation(database)
+    organisation = make_organisation(database)
     save_supplier(database, organisation, "agency", AGENCY)
     site = save_supplier(database, organisation, "site", CANNERY)
     before = build_supplier_copy(database, organisation, site)
@@ -119,7 +119,7 @@ def test_a_suppliers_copy_is_the_same_with_and_without_reports(database: Databas
 
 
 def test_the_copy_from_the_api_is_the_same_with_and_without_reports(app: Flask, database: Database):
-    portal = a_portal(app, an_organisation(database))
+    portal = make_portal(app, make_organisation(database))
     files = {}
     for report in ({}, {"reported_harms": ["violence"], "reported_by": "workers"}):
         supplier = portal.put("/suppliers/S-1", CANNERY | report).json["id"]
@@ -137,7 +137,7 @@ def download_report(portal: Portal, database: Database, supplier: str, form: str
 
 
 def test_worker_voice_answers_outside_a_returned_form_are_not_in_the_copy(database: Database):
-    organisation = an_organisation(database)
+    organisation = make_organisation(database)
     sheet_answers = {name: answer for name, answer in CANNERY.items() if name not in ("form_returned", "form_version")}
     answers = sheet_answers | {"papers_retention": "held"}
     site = save_supplier(
@@ -159,7 +159,7 @@ def test_worker_voice_answers_outside_a_returned_form_are_not_in_the_copy(databa
 
 @pytest.mark.parametrize("evidence", [{"evidence_grade": "worker_voice", "evidence_date": "2026-11-02"}, {}])
 def test_answers_that_arrive_after_the_returned_form_are_not_in_the_copy(database: Database, evidence: dict[str, str]):
-    organisation = an_organisation(database)
+    organisation = make_organisation(database)
     site = save_supplier(database, organisation, "site", CANNERY | {"migrant_pct": 75.0})
     before = build_supplier_copy(database, organisation, site)
     sheet_answers = {name: CANNERY[name] for name in ("reference", "name", "country", "sector", "agencies")}
@@ -176,7 +176,7 @@ def test_answers_that_arrive_after_the_returned_form_are_not_in_the_copy(databas
 
 
 def test_harm_reported_by_workers_before_the_returned_form_is_not_in_the_copy(database: Database):
-    organisation = an_organisation(database)
+    organisation = make_organisation(database)
     sheet_answers = {name: CANNERY[name] for name in ("reference", "name", "country", "sector", "agencies")}
     worker_survey = {"violence": "open", "evidence_grade": "worker_voice", "evidence_date": "2026-09-02"}
     site = save_supplier(database, organisation, "site", sheet_answers | worker_survey)
@@ -194,7 +194,7 @@ def test_harm_reported_by_workers_before_the_returned_form_is_not_in_the_copy(da
 
 
 def test_the_buyers_own_checks_are_not_in_an_agencys_copy(database: Database):
-    organisation = an_organisation(database)
+    organisation = make_organisation(database)
     agency = save_supplier(
         database, organisation, "agency", AGENCY | {"buyer_check_method": "workers", "buyer_check_workers": 3.0}
     )
@@ -210,7 +210,7 @@ def test_the_buyers_own_checks_are_not_in_an_agencys_copy(database: Database):
 
 
 def test_the_copy_says_that_it_rests_on_the_suppliers_own_answers(database: Database):
-    organisation = an_organisation(database)
+    organisation = make_organisation(database)
     copy = build_supplier_copy(database, organisation, save_supplier(database, organisation, "site", CANNERY))
     for form in FORMATS.keys() - {"csv"}:
         assert normalise("It rests on the supplier's own answers and on open facts alone") in extract_text(
@@ -223,8 +223,8 @@ def render_copy_with_all_actions(form: str) -> str:
     """Return the text of a supplier's copy of a report with every action."""
     steps = tuple(build_step(action, ON, 30, 1, ("Blue Pier Cannery",)) for action in load_actions())
     headline = headlines("supplier")[0]
-    detail = replace(a_detail(headline, "supplier"), steps=steps)
-    report = a_report(detail.headline, audience="supplier", details=(detail,), plan=steps)
+    detail = replace(make_detail(headline, "supplier"), steps=steps)
+    report = make_report(detail.headline, audience="supplier", details=(detail,), plan=steps)
     return extract_text(render(report, form).data, form)
 
 

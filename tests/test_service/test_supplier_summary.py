@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from callers import an_organisation
+from callers import make_organisation
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select
@@ -50,7 +50,7 @@ def load_summaries(database: Database, organisation_id: str) -> dict[str, dict[s
 
 
 def test_a_supplier_with_enough_answers_has_every_summary_column(database: Database):
-    organisation = an_organisation(database)
+    organisation = make_organisation(database)
     keep(database, organisation, SITES[1])
     (one,) = load_summaries(database, organisation).values()
     assert {name for name, value in one.items() if value is None} == {"deleted_at", "form_answers"}
@@ -58,7 +58,7 @@ def test_a_supplier_with_enough_answers_has_every_summary_column(database: Datab
 
 
 def test_new_suppliers_are_stored_like_known_ones(database: Database):
-    new, known = an_organisation(database), an_organisation(database, "Other")
+    new, known = make_organisation(database), make_organisation(database, "Other")
     keep(database, new, *SITES)
     for row in SITES:  # only what it is found again by, so that nothing else of it stays
         keep(database, known, {q: row[q] for q in ("reference", "name", "country") if q in row})
@@ -73,7 +73,7 @@ def test_new_suppliers_are_stored_like_known_ones(database: Database):
 
 
 def test_the_summary_matches_the_latest_result_and_its_document(database: Database):
-    organisation = an_organisation(database)
+    organisation = make_organisation(database)
     keep(database, organisation, {"name": "Far Hands", "reference": "A-1", "country": "NP"}, kind="agency")
     keep(database, organisation, *SITES)
     with database.for_organisation(organisation, write=False) as session:
@@ -92,7 +92,7 @@ def test_the_summary_matches_the_latest_result_and_its_document(database: Databa
 
 
 def test_reports_of_others_alone_give_no_supplier_visible_step(database: Database):
-    organisation = an_organisation(database)
+    organisation = make_organisation(database)
     keep(database, organisation, *SITES)
     steps = {
         one["name"]: (one["next_step"], one["own_step"]) for one in load_summaries(database, organisation).values()
@@ -103,7 +103,7 @@ def test_reports_of_others_alone_give_no_supplier_visible_step(database: Databas
 
 
 def test_each_new_supplier_has_one_level_change_in_the_order_of_the_rows(database: Database):
-    organisation = an_organisation(database)
+    organisation = make_organisation(database)
     keep(database, organisation, *SITES)
     with database.for_organisation(organisation, write=False, snapshot=False) as session:
         items = change_feed.read(session).items

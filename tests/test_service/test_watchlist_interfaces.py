@@ -5,9 +5,9 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from callers import a_browser, a_user, an_organisation, send
+from callers import make_browser, make_organisation, make_user, send
 from flask import Flask
-from portal import Portal, a_portal
+from portal import Portal, make_portal
 from sqlalchemy import select
 from watchlist_helpers import BY, HELD, decide_match, import_watchlist, list_matches, run_jobs, save_supplier
 
@@ -32,7 +32,7 @@ def blobs(tmp_path: Path) -> BlobStore:
 @pytest.fixture
 def harbour(database: Database, blobs: BlobStore) -> str:
     """An organisation with a supplier that a list may hold."""
-    organisation_id = an_organisation(database)
+    organisation_id = make_organisation(database)
     save_supplier(database, organisation_id, reference="S-1")
     import_watchlist(database, blobs, organisation_id, HELD)
     return organisation_id
@@ -40,7 +40,7 @@ def harbour(database: Database, blobs: BlobStore) -> str:
 
 @pytest.fixture
 def portal(app: Flask, harbour: str) -> Portal:
-    return a_portal(app, harbour)
+    return make_portal(app, harbour)
 
 
 def matches_of(database: Database, organisation_id: str) -> list[WatchlistMatch]:
@@ -53,7 +53,7 @@ def text_of(page: str) -> str:
 
 
 def test_the_page_shows_lists_and_open_matches_with_their_reasons(app: Flask, database: Database, harbour: str):
-    page = text_of(a_browser(app, a_user(database, harbour, "viewer")).get("/watchlists").get_data(as_text=True))
+    page = text_of(make_browser(app, make_user(database, harbour, "viewer")).get("/watchlists").get_data(as_text=True))
     for text in (
         "Blue Pier Fishing Co., Ltd.", "The names are alike: 100 of 100.", "A country agrees.",
         "Words that agree blue, pier, fishing",
@@ -64,7 +64,7 @@ def test_the_page_shows_lists_and_open_matches_with_their_reasons(app: Flask, da
 
 
 def test_an_officer_decides_on_the_page_with_a_note(app: Flask, database: Database, harbour: str):
-    officer = a_browser(app, a_user(database, harbour, "officer", name="Ana Marín"))
+    officer = make_browser(app, make_user(database, harbour, "officer", name="Ana Marín"))
     [match] = matches_of(database, harbour)
     output = {"decision": "dismiss", "fingerprint": match.fingerprint}
     refused = send(officer, f"/matches/{match.id}", **output, note=" ")
@@ -78,7 +78,7 @@ def test_an_officer_decides_on_the_page_with_a_note(app: Flask, database: Databa
 
 
 def test_the_supplier_page_has_a_box_with_the_matches_and_the_next_step(app: Flask, database: Database, harbour: str):
-    officer = a_browser(app, a_user(database, harbour, "officer"))
+    officer = make_browser(app, make_user(database, harbour, "officer"))
     [match] = matches_of(database, harbour)
     address = f"/suppliers/{match.supplier_id}"
     page = text_of(officer.get(address).get_data(as_text=True))
@@ -92,7 +92,7 @@ def test_the_supplier_page_has_a_box_with_the_matches_and_the_next_step(app: Fla
 
 def test_the_text_of_a_list_is_escaped_on_pages(app: Flask, database: Database, blobs: BlobStore, harbour: str):
     import_watchlist(database, blobs, harbour, HELD.replace("Debt bondage", "<script>alert(1)</script>"))
-    page = a_browser(app, a_user(database, harbour)).get("/watchlists").get_data(as_text=True)
+    page = make_browser(app, make_user(database, harbour)).get("/watchlists").get_data(as_text=True)
     assert "&lt;script&gt;alert(1)" in page
     assert "<script>alert" not in page
 

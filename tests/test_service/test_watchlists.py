@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from callers import an_organisation
+from callers import make_organisation
 from examples import examples
 from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
@@ -29,7 +29,7 @@ def blobs(tmp_path: Path) -> BlobStore:
 
 @pytest.fixture
 def harbour(database: Database) -> str:
-    return an_organisation(database)
+    return make_organisation(database)
 
 
 OPEN = ("Blue Pier Fishing", "Blue Pier Fishing Co., Ltd.", "open")
@@ -281,7 +281,7 @@ def test_matches_with_a_list_replaced_meanwhile_are_not_saved(database: Database
 
 
 def test_organisations_do_not_see_each_others_lists_and_matches(database: Database, blobs: BlobStore, harbour: str):
-    quay = an_organisation(database, "Quay Trading")
+    quay = make_organisation(database, "Quay Trading")
     for organisation_id in (harbour, quay):
         save_supplier(database, organisation_id)
     import_watchlist(database, blobs, harbour, HELD)
@@ -370,7 +370,7 @@ def test_a_list_needs_a_name(database: Database, blobs: BlobStore, harbour: str,
 @examples(8, HealthCheck.function_scoped_fixture)
 @given(st.permutations([HELD, "Star Ocean;;;;;;;", "Amber Kite Foods;company;VN;;;;;", "Coral;vessel;;9074729;;;;"]))
 def test_the_order_of_the_rows_changes_nothing(database: Database, blobs: BlobStore, rows: list[str]):
-    harbour = an_organisation(database, new_id())
+    harbour = make_organisation(database, new_id())
     save_supplier(database, harbour, reference="S-1", owner="Amber Kite Foods Ltd", imo="9074729")
     save_supplier(database, harbour, reference="S-2", name="Star Ocean")
     import_watchlist(database, blobs, harbour, *rows)

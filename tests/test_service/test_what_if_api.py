@@ -1,9 +1,9 @@
 """What-if analysis through the API: for internal readers only, and nothing is stored."""
 
 import pytest
-from callers import an_organisation
+from callers import make_organisation
 from flask import Flask
-from portal import Portal, a_portal
+from portal import Portal, make_portal
 
 from service.db.session import Database
 
@@ -15,7 +15,7 @@ HARMED = {
 
 @pytest.fixture
 def portal(app: Flask, database: Database) -> Portal:
-    response = a_portal(app, an_organisation(database))
+    response = make_portal(app, make_organisation(database))
     assert response.put("/suppliers/S-1", HARMED).status_code == 201
     return response
 
@@ -66,7 +66,7 @@ def test_an_unknown_supplier_cannot_be_tried(portal: Portal) -> None:
 
 
 def test_a_key_without_worker_reports_cannot_infer_them_from_what_if(portal: Portal) -> None:
-    outside = a_portal(portal.app, an_organisation(portal.app.extensions["database"], "Quay"), "suppliers:read")
+    outside = make_portal(portal.app, make_organisation(portal.app.extensions["database"], "Quay"), "suppliers:read")
     assert outside.post("/suppliers/S-1/what-if", {}).status_code == 403
 
 

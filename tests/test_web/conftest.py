@@ -7,7 +7,7 @@ from typing import NamedTuple
 import pytest
 from patience import PATIENCE
 from playwright.sync_api import Browser, BrowserContext, Page, StorageState, expect, sync_playwright
-from test_service.callers import PASSWORD, a_user, an_organisation
+from test_service.callers import PASSWORD, make_organisation, make_user
 from test_web.office import create_settled_organisation, run_service
 
 from service.db.session import Database
@@ -30,8 +30,8 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
 
     def prepare(database: Database) -> tuple[str, str]:
         harbour = create_settled_organisation(database, "Harbour Foods", ANA)
-        quay = an_organisation(database, "Quay Trading")
-        a_user(database, quay, "admin", EVE)
+        quay = make_organisation(database, "Quay Trading")
+        make_user(database, quay, "admin", EVE)
         return harbour, quay
 
     with run_service(tmp_path_factory.mktemp("web"), prepare) as (address, database, (harbour, quay)):

@@ -10,7 +10,7 @@ from threading import Event, Thread
 from typing import Any, TypeVar
 
 from patience import PATIENCE
-from test_service.callers import a_user, an_organisation
+from test_service.callers import make_organisation, make_user
 from werkzeug.serving import make_server
 
 from questionnaires.form import Question, load_combined_form
@@ -75,9 +75,9 @@ def build_portfolio(number: int = 40, seed: int = 7) -> list[tuple[str, dict[str
                 answers["agencies"] = draw.sample(agencies, 2)
             share, good = (0.0, 0.85, 0.3, 0.95, 0.7)[i % 5], (0.97, 1.0, 0.9)[i % 3]
             for question in feeding:
-                said = draw_answer(question, draw, good) if draw.random() < share else None
-                if said is not None:
-                    answers[question.id] = said
+                answer = draw_answer(question, draw, good) if draw.random() < share else None
+                if answer is not None:
+                    answers[question.id] = answer
             if share:
                 answers |= {"answered_on": "2026-10-01", "evidence_date": "2026-09-15", "evidence_grade": "audit"}
             found.append((kind, answers))
@@ -100,18 +100,18 @@ def save_suppliers(
 
 def create_settled_organisation(database: Database, name: str, email: str) -> str:
     """An organisation with an admin, and suppliers that were assessed twice: some have moved."""
-    organisation_id = an_organisation(database, name, "Asia/Bangkok")
-    a_user(database, organisation_id, "admin", email)
-    told = build_portfolio()
-    save_suppliers(database, organisation_id, told, now().date() - timedelta(days=200))
+    organisation_id = make_organisation(database, name, "Asia/Bangkok")
+    make_user(database, organisation_id, "admin", email)
+    portfolio = build_portfolio()
+    save_suppliers(database, organisation_id, portfolio, now().date() - timedelta(days=200))
     draw = random.Random(11)
     forms = {kind: [q for q in load_combined_form(kind).questions if q.feeds] for kind in ("site", "agency")}
     again = []
-    for kind, answers in told[::2]:
+    for kind, answers in portfolio[::2]:
         changed = dict(answers)
         for question in draw.sample(forms[kind], 12):
-            if (said := draw_answer(question, draw, 0.6)) is not None:
-                changed[question.id] = said
+            if (answer := draw_answer(question, draw, 0.6)) is not None:
+                changed[question.id] = answer
         again.append((kind, changed))
     save_suppliers(database, organisation_id, again, now().date() - timedelta(days=3))
     return organisation_id

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 from sheets import text
 from sqlalchemy import select
-from test_service.callers import a_user
+from test_service.callers import make_user
 from test_web.conftest import Office, sign_in
 from test_web.every_page import find_accessibility_faults
 
@@ -25,7 +25,7 @@ NAMED = text(HEADER, "| CR-51 | S-016 | Nepal | Adults | Violence | at work | Un
 def browser_of(chromium: Browser, office: Office, role: str) -> Iterator[Page]:
     """The browser of somebody of a role."""
     email = f"{role}@harbour.example"
-    a_user(office.database, office.harbour, role, email)
+    make_user(office.database, office.harbour, role, email)
     context = chromium.new_context(base_url=office.address, viewport={"width": 1280, "height": 900})
     yield sign_in(context, office, email)
     context.close()

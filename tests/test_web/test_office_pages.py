@@ -10,7 +10,7 @@ import pytest
 from babel.messages.pofile import read_po
 from flask import Flask
 from flask.testing import FlaskClient
-from test_service.callers import a_browser, a_key, a_user, an_organisation, form_token, send
+from test_service.callers import form_token, make_browser, make_key, make_organisation, make_user, send
 
 from service.db.session import Database, open_engine
 from service.db.tables import Base, Import, Organisation
@@ -29,17 +29,17 @@ def app(tmp_path: Path) -> Flask:
     engine = open_engine(f"sqlite:///{tmp_path / 'pages.db'}")
     Base.metadata.create_all(engine)
     app = create_app(Settings(data=tmp_path, plain_http=True), Database(engine))
-    app.extensions["harbour"] = an_organisation(app.extensions["database"])
+    app.extensions["harbour"] = make_organisation(app.extensions["database"])
     yield app
     engine.dispose()
 
 
 def sign_in_as(app: Flask, role: str = "admin") -> FlaskClient:
-    return a_browser(app, a_user(app.extensions["database"], app.extensions["harbour"], role))
+    return make_browser(app, make_user(app.extensions["database"], app.extensions["harbour"], role))
 
 
 def put(app: Flask, times: int) -> None:
-    key = a_key(app.extensions["database"], app.extensions["harbour"], "suppliers:write")
+    key = make_key(app.extensions["database"], app.extensions["harbour"], "suppliers:write")
     for month in range(times):
         body = {**CANNERY, "workers_total": 100 + month}
         assert app.test_client().put("/api/v1/suppliers/S-1", json=body, headers=key).status_code in (200, 201)

@@ -10,7 +10,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from playwright.sync_api import Page, expect
-from test_service.callers import a_browser, a_user, an_organisation, form_token
+from test_service.callers import form_token, make_browser, make_organisation, make_user
 from test_web.every_page import find_accessibility_faults
 from werkzeug.test import TestResponse
 
@@ -35,11 +35,11 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
 @pytest.fixture
 def harbour(app: Flask) -> str:
     """An organisation that has answered nothing yet."""
-    return an_organisation(app.extensions["database"], new_id(), "Asia/Bangkok")
+    return make_organisation(app.extensions["database"], new_id(), "Asia/Bangkok")
 
 
-def somebody(app: Flask, harbour: str, role: str = "officer") -> FlaskClient:
-    return a_browser(app, a_user(app.extensions["database"], harbour, role))
+def sign_in_as(app: Flask, harbour: str, role: str = "officer") -> FlaskClient:
+    return make_browser(app, make_user(app.extensions["database"], harbour, role))
 
 
 def fill_in(client: FlaskClient, **answers: str) -> TestResponse:
@@ -53,13 +53,13 @@ def text_of(client: FlaskClient, address: str = "/our-practices") -> str:
 
 
 def test_the_page_asks_everything_that_the_form_asks_about_practices(app: Flask, harbour: str) -> None:
-    text = text_of(somebody(app, harbour))
+    text = text_of(sign_in_as(app, harbour))
     assert "Nothing has been answered yet" in text
     assert [q.id for q in load_form("buyer").questions if q.feeds and q.ask not in text] == []
 
 
 def test_saved_answers_are_shown_with_reasons_actions_and_open_questions(app: Flask, harbour: str) -> None:
-    client = somebody(app, harbour)
+    client = sign_in_as(app, harbour)
     answers = {"name": "Outdoor wear", "price_covers_labour": "below", "payment_days": "20", "change_costs": "declined"}
     assert fill_in(client, **answers).status_code == 303
     text = text_of(client)
@@ -73,7 +73,7 @@ def test_saved_answers_are_shown_with_reasons_actions_and_open_questions(app: Fl
 
 
 def test_an_invalid_answer_is_reported_beside_its_question_and_nothing_is_lost(app: Flask, harbour: str) -> None:
-    client = somebody(app, harbour)
+    client = sign_in_as(app, harbour)
     answer = fill_in(client, name="Outdoor wear", payment_days="soon", peak_ratio="2")
     page = answer.get_data(as_text=True)
     assert answer.status_code == 422
@@ -83,7 +83,7 @@ def test_an_invalid_answer_is_reported_beside_its_question_and_nothing_is_lost(a
 
 
 def test_a_unit_that_answered_is_filled_in_and_another_starts_blank(app: Flask, harbour: str) -> None:
-    client = somebody(app, harbour)
+    client = sign_in_as(app, harbour)
     fill_in(client, name="Outdoor wear", price_covers_labour="below", recruitment_monitored_on="declined")
     page = client.get("/our-practices").get_data(as_text=True)
     assert '<option value="below" selected>' in page
@@ -92,7 +92,7 @@ def test_a_unit_that_answered_is_filled_in_and_another_starts_blank(app: Flask, 
 
 
 def test_a_name_that_looks_like_markup_is_shown_as_text(app: Flask, harbour: str) -> None:
-    client = somebody(app, harbour)
+    client = sign_in_as(app, harbour)
     fill_in(client, name="<b onclick=x>Wear", payment_days="95")
     page = client.get("/our-practices").get_data(as_text=True)
     assert "&lt;b onclick=x&gt;Wear" in page
@@ -101,8 +101,8 @@ def test_a_name_that_looks_like_markup_is_shown_as_text(app: Flask, harbour: str
 
 @pytest.mark.parametrize("role", ROLES)
 def test_everyone_reads_those_who_act_answer_and_admins_erase(app: Flask, harbour: str, role: str) -> None:
-    fill_in(somebody(app, harbour), name="Outdoor wear", payment_days="95")
-    client = somebody(app, harbour, role)
+    fill_in(sign_in_as(app, harbour), name="Outdoor wear", payment_days="95")
+    client = sign_in_as(app, harbour, role)
     page = client.get("/our-practices").get_data(as_text=True)
     assert "Suppliers paid late" in page
     assert ("Keep these answers" in page) is (role in ("admin", "officer"))
@@ -111,7 +111,7 @@ def test_everyone_reads_those_who_act_answer_and_admins_erase(app: Flask, harbou
 
 
 def test_an_admin_erases_a_unit(app: Flask, harbour: str) -> None:
-    client = somebody(app, harbour, "admin")
+    client = sign_in_as(app, harbour, "admin")
     fill_in(client, name="Outdoor wear", payment_days="95")
     address = re.search(r'action="(/our-practices/[^"]+/erase)"', client.get("/our-practices").get_data(as_text=True))[
         1
@@ -162,5 +162,5 @@ def test_an_officer_downloads_the_form_uploads_it_filled_in_and_reads_the_findin
 
 
 def test_the_workbook_of_the_page_is_the_buyers_form(app: Flask, harbour: str) -> None:
-    data = somebody(app, harbour, "viewer").get("/templates/buyer.xlsx").data
+    data = sign_in_as(app, harbour, "viewer").get("/templates/buyer.xlsx").data
     assert "Buying" in openpyxl.load_workbook(io.BytesIO(data)).sheetnames

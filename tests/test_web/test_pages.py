@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import event
-from test_service.callers import a_browser, a_user, an_organisation, form_token
+from test_service.callers import form_token, make_browser, make_organisation, make_user
 from test_web.office import build_portfolio, save_suppliers
 
 from reports.formats import FORMATS
@@ -29,14 +29,14 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
     Base.metadata.create_all(engine)
     database = Database(engine)
     app = create_app(Settings(data=folder, plain_http=True), database)
-    app.extensions["harbour"] = an_organisation(database, "Harbour Foods", "Asia/Bangkok")
+    app.extensions["harbour"] = make_organisation(database, "Harbour Foods", "Asia/Bangkok")
     save_suppliers(database, app.extensions["harbour"], build_portfolio(14), now().date() - timedelta(days=10))
     yield app
     engine.dispose()
 
 
-def somebody(app: Flask, role: str) -> FlaskClient:
-    return a_browser(app, a_user(app.extensions["database"], app.extensions["harbour"], role))
+def sign_in_as(app: Flask, role: str) -> FlaskClient:
+    return make_browser(app, make_user(app.extensions["database"], app.extensions["harbour"], role))
 
 
 def every_page(client: FlaskClient) -> dict[str, str]:
@@ -59,7 +59,7 @@ def every_page(client: FlaskClient) -> dict[str, str]:
 @pytest.mark.parametrize("role", ["admin", "officer", "viewer", "approver", "case_handler"])
 def test_links_and_forms_that_a_role_may_not_use_are_hidden(app: Flask, role: str) -> None:
     router = app.url_map.bind("localhost")
-    pages = every_page(somebody(app, role))  # every link was followed, and none was refused
+    pages = every_page(sign_in_as(app, role))  # every link was followed, and none was refused
     sent = {path for text in pages.values() for path in re.findall(r'<form [^>]*method="post" action="([^"?]*)', text)}
     refused = [path for path in sent if not ACCESS.may_open(role, router.match(path, "POST")[0], "POST")]
     assert refused == []
@@ -68,7 +68,7 @@ def test_links_and_forms_that_a_role_may_not_use_are_hidden(app: Flask, role: st
 
 
 def test_pages_have_no_inline_code_as_the_content_security_policy_demands(app: Flask) -> None:
-    for path, text in every_page(somebody(app, "admin")).items():
+    for path, text in every_page(sign_in_as(app, "admin")).items():
         assert not re.search(r"<style|\sstyle=|\son\w+=|javascript:|<script(?![^>]*\ssrc=)", text), path
         assert "http://" not in text.replace("http://www.w3.org/", ""), path
 
@@ -81,7 +81,7 @@ def test_pages_have_no_inline_code_as_the_content_security_policy_demands(app: F
     ],
 )  # fmt: skip
 def test_invalid_query_parameters_show_the_unfiltered_table(app: Flask, address: str) -> None:
-    answer = somebody(app, "viewer").get(address)
+    answer = sign_in_as(app, "viewer").get(address)
     assert answer.status_code == 200
     assert "<script>" not in answer.get_data(as_text=True)
 
@@ -94,7 +94,7 @@ def test_invalid_query_parameters_show_the_unfiltered_table(app: Flask, address:
     ],
 )  # fmt: skip
 def test_an_unknown_address_shows_a_not_found_page(app: Flask, path: str) -> None:
-    assert somebody(app, "admin").get(path).status_code == 404
+    assert sign_in_as(app, "admin").get(path).status_code == 404
 
 
 def test_a_name_that_looks_like_markup_is_shown_as_text(app: Flask) -> None:
@@ -102,13 +102,13 @@ def test_a_name_that_looks_like_markup_is_shown_as_text(app: Flask) -> None:
     save_suppliers(
         app.extensions["database"], app.extensions["harbour"], [("site", {"name": "<b onclick=x>Bold</b>"})], on
     )
-    text = somebody(app, "viewer").get("/suppliers?text=Bold").get_data(as_text=True)
+    text = sign_in_as(app, "viewer").get("/suppliers?text=Bold").get_data(as_text=True)
     assert "&lt;b onclick=x&gt;Bold&lt;/b&gt;" in text
     assert "<b onclick" not in text
 
 
 def test_too_many_files_are_refused_above_the_form(app: Flask) -> None:
-    client = somebody(app, "officer")
+    client = sign_in_as(app, "officer")
     files = [(io.BytesIO(b"Name\nOak\n"), f"{i}.csv") for i in range(21)]
     answer = client.post("/upload", data={"csrf_token": form_token(client), "files": files})
     assert answer.status_code == 413
@@ -116,7 +116,7 @@ def test_too_many_files_are_refused_above_the_form(app: Flask) -> None:
 
 
 def test_no_page_queries_the_database_once_per_supplier(app: Flask) -> None:
-    client, statements = somebody(app, "viewer"), 0
+    client, statements = sign_in_as(app, "viewer"), 0
 
     def count(*_: object) -> None:
         nonlocal statements
@@ -135,7 +135,7 @@ def test_no_page_queries_the_database_once_per_supplier(app: Flask) -> None:
 
 @pytest.mark.parametrize("address", ["/", "/suppliers"])
 def test_a_page_offers_a_report_in_every_format_and_no_other(app: Flask, address: str):
-    page = somebody(app, "officer").get(address).text
+    page = sign_in_as(app, "officer").get(address).text
     select = re.search(r'<select[^>]* name="format">(.*?)</select>', page, re.DOTALL)[1]
     offered = re.findall(r'<option value="(\w+)">([^<]+)</option>', select)
     assert offered == [(name, format_.title) for name, format_ in FORMATS.items()]

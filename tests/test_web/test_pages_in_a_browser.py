@@ -139,12 +139,12 @@ def test_a_schedule_shows_its_next_five_dates_in_its_own_time_zone(ana: Page) ->
     ana.select_option("#time_zone", "Asia/Tokyo")
     ana.fill("#time", "07:30")
     ana.get_by_role("button", name="Make schedule").click()
-    made = ana.locator("section", has=ana.get_by_role("heading", name="Monday review"))
-    dates = made.locator("ol.dates li")
+    section = ana.locator("section", has=ana.get_by_role("heading", name="Monday review"))
+    dates = section.locator("ol.dates li")
     expect(dates).to_have_count(5)
     assert all(re.fullmatch(r"Mon \d+ \w+ \d{4}, 07:30", text) for text in dates.all_inner_texts())
-    made.get_by_role("button", name="Pause Monday review").click()
-    expect(made.get_by_text("paused", exact=True)).to_be_visible()
+    section.get_by_role("button", name="Pause Monday review").click()
+    expect(section.get_by_text("paused", exact=True)).to_be_visible()
 
 
 def test_the_table_is_filtered_while_typing_and_exported_as_shown(ana: Page, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from playwright.sync_api import Page, expect
 from test_service import cohorts
-from test_service.callers import a_browser, a_user, an_organisation, form_token
+from test_service.callers import form_token, make_browser, make_organisation, make_user
 from test_web.every_page import find_accessibility_faults
 from werkzeug.test import TestResponse
 
@@ -29,13 +29,13 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
     Base.metadata.create_all(engine)
     database = Database(engine)
     app = create_app(Settings(data=folder, plain_http=True), database)
-    app.extensions["harbour"] = an_organisation(database, "Harbour Foods", "Asia/Bangkok")
+    app.extensions["harbour"] = make_organisation(database, "Harbour Foods", "Asia/Bangkok")
     yield app
     engine.dispose()
 
 
-def somebody(app: Flask, role: str) -> FlaskClient:
-    return a_browser(app, a_user(app.extensions["database"], app.extensions["harbour"], role))
+def sign_in_as(app: Flask, role: str) -> FlaskClient:
+    return make_browser(app, make_user(app.extensions["database"], app.extensions["harbour"], role))
 
 
 def send(client: FlaskClient, data: bytes | None, rates: bytes | None = cohorts.RATES, **fields: str) -> TestResponse:
@@ -45,7 +45,7 @@ def send(client: FlaskClient, data: bytes | None, rates: bytes | None = cohorts.
 
 
 def test_the_result_is_shown_with_its_workbook(app: Flask) -> None:
-    answer = send(somebody(app, "officer"), cohorts.sheet())
+    answer = send(sign_in_as(app, "officer"), cohorts.sheet())
     text = answer.get_data(as_text=True)
     assert answer.status_code == 200
     assert "USD 4,500.00" in text
@@ -66,7 +66,7 @@ def test_the_result_is_shown_with_its_workbook(app: Flask) -> None:
     ],
 )  # fmt: skip
 def test_an_error_is_shown_above_the_form(app: Flask, data: bytes | None, fields: dict, expected: str) -> None:
-    answer = send(somebody(app, "officer"), data, **fields)
+    answer = send(sign_in_as(app, "officer"), data, **fields)
     assert answer.status_code == 422
     assert expected in answer.get_data(as_text=True)
     assert "Xyz" not in answer.get_data(as_text=True)
@@ -74,14 +74,14 @@ def test_an_error_is_shown_above_the_form(app: Flask, data: bytes | None, fields
 
 def test_a_name_that_looks_like_markup_is_shown_as_text(app: Flask) -> None:
     row = cohorts.NP_19.replace("NP-19", "<b onclick=x>9")
-    text = send(somebody(app, "officer"), cohorts.sheet(cohorts.NP_18, row)).get_data(as_text=True)
+    text = send(sign_in_as(app, "officer"), cohorts.sheet(cohorts.NP_18, row)).get_data(as_text=True)
     assert "&lt;b onclick=x&gt;9" in text
     assert "<b onclick" not in text
 
 
 @pytest.mark.parametrize("role", ["viewer", "approver"])
 def test_only_roles_that_may_act_open_the_page(app: Flask, role: str) -> None:
-    client = somebody(app, role)
+    client = sign_in_as(app, role)
     assert client.get("/repayment").status_code == 403
     assert send(client, cohorts.sheet()).status_code == 403
     assert 'href="/repayment"' not in client.get("/").get_data(as_text=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_service.callers import an_organisation
+from test_service.callers import make_organisation
 
 from questionnaires.form import load_combined_form
 from service import report_jobs
@@ -34,12 +34,12 @@ def database(tmp_path: Path) -> Iterator[Database]:
     engine.dispose()
 
 
-def a_portfolio(database: Database) -> tuple[str, list[str]]:
+def make_portfolio(database: Database) -> tuple[str, list[str]]:
     """An organisation with three sites and an agency, the last of the ids.
 
     The farm named the agency before it was known; the shed was assessed when its evidence was older than the mill's.
     """
-    organisation = an_organisation(database)
+    organisation = make_organisation(database)
     questions = [q for q in load_combined_form("site").questions if q.feeds and q.type == "choice"]
     answers = {q.id: q.choices[0].code for q in questions} | {"evidence_grade": "audit", "evidence_date": "2025-12-01"}
     site = {"country": "MY", "sector": ["1410"], "agencies": ["Fig Manpower"], **answers}
@@ -55,7 +55,7 @@ def a_portfolio(database: Database) -> tuple[str, list[str]]:
 
 
 def test_a_report_has_the_numbers_that_the_pages_have_whatever_the_day(database: Database) -> None:
-    organisation, ids = a_portfolio(database)
+    organisation, ids = make_portfolio(database)
     with database.for_organisation(organisation, write=False) as session:
         report = report_jobs.build_internal_report(session, ids)
         figures = {h.name: (h.score, h.best, h.worst, h.level) for h in report.results}
@@ -71,7 +71,7 @@ def test_a_report_has_the_numbers_that_the_pages_have_whatever_the_day(database:
 
 
 def test_a_report_is_made_once_by_a_job_and_fetched_from_the_store(database: Database, tmp_path: Path) -> None:
-    organisation, ids = a_portfolio(database)
+    organisation, ids = make_portfolio(database)
     blobs = BlobStore(tmp_path / "blobs")
     with database.for_organisation(organisation) as session:
         job_id = report_jobs.request_report(session, "csv", "user:1", SupplierFilter(kind="site")).id
@@ -82,13 +82,13 @@ def test_a_report_is_made_once_by_a_job_and_fetched_from_the_store(database: Dat
     handler = Handler(lambda db, claimed: report_jobs.render_report(db, blobs, claimed))
     run_job(database, claim_job(database, "test", kinds={"render_report"}), handler)
     with database.for_organisation(organisation) as session:
-        made = report_jobs.download_report(session, blobs, job_id, sees_worker_derived=True)
-    text = made.data.decode("utf-8-sig")
-    assert made.file_name.endswith(".csv")
+        report = report_jobs.download_report(session, blobs, job_id, sees_worker_derived=True)
+    text = report.data.decode("utf-8-sig")
+    assert report.file_name.endswith(".csv")
     assert "Fig Mill" in text
     assert "Fig Manpower" not in text
     with (
-        database.for_organisation(an_organisation(database, "Elsewhere")) as session,
+        database.for_organisation(make_organisation(database, "Elsewhere")) as session,
         pytest.raises(DomainError) as other,
     ):
         report_jobs.download_report(session, blobs, job_id, sees_worker_derived=True)
@@ -96,7 +96,7 @@ def test_a_report_is_made_once_by_a_job_and_fetched_from_the_store(database: Dat
 
 
 def test_a_report_that_would_be_empty_or_invalid_is_refused(database: Database) -> None:
-    organisation, ids = a_portfolio(database)
+    organisation, ids = make_portfolio(database)
     with database.for_organisation(organisation) as session:
         for expected_map, code in (
             ({"format": "docx"}, "format.unknown"),
@@ -203,7 +203,7 @@ def test_issues_are_grouped_by_kind_with_errors_first() -> None:
 
 
 def test_an_import_whose_job_has_ended_is_no_longer_in_progress(database: Database) -> None:
-    organisation = an_organisation(database)
+    organisation = make_organisation(database)
     with database.for_organisation(organisation) as session:
         import_ = create_import({}, [])
         import_.state, import_.uploads, import_.created_by, import_.created_at = "waiting", [], "user:1", now()

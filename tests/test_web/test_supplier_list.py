@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from openpyxl import load_workbook
 from sqlalchemy.orm import Session
-from test_service.callers import a_user, an_organisation
+from test_service.callers import make_organisation, make_user
 
 from service.clock import now
 from service.db.session import Database, open_engine
@@ -46,7 +46,7 @@ def names(session: Session, **filters: str) -> list[str]:
 
 
 def test_each_filter_narrows_the_table(database: Database) -> None:
-    with database.for_organisation(an_organisation(database)) as session:
+    with database.for_organisation(make_organisation(database)) as session:
         keep(session, "Lime Mill", "TH", sector=["1410"])
         keep(session, "Lime Trawler", "JP", sector=["0311"])
         keep(session, "Agency Lime", "NP", kind="agency")
@@ -61,7 +61,7 @@ def test_each_filter_narrows_the_table(database: Database) -> None:
 
 
 def test_the_queue_begins_with_the_worst_and_other_orders_hold(database: Database) -> None:
-    with database.for_organisation(an_organisation(database)) as session:
+    with database.for_organisation(make_organisation(database)) as session:
         for name, country in (("b", "JP"), ("A", "MM"), ("c", "TH")):
             keep(session, name, country)
         assert names(session, sort="name") == ["A", "b", "c"]
@@ -70,7 +70,7 @@ def test_the_queue_begins_with_the_worst_and_other_orders_hold(database: Databas
 
 
 def test_pages_list_every_supplier_once_with_a_summary_of_confidence(database: Database) -> None:
-    with database.for_organisation(an_organisation(database)) as session:
+    with database.for_organisation(make_organisation(database)) as session:
         count = supplier_list.PAGE + 3
         rows = [{"name": f"Site {i}", "reference": f"R{i}", "country": "TH"} for i in range(count)]
         incoming = [suppliers.IncomingSupplier(row) for row in rows]
@@ -86,7 +86,7 @@ def test_pages_list_every_supplier_once_with_a_summary_of_confidence(database: D
 
 
 def test_an_exported_table_is_complete_and_runs_no_formula(database: Database) -> None:
-    with database.for_organisation(an_organisation(database)) as session:
+    with database.for_organisation(make_organisation(database)) as session:
         keep(session, "=1+1")
         keep(session, "Pear Works")
         rows = list(
@@ -103,8 +103,8 @@ def test_an_exported_table_is_complete_and_runs_no_formula(database: Database) -
 
 
 def test_a_filter_belongs_to_its_user_and_its_name_is_taken_once(database: Database) -> None:
-    organisation = an_organisation(database)
-    ana, ben = a_user(database, organisation), a_user(database, organisation)
+    organisation = make_organisation(database)
+    ana, ben = make_user(database, organisation), make_user(database, organisation)
     with database.for_organisation(organisation) as session:
         saved = supplier_list.save_filter(session, ana, "Mine", SupplierFilter(country="TH"))
         with pytest.raises(DomainError) as error:
@@ -120,7 +120,7 @@ def test_a_filter_belongs_to_its_user_and_its_name_is_taken_once(database: Datab
 
 
 def test_what_to_do_first_counts_every_supplier_once(database: Database) -> None:
-    with database.for_organisation(an_organisation(database)) as session:
+    with database.for_organisation(make_organisation(database)) as session:
         for name in "abc":
             keep(session, name)
         steps = supplier_list.list_next_steps(session, ON, suppliers_per_step=1, own_answers_only=False)

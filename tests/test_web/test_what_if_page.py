@@ -7,7 +7,7 @@ from datetime import date, timedelta
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from test_service.callers import a_browser, a_user, an_organisation, form_token
+from test_service.callers import form_token, make_browser, make_organisation, make_user
 
 from service.clock import now
 from service.db.session import Database, open_engine
@@ -37,7 +37,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
     Base.metadata.create_all(engine)
     database = Database(engine)
     app = create_app(Settings(data=folder, plain_http=True), database)
-    app.extensions["harbour"] = an_organisation(database, "Harbour Foods", "Asia/Bangkok")
+    app.extensions["harbour"] = make_organisation(database, "Harbour Foods", "Asia/Bangkok")
     with database.for_organisation(app.extensions["harbour"]) as session:
         supplier, _ = suppliers.save_supplier(
             session, "site", ANSWERS, date(2026, 11, 20), now() - timedelta(days=1), "system:test", "api"
@@ -47,19 +47,19 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
     engine.dispose()
 
 
-def somebody(app: Flask, role: str) -> FlaskClient:
-    return a_browser(app, a_user(app.extensions["database"], app.extensions["harbour"], role))
+def sign_in_as(app: Flask, role: str) -> FlaskClient:
+    return make_browser(app, make_user(app.extensions["database"], app.extensions["harbour"], role))
 
 
 def page(app: Flask, role: str, more: str = "") -> str:
-    answer = somebody(app, role).get(app.extensions["site"] + more)
+    answer = sign_in_as(app, role).get(app.extensions["site"] + more)
     assert answer.status_code == 200
     return answer.get_data(as_text=True)
 
 
 def post_changes(app: Flask, **answers: str) -> str:
     """The page after a form was sent."""
-    client = somebody(app, "officer")
+    client = sign_in_as(app, "officer")
     address = app.extensions["site"] + "/what-if"
     data = {
         "csrf_token": form_token(client),
@@ -82,7 +82,7 @@ def test_officers_and_admins_try_changes_and_nobody_else_is_offered_it(app: Flas
         assert "The fewest actions that would move the level" in page(app, role, "/what-if")
     for role in ("viewer", "approver", "case_handler"):
         assert "Try changes" not in page(app, role)
-        assert somebody(app, role).get(app.extensions["site"] + "/what-if").status_code == 403
+        assert sign_in_as(app, role).get(app.extensions["site"] + "/what-if").status_code == 403
 
 
 def test_a_changed_answer_shows_the_points_before_and_after_and_stores_nothing(app: Flask) -> None:
@@ -105,7 +105,7 @@ def test_ending_the_relationship_cannot_be_tried(app: Flask) -> None:
         answers = {**ANSWERS, "reference": "S-2", "state_placement": "prison"}
         supplier, _ = suppliers.save_supplier(session, "site", answers, date(2026, 11, 20), now(), "system:test", "api")
         address = f"/suppliers/{supplier.id}"
-    client = somebody(app, "officer")
+    client = sign_in_as(app, "officer")
     assert "decide on leaving" in client.get(address).get_data(as_text=True)
     text = client.get(f"{address}/what-if").get_data(as_text=True)
     assert "action.stop_violence" in text
@@ -118,7 +118,7 @@ def test_nothing_changed_says_so(app: Flask) -> None:
 
 
 def test_an_answer_that_no_form_offers_is_refused(app: Flask) -> None:
-    client = somebody(app, "officer")
+    client = sign_in_as(app, "officer")
     address = app.extensions["site"] + "/what-if"
     answers = {"csrf_token": form_token(client), "answer.papers_retention": "in a drawer"}
     assert client.post(address, data=answers).status_code == 422
