@@ -89,10 +89,16 @@ def load_models_at(version: str, on: date) -> tuple[Model, ...]:
         versions = ", ".join(sorted(known)) or "none"
         raise LookupError(f"there is no version {number} of {name or 'any model'}; there are {versions}")
     newest: dict[str, Model] = {}
-    for model in sorted(load_models(), key=lambda model: model.version):
-        if model.version <= number if model.id == name or not name else model.effective <= on:
+    for model in sorted(load_models(), key=lambda model: _split_version(model.version)):
+        at_most = _split_version(model.version) <= _split_version(number)
+        if at_most if model.id == name or not name else model.effective <= on:
             newest[model.id] = replace(model, effective=min(model.effective, on))
     return tuple(newest.values())
+
+
+def _split_version(version: str) -> list[int]:
+    """Return a version as numbers: 2026.10 follows 2026.2."""
+    return [int(part) for part in version.split(".")]
 
 
 def compare_models(

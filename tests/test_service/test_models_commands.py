@@ -18,6 +18,7 @@ from service.assessment.assess import Batch, assess_batch
 from service.auth.accounts import create_organisation
 from service.clock import now
 from service.db.session import Database, open_engine
+from service.model_governance import compare
 from service.model_governance.compare import compare_models, load_models_at
 from service.report_content.build import build_details
 from service.suppliers import repository as suppliers
@@ -81,6 +82,14 @@ def test_a_version_is_that_of_all_models_or_of_one_with_the_others_as_in_force()
     }
     with pytest.raises(LookupError, match="there is no version 1999 of any model"):
         load_models_at("1999", ON)
+
+
+def test_versions_are_ordered_as_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    newest = next(m for m in load_models() if (m.id, m.version) == ("agency", "2026.3"))
+    tenth = replace(newest, version="2026.10")
+    monkeypatch.setattr(compare, "load_models", lambda: (tenth, *load_models()))
+    versions = {m.id: m.version for m in load_models_at("2026.10", ON)}
+    assert (versions["agency"], versions["site_fishing"]) == ("2026.10", "2026.3")
 
 
 def test_the_command_compares_a_sheet_and_writes_all_of_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
