@@ -83,6 +83,7 @@ class Drawing:
     title: str
     description: str
     parts: tuple[str | Text, ...]
+    role: Literal["img", "group"] = "img"  # a group, where there are links in it
 
     def svg(self) -> str:
         """Return the whole picture."""
@@ -100,7 +101,7 @@ class Drawing:
         width, height = format_coordinate(self.width), format_coordinate(self.height)
         return (
             f'<svg xmlns="http://www.w3.org/2000/svg" id="{self.id}" width="{width}" height="{height}" '
-            f'viewBox="0 0 {width} {height}" font-family="{_FONT}" role="img" '
+            f'viewBox="0 0 {width} {height}" font-family="{_FONT}" role="{self.role}" '
             f'aria-labelledby="{self.id}-title {self.id}-desc">'
             f'<title id="{self.id}-title">{escape_xml(self.title)}</title>'
             f'<desc id="{self.id}-desc">{escape_xml(self.description)}</desc>{inside}</svg>'
@@ -204,52 +205,74 @@ def draw_ranges(chart: str, headlines: Sequence[Headline], model: ModelUsed) -> 
 
 def draw_contributions(chart: str, detail: Detail, model: ModelUsed) -> Drawing:
     """Return what makes the score, as bars: facts add up to the base, answers move it, a floor may lift it."""
-    headline = detail.headline
-    facts = [(r.title, r.points) for r in detail.reasons if r.kind == "context" and r.points]
-    moves = [(r.title, r.points) for r in detail.reasons if r.kind == "answer" and r.points]
-    base = sum(points for _, points in facts)
-    rows: list[_Bar] = []
-    running = 0.0
-    for title, points in _largest(facts, _MAX_FACTS, "other fact"):
-        rows.append(_Bar(title, running, running + points, FACT))
-        running += points
-    if headline.inherent is not None:  # a supplier's copy does not tell the base
-        rows.append(_Bar("Base: what the facts say", 0.0, base, INK, whole=True))
-    for title, points in _largest(moves, _MAX_ANSWERS, "other answer"):
-        rows.append(_Bar(title, running, running + points, UP if points > 0 else DOWN))
-        running += points
-    if headline.uplift:
-        highest = [f for f in detail.floors if f.at_least == max(each.at_least for each in detail.floors)]
-        open_ = ", cannot be ruled out" if highest and all(floor.open for floor in highest) else ""
-        titles = "; ".join(floor.title for floor in highest)
-        rows.append(_Bar(f"Floor{open_}: {titles}", running, running + headline.uplift, UPLIFT))
-    rows.append(_Bar(f"Score: {headline.level_text}", 0.0, headline.score, FILLS[headline.level], whole=True))
-
+    rows = list_bars(detail)
     height = 34 + 31 * len(rows)
     parts = _bands(model, 20, height)
     described = []
     for place, bar in enumerate(rows):
         y = 34.0 + 31 * place
         left, right = _x_of_score(min(bar.start, bar.end)), _x_of_score(max(bar.start, bar.end))
-        points_text = f"{bar.end:.1f}" if bar.whole else f"{bar.end - bar.start:+.1f}".replace("-", "\u2212")
         if place and not bar.whole:
             parts.append(line(_x_of_score(bar.start), y - 3, _x_of_score(bar.start), y + 28, stroke=QUIET, width=0.7))
         parts += [
             Text(0, y + 12, truncate(bar.title, 12, _WIDTH - 56), bold=bar.whole),
-            Text(_WIDTH, y + 12, points_text, anchor="end", bold=bar.whole),
+            Text(_WIDTH, y + 12, bar.points, anchor="end", bold=bar.whole),
             rect(left, y + 17, right - left, 11, bar.fill, edge=INK if bar.whole else ""),
         ]
-        described.append(f"{bar.title} {points_text}")
+        described.append(f"{bar.title} {bar.points}")
     return Drawing(
-        chart, _WIDTH, height, f"What the score of {headline.name} is made of", "; ".join(described), tuple(parts)
+        chart,
+        _WIDTH,
+        height,
+        f"What the score of {detail.headline.name} is made of",
+        "; ".join(described),
+        tuple(parts),
     )
+
+
+class Bar(NamedTuple):
+    """A bar from `start` to `end`; `whole`: a sum, drawn from 0, rather than a step."""
+
+    title: str
+    start: float
+    end: float
+    fill: str
+    whole: bool = False
+
+    @property
+    def points(self) -> str:
+        """Return the sum, or the step with its sign."""
+        return f"{self.end:.1f}" if self.whole else f"{self.end - self.start:+.1f}".replace("-", "\u2212")
+
+
+def list_bars(detail: Detail) -> list[Bar]:
+    """Return what makes the score: facts add up to the base, answers move it, a floor may lift it."""
+    headline = detail.headline
+    facts = [(r.title, r.points) for r in detail.reasons if r.kind == "context" and r.points]
+    moves = [(r.title, r.points) for r in detail.reasons if r.kind == "answer" and r.points]
+    base = sum(points for _, points in facts)
+    rows: list[Bar] = []
+    running = 0.0
+    for title, points in _largest(facts, _MAX_FACTS, "other fact"):
+        rows.append(Bar(title, running, running + points, FACT))
+        running += points
+    if headline.inherent is not None:  # a supplier's copy does not tell the base
+        rows.append(Bar("Base: what the facts say", 0.0, base, INK, whole=True))
+    for title, points in _largest(moves, _MAX_ANSWERS, "other answer"):
+        rows.append(Bar(title, running, running + points, UP if points > 0 else DOWN))
+        running += points
+    if headline.uplift:
+        highest = [f for f in detail.floors if f.at_least == max(each.at_least for each in detail.floors)]
+        open_ = ", cannot be ruled out" if highest and all(floor.open for floor in highest) else ""
+        titles = "; ".join(floor.title for floor in highest)
+        rows.append(Bar(f"Floor{open_}: {titles}", running, running + headline.uplift, UPLIFT))
+    rows.append(Bar(f"Score: {headline.level_text}", 0.0, headline.score, FILLS[headline.level], whole=True))
+    return rows
 
 
 def draw_heat_map(chart: str, cells: Sequence[Cell]) -> Drawing:
     """Return countries in rows and sectors in columns, the worst first, with a note on how many are left out for want of room."""
-    all_rows = _worst_first((cell.country_name, cell) for cell in cells)
-    all_columns = _worst_first((cell.sector_title, cell) for cell in cells)
-    rows, columns = all_rows[:_MAX_COUNTRIES], all_columns[:_MAX_SECTORS]
+    rows, columns, more_rows, more_columns = pick_heat_axes(cells)
     left, wide, high = 148, 84, 38
     headers = [wrap(name, 10.5, wide - 2) for name in columns]
     top = 26 + 13 * max(map(len, headers), default=0)  # below the note on what is left out
@@ -302,14 +325,31 @@ def draw_heat_map(chart: str, cells: Sequence[Cell]) -> Drawing:
     height = top + len(rows) * high + 34
     parts += legend(chart, 0, height - 10)
     cut = [
-        (len(all_rows) - len(rows), "country", "countries"),
-        (len(all_columns) - len(columns), "sector", "sectors"),
+        (more_rows, "country", "countries"),
+        (more_columns, "sector", "sectors"),
     ]
     if any(n for n, _, _ in cut):
         left_out = " and ".join(format_count(*axis) for axis in cut if axis[0])
         parts.append(Text(0, 11, f"Not shown, for want of room: {left_out}.", size=11, fill=QUIET))
     width = max(left + len(columns) * wide, _LEGEND)
     return Drawing(chart, width, height, "Worst result by country and sector", "; ".join(described), tuple(parts))
+
+
+class HeatAxes(NamedTuple):
+    """The names of the countries and sectors of a heat map, the worst first, and how many more there are of each."""
+
+    countries: list[str]
+    sectors: list[str]
+    more_countries: int
+    more_sectors: int
+
+
+def pick_heat_axes(cells: Sequence[Cell]) -> HeatAxes:
+    """Return the countries and sectors that a heat map has room for."""
+    countries = _worst_first((cell.country_name, cell) for cell in cells)
+    sectors = _worst_first((cell.sector_title, cell) for cell in cells)
+    more_countries, more_sectors = len(countries[_MAX_COUNTRIES:]), len(sectors[_MAX_SECTORS:])
+    return HeatAxes(countries[:_MAX_COUNTRIES], sectors[:_MAX_SECTORS], more_countries, more_sectors)
 
 
 def describe(of: Cell | Place) -> str:
@@ -388,11 +428,3 @@ def _bands(model: ModelUsed, top: float, bottom: float) -> list[str | Text]:
         parts.append(rect(left, top, right - left, bottom - top, FILLS[level], opacity=0.11))
         parts.append(Text(left + 4, top - 6, words, size=11, fill=QUIET))
     return parts
-
-
-class _Bar(NamedTuple):
-    title: str
-    start: float
-    end: float
-    fill: str
-    whole: bool = False

@@ -27,6 +27,16 @@ def format_share(value: float) -> str:
     return f"{100 * value:.0f}%"
 
 
+def format_range(best: float, worst: float) -> str:
+    """Return 49.6 and 96.1 as "50–96"."""
+    return f"{best:.0f}\u2013{worst:.0f}"
+
+
+def format_number(n: int) -> str:
+    """Return 12345 as "12,345"."""
+    return f"{n:,}"
+
+
 def format_date(day: date) -> str:
     """Return a day as "25 November 2026"."""
     return f"{day.day} {MONTHS[day.month - 1]} {day.year}"

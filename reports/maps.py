@@ -10,7 +10,7 @@ import functools
 import itertools
 import json
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -36,6 +36,7 @@ BORDERS = (
     "anyone's claim. Small states are drawn as dots."
 )
 _NO_RESULT, _COAST, _SEA = "#e4e7e8", "#bcc3c7", "#f4f8fa"
+_DOT_BELOW = 9  # a country that is drawn smaller is marked with a dot
 
 Point = tuple[float, float]
 Line = list[Point]
@@ -73,8 +74,17 @@ class _Shape(NamedTuple):
     extent: float
 
 
-def draw_map(chart: str, places: Sequence[Place], view: View, outlines: Path = OUTLINES) -> Drawing:
-    """Return the places on a map of `view`. Raises OutlinesMissingError where `outlines` is not there."""
+def draw_map(
+    chart: str,
+    places: Sequence[Place],
+    view: View,
+    outlines: Path = OUTLINES,
+    link: Callable[[Place], str] | None = None,
+) -> Drawing:
+    """Return the places on a map of `view`, each linked to the address that `link` gives it.
+
+    Raises OutlinesMissingError where `outlines` is not there.
+    """
     shapes = _shapes_in_view(view, outlines)
     left, top, right, bottom = _bounds(view)
     known = {place.country: place for place in places}
@@ -86,18 +96,21 @@ def draw_map(chart: str, places: Sequence[Place], view: View, outlines: Path = O
     ]
     for country, shape in shapes.items():
         place = known.get(country)
-        parts.append(_draw_country(shape, "" if place is None else _fill(chart, place), _describe_place(place)))
+        country_part = _draw_country(shape, "" if place is None else _fill(chart, place), _describe_place(place))
+        linked = place is not None and shape.extent >= _DOT_BELOW  # a smaller one is linked by its dot
+        parts.append(_add_link(country_part, place, link) if linked else country_part)
     markers = [(place, at) for place in known.values() if (at := _marker_position(place, shapes, view)) is not None]
     markers.sort(key=lambda pair: (LEVELS.index(pair[0].level), -pair[0].value, pair[0].country))
     labels: list[Point] = []
     for place, (x, y) in markers:
         extent = shapes[place.country].extent if place.country in shapes else 0.0
-        dot = extent < 9
+        dot = extent < _DOT_BELOW
         if dot:
-            parts.append(
+            circle = (
                 f'<circle cx="{format_coordinate(x)}" cy="{format_coordinate(y)}" r="5" fill="{_fill(chart, place)}" '
                 f'stroke="{INK}" stroke-width="0.8"><title>{escape_xml(_describe_place(place))}</title></circle>'
             )
+            parts.append(_add_link(circle, place, link))
         offset = 0 if not dot else 15 if x < right - left - 26 else -15
         hidden = not dot and extent < 24  # a code would cover the country it names
         if not hidden and all(abs(x + offset - a) > 15 or abs(y - b) > 11 for a, b in labels):
@@ -110,8 +123,20 @@ def draw_map(chart: str, places: Sequence[Place], view: View, outlines: Path = O
     described = [_describe_place(place) for place in known.values()]
     described += [f"Outside this map: {', '.join(outside)}"] if outside else []
     return Drawing(
-        chart, right - left, height, f"{view.title}: worst result by country", "; ".join(described), tuple(parts)
+        chart,
+        right - left,
+        height,
+        f"{view.title}: worst result by country",
+        "; ".join(described),
+        tuple(parts),
+        "group" if link else "img",
     )
+
+
+def _add_link(part: str, place: Place | None, link: Callable[[Place], str] | None) -> str:
+    if place is None or link is None:
+        return part
+    return f'<a href="{escape_xml(link(place))}" aria-label="{escape_xml(_describe_place(place))}">{part}</a>'
 
 
 def _draw_country(shape: _Shape, fill: str, description: str) -> str:
