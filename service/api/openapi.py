@@ -149,6 +149,7 @@ def _operation(route: Route, sent: _Converter, returned: _Converter) -> Json:
     scope = ACCESS.api[format_route(route.method, f"api.{route.name}")]
     operation: Json = {
         "operationId": route.name,
+        "tags": [route.path.split("/")[1]],
         "summary": route.summary,
         "description": f"Scope: `{scope}`.",
         "security": [{"key": []}],

@@ -37,23 +37,27 @@ RETURNED = "that a form does not come back before it went out, or on a day that 
 PERSONS = "what reads like a person's name, telephone number or paper; which years and days a calendar has"
 NOT_SAID_BY_SCHEMA = {
     "assess": WORDS,
-    "put_site": f"{WORDS}; that a reference is that of the address",
+    "put_supplier": f"{WORDS}; that a reference is that of the address",
     "put_agency": f"{WORDS}; that a reference is that of the address",
-    "put_buyer": WORDS,
-    "what_if_site": f"{WORDS}; which actions there are for the supplier",
+    "put_own_practices": WORDS,
+    "what_if_supplier": f"{WORDS}; which actions there are for the supplier",
     "what_if_agency": f"{WORDS}; which actions there are for the agency",
-    "repay": f"{WORDS}; which texts are no reference, such as 0 and n/a; from which rows and rates nothing can be calculated",
-    "send": "which bytes are a workbook; which words name a country, a trade or a day, which questions a column may answer",
+    "calculate_repayment": (
+        f"{WORDS}; which texts are no reference, such as 0 and n/a; from which rows and rates nothing can be calculated"
+    ),
+    "upload_files": (
+        "which bytes are a workbook; which words name a country, a trade or a day, which questions a column may answer"
+    ),
     "confirm_import": "which words name a country, a trade or a day; which questions a column may answer",
-    "site_form_returned": RETURNED,
-    "agency_form_returned": RETURNED,
-    "ask_report": "whether there is anything to report on; that the copy of a supplier names the supplier",
+    "mark_supplier_form_returned": RETURNED,
+    "mark_agency_form_returned": RETURNED,
+    "request_report": "whether there is anything to report on; that the copy of a supplier names the supplier",
     "open_case": f"{PERSONS}; which two letters are a country",
     "add_finding": PERSONS,
 }
 NAMED = ("application/json", "application/problem+json", "multipart/form-data")
 # The gate reads the questions of both kinds with the same code: trying each of them once more takes minutes (`--long`).
-READ_LIKE_THE_GATE = ("put_site", "put_agency", "what_if_site", "what_if_agency")
+READ_LIKE_THE_GATE = ("put_supplier", "put_agency", "what_if_supplier", "what_if_agency")
 
 
 # Names of the document for what a schema alone does not hold; the service reads them with the same list.
@@ -165,11 +169,11 @@ def test_files_have_their_media_types_and_none_is_any(app: Flask):
         if "application/json" not in operation["responses"].get("200", {}).get("content", {"application/json": {}})
     }
     assert files == {
-        "template": {workbook},
-        "site_form": {workbook},
-        "agency_form": {workbook},
-        "table": {workbook, "text/csv"},
-        "report_file": {each.media_type.partition(";")[0] for each in FORMATS.values()},
+        "download_form": {workbook},
+        "download_supplier_form": {workbook},
+        "download_agency_form": {workbook},
+        "download_table": {workbook, "text/csv"},
+        "download_report": {each.media_type.partition(";")[0] for each in FORMATS.values()},
     }
     parts = document.json["paths"]["/api/v1/imports"]["post"]["requestBody"]["content"]["multipart/form-data"]
     assert parts["encoding"]["file"]["contentType"].split(", ") == list(SPREADSHEETS)

@@ -150,12 +150,12 @@ def answer(text: str, status: int = 200, media_type: str = "application/json") -
 )
 def test_a_response_that_is_not_as_described_is_found_by_every_test_that_gets_it(response: Response, fault: str):
     """The fixture `app` holds each response against the document by this function."""
-    (found,) = faults_of("api.schedules", response)
+    (found,) = faults_of("api.list_schedules", response)
     assert fault in found
 
 
 def test_a_response_as_described_passes():
-    assert faults_of("api.schedules", answer('{"items": [], "next": null}')) == []
+    assert faults_of("api.list_schedules", answer('{"items": [], "next": null}')) == []
 
 
 def test_moments_are_returned_with_their_offset():
