@@ -4,7 +4,7 @@
 FROM docker.io/library/python:3.13-slim AS build
 WORKDIR /app
 COPY . .
-RUN scripts/setup run && rm -r .tools
+RUN scripts/setup run && rm -r .tools assets/node_modules
 
 FROM docker.io/library/python:3.13-slim
 RUN useradd --uid 10001 --create-home diligence && install --directory --owner=diligence --mode=700 /data
