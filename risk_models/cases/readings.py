@@ -150,7 +150,7 @@ class _CellRecord:
     def describe_places(self, cells: Iterable[Cell]) -> str:
         """Return where the findings of these cells are recorded, as text; "" where they have no places."""
         places = sorted({place for cell in cells for place in self.places.get(cell, ())})
-        return f"; recorded in {', '.join(places)}" if any(places) else ""
+        return self.rules.format("places", places=", ".join(places)) if any(places) else ""
 
 
 def read_case(case: Case, on: date, rules: CaseRules | None = None) -> CaseReading:
@@ -198,8 +198,8 @@ def _read_by_list(record: _CellRecord, people: str) -> ListReading:
     act, means, purpose = _read_act(record), _read_means(record, best, worst), _read_purpose(record, best, worst)
     without_means = people == "child" and not rules["palermo"]["child_needs_means"]
     elements = [act, purpose] if without_means else [act, means, purpose]
-    title = "act and purpose (means are not needed for children)" if without_means else "act, means and purpose"
-    trafficking = _combine_readings(elements, f"Trafficking, {title}")
+    sentence = "trafficking_of_children" if without_means else "trafficking"
+    trafficking = _combine_readings(elements, record.rules, sentence)
     return ListReading(
         people,
         dimensions,
@@ -234,20 +234,20 @@ def _read_dimension(record: _CellRecord, people: str, number: int, title: str) -
     rule = _find_rule((w.softer[people] for w in found), combinations)
     published = _find_rule((w.by_list[people] for w in found), combinations)
     worst = _find_rule((w.by_list[people] for w in possible), combinations) is not None
-    names = ", ".join(f"{w.id} {w.by_list[people]}" for w in found) or "nothing found"
+    indicators = [rules.format("dimension_indicator", id=w.id, weight=w.by_list[people]) for w in found]
+    names = ", ".join(indicators) or rules.format("nothing_found")
     places = record.describe_places(cell for w in found for cell in rules.cells_by_indicator[w.id])
     unknown = len(possible) - len(found)
     if rule:
-        result = f"reached by {rule} with {names}{places}"
+        result = rules.format("dimension_reached", rule=rule, names=names, places=places)
     elif published:
-        result = f"reached by {published} with {names} as published, not where the disputed weights are softer{places}"
+        result = rules.format("dimension_disputed", rule=published, names=names, places=places)
     elif worst:
-        result = f"not reached by what is recorded ({names}{places}); "
-        result += f"{unknown} of {len(weights)} indicators were not asked about"
+        result = rules.format("dimension_open", names=names, places=places, unknown=unknown, total=len(weights))
     else:
-        result = f"not reached ({names}{places})"
+        result = rules.format("dimension_not_reached", names=names, places=places)
     memory = _describe_memory_marks(rules, (w.id for w in found))
-    because = f"Dimension {number}, {title} ({people} list): {result}.{memory}"
+    because = rules.format("dimension", number=number, title=title, people=people, result=result, memory=memory)
     return Dimension(rule is not None, worst, because, number, rule or published, tuple(w.id for w in found), unknown)
 
 
@@ -279,21 +279,21 @@ def _read_stage(record: _CellRecord, stage: str) -> Reading:
     if best:
         involuntary, penalty, involuntary_cell, penalty_cell = best[0]
         places = record.describe_places((involuntary_cell, penalty_cell))
-        result = f"involuntariness ({involuntary}) under the menace of a penalty ({penalty}){places}"
+        result = record.rules.format("stage_reached", involuntary=involuntary, penalty=penalty, places=places)
         used = [involuntary, penalty]
     else:
         used = sorted({limb.id for limb, cell in cells if record.get_state(cell) == FOUND})
-        result = (
-            f"not both recorded, of different findings and one of them strong ({', '.join(used) or 'nothing found'})"
-        )
+        names = ", ".join(used) or record.rules.format("nothing_found")
+        result = record.rules.format("stage_not_reached", names=names)
     memory = _describe_memory_marks(record.rules, used)
-    return Reading(bool(best), bool(worst), f"Stage of {record.rules.phases[stage]}: {result}.{memory}")
+    because = record.rules.format("stage", stage=record.rules.phases[stage], result=result, memory=memory)
+    return Reading(bool(best), bool(worst), because)
 
 
 def _describe_memory_marks(rules: CaseRules, used: Iterable[str]) -> str:
     """Return a sentence that names the indicators used whose weight is known from memory only; "" where there are none."""
     unsure = sorted(name for name in used if rules.marks[name].startswith("memory"))
-    return f" From memory, to be checked against the original: {', '.join(unsure)}." if unsure else ""
+    return rules.format("memory", names=", ".join(unsure)) if unsure else ""
 
 
 def _counts_in_stage(limb: str, cell: Cell, stage: str) -> bool:
@@ -304,14 +304,14 @@ def _counts_in_stage(limb: str, cell: Cell, stage: str) -> bool:
 def _read_act(record: _CellRecord) -> Reading:
     acts = [act for act in record.case.acts if act != NO_ACT]
     recruitment = [cell for cell in record.places if cell[1] == "recruitment"]
-    best = bool(acts or recruitment)
+    best, rules = bool(acts or recruitment), record.rules
     if acts:
-        result = f"recorded: {', '.join(acts)}"
+        result = rules.format("act_recorded", acts=", ".join(acts))
     elif recruitment:
-        result = f"findings of recruitment{record.describe_places(recruitment)}"
+        result = rules.format("act_found", places=record.describe_places(recruitment))
     else:
-        result = "none, as recorded" if record.case.acts else "not asked about"
-    return Reading(best, best or not record.case.acts, f"Act: {result}.")
+        result = rules.format("act_none" if record.case.acts else "act_unknown")
+    return Reading(best, best or not record.case.acts, rules.format("act", result=result))
 
 
 def _read_means(record: _CellRecord, best: set[int], worst: set[int]) -> Reading:
@@ -320,22 +320,24 @@ def _read_means(record: _CellRecord, best: set[int], worst: set[int]) -> Reading
     at_recruitment, on_receipt = set(rules["means"]), set(rules["means_on_receipt"])
     best_means = best & (at_recruitment | on_receipt if received else at_recruitment)
     worst_means = worst & (at_recruitment | on_receipt if received or not acts else at_recruitment)
-    result = (
-        f"dimension {', '.join(map(str, sorted(best_means)))} reached"
-        if best_means
-        else "no dimension that counts is reached"
-    )
-    return Reading(bool(best_means), bool(worst_means | best_means), f"Means: {result}.")
+    numbers = ", ".join(map(str, sorted(best_means)))
+    result = record.rules.format("means_reached" if best_means else "means_not_reached", numbers=numbers)
+    return Reading(bool(best_means), bool(worst_means | best_means), record.rules.format("means", result=result))
 
 
 def _read_purpose(record: _CellRecord, best: set[int], worst: set[int]) -> Reading:
     rules = record.rules.raw["palermo"]
     findings = [finding_id for finding_id in rules["purpose_findings"] if finding_id in record.found_ids]
     exploited = rules["purpose"] in best
-    dimension = f"dimension {rules['purpose']} reached"
-    result = dimension if exploited else ", ".join(findings) or "exploitation is not recorded"
+    titles = [record.rules.findings[finding_id].title.lower() for finding_id in findings]
+    result = record.rules.format(
+        "purpose_reached" if exploited else "purpose_found" if findings else "purpose_not_recorded",
+        number=rules["purpose"],
+        findings=", ".join(findings),
+        titles=", ".join(titles),
+    )
     possible = exploited or rules["purpose"] in worst or bool(findings)
-    return Reading(exploited or bool(findings), possible, f"Purpose: {result}.")
+    return Reading(exploited or bool(findings), possible, record.rules.format("purpose", result=result))
 
 
 def _read_forced_labour(
@@ -346,17 +348,19 @@ def _read_forced_labour(
     reasons = [stage.because for stage in stages.values() if stage.best]
     possible = needed <= worst or any(stage.worst for stage in stages.values())
     if needed <= best:
-        reasons.append(f"Dimensions {' and '.join(map(str, sorted(needed)))} reached.")
+        numbers = " and ".join(map(str, sorted(needed)))
+        reasons.append(record.rules.format("forced_labour_dimensions", numbers=numbers))
     if people == "child":
         # The work of a child is forced where a third party coerces child or parents, or the parents are themselves bound.
         penalties = [limb.id for limb in record.rules.limbs.values() if _is_penalty(record, limb.id, FOUND)]
         if penalties:
-            reasons.append(f"A penalty was threatened or used ({', '.join(sorted(penalties))}).")
+            reasons.append(record.rules.format("forced_labour_penalty", names=", ".join(sorted(penalties))))
         child_findings = [finding_id for finding_id in rules["child_findings"] if finding_id in record.found_ids]
         reasons += [f"{record.rules.findings[finding_id].title}." for finding_id in child_findings]
         possible = possible or any(_is_penalty(record, name, NOT_ASKED) for name in record.rules.limbs)
-    result = " ".join(reasons) or "Neither the two limbs in one stage nor exploitation with coercion is recorded."
-    return Reading(bool(reasons), possible or bool(reasons), f"Forced labour ({people} list): {result}")
+    result = " ".join(reasons) or record.rules.format("forced_labour_not_recorded")
+    because = record.rules.format("forced_labour", people=people, result=result)
+    return Reading(bool(reasons), possible or bool(reasons), because)
 
 
 def _is_penalty(record: _CellRecord, name: str, state: str) -> bool:
@@ -365,11 +369,12 @@ def _is_penalty(record: _CellRecord, name: str, state: str) -> bool:
     return limb.limb == "penalty" and record.combine_states(record.rules.cells_by_indicator[name]) == state
 
 
-def _combine_readings(readings: Sequence[Reading], title: str) -> Reading:
+def _combine_readings(readings: Sequence[Reading], rules: CaseRules, sentence: str) -> Reading:
     """Return a reading that needs all of several ones."""
     best, worst = (all(r.best for r in readings), all(r.worst for r in readings))
-    result = "all recorded" if best else "not all recorded" if worst else "not all there"
-    return Reading(best, worst, f"{title}: {result}. {' '.join(r.because for r in readings)}")
+    result = rules.format("all_recorded" if best else "not_all_recorded" if worst else "not_all_possible")
+    reasons = " ".join(r.because for r in readings)
+    return Reading(best, worst, rules.format(sentence, result=result, reasons=reasons))
 
 
 def _build_checklist(record: _CellRecord) -> tuple[IndicatorCheck, ...]:

@@ -13,6 +13,7 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Final
 
+from risk_models.cases.sentences import FIRST_SENTENCES
 from risk_models.data_file import list_released_lines
 
 CASES_FOLDER = Path(__file__).parent
@@ -72,7 +73,12 @@ class CaseRules:
     limbs: Mapping[str, Limb]
     raw: Mapping[str, Any]
     marks: Mapping[str, str]
+    sentences: Mapping[str, str]
     digest: str
+
+    def format(self, sentence: str, **values: object) -> str:
+        """Return a sentence of a reading, by its id in ``sentences.py``, with its placeholders filled in."""
+        return self.sentences[sentence].format(**values)
 
     @property
     def version(self) -> str:
@@ -108,8 +114,12 @@ def list_released_digests(folder: Path = CASES_FOLDER) -> Mapping[str, str]:
 
 @cache
 def load_case_rules(folder: Path = CASES_FOLDER) -> CaseRules:
-    """Return the rules in force. Raises KeyError or tomllib.TOMLDecodeError where one of the files is broken."""
-    contents = {name: (folder / name).read_bytes() for name in RULE_FILES}
+    """Return the rules in a folder, by default those in force; a file that it lacks is as in the default folder.
+
+    Raises KeyError or tomllib.TOMLDecodeError where one of the files is broken.
+    """
+    paths = {name: folder / name for name in RULE_FILES}
+    contents = {name: (path if path.exists() else CASES_FOLDER / name).read_bytes() for name, path in paths.items()}
     data = {name: tomllib.loads(content.decode("utf-8")) for name, content in contents.items()}
     rules = data["rules.toml"]
     phases = [phase["id"] for phase in rules["phase"]]
@@ -135,5 +145,6 @@ def load_case_rules(folder: Path = CASES_FOLDER) -> CaseRules:
         },
         raw=rules,
         marks={entry["id"]: entry["mark"] for entry in (*weights, *limbs)},
+        sentences={**FIRST_SENTENCES, **rules.get("sentence", {})},
         digest=digest,
     )

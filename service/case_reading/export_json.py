@@ -143,11 +143,11 @@ def _build_list_reading(list_reading: ListReading) -> Document:
 
 def _describe_class(list_reading: ListReading) -> str:
     """Return the published classes in words."""
-    titles = {entry["id"]: entry["title"] for entry in load_case_rules().raw["class"]}
+    rules = load_case_rules()
+    titles = {entry["id"]: entry["title"] for entry in rules.raw["class"]}
     best, worst = list_reading.classes
-    if best == worst:
-        return f"Published class {best}: {titles[best]}."
-    return f"Published class {best} by what is recorded: {titles[best]}. At worst {worst}: {titles[worst]}."
+    sentence = "class" if best == worst else "class_range"
+    return rules.format(sentence, best=best, best_title=titles[best], worst=worst, worst_title=titles[worst])
 
 
 def _build_reading(reading: Reading) -> Document:
