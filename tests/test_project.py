@@ -62,7 +62,7 @@ def asked_for(requirements: list[str]) -> set[str]:
 def imported(folders: tuple[str, ...]) -> set[str]:
     """Packages from elsewhere that the modules of some folders import, by the names under which they are asked for."""
     modules = [path for folder in folders for path in (ROOT / folder).rglob("*.py")]
-    ours = {*PACKAGES, *(part for path in modules for part in (path.stem, path.parent.name))}
+    ours = {*PACKAGES, "diligence_client", *(part for path in modules for part in (path.stem, path.parent.name))}
     names = set()
     for node in (node for path in modules for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))):
         if isinstance(node, ast.Import):

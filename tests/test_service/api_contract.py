@@ -1,10 +1,11 @@
-"""The OpenAPI document, held against every response that a test of the service gets from the API."""
+"""The OpenAPI document, and the client generated from it, held against every response that a test gets from the API."""
 
 from functools import cache
 from typing import Any
 
 import jsonschema
 import orjson
+from diligence_client import models
 from flask import Flask, Response, request
 
 from service.api.openapi import document
@@ -51,8 +52,11 @@ def faults_of(endpoint: str, response: Response) -> list[str]:
     if not response.mimetype.endswith("json"):
         return []
     component = media["schema"]["$ref"].rpartition("/")[2]
-    errors = validator(component).iter_errors(orjson.loads(response.get_data()))
-    return [f"{name}: {component}: {error.json_path}: {error.message[:500]}" for error in errors]
+    body = orjson.loads(response.get_data())
+    faults = [f"{component}: {e.json_path}: {e.message[:500]}" for e in validator(component).iter_errors(body)]
+    if not faults and getattr(models, component).from_dict(body).to_dict() != body:
+        faults = [f"the client reads another {component} than was sent: run scripts/client"]
+    return [f"{name}: {fault}" for fault in faults]
 
 
 def watch(app: Flask) -> list[str]:

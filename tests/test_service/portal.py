@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from io import BytesIO
 
+import httpx
 from callers import make_key
+from diligence_client import AuthenticatedClient
 from flask import Flask
 from werkzeug.test import TestResponse
 
@@ -22,6 +24,16 @@ class Portal:
 
     app: Flask
     key: dict[str, str]
+
+    @property
+    def client(self) -> AuthenticatedClient:
+        """The generated client with this key. A status that the document does not describe raises an error."""
+        return AuthenticatedClient(
+            "http://localhost",
+            token=self.key["Authorization"].removeprefix("Bearer "),
+            raise_on_unexpected_status=True,
+            httpx_args={"transport": httpx.WSGITransport(self.app)},
+        )
 
     def call(self, method: str, path: str, **more: object) -> TestResponse:
         headers = {**self.key, **more.pop("headers", {})}
