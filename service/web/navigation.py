@@ -1,4 +1,4 @@
-"""The links in the header of every page: the pages that exist and that the role of the user may open."""
+"""The menu of every page: the pages that exist and that the role of the user may open."""
 
 from __future__ import annotations
 
@@ -9,50 +9,96 @@ from flask_babel import LazyString, lazy_gettext
 
 from service.auth.access import ACCESS
 
-MAIN: tuple[tuple[str, LazyString], ...] = (
-    ("pages.portfolio", lazy_gettext("Portfolio")),
-    ("pages.upload", lazy_gettext("Upload")),
-    ("pages.suppliers", lazy_gettext("Suppliers")),
-    ("pages.agencies", lazy_gettext("Agencies")),
-    ("pages.actions", lazy_gettext("Actions")),
-    ("pages.cases", lazy_gettext("Cases")),
-    ("pages.repayment", lazy_gettext("Repayment")),
-    ("pages.buyer", lazy_gettext("Our practices")),
-    ("pages.method", lazy_gettext("Method")),
+Entries = tuple[tuple[str, LazyString], ...]
+MENU: tuple[tuple[LazyString | str, Entries], ...] = (
+    (
+        "",
+        (
+            ("pages.portfolio", lazy_gettext("Portfolio")),
+            ("pages.suppliers", lazy_gettext("Suppliers")),
+            ("pages.agencies", lazy_gettext("Recruitment agencies")),
+            ("pages.actions", lazy_gettext("Actions")),
+            ("pages.cases", lazy_gettext("Cases")),
+            ("pages.watchlists", lazy_gettext("Watchlists")),
+        ),
+    ),
+    (
+        lazy_gettext("Data"),
+        (
+            ("pages.upload", lazy_gettext("Upload")),
+            ("pages.imports", lazy_gettext("Imports and jobs")),
+            ("pages.schedules", lazy_gettext("Schedules")),
+        ),
+    ),
+    (
+        lazy_gettext("Our responsibility"),
+        (
+            ("pages.buyer", lazy_gettext("Our own practices")),
+            ("pages.repayment", lazy_gettext("Fee repayment")),
+        ),
+    ),
+    (
+        lazy_gettext("Reference"),
+        (
+            ("pages.help", lazy_gettext("Help")),
+            ("pages.method", lazy_gettext("Method")),
+            ("pages.sources", lazy_gettext("Sources")),
+        ),
+    ),
+    (
+        lazy_gettext("Administration"),
+        (
+            ("users.listing", lazy_gettext("Users")),
+            ("keys.listing", lazy_gettext("API keys")),
+            ("audit.listing", lazy_gettext("Audit trail")),
+            ("organisation.show", lazy_gettext("Organisation")),
+        ),
+    ),
 )
-# Rarely used pages are in the menu under the user's name: the header has room only for what is used every day.
-ADMIN: tuple[tuple[str, LazyString], ...] = (
-    ("pages.schedules", lazy_gettext("Schedules")),
-    ("pages.watchlists", lazy_gettext("Watchlists")),
-    ("pages.imports", lazy_gettext("Imports and jobs")),
-    ("users.listing", lazy_gettext("Users")),
-    ("keys.listing", lazy_gettext("API keys")),
-    ("audit.listing", lazy_gettext("Audit trail")),
-    ("organisation.show", lazy_gettext("Organisation")),
-)
+# Pages that are not in the menu belong to an entry of it, which is marked while they are open.
+BELONGS_TO = {
+    "pages.site": "pages.suppliers",
+    "pages.site_history": "pages.suppliers",
+    "pages.what_if_site": "pages.suppliers",
+    "pages.agency": "pages.agencies",
+    "pages.agency_history": "pages.agencies",
+    "pages.what_if_agency": "pages.agencies",
+    "pages.one_import": "pages.imports",
+    "pages.one_case": "pages.cases",
+    "pages.model": "pages.method",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """One link of the header; ``current`` if it leads to the page that is being shown."""
+    """One link of the menu.
+
+    ``current`` is "page" for the page being shown, "true" for the entry that the page belongs to, and "" for all others.
+    """
 
     address: str
     title: LazyString
-    current: bool
+    current: str
 
 
-def list_links(entries: tuple[tuple[str, LazyString], ...]) -> list[Link]:
-    """Return the links that the signed-in user may open; none if nobody is signed in."""
+def list_menu() -> list[tuple[LazyString | str, list[Link]]]:
+    """Return the groups of the menu that hold a link the signed-in user may open; none if nobody is signed in."""
     if g.get("caller") is None or g.caller.role is None:
         return []
-    return [
-        Link(url_for(endpoint), title, request.endpoint == endpoint)
-        for endpoint, title in entries
-        if endpoint in current_app.view_functions and ACCESS.may_open(g.caller.role, endpoint)
-    ]
+    groups = [(title, [_build_link(*entry) for entry in entries if _is_open(entry[0])]) for title, entries in MENU]
+    return [(title, links) for title, links in groups if links]
+
+
+def _is_open(endpoint: str) -> bool:
+    return endpoint in current_app.view_functions and ACCESS.may_open(g.caller.role, endpoint)
+
+
+def _build_link(endpoint: str, title: LazyString) -> Link:
+    belongs = BELONGS_TO.get(request.endpoint or "") == endpoint
+    return Link(url_for(endpoint), title, "page" if request.endpoint == endpoint else "true" if belongs else "")
 
 
 def get_home_url() -> str:
     """Return the page to open after signing in, unless another one was requested."""
-    links = list_links(MAIN + ADMIN)
-    return links[0].address if links else url_for("account.password")
+    menu = list_menu()
+    return menu[0][1][0].address if menu else url_for("account.password")

@@ -11,9 +11,10 @@ from zoneinfo import ZoneInfo
 
 from flask import Blueprint, Flask
 
+from reports.charts import describe
 from reports.document import LEVEL_TITLES, PRIORITIES
 from reports.formats import FORMATS
-from reports.formatting import format_points, format_share
+from reports.formatting import format_number, format_points, format_range, format_score, format_share
 from reports.view_model import LEADS, OWNERS
 from service.auth.access import ACCESS
 from service.auth.caller import get_caller
@@ -147,7 +148,11 @@ def register(app: Flask) -> None:
         action_title=get_action_title,
         country_name=get_country_name,
         sector_title=get_sector_title,
+        describe_cell=describe,
+        format_number=format_number,
         format_points=format_points,
+        format_range=format_range,
+        format_score=format_score,
         format_share=format_share,
         LEVEL_TITLES=LEVEL_TITLES,
         PRIORITIES=PRIORITIES,

@@ -1,16 +1,23 @@
-"""Small drawings for pages, made with the drawing functions of the reports so that shapes and colours mean the same."""
+"""Small drawings for pages, in the shapes and colours of the reports' charts.
+
+Drawings for pages stretch with the page: places across are percentages, so lines and letters keep their size in every window.
+app.css turns the colours into those of the reader's scheme.
+"""
 
 from __future__ import annotations
 
-from typing import cast
+from collections.abc import Iterable
+from typing import NamedTuple, cast
 
 from markupsafe import Markup
 
-from reports.charts import FILLS, INK, PAPER, QUIET, RULE, Drawing, Text, line, mark, rect
-from reports.document import LEVEL_TITLES, Headline, Level, ModelUsed
+from reports.charts import FILLS, INK, PAPER, QUIET, RULE, Bar, escape_xml, line, list_bars, mark
+from reports.document import LEVEL_TITLES, Detail, Headline, Level, ModelUsed
+from reports.formatting import format_range, format_score
 from service.db.tables import Supplier
 
 BANDS: tuple[Level, ...] = ("low", "medium", "high", "critical")
+ROW_HEIGHT, BAR_TOP, BAR_HEIGHT = 28, 8, 12
 
 
 def draw_range_strip(supplier: Supplier) -> Markup:
@@ -35,44 +42,100 @@ def draw_range_strip(supplier: Supplier) -> Markup:
 
 
 def draw_range_plot(headline: Headline, model: ModelUsed) -> Markup:
-    """Return an SVG of the range from best to worst, with score and inherent risk, over the levels of the model."""
-    width, top, height = 480.0, 24.0, 36.0
-    starts = (0.0, model.medium_from, model.high_from, model.critical_from, 100.0)
-    parts: list[str | Text] = []
-    for level, start, end in zip(BANDS, starts, starts[1:], strict=False):
-        x = width * start / 100
-        parts += [
-            rect(x, top, width * (end - start) / 100, height, FILLS[level], opacity=0.22),
-            Text(
-                x + 4,
-                top - 8,
-                f"{LEVEL_TITLES[level]} from {start:g}" if start else LEVEL_TITLES[level],
-                size=12,
-                fill=QUIET,
-            ),
-        ]
-    best, score, worst = (width * value / 100 for value in (headline.best, headline.score, headline.worst))
+    """Return an SVG of the likely range, with score and inherent risk, over the levels of the model."""
+    top, height = 22, 34
     middle = top + height / 2
+    parts = [*_draw_bands(model, top, height, opacity=0.22), *_draw_level_names(model, top - 8)]
+    parts += [_draw_text(start, top + height + 16, f"{start:g}") for start in (*_list_level_starts(model), 100.0)]
     parts += [
-        rect(best, middle - 4, worst - best, 8, PAPER, edge=INK),
-        line(best, middle - 11, best, middle + 11, width=2),
-        line(worst, middle - 11, worst, middle + 11, width=2),
-        mark(headline.level, score, middle, 9),
+        _draw_box(headline.best, headline.worst, middle - 4, 8, PAPER, edge=INK),
+        *(_draw_upright(value, middle - 11, middle + 11, INK, 2) for value in (headline.best, headline.worst)),
+        f'<svg x="{headline.score:.2f}%" y="{middle}" overflow="visible">{mark(headline.level, 0, 0, 9)}</svg>',
     ]
-    description = f"Score {headline.score:.1f}, from {headline.best:.1f} to {headline.worst:.1f}"
+    description = f"Score {format_score(headline.score)}, likely range {format_range(headline.best, headline.worst)}"
     if headline.inherent is not None:
-        x = width * headline.inherent / 100
+        words = f"Inherent risk {format_score(headline.inherent)}"
         parts += [
-            f'<line x1="{x:.1f}" y1="{top}" x2="{x:.1f}" y2="{top + height + 6}" stroke="{QUIET}" stroke-width="1.5" '
-            'stroke-dasharray="3 3"/>',
-            Text(
-                min(max(x, 70), width - 70),
-                top + height + 19,
-                f"inherent {headline.inherent:.1f}",
-                size=12,
-                fill=QUIET,
-                anchor="middle",
-            ),
+            _draw_upright(headline.inherent, top, top + height + 5, QUIET, 1.5, dashes="3 3"),
+            _draw_text(headline.inherent, top + height + 36, words, margin=18),
         ]
-        description += f"; inherent risk {headline.inherent:.1f}"
-    return Markup(Drawing("range", width, top + height + 26, "Score and range", description, tuple(parts)).svg())
+        description += f"; {words.lower()}"
+    return Markup(
+        f'<svg class="range-plot" width="100%" height="{top + height + 42}" role="img" aria-labelledby="range-title range-desc">'
+        f'<title id="range-title">Score and likely range</title><desc id="range-desc">{description}</desc>{"".join(parts)}</svg>'
+    )
+
+
+class WaterfallRow(NamedTuple):
+    """A row of the waterfall: what it is, its points as text, its bar, and whether it is a sum rather than a step."""
+
+    title: str
+    points: str
+    bar: Markup
+    whole: bool
+
+
+def build_waterfall(detail: Detail, model: ModelUsed) -> list[WaterfallRow]:
+    """Return what makes up the score, step by step: the rows of a table whose bars together are the chart."""
+    bars = list_bars(detail)
+    return [
+        WaterfallRow(bar.title, bar.points, _draw_bar(bar, model, leads_on=leads_on), bar.whole)
+        for bar, leads_on in zip(bars, [not bar.whole for bar in bars[1:]] + [False], strict=True)
+    ]
+
+
+def draw_scale(model: ModelUsed) -> Markup:
+    """Return the names of the levels where they begin: the head of the waterfall."""
+    return Markup(f'<svg width="100%" height="18" aria-hidden="true">{"".join(_draw_level_names(model, 13))}</svg>')
+
+
+def _draw_bar(bar: Bar, model: ModelUsed, *, leads_on: bool) -> Markup:
+    """Return the bar of a row over the levels. ``leads_on``: a line leads from its end to the next row."""
+    low, high = sorted(min(max(value, 0.0), 100.0) for value in (bar.start, bar.end))
+    parts = _draw_bands(model, 0, ROW_HEIGHT, opacity=0.13)
+    if not bar.whole and bar.start:
+        parts.append(_draw_upright(bar.start, 0, BAR_TOP, QUIET, 1))
+    if leads_on and bar.end:
+        parts.append(_draw_upright(bar.end, BAR_TOP + BAR_HEIGHT, ROW_HEIGHT, QUIET, 1))
+    parts.append(_draw_box(low, high, BAR_TOP, BAR_HEIGHT, bar.fill, edge=INK if bar.whole else ""))
+    return Markup(f'<svg width="100%" height="{ROW_HEIGHT}" aria-hidden="true">{"".join(parts)}</svg>')
+
+
+def _list_level_starts(model: ModelUsed) -> tuple[float, ...]:
+    return (0.0, model.medium_from, model.high_from, model.critical_from)
+
+
+def _draw_bands(model: ModelUsed, top: float, height: float, *, opacity: float) -> list[str]:
+    starts = (*_list_level_starts(model), 100.0)
+    return [
+        f'<rect x="{start:.2f}%" y="{top}" width="{end - start:.2f}%" height="{height}" fill="{FILLS[level]}" '
+        f'fill-opacity="{opacity}"/>'
+        for level, start, end in zip(BANDS, starts, starts[1:], strict=False)
+    ]
+
+
+def _draw_level_names(model: ModelUsed, y: float) -> list[str]:
+    names: Iterable[tuple[Level, float]] = zip(BANDS, _list_level_starts(model), strict=True)
+    return [
+        f'<text x="{start:.2f}%" dx="3" y="{y}" font-size="12" fill="{QUIET}">{LEVEL_TITLES[level]}</text>'
+        for level, start in names
+    ]
+
+
+def _draw_box(low: float, high: float, top: float, height: float, fill: str, *, edge: str = "") -> str:
+    stroke = f' stroke="{edge}" stroke-width="1"' if edge else ""
+    width = max(high - low, 0.15)  # never narrower than can be seen
+    return f'<rect x="{low:.2f}%" y="{top}" width="{width:.2f}%" height="{height}" fill="{fill}"{stroke}/>'
+
+
+def _draw_upright(x: float, top: float, bottom: float, stroke: str, width: float, *, dashes: str = "") -> str:
+    dashed = f' stroke-dasharray="{dashes}"' if dashes else ""
+    return (
+        f'<line x1="{x:.2f}%" y1="{top}" x2="{x:.2f}%" y2="{bottom}" stroke="{stroke}" stroke-width="{width}"{dashed}/>'
+    )
+
+
+def _draw_text(x: float, y: float, text: str, *, margin: float = 2) -> str:
+    """Return a line of text centred at ``x``, or at an edge of the drawing where that is nearer than ``margin``."""
+    anchor = "start" if x < margin else "end" if x > 100 - margin else "middle"
+    return f'<text x="{x:.2f}%" y="{y}" font-size="12" fill="{QUIET}" text-anchor="{anchor}">{escape_xml(text)}</text>'

@@ -71,7 +71,7 @@ def create_app(settings: Settings, database: Database | None = None) -> Flask:
     app.extensions["settings"] = settings
     app.extensions["database"] = database or Database(open_engine(settings.database))
     app.jinja_env.undefined = StrictUndefined
-    app.jinja_env.globals.update(list_links=navigation.list_links, MAIN=navigation.MAIN, ADMIN=navigation.ADMIN)
+    app.jinja_env.globals.update(list_menu=navigation.list_menu)
     Babel(app, locale_selector=_select_language, timezone_selector=_select_time_zone)
     app.before_request(_start_request)
     middleware.register(app)

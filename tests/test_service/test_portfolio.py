@@ -115,7 +115,7 @@ def test_a_score_raised_by_blanks_alone_is_an_upper_bound_on_the_heat_map_too(ap
         (cell,) = portfolio.get_portfolio_overview(session, AT.date(), AT).heat
     assert (cell.up_to, cell.level) == (True, "high")
     page = make_browser(app, make_user(database, organisation)).get("/").get_data(as_text=True)
-    assert f">up to {cell.value:.0f}</text>" in page
+    assert f"<small>up to</small> {cell.value:.1f}</b>" in page
 
 
 def test_a_level_driven_by_blanks_is_marked_wherever_it_is_shown(app: Flask, database: Database):
@@ -150,7 +150,7 @@ def test_the_supplier_page_marks_rules_driven_by_blanks_before_they_are_opened(a
     blanks = dict.fromkeys(("papers_retention", "worker_debt", "recruitment_fees", "threats", "violence"), "declined")
     keep(database, organisation, AT, PIER | blanks | {"movement": "locked"})
     page = make_browser(app, make_user(database, organisation)).get("/suppliers/S-1").get_data(as_text=True)
-    rules = page.split("Rules that hold the score up")[1].split("<h3>")[0]
+    rules = page.split("Minimum-score rules")[1].split("<h3>")[0]
     lines = [line.split("</summary>")[0] for line in rules.split("<summary>")[1:]]
     open_ = ["cannot be ruled out" in line for line in lines]
     assert {True, False} == set(open_)
@@ -166,6 +166,6 @@ def test_findings_are_expanded_on_the_page_even_without_points(app: Flask, datab
         still = [r.title for r in stored_results.build_detail(latest).reasons if r.harm and abs(r.points) < 0.05]
     assert still
     page = make_browser(app, make_user(database, organisation)).get("/suppliers/S-1").get_data(as_text=True)
-    changes = page.split("Found: admitted, or reported")[1].split("<h4>")[0]
+    changes = page.split("Findings: admitted or reported")[1].split("<h4>")[0]
     assert [title for title in still if title not in changes] == []
     assert "Papers withheld" not in changes

@@ -95,13 +95,13 @@ def test_serve_prints_its_address_and_user_stops_cleanly_and_starts_again(tmp_pa
         browser, email, password = read_start_lines(process)
         browser.send("/sign-in", email=email, password=password)
         browser.send("/password", current=password, new=PASSWORD, again=PASSWORD)
-        assert "What needs me now" in browser.get("/")
+        assert "Highest priority" in browser.get("/")
         assert stopped(process, signal.SIGINT) == ""
     with running(*words) as process:
         browser, email, password = read_start_lines(process)
         assert browser.is_up()
         assert password is None
-        assert "What needs me now" in browser.send("/sign-in", email=email, password=PASSWORD)
+        assert "Highest priority" in browser.send("/sign-in", email=email, password=PASSWORD)
         assert stopped(process, signal.SIGTERM) == ""
 
 

@@ -20,7 +20,7 @@ def test_no_page_has_accessibility_faults_or_overflows_a_narrow_window(ana: Page
 def test_every_page_can_be_walked_by_keyboard_from_its_first_link(ana: Page) -> None:
     ana.goto("/suppliers")
     ana.keyboard.press("Tab")
-    expect(ana.locator(":focus")).to_have_text("Skip to the content")
+    expect(ana.locator(":focus")).to_have_text("Skip to main content")
     ana.keyboard.press("Enter")
     ana.keyboard.press("Tab")
     inside = ana.evaluate("document.getElementById('main').contains(document.activeElement)")

@@ -113,18 +113,18 @@ def test_each_reason_shows_its_value_state_source_and_date_when_it_is_opened(ana
     reason = answered.first
     expect(reason.locator(".body")).to_be_hidden()
     reason.locator("summary").click()
-    for words in ("Source", "Answered", "2026-09-15", "Read as risk"):
+    for words in ("Source", "Answered", "15 Sep", "Risk value"):
         expect(reason.locator(".body")).to_contain_text(words)
 
 
 def test_the_report_of_a_supplier_comes_as_a_pdf_that_names_it(ana: Page, tmp_path: Path) -> None:
     ana.goto("/suppliers?text=S-002")
     ana.locator("td a.name[href^='/suppliers/']").first.click()
-    name, score = ana.locator("h1").inner_text(), ana.locator(".figures dd").first.inner_text().split()[0]
+    name, score = ana.locator("h1").inner_text(), ana.locator(".score b").inner_text()
     ana.get_by_role("button", name="Make report").click()
-    expect(ana.get_by_role("heading", name="The report is ready")).to_be_visible()
+    expect(ana.get_by_role("heading", name="Your report is ready")).to_be_visible()
     with ana.expect_download() as download:
-        ana.get_by_role("link", name="Fetch it").click()
+        ana.get_by_role("link", name="Download report").click()
     download.value.save_as(tmp_path / "report.pdf")
     text = "".join(page.extract_text() for page in PdfReader(tmp_path / "report.pdf").pages)
     assert name in text
@@ -178,13 +178,13 @@ def test_a_request_is_recorded_and_the_downloaded_form_names_the_supplier(ana: P
     ana.locator("td a.name[href^='/suppliers/']").first.click()
     expect(ana.get_by_text("Draft: supplier not yet heard")).to_be_visible()
     ana.fill("#sent-to", "Site office")
-    ana.get_by_role("button", name="Ask for answers").click()
+    ana.get_by_role("button", name="Record request").click()
     with ana.expect_download() as download:
-        ana.get_by_role("link", name="Fetch the form").click()
+        ana.get_by_role("link", name="Download questionnaire").click()
     download.value.save_as(tmp_path / "form.xlsx")
     assert (tmp_path / "form.xlsx").stat().st_size > 5_000
-    ana.get_by_role("button", name="It came back").click()
-    expect(ana.get_by_text("came back", exact=False).first).to_be_visible()
+    ana.get_by_role("button", name="Mark as returned").click()
+    expect(ana.get_by_text("returned", exact=False).first).to_be_visible()
     expect(ana.get_by_text("Draft: supplier not yet heard")).to_have_count(0)
 
 
@@ -199,16 +199,16 @@ def test_merging_and_erasing_a_supplier_require_confirmation(ana: Page) -> None:
     ana.locator("td a.name").click()
     ana.get_by_role("link", name="Merge with another").click()
     ana.get_by_label(re.compile("Twin Mills")).check()
-    ana.get_by_role("button", name="Merge into it").click()
+    ana.get_by_role("button", name="Merge", exact=True).click()
     expect(ana.locator(".timeline > li")).to_have_count(3)
     expect(ana.locator(".timeline > li").first).to_contain_text("another was merged into it")
     assert find_accessibility_faults(ana, "a supplier that another was merged into") == []
     ana.reload()
-    ana.get_by_text("Also found under: X-1").click()
-    ana.get_by_role("button", name="Let go X-1").click()
-    expect(ana.get_by_text("Also found under")).to_have_count(0)
+    ana.get_by_text("Also known as: X-1").click()
+    ana.get_by_role("button", name="Remove alias X-1").click()
+    expect(ana.get_by_text("Also known as")).to_have_count(0)
     ana.get_by_role("link", name="Erase").click()
-    ana.get_by_role("button", name="Erase for good").click()
+    ana.get_by_role("button", name="Erase permanently").click()
     ana.goto("/suppliers?text=Twin")
     expect(ana.get_by_text("Nobody is like that.")).to_be_visible()
 

@@ -79,7 +79,7 @@ def line_of(text: str, title: str) -> str:
 def test_officers_and_admins_try_changes_and_nobody_else_is_offered_it(app: Flask) -> None:
     for role in ("admin", "officer"):
         assert "Try changes" in page(app, role)
-        assert "The fewest actions that would move the level" in page(app, role, "/what-if")
+        assert "Fewest actions that would change the level" in page(app, role, "/what-if")
     for role in ("viewer", "approver", "case_handler"):
         assert "Try changes" not in page(app, role)
         assert sign_in_as(app, role).get(app.extensions["site"] + "/what-if").status_code == 403
@@ -88,14 +88,14 @@ def test_officers_and_admins_try_changes_and_nobody_else_is_offered_it(app: Flas
 def test_a_changed_answer_shows_the_points_before_and_after_and_stores_nothing(app: Flask) -> None:
     before = page(app, "officer")
     text = post_changes(app, answer__papers_retention="worker_holds", evidence_grade="worker_voice")
-    assert "Papers withheld" in text.partition("What would move")[2].partition("The fewest actions")[0]
+    assert "Papers withheld" in text.partition("What would change")[2].partition("Fewest actions")[0]
     tokens = re.compile(r"[\w-]{50,}\.[\w-]+\.[\w-]+")
     assert tokens.sub("", page(app, "officer")) == tokens.sub("", before)
 
 
 def test_an_action_done_moves_what_it_was_called_for(app: Flask) -> None:
     text = post_changes(app, action__stop_violence="1", evidence_grade="worker_voice")
-    moved = text.partition("What would move")[2].partition("The fewest actions")[0]
+    moved = text.partition("What would change")[2].partition("Fewest actions")[0]
     assert "Violence" in moved
     assert "Papers withheld" not in moved
 
@@ -114,7 +114,7 @@ def test_ending_the_relationship_cannot_be_tried(app: Flask) -> None:
 
 
 def test_nothing_changed_says_so(app: Flask) -> None:
-    assert "Nothing would move." in post_changes(app, agencies="Kite Placement", agencies_now="Kite Placement")
+    assert "Nothing would change." in post_changes(app, agencies="Kite Placement", agencies_now="Kite Placement")
 
 
 def test_an_answer_that_no_form_offers_is_refused(app: Flask) -> None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from flask import Response, render_template
-from markupsafe import Markup
+from flask import Response, render_template, url_for
 
-from reports import charts, maps
+from reports import maps
 from service.auth.caller import get_caller, read_session
 from service.buyer import own_practices
 from service.cases import service as case_service
@@ -13,6 +12,7 @@ from service.clock import now, today
 from service.errors import not_found
 from service.queries import portfolio, supplier_detail, supplier_list
 from service.watchlists import matches
+from service.web.heat_map import build_heat_map
 from service.web.pages.cases import format_time_left
 
 VIEWS = {"asia-pacific": maps.ASIA_PACIFIC, "world": maps.WORLD}
@@ -32,7 +32,6 @@ def show_portfolio() -> str:
             (change, supplier_detail.list_contributions(session, change.supplier, change.at))
             for change in overview.level_changes[:MAX_LEVEL_CHANGES]
         ]
-    heat_map = Markup(charts.draw_heat_map("heat", overview.heat).svg()) if overview.heat else ""
     return render_template(
         "portfolio.html",
         overview=overview,
@@ -42,7 +41,7 @@ def show_portfolio() -> str:
         own_practices=own_practices.build_report_lines(units) if units else None,
         confidence_summary=confidence_summary,
         level_changes=level_changes,
-        heat_map=heat_map,
+        heat_map=build_heat_map(overview.heat),
         on=on,
         views=VIEWS,
         borders=maps.BORDERS,
@@ -50,12 +49,18 @@ def show_portfolio() -> str:
 
 
 def show_map(view: str) -> Response:
-    """Return a map of the portfolio as SVG. Raises DomainError, ``not_found``, for an unknown view."""
+    """Return a map of the portfolio as SVG, each country a link to its suppliers.
+
+    Raises DomainError, ``not_found``, for an unknown view.
+    """
     if view not in VIEWS:
         raise not_found()
     with read_session() as session:
         places = portfolio.list_places(session, today(get_caller().time_zone))
-    return Response(maps.draw_map(view, places, VIEWS[view]).svg(), content_type="image/svg+xml")
+    drawing = maps.draw_map(
+        view, places, VIEWS[view], link=lambda place: url_for("pages.suppliers", country=place.country)
+    )
+    return Response(drawing.svg(), content_type="image/svg+xml")
 
 
 def show_actions() -> str:

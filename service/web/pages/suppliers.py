@@ -8,11 +8,9 @@ from typing import Any
 
 from flask import Response, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
-from markupsafe import Markup
 from werkzeug.wrappers import Response as AnyResponse
 
 from questionnaires.form import list_form_ids, load_form
-from reports import charts
 from risk_models.cases.rules import STRENGTHS
 from service.auth.caller import get_caller, read_session, write_session
 from service.cases import service as case_service
@@ -23,7 +21,7 @@ from service.queries.supplier_list import MEDIA_TYPES, SupplierFilter
 from service.questionnaires_sent import requests as questionnaire_requests
 from service.suppliers import identity
 from service.suppliers import repository as suppliers
-from service.web.svg import draw_range_plot
+from service.web.svg import build_waterfall, draw_range_plot, draw_scale
 
 TABLES = {"suppliers": "", "agencies": "agency"}  # path -> kind of supplier; the first table lists both kinds
 PATHS = {"site": "suppliers", "agency": "agencies"}
@@ -104,18 +102,32 @@ def show_supplier(kind: str, supplier_id: str) -> str:
         cases = case_service.list_supplier_cases(session, view.supplier.id) if caller.reads_cases else ()
         unread_cells = questionnaire_requests.list_unread_cells(session, view.result)
     forms = [form for form in map(load_form, list_form_ids()) if form.kind == kind]
+    step_id = supplier_list.get_next_step(view.supplier, own_answers_only=not caller.sees_worker_derived)
     return render_template(
         "supplier.html",
         kind=kind,
         view=view,
+        next_step=next((step for step in view.detail.steps if step.action == step_id), None),
+        answered_on=_get_answer_date(view.result.answers),
         plot=draw_range_plot(view.detail.headline, view.model),
-        bars=Markup(charts.draw_contributions("bars", view.detail, view.model).svg()),
+        scale=draw_scale(view.model),
+        waterfall=build_waterfall(view.detail, view.model),
         forms=forms,
         unread_cells=unread_cells,
         cases=cases,
         strengths=STRENGTHS,
         on=today(get_caller().time_zone),
     )
+
+
+def _get_answer_date(answers: Mapping[str, Any]) -> date | None:
+    """Return the date of the evidence behind the answers, else that of the answers; None where neither is given."""
+    for question in ("evidence_date", "answered_on"):
+        try:
+            return date.fromisoformat(answers[question])
+        except (KeyError, TypeError, ValueError):
+            continue
+    return None
 
 
 def show_history(kind: str, supplier_id: str) -> str:
@@ -133,8 +145,8 @@ def create_request(kind: str, supplier_id: str) -> AnyResponse:
         form_id, recipient = request.form.get("form", ""), request.form.get("sent_to", "")
         on, actor = today(get_caller().time_zone), get_caller().actor
         questionnaire_requests.create_request(session, supplier, form_id, recipient, on, actor)
-    flash(_("Recorded. Fetch the form below and send it: it knows whom it went to."))
-    return redirect(url_for(f"pages.{kind}", supplier_id=supplier_id, _anchor="asking"), 303)
+    flash(_("Request recorded. Download the pre-filled questionnaire below and send it to the respondent."))
+    return redirect(url_for(f"pages.{kind}", supplier_id=supplier_id, _anchor="questionnaires"), 303)
 
 
 def download_form(kind: str, supplier_id: str, request_id: str) -> Response:
@@ -153,12 +165,12 @@ def mark_returned(kind: str, supplier_id: str, request_id: str) -> AnyResponse:
     try:
         on = date.fromisoformat(request.form.get("on", ""))
     except ValueError as error:
-        raise DomainError("asking.returned_on", 422, "Say the day as year, month and day.") from error
+        raise DomainError("asking.returned_on", 422, "Enter the date as year, month and day.") from error
     with write_session() as session:
         questionnaire_requests.get_request(session, suppliers.get_supplier(session, kind, supplier_id), request_id)
         questionnaire_requests.mark_form_returned(session, request_id, on, get_caller().actor)
-    flash(_("Recorded: the form came back. Upload it to have its answers assessed."))
-    return redirect(url_for(f"pages.{kind}", supplier_id=supplier_id, _anchor="asking"), 303)
+    flash(_("Marked as returned. Upload the questionnaire to have its answers assessed."))
+    return redirect(url_for(f"pages.{kind}", supplier_id=supplier_id, _anchor="questionnaires"), 303)
 
 
 def show_erase_confirmation(kind: str, supplier_id: str) -> str:
@@ -174,7 +186,7 @@ def erase_supplier(kind: str, supplier_id: str) -> AnyResponse:
     with write_session() as session:
         supplier = suppliers.get_supplier(session, kind, supplier_id, itself=True)
         suppliers.erase_supplier(session, supplier, now(), get_caller().actor)
-    flash(_("Erased, with every result. The audit trail keeps that it happened, and by whom."))
+    flash(_("Erased, with all results. The audit trail shows when and by whom."))
     return redirect(url_for(f"pages.{PATHS[kind]}"), 303)
 
 
@@ -195,7 +207,7 @@ def merge_supplier(kind: str, supplier_id: str) -> AnyResponse:
         source = suppliers.get_supplier(session, kind, supplier_id, itself=True)
         target = suppliers.get_supplier(session, kind, request.form.get("into", ""))
         suppliers.merge_suppliers(session, source, target, now(), get_caller().actor)
-    flash(_("Merged: its results and answers stand here now."))
+    flash(_("Merged. Its results and answers are now part of this record."))
     return redirect(url_for(f"pages.{kind}", supplier_id=target.id), 303)
 
 
@@ -204,5 +216,5 @@ def remove_alias(kind: str, supplier_id: str, merged_key_id: str) -> AnyResponse
     with write_session() as session:
         supplier = suppliers.get_supplier(session, kind, supplier_id)
         identity.remove_alias(session, supplier, merged_key_id, get_caller().actor)
-    flash(_("Let go: the next list that names it makes it one of its own, without history."))
+    flash(_("Alias removed. The next upload that names it creates a new record, without history."))
     return redirect(url_for(f"pages.{kind}", supplier_id=supplier.id), 303)

@@ -119,5 +119,5 @@ def _parse_changes(kind: str, form: dict[str, str]) -> dict[str, Any]:
     try:
         parsed = build_answers_schema(load_combined_form(kind)).load(answers)
     except ValidationError as error:
-        raise DomainError("what_if.impossible", 422, "One of the answers is none that the form offers.") from error
+        raise DomainError("what_if.impossible", 422, "The form does not offer one of these answers.") from error
     return {**{question: to_json_value(answer) for question, answer in parsed.items()}, **removed}
