@@ -1,9 +1,24 @@
 """What an admin does, through the API: users, their filters, keys, the audit trail, how long things are kept."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import pytest
 from callers import freeze_time, make_organisation, make_user
+from diligence_client import AuthenticatedClient
+from diligence_client.api.audit import list_audit_events
+from diligence_client.api.keys import create_key, list_keys, revoke_key
+from diligence_client.api.organisation import change_organisation, get_organisation
+from diligence_client.api.suppliers import list_suppliers
+from diligence_client.api.users import (
+    change_user,
+    create_user,
+    delete_filter,
+    list_filters,
+    list_users,
+    reset_password,
+    save_filter,
+)
+from diligence_client.models import NewFilter, NewKey, NewUser, OrganisationChange, UserChange
 from flask import Flask
 from portal import Portal, make_portal
 from sqlalchemy import select
@@ -32,20 +47,16 @@ def stranger(app: Flask, database: Database) -> Portal:
 
 def test_a_user_is_made_changed_and_given_a_new_password(portal: Portal, database: Database, ours: str):
     make_user(database, ours, "admin")
-    response = portal.post("/users", BO)
-    assert (response.status_code, response.json["role"], response.json["must_change_password"]) == (
-        201,
-        "officer",
-        True,
-    )
-    user = response.json["id"]
-    changed = portal.call("PATCH", f"/users/{user}", json={"role": "viewer", "active": False})
-    assert (changed.json["role"], changed.json["active"]) == ("viewer", False)
-    again = portal.post(f"/users/{user}/password")
-    assert again.json["password"] != response.json["password"]
-    listed = {one["email"]: one for one in portal.get("/users").json["items"]}
-    assert listed["bo@harbour.example"]["role"] == "viewer"
-    assert "password" not in listed["bo@harbour.example"]
+    client = portal.client
+    response = create_user.sync_detailed(client=client, body=NewUser(**BO))
+    user = response.parsed
+    assert (response.status_code, user.role, user.must_change_password) == (201, "officer", True)
+    changed = change_user.sync(user.id, client=client, body=UserChange(role="viewer", active=False))
+    assert (changed.role, changed.active) == ("viewer", False)
+    assert reset_password.sync(user.id, client=client).password != user.password
+    listed = {one.email: one for one in list_users.sync(client=client).items}
+    assert listed["bo@harbour.example"].role == "viewer"
+    assert "password" not in listed["bo@harbour.example"].to_dict()
 
 
 def test_the_last_admin_stays_whoever_asks(portal: Portal, database: Database, ours: str):
@@ -63,13 +74,14 @@ def test_what_is_told_once_is_not_kept_under_an_idempotency_key(portal: Portal, 
 
 
 def test_a_key_is_made_opens_the_api_and_is_revoked(portal: Portal, app: Flask):
-    body = portal.post("/keys", {"name": "ERP", "scopes": ["suppliers:read"], "days": 3}).json
-    erp = Portal(app, {"Authorization": f"Bearer {body['key']}"})
-    assert erp.get("/suppliers").status_code == 200
-    assert erp.get("/keys").status_code == 403
-    assert body["key"] not in portal.get("/keys").get_data(as_text=True)
-    assert portal.call("DELETE", f"/keys/{body['id']}").status_code == 204
-    assert erp.get("/suppliers").status_code == 401
+    new = NewKey(name="ERP", scopes=["suppliers:read"], days=3)
+    key = create_key.sync(client=portal.client, body=new)
+    erp = Portal(app, {"Authorization": f"Bearer {key.key}"}).client
+    assert list_suppliers.sync_detailed(client=erp).status_code == 200
+    assert list_keys.sync_detailed(client=erp).status_code == 403
+    assert key.key not in list_keys.sync_detailed(client=portal.client).content.decode()
+    assert revoke_key.sync_detailed(key.id, client=portal.client).status_code == 204
+    assert list_suppliers.sync_detailed(client=erp).status_code == 401
 
 
 def test_a_key_of_scopes_that_do_not_exist_or_of_no_days_is_refused(portal: Portal):
@@ -79,20 +91,25 @@ def test_a_key_of_scopes_that_do_not_exist_or_of_no_days_is_refused(portal: Port
 
 def test_a_user_keeps_filters_that_the_pages_show_too(portal: Portal, database: Database, ours: str):
     user = make_user(database, ours)
-    response = portal.post(f"/users/{user}/filters", {"name": "Fishing", "sector": "03", "sort": "score"})
-    assert (response.status_code, response.json["wanted"]) == (201, {"sector": "03", "sort": "score"})
-    assert portal.get(f"/users/{user}/filters").json["items"] == [response.json]
-    assert portal.post(f"/users/{user}/filters", {"name": "Fishing"}).status_code == 409
-    assert portal.call("DELETE", f"/users/{user}/filters/{response.json['id']}").status_code == 204
-    assert portal.get(f"/users/{user}/filters").json["items"] == []
+    client, fishing = portal.client, NewFilter(name="Fishing", sector="03", sort="score")
+    saved = save_filter.sync(user, client=client, body=fishing)
+    assert saved.wanted.to_dict() == {"sector": "03", "sort": "score"}
+    assert list_filters.sync(user, client=client).items == [saved]
+    assert save_filter.sync_detailed(user, client=client, body=NewFilter(name="Fishing")).status_code == 409
+    assert delete_filter.sync_detailed(user, saved.id, client=client).status_code == 204
+    assert list_filters.sync(user, client=client).items == []
+
+
+def create_keys(client: AuthenticatedClient, *days: int) -> None:
+    for each in days:
+        create_key.sync(client=client, body=NewKey(name="ERP", scopes=["assess"], days=each))
 
 
 def test_the_audit_trail_comes_newest_first_and_in_pages(portal: Portal):
-    for days in (1, 2, 3):
-        portal.post("/keys", {"name": "ERP", "scopes": ["assess"], "days": days})
-    first = portal.get("/audit?action=key.created&limit=2").json
-    assert [event["details"]["days"] for event in first["items"]] == [3, 2]
-    second = portal.get(first["next"].removeprefix("/api/v1")).json
+    create_keys(portal.client, 1, 2, 3)
+    first = list_audit_events.sync(client=portal.client, action="key.created", limit=2)
+    assert [event.details["days"] for event in first.items] == [3, 2]
+    second = portal.get(first.next_.removeprefix("/api/v1")).json
     assert [event["details"]["days"] for event in second["items"]][:1] == [1]
     assert portal.get("/audit?until=2020-01-01").json["items"] == []
     assert portal.get("/audit?until=2020-13-01").status_code == 422
@@ -108,22 +125,24 @@ def test_the_audit_trail_is_narrowed_to_days_of_the_organisation_the_last_one_in
     portal = make_portal(
         app, make_organisation(database, "Kiritimati Foods", "Pacific/Kiritimati")
     )  # where it is 2 November
-    portal.post("/keys", {"name": "ERP", "scopes": ["assess"], "days": 1})
+    create_keys(portal.client, 1)
 
-    def days(since: str, until: str) -> list[int]:
-        found = portal.get(f"/audit?action=key.created&since=2026-11-{since}&until=2026-11-{until}").json["items"]
-        return [event["details"]["days"] for event in found if event["actor"] != "system:test"]
+    def days(since: int, until: int) -> list[int]:
+        between = {"since": date(2026, 11, since), "until": date(2026, 11, until)}
+        found = list_audit_events.sync(client=portal.client, action="key.created", **between).items
+        return [event.details["days"] for event in found if event.actor != "system:test"]
 
-    assert days("02", "02") == days("01", "30") == [1]
-    assert days("01", "01") == days("03", "30") == []
+    assert days(2, 2) == days(1, 30) == [1]
+    assert days(1, 1) == days(3, 30) == []
 
 
 def test_how_long_things_are_kept_is_set_within_bounds_and_told_in_the_audit_trail(portal: Portal):
-    assert portal.get("/organisation").json["keep_months"] == 84
-    answer = portal.call("PATCH", "/organisation", json={"keep_months": 60})
-    assert answer.json["keep_months"] == portal.get("/organisation").json["keep_months"] == 60
-    (event,) = portal.get("/audit?action=organisation.keep_months_changed").json["items"]
-    assert event["details"] == {"from": 84, "to": 60}
+    client = portal.client
+    assert get_organisation.sync(client=client).keep_months == 84
+    changed = change_organisation.sync(client=client, body=OrganisationChange(keep_months=60))
+    assert changed.keep_months == get_organisation.sync(client=client).keep_months == 60
+    (event,) = list_audit_events.sync(client=client, action="organisation.keep_months_changed").items
+    assert event.details.to_dict() == {"from": 84, "to": 60}
     assert (
         portal.call("PATCH", "/organisation", json={"keep_months": 61.0}).json["keep_months"] == 61
     )  # a whole number in JSON

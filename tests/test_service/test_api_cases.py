@@ -2,6 +2,10 @@
 
 import pytest
 from callers import make_browser, make_organisation, make_user
+from diligence_client.api.assessments import get_assessment
+from diligence_client.api.cases import add_finding, close_case, get_case, list_cases, open_case
+from diligence_client.api.suppliers import get_supplier, list_supplier_assessments
+from diligence_client.models import CaseClosing, NewCase, NewFinding
 from flask import Flask
 from portal import Portal, make_portal, run_jobs
 from sheets import text
@@ -35,45 +39,43 @@ def portal(app: Flask, harbour: str) -> Portal:
 
 
 def test_a_case_is_opened_read_added_to_and_closed(portal: Portal):
-    answer = portal.post("/cases", {**CASE, "findings": [LOCKED]})
+    client = portal.client
+    answer = open_case.sync_detailed(client=client, body=NewCase(**CASE, findings=[NewFinding(**LOCKED)]))
     assert answer.status_code == 201
-    address = answer.headers["Location"].removeprefix("/api/v1")
-    body = portal.get(address).json
-    assert body == answer.json
-    assert (body["number"], body["strength"], body["state"]) == ("C-1", "emergency", "open")
-    assert (body["cohort"]["nationality"], body["acts"]) == ("MM", ["transport"])
-    assert body["first_steps"][0]["id"] == "keep_people_safe"
-    assert body["first_steps"][0]["within_hours"] == 6
-    assert portal.get("/suppliers/S-1").json["case_evidence"] == "emergency"
+    case = answer.parsed
+    assert answer.headers["Location"] == f"/api/v1/cases/{case.id}"
+    assert get_case.sync(case.id, client=client) == case
+    assert (case.number, case.strength, case.state) == ("C-1", "emergency", "open")
+    assert (case.cohort["nationality"], case.acts) == ("MM", ["transport"])
+    assert (case.first_steps[0].id, case.first_steps[0].within_hours) == ("keep_people_safe", 6)
+    assert get_supplier.sync("S-1", client=client).case_evidence == "emergency"
 
-    added = portal.post(f"{address}/findings", {"finding": "violence", "phase": "work", "found": False})
-    assert added.status_code == 201
-    assert [(f["number"], f["finding"], f["found"]) for f in added.json["findings"]] == [
-        (1, "locked_in", True), (2, "violence", False),
-    ]  # fmt: skip
+    added = add_finding.sync(case.id, client=client, body=NewFinding("violence", phase="work", found=False))
+    assert [(f.number, f.finding, f.found) for f in added.findings] == [(1, "locked_in", True), (2, "violence", False)]
 
-    closed = portal.post(f"{address}/close", {"outcome": "remedied"}).json
-    assert (closed["state"], closed["outcome"], closed["first_steps"]) == ("closed", "remedied", [])
-    assert portal.get("/suppliers/S-1").json["case_evidence"] == "none_recorded"
-    history = portal.get("/suppliers/S-1/assessments").json["items"]
+    closed = close_case.sync(case.id, client=client, body=CaseClosing("remedied"))
+    assert (closed.state, closed.outcome, closed.first_steps) == ("closed", "remedied", [])
+    assert get_supplier.sync("S-1", client=client).case_evidence == "none_recorded"
+    history = list_supplier_assessments.sync("S-1", client=client).items
     assert len(history) == 4
-    strengths = [portal.get(f"/assessments/{one['id']}").json["case_evidence"] for one in history]
+    strengths = [get_assessment.sync(one.id, client=client).case_evidence for one in history]
     assert strengths == ["none_recorded", "emergency", "emergency", "none_recorded"]
 
 
 def test_cases_are_listed_the_strongest_first_by_state_and_supplier(portal: Portal):
-    for number, findings in (("C-1", []), ("C-2", [LOCKED])):
-        portal.post("/cases", {**CASE, "number": number, "findings": findings})
-    elsewhere = portal.post("/cases", {"number": "C-3", "findings": [LOCKED]}).json
-    portal.post(f"/cases/{elsewhere['id']}/close", {"outcome": "entered_by_mistake"})
-    site = portal.get("/suppliers/S-1").json["id"]
+    client, locked = portal.client, NewFinding(**LOCKED)
+    for number, findings in (("C-1", []), ("C-2", [locked])):
+        open_case.sync(client=client, body=NewCase(**CASE | {"number": number}, findings=findings))
+    elsewhere = open_case.sync(client=client, body=NewCase("C-3", findings=[locked]))
+    close_case.sync(elsewhere.id, client=client, body=CaseClosing("entered_by_mistake"))
+    site = get_supplier.sync("S-1", client=client).id
 
-    def numbers(query: str) -> list[str]:
-        return [case["number"] for case in portal.get(f"/cases{query}").json["items"]]
+    def numbers(**narrowed: str) -> list[str]:
+        return [case.number for case in list_cases.sync(client=client, **narrowed).items]
 
-    assert numbers("?state=open") == ["C-2", "C-1"]
-    assert numbers("?state=closed") == ["C-3"]
-    assert numbers(f"?supplier_id={site}") == ["C-2", "C-1"]
+    assert numbers(state="open") == ["C-2", "C-1"]
+    assert numbers(state="closed") == ["C-3"]
+    assert numbers(supplier_id=site) == ["C-2", "C-1"]
     first = portal.get("/cases?limit=1").json
     assert [case["number"] for case in first["items"]] == ["C-3"]  # equally strong, and the newer
     assert [c["number"] for c in portal.get(first["next"].removeprefix("/api/v1")).json["items"]] == ["C-2"]

@@ -5,6 +5,27 @@ from pathlib import Path
 
 import pytest
 from callers import make_organisation
+from diligence_client.api.imports import cancel_import, confirm_import, get_import, list_imports, upload_files
+from diligence_client.api.reports import download_report, get_report, list_reports, request_report
+from diligence_client.api.schedules import (
+    change_schedule,
+    create_schedule,
+    delete_schedule,
+    get_schedule,
+    list_schedules,
+)
+from diligence_client.api.suppliers import get_supplier, list_suppliers, put_supplier
+from diligence_client.models import (
+    Import,
+    ImportConfirmation,
+    NewReport,
+    NewSchedule,
+    RollingRule,
+    ScheduleChange,
+    SiteAnswers,
+    Upload,
+)
+from diligence_client.types import File
 from flask import Flask
 from portal import Portal, make_portal, run_jobs
 
@@ -27,40 +48,45 @@ def blobs(tmp_path: Path) -> BlobStore:
     return BlobStore(tmp_path / "blobs")
 
 
+def upload(portal: Portal, name: str, data: bytes, **choices: str) -> Import:
+    return upload_files.sync(client=portal.client, body=Upload([File(BytesIO(data), name, "text/csv")], **choices))
+
+
 def test_an_import_confirms_itself_and_is_followed_to_its_end(portal: Portal, database: Database, blobs: BlobStore):
-    response = portal.send("suppliers.csv", CSV, kind="site")
-    assert (response.status_code, response.json["state"], response.json["job"]["state"]) == (202, "waiting", "queued")
+    client, sent = portal.client, upload(portal, "suppliers.csv", CSV, kind="site")
+    assert (sent.state, sent.job.state) == ("waiting", "queued")
     run_jobs(database, blobs)
-    done = portal.call("GET", response.location.removeprefix("/api/v1")).json
-    assert (done["state"], done["rows"], done["accepted"], done["rejected"]) == ("done", 2, 2, 0)
-    assert done["job"]["progress"] == 1.0
-    assert sum(done["counts"].values()) == 2
-    assert done["files"][0]["name"] == "suppliers.csv"
-    assert portal.get("/suppliers/S-1").json["country"] == "TH"
-    assert [line["id"] for line in portal.get("/imports?state=done").json["items"]] == [done["id"]]
+    done = get_import.sync(sent.id, client=client)
+    assert (done.state, done.rows, done.accepted, done.rejected) == ("done", 2, 2, 0)
+    assert done.job.progress == 1.0
+    assert sum(done.counts.to_dict().values()) == 2
+    assert done.files[0]["name"] == "suppliers.csv"
+    assert get_supplier.sync("S-1", client=client).country == "TH"
+    assert [line.id for line in list_imports.sync(client=client, state="done").items] == [done.id]
 
 
 def test_defaults_fill_what_no_column_says(portal: Portal, database: Database, blobs: BlobStore):
-    portal.send("s.csv", b"Reference,Supplier name\nS-1,Blue Pier\n", default_country="Thailand", default_sector="1020")
+    sheet = b"Reference,Supplier name\nS-1,Blue Pier\n"
+    upload(portal, "s.csv", sheet, default_country="Thailand", default_sector="1020")
     run_jobs(database, blobs)
-    body = portal.get("/suppliers/S-1").json
-    assert (body["country"], body["sector"]) == ("TH", "1020")
+    site = get_supplier.sync("S-1", client=portal.client)
+    assert (site.country, site.sector) == ("TH", "1020")
 
 
 def test_an_import_waits_to_be_confirmed_where_the_sender_wants_to_look(
     portal: Portal, database: Database, blobs: BlobStore
 ):
-    response = portal.send("suppliers.csv", CSV, confirm="false")
+    client, sent = portal.client, upload(portal, "suppliers.csv", CSV, confirm="false")
     run_jobs(database, blobs)
-    address = response.location.removeprefix("/api/v1")
-    previewed = portal.get(address).json
-    assert (previewed["state"], previewed["counts"]) == ("previewed", None)  # nobody is at a level yet
-    assert portal.get("/suppliers").json["items"] == []
-    assert portal.post(f"{address}/confirm", {}).status_code == 202
+    previewed = get_import.sync(sent.id, client=client)
+    assert (previewed.state, previewed.counts) == ("previewed", None)  # no supplier has a level yet
+    assert list_suppliers.sync(client=client).items == []
+    as_found = ImportConfirmation()
+    assert confirm_import.sync_detailed(sent.id, client=client, body=as_found).status_code == 202
     run_jobs(database, blobs)
-    assert portal.get(address).json["state"] == "done"
-    late = portal.post(f"{address}/confirm", {})
-    assert (late.status_code, late.json["code"]) == (409, "import.state")
+    assert get_import.sync(sent.id, client=client).state == "done"
+    late = confirm_import.sync_detailed(sent.id, client=client, body=as_found)
+    assert (late.status_code, late.parsed.code) == (409, "import.state")
 
 
 def test_of_many_issues_the_first_are_listed_and_all_are_counted(
@@ -153,27 +179,28 @@ def test_an_upload_has_as_many_files_as_the_installation_takes(portal: Portal, d
 
 
 def test_an_import_is_cancelled(portal: Portal, database: Database, blobs: BlobStore):
-    address = portal.send("suppliers.csv", CSV).location.removeprefix("/api/v1")
-    assert portal.post(f"{address}/cancel").status_code == 202
+    sent = upload(portal, "suppliers.csv", CSV)
+    assert cancel_import.sync_detailed(sent.id, client=portal.client).status_code == 202
     run_jobs(database, blobs)
-    assert portal.get("/suppliers").json["items"] == []
+    assert list_suppliers.sync(client=portal.client).items == []
 
 
 def test_a_report_is_asked_for_made_and_fetched(portal: Portal, database: Database, blobs: BlobStore):
-    body = portal.put("/suppliers/S-1", {"name": "Blue Pier Cannery", "country": "TH", "sector": "1020"}).json
-    asked = portal.post("/reports", {"format": "csv", "supplier_id": body["id"]})
-    address = asked.location.removeprefix("/api/v1")
-    assert (asked.status_code, asked.json["state"]) == (202, "queued")
-    early = portal.get(f"{address}/file")
-    assert (early.status_code, early.json["code"]) == (409, "report.not_ready")
+    client, cannery = portal.client, SiteAnswers(name="Blue Pier Cannery", country="TH", sector="1020")
+    site = put_supplier.sync("S-1", client=client, body=cannery)
+    requested = request_report.sync(client=client, body=NewReport("csv", supplier_id=site.id))
+    assert requested.state == "queued"
+    early = download_report.sync_detailed(requested.id, client=client)
+    assert (early.status_code, early.parsed.code) == (409, "report.not_ready")
     run_jobs(database, blobs)
-    assert (portal.get(address).json["state"], portal.get(address).json["results"]) == ("done", 1)
-    file = portal.get(f"{address}/file")
-    assert (file.status_code, file.mimetype) == (200, "text/csv")
-    assert "Blue Pier Cannery" in file.get_data(as_text=True)
+    done = get_report.sync(requested.id, client=client)
+    assert (done.state, done.results) == ("done", 1)
+    file = download_report.sync_detailed(requested.id, client=client)
+    assert (file.status_code, file.headers["Content-Type"].partition(";")[0]) == (200, "text/csv")
+    assert b"Blue Pier Cannery" in file.parsed.payload.read()
     assert "attachment" in file.headers["Content-Disposition"]
     assert {"default-src 'none'", "sandbox"} <= set(file.headers["Content-Security-Policy"].split("; "))
-    assert [line["id"] for line in portal.get("/reports").json["items"]] == [asked.json["id"]]
+    assert [line.id for line in list_reports.sync(client=client).items] == [requested.id]
 
 
 @pytest.mark.parametrize(
@@ -193,15 +220,16 @@ def test_a_report_that_cannot_be_is_refused(portal: Portal, body: dict[str, obje
 
 
 def test_a_schedule_is_made_seen_changed_and_removed(portal: Portal):
-    response = portal.post("/schedules", SCHEDULE)
-    address = response.location.removeprefix("/api/v1")
-    assert (response.status_code, len(response.json["next_dates"])) == (201, 5)
-    assert portal.get(address).json == response.json
-    paused = portal.call("PATCH", address, json={"active": False, "name": "Each morning"}).json
-    assert (paused["active"], paused["name"], paused["next_dates"]) == (False, "Each morning", [])
-    assert portal.get("/schedules").json["items"] == [paused]
-    assert portal.call("DELETE", address).status_code == 204
-    assert portal.get(address).status_code == 404
+    client, every_morning = portal.client, NewSchedule(**SCHEDULE | {"rule": RollingRule("rolling", time="06:00")})
+    schedule = create_schedule.sync(client=client, body=every_morning)
+    assert len(schedule.next_dates) == 5
+    assert get_schedule.sync(schedule.id, client=client) == schedule
+    change = ScheduleChange(active=False, name="Each morning")
+    paused = change_schedule.sync(schedule.id, client=client, body=change)
+    assert (paused.active, paused.name, paused.next_dates) == (False, "Each morning", [])
+    assert list_schedules.sync(client=client).items == [paused]
+    assert delete_schedule.sync_detailed(schedule.id, client=client).status_code == 204
+    assert get_schedule.sync_detailed(schedule.id, client=client).status_code == 404
 
 
 @pytest.mark.parametrize(

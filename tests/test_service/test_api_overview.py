@@ -1,10 +1,32 @@
 """The portfolio, what to do, the table, connections, asking and the method, through the API."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from io import BytesIO
 
 import pytest
 from callers import freeze_time, make_organisation
+from diligence_client.api.actions import list_actions
+from diligence_client.api.agencies import get_agency_connections, put_agency
+from diligence_client.api.assessments import get_score_changes
+from diligence_client.api.forms import download_form, list_forms
+from diligence_client.api.jobs import cancel_job, list_jobs
+from diligence_client.api.method import get_method
+from diligence_client.api.models import get_model, list_models
+from diligence_client.api.portfolio import get_portfolio
+from diligence_client.api.sources import list_sources
+from diligence_client.api.suppliers import (
+    create_supplier_request,
+    download_supplier_form,
+    get_supplier,
+    get_supplier_connections,
+    list_supplier_assessments,
+    list_supplier_requests,
+    list_suppliers,
+    mark_supplier_form_returned,
+    put_supplier,
+)
+from diligence_client.api.table import download_table
+from diligence_client.models import AgencyAnswers, NewSiteQuestionnaireRequest, Return, SiteAnswers
 from flask import Flask
 from openpyxl import load_workbook
 from portal import Portal, make_portal
@@ -25,50 +47,54 @@ def stranger(app: Flask, database: Database) -> Portal:
     return make_portal(app, make_organisation(database, "Quay Textiles"))
 
 
+def put(portal: Portal, reference: str, **more: object) -> None:
+    assert put_supplier.sync_detailed(reference, client=portal.client, body=SiteAnswers(**CANNERY | more)).parsed.id
+
+
 def test_the_portfolio_counts_queues_maps_and_tells_who_moved_and_why(portal: Portal):
-    portal.put("/suppliers/S-1", CANNERY)
-    portal.put("/suppliers/S-1", {**CANNERY, "reported_harms": ["papers_withheld"], "reported_by": "workers"})
-    portal.put("/suppliers/S-2", {**CANNERY, "country": "NO"})
-    body = portal.get("/portfolio").json
-    levels = [portal.get(f"/suppliers/{name}").json["level"] for name in ("S-1", "S-2")]
-    assert body["counts"] == {level: levels.count(level) for level in body["counts"]}
-    assert body["kinds"] == {"site": 2, "agency": 0}
-    assert (
-        {cell["country"] for cell in body["heat_map"]} == {place["country"] for place in body["places"]} == {"TH", "NO"}
-    )
-    (mover,) = body["movers"]
-    assert (mover["supplier"]["reference"], mover["from"]) == ("S-1", "insufficient_evidence")
-    assert mover["moves"][0]["points"] > 0
+    put(portal, "S-1")
+    put(portal, "S-1", reported_harms=["papers_withheld"], reported_by="workers")
+    put(portal, "S-2", country="NO")
+    portfolio = get_portfolio.sync(client=portal.client)
+    levels = [get_supplier.sync(name, client=portal.client).level for name in ("S-1", "S-2")]
+    counts = portfolio.counts.to_dict()
+    assert counts == {level: levels.count(level) for level in counts}
+    assert portfolio.kinds.to_dict() == {"site": 2, "agency": 0}
+    places = {place.country for place in portfolio.places}
+    assert {cell.country for cell in portfolio.heat_map} == places == {"TH", "NO"}
+    (mover,) = portfolio.movers
+    assert (mover.supplier.reference, mover.from_) == ("S-1", "insufficient_evidence")
+    assert mover.moves[0].points > 0
 
 
 def test_what_rests_on_blanks_is_told_in_lists_on_the_maps_and_of_the_supplier_itself(portal: Portal):
     blanks = dict.fromkeys(("papers_retention", "worker_debt", "recruitment_fees", "threats", "violence"), "declined")
-    portal.put("/suppliers/S-1", CANNERY | blanks)
-    portal.put("/suppliers/S-2", {**CANNERY, "country": "NO", "papers_retention": "declined", "violence": "none_known"})
-    portal.put("/suppliers/S-3", {**CANNERY, "country": "DE", "papers_retention": "until_end"})
+    put(portal, "S-1", **blanks)
+    put(portal, "S-2", country="NO", papers_retention="declined", violence="none_known")
+    put(portal, "S-3", country="DE", papers_retention="until_end")
     expected = {"TH": (True, True), "NO": (False, True), "DE": (False, False)}  # a bound, rests on blanks
-    body = portal.get("/portfolio").json
-    for lines in (body["heat_map"], body["places"], body["worst"], portal.get("/suppliers").json["items"]):
-        assert {line["country"]: (line["up_to"], line["silent"]) for line in lines} == expected
-    whole = [portal.get(f"/suppliers/S-{n}").json for n in (1, 2, 3)]
-    assert [(one["up_to"], one["silent"]) for one in whole] == [*expected.values()]
+    portfolio, listed = get_portfolio.sync(client=portal.client), list_suppliers.sync(client=portal.client)
+    for lines in (portfolio.heat_map, portfolio.places, portfolio.worst, listed.items):
+        assert {line.country: (line.up_to, line.silent) for line in lines} == expected
+    whole = [get_supplier.sync(f"S-{n}", client=portal.client) for n in (1, 2, 3)]
+    assert [(one.up_to, one.silent) for one in whole] == [*expected.values()]
 
 
 def test_what_to_do_first_comes_with_whom_it_concerns(portal: Portal):
-    portal.put("/suppliers/S-1", CANNERY)
-    step = portal.get("/actions").json["items"][0]
-    assert (step["total"], step["suppliers"][0]["reference"]) == (1, "S-1")
-    assert step["action"]["id"] == portal.get("/suppliers/S-1").json["next_step"]
-    assert step["action"]["proof"]
+    put(portal, "S-1")
+    step = list_actions.sync(client=portal.client).items[0]
+    assert (step.total, step.suppliers[0].reference) == (1, "S-1")
+    assert step.action["id"] == get_supplier.sync("S-1", client=portal.client).next_step
+    assert step.action["proof"]
 
 
 def test_the_table_comes_as_a_file_as_the_filter_says(portal: Portal):
-    portal.put("/suppliers/S-1", CANNERY)
-    portal.put("/suppliers/S-2", {**CANNERY, "name": "Fjord Foods", "country": "NO"})
-    text = portal.get("/table?country=NO").get_data(as_text=True)
+    put(portal, "S-1")
+    put(portal, "S-2", name="Fjord Foods", country="NO")
+    text = download_table.sync(client=portal.client, country="NO").payload.read().decode()
     assert "Fjord Foods" in text
     assert "Blue Pier" not in text
-    book = load_workbook(BytesIO(portal.get("/table?format=xlsx&sort=name").get_data()))
+    book = load_workbook(download_table.sync(client=portal.client, format_="xlsx", sort="name").payload)
     assert [row[2] for row in book.active.iter_rows(values_only=True)] == ["Name", "Blue Pier Cannery", "Fjord Foods"]
 
 
@@ -81,23 +107,27 @@ def test_a_name_in_the_table_stays_text(portal: Portal, name: str):
 
 
 def test_a_list_is_narrowed_as_the_page_narrows_it(portal: Portal):
-    portal.put("/suppliers/S-1", CANNERY)
-    portal.put("/suppliers/S-2", {"name": "Nowhere Foods"})
-    step = portal.get("/suppliers/S-1").json["next_step"]
-    assert [one["reference"] for one in portal.get("/suppliers?country=unknown").json["items"]] == ["S-2"]
-    assert "S-1" in [one["reference"] for one in portal.get(f"/suppliers?step={step}").json["items"]]
-    assert portal.get("/suppliers?review=overdue").json["items"] == []
+    put(portal, "S-1")
+    put_supplier.sync("S-2", client=portal.client, body=SiteAnswers(name="Nowhere Foods"))
+
+    def references(**narrowed: str) -> list[str | None]:
+        return [line.reference for line in list_suppliers.sync(client=portal.client, **narrowed).items]
+
+    assert references(country="unknown") == ["S-2"]
+    assert "S-1" in references(step=get_supplier.sync("S-1", client=portal.client).next_step)
+    assert references(review="overdue") == []
 
 
 def test_agencies_sites_and_corridors_hang_together(portal: Portal):
-    portal.put("/agencies/A-1", {"name": "Swift Hands", "country": "NP", "destination_countries": ["TH"]})
-    named = {"agencies": ["Swift Hands", "Nobody Knows"], "worker_origin_countries": ["NP"]}
-    portal.put("/suppliers/S-1", {**CANNERY, **named})
-    of_site, of_agency = portal.get("/suppliers/S-1/others").json, portal.get("/agencies/A-1/others").json
-    found = {one["named"]: one["agency"] and one["agency"]["reference"] for one in of_site["agencies"]}
+    agency = AgencyAnswers(name="Swift Hands", country="NP", destination_countries=["TH"])
+    put_agency.sync("A-1", client=portal.client, body=agency)
+    put(portal, "S-1", agencies=["Swift Hands", "Nobody Knows"], worker_origin_countries=["NP"])
+    of_site = get_supplier_connections.sync("S-1", client=portal.client)
+    found = {one.named: one.agency and one.agency.reference for one in of_site.agencies}
     assert found == {"Swift Hands": "A-1", "Nobody Knows": None}
-    assert of_site["corridors"] == [{"from": "Nepal", "to": "Thailand"}]
-    assert [site["reference"] for site in of_agency["sites"]] == ["S-1"]
+    assert [corridor.to_dict() for corridor in of_site.corridors] == [{"from": "Nepal", "to": "Thailand"}]
+    of_agency = get_agency_connections.sync("A-1", client=portal.client)
+    assert [site.reference for site in of_agency.sites] == ["S-1"]
 
 
 def test_an_agency_is_told_with_the_sites_and_workers_it_reaches(portal: Portal):
@@ -117,28 +147,33 @@ def test_an_agency_is_told_with_the_sites_and_workers_it_reaches(portal: Portal)
 
 
 def test_what_moved_a_score_is_told_of_each_assessment(portal: Portal):
-    portal.put("/suppliers/S-1", CANNERY)
-    portal.put("/suppliers/S-1", {**CANNERY, "country": "NO"})
-    last, first = portal.get("/suppliers/S-1/assessments").json["items"]
-    moved = portal.get(f"/assessments/{last['id']}/moves").json
-    assert moved["change"] == pytest.approx(last["score"] - first["score"])
-    assert sum(move["points"] for move in moved["moves"]) == pytest.approx(moved["change"], abs=1e-4)
-    assert portal.get(f"/assessments/{first['id']}/moves").json["change"] is None
+    put(portal, "S-1")
+    put(portal, "S-1", country="NO")
+    last, first = list_supplier_assessments.sync("S-1", client=portal.client).items
+    moved = get_score_changes.sync(last.id, client=portal.client)
+    assert moved.change == pytest.approx(last.score - first.score)
+    assert sum(move.points for move in moved.moves) == pytest.approx(moved.change, abs=1e-4)
+    assert get_score_changes.sync(first.id, client=portal.client).change is None
 
 
 def test_asking_is_recorded_fetched_and_marked_as_returned(portal: Portal, stranger: Portal):
-    portal.put("/suppliers/S-1", CANNERY)
-    response = portal.post("/suppliers/S-1/askings", {"form": "site", "sent_to": "the desk"})
-    assert (response.status_code, response.json["form_version"]) == (201, load_form("site").version)
-    book = load_workbook(BytesIO(portal.get(response.location.removeprefix("/api/v1")).get_data()))
-    assert dict(book["_form"].values)["asking"] == response.json["id"]
-    back = f"/suppliers/S-1/askings/{response.json['id']}/returned"
-    assert portal.post(back, {"on": "2020-01-01"}).json["code"] == "asking.returned_on"
-    assert portal.post(back, {}).json["returned_on"] == response.json["sent_on"]
-    assert portal.get("/suppliers/S-1/askings").json["items"][0]["returned_on"] == response.json["sent_on"]
-    portal.put("/suppliers/S-2", CANNERY)
-    assert portal.post(f"/suppliers/S-2/askings/{response.json['id']}/returned", {}).status_code == 404
-    assert stranger.get("/suppliers/S-1/askings").status_code == 404
+    client, to_the_desk = portal.client, NewSiteQuestionnaireRequest("site", sent_to="the desk")
+    put(portal, "S-1")
+    response = create_supplier_request.sync_detailed("S-1", client=client, body=to_the_desk)
+    request = response.parsed
+    assert (response.status_code, request.form_version) == (201, load_form("site").version)
+    assert response.headers["Location"].endswith(f"/askings/{request.id}/form")
+    book = load_workbook(download_supplier_form.sync("S-1", request.id, client=client).payload)
+    assert dict(book["_form"].values)["asking"] == request.id
+    early = mark_supplier_form_returned.sync("S-1", request.id, client=client, body=Return(date(2020, 1, 1)))
+    assert early.code == "asking.returned_on"
+    returned = mark_supplier_form_returned.sync("S-1", request.id, client=client, body=Return())
+    assert returned.returned_on == request.sent_on
+    assert list_supplier_requests.sync("S-1", client=client).items == [returned]
+    put(portal, "S-2")
+    elsewhere = mark_supplier_form_returned.sync_detailed("S-2", request.id, client=client, body=Return())
+    assert elsewhere.status_code == 404
+    assert list_supplier_requests.sync_detailed("S-1", client=stranger.client).status_code == 404
 
 
 def test_a_form_comes_back_today_where_the_organisation_is(
@@ -155,28 +190,29 @@ def test_a_form_comes_back_today_where_the_organisation_is(
 
 
 def test_the_forms_are_listed_and_fetched_empty(portal: Portal):
-    forms = portal.get("/forms").json["items"]
-    assert {"site", "agency"} <= {form["id"] for form in forms}
+    forms = list_forms.sync(client=portal.client).items
+    assert {"site", "agency"} <= {form.id for form in forms}
     for form in forms:
-        assert load_workbook(BytesIO(portal.get(f"/forms/{form['id']}/template").get_data()))["_form"]
-    assert portal.get("/forms/none/template").status_code == 404
+        assert load_workbook(download_form.sync(form.id, client=portal.client).payload)["_form"]
+    assert download_form.sync_detailed("none", client=portal.client).status_code == 404
 
 
 def test_a_model_is_told_whole_and_every_source_it_names_is_in_the_register(portal: Portal):
-    sources = {source["id"]: source for source in portal.get("/sources").json["items"]}
-    for line in portal.get("/models").json["items"]:
-        model = portal.get(f"/models/{line['id']}").json
-        assert model["digest"] == line["digest"]
-        for part in ("indicators", "contexts", "floors"):
-            assert all(sources[name]["title"] for item in model[part] for name in item["sources"])
-        assert all(item["weight_because"] for item in model["indicators"])
-    assert portal.get("/models/none").status_code == 404
-    assert {fact["id"] for fact in portal.get("/method").json["facts"]} >= {"country.wgi_rule_of_law"}
+    client = portal.client
+    sources = {source.id: source for source in list_sources.sync(client=client).items}
+    for line in list_models.sync(client=client).items:
+        model = get_model.sync(line.id, client=client)
+        assert model.digest == line.digest
+        for part in (model.indicators, model.contexts, model.floors):
+            assert all(sources[name].title for item in part for name in item["sources"])
+        assert all(item["weight_because"] for item in model.indicators)
+    assert get_model.sync_detailed("none", client=client).status_code == 404
+    assert {fact["id"] for fact in get_method.sync(client=client).facts} >= {"country.wgi_rule_of_law"}
 
 
 def test_jobs_are_listed_and_cancelled(portal: Portal):
     portal.send("a.csv", b"Name,Country\nBlue Pier,Thailand\n")
-    (job,) = portal.get("/jobs").json["items"]
-    assert (job["kind"], job["state"]) == ("read_import", "queued")
-    assert portal.post(f"/jobs/{job['id']}/cancel").status_code == 202
-    assert portal.post("/jobs/none/cancel").status_code == 404
+    (job,) = list_jobs.sync(client=portal.client).items
+    assert (job.kind, job.state) == ("read_import", "queued")
+    assert cancel_job.sync_detailed(job.id, client=portal.client).status_code == 202
+    assert cancel_job.sync_detailed("none", client=portal.client).status_code == 404

@@ -2,6 +2,9 @@
 
 import pytest
 from callers import make_organisation
+from diligence_client.api.agencies import put_agency
+from diligence_client.api.suppliers import get_supplier, list_supplier_assessments, put_supplier, what_if_supplier
+from diligence_client.models import AgencyAnswers, SiteAnswers, SiteWhatIfChange, WhatIf
 from flask import Flask
 from portal import Portal, make_portal
 
@@ -20,28 +23,31 @@ def portal(app: Flask, database: Database) -> Portal:
     return response
 
 
+def try_change(portal: Portal, reference: str = "S-1", **change: object) -> WhatIf:
+    return what_if_supplier.sync(reference, client=portal.client, body=SiteWhatIfChange(**change))
+
+
 def test_a_changed_answer_changes_points_and_nothing_is_stored(portal: Portal) -> None:
-    before = portal.get("/suppliers/S-1").json
-    reply = portal.post("/suppliers/S-1/what-if", {"answers": {"papers_retention": "worker_holds"}})
-    assert reply.status_code == 200
-    assert reply.json["before"]["score"] == before["score"]
-    (move,) = [move for move in reply.json["moves"] if move["title"] == "Papers withheld"]
-    assert move["after"] < move["before"]
-    assert portal.get("/suppliers/S-1").json == before
-    assert len(portal.get("/suppliers/S-1/assessments").json["items"]) == 1
+    before = get_supplier.sync("S-1", client=portal.client)
+    reply = try_change(portal, answers=SiteAnswers(papers_retention="worker_holds"))
+    assert reply.before.score == before.score
+    (move,) = [move for move in reply.moves if move.title == "Papers withheld"]
+    assert move.after < move.before
+    assert get_supplier.sync("S-1", client=portal.client) == before
+    assert len(list_supplier_assessments.sync("S-1", client=portal.client).items) == 1
 
 
 def test_null_counts_as_not_asked(portal: Portal) -> None:
-    reply = portal.post("/suppliers/S-1/what-if", {"answers": {"violence": None}}).json
-    (move,) = [move for move in reply["moves"] if move["title"] == "Violence"]
-    assert move["state_after"] == "not_asked"
+    (move,) = [
+        move for move in try_change(portal, answers=SiteAnswers(violence=None)).moves if move.title == "Violence"
+    ]
+    assert move.state_after == "not_asked"
 
 
 def test_the_fewest_actions_can_be_tried_as_they_are_named(portal: Portal) -> None:
-    fewest = portal.post("/suppliers/S-1/what-if", {}).json["fewest"]
-    request = {"actions": fewest["actions"], "evidence_grade": "worker_voice"}
-    after = portal.post("/suppliers/S-1/what-if", request).json["after"]
-    assert (after["level"], after["score"]) == (fewest["level"], pytest.approx(fewest["score"]))
+    fewest = try_change(portal).fewest
+    after = try_change(portal, actions=fewest.actions, evidence_grade="worker_voice").after
+    assert (after.level, after.score) == (fewest.level, pytest.approx(fewest.score))
 
 
 @pytest.mark.parametrize(
@@ -71,10 +77,10 @@ def test_a_key_without_worker_reports_cannot_infer_them_from_what_if(portal: Por
 
 
 def test_a_stored_agency_can_replace_another(portal: Portal) -> None:
-    portal.put("/agencies/A-1", {"name": "Fern Placement", "country": "TH", "destination_countries": ["TH"]})
-    portal.put(
-        "/suppliers/S-2", {"name": "Fjord Mill", "country": "NO", "sector": ["62"], "agencies": ["Unknown Hands"]}
-    )
-    reply = portal.post("/suppliers/S-2/what-if", {"answers": {"agencies": ["Fern Placement"]}}).json
-    assert reply["after"]["score"] > reply["before"]["score"]
-    assert [move["title"] for move in reply["moves"]] == ["Worst agency named"]
+    agency = AgencyAnswers(name="Fern Placement", country="TH", destination_countries=["TH"])
+    put_agency.sync("A-1", client=portal.client, body=agency)
+    site = SiteAnswers(name="Fjord Mill", country="NO", sector=["62"], agencies=["Unknown Hands"])
+    put_supplier.sync("S-2", client=portal.client, body=site)
+    reply = try_change(portal, "S-2", answers=SiteAnswers(agencies=["Fern Placement"]))
+    assert reply.after.score > reply.before.score
+    assert [move.title for move in reply.moves] == ["Worst agency named"]
