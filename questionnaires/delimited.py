@@ -106,12 +106,12 @@ def iter_rows(records: Iterator[list[str]], limits: Limits, widths: array[int]) 
     blank = 0
     for record in records:
         if len(record) > limits.columns:
-            raise FileRefused("limit.columns", f"{len(record):,}; {limits.columns:,} are read at most.")
+            raise FileRefused("limit.columns", f"It has {len(record):,}; the maximum is {limits.columns:,}.")
         if not any(map(str.strip, record)):
             blank += 1
             continue
         if len(widths) + blank >= limits.rows:
-            raise FileRefused("limit.rows", f"{limits.rows:,} are read at most.")
+            raise FileRefused("limit.rows", f"The maximum is {limits.rows:,}.")
         for _ in range(blank):
             widths.append(0)
             yield []
@@ -119,4 +119,4 @@ def iter_rows(records: Iterator[list[str]], limits: Limits, widths: array[int]) 
         widths.append(len(record))
         yield record
     if not widths:
-        raise FileRefused("file.empty", "It has blank lines only.")
+        raise FileRefused("file.empty", "It has only blank lines.")

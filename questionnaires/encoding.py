@@ -135,5 +135,5 @@ def guess_encoding(data: bytes) -> tuple[str, str]:
     best, text, encoding = candidates[0]
     for score, other_text, other_encoding in candidates[1:]:
         if best - score < MIN_LEAD and other_text != text:
-            raise FileRefused("csv.encoding", f"It may be {encoding} or {other_encoding}.")
+            raise FileRefused("csv.encoding", f"It could be {encoding} or {other_encoding}.")
     return text, encoding

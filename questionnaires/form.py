@@ -185,8 +185,8 @@ class Questionnaire:
                         raise DataFileError(
                             self.file,
                             question.id,
-                            f"the header '{word}' names {named_id} too",
-                            "Leave it to one of them.",
+                            f"the header '{word}' also names {named_id}",
+                            "Keep it for one of them only.",
                         )
         return headers
 
@@ -220,7 +220,10 @@ def load_form(form_id: str, version: str | None = None, folder: Path = FORMS_DIR
     form = replace(parse_form(path.read_text(encoding="utf-8"), f"forms/{form_id}/{path.name}"), folder=folder)
     if (form.id, form.version) != (form_id, path.stem):
         raise DataFileError(
-            form.file, "id, version", f"they say {form.id} {form.version}", "They must be the folder and the file."
+            form.file,
+            "id, version",
+            f"are {form.id} {form.version}",
+            "They must match the names of the folder and the file.",
         )
     questions = merge_questions(load_form(form.includes, None, folder), form) if form.includes else form.questions
     return check_headers(replace(form, questions=questions))
@@ -242,7 +245,10 @@ def merge_questions(core: Questionnaire, pack: Questionnaire) -> tuple[Question,
     for question in pack.questions:
         if core.by_id.get(question.id, question) != question:
             raise DataFileError(
-                pack.file, question.id, f"{core.file} asks it otherwise", "Ask it in one form, or alike in both."
+                pack.file,
+                question.id,
+                f"{core.file} asks it differently",
+                "Ask it in one form only, or identically in both.",
             )
     return core.questions + tuple(question for question in pack.questions if question.id not in core.by_id)
 
@@ -279,13 +285,13 @@ def parse_form(text: str, file: str) -> Questionnaire:
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise DataFileError(file, "the file", f"is not TOML: {error}", "Mend the line it names.") from error
+        raise DataFileError(file, "the file", f"is not TOML: {error}", "Fix the line named above.") from error
     for key in ("id", "version", "title", "kind", "question"):
         if not data.get(key):
             raise DataFileError(file, key, "is missing", "Every form has an id, version, title, kind and questions.")
     reject_unknown_keys(data, FORM_KEYS, file, "the form")
     if data["kind"] not in KINDS:
-        raise DataFileError(file, "kind", f"is '{data['kind']}'", f"It is one of {', '.join(KINDS)}.")
+        raise DataFileError(file, "kind", f"is '{data['kind']}'", f"It must be one of {', '.join(KINDS)}.")
     questions = tuple(parse_question(item, file) for item in data["question"])
     for name, values in (
         ("id", [question.id for question in questions]),
@@ -297,7 +303,7 @@ def parse_form(text: str, file: str) -> Questionnaire:
                 file,
                 duplicate,
                 f"is the {name} of two questions",
-                f"Give each question {'an id' if name == 'id' else 'a title'} of its own.",
+                f"Give each question its own {name}.",
             )
     return Questionnaire(
         data["id"],
@@ -321,20 +327,20 @@ def parse_question(data: Mapping[str, Any], file: str) -> Question:
     if data["type"] not in TYPES:
         raise DataFileError(file, item, f"is of type '{data['type']}'", f"The types are {', '.join(TYPES)}.")
     if not (item.isidentifier() and item.islower() and item.isascii()):
-        raise DataFileError(file, item, "is not an id", "Write it in small letters, digits and underscores.")
+        raise DataFileError(file, item, "is not a valid id", "Use lower-case letters, digits and underscores only.")
     choices = tuple(parse_choice(choice, file, item) for choice in data.get("choices", ()))
     if bool(choices) > (data["type"] in ("choice", "many")) or (data["type"] == "choice" and not choices):
         raise DataFileError(
             file,
             item,
             f"is of type {data['type']}, with {len(choices)} choices",
-            "A choice has choices, many may have; no other.",
+            "A question of type choice needs choices, one of type many may have them, and no other type has any.",
         )
     lists = {key: tuple(data.get(key, ())) for key in ("feeds", "synonyms", "sources")}
     values = {"buyer_answered" if key == "ours" else key: value for key, value in data.items()}
     question = Question(**{**values, **lists, "choices": choices})
     if data["type"] == "many" and any(sign in choice.title for choice in choices for sign in ";|"):
-        raise DataFileError(file, item, "has a choice with ; or | in its title", "These stand between several answers.")
+        raise DataFileError(file, item, "has a choice with ; or | in its title", "These separate several answers.")
     check_spellings(choices, file, item)
     return question
 
@@ -348,7 +354,7 @@ def check_spellings(choices: Iterable[Choice], file: str, item: str) -> None:
             folded = fold_text(word)
             if codes.setdefault(folded, choice.code) != choice.code:
                 raise DataFileError(
-                    file, item, f"'{word}' means {codes[folded]} and {choice.code}", "Leave it to one of them."
+                    file, item, f"'{word}' means {codes[folded]} and {choice.code}", "Keep it for one of them only."
                 )
             if folded in reserved:
                 raise DataFileError(file, item, f"'{word}' means {reserved[folded]} everywhere", "Leave it out.")

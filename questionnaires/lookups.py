@@ -98,8 +98,8 @@ def load_countries() -> Countries:
                 raise DataFileError(
                     "lists/country.csv",
                     code,
-                    f"'{word}' is a word for {by_word[fold_text(word)]} too",
-                    "Leave it to one of them.",
+                    f"'{word}' is also a word for {by_word[fold_text(word)]}",
+                    "Keep it for one of them only.",
                 )
     return Countries(by_word, names)
 

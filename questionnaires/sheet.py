@@ -162,7 +162,7 @@ def run_reader(data: bytes, kind: str, name: str, limits: Limits) -> bytes:
     except subprocess.TimeoutExpired:
         raise FileRefused("file.corrupt", f"It could not be read within {2 * limits.seconds} seconds.") from None
     if process.returncode:
-        refused = FileRefused("file.corrupt", "The process that read it broke off.")
+        refused = FileRefused("file.corrupt", "The reading process stopped unexpectedly.")
         refused.add_note(process.stderr.decode("utf-8", "replace")[-2000:])
         raise refused
     return process.stdout

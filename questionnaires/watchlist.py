@@ -102,7 +102,7 @@ def read_watchlist(data: bytes, name: str, limits: Limits = WATCHLIST_LIMITS) ->
     """
     kind = check_file(data, name, limits)
     if kind not in TEXT_TYPES:
-        raise FileRefused("file.type_not_allowed", "A watchlist is a .csv file.")
+        raise FileRefused("file.type_not_allowed", "A watchlist must be a .csv file.")
     table = decode_table(data, kind)
     misquoted = array("i")
     try:
@@ -127,7 +127,7 @@ def _parse_records(records: Iterator[list[str]], misquoted: array[int], name: st
         if any(map(str.strip, record)):
             rows += 1
             if rows > limits.rows:
-                raise FileRefused("limit.rows", f"{limits.rows:,} are read at most.")
+                raise FileRefused("limit.rows", f"{limits.rows:,} is the maximum.")
             if misquoted[-1:] == array("i", [number]):
                 parser.add_issue("csv.quoting", number)
             elif len(record) != len(header):

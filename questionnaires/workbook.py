@@ -205,15 +205,19 @@ def build_cell_validation(question: Question, ranges: Mapping[tuple[str, ...], s
     """
     options = list_options(question)
     if options:
-        validation = DataValidation(type="list", formula1=f"={ranges[options]}", error="Please choose from the list.")
+        validation = DataValidation(
+            type="list", formula1=f"={ranges[options]}", error="Please choose an answer from the list."
+        )
     elif question.type in ("number", "money", "percent"):
         minimum, maximum = (0, 100) if question.type == "percent" else (question.min, question.max)
         first = str(ANY_NUMBER[0] if minimum is None else minimum)
         second = str(ANY_NUMBER[1] if maximum is None else maximum)
         validation = DataValidation(type="decimal", operator="between", formula1=first, formula2=second)
-        validation.error = f"Please write a number. {describe_answers(question)}."
+        validation.error = f"Please enter a number. {describe_answers(question)}."
     elif question.type == "date":
-        validation = DataValidation(type="date", operator="greaterThan", formula1="1", error="Please write YYYY-MM-DD.")
+        validation = DataValidation(
+            type="date", operator="greaterThan", formula1="1", error="Please enter the date as YYYY-MM-DD."
+        )
     else:
         return None
     validation.errorStyle = "warning" if question.type in ("country", "sector", "date") else "stop"
@@ -273,7 +277,7 @@ def write_question_list(sheet: Worksheet, row: int, questions: Sequence[Question
     number = 0
     for part, (title, section, dark, pale) in enumerate(iter_sections(questions), 1):
         row += 1
-        for column, text in ((2, f"Part {part}: {title}"), (3, "The question"), (4, "The answer")):
+        for column, text in ((2, f"Part {part}: {title}"), (3, "Question"), (4, "Answer")):
             cell = sheet.cell(row, column, text)
             cell.font, cell.fill = Font(name=FONT, bold=True, color="FFFFFF"), PatternFill("solid", fgColor=dark)
         for question in section:

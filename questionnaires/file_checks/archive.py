@@ -105,7 +105,7 @@ def read_entry(data: bytes, start: int, table_end: int, limits: Limits) -> tuple
     if method not in (STORED, DEFLATED):
         raise FileRefused("archive.bad_compression")
     if size > limits.part_bytes or (size > RATIO_CHECKED_FROM and size > MAX_RATIO * compressed):
-        raise FileRefused("archive.expands_too_large", f"'{name[:80]}' would have {size / 1e6:.0f} MB.")
+        raise FileRefused("archive.expands_too_large", f"'{name[:80]}' would take {size / 1e6:.0f} MB.")
     begin = check_local_header(data, local, Header(raw_name, flags, method, crc, compressed, size))
     if begin + compressed > table_end:
         raise FileRefused("archive.corrupt")
@@ -173,7 +173,7 @@ def inflate(data: bytes, part: Part) -> Iterator[bytes]:
         crc = zlib.crc32(chunk, crc)
         yield chunk
     if size != part.size or crc != part.crc:
-        raise FileRefused("archive.corrupt", "A part is not what its checksum says.")
+        raise FileRefused("archive.corrupt", "The checksum of a part does not match.")
 
 
 def decompress(compressed: memoryview) -> Iterator[bytes]:

@@ -102,7 +102,7 @@ class ContentScanner:
             self.sheets.append(CellFlags())
             self.row = 1
             if len(self.sheets) > self.limits.sheets:
-                raise FileRefused("limit.sheets", f"{self.limits.sheets} are read at most.")
+                raise FileRefused("limit.sheets", f"The maximum is {self.limits.sheets}.")
         elif name == "table-row":
             self.row_repeats, self.column, self.cells = get_repeat_count(attributes, "number-rows-repeated"), 0, []
         elif name in ("table-cell", "covered-table-cell"):

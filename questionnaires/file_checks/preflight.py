@@ -43,10 +43,12 @@ def check_file(data: bytes, name: str, limits: Limits) -> str:
     extension = name.rpartition(".")[2].casefold() if "." in name else ""
     if len(data) > limits.bytes:
         raise FileRefused(
-            "upload.too_large", f"It has {len(data) / 1e6:.1f} MB; {limits.bytes / 1e6:.0f} MB are read at most."
+            "upload.too_large", f"It has {len(data) / 1e6:.1f} MB; {limits.bytes / 1e6:.0f} MB is the maximum."
         )
     if extension not in (*TYPES, "xlsm"):
-        raise FileRefused("file.type_not_allowed", f"This is .{extension}." if extension else "Its name has no ending.")
+        raise FileRefused(
+            "file.type_not_allowed", f"This is .{extension}." if extension else "Its name has no file extension."
+        )
     if not data:
         raise FileRefused("file.empty")
     if extension in TEXT_TYPES:
@@ -57,7 +59,7 @@ def check_file(data: bytes, name: str, limits: Limits) -> str:
     if extension == "xlsm":
         raise FileRefused("file.type_not_allowed", "This is .xlsm.")
     if detected != extension:
-        raise FileRefused("file.type_mismatch", f"It is an .{detected} file under the name of an .{extension} file.")
+        raise FileRefused("file.type_mismatch", f"It is an .{detected} file named as an .{extension} file.")
     return detected
 
 

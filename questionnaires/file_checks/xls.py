@@ -83,11 +83,11 @@ class WorkbookScanner:
             elif record_type == XF and length >= 4:
                 styles.append(int.from_bytes(record[2:4], "little"))
         if self.version not in (0x500, 0x600):
-            raise FileRefused("file.type_not_allowed", "It is of a version of Excel before 1995.")
+            raise FileRefused("file.type_not_allowed", "It was written by a version of Excel before 1995.")
         if any(sheet_type in MACRO_SHEETS for _, sheet_type in sheets):
             raise FileRefused("file.active_content")
         if len(sheets) > self.limits.sheets:
-            raise FileRefused("limit.sheets", f"{self.limits.sheets} are read at most.")
+            raise FileRefused("limit.sheets", f"The maximum is {self.limits.sheets}.")
         self.displays = {style: formats[code] for style, code in enumerate(styles) if formats.get(code)}
         flags = [self.scan_sheet(offset) if sheet_type == WORKSHEET else CellFlags() for offset, sheet_type in sheets]
         cells = sum(sheet.n_rows * sheet.n_columns for sheet in flags)

@@ -139,7 +139,7 @@ class Package:
 
         SafeXmlParser(handle_start).read(self.read("xl/workbook.xml"))
         if len(sheet_ids) > self.limits.sheets:
-            raise FileRefused("limit.sheets", f"{self.limits.sheets} are read at most.")
+            raise FileRefused("limit.sheets", f"The maximum is {self.limits.sheets}.")
         return sheet_ids
 
     def get_style_displays(self) -> dict[str, str]:
@@ -301,17 +301,17 @@ class SheetScanner:
         if name == "row":
             number = attributes.get("r", str(self.row + 1))
             if not re.fullmatch("[0-9]{1,10}", number):
-                raise FileRefused("file.corrupt", f"'{number[:20]}' is not a row.")
+                raise FileRefused("file.corrupt", f"'{number[:20]}' is not a row number.")
             self.row = int(number)
             self.column = -1
         elif name == "c":
             if self.in_cell:
-                raise FileRefused("file.corrupt", "A cell lies in a cell.")
+                raise FileRefused("file.corrupt", "A cell is nested in another cell.")
             self.in_cell = True
             self.cell, self.value, self.formula, self.filled = attributes, "", False, False
             reference = CELL_REFERENCE.fullmatch(attributes.get("r", ""))
             if reference is None and "r" in attributes:
-                raise FileRefused("file.corrupt", f"'{attributes['r'][:20]}' is not a cell.")
+                raise FileRefused("file.corrupt", f"'{attributes['r'][:20]}' is not a cell reference.")
             self.column = column_index(reference[1].encode()) if reference else self.column + 1
             self.cell_row = int(reference[2]) if reference else self.row
         elif name == "f":

@@ -108,9 +108,9 @@ class NumberField(AnswerField):
         if self.minimum is not None and self.maximum is not None:
             return f"a number from {self.minimum:g} to {self.maximum:g}"
         return (
-            f"a number from {self.minimum:g} up"
+            f"a number of at least {self.minimum:g}"
             if self.minimum is not None
-            else f"a number up to {self.maximum:g}"
+            else f"a number of at most {self.maximum:g}"
             if self.maximum is not None
             else ""
         )

@@ -120,7 +120,7 @@ def match_columns(
             )  # fmt: skip
     if not any(question in ordered for question in IDENTIFYING_QUESTIONS):
         proposed = [
-            f"'{issue.seen}' ({issue.cell}) is almost '{issue.expected}'."
+            f"'{issue.seen}' ({issue.cell}) is close to '{issue.expected}'."
             for issue in issues
             if issue.code == "schema.near_miss"
         ]
@@ -192,11 +192,11 @@ def apply_column_map(
             continue
         indices = [index for index, word in enumerate(words) if word and word == fold_text(header)]
         if question not in form.by_id:
-            expected = "The ids of questions are listed by the form."
+            expected = "The form has no question with this id."
         elif len(indices) != 1:
-            expected = f"The sheet has {'no such header' if not indices else 'that header twice'}."
+            expected = f"The sheet has {'no such header' if not indices else 'this header more than once'}."
         elif indices[0] in columns.values():
-            expected = "It names one header for two questions."
+            expected = "The same header is assigned to two questions."
         else:
             columns[question] = indices[0]
             continue
@@ -212,12 +212,17 @@ def parse_column_map(data: bytes, name: str) -> dict[str, str]:
         column_map = json.loads(text) if name.lower().endswith(".json") else tomllib.loads(text)
     except (UnicodeDecodeError, json.JSONDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise UnusableSheet(
-            build_issue("map.unknown", file=name, seen=str(error), expected="It is neither TOML nor JSON.")
+            build_issue("map.unknown", file=name, seen=str(error), expected="The file is neither TOML nor JSON.")
         ) from error
     if not isinstance(column_map, dict) or not all(
         isinstance(header, str) and header.strip() for header in column_map.values()
     ):
         raise UnusableSheet(
-            build_issue("map.unknown", file=name, seen="something else", expected="A map is a table of texts.")
+            build_issue(
+                "map.unknown",
+                file=name,
+                seen="something else",
+                expected="A column map is a table of questions and headers.",
+            )
         )
     return column_map

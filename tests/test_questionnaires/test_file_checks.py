@@ -128,7 +128,7 @@ def test_a_header_that_begins_with_id_is_not_taken_for_sylk():
 
 
 def test_a_workbook_under_the_wrong_extension_is_refused_with_its_real_type():
-    with pytest.raises(FileRefused, match=r"\.xlsx file under the name of an \.xls file"):
+    with pytest.raises(FileRefused, match=r"\.xlsx file named as an \.xls file"):
         examine_file(workbook("| a |"), "list.xls")
     assert get_refusal_code(old_workbook([["a"]]), "list.xlsx") == "file.type_mismatch"
     assert get_refusal_code(workbook("| a |"), "list.csv") == "file.type_mismatch"
@@ -539,5 +539,5 @@ def test_every_refusal_has_a_full_sentence_and_a_cure():
         assert re.fullmatch(r"[a-z]+\.[a-z_]+", code)
         assert sentence.endswith(".")
         assert cure.endswith(".")
-    refused = FileRefused("limit.rows", "200,000 are read at most.")
-    assert str(refused) == "The sheet has too many rows. 200,000 are read at most. Send the table in several files."
+    refused = FileRefused("limit.rows", "The maximum is 200,000.")
+    assert str(refused) == "The sheet has too many rows. The maximum is 200,000. Split the table into several files."

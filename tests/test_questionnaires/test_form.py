@@ -34,10 +34,10 @@ FAULTY = {
     "without questions": (HEAD, "question: is missing"),
     "of an unknown kind": (HEAD.replace('"site"', '"boat"') + NAME, "kind: is 'boat'"),
     "with a key that means nothing": ("colour = 1\n" + HEAD + NAME, "has colour"),
-    "under another name": (HEAD.replace('"toy"', '"other"') + NAME, "they say other 2026.1"),
+    "under another name": (HEAD.replace('"toy"', '"other"') + NAME, "are other 2026.1"),
     "with a question without ask": (HEAD + build_question(ask=""), "papers: has no ask"),
     "with a question of no known type": (HEAD + build_question(type='"guess"'), "papers: is of type 'guess'"),
-    "with a question whose id is no id": (HEAD + build_question(id='"Who holds?"'), "is not an id"),
+    "with a question whose id is no id": (HEAD + build_question(id='"Who holds?"'), "is not a valid id"),
     "with an unknown key in a question": (HEAD + build_question(weight="3"), "papers: has weight"),
     "with a choice that offers nothing": (HEAD + build_question(choices=""), "with 0 choices"),
     "with choices for a text": (HEAD + build_question(type='"text"'), "is of type text, with 1 choices"),
@@ -65,7 +65,7 @@ FAULTY = {
     "with a title twice": (HEAD + NAME + NAME.replace('"name"', '"other"'), "is the title of two questions"),
     "with a header for two questions": (
         HEAD + NAME + build_question(synonyms='["NAME "]'),
-        "papers: the header 'NAME ' names name too",
+        "papers: the header 'NAME ' also names name",
     ),
 }
 
@@ -110,7 +110,7 @@ def test_the_combined_form_has_the_core_and_all_packs():
 def test_a_pack_may_not_redefine_a_question_of_the_core(tmp_path):
     core = write_form(tmp_path, HEAD.replace("toy", "site") + NAME, "site")
     pack = HEAD + 'includes = "site"\n' + NAME.replace("Name?", "Which name?")
-    with pytest.raises(DataFileError, match="name: forms/site/2026.1.toml asks it otherwise"):
+    with pytest.raises(DataFileError, match="name: forms/site/2026.1.toml asks it differently"):
         load_form("toy", None, write_form(core, pack))
 
 

@@ -191,7 +191,7 @@ def test_the_description_of_an_issue_names_the_place_what_was_seen_and_the_cure(
     )
     assert (
         issue.describe()
-        == "Suppliers!D17 *Country*: 'Narnia' is not a country we know; the row was not read. Did you mean Namibia?"
+        == "Suppliers!D17 *Country*: 'Narnia' is not a recognised country; the row was not read. Did you mean Namibia?"
     )
 
 

@@ -168,7 +168,7 @@ def test_a_reference_or_a_local_name_identifies_a_row(header):
 
 
 def test_a_sheet_without_a_name_proposes_the_header_that_may_be_meant():
-    with pytest.raises(UnusableSheet, match=r"'Suplier' \(A1\) is almost 'Site name'"):
+    with pytest.raises(UnusableSheet, match=r"'Suplier' \(A1\) is close to 'Site name'"):
         match_columns(build_table("| Suplier | Country |\n| A | TH |"), 1, SITE)
 
 

@@ -190,8 +190,8 @@ def test_the_key_of_an_entry_depends_neither_on_spelling_nor_on_position():
     ("data", "message"),
     [
         (b"colour,shape\nred,round\n", "no column called name"),
-        (b"name\n \n", "no row"),
-        (b"name,kind\nA,ship\n", "no kind of entry"),
+        (b"name\n \n", "no data rows"),
+        (b"name,kind\nA,ship\n", "not a kind of entry"),
     ],
 )
 def test_a_file_without_entries_is_unusable(data: bytes, message: str):

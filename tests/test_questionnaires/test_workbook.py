@@ -88,8 +88,8 @@ def test_the_workbook_opens_on_the_page_that_explains_it():
     for phrase in (
         "What this is for",
         "Who sees it",
-        "Never write the name",
-        "One row for each site on the sheet 'Sites'",
+        "Never enter a worker's name",
+        "Use one row for each site on the sheet 'Sites'",
     ):
         assert phrase in text
     for question in FORM.questions:
@@ -105,10 +105,10 @@ def get_advice_on_blanks(form, **options) -> str:
 @pytest.mark.parametrize("form", ["site", "site_fishing", "agency"])
 def test_a_form_states_correctly_how_a_blank_counts(form):
     empty, sent = (get_advice_on_blanks(load_form(form), for_request=for_request) for for_request in (False, True))
-    assert "leave the cell empty: that counts as not asked" in empty
-    assert "where 'Form returned on' is filled in, an empty cell counts as declined" in empty
-    assert "Do not leave a question empty" in sent
-    assert "an empty cell counts as declined, and that is the worst answer" in sent
+    assert "leave the cell empty: it counts as not asked" in empty
+    assert "if 'Form returned on' is filled in, an empty cell counts as declined" in empty
+    assert "do not leave any question empty" in sent
+    assert "an empty cell counts as declined, which is the worst possible answer" in sent
     titles = {choice.title for question in load_form(form).questions for choice in question.choices}
     for text in (empty, sent):
         quoted = re.findall(r"'([^']+)'", text)
@@ -118,7 +118,7 @@ def test_a_form_states_correctly_how_a_blank_counts(form):
 
 def test_buyer_and_case_forms_state_how_a_blank_counts():
     assert "not answered yet" in get_advice_on_blanks(load_form("buyer"))
-    assert "'Found' left empty means yes" in get_advice_on_blanks(load_form("case"))
+    assert "'Found', where an empty cell means yes" in get_advice_on_blanks(load_form("case"))
 
 
 def test_the_about_page_is_never_read_as_a_table():
