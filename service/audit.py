@@ -37,7 +37,7 @@ def record_event(
     values = dict(details or {})
     for name, value in values.items():
         if not _is_code(value):
-            raise ValueError(f"the detail '{name}' of {action} is no code, number or date")
+            raise ValueError(f"the detail '{name}' of {action} is not a code, number or date")
     event = AuditEvent(
         at=now(), actor=actor, action=action, object_type=object_type, object_id=object_id, details=values
     )

@@ -58,7 +58,7 @@ def create_backup(db: Database, blobs: BlobStore, target: Path, at: datetime) ->
     Raises BackupError if the target exists, a file that a row refers to is missing, or the written file does not verify.
     """
     if target.exists():
-        raise BackupError(f"{target} is there already; a backup never overwrites another.")
+        raise BackupError(f"{target} already exists; a backup never overwrites a file.")
     work = target.with_name(target.name + ".part")
     try:
         with _open_private(work) as file, tarfile.open(fileobj=file, mode="w:gz", compresslevel=3) as tar:
@@ -70,7 +70,7 @@ def create_backup(db: Database, blobs: BlobStore, target: Path, at: datetime) ->
                     _add_member(tar, f"files/{digest}", blobs.get(digest))
                 except FileNotFoundError as error:
                     raise BackupError(
-                        f"the file {digest[:12]} is not in the store; it may have been erased just now."
+                        f"the file {digest[:12]} is not in the file store; it may have just been erased."
                     ) from error
             manifest = {
                 "format": FORMAT,
@@ -108,12 +108,12 @@ def verify_backup(source: Path) -> dict[str, Any]:
                 else:
                     files += 1
     except (tarfile.TarError, EOFError, OSError, orjson.JSONDecodeError) as error:
-        raise BackupError(f"{source} is no whole backup: {error}.") from error
+        raise BackupError(f"{source} is not a complete backup: {error}.") from error
     if manifest is None or manifest.get("format") != FORMAT:
-        raise BackupError(f"{source} is no backup of this kind.")
+        raise BackupError(f"{source} is not a Diligence backup.")
     tables = {name: tally.to_dict() for name, tally in tallies.items()}
     if (tables, files) != (manifest["tables"], manifest["files"]):
-        raise BackupError(f"{source} does not hold what its manifest says.")
+        raise BackupError(f"The content of {source} does not match its manifest.")
     return manifest
 
 
@@ -126,13 +126,15 @@ def restore_backup(db: Database, blobs: BlobStore, source: Path) -> dict[str, in
     manifest = verify_backup(source)
     if manifest["revision"] != get_revision(db.engine):
         raise BackupError(
-            f"{source} was written at schema {manifest['revision']} and the database is at {get_revision(db.engine)}: restore "
-            "with the version that wrote it, then upgrade."
+            f"{source} has database version {manifest['revision']}, but the database is at {get_revision(db.engine)}. Restore it "
+            "with the release that wrote it, then upgrade."
         )
     with db.unscoped() as session:
         for table in TABLES:
             if session.scalar(select(func.count()).select_from(table)):
-                raise BackupError(f"the table {table.name} is not empty; restore goes into an empty database.")
+                raise BackupError(
+                    f"the table {table.name} is not empty; a backup can only be restored into an empty database."
+                )
         with tarfile.open(source, "r:gz") as tar:
             # The tar holds tables in the order of their foreign keys, then files.
             by_name = {table.name: table for table in TABLES}

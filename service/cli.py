@@ -43,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"diligence: {error}", file=sys.stderr)
         return EXIT_NOTHING
     except KeyboardInterrupt:
-        print("diligence: stopped; nothing was written", file=sys.stderr)
+        print("diligence: stopped; no files were written", file=sys.stderr)
         return 130
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -57,7 +57,7 @@ def _report_internal_error() -> int:
     log = Path(tempfile.gettempdir()) / f"diligence-bug-{bug}.log"
     log.write_text(traceback.format_exc(), encoding="utf-8")
     print(
-        f"diligence: a fault of ours, not of your file (id {bug}). Its record is in {log}; please send it to us.",
+        f"diligence: internal error (id {bug}). This is a bug in Diligence: please report it with the file {log}.",
         file=sys.stderr,
     )
     return EXIT_INTERNAL_ERROR
@@ -66,39 +66,46 @@ def _report_internal_error() -> int:
 def _build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="diligence",
-        description="Scores suppliers and recruitment agencies for forced labour and unethical recruitment.",
+        description="Score suppliers and recruitment agencies for the risk of forced labour and unethical recruitment.",
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    assess = commands.add_parser("assess", help="score the suppliers and agencies in spreadsheets and write a report")
+    assess = commands.add_parser("assess", help="score the suppliers and agencies in spreadsheets and write reports")
     assess.add_argument("files", nargs="+", metavar="FILE", help="xlsx, xls, ods, csv or tsv")
     assess.add_argument("--out", required=True, metavar="DIR", help="folder to write to")
     assess.add_argument(
-        "--kind", choices=("site", "agency", "case"), help="what the rows are; found in each sheet unless told"
+        "--kind", choices=("site", "agency", "case"), help="what the rows are (default: detected for each sheet)"
     )
     assess.add_argument(
-        "--buyer", metavar="FILE", help="what you answer about your own practices (form buyer): no scores"
+        "--buyer",
+        metavar="FILE",
+        help="your answers about your own purchasing practices (form buyer): findings, no score",
     )
-    assess.add_argument("--country", metavar="ISO2", help="country of every row, for a file that has no such column")
+    assess.add_argument("--country", metavar="ISO2", help="country of every row, for files without a country column")
     assess.add_argument(
-        "--sector", metavar="CODE", help="ISIC code or sector of every row, for a file that has no such column"
+        "--sector", metavar="CODE", help="sector or ISIC code of every row, for files without a sector column"
     )
-    assess.add_argument("--on", metavar="DATE", help="the day the assessment speaks of (YYYY-MM-DD); today unless told")
-    assess.add_argument("--sheet", metavar="NAME", help="read this sheet alone")
-    assess.add_argument("--map", metavar="FILE", help='TOML or JSON: question = "Header"')
-    assess.add_argument("--date-order", choices=("dmy", "mdy"), help="how dates like 03/04/2025 are meant")
-    assess.add_argument("--formats", default=",".join(FORMATS), metavar="LIST", help=f"of {','.join(FORMATS)}")
+    assess.add_argument("--on", metavar="DATE", help="assessment date, YYYY-MM-DD (default: today)")
+    assess.add_argument("--sheet", metavar="NAME", help="read only this sheet")
+    assess.add_argument("--map", metavar="FILE", help='column map, TOML or JSON: question = "Header"')
+    assess.add_argument("--date-order", choices=("dmy", "mdy"), help="how to read dates such as 03/04/2025")
+    assess.add_argument(
+        "--formats",
+        default=",".join(FORMATS),
+        metavar="LIST",
+        help=f"comma-separated list of {', '.join(FORMATS)} (default: all)",
+    )
     assess.set_defaults(run=_assess)
 
-    verify = commands.add_parser("verify", help="recompute an assessment from its own file")
+    verify = commands.add_parser("verify", help="recompute an assessment from its own file and compare")
     verify.add_argument("file", metavar="assessment.json")
     verify.set_defaults(run=_verify_assessment)
 
-    template = commands.add_parser("template", help="write a questionnaire as a workbook to fill in")
+    template = commands.add_parser("template", help="write a blank questionnaire as a workbook")
     template.add_argument(
         "form",
         metavar="FORM",
-        help="site, agency, case, repayment or buyer, or the form of a pack, such as site_fishing",
+        help="site, agency, case, repayment, buyer, or a sector form such as site_fishing",
     )
     template.add_argument("--out", required=True, metavar="F.xlsx")
     template.set_defaults(run=_write_template)
@@ -107,10 +114,10 @@ def _build_parser() -> argparse.ArgumentParser:
     facts = commands.add_parser("facts", help="check or show the country facts").add_subparsers(
         required=True, metavar="check | show"
     )
-    facts.add_parser("check", help="every fact has a source, a licence and a value in range").set_defaults(
+    facts.add_parser("check", help="check that every fact has a source, a licence and a plausible value").set_defaults(
         run=_check_facts
     )
-    show = facts.add_parser("show", help='what is known of one country, or of a corridor: "NP>QA"')
+    show = facts.add_parser("show", help='print the facts about a country, or a migration corridor: "NP>QA"')
     show.add_argument("country", metavar="COUNTRY")
     show.set_defaults(run=_show_facts)
     admin.add_commands(commands)
@@ -133,7 +140,7 @@ def _assess(arguments: argparse.Namespace) -> int:
     on = _parse_day(arguments.on)
     formats = tuple(f.strip() for f in arguments.formats.split(",") if f.strip())
     if not formats or not set(formats) <= set(FORMATS):
-        raise UsageError(f"--formats takes a list of {', '.join(FORMATS)}; '{arguments.formats}' is something else.")
+        raise UsageError(f"--formats takes a comma-separated list of {', '.join(FORMATS)}, not '{arguments.formats}'.")
     paths = [*arguments.files, *([arguments.buyer] if arguments.buyer else [])]
     files = [(Path(path).name, read_bytes(Path(path))) for path in paths]
     with _show_progress() as say:
@@ -168,7 +175,7 @@ def _assess(arguments: argparse.Namespace) -> int:
         f"{received['accepted']} of {received['rows']} rows scored, {received['rejected']} rejected. Written to {out}."
     )
     if parsed.cases:
-        print(f"{len(parsed.cases)} case records read.")
+        print(f"Case records read: {len(parsed.cases)}.")
     for issue in [issue for issue in parsed.issues if issue.severity == "error"][:5]:
         print(f"- {issue.describe()}", file=sys.stderr)
     has_unused_file = any(not file["accepted"] for file in parsed.files)
@@ -241,7 +248,7 @@ def _check_facts(arguments: argparse.Namespace) -> int:
 def _print_faults(faults: Sequence[str]) -> int:
     for fault in faults:
         print(fault, file=sys.stderr)
-    print("No fault found." if not faults else f"{len(faults)} faults.")
+    print("No problems found." if not faults else f"Problems found: {len(faults)}.")
     return EXIT_PARTIAL if faults else EXIT_SCORED
 
 
@@ -255,7 +262,7 @@ def _show_facts(arguments: argparse.Namespace) -> int:
         if code is None:
             similar = load_countries().suggest(text)
             hint = f" Did you mean {' or '.join(similar)}?" if similar else ""
-            raise UsageError(f"'{text}' is not a country we know.{hint}")
+            raise UsageError(f"'{text}' is not a recognised country.{hint}")
         codes.append(code)
     facts = load_facts().as_of(date.today())
     print(" to ".join(f"{load_countries().names[code]} ({code})" for code in codes))
@@ -277,7 +284,7 @@ def _parse_day(text: str | None) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError as error:
-        raise UsageError(f"--on takes a day as YYYY-MM-DD; '{text}' is none.") from error
+        raise UsageError(f"--on takes a date as YYYY-MM-DD, not '{text}'.") from error
 
 
 @contextmanager

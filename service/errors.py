@@ -23,7 +23,7 @@ class DomainError(Exception):
 
 def not_found(detail: str = "") -> DomainError:
     """Build the error for an object that does not exist or belongs to another organisation: callers cannot tell them apart."""
-    return DomainError("not_found", 404, detail or "There is no such thing here.")
+    return DomainError("not_found", 404, detail or "Not found.")
 
 
 def build_problem(code: str, status: int, detail: str, **extra: Any) -> dict[str, Any]:

@@ -52,13 +52,13 @@ def request_report(
     workers reported; only callers who may see that can then download it.
     """
     if format not in FORMATS:
-        raise DomainError("format.unknown", 422, f"A report comes as {', '.join(FORMATS)}.")
+        raise DomainError("format.unknown", 422, f"Choose one of these report formats: {', '.join(FORMATS)}.")
     if audience not in AUDIENCES or (audience == "supplier" and supplier_id is None):
-        raise DomainError("audience.unknown", 422, "A report is internal, or the copy of one supplier.")
+        raise DomainError("audience.unknown", 422, "Choose an internal report, or the copy for one supplier.")
     if supplier_id is not None:
         _get_supplier(session, supplier_id)
     elif not list_supplier_ids(session, filter_ or SupplierFilter(), today()):
-        raise DomainError("report.empty", 422, "There is no supplier like that to report on.")
+        raise DomainError("report.empty", 422, "No supplier matches this report.")
     payload = {
         "format": format,
         "audience": audience,
@@ -105,7 +105,7 @@ def build_internal_report(session: Session, supplier_ids: Sequence[str], *, work
     """
     results = _load_latest_results(session, supplier_ids)
     if not results:
-        raise DomainError("report.empty", 422, "There is no supplier like that to report on.")
+        raise DomainError("report.empty", 422, "No supplier matches this report.")
     on = max(result.on for result in results)
     assessed = [_reassess_group(group) for group in _group_alike(results)]
     if not worker_derived:
@@ -129,7 +129,7 @@ def build_supplier_copy(session: Session, supplier_id: str) -> Report:
     """
     results = _load_latest_results(session, [supplier_id])
     if not results:
-        raise DomainError("report.empty", 422, "There is no supplier like that to report on.")
+        raise DomainError("report.empty", 422, "No supplier matches this report.")
     result = results[0]
     model, facts = stored_results.find_model_and_facts(result)
     form_answers = session.get_one(Supplier, supplier_id).form_answers
@@ -209,7 +209,7 @@ def get_report_state(session: Session, job_id: str) -> ReportState:
     """Return the state of a requested report. Raises DomainError ``not_found`` for a job that is no report."""
     job = get_job(session, job_id)
     if job.kind != RENDER_REPORT:
-        raise not_found("There is no such report.")
+        raise not_found("Report not found.")
     return ReportState(job, job.state == "done")
 
 
@@ -223,7 +223,9 @@ def download_report(session: Session, blobs: BlobStore, job_id: str, *, sees_wor
     state = get_report_state(session, job_id)
     if _includes_worker_reports(state.job.payload) and not sees_worker_derived:
         raise DomainError(
-            "report.closed", 403, "It tells what workers reported, which is not open to you: ask for one of your own."
+            "report.closed",
+            403,
+            "This report contains worker reports that you do not have access to. Request your own report instead.",
         )
     if not state.ready or state.job.result is None:
         raise DomainError("report.not_ready", 409, f"The report is {state.job.state}.")
@@ -245,5 +247,5 @@ def _get_supplier(session: Session, supplier_id: str) -> Supplier:
         )
     ).first()
     if supplier is None:
-        raise not_found("There is no such supplier.")
+        raise not_found("Supplier not found.")
     return supplier

@@ -27,32 +27,34 @@ class Settings:
     """Every setting, with its default. ``describe_settings()`` lists them for the documentation."""
 
     data: Path = _setting(Path("data"), "Folder for the SQLite database, uploaded files, reports and the secret key.")
-    database_url: str = _setting("", "SQLAlchemy address of the database; SQLite in the data folder unless set.")
+    database_url: str = _setting("", "SQLAlchemy URL of the database. Default: SQLite in the data folder.")
     secret_key_file: str = _setting(
-        "", "File with the secret key; made in the data folder at the first start unless set."
+        "", "File with the secret key. Default: created in the data folder at the first start."
     )
     host: str = _setting("127.0.0.1", "Address that the web server listens on.")
     port: int = _setting(8080, "Port that the web server listens on.")
-    hosts: tuple[str, ...] = _setting(
-        (), "Host names that the service answers to, with commas between; all unless set."
+    hosts: tuple[str, ...] = _setting((), "Host names that the service accepts, separated by commas. Default: all.")
+    proxies: int = _setting(
+        0, "Number of reverse proxies in front of the service that report the caller's address and scheme."
     )
-    proxies: int = _setting(0, "How many reverse proxies stand in front and report the caller's address and scheme.")
     plain_http: bool = _setting(
         False,
-        "Whether pages are served without TLS: cookies then go without Secure and __Host-. Only on a loopback address.",
+        "Serve pages without TLS, with cookies that lack Secure and __Host-. Only on a loopback address.",
     )
-    upload_bytes: int = _setting(50_000_000, "Largest request, all files of an upload together, in bytes.")
-    upload_files: int = _setting(20, "Most files in one upload.")
-    api_per_minute: int = _setting(600, "Requests a minute that one API key may make.")
-    idle_minutes: int = _setting(60, "Minutes without a request after which a sign-in ends.")
-    sign_in_hours: int = _setting(12, "Hours after which a sign-in ends in any case.")
-    key_days: int = _setting(365, "Longest life of an API key, in days.")
-    log_level: str = _setting("INFO", "Least severe lines of the log: DEBUG, INFO, WARNING or ERROR.")
+    upload_bytes: int = _setting(50_000_000, "Maximum size of a request in bytes, all files of an upload together.")
+    upload_files: int = _setting(20, "Maximum number of files in one upload.")
+    api_per_minute: int = _setting(600, "Maximum number of requests per minute and API key.")
+    idle_minutes: int = _setting(60, "Minutes of inactivity after which a session ends.")
+    sign_in_hours: int = _setting(12, "Hours after which a session ends in any case.")
+    key_days: int = _setting(365, "Maximum lifetime of an API key, in days.")
+    log_level: str = _setting("INFO", "Minimum severity of log lines: DEBUG, INFO, WARNING or ERROR.")
 
     def __post_init__(self) -> None:
         """Refuse to send pages, and with them cookies, unencrypted over a network."""
         if self.plain_http and self.host not in LOOPBACK:
-            raise SettingError(f"Without TLS the service listens on {' or '.join(LOOPBACK)} only, not on {self.host}.")
+            raise SettingError(
+                f"Without TLS the service may only listen on {' or '.join(LOOPBACK)}, not on {self.host}."
+            )
 
     @property
     def database(self) -> str:
@@ -71,7 +73,7 @@ class Settings:
             _create_secret_key(path)
         key = path.read_bytes().strip()
         if len(key) < 32:
-            raise SettingError(f"{path} holds no secret key of 32 characters or more.")
+            raise SettingError(f"{path} does not contain a secret key of at least 32 characters.")
         return key
 
 
@@ -96,7 +98,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
     known = {PREFIX + setting.name.upper(): setting for setting in fields(Settings)}
     variables = {name: value for name, value in environment.items() if name.startswith(PREFIX)}
     for name in variables.keys() - known.keys():
-        raise SettingError(f"{name} is no setting.")
+        raise SettingError(f"{name} is not a setting of Diligence.")
     values: dict[str, Any] = {
         known[name].name: _parse_value(name, text, known[name].default) for name, text in variables.items()
     }
@@ -106,11 +108,11 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
 def _parse_value(name: str, value: str, default: object) -> object:
     if isinstance(default, bool):
         if value.lower() not in TRUE + FALSE:
-            raise SettingError(f"{name} is '{value}': say 1 or 0.")
+            raise SettingError(f"{name} is '{value}'; set it to 1 or 0.")
         return value.lower() in TRUE
     if isinstance(default, int):
         if not value.isascii() or not value.isdigit():
-            raise SettingError(f"{name} is '{value}': say a whole number.")
+            raise SettingError(f"{name} is '{value}'; set it to a whole number.")
         return int(value)
     if isinstance(default, tuple):
         return tuple(part.strip() for part in value.split(",") if part.strip())

@@ -51,10 +51,10 @@ def parse_document(data: bytes) -> Document:
     try:
         document = orjson.loads(data)
     except orjson.JSONDecodeError as error:
-        raise InvalidAssessmentFile(f"this is not JSON: {error}") from error
+        raise InvalidAssessmentFile(f"the file is not JSON: {error}") from error
     if not isinstance(document, dict) or not {"assessment", "input", "actions", "results"} <= set(document):
         raise InvalidAssessmentFile(
-            "this JSON is not an assessment: it needs the parts assessment, input, actions and results"
+            "the file is not an assessment: it needs the parts assessment, input, actions and results"
         )
     return document
 
@@ -65,7 +65,7 @@ def find_discrepancies(document: Document, facts: Facts) -> list[str]:
         return list(_iter_discrepancies(document, facts)) or list(_check_digest(document))
     except (KeyError, TypeError, ValueError, AttributeError, LookupError) as error:
         # The document is untrusted input: a part of another structure is a discrepancy, not a crash.
-        return [f"the file does not have the shape of an assessment: {type(error).__name__}: {error}"]
+        return [f"the file does not have the structure of an assessment: {type(error).__name__}: {error}"]
 
 
 def _iter_discrepancies(document: Document, facts: Facts) -> Iterator[str]:
@@ -74,13 +74,13 @@ def _iter_discrepancies(document: Document, facts: Facts) -> Iterator[str]:
     snapshot = find_snapshot_by_digest(facts, load_releases(), head["facts_digest"], on)
     if snapshot is None:
         current_digest = facts.as_of(on).digest[:12]
-        yield f"the facts differ: the file names {head['facts_digest'][:12]}, this release holds {current_digest} for {on}"
+        yield f"the facts differ: the file names {head['facts_digest'][:12]}, this release has {current_digest} for {on}"
         return
     versions = {model["id"]: model["version"] for model in head["models"]}
     released = {(model.id, model.version) for model in load_models()}
     missing = [f"{name} {version}" for name, version in versions.items() if (name, version) not in released]
     if missing:
-        yield f"this release does not hold the models {', '.join(missing)}"
+        yield f"this release does not include the models {', '.join(missing)}"
         return
     counts = document["input"]
     cases = document.get("cases", [])
@@ -109,12 +109,12 @@ def _iter_discrepancies(document: Document, facts: Facts) -> Iterator[str]:
     expected_head = build_assessment_part(assessed, snapshot, on, head["options"])
     for part in ("engine", "models"):
         if head[part] != expected_head[part]:
-            yield f"the part assessment.{part} is not what this release holds"
+            yield f"the part assessment.{part} does not match this release"
     if compute_actions_digest(document["actions"]) not in {
         compute_actions_digest(build_actions_part(load_actions())),
         *get_action_releases(),
     }:
-        yield "the texts of the actions are not what this release holds"
+        yield "the texts of the actions do not match this release"
     if "buyer" in document:
         yield from find_buyer_discrepancies(document["buyer"], on)
     count = 0
@@ -137,8 +137,8 @@ def _check_digest(document: Document) -> Iterator[str]:
             yield "the digest of the document is missing"
     elif document["digest"] != compute_digest(document):
         yield (
-            "the document does not have its digest: every score follows from the answers it holds, and something that cannot "
-            "be recomputed was changed (the part input, an option, a row's place, or an answer that no score reads)"
+            "the digest does not match the document: every score follows from its answers, but something that cannot be "
+            "recomputed was changed (the part input, an option, the place of a row, or an answer that no score uses)"
         )
 
 
@@ -175,4 +175,4 @@ def _describe_difference(stored: Document, recomputed: Document) -> str:
                     )
         return f"{key} is {str(stored.get(key))[:80]!r}, recomputed {str(recomputed[key])[:80]!r}"
     extra = sorted(set(stored) - set(recomputed))
-    return f"has a part that nothing accounts for: {', '.join(extra)}"
+    return f"has an unexpected part: {', '.join(extra)}"

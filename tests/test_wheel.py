@@ -111,7 +111,7 @@ def serving(diligence: Path, folder: Path) -> Iterator[str]:
     process = subprocess.Popen(command, cwd=folder, env=outside(), stdout=pipe, stderr=pipe, text=True)
     try:
         first = process.stdout.readline()
-        assert "Diligence is at" in first, process.communicate()[1]
+        assert "Diligence is running at" in first, process.communicate()[1]
         yield re.search(r"http://[\d.:]+", first)[0]
     finally:
         process.kill()

@@ -24,7 +24,7 @@ TYPES: dict[str, list[str]] = {
 }
 PIECE_OF_EVIDENCE: Json = {
     "type": "object",
-    "description": "One piece of evidence; covers holds question ids, none for all of the form.",
+    "description": "One piece of evidence. `covers` lists question ids; without it, the evidence covers the whole form.",
     "properties": {
         "grade": {"enum": list(EVIDENCE_GRADES)},
         **{name: {"type": ["string", "null"], "examples": ["2026-03-01"]} for name in ("date", "expires")},
@@ -60,7 +60,7 @@ def components() -> Json:
             "required": ["kind"],
         },
         "Gate": {
-            "description": "Answers of one supplier or agency, assessed without being stored.",
+            "description": "Answers of one supplier or agency, to be assessed without being stored.",
             "oneOf": [{"$ref": f"#/components/schemas/{name}"} for name in ("SiteToAssess", "AgencyToAssess")],
         },
     }
@@ -75,7 +75,7 @@ def answers_schema(kind: str) -> Json:
     )
     return {
         "type": "object",
-        "description": "Answers by question id. What is left out was not asked; `declined` and `cannot_apply` are answers.",
+        "description": "Answers by question id. A question left out was not asked; `declined` and `cannot_apply` are answers.",
         "properties": {question.id: _answer_schema(question, answer_fields[question.id]) for question in questions},
         "additionalProperties": False,
     }

@@ -22,13 +22,13 @@ def json_object() -> dict[str, Any]:
     if request.mimetype != "application/json":
         raise DomainError("content_type", 415, "Send the body as application/json.")
     if request.content_length is not None and request.content_length > LONGEST:
-        raise DomainError("body.too_large", 413, f"A JSON body has at most {LONGEST} bytes.")
+        raise DomainError("body.too_large", 413, f"A JSON body may have at most {LONGEST:,} bytes.")
     data = request.get_data(cache=False)
     if len(data) > LONGEST:
-        raise DomainError("body.too_large", 413, f"A JSON body has at most {LONGEST} bytes.")
+        raise DomainError("body.too_large", 413, f"A JSON body may have at most {LONGEST:,} bytes.")
     body = parse(data)
     if not isinstance(body, dict):
-        raise DomainError("field.type", 422, "The body is to be an object.")
+        raise DomainError("field.type", 422, "The body must be a JSON object.")
     return body
 
 
@@ -38,15 +38,15 @@ def parse(data: bytes) -> Any:
     Raises DomainError: 400, or 422 where it could be read and holds what cannot be.
     """
     if data.startswith((b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf")):
-        raise DomainError("json.encoding", 400, "JSON is sent as UTF-8 without a mark.")
+        raise DomainError("json.encoding", 400, "Send JSON as UTF-8 without a byte order mark.")
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as fault:
-        raise DomainError("json.encoding", 400, f"Byte {fault.start + 1} is not UTF-8.") from fault
+        raise DomainError("json.encoding", 400, f"Byte {fault.start + 1} is not valid UTF-8.") from fault
     deepest = _depth(text)
     if deepest > DEEPEST:
         status = 422 if deepest < UNREADABLE else 400
-        raise DomainError("json.too_deep", status, f"The body nests deeper than {DEEPEST} levels.")
+        raise DomainError("json.too_deep", status, f"The body is nested more than {DEEPEST} levels deep.")
     try:
         return json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite)
     except json.JSONDecodeError as fault:
@@ -74,13 +74,13 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, value in pairs:
         if name in found:
-            raise DomainError("json.duplicate_key", 400, "A name stands twice in one object.")
+            raise DomainError("json.duplicate_key", 400, "An object contains the same name twice.")
         found[name] = value
     return found
 
 
 def _no_constant(text: str) -> float:
-    raise DomainError("json.invalid_number", 400, f"{text} is no number in JSON.")
+    raise DomainError("json.invalid_number", 400, f"{text} is not a number in JSON.")
 
 
 def _finite(text: str) -> float:

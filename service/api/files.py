@@ -46,10 +46,12 @@ def upload() -> Response:
         raise DomainError("content_type", 415, "Send the files as multipart/form-data.")
     unknown = sorted(set(request.files) - {"file"})
     if unknown:
-        raise DomainError("field.unknown", 422, f"{make_legible(unknown[0])}: Send each file in a field called 'file'.")
+        raise DomainError("field.unknown", 422, f"{make_legible(unknown[0])}: Send each file in a field named 'file'.")
     files = [(file.filename or "", file.read()) for file in request.files.getlist("file")]
     if len(files) > get_settings().upload_files:
-        raise DomainError("upload.too_many_files", 413, f"One upload has at most {get_settings().upload_files} files.")
+        raise DomainError(
+            "upload.too_many_files", 413, f"One upload may have at most {get_settings().upload_files} files."
+        )
     choices = _choices_of_form()
     parts = [part for name, data in files for part in (name.encode("utf-8", "replace"), data)]
     digest = idempotency.request_digest(orjson.dumps(choices, option=orjson.OPT_SORT_KEYS), *parts)
@@ -87,7 +89,7 @@ def _choices_of_form() -> dict[str, Any]:
     form = request.form.to_dict()
     unknown = sorted(form.keys() - TEXT_PARTS)
     if unknown:
-        raise DomainError("field.unknown", 422, f"{make_legible(unknown[0])}: There is no such field here.")
+        raise DomainError("field.unknown", 422, f"{make_legible(unknown[0])}: This field does not exist.")
     return choices_from({name: value for name, value in form.items() if value})
 
 
@@ -98,7 +100,7 @@ def choices_from(texts: Mapping[str, str]) -> dict[str, Any]:
     """
     for name, codes in CHOICES.items():
         if texts.get(name, codes[0]) not in codes:
-            raise DomainError("field.value", 422, f"{name}: It is {' or '.join(codes)}.")
+            raise DomainError("field.value", 422, f"{name}: It must be {' or '.join(codes)}.")
     choices: dict[str, Any] = {name: texts[name] for name in ("kind", "date_order", "sheet") if name in texts}
     try:
         if "sheet" in texts:
@@ -142,15 +144,15 @@ def _columns(text: str) -> dict[str, str] | list[dict[str, Any]]:
     if isinstance(data, dict):
         return _column_map(data)
     if not isinstance(data, list) or not data:
-        raise DomainError("field.type", 422, "columns: Send an object, or an array with one for each sheet.")
+        raise DomainError("field.type", 422, "columns: Send an object, or an array with one object per sheet.")
     for entry in data:
         if not isinstance(entry, dict) or not isinstance(entry.get("columns"), dict):
-            raise DomainError("field.type", 422, "columns: Each entry is an object with the columns of one sheet.")
+            raise DomainError("field.type", 422, "columns: Each entry must be an object with the columns of one sheet.")
         if unknown := sorted(set(entry) - {"file", "sheet", "columns"}):
-            raise DomainError("field.unknown", 422, f"columns: An entry has no {make_legible(unknown[0])}.")
+            raise DomainError("field.unknown", 422, f"columns: An entry has no field {make_legible(unknown[0])}.")
         names = [entry.get(name, "") for name in ("file", "sheet")]
         if not all(isinstance(name, str) and name.isprintable() for name in names):
-            raise DomainError("field.type", 422, "columns: Name the file and the sheet of an entry as texts.")
+            raise DomainError("field.type", 422, "columns: The file and the sheet of an entry must be texts.")
         _column_map(entry["columns"])
     return data
 
@@ -163,7 +165,7 @@ def _column_map(data: dict[str, Any]) -> dict[str, str]:
                 "field.unknown", 422, f"columns: There is no question {make_legible(json.dumps(question))}."
             )
         if not isinstance(header, str) or not header.isprintable():
-            raise DomainError("field.type", 422, f"columns: Say the header of the column that answers {question}.")
+            raise DomainError("field.type", 422, f"columns: Enter the header of the column that answers {question}.")
     return data
 
 

@@ -50,7 +50,9 @@ def handler(route: Route) -> Callable[..., Response]:
         key = idempotency.key_of_request() if request.method == "POST" else None
         if key and route.secret:
             raise DomainError(
-                "idempotency.secret", 400, "What is told once is not stored: leave the Idempotency-Key out."
+                "idempotency.secret",
+                400,
+                "This response contains a secret and is not stored. Send the request without an Idempotency-Key.",
             )
         written = route.transaction == "write" or key
         with write_session() if written else read_session(snapshot=route.transaction == "read") as session:
@@ -76,7 +78,9 @@ def count_request() -> None:
     g.hit = limiter.hit(get_caller())
     if not g.hit.allowed:
         wait = {"Retry-After": str(g.hit.seconds)}
-        raise DomainError("too_many_requests", 429, f"A key makes {g.hit.limit} requests a minute.", headers=wait)
+        raise DomainError(
+            "too_many_requests", 429, f"An API key may make {g.hit.limit} requests per minute.", headers=wait
+        )
 
 
 def finish(answer: Response) -> Response:

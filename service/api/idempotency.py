@@ -35,7 +35,9 @@ def key_of_request() -> str | None:
     if given is None:
         return None
     if not (1 <= len(given) <= LONGEST and given.isascii() and given.isprintable()):
-        raise DomainError("idempotency.key", 400, f"An Idempotency-Key has 1 to {LONGEST} printable ASCII characters.")
+        raise DomainError(
+            "idempotency.key", 400, f"An Idempotency-Key must have 1 to {LONGEST} printable ASCII characters."
+        )
     return f"{get_caller().id}:{given}"
 
 
@@ -75,7 +77,7 @@ def stored_reply(session: Session, key: str, digest: str) -> Reply | None:
     if stored is None:
         return None
     if stored.request_hash != digest:
-        raise DomainError("idempotency.reused", 422, "This Idempotency-Key was used for another request.")
+        raise DomainError("idempotency.reused", 422, "This Idempotency-Key was already used for a different request.")
     return Reply(stored.body.encode(), stored.status, {**stored.headers, "Idempotency-Replayed": "true"})
 
 
@@ -100,5 +102,7 @@ def store(session: Session, key: str, digest: str, reply: Reply) -> None:
         session.flush()
     except IntegrityError as error:
         raise DomainError(
-            "idempotency.at_work", 409, "A request with this Idempotency-Key is at work. Send it again in a moment."
+            "idempotency.at_work",
+            409,
+            "A request with this Idempotency-Key is still being processed. Try again in a moment.",
         ) from error

@@ -56,7 +56,7 @@ def get_model(session: Session, model_id: str) -> Reply:
     try:
         model = get_model_in_force(model_id, _today())
     except LookupError as error:
-        raise not_found("There is no such model.") from error
+        raise not_found("Model not found.") from error
     whole = build_models_part([model])[0]
     of_indicators = {
         i.id: {"weight_because": i.weight_because, "harm": i.harm, "ilo": list(i.ilo), "strong": i.severe}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from http import HTTPStatus
 from typing import Any
 
 from apispec import APISpec
@@ -32,7 +33,7 @@ PROBLEM_COMPONENTS: Json = {
     },
     "Problem": {
         "type": "object",
-        "description": "RFC 9457. `code` is for life; further members tell more.",
+        "description": "Problem details (RFC 9457). `code` never changes; other members give more information.",
         "properties": {
             "type": TEXT, "title": TEXT, "status": {"type": "integer"}, "detail": TEXT, "code": CODE, "instance": TEXT,
             "errors": {"type": "array", "items": {"$ref": "#/components/schemas/FieldError"}, "maxItems": 100},
@@ -41,30 +42,30 @@ PROBLEM_COMPONENTS: Json = {
     },
 }  # fmt: skip
 REFUSALS = {
-    400: "The request cannot be read: its JSON, a cursor, a header.",
-    401: "No API key, or none that holds.",
-    403: "The key lacks the scope of this route.",
-    404: "There is no such thing, or it belongs to another organisation.",
-    409: "What is there does not allow it just now.",
-    412: "What is there is not the version that If-Match names.",
-    413: "The body is larger than this route takes.",
-    415: "The body is of a type that this route does not take.",
-    422: "The body or a parameter says something that cannot be. `errors` lists what, at most 100.",
-    429: "More requests than the key may make in a minute. Retry-After says when to come again.",
+    400: "The request is malformed: its JSON, a cursor or a header.",
+    401: "The API key is missing or not valid.",
+    403: "The API key does not have the scope that this route requires.",
+    404: "Not found, or it belongs to another organisation.",
+    409: "The current state does not allow this request.",
+    412: "The current version is not the one named in If-Match.",
+    413: "The body is too large.",
+    415: "This route does not accept this content type.",
+    422: "The body or a parameter is not valid. `errors` lists the problems, at most 100.",
+    429: "Too many requests for this key. Retry-After says when to try again.",
 }
 ETAG = r'^(\*|(W/)?"[!#-~]{1,200}")$'
 HEADERS: Json = {
     f"RateLimit-{name}": {"description": about, "schema": {"type": "integer"}}
     for name, about in (
-        ("Limit", "Requests that the key may make in a minute."),
-        ("Remaining", "How many are left of them."),
-        ("Reset", "Seconds until the next minute."),
+        ("Limit", "Maximum number of requests per minute for this key."),
+        ("Remaining", "Remaining requests in this minute."),
+        ("Reset", "Seconds until the limit is reset."),
     )
 }
 IDEMPOTENCY_KEY: Json = {
     "name": "Idempotency-Key",
     "in": "header",
-    "description": "Sent again with the same body within 24 hours, the request gets its first answer and has no second effect.",
+    "description": "Sent again with the same body within 24 hours, a request returns the first response and has no other effect.",
     "schema": {"type": "string", "pattern": "^[!-~]([ -~]{0,98}[!-~])?$"},  # HTTP cuts the blanks around a header
 }
 
@@ -130,11 +131,15 @@ class _Converter(OpenAPIConverter):
 
 def document(routes: Iterable[Route]) -> Json:
     """Return the OpenAPI document of routes that need a key. A limit that an installation sets is an InstallationLimit in it."""
-    about = "Scores suppliers and recruitment agencies, explains each score, and says what to do about it."
+    about = (
+        "Scores suppliers and recruitment agencies for forced labour risk, explains each score, and recommends actions."
+    )
     spec = APISpec("Diligence", "1", "3.1.1", info={"description": about})
     for name, described in {**PROBLEM_COMPONENTS, **answer_schema.components(), **RULES}.items():
         spec.components.schema(name, described)
-    spec.components.security_scheme("key", {"type": "http", "scheme": "bearer", "description": "An API key: dk_..."})
+    spec.components.security_scheme(
+        "key", {"type": "http", "scheme": "bearer", "description": "An API key that starts with dk_."}
+    )
     sent, returned = _Converter(spec, sent=True), _Converter(spec, sent=False)
     for route in routes:
         path = re.sub(r"<(\w+)>", r"{\1}", f"/api/v1{route.path}")
@@ -193,7 +198,7 @@ def _responses(route: Route, returned: _Converter) -> Json:
         content = {"application/json": {"schema": returned.resolve_nested_schema(route.response)}}
     responses: Json = {}
     for status in route.statuses:
-        responses[str(status)] = {"description": route.summary, "headers": dict(HEADERS)}
+        responses[str(status)] = {"description": HTTPStatus(status).phrase, "headers": dict(HEADERS)}
         if content and status != 304:
             responses[str(status)]["content"] = content
     return responses

@@ -107,7 +107,7 @@ def get_moves(session: Session, result_id: str) -> Reply:
     """Return what moved a score from the assessment before to this one; ``change`` is null for the first."""
     result = session.get(Result, result_id)
     if result is None:
-        raise not_found("There is no such assessment.")
+        raise not_found("Assessment not found.")
     past = supplier_detail.get_history_entry(session, result)
     return Reply({"id": result.id, "change": past.change, "moves": _contributions(past.contributions)})
 

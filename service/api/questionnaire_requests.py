@@ -32,7 +32,7 @@ def list_forms(session: Session) -> Reply:
 def blank_form(form_id: str) -> Response:
     """Return a form as an empty workbook."""
     if form_id not in list_form_ids():
-        raise not_found("There is no such form.")
+        raise not_found("Form not found.")
     form = load_form(form_id)
     return attachment(build_template(form), WORKBOOK, f"{form.id}_{form.version}.xlsx")
 
@@ -81,4 +81,4 @@ def _day(text: str | None) -> date:
     try:
         return today(get_caller().time_zone) if text is None else date.fromisoformat(text)
     except ValueError as error:
-        raise DomainError("date.invalid", 422, "on: Say the day as year, month and day: 2026-03-01.") from error
+        raise DomainError("date.invalid", 422, "on: Enter the date as YYYY-MM-DD.") from error

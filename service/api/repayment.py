@@ -47,11 +47,11 @@ def _row(number: int, data: Mapping[str, Any]) -> CohortRow:
     except DomainError as refused:
         raise DomainError(refused.code, refused.status, f"Row {number}: {refused.detail}", **refused.extra) from refused
     if not answers.get("reference"):
-        raise DomainError("field.required", 422, f"Row {number}: reference: Each row says which cohort it speaks of.")
+        raise DomainError("field.required", 422, f"Row {number}: reference: Enter the cohort of the row.")
     person = find_personal_data(answers)
     if person is not None:
         question, code = person
         raise DomainError(
-            code, 422, f"Row {number}: {question}: It looks like a person's. Cohorts are counted, not named."
+            code, 422, f"Row {number}: {question}: This looks like personal data. Cohorts must not identify workers."
         )
     return CohortRow(answers, f"row {number}")

@@ -62,7 +62,7 @@ def check_conditions() -> None:
         given = request.headers.get(name)
         if given is not None and not TAGS.fullmatch(given):
             raise DomainError(
-                "precondition.malformed", 400, f'{name} takes a tag as it came in ETag, "in quotes", or *.'
+                "precondition.malformed", 400, f'{name} must be a tag from an ETag header, "in quotes", or *.'
             )
 
 
@@ -74,10 +74,10 @@ def check_version(current: str | None) -> None:
     match, none_match = request.if_match, request.if_none_match
     if match and (current is None or not match.contains(current)):
         raise DomainError(
-            "precondition.failed", 412, "What is there is not the version that If-Match names. Read it again."
+            "precondition.failed", 412, "The current version is not the one named in If-Match. Read it again."
         )
     if none_match and current is not None and none_match.contains_weak(current):
-        raise DomainError("precondition.failed", 412, "There is one already, and If-None-Match asks for none.")
+        raise DomainError("precondition.failed", 412, "It already exists, but If-None-Match requires that it does not.")
 
 
 def attachment(data: bytes, media_type: str, name: str) -> Response:

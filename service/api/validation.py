@@ -15,14 +15,14 @@ from service.errors import DomainError
 MOST_ERRORS = 100
 GRAVEST_FIRST = ("field.read_only", "field.unknown", "field.type", "field.required")
 DETAILS = {
-    "field.read_only": "This is worked out or given by the service: it cannot be set.",
-    "field.unknown": "There is no such field here.",
-    "field.type": "The value is of another type than this field takes.",
-    "field.required": "This field must be given.",
-    "field.value": "The field does not take this value.",
+    "field.read_only": "This field is set by the service and cannot be changed.",
+    "field.unknown": "This field does not exist.",
+    "field.type": "The value has the wrong type for this field.",
+    "field.required": "This field is required.",
+    "field.value": "This value is not allowed for this field.",
     "text.forbidden_character": build_issue("text.forbidden_character").cure,
-    "parameter.unknown": "There is no such parameter here.",
-    "parameter.value": "The parameter does not take this value.",
+    "parameter.unknown": "This parameter does not exist.",
+    "parameter.value": "This value is not allowed for this parameter.",
 }
 
 
@@ -30,7 +30,7 @@ def load_parameters(schema: Schema) -> dict[str, Any]:
     """Return the query parameters of the request. Raises DomainError, 422, with the code of the first fault and a list of all."""
     repeated = [name for name, values in request.args.lists() if len(values) > 1]
     if repeated:
-        raise refusal([error("parameter.value", repeated[0], "The parameter is given more than once.")])
+        raise refusal([error("parameter.value", repeated[0], "The parameter appears more than once.")])
     try:
         loaded: dict[str, Any] = schema.load(request.args.to_dict())
     except ValidationError as fault:

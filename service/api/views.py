@@ -70,7 +70,7 @@ def assess(session: Session, body: dict[str, Any]) -> Reply:
     data = dict(body)
     kind = data.pop("kind", "site")
     if not isinstance(kind, str) or kind not in PLURALS:
-        raise DomainError("field.value", 422, "kind: It is site or agency.")
+        raise DomainError("field.value", 422, "kind: It must be site or agency.")
     on = today(get_caller().time_zone)
     with TURN:
         answers, issues = load_answers(kind, data)
@@ -119,12 +119,10 @@ def supplier_line(supplier: Supplier) -> Resource:
 def put(session: Session, kind: str, supplier_id: str, body: dict[str, Any]) -> Reply:
     """Store a supplier under the buyer's own reference, and assess it."""
     if body.get("reference", supplier_id) != supplier_id:
-        raise DomainError(
-            "field.read_only", 422, "reference: It stands in the address, and differs from the one in the body."
-        )
+        raise DomainError("field.read_only", 422, "reference: It differs from the reference in the address.")
     answers, issues = load_answers(kind, {**body, "reference": supplier_id})
     if answers.get("reference") is None:
-        raise DomainError("reference.empty", 422, "The reference in the address says nothing.")
+        raise DomainError("reference.empty", 422, "The reference in the address is empty or a placeholder.")
     existing = identity.find_supplier(session, kind, answers)
     check_version(None if existing is None else etag(existing))
     try:
@@ -132,9 +130,7 @@ def put(session: Session, kind: str, supplier_id: str, body: dict[str, Any]) -> 
             session, kind, answers, today(get_caller().time_zone), now(), get_caller().actor, "api"
         )
     except IntegrityError as error:
-        raise DomainError(
-            "supplier.at_work", 409, "Somebody is keeping this supplier just now. Send it again."
-        ) from error
+        raise DomainError("supplier.at_work", 409, "Another request is saving this supplier. Try again.") from error
     location = {"Location": f"/api/v1/{PLURALS[kind]}/{supplier.id}"}
     values = with_issues(_supplier(session, supplier, result), issues)
     if existing is None:
@@ -165,7 +161,7 @@ def get_supplier(session: Session, kind: str, supplier_id: str) -> Reply:
     supplier = suppliers.get_supplier(session, kind, supplier_id)
     result = session.get(Result, supplier.latest_id) if supplier.latest_id else None
     if result is None:
-        raise not_found(f"There is no such {kind}.")
+        raise not_found(f"{kind.capitalize()} not found.")
     return Reply(_supplier(session, supplier, result), etag=etag(supplier))
 
 
@@ -178,7 +174,7 @@ def get_result(session: Session, result_id: str) -> Reply:
     """Return a result, reasons and all, as of its day."""
     result = session.get(Result, result_id)
     if result is None:
-        raise not_found("There is no such assessment.")
+        raise not_found("Assessment not found.")
     return Reply(_result(result))
 
 

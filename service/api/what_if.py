@@ -21,7 +21,7 @@ def try_change(session: Session, kind: str, supplier_id: str, body: Mapping[str,
     supplier = suppliers.get_supplier(session, kind, supplier_id)
     result = session.get(Result, supplier.latest_id) if supplier.latest_id else None
     if result is None:
-        raise not_found(f"There is no such {kind}.")
+        raise not_found(f"{kind.capitalize()} not found.")
     data = body.get("answers", {})
     removed = {question: None for question, answer in data.items() if answer is None}
     changed = load_answers(kind, data).answers | removed

@@ -72,7 +72,7 @@ def load_access(file: Path = FILE) -> Access:
         check_defined(route, [scope], scopes, "scope")
     routes = [route for table in (data["open"], pages, data["api"]) for route in table]
     if twice := {route for route in routes if routes.count(route) > 1}:
-        raise AccessFileError(file, min(twice), "stands in two tables")
+        raise AccessFileError(file, min(twice), "is listed in two tables")
     worker_derived, cases = data["worker_derived"], data["case_records"]
     for item, section in (("worker_derived", worker_derived), ("case_records", cases)):
         check_defined(item, section["roles"], roles, "role")

@@ -25,10 +25,10 @@ def create_organisation(database: Database, name: str, time_zone: str = "UTC") -
     Raises DomainError: ``organisation.name``, ``organisation.taken``, ``time_zone.unknown``.
     """
     if not 1 <= len(name.strip()) <= 200:
-        raise DomainError("organisation.name", 422, "An organisation needs a name of up to 200 letters.")
+        raise DomainError("organisation.name", 422, "Enter a name of up to 200 characters for the organisation.")
     if time_zone not in available_timezones():
         raise DomainError(
-            "time_zone.unknown", 422, f"There is no time zone called {time_zone}: say Asia/Bangkok, for example."
+            "time_zone.unknown", 422, f"There is no time zone called {time_zone}. Use a name such as Asia/Bangkok."
         )
     organisation = Organisation(id=new_id(), name=name.strip(), time_zone=time_zone, created_at=now())
     try:
@@ -37,7 +37,7 @@ def create_organisation(database: Database, name: str, time_zone: str = "UTC") -
             session.flush()
             record_event(session, ACTOR, "organisation.created", "organisation", organisation.id)
     except IntegrityError as error:
-        raise DomainError("organisation.taken", 409, f"There is an organisation called {name} already.") from error
+        raise DomainError("organisation.taken", 409, f"There is already an organisation called {name}.") from error
     return organisation.id
 
 

@@ -55,7 +55,7 @@ def get_caller() -> Caller:
     """Return the caller of the current request. Raises LookupError on a route that is open to all."""
     caller: Caller | None = g.get("caller")
     if caller is None:
-        raise LookupError("nobody is known to call an open route")
+        raise LookupError("the caller of an open route is unknown")
     return caller
 
 

@@ -33,14 +33,12 @@ def create_key(
     Raises DomainError: ``key.name``, ``key.scopes`` (none, or one that does not exist), ``key.days`` (1 to ``longest``).
     """
     if not 1 <= len(name.strip()) <= 200:
-        raise DomainError("key.name", 422, "A key needs a name of up to 200 letters.")
+        raise DomainError("key.name", 422, "Enter a name of up to 200 characters for the key.")
     unknown = sorted(set(scopes) - ACCESS.scopes.keys())
     if not scopes or unknown:
-        raise DomainError(
-            "key.scopes", 422, "A key needs one scope or more, each of those that exist.", unknown=unknown
-        )
+        raise DomainError("key.scopes", 422, "Choose at least one scope from the list of scopes.", unknown=unknown)
     if not 1 <= days <= longest:
-        raise DomainError("key.days", 422, f"A key ends after 1 to {longest} days.")
+        raise DomainError("key.days", 422, f"A key must expire after 1 to {longest} days.")
     prefix = "".join(secrets.choice(PREFIX_ALPHABET) for _ in range(8))
     text = f"dk_{prefix}_{secrets.token_urlsafe(32)}"
     at = now()

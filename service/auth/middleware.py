@@ -88,7 +88,9 @@ def _authenticate_session(roles: frozenset[str]) -> AnyResponse | None:
         return _redirect(url_for("account.password"))
     if user.role not in roles:
         raise DomainError(
-            "forbidden", 403, _("Your role does not open this page. An admin of your organisation can change it.")
+            "forbidden",
+            403,
+            _("Your role does not have access to this page. An admin of your organisation can change your role."),
         )
     return None
 
@@ -134,12 +136,16 @@ def _authenticate_key(scope: str) -> None:
     scheme, _space, text = request.headers.get("Authorization", "").partition(" ")
     challenge = {"WWW-Authenticate": 'Bearer realm="diligence"'}
     if scheme.lower() != "bearer" or not text.strip():
-        raise DomainError("key.missing", 401, "Send an API key: Authorization: Bearer dk_...", headers=challenge)
+        raise DomainError(
+            "key.missing", 401, "Send an API key in the header: Authorization: Bearer dk_...", headers=challenge
+        )
     with get_database().unscoped(write=False) as session:
         key = keys.find_key(session, text.strip())
     if key is None:
         challenge["WWW-Authenticate"] += ', error="invalid_token"'
-        raise DomainError("key.invalid", 401, "There is no such key, or it has ended.", headers=challenge)
+        raise DomainError(
+            "key.invalid", 401, "This API key does not exist, has expired or was revoked.", headers=challenge
+        )
     g.caller = Caller(
         key.organisation_id, key.organisation, key.time_zone, f"key:{key.id}", key.name, scopes=key.scopes
     )
@@ -148,4 +154,10 @@ def _authenticate_key(scope: str) -> None:
             session.execute(update(ApiKey).where(ApiKey.id == key.id).values(used_at=now()))
     if scope not in g.caller.scopes:
         challenge["WWW-Authenticate"] += f', error="insufficient_scope", scope="{scope}"'
-        raise DomainError("key.scope", 403, f"This needs a key with the scope {scope}.", headers=challenge, scope=scope)
+        raise DomainError(
+            "key.scope",
+            403,
+            f"This request requires an API key with the scope {scope}.",
+            headers=challenge,
+            scope=scope,
+        )

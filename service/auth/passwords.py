@@ -15,9 +15,9 @@ from argon2.profiles import RFC_9106_LOW_MEMORY
 
 MIN_LENGTH, MAX_LENGTH = 12, 128
 FAULTS = {
-    "password.short": f"A password has {MIN_LENGTH} characters or more. Several words make a good one.",
-    "password.long": f"A password has {MAX_LENGTH} characters at most.",
-    "password.guessable": "This password is easy to guess: it repeats itself, or is your own name or address.",
+    "password.short": f"Use at least {MIN_LENGTH} characters. Several words make a good password.",
+    "password.long": f"Use at most {MAX_LENGTH} characters.",
+    "password.guessable": "This password is easy to guess: it repeats itself, or it is your name or email address.",
 }
 HASHER = PasswordHasher.from_parameters(RFC_9106_LOW_MEMORY)
 # A hash takes 64 MiB: this limits how many are computed at once.

@@ -31,7 +31,7 @@ def create_user(session: Session, email: str, name: str, role: str, by: str) -> 
     if not EMAIL.fullmatch(email) or len(email) > 254:
         raise _build_email_error()
     if not 1 <= len(name) <= 200:
-        raise DomainError("user.name", 422, "A user needs a name of up to 200 letters.")
+        raise DomainError("user.name", 422, "Enter a name of up to 200 characters.")
     _check_role(role)
     password = passwords.generate_one_time_password()
     user = User(
@@ -49,7 +49,7 @@ def create_user(session: Session, email: str, name: str, role: str, by: str) -> 
     except IntegrityError as error:
         if session.scalar(select(User.id).where(User.email == email)) is None:
             raise _build_email_error() from error
-        raise DomainError("user.email_taken", 409, "This e-mail address signs in already.") from error
+        raise DomainError("user.email_taken", 409, "There is already a user with this email address.") from error
     record_event(session, by, "user.created", "user", user.id, {"role": role})
     return user, password
 
@@ -128,12 +128,12 @@ def normalize_email(email: str) -> str:
 
 
 def _build_email_error() -> DomainError:
-    return DomainError("user.email", 422, "This e-mail address cannot be used: check it, or give another.")
+    return DomainError("user.email", 422, "This email address cannot be used. Check it, or use another one.")
 
 
 def _check_role(role: str) -> None:
     if role not in ACCESS.roles:
-        raise DomainError("user.role", 422, f"A role is one of {', '.join(ACCESS.roles)}.")
+        raise DomainError("user.role", 422, f"Choose one of these roles: {', '.join(ACCESS.roles)}.")
 
 
 def _check_not_last_admin(session: Session, user: User) -> None:
@@ -143,4 +143,4 @@ def _check_not_last_admin(session: Session, user: User) -> None:
     # Locked, so that two admins who demote each other at once cannot both succeed.
     admins = session.scalars(select(User.id).where(User.role == "admin", User.active).with_for_update()).all()
     if set(admins) <= {user.id}:
-        raise DomainError("user.last_admin", 409, "The last admin stays: make somebody else an admin first.")
+        raise DomainError("user.last_admin", 409, "This is the last admin. Make another user an admin first.")

@@ -80,6 +80,6 @@ def erase_unit(session: Session, answers_id: str, by: str) -> None:
     """Erase a unit, given the id of any of its answers, with its whole history. Raises DomainError ``not_found``."""
     row = session.scalars(select(BuyerAnswers).where(BuyerAnswers.id == answers_id)).first()
     if row is None:
-        raise not_found("There is no such unit.")
+        raise not_found("Unit not found.")
     session.execute(delete(BuyerAnswers).where(BuyerAnswers.unit == row.unit))
     record_event(session, by, "buyer.erased", "buyer", answers_id, {})

@@ -62,7 +62,7 @@ def get_case(session: Session, case_id: str, *, lock: bool = False) -> StoredCas
     query = select(StoredCase).where(StoredCase.id == case_id)
     case = session.scalars(query.with_for_update() if lock else query).first()
     if case is None:
-        raise not_found("There is no such case.")
+        raise not_found("Case not found.")
     return case
 
 
@@ -125,7 +125,7 @@ def open_case(
     lists = {key: tuple(parsed.get(key, ())) for key in LIST_QUESTIONS}
     number = str(group.get("case_id") or "")
     if not number:
-        raise DomainError("case.number", 422, "Give the case a number that leads to nobody.")
+        raise DomainError("case.number", 422, "Use a case number that cannot be traced to a person.")
     parsed_findings = [_parse_finding(finding, on) for finding in findings]
     case = _build_case(number, group, lists, at, by)
     try:
@@ -133,7 +133,7 @@ def open_case(
             session.add(case)
     except IntegrityError as error:
         raise DomainError(
-            "case.taken", 409, "There is a case of this number: add what was found to it, or give another number."
+            "case.taken", 409, "There is already a case with this number. Add the finding to it, or use another number."
         ) from error
     record_event(session, by, "case.opened", "case", case.id, {})
     _add_findings(session, case, parsed_findings, on, at, by)
@@ -156,10 +156,10 @@ def add_finding(
 def close_case(session: Session, case_id: str, outcome: str, on: date, at: datetime, by: str) -> StoredCase:
     """Close a case. Raises DomainError: ``case.outcome``, ``case.closed``, ``not_found``."""
     if outcome not in list_outcomes():
-        raise DomainError("case.outcome", 422, f"A case is closed as one of {', '.join(list_outcomes())}.")
+        raise DomainError("case.outcome", 422, f"Choose one of these outcomes: {', '.join(list_outcomes())}.")
     case = get_case(session, case_id, lock=True)
     if case.state == "closed":
-        raise DomainError("case.closed", 409, "The case is closed already.")
+        raise DomainError("case.closed", 409, "The case is already closed.")
     case.state, case.outcome, case.closed_by, case.closed_at = "closed", outcome, by, at
     record_event(session, by, "case.closed", "case", case.id, {"outcome": outcome})
     session.flush()
@@ -362,7 +362,7 @@ def _parse_finding(answers: Mapping[str, Any], on: date) -> dict[str, Any]:
     """Parse the answers of a finding; one that does not say whether it was found counts as found."""
     parsed = _parse_answers(answers, FINDING_QUESTIONS, on)
     if "finding" not in parsed:
-        raise DomainError("finding.missing", 422, "Say what was found, or asked about.")
+        raise DomainError("finding.missing", 422, "Enter what was found or asked about.")
     return {**dict.fromkeys(FINDING_QUESTIONS), **parsed, "found": parsed.get("found") != "no"}
 
 
@@ -375,17 +375,15 @@ def _parse_answers(answers: Mapping[str, Any], allowed: Sequence[str], on: date)
     parsed: dict[str, Any] = {}
     for name, value in answers.items():
         if name not in allowed:
-            raise DomainError("field.unknown", 422, f"A case has no '{name}'.")
+            raise DomainError("field.unknown", 422, f"A case has no field '{name}'.")
         if isinstance(value, str):
             code = detect_personal_data(
                 value, company_name=name in COMPANY_NAME_QUESTIONS, reference=name in REFERENCE_QUESTIONS
             )
             if code is not None:
-                raise DomainError(code, 422, f"{build_issue(code, header=name).describe()} Nothing was kept.")
+                raise DomainError(code, 422, f"{build_issue(code, header=name).describe()} Nothing was saved.")
             if len(value) > MAX_LENGTHS.get(name, 300):
-                raise DomainError(
-                    "text.too_long", 422, f"{name}: Say it in at most {MAX_LENGTHS.get(name, 300)} letters."
-                )
+                raise DomainError("text.too_long", 422, f"{name}: Use at most {MAX_LENGTHS.get(name, 300)} characters.")
         try:
             answer = fields[name].deserialize(value, name, answers) if value is not None else None
         except ValidationError as error:

@@ -27,65 +27,75 @@ def add_commands(commands: Any) -> None:
 
     def add_command(name: str, command: Command, about: str, subparsers: Any = commands) -> argparse.ArgumentParser:
         parser: argparse.ArgumentParser = subparsers.add_parser(name, help=about, description=about)
-        parser.add_argument("--data", metavar="DIR", help="folder for the database, files and the secret key (data)")
+        parser.add_argument(
+            "--data", metavar="DIR", help="folder for the database, files and the secret key (default: data)"
+        )
         parser.set_defaults(run=partial(_run, command))
         return parser
 
     def add_listen_options(parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("--host", metavar="ADDRESS", help="address to listen on (127.0.0.1)")
-        parser.add_argument("--port", metavar="N", help="port to listen on (8080)")
+        parser.add_argument("--host", metavar="ADDRESS", help="address to listen on (default: 127.0.0.1)")
+        parser.add_argument("--port", metavar="N", help="port to listen on (default: 8080)")
 
     parser = add_command("serve", _serve, "run the whole service in one process")
-    parser.add_argument("--demo", action="store_true", help="with an organisation to look around in")
+    parser.add_argument("--demo", action="store_true", help="add a demo organisation with sample data")
     add_listen_options(parser)
-    add_listen_options(add_command("web", _run_web, "run pages and API alone"))
-    add_command("worker", _run_worker, "do jobs, in a process of its own")
-    add_command("scheduler", _run_scheduler, "let schedules go off, in a process of its own")
-    add_command("migrate", _migrate, "bring the database up to date")
-    parser = add_command("backup", _create_backup, "write everything to a new file, and check it")
+    add_listen_options(add_command("web", _run_web, "run only the pages and the API"))
+    add_command("worker", _run_worker, "run a job worker as a separate process")
+    add_command("scheduler", _run_scheduler, "run the scheduler as a separate process")
+    add_command("migrate", _migrate, "upgrade the database to this version")
+    parser = add_command("backup", _create_backup, "write all data to a new file and check it")
     parser.add_argument("file", metavar="FILE.tar.gz")
-    parser = add_command("restore", _restore_backup, "put a backup into an empty database, and check it")
+    parser = add_command("restore", _restore_backup, "restore a backup into an empty database and check it")
     parser.add_argument("file", metavar="FILE.tar.gz")
-    parser = add_command("erase", _erase_organisation, "erase an organisation with all that is its")
+    parser = add_command("erase", _erase_organisation, "erase an organisation and all its data")
     parser.add_argument("--organisation", required=True, metavar="NAME")
-    parser.add_argument("--yes", action="store_true", help="do it; without this it is only told what would go")
-
-    watchlist = commands.add_parser("watchlist", help="lists that suppliers are screened against").add_subparsers(
-        required=True, metavar="import | list | remove"
+    parser.add_argument(
+        "--yes", action="store_true", help="erase the data; without this option, only show what would be erased"
     )
-    parser = add_command("import", _import_watchlist, "replace a list by what stands in a CSV file", watchlist)
-    parser.add_argument("file", metavar="FILE", help="OpenSanctions targets.simple.csv, or a table of your own")
+
+    watchlist = commands.add_parser(
+        "watchlist", help="manage the watchlists that suppliers are screened against"
+    ).add_subparsers(required=True, metavar="import | list | remove")
+    parser = add_command(
+        "import", _import_watchlist, "load a watchlist from a CSV file, replacing its earlier entries", watchlist
+    )
+    parser.add_argument("file", metavar="FILE", help="an OpenSanctions targets.simple.csv, or a table of your own")
     parser.add_argument("--organisation", required=True, metavar="NAME")
-    parser.add_argument("--name", metavar="LIST", help="what the list is called (the name of the file)")
-    parser = add_command("list", _list_watchlists, "name, entries and day of each list", watchlist)
+    parser.add_argument("--name", metavar="LIST", help="name of the watchlist (default: the file name)")
+    parser = add_command(
+        "list", _list_watchlists, "print the name, number of entries and import date of each watchlist", watchlist
+    )
     parser.add_argument("--organisation", required=True, metavar="NAME")
-    parser = add_command("remove", _remove_watchlist, "remove a list with its matches", watchlist)
+    parser = add_command("remove", _remove_watchlist, "remove a watchlist and its matches", watchlist)
     parser.add_argument("name", metavar="LIST")
     parser.add_argument("--organisation", required=True, metavar="NAME")
 
     create = {
         name: commands.add_parser(name, help=about).add_subparsers(required=True, metavar="create")
         for name, about in (
-            ("organisations", "make an organisation"),
-            ("users", "make a user who signs in"),
-            ("keys", "make a key for the API"),
+            ("organisations", "create an organisation"),
+            ("users", "create a user"),
+            ("keys", "create an API key"),
         )
     }
-    parser = add_command("create", _create_organisation, "make an organisation", create["organisations"])
+    parser = add_command("create", _create_organisation, "create an organisation", create["organisations"])
     parser.add_argument("name")
-    parser.add_argument("--time-zone", default="UTC", metavar="ZONE", help="such as Asia/Bangkok (UTC)")
-    parser = add_command("create", _create_user, "make a user; the password is for one sign-in", create["users"])
+    parser.add_argument(
+        "--time-zone", default="UTC", metavar="ZONE", help="time zone, such as Asia/Bangkok (default: UTC)"
+    )
+    parser = add_command("create", _create_user, "create a user with a temporary password", create["users"])
     parser.add_argument("--organisation", required=True, metavar="NAME")
     parser.add_argument("--email", required=True)
     parser.add_argument("--name", required=True)
-    parser.add_argument(
-        "--role", default="officer", help="admin, officer (unless told), viewer, approver, case_handler"
-    )
-    parser = add_command("create", _create_key, "make a key; it is shown this once", create["keys"])
+    parser.add_argument("--role", default="officer", help="admin, officer (default), viewer, approver or case_handler")
+    parser = add_command("create", _create_key, "create an API key; it is printed only once", create["keys"])
     parser.add_argument("--organisation", required=True, metavar="NAME")
-    parser.add_argument("--scopes", required=True, nargs="+", metavar="SCOPE", help="such as suppliers:read assess")
-    parser.add_argument("--days", type=int, default=90, metavar="N", help="how long it opens the API (90)")
-    parser.add_argument("--name", default="Made on the command line", help="what people know it by")
+    parser.add_argument(
+        "--scopes", required=True, nargs="+", metavar="SCOPE", help="one or more scopes, such as suppliers:read assess"
+    )
+    parser.add_argument("--days", type=int, default=90, metavar="N", help="days until the key expires (default: 90)")
+    parser.add_argument("--name", default="Created on the command line", help="name shown in the list of keys")
 
 
 def _run(command: Command, arguments: argparse.Namespace) -> int:
@@ -156,9 +166,9 @@ def _migrate(settings: Settings, arguments: argparse.Namespace) -> int:
         before = migrate(database.engine)
     now = get_newest_revision()
     print(
-        f"The database is at {now} already."
+        f"The database is already at version {now}."
         if before == now
-        else f"The database went from {before or 'empty'} to {now}."
+        else f"The database was upgraded from {before or 'empty'} to {now}."
     )
     return DONE
 
@@ -171,7 +181,7 @@ def _create_backup(settings: Settings, arguments: argparse.Namespace) -> int:
 
     with open_current_database(settings) as database:
         counts = create_backup(database, BlobStore(settings.files), Path(arguments.file), now())
-    print(f"{_format_counts(counts)}. Read back and found whole: {arguments.file}.")
+    print(f"Backup written to {arguments.file} and checked: {_format_counts(counts)}.")
     return DONE
 
 
@@ -184,7 +194,7 @@ def _restore_backup(settings: Settings, arguments: argparse.Namespace) -> int:
     with open_database(settings) as database:
         migrate(database.engine)
         counts = restore_backup(database, BlobStore(settings.files), Path(arguments.file))
-    print(f"{_format_counts(counts)}. Restored, read back and found the same.")
+    print(f"Backup restored and checked: {_format_counts(counts)}.")
     return DONE
 
 
@@ -201,11 +211,11 @@ def _erase_organisation(settings: Settings, arguments: argparse.Namespace) -> in
             with database.unscoped(write=False) as session:
                 counts = count_rows(session, organisation_id)
             print(
-                f"{arguments.organisation} has {_format_counts(counts)}. Nothing was erased: say --yes to erase it all, for good."
+                f"{arguments.organisation} has {_format_counts(counts)}. Nothing was erased; use --yes to erase it permanently."
             )
             return NOT_CONFIRMED
         counts = erase_organisation(database, BlobStore(settings.files), organisation_id, now(), ACTOR)
-    print(f"{arguments.organisation} was erased: {_format_counts(counts)}. Backups made before still hold it.")
+    print(f"{arguments.organisation} was erased: {_format_counts(counts)}. Earlier backups still contain it.")
     return DONE
 
 
@@ -233,7 +243,9 @@ def _create_organisation(settings: Settings, arguments: argparse.Namespace) -> i
 
     with open_current_database(settings) as database:
         create_organisation(database, arguments.name, arguments.time_zone)
-    print(f"{arguments.name} was made. Next: diligence users create --organisation '{arguments.name}' --role admin ...")
+    print(
+        f"{arguments.name} was created. Next: diligence users create --organisation '{arguments.name}' --role admin ..."
+    )
     return DONE
 
 
@@ -243,7 +255,7 @@ def _create_user(settings: Settings, arguments: argparse.Namespace) -> int:
 
     with open_current_database(settings) as database:
         password = create_user(database, arguments.organisation, arguments.email, arguments.name, arguments.role)
-    print(f"The password for the first sign-in: {password}")
+    print(f"Temporary password: {password}")
     return DONE
 
 

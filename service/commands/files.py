@@ -20,7 +20,7 @@ def read_bytes(path: Path) -> bytes:
     except FileNotFoundError as error:
         raise UsageError(f"there is no file {path}.") from error
     except IsADirectoryError as error:
-        raise UsageError(f"{path} is a folder; name the files in it.") from error
+        raise UsageError(f"{path} is a folder; give the files in it.") from error
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}.") from error
 
@@ -30,7 +30,7 @@ def make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UsageError(f"the folder {folder} cannot be made: {error.strerror}.") from error
+        raise UsageError(f"the folder {folder} cannot be created: {error.strerror}.") from error
 
 
 @contextmanager

@@ -41,30 +41,30 @@ def add_commands(commands: Any) -> None:
         return parser
 
     def add_supplier_options(parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("files", nargs="*", metavar="FILE", help="spreadsheets, or an assessment.json")
-        parser.add_argument("--portfolio", metavar="ORGANISATION", help="the suppliers of an organisation, as kept")
-        parser.add_argument("--data", metavar="DIR", help="folder with the database (data)")
-        parser.add_argument("--on", metavar="DATE", help="the day it speaks of (YYYY-MM-DD); today unless told")
+        parser.add_argument("files", nargs="*", metavar="FILE", help="spreadsheets, or one assessment.json")
+        parser.add_argument("--portfolio", metavar="ORGANISATION", help="use the stored suppliers of this organisation")
+        parser.add_argument("--data", metavar="DIR", help="folder of the database (default: data)")
+        parser.add_argument("--on", metavar="DATE", help="assessment date, YYYY-MM-DD (default: today)")
 
-    add_command("check", _check_models, "every model, form and action is whole and fits the others")
-    add_command("list", _list_models, "id, version, day in force, digest")
-    add_command("show", _show_model, "indicators, weights and rules of one model").add_argument("id")
-    parser = add_command("coverage", _print_coverage, "where each published indicator lives, or why it is left out")
-    parser.add_argument("--out", metavar="FILE", help="write it there instead of printing it")
+    add_command("check", _check_models, "check that models, forms and actions are complete and consistent")
+    add_command("list", _list_models, "list the models with version, effective date and digest")
+    add_command("show", _show_model, "print the indicators, weights and rules of one model").add_argument("id")
     parser = add_command(
-        "compare", _compare_models, "the same suppliers under two versions: who moves, and by which rule"
+        "coverage", _print_coverage, "show where each published indicator is covered, or why it is left out"
+    )
+    parser.add_argument("--out", metavar="FILE", help="write to this file instead of printing")
+    parser = add_command(
+        "compare", _compare_models, "assess the same suppliers under two versions and show whose level changes, and why"
     )
     parser.add_argument("before", metavar="A", help="a version of the models (2026.1), or of one (site_fishing@2026.1)")
     parser.add_argument("after", metavar="B")
     add_supplier_options(parser)
-    parser.add_argument("--out", metavar="FILE.json", help="write all of it there")
-    parser = add_command("sensitivity", _analyse_sensitivity, "how far levels and ranks hang on weights, and on which")
+    parser.add_argument("--out", metavar="FILE.json", help="write the full comparison to this file")
+    parser = add_command("sensitivity", _analyse_sensitivity, "show how much levels and ranks depend on the weights")
     add_supplier_options(parser)
-    parser = add_command(
-        "validate", _validate_models, "how well the country model ranks countries against outcomes from outside"
-    )
-    parser.add_argument("--out", metavar="FILE", help="write it there (docs/validation.md) instead of printing it")
-    parser.add_argument("--on", metavar="DATE", help="facts as known on this day; the newest unless told")
+    parser = add_command("validate", _validate_models, "compare the country ranking with independent outcome data")
+    parser.add_argument("--out", metavar="FILE", help="write to this file (docs/validation.md) instead of printing")
+    parser.add_argument("--on", metavar="DATE", help="use the facts known on this date (default: the newest)")
 
 
 def _run(command: Command, arguments: argparse.Namespace) -> int:
@@ -81,7 +81,7 @@ def _check_models(_: argparse.Namespace) -> int:
     faults = list_model_faults()
     for fault in faults:
         print(fault, file=sys.stderr)
-    print("No fault found." if not faults else f"{len(faults)} faults.")
+    print("No problems found." if not faults else f"Problems found: {len(faults)}.")
     return FAULTS if faults else DONE
 
 
@@ -108,14 +108,14 @@ def _show_model(arguments: argparse.Namespace) -> int:
     print("Inherent risk, step by step:")
     for context in model.contexts:
         facts = ", ".join(f.fact for f in context.facts)
-        print(f"  closes {context.lift:.2f} of what is left  {context.title} ({facts})")
+        print(f"  adds {context.lift:.2f} of the remaining range  {context.title} ({facts})")
     print("\nWeight  Core  Indicator")
     for indicator in model.indicators:
         print(
             f"{indicator.weight:>6g}  {'yes' if indicator.core else '':<4}  {indicator.title} "
             f"[{indicator.id}; {', '.join(indicator.sources)}]"
         )
-    print("\nFloors:")
+    print("\nMinimum-score rules:")
     for floor in model.floors:
         print(f"  at least {floor.minimum_score:g}: {floor.title} ({', '.join(floor.sources)})")
     return DONE
@@ -159,11 +159,11 @@ def _print_comparison(comparison: Comparison, before: str, after: str) -> None:
     for name, row in zip(names, comparison.matrix.tolist(), strict=True):
         print(f"{name:<{width}}" + "".join(f"{count or '.':>{width}}" for count in row))
     print(
-        f"\n{len(comparison.level_changes)} of {int(comparison.matrix.sum())} move level; "
-        f"{comparison.changed_score_count} others move score alone."
+        f"\n{len(comparison.level_changes)} of {int(comparison.matrix.sum())} change level; "
+        f"for {comparison.changed_score_count} others only the score changes."
     )
     if comparison.scored_by_one_count:
-        print(f"{comparison.scored_by_one_count} are scored by one of the two alone.")
+        print(f"{comparison.scored_by_one_count} are scored by only one of the two versions.")
     for change in comparison.level_changes[:MAX_LISTED]:
         levels = f"{_get_level_title(change.level_before)} to {_get_level_title(change.level_after)}"
         print(
@@ -171,7 +171,7 @@ def _print_comparison(comparison: Comparison, before: str, after: str) -> None:
             f"{change.cause.kind}: {change.cause.title} ({change.cause.points:+.1f})"
         )
     if len(comparison.level_changes) > MAX_LISTED:
-        print(f"- and {len(comparison.level_changes) - MAX_LISTED} more (all of them with --out)")
+        print(f"- and {len(comparison.level_changes) - MAX_LISTED} more (use --out for the full list)")
 
 
 def _analyse_sensitivity(arguments: argparse.Namespace) -> int:
@@ -197,23 +197,21 @@ def _print_sensitivity(block: Block) -> None:
     ranks, effects = compute_rank_ranges(scores, cells, model), compute_weight_effects(scores, cells, model)
     print(f"{model.title} ({model.id} {model.version}): {len(robustness)} suppliers\n")
     bounds = [1.01, *STABILITY_BOUNDS, 0.0]
-    print("The level stays under other reasonable weights, in so many of 100:")
+    print("Stability: share of alternative weightings with the same level, and number of suppliers")
     for upper, lower in zip(bounds, bounds[1:], strict=False):
         within = (robustness >= lower) & (robustness < upper)
         label = f"{lower:.0%} and more" if upper > 1 else f"{lower:.0%} to {upper:.0%}"
         print(f"  {label:<14} {int(within.sum()):>7}")
     names = block.answers.column("name")
     called = [str(names.values[code]) if code >= 0 else "(no name)" for code in names.codes.tolist()]
-    print("\nLeast steady:")
+    print("\nLeast stable:")
     for j in np.argsort(robustness, kind="stable")[: MAX_LISTED // 2].tolist():
         level = _get_level_title(LEVEL_NAMES[scores.level[j]])
         print(f"  {robustness[j]:>4.0%}  {level:<22} {scores.total[j]:5.1f}  {called[j]}")
-    print("\nHighest scores, and the ranks they have under 90 of 100 other weightings:")
+    print("\nHighest scores, with their range of ranks in 90% of alternative weightings:")
     for j in np.argsort(ranks.rank, kind="stable")[: MAX_LISTED // 2].tolist():
         print(f"  {ranks.rank[j]:>5}  {ranks.low[j]:>5} to {ranks.high[j]:<5}  {scores.total[j]:5.1f}  {called[j]}")
-    print(
-        "\nWeights that matter most: points by which the score moves, on average, with the weight half as large again:"
-    )
+    print("\nMost influential weights: average change in score when the weight is increased by half:")
     for i in np.argsort(-effects, kind="stable")[: MAX_LISTED // 2].tolist():
         print(f"  {effects[i]:5.2f}  {model.indicators[i].title} (weight {model.indicators[i].weight:g})")
     print()
@@ -239,7 +237,7 @@ def _load_batches(arguments: argparse.Namespace, on: date) -> Sequence[Batch]:
     from service.verify import InvalidAssessmentFile, build_batches, parse_document
 
     if bool(arguments.files) == bool(arguments.portfolio):
-        raise CommandError("name spreadsheets or an assessment.json, or an organisation with --portfolio.")
+        raise CommandError("give spreadsheets or one assessment.json, or use --portfolio ORGANISATION.")
     if arguments.portfolio:
         return _load_portfolio(arguments)
     try:
@@ -273,7 +271,7 @@ def _load_portfolio(arguments: argparse.Namespace) -> Sequence[Batch]:
         finally:
             database.engine.dispose()
     except SQLAlchemyError as error:
-        raise CommandError("the database cannot be read; `diligence migrate` brings it up to date.") from error
+        raise CommandError("the database cannot be read; run `diligence migrate` to upgrade it.") from error
     except (SettingError, DomainError) as error:
         raise CommandError(str(error)) from error
     if not batches:
@@ -295,7 +293,7 @@ def _parse_day(text: str | None) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError as error:
-        raise CommandError(f"--on takes a day as YYYY-MM-DD; '{text}' is none.") from error
+        raise CommandError(f"--on takes a date as YYYY-MM-DD, not '{text}'.") from error
 
 
 def _write_text(text: str, out: str | None) -> None:

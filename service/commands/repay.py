@@ -21,28 +21,34 @@ MAX_LISTED = 10  # issues that are printed one by one
 
 def add_commands(commands: Any) -> None:
     """Add this command to a parser's commands."""
-    about = "work out what workers are owed back for recruitment fees and related costs"
+    about = "calculate what workers are owed for recruitment fees and related costs"
     parser: argparse.ArgumentParser = commands.add_parser("repay", help=about, description=about)
-    parser.add_argument("file", metavar="COHORTS.xlsx", help="made from `diligence template repayment`, or alike")
     parser.add_argument(
-        "--out", required=True, metavar="DIR", help="folder to write repayment.xlsx and repayment.json to"
+        "file",
+        metavar="COHORTS.xlsx",
+        help="a workbook made with `diligence template repayment`, or a table with the same columns",
     )
+    parser.add_argument("--out", required=True, metavar="DIR", help="folder for repayment.xlsx and repayment.json")
     parser.add_argument("--rates", metavar="FILE", help="CSV of exchange rates: date,currency,per_usd")
-    parser.add_argument("--currency", default="USD", metavar="ISO", help="currency of the report (USD)")
-    parser.add_argument("--on", metavar="DATE", help="day of the calculation (YYYY-MM-DD); today unless told")
-    parser.add_argument("--interest", metavar="PCT", help="simple interest, per cent a year (0)")
-    parser.add_argument("--instalments", metavar="N", help="monthly instalments (1, a lump sum)")
-    parser.add_argument("--first-payment", metavar="DATE", help="day of the first payment (that of --on)")
+    parser.add_argument("--currency", default="USD", metavar="ISO", help="currency of the report (default: USD)")
+    parser.add_argument("--on", metavar="DATE", help="calculation date, YYYY-MM-DD (default: today)")
+    parser.add_argument("--interest", metavar="PCT", help="simple interest, per cent a year (default: 0)")
+    parser.add_argument("--instalments", metavar="N", help="number of monthly instalments (default: 1, a lump sum)")
+    parser.add_argument("--first-payment", metavar="DATE", help="date of the first payment (default: the date of --on)")
     parser.add_argument(
-        "--discovered", metavar="DATE", help="day the fees were found, from which the deadline runs (--on)"
+        "--discovered",
+        metavar="DATE",
+        help="date the fees were discovered, from which the deadline runs (default: the date of --on)",
     )
-    parser.add_argument("--past-since", metavar="DATE", help="leave out past workers who left before this day")
-    parser.add_argument("--zero-fee-from", metavar="DATE", help="day of a zero-fee policy, for cohorts that tell none")
+    parser.add_argument("--past-since", metavar="DATE", help="leave out former workers who left before this date")
+    parser.add_argument("--zero-fee-from", metavar="DATE", help="date of a zero-fee policy, for cohorts that give none")
     parser.add_argument(
-        "--management-figure", metavar="AMOUNT", help="management's own figure: a floor, never an estimate"
+        "--management-figure",
+        metavar="AMOUNT",
+        help="management's own figure, used as a minimum and never as the estimate",
     )
-    parser.add_argument("--sheet", metavar="NAME", help="read this sheet")
-    parser.add_argument("--date-order", choices=("dmy", "mdy"), help="how dates like 03/04/2025 are meant")
+    parser.add_argument("--sheet", metavar="NAME", help="read only this sheet")
+    parser.add_argument("--date-order", choices=("dmy", "mdy"), help="how to read dates such as 03/04/2025")
     parser.set_defaults(run=_repay)
 
 
@@ -68,12 +74,12 @@ def _repay(arguments: argparse.Namespace) -> int:
         print(f"- and {len(sentences) - MAX_LISTED} more, all in repayment.xlsx", file=sys.stderr)
     workers = document["workers"]["current"] + document["workers"]["past"]
     debts = document["to_cancel"]["central"]
-    cancelled = f" Debts of {currency} {_format_amount(debts)} are to be cancelled." if float(debts) else ""
+    cancelled = f" Debts to cancel: {currency} {_format_amount(debts)}." if float(debts) else ""
     print(
-        f"{len(document['cohorts'])} cohorts, {workers} workers: {currency} {_format_amount(total['central'])} are owed "
+        f"{len(document['cohorts'])} cohorts, {workers} workers: {currency} {_format_amount(total['central'])} owed "
         f"({_format_amount(total['low'])} to {_format_amount(total['high'])})"
-        f"{'' if document['complete'] else ', not complete'}.{cancelled} "
-        f"Deadline {document['terms']['deadline']}. Written to {arguments.out}."
+        f"{'' if document['complete'] else ', incomplete'}.{cancelled} "
+        f"Deadline: {document['terms']['deadline']}. Written to {arguments.out}."
     )
     return COMPLETE if document["complete"] else PARTIAL
 

@@ -39,11 +39,11 @@ def import_watchlist(settings: Settings, arguments: argparse.Namespace) -> int:
     for issue in [issue for issue in parsed.issues if issue.severity == "error"][:MAX_LISTED]:
         print(f"- {issue.describe()}", file=sys.stderr)
     if job is None:
-        print(f"{name}: {_format_counts(parsed)}. These are the entries it has already: nothing was changed.")
+        print(f"{name}: {_format_counts(parsed)}. The list already has these entries, so nothing was changed.")
     elif job.state != "done":
-        raise DomainError("watchlist.not_loaded", 500, f"{name} was not loaded, and stays as it was. {job.message}")
+        raise DomainError("watchlist.not_loaded", 500, f"{name} could not be loaded and is unchanged. {job.message}")
     else:
-        print(f"{name}: {_format_counts(parsed)}. Suppliers are screened against it by the next worker that is free.")
+        print(f"{name}: {_format_counts(parsed)}. The next free worker will screen the suppliers against it.")
     return 1 if parsed.rejected else 0
 
 
@@ -74,7 +74,7 @@ def _run_load_job(db: Database, blobs: BlobStore, organisation_id: str, job_id: 
 def _format_counts(parsed: ParsedWatchlist) -> str:
     left_out = ", ".join(f"{count:,} {what}" for what, count in parsed.skipped.items())
     more = f"; left out: {left_out}" if left_out else ""
-    return f"{len(parsed.entries):,} of {parsed.rows:,} rows taken, {parsed.rejected:,} rejected{more}"
+    return f"{len(parsed.entries):,} of {parsed.rows:,} rows loaded, {parsed.rejected:,} rejected{more}"
 
 
 def list_watchlists(settings: Settings, arguments: argparse.Namespace) -> int:
@@ -84,7 +84,7 @@ def list_watchlists(settings: Settings, arguments: argparse.Namespace) -> int:
         db.for_organisation(find_organisation(db, arguments.organisation), write=False) as session,
     ):
         for watchlist in lists.list_watchlists(session):
-            since = watchlist.imported_at.strftime("%Y-%m-%d %H:%M UTC") if watchlist.imported_at else "being loaded"
+            since = watchlist.imported_at.strftime("%Y-%m-%d %H:%M UTC") if watchlist.imported_at else "loading"
             print(f"{watchlist.name:<40} {watchlist.entries:>9,} entries  {since}")
     return 0
 
@@ -96,5 +96,5 @@ def remove_watchlist(settings: Settings, arguments: argparse.Namespace) -> int:
         db.for_organisation(find_organisation(db, arguments.organisation)) as session,
     ):
         lists.remove_watchlist(session, arguments.name, ACTOR)
-    print(f"{arguments.name} was removed, with its matches and what was decided on them.")
+    print(f"{arguments.name} was removed, with its matches and the decisions on them.")
     return 0

@@ -28,7 +28,7 @@ from service.imports.pipeline import ParsedUpload
 from service.suppliers import repository as suppliers
 
 UNLINKED = "case.unlinked"
-REMOVED = "The file was not kept: it has been removed from the store."
+REMOVED = "The file was not saved; it has been deleted."
 
 
 def find_refusal(
@@ -39,17 +39,17 @@ def find_refusal(
     if persons:
         cells = sum(issue.count for issue in persons)
         detail = (
-            f"{cells} cell{'s' if cells > 1 else ''} of a sheet of case records look{'' if cells > 1 else 's'} like a person's "
-            f"data. {REMOVED} Take out what the issues point to, and send it again."
+            f"{cells} cell{'s' if cells > 1 else ''} in a sheet of case records look{'' if cells > 1 else 's'} like personal "
+            f"data. {REMOVED} Remove what the issues point to and upload the file again."
         )
         return _problem(persons[0].code, 422, detail, persons)
     if cases and not may_bring_cases:
-        return _problem("cases.closed", 403, f"Case records are brought by case handlers and admins. {REMOVED}", ())
+        return _problem("cases.closed", 403, f"Only case handlers and admins can upload case records. {REMOVED}", ())
     return None
 
 
 def _problem(code: str, status: int, detail: str, issues: Sequence[Issue]) -> dict[str, Any]:
-    head = {"type": f"urn:diligence:problem:{code}", "title": "The file may not be kept", "status": status}
+    head = {"type": f"urn:diligence:problem:{code}", "title": "This file cannot be stored", "status": status}
     return {**head, "code": code, "detail": detail, "issues": [issue.to_dict() for issue in issues[:50]]}
 
 
@@ -81,7 +81,9 @@ def contains_cases(import_: Import) -> bool:
 def check_access(import_: Import, *, reads_cases: bool) -> Import:
     """Return an import to somebody who may read it. Raises DomainError ``import.closed``, 403."""
     if contains_cases(import_) and not reads_cases:
-        raise DomainError("import.closed", 403, "It is of case records, which are open to case handlers and admins.")
+        raise DomainError(
+            "import.closed", 403, "This import contains case records, which only case handlers and admins can see."
+        )
     return import_
 
 

@@ -61,10 +61,10 @@ def receive_upload(
     may bring case records.
     """
     if not files:
-        raise DomainError("file.missing", 422, "No file was sent.")
+        raise DomainError("file.missing", 422, "No file was uploaded.")
     unknown = sorted(set(choices) - set(CHOICES))
     if unknown:
-        raise DomainError("field.unknown", 422, f"There is no choice '{unknown[0]}'.")
+        raise DomainError("field.unknown", 422, f"There is no option '{unknown[0]}'.")
     for name, data in files:
         try:
             check_file(data, name, limits)
@@ -169,7 +169,7 @@ def _describe_lost_sheets(
     lost_sheets = sorted(sheets[0] - sheets[1])
     reasons = {(issue_.file, issue_.sheet): issue_.seen for issue_ in parsed.issues if issue_.code == "sheet.no_table"}
     return " ".join(
-        f"The sheet '{sheet or file}' would not be read. {reasons.get((file, sheet), '')}"
+        f"The sheet '{sheet or file}' could not be read. {reasons.get((file, sheet), '')}"
         for file, sheet in lost_sheets
     )
 
@@ -213,11 +213,11 @@ def confirm_import(
     import_ = get_import(session, import_id)
     if import_.state != "previewed":
         raise DomainError(
-            "import.state", 409, f"The import is {import_.state}; only one that was looked at can be confirmed."
+            "import.state", 409, f"The import is {import_.state}; only an import with a preview can be confirmed."
         )
     unknown = sorted(set(choices) - set(CHOICES))
     if unknown:
-        raise DomainError("field.unknown", 422, f"There is no choice '{unknown[0]}'.")
+        raise DomainError("field.unknown", 422, f"There is no option '{unknown[0]}'.")
     changed = {**import_.choices, **choices}
     if {k: v for k, v in changed.items() if k != "confirm"} != {
         k: v for k, v in import_.choices.items() if k != "confirm"
@@ -428,7 +428,7 @@ def get_import(session: Session, import_id: str) -> Import:
     """Return an import by id. Raises DomainError, 404, where there is none."""
     import_ = session.scalars(select(Import).where(Import.id == import_id)).first()
     if import_ is None:
-        raise DomainError("not_found", 404, "There is no such import.")
+        raise DomainError("not_found", 404, "Import not found.")
     return import_
 
 
@@ -453,7 +453,7 @@ def to_problem(error: NoUsableRows) -> dict[str, Any]:
     code = first.code if first else "file.no_rows"
     return {
         "type": f"urn:diligence:problem:{code}",
-        "title": "The file cannot be used",
+        "title": "This file cannot be used",
         "status": 422,
         "code": code,
         "detail": str(error),

@@ -243,8 +243,8 @@ def _explain_nothing_usable(files: Sequence[_ParsedFile], issues: Sequence[Issue
     if failures:
         return " ".join(failures)
     errors = [issue for issue in issues if issue.severity == "error"]
-    first = errors[0].describe() if errors else "no row of data"
-    return f"none of the {rows} rows can be scored. The first fault: {first}"
+    first = errors[0].describe() if errors else "there are no data rows."
+    return f"none of the {rows} rows can be scored. First problem: {first}"
 
 
 def _missing_place_issues(sheet: Sheet, kind: str, submission: Submission) -> list[Issue]:

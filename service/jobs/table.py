@@ -209,7 +209,7 @@ def get_job(session: Session, job_id: str) -> Job:
     """Return a job by id. Raises DomainError, 404, for an unknown id."""
     job = session.scalars(select(Job).where(Job.id == job_id)).first()
     if job is None:
-        raise not_found("There is no such job.")
+        raise not_found("Job not found.")
     return job
 
 
@@ -220,7 +220,7 @@ def cancel_job(session: Session, job_id: str, by: str) -> Job:
     """
     job = session.scalars(select(Job).where(Job.id == job_id).with_for_update()).first()
     if job is None:
-        raise not_found("There is no such job.")
+        raise not_found("Job not found.")
     if job.state in ("queued", "running") and not job.cancel:
         job.cancel = True
         if job.state == "queued":

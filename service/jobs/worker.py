@@ -82,7 +82,7 @@ def _run_attempt(db: Database, claimed: ClaimedJob, handler: Handler, job_log: A
     if claimed.cancel:
         return end_job(db, claimed, "cancelled", "Cancelled.", on_end=handler.on_failure)
     if claimed.attempt > MAX_ATTEMPTS:
-        message = f"Given up: {MAX_ATTEMPTS} attempts did not come to an end."
+        message = f"Stopped after {MAX_ATTEMPTS} unsuccessful attempts."
         return end_job(db, claimed, "failed", message, on_end=handler.on_failure)
     try:
         with _keep_lease(db, claimed):
@@ -100,7 +100,7 @@ def _run_attempt(db: Database, claimed: ClaimedJob, handler: Handler, job_log: A
     except Exception as error:  # noqa: BLE001  the last frame of a job: whatever arrives here is a bug
         bug = new_id()
         job_log.error("job_fault", bug=bug, exc_info=error)
-        message = f"A fault of ours; it has been logged under {bug}."
+        message = f"Internal error, logged with the id {bug}."
         if claimed.attempt >= MAX_ATTEMPTS:
             return end_job(db, claimed, "failed", message, on_end=handler.on_failure)
         requeue(db, claimed, message)

@@ -51,13 +51,17 @@ def list_model_faults() -> list[str]:
     faults += [fault for rules in practice_rules for fault in _check_practice_rules(rules)]
     digest = compute_actions_digest(build_actions_part(actions))
     if digest not in get_action_releases():
-        faults.append(f"actions: they changed since the last release; add to RELEASED, with its name: NAME {digest}")
+        faults.append(
+            f"actions: they changed since the last release; add this line with the name of the release to RELEASED: NAME {digest}"
+        )
     faults += find_group_faults(models, actions)
     actions = expand_groups(actions, models)
     faults += [
         f"actions: no action answers the finding {finding}" for finding in find_unaddressed_findings(findings, actions)
     ]
-    faults += [f"actions: nothing calls for the action {action}" for action in find_unused_actions(findings, actions)]
+    faults += [
+        f"actions: no finding calls for the action {action}" for action in find_unused_actions(findings, actions)
+    ]
     newest = {model.id: model for model in sorted(models, key=lambda model: (model.effective, model.version))}
     for model in models:
         faults += _check_model(model, facts, newest=newest[model.id] is model)
@@ -81,13 +85,13 @@ def _check_released_files() -> list[str]:
         f"{path.parent.name}/{path.name}": hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(MODELS_FOLDER.glob("*/*.toml"))
     }
-    faults = [f"RELEASED: {file} is gone" for file in released if file not in present]
+    faults = [f"RELEASED: {file} no longer exists" for file in released if file not in present]
     faults += [
-        f"{file}: it was released and has been changed; give the change a new version"
+        f"{file}: a released file was changed; put the change in a new version"
         for file, digest in present.items()
         if released.get(file, digest) != digest
     ]
-    return faults + [f"{file}: it is not in RELEASED" for file in present if file not in released]
+    return faults + [f"{file}: not listed in RELEASED" for file in present if file not in released]
 
 
 def _check_model(model: Model, facts: Facts, *, newest: bool) -> list[str]:
@@ -110,7 +114,7 @@ def _check_model(model: Model, facts: Facts, *, newest: bool) -> list[str]:
         faults += _check_reports(model, form, name)
     faults += _check_contexts(model, form, facts, name)
     faults += [
-        f"{name}: serves {code!r}, which is no ISIC code"
+        f"{name}: covers {code!r}, which is not an ISIC code"
         for code in model.serves
         if code and code not in load_sectors().names
     ]
@@ -130,7 +134,7 @@ def _check_indicator(indicator: Indicator, form: Questionnaire, name: str, *, ne
         for fault in _check_choices(indicator, question.type, [c.code for c in question.choices], newest=newest)
     ]
     faults += [
-        f"{name}: {indicator.id} hears {code!r} of {source}, which no form offers"
+        f"{name}: {indicator.id} reads the report {code!r} of {source}, which no form offers"
         for source, codes in indicator.report_sources.items()
         for code in codes
         if source not in form.by_id or code not in {c.code for c in form.by_id[source].choices}
@@ -148,7 +152,7 @@ def _check_reports(model: Model, form: Questionnaire, name: str) -> list[str]:
     reports = form.by_id.get("reported_harms")
     read = {code for i in model.indicators for code in i.report_sources.get("reported_harms", (i.id,))}
     return [
-        f"{name}: workers may report {choice.code}, which the model cannot hear"
+        f"{name}: workers may report {choice.code}, which the model does not read"
         for choice in (reports.choices if reports else ())
         if choice.code not in read
     ]
@@ -162,7 +166,7 @@ def _check_contexts(model: Model, form: Questionnaire, facts: Facts, name: str) 
             if scaled.fact.removeprefix("answer.") not in form.by_id:
                 faults.append(f"{name}: a context reads {scaled.fact}, which no form asks")
         elif not facts.is_scored(get_description_id(scaled.fact)):
-            faults.append(f"{name}: a context reads {scaled.fact}, which is no fact to be scored")
+            faults.append(f"{name}: a context reads {scaled.fact}, which is not a fact that is scored")
     return faults
 
 
@@ -186,12 +190,12 @@ def _check_trade_questions(model: Model, models: Sequence[Model]) -> list[str]:
     )
     own_questions = forms.get(model.id, set()) - core.union(*others)
     faults = [
-        f"{name}: told_by names {question!r}, which its form does not ask, or not alone"
+        f"{name}: told_by names {question!r}, which its form does not ask, or other forms ask too"
         for question in sorted(trade_questions - own_questions)
     ]
     read_questions = {indicator.question for indicator in model.indicators}
     return faults + [
-        f"{name}: told_by leaves out {question!r}, which its form alone asks"
+        f"{name}: told_by leaves out {question!r}, which only its form asks"
         for question in sorted(read_questions & own_questions - trade_questions)
     ]
 
@@ -224,6 +228,6 @@ def _check_choices(
     offered = {"yes", "no"} if question_type == "yes_no" else set(codes)
     scored = set(indicator.rule.table)
     if scored & {DECLINED, CANNOT_APPLY}:
-        return ["'declined' and 'cannot_apply' are no choices"]
+        return ["'declined' and 'cannot_apply' are not choices"]
     faults = [f"the answer {code!r} has no risk" for code in sorted(offered - scored) if newest]
     return faults + [f"the answer {code!r} is not offered" for code in sorted(scored - offered)]

@@ -49,7 +49,7 @@ def create_request(
     """
     form = _load_form(form_id, version, supplier.kind)
     if not 1 <= len(sent_to.strip()) <= 200:
-        raise DomainError("asking.sent_to", 422, "Say in 1 to 200 letters to whom the form goes.")
+        raise DomainError("asking.sent_to", 422, "Enter who the questionnaire is sent to, in at most 200 characters.")
     request = QuestionnaireRequest(
         id=new_id(),
         supplier_id=supplier.id,
@@ -67,10 +67,10 @@ def create_request(
 
 def _load_form(form_id: str, version: str | None, kind: str) -> Questionnaire:
     if form_id not in list_form_ids() or (version is not None and version not in list_versions(form_id)):
-        raise DomainError("asking.form", 422, "There is no such form, or no such version of it.")
+        raise DomainError("asking.form", 422, "There is no such form, or no such version of the form.")
     form = load_form(form_id, version)
     if form.kind != kind:
-        raise DomainError("asking.form", 422, f"That form is for a {form.kind}, and this is a {kind}.")
+        raise DomainError("asking.form", 422, f"This form is for a {form.kind}, but the supplier is a {kind}.")
     return form
 
 
@@ -121,11 +121,11 @@ def mark_form_returned(session: Session, request_id: str, on: date, by: str) -> 
     """
     request = session.scalars(select(QuestionnaireRequest).where(QuestionnaireRequest.id == request_id)).first()
     if request is None:
-        raise not_found("There is no such asking.")
+        raise not_found("Questionnaire request not found.")
     if on < request.sent_on:
-        raise DomainError("asking.returned_on", 422, "It cannot have come back before it was sent.")
+        raise DomainError("asking.returned_on", 422, "The return date cannot be before the date it was sent.")
     if on > today("Etc/GMT-14"):
-        raise DomainError("asking.returned_on", 422, "It cannot have come back on a day that is still to come.")
+        raise DomainError("asking.returned_on", 422, "The return date cannot be in the future.")
     request.returned_on = on
     record_event(session, by, "form.returned", "asking", request.id, {"on": on.isoformat()})
     return request
@@ -138,7 +138,7 @@ def get_request(session: Session, supplier: Supplier, request_id: str) -> Questi
     )
     request = session.scalars(query).first()
     if request is None:
-        raise not_found("There is no such asking.")
+        raise not_found("Questionnaire request not found.")
     return request
 
 

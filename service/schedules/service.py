@@ -40,24 +40,26 @@ def validate_rule(rule: Rule, time_zone: str) -> dict[str, Any]:
     """Return the rule with all defaults filled in. Raises DomainError, 422, with a code for what is invalid."""
     if time_zone not in _list_time_zones():
         raise DomainError(
-            "schedule.time_zone", 422, "There is no such time zone. Say one of the IANA list: Asia/Bangkok."
+            "schedule.time_zone", 422, "There is no such time zone. Use an IANA name such as Asia/Bangkok."
         )
     kind, every = rule.get("kind"), rule.get("every")
     if kind not in KINDS:
-        raise DomainError("schedule.kind", 422, "A schedule is rolling or fixed.")
+        raise DomainError("schedule.kind", 422, "The kind of schedule must be rolling or fixed.")
     complete: dict[str, Any] = {"kind": kind, "time": rule.get("time", DEFAULT_TIME)}
     if not isinstance(complete["time"], str) or not TIME.fullmatch(complete["time"]):
-        raise DomainError("schedule.time", 422, "Say the time as hours and minutes, 00:00 to 23:59.")
+        raise DomainError("schedule.time", 422, "Enter the time as hours and minutes, from 00:00 to 23:59.")
     if kind == "fixed":
         if every not in INTERVALS:
-            raise DomainError("schedule.every", 422, f"A fixed schedule is of every {' or '.join(INTERVALS)}.")
+            raise DomainError(
+                "schedule.every", 422, f"A fixed schedule runs every {', '.join(INTERVALS[:-1])} or {INTERVALS[-1]}."
+            )
         complete["every"] = every
         if every != "day":
             complete["day"] = _parse_day(every, rule.get("day"))
     surplus = sorted(rule.keys() - complete.keys())
     if surplus:
         raise DomainError(
-            "schedule.unknown_field", 422, f"Such a schedule takes {', '.join(complete)} and nothing else."
+            "schedule.unknown_field", 422, f"This kind of schedule only has the fields {', '.join(complete)}."
         )
     return complete
 
@@ -65,10 +67,12 @@ def validate_rule(rule: Rule, time_zone: str) -> dict[str, Any]:
 def _parse_day(every: str, day: object) -> str | int:
     if every == "week":
         if not isinstance(day, str) or day not in WEEKDAYS:
-            raise DomainError("schedule.day", 422, f"The day of a week is one of {', '.join(WEEKDAYS)}.")
+            raise DomainError("schedule.day", 422, f"Choose a day of the week: {', '.join(WEEKDAYS)}.")
         return day
     if not isinstance(day, int | float) or isinstance(day, bool) or day not in range(1, LAST_DAY + 1):
-        raise DomainError("schedule.day", 422, f"The day of a month is 1 to {LAST_DAY}, so that every month has it.")
+        raise DomainError(
+            "schedule.day", 422, f"Choose a day of the month from 1 to {LAST_DAY}, which every month has."
+        )
     return int(day)  # 5.0 is a whole number too, in JSON
 
 
@@ -157,7 +161,7 @@ def update_schedule(
 
 def _parse_name(name: str) -> str:
     if not 1 <= len(name.strip()) <= 200:
-        raise DomainError("schedule.name", 422, "A schedule has a name of 1 to 200 letters.")
+        raise DomainError("schedule.name", 422, "Enter a name of up to 200 characters for the schedule.")
     return name.strip()
 
 
@@ -177,7 +181,7 @@ def get_schedule(session: Session, schedule_id: str, *, lock: bool = False) -> S
     query = select(Schedule).where(Schedule.id == schedule_id)
     schedule = session.scalars(query.with_for_update() if lock else query).first()
     if schedule is None:
-        raise not_found("There is no such schedule.")
+        raise not_found("Schedule not found.")
     return schedule
 
 

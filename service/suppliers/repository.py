@@ -378,12 +378,10 @@ def get_supplier(session: Session, kind: str, name: str, *, itself: bool = False
         survivor = find_merged(session, kind, [key]).get(key)
         if survivor is not None and itself:
             survivor_name = survivor.reference or survivor.id
-            raise DomainError(
-                "not_found", 404, f"This {kind} was merged into {survivor_name}. Name that one if it is meant."
-            )
+            raise DomainError("not_found", 404, f"This {kind} was merged into {survivor_name}. Use that one instead.")
         supplier = survivor
     if supplier is None:
-        raise DomainError("not_found", 404, f"There is no such {kind}.")
+        raise DomainError("not_found", 404, f"{kind.capitalize()} not found.")
     return supplier
 
 
@@ -466,11 +464,11 @@ def merge_suppliers(session: Session, source: Supplier, target: Supplier, at: da
     one supplier, and 404 where one is gone.
     """
     if source.id == target.id or source.kind != target.kind:
-        raise DomainError("merge.impossible", 422, "Two different suppliers of one kind can be merged.")
+        raise DomainError("merge.impossible", 422, "Choose two different suppliers of the same kind.")
     # Whoever tells of either just now has done so before, or finds the one that stays.
     query = select(Supplier).where(Supplier.id.in_([source.id, target.id])).order_by(Supplier.id).with_for_update()
     if len(session.scalars(query.execution_options(populate_existing=True)).all()) < 2:
-        raise DomainError("not_found", 404, f"There is no such {source.kind} any more.")
+        raise DomainError("not_found", 404, f"This {source.kind} no longer exists.")
     on, kind = at.date(), source.kind
     target_answers, source_answers = _answers_with_entry_dates(session, kind, [target, source], on)
     for table in (Result, QuestionnaireRequest):

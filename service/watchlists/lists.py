@@ -39,7 +39,7 @@ def receive_watchlist(
     """
     name = " ".join(name.split())
     if not 1 <= len(name) <= MAX_NAME or not name.isprintable():
-        raise DomainError("watchlist.name", 422, f"A list has a name of up to {MAX_NAME} letters.")
+        raise DomainError("watchlist.name", 422, f"Enter a name of up to {MAX_NAME} characters for the watchlist.")
     lines = b"\n".join(orjson.dumps(entry) for entry in sorted(parsed.entries, key=lambda entry: entry.key))
     digest = hashlib.sha256(lines).hexdigest()
     file_summary = {

@@ -84,7 +84,7 @@ def get_match(session: Session, match_id: str) -> WatchlistMatch:
     """Return a match by id, locked until the transaction ends. Raises DomainError, 404, for an unknown id."""
     match = session.scalars(select(WatchlistMatch).where(WatchlistMatch.id == match_id).with_for_update()).first()
     if match is None:
-        raise not_found("There is no such match.")
+        raise not_found("Match not found.")
     return match
 
 
@@ -97,14 +97,12 @@ def decide_match(
     """
     match = get_match(session, match_id)
     if decision not in DECISIONS:
-        raise DomainError("match.decision", 422, f"A match is decided by one of: {', '.join(DECISIONS)}.")
+        raise DomainError("match.decision", 422, f"Choose one of these decisions: {', '.join(DECISIONS)}.")
     note = note.strip()
     if not 1 <= len(note) <= MAX_NOTE or "\0" in note:
-        raise DomainError("match.note", 422, f"Say in a note of up to {MAX_NOTE} letters what you compared.")
+        raise DomainError("match.note", 422, f"Describe what you compared, in a note of up to {MAX_NOTE} characters.")
     if fingerprint is not None and fingerprint != match.fingerprint:
-        raise DomainError(
-            "match.changed", 409, "The supplier or the entry has changed meanwhile. Look at the match again."
-        )
+        raise DomainError("match.changed", 409, "The supplier or the entry has changed since. Review the match again.")
     match.state, match.note, match.decided_by, match.decided_at = DECISIONS[decision], note, by, at
     data = {"match": match.id, "watchlist": match.watchlist_id, "by": match.why["by"], "state": match.state}
     change_feed.write(session, "watchlist_match", match.supplier_id, data, at)

@@ -54,7 +54,7 @@ def render_error(error: DomainError) -> Response:
         response = Response(orjson.dumps(body), error.status, content_type="application/problem+json")
     else:
         page = render_template(
-            "error.html", error=error, title=_build_titles().get(error.status, _("That did not work"))
+            "error.html", error=error, title=_build_titles().get(error.status, _("Something went wrong"))
         )
         response = make_response(page, error.status)
     response.headers.update(error.headers)
@@ -63,24 +63,22 @@ def render_error(error: DomainError) -> Response:
 
 def _build_titles() -> dict[int, str]:
     return {
-        403: _("Not open to you"),
-        404: _("Nothing here"),
+        403: _("Access denied"),
+        404: _("Page not found"),
         413: _("Too large"),
         429: _("Too many attempts"),
-        500: _("A fault of ours"),
-        503: _("Not available just now"),
+        500: _("Server error"),
+        503: _("Temporarily unavailable"),
     }
 
 
 def _handle_http_error(error: HTTPException) -> Response:
     status = error.code or 500
     if isinstance(error, SecurityError):  # an unknown host: there is no address to build a page with
-        return Response(
-            "This service does not answer to that host name.\n", 400, content_type="text/plain; charset=utf-8"
-        )
+        return Response("Unknown host name.\n", 400, content_type="text/plain; charset=utf-8")
     if isinstance(error, CSRFError):
         return render_error(
-            DomainError("form.stale", 400, _("This form has become stale. Go back, reload the page and send it again."))
+            DomainError("form.stale", 400, _("This form has expired. Go back, reload the page and try again."))
         )
     if status >= 500:
         return _handle_unexpected_error(error)
@@ -90,19 +88,17 @@ def _handle_http_error(error: HTTPException) -> Response:
         if name not in ("Content-Type", "Content-Length")
     }
     detail = {
-        404: _("There is nothing at this address, or it is not yours to see."),
-        405: _("This address does not take %(method)s.", method=request.method),
-        413: _("The request is larger than this service takes."),
-        415: _("The body is of a type that this address does not take."),
-        429: _("Too many requests. Wait a while and try again."),
-    }.get(status, _("The request cannot be understood."))
+        404: _("Page not found, or you do not have access."),
+        405: _("%(method)s is not allowed at this address.", method=request.method),
+        413: _("The request is too large."),
+        415: _("This address does not accept this content type."),
+        429: _("Too many requests. Wait a moment and try again."),
+    }.get(status, _("The request is invalid."))
     return render_error(DomainError(CODES.get(status, f"http.{status}"), status, detail, headers=headers))
 
 
 def _handle_unexpected_error(error: Exception) -> Response:
     log.error("unexpected_error", exc_info=error)
     return render_error(
-        DomainError(
-            "fault", 500, _("Something went wrong on our side. It has been logged under the id of this request.")
-        )
+        DomainError("fault", 500, _("An internal error occurred. It has been logged with the ID of this request."))
     )

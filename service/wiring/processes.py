@@ -55,7 +55,7 @@ def _serve(settings: Settings, db: Database, say: Callable[[str], None], *, with
     migrate(db.engine)
     preload_data(app)
     sign_in = demo.load_demo(db, blobs) if with_demo else None
-    say(f"Diligence is at http://{settings.host}:{settings.port}  (Ctrl-C stops it)")
+    say(f"Diligence is running at http://{settings.host}:{settings.port}  (press Ctrl-C to stop)")
     if sign_in is not None:
         password = f"the password {sign_in.password}" if sign_in.password else "your password"
         say(f"Sign in as {sign_in.email} with {password}")
@@ -109,7 +109,7 @@ def open_current_database(settings: Settings) -> Database:
     if revision != get_newest_revision():
         db.close()
         raise StartError(
-            f"The database is at {revision or 'nothing'}, not at {get_newest_revision()}: run diligence migrate first."
+            f"The database is at {revision or 'no version'}; this release needs {get_newest_revision()}. Run `diligence migrate`."
         )
     return db
 
@@ -130,7 +130,7 @@ def _create_server(app: Flask, settings: Settings) -> Server:
         )
     except OSError as error:
         raise StartError(
-            f"Port {settings.port} of {settings.host} cannot be had ({error.strerror}): say another with --port."
+            f"Cannot listen on {settings.host}, port {settings.port} ({error.strerror}). Choose another port with --port."
         ) from error
 
 

@@ -62,8 +62,8 @@ def test_migrate_creates_the_database_and_says_so(data: Path, capsys: pytest.Cap
     run("migrate")
     run("migrate")
     assert capsys.readouterr().out.splitlines() == [
-        f"The database went from empty to {get_newest_revision()}.",
-        f"The database is at {get_newest_revision()} already.",
+        f"The database was upgraded from empty to {get_newest_revision()}.",
+        f"The database is already at version {get_newest_revision()}.",
     ]
     assert get_revision(database(data).engine) == get_newest_revision()
     assert data.stat().st_mode & 0o777 == 0o700
@@ -72,7 +72,7 @@ def test_migrate_creates_the_database_and_says_so(data: Path, capsys: pytest.Cap
 @pytest.mark.parametrize("part", ["web", "worker", "scheduler"])
 def test_a_process_does_not_start_on_an_outdated_database(part: str, capsys: pytest.CaptureFixture[str]):
     run(part, status=2)
-    assert "run diligence migrate first" in capsys.readouterr().err
+    assert "Run `diligence migrate`" in capsys.readouterr().err
 
 
 def test_organisations_users_and_keys_are_created_and_secrets_are_shown_once(
@@ -101,14 +101,14 @@ def test_organisations_users_and_keys_are_created_and_secrets_are_shown_once(
     ("words", "error"),
     [
         (["keys", "create", "--organisation", "Nobody", "--scopes", "assess"], "no organisation called Nobody"),
-        (["keys", "create", "--organisation", "Harbour Foods", "--scopes", "all"], "each of those that exist"),
+        (["keys", "create", "--organisation", "Harbour Foods", "--scopes", "all"], "at least one scope"),
         (["users", "create", "--organisation", "Harbour Foods", "--email", "x", "--name", "X"], "cannot be used"),
         (["organisations", "create", "Harbour Foods"], "already"),
         (["organisations", "create", "Hill Builders", "--time-zone", "Mars/Olympus"], "no time zone"),
         (["erase", "--organisation", "Nobody", "--yes"], "no organisation called Nobody"),
-        (["restore", "nowhere.tar.gz"], "no whole backup"),
+        (["restore", "nowhere.tar.gz"], "not a complete backup"),
         (["web", "--port", "eighty"], "whole number"),
-        (["web", "--host", "localhost", "--port", "1"], "cannot be had"),
+        (["web", "--host", "localhost", "--port", "1"], "Cannot listen on localhost"),
     ],
 )
 def test_an_error_gives_one_sentence_and_status_2(

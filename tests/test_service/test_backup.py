@@ -101,7 +101,7 @@ def test_a_backup_with_a_missing_upload_fails(sqlite: Empty, blobs: BlobStore, t
     with sqlite() as engine:
         create_full_organisation(Database(engine), blobs)
         (blobs.folder / blobs.list_digests()[0][:2] / blobs.list_digests()[0]).unlink()
-        with pytest.raises(BackupError, match="not in the store"):
+        with pytest.raises(BackupError, match="not in the file store"):
             create_backup(Database(engine), blobs, tmp_path / "all.tar.gz", AT)
     assert [path.name for path in tmp_path.glob("all*")] == []
 
@@ -173,7 +173,7 @@ def test_a_backup_of_another_schema_is_refused_with_what_to_do(sqlite: Empty, bl
 
     with make_backup(sqlite, blobs, tmp_path) as file, sqlite() as engine:
         changed(file, older)
-        with pytest.raises(BackupError, match="restore with the version that wrote it"):
+        with pytest.raises(BackupError, match="Restore it with the release that wrote it"):
             restore_backup(Database(engine), blobs, file)
 
 

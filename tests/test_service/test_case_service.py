@@ -136,7 +136,7 @@ def test_a_new_finding_reopens_a_closed_case(database: Database, harbour: str):
     case = open_case(database, harbour, LOCKED)
     with database.for_organisation(harbour) as session:
         case_service.close_case(session, case, "remedied", ON, AT, BY)
-    with database.for_organisation(harbour) as session, pytest.raises(DomainError, match="closed already"):
+    with database.for_organisation(harbour) as session, pytest.raises(DomainError, match="already closed"):
         case_service.close_case(session, case, "remedied", ON, AT, BY)
     with database.for_organisation(harbour) as session:
         case_service.add_finding(session, case, PAPERS, ON, AT + timedelta(hours=1), BY)

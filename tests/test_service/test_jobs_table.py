@@ -217,7 +217,7 @@ def test_a_job_transaction_sees_only_the_rows_of_its_organisation(database: Data
     claimed = table.claim_job(database, "w")
     with table.job_transaction(database, claimed) as session:
         assert session.scalars(select(Job.kind)).all() == ["mine"]
-        with pytest.raises(DomainError, match="no such job"):
+        with pytest.raises(DomainError, match="Job not found"):
             table.get_job(session, other_organisation)
 
 

@@ -134,7 +134,7 @@ def test_a_job_that_kills_every_worker_is_given_up(sqlite_database: Database, mo
         claimed = table.claim_job(sqlite_database, "w")  # and then it is dead
     worker.run_job(sqlite_database, claimed, handler(lambda _, __: begun.append(1) or {}))
     assert (begun, job(sqlite_database, job_id).state) == ([], "failed")
-    assert "Given up" in job(sqlite_database, job_id).message
+    assert "Stopped after" in job(sqlite_database, job_id).message
     assert name_of(sqlite_database, job_id) == "it is failed"
 
 

@@ -120,9 +120,9 @@ def test_an_assessment_is_compared_like_the_sheet_it_was_made_from(
     ("arguments", "sentence"),
     [
         (["compare", "2026.1", "1999", "FILE"], "there is no version 1999"),
-        (["compare", "2026.1", "2026.1"], "name spreadsheets"),
+        (["compare", "2026.1", "2026.1"], "give spreadsheets"),
         (["compare", "2026.1", "2026.1", "absent.csv"], "cannot be read"),
-        (["sensitivity", "FILE", "--on", "soon"], "takes a day"),
+        (["sensitivity", "FILE", "--on", "soon"], "takes a date"),
     ],
 )
 def test_what_cannot_be_done_is_one_sentence(
@@ -136,14 +136,14 @@ def test_what_cannot_be_done_is_one_sentence(
     assert output.out == ""
 
 
-def test_sensitivity_tells_steadiness_ranks_and_the_weights_that_matter(
+def test_sensitivity_prints_stability_ranks_and_the_most_influential_weights(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     sheet = tmp_path / "list.csv"
     sheet.write_text(SHEET, encoding="utf-8")
     assert cli.main(["models", "sensitivity", str(sheet), "--on", "2026-11-20"]) == 0
     output = capsys.readouterr().out
-    for part in ("The level stays", "Least steady:", "Highest scores", "Weights that matter most", "Blue Lagoon"):
+    for part in ("Stability:", "Least stable:", "Highest scores", "Most influential weights", "Blue Lagoon"):
         assert part in output
 
 

@@ -88,7 +88,7 @@ def test_the_workbook_holds_the_supplier_and_the_request_id(session: Session):
 def test_the_workbook_says_that_a_blank_in_it_will_count_as_declined(session: Session):
     _, book = ask(session, make_supplier(session))
     cell_values = " ".join(str(cell.value) for row in book["About"].iter_rows() for cell in row)
-    assert "Once this form is back, an empty cell counts as declined" in cell_values
+    assert "Once this form has been returned, an empty cell counts as declined" in cell_values
     assert "neither good nor bad" not in cell_values
 
 

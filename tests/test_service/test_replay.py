@@ -93,13 +93,13 @@ def test_an_action_removed_everywhere_is_noticed(document: dict[str, Any]) -> No
     document["actions"] = [action for action in document["actions"] if action["id"] != removed]
     for result in document["results"]:
         result["actions"] = [action for action in result["actions"] if action["id"] != removed]
-    assert "the texts of the actions are not what this release holds" in find_discrepancies(document, load_facts())
+    assert "the texts of the actions do not match this release" in find_discrepancies(document, load_facts())
 
 
 def test_a_reworded_action_in_an_assessment_is_noticed(document: dict[str, Any]) -> None:
     assert compute_actions_digest(document["actions"]) != compute_actions_digest(build_actions_part(load_actions()))
     document["actions"][0]["do"] = "Do nothing."
-    assert "the texts of the actions are not what this release holds" in find_discrepancies(document, load_facts())
+    assert "the texts of the actions do not match this release" in find_discrepancies(document, load_facts())
 
 
 def test_an_action_added_later_is_not_in_an_older_release() -> None:

@@ -76,7 +76,7 @@ def test_processes_that_start_at_once_agree_on_one_key(tmp_path: Path):
 def test_a_secret_key_that_is_too_short_is_refused(tmp_path: Path):
     file = tmp_path / "key"
     file.write_text("secret\n", encoding="ascii")
-    with pytest.raises(SettingError, match="no secret key"):
+    with pytest.raises(SettingError, match="does not contain a secret key"):
         Settings(secret_key_file=str(file)).get_secret_key()
 
 

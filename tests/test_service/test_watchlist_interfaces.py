@@ -68,7 +68,7 @@ def test_an_officer_decides_on_the_page_with_a_note(app: Flask, database: Databa
     [match] = matches_of(database, harbour)
     output = {"decision": "dismiss", "fingerprint": match.fingerprint}
     refused = send(officer, f"/matches/{match.id}", **output, note=" ")
-    assert (refused.status_code, "Say in a note" in refused.get_data(as_text=True)) == (422, True)
+    assert (refused.status_code, "Describe what you compared" in refused.get_data(as_text=True)) == (422, True)
     answer = send(officer, f"/matches/{match.id}", **output, note="Another address.")
     assert (answer.status_code, answer.location) == (303, "/watchlists")
     assert list_matches(database, harbour)[0][2] == "dismissed"
@@ -203,9 +203,9 @@ def test_the_command_imports_lists_and_removes(office: Database, tmp_path: Path,
     run("list", "--organisation", "Harbour Foods")
     output = capsys.readouterr().out.splitlines()
     assert output[0].startswith(
-        "Sanctions: 1 of 2 rows taken, 0 rejected; left out: 1 of kind Airplane. Suppliers are screened"
+        "Sanctions: 1 of 2 rows loaded, 0 rejected; left out: 1 of kind Airplane. The next free worker"
     )
-    assert output[1].endswith("These are the entries it has already: nothing was changed.")
+    assert output[1].endswith("The list already has these entries, so nothing was changed.")
     assert re.fullmatch(r"Sanctions +1 entries  20\d\d-\d\d-\d\d \d\d:\d\d UTC", output[2])
     run("remove", "Sanctions", "--organisation", "Harbour Foods")
     with office.unscoped(write=False) as session:
@@ -219,15 +219,15 @@ def test_the_command_prints_rejected_rows_with_their_number_and_a_fix(
     file.write_text("name,kind\nBlue Pier,company\nStar,ship\n")
     run("import", file, "--organisation", "Harbour Foods", status=1)
     output = capsys.readouterr()
-    assert "held: 1 of 2 rows taken, 1 rejected" in output.out
-    assert "row 3 *kind*: 'ship' is no kind of entry; the row was not read. Write one of the four" in output.err
+    assert "held: 1 of 2 rows loaded, 1 rejected" in output.out
+    assert "row 3 *kind*: 'ship' is not a kind of entry; the row was not read. Use one of the four" in output.err
 
 
 @pytest.mark.parametrize(
     ("content", "organisation", "says"),
     [
         (b"colour\nred\n", "Harbour Foods", "no column called name"),
-        (b"%PDF-1.7", "Harbour Foods", "not what its name says"),
+        (b"%PDF-1.7", "Harbour Foods", "does not match its file type"),
         (b"name\nBlue Pier\n", "Nobody", "no organisation called Nobody"),
         (None, "Harbour Foods", "cannot be used"),
     ],

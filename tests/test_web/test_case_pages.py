@@ -94,7 +94,7 @@ def test_a_case_handler_opens_a_case_and_reads_the_urgent_steps(handler: Page) -
     handler.get_by_label("Phase").select_option("work")
     handler.get_by_label("Note").fill("told by Mr Somchai Jaidee")
     handler.get_by_role("button", name="Open the case").click()
-    expect(handler.get_by_role("alert")).to_contain_text("looks like the name of a person")
+    expect(handler.get_by_role("alert")).to_contain_text("looks like a person's name")
     expect(handler.get_by_role("alert")).not_to_contain_text("Somchai")
     expect(handler.get_by_label("Reference of site or agency")).to_have_value("S-011")  # nothing has to be typed again
     assert faults(handler, "cases, refused") == []
@@ -191,8 +191,8 @@ def test_a_sheet_of_cases_is_previewed_confirmed_and_saved(handler: Page, office
 def test_a_sheet_in_which_a_person_can_be_read_is_refused_with_its_cell_and_cure(handler: Page) -> None:
     sent(handler, "november.csv", NAMED)
     expect(handler.get_by_role("heading", name="It cannot be used")).to_be_visible()
-    expect(handler.locator("main")).to_contain_text("removed from the store")
+    expect(handler.locator("main")).to_contain_text("it has been deleted")
     expect(handler.locator("main")).to_contain_text("H2")
-    expect(handler.locator("main")).to_contain_text("say it by role")
+    expect(handler.locator("main")).to_contain_text("refer to the person by role")
     expect(handler.locator("main")).not_to_contain_text("Somchai")
     assert faults(handler, "sheet of cases, refused") == []

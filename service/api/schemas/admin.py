@@ -21,11 +21,11 @@ from service.api.schemas.suppliers import TableFilterSchema
 from service.auth import users
 from service.auth.access import ACCESS
 
-ONCE = {"description": "Told in this answer and never again."}
+ONCE = {"description": "Only in this response; it cannot be retrieved again."}
 
 
 class UserSchema(ApiSchema):
-    """Somebody who may sign in."""
+    """A user who can sign in."""
 
     id = fields.String(dump_only=True)
     email = StrictString(254, required=True, documented_pattern=users.EMAIL_OR_BLANKS)
@@ -37,7 +37,7 @@ class UserSchema(ApiSchema):
 
 
 class UserWithPasswordSchema(UserSchema):
-    """A user with the password for the first sign-in."""
+    """A user with a temporary password for the first sign-in."""
 
     password = fields.String(dump_only=True, metadata=ONCE)
 
@@ -48,7 +48,7 @@ USERS = page_of(UserSchema, "UserList")
 
 
 class FilterSchema(TableFilterSchema):
-    """A search of suppliers that a user saved; its parts are sent one by one and come back in ``wanted``."""
+    """A supplier filter saved by a user. Its fields are sent individually and returned together in ``wanted``."""
 
     id = fields.String(dump_only=True)
     name = StrictString(100, required=True, documented_pattern=NOT_BLANK)
@@ -89,7 +89,7 @@ KEYS = page_of(KeySchema, "KeyList")
 
 
 class AuditEventSchema(ApiSchema):
-    """Who did what to which thing."""
+    """An event of the audit trail: who did what to which object."""
 
     at = fields.DateTime()
     id = StrictInteger(0)

@@ -37,14 +37,14 @@ def of_contract(name: str) -> fields.Raw:
 
 
 class ReasonForDecisionSchema(ApiSchema):
-    """Why the gate decides as it does."""
+    """A reason for the onboarding decision."""
 
     code = fields.String()
     text = fields.String()
 
 
 class IssueSchema(ApiSchema):
-    """An answer that was sent and cannot be used, by the code that a sheet gets."""
+    """An answer in the request that cannot be used, with the same code as for a sheet."""
 
     question = fields.String()
     code = fields.String()
@@ -56,7 +56,9 @@ class IssueSchema(ApiSchema):
 
 def issues() -> fields.List[Any]:
     """Return the field for what was sent and cannot be used."""
-    about = "What was sent and does not stand, by the codes that a sheet gets; only in the answer to what was sent."
+    about = (
+        "Answers in the request that cannot be used, with the same codes as for sheets. Only in responses to answers."
+    )
     return fields.List(fields.Nested(IssueSchema), metadata={"description": about})
 
 
@@ -64,7 +66,7 @@ _ResultSchema = ApiSchema.from_dict({name: of_contract(name) for name in RESULT}
 
 
 class DecidedResultSchema(_ResultSchema):  # type: ignore[valid-type, misc]
-    """A result with the decision of the gate."""
+    """A result with the onboarding decision."""
 
     decision = StrictChoice(DECISIONS)
     decision_reasons = fields.List(fields.Nested(ReasonForDecisionSchema), metadata={"minItems": 1})
@@ -99,14 +101,14 @@ class ResultLineSchema(ApiSchema):
 
 
 class ContributionSchema(ApiSchema):
-    """What one reason moved a score by."""
+    """The change in score due to one reason."""
 
     title = fields.String()
     points = StrictNumber()
 
 
 class MovesSchema(ApiSchema):
-    """What moved a score since the assessment before; ``change`` is null for the first."""
+    """How a score changed since the previous assessment; ``change`` is null for the first."""
 
     id = fields.String()
     change = StrictNumber(allow_none=True)

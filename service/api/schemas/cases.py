@@ -42,7 +42,7 @@ class FindingSchema(ApiSchema):
 
 
 class FirstStepSchema(ApiSchema):
-    """One of the first things to do, and until when."""
+    """One of the first steps, and when it is due."""
 
     id = fields.String()
     within_hours = StrictNumber()
@@ -65,7 +65,7 @@ class CaseLineSchema(ApiSchema):
 
 
 class CaseSchema(CaseLineSchema):
-    """What was found of one group of people, and how it reads. Never a verdict; no person."""
+    """What was found about one group of people, and how it is interpreted. Never a verdict; never personal data."""
 
     nationality = StrictString(2, "^[A-Z]{2}$", load_only=True)
     job = StrictString(LONGEST["job"], load_only=True)

@@ -31,9 +31,9 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
     "confirm": ("true", "false"),
 }
 COLUMNS = (
-    'An object: question id -> header of the column that answers it, "" for none; of several sheets it is meant for those that '
-    "have the header. Or an array with an object for each sheet: its file and sheet, either of which may be left out for any, "
-    "and its columns, as before."
+    'An object: question id -> header of the column that answers it, or "" for none; it applies to every sheet that has the '
+    "header. Or an array with one object per sheet: its file, its sheet (leave either out to match any) and its columns in the "
+    "same form."
 )
 _NAME = {"type": "string", "maxLength": 1000, "pattern": PRINTED_OR_EMPTY.regex.pattern}
 COLUMN_MAP = {"type": "object", "additionalProperties": _NAME}
@@ -56,7 +56,7 @@ class ColumnsField(fields.Field[Any]):
 
 
 class JobSchema(ApiSchema):
-    """Work that is done in the background."""
+    """A background job."""
 
     id = fields.String()
     kind = fields.String()
@@ -71,7 +71,7 @@ JOB_PAGE = page_of(JobSchema, "JobPage")
 
 
 class JobProgressSchema(ApiSchema):
-    """How far the job of an import is."""
+    """The progress of an import's job."""
 
     state = StrictChoice(JOB_STATES)
     progress = StrictNumber()
@@ -95,7 +95,7 @@ IMPORT_PAGE = page_of(ImportLineSchema, "ImportPage")
 
 
 class ImportSchema(ImportLineSchema):
-    """How far an import is, what was found, and what came of it."""
+    """The progress of an import, what was found, and the outcome."""
 
     files = fields.List(fields.Dict())
     job = fields.Nested(JobProgressSchema, allow_none=True)
@@ -105,7 +105,7 @@ class ImportSchema(ImportLineSchema):
     problem = fields.Dict(
         allow_none=True,
         metadata={
-            "description": "Why it was refused, or why other choices could not be used: what a refused request gets."
+            "description": "Why the import was refused, or why changed options could not be used, as problem details."
         },
     )
 
@@ -117,7 +117,7 @@ class ImportQuerySchema(PageQuerySchema):
 
 
 class ImportConfirmationSchema(ApiSchema):
-    """What the sender decides on how files are read."""
+    """Options for how the files are read."""
 
     default_country = StrictString()
     default_sector = StrictString()
@@ -129,7 +129,7 @@ class ImportConfirmationSchema(ApiSchema):
 
 
 class UploadSchema(ApiSchema):
-    """The parts of an upload: files, and how to read them. A part that is empty counts as left out."""
+    """The parts of an upload: files, and how to read them. An empty part counts as left out."""
 
     file = fields.List(
         fields.String(metadata={"format": "binary"}),
@@ -159,7 +159,7 @@ SPREADSHEETS = (
 
 
 class ReportSchema(ApiSchema):
-    """A report that was requested, and how far it is."""
+    """A requested report and its progress."""
 
     id = fields.String(dump_only=True)
     state = StrictChoice(JOB_STATES, dump_only=True)

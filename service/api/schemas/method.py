@@ -9,7 +9,7 @@ from service.api.schemas.base import ApiSchema, page_of
 
 
 class MethodSchema(ApiSchema):
-    """The method in words, the facts, and the library of actions."""
+    """A description of the method, the facts, and the action library."""
 
     method = fields.List(fields.String())
     limits = fields.List(fields.String())
@@ -32,7 +32,7 @@ class ModelLineSchema(ApiSchema):
 
 
 class ModelSchema(ModelLineSchema):
-    """A model whole: weights, reasons, rules, sources."""
+    """A model with its weights, reasons, rules and sources."""
 
     indicators = fields.List(fields.Dict())
     contexts = fields.List(fields.Dict())
@@ -48,7 +48,7 @@ MODELS = page_of(ModelLineSchema, "ModelList")
 
 
 class SourceSchema(ApiSchema):
-    """A rule or publication that is cited, and how well it was seen."""
+    """A cited rule or publication, and how it was verified."""
 
     id = fields.String()
     title = fields.String()

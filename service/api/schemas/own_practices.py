@@ -11,7 +11,7 @@ from service.api.schemas.base import ApiSchema, page_of
 
 
 class UnitResponseSchema(ApiSchema):
-    """What a unit answered."""
+    """The answers of a unit."""
 
     id = fields.String()
     form_version = fields.String()
@@ -76,7 +76,7 @@ class OwnActionSchema(ApiSchema):
 
 
 class OwnPracticesSchema(ApiSchema):
-    """The buyer itself; no supplier's score reads it."""
+    """The buyer's own practices. They never change a supplier's score."""
 
     optional = frozenset({"issues"})
 

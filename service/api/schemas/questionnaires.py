@@ -10,7 +10,7 @@ from service.api.schemas.base import ApiSchema, page_of
 
 
 class FormSchema(ApiSchema):
-    """A form that can be sent out."""
+    """A form that can be sent."""
 
     id = fields.String()
     version = fields.String()
@@ -22,7 +22,7 @@ FORMS = page_of(FormSchema, "FormList")
 
 
 class QuestionnaireRequestSchema(ApiSchema):
-    """A form that went to a supplier, and when it came back."""
+    """A questionnaire sent to a supplier, and when it was returned."""
 
     id = fields.String(dump_only=True)
     form = StrictString(40, required=True)
@@ -44,7 +44,7 @@ def new_questionnaire_request(kind: str) -> ApiSchema:
     all_versions = sorted({version for form_id in of_kind for version in list_versions(form_id)})
 
     class OfKindSchema(QuestionnaireRequestSchema):
-        """A form that goes to a supplier."""
+        """A questionnaire to send to a supplier."""
 
         form = StrictString(40, required=True, metadata={"enum": of_kind})
         version = StrictString(20, load_only=True, metadata={"enum": all_versions})
@@ -53,6 +53,6 @@ def new_questionnaire_request(kind: str) -> ApiSchema:
 
 
 class ReturnSchema(ApiSchema):
-    """On which day a form came back; today where it is left out."""
+    """The date on which a questionnaire was returned (default: today)."""
 
     on = StrictDay()

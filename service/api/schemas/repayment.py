@@ -66,7 +66,7 @@ def money(**options: Any) -> fields.String:
 
 
 class AmountRangeSchema(ApiSchema):
-    """An amount: the least and the most it may be, and the one to go by."""
+    """An amount: its lower and upper bounds, and the central estimate."""
 
     low = money()
     central = money()
@@ -93,7 +93,7 @@ class RepaymentTermsSchema(ApiSchema):
 
 
 class RepaymentInputSchema(ApiSchema):
-    """What was sent, and what of it was used."""
+    """The rows sent, and how many were used."""
 
     file = fields.String(allow_none=True)
     sha256 = fields.String(allow_none=True)
@@ -180,7 +180,7 @@ class InstalmentSchema(ApiSchema):
 
 
 class AssumptionSchema(ApiSchema):
-    """What was assumed, of which cohorts, and by which sources."""
+    """An assumption, the cohorts it concerns, and its sources."""
 
     id = fields.String()
     text = fields.String()
@@ -189,14 +189,14 @@ class AssumptionSchema(ApiSchema):
 
 
 class RepaymentStepSchema(ApiSchema):
-    """What to do, and by which sources."""
+    """A step to take, and its sources."""
 
     text = fields.String()
     sources = fields.List(fields.String())
 
 
 class FaultSchema(ApiSchema):
-    """A row or cohort that could not be counted as it was sent."""
+    """A row or cohort that could not be counted as sent."""
 
     code = fields.String()
     severity = StrictChoice(("error", "warning"))
@@ -216,7 +216,7 @@ class CheckSchema(ApiSchema):
 
 
 class RepaymentSchema(ApiSchema):
-    """What workers are owed: amounts are texts with two digits, in the currency of the report."""
+    """What workers are owed. Amounts are strings with two decimals, in the currency of the report."""
 
     title = fields.String()
     wording = fields.String()

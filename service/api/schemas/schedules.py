@@ -71,12 +71,12 @@ class TimeZoneField(fields.String):
     default_error_messages = CODES
 
     def __init__(self, **options: Any) -> None:
-        about = "A name of the IANA list of time zones, such as Asia/Bangkok."
+        about = "An IANA time zone name, such as Asia/Bangkok."
         super().__init__(metadata={"format": "iana-time-zone", "description": about}, **options)
 
 
 class ScheduleRunSchema(ApiSchema):
-    """A run of a schedule: for which time, when, and how many times before it were missed."""
+    """A run of a schedule: the scheduled time, the actual time, and how many runs before it were missed."""
 
     slot = fields.DateTime()
     fired_at = fields.DateTime()

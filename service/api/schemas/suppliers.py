@@ -19,12 +19,12 @@ from service.queries.supplier_list import REVIEWS, SORTS
 
 PLURALS = dict(zip(KINDS, ("suppliers", "agencies"), strict=True))
 TABLE_FORMATS = ("csv", "xlsx")
-UP_TO = "Declined answers alone lift the value this high: a bound and no finding."
+UP_TO = "Only declined answers raise the value this high: it is an upper bound, not a finding."
 UNANSWERED = (
-    "Most rules that hold the score up rest on blanks alone, without which the level would be lower: most of it cannot be ruled "
-    "out, and was not found."
+    "Most of the minimum-score rules that apply rest on unanswered questions alone, and the level would be lower without them: "
+    "most of the risk cannot be ruled out, but was not found."
 )
-UNANSWERED_OR_NULL = f"{UNANSWERED} Null until a supplier that was last assessed by an older version is assessed again."
+UNANSWERED_OR_NULL = f"{UNANSWERED} Null if the supplier was last assessed by an older version."
 
 
 class AlsoFoundUnderSchema(ApiSchema):
@@ -46,7 +46,7 @@ class SupplierSchema(DecidedResultSchema):
     review_due = fields.Date(allow_none=True)
     also_found_under = fields.List(
         fields.Nested(AlsoFoundUnderSchema),
-        metadata={"description": "References, numbers or names of those that were merged into it."},
+        metadata={"description": "References, numbers or names of suppliers that were merged into this one."},
     )
     issues = issues()
 
@@ -82,13 +82,13 @@ RESULT_PAGE = page_of(ResultLineSchema, "ResultPage")
 
 
 class MergeSchema(ApiSchema):
-    """Into which supplier another is merged: its id or reference."""
+    """The supplier to merge into, by id or reference."""
 
     into = StrictString(300, required=True)
 
 
 class CompanySchema(ApiSchema):
-    """A company, its sites counted, and the worst of them."""
+    """A company, its number of sites, and its highest-risk site."""
 
     company = fields.String(attribute="company_key")
     name = fields.String()
@@ -110,21 +110,21 @@ class ChangeSchema(ApiSchema):
 
 
 class ChangePageSchema(ApiSchema):
-    """Changes in order, and the cursor to ask with next."""
+    """Changes in order, and the cursor for the next request."""
 
     items = fields.List(fields.Nested(ChangeSchema))
     cursor = fields.String()
 
 
 class NamedAgencySchema(ApiSchema):
-    """An agency as a site names it, and the agency of that name."""
+    """An agency as named by a site, and the agency record with that name."""
 
     named = fields.String()
     agency = fields.Nested(SupplierLineSchema, allow_none=True)
 
 
 class ReachSchema(ApiSchema):
-    """How many sites name an agency, how many of them say how many workers came through it, and how many those are."""
+    """How many sites name an agency, how many of them report the number of workers it supplied, and the total."""
 
     sites = StrictInteger(0)
     tell = StrictInteger(0, attribute="reporting_sites")
@@ -132,14 +132,14 @@ class ReachSchema(ApiSchema):
 
 
 class CorridorSchema(ApiSchema):
-    """From where workers come, and to where."""
+    """A migration corridor: where workers come from, and where they go."""
 
     origin = fields.String(data_key="from")
     destination = fields.String(data_key="to")
 
 
 class OthersSchema(ApiSchema):
-    """Whom a supplier has to do with: agencies it names, sites of its company or that use it, corridors."""
+    """What a supplier is related to: agencies it names, sites of its company or that use it, and corridors."""
 
     agencies = fields.List(fields.Nested(NamedAgencySchema))
     sites = fields.List(fields.Nested(SupplierLineSchema))
@@ -183,7 +183,7 @@ class CellSchema(PlaceSchema):
 
 
 class MoverSchema(ApiSchema):
-    """A supplier whose level moved, and why."""
+    """A supplier whose level changed, and why."""
 
     supplier = fields.Nested(SupplierLineSchema)
     before = fields.String(data_key="from", allow_none=True)
@@ -194,7 +194,7 @@ class MoverSchema(ApiSchema):
 
 
 class PortfolioSchema(ApiSchema):
-    """The portfolio: counts, queues, the risk of places, and whose level moved."""
+    """The portfolio: counts, queues, risk by country and sector, and changes of level."""
 
     counts = fields.Nested(LevelCountsSchema)
     kinds = fields.Nested(KindCountsSchema)
@@ -210,7 +210,7 @@ class PortfolioSchema(ApiSchema):
 
 
 class NextStepSchema(ApiSchema):
-    """An action, how many suppliers it concerns, and the worst few of them."""
+    """An action, how many suppliers it concerns, and those at highest risk."""
 
     action = fields.Dict()
     total = StrictInteger(0)
@@ -221,7 +221,7 @@ NEXT_STEPS = page_of(NextStepSchema, "NextStepList")
 
 
 class SupplierFilterSchema(ApiSchema):
-    """A search of suppliers."""
+    """A filter of suppliers."""
 
     level = StrictChoice(LEVELS)
     country = StrictString(7, "^([A-Z]{2}|unknown)$")
@@ -239,20 +239,20 @@ class SupplierQuerySchema(SupplierFilterSchema, PageQuerySchema):
 
 
 class TableFilterSchema(SupplierFilterSchema):
-    """A search of the table of suppliers, and its order."""
+    """A filter of the list of suppliers, and its order."""
 
     kind = StrictChoice(KINDS)
     sort = StrictChoice(SORTS)
 
 
 class TableQuerySchema(TableFilterSchema):
-    """The parameters of the table as a file."""
+    """The parameters of the export of the list."""
 
     format = StrictChoice(TABLE_FORMATS, load_default="csv")
 
 
 class ChangeQuerySchema(ApiSchema):
-    """From which change on, and how many."""
+    """The first change to return, and how many."""
 
     since = StrictString(18, "^[0-9]+$")
     limit = ParameterInteger(1, 1000, load_default=100)

@@ -12,7 +12,7 @@ from service.watchlists.matches import DECISIONS, MAX_NOTE, STATES
 
 
 class WatchlistSchema(ApiSchema):
-    """A list that suppliers are screened against."""
+    """A watchlist that suppliers are screened against."""
 
     id = fields.String()
     name = fields.String()
@@ -27,7 +27,7 @@ WATCHLISTS = page_of(WatchlistSchema, "WatchlistList")
 
 
 class MatchReasonSchema(ApiSchema):
-    """By what a supplier may be an entry of a list."""
+    """Why a supplier may match an entry of a watchlist."""
 
     by = StrictChoice(MATCH_KINDS)
     role = StrictChoice(ROLES)
@@ -39,7 +39,7 @@ class MatchReasonSchema(ApiSchema):
 
 
 class WatchlistEntrySchema(ApiSchema):
-    """An entry of a list."""
+    """An entry of a watchlist."""
 
     key = fields.String()
     kind = fields.String()
@@ -55,7 +55,7 @@ class WatchlistEntrySchema(ApiSchema):
 
 
 class MatchSchema(ApiSchema):
-    """A supplier may be an entry of a list. Context and a next step, never a verdict."""
+    """A possible match of a supplier with a watchlist entry. Context and a next step, never a verdict."""
 
     id = fields.String(dump_only=True)
     supplier_id = fields.String(dump_only=True)

@@ -21,7 +21,7 @@ class WhatIfStateSchema(ApiSchema):
 
 
 class WhatIfMoveSchema(ApiSchema):
-    """A reason whose points or state a change would move."""
+    """A reason whose points or state would change."""
 
     kind = fields.String()
     title = fields.String()
@@ -32,7 +32,7 @@ class WhatIfMoveSchema(ApiSchema):
 
 
 class FewestActionsSchema(ApiSchema):
-    """The fewest actions that would move the level."""
+    """The smallest set of actions that would change the level."""
 
     level = fields.String()
     score = StrictNumber()
@@ -41,7 +41,7 @@ class FewestActionsSchema(ApiSchema):
 
 
 class WhatIfSchema(ApiSchema):
-    """A supplier before and after a change, and the fewest actions that would move its level."""
+    """A supplier before and after a change, and the smallest set of actions that would change its level."""
 
     before = fields.Nested(WhatIfStateSchema)
     after = fields.Nested(WhatIfStateSchema)
@@ -54,7 +54,7 @@ def what_if_change(kind: str) -> ApiSchema:
     answers_of_kind = [{"$ref": f"#/components/schemas/{kind.capitalize()}Answers"}]
 
     class WhatIfChangeSchema(ApiSchema):
-        """Changed answers to questions, actions as if they were done, and the grade of the evidence for both."""
+        """Changed answers, actions treated as done, and the grade of evidence for both."""
 
         answers = StrictDict(keys=fields.String(), metadata={"allOf": answers_of_kind})
         actions = StrictList(StrictString(60, "^[a-z0-9_]+$"), 0, 100)
