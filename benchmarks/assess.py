@@ -95,7 +95,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=10_000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--out", type=Path, default=BENCHMARKS.parent / "out/benchmark")
-    parser.add_argument("--without-first-cut", action="store_true", help="it takes a minute a round")
+    parser.add_argument("--without-first-cut", action="store_true", help="a round takes about a minute")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     many_rows, one_row = options.out / "many.xlsx", options.out / "one.xlsx"

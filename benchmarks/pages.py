@@ -90,7 +90,7 @@ def wait_for_state(browser: Browser, page: str, state: str, start: float) -> flo
     """Return the seconds from ``start`` until the page of an import shows a state."""
     while state not in (text := browser.get(page)):
         if "note-refused" in text:
-            raise SystemExit(f"{page} came to no end")
+            raise SystemExit(f"{page} did not finish")
         time.sleep(POLL_INTERVAL)
     return time.perf_counter() - start
 
@@ -173,14 +173,16 @@ def main() -> None:
             lists = {path: time_page(officer, path) for path in (*POLLED_PAGES, page)}
     rows = (
         (f"{options.rows:,} rows previewed", previewed, MOST_PREVIEW),
-        (f"{options.rows:,} rows scored after that", scored, MOST_SCORED),
-        (f"slowest of {len(polled)} pages opened meanwhile", max(polled), MOST_POLLED),
-        (f"slowest of {len(pages)} suppliers' pages", max(pages), MOST_PAGE),
+        (f"{options.rows:,} rows then scored", scored, MOST_SCORED),
+        (f"slowest of {len(polled)} pages opened during scoring", max(polled), MOST_POLLED),
+        (f"slowest of {len(pages)} supplier pages", max(pages), MOST_PAGE),
         *((f"page {path.split('/')[1] or 'portfolio'}", seconds, MOST_PAGE) for path, seconds in lists.items()),
     )
     for label, seconds, most in rows:
-        print(f"{label:50}{seconds:8.2f} s   (at most {most:.1f}){'' if seconds <= most else '   not held'}")
-    print(f"median: {statistics.median(polled):.2f} s meanwhile, {statistics.median(pages):.2f} s of suppliers")
+        print(f"{label:50}{seconds:8.2f} s   (at most {most:.1f}){'' if seconds <= most else '   not met'}")
+    print(
+        f"median: {statistics.median(polled):.2f} s during scoring, {statistics.median(pages):.2f} s for supplier pages"
+    )
     raise SystemExit(0 if all(seconds <= most for _, seconds, most in rows) else 1)
 
 

@@ -145,7 +145,7 @@ def main() -> None:
         print(f"  {name:12}{cpu[name]:8.3f} s{cpu[name] / cpu['copy']:8.1f} copies{memory[name]:8.0f} bytes")
     within_limits = cpu["robustness"] <= cpu["score"] and max(memory["score"], memory["robustness"]) <= MOST_BYTES
     print(
-        f"  robustness within the scoring time, at most {MOST_BYTES:g} bytes each: {'held' if within_limits else 'NOT HELD'}"
+        f"  robustness within the scoring time, at most {MOST_BYTES:g} bytes each: {'met' if within_limits else 'NOT MET'}"
     )
     sys.exit(0 if within_limits else 1)
 

@@ -47,7 +47,7 @@ def main() -> int:
         within_limits &= found >= LEAST and p99 <= MOST
     others = [name for name in make_names(TRIED, seed=99) if name not in set(listed)]
     matched = sum(bool(time_screening(watchlist, name)[1]) for name in others) / len(others)
-    print(f"\n{matched:.4f} of {len(others):,} names that are on no list match one")
+    print(f"\n{matched:.4f} of {len(others):,} names that are not on a list match an entry")
     return 0 if within_limits and matched <= BY_CHANCE else 1
 
 
