@@ -182,7 +182,7 @@ def test_a_backup_is_restored_in_another_installation(data: Path, tmp_path: Path
     run("backup", tmp_path / "monday.tar.gz")
     run("restore", tmp_path / "monday.tar.gz", "--data", tmp_path / "other")
     assert read_all_rows(database(tmp_path / "other")) == read_all_rows(database(data))
-    assert "read back" in capsys.readouterr().out
+    assert "Backup restored and checked" in capsys.readouterr().out
     run("restore", tmp_path / "monday.tar.gz", "--data", tmp_path / "other", status=2)
     run("backup", tmp_path / "monday.tar.gz", status=2)
 

@@ -79,7 +79,7 @@ def test_the_first_assessment_has_every_state_but_ruled_out(document: dict[str, 
 def test_an_unknown_model_version_is_reported(document: dict[str, Any]) -> None:
     document["assessment"]["models"][0]["version"] = "1999.1"
     (discrepancy,) = find_discrepancies(document, load_facts())
-    assert "does not hold the models agency 1999.1" in discrepancy
+    assert "does not include the models agency 1999.1" in discrepancy
 
 
 def test_a_model_removed_from_the_head_is_noticed(document: dict[str, Any]) -> None:

@@ -256,7 +256,7 @@ def test_the_command_says_when_a_list_could_not_be_loaded(
     file.write_text("name\nBlue Pier\n")
     monkeypatch.setattr(lists, "enqueue", _cancelled(lists.enqueue))
     run("import", file, "--organisation", "Harbour Foods", status=2)
-    assert "held was not loaded, and stays as it was. Cancelled." in capsys.readouterr().err
+    assert "held could not be loaded and is unchanged. Cancelled." in capsys.readouterr().err
 
 
 def _cancelled(enqueue):
