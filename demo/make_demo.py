@@ -345,6 +345,18 @@ def write_suppliers() -> None:
     book.close()
 
 
+def write_sample() -> None:
+    """Write the list that an empty portfolio offers to load: the same suppliers, under references that no real list has."""
+    with closing(create_workbook(HERE / "sample_list.xlsx", "a list to try the service with")) as book:
+        sites = [{**row, "Vendor no": str(row["Vendor no"]).replace("SK-", "SAMPLE-")} for row in SITES]
+        practice = dict.fromkeys(header for row in sites for header in row if header not in (*IDENTITY, *EVIDENCE))
+        write_sheet(
+            book, "Suppliers", (*IDENTITY, *practice, *EVIDENCE), sites, ("Sample suppliers (all invented)",)
+        )  # fmt: skip
+        rows = [{**row, "Ref": str(row["Ref"]).replace("AG-", "SAMPLE-AG")} for row in agencies.AGENCIES]
+        write_sheet(book, "Agencies", agencies.HEADER, rows, ("Sample recruitment agencies (all invented)",))
+
+
 def write_records() -> None:
     """Write case records, the buyer's own answers, cohorts with exchange rates, and a watchlist."""
     title = "case records about suppliers"
@@ -393,4 +405,5 @@ def write_sheet(
 
 if __name__ == "__main__":
     write_suppliers()
+    write_sample()
     write_records()

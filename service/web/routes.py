@@ -25,6 +25,7 @@ from service.report_content.labels import get_country_name, get_sector_title
 from service.report_content.sources import load_sources
 from service.web.pages import (
     cases,
+    help_page,
     imports,
     method,
     own_practices,
@@ -117,6 +118,9 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/our-practices", "buyer", own_practices.show_practices),
     Route("POST", "/our-practices", "answer_buyer", own_practices.save_answers),
     Route("POST", "/our-practices/<answers_id>/erase", "erase_buyer", own_practices.erase_unit),
+    Route("POST", "/sample", "load_sample", imports.load_sample),
+    Route("POST", "/sample/remove", "remove_sample", imports.remove_sample),
+    Route("GET", "/help", "help", help_page.show_help),
     Route("GET", "/method", "method", method.show_method),
     Route("GET", "/method/sources", "sources", method.show_sources),
     Route("GET", "/method/<model_id>", "model", method.show_model),
@@ -160,4 +164,5 @@ def register(app: Flask) -> None:
         OWNERS=OWNERS,
         REPORT_FORMATS=FORMATS,
         SOURCES=load_sources(),
+        TERMS=help_page.load_terms(),
     )

@@ -7,6 +7,7 @@ from typing import Any
 
 from flask import Response, flash, make_response, redirect, render_template, request, url_for
 from flask_babel import gettext as _
+from flask_babel import ngettext
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -16,12 +17,12 @@ from questionnaires.sheet import Limits
 from questionnaires.workbook import build_template
 from service.auth.access import ACCESS
 from service.auth.caller import get_blob_store, get_caller, get_database, get_settings, read_session, write_session
-from service.clock import today
+from service.clock import now, today
 from service.db.tables import Import
 from service.errors import DomainError, not_found
 from service.imports import cases as import_cases
 from service.imports import jobs as import_jobs
-from service.imports import preview
+from service.imports import outcome, preview, sample
 from service.jobs import table as jobs
 from service.queries import supplier_list
 from service.queries.supplier_list import MEDIA_TYPES
@@ -55,7 +56,7 @@ def upload_files() -> AnyResponse:
     uploads = [file for file in request.files.getlist("files") if file.filename]
     max_files = get_settings().upload_files
     if len(uploads) > max_files:
-        message = _("Send at most %(most)s files at once.", most=max_files)
+        message = _("Upload at most %(most)s files at a time.", most=max_files)
         return _render_upload_form(DomainError("upload.too_many", 413, message))
     files = [(file.filename or "", file.read()) for file in uploads]
     try:
@@ -107,7 +108,7 @@ def _get_import_to_confirm(session: Session, import_id: str) -> Import:
     """Return an import that the caller may confirm. Raises DomainError, ``forbidden``, if they may not upload suppliers."""
     import_ = _get_import(session, import_id)
     if not import_cases.contains_cases(import_) and not ACCESS.may_open(get_caller().role or "", "pages.send", "POST"):
-        raise DomainError("forbidden", 403, _("It is for those who bring suppliers."))
+        raise DomainError("forbidden", 403, _("Only people who may upload suppliers can confirm this import."))
     return import_
 
 
@@ -139,6 +140,8 @@ def _render_import(
             "values": _get_choice_values(import_, error),
         }
         if import_.state == "done":
+            counted = outcome.count_outcome(session, import_)
+            data |= {"outcome": counted, "summary": _describe_outcome(counted)}
             filter_ = supplier_list.SupplierFilter(imported=import_.id)
             data |= {
                 "counts": supplier_list.count_suppliers_by_level(session, filter_, on),
@@ -205,15 +208,60 @@ def _parse_corrections(import_: Import) -> dict[str, Any]:
     if columns != preview.build_column_maps(import_, ()):
         changed["columns"] = columns
     if not changed:
-        raise DomainError(
-            "import.unchanged", 422, _("Nothing was changed: the files have been read like this already.")
-        )
+        raise DomainError("import.unchanged", 422, _("Nothing was changed: the files have already been read this way."))
     return changed
+
+
+def _describe_outcome(counted: outcome.Outcome) -> str:
+    """Return one sentence on what an import brought; what it brought nothing of is left out."""
+    suppliers, rows = f"{counted.suppliers:,}", f"{counted.unused_rows:,}"
+    parts = []
+    if counted.suppliers or not (counted.case_records or counted.own_units):
+        parts.append(
+            ngettext("%(count)s supplier scored", "%(count)s suppliers scored", counted.suppliers, count=suppliers)
+        )
+    if counted.case_records:
+        parts.append(ngettext("%(num)s case record saved", "%(num)s case records saved", counted.case_records))
+    if counted.own_units:
+        parts.append(
+            ngettext(
+                "answers about our own practices saved for %(num)s business unit",
+                "answers about our own practices saved for %(num)s business units",
+                counted.own_units,
+            )
+        )
+    if counted.unused_rows:
+        parts.append(ngettext("%(count)s row not used", "%(count)s rows not used", counted.unused_rows, count=rows))
+    sentence = ", ".join(parts)
+    return f"{sentence[:1].upper()}{sentence[1:]}."
+
+
+def load_sample() -> AnyResponse:
+    """Load the sample list, and show how far it is. Raises DomainError ``sample.not_empty``."""
+    caller = get_caller()
+    import_ = sample.load_sample(get_database(), get_blob_store(), caller.organisation_id, caller.actor)
+    return redirect(url_for("pages.one_import", import_id=import_.id), 303)
+
+
+def remove_sample() -> AnyResponse:
+    """Remove the sample list with its suppliers. Raises DomainError ``sample.loading``."""
+    with write_session() as session:
+        removal = sample.remove_sample(session, now(), get_caller().actor)
+    import_cases.delete_blobs(get_database(), get_blob_store(), removal.digests)
+    message = ngettext("%(num)s sample supplier was removed.", "%(num)s sample suppliers were removed.", removal.erased)
+    if removal.kept:
+        message += " " + ngettext(
+            "%(num)s other stays because it also came from another source.",
+            "%(num)s others stay because they also came from another source.",
+            removal.kept,
+        )
+    flash(message)
+    return redirect(url_for("pages.portfolio"), 303)
 
 
 def cancel_job(job_id: str) -> AnyResponse:
     """Cancel a job before its next step."""
     with write_session() as session:
         jobs.cancel_job(session, job_id, get_caller().actor)
-    flash(_("It will be cancelled before its next step. What is done already stays."))
+    flash(_("The job will stop before its next step. What it has already done stays."))
     return redirect(url_for("pages.imports"), 303)

@@ -10,6 +10,7 @@ from service.buyer import own_practices
 from service.cases import service as case_service
 from service.clock import now, today
 from service.errors import not_found
+from service.imports import sample
 from service.queries import portfolio, supplier_detail, supplier_list
 from service.watchlists import matches
 from service.web.heat_map import build_heat_map
@@ -27,6 +28,7 @@ def show_portfolio() -> str:
         confidence_summary = supplier_list.summarize_confidence(session, supplier_list.SupplierFilter(), on)
         units = own_practices.list_units(session, on)
         emergencies = case_service.list_emergencies(session, on) if get_caller().sees_worker_derived else []
+        sample_imports = sample.list_sample_imports(session)
         open_matches = matches.count_matches_by_state(session)["open"]
         level_changes = [
             (change, supplier_detail.list_contributions(session, change.supplier, change.at))
@@ -38,6 +40,7 @@ def show_portfolio() -> str:
         emergencies=emergencies,
         time_left=format_time_left,
         open_matches=open_matches,
+        sample_imports=sample_imports,
         own_practices=own_practices.build_report_lines(units) if units else None,
         confidence_summary=confidence_summary,
         level_changes=level_changes,
