@@ -161,10 +161,10 @@ def main() -> None:
             with keep_opening_pages(other_user) as polled:
                 start = time.perf_counter()
                 page = officer.upload(workbook)
-                previewed = wait_for_state(officer, page, "What was found", start)
+                previewed = wait_for_state(officer, page, "Review the import", start)
                 start = time.perf_counter()
                 officer.submit_form(page, f"{page}/confirm")
-                scored = wait_for_state(officer, page, "<h1>Assessed", start)
+                scored = wait_for_state(officer, page, "<h1>Import complete", start)
             suppliers: list[str] = []
             while len(suppliers) < SUPPLIERS:
                 listed = officer.get(f"/suppliers?page={len(suppliers) // 50 + 1}")

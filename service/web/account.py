@@ -44,7 +44,7 @@ def sign_in() -> AnyResponse:
     password_matches = passwords.verify_password(password, user.password_hash if user else passwords.DUMMY_HASH)
     if user is None or not password_matches or not user.active:
         log.warning("sign_in_failed", account=attempt.account[:12], address=attempt.address[:12])
-        return _render_sign_in_error(email, _("The e-mail address or the password is wrong."), 403)
+        return _render_sign_in_error(email, _("Incorrect e-mail address or password."), 403)
     throttle.clear_failures(get_database(), attempt)
     new_hash = passwords.hash_password(password) if passwords.needs_rehash(user.password_hash) else None
     old_token = request.cookies.get(middleware.get_cookie_name(), "")
@@ -97,12 +97,14 @@ def change_password() -> AnyResponse:
         error = DomainError("sign_in.wait", 429, _format_wait(attempt), headers={"Retry-After": str(attempt.seconds)})
         return _render_password_error(error)
     if not passwords.verify_password(current, user.password_hash):
-        return _render_password_error(DomainError("password.wrong", 422, _("The current password is wrong.")))
+        return _render_password_error(DomainError("password.wrong", 422, _("Your current password is incorrect.")))
     throttle.clear_failures(get_database(), attempt)
     if new != request.form.get("again", ""):
-        return _render_password_error(DomainError("password.differs", 422, _("The two new passwords differ.")))
+        return _render_password_error(DomainError("password.differs", 422, _("The new passwords do not match.")))
     if new == current:
-        return _render_password_error(DomainError("password.same", 422, _("The new password is the current one.")))
+        return _render_password_error(
+            DomainError("password.same", 422, _("Choose a password that differs from your current one."))
+        )
     try:
         with write_session() as db_session:
             users.change_password(db_session, user.id, new)
@@ -110,7 +112,7 @@ def change_password() -> AnyResponse:
     except DomainError as error:
         return _render_password_error(error)
     session.clear()
-    flash(_("Your password is changed. Other browsers have been signed out."))
+    flash(_("Password changed. You have been signed out in all other browsers."))
     response = redirect(get_home_url(), 303)
     middleware.set_cookie(response, token)
     return response

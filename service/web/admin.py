@@ -71,7 +71,7 @@ def change_role(user_id: str) -> AnyResponse:
     """Change the role of a user."""
     with write_session() as session:
         users.change_role(session, user_id, request.form.get("role", ""), get_caller().actor)
-    return _redirect_with_message("users.listing", _("The role is changed."))
+    return _redirect_with_message("users.listing", _("Role changed."))
 
 
 @user_pages.post("/<user_id>/deactivate")
@@ -79,7 +79,7 @@ def deactivate(user_id: str) -> AnyResponse:
     """End a user's access."""
     with write_session() as session:
         users.deactivate(session, user_id, get_caller().actor)
-    return _redirect_with_message("users.listing", _("The user can no longer sign in."))
+    return _redirect_with_message("users.listing", _("User deactivated. They can no longer sign in."))
 
 
 @user_pages.post("/<user_id>/activate")
@@ -87,7 +87,7 @@ def activate(user_id: str) -> AnyResponse:
     """Give a user access again."""
     with write_session() as session:
         users.activate(session, user_id, get_caller().actor)
-    return _redirect_with_message("users.listing", _("The user can sign in again."))
+    return _redirect_with_message("users.listing", _("User reactivated. They can sign in again."))
 
 
 @user_pages.post("/<user_id>/password")
@@ -144,7 +144,7 @@ def revoke_key(key_id: str) -> AnyResponse:
     """Revoke an API key; it takes effect at once."""
     with write_session() as session:
         keys.revoke_key(session, key_id, get_caller().actor)
-    return _redirect_with_message("keys.listing", _("The key is revoked."))
+    return _redirect_with_message("keys.listing", _("Key revoked."))
 
 
 def _render_keys(error: DomainError | None = None, new_key: NewKey | None = None) -> Response:
@@ -222,7 +222,7 @@ def change_organisation() -> AnyResponse:
             retention.set_retention(session, get_caller().organisation_id, months, get_caller().actor)
     except DomainError as error:
         return _render_organisation(error)
-    return _redirect_with_message("organisation.show", _("Kept. It holds from the next round on."))
+    return _redirect_with_message("organisation.show", _("Saved. It applies from the next clean-up."))
 
 
 def _render_organisation(error: DomainError | None = None) -> Response:

@@ -83,7 +83,7 @@ def test_wrong_passwords_unknown_and_inactive_accounts_get_the_same_response_aft
     ]
     statuses = {answer.get_data(as_text=True).partition('role="alert"')[2].partition("</p>")[0] for answer in answers}
     assert {answer.status_code for answer in answers} == {403}
-    assert statuses == {">The e-mail address or the password is wrong."}
+    assert statuses == {">Incorrect e-mail address or password."}
     assert len(compared) == 3
     parameters = {stored.rsplit("$", 2)[0] for stored in compared}
     assert len(parameters) == 1
@@ -245,7 +245,7 @@ def test_a_new_password_ends_all_other_sessions_and_keeps_this_one(app: Flask, a
 @pytest.mark.parametrize(
     ("current", "new", "again", "says"),
     [
-        ("wrong", NEW, NEW, "current password is wrong"),
+        ("wrong", NEW, NEW, "current password is incorrect"),
         (PASSWORD, NEW, NEW + "s", "differ"),
         (PASSWORD, PASSWORD, PASSWORD, "is the current one"),
         (PASSWORD, "short", "short", "12 characters or more"),

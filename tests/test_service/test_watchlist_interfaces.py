@@ -57,10 +57,10 @@ def test_the_page_shows_lists_and_open_matches_with_their_reasons(app: Flask, da
     for text in (
         "Blue Pier Fishing Co., Ltd.", "The names are alike: 100 of 100.", "A country agrees.",
         "Words that agree blue, pier, fishing",
-        "Debt bondage", "Held 1 entry", "To be looked at (1)", "it moves no score",
+        "Debt bondage", "Held 1 entry", "To review (1)", "it moves no score",
     ):  # fmt: skip
         assert text in page
-    assert "It is the same" not in page
+    assert "Confirm match" not in page
 
 
 def test_an_officer_decides_on_the_page_with_a_note(app: Flask, database: Database, harbour: str):
@@ -74,7 +74,7 @@ def test_an_officer_decides_on_the_page_with_a_note(app: Flask, database: Databa
     assert list_matches(database, harbour)[0][2] == "dismissed"
     page = text_of(officer.get("/watchlists?state=dismissed").get_data(as_text=True))
     assert "Another address. Ana Marín" in page
-    assert "To be looked at (0)" in text_of(officer.get("/watchlists?state=nonsense").get_data(as_text=True))
+    assert "To review (0)" in text_of(officer.get("/watchlists?state=nonsense").get_data(as_text=True))
 
 
 def test_the_supplier_page_has_a_box_with_the_matches_and_the_next_step(app: Flask, database: Database, harbour: str):

@@ -93,14 +93,14 @@ def test_a_case_handler_opens_a_case_and_reads_the_urgent_steps(handler: Page) -
     handler.get_by_label("Finding").select_option("locked_in")
     handler.get_by_label("Phase").select_option("work")
     handler.get_by_label("Note").fill("told by Mr Somchai Jaidee")
-    handler.get_by_role("button", name="Open the case").click()
+    handler.get_by_role("button", name="Open case").click()
     expect(handler.get_by_role("alert")).to_contain_text("looks like a person's name")
     expect(handler.get_by_role("alert")).not_to_contain_text("Somchai")
     expect(handler.get_by_label("Reference of site or agency")).to_have_value("S-011")  # nothing has to be typed again
     assert faults(handler, "cases, refused") == []
 
     handler.get_by_label("Note").fill("gate chained at night")
-    handler.get_by_role("button", name="Open the case").click()
+    handler.get_by_role("button", name="Open case").click()
     expect(handler.get_by_role("heading", name="Case CR-39")).to_be_visible()
     first = handler.locator("section[aria-labelledby=first] details").first
     expect(first.locator("summary")).to_contain_text(SAFETY)
@@ -148,15 +148,15 @@ def test_a_finding_is_added_and_the_case_closed_with_an_outcome(case: str, handl
     handler.get_by_role("link", name=case).click()
     handler.get_by_label("Finding", exact=True).select_option("papers_held")
     handler.get_by_label("Date", exact=True).fill("yesterday")
-    handler.get_by_role("button", name="Add the finding").click()
+    handler.get_by_role("button", name="Add finding").click()
     expect(handler.get_by_role("alert")).to_contain_text("Date")
     handler.get_by_label("Date", exact=True).fill("2026-10")
-    handler.get_by_role("button", name="Add the finding").click()
+    handler.get_by_role("button", name="Add finding").click()
     expect(handler.locator("section[aria-labelledby=findings] tbody tr")).to_have_count(2)
-    expect(handler.get_by_text("Without a phase, and so read in no list:")).to_be_visible()
+    expect(handler.get_by_text("Not used in any reading, because the phase is missing:")).to_be_visible()
     handler.get_by_label("Remedied, and the people concerned say so themselves").check()
-    handler.get_by_role("button", name="Close it").click()
-    expect(handler.get_by_text("People first, before anything else")).to_have_count(0)
+    handler.get_by_role("button", name="Close case").click()
+    expect(handler.get_by_text("Protect people first")).to_have_count(0)
     assert faults(handler, "case, closed") == []
     handler.goto("/cases?state=closed")
     expect(handler.get_by_role("link", name=case)).to_be_visible()
@@ -170,17 +170,17 @@ def test_a_finding_is_added_and_the_case_closed_with_an_outcome(case: str, handl
 def sent(page: Page, name: str, data: bytes) -> None:
     page.goto("/cases")
     page.set_input_files("#files", [{"name": name, "mimeType": "text/csv", "buffer": data}])
-    page.get_by_role("button", name="Look at them").click()
+    page.get_by_role("button", name="Check files").click()
 
 
 def test_a_sheet_of_cases_is_previewed_confirmed_and_saved(handler: Page, officer: Page) -> None:
     sent(handler, "october.csv", SHEET)
-    expect(handler.get_by_role("heading", name="What was found")).to_be_visible()
+    expect(handler.get_by_role("heading", name="Review the import")).to_be_visible()
     assert faults(handler, "sheet of cases, looked at") == []
     handler.locator("section[aria-labelledby=confirm] button").click()
-    expect(handler.get_by_text("The case records are kept")).to_be_visible()
+    expect(handler.get_by_text("1 case record saved")).to_be_visible()
     assert faults(handler, "sheet of cases, kept") == []
-    handler.get_by_role("link", name="See the cases").click()
+    handler.get_by_role("link", name="View cases").click()
     expect(handler.get_by_role("link", name="CR-50")).to_be_visible()
     officer.goto("/imports")
     expect(officer.get_by_text("case records", exact=True)).to_be_visible()
@@ -190,7 +190,7 @@ def test_a_sheet_of_cases_is_previewed_confirmed_and_saved(handler: Page, office
 
 def test_a_sheet_in_which_a_person_can_be_read_is_refused_with_its_cell_and_cure(handler: Page) -> None:
     sent(handler, "november.csv", NAMED)
-    expect(handler.get_by_role("heading", name="It cannot be used")).to_be_visible()
+    expect(handler.get_by_role("heading", name="This upload could not be imported")).to_be_visible()
     expect(handler.locator("main")).to_contain_text("it has been deleted")
     expect(handler.locator("main")).to_contain_text("H2")
     expect(handler.locator("main")).to_contain_text("refer to the person by role")

@@ -54,7 +54,7 @@ def text_of(client: FlaskClient, address: str = "/our-practices") -> str:
 
 def test_the_page_asks_everything_that_the_form_asks_about_practices(app: Flask, harbour: str) -> None:
     text = text_of(sign_in_as(app, harbour))
-    assert "Nothing has been answered yet" in text
+    assert "No answers yet" in text
     assert [q.id for q in load_form("buyer").questions if q.feeds and q.ask not in text] == []
 
 
@@ -64,12 +64,12 @@ def test_saved_answers_are_shown_with_reasons_actions_and_open_questions(app: Fl
     assert fill_in(client, **answers).status_code == 303
     text = text_of(client)
     for expected in (
-        "1 practice stands out", "Whether prices cover legal wages: Some are below.", "SD-62",
+        "1 practice needs action", "Whether prices cover legal wages: Some are below.", "SD-62",
         "Pay a price that covers legal wages", "Suppliers bear the cost of our changes left blank",
-        "1 practice in which nothing was found", "Answers of Outdoor wear", "on this page, form 2026.1",
+        "1 practice without concerns", "Answers of Outdoor wear", "entered on this page, form 2026.1",
     ):  # fmt: skip
         assert expected in text
-    assert "Steep seasonal peaks" in text.partition("What was not answered")[2].partition("nothing was found")[0]
+    assert "Steep seasonal peaks" in text.partition("Unanswered questions")[2].partition("without concerns")[0]
 
 
 def test_an_invalid_answer_is_reported_beside_its_question_and_nothing_is_lost(app: Flask, harbour: str) -> None:
@@ -79,7 +79,7 @@ def test_an_invalid_answer_is_reported_beside_its_question_and_nothing_is_lost(a
     assert answer.status_code == 422
     assert re.search(r'name="payment_days" aria-invalid="true" aria-describedby="help-payment_days" value="soon"', page)
     assert re.search(r'name="peak_ratio"[^>]*value="2"', page)
-    assert "Nothing has been answered yet" in text_of(client)
+    assert "No answers yet" in text_of(client)
 
 
 def test_a_unit_that_answered_is_filled_in_and_another_starts_blank(app: Flask, harbour: str) -> None:
@@ -105,7 +105,7 @@ def test_everyone_reads_those_who_act_answer_and_admins_erase(app: Flask, harbou
     client = sign_in_as(app, harbour, role)
     page = client.get("/our-practices").get_data(as_text=True)
     assert "Suppliers paid late" in page
-    assert ("Keep these answers" in page) is (role in ("admin", "officer"))
+    assert ("Save answers" in page) is (role in ("admin", "officer"))
     assert ("Erase for good" in page) is (role == "admin")
     assert fill_in(client, payment_days="20").status_code == (303 if role in ("admin", "officer") else 403)
 
@@ -117,7 +117,7 @@ def test_an_admin_erases_a_unit(app: Flask, harbour: str) -> None:
         1
     ]
     assert client.post(address, data={"csrf_token": form_token(client)}).status_code == 303
-    assert "Nothing has been answered yet" in text_of(client)
+    assert "No answers yet" in text_of(client)
 
 
 def the_form(path: Path, **answers: object) -> None:
@@ -134,23 +134,23 @@ def test_an_officer_downloads_the_form_uploads_it_filled_in_and_reads_the_findin
     ana.get_by_role("link", name="Our practices", exact=True).click()
     assert find_accessibility_faults(ana, "own practices, empty") == []
     with ana.expect_download() as download:
-        ana.get_by_role("link", name="Get the form to fill in").click()
+        ana.get_by_role("link", name="Download the blank form").click()
     download.value.save_as(tmp_path / "ours.xlsx")
     the_form(
         tmp_path / "ours.xlsx", Business_unit="Outdoor wear", Lead_times="Often shorter than suppliers say they need"
     )
     ana.set_input_files("#own-file", tmp_path / "ours.xlsx")
-    ana.get_by_role("button", name="Look at it").click()
-    expect(ana.get_by_role("heading", name="1 unit answers about ourselves")).to_be_visible()
+    ana.get_by_role("button", name="Check file").click()
+    expect(ana.get_by_role("heading", name="1 business unit answered about our own practices")).to_be_visible()
     assert find_accessibility_faults(ana, "own practices, looked at") == []
-    ana.get_by_role("button", name="Keep these answers").click()
-    expect(ana.get_by_text("What 1 unit of ours answered is kept.")).to_be_visible()
+    ana.get_by_role("button", name="Save answers").click()
+    expect(ana.get_by_text("Answers about our own practices saved for 1 business unit.")).to_be_visible()
     assert find_accessibility_faults(ana, "own practices, kept") == []
-    ana.get_by_role("link", name="See what it says of us").click()
-    expect(ana.get_by_role("heading", name="1 practice stands out")).to_be_visible()
+    ana.get_by_role("link", name="View findings about our own practices").click()
+    expect(ana.get_by_role("heading", name="1 practice needs action")).to_be_visible()
     ana.get_by_label("How many days after delivery are suppliers paid").fill("95")
-    ana.get_by_role("button", name="Keep these answers").click()
-    expect(ana.get_by_role("heading", name="2 practices stand out")).to_be_visible()
+    ana.get_by_role("button", name="Save answers").click()
+    expect(ana.get_by_role("heading", name="2 practices need action")).to_be_visible()
     for width in (1280, 390):
         ana.set_viewport_size({"width": width, "height": 900})
         assert find_accessibility_faults(ana, f"own practices, {width} wide") == []

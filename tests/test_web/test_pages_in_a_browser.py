@@ -23,14 +23,14 @@ def send(page: Page, name: str, data: bytes) -> None:
     """Sends a file through the page for uploads."""
     page.goto("/upload")
     page.set_input_files("#files", [{"name": name, "mimeType": "application/octet-stream", "buffer": data}])
-    page.click("text=Look at them")
+    page.click("text=Check files")
 
 
 def test_an_officer_uploads_a_messy_workbook_corrects_a_column_and_reads_the_results(ana: Page) -> None:
     send(ana, "messy.xlsx", workbook(MESSY))
-    expect(ana.get_by_role("heading", name="What was found")).to_be_visible()
+    expect(ana.get_by_role("heading", name="Review the import")).to_be_visible()
     expect(ana.get_by_text("headers in row 3.")).to_be_visible()
-    column = ana.get_by_label("Question that Where it lies answers")
+    column = ana.get_by_label("Read Where it lies as")
     expect(column).to_have_value("")
     expect(ana.get_by_text("many").first).to_be_attached()  # the cell that could not be read, with its cure
     assert find_accessibility_faults(ana, "what was found") == []
@@ -38,10 +38,10 @@ def test_an_officer_uploads_a_messy_workbook_corrects_a_column_and_reads_the_res
     column.select_option("country")
     ana.click("text=Read again with these changes")
     expect(ana.get_by_text("your choice")).to_be_visible()
-    expect(ana.get_by_label("Question that Where it lies answers")).to_have_value("country")
+    expect(ana.get_by_label("Read Where it lies as")).to_have_value("country")
 
     ana.get_by_role("button", name="Assess 3 rows").click()
-    expect(ana.get_by_role("heading", name="Assessed", exact=True)).to_be_visible()
+    expect(ana.get_by_role("heading", name="Import complete", exact=True)).to_be_visible()
     assert find_accessibility_faults(ana, "what came of it") == []
     ana.get_by_role("link", name="Slate Weaving").click()
     expect(ana.locator(".headline .place")).to_contain_text("Bangladesh")
@@ -67,13 +67,13 @@ def test_an_officer_corrects_a_column_in_each_of_two_sheets_and_a_wrong_choice_l
     send(
         ana, "two.xlsx", workbook(TWO_SHEETS["Sites"], name="Sites", Agencies=TWO_SHEETS["Agencies"], Notes="| seen |")
     )
-    expect(ana.get_by_text("1 sheet is left out:")).to_be_visible()
-    expect(ana.get_by_text("1 column holds contacts, which are never read or kept.")).to_be_visible()
+    expect(ana.get_by_text("1 sheet will not be read:")).to_be_visible()
+    expect(ana.get_by_text("1 column holds contact details, which are never read or stored.")).to_be_visible()
     expect(ana.get_by_text("No row says the country: all 1 rows").first).to_be_visible()
     again = ana.get_by_role("button", name="Read again with these changes")
-    site = ana.get_by_label("Question that Where it lies answers in Sites")
-    agency = ana.get_by_label("Question that Nation state answers in Agencies")
-    named = ana.get_by_label("Question that Agency name answers in Agencies")
+    site = ana.get_by_label("Read Where it lies in Sites as")
+    agency = ana.get_by_label("Read Nation state in Agencies as")
+    named = ana.get_by_label("Read Agency name in Agencies as")
 
     agency.select_option("name")
     again.click()
@@ -95,14 +95,14 @@ def test_an_officer_corrects_a_column_in_each_of_two_sheets_and_a_wrong_choice_l
     expect(agency).to_have_value("country")
     assert find_accessibility_faults(ana, "two sheets corrected") == []
     ana.get_by_role("button", name="Assess 2 rows").click()
-    expect(ana.get_by_role("heading", name="Assessed", exact=True)).to_be_visible()
+    expect(ana.get_by_role("heading", name="Import complete", exact=True)).to_be_visible()
     expect(ana.get_by_role("link", name="Fern Placement")).to_be_visible()
 
 
 def test_a_refused_file_says_why_and_leads_back_to_another(ana: Page) -> None:
     send(ana, "notes.xlsx", b"this is no workbook")
     expect(ana.get_by_role("alert")).to_be_visible()
-    expect(ana.get_by_role("button", name="Look at them")).to_be_visible()
+    expect(ana.get_by_role("button", name="Check files")).to_be_visible()
 
 
 def test_each_reason_shows_its_value_state_source_and_date_when_it_is_opened(ana: Page) -> None:
@@ -138,7 +138,7 @@ def test_a_schedule_shows_its_next_five_dates_in_its_own_time_zone(ana: Page) ->
     ana.select_option("#every", "week")
     ana.select_option("#time_zone", "Asia/Tokyo")
     ana.fill("#time", "07:30")
-    ana.get_by_role("button", name="Make schedule").click()
+    ana.get_by_role("button", name="Create schedule").click()
     section = ana.locator("section", has=ana.get_by_role("heading", name="Monday review"))
     dates = section.locator("ol.dates li")
     expect(dates).to_have_count(5)
@@ -194,7 +194,7 @@ def test_merging_and_erasing_a_supplier_require_confirmation(ana: Page) -> None:
     )
     send(ana, "twins.xlsx", workbook(twins))
     ana.get_by_role("button", name="Assess 2 rows").click()
-    expect(ana.get_by_role("heading", name="Assessed", exact=True)).to_be_visible()
+    expect(ana.get_by_role("heading", name="Import complete", exact=True)).to_be_visible()
     ana.goto("/suppliers?text=X-1")
     ana.locator("td a.name").click()
     ana.get_by_role("link", name="Merge with another").click()
@@ -217,7 +217,7 @@ def test_another_organisation_gets_the_same_response_as_for_an_unknown_supplier(
     there = {name: path for name, path in list_page_addresses(ana).items() if re.search("[0-9a-f]{8}-", path)}
     ana.goto("/imports")
     there["import"] = ana.locator("main td a[href^='/imports/']").first.get_attribute("href") or ""
-    expect(eve.get_by_role("heading", name="Nothing has been assessed yet")).to_be_visible()
+    expect(eve.get_by_role("heading", name="No suppliers yet")).to_be_visible()
     for path in there.values():
         assert ana.goto(path).status == 200
         refused, nothing = eve.goto(path), None
@@ -234,5 +234,5 @@ def test_files_are_imported_without_javascript(chromium: Browser, office: Office
     button = page.get_by_role("button", name="Assess 1 row")
     expect(button).to_be_visible()  # the page renews itself
     button.click()
-    expect(page.get_by_role("heading", name="Assessed", exact=True)).to_be_visible()
+    expect(page.get_by_role("heading", name="Import complete", exact=True)).to_be_visible()
     context.close()

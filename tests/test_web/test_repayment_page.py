@@ -59,7 +59,7 @@ def test_the_result_is_shown_with_its_workbook(app: Flask) -> None:
 @pytest.mark.parametrize(
     ("data", "fields", "expected"),
     [
-        (None, {}, "Choose the sheet of cohorts"), (b"nothing", {}, "cohorts.xlsx"),
+        (None, {}, "Choose a cohorts file"), (b"nothing", {}, "cohorts.xlsx"),
         (cohorts.sheet(), {"interest": "much"}, "is no number"), (cohorts.sheet(), {"currency": "EUR"}, "per_eur"),
         (cohorts.sheet(), {"instalments": "99"}, "lump sum"),
         (cohorts.sheet(*[f"{row} | Xyz" for row in cohorts.ROWS], headers=(*cohorts.HEADERS, "Worker name")), {}, "Remove the"),
@@ -95,14 +95,14 @@ def test_an_officer_sends_cohorts_reads_the_figures_and_downloads_the_workbook(a
         ana.set_input_files(f"#{name}-file", [sent])
     ana.fill("#on", "2026-01-01")
     ana.fill("#management_figure", "1500")
-    ana.get_by_role("button", name="Work it out").click()
+    ana.get_by_role("button", name="Calculate").click()
     expect(ana.get_by_role("heading", name="USD 4,500.00")).to_be_visible()
     expect(ana.get_by_text("3.00 times it")).to_be_visible()
     cohort = ana.locator("details.reason", has_text="NP-19").first
     cohort.locator("summary").click()
     expect(cohort.get_by_text("of which 0.50 counts after a zero-fee policy")).to_be_visible()
     with ana.expect_download() as download:
-        ana.get_by_role("link", name="Download the workbook").click()
+        ana.get_by_role("link", name="Download workbook").click()
     download.value.save_as(tmp_path / "repayment.xlsx")
     assert "Reconciliation" in openpyxl.load_workbook(tmp_path / "repayment.xlsx").sheetnames
     assert find_accessibility_faults(ana, "repayment") == []

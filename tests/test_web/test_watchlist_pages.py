@@ -25,7 +25,7 @@ def test_an_officer_reads_why_and_decides_with_a_note(ana: Page, office: Office)
     expect(match.get_by_text("A country agrees.")).to_be_visible()
     assert find_accessibility_faults(ana, "watchlists") == []
     match.get_by_label("What you compared").fill("Another address and other owners.")
-    match.get_by_role("button", name="It is another").click()
+    match.get_by_role("button", name="Not a match").click()
     expect(ana.get_by_text("Nobody is asked again while neither the supplier nor the entry changes.")).to_be_visible()
     expect(match).to_have_count(0)
     ana.get_by_role("link", name="Dismissed (1)").click()

@@ -83,7 +83,7 @@ def open_case() -> AnyResponse:
             )
     except DomainError as error:
         return _render_cases(error)
-    flash(_("The case is open."))
+    flash(_("Case opened."))
     return redirect(url_for("pages.one_case", case_id=case.id), 303)
 
 
@@ -93,7 +93,7 @@ def upload_cases() -> AnyResponse:
     if len(files) > get_settings().upload_files:
         return _render_cases(
             DomainError(
-                "upload.too_many", 413, _("Send at most %(most)s files at once.", most=get_settings().upload_files)
+                "upload.too_many", 413, _("Upload at most %(most)s files at a time.", most=get_settings().upload_files)
             )
         )
     caller = get_caller()
@@ -149,7 +149,7 @@ def add_finding(case_id: str) -> AnyResponse:
         if error.code == "not_found":
             raise
         return _render_case(case_id, error)
-    flash(_("Recorded. Whom the case is about has been assessed again."))
+    flash(_("Finding added. The supplier concerned has been reassessed."))
     return redirect(url_for("pages.one_case", case_id=case_id), 303)
 
 
@@ -162,7 +162,7 @@ def close_case(case_id: str) -> AnyResponse:
         if error.code == "not_found":
             raise
         return _render_case(case_id, error)
-    flash(_("The case is closed."))
+    flash(_("Case closed."))
     return redirect(url_for("pages.one_case", case_id=case_id), 303)
 
 

@@ -45,7 +45,7 @@ def save_answers() -> AnyResponse:
     answers = {question: to_json_value(answer) for question, answer in parsed.items() if answer is not None}
     with write_session() as session:
         own_practices.save_answers(session, [answers], on, now(), get_caller().actor)
-    flash(_("Kept. What it says of us stands below."))
+    flash(_("Answers saved. The findings are below."))
     return redirect(url_for("pages.buyer"), 303)
 
 
@@ -53,7 +53,7 @@ def erase_unit(answers_id: str) -> AnyResponse:
     """Erase a unit with all its answers."""
     with write_session() as session:
         own_practices.erase_unit(session, answers_id, get_caller().actor)
-    flash(_("Erased, with its earlier answers. The audit trail keeps that it happened, and by whom."))
+    flash(_("All answers of this unit were erased. The audit trail records that this happened, and by whom."))
     return redirect(url_for("pages.buyer"), 303)
 
 

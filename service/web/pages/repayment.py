@@ -39,7 +39,7 @@ def calculate_repayment() -> Response:
 def _calculate() -> dict[str, Any]:
     cohorts_file, rates_file = request.files.get("cohorts"), request.files.get("rates")
     if cohorts_file is None or not cohorts_file.filename:
-        raise NoUsableCohorts(_("Choose the sheet of cohorts."))
+        raise NoUsableCohorts(_("Choose a cohorts file."))
     currency = parse_currency(request.form.get("currency", "").strip() or None)
     rates = parse_rates_file(rates_file.read(), currency) if rates_file and rates_file.filename else Rates(currency)
     terms = parse_terms({name: request.form.get(name, "") for name in TERMS}, rates, today(get_caller().time_zone))

@@ -32,7 +32,7 @@ def create_schedule() -> AnyResponse:
             )
     except DomainError as error:
         return _render_page(error)
-    flash(_("The schedule is made. Its next dates stand below."))
+    flash(_("Schedule created. Its next runs are listed below."))
     return redirect(url_for("pages.schedules"), 303)
 
 
@@ -41,7 +41,7 @@ def update_schedule(schedule_id: str) -> AnyResponse:
     active = request.form.get("active") == "yes"
     with write_session() as session:
         schedules.update_schedule(session, schedule_id, get_caller().actor, active=active)
-    flash(_("The schedule goes on.") if active else _("The schedule is paused."))
+    flash(_("Schedule resumed.") if active else _("Schedule paused."))
     return redirect(url_for("pages.schedules"), 303)
 
 
@@ -49,7 +49,7 @@ def delete_schedule(schedule_id: str) -> AnyResponse:
     """Delete a schedule."""
     with write_session() as session:
         schedules.delete_schedule(session, schedule_id, get_caller().actor)
-    flash(_("The schedule is removed."))
+    flash(_("Schedule removed."))
     return redirect(url_for("pages.schedules"), 303)
 
 

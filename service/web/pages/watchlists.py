@@ -32,7 +32,7 @@ def decide_match(match_id: str) -> AnyResponse:
         if error.status == 404:
             raise
         return _render_page(error)
-    flash(_("Recorded. Nobody is asked again while neither the supplier nor the entry changes."))
+    flash(_("Decision saved. You will be asked again only if the supplier or the entry changes."))
     if form.get("back") == "supplier":
         return redirect(url_for(f"pages.{supplier.kind}", supplier_id=supplier.id, _anchor="watchlists"), 303)
     return redirect(url_for("pages.watchlists"), 303)
