@@ -55,9 +55,9 @@ def text_of(page: str) -> str:
 def test_the_page_shows_lists_and_open_matches_with_their_reasons(app: Flask, database: Database, harbour: str):
     page = text_of(make_browser(app, make_user(database, harbour, "viewer")).get("/watchlists").get_data(as_text=True))
     for text in (
-        "Blue Pier Fishing Co., Ltd.", "The names are alike: 100 of 100.", "A country agrees.",
-        "Words that agree blue, pier, fishing",
-        "Debt bondage", "Held 1 entry", "To review (1)", "it moves no score",
+        "Blue Pier Fishing Co., Ltd.", "Name similarity: 100 of 100.", "The countries match.",
+        "Matching words blue, pier, fishing",
+        "Debt bondage", "Held 1 entry", "To review (1)", "Matches do not change scores",
     ):  # fmt: skip
         assert text in page
     assert "Confirm match" not in page
@@ -82,12 +82,12 @@ def test_the_supplier_page_has_a_box_with_the_matches_and_the_next_step(app: Fla
     [match] = matches_of(database, harbour)
     address = f"/suppliers/{match.supplier_id}"
     page = text_of(officer.get(address).get_data(as_text=True))
-    assert "Next step: compare address, owners" in page
+    assert "Next step: compare the address, owners" in page
     assert "Screened against Held" in page
     output = {"decision": "confirm", "fingerprint": match.fingerprint, "note": "Same address.", "back": "supplier"}
     assert send(officer, f"/matches/{match.id}", **output).location == f"{address}#watchlists"
     page = text_of(officer.get(address).get_data(as_text=True))
-    assert "Next step: read what the list says and whom it binds" in page
+    assert "Next step: read why the entry is listed and who has to comply" in page
 
 
 def test_the_text_of_a_list_is_escaped_on_pages(app: Flask, database: Database, blobs: BlobStore, harbour: str):
