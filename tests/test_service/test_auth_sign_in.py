@@ -246,8 +246,8 @@ def test_a_new_password_ends_all_other_sessions_and_keeps_this_one(app: Flask, a
     ("current", "new", "again", "says"),
     [
         ("wrong", NEW, NEW, "current password is incorrect"),
-        (PASSWORD, NEW, NEW + "s", "differ"),
-        (PASSWORD, PASSWORD, PASSWORD, "is the current one"),
+        (PASSWORD, NEW, NEW + "s", "do not match"),
+        (PASSWORD, PASSWORD, PASSWORD, "differs from your current one"),
         (PASSWORD, "short", "short", "12 characters or more"),
         (PASSWORD, "x" * 129, "x" * 129, "128 characters at most"),
         (PASSWORD, "aaaaabbbbbccccc", "aaaaabbbbbccccc", "easy to guess"),
