@@ -88,7 +88,7 @@ def test_only_roles_that_may_act_open_the_page(app: Flask, role: str) -> None:
 
 
 def test_an_officer_sends_cohorts_reads_the_figures_and_downloads_the_workbook(ana: Page, tmp_path: Path) -> None:
-    ana.get_by_role("link", name="Repayment", exact=True).click()
+    ana.get_by_role("link", name="Fee repayment", exact=True).click()
     assert find_accessibility_faults(ana, "repayment, empty") == []
     for name, data in (("cohorts", cohorts.sheet()), ("rates", cohorts.RATES)):
         sent = {"name": f"{name}.xlsx" if name == "cohorts" else "rates.csv", "mimeType": "text/plain", "buffer": data}
@@ -97,10 +97,10 @@ def test_an_officer_sends_cohorts_reads_the_figures_and_downloads_the_workbook(a
     ana.fill("#management_figure", "1500")
     ana.get_by_role("button", name="Calculate").click()
     expect(ana.get_by_role("heading", name="USD 4,500.00")).to_be_visible()
-    expect(ana.get_by_text("3.00 times it")).to_be_visible()
+    expect(ana.get_by_text("is 3.00 times as high")).to_be_visible()
     cohort = ana.locator("details.reason", has_text="NP-19").first
     cohort.locator("summary").click()
-    expect(cohort.get_by_text("of which 0.50 counts after a zero-fee policy")).to_be_visible()
+    expect(cohort.get_by_text("of which a share of 0.50 counts because of a zero-fee policy")).to_be_visible()
     with ana.expect_download() as download:
         ana.get_by_role("link", name="Download workbook").click()
     download.value.save_as(tmp_path / "repayment.xlsx")

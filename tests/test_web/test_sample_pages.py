@@ -7,13 +7,15 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from test_service.callers import make_browser, make_organisation, make_user, send
-from test_service.portal import run_jobs
 
 from service.blob_store import BlobStore
 from service.db.session import Database, open_engine
 from service.db.tables import Base, new_id
+from service.jobs.table import claim_job
+from service.jobs.worker import run_job
 from service.settings import Settings
 from service.wiring.app import create_app
+from service.wiring.job_handlers import build_handlers
 
 NOTE = "You are looking at sample data"
 
@@ -42,7 +44,11 @@ def read(client: FlaskClient, address: str = "/") -> str:
 
 
 def work(app: Flask) -> None:
-    run_jobs(app.extensions["database"], BlobStore(app.extensions["settings"].files))
+    """Run every job that waits."""
+    database: Database = app.extensions["database"]
+    handlers = build_handlers(BlobStore(app.extensions["settings"].files))
+    while (claimed := claim_job(database, "test", kinds=handlers)) is not None:
+        run_job(database, claimed, handlers[claimed.kind])
 
 
 def test_an_empty_portfolio_offers_a_tour_a_template_and_a_sample(app: Flask, harbour: str):
