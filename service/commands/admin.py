@@ -49,7 +49,7 @@ def add_commands(commands: Any) -> None:
     parser = add_command("restore", _restore_backup, "restore a backup into an empty database and check it")
     parser.add_argument("file", metavar="FILE.tar.gz")
     parser = add_command("erase", _erase_organisation, "erase an organisation and all its data")
-    parser.add_argument("--organisation", required=True, metavar="NAME")
+    parser.add_argument("--organisation", required=True, metavar="NAME", help="name or id of the organisation")
     parser.add_argument(
         "--yes", action="store_true", help="erase the data; without this option, only show what would be erased"
     )
@@ -61,15 +61,15 @@ def add_commands(commands: Any) -> None:
         "import", _import_watchlist, "load a watchlist from a CSV file, replacing its earlier entries", watchlist
     )
     parser.add_argument("file", metavar="FILE", help="an OpenSanctions targets.simple.csv, or a table of your own")
-    parser.add_argument("--organisation", required=True, metavar="NAME")
+    parser.add_argument("--organisation", required=True, metavar="NAME", help="name or id of the organisation")
     parser.add_argument("--name", metavar="LIST", help="name of the watchlist (default: the file name)")
     parser = add_command(
         "list", _list_watchlists, "print the name, number of entries and import date of each watchlist", watchlist
     )
-    parser.add_argument("--organisation", required=True, metavar="NAME")
+    parser.add_argument("--organisation", required=True, metavar="NAME", help="name or id of the organisation")
     parser = add_command("remove", _remove_watchlist, "remove a watchlist and its matches", watchlist)
     parser.add_argument("name", metavar="LIST")
-    parser.add_argument("--organisation", required=True, metavar="NAME")
+    parser.add_argument("--organisation", required=True, metavar="NAME", help="name or id of the organisation")
 
     create = {
         name: commands.add_parser(name, help=about).add_subparsers(required=True, metavar="create")
@@ -85,12 +85,12 @@ def add_commands(commands: Any) -> None:
         "--time-zone", default="UTC", metavar="ZONE", help="time zone, such as Asia/Bangkok (default: UTC)"
     )
     parser = add_command("create", _create_user, "create a user with a temporary password", create["users"])
-    parser.add_argument("--organisation", required=True, metavar="NAME")
+    parser.add_argument("--organisation", required=True, metavar="NAME", help="name or id of the organisation")
     parser.add_argument("--email", required=True)
     parser.add_argument("--name", required=True)
     parser.add_argument("--role", default="officer", help="admin, officer (default), viewer, approver or case_handler")
     parser = add_command("create", _create_key, "create an API key; it is printed only once", create["keys"])
-    parser.add_argument("--organisation", required=True, metavar="NAME")
+    parser.add_argument("--organisation", required=True, metavar="NAME", help="name or id of the organisation")
     parser.add_argument(
         "--scopes", required=True, nargs="+", metavar="SCOPE", help="one or more scopes, such as suppliers:read assess"
     )

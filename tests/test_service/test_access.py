@@ -232,7 +232,7 @@ def test_what_workers_reported_is_open_to_its_roles_and_scopes_alone(tmp_path: P
     [
         ('"POST list" = ["admin"]', '"POST list" = ["nobody"]', "POST list: no such role: nobody"),
         ('"GET api" = "read"', '"GET api" = "everything"', "GET api: no such scope: everything"),
-        ('"GET api" = "read"', '"GET list" = "read"', "GET list: stands in two tables"),
+        ('"GET api" = "read"', '"GET list" = "read"', "GET list: is listed in two tables"),
         ('roles = ["officer", "handler"]', 'roles = ["nobody"]', "worker_derived: no such role: nobody"),
         ('scope = "cases:read"', 'scope = "everything"', "worker_derived: no such scope: everything"),
         ('roles = ["handler"]', 'roles = ["nobody"]', "case_records: no such role: nobody"),

@@ -40,7 +40,7 @@ def test_an_id_that_is_neither_covered_nor_excluded_is_reported() -> None:
         exclusions,
         reasons={source_id: reason for source_id, reason in exclusions.reasons.items() if source_id != "FRP03"},
     )
-    assert list_coverage_faults(changed) == ["FRP03 lives nowhere and is not excused"]
+    assert list_coverage_faults(changed) == ["FRP03 is not covered, and no reason is given"]
 
 
 def test_exclusions_of_covered_and_unknown_ids_are_reported() -> None:
@@ -48,8 +48,8 @@ def test_exclusions_of_covered_and_unknown_ids_are_reported() -> None:
     changed = replace(exclusions, reasons={**exclusions.reasons, "SF-F01": "Not asked.", "SF-F99": "There is none."})
     faults = list_coverage_faults(changed)
     assert len(faults) == 2
-    assert faults[0].startswith("SF-F01 is excused, and lives in indicator ")
-    assert faults[1] == "SF-F99 is excused, and is no id of these families"
+    assert faults[0].startswith("SF-F01 is listed as left out, but is covered by indicator ")
+    assert faults[1] == "SF-F99 is listed as left out, but is not an id of these families"
 
 
 def test_citations_name_their_models_unless_they_are_all_of_their_kind() -> None:
