@@ -1,14 +1,16 @@
 """Where each kind of page is, and what is wrong with a page for those who cannot see it, or see little of it."""
 
+from typing import Any
+
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
 
-def find_accessibility_faults(page: Page, name: str) -> list[tuple[str, str, str]]:
-    """What is wrong with the page as it stands, opened wherever it can be: for those who cannot see it, or see little."""
+def find_accessibility_faults(page: Page, name: str, **options: Any) -> list[tuple[str, str, str]]:
+    """Return what is wrong with a page, with all its details open. ``options`` are those of axe."""
     page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true })")
-    found = Axe().run(page).response
-    assert found["passes"], "it looked at nothing"
+    found = Axe().run(page, options=options).response
+    assert found["passes"], "axe checked nothing"
     faults = [(name, each["id"], each["nodes"][0]["html"][:120]) for each in found["violations"]]
     if page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
         faults.append((name, "runs out of the window", ""))
