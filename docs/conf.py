@@ -1,0 +1,37 @@
+"""Configuration of the documentation site, which ``scripts/docs`` builds.
+
+The source folder is the whole repository, so that a link from docs/ to a README or an example works here as it does on a code host.
+"""
+
+import sys
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "docs"))
+
+project = "Diligence"
+release = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+extensions = ["myst_parser", "openapi_reference"]
+root_doc = "docs/index"
+include_patterns = [
+    "*.md",
+    "docs/*.md",
+    "*/README.md",
+    "risk_models/*/README.md",
+    "questionnaires/lists/README.md",
+    "tests/cases/*/why.md",
+]
+exclude_patterns = [".*", "assets", "data", "out"]
+templates_path = ["_templates"]
+
+myst_heading_anchors = 4
+
+html_theme = "furo"
+html_title = f"Diligence {release}"
+html_static_path: list[str] = []
+html_additional_pages = {"index": "redirect.html"}  # the first page is docs/index.html
+html_copy_source = False
+html_show_copyright = False
+html_show_sphinx = False
+html_theme_options = {"source_repository": "", "footer_icons": []}
