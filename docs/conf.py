@@ -1,11 +1,14 @@
 """Configuration of the documentation site, which ``scripts/docs`` builds.
 
-The source folder is the whole repository, so that a link from docs/ to a README or an example works here as it does on a code host.
+The source folder is the whole repository, so that links from docs/ to a README or an example work here as on a code host.
 """
 
 import sys
 import tomllib
 from pathlib import Path
+
+from pygments.lexers.special import TextLexer
+from sphinx.application import Sphinx
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "docs"))
@@ -34,4 +37,9 @@ html_additional_pages = {"index": "redirect.html"}  # the first page is docs/ind
 html_copy_source = False
 html_show_copyright = False
 html_show_sphinx = False
-html_theme_options = {"source_repository": "", "footer_icons": []}
+html_theme_options = {"footer_icons": []}
+
+
+def setup(app: Sphinx) -> None:
+    """Show examples of the API as they are: they leave out the headers that the lexer of HTTP wants."""
+    app.add_lexer("http", TextLexer)

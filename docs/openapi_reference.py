@@ -33,6 +33,10 @@ def setup(app: Sphinx) -> Json:
 
 def render(document: Json) -> Iterator[str]:
     """Return the lines of the reference: operations by the first word of their address, then the objects by name."""
+    yield from ("(api-errors)=", "## Errors", "", "An error response is a [Problem](#object-problem).", "")
+    yield from ("| Status | Reason |", "|---|---|")
+    yield from (f"| {status} | {escape(reason)} |" for status, reason in openapi.REFUSALS.items())
+    yield ""
     groups: dict[str, list[str]] = {}
     for path, operations in document["paths"].items():
         lines = groups.setdefault(path.removeprefix(PREFIX).split("/")[0], [])
@@ -47,22 +51,28 @@ def render(document: Json) -> Iterator[str]:
 
 def render_operation(method: str, path: str, operation: Json) -> Iterator[str]:
     """Return the section of one operation."""
-    yield from (f"({method.lower()}-{operation['operationId']})=", f"### {method} {escape(path.removeprefix('/api/v1'))}", "")
+    yield from (
+        f"(operation-{operation['operationId'].replace('_', '-')})=",
+        f"### {method} {escape(path.removeprefix('/api/v1'))}",
+        "",
+    )
     yield from (operation["summary"], "", operation["description"], "")
     if parameters := operation["parameters"]:
-        yield from ("| parameter | in | type | |", "|---|---|---|---|")
+        yield from ("| Parameter | In | Type | |", "|---|---|---|---|")
         for each in parameters:
             note = " ".join(filter(None, ("Required." if each.get("required") else "", each.get("description", ""))))
             yield f"| `{each['name']}` | {each['in']} | {describe_type(each['schema'])} | {escape(note)} |"
         yield ""
     for media_type, content in operation.get("requestBody", {}).get("content", {}).items():
         yield from (f"Body (`{media_type}`): {describe_type(content['schema'])}", "")
-    yield from ("| status | response |", "|---|---|")
+    errors = []
     for status, response in operation["responses"].items():
+        if status >= "400":
+            errors.append(status)
+            continue
         schemas = dict.fromkeys(describe_type(content["schema"]) for content in response.get("content", {}).values())
-        text = " or ".join(schemas) if status < "300" and schemas else escape(response["description"])
-        yield f"| {status} | {text} |"
-    yield ""
+        yield from (f"Response {status}: {' or '.join(schemas) or 'no content'}", "")
+    yield from (f"[Errors](#api-errors): {', '.join(errors)}", "")
 
 
 def render_object(name: str, schema: Json) -> Iterator[str]:
@@ -74,11 +84,12 @@ def render_object(name: str, schema: Json) -> Iterator[str]:
         yield from (f"Type: {describe_type({key: value for key, value in schema.items() if key != 'description'})}", "")
         return
     required = schema.get("required", [])
-    yield from ("| field | type | |", "|---|---|---|")
+    yield from ("| Field | Type | |", "|---|---|---|")
     for field, described in schema["properties"].items():
         notes = [described.get("title", ""), described.get("description", "")]
-        notes = [f"{note.rstrip('.')}." for note in dict.fromkeys(notes) if note]
-        yield f"| `{field}`{'' if field in required else ' (optional)'} | {describe_type(described)} | {escape(' '.join(notes))} |"
+        note = escape(" ".join(f"{note.rstrip('.')}." for note in dict.fromkeys(notes) if note))
+        name = f"`{field}`" if field in required else f"`{field}` (optional)"
+        yield f"| {name} | {describe_type(described)} | {note} |"
     yield ""
 
 
@@ -119,5 +130,8 @@ def get_target(name: str) -> str:
 def escape(text: str) -> str:
     """Return text without what Markdown would read as markup or as the end of a table cell."""
     code = text.split("`")  # odd parts are code, and stay as they are
-    parts = [part.replace("<", "&lt;").replace("*", r"\*").replace("{", r"\{") if index % 2 == 0 else part for index, part in enumerate(code)]
+    parts = [
+        part.replace("<", "&lt;").replace("*", r"\*").replace("{", r"\{") if index % 2 == 0 else part
+        for index, part in enumerate(code)
+    ]
     return "`".join(parts).replace("|", r"\|").replace("\n", " ")

@@ -19,7 +19,15 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("questionnaires", "risk_models", "reports", "service")
 IGNORED = (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()
 MADE = {".git"} | {Path(line).name for line in IGNORED if line.endswith("/")}
-SCRIPTS = ("scripts/setup", "scripts/run", "scripts/test", ".ci/run", "requirements/compile")
+SCRIPTS = (
+    "scripts/setup",
+    "scripts/run",
+    "scripts/test",
+    "scripts/docs",
+    "scripts/release-notes",
+    ".ci/run",
+    "requirements/compile",
+)
 # Written so that no pattern matches itself.
 ELSEWHERE = {
     "the address of a package registry": r"pypi\.org|pythonhosted\.org|npmjs\.org|deb\.debian\.org",

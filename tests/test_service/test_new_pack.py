@@ -11,7 +11,10 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "add-a-pack.md"
 COPIED = ("questionnaires", "risk_models", "reports", "service")
 # A file that the page creates, or commands with the output that they must print.
-STEP = re.compile(r"^Create `(?P<file>[^`]+)`:\n\n```toml\n(?P<content>.*?)^```$|^```(?P<language>sh|text)\n(?P<text>.*?)^```$", re.M | re.S)
+STEP = re.compile(
+    r"^Create `(?P<file>[^`]+)`:\n\n```toml\n(?P<content>.*?)^```$|^```(?P<language>sh|text)\n(?P<text>.*?)^```$",
+    re.M | re.S,
+)
 
 
 def test_the_pack_of_the_page_can_be_built_checked_and_used(tmp_path: Path) -> None:
