@@ -48,7 +48,7 @@ def create(session: Session, kind: str, supplier_id: str, body: Mapping[str, Any
     """Record that a form goes to a supplier."""
     supplier = suppliers.get_supplier(session, kind, supplier_id)
     on = today(get_caller().time_zone)
-    request, _ = questionnaire_requests.create_request(
+    request = questionnaire_requests.create_request(
         session, supplier, body["form"], body["sent_to"], on, get_caller().actor, body.get("version")
     )
     session.flush()

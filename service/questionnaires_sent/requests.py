@@ -30,6 +30,7 @@ from service.errors import DomainError, not_found
 from service.report_content.redaction import WORKER_DERIVED_QUESTIONS as REPORTS
 from service.suppliers.identity import IDENTIFIERS
 
+KIND_PLURALS = {"site": "sites", "agency": "agencies"}
 ANSWER_PERIOD_DAYS = 14  # after which a form that was not returned is overdue
 # Identity, location and trade of a supplier are filled in for it: its form is matched by them, and they are not lost where it
 # leaves them unchanged. Answers about its practice are not filled in: the supplier must not be led.
@@ -41,11 +42,11 @@ PREFILLED_QUESTIONS = (
 
 def create_request(
     session: Session, supplier: Supplier, form_id: str, sent_to: str, sent_on: date, by: str, version: str | None = None
-) -> tuple[QuestionnaireRequest, bytes]:
-    """Record that a form (by default its newest version) is sent to a supplier; return the record and the form as workbook bytes.
+) -> QuestionnaireRequest:
+    """Record that a form (by default its newest version) is sent to a supplier.
 
-    The workbook carries the supplier's reference and the id of the record. Raises DomainError, 422, for an unknown form or
-    version, a form for another kind of supplier, or an empty or overlong recipient.
+    Raises DomainError, 422, for an unknown form or version, a form for another kind of supplier, or an empty or overlong
+    recipient.
     """
     form = _load_form(form_id, version, supplier.kind)
     if not 1 <= len(sent_to.strip()) <= 200:
@@ -62,7 +63,7 @@ def create_request(
     session.add(request)
     details = {"asking": request.id, "form": form.id, "version": form.version}
     record_event(session, by, "form.sent", supplier.kind, supplier.id, details)
-    return request, build_request_workbook(request, supplier, form)
+    return request
 
 
 def _load_form(form_id: str, version: str | None, kind: str) -> Questionnaire:
@@ -70,12 +71,18 @@ def _load_form(form_id: str, version: str | None, kind: str) -> Questionnaire:
         raise DomainError("asking.form", 422, "There is no such form, or no such version of the form.")
     form = load_form(form_id, version)
     if form.kind != kind:
-        raise DomainError("asking.form", 422, f"This form is for a {form.kind}, but the supplier is a {kind}.")
+        raise DomainError(
+            "asking.form",
+            422,
+            f"This form is for {KIND_PLURALS.get(form.kind, form.kind)}, not for {KIND_PLURALS[kind]}.",
+        )
     return form
 
 
 def build_request_workbook(request: QuestionnaireRequest, supplier: Supplier, form: Questionnaire) -> bytes:
-    """Return the form as a workbook for one supplier, with its identity in the first row and the request id in the stamp."""
+    """Return the form as a workbook for one supplier, with its identity in the first row, and its reference and the id of the
+    request in the stamp.
+    """
     book = load_workbook(io.BytesIO(build_template(form, for_request=True)))
     sheet = next(sheet for sheet in book.worksheets if sheet.sheet_state == "visible" and sheet.title != "About")
     filled = {question: _format_answer(question, supplier.answers.get(question)) for question in PREFILLED_QUESTIONS}
@@ -146,6 +153,16 @@ def list_requests(session: Session, supplier: Supplier) -> Sequence[Questionnair
     """Return the questionnaire requests of a supplier, newest first."""
     query = select(QuestionnaireRequest).where(QuestionnaireRequest.supplier_id == supplier.id)
     return session.scalars(query.order_by(QuestionnaireRequest.sent_on.desc(), QuestionnaireRequest.id)).all()
+
+
+def list_requests_by_id(session: Session, ids: Sequence[str]) -> list[tuple[QuestionnaireRequest, Supplier]]:
+    """Return the requests with some ids, each with its supplier, by name; unknown ids are left out."""
+    query = (
+        select(QuestionnaireRequest, Supplier)
+        .join(Supplier, Supplier.id == QuestionnaireRequest.supplier_id)
+        .where(QuestionnaireRequest.id.in_(ids), Supplier.deleted_at.is_(None))
+    )
+    return [(sent, supplier) for sent, supplier in session.execute(query.order_by(Supplier.name, Supplier.id))]
 
 
 def list_overdue_requests(

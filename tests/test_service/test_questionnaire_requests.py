@@ -43,12 +43,16 @@ def make_supplier(session: Session, kind: str = "site", **answers: object) -> Su
     return supplier
 
 
+def build_workbook(session: Session, supplier: Supplier, request: QuestionnaireRequest) -> bytes:
+    form = load_form(request.form, request.form_version)
+    return questionnaire_requests.build_request_workbook(request, supplier, form)
+
+
 def ask(session: Session, supplier: Supplier, form: str = "site", sent_on: date = SENT) -> tuple[str, Workbook]:
     """Asks; the id of the record, and the workbook as openpyxl reads it."""
-    request, data = questionnaire_requests.create_request(
-        session, supplier, form, "the compliance desk", sent_on, "user:1"
-    )
+    request = questionnaire_requests.create_request(session, supplier, form, "the compliance desk", sent_on, "user:1")
     session.flush()
+    data = build_workbook(session, supplier, request)
     return request.id, load_workbook(io.BytesIO(data))
 
 
@@ -93,7 +97,9 @@ def test_the_workbook_says_that_a_blank_in_it_will_count_as_declined(session: Se
 
 
 def test_the_workbook_is_recognised_as_its_form(session: Session):
-    _, data = questionnaire_requests.create_request(session, make_supplier(session), "site", "the desk", SENT, "user:1")
+    supplier = make_supplier(session)
+    request = questionnaire_requests.create_request(session, supplier, "site", "the desk", SENT, "user:1")
+    data = build_workbook(session, supplier, request)
     (about, sheet) = read_sheets(data, "answers.xlsx")
     assert (about.name, sheet.stamp) == ("About", f"site {VERSION}")
 
@@ -129,7 +135,8 @@ def test_prefilled_identity_answers_are_read_back_unchanged(session: Session):
         "postal_code": "80641", "address": "1 Dock Road", "name_local": "藍碼頭", "trade_name": "Blue Pier",
     }  # fmt: skip
     vessel = make_supplier(session, papers_retention="held", **known)
-    _, data = questionnaire_requests.create_request(session, vessel, "site_fishing", "the desk", SENT, "user:1")
+    request = questionnaire_requests.create_request(session, vessel, "site_fishing", "the desk", SENT, "user:1")
+    data = build_workbook(session, vessel, request)
     (batch,) = parse_files([("back.xlsx", data)], Choices(), BACK).batches
     (row,) = batch.answers.to_rows()
     assert {question: row.get(question) for question in known} == known
