@@ -17,6 +17,7 @@ from risk_models.answers import from_rows
 from service.assessment.assess import Batch
 from service.case_reading.evidence import decode_case_evidence
 from service.db.tables import Change, Result, Supplier
+from service.queries.supplier_list import INHERENT_LEVELS
 from service.report_content.labels import get_country_name, get_sector_title
 
 ASSESSED = (Supplier.deleted_at.is_(None), Supplier.latest_id.is_not(None))
@@ -45,9 +46,13 @@ class LevelChange:
 
 @dataclass(frozen=True)
 class Overview:
-    """The portfolio page: counts by level, suppliers with insufficient evidence, map data, level changes and reviews."""
+    """The portfolio page: counts by level, suppliers with insufficient evidence, map data, level changes and reviews.
+
+    ``insufficient_by_inherent``: the suppliers with insufficient evidence, counted by their inherent level.
+    """
 
     counts: dict[str, int]
+    insufficient_by_inherent: dict[str, int]
     kinds: dict[str, int]
     queue: Sequence[Supplier]
     worst: Sequence[Supplier]
@@ -67,6 +72,14 @@ def get_portfolio_overview(session: Session, today: date, at: datetime, queue_le
     cells, places = _find_worst_by_place(session, counted)
     return Overview(
         counts={level: sum(group.suppliers for group in counted if group.level == level) for level in LEVELS},
+        insufficient_by_inherent={
+            level: sum(
+                group.suppliers
+                for group in counted
+                if group.level == "insufficient_evidence" and group.inherent_level == level
+            )
+            for level in INHERENT_LEVELS
+        },
         kinds={kind: sum(group.suppliers for group in counted if group.kind == kind) for kind in ("site", "agency")},
         queue=session.scalars(insufficient.limit(queue_length)).all(),
         worst=session.scalars(select(Supplier).where(*ASSESSED).order_by(*order).limit(queue_length)).all(),
@@ -103,9 +116,9 @@ def list_places(session: Session, today: date) -> tuple[Place, ...]:
 
 
 def _count_groups(session: Session, today: date) -> Sequence[Any]:
-    """Count suppliers, and those overdue for review, by kind, level, country and division."""
+    """Count suppliers, and those overdue for review, by kind, level, inherent level, country and division."""
     overdue = func.count().filter(Supplier.review_due < today).label("overdue")
-    by = (Supplier.kind, Supplier.level, Supplier.country, DIVISION.label("division"))
+    by = (Supplier.kind, Supplier.level, Supplier.inherent_level, Supplier.country, DIVISION.label("division"))
     groups = select(*by, func.count().label("suppliers"), overdue).where(*ASSESSED).group_by(*by)
     return session.execute(groups).all()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,10 +26,12 @@ from service.errors import DomainError, not_found
 from service.report_content.labels import format_level, get_country_name, get_sector_title
 
 MEDIA_TYPES = {name: FORMATS[name].media_type for name in ("csv", "xlsx")}  # of the files a table is exported to
-PAGE = 50
+PAGE = 50  # suppliers on a page of the list, and at most so many can be selected for a bulk action
 MAX_COLUMN_WIDTH = 45  # characters that a column of the workbook shows at most
 REVIEWS = ("overdue", "soon")
 SOON = timedelta(days=30)
+INHERENT_LEVELS = tuple(level for level in LEVELS if level != "insufficient_evidence")
+SELECTED_ID = re.compile(r"[0-9a-f-]{36}")
 QUEUE = (Supplier.rank, Supplier.inherent.desc(), Supplier.worst.desc(), Supplier.score.desc(), Supplier.id)
 SORTS: Mapping[str, tuple[Any, ...]] = {
     "queue": QUEUE,
@@ -46,17 +49,20 @@ SORTS: Mapping[str, tuple[Any, ...]] = {
 class SupplierFilter:
     """The filters and sort order of a supplier list; an empty field does not filter. ``unknown`` means no country or sector.
 
+    ``selected``: ids of the suppliers ticked in the list, joined by commas.
     ``own_answers_only``: next steps are those that suppliers' own answers alone call for (service/report_content/redaction.py).
     """
 
     kind: str = ""
     text: str = ""
     level: str = ""
+    inherent_level: str = ""
     country: str = ""
     sector: str = ""
     review: str = ""
     step: str = ""
     imported: str = ""
+    selected: str = ""
     sort: str = "queue"
     own_answers_only: bool = False
 
@@ -70,9 +76,17 @@ def parse_filter(values: Mapping[str, str], *, own_answers_only: bool) -> Suppli
     """Parse query parameters or a saved filter; unknown names are ignored and invalid values count as empty."""
     names = [name for name in SupplierFilter.__dataclass_fields__ if name != "own_answers_only"]
     fields = {name: str(values.get(name, "")).strip()[:200] for name in names}
-    for name, allowed in (("kind", ("site", "agency")), ("level", LEVELS), ("review", REVIEWS), ("sort", tuple(SORTS))):
+    allowed_values: Mapping[str, Sequence[str]] = {
+        "kind": ("site", "agency"),
+        "level": LEVELS,
+        "inherent_level": INHERENT_LEVELS,
+        "review": REVIEWS,
+        "sort": tuple(SORTS),
+    }
+    for name, allowed in allowed_values.items():
         if fields[name] not in allowed:
             fields[name] = ""
+    fields["selected"] = ",".join(SELECTED_ID.findall(str(values.get("selected", "")))[:PAGE])
     return SupplierFilter(**{**fields, "sort": fields["sort"] or "queue"}, own_answers_only=own_answers_only)
 
 
@@ -151,6 +165,10 @@ def build_filter_conditions(filter_: SupplierFilter, on: date) -> list[ColumnEle
         chosen.append(Supplier.kind == filter_.kind)
     if filter_.level:
         chosen.append(Supplier.level == filter_.level)
+    if filter_.inherent_level:
+        chosen.append(Supplier.inherent_level == filter_.inherent_level)
+    if filter_.selected:
+        chosen.append(Supplier.id.in_(filter_.selected.split(",")))
     if filter_.step:
         chosen.append((Supplier.own_step if filter_.own_answers_only else Supplier.next_step) == filter_.step)
     if filter_.review:
@@ -239,7 +257,7 @@ def export_table(session: Session, filter_: SupplierFilter, on: date, format: st
         return text.getvalue().encode("utf-8-sig")
     if format == "xlsx":
         return _build_workbook(titles, cells)
-    raise DomainError("format.unknown", 422, "A table is taken away as csv or xlsx.")
+    raise DomainError("format.unknown", 422, "The list can be exported as csv or xlsx.")
 
 
 def _build_workbook(titles: Sequence[str], cells: Sequence[Sequence[Any]]) -> bytes:
@@ -257,16 +275,26 @@ def _build_workbook(titles: Sequence[str], cells: Sequence[Sequence[Any]]) -> by
     return buffer.getvalue()
 
 
-def save_filter(session: Session, user_id: str, name: str, filter_: SupplierFilter) -> SavedFilter:
-    """Save a filter under a name. Raises DomainError: ``filter.name``, ``filter.taken``."""
+def save_filter(
+    session: Session, user_id: str, name: str, filter_: SupplierFilter, *, replace: bool = False
+) -> SavedFilter:
+    """Save a filter under a name; with ``replace`` it may take the place of an earlier one with that name.
+
+    Raises DomainError: ``filter.name``, ``filter.taken``.
+    """
     if not 1 <= len(name.strip()) <= 100:
-        raise DomainError("filter.name", 422, "A filter is kept under a name of up to 100 letters.")
-    saved = SavedFilter(user_id=user_id, name=name.strip(), query=filter_.to_dict())
+        raise DomainError("filter.name", 422, "Give the filter a name of 1 to 100 characters.")
+    name = name.strip()
+    named = select(SavedFilter).where(SavedFilter.user_id == user_id, SavedFilter.name == name)
+    if replace and (earlier := session.scalars(named).first()) is not None:
+        earlier.query = filter_.to_dict()
+        return earlier
+    saved = SavedFilter(user_id=user_id, name=name, query=filter_.to_dict())
     try:
         with session.begin_nested():
             session.add(saved)
     except IntegrityError as error:
-        raise DomainError("filter.taken", 409, "You keep another filter under this name.") from error
+        raise DomainError("filter.taken", 409, "You already have a saved filter with this name.") from error
     return saved
 
 
@@ -302,17 +330,22 @@ def list_next_steps(
 
     ``own_answers_only``: the steps that suppliers' own answers alone call for.
     """
+    steps = []
+    for step, total in count_next_steps(session, on, own_answers_only=own_answers_only).items():
+        conditions = build_filter_conditions(SupplierFilter(step=step, own_answers_only=own_answers_only), on)
+        worst = select(Supplier).where(*conditions).order_by(*QUEUE).limit(suppliers_per_step)
+        steps.append(NextStep(step, session.scalars(worst).all(), total))
+    return steps
+
+
+def count_next_steps(session: Session, on: date, *, own_answers_only: bool) -> dict[str, int]:
+    """Return for each action that is the next step of some supplier how many suppliers that is, the most urgent action first."""
     first = Supplier.own_step if own_answers_only else Supplier.next_step
     by_step = select(first, func.count()).where(*build_filter_conditions(SupplierFilter(), on)).group_by(first)
     totals = {step: count for step, count in session.execute(by_step) if step}
     last = (True, (True, len(totals)), "")
     order = {action.id: (not action.safety, action.tie_break, action.id) for action in load_actions()}
-    steps = []
-    for step in sorted(totals, key=lambda step: order.get(step, last)):
-        conditions = build_filter_conditions(SupplierFilter(step=step, own_answers_only=own_answers_only), on)
-        worst = select(Supplier).where(*conditions).order_by(*QUEUE).limit(suppliers_per_step)
-        steps.append(NextStep(step, session.scalars(worst).all(), totals[step]))
-    return steps
+    return {step: totals[step] for step in sorted(totals, key=lambda step: order.get(step, last))}
 
 
 def load_actions_by_id() -> Mapping[str, Action]:

@@ -86,6 +86,44 @@ def test_each_cell_and_each_country_shows_the_worst_of_its_suppliers_and_how_man
     assert (sum(overview.counts.values()), overview.kinds) == (60, {"site": 60, "agency": 0})
 
 
+def test_suppliers_with_insufficient_evidence_are_counted_by_inherent_risk_as_the_list_filters_them(
+    app: Flask, database: Database
+):
+    organisation = make_organisation(database)
+    keep(database, organisation, AT, *many(60))
+    client = make_browser(app, make_user(database, organisation))
+    with database.for_organisation(organisation, write=False) as session:
+        overview = portfolio.get_portfolio_overview(session, AT.date(), AT)
+        counts = overview.insufficient_by_inherent
+        assert sum(counts.values()) == overview.counts["insufficient_evidence"] > 0
+        assert len([count for count in counts.values() if count]) > 1
+        for level, count in counts.items():
+            filter_ = SupplierFilter(level="insufficient_evidence", inherent_level=level)
+            assert len(supplier_list.list_supplier_ids(session, filter_, AT.date())) == count
+    page = client.get("/").text
+    for level, count in counts.items():
+        link = f"/suppliers?level=insufficient_evidence&amp;inherent_level={level}"
+        assert (link in page) == bool(count)
+
+
+def test_each_cell_and_country_leads_to_the_list_of_exactly_its_suppliers(database: Database):
+    organisation = make_organisation(database)
+    keep(database, organisation, AT, *many(60))
+    with database.for_organisation(organisation, write=False) as session:
+        overview = portfolio.get_portfolio_overview(session, AT.date(), AT)
+        options = supplier_list.list_filter_options(session)
+        countries, sectors = ({code for code, _ in choices} for choices in (options.countries, options.sectors))
+        for cell in overview.heat:
+            query = {"country": cell.country or "unknown", "sector": cell.sector or "unknown"}
+            filter_ = supplier_list.parse_filter(query, own_answers_only=False)
+            assert len(supplier_list.list_supplier_ids(session, filter_, AT.date())) == cell.results
+            assert query["country"] in countries
+            assert query["sector"] in sectors
+        for place in overview.places:
+            filter_ = SupplierFilter(country=place.country)
+            assert len(supplier_list.list_supplier_ids(session, filter_, AT.date())) == place.results
+
+
 def test_a_review_is_overdue_from_the_day_after_it_was_due(database: Database):
     organisation = make_organisation(database)
     keep(database, organisation, AT, *many(6))

@@ -47,7 +47,7 @@ def names(session: Session, **filters: str) -> list[str]:
 
 def test_each_filter_narrows_the_table(database: Database) -> None:
     with database.for_organisation(make_organisation(database)) as session:
-        keep(session, "Lime Mill", "TH", sector=["1410"])
+        lime = keep(session, "Lime Mill", "TH", sector=["1410"])
         keep(session, "Lime Trawler", "JP", sector=["0311"])
         keep(session, "Agency Lime", "NP", kind="agency")
         keep(session, "Plum 100%", None)
@@ -56,8 +56,11 @@ def test_each_filter_narrows_the_table(database: Database) -> None:
         assert names(session, text="_") == []  # a wildcard of the database is a letter like any other
         assert names(session, sector="03") == ["Lime Trawler"]
         assert names(session, country="unknown") == ["Plum 100%"]
+        assert names(session, selected=f"{lime},nonsense") == ["Lime Mill"]
         assert names(session, kind="agency") == ["Agency Lime"]
-        assert set(names(session, level="nonsense", sort="nonsense")) == set(names(session))
+        assert set(names(session, level="nonsense", sort="nonsense", inherent_level="insufficient_evidence")) == set(
+            names(session)
+        )
 
 
 def test_the_queue_begins_with_the_worst_and_other_orders_hold(database: Database) -> None:
@@ -110,13 +113,17 @@ def test_a_filter_belongs_to_its_user_and_its_name_is_taken_once(database: Datab
         with pytest.raises(DomainError) as error:
             supplier_list.save_filter(session, ana, "Mine", SupplierFilter())
         assert error.value.code == "filter.taken"
-        assert supplier_list.list_saved_filters(session, ben, "") == []
+        supplier_list.save_filter(session, ben, "Mine", SupplierFilter(country="JP"))
+        replaced = supplier_list.save_filter(session, ana, "Mine", SupplierFilter(country="MM"), replace=True)
+        assert replaced.id == saved.id
+        (of_ben,) = supplier_list.list_saved_filters(session, ben, "")
         with pytest.raises(DomainError):
             supplier_list.delete_filter(session, ben, saved.id)
         assert [
             parse_filter(one.query, own_answers_only=False)
             for one in supplier_list.list_saved_filters(session, ana, "")
-        ] == [SupplierFilter(country="TH")]
+        ] == [SupplierFilter(country="MM")]
+        assert parse_filter(of_ben.query, own_answers_only=False) == SupplierFilter(country="JP")
 
 
 def test_what_to_do_first_counts_every_supplier_once(database: Database) -> None:

@@ -15,7 +15,7 @@ from service.api.schemas.assessments import (
     of_contract,
 )
 from service.api.schemas.base import ApiSchema, PageQuerySchema, page_of
-from service.queries.supplier_list import REVIEWS, SORTS
+from service.queries.supplier_list import INHERENT_LEVELS, REVIEWS, SORTS
 
 PLURALS = dict(zip(KINDS, ("suppliers", "agencies"), strict=True))
 TABLE_FORMATS = ("csv", "xlsx")
@@ -224,6 +224,7 @@ class SupplierFilterSchema(ApiSchema):
     """A filter of suppliers."""
 
     level = StrictChoice(LEVELS)
+    inherent_level = StrictChoice(INHERENT_LEVELS)
     country = StrictString(7, "^([A-Z]{2}|unknown)$")
     sector = StrictString(7, "^([A-U]|[0-9]{2,4}|unknown)$")
     text = StrictString()
