@@ -81,6 +81,19 @@ def review_suppliers(db: Database, claimed: ClaimedJob) -> None:
         record_event(session, claimed.actor, "schedule.reviewed", "schedule", claimed.payload["schedule_id"], details)
 
 
+def reassess_selected(session: Session, selected: Sequence[str], on: date, by: str) -> int:
+    """Reassess some suppliers at once, whether or not they are due, and return how many were reassessed.
+
+    Ids of suppliers that no longer exist are ignored.
+    """
+    condition = and_(_is_assessed(), Supplier.id.in_(selected))
+    found = session.scalars(select(Supplier).where(condition).order_by(Supplier.id).with_for_update()).all()
+    for supplier in found:
+        record_event(session, by, f"{supplier.kind}.reassessed", supplier.kind, supplier.id, {})
+    suppliers.reassess(session, [supplier.id for supplier in found], on, now(), by)
+    return len(found)
+
+
 def reassess_agency_sites(db: Database, claimed: ClaimedJob) -> None:
     """Reassess the sites that use agencies whose score or name changed, one chunk per transaction (a job).
 

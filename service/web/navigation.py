@@ -60,6 +60,8 @@ BELONGS_TO = {
     "pages.site": "pages.suppliers",
     "pages.site_history": "pages.suppliers",
     "pages.what_if_site": "pages.suppliers",
+    "pages.new_requests": "pages.suppliers",
+    "pages.sent_requests": "pages.suppliers",
     "pages.agency": "pages.agencies",
     "pages.agency_history": "pages.agencies",
     "pages.what_if_agency": "pages.agencies",

@@ -36,6 +36,8 @@ def list_page_addresses(page: Page) -> dict[str, str]:
         "model": "/method/site_general",
         "sources": "/method/sources",
         "history": f"{site}/history",
+        "search": "/search?q=amber",
+        "send a questionnaire": f"/questionnaires/new?selected={site.removeprefix('/suppliers/')}",
     }
     plain = (
         "suppliers",

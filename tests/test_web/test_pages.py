@@ -60,7 +60,8 @@ def every_page(client: FlaskClient) -> dict[str, str]:
 def test_links_and_forms_that_a_role_may_not_use_are_hidden(app: Flask, role: str) -> None:
     router = app.url_map.bind("localhost")
     pages = every_page(sign_in_as(app, role))  # every link was followed, and none was refused
-    sent = {path for text in pages.values() for path in re.findall(r'<form [^>]*method="post" action="([^"?]*)', text)}
+    addresses = r'<form [^>]*method="post" action="([^"?]*)|formmethod="post" formaction="([^"?]*)'
+    sent = {form or button for text in pages.values() for form, button in re.findall(addresses, text)}
     refused = [path for path in sent if not ACCESS.may_open(role, router.match(path, "POST")[0], "POST")]
     assert refused == []
     assert len(pages) > 15

@@ -121,7 +121,7 @@ def test_the_report_of_a_supplier_comes_as_a_pdf_that_names_it(ana: Page, tmp_pa
     ana.goto("/suppliers?text=S-002")
     ana.locator("td a.name[href^='/suppliers/']").first.click()
     name, score = ana.locator("h1").inner_text(), ana.locator(".score b").inner_text()
-    ana.get_by_role("button", name="Make report").click()
+    ana.get_by_role("button", name="Create report").click()
     expect(ana.get_by_role("heading", name="Your report is ready")).to_be_visible()
     with ana.expect_download() as download:
         ana.get_by_role("link", name="Download report").click()
@@ -153,9 +153,9 @@ def test_the_table_is_filtered_while_typing_and_exported_as_shown(ana: Page, tmp
     expect(ana.locator("#results tbody tr").first).to_contain_text("Amber")
     ana.wait_for_url(re.compile("text=amber"))
     names = ana.locator("#results tbody tr a.name").all_inner_texts()
-    ana.reload()  # the links above the table carry the filter of the address
+    ana.locator("summary", has_text="Export").click()
     with ana.expect_download() as download:
-        ana.get_by_role("link", name="As shown: CSV").click()
+        ana.get_by_role("link", name="Export CSV").click()
     download.value.save_as(tmp_path / "table.csv")
     lines = (tmp_path / "table.csv").read_text(encoding="utf-8-sig").splitlines()
     assert [line.split(",")[2] for line in lines[1:]] == names
@@ -163,13 +163,14 @@ def test_the_table_is_filtered_while_typing_and_exported_as_shown(ana: Page, tmp
 
 def test_a_filter_is_saved_under_a_name_and_deleted(ana: Page) -> None:
     ana.goto("/suppliers?country=TH&level=high")
+    ana.get_by_text("Save filter").click()
     ana.fill("#filter-name", "Thai, high")
-    ana.get_by_role("button", name="Keep", exact=True).click()
+    ana.get_by_role("button", name="Save", exact=True).click()
     ana.goto("/suppliers")
     ana.get_by_role("link", name="Thai, high").click()
     assert "country=TH" in ana.url
     assert "level=high" in ana.url
-    ana.get_by_role("button", name="Remove the filter Thai, high").click()
+    ana.get_by_role("button", name="Delete the saved filter Thai, high").click()
     expect(ana.get_by_role("link", name="Thai, high")).to_have_count(0)
 
 
@@ -201,7 +202,7 @@ def test_merging_and_erasing_a_supplier_require_confirmation(ana: Page) -> None:
     ana.get_by_label(re.compile("Twin Mills")).check()
     ana.get_by_role("button", name="Merge", exact=True).click()
     expect(ana.locator(".timeline > li")).to_have_count(3)
-    expect(ana.locator(".timeline > li").first).to_contain_text("another was merged into it")
+    expect(ana.locator(".timeline > li").first).to_contain_text("another supplier merged into it")
     assert find_accessibility_faults(ana, "a supplier that another was merged into") == []
     ana.reload()
     ana.get_by_text("Also known as: X-1").click()
@@ -210,7 +211,7 @@ def test_merging_and_erasing_a_supplier_require_confirmation(ana: Page) -> None:
     ana.get_by_role("link", name="Erase").click()
     ana.get_by_role("button", name="Erase permanently").click()
     ana.goto("/suppliers?text=Twin")
-    expect(ana.get_by_text("Nobody is like that.")).to_be_visible()
+    expect(ana.get_by_text("No suppliers match these filters.")).to_be_visible()
 
 
 def test_another_organisation_gets_the_same_response_as_for_an_unknown_supplier(ana: Page, eve: Page) -> None:

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
-from flask import Response, flash, redirect, render_template, request, url_for
+from flask import Response, flash, make_response, redirect, render_template, request, url_for
 from flask_babel import gettext as _
+from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response as AnyResponse
 
 from questionnaires.form import list_form_ids, load_form
@@ -27,36 +28,45 @@ TABLES = {"suppliers": "", "agencies": "agency"}  # path -> kind of supplier; th
 PATHS = {"site": "suppliers", "agency": "agencies"}
 
 
-def show_table(path: str) -> str:
+def show_table(path: str) -> Response:
     """Show a page of the table, filtered and sorted by the query parameters."""
-    filter_ = _parse_filter(path, request.args)
-    number = request.args.get("page", "1")
+    return _render_table(path, request.args)
+
+
+def _render_table(path: str, fields: MultiDict[str, str], error: DomainError | None = None) -> Response:
+    """Render a page of the table; ``error``: why the filter in the fields could not be saved under the name in them."""
+    filter_ = _parse_filter(path, read_filter_fields(fields))
+    number = fields.get("page", "1")
     on = today(get_caller().time_zone)
-    query = _build_query(filter_)
+    query = build_query(filter_)
     with read_session() as session:
         page = supplier_list.get_supplier_page(
             session, filter_, on, int(number) if number.isascii() and number.isdigit() else 1
         )
         saved_filters = supplier_list.list_saved_filters(session, get_caller().id, filter_.kind)
         options = supplier_list.list_filter_options(session, filter_.kind)
-    return render_template(
+    html = render_template(
         "suppliers.html",
         path=path,
+        inherent_levels=supplier_list.INHERENT_LEVELS,
+        filter_error=error,
+        filter_name=fields.get("filter_name", "").strip() if error else "",
         filter=filter_,
         query=query,
         table_url=lambda **changes: url_for(f"pages.{path}", **{**query, **changes}),
         page=page,
         options=options,
-        saved_filters=[(saved, _build_query(_parse_filter(path, saved.query))) for saved in saved_filters],
+        saved_filters=[(saved, build_query(_parse_filter(path, saved.query))) for saved in saved_filters],
         on=on,
     )
+    return make_response(html, error.status if error else 200)
 
 
 def export_table(path: str, format: str) -> Response:  # noqa: A002  the name in the address
     """Return the table, filtered and sorted as on the page, as a file."""
     on = today(get_caller().time_zone)
     with read_session() as session:
-        data = supplier_list.export_table(session, _parse_filter(path, request.args), on, format)
+        data = supplier_list.export_table(session, _parse_filter(path, read_filter_fields(request.args)), on, format)
     return build_download(data, MEDIA_TYPES[format], f"{path}_{on.isoformat()}.{format}")
 
 
@@ -66,20 +76,29 @@ def build_download(data: bytes, media_type: str, name: str) -> Response:
 
 
 def save_filter(path: str) -> AnyResponse:
-    """Save the current filter under a name."""
-    filter_ = _parse_filter(path, request.form)
-    with write_session() as session:
-        supplier_list.save_filter(session, get_caller().id, request.form.get("filter_name", ""), filter_)
-    flash(_("The filter is kept."))
-    return redirect(url_for(f"pages.{path}", **_build_query(filter_)), 303)
+    """Save the current filter under a name. If the name is in use, the page offers to replace that filter or choose another."""
+    filter_ = _parse_filter(path, read_filter_fields(request.form))
+    name, replace = request.form.get("filter_name", ""), request.form.get("replace") == "yes"
+    try:
+        with write_session() as session:
+            supplier_list.save_filter(session, get_caller().id, name, filter_, replace=replace)
+    except DomainError as error:
+        return _render_table(path, request.form, error)
+    flash(_("Filter saved."))
+    return redirect(url_for(f"pages.{path}", **build_query(filter_)), 303)
 
 
 def delete_filter(path: str, filter_id: str) -> AnyResponse:
     """Delete a saved filter."""
     with write_session() as session:
         supplier_list.delete_filter(session, get_caller().id, filter_id)
-    flash(_("The filter is removed."))
+    flash(_("Saved filter deleted."))
     return redirect(url_for(f"pages.{path}"), 303)
+
+
+def read_filter_fields(fields: MultiDict[str, str]) -> dict[str, str]:
+    """Return the fields of a filter; the ids of ticked suppliers, a field each, are joined."""
+    return {**fields.to_dict(), "selected": ",".join(fields.getlist("selected"))}
 
 
 def _parse_filter(path: str, fields: Mapping[str, str]) -> SupplierFilter:
@@ -87,7 +106,7 @@ def _parse_filter(path: str, fields: Mapping[str, str]) -> SupplierFilter:
     return supplier_list.parse_filter({**fields, "kind": TABLES[path]}, own_answers_only=own_answers_only)
 
 
-def _build_query(filter_: SupplierFilter) -> dict[str, Any]:
+def build_query(filter_: SupplierFilter) -> dict[str, Any]:
     """Return the query parameters for a filter."""
     return {name: value for name, value in filter_.to_dict().items() if name != "kind"}
 

@@ -12,3 +12,48 @@ document.addEventListener("DOMContentLoaded", () => {
     input.files = event.dataTransfer.files;
   });
 });
+
+// "/" goes to the search box of every page, unless something is being typed.
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.target.closest("input, select, textarea, [contenteditable]")) return;
+  const box = document.querySelector("#site-search");
+  if (!box) return;
+  event.preventDefault();
+  box.focus();
+  box.select();
+});
+
+// Lists: "select all", the number of selected suppliers, and menus that close. Without this script suppliers are ticked one by one.
+document.documentElement.classList.add("scripted");
+const countSelected = () => {
+  const count = document.querySelector(".bulk-count b");
+  if (!count) return;
+  const picks = [...document.querySelectorAll(".pick")];
+  const selected = picks.filter((pick) => pick.checked).length;
+  count.textContent = selected;
+  const all = document.querySelector("#select-all");
+  all.checked = selected === picks.length;
+  all.indeterminate = selected > 0 && selected < picks.length;
+};
+document.addEventListener("change", (event) => {
+  if (event.target.id === "select-all") document.querySelectorAll(".pick").forEach((pick) => { pick.checked = event.target.checked; });
+  if (event.target.matches("#select-all, .pick")) countSelected();
+});
+document.addEventListener("reset", () => setTimeout(countSelected));
+window.addEventListener("pageshow", countSelected);
+document.addEventListener("keydown", (event) => {
+  // Enter on a checkbox leads to the buttons above the list, so that nobody has to tab through all rows to reach them.
+  if (event.key === "Enter" && event.target.matches(".pick")) {
+    event.preventDefault();
+    document.querySelector("#selection button:not([disabled])").focus();
+  }
+  const menu = event.key === "Escape" && event.target.closest(".menu[open]");
+  if (menu) {
+    menu.open = false;
+    menu.querySelector("summary").focus();
+  }
+});
+document.addEventListener("click", (event) => {
+  document.querySelectorAll(".menu[open]").forEach((menu) => { if (!menu.contains(event.target)) menu.open = false; });
+});

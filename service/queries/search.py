@@ -1,0 +1,101 @@
+"""Search for suppliers, agencies, actions and cases by one text, for the search box on every page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy.orm import Session
+
+from risk_models.plan import Action
+from service.db.case_tables import StoredCase
+from service.db.tables import Supplier
+from service.queries.supplier_list import (
+    QUEUE,
+    SupplierFilter,
+    build_filter_conditions,
+    count_next_steps,
+    load_actions_by_id,
+)
+
+SHOWN = 10  # results of each kind on the page; a link leads to the rest
+MAX_TEXT = 200
+
+
+@dataclass(frozen=True)
+class FoundSuppliers:
+    """The worst few suppliers that a search finds, and how many it finds."""
+
+    suppliers: Sequence[Supplier]
+    total: int
+
+
+@dataclass(frozen=True)
+class FoundCases:
+    """The newest few cases that a search finds, each with its supplier if it has one, and how many it finds."""
+
+    cases: Sequence[tuple[StoredCase, Supplier | None]]
+    total: int
+
+
+@dataclass(frozen=True)
+class SearchResults:
+    """What a search finds. ``actions``: actions due as a next step, with the number of suppliers concerned.
+
+    ``cases`` is None for callers who may not read cases, so that they cannot learn whether there is one.
+    """
+
+    sites: FoundSuppliers
+    agencies: FoundSuppliers
+    actions: Sequence[tuple[Action, int]]
+    cases: FoundCases | None
+
+    @property
+    def total(self) -> int:
+        """Number of results of all kinds."""
+        return self.sites.total + self.agencies.total + len(self.actions) + (self.cases.total if self.cases else 0)
+
+
+def search(session: Session, text: str, on: date, *, own_answers_only: bool, reads_cases: bool) -> SearchResults:
+    """Search for a text in names and references of suppliers and agencies, titles of actions and numbers of cases.
+
+    ``own_answers_only``: only actions that suppliers' own answers alone call for.
+    """
+    due = count_next_steps(session, on, own_answers_only=own_answers_only)
+    library = load_actions_by_id()
+    words = text.casefold().split()
+    return SearchResults(
+        sites=_find_suppliers(session, "site", text, on),
+        agencies=_find_suppliers(session, "agency", text, on),
+        actions=[
+            (library[step], count)
+            for step, count in due.items()
+            if step in library and all(word in library[step].title.casefold() for word in words)
+        ],
+        cases=_find_cases(session, text) if reads_cases else None,
+    )
+
+
+def _find_suppliers(session: Session, kind: str, text: str, on: date) -> FoundSuppliers:
+    matching = build_filter_conditions(SupplierFilter(kind=kind, text=text), on)
+    total = session.scalars(select(func.count()).select_from(Supplier).where(*matching)).one()
+    return FoundSuppliers(session.scalars(select(Supplier).where(*matching).order_by(*QUEUE).limit(SHOWN)).all(), total)
+
+
+def _find_cases(session: Session, text: str) -> FoundCases:
+    """Find cases by their number, or by the name or reference of the supplier they are about."""
+    columns = (
+        StoredCase.number,
+        StoredCase.linked_name,
+        StoredCase.linked_reference,
+        Supplier.name,
+        Supplier.reference,
+    )
+    matching: ColumnElement[bool] = or_(*(column.icontains(text, autoescape=True) for column in columns))
+    about = Supplier.id == StoredCase.supplier_id
+    total = session.scalars(select(func.count(StoredCase.id)).outerjoin(Supplier, about).where(matching)).one()
+    query = select(StoredCase, Supplier).outerjoin(Supplier, about).where(matching)
+    newest = query.order_by(StoredCase.state.desc(), StoredCase.created_at.desc(), StoredCase.id).limit(SHOWN)
+    return FoundCases([(case, supplier) for case, supplier in session.execute(newest)], total)

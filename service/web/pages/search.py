@@ -1,0 +1,26 @@
+"""The results of the search box that every page has."""
+
+from __future__ import annotations
+
+from flask import render_template, request
+
+from risk_models.cases.rules import STRENGTHS
+from service.auth.caller import get_caller, read_session
+from service.clock import today
+from service.queries import search
+
+
+def show_results() -> str:
+    """Show what the search for a text finds, grouped by kind; cases only to those who may read them."""
+    caller, text = get_caller(), request.args.get("q", "").strip()[: search.MAX_TEXT]
+    results = None
+    if text:
+        with read_session() as session:
+            results = search.search(
+                session,
+                text,
+                today(caller.time_zone),
+                own_answers_only=not caller.sees_worker_derived,
+                reads_cases=caller.reads_cases,
+            )
+    return render_template("search.html", text=text, results=results, strengths=STRENGTHS)
