@@ -80,7 +80,9 @@ def test_suppliers_of_another_organisation_cannot_be_selected(
 ):
     other = make_organisation(database, "Quay Trading")
     stranger = make_browser(app, make_user(database, other, "admin"))
-    assert "0 suppliers reassessed." in post(stranger, "/reassess", selected=list(ids.values())).text
+    for path in ("/reassess", "/questionnaires"):
+        assert post(stranger, path, selected=list(ids.values()), site_form="site", sent_to="me").status_code == 404
+    assert stranger.get("/questionnaires/new", query_string={"selected": list(ids.values())}).status_code == 404
     assert set(count_results(database, organisation).values()) == {1}
     exported = stranger.get("/suppliers.csv", query_string={"selected": list(ids.values())}).text
     assert len(exported.splitlines()) == 1
@@ -124,6 +126,16 @@ def test_a_request_is_recorded_for_each_selected_supplier_with_a_form_of_its_kin
     }
     for each in sent:
         assert f"/askings/{each.id}" in answer.text
+
+
+def test_requests_of_another_organisation_are_not_found(
+    app: Flask, database: Database, officer: FlaskClient, ids: dict[str, str]
+):
+    sent = post(officer, "/questionnaires", selected=[ids["Alder Mill"]], site_form="site", sent_to="the desk")
+    stranger = make_browser(app, make_user(database, make_organisation(database, "Quay Trading"), "admin"))
+    for path in ("/questionnaires/sent", "/questionnaires/sent.zip"):
+        assert officer.get(path, query_string=sent.request.args).status_code == 200
+        assert stranger.get(path, query_string=sent.request.args).status_code == 404
 
 
 def test_the_forms_to_send_come_in_one_file_each_with_its_supplier(

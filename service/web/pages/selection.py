@@ -16,8 +16,8 @@ from werkzeug.wrappers import Response as AnyResponse
 from questionnaires.form import Questionnaire, list_form_ids, load_form
 from service.auth.caller import get_caller, read_session, write_session
 from service.clock import today
-from service.db.tables import Supplier
-from service.errors import DomainError
+from service.db.tables import QuestionnaireRequest, Supplier
+from service.errors import DomainError, not_found
 from service.queries import supplier_list
 from service.queries.supplier_list import SupplierFilter
 from service.questionnaires_sent import requests as questionnaire_requests
@@ -30,7 +30,8 @@ def reassess() -> AnyResponse:
     selection = _read_selection()
     with write_session() as session:
         on, actor = today(get_caller().time_zone), get_caller().actor
-        count = reviews.reassess_selected(session, selection.selected.split(","), on, actor)
+        selected = [supplier.id for supplier in _list_selected(session, selection)]
+        count = reviews.reassess_selected(session, selected, on, actor)
     flash(ngettext("%(num)s supplier reassessed.", "%(num)s suppliers reassessed.", count))
     path = request.form.get("list", "")
     fields = {**read_filter_fields(request.form), "selected": ""}
@@ -61,7 +62,7 @@ def create_requests() -> AnyResponse:
 def show_sent_requests() -> str:
     """Show some questionnaire requests, each with its pre-filled form to download."""
     with read_session() as session:
-        sent = questionnaire_requests.list_requests_by_id(session, request.args.getlist("request"))
+        sent = _list_sent(session)
     return render_template("requests_sent.html", sent=sent, titles={form.id: form.title for form in _load_forms()})
 
 
@@ -69,7 +70,7 @@ def download_forms() -> Response:
     """Return the pre-filled forms of some questionnaire requests as one ZIP file."""
     buffer = io.BytesIO()
     with read_session() as session, zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        sent = questionnaire_requests.list_requests_by_id(session, request.args.getlist("request"))
+        sent = _list_sent(session)
         for number, (each, supplier) in enumerate(sent, 1):
             form = load_form(each.form, each.form_version)
             name = re.sub(r"[^\w.-]+", "_", supplier.reference or supplier.name)[:60]
@@ -109,4 +110,16 @@ def _read_selection() -> SupplierFilter:
 
 
 def _list_selected(session: Session, selection: SupplierFilter) -> Sequence[Supplier]:
-    return supplier_list.get_supplier_page(session, selection, today(get_caller().time_zone)).suppliers
+    """Return the selected suppliers. Raises DomainError ``not_found`` if none of them exists."""
+    selected = supplier_list.get_supplier_page(session, selection, today(get_caller().time_zone)).suppliers
+    if not selected:
+        raise not_found(_("The selected suppliers were not found."))
+    return selected
+
+
+def _list_sent(session: Session) -> list[tuple[QuestionnaireRequest, Supplier]]:
+    """Return the requests in the address. Raises DomainError ``not_found`` if none of them exists."""
+    sent = questionnaire_requests.list_requests_by_id(session, request.args.getlist("request"))
+    if not sent:
+        raise not_found(_("The requests were not found."))
+    return sent
