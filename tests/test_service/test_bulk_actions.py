@@ -158,7 +158,7 @@ def test_the_forms_to_send_come_in_one_file_each_with_its_supplier(
 @pytest.mark.parametrize(
     ("fields", "text"),
     [
-        ({"site_form": "site", "sent_to": " "}, "Say who receives it"),
+        ({"site_form": "site", "sent_to": " "}, "Enter who the questionnaire is sent to"),
         ({"site_form": "agency", "sent_to": "the desk"}, "This form is for agencies"),
         ({"sent_to": "the desk"}, "There is no such form"),
     ],
