@@ -87,7 +87,7 @@ def load_models_at(version: str, on: date) -> tuple[Model, ...]:
     known = {model.version for model in load_models() if not name or model.id == name}
     if number not in known:
         versions = ", ".join(sorted(known)) or "none"
-        raise LookupError(f"there is no version {number} of {name or 'any model'}; there are {versions}")
+        raise LookupError(f"there is no version {number} of {name or 'any model'}; the versions are {versions}")
     newest: dict[str, Model] = {}
     for model in sorted(load_models(), key=lambda model: _split_version(model.version)):
         at_most = _split_version(model.version) <= _split_version(number)
@@ -203,7 +203,7 @@ def _describe_level_rule(supplier: _ScoredSupplier) -> str:
         return f"Low needs every core question answered: {'; '.join(open_questions[:3])}"
     if scores.worst[position] >= WORST_OF_LOW and scores.level[position] == LEVEL_NAMES.index("medium"):
         return f"Low needs a worst case below {WORST_OF_LOW:g}"
-    return "Critical needs harm, or a critical inherent risk; short of evidence, no level is below the inherent one"
+    return "Critical needs harm or a critical inherent risk; with insufficient evidence, no level is below the inherent one"
 
 
 def _collect_points(supplier: _ScoredSupplier) -> dict[tuple[str, str], float]:
