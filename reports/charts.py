@@ -13,7 +13,7 @@ from html import escape
 from typing import Literal, NamedTuple
 
 from reports.document import LEVEL_TITLES, LEVELS, Cell, Detail, Headline, Level, ModelUsed, Place
-from reports.formatting import format_bounded_score, format_count
+from reports.formatting import format_bounded_score, format_count, format_range
 
 FILLS: dict[Level, str] = {
     "critical": "#5e1224",
@@ -29,7 +29,7 @@ INKS: dict[Level, str] = {
     "low": "#1d242b",
     "insufficient_evidence": "#1d242b",
 }
-UNANSWERED = "rests on blanks"  # most of what holds the score up
+UNANSWERED = "mainly blanks"  # most minimum-score rules behind the score rest on questions left blank
 INK, QUIET, RULE, PAPER = "#1d242b", "#56616b", "#c9ced3", "#ffffff"
 FACT, UP, DOWN, UPLIFT = "#6b7f92", "#b5482a", "#23768a", "#5b4a86"
 
@@ -188,7 +188,7 @@ def draw_ranges(chart: str, headlines: Sequence[Headline], model: ModelUsed) -> 
     for place, headline in enumerate(headlines):
         y = 34.0 + 38 * place
         best, score, worst = _x_of_score(headline.best), _x_of_score(headline.score), _x_of_score(headline.worst)
-        score_and_range = f"{format_bounded_score(headline)}  ({headline.best:.1f} to {headline.worst:.1f})"
+        score_and_range = f"{format_bounded_score(headline)}  ({format_range(headline.best, headline.worst)})"
         parts += [
             Text(0, y + 12, truncate(headline.name, 12, _WIDTH - 130)),
             Text(_WIDTH, y + 12, score_and_range, size=11, fill=QUIET, anchor="end"),
@@ -197,10 +197,8 @@ def draw_ranges(chart: str, headlines: Sequence[Headline], model: ModelUsed) -> 
             line(worst, y + 19, worst, y + 27, width=1.5),
             mark(headline.level, score, y + 23),
         ]
-    description = "; ".join(f"{h.name}: {h.score:.1f}, from {h.best:.1f} to {h.worst:.1f}" for h in headlines)
-    return Drawing(
-        chart, _WIDTH, height, "Scores with the range that the answers leave open", description, tuple(parts)
-    )
+    description = "; ".join(f"{h.name}: {h.score:.1f}, likely range {format_range(h.best, h.worst)}" for h in headlines)
+    return Drawing(chart, _WIDTH, height, "Scores and likely ranges", description, tuple(parts))
 
 
 def draw_contributions(chart: str, detail: Detail, model: ModelUsed) -> Drawing:
@@ -224,7 +222,7 @@ def draw_contributions(chart: str, detail: Detail, model: ModelUsed) -> Drawing:
         chart,
         _WIDTH,
         height,
-        f"What the score of {detail.headline.name} is made of",
+        f"What makes up the score of {detail.headline.name}",
         "; ".join(described),
         tuple(parts),
     )
@@ -256,22 +254,22 @@ def list_bars(detail: Detail) -> list[Bar]:
     for title, points in _largest(facts, _MAX_FACTS, "other fact"):
         rows.append(Bar(title, running, running + points, FACT))
         running += points
-    if headline.inherent is not None:  # a supplier's copy does not tell the base
-        rows.append(Bar("Base: what the facts say", 0.0, base, INK, whole=True))
+    if headline.inherent is not None:  # a supplier's copy leaves it out
+        rows.append(Bar("Inherent risk", 0.0, base, INK, whole=True))
     for title, points in _largest(moves, _MAX_ANSWERS, "other answer"):
         rows.append(Bar(title, running, running + points, UP if points > 0 else DOWN))
         running += points
     if headline.uplift:
         highest = [f for f in detail.floors if f.at_least == max(each.at_least for each in detail.floors)]
-        open_ = ", cannot be ruled out" if highest and all(floor.open for floor in highest) else ""
+        open_ = " (cannot be ruled out)" if highest and all(floor.open for floor in highest) else ""
         titles = "; ".join(floor.title for floor in highest)
-        rows.append(Bar(f"Floor{open_}: {titles}", running, running + headline.uplift, UPLIFT))
+        rows.append(Bar(f"Minimum-score rule{open_}: {titles}", running, running + headline.uplift, UPLIFT))
     rows.append(Bar(f"Score: {headline.level_text}", 0.0, headline.score, FILLS[headline.level], whole=True))
     return rows
 
 
 def draw_heat_map(chart: str, cells: Sequence[Cell]) -> Drawing:
-    """Return countries in rows and sectors in columns, the worst first, with a note on how many are left out for want of room."""
+    """Return countries in rows and sectors in columns, the worst first, with a note on how many are not shown."""
     rows, columns, more_rows, more_columns = pick_heat_axes(cells)
     left, wide, high = 148, 84, 38
     headers = [wrap(name, 10.5, wide - 2) for name in columns]
@@ -329,8 +327,8 @@ def draw_heat_map(chart: str, cells: Sequence[Cell]) -> Drawing:
         (more_columns, "sector", "sectors"),
     ]
     if any(n for n, _, _ in cut):
-        left_out = " and ".join(format_count(*axis) for axis in cut if axis[0])
-        parts.append(Text(0, 11, f"Not shown, for want of room: {left_out}.", size=11, fill=QUIET))
+        left_out = " and ".join(format_count(n, f"more {one}", f"more {many}") for n, one, many in cut if n)
+        parts.append(Text(0, 11, f"{left_out} not shown.", size=11, fill=QUIET))
     width = max(left + len(columns) * wide, _LEGEND)
     return Drawing(chart, width, height, "Worst result by country and sector", "; ".join(described), tuple(parts))
 
@@ -356,9 +354,7 @@ def describe(of: Cell | Place) -> str:
     """Return a cell or a country in words, for those who do not see its colour."""
     only = ", inherent risk only" if of.known == "inherent" else ""
     up_to, silent = "up to " if of.up_to else "", f" ({UNANSWERED})" if of.silent else ""
-    return (
-        f"{up_to}{of.value:.1f}, {LEVEL_TITLES[of.level].lower()}{silent}{only}, {format_count(of.results, 'result')}"
-    )
+    return f"{up_to}{of.value:.1f}, {LEVEL_TITLES[of.level]}{silent}{only}, {format_count(of.results, 'supplier')}"
 
 
 def legend(chart: str, x: float, y: float) -> list[str | Text]:

@@ -2,7 +2,7 @@
 
 A spreadsheet runs a text that begins with = + - @, a tab or a line break, or with the full-width forms of these, as a
 formula, whatever quotes stand around it. Such text gets one apostrophe before it, and so does text that begins with an
-apostrophe itself, so that whoever reads the file back strips exactly one. Numbers are not guard.
+apostrophe itself, so that whoever reads the file back strips exactly one. Numbers are not guarded.
 """
 
 import csv

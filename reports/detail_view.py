@@ -13,13 +13,13 @@ Tree = dict[str, Any]
 
 ANSWER_GROUPS = (
     "Found",
-    "Cannot be ruled out: asked and left blank, or the evidence has run out",
+    "Cannot be ruled out: left blank, or the evidence has expired",
     "Other answers",
 )
 
 
 def build_detail_view(chart: str, detail: Detail, model: ModelUsed) -> Tree:
-    """Return what a result is made of, in words: facts, grouped answers, the rules that hold it up, and the chart of its points.
+    """Return what makes up a result, in words: facts, grouped answers, minimum-score rules, and the chart of its points.
 
     `chart` is the id of the chart in the page.
     """
@@ -33,7 +33,7 @@ def build_detail_view(chart: str, detail: Detail, model: ModelUsed) -> Tree:
         "chart": charts.draw_contributions(chart, detail, model),
         "facts": _without_repeats([_reason_row(reason) for reason in reasons if reason.kind == "context"]),
         "answers": _grouped_answers([r if r.evidence != evidence else replace(r, evidence="") for r in answers]),
-        "evidence": f"Evidence, where a line tells no other: {evidence}" if evidence else "",
+        "evidence": f"Evidence unless stated otherwise: {evidence}" if evidence else "",
         "not_asked": [reason.title for reason in not_asked],
         "floors": _floor_rows([floor for floor in detail.floors if floor.at_least == highest]),
         "floors_below": "; ".join(f"{floor.title} ({floor.at_least:g})" for floor in lower if not floor.open),
@@ -54,7 +54,7 @@ def _grouped_answers(answers: Sequence[Reason]) -> list[Tree]:
 
 
 def _floor_rows(floors: Sequence[Floor]) -> list[Tree]:
-    """Return rules that hold the score up, each text without its title or the sentence that the one before began with."""
+    """Return minimum-score rules, each text without its title or the sentence that the one before began with."""
     rows: list[Tree] = []
     sentence_before = ""
     for floor in floors:

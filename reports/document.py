@@ -1,4 +1,4 @@
-"""A report as plain data: everything a page shows, and nothing that has to be looked up or worked out again.
+"""A report as plain data: everything a page shows, so that nothing has to be looked up or calculated again.
 
 Scores, points and confidence run from 0 to 100, shares and coverage from 0 to 1, risks `e` and `c` from 0 to 1.
 Texts are plain text: no markup in any format, whoever wrote them. Every sequence is in the order in which it is read.
@@ -30,10 +30,10 @@ PRIORITIES: dict[Priority, str] = {
     "3a": "Safeguards and redress mechanisms: safeguards",
     "3b": "Safeguards and redress mechanisms: redress",
 }
-DRAFT = "Draft: supplier not yet heard"
+DRAFT = "Draft – awaiting supplier response"
 WORDING = (
-    "Nothing in this report is a verdict about a person or a company. It speaks of indicators consistent with harm "
-    "and of what was not checked. A low level is not a clearance."
+    "Nothing in this report is a verdict on any person or company. It reports indicators consistent with harm, and what "
+    "has not been checked. A Low rating is not a clearance."
 )
 
 
@@ -75,7 +75,7 @@ class ModelUsed:
 
 @dataclass(frozen=True, slots=True)
 class NotChecked:
-    """A question nobody was asked in `unasked` of the `of` results whose model asks it."""
+    """A question that was not asked in `unasked` of the `of` results whose model asks it."""
 
     title: str
     unasked: int
@@ -244,15 +244,15 @@ class Detail:
         blank = sum(floor.open for floor in self.floors)
         if not self.headline.silent or not blank:
             return ""
-        rest = "rests" if blank == 1 else "rest"
+        applies, them = ("applies", "it") if blank == 1 else ("apply", "them")
         return (
-            f"Most of it cannot be ruled out: {blank} of {len(self.floors)} rules {rest} on questions that were left blank. "
-            "Without these the level would be lower."
+            f"{blank} of {len(self.floors)} minimum-score rules {applies} only because questions were left blank. "
+            f"Without {them} the level would be lower."
         )
 
     @property
     def stable_weightings(self) -> int | None:
-        """Return in how many of 100 other reasonable weightings the level stays; None where that is unknown.
+        """Return in how many of 100 alternative weightings the level stays the same; None where that is unknown.
 
         It is rounded down, so that it never promises more; the last bits of a sum of probabilities are no reason to round.
         """
@@ -260,11 +260,10 @@ class Detail:
 
     @property
     def stability_text(self) -> str:
-        """Return the steadiness as a sentence; empty where it is unknown."""
+        """Return the stability of the level as a sentence; empty where it is unknown."""
         if self.stable_weightings is None:
             return ""
-        level = LEVEL_TITLES[self.headline.level].lower()
-        return f"The level would stay {level} in {self.stable_weightings} of 100 other reasonable weightings."
+        return f"The level is the same in {self.stable_weightings} of 100 alternative weightings."
 
 
 @dataclass(frozen=True, slots=True)
@@ -353,7 +352,7 @@ class Report:
     """An assessment as a reader meets it.
 
     `results` are all of them, worst first; `details` explains the worst few. `draft` is empty once the supplier has
-    been heard. `method` and `limits` are paragraphs. `sources` is the register: a format lists those of it that it cites.
+    responded. `method` and `limits` are paragraphs. `sources` is the register: a format lists those of it that it cites.
     """
 
     title: str

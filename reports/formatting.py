@@ -1,4 +1,4 @@
-"""Numbers and days as a reader meets them, alike in every format."""
+"""Format numbers and dates for readers, the same in every format."""
 
 from datetime import date
 
@@ -13,7 +13,7 @@ def format_score(value: float | None) -> str:
 
 
 def format_bounded_score(headline: Headline) -> str:
-    """Return the score, with "up to" before it where only declined answers lift it there."""
+    """Return the score, with "up to" before it where only questions left blank raise it that high."""
     return ("up to " if headline.up_to else "") + format_score(headline.score)
 
 
@@ -38,8 +38,20 @@ def format_number(n: int) -> str:
 
 
 def format_date(day: date) -> str:
-    """Return a day as "25 November 2026"."""
+    """Return a day as "25 November 2026", for running text."""
     return f"{day.day} {MONTHS[day.month - 1]} {day.year}"
+
+
+def format_short_date(day: date) -> str:
+    """Return a day as "25 Nov 2026", for tables and labels."""
+    return f"{day.day} {MONTHS[day.month - 1][:3]} {day.year}"
+
+
+def format_iso_date(text: str) -> str:
+    """Return an ISO day, month or year ("2026-11-25", "2026-11", "2026") as "25 Nov 2026", "Nov 2026" or "2026"."""
+    year, *rest = text.split("-")
+    month = [MONTHS[int(rest[0]) - 1][:3]] if rest else []
+    return " ".join([*(str(int(day)) for day in rest[1:]), *month, year])
 
 
 def format_count(n: int, singular: str, plural: str = "") -> str:

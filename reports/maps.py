@@ -31,9 +31,9 @@ from reports.document import LEVELS, Place
 
 OUTLINES = Path(__file__).parent / "world-atlas" / "countries-50m.json"
 BORDERS = (
-    "Outlines: Natural Earth, 1:50 million. Borders and names on this map are those of its publisher, some of them "
-    "disputed (among others Kashmir, Kosovo, Palestine, Taiwan, Western Sahara); showing them says nothing about "
-    "anyone's claim. Small states are drawn as dots."
+    "Outlines: Natural Earth, 1:50 million. Borders and names are the publisher's, and some are disputed (among them "
+    "Kashmir, Kosovo, Palestine, Taiwan and Western Sahara). Showing them takes no position on any claim. Small states are "
+    "drawn as dots."
 )
 _NO_RESULT, _COAST, _SEA = "#e4e7e8", "#bcc3c7", "#f4f8fa"
 _DOT_BELOW = 9  # a country that is drawn smaller is marked with a dot
@@ -54,7 +54,7 @@ class View(NamedTuple):
     width: float
 
 
-WORLD = View("The world", middle=11, west=-169, east=191, south=-56, north=83, width=860)
+WORLD = View("World", middle=11, west=-169, east=191, south=-56, north=83, width=860)
 ASIA_PACIFIC = View("Asia and the Pacific", middle=130, west=44, east=214, south=-48, north=54, width=860)
 
 
@@ -62,7 +62,7 @@ class OutlinesMissingError(FileNotFoundError):
     """The country outlines were not fetched."""
 
     def __init__(self, path: Path) -> None:
-        super().__init__(f"No country outlines at {path}. Run scripts/setup: it fetches them (npm ci in assets/).")
+        super().__init__(f"Country outlines not found at {path}. Run scripts/setup, which downloads them.")
 
 
 class _Shape(NamedTuple):
@@ -121,7 +121,7 @@ def draw_map(
     parts += legend(chart, 4, height - 8)
     outside = sorted(place.country_name for place in known.values() if _marker_position(place, shapes, view) is None)
     described = [_describe_place(place) for place in known.values()]
-    described += [f"Outside this map: {', '.join(outside)}"] if outside else []
+    described += [f"Not on this map: {', '.join(outside)}"] if outside else []
     return Drawing(
         chart,
         right - left,

@@ -16,7 +16,7 @@ from datetime import date, timedelta
 from reports.document import Detail, Headline, Reason, Report, Step
 
 SMALL_GROUP = 10
-REMAINDER_TITLE = "Country, trade and other evidence, not itemised in this copy"
+REMAINDER_TITLE = "Country, sector and other information, not itemised in this copy"
 WITHHELD = "not shown in this copy"
 
 
@@ -29,7 +29,7 @@ def for_audience(report: Report) -> Report:
         return report
     if not _rests_on_own_answers(report):
         raise ValueError(
-            "a supplier's copy is made of the supplier's own answers: these results rest on what others told"
+            "a supplier's copy may use only the supplier's own answers; these results also use what others reported"
         )
     plan = _supplier_steps(report.plan)
     return replace(
@@ -101,7 +101,7 @@ def _redact_detail(detail: Detail) -> Detail:
     remainder = Reason(
         kind="context",
         title=REMAINDER_TITLE,
-        text="This line holds the points of everything that is not listed here.",
+        text="These points come from everything that is not listed here.",
         state="",
         value="",
         points=detail.headline.score - sum(reason.points for reason in visible),

@@ -20,25 +20,25 @@ from reports.xlsx_rows import Value, write_row
 
 Document = Mapping[str, Any]
 Row = Sequence[Value | Decimal]
-MONEY, COUNT, DAY = "#,##0.00", "#,##0", "yyyy-mm-dd"
+MONEY, COUNT, DAY = "#,##0.00", "#,##0", "d mmm yyyy"
 READINGS = ("low", "central", "high")
-GROUPS = {"current": "Current workers", "past": "Past workers", "not told apart": "Not told apart by cohort"}
+GROUPS = {"current": "Current workers", "past": "Past workers", "not told apart": "Not divided by cohort"}
 EVIDENCE = {
-    "self_declared": "Word of the employer or agency",
+    "self_declared": "Statement by the employer or agency",
     "document": "Receipts or documents",
     "audit": "Independent audit",
     "worker_voice": "Interviews with workers, union or NGO",
-    "official": "Finding of an authority",
+    "official": "Finding by an authority",
 }
 PAYERS = {
-    "worker": "Worker", "deducted": "Taken from wages", "employer": "Employer", "agency": "Agency",
-    "owed": "Nobody yet: still owed", "not_known": "Not known",
+    "worker": "Worker", "deducted": "Deducted from wages", "employer": "Employer", "agency": "Agency",
+    "owed": "Not paid yet: still owed", "not_known": "Not known",
 }  # fmt: skip
 
 COHORTS = (
     ("Cohort", 16), ("Origin", 16), ("Destination", 16), ("Agency", 14), ("Job", 16), ("Hired from", 11), ("Hired to", 11),
-    ("Current workers", 9), ("Past workers", 9), ("Past, left out", 9), ("Weight of evidence", 10),
-    ("Known cost, low", 13), ("Known cost, central", 13), ("Known cost, high", 13), ("Of it counts", 9),
+    ("Current workers", 9), ("Past workers", 9), ("Past workers left out", 9), ("Weight of evidence", 10),
+    ("Known cost, low", 13), ("Known cost, central", 13), ("Known cost, high", 13), ("Share that counts", 9),
     ("Months of earnings", 10), ("Fees per worker, low", 13), ("Fees per worker, central", 13), ("Fees per worker, high", 13),
     ("Owed per worker, low", 13), ("Owed per worker, central", 13), ("Owed per worker, high", 13),
     ("Owed in total, low", 16), ("Owed in total, central", 16), ("Owed in total, high", 16),
@@ -46,17 +46,17 @@ COHORTS = (
     ("Complete", 10),
 )  # fmt: skip
 ITEMS = (
-    ("Cohort", 16), ("Class", 9), ("Fee item", 36), ("As told", 18), ("Paid from", 11), ("Paid to", 11), ("Evidence", 26),
+    ("Cohort", 16), ("Class", 9), ("Fee item", 36), ("Amount stated", 18), ("Paid from", 11), ("Paid to", 11), ("Evidence", 26),
     ("Paid by", 16), ("Rate", 12), ("Counted", 9), ("Per worker, low", 13), ("Per worker, central", 13),
     ("Per worker, high", 13), ("Interest, low", 12), ("Interest, central", 12), ("Interest, high", 12), ("Workers", 9),
-    ("Total, low", 16), ("Total, central", 16), ("Total, high", 16), ("Remark", 34), ("Where it stands", 18),
+    ("Total, low", 16), ("Total, central", 16), ("Total, high", 16), ("Remark", 34), ("Source row", 18),
 )  # fmt: skip
 INSTALMENTS = (
-    ("Payment", 9), ("Due", 12), ("Cohort", 18), ("To whom", 26), ("Workers", 9), ("Each", 14), ("Amount", 16),
+    ("Payment", 9), ("Due", 12), ("Cohort", 18), ("Paid to", 26), ("Workers", 9), ("Per worker", 14), ("Amount", 16),
     ("Before the deadline", 11),
 )  # fmt: skip
 ASSUMPTIONS = (("Id", 26), ("Assumption", 90), ("Cohorts", 30), ("Sources", 46), ("What the sources say", 70))
-RECONCILIATION = (("", 14), ("What", 60), ("Low", 18), ("Central", 18), ("High", 18))
+RECONCILIATION = (("", 14), ("Amount", 60), ("Low", 18), ("Central", 18), ("High", 18))
 KINDS = {"item": "Item", "cohort": "Cohort", "part": "Part", "sum": "Sum", "difference": "Difference"}
 
 
@@ -106,17 +106,20 @@ def _summary_rows(calculation: Document) -> Iterator[Row]:
     yield (calculation["title"],)
     yield (calculation["wording"],)
     if not calculation["complete"]:
-        yield ("Not complete: something that was sent is not in these figures. It is listed below.",)
+        yield ("Incomplete: some of the data provided is not included in these figures. See the list below.",)
     yield ("Calculated as of", date.fromisoformat(calculation["on"]))
     yield ()
     yield (f"Amounts in {calculation['currency']}", "Low", "Central", "High")
     yield ("Fees and costs that workers paid", *amounts(calculation["fees"]))
     yield ("Interest on them", *amounts(calculation["interest"]))
-    yield ("Raised to management's own figure by", *amounts(calculation["uplift"]))
-    yield ("Paid back already, as far as it is shown", *amounts(calculation["repaid"]))
+    yield ("Increase to management's own figure", *amounts(calculation["uplift"]))
+    yield ("Already repaid, as far as the evidence shows", *amounts(calculation["repaid"]))
     yield ("Owed to workers", *amounts(calculation["total"]))
     if Decimal(calculation["to_cancel"]["high"]):
-        yield ("Debts of workers to cancel (not paid out, not in the sum)", *amounts(calculation["to_cancel"]))
+        yield (
+            "Workers' debts to cancel (not paid out, not included in the amount owed)",
+            *amounts(calculation["to_cancel"]),
+        )
     yield ()
     yield ("Workers", "Number")
     yield ("Current workers", workers["current"])
@@ -127,20 +130,23 @@ def _summary_rows(calculation: Document) -> Iterator[Row]:
     yield ("Deadline", date.fromisoformat(terms["deadline"]))
     yield ("First payment", date.fromisoformat(terms["first_payment"]))
     yield ("Instalments", terms["instalments"])
-    yield ("Interest, per cent a year", Decimal(terms["interest"]))
+    yield ("Interest, % per year", Decimal(terms["interest"]))
     if management["figure"] is not None:
         yield ()
         yield ("Management's own figure", "")
-        yield ("What management says (a floor, never an estimate)", Decimal(management["figure"]))
-        yield ("Times that the central figure of the fees comes to", Decimal(management["ratio"]))
-        yield ("In the published case an independent check came to", Decimal(management["published_ratio"]))
+        yield ("Figure stated by management (a minimum, never an estimate)", Decimal(management["figure"]))
+        yield ("Central figure for fees, as a multiple of it", Decimal(management["ratio"]))
+        yield (
+            "The same multiple after the independent check in the published case",
+            Decimal(management["published_ratio"]),
+        )
     yield ()
-    yield ("What goes with the figures", "Sources")
+    yield ("Steps that go with the repayment", "Sources")
     for step in calculation["steps"]:
         yield (step["text"], ", ".join(step["sources"]))
     if calculation["faults"] or calculation["input"]["issues"]:
         yield ()
-        yield ("What could not be used, or was read in another way", "Where", "Cohort")
+        yield ("Data not used, or used in a different way", "Location", "Cohort")
         for fault in calculation["faults"]:
             yield (fault["text"], fault["place"], fault["cohort"])
         for issue in calculation["input"]["issues"]:

@@ -1,4 +1,4 @@
-"""A report set in words: order, wording and rounding, once for HTML and PDF, so that both say the same.
+"""Word a report: order, wording and rounding, once for HTML and PDF, so that both say the same.
 
 `build_view_model(report, rows, explain)` gives a tree of dicts, lists and strings, the content of the templates. Everything in
 it is plain text, save the charts, which are drawings. Scores and points are rounded to a tenth, so a list of points may miss its
@@ -30,25 +30,40 @@ from reports.document import (
     Report,
     Step,
 )
-from reports.formatting import format_bounded_score, format_count, format_date, format_score, format_share
+from reports.formatting import (
+    format_bounded_score,
+    format_count,
+    format_date,
+    format_range,
+    format_score,
+    format_share,
+    format_short_date,
+)
 from reports.sources import cited_sources, sources_in_case
 
 Tree = dict[str, Any]
 
 EAST_ASIAN = {"JP": "ja", "KR": "ko", "KP": "ko", "TW": "zh-Hant", "HK": "zh-Hant", "MO": "zh-Hant"}
 OWNERS = {"supplier": "Supplier", "agency": "Recruitment agency", "buyer": "Buyer"}
-BUYER_STATES = {"harm": "To change", "declined": "Left blank", "not_asked": "Not answered", "answered": "Nothing found"}
-SEVERITIES = {"error": "Not scored", "warning": "Scored, with a doubt", "info": "For your information"}
+BUYER_STATES = {
+    "harm": "Change needed",
+    "declined": "Left blank",
+    "not_asked": "Not answered",
+    "answered": "No finding",
+}
+SEVERITIES = {"error": "Not scored", "warning": "Scored with a warning", "info": "For information"}
 # The four parts of the plan under the three business priorities of the Bali Process forum.
 LEADS: dict[Priority, str] = {
-    "1": "Fair recruitment and terms: the employer pays, workers hold their papers, wages and hours as promised.",
-    "2": "Knowing who is in the chain: tiers, recruiters and their sub-agents, vessels, and the answers still missing.",
-    "3a": "Stopping harm to people at risk now, and contracts, training and protection that keep it from returning.",
-    "3b": "Ways to complain that workers trust, and remedy for those already harmed.",
+    "1": "Fair recruitment and employment: the employer pays recruitment costs, workers keep their own documents, and wages "
+    "and hours are as promised.",
+    "2": "Knowing who is in the supply chain: tiers, recruiters and their sub-agents, and vessels. Answers still missing belong "
+    "here too.",
+    "3a": "Stopping harm to people at risk now, and preventing its return with contracts, training and protection.",
+    "3b": "Grievance channels that workers trust, and remedy for those already harmed.",
 }
 COPY_NOTE = (
-    "It rests on the supplier's own answers and on open facts alone: it would read the same whatever else is known to the buyer, "
-    "whose own assessment may differ."
+    "It is based only on the supplier's own answers and on public data. It would read the same whatever else the buyer "
+    "knows, and the buyer's own assessment may differ."
 )
 _MAX_NOT_CHECKED, _MAX_RANGES, _MAX_COMPANIES, _MAX_CASES, _MAX_ISSUES = 8, 12, 20, 40, 200
 _MAX_EMERGENCIES = 5
@@ -66,7 +81,7 @@ def build_view_model(report: Report, rows: int, explain: int) -> Tree:
     return {
         "title": report.title,
         "draft": report.draft,
-        "audience": "Internal" if report.audience == "internal" else "Supplier's copy",
+        "audience": "Internal" if report.audience == "internal" else "Copy for the supplier",
         "on": format_date(report.on),
         "engine": report.engine,
         "facts_digest": report.facts_digest,
@@ -76,7 +91,9 @@ def build_view_model(report: Report, rows: int, explain: int) -> Tree:
         "figures": _key_figures(report, by_level),
         "confidence_sentences": confidence_sentences(report.results),
         "not_checked": [_not_checked_row(question) for question in report.not_checked[:_MAX_NOT_CHECKED]],
-        "not_checked_more": f"and {format_count(more, 'more question')}; the workbook lists them." if more > 0 else "",
+        "not_checked_more": f"The workbook (sheet Summary) lists {format_count(more, 'more question')}."
+        if more > 0
+        else "",
         "levels": _level_rows(report.results, by_level),
         "counts": charts.draw_level_counts("levels", by_level),
         "ranges": charts.draw_ranges("ranges", report.results[:_MAX_RANGES], model),
@@ -93,13 +110,14 @@ def build_view_model(report: Report, rows: int, explain: int) -> Tree:
             | {"findings": format_count(case.findings, "finding"), "sources": sources_in_case(case, sources)}
             for case in report.cases[:_MAX_CASES]
         ],
-        "cases_more": f"{len(report.cases):,} cases are in the workbook (sheet Cases)."
+        "cases_more": f"The first {_MAX_CASES} of {len(report.cases):,} case records are shown; the workbook (sheet Cases) "
+        "lists all of them."
         if len(report.cases) > _MAX_CASES
         else "",
         "companies": [_company_row(company) for company in report.companies[:_MAX_COMPANIES]],
         "queue": [_result_row(place, headline) for place, headline in enumerate(report.results[:rows], 1)],
-        "queue_more": f"The worst {rows:,} of {total:,} results are shown. All of them, one a row, are in the workbook "
-        "(sheet Results) and in the CSV file of this report."
+        "queue_more": f"The first {rows:,} of {total:,} suppliers are shown; the workbook (sheet Results) and the CSV file "
+        "list all of them."
         if total > rows
         else "",
         "any_steps": bool(report.plan),
@@ -119,8 +137,8 @@ def build_view_model(report: Report, rows: int, explain: int) -> Tree:
             | {"steps": [_step_view(step, detail.headline) for step in detail.steps]}
             for place, detail in enumerate(report.details[:explain], 1)
         ],
-        "details_more": f"The worst {explain} are explained here; the worst {len(report.details)} in the workbook "
-        "(sheet Reasons), and all in assessment.json."
+        "details_more": f"The first {explain} suppliers on the list are explained here, the first {len(report.details)} in "
+        "the workbook (sheet Reasons), and all of them in assessment.json."
         if len(report.details) > explain
         else "",
         "buyer": [_buyer_row(finding) for finding in report.buyer if finding.state != "answered"],
@@ -143,8 +161,8 @@ def build_view_model(report: Report, rows: int, explain: int) -> Tree:
                 "id": f"{used.id} {used.version}",
                 "digest": used.digest,
                 "results": f"{used.results:,}",
-                "levels": f"medium from {used.medium_from:g}, high from {used.high_from:g}, "
-                f"critical from {used.critical_from:g}",
+                "levels": f"Medium from {used.medium_from:g}, High from {used.high_from:g}, "
+                f"Critical from {used.critical_from:g}",
             }
             for used in report.models
         ],
@@ -174,13 +192,14 @@ def summary_sentences(report: Report) -> list[str]:
         (only,) = report.results
         called = only.name or only.reference
         covered = f"the {covered.removeprefix('1 ')} {called}" if called else covered
+    source = f", based on {format_count(len(report.files), 'file')}" if report.files else ""
     sentences = [
         f"This copy covers {covered}. {COPY_NOTE}"
         if report.audience == "supplier"
-        else f"This report covers {covered or 'no supplier'}, read from {format_count(len(report.files), 'file')}."
+        else f"This report covers {covered or 'no suppliers'}{source}."
     ]
     if report.cases:
-        sentences.append(f"It holds {format_count(len(report.cases), 'case record')}, told for internal readers alone.")
+        sentences.append(f"It includes {format_count(len(report.cases), 'case record')} (internal only).")
     emergencies = [
         f"{case.case} about {case.about}" if case.about else case.case
         for case in report.cases
@@ -189,27 +208,32 @@ def summary_sentences(report: Report) -> list[str]:
     if emergencies:
         rest = len(emergencies) - _MAX_EMERGENCIES
         named = ", ".join(emergencies[:_MAX_EMERGENCIES]) + (f" and {rest:,} more" if rest > 0 else "")
+        suggest, them = ("suggests", "it") if len(emergencies) == 1 else ("suggest", "them")
         sentences.append(
-            f"{format_count(len(emergencies), 'case')} may mean that people are in danger now: begin there, within hours: "
-            f"{named}."
+            f"{format_count(len(emergencies), 'case')} {suggest} that people may be in danger now; act on {them} first, within "
+            f"hours: {named}."
         )
     if rejected:
-        sentences.append(f"{format_count(rejected, 'row')} could not be scored; the issues say why and how to mend it.")
+        sentences.append(f"{format_count(rejected, 'row')} could not be scored; see “Issues in the files” for the fix.")
     urgent, insufficient = by_level["critical"] + by_level["high"], by_level["insufficient_evidence"]
     if len(report.results) == 1 and not insufficient:
-        sentences.append(f"It stands at {report.results[0].level_text.lower()}.")
+        sentences.append(f"It is rated {report.results[0].level_text}.")
     elif urgent:
-        verb, them = ("stands", "it") if urgent == 1 else ("stand", "them, in this order")
-        sentences.append(f"{urgent:,} of {len(report.results):,} {verb} at critical or high: begin with {them}.")
-    if insufficient:
-        whom = "it" if len(report.results) == 1 else f"{insufficient:,}"
-        they = "it stands in the queue by the risk of its"
-        if insufficient > 1:
-            they = "they stand in the queue by the risk of their"
+        verb, them = ("is", "it first") if urgent == 1 else ("are", "them first, in the order shown")
         sentences.append(
-            f"For {whom} the evidence is insufficient: too little was asked or told. That is not a low level; {they} place and "
-            "trade."
+            f"{urgent:,} of {len(report.results):,} suppliers {verb} rated Critical or High; act on {them}."
         )
+    if insufficient:
+        subject, not_cleared = (
+            f"{format_count(insufficient, 'supplier')} is",
+            "It is not cleared; send it a questionnaire.",
+        )
+        if len(report.results) == 1:
+            subject = "It is"
+        elif insufficient > 1:
+            subject = f"{insufficient:,} suppliers are"
+            not_cleared = "They are not cleared; send them a questionnaire, highest inherent risk first."
+        sentences.append(f"{subject} rated Insufficient evidence: too little is known to set a level. {not_cleared}")
     return sentences
 
 
@@ -218,40 +242,40 @@ def _key_figures(report: Report, by_level: dict[Level, int]) -> list[Tree]:
         (only,) = report.results
         return [
             {"label": "Score", "value": format_bounded_score(only), "note": ""},
-            {"label": "The truth may lie", "value": f"{only.best:.0f} to {only.worst:.0f}", "note": ""},
-            {"label": "Known from answers", "value": format_share(only.coverage), "note": ""},
-            {"label": "Confidence", "value": f"{only.confidence:.0f}", "note": "of 100"},
+            {"label": "Likely range", "value": format_range(only.best, only.worst), "note": ""},
+            {"label": "Key questions answered", "value": format_share(only.coverage), "note": ""},
+            {"label": "Confidence", "value": f"{only.confidence:.0f}/100", "note": ""},
         ]
     confidence = statistics.median(h.confidence for h in report.results) if report.results else 0.0
     figures = [
-        ("Results", f"{len(report.results):,}", ""),
-        ("Critical or high", f"{by_level['critical'] + by_level['high']:,}", ""),
+        ("Suppliers assessed", f"{len(report.results):,}", ""),
+        ("Critical or High", f"{by_level['critical'] + by_level['high']:,}", ""),
         ("Insufficient evidence", f"{by_level['insufficient_evidence']:,}", ""),
-        ("Median confidence", f"{confidence:.0f}", "of 100"),
+        ("Median confidence", f"{confidence:.0f}/100", ""),
     ]
     return [{"label": label, "value": value, "note": note} for label, value, note in figures]
 
 
 def confidence_sentences(results: Sequence[Headline]) -> list[str]:
-    """Return how sure the results are, in sentences; none without results."""
+    """Return how much confidence the results deserve, in sentences; none without results."""
     if not results:
         return []
     if len(results) == 1:
         (only,) = results
         return [
-            f"Confidence is {only.confidence:.0f} of 100; {format_share(only.coverage)} of what the model asks is known from "
-            "answers.",
-            f"The truth may lie anywhere from {only.best:.0f} to {only.worst:.0f}.",
+            f"Confidence: {only.confidence:.0f}/100. {format_share(only.coverage)} of the key questions have been answered.",
+            f"Likely range: {format_range(only.best, only.worst)}, from the best to the worst case that the answers allow.",
         ]
     confidence = sorted(headline.confidence for headline in results)
     low, high = confidence[len(confidence) // 4], confidence[(3 * len(confidence)) // 4]
     low_coverage = sum(headline.coverage < 0.5 for headline in results)
+    have = "has" if low_coverage == 1 else "have"
     width = statistics.median(headline.worst - headline.best for headline in results)
     return [
-        f"Confidence is {statistics.median(confidence):.0f} of 100 at the median; the middle half of the results lies "
-        f"between {low:.0f} and {high:.0f}.",
-        f"For {low_coverage:,} of {len(results):,} results less than half of what the model asks is known from answers.",
-        f"The truth may lie anywhere in the range of a score, {width:.0f} points wide at the median.",
+        f"Median confidence: {statistics.median(confidence):.0f}/100. For the middle half of suppliers it is between "
+        f"{low:.0f} and {high:.0f}.",
+        f"{low_coverage:,} of {len(results):,} suppliers {have} answered fewer than half of the key questions.",
+        f"The median likely range is {width:.0f} points wide, from the best to the worst case that the answers allow.",
     ]
 
 
@@ -261,7 +285,9 @@ def _not_checked_row(question: NotChecked) -> Tree:
     return {
         "title": question.title,
         "width": round(100 * unasked) if several else 0,
-        "text": f"not asked in {question.unasked:,} of {question.of:,} ({format_share(unasked)})" if several else "",
+        "text": f"not asked in {question.unasked:,} of {question.of:,} assessments ({format_share(unasked)})"
+        if several
+        else "",
     }
 
 
@@ -285,14 +311,14 @@ def _company_row(company: Company) -> Tree:
         "sites": f"{company.sites:,}",
         "level": company.worst_level,
         "level_text": company.worst_text,
-        "spread": f"{format_score(company.lowest)} to {format_score(company.highest)}",
+        "spread": format_range(company.lowest, company.highest),
     }
 
 
 def _result_row(place: int, headline: Headline) -> Tree:
     practice = ""
     if headline.practice_points is not None and headline.practice_of is not None:
-        practice = f"{headline.practice_points:.0f} of at most {headline.practice_of:.0f} points"
+        practice = f"{headline.practice_points:.0f} of a possible {headline.practice_of:.0f} risk points"
     return {
         "place": f"{place:,}",
         "kind": "Site" if headline.kind == "site" else "Agency",
@@ -304,7 +330,7 @@ def _result_row(place: int, headline: Headline) -> Tree:
         "level": headline.level,
         "level_text": headline.level_text[:1].upper() + headline.level_text[1:],
         "score": format_bounded_score(headline),
-        "range": f"{format_score(headline.best)} to {format_score(headline.worst)}",
+        "range": format_range(headline.best, headline.worst),
         "inherent": format_score(headline.inherent),
         "inherent_level": LEVEL_TITLES[headline.inherent_level],
         "practice": practice,
@@ -329,7 +355,7 @@ def _step_view(step: Step, of: Headline | None = None) -> Tree:
     if step.within_hours is not None:
         when = f"within {step.within_hours:g} hours"
     else:
-        when = f"by {format_date(step.due)}" if step.due else "no date set"
+        when = f"by {format_short_date(step.due)}" if step.due else "no due date"
     concerned = ", ".join(step.names)
     if step.suppliers > len(step.names):
         concerned = f"{concerned} and {step.suppliers - len(step.names):,} more" if concerned else ""
@@ -338,7 +364,7 @@ def _step_view(step: Step, of: Headline | None = None) -> Tree:
         "owner": OWNERS["agency" if of and of.kind == "agency" and step.owner == "supplier" else step.owner],
         "stage": step.stage.capitalize(),
         "sources": list(step.sources),
-        "concerns": format_count(step.suppliers, "result") if step.suppliers else "",
+        "concerns": format_count(step.suppliers, "supplier") if step.suppliers else "",
         "names": concerned,
         "within_hours": "",
     }
@@ -376,6 +402,7 @@ def _issue_groups(issues: Sequence[IssueLine]) -> list[Tree]:
             "code": code,
             "message": lines[0].message,
             "cells": sum(line.count for line in lines),
+            "occurrences": format_count(sum(line.count for line in lines), "occurrence"),
             "lines": [asdict(line) | {"place": _issue_location(line)} for line in lines[:_MAX_ISSUES]],
             "more": max(len(lines) - _MAX_ISSUES, 0),
         }

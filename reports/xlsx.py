@@ -25,7 +25,7 @@ Column = tuple[str, float, str, Callable[[Headline], Any]]  # title, width, "tex
 
 KIND: Column = ("Kind", 8, "text", attrgetter("kind"))
 ROW: Column = ("Row", 8, "plain", lambda headline: headline.row or None)
-PLACE: Column = ("Row sent", 40, "text", attrgetter("place"))
+PLACE: Column = ("Row uploaded", 40, "text", attrgetter("place"))
 COLUMNS: tuple[Column, ...] = (
     ("Reference", 14, "text", attrgetter("reference")),
     ("Name", 36, "text", attrgetter("name")),
@@ -35,11 +35,11 @@ COLUMNS: tuple[Column, ...] = (
     ("Score", 8, "0.0", attrgetter("score")),
     ("Best", 8, "0.0", attrgetter("best")),
     ("Worst", 8, "0.0", attrgetter("worst")),
-    ("Inherent", 9, "0.0", attrgetter("inherent")),
+    ("Inherent risk", 9, "0.0", attrgetter("inherent")),
     ("Practice", 9, "0.0", attrgetter("practice_points")),
-    ("of", 7, "0.0", attrgetter("practice_of")),
+    ("Practice, at most", 9, "0.0", attrgetter("practice_of")),
     ("Confidence", 10, "0", attrgetter("confidence")),
-    ("Floors", 30, "text", lambda headline: "; ".join(headline.floors)),
+    ("Minimum-score rules", 30, "text", lambda headline: "; ".join(headline.floors)),
     ("Next step", 48, "text", attrgetter("next_step")),
 )
 
@@ -51,7 +51,7 @@ def result_columns(results: Sequence[Headline]) -> tuple[Column, ...]:
     return (*kind, *COLUMNS, place)
 
 
-POINTS, DATE = "+0.00;-0.00;0.00", "yyyy-mm-dd"
+POINTS, DATE = "+0.00;-0.00;0.00", "d mmm yyyy"
 
 
 def render(report: Report) -> bytes:
@@ -96,23 +96,23 @@ def _write_results(book: xlsxwriter.Workbook, results: Sequence[Headline]) -> No
 
 
 _REASONS = (
-    ("Reference", 14), ("Name", 30), ("Kind", 9), ("Reason", 34), ("In words", 60), ("State", 12), ("Value", 20),
+    ("Reference", 14), ("Name", 30), ("Kind", 9), ("Reason", 34), ("Explanation", 60), ("State", 12), ("Value", 20),
     ("Points", 9), ("Effective risk", 9), ("Context risk", 9), ("Sources", 18), ("Year", 7),
 )  # fmt: skip
 _ACTIONS = (
-    ("Priority", 8), ("Heading", 26), ("Action", 36), ("What to do", 60), ("Owner", 18), ("Due", 12),
-    ("Within hours", 8), ("Safety first", 8), ("Stage", 13), ("With workers", 40), ("Proof", 40), ("Results", 8),
-    ("Among them", 40), ("Sources", 18),
+    ("Priority", 8), ("Priority title", 26), ("Action", 36), ("What to do", 60), ("Owner", 18), ("Due", 12),
+    ("Within hours", 8), ("Safety first", 8), ("Stage", 13), ("Involving workers", 40), ("Closed when", 40), ("Suppliers", 8),
+    ("Including", 40), ("Sources", 18),
 )  # fmt: skip
 _CASES = (
-    ("Case", 16), ("About", 36), ("Group", 44), ("Case evidence", 16), ("Findings", 9), ("What the rules read in it", 100),
+    ("Case", 16), ("About", 36), ("Group", 44), ("Case evidence", 16), ("Findings", 9), ("By the published rules", 100),
 )  # fmt: skip
 _BUYER = (
-    ("Unit", 24), ("Practice", 36), ("State", 14), ("In words", 60), ("What to do", 60), ("Sources", 18),
+    ("Unit", 24), ("Practice", 36), ("State", 14), ("Explanation", 60), ("What to do", 60), ("Sources", 18),
 )  # fmt: skip
 _ISSUES = (
-    ("Severity", 9), ("Code", 22), ("What", 40), ("File", 20), ("Sheet", 16), ("Cells", 18), ("Column", 20),
-    ("Seen", 28), ("Expected", 28), ("Cure", 44), ("Count", 8),
+    ("Severity", 9), ("Code", 22), ("Issue", 40), ("File", 20), ("Sheet", 16), ("Cells", 18), ("Column", 20),
+    ("Found", 28), ("Expected", 28), ("How to fix it", 44), ("Count", 8),
 )  # fmt: skip
 
 
@@ -120,12 +120,12 @@ _SOURCES = (("Id", 12), ("What it says", 100), ("Publisher", 40), ("Caution", 50
 
 
 def _reason_rows(report: Report) -> Iterator[Row]:
-    """Yield the reasons of the results explained; a floor's uplift is one of them, so that a result's points make its score."""
+    """Yield the reasons of the results explained, with the uplift by rules, so that a result's points add up to its score."""
     for detail in report.details:
         who = (detail.headline.reference, detail.headline.name)
         for r in detail.reasons:
             if r.state == "not_asked" and not r.points:
-                continue  # what nobody was asked is in the summary, once
+                continue  # questions that were not asked are in the summary, once
             sources = ", ".join(r.sources)
             yield (
                 *who,
@@ -145,7 +145,7 @@ def _reason_rows(report: Report) -> Iterator[Row]:
                 "; ".join(floor.full_title for floor in detail.floors),
                 " ".join(f.text for f in detail.floors),
             )
-            yield (*who, "floor", titles, texts, "", "", detail.headline.uplift, None, None, "", None)
+            yield (*who, "rule", titles, texts, "", "", detail.headline.uplift, None, None, "", None)
 
 
 def _action_rows(report: Report) -> Iterator[Row]:
@@ -180,15 +180,15 @@ def _source_rows(report: Report) -> Iterator[Row]:
 def _summary_rows(report: Report) -> Iterator[Row]:
     yield (report.title,)
     yield (report.draft,)
-    yield ("On", report.on)
+    yield ("Date", report.on)
     for sentence in (*summary_sentences(report), *confidence_sentences(report.results), report.wording):
         yield (sentence,)
     yield ()
-    yield ("Results by level", "Results")
+    yield ("Suppliers by level", "Suppliers")
     for level, n in count_by_level(report.results).items():
         yield (LEVEL_TITLES[level], n)
     yield ()
-    yield ("Not checked: nobody was asked", "Not asked in", "Of")
+    yield ("Not checked: questions that were not asked", "Not asked of", "Suppliers")
     for question in report.not_checked:
         yield (question.title, question.unasked, question.of)
 
@@ -198,7 +198,7 @@ def _method_rows(report: Report) -> Iterator[Row]:
     for sentence in (*report.method, *report.limits, report.wording):
         yield (sentence,)
     yield ()
-    yield ("Made with", "Version", "Digest", "Results")
+    yield ("Versions used", "Version", "Digest", "Suppliers")
     yield ("Engine", report.engine)
     yield ("Facts", "", report.facts_digest)
     for m in report.models:
@@ -206,7 +206,7 @@ def _method_rows(report: Report) -> Iterator[Row]:
     if not report.files:
         return
     yield ()
-    yield ("Made from", "Sheets", "Fingerprint (SHA-256)", "Rows", "Accepted", "Rejected")
+    yield ("Source files", "Sheets", "Checksum (SHA-256)", "Rows", "Used", "Not used")
     for f in report.files:
         yield (f.name, ", ".join(f.sheets), f.sha256, f.rows, f.accepted, f.rejected)
 

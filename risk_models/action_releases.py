@@ -33,6 +33,6 @@ def read_action_release(model: Mapping[str, Any], reader: DataFileReader) -> str
         return str(reader.require(model, "version", "model", str))
     release, released = str(reader.require(model, "actions", "model", str)), list(get_action_releases().values())
     if release not in released:
-        fault = f"{release!r} is no release of the action library; there are {', '.join(released)}"
+        fault = f"{release!r} is not a release of the action library; available: {', '.join(released)}"
         raise reader.build_error("actions", fault)
     return release

@@ -23,11 +23,11 @@ def describe_counted_agency(answers: Mapping[str, Any], scores: Mapping[str, flo
         return ""
     worst = max(assessed, key=lambda name: (assessed[name], name))
     share = _describe_share(worst, answers)
-    text = f"The score of {worst} ({assessed[worst]:.1f}){share and f', which supplies {share},'} counts as the usual level for "
+    text = f"The score of {worst} ({assessed[worst]:.1f}){share and f', which supplies {share},'} sets the usual level for "
     text += "recruitment through it."
     if len(assessed) > 1:
-        return f"{text} It is the worst of {len(assessed)} assessed agencies named here, and counts whole, whatever its share."
-    return f"{text} It counts whole, whatever its share."
+        text += f" It is the highest of {len(assessed)} assessed agencies named here."
+    return f"{text} It counts in full, whatever share of the workers the agency supplies."
 
 
 def count_workers_from_agency(keys: Collection[str], answers: Mapping[str, Any]) -> float | None:
@@ -48,7 +48,7 @@ def _describe_share(agency: str, answers: Mapping[str, Any]) -> str:
     """Return in words how many workers an agency supplies; "" where the site does not say."""
     number, total = next(_iter_worker_numbers((name_key(agency),), answers), ""), answers.get("workers_total")
     if number.endswith("%"):
-        return f"{number[:-1]} percent of the workers"
+        return f"{number[:-1]}% of the workers"
     if number and isinstance(total, int | float) and total >= float(number):
         return f"{number} of {total:,.0f} workers"
     return number and f"{number} workers"

@@ -71,7 +71,7 @@ class PracticeFinding:
     def describe(self, answer_text: str) -> str:
         """Return the finding as text; ``answer_text`` is the answer in words."""
         if self.state == "declined":
-            return "Asked, and left blank: it cannot be ruled out."
+            return "Asked, but left blank: it cannot be ruled out."
         if self.state == "not_asked":
             return "Not answered yet."
         text = self.practice.because.replace("{value}", answer_text or "does not apply here")
@@ -82,7 +82,7 @@ def find_practice_rules_in_force(on: date) -> PracticeRules:
     """Return the latest rules in force on a day. Raises LookupError where there are none."""
     effective = [rules for rules in load_all_practice_rules() if rules.effective <= on]
     if not effective:
-        raise LookupError(f"no rules on a buyer's own practices are in force on {on.isoformat()}")
+        raise LookupError(f"no rules on the buyer's own practices are in force on {on.isoformat()}")
     return max(effective, key=lambda rules: (rules.effective, rules.version))
 
 
@@ -123,13 +123,13 @@ def load_practice_rules(path: Path) -> PracticeRules:
             raw["version"], raw["effective"], raw["title"], practices, hashlib.sha256(data).hexdigest()
         )
     except tomllib.TOMLDecodeError as error:
-        raise DataFileError(file, "", f"not TOML: {error}") from error
+        raise DataFileError(file, "", f"not valid TOML: {error}") from error
     except KeyError as error:
         raise DataFileError(file, "", f"{error} is missing") from error
     ids = [practice.id for practice in practices]
     duplicate = next((i for i in ids if ids.count(i) > 1), None)
     if duplicate:
-        raise DataFileError(file, f"practice {duplicate!r}", "stands twice")
+        raise DataFileError(file, f"practice {duplicate!r}", "appears twice")
     return rules
 
 
@@ -142,7 +142,7 @@ def _parse_practice(raw: Mapping[str, Any], file: str) -> BuyingPractice:
         if not isinstance(text, str) or not text:
             raise DataFileError(file, item, f"{key!r} is missing")
     if not str(raw["reads"]).startswith("answer.") or not raw.get("sources"):
-        raise DataFileError(file, item, "it reads one answer, and has a source")
+        raise DataFileError(file, item, "must read one answer and have a source")
     try:
         rule = parse_rule(raw)
     except ValueError as error:

@@ -77,10 +77,10 @@ class DataFileReader:
         """Check that no name occurs twice; ``kind`` says in the error what they name."""
         for name in names:
             if names.count(name) > 1:
-                raise self.build_error(f"{kind} {name!r}", "stands twice")
+                raise self.build_error(f"{kind} {name!r}", "appears twice")
 
     def read_share(self, value: Any, item: str, name: str) -> float:
         """Return a number in 0..1; ``name`` names it in the error."""
         if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 <= value <= 1:
-            raise self.build_error(item, f"{name} must lie in 0..1, is {value!r}")
+            raise self.build_error(item, f"{name} must be between 0 and 1, but is {value!r}")
         return float(value)

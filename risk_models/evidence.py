@@ -44,7 +44,7 @@ GRADE_TITLES = {
     "audit": "Audit",
     CERTIFICATE: "Certificate",
     "worker_voice": "Workers, union or NGO",
-    "official": "Finding of an authority",
+    "official": "Finding by an authority",
 }
 
 
@@ -303,9 +303,9 @@ def describe_evidence(weight: EvidenceWeight) -> str:
     dated = f"{title} of {format_day(piece.date)}" if piece.date else f"{title} no date given"
     source = f" ({piece.source})" if piece.source else ""
     until = f", valid until {format_day(piece.expires)}" if piece.expires else ""
-    until += f", held to {weight.capped_months:g} months" if weight.capped_months is not None else ""
-    expired = ": past its time, so it" if weight.expired else ","
-    void = " An audit or certificate proves nothing here." if weight.void else ""
+    until += f", limited to {weight.capped_months:g} months" if weight.capped_months is not None else ""
+    expired = ": expired, so it" if weight.expired else ","
+    void = " Audits and certificates do not count here." if weight.void else ""
     return f"{dated}{source}{until}{expired} counts {weight.q:.2f} today.{void}"
 
 

@@ -27,12 +27,12 @@ REPORTERS = {
 # Titles and texts for a place that is not known.
 UNKNOWN_PLACE_TEXT = (
     "Country or sector unknown",
-    "The country or the sector is not known. Three quarters of all places and trades in the fact table would "
-    "score lower than the value taken here; the range covers all of them.",
+    "The country or the sector is not known. The value used here is higher than that of three quarters of all countries and "
+    "sectors in the fact table; the likely range covers all of them.",
 )
 DECLINED_PLACE_TEXT = (
-    "Flag or owner's country declined",
-    "The flag or the country of the owner was asked for and left blank: taken as the worst in the fact table.",
+    "Flag or owner's country left blank",
+    "The flag or the owner's country was asked for and left blank. The highest value in the fact table is used.",
 )
 
 
@@ -137,9 +137,9 @@ def _explain_answer(
         evidence = f"{evidence} {UNCONFIRMED if harm else CONFIRMED}".strip()
     if state == "answered" and value in (None, "cannot_apply"):
         state = "cannot_apply"
-        text = "Answered: this cannot apply here. It is believed as far as its evidence goes."
+        text = "Answered: this does not apply here. The answer counts as far as the evidence supports it."
         if value is None and screening is not None:
-            text = f"{screening.title}: declared, so this cannot apply here."
+            text = f"{screening.title}: declared, so this does not apply here."
             evidence = get_evidence_text(screening.question)
     else:
         text = _describe_answer(source, state, value, answer_text, harm=harm, reported=reported, answers=answers)
@@ -178,17 +178,13 @@ def _describe_answer(
         sentences.append(f"{describe_own_answer(source.model.kind, value, answer_text)}.")
     screening = source.screening_question
     if harm and screening is not None and answers.get(screening.question) in screening.none_answers:
-        sentences.append(
-            f'This contradicts what was declared ("{screening.title}"), which therefore counts for nothing here.'
-        )
+        sentences.append(f'This contradicts the declaration "{screening.title}", which is therefore disregarded here.')
     if source.other_sector:
         trade = (
-            "another of its trades"
-            if has_known_sector(answers)
-            else "which it is read as while its sector is not known"
+            "another of its sectors" if has_known_sector(answers) else "a possible sector while its sector is not known"
         )
         sentences.append(
-            f'Only asked under "{source.model.title}", {trade}: it is a finding, and moves no points here.'
+            f'Asked only under "{source.model.title}", {trade}: this is a finding, but it adds no points here.'
         )
     return " ".join(sentences)
 
@@ -202,9 +198,9 @@ def _explain_context(entry: StoredJson, model: Model, facts: FactSnapshot, count
         title, text = DECLINED_PLACE_TEXT if state == "declined" else UNKNOWN_PLACE_TEXT
         sources: tuple[str, ...] = ("EN-4",)
     elif name == "agency":
-        title, sources = "Worst agency named", ("SD-64", "SD-65")
+        title, sources = "Highest-scoring agency named", ("SD-64", "SD-65")
         text = agency or _append_state_note(
-            "The worst agency named here is the usual level for recruitment through it.", state
+            "The highest-scoring agency named here sets the usual level for recruitment through it.", state
         )
     elif name in sharper:
         title, sources = sharper[name].title, sharper[name].sources
@@ -255,11 +251,11 @@ def explain_missing_agency(actions: Iterable[Action]) -> tuple[Reason, ...]:
     if not any("unknown:agencies_not_named" in action.addresses for action in actions):
         return ()
     text = (
-        "It employs migrant workers and names no agency, labour supplier or broker. Who recruited them is not known, so the "
-        "score of no agency counts here; that is a question to ask, and no sign that nobody did."
+        "The site employs migrant workers but names no agency, labour supplier or broker. It is not known who recruited them, so "
+        "no agency's score counts here. This is a question to ask, not a sign that no agency was involved."
     )
     sources = ("SD-03", "SD-65")
-    return (Reason("agency", "context", "Names no agency", text, "not_named", "", None, None, 0.0, sources),)
+    return (Reason("agency", "context", "No agency named", text, "not_named", "", None, None, 0.0, sources),)
 
 
 def explain_why_not_low(model: Model, result: StoredJson, reasons: Sequence[Reason]) -> tuple[Reason, ...]:
@@ -270,7 +266,7 @@ def explain_why_not_low(model: Model, result: StoredJson, reasons: Sequence[Reas
     score, worst = _parse_number(result["score"]) or 0.0, _parse_number(result["worst"]) or 0.0
     if result["level"] != "medium" or round(score, 6) >= model.levels["medium"]:
         return ()
-    text = f"A score of {score:.1f} alone would be low."
+    text = f"A score of {score:.1f} alone would be Low."
     core = {indicator.id for indicator in model.indicators if indicator.core}
     unsettled = [
         reason.title
@@ -279,37 +275,37 @@ def explain_why_not_low(model: Model, result: StoredJson, reasons: Sequence[Reas
         and (reason.state in ("not_asked", "declined", "expired") or (reason.state == "reported" and not reason.value))
     ]
     if unsettled:
-        text += f" Low needs every core question answered; open: {', '.join(unsettled)}."
+        text += f" A Low rating needs every core question answered; still open: {', '.join(unsettled)}."
     if round(worst, 6) >= WORST_OF_LOW:
         text += (
-            f" Low needs a worst case below {WORST_OF_LOW:g}; here it reaches {worst:.1f}, since answers are believed only as "
-            "far as their evidence goes. What workers or an authority confirm would bring it down."
+            f" A Low rating needs a worst case below {WORST_OF_LOW:g}; here it is {worst:.1f}, because answers count only "
+            "as far as their evidence supports them. Confirmation by workers or an authority would lower it."
         )
         unknown = dict.fromkeys(
             reason.title for reason in reasons if reason.kind == "context" and reason.state in ("unknown", "filled")
         )
         if unknown:
-            text += f" Facts that are not known here keep it up too: {', '.join(unknown)}."
+            text += f" Facts that are not known here also raise it: {', '.join(unknown)}."
     return (
-        Reason("level", "context", "Why the level is not low", text, "", "", None, None, 0.0, ("method section 3",)),
+        Reason("level", "context", "Why the level is not Low", text, "", "", None, None, 0.0, ("method section 3",)),
     )
 
 
 def describe_indicator(indicator: Indicator, state: str, answer_text: str, *, harm: bool, reported: str = "") -> str:
     """Return one indicator in words. Never a verdict: harm reads "indicators consistent with ..."."""
     if state == "not_asked":
-        return "Not asked: taken as usual for such a place and trade."
+        return "Not asked: assumed to be as usual for the country and sector."
     if state == "declined":
-        return "Asked, and the form came back with this left blank: it cannot be ruled out."
+        return "Asked, but left blank on the returned questionnaire: it cannot be ruled out."
     if state == "ruled_out":
-        return "Ruled out by what else is known."
+        return "Ruled out by other information."
     if state == "reported":
         return f"{reported or 'Reported by workers or officials'}. {indicator.harm}"
     text = indicator.because.replace("{value}", answer_text or "does not apply here")
     if harm:
         return f"{text} {indicator.harm}"
     if state == "expired":
-        return f"{text} The evidence is past its shelf life, so it no longer reassures."
+        return f"{text} The evidence has expired, so it no longer lowers the risk."
     return text
 
 
@@ -335,7 +331,7 @@ def _describe_reports(
     """Return what was reported, and by whom: "Reported by workers: papers withheld". Reads what evidence.is_reported reads."""
     report_sources = {"reported_harms": (indicator.id,), **indicator.report_sources}
     reporter = REPORTERS.get(str(answers.get("reported_by")), "workers or officials")
-    introductions = {"reported_harms": f"Reported by {reporter}", CASE_HARMS: "Told in case records"}
+    introductions = {"reported_harms": f"Reported by {reporter}", CASE_HARMS: "Reported in case records"}
     reports: dict[str, list[str]] = {}
     for question, codes in (*report_sources.items(), (CASE_HARMS, report_sources["reported_harms"])):
         reported_codes = answers.get(question)
@@ -358,15 +354,15 @@ def has_known_sector(answers: Mapping[str, object]) -> bool:
 def describe_floor(floor: Floor, *, only_declined: bool) -> str:
     """Return why a floor applies; ``only_declined``: only declined answers reached it."""
     if only_declined:
-        return f"It cannot be ruled out, since questions were asked and left blank. {floor.because}"
+        return f"It cannot be ruled out, because questions were left blank. {floor.because}"
     return floor.because
 
 
 # For an answer that harm was remedied (method section 8: a finding closes when workers confirm it in private).
 UNCONFIRMED = (
-    "No evidence from workers or an authority stands behind this, so it counts as a sign until they confirm it."
+    "No evidence from workers or an authority supports this, so the problem counts as present until they confirm it."
 )
-CONFIRMED = "Evidence from workers or an authority stands behind this."
+CONFIRMED = "Evidence from workers or an authority supports this."
 
 
 def _is_harm(
@@ -382,11 +378,11 @@ def _is_harm(
 
 def _append_state_note(because: str, state: str) -> str:
     if state == "filled":
-        return f"{because} We hold no figure for this country: the value is taken from the countries most like it (our gap)."
+        return f"{because} There is no figure for this country, so the value of the most similar countries is used."
     if state == "unknown":
-        return f"{because} Not known here; it adds nothing to the score and its whole share to the worst case."
+        return f"{because} Not known here: it adds nothing to the score, but its full weight to the worst case."
     if state == "declined":
-        return f"{because} Asked and left blank: taken at the top of its scale."
+        return f"{because} Asked and left blank: the top of the scale is used."
     return because
 
 

@@ -202,7 +202,7 @@ def load_models(folder: Path = MODELS_FOLDER) -> tuple[Model, ...]:
     models = {path: load_model(path) for path in list_model_files(folder)}
     for path, model in models.items():
         if (model.id, model.version) != (path.parent.name, path.stem):
-            fault = f"it is {model.id} {model.version} by its own id and version"
+            fault = f"its id and version are {model.id} {model.version}, which do not match the name of the file"
             raise DataFileError(f"{path.parent.name}/{path.name}", "model", fault)
     return tuple(models.values())
 
@@ -265,7 +265,7 @@ class _ModelReader(DataFileReader):
         for entry in self.require(raw, "facts", item, list):
             name = self.require(entry, "fact", item, str)
             if not name.startswith(FACT_PREFIXES):
-                raise self.build_error(item, f"the fact {name!r} starts with none of {', '.join(FACT_PREFIXES)}")
+                raise self.build_error(item, f"the fact {name!r} must start with one of {', '.join(FACT_PREFIXES)}")
             zero, one = (float(self.require(entry, key, f"{item} {name}", (int, float))) for key in ("from", "to"))
             if zero == one:
                 raise self.build_error(item, f"{name}: 'from' equals 'to'")
@@ -310,7 +310,9 @@ class _ModelReader(DataFileReader):
         for code, risk in confirmed.items():
             table = rule.table if isinstance(rule, Choices) else {}
             if not rule.lowest_risk <= self.read_share(risk, item, f"'confirmed' {code!r}") < table.get(code, 0.0):
-                raise self.build_error(item, f"'confirmed' {code!r} must be a choice, and lie below its risk there")
+                raise self.build_error(
+                    item, f"'confirmed' {code!r} must be a choice, with a risk below that of the choice"
+                )
         return {code: float(risk) for code, risk in confirmed.items()}
 
     def parse_indicator(self, raw: Mapping[str, Any], groups: tuple[str, ...]) -> Indicator:
@@ -319,7 +321,7 @@ class _ModelReader(DataFileReader):
         self.check_keys(raw, known + " since confirmed heard safeguard groups sources notes", item)
         reads = self.require(raw, "reads", item, str)
         if not reads.startswith("answer."):
-            raise self.build_error(item, f"reads {reads!r}: an indicator reads one answer")
+            raise self.build_error(item, f"reads {reads!r}, but an indicator must read one answer")
         weight = float(self.require(raw, "weight", item, (int, float)))
         if weight <= 0:
             raise self.build_error(item, "weight must be above 0")
@@ -374,15 +376,17 @@ class _ModelReader(DataFileReader):
             case=raw.get("case"),
         )
         if not 0 < floor.minimum_score <= 100:
-            raise self.build_error(item, "'at_least' must lie in 0..100")
+            raise self.build_error(item, "'at_least' must be between 0 and 100")
         if floor.case is not None and floor.case not in CASES[1:]:
             raise self.build_error(item, f"'case' is {floor.case!r}")
         if sum((bool(floor.signals), floor.declined_core, floor.case is not None)) != 1:
             raise self.build_error(item, "needs exactly one of 'any', 'declined_core', 'case'")
         if not all(floor.signals):
-            raise self.build_error(item, "has an empty list in 'any'")
+            raise self.build_error(item, "the list 'any' is empty")
         if floor.signals and not 1 <= floor.min_signals <= len(floor.signals):
-            raise self.build_error(item, f"'count' {floor.min_signals} cannot be met by {len(floor.signals)} signs")
+            raise self.build_error(
+                item, f"'count' {floor.min_signals} is above the number of signals, {len(floor.signals)}"
+            )
         return floor
 
     def parse_model(self, raw: Mapping[str, Any], digest: str) -> Model:
@@ -399,7 +403,7 @@ class _ModelReader(DataFileReader):
             raise self.build_error("credibility", f"needs exactly {', '.join(GRADES)}")
         levels = {level: float(self.require(raw["levels"], level, "levels", (int, float))) for level in LEVELS[1:]}
         if list(levels.values()) != sorted(levels.values()):
-            raise self.build_error("levels", "must rise")
+            raise self.build_error("levels", "must be in ascending order")
         groups = self.read_texts(raw, "groups", "model")
         model = Model(
             id=self.require(raw, "id", "model", str),
@@ -448,7 +452,7 @@ class _ModelReader(DataFileReader):
         for indicator in model.indicators:
             for context_id in indicator.sharper_contexts:
                 if context_id not in sharper_ids:
-                    fault = f"names the sharper context {context_id!r}, which is not there"
+                    fault = f"names the sharper context {context_id!r}, which the model does not have"
                     raise self.build_error(f"indicator {indicator.id!r}", fault)
         is_place_context = [
             all(scaled.fact.startswith(("country.", "sector.")) for scaled in context.facts)
@@ -456,7 +460,7 @@ class _ModelReader(DataFileReader):
             for context in model.contexts
         ]
         if is_place_context != sorted(is_place_context, reverse=True):
-            raise self.build_error("context", "those made of country and sector facts come first")
+            raise self.build_error("context", "contexts with country and sector facts must come first")
         if model.method not in METHODS:
             raise self.build_error("model", f"'method' is {model.method!r}, not one of {', '.join(map(str, METHODS))}")
         if not any(indicator.core for indicator in model.indicators):

@@ -59,14 +59,14 @@ def _parse_file(path: Path) -> ModelFile:
     try:
         raw = tomllib.loads(data.decode("utf-8"))
     except tomllib.TOMLDecodeError as error:
-        raise DataFileError(name, fault=f"not TOML: {error}") from error
+        raise DataFileError(name, fault=f"not valid TOML: {error}") from error
     return ModelFile(name, raw, hashlib.sha256(data).hexdigest())
 
 
 def _read_core(name: str, folder: Path, pack: DataFileReader) -> ModelFile:
     cores = {f"{CORE_FOLDER}/{path.stem}": path for path in sorted(folder.glob(f"{CORE_FOLDER}/*.toml"))}
     if name not in cores:
-        raise pack.build_error("includes", f"there is no core {name!r}; there are: {', '.join(cores) or 'none'}")
+        raise pack.build_error("includes", f"there is no core {name!r}; available: {', '.join(cores) or 'none'}")
     core = _parse_file(cores[name])
     for key in (*PACK_KEYS, *COMPOSITION_KEYS):
         if key in core.raw:
@@ -106,9 +106,9 @@ class _Composer(DataFileReader):
         for name in override:
             item = f"override: {kind} {name!r}"
             if name not in blocks:
-                raise self.build_error(item, "the core has no such block, or it is dropped")
+                raise self.build_error(item, "the core has no such block, or the pack drops it")
             if "id" in self.require(override, name, "override", dict):
-                raise self.build_error(item, "an id cannot be overridden; drop the block and write one of your own")
+                raise self.build_error(item, "an id cannot be overridden; drop the block and add a new one")
         return {name: {**block, **override.get(name, {})} for name, block in blocks.items()}
 
     def insert_blocks(
@@ -119,11 +119,11 @@ class _Composer(DataFileReader):
         for block in pack_blocks:
             name, item = block.get("id"), f"{kind} {block.get('id')!r}"
             if name in blocks:
-                raise self.build_error(item, f"the core has it already; change it under [override.{kind}.{name}]")
+                raise self.build_error(item, f"the core already has it; change it under [override.{kind}.{name}]")
             ids = [earlier.get("id") for earlier in ordered]
             after = block.get("after", ids[-1] if ids else None)
             if "after" in block and after not in ids:
-                raise self.build_error(item, f"'after' names {after!r}, which does not stand before it")
+                raise self.build_error(item, f"'after' names {after!r}, which does not come before it")
             position = ids.index(after) + 1 if ids else 0
             ordered.insert(position, {key: value for key, value in block.items() if key != "after"})
         return ordered

@@ -200,25 +200,25 @@ def load_actions(folder: Path = ACTIONS_FOLDER) -> tuple[Action, ...]:
         for raw in tomllib.loads(path.read_text(encoding="utf-8")).get("action", ()):
             action = _parse_action(raw, path.name)
             if any(earlier.id == action.id for earlier in actions):
-                raise DataFileError(path.name, fault=f"action {action.id!r} stands twice")
+                raise DataFileError(path.name, fault=f"action {action.id!r} appears twice")
             if "after" in raw:
                 _insert_in_order(order, action.id, raw["after"], path.name)
             if action.id not in order:
-                fault = f"action {action.id!r} has no place: give it 'after', or one in {ORDER_FILE}"
+                fault = f"action {action.id!r} has no position: set 'after', or add it to {ORDER_FILE}"
                 raise DataFileError(path.name, fault=fault)
             actions.append(action)
     unknown = set(order) - {action.id for action in actions}
     if unknown:
-        raise DataFileError(ORDER_FILE, fault=f"{min(unknown)!r} is no action")
+        raise DataFileError(ORDER_FILE, fault=f"{min(unknown)!r} is not an action")
     return tuple(replace(action, position=order.index(action.id)) for action in actions)
 
 
 def _insert_in_order(order: list[str], action_id: str, after: str, file: str) -> None:
     if action_id in order:
-        fault = f"action {action_id!r} has a place in {ORDER_FILE} already, and 'after' beside it"
+        fault = f"action {action_id!r} already has a position in {ORDER_FILE}, so it cannot have 'after' as well"
         raise DataFileError(file, fault=fault)
     if after not in order:
-        raise DataFileError(file, f"action {action_id!r}", f"'after' names {after!r}, which has no place yet")
+        raise DataFileError(file, f"action {action_id!r}", f"'after' names {after!r}, which has no position yet")
     order.insert(order.index(after) + 1, action_id)
 
 
@@ -227,7 +227,7 @@ def _read_order(folder: Path) -> list[str]:
     action_ids = [str(action_id) for turn in data["turn"] for action_id in turn["actions"]]
     for action_id in action_ids:
         if action_ids.count(action_id) > 1:
-            raise DataFileError(ORDER_FILE, fault=f"{action_id!r} stands twice")
+            raise DataFileError(ORDER_FILE, fault=f"{action_id!r} appears twice")
     return action_ids
 
 
@@ -284,7 +284,7 @@ def _parse_action(raw: Mapping[str, object], file: str) -> Action:
 
     due_days = raw.get("due_days")
     if not isinstance(due_days, dict) or not all(isinstance(d, (int, float)) and d > 0 for d in due_days.values()):
-        raise DataFileError(file, item, "'due_days' must give days above 0")
+        raise DataFileError(file, item, "'due_days' must be above 0")
     action = Action(
         id=read_text("id"),
         title=read_text("title"),
@@ -310,7 +310,7 @@ def _parse_action(raw: Mapping[str, object], file: str) -> Action:
 
 def _validate_action(action: Action, file: str, item: str) -> None:
     if action.since and not re.fullmatch(r"[0-9]+(\.[0-9]+)*", action.since):
-        raise DataFileError(file, item, f"'since' is {action.since!r}, which is no version")
+        raise DataFileError(file, item, f"'since' is {action.since!r}, which is not a version")
     for value, allowed, key in (
         (action.priority, PRIORITIES, "priority"),
         (action.stage, STAGES, "stage"),

@@ -90,7 +90,7 @@ class Since:
     def risk(self, answer: Answer) -> float:
         """Return the risk 0..1, or NaN where the answer is not a date. Raises ValueError before :func:`bind_day` set the day."""
         if self.day is None:
-            raise ValueError("a rule about a date is read on a day")
+            raise ValueError("a rule about a date needs the day it is read on")
         if not isinstance(answer, str):
             return math.nan
         try:
@@ -130,19 +130,19 @@ def parse_rule(raw: Mapping[str, Any]) -> Rule:
         return Ramp(start, end)
     steps = tuple((parse_number(start, "a step's value"), parse_share(risk, "a step's risk")) for start, risk in value)
     if not steps or list(steps) != sorted(steps):
-        raise ValueError(f"{kinds[0]!r} must rise by value")
+        raise ValueError(f"{kinds[0]!r} must be in ascending order")
     return Steps(steps) if kinds == ["steps"] else Since(steps)
 
 
 def parse_number(value: Any, name: str) -> float:
     """Return a number of a model file. Raises ValueError, with ``name`` in the message, where it is none."""
     if not isinstance(value, (int, float)) or isinstance(value, bool):
-        raise ValueError(f"{name} must be a number, is {value!r}")
+        raise ValueError(f"{name} must be a number, but is {value!r}")
     return float(value)
 
 
 def parse_share(value: Any, name: str) -> float:
     """Return a number in 0..1 of a model file. Raises ValueError, with ``name`` in the message, where it is none."""
     if not 0 <= parse_number(value, name) <= 1:
-        raise ValueError(f"{name} must lie in 0..1, is {value!r}")
+        raise ValueError(f"{name} must be between 0 and 1, but is {value!r}")
     return float(value)

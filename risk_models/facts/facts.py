@@ -231,7 +231,7 @@ class FactSnapshot:
         for name in names:
             description = self.descriptions[f"country.{name}"]
             if description.partial or description.use != "scored":
-                raise ValueError(f"country.{name} is not known of every country: it cannot be filled")
+                raise ValueError(f"country.{name} has gaps by design, so its missing values cannot be filled")
         table = self._country_facts.reindex(columns=sorted({*self._country_facts.columns, *names}))
         values = {name: table[name].to_numpy(dtype=np.float64).copy() for name in names}
         low, high = ({name: column.copy() for name, column in values.items()} for _ in range(2))
@@ -347,13 +347,15 @@ def _parse_descriptions(file: Path) -> dict[str, FactDescription]:
                 raise DataFileError(file.name, item, f"{key!r} is missing")
         bounds = entry.get("range")
         if item.partition(".")[0] not in CODE_PATTERNS or not item.partition(".")[2]:
-            raise DataFileError(file.name, item, "an id is a table and a name, as in country.tip_tier")
+            raise DataFileError(file.name, item, "the id must be a table and a name, such as country.tip_tier")
         if not isinstance(bounds, list) or len(bounds) != 2 or not bounds[0] < bounds[1]:
-            raise DataFileError(file.name, item, "'range' must be the lowest and the highest value")
+            raise DataFileError(file.name, item, "'range' must give the lowest and the highest value")
         if entry.get("use") not in USES or entry.get("higher") not in ("riskier", "safer"):
-            raise DataFileError(file.name, item, f"'use' is one of {', '.join(USES)}; 'higher' is riskier or safer")
+            raise DataFileError(
+                file.name, item, f"'use' must be one of {', '.join(USES)}, and 'higher' riskier or safer"
+            )
         if item in descriptions:
-            raise DataFileError(file.name, item, "described twice")
+            raise DataFileError(file.name, item, "appears twice")
         descriptions[item] = FactDescription(
             id=item,
             reference=str(entry.get("reference", "")),
@@ -372,7 +374,7 @@ def _parse_goods(file: Path) -> dict[str, Good]:
     for row in _read_csv(file, ["good", "words", "isic", "hs"]).to_dict("records"):
         words, isic, hs = (tuple(part for part in str(row[c]).split("|") if part) for c in ("words", "isic", "hs"))
         if row["good"] in goods:
-            raise DataFileError(file.name, str(row["good"]), "there twice")
+            raise DataFileError(file.name, str(row["good"]), "appears twice")
         goods[str(row["good"])] = Good(tuple(normalize_text(word) for word in words), isic, hs)
     return goods
 

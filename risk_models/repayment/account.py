@@ -151,7 +151,7 @@ class _AccountCalculation:
         if not line.counted:
             return line
         self.notes.add_assumption("still_owed", self.cohort.id)
-        return replace(line, counted=False, to_cancel=True, reason="Still a debt: it is cancelled, not paid out.")
+        return replace(line, counted=False, to_cancel=True, reason="Still owed by the worker: cancelled, not paid out.")
 
     def convert(
         self, item: FeeItem, amounts: tuple[Decimal, Decimal, Decimal]
@@ -203,7 +203,7 @@ class _AccountCalculation:
         totals = [i for i in counted if entries[i].line.item == TOTAL_ITEM]
         parts = [i for i in counted if entries[i].line.item != TOTAL_ITEM]
         excluded |= self.find_lower_groups(entries, [group for group in (totals, parts) if group], "total_or_items")
-        reason = "The same payment is told higher elsewhere."
+        reason = "A higher figure is given for the same payment elsewhere."
         return [
             replace(entry, line=replace(entry.line, counted=False, reason=reason)) if i in excluded else entry
             for i, entry in enumerate(entries)
@@ -269,7 +269,7 @@ class _AccountCalculation:
         paid_interest = sum_estimates(line.interest for line in paid)
         top_up_interest = self.calculate_interest(principal, self.cohort.hired)
         interest = sum_estimates((paid_interest, top_up_interest)).raise_to_order().subtract(paid_interest)
-        reason = f"Evidence weighs {weight:.2f} of 1."
+        reason = f"The weight of the evidence is {weight:.2f} out of 1."
         return [AccountLine(CORRIDOR_ITEM, principal, interest, paid=self.cohort.hired, reason=reason)]
 
     def list_repaid(self, paid: Estimate) -> list[AccountLine]:

@@ -128,13 +128,15 @@ def check_terms(terms: Terms) -> None:
     """Check that the terms are within bounds. Raises :class:`TermsError`."""
     most = load_repayment_rules()["time"]["instalments_most"]
     if not 1 <= terms.instalments <= most:
-        raise TermsError(f"Instalments are 1 (a lump sum, which is preferred) to {most}, not {terms.instalments}.")
+        raise TermsError(
+            f"Instalments must be between 1 (a lump sum, which is preferred) and {most}, not {terms.instalments}."
+        )
     if not ZERO <= terms.interest <= 100:
-        raise TermsError("Interest is 0 to 100 per cent a year.")
+        raise TermsError("Interest must be between 0 and 100% per year.")
     if terms.management is not None and not ZERO < terms.management < Decimal(10) ** 12:
-        raise TermsError("Management's own figure is an amount above 0, below a million million.")
+        raise TermsError("Management's own figure must be above 0 and below 1,000,000,000,000.")
     if terms.first_payment is not None and terms.first_payment < terms.on:
-        raise TermsError("The first payment cannot lie before the day of the calculation.")
+        raise TermsError("The first payment cannot be before the date of the calculation.")
 
 
 def compute_ratio(independent: Decimal, own: Decimal) -> Decimal:
@@ -221,7 +223,7 @@ def build_reconciliation(
         yield ReconciliationRow("cohort", account.cohort.id, account.total)
     by_cohort = sum_estimates(account.total for account in accounts)
     yield ReconciliationRow("sum", "Sum of the cohorts", by_cohort)
-    names = ("Fees and costs", "Interest", "Raised to management's own figure", "Paid back already")
+    names = ("Fees and costs", "Interest", "Increase to management's own figure", "Already repaid")
     for name, part in zip(names, parts, strict=True):
         yield ReconciliationRow("part", name, part)
     yield ReconciliationRow("sum", "Sum of the parts", sum_estimates(parts))
@@ -229,16 +231,16 @@ def build_reconciliation(
     uplift = parts[2]
     paid_out = sum((instalment.amount for instalment in instalments), ZERO)
     yield ReconciliationRow(
-        "difference", "Items and what raises them, less what is owed", sum_estimates((*by_item, uplift)).subtract(total)
+        "difference", "Items and increase, minus the amount owed", sum_estimates((*by_item, uplift)).subtract(total)
     )
     yield ReconciliationRow(
         "difference",
-        "Cohorts and what raises them, less what is owed",
+        "Cohorts and increase, minus the amount owed",
         sum_estimates((by_cohort, uplift)).subtract(total),
     )
-    yield ReconciliationRow("difference", "Parts less what is owed", sum_estimates(parts).subtract(total))
+    yield ReconciliationRow("difference", "Parts, minus the amount owed", sum_estimates(parts).subtract(total))
     yield ReconciliationRow(
         "difference",
-        "Payments less what is owed in the central reading",
+        "Payments, minus the central amount owed",
         Estimate(ZERO, paid_out - total.central, ZERO),
     )

@@ -105,15 +105,17 @@ def parse_rates_file(data: bytes, currency: str) -> Rates:
     try:
         lines = list(csv.reader(io.StringIO(data.decode("utf-8-sig")), strict=True))
     except (UnicodeDecodeError, csv.Error) as error:
-        raise RatesFileError(f"The file of rates is no CSV in UTF-8. Save it with the columns {columns}.") from error
+        raise RatesFileError(
+            f"The exchange rate file is not a CSV file in UTF-8. Save it as one, with the columns {columns}."
+        ) from error
     header = ",".join(cell.strip().lower() for cell in lines[0]) if lines else ""
     if header != columns:
         raise RatesFileError(
-            f"The columns of the file of rates should be {columns}: the last one is named after the currency of the report, and "
-            "says how many units of a currency one unit of it buys."
+            f"The exchange rate file must have the columns {columns}. The last column is named after the report's currency and "
+            "gives how many units of the other currency one unit of it buys."
         )
     if len(lines) > MAX_ROWS:
-        raise RatesFileError(f"The file of rates has more than {MAX_ROWS} lines. Keep the days that are needed.")
+        raise RatesFileError(f"The exchange rate file has more than {MAX_ROWS:,} lines. Keep only the dates you need.")
     return parse_rates(
         currency, {number: line for number, line in enumerate(lines[1:], 2) if any(map(str.strip, line))}
     )
@@ -125,7 +127,9 @@ def parse_rates(currency: str, lines: Mapping[int, Sequence[str]]) -> Rates:
     for number, line in lines.items():
         day, code, rate = _parse_line(number, line)
         if day in rates.setdefault(code, {}):
-            raise RatesFileError(f"Line {number} of the rates is the second for {code} on {day}. Leave one of them.")
+            raise RatesFileError(
+                f"Line {number} of the exchange rates is the second rate for {code} on {day}. Delete one of them."
+            )
         rates[code][day] = rate
     days = {code: tuple(sorted(by_day)) for code, by_day in rates.items()}
     return Rates(currency, days, {code: tuple(rates[code][day] for day in days[code]) for code in days})
@@ -140,6 +144,6 @@ def _parse_line(number: int, line: Sequence[str]) -> tuple[date, str, Decimal]:
     except ValueError:
         pass
     raise RatesFileError(
-        f"Line {number} of the rates should be a day (YYYY-MM-DD), a currency of three capital letters, and a number above 0 "
-        "with a full stop."
+        f"Line {number} of the exchange rates must have a date (YYYY-MM-DD), a currency code of three capital letters, and a "
+        "number above 0 with a decimal point."
     )

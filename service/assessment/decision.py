@@ -32,29 +32,34 @@ def decide(result: Mapping[str, Any], model: Model) -> Decision:
         reasons.append(
             (
                 "level.critical",
-                "Indicators consistent with grave harm, or a place and trade where it is usual: act on them first.",
+                "Indicators consistent with severe harm, or a country and sector where it is common. Act on these first.",
             )
         )
     if level == "insufficient_evidence":
         reasons.append(
-            ("evidence.insufficient", f"Not enough was asked and answered (inherent risk {result['inherent_level']}).")
+            (
+                "evidence.insufficient",
+                f"Too few key questions have been answered (inherent risk: {result['inherent_level']}).",
+            )
         )
     elif coverage < model.insufficient_below:
-        reasons.append(("coverage.low", f"Only {coverage:.0%} of what matters was answered."))
+        reasons.append(("coverage.low", f"Only {coverage:.0%} of the key questions have been answered."))
     if level == "high":
-        reasons.append(("level.high", "The level is high: agree on the actions before new orders."))
+        reasons.append(("level.high", "The level is High: agree on corrective actions before placing new orders."))
     for question, text in (("country", "The country of work is not known."), ("sector", "The sector is not known.")):
         if result[question] is None:
             reasons.append((f"{question}.unknown", text))
     open_questions = _list_open_core_questions(result["reasons"], model)
     if open_questions:
-        reasons.append(("core.open", f"{len(open_questions)} core questions are open, the first: {open_questions[0]}."))
+        reasons.append(
+            ("core.open", f"{len(open_questions)} core questions are open, starting with: {open_questions[0]}.")
+        )
     decision = "proceed" if not reasons else "hold" if reasons[0][0] == "level.critical" else "ask"
     if decision == "proceed":
         reasons.append(
             (
                 "answered",
-                "Every core question is answered and no indicator holds the level up. This is no clearance: review when due.",
+                "Every core question is answered and no indicator raises the level. This is not a clearance: review when due.",
             )
         )
     return Decision(decision, tuple(reasons), result["next_step"])

@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any
 
 from reports.document import CaseLine
+from reports.formatting import format_iso_date
 from risk_models.cases.readings import Case, CaseReading, Finding, ListReading, Reading
 from risk_models.cases.rules import load_case_rules
 from risk_models.plan import COERCION_CASE, Action, list_release_actions, load_actions
@@ -200,10 +201,11 @@ def _build_case_line(
 ) -> CaseLine:
     cohort = record.cohort
     nationality = get_country_name(cohort["nationality"]) if cohort["nationality"] else None
-    intake = " to ".join(str(cohort[key]) for key in ("intake_from", "intake_to") if cohort[key])
+    months = [format_iso_date(str(cohort[key])) for key in ("intake_from", "intake_to") if cohort[key]]
+    intake = " to ".join(dict.fromkeys(months))
     people = f"{cohort['people']:g} people" if cohort["people"] else None
     ages = {"adults": "adults", "children": "children", "both": "adults and children"}.get(record.case.people or "")
-    group = [text for text in (nationality, cohort["job"], intake, people, ages or "age not told") if text]
+    group = [text for text in (nationality, cohort["job"], intake, people, ages or "age not known") if text]
     sentences = [*reading.because]
     sentences += [f"Within {24 * days:g} hours: {action.title}." for action, days in list_first_steps(reading)]
     for list_reading in reading.lists:
@@ -216,7 +218,7 @@ def _build_case_line(
     names = ", ".join(_get_name(batches[batch], position) for batch, position in positions)
     return CaseLine(
         case=record.case.id,
-        about=names or "no site or agency of these files",
+        about=names or "no site or agency in these files",
         group=", ".join(group),
         strength=reading.strength.replace("_", " "),
         findings=len({finding.finding_id for finding in record.case.findings if finding.found}),

@@ -82,8 +82,6 @@ def explain_score_change(before: Result, after: Result) -> list[tuple[str, float
         detail = build_detail(result)
         for reason in detail.reasons:
             points[reason.title] = points.get(reason.title, 0.0) + sign * reason.points
-        points["Rules that hold the score up"] = points.get("Rules that hold the score up", 0.0) + sign * (
-            detail.headline.uplift or 0.0
-        )
+        points["Minimum-score rules"] = points.get("Minimum-score rules", 0.0) + sign * (detail.headline.uplift or 0.0)
     changes = [(title, change) for title, change in points.items() if abs(change) > 1e-6]
     return sorted(changes, key=lambda pair: (-abs(pair[1]), pair[0]))

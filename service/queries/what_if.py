@@ -41,7 +41,7 @@ FIXED_QUESTIONS = (
     "name_local",
 )  # another place or trade is another supplier
 TOLERANCE = 1e-9
-UPLIFT = "Rules that hold the score up"
+UPLIFT = "Minimum-score rules"
 Answers = Mapping[str, Any]
 
 
@@ -129,14 +129,14 @@ def compute_what_if(
     """
     fixed = [question for question in changed if question in FIXED_QUESTIONS]
     if fixed:
-        raise ValueError(f"{fixed[0]} cannot change: another place or trade is another supplier")
+        raise ValueError(f"{fixed[0]} cannot change: with another country or sector it would be a different supplier")
     if grade is not None and grade not in GRADES:
-        raise ValueError(f"{grade} is no kind of evidence")
+        raise ValueError(f"{grade} is not a grade of evidence")
     now = baseline.assess([baseline.answers])
     closed_by, done = map_closed_indicators(*list_blocks(now)), list(dict.fromkeys(actions))
     unknown = [name for name in done if name not in closed_by]
     if unknown:
-        raise ValueError(f"{unknown[0]} is not called for here")
+        raise ValueError(f"{unknown[0]} is not an action in the plan of this supplier")
     indicators = {i for name in done for i in closed_by[name]}
     answers = _change_answers(_answer_best(baseline, indicators, grade), changed, baseline.on, grade)
     after = baseline.assess([answers], agency_scores)

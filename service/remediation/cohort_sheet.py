@@ -60,7 +60,9 @@ def read_cohorts(
     try:
         sheet, header_row, matched = _find_table(_select_sheets(read_sheets(data, name, Limits()), sheet_name), form)
         if sheet.n_rows - header_row + sheet.first_row - 1 > MAX_ROWS:
-            raise NoUsableCohorts(f"{name}: a sheet of cohorts has at most {MAX_ROWS:,} rows. Split it.")
+            raise NoUsableCohorts(
+                f"{name}: a cohort sheet can have at most {MAX_ROWS:,} rows. Split it into several files."
+            )
         clean, refusals = redact_pii(sheet, header_row, form)
         submission = validate_sheet(
             clean, header_row, matched, form, SheetOptions(date_order=date_order, as_of=on), refusals
@@ -73,7 +75,7 @@ def read_cohorts(
     rows = tuple(CohortRow(answers, f"{sheet.name}, row {number}") for number, answers in numbered)
     if not rows:
         first = next((issue.describe() for issue in submission.issues if issue.severity == "error"), "")
-        raise NoUsableCohorts(f"{name}: no row can be used. {first}".strip())
+        raise NoUsableCohorts(f"{name}: none of the rows can be used. {first}".strip())
     return CohortSheet(name, hashlib.sha256(data).hexdigest(), sheet.name, rows, submission.n_rows, submission.issues)
 
 
@@ -94,7 +96,7 @@ def _select_sheets(sheets: Sequence[Sheet], name: str | None) -> list[Sheet]:
     chosen = [sheet for sheet in sheets if (sheet.name == selected if selected else sheet.visible)]
     if not chosen:
         names = ", ".join(f"'{sheet.name}'" for sheet in sheets)
-        raise NoUsableCohorts(f"There is no sheet '{selected}'. The file has {names}.")
+        raise NoUsableCohorts(f"There is no sheet '{selected}'. The file has these sheets: {names}.")
     return chosen
 
 

@@ -51,8 +51,8 @@ TERMS = (*DAYS, *NUMBERS)
 MAX_REASONS = 3
 NO_ANSWER = (None, "declined", "cannot_apply")
 WORDING = (
-    "An estimate of what workers paid for their jobs, for repayment to them. It is no verdict about a person or a company, and "
-    "no figure in it releases anybody from a claim."
+    "This is an estimate of what workers paid for their jobs, so that they can be repaid. It is not a verdict on any person or "
+    "company, and no figure in it settles or limits a worker's claim."
 )
 
 
@@ -65,7 +65,7 @@ def calculate_document(rows: Sequence[CohortRow], terms: Terms, sheet: CohortShe
     repayment = calculate_repayment(cohorts, terms, load_facts().as_of(terms.on), issues)
     if not any(line.counted or line.to_cancel for account in repayment.cohorts for line in account.lines):
         reasons = dict.fromkeys(issue.describe() for issue in repayment.issues)
-        raise NoUsableCohorts(" ".join(["Nothing can be calculated.", *list(reasons)[:MAX_REASONS]]))
+        raise NoUsableCohorts(" ".join(["There is nothing to calculate.", *list(reasons)[:MAX_REASONS]]))
     return build_document(repayment, sheet, len(rows))
 
 
@@ -79,7 +79,7 @@ def parse_terms(texts: Mapping[str, str], rates: Rates, today: date) -> Terms:
     numbers = {name: _parse_number(name, filled[name]) for name in NUMBERS if name in filled}
     instalments = numbers.pop("instalments", Decimal(1))
     if instalments != instalments.to_integral_value():
-        raise TermsError("Instalments are a whole number.")
+        raise TermsError("Instalments must be a whole number.")
     return Terms(
         on=days.get("on", today),
         rates=rates,
@@ -97,7 +97,7 @@ def parse_currency(text: str | None) -> str:
     """Parse the currency of a report (default USD). Raises :class:`TermsError` for an invalid code."""
     code = (text or "USD").strip()
     if not CURRENCY.fullmatch(code):
-        raise TermsError(f"A currency is three capital letters, such as USD; '{make_legible(code)}' is something else.")
+        raise TermsError(f"A currency code is three capital letters, such as USD; '{make_legible(code)}' is not.")
     return code
 
 
@@ -107,12 +107,16 @@ def _parse_day(name: str, text: str) -> date:
             return date.fromisoformat(text)
     except ValueError:
         pass
-    raise TermsError(f"{name.replace('_', ' ').capitalize()}: '{make_legible(text)}' is no day written YYYY-MM-DD.")
+    raise TermsError(
+        f"{name.replace('_', ' ').capitalize()}: '{make_legible(text)}' is not a date written as YYYY-MM-DD."
+    )
 
 
 def _parse_number(name: str, text: str) -> Decimal:
     if not NUMBER.fullmatch(text):
-        raise TermsError(f"{name.replace('_', ' ').capitalize()}: '{make_legible(text)}' is no number such as 1250.50.")
+        raise TermsError(
+            f"{name.replace('_', ' ').capitalize()}: '{make_legible(text)}' is not a number such as 1250.50."
+        )
     return Decimal(text)
 
 

@@ -58,22 +58,23 @@ MAX_DETAILS = 12  # the number of results explained in full
 CASE_EVIDENCE_TITLES = ("none recorded", "signals", "pattern", "emergency")  # in the order of their strength
 
 METHOD_NOTES = (
-    "Four things are kept apart: the inherent risk (what facts say of a country, a trade and a corridor), practice (what was "
-    "asked and answered), case evidence (what workers, unions and officials reported), and the confidence in the data.",
-    "Every point is accounted for. The facts build the base, each answer moves it up or down by its weight and by how well it "
-    "is evidenced, and named rules hold the score up where a strong sign was admitted, reported, or asked about and left blank. "
-    "Base, moves and uplift add up to the score shown.",
-    "The range runs from the best to the worst reading of what is not known. Silence is never read as safety: what was not "
-    "asked counts as usual for such a place and trade, and what was asked and left blank counts as if it were so.",
-    "Insufficient evidence stands instead of a level where less than half of what matters was asked and answered, or where the "
-    "country or the sector is not known. It is a place in the queue, not a pass.",
+    "Four things are shown separately: inherent risk (the facts about a country, a sector and a migration corridor), practice "
+    "(the supplier's answers), case evidence (what workers, unions and officials reported), and confidence in the data.",
+    "Every point is explained. The facts make up the inherent risk. Each answer raises or lowers the score, depending on its "
+    "weight and on the evidence behind it. Minimum-score rules raise the score where a serious indicator was admitted, was "
+    "reported, or was asked about and left blank. Together these points add up to the score shown.",
+    "The likely range runs from the best to the worst case for everything that is not known. A missing answer never counts as "
+    "a good one: a question that was not asked counts as usual for the country and sector, and a question that was left blank "
+    "counts as if the problem existed.",
+    "Insufficient evidence replaces a level where fewer than half of the key questions were asked and answered, or where the "
+    "country or the sector is not known. It does not clear a supplier; it places it in the queue for questions.",
 )
 LIMITATIONS = (
-    "Country and sector say where to look, not that harm is present. No fact about a person's nationality is a risk; corridors "
-    "and legal status are.",
-    "A tier of the Trafficking in Persons Report grades a government's response; a fisheries card grades fisheries control. "
-    "Lists of goods lean to traded goods and to countries that are watched; what is not listed is not cleared.",
-    "Where we hold no figure for a country, the value of the countries most like it is taken, and the report says so.",
+    "Country and sector risk shows where to look; it does not show that harm is present. A person's nationality is never a risk "
+    "factor; migration corridors and legal status are.",
+    "A tier in the Trafficking in Persons Report grades a government's response, and a fisheries card grades fisheries control. "
+    "Lists of goods favour traded goods and closely monitored countries; goods that are not listed are not cleared.",
+    "Where no figure is available for a country, the report uses the value of the most similar countries, and says so.",
 )
 
 
@@ -347,16 +348,16 @@ def _build_other_sector_floor(
     if round(highest, 6) <= round(float(own_score), 6):
         return ()
     title_text, explanation = (
-        "A higher score in another of its trades",
-        "A supplier of several trades is scored for each",
+        "A higher score in another of its sectors",
+        "A supplier active in several sectors is scored for each",
     )
     if not has_known_sector(block.answers.take([position]).to_rows()[0]):
-        title_text = "A higher score read as another trade"
+        title_text = "A higher score when assessed for another sector"
         explanation = (
-            "The sector is not known: a supplier is then scored as a site of any, "
-            "and for each trade that its answers tell of"
+            "The sector is not known. The supplier is therefore scored as a general site and for each sector "
+            "that its answers point to"
         )
-    text = f'{explanation}, and the worst counts: as "{title}" it scores {highest:.1f}.'
+    text = f'{explanation}, and the highest score counts: as "{title}" it is {highest:.1f}.'
     return (Floor(title_text, text, highest, ("method section 3",), from_workers),)
 
 

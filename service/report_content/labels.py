@@ -7,6 +7,7 @@ from datetime import date
 from questionnaires.form import Questionnaire
 from questionnaires.lookups import load_countries, load_sectors
 from reports.document import LEVEL_TITLES, Step
+from reports.formatting import format_iso_date
 from risk_models.answers import EvidencePiece
 from risk_models.evidence import GRADE_TITLES
 from risk_models.explain import Reason, describe_own_answer
@@ -30,18 +31,26 @@ def get_sector_title(code: str | None) -> str:
 def format_answer(form: Questionnaire, question: str, answer: object) -> str:
     """Return an answer in the words of its form.
 
-    Codes become titles, countries and sectors names; numbers get their unit; evidence becomes its grade, date and source.
+    Codes become titles, countries and sectors names; numbers get their unit, and dates are spelled out; evidence becomes its
+    grade, date and source.
     """
     if isinstance(answer, (dict, EvidencePiece)):
         piece = answer if isinstance(answer, EvidencePiece) else EvidencePiece(**answer)
         return " ".join(
-            filter(None, (GRADE_TITLES[piece.grade], piece.date, f"({piece.source})" if piece.source else ""))
+            filter(
+                None,
+                (
+                    GRADE_TITLES[piece.grade],
+                    format_iso_date(piece.date) if piece.date else "",
+                    f"({piece.source})" if piece.source else "",
+                ),
+            )
         )
     if isinstance(answer, (list, tuple)):
         return ", ".join(format_answer(form, question, item) for item in answer)
     asked_question = form.by_id.get(question)
     if answer == "declined":
-        return "asked and left blank"
+        return "left blank"
     if answer == "cannot_apply":
         return "does not apply"
     if isinstance(answer, float):
@@ -53,6 +62,8 @@ def format_answer(form: Questionnaire, question: str, answer: object) -> str:
         return get_country_name(str(answer))
     if asked_question.type == "sector":
         return get_sector_title(str(answer))
+    if asked_question.type == "date":
+        return format_iso_date(str(answer))
     return next((choice.title for choice in asked_question.choices if choice.code == answer), str(answer))
 
 
@@ -98,11 +109,11 @@ def format_level(level: str, inherent_level: str, *, up_to: bool, unanswered_dri
     ``up_to``: critical cannot be ruled out; ``unanswered_driven``: mainly questions that were left blank raise the score.
     """
     if level == "insufficient_evidence":
-        return f"Insufficient evidence, inherent {inherent_level}"
+        return f"{LEVEL_TITLES[level]} (inherent risk: {LEVEL_TITLES[inherent_level]})"  # type: ignore[index]
     title = LEVEL_TITLES[level]  # type: ignore[index]
     if up_to:
-        return f"{title}: critical cannot be ruled out"
-    return f"{title}: most of it cannot be ruled out" if unanswered_driven else title
+        return f"{title} (Critical cannot be ruled out)"
+    return f"{title} (mainly from questions left blank)" if unanswered_driven else title
 
 
 def build_step(action: Action, due: date, days: float, suppliers: int = 0, names: tuple[str, ...] = ()) -> Step:

@@ -21,7 +21,7 @@ from service.assessment.assess import ROW_EVIDENCE_QUESTIONS, AssessedBatch
 
 RAISED_STATE = "raised"
 REDACTED = "not_shown"  # replaces the strength of case evidence
-RAISED_TEXT = "This indicator is raised. What that rests on is shown to case handlers, officers and admins."
+RAISED_TEXT = "This indicator is raised. The information behind it is shown only to case handlers, officers and admins."
 WORKER_DERIVED_QUESTIONS = ("reported_harms", "reported_by", "worker_reported_items", CASE_HARMS)
 WORKER_VOICE = "worker_voice"  # the grade of evidence that comes from workers
 

@@ -12,12 +12,12 @@ import risk_models
 
 STANDARDS_FOLDER = Path(risk_models.__file__).parent / "standards"
 MARK_TITLES = {
-    "seen": "the text, or a text that quotes it, was seen",
-    "seen_in_part": "part was seen, the rest is from memory or second hand",
-    "memory_high": "from memory, quite sure: to be checked against the original",
-    "memory_medium": "from memory, fairly sure: to be checked against the original",
-    "memory_low": "from memory, unsure: to be checked against the original",
-    "own": "our own rule or reading",
+    "seen": "checked against the text, or against a text that quotes it",
+    "seen_in_part": "partly checked; the rest is from memory or second hand",
+    "memory_high": "from memory, fairly certain; to be checked against the original",
+    "memory_medium": "from memory, moderately certain; to be checked against the original",
+    "memory_low": "from memory, uncertain; to be checked against the original",
+    "own": "our own rule or interpretation",
 }
 
 

@@ -57,10 +57,10 @@ def test_bars_lead_from_nothing_through_the_base_to_the_score():
     detail = sample().details[0]
     lines = texts(charts.draw_contributions("b", detail, MODELS[0]))
     value_of = {title: lines[place + 1] for place, title in enumerate(lines[:-1])}
-    assert value_of["Base: what the facts say"] == f"{detail.headline.inherent:.1f}"
+    assert value_of["Inherent risk"] == f"{detail.headline.inherent:.1f}"
     assert value_of["Score: critical"] == f"{detail.headline.score:.1f}"
     assert value_of["Written contracts in the worker's language"] == "\u22124.3"
-    assert value_of["Floor: Papers withheld together with debt"] == f"+{detail.headline.uplift:.1f}"
+    assert value_of["Minimum-score rule: Papers withheld together with debt"] == f"+{detail.headline.uplift:.1f}"
     steps = [float(p.replace("\u2212", "-")) for p in value_of.values() if re.fullmatch(r"[+\u2212]\d+\.\d", p)]
     assert sum(steps) == pytest.approx(detail.headline.score, abs=0.6)
 
@@ -99,8 +99,8 @@ def test_a_heat_cell_known_from_facts_alone_is_hatched_and_says_so():
         Cell("FJ", "Fiji", "1020", "Fish processing", 44.0, "medium", "inherent", 1),
     )
     drawing = charts.draw_heat_map("h", cells)
-    assert "Thailand, Fish processing: 80.0, critical, 3 results" in drawing.description
-    assert "Fiji, Fish processing: 44.0, medium, inherent risk only, 1 result" in drawing.description
+    assert "Thailand, Fish processing: 80.0, Critical, 3 suppliers" in drawing.description
+    assert "Fiji, Fish processing: 44.0, Medium, inherent risk only, 1 supplier" in drawing.description
     assert 'fill="url(#h-medium)"' in drawing.svg()
     assert 'fill="url(#h-critical)"' not in drawing.svg()
 
@@ -109,7 +109,7 @@ def test_a_heat_map_puts_the_worst_first_and_says_what_it_leaves_out():
     cells = [Cell(None, f"Land {i:02}", None, "Trade", float(i), "medium", "practice", 1) for i in range(30)]
     lines = texts(charts.draw_heat_map("h", cells))
     assert [words for words in lines if words.startswith("Land")][0] == "Land 29"
-    assert "Not shown, for want of room: 12 countries." in lines
+    assert "12 more countries not shown." in lines
 
 
 def test_a_heat_cell_says_of_how_many_and_that_a_score_is_a_bound_within_its_borders():
@@ -118,7 +118,7 @@ def test_a_heat_cell_says_of_how_many_and_that_a_score_is_a_bound_within_its_bor
     drawing = charts.draw_heat_map("h", (bound, found))
     text_of = {text.text: text for text in drawing.texts()}
     assert {"up to 75", "75", "of 13,294"} <= text_of.keys()
-    assert "Thailand, Fish processing: up to 75.0, high, 13,294 results" in drawing.description
+    assert "Thailand, Fish processing: up to 75.0, High, 13,294 suppliers" in drawing.description
     for words in ("up to 75", "of 13,294"):
         text = text_of[words]
         assert text.anchor == "middle"
@@ -132,17 +132,17 @@ def test_a_heat_cell_says_that_a_score_rests_on_blanks_within_its_borders():
         "h", (blanks, Cell("QA", "Qatar", "1020", "Fish processing", 76.0, "critical", "practice", 1))
     )
     text_of = {text.text: text for text in drawing.texts()}
-    assert "Thailand, Fish processing: 80.0, critical (rests on blanks), 3 results" in drawing.description
-    assert "Qatar, Fish processing: 76.0, critical, 1 result" in drawing.description
-    lines = [text_of[words].y for words in ("80", "of 3", "rests on blanks")]
+    assert "Thailand, Fish processing: 80.0, Critical (mainly blanks), 3 suppliers" in drawing.description
+    assert "Qatar, Fish processing: 76.0, Critical, 1 supplier" in drawing.description
+    lines = [text_of[words].y for words in ("80", "of 3", "mainly blanks")]
     assert sorted(set(lines)) == lines
     assert lines[-1] - lines[0] < 26  # a cell is 36 high, and the first line 14
-    assert charts.text_width("rests on blanks", text_of["rests on blanks"].size) <= 82
+    assert charts.text_width("mainly blanks", text_of["mainly blanks"].size) <= 82
 
 
 def test_a_heat_map_counts_what_it_leaves_out_in_words_that_agree_with_the_number():
     cells = [Cell("TH", "Thailand", f"{i}", f"Trade {i}", float(i), "medium", "practice", 1) for i in range(9)]
-    assert "Not shown, for want of room: 1 sector." in texts(charts.draw_heat_map("h", cells))
+    assert "1 more sector not shown." in texts(charts.draw_heat_map("h", cells))
 
 
 def test_the_title_of_a_sector_is_not_cut_in_a_heat_map():
@@ -154,7 +154,10 @@ def test_the_title_of_a_sector_is_not_cut_in_a_heat_map():
 def test_a_floor_that_rests_on_blanks_alone_is_named_so_in_the_bars():
     headline = make_headline(score=75.0, uplift=20.0, level="critical", level_text="Critical")
     floors = [Floor("Debt and papers withheld", "", 75.0, open=True), Floor("A strong sign", "", 50.0)]
-    for expected, named in (("Floor, cannot be ruled out: Debt", floors), ("Floor: A strong sign", floors[1:])):
+    for expected, named in (
+        ("Minimum-score rule (cannot be ruled out): Debt", floors),
+        ("Minimum-score rule: A strong sign", floors[1:]),
+    ):
         lines = texts(charts.draw_contributions("b", Detail(headline, (), tuple(named), ()), MODELS[0]))
         assert [words for words in lines if words.startswith(expected)], lines
 

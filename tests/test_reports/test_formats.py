@@ -31,7 +31,7 @@ def test_every_format_gives_the_same_numbers(rendered):
     for text in (html_text(rendered["html"]), re.sub(r"\s+", " ", pdf_text(rendered["pdf"]))):
         for h in report.results:
             row = re.search(
-                rf"{h.reference} .*?(\d+\.\d) ?(\d+\.\d) to (\d+\.\d)(?: ?confidence)? ?(\d+)", text
+                rf"{h.reference} .*?(\d+\.\d) ?(\d+\.\d)–(\d+\.\d)(?: ?confidence)? ?(\d+)", text
             )  # the queue comes first, so the first match is its row
             assert row, h.reference
             assert [float(x) for x in row.groups()] == pytest.approx(
@@ -64,8 +64,8 @@ def test_page_one_says_what_when_which_model_how_sure_and_what_was_not_checked(r
         "25 November 2026",
         "site_fishing 2026.1",
         "7c1e55d0aa93",
-        "Confidence is 48 of 100 at the median",
-        "Who holds passports and other papers? not asked in 11 of 20",
+        "Median confidence: 48/100.",
+        "Who holds passports and other papers? not asked in 11 of 20 assessments",
         DRAFT,
         WORDING,
     ):
@@ -90,7 +90,7 @@ def test_what_was_found_comes_before_what_was_left_blank_and_that_before_the_res
         "Written contracts in the",
     )
     text = html_text(render(sample(), name).data) if name == "html" else pdf_text(render(sample(), name).data)
-    text = text[text.index("Facts of the place, trade and work") :]
+    text = text[text.index("Facts about the country, sector and work") :]
     places = [
         text.index(words) for pair in zip(ANSWER_GROUPS, titles, strict=True) for words in (pair[0][:20], pair[1])
     ]
@@ -106,7 +106,7 @@ def test_page_one_names_the_cases_in_which_people_may_be_in_danger(name):
     data = render(replace(sample(), cases=tuple(lines)), name).data
     text = html_text(data) if name == "html" else PdfReader(io.BytesIO(data)).pages[0].extract_text()
     text = re.sub(r"\s+", " ", text).split("Results by level")[0]
-    assert "6 cases may mean that people are in danger now" in text
+    assert "6 cases suggest that people may be in danger now; act on them first" in text
     assert "CR-0 about Quiet Gull (vessel), " in text
     assert "CR-4 about Quiet Gull (vessel) and 1 more" in text
     assert "CR-6" not in text
@@ -135,7 +135,7 @@ def test_many_results_are_cut_on_the_page_and_whole_in_the_workbook_and_the_csv(
     html = html_text(render(report, "html").data)
     assert "R0200" in html
     assert "R0201" not in html
-    assert "The worst 200 of 400 results are shown" in html
+    assert "The first 200 of 400 suppliers are shown" in html
     pdf = pdf_text(render(report, "pdf").data)
     assert "R0100" in pdf
     assert "R0101" not in pdf
@@ -153,7 +153,7 @@ def test_a_score_that_only_declined_answers_lift_is_called_a_bound(name):
     report = make_report(make_headline(reference="S-1", up_to=True), make_headline(reference="S-2"))
     data = render(report, name).data
     text = re.sub(r"\s+", " ", html_text(data) if name == "html" else pdf_text(data))
-    queue = text[text.rindex("Who needs what first") :]
+    queue = text[text.rindex("Where to act first") :]
     assert "up to 61.2" in queue[queue.index("S-1") : queue.index("S-2")]
     assert "up to" not in queue[queue.index("S-2") :]
 
@@ -170,10 +170,10 @@ def test_a_report_on_one_supplier_speaks_of_one(name):
         else ""
     )
     text = rows or re.sub(r"\s+", " ", {"html": html_text, "pdf": pdf_text}[name](data))
-    assert "This report covers the site Siren Bay Foods, read from 1 file." in text
-    assert "It stands at critical." in text
-    assert "The truth may lie anywhere from 50 to 96." in text
-    for words in ("1 of 1", "in this order", "between 82 and 82", "at the median"):
+    assert "This report covers the site Siren Bay Foods, based on 1 file." in text
+    assert "It is rated Critical." in text
+    assert "Likely range: 50.2–96.3, from the best to the worst case" in text
+    for words in ("1 of 1", "in the order shown", "between 82 and 82", "edian"):
         assert words not in text, words
 
 
@@ -182,7 +182,7 @@ def test_one_urgent_result_among_several_is_spoken_of_as_one():
         make_headline(level="critical", level_text="Critical"),
         *[make_headline(level="low", level_text="Low")] * 2,
     ]
-    assert "1 of 3 stands at critical or high: begin with it." in html_text(
+    assert "1 of 3 suppliers is rated Critical or High; act on it first." in html_text(
         render(make_report(*headlines), "html").data
     )
 
@@ -198,7 +198,7 @@ def test_the_name_of_a_company_keeps_its_words_together_in_the_pdf():
 
 @pytest.mark.parametrize("name", ["html", "pdf"])
 def test_rules_that_rest_on_blanks_are_named_so_and_their_sentence_appears_once(name):
-    blank = "It cannot be ruled out, since questions were asked and left blank."
+    blank = "It cannot be ruled out, because questions were left blank."
     floors = [Floor(title, f"{blank} So says rule {title}.", 75.0, open=True) for title in ("A", "B")]
     floors += [Floor("C", "Lower.", 50.0), Floor("D", "Lower still.", 25.0, open=True)]
     detail = Detail(make_headline(silent=True), (), tuple(floors), ())
@@ -209,10 +209,10 @@ def test_rules_that_rest_on_blanks_are_named_so_and_their_sentence_appears_once(
     )
     assert text.count(blank) == 1
     for words in (
-        "Floor at 75.0: B (cannot be ruled out).",
+        "Minimum score 75.0: B (cannot be ruled out).",
         "So says rule B.",
-        "act as well: C (50).",
-        "ruled out: D (25).",
+        "also apply: C (50).",
+        "cannot be ruled out: D (25).",
     ):
         assert words in text, words
-    assert "Most of it cannot be ruled out: 3 of 4 rules rest on questions that were left blank." in text
+    assert "3 of 4 minimum-score rules apply only because questions were left blank." in text

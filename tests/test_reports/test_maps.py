@@ -30,7 +30,7 @@ def test_a_country_takes_the_colour_of_its_worst_result(view):
         drawn(make_place("TH", "Thailand", value=82.0, level="critical"), view=view), "path", "Thailand"
     )
     assert country.get("fill") == maps.FILLS["critical"]
-    assert country.find(f"{SVG}title").text == "Thailand: 82.0, critical, 2 results"
+    assert country.find(f"{SVG}title").text == "Thailand: 82.0, Critical, 2 suppliers"
 
 
 def test_a_country_known_from_facts_alone_is_hatched():
@@ -71,7 +71,7 @@ def test_the_date_line_is_not_drawn_through_a_country():
 
 
 def test_a_country_outside_the_view_is_named():
-    assert "Outside this map: Norway" in maps.draw_map("m", [make_place("NO", "Norway")], maps.ASIA_PACIFIC).description
+    assert "Not on this map: Norway" in maps.draw_map("m", [make_place("NO", "Norway")], maps.ASIA_PACIFIC).description
 
 
 def test_every_outline_of_a_country_has_its_code_and_every_country_a_place():

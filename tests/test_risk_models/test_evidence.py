@@ -92,8 +92,8 @@ def test_a_certificate_counts_for_at_most_three_years_whatever_its_expiry() -> N
     old = weigh_piece(thirty_years._replace(date=days_ago(1100)), TOY, ON, void=False)
     assert old is not None
     assert (old.q, old.expired) == (0.0, True)
-    assert "valid until 1 January 2056, held to 36 months: past its time" in describe_evidence(old)
-    assert "held to" not in describe_evidence(
+    assert "valid until 1 January 2056, limited to 36 months: expired" in describe_evidence(old)
+    assert "limited to" not in describe_evidence(
         EvidenceWeight(EvidencePiece("certificate", days_ago(30), days_ago(-300)), 0.55, expired=False)
     )
 

@@ -62,5 +62,5 @@ def test_an_invalid_file_is_refused_with_the_expected_format(data: bytes):
 
 
 def test_the_error_names_the_invalid_line():
-    with pytest.raises(RatesFileError, match=r"^Line 3 of the rates"):
+    with pytest.raises(RatesFileError, match=r"^Line 3 of the exchange rates"):
         parse_rates_file(b"date,currency,per_usd\n2018-01-01,MYR,4\n2018-01-02,MYR,x\n", "USD")

@@ -81,9 +81,9 @@ def change_indicator(name: str, model: Model = SITE, **changes: object) -> Model
 @pytest.mark.parametrize(
     ("state", "value", "text"),
     [
-        ("not_asked", None, "Not asked: taken as usual for such a place and trade."),
-        ("declined", "declined", "Asked, and the form came back with this left blank: it cannot be ruled out."),
-        ("ruled_out", "none", "Ruled out by what else is known."),
+        ("not_asked", None, "Not asked: assumed to be as usual for the country and sector."),
+        ("declined", "declined", "Asked, but left blank on the returned questionnaire: it cannot be ruled out."),
+        ("ruled_out", "none", "Ruled out by other information."),
         ("answered", "none", "Workers pay: None."),
         ("answered", "all", "Workers pay: All of them. Indicators consistent with debt bondage."),
         ("expired", "none", "Workers pay: None. The evidence is past its shelf life, so it no longer reassures."),
@@ -171,7 +171,7 @@ def test_an_answer_that_it_cannot_apply_has_a_state_of_its_own_and_is_believed_a
         get_evidence_text=lambda question: f"Evidence on {question}.",
     )
     assert (reason.state, reason.harm) == ("cannot_apply", False)
-    assert reason.text == "Answered: this cannot apply here. It is believed as far as its evidence goes."
+    assert reason.text == "Answered: this does not apply here. The answer counts as far as the evidence supports it."
     assert reason.evidence == "Evidence on recruitment_fees."
 
 
@@ -310,9 +310,9 @@ PACK = replace(
 @pytest.mark.parametrize(
     ("answers", "trade"),
     [
-        ({"sector": ["0311", "4100"]}, "another of its trades"),
-        ({}, "which it is read as while its sector is not known"),
-        ({"sector": "declined"}, "which it is read as while its sector is not known"),
+        ({"sector": ["0311", "4100"]}, "another of its sectors"),
+        ({}, "a possible sector while its sector is not known"),
+        ({"sector": "declined"}, "a possible sector while its sector is not known"),
     ],
 )
 def test_what_only_the_model_of_another_sector_asks_is_a_finding_without_points(
@@ -321,7 +321,7 @@ def test_what_only_the_model_of_another_sector_asks_is_a_finding_without_points(
     reason = explain_one(build_answer_entry("crew", "answered", "all"), other_models=[PACK], answers=answers)
     assert reason.text == (
         "Workers pay: All of them. Indicators consistent with debt bondage. "
-        f'Only asked under "The pack", {trade}: it is a finding, and moves no points here.'
+        f'Asked only under "The pack", {trade}: this is a finding, but it adds no points here.'
     )
 
 
@@ -329,7 +329,7 @@ def test_what_both_models_ask_goes_by_the_words_of_the_supplier_itself() -> None
     pack = change_indicator("fees", title="Fees, as the pack has it")
     reason = explain_one(build_answer_entry("fees", "answered", "all"), other_models=[pack], answers={})
     assert reason.title == "Workers pay to get the job"
-    assert "Only asked under" not in reason.text
+    assert "Asked only under" not in reason.text
 
 
 # --- contexts
@@ -359,10 +359,10 @@ def test_a_fact_that_was_answered_goes_by_the_title_of_its_rule() -> None:
         ("known", ""),
         (
             "filled",
-            " We hold no figure for this country: the value is taken from the countries most like it (our gap).",
+            " There is no figure for this country, so the value of the most similar countries is used.",
         ),
-        ("unknown", " Not known here; it adds nothing to the score and its whole share to the worst case."),
-        ("declined", " Asked and left blank: taken at the top of its scale."),
+        ("unknown", " Not known here: it adds nothing to the score, but its full weight to the worst case."),
+        ("declined", " Asked and left blank: the top of the scale is used."),
     ],
 )
 def test_a_fact_says_how_it_is_known(state: str, note: str) -> None:
@@ -381,7 +381,7 @@ def test_the_worst_agency_is_explained_by_which_it_is() -> None:
     assert reason.text.startswith(
         "The worst agency named here is the usual level for recruitment through it. Asked and left blank"
     )
-    assert (reason.title, reason.value, reason.sources) == ("Worst agency named", "", ("SD-64", "SD-65"))
+    assert (reason.title, reason.value, reason.sources) == ("Highest-scoring agency named", "", ("SD-64", "SD-65"))
 
 
 def test_a_place_that_is_not_known_is_no_place_that_was_declined() -> None:
@@ -389,9 +389,9 @@ def test_a_place_that_is_not_known_is_no_place_that_was_declined() -> None:
         explain_one(build_fact_entry("unknown_place", state, None)) for state in ("unknown", "declined")
     )
     assert unknown.title == "Country or sector unknown"
-    assert "Three quarters of all places and trades" in unknown.text
-    assert declined.title == "Flag or owner's country declined"
-    assert "taken as the worst in the fact table" in declined.text
+    assert "three quarters of all countries and sectors" in unknown.text
+    assert declined.title == "Flag or owner's country left blank"
+    assert "The highest value in the fact table is used" in declined.text
     assert unknown.sources == declined.sources == ("EN-4",)
 
 
@@ -414,7 +414,7 @@ def test_a_site_that_names_no_agency_for_its_migrants_has_a_reason_for_it() -> N
     assert asks
     reasons = explain_missing_agency([*others[:2], asks[0]])
     assert [(reason.title, reason.state, reason.points) for reason in reasons] == [
-        ("Names no agency", "not_named", 0.0)
+        ("No agency named", "not_named", 0.0)
     ]
     assert explain_missing_agency(others) == explain_missing_agency([]) == ()
 
@@ -434,7 +434,7 @@ def build_result(score: float = 20.0, worst: float = 60.0, level: str = "medium"
 )
 def test_only_a_score_that_alone_would_be_low_lists_what_low_still_needs(result: dict[str, object]) -> None:
     assert explain_why_not_low(SITE, result, ()) == ()
-    assert [reason.title for reason in explain_why_not_low(SITE, build_result(), ())] == ["Why the level is not low"]
+    assert [reason.title for reason in explain_why_not_low(SITE, build_result(), ())] == ["Why the level is not Low"]
 
 
 def test_low_still_needs_the_core_questions_that_are_open() -> None:
@@ -447,7 +447,7 @@ def test_low_still_needs_the_core_questions_that_are_open() -> None:
     )
     (reason,) = explain_why_not_low(SITE, build_result(), open_and_settled)
     assert reason.text == (
-        "A score of 20.0 alone would be low. Low needs every core question answered; open: "
+        "A score of 20.0 alone would be Low. Low needs every core question answered; open: "
         "Workers pay to get the job, Papers are held, Violence."
     )
 
@@ -466,9 +466,9 @@ def test_low_still_needs_a_worst_case_below_75_and_what_is_not_known_keeps_it_up
     at_the_bound, below = (
         explain_why_not_low(SITE, build_result(worst=worst), explain(*known))[0].text for worst in (75.0, 74.9)
     )
-    assert "Low needs a worst case below 75; here it reaches 75.0" in at_the_bound
+    assert "A Low rating needs a worst case below 75; here it is 75.0" in at_the_bound
     assert "Facts that are not known" not in at_the_bound
-    assert below == "A score of 20.0 alone would be low."
+    assert below == "A score of 20.0 alone would be Low."
     with_gaps = explain_why_not_low(SITE, build_result(worst=80.0), explain(*gaps))[0].text
     assert with_gaps.endswith(
         "Facts that are not known here keep it up too: The title of crises, The title of migrants."

@@ -146,7 +146,7 @@ def test_an_incomplete_description_is_refused(tmp_path: Path, key: str) -> None:
         ({"range": "[10, 0]"}, "'range'"),
         ({"use": '"often"'}, "'use' is one of scored, note, exposure"),
         ({"higher": '"better"'}, "riskier or safer"),
-        ({"id": '"planet.wealth"'}, "an id is a table and a name"),
+        ({"id": '"planet.wealth"'}, "the id must be a table and a name"),
     ],
 )
 def test_an_invalid_description_is_refused(tmp_path: Path, changed: dict[str, object], fault: str) -> None:
@@ -155,7 +155,7 @@ def test_an_invalid_description_is_refused(tmp_path: Path, changed: dict[str, ob
 
 
 def test_a_fact_described_twice_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataFileError, match="described twice"):
+    with pytest.raises(DataFileError, match="appears twice"):
         load_country_facts(
             tmp_path, descriptions=write_description("country.wealth") + write_description("country.wealth")
         )

@@ -25,33 +25,41 @@ def load_invalid(tmp_path: Path, old: str, new: str) -> str:
 @pytest.mark.parametrize(
     ("old", "new", "fault"),
     [
-        ('id = "papers"', 'id = "fees"', "indicator 'fees': stands twice"),
+        ('id = "papers"', 'id = "fees"', "indicator 'fees': appears twice"),
         ("weight = 5", "weight = 0", "weight must be above 0"),
         ('weight_because = "Nothing is graver."', "", "'weight_because' is missing"),
         ('sources = ["FL09"]', "sources = []", "indicator 'fees': has no source"),
-        ("some = 0.6", "some = 1.6", "the risk of 'some' must lie in 0..1, is 1.6"),
+        ("some = 0.6", "some = 1.6", "the risk of 'some' must be between 0 and 1, but is 1.6"),
         ("ramp = { from = 48, to = 80 }", "ramp = { from = 48, to = 48 }", "'from' equals 'to'"),
-        ("steps = [[3, 0.6], [6, 0.9]]", "steps = [[6, 0.9], [3, 0.6]]", "'steps' must rise"),
+        ("steps = [[3, 0.6], [6, 0.9]]", "steps = [[6, 0.9], [3, 0.6]]", "'steps' must be in ascending order"),
         ('sharper = ["corridor_fees", "agency"]', 'sharper = ["nowhere"]', "names the sharper context 'nowhere'"),
-        ('any = ["papers", "violence"]\ncount = 2', 'any = ["papers"]\ncount = 2', "'count' 2 cannot be met"),
+        (
+            'any = ["papers", "violence"]\ncount = 2',
+            'any = ["papers"]\ncount = 2',
+            "'count' 2 is above the number of signals, 1",
+        ),
         ('any = ["fees", "wages"]', 'any = ["fees", "ghost"]', "names the indicator 'ghost'"),
         (
             'any = [["fees", "wages"], "papers"]',
             'any = [["fees", "wages", "papers"]]',
-            "'count' 2 cannot be met by 1 signs",
+            "'count' 2 is above the number of signals, 1",
         ),
-        ('any = [["fees", "wages"], "papers"]', 'any = [[], "papers"]', "has an empty list in 'any'"),
+        ('any = [["fees", "wages"], "papers"]', 'any = [[], "papers"]', "the list 'any' is empty"),
         ('any = [["fees", "wages"], "papers"]', 'any = [["fees", 3], "papers"]', "'any' must be a list of texts"),
-        ("some = 0.6", "some = 0.6 }\nconfirmed = { some = 0.7", "'confirmed' 'some' must be a choice, and lie below"),
+        (
+            "some = 0.6",
+            "some = 0.6 }\nconfirmed = { some = 0.7",
+            "'confirmed' 'some' must be a choice, with a risk below",
+        ),
         (
             "some = 0.6",
             "some = 0.6 }\nconfirmed = { ghost = 0.1",
-            "'confirmed' 'ghost' must be a choice, and lie below",
+            "'confirmed' 'ghost' must be a choice, with a risk below",
         ),
-        ('reads = "answer.recruitment_fees"', 'reads = "country.tip_tier"', "an indicator reads one answer"),
+        ('reads = "answer.recruitment_fees"', 'reads = "country.tip_tier"', "an indicator must read one answer"),
         ('weight = 2\nweight_because = "Far', 'weight = 200\nweight_because = "Far', "more than a fifth of the weight"),
         ("insufficient_below = 0.5", 'insufficient_below = 0.5\nmood = "good"', "unknown key 'mood'"),
-        ("high = 50", "high = 20", "levels: must rise"),
+        ("high = 50", "high = 20", "levels: must be in ascending order"),
         ("method = 3", "method = 4", "'method' is 4, not one of 1, 2, 3"),
         ("official = { q = 0.80, months = 24 }", "", "credibility: needs exactly"),
         ('case = "pattern"', 'case = "hunch"', "'case' is 'hunch'"),
@@ -64,7 +72,7 @@ def test_an_invalid_model_is_rejected_with_file_item_and_fault(tmp_path: Path, o
 
 
 def test_duplicate_keys_are_rejected(tmp_path: Path) -> None:
-    assert "not TOML" in load_invalid(tmp_path, 'kind = "site"', 'kind = "site"\nkind = "agency"')
+    assert "not valid TOML" in load_invalid(tmp_path, 'kind = "site"', 'kind = "site"\nkind = "agency"')
 
 
 def test_the_version_in_force_is_the_latest_that_is_effective(tmp_path: Path) -> None:

@@ -143,7 +143,7 @@ def test_the_digest_of_a_pack_changes_with_its_core_and_with_itself(tmp_path: Pa
         ({"override": {"indicator": {"fees": {"wieght": 6}}}}, "indicator 'fees': unknown key 'wieght'"),
         ({"override": {"indicator": {"fees": {"weight": 0}}}}, "indicator 'fees': weight must be above 0"),
         ({"drop": {"floor": ["ghost"]}}, "drop: floor 'ghost': the core has no such block"),
-        ({"drop": {"indicator": ["hours", "hours"]}}, "drop: indicator 'hours': stands twice"),
+        ({"drop": {"indicator": ["hours", "hours"]}}, "drop: indicator 'hours': appears twice"),
         (
             {"drop": {"indicator": ["wages"]}},
             "floor 'ilo_sign': names the indicator 'wages', which the model does not have",
@@ -152,10 +152,10 @@ def test_the_digest_of_a_pack_changes_with_its_core_and_with_itself(tmp_path: Pa
             {"indicator": [{**PORT, "id": "fees"}]},
             "indicator 'fees': the core has it already; change it under [override.ind",
         ),
-        ({"indicator": [PORT, PORT]}, "indicator 'port': stands twice"),
+        ({"indicator": [PORT, PORT]}, "indicator 'port': appears twice"),
         (
             {"indicator": [{**PORT, "after": "ghost"}]},
-            "indicator 'port': 'after' names 'ghost', which does not stand before it",
+            "indicator 'port': 'after' names 'ghost', which does not come before it",
         ),
         ({"indicator": [{"title": "Nameless"}]}, "indicator None: 'reads' is missing"),
     ],
@@ -177,7 +177,7 @@ def test_a_pack_that_does_not_fit_its_core_is_rejected_with_file_item_and_fault(
         ),
         ({"override": {}}, "core/1.toml: override: belongs in a pack"),
         ({"version": "1"}, "core/1.toml: version: belongs in a pack"),
-        ({"floor": [*TOY["floor"], TOY["floor"][0]]}, "floor of the core 'strong_sign': stands twice"),
+        ({"floor": [*TOY["floor"], TOY["floor"][0]]}, "floor of the core 'strong_sign': appears twice"),
         ({"gate": [{"title": "Nameless"}]}, "a gate of the core: 'id' is missing"),
         ({"mood": "good"}, "toy/1.toml over core/1.toml: model: unknown key 'mood'"),
         ({"indicator": 3}, "model: 'indicator' is 3"),
@@ -206,5 +206,5 @@ def test_a_core_is_not_listed_as_a_model(tmp_path: Path) -> None:
 
 def test_a_model_file_must_have_the_path_of_its_id_and_version(tmp_path: Path) -> None:
     write_pack(tmp_path, {**PACK, "version": "2"})
-    with pytest.raises(DataFileError, match=r"toy/1\.toml: model: it is toy 2 by its own id and version"):
+    with pytest.raises(DataFileError, match=r"toy/1\.toml: model: its id and version are toy 2, which do not match"):
         load_models(tmp_path)

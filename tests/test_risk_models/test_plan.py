@@ -311,7 +311,7 @@ def test_a_library_is_loaded_with_the_position_of_each_action_in_its_order(tmp_p
         ({"priority": '"4"'}, "'priority' is '4', not one of 1, 2, 3a, 3b"),
         ({"owner": '"nobody"'}, "'owner' is 'nobody'"),
         ({"stage": '"rest"'}, "'stage' is 'rest'"),
-        ({"due_days": "{ harm = 0 }"}, "'due_days' must give days above 0"),
+        ({"due_days": "{ harm = 0 }"}, "'due_days' must be above 0"),
         ({"due_days": "{ declined = 1 }"}, "state 'harm' is unknown or has no 'due_days'"),
         ({"states": '["gone"]', "due_days": "{ gone = 1 }"}, "state 'gone' is unknown"),
         ({"since": '"soon"'}, "'since' is 'soon', which is no version"),
@@ -329,10 +329,10 @@ def test_an_invalid_action_is_rejected_with_file_action_and_fault(
 @pytest.mark.parametrize(
     ("actions", "order", "fault"),
     [
-        ([VALID_ACTION, VALID_ACTION], '["first"]', "action 'first' stands twice"),
+        ([VALID_ACTION, VALID_ACTION], '["first"]', "action 'first' appears twice"),
         ([VALID_ACTION], "[]", "action 'first' has no place: give it 'after', or one in order.toml"),
         ([VALID_ACTION], '["first", "gone"]', "order.toml: 'gone' is no action"),
-        ([VALID_ACTION], '["first", "first"]', "order.toml: 'first' stands twice"),
+        ([VALID_ACTION], '["first", "first"]', "order.toml: 'first' appears twice"),
     ],
 )
 def test_every_action_is_once_in_the_library_and_once_in_its_order(

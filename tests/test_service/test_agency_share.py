@@ -41,7 +41,7 @@ def get_score_and_agency_reason(site: dict[str, Any], *agencies: dict[str, Any])
         batches.insert(0, Batch("agency", from_rows(agencies), "", "", np.arange(len(agencies)) + 2))
     facts = load_facts().as_of(ON)
     detail = build_details(assess(batches, facts, ON)[-1], facts, ON)[0]
-    return detail.headline.score, next((r for r in detail.reasons if r.title == "Worst agency named"), None)
+    return detail.headline.score, next((r for r in detail.reasons if r.title == "Highest-scoring agency named"), None)
 
 
 def test_the_reason_names_the_worst_agency_its_score_and_its_share() -> None:

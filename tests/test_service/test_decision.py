@@ -37,7 +37,7 @@ def list_codes(decision: Decision) -> list[str]:
 def test_a_low_or_medium_level_with_all_core_questions_answered_proceeds(level: str) -> None:
     decision = decide_with(level=level)
     assert (decision.decision, list_codes(decision)) == ("proceed", ["answered"])
-    assert "no clearance" in decision.reasons[0][1]
+    assert "not a clearance" in decision.reasons[0][1]
 
 
 def test_a_critical_level_holds() -> None:
@@ -89,7 +89,7 @@ def test_an_open_core_question_asks_and_the_first_is_named(state: str) -> None:
     open_reasons = [{"indicator": indicator.id, "state": state} for indicator in CORE_INDICATORS[1:3]]
     decision = decide_with(reasons=[*ANSWERED["reasons"][:1], *open_reasons, *ANSWERED["reasons"][3:]])
     assert (decision.decision, list_codes(decision)) == ("ask", ["core.open"])
-    assert decision.reasons[0][1] == f"2 core questions are open, the first: {CORE_INDICATORS[1].title}."
+    assert decision.reasons[0][1] == f"2 core questions are open, starting with: {CORE_INDICATORS[1].title}."
 
 
 @pytest.mark.parametrize("state", ["answered", "reported", "ruled_out"])

@@ -139,7 +139,7 @@ SAFETY = "Find out today whether anyone is in danger"
 CASE_WORDS = (
     "C-77",
     "Case records show",
-    "old in case records",
+    "eported in case records",
     "case_emergency",
     "case_pattern",
     '"emergency"',

@@ -317,9 +317,7 @@ def list_harmed_questions(result: dict[str, Any]) -> set[str]:
     return {by_id[reason.id] for reason in reasons if reason.harm}
 
 
-@pytest.mark.parametrize(
-    ("grade", "ending"), [("audit", "until they confirm it."), ("official", "stands behind this.")]
-)
+@pytest.mark.parametrize(("grade", "ending"), [("audit", "until they confirm it."), ("official", "supports this.")])
 def test_the_evidence_text_says_whether_a_remedy_is_confirmed(grade: str, ending: str) -> None:
     row = build_exemplary_site("site_general", "TH", violence="remedied", evidence_grade=grade)
     batch = Batch("site", from_rows([row]), "s.xlsx", "Rows", np.array([2]))
@@ -329,7 +327,7 @@ def test_the_evidence_text_says_whether_a_remedy_is_confirmed(grade: str, ending
     assert "stand" not in violence.text, "a supplier's copy shows the text, and not what workers said"
     assert violence.harm == ("Indicators consistent" in violence.text) == (grade == "audit")
     (threats,) = [reason for reason in detail.reasons if reason.title == "Threats"]
-    assert "stands behind this" not in threats.evidence
+    assert "supports this" not in threats.evidence
 
 
 def test_evidence_confirms_only_the_questions_it_covers() -> None:

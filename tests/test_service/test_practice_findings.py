@@ -106,11 +106,11 @@ def test_verify_reports_a_changed_finding_about_the_buyer(tmp_path: Path, capsys
 def test_a_report_shows_findings_and_actions_about_the_buyer(tmp_path: Path) -> None:
     _, out = assess(tmp_path, "--buyer", str(fill_form(tmp_path / "ours.xlsx", SHEET_ANSWERS)))
     page = html_text((out / "report.html").read_bytes())
-    assert "What we as buyer do to this" in page
+    assert "How our own buying practices contribute" in page
     assert "Whether prices cover legal wages: Some are below." in page
     assert "Pay a price that covers legal wages" in page
     rows = workbook_rows((out / "report.xlsx").read_bytes(), "Buyer")
-    assert [row["State"] for row in rows[:3]] == ["To change", "To change", "Left blank"]
+    assert [row["State"] for row in rows[:3]] == ["Change needed", "Change needed", "Left blank"]
 
 
 @pytest.mark.parametrize("name", ["html", "pdf", "xlsx"])
@@ -126,7 +126,7 @@ def test_a_suppliers_copy_does_not_show_the_buyers_answers(name: str, tmp_path: 
             "pdf": pdf_text,
             "xlsx": lambda data: str(openpyxl.load_workbook(io.BytesIO(data)).sheetnames),
         }
-        heading = "Buyer" if name == "xlsx" else "What we as buyer do"
+        heading = "Buyer" if name == "xlsx" else "How our own buying practices"
         assert (heading in readers[name](data)) is (audience == "internal")
 
 

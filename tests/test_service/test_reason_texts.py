@@ -95,7 +95,7 @@ def test_a_reported_value_names_the_reporter_and_the_suppliers_answer(changes: d
 def test_findings_of_case_records_are_distinguished_from_the_answer():
     case_evidence = build_evidence_from_values([1], [("papers_withheld",)], ["2026-10-01"])
     reason = get_reason(build_detail(PIER, case_evidence=case_evidence), "Papers withheld")
-    assert reason.value == "Told in case records: papers withheld. The supplier says: workers hold their own papers"
+    assert reason.value == "Reported in case records: papers withheld. The supplier says: workers hold their own papers"
 
 
 def test_items_that_workers_report_as_paid_are_named():
@@ -179,7 +179,7 @@ def test_a_headline_that_is_driven_by_blank_answers_says_so():
     detail = build_detail(BLANK_FORM)
     blank = sum(floor.open for floor in detail.floors)
     assert blank > len(detail.floors) / 2
-    assert detail.unanswered_note.startswith(f"Most of it cannot be ruled out: {blank} of {len(detail.floors)} rules")
+    assert detail.unanswered_note.startswith(f"{blank} of {len(detail.floors)} minimum-score rules")
     assert "cannot be ruled out" in detail.headline.level_text
 
 
@@ -209,5 +209,5 @@ def test_several_reports_and_their_items_are_separated():
     reason = get_reason(build_detail(agency, "agency", case_evidence), "Workers pay for the job")
     assert reason.value == (
         "Reported by workers: fee of the agency or a recruiter for the job; fees recovered later from wages, rent or food. "
-        "Told in case records: workers paid for the job"
+        "Reported in case records: workers paid for the job"
     )

@@ -95,7 +95,7 @@ def test_lodging_and_food_count_above_a_fair_value_and_an_open_debt_is_cancelled
     assert "Debts of USD 120.00 are to be cancelled." in capsys.readouterr().out
     written = book(tmp_path)
     summary = {row[0].value: row[2].value for row in written["Summary"].iter_rows(max_col=3)}
-    assert summary["Debts of workers to cancel (not paid out, not in the sum)"] == 120
+    assert summary["Workers' debts to cancel (not paid out, not included in the amount owed)"] == 120
     heads = [cell.value for cell in written["Items"][1]]
     counted = [row[heads.index("Counted")] for row in written["Items"].iter_rows(min_row=2, values_only=True)]
     assert counted == ["yes", "yes", "to cancel"]

@@ -59,7 +59,7 @@ def test_harm_found_by_the_other_model_has_no_points_and_its_reason_says_so() ->
     other_indicator = {"site_fishing": "deaths_unexplained", "site_construction": "crew_lost"}[assess_row(row)["model"]]
     assert index_reasons(assess_row(row))[other_indicator]["points"] == 0
     (detail,) = build_details(assess_answers(row), FACTS, ON)
-    (reason,) = [reason for reason in detail.reasons if "another of its trades" in reason.text]
+    (reason,) = [reason for reason in detail.reasons if "another of its sectors" in reason.text]
     assert reason.harm
     titles = {"Crew dead without explanation, missing or abandoned", "Deaths without explanation"}
     assert {floor.title for floor in detail.floors} == titles
@@ -68,13 +68,13 @@ def test_harm_found_by_the_other_model_has_no_points_and_its_reason_says_so() ->
 def test_a_supplier_of_unknown_sector_is_not_said_to_have_several_trades() -> None:
     unknown = {name: value for name, value in YARD.items() if name != "sector"}
     detail = build_details(assess_answers({**unknown, **LOST, **DEATHS}), FACTS, ON)[0]
-    (reason,) = [reason for reason in detail.reasons if "moves no points here" in reason.text]
-    assert "which it is read as while its sector is not known" in reason.text
+    (reason,) = [reason for reason in detail.reasons if "adds no points here" in reason.text]
+    assert "a possible sector while its sector is not known" in reason.text
     higher = build_details(assess_answers({**unknown, **LOST, **BLANK_ON_SITE}), FACTS, ON)[0]
-    (rule,) = [floor for floor in higher.floors if floor.title == "A higher score read as another trade"]
-    assert rule.text.startswith("The sector is not known: ")
+    (rule,) = [floor for floor in higher.floors if floor.title == "A higher score when assessed for another sector"]
+    assert rule.text.startswith("The sector is not known. ")
     assert 'as "Construction' in rule.text
-    assert "its trades" not in repr((detail, higher))
+    assert "its sectors" not in repr((detail, higher))
 
 
 def test_the_result_has_the_worst_level_and_the_highest_score_of_its_models() -> None:
@@ -93,7 +93,7 @@ def test_the_result_has_the_worst_level_and_the_highest_score_of_its_models() ->
     )
     assert combined["best"] <= combined["score"] <= combined["worst"]
     (detail,) = build_details(assess_answers(row), FACTS, ON)
-    (rule,) = [floor for floor in detail.floors if floor.title == "A higher score in another of its trades"]
+    (rule,) = [floor for floor in detail.floors if floor.title == "A higher score in another of its sectors"]
     assert 'as "Construction' in rule.text
     assert rule.at_least == detail.headline.score
 

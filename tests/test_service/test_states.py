@@ -75,7 +75,7 @@ def test_a_reason_that_cannot_apply_names_its_screening_question() -> None:
     assessed_site = assess([Batch("site", from_rows([row]), "", "", np.array([2]))], FACTS, ON)[0]
     gated = [r for r in build_details(assessed_site, FACTS, ON)[0].reasons if r.state == "cannot_apply"]
     assert gated
-    assert all("declared, so this cannot apply here" in r.text and "Self-declared" in r.evidence for r in gated)
+    assert all("declared, so this does not apply here" in r.text and "Self-declared" in r.evidence for r in gated)
 
 
 def test_unknown_contexts_are_named_as_unknown_until_they_are_known() -> None:
@@ -89,7 +89,7 @@ def test_unknown_contexts_are_named_as_unknown_until_they_are_known() -> None:
     )
     unknown = {r.title: r for r in reasons_of_few if r.kind == "context" and r.state == "unknown"}
     assert {"What workers usually pay in its corridors"} <= unknown.keys()
-    assert all(r.points == 0 and "its whole share to the worst case" in r.text for r in unknown.values())
+    assert all(r.points == 0 and "its full weight to the worst case" in r.text for r in unknown.values())
     tied = "Law that ties migrants to an employer"
     assert [
         any(r.state == "unknown" and r.title == tied for r in reasons)
@@ -139,9 +139,9 @@ EXEMPLARY_OFFICE = build_exemplary_site("site_general", "NO", uses_agencies="no"
 def test_a_low_score_with_another_level_explains_why_and_how_to_resolve_it() -> None:
     self_declared = build_detail({**EXEMPLARY_OFFICE, "evidence_grade": "self_declared"})
     assert (self_declared.headline.level, self_declared.headline.score < 25) == ("medium", True)
-    assert self_declared.reasons[0].title == "Why the level is not low"
+    assert self_declared.reasons[0].title == "Why the level is not Low"
     assert (
-        f"reaches {self_declared.headline.worst:.1f}, since answers are believed only as far as their evidence"
+        f"here it is {self_declared.headline.worst:.1f}, because answers count only as far as their evidence"
         in self_declared.reasons[0].text
     )
     assert [step.action for step in self_declared.steps] == ["confirm_answers"]
@@ -156,7 +156,7 @@ def test_a_level_that_follows_from_the_score_has_no_such_reason() -> None:
         {**EXEMPLARY_OFFICE, "country": "MM", "evidence_grade": "self_declared"},
         {**EXEMPLARY_OFFICE, "papers_retention": "held"},
     ):
-        assert all(reason.title != "Why the level is not low" for reason in build_detail(row).reasons)
+        assert all(reason.title != "Why the level is not Low" for reason in build_detail(row).reasons)
         assert "confirm_answers" not in {step.action for step in build_detail(row).steps}
 
 

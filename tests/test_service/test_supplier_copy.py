@@ -213,7 +213,7 @@ def test_the_copy_says_that_it_rests_on_the_suppliers_own_answers(database: Data
     organisation = make_organisation(database)
     copy = build_supplier_copy(database, organisation, save_supplier(database, organisation, "site", CANNERY))
     for form in FORMATS.keys() - {"csv"}:
-        assert normalise("It rests on the supplier's own answers and on open facts alone") in extract_text(
+        assert normalise("It is based only on the supplier's own answers and on public data") in extract_text(
             render(copy, form).data, form
         )
 

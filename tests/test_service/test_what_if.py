@@ -87,7 +87,7 @@ def test_country_and_sector_cannot_be_changed(question: str) -> None:
 def test_an_action_that_is_not_due_cannot_be_done() -> None:
     with pytest.raises(ValueError, match="not called for"):
         compute_what_if(on_ground(well_answered()), {}, ["stop_violence"])
-    with pytest.raises(ValueError, match="no kind of evidence"):
+    with pytest.raises(ValueError, match="not a grade of evidence"):
         compute_what_if(on_ground(HARMED), {}, [], "hearsay")
 
 
@@ -113,7 +113,7 @@ def test_reports_of_workers_are_closed_by_worker_or_official_evidence_only() -> 
 def test_another_agency_changes_only_the_points_of_the_agency() -> None:
     ground = replace(on_ground({**PLACE, "agencies": ["Kite Placement"]}), agency_scores={"kiteplacement": 95.0})
     result = compute_what_if(ground, {"agencies": ["Fern Placement"]}, agency_scores={"fernplacement": 20.0})
-    assert change_of(result, "Worst agency named") < 0
+    assert change_of(result, "Highest-scoring agency named") < 0
 
 
 def test_the_fewest_actions_change_the_level_and_each_of_them_is_needed() -> None:

@@ -45,7 +45,7 @@ def test_an_officer_uploads_a_messy_workbook_corrects_a_column_and_reads_the_res
     assert find_accessibility_faults(ana, "what came of it") == []
     ana.get_by_role("link", name="Slate Weaving").click()
     expect(ana.locator(".headline .place")).to_contain_text("Bangladesh")
-    expect(ana.get_by_text("Draft: supplier not yet heard")).to_be_visible()
+    expect(ana.get_by_text("Draft – awaiting supplier response")).to_be_visible()
     expect(ana.locator(".headline .level")).to_contain_text("Insufficient evidence")
 
 
@@ -177,7 +177,7 @@ def test_a_filter_is_saved_under_a_name_and_deleted(ana: Page) -> None:
 def test_a_request_is_recorded_and_the_downloaded_form_names_the_supplier(ana: Page, tmp_path: Path) -> None:
     ana.goto("/suppliers?text=S-006")
     ana.locator("td a.name[href^='/suppliers/']").first.click()
-    expect(ana.get_by_text("Draft: supplier not yet heard")).to_be_visible()
+    expect(ana.get_by_text("Draft – awaiting supplier response")).to_be_visible()
     ana.fill("#sent-to", "Site office")
     ana.get_by_role("button", name="Record request").click()
     with ana.expect_download() as download:
@@ -186,7 +186,7 @@ def test_a_request_is_recorded_and_the_downloaded_form_names_the_supplier(ana: P
     assert (tmp_path / "form.xlsx").stat().st_size > 5_000
     ana.get_by_role("button", name="Mark as returned").click()
     expect(ana.get_by_text("returned", exact=False).first).to_be_visible()
-    expect(ana.get_by_text("Draft: supplier not yet heard")).to_have_count(0)
+    expect(ana.get_by_text("Draft – awaiting supplier response")).to_have_count(0)
 
 
 def test_merging_and_erasing_a_supplier_require_confirmation(ana: Page) -> None:

@@ -139,6 +139,6 @@ def test_states_are_told_apart_on_the_page_of_a_supplier(app: Flask) -> None:
     for title, state in answers.items():
         line = next(part for part in text.split('<details class="reason">') if f'<span class="what">{title}' in part)
         assert re.search(rf'<span class="tag[^"]*">{state}</span>', line), title
-    assert "this cannot apply here" in line_of(text, "Poor housing")
+    assert "this does not apply here" in line_of(text, "Poor housing")
     unchecked = text.partition('aria-labelledby="unchecked"')[2].partition("</section>")[0]
     assert "Isolation" in unchecked

@@ -97,7 +97,7 @@ def _list_questions(kind: str, baseline: Baseline) -> list[QuestionOptions]:
         choices = [(choice.code, choice.title) for choice in question.choices] or [("yes", "Yes"), ("no", "No")]
         answer = baseline.answers.get(question.id)
         current = "not asked" if answer is None else format_answer(form, question.id, answer)
-        more = [("declined", "asked and left blank"), ("cannot_apply", "does not apply"), (NOT_ASKED, "not asked")]
+        more = [("declined", "left blank"), ("cannot_apply", "does not apply"), (NOT_ASKED, "not asked")]
         questions[question.id] = QuestionOptions(question.id, question.title, current, [*choices, *more])
     return list(questions.values())
 
