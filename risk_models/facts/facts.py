@@ -231,7 +231,7 @@ class FactSnapshot:
         for name in names:
             description = self.descriptions[f"country.{name}"]
             if description.partial or description.use != "scored":
-                raise ValueError(f"country.{name} has gaps by design, so its missing values cannot be filled")
+                raise ValueError(f"country.{name} is partial or not scored, so its gaps cannot be filled")
         table = self._country_facts.reindex(columns=sorted({*self._country_facts.columns, *names}))
         values = {name: table[name].to_numpy(dtype=np.float64).copy() for name in names}
         low, high = ({name: column.copy() for name, column in values.items()} for _ in range(2))

@@ -84,7 +84,7 @@ def test_a_model_older_than_named_releases_uses_the_release_of_its_own_version()
 
 def test_an_unknown_release_is_rejected_with_a_list_of_those_that_exist(tmp_path: Path) -> None:
     with pytest.raises(
-        DataFileError, match=r"toy/1\.toml: actions: '2026\.0' is no release of the action library; there are "
+        DataFileError, match=r"toy/1\.toml: actions: '2026\.0' is not a release of the action library; available: "
     ):
         load_toy_model(tmp_path, actions="2026.0")
 
@@ -155,11 +155,11 @@ def test_an_action_may_name_the_one_that_it_follows(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("action", "fault"),
     [
-        ({"id": "call"}, "all.toml: action 'call' has no place: give it 'after', or one in order.toml"),
-        ({"id": "call", "after": "ghost"}, "all.toml: action 'call': 'after' names 'ghost', which has no place yet"),
+        ({"id": "call"}, "all.toml: action 'call' has no position: set 'after', or add it to order.toml"),
+        ({"id": "call", "after": "ghost"}, "all.toml: action 'call': 'after' names 'ghost', which has no position yet"),
         (
             {"id": "repay", "after": "ask"},
-            "all.toml: action 'repay' has a place in order.toml already, and 'after' beside it",
+            "all.toml: action 'repay' already has a position in order.toml, so it cannot have 'after' as well",
         ),
     ],
 )

@@ -58,7 +58,7 @@ def test_days_may_be_in_any_order():
 def test_an_invalid_file_is_refused_with_the_expected_format(data: bytes):
     with pytest.raises(RatesFileError) as raised:
         parse_rates_file(data, "USD")
-    assert "rates" in str(raised.value)
+    assert "exchange rate" in str(raised.value)
 
 
 def test_the_error_names_the_invalid_line():

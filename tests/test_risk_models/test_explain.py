@@ -86,7 +86,7 @@ def change_indicator(name: str, model: Model = SITE, **changes: object) -> Model
         ("ruled_out", "none", "Ruled out by other information."),
         ("answered", "none", "Workers pay: None."),
         ("answered", "all", "Workers pay: All of them. Indicators consistent with debt bondage."),
-        ("expired", "none", "Workers pay: None. The evidence is past its shelf life, so it no longer reassures."),
+        ("expired", "none", "Workers pay: None. The evidence has expired, so it no longer lowers the risk."),
         ("expired", "all", "Workers pay: All of them. Indicators consistent with debt bondage."),
         ("reported", None, "Reported by workers or officials. Indicators consistent with debt bondage."),
     ],
@@ -179,14 +179,12 @@ def test_a_screening_answer_applies_to_its_indicators_with_its_own_evidence() ->
     reason = explain_one(
         build_answer_entry("fees", "answered", None), get_evidence_text=lambda question: f"Evidence on {question}."
     )
-    assert (reason.state, reason.text) == ("cannot_apply", "No migrant workers: declared, so this cannot apply here.")
+    assert (reason.state, reason.text) == ("cannot_apply", "No migrant workers: declared, so this does not apply here.")
     assert reason.evidence == "Evidence on workers_migrant."
 
 
 def test_harm_contradicts_a_screening_answer() -> None:
-    contradicted = (
-        ' This contradicts what was declared ("No migrant workers"), which therefore counts for nothing here.'
-    )
+    contradicted = ' This contradicts the declaration "No migrant workers", which is therefore disregarded here.'
     texts = {
         answers["workers_migrant"]: explain_one(
             build_answer_entry("papers", "answered", "employer"), answers=answers
@@ -245,12 +243,12 @@ def test_what_case_records_found_and_what_workers_answered_are_separate_reports(
     model = change_indicator("hours", report_sources={"worker_answers": ("too_long", "no_rest")})
     answers = {"case_harms": ("hours",), "worker_answers": ["too_long", "no_rest", "other"]}
     reason = explain_one(build_answer_entry("hours", "reported", 50.0), model=model, answers=answers)
-    assert reason.reported == "Reported by workers: days too long; no day of rest. Told in case records: long hours"
+    assert reason.reported == "Reported by workers: days too long; no day of rest. Reported in case records: long hours"
 
 
 def test_what_case_records_found_goes_by_the_title_of_the_indicator_where_no_sheet_has_words_for_it() -> None:
     reason = explain_one(build_answer_entry("papers", "reported", None), answers={"case_harms": ("papers",)})
-    assert reason.reported == "Told in case records: papers are held"
+    assert reason.reported == "Reported in case records: papers are held"
 
 
 def test_an_indicator_may_go_by_other_codes_of_a_report_than_its_own() -> None:
@@ -379,7 +377,7 @@ def test_the_worst_agency_is_explained_by_which_it_is() -> None:
     assert explain_one(build_fact_entry("agency", value=80.0), agency="Swift Hands: 80.0.").text == "Swift Hands: 80.0."
     reason = explain_one(build_fact_entry("agency", "declined", None))
     assert reason.text.startswith(
-        "The worst agency named here is the usual level for recruitment through it. Asked and left blank"
+        "The highest-scoring agency named here sets the usual level for recruitment through it. Asked and left blank"
     )
     assert (reason.title, reason.value, reason.sources) == ("Highest-scoring agency named", "", ("SD-64", "SD-65"))
 
@@ -447,7 +445,7 @@ def test_low_still_needs_the_core_questions_that_are_open() -> None:
     )
     (reason,) = explain_why_not_low(SITE, build_result(), open_and_settled)
     assert reason.text == (
-        "A score of 20.0 alone would be Low. Low needs every core question answered; open: "
+        "A score of 20.0 alone would be Low. A Low rating needs every core question answered; still open: "
         "Workers pay to get the job, Papers are held, Violence."
     )
 
@@ -471,7 +469,7 @@ def test_low_still_needs_a_worst_case_below_75_and_what_is_not_known_keeps_it_up
     assert below == "A score of 20.0 alone would be Low."
     with_gaps = explain_why_not_low(SITE, build_result(worst=80.0), explain(*gaps))[0].text
     assert with_gaps.endswith(
-        "Facts that are not known here keep it up too: The title of crises, The title of migrants."
+        "Facts that are not known here also raise it: The title of crises, The title of migrants."
     )
 
 
@@ -479,5 +477,5 @@ def test_a_floor_that_only_declined_answers_reach_is_worded_as_not_ruled_out() -
     floor = SITE.floors[0]
     assert describe_floor(floor, only_declined=False) == "One strong sign is enough to look at once."
     assert describe_floor(floor, only_declined=True) == (
-        "It cannot be ruled out, since questions were asked and left blank. One strong sign is enough to look at once."
+        "It cannot be ruled out, because questions were left blank. One strong sign is enough to look at once."
     )

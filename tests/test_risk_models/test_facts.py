@@ -144,7 +144,7 @@ def test_an_incomplete_description_is_refused(tmp_path: Path, key: str) -> None:
     ("changed", "fault"),
     [
         ({"range": "[10, 0]"}, "'range'"),
-        ({"use": '"often"'}, "'use' is one of scored, note, exposure"),
+        ({"use": '"often"'}, "'use' must be one of scored, note, exposure"),
         ({"higher": '"better"'}, "riskier or safer"),
         ({"id": '"planet.wealth"'}, "the id must be a table and a name"),
     ],
@@ -270,7 +270,7 @@ def test_partial_facts_and_notes_are_never_filled(tmp_path: Path, changed: dict[
     facts = load_country_facts(
         tmp_path, "TH,card,1,2020,2020-12-31,S", descriptions=write_description("country.card", **changed)
     ).as_of(ON)
-    with pytest.raises(ValueError, match="card is not known of every country"):
+    with pytest.raises(ValueError, match="card is partial or not scored"):
         facts.fill_gaps(["card"])
 
 

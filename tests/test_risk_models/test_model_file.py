@@ -126,13 +126,13 @@ def test_the_digest_of_a_pack_changes_with_its_core_and_with_itself(tmp_path: Pa
 @pytest.mark.parametrize(
     ("pack", "fault"),
     [
-        ({"includes": "core/2"}, "includes: there is no core 'core/2'; there are: core/1"),
+        ({"includes": "core/2"}, "includes: there is no core 'core/2'; available: core/1"),
         ({"includes": "toy/1"}, "includes: there is no core 'toy/1'"),
         ({"includes": ["core/1"]}, "model: 'includes' is ['core/1']"),
         ({"override": {"indicator": {"fee": {"weight": 6}}}}, "override: indicator 'fee': the core has no such block"),
         (
             {"drop": {"indicator": ["hours"]}, "override": {"indicator": {"hours": {"weight": 6}}}},
-            "override: indicator 'hours': the core has no such block, or it is dropped",
+            "override: indicator 'hours': the core has no such block, or the pack drops it",
         ),
         ({"override": {"indicators": {"fees": {"weight": 6}}}}, "override: unknown key 'indicators'"),
         ({"override": {"indicator": {"fees": 6}}}, "override: 'fees' is 6"),
@@ -150,7 +150,7 @@ def test_the_digest_of_a_pack_changes_with_its_core_and_with_itself(tmp_path: Pa
         ),
         (
             {"indicator": [{**PORT, "id": "fees"}]},
-            "indicator 'fees': the core has it already; change it under [override.ind",
+            "indicator 'fees': the core already has it; change it under [override.ind",
         ),
         ({"indicator": [PORT, PORT]}, "indicator 'port': appears twice"),
         (
@@ -190,7 +190,7 @@ def test_an_invalid_core_is_rejected(tmp_path: Path, core: dict[str, Any], fault
 def test_a_core_that_is_not_toml_is_rejected_with_its_name(tmp_path: Path) -> None:
     path = write_pack(tmp_path, PACK)
     (tmp_path / "core" / "1.toml").write_text("reported = \n", encoding="utf-8")
-    with pytest.raises(DataFileError, match=r"^core/1\.toml: not TOML"):
+    with pytest.raises(DataFileError, match=r"^core/1\.toml: not valid TOML"):
         load_model(path)
 
 

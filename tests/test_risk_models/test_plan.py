@@ -314,7 +314,7 @@ def test_a_library_is_loaded_with_the_position_of_each_action_in_its_order(tmp_p
         ({"due_days": "{ harm = 0 }"}, "'due_days' must be above 0"),
         ({"due_days": "{ declined = 1 }"}, "state 'harm' is unknown or has no 'due_days'"),
         ({"states": '["gone"]', "due_days": "{ gone = 1 }"}, "state 'gone' is unknown"),
-        ({"since": '"soon"'}, "'since' is 'soon', which is no version"),
+        ({"since": '"soon"'}, "'since' is 'soon', which is not a version"),
     ],
 )
 def test_an_invalid_action_is_rejected_with_file_action_and_fault(
@@ -330,8 +330,8 @@ def test_an_invalid_action_is_rejected_with_file_action_and_fault(
     ("actions", "order", "fault"),
     [
         ([VALID_ACTION, VALID_ACTION], '["first"]', "action 'first' appears twice"),
-        ([VALID_ACTION], "[]", "action 'first' has no place: give it 'after', or one in order.toml"),
-        ([VALID_ACTION], '["first", "gone"]', "order.toml: 'gone' is no action"),
+        ([VALID_ACTION], "[]", "action 'first' has no position: set 'after', or add it to order.toml"),
+        ([VALID_ACTION], '["first", "gone"]', "order.toml: 'gone' is not an action"),
         ([VALID_ACTION], '["first", "first"]', "order.toml: 'first' appears twice"),
     ],
 )

@@ -58,7 +58,7 @@ def test_the_reason_names_the_worst_agency_its_score_and_its_share() -> None:
 @pytest.mark.parametrize(
     ("extra", "share"),
     [
-        ({"workers_by_agency": ["Fern Crew: 12.5%"], "workers_total": 80.0}, ", which supplies 12.5 percent of the workers,"),
+        ({"workers_by_agency": ["Fern Crew: 12.5%"], "workers_total": 80.0}, ", which supplies 12.5% of the workers,"),
         ({"workers_by_agency": ["Fern Crew: 60"]}, ", which supplies 60 workers,"),
         ({"workers_by_agency": ["Fern Crew: 60"], "workers_total": 40.0}, ", which supplies 60 workers,"),
         ({"workers_by_agency": ["Kite Placement: 60"], "workers_total": 100.0}, ""),

@@ -148,7 +148,7 @@ def test_a_low_score_with_another_level_explains_why_and_how_to_resolve_it() -> 
     assert self_declared.headline.next_step == "Settle what keeps the level from low"
     open_core = build_detail({q: a for q, a in EXEMPLARY_OFFICE.items() if q not in ("violence", "threats")})
     assert open_core.headline.level == "medium"
-    assert "every core question answered; open: Violence, Threats." in open_core.reasons[0].text
+    assert "every core question answered; still open: Violence, Threats." in open_core.reasons[0].text
 
 
 def test_a_level_that_follows_from_the_score_has_no_such_reason() -> None:
