@@ -244,11 +244,9 @@ class Detail:
         blank = sum(floor.open for floor in self.floors)
         if not self.headline.silent or not blank:
             return ""
-        applies, them = ("applies", "it") if blank == 1 else ("apply", "them")
-        return (
-            f"{blank} of {len(self.floors)} minimum-score rules {applies} only because questions were left blank. "
-            f"Without {them} the level would be lower."
-        )
+        rest, them = ("rests", "it") if blank == 1 else ("rest", "them")
+        rules = f"{blank} of {len(self.floors)} minimum-score rules {rest} on questions left blank"
+        return f"{rules}; without {them} the level is lower."
 
     @property
     def stable_weightings(self) -> int | None:

@@ -37,7 +37,7 @@ COLUMNS: tuple[Column, ...] = (
     ("Worst", 8, "0.0", attrgetter("worst")),
     ("Inherent risk", 9, "0.0", attrgetter("inherent")),
     ("Practice", 9, "0.0", attrgetter("practice_points")),
-    ("Practice, at most", 9, "0.0", attrgetter("practice_of")),
+    ("Practice, maximum", 9, "0.0", attrgetter("practice_of")),
     ("Confidence", 10, "0", attrgetter("confidence")),
     ("Minimum-score rules", 30, "text", lambda headline: "; ".join(headline.floors)),
     ("Next step", 48, "text", attrgetter("next_step")),
@@ -129,7 +129,7 @@ def _reason_rows(report: Report) -> Iterator[Row]:
             sources = ", ".join(r.sources)
             yield (
                 *who,
-                r.kind,
+                "fact" if r.kind == "context" else r.kind,
                 r.title,
                 r.full_text,
                 r.state.replace("_", " "),

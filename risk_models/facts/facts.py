@@ -390,13 +390,13 @@ def _parse_rows(
     unlisted = ~rows["code"].str.replace(r".*/", "", regex=True).isin(list(goods)) & (table == "goods")
     checks = (
         ("there is no such fact in facts.toml", ~ids.isin(list(descriptions))),
-        ("this is no code of the table", ~rows["code"].str.fullmatch(CODE_PATTERNS[table])),
-        ("the value is no number", (rows["value"] != "") & ~np.isfinite(number)),
-        ("the value is out of the range of the fact", (number < lowest) | (number > highest)),
-        ("the year is no year", ~rows["year"].str.fullmatch(r"(?:[0-9]{4})?")),
-        ("known_from is no day", ~_are_days(rows["known_from"])),
+        ("this is not a code of the table", ~rows["code"].str.fullmatch(CODE_PATTERNS[table])),
+        ("the value is not a number", (rows["value"] != "") & ~np.isfinite(number)),
+        ("the value is outside the range of the fact", (number < lowest) | (number > highest)),
+        ("the year is not a year", ~rows["year"].str.fullmatch(r"(?:[0-9]{4})?")),
+        ("known_from is not a date", ~_are_days(rows["known_from"])),
         ("the source is missing", rows["source"].str.strip() == ""),
-        ("there is such a row for this day already", rows.duplicated(["code", "fact", "known_from"])),
+        ("there is already a row for this date", rows.duplicated(["code", "fact", "known_from"])),
         ("the good is not in goods_words.csv", unlisted),
     )
     for fault, invalid in checks:

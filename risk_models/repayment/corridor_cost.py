@@ -85,7 +85,7 @@ class _CostSearch:
         year = Period(date(fact.year, 1, 1), date(fact.year, 12, 31)) if fact.year else None
         cost = convert_amount(value, entry["currency"], year, self.terms)
         if cost is None:
-            missing = f"{entry['currency']} in {fact.year or 'a year that is not told'}"
+            missing = f"{entry['currency']} in {fact.year or 'an unknown year'}"
             self.notes.issues.append(RepaymentIssue("rate.missing_for_fact", cohort.id, missing))
         return cost
 

@@ -62,7 +62,7 @@ METHOD_NOTES = (
     "(the supplier's answers), case evidence (what workers, unions and officials reported), and confidence in the data.",
     "Every point is explained. The facts make up the inherent risk. Each answer raises or lowers the score, depending on its "
     "weight and on the evidence behind it. Minimum-score rules raise the score where a serious indicator was admitted, was "
-    "reported, or was asked about and left blank. Together these points add up to the score shown.",
+    "reported, or was asked about and left blank. Apart from rounding, these points add up to the score.",
     "The likely range runs from the best to the worst case for everything that is not known. A missing answer never counts as "
     "a good one: a question that was not asked counts as usual for the country and sector, and a question that was left blank "
     "counts as if the problem existed.",

@@ -311,9 +311,7 @@ def test_evidence_is_described_in_words() -> None:
     )
     assert describe_evidence(find_evidence("papers_retention")) == "Self-declared, no date given, counts 0.20 today."
     old = build_evidence_lookup(from_rows([{"answered_on": "2024-01-05"}]), TOY, ON)
-    assert (
-        describe_evidence(old("hours")) == "Self-declared, of 5 January 2024: expired, so it counts 0.00 today."
-    )
+    assert describe_evidence(old("hours")) == "Self-declared, of 5 January 2024: expired, so it counts 0.00 today."
     home = build_evidence_lookup(from_rows([{"evidence_grade": "audit", "evidence_date": "2026-08-01"}]), HOME, ON)
     assert describe_evidence(home("hours")) == (
         "Self-declared, of 1 August 2026, counts 0.20 today. Audits and certificates do not count here."

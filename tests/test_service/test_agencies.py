@@ -92,7 +92,7 @@ def test_an_expired_licence_counts_even_if_declared_not_required() -> None:
     batch = Batch("agency", from_rows([row]), "a.xlsx", "Agencies", np.array([2]))
     (detail,) = build_details(assess([batch], FACTS, ON)[0], FACTS, ON)
     (reason,) = [reason for reason in detail.reasons if reason.title == "Licence run out"]
-    assert 'contradicts what was declared ("The state asks for no licence")' in reason.text
+    assert 'contradicts the declaration "The state asks for no licence"' in reason.text
 
 
 @pytest.mark.parametrize("reporter", ["official", "workers"])

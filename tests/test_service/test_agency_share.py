@@ -50,7 +50,7 @@ def test_the_reason_names_the_worst_agency_its_score_and_its_share() -> None:
     assert reason is not None
     score = f"{float(reason.value.split()[1]):.1f}"
     assert reason.text.startswith(
-        f"The score of Fern Crew ({score}), which supplies 10 of 100 workers, counts as the usual level"
+        f"The score of Fern Crew ({score}), which supplies 10 of 100 workers, sets the usual level"
     )
     assert "the worst of 2 assessed agencies" in reason.text
 
@@ -69,7 +69,7 @@ def test_the_reason_names_the_worst_agency_its_score_and_its_share() -> None:
 def test_the_reason_gives_the_share_as_far_as_it_is_known(extra: dict[str, Any], share: str) -> None:
     _, reason = get_score_and_agency_reason({**SITE, **extra}, WORSE, BETTER)
     assert reason is not None
-    assert f"({float(reason.value.split()[1]):.1f}){share} counts as" in reason.text
+    assert f"({float(reason.value.split()[1]):.1f}){share} sets the usual level" in reason.text
 
 
 @examples(15)

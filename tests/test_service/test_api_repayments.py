@@ -88,11 +88,11 @@ def test_terms_are_taken(portal: Portal) -> None:
         ({"rows": [{**NP_19, "worker": "12"}]}, "field.unknown", "worker"),
         ({"rates": [{**RATES[0], "per_unit": 0}]}, "field.value", "per_unit"),
         ({"rates": [{**RATES[0], "per_unit": True}]}, "field.type", "per_unit"),
-        ({"rates": [RATES[0], RATES[0]]}, "repayment.impossible", "second for MYR"),
+        ({"rates": [RATES[0], RATES[0]]}, "repayment.impossible", "second rate for MYR"),
         ({"interest": 101}, "field.value", "interest"), ({"interest": "5"}, "field.type", "interest"),
         ({"instalments": 13}, "field.value", "instalments"), ({"instalments": 1.5}, "field.type", "instalments"),
         ({"on": "2026-02-30"}, "repayment.impossible", "YYYY-MM-DD"), ({"currency": "usd"}, "field.value", "currency"),
-        ({"rates": []}, "repayment.impossible", "no rate for MYR"), ({"total": 0}, "field.unknown", "total"),
+        ({"rates": []}, "repayment.impossible", "no exchange rate for MYR"), ({"total": 0}, "field.unknown", "total"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_is_refused_with_its_place(

@@ -227,8 +227,8 @@ def test_the_same_sheet_gives_the_same_bytes(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "output"),
     [
-        (["--currency", "dollar"], "three capital letters"), (["--interest", "abc"], "no number"),
-        (["--interest", "101"], "0 to 100"), (["--instalments", "13"], "1 (a lump sum"), (["--instalments", "1.5"], "whole"),
+        (["--currency", "dollar"], "three capital letters"), (["--interest", "abc"], "not a number"),
+        (["--interest", "101"], "0 and 100%"), (["--instalments", "13"], "1 (a lump sum"), (["--instalments", "1.5"], "whole"),
         (["--on", "2026-02-30"], "YYYY-MM-DD"), (["--first-payment", "2020-01-01"], "first payment"),
         (["--currency", "EUR"], "per_eur"), (["--sheet", "Nowhere"], "no sheet 'Nowhere'"),
     ],
@@ -258,7 +258,7 @@ def test_a_sheet_that_takes_too_long_is_refused(tmp_path: Path, capsys: Any, mon
 
 def test_nothing_to_calculate_with_is_status_2_and_says_what_is_missing(tmp_path: Path, capsys: Any) -> None:
     assert repay(tmp_path, cohorts.sheet(), rates=None) == (2, None)
-    assert "There is no rate for MYR" in capsys.readouterr().err
+    assert "There is no exchange rate for MYR" in capsys.readouterr().err
 
 
 def test_the_template_filled_in_is_read_back(tmp_path: Path) -> None:

@@ -83,4 +83,4 @@ def test_a_stored_agency_can_replace_another(portal: Portal) -> None:
     put_supplier.sync("S-2", client=portal.client, body=site)
     reply = try_change(portal, "S-2", answers=SiteAnswers(agencies=["Fern Placement"]))
     assert reply.after.score > reply.before.score
-    assert [move.title for move in reply.moves] == ["Worst agency named"]
+    assert [move.title for move in reply.moves] == ["Highest-scoring agency named"]

@@ -60,7 +60,7 @@ def test_the_result_is_shown_with_its_workbook(app: Flask) -> None:
     ("data", "fields", "expected"),
     [
         (None, {}, "Choose a cohorts file"), (b"nothing", {}, "cohorts.xlsx"),
-        (cohorts.sheet(), {"interest": "much"}, "is no number"), (cohorts.sheet(), {"currency": "EUR"}, "per_eur"),
+        (cohorts.sheet(), {"interest": "much"}, "is not a number"), (cohorts.sheet(), {"currency": "EUR"}, "per_eur"),
         (cohorts.sheet(), {"instalments": "99"}, "lump sum"),
         (cohorts.sheet(*[f"{row} | Xyz" for row in cohorts.ROWS], headers=(*cohorts.HEADERS, "Worker name")), {}, "Remove the"),
     ],
