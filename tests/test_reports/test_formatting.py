@@ -19,5 +19,5 @@ def test_a_partial_date_shows_only_what_is_known(text: str, expected: str):
     assert format_iso_date(text) == expected
 
 
-def test_a_range_has_an_en_dash_and_one_decimal_as_its_score_has():
-    assert format_range(39, 83.14) == "39.0–83.1"
+def test_a_range_has_an_en_dash():
+    assert format_range(39, 83.14) == "39–83"
