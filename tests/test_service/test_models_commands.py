@@ -152,7 +152,7 @@ def test_the_steadiness_of_an_explained_supplier_is_told_where_anything_was_aske
         assess_batch(batch(HELD, {"country": "VN", "sector": ("1311",)}), FACTS, ON, {}), FACTS, ON
     )
     assert asked.steadiness is not None
-    assert asked.stability_text.startswith("The level would stay high in ")
+    assert asked.stability_text.startswith("The level is the same in ")
     assert (bare.steadiness, bare.stability_text) == (None, "")
 
 
