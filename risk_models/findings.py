@@ -42,7 +42,10 @@ def find_group_faults(models: Sequence[Model], actions: Sequence[Action]) -> lis
     declared = {
         GROUP_PREFIX + group for model in models for indicator in model.indicators for group in indicator.groups
     }
-    faults = [f"actions: no indicator is in {name}, which actions address" for name in sorted(addressed - declared)]
+    faults = [
+        f"actions: actions address {name}, but no indicator is in that group" for name in sorted(addressed - declared)
+    ]
     return faults + [
-        f"actions: none addresses {name}, which indicators are in" for name in sorted(declared - addressed)
+        f"actions: no action addresses {name}, although indicators are in that group"
+        for name in sorted(declared - addressed)
     ]

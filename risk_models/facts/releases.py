@@ -74,15 +74,13 @@ def list_release_faults(folder: Path = FACTS_FOLDER) -> list[str]:
     for release in load_releases(folder):
         if _compute_digest(facts, release.lines, folder) != release.digest:
             faults.append(
-                f"facts: edition {release.name} was released and has been changed; a correction is a new row at the end"
+                f"facts: release {release.name} has been changed since it was released; add corrections as new rows at the end"
             )
     latest = load_releases(folder)[-1:]
     current = build_current_release("NAME", folder)
     if not faults and latest and latest[0].lines != current.lines:
         line = f"NAME {' '.join(map(str, current.lines))} {current.digest}"
-        faults.append(
-            f"facts: there are rows that no edition has; add to RELEASED, with the name of the release: {line}"
-        )
+        faults.append(f"facts: some rows belong to no release; add to RELEASED, with the name of the release: {line}")
     return faults
 
 

@@ -59,17 +59,19 @@ def list_case_data_faults() -> list[str]:
     if list_released_digests().get(rules.version) != rules.digest:
         release_line = f"{rules.version} {rules.digest}"
         faults.append(
-            f"cases: they are not as released; give a change a new version, and add to RELEASED: {release_line}"
+            f"cases: the rules differ from their release; give the change a new version, and add to RELEASED: {release_line}"
         )
     faults += [
         f"cases/findings.toml: the form does not offer {name} in the same words"
         for name in titles.items() - offered.items()
     ]
-    faults += [f"{form.file}: {name} is no finding of cases/findings.toml" for name in offered.keys() - titles.keys()]
-    faults += [f"cases: {name} is read in no finding" for name, cells in rules.cells_by_indicator.items() if not cells]
+    faults += [
+        f"{form.file}: {name} is not a finding in cases/findings.toml" for name in offered.keys() - titles.keys()
+    ]
+    faults += [f"cases: no finding uses {name}" for name, cells in rules.cells_by_indicator.items() if not cells]
     indicators = {indicator.id for model in load_models() for indicator in model.indicators}
     faults += [
-        f"cases/findings.toml: {finding.id} sets {name}, which is an indicator of no model"
+        f"cases/findings.toml: {finding.id} sets {name}, which is not an indicator of any model"
         for finding in rules.findings.values()
         for name in finding.indicators
         if name not in indicators

@@ -132,8 +132,8 @@ def test_a_group_is_expanded_to_each_of_its_indicators_once(tmp_path: Path) -> N
 def test_a_group_that_only_models_or_only_actions_use_is_a_fault(tmp_path: Path) -> None:
     model = load_toy_model(tmp_path, indicator=[*TOY["indicator"], {**PORT, "groups": ["mony", "asked"]}])
     assert find_group_faults([model], load_actions(write_library(tmp_path, ASK, REPAY))) == [
-        "actions: no indicator is in group:money, which actions address",
-        "actions: none addresses group:mony, which indicators are in",
+        "actions: actions address group:money, but no indicator is in that group",
+        "actions: no action addresses group:mony, although indicators are in that group",
     ]
     assert find_group_faults(load_models(), load_actions()) == []
 

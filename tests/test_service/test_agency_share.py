@@ -52,7 +52,7 @@ def test_the_reason_names_the_worst_agency_its_score_and_its_share() -> None:
     assert reason.text.startswith(
         f"The score of Fern Crew ({score}), which supplies 10 of 100 workers, sets the usual level"
     )
-    assert "the worst of 2 assessed agencies" in reason.text
+    assert "the highest of 2 assessed agencies" in reason.text
 
 
 @pytest.mark.parametrize(
