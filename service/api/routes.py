@@ -43,7 +43,7 @@ from service.api.schemas.admin import (
     UserSchema,
     UserWithPasswordSchema,
 )
-from service.api.schemas.assessments import AssessmentSchema, MovesSchema
+from service.api.schemas.assessments import AssessmentSchema, ScoreChangeSchema
 from service.api.schemas.base import PageQuerySchema
 from service.api.schemas.cases import CASE_CLOSING, CASE_PAGE, NEW_CASE, CaseQuerySchema, CaseSchema, FindingSchema
 from service.api.schemas.files import (
@@ -64,7 +64,7 @@ from service.api.schemas.questionnaires import (
     FORMS,
     QUESTIONNAIRE_REQUESTS,
     QuestionnaireRequestSchema,
-    ReturnSchema,
+    QuestionnaireReturnSchema,
     new_questionnaire_request,
 )
 from service.api.schemas.repayment import RepaymentRequestSchema, RepaymentSchema
@@ -78,8 +78,8 @@ from service.api.schemas.suppliers import (
     TABLE_FORMATS,
     ChangePageSchema,
     ChangeQuerySchema,
+    ConnectionsSchema,
     MergeSchema,
-    OthersSchema,
     PortfolioSchema,
     SupplierQuerySchema,
     SupplierSchema,
@@ -125,7 +125,7 @@ def _of_kind(kind: str) -> tuple[Route, ...]:
               "Calculate the effect of changed answers, agencies or actions. Nothing is saved.", WhatIfSchema(),
               body=what_if_change(kind), fixed=fixed),
         Route("GET", f"{one}/others", f"get_{noun}_connections", overview.get_others,
-              "List related agencies, sites and migration corridors.", OthersSchema(), fixed=fixed),
+              "List related agencies, sites and migration corridors.", ConnectionsSchema(), fixed=fixed),
         Route("GET", f"{one}/askings", f"list_{noun}_requests", questionnaire_requests.list_requests,
               f"List the questionnaires sent to {described}, newest first.", QUESTIONNAIRE_REQUESTS, fixed=fixed),
         Route("POST", f"{one}/askings", f"create_{noun}_request", questionnaire_requests.create,
@@ -136,7 +136,7 @@ def _of_kind(kind: str) -> tuple[Route, ...]:
               fixed=fixed),
         Route("POST", f"{one}/askings/<asking_id>/returned", f"mark_{noun}_form_returned",
               questionnaire_requests.mark_returned, "Record that a questionnaire was returned (default: today).",
-              QuestionnaireRequestSchema(), transaction="write", body=ReturnSchema(), fixed=fixed),
+              QuestionnaireRequestSchema(), transaction="write", body=QuestionnaireReturnSchema(), fixed=fixed),
     )  # fmt: skip
 
 
@@ -154,7 +154,7 @@ ROUTES: tuple[Route, ...] = (
           "Get a result as of its assessment date, with reasons.",
           AssessmentSchema()),
     Route("GET", "/assessments/<result_id>/moves", "get_score_changes", overview.get_moves,
-          "Explain how the score changed since the previous assessment.", MovesSchema()),
+          "Explain how the score changed since the previous assessment.", ScoreChangeSchema()),
     Route("GET", "/portfolio", "get_portfolio", overview.get_portfolio,
           "Get the portfolio: counts, queues and changes across all suppliers.",
           PortfolioSchema()),

@@ -26,7 +26,7 @@ from diligence_client.api.suppliers import (
     put_supplier,
 )
 from diligence_client.api.table import download_table
-from diligence_client.models import AgencyAnswers, NewSiteQuestionnaireRequest, Return, SiteAnswers
+from diligence_client.models import AgencyAnswers, NewSiteQuestionnaireRequest, QuestionnaireReturn, SiteAnswers
 from flask import Flask
 from openpyxl import load_workbook
 from portal import Portal, make_portal
@@ -165,13 +165,15 @@ def test_asking_is_recorded_fetched_and_marked_as_returned(portal: Portal, stran
     assert response.headers["Location"].endswith(f"/askings/{request.id}/form")
     book = load_workbook(download_supplier_form.sync("S-1", request.id, client=client).payload)
     assert dict(book["_form"].values)["asking"] == request.id
-    early = mark_supplier_form_returned.sync("S-1", request.id, client=client, body=Return(date(2020, 1, 1)))
+    early = mark_supplier_form_returned.sync(
+        "S-1", request.id, client=client, body=QuestionnaireReturn(date(2020, 1, 1))
+    )
     assert early.code == "asking.returned_on"
-    returned = mark_supplier_form_returned.sync("S-1", request.id, client=client, body=Return())
+    returned = mark_supplier_form_returned.sync("S-1", request.id, client=client, body=QuestionnaireReturn())
     assert returned.returned_on == request.sent_on
     assert list_supplier_requests.sync("S-1", client=client).items == [returned]
     put(portal, "S-2")
-    elsewhere = mark_supplier_form_returned.sync_detailed("S-2", request.id, client=client, body=Return())
+    elsewhere = mark_supplier_form_returned.sync_detailed("S-2", request.id, client=client, body=QuestionnaireReturn())
     assert elsewhere.status_code == 404
     assert list_supplier_requests.sync_detailed("S-1", client=stranger.client).status_code == 404
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from api_contract import described, faults_of, operations
+from diligence_client import models
 from flask import Response
 from marshmallow import ValidationError, fields
 
@@ -152,6 +153,12 @@ def test_a_response_that_is_not_as_described_is_found_by_every_test_that_gets_it
     """The fixture `app` holds each response against the document by this function."""
     (found,) = faults_of("api.list_schedules", response)
     assert fault in found
+
+
+def test_a_response_that_the_client_would_change_is_found_too(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(models.ScheduleList, "to_dict", lambda self: {"items": []})
+    (found,) = faults_of("api.list_schedules", answer('{"items": [], "next": null}'))
+    assert "client" in found
 
 
 def test_a_response_as_described_passes():

@@ -107,7 +107,7 @@ class ContributionSchema(ApiSchema):
     points = StrictNumber()
 
 
-class MovesSchema(ApiSchema):
+class ScoreChangeSchema(ApiSchema):
     """How a score changed since the previous assessment; ``change`` is null for the first."""
 
     id = fields.String()

@@ -52,7 +52,7 @@ def new_questionnaire_request(kind: str) -> ApiSchema:
     return OfKindSchema(sent_as=f"New{kind.capitalize()}QuestionnaireRequest")
 
 
-class ReturnSchema(ApiSchema):
+class QuestionnaireReturnSchema(ApiSchema):
     """The date on which a questionnaire was returned (default: today)."""
 
     on = StrictDay()

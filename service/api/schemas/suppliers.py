@@ -138,7 +138,7 @@ class CorridorSchema(ApiSchema):
     destination = fields.String(data_key="to")
 
 
-class OthersSchema(ApiSchema):
+class ConnectionsSchema(ApiSchema):
     """What a supplier is related to: agencies it names, sites of its company or that use it, and corridors."""
 
     agencies = fields.List(fields.Nested(NamedAgencySchema))
