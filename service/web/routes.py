@@ -23,6 +23,7 @@ from service.queries.supplier_list import get_action_title, get_level_text
 from service.queries.supplier_list import get_next_step as get_next_step_id
 from service.report_content.labels import get_country_name, get_sector_title
 from service.report_content.sources import load_sources
+from service.web.formatting import format_day, format_moment, format_plural
 from service.web.pages import (
     cases,
     help_page,
@@ -161,6 +162,8 @@ def register(app: Flask) -> None:
         country_name=get_country_name,
         sector_title=get_sector_title,
         describe_cell=describe,
+        format_day=format_day,
+        format_moment=format_moment,
         format_number=format_number,
         format_points=format_points,
         format_range=format_range,
@@ -173,4 +176,5 @@ def register(app: Flask) -> None:
         REPORT_FORMATS=FORMATS,
         SOURCES=load_sources(),
         TERMS=help_page.load_terms(),
+        ngettext=format_plural,  # in place of Babel's, which writes 12345 without its comma
     )

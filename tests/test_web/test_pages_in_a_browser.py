@@ -113,7 +113,7 @@ def test_each_reason_shows_its_value_state_source_and_date_when_it_is_opened(ana
     reason = answered.first
     expect(reason.locator(".body")).to_be_hidden()
     reason.locator("summary").click()
-    for words in ("Source", "Answered", "15 Sep", "Risk value"):
+    for words in ("Source", "Answered", "15 Sep 2026", "Risk value"):
         expect(reason.locator(".body")).to_contain_text(words)
 
 

@@ -1,0 +1,27 @@
+"""Format dates and counts on pages: in the time zone of the reader, and alike everywhere."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+from flask_babel import get_domain, to_user_timezone
+
+from reports.formatting import MONTHS, format_number
+
+
+def format_day(on: date) -> str:
+    """Return a day as "27 Nov 2026"; of a moment, the day it is at the reader's place."""
+    if isinstance(on, datetime):
+        on = to_user_timezone(on)
+    return f"{on.day} {MONTHS[on.month - 1][:3]} {on.year}"
+
+
+def format_moment(at: datetime) -> str:
+    """Return a moment as "27 Nov 2026, 14:05", in the reader's time zone."""
+    return f"{format_day(at)}, {to_user_timezone(at):%H:%M}"
+
+
+def format_plural(singular: str, plural: str, num: int, **values: object) -> str:
+    """Return the translation of the form that agrees with a number; ``%(num)s`` becomes "12,345"."""
+    text: str = get_domain().get_translations().ungettext(singular, plural, num)
+    return text % {"num": format_number(num), **values}

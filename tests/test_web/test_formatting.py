@@ -1,0 +1,31 @@
+"""Numbers and dates read the same on every page."""
+
+from datetime import UTC, date, datetime
+
+import pytest
+from flask import Flask
+from flask_babel import Babel, force_locale
+
+from service.web.formatting import format_day, format_moment, format_plural
+
+
+@pytest.fixture
+def app() -> Flask:
+    """Return an application whose reader is in Bangkok."""
+    app = Flask("test")
+    Babel(app, timezone_selector=lambda: "Asia/Bangkok")
+    return app
+
+
+def test_a_day_and_a_moment_are_those_of_the_reader(app: Flask) -> None:
+    late = datetime(2026, 9, 30, 20, 5, tzinfo=UTC)
+    with app.test_request_context():
+        assert format_day(date(2026, 9, 30)) == "30 Sep 2026"
+        assert format_day(late) == "1 Oct 2026"
+        assert format_moment(late) == "1 Oct 2026, 03:05"
+
+
+@pytest.mark.parametrize(("num", "text"), [(0, "0 sites of 3"), (1, "1 site of 3"), (12345, "12,345 sites of 3")])
+def test_a_count_has_its_comma_and_its_plural(app: Flask, num: int, text: str) -> None:
+    with app.test_request_context(), force_locale("en_GB"):
+        assert format_plural("%(num)s site of %(of)s", "%(num)s sites of %(of)s", num, of=3) == text
