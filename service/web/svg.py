@@ -17,7 +17,7 @@ from reports.formatting import format_range, format_score
 from service.db.tables import Supplier
 
 BANDS: tuple[Level, ...] = ("low", "medium", "high", "critical")
-ROW_HEIGHT, BAR_TOP, BAR_HEIGHT = 28, 8, 12
+ROW_HEIGHT, BAR_HEIGHT = 28, 12
 
 
 def draw_range_strip(supplier: Supplier) -> Markup:
@@ -92,12 +92,13 @@ def draw_scale(model: ModelUsed) -> Markup:
 def _draw_bar(bar: Bar, model: ModelUsed, *, leads_on: bool) -> Markup:
     """Return the bar of a row over the levels. ``leads_on``: a line leads from its end to the next row."""
     low, high = sorted(min(max(value, 0.0), 100.0) for value in (bar.start, bar.end))
-    parts = _draw_bands(model, 0, ROW_HEIGHT, opacity=0.13)
+    parts = _draw_bands(model, 0, "100%", opacity=0.13)
     if not bar.whole and bar.start:
-        parts.append(_draw_upright(bar.start, 0, BAR_TOP, QUIET, 1))
+        parts.append(_draw_upright(bar.start, 0, "50%", QUIET, 1))
     if leads_on and bar.end:
-        parts.append(_draw_upright(bar.end, BAR_TOP + BAR_HEIGHT, ROW_HEIGHT, QUIET, 1))
-    parts.append(_draw_box(low, high, BAR_TOP, BAR_HEIGHT, bar.fill, edge=INK if bar.whole else ""))
+        parts.append(_draw_upright(bar.end, "50%", "100%", QUIET, 1))
+    box = _draw_box(low, high, "50%", BAR_HEIGHT, bar.fill, edge=INK if bar.whole else "")
+    parts.append(f'<g transform="translate(0 {-BAR_HEIGHT / 2:g})">{box}</g>')
     return Markup(f'<svg width="100%" height="{ROW_HEIGHT}" aria-hidden="true">{"".join(parts)}</svg>')
 
 
@@ -105,7 +106,7 @@ def _list_level_starts(model: ModelUsed) -> tuple[float, ...]:
     return (0.0, model.medium_from, model.high_from, model.critical_from)
 
 
-def _draw_bands(model: ModelUsed, top: float, height: float, *, opacity: float) -> list[str]:
+def _draw_bands(model: ModelUsed, top: float, height: float | str, *, opacity: float) -> list[str]:
     starts = (*_list_level_starts(model), 100.0)
     return [
         f'<rect x="{start:.2f}%" y="{top}" width="{end - start:.2f}%" height="{height}" fill="{FILLS[level]}" '
@@ -122,13 +123,15 @@ def _draw_level_names(model: ModelUsed, y: float) -> list[str]:
     ]
 
 
-def _draw_box(low: float, high: float, top: float, height: float, fill: str, *, edge: str = "") -> str:
+def _draw_box(low: float, high: float, top: float | str, height: float, fill: str, *, edge: str = "") -> str:
     stroke = f' stroke="{edge}" stroke-width="1"' if edge else ""
     width = max(high - low, 0.15)  # never narrower than can be seen
     return f'<rect x="{low:.2f}%" y="{top}" width="{width:.2f}%" height="{height}" fill="{fill}"{stroke}/>'
 
 
-def _draw_upright(x: float, top: float, bottom: float, stroke: str, width: float, *, dashes: str = "") -> str:
+def _draw_upright(
+    x: float, top: float | str, bottom: float | str, stroke: str, width: float, *, dashes: str = ""
+) -> str:
     dashed = f' stroke-dasharray="{dashes}"' if dashes else ""
     return (
         f'<line x1="{x:.2f}%" y1="{top}" x2="{x:.2f}%" y2="{bottom}" stroke="{stroke}" stroke-width="{width}"{dashed}/>'
