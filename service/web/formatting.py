@@ -6,14 +6,12 @@ from datetime import date, datetime
 
 from flask_babel import get_domain, to_user_timezone
 
-from reports.formatting import MONTHS, format_number
+from reports.formatting import format_number, format_short_date
 
 
 def format_day(on: date) -> str:
     """Return a day as "27 Nov 2026"; of a moment, the day it is at the reader's place."""
-    if isinstance(on, datetime):
-        on = to_user_timezone(on)
-    return f"{on.day} {MONTHS[on.month - 1][:3]} {on.year}"
+    return format_short_date(to_user_timezone(on) if isinstance(on, datetime) else on)
 
 
 def format_moment(at: datetime) -> str:
