@@ -55,7 +55,7 @@ class FilterSchema(TableFilterSchema):
     wanted = fields.Dict(attribute="query", dump_only=True)
 
     class Meta(ApiSchema.Meta):
-        """What is sent, and comes back in ``wanted``."""
+        """What is sent, and returned in ``wanted``."""
 
         load_only = ("level", "country", "sector", "text", "review", "step", "imported", "kind", "sort")
 
