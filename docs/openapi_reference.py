@@ -1,4 +1,4 @@
-"""The ``openapi-reference`` directive: every operation and object of the API, written as Markdown from the OpenAPI document."""
+"""The ``openapi-reference`` directive: the operations or objects of the API as Markdown, from the OpenAPI document."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -16,11 +16,14 @@ SCHEMAS = "#/components/schemas/"
 
 
 class OpenapiReference(SphinxDirective):
-    """Inserts the reference into a page."""
+    """Inserts one part of the reference, ``operations`` or ``objects``, into a page."""
+
+    required_arguments = 1
 
     def run(self) -> list[Node]:
-        """Return the sections of the reference."""
+        """Return the sections of the part."""
         self.env.note_reread()  # it depends on code, which Sphinx does not watch
+        render = {"operations": render_operations, "objects": render_objects}[self.arguments[0]]
         document = openapi.document(route for route in ROUTES if not route.open)
         return self.parse_text_to_nodes("\n".join(render(document)), allow_section_headings=True)
 
@@ -31,8 +34,8 @@ def setup(app: Sphinx) -> Json:
     return {"parallel_read_safe": True}
 
 
-def render(document: Json) -> Iterator[str]:
-    """Return the lines of the reference: operations by the first word of their address, then the objects by name."""
+def render_operations(document: Json) -> Iterator[str]:
+    """Return the lines of the operations, by the first part of their address, after the reasons of errors."""
     yield from ("(api-errors)=", "## Errors", "", "An error response is a [Problem](#object-problem).", "")
     yield from ("| Status | Reason |", "|---|---|")
     yield from (f"| {status} | {escape(reason)} |" for status, reason in openapi.REFUSALS.items())
@@ -44,7 +47,10 @@ def render(document: Json) -> Iterator[str]:
             lines += render_operation(method.upper(), path, operation)
     for name, lines in sorted(groups.items()):
         yield from (f"## {name.replace('-', ' ').capitalize()}", "", *lines)
-    yield from ("## Objects", "")
+
+
+def render_objects(document: Json) -> Iterator[str]:
+    """Return the lines of the objects, by name."""
     for name, schema in sorted(document["components"]["schemas"].items()):
         yield from render_object(name, schema)
 
@@ -77,7 +83,7 @@ def render_operation(method: str, path: str, operation: Json) -> Iterator[str]:
 
 def render_object(name: str, schema: Json) -> Iterator[str]:
     """Return the section of one object, with its fields."""
-    yield from (f"({get_target(name)})=", f"### {name}", "")
+    yield from (f"({get_target(name)})=", f"## {name}", "")
     if description := schema.get("description"):
         yield from (escape(description), "")
     if "properties" not in schema:
