@@ -32,7 +32,8 @@ myst_heading_anchors = 4
 
 html_theme = "furo"
 html_title = f"Diligence {release}"
-html_static_path: list[str] = []
+html_static_path = ["_static"]
+html_css_files = ["tables.css"]
 html_additional_pages = {"index": "redirect.html"}  # the first page is docs/index.html
 html_copy_source = False
 html_show_copyright = False

@@ -93,7 +93,7 @@ def render_object(name: str, schema: Json) -> Iterator[str]:
     yield from ("| Field | Type | |", "|---|---|---|")
     for field, described in schema["properties"].items():
         notes = [described.get("title", ""), described.get("description", "")]
-        note = escape(" ".join(f"{note.rstrip('.')}." for note in dict.fromkeys(notes) if note))
+        note = escape(" ".join(f"{note[0].upper()}{note[1:].rstrip('.')}." for note in dict.fromkeys(notes) if note))
         name = f"`{field}`" if field in required else f"`{field}` (optional)"
         yield f"| {name} | {describe_type(described)} | {note} |"
     yield ""
