@@ -140,3 +140,16 @@ def test_a_page_offers_a_report_in_every_format_and_no_other(app: Flask, address
     select = re.search(r'<select[^>]* name="format">(.*?)</select>', page, re.DOTALL)[1]
     offered = re.findall(r'<option value="(\w+)">([^<]+)</option>', select)
     assert offered == [(name, format_.title) for name, format_ in FORMATS.items()]
+
+
+def test_each_cell_of_the_heat_map_and_country_of_a_map_leads_to_the_suppliers_it_counts(app: Flask) -> None:
+    client = sign_in_as(app, "viewer")
+    pattern = r'<a (?:class="heat-[^"]*" )?href="(/suppliers\?country=[^"]+)"[^>]*aria-label="([^"]+)"'
+    cells = re.findall(pattern, client.get("/").text)
+    countries = re.findall(pattern, client.get("/maps/world.svg").text)
+    assert len(cells) > 5
+    assert any("country=unknown" in address for address, _ in cells)
+    assert len(countries) > 5
+    for address, label in cells + countries:
+        table = client.get(address.replace("&amp;", "&")).text.partition("<tbody>")[2]
+        assert table.count("<tr") == int(re.search(r"(\d+) (?:result|supplier)s?\b", label)[1]), label
