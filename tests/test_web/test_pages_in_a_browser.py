@@ -83,7 +83,7 @@ def test_an_officer_corrects_a_column_in_each_of_two_sheets_and_a_wrong_choice_l
     named.select_option("")
     agency.select_option("")
     again.click()
-    expect(ana.get_by_role("alert")).to_contain_text("The sheet 'Agencies' would not be read")
+    expect(ana.get_by_role("alert")).to_contain_text("The sheet 'Agencies' could not be read")
     expect(named).to_have_value("")
 
     named.select_option("name")
