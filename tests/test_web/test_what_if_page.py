@@ -134,7 +134,7 @@ def test_states_are_told_apart_on_the_page_of_a_supplier(app: Flask) -> None:
     text = page(app, "officer")
     answers = {
         "Workers pay for the job": "answered", "Wages withheld": "declined", "Threats": "reported",
-        "Poor housing": "cannot apply", "Long hours": "expired",
+        "Poor housing": "does not apply", "Long hours": "expired",
     }  # fmt: skip
     for title, state in answers.items():
         line = next(part for part in text.split('<details class="reason">') if f'<span class="what">{title}' in part)
