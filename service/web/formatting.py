@@ -6,12 +6,21 @@ from datetime import date, datetime
 
 from flask_babel import get_domain, to_user_timezone
 
-from reports.formatting import format_number, format_short_date
+from reports.formatting import format_iso_date, format_number, format_short_date
 
 
 def format_day(on: date) -> str:
     """Return a day as "27 Nov 2026"; of a moment, the day it is at the reader's place."""
     return format_short_date(to_user_timezone(on) if isinstance(on, datetime) else on)
+
+
+def format_partial_date(text: str) -> str:
+    """Return an ISO day, month or year as "27 Nov 2026", "Nov 2026" or "2026", and any other text unchanged."""
+    try:
+        date.fromisoformat(f"{text}-01-01"[:10])
+    except ValueError:
+        return text
+    return format_iso_date(text)
 
 
 def format_moment(at: datetime) -> str:

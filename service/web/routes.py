@@ -23,7 +23,7 @@ from service.queries.supplier_list import get_action_title, get_level_text
 from service.queries.supplier_list import get_next_step as get_next_step_id
 from service.report_content.labels import get_country_name, get_sector_title
 from service.report_content.sources import load_sources
-from service.web.formatting import format_day, format_moment, format_plural
+from service.web.formatting import format_day, format_moment, format_partial_date, format_plural
 from service.web.pages import (
     cases,
     help_page,
@@ -165,6 +165,7 @@ def register(app: Flask) -> None:
         format_day=format_day,
         format_moment=format_moment,
         format_number=format_number,
+        format_partial_date=format_partial_date,
         format_points=format_points,
         format_range=format_range,
         format_score=format_score,

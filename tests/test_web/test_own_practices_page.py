@@ -66,7 +66,7 @@ def test_saved_answers_are_shown_with_reasons_actions_and_open_questions(app: Fl
     for expected in (
         "1 practice needs action", "Whether prices cover legal wages: Some are below.", "SD-62",
         "Pay a price that covers legal wages", "Suppliers bear the cost of our changes left blank",
-        "1 practice without concerns", "Answers of Outdoor wear", "entered on this page, form 2026.1",
+        "1 practice without concerns", "Answers from Outdoor wear", "entered on this page, form 2026.1",
     ):  # fmt: skip
         assert expected in text
     assert "Steep seasonal peaks" in text.partition("Unanswered questions")[2].partition("without concerns")[0]

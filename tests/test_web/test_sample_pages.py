@@ -100,3 +100,10 @@ def test_the_sample_is_not_offered_beside_suppliers_of_ones_own(app: Flask, harb
     send(client, "/sample")
     work(app)
     assert "Load sample data" not in read(client)
+
+
+def test_the_page_of_an_import_says_what_became_of_its_rows(app: Flask, harbour: str):
+    client = sign_in_as(app, harbour, "officer")
+    page = send(client, "/sample").location
+    work(app)
+    assert "31 suppliers scored, 1 row not used." in read(client, page)
