@@ -6,7 +6,7 @@ import pytest
 from flask import Flask
 from flask_babel import Babel, force_locale
 
-from service.web.formatting import format_day, format_moment, format_plural
+from service.web.formatting import format_day, format_moment, format_partial_date, format_plural
 
 
 @pytest.fixture
@@ -29,3 +29,14 @@ def test_a_day_and_a_moment_are_those_of_the_reader(app: Flask) -> None:
 def test_a_count_has_its_comma_and_its_plural(app: Flask, num: int, text: str) -> None:
     with app.test_request_context(), force_locale("en_GB"):
         assert format_plural("%(num)s site of %(of)s", "%(num)s sites of %(of)s", num, of=3) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("2026-11-20", "20 Nov 2026"), ("2026-11", "Nov 2026"), ("2026", "2026"), ("", ""),
+        ("since 2019", "since 2019"), ("2026-13", "2026-13"),
+    ],
+)  # fmt: skip
+def test_a_date_of_a_day_a_month_or_a_year_is_shown_like_other_dates(text: str, shown: str) -> None:
+    assert format_partial_date(text) == shown
