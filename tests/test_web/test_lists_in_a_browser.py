@@ -23,7 +23,7 @@ def test_a_large_screen_shows_twenty_suppliers_and_a_narrow_one_shows_cards(ana:
 
 
 def test_a_row_reached_by_keyboard_shows_the_texts_that_one_line_has_no_room_for(ana: Page) -> None:
-    ana.set_viewport_size({"width": 1440, "height": 900})
+    ana.set_viewport_size({"width": 1760, "height": 900})
     ana.goto("/suppliers")
     cut = "(cell) => cell.scrollWidth > cell.clientWidth"
     row = ana.locator(".table-suppliers tbody tr").first
@@ -33,6 +33,14 @@ def test_a_row_reached_by_keyboard_shows_the_texts_that_one_line_has_no_room_for
     row.locator(".pick").focus()
     ana.keyboard.press("Tab")
     assert not step.evaluate(cut)
+
+
+def test_where_a_window_has_no_room_for_the_next_step_the_title_of_the_row_names_it(ana: Page) -> None:
+    ana.set_viewport_size({"width": 1440, "height": 900})
+    ana.goto("/suppliers")
+    row = ana.locator(".table-suppliers tbody tr").first
+    step = row.locator("td[data-label='Next step'] .clip").get_attribute("title")
+    expect(row.locator(".who-line")).to_have_attribute("title", re.compile(re.escape(f"Next step: {step}")))
 
 
 def test_suppliers_are_selected_and_reassessed_by_keyboard_alone(ana: Page) -> None:
