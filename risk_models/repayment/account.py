@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_UP, Decimal
 
+from risk_models.evidence import GRADE_TITLES
 from risk_models.facts.facts import FactSnapshot
 from risk_models.repayment.cohorts import (
     AccountLine,
@@ -123,7 +124,9 @@ class _AccountCalculation:
             self.notes.add_assumption("no_grade", self.cohort.id)
         if payer == "not_known":
             self.notes.add_assumption("payer_not_known", self.cohort.id)
-        self.notes.add_assumption("evidence", self.cohort.id, rule["sources"], grade=grade, because=rule["because"])
+        self.notes.add_assumption(
+            "evidence", self.cohort.id, rule["sources"], grade=GRADE_TITLES[grade], because=rule["because"]
+        )
         counts = index_repayment_rules("paid_by", "code")[payer]["counts"]
         principal = round_estimate(amount * share for amount, share in zip(amounts, counts, strict=True))
         interest = ZERO_ESTIMATE if payer == STILL_OWED else self.calculate_interest(principal, paid)

@@ -3,6 +3,7 @@
 import io
 import json
 import zipfile
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 from api_contract import validator
 from sheets import workbook
 
+from risk_models.evidence import GRADE_TITLES
 from service import cli
 from service.remediation import cohort_sheet
 
@@ -77,6 +79,13 @@ def test_every_assumption_is_listed_with_its_source_in_both(tmp_path: Path) -> N
     assert all(item["sources"] for item in document["assumptions"])
     named = {name for item in document["assumptions"] for name in item["sources"] if name.startswith("RP-")}
     assert named <= document["sources"].keys()
+
+
+def test_assumptions_name_grades_of_evidence_and_dates_as_people_do(tmp_path: Path) -> None:
+    _, document = repay(tmp_path, cohorts.sheet())
+    texts = {item["id"]: item["text"] for item in document["assumptions"]}
+    assert texts["evidence"].startswith(tuple(f"{title}: " for title in GRADE_TITLES.values()))
+    assert texts["deadline"].endswith(f"{date.fromisoformat(document['terms']['deadline']):%-d %b %Y}.")
 
 
 def test_lodging_and_food_count_above_a_fair_value_and_an_open_debt_is_cancelled(tmp_path: Path, capsys: Any) -> None:
