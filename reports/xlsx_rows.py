@@ -18,7 +18,7 @@ Value = str | int | float | date | None
 
 MAX_ROWS = 1_048_576
 MAX_CELL_LENGTH = 32_767  # units of UTF-16
-CUT_NOTE = " [cut: longer than a cell holds]"
+CUT_NOTE = " [cut: too long for a cell]"
 
 _MISREAD = re.compile(r"<r>.*</r>\Z|.*_x[0-9A-Fa-f]{4}_x[0-9A-Fa-f]{4}_", re.DOTALL)
 _INSIDE_AN_ESCAPE = re.compile(r"(?<=_x)(?=[0-9A-Fa-f]{4}_)")

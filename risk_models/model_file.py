@@ -70,7 +70,7 @@ def _read_core(name: str, folder: Path, pack: DataFileReader) -> ModelFile:
     core = _parse_file(cores[name])
     for key in (*PACK_KEYS, *COMPOSITION_KEYS):
         if key in core.raw:
-            fault = "belongs in a pack; a core holds what packs share, and includes nothing"
+            fault = "belongs in a pack; a core contains only what packs share, and includes nothing"
             raise DataFileError(core.name, key, fault)
     return core
 
