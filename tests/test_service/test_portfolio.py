@@ -175,12 +175,12 @@ def test_a_level_driven_by_blanks_is_marked_wherever_it_is_shown(app: Flask, dat
         assert [one.silent for one in stored] == [True, True, False]
         levels = [row[5] for row in supplier_list.build_table_rows(session, SupplierFilter(sort="name"), AT.date())]
     assert heat == {"NO": True, "DE": False}
-    assert levels == ["High (mainly from unanswered questions)", "High", "High (mainly from questions left blank)"]
+    assert levels == ["High (mainly from questions left blank)", "High", "High (mainly from questions left blank)"]
     browser = make_browser(app, make_user(database, organisation))
-    for address in ("/", "/suppliers"):
-        page = browser.get(address).get_data(as_text=True)
-        assert page.count(">High (mainly from unanswered questions)</span>") == 2
-    assert "High (mainly blanks)" in browser.get("/").get_data(as_text=True)
+    portfolio_page, list_page = (browser.get(address).get_data(as_text=True) for address in ("/", "/suppliers"))
+    assert portfolio_page.count(">High (mainly from questions left blank)</span>") == 2
+    assert list_page.count(">(mainly from questions left blank)</span>") == 2
+    assert "High (mainly blanks)" in portfolio_page
 
 
 def test_the_supplier_page_marks_rules_driven_by_blanks_before_they_are_opened(app: Flask, database: Database):

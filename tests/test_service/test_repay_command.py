@@ -101,7 +101,7 @@ def test_lodging_and_food_count_above_a_fair_value_and_an_open_debt_is_cancelled
         document["cohorts"][0]["per_worker"]["central"] == "120.00"
     )  # 400 and what goes beyond 120, at 4 to the dollar
     assert (document["total"]["central"], document["to_cancel"]["central"]) == ("1440.00", "120.00")
-    assert "Debts of USD 120.00 are to be cancelled." in capsys.readouterr().out
+    assert "Debts to cancel: USD 120.00." in capsys.readouterr().out
     written = book(tmp_path)
     summary = {row[0].value: row[2].value for row in written["Summary"].iter_rows(max_col=3)}
     assert summary["Workers' debts to cancel (not paid out, not included in the amount owed)"] == 120
@@ -196,7 +196,7 @@ def test_other_sheets_are_skipped_and_never_repeated(tmp_path: Path, capsys: Any
 
 def test_a_header_spelt_almost_right_is_proposed(tmp_path: Path, capsys: Any) -> None:
     assert repay(tmp_path, cohorts.sheet(headers=("Cohortt", *cohorts.HEADERS[1:]))) == (2, None)
-    assert "almost 'Cohort'" in capsys.readouterr().err
+    assert "is close to 'Cohort'" in capsys.readouterr().err
 
 
 def test_text_in_the_workbook_never_becomes_a_formula(tmp_path: Path) -> None:
@@ -275,7 +275,7 @@ def test_the_template_filled_in_is_read_back(tmp_path: Path) -> None:
     form = openpyxl.load_workbook(tmp_path / "form.xlsx")
     option = {cell.value: cell.column for cell in form["Cohorts"][2]}
     document = {row[1].value: row[2].value for row in form["About"].iter_rows(max_col=3)}
-    assert "owed back" in document["What this is for"]
+    assert "what workers are owed" in document["What this is for"]
     assert "on the sheet 'Cohorts'" in document["How to fill it in"]
     assert not {"Name of worker", "Number of a worker"} & option.keys()
     for row, line in enumerate(cohorts.ROWS, 3):

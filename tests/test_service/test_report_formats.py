@@ -36,7 +36,7 @@ def test_the_command_line_names_every_format_to_who_asks_for_another(
 ):
     status = cli.main(["assess", str(tmp_path / "sites.xlsx"), "--out", str(tmp_path), "--formats", "json,docx"])
     assert status == cli.EXIT_NOTHING
-    assert f"a list of {', '.join(['json', *FORMATS])};" in capsys.readouterr().err
+    assert f"a comma-separated list of {', '.join(['json', *FORMATS])}, not" in capsys.readouterr().err
 
 
 def test_the_api_documents_every_format_and_no_other(app: Flask):
@@ -53,7 +53,7 @@ def test_help_lists_the_formats_without_loading_what_renders_them():
         "try:\n    cli.main(['assess', '--help'])\nexcept SystemExit:\n    print('LOADED', *sys.modules)"
     )
     output = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
-    assert f"of json,{','.join(FORMATS)}" in " ".join(output.split())
+    assert f"list of json, {', '.join(FORMATS)}" in " ".join(output.split())
     loaded = set(output.partition("LOADED")[2].split())
     assert "reports.formats" in loaded
     assert loaded.isdisjoint({"typst", "xlsxwriter", "jinja2", "numpy", "pandas", "flask", "sqlalchemy"})
