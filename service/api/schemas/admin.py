@@ -57,7 +57,7 @@ class FilterSchema(TableFilterSchema):
     class Meta(ApiSchema.Meta):
         """What is sent, and returned in ``wanted``."""
 
-        load_only = ("level", "country", "sector", "text", "review", "step", "imported", "kind", "sort")
+        load_only = tuple(TableFilterSchema().fields)
 
 
 NEW_FILTER = FilterSchema()
