@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("questionnaires", "risk_models", "reports", "service")
 DOCUMENTS = ("*.md", "docs", "client", "benchmarks", "demo", "scripts", ".github", *PACKAGES)
 TEXT_TABLES = (  # TOML files whose texts are shown and are not released
+    "questionnaires/drafts/*.toml",
     "questionnaires/lists/issues.toml",
     "questionnaires/lists/template.toml",
     "risk_models/drafts/*.toml",
@@ -84,7 +85,8 @@ def read_module(source: str, *, schemas: bool) -> list[Text]:
 
 
 def read_table(source: str) -> list[Text]:
-    """Return a TOML file without its comments, headings and keys."""
+    """Return a TOML file without its comments, headings, keys and codes, and without other words for headers and answers."""
+    source = blank(r"\b(?:synonyms|spellings) = \[.*?\]|\bcode = \"\w+\"", source)
     return [Text(1, blank(r"^\s*(?:#|\[)[^\n]*$|^\s*[\w\".-]+(?=\s*=)", source))]
 
 
