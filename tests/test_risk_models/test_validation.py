@@ -77,7 +77,7 @@ def test_a_ranking_that_knows_the_outcome_is_better_than_the_model() -> None:
 def test_the_page_names_blind_spots_the_bias_of_lists_and_the_digests_of_its_inputs() -> None:
     assert "Listed and ranked lowest:" in page_text()
     assert "Malaysia (" in page_text()
-    assert "leans to traded goods and to countries that are watched" in page_text()
+    assert "favours traded goods and closely monitored countries" in page_text()
     assert ranked().model.digest[:16] in page_text()
     assert load_facts().as_of(ON).digest[:16] in page_text()
 

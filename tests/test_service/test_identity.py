@@ -330,10 +330,10 @@ def test_the_page_of_a_supplier_lists_its_aliases_and_an_officer_removes_one(
     browser, page = make_browser(app, make_user(database, harbour, role)), f"/suppliers/{merged['id']}"
     address = f"{page}/merged-keys/{merged['also_found_under'][0]['id']}/let-go"
     html = browser.get("/suppliers/S-2").get_data(as_text=True)
-    assert "Also found under: S-2</summary>" in html
+    assert "Also known as: S-2</summary>" in html
     assert (f'action="{address}"' in html) == lets_go
     assert send_form(browser, address).status_code == (303 if lets_go else 403)
-    assert ("Also found under" in browser.get(page).get_data(as_text=True)) != lets_go
+    assert ("Also known as" in browser.get(page).get_data(as_text=True)) != lets_go
 
 
 # ---------------------------------------------------------------- in files

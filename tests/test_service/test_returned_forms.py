@@ -97,12 +97,12 @@ UNREADABLE = """
 def test_an_unreadable_answer_is_shown_on_the_page_of_its_supplier(portal: Portal, database: Database):
     take_in(portal, "list.xlsx", workbook(UNREADABLE))
     result = page_of(portal, database, "S-1")
-    assert "Answered, but not understood" in result
+    assert "Some answers could not be read." in result
     assert "yes - most" in result
     assert "they told us" not in result
-    assert "Answered, but not understood" not in page_of(portal, database, "S-2")
+    assert "Some answers could not be read." not in page_of(portal, database, "S-2")
     take_in(portal, "mended.xlsx", workbook(UNREADABLE.replace("yes - most", "most")))
-    assert "Answered, but not understood" not in page_of(portal, database, "S-1")
+    assert "Some answers could not be read." not in page_of(portal, database, "S-1")
 
 
 @pytest.mark.parametrize(

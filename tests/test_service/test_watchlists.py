@@ -363,7 +363,7 @@ def test_matches_are_deleted_with_their_supplier_and_with_their_list(
 
 @pytest.mark.parametrize("name", ["", " ", "x" * 101, "a\x07b"])
 def test_a_list_needs_a_name(database: Database, blobs: BlobStore, harbour: str, name: str):
-    with pytest.raises(DomainError, match="up to 100 letters"):
+    with pytest.raises(DomainError, match="up to 100 characters"):
         import_watchlist(database, blobs, harbour, HELD, name=name)
 
 
