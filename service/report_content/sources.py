@@ -23,12 +23,17 @@ MARK_TITLES = {
 
 @dataclass(frozen=True)
 class Source:
-    """A cited rule or publication: its title, its publisher, and how well it was checked (``mark``, a key of MARK_TITLES)."""
+    """A cited rule or publication: its title, its publisher, and how well it was checked (``mark``, a key of MARK_TITLES).
+
+    ``seen_in``: the text in which it was seen; ``unconfirmed``: what our models take from it that was not found there.
+    """
 
     id: str
     title: str
     publisher: str
     mark: str
+    seen_in: str = ""
+    unconfirmed: str = ""
 
 
 @dataclass(frozen=True)
@@ -48,9 +53,7 @@ def load_source_families() -> tuple[SourceFamily, ...]:
     for file in sorted(STANDARDS_FOLDER.glob("*.toml")):
         data = tomllib.loads(file.read_text(encoding="utf-8"))
         publisher = data["publisher"]
-        rules = (
-            Source(rule["id"], rule["title"], rule.get("publisher", publisher), rule["mark"]) for rule in data["rule"]
-        )
+        rules = (Source(**{"publisher": publisher} | rule) for rule in data["rule"])
         families.append(SourceFamily(data["family"], data["title"], publisher, tuple(rules)))
     return tuple(families)
 
