@@ -125,7 +125,7 @@ def test_each_role_sees_the_supplier_of_a_case_as_far_as_it_may(
     # What the site itself admits calls for safety, and everyone reads that; what is asked since somebody spoke would tell of it.
     assert all(SAFETY in text for text in texts.values())
     assert {name for name, text in texts.items() if SPOKEN in text} == {"handler", "officer"}
-    assert {name for name, text in texts.items() if "not shown" in text} == {"viewer"}
+    assert {name for name, text in texts.items() if "Not shown" in text} == {"viewer"}
     assert {name for name, text in texts.items() if "show an emergency" in text} == {"handler", "officer"}
 
 
@@ -163,7 +163,7 @@ def test_a_finding_is_added_and_the_case_closed_with_an_outcome(case: str, handl
     handler.goto("/")
     expect(handler.locator("section[aria-labelledby=danger]")).to_have_count(0)
     site(handler, "S-011")
-    expect(handler.locator(".figures")).to_contain_text("none recorded")
+    expect(handler.locator(".figures")).to_contain_text("None recorded")
     expect(handler.locator(".timeline")).to_contain_text("90.0")  # as it was while the case was open
 
 
