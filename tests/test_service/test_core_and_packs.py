@@ -150,7 +150,7 @@ def test_verify_notices_a_changed_core(tmp_path: Path, monkeypatch: pytest.Monke
     assert all(model.digest != before[name].digest for name, model in after.items())
     monkeypatch.setattr(verify, "load_models", lambda: tuple(after.values()))
     assert verify.find_discrepancies(load_released_assessment(before), load_facts()) == [
-        "the part assessment.models is not what this release holds"
+        "the part assessment.models does not match this release"
     ]
 
 
@@ -238,15 +238,13 @@ def add_to_released(folder: Path, line: str) -> None:
 
 def test_a_core_is_released_and_frozen_like_a_model(models_folder: Path) -> None:
     core = models_folder / "core" / "9.toml"
-    assert check.list_model_faults() == ["core/9.toml: it is not in RELEASED"]
+    assert check.list_model_faults() == ["core/9.toml: not listed in RELEASED"]
     add_to_released(models_folder, f"core 9 {hashlib.sha256(core.read_bytes()).hexdigest()}")
     assert check.list_model_faults() == []
     core.write_text("reported = 0.9\n", encoding="utf-8")
-    assert check.list_model_faults() == [
-        "core/9.toml: it was released and has been changed; give the change a new version"
-    ]
+    assert check.list_model_faults() == ["core/9.toml: a released file was changed; put the change in a new version"]
     core.unlink()
-    assert check.list_model_faults() == ["RELEASED: core/9.toml is gone"]
+    assert check.list_model_faults() == ["RELEASED: core/9.toml no longer exists"]
 
 
 @pytest.mark.parametrize("name", RELEASED)
@@ -256,5 +254,5 @@ def test_a_changed_released_model_is_reported(models_folder: Path, name: str) ->
     pack = models_folder / name / f"{RELEASE}.toml"
     pack.write_text(pack.read_text(encoding="utf-8") + "# a word\n", encoding="utf-8")
     assert check.list_model_faults() == [
-        f"{name}/{RELEASE}.toml: it was released and has been changed; give the change a new version"
+        f"{name}/{RELEASE}.toml: a released file was changed; put the change in a new version"
     ]

@@ -433,8 +433,8 @@ def test_the_sector_questions_of_a_pack_are_those_its_form_alone_asks(monkeypatc
         check, "load_models", lambda: tuple(changed if model is pack else model for model in load_models())
     )
     assert list_model_faults() == [
-        "site_fishing/2026.3.toml: told_by names 'injury_cover', which its form does not ask, or not alone",
-        "site_fishing/2026.3.toml: told_by leaves out 'crew_losses', which its form alone asks",
+        "site_fishing/2026.3.toml: told_by names 'injury_cover', which its form does not ask, or other forms ask too",
+        "site_fishing/2026.3.toml: told_by leaves out 'crew_losses', which only its form asks",
     ]
 
 

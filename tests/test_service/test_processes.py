@@ -111,7 +111,7 @@ def test_a_port_in_use_is_reported(tmp_path: Path):
         with running("serve", "--data", tmp_path / "data", "--port", port) as process:
             assert process.wait(PATIENCE) == 2
             assert process.stderr.read() == (
-                f"diligence: Port {port} of 127.0.0.1 cannot be had (Address already in use): say another with --port.\n"
+                f"diligence: Cannot listen on 127.0.0.1, port {port} (Address already in use). Choose another port with --port.\n"
             )
 
 

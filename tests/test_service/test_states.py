@@ -123,7 +123,7 @@ def test_issues_of_one_code_share_a_general_message(assessed: AssessedBatch) -> 
         for n, seen in enumerate(("Narnia", "Lilliput"), 2)
     ]
     lines = build_report([assessed], FACTS, ON, [], issues, "Suppliers").issues
-    assert {line.message for line in lines} == {"'…' is not a country we know; the row was not read."}
+    assert {line.message for line in lines} == {"'…' is not a recognised country; the row was not read."}
     assert [line.seen for line in lines] == ["Narnia", "Lilliput"]
 
 

@@ -156,7 +156,7 @@ def test_an_officer_downloads_the_form_uploads_it_filled_in_and_reads_the_findin
         assert find_accessibility_faults(ana, f"own practices, {width} wide") == []
     ana.goto("/")
     box = ana.locator("section[aria-labelledby=own]")
-    expect(box).to_contain_text("2 practices stand out, 12 not answered.")
+    expect(box).to_contain_text("2 practices need to change; 12 not answered.")
     expect(box).to_contain_text("Suppliers paid late")
     assert find_accessibility_faults(ana, "portfolio, narrow") == []
 
