@@ -64,7 +64,7 @@ def test_saved_answers_are_shown_with_reasons_actions_and_open_questions(app: Fl
     assert fill_in(client, **answers).status_code == 303
     text = text_of(client)
     for expected in (
-        "1 practice needs action", "Whether prices cover legal wages: Some are below.", "SD-62",
+        "1 practice needs to change", "Whether prices cover legal wages: Some are below.", "SD-62",
         "Pay a price that covers legal wages", "Suppliers bear the cost of our changes left blank",
         "1 practice without concerns", "Answers from Outdoor wear", "entered on this page, form 2026.1",
     ):  # fmt: skip
@@ -147,10 +147,10 @@ def test_an_officer_downloads_the_form_uploads_it_filled_in_and_reads_the_findin
     expect(ana.get_by_text("Answers about our own practices saved for 1 business unit.")).to_be_visible()
     assert find_accessibility_faults(ana, "own practices, kept") == []
     ana.get_by_role("link", name="View findings about our own practices").click()
-    expect(ana.get_by_role("heading", name="1 practice needs action")).to_be_visible()
+    expect(ana.get_by_role("heading", name="1 practice needs to change")).to_be_visible()
     ana.get_by_label("How many days after delivery are suppliers paid").fill("95")
     ana.get_by_role("button", name="Save answers").click()
-    expect(ana.get_by_role("heading", name="2 practices need action")).to_be_visible()
+    expect(ana.get_by_role("heading", name="2 practices need to change")).to_be_visible()
     for width in (1280, 390):
         ana.set_viewport_size({"width": width, "height": 900})
         assert find_accessibility_faults(ana, f"own practices, {width} wide") == []
