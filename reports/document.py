@@ -39,7 +39,7 @@ WORDING = (
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A rule or publication that is cited by its `id`: what it says and whose it is; `caution` where its text was not seen."""
+    """A rule or publication that is cited by its `id`: what it says and whose it is; `caution` where it is our own."""
 
     id: str
     title: str

@@ -75,6 +75,7 @@ LIMITATIONS = (
     "A tier in the Trafficking in Persons Report grades a government's response, and a fisheries card grades fisheries control. "
     "Lists of goods favour traded goods and closely monitored countries; goods that are not listed are not cleared.",
     "Where no figure is available for a country, the report uses the value of the most similar countries, and says so.",
+    "Not every standard that the rules cite has been checked against its original text. The register of sources says which have.",
 )
 
 
@@ -108,7 +109,7 @@ def build_report(
         method=METHOD_NOTES,
         limits=LIMITATIONS,
         sources=tuple(
-            Source(source.id, source.title, source.publisher, MARK_TITLES[source.mark] if source.mark != "seen" else "")
+            Source(source.id, source.title, source.publisher, MARK_TITLES["own"] if source.mark == "own" else "")
             for source in load_sources().values()
         ),
     )

@@ -15,7 +15,7 @@ from risk_models.answers import from_rows
 from risk_models.cases.evidence import CaseEvidence, build_evidence_from_values
 from risk_models.facts.facts import load_facts
 from service.assessment.assess import AssessedBatch, Batch, assess
-from service.report_content import redaction
+from service.report_content import redaction, sources
 from service.report_content.build import build_details, build_report
 from tests.test_reports.read_back import html_text, pdf_text, workbook_rows
 
@@ -215,3 +215,10 @@ def test_several_reports_and_their_items_are_separated():
         "Reported by workers: fee of the agency or a recruiter for the job; fees recovered later from wages, rent or food. "
         "Reported in case records: workers paid for the job"
     )
+
+
+def test_a_report_marks_our_own_rules_and_leaves_how_sources_were_checked_to_the_register() -> None:
+    report = build_report([assess_answers(PIER)], FACTS, ON, [], [], "Suppliers")
+    cautions = {source.caution for source in report.sources}
+    assert cautions == {"", sources.MARK_TITLES["own"]}
+    assert any("register of sources" in limit for limit in report.limits)
