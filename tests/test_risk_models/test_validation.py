@@ -58,7 +58,7 @@ def test_goods_are_counted_by_edition_without_withdrawn_ones() -> None:
 def test_superiority_is_claimed_only_where_the_interval_of_the_difference_excludes_0() -> None:
     goods = count_listed_goods(load_facts(), "forced_labour", ranked().codes)["2022"]
     table = compare_rankings(ranked(), goods, BootstrapSamples(len(ranked().codes), DRAWS, 2026))
-    claim = next(line for line in page_text().splitlines() if "forced labour, over all countries" in line)
+    claim = next(line for line in page_text().splitlines() if "forced labour, across all countries" in line)
     better = claim.partition("better than")[2].partition(";")[0]
     for comparison in table[1:]:
         assert comparison.model_lead is not None
@@ -75,7 +75,7 @@ def test_a_ranking_that_knows_the_outcome_is_better_than_the_model() -> None:
 
 
 def test_the_page_names_blind_spots_the_bias_of_lists_and_the_digests_of_its_inputs() -> None:
-    assert "Listed and ranked lowest:" in page_text()
+    assert "Lowest-ranked countries that are listed:" in page_text()
     assert "Malaysia (" in page_text()
     assert "favours traded goods and closely monitored countries" in page_text()
     assert ranked().model.digest[:16] in page_text()
