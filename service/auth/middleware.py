@@ -90,7 +90,7 @@ def _authenticate_session(roles: frozenset[str]) -> AnyResponse | None:
         raise DomainError(
             "forbidden",
             403,
-            _("Your role does not have access to this page. An admin of your organisation can change your role."),
+            _("Your role does not have access to this page. An admin in your organisation can change your role."),
         )
     return None
 

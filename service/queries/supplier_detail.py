@@ -65,7 +65,7 @@ def get_supplier_detail(session: Session, kind: str, name: str, *, sees_worker_d
     supplier = suppliers.get_supplier(session, kind, name)
     latest = session.get(Result, supplier.latest_id) if supplier.latest_id else None
     if latest is None:
-        raise not_found(f"There is no such {kind}.")
+        raise not_found(f"{kind.capitalize()} not found.")
     requests = questionnaire_requests.list_requests(session, supplier)
     model = get_model_version(latest.model, latest.model_version)
     detail = stored_results.build_detail(latest)

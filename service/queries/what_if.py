@@ -136,7 +136,7 @@ def compute_what_if(
     closed_by, done = map_closed_indicators(*list_blocks(now)), list(dict.fromkeys(actions))
     unknown = [name for name in done if name not in closed_by]
     if unknown:
-        raise ValueError(f"{unknown[0]} is not an action in the plan of this supplier")
+        raise ValueError(f"{unknown[0]} is not an action in this supplier's plan")
     indicators = {i for name in done for i in closed_by[name]}
     answers = _change_answers(_answer_best(baseline, indicators, grade), changed, baseline.on, grade)
     after = baseline.assess([answers], agency_scores)

@@ -44,7 +44,7 @@ def sign_in() -> AnyResponse:
     password_matches = passwords.verify_password(password, user.password_hash if user else passwords.DUMMY_HASH)
     if user is None or not password_matches or not user.active:
         log.warning("sign_in_failed", account=attempt.account[:12], address=attempt.address[:12])
-        return _render_sign_in_error(email, _("Incorrect e-mail address or password."), 403)
+        return _render_sign_in_error(email, _("Incorrect email address or password."), 403)
     throttle.clear_failures(get_database(), attempt)
     new_hash = passwords.hash_password(password) if passwords.needs_rehash(user.password_hash) else None
     old_token = request.cookies.get(middleware.get_cookie_name(), "")
@@ -112,7 +112,7 @@ def change_password() -> AnyResponse:
     except DomainError as error:
         return _render_password_error(error)
     session.clear()
-    flash(_("Password changed. You have been signed out in all other browsers."))
+    flash(_("Password changed. You have been signed out of all other browsers."))
     response = redirect(get_home_url(), 303)
     middleware.set_cookie(response, token)
     return response

@@ -222,7 +222,7 @@ def change_organisation() -> AnyResponse:
             retention.set_retention(session, get_caller().organisation_id, months, get_caller().actor)
     except DomainError as error:
         return _render_organisation(error)
-    return _redirect_with_message("organisation.show", _("Saved. It applies from the next clean-up."))
+    return _redirect_with_message("organisation.show", _("Saved. The new period applies from the next clean-up."))
 
 
 def _render_organisation(error: DomainError | None = None) -> Response:

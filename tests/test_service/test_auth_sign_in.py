@@ -83,7 +83,7 @@ def test_wrong_passwords_unknown_and_inactive_accounts_get_the_same_response_aft
     ]
     statuses = {answer.get_data(as_text=True).partition('role="alert"')[2].partition("</p>")[0] for answer in answers}
     assert {answer.status_code for answer in answers} == {403}
-    assert statuses == {">Incorrect e-mail address or password."}
+    assert statuses == {">Incorrect email address or password."}
     assert len(compared) == 3
     parameters = {stored.rsplit("$", 2)[0] for stored in compared}
     assert len(parameters) == 1

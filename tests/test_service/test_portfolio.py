@@ -204,6 +204,6 @@ def test_findings_are_expanded_on_the_page_even_without_points(app: Flask, datab
         still = [r.title for r in stored_results.build_detail(latest).reasons if r.harm and abs(r.points) < 0.05]
     assert still
     page = make_browser(app, make_user(database, organisation)).get("/suppliers/S-1").get_data(as_text=True)
-    changes = page.split("Findings: admitted or reported")[1].split("<h4>")[0]
+    changes = page.split("Findings (admitted or reported)")[1].split("<h4>")[0]
     assert [title for title in still if title not in changes] == []
     assert "Papers withheld" not in changes

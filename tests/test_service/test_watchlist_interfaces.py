@@ -55,7 +55,7 @@ def text_of(page: str) -> str:
 def test_the_page_shows_lists_and_open_matches_with_their_reasons(app: Flask, database: Database, harbour: str):
     page = text_of(make_browser(app, make_user(database, harbour, "viewer")).get("/watchlists").get_data(as_text=True))
     for text in (
-        "Blue Pier Fishing Co., Ltd.", "Name similarity: 100 of 100.", "The countries match.",
+        "Blue Pier Fishing Co., Ltd.", "Name similarity: 100 out of 100.", "The countries match.",
         "Matching words blue, pier, fishing",
         "Debt bondage", "Held 1 entry", "To review (1)", "Matches do not change scores",
     ):  # fmt: skip
@@ -87,7 +87,7 @@ def test_the_supplier_page_has_a_box_with_the_matches_and_the_next_step(app: Fla
     output = {"decision": "confirm", "fingerprint": match.fingerprint, "note": "Same address.", "back": "supplier"}
     assert send(officer, f"/matches/{match.id}", **output).location == f"{address}#watchlists"
     page = text_of(officer.get(address).get_data(as_text=True))
-    assert "Next step: read why the entry is listed and who has to comply" in page
+    assert "Next step: find out why the entry is listed and who has to comply" in page
 
 
 def test_the_text_of_a_list_is_escaped_on_pages(app: Flask, database: Database, blobs: BlobStore, harbour: str):

@@ -85,7 +85,7 @@ def test_country_and_sector_cannot_be_changed(question: str) -> None:
 
 
 def test_an_action_that_is_not_due_cannot_be_done() -> None:
-    with pytest.raises(ValueError, match="not an action in the plan"):
+    with pytest.raises(ValueError, match="not an action in this supplier's plan"):
         compute_what_if(on_ground(well_answered()), {}, ["stop_violence"])
     with pytest.raises(ValueError, match="not a grade of evidence"):
         compute_what_if(on_ground(HARMED), {}, [], "hearsay")

@@ -153,7 +153,7 @@ def test_a_finding_is_added_and_the_case_closed_with_an_outcome(case: str, handl
     handler.get_by_label("Date", exact=True).fill("2026-10")
     handler.get_by_role("button", name="Add finding").click()
     expect(handler.locator("section[aria-labelledby=findings] tbody tr")).to_have_count(2)
-    expect(handler.get_by_text("Not used in any reading, because the phase is missing:")).to_be_visible()
+    expect(handler.get_by_text("Not used in the results below because the phase is missing:")).to_be_visible()
     handler.get_by_label("Remedied, and the people concerned say so themselves").check()
     handler.get_by_role("button", name="Close case").click()
     expect(handler.get_by_text("Protect people first")).to_have_count(0)

@@ -141,7 +141,9 @@ def test_an_officer_downloads_the_form_uploads_it_filled_in_and_reads_the_findin
     )
     ana.set_input_files("#own-file", tmp_path / "ours.xlsx")
     ana.get_by_role("button", name="Check file").click()
-    expect(ana.get_by_role("heading", name="1 business unit answered about our own practices")).to_be_visible()
+    expect(
+        ana.get_by_role("heading", name="1 business unit answered questions about our own practices")
+    ).to_be_visible()
     assert find_accessibility_faults(ana, "own practices, looked at") == []
     ana.get_by_role("button", name="Save answers").click()
     expect(ana.get_by_text("Answers about our own practices saved for 1 business unit.")).to_be_visible()
@@ -156,7 +158,7 @@ def test_an_officer_downloads_the_form_uploads_it_filled_in_and_reads_the_findin
         assert find_accessibility_faults(ana, f"own practices, {width} wide") == []
     ana.goto("/")
     box = ana.locator("section[aria-labelledby=own]")
-    expect(box).to_contain_text("2 practices need to change; 12 not answered.")
+    expect(box).to_contain_text("2 practices need to change; 12 questions are unanswered.")
     expect(box).to_contain_text("Suppliers paid late")
     assert find_accessibility_faults(ana, "portfolio, narrow") == []
 

@@ -68,7 +68,7 @@ def test_an_officer_corrects_a_column_in_each_of_two_sheets_and_a_wrong_choice_l
         ana, "two.xlsx", workbook(TWO_SHEETS["Sites"], name="Sites", Agencies=TWO_SHEETS["Agencies"], Notes="| seen |")
     )
     expect(ana.get_by_text("1 sheet will not be read:")).to_be_visible()
-    expect(ana.get_by_text("1 column holds contact details, which are never read or stored.")).to_be_visible()
+    expect(ana.get_by_text("1 column contains contact details, which are never read or stored.")).to_be_visible()
     expect(ana.get_by_text("No row has a country: for all 1 rows").first).to_be_visible()
     again = ana.get_by_role("button", name="Read again with these changes")
     site = ana.get_by_label("Read Where it lies in Sites as")
@@ -202,7 +202,7 @@ def test_merging_and_erasing_a_supplier_require_confirmation(ana: Page) -> None:
     ana.get_by_label(re.compile("Twin Mills")).check()
     ana.get_by_role("button", name="Merge", exact=True).click()
     expect(ana.locator(".timeline > li")).to_have_count(3)
-    expect(ana.locator(".timeline > li").first).to_contain_text("another supplier merged into it")
+    expect(ana.locator(".timeline > li").first).to_contain_text("merged with another supplier")
     assert find_accessibility_faults(ana, "a supplier that another was merged into") == []
     ana.reload()
     ana.get_by_text("Also known as: X-1").click()

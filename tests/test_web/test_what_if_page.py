@@ -79,7 +79,7 @@ def line_of(text: str, title: str) -> str:
 def test_officers_and_admins_try_changes_and_nobody_else_is_offered_it(app: Flask) -> None:
     for role in ("admin", "officer"):
         assert "Try changes" in page(app, role)
-        assert "Fewest actions that would change the level" in page(app, role, "/what-if")
+        assert "Fewest actions needed to change the level" in page(app, role, "/what-if")
     for role in ("viewer", "approver", "case_handler"):
         assert "Try changes" not in page(app, role)
         assert sign_in_as(app, role).get(app.extensions["site"] + "/what-if").status_code == 403

@@ -7,6 +7,7 @@ from typing import Any
 
 from flask import Response, flash, make_response, redirect, render_template, request, url_for
 from flask_babel import gettext as _
+from flask_babel import ngettext
 from werkzeug.wrappers import Response as AnyResponse
 
 from questionnaires.form import Question, load_form
@@ -134,8 +135,10 @@ def format_time_left(deadline: datetime) -> str:
     if hours >= 48:
         return str(_("%(days)s days left", days=int(hours // 24)))
     if hours >= 1:
-        return str(_("%(hours)s hours left", hours=int(hours)))
-    return str(_("less than an hour left") if hours > 0 else _("overdue by %(hours)s hours", hours=int(-hours)))
+        return str(ngettext("%(num)s hour left", "%(num)s hours left", int(hours)))
+    if hours > 0:
+        return str(_("less than an hour left"))
+    return str(ngettext("overdue by %(num)s hour", "overdue by %(num)s hours", int(-hours)))
 
 
 def add_finding(case_id: str) -> AnyResponse:

@@ -208,7 +208,9 @@ def _parse_corrections(import_: Import) -> dict[str, Any]:
     if columns != preview.build_column_maps(import_, ()):
         changed["columns"] = columns
     if not changed:
-        raise DomainError("import.unchanged", 422, _("Nothing was changed: the files have already been read this way."))
+        raise DomainError(
+            "import.unchanged", 422, _("You have not changed anything: the files have already been read this way.")
+        )
     return changed
 
 
@@ -251,8 +253,8 @@ def remove_sample() -> AnyResponse:
     message = ngettext("%(num)s sample supplier was removed.", "%(num)s sample suppliers were removed.", removal.erased)
     if removal.kept:
         message += " " + ngettext(
-            "%(num)s other stays because it also came from another source.",
-            "%(num)s others stay because they also came from another source.",
+            "%(num)s other was kept because it also came from another source.",
+            "%(num)s others were kept because they also came from another source.",
             removal.kept,
         )
     flash(message)
@@ -263,5 +265,5 @@ def cancel_job(job_id: str) -> AnyResponse:
     """Cancel a job before its next step."""
     with write_session() as session:
         jobs.cancel_job(session, job_id, get_caller().actor)
-    flash(_("The job will stop before its next step. What it has already done stays."))
+    flash(_("The job will stop before its next step. Anything it has already done is kept."))
     return redirect(url_for("pages.imports"), 303)

@@ -205,7 +205,7 @@ def erase_supplier(kind: str, supplier_id: str) -> AnyResponse:
     with write_session() as session:
         supplier = suppliers.get_supplier(session, kind, supplier_id, itself=True)
         suppliers.erase_supplier(session, supplier, now(), get_caller().actor)
-    flash(_("Erased, with all results. The audit trail shows when and by whom."))
+    flash(_("The supplier and all its results were erased. The audit trail shows when and by whom."))
     return redirect(url_for(f"pages.{PATHS[kind]}"), 303)
 
 
@@ -226,7 +226,7 @@ def merge_supplier(kind: str, supplier_id: str) -> AnyResponse:
         source = suppliers.get_supplier(session, kind, supplier_id, itself=True)
         target = suppliers.get_supplier(session, kind, request.form.get("into", ""))
         suppliers.merge_suppliers(session, source, target, now(), get_caller().actor)
-    flash(_("Merged. Its results and answers are now part of this record."))
+    flash(_("Records merged. The other record's results and answers are now part of this one."))
     return redirect(url_for(f"pages.{kind}", supplier_id=target.id), 303)
 
 
@@ -235,5 +235,5 @@ def remove_alias(kind: str, supplier_id: str, merged_key_id: str) -> AnyResponse
     with write_session() as session:
         supplier = suppliers.get_supplier(session, kind, supplier_id)
         identity.remove_alias(session, supplier, merged_key_id, get_caller().actor)
-    flash(_("Alias removed. The next upload that names it creates a new record, without history."))
+    flash(_("Alias removed. The next upload that uses it will create a new record with no history."))
     return redirect(url_for(f"pages.{kind}", supplier_id=supplier.id), 303)

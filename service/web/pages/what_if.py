@@ -53,7 +53,7 @@ def _render_page(kind: str, supplier_id: str, form: dict[str, str] | None) -> st
         supplier = suppliers.get_supplier(session, kind, supplier_id)
         result = session.get(Result, supplier.latest_id) if supplier.latest_id else None
         if result is None:
-            raise not_found(f"There is no such {kind}.")
+            raise not_found(f"{kind.capitalize()} not found.")
         baseline = load_baseline(result)
         block, *other_blocks = list_blocks(baseline.assess([baseline.answers]))
         closed_indicators = map_closed_indicators(block, *other_blocks)
@@ -119,5 +119,5 @@ def _parse_changes(kind: str, form: dict[str, str]) -> dict[str, Any]:
     try:
         parsed = build_answers_schema(load_combined_form(kind)).load(answers)
     except ValidationError as error:
-        raise DomainError("what_if.impossible", 422, "The form does not offer one of these answers.") from error
+        raise DomainError("what_if.impossible", 422, "One of these answers is not available on the form.") from error
     return {**{question: to_json_value(answer) for question, answer in parsed.items()}, **removed}
