@@ -64,7 +64,7 @@ def test_the_wheel_holds_every_file_of_the_packages_and_of_the_demo(wheel: Path)
     packed = set(zipfile.ZipFile(wheel).namelist())
     for package in (*PACKAGES, "demo"):
         files = {path.relative_to(ROOT) for path in (ROOT / package).rglob("*") if path.is_file()}
-        generated = {path for path in files if "__pycache__" in path.parts or path.name.startswith("kernel-")}
+        generated = {path for path in files if "__pycache__" in path.parts}
         generators = {path for path in files if package == "demo" and path.suffix == ".py"}
         assert {path.as_posix() for path in files - generated - generators} - packed == set(), package
 
