@@ -128,7 +128,7 @@ def normalize_email(email: str) -> str:
 
 
 def _build_email_error() -> DomainError:
-    return DomainError("user.email", 422, "This email address cannot be used. Check it, or use another one.")
+    return DomainError("user.email", 422, "This email address cannot be used. Check it or use a different one.")
 
 
 def _check_role(role: str) -> None:

@@ -50,7 +50,7 @@ def create_request(
     """
     form = _load_form(form_id, version, supplier.kind)
     if not 1 <= len(sent_to.strip()) <= 200:
-        raise DomainError("asking.sent_to", 422, "Enter who the questionnaire is sent to, in at most 200 characters.")
+        raise DomainError("asking.sent_to", 422, "Enter the recipient of the questionnaire in at most 200 characters.")
     request = QuestionnaireRequest(
         id=new_id(),
         supplier_id=supplier.id,
@@ -68,7 +68,7 @@ def create_request(
 
 def _load_form(form_id: str, version: str | None, kind: str) -> Questionnaire:
     if form_id not in list_form_ids() or (version is not None and version not in list_versions(form_id)):
-        raise DomainError("asking.form", 422, "There is no such form, or no such version of the form.")
+        raise DomainError("asking.form", 422, "This form, or this version of it, does not exist.")
     form = load_form(form_id, version)
     if form.kind != kind:
         raise DomainError(
@@ -130,7 +130,11 @@ def mark_form_returned(session: Session, request_id: str, on: date, by: str) -> 
     if request is None:
         raise not_found("Questionnaire request not found.")
     if on < request.sent_on:
-        raise DomainError("asking.returned_on", 422, "The return date cannot be before the date it was sent.")
+        raise DomainError(
+            "asking.returned_on",
+            422,
+            "The return date cannot be earlier than the date on which the questionnaire was sent.",
+        )
     if on > today("Etc/GMT-14"):
         raise DomainError("asking.returned_on", 422, "The return date cannot be in the future.")
     request.returned_on = on

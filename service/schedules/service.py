@@ -71,7 +71,7 @@ def _parse_day(every: str, day: object) -> str | int:
         return day
     if not isinstance(day, int | float) or isinstance(day, bool) or day not in range(1, LAST_DAY + 1):
         raise DomainError(
-            "schedule.day", 422, f"Choose a day of the month from 1 to {LAST_DAY}, which every month has."
+            "schedule.day", 422, f"Choose a day from 1 to {LAST_DAY}, because it must exist in every month."
         )
     return int(day)  # 5.0 is a whole number too, in JSON
 

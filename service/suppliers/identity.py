@@ -145,7 +145,7 @@ def remove_alias(session: Session, supplier: Supplier, merged_key_id: str, by: s
     query = select(MergedKey).where(MergedKey.id == merged_key_id, MergedKey.supplier_id == supplier.id)
     old = session.scalars(query).first()
     if old is None:
-        raise not_found("This supplier has no such merged name or reference.")
+        raise not_found("This name or reference has not been merged into this supplier.")
     session.delete(old)
     supplier.version += 1
     record_event(session, by, f"{supplier.kind}.key_let_go", supplier.kind, supplier.id, {})

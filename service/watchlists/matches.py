@@ -102,7 +102,9 @@ def decide_match(
     if not 1 <= len(note) <= MAX_NOTE or "\0" in note:
         raise DomainError("match.note", 422, f"Describe what you compared, in a note of up to {MAX_NOTE} characters.")
     if fingerprint is not None and fingerprint != match.fingerprint:
-        raise DomainError("match.changed", 409, "The supplier or the entry has changed since. Review the match again.")
+        raise DomainError(
+            "match.changed", 409, "The supplier or the entry has changed in the meantime. Review the match again."
+        )
     match.state, match.note, match.decided_by, match.decided_at = DECISIONS[decision], note, by, at
     data = {"match": match.id, "watchlist": match.watchlist_id, "by": match.why["by"], "state": match.state}
     change_feed.write(session, "watchlist_match", match.supplier_id, data, at)

@@ -88,7 +88,7 @@ def _handle_http_error(error: HTTPException) -> Response:
         if name not in ("Content-Type", "Content-Length")
     }
     detail = {
-        404: _("Page not found, or you do not have access."),
+        404: _("This page was not found, or you do not have access to it."),
         405: _("%(method)s is not allowed at this address.", method=request.method),
         413: _("The request is too large."),
         415: _("This address does not accept this content type."),

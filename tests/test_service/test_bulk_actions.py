@@ -158,9 +158,9 @@ def test_the_forms_to_send_come_in_one_file_each_with_its_supplier(
 @pytest.mark.parametrize(
     ("fields", "text"),
     [
-        ({"site_form": "site", "sent_to": " "}, "Enter who the questionnaire is sent to"),
+        ({"site_form": "site", "sent_to": " "}, "Enter the recipient of the questionnaire"),
         ({"site_form": "agency", "sent_to": "the desk"}, "This form is for agencies"),
-        ({"sent_to": "the desk"}, "There is no such form"),
+        ({"sent_to": "the desk"}, "This form, or this version of it, does not exist"),
     ],
 )
 def test_a_request_that_cannot_be_recorded_is_recorded_for_none(

@@ -106,7 +106,7 @@ def test_verify_reports_a_changed_finding_about_the_buyer(tmp_path: Path, capsys
 def test_a_report_shows_findings_and_actions_about_the_buyer(tmp_path: Path) -> None:
     _, out = assess(tmp_path, "--buyer", str(fill_form(tmp_path / "ours.xlsx", SHEET_ANSWERS)))
     page = html_text((out / "report.html").read_bytes())
-    assert "How our own purchasing practices contribute" in page
+    assert "How our own buying practices contribute" in page
     assert "Whether prices cover legal wages: Some are below." in page
     assert "Pay a price that covers legal wages" in page
     rows = workbook_rows((out / "report.xlsx").read_bytes(), "Buyer")

@@ -36,7 +36,7 @@ def test_an_officer_uploads_a_messy_workbook_corrects_a_column_and_reads_the_res
     assert find_accessibility_faults(ana, "what was found") == []
 
     column.select_option("country")
-    ana.click("text=Read again with these changes")
+    ana.click("text=Read the files again with these changes")
     expect(ana.get_by_text("your choice")).to_be_visible()
     expect(ana.get_by_label("Read Where it lies as")).to_have_value("country")
 
@@ -70,7 +70,7 @@ def test_an_officer_corrects_a_column_in_each_of_two_sheets_and_a_wrong_choice_l
     expect(ana.get_by_text("1 sheet will not be read:")).to_be_visible()
     expect(ana.get_by_text("1 column contains contact details, which are never read or stored.")).to_be_visible()
     expect(ana.get_by_text("No row has a country: for all 1 rows").first).to_be_visible()
-    again = ana.get_by_role("button", name="Read again with these changes")
+    again = ana.get_by_role("button", name="Read the files again with these changes")
     site = ana.get_by_label("Read Where it lies in Sites as")
     agency = ana.get_by_label("Read Nation state in Agencies as")
     named = ana.get_by_label("Read Agency name in Agencies as")
