@@ -210,6 +210,6 @@ def test_the_class_of_a_case_is_described_by_the_draft_rules(monkeypatch: pytest
     monkeypatch.setattr(export_json, "load_case_rules", lambda: load_case_rules(DRAFTS / "cases"))
     range_of_classes = replace(reading, classes=("CASE-0", "CASE-1"))
     assert export_json._describe_class(range_of_classes) == (
-        "Published class CASE-0 on the record: exploitation is not reached, and every other class requires it. In the worst "
-        "case CASE-1: indicators consistent with exploitation, a matter of labour rights."
+        "Published class CASE-0 on the record: the dimension of exploitation is not reached, and every other class requires it. "
+        "In the worst case CASE-1: indicators consistent with exploitation, a matter of labour rights."
     )
