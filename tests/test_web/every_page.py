@@ -50,6 +50,12 @@ def list_page_addresses(page: Page) -> dict[str, str]:
         "our-practices",
         "method",
         "organisation",
+        "cases",
+        "repayment",
+        "users",
+        "keys",
+        "audit",
+        "help",
         "sign-in",
     )
     return named | {path: f"/{path}" for path in plain}

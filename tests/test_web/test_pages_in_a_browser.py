@@ -49,6 +49,43 @@ def test_an_officer_uploads_a_messy_workbook_corrects_a_column_and_reads_the_res
     expect(ana.locator(".headline .level")).to_contain_text("Insufficient evidence")
 
 
+def test_a_file_is_uploaded_and_its_result_explained_by_keyboard_alone(ana: Page) -> None:
+    ana.goto("/upload")
+    ana.locator("#files").focus()
+    with ana.expect_file_chooser() as chooser:
+        ana.keyboard.press("Enter")
+    sheet = workbook("| Supplier | Country |\n|---|---|\n| Marble Cordage | Viet Nam |")
+    chooser.value.set_files([{"name": "keys.xlsx", "mimeType": "application/octet-stream", "buffer": sheet}])
+    press_on(ana, "Check files")
+    expect(ana.get_by_role("heading", name="Review the import")).to_be_visible()
+    press_on(ana, "Assess 1 row")
+    expect(ana.get_by_role("heading", name="Import complete", exact=True)).to_be_visible()
+    press_on(ana, "Marble Cordage")
+    expect(ana.locator(".headline .level")).to_contain_text("Insufficient evidence")
+    reason = ana.locator("details.reason:not([open])").first
+    reason.locator("summary").focus()
+    ana.keyboard.press("Enter")
+    expect(ana.locator("details.reason[open] .body").first).to_be_visible()
+    press_on(ana, "Respondent")
+    ana.keyboard.type("The works manager")
+    press_on(ana, "Record request")
+    expect(ana.get_by_text("Request recorded")).to_be_visible()
+
+
+def press_on(page: Page, name: str) -> None:
+    """Reach a button, link or field with Tab, as it can be reached without a mouse, and press Enter on a button or link."""
+    page.wait_for_load_state()
+    for _ in range(200):
+        page.keyboard.press("Tab")
+        focused = page.locator(":focus")
+        label = focused.evaluate("(each) => each.labels?.length ? each.labels[0].innerText : each.innerText")
+        if (label or "").strip() == name:
+            if focused.evaluate("(each) => each.tagName") != "INPUT":
+                page.keyboard.press("Enter")
+            return
+    raise AssertionError(f"Tab does not lead to {name}")
+
+
 TWO_SHEETS = {
     "Sites": """
         | Supplier | Where it lies |
