@@ -333,14 +333,16 @@ def parse_question(data: Mapping[str, Any], file: str) -> Question:
         raise DataFileError(
             file,
             item,
-            f"is of type {data['type']}, with {len(choices)} choices",
-            "A question of type choice needs choices, one of type many may have them, and no other type has any.",
+            f"is of type {data['type']} and has {len(choices)} choices",
+            "A question of type choice needs choices, a question of type many can have them, and no other type can.",
         )
     lists = {key: tuple(data.get(key, ())) for key in ("feeds", "synonyms", "sources")}
     values = {"buyer_answered" if key == "ours" else key: value for key, value in data.items()}
     question = Question(**{**values, **lists, "choices": choices})
     if data["type"] == "many" and any(sign in choice.title for choice in choices for sign in ";|"):
-        raise DataFileError(file, item, "has a choice with ; or | in its title", "These separate several answers.")
+        raise DataFileError(
+            file, item, "has a choice with ; or | in its title", "These characters separate several answers."
+        )
     check_spellings(choices, file, item)
     return question
 
@@ -354,10 +356,13 @@ def check_spellings(choices: Iterable[Choice], file: str, item: str) -> None:
             folded = fold_text(word)
             if codes.setdefault(folded, choice.code) != choice.code:
                 raise DataFileError(
-                    file, item, f"'{word}' means {codes[folded]} and {choice.code}", "Keep it for one of them only."
+                    file,
+                    item,
+                    f"'{word}' means both {codes[folded]} and {choice.code}",
+                    "Keep it for one of them only.",
                 )
             if folded in reserved:
-                raise DataFileError(file, item, f"'{word}' means {reserved[folded]} everywhere", "Leave it out.")
+                raise DataFileError(file, item, f"'{word}' means {reserved[folded]} in every question", "Leave it out.")
 
 
 def parse_choice(data: Mapping[str, Any], file: str, item: str) -> Choice:
@@ -367,8 +372,8 @@ def parse_choice(data: Mapping[str, Any], file: str, item: str) -> Choice:
         raise DataFileError(
             file,
             item,
-            "has a choice without code or title, or with a reserved code",
-            f"Not {' or '.join(RESERVED_ANSWERS)}.",
+            "has a choice without a code or title, or with a reserved code",
+            f"The code cannot be {' or '.join(RESERVED_ANSWERS)}.",
         )
     return Choice(data["code"], data["title"], tuple(data.get("spellings", ())))
 
@@ -377,4 +382,6 @@ def reject_unknown_keys(data: Mapping[str, Any], known: Iterable[str], file: str
     """Raise :class:`DataFileError` where a table has a key that has no meaning."""
     unknown = sorted(set(data) - set(known))
     if unknown:
-        raise DataFileError(file, item, f"has {', '.join(unknown)}", f"The keys are {', '.join(sorted(known))}.")
+        raise DataFileError(
+            file, item, f"has unknown keys: {', '.join(unknown)}", f"The keys are {', '.join(sorted(known))}."
+        )

@@ -44,19 +44,19 @@ class FileRefused(Exception):
 REFUSALS = {
     "archive.bad_compression": (
         "The workbook is compressed in a way that no spreadsheet program uses.",
-        "Open it, save it again as .xlsx, and upload that file.",
+        "Open the file in a spreadsheet program, save it as .xlsx, and upload the new file.",
     ),
     "archive.bad_entry_name": (
         "The workbook contains a part whose name no spreadsheet program uses.",
-        "Open it, save it again as .xlsx, and upload that file.",
+        "Open the file in a spreadsheet program, save it as .xlsx, and upload the new file.",
     ),
     "archive.corrupt": (
         "The workbook is damaged: its parts do not match its table of contents.",
-        "Upload the original again, or open it, save it under a new name, and upload that file.",
+        "Upload the original again, or open it, save it under a new name, and upload the new file.",
     ),
     "archive.duplicate_entry": (
         "The workbook contains the same part twice.",
-        "Open it, save it again as .xlsx, and upload that file.",
+        "Open the file in a spreadsheet program, save it as .xlsx, and upload the new file.",
     ),
     "archive.expands_too_large": (
         "The workbook would be too large when unpacked.",
@@ -65,40 +65,40 @@ REFUSALS = {
     "archive.too_many_entries": ("The workbook has too many parts.", "Upload only the sheet with the data."),
     "archive.unexpected_part": (
         "The workbook contains a part that does not belong in a workbook.",
-        "Copy the sheet with the data into a new workbook, and upload that file.",
+        "Copy the sheet with the data into a new workbook, and upload the new file.",
     ),
     "csv.encoding": (
         "The character encoding of the text file is unclear: it is not UTF-8 and cannot be identified with certainty.",
-        "Save it as 'CSV UTF-8' or as .xlsx, and upload that file.",
+        "Save it as 'CSV UTF-8' or as .xlsx, and upload the new file.",
     ),
     "csv.nul": (
         "The text file contains NUL characters, which are only found in binary files.",
         "Save it again as 'CSV UTF-8', or as .xlsx.",
     ),
     "csv.unterminated_quote": (
-        "A quotation mark is opened but never closed, so rows run into each other.",
+        "An opening quotation mark is never closed, so rows run into each other.",
         "Close or double the quotation mark, or save the table as .xlsx.",
     ),
     "file.active_content": (
         "The workbook contains macros, programs or embedded files.",
-        "Save it as an .xlsx workbook without macros and attachments, and upload that file.",
+        "Save it as an .xlsx workbook without macros or attachments, and upload the new file.",
     ),
     "file.bad_name": ("The file name cannot be used.", "Give the file a simple name such as suppliers.xlsx."),
     "file.corrupt": (
         "The file is damaged and cannot be read.",
-        "Upload the original again, or open it, save it under a new name, and upload that file.",
+        "Upload the original again, or open it, save it under a new name, and upload the new file.",
     ),
     "file.empty": ("The file is empty.", "Upload the file that contains the data."),
     "file.encrypted": ("The file is protected by a password.", "Remove the password and upload the file again."),
     "file.type_mismatch": (
-        "The content of the file does not match its file type.",
+        "The content of the file does not match its file extension.",
         "Upload an .xlsx, .xls, .ods or .csv file: open it in a spreadsheet program and save it in one of these formats.",
     ),
     "file.type_not_allowed": ("This file type is not supported.", "Upload an .xlsx, .xls, .ods, .csv or .tsv file."),
     "limit.cell_text": ("A cell contains too much text.", "Shorten the text."),
     "limit.cells": (
         "The sheet spans too many cells.",
-        "Remove cells far from the table, or split the table into several files.",
+        "Clear any cells far from the table, or split the table into several files.",
     ),
     "limit.columns": ("The sheet has too many columns.", "Remove columns that are not needed."),
     "limit.rows": ("The sheet has too many rows.", "Split the table into several files."),
@@ -109,14 +109,14 @@ REFUSALS = {
     ),
     "xml.dtd_forbidden": (
         "The workbook defines its own XML entities, which no spreadsheet program does.",
-        "Open it, save it again as .xlsx, and upload that file.",
+        "Open the file in a spreadsheet program, save it as .xlsx, and upload the new file.",
     ),
     "xml.too_complex": (
-        "The workbook has a structure that no spreadsheet program writes.",
-        "Open it, save it again as .xlsx, and upload that file.",
+        "The workbook has a structure that no spreadsheet program produces.",
+        "Open the file in a spreadsheet program, save it as .xlsx, and upload the new file.",
     ),
     "xml.too_deep": (
-        "The workbook is nested more deeply than any spreadsheet program writes it.",
-        "Open it, save it again as .xlsx, and upload that file.",
+        "The workbook is nested more deeply than any file that a spreadsheet program produces.",
+        "Open the file in a spreadsheet program, save it as .xlsx, and upload the new file.",
     ),
 }

@@ -140,7 +140,7 @@ def make_workbook_reader(kind: str, limits: Limits) -> Reader:
         except calamine.PasswordError:
             raise FileRefused("file.encrypted") from None
         except calamine.CalamineError as error:
-            raise FileRefused("file.corrupt", f"The reader reports: {str(error)[:200]}.") from None
+            raise FileRefused("file.corrupt", f"The reader reported: {str(error)[:200]}.") from None
 
     return read
 

@@ -127,7 +127,7 @@ def _parse_records(records: Iterator[list[str]], misquoted: array[int], name: st
         if any(map(str.strip, record)):
             rows += 1
             if rows > limits.rows:
-                raise FileRefused("limit.rows", f"{limits.rows:,} is the maximum.")
+                raise FileRefused("limit.rows", f"The maximum is {limits.rows:,}.")
             if misquoted[-1:] == array("i", [number]):
                 parser.add_issue("csv.quoting", number)
             elif len(record) != len(header):
@@ -176,7 +176,7 @@ class _RowParser:
         """Parse a row of the OpenSanctions table; None if it is skipped."""
         kind = KIND_BY_SCHEMA.get(cells["schema"])
         if kind is None or (kind == "person" and not cells["sanctions"]):
-            reason = "persons without a sanction" if kind else f"of kind {make_legible(cells['schema'])}"
+            reason = "people not under sanctions" if kind else f"of kind {make_legible(cells['schema'])}"
             self.skipped[reason] += 1
             return None
         imos, leis, company_numbers = [], [], []

@@ -70,7 +70,7 @@ def create_backup(db: Database, blobs: BlobStore, target: Path, at: datetime) ->
                     _add_member(tar, f"files/{digest}", blobs.get(digest))
                 except FileNotFoundError as error:
                     raise BackupError(
-                        f"the file {digest[:12]} is not in the file store; it may have just been erased."
+                        f"the file {digest[:12]} is not in the file store; it may just have been erased."
                     ) from error
             manifest = {
                 "format": FORMAT,
@@ -148,7 +148,7 @@ def restore_backup(db: Database, blobs: BlobStore, source: Path) -> dict[str, in
             for line in _iterate_lines(session, table):
                 tally.add(line)
             if tally.to_dict() != manifest["tables"][table.name]:
-                raise BackupError(f"the table {table.name} does not read back as it was saved.")
+                raise BackupError(f"the table {table.name} is not the same when read back as when it was saved.")
     return count_backup_rows(manifest)
 
 

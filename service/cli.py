@@ -74,12 +74,12 @@ def _build_parser() -> argparse.ArgumentParser:
     assess.add_argument("files", nargs="+", metavar="FILE", help="xlsx, xls, ods, csv or tsv")
     assess.add_argument("--out", required=True, metavar="DIR", help="folder to write to")
     assess.add_argument(
-        "--kind", choices=("site", "agency", "case"), help="what the rows are (default: detected for each sheet)"
+        "--kind", choices=("site", "agency", "case"), help="what the rows describe (default: detected for each sheet)"
     )
     assess.add_argument(
         "--buyer",
         metavar="FILE",
-        help="your answers about your own purchasing practices (form buyer): findings, no score",
+        help="your answers about your own purchasing practices (form 'buyer'); they produce findings but no score",
     )
     assess.add_argument("--country", metavar="ISO2", help="country of every row, for files without a country column")
     assess.add_argument(
@@ -97,7 +97,7 @@ def _build_parser() -> argparse.ArgumentParser:
     )
     assess.set_defaults(run=_assess)
 
-    verify = commands.add_parser("verify", help="recompute an assessment from its own file and compare")
+    verify = commands.add_parser("verify", help="recompute an assessment from its own file and compare the results")
     verify.add_argument("file", metavar="assessment.json")
     verify.set_defaults(run=_verify_assessment)
 
@@ -117,7 +117,9 @@ def _build_parser() -> argparse.ArgumentParser:
     facts.add_parser("check", help="check that every fact has a source, a licence and a plausible value").set_defaults(
         run=_check_facts
     )
-    show = facts.add_parser("show", help='print the facts about a country, or a migration corridor: "NP>QA"')
+    show = facts.add_parser(
+        "show", help='print the facts about a country, or about a migration corridor such as "NP>QA"'
+    )
     show.add_argument("country", metavar="COUNTRY")
     show.set_defaults(run=_show_facts)
     admin.add_commands(commands)

@@ -130,7 +130,9 @@ def purge_expired(db: Database, blobs: BlobStore, at: datetime) -> dict[str, int
 def set_retention(session: Session, organisation_id: str, months: int, by: str) -> Organisation:
     """Set for how many months an organisation keeps data. Raises DomainError ``keep_months``, 422."""
     if not MIN_MONTHS <= months <= MAX_MONTHS:
-        raise DomainError("keep_months", 422, f"Choose a retention period of {MIN_MONTHS} to {MAX_MONTHS} months.")
+        raise DomainError(
+            "keep_months", 422, f"Choose a retention period between {MIN_MONTHS} and {MAX_MONTHS} months."
+        )
     organisation = session.get_one(Organisation, organisation_id)
     if organisation.keep_months != months:
         details = {"from": organisation.keep_months, "to": months}

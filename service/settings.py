@@ -29,7 +29,7 @@ class Settings:
     data: Path = _setting(Path("data"), "Folder for the SQLite database, uploaded files, reports and the secret key.")
     database_url: str = _setting("", "SQLAlchemy URL of the database. Default: SQLite in the data folder.")
     secret_key_file: str = _setting(
-        "", "File with the secret key. Default: created in the data folder at the first start."
+        "", "File that contains the secret key. Default: created in the data folder when the service first starts."
     )
     host: str = _setting("127.0.0.1", "Address that the web server listens on.")
     port: int = _setting(8080, "Port that the web server listens on.")
@@ -39,13 +39,13 @@ class Settings:
     )
     plain_http: bool = _setting(
         False,
-        "Serve pages without TLS, with cookies that lack Secure and __Host-. Only on a loopback address.",
+        "Serve pages without TLS, and cookies without Secure and __Host-. Allowed only on a loopback address.",
     )
-    upload_bytes: int = _setting(50_000_000, "Maximum size of a request in bytes, all files of an upload together.")
+    upload_bytes: int = _setting(50_000_000, "Maximum size of a request in bytes, including all files in an upload.")
     upload_files: int = _setting(20, "Maximum number of files in one upload.")
-    api_per_minute: int = _setting(600, "Maximum number of requests per minute and API key.")
+    api_per_minute: int = _setting(600, "Maximum number of requests per minute for each API key.")
     idle_minutes: int = _setting(60, "Minutes of inactivity after which a session ends.")
-    sign_in_hours: int = _setting(12, "Hours after which a session ends in any case.")
+    sign_in_hours: int = _setting(12, "Hours after which a session ends, even if it is in use.")
     key_days: int = _setting(365, "Maximum lifetime of an API key, in days.")
     log_level: str = _setting("INFO", "Minimum severity of log lines: DEBUG, INFO, WARNING or ERROR.")
 

@@ -54,7 +54,7 @@ def parse_document(data: bytes) -> Document:
         raise InvalidAssessmentFile(f"the file is not JSON: {error}") from error
     if not isinstance(document, dict) or not {"assessment", "input", "actions", "results"} <= set(document):
         raise InvalidAssessmentFile(
-            "the file is not an assessment: it needs the parts assessment, input, actions and results"
+            "the file is not an assessment: it must have the sections assessment, input, actions and results"
         )
     return document
 
@@ -74,7 +74,10 @@ def _iter_discrepancies(document: Document, facts: Facts) -> Iterator[str]:
     snapshot = find_snapshot_by_digest(facts, load_releases(), head["facts_digest"], on)
     if snapshot is None:
         current_digest = facts.as_of(on).digest[:12]
-        yield f"the facts differ: the file names {head['facts_digest'][:12]}, this release has {current_digest} for {on}"
+        yield (
+            f"the facts differ: the file gives the digest {head['facts_digest'][:12]}, "
+            f"but this release has {current_digest} for {on}"
+        )
         return
     versions = {model["id"]: model["version"] for model in head["models"]}
     released = {(model.id, model.version) for model in load_models()}
@@ -109,7 +112,7 @@ def _iter_discrepancies(document: Document, facts: Facts) -> Iterator[str]:
     expected_head = build_assessment_part(assessed, snapshot, on, head["options"])
     for part in ("engine", "models"):
         if head[part] != expected_head[part]:
-            yield f"the part assessment.{part} does not match this release"
+            yield f"the section assessment.{part} does not match this release"
     if compute_actions_digest(document["actions"]) not in {
         compute_actions_digest(build_actions_part(load_actions())),
         *get_action_releases(),
@@ -138,7 +141,7 @@ def _check_digest(document: Document) -> Iterator[str]:
     elif document["digest"] != compute_digest(document):
         yield (
             "the digest does not match the document: every score follows from its answers, but something that cannot be "
-            "recomputed was changed (the part input, an option, the place of a row, or an answer that no score uses)"
+            "recomputed was changed (the input section, an option, the place of a row, or an answer that no score uses)"
         )
 
 
@@ -170,9 +173,9 @@ def _describe_difference(stored: Document, recomputed: Document) -> str:
             for old, new in zip(stored[key], recomputed[key], strict=False):
                 if old != new:
                     return (
-                        f"the reason {new['indicator']} says {old.get('points')!r} points ({old.get('state')}), "
-                        f"recomputed {new['points']!r} ({new['state']})"
+                        f"the reason {new['indicator']} has {old.get('points')!r} points ({old.get('state')}) in the file, "
+                        f"but {new['points']!r} ({new['state']}) when recomputed"
                     )
-        return f"{key} is {str(stored.get(key))[:80]!r}, recomputed {str(recomputed[key])[:80]!r}"
+        return f"{key} is {str(stored.get(key))[:80]!r} in the file, but {str(recomputed[key])[:80]!r} when recomputed"
     extra = sorted(set(stored) - set(recomputed))
-    return f"has an unexpected part: {', '.join(extra)}"
+    return f"has an unexpected section: {', '.join(extra)}"

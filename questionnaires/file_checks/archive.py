@@ -105,7 +105,7 @@ def read_entry(data: bytes, start: int, table_end: int, limits: Limits) -> tuple
     if method not in (STORED, DEFLATED):
         raise FileRefused("archive.bad_compression")
     if size > limits.part_bytes or (size > RATIO_CHECKED_FROM and size > MAX_RATIO * compressed):
-        raise FileRefused("archive.expands_too_large", f"'{name[:80]}' would take {size / 1e6:.0f} MB.")
+        raise FileRefused("archive.expands_too_large", f"'{name[:80]}' would take up {size / 1e6:.0f} MB.")
     begin = check_local_header(data, local, Header(raw_name, flags, method, crc, compressed, size))
     if begin + compressed > table_end:
         raise FileRefused("archive.corrupt")
@@ -148,10 +148,10 @@ def check_local_header(data: bytes, local: int, expected: Header) -> int:
     if signature != b"PK\3\4" or own_method != method or (own_flags ^ flags) & (ENCRYPTED | SIZES_FOLLOW):
         raise FileRefused("archive.corrupt")
     if data[local + LOCAL.size :][:n_name] != name:
-        raise FileRefused("archive.corrupt", "A part has two names.")
+        raise FileRefused("archive.corrupt", "A part has two different names.")
     lengths = {(own_compressed, compressed), (own_size, size)}
     if not flags & SIZES_FOLLOW and (own_crc != crc or any(own not in (listed, ZIP64) for own, listed in lengths)):
-        raise FileRefused("archive.corrupt", "A part has two sizes.")
+        raise FileRefused("archive.corrupt", "A part has two different sizes.")
     return begin
 
 
@@ -169,7 +169,7 @@ def inflate(data: bytes, part: Part) -> Iterator[bytes]:
     for chunk in chunks:
         size += len(chunk)
         if size > part.size:
-            raise FileRefused("archive.expands_too_large", "A part is longer than its table of contents says.")
+            raise FileRefused("archive.expands_too_large", "A part is longer than the table of contents says.")
         crc = zlib.crc32(chunk, crc)
         yield chunk
     if size != part.size or crc != part.crc:

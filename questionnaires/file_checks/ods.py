@@ -138,7 +138,7 @@ class ContentScanner:
             flags.add_filled_cell(self.row + self.row_repeats - 1, column + repeats - 1, self.limits)
             self.total_text += len(value) * repeats * self.row_repeats
             if self.total_text > self.limits.all_text:
-                raise FileRefused("archive.expands_too_large", "Its cells repeat long texts.")
+                raise FileRefused("archive.expands_too_large", "Too many cells repeat the same long text.")
             types = [value_type for key, value_type in cell.items() if key.endswith("value-type")]
             formula = get_attribute(cell, ":formula")
             is_flagged = formula or "percentage" in types or "error" in types

@@ -43,11 +43,12 @@ def check_file(data: bytes, name: str, limits: Limits) -> str:
     extension = name.rpartition(".")[2].casefold() if "." in name else ""
     if len(data) > limits.bytes:
         raise FileRefused(
-            "upload.too_large", f"It has {len(data) / 1e6:.1f} MB; {limits.bytes / 1e6:.0f} MB is the maximum."
+            "upload.too_large", f"Its size is {len(data) / 1e6:.1f} MB; the maximum is {limits.bytes / 1e6:.0f} MB."
         )
     if extension not in (*TYPES, "xlsm"):
         raise FileRefused(
-            "file.type_not_allowed", f"This is .{extension}." if extension else "Its name has no file extension."
+            "file.type_not_allowed",
+            f"The extension is .{extension}." if extension else "Its name has no file extension.",
         )
     if not data:
         raise FileRefused("file.empty")
@@ -57,9 +58,9 @@ def check_file(data: bytes, name: str, limits: Limits) -> str:
         return extension
     detected = detect_workbook_type(data, limits)
     if extension == "xlsm":
-        raise FileRefused("file.type_not_allowed", "This is .xlsm.")
+        raise FileRefused("file.type_not_allowed", "This is an .xlsm file.")
     if detected != extension:
-        raise FileRefused("file.type_mismatch", f"It is an .{detected} file named as an .{extension} file.")
+        raise FileRefused("file.type_mismatch", f"It is an .{detected} file with the extension .{extension}.")
     return detected
 
 
@@ -83,5 +84,5 @@ def detect_workbook_type(data: bytes, limits: Limits) -> str:
         raise FileRefused("file.type_mismatch")
     unexpected = next((name for name in names if not EXPECTED_PART.search(name)), None)
     if unexpected:
-        raise FileRefused("archive.unexpected_part", f"It is called '{unexpected[:80]}'.")
+        raise FileRefused("archive.unexpected_part", f"The part is called '{unexpected[:80]}'.")
     return detected

@@ -83,7 +83,7 @@ class WorkbookScanner:
             elif record_type == XF and length >= 4:
                 styles.append(int.from_bytes(record[2:4], "little"))
         if self.version not in (0x500, 0x600):
-            raise FileRefused("file.type_not_allowed", "It was written by a version of Excel before 1995.")
+            raise FileRefused("file.type_not_allowed", "It was written by a version of Excel from before 1995.")
         if any(sheet_type in MACRO_SHEETS for _, sheet_type in sheets):
             raise FileRefused("file.active_content")
         if len(sheets) > self.limits.sheets:

@@ -77,7 +77,7 @@ def examine(data: bytes, limits: Limits) -> list[CellFlags]:
         if cells > limits.cells:
             raise FileRefused("limit.cells", f"It spans {cells:,}.")
         if text > limits.all_text:
-            raise FileRefused("archive.expands_too_large", "Its cells repeat long texts.")
+            raise FileRefused("archive.expands_too_large", "Too many cells repeat the same long text.")
         flags.append(scanner.flags)
     package.check_unread_parts()
     return flags

@@ -99,7 +99,7 @@ class SafeXmlParser:
         try:
             self.parser.Parse(chunk, last)
         except expat.ExpatError:
-            raise FileRefused("file.corrupt", "A part of it is not well-formed.") from None
+            raise FileRefused("file.corrupt", "One of its parts is not well-formed XML.") from None
         return b""
 
     def handle_start(self, name: str, attributes: dict[str, str]) -> None:
@@ -125,7 +125,7 @@ class SafeXmlParser:
     def check_declaration(self, version: str, encoding: str | None, standalone: int) -> None:
         """Refuse a declared encoding other than UTF-8: the reading library knows no other."""
         if encoding and encoding.casefold() not in ("utf-8", "utf8", "us-ascii", "ascii"):
-            raise FileRefused("file.corrupt", f"A part of it is written in {encoding[:20]}.")
+            raise FileRefused("file.corrupt", f"One of its parts is encoded as {encoding[:20]}.")
 
 
 def contains(chunks: Iterable[bytes], pattern: re.Pattern[bytes]) -> bool:

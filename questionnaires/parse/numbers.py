@@ -88,7 +88,7 @@ class NumberField(AnswerField):
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise AnswerError("field.type", value)
         if isinstance(value, int) and abs(value) > 10**300:
-            raise AnswerError("number.range", "a number of more than 300 digits")
+            raise AnswerError("number.range", "a number with more than 300 digits")
         return self.check_range(float(value), value)
 
     def is_in_range(self, number: float) -> bool:

@@ -222,7 +222,7 @@ def parse_column_map(data: bytes, name: str) -> dict[str, str]:
                 "map.unknown",
                 file=name,
                 seen="something else",
-                expected="A column map is a table of questions and headers.",
+                expected="A column map must be a table of questions and headers.",
             )
         )
     return column_map

@@ -40,7 +40,7 @@ def remove_placeholder_counts(context: ValidationContext) -> None:
     total, share = context.answers.get("workers_total"), context.answers.get("migrant_pct")
     if total and share:
         both = total.equals(2.0) & share.equals(100.0)
-        make_unknown(context, "placeholder", both, ("workers_total", "migrant_pct"), "2 workers, 100 % migrant")
+        make_unknown(context, "placeholder", both, ("workers_total", "migrant_pct"), "2 workers, 100% migrant")
     if total:
         make_unknown(context, "placeholder", total.equals(0.0), ("workers_total",), "0 workers")
     for question in ("workers_total", "workers_migrant"):
@@ -239,8 +239,8 @@ def reconcile_migrant_share(context: ValidationContext) -> None:
     totals, migrants, reported = total.to_numbers(), count.to_numbers(), share.to_numbers()
     computed = 100 * migrants / np.where(totals > 0, totals, np.nan)
     for row in np.flatnonzero(np.abs(computed - reported) > MAX_SHARE_GAP):
-        expected = f"{migrants[row]:g} of {totals[row]:g} workers ({computed[row]:.0f} %)"
-        text = IssueText(f"{reported[row]:g} %", expected, related_question="workers_migrant")
+        expected = f"{migrants[row]:g} of {totals[row]:g} workers ({computed[row]:.0f}%)"
+        text = IssueText(f"{reported[row]:g}%", expected, related_question="workers_migrant")
         context.report("workers.share", "migrant_pct", np.array([row]), text)
         if computed[row] > reported[row]:
             share.set_value(np.array([row]), round(float(computed[row]), 1))

@@ -60,7 +60,7 @@ def components() -> Json:
             "required": ["kind"],
         },
         "Gate": {
-            "description": "Answers of one supplier or agency, to be assessed without being stored.",
+            "description": "The answers of one supplier or agency, which are assessed but not stored.",
             "oneOf": [{"$ref": f"#/components/schemas/{name}"} for name in ("SiteToAssess", "AgencyToAssess")],
         },
     }
@@ -75,7 +75,7 @@ def answers_schema(kind: str) -> Json:
     )
     return {
         "type": "object",
-        "description": "Answers by question id. A question left out was not asked; `declined` and `cannot_apply` are answers.",
+        "description": "Answers by question ID. One left out counts as not asked; `declined` and `cannot_apply` are answers.",
         "properties": {question.id: _answer_schema(question, answer_fields[question.id]) for question in questions},
         "additionalProperties": False,
     }

@@ -22,10 +22,10 @@ def json_object() -> dict[str, Any]:
     if request.mimetype != "application/json":
         raise DomainError("content_type", 415, "Send the body as application/json.")
     if request.content_length is not None and request.content_length > LONGEST:
-        raise DomainError("body.too_large", 413, f"A JSON body may have at most {LONGEST:,} bytes.")
+        raise DomainError("body.too_large", 413, f"A JSON body can have at most {LONGEST:,} bytes.")
     data = request.get_data(cache=False)
     if len(data) > LONGEST:
-        raise DomainError("body.too_large", 413, f"A JSON body may have at most {LONGEST:,} bytes.")
+        raise DomainError("body.too_large", 413, f"A JSON body can have at most {LONGEST:,} bytes.")
     body = parse(data)
     if not isinstance(body, dict):
         raise DomainError("field.type", 422, "The body must be a JSON object.")
@@ -80,7 +80,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _no_constant(text: str) -> float:
-    raise DomainError("json.invalid_number", 400, f"{text} is not a number in JSON.")
+    raise DomainError("json.invalid_number", 400, f"{text} is not a valid JSON number.")
 
 
 def _finite(text: str) -> float:

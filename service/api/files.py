@@ -50,7 +50,7 @@ def upload() -> Response:
     files = [(file.filename or "", file.read()) for file in request.files.getlist("file")]
     if len(files) > get_settings().upload_files:
         raise DomainError(
-            "upload.too_many_files", 413, f"One upload may have at most {get_settings().upload_files} files."
+            "upload.too_many_files", 413, f"An upload can contain at most {get_settings().upload_files} files."
         )
     choices = _choices_of_form()
     parts = [part for name, data in files for part in (name.encode("utf-8", "replace"), data)]
@@ -149,10 +149,12 @@ def _columns(text: str) -> dict[str, str] | list[dict[str, Any]]:
         if not isinstance(entry, dict) or not isinstance(entry.get("columns"), dict):
             raise DomainError("field.type", 422, "columns: Each entry must be an object with the columns of one sheet.")
         if unknown := sorted(set(entry) - {"file", "sheet", "columns"}):
-            raise DomainError("field.unknown", 422, f"columns: An entry has no field {make_legible(unknown[0])}.")
+            raise DomainError(
+                "field.unknown", 422, f"columns: An entry cannot have the field {make_legible(unknown[0])}."
+            )
         names = [entry.get(name, "") for name in ("file", "sheet")]
         if not all(isinstance(name, str) and name.isprintable() for name in names):
-            raise DomainError("field.type", 422, "columns: The file and the sheet of an entry must be texts.")
+            raise DomainError("field.type", 422, "columns: The file and the sheet in an entry must be strings.")
         _column_map(entry["columns"])
     return data
 

@@ -79,7 +79,7 @@ def count_request() -> None:
     if not g.hit.allowed:
         wait = {"Retry-After": str(g.hit.seconds)}
         raise DomainError(
-            "too_many_requests", 429, f"An API key may make {g.hit.limit} requests per minute.", headers=wait
+            "too_many_requests", 429, f"An API key can make {g.hit.limit} requests per minute.", headers=wait
         )
 
 

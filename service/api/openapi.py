@@ -33,7 +33,7 @@ PROBLEM_COMPONENTS: Json = {
     },
     "Problem": {
         "type": "object",
-        "description": "Problem details (RFC 9457). `code` never changes; other members give more information.",
+        "description": "Problem details (RFC 9457). The values of `code` never change; other members give more information.",
         "properties": {
             "type": TEXT, "title": TEXT, "status": {"type": "integer"}, "detail": TEXT, "code": CODE, "instance": TEXT,
             "errors": {"type": "array", "items": {"$ref": "#/components/schemas/FieldError"}, "maxItems": 100},
@@ -45,13 +45,13 @@ REFUSALS = {
     400: "The request is malformed: its JSON, a cursor or a header.",
     401: "The API key is missing or not valid.",
     403: "The API key does not have the scope that this route requires.",
-    404: "Not found, or it belongs to another organisation.",
+    404: "The object does not exist, or it belongs to another organisation.",
     409: "The current state does not allow this request.",
-    412: "The current version is not the one named in If-Match.",
+    412: "The current version is not the one given in If-Match.",
     413: "The body is too large.",
     415: "This route does not accept this content type.",
     422: "The body or a parameter is not valid. `errors` lists the problems, at most 100.",
-    429: "Too many requests for this key. Retry-After says when to try again.",
+    429: "Too many requests for this key. The Retry-After header says when to try again.",
 }
 ETAG = r'^(\*|(W/)?"[!#-~]{1,200}")$'
 HEADERS: Json = {
@@ -65,7 +65,8 @@ HEADERS: Json = {
 IDEMPOTENCY_KEY: Json = {
     "name": "Idempotency-Key",
     "in": "header",
-    "description": "Sent again with the same body within 24 hours, a request returns the first response and has no other effect.",
+    "description": "If a request is sent again with the same key and body within 24 hours, the first response is returned and "
+    "nothing else happens.",
     "schema": {"type": "string", "pattern": "^[!-~]([ -~]{0,98}[!-~])?$"},  # HTTP cuts the blanks around a header
 }
 

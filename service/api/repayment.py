@@ -47,7 +47,7 @@ def _row(number: int, data: Mapping[str, Any]) -> CohortRow:
     except DomainError as refused:
         raise DomainError(refused.code, refused.status, f"Row {number}: {refused.detail}", **refused.extra) from refused
     if not answers.get("reference"):
-        raise DomainError("field.required", 422, f"Row {number}: reference: Enter the cohort of the row.")
+        raise DomainError("field.required", 422, f"Row {number}: reference: Enter the cohort that the row belongs to.")
     person = find_personal_data(answers)
     if person is not None:
         question, code = person

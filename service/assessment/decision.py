@@ -45,21 +45,21 @@ def decide(result: Mapping[str, Any], model: Model) -> Decision:
     elif coverage < model.insufficient_below:
         reasons.append(("coverage.low", f"Only {coverage:.0%} of the key questions have been answered."))
     if level == "high":
-        reasons.append(("level.high", "The level is High: agree on corrective actions before placing new orders."))
+        reasons.append(("level.high", "The level is High: agree corrective actions before placing new orders."))
     for question, text in (("country", "The country of work is not known."), ("sector", "The sector is not known.")):
         if result[question] is None:
             reasons.append((f"{question}.unknown", text))
     open_questions = _list_open_core_questions(result["reasons"], model)
     if open_questions:
-        reasons.append(
-            ("core.open", f"{len(open_questions)} core questions are open, starting with: {open_questions[0]}.")
-        )
+        number = f"{len(open_questions)} core questions are" if len(open_questions) > 1 else "1 core question is"
+        reasons.append(("core.open", f"{number} open, starting with: {open_questions[0]}."))
     decision = "proceed" if not reasons else "hold" if reasons[0][0] == "level.critical" else "ask"
     if decision == "proceed":
         reasons.append(
             (
                 "answered",
-                "Every core question is answered and no indicator raises the level. This is not a clearance: review when due.",
+                "Every core question is answered and no indicator raises the level. This is not a clearance: "
+                "review the supplier when due.",
             )
         )
     return Decision(decision, tuple(reasons), result["next_step"])

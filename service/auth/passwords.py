@@ -17,7 +17,7 @@ MIN_LENGTH, MAX_LENGTH = 12, 128
 FAULTS = {
     "password.short": f"Use at least {MIN_LENGTH} characters. Several words make a good password.",
     "password.long": f"Use at most {MAX_LENGTH} characters.",
-    "password.guessable": "This password is easy to guess: it repeats itself, or it is your name or email address.",
+    "password.guessable": "This password is easy to guess: it is repetitive, or it is your name or email address.",
 }
 HASHER = PasswordHasher.from_parameters(RFC_9106_LOW_MEMORY)
 # A hash takes 64 MiB: this limits how many are computed at once.

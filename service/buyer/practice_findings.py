@@ -98,11 +98,11 @@ def find_buyer_discrepancies(part: Mapping[str, Any], on: date) -> list[str]:
     """Recompute the part ``buyer`` of a stored assessment from its answers, and return the differences as sentences."""
     rules = next((rules for rules in load_all_practice_rules() if rules.version == part["version"]), None)
     if rules is None or {**build_rules_part(rules), "units": part["units"]} != part:
-        return ["the part buyer was made with rules that this release does not include"]
+        return ["the section buyer was made with rules that this release does not include"]
     recomputed = build_units_part(from_rows(unit["answers"] for unit in part["units"]), rules, on)
     stored = [{key: unit[key] for key in ("name", "answers", "findings")} for unit in part["units"]]
     return [
-        f"the practices of the buyer's unit {number} differ when they are recomputed"
+        f"the practices of unit {number} differ when they are recomputed"
         for number, (old, new) in enumerate(zip(stored, recomputed, strict=True), 1)
         if old != new
     ]

@@ -60,7 +60,7 @@ def add_commands(commands: Any) -> None:
     parser = add_command(
         "import", _import_watchlist, "load a watchlist from a CSV file, replacing its earlier entries", watchlist
     )
-    parser.add_argument("file", metavar="FILE", help="an OpenSanctions targets.simple.csv, or a table of your own")
+    parser.add_argument("file", metavar="FILE", help="an OpenSanctions targets.simple.csv file, or your own table")
     parser.add_argument("--organisation", required=True, metavar="NAME", help="name or id of the organisation")
     parser.add_argument("--name", metavar="LIST", help="name of the watchlist (default: the file name)")
     parser = add_command(

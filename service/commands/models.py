@@ -56,7 +56,9 @@ def add_commands(commands: Any) -> None:
     parser = add_command(
         "compare", _compare_models, "assess the same suppliers under two versions and show whose level changes, and why"
     )
-    parser.add_argument("before", metavar="A", help="a version of the models (2026.1), or of one (site_fishing@2026.1)")
+    parser.add_argument(
+        "before", metavar="A", help="a version of all models (2026.1), or of one model (site_fishing@2026.1)"
+    )
     parser.add_argument("after", metavar="B")
     add_supplier_options(parser)
     parser.add_argument("--out", metavar="FILE.json", help="write the full comparison to this file")
@@ -64,7 +66,7 @@ def add_commands(commands: Any) -> None:
     add_supplier_options(parser)
     parser = add_command("validate", _validate_models, "compare the country ranking with independent outcome data")
     parser.add_argument("--out", metavar="FILE", help="write to this file (docs/validation.md) instead of printing")
-    parser.add_argument("--on", metavar="DATE", help="use the facts known on this date (default: the newest)")
+    parser.add_argument("--on", metavar="DATE", help="use the facts known on this date (default: the latest)")
 
 
 def _run(command: Command, arguments: argparse.Namespace) -> int:
@@ -200,7 +202,7 @@ def _print_sensitivity(block: Block) -> None:
     print("Stability: share of alternative weightings with the same level, and number of suppliers")
     for upper, lower in zip(bounds, bounds[1:], strict=False):
         within = (robustness >= lower) & (robustness < upper)
-        label = f"{lower:.0%} and more" if upper > 1 else f"{lower:.0%} to {upper:.0%}"
+        label = f"{lower:.0%} or more" if upper > 1 else f"{lower:.0%} to {upper:.0%}"
         print(f"  {label:<14} {int(within.sum()):>7}")
     names = block.answers.column("name")
     called = [str(names.values[code]) if code >= 0 else "(no name)" for code in names.codes.tolist()]

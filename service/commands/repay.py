@@ -34,18 +34,22 @@ def add_commands(commands: Any) -> None:
     parser.add_argument("--on", metavar="DATE", help="calculation date, YYYY-MM-DD (default: today)")
     parser.add_argument("--interest", metavar="PCT", help="simple interest, per cent a year (default: 0)")
     parser.add_argument("--instalments", metavar="N", help="number of monthly instalments (default: 1, a lump sum)")
-    parser.add_argument("--first-payment", metavar="DATE", help="date of the first payment (default: the date of --on)")
+    parser.add_argument(
+        "--first-payment", metavar="DATE", help="date of the first payment (default: the date given with --on)"
+    )
     parser.add_argument(
         "--discovered",
         metavar="DATE",
-        help="date the fees were discovered, from which the deadline runs (default: the date of --on)",
+        help="date on which the fees were discovered; the deadline is counted from it (default: the date given with --on)",
     )
     parser.add_argument("--past-since", metavar="DATE", help="leave out former workers who left before this date")
-    parser.add_argument("--zero-fee-from", metavar="DATE", help="date of a zero-fee policy, for cohorts that give none")
+    parser.add_argument(
+        "--zero-fee-from", metavar="DATE", help="date of a zero-fee policy, for cohorts that do not give one"
+    )
     parser.add_argument(
         "--management-figure",
         metavar="AMOUNT",
-        help="management's own figure, used as a minimum and never as the estimate",
+        help="management's own figure, used as a minimum but never as the estimate",
     )
     parser.add_argument("--sheet", metavar="NAME", help="read only this sheet")
     parser.add_argument("--date-order", choices=("dmy", "mdy"), help="how to read dates such as 03/04/2025")

@@ -43,7 +43,9 @@ def import_watchlist(settings: Settings, arguments: argparse.Namespace) -> int:
     elif job.state != "done":
         raise DomainError("watchlist.not_loaded", 500, f"{name} could not be loaded and is unchanged. {job.message}")
     else:
-        print(f"{name}: {_format_counts(parsed)}. The next free worker will screen the suppliers against it.")
+        print(
+            f"{name}: {_format_counts(parsed)}. The suppliers will be screened against it as soon as a worker is free."
+        )
     return 1 if parsed.rejected else 0
 
 

@@ -28,7 +28,7 @@ from service.imports.pipeline import ParsedUpload
 from service.suppliers import repository as suppliers
 
 UNLINKED = "case.unlinked"
-REMOVED = "The file was not saved; it has been deleted."
+REMOVED = "The file has been deleted and was not saved."
 
 
 def find_refusal(
@@ -40,7 +40,7 @@ def find_refusal(
         cells = sum(issue.count for issue in persons)
         detail = (
             f"{cells} cell{'s' if cells > 1 else ''} in a sheet of case records look{'' if cells > 1 else 's'} like personal "
-            f"data. {REMOVED} Remove what the issues point to and upload the file again."
+            f"data. {REMOVED} Remove the content that the issues point to, then upload the file again."
         )
         return _problem(persons[0].code, 422, detail, persons)
     if cases and not may_bring_cases:

@@ -265,7 +265,7 @@ def _read_tables(sheets: Sequence[Sheet], file: str, choices: Choices, on: date)
     if choices.sheet and not chosen:
         names = ", ".join(f"'{sheet.name}'" for sheet in sheets)
         raise UnusableSheet(
-            build_issue("sheet.unknown", file=file, seen=choices.sheet, expected=f"The file has {names}.")
+            build_issue("sheet.unknown", file=file, seen=choices.sheet, expected=f"The file contains {names}.")
         )
     hidden = [] if sheet_name else [sheet for sheet in sheets if not sheet.visible]
     issues.extend(build_issue("sheet.hidden", file=file, sheet=sheet.name, seen=sheet.name) for sheet in hidden)

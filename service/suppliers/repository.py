@@ -166,7 +166,7 @@ def _resolve(session: Session, kind: str, incoming: Sequence[IncomingSupplier], 
     keys = [row.key or supplier_key(answers) for row, answers in zip(incoming, received, strict=True)]
     stored = find_suppliers(session, kind, keys)
     if len({supplier.id for supplier in stored.values()}) < len(stored):
-        raise RuntimeError("two rows of one supplier")
+        raise RuntimeError("two rows for the same supplier")
     answers: Sequence[Mapping[str, Any]] = received
     alias_names: dict[str, set[str]] = {}
     if stored and origin.brings_answers:

@@ -109,7 +109,8 @@ def open_current_database(settings: Settings) -> Database:
     if revision != get_newest_revision():
         db.close()
         raise StartError(
-            f"The database is at {revision or 'no version'}; this release needs {get_newest_revision()}. Run `diligence migrate`."
+            f"The database is at version {revision or 'none'}; this release needs version {get_newest_revision()}. "
+            "Run `diligence migrate`."
         )
     return db
 

@@ -128,7 +128,7 @@ def test_a_header_that_begins_with_id_is_not_taken_for_sylk():
 
 
 def test_a_workbook_under_the_wrong_extension_is_refused_with_its_real_type():
-    with pytest.raises(FileRefused, match=r"\.xlsx file named as an \.xls file"):
+    with pytest.raises(FileRefused, match=r"\.xlsx file with the extension \.xls"):
         examine_file(workbook("| a |"), "list.xls")
     assert get_refusal_code(old_workbook([["a"]]), "list.xlsx") == "file.type_mismatch"
     assert get_refusal_code(workbook("| a |"), "list.csv") == "file.type_mismatch"

@@ -33,29 +33,29 @@ FAULTY = {
     "without a title": (HEAD.replace('title = "Toy"\n', "") + NAME, "title: is missing"),
     "without questions": (HEAD, "question: is missing"),
     "of an unknown kind": (HEAD.replace('"site"', '"boat"') + NAME, "kind: is 'boat'"),
-    "with a key that means nothing": ("colour = 1\n" + HEAD + NAME, "has colour"),
+    "with a key that means nothing": ("colour = 1\n" + HEAD + NAME, "has unknown keys: colour"),
     "under another name": (HEAD.replace('"toy"', '"other"') + NAME, "are other 2026.1"),
     "with a question without ask": (HEAD + build_question(ask=""), "papers: has no ask"),
     "with a question of no known type": (HEAD + build_question(type='"guess"'), "papers: is of type 'guess'"),
     "with a question whose id is no id": (HEAD + build_question(id='"Who holds?"'), "is not a valid id"),
-    "with an unknown key in a question": (HEAD + build_question(weight="3"), "papers: has weight"),
-    "with a choice that offers nothing": (HEAD + build_question(choices=""), "with 0 choices"),
-    "with choices for a text": (HEAD + build_question(type='"text"'), "is of type text, with 1 choices"),
-    "with a choice without title": (HEAD + build_question(choices='[ { code = "own" } ]'), "without code or title"),
+    "with an unknown key in a question": (HEAD + build_question(weight="3"), "papers: has unknown keys: weight"),
+    "with a choice that offers nothing": (HEAD + build_question(choices=""), "and has 0 choices"),
+    "with choices for a text": (HEAD + build_question(type='"text"'), "is of type text and has 1 choices"),
+    "with a choice without title": (HEAD + build_question(choices='[ { code = "own" } ]'), "without a code or title"),
     "with a reserved choice": (
         HEAD + build_question(choices='[ { code = "declined", title = "No" } ]'),
         "reserved code",
     ),
     "with a spelling that is reserved": (
         HEAD + build_question(choices='[ { code = "no", title = "Not applicable" } ]'),
-        "everywhere",
+        "in every question",
     ),
     "with a spelling for two choices": (
         HEAD
         + build_question(
             choices='[ { code = "a", title = "A", spellings = ["x"] }, { code = "b", title = "B", spellings = ["X."] } ]'
         ),
-        "'X.' means a and b",
+        "'X.' means both a and b",
     ),
     "with a choice of many that could not be told from two": (
         HEAD + build_question(type='"many"', choices='[ { code = "a", title = "Debt; threats" } ]'),

@@ -98,7 +98,7 @@ def test_only_sanctioned_persons_are_read_and_none_of_their_numbers():
         key="1", kind="person", names=("Ama Dako",), list="Sanctions", reason="Bans",
         source="https://www.opensanctions.org/entities/1/",
     )  # fmt: skip
-    assert dict(watchlist.skipped) == {"persons without a sanction": 1, "of kind Airplane": 1}
+    assert dict(watchlist.skipped) == {"people not under sanctions": 1, "of kind Airplane": 1}
 
 
 def test_a_custom_table_is_read_by_its_columns():

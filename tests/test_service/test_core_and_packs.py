@@ -150,7 +150,7 @@ def test_verify_notices_a_changed_core(tmp_path: Path, monkeypatch: pytest.Monke
     assert all(model.digest != before[name].digest for name, model in after.items())
     monkeypatch.setattr(verify, "load_models", lambda: tuple(after.values()))
     assert verify.find_discrepancies(load_released_assessment(before), load_facts()) == [
-        "the part assessment.models does not match this release"
+        "the section assessment.models does not match this release"
     ]
 
 

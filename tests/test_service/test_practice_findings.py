@@ -100,7 +100,7 @@ def test_verify_reports_a_changed_finding_about_the_buyer(tmp_path: Path, capsys
     document["buyer"]["units"][0]["findings"][0]["state"] = "answered"
     path.write_text(json.dumps(document), encoding="utf-8")
     assert cli.main(["verify", str(path)]) == 1
-    assert "the buyer's unit 1" in capsys.readouterr().err
+    assert "the practices of unit 1" in capsys.readouterr().err
 
 
 def test_a_report_shows_findings_and_actions_about_the_buyer(tmp_path: Path) -> None:

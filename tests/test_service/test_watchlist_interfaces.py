@@ -203,7 +203,7 @@ def test_the_command_imports_lists_and_removes(office: Database, tmp_path: Path,
     run("list", "--organisation", "Harbour Foods")
     output = capsys.readouterr().out.splitlines()
     assert output[0].startswith(
-        "Sanctions: 1 of 2 rows loaded, 0 rejected; left out: 1 of kind Airplane. The next free worker"
+        "Sanctions: 1 of 2 rows loaded, 0 rejected; left out: 1 of kind Airplane. The suppliers will be"
     )
     assert output[1].endswith("The list already has these entries, so nothing was changed.")
     assert re.fullmatch(r"Sanctions +1 entries  20\d\d-\d\d-\d\d \d\d:\d\d UTC", output[2])
@@ -220,14 +220,16 @@ def test_the_command_prints_rejected_rows_with_their_number_and_a_fix(
     run("import", file, "--organisation", "Harbour Foods", status=1)
     output = capsys.readouterr()
     assert "held: 1 of 2 rows loaded, 1 rejected" in output.out
-    assert "row 3 *kind*: 'ship' is not a kind of entry; the row was not read. Use one of the four" in output.err
+    assert (
+        "row 3 *kind*: 'ship' is not a kind of entry; the row was not read. Use one of these four words" in output.err
+    )
 
 
 @pytest.mark.parametrize(
     ("content", "organisation", "says"),
     [
         (b"colour\nred\n", "Harbour Foods", "no column called name"),
-        (b"%PDF-1.7", "Harbour Foods", "does not match its file type"),
+        (b"%PDF-1.7", "Harbour Foods", "does not match its file extension"),
         (b"name\nBlue Pier\n", "Nobody", "no organisation called Nobody"),
         (None, "Harbour Foods", "cannot be used"),
     ],

@@ -106,7 +106,7 @@ def test_an_officer_corrects_a_column_in_each_of_two_sheets_and_a_wrong_choice_l
     )
     expect(ana.get_by_text("1 sheet will not be read:")).to_be_visible()
     expect(ana.get_by_text("1 column contains contact details, which are never read or stored.")).to_be_visible()
-    expect(ana.get_by_text("No row has a country: for all 1 rows").first).to_be_visible()
+    expect(ana.get_by_text("the country and its risk are unknown. Rows affected: 1.").first).to_be_visible()
     again = ana.get_by_role("button", name="Read the files again with these changes")
     site = ana.get_by_label("Read Where it lies in Sites as")
     agency = ana.get_by_label("Read Nation state in Agencies as")

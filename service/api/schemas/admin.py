@@ -21,7 +21,7 @@ from service.api.schemas.suppliers import TableFilterSchema
 from service.auth import users
 from service.auth.access import ACCESS
 
-ONCE = {"description": "Only in this response; it cannot be retrieved again."}
+ONCE = {"description": "Included only in this response; it cannot be retrieved again."}
 
 
 class UserSchema(ApiSchema):
@@ -65,7 +65,7 @@ FILTERS = page_of(FilterSchema, "FilterList")
 
 
 class KeySchema(ApiSchema):
-    """An API key, without its text."""
+    """Details of an API key, without the key itself."""
 
     id = fields.String(dump_only=True)
     name = StrictString(required=True, documented_pattern=NOT_BLANK)
@@ -79,7 +79,7 @@ class KeySchema(ApiSchema):
 
 
 class KeyWithTextSchema(KeySchema):
-    """A new API key with its text."""
+    """A new API key, including the key itself."""
 
     key = fields.String(dump_only=True, metadata=ONCE)
 
@@ -89,7 +89,7 @@ KEYS = page_of(KeySchema, "KeyList")
 
 
 class AuditEventSchema(ApiSchema):
-    """An event of the audit trail: who did what to which object."""
+    """An event in the audit trail: who did what to which object."""
 
     at = fields.DateTime()
     id = StrictInteger(0)
@@ -104,7 +104,7 @@ AUDIT_PAGE = page_of(AuditEventSchema, "AuditPage")
 
 
 class AuditQuerySchema(ApiSchema):
-    """The parameters of the audit trail."""
+    """The parameters for listing the audit trail."""
 
     actor = StrictString(80)
     action = StrictString(80)
@@ -116,7 +116,7 @@ class AuditQuerySchema(ApiSchema):
 
 
 class OrganisationSchema(ApiSchema):
-    """The organisation of the key, and how long it retains its data."""
+    """The organisation that the API key belongs to, and how long it keeps data."""
 
     id = fields.String(dump_only=True)
     name = fields.String(dump_only=True)

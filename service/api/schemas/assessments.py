@@ -44,7 +44,7 @@ class ReasonForDecisionSchema(ApiSchema):
 
 
 class IssueSchema(ApiSchema):
-    """An answer in the request that cannot be used, with the same code as for a sheet."""
+    """An answer in the request that cannot be used, with the code that the same issue has in a sheet."""
 
     question = fields.String()
     code = fields.String()
@@ -57,7 +57,8 @@ class IssueSchema(ApiSchema):
 def issues() -> fields.List[Any]:
     """Return the field for what was sent and cannot be used."""
     about = (
-        "Answers in the request that cannot be used, with the same codes as for sheets. Only in responses to answers."
+        "Answers in the request that cannot be used, with the codes that the same issues have in a sheet. Included only in "
+        "responses to requests that contain answers."
     )
     return fields.List(fields.Nested(IssueSchema), metadata={"description": about})
 
@@ -73,7 +74,7 @@ class DecidedResultSchema(_ResultSchema):  # type: ignore[valid-type, misc]
 
 
 class AssessmentSchema(DecidedResultSchema):
-    """A result with what to do about it."""
+    """A result with the onboarding decision and any answers that could not be used."""
 
     optional = frozenset({"issues"})
 
@@ -81,7 +82,7 @@ class AssessmentSchema(DecidedResultSchema):
 
 
 class ResultLineSchema(ApiSchema):
-    """A result in the history of a supplier."""
+    """A result in a supplier's history."""
 
     id = fields.String()
     cause = fields.String()
@@ -108,7 +109,7 @@ class ContributionSchema(ApiSchema):
 
 
 class ScoreChangeSchema(ApiSchema):
-    """How a score changed since the previous assessment; ``change`` is null for the first."""
+    """How a score changed since the previous assessment; ``change`` is null for the first assessment."""
 
     id = fields.String()
     change = StrictNumber(allow_none=True)

@@ -63,7 +63,7 @@ class ApiSchema(Schema):
 
 def page_of(items: type[ApiSchema], name: str) -> ApiSchema:
     """Return the schema of a page of a list: ``items``, and ``next``, the address of the next page."""
-    following = {"description": "Address of the next page; null at the end."}
+    following = {"description": "Address of the next page; null on the last page."}
     parts: dict[str, fields.Field[Any]] = {
         "items": StrictList(StrictNested(items)),
         "next": StrictString(allow_none=True, metadata=following),
@@ -72,7 +72,7 @@ def page_of(items: type[ApiSchema], name: str) -> ApiSchema:
 
 
 class PageQuerySchema(ApiSchema):
-    """The parameters of a list in pages."""
+    """The parameters of a paginated list."""
 
     cursor = StrictString(1000, "^[A-Za-z0-9_-]+$")
     limit = ParameterInteger(1, 200, load_default=50)

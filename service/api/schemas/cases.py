@@ -65,7 +65,7 @@ class CaseLineSchema(ApiSchema):
 
 
 class CaseSchema(CaseLineSchema):
-    """What was found about one group of people, and how it is interpreted. Never a verdict; never personal data."""
+    """What was found about one group of people, and how it is interpreted. Never a verdict, and never with personal data."""
 
     nationality = StrictString(2, "^[A-Z]{2}$", load_only=True)
     job = StrictString(LONGEST["job"], load_only=True)
@@ -92,7 +92,7 @@ CASE_PAGE = page_of(CaseLineSchema, "CasePage")
 
 
 class CaseQuerySchema(PageQuerySchema):
-    """The parameters of the list of cases."""
+    """The parameters for listing cases."""
 
     state = StrictChoice(STATES)
     supplier_id = StrictString(36)

@@ -31,9 +31,9 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
     "confirm": ("true", "false"),
 }
 COLUMNS = (
-    'An object: question id -> header of the column that answers it, or "" for none; it applies to every sheet that has the '
-    "header. Or an array with one object per sheet: its file, its sheet (leave either out to match any) and its columns in the "
-    "same form."
+    'Either an object that gives, for each question ID, the header of the column that answers it, or "" for none; it applies '
+    "to every sheet that has the header. Or an array with one object per sheet: its file, its sheet (leave either out to match "
+    "any) and its columns, given in the same way."
 )
 _NAME = {"type": "string", "maxLength": 1000, "pattern": PRINTED_OR_EMPTY.regex.pattern}
 COLUMN_MAP = {"type": "object", "additionalProperties": _NAME}
@@ -111,7 +111,7 @@ class ImportSchema(ImportLineSchema):
 
 
 class ImportQuerySchema(PageQuerySchema):
-    """The parameters of the list of imports."""
+    """The parameters for listing imports."""
 
     state = StrictChoice(STATES)
 
@@ -129,7 +129,7 @@ class ImportConfirmationSchema(ApiSchema):
 
 
 class UploadSchema(ApiSchema):
-    """The parts of an upload: files, and how to read them. An empty part counts as left out."""
+    """The parts of an upload: files, and how to read them. An empty part is treated as left out."""
 
     file = fields.List(
         fields.String(metadata={"format": "binary"}),
@@ -159,7 +159,7 @@ SPREADSHEETS = (
 
 
 class ReportSchema(ApiSchema):
-    """A requested report and its progress."""
+    """A report that was requested, and its progress."""
 
     id = fields.String(dump_only=True)
     state = StrictChoice(JOB_STATES, dump_only=True)

@@ -11,7 +11,7 @@ from service.api.schemas.base import ApiSchema, page_of
 
 
 class UnitResponseSchema(ApiSchema):
-    """The answers of a unit."""
+    """A unit's answers."""
 
     id = fields.String()
     form_version = fields.String()
@@ -34,7 +34,7 @@ class DueActionSchema(ApiSchema):
 
 
 class PracticeSchema(ApiSchema):
-    """A practice of a unit, and what was found."""
+    """One of a unit's practices, and what was found."""
 
     practice = fields.String()
     title = fields.String()
@@ -53,7 +53,7 @@ class UnitSchema(UnitResponseSchema):
 
 
 class RulesSchema(ApiSchema):
-    """The rules by which answers are read."""
+    """The rules used to interpret the answers."""
 
     version = fields.String()
     digest = fields.String()
@@ -61,7 +61,7 @@ class RulesSchema(ApiSchema):
 
 
 class OwnActionSchema(ApiSchema):
-    """An action of the buyer."""
+    """An action for the buyer."""
 
     id = fields.String()
     title = fields.String()

@@ -25,7 +25,7 @@ CURRENCY = "^[A-Z]{3}$"
 
 
 class RepaymentRateSchema(ApiSchema):
-    """How many units of a currency one unit of the report's currency bought on a day."""
+    """How many units of a currency one unit of the report's currency bought on a given day."""
 
     date = StrictDay(required=True)
     currency = StrictString(3, CURRENCY, required=True)
@@ -40,14 +40,16 @@ class RepaymentRequestSchema(ApiSchema):
         1,
         MOST_ROWS,
         required=True,
-        metadata={"description": "The rows of the form `repayment`: one for each fee item of a cohort."},
+        metadata={"description": "The rows of the form `repayment`: one for each fee item in a cohort."},
     )
     rates = StrictList(
         StrictNested(RepaymentRateSchema),
         0,
         MOST_RATES,
         load_default=list,
-        metadata={"description": "How many units of a currency one unit of the report's currency bought on a day."},
+        metadata={
+            "description": "How many units of a currency one unit of the report's currency bought on a given day."
+        },
     )
     currency = StrictString(3, CURRENCY, load_default="USD")
     on = StrictDay()
@@ -74,7 +76,7 @@ class AmountRangeSchema(ApiSchema):
 
 
 class RepaymentRulesSchema(ApiSchema):
-    """The rules of the calculation."""
+    """The rules used for the calculation."""
 
     version = fields.String()
     sha256 = fields.String()
@@ -112,7 +114,7 @@ class WorkerCountsSchema(ApiSchema):
 
 
 class ManagementFigureSchema(ApiSchema):
-    """The figure that management gave, and how it compares."""
+    """Management's own figure, and how it compares with the result."""
 
     figure = money(allow_none=True)
     ratio = fields.String(allow_none=True)
@@ -120,7 +122,7 @@ class ManagementFigureSchema(ApiSchema):
 
 
 class FeeItemSchema(ApiSchema):
-    """A fee or cost that workers of a cohort paid."""
+    """A fee or cost that workers in a cohort paid."""
 
     item = fields.String()
     title = fields.String()
@@ -139,7 +141,7 @@ class FeeItemSchema(ApiSchema):
 
 
 class CohortSchema(ApiSchema):
-    """What the workers of a cohort are owed."""
+    """What the workers in a cohort are owed."""
 
     cohort = fields.String()
     origin = fields.String(allow_none=True)
@@ -196,7 +198,7 @@ class RepaymentStepSchema(ApiSchema):
 
 
 class FaultSchema(ApiSchema):
-    """A row or cohort that could not be counted as sent."""
+    """A row or cohort that could not be counted exactly as it was sent."""
 
     code = fields.String()
     severity = StrictChoice(("error", "warning"))
@@ -206,7 +208,7 @@ class FaultSchema(ApiSchema):
 
 
 class CheckSchema(ApiSchema):
-    """A line of the reconciliation."""
+    """A line in the reconciliation."""
 
     kind = StrictChoice(("item", "cohort", "part", "sum", "difference"))
     title = fields.String()

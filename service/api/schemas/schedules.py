@@ -85,7 +85,7 @@ class ScheduleRunSchema(ApiSchema):
 
 
 class ScheduleSchema(ApiSchema):
-    """A schedule with its next five dates and its last runs."""
+    """A schedule with its next five dates and its most recent runs."""
 
     id = fields.String(dump_only=True)
     name = StrictString(required=True, documented_pattern=NOT_BLANK)

@@ -22,7 +22,7 @@ TABLE_FORMATS = ("csv", "xlsx")
 UP_TO = "Only declined answers raise the value this high: it is an upper bound, not a finding."
 UNANSWERED = (
     "Most of the minimum-score rules that apply rest on unanswered questions alone, and the level would be lower without them: "
-    "most of the risk cannot be ruled out, but was not found."
+    "most of the risk was not found, but cannot be ruled out."
 )
 UNANSWERED_OR_NULL = f"{UNANSWERED} Null if the supplier was last assessed by an older version."
 
@@ -82,7 +82,7 @@ RESULT_PAGE = page_of(ResultLineSchema, "ResultPage")
 
 
 class MergeSchema(ApiSchema):
-    """The supplier to merge into, by id or reference."""
+    """The supplier to merge into, by ID or reference."""
 
     into = StrictString(300, required=True)
 
@@ -101,7 +101,7 @@ COMPANY_PAGE = page_of(CompanySchema, "CompanyPage")
 
 
 class ChangeSchema(ApiSchema):
-    """Something that happened to a supplier."""
+    """A change to a supplier."""
 
     at = fields.DateTime()
     kind = fields.String()
@@ -117,7 +117,7 @@ class ChangePageSchema(ApiSchema):
 
 
 class NamedAgencySchema(ApiSchema):
-    """An agency as named by a site, and the agency record with that name."""
+    """An agency that a site names, and the agency record with that name."""
 
     named = fields.String()
     agency = fields.Nested(SupplierLineSchema, allow_none=True)
@@ -139,7 +139,7 @@ class CorridorSchema(ApiSchema):
 
 
 class ConnectionsSchema(ApiSchema):
-    """What a supplier is related to: agencies it names, sites of its company or that use it, and corridors."""
+    """What a supplier is related to: agencies that it names, sites of its company or that use it, and migration corridors."""
 
     agencies = fields.List(fields.Nested(NamedAgencySchema))
     sites = fields.List(fields.Nested(SupplierLineSchema))
@@ -158,7 +158,7 @@ class LevelCountsSchema(ApiSchema):
 
 
 class KindCountsSchema(ApiSchema):
-    """How many sites and agencies there are."""
+    """The number of sites and agencies."""
 
     site = StrictInteger(0)
     agency = StrictInteger(0)
@@ -221,7 +221,7 @@ NEXT_STEPS = page_of(NextStepSchema, "NextStepList")
 
 
 class SupplierFilterSchema(ApiSchema):
-    """A filter of suppliers."""
+    """A filter for suppliers."""
 
     level = StrictChoice(LEVELS)
     inherent_level = StrictChoice(INHERENT_LEVELS)
@@ -234,26 +234,26 @@ class SupplierFilterSchema(ApiSchema):
 
 
 class SupplierQuerySchema(SupplierFilterSchema, PageQuerySchema):
-    """The parameters of the lists of suppliers and agencies."""
+    """The parameters for listing suppliers or agencies."""
 
     company = StrictString(300)
 
 
 class TableFilterSchema(SupplierFilterSchema):
-    """A filter of the list of suppliers, and its order."""
+    """A filter for the list of suppliers, and the order of the list."""
 
     kind = StrictChoice(KINDS)
     sort = StrictChoice(SORTS)
 
 
 class TableQuerySchema(TableFilterSchema):
-    """The parameters of the export of the list."""
+    """The parameters for exporting the list of suppliers."""
 
     format = StrictChoice(TABLE_FORMATS, load_default="csv")
 
 
 class ChangeQuerySchema(ApiSchema):
-    """The first change to return, and how many."""
+    """The position to start from, and how many changes to return."""
 
     since = StrictString(18, "^[0-9]+$")
     limit = ParameterInteger(1, 1000, load_default=100)

@@ -27,7 +27,7 @@ WATCHLISTS = page_of(WatchlistSchema, "WatchlistList")
 
 
 class MatchReasonSchema(ApiSchema):
-    """Why a supplier may match an entry of a watchlist."""
+    """Why a supplier may match an entry in a watchlist."""
 
     by = StrictChoice(MATCH_KINDS)
     role = StrictChoice(ROLES)
@@ -39,7 +39,7 @@ class MatchReasonSchema(ApiSchema):
 
 
 class WatchlistEntrySchema(ApiSchema):
-    """An entry of a watchlist."""
+    """An entry in a watchlist."""
 
     key = fields.String()
     kind = fields.String()
@@ -55,7 +55,7 @@ class WatchlistEntrySchema(ApiSchema):
 
 
 class MatchSchema(ApiSchema):
-    """A possible match of a supplier with a watchlist entry. Context and a next step, never a verdict."""
+    """A possible match between a supplier and a watchlist entry. It gives context and a next step, never a verdict."""
 
     id = fields.String(dump_only=True)
     supplier_id = fields.String(dump_only=True)
@@ -80,7 +80,7 @@ MATCH_PAGE = page_of(MatchSchema, "MatchPage")
 
 
 class MatchQuerySchema(PageQuerySchema):
-    """The parameters of the list of matches."""
+    """The parameters for listing matches."""
 
     state = StrictChoice(STATES, load_default="open")
     supplier_id = StrictString(36)
