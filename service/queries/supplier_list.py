@@ -257,7 +257,7 @@ def export_table(session: Session, filter_: SupplierFilter, on: date, format: st
         return text.getvalue().encode("utf-8-sig")
     if format == "xlsx":
         return _build_workbook(titles, cells)
-    raise DomainError("format.unknown", 422, "The list can be exported as csv or xlsx.")
+    raise DomainError("format.unknown", 422, "The list can be exported as CSV or XLSX.")
 
 
 def _build_workbook(titles: Sequence[str], cells: Sequence[Sequence[Any]]) -> bytes:
@@ -283,7 +283,7 @@ def save_filter(
     Raises DomainError: ``filter.name``, ``filter.taken``.
     """
     if not 1 <= len(name.strip()) <= 100:
-        raise DomainError("filter.name", 422, "Give the filter a name of 1 to 100 characters.")
+        raise DomainError("filter.name", 422, "Enter a name of up to 100 characters for the filter.")
     name = name.strip()
     named = select(SavedFilter).where(SavedFilter.user_id == user_id, SavedFilter.name == name)
     if replace and (earlier := session.scalars(named).first()) is not None:

@@ -184,7 +184,7 @@ def mark_returned(kind: str, supplier_id: str, request_id: str) -> AnyResponse:
     try:
         on = date.fromisoformat(request.form.get("on", ""))
     except ValueError as error:
-        raise DomainError("asking.returned_on", 422, "Enter the date as year, month and day.") from error
+        raise DomainError("asking.returned_on", 422, "Enter the date as YYYY-MM-DD.") from error
     with write_session() as session:
         questionnaire_requests.get_request(session, suppliers.get_supplier(session, kind, supplier_id), request_id)
         questionnaire_requests.mark_form_returned(session, request_id, on, get_caller().actor)
