@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import structlog
-from flask import Flask, Response, g, redirect, request, url_for
+from flask import Flask, Response, abort, g, redirect, request, url_for
 from flask_babel import gettext as _
 from flask_wtf.csrf import CSRFProtect
 from sqlalchemy import update
@@ -19,6 +19,7 @@ from service.errors import DomainError
 
 # Pages that a user with a one-time password may call before setting their own.
 BEFORE_OWN_PASSWORD = ("account.password", "account.change_password", "account.sign_out")
+NUL = "\0"  # PostgreSQL can neither store it nor look for it
 csrf = CSRFProtect()
 
 
@@ -37,6 +38,8 @@ def _authenticate() -> AnyResponse | None:
     g.caller = None
     if request.endpoint is None:
         return None  # no such address or method: the router refuses it
+    if NUL in request.path:
+        abort(404)
     route = format_route(request.method, request.endpoint)
     response = None
     if route in ACCESS.api:
@@ -49,7 +52,15 @@ def _authenticate() -> AnyResponse | None:
         raise UnlistedRoute(route)
     if g.caller is not None:
         structlog.contextvars.bind_contextvars(actor=g.caller.actor, organisation=g.caller.organisation_id)
+    if response is None and route not in ACCESS.api:
+        _refuse_nul()
     return response
+
+
+def _refuse_nul() -> None:
+    """Refuse a page's fields with a NUL; the API checks its own fields."""
+    if any(NUL in text for _name, texts in request.values.lists() for text in texts):
+        abort(400)
 
 
 def get_cookie_name() -> str:

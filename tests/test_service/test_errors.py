@@ -225,3 +225,12 @@ def test_the_callers_address_is_accepted_from_configured_proxies_only(
     open_to_all(app, monkeypatch, "/page/address", lambda: request.remote_addr)
     answer = app.test_client().get("/page/address", headers={"X-Forwarded-For": "10.9.9.9, 192.0.2.7"})
     assert answer.get_data(as_text=True) == seen
+
+
+def test_a_page_refuses_a_nul_that_the_database_could_not_look_for(database: Database, app: Flask):
+    client = make_browser(app, make_user(database, make_organisation(database)))
+    for address, status in (("/search?q=a%00b", 400), ("/suppliers?text=%00", 400), ("/suppliers/a%00b", 404)):
+        assert client.get(address).status_code == status, address
+    form = {"csrf_token": form_token(client), "filter_name": "a\0b"}
+    assert client.post("/suppliers/filters", data=form).status_code == 400
+    assert app.test_client().get("/api/v1/suppliers/a%00b").status_code == 404
