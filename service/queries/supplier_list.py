@@ -294,7 +294,13 @@ def save_filter(
         with session.begin_nested():
             session.add(saved)
     except IntegrityError as error:
-        raise DomainError("filter.taken", 409, "You already have a saved filter with this name.") from error
+        detail = "You already have a saved filter with this name."
+        if (kind := session.scalars(named).one().query.get("kind", "")) != filter_.kind:
+            other_list = "recruitment agencies" if kind == "agency" else "suppliers"
+            detail = (
+                f"You already have a filter with this name in the list of {other_list}. Replacing it removes it there."
+            )
+        raise DomainError("filter.taken", 409, detail) from error
     return saved
 
 

@@ -126,6 +126,17 @@ def test_a_filter_belongs_to_its_user_and_its_name_is_taken_once(database: Datab
         assert parse_filter(of_ben.query, own_answers_only=False) == SupplierFilter(country="JP")
 
 
+def test_a_filter_name_in_use_says_which_list_has_it(database: Database) -> None:
+    organisation = make_organisation(database)
+    ana = make_user(database, organisation)
+    with database.for_organisation(organisation) as session:
+        supplier_list.save_filter(session, ana, "Mine", SupplierFilter(country="TH"))
+        with pytest.raises(DomainError, match="in the list of suppliers. Replacing it removes it there"):
+            supplier_list.save_filter(session, ana, "Mine", SupplierFilter(kind="agency"))
+        with pytest.raises(DomainError, match="with this name.$"):
+            supplier_list.save_filter(session, ana, "Mine", SupplierFilter())
+
+
 def test_what_to_do_first_counts_every_supplier_once(database: Database) -> None:
     with database.for_organisation(make_organisation(database)) as session:
         for name in "abc":
