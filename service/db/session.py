@@ -70,10 +70,17 @@ def open_engine(url: str) -> Engine:
 
 def _set_up_sqlite(connection: Any, _: object) -> None:
     connection.isolation_level = None  # the driver opens no transaction of its own
+    connection.create_function(
+        "lower", 1, _lower, deterministic=True
+    )  # SQLite's own one leaves "Ü" and "Ж" as they are
     cursor = connection.cursor()
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000", "secure_delete=ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+def _lower(value: Any) -> Any:
+    return value.lower() if isinstance(value, str) else value
 
 
 def _begin_transaction(connection: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import re
 import statistics
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -16,6 +17,7 @@ from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from questionnaires.parse.answer import INVISIBLE
 from reports.csv import guard
 from reports.document import LEVELS
 from reports.formats import FORMATS
@@ -86,8 +88,14 @@ def parse_filter(values: Mapping[str, str], *, own_answers_only: bool) -> Suppli
     for name, allowed in allowed_values.items():
         if fields[name] not in allowed:
             fields[name] = ""
+    fields["text"] = clean_search_text(fields["text"])
     fields["selected"] = ",".join(SELECTED_ID.findall(str(values.get("selected", "")))[:PAGE])
     return SupplierFilter(**{**fields, "sort": fields["sort"] or "queue"}, own_answers_only=own_answers_only)
+
+
+def clean_search_text(text: str) -> str:
+    """Return a text to search for the way names are stored: in NFC, without doubled blanks or invisible marks."""
+    return " ".join(unicodedata.normalize("NFC", INVISIBLE.sub("", text)).split())
 
 
 @dataclass(frozen=True)

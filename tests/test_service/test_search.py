@@ -56,6 +56,28 @@ def test_a_search_finds_suppliers_agencies_and_cases_by_name_and_reference(datab
     assert find(database, organisation, "hx-7").cases.total == 1
 
 
+@pytest.mark.parametrize("name", ["Ümit Mensucat", "ĐẠI PHÁT", "Завод Мир", "海港食品", "مصنع الخليج", "Zürich Œuvre"])
+def test_a_search_ignores_capitals_in_every_script(database: Database, organisation: str, name: str):
+    save(database, organisation, "site", "S-2", name)
+    for text in (name, name.lower(), name.upper()):
+        assert [s.name for s in find(database, organisation, text).sites.suppliers] == [name], text
+
+
+@pytest.mark.parametrize("text", ["%", "_", "\\", "' OR 1=1 --", "blue' --"])
+def test_a_search_takes_every_sign_literally(database: Database, organisation: str, text: str):
+    assert find(database, organisation, text).total == 0
+
+
+@pytest.mark.parametrize("text", ["zürich   werft", " zürich\u00a0werft ", "zu\u0308rich", "\u200fzürich\u200e"])
+def test_a_search_ignores_how_blanks_and_accents_are_typed(
+    app: Flask, database: Database, organisation: str, text: str
+):
+    save(database, organisation, "site", "S-2", "Zürich Werft")
+    client = make_browser(app, make_user(database, organisation, "viewer"))
+    for path, field in (("/search", "q"), ("/suppliers", "text")):
+        assert "Zürich Werft" in client.get(path, query_string={field: text}).text.split("<main", 1)[1]
+
+
 def test_a_search_finds_the_actions_that_are_due_as_far_as_the_caller_may_see_them(
     database: Database, organisation: str
 ):

@@ -8,11 +8,12 @@ from risk_models.cases.rules import STRENGTHS
 from service.auth.caller import get_caller, read_session
 from service.clock import today
 from service.queries import search
+from service.queries.supplier_list import clean_search_text
 
 
 def show_results() -> str:
     """Show what the search for a text finds, grouped by kind; cases only to those who may read them."""
-    caller, text = get_caller(), request.args.get("q", "").strip()[: search.MAX_TEXT]
+    caller, text = get_caller(), clean_search_text(request.args.get("q", ""))[: search.MAX_TEXT]
     results = None
     if text:
         with read_session() as session:

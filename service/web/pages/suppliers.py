@@ -211,7 +211,7 @@ def erase_supplier(kind: str, supplier_id: str) -> AnyResponse:
 
 def show_merge_form(kind: str, supplier_id: str) -> str:
     """Show the form to choose the supplier that this one is merged into."""
-    text = request.args.get("text", "").strip()[:200]
+    text = supplier_list.clean_search_text(request.args.get("text", ""))[:200]
     with read_session() as session:
         supplier = suppliers.get_supplier(session, kind, supplier_id, itself=True)
         filter_ = SupplierFilter(kind=kind, text=text or supplier.name)
