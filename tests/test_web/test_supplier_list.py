@@ -101,7 +101,7 @@ def test_an_exported_table_is_complete_and_runs_no_formula(database: Database) -
         sheet = load_workbook(io.BytesIO(supplier_list.export_table(session, SupplierFilter(), ON, "xlsx"))).active
         cells = [row[2] for row in sheet.iter_rows(min_row=2)]
         assert {(cell.value, cell.data_type) for cell in cells} == {("=1+1", "s"), ("Pear Works", "s")}
-        with pytest.raises(DomainError, match="csv or xlsx"):
+        with pytest.raises(DomainError, match="CSV or XLSX"):
             supplier_list.export_table(session, SupplierFilter(), ON, "docx")
 
 
