@@ -119,4 +119,4 @@ def iter_rows(records: Iterator[list[str]], limits: Limits, widths: array[int]) 
         widths.append(len(record))
         yield record
     if not widths:
-        raise FileRefused("file.empty", "It has only blank lines.")
+        raise FileRefused("file.empty", "It contains only blank lines.")

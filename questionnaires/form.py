@@ -186,7 +186,7 @@ class Questionnaire:
                             self.file,
                             question.id,
                             f"the header '{word}' also names {named_id}",
-                            "Keep it for one of them only.",
+                            "Use it for only one of them.",
                         )
         return headers
 
@@ -285,7 +285,7 @@ def parse_form(text: str, file: str) -> Questionnaire:
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise DataFileError(file, "the file", f"is not TOML: {error}", "Fix the line named above.") from error
+        raise DataFileError(file, "the file", f"is not valid TOML: {error}", "Correct the line given above.") from error
     for key in ("id", "version", "title", "kind", "question"):
         if not data.get(key):
             raise DataFileError(file, key, "is missing", "Every form has an id, version, title, kind and questions.")
@@ -303,7 +303,7 @@ def parse_form(text: str, file: str) -> Questionnaire:
                 file,
                 duplicate,
                 f"is the {name} of two questions",
-                f"Give each question its own {name}.",
+                f"Give each question a different {name}.",
             )
     return Questionnaire(
         data["id"],
@@ -359,10 +359,12 @@ def check_spellings(choices: Iterable[Choice], file: str, item: str) -> None:
                     file,
                     item,
                     f"'{word}' means both {codes[folded]} and {choice.code}",
-                    "Keep it for one of them only.",
+                    "Use it for only one of them.",
                 )
             if folded in reserved:
-                raise DataFileError(file, item, f"'{word}' means {reserved[folded]} in every question", "Leave it out.")
+                raise DataFileError(
+                    file, item, f"'{word}' means {reserved[folded]} in every question", "Use a different word."
+                )
 
 
 def parse_choice(data: Mapping[str, Any], file: str, item: str) -> Choice:

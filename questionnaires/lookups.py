@@ -99,7 +99,7 @@ def load_countries() -> Countries:
                     "lists/country.csv",
                     code,
                     f"'{word}' is also a word for {by_word[fold_text(word)]}",
-                    "Keep it for one of them only.",
+                    "Use it for only one of them.",
                 )
     return Countries(by_word, names)
 

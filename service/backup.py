@@ -148,7 +148,7 @@ def restore_backup(db: Database, blobs: BlobStore, source: Path) -> dict[str, in
             for line in _iterate_lines(session, table):
                 tally.add(line)
             if tally.to_dict() != manifest["tables"][table.name]:
-                raise BackupError(f"the table {table.name} is not the same when read back as when it was saved.")
+                raise BackupError(f"the table {table.name} does not match what was saved when it is read back.")
     return count_backup_rows(manifest)
 
 

@@ -71,5 +71,5 @@ class BlobStore:
 
     def _get_path(self, digest: str) -> Path:
         if len(digest) != 64 or not set(digest) <= set("0123456789abcdef"):
-            raise ValueError("a digest is 64 hexadecimal digits")
+            raise ValueError("a digest must have 64 hexadecimal digits")
         return self.folder / digest[:2] / digest

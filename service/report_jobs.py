@@ -54,7 +54,7 @@ def request_report(
     if format not in FORMATS:
         raise DomainError("format.unknown", 422, f"Choose one of these report formats: {', '.join(FORMATS)}.")
     if audience not in AUDIENCES or (audience == "supplier" and supplier_id is None):
-        raise DomainError("audience.unknown", 422, "Choose an internal report, or the copy for one supplier.")
+        raise DomainError("audience.unknown", 422, "Choose an internal report, or a copy for one supplier.")
     if supplier_id is not None:
         _get_supplier(session, supplier_id)
     elif not list_supplier_ids(session, filter_ or SupplierFilter(), today()):

@@ -50,7 +50,7 @@ def read_contents(data: bytes, limits: Limits) -> dict[str, Part]:
     """
     table_end = data.rfind(b"PK\5\6", max(0, len(data) - END.size - 0xFFFF))
     if table_end < 0 or table_end + END.size > len(data):
-        raise FileRefused("archive.corrupt", "It ends before its table of contents.")
+        raise FileRefused("archive.corrupt", "The file ends before its table of contents.")
     _, disk, first_disk, on_disk, count, length, start, comment = END.unpack_from(data, table_end)
     if (
         disk

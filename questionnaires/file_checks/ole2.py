@@ -71,7 +71,7 @@ class CompoundFile:
             numbers = follow_chain(self.small_table, stream.first)
             content = b"".join(self.small[number * 64 : number * 64 + 64] for number in numbers)
         if len(content) < stream.size:
-            raise FileRefused("file.corrupt", "It ends too early.")
+            raise FileRefused("file.corrupt", "The file ends too early.")
         return content[: stream.size]
 
 

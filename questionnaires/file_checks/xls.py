@@ -63,7 +63,7 @@ class WorkbookScanner:
             if depth == 1:
                 yield record_type, offset, length
             offset += length
-        raise FileRefused("file.corrupt", "It ends in the middle of a record.")
+        raise FileRefused("file.corrupt", "The file ends in the middle of a record.")
 
     def scan(self) -> list[CellFlags]:
         """Scan the whole workbook and return the cell flags of its sheets."""

@@ -111,7 +111,7 @@ def _start_of_day(day: str | None, later: int = 0) -> datetime | None:
     except OverflowError:
         return None
     except ValueError as error:
-        raise DomainError("parameter.value", 422, "since and until: Enter a date as YYYY-MM-DD.") from error
+        raise DomainError("parameter.value", 422, "since and until: Enter each date as YYYY-MM-DD.") from error
 
 
 def get_organisation(session: Session) -> Reply:

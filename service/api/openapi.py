@@ -42,7 +42,7 @@ PROBLEM_COMPONENTS: Json = {
     },
 }  # fmt: skip
 REFUSALS = {
-    400: "The request is malformed: its JSON, a cursor or a header.",
+    400: "The JSON, a cursor or a header in the request is malformed.",
     401: "The API key is missing or not valid.",
     403: "The API key does not have the scope that this route requires.",
     404: "The object does not exist, or it belongs to another organisation.",
@@ -50,7 +50,7 @@ REFUSALS = {
     412: "The current version is not the one given in If-Match.",
     413: "The body is too large.",
     415: "This route does not accept this content type.",
-    422: "The body or a parameter is not valid. `errors` lists the problems, at most 100.",
+    422: "The body or a parameter is not valid. `errors` lists up to 100 problems.",
     429: "Too many requests for this key. The Retry-After header says when to try again.",
 }
 ETAG = r'^(\*|(W/)?"[!#-~]{1,200}")$'

@@ -62,7 +62,7 @@ def check_conditions() -> None:
         given = request.headers.get(name)
         if given is not None and not TAGS.fullmatch(given):
             raise DomainError(
-                "precondition.malformed", 400, f'{name} must be a tag from an ETag header, "in quotes", or *.'
+                "precondition.malformed", 400, f"{name} must be * or a tag from an ETag header, in quotation marks."
             )
 
 
@@ -77,7 +77,9 @@ def check_version(current: str | None) -> None:
             "precondition.failed", 412, "The current version is not the one given in If-Match. Read it again."
         )
     if none_match and current is not None and none_match.contains_weak(current):
-        raise DomainError("precondition.failed", 412, "It already exists, but If-None-Match requires that it does not.")
+        raise DomainError(
+            "precondition.failed", 412, "The object already exists, but If-None-Match requires that it does not."
+        )
 
 
 def attachment(data: bytes, media_type: str, name: str) -> Response:

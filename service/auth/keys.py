@@ -38,7 +38,7 @@ def create_key(
     if not scopes or unknown:
         raise DomainError("key.scopes", 422, "Choose at least one scope from the list of scopes.", unknown=unknown)
     if not 1 <= days <= longest:
-        raise DomainError("key.days", 422, f"A key must expire after between 1 and {longest} days.")
+        raise DomainError("key.days", 422, f"Choose a lifetime of 1 to {longest} days for the key.")
     prefix = "".join(secrets.choice(PREFIX_ALPHABET) for _ in range(8))
     text = f"dk_{prefix}_{secrets.token_urlsafe(32)}"
     at = now()

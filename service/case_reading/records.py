@@ -59,10 +59,11 @@ def list_case_data_faults() -> list[str]:
     if list_released_digests().get(rules.version) != rules.digest:
         release_line = f"{rules.version} {rules.digest}"
         faults.append(
-            f"cases: the rules differ from their release; give the change a new version, and add to RELEASED: {release_line}"
+            "cases: the rules differ from their release; put the change in a new version and add this line to RELEASED: "
+            f"{release_line}"
         )
     faults += [
-        f"cases/findings.toml: the form does not offer {name} in the same words"
+        f"cases/findings.toml: the form does not offer {name} with the same wording"
         for name in titles.items() - offered.items()
     ]
     faults += [
@@ -71,7 +72,7 @@ def list_case_data_faults() -> list[str]:
     faults += [f"cases: no finding uses {name}" for name, cells in rules.cells_by_indicator.items() if not cells]
     indicators = {indicator.id for model in load_models() for indicator in model.indicators}
     faults += [
-        f"cases/findings.toml: {finding.id} sets {name}, which is not an indicator of any model"
+        f"cases/findings.toml: {finding.id} sets {name}, which is not an indicator in any model"
         for finding in rules.findings.values()
         for name in finding.indicators
         if name not in indicators

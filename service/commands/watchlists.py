@@ -98,5 +98,5 @@ def remove_watchlist(settings: Settings, arguments: argparse.Namespace) -> int:
         db.for_organisation(find_organisation(db, arguments.organisation)) as session,
     ):
         lists.remove_watchlist(session, arguments.name, ACTOR)
-    print(f"{arguments.name} was removed, with its matches and the decisions on them.")
+    print(f"{arguments.name} was removed, along with its matches and the decisions on them.")
     return 0

@@ -164,7 +164,7 @@ def _filter_statement(state: ORMExecuteState) -> None:
     if state.is_column_load or state.is_relationship_load:
         return
     if not state.is_select and state.session.info.get("only_reads"):
-        raise UnfilteredStatement("a write in a session that only reads")
+        raise UnfilteredStatement("a write was attempted in a read-only session")
     organisation_id = state.session.info.get("organisation_id")
     if organisation_id == UNSCOPED:
         return
@@ -175,10 +175,14 @@ def _filter_statement(state: ORMExecuteState) -> None:
     owned_tables = _list_owned_tables(state.statement, state.is_orm_statement)
     if organisation_id is None:
         if owned_tables:
-            raise MissingOrganisation(f"a statement on {min(owned_tables)} in a session of no organisation")
+            raise MissingOrganisation(
+                f"a statement on {min(owned_tables)} was run in a session without an organisation"
+            )
         return
     if state.is_update and state.is_executemany:
-        raise UnfilteredStatement("an update in bulk by key: load the rows and change them, or say where")
+        raise UnfilteredStatement(
+            "a bulk update by key is not filtered: load the rows and change them, or add a where clause"
+        )
     if state.is_insert:
         if owned_tables:
             state.statement = _set_owner_of_insert(state, organisation_id)
@@ -212,7 +216,7 @@ def _list_owned_tables(statement: Executable, is_orm: bool) -> set[str]:
     unreached = sorted(table.name for table in (bare - mapped) & OWNED_TABLES)
     if unreached:
         raise UnfilteredStatement(
-            f"a bare table is not filtered by organisation: {unreached[0]}; select from its class"
+            f"{unreached[0]} is not filtered by organisation as a bare table; select from its class"
         )
     return {table.name for table in mapped & OWNED_TABLES}
 
@@ -221,7 +225,7 @@ def _set_owner_of_insert(state: ORMExecuteState, organisation_id: str) -> Any:
     """Return the insert with the session's organisation as the owner of each row."""
     rows = cast(list[dict[str, Any]], state.parameters if state.is_executemany else [state.parameters or {}])
     if any(row.get("organisation_id", organisation_id) != organisation_id for row in rows):
-        raise MissingOrganisation("an insert of rows of another organisation")
+        raise MissingOrganisation("rows of another organisation cannot be inserted")
     return state.statement.values(organisation_id=organisation_id)  # type: ignore[attr-defined]
 
 
@@ -229,17 +233,17 @@ def _set_owner_of_insert(state: ORMExecuteState, organisation_id: str) -> Any:
 def _check_owner_on_flush(session: Session, _: object, __: object) -> None:
     """Assign new rows to the session's organisation; refuse to write rows of another one, or to move rows to it."""
     if session.info.get("only_reads") and (session.new or session.dirty or session.deleted):
-        raise UnfilteredStatement("a write in a session that only reads")
+        raise UnfilteredStatement("a write was attempted in a read-only session")
     organisation_id = session.info.get("organisation_id")
     for row in (*session.new, *session.dirty, *session.deleted):
         if not isinstance(row, Owned):
             continue
         if organisation_id is None:
-            raise MissingOrganisation(f"a write of {type(row).__name__} in a session of no organisation")
+            raise MissingOrganisation(f"{type(row).__name__} cannot be written in a session without an organisation")
         if organisation_id != UNSCOPED:
             # For this attribute alone: inspect(row).attrs would create an object for each attribute of the row.
             before = get_history(row, "organisation_id", PassiveFlag.PASSIVE_NO_INITIALIZE).deleted
             if cast(str | None, row.organisation_id) is None:  # a new row without an owner
                 row.organisation_id = organisation_id
             if any(owner != organisation_id for owner in (row.organisation_id, *before)):
-                raise MissingOrganisation(f"a write of {type(row).__name__} of another organisation")
+                raise MissingOrganisation(f"{type(row).__name__} belongs to another organisation and cannot be written")

@@ -28,7 +28,7 @@ from service.imports.pipeline import ParsedUpload
 from service.suppliers import repository as suppliers
 
 UNLINKED = "case.unlinked"
-REMOVED = "The file has been deleted and was not saved."
+REMOVED = "No copy of the file was kept."
 
 
 def find_refusal(

@@ -160,7 +160,7 @@ def _corrected_columns(
             raise DomainError(
                 "columns.tied",
                 422,
-                f"In '{table.sheet or table.file}' two columns, '{header_of[question]}' and '{header}', cannot both answer the "
+                f"In '{table.sheet or table.file}', the columns '{header_of[question]}' and '{header}' cannot both answer the "
                 f"question '{clashing.title if clashing else question}'. Set one of them to 'not read'.",
             )
     changed = {header: question for header, question in corrections if question and detected.get(header) != question}

@@ -29,7 +29,7 @@ def build_question(**values: str) -> str:
 
 
 FAULTY = {
-    "no TOML": (HEAD + "question = [", "is not TOML"),
+    "no TOML": (HEAD + "question = [", "is not valid TOML"),
     "without a title": (HEAD.replace('title = "Toy"\n', "") + NAME, "title: is missing"),
     "without questions": (HEAD, "question: is missing"),
     "of an unknown kind": (HEAD.replace('"site"', '"boat"') + NAME, "kind: is 'boat'"),

@@ -189,7 +189,7 @@ def test_rows_that_do_not_read_back_as_saved_are_not_restored(
                 session.execute(delete(table))
 
         monkeypatch.setattr(backup, "_insert_rows", lose_one)
-        with pytest.raises(BackupError, match="sign_in is not the same when read back"):
+        with pytest.raises(BackupError, match="sign_in does not match what was saved"):
             restore_backup(Database(engine), BlobStore(tmp_path / "restored"), file)
         assert not any(read_all_rows(Database(engine)).values())
 

@@ -191,7 +191,7 @@ def test_a_sheet_of_cases_is_previewed_confirmed_and_saved(handler: Page, office
 def test_a_sheet_in_which_a_person_can_be_read_is_refused_with_its_cell_and_cure(handler: Page) -> None:
     sent(handler, "november.csv", NAMED)
     expect(handler.get_by_role("heading", name="This upload could not be imported")).to_be_visible()
-    expect(handler.locator("main")).to_contain_text("it has been deleted")
+    expect(handler.locator("main")).to_contain_text("No copy of the file was kept.")
     expect(handler.locator("main")).to_contain_text("H2")
     expect(handler.locator("main")).to_contain_text("refer to the person by role")
     expect(handler.locator("main")).not_to_contain_text("Somchai")

@@ -55,7 +55,7 @@ class FilterSchema(TableFilterSchema):
     wanted = fields.Dict(attribute="query", dump_only=True)
 
     class Meta(ApiSchema.Meta):
-        """What is sent, and returned in ``wanted``."""
+        """The fields that are sent, and that are returned in ``wanted``."""
 
         load_only = tuple(TableFilterSchema().fields)
 

@@ -11,7 +11,7 @@ from service.api.fields import ParameterInteger, StrictList, StrictNested, Stric
 
 
 class Resource:
-    """An API object about to be written: a row, and what was computed for it, which comes before an attribute of the row."""
+    """An API object about to be written: a row and the values computed for it, which take precedence over the row's own."""
 
     __slots__ = ("computed", "row")
 

@@ -65,7 +65,10 @@ class CaseLineSchema(ApiSchema):
 
 
 class CaseSchema(CaseLineSchema):
-    """What was found about one group of people, and how it is interpreted. Never a verdict, and never with personal data."""
+    """What was found about one group of people, and how it is interpreted.
+
+    This is never a verdict and never contains personal data.
+    """
 
     nationality = StrictString(2, "^[A-Z]{2}$", load_only=True)
     job = StrictString(LONGEST["job"], load_only=True)

@@ -46,7 +46,7 @@ SHEET_COLUMNS = {
 
 
 class ColumnsField(fields.Field[Any]):
-    """Which column answers which question, for all sheets or sheet by sheet; the use case knows the questions."""
+    """Which column answers which question, for all sheets or for each sheet; the use case checks the question IDs."""
 
     default_error_messages = CODES
 

@@ -21,7 +21,7 @@ PLURALS = dict(zip(KINDS, ("suppliers", "agencies"), strict=True))
 TABLE_FORMATS = ("csv", "xlsx")
 UP_TO = "Only declined answers raise the value this high: it is an upper bound, not a finding."
 UNANSWERED = (
-    "Most of the minimum-score rules that apply rest on unanswered questions alone, and the level would be lower without them: "
+    "Most of the minimum-score rules that apply rest only on unanswered questions, and the level would be lower without them: "
     "most of the risk was not found, but cannot be ruled out."
 )
 UNANSWERED_OR_NULL = f"{UNANSWERED} Null if the supplier was last assessed by an older version."
@@ -194,7 +194,7 @@ class MoverSchema(ApiSchema):
 
 
 class PortfolioSchema(ApiSchema):
-    """The portfolio: counts, queues, risk by country and sector, and changes of level."""
+    """The portfolio: counts, queues, risk by country and sector, and level changes."""
 
     counts = fields.Nested(LevelCountsSchema)
     kinds = fields.Nested(KindCountsSchema)
@@ -210,7 +210,7 @@ class PortfolioSchema(ApiSchema):
 
 
 class NextStepSchema(ApiSchema):
-    """An action, how many suppliers it concerns, and those at highest risk."""
+    """An action, the number of suppliers it concerns, and those at highest risk."""
 
     action = fields.Dict()
     total = StrictInteger(0)
