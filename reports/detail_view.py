@@ -12,7 +12,7 @@ from reports.formatting import format_points, format_score
 Tree = dict[str, Any]
 
 ANSWER_GROUPS = (
-    "Found",
+    "Findings",
     "Cannot be ruled out: left blank, or the evidence has expired",
     "Other answers",
 )

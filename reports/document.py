@@ -246,7 +246,7 @@ class Detail:
             return ""
         rest, them = ("rests", "it") if blank == 1 else ("rest", "them")
         rules = f"{blank} of {len(self.floors)} minimum-score rules {rest} on questions left blank"
-        return f"{rules}; without {them} the level is lower."
+        return f"{rules}; without {them} the level would be lower."
 
     @property
     def stable_weightings(self) -> int | None:

@@ -31,9 +31,9 @@ from reports.document import LEVELS, Place
 
 OUTLINES = Path(__file__).parent / "world-atlas" / "countries-50m.json"
 BORDERS = (
-    "Outlines: Natural Earth, 1:50 million. Borders and names are the publisher's, and some are disputed (among them "
-    "Kashmir, Kosovo, Palestine, Taiwan and Western Sahara). Showing them takes no position on any claim. Small states are "
-    "drawn as dots."
+    "Outlines: Natural Earth, 1:50 million. Borders and names are those of the publisher; some are disputed (including "
+    "Kashmir, Kosovo, Palestine, Taiwan and Western Sahara). Showing them does not imply a position on any claim. Small states "
+    "are shown as dots."
 )
 _NO_RESULT, _COAST, _SEA = "#e4e7e8", "#bcc3c7", "#f4f8fa"
 _DOT_BELOW = 9  # a country that is drawn smaller is marked with a dot

@@ -32,30 +32,32 @@ EVIDENCE = {
 }
 PAYERS = {
     "worker": "Worker", "deducted": "Deducted from wages", "employer": "Employer", "agency": "Agency",
-    "owed": "Not paid yet: still owed", "not_known": "Not known",
+    "owed": "Not yet paid (still owed)", "not_known": "Not known",
 }  # fmt: skip
+
+
+def _estimate_columns(title: str, width: float) -> tuple[tuple[str, float], ...]:
+    """Return the columns of an estimate: its low, central and high figure."""
+    return tuple((f"{title} ({name} estimate)", width) for name in READINGS)
+
 
 COHORTS = (
     ("Cohort", 16), ("Origin", 16), ("Destination", 16), ("Agency", 14), ("Job", 16), ("Hired from", 11), ("Hired to", 11),
-    ("Current workers", 9), ("Past workers", 9), ("Past workers left out", 9), ("Weight of evidence", 10),
-    ("Known cost, low", 13), ("Known cost, central", 13), ("Known cost, high", 13), ("Share that counts", 9),
-    ("Months of earnings", 10), ("Fees per worker, low", 13), ("Fees per worker, central", 13), ("Fees per worker, high", 13),
-    ("Owed per worker, low", 13), ("Owed per worker, central", 13), ("Owed per worker, high", 13),
-    ("Owed in total, low", 16), ("Owed in total, central", 16), ("Owed in total, high", 16),
-    ("To cancel per worker, low", 13), ("To cancel per worker, central", 13), ("To cancel per worker, high", 13),
-    ("Complete", 10),
+    ("Current workers", 9), ("Past workers", 9), ("Past workers excluded", 9), ("Weight of evidence", 10),
+    *_estimate_columns("Known cost", 13), ("Share counted", 9), ("Months of earnings", 10),
+    *_estimate_columns("Fees per worker", 13), *_estimate_columns("Owed per worker", 13),
+    *_estimate_columns("Owed in total", 16), *_estimate_columns("Debt to cancel per worker", 13), ("Complete", 10),
 )  # fmt: skip
 ITEMS = (
     ("Cohort", 16), ("Class", 9), ("Fee item", 36), ("Amount stated", 18), ("Paid from", 11), ("Paid to", 11), ("Evidence", 26),
-    ("Paid by", 16), ("Rate", 12), ("Counted", 9), ("Per worker, low", 13), ("Per worker, central", 13),
-    ("Per worker, high", 13), ("Interest, low", 12), ("Interest, central", 12), ("Interest, high", 12), ("Workers", 9),
-    ("Total, low", 16), ("Total, central", 16), ("Total, high", 16), ("Remark", 34), ("Source row", 18),
+    ("Paid by", 16), ("Rate", 12), ("Counted", 9), *_estimate_columns("Per worker", 13),
+    *_estimate_columns("Interest", 12), ("Workers", 9), *_estimate_columns("Total", 16), ("Note", 34), ("Source row", 18),
 )  # fmt: skip
 INSTALMENTS = (
     ("Payment", 9), ("Due", 12), ("Cohort", 18), ("Paid to", 26), ("Workers", 9), ("Per worker", 14), ("Amount", 16),
     ("Before the deadline", 11),
 )  # fmt: skip
-ASSUMPTIONS = (("Id", 26), ("Assumption", 90), ("Cohorts", 30), ("Sources", 46), ("What the sources say", 70))
+ASSUMPTIONS = (("ID", 26), ("Assumption", 90), ("Cohorts", 30), ("Sources", 46), ("What the sources say", 70))
 RECONCILIATION = (("", 14), ("Amount", 60), ("Low", 18), ("Central", 18), ("High", 18))
 KINDS = {"item": "Item", "cohort": "Cohort", "part": "Part", "sum": "Sum", "difference": "Difference"}
 
@@ -111,20 +113,20 @@ def _summary_rows(calculation: Document) -> Iterator[Row]:
     yield ()
     yield (f"Amounts in {calculation['currency']}", "Low", "Central", "High")
     yield ("Fees and costs that workers paid", *amounts(calculation["fees"]))
-    yield ("Interest on them", *amounts(calculation["interest"]))
+    yield ("Interest on these fees and costs", *amounts(calculation["interest"]))
     yield ("Increase to management's own figure", *amounts(calculation["uplift"]))
     yield ("Already repaid, as far as the evidence shows", *amounts(calculation["repaid"]))
     yield ("Owed to workers", *amounts(calculation["total"]))
     if Decimal(calculation["to_cancel"]["high"]):
         yield (
-            "Workers' debts to cancel (not paid out, not included in the amount owed)",
+            "Workers' debts to cancel (neither paid out nor included in the amount owed)",
             *amounts(calculation["to_cancel"]),
         )
     yield ()
     yield ("Workers", "Number")
     yield ("Current workers", workers["current"])
     yield ("Past workers", workers["past"])
-    yield ("Past workers left out by the cut-off", workers["past_left_out"])
+    yield ("Past workers excluded by the cut-off date", workers["past_left_out"])
     yield ()
     yield ("Payment", "")
     yield ("Deadline", date.fromisoformat(terms["deadline"]))
@@ -135,18 +137,18 @@ def _summary_rows(calculation: Document) -> Iterator[Row]:
         yield ()
         yield ("Management's own figure", "")
         yield ("Figure stated by management (a minimum, never an estimate)", Decimal(management["figure"]))
-        yield ("Central figure for fees, as a multiple of it", Decimal(management["ratio"]))
+        yield ("Central figure for fees as a multiple of management's figure", Decimal(management["ratio"]))
         yield (
-            "The same multiple after the independent check in the published case",
+            "The same multiple in the published case, after the independent check",
             Decimal(management["published_ratio"]),
         )
     yield ()
-    yield ("Steps that go with the repayment", "Sources")
+    yield ("Steps to take alongside the repayment", "Sources")
     for step in calculation["steps"]:
         yield (step["text"], ", ".join(step["sources"]))
     if calculation["faults"] or calculation["input"]["issues"]:
         yield ()
-        yield ("Data not used, or used in a different way", "Location", "Cohort")
+        yield ("Data that was not used, or was used differently", "Location", "Cohort")
         for fault in calculation["faults"]:
             yield (fault["text"], fault["place"], fault["cohort"])
         for issue in calculation["input"]["issues"]:

@@ -58,7 +58,8 @@ LEADS: dict[Priority, str] = {
     "and hours are as promised.",
     "2": "Knowing who is in the supply chain (tiers, recruiters and their sub-agents, vessels) and getting the answers that are "
     "still missing.",
-    "3a": "Stopping harm to people at risk now, and preventing its return with contracts, training and protection.",
+    "3a": "Stopping harm to people at risk now, and preventing it from happening again through "
+    "contracts, training and protection.",
     "3b": "Grievance channels that workers trust, and remedy for those already harmed.",
 }
 COPY_NOTE = (
@@ -137,8 +138,8 @@ def build_view_model(report: Report, rows: int, explain: int) -> Tree:
             | {"steps": [_step_view(step, detail.headline) for step in detail.steps]}
             for place, detail in enumerate(report.details[:explain], 1)
         ],
-        "details_more": f"The first {explain} suppliers are explained here, the first {len(report.details)} in the workbook "
-        "(sheet Reasons), all in assessment.json."
+        "details_more": f"The first {explain} suppliers are explained here. The workbook (sheet Reasons) explains the first "
+        f"{len(report.details)}, and assessment.json explains all of them."
         if len(report.details) > explain
         else "",
         "buyer": [_buyer_row(finding) for finding in report.buyer if finding.state != "answered"],
@@ -214,7 +215,7 @@ def summary_sentences(report: Report) -> list[str]:
             f"hours: {named}."
         )
     if rejected:
-        sentences.append(f"{format_count(rejected, 'row')} could not be scored; see “Issues” for the fix.")
+        sentences.append(f"{format_count(rejected, 'row')} could not be scored; “Issues” explains what to fix.")
     urgent, insufficient = by_level["critical"] + by_level["high"], by_level["insufficient_evidence"]
     if len(report.results) == 1 and not insufficient:
         sentences.append(f"It is rated {report.results[0].level_text}.")

@@ -25,7 +25,7 @@ Column = tuple[str, float, str, Callable[[Headline], Any]]  # title, width, "tex
 
 KIND: Column = ("Kind", 8, "text", attrgetter("kind"))
 ROW: Column = ("Row", 8, "plain", lambda headline: headline.row or None)
-PLACE: Column = ("Row uploaded", 40, "text", attrgetter("place"))
+PLACE: Column = ("Uploaded row", 40, "text", attrgetter("place"))
 COLUMNS: tuple[Column, ...] = (
     ("Reference", 14, "text", attrgetter("reference")),
     ("Name", 36, "text", attrgetter("name")),
@@ -37,7 +37,7 @@ COLUMNS: tuple[Column, ...] = (
     ("Worst", 8, "0.0", attrgetter("worst")),
     ("Inherent risk", 9, "0.0", attrgetter("inherent")),
     ("Practice", 9, "0.0", attrgetter("practice_points")),
-    ("Practice, maximum", 9, "0.0", attrgetter("practice_of")),
+    ("Practice (maximum)", 9, "0.0", attrgetter("practice_of")),
     ("Confidence", 10, "0", attrgetter("confidence")),
     ("Minimum-score rules", 30, "text", lambda headline: "; ".join(headline.floors)),
     ("Next step", 48, "text", attrgetter("next_step")),
@@ -105,7 +105,7 @@ _ACTIONS = (
     ("Including", 40), ("Sources", 18),
 )  # fmt: skip
 _CASES = (
-    ("Case", 16), ("About", 36), ("Group", 44), ("Case evidence", 16), ("Findings", 9), ("By the published rules", 100),
+    ("Case", 16), ("About", 36), ("Group", 44), ("Case evidence", 16), ("Findings", 9), ("Result under the published rules", 100),
 )  # fmt: skip
 _BUYER = (
     ("Unit", 24), ("Practice", 36), ("State", 14), ("Explanation", 60), ("What to do", 60), ("Sources", 18),
@@ -116,7 +116,7 @@ _ISSUES = (
 )  # fmt: skip
 
 
-_SOURCES = (("Id", 12), ("What it says", 100), ("Publisher", 40), ("Caution", 50))
+_SOURCES = (("ID", 12), ("What it says", 100), ("Publisher", 40), ("Caution", 50))
 
 
 def _reason_rows(report: Report) -> Iterator[Row]:
@@ -188,7 +188,7 @@ def _summary_rows(report: Report) -> Iterator[Row]:
     for level, n in count_by_level(report.results).items():
         yield (LEVEL_TITLES[level], n)
     yield ()
-    yield ("Not checked: questions that were not asked", "Not asked of", "Suppliers")
+    yield ("Not checked: questions that were not asked", "Suppliers not asked", "All suppliers")
     for question in report.not_checked:
         yield (question.title, question.unasked, question.of)
 

@@ -23,7 +23,9 @@ def describe_counted_agency(answers: Mapping[str, Any], scores: Mapping[str, flo
         return ""
     worst = max(assessed, key=lambda name: (assessed[name], name))
     share = _describe_share(worst, answers)
-    text = f"The score of {worst} ({assessed[worst]:.1f}){share and f', which supplies {share},'} sets the usual level for "
+    text = (
+        f"The score of {worst} ({assessed[worst]:.1f}){share and f', which supplies {share},'} sets the baseline for "
+    )
     text += "recruitment through it."
     if len(assessed) > 1:
         text += f" It is the highest of {len(assessed)} assessed agencies named here."

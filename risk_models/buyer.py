@@ -71,7 +71,7 @@ class PracticeFinding:
     def describe(self, answer_text: str) -> str:
         """Return the finding as text; ``answer_text`` is the answer in words."""
         if self.state == "declined":
-            return "Asked, but left blank: it cannot be ruled out."
+            return "The question was left blank, so this cannot be ruled out."
         if self.state == "not_asked":
             return "Not answered yet."
         text = self.practice.because.replace("{value}", answer_text or "does not apply here")

@@ -297,16 +297,16 @@ def build_evidence_lookup(answers: Answers, model: Model, on: date) -> Callable[
 
 
 def describe_evidence(weight: EvidenceWeight) -> str:
-    """Return a piece and its weight as a sentence: "Document of 3 March 2026 (SMETA-123), counts 0.31 today."."""
+    """Return a piece and its weight as a sentence: "Document dated 3 March 2026 (SMETA-123): weight 0.31 out of 1 today."."""
     piece = weight.piece
-    title = "Self-declared," if piece.grade == "self_declared" else GRADE_TITLES[piece.grade]
-    dated = f"{title} of {format_day(piece.date)}" if piece.date else f"{title} no date given"
+    title, on = GRADE_TITLES[piece.grade], "on" if piece.grade == "self_declared" else "dated"
+    dated = f"{title} {on} {format_day(piece.date)}" if piece.date else f"{title}, no date given"
     source = f" ({piece.source})" if piece.source else ""
     until = f", valid until {format_day(piece.expires)}" if piece.expires else ""
     until += f", limited to {weight.capped_months:g} months" if weight.capped_months is not None else ""
-    expired = ": expired, so it" if weight.expired else ","
+    weighs = "expired, so its weight is" if weight.expired else "weight"
     void = " Audits and certificates do not count here." if weight.void else ""
-    return f"{dated}{source}{until}{expired} counts {weight.q:.2f} today.{void}"
+    return f"{dated}{source}{until}: {weighs} {weight.q:.2f} out of 1 today.{void}"
 
 
 def format_day(iso_date: str) -> str:

@@ -27,12 +27,12 @@ REPORTERS = {
 # Titles and texts for a place that is not known.
 UNKNOWN_PLACE_TEXT = (
     "Country or sector unknown",
-    "The country or the sector is not known. The value used here is higher than that of three quarters of all countries and "
+    "The country or the sector is not known. The value used here is higher than for three quarters of the countries and "
     "sectors in the fact table; the likely range covers all of them.",
 )
 DECLINED_PLACE_TEXT = (
     "Flag or owner's country left blank",
-    "The flag or the owner's country was asked for and left blank. The highest value in the fact table is used.",
+    "The flag or the owner's country was asked for but left blank. The highest value in the fact table is used.",
 )
 
 
@@ -139,7 +139,7 @@ def _explain_answer(
         state = "cannot_apply"
         text = "Answered: this does not apply here. The answer counts as far as the evidence supports it."
         if value is None and screening is not None:
-            text = f"{screening.title}: declared, so this does not apply here."
+            text = f'Because of the declaration "{screening.title}", this does not apply here.'
             evidence = get_evidence_text(screening.question)
     else:
         text = _describe_answer(source, state, value, answer_text, harm=harm, reported=reported, answers=answers)
@@ -181,10 +181,10 @@ def _describe_answer(
         sentences.append(f'This contradicts the declaration "{screening.title}", which is therefore disregarded here.')
     if source.other_sector:
         trade = (
-            "another of its sectors" if has_known_sector(answers) else "a possible sector while its sector is not known"
+            "another of its sectors" if has_known_sector(answers) else "a possible sector, as its sector is not known"
         )
         sentences.append(
-            f'Asked only under "{source.model.title}", {trade}: this is a finding, but it adds no points here.'
+            f'This is asked only under "{source.model.title}", {trade}. It is a finding but adds no points here.'
         )
     return " ".join(sentences)
 
@@ -200,7 +200,7 @@ def _explain_context(entry: StoredJson, model: Model, facts: FactSnapshot, count
     elif name == "agency":
         title, sources = "Highest-scoring agency named", ("SD-64", "SD-65")
         text = agency or _append_state_note(
-            "The highest-scoring agency named here sets the usual level for recruitment through it.", state
+            "The highest-scoring agency named here sets the baseline for recruitment through it.", state
         )
     elif name in sharper:
         title, sources = sharper[name].title, sharper[name].sources
@@ -266,7 +266,7 @@ def explain_why_not_low(model: Model, result: StoredJson, reasons: Sequence[Reas
     score, worst = _parse_number(result["score"]) or 0.0, _parse_number(result["worst"]) or 0.0
     if result["level"] != "medium" or round(score, 6) >= model.levels["medium"]:
         return ()
-    text = f"A score of {score:.1f} alone would be Low."
+    text = f"A score of {score:.1f} on its own would be rated Low."
     core = {indicator.id for indicator in model.indicators if indicator.core}
     unsettled = [
         reason.title
@@ -275,10 +275,10 @@ def explain_why_not_low(model: Model, result: StoredJson, reasons: Sequence[Reas
         and (reason.state in ("not_asked", "declined", "expired") or (reason.state == "reported" and not reason.value))
     ]
     if unsettled:
-        text += f" A Low rating needs every core question answered; still open: {', '.join(unsettled)}."
+        text += f" A Low rating requires an answer to every core question; still open: {', '.join(unsettled)}."
     if round(worst, 6) >= WORST_OF_LOW:
         text += (
-            f" A Low rating needs a worst case below {WORST_OF_LOW:g}; here it is {worst:.1f}, because answers count only "
+            f" A Low rating requires a worst case below {WORST_OF_LOW:g}; here it is {worst:.1f}, because answers count only "
             "as far as their evidence supports them. Confirmation by workers or an authority would lower it."
         )
         unknown = dict.fromkeys(
@@ -294,9 +294,9 @@ def explain_why_not_low(model: Model, result: StoredJson, reasons: Sequence[Reas
 def describe_indicator(indicator: Indicator, state: str, answer_text: str, *, harm: bool, reported: str = "") -> str:
     """Return one indicator in words. Never a verdict: harm reads "indicators consistent with ..."."""
     if state == "not_asked":
-        return "Not asked: assumed to be as usual for the country and sector."
+        return "Not asked: assumed to be typical of the country and sector."
     if state == "declined":
-        return "Asked, but left blank on the returned questionnaire: it cannot be ruled out."
+        return "The question was left blank on the returned questionnaire, so this cannot be ruled out."
     if state == "ruled_out":
         return "Ruled out by other information."
     if state == "reported":
@@ -354,15 +354,16 @@ def has_known_sector(answers: Mapping[str, object]) -> bool:
 def describe_floor(floor: Floor, *, only_declined: bool) -> str:
     """Return why a floor applies; ``only_declined``: only declined answers reached it."""
     if only_declined:
-        return f"It cannot be ruled out, because questions were left blank. {floor.because}"
+        return f"This cannot be ruled out because questions were left blank. {floor.because}"
     return floor.because
 
 
 # For an answer that harm was remedied (method section 8: a finding closes when workers confirm it in private).
 UNCONFIRMED = (
-    "No evidence from workers or an authority supports this, so the problem counts as present until they confirm it."
+    "No evidence from workers or an authority supports this answer, so the problem counts as present until they confirm that "
+    "it was remedied."
 )
-CONFIRMED = "Evidence from workers or an authority supports this."
+CONFIRMED = "Evidence from workers or an authority supports this answer."
 
 
 def _is_harm(
@@ -380,9 +381,9 @@ def _append_state_note(because: str, state: str) -> str:
     if state == "filled":
         return f"{because} There is no figure for this country, so the value of the most similar countries is used."
     if state == "unknown":
-        return f"{because} Not known here: it adds nothing to the score, but its full weight to the worst case."
+        return f"{because} It is not known here, so it adds nothing to the score but counts in full in the worst case."
     if state == "declined":
-        return f"{because} Asked and left blank: the top of the scale is used."
+        return f"{because} The question was left blank, so the top of the scale is used."
     return because
 
 

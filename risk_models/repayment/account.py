@@ -154,7 +154,9 @@ class _AccountCalculation:
         if not line.counted:
             return line
         self.notes.add_assumption("still_owed", self.cohort.id)
-        return replace(line, counted=False, to_cancel=True, reason="Still owed by the worker: cancelled, not paid out.")
+        return replace(
+            line, counted=False, to_cancel=True, reason="Still owed by the worker, so it is cancelled and not paid out."
+        )
 
     def convert(
         self, item: FeeItem, amounts: tuple[Decimal, Decimal, Decimal]

@@ -32,7 +32,8 @@ def decide(result: Mapping[str, Any], model: Model) -> Decision:
         reasons.append(
             (
                 "level.critical",
-                "Indicators consistent with severe harm, or a country and sector where it is common. Act on these first.",
+                "There are indicators consistent with severe harm, or such harm is common in the country and sector. "
+                "Act on this first.",
             )
         )
     if level == "insufficient_evidence":
@@ -51,8 +52,12 @@ def decide(result: Mapping[str, Any], model: Model) -> Decision:
             reasons.append((f"{question}.unknown", text))
     open_questions = _list_open_core_questions(result["reasons"], model)
     if open_questions:
-        number = f"{len(open_questions)} core questions are" if len(open_questions) > 1 else "1 core question is"
-        reasons.append(("core.open", f"{number} open, starting with: {open_questions[0]}."))
+        subject = (
+            "1 core question is open:"
+            if len(open_questions) == 1
+            else f"{len(open_questions)} core questions are open. The first is:"
+        )
+        reasons.append(("core.open", f"{subject} {open_questions[0]}."))
     decision = "proceed" if not reasons else "hold" if reasons[0][0] == "level.critical" else "ask"
     if decision == "proceed":
         reasons.append(

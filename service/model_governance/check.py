@@ -52,15 +52,18 @@ def list_model_faults() -> list[str]:
     digest = compute_actions_digest(build_actions_part(actions))
     if digest not in get_action_releases():
         faults.append(
-            f"actions: they changed since the last release; add this line with the name of the release to RELEASED: NAME {digest}"
+            "actions: the library has changed since the last release; add this line to RELEASED, with the name of the release: "
+            f"NAME {digest}"
         )
     faults += find_group_faults(models, actions)
     actions = expand_groups(actions, models)
     faults += [
-        f"actions: no action answers the finding {finding}" for finding in find_unaddressed_findings(findings, actions)
+        f"actions: no action addresses the finding {finding}"
+        for finding in find_unaddressed_findings(findings, actions)
     ]
     faults += [
-        f"actions: no finding calls for the action {action}" for action in find_unused_actions(findings, actions)
+        f"actions: the action {action} addresses no possible finding"
+        for action in find_unused_actions(findings, actions)
     ]
     newest = {model.id: model for model in sorted(models, key=lambda model: (model.effective, model.version))}
     for model in models:
@@ -190,7 +193,7 @@ def _check_trade_questions(model: Model, models: Sequence[Model]) -> list[str]:
     )
     own_questions = forms.get(model.id, set()) - core.union(*others)
     faults = [
-        f"{name}: told_by names {question!r}, which its form does not ask, or other forms ask too"
+        f"{name}: told_by names {question!r}, which its form does not ask or which other forms also ask"
         for question in sorted(trade_questions - own_questions)
     ]
     read_questions = {indicator.question for indicator in model.indicators}

@@ -177,7 +177,7 @@ def _find_cause(before: _ScoredSupplier, after: _ScoredSupplier) -> ChangeCause:
         share = 100 * float(
             new.coverage_without_reports[position_after] - old.coverage_without_reports[position_before]
         )
-        return ChangeCause("level", "Share of the weight that was answered, in points of 100", share)
+        return ChangeCause("level", "Share of the weight that was answered, in percentage points", share)
     levels_by_score = (
         int(assign_levels(s.total[j : j + 1], m)[0])
         for s, j, m in ((old, position_before, block_before.model), (new, position_after, block_after.model))
@@ -200,10 +200,13 @@ def _describe_level_rule(supplier: _ScoredSupplier) -> str:
             for indicator, state in zip(supplier.block.model.indicators, supplier.state.tolist(), strict=True)
             if indicator.core and STATES[state] not in ("answered", "ruled_out")
         ]
-        return f"Low needs every core question answered: {'; '.join(open_questions[:3])}"
+        return f"A Low rating requires an answer to every core question: {'; '.join(open_questions[:3])}"
     if scores.worst[position] >= WORST_OF_LOW and scores.level[position] == LEVEL_NAMES.index("medium"):
-        return f"Low needs a worst case below {WORST_OF_LOW:g}"
-    return "Critical needs harm or a critical inherent risk; with insufficient evidence, no level is below the inherent one"
+        return f"A Low rating requires a worst case below {WORST_OF_LOW:g}"
+    return (
+        "A Critical rating requires harm or a critical inherent risk; with insufficient evidence, the level is never below the "
+        "inherent one"
+    )
 
 
 def _collect_points(supplier: _ScoredSupplier) -> dict[tuple[str, str], float]:

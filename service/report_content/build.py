@@ -61,13 +61,13 @@ METHOD_NOTES = (
     "Four things are shown separately: inherent risk (the facts about a country, a sector and a migration corridor), practice "
     "(the supplier's answers), case evidence (what workers, unions and officials reported), and confidence in the data.",
     "Every point is explained. The facts make up the inherent risk. Each answer raises or lowers the score, depending on its "
-    "weight and on the evidence behind it. Minimum-score rules raise the score where a serious indicator was admitted, was "
-    "reported, or was asked about and left blank. Apart from rounding, these points add up to the score.",
+    "weight and on the evidence behind it. Minimum-score rules raise the score where a serious indicator was admitted or "
+    "reported, or where the question about it was left blank. Apart from rounding, these points add up to the score.",
     "The likely range runs from the best to the worst case for everything that is not known. A missing answer never counts as "
-    "a good one: a question that was not asked counts as usual for the country and sector, and a question that was left blank "
-    "counts as if the problem existed.",
+    "a good one: a question that was not asked is assumed to be typical of the country and sector, and a question that was "
+    "left blank counts as if the problem existed.",
     "Insufficient evidence replaces a level where fewer than half of the key questions were asked and answered, or where the "
-    "country or the sector is not known. It does not clear a supplier; it places it in the queue for questions.",
+    "country or the sector is not known. It does not clear a supplier; it puts the supplier in the queue for questions.",
 )
 LIMITATIONS = (
     "Country and sector risk shows where to look; it does not show that harm is present. A person's nationality is never a risk "
@@ -349,7 +349,7 @@ def _build_other_sector_floor(
     if round(highest, 6) <= round(float(own_score), 6):
         return ()
     title_text, explanation = (
-        "A higher score in another of its sectors",
+        "A higher score in another of the supplier's sectors",
         "A supplier active in several sectors is scored for each",
     )
     if not has_known_sector(block.answers.take([position]).to_rows()[0]):

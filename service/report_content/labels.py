@@ -97,7 +97,7 @@ def _format_fact(value: str, fact: str, form: Questionnaire, facts: FactSnapshot
         facts.descriptions.get(get_description_id(fact)),
     )
     if fact == "agency":
-        return f"score {value} of 100"
+        return f"score {value} out of 100"
     if question and question.type == "percent":
         return f"{value}%"
     return f"{value} ({description.unit})" if description else value

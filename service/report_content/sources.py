@@ -13,7 +13,7 @@ import risk_models
 STANDARDS_FOLDER = Path(risk_models.__file__).parent / "standards"
 MARK_TITLES = {
     "seen": "checked against the text, or against a text that quotes it",
-    "seen_in_part": "partly checked; the rest is from memory or second hand",
+    "seen_in_part": "partly checked; the rest is from memory or second-hand",
     "memory_high": "from memory, fairly certain; to be checked against the original",
     "memory_medium": "from memory, moderately certain; to be checked against the original",
     "memory_low": "from memory, uncertain; to be checked against the original",

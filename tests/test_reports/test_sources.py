@@ -47,7 +47,7 @@ def test_on_paper_too_a_source_is_a_link_to_the_list():
 def test_the_list_holds_what_is_cited_and_nothing_else(name):
     data = render(report(), name).data
     if name == "xlsx":
-        assert [row["Id"] for row in workbook_rows(data, "Sources")] == ["FL07", "RM-02", "own 3"]
+        assert [row["ID"] for row in workbook_rows(data, "Sources")] == ["FL07", "RM-02", "own 3"]
         return
     text = re.sub(r"\s+", " ", html_text(data) if name == "html" else pdf_text(data))
     assert "Deductions stop, and what was paid is paid back (from memory)" in text

@@ -307,12 +307,18 @@ def test_evidence_is_described_in_words() -> None:
     find_evidence = build_evidence_lookup(from_rows([row]), TOY, ON)
     assert (
         describe_evidence(find_evidence("recruitment_fees"))
-        == "Document of 3 March 2026 (SMETA-123), counts 0.40 today."
+        == "Document dated 3 March 2026 (SMETA-123): weight 0.40 out of 1 today."
     )
-    assert describe_evidence(find_evidence("papers_retention")) == "Self-declared, no date given, counts 0.20 today."
+    assert (
+        describe_evidence(find_evidence("papers_retention"))
+        == "Self-declared, no date given: weight 0.20 out of 1 today."
+    )
     old = build_evidence_lookup(from_rows([{"answered_on": "2024-01-05"}]), TOY, ON)
-    assert describe_evidence(old("hours")) == "Self-declared, of 5 January 2024: expired, so it counts 0.00 today."
+    assert (
+        describe_evidence(old("hours"))
+        == "Self-declared on 5 January 2024: expired, so its weight is 0.00 out of 1 today."
+    )
     home = build_evidence_lookup(from_rows([{"evidence_grade": "audit", "evidence_date": "2026-08-01"}]), HOME, ON)
     assert describe_evidence(home("hours")) == (
-        "Self-declared, of 1 August 2026, counts 0.20 today. Audits and certificates do not count here."
+        "Self-declared on 1 August 2026: weight 0.20 out of 1 today. Audits and certificates do not count here."
     )

@@ -81,8 +81,12 @@ def change_indicator(name: str, model: Model = SITE, **changes: object) -> Model
 @pytest.mark.parametrize(
     ("state", "value", "text"),
     [
-        ("not_asked", None, "Not asked: assumed to be as usual for the country and sector."),
-        ("declined", "declined", "Asked, but left blank on the returned questionnaire: it cannot be ruled out."),
+        ("not_asked", None, "Not asked: assumed to be typical of the country and sector."),
+        (
+            "declined",
+            "declined",
+            "The question was left blank on the returned questionnaire, so this cannot be ruled out.",
+        ),
         ("ruled_out", "none", "Ruled out by other information."),
         ("answered", "none", "Workers pay: None."),
         ("answered", "all", "Workers pay: All of them. Indicators consistent with debt bondage."),
@@ -179,7 +183,10 @@ def test_a_screening_answer_applies_to_its_indicators_with_its_own_evidence() ->
     reason = explain_one(
         build_answer_entry("fees", "answered", None), get_evidence_text=lambda question: f"Evidence on {question}."
     )
-    assert (reason.state, reason.text) == ("cannot_apply", "No migrant workers: declared, so this does not apply here.")
+    assert (reason.state, reason.text) == (
+        "cannot_apply",
+        'Because of the declaration "No migrant workers", this does not apply here.',
+    )
     assert reason.evidence == "Evidence on workers_migrant."
 
 
@@ -309,8 +316,8 @@ PACK = replace(
     ("answers", "trade"),
     [
         ({"sector": ["0311", "4100"]}, "another of its sectors"),
-        ({}, "a possible sector while its sector is not known"),
-        ({"sector": "declined"}, "a possible sector while its sector is not known"),
+        ({}, "a possible sector, as its sector is not known"),
+        ({"sector": "declined"}, "a possible sector, as its sector is not known"),
     ],
 )
 def test_what_only_the_model_of_another_sector_asks_is_a_finding_without_points(
@@ -319,7 +326,7 @@ def test_what_only_the_model_of_another_sector_asks_is_a_finding_without_points(
     reason = explain_one(build_answer_entry("crew", "answered", "all"), other_models=[PACK], answers=answers)
     assert reason.text == (
         "Workers pay: All of them. Indicators consistent with debt bondage. "
-        f'Asked only under "The pack", {trade}: this is a finding, but it adds no points here.'
+        f'This is asked only under "The pack", {trade}. It is a finding but adds no points here.'
     )
 
 
@@ -327,7 +334,7 @@ def test_what_both_models_ask_goes_by_the_words_of_the_supplier_itself() -> None
     pack = change_indicator("fees", title="Fees, as the pack has it")
     reason = explain_one(build_answer_entry("fees", "answered", "all"), other_models=[pack], answers={})
     assert reason.title == "Workers pay to get the job"
-    assert "Asked only under" not in reason.text
+    assert "asked only under" not in reason.text
 
 
 # --- contexts
@@ -359,8 +366,8 @@ def test_a_fact_that_was_answered_goes_by_the_title_of_its_rule() -> None:
             "filled",
             " There is no figure for this country, so the value of the most similar countries is used.",
         ),
-        ("unknown", " Not known here: it adds nothing to the score, but its full weight to the worst case."),
-        ("declined", " Asked and left blank: the top of the scale is used."),
+        ("unknown", " It is not known here, so it adds nothing to the score but counts in full in the worst case."),
+        ("declined", " The question was left blank, so the top of the scale is used."),
     ],
 )
 def test_a_fact_says_how_it_is_known(state: str, note: str) -> None:
@@ -377,7 +384,7 @@ def test_the_worst_agency_is_explained_by_which_it_is() -> None:
     assert explain_one(build_fact_entry("agency", value=80.0), agency="Swift Hands: 80.0.").text == "Swift Hands: 80.0."
     reason = explain_one(build_fact_entry("agency", "declined", None))
     assert reason.text.startswith(
-        "The highest-scoring agency named here sets the usual level for recruitment through it. Asked and left blank"
+        "The highest-scoring agency named here sets the baseline for recruitment through it. The question was left blank"
     )
     assert (reason.title, reason.value, reason.sources) == ("Highest-scoring agency named", "", ("SD-64", "SD-65"))
 
@@ -387,7 +394,7 @@ def test_a_place_that_is_not_known_is_no_place_that_was_declined() -> None:
         explain_one(build_fact_entry("unknown_place", state, None)) for state in ("unknown", "declined")
     )
     assert unknown.title == "Country or sector unknown"
-    assert "three quarters of all countries and sectors" in unknown.text
+    assert "three quarters of the countries and sectors" in unknown.text
     assert declined.title == "Flag or owner's country left blank"
     assert "The highest value in the fact table is used" in declined.text
     assert unknown.sources == declined.sources == ("EN-4",)
@@ -398,7 +405,7 @@ def test_what_acts_only_where_it_is_known_is_named_last_while_it_is_not() -> Non
     assert [reason.id for reason in explained] == ["country.law", "fees", "migrants"]
     last = explained[-1]
     assert (last.state, last.points, last.effective) == ("unknown", 0.0, None)
-    assert last.text.startswith("Because of migrants. Not known here")
+    assert last.text.startswith("Because of migrants. It is not known here")
     assert [reason.id for reason in explain(build_fact_entry("answer.migrant_pct"))] == ["answer.migrant_pct"]
 
 
@@ -445,7 +452,7 @@ def test_low_still_needs_the_core_questions_that_are_open() -> None:
     )
     (reason,) = explain_why_not_low(SITE, build_result(), open_and_settled)
     assert reason.text == (
-        "A score of 20.0 alone would be Low. A Low rating needs every core question answered; still open: "
+        "A score of 20.0 on its own would be rated Low. A Low rating requires an answer to every core question; still open: "
         "Workers pay to get the job, Papers are held, Violence."
     )
 
@@ -464,9 +471,9 @@ def test_low_still_needs_a_worst_case_below_75_and_what_is_not_known_keeps_it_up
     at_the_bound, below = (
         explain_why_not_low(SITE, build_result(worst=worst), explain(*known))[0].text for worst in (75.0, 74.9)
     )
-    assert "A Low rating needs a worst case below 75; here it is 75.0" in at_the_bound
+    assert "A Low rating requires a worst case below 75; here it is 75.0" in at_the_bound
     assert "Facts that are not known" not in at_the_bound
-    assert below == "A score of 20.0 alone would be Low."
+    assert below == "A score of 20.0 on its own would be rated Low."
     with_gaps = explain_why_not_low(SITE, build_result(worst=80.0), explain(*gaps))[0].text
     assert with_gaps.endswith(
         "Facts that are not known here also raise it: The title of crises, The title of migrants."
@@ -477,5 +484,5 @@ def test_a_floor_that_only_declined_answers_reach_is_worded_as_not_ruled_out() -
     floor = SITE.floors[0]
     assert describe_floor(floor, only_declined=False) == "One strong sign is enough to look at once."
     assert describe_floor(floor, only_declined=True) == (
-        "It cannot be ruled out, because questions were left blank. One strong sign is enough to look at once."
+        "This cannot be ruled out because questions were left blank. One strong sign is enough to look at once."
     )

@@ -50,7 +50,7 @@ def test_the_reason_names_the_worst_agency_its_score_and_its_share() -> None:
     assert reason is not None
     score = f"{float(reason.value.split()[1]):.1f}"
     assert reason.text.startswith(
-        f"The score of Fern Crew ({score}), which supplies 10 of 100 workers, sets the usual level"
+        f"The score of Fern Crew ({score}), which supplies 10 of 100 workers, sets the baseline"
     )
     assert "the highest of 2 assessed agencies" in reason.text
 
@@ -69,7 +69,7 @@ def test_the_reason_names_the_worst_agency_its_score_and_its_share() -> None:
 def test_the_reason_gives_the_share_as_far_as_it_is_known(extra: dict[str, Any], share: str) -> None:
     _, reason = get_score_and_agency_reason({**SITE, **extra}, WORSE, BETTER)
     assert reason is not None
-    assert f"({float(reason.value.split()[1]):.1f}){share} sets the usual level" in reason.text
+    assert f"({float(reason.value.split()[1]):.1f}){share} sets the baseline" in reason.text
 
 
 @examples(15)
@@ -91,7 +91,7 @@ def test_only_assessed_agencies_are_named_in_the_reason() -> None:
 def test_agencies_left_blank_are_reported_as_declined() -> None:
     _, reason = get_score_and_agency_reason({**SITE, "agencies": "declined"})
     assert reason is not None
-    assert "Asked and left blank" in reason.text
+    assert "was left blank, so the top" in reason.text
 
 
 @pytest.mark.parametrize(

@@ -89,7 +89,7 @@ def test_an_open_core_question_asks_and_the_first_is_named(state: str) -> None:
     open_reasons = [{"indicator": indicator.id, "state": state} for indicator in CORE_INDICATORS[1:3]]
     decision = decide_with(reasons=[*ANSWERED["reasons"][:1], *open_reasons, *ANSWERED["reasons"][3:]])
     assert (decision.decision, list_codes(decision)) == ("ask", ["core.open"])
-    assert decision.reasons[0][1] == f"2 core questions are open, starting with: {CORE_INDICATORS[1].title}."
+    assert decision.reasons[0][1] == f"2 core questions are open. The first is: {CORE_INDICATORS[1].title}."
 
 
 @pytest.mark.parametrize("state", ["answered", "reported", "ruled_out"])

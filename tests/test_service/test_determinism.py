@@ -151,7 +151,7 @@ def test_evidence_is_stored_as_objects_from_any_source(database: Database) -> No
         descriptions = [
             reason.evidence for reason in stored_results.build_detail(result).reasons if reason.title == "Violence"
         ]
-        assert descriptions == ["Audit of 1 March 2026 (SMETA-123), counts 0.55 today."]
+        assert descriptions == ["Audit dated 1 March 2026 (SMETA-123): weight 0.55 out of 1 today."]
 
 
 def test_a_stored_result_is_recomputed_with_its_own_model_version(database: Database) -> None:

@@ -317,7 +317,9 @@ def list_harmed_questions(result: dict[str, Any]) -> set[str]:
     return {by_id[reason.id] for reason in reasons if reason.harm}
 
 
-@pytest.mark.parametrize(("grade", "ending"), [("audit", "until they confirm it."), ("official", "supports this.")])
+@pytest.mark.parametrize(
+    ("grade", "ending"), [("audit", "until they confirm that it was remedied."), ("official", "supports this answer.")]
+)
 def test_the_evidence_text_says_whether_a_remedy_is_confirmed(grade: str, ending: str) -> None:
     row = build_exemplary_site("site_general", "TH", violence="remedied", evidence_grade=grade)
     batch = Batch("site", from_rows([row]), "s.xlsx", "Rows", np.array([2]))
@@ -433,7 +435,7 @@ def test_the_sector_questions_of_a_pack_are_those_its_form_alone_asks(monkeypatc
         check, "load_models", lambda: tuple(changed if model is pack else model for model in load_models())
     )
     assert list_model_faults() == [
-        "site_fishing/2026.3.toml: told_by names 'injury_cover', which its form does not ask, or other forms ask too",
+        "site_fishing/2026.3.toml: told_by names 'injury_cover', which its form does not ask or which other forms also ask",
         "site_fishing/2026.3.toml: told_by leaves out 'crew_losses', which only its form asks",
     ]
 

@@ -52,7 +52,7 @@ def test_a_sheet_of_cohorts_becomes_a_workbook_and_a_document_with_the_same_figu
     assert totals["Owed to workers"] == float(cohorts.TOTAL)
     items = list(written["Items"].iter_rows(min_row=2, values_only=True))
     heads = [cell.value for cell in written["Items"][1]]
-    assert sum(row[heads.index("Total, central")] for row in items) == float(cohorts.TOTAL)
+    assert sum(row[heads.index("Total (central estimate)")] for row in items) == float(cohorts.TOTAL)
     paid = written["Instalments"].iter_rows(min_row=2, values_only=True)
     assert sum(row[6] for row in paid) == float(cohorts.TOTAL)
     differences = [row for row in written["Reconciliation"].iter_rows(values_only=True) if row[0] == "Difference"]
@@ -104,7 +104,7 @@ def test_lodging_and_food_count_above_a_fair_value_and_an_open_debt_is_cancelled
     assert "Debts to cancel: USD 120.00." in capsys.readouterr().out
     written = book(tmp_path)
     summary = {row[0].value: row[2].value for row in written["Summary"].iter_rows(max_col=3)}
-    assert summary["Workers' debts to cancel (not paid out, not included in the amount owed)"] == 120
+    assert summary["Workers' debts to cancel (neither paid out nor included in the amount owed)"] == 120
     heads = [cell.value for cell in written["Items"][1]]
     counted = [row[heads.index("Counted")] for row in written["Items"].iter_rows(min_row=2, values_only=True)]
     assert counted == ["yes", "yes", "to cancel"]

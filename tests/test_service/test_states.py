@@ -54,7 +54,7 @@ def test_only_reasons_with_an_answer_name_evidence(assessed: AssessedBatch) -> N
     reasons = [r for r in build_details(assessed, FACTS, ON)[0].reasons if r.kind == "answer"]
     assert {r.state for r in reasons if r.evidence} == {"answered", "expired", "cannot_apply"}
     fees = next(r for r in reasons if r.value.startswith("None: the employer pays"))
-    assert fees.evidence == "Document of 3 October 2026 (P-7), counts 0.40 today."
+    assert fees.evidence == "Document dated 3 October 2026 (P-7): weight 0.40 out of 1 today."
 
 
 @pytest.mark.parametrize("audience", ["internal", "supplier"])
@@ -64,7 +64,7 @@ def test_only_internal_reports_show_states_and_evidence(assessed: AssessedBatch,
         assessed = assess([replace(assessed.batch, answers=own)], FACTS, ON)[0]
     report = replace(build_report([assessed], FACTS, ON, [], [], "Sea Heron"), audience=audience)  # type: ignore[arg-type]
     page = render(report, "html").data.decode()
-    assert ("Document of 3 October 2026 (P-7), counts 0.40 today." in page) == (audience == "internal")
+    assert ("Document dated 3 October 2026 (P-7): weight 0.40 out of 1 today." in page) == (audience == "internal")
     if audience == "internal":
         for state in ("declined", "cannot apply", "answered", "expired", "reported", "ruled out"):
             assert f'<td data-label="State">{state}</td>' in page, state
@@ -75,7 +75,7 @@ def test_a_reason_that_cannot_apply_names_its_screening_question() -> None:
     assessed_site = assess([Batch("site", from_rows([row]), "", "", np.array([2]))], FACTS, ON)[0]
     gated = [r for r in build_details(assessed_site, FACTS, ON)[0].reasons if r.state == "cannot_apply"]
     assert gated
-    assert all("declared, so this does not apply here" in r.text and "Self-declared" in r.evidence for r in gated)
+    assert all(r.text.startswith("Because of the declaration ") and "Self-declared" in r.evidence for r in gated)
 
 
 def test_unknown_contexts_are_named_as_unknown_until_they_are_known() -> None:
@@ -89,7 +89,7 @@ def test_unknown_contexts_are_named_as_unknown_until_they_are_known() -> None:
     )
     unknown = {r.title: r for r in reasons_of_few if r.kind == "context" and r.state == "unknown"}
     assert {"What workers usually pay in its corridors"} <= unknown.keys()
-    assert all(r.points == 0 and "its full weight to the worst case" in r.text for r in unknown.values())
+    assert all(r.points == 0 and "counts in full in the worst case" in r.text for r in unknown.values())
     tied = "Law that ties migrants to an employer"
     assert [
         any(r.state == "unknown" and r.title == tied for r in reasons)
@@ -148,7 +148,7 @@ def test_a_low_score_with_another_level_explains_why_and_how_to_resolve_it() -> 
     assert self_declared.headline.next_step == "Settle what keeps the level from low"
     open_core = build_detail({q: a for q, a in EXEMPLARY_OFFICE.items() if q not in ("violence", "threats")})
     assert open_core.headline.level == "medium"
-    assert "every core question answered; still open: Violence, Threats." in open_core.reasons[0].text
+    assert "an answer to every core question; still open: Violence, Threats." in open_core.reasons[0].text
 
 
 def test_a_level_that_follows_from_the_score_has_no_such_reason() -> None:

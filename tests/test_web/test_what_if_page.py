@@ -126,7 +126,9 @@ def test_an_answer_that_no_form_offers_is_refused(app: Flask) -> None:
 
 def test_the_evidence_behind_an_answer_is_one_click_away(app: Flask) -> None:
     text = page(app, "officer")
-    assert "Document of 3 October 2026 (SMETA-123), counts 0.40 today." in line_of(text, "Workers pay for the job")
+    assert "Document dated 3 October 2026 (SMETA-123): weight 0.40 out of 1 today." in line_of(
+        text, "Workers pay for the job"
+    )
     assert "SMETA-123" not in page(app, "viewer")  # evidence may come from workers: not for everyone
 
 
