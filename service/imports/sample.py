@@ -19,7 +19,7 @@ from service.audit import record_event
 from service.blob_store import BlobStore
 from service.db.case_tables import StoredCase
 from service.db.session import Database
-from service.db.tables import Import, Result, Supplier
+from service.db.tables import Import, Organisation, Result, Supplier
 from service.errors import DomainError
 from service.imports.cases import detach_uploads
 from service.imports.jobs import receive_upload
@@ -27,6 +27,10 @@ from service.suppliers import repository as suppliers
 
 SAMPLE_LIST = Path(__file__).resolve().parents[2] / "demo" / "sample_list.xlsx"
 MARK = "sample"  # among the choices of an import; no sender can set it
+
+
+class _LoadedMeanwhile(Exception):
+    """Somebody else loaded the sample list at the same time."""
 
 
 @dataclass(frozen=True)
@@ -59,11 +63,18 @@ def load_sample(db: Database, blobs: BlobStore, organisation_id: str, by: str) -
             raise DomainError("sample.not_empty", 409, "Sample data can only be loaded while there are no suppliers.")
 
     def mark(session: Session, import_: Import) -> None:
+        # Locked, so that of two people who load it at once, or of two clicks, the second one waits and finds the first.
+        session.get_one(Organisation, organisation_id, with_for_update={"key_share": True})
+        if list_sample_imports(session):
+            raise _LoadedMeanwhile
         import_.choices = {**import_.choices, MARK: True}
         record_event(session, by, "sample.loaded", "import", import_.id, {})
 
     files = [(SAMPLE_LIST.name, SAMPLE_LIST.read_bytes())]
-    return receive_upload(db, blobs, organisation_id, files, {"confirm": True}, by, Limits(), mark)
+    try:
+        return receive_upload(db, blobs, organisation_id, files, {"confirm": True}, by, Limits(), mark)
+    except _LoadedMeanwhile:
+        return load_sample(db, blobs, organisation_id, by)
 
 
 def remove_sample(session: Session, at: datetime, by: str) -> Removal:

@@ -1,6 +1,8 @@
 """Test the sample list: loaded into an empty portfolio, and removed without touching what came from elsewhere."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import openpyxl
 import pytest
@@ -98,6 +100,19 @@ def test_the_sample_can_be_loaded_again_after_its_removal(
 
 def test_loading_the_sample_twice_changes_nothing(database: Database, blobs: BlobStore, harbour: str, loaded: Import):
     assert sample.load_sample(database, blobs, harbour, BY).id == loaded.id
+
+
+def test_several_who_load_the_sample_at_once_load_it_once(database: Database, blobs: BlobStore, harbour: str):
+    start = Barrier(4)
+
+    def load(_number: int) -> str:
+        start.wait()
+        return sample.load_sample(database, blobs, harbour, BY).id
+
+    with ThreadPoolExecutor(4) as threads:
+        assert len(set(threads.map(load, range(4)))) == 1
+    with database.for_organisation(harbour, write=False) as session:
+        assert len(sample.list_sample_imports(session)) == 1
 
 
 def test_the_sample_is_not_mixed_with_existing_suppliers(database: Database, blobs: BlobStore, harbour: str):
