@@ -189,7 +189,7 @@ def test_the_key_of_an_entry_depends_neither_on_spelling_nor_on_position():
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"colour,shape\nred,round\n", "no column called name"),
+        (b"colour,shape\nred,round\n", "no column called 'name'"),
         (b"name\n \n", "no data rows"),
         (b"name,kind\nA,ship\n", "not a kind of entry"),
     ],

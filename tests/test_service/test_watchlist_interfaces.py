@@ -228,7 +228,7 @@ def test_the_command_prints_rejected_rows_with_their_number_and_a_fix(
 @pytest.mark.parametrize(
     ("content", "organisation", "says"),
     [
-        (b"colour\nred\n", "Harbour Foods", "no column called name"),
+        (b"colour\nred\n", "Harbour Foods", "no column called 'name'"),
         (b"%PDF-1.7", "Harbour Foods", "does not match its file extension"),
         (b"name\nBlue Pier\n", "Nobody", "no organisation called Nobody"),
         (None, "Harbour Foods", "cannot be used"),
