@@ -95,7 +95,9 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=10_000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--out", type=Path, default=BENCHMARKS.parent / "out/benchmark")
-    parser.add_argument("--without-first-cut", action="store_true", help="a round takes about a minute")
+    parser.add_argument(
+        "--without-first-cut", action="store_true", help="skip the first cut (about a minute per round)"
+    )
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     many_rows, one_row = options.out / "many.xlsx", options.out / "one.xlsx"
@@ -138,7 +140,7 @@ def main() -> None:
         differing = sum(result != other for result, other in zip(results, first_cut_results, strict=True))
         if differing:
             sys.exit(f"the first cut answers {differing} of {len(results)} rows differently: nothing to compare")
-        print(f"equal levels and scores on {len(results):,} rows")
+        print(f"{len(results):,} rows have the same levels and scores")
 
     times: dict[tuple[str, Path], list[float]] = {
         (name, file): [] for name in contestants for file in (many_rows, one_row)
@@ -155,17 +157,17 @@ def main() -> None:
     }
 
     print(
-        f"{options.rows:,} rows x {len(workbook.list_columns())} columns, CPU less start-up, median of {options.rounds}"
+        f"{options.rows:,} rows x {len(workbook.list_columns())} columns, CPU time without start-up, median of {options.rounds}"
     )
     for name, seconds in cpu.items():
-        spread = f"{min(times[name, many_rows]):.2f} to {max(times[name, many_rows]):.2f} s with start-up"
+        spread = f"{min(times[name, many_rows]):.2f} to {max(times[name, many_rows]):.2f} s including start-up"
         print(f"  {name:12} {seconds:8.2f} s  {seconds / cpu['read']:7.1f} readings   ({spread})")
-    print(f"  assess is {cpu['assess'] / cpu['read safely']:.1f} times the reading that it does itself")
+    print(f"  assess takes {cpu['assess'] / cpu['read safely']:.1f} times as long as the reading that is part of it")
     per_cell = (peak - start) / cells
-    print(f"  memory over import: {(peak - start) / 1e6:.0f} MB, {per_cell:.0f} bytes a cell")
+    print(f"  memory beyond the imports: {(peak - start) / 1e6:.0f} MB, {per_cell:.0f} bytes per cell")
     within_limits = cpu["assess"] / cpu["read"] <= MOST_READINGS and per_cell <= MOST_BYTES
     print(
-        f"  at most {MOST_READINGS:g} readings and {MOST_BYTES:g} bytes a cell: {'met' if within_limits else 'NOT MET'}"
+        f"  at most {MOST_READINGS:g} readings and {MOST_BYTES:g} bytes per cell: {'met' if within_limits else 'NOT MET'}"
     )
     sys.exit(0 if within_limits else 1)
 

@@ -122,7 +122,7 @@ def run_round(pid: int, port: int, key: str, method: str, path: str, bodies: lis
 def main() -> None:
     """Run the benchmark and print its results; exit with 1 where a limit is exceeded."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--requests", type=int, default=200, help="requests on each route in a round")
+    parser.add_argument("--requests", type=int, default=200, help="number of requests to each route in a round")
     parser.add_argument("--rounds", type=int, default=11)
     options = parser.parse_args()
     routes = {

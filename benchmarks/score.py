@@ -125,8 +125,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--only", choices=CONTESTANTS, help="one contestant in this process")
-    parser.add_argument("--measure", choices=("time", "memory"), default="time", help="what is measured of it")
+    parser.add_argument("--only", choices=CONTESTANTS, help="run only this contestant, in this process")
+    parser.add_argument("--measure", choices=("time", "memory"), default="time", help="what to measure")
     options = parser.parse_args()
     if options.only:
         run = prepare(options.only, options.rows)
@@ -139,7 +139,7 @@ def main() -> None:
     cpu = {name: statistics.median(rounds) for name, rounds in times.items()}
     memory = {name: run_in_process(name, options.rows, "memory") / options.rows for name in CONTESTANTS}
     print(
-        f"{options.rows:,} suppliers x {INDICATORS} indicators, CPU, median of {options.rounds}; memory for each supplier"
+        f"{options.rows:,} suppliers x {INDICATORS} indicators, CPU time, median of {options.rounds}; memory per supplier"
     )
     for name in CONTESTANTS:
         print(f"  {name:12}{cpu[name]:8.3f} s{cpu[name] / cpu['copy']:8.1f} copies{memory[name]:8.0f} bytes")

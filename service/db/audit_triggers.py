@@ -30,4 +30,4 @@ def ddl(dialect: str) -> list[str]:
             "CREATE TRIGGER audit_event_no_truncate BEFORE TRUNCATE ON audit_event "
             "FOR EACH STATEMENT EXECUTE FUNCTION audit_event_is_kept()",
         ]
-    raise ValueError(f"no such kind of database: {dialect}")
+    raise ValueError(f"unsupported kind of database: {dialect}")

@@ -61,7 +61,7 @@ def read(session: Session, since: str | None = None, limit: int = 100) -> Page:
     Raises RuntimeError on PostgreSQL if the session reads from one snapshot.
     """
     if since is not None and not (since.isascii() and since.isdigit() and len(since) < 19):
-        raise DomainError("cursor.unknown", 400, "This cursor was not issued by this list.")
+        raise DomainError("cursor.unknown", 400, "This cursor is not valid for this list.")
     after = int(since or 0)
     query = select(Change).where(Change.id > after).order_by(Change.id).limit(limit)
     if session.get_bind().dialect.name == "postgresql":

@@ -69,7 +69,7 @@ def _decode_cursor(cursor: str, order: Order) -> list[Any]:
             raise ValueError("not the values of this order")
         return [_parse_value(column.type, value) for (column, _), value in zip(order, values, strict=True)]
     except (ValueError, binascii.Error) as error:
-        raise DomainError("cursor.unknown", 400, "This cursor was not issued by this list.") from error
+        raise DomainError("cursor.unknown", 400, "This cursor is not valid for this list.") from error
 
 
 def _parse_value(column_type: TypeEngine[Any], value: object) -> Any:
