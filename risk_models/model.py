@@ -468,5 +468,5 @@ class _ModelReader(DataFileReader):
         # Method section 3: with more than a fifth of the weight ruled out by facts, it should be two models.
         if sum(i.weight for i in model.indicators if i.ruled_out_by) > 0.2 * model.total_weight:
             raise self.build_error(
-                "ruled_out", "facts can rule out more than a fifth of the weight: make it two models"
+                "ruled_out", "facts can rule out more than a fifth of the weight: split it into two models"
             )

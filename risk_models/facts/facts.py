@@ -340,7 +340,7 @@ def _parse_descriptions(file: Path) -> dict[str, FactDescription]:
         raise DataFileError(file.name, "", str(error)) from error
     descriptions: dict[str, FactDescription] = {}
     for entry in entries:
-        item = str(entry.get("id", "an entry without id"))
+        item = str(entry.get("id", "an entry has no id"))
         texts = {key: str(entry.get(key, "")).strip() for key in ("title", "unit", "publisher", "licence", "read")}
         for key, text in texts.items():
             if not text:
@@ -390,10 +390,10 @@ def _parse_rows(
     unlisted = ~rows["code"].str.replace(r".*/", "", regex=True).isin(list(goods)) & (table == "goods")
     checks = (
         ("there is no such fact in facts.toml", ~ids.isin(list(descriptions))),
-        ("this is not a code of the table", ~rows["code"].str.fullmatch(CODE_PATTERNS[table])),
+        ("the code is not in the table", ~rows["code"].str.fullmatch(CODE_PATTERNS[table])),
         ("the value is not a number", (rows["value"] != "") & ~np.isfinite(number)),
         ("the value is outside the range of the fact", (number < lowest) | (number > highest)),
-        ("the year is not a year", ~rows["year"].str.fullmatch(r"(?:[0-9]{4})?")),
+        ("the year is not valid", ~rows["year"].str.fullmatch(r"(?:[0-9]{4})?")),
         ("known_from is not a date", ~_are_days(rows["known_from"])),
         ("the source is missing", rows["source"].str.strip() == ""),
         ("there is already a row for this date", rows.duplicated(["code", "fact", "known_from"])),

@@ -80,7 +80,9 @@ def list_release_faults(folder: Path = FACTS_FOLDER) -> list[str]:
     current = build_current_release("NAME", folder)
     if not faults and latest and latest[0].lines != current.lines:
         line = f"NAME {' '.join(map(str, current.lines))} {current.digest}"
-        faults.append(f"facts: some rows belong to no release; add to RELEASED, with the name of the release: {line}")
+        faults.append(
+            f"facts: some rows belong to no release; add this line to RELEASED, with the name of the release: {line}"
+        )
     return faults
 
 

@@ -106,7 +106,7 @@ def parse_rates_file(data: bytes, currency: str) -> Rates:
         lines = list(csv.reader(io.StringIO(data.decode("utf-8-sig")), strict=True))
     except (UnicodeDecodeError, csv.Error) as error:
         raise RatesFileError(
-            f"The exchange rate file is not a CSV file in UTF-8. Save it as one, with the columns {columns}."
+            f"The exchange rate file is not a CSV file in UTF-8. Save it in that format, with the columns {columns}."
         ) from error
     header = ",".join(cell.strip().lower() for cell in lines[0]) if lines else ""
     if header != columns:

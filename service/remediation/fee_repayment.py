@@ -97,7 +97,7 @@ def parse_currency(text: str | None) -> str:
     """Parse the currency of a report (default USD). Raises :class:`TermsError` for an invalid code."""
     code = (text or "USD").strip()
     if not CURRENCY.fullmatch(code):
-        raise TermsError(f"A currency code is three capital letters, such as USD; '{make_legible(code)}' is not.")
+        raise TermsError(f"'{make_legible(code)}' is not a currency code: use three capital letters, such as USD.")
     return code
 
 
