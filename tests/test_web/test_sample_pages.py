@@ -9,11 +9,13 @@ from flask.testing import FlaskClient
 from test_service.callers import make_browser, make_organisation, make_user, send
 
 from service.blob_store import BlobStore
+from service.clock import now
 from service.db.session import Database, open_engine
 from service.db.tables import Base, new_id
 from service.jobs.table import claim_job
 from service.jobs.worker import run_job
 from service.settings import Settings
+from service.suppliers import repository as suppliers
 from service.wiring.app import create_app
 from service.wiring.job_handlers import build_handlers
 
@@ -79,6 +81,17 @@ def test_the_sample_is_loaded_and_removed_with_one_click_each(app: Flask, harbou
     assert re.search(r"\d+ sample suppliers were removed\.", page)
     assert NOTE not in page
     assert client.get(loading.location).status_code == 404
+
+
+def test_whoever_removes_the_sample_learns_that_kept_suppliers_keep_its_answers(app: Flask, harbour: str):
+    client = sign_in_as(app, harbour, "officer")
+    send(client, "/sample")
+    work(app)
+    with app.extensions["database"].for_organisation(harbour) as session:
+        answers = {"reference": "SAMPLE-001", "name": "Blue Pier Foods", "country": "TH"}
+        suppliers.save_supplier(session, "site", answers, now().date(), now(), "user:ana", "api")
+    send(client, "/sample/remove")
+    assert "1 other was kept, with its sample answers, because it also came from another source." in read(client)
 
 
 @pytest.mark.parametrize("role", ["viewer", "approver", "case_handler"])
