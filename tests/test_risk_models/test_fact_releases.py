@@ -89,7 +89,9 @@ def test_a_changed_line_of_a_release_is_a_fault(folder: Path, table: str) -> Non
     )
     _clear_caches()
     assert [
-        fault for fault in releases.list_release_faults(folder) if "2026.1 was released and has been changed" in fault
+        fault
+        for fault in releases.list_release_faults(folder)
+        if "release 2026.1 has been changed since it was released" in fault
     ]
 
 

@@ -149,7 +149,7 @@ def test_the_page_shows_details_in_plain_words(app: Flask, database: Database):
     page_text = (
         page.partition('<td class="quiet">')[2].partition("</td>")[0].replace("<code>", "").replace("</code>", "")
     )
-    assert page_text == "active yes; found no; level before nothing; rows 0; scopes assess, admin; unknown nothing"
+    assert page_text == "active yes; found no; level before none; rows 0; scopes assess, admin; unknown none"
 
 
 @pytest.mark.parametrize(
