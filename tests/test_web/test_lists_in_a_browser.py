@@ -103,6 +103,18 @@ def test_a_slash_in_a_field_is_a_letter(ana: Page) -> None:
     expect(ana.locator("#text")).to_have_value("a/b")
 
 
+def test_back_shows_the_filter_with_its_list_and_the_browser_stores_no_page(ana: Page) -> None:
+    ana.goto("/suppliers")
+    for text in ("amber", "coral"):
+        ana.fill("#text", text)
+        ana.wait_for_url(f"**text={text}**")
+    ana.go_back()
+    ana.wait_for_url("**text=amber**")
+    expect(ana.locator("#text")).to_have_value("amber")
+    expect(ana.locator(".who-line").first).to_contain_text("Amber")
+    assert ana.evaluate("sessionStorage.getItem('htmx-history-cache')") is None
+
+
 def test_saving_under_a_name_in_use_offers_to_replace_or_rename(ana: Page) -> None:
     def save(query: str) -> None:
         ana.goto(f"/suppliers?{query}")
