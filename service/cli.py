@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -68,6 +69,7 @@ def _build_parser() -> argparse.ArgumentParser:
         prog="diligence",
         description="Score suppliers and recruitment agencies for the risk of forced labour and unethical recruitment.",
     )
+    parser.add_argument("--version", action="version", version=f"diligence {version('diligence')}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     assess = commands.add_parser("assess", help="score the suppliers and agencies in spreadsheets and write reports")

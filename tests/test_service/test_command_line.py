@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +113,13 @@ def test_nothing_usable_writes_nothing_and_says_one_sentence(
     assert not (tmp_path / "out").exists() or not list((tmp_path / "out").iterdir())
     assert output.err.startswith("diligence: ")
     assert "Traceback" not in output.err
+
+
+def test_the_version_is_that_of_the_project_file(capsys: pytest.CaptureFixture[str]) -> None:
+    project = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["project"]
+    with pytest.raises(SystemExit):
+        cli.main(["--version"])
+    assert capsys.readouterr().out == f"diligence {project['version']}\n"
 
 
 def test_a_missing_file_is_reported_plainly(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
