@@ -90,7 +90,7 @@ class Since:
     def risk(self, answer: Answer) -> float:
         """Return the risk 0..1, or NaN where the answer is not a date. Raises ValueError before :func:`bind_day` set the day."""
         if self.day is None:
-            raise ValueError("a rule about a date needs the day it is read on")
+            raise ValueError("a date rule needs a reference date")
         if not isinstance(answer, str):
             return math.nan
         try:

@@ -160,7 +160,7 @@ def render_page(facts: Facts, models: Sequence[Model], on: date, names: Mapping[
     for outcome, table in tables.items():
         lines += ["", f"## Goods listed for {outcome}, {newest}", "", *_render_table(table)]
     lines += ["", "## By edition of the list", "", *_render_editions(ranked, forced, samples)]
-    lines += ["", "## Within each third of population", "", *_render_thirds(ranked, forced[newest], samples)]
+    lines += ["", "## By size of population", "", *_render_thirds(ranked, forced[newest], samples)]
     lines += ["", "## By subregion", "", *_render_subregions(ranked, forced[newest])]
     lines += ["", "## Blind spots", "", *_render_blind_spots(ranked, forced[newest], names)]
     texts = tomllib.loads(VALIDATION_FILE.read_text(encoding="utf-8"))
@@ -199,8 +199,9 @@ def _render_opening(
     yield (
         "- AUC: the probability that a listed country ranks above one that is not listed; 0.5 is no better than chance, "
         "and 1 is perfect. "
-        "*Within thirds* compares only countries in the same third by population, because large countries are listed more often, "
-        "which reflects exposure rather than risk. Correlation: Spearman's rank correlation with the number of goods."
+        "*Within population thirds* compares only countries in the same third by population, because large countries are listed "
+        "more often, which reflects exposure rather than risk. The model's advantage is its AUC minus that of the other "
+        "ranking. Correlation: Spearman's rank correlation with the number of goods."
     )
     yield (
         f"- Figures in brackets: 95% intervals from {draws:,} bootstrap samples of countries (seed {SEED}). "
@@ -218,7 +219,7 @@ def _render_claims(tables: Mapping[str, list[Comparison]], newest: str) -> Itera
         compared = [comparison for comparison in table if comparison.name != MODEL_NAME]
         leads = (
             ("across all countries", {comparison.name: comparison.model_lead for comparison in compared}),
-            ("within thirds of population", {comparison.name: comparison.model_lead_within for comparison in compared}),
+            ("within population thirds", {comparison.name: comparison.model_lead_within for comparison in compared}),
         )
         for scope, lead_by_name in leads:
             better = [name for name, lead in lead_by_name.items() if lead and lead.low > 0]
@@ -237,7 +238,7 @@ def _join_names(names: Sequence[str]) -> str:
 
 
 def _render_table(table: Sequence[Comparison]) -> Iterator[str]:
-    yield "| | AUC | within thirds | correlation | lead of the model | lead within thirds |"
+    yield "| | AUC | AUC within population thirds | correlation | model's advantage | advantage within population thirds |"
     yield "|---|---|---|---|---|---|"
     for comparison in table:
         figures = (comparison.raw, comparison.within, comparison.correlation)
@@ -249,11 +250,14 @@ def _render_table(table: Sequence[Comparison]) -> Iterator[str]:
 
 def _render_editions(ranked: CountryRankings, forced: Mapping[str, Floats], samples: BootstrapSamples) -> Iterator[str]:
     yield (
-        "All editions name nearly the same countries, so they repeat the same test of the ranking and say nothing about "
-        "change over time. Every edition is compared with today's facts."
+        "All editions name nearly the same countries. Using several of them therefore repeats the same test of the ranking, and "
+        "says nothing about change over time. Every edition is compared with today's facts."
     )
     yield ""
-    yield "| edition | countries listed | new since the previous one | AUC of the model | within thirds | AUC of population |"
+    yield (
+        "| edition | countries listed | new since the previous one | AUC of the model | AUC within population thirds "
+        "| AUC of population |"
+    )
     yield "|---|---|---|---|---|---|"
     third, before = assign_thirds(ranked.population).tolist(), None
     for edition, goods in forced.items():
@@ -271,7 +275,7 @@ def _render_editions(ranked: CountryRankings, forced: Mapping[str, Floats], samp
 
 
 def _render_thirds(ranked: CountryRankings, goods: Floats, samples: BootstrapSamples) -> Iterator[str]:
-    yield "| third of population | countries | listed | AUC of the model |"
+    yield "| population third | countries | listed | AUC of the model |"
     yield "|---|---|---|---|"
     third, listed = assign_thirds(ranked.population), goods > 0
     for number, name in enumerate(("smallest", "middle", "largest")):
@@ -335,9 +339,12 @@ def _render_variants(
     model_aucs = [samples.auc(ranked.rankings[MODEL_NAME], listed, groups) for listed, groups in outcomes]
     table = facts.as_of(on).get_country_table()
     known = set(table.columns[table.notna().any()])
-    yield "The figures show the lead of each alternative over the model. An asterisk means that the interval does not include 0."
+    yield (
+        "The figures are the AUC of each alternative minus that of the model. An asterisk means that the interval does not "
+        "include 0."
+    )
     yield ""
-    yield "| | forced labour | within thirds | child labour | within thirds |"
+    yield "| | forced labour | within population thirds | child labour | within population thirds |"
     yield "|---|---|---|---|---|"
     for variant in tomllib.loads(VALIDATION_FILE.read_text(encoding="utf-8"))["variant"]:
         if not {f["fact"].removeprefix("country.") for f in variant.get("add", ())} <= known:

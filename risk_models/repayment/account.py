@@ -155,7 +155,10 @@ class _AccountCalculation:
             return line
         self.notes.add_assumption("still_owed", self.cohort.id)
         return replace(
-            line, counted=False, to_cancel=True, reason="Still owed by the worker, so it is cancelled and not paid out."
+            line,
+            counted=False,
+            to_cancel=True,
+            reason="Still owed by the worker, so it is cancelled rather than paid out.",
         )
 
     def convert(

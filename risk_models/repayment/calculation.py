@@ -231,16 +231,20 @@ def build_reconciliation(
     uplift = parts[2]
     paid_out = sum((instalment.amount for instalment in instalments), ZERO)
     yield ReconciliationRow(
-        "difference", "Items and increase, minus the amount owed", sum_estimates((*by_item, uplift)).subtract(total)
+        "difference",
+        "Total for all items plus the increase, less the amount owed",
+        sum_estimates((*by_item, uplift)).subtract(total),
     )
     yield ReconciliationRow(
         "difference",
-        "Cohorts and increase, minus the amount owed",
+        "Total for all cohorts plus the increase, less the amount owed",
         sum_estimates((by_cohort, uplift)).subtract(total),
     )
-    yield ReconciliationRow("difference", "Parts, minus the amount owed", sum_estimates(parts).subtract(total))
+    yield ReconciliationRow(
+        "difference", "Sum of the parts, less the amount owed", sum_estimates(parts).subtract(total)
+    )
     yield ReconciliationRow(
         "difference",
-        "Payments, minus the central amount owed",
+        "Total payments, less the central amount owed",
         Estimate(ZERO, paid_out - total.central, ZERO),
     )

@@ -24,7 +24,7 @@ TYPES: dict[str, list[str]] = {
 }
 PIECE_OF_EVIDENCE: Json = {
     "type": "object",
-    "description": "One piece of evidence. `covers` lists question IDs; without it, the evidence covers the whole form.",
+    "description": "One piece of evidence. `covers` lists question IDs; if it is omitted, the evidence covers the whole form.",
     "properties": {
         "grade": {"enum": list(EVIDENCE_GRADES)},
         **{name: {"type": ["string", "null"], "examples": ["2026-03-01"]} for name in ("date", "expires")},
@@ -75,7 +75,8 @@ def answers_schema(kind: str) -> Json:
     )
     return {
         "type": "object",
-        "description": "Answers by question ID. Omitted questions count as not asked; `declined` and `cannot_apply` are answers.",
+        "description": "Answers by question ID. Omitted questions count as not asked. `declined` and `cannot_apply` are valid "
+        "answers.",
         "properties": {question.id: _answer_schema(question, answer_fields[question.id]) for question in questions},
         "additionalProperties": False,
     }

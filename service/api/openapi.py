@@ -26,14 +26,14 @@ CODE: Json = {"type": "string", "pattern": "^[a-z0-9_]+([.][a-z0-9_]+)*$"}
 PROBLEM_COMPONENTS: Json = {
     "FieldError": {
         "type": "object",
-        "description": "What is wrong with one field.",
+        "description": "A problem with one field.",
         "properties": {"field": TEXT, "code": CODE, "detail": TEXT, "seen": TEXT, "expected": TEXT},
         "required": ["field", "code", "detail"],
         "additionalProperties": False,
     },
     "Problem": {
         "type": "object",
-        "description": "Problem details (RFC 9457). The values of `code` never change; other members give more information.",
+        "description": "Problem details (RFC 9457). The values of `code` never change. Other members give further details.",
         "properties": {
             "type": TEXT, "title": TEXT, "status": {"type": "integer"}, "detail": TEXT, "code": CODE, "instance": TEXT,
             "errors": {"type": "array", "items": {"$ref": "#/components/schemas/FieldError"}, "maxItems": 100},
@@ -43,30 +43,30 @@ PROBLEM_COMPONENTS: Json = {
 }  # fmt: skip
 REFUSALS = {
     400: "The JSON, a cursor or a header in the request is malformed.",
-    401: "The API key is missing or not valid.",
-    403: "The API key does not have the scope that this route requires.",
+    401: "The API key is missing or invalid.",
+    403: "The API key does not have the scope that this endpoint requires.",
     404: "The object does not exist, or it belongs to another organisation.",
-    409: "The current state does not allow this request.",
-    412: "The current version is not the one given in If-Match.",
+    409: "The request conflicts with the current state of the object.",
+    412: "The current version does not meet the condition in If-Match or If-None-Match.",
     413: "The body is too large.",
-    415: "This route does not accept this content type.",
-    422: "The body or a parameter is not valid. `errors` lists up to 100 problems.",
-    429: "Too many requests for this key. The Retry-After header says when to try again.",
+    415: "This endpoint does not accept this content type.",
+    422: "The body or a parameter is invalid. `errors` lists up to 100 problems.",
+    429: "Too many requests with this API key. The Retry-After header gives the number of seconds to wait.",
 }
 ETAG = r'^(\*|(W/)?"[!#-~]{1,200}")$'
 HEADERS: Json = {
     f"RateLimit-{name}": {"description": about, "schema": {"type": "integer"}}
     for name, about in (
-        ("Limit", "Maximum number of requests per minute for this key."),
-        ("Remaining", "Remaining requests in this minute."),
-        ("Reset", "Seconds until the limit is reset."),
+        ("Limit", "Maximum number of requests per minute with this API key."),
+        ("Remaining", "Requests remaining in the current minute."),
+        ("Reset", "Seconds until the limit resets."),
     )
 }
 IDEMPOTENCY_KEY: Json = {
     "name": "Idempotency-Key",
     "in": "header",
-    "description": "If a request is sent again with the same key and body within 24 hours, the first response is returned and "
-    "nothing else happens.",
+    "description": "If a request is sent again with the same key and body within 24 hours, the original response is returned and "
+    "the request is not processed again.",
     "schema": {"type": "string", "pattern": "^[!-~]([ -~]{0,98}[!-~])?$"},  # HTTP cuts the blanks around a header
 }
 
@@ -139,7 +139,7 @@ def document(routes: Iterable[Route]) -> Json:
     for name, described in {**PROBLEM_COMPONENTS, **answer_schema.components(), **RULES}.items():
         spec.components.schema(name, described)
     spec.components.security_scheme(
-        "key", {"type": "http", "scheme": "bearer", "description": "An API key that starts with dk_."}
+        "key", {"type": "http", "scheme": "bearer", "description": "An API key. It starts with `dk_`."}
     )
     sent, returned = _Converter(spec, sent=True), _Converter(spec, sent=False)
     for route in routes:

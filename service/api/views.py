@@ -70,7 +70,7 @@ def assess(session: Session, body: dict[str, Any]) -> Reply:
     data = dict(body)
     kind = data.pop("kind", "site")
     if not isinstance(kind, str) or kind not in PLURALS:
-        raise DomainError("field.value", 422, "kind: It must be site or agency.")
+        raise DomainError("field.value", 422, "kind: Enter site or agency.")
     on = today(get_caller().time_zone)
     with TURN:
         answers, issues = load_answers(kind, data)
@@ -119,10 +119,10 @@ def supplier_line(supplier: Supplier) -> Resource:
 def put(session: Session, kind: str, supplier_id: str, body: dict[str, Any]) -> Reply:
     """Store a supplier under the buyer's own reference, and assess it."""
     if body.get("reference", supplier_id) != supplier_id:
-        raise DomainError("field.read_only", 422, "reference: It differs from the reference in the address.")
+        raise DomainError("field.read_only", 422, "reference: This must be the same as the reference in the URL.")
     answers, issues = load_answers(kind, {**body, "reference": supplier_id})
     if answers.get("reference") is None:
-        raise DomainError("reference.empty", 422, "The reference in the address is empty or a placeholder.")
+        raise DomainError("reference.empty", 422, "The reference in the URL is empty or a placeholder.")
     existing = identity.find_supplier(session, kind, answers)
     check_version(None if existing is None else etag(existing))
     try:

@@ -43,7 +43,7 @@ def add_commands(commands: Any) -> None:
     add_listen_options(add_command("web", _run_web, "run only the pages and the API"))
     add_command("worker", _run_worker, "run a job worker as a separate process")
     add_command("scheduler", _run_scheduler, "run the scheduler as a separate process")
-    add_command("migrate", _migrate, "upgrade the database to the version that this release needs")
+    add_command("migrate", _migrate, "upgrade the database to the version that this release requires")
     parser = add_command("backup", _create_backup, "write all data to a new file and check it")
     parser.add_argument("file", metavar="FILE.tar.gz")
     parser = add_command("restore", _restore_backup, "restore a backup into an empty database and check it")

@@ -20,7 +20,7 @@ def read_bytes(path: Path) -> bytes:
     except FileNotFoundError as error:
         raise UsageError(f"there is no file {path}.") from error
     except IsADirectoryError as error:
-        raise UsageError(f"{path} is a folder; give the files in it.") from error
+        raise UsageError(f"{path} is a folder; specify the files in it.") from error
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}.") from error
 

@@ -12,11 +12,11 @@ import risk_models
 
 STANDARDS_FOLDER = Path(risk_models.__file__).parent / "standards"
 MARK_TITLES = {
-    "seen": "checked against the text, or against a text that quotes it",
-    "seen_in_part": "partly checked; the rest is from memory or second-hand",
-    "memory_high": "from memory, fairly certain; to be checked against the original",
-    "memory_medium": "from memory, moderately certain; to be checked against the original",
-    "memory_low": "from memory, uncertain; to be checked against the original",
+    "seen": "checked against the original text, or against a text that quotes it",
+    "seen_in_part": "partly checked; the rest is quoted from memory or from a secondary source",
+    "memory_high": "quoted from memory with reasonable confidence; not yet checked against the original",
+    "memory_medium": "quoted from memory with moderate confidence; not yet checked against the original",
+    "memory_low": "quoted from memory with little confidence; not yet checked against the original",
     "own": "our own rule or interpretation",
 }
 

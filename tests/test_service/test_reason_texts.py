@@ -169,7 +169,7 @@ def test_floors_from_blank_answers_are_marked_and_come_last():
     assert [floor.open for floor in detail.floors] == [
         floor.full_title.endswith(CANNOT_BE_RULED_OUT) for floor in detail.floors
     ]
-    assert all(floor.text.startswith("It cannot be ruled out") == floor.open for floor in detail.floors)
+    assert all(floor.text.startswith("This cannot be ruled out") == floor.open for floor in detail.floors)
 
 
 @pytest.mark.parametrize("form", ["html", "pdf", "xlsx"])

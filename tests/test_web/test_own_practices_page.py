@@ -106,7 +106,7 @@ def test_everyone_reads_those_who_act_answer_and_admins_erase(app: Flask, harbou
     page = client.get("/our-practices").get_data(as_text=True)
     assert "Suppliers paid late" in page
     assert ("Save answers" in page) is (role in ("admin", "officer"))
-    assert ("Erase for good" in page) is (role == "admin")
+    assert ("Erase permanently" in page) is (role == "admin")
     assert fill_in(client, payment_days="20").status_code == (303 if role in ("admin", "officer") else 403)
 
 

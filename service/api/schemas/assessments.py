@@ -44,7 +44,7 @@ class ReasonForDecisionSchema(ApiSchema):
 
 
 class IssueSchema(ApiSchema):
-    """An answer in the request that cannot be used, with the code that the same issue has in a sheet."""
+    """An answer in the request that cannot be used, with the same issue code as for a sheet."""
 
     question = fields.String()
     code = fields.String()
@@ -57,8 +57,8 @@ class IssueSchema(ApiSchema):
 def issues() -> fields.List[Any]:
     """Return the field for what was sent and cannot be used."""
     about = (
-        "Answers in the request that cannot be used, with the codes that the same issues have in a sheet. Included only in "
-        "responses to requests that contain answers."
+        "Answers in the request that cannot be used, with the same issue codes as for a sheet. Included only in responses to "
+        "requests that contain answers."
     )
     return fields.List(fields.Nested(IssueSchema), metadata={"description": about})
 
@@ -109,7 +109,7 @@ class ContributionSchema(ApiSchema):
 
 
 class ScoreChangeSchema(ApiSchema):
-    """How a score changed since the previous assessment; ``change`` is null for the first assessment."""
+    """How a score has changed since the previous assessment. ``change`` is null for the first assessment."""
 
     id = fields.String()
     change = StrictNumber(allow_none=True)

@@ -42,7 +42,7 @@ class FindingSchema(ApiSchema):
 
 
 class FirstStepSchema(ApiSchema):
-    """One of the first steps, and when it is due."""
+    """One of the first steps, and the time by which it is due."""
 
     id = fields.String()
     within_hours = StrictNumber()

@@ -31,9 +31,9 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
     "confirm": ("true", "false"),
 }
 COLUMNS = (
-    'Either an object that gives, for each question ID, the header of the column that answers it, or "" for none; it applies '
-    "to every sheet that has the header. Or an array with one object per sheet: its file, its sheet (leave either out to match "
-    "any) and its columns, given in the same way."
+    'Either an object that maps each question ID to the header of the column that answers it, or to "" if there is none; it '
+    "applies to every sheet with that header. Or an array with one object per sheet: its file, its sheet (omit either to match "
+    "any) and its columns, mapped in the same way."
 )
 _NAME = {"type": "string", "maxLength": 1000, "pattern": PRINTED_OR_EMPTY.regex.pattern}
 COLUMN_MAP = {"type": "object", "additionalProperties": _NAME}
@@ -95,7 +95,7 @@ IMPORT_PAGE = page_of(ImportLineSchema, "ImportPage")
 
 
 class ImportSchema(ImportLineSchema):
-    """The progress of an import, what was found, and the outcome."""
+    """The progress of an import, what was found in its files, and the outcome."""
 
     files = fields.List(fields.Dict())
     job = fields.Nested(JobProgressSchema, allow_none=True)
@@ -105,7 +105,7 @@ class ImportSchema(ImportLineSchema):
     problem = fields.Dict(
         allow_none=True,
         metadata={
-            "description": "Why the import was refused, or why changed options could not be used, as problem details."
+            "description": "Problem details: why the import was refused, or why changed options could not be used."
         },
     )
 
@@ -117,7 +117,7 @@ class ImportQuerySchema(PageQuerySchema):
 
 
 class ImportConfirmationSchema(ApiSchema):
-    """Options for how the files are read."""
+    """Options for reading the files."""
 
     default_country = StrictString()
     default_sector = StrictString()
@@ -129,7 +129,7 @@ class ImportConfirmationSchema(ApiSchema):
 
 
 class UploadSchema(ApiSchema):
-    """The parts of an upload: files, and how to read them. An empty part is treated as left out."""
+    """The parts of an upload: the files, and options for reading them. An empty part counts as omitted."""
 
     file = fields.List(
         fields.String(metadata={"format": "binary"}),

@@ -48,7 +48,7 @@ MODELS = page_of(ModelLineSchema, "ModelList")
 
 
 class SourceSchema(ApiSchema):
-    """A cited rule or publication, and how it was verified."""
+    """A cited rule or publication, and how it was checked."""
 
     id = fields.String()
     title = fields.String()

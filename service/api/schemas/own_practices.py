@@ -27,14 +27,14 @@ UNIT_RESPONSE_PAGE = page_of(UnitResponseSchema, "UnitResponsePage")
 
 
 class DueActionSchema(ApiSchema):
-    """An action, and the day on which it is due."""
+    """An action and its due date."""
 
     id = fields.String()
     due = fields.Date()
 
 
 class PracticeSchema(ApiSchema):
-    """One of a unit's practices, and what was found."""
+    """One of a unit's practices, and the finding on it."""
 
     practice = fields.String()
     title = fields.String()

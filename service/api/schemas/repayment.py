@@ -25,7 +25,7 @@ CURRENCY = "^[A-Z]{3}$"
 
 
 class RepaymentRateSchema(ApiSchema):
-    """How many units of a currency one unit of the report's currency bought on a given day."""
+    """An exchange rate: the number of units of a currency per unit of the report's currency on a given day."""
 
     date = StrictDay(required=True)
     currency = StrictString(3, CURRENCY, required=True)
@@ -33,14 +33,14 @@ class RepaymentRateSchema(ApiSchema):
 
 
 class RepaymentRequestSchema(ApiSchema):
-    """Rows of the form ``repayment``, exchange rates, and terms."""
+    """Rows of the ``repayment`` form, exchange rates and terms."""
 
     rows = StrictList(
         StrictDict(keys=fields.String(), metadata={"allOf": [{"$ref": "#/components/schemas/RepaymentRow"}]}),
         1,
         MOST_ROWS,
         required=True,
-        metadata={"description": "The rows of the form `repayment`: one for each fee item in a cohort."},
+        metadata={"description": "The rows of the `repayment` form: one for each fee item in a cohort."},
     )
     rates = StrictList(
         StrictNested(RepaymentRateSchema),
@@ -48,7 +48,7 @@ class RepaymentRequestSchema(ApiSchema):
         MOST_RATES,
         load_default=list,
         metadata={
-            "description": "How many units of a currency one unit of the report's currency bought on a given day."
+            "description": "Exchange rates: units of each currency per unit of the report's currency on a given day."
         },
     )
     currency = StrictString(3, CURRENCY, load_default="USD")
@@ -106,7 +106,7 @@ class RepaymentInputSchema(ApiSchema):
 
 
 class WorkerCountsSchema(ApiSchema):
-    """How many workers are owed something, and how many are left out."""
+    """How many workers are owed money, and how many are left out of the calculation."""
 
     current = StrictInteger(0)
     past = StrictInteger(0)
@@ -169,7 +169,7 @@ class CohortSchema(ApiSchema):
 
 
 class InstalmentSchema(ApiSchema):
-    """A payment that is due."""
+    """A payment and its due date."""
 
     number = StrictInteger(0)
     due = fields.String(metadata={"format": "date"})
@@ -198,7 +198,7 @@ class RepaymentStepSchema(ApiSchema):
 
 
 class FaultSchema(ApiSchema):
-    """A row or cohort that could not be counted exactly as it was sent."""
+    """A row or cohort that could not be counted exactly as sent."""
 
     code = fields.String()
     severity = StrictChoice(("error", "warning"))

@@ -76,7 +76,7 @@ class TimeZoneField(fields.String):
 
 
 class ScheduleRunSchema(ApiSchema):
-    """A run of a schedule: the scheduled time, the actual time, and how many runs before it were missed."""
+    """A run of a schedule: the scheduled time, the actual time, and the number of runs missed before it."""
 
     slot = fields.DateTime()
     fired_at = fields.DateTime()

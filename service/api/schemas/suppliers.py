@@ -21,8 +21,8 @@ PLURALS = dict(zip(KINDS, ("suppliers", "agencies"), strict=True))
 TABLE_FORMATS = ("csv", "xlsx")
 UP_TO = "Only declined answers raise the value this high: it is an upper bound, not a finding."
 UNANSWERED = (
-    "Most of the minimum-score rules that apply rest only on unanswered questions, and the level would be lower without them: "
-    "most of the risk was not found, but cannot be ruled out."
+    "Most of the minimum-score rules that apply were triggered only by unanswered questions. Without those rules, the level "
+    "would be lower: most of the risk has not been confirmed, but it cannot be ruled out."
 )
 UNANSWERED_OR_NULL = f"{UNANSWERED} Null if the supplier was last assessed by an older version."
 
@@ -124,7 +124,7 @@ class NamedAgencySchema(ApiSchema):
 
 
 class ReachSchema(ApiSchema):
-    """How many sites name an agency, how many of them report the number of workers it supplied, and the total."""
+    """How many sites name an agency, how many of them say how many workers it supplied, and the total number of those workers."""
 
     sites = StrictInteger(0)
     tell = StrictInteger(0, attribute="reporting_sites")
@@ -139,7 +139,7 @@ class CorridorSchema(ApiSchema):
 
 
 class ConnectionsSchema(ApiSchema):
-    """What a supplier is related to: agencies that it names, sites of its company or that use it, and migration corridors."""
+    """Agencies that a site names, sites of its company, sites that use an agency, and migration corridors."""
 
     agencies = fields.List(fields.Nested(NamedAgencySchema))
     sites = fields.List(fields.Nested(SupplierLineSchema))

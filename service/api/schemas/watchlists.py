@@ -55,7 +55,7 @@ class WatchlistEntrySchema(ApiSchema):
 
 
 class MatchSchema(ApiSchema):
-    """A possible match between a supplier and a watchlist entry. It gives context and a next step, never a verdict."""
+    """A possible match between a supplier and a watchlist entry. It provides context and a next step; it is never a verdict."""
 
     id = fields.String(dump_only=True)
     supplier_id = fields.String(dump_only=True)

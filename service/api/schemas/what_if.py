@@ -10,7 +10,7 @@ from service.api.schemas.base import ApiSchema
 
 
 class WhatIfStateSchema(ApiSchema):
-    """A supplier before or after a change."""
+    """The state of a supplier before or after a change."""
 
     level = fields.String()
     score = StrictNumber()

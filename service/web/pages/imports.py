@@ -209,7 +209,7 @@ def _parse_corrections(import_: Import) -> dict[str, Any]:
         changed["columns"] = columns
     if not changed:
         raise DomainError(
-            "import.unchanged", 422, _("You have not changed anything: the files have already been read this way.")
+            "import.unchanged", 422, _("Nothing has changed: the files have already been read with these settings.")
         )
     return changed
 
