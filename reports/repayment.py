@@ -139,7 +139,7 @@ def _summary_rows(calculation: Document) -> Iterator[Row]:
         yield ("Figure stated by management (a minimum, never an estimate)", Decimal(management["figure"]))
         yield ("Central figure for fees as a multiple of management's figure", Decimal(management["ratio"]))
         yield (
-            "The same multiple in the published case, after the independent check",
+            "The multiple found by the independent check in the published case",
             Decimal(management["published_ratio"]),
         )
     yield ()

@@ -27,7 +27,7 @@ REPORTERS = {
 # Titles and texts for a place that is not known.
 UNKNOWN_PLACE_TEXT = (
     "Country or sector unknown",
-    "The country or the sector is not known. The value used here is higher than for three quarters of the countries and "
+    "The country or the sector is not known. The value used here is higher than that of three quarters of the countries and "
     "sectors in the fact table; the likely range covers all of them.",
 )
 DECLINED_PLACE_TEXT = (
@@ -137,7 +137,7 @@ def _explain_answer(
         evidence = f"{evidence} {UNCONFIRMED if harm else CONFIRMED}".strip()
     if state == "answered" and value in (None, "cannot_apply"):
         state = "cannot_apply"
-        text = "Answered: this does not apply here. The answer counts as far as the evidence supports it."
+        text = "Answered: this does not apply here. The answer counts only to the extent that the evidence supports it."
         if value is None and screening is not None:
             text = f'Because of the declaration "{screening.title}", this does not apply here.'
             evidence = get_evidence_text(screening.question)
@@ -184,7 +184,7 @@ def _describe_answer(
             "another of its sectors" if has_known_sector(answers) else "a possible sector, as its sector is not known"
         )
         sentences.append(
-            f'This is asked only under "{source.model.title}", {trade}. It is a finding but adds no points here.'
+            f'This question is asked only under "{source.model.title}", {trade}. It is a finding but adds no points here.'
         )
     return " ".join(sentences)
 
@@ -279,7 +279,7 @@ def explain_why_not_low(model: Model, result: StoredJson, reasons: Sequence[Reas
     if round(worst, 6) >= WORST_OF_LOW:
         text += (
             f" A Low rating requires a worst case below {WORST_OF_LOW:g}; here it is {worst:.1f}, because answers count only "
-            "as far as their evidence supports them. Confirmation by workers or an authority would lower it."
+            "to the extent that their evidence supports them. Confirmation by workers or an authority would lower it."
         )
         unknown = dict.fromkeys(
             reason.title for reason in reasons if reason.kind == "context" and reason.state in ("unknown", "filled")

@@ -175,7 +175,10 @@ def test_an_answer_that_it_cannot_apply_has_a_state_of_its_own_and_is_believed_a
         get_evidence_text=lambda question: f"Evidence on {question}.",
     )
     assert (reason.state, reason.harm) == ("cannot_apply", False)
-    assert reason.text == "Answered: this does not apply here. The answer counts as far as the evidence supports it."
+    assert (
+        reason.text
+        == "Answered: this does not apply here. The answer counts only to the extent that the evidence supports it."
+    )
     assert reason.evidence == "Evidence on recruitment_fees."
 
 
@@ -326,7 +329,7 @@ def test_what_only_the_model_of_another_sector_asks_is_a_finding_without_points(
     reason = explain_one(build_answer_entry("crew", "answered", "all"), other_models=[PACK], answers=answers)
     assert reason.text == (
         "Workers pay: All of them. Indicators consistent with debt bondage. "
-        f'This is asked only under "The pack", {trade}. It is a finding but adds no points here.'
+        f'This question is asked only under "The pack", {trade}. It is a finding but adds no points here.'
     )
 
 

@@ -141,7 +141,7 @@ def test_a_low_score_with_another_level_explains_why_and_how_to_resolve_it() -> 
     assert (self_declared.headline.level, self_declared.headline.score < 25) == ("medium", True)
     assert self_declared.reasons[0].title == "Why the level is not Low"
     assert (
-        f"here it is {self_declared.headline.worst:.1f}, because answers count only as far as their evidence"
+        f"here it is {self_declared.headline.worst:.1f}, because answers count only to the extent that their evidence"
         in self_declared.reasons[0].text
     )
     assert [step.action for step in self_declared.steps] == ["confirm_answers"]
