@@ -192,9 +192,9 @@ def _render_opening(
         "without a product, corridor or workforce."
     )
     yield (
-        "- Outcome: whether the US Department of Labor's List of Goods names any goods that are made with forced labour in the "
+        "- Outcome: whether the US Department of Labor's List of Goods names any goods made with forced labour in the "
         f"country ({int((forced[newest] > 0).sum())} of these countries were listed in {newest}), and how many. Country risk "
-        "does not use this list. Supplier scores do, one listed good at a time."
+        "does not use this list. Supplier scores do use it, but only for individual goods."
     )
     yield (
         "- AUC: the probability that a listed country ranks above one that is not listed; 0.5 is no better than chance, "
@@ -227,8 +227,8 @@ def _render_claims(tables: Mapping[str, list[Comparison]], newest: str) -> Itera
             claims = [f"is better than {_join_names(better)}"] if better else []
             claims += [f"is worse than {_join_names(worse)}"] if worse else []
             undecided = len(lead_by_name) - len(better) - len(worse)
-            claims += [f"cannot be distinguished from the other {undecided}"] if undecided and claims else []
-            result = "; it ".join(claims) or "is neither better nor worse than any of the others"
+            claims += [f"cannot be distinguished from the other {undecided} rankings"] if undecided and claims else []
+            result = "; it ".join(claims) or "is neither better nor worse than any of the other rankings"
             yield f"- Goods listed for {outcome}, {scope}: the model {result}."
 
 
@@ -293,7 +293,7 @@ def _render_thirds(ranked: CountryRankings, goods: Floats, samples: BootstrapSam
 
 def _render_subregions(ranked: CountryRankings, goods: Floats) -> Iterator[str]:
     yield (
-        f"There are no intervals because subregions are small. A subregion is ranked only if at least {MIN_PLACES} of its "
+        f"No intervals are given, because subregions are small. A subregion is ranked only if at least {MIN_PLACES} of its "
         f"countries are listed and at least {MIN_PLACES} are not."
     )
     yield ""
@@ -322,7 +322,7 @@ def _render_blind_spots(ranked: CountryRankings, goods: Floats, names: Mapping[s
     yield ""
     yield (
         f"- Lowest-ranked countries that are listed: {list_countries(low)}. "
-        "For these countries, consider the goods, the corridor and the workforce before the country itself."
+        "For these countries, look at the goods, the corridor and the workforce first, and only then at the country itself."
     )
     yield (
         f"- Highest-ranked countries that are not listed: {list_countries(high)}. Most of these states are at war or closed to "
