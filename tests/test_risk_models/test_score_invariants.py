@@ -1,4 +1,4 @@
-"""Test the invariants of the method as properties of drawn suppliers (docs/method.md, "What always holds")."""
+"""Test the invariants of the method as properties of drawn suppliers (docs/method.md, "Invariants")."""
 
 from dataclasses import replace
 
