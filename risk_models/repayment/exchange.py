@@ -128,7 +128,7 @@ def parse_rates(currency: str, lines: Mapping[int, Sequence[str]]) -> Rates:
         day, code, rate = _parse_line(number, line)
         if day in rates.setdefault(code, {}):
             raise RatesFileError(
-                f"Line {number} of the exchange rates is a second rate for {code} on {day}. Delete one of them."
+                f"Line {number} of the exchange rates gives a second rate for {code} on {day}. Delete one of them."
             )
         rates[code][day] = rate
     days = {code: tuple(sorted(by_day)) for code, by_day in rates.items()}

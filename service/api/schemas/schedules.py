@@ -66,7 +66,7 @@ class RuleField(fields.Raw):
 
 
 class TimeZoneField(fields.String):
-    """A time zone. The list of them is IANA's and grows: the document names it and does not copy it."""
+    """A time zone from the IANA time zone database. That list changes, so it is not reproduced here."""
 
     default_error_messages = CODES
 
